@@ -29,8 +29,8 @@ from server.cli.users import user
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act
 from server.event.settings import EventSettings
-from server.ledger import entries_csv
-from server.ledger.entries import Filter
+from server.ledger import entries_files
+from server.ledger.finding import Filter
 from server.setup.new_event import FIRST_ADMIN, init_event
 from server.venue import store
 
@@ -163,7 +163,7 @@ def entries(event_dir: Path, csv_path: Path, hall_code: str | None, door_code: s
             hall_id=_id_of({h.code: h.hall_id for h in store.halls(db)}, hall_code, "hall"),
             door_id=_id_of({d.code: d.door_id for d in store.doors(db)}, door_code, "door"),
         )
-        lines = entries_csv.csv_lines(db, wanted, event.settings.time_zone)
+        lines = entries_files.csv_lines(db, entries_files.Asked(wanted, event.settings.time_zone))
         subject = {"hall": wanted.hall_id, "door": wanted.door_id}
         exported = Act.ENTRIES_EXPORTED
         database.write(lambda db: entry_log.act(db, BY, exported, subject, wall_clock()))

@@ -20,6 +20,7 @@ from server.demo.processes import Child, Children, wait_until
 from server.event.directory import Event
 from server.kiosks import registry
 from server.ledger import entries
+from server.ledger.finding import Filter
 from server.storage.database import Database
 from server.venue import store
 
@@ -172,7 +173,7 @@ class Stage:
         rows: list[LedgerRow] = []
         before: int | None = None
         while True:
-            page = entries.page(self._database.reader, entries.Filter(), before=before, rows=500)
+            page = entries.page(self._database.reader, Filter(), before=before, rows=500)
             rows += [LedgerRow(e.kiosk, e.seq, e.decision, e.serial) for e in page.entries]
             if page.older is None:
                 return rows

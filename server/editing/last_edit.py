@@ -14,6 +14,8 @@ from zoneinfo import ZoneInfo
 
 from server.editing.things import VENUE_KINDS, Thing, Values, values_of
 from server.editing.words import KINDS, name_of
+from server.entry_log import act_changes, entry_log
+from server.entry_log.act_changes import Change
 from server.feed import changes
 from server.storage.connection import Connection
 
@@ -71,13 +73,15 @@ def kept(
     Whoever makes the change says in the note what it was. `hall_id` names the one hall whose doors
     must hear of it.
     """
-    note, since = Note(), changes.cursor(db)
+    note, since, acts = Note(), changes.cursor(db), entry_log.size(db)
     before = [values_of(db, thing, zone) for thing in things]
     yield note
     if note.what:
         after = [values_of(db, thing, zone) for thing in things]
         found = [Kept(*one) for one in zip(things, before, after, strict=True) if one[1] != one[2]]
         _keep(db, note.what, found, since, by=by, now=now, hall_id=hall_id)
+        told = [Change(one.thing.kind, one.thing.key, one.before, one.after) for one in found]
+        act_changes.keep(db, act_changes.acts_since(db, acts), told)
 
 
 def keep_words(

@@ -8,7 +8,8 @@ from server.editing.guests import put_guest
 from server.editing.last_edit import EditError, Kept, LastEdit
 from server.editing.things import VENUE_KINDS, Values, number_of
 from server.editing.venue_edit import put, take_away
-from server.entry_log import entry_log
+from server.entry_log import act_changes, entry_log
+from server.entry_log.act_changes import Change
 from server.entry_log.act_names import Act
 from server.event.settings import EventSettings
 from server.feed import changes
@@ -37,7 +38,9 @@ def undo(db: Connection, settings: EventSettings, mark: str, *, by: str, now: in
     for one in things:
         if one.before is not None:
             _put_back(db, settings, one, one.before, by=by, now=now)
-    entry_log.act(db, by, Act.EDIT_UNDONE, {}, now)
+    number = entry_log.act(db, by, Act.EDIT_UNDONE, {}, now)
+    back = [Change(one.thing.kind, one.thing.key, one.after, one.before) for one in found.things]
+    act_changes.keep(db, [number], back)
     what = f"Undone: {found.what}"
     last_edit.keep_words(db, what, since, by=by, now=now, hall_id=found.hall_id)
     return found

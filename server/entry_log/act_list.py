@@ -5,7 +5,7 @@ are keyed by both, so that turning to the thousandth costs what turning to the f
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from server.entry_log.act_names import Act
@@ -13,8 +13,11 @@ from server.entry_log.act_words import Names, Subject, label, subject_text
 from server.storage import dialect
 from server.storage.connection import Connection
 from server.storage.csv_cells import csv_chunks
+from server.storage.sheets.xlsx_sheets import xlsx_chunks
 
 PAGE_ROWS = 50
+# Those of which there are most come last: the first that is asked for is looked up.
+THINGS = ("serial", "session", "door", "kiosk", "user", "hall")
 CHUNK_ROWS = 2000
 COLUMNS = ("number", "at", "who", "what", "about", "by", "act", "subject")
 _ACT = dialect.in_json("body", "act")
@@ -33,10 +36,24 @@ class Filter:
     act: Act | None = None
     since: int | None = None
     until: int | None = None
+    serial: int | None = None
+    hall: int | None = None
+    door: int | None = None
+    session: int | None = None
+    user: int | None = None
+    kiosk: str | None = None
+
+    @property
+    def things(self) -> dict[str, int | str]:
+        """Return what the acts are to be about, by the fields that acts have for it."""
+        asked = {field: getattr(self, field) for field in THINGS}
+        return {field: value for field, value in asked.items() if value is not None}
 
     @property
     def index(self) -> str:
         """Return the name of the index that serves this filter, however many acts there are."""
+        for field in self.things:
+            return f"leaf_act_of_{field}"
         if self.by is None:
             return "leaf_act_at" if self.act is None else "leaf_act"
         return "leaf_act_by" if self.act is None else "leaf_act_by_act"
@@ -112,23 +129,52 @@ def page(
     )
 
 
-def csv_lines(db: Connection, wanted: Filter, instant: Instant) -> Iterator[str]:
+More = Callable[[Connection, Sequence[LoggedAct]], Sequence[tuple[object, ...]]]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Describes a file of acts. `instant` writes when an act was done, and `more` makes the cells
+    of the columns `more_columns`, for each of some acts.
+    """
+
+    wanted: Filter
+    instant: Instant
+    more_columns: tuple[str, ...] = ()
+    more: More | None = None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return COLUMNS + self.more_columns
+
+
+def csv_lines(db: Connection, asked: Asked) -> Iterator[str]:
     """Yield the filtered acts as CSV, oldest first, in words and as the entry log has them.
 
-    Acts that are done meanwhile are left out. Attendees appear by badge number alone. `instant`
-    writes when an act was done.
+    Acts that are done meanwhile are left out. Attendees appear by badge number, but for what `more`
+    says of them.
     """
-    return csv_chunks(COLUMNS, _chunks(db, wanted, instant))
+    return csv_chunks(asked.columns, _chunks(db, asked))
 
 
-def _chunks(db: Connection, wanted: Filter, instant: Instant) -> Iterator[list[tuple[object, ...]]]:
+def xlsx_pieces(db: Connection, asked: Asked) -> Iterator[bytes]:
+    """Yield what `csv_lines` does as a workbook. What a sheet has no room for is on the next."""
+    return xlsx_chunks("acts", asked.columns, _chunks(db, asked))
+
+
+def _chunks(db: Connection, asked: Asked) -> Iterator[list[tuple[object, ...]]]:
     names = Names(db)
     (end,) = db.execute("SELECT COALESCE(MAX(number), -1) FROM leaf").fetchone()
     last: Edge | None = Edge(-1, -1)
     while last is not None:
-        found = _acts(db, wanted, last, CHUNK_ROWS, upwards=True)
+        found = _acts(db, asked.wanted, last, CHUNK_ROWS, upwards=True)
         last = found[-1].edge if len(found) == CHUNK_ROWS else None
-        yield [_cells(one, names, instant) for one in found if one.number <= end]
+        kept = [one for one in found if one.number <= end]
+        more = [()] * len(kept) if asked.more is None else asked.more(db, kept)
+        yield [
+            (*_cells(one, names, asked.instant), *cells)
+            for one, cells in zip(kept, more, strict=True)
+        ]
 
 
 def _cells(one: LoggedAct, names: Names, instant: Instant) -> tuple[object, ...]:
@@ -156,6 +202,9 @@ def _acts(
         ("at < ?", None if wanted.until is None else (wanted.until,)),
         (f"(at, number) {sign} (?, ?)", None if edge is None else (edge.at, edge.number)),
     ]
+    for field, value in wanted.things.items():
+        about = dialect.in_json("body", "subject", field)
+        given.append((f"{about} IS NOT NULL AND {about} = ?", (value,)))
     used = [(text, values) for text, values in given if values is not None]
     conditions = " AND ".join(("kind = 'act'", *(text for text, _ in used)))
     found = db.execute(

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from badges.credential.badge_number import SERIAL_MAX, badge_number
+from badges.i18n import N_
 from server.entry_log.act_names import Act
 from server.storage.connection import Connection
 from server.storage.localized import names_of, text_in
@@ -17,9 +18,9 @@ COMMAND_LINE = "command-line"
 NOBODY = "nobody"
 SIGN_ON = "sign-on"
 WHO = {
-    COMMAND_LINE: "The server's command line",
-    NOBODY: "Nobody signed in",
-    SIGN_ON: "The identity provider",
+    COMMAND_LINE: N_("The server's command line"),
+    NOBODY: N_("Nobody signed in"),
+    SIGN_ON: N_("The identity provider"),
 }
 
 Subject = Mapping[str, str | int | None]
@@ -47,117 +48,126 @@ _CALLER, _UNLISTED = "by address {caller}", "({unlisted} more not listed)"
 
 WORDS: Mapping[Act, Words] = {
     Act.SIGNED_IN: Words(
-        "Signed in", (_CALLER, "after {refused_before} refused tries", "with {factor}")
+        N_("Signed in"), (_CALLER, "after {refused_before} refused tries", "with {factor}")
     ),
-    Act.SIGNED_OUT: Words("Signed out"),
+    Act.SIGNED_OUT: Words(N_("Signed out")),
     Act.PASSWORD_TAKEN: Words(
-        "Typed the password, and was asked for the second factor",
+        N_("Typed the password, and was asked for the second factor"),
         (_CALLER, "after {refused_before} refused tries"),
     ),
-    Act.FACTOR_ADDED: Words("Set up a second factor", ("{user}:", "{factor}")),
-    Act.FACTOR_REMOVED: Words("Removed a second factor", ("{user}:", "{factor}")),
+    Act.FACTOR_ADDED: Words(N_("Set up a second factor"), ("{user}:", "{factor}")),
+    Act.FACTOR_REMOVED: Words(N_("Removed a second factor"), ("{user}:", "{factor}")),
     Act.FACTOR_REFUSED: Words(
-        "Second factor refused", ("{user}", _CALLER, "after {tries} tries", _UNLISTED)
+        N_("Second factor refused"), ("{user}", _CALLER, "after {tries} tries", _UNLISTED)
     ),
-    Act.USER_INVITED: Words("Invited a user", ("as {role}",)),
-    Act.INVITATION_ENDED: Words("Took an invitation back", ("as {role}",)),
+    Act.USER_INVITED: Words(N_("Invited a user"), ("as {role}",)),
+    Act.INVITATION_ENDED: Words(N_("Took an invitation back"), ("as {role}",)),
     Act.SIGN_ON_REFUSED: Words(
-        "Sign-on by the identity provider refused", ("{user}", _CALLER, _UNLISTED)
+        N_("Sign-on by the identity provider refused"), ("{user}", _CALLER, _UNLISTED)
     ),
-    Act.SIGN_IN_REFUSED: Words("Sign-in refused", ("{user}", _CALLER, _UNLISTED)),
+    Act.SIGN_IN_REFUSED: Words(N_("Sign-in refused"), ("{user}", _CALLER, _UNLISTED)),
     Act.SIGN_IN_SLOWED: Words(
-        "Guesses at a password slowed down",
+        N_("Guesses at a password slowed down"),
         ("{user}", _CALLER, "after {tries} tries", _UNLISTED),
     ),
-    Act.CLOCK_SET: Words("The server's clock was set", ("by {by_ms} ms",)),
-    Act.COPY_DENIED: Words("Said that a badge is no copy", ("Badge {serial}, issue {issue}",)),
-    Act.PASSWORD_CHANGED: Words("Changed their own password"),
-    Act.PASSWORD_SET: Words("Gave a new password", _OF_USER),
-    Act.SESSIONS_ENDED: Words("Ended sessions", ("{user}:", "{count}")),
-    Act.USER_ADDED: Words("Added a user", ("{user}", "as {role}")),
-    Act.USER_DISABLED: Words("Shut a user out", _OF_USER),
-    Act.USER_ENABLED: Words("Let a user in again", _OF_USER),
-    Act.USER_UNLOCKED: Words("Unlocked a user", _OF_USER),
-    Act.ROLE_SET: Words("Set a role", ("{user}:", "{role}")),
-    Act.PIN_SET: Words("Set a PIN for the doors", _OF_USER),
-    Act.PIN_REMOVED: Words("Removed a PIN", _OF_USER),
-    Act.ATTENDEE_ADDED: Words("Registered an attendee", ("Badge {serial}",)),
-    Act.ATTENDEE_CHANGED: Words("Changed an attendee", ("Badge {serial}:", "{columns}")),
+    Act.CLOCK_SET: Words(N_("The server's clock was set"), ("by {by_ms} ms",)),
+    Act.COPY_DENIED: Words(N_("Said that a badge is no copy"), ("Badge {serial}, issue {issue}",)),
+    Act.PASSWORD_CHANGED: Words(N_("Changed their own password")),
+    Act.PASSWORD_SET: Words(N_("Gave a new password"), _OF_USER),
+    Act.SESSIONS_ENDED: Words(N_("Ended sessions"), ("{user}:", "{count}")),
+    Act.USER_ADDED: Words(N_("Added a user"), ("{user}", "as {role}")),
+    Act.USER_DISABLED: Words(N_("Shut a user out"), _OF_USER),
+    Act.USER_ENABLED: Words(N_("Let a user in again"), _OF_USER),
+    Act.USER_UNLOCKED: Words(N_("Unlocked a user"), _OF_USER),
+    Act.ROLE_SET: Words(N_("Set a role"), ("{user}:", "{role}")),
+    Act.PIN_SET: Words(N_("Set a PIN for the doors"), _OF_USER),
+    Act.PIN_REMOVED: Words(N_("Removed a PIN"), _OF_USER),
+    Act.ATTENDEE_ADDED: Words(N_("Registered an attendee"), ("Badge {serial}",)),
+    Act.ATTENDEE_CHANGED: Words(N_("Changed an attendee"), ("Badge {serial}:", "{columns}")),
     Act.PEOPLE_LOOKED_UP: Words(
-        "Looked people up at a door", ("{kiosk}, generation {generation}:", "{answers} found")
+        N_("Looked people up at a door"), ("{kiosk}, generation {generation}:", "{answers} found")
     ),
-    Act.PEOPLE_SEARCHED: Words("Searched the attendees", ("{answers} found",)),
+    Act.PEOPLE_SEARCHED: Words(N_("Searched the attendees"), ("{answers} found",)),
     Act.ROSTER_IMPORTED: Words(
-        "Imported attendees",
+        N_("Imported attendees"),
         ("{added} added,", "{updated} changed,", "{skipped} skipped,", "{invited} invited"),
     ),
     Act.VENUE_IMPORTED: Words(
-        "Imported the venue", ("{halls} halls,", "{doors} doors,", "{sessions} sessions")
+        N_("Imported the venue"), ("{halls} halls,", "{doors} doors,", "{sessions} sessions")
     ),
     Act.VENUE_EDITED: Words(
-        "Edited the venue",
+        N_("Edited the venue"),
         ("{hall}", "{door}", "{session}", "Category {category}", *_OF_PROGRAMME, "({columns})"),
     ),
-    Act.DOOR_REMOVED: Words("Removed a door", ("{door}",)),
-    Act.HALL_REMOVED: Words("Removed a hall", ("{hall}",)),
-    Act.CATEGORY_REMOVED: Words("Removed a category", ("Category {category}",)),
-    Act.PROGRAMME_REMOVED: Words("Removed from the programme", _OF_PROGRAMME),
+    Act.DOOR_REMOVED: Words(N_("Removed a door"), ("{door}",)),
+    Act.HALL_REMOVED: Words(N_("Removed a hall"), ("{hall}",)),
+    Act.CATEGORY_REMOVED: Words(N_("Removed a category"), ("Category {category}",)),
+    Act.PROGRAMME_REMOVED: Words(N_("Removed from the programme"), _OF_PROGRAMME),
     Act.ORGANISATIONS_MERGED: Words(
-        "Merged two organisations", ("{organisation} stays,", "{merged} is removed")
+        N_("Merged two organisations"), ("{organisation} stays,", "{merged} is removed")
     ),
     Act.GUEST_SET: Words(
-        "Invited or refused somebody at a session", ("Badge {serial},", "{session}:", "{answer}")
+        N_("Invited or refused somebody at a session"),
+        ("Badge {serial},", "{session}:", "{answer}"),
     ),
-    Act.EDIT_UNDONE: Words("Undid their last change"),
+    Act.EDIT_UNDONE: Words(N_("Undid their last change")),
     Act.ATTENDEES_MERGED: Words(
-        "Merged two attendees", ("Badge {serial} stays,", "badge {merged} is revoked")
+        N_("Merged two attendees"), ("Badge {serial} stays,", "badge {merged} is revoked")
     ),
-    Act.SESSION_REMOVED: Words("Removed a session", ("{session}",)),
+    Act.SESSION_REMOVED: Words(N_("Removed a session"), ("{session}",)),
     Act.PROTOCOL_GUEST_SET: Words(
-        "Named who is told of a guest's arrival", ("Badge {serial}:", "users {users}")
+        N_("Named who is told of a guest's arrival"), ("Badge {serial}:", "users {users}")
     ),
     Act.PROTOCOL_GUEST_CLEARED: Words(
-        "Ended the notices of a guest's arrival", ("Badge {serial}",)
+        N_("Ended the notices of a guest's arrival"), ("Badge {serial}",)
     ),
-    Act.BADGES_ISSUED: Words("Issued badges", ("{count}",)),
-    Act.BADGE_REISSUED: Words("Replaced a badge", ("Badge {serial}, issue {issue}", "({reason})")),
-    Act.BADGE_REVOKED: Words("Revoked a badge", _OF_BADGE),
-    Act.BADGE_REINSTATED: Words("Reinstated a badge", _OF_BADGE),
+    Act.BADGES_ISSUED: Words(N_("Issued badges"), ("{count}",)),
+    Act.BADGE_REISSUED: Words(
+        N_("Replaced a badge"), ("Badge {serial}, issue {issue}", "({reason})")
+    ),
+    Act.BADGE_REVOKED: Words(N_("Revoked a badge"), _OF_BADGE),
+    Act.BADGE_REINSTATED: Words(N_("Reinstated a badge"), _OF_BADGE),
     Act.DAY_CREDENTIAL_ISSUED: Words(
-        "Gave out a day credential", ("Badge {serial}, issue {issue},", "for {day}")
+        N_("Gave out a day credential"), ("Badge {serial}, issue {issue},", "for {day}")
     ),
-    Act.DAY_CREDENTIAL_PRINTED: Words("Printed a day credential", ("Badge {serial},", "for {day}")),
-    Act.BADGES_PRINTED: Words("Printed badges", ("{count}", "Badge {serial}", "({again} again)")),
-    Act.ID_CHECKED: Words("Checked an ID document", ("Badge {serial}",)),
-    Act.ID_CHECK_UNDONE: Words("Undid the note of an ID check", ("Badge {serial}",)),
+    Act.DAY_CREDENTIAL_PRINTED: Words(
+        N_("Printed a day credential"), ("Badge {serial},", "for {day}")
+    ),
+    Act.BADGES_PRINTED: Words(
+        N_("Printed badges"), ("{count}", "Badge {serial}", "({again} again)")
+    ),
+    Act.ID_CHECKED: Words(N_("Checked an ID document"), ("Badge {serial}",)),
+    Act.ID_CHECK_UNDONE: Words(N_("Undid the note of an ID check"), ("Badge {serial}",)),
     Act.PHONE_LINK_SHOWN: Words(
-        "Showed the link of a phone page", ("Badge {serial}, issue {issue}",)
+        N_("Showed the link of a phone page"), ("Badge {serial}, issue {issue}",)
     ),
-    Act.PHOTO_TAKEN: Words("Took a photo for the card", ("Badge {serial}",)),
-    Act.PHOTO_REMOVED: Words("Removed a photo", ("Badge {serial}",)),
-    Act.PHONE_LINK_REVOKED: Words("Revoked the link of a phone page", ("Badge {serial}",)),
-    Act.PHONE_LINK_RENEWED: Words("Renewed the link of a phone page", ("Badge {serial}",)),
-    Act.PRINTER_ADDED: Words("Added a printer", _OF_PRINTER),
-    Act.PRINTER_CHANGED: Words("Changed a printer", _OF_PRINTER),
-    Act.PRINTER_REMOVED: Words("Removed a printer", _OF_PRINTER),
-    Act.LABELS_LOADED: Words("Loaded labels in a printer", (*_OF_PRINTER, "({count} labels)")),
-    Act.CARDS_SET: Words("Set how cards look", ("{columns}", "(the last change undone: {undone})")),
-    Act.HALL_CLOSED: Words("Closed a hall", ("{hall}",)),
-    Act.HALL_OPENED: Words("Opened a hall again", ("{hall}",)),
-    Act.CAPACITY_SET: Words("Set a capacity", ("{hall}: {capacity}", "(before: {before})")),
-    Act.HALL_CLEARED: Words("Counted a hall as empty", ("{hall}:", "{stays} stays ended")),
-    Act.KEPT_PLACES_SET: Words("Set for whom places are kept", ("people: {people}",)),
-    Act.KIOSK_ADDED: Words("Added a kiosk", (*_OF_KIOSK, "at {door}")),
-    Act.KIOSK_CONFIRMED: Words("Confirmed a kiosk", _OF_KIOSK),
-    Act.KIOSK_RETIRED: Words("Retired a kiosk", _OF_KIOSK),
-    Act.KIOSK_FENCED: Words("Fenced a kiosk", _OF_KIOSK),
-    Act.KIOSK_MOVED: Words("Moved a kiosk", (*_OF_KIOSK, "to {door}", "(before: {from})")),
+    Act.PHOTO_TAKEN: Words(N_("Took a photo for the card"), ("Badge {serial}",)),
+    Act.PHOTO_REMOVED: Words(N_("Removed a photo"), ("Badge {serial}",)),
+    Act.PHONE_LINK_REVOKED: Words(N_("Revoked the link of a phone page"), ("Badge {serial}",)),
+    Act.PHONE_LINK_RENEWED: Words(N_("Renewed the link of a phone page"), ("Badge {serial}",)),
+    Act.PRINTER_ADDED: Words(N_("Added a printer"), _OF_PRINTER),
+    Act.PRINTER_CHANGED: Words(N_("Changed a printer"), _OF_PRINTER),
+    Act.PRINTER_REMOVED: Words(N_("Removed a printer"), _OF_PRINTER),
+    Act.LABELS_LOADED: Words(N_("Loaded labels in a printer"), (*_OF_PRINTER, "({count} labels)")),
+    Act.CARDS_SET: Words(
+        N_("Set how cards look"), ("{columns}", "(the last change undone: {undone})")
+    ),
+    Act.HALL_CLOSED: Words(N_("Closed a hall"), ("{hall}",)),
+    Act.HALL_OPENED: Words(N_("Opened a hall again"), ("{hall}",)),
+    Act.CAPACITY_SET: Words(N_("Set a capacity"), ("{hall}: {capacity}", "(before: {before})")),
+    Act.HALL_CLEARED: Words(N_("Counted a hall as empty"), ("{hall}:", "{stays} stays ended")),
+    Act.KEPT_PLACES_SET: Words(N_("Set for whom places are kept"), ("people: {people}",)),
+    Act.KIOSK_ADDED: Words(N_("Added a kiosk"), (*_OF_KIOSK, "at {door}")),
+    Act.KIOSK_CONFIRMED: Words(N_("Confirmed a kiosk"), _OF_KIOSK),
+    Act.KIOSK_RETIRED: Words(N_("Retired a kiosk"), _OF_KIOSK),
+    Act.KIOSK_FENCED: Words(N_("Fenced a kiosk"), _OF_KIOSK),
+    Act.KIOSK_MOVED: Words(N_("Moved a kiosk"), (*_OF_KIOSK, "to {door}", "(before: {from})")),
     Act.KIOSK_ATTESTED: Words(
-        "Attested a lost kiosk's places", ("{hall}:", *_OF_KIOSK, "together with {with}")
+        N_("Attested a lost kiosk's places"), ("{hall}:", *_OF_KIOSK, "together with {with}")
     ),
-    Act.INSIDE_LISTED: Words("Listed who is inside, by name", ("{hall}:", "{count}")),
+    Act.INSIDE_LISTED: Words(N_("Listed who is inside, by name"), ("{hall}:", "{count}")),
     Act.ATTENTION_MARKED: Words(
-        "Said of something that needs a look",
+        N_("Said of something that needs a look"),
         (
             "Discrepancy {discrepancy}:",
             "Override, entry {entry}:",
@@ -167,30 +177,32 @@ WORDS: Mapping[Act, Words] = {
             "({note})",
         ),
     ),
-    Act.ENTRIES_EXPORTED: Words("Exported entries as CSV", ("of {hall}", "at {door}")),
+    Act.ENTRIES_EXPORTED: Words(
+        N_("Exported entries"), ("of {hall}", "at {door}", "as {format}", "with names: {names}")
+    ),
     Act.LOG_EXPORTED: Words(
-        "Exported the entry log as evidence", ("({selection})", "{hall}", "Badge {serial}")
+        N_("Exported the entry log as evidence"), ("({selection})", "{hall}", "Badge {serial}")
     ),
-    Act.LOG_ERASED: Words("Erased records of a person from the entry log", ("({count})",)),
-    Act.ACTS_EXPORTED: Words("Exported acts as CSV"),
-    Act.CERTIFICATE_SET: Words("Set the server's certificate", ("SHA-256 {fingerprint}",)),
-    Act.API_TOKEN_MADE: Words("Made a token for a machine", ("{api_token}", "({scopes})")),
-    Act.API_TOKEN_REVOKED: Words("Revoked a machine's token", ("{api_token}",)),
-    Act.WEBHOOK_ADDED: Words("Added a webhook", ("Webhook {webhook}", "({topics})")),
-    Act.WEBHOOK_REMOVED: Words("Removed a webhook", ("Webhook {webhook}",)),
-    Act.WEBHOOK_DISABLED: Words("Paused a webhook", ("Webhook {webhook}",)),
-    Act.WEBHOOK_ENABLED: Words("Let a webhook go on", ("Webhook {webhook}",)),
+    Act.LOG_ERASED: Words(N_("Erased records of a person from the entry log"), ("({count})",)),
+    Act.ACTS_EXPORTED: Words(N_("Exported acts"), ("as {format}", "with names: {names}")),
+    Act.CERTIFICATE_SET: Words(N_("Set the server's certificate"), ("SHA-256 {fingerprint}",)),
+    Act.API_TOKEN_MADE: Words(N_("Made a token for a machine"), ("{api_token}", "({scopes})")),
+    Act.API_TOKEN_REVOKED: Words(N_("Revoked a machine's token"), ("{api_token}",)),
+    Act.WEBHOOK_ADDED: Words(N_("Added a webhook"), ("Webhook {webhook}", "({topics})")),
+    Act.WEBHOOK_REMOVED: Words(N_("Removed a webhook"), ("Webhook {webhook}",)),
+    Act.WEBHOOK_DISABLED: Words(N_("Paused a webhook"), ("Webhook {webhook}",)),
+    Act.WEBHOOK_ENABLED: Words(N_("Let a webhook go on"), ("Webhook {webhook}",)),
     Act.SERVER_RESTORED: Words(
-        "Restored the server from a backup", ("server number {incarnation}",)
+        N_("Restored the server from a backup"), ("server number {incarnation}",)
     ),
-    Act.MAILING_BEGUN: Words("Began to send mails", ("{count} to send",)),
+    Act.MAILING_BEGUN: Words(N_("Began to send mails"), ("{count} to send",)),
     Act.MAILING_ENDED: Words(
-        "Ended sending mails",
+        N_("Ended sending mails"),
         ("{sent} sent,", "{delayed} delayed,", "{refused} refused,", "{uncertain} perhaps sent,"),
     ),
-    Act.MAIL_BOUNCES_READ: Words("Read what mails came back", ("{count} bounced",)),
-    Act.LINKS_EXPORTED: Words("Exported the links of badges as CSV", ("{count}",)),
-    Act.WALLET_INSTALLED: Words("Installed a wallet's certificate or key", ("{wallet}",)),
+    Act.MAIL_BOUNCES_READ: Words(N_("Read what mails came back"), ("{count} bounced",)),
+    Act.LINKS_EXPORTED: Words(N_("Exported the links of badges as CSV"), ("{count}",)),
+    Act.WALLET_INSTALLED: Words(N_("Installed a wallet's certificate or key"), ("{wallet}",)),
 }
 
 

@@ -2,14 +2,17 @@
 discrepancies.
 
 Pages are keyed by the ledger's number, so that turning to the thousandth costs what turning to the
-first does. `entries_csv` writes them out.
+first does. `entries_files` writes them out.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 
 from badges.admission.facts import Reason
+from server.ledger import finding
+from server.ledger.finding import Filter
 from server.people.attendees import whole_name
 from server.storage import dialect
 from server.storage.connection import Connection, Row
@@ -17,24 +20,6 @@ from server.storage.localized import names_of
 
 PAGE_ROWS = 50
 REASONS = tuple(str(reason) for reason in Reason)
-
-
-@dataclass(frozen=True)
-class Filter:
-    """Describes which scans are wanted. None stands for any, and `since` is inclusive and `until`
-    exclusive, by the door's clock (ms).
-
-    `act` is `override` or `annul`, which is what a supervisor did. It can't ask for plain scans.
-    """
-
-    hall_id: int | None = None
-    door_id: int | None = None
-    serial: int | None = None
-    decision: str | None = None
-    reason: str | None = None
-    act: str | None = None
-    since: int | None = None
-    until: int | None = None
 
 
 @dataclass(frozen=True)
@@ -133,18 +118,6 @@ SELECT_ENTRY = (
     " LEFT JOIN user u ON u.user_id = CAST(SUBSTR(s.supervisor, 6) AS INTEGER)"
     " AND s.supervisor = 'user:' || u.user_id"
 )
-_CONDITIONS = {
-    "hall_id": "s.hall_id = ?",
-    "door_id": "s.door_id = ?",
-    "serial": "s.serial = ?",
-    "decision": "s.decision = ?",
-    "reason": "s.reason = ?",
-    # The index over what supervisors did leaves plain scans out. It is used only if the query does
-    # so too.
-    "act": "s.act <> 'scan' AND s.act = ?",
-    "since": "s.scanned_at >= ?",
-    "until": "s.scanned_at < ?",
-}
 
 
 def page(
@@ -157,17 +130,13 @@ def page(
 ) -> Page:
     """Return the page that ends just before the number `before`, or begins just after `after`."""
     upwards = after is not None and before is None
-    edge = ("s.number > ?", after) if upwards else ("s.number < ?", before)
-    order = "ASC" if upwards else "DESC"
-    conditions, values = where(wanted, edge)
-    found = db.execute(
-        f"{SELECT_ENTRY}{conditions} ORDER BY s.number {order} LIMIT ?", (*values, rows + 1)
-    )
-    entries = [entry_of(row) for row in found]
-    more = len(entries) > rows
-    entries = entries[:rows]
-    if upwards:
-        entries.reverse()
+    start = 0 if after is None or not upwards else after + 1
+    end = newest_number(db) + 1
+    if before is not None and not upwards:
+        end = min(end, before)
+    numbers = list(islice(finding.numbers(db, wanted, start, end, upwards=upwards), rows + 1))
+    more = len(numbers) > rows
+    entries = entries_of(db, numbers[:rows])
     behind = before is not None if not upwards else more
     ahead = more if not upwards else after is not None
     return Page(
@@ -175,6 +144,22 @@ def page(
         older=entries[-1].number if entries and ahead else None,
         newer=entries[0].number if entries and behind else None,
     )
+
+
+def found(db: Connection, wanted: Filter, end: int, chunk_rows: int) -> Iterator[list[Entry]]:
+    """Yield the entries with a number below `end`, oldest first, in chunks of so many at most."""
+    numbers = finding.numbers(db, wanted, 0, end, upwards=True)
+    while chunk := list(islice(numbers, chunk_rows)):
+        yield entries_of(db, chunk)[::-1]
+
+
+def entries_of(db: Connection, numbers: Sequence[int]) -> list[Entry]:
+    """Return the scans of these numbers that there are, newest first."""
+    rows = db.execute(
+        f"{SELECT_ENTRY} WHERE {dialect.one_of('s.number')} ORDER BY s.number DESC",
+        (dialect.many(numbers),),
+    ).fetchall()
+    return [entry_of(row) for row in rows]
 
 
 def latest(db: Connection, rows: int) -> list[Entry]:
@@ -186,6 +171,23 @@ def newest_number(db: Connection) -> int:
     """Return the newest scan's number, or -1 where there is none."""
     (number,) = db.execute("SELECT COALESCE(MAX(number), -1) FROM scan").fetchone()
     return int(number)
+
+
+def kiosks(db: Connection) -> list[str]:
+    """Return the names of all kiosks that there are or were."""
+    rows = db.execute("SELECT DISTINCT kiosk FROM kiosk ORDER BY kiosk")
+    return [row[0] for row in rows.fetchall()]
+
+
+def sessions_called(db: Connection, text: str) -> tuple[int, ...]:
+    """Return the sessions that have this code, or else those in whose titles the text stands."""
+    rows = db.execute("SELECT session_id, code, titles FROM session ORDER BY session_id").fetchall()
+    exact = tuple(row[0] for row in rows if row[1] == text)
+    wanted = text.casefold()
+    return exact or tuple(
+        row[0] for row in rows
+        if any(wanted in title.casefold() for title in _names(row[2]).values())
+    )  # fmt: skip
 
 
 def discrepancies(db: Connection, limit: int = 100) -> list[Discrepancy]:
@@ -204,26 +206,9 @@ def discrepancies_of(db: Connection, numbers: Sequence[int]) -> list[Discrepancy
     return [_discrepancy(row) for row in rows]
 
 
-def entries_of(db: Connection, numbers: Sequence[int]) -> list[Entry]:
-    """Return the scans of these numbers that there are, newest first."""
-    rows = db.execute(
-        f"{SELECT_ENTRY} WHERE {dialect.one_of('s.number')} ORDER BY s.number DESC",
-        (dialect.many(numbers),),
-    )
-    return [entry_of(row) for row in rows]
-
-
 def discrepancy_count(db: Connection) -> int:
     (count,) = db.execute("SELECT COUNT(*) FROM discrepancy").fetchone()
     return int(count)
-
-
-def where(wanted: Filter, *edges: tuple[str, int | None]) -> tuple[str, list[int | str]]:
-    """Return the SQL conditions and their values. Those of `edges` come last."""
-    given = [(text, getattr(wanted, name)) for name, text in _CONDITIONS.items()]
-    used = [(text, value) for text, value in (*given, *edges) if value is not None]
-    text = " AND ".join(text for text, _ in used)
-    return (f" WHERE {text}" if text else ""), [value for _, value in used]
 
 
 @lru_cache(4096)

@@ -23,6 +23,7 @@ COLUMNS = ("serial", "whole", "name", "organisation", "contact", "pieces")
 # Where whoever may not see how to reach somebody looks.
 _NAMED = ("whole", "name", "organisation", "pieces")
 _ANYTHING = (*_NAMED, "contact")
+_PARTS = {"name": ("whole", "name"), "organisation": ("organisation",)}
 _INSIDE_MIN = 3  # So many letters are found in the middle of a word.
 _SEVERAL = re.compile("[,;、，；]")
 BETWEEN = "\n "  # between two texts, so that no word spans them
@@ -138,6 +139,27 @@ def anywhere(words: Sequence[str], *, named: bool = False) -> Wanted:
         values.append(dialect.every([_beginning(word, columns) for word in in_words]))
     checks = [*letters, *filter(_is_checked, east_asian)]
     checks += [f" {word}" for word in short if in_words is not short]
+    return Wanted(query + _holds(columns) * len(checks), (*values, *checks))
+
+
+def within(words: Sequence[str], part: str) -> Wanted:
+    """Return in whose name or organisation all these words are, by `part`, which says which.
+
+    Each is the beginning of one, or three letters or more in the middle of one.
+    """
+    columns = _PARTS[part]
+    letters = [word for word in words if not is_east_asian(word) and not _is_short(word)]
+    others = [word for word in words if word not in letters]
+    query, values = _FROM + "TRUE", []
+    if letters:
+        query += f" AND {_HAS_LETTERS}"
+        values.append(dialect.every([dialect.threes(word) for word in letters]))
+    if others:
+        query += f" AND {_HAS_WORDS}"
+        sought = (*columns, "pieces")
+        values.append(dialect.every([_beginning(word, sought) for word in others]))
+    # The pairs of East Asian characters are those of names and of organisations.
+    checks = [*letters, *filter(is_east_asian, others)]
     return Wanted(query + _holds(columns) * len(checks), (*values, *checks))
 
 

@@ -28,6 +28,7 @@ from server.storage.schema import (
     LEAVING,
     LEDGER,
     LIKELY_COPIES,
+    LISTS,
     MACHINES,
     MAIL_AND_WALLET,
     PAGE_EDITS,
@@ -265,6 +266,11 @@ def m041_attention(db: sqlite_utils.Database) -> None:
 
 
 @migrations()
+def m043_lists(db: sqlite_utils.Database) -> None:
+    _run(db, LISTS)
+
+
+@migrations()
 def m044_accounts(db: sqlite_utils.Database) -> None:
     _run(db, ACCOUNTS)
 
@@ -312,6 +318,7 @@ NAMES = (
     "m036_mail_and_wallet",
     "m037_leaf_salts",
     "m041_attention",
+    "m043_lists",
     "m044_accounts",
     "m045_machines",
 )

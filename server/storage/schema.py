@@ -1115,3 +1115,61 @@ CREATE INDEX leaf_act_serial ON leaf (json_extract(CAST(body AS TEXT), '$.subjec
 CREATE INDEX discrepancy_number ON discrepancy (number);
 CREATE INDEX print_job_serial ON print_job (serial) WHERE serial IS NOT NULL;
 """
+
+# What finds entries by what they are (server/ledger/marks.py). A block is 8,192 numbers of the
+# entry log, and a mark says which of them have a value. Blocks are marked once they are full, so
+# that a scan that arrives costs nothing more. A scan that changes unmarks its block.
+# `act_change` has what acts changed, before and after, as the entry log may not: it is personal.
+# `saved_filter` has the words of an address, for the page of entries or of acts. Acts are found by
+# what they are about with an index for each kind of thing.
+_SUBJECTS = ("serial", "hall", "door", "session", "user", "kiosk")
+LISTS = """
+CREATE TABLE entry_block (
+    block INTEGER PRIMARY KEY,
+    marked INTEGER NOT NULL DEFAULT 0 CHECK (marked IN (0, 1)),
+    oldest_at INTEGER NOT NULL DEFAULT 0,
+    newest_at INTEGER NOT NULL DEFAULT 0,
+    serials BLOB
+) STRICT;
+
+CREATE TABLE entry_mark (
+    block INTEGER NOT NULL REFERENCES entry_block ON DELETE CASCADE,
+    facet TEXT NOT NULL,
+    value TEXT NOT NULL,
+    bits BLOB NOT NULL,
+    PRIMARY KEY (block, facet, value)
+) STRICT;
+
+CREATE TRIGGER entry_unmarked_changed AFTER UPDATE ON scan BEGIN
+    DELETE FROM entry_block WHERE block = OLD.number / 8192; END;
+CREATE TRIGGER entry_unmarked_gone AFTER DELETE ON scan BEGIN
+    DELETE FROM entry_block WHERE block = OLD.number / 8192; END;
+
+CREATE TABLE act_change (
+    number INTEGER NOT NULL REFERENCES leaf,
+    place INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    key TEXT NOT NULL,
+    before TEXT,
+    after TEXT,
+    PRIMARY KEY (number, place)
+) STRICT;
+CREATE INDEX act_change_thing ON act_change (kind, key);
+
+CREATE TABLE saved_filter (
+    filter_id INTEGER PRIMARY KEY,
+    user_id INTEGER NOT NULL REFERENCES user,
+    page TEXT NOT NULL CHECK (page IN ('entries', 'acts')),
+    name TEXT NOT NULL,
+    query TEXT NOT NULL,
+    shared INTEGER NOT NULL CHECK (shared IN (0, 1)),
+    made_at INTEGER NOT NULL,
+    UNIQUE (user_id, page, name)
+) STRICT;
+""" + "".join(
+    f"CREATE INDEX leaf_act_of_{field} ON leaf ({about}, at)"
+    f" WHERE kind = 'act' AND {about} IS NOT NULL;\n"
+    for field, about in (
+        (field, f"json_extract(CAST(body AS TEXT), '$.subject.{field}')") for field in _SUBJECTS
+    )
+)

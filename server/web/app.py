@@ -91,6 +91,8 @@ def close_app(app: Flask) -> None:
         here.backups.close()
     if here.printing is not None:
         here.printing.close()
+    if here.marking is not None:
+        here.marking.close()
     here.mailing.close()
     here.uploads.close()
     here.drawer.close()

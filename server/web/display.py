@@ -12,17 +12,15 @@ from badges.i18n import N_
 from server.event.calendar import Clock, ago, span
 from server.event.directory import Event
 from server.ledger.entries import Entry
+from server.ledger.remarks import LATE_MS, SKEW_MS
 from server.occupancy.figures import HallFigures
 from server.storage.localized import names_of, text_in
 from server.web import auth, security
 
 Names = Mapping[str, str]
-LATE_MS = 60_000
-SKEW_MS = 2_000
 
 DECISIONS = {"admitted": "Admitted", "denied": "Denied"}
 ACTS = {"scan": "Scan", "override": "Override", "annul": "Annulment"}
-BY_SUPERVISORS = {act: words for act, words in ACTS.items() if act != "scan"}
 REASONS = {
     "not_a_badge": "Not a badge",
     "forged": "Forged",
@@ -168,7 +166,6 @@ def register(app: Flask, event: Event, clock: Clock) -> None:
         event_name=both_names(event.settings.name),
         decisions=DECISIONS,
         acts=ACTS,
-        by_supervisors=BY_SUPERVISORS,
         role_words=ROLES,
         user=auth.user,
         may_open=auth.may_open,

@@ -18,6 +18,7 @@ from server.event.directory import Event
 from server.feed.hub import Hub
 from server.kiosks import relocation
 from server.kiosks.vouching import Voucher
+from server.ledger.marks import Marking
 from server.machines.sender import Webhooks
 from server.mail.worker import Worker
 from server.people import lookup
@@ -55,6 +56,7 @@ class Services:
     backups: Backups | None = None  # Set where the event has a second disk.
     printing: Printing | None = None  # Set in a running server alone.
     webhooks: Webhooks | None = None  # Set where a server runs.
+    marking: Marking | None = None  # Set in a running server alone.
     lanes: Lanes = field(default_factory=Lanes)
     guesses: Guesses = field(default_factory=Guesses)  # For passwords.
     drawer: Drawer = field(default_factory=Drawer)  # Of cards' previews.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from server.backup.copy import Backups, Status
 from server.event.directory import load_event
 from server.event.settings import EventError
+from server.ledger.marks import Marking
 from server.machines.sender import Webhooks
 from server.printers.worker import Printing
 from server.storage.database import Database
@@ -40,9 +41,11 @@ def open_app(event_dir: Path, port: int | None = None) -> "Flask":
         try:
             here = services_of(app)
             printing = Printing(event, database, here.now)
-            here = replace(here, printing=printing)
+            marking = Marking(database)
+            here = replace(here, printing=printing, marking=marking)
             keep_services(app, here)
             printing.start()
+            marking.start()
             if event.backup_path is not None:
                 backups = Backups(event, database, here.now)
                 keep_services(app, replace(here, backups=backups))

@@ -26,7 +26,7 @@ from tests.bench import (
     swarm,
 )
 from tests.bench.eyes import memory, photo_run
-from tests.bench.forum import pages, programme
+from tests.bench.forum import entries, pages, programme
 from tests.bench.load import webhooks
 from tests.bench.mutation import mutants
 from tests.bench.sharing import cost
@@ -49,6 +49,7 @@ BENCHES: dict[str, Callable[[], object]] = {
     "acts": acts.run,
     "audit": audit.run,
     "webhooks": webhooks.run,
+    "entries": entries.run,
     "pages": pages.run,
     "cards": cards.run,
     "desk": desk.run,

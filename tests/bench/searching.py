@@ -47,11 +47,24 @@ ASKED = (
 
 
 def fill(db: sqlite3.Connection, people: int = PEOPLE) -> None:
-    """An event's people and badges."""
-    dice = random.Random(1)
+    """A new event's people and badges."""
     migrations.migrate(db)
     for category in DEFAULT_CATEGORIES:
         put_category(db, category)
+    add_people(db, people)
+
+
+def people(path: Path, count: int) -> None:
+    """Add people and badges to an event that there is."""
+    db = connect(path)
+    try:
+        add_people(db, count)
+    finally:
+        db.close()
+
+
+def add_people(db: sqlite3.Connection, people: int) -> None:
+    dice = random.Random(1)
     rows = []
     for n in range(1, people + 1):
         if dice.random() < 0.5:

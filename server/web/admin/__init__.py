@@ -6,8 +6,6 @@ from werkzeug.wrappers import Response
 from server.web import auth
 from server.web.admin import (
     account,
-    acts,
-    entries,
     halls,
     kiosks,
     live,
@@ -37,16 +35,18 @@ from server.web.admin.mailing import pages as mailing
 from server.web.admin.printers import pages as printers
 from server.web.admin.programme import pages as programme
 from server.web.admin.protocol import arrivals, badge, flag
+from server.web.admin.records import acts, entries, saved
 from server.web.rehearsal import pages as rehearsal
 
 blueprint = Blueprint("admin", __name__)
 for part in (
     overview, live, people, entries, kiosks, halls, venue, programme, users, sign_in, account, acts,
-    rehearsal, arrivals, flag, printers, mailing, machines, factors, invitations, sign_on, attention,
-    awaited, inside,
+    rehearsal, arrivals, flag, printers, mailing, machines, factors, invitations, sign_on,
+    attention, awaited, inside,
 ):  # fmt: skip
     blueprint.register_blueprint(part.blueprint)
 blueprint.register_blueprint(entries.absences)
+blueprint.register_blueprint(saved.blueprint)
 for part in (
     things, guests, speakers, organisations, persons, edits, uploads, roster_upload, venue_upload,
     badges, cards,

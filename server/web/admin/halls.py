@@ -20,7 +20,7 @@ from badges.places.pool import PoolKey
 from server.editing import venue_edit
 from server.entry_log import act_words
 from server.inquiry import denial_rates
-from server.ledger import entries
+from server.ledger import entries, finding
 from server.occupancy import figures, hall_control, pools
 from server.staff import users
 from server.staff.guesses import BusyError
@@ -71,7 +71,7 @@ def show(hall_id: int) -> str:
         },
         arrivals=denial_rates.latest_of_hall(db, hall_id, now),
         quarter_at=now // denial_rates.QUARTER_MS * denial_rates.QUARTER_MS,
-        last=entries.page(db, entries.Filter(hall_id=hall_id), rows=LAST_ROWS).entries,
+        last=entries.page(db, finding.Filter(hall_id=hall_id), rows=LAST_ROWS).entries,
         named=auth.may_open("admin.people.person"),
         programme=store.sessions_of_day(db, hall_id, *day),
     )

@@ -40,7 +40,8 @@ MORE = {
     "admin.persons.choose": ("?q=Keller",),
     "admin.guests.show": ("?q=Keller",),
     "admin.venue.show": ("?day=2026-05-06&page=3",),
-    "admin.acts.show": ("?kind=venue_edited",),
+    "admin.acts.show": ("?what=venue_edited", "?hall=1"),
+    "admin.entries.show": ("?person=Keller&hall=1&act=exit", "?session={session_id}&remark=late"),
     "admin.attention.show": tuple(
         f"?kind={kind}&state={state}"
         for kind in ("conflict", "discrepancy", "override", "denials", "door")

@@ -16,7 +16,7 @@ from server.audit.selection import Selection
 from server.audit.verify import verify_receipt, vkey
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act
-from server.ledger import entries
+from server.ledger import entries, finding
 from server.storage.database import connect
 from server.storage.database_file import fold_log
 from tests.server.audit.conftest import NOTE, Evidence
@@ -126,7 +126,7 @@ def test_the_ledger_counts_scans_of_nobody(overridden: Evidence) -> None:
     erase(overridden)
     assert overridden.rows("SELECT COUNT(*) FROM scan") == count
     db = overridden.database.reader
-    assert entries.page(db, entries.Filter(serial=WHO)).entries == []
+    assert entries.page(db, finding.Filter(serial=WHO)).entries == []
     newest = entries.latest(db, 1)[0]
     assert (newest.serial, newest.note, newest.act) == (None, "", "override")
     ((body,),) = overridden.rows(

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from server.event.directory import Event
-from server.ledger import entries, entries_csv
-from server.ledger.entries import Filter
+from server.ledger import entries, entries_files
+from server.ledger.finding import Filter
 from server.staff import users
 from server.storage import csv_cells
 from server.storage.database import Database
@@ -91,16 +91,17 @@ def test_unknown_serials_and_nothing_at_all_have_no_name(pages: Pages) -> None:
     assert (unknown.serial, unknown.name) == (1, "")
 
 
-def csv_rows(pages: Pages, wanted: Filter, **more: str) -> list[dict[str, str]]:
-    text = "".join(entries_csv.csv_lines(pages.database.reader, wanted, "Asia/Shanghai", **more))
+def csv_rows(pages: Pages, wanted: Filter, **more: str | bool) -> list[dict[str, str]]:
+    asked = entries_files.Asked(wanted, "Asia/Shanghai", **more)
+    text = "".join(entries_files.csv_lines(pages.database.reader, asked))
     assert text.startswith("\ufeff")
     return list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline="")))
 
 
 def test_the_csv_has_every_scan_oldest_first(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(entries_csv, "CHUNK_ROWS", 4)
+    monkeypatch.setattr(entries_files, "CHUNK_ROWS", 4)
     found = csv_rows(pages, Filter())
-    assert tuple(found[0]) == entries_csv.COLUMNS
+    assert tuple(found[0]) == entries_files.COLUMNS
     assert [row["sequence"] for row in found] == [str(n) for n in range(1, 10)]
     assert found[2] | {"number": "", "badge": ""} == {
         "number": "",
@@ -134,7 +135,8 @@ def test_the_csv_in_chinese(pages: Pages) -> None:
 
 
 def test_the_csv_names_nobody(pages: Pages) -> None:
-    text = "".join(entries_csv.csv_lines(pages.database.reader, Filter(), "UTC"))
+    asked = entries_files.Asked(Filter(), "UTC")
+    text = "".join(entries_files.csv_lines(pages.database.reader, asked))
     for personal in ("Anna", "Keller", "小明", "example.org", "Harbour Pilots"):
         assert personal not in text
 

@@ -50,8 +50,9 @@ FROZEN = {
     "m036_mail_and_wallet": "ea4e870675d75528",
     "m037_leaf_salts": "d2c0d28b0319660c",
     "m041_attention": "c3e123773bb90ab9",
-    "m044_accounts": "eb685723e92282f7",
-    "m045_machines": "26d219bb4f489af4",
+    "m043_lists": "d0d7c469552111b1",
+    "m044_accounts": "527f2ebd8ca67853",
+    "m045_machines": "30d066a37a8ccea4",
 }
 
 

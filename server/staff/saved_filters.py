@@ -1,0 +1,97 @@
+"""Keeps filters that users have saved, each with a name, for the pages of entries and of acts.
+
+A filter is what stands in an address after the question mark, so that opening it is following a
+link. Its owner may share it with everybody who may open the page.
+"""
+
+from dataclasses import dataclass
+
+from server.storage.connection import Connection
+
+PAGES = ("entries", "acts")
+NAME_CHARS_MAX = 60
+QUERY_CHARS_MAX = 2_000
+EACH_MAX = 50
+
+
+class SavedFilterError(ValueError):
+    """Is raised where a filter can't be saved or removed. `reason` is `name`, `empty`, `long`,
+    `many` or `gone`.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class SavedFilter:
+    """Holds a saved filter. `owner` is the name of whose it is."""
+
+    filter_id: int
+    user_id: int
+    owner: str
+    name: str
+    query: str
+    shared: bool
+
+
+def visible(db: Connection, page: str, user_id: int) -> list[SavedFilter]:
+    """Return a user's own filters of a page, by name, and then those that others share."""
+    rows = db.execute(
+        "SELECT f.filter_id, f.user_id, u.name AS owner, f.name, f.query, f.shared"
+        " FROM saved_filter f JOIN user u USING (user_id)"
+        " WHERE f.page = ? AND (f.user_id = ? OR f.shared = 1)"
+        " ORDER BY f.user_id <> ?, f.name, f.filter_id",
+        (page, user_id, user_id),
+    ).fetchall()
+    return [SavedFilter(row[0], row[1], row[2], row[3], row[4], bool(row[5])) for row in rows]
+
+
+def save(
+    db: Connection, page: str, user_id: int, name: str, query: str, *, shared: bool, now: int
+) -> int:
+    """Save a filter, in place of the user's one of that name, and return its number.
+
+    Raises SavedFilterError.
+    """
+    name = " ".join(name.split())
+    if not 0 < len(name) <= NAME_CHARS_MAX or not name.isprintable():
+        raise SavedFilterError("name")
+    if not query:
+        raise SavedFilterError("empty")
+    if len(query) > QUERY_CHARS_MAX:
+        raise SavedFilterError("long")
+    (others,) = db.execute(
+        "SELECT COUNT(*) FROM saved_filter WHERE user_id = ? AND NOT (page = ? AND name = ?)",
+        (user_id, page, name),
+    ).fetchone()
+    if others >= EACH_MAX:
+        raise SavedFilterError("many")
+    db.execute(
+        "INSERT INTO saved_filter (user_id, page, name, query, shared, made_at)"
+        " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (user_id, page, name) DO UPDATE SET"
+        " query = excluded.query, shared = excluded.shared, made_at = excluded.made_at",
+        (user_id, page, name, query, int(shared), now),
+    )
+    row = db.execute(
+        "SELECT filter_id FROM saved_filter WHERE user_id = ? AND page = ? AND name = ?",
+        (user_id, page, name),
+    ).fetchone()
+    return int(row[0])
+
+
+def remove(db: Connection, filter_id: int, user_id: int, *, any_owner: bool) -> str:
+    """Remove a filter and return the page that it was for. `any_owner` lets a user remove one that
+    somebody else shares.
+
+    Raises SavedFilterError where the user has none of that number.
+    """
+    row = db.execute(
+        "SELECT page FROM saved_filter WHERE filter_id = ? AND (user_id = ? OR (shared = 1 AND ?))",
+        (filter_id, user_id, int(any_owner)),
+    ).fetchone()
+    if row is None:
+        raise SavedFilterError("gone")
+    db.execute("DELETE FROM saved_filter WHERE filter_id = ?", (filter_id,))
+    return str(row[0])

@@ -1,0 +1,1 @@
+"""Serves the records of what happened, entries and acts, as pages and files."""
