@@ -58,6 +58,7 @@ ROOMS: dict[str, dict[str, str]] = {
         "mail": "mails to attendees, and what became of them",
         "wallet": "programmes and badges for attendees' own calendars and wallets",
         "ledger": "every scan, once, and all that follows",
+        "muster": "who is in which hall in an evacuation, and who was seen since",
         "backup": "copies on a second disk, and what comes back from them",
         "setup": "rosters, venues and new events",
         "kiosks": "kiosks, and what they must know",

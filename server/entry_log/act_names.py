@@ -77,6 +77,11 @@ class Act(StrEnum):
     MAIL_BOUNCES_READ = "mail_bounces_read"
     LINKS_EXPORTED = "links_exported"
     WALLET_INSTALLED = "wallet_installed"
+    MUSTER_BEGUN = "muster_begun"
+    MUSTER_ENDED = "muster_ended"
+    MUSTER_PERSON_SEEN = "muster_person_seen"
+    MUSTER_PERSON_UNSEEN = "muster_person_unseen"
+    MUSTER_PRINTED = "muster_printed"
 
     @classmethod
     def _missing_(cls, value: object) -> "Act | None":

@@ -140,6 +140,11 @@ WORDS: Mapping[Act, Words] = {
     ),
     Act.MAIL_BOUNCES_READ: Words("Read what mails came back", ("{count} bounced",)),
     Act.LINKS_EXPORTED: Words("Exported the links of badges as CSV", ("{count}",)),
+    Act.MUSTER_BEGUN: Words("Began a muster", ("{muster}: {people} inside,", "{reason}")),
+    Act.MUSTER_ENDED: Words("Ended a muster", ("{muster}: {people} not seen,", "{reason}")),
+    Act.MUSTER_PERSON_SEEN: Words("Saw somebody in a muster", ("Badge {serial}",)),
+    Act.MUSTER_PERSON_UNSEEN: Words("Put somebody back on a muster's list", ("Badge {serial}",)),
+    Act.MUSTER_PRINTED: Words("Printed a muster's list", ("{muster}: {people} people",)),
     Act.WALLET_INSTALLED: Words("Installed a wallet's certificate or key", ("{wallet}",)),
 }
 

@@ -25,6 +25,7 @@ from server.storage.schema import (
     LEDGER,
     LIKELY_COPIES,
     MAIL_AND_WALLET,
+    MUSTERS,
     PAGE_EDITS,
     PEOPLE,
     PHONE_LINKS,
@@ -244,6 +245,11 @@ def m036_mail_and_wallet(db: sqlite_utils.Database) -> None:
     _run(db, MAIL_AND_WALLET)
 
 
+@migrations()
+def m042_musters(db: sqlite_utils.Database) -> None:
+    _run(db, MUSTERS)
+
+
 NAMES = (
     "m001_people",
     "m002_venue",
@@ -279,6 +285,7 @@ NAMES = (
     "m034_day_credentials",
     "m035_phone_links",
     "m036_mail_and_wallet",
+    "m042_musters",
 )
 
 

@@ -31,6 +31,7 @@ from server.web.admin.editing import (
     venue_upload,
 )
 from server.web.admin.mailing import pages as mailing
+from server.web.admin.muster import pages as muster
 from server.web.admin.printers import pages as printers
 from server.web.admin.programme import pages as programme
 from server.web.admin.protocol import arrivals, badge, flag
@@ -39,7 +40,7 @@ from server.web.rehearsal import pages as rehearsal
 blueprint = Blueprint("admin", __name__)
 for part in (
     overview, live, people, entries, kiosks, halls, venue, programme, users, sign_in, account, acts,
-    rehearsal, arrivals, flag, printers, mailing,
+    rehearsal, arrivals, flag, printers, mailing, muster,
 ):  # fmt: skip
     blueprint.register_blueprint(part.blueprint)
 blueprint.register_blueprint(entries.absences)
@@ -58,6 +59,7 @@ PAGES = (
     ("admin.kiosks.show", "Kiosks"),
     ("admin.printers.show", "Printers"),
     ("admin.absences.show", "Outages"),
+    ("admin.muster.show", "Muster"),
     ("admin.venue.show", "Venue"),
     ("admin.uploads.show", "Import"),
     ("admin.cards.show", "Cards"),
