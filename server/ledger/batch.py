@@ -63,7 +63,7 @@ class BatchRecorder:
         # Entries of those of whose arrival somebody is told, and annulled ones, in order.
         self._guests: list[protocol_guests.Entered | StayRef] = []
         self._calendar = calendar
-        self._seen: list[muster.Sighting] = []  # At assembly points.
+        self._seen: list[muster.RollCallScan] = []  # At assembly points.
         # Stays after which the holder is known to have entered somewhere else.
         self._followed: set[StayRef] = set()
 
@@ -99,7 +99,7 @@ class BatchRecorder:
         elif record.serial is not None:
             at = _server_time(record, self.now)
             if record.reason == Reason.ROLL_CALL:
-                self._seen.append(self._sighting(number, record.serial, record, at))
+                self._seen.append(self._roll_call_scan(number, record.serial, record, at))
             others = stays.since(self.db, record.serial, at - copies.WINDOW_MS)
             if admitted:
                 self._enter(number, record, others, gone=gone, gone_outer=gone_outer)
@@ -111,9 +111,11 @@ class BatchRecorder:
             for hall in self._rules.outer_ids(record.door):
                 self.came[hall] += 1
 
-    def _sighting(self, number: int, serial: int, record: ScanRecord, at: int) -> muster.Sighting:
+    def _roll_call_scan(
+        self, number: int, serial: int, record: ScanRecord, at: int
+    ) -> muster.RollCallScan:
         known = self._clock_known(record)
-        return muster.Sighting(
+        return muster.RollCallScan(
             number, serial, record.issue or 0, at, known, record.note or "", record.by
         )
 

@@ -213,3 +213,10 @@ def _line(row: Row) -> Line:
         point=row["seen_point"] or "",
         doubtful=bool(row["doubtful"]),
     )
+
+
+def away_door_names(db: Connection, counts: Counts) -> dict[int, dict[str, str]]:
+    """Return the names of the doors that are not heard, by door."""
+    wanted = {door for hall in counts.halls for door in hall.away_doors}
+    rows = db.execute("SELECT door_id, names FROM door").fetchall()
+    return {row["door_id"]: names_of(row["names"]) for row in rows if row["door_id"] in wanted}

@@ -45,7 +45,7 @@ class Muster:
     note: str | None
 
 
-class Sighting(NamedTuple):
+class RollCallScan(NamedTuple):
     """Says that a kiosk at an assembly point saw a badge."""
 
     number: int  # Of the scan.
@@ -143,7 +143,7 @@ def tick(db: Connection, muster_id: int, serial: int, point: str, *, by: str, no
 def take_back(db: Connection, muster_id: int, serial: int, *, by: str, now: int) -> None:
     """Take back that somebody was seen. They are on the list again. Raises MusterError.
 
-    Sightings stay on record, also those by kiosks, and no longer count.
+    What was noted stays on record, also by kiosks, and no longer counts.
     """
     _require_on(db, muster_id)
     changed = db.execute(
@@ -157,12 +157,12 @@ def take_back(db: Connection, muster_id: int, serial: int, *, by: str, now: int)
     entry_log.act(db, by, Act.MUSTER_PERSON_UNSEEN, subject, now)
 
 
-def note(db: Connection, sightings: Sequence[Sighting], entered: Sequence[Stay], now: int) -> None:
+def note(db: Connection, scans: Sequence[RollCallScan], entered: Sequence[Stay], now: int) -> None:
     """Take what a batch tells: who was seen, and who had entered by a door that was away.
 
     The scans have to be in their table.
     """
-    for one in sightings:
+    for one in scans:
         muster_id = _muster_of(db, one)
         if muster_id is not None:
             _see(db, muster_id, one)
@@ -170,7 +170,7 @@ def note(db: Connection, sightings: Sequence[Sighting], entered: Sequence[Stay],
         _add_late(db, on, entered, now)
 
 
-def _see(db: Connection, muster_id: int, one: Sighting) -> None:
+def _see(db: Connection, muster_id: int, one: RollCallScan) -> None:
     db.execute(
         "INSERT INTO muster_seen (muster_id, serial, number, at, point, by, doubtful)"
         " VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -179,7 +179,7 @@ def _see(db: Connection, muster_id: int, one: Sighting) -> None:
     _mark(db, muster_id, one.serial)
 
 
-def _is_doubtful(db: Connection, one: Sighting) -> bool:
+def _is_doubtful(db: Connection, one: RollCallScan) -> bool:
     """Say whether somebody else may have had the badge: it is void, or likely copied."""
     row = db.execute(
         "SELECT a.revoked_at IS NOT NULL OR ? < (SELECT COALESCE(MAX(issue), 0) FROM badge b"
@@ -210,7 +210,7 @@ def _mark(db: Connection, muster_id: int, serial: int) -> None:
     )
 
 
-def _muster_of(db: Connection, one: Sighting) -> int | None:
+def _muster_of(db: Connection, one: RollCallScan) -> int | None:
     """Return the muster during which somebody was seen. A point that was away may tell of it after
     the end, and one that began early before the beginning.
     """
@@ -239,7 +239,7 @@ def _take_earlier(db: Connection, muster_id: int, now: int) -> None:
             _see(
                 db,
                 muster_id,
-                Sighting(
+                RollCallScan(
                     row["number"], row["serial"], row["issue"] or 0, row["at"],
                     row["skew_ms"] is not None, row["note"] or "", row["supervisor"],
                 ),

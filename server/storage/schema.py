@@ -902,7 +902,7 @@ CREATE INDEX mail_state ON mail (template, state);
 
 
 # In an evacuation, who was in which hall when it began, by which stay, and how sure that is
-# (server/muster/snapshot.py). `seen_at` is the first sighting that counts. Serials stand without a
+# (server/muster/snapshot.py). `seen_at` is the first time that counts. Serials stand without a
 # reference, because a badge that is on no roster may be inside too.
 MUSTERS = """
 CREATE TABLE muster (

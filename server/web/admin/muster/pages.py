@@ -17,7 +17,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from server.entry_log import act_words, entry_log
 from server.entry_log.act_names import Act
 from server.muster import lists, muster
-from server.muster.lists import Counts, State, Wanted
+from server.muster.lists import State, Wanted
 from server.muster.muster import Muster, MusterError
 from server.muster.snapshot import Sureness
 from server.people.attendees import UnknownAttendeeError
@@ -25,7 +25,6 @@ from server.storage.connection import Connection
 from server.web import auth
 from server.web.admin import forms, live
 from server.web.admin.muster import paper, words
-from server.web.display import main_name
 from server.web.rendered import Parts
 from server.web.services import services
 
@@ -166,7 +165,7 @@ def _figures(db: Connection, muster_id: int) -> dict[str, Any]:
         "muster_id": muster_id,
         "words": words,
         "hall_names": {hall.hall_id: hall.names for hall in counts.halls},
-        "door_names": _door_names(db, counts),
+        "door_names": lists.away_door_names(db, counts),
         "total": {name: counts.total(name) for name in ("missing", "out", "seen", "help_missing")},
     }
 
@@ -178,12 +177,6 @@ def _parts(muster_id: int) -> Parts:
         "muster-totals": render_template("muster/totals.html", **figures),
         "muster-halls": render_template("muster/halls.html", **figures),
     }
-
-
-def _door_names(db: Connection, counts: Counts) -> dict[int, str]:
-    wanted = {door for hall in counts.halls for door in hall.away_doors}
-    rows = db.execute("SELECT door_id, names FROM door").fetchall()
-    return {row["door_id"]: main_name(row["names"]) for row in rows if row["door_id"] in wanted}
 
 
 def _wanted() -> Wanted:

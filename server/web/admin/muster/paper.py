@@ -55,7 +55,7 @@ class _Moments:
 
 
 def _totals(muster: Muster, counts: Counts, now: int) -> str:
-    clock = services().venue_clock
+    clock, as_of = services().venue_clock, _("as of")
     cells = "".join(
         f"<tr><td>{escape(main_name(hall.names))}</td><td class=n>{hall.missing}</td>"
         f"<td class=n>{hall.help_missing}</td><td class=n>{hall.out}</td><td class=n>{hall.seen}"
@@ -74,7 +74,7 @@ def _totals(muster: Muster, counts: Counts, now: int) -> str:
     return (
         f'<section><button type="button" class="print" id="print">{_("Print")}</button>'
         f"<h1>{_('Muster')} · {escape(muster.reason)}</h1>"
-        f"<p>{_('Begun')} {clock.moment(muster.begun_at)} · {_('as of')} {clock.moment(now)}</p>"
+        f"<p>{_('Begun')} {clock.moment(muster.begun_at)} · {as_of} {clock.moment(now)}</p>"
         f"<p class=big>{_('Not seen yet')}: {counts.total('missing')}</p>"
         f"<table><thead><tr>{''.join(f'<th>{head}</th>' for head in heads)}</tr></thead>"
         f"<tbody>{cells}</tbody></table>"
