@@ -220,3 +220,13 @@ def away_door_names(db: Connection, counts: Counts) -> dict[int, dict[str, str]]
     wanted = {door for hall in counts.halls for door in hall.away_doors}
     rows = db.execute("SELECT door_id, names FROM door").fetchall()
     return {row["door_id"]: names_of(row["names"]) for row in rows if row["door_id"] in wanted}
+
+
+def hall_names(db: Connection, muster_id: int) -> dict[int, dict[str, str]]:
+    """Return the names of the muster's halls, by hall and in the order of their codes."""
+    rows = db.execute(
+        "SELECT h.hall_id, h.names FROM muster_hall m JOIN hall h USING (hall_id)"
+        " WHERE m.muster_id = ? ORDER BY h.code",
+        (muster_id,),
+    ).fetchall()
+    return {row["hall_id"]: names_of(row["names"]) for row in rows}

@@ -12,6 +12,7 @@ from flask import (
     url_for,
 )
 from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
+from markupsafe import Markup
 from werkzeug.wrappers import Response as AnyResponse
 
 from server.entry_log import act_words, entry_log
@@ -22,7 +23,7 @@ from server.muster.muster import Muster, MusterError
 from server.muster.snapshot import Sureness
 from server.people.attendees import UnknownAttendeeError
 from server.storage.connection import Connection
-from server.web import auth
+from server.web import auth, i18n
 from server.web.admin import forms, live
 from server.web.admin.muster import paper, words
 from server.web.rendered import Parts
@@ -59,15 +60,13 @@ def one(muster_id: int) -> str:
 def stream(muster_id: int) -> Response:
     """Send the figures as people are seen."""
     found = _muster(muster_id)
-    here = services()
 
     @copy_current_request_context
     def look() -> Parts | None:
         who = auth.user()
         if who is None or who.role not in auth.allowed_here():
             return None
-        key = f"muster-{found.muster_id}-{request.args.get('lang', '')}"
-        return here.overview.parts(key, lambda: _parts(found.muster_id), fresh_s=PACE_S * 0.9)
+        return _parts(found.muster_id)
 
     return live.feed(look)
 
@@ -143,40 +142,45 @@ def _page(db: Connection, found: Muster) -> str:
     page = max(1, _number("page") or 1)
     how_many = lists.how_many(db, found.muster_id, wanted)
     names = act_words.Names(db)
+    shown = lists.lines(db, found.muster_id, wanted, limit=ROWS, skip=(page - 1) * ROWS)
     return render_template(
         "muster/show.html",
         muster=found,
         on=found.ended_at is None,
         begun_by=names.who(found.begun_by),
         ended_by=names.who(found.ended_by or ""),
-        lines=list(lists.lines(db, found.muster_id, wanted, limit=ROWS, skip=(page - 1) * ROWS)),
+        parts={name: Markup(html) for name, html in _parts(found.muster_id).items()},
+        hall_names=lists.hall_names(db, found.muster_id),
+        lines=list(shown),
         how_many=how_many,
         page=page,
         sheets=-(-how_many // ROWS),
         asked={key: value for key, value in request.args.items() if value and key != "page"},
-        **_figures(db, found.muster_id),
+        words=words,
     )
 
 
-def _figures(db: Connection, muster_id: int) -> dict[str, Any]:
-    counts = lists.counts(db, muster_id)
-    return {
-        "counts": counts,
-        "muster_id": muster_id,
-        "words": words,
-        "hall_names": {hall.hall_id: hall.names for hall in counts.halls},
-        "door_names": lists.away_door_names(db, counts),
-        "total": {name: counts.total(name) for name in ("missing", "out", "seen", "help_missing")},
-    }
-
-
 def _parts(muster_id: int) -> Parts:
-    db = services().database.reader
-    figures = _figures(db, muster_id)
-    return {
-        "muster-totals": render_template("muster/totals.html", **figures),
-        "muster-halls": render_template("muster/halls.html", **figures),
-    }
+    """Return the figures as HTML, made once a second for all who look in the same language."""
+
+    def render() -> Parts:
+        db = services().database.reader
+        counts = lists.counts(db, muster_id)
+        names = ("missing", "out", "seen", "help_missing")
+        figures: dict[str, Any] = {
+            "counts": counts,
+            "muster_id": muster_id,
+            "words": words,
+            "door_names": lists.away_door_names(db, counts),
+            "total": {name: counts.total(name) for name in names},
+        }
+        return {
+            "muster-totals": render_template("muster/totals.html", **figures),
+            "muster-halls": render_template("muster/halls.html", **figures),
+        }
+
+    key = f"muster-{muster_id}-{i18n.language()}"
+    return services().overview.parts(key, render, fresh_s=PACE_S * 0.9)
 
 
 def _wanted() -> Wanted:
