@@ -158,6 +158,7 @@ class Kiosk:
             skew=self._skew,
             is_offline=lambda: not self.link.state.online,
             on_asking=lambda asking: self.board.update(asking=asking),
+            roll_call=lambda: supervisors.kept.roll_call,
         )
         self.supervision = Supervision(
             supervisors,

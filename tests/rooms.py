@@ -62,6 +62,7 @@ ROOMS: dict[str, dict[str, str]] = {
         "wallet": "programmes and badges for attendees' own calendars and wallets",
         "audit": "the entry log proven to strangers",
         "ledger": "every scan, once, and all that follows",
+        "muster": "who is in which hall in an evacuation, and who was seen since",
         "backup": "copies on a second disk, and what comes back from them",
         "setup": "rosters, venues and new events",
         "kiosks": "kiosks, and what they must know",

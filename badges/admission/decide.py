@@ -69,6 +69,21 @@ def _likely_copy(badge: Credential, at: int, facts: Facts) -> Denied | None:
     return Denied(Reason.LIKELY_COPY) if badge.issue <= facts.holder.copied_issue else None
 
 
+def _roll_call(badge: Credential, at: int, facts: Facts) -> Denied | None:
+    """Note whom a roll call has seen. Whoever else may have the card is not taken for its holder,
+    so a card for which another one stands in goes on to the checks that deny it.
+    """
+    if not facts.roll_call:
+        return None
+    if facts.kiosk_retired:
+        return Denied(Reason.KIOSK_RETIRED)
+    day = event_day(facts.calendar.day_starts, at)
+    other_day = badge.kind is Kind.DAY and badge.day != day
+    if other_day or _day_credential(badge, at, facts) is not None:
+        return None
+    return Denied(Reason.ROLL_CALL)
+
+
 def _not_valid_today(badge: Credential, at: int, facts: Facts) -> Denied | None:
     day = event_day(facts.calendar.day_starts, at)
     if day is None or not badge.valid_days >> day & 1:
@@ -177,6 +192,8 @@ _CHECKS: tuple[Callable[[Credential, int, Facts], Denied | None], ...] = (
     _revoked,
     _superseded,
     _likely_copy,
+    # Who stands at an assembly point counts as seen, whatever a door would ask of them besides.
+    _roll_call,
     _not_valid_today,
     _day_credential,
     _expired,

@@ -36,6 +36,7 @@ class Reason(StrEnum):
     KIOSK_RETIRED = "kiosk_retired"
     DOOR_RESTING = "door_resting"
     FACTS_TOO_OLD = "facts_too_old"
+    ROLL_CALL = "roll_call"  # Nobody enters here now. The holder was seen at an assembly point.
 
 
 class Flag(StrEnum):
@@ -167,6 +168,7 @@ class Facts:
     key_expired: bool = False  # the badge's key is past its last day
     kiosk_retired: bool = False
     door_resting: bool = False  # Its shift has ended, and it has given its places back.
+    roll_call: bool = False  # The kiosk stands at an assembly point, and lets nobody in.
     facts_age_ms: int | None = None  # None means that the server never sent any.
     outer: tuple[Outer, ...] = ()  # Innermost first.
 

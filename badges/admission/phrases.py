@@ -36,6 +36,7 @@ class Tone(StrEnum):
     LOOK = "look"  # Admitted, and staff should notice something.
     DENY = "deny"
     GOODBYE = "goodbye"  # An exit, which is never refused.
+    SEEN = "seen"  # A roll call has noted the holder. Nobody passes a door by it.
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def tone(decision: Decision, direction: Direction) -> Tone:
     if direction is Direction.EXIT:
         return Tone.GOODBYE
     if isinstance(decision, Denied):
-        return Tone.DENY
+        return Tone.SEEN if decision.reason is Reason.ROLL_CALL else Tone.DENY
     return Tone.LOOK if decision.flags.intersection(_TOLD) else Tone.ADMIT
 
 

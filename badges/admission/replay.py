@@ -7,7 +7,10 @@ from badges.record import ScanRecord
 
 # These come from the door's own state, which the server cannot know better.
 _LOCAL = frozenset(
-    {Reason.HALL_FULL, Reason.KIOSK_RETIRED, Reason.DOOR_RESTING, Reason.FACTS_TOO_OLD}
+    {
+        *(Reason.HALL_FULL, Reason.KIOSK_RETIRED, Reason.DOOR_RESTING),
+        *(Reason.FACTS_TOO_OLD, Reason.ROLL_CALL),
+    }
 )
 # A door knows these by the server's word, perhaps a moment after its scan by another clock, or
 # because it has seen the other card.

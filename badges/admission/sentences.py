@@ -19,6 +19,7 @@ WORDS: Mapping[str, str] = {
     "look": N_("LOOK"),
     "deny": N_("DENIED"),
     "goodbye": N_("GOODBYE"),
+    "seen": N_("SEEN"),
 }
 
 FLAGS: Mapping[Flag, Pair] = {
@@ -74,6 +75,7 @@ DENIED: Mapping[Reason, Pair] = {
         N_("Send to another door"),
     ),
     Reason.FACTS_TOO_OLD: (N_("Offline for too long"), _OTHER_DOOR),
+    Reason.ROLL_CALL: (N_("Noted at this assembly point"), N_("The next person, please")),
 }
 
 _PROGRAMME = N_("Send to a hall on the holder's programme")

@@ -40,6 +40,7 @@ from kiosk.door.answer import Answer, make_answer
 from kiosk.door.direction import own_direction
 from kiosk.door.facts import Known, credential_of, least_free
 from kiosk.door.repeats import Repeats
+from kiosk.door.roll_call import RollCall
 from kiosk.journal.journal import Journal
 from kiosk.journal.values import Draft, OuterDraft
 from kiosk.replica.door_context import DoorContext
@@ -92,6 +93,7 @@ class Admitter:
         skew: Callable[[], Skew | None] = lambda: None,
         is_offline: Callable[[], bool] = lambda: False,
         on_asking: Callable[[bool], None] = lambda asking: None,
+        roll_call: Callable[[], RollCall | None] = lambda: None,
         clock: Callable[[], int] = now_ms,
         monotonic: Callable[[], int] = monotonic_ms,
     ) -> None:
@@ -100,8 +102,9 @@ class Admitter:
         `ask_for_place` asks the server for a place in a hall, of a kind or an ordinary one, and
         returns False where that is no use now. Where the hall trusts exits, those made while
         `is_offline` give their places back here. `on_asking` is told when an answer waits for other
-        doors, and when it does no more. `clock` is the one that presentations are seen by, and
-        `monotonic` one that nobody sets, both in ms.
+        doors, and when it does no more. `roll_call` says whether the kiosk stands at an assembly
+        point, where it notes people and lets nobody in. `clock` is the one that presentations are
+        seen by, and `monotonic` one that nobody sets, both in ms.
         """
         self._journal = journal
         self._replica = replica
@@ -110,6 +113,7 @@ class Admitter:
         self._skew = skew
         self._is_offline = is_offline
         self._on_asking = on_asking
+        self._roll_call = roll_call
         self._repeats = Repeats(journal, clock=clock, monotonic=monotonic)
 
     def present(self, text: str, *, at: int, direction: Direction | None = None) -> Answer:
@@ -120,7 +124,7 @@ class Admitter:
         """
         context = self._context()
         badge = read_badge(context.ring, text)
-        scan = Scan(badge, direction or own_direction(context), at)
+        scan = Scan(badge, self._meant(direction, context), at)
         return self._repeat(scan, context) or self._answer(scan, context)
 
     def admit_by_name(
@@ -137,7 +141,7 @@ class Admitter:
         It is decided as if their badge were shown. Raises as `present`.
         """
         context = self._context()
-        scan = Scan(_badge_of(person), direction or own_direction(context), at)
+        scan = Scan(_badge_of(person), self._meant(direction, context), at)
         return self._answer(scan, context, ByName(person.holder, user, user_name))
 
     def _context(self) -> DoorContext:
@@ -145,6 +149,12 @@ class Admitter:
         if context is None:
             raise NotReadyError
         return context
+
+    def _meant(self, direction: Direction | None, context: DoorContext) -> Direction:
+        """Return what a presentation means. At an assembly point nobody leaves a hall by it."""
+        if self._roll_call() is not None:
+            return Direction.ENTRY
+        return direction or own_direction(context)
 
     def _answer(self, scan: Scan, context: DoorContext, named: ByName | None = None) -> Answer:
         none_before = {hall: self._journal.times_none(hall) for hall in context.halls}
@@ -200,7 +210,9 @@ class Admitter:
         """
         skew = steady(before, self._skew())
         with self._journal.transaction() as transaction:
+            rolling = self._roll_call()
             facts = self._known.facts(scan, context, transaction, by_name=named is not None)
+            facts = replace(facts, roll_call=rolling is not None)
             decision = decide(scan, facts)
             full = isinstance(decision, Denied) and decision.reason is Reason.HALL_FULL
             if full and not last:
@@ -222,6 +234,8 @@ class Admitter:
                 facts_age_ms=facts.facts_age_ms,
                 salted=context.salted,
             )
+            if rolling is not None:
+                draft = replace(draft, by=draft.by or rolling.by, note=rolling.point)
             if scan.direction is Direction.EXIT:
                 draft = self._leaving(draft, context, facts)
             elif isinstance(decision, Admitted):
@@ -277,7 +291,7 @@ class Admitter:
 
         That it is given again is on disk before it is. So a second failure can't give it twice.
         """
-        badge = credential_of(scan)
+        badge = None if self._roll_call() is not None else credential_of(scan)
         record = self._repeats.find(scan, badge) if badge else None
         if record is None or badge is None:
             return None

@@ -14,9 +14,10 @@ from kiosk.door.programme import Speaks, speaks_here
 from kiosk.replica.door_context import DoorContext, text_in
 from kiosk.texts.catalogue import answer_words, each
 
-# What makes it doubtful that whoever shows the badge is its holder. Nobody is greeted by it.
+# What makes it doubtful that whoever shows the badge is its holder, or is no time for a greeting.
 _DOUBTFUL = frozenset(
     {
+        Reason.ROLL_CALL,
         *(Reason.REVOKED, Reason.SUPERSEDED, Reason.LIKELY_COPY),
         *(Reason.DAY_CREDENTIAL, Reason.EXPIRED),
     }

@@ -38,6 +38,7 @@ _STATUS = {
     "bad_request": 400,
     "reason_missing": 400,
     "note_too_long": 400,
+    "point_missing": 400,
     "no_server": 503,
     "not_ready": 503,
     "failed": 500,
@@ -71,6 +72,12 @@ class Facing(Struct, frozen=True, forbid_unknown_fields=True):
 
 class Standing(Struct, frozen=True, forbid_unknown_fields=True):
     door: Count
+
+
+class Assembly(Struct, frozen=True, forbid_unknown_fields=True):
+    """Names the assembly point at which the kiosk stands."""
+
+    point: Annotated[str, Meta(max_length=200)]
 
 
 def supervision() -> Supervision:
@@ -195,6 +202,20 @@ def end_shift() -> Response:
 @told
 def resume() -> Response:
     supervision().resume()
+    return Response(status=204)
+
+
+@blueprint.post("/roll-call")
+@told
+def roll_call() -> Response:
+    supervision().begin_roll_call(_body(Assembly).point)
+    return Response(status=204)
+
+
+@blueprint.post("/end-roll-call")
+@told
+def end_roll_call() -> Response:
+    supervision().end_roll_call()
     return Response(status=204)
 
 

@@ -89,6 +89,10 @@ WORDS: Mapping[str, str] = {
         "{admitted} admitted · {denied} denied · {exits} exits · {overrides} overrides"
     ),
     "resting_next": N_("A supervisor can resume it"),
+    "rolling": N_("ROLL CALL"),
+    "rolling_reason": N_("Assembly point {point}: scan every badge"),
+    "rolling_next": N_("Nobody is let in or out by it"),
+    "rolling_counts": N_("{seen} scans here"),
     "second": N_("{n} s"),
     "minute": N_("{n} min"),
     "hour": N_("{n} h"),
@@ -97,6 +101,7 @@ WORDS: Mapping[str, str] = {
     "help_look": N_("Let in, and read what to notice"),
     "help_deny": N_("Do not let in; the reason and the next step stand below"),
     "help_goodbye": N_("An exit was recorded; nobody is ever kept in"),
+    "help_seen": N_("Roll call: this person was noted as seen"),
     "help_keys": N_("F1 help · F2 language · F4 sound · F8 direction · F9 supervisor"),
     "help_scanner": N_("A hand scanner works at any time; no field needs to be chosen"),
     "by": N_("By {name}"),
@@ -145,6 +150,14 @@ SUPERVISOR: Mapping[str, str] = {
     ),
     "end_shift_do": N_("End the shift now"),
     "resume": N_("Resume the shift"),
+    "roll_call": N_("Roll call at an assembly point"),
+    "roll_call_ask": N_(
+        "Every badge that is scanned is noted as seen, with or without the network. Nobody is"
+        " admitted at this door until the shift is resumed."
+    ),
+    "roll_call_point": N_("Which assembly point? As on its sign"),
+    "roll_call_do": N_("Begin the roll call"),
+    "roll_call_end": N_("End the roll call"),
     "not_done": N_("The kiosk did not answer. Try again."),
     "keyboard": N_("Letters on the screen"),
     "key_space": N_("Space"),

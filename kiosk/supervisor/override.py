@@ -42,6 +42,7 @@ NEVER = frozenset(
         Reason.OTHER_EVENT,
         Reason.KIOSK_RETIRED,
         Reason.DOOR_RESTING,
+        Reason.ROLL_CALL,
     }
 )
 

@@ -5,7 +5,9 @@ from typing import Any
 
 import msgspec
 
+from badges.admission.facts import Reason
 from badges.record import ScanRecord, decode_record
+from kiosk.door.roll_call import RollCall
 from kiosk.journal.journal import Journal
 from kiosk.journal.values import State
 from kiosk.supervisor.state_file import SupervisorFile
@@ -30,6 +32,8 @@ def _counts_as(record: ScanRecord) -> list[str]:
         return ["annulled"]
     if record.direction == "exit":
         return ["exits"]
+    if record.reason == Reason.ROLL_CALL:
+        return ["seen"]
     if record.decision == "denied":
         return ["denied"]
     names = ["admitted"]
@@ -57,8 +61,27 @@ class Shift:
             self._change(shift_ended_at=now)
             self._journal.rest()
 
+    @property
+    def roll_call(self) -> RollCall | None:
+        """Return at which assembly point the kiosk stands, if at any."""
+        return self._file.kept.roll_call
+
+    def begin_roll_call(self, roll_call: RollCall, now: int) -> None:
+        """End the shift, and note people at an assembly point from now on. Where the kiosk does so
+        already, only the point changes.
+        """
+        # The roll call is on disk first, so that the door never admits by a half of this.
+        self._change(roll_call=roll_call)
+        self.end(now)
+
+    def end_roll_call(self) -> None:
+        """Note nobody any more. The door stays out of service until `resume`."""
+        self._change(roll_call=None)
+
     def resume(self, now: int) -> None:
-        """Begin a new shift. It does nothing where one is on."""
+        """Begin a new shift. It does nothing where one is on. A roll call is over by it."""
+        if self._file.kept.roll_call is not None:
+            self.end_roll_call()
         state = self._journal.state()
         if state.resting:
             self._journal.resume()

@@ -14,6 +14,7 @@ from msgspec import Meta, Struct
 
 from badges.record import Count, Instant
 from kiosk.config.files import write_whole
+from kiosk.door.roll_call import RollCall
 
 FILE = "supervisor.json"
 
@@ -31,6 +32,7 @@ class Kept(Struct, frozen=True, forbid_unknown_fields=True):
     shift_after: Count = 0  # The shift's scans come after this sequence.
     shift_since: Instant | None = None  # None means that it began with the journal.
     shift_ended_at: Instant | None = None
+    roll_call: RollCall | None = None  # The kiosk stands at an assembly point.
 
 
 class SupervisorFile:

@@ -35,6 +35,7 @@ class Totals:
     overrides: int = 0
     annulled: int = 0
     looked_up: int = 0  # Those admitted by name, without a badge.
+    seen: int = 0  # Noted in a roll call. Somebody who is seen twice counts twice.
 
 
 @dataclass(frozen=True)
@@ -72,5 +73,7 @@ class SupervisorStatus:
     pin_locked_until: int | None = None  # Before that time nobody's PIN is checked.
     resting: bool = False  # The shift has ended.
     shift: ShiftFigures | None = None  # The figures of that shift.
+    # At which assembly point the kiosk takes a roll call. "" means at none.
+    roll_call: str = ""
     can_override: RecentDenial | None = None  # The newest denial.
     can_annul: RecentAnswer | None = None  # The last admission.

@@ -14,6 +14,7 @@ from kiosk.clock import monotonic_ms, now_ms
 from kiosk.door.admit import Admitter
 from kiosk.door.answer import Answer
 from kiosk.door.direction import DirectionState
+from kiosk.door.roll_call import POINT_CHARS_MAX, RollCall
 from kiosk.journal.journal import Journal
 from kiosk.journal.values import State
 from kiosk.replica.replica import Replica
@@ -178,15 +179,35 @@ class Supervision:
             self._shift.resume(self._clock())
         self._on_places()
 
+    def begin_roll_call(self, point: str) -> None:
+        """Note people at that assembly point from now on, and let nobody in."""
+        with self._acting:
+            session = self._sessions.require()
+            point = _one_line(point)
+            if not 0 < len(point) <= POINT_CHARS_MAX:
+                raise SupervisorError("point_missing")
+            self._shift.begin_roll_call(RollCall(point, session.by), self._clock())
+            self._recent.forget_denial()
+        self._sessions.lock()
+        self._on_places()
+
+    def end_roll_call(self) -> None:
+        """Note nobody any more. The door stays closed until `resume`."""
+        with self._acting:
+            self._sessions.require()
+            self._shift.end_roll_call()
+        self._on_places()
+
     def status(self, state: State) -> SupervisorStatus:
         """Return what the screen shows of all this."""
-        session = self._sessions.live()
+        session, rolling = self._sessions.live(), self._shift.roll_call
         return SupervisorStatus(
             supervisors=self._sessions.pin_holders(),
             supervisor=None if session is None else session.shown(),
             pin_locked_until=self._sessions.pin_locked_until(),
             resting=state.resting,
             shift=self._shift.figures(state) if state.resting else None,
+            roll_call="" if rolling is None else rolling.point,
             can_override=self._recent.can_override(),
             can_annul=self._recent.can_annul(state),
         )
@@ -201,10 +222,14 @@ class Supervision:
 
 def written(reasons: Mapping[str, str], reason: str, note: str) -> str:
     """Return what the record keeps of a reason. Raises SupervisorError."""
-    note = " ".join("".join(c if c.isprintable() else " " for c in note).split())
+    note = _one_line(note)
     if reason not in reasons or (reason == OTHER and not note):
         raise SupervisorError("reason_missing")
     text = note if reason == OTHER else f"{reason}: {note}" if note else reason
     if len(text) > NOTE_CHARS_MAX:
         raise SupervisorError("note_too_long")
     return text
+
+
+def _one_line(text: str) -> str:
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())

@@ -47,6 +47,7 @@ REFUSALS: Mapping[str, str] = {
     "already_over": N_("This admission was annulled already, or the holder has left."),
     "too_late": N_("Only within 15 minutes. Record an exit instead."),
     "reason_missing": N_("Choose a reason, or write one."),
+    "point_missing": N_("Write which assembly point this is, in at most 30 letters."),
     "note_too_long": N_("The reason is longer than 200 characters."),
     "no_server": N_("This needs the server, and it can't be reached now."),
     "too_many": N_(

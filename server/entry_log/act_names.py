@@ -99,6 +99,11 @@ class Act(StrEnum):
     WEBHOOK_REMOVED = "webhook_removed"
     WEBHOOK_DISABLED = "webhook_disabled"
     WEBHOOK_ENABLED = "webhook_enabled"
+    MUSTER_BEGUN = "muster_begun"
+    MUSTER_ENDED = "muster_ended"
+    MUSTER_PERSON_SEEN = "muster_person_seen"
+    MUSTER_PERSON_UNSEEN = "muster_person_unseen"
+    MUSTER_PRINTED = "muster_printed"
 
     @classmethod
     def _missing_(cls, value: object) -> "Act | None":

@@ -203,6 +203,13 @@ WORDS: Mapping[Act, Words] = {
     Act.MAIL_BOUNCES_READ: Words(N_("Read what mails came back"), ("{count} bounced",)),
     Act.LINKS_EXPORTED: Words(N_("Exported the links of badges as CSV"), ("{count}",)),
     Act.WALLET_INSTALLED: Words(N_("Installed a wallet's certificate or key"), ("{wallet}",)),
+    Act.MUSTER_BEGUN: Words(N_("Began a muster"), ("{muster}: {people} inside,", "{reason}")),
+    Act.MUSTER_ENDED: Words(N_("Ended a muster"), ("{muster}: {people} not seen,", "{reason}")),
+    Act.MUSTER_PERSON_SEEN: Words(N_("Saw somebody in a muster"), ("Badge {serial}",)),
+    Act.MUSTER_PERSON_UNSEEN: Words(
+        N_("Put somebody back on a muster's list"), ("Badge {serial}",)
+    ),
+    Act.MUSTER_PRINTED: Words(N_("Printed a muster's list"), ("{muster}: {people} people",)),
 }
 
 

@@ -15,6 +15,7 @@ from server.entry_log import entry_log
 from server.entry_log.act_names import Act
 from server.ledger import discrepancies
 from server.ledger.rows import Line, Rows
+from server.muster import muster
 from server.occupancy import copies, stays, unmatched_exits
 from server.occupancy.kiosk_accounts import Accounts
 from server.occupancy.stays import CLOCK_MARGIN_MS, Span
@@ -62,6 +63,7 @@ class BatchRecorder:
         # Entries of those of whose arrival somebody is told, and annulled ones, in order.
         self._guests: list[protocol_guests.Entered | StayRef] = []
         self._calendar = calendar
+        self._seen: list[muster.RollCallScan] = []  # At assembly points.
         # Stays after which the holder is known to have entered somewhere else.
         self._followed: set[StayRef] = set()
 
@@ -72,6 +74,8 @@ class BatchRecorder:
         self._rows.write()
         self._judge.write(self.now)
         protocol_guests.note_arrivals(self.db, self._guests, self._calendar)
+        if not self._quarantined:
+            muster.note(self.db, self._seen, self._entered, self.now)
         serials = Counter(stay.serial for stay in self._entered if not stay.around)
         for stay in self._entered:
             if serials[stay.serial] > 1 or stay.ref in self._followed:
@@ -94,6 +98,8 @@ class BatchRecorder:
                 self._annulled(record.serial, record.closes)
         elif record.serial is not None:
             at = _server_time(record, self.now)
+            if record.reason == Reason.ROLL_CALL:
+                self._seen.append(self._roll_call_scan(number, record.serial, record, at))
             others = stays.since(self.db, record.serial, at - copies.WINDOW_MS)
             if admitted:
                 self._enter(number, record, others, gone=gone, gone_outer=gone_outer)
@@ -104,6 +110,14 @@ class BatchRecorder:
             self.came[record.hall] += 1
             for hall in self._rules.outer_ids(record.door):
                 self.came[hall] += 1
+
+    def _roll_call_scan(
+        self, number: int, serial: int, record: ScanRecord, at: int
+    ) -> muster.RollCallScan:
+        known = self._clock_known(record)
+        return muster.RollCallScan(
+            number, serial, record.issue or 0, at, known, record.note or "", record.by
+        )
 
     def _annulled(self, serial: int | None, entry: StayRef) -> None:
         """Note that a guest did not pass after all. A kiosk can say so of its own entries."""

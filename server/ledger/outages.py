@@ -65,7 +65,8 @@ def newest(db: Connection, limit: int = 100) -> list[Outage]:
         "SELECT a.absence_id AS outage_id, a.kiosk, a.generation, d.names AS door_names,"
         " h.names AS hall_names, a.since, a.back_at, COUNT(s.number) AS scans,"
         " COALESCE(SUM(s.decision = 'admitted' AND s.direction = 'entry'), 0) AS admitted,"
-        " COALESCE(SUM(s.decision = 'denied'), 0) AS denied,"
+        # At an assembly point nobody is turned away.
+        " COALESCE(SUM(s.decision = 'denied' AND s.reason <> 'roll_call'), 0) AS denied,"
         " COALESCE(SUM(s.direction = 'exit' AND s.act = 'scan'), 0) AS exits,"
         " COALESCE(SUM(s.act = 'override'), 0) AS overrides,"
         " COALESCE(SUM(s.override_place AND s.direction = 'entry'), 0) AS over_capacity,"

@@ -31,6 +31,7 @@ from server.storage.schema import (
     LISTS,
     MACHINES,
     MAIL_AND_WALLET,
+    MUSTERS,
     PAGE_EDITS,
     PEOPLE,
     PHONE_LINKS,
@@ -266,6 +267,11 @@ def m041_attention(db: sqlite_utils.Database) -> None:
 
 
 @migrations()
+def m042_musters(db: sqlite_utils.Database) -> None:
+    _run(db, MUSTERS)
+
+
+@migrations()
 def m043_lists(db: sqlite_utils.Database) -> None:
     _run(db, LISTS)
 
@@ -318,6 +324,7 @@ NAMES = (
     "m036_mail_and_wallet",
     "m037_leaf_salts",
     "m041_attention",
+    "m042_musters",
     "m043_lists",
     "m044_accounts",
     "m045_machines",

@@ -1173,3 +1173,62 @@ CREATE TABLE saved_filter (
         (field, f"json_extract(CAST(body AS TEXT), '$.subject.{field}')") for field in _SUBJECTS
     )
 )
+
+
+# In an evacuation, who was in which hall when it began, by which stay, and how sure that is
+# (server/muster/snapshot.py). `seen_at` is the first time that counts. Serials stand without a
+# reference, because a badge that is on no roster may be inside too.
+MUSTERS = """
+CREATE TABLE muster (
+    muster_id INTEGER PRIMARY KEY,
+    reason TEXT NOT NULL,
+    begun_at INTEGER NOT NULL,
+    begun_by TEXT NOT NULL,
+    ended_at INTEGER,
+    ended_by TEXT,
+    note TEXT
+) STRICT;
+CREATE UNIQUE INDEX muster_one_on ON muster ((ended_at IS NULL)) WHERE ended_at IS NULL;
+
+CREATE TABLE muster_hall (
+    muster_id INTEGER NOT NULL REFERENCES muster,
+    hall_id INTEGER NOT NULL,
+    sureness TEXT NOT NULL,
+    away_since INTEGER,
+    away_doors TEXT NOT NULL,
+    unseen INTEGER NOT NULL,
+    PRIMARY KEY (muster_id, hall_id)
+) STRICT;
+
+CREATE TABLE muster_person (
+    muster_id INTEGER NOT NULL REFERENCES muster,
+    serial INTEGER NOT NULL,
+    hall_id INTEGER NOT NULL,
+    kiosk TEXT NOT NULL,
+    generation INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    door_id INTEGER NOT NULL,
+    since INTEGER NOT NULL,
+    sureness TEXT NOT NULL,
+    away_since INTEGER,
+    also_in INTEGER,
+    seen_at INTEGER,
+    seen_point TEXT,
+    seen_by TEXT,
+    PRIMARY KEY (muster_id, serial)
+) STRICT;
+
+CREATE TABLE muster_seen (
+    seen_id INTEGER PRIMARY KEY,
+    muster_id INTEGER NOT NULL REFERENCES muster,
+    serial INTEGER NOT NULL,
+    number INTEGER UNIQUE REFERENCES scan,
+    at INTEGER NOT NULL,
+    point TEXT NOT NULL,
+    by TEXT,
+    doubtful INTEGER NOT NULL DEFAULT 0,
+    withdrawn INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX muster_seen_serial ON muster_seen (muster_id, serial);
+CREATE INDEX scan_roll_call ON scan (number) WHERE reason = 'roll_call';
+"""

@@ -38,6 +38,7 @@ REASONS = {
     "kiosk_retired": "Kiosk retired",
     "door_resting": "Door closed: shift ended",
     "facts_too_old": "Door's facts too old",
+    "roll_call": "Seen at a roll call",
     # Only discrepancies have the following.
     "admitted": "Would have been admitted",
     "passback": "Entered twice",

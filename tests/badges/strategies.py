@@ -97,6 +97,7 @@ def facts() -> st.SearchStrategy[Facts]:
         key_expired=st.booleans(),
         kiosk_retired=st.booleans(),
         door_resting=st.booleans(),
+        roll_call=st.booleans(),
         facts_age_ms=st.none() | st.integers(0, 9),
     )
 
@@ -120,6 +121,7 @@ GOOD_FACTS = {
     "key_expired": False,
     "kiosk_retired": False,
     "door_resting": False,
+    "roll_call": False,
 }
 
 

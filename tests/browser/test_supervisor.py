@@ -191,6 +191,33 @@ def test_shift_ends_and_is_resumed(door: LiveDoor, page: Page) -> None:
     page.wait("the door", lambda: not door.kiosk.board.state.status.resting)
 
 
+def test_roll_call_says_who_was_seen(door: LiveDoor, page: Page) -> None:
+    unlock(page)
+    page.at('[data-key="rollcall"]').click()
+    page.wait_for('[data-key="point"]').send_keys("9")
+    page.shot("supervisor-roll-call")
+    assert page.cut() == []
+    page.at('[data-key="do"]').click()
+    page.wait("the roll call", lambda: page.tone == "rolling")
+    assert "9" in page.text("reason")
+    for size in SIZES:
+        page.resize(size)
+        page.shot("rolling")
+        assert page.cut() == []
+    seen = door.kiosk.present(badge(next(serials)))
+    assert seen is not None
+    page.wait("who was seen", lambda: page.tone == "seen")
+    for size in SIZES:
+        page.resize(size)
+        page.shot("seen")
+        assert page.cut() == []
+    unlock(page)
+    page.wait_for('[data-key="roll-call-end"]').click()
+    page.wait("the end", lambda: not door.kiosk.board.state.status.roll_call)
+    page.wait_for('[data-key="resume"]').click()
+    page.wait("the door", lambda: not door.kiosk.board.state.status.resting)
+
+
 def test_panel_leaves_the_answer_in_view_and_holds_up_no_scan(door: LiveDoor, page: Page) -> None:
     for size in (SMALL, LARGE):
         page.resize(size)

@@ -32,6 +32,7 @@ from server.web.admin.editing import (
 from server.web.admin.inquiry import attention, awaited, inside
 from server.web.admin.machines import pages as machines
 from server.web.admin.mailing import pages as mailing
+from server.web.admin.muster import pages as muster
 from server.web.admin.printers import pages as printers
 from server.web.admin.programme import pages as programme
 from server.web.admin.protocol import arrivals, badge, flag
@@ -42,7 +43,7 @@ blueprint = Blueprint("admin", __name__)
 for part in (
     overview, live, people, entries, kiosks, halls, venue, programme, users, sign_in, account, acts,
     rehearsal, arrivals, flag, printers, mailing, machines, factors, invitations, sign_on,
-    attention, awaited, inside,
+    attention, awaited, inside, muster,
 ):  # fmt: skip
     blueprint.register_blueprint(part.blueprint)
 blueprint.register_blueprint(entries.absences)
@@ -65,6 +66,7 @@ PAGES = (
     ("admin.kiosks.show", "Kiosks"),
     ("admin.printers.show", "Printers"),
     ("admin.absences.show", "Outages"),
+    ("admin.muster.show", "Muster"),
     ("admin.venue.show", "Venue"),
     ("admin.uploads.show", "Import"),
     ("admin.cards.show", "Cards"),

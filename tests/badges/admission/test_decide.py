@@ -148,6 +148,7 @@ DENIED = [
     ),
     ("full", enter(replace(FACTS, free_places=0)), Denied(Reason.HALL_FULL)),
     ("retired", enter(replace(FACTS, kiosk_retired=True)), Denied(Reason.KIOSK_RETIRED)),
+    ("at an assembly point", enter(replace(FACTS, roll_call=True)), Denied(Reason.ROLL_CALL)),
     ("its shift ended", enter(replace(FACTS, door_resting=True)), Denied(Reason.DOOR_RESTING)),
     (
         "old facts",

@@ -6,6 +6,7 @@ import pytest
 
 from badges.admission.decide import event_day
 from badges.admission.facts import Denied, Holder, Outer, Reason
+from badges.credential.credential import Kind
 from tests.badges.admission.test_decide import (
     BADGE,
     DAY,
@@ -202,3 +203,37 @@ def test_who_the_hall_admits_gets_in_beside_a_session_of_others() -> None:
 def test_a_hall_for_sessions_alone_is_shut_between_them_to_its_own_categories_too() -> None:
     mine = replace(hall(categories=frozenset({BADGE.category})), sessions=(LATER,))
     assert enter(mine) == Denied(Reason.HALL_CLOSED, opens_at=LATER.opens_at, session_id=6)
+
+
+class TestRollCall:
+    """At an assembly point a scan says who was seen. It never lets anybody in."""
+
+    ROLLING = replace(EVERYTHING, kiosk_retired=False, roll_call=True, holder=Holder())
+
+    def test_whatever_a_door_would_ask_besides(self) -> None:
+        assert enter(self.ROLLING) == Denied(Reason.ROLL_CALL)
+        willing = replace(FACTS, roll_call=True)
+        assert enter(willing) == Denied(Reason.ROLL_CALL)
+
+    @pytest.mark.parametrize(
+        ("holder", "reason"),
+        [
+            (Holder(revoked=True), Reason.REVOKED),
+            (Holder(highest_issue=9), Reason.SUPERSEDED),
+            (Holder(day_credentials=TODAY), Reason.DAY_CREDENTIAL),
+        ],
+    )
+    def test_a_card_that_somebody_else_may_have_found_shows_nobody(
+        self, holder: Holder, reason: Reason
+    ) -> None:
+        facts = replace(FACTS, roll_call=True, holder=holder)
+        assert enter(facts) == Denied(reason)
+
+    def test_yesterdays_day_credential_shows_nobody(self) -> None:
+        facts = replace(FACTS, roll_call=True)
+        card = replace(BADGE, kind=Kind.DAY, valid_days=0b10)
+        assert enter(facts, card) == Denied(Reason.NOT_VALID_TODAY)
+
+    def test_a_retired_kiosk_says_so(self) -> None:
+        facts = replace(FACTS, roll_call=True, kiosk_retired=True)
+        assert enter(facts) == Denied(Reason.KIOSK_RETIRED)

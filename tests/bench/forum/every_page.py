@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from werkzeug.routing import Rule
 
 from badges.credential.badge_number import badge_number
+from server.muster import muster
 from server.people import issuing
 from server.people.phone_token import phone_token
 from tests.bench.forum.large import PEOPLE
@@ -18,6 +19,7 @@ LEFT_OUT = {
     "static": "files",
     "admin.live.stream": "a stream that does not end",
     "admin.arrivals.stream": "a stream that does not end",
+    "admin.muster.stream": "a stream that does not end",
     "admin.sign_in.form": "it leads who is signed in elsewhere",
     "admin.factors.ask": "it leads who is signed in elsewhere",
     "admin.sign_on.go": "it leads elsewhere, by an identity provider",
@@ -114,6 +116,7 @@ def _values(pages: Pages) -> dict[str, dict[str, object]]:
             "session_id": row["session"],
             "token": phone_token(pages.event, serial, badge.issue),
             "name": "roster.csv",
+            "muster_id": _muster(pages),
         },
         "kinds": {kind: row[kind] for kind in ("hall", "door", "session", "category")},
         "coded": {
@@ -123,3 +126,11 @@ def _values(pages: Pages) -> dict[str, dict[str, object]]:
         "admin.programme.organisation": {"code": "o1"},
         "admin.organisation_merge.choose": {"code": "o1"},
     }
+
+
+def _muster(pages: Pages) -> int:
+    """Return the muster that is on, and begin one where there is none."""
+    on = muster.current(pages.database.reader) or pages.database.write(
+        lambda db: muster.begin(db, "drill", by="test", now=pages.now)
+    )
+    return on.muster_id

@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "shared": set[str](),
 }
 HELPED = (
-    "admit", "look", "deny", "goodbye", "keys", "scanner",
+    "admit", "look", "deny", "goodbye", "seen", "keys", "scanner",
     "none", "starting", "live", "lost", "ended",
 )  # fmt: skip
 HOSTILE = '<script>alert(1)</script> "&\n\ndata: {}'

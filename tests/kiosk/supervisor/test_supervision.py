@@ -289,3 +289,78 @@ class TestShift:
         here.door.clock.pass_ms(1000)
         here.unlock()
         assert here.supervision.end_shift() == first
+
+
+class TestRollCall:
+    """A kiosk at an assembly point notes who is seen, without the server, and lets nobody in."""
+
+    def test_it_says_who_was_seen_and_records_where(self, here: Supervised) -> None:
+        here.present(badge(SERIAL))
+        here.unlock()
+        here.supervision.begin_roll_call("  A  ")
+        status = here.status()
+        assert (status.roll_call, status.resting, status.supervisor) == ("A", True, None)
+        assert here.door.free() == 0, "all places went back"
+        seen = here.present(badge(SERIAL))
+        assert reason(seen) == "roll_call"
+        assert (seen.tone, seen.passes) == (Tone.SEEN, False)
+        assert seen.explanation["en"].word == "SEEN"
+        assert seen.explanation["zh"].reason == "已在本集合点登记"
+        (record,) = here.door.journal.newest(1)
+        assert (record.decision, record.reason, record.note) == ("denied", "roll_call", "A")
+        assert (record.direction, record.serial, record.by) == ("entry", SERIAL, f"user:{MEI}")
+        assert here.status().shift.seen == 1
+        assert here.status().shift.denied == 0
+        assert here.door.asked == [], "no place is asked for"
+
+    def test_nobody_leaves_a_hall_by_it(self, here: Supervised) -> None:
+        entry = here.present(badge(SERIAL))
+        here.unlock()
+        here.supervision.begin_roll_call("A")
+        seen = here.present(badge(SERIAL), direction=Direction.EXIT)
+        assert reason(seen) == "roll_call"
+        with here.door.journal.transaction() as transaction:
+            (stay,) = transaction.own_stays(SERIAL, HALL)
+        assert stay.stay.seq == entry.seq, "the stay is open still"
+
+    def test_it_lasts_over_a_restart_and_the_door_stays_closed_after_it(
+        self, here: Supervised
+    ) -> None:
+        here.unlock()
+        here.supervision.begin_roll_call("A")
+        here.restart()
+        assert here.status().roll_call == "A"
+        assert reason(here.present(badge(SERIAL))) == "roll_call"
+        here.unlock()
+        here.supervision.end_roll_call()
+        assert here.status().roll_call == ""
+        assert reason(here.present(badge(SERIAL))) == "door_resting"
+        here.supervision.resume()
+        here.door.grant(20)
+        assert here.present(badge(SERIAL)).admitted
+
+    def test_resuming_the_shift_ends_it(self, here: Supervised) -> None:
+        here.unlock()
+        here.supervision.begin_roll_call("A")
+        here.unlock()
+        here.supervision.resume()
+        here.door.grant(20)
+        assert here.status().roll_call == ""
+        assert here.present(badge(SERIAL)).admitted
+
+    def test_a_seen_person_cannot_be_admitted_by_override(self, here: Supervised) -> None:
+        here.unlock()
+        here.supervision.begin_roll_call("A")
+        seen = here.present(badge(SERIAL))
+        here.unlock()
+        assert refused(here.supervision.override, seen.seq, "vip", "") == "not_overridable"
+
+    @pytest.mark.parametrize("point", ["", "  ", "x" * 31])
+    def test_a_point_needs_a_name(self, here: Supervised, point: str) -> None:
+        here.unlock()
+        assert refused(here.supervision.begin_roll_call, point) == "point_missing"
+        assert here.present(badge(SERIAL)).admitted, "the door goes on"
+
+    def test_it_needs_a_pin(self, here: Supervised) -> None:
+        assert refused(here.supervision.begin_roll_call, "A") == "not_unlocked"
+        assert refused(here.supervision.end_roll_call) == "not_unlocked"

@@ -21,6 +21,7 @@ from badges.wire import wire
 from badges.wire.enrolment import Identity, sign_identity
 from kiosk.config.identity import make_identity, save_identity, save_key
 from kiosk.door.admit import Admitter
+from kiosk.door.roll_call import RollCall
 from kiosk.journal.journal import Journal
 from kiosk.replica.replica import Replica
 from kiosk.sync.link import Skew
@@ -146,6 +147,7 @@ class LocalDoor:
         self.on_asking: Callable[[bool], None] = self.told.append
         self.ask_for_place: Callable[..., bool] = self._ask
         self.online = False
+        self.roll_call: Callable[[], RollCall | None] = lambda: None
         self.admitter = Admitter(
             self.journal,
             self.replica,
@@ -153,6 +155,7 @@ class LocalDoor:
             skew=lambda: self.skew(),
             is_offline=lambda: not self.online,
             on_asking=lambda asking: self.on_asking(asking),
+            roll_call=lambda: self.roll_call(),
             clock=lambda: self.clock.wall,
             monotonic=lambda: self.clock.monotonic,
         )

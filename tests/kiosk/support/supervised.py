@@ -82,8 +82,10 @@ class Supervised:
         )
         self.direction = DirectionState(self.replica)
         clock = self.door.clock
+        file = SupervisorFile(self.door.directory)
+        self.door.roll_call = lambda: file.kept.roll_call
         self.supervision = Supervision(
-            SupervisorFile(self.door.directory),
+            file,
             self.admitter,
             self.override_handler,
             self.server,

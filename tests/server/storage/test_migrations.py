@@ -50,9 +50,10 @@ FROZEN = {
     "m036_mail_and_wallet": "ea4e870675d75528",
     "m037_leaf_salts": "d2c0d28b0319660c",
     "m041_attention": "c3e123773bb90ab9",
-    "m043_lists": "d0d7c469552111b1",
-    "m044_accounts": "527f2ebd8ca67853",
-    "m045_machines": "30d066a37a8ccea4",
+    "m042_musters": "28243586cd822fb5",
+    "m043_lists": "ffb98b156277ab8b",
+    "m044_accounts": "96b64ab7a934c5b6",
+    "m045_machines": "a2d60574765ba765",
 }
 
 

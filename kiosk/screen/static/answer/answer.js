@@ -3,28 +3,30 @@
 import { paintProgramme } from "./programme.js";
 import { clock, nameIn, put, say, shown, wideness } from "../shared/words.js";
 
-export const TONES = ["admit", "look", "deny", "goodbye"];
+export const TONES = ["admit", "look", "deny", "goodbye", "seen"];
 const at = (id) => document.getElementById(id);
 
 // The reason and the next step that stand there while there is no answer.
 const STANDING = {
   asking: ["asking_reason", "asking_next"], // The answer waits for other doors.
+  rolling: ["rolling_reason", "rolling_next"], // The kiosk stands at an assembly point.
   resting: ["resting_reason", "resting_next"],
   idle: ["idle_reason", ""],
 };
 
 export function paintIdle(status, picture) {
   const camera = picture && status?.camera === "live";
-  const tone = status?.asking ? "asking" : status?.resting ? "resting" : "idle";
+  const tone = status?.asking ? "asking" : status?.roll_call ? "rolling" : status?.resting ? "resting" : "idle";
   const [reason, next] = tone === "idle" && !camera ? ["idle_no_camera", ""] : STANDING[tone];
   at("main").dataset.tone = tone;
   at("shape").setAttribute("href", `#shape-${tone}`);
   paintWords((language) => ({
     word: say(tone, {}, language),
-    reason: say(reason, {}, language),
+    reason: say(reason, { point: status?.roll_call ?? "" }, language),
     next_step: next ? say(next, {}, language) : "",
   }));
   for (const id of ["answer-direction", "answer-time", "answer-free", "answer-by"]) put(at(id), "");
+  if (tone === "rolling" && status.shift) put(at("answer-free"), say("rolling_counts", status.shift));
   if (tone === "resting" && status.shift) put(at("answer-free"), say("resting_counts", status.shift));
   at("holder").hidden = true;
   paintProgramme(tone === "idle" ? status : null);
@@ -38,9 +40,9 @@ export function paintAnswer(answer, status) {
   paintWords((language) => wordsIn(answer, language));
   paintHolder(answer);
   paintSpeaks(answer, status);
-  put(at("answer-direction"), say(answer.direction === "exit" ? "exit" : "entry"));
+  put(at("answer-direction"), toneOf(answer) === "seen" ? "" : say(answer.direction === "exit" ? "exit" : "entry"));
   put(at("answer-time"), clock(answer.at, status.time_zone, true));
-  put(at("answer-free"), freeWords(answer));
+  put(at("answer-free"), toneOf(answer) === "seen" ? "" : freeWords(answer));
   put(at("answer-by"), answer.by && answer.act === "scan" ? say("by", { name: answer.by }) : "");
 }
 

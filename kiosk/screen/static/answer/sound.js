@@ -5,6 +5,7 @@ const TUNES = {
   admit: { wave: "sine", loud: 0.4, notes: [[880, 0, 0.09], [1319, 0.09, 0.16]] },
   look: { wave: "triangle", loud: 0.5, notes: [[740, 0, 0.1], [988, 0.13, 0.1], [740, 0.26, 0.1], [988, 0.39, 0.14]] },
   deny: { wave: "square", loud: 0.25, notes: [[185, 0, 0.2], [139, 0.24, 0.34]] },
+  seen: { wave: "sine", loud: 0.35, notes: [[784, 0, 0.12]] },
   goodbye: { wave: "sine", loud: 0.3, notes: [[659, 0, 0.09], [494, 0.09, 0.14]] },
 };
 

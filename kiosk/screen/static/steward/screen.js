@@ -38,6 +38,7 @@ function keep(name, value) {
 function onState(told) {
   offset = told.now - Date.now();
   if (told.status.resting && !state?.status.resting) shown = null;
+  if (told.status.roll_call !== (state?.status.roll_call ?? "")) shown = null;
   // Nobody must walk in on the answer that was for the person before.
   if (told.status.asking) shown = null;
   state = told;

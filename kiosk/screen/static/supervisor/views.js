@@ -8,9 +8,10 @@ import { button, el, timeLeft } from "./parts.js";
 
 const PIN_MAX = 12;
 const NOTE_MAX = 150;
+const POINT_MAX = 30;
 
 const menu = {
-  facts: ({ status }) => [status.can_override?.seq, status.can_annul?.seq, status.resting],
+  facts: ({ status }) => [status.can_override?.seq, status.can_annul?.seq, status.resting, status.roll_call],
   paint: (panel) => {
     const { can_override: denied, can_annul: admitted, resting } = panel.status;
     return [
@@ -18,6 +19,9 @@ const menu = {
       item(panel, "annul", admitted && target(admitted), "annul_none", admitted?.until),
       item(panel, "find"),
       item(panel, "door"),
+      panel.status.roll_call
+        ? button(say("roll_call_end"), () => endRollCall(panel), { className: "item", key: "roll-call-end" })
+        : item(panel, "rollcall"),
       resting ? button(say("resume"), () => resume(panel), { className: "item", key: "resume" }) : item(panel, "shift"),
       button(say("lock"), () => lock(panel), { className: "item", key: "lock" }),
     ];
@@ -43,6 +47,10 @@ async function lock(panel) {
 
 async function resume(panel) {
   if (await panel.ask("resume", {})) panel.paint(true);
+}
+
+async function endRollCall(panel) {
+  if (await panel.ask("end-roll-call", {})) panel.paint(true);
 }
 
 const locked = {
@@ -218,7 +226,28 @@ const shift = {
   ],
 };
 
-export const VIEWS = { menu, locked, pin, override: because("override"), annul: because("annul"), find, person, door, shift };
+const rollcall = {
+  title: "roll_call",
+  facts: () => null,
+  paint: (panel) => {
+    const field = Object.assign(el("input"), { type: "text", id: "point", maxLength: POINT_MAX, value: panel.memory.point ?? "", autofocus: true, autocomplete: "off" });
+    field.dataset.key = "point";
+    field.addEventListener("input", () => { panel.memory.point = field.value; });
+    const box = Object.assign(el("div"), { className: "note" });
+    box.append(Object.assign(el("label", say("roll_call_point")), { htmlFor: "point" }), field, lettersButton(field));
+    const done = button(say("roll_call_do"), () => {}, { className: "do", key: "do" });
+    done.type = "submit";
+    const form = Object.assign(el("form"), { className: "because" });
+    form.append(el("p", say("roll_call_ask")), box, done);
+    form.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      if (await panel.ask("roll-call", { point: field.value })) { panel.locked(); panel.close(); }
+    });
+    return [form];
+  },
+};
+
+export const VIEWS = { menu, locked, pin, override: because("override"), annul: because("annul"), find, person, door, shift, rollcall };
 
 // Says whom a denial or an admission was about.
 function target(chance) {

@@ -1,0 +1,1 @@
+"""Serves the muster's pages: its figures, its list, live, and on paper."""

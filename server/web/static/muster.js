@@ -1,0 +1,2 @@
+// Opens the browser's print dialogue.
+document.getElementById("print")?.addEventListener("click", () => window.print());

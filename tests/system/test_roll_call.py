@@ -1,0 +1,150 @@
+"""A roll call at three assembly points while the network is cut.
+
+Three real kiosks note 2,000 people, and all of them are on the server exactly once afterwards, also
+after one kiosk was killed meanwhile.
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from server.muster import lists, muster
+from server.muster.lists import State, Wanted
+from server.muster.snapshot import Sureness
+from server.staff import pins, users
+from tests.system.support.site import LiveSite, now_ms, site, wait_for
+from tests.system.test_supervisor import MEI, PIN, Desk
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
+
+PEOPLE = 2_000
+POINTS = ("north", "east", "south")
+SEEN_TWICE = 50  # people whom the second and the third point see both
+MISSING = 40  # who never come to any point
+VENUE = f"""
+[[hall]]
+code = "hall"
+name = "Hall"
+capacity = {PEOPLE + 500}
+categories = ["delegate"]
+""" + "".join(
+    f"""
+[[door]]
+code = "{name}"
+hall = "hall"
+name = "{name.capitalize()}"
+mode = "both"
+"""
+    for name in POINTS
+)
+
+
+class Point(Desk):
+    """A kiosk's page, by which a supervisor begins the roll call and a scanner types badges."""
+
+    def begin_roll_call(self, name: str) -> None:
+        self.unlock()
+        status, said = self.post("roll-call", {"point": name})
+        assert status == 204, said
+        wait_for("the roll call", lambda: self.status()["roll_call"] == name)
+
+    def restart(self) -> None:
+        """Lose the power, and come back."""
+        self.kiosk.kill()
+        self.kiosk.answers.clear()
+        self.kiosk.start()
+        self._direction = ""
+        wait_for("the page again", self._open)
+        wait_for("facts again", lambda: bool(self.status()["hall_names"]))
+
+    def see(self, badge: str) -> None:
+        answer = self.present(badge, "entry")
+        assert answer.reason == "roll_call", answer.said
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[LiveSite]:
+    with site(tmp_path, VENUE, people=PEOPLE) as made:
+        pin = pins.hash_pin(PIN)
+        made.write(lambda db: users.add_user(db, "Mei", "supervisor", "x", by="test", now=now_ms()))
+        made.write(lambda db: pins.set_pin(db, MEI, pin, by="test", now=now_ms()))
+        made.start_server()
+        for name in POINTS:
+            made.enrol(name, name)
+        yield made
+
+
+def test_three_points_without_network(place: LiveSite) -> None:
+    desks = {name: Point(place, name) for name in POINTS}
+    try:
+        badges = [place.badge(n) for n in range(PEOPLE)]
+        for desk in desks.values():
+            desk.turn("entry")
+        each(desks, lambda desk, n: desk.present(badges[n], "entry"), shares(range(PEOPLE)))
+        wait_for("all entries", lambda: stays(place) == PEOPLE)
+        place.server.kill()
+        wait_for("offline", lambda: not any(desk.status()["online"] for desk in desks.values()))
+        for name, desk in desks.items():
+            desk.begin_roll_call(name[:1].upper())
+        seen = shares(range(MISSING, PEOPLE))
+        seen["south"] = [*seen["east"][:SEEN_TWICE], *seen["south"]]
+        each(desks, lambda desk, n: desk.see(badges[n]), seen)
+        desks["south"].restart()
+        assert desks["south"].status()["roll_call"] == "S", "it goes on after a power cut"
+        again = range(PEOPLE - 5, PEOPLE)
+        for n in again:
+            desks["south"].see(badges[n])
+        time.sleep(30)  # so that the doors count as not heard when the muster begins
+        found = place.write(lambda db: muster.begin(db, "drill", by="user:1", now=now_ms()))
+        counts = lists.counts(place.database.reader, found.muster_id)
+        assert counts.total("missing") == PEOPLE
+        assert counts.sureness[Sureness.DOOR_AWAY] == PEOPLE, "the doors are not heard"
+        place.start_server()
+        total = sum(map(len, seen.values())) + len(again)
+        wait_for("the points' scans", lambda: scans(place) == total)
+        counts = lists.counts(place.database.reader, found.muster_id)
+        assert (counts.total("seen"), counts.total("missing")) == (PEOPLE - MISSING, MISSING)
+        missing = lists.lines(place.database.reader, found.muster_id, Wanted(state=State.MISSING))
+        assert {line.serial for line in missing} == {place.serial(n) for n in range(MISSING)}
+        ((noted, distinct),) = place.query(
+            "SELECT COUNT(*), COUNT(DISTINCT number) FROM muster_seen"
+        )
+        assert noted == distinct == total, "each scan once"
+        assert stays(place) == PEOPLE, "no stay ended by it"
+    finally:
+        for desk in desks.values():
+            desk.close()
+
+
+def shares(people: range) -> dict[str, list[int]]:
+    return {name: list(people[at :: len(POINTS)]) for at, name in enumerate(POINTS)}
+
+
+def each(desks: dict[str, Point], step, people: dict[str, list[int]]) -> None:
+    """Let the three points work at the same time."""
+    failed: list[BaseException] = []
+
+    def work(name: str) -> None:
+        try:
+            for n in people[name]:
+                step(desks[name], n)
+        except BaseException as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in desks]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failed, failed
+
+
+def stays(place: LiveSite) -> int:
+    return int(place.query("SELECT COUNT(*) FROM stay WHERE closed_at IS NULL")[0][0])
+
+
+def scans(place: LiveSite) -> int:
+    return int(place.query("SELECT COUNT(*) FROM scan WHERE reason = 'roll_call'")[0][0])
