@@ -77,6 +77,7 @@ class Act(StrEnum):
     MAIL_BOUNCES_READ = "mail_bounces_read"
     LINKS_EXPORTED = "links_exported"
     WALLET_INSTALLED = "wallet_installed"
+    TROUBLE_TAKEN = "trouble_taken"
 
     @classmethod
     def _missing_(cls, value: object) -> "Act | None":

@@ -140,6 +140,7 @@ WORDS: Mapping[Act, Words] = {
     ),
     Act.MAIL_BOUNCES_READ: Words("Read what mails came back", ("{count} bounced",)),
     Act.LINKS_EXPORTED: Words("Exported the links of badges as CSV", ("{count}",)),
+    Act.TROUBLE_TAKEN: Words("Took a trouble on", ("{trouble}:", "“{note}”")),
     Act.WALLET_INSTALLED: Words("Installed a wallet's certificate or key", ("{wallet}",)),
 }
 

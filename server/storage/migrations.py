@@ -11,6 +11,7 @@ from sqlite_utils import Migrations
 
 from server.storage.schema import (
     ACTS,
+    BOARD,
     CAPACITY_REASONS,
     CARDS,
     CHANGED_HOLDERS,
@@ -244,6 +245,11 @@ def m036_mail_and_wallet(db: sqlite_utils.Database) -> None:
     _run(db, MAIL_AND_WALLET)
 
 
+@migrations()
+def m040_board(db: sqlite_utils.Database) -> None:
+    _run(db, BOARD)
+
+
 NAMES = (
     "m001_people",
     "m002_venue",
@@ -279,6 +285,7 @@ NAMES = (
     "m034_day_credentials",
     "m035_phone_links",
     "m036_mail_and_wallet",
+    "m040_board",
 )
 
 

@@ -199,6 +199,8 @@ def test_settings_are_written_so_that_they_parse_back(settings: EventSettings) -
         phone_address="https://badges.example.org:444",
         proxy="::1",
         check_day_credentials=["press", "staff-2"],
+        alert_queue=200,
+        alert_silent_s=90,
     )
     for one in (settings, whole):
         assert parse_settings(settings_text(one), "event.toml") == one

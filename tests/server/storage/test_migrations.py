@@ -47,6 +47,7 @@ FROZEN = {
     "m034_day_credentials": "aceeff4a029871c4",
     "m035_phone_links": "8440356dbc8ff1de",
     "m036_mail_and_wallet": "0d096fdd161b1ee7",
+    "m040_board": "92c1dfd1a9e7ae83",
 }
 
 
