@@ -55,6 +55,7 @@ ROOMS: dict[str, dict[str, str]] = {
         "web": "what answers requests",
         "editing": "what staff change by hand, previews and undoing",
         "rehearsal": "what the doors would answer, before anybody comes",
+        "troubles": "what staff should look at now, and who looks after it",
         "mail": "mails to attendees, and what became of them",
         "wallet": "programmes and badges for attendees' own calendars and wallets",
         "ledger": "every scan, once, and all that follows",

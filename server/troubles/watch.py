@@ -22,9 +22,7 @@ class Watch:
         self._seen: dict[str, tuple[int, int]] = {}  # First and last, in Unix ms.
         self._begun = False
 
-    def dated(
-        self, troubles: list[Trouble], taken: Mapping[str, Taken], now: int
-    ) -> list[Trouble]:
+    def dated(self, troubles: list[Trouble], taken: Mapping[str, Taken], now: int) -> list[Trouble]:
         """Return the troubles that are there now, each with since when it is there."""
         with self._lock:
             if not self._begun:

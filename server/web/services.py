@@ -24,10 +24,11 @@ from server.people.designing.drawer import Drawer
 from server.printers.worker import Printing
 from server.staff.guesses import Guesses
 from server.storage.database import Database
+from server.troubles.watch import Watch
 from server.web.apart import WorkedOut
 from server.web.budget import Budget
 from server.web.lanes import Lanes
-from server.web.rendered import Rendered
+from server.web.rendered import Pieces, Rendered
 
 EXTENSION = "hallkeeper"  # The only key under which an app keeps what is its own.
 
@@ -51,6 +52,9 @@ class Services:
     guesses: Guesses = field(default_factory=Guesses)  # For passwords.
     drawer: Drawer = field(default_factory=Drawer)  # Of cards' previews.
     overview: Rendered = field(default_factory=Rendered)
+    totals: Rendered = field(default_factory=Rendered)
+    hall_pieces: Pieces = field(default_factory=Pieces)
+    troubles: Watch = field(default_factory=Watch)
     worked_out: WorkedOut = field(default_factory=WorkedOut)
     phone_halls: Rendered = field(default_factory=Rendered)
     lookups: Budget = field(default_factory=lambda: Budget(lookup.LOOKUPS_MAX, lookup.WINDOW_MS))

@@ -17,6 +17,7 @@ from server.web.admin import (
     users,
     venue,
 )
+from server.web.admin.board import plots, taking
 from server.web.admin.cards import pages as cards
 from server.web.admin.editing import (
     badges,
@@ -39,7 +40,7 @@ from server.web.rehearsal import pages as rehearsal
 blueprint = Blueprint("admin", __name__)
 for part in (
     overview, live, people, entries, kiosks, halls, venue, programme, users, sign_in, account, acts,
-    rehearsal, arrivals, flag, printers, mailing,
+    rehearsal, arrivals, flag, printers, mailing, plots, taking,
 ):  # fmt: skip
     blueprint.register_blueprint(part.blueprint)
 blueprint.register_blueprint(entries.absences)
@@ -50,7 +51,7 @@ for part in (
     blueprint.register_blueprint(part.blueprint)
 
 PAGES = (
-    ("admin.overview.show", "Overview"),
+    ("admin.overview.show", "Board"),
     ("admin.programme.forum", "Forum"),
     ("admin.people.search", "Attendees"),
     ("admin.entries.show", "Entries"),
@@ -83,6 +84,8 @@ WITH_LAST_EDIT = frozenset(
 )
 # Under which of the pages those stand that have no entry of their own.
 SECTIONS = {
+    "admin.taking": "admin.overview",
+    "admin.plots": "admin.overview",
     "admin.things": "admin.venue",
     "admin.guests": "admin.venue",
     "admin.session_speakers": "admin.venue",

@@ -47,9 +47,7 @@ def test_entries_exits_and_denials_count_in_their_minute(pages: Pages) -> None:
         (1, 1, 0, 2),
         (3, 0, 1, 1),
     ]
-    assert minutes.door_day(db, hall(pages, "h1"), *DAY) == {
-        west.door: {start: 1, start + 1: 1}
-    }
+    assert minutes.door_day(db, hall(pages, "h1"), *DAY) == {west.door: {start: 1, start + 1: 1}}
     assert minutes.door_hours(db, pages.now)[west.door][-5:] == [1, 2, 0, 1, 0]
     (one,) = [count for count in minutes.on_site(db)[0].values() if count]
     assert one == 1
