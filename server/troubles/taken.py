@@ -42,7 +42,11 @@ def take(db: Connection, trouble: Trouble, note: str, *, by: str, now: int) -> N
         " note = excluded.note",
         (trouble.key, trouble.level, trouble.since, by, now, note),
     )
-    subject = {"trouble": trouble.key, "level": trouble.level, "note": note}
+    subject: dict[str, str | int | None] = {
+        "trouble": trouble.key,
+        "level": trouble.level,
+        "note": note,
+    }
     entry_log.act(db, by, Act.TROUBLE_TAKEN, subject, now)
 
 

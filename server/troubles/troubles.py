@@ -2,6 +2,7 @@
 own.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -47,7 +48,7 @@ class Trouble:
     grave: bool = False
     level: int = 0
     since: int | None = None
-    values: dict[str, Value] = field(default_factory=dict)
+    values: Mapping[str, Value] = field(default_factory=dict)
 
     @property
     def key(self) -> str:

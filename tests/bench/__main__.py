@@ -11,6 +11,7 @@ from collections.abc import Callable
 from tests.bench import (
     acts,
     backlog,
+    board,
     cards,
     doors,
     eyes,
@@ -32,6 +33,7 @@ BENCHES: dict[str, Callable[[], object]] = {
     "eyes": eyes.run,
     "ingest": ingest.run,
     "doors": doors.run,
+    "board": board.run,
     "slow": slow.run,
     "swarm": swarm.run,
     "backlog": backlog.run,

@@ -194,7 +194,7 @@ def _working(db: Connection, rows: list[KioskRow], now: int) -> list[Working]:
         ]
         counts = scans.get(row.door_id, ())
         silent = _silent(hours.get(row.kiosk, ()) if row.state == "active" else ())
-        free = sum(one.free for one in held.get((row.kiosk, row.generation), ()))
+        free = sum(max(0, one.free) for one in held.get((row.kiosk, row.generation), ()))
         line = sparkline(counts, *SPARK) if counts else ""
         found.append(Working(row, troubles, free, line, sum(counts), silent, len(silent)))
     return sorted(found, key=lambda one: (_urgency(one), one.row.kiosk))

@@ -30,7 +30,7 @@ from server.web.services import services
 
 blueprint = Blueprint("overview", __name__, url_prefix="/admin")
 
-LATEST_ROWS = 6
+LATEST_ROWS = 5
 DISCREPANCY_ROWS = 8
 TOTALS_FRESH_S = 15.0
 COUNTRIES_SHOWN = 8
@@ -102,7 +102,7 @@ class Choice:
         text = self.q.casefold()
         found = [one for one in halls if wanted(one) and text in one.name.casefold()]
         order = SORTS[self.sort][1]
-        return sorted(found, key=lambda one: (order(one), one.name))  # type: ignore[arg-type, return-value]
+        return sorted(found, key=lambda one: (order(one), one.name))
 
 
 @blueprint.get("/")
@@ -174,9 +174,9 @@ def _troubles(now: Look) -> str:
 
 def _hall(hall: HallRow, view: str) -> str:
     """Return a hall as a tile, or as the cells of its row."""
-    linked = auth.may_open("admin.halls.show")
-    opened = auth.may_open("admin.plots.show")
-    name = f"{hall.hall_id}/{view}/{i18n.language()}/{linked}/{opened}"
+    # Who may not open the hall's page sees its day.
+    page = "admin.halls.show" if auth.may_open("admin.halls.show") else "admin.plots.show"
+    name = f"{hall.hall_id}/{view}/{i18n.language()}/{page}"
     value = (hall.name, _shown_figures(hall), hall.phase, hall.when, hall.trend, hall.full_at)
     return services().hall_pieces.piece(
         name,
@@ -186,8 +186,7 @@ def _hall(hall: HallRow, view: str) -> str:
             hall=hall,
             phase=PHASES[hall.phase.phase],
             session=words.in_page_language(hall.phase.titles),
-            hall_link=linked and url_for("admin.halls.show", hall_id=hall.hall_id),
-            day_link=opened and url_for("admin.plots.show", hall_id=hall.hall_id),
+            hall_link=url_for(page, hall_id=hall.hall_id),
         ),
     )
 

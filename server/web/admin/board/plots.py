@@ -72,11 +72,11 @@ def show(hall_id: int) -> str:
     found = minutes.hall_day(db, hall_id, since, until)
     doors = minutes.door_day(db, hall_id, since, until)
     first, last = _span(found, doors, since, until, now)
-    names = {door.door_id: in_page_language_of(door.names) for door in store.doors(db)}
+    names = {door.door_id: in_page_language(door.names) for door in store.doors(db)}
     return render_template(
         "board/day.html",
         hall=hall,
-        name=in_page_language_of(hall.names),
+        name=in_page_language(hall.names),
         days=days,
         day=day,
         plot=_plot(found, hall.capacity, first, last, now),
@@ -84,10 +84,6 @@ def show(hall_id: int) -> str:
         doors=[_door(names.get(door, "?"), came, first, last) for door, came in doors.items()],
         size=(WIDTH, HEIGHT),
     )
-
-
-def in_page_language_of(names: str) -> str:
-    return in_page_language(names) or "?"
 
 
 def _day(days: Sequence[date]) -> date:

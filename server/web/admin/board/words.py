@@ -35,9 +35,11 @@ class Places:
     doors: Mapping[int, str]
 
 
-def in_page_language(names: str | None) -> str:
-    """Return a name, from JSON by language, in the page's language, else in any other."""
-    return text_in(names_of(names), i18n.language()) if names else ""
+def in_page_language(names: str | Mapping[str, str] | None) -> str:
+    """Return a name, by language or as JSON of that, in the page's language, else in any other."""
+    if not names:
+        return ""
+    return text_in(names_of(names) if isinstance(names, str) else names, i18n.language())
 
 
 def lasting(length_ms: int) -> str:
