@@ -170,6 +170,7 @@ def _list(*, problem: str = "", kiosk: str = "", door: str = "") -> str:
         ended=[row for row in rows if row not in working],
         spark=SPARK,
         lasting=board_words.lasting,
+        named=board_words.in_page_language,
         settings=here.event.settings,
         doors=store.doors(db),
         halls={hall.hall_id: hall.names for hall in store.halls(db)},

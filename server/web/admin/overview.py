@@ -146,7 +146,11 @@ def parts(view: str = "tiles", now: Look | None = None) -> dict[str, str]:
     here, now = services(), now or look.look()
     db = here.database.reader
     shown = {f"hall-{hall.hall_id}": _hall(hall, view) for hall in now.halls}
-    shown["latest"] = render_template("parts/latest.html", entries=entries.latest(db, LATEST_ROWS))
+    shown["latest"] = render_template(
+        "parts/latest.html",
+        entries=entries.latest(db, LATEST_ROWS),
+        named=words.in_page_language,
+    )
     shown["discrepancies"] = render_template(
         "parts/discrepancies.html",
         discrepancies=entries.discrepancies(db, DISCREPANCY_ROWS),
