@@ -73,11 +73,12 @@ class Board:
         self._link.close()
 
 
-def run() -> dict[str, object]:
+def run(kiosks: int = KIOSKS, rate: float = RATE, seconds: float = SECONDS) -> dict[str, object]:
+    """Measure. A smaller load tries the bench itself."""
     with TemporaryDirectory() as folder:
         site = LiveSite(Path(folder), venue(), people=PEOPLE)
         try:
-            doors = enrol_all(site, KIOSKS)
+            doors = enrol_all(site, kiosks)
             token = _signed_in(site)
             (cursor,) = site.query("SELECT COALESCE(MAX(cursor), 0) FROM change")[0]
             people = [row[0] for row in site.query("SELECT serial FROM attendee")]
@@ -85,7 +86,7 @@ def run() -> dict[str, object]:
             browser = _browser()
             try:
                 load = Load(site.port, doors, cursor)
-                found = asyncio.run(_measure(site, load, people, browser, token))
+                found = asyncio.run(_measure(site, load, people, browser, token, rate, seconds))
             finally:
                 browser.quit()
         finally:
@@ -125,28 +126,34 @@ def _open_board(browser: Any, site: LiveSite, token: str, hall: int) -> None:
 
 
 async def _measure(
-    site: LiveSite, load: Load, people: list[int], browser: Any, token: str
+    site: LiveSite,
+    load: Load,
+    people: list[int],
+    browser: Any,
+    token: str,
+    rate: float,
+    seconds: float,
 ) -> dict[str, object]:
     probes = [one for one in load.kiosks if one.door.hall == load.kiosks[-1].door.hall]
     others = [one for one in load.kiosks if one not in probes]
     kept, scanned = iter(people[:400]), itertools.cycle(people[400:])
     hall, pid = probes[0].door.hall, site.server.child.pid
     await load.open()
-    await _scan(load, others, scanned, WARM_UP_S)
+    await _scan(load, others, scanned, rate, WARM_UP_S)
     costs: dict[str, float] = {}
-    costs["0"] = await _cost(pid, _scan(load, others, scanned, SECONDS))
+    costs["0"] = await _cost(pid, _scan(load, others, scanned, rate, seconds))
     await asyncio.to_thread(_open_board, browser, site, token, hall)
-    await _scan(load, others, scanned, 2.0)
+    await _scan(load, others, scanned, rate, 2.0)
     load.timings = Timings()
     sent: dict[int, float] = {}
-    probing = asyncio.create_task(_probe(load, probes, kept, sent, SECONDS))
-    costs["1, in the browser"] = await _cost(pid, _scan(load, others, scanned, SECONDS))
+    probing = asyncio.create_task(_probe(load, probes, kept, sent, seconds))
+    costs["1, in the browser"] = await _cost(pid, _scan(load, others, scanned, rate, seconds))
     await probing
     boards = [Board(site.port, token) for _ in range(BOARDS - 1)]
-    await _scan(load, others, scanned, 2.0)
-    probing = asyncio.create_task(_probe(load, probes, kept, sent, SECONDS))
+    await _scan(load, others, scanned, rate, 2.0)
+    probing = asyncio.create_task(_probe(load, probes, kept, sent, seconds))
     before = sum(board.bytes for board in boards)
-    costs[str(BOARDS)] = await _cost(pid, _scan(load, others, scanned, SECONDS))
+    costs[str(BOARDS)] = await _cost(pid, _scan(load, others, scanned, rate, seconds))
     sent_bytes = sum(board.bytes for board in boards) - before
     await probing
     await asyncio.sleep(1.5)
@@ -164,7 +171,7 @@ async def _measure(
         "scan_to_screen_ms": quantiles(delays),
         "acknowledged_ms": quantiles(acks),
         "server_cpu_percent_by_boards": costs,
-        "kilobytes_a_second_each": round(sent_bytes / 1000 / SECONDS / len(boards), 1),
+        "kilobytes_a_second_each": round(sent_bytes / 1000 / seconds / len(boards), 1),
         "server_memory_mb": round(used(pid)[1]),
     }
 
@@ -176,14 +183,16 @@ async def _cost(pid: int, work: Any) -> float:
     return round(100 * (used(pid)[0] - before) / (time.perf_counter() - began), 1)
 
 
-async def _scan(load: Load, kiosks: list[LoadKiosk], people: Iterator[int], seconds: float) -> None:
+async def _scan(
+    load: Load, kiosks: list[LoadKiosk], people: Iterator[int], rate: float, seconds: float
+) -> None:
     """Scans at random doors at a steady rate, whatever their answers take."""
     dice, begin, count = random.Random(1), time.perf_counter(), 0
     async with asyncio.TaskGroup() as posts:
         while time.perf_counter() - begin < seconds:
             posts.create_task(load.scan(dice.choice(kiosks), next(people)))
             count += 1
-            await asyncio.sleep(max(0, begin + count / RATE - time.perf_counter()))
+            await asyncio.sleep(max(0, begin + count / rate - time.perf_counter()))
 
 
 async def _probe(

@@ -3,9 +3,11 @@
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from flask import Blueprint, abort, render_template, request, url_for
 from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
+from flask_babel import ngettext
 from werkzeug.wrappers import Response
 
 from badges.printing.qr import symbol_svg
@@ -169,8 +171,8 @@ def _list(*, problem: str = "", kiosk: str = "", door: str = "") -> str:
         working=_working(db, working, now),
         ended=[row for row in rows if row not in working],
         spark=SPARK,
-        lasting=board_words.lasting,
         named=board_words.in_page_language,
+        **_said(),
         settings=here.event.settings,
         doors=store.doors(db),
         halls={hall.hall_id: hall.names for hall in store.halls(db)},
@@ -179,6 +181,23 @@ def _list(*, problem: str = "", kiosk: str = "", door: str = "") -> str:
         door=door,
         now=now,
     )
+
+
+def _said() -> dict[str, Callable[[int], str]]:
+    """Return what says numbers in words. Most of some hundred kiosks have the same ones, and are
+    told in words that were looked up once.
+    """
+
+    @cache
+    def seconds_ago(seconds: int) -> str:
+        return _("%(time)s ago", time=board_words.lasting(seconds * 1000))  # type: ignore[no-any-return]
+
+    return {
+        "ago": lambda length_ms: seconds_ago(length_ms // 1000),
+        "pictures": cache(lambda number: _("%(pictures)s a second", pictures=number)),
+        "percent_read": cache(lambda number: _("%(percent)s %% read", percent=number)),
+        "scans": cache(lambda number: ngettext("%(num)s scan", "%(num)s scans", number)),
+    }
 
 
 def _working(db: Connection, rows: list[KioskRow], now: int) -> list[Working]:
