@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from flask import url_for
+from flask import g, url_for
 from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
 from flask_babel import ngettext
 
@@ -39,7 +39,10 @@ def in_page_language(names: str | Mapping[str, str] | None) -> str:
     """Return a name, by language or as JSON of that, in the page's language, else in any other."""
     if not names:
         return ""
-    return text_in(names_of(names) if isinstance(names, str) else names, i18n.language())
+    if "board_language" not in g:
+        # What the browser asks for is not weighed again for each of some hundred names.
+        g.board_language = i18n.language()
+    return text_in(names_of(names) if isinstance(names, str) else names, g.board_language)
 
 
 def lasting(length_ms: int) -> str:
