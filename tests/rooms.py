@@ -58,6 +58,7 @@ ROOMS: dict[str, dict[str, str]] = {
         "editing": "what staff change by hand, previews and undoing",
         "rehearsal": "what the doors would answer, before anybody comes",
         "inquiry": "who is inside, who has not come, one person's story, what needs a look",
+        "troubles": "what staff should look at now, and who looks after it",
         "mail": "mails to attendees, and what became of them",
         "wallet": "programmes and badges for attendees' own calendars and wallets",
         "audit": "the entry log proven to strangers",

@@ -104,6 +104,7 @@ class Act(StrEnum):
     MUSTER_PERSON_SEEN = "muster_person_seen"
     MUSTER_PERSON_UNSEEN = "muster_person_unseen"
     MUSTER_PRINTED = "muster_printed"
+    TROUBLE_TAKEN = "trouble_taken"
 
     @classmethod
     def _missing_(cls, value: object) -> "Act | None":

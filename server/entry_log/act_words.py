@@ -210,6 +210,7 @@ WORDS: Mapping[Act, Words] = {
         N_("Put somebody back on a muster's list"), ("Badge {serial}",)
     ),
     Act.MUSTER_PRINTED: Words(N_("Printed a muster's list"), ("{muster}: {people} people",)),
+    Act.TROUBLE_TAKEN: Words(N_("Took a trouble on"), ("{trouble}:", "“{note}”")),
 }
 
 

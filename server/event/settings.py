@@ -189,6 +189,17 @@ class EventSettings:
         ),
     ] = field(default_factory=dict)
 
+    # From when on the board names a door or a hall as a trouble.
+    alert_silent_s: Annotated[int, Meta(ge=30, le=3_600), rule("seconds from 30 to 3600")] = 30
+    alert_facts_age_s: Annotated[int, Meta(ge=5, le=86_400), rule("seconds from 5 to 86400")] = 60
+    alert_queue: Annotated[int, Meta(ge=1, le=100_000), rule("scans from 1 to 100000")] = 50
+    alert_pictures_per_second: Annotated[
+        int, Meta(ge=0, le=60), rule("pictures a second from 0 to 60")
+    ] = 5
+    alert_read_percent: Annotated[int, Meta(ge=0, le=100), rule("percent from 0 to 100")] = 50
+    alert_battery_percent: Annotated[int, Meta(ge=0, le=100), rule("percent from 0 to 100")] = 20
+    alert_hall_percent: Annotated[int, Meta(ge=10, le=100), rule("percent from 10 to 100")] = 90
+
     def __post_init__(self) -> None:
         try:
             check_values(EventSettings, vars(self))
@@ -234,6 +245,7 @@ def settings_text(settings: EventSettings) -> str:
     factors = "" if settings.second_factor_roles else "# "
     factors += f"second_factor_roles = {quoted(settings.second_factor_roles or ['admin'])}"
     sign_on = _sign_on_text(settings)
+    alerts = "\n".join(_alert(settings, *alert) for alert in _ALERTS)
     return f"""\
 # The settings of this event. `hallkeeper serve` reads them when it starts.
 
@@ -281,6 +293,9 @@ host = {quoted(settings.host)}
 # Whether the badge desk takes photos by webcam. cards/cards.toml names the folder for them.
 desk_photo = {"true" if settings.desk_photo else "false"}
 
+# From when on the board names a door or a hall as a trouble. Without a line it is as here.
+{alerts}
+
 [name]
 {name}
 {_roles_text(settings)}"""
@@ -308,6 +323,24 @@ def _roles_text(settings: EventSettings) -> str:
 
 def _default(key: str) -> object:
     return next(one.default for one in fields(EventSettings) if one.name == key)
+
+
+_ALERTS = (
+    ("alert_silent_s", "seconds since a kiosk was heard, 30 or more"),
+    ("alert_facts_age_s", "seconds that a door's facts are old"),
+    ("alert_queue", "scans that a door has not sent"),
+    ("alert_pictures_per_second", "of a camera, fewer than these"),
+    ("alert_read_percent", "of the codes that a camera saw, fewer than these were read"),
+    ("alert_battery_percent", "of a kiosk's battery, less than this is left"),
+    ("alert_hall_percent", "of a hall's capacity, so much is in use"),
+)
+
+
+def _alert(settings: EventSettings, name: str, words: str) -> str:
+    """Return a threshold as a line, which is a comment where it is as by default."""
+    value = getattr(settings, name)
+    mark = "# " if value == EventSettings.__dataclass_fields__[name].default else ""
+    return f"{mark}{name} = {value}  # {words}"
 
 
 def quoted(text: str | list[str]) -> str:

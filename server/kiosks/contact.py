@@ -73,10 +73,23 @@ _KEEP_HEALTH = (
 )
 
 
+# A ring of an hour. A slot of an earlier hour begins anew.
+_KEEP_MINUTE = (
+    "INSERT INTO kiosk_minute (kiosk, slot, minute, heard, queue) VALUES (?, ?, ?, 1, ?)"
+    " ON CONFLICT (kiosk, slot) DO UPDATE SET minute = excluded.minute,"
+    " heard = CASE WHEN kiosk_minute.minute = excluded.minute"
+    "  THEN kiosk_minute.heard + 1 ELSE 1 END,"
+    " queue = CASE WHEN kiosk_minute.minute = excluded.minute"
+    "  AND kiosk_minute.queue > excluded.queue THEN kiosk_minute.queue ELSE excluded.queue END"
+)
+
+
 def keep_health(db: Connection, key: KioskKey, batch: wire.ScanBatch, now: int) -> None:
     """Keep what the kiosk says of itself. That is its health, how long its journal is, and how far
     it follows log and feed.
     """
+    minute = now // 60_000
+    db.execute(_KEEP_MINUTE, (key[0], minute % 60, minute, batch.health.queue))
     db.execute(
         _KEEP_HEALTH,
         (

@@ -13,6 +13,7 @@ from server.storage.schema import (
     ACCOUNTS,
     ACTS,
     ATTENTION,
+    BOARD,
     CAPACITY_REASONS,
     CARDS,
     CHANGED_HOLDERS,
@@ -262,6 +263,11 @@ def m037_leaf_salts(db: sqlite_utils.Database) -> None:
 
 
 @migrations()
+def m040_board(db: sqlite_utils.Database) -> None:
+    _run(db, BOARD)
+
+
+@migrations()
 def m041_attention(db: sqlite_utils.Database) -> None:
     _run(db, ATTENTION)
 
@@ -323,6 +329,7 @@ NAMES = (
     "m035_phone_links",
     "m036_mail_and_wallet",
     "m037_leaf_salts",
+    "m040_board",
     "m041_attention",
     "m042_musters",
     "m043_lists",

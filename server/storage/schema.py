@@ -1232,3 +1232,95 @@ CREATE TABLE muster_seen (
 CREATE INDEX muster_seen_serial ON muster_seen (muster_id, serial);
 CREATE INDEX scan_roll_call ON scan (number) WHERE reason = 'roll_call';
 """
+
+
+# What the board shows of the last minutes and of the day, kept by the minute (Unix ms / 60,000), so
+# that no page counts scans. A scan counts in the minute of its own door, by the clock as it was
+# measured, and never later than it came. `kiosk_minute` is a ring of an hour. `taken_trouble` has
+# who looks after what, with `since`, by which one occurrence is told from the next.
+BOARD = """
+CREATE TABLE door_minute (
+    minute INTEGER NOT NULL,
+    door_id INTEGER NOT NULL,
+    hall_id INTEGER NOT NULL,
+    entered INTEGER NOT NULL,
+    gone INTEGER NOT NULL,
+    denied INTEGER NOT NULL,
+    PRIMARY KEY (minute, door_id, hall_id)
+) STRICT;
+CREATE INDEX door_minute_hall ON door_minute (hall_id, minute);
+
+INSERT INTO door_minute (minute, door_id, hall_id, entered, gone, denied)
+SELECT (CASE WHEN scanned_at - COALESCE(skew_ms, 0) < received_at
+    THEN scanned_at - COALESCE(skew_ms, 0) ELSE received_at END) / 60000 AS at_minute,
+    door_id, hall_id,
+    SUM(CASE WHEN decision = 'admitted' AND direction = 'entry' AND act <> 'annul'
+        THEN 1 ELSE 0 END),
+    SUM(CASE WHEN decision = 'admitted' AND (direction = 'exit' OR act = 'annul')
+        THEN 1 ELSE 0 END),
+    SUM(CASE WHEN decision = 'denied' THEN 1 ELSE 0 END)
+FROM scan GROUP BY at_minute, door_id, hall_id;
+
+CREATE TRIGGER scan_in_minute AFTER INSERT ON scan
+BEGIN INSERT INTO door_minute (minute, door_id, hall_id, entered, gone, denied)
+VALUES ((CASE WHEN NEW.scanned_at - COALESCE(NEW.skew_ms, 0) < NEW.received_at
+    THEN NEW.scanned_at - COALESCE(NEW.skew_ms, 0) ELSE NEW.received_at END) / 60000,
+    NEW.door_id, NEW.hall_id,
+    CASE WHEN NEW.decision = 'admitted' AND NEW.direction = 'entry' AND NEW.act <> 'annul'
+        THEN 1 ELSE 0 END,
+    CASE WHEN NEW.decision = 'admitted' AND (NEW.direction = 'exit' OR NEW.act = 'annul')
+        THEN 1 ELSE 0 END,
+    CASE WHEN NEW.decision = 'denied' THEN 1 ELSE 0 END)
+ON CONFLICT (minute, door_id, hall_id) DO UPDATE SET entered = entered + excluded.entered,
+    gone = gone + excluded.gone, denied = denied + excluded.denied; END;
+
+CREATE TABLE hall_minute (
+    hall_id INTEGER NOT NULL,
+    minute INTEGER NOT NULL,
+    came INTEGER NOT NULL,
+    went INTEGER NOT NULL,
+    PRIMARY KEY (hall_id, minute)
+) STRICT;
+
+INSERT INTO hall_minute (hall_id, minute, came, went)
+SELECT hall_id, minute, SUM(came), SUM(went) FROM (
+    SELECT hall_id, opened_at / 60000 AS minute, 1 AS came, 0 AS went FROM stay
+    UNION ALL SELECT hall_id, closed_at / 60000, 0, 1 FROM stay WHERE closed_at IS NOT NULL)
+GROUP BY hall_id, minute;
+
+CREATE TRIGGER stay_came AFTER INSERT ON stay
+BEGIN INSERT INTO hall_minute VALUES (NEW.hall_id, NEW.opened_at / 60000, 1, 0)
+ON CONFLICT (hall_id, minute) DO UPDATE SET came = came + 1; END;
+
+CREATE TRIGGER stay_came_over AFTER INSERT ON stay WHEN NEW.closed_at IS NOT NULL
+BEGIN INSERT INTO hall_minute VALUES (NEW.hall_id, NEW.closed_at / 60000, 0, 1)
+ON CONFLICT (hall_id, minute) DO UPDATE SET went = went + 1; END;
+
+CREATE TRIGGER stay_went AFTER UPDATE OF closed_at ON stay WHEN NEW.closed_at IS NOT NULL
+BEGIN INSERT INTO hall_minute VALUES (NEW.hall_id, NEW.closed_at / 60000, 0, 1)
+ON CONFLICT (hall_id, minute) DO UPDATE SET went = went + 1; END;
+
+CREATE TRIGGER stay_went_otherwise AFTER UPDATE OF closed_at ON stay WHEN OLD.closed_at IS NOT NULL
+BEGIN UPDATE hall_minute SET went = went - 1
+WHERE hall_id = OLD.hall_id AND minute = OLD.closed_at / 60000; END;
+
+CREATE TABLE kiosk_minute (
+    kiosk TEXT NOT NULL,
+    slot INTEGER NOT NULL CHECK (slot BETWEEN 0 AND 59),
+    minute INTEGER NOT NULL,
+    heard INTEGER NOT NULL,
+    queue INTEGER NOT NULL,
+    PRIMARY KEY (kiosk, slot)
+) STRICT;
+
+CREATE INDEX scan_spoiled ON scan (number) WHERE reason IN ('forged', 'likely_copy');
+
+CREATE TABLE taken_trouble (
+    trouble TEXT PRIMARY KEY,
+    level INTEGER NOT NULL,
+    since INTEGER,
+    taken_by TEXT NOT NULL,
+    taken_at INTEGER NOT NULL,
+    note TEXT NOT NULL
+) STRICT;
+"""

@@ -27,3 +27,25 @@ class Rendered:
                 parts = render()
                 self._parts[role] = (time.monotonic(), parts)
             return parts
+
+
+class Pieces:
+    """Keeps pieces of a page with what they were made from. A piece whose value has not changed is
+    not made again.
+    """
+
+    def __init__(self) -> None:
+        # The lock guards the dictionary.
+        self._lock = threading.Lock()
+        self._kept: dict[str, tuple[object, str]] = {}
+
+    def piece(self, name: str, value: object, render: Callable[[], str]) -> str:
+        """Return the piece of that name. `render` makes it anew where the value is another."""
+        with self._lock:
+            kept = self._kept.get(name)
+        if kept is not None and kept[0] == value:
+            return kept[1]
+        made = render()
+        with self._lock:
+            self._kept[name] = (value, made)
+        return made

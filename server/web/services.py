@@ -28,13 +28,14 @@ from server.staff.guesses import Guesses
 from server.staff.pending import Pending
 from server.staff.sign_on import Provider
 from server.storage.database import Database
+from server.troubles.watch import Watch
 from server.web.apart import WorkedOut
 from server.web.budget import Budget
 from server.web.lanes import Lanes
 from server.web.machines.measures import Measures
 from server.web.machines.rates import Rates
 from server.web.machines.readiness import Finding
-from server.web.rendered import Rendered
+from server.web.rendered import Pieces, Rendered
 
 EXTENSION = "hallkeeper"  # The only key under which an app keeps what is its own.
 
@@ -62,6 +63,9 @@ class Services:
     drawer: Drawer = field(default_factory=Drawer)  # Of cards' previews.
     pending: Pending = field(default_factory=Pending)  # For second factors.
     overview: Rendered = field(default_factory=Rendered)
+    totals: Rendered = field(default_factory=Rendered)
+    hall_pieces: Pieces = field(default_factory=Pieces)
+    troubles: Watch = field(default_factory=Watch)
     worked_out: WorkedOut = field(default_factory=WorkedOut)
     phone_halls: Rendered = field(default_factory=Rendered)
     rates: Rates = field(default_factory=Rates)  # For other machines.

@@ -16,6 +16,7 @@ from server.web.admin import (
     venue,
 )
 from server.web.admin.accounts import factors, invitations, sign_on
+from server.web.admin.board import plots, taking
 from server.web.admin.cards import pages as cards
 from server.web.admin.editing import (
     badges,
@@ -43,7 +44,7 @@ blueprint = Blueprint("admin", __name__)
 for part in (
     overview, live, people, entries, kiosks, halls, venue, programme, users, sign_in, account, acts,
     rehearsal, arrivals, flag, printers, mailing, machines, factors, invitations, sign_on,
-    attention, awaited, inside, muster,
+    attention, awaited, inside, muster, plots, taking,
 ):  # fmt: skip
     blueprint.register_blueprint(part.blueprint)
 blueprint.register_blueprint(entries.absences)
@@ -55,7 +56,7 @@ for part in (
     blueprint.register_blueprint(part.blueprint)
 
 PAGES = (
-    ("admin.overview.show", "Overview"),
+    ("admin.overview.show", "Board"),
     ("desk.home.show", "Badge desk"),
     ("admin.programme.forum", "Forum"),
     ("admin.people.search", "Attendees"),
@@ -93,6 +94,8 @@ WITH_LAST_EDIT = frozenset(
 )
 # Under which of the pages those stand that have no entry of their own.
 SECTIONS = {
+    "admin.taking": "admin.overview",
+    "admin.plots": "admin.overview",
     "admin.things": "admin.venue",
     "admin.guests": "admin.venue",
     "admin.session_speakers": "admin.venue",

@@ -1,22 +1,48 @@
 """Shows how kiosks are, adds one by a one-time code, shows the six words, and ends one."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
 
 from flask import Blueprint, abort, render_template, request, url_for
+from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
+from flask_babel import ngettext
 from werkzeug.wrappers import Response
 
 from badges.printing.qr import symbol_svg
 from server.backup import critical_state
-from server.kiosks import registry
+from server.kiosks import last_hour, registry
+from server.kiosks.last_hour import KioskMinute
+from server.kiosks.registry import KioskRow
+from server.occupancy import minutes
 from server.storage.connection import Connection
+from server.troubles import kiosks as kiosk_troubles
 from server.venue import store
 from server.web import auth
-from server.web.admin import forms, kiosk_health
+from server.web.admin import forms
+from server.web.admin.board import words as board_words
+from server.web.admin.board.plots import sparkline
+from server.web.admin.board.words import Places, Told
 from server.web.admin.forms import whole
 from server.web.services import services
 
 blueprint = Blueprint("kiosks", __name__, url_prefix="/admin/kiosks")
+
+SPARK = (120, 24)  # Of a sparkline, in its own units.
+
+
+@dataclass(frozen=True)
+class Working:
+    """Holds what the page shows of one kiosk that somebody counts on."""
+
+    row: KioskRow
+    troubles: list[tuple[bool, Told]]  # Whether it is grave, and its words.
+    places: int  # That it may still give out, as it last said.
+    spark: str  # Points of a line of the scans at its door in the last hour.
+    scans: int  # So many they were.
+    silent: list[tuple[float, float]]  # Of minutes in which it was not heard: x and width.
+    unheard: int  # So many minutes they were.
 
 
 @blueprint.get("/")
@@ -67,7 +93,7 @@ def words(kiosk: str) -> str:
 def confirm(kiosk: str) -> Response:
     here = services()
     if request.form.get("same") != "yes":
-        why = "Nothing was changed: compare the six words, then tick the box."
+        why = _("Nothing was changed: compare the six words, then tick the box.")
         return forms.turn_back(why, _back())
     seen = (request.form.get("generation", type=whole), request.form.get("words", ""))
 
@@ -78,7 +104,7 @@ def confirm(kiosk: str) -> Response:
             abort(409)
         registry.confirm(db, here.event, kiosk, by=by, now=now)
 
-    return _perform(step, f"{kiosk} is at work.")
+    return _perform(step, _("%(kiosk)s is at work.", kiosk=kiosk))
 
 
 @blueprint.post("/<kiosk>/retire")
@@ -86,7 +112,7 @@ def confirm(kiosk: str) -> Response:
 def retire(kiosk: str) -> Response:
     return _ending(
         lambda db, by, now: registry.retire(db, kiosk, by=by, now=now),
-        f"{kiosk} is retired: it admits nobody from when it hears of it.",
+        _("%(kiosk)s is retired: it admits nobody from when it hears of it.", kiosk=kiosk),
     )
 
 
@@ -98,13 +124,17 @@ def fence(kiosk: str) -> Response:
     generation = request.form.get("generation", 0, type=whole)
     return _ending(
         lambda db, by, now: registry.fence(db, kiosk, generation, by=by, now=now),
-        f"{kiosk} is fenced: nothing more is given to it, and its places stay counted as used.",
+        _(
+            "%(kiosk)s is fenced: nothing more is given to it, and its places stay counted as"
+            " used.",
+            kiosk=kiosk,
+        ),
     )
 
 
 def _ending(step: Callable[[Connection, str, int], None], said: str) -> Response:
     if request.form.get("confirm") != "yes":
-        return forms.turn_back("Nothing was changed: tick the box to confirm.", _back())
+        return forms.turn_back(_("Nothing was changed: tick the box to confirm."), _back())
     return _perform(step, said)
 
 
@@ -136,11 +166,15 @@ def _list(*, problem: str = "", kiosk: str = "", door: str = "") -> str:
     here = services()
     db, now = here.database.reader, here.now()
     rows = registry.kiosks(db)
-    working = kiosk_health.at_work(rows)
+    working = kiosk_troubles.at_work(rows)
     return render_template(
         "kiosks.html",
-        working=[(row, kiosk_health.troubles(row, now)) for row in working],
+        working=_working(db, working, now),
         ended=[row for row in rows if row not in working],
+        spark=SPARK,
+        named=board_words.in_page_language,
+        **_said(),
+        settings=here.event.settings,
         doors=store.doors(db),
         halls={hall.hall_id: hall.names for hall in store.halls(db)},
         problem=problem,
@@ -148,3 +182,58 @@ def _list(*, problem: str = "", kiosk: str = "", door: str = "") -> str:
         door=door,
         now=now,
     )
+
+
+def _said() -> dict[str, Callable[[int], str]]:
+    """Return what says numbers in words. Most of some hundred kiosks have the same ones, and are
+    told in words that were looked up once.
+    """
+
+    @cache
+    def seconds_ago(seconds: int) -> str:
+        return _("%(time)s ago", time=board_words.lasting(seconds * 1000))  # type: ignore[no-any-return]
+
+    return {
+        "ago": lambda length_ms: seconds_ago(length_ms // 1000),
+        "pictures": cache(lambda number: _("%(pictures)s a second", pictures=number)),
+        "percent_read": cache(lambda number: _("%(percent)s %% read", percent=number)),
+        "scans": cache(lambda number: ngettext("%(num)s scan", "%(num)s scans", number)),
+    }
+
+
+def _working(db: Connection, rows: list[KioskRow], now: int) -> list[Working]:
+    """Return the kiosks, those with the gravest troubles first."""
+    settings = services().event.settings
+    places = Places({}, {}, {})
+    held = registry.holdings(db)
+    hours, scans = last_hour.last_hours(db, now), minutes.door_hours(db, now)
+    found = []
+    for row in rows:
+        troubles = [
+            (one.grave, board_words.told(one, places))
+            for one in kiosk_troubles.of_kiosk(row, settings, now)
+        ]
+        counts = scans.get(row.door_id, ())
+        silent = _silent(hours.get(row.kiosk, ()) if row.state == "active" else ())
+        free = sum(max(0, one.free) for one in held.get((row.kiosk, row.generation), ()))
+        line = sparkline(counts, *SPARK) if counts else ""
+        found.append(Working(row, troubles, free, line, sum(counts), silent, len(silent)))
+    return sorted(found, key=lambda one: (_urgency(one), one.row.kiosk))
+
+
+def _urgency(one: Working) -> int:
+    if any(grave for grave, _told in one.troubles):
+        return 0
+    return 1 if one.troubles else 2
+
+
+def _silent(minutes_of_hour: Sequence[KioskMinute]) -> list[tuple[float, float]]:
+    """Return the minutes without a word, after the first in which it was heard."""
+    heard = [bool(minute.heard) for minute in minutes_of_hour]
+    first = heard.index(True) if True in heard else len(heard)
+    width = SPARK[0] / last_hour.MINUTES
+    return [
+        (round(place * width, 1), round(width, 1))
+        for place, was in enumerate(heard[:-1])
+        if place > first and not was
+    ]

@@ -11,7 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from server.kiosks import registry
 from server.machines import halls
 from server.storage import disk
-from server.web.admin import kiosk_health
+from server.troubles import kiosks as kiosk_troubles
 from server.web.services import Services
 
 PREFIX = "hallkeeper_"
@@ -51,7 +51,7 @@ class _Now:
     def _kiosks(self) -> Iterator[Metric]:
         db, now = self._here.database.reader, self._here.now()
         active = [row for row in registry.kiosks(db) if row.state == "active"]
-        heard = sum(kiosk_health.heard_lately(row, now) for row in active)
+        heard = sum(kiosk_troubles.heard_lately(row, now) for row in active)
         yield _value("kiosks_active", "Kiosks at work.", len(active))
         yield _value("kiosks_quiet", "Kiosks at work that are not heard.", len(active) - heard)
         yield _value(

@@ -3,6 +3,10 @@
 (() => {
   "use strict";
 
+  // The page has the words in its own language.
+  const texts = document.getElementById("live-status")?.dataset ?? {};
+  const words = (name, english) => texts[name] ?? english;
+
   const put = (id, html) => {
     const part = document.getElementById(id);
     if (!part) return false;
@@ -13,7 +17,7 @@
     return true;
   };
 
-  const follow = (url, status) => {
+  const follow = (url, status, halls) => {
     const source = new EventSource(url);
     let lost = null;
     const say = (kind, text) => {
@@ -24,18 +28,18 @@
     const clock = () => new Date().toTimeString().slice(0, 8);
     source.onmessage = (message) => {
       const parts = Object.entries(JSON.parse(message.data));
-      const known = parts.map(([id, html]) => put(id, html));
-      // The venue has a hall that this page lacks.
-      if (known.includes(false)) location.reload();
+      const lacking = parts.filter(([id, html]) => !put(id, html)).map(([id]) => id);
+      // The venue has a hall that was not there yet. Others are left out by choice.
+      if (lacking.some((id) => !halls?.includes(id))) location.reload();
       lost = null;
-      say("good", "Live");
-      if (status) status.title = `Last change shown at ${clock()}`;
+      say("good", words("on", "Live"));
+      if (status) status.title = words("last", "Last change shown at {time}").replace("{time}", clock());
     };
-    source.onopen = () => say("good", "Live");
+    source.onopen = () => say("good", words("on", "Live"));
     source.onerror = () => {
       lost ??= clock();
-      if (source.readyState === EventSource.CLOSED) say("bad", `Stopped at ${lost}: reload the page`);
-      else say("bad", `Not live since ${lost}, trying again`);
+      if (source.readyState === EventSource.CLOSED) say("bad", words("stopped", "Stopped at {time}: reload the page").replace("{time}", lost));
+      else say("bad", words("lost", "Not live since {time}, trying again").replace("{time}", lost));
     };
   };
 
@@ -60,6 +64,7 @@
   const status = document.getElementById("live-status");
   // A page's own feed brings the header's badge as well, so that one is enough.
   const feed = document.querySelector("main [data-live]") ?? document.querySelector("[data-live]");
-  if (feed) follow(feed.dataset.live, status);
+  const halls = feed?.dataset.halls?.split(",").map((id) => `hall-${id}`);
+  if (feed) follow(feed.dataset.live, status, halls);
   document.querySelectorAll("[data-refresh]").forEach(refresh);
 })();

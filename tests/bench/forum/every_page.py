@@ -29,6 +29,7 @@ LEFT_OUT = {
     "admin.roster_upload.show": "measured with the import",
     "admin.venue_upload.show": "measured with the import",
     "admin.kiosks.words": "of kiosks that are being set up",
+    "admin.taking.show": "of a trouble that is there",
     "admin.people.card": "a picture, no page: Typst draws it",
     "admin.machines.webhook": "of webhooks, and a large event has none",
     "openapi.show": "a description for machines, no page",

@@ -203,6 +203,8 @@ def test_settings_are_written_so_that_they_parse_back(settings: EventSettings) -
         check_day_credentials=["press", "staff-2"],
         webhooks_without_tls=True,
         log_lines="json",
+        alert_queue=200,
+        alert_silent_s=90,
     )
     for one in (settings, whole):
         assert parse_settings(settings_text(one), "event.toml") == one

@@ -49,11 +49,12 @@ FROZEN = {
     "m035_phone_links": "aef5caea7e9dc260",
     "m036_mail_and_wallet": "ea4e870675d75528",
     "m037_leaf_salts": "d2c0d28b0319660c",
-    "m041_attention": "c3e123773bb90ab9",
-    "m042_musters": "28243586cd822fb5",
-    "m043_lists": "ffb98b156277ab8b",
-    "m044_accounts": "96b64ab7a934c5b6",
-    "m045_machines": "a2d60574765ba765",
+    "m040_board": "b69550d4882cf3f9",
+    "m041_attention": "6e0f547d3431dedf",
+    "m042_musters": "ad2d8f09280d5696",
+    "m043_lists": "415aa8a23c1176a6",
+    "m044_accounts": "79545538f63ee1b9",
+    "m045_machines": "272604a29913003f",
 }
 
 

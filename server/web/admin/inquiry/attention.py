@@ -158,4 +158,4 @@ def _kinds() -> dict[Kind, str]:
 
 
 def _states() -> dict[str, str]:
-    return {"open": _("Open"), "seen": _("Looked at"), "settled": _("Settled")}
+    return {"open": _("Unsettled"), "seen": _("Looked at"), "settled": _("Settled")}

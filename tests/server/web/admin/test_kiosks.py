@@ -212,15 +212,40 @@ def test_the_code_is_shown_once(pages: Pages) -> None:
 def test_states_and_health_are_said_in_words(pages: Pages) -> None:
     admin = pages.staff("admin")
     main = pages.kiosk("main-1", "main")
-    pages.send(main, health=wire.Health(version="0.1.0", skew_ms=4000, disk_free_mb=100))
+    health = wire.Health(
+        version="0.1.0", skew_ms=4000, disk_free_mb=100, queue=1_200, battery_percent=64,
+        frames_per_second=24.6, read_rate=0.981, facts_age_ms=2_000,
+    )  # fmt: skip
+    pages.send(main, health=health)
     add(admin)
-    pages.now += 20 * MINUTE
     text = admin.get("/admin/kiosks/").text
     for words in (
-        "At work", "Waits for its code", "code has expired", "Clock 4 s ahead",
-        "100 MB of disk left", "Silent for 20 min", "20 min ago", "version 0.1.0",
+        "Waits for its code", "Its clock is 4 s ahead", "100 MB of disk left", "0 s ago", "0.1.0",
+        "1200 scans to send", "+4.0 s", "64 %", "25 a second", "98 % read", "2 s ago",
     ):  # fmt: skip
-        assert words in text
+        assert words in text, words
+    assert "generation" not in re.sub(r"<[^>]+>", "", text)
+    pages.now += 20 * MINUTE
+    text = admin.get("/admin/kiosks/").text
+    for words in ("code has expired", "Not heard for 20 min", "20 min ago", "0.1.0"):
+        assert words in text, words
+
+
+def test_the_last_hour_says_when_a_kiosk_was_not_heard(pages: Pages) -> None:
+    pages.issue()
+    main = pages.kiosk("main-1", "main")
+    for minute in range(90):
+        if minute % 10 != 5:
+            pages.send(main)
+        if minute == 80:
+            main.scan(pages.now, pages.serial("A1"), category=1)
+        pages.now += MINUTE
+    pages.now -= MINUTE
+    page = pages.staff("admin").get("/admin/kiosks/").text
+    assert 'aria-label="1 scan, 6 minutes not heard"' in page
+    assert page.count('class="silent"') == 6
+    (rows,) = pages.database.reader.execute("SELECT COUNT(*) FROM kiosk_minute").fetchone()
+    assert rows == 60 - 6, "it is a ring"
 
 
 def test_what_a_kiosk_says_is_set_as_text(pages: Pages) -> None:

@@ -1,0 +1,28 @@
+"""Reads how a kiosk was in each minute of the last hour. `contact.keep_health` writes it."""
+
+from dataclasses import dataclass
+
+from server.storage.connection import Connection
+
+MINUTES = 60
+
+
+@dataclass(frozen=True)
+class KioskMinute:
+    """Says how often a kiosk was heard in a minute, and its longest queue of scans in it."""
+
+    heard: int = 0
+    queue: int = 0
+
+
+def last_hours(db: Connection, now: int) -> dict[str, list[KioskMinute]]:
+    """Return the last 60 minutes of each kiosk, the oldest first, up to `now` (Unix ms)."""
+    first = now // 60_000 - MINUTES + 1
+    found: dict[str, list[KioskMinute]] = {}
+    for row in db.execute(
+        "SELECT kiosk, minute, heard, queue FROM kiosk_minute WHERE minute >= ? AND minute < ?",
+        (first, first + MINUTES),
+    ):
+        minutes = found.setdefault(row["kiosk"], [KioskMinute()] * MINUTES)
+        minutes[row["minute"] - first] = KioskMinute(row["heard"], row["queue"])
+    return found

@@ -1,0 +1,134 @@
+"""Reads what came and went by the minute. The database keeps these counts itself (`BOARD` in
+`server/storage/schema.py`), so that no page counts scans.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from server.storage.connection import Connection
+
+MINUTE_MS = 60_000
+TREND_MINUTES = 15
+
+
+@dataclass(frozen=True)
+class Trend:
+    """Says what came and went in a hall in the last TREND_MINUTES.
+
+    `came` and `went` count people, also those who moved to another hall. `entered` and `denied`
+    count scans at doors of the hall itself.
+    """
+
+    came: int = 0
+    went: int = 0
+    entered: int = 0
+    denied: int = 0
+
+    @property
+    def change(self) -> int:
+        """Return by how many people the hall grew."""
+        return self.came - self.went
+
+    def full_in_ms(self, room: int) -> int | None:
+        """Return in how many ms `room` more people are inside at this rate. None means never."""
+        if self.change <= 0 or room <= 0:
+            return None
+        return room * TREND_MINUTES * MINUTE_MS // self.change
+
+
+@dataclass(frozen=True)
+class Minute:
+    """Says what came and went in one minute (Unix ms / 60,000), and how many were inside after
+    it.
+    """
+
+    minute: int
+    came: int
+    went: int
+    inside: int
+
+
+def trends(db: Connection, now: int) -> dict[int, Trend]:
+    """Return each hall's trend up to `now` (Unix ms). A hall without movement is left out."""
+    first = now // MINUTE_MS - TREND_MINUTES + 1
+    people = {
+        row["hall_id"]: (row["came"], row["went"])
+        for row in db.execute(
+            "SELECT h.hall_id, SUM(m.came) AS came, SUM(m.went) AS went FROM hall h"
+            " JOIN hall_minute m ON m.hall_id = h.hall_id AND m.minute >= ? GROUP BY h.hall_id",
+            (first,),
+        )
+    }
+    scans = {
+        row["hall_id"]: (row["entered"], row["denied"])
+        for row in db.execute(
+            "SELECT hall_id, SUM(entered) AS entered, SUM(denied) AS denied FROM door_minute"
+            " WHERE minute >= ? GROUP BY hall_id",
+            (first,),
+        )
+    }
+    return {
+        hall: Trend(*people.get(hall, (0, 0)), *scans.get(hall, (0, 0)))
+        for hall in people.keys() | scans.keys()
+    }
+
+
+def hall_day(db: Connection, hall_id: int, since: int, until: int) -> list[Minute]:
+    """Return the minutes of a day (Unix ms) in which somebody came or went, in order."""
+    first, last = since // MINUTE_MS, until // MINUTE_MS
+    (inside,) = db.execute(
+        "SELECT COALESCE(SUM(came - went), 0) FROM hall_minute WHERE hall_id = ? AND minute < ?",
+        (hall_id, first),
+    ).fetchone()
+    found = []
+    for row in db.execute(
+        "SELECT minute, came, went FROM hall_minute"
+        " WHERE hall_id = ? AND minute >= ? AND minute < ? ORDER BY minute",
+        (hall_id, first, last),
+    ):
+        inside += row["came"] - row["went"]
+        found.append(Minute(row["minute"], row["came"], row["went"], inside))
+    return found
+
+
+def door_day(db: Connection, hall_id: int, since: int, until: int) -> dict[int, dict[int, int]]:
+    """Return how many entered by each door of a hall, by the minute."""
+    found: dict[int, dict[int, int]] = {}
+    for row in db.execute(
+        "SELECT door_id, minute, entered FROM door_minute"
+        " WHERE hall_id = ? AND minute >= ? AND minute < ? AND entered > 0",
+        (hall_id, since // MINUTE_MS, until // MINUTE_MS),
+    ):
+        found.setdefault(row["door_id"], {})[row["minute"]] = row["entered"]
+    return found
+
+
+def door_hours(db: Connection, now: int, minutes: int = 60) -> dict[int, Sequence[int]]:
+    """Return how many were scanned at each door in each of the last minutes, the oldest first."""
+    first = now // MINUTE_MS - minutes + 1
+    found: dict[int, list[int]] = {}
+    for row in db.execute(
+        "SELECT door_id, minute, SUM(entered + gone + denied) AS scans FROM door_minute"
+        " WHERE minute >= ? GROUP BY door_id, minute",
+        (first,),
+    ):
+        if row["minute"] - first < minutes:
+            counts = found.setdefault(row["door_id"], [0] * minutes)
+            counts[row["minute"] - first] = row["scans"]
+    return dict(found)
+
+
+def on_site(db: Connection) -> tuple[dict[int, int], dict[str, int]]:
+    """Return how many people are in any hall, by category and by country. Each counts once, and
+    whoever is on no roster here counts under no category.
+    """
+    categories: dict[int, int] = {}
+    countries: dict[str, int] = {}
+    for row in db.execute(
+        "SELECT a.category, a.country, COUNT(*) AS people FROM"
+        " (SELECT DISTINCT serial FROM stay WHERE closed_at IS NULL) s"
+        " JOIN attendee a ON a.serial = s.serial GROUP BY a.category, a.country"
+    ):
+        categories[row["category"]] = categories.get(row["category"], 0) + row["people"]
+        countries[row["country"]] = countries.get(row["country"], 0) + row["people"]
+    return categories, countries

@@ -1,0 +1,63 @@
+"""Keeps who looks after which trouble, with their note. Both stand in the entry log too."""
+
+from dataclasses import dataclass
+
+from server.entry_log import entry_log
+from server.entry_log.act_names import Act
+from server.staff import users
+from server.storage.connection import Connection
+from server.troubles.troubles import Trouble
+
+NOTE_CHARS_MAX = 300
+
+
+class TakenError(ValueError):
+    """Is raised where a trouble can't be taken on so. The text says what to do."""
+
+
+@dataclass(frozen=True)
+class Taken:
+    """Says who took a trouble on, when (Unix ms), and what they noted."""
+
+    level: int
+    since: int | None
+    taken_by: str
+    taken_at: int
+    note: str
+
+
+def take(db: Connection, trouble: Trouble, note: str, *, by: str, now: int) -> None:
+    """Note that `by` looks after the trouble. Raises TakenError for a note that is empty or too
+    long.
+    """
+    note = " ".join(note.split())
+    if not note:
+        raise TakenError("Say in a few words what is being done.")
+    if len(note) > NOTE_CHARS_MAX:
+        raise TakenError(f"The note has more than {NOTE_CHARS_MAX} characters.")
+    db.execute(
+        "INSERT INTO taken_trouble (trouble, level, since, taken_by, taken_at, note)"
+        " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (trouble) DO UPDATE SET level = excluded.level,"
+        " since = excluded.since, taken_by = excluded.taken_by, taken_at = excluded.taken_at,"
+        " note = excluded.note",
+        (trouble.key, trouble.level, trouble.since, by, now, note),
+    )
+    subject: dict[str, str | int | None] = {
+        "trouble": trouble.key,
+        "level": trouble.level,
+        "note": note,
+    }
+    entry_log.act(db, by, Act.TROUBLE_TAKEN, subject, now)
+
+
+def all_taken(db: Connection) -> dict[str, Taken]:
+    """Return what was taken on, by the trouble's key. `taken_by` is the user's name."""
+    known = {user.by: user.name for user in users.users(db)}
+    found = {}
+    for row in db.execute(
+        "SELECT trouble, level, since, taken_by, taken_at, note FROM taken_trouble"
+    ):
+        values = dict(row)
+        key, by = values.pop("trouble"), values["taken_by"]
+        found[key] = Taken(**{**values, "taken_by": known.get(by, by)})
+    return found
