@@ -2,8 +2,10 @@
 
 Of each of their records the log keeps the commitment, which tells nothing once record and salt are
 gone. Of a scan it keeps the record's own hash as well, so that its kiosk's chain can still be
-checked. In the ledger the scan stays as a scan of nobody.
+checked. In the ledger the scan stays as a scan of nobody, and so does the stay.
 """
+
+import secrets
 
 import msgspec
 
@@ -12,6 +14,8 @@ from server.entry_log import entry_log
 from server.entry_log.act_names import Act
 from server.storage import database_file, dialect
 from server.storage.connection import Connection
+
+_NOBODIES = 2**31 - 1  # Numbers of stays of nobody.
 
 
 class ErasureError(Exception):
@@ -30,38 +34,69 @@ def erase(db: Connection, serial: int, *, by: str, now: int) -> int:
     The caller folds the database's log afterwards (`database_file.fold_log`), because the records
     stand in it. Backups from before keep them, until they are deleted.
     """
-    inside = db.execute(
-        "SELECT 1 FROM stay WHERE serial = ? AND closed_at IS NULL", (serial,)
-    ).fetchone()
-    if inside:
+    if is_counted(db, serial):
         raise ErasureError(
             "this person is counted in a hall. Wait until they left, or count the hall as empty."
         )
+    count = forget(db, serial)
+    if count:
+        # Which entries they were is not said, because that would keep them together.
+        entry_log.act(db, by, Act.LOG_ERASED, {"count": count}, now)
+    return count
+
+
+def is_counted(db: Connection, serial: int) -> bool:
+    """Tell whether a stay of the holder takes a place, also where a move has ended it."""
+    row = db.execute(
+        "SELECT 1 FROM stay WHERE serial = ? AND (closed_at IS NULL OR after_move = 'counted')",
+        (serial,),
+    ).fetchone()
+    return row is not None
+
+
+def forget(db: Connection, serial: int, *, acts: bool = True) -> int:
+    """Do what `erase` does, for a holder who is counted nowhere, without an act that says so.
+
+    Without `acts` the acts about the holder stay. The stays remain, each under a number of nobody,
+    so that halls and doors still add up, and no two of them can be told to be of one person.
+    """
     with database_file.deleted_is_overwritten(db):
-        numbers = _numbers(db, serial)
+        numbers = numbers_of(db, serial, acts=acts)
         for number in numbers:
             _forget(db, number)
         db.execute(
             "UPDATE scan SET serial = NULL, issue = NULL, note = NULL WHERE serial = ?", (serial,)
         )
-        for table in ("unnamed_exit", "stay"):
-            db.execute(f"DELETE FROM {table} WHERE serial = ?", (serial,))
-    if numbers:
-        # Which entries they were is not said, because that would keep them together.
-        entry_log.act(db, by, Act.LOG_ERASED, {"count": len(numbers)}, now)
+        db.execute("DELETE FROM unnamed_exit WHERE serial = ?", (serial,))
+        _number(db, serial)
     return len(numbers)
 
 
-def _numbers(db: Connection, serial: int) -> list[int]:
-    """Return the person's scans, the acts about them, and the exits that were inferred of them."""
+def _number(db: Connection, serial: int) -> None:
+    """Give each stay of the holder a number below 0, which no badge has."""
+    stays = db.execute(
+        "SELECT kiosk, generation, seq, hall_id FROM stay WHERE serial = ?", (serial,)
+    ).fetchall()
+    db.executemany(
+        "UPDATE stay SET serial = ?, issue = 0"
+        " WHERE kiosk = ? AND generation = ? AND seq = ? AND hall_id = ?",
+        [(-1 - secrets.randbelow(_NOBODIES), *stay) for stay in stays],
+    )
+
+
+def numbers_of(db: Connection, serial: int, *, acts: bool = True) -> list[int]:
+    """Return the numbers of the entries about a holder. They are scans, the exits that were
+    inferred, and with `acts` also the acts.
+    """
     numbers = [row[0] for row in db.execute("SELECT number FROM scan WHERE serial = ?", (serial,))]
     # The index over acts leaves scans out. It is used only if the query does so too.
     about = [dialect.in_json("body", "subject", name) for name in ("serial", "merged")]
-    acts = (
+    query = (
         "SELECT number FROM leaf WHERE kind = 'act' AND kind <> 'scan'"
         f" AND ({about[0]} = ? OR {about[1]} = ?)"
     )
-    numbers += [row[0] for row in db.execute(acts, (serial, serial))]
+    if acts:
+        numbers += [row[0] for row in db.execute(query, (serial, serial))]
     stay = [
         f"{dialect.in_json('l.body', 'closes', name)}" for name in ("kiosk", "generation", "seq")
     ]

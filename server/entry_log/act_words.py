@@ -151,6 +151,11 @@ WORDS: Mapping[Act, Words] = {
     ),
     Act.MAIL_BOUNCES_READ: Words("Read what mails came back", ("{count} bounced",)),
     Act.LINKS_EXPORTED: Words("Exported the links of badges as CSV", ("{count}",)),
+    Act.PERSON_EXPORTED: Words("Exported one person's data", ("Badge {serial}",)),
+    Act.PERSON_ERASED: Words("Erased a person"),
+    Act.BACKUPS_DELETED: Words("Deleted backups", ("{count}",)),
+    Act.RETENTION_SET: Words("Set a clock of retention", ("{clock}:", "{days} days")),
+    Act.RETENTION_RUN: Words("Erased what was kept long enough", ("{clock}:", "{count}")),
     Act.WALLET_INSTALLED: Words("Installed a wallet's certificate or key", ("{wallet}",)),
 }
 

@@ -61,6 +61,11 @@ def threes(text: str) -> str:
     return every([word(text[at : at + 3]) for at in range(max(1, len(text) - 2))])
 
 
+def without_the_deleted(index: str) -> str:
+    """Return the statement after which a text index has nothing of rows that were deleted."""
+    return f"INSERT INTO {index} ({index}) VALUES ('optimize')"
+
+
 def every(asked: Sequence[str]) -> str:
     """Return what asks an index for rows that have all of what is asked."""
     return " AND ".join(f"({one})" for one in dict.fromkeys(asked))

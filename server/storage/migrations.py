@@ -33,6 +33,7 @@ from server.storage.schema import (
     PRINTERS,
     PROGRAMME,
     PROTOCOL_GUESTS,
+    RETENTION,
     RULES_VERSION,
     SEARCH,
     SERVER_RUNS,
@@ -256,6 +257,11 @@ def m037_leaf_salts(db: sqlite_utils.Database) -> None:
     _run(db, LEAF_SALTS)
 
 
+@migrations()
+def m046_retention(db: sqlite_utils.Database) -> None:
+    _run(db, RETENTION)
+
+
 NAMES = (
     "m001_people",
     "m002_venue",
@@ -293,6 +299,7 @@ NAMES = (
     "m035_phone_links",
     "m036_mail_and_wallet",
     "m037_leaf_salts",
+    "m046_retention",
 )
 
 
