@@ -6,6 +6,7 @@ checked. In the ledger the scan stays as a scan of nobody, and so does the stay.
 """
 
 import secrets
+from collections.abc import Sequence
 
 import msgspec
 
@@ -38,7 +39,7 @@ def erase(db: Connection, serial: int, *, by: str, now: int) -> int:
         raise ErasureError(
             "this person is counted in a hall. Wait until they left, or count the hall as empty."
         )
-    count = forget(db, serial)
+    count = forget(db, [serial])
     if count:
         # Which entries they were is not said, because that would keep them together.
         entry_log.act(db, by, Act.LOG_ERASED, {"count": count}, now)
@@ -54,58 +55,60 @@ def is_counted(db: Connection, serial: int) -> bool:
     return row is not None
 
 
-def forget(db: Connection, serial: int, *, acts: bool = True) -> int:
-    """Do what `erase` does, for a holder who is counted nowhere, without an act that says so.
+def forget(db: Connection, serials: Sequence[int], *, acts: bool = True) -> int:
+    """Do what `erase` does, for holders who are counted nowhere, without an act that says so.
 
-    Without `acts` the acts about the holder stay. The stays remain, each under a number of nobody,
-    so that halls and doors still add up, and no two of them can be told to be of one person.
+    Without `acts` the acts about them stay. The stays remain, each under a number of nobody, so
+    that halls and doors still add up, and no two of them can be told to be of one person.
     """
+    wanted = dialect.many(serials)
     with database_file.deleted_is_overwritten(db):
-        numbers = numbers_of(db, serial, acts=acts)
+        numbers = numbers_of(db, serials, acts=acts)
         for number in numbers:
             _forget(db, number)
+        of_them = dialect.one_of("serial")
         db.execute(
-            "UPDATE scan SET serial = NULL, issue = NULL, note = NULL WHERE serial = ?", (serial,)
+            f"UPDATE scan SET serial = NULL, issue = NULL, note = NULL WHERE {of_them}", (wanted,)
         )
-        db.execute("DELETE FROM unnamed_exit WHERE serial = ?", (serial,))
-        _number(db, serial)
+        db.execute(f"DELETE FROM unnamed_exit WHERE {of_them}", (wanted,))
+        stays = db.execute(
+            f"SELECT kiosk, generation, seq, hall_id FROM stay WHERE {of_them}", (wanted,)
+        ).fetchall()
+        # Numbers below 0 are of nobody, because no badge has one.
+        db.executemany(
+            "UPDATE stay SET serial = ?, issue = 0"
+            " WHERE kiosk = ? AND generation = ? AND seq = ? AND hall_id = ?",
+            [(-1 - secrets.randbelow(_NOBODIES), *stay) for stay in stays],
+        )
     return len(numbers)
 
 
-def _number(db: Connection, serial: int) -> None:
-    """Give each stay of the holder a number below 0, which no badge has."""
-    stays = db.execute(
-        "SELECT kiosk, generation, seq, hall_id FROM stay WHERE serial = ?", (serial,)
-    ).fetchall()
-    db.executemany(
-        "UPDATE stay SET serial = ?, issue = 0"
-        " WHERE kiosk = ? AND generation = ? AND seq = ? AND hall_id = ?",
-        [(-1 - secrets.randbelow(_NOBODIES), *stay) for stay in stays],
-    )
-
-
-def numbers_of(db: Connection, serial: int, *, acts: bool = True) -> list[int]:
-    """Return the numbers of the entries about a holder. They are scans, the exits that were
+def numbers_of(db: Connection, serials: Sequence[int], *, acts: bool = True) -> list[int]:
+    """Return the numbers of the entries about holders. They are scans, the exits that were
     inferred, and with `acts` also the acts.
     """
-    numbers = [row[0] for row in db.execute("SELECT number FROM scan WHERE serial = ?", (serial,))]
+    wanted = dialect.many(serials)
+    scans = f"SELECT number FROM scan WHERE {dialect.one_of('serial')}"
+    numbers = {row[0] for row in db.execute(scans, (wanted,))}
     # The index over acts leaves scans out. It is used only if the query does so too.
-    about = [dialect.in_json("body", "subject", name) for name in ("serial", "merged")]
+    about = [
+        dialect.one_of(dialect.in_json("body", "subject", name)) for name in ("serial", "merged")
+    ]
     query = (
         "SELECT number FROM leaf WHERE kind = 'act' AND kind <> 'scan'"
-        f" AND ({about[0]} = ? OR {about[1]} = ?)"
+        f" AND ({about[0]} OR {about[1]})"
     )
     if acts:
-        numbers += [row[0] for row in db.execute(query, (serial, serial))]
+        numbers |= {row[0] for row in db.execute(query, (wanted, wanted))}
     stay = [
         f"{dialect.in_json('l.body', 'closes', name)}" for name in ("kiosk", "generation", "seq")
     ]
     inferred = (
         "SELECT DISTINCT l.number FROM leaf l JOIN stay s"
         f" ON s.kiosk = {stay[0]} AND s.generation = {stay[1]} AND s.seq = {stay[2]}"
-        " WHERE l.kind = 'inferred_exit' AND l.kind <> 'scan' AND s.serial = ?"
+        f" WHERE l.kind = 'inferred_exit' AND l.kind <> 'scan' AND {dialect.one_of('s.serial')}"
     )
-    numbers += [row[0] for row in db.execute(inferred, (serial,))]
+    numbers |= {row[0] for row in db.execute(inferred, (wanted,))}
     return sorted(numbers)
 
 

@@ -69,11 +69,11 @@ def plan(db: Connection, event: Event, serial: int) -> Plan:
     return Plan(
         holder.number,
         {table: len(rows) for table, rows in held.items()},
-        len(erasure.numbers_of(db, serial)),
+        len(erasure.numbers_of(db, [serial])),
         tuple(person.photos(event, holder)),
         tuple(_uploads(event)),
         tuple(old_backups(event)),
-        _refusal(db, serial),
+        refusal(db, serial),
     )
 
 
@@ -84,15 +84,14 @@ def erase(db: Connection, event: Event, serial: int, *, by: str, now: int) -> Er
     DesignError, and OSError, with nothing erased in the database.
     """
     holder = attendees.attendee(db, serial)
-    refusal = _refusal(db, serial)
-    if refusal:
-        raise PersonError(refusal)
+    why_not = refusal(db, serial)
+    if why_not:
+        raise PersonError(f"Nothing was erased: {why_not}")
     held = person.rows(db, serial)
     photos = tuple(person.photos(event, holder))
     with database_file.deleted_is_overwritten(db):
-        entries = erasure.forget(db, serial)
         _erase_lists(db, serial)
-        _erase_rows(db, serial, now)
+        entries = erase_rows(db, [serial], now=now)
         search.drop_deleted(db)
     if {"session_speaker", "accessible_guest", "session_guest", "awaited_guest"} & held.keys():
         changes.publish(db, wire.VenueChanged())
@@ -145,18 +144,13 @@ def delete_backups(db: Connection, found: Sequence[Backup], *, by: str, now: int
     return len(found)
 
 
-def _refusal(db: Connection, serial: int) -> str:
+def refusal(db: Connection, serial: int) -> str:
+    """Return why somebody can't be erased now and what to do, in words. It is "" where they can."""
     if erasure.is_counted(db, serial):
-        return (
-            "Nothing was erased: this person is counted in a hall. Wait until they left, or count"
-            " the hall as empty."
-        )
+        return "this person is counted in a hall. Wait until they left, or count the hall as empty."
     printing = "SELECT 1 FROM print_job WHERE serial = ? AND state IN ('waiting', 'printing')"
     if db.execute(printing, (serial,)).fetchone():
-        return (
-            "Nothing was erased: a badge of this person is being printed. Wait until it is out, or"
-            " give the job up."
-        )
+        return "a badge of this person is being printed. Wait until it is out, or give the job up."
     return ""
 
 
@@ -175,26 +169,36 @@ def _erase_lists(db: Connection, serial: int) -> None:
     db.execute("DELETE FROM session_speaker WHERE serial = ?", (serial,))
 
 
-def _erase_rows(db: Connection, serial: int, now: int) -> None:
-    """Erase the rows that have the person's number, void the badges, and tell the doors."""
-    (issue,) = db.execute("SELECT MAX(issue) FROM badge WHERE serial = ?", (serial,)).fetchone()
-    sealed = [
-        row[0]
-        for table in ("badge", "day_credential")
-        for row in db.execute(f"SELECT lookup FROM {table} WHERE serial = ?", (serial,))
-    ]
-    for table in person.tables_of_people(db):
-        known = TABLES.get(table)
-        if known is None or known.erasure is Erasure.DELETED:
-            db.execute(f"DELETE FROM {table} WHERE {PERSON} = ?", (serial,))
-    if issue is None:
-        return
-    db.execute(
+def erase_rows(db: Connection, serials: Sequence[int], *, now: int) -> int:
+    """Erase the rows of people who take no place, and what the log says of them. Their badges are
+    void, and the doors hear of it. Return how many entries of the log those were.
+
+    Lists that name people by words, text indexes and files are the caller's.
+    """
+    wanted, of_them = dialect.many(serials), dialect.one_of(PERSON)
+    with database_file.deleted_is_overwritten(db):
+        entries = erasure.forget(db, serials)
+        void = db.execute(
+            f"SELECT serial, MAX(issue) FROM badge WHERE {of_them} GROUP BY serial", (wanted,)
+        ).fetchall()
+        sealed = [
+            row[0]
+            for table in ("badge", "day_credential")
+            for row in db.execute(f"SELECT lookup FROM {table} WHERE {of_them}", (wanted,))
+        ]
+        for table in person.tables_of_people(db):
+            known = TABLES.get(table)
+            if known is None or known.erasure is Erasure.DELETED:
+                db.execute(f"DELETE FROM {table} WHERE {of_them}", (wanted,))
+    db.executemany(
         "INSERT INTO unknown_holder (serial, highest_issue, revoked_at) VALUES (?, ?, ?)",
-        (serial, issue, now),
+        [(serial, issue, now) for serial, issue in void],
     )
-    changes.publish(db, wire.HolderChanged(copies.holder_facts(db, serial)))
-    changes.publish(db, wire.NamesChanged(sealed))
+    facts = [wire.HolderChanged(copies.holder_facts(db, serial)) for serial, _ in void]
+    changes.publish_all(db, facts)
+    if sealed:
+        changes.publish(db, wire.NamesChanged(sealed))
+    return entries
 
 
 def _uploads(event: Event) -> list[Path]:

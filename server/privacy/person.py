@@ -16,7 +16,7 @@ from server.storage.tables import tables_with
 
 Rows = list[dict[str, Any]]
 
-_PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 NEEDLE_CHARS_MIN = 4  # Shorter texts stand everywhere, and prove nothing.
 
 
@@ -58,7 +58,7 @@ def entries(db: Connection, serial: int) -> Iterator[dict[str, Any]]:
     """Yield what the entry log says of a person: their scans, the exits that were inferred of
     them, and the acts about them.
     """
-    for number in sorted(erasure.numbers_of(db, serial)):
+    for number in sorted(erasure.numbers_of(db, [serial])):
         row = db.execute("SELECT kind, at, body FROM leaf WHERE number = ?", (number,)).fetchone()
         said = json.loads(row["body"])
         yield {"number": number, "kind": row["kind"], "at": row["at"], "record": said}
@@ -73,7 +73,7 @@ def photos(event: Event, holder: Attendee) -> list[Path]:
     return [
         path
         for path in sorted(folder.iterdir())
-        if path.stem in names and path.suffix.lower() in _PHOTO_SUFFIXES and path.is_file()
+        if path.stem in names and path.suffix.lower() in PHOTO_SUFFIXES and path.is_file()
     ]
 
 
