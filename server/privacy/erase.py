@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from badges.i18n import N_
 from badges.wire import wire
 from server.audit import erasure
 from server.backup.copy import Backup, backups
@@ -27,6 +28,18 @@ from server.storage.connection import Connection
 
 UPLOADS = "uploads"  # Of the event's directory: files that staff have sent, before they are taken.
 _PIECE = 1 << 20
+COUNTED = N_(
+    "Nothing was erased: this person is counted in a hall. Wait until they left, or count the hall"
+    " as empty."
+)
+PRINTING = N_(
+    "Nothing was erased: a badge of this person is being printed. Wait until it is out, or give the"
+    " job up."
+)
+NOT_FOLDED = N_(
+    "Somebody reads the database for long, so its log was not folded. What was erased stands in it"
+    " for some minutes more, or until the server is stopped."
+)
 
 
 class PersonError(ValueError):
@@ -86,7 +99,7 @@ def erase(db: Connection, event: Event, serial: int, *, by: str, now: int) -> Er
     holder = attendees.attendee(db, serial)
     why_not = refusal(db, serial)
     if why_not:
-        raise PersonError(f"Nothing was erased: {why_not}")
+        raise PersonError(why_not)
     held = person.rows(db, serial)
     photos = tuple(person.photos(event, holder))
     with database_file.deleted_is_overwritten(db):
@@ -108,12 +121,7 @@ def settle(event: Event) -> str:
 
     Return "", or what is still to be done in a sentence. Raises EngineError or DatabaseError.
     """
-    if database_file.written_anew(event.database_path):
-        return ""
-    return (
-        "Somebody reads the database for long, so its log was not folded. What was erased stands"
-        " in it until the server is stopped, or for some minutes more."
-    )
+    return "" if database_file.written_anew(event.database_path) else NOT_FOLDED
 
 
 def leftovers(event: Event, needles: Sequence[str]) -> list[tuple[Path, str]]:
@@ -145,13 +153,13 @@ def delete_backups(db: Connection, found: Sequence[Backup], *, by: str, now: int
 
 
 def refusal(db: Connection, serial: int) -> str:
-    """Return why somebody can't be erased now and what to do, in words. It is "" where they can."""
+    """Return why somebody can't be erased now and what to do, as a marked text. It is "" where
+    they can.
+    """
     if erasure.is_counted(db, serial):
-        return "this person is counted in a hall. Wait until they left, or count the hall as empty."
+        return COUNTED
     printing = "SELECT 1 FROM print_job WHERE serial = ? AND state IN ('waiting', 'printing')"
-    if db.execute(printing, (serial,)).fetchone():
-        return "a badge of this person is being printed. Wait until it is out, or give the job up."
-    return ""
+    return PRINTING if db.execute(printing, (serial,)).fetchone() else ""
 
 
 def _erase_lists(db: Connection, serial: int) -> None:

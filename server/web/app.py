@@ -81,6 +81,8 @@ def close_app(app: Flask) -> None:
         here.backups.close()
     if here.printing is not None:
         here.printing.close()
+    if here.retention is not None:
+        here.retention.close()
     here.mailing.close()
     here.uploads.close()
     here.drawer.close()

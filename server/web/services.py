@@ -22,6 +22,7 @@ from server.mail.worker import Worker
 from server.people import lookup
 from server.people.designing.drawer import Drawer
 from server.printers.worker import Printing
+from server.privacy.daily import Daily
 from server.staff.guesses import Guesses
 from server.storage.database import Database
 from server.web.apart import WorkedOut
@@ -47,6 +48,7 @@ class Services:
     mailing: Worker
     backups: Backups | None = None  # Set where the event has a second disk.
     printing: Printing | None = None  # Set in a running server alone.
+    retention: Daily | None = None  # Likewise.
     lanes: Lanes = field(default_factory=Lanes)
     guesses: Guesses = field(default_factory=Guesses)  # For passwords.
     drawer: Drawer = field(default_factory=Drawer)  # Of cards' previews.

@@ -32,6 +32,7 @@ from server.web.admin.editing import (
 )
 from server.web.admin.mailing import pages as mailing
 from server.web.admin.printers import pages as printers
+from server.web.admin.privacy import pages as privacy
 from server.web.admin.programme import pages as programme
 from server.web.admin.protocol import arrivals, badge, flag
 from server.web.rehearsal import pages as rehearsal
@@ -39,7 +40,7 @@ from server.web.rehearsal import pages as rehearsal
 blueprint = Blueprint("admin", __name__)
 for part in (
     overview, live, people, entries, kiosks, halls, venue, programme, users, sign_in, account, acts,
-    rehearsal, arrivals, flag, printers, mailing,
+    rehearsal, arrivals, flag, printers, mailing, privacy,
 ):  # fmt: skip
     blueprint.register_blueprint(part.blueprint)
 blueprint.register_blueprint(entries.absences)
@@ -65,6 +66,7 @@ PAGES = (
     ("admin.rehearsal.show", "Rehearsal"),
     ("admin.mailing.show", "Mails"),
     ("admin.users.show", "Users"),
+    ("admin.privacy.show", "Retention"),
 )
 
 # Pages on which people see what they last changed, and may undo it.

@@ -49,6 +49,7 @@ FROZEN = {
     "m035_phone_links": "aef5caea7e9dc260",
     "m036_mail_and_wallet": "ea4e870675d75528",
     "m037_leaf_salts": "d2c0d28b0319660c",
+    "m046_retention": "a12e00f3665ff62d",
 }
 
 
