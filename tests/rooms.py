@@ -53,7 +53,7 @@ ROOMS: dict[str, dict[str, str]] = {
         "demo": "a made-up forum, played here",
         "cli": "`hallkeeper`",
         "web": "what answers requests",
-        "privacy": "what there is about one person, its export and erasure, and clocks of retention",
+        "privacy": "one person's data, exported and erased, and how long records are kept",
         "desk": "what the badge desk does, and how quickly",
         "editing": "what staff change by hand, previews and undoing",
         "rehearsal": "what the doors would answer, before anybody comes",
