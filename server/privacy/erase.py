@@ -198,6 +198,9 @@ def erase_rows(db: Connection, serials: Sequence[int], *, now: int) -> int:
             known = TABLES.get(table)
             if known is None or known.erasure is Erasure.DELETED:
                 db.execute(f"DELETE FROM {table} WHERE {of_them}", (wanted,))
+            elif known.erasure is Erasure.NUMBERED:
+                numbered = f"UPDATE {table} SET {PERSON} = {dialect.nobody()} WHERE {of_them}"
+                db.execute(numbered, (wanted,))
     db.executemany(
         "INSERT INTO unknown_holder (serial, highest_issue, revoked_at) VALUES (?, ?, ?)",
         [(serial, issue, now) for serial, issue in void],

@@ -15,6 +15,7 @@ from server.entry_log import entry_log
 from server.occupancy.figures import hall_figures
 from server.people import attendees
 from server.privacy import erase
+from server.privacy.columns import TABLES, Erasure, Table
 from server.privacy.erase import PersonError
 from tests.server.conftest import HOUR, NOW
 from tests.server.privacy.conftest import SECRETS, Known, stored
@@ -127,6 +128,26 @@ def test_others_are_as_they_were(known: Known) -> None:
     people, total = attendees.find_attendees(known.database.reader, "Keller", 10, 0)
     assert total == 1
     assert attendees.find_attendees(known.database.reader, "Wilhelmina", 10, 0)[1] == 0
+
+
+def test_rows_that_are_numbered_stay_each_for_itself(
+    known: Known, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(
+        TABLES, "roll", Table(pseudonymous="serial", none="seen", erasure=Erasure.NUMBERED)
+    )
+    known.database.write(
+        lambda db: db.execute("CREATE TABLE roll (serial INTEGER, seen TEXT) STRICT")
+    )
+    for seen in "ab":
+        known.database.write(
+            lambda db, seen=seen: db.execute("INSERT INTO roll VALUES (?, ?)", (known.serial, seen))
+        )
+    do(known)
+    rows = known.rows("SELECT serial, seen FROM roll ORDER BY seen")
+    assert [seen for _, seen in rows] == ["a", "b"]
+    assert all(serial < 0 for serial, _ in rows)
+    assert rows[0][0] != rows[1][0]
 
 
 def test_backups_are_named_and_deleted_if_asked(known: Known) -> None:
