@@ -54,6 +54,7 @@ ROOMS: dict[str, dict[str, str]] = {
         "cli": "`hallkeeper`",
         "web": "what answers requests",
         "machines": "tokens and webhooks, for other machines",
+        "privacy": "one person's data, exported and erased, and how long records are kept",
         "desk": "what the badge desk does, and how quickly",
         "editing": "what staff change by hand, previews and undoing",
         "rehearsal": "what the doors would answer, before anybody comes",

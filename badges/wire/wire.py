@@ -368,7 +368,13 @@ class VenueChanged(Struct, frozen=True, tag="venue"):
 
 
 class NamesChanged(Struct, frozen=True, tag="names"):
-    """Says that there are sealed names to fetch."""
+    """Says that there are sealed names to fetch, or which are to be deleted because their holders
+    were erased.
+
+    An early kiosk doesn't know `erased`, and keeps what no server can open any more.
+    """
+
+    erased: list[bytes] | UnsetType = UNSET  # badges.credential.credential.lookup_id of each
 
 
 class KioskRetired(Struct, frozen=True, tag="retired"):

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from badges.admission.facts import Presence
 from badges.credential.credential import ForgedError, lookup_id, open_name
@@ -155,6 +155,11 @@ class Replica:
                     self._open(db, stay, hall)
                 case wire.StayClosed(stay, hall, counted=counted) if self._is_here(hall):
                     (self._move_on if counted else self._end)(db, stay, hall)
+                case wire.NamesChanged(erased) if not isinstance(erased, UnsetType):
+                    # What is deleted would stay in the file until its place is used again.
+                    db.execute("PRAGMA secure_delete = ON")
+                    db.executemany("DELETE FROM name WHERE lookup = ?", ((one,) for one in erased))
+                    db.execute("PRAGMA secure_delete = OFF")
                 case _:
                     # The rest is for the journal, or is a reason to fetch something.
                     pass

@@ -196,7 +196,7 @@ class Feed:
                 # The cursor stays where it is, because the snapshot will move it.
                 return
         self._replica.apply(event.change, event.cursor)
-        if isinstance(event.change, wire.NamesChanged):
+        if isinstance(event.change, wire.NamesChanged) and not event.change.erased:
             self._take_names()
 
     def _take_snapshot(self) -> None:

@@ -22,6 +22,8 @@ from server.cli.desks.printers import printer
 from server.cli.imports import import_people, import_venue
 from server.cli.kiosks import kiosk
 from server.cli.machines.tokens import token
+from server.cli.privacy.person import person
+from server.cli.privacy.retention import retention
 from server.cli.programme.commands import import_exhibitors, import_programme
 from server.cli.rehearsal import rehearse, would_enter
 from server.cli.sample import sample
@@ -139,6 +141,8 @@ main.add_command(certificate)
 main.add_command(backup)
 main.add_command(restore)
 main.add_command(audit)
+main.add_command(person)
+main.add_command(retention)
 
 
 @main.command(short_help="Write every scan as CSV.")

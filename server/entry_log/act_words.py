@@ -211,6 +211,11 @@ WORDS: Mapping[Act, Words] = {
     ),
     Act.MUSTER_PRINTED: Words(N_("Printed a muster's list"), ("{muster}: {people} people",)),
     Act.TROUBLE_TAKEN: Words(N_("Took a trouble on"), ("{trouble}:", "“{note}”")),
+    Act.PERSON_EXPORTED: Words(N_("Exported one person's data"), ("Badge {serial}",)),
+    Act.PERSON_ERASED: Words(N_("Erased a person")),
+    Act.BACKUPS_DELETED: Words(N_("Deleted backups"), ("{count}",)),
+    Act.RETENTION_SET: Words(N_("Set a clock of retention"), ("{clock}:", "{days} days")),
+    Act.RETENTION_RUN: Words(N_("Erased what was kept long enough"), ("{clock}:", "{count}")),
 }
 
 

@@ -61,6 +61,14 @@ def fold(db: Connection, limit: int = -1) -> int:
     return len(due)
 
 
+def drop_deleted(db: Connection) -> None:
+    """Take the words of people who are gone out of the indexes, which would keep them until they
+    are merged. It takes about as long as indexing everybody.
+    """
+    for index in ("search_word", "search_inside"):
+        db.execute(dialect.without_the_deleted(index))
+
+
 def fold_all(write: Callable[[Callable[[Connection], int]], int]) -> None:
     """Keep everybody's folded words, some people at a time, so that others can write in between.
 

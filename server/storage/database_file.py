@@ -71,6 +71,19 @@ def fold_log(db: Connection) -> None:
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
 
+def written_anew(path: Path) -> bool:
+    """Write the database's file anew, without anything that was deleted, and fold its log into it.
+
+    Others may read meanwhile, and whoever writes waits. It takes as long as copying the file.
+    Return whether the log could be folded, which a long reader prevents. Raises EngineError or
+    DatabaseError.
+    """
+    with closing(connect(path)) as db:
+        db.execute("VACUUM")
+        (busy, _, _) = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    return not busy
+
+
 @contextmanager
 def deleted_is_overwritten(db: Connection) -> Iterator[None]:
     """Have what is deleted in the block overwritten in the database's file, where it would

@@ -61,6 +61,16 @@ def threes(text: str) -> str:
     return every([word(text[at : at + 3]) for at in range(max(1, len(text) - 2))])
 
 
+def nobody() -> str:
+    """Write a number below 0, another one for each row, which is the number of no badge."""
+    return "-1 - ABS(random() % 2147483647)"
+
+
+def without_the_deleted(index: str) -> str:
+    """Return the statement after which a text index has nothing of rows that were deleted."""
+    return f"INSERT INTO {index} ({index}) VALUES ('optimize')"
+
+
 def every(asked: Sequence[str]) -> str:
     """Return what asks an index for rows that have all of what is asked."""
     return " AND ".join(f"({one})" for one in dict.fromkeys(asked))

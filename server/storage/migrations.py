@@ -39,6 +39,7 @@ from server.storage.schema import (
     PRINTERS,
     PROGRAMME,
     PROTOCOL_GUESTS,
+    RETENTION,
     RULES_VERSION,
     SEARCH,
     SERVER_RUNS,
@@ -292,6 +293,11 @@ def m045_machines(db: sqlite_utils.Database) -> None:
     _run(db, MACHINES)
 
 
+@migrations()
+def m046_retention(db: sqlite_utils.Database) -> None:
+    _run(db, RETENTION)
+
+
 NAMES = (
     "m001_people",
     "m002_venue",
@@ -335,6 +341,7 @@ NAMES = (
     "m043_lists",
     "m044_accounts",
     "m045_machines",
+    "m046_retention",
 )
 
 

@@ -983,6 +983,26 @@ CREATE TABLE id_check (
 ) STRICT;
 """
 
+# After how many days which kind of record is erased (server/privacy/clocks.py), and what was erased
+# so far. Without a row nothing of a kind is erased. `left_over` could not be erased then.
+RETENTION = """
+CREATE TABLE retention_clock (
+    kind TEXT PRIMARY KEY,
+    days INTEGER NOT NULL CHECK (days >= 0),
+    set_by TEXT NOT NULL,
+    set_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE retention_run (
+    run_id INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    made_by TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    left_over INTEGER NOT NULL
+) STRICT;
+"""
+
 # The salt of a leaf's commitment (badges/transparency/commitment.py). Leaves from before this have
 # none, and their record is itself the entry. Of an erased leaf the body is the commitment, without
 # salt. What is left of an erased scan keeps its kiosk's chain whole.

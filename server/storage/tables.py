@@ -24,6 +24,16 @@ def columns_of(db: Connection, table: str) -> list[str]:
     return [row[1] for row in db.execute(f"PRAGMA table_info({table})")]
 
 
+def tables_with(db: Connection, column: str) -> list[str]:
+    """Return the tables that have such a column, in the order of their names."""
+    rows = db.execute(
+        "SELECT m.name FROM sqlite_schema m JOIN pragma_table_info(m.name) c"
+        " WHERE m.type = 'table' AND c.name = ? ORDER BY m.name",
+        (column,),
+    )
+    return [row[0] for row in rows]
+
+
 _VALUES_MAX = 30_000  # in one statement. SQLite takes 32,766, and PostgreSQL 65,535.
 _ROWS_MAX = 500
 

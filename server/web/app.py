@@ -93,6 +93,8 @@ def close_app(app: Flask) -> None:
         here.printing.close()
     if here.marking is not None:
         here.marking.close()
+    if here.retention is not None:
+        here.retention.close()
     here.mailing.close()
     here.uploads.close()
     here.drawer.close()

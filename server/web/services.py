@@ -24,6 +24,7 @@ from server.mail.worker import Worker
 from server.people import lookup
 from server.people.designing.drawer import Drawer
 from server.printers.worker import Printing
+from server.privacy.daily import Daily
 from server.staff.guesses import Guesses
 from server.staff.pending import Pending
 from server.staff.sign_on import Provider
@@ -58,6 +59,7 @@ class Services:
     printing: Printing | None = None  # Set in a running server alone.
     webhooks: Webhooks | None = None  # Set where a server runs.
     marking: Marking | None = None  # Set in a running server alone.
+    retention: Daily | None = None  # Likewise.
     lanes: Lanes = field(default_factory=Lanes)
     guesses: Guesses = field(default_factory=Guesses)  # For passwords.
     drawer: Drawer = field(default_factory=Drawer)  # Of cards' previews.

@@ -14,6 +14,7 @@ from server.event.settings import EventError
 from server.ledger.marks import Marking
 from server.machines.sender import Webhooks
 from server.printers.worker import Printing
+from server.privacy.daily import Daily
 from server.storage.database import Database
 from server.web.app import close_app, create_app
 from server.web.services import keep_services, services_of
@@ -48,9 +49,14 @@ def open_app(event_dir: Path, port: int | None = None) -> "Flask":
             marking.start()
             if event.backup_path is not None:
                 backups = Backups(event, database, here.now)
-                keep_services(app, replace(here, backups=backups))
+                here = replace(here, backups=backups)
+                keep_services(app, here)
                 backups.start()
             _start_webhooks(app)
+            settled = (lambda: None) if here.backups is None else here.backups.keep_acts
+            retention = Daily(event, database, here.now, settled)
+            keep_services(app, replace(here, retention=retention))
+            retention.start()
         except BaseException:
             close_app(app)
             raise

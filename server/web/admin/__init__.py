@@ -35,6 +35,7 @@ from server.web.admin.machines import pages as machines
 from server.web.admin.mailing import pages as mailing
 from server.web.admin.muster import pages as muster
 from server.web.admin.printers import pages as printers
+from server.web.admin.privacy import pages as privacy
 from server.web.admin.programme import pages as programme
 from server.web.admin.protocol import arrivals, badge, flag
 from server.web.admin.records import acts, entries, saved
@@ -44,7 +45,7 @@ blueprint = Blueprint("admin", __name__)
 for part in (
     overview, live, people, entries, kiosks, halls, venue, programme, users, sign_in, account, acts,
     rehearsal, arrivals, flag, printers, mailing, machines, factors, invitations, sign_on,
-    attention, awaited, inside, muster, plots, taking,
+    attention, awaited, inside, muster, plots, taking, privacy,
 ):  # fmt: skip
     blueprint.register_blueprint(part.blueprint)
 blueprint.register_blueprint(entries.absences)
@@ -75,6 +76,7 @@ PAGES = (
     ("admin.mailing.show", "Mails"),
     ("admin.users.show", "Users"),
     ("admin.machines.show", "Machines"),
+    ("admin.privacy.show", "Retention"),
 )
 
 # Pages on which people see what they last changed, and may undo it.

@@ -128,6 +128,21 @@ class TestChanges:
         replica.apply(wire.StayOpened(old, HALL), 11)
         assert [p.stay.generation for p in replica.stays(SERIAL, HALL)] == [GENERATION - 1]
 
+    def test_of_erased_names_leave_no_byte_of_them(self, replica: Replica, tmp_path: Path) -> None:
+        names = [sealed_name(SERIAL, "Mei Lin"), sealed_name(SERIAL + 1, "Jun Wu")]
+        replica.take_names(wire.NamesPage(names, 2, False))
+        replica.apply(wire.NamesChanged([names[0].lookup]), 11)
+        assert replica.name_of(credential(SERIAL).signature) is None
+        kept = replica.name_of(credential(SERIAL + 1).signature)
+        assert kept is not None
+        assert kept.name == "Jun Wu"
+        assert (replica.cursor, replica.names_after) == (11, 2)
+        with closing(sqlite3.connect(tmp_path / "replica.db")) as db:
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        held = b"".join(path.read_bytes() for path in tmp_path.glob("replica.db*"))
+        assert names[0].sealed not in held
+        assert names[1].sealed in held
+
     def test_for_the_journal_move_the_cursor(self, replica: Replica) -> None:
         order = wire.PlaceOrder(HALL, 1, 0, 1)
         changes = (wire.PlacesOrdered(order, GENERATION), wire.VenueChanged(), wire.NamesChanged())

@@ -152,13 +152,18 @@ def test_who_is_inside_is_not_erased(evidence: Evidence) -> None:
 
 def test_an_exit_that_was_inferred_of_them_goes_too(evidence: Evidence) -> None:
     site = evidence.site
-    site.west.scan(NOW, 9)
+    first = site.west.scan(NOW, 9)
     site.send(site.west)
     entry = site.other.scan(NOW + 10 * MINUTE, 9)
     site.send(site.other, NOW + 10 * MINUTE)
     site.other.leave(NOW + 20 * MINUTE, 9, site.other.ref(entry))
     site.send(site.other, NOW + 20 * MINUTE)
     assert evidence.rows("SELECT COUNT(*) FROM leaf WHERE kind = 'inferred_exit'") == [(1,)]
+    with pytest.raises(ErasureError, match="counted in a hall"):
+        # The place in the first hall is taken until an exit says otherwise.
+        erase(evidence, 9)
+    site.west.leave(NOW + 5 * MINUTE, 9, site.west.ref(first))
+    site.send(site.west, NOW + 21 * MINUTE)
     erase(evidence, 9)
     assert evidence.rows("SELECT COUNT(*) FROM leaf WHERE kind = 'inferred_exit'") == [(0,)]
 

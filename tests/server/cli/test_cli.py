@@ -440,6 +440,8 @@ def test_every_command_explains_itself(path: tuple[str, ...]) -> None:
         ("wallet",),
         ("wallet", "install"),
         ("audit",),
+        ("person",),
+        ("retention",),
     }
     # An auditor has no event.
     groups |= {("audit", "verify"), ("audit", "verify-receipt")}

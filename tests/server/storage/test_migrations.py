@@ -55,6 +55,7 @@ FROZEN = {
     "m043_lists": "415aa8a23c1176a6",
     "m044_accounts": "79545538f63ee1b9",
     "m045_machines": "272604a29913003f",
+    "m046_retention": "a32f4de1d93f2247",
 }
 
 

@@ -1,0 +1,1 @@
+"""Has the commands of `hallkeeper person` and `hallkeeper retention`."""

@@ -1,0 +1,269 @@
+"""Says of every column of the database whether it tells something of an attendee.
+
+A test fails for a column that is not here, so that nobody adds one without saying what it is, and
+without deciding what becomes of it when a person is erased.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+PERSON = "serial"  # The column by which rows belong to a person.
+
+
+class Erasure(StrEnum):
+    """Says what becomes of a table's rows when their person is erased."""
+
+    DELETED = "deleted"
+    NUMBERED = "numbered"  # They stay, each with a number of nobody, so that totals add up.
+    OWN = "own"  # Code of its own handles them.
+
+
+class Kind(StrEnum):
+    """Says what a column tells of an attendee."""
+
+    PERSONAL = "personal"  # It has words of or about somebody, or may have them.
+    PSEUDONYMOUS = "pseudonymous"  # It points to somebody, who is known by looking elsewhere.
+    NONE = "none"  # It tells nothing of an attendee by itself.
+
+
+@dataclass(frozen=True)
+class Table:
+    """Has the names of a table's columns by what they tell, with spaces between."""
+
+    personal: str = ""
+    pseudonymous: str = ""
+    none: str = ""
+    erasure: Erasure | None = None  # None: no row of it belongs to one person.
+
+    def kinds(self) -> dict[str, Kind]:
+        """Return the kind of each column."""
+        listed = (
+            (Kind.PERSONAL, self.personal),
+            (Kind.PSEUDONYMOUS, self.pseudonymous),
+            (Kind.NONE, self.none),
+        )
+        return {name: kind for kind, names in listed for name in names.split()}
+
+
+_DELETED, _NUMBERED, _OWN = Erasure.DELETED, Erasure.NUMBERED, Erasure.OWN
+
+# Words about halls, activities and organisations are not about attendees, and staff are not
+# attendees. Rows of people are deleted in the order of this table, those that refer to others
+# first.
+TABLES: Mapping[str, Table] = {
+    "arrival_notice": Table(pseudonymous="arrival_id", none="user_id seen_at", erasure=_OWN),
+    "arrival": Table(pseudonymous="serial", none="arrival_id day number", erasure=_DELETED),
+    "protocol_watcher": Table(pseudonymous="serial", none="user_id", erasure=_DELETED),
+    "protocol_guest": Table(pseudonymous="serial", none="set_at", erasure=_DELETED),
+    "accessible_guest": Table(personal="kind", pseudonymous="serial", erasure=_DELETED),
+    "session_guest": Table(pseudonymous="serial", none="session_id invited", erasure=_DELETED),
+    "session_speaker": Table(
+        personal="label name",
+        pseudonymous="serial",
+        none="session_id position role starts_at",
+        erasure=_OWN,
+    ),
+    "awaited_guest": Table(personal="label", none="session_code invited", erasure=_OWN),
+    "wallet_device": Table(
+        personal="device push_token",
+        pseudonymous="serial",
+        none="issue registered_at",
+        erasure=_DELETED,
+    ),
+    "wallet_pass": Table(
+        personal="content", pseudonymous="serial", none="issue changed_at", erasure=_DELETED
+    ),
+    "calendar_person": Table(personal="shown", pseudonymous="serial", erasure=_DELETED),
+    "mail": Table(
+        personal="answer sent_to",
+        pseudonymous="serial message_id",
+        none="issue template state tries at",
+        erasure=_DELETED,
+    ),
+    "desk_act": Table(
+        personal="kept",
+        pseudonymous="serial",
+        none="act_id nonce desk made_by made_at kind issue begun_at job_id by_browser done_at"
+        " undone_at",
+        erasure=_DELETED,
+    ),
+    "print_job": Table(
+        personal="words",
+        pseudonymous="serial",
+        none="job_id issue desk made_by made_at printer_id fixed state problem sent_at remote"
+        " done_at",
+        erasure=_DELETED,
+    ),
+    "id_check": Table(pseudonymous="serial", none="checked_by checked_at", erasure=_DELETED),
+    "phone_link": Table(pseudonymous="serial", none="number revoked_at", erasure=_DELETED),
+    "likely_copy": Table(
+        pseudonymous="serial", none="issue number noticed_at cleared_at", erasure=_DELETED
+    ),
+    "unnamed_exit": Table(pseudonymous="serial", none="number hall_id at epoch", erasure=_DELETED),
+    "stay": Table(
+        pseudonymous="serial",
+        none="kiosk generation seq hall_id door_id opened_at closed_at closed_by override gone"
+        " clock_known after_move issue epoch around",
+        erasure=_NUMBERED,
+    ),
+    "scan": Table(
+        personal="note",
+        pseudonymous="serial issue",
+        none="number kiosk generation seq act direction door_id hall_id category session_id"
+        " decision reason flags scanned_at received_at skew_ms facts_age_ms override_place"
+        " supervisor quarantined",
+        erasure=_OWN,
+    ),
+    "leaf": Table(personal="body", pseudonymous="salt", none="number kind at hash", erasure=_OWN),
+    "discrepancy": Table(
+        pseudonymous="number other_number",
+        none="discrepancy_id reason noticed_at",
+        erasure=_OWN,
+    ),
+    "erased_scan": Table(none="number record_hash signature"),
+    "day_credential": Table(
+        personal="sealed",
+        pseudonymous="serial credential lookup",
+        none="issue day issued_at names_row printed printed_at",
+        erasure=_DELETED,
+    ),
+    "badge": Table(
+        personal="sealed printed_as",
+        pseudonymous="serial credential lookup",
+        none="issue issued_at names_row printed printed_at",
+        erasure=_DELETED,
+    ),
+    "changed_holder": Table(pseudonymous="serial", erasure=_DELETED),
+    "search_due": Table(pseudonymous="serial", erasure=_DELETED),
+    "attendee_search": Table(
+        personal="whole name organisation contact pieces",
+        pseudonymous="serial",
+        erasure=_DELETED,
+    ),
+    "search_word": Table(personal="whole name organisation contact pieces", erasure=_OWN),
+    "search_inside": Table(personal="whole name organisation contact", erasure=_OWN),
+    "attendee": Table(
+        personal="external_id given_name family_name latin_name organisation country email phone"
+        " order_number language",
+        pseudonymous="serial",
+        none="category valid_days zones flags created_at revoked_at organisation_id",
+        erasure=_DELETED,
+    ),
+    # They stay for the muster's figures.
+    "muster_person": Table(
+        pseudonymous="serial",
+        none="muster_id hall_id kiosk generation seq door_id since sureness away_since also_in"
+        " seen_at seen_point seen_by",
+        erasure=_NUMBERED,
+    ),
+    "muster_seen": Table(
+        pseudonymous="serial",
+        none="seen_id muster_id number at point by doubtful withdrawn",
+        erasure=_NUMBERED,
+    ),
+    # What was said of the denials of one person goes by their number.
+    "attention": Table(
+        personal="note",
+        pseudonymous="subject",
+        none="kind period state count set_by set_at",
+        erasure=_OWN,
+    ),
+    "act_change": Table(
+        personal="before after", pseudonymous="key", none="number place kind", erasure=_OWN
+    ),
+    "saved_filter": Table(
+        personal="name query", none="filter_id user_id page shared made_at", erasure=_OWN
+    ),
+    # Which badge numbers a stretch of entries has. A trigger forgets it once one of them changes.
+    "entry_block": Table(
+        pseudonymous="serials", none="block marked oldest_at newest_at", erasure=_OWN
+    ),
+    # Bodies have badge numbers until they were delivered.
+    "webhook_message": Table(
+        pseudonymous="body",
+        none="message_id endpoint_id position kind made_at tries tried_at next_at delivered_at"
+        " answer",
+        erasure=_OWN,
+    ),
+    # The number of a badge that must not open doors is kept, and nothing else.
+    "unknown_holder": Table(pseudonymous="serial", none="highest_issue revoked_at", erasure=_OWN),
+    "page_edit": Table(personal="what things", none="made_by made_at cursor hall_id", erasure=_OWN),
+    # Doors hear of badge numbers there. The oldest changes go as new ones come.
+    "change": Table(pseudonymous="body", none="cursor hall_id kiosk", erasure=_OWN),
+    "absence": Table(none="absence_id kiosk generation since back_at first_seq last_seq"),
+    "activity": Table(none="activity_id code kind titles official parallel theme language"),
+    "activity_host": Table(none="activity_id organisation_id role"),
+    "activity_kind": Table(none="code names"),
+    "area": Table(none="area_id code hall_id names m2"),
+    "calendar_entry": Table(none="calendar_id code content sequence modified_at"),
+    "category": Table(none="category code names letter colour"),
+    "api_token": Table(
+        none="token_id name token_hash scopes made_by made_at ends_at revoked_at used_at"
+    ),
+    "cosignature": Table(none="kiosk generation size note at"),
+    "door": Table(none="door_id code hall_id names mode"),
+    "door_minute": Table(none="minute door_id hall_id entered gone denied"),
+    "door_quarter": Table(none="quarter door_id admitted denied"),
+    "entry_mark": Table(none="block facet value bits"),
+    "door_from": Table(none="door_id said from_id"),
+    "early_exit": Table(none="kiosk generation seq closed_at closed_by hall_id"),
+    "exhibitor": Table(none="exhibitor_id code organisation_id"),
+    "hall": Table(
+        none="hall_id code names parent_id fire_limit capacity zones sessions_only anti_passback"
+        " exits facts_age_max_ms closed_at open_stays open_overrides change_cursor shared_until"
+        " leaving walk_s moved_on unconfirmed_moves accessible_places accessible_until_min"
+        " open_accessible floor_m2 m2_per_person seats exit_width_m exit_steps_width_m"
+        " entry_lanes fill_min clear_min emergency_min capacity_by capacity_at"
+    ),
+    "hall_minute": Table(none="hall_id minute came went"),
+    "invitation": Table(none="token_hash name role made_by expires_at"),
+    "kiosk_minute": Table(none="kiosk slot minute heard queue"),
+    "muster": Table(none="muster_id reason begun_at begun_by ended_at ended_by note"),
+    "muster_hall": Table(none="muster_id hall_id sureness away_since away_doors unseen"),
+    "passkey": Table(
+        none="credential_id user_id rp_id public_key sign_count name created_at used_at"
+    ),
+    "recovery_code": Table(none="user_id code_hash"),
+    "sign_on_account": Table(none="issuer subject user_id"),
+    "taken_trouble": Table(none="trouble level since taken_by taken_at note"),
+    "webhook_endpoint": Table(
+        none="endpoint_id url topics secret_of made_by made_at next_leaf last_notice failing_since"
+        " disabled_at removed_at"
+    ),
+    "webhook_hall": Table(none="hall_id state"),
+    "webhook_notice": Table(none="notice_id at_leaf topic kind at data"),
+    "webhook_trouble": Table(none="kind subject began_at"),
+    "hall_category": Table(none="hall_id category"),
+    "kiosk": Table(
+        none="kiosk generation door_id state token_hash token_expires_at public_key words identity"
+        " counter acked_seq head log_size cursor resting seen_at health created_at last_seq"
+        " reported_at word"
+    ),
+    "known_device": Table(none="user_id mark seen_at"),
+    "organisation": Table(none="organisation_id code names country kind other_names"),
+    "place_account": Table(
+        none="hall_id override kiosk generation granted returned handed_over reclaimed fenced"
+        " awaited trusted attested free wanted_at rate rate_at"
+    ),
+    "printer": Table(
+        none="printer_id name address kind format layer_only dpi trusts_sending certificate place"
+        " labels_left state state_words state_at removed_at"
+    ),
+    "printer_desk": Table(none="printer_id desk"),
+    "retention_clock": Table(none="kind days set_by set_at"),
+    "retention_run": Table(none="run_id at kind made_by count left_over"),
+    "server_run": Table(none="run since_cursor since_entries started_at"),
+    "session": Table(
+        none="session_id code hall_id titles starts_at ends_at opens_at closes_at activity_id"
+    ),
+    "session_category": Table(none="session_id category"),
+    "setting": Table(none="key value"),
+    "stand": Table(none="stand_id code area_id exhibitor_id m2"),
+    "user": Table(
+        none="user_id name password_hash role created_at disabled_at pin_hash must_change"
+        " unlocked_at totp_sealed totp_step signed_on"
+    ),
+    "web_session": Table(none="token_hash user_id created_at seen_at confirmed_at factor_at waits"),
+    "zone": Table(none="bit code"),
+}

@@ -1,0 +1,168 @@
+"""Serves the clocks of retention, and the page on which one person's data is exported or erased."""
+
+from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
+from werkzeug.wrappers import Response as AnyResponse
+
+from badges.credential.badge_number import parse_badge_number
+from server.people import attendees
+from server.people.card_design import DesignError
+from server.privacy import clocks, erase, export, running
+from server.privacy.clocks import CLOCKS, ClockError, Since
+from server.privacy.words import SECTIONS
+from server.web import auth, i18n
+from server.web.admin import forms
+from server.web.services import services
+
+blueprint = Blueprint("privacy", __name__, url_prefix="/admin/privacy")
+
+RUNS_SHOWN = 50
+
+
+@blueprint.get("/")
+@auth.allow("auditor")
+def show() -> AnyResponse | str:
+    """Show the clocks, what was erased, and with `?count=1` what is due. A badge number that was
+    typed leads to that person's page.
+    """
+    asked = request.args.get("badge", "").strip()
+    if asked and auth.may_open("admin.privacy.person"):
+        try:
+            serial = attendees.find_by_label(services().database.reader, asked[:64])
+        except attendees.UnknownAttendeeError:
+            return forms.turn_back(
+                _("There is no attendee with this badge number or registration."),
+                url_for("admin.privacy.show"),
+            )
+        number = attendees.attendee(services().database.reader, serial).number
+        return redirect(url_for("admin.privacy.person", number=number), 303)
+    here = services()
+    db = here.database.reader
+    due: dict[str, int] = {}
+    problem = here.retention.trouble if here.retention else ""
+    if request.args.get("count") == "1":
+        try:
+            found = running.due(db, here.event, now=here.now())
+            due = {one.clock.kind: one.count for one in found}
+        except DesignError as error:
+            problem = str(error)
+    return render_template(
+        "privacy/clocks.html",
+        clocks=CLOCKS,
+        known=clocks.settings(db),
+        due=due,
+        problem=problem,
+        ends_at=clocks.ends_at(here.event.settings),
+        day_ms=clocks.DAY_MS,
+        since_end=Since.END,
+        days_max=clocks.DAYS_MAX,
+        runs=clocks.last_runs(db, RUNS_SHOWN),
+    )
+
+
+@blueprint.post("/clocks")
+@auth.allow()
+@auth.confirmed
+def put() -> AnyResponse:
+    """Set every clock as the form says. An empty field stops one."""
+    wanted: dict[str, int | None] = {}
+    try:
+        for kind in CLOCKS:
+            text = request.form.get(kind, "").strip()
+            wanted[kind] = forms.whole(text) if text else None
+    except ValueError:
+        return forms.turn_back(
+            _("Nothing was changed: days are whole numbers."), url_for("admin.privacy.show")
+        )
+    return forms.perform(
+        lambda db, by, now: clocks.put(db, wanted, by=by, now=now),
+        lambda changed: _("Clocks changed: %(count)s.", count=len(changed)),
+        back=url_for("admin.privacy.show"),
+        refused=(ClockError,),
+    )
+
+
+@blueprint.get("/person/<number>")
+@auth.allow()
+def person(number: str) -> AnyResponse | str:
+    """Say what there is of one person, and what erasing them does."""
+    here, holder = services(), _holder(number)
+    try:
+        plan = erase.plan(here.database.reader, here.event, holder.serial)
+    except DesignError as error:
+        return forms.turn_back(str(error), url_for("admin.privacy.show"))
+    chinese = i18n.language().startswith("zh")
+    return render_template(
+        "privacy/person.html",
+        person=holder,
+        plan=plan,
+        folder=here.event.path,
+        sections={table: SECTIONS.get(table, (table, table))[chinese] for table in plan.counts},
+    )
+
+
+@blueprint.post("/person/<number>/export.zip")
+@auth.allow()
+@auth.confirmed
+def take(number: str) -> AnyResponse:
+    """Hand out everything that there is of one person."""
+    here, holder, by = services(), _holder(number), auth.actor()
+    back = url_for("admin.privacy.person", number=number)
+    try:
+        done = export.export(here.database.reader, here.event, holder.serial, now=here.now())
+    except DesignError as error:
+        return forms.turn_back(str(error), back)
+    here.database.write(lambda db: export.note(db, holder.serial, by=by, now=here.now()))
+    headers = {"Content-Disposition": f'attachment; filename="person-{holder.number}.zip"'}
+    return Response(done.data, mimetype="application/zip", headers=headers)
+
+
+@blueprint.post("/person/<number>/erase")
+@auth.allow()
+@auth.confirmed
+def remove(number: str) -> AnyResponse:
+    """Erase one person, and say what is left to do."""
+    here, holder, by = services(), _holder(number), auth.actor()
+    back = url_for("admin.privacy.person", number=number)
+    if request.form.get("confirm") != "yes":
+        return forms.turn_back(_("Nothing was changed: tick the box."), back)
+    before = erase.old_backups(here.event)
+    try:
+        done = here.database.write(
+            lambda db: erase.erase(db, here.event, holder.serial, by=by, now=here.now())
+        )
+    except erase.PersonError as error:
+        return forms.turn_back(_(str(error)), back)
+    except DesignError as error:
+        return forms.turn_back(str(error), back)
+    here.database.give_back()
+    rest = erase.settle(here.event)
+    if here.backups is not None:
+        here.backups.keep_acts()
+    if request.form.get("backups") == "yes":
+        here.database.write(lambda db: erase.delete_backups(db, before, by=by, now=here.now()))
+    flash(_("%(number)s is erased.", number=holder.number), "good")
+    for problem in (rest and _(rest), *_left(done)):
+        if problem:
+            flash(problem, "bad")
+    return redirect(url_for("admin.privacy.show"), 303)
+
+
+def _left(done: erase.Erased) -> list[str]:
+    """Say which files still have a text of the person, without the text."""
+    event = services().event
+    paths = dict.fromkeys(path for path, _text in erase.leftovers(event, done.needles))
+    return [
+        _(
+            "%(path)s still has a text of theirs, perhaps somebody else's.",
+            path=path.relative_to(event.path),
+        )
+        for path in paths
+    ]
+
+
+def _holder(number: str) -> attendees.Attendee:
+    try:
+        return attendees.attendee(services().database.reader, parse_badge_number(number))
+    except ValueError:
+        abort(404)

@@ -1,0 +1,54 @@
+"""`hallkeeper person` and `hallkeeper retention`."""
+
+import json
+import zipfile
+
+from server.privacy.clocks import CLOCKS
+from tests.server.support.console import Console
+
+
+def test_export(filled: Console) -> None:
+    out = filled.path / "anna.zip"
+    said = filled("person", "export", "--attendee", "A1", "--out", str(out)).output
+    assert "Wrote" in said
+    assert out.stat().st_mode & 0o077 == 0
+    whole = json.loads(zipfile.ZipFile(out).read("person.json"))
+    assert whole["tables"]["attendee"][0]["given_name"] == "Anna"
+
+
+def test_erasing_says_first_what_it_would_do(filled: Console) -> None:
+    said = filled("person", "erase", "--attendee", "A1").output
+    for text in ("Registration", "Badges", "Nothing was erased. To do it, say --yes."):
+        assert text in said
+    assert b"anna@example.org" in filled.event.database_path.read_bytes()
+    said = filled("person", "erase", "--attendee", "A1", "--yes").output
+    assert "Erased " in said
+    assert "Warning" not in said
+    assert b"anna@example.org" not in filled.event.database_path.read_bytes()
+    assert "as the entry log has it" in filled("audit", "check").output
+
+
+def test_nobody(filled: Console) -> None:
+    said = filled("person", "erase", "--attendee", "A9", "--yes", status=1).output
+    assert "There is no attendee with the badge number or external id 'A9'" in said
+
+
+def test_clocks(filled: Console) -> None:
+    said = filled("retention", "show").output
+    assert said.count("off (proposed:") == len(CLOCKS)
+    assert "No clock is set" in filled("retention", "run", "--dry-run").output
+    filled("retention", "set", "contact", "0")
+    assert "0 days after the event's end, on 2026-05-07" in filled("retention", "show").output
+    assert "contact was so already" in filled("retention", "set", "contact", "0").output
+    said = filled("retention", "run", "--dry-run").output
+    assert "4 due" in said
+    assert b"anna@example.org" in filled.event.database_path.read_bytes()
+    assert "4 erased" in filled("retention", "run").output
+    assert b"anna@example.org" not in filled.event.database_path.read_bytes()
+    assert "Nothing is due" in filled("retention", "run").output
+    filled("retention", "set", "contact", "off")
+
+
+def test_clocks_that_can_t_be(filled: Console) -> None:
+    assert "no number of days" in filled("retention", "set", "contact", "soon", status=2).output
+    assert "no kind of record 'cats'" in filled("retention", "set", "cats", "3", status=2).output
