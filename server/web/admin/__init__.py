@@ -3,6 +3,7 @@
 from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response
 
+from badges.i18n import N_
 from server.web import auth
 from server.web.admin import (
     account,
@@ -50,21 +51,21 @@ for part in (
     blueprint.register_blueprint(part.blueprint)
 
 PAGES = (
-    ("admin.overview.show", "Overview"),
-    ("desk.home.show", "Badge desk"),
-    ("admin.programme.forum", "Forum"),
-    ("admin.people.search", "Attendees"),
-    ("admin.entries.show", "Entries"),
-    ("admin.acts.show", "Acts"),
-    ("admin.kiosks.show", "Kiosks"),
-    ("admin.printers.show", "Printers"),
-    ("admin.absences.show", "Outages"),
-    ("admin.venue.show", "Venue"),
-    ("admin.uploads.show", "Import"),
-    ("admin.cards.show", "Cards"),
-    ("admin.rehearsal.show", "Rehearsal"),
-    ("admin.mailing.show", "Mails"),
-    ("admin.users.show", "Users"),
+    ("admin.overview.show", N_("Overview")),
+    ("desk.home.show", N_("Badge desk")),
+    ("admin.programme.forum", N_("Forum")),
+    ("admin.people.search", N_("Attendees")),
+    ("admin.entries.show", N_("Entries")),
+    ("admin.acts.show", N_("Acts")),
+    ("admin.kiosks.show", N_("Kiosks")),
+    ("admin.printers.show", N_("Printers")),
+    ("admin.absences.show", N_("Outages")),
+    ("admin.venue.show", N_("Venue")),
+    ("admin.uploads.show", N_("Import")),
+    ("admin.cards.show", N_("Cards")),
+    ("admin.rehearsal.show", N_("Rehearsal")),
+    ("admin.mailing.show", N_("Mails")),
+    ("admin.users.show", N_("Users")),
 )
 
 # Pages on which people see what they last changed, and may undo it.
