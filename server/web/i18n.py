@@ -20,7 +20,6 @@ from flask_babel import (  # type: ignore[import-untyped]  # it ships no types
     refresh,
 )
 from flask_babel import gettext as _gettext
-from flask_babel import ngettext as _ngettext
 from jinja2 import Environment, pass_context
 from jinja2.runtime import Context
 
@@ -76,7 +75,8 @@ def said(error: Exception) -> str:
 
 def ngettext(one: str, many: str, number: int, **fields: object) -> str:
     """Return a marked text in the form that fits the number, which `%(num)s` in it stands for."""
-    return str(_ngettext(one, many, number, **{"num": decimal(number), **fields}))
+    text: str = words().get(language()).ngettext(one, many, number)
+    return text % {"num": decimal(number), **fields}
 
 
 def decimal(number: float) -> str:
@@ -133,9 +133,9 @@ def page_languages() -> list[dict[str, Any]]:
 
 def in_language(language: str) -> str:
     """Return the address of this page in another language. What a form sent leads to the first
-    page.
+    page, and so does an error, which never says what was asked for.
     """
-    if request.method not in ("GET", "HEAD") or request.endpoint is None:
+    if request.method not in ("GET", "HEAD") or "shows_error" in g:
         return url_for("admin.home", lang=language)
     values = {key: request.args.getlist(key) for key in request.args if key != PARAMETER}
     return f"{request.path}?{urlencode({**values, PARAMETER: language}, doseq=True)}"

@@ -249,6 +249,7 @@ def _error(error: Exception) -> Response:
             wire.encode(wire.ErrorAnswer(body)), status, mimetype="application/json"
         )
     else:
+        g.shows_error = True
         response = Response(render_template("error.html", title=_(title), remedy=_(remedy)), status)
     if isinstance(error, HTTPException):
         for name, value in error.get_headers():

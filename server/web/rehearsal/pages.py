@@ -12,7 +12,7 @@ from server.rehearsal import report, told
 from server.rehearsal.places import AskedError
 from server.rehearsal.would_enter import WouldEnter, would_enter
 from server.venue import store
-from server.web import auth, i18n
+from server.web import auth, display, i18n
 from server.web.admin import forms
 from server.web.apart import ApartError, read_apart
 from server.web.i18n import gettext as _
@@ -42,15 +42,15 @@ class Asked:
 def show() -> tuple[str, int]:
     """Show the form, and the answer where somebody was asked about."""
     here = services()
-    db, clock = here.database.reader, here.venue_clock
+    db, clock = here.database.reader, display.PageClock(here.venue_clock.zone)
     asked, found = _asked()
     shown = render_template(
         "rehearsal.html",
         asked=asked,
         found=found,
-        facts=told.facts(db, found, clock) if found else [],
-        assumed=told.assumptions(found) if found else [],
-        notes=told.notes(found) if found else [],
+        facts=told.facts(db, found, clock, _, i18n.language()) if found else [],
+        assumed=told.assumptions(found, _) if found else [],
+        notes=told.notes(found, _) if found else [],
         halls=store.halls(db),
         doors=[door for door in store.doors(db) if door.mode != "exit"],
         days=report.dates(here.event.settings),

@@ -32,6 +32,17 @@ _EXHIBITOR_CODE = N_(
     "Empty: made from the organisation's."
 )
 _HOSTS = N_("Organisations, one a line, by name or code.")
+_UNKNOWN = {
+    "organisation": N_(
+        "no organisation is called “%(name)s”, or several are: write its code, or add it first"
+    ),
+    "activity": N_(
+        "no activity is called “%(name)s”, or several are: write its code, or add it first"
+    ),
+    "exhibitor": N_(
+        "no exhibitor is called “%(name)s”, or several are: write its code, or add it first"
+    ),
+}
 NAMES_OFFERED = 500  # at most; of more, nobody would look through the list
 
 Options = Sequence[tuple[str, str]]
@@ -268,14 +279,7 @@ def unknown(db: Connection, kind: str, values: Mapping[str, Any]) -> list[str]:
         known = Named(db, one.of) if said else None
         for text in [said] if isinstance(said, str) else said or ():
             if known and known.code(text) is None:
-                problems.append(
-                    f"{one.key} "
-                    + _(
-                        "nothing is called “%(name)s”, or several are: write its code, or add it "
-                        "first",
-                        name=text,
-                    )
-                )
+                problems.append(f"{one.key} " + _(_UNKNOWN[one.of], name=text))
     return problems
 
 
