@@ -12,6 +12,27 @@ def N_(text: str) -> str:
     return text
 
 
+class Spoken(Exception):
+    """Is the base of errors that people read. `str()` gives the English.
+
+    `text` is marked by `N_`, and `fields` are what stands in it, so that whoever shows the error
+    can say it in another language.
+    """
+
+    def __init__(self, text: str = "", **fields: object) -> None:
+        super().__init__(text % fields if fields else text)
+        self.text = text
+        self.fields = fields
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _spoken_again, (type(self), self.text, self.fields)
+
+
+def _spoken_again(kind: type[Spoken], text: str, fields: dict[str, object]) -> Spoken:
+    """Make an error anew that came from another process."""
+    return kind(text, **fields)
+
+
 def language_of(locale: str) -> str:
     """Name the language of a locale's directory, such as "zh" for "zh_Hans" and "pt-BR" for
     "pt_BR".

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from badges.i18n import N_
 from server.editing import venue_edit
 from server.editing.last_edit import EditError
 from server.editing.things import Thing, values_of
@@ -80,7 +81,8 @@ def save(
     folder = event.path / FOLDER
     if mark_of(event) != seen:
         raise EditError(
-            f"somebody has changed {SETTINGS_FILE} since this page was made. Look at it again."
+            N_("somebody has changed %(file)s since this page was made. Look at it again."),
+            file=SETTINGS_FILE,
         )
     text = read_card_text(folder)
     design_of(event.settings, folder, settings, new_files)
@@ -116,13 +118,13 @@ def undo(event: Event, database: Database, *, by: str, now: int) -> LastSave:
     last = last_save(event)
     folder = event.path / FOLDER
     if last is None:
-        raise EditError("nothing was undone: there is no save that could be.")
+        raise EditError(N_("nothing was undone: there is no save that could be."))
     known = _colours(database)
     if read_card_text(folder) != last.after or any(
         known.get(key) != colour for key, colour in last.colours_after.items()
     ):
         raise EditError(
-            "nothing was undone: somebody has changed the same since. Change it by hand."
+            N_("nothing was undone: somebody has changed the same since. Change it by hand.")
         )
     subject = {"undone": last.at}
     _write(event, database, last.before, last.colours_before, None, subject, by=by, now=now)

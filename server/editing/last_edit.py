@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from badges.i18n import N_, Spoken
 from server.editing.things import VENUE_KINDS, Thing, Values, values_of
 from server.editing.words import KINDS, name_of
 from server.entry_log import act_changes, entry_log
@@ -20,7 +21,7 @@ from server.feed import changes
 from server.storage.connection import Connection
 
 
-class EditError(ValueError):
+class EditError(Spoken, ValueError):
     """Is raised where a change can't be made or undone. The text says why and what to do."""
 
 
@@ -110,15 +111,18 @@ def undoable(db: Connection, by: str, mark: str, zone: ZoneInfo) -> LastEdit:
     """Return the last change, if nobody has changed the same things since. Raises EditError."""
     found = last_edit(db, by)
     if found is None or not found.things or found.mark != mark:
-        raise EditError("Nothing was undone: this is not your last change any more.")
+        raise EditError(N_("Nothing was undone: this is not your last change any more."))
     for one in found.things:
         if values_of(db, one.thing, zone) != one.after:
             named = KINDS[one.thing.kind].lower()
             if one.thing.kind in VENUE_KINDS:
                 named += f" {name_of(one.after or one.before or {})}"
             raise EditError(
-                f"Nothing was undone: somebody has changed the same {named} since. "
-                "Look at it and change it by hand."
+                N_(
+                    "Nothing was undone: somebody has changed the same %(what)s since. "
+                    "Look at it and change it by hand."
+                ),
+                what=named,
             )
     return found
 

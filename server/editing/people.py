@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from badges.i18n import N_
 from badges.wire import wire
 from server.editing import last_edit
 from server.editing.guests import ANSWERS, answer, put_guest
@@ -114,10 +115,12 @@ def merge_plan(db: Connection, stays_serial: int, goes_serial: int) -> MergePlan
     """Say what a merge would do. Raises UnknownAttendeeError or EditError."""
     one, other = attendees.attendee(db, stays_serial), attendees.attendee(db, goes_serial)
     if one.serial == other.serial:
-        raise EditError("These are the same badge number: choose another person.")
+        raise EditError(N_("These are the same badge number: choose another person."))
     if one.revoked_at is not None:
         raise EditError(
-            f"{one.name} ({one.number}) is revoked: keep the other, or reinstate them first."
+            N_("%(name)s (%(number)s) is revoked: keep the other, or reinstate them first."),
+            name=one.name,
+            number=one.number,
         )
     found = [
         Difference(column, "none", str(getattr(other, column)))

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from badges.credential.credential import CredentialFlag
+from badges.i18n import N_
 from server.people.attendees import ALL_ZONES
 from server.storage.connection import Connection
 from server.storage.localized import text_in
@@ -11,7 +12,7 @@ from server.venue import store
 
 ALL_DAYS = 0xFFFF
 DAYS_MAX = 16
-FLAGS = {CredentialFlag.ATTENTION: "needs attention", CredentialFlag.ESCORT: "escort"}
+FLAGS = {CredentialFlag.ATTENTION: N_("needs attention"), CredentialFlag.ESCORT: N_("escort")}
 
 
 class PersonWords:

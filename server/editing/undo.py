@@ -2,6 +2,7 @@
 
 from zoneinfo import ZoneInfo
 
+from badges.i18n import N_
 from badges.wire import wire
 from server.editing import last_edit
 from server.editing.guests import put_guest
@@ -52,7 +53,7 @@ def _take_away(db: Connection, one: Kept, *, by: str, now: int) -> None:
     elif one.thing.kind == "speakers":
         _put_speakers(db, one.thing.key, [])
     elif one.thing.kind == "attendee":
-        raise EditError("A registration is not undone: revoke the attendee instead.")
+        raise EditError(N_("A registration is not undone: revoke the attendee instead."))
     else:
         take_away(db, one.thing, by=by, now=now)
 

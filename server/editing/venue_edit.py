@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from badges.i18n import N_
 from badges.wire import wire
 from server.editing import last_edit
 from server.editing.last_edit import EditError
@@ -31,7 +32,7 @@ from server.storage.connection import Connection
 from server.storage.localized import text_in
 from server.venue import store
 
-SOMEBODY_ELSE = "Somebody else has changed this since the page was made. Look at it again."
+SOMEBODY_ELSE = N_("Somebody else has changed this since the page was made. Look at it again.")
 _REMOVED = {
     "hall": Act.HALL_REMOVED,
     "door": Act.DOOR_REMOVED,
@@ -54,7 +55,7 @@ def save(
     zone = ZoneInfo(settings.time_zone)
     before = values_of(db, thing, zone)
     if last_edit.mark_of(before) != seen:
-        there = "There is one with this code already." if before else "It is gone."
+        there = N_("There is one with this code already.") if before else N_("It is gone.")
         raise EditError(SOMEBODY_ELSE if before and seen != last_edit.mark_of(None) else there)
     with last_edit.kept(db, zone, [thing], by=by, now=now) as note:
         note.what = put(db, settings, thing, values, by=by, now=now)
@@ -112,7 +113,7 @@ def remove(db: Connection, settings: EventSettings, thing: Thing, *, by: str, no
     zone = ZoneInfo(settings.time_zone)
     before = values_of(db, thing, zone)
     if before is None:
-        raise EditError("It is gone already.")
+        raise EditError(N_("It is gone already."))
     things = [thing]
     if thing.kind == "session":
         things += [Thing("speakers", thing.key)]
@@ -131,13 +132,15 @@ def take_away(db: Connection, thing: Thing, *, by: str, now: int) -> None:
         store.remove_session(db, number_of(db, "session", thing.key), by=by, now=now)
         return
     if _scanned(db, thing):
-        raise EditError(f"This {thing.kind} has scans, so it stays. Close it instead.")
+        raise EditError(
+            N_("This %(kind)s has scans, so it stays. Close it instead."), kind=thing.kind
+        )
     before = nesting_accounts.paths(db)
     try:
         for statement in _TAKEN[thing.kind]:
             db.execute(statement, (key,))
     except errors.ConstraintError:
-        raise EditError(f"Nothing was removed: {_IN_USE[thing.kind]}") from None
+        raise EditError(_IN_USE[thing.kind]) from None
     nesting_accounts.settle(db, before)
     search.fold(db, search.FOLDED_TOGETHER)
     changes.publish(db, wire.VenueChanged())
@@ -158,7 +161,7 @@ def new_category_number(db: Connection) -> int:
     known = {one.code for one in store.categories(db)}
     found = next((number for number in range(256) if number not in known), None)
     if found is None:
-        raise EditError("There are 256 categories, the most that badges can tell apart.")
+        raise EditError(N_("There are 256 categories, the most that badges can tell apart."))
     return found
 
 
@@ -185,15 +188,20 @@ _TAKEN = {
     "stand": ("DELETE FROM stand WHERE code = ?",),
 }
 _IN_USE = {
-    "category": "somebody is in this category, or a hall or a session admits it.",
-    "hall": "it still has a door, a session, an area, a hall inside it, or a kiosk's places.",
-    "door": "a kiosk is or was at work there.",
-    "organisation": "it still hosts an activity, or exhibits.",
-    "activity_kind": "an activity is still of this kind.",
-    "activity": "it still has a session.",
-    "area": "it still has a stand.",
-    "exhibitor": "it still has a stand.",
-    "stand": "something still refers to it.",
+    "category": N_(
+        "Nothing was removed: somebody is in this category, or a hall or a session admits it."
+    ),
+    "hall": N_(
+        "Nothing was removed: it still has a door, a session, an area, a hall inside it, or a "
+        "kiosk's places."
+    ),
+    "door": N_("Nothing was removed: a kiosk is or was at work there."),
+    "organisation": N_("Nothing was removed: it still hosts an activity, or exhibits."),
+    "activity_kind": N_("Nothing was removed: an activity is still of this kind."),
+    "activity": N_("Nothing was removed: it still has a session."),
+    "area": N_("Nothing was removed: it still has a stand."),
+    "exhibitor": N_("Nothing was removed: it still has a stand."),
+    "stand": N_("Nothing was removed: something still refers to it."),
 }
 
 

@@ -6,6 +6,7 @@ The file has personal data, and each link in it opens a badge.
 from collections.abc import Iterator
 
 from badges.credential.badge_number import badge_number
+from badges.i18n import N_
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act
 from server.event.directory import Event
@@ -15,7 +16,9 @@ from server.storage.connection import Connection
 from server.storage.csv_cells import csv_chunks
 from server.wallet.links import links_of
 
-NOTE = "This file has personal data, and whoever has a link has that badge: keep it to yourself."
+NOTE = N_(
+    "This file has personal data, and whoever has a link has that badge: keep it to yourself."
+)
 HEADER = (
     "badge", "id", "name", "given name", "family name", "organisation", "e-mail", "language",
     "link", "calendar",

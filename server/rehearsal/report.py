@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+from badges.i18n import N_
 from server.event.calendar import Clock
 from server.event.directory import Event, load_event
 from server.event.settings import EventSettings
@@ -15,11 +16,14 @@ from server.storage.connection import Connection
 from server.storage.database import one_state
 
 ASSUMED = (
-    "Everybody without a badge gets one as the roster stands now; who is revoked stays so.",
-    "Halls that are closed now are open by then.",
-    "Expected are as many as if everybody came whose badge is valid on that day, chose evenly among"
-    " the sessions that start or go on at that time and admit them, and went where invited.",
-    "Places are free, and nobody is inside already.",
+    N_("Everybody without a badge gets one as the roster stands now; who is revoked stays so."),
+    N_("Halls that are closed now are open by then."),
+    N_(
+        "Expected are as many as if everybody came whose badge is valid on that day, chose evenly "
+        "among the sessions that start or go on at that time and admit them, and went where "
+        "invited."
+    ),
+    N_("Places are free, and nobody is inside already."),
 )
 
 

@@ -3,11 +3,12 @@
 It is told for people and for machines.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from badges.admission.facts import Denied, Reason
 from badges.credential.credential import Credential, Kind
+from badges.i18n import ENGLISH, N_
 from server.event.calendar import Clock
 from server.people.attendees import Attendee
 from server.rehearsal.would_enter import Answer, WouldEnter, day_of
@@ -20,53 +21,86 @@ SESSIONS_TOLD = 8
 _ALL_ZONES = 0xFFFFFFFF
 
 Fact = tuple[str, str]  # what it is about, and what is so
+Say = Callable[..., str]  # says a marked text with its fields in some language
 
 
-def facts(db: Connection, found: WouldEnter, clock: Clock) -> list[Fact]:
-    """Return the facts that the answer rests on, each with what it is about."""
-    categories = {one.code: text_in(one.names, "en") for one in store.categories(db)}
+def english(text: str, **fields: object) -> str:
+    """Say a text as it stands in the code."""
+    return text % fields if fields else text
+
+
+def facts(
+    db: Connection, found: WouldEnter, clock: Clock, say: Say = english, language: str = ENGLISH
+) -> list[Fact]:
+    """Return the facts that the answer rests on, each with what it is about. `say` speaks the
+    language.
+    """
+    categories = {one.code: text_in(one.names, language) for one in store.categories(db)}
     zones = store.zones(db)
     hall = found.answers[0].facts.hall
-    told: list[Fact] = [("Badge", _badge(found))]
+    told: list[Fact] = [(say(N_("Badge")), _badge(found, say))]
     day = day_of(found)
-    told.append(("Day", "outside the event" if day is None else f"day {day + 1} of the event"))
+    told.append(
+        (
+            say(N_("Day")),
+            say(N_("outside the event"))
+            if day is None
+            else say(N_("day %(number)s of the event"), number=day + 1),
+        )
+    )
     if isinstance(found.badge, Credential):
         told += [
-            ("Category", categories.get(found.badge.category, str(found.badge.category))),
-            ("Badge's days", _days(found.badge.valid_days, found)),
-            ("Badge's zones", _zones(found.badge.zones, zones)),
+            (say(N_("Category")), categories.get(found.badge.category, str(found.badge.category))),
+            (say(N_("Badge's days")), _days(found.badge.valid_days, found, say)),
+            (say(N_("Badge's zones")), _zones(found.badge.zones, zones, say)),
         ]
-    told.append(("Hall's zones", _zones(hall.zones, zones)))
-    always = ", ".join(categories.get(code, str(code)) for code in sorted(hall.categories))
+    told.append((say(N_("Hall's zones")), _zones(hall.zones, zones, say)))
+    always = say(N_(", ")).join(categories.get(code, str(code)) for code in sorted(hall.categories))
     if hall.sessions_only:
-        always = "nobody, for it opens for sessions alone"
-    told.append(("Hall lets in at any time", always or "nobody"))
+        always = say(N_("nobody, for it opens for sessions alone"))
+    told.append((say(N_("Hall lets in at any time")), always or say(N_("nobody"))))
     if hall.closed:
-        told.append(("Hall", "closed by staff now"))
+        told.append((say(N_("Hall")), say(N_("closed by staff now"))))
     coming = [row for row in found.place.sessions if row.closes_at > found.at]
     for row in coming[:SESSIONS_TOLD]:
-        told.append((f"Session {row.code}", _session(row, found, categories, clock)))
+        told.append(
+            (
+                say(N_("Session %(code)s"), code=row.code),
+                say(N_("; ")).join(_session(row, found, categories, clock, say)),
+            )
+        )
     if len(coming) > SESSIONS_TOLD:
-        told.append(("Sessions", f"and {len(coming) - SESSIONS_TOLD:,} later ones"))
+        told.append(
+            (
+                say(N_("Sessions")),
+                say(N_("and %(count)s later ones"), count=f"{len(coming) - SESSIONS_TOLD:,}"),
+            )
+        )
     if not coming:
-        told.append(("Sessions", "none is to come in this hall"))
+        told.append((say(N_("Sessions")), say(N_("none is to come in this hall"))))
     return told
 
 
-def assumptions(found: WouldEnter) -> list[str]:
+def assumptions(found: WouldEnter, say: Say = english) -> list[str]:
     """Return what the answer takes for granted, each in a sentence."""
-    told = ["The kiosk is at work and has just heard of the server."]
+    told = [say(N_("The kiosk is at work and has just heard of the server."))]
     if found.as_now:
-        told.append("Whether the person is inside, and how many places are free, are as now.")
+        told.append(
+            say(N_("Whether the person is inside, and how many places are free, are as now."))
+        )
     else:
-        told.append("A place is free. Whether the person is inside already is not looked at.")
+        told.append(
+            say(N_("A place is free. Whether the person is inside already is not looked at."))
+        )
     if not found.has_badge:
-        told.append("The person has no badge yet. The answer is that of one that is issued now.")
-    told.append("Rules, revocations and closed halls are as they are now.")
+        told.append(
+            say(N_("The person has no badge yet. The answer is that of one that is issued now."))
+        )
+    told.append(say(N_("Rules, revocations and closed halls are as they are now.")))
     return told
 
 
-def notes(found: WouldEnter) -> list[str]:
+def notes(found: WouldEnter, say: Say = english) -> list[str]:
     """Return what is odd about the question, each in a sentence."""
     told = []
     badge, person = found.badge, found.person
@@ -74,13 +108,22 @@ def notes(found: WouldEnter) -> list[str]:
         carried = (badge.category, badge.valid_days, badge.zones)
         if carried != (person.category, person.valid_days, person.zones):
             told.append(
-                "The badge says otherwise than the roster, and doors go by the badge: replace it"
-                " (hallkeeper issue --changed)."
+                say(
+                    N_(
+                        "The badge says otherwise than the roster, and doors go by the badge: "
+                        "replace it (hallkeeper issue --changed)."
+                    )
+                )
             )
     if not found.answers[0].doors:
         told.append(
-            f"Hall {found.place.hall.code} has no door that lets anybody in. The answer is that of"
-            " a door without halls around."
+            say(
+                N_(
+                    "Hall %(code)s has no door that lets anybody in. The answer is that of a door "
+                    "without halls around."
+                ),
+                code=found.place.hall.code,
+            )
         )
     return told
 
@@ -127,51 +170,67 @@ def _answer(answer: Answer, codes: dict[int, str]) -> dict[str, Any]:
     }
 
 
-def _badge(found: WouldEnter) -> str:
+def _badge(found: WouldEnter, say: Say) -> str:
     if isinstance(found.badge, Reason):
-        return f"can't be read by a door ({found.badge.value})"
+        return say(N_("can't be read by a door (%(reason)s)"), reason=found.badge.value)
     if not found.has_badge:
-        return "none yet"
-    words = [f"issue {found.badge.issue}"]
+        return say(N_("none yet"))
+    words = [say(N_("issue %(number)s"), number=found.badge.issue)]
     if found.badge.kind is Kind.DAY:
-        words = [f"a day credential, which stands in for issue {found.badge.issue}"]
+        words = [
+            say(
+                N_("a day credential, which stands in for issue %(number)s"),
+                number=found.badge.issue,
+            )
+        ]
     holder = found.answers[0].facts.holder
     if found.badge.issue < holder.highest_issue:
-        words.append(f"replaced by issue {holder.highest_issue}")
+        words.append(say(N_("replaced by issue %(number)s"), number=holder.highest_issue))
     if holder.revoked:
-        words.append("revoked")
+        words.append(say(N_("revoked")))
     if found.badge.issue <= holder.copied_issue:
-        words.append("likely copied")
-    return ", ".join(words)
+        words.append(say(N_("likely copied")))
+    return say(N_(", ")).join(words)
 
 
-def _days(valid_days: int, found: WouldEnter) -> str:
+def _days(valid_days: int, found: WouldEnter, say: Say) -> str:
     days = len(found.answers[0].facts.calendar.day_starts) - 1
     valid = [day + 1 for day in range(days) if valid_days >> day & 1]
     if len(valid) == days:
-        return "every day"
-    return ", ".join(map(str, valid)) or "none of the event"
+        return say(N_("every day"))
+    return say(N_(", ")).join(map(str, valid)) or say(N_("none of the event"))
 
 
-def _zones(bits: int, known: dict[str, int]) -> str:
+def _zones(bits: int, known: dict[str, int], say: Say) -> str:
     if bits == _ALL_ZONES:
-        return "all"
+        return say(N_("all"))
     codes = {bit: code for code, bit in known.items()}
-    named = (codes.get(bit, f"number {bit}") for bit in range(32) if bits >> bit & 1)
-    return ", ".join(named) or "none"
+    named = (
+        codes.get(bit) or say(N_("number %(number)s"), number=bit)
+        for bit in range(32)
+        if bits >> bit & 1
+    )
+    return say(N_(", ")).join(named) or say(N_("none"))
 
 
-def _session(row: SessionRow, found: WouldEnter, categories: dict[int, str], clock: Clock) -> str:
-    return "; ".join(_session_parts(row, found, categories, clock))
-
-
-def _session_parts(
-    row: SessionRow, found: WouldEnter, categories: dict[int, str], clock: Clock
+def _session(
+    row: SessionRow, found: WouldEnter, categories: dict[int, str], clock: Clock, say: Say
 ) -> Iterator[str]:
-    opens = f"doors admit to it {clock.day(row.opens_at)} {clock.minute(row.opens_at)}"
-    yield f"{opens} to {clock.minute(row.closes_at)}"
-    named = ", ".join(categories.get(code, str(code)) for code in row.categories)
-    everybody = len(row.categories) == len(categories)
-    yield f"for {'everybody' if everybody else named or 'the invited alone'}"
+    yield say(
+        N_("doors admit to it %(day)s %(from)s to %(until)s"),
+        **{
+            "day": clock.day(row.opens_at),
+            "from": clock.minute(row.opens_at),
+            "until": clock.minute(row.closes_at),
+        },
+    )
+    named = say(N_(", ")).join(categories.get(code, str(code)) for code in row.categories)
+    if len(row.categories) == len(categories):
+        yield say(N_("for everybody"))
+    elif named:
+        yield say(N_("for %(categories)s"), categories=named)
+    else:
+        yield say(N_("for the invited alone"))
     if row.session_id in found.guest_of:
-        yield "this person is " + ("invited" if found.guest_of[row.session_id] else "refused")
+        invited = found.guest_of[row.session_id]
+        yield say(N_("this person is invited")) if invited else say(N_("this person is refused"))

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from badges.i18n import N_, Spoken
 from server.storage.connection import Connection
 from server.storage.database import connect_to_read
 
@@ -36,7 +37,7 @@ T = TypeVar("T")
 _turns = threading.BoundedSemaphore(AT_ONCE)
 
 
-class ApartError(Exception):
+class ApartError(Spoken):
     """Is raised where the work could not be done. The text says why and what to do."""
 
 
@@ -48,7 +49,7 @@ def read_apart(path: Path, read: Callable[[Connection], T]) -> T:
     before it was done, or where others keep the machine busy with such work.
     """
     if not _turns.acquire(timeout=TURN_S):
-        raise ApartError("The server is busy with other such work. Try again in a minute.")
+        raise ApartError(N_("The server is busy with other such work. Try again in a minute."))
     try:
         done = subprocess.run(
             [sys.executable, "-P", "-m", "server.web.apart"],
@@ -59,11 +60,15 @@ def read_apart(path: Path, read: Callable[[Connection], T]) -> T:
             check=True,
         )
     except subprocess.TimeoutExpired:
-        raise ApartError(f"This took more than {WORK_S:.0f} seconds and was given up.") from None
+        raise ApartError(
+            N_("This took more than %(seconds)s seconds and was given up."), seconds=f"{WORK_S:.0f}"
+        ) from None
     except (subprocess.CalledProcessError, OSError) as error:
         raise ApartError(
-            "This ended before it was done, perhaps because the machine has too little memory left."
-            " Nothing was changed. Try again, when less is going on there."
+            N_(
+                "This ended before it was done, perhaps because the machine has too little memory "
+                "left. Nothing was changed. Try again, when less is going on there."
+            )
         ) from error
     finally:
         _turns.release()

@@ -15,6 +15,8 @@ from werkzeug.wrappers import Response
 
 from server.event.roles import ROLES
 from server.staff import signing_in, users
+from server.web import i18n
+from server.web.i18n import gettext as _
 from server.web.services import address, services
 
 COOKIE = "__Host-hallkeeper"
@@ -99,7 +101,8 @@ def file_too_large() -> str:
     """Return what to say here of a file that is too large. It is empty where none is taken."""
     view = current_app.view_functions.get(request.endpoint or "")
     words: str = getattr(view, "file_too_large", "")
-    return words
+    # A text without the field takes it too.
+    return _(words, size=i18n.decimal(file_bytes_max() // 1_000_000)) if words else ""
 
 
 def allowed_roles(endpoint: str) -> frozenset[str]:

@@ -4,58 +4,61 @@ values in words.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 
 from flask import Flask
 
 from badges.credential.badge_number import badge_number
 from badges.i18n import N_
-from server.event.calendar import Clock, ago, span
+from badges.roster.countries import country_name
+from server.event.calendar import Clock
 from server.event.directory import Event
 from server.ledger.entries import Entry
 from server.ledger.remarks import LATE_MS, SKEW_MS
 from server.occupancy.figures import HallFigures
 from server.storage.localized import names_of, text_in
-from server.web import auth, security
+from server.web import auth, i18n, security
+from server.web.i18n import gettext as _
 
 Names = Mapping[str, str]
 
-DECISIONS = {"admitted": "Admitted", "denied": "Denied"}
-ACTS = {"scan": "Scan", "override": "Override", "annul": "Annulment"}
+DECISIONS = {"admitted": N_("Admitted"), "denied": N_("Denied")}
+ACTS = {"scan": N_("Scan"), "override": N_("Override"), "annul": N_("Annulment")}
 REASONS = {
-    "not_a_badge": "Not a badge",
-    "forged": "Forged",
-    "other_event": "Another event's badge",
-    "revoked": "Revoked",
-    "superseded": "Replaced by a newer badge",
-    "likely_copy": "Likely a copied badge",
-    "not_valid_today": "Not valid today",
-    "day_credential": "A day credential was given out",
-    "expired": "Expired",
-    "not_entitled": "Not entitled",
-    "hall_closed": "Hall closed",
-    "already_inside": "Already inside",
-    "hall_full": "Hall full",
-    "kiosk_retired": "Kiosk retired",
-    "door_resting": "Door closed: shift ended",
-    "facts_too_old": "Door's facts too old",
-    "roll_call": "Seen at a roll call",
+    "not_a_badge": N_("Not a badge"),
+    "forged": N_("Forged"),
+    "other_event": N_("Another event's badge"),
+    "revoked": N_("Revoked"),
+    "superseded": N_("Replaced by a newer badge"),
+    "likely_copy": N_("Likely a copied badge"),
+    "not_valid_today": N_("Not valid today"),
+    "day_credential": N_("A day credential was given out"),
+    "expired": N_("Expired"),
+    "not_entitled": N_("Not entitled"),
+    "hall_closed": N_("Hall closed"),
+    "already_inside": N_("Already inside"),
+    "hall_full": N_("Hall full"),
+    "kiosk_retired": N_("Kiosk retired"),
+    "door_resting": N_("Door closed: shift ended"),
+    "facts_too_old": N_("Door's facts too old"),
+    "roll_call": N_("Seen at a roll call"),
     # Only discrepancies have the following.
-    "admitted": "Would have been admitted",
-    "passback": "Entered twice",
-    "fast_move": "Faster than people walk",
-    "unknown_serial": "On no roster here",
+    "admitted": N_("Would have been admitted"),
+    "passback": N_("Entered twice"),
+    "fast_move": N_("Faster than people walk"),
+    "unknown_serial": N_("On no roster here"),
 }
 FLAGS = {
-    "likely_copy": "likely a copied badge",
-    "passback": "entered again without an exit",
-    "no_entry": "exit without an entry",
-    "unverified": "exit, badge not verified",
-    "attention": "needs attention",
-    "escort": "escort",
-    "repeated": "repeated",
-    "looked_up": "found by name, without a badge",
-    "day_credential": "day credential",
-    "check_day": "ID to be checked",
+    "likely_copy": N_("likely a copied badge"),
+    "passback": N_("entered again without an exit"),
+    "no_entry": N_("exit without an entry"),
+    "unverified": N_("exit, badge not verified"),
+    "attention": N_("needs attention"),
+    "escort": N_("escort"),
+    "repeated": N_("repeated"),
+    "looked_up": N_("found by name, without a badge"),
+    "day_credential": N_("day credential"),
+    "check_day": N_("ID to be checked"),
 }
 ROLES = {
     "steward": N_("Steward"),
@@ -74,8 +77,8 @@ def both_names(names: str | Names) -> dict[str, str]:
 
 
 def main_name(names: str | Names) -> str:
-    """Return the English name if there is one, else any name that there is."""
-    return text_in(both_names(names), "en") or "?"
+    """Return the name in the page's language, else in English, else any name that there is."""
+    return text_in(both_names(names), i18n.language()) or "?"
 
 
 def other_name(names: str | Names) -> tuple[str, str] | None:
@@ -87,8 +90,51 @@ def other_name(names: str | Names) -> tuple[str, str] | None:
     return None
 
 
+def country(code: str) -> str:
+    """Return what the page's language calls a country or region."""
+    return country_name(code, i18n.language())
+
+
 def reason_words(reason: str | None) -> str:
-    return "" if reason is None else REASONS.get(reason, reason.replace("_", " ").capitalize())
+    if reason is None:
+        return ""
+    known = REASONS.get(reason)
+    return _(known) if known else reason.replace("_", " ").capitalize()
+
+
+# The units of a duration, from the largest, in seconds.
+_UNITS = (
+    (86_400, N_("%(number)s d")),
+    (3_600, N_("%(number)s h")),
+    (60, N_("%(number)s min")),
+    (1, N_("%(number)s s")),
+)
+
+
+def span(length_ms: int) -> str:
+    """Say a duration in the largest unit that fits, in the page's language."""
+    seconds = abs(length_ms) // 1000
+    unit_s, words = next((one for one in _UNITS if seconds >= one[0]), _UNITS[-1])
+    return _(words, number=i18n.decimal(seconds // unit_s))
+
+
+def ago(then: int | None, now: int) -> str:
+    """Say how long ago it was, roughly. Staff need no more at a glance."""
+    return _("never") if then is None else _("%(span)s ago", span=span(max(0, now - then)))
+
+
+@dataclass(frozen=True)
+class PageClock(Clock):
+    """Shows instants in the venue's zone, and their days in the page's language."""
+
+    def day(self, at: int) -> str:
+        return i18n.day(self.local(at).date())
+
+    def date(self, day: date) -> str:
+        return i18n.day(day)
+
+    def moment(self, at: int) -> str:
+        return f"{self.day(at)} {self.time(at)}"
 
 
 @dataclass(frozen=True)
@@ -105,33 +151,39 @@ class State:
 def hall_state(hall: HallFigures) -> State:
     """Say how full a hall is, by who is inside. Unspent places are shown beside it."""
     if hall.inside > hall.capacity:
-        return State("bad", "▲", "Over capacity")
+        return State("bad", "▲", _("Over capacity"))
     if hall.closed:
-        return State("quiet", "—", "Closed")
+        return State("quiet", "—", _("Closed"))
     if hall.inside == hall.capacity:
-        return State("bad", "■", "Full")
+        return State("bad", "■", _("Full"))
     if hall.inside * 10 >= hall.capacity * 9:
-        return State("warn", "◆", "Nearly full")
-    return State("good", "●", "Open")
+        return State("warn", "◆", _("Nearly full"))
+    return State("good", "●", _("Open"))
 
 
 def remarks(entry: Entry) -> str:
     """Say what is unusual about a scan."""
-    found = [FLAGS.get(flag, flag.replace("_", " ")) for flag in entry.flags.split()]
+    found = [
+        _(FLAGS[flag]) if flag in FLAGS else flag.replace("_", " ") for flag in entry.flags.split()
+    ]
     if entry.quarantined:
-        found.append("from a fenced kiosk")
+        found.append(_("from a fenced kiosk"))
     late_ms = entry.received_at - (entry.scanned_at - (entry.skew_ms or 0))
     if late_ms >= LATE_MS:
-        found.append(f"arrived {span(late_ms)} later")
+        found.append(_("arrived %(span)s later", span=span(late_ms)))
     if entry.facts_age_ms is not None and entry.facts_age_ms >= LATE_MS:
-        found.append(f"decided on what was known {span(entry.facts_age_ms)} before")
+        age = span(entry.facts_age_ms)
+        found.append(_("decided on what was known %(span)s before", span=age))
     if entry.skew_ms is not None and abs(entry.skew_ms) >= SKEW_MS:
+        skew = span(entry.skew_ms)
         found.append(
-            f"door's clock {span(entry.skew_ms)} {'ahead' if entry.skew_ms > 0 else 'behind'}"
+            _("door's clock %(span)s ahead", span=skew)
+            if entry.skew_ms > 0
+            else _("door's clock %(span)s behind", span=skew)
         )
     if entry.session_titles:
         found.insert(0, main_name(entry.session_titles))
-    return "; ".join(found)
+    return _("; ").join(found)
 
 
 def ink_on(colour: str) -> str:
@@ -159,10 +211,10 @@ def register(app: Flask, event: Event, clock: Clock) -> None:
         hall_state=hall_state,
         remarks=remarks,
         ink_on=ink_on,
-        thousands=lambda number: f"{number:,}",
+        thousands=i18n.decimal,
     )
     env.globals.update(
-        clock=clock,
+        clock=PageClock(clock.zone),
         ago=ago,
         event_name=both_names(event.settings.name),
         decisions=DECISIONS,

@@ -4,10 +4,15 @@ A page is in the language that the visitor chose (`?lang=`, kept in a cookie), e
 the page proposes, such as an attendee's own, else in the browser's, else in English.
 """
 
+from collections.abc import Callable
+from datetime import date
 from typing import Any
+from urllib.parse import urlencode
 
 from babel import support
-from flask import Flask, Response, current_app, g, request
+from babel.dates import format_date, format_skeleton
+from babel.numbers import format_decimal
+from flask import Flask, Response, current_app, g, has_request_context, request, url_for
 from flask_babel import (  # type: ignore[import-untyped]  # it ships no types
     Babel,
     Domain,
@@ -15,8 +20,10 @@ from flask_babel import (  # type: ignore[import-untyped]  # it ships no types
     refresh,
 )
 from flask_babel import gettext as _gettext
+from jinja2 import Environment, pass_context
+from jinja2.runtime import Context
 
-from badges.i18n import ENGLISH, language_of, locale_of
+from badges.i18n import ENGLISH, Spoken, language_of, locale_of
 from server.words import DOMAIN, Words, told_of
 
 PARAMETER = "lang"  # Part of a page's address, as in ?lang=fr.
@@ -41,7 +48,12 @@ def register(app: Flask, words: Words) -> None:
     babel = Babel(app, default_domain=DOMAIN, locale_selector=_own_locale)
     babel.domain_instance = _PoDomain(words)
     app.extensions[_KEY] = words
-    app.jinja_env.globals.update(page_language=page_language, page_languages=page_languages)
+    app.jinja_env.globals.update(
+        page_language=page_language,
+        page_languages=page_languages,
+        in_language=in_language,
+        ngettext=_counting(app.jinja_env),
+    )
     app.after_request(_keep_choice)
 
 
@@ -56,16 +68,49 @@ def gettext(text: str, **fields: object) -> str:
     return str(_gettext(text, **fields))
 
 
+def said(error: Exception) -> str:
+    """Return what an error says, in the page's language where its text is marked."""
+    return gettext(error.text, **error.fields) if isinstance(error, Spoken) else str(error)
+
+
+def ngettext(one: str, many: str, number: int, **fields: object) -> str:
+    """Return a marked text in the form that fits the number, which `%(num)s` in it stands for."""
+    text: str = words().get(language()).ngettext(one, many, number)
+    return text % {"num": decimal(number), **fields}
+
+
+def decimal(number: float) -> str:
+    """Write a number as the page's language groups its digits."""
+    return format_decimal(number, locale=locale_of(language()))
+
+
+def day(at: date) -> str:
+    """Write a day with its weekday, in the page's language."""
+    if (spoken := language()) == ENGLISH:
+        return format_date(at, "EEE dd MMM", locale=ENGLISH)
+    return format_skeleton("MMMEd", at, locale=locale_of(spoken))
+
+
 def propose(language: str) -> None:
     """Let the page be in this BCP 47 language, if there are words in it and the visitor chose no
     other.
     """
     g.proposed_language = language
+    g.pop("language_of_page", None)
     refresh()
 
 
 def language() -> str:
-    """Return the language of this request's page."""
+    """Return the language of this request's page, and English where there is no request."""
+    if not has_request_context():
+        return ENGLISH
+    if "language_of_page" not in g:
+        g.language_of_page = _language()
+    spoken: str = g.language_of_page
+    return spoken
+
+
+def _language() -> str:
     known = words()
     chosen = request.args.get(PARAMETER, ""), request.cookies.get(COOKIE, "")
     for one in chosen:
@@ -84,6 +129,28 @@ def page_languages() -> list[dict[str, Any]]:
     """Return every language that pages have, for a switch, and which one this page is in."""
     own = language()
     return [{**told_of(one), "here": one == own} for one in words().languages]
+
+
+def in_language(language: str) -> str:
+    """Return the address of this page in another language. What a form sent leads to the first
+    page, and so does an error, which never says what was asked for.
+    """
+    if request.method not in ("GET", "HEAD") or "shows_error" in g:
+        return url_for("admin.home", lang=language)
+    values = {key: request.args.getlist(key) for key in request.args if key != PARAMETER}
+    return f"{request.path}?{urlencode({**values, PARAMETER: language}, doseq=True)}"
+
+
+def _counting(env: Environment) -> Callable[..., str]:
+    """Make `ngettext` of templates write its `%(num)s` as the page's language does."""
+    plain: Any = env.globals["ngettext"]
+
+    @pass_context
+    def ngettext(context: Context, one: str, many: str, number: int, **fields: Any) -> str:
+        text: str = plain(context, one, many, number, **{"num": decimal(number), **fields})
+        return text
+
+    return ngettext
 
 
 def _own_locale() -> str:

@@ -4,28 +4,31 @@ import threading
 import time
 from collections.abc import Callable
 
+from server.web import i18n
+
 Parts = dict[str, str]  # HTML by the id of its element.
 
 
 class Rendered:
-    """Keeps the parts as they were last rendered for each role. Ten open overviews cost what one
-    costs.
+    """Keeps the parts as they were last rendered for each role and language. Ten open overviews
+    cost what one costs.
     """
 
     def __init__(self) -> None:
         # The lock guards the parts.
         self._lock = threading.Lock()
-        self._parts: dict[str, tuple[float, Parts]] = {}
+        self._parts: dict[tuple[str, str], tuple[float, Parts]] = {}
 
     def parts(self, role: str, render: Callable[[], Parts], *, fresh_s: float) -> Parts:
         """Return the parts for a role. `render` makes them anew once they are `fresh_s` seconds
         old.
         """
+        wanted = role, i18n.language()
         with self._lock:
-            made_at, parts = self._parts.get(role, (float("-inf"), {}))
+            made_at, parts = self._parts.get(wanted, (float("-inf"), {}))
             if time.monotonic() - made_at >= fresh_s:
                 parts = render()
-                self._parts[role] = (time.monotonic(), parts)
+                self._parts[wanted] = (time.monotonic(), parts)
             return parts
 
 

@@ -16,10 +16,12 @@ from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import IntegerConverter, Map
 
+from badges.i18n import N_
 from badges.wire import wire
 from server.event.directory import Event
 from server.storage import disk
 from server.web import auth
+from server.web.i18n import gettext as _
 from server.web.lanes import BusyError
 from server.web.machines import problems
 from server.web.services import address, services
@@ -166,22 +168,57 @@ def _add_headers(response: Response) -> Response:
 
 # What went wrong, and what to do now. They never say what was asked for, or by whom.
 _WORDS = {
-    400: ("That request could not be read", "Go back, check what you entered, and try again."),
-    401: ("Please sign in", "Your session has ended. Sign in and try again."),
-    403: ("Not for your role", "Your account may not do this. Ask an admin if you need it."),
-    404: ("Nothing here", "The address is wrong, or what it led to is gone."),
-    405: ("Not possible here", "Go back and use the page's own buttons."),
-    409: ("Overtaken", "Somebody else changed this meanwhile. Go back, reload, and look again."),
-    410: ("No longer valid", "This link has been replaced. Ask at the badge desk for a new one."),
-    413: ("Too large", "What you sent is larger than this page takes."),
-    429: ("Too many attempts", "Wait a few minutes, then try again."),
-    500: ("Something went wrong on our side", "Nothing was changed. Try again, or tell an admin."),
-    503: ("Too busy", "Nothing was changed. Wait a moment, then try again."),
+    400: (
+        N_("That request could not be read"),
+        N_("Go back, check what you entered, and try again."),
+    ),
+    401: (
+        N_("Please sign in"),
+        N_("Your session has ended. Sign in and try again."),
+    ),
+    403: (
+        N_("Not for your role"),
+        N_("Your account may not do this. Ask an admin if you need it."),
+    ),
+    404: (
+        N_("Nothing here"),
+        N_("The address is wrong, or what it led to is gone."),
+    ),
+    405: (
+        N_("Not possible here"),
+        N_("Go back and use the page's own buttons."),
+    ),
+    409: (
+        N_("Overtaken"),
+        N_("Somebody else changed this meanwhile. Go back, reload, and look again."),
+    ),
+    410: (
+        N_("No longer valid"),
+        N_("This link has been replaced. Ask at the badge desk for a new one."),
+    ),
+    413: (
+        N_("Too large"),
+        N_("What you sent is larger than this page takes."),
+    ),
+    429: (
+        N_("Too many attempts"),
+        N_("Wait a few minutes, then try again."),
+    ),
+    500: (
+        N_("Something went wrong on our side"),
+        N_("Nothing was changed. Try again, or tell an admin."),
+    ),
+    503: (
+        N_("Too busy"),
+        N_("Nothing was changed. Wait a moment, then try again."),
+    ),
     507: (
-        "The server's disk takes nothing more",
-        "Nothing was changed, and nothing is lost that was acknowledged before. Tell an admin: the "
-        "server's log says whether the disk is full, read-only or failing. It goes on by itself "
-        "once there is room.",
+        N_("The server's disk takes nothing more"),
+        N_(
+            "Nothing was changed, and nothing is lost that was acknowledged before. Tell an admin: "
+            "the server's log says whether the disk is full, read-only or failing. It goes on by "
+            "itself once there is room."
+        ),
     ),
 }
 _CODES = {400: "malformed", 404: "not_found", 405: "not_allowed", 413: "too_large", 429: "too_many"}
@@ -202,7 +239,8 @@ def _error(error: Exception) -> Response:
         current_app.logger.warning(
             "a form without a token that stands reached %s", request.endpoint
         )
-        title, remedy = "This form is too old", "Go back, reload the page, and send it again."
+        title = N_("This form is too old")
+        remedy = N_("Go back, reload the page, and send it again.")
     if status == 413:
         remedy = auth.file_too_large() or remedy
     if request.path.startswith("/api/v1/"):
@@ -214,7 +252,8 @@ def _error(error: Exception) -> Response:
             wire.encode(wire.ErrorAnswer(body)), status, mimetype="application/json"
         )
     else:
-        response = Response(render_template("error.html", title=title, remedy=remedy), status)
+        g.shows_error = True
+        response = Response(render_template("error.html", title=_(title), remedy=_(remedy)), status)
     if isinstance(error, HTTPException):
         for name, value in error.get_headers():
             if name in ("Allow", "Retry-After", "Location"):

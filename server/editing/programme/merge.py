@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
+from badges.i18n import N_
 from badges.roster.same_name import name_key
 from server.editing import last_edit
 from server.editing.last_edit import EditError
@@ -27,7 +28,7 @@ class HostMove:
     after: Values
 
     def role(self, code: str) -> str:
-        return "lead" if code in self.after["lead"] else "co-host"
+        return N_("lead") if code in self.after["lead"] else N_("co-host")
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def merge_plan(db: Connection, stays_code: str, goes_code: str) -> OrganisationM
     one = organisations.organisation(db, stays_code)
     other = organisations.organisation(db, goes_code)
     if one.code == other.code:
-        raise EditError("These are the same organisation: choose another.")
+        raise EditError(N_("These are the same organisation: choose another."))
     own = {name_key("", name) for name in one.all_names}
     new = [name for name in other.all_names if name_key("", name) not in own]
     found = OrganisationMerge(

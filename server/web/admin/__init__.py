@@ -3,6 +3,7 @@
 from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response
 
+from badges.i18n import N_
 from server.web import auth
 from server.web.admin import (
     account,
@@ -57,26 +58,26 @@ for part in (
     blueprint.register_blueprint(part.blueprint)
 
 PAGES = (
-    ("admin.overview.show", "Board"),
-    ("desk.home.show", "Badge desk"),
-    ("admin.programme.forum", "Forum"),
-    ("admin.people.search", "Attendees"),
-    ("admin.awaited.show", "Not come yet"),
-    ("admin.attention.show", "Attention"),
-    ("admin.entries.show", "Entries"),
-    ("admin.acts.show", "Acts"),
-    ("admin.kiosks.show", "Kiosks"),
-    ("admin.printers.show", "Printers"),
-    ("admin.absences.show", "Outages"),
-    ("admin.muster.show", "Muster"),
-    ("admin.venue.show", "Venue"),
-    ("admin.uploads.show", "Import"),
-    ("admin.cards.show", "Cards"),
-    ("admin.rehearsal.show", "Rehearsal"),
-    ("admin.mailing.show", "Mails"),
-    ("admin.users.show", "Users"),
-    ("admin.machines.show", "Machines"),
-    ("admin.privacy.show", "Retention"),
+    ("admin.overview.show", N_("Board")),
+    ("desk.home.show", N_("Badge desk")),
+    ("admin.programme.forum", N_("Forum")),
+    ("admin.people.search", N_("Attendees")),
+    ("admin.awaited.show", N_("Not come yet")),
+    ("admin.attention.show", N_("Attention")),
+    ("admin.entries.show", N_("Entries")),
+    ("admin.acts.show", N_("Acts")),
+    ("admin.kiosks.show", N_("Kiosks")),
+    ("admin.printers.show", N_("Printers")),
+    ("admin.absences.show", N_("Outages")),
+    ("admin.muster.show", N_("Muster")),
+    ("admin.venue.show", N_("Venue")),
+    ("admin.uploads.show", N_("Import")),
+    ("admin.cards.show", N_("Cards")),
+    ("admin.rehearsal.show", N_("Rehearsal")),
+    ("admin.mailing.show", N_("Mails")),
+    ("admin.users.show", N_("Users")),
+    ("admin.machines.show", N_("Machines")),
+    ("admin.privacy.show", N_("Retention")),
 )
 
 # Pages on which people see what they last changed, and may undo it.

@@ -7,8 +7,10 @@ from typing import Any, Generic, TypeVar
 from flask import flash, redirect, url_for
 from werkzeug.wrappers import Response
 
+from badges.i18n import N_
 from server.storage.connection import Connection
-from server.web import auth
+from server.web import auth, i18n
+from server.web.i18n import gettext as _
 from server.web.services import services
 
 Filter = TypeVar("Filter")
@@ -17,8 +19,8 @@ Result = TypeVar("Result")
 DIGITS_MAX = 15  # More digits might not fit into an integer of 64 bits.
 FIELD_CHARS_MAX = 60
 # What a filter answers to a value that it can't take.
-MOMENT = "A date and time, such as 2026-05-04 13:45."
-CHOOSE = "Choose one of the list."
+MOMENT = N_("A date and time, such as 2026-05-04 13:45.")
+CHOOSE = N_("Choose one of the list.")
 
 
 def whole(text: str) -> int:
@@ -34,18 +36,21 @@ def perform(
     *,
     back: str,
     refused: tuple[type[Exception], ...],
-    words: Callable[[Any], str] = lambda error: f"Nothing was changed: {error}",
+    words: Callable[[Any], str] | None = None,
 ) -> Response:
     """Do what a form asks for, say how it went, and go `back` to the page of that address.
 
     `step` gets the database, who acts, and the time (Unix ms). Then `said` is shown, or made from
-    what the step returned. An exception of `refused` is shown in `words`.
+    what the step returned. An exception of `refused` is shown in `words`, or after the sentence
+    that nothing was changed.
     """
     here, by = services(), auth.actor()
     try:
         done = here.database.write(lambda db: step(db, by, here.now()))
     except refused as error:
-        return turn_back(words(error), back)
+        why = i18n.said(error)
+        told = words(error) if words else _("Nothing was changed: %(why)s", why=why)
+        return turn_back(told, back)
     flash(said if isinstance(said, str) else said(done), "good")
     return redirect(back, 303)
 
@@ -102,9 +107,9 @@ def read_filter(
         try:
             found[known.sets] = known.read(text)
         except ValueError:
-            problems[name] = known.problem
+            problems[name] = _(known.problem)
     if not problems and "since" in found and "until" in found and found["until"] <= found["since"]:
-        problems["to"] = "This is not after the beginning."
+        problems["to"] = _("This is not after the beginning.")
     return Asked(sent, filter_of(**found), problems)
 
 

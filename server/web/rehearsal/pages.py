@@ -12,8 +12,10 @@ from server.rehearsal import report, told
 from server.rehearsal.places import AskedError
 from server.rehearsal.would_enter import WouldEnter, would_enter
 from server.venue import store
-from server.web import auth
+from server.web import auth, display, i18n
+from server.web.admin import forms
 from server.web.apart import ApartError, read_apart
+from server.web.i18n import gettext as _
 from server.web.services import services
 
 blueprint = Blueprint("rehearsal", __name__, url_prefix="/admin/rehearsal")
@@ -40,15 +42,15 @@ class Asked:
 def show() -> tuple[str, int]:
     """Show the form, and the answer where somebody was asked about."""
     here = services()
-    db, clock = here.database.reader, here.venue_clock
+    db, clock = here.database.reader, display.PageClock(here.venue_clock.zone)
     asked, found = _asked()
     shown = render_template(
         "rehearsal.html",
         asked=asked,
         found=found,
-        facts=told.facts(db, found, clock) if found else [],
-        assumed=told.assumptions(found) if found else [],
-        notes=told.notes(found) if found else [],
+        facts=told.facts(db, found, clock, _, i18n.language()) if found else [],
+        assumed=told.assumptions(found, _) if found else [],
+        notes=told.notes(found, _) if found else [],
         halls=store.halls(db),
         doors=[door for door in store.doors(db) if door.mode != "exit"],
         days=report.dates(here.event.settings),
@@ -65,11 +67,13 @@ def day() -> tuple[str, int]:
     try:
         found = _played(date.fromisoformat(request.args.get("day", "")))
     except report.NoSuchDayError as error:
-        problem = str(error)
+        problem = i18n.said(error)
     except ApartError as error:
-        problem, status = str(error), 503
+        problem, status = i18n.said(error), 503
     except ValueError:
-        problem = f"Choose a day of the event, {days[0]} to {days[-1]}."
+        problem = _(
+            "Choose a day of the event, %(first)s to %(last)s.", first=days[0], last=days[-1]
+        )
     shown = render_template(
         "rehearsal_day.html",
         found=found,
@@ -106,13 +110,13 @@ def _asked() -> tuple[Asked, WouldEnter | None]:
         begins = here.venue_clock.local(here.now()).strftime("%Y-%m-%dT%H:%M")
         return Asked(person=given["person"], at=begins), None
     problems = {}
-    for key, wanted in (("person", "who it is"), ("place", "which hall or door")):
+    for key, wanted in (("person", _("Say who it is.")), ("place", _("Say which hall or door."))):
         if not given[key]:
-            problems[key] = f"Say {wanted}."
+            problems[key] = wanted
     try:
         instant = here.venue_clock.parse(at)
     except ValueError:
-        problems["at"] = "A date and time, such as 2026-05-04 13:45."
+        problems["at"] = _(forms.MOMENT)
     found = None
     if not problems:
         try:
@@ -121,7 +125,7 @@ def _asked() -> tuple[Asked, WouldEnter | None]:
                 as_now=as_now,
             )  # fmt: skip
         except UnknownAttendeeError as error:
-            problems["person"] = str(error)
+            problems["person"] = i18n.said(error)
         except AskedError as error:
-            problems[error.about] = str(error)
+            problems[error.about] = i18n.said(error)
     return Asked(**given, at=at, as_now=as_now, problems=problems), found

@@ -8,6 +8,8 @@ from server.people import issuing
 from server.venue import store
 from server.web import auth
 from server.web.admin import forms
+from server.web.i18n import gettext as _
+from server.web.i18n import ngettext
 from server.web.services import services
 
 blueprint = Blueprint("badges", __name__, url_prefix="/admin/badges")
@@ -39,7 +41,7 @@ def issue() -> Response:
     """Issue a badge to everybody who has none."""
     here, by = services(), auth.actor()
     done = wrong_badges.issue_all(here.event, here.database, by=by, clock=here.now)
-    flash(f"{done:,} {'badge was' if done == 1 else 'badges were'} issued.", "good")
+    flash(ngettext("%(num)s badge was issued.", "%(num)s badges were issued.", done), "good")
     return redirect(url_for("admin.badges.show"), 303)
 
 
@@ -50,14 +52,20 @@ def reissue() -> Response:
     """Replace the badges that say what is no longer so."""
     back = url_for("admin.badges.show")
     if request.form.get("confirm") != "yes":
-        return forms.turn_back("Nothing was changed: tick the box.", back)
+        return forms.turn_back(_("Nothing was changed: tick the box."), back)
     here, by = services(), auth.actor()
     wrong = [one.serial for one in wrong_badges.find_changed(here.event, here.database)]
     done, failed = wrong_badges.replace_badges(
         here.event, here.database, wrong, by=by, clock=here.now
     )
     for why in failed[:FAILED_SHOWN]:
-        flash(f"Not replaced: {why}", "bad")
-    flash(f"{done:,} {'badge was' if done == 1 else 'badges were'} replaced. Print them again.",
-          "good")  # fmt: skip
+        flash(_("Not replaced: %(why)s", why=why), "bad")
+    flash(
+        ngettext(
+            "%(num)s badge was replaced. Print it again.",
+            "%(num)s badges were replaced. Print them again.",
+            done,
+        ),
+        "good",
+    )
     return redirect(back, 303)

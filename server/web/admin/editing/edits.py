@@ -12,8 +12,9 @@ from server.people import search
 from server.people.attendees import AttendeeError
 from server.people.issuing import IssuingError
 from server.setup.venue_plan import VenueError
-from server.web import auth
+from server.web import auth, i18n
 from server.web.admin import forms
+from server.web.i18n import gettext as _
 from server.web.services import services
 
 blueprint = Blueprint("edits", __name__, url_prefix="/admin/edits")
@@ -43,10 +44,10 @@ def take_back() -> Response:
     mark = request.form.get("mark", "")[:64]
     answer = forms.perform(
         lambda db, by, now: undo.undo(db, here.event.settings, mark, by=by, now=now),
-        lambda found: f"As it was before: {found.what} is undone.",
+        lambda found: _("As it was before: %(what)s is undone.", what=found.what),
         back=_back(),
         refused=(EditError, VenueError, NothingThereError, AttendeeError, IssuingError),
-        words=str,
+        words=i18n.said,
     )
     search.fold_all(here.database.write)
     return answer

@@ -6,6 +6,7 @@ from flask import Blueprint, abort, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from badges.credential.badge_number import parse_badge_number
+from badges.i18n import N_
 from server.editing import guests
 from server.people import attendees
 from server.people.attendees import UnknownAttendeeError
@@ -14,6 +15,7 @@ from server.venue.store import UnknownSessionError
 from server.web import auth
 from server.web.admin import forms
 from server.web.admin.forms import whole
+from server.web.i18n import gettext as _
 from server.web.services import services
 
 blueprint = Blueprint("guests", __name__, url_prefix="/admin/venue/session/<int:session_id>/guests")
@@ -23,9 +25,9 @@ FOUND_ROWS = 20
 PAGES_MAX = 1_000
 ANSWERS = {"invite": True, "refuse": False, "neither": None}
 SAID = {
-    True: "They are invited, whatever their category.",
-    False: "They are refused, whatever their category.",
-    None: "Their category decides.",
+    True: N_("They are invited, whatever their category."),
+    False: N_("They are refused, whatever their category."),
+    None: N_("Their category decides."),
 }
 
 
@@ -69,7 +71,7 @@ def change(session_id: int) -> Response:
         lambda db, by, now: guests.set_guest(
             db, zone, session.session_id, serial, invited, by=by, now=now
         ),
-        SAID[invited],
+        _(SAID[invited]),
         back=url_for("admin.guests.show", session_id=session_id, q=request.form.get("q") or None),
         refused=(UnknownSessionError, UnknownAttendeeError),
     )

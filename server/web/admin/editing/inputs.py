@@ -10,6 +10,7 @@ from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
+from badges.i18n import N_
 from server.editing.programme.named import Named
 from server.editing.things import Values
 from server.programme import activities, exhibition
@@ -18,14 +19,30 @@ from server.storage.connection import Connection
 from server.venue import store
 from server.web.admin.programme.lists import ORGANISATION_KINDS
 from server.web.display import main_name
+from server.web.i18n import gettext as _
 
 NOT_SAID = ""
-_CODE = (
+_CODE = N_(
     "Short, and for good: files and lists name it so. Letters, digits, dots and hyphens. "
     "Empty: made from the name."
 )
 
-_HOSTS = "Organisations, one a line, by name or code."
+_EXHIBITOR_CODE = N_(
+    "Short, and for good: files and lists name it so. Letters, digits, dots and hyphens. "
+    "Empty: made from the organisation's."
+)
+_HOSTS = N_("Organisations, one a line, by name or code.")
+_UNKNOWN = {
+    "organisation": N_(
+        "no organisation is called “%(name)s”, or several are: write its code, or add it first"
+    ),
+    "activity": N_(
+        "no activity is called “%(name)s”, or several are: write its code, or add it first"
+    ),
+    "exhibitor": N_(
+        "no exhibitor is called “%(name)s”, or several are: write its code, or add it first"
+    ),
+}
 NAMES_OFFERED = 500  # at most; of more, nobody would look through the list
 
 Options = Sequence[tuple[str, str]]
@@ -50,129 +67,132 @@ class Input:
 
 
 _NAMES = (
-    Input("name", "Name in English", required=True),
-    Input("name_zh", "Name in Chinese"),
+    Input("name", N_("Name in English"), required=True),
+    Input("name_zh", N_("Name in Chinese")),
 )
 _TITLES = (
-    Input("title", "Title in English", required=True),
-    Input("title_zh", "Title in Chinese"),
+    Input("title", N_("Title in English"), required=True),
+    Input("title_zh", N_("Title in Chinese")),
 )
-_NEW_CODE = Input("code", "Code", help=_CODE, only_new=True)
+_NEW_CODE = Input("code", N_("Code"), help=_CODE, only_new=True)
 _FORMS: Mapping[str, tuple[Input, ...]] = {
     "hall": (
         *_NAMES,
         _NEW_CODE,
-        Input("capacity", "Capacity", "number", required=True,
-              help="People whom the doors let in by themselves."),
-        Input("fire_limit", "Legal limit", "number",
-              help="The most by law. Empty: the same as the capacity."),
-        Input("parent", "Within", "choice", help="The hall around this one."),
-        Input("sessions_only", "Nobody gets in but for a session", "flag"),
-        Input("categories", "Who may enter at any time", "several"),
-        Input("zones", "Zones", "several", help="None: badges of any zone.", rare=True),
-        Input("anti_passback", "Second entry without an exit", "choice", rare=True, options=(
-            ("hard", "Denied"), ("soft", "Admitted and flagged"), ("off", "Not looked at"))),
-        Input("exits", "Exits at a door without a network", "choice", rare=True, options=(
-            ("strict", "Exact: it gives back only places of its own"),
-            ("trusting", "Trusting: it gives back any place"))),
-        Input("leaving", "Who left", "choice", rare=True, options=(
-            ("scanned", "Counted by scanned exits alone"),
-            ("inferred", "Counted by scanned exits, and by entering another hall"))),
-        Input("accessible_places", "Places kept for wheelchair users and companions", "number",
-              rare=True, help="Of the capacity. Empty: none."),
-        Input("accessible_until_min", "Minutes before a start at which kept places are everybody's",
-              "number", rare=True, help="Empty: they are kept all the time."),
-        Input("walk_s", "Seconds to walk to another hall, at least", "number", rare=True),
-        Input("floor_m2", "Floor area, m²", "measure", rare=True),
-        Input("m2_per_person", "m² for a person", "measure", rare=True),
-        Input("seats", "Seats", "number", rare=True),
-        Input("exit_width_m", "Width of all level exits, m", "measure", rare=True),
-        Input("exit_steps_width_m", "Width of all exits with steps, m", "measure", rare=True),
-        Input("entry_lanes", "Entry lanes", "number", rare=True),
-        Input("fill_min", "Minutes to fill it", "measure", rare=True),
-        Input("clear_min", "Minutes to leave it", "measure", rare=True),
-        Input("emergency_min", "Minutes to leave it in an emergency", "measure", rare=True),
-        Input("facts_age_max_min", "Oldest facts of a door, in minutes", "number", rare=True,
-              help="A door that has been away for longer admits nobody. Empty: no limit."),
+        Input("capacity", N_("Capacity"), "number", required=True,
+              help=N_("People whom the doors let in by themselves.")),
+        Input("fire_limit", N_("Legal limit"), "number",
+              help=N_("The most by law. Empty: the same as the capacity.")),
+        Input("parent", N_("Within"), "choice", help=N_("The hall around this one.")),
+        Input("sessions_only", N_("Nobody gets in but for a session"), "flag"),
+        Input("categories", N_("Who may enter at any time"), "several"),
+        Input("zones", N_("Zones"), "several", help=N_("None: badges of any zone."), rare=True),
+        Input("anti_passback", N_("Second entry without an exit"), "choice", rare=True, options=(
+            ("hard", N_("Denied")), ("soft", N_("Admitted and flagged")),
+            ("off", N_("Not looked at")))),
+        Input("exits", N_("Exits at a door without a network"), "choice", rare=True, options=(
+            ("strict", N_("Exact: it gives back only places of its own")),
+            ("trusting", N_("Trusting: it gives back any place")))),
+        Input("leaving", N_("Who left"), "choice", rare=True, options=(
+            ("scanned", N_("Counted by scanned exits alone")),
+            ("inferred", N_("Counted by scanned exits, and by entering another hall")))),
+        Input("accessible_places", N_("Places kept for wheelchair users and companions"), "number",
+              rare=True, help=N_("Of the capacity. Empty: none.")),
+        Input("accessible_until_min",
+              N_("Minutes before a start at which kept places are everybody's"), "number",
+              rare=True, help=N_("Empty: they are kept all the time.")),
+        Input("walk_s", N_("Seconds to walk to another hall, at least"), "number", rare=True),
+        Input("floor_m2", N_("Floor area, m²"), "measure", rare=True),
+        Input("m2_per_person", N_("m² for a person"), "measure", rare=True),
+        Input("seats", N_("Seats"), "number", rare=True),
+        Input("exit_width_m", N_("Width of all level exits, m"), "measure", rare=True),
+        Input("exit_steps_width_m", N_("Width of all exits with steps, m"), "measure", rare=True),
+        Input("entry_lanes", N_("Entry lanes"), "number", rare=True),
+        Input("fill_min", N_("Minutes to fill it"), "measure", rare=True),
+        Input("clear_min", N_("Minutes to leave it"), "measure", rare=True),
+        Input("emergency_min", N_("Minutes to leave it in an emergency"), "measure", rare=True),
+        Input("facts_age_max_min", N_("Oldest facts of a door, in minutes"), "number", rare=True,
+              help=N_("A door that has been away for longer admits nobody. Empty: no limit.")),
     ),
     "door": (
         *_NAMES,
         _NEW_CODE,
-        Input("hall", "Hall", "choice", required=True),
-        Input("mode", "Way", "choice", options=(
-            ("both", "Entry and exit"), ("entry", "Entry only"), ("exit", "Exit only"))),
-        Input("from", "Leads from", "choice",
-              help="For a door of a hall inside another: where people stand before it."),
+        Input("hall", N_("Hall"), "choice", required=True),
+        Input("mode", N_("Way"), "choice", options=(
+            ("both", N_("Entry and exit")), ("entry", N_("Entry only")),
+            ("exit", N_("Exit only")))),
+        Input("from", N_("Leads from"), "choice",
+              help=N_("For a door of a hall inside another: where people stand before it.")),
     ),
     "session": (
         *_TITLES,
         _NEW_CODE,
-        Input("hall", "Hall", "choice", required=True),
-        Input("starts", "Starts", "moment", required=True),
-        Input("ends", "Ends", "moment", required=True),
-        Input("opens_before_min", "Doors open, minutes before the start", "number",
-              help="Empty: 30."),
-        Input("closes_after_min", "Doors admit, minutes after the end", "number",
-              help="Empty: until the end."),
-        Input("activity", "Activity", "named", of="activity",
-              help="Its title or code. Empty: none."),
-        Input("categories", "Who may enter", "several",
-              help="None: only who is invited by name."),
+        Input("hall", N_("Hall"), "choice", required=True),
+        Input("starts", N_("Starts"), "moment", required=True),
+        Input("ends", N_("Ends"), "moment", required=True),
+        Input("opens_before_min", N_("Doors open, minutes before the start"), "number",
+              help=N_("Empty: 30.")),
+        Input("closes_after_min", N_("Doors admit, minutes after the end"), "number",
+              help=N_("Empty: until the end.")),
+        Input("activity", N_("Activity"), "named", of="activity",
+              help=N_("Its title or code. Empty: none.")),
+        Input("categories", N_("Who may enter"), "several",
+              help=N_("None: only who is invited by name.")),
     ),
     "category": (
         *_NAMES,
-        Input("key", "Key", only_new=True,
-              help="Files name the category so. Small letters, digits and hyphens. "
-                   "Empty: made from the name."),
-        Input("letter", "Letter", required=True,
-              help="On the badge and the screen, for those who see no colours."),
-        Input("colour", "Colour", "colour", required=True,
-              help="Any but red, which means no at a door."),
+        Input("key", N_("Key"), only_new=True,
+              help=N_("Files name the category so. Small letters, digits and hyphens. "
+                   "Empty: made from the name.")),
+        Input("letter", N_("Letter"), required=True,
+              help=N_("On the badge and the screen, for those who see no colours.")),
+        Input("colour", N_("Colour"), "colour", required=True,
+              help=N_("Any but red, which means no at a door.")),
     ),
     "organisation": (
-        Input("name", "Name in English"),
-        Input("name_zh", "Name in Chinese", help="One of both names is enough."),
+        Input("name", N_("Name in English")),
+        Input("name_zh", N_("Name in Chinese"), help=N_("One of both names is enough.")),
         _NEW_CODE,
-        Input("kind", "Kind", "choice", options=tuple(ORGANISATION_KINDS.items())),
-        Input("country", "Country or region", help="A code of two letters, or a name."),
-        Input("other_names", "Other names", "texts",
-              help="One a line: what cards and lists call it too."),
+        Input("kind", N_("Kind"), "choice", options=tuple(ORGANISATION_KINDS.items())),
+        Input("country", N_("Country or region"), help=N_("A code of two letters, or a name.")),
+        Input("other_names", N_("Other names"), "texts",
+              help=N_("One a line: what cards and lists call it too.")),
     ),
     "activity_kind": (
         *_NAMES,
-        Input("code", "Key", only_new=True,
-              help="Files name the kind so. Small letters, digits and hyphens. "
-                   "Empty: made from the name."),
+        Input("code", N_("Key"), only_new=True,
+              help=N_("Files name the kind so. Small letters, digits and hyphens. "
+                   "Empty: made from the name.")),
     ),
     "activity": (
         *_TITLES,
         _NEW_CODE,
-        Input("kind", "Kind", "choice", required=True),
-        Input("parallel", "One of the parallel forums", "flag"),
-        Input("official", "Led or co-hosted by national authorities", "flag"),
-        Input("theme", "Theme"),
-        Input("language", "Language", help="A code such as en or zh, or a name."),
-        Input("lead", "Lead", "lines", of="organisation", help=_HOSTS),
-        Input("co_hosts", "Co-hosts", "lines", of="organisation", help=_HOSTS),
+        Input("kind", N_("Kind"), "choice", required=True),
+        Input("parallel", N_("One of the parallel forums"), "flag"),
+        Input("official", N_("Led or co-hosted by national authorities"), "flag"),
+        Input("theme", N_("Theme")),
+        Input("language", N_("Language"), help=N_("A code such as en or zh, or a name.")),
+        Input("lead", N_("Lead"), "lines", of="organisation", help=_HOSTS),
+        Input("co_hosts", N_("Co-hosts"), "lines", of="organisation", help=_HOSTS),
     ),
     "area": (
         *_NAMES,
         _NEW_CODE,
-        Input("hall", "Hall", "choice", required=True),
-        Input("m2", "Size, m²", "number"),
+        Input("hall", N_("Hall"), "choice", required=True),
+        Input("m2", N_("Size, m²"), "number"),
     ),
     "exhibitor": (
-        Input("organisation", "Organisation", "named", of="organisation", required=True,
-              help="Its name or code. Add it first, where it is new."),
-        Input("code", "Code", help=_CODE.replace("the name", "the organisation's"), only_new=True),
+        Input("organisation", N_("Organisation"), "named", of="organisation", required=True,
+              help=N_("Its name or code. Add it first, where it is new.")),
+        Input("code", N_("Code"), help=_EXHIBITOR_CODE, only_new=True),
     ),
     "stand": (
-        Input("code", "Number", only_new=True, required=True,
-              help="As people look for it. Letters, digits, dots and hyphens."),
-        Input("area", "Area", "choice", required=True),
-        Input("exhibitor", "Exhibitor", "named", of="exhibitor",
-              help="The organisation's name, or the exhibitor's code. Empty: it is free."),
-        Input("m2", "Size, m²", "number"),
+        Input("code", N_("Number"), only_new=True, required=True,
+              help=N_("As people look for it. Letters, digits, dots and hyphens.")),
+        Input("area", N_("Area"), "choice", required=True),
+        Input("exhibitor", N_("Exhibitor"), "named", of="exhibitor",
+              help=N_("The organisation's name, or the exhibitor's code. Empty: it is free.")),
+        Input("m2", N_("Size, m²"), "number"),
     ),
 }  # fmt: skip
 _DEFAULTS: Mapping[str, Values] = {
@@ -197,6 +217,7 @@ def inputs(db: Connection, kind: str, values: Mapping[str, Any], *, new: bool) -
     for one in _FORMS[kind]:
         if one.only_new and not new or one.key == "zones" and not options["zones"]:
             continue
+        one = _said(one)
         value = values.get(one.key, "")
         if one.kind in ("named", "lines"):
             found.append(_named(db, one, value))
@@ -210,6 +231,12 @@ def inputs(db: Connection, kind: str, values: Mapping[str, Any], *, new: bool) -
             value = str(value).replace(" ", "T")
         found.append(replace(one, value=value, options=options.get(one.key, one.options)))
     return found
+
+
+def _said(one: Input) -> Input:
+    """Return the input with its words in the page's language."""
+    options = tuple((value, _(words)) for value, words in one.options)
+    return replace(one, label=_(one.label), help=_(one.help) if one.help else "", options=options)
 
 
 def form_values(
@@ -252,10 +279,7 @@ def unknown(db: Connection, kind: str, values: Mapping[str, Any]) -> list[str]:
         known = Named(db, one.of) if said else None
         for text in [said] if isinstance(said, str) else said or ():
             if known and known.code(text) is None:
-                problems.append(
-                    f"{one.key} no {one.of} is called “{text}”, or several are: write its code, "
-                    "or add it first"
-                )
+                problems.append(f"{one.key} " + _(_UNKNOWN[one.of], name=text))
     return problems
 
 
@@ -271,7 +295,7 @@ def _named(db: Connection, one: Input, value: Any) -> Input:
 
 def labels(kind: str) -> dict[str, str]:
     """Return what each input of a form is called, by its key."""
-    return {one.key: one.label for one in _FORMS[kind]}
+    return {one.key: _(one.label) for one in _FORMS[kind]}
 
 
 def _options(db: Connection, kind: str, values: Mapping[str, Any]) -> dict[str, Options]:
@@ -287,8 +311,8 @@ def _options(db: Connection, kind: str, values: Mapping[str, Any]) -> dict[str, 
     own = values.get("code")
     return {
         "hall": halls,
-        "parent": [(NOT_SAID, "No hall"), *(one for one in halls if one[0] != own)],
-        "from": [(NOT_SAID, "Not said"), (OUTSIDE, "Outside"), *halls],
+        "parent": [(NOT_SAID, _("No hall")), *(one for one in halls if one[0] != own)],
+        "from": [(NOT_SAID, _("Not said")), (OUTSIDE, _("Outside")), *halls],
         "zones": [(code, code) for code in store.zones(db)],
         "categories": [(one.key, main_name(one.names)) for one in store.categories(db)],
     }

@@ -3,7 +3,6 @@
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from badges.roster.countries import country_name
 from server.editing.last_edit import EditError
 from server.editing.programme import merge as merging
 from server.people import search
@@ -14,9 +13,10 @@ from server.programme.organisations import (
     UnknownOrganisationError,
 )
 from server.setup.venue_plan import VenueError
-from server.web import auth
+from server.web import auth, display, i18n
 from server.web.admin.editing.things import MARK_CHARS
 from server.web.admin.programme.lists import ORGANISATION_KINDS
+from server.web.i18n import gettext as _
 from server.web.services import services
 
 blueprint = Blueprint(
@@ -44,7 +44,7 @@ def choose(code: str) -> str | Response:
     return render_template(
         "editing/organisation_choose.html", organisation=one, text=text, more=total - len(found),
         found=[each for each in found if each.code != one.code], kinds=ORGANISATION_KINDS,
-        country_name=country_name,
+        country_name=display.country,
     )  # fmt: skip
 
 
@@ -55,7 +55,7 @@ def merge(code: str) -> Response:
     stays, goes = _organisation(code), _organisation(request.form.get("other", ""))
     back = url_for("admin.organisation_merge.choose", code=code, other=goes.code)
     if request.form.get("confirm") != "yes":
-        flash("Nothing was changed: tick the box.", "bad")
+        flash(_("Nothing was changed: tick the box."), "bad")
         return redirect(back, 303)
     mark = request.form.get("mark", "")[:MARK_CHARS]
     try:
@@ -65,7 +65,7 @@ def merge(code: str) -> Response:
             )
         )
     except (EditError, VenueError, UnknownOrganisationError) as error:
-        flash(f"Nothing was changed. {error}", "bad")
+        flash(_("Nothing was changed. %(why)s", why=i18n.said(error)), "bad")
         return redirect(back, 303)
     search.fold_all(here.database.write)
     return redirect(url_for("admin.programme.organisation", code=code), 303)
@@ -75,11 +75,11 @@ def _confirm(one: Organisation, other: Organisation) -> str | Response:
     try:
         plan = merging.merge_plan(services().database.reader, one.code, other.code)
     except EditError as error:
-        flash(str(error), "bad")
+        flash(i18n.said(error), "bad")
         return redirect(url_for("admin.organisation_merge.choose", code=one.code), 303)
     return render_template(
         "editing/organisation_merge.html", plan=plan, kinds=ORGANISATION_KINDS,
-        country_name=country_name,
+        country_name=display.country,
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from werkzeug.wrappers import Response
 
 from badges.credential.badge_number import parse_badge_number
+from badges.i18n import N_
 from server.editing import last_edit, people
 from server.editing.last_edit import EditError
 from server.editing.person_words import ALL_DAYS, FLAGS
@@ -18,32 +19,33 @@ from server.editing.things import Thing, Values, values_of
 from server.people import attendees
 from server.people.attendees import ALL_ZONES, Attendee, AttendeeError, UnknownAttendeeError
 from server.venue import store
-from server.web import auth
+from server.web import auth, i18n
 from server.web.admin.editing.things import MARK_CHARS
 from server.web.admin.forms import whole
+from server.web.i18n import gettext as _
 from server.web.services import services
 
 blueprint = Blueprint("persons", __name__, url_prefix="/admin/people")
 
 FOUND_ROWS = 20
 TEXTS = {
-    "given_name": "Given name",
-    "family_name": "Family name",
-    "organisation": "Organisation",
-    "country": "Country",
-    "email": "E-mail",
-    "phone": "Telephone",
-    "order_number": "Order number",
-    "external_id": "Registration",
-    "language": "Language",
+    "given_name": N_("Given name"),
+    "family_name": N_("Family name"),
+    "organisation": N_("Organisation"),
+    "country": N_("Country"),
+    "email": N_("E-mail"),
+    "phone": N_("Telephone"),
+    "order_number": N_("Order number"),
+    "external_id": N_("Registration"),
+    "language": N_("Language"),
 }
 HELP = {
-    "given_name": "The whole name, where it has no parts.",
-    "country": "A code of two letters, or a name.",
-    "phone": "Only the badge desk and auditors see it, to find the person.",
-    "order_number": "Of the order in a ticket shop. Several people may have one.",
-    "external_id": "What your own system calls the person.",
-    "language": "en, zh and so on.",
+    "given_name": N_("The whole name, where it has no parts."),
+    "country": N_("A code of two letters, or a name."),
+    "phone": N_("Only the badge desk and auditors see it, to find the person."),
+    "order_number": N_("Of the order in a ticket shop. Several people may have one."),
+    "external_id": N_("What your own system calls the person."),
+    "language": N_("en, zh and so on."),
 }
 TEXT_CHARS_MAX = 254
 
@@ -65,8 +67,8 @@ def add() -> Response | tuple[str, int]:
             lambda db: people.register(db, form.values, by=by, now=here.now(), random=os.urandom)
         )
     except AttendeeError as error:
-        return _form(form, str(error)), 400
-    flash("Registered. Issue the badge below.", "good")
+        return _form(form, i18n.said(error)), 400
+    flash(_("Registered. Issue the badge below."), "good")
     return redirect(_page(made.number), 303)
 
 
@@ -91,11 +93,13 @@ def save(number: str) -> Response | tuple[str, int]:
             )
         )
     except (AttendeeError, EditError) as error:
-        return _form(form, str(error)), 400
+        return _form(form, i18n.said(error)), 400
     if wrong:
         flash(
-            "The badge says what was so before: doors go by it, and show it, until it is replaced. "
-            "Issue a new badge below.",
+            _(
+                "The badge says what was so before: doors go by it, and show it, until it is "
+                "replaced. Issue a new badge below."
+            ),
             "warn",
         )
     return redirect(_page(number), 303)
@@ -126,7 +130,7 @@ def merge(number: str) -> Response:
     stays, goes = _person(number), _person(request.form.get("other", ""))
     back = url_for("admin.persons.choose", number=number, other=goes.number)
     if request.form.get("confirm") != "yes":
-        flash("Nothing was changed: tick the box.", "bad")
+        flash(_("Nothing was changed: tick the box."), "bad")
         return redirect(back, 303)
     mark = request.form.get("mark", "")[:MARK_CHARS]
     try:
@@ -136,7 +140,7 @@ def merge(number: str) -> Response:
             )
         )
     except (EditError, AttendeeError) as error:
-        flash(f"Nothing was changed. {error}", "bad")
+        flash(_("Nothing was changed. %(why)s", why=i18n.said(error)), "bad")
         return redirect(back, 303)
     return redirect(_page(number), 303)
 
@@ -157,7 +161,7 @@ def _confirm(person: Attendee, other: Attendee) -> str | Response:
     try:
         plan = people.merge_plan(db, person.serial, other.serial)
     except EditError as error:
-        flash(str(error), "bad")
+        flash(i18n.said(error), "bad")
         return redirect(url_for("admin.persons.choose", number=person.number), 303)
     return render_template(
         "editing/merge.html",

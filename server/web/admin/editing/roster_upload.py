@@ -6,6 +6,7 @@ from functools import partial
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from badges.i18n import N_
 from badges.roster.columns import COLUMNS
 from badges.roster.csv_lines import ENCODINGS
 from badges.roster.problems import RosterError
@@ -18,18 +19,19 @@ from server.people import search
 from server.people.attendees import more_people_than
 from server.setup.roster_import import RosterChangedError, RosterRefusedError
 from server.venue import store
-from server.web import auth
+from server.web import auth, i18n
 from server.web.admin import forms
 from server.web.admin.editing import uploads
 from server.web.apart import ApartError, read_apart
+from server.web.i18n import gettext as _
 from server.web.security import limiter
 from server.web.services import services
 
 blueprint = Blueprint("roster_upload", __name__, url_prefix="/admin/imports/people")
 
 KIND = "people"
-TOO_LARGE = (
-    f"A list of attendees has at most {RosterLimits().file_bytes // 1_000_000} MB. Save the sheet "
+TOO_LARGE = N_(
+    "A list of attendees has at most %(size)s MB. Save the sheet "
     "with the people alone, without pictures, as CSV, and choose that file."
 )
 _OPTIONS = {
@@ -41,6 +43,15 @@ _OPTIONS = {
 ANSWER_CHARS_MAX = 200
 ANSWERS_MAX = 100
 WORDS_SHOWN = 60
+COLUMN_WORDS = {
+    "given_name": N_("Given name"),
+    "family_name": N_("Family name"),
+    "name": N_("Name"),
+    "category": N_("Category"),
+    "organisation": N_("Organisation"),
+    "email": N_("E-mail"),
+    "external_id": N_("Registration"),
+}
 # Above these a preview is made in a process of its own. Below, starting one takes longer than that.
 BYTES_HERE_MAX = 100_000
 PEOPLE_HERE_MAX = 2_000
@@ -68,9 +79,9 @@ def show(token: str) -> Response | str:
     except UploadGoneError:
         return uploads.gone()
     except UploadBusyError:
-        return forms.turn_back(uploads.BUSY, url_for("admin.uploads.show"))
+        return forms.turn_back(_(uploads.BUSY), url_for("admin.uploads.show"))
     except ApartError as error:
-        return forms.turn_back(str(error), url_for("admin.uploads.show"))
+        return forms.turn_back(i18n.said(error), url_for("admin.uploads.show"))
     except (RosterError, ValueError) as error:
         return _unreadable(kept, error)
     return render_template(
@@ -79,6 +90,7 @@ def show(token: str) -> Response | str:
         found=found,
         result=found.plan.result,
         missing=_missing_columns(found),
+        column_words=COLUMN_WORDS,
         words=found.unknown_words[:WORDS_SHOWN],
         categories=store.categories(services().database.reader),
     )
@@ -120,7 +132,7 @@ def confirm(token: str) -> Response:
     here, by = services(), auth.actor()
     found = kept.plan
     if not isinstance(found, RosterPreview) or found.mark != request.form.get("mark"):
-        flash("Nothing was imported yet: look at the preview once more.", "warn")
+        flash(_("Nothing was imported yet: look at the preview once more."), "warn")
         return _to_preview(kept)
     _back_up(found)
     try:
@@ -130,8 +142,10 @@ def confirm(token: str) -> Response:
     except (RosterChangedError, RosterRefusedError):
         kept.plan = None
         flash(
-            "Nothing was imported: somebody has changed people or the venue since. "
-            "This is the preview as it is now.",
+            _(
+                "Nothing was imported: somebody has changed people or the venue since. "
+                "This is the preview as it is now."
+            ),
             "bad",
         )
         return _to_preview(kept)
@@ -174,7 +188,11 @@ def _unreadable(kept: Upload, error: Exception) -> str:
     """Say why a file can't be read. Where another encoding may help, it can be chosen. Otherwise
     the file is deleted.
     """
-    text = str(error) if isinstance(error, RosterError) else f"This is no list of people: {error}"
+    text = (
+        str(error)
+        if isinstance(error, RosterError)
+        else _("This is no list of people: %(why)s", why=str(error))
+    )
     encodings = ENCODINGS if "--encoding" in text else ()
     text = text.replace("--encoding ", "")
     if not encodings:
@@ -200,4 +218,4 @@ def _back_up(found: RosterPreview) -> None:
     try:
         make_backup(event, event.backup_path, services().now())
     except BackupError as error:
-        flash(f"No backup was made before this import: {error}", "warn")
+        flash(_("No backup was made before this import: %(why)s", why=i18n.said(error)), "warn")

@@ -23,6 +23,7 @@ from server.web.admin import forms
 from server.web.admin.editing.things import MARK_CHARS
 from server.web.admin.forms import whole
 from server.web.admin.programme.lists import SPEAKER_ROLES
+from server.web.i18n import gettext as _
 from server.web.services import services
 
 blueprint = Blueprint(
@@ -79,7 +80,7 @@ def change(session_id: int) -> Response:
 
     return forms.perform(
         step,
-        lambda what: "The list is as you wanted it." if what else "It was so before.",
+        lambda what: _("The list is as you wanted it.") if what else _("It was so before."),
         back=url_for("admin.session_speakers.show", session_id=session_id),
         refused=(EditError, VenueError, UnknownAttendeeError, UnknownSessionError),
     )

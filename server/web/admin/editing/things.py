@@ -9,6 +9,7 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from werkzeug.wrappers import Response
 
 from badges import colours
+from badges.i18n import N_
 from server.editing import last_edit, things, venue_edit
 from server.editing.last_edit import EditError
 from server.editing.things import NothingThereError, Thing, Values
@@ -18,8 +19,9 @@ from server.programme import activities
 from server.setup.venue_plan import VenueError
 from server.storage.connection import Connection
 from server.venue import store
-from server.web import auth
+from server.web import auth, i18n
 from server.web.admin.editing import inputs
+from server.web.i18n import gettext as _
 from server.web.services import services
 
 blueprint = Blueprint("things", __name__, url_prefix="/admin/venue")
@@ -56,7 +58,7 @@ def add(kind: str) -> Response | tuple[str, int]:
         if kind != "stand":
             values.setdefault(key, venue_edit.new_code(db, kind, name))
     except EditError as error:
-        return _again(Form(kind, None, values, last_edit.mark_of(None)), [str(error)])
+        return _again(Form(kind, None, values, last_edit.mark_of(None)), [i18n.said(error)])
     return _save(Form(kind, None, values, last_edit.mark_of(None)))
 
 
@@ -84,16 +86,16 @@ def save(kind: str, number: int | str) -> Response | tuple[str, int]:
 @auth.allow()
 def remove(kind: str, number: int | str) -> Response:
     here, by = services(), auth.actor()
-    thing, _ = _thing(here.database.reader, kind, number)
+    thing = _thing(here.database.reader, kind, number)[0]
     if request.form.get("confirm") != "yes":
-        flash("Nothing was removed: tick the box.", "bad")
+        flash(_("Nothing was removed: tick the box."), "bad")
         return redirect(_address("show", kind, number), 303)
     try:
         here.database.write(
             lambda db: venue_edit.remove(db, here.event.settings, thing, by=by, now=here.now())
         )
     except (EditError, NothingThereError) as error:
-        flash(str(error), "bad")
+        flash(i18n.said(error), "bad")
         return redirect(_address("show", kind, number), 303)
     search.fold_all(here.database.write)
     return redirect(_back(kind, {}).address, 303)
@@ -145,12 +147,12 @@ def _save(form: Form) -> Response | tuple[str, int]:
             )
         )
     except EditError as error:
-        return _again(form, [str(error)])
+        return _again(form, [i18n.said(error)])
     except VenueError as error:
         return _again(form, error.problems)
     search.fold_all(here.database.write)
     if not said:
-        flash("Nothing was changed: it was so before.", "good")
+        flash(_("Nothing was changed: it was so before."), "good")
     if form.kind == "category":
         _warn_of_colours(int(form.values["code"]))
     return redirect(_back(form.kind, form.values).address, 303)
@@ -163,9 +165,16 @@ def _warn_of_colours(number: int | str) -> None:
     for pair in colours.alike({one.code: one.colour for one in known}):
         if number in (pair.first, pair.second):
             flash(
-                f"The colours of {names[pair.first]} and {names[pair.second]} look alike "
-                f"{pair.eyes}: they differ by {pair.distance:.0f}, and {colours.LEAST} is the "
-                "least. Their letters still tell them apart.",
+                _(
+                    "The colours of %(first)s and %(second)s look alike %(eyes)s: they differ by "
+                    "%(distance)s, and %(least)s is the least. Their letters still tell them "
+                    "apart.",
+                    first=names[pair.first],
+                    second=names[pair.second],
+                    eyes=_(pair.eyes),
+                    distance=f"{pair.distance:.0f}",
+                    least=colours.LEAST,
+                ),
                 "warn",
             )
 
@@ -182,21 +191,21 @@ def _back(kind: str, values: Values) -> _Back:
     """Return the page that lists things of a kind, or shows the one that the form is of."""
     code = str(values.get("code", ""))
     if kind == "category":
-        return _Back(url_for("admin.things.categories"), "All categories")
+        return _Back(url_for("admin.things.categories"), N_("All categories"))
     if kind == "activity_kind":
-        return _Back(url_for("admin.things.kinds"), "Kinds of activities")
+        return _Back(url_for("admin.things.kinds"), N_("Kinds of activities"))
     if kind in ("activity", "organisation") and code:
-        words = {"activity": "The activity", "organisation": "The organisation"}[kind]
+        words = {"activity": N_("The activity"), "organisation": N_("The organisation")}[kind]
         return _Back(url_for(f"admin.programme.{kind}", code=code), words)
     if kind == "activity":
-        return _Back(url_for("admin.programme.activities"), "Programme")
+        return _Back(url_for("admin.programme.activities"), N_("Programme"))
     if kind == "organisation":
-        return _Back(url_for("admin.programme.organisations"), "Organisations")
+        return _Back(url_for("admin.programme.organisations"), N_("Organisations"))
     if kind in ("area", "exhibitor", "stand"):
         area = values.get("area") if kind == "stand" else None
-        return _Back(url_for("admin.programme.exhibition", area=area), "Exhibition")
+        return _Back(url_for("admin.programme.exhibition", area=area), N_("Exhibition"))
     day = re.fullmatch(r"(\d{4}-\d{2}-\d{2}).*", str(values.get("starts", "")))
-    return _Back(url_for("admin.venue.show", day=day[1] if day else None), "Venue")
+    return _Back(url_for("admin.venue.show", day=day[1] if day else None), N_("Venue"))
 
 
 def _again(form: Form, problems: Sequence[str]) -> tuple[str, int]:

@@ -3,19 +3,21 @@
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from badges.i18n import N_
 from server.editing.previews.uploads import Upload, UploadBusyError, UploadGoneError
 from server.setup import sample
 from server.web import auth
 from server.web.admin import forms
+from server.web.i18n import gettext as _
 from server.web.services import services
 
 blueprint = Blueprint("uploads", __name__, url_prefix="/admin/imports")
 
-GONE = (
+GONE = N_(
     "This file is no longer kept: it was imported or given up, or an hour has passed. Choose it "
     "again."
 )
-BUSY = "Others are importing just now. Wait a minute, then try again."
+BUSY = N_("Others are importing just now. Wait a minute, then try again.")
 _TYPES = {"csv": "text/csv", "toml": "text/plain",
           "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}  # fmt: skip
 
@@ -44,17 +46,17 @@ def keep(kind: str) -> Upload | AnyResponse:
     back = url_for("admin.uploads.show")
     sent = request.files.get("file")
     if sent is None or not sent.filename:
-        return forms.turn_back("Nothing was sent: choose a file first.", back)
+        return forms.turn_back(_("Nothing was sent: choose a file first."), back)
     data = sent.stream.read()
     if not data:
-        return forms.turn_back("The file is empty: save it again, then choose it.", back)
+        return forms.turn_back(_("The file is empty: save it again, then choose it."), back)
     try:
         return services().uploads.keep(data, kind=kind, by=auth.actor(), name=sent.filename)
     except UploadBusyError:
-        return forms.turn_back(BUSY, back)
+        return forms.turn_back(_(BUSY), back)
     except OSError:
         return forms.turn_back(
-            "The file can't be kept: the server's disk takes nothing more. Tell an admin.", back
+            _("The file can't be kept: the server's disk takes nothing more. Tell an admin."), back
         )
 
 
@@ -67,7 +69,7 @@ def find(token: str, kind: str) -> Upload | AnyResponse:
 
 
 def gone() -> AnyResponse:
-    return forms.turn_back(GONE, url_for("admin.uploads.show"))
+    return forms.turn_back(_(GONE), url_for("admin.uploads.show"))
 
 
 def give_up(upload: Upload, why: str = "") -> AnyResponse:
@@ -76,5 +78,5 @@ def give_up(upload: Upload, why: str = "") -> AnyResponse:
     back = url_for("admin.uploads.show")
     if why:
         return forms.turn_back(why, back)
-    flash("Nothing was imported, and the file is deleted.", "good")
+    flash(_("Nothing was imported, and the file is deleted."), "good")
     return redirect(back, 303)

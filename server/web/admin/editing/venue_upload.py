@@ -10,6 +10,7 @@ from itertools import groupby
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from badges.i18n import N_
 from server.editing.previews import files
 from server.editing.previews.files import FileOvertakenError, Reading
 from server.editing.previews.uploads import Upload, UploadBusyError, UploadGoneError
@@ -20,9 +21,11 @@ from server.setup import venue_file
 from server.setup.preview.preview import Change, Preview, Thing, preview
 from server.setup.venue_plan import Venue, VenueError
 from server.storage.connection import Connection
-from server.web import auth
+from server.web import auth, i18n
 from server.web.admin import forms
 from server.web.admin.editing import uploads
+from server.web.i18n import gettext as _
+from server.web.i18n import ngettext
 from server.web.security import limiter
 from server.web.services import services
 
@@ -31,8 +34,8 @@ blueprint = Blueprint(
     url_prefix=f"/admin/imports/<any({','.join(files.KINDS)}):kind>",
 )  # fmt: skip
 
-TOO_LARGE = (
-    f"Such a file has at most {venue_file.FILE_BYTES_MAX // 1_000_000} MB. Save what is to be "
+TOO_LARGE = N_(
+    "Such a file has at most %(size)s MB. Save what is to be "
     "imported alone, without pictures, and choose that file."
 )
 CHANGED_SHOWN = 300
@@ -82,7 +85,7 @@ def show(kind: str, token: str) -> Response | str:
     except UploadGoneError:
         return uploads.gone()
     except UploadBusyError:
-        return forms.turn_back(uploads.BUSY, url_for("admin.uploads.show"))
+        return forms.turn_back(_(uploads.BUSY), url_for("admin.uploads.show"))
     found = shown.found
     return render_template(
         "editing/venue_preview.html", upload=kept, shown=shown, found=found, kinds=KINDS,
@@ -150,14 +153,18 @@ def confirm(kind: str, token: str) -> Response:
     except UploadGoneError:
         return uploads.gone()
     except (FileOvertakenError, VenueError) as error:
-        flash(f"Nothing was imported. {str(error)[:WARNING_CHARS_MAX]}", "bad")
+        flash(_("Nothing was imported. %(why)s", why=i18n.said(error)[:WARNING_CHARS_MAX]), "bad")
         return _to_preview(kept)
     search.fold_all(here.database.write)
     here.uploads.drop(kept)
     for warning in done.warnings[:WARNINGS_SHOWN]:
         flash(f"{warning[:WARNING_CHARS_MAX]}.", "warn")
     if len(done.warnings) > WARNINGS_SHOWN:
-        flash(f"… and {len(done.warnings) - WARNINGS_SHOWN} more such remarks.", "warn")
+        more = len(done.warnings) - WARNINGS_SHOWN
+        flash(
+            ngettext("… and %(num)s more such remark.", "… and %(num)s more such remarks.", more),
+            "warn",
+        )
     after = {"programme": "programme.activities", "exhibitors": "programme.exhibition"}
     return redirect(url_for(f"admin.{after.get(kind, 'venue.show')}"), 303)
 

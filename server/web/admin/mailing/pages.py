@@ -8,6 +8,7 @@ from flask import Blueprint, Response, flash, redirect, render_template, request
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as AnyResponse
 
+from badges.i18n import N_
 from server.mail import links_csv, outbox, sending
 from server.mail.message import Mail
 from server.mail.outbox import Choice, Plan, State
@@ -15,10 +16,11 @@ from server.mail.settings import MailError, MailSettings, read_mail_settings
 from server.mail.templates import INVITE
 from server.people import attendees
 from server.venue import store
-from server.web import auth
+from server.web import auth, i18n
 from server.web.admin import forms
 from server.web.admin.forms import whole
 from server.web.apart import ApartError, read_apart
+from server.web.i18n import gettext as _
 from server.web.services import services
 
 blueprint = Blueprint("mailing", __name__, url_prefix="/admin/mail")
@@ -26,16 +28,16 @@ blueprint = Blueprint("mailing", __name__, url_prefix="/admin/mail")
 RESULTS_SHOWN = 100
 PEOPLE_HERE = 5_000  # Of more people the plan is made in a process of its own.
 WHO = {
-    "due": "Everybody who is due",
-    "not_mailed": "Only those who were never sent one",
-    "changed": "Only those whose badge or address is another one now",
+    "due": N_("Everybody who is due"),
+    "not_mailed": N_("Only those who were never sent one"),
+    "changed": N_("Only those whose badge or address is another one now"),
 }
 STATES = {
-    State.SENT: "Sent",
-    State.DELAYED: "Delayed",
-    State.REFUSED: "Refused",
-    State.BOUNCED: "Came back",
-    State.SENDING: "Perhaps sent",
+    State.SENT: N_("Sent"),
+    State.DELAYED: N_("Delayed"),
+    State.REFUSED: N_("Refused"),
+    State.BOUNCED: N_("Came back"),
+    State.SENDING: N_("Perhaps sent"),
 }
 _FAILED = (State.REFUSED, State.BOUNCED, State.DELAYED, State.SENDING)
 
@@ -54,7 +56,7 @@ def show() -> str:
             plan = _plan(choice)
             first = sending.first_mail(db, here.event, settings, choice, plan, here.now())
         except (MailError, ApartError) as error:
-            problem = str(error)
+            problem = i18n.said(error)
     return render_template(
         "mailing.html",
         settings=settings,
@@ -78,15 +80,15 @@ def show() -> str:
 def start() -> AnyResponse:
     back = url_for("admin.mailing.show")
     if request.form.get("confirm") != "yes":
-        return forms.turn_back("Nothing was sent: tick the box.", back)
+        return forms.turn_back(_("Nothing was sent: tick the box."), back)
     choice = _choice(request.form)
     try:
         services().mailing.start(
             choice, by=auth.actor(), limit=_limit(request.form), plan=_plan_later(choice)
         )
     except MailError as error:
-        return forms.turn_back(f"Nothing was sent: {error}", back)
-    flash("Mails are being sent. This page shows how far they are.", "good")
+        return forms.turn_back(_("Nothing was sent: %(why)s", why=i18n.said(error)), back)
+    flash(_("Mails are being sent. This page shows how far they are."), "good")
     return redirect(back, 303)
 
 
@@ -94,7 +96,7 @@ def start() -> AnyResponse:
 @auth.allow()
 def stop() -> AnyResponse:
     services().mailing.stop()
-    flash("Sending ends after the mail that is on its way.", "good")
+    flash(_("Sending ends after the mail that is on its way."), "good")
     return redirect(url_for("admin.mailing.show"), 303)
 
 
@@ -104,7 +106,7 @@ def stop() -> AnyResponse:
 def links() -> AnyResponse:
     """Give everybody's link, for a mail merge by another program."""
     if request.form.get("confirm") != "yes":
-        return forms.turn_back("Nothing was made: tick the box.", url_for("admin.mailing.show"))
+        return forms.turn_back(_("Nothing was made: tick the box."), url_for("admin.mailing.show"))
     here, by = services(), auth.actor()
     found = links_csv.links(here.database.reader, here.event)
     now = here.now()
@@ -120,7 +122,7 @@ def _settings() -> tuple[MailSettings | None, str]:
     try:
         return read_mail_settings(services().event.path), ""
     except MailError as error:
-        return None, str(error)
+        return None, i18n.said(error)
 
 
 def _choice(given: MultiDict[str, str]) -> Choice:

@@ -54,7 +54,7 @@ def search() -> str:
         asked=asked,
         kinds=kinds,
         halls=halls,
-        days=[(n, here.venue_clock.day(at)) for n, at in enumerate(midnights[:-1], 1)],
+        days=list(enumerate(midnights[:-1], 1)),
     )
 
 

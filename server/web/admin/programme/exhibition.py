@@ -2,10 +2,9 @@
 
 from flask import render_template, request
 
-from badges.roster.countries import country_name
 from server.programme import exhibition
 from server.venue import store
-from server.web import auth
+from server.web import auth, display
 from server.web.admin.programme.lists import PAGE_ROWS, ROLES, page_asked
 from server.web.services import services
 
@@ -29,5 +28,5 @@ def show() -> str:
         page=page,
         exhibitors=exhibition.exhibitor_count(db),
         hall_names={hall.hall_id: hall.names for hall in store.halls(db)},
-        country_name=country_name,
+        country_name=display.country,
     )

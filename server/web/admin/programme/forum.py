@@ -2,10 +2,9 @@
 
 from flask import render_template
 
-from badges.roster.countries import country_name
 from server.event.calendar import day_starts
 from server.programme import counts
-from server.web import auth
+from server.web import auth, display
 from server.web.admin.programme.lists import ROLES
 from server.web.services import services
 
@@ -27,5 +26,5 @@ def show() -> str:
 @auth.allow(*ROLES)
 def countries() -> str:
     found = counts.country_counts(services().database.reader)
-    named = [(country_name(one.country), one) for one in found]
+    named = [(display.country(one.country), one) for one in found]
     return render_template("programme/countries.html", countries=named)

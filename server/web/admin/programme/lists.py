@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from flask import request
 
+from badges.i18n import N_
 from server.web.admin.forms import whole
 
 PAGE_ROWS = 50
@@ -11,20 +12,20 @@ PAGES_MAX = 10_000
 # Everybody on the staff may know what the whole forum is told.
 ROLES = ("steward", "supervisor", "badge_desk", "auditor", "protocol")
 ORGANISATION_KINDS = {
-    "company": "Company",
-    "university": "University",
-    "institute": "Institute",
-    "international": "International organisation",
-    "government": "Government department",
-    "association": "Association",
-    "media": "Media",
-    "other": "Other",
+    "company": N_("Company"),
+    "university": N_("University"),
+    "institute": N_("Institute"),
+    "international": N_("International organisation"),
+    "government": N_("Government department"),
+    "association": N_("Association"),
+    "media": N_("Media"),
+    "other": N_("Other"),
 }
 SPEAKER_ROLES = {
-    "keynote": "Keynote",
-    "speaker": "Speaker",
-    "moderator": "Moderator",
-    "panellist": "Panellist",
+    "keynote": N_("Keynote"),
+    "speaker": N_("Speaker"),
+    "moderator": N_("Moderator"),
+    "panellist": N_("Panellist"),
 }
 
 

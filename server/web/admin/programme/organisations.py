@@ -3,12 +3,11 @@
 from flask import abort, render_template, request
 
 from badges.categories import CategoryPlan
-from badges.roster.countries import country_name
 from server.programme import activities, exhibition, organisations
 from server.programme.organisations import OrganisationFilter
 from server.storage.connection import Connection
 from server.venue import store
-from server.web import auth
+from server.web import auth, display
 from server.web.admin.forms import CHOOSE, Field, one_of, read_filter
 from server.web.admin.programme.lists import ORGANISATION_KINDS, PAGE_ROWS, ROLES, page_asked
 from server.web.services import services
@@ -38,8 +37,8 @@ def search() -> str:
         page=page,
         asked=asked,
         kinds=ORGANISATION_KINDS,
-        countries=sorted((country_name(code), code) for code in countries),
-        country_name=country_name,
+        countries=sorted((display.country(code), code) for code in countries),
+        country_name=display.country,
     )
 
 
@@ -60,7 +59,7 @@ def show(code: str) -> str:
         "programme/organisation.html",
         organisation=one,
         kind=ORGANISATION_KINDS[one.kind],
-        country=country_name(one.country),
+        country=display.country(one.country),
         people=people,
         page=page,
         hosted=hosted,

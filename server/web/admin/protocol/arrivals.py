@@ -13,9 +13,10 @@ from werkzeug.wrappers import Response as AnyResponse
 from server.people import protocol_guests
 from server.people.protocol_guests import Arrival
 from server.staff import users
-from server.web import auth
+from server.web import auth, i18n
 from server.web.admin import forms, live
 from server.web.admin.protocol import badge
+from server.web.i18n import gettext as _
 from server.web.rendered import Parts
 from server.web.services import services
 
@@ -65,7 +66,7 @@ def seen() -> AnyResponse:
     back = url_for("admin.arrivals.show")
     return forms.perform(
         lambda db, by, now: protocol_guests.mark_seen(db, user_id, newest, now),
-        lambda count: f"Marked as seen: {count}.",
+        lambda count: _("Marked as seen: %(count)s.", count=i18n.decimal(count)),
         back=back,
         refused=(),
     )

@@ -11,6 +11,7 @@ from server.people.protocol_guests import ProtocolGuest
 from server.staff import users
 from server.web import auth
 from server.web.admin import forms
+from server.web.i18n import gettext as _
 from server.web.services import services
 
 blueprint = Blueprint("protocol", __name__, url_prefix="/admin/people")
@@ -42,7 +43,7 @@ def put(number: str) -> Response:
         lambda db, by, now: protocol_guests.set_protocol_guest(
             db, serial, watchers, by=by, now=now
         ),
-        "They are told when this guest arrives.",
+        _("They are told when this guest arrives."),
         back=url_for("admin.people.person", number=number),
         refused=(protocol_guests.ProtocolGuestError,),
     )
@@ -54,7 +55,7 @@ def clear(number: str) -> Response:
     serial = _serial(number)
     return forms.perform(
         lambda db, by, now: protocol_guests.clear_protocol_guest(db, serial, by=by, now=now),
-        "Nobody is told of this attendee's arrival any more.",
+        _("Nobody is told of this attendee's arrival any more."),
         back=url_for("admin.people.person", number=number),
         refused=(protocol_guests.ProtocolGuestError,),
     )

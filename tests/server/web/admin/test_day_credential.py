@@ -54,7 +54,7 @@ def test_it_works(pages: Pages) -> None:
         document.close()
     assert "Tue 5 May" in text
     assert "DAY CREDENTIAL" in text
-    assert "printed once" in desk.get(address(pages)).text
+    assert "printed 1 time" in desk.get(address(pages)).text
     assert acts(pages)[-2:] == ["day_credential_issued", "day_credential_printed"]
 
 

@@ -208,7 +208,6 @@ def test_who_moved_on_is_shown_and_the_hall_offered_to_be_cleared(pages: Pages) 
     assert "Inside, as scanned 1; 1 of them has entered another hall since" in words(page)
     assert "1 place is kept for people who entered another hall" in words(page)
     assert "<details open>" in page
-    assert "1 of those counted has entered another hall since" in words(admin.get("/admin/").text)
     said = admin.post(f"{target}/clear", {"confirm": "yes"}, follow_redirects=True).text
     assert "Inside, as scanned 0 At most" in words(said)
 
@@ -225,7 +224,6 @@ def test_moves_that_nobody_confirmed_are_shown(pages: Pages) -> None:
     page = words(admin.get(f"/admin/halls/{hall}").text)
     assert "and 3 more if nobody left who entered another hall" in page
     assert "and by entering another hall" in page
-    assert "3 more if nobody left" in words(admin.get("/admin/").text)
 
 
 def test_a_hall_is_cleared_with_the_halls_inside_it(pages: Pages) -> None:

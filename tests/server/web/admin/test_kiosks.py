@@ -100,7 +100,7 @@ def test_it_works(pages: Pages) -> None:
     admin, key = pages.staff("admin"), PrivateKey(bytes(range(32)))
     page = add(admin)
     assert page.status_code == 201
-    assert 'Good until <strong class="number">10:15:00</strong>' in page.text
+    assert 'Good until <b class="number">10:15:00</b>' in page.text
     assert "<svg" in page.text
     text = re.search(r"--code (HKE1\.[^<\s]+)", html.unescape(page.text))
     assert text

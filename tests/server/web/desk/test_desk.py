@@ -114,7 +114,10 @@ class TestFind:
         link = f"https://localhost:8443/b/{phone_token(clerk.pages.event, serial, 1)}"
         assert self.found(clerk, badge.credential) == ["Boris Novak"]
         assert self.found(clerk, link) == ["Boris Novak"]
-        assert self.found(clerk, badge.credential[:-1] + "A") == []
+        assert (
+            self.found(clerk, badge.credential[:-1] + ("B" if badge.credential[-1] == "A" else "A"))
+            == []
+        )
 
     def test_without_scripts_one_hit_opens_at_once(self, clerk: DeskClerk) -> None:
         assert clerk.get("/?q=keller").location == f"/desk{clerk.page('A1')}"

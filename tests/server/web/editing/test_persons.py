@@ -218,7 +218,7 @@ def test_what_the_one_who_stays_lacks_goes_over(twins: Pages) -> None:
     stays, goes = f"/admin/people/{badge_number(double)}", address(pages, "A4")
     page = merge_page(admin, stays, goes)
     text = words(page.text)
-    assert "The registration A4 goes over" in text
+    assert "“registration”: A4 goes over" in text
     assert "e-mail" not in text.partition("What happens")[2]
     confirm(admin, stays, goes, page.text)
     assert pages.serial("A4") == double

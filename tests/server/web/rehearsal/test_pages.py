@@ -104,7 +104,7 @@ def test_a_long_list_is_cut(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> No
     pages.database.write(lambda db: db.execute("UPDATE hall SET seats = 1, closed_at = 1"))
     page = words(pages.staff("admin").get("/admin/rehearsal/day?day=2026-05-04").text)
     assert "3 found No kiosk is at work" in page
-    assert "Only the first 1 are shown; hallkeeper rehearse --day 2026-05-04 prints all." in page
+    assert "Only the first 1 are shown. hallkeeper rehearse --day 2026-05-04 prints all." in page
     assert "closed by staff" not in page
 
 

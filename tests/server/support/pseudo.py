@@ -1,0 +1,56 @@
+"""A language that nobody speaks, of the server's pages: each English text in ⟦…⟧.
+
+It is added as anybody would add one, by a file in the event's own directory.
+"""
+
+import json
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from babel.messages.extract import extract_from_file
+
+import server as server_package
+from server.event.directory import Event
+from tests.kiosk.texts.pseudo_language import made_up
+
+SERVER = Path(server_package.__file__).parent
+LOCALE = LANGUAGE = "eo"  # Babel knows the name, and the words are none of Esperanto's.
+
+
+@cache
+def marked() -> frozenset[tuple[str, ...]]:
+    """Every text of the server that waits for a translation, with its plural where it has one."""
+    files = [("python", file) for file in SERVER.rglob("*.py")]
+    files += [("jinja2.ext:babel_extract", file) for file in SERVER.rglob("*.html")]
+    return frozenset(
+        (message,) if isinstance(message, str) else tuple(one for one in message[:2] if one)
+        for method, file in files
+        for _, message, _, _ in extract_from_file(method, file)
+    )
+
+
+def add_file(event: Event) -> None:
+    """Add the language to the event. Its server has to be started after that."""
+    path = event.path / "translations" / LOCALE / "LC_MESSAGES/server.po"
+    path.parent.mkdir(parents=True)
+    path.write_text("\n".join(_entries()), "utf-8")
+
+
+def _entries() -> Iterator[str]:
+    yield 'msgid ""\nmsgstr "Plural-Forms: nplurals=2; plural=n!=1;\\n"\n'
+    with_plurals = {texts[0]: texts for texts in sorted(marked(), key=len)}
+    for one, *more in with_plurals.values():
+        if more:
+            yield f"msgid {_quoted(one)}\nmsgid_plural {_quoted(more[0])}"
+            yield f"msgstr[0] {_said(one)}\nmsgstr[1] {_said(more[0])}\n"
+        else:
+            yield f"msgid {_quoted(one)}\nmsgstr {_said(one)}\n"
+
+
+def _said(text: str) -> str:
+    return _quoted(made_up(text))
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
