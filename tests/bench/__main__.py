@@ -9,17 +9,13 @@ import sys
 from collections.abc import Callable
 
 from tests.bench import (
-    acts,
     audit,
     backlog,
-    board,
     cards,
-    desk,
     doors,
     eyes,
     growth,
     ingest,
-    muster,
     night,
     rehearsal,
     searching,
@@ -27,6 +23,7 @@ from tests.bench import (
     slow,
     swarm,
 )
+from tests.bench.console import acts, board, desk, muster
 from tests.bench.eyes import memory, photo_run
 from tests.bench.forum import entries, pages, programme
 from tests.bench.load import webhooks

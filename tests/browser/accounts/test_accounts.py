@@ -15,8 +15,8 @@ from server.demo.forum.forum import noon_zone
 from server.event.directory import load_event
 from server.event.settings import settings_text
 from server.staff import sign_on, users
+from tests.browser.attendee.phones import Phone, serve_trusted, venue
 from tests.browser.organiser import Organiser
-from tests.browser.phones import Phone, serve_trusted, venue
 from tests.server.support.authority import Authority
 from tests.server.support.identity import CLIENT, IdentityProvider, identity_provider
 from tests.system.support.site import Ground, LiveSite, now_ms, site

@@ -27,7 +27,7 @@ from tests.server.mail.conftest import write_settings
 from tests.server.setup.test_programme_import import PROGRAMME
 from tests.server.support.pages import Pages, Staff
 from tests.server.support.stores import load
-from tests.server.web.test_pseudo_language_pages import addresses
+from tests.server.web.language.test_pseudo_language_pages import addresses
 
 pytestmark = pytest.mark.timeout(600)
 

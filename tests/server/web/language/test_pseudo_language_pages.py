@@ -13,10 +13,10 @@ from server.storage.database import Database
 from tests.kiosk.texts.pseudo_language import left_out
 from tests.server.mail.conftest import write_settings
 from tests.server.setup.test_programme_import import PROGRAMME
-from tests.server.support import pseudo
 from tests.server.support.pages import Pages, Staff
 from tests.server.support.stores import load
 from tests.server.web.editing.test_uploads import send
+from tests.server.web.language import pseudo
 
 # Pages that this test does not look at yet. Some of them still have English words.
 NOT_LOOKED_AT = {

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from server.demo.forum.forum import noon_zone
-from tests.browser.phones import (
+from tests.browser.attendee.phones import (
     DESK,
     LANGUAGE,
     ON_ITS_SIDE,
@@ -30,7 +30,7 @@ from tests.browser.test_axe import RULES, RUN
 from tests.kiosk.support.fake_server import FakeServer
 from tests.kiosk.texts.pseudo_language import left_out, made_up
 from tests.server.support.authority import Authority
-from tests.server.web.test_i18n import marked
+from tests.server.web.language.test_i18n import marked
 from tests.system.support.site import LiveSite, now_ms, site
 
 pytestmark = pytest.mark.timeout(300)
