@@ -232,18 +232,10 @@ def parse_settings(text: str, place: str) -> EventSettings:
 def settings_text(settings: EventSettings) -> str:
     """Return the settings as the text of `event.toml`, with comments."""
     name = "\n".join(f"{key} = {quoted(text)}" for key, text in settings.name.items())
-    backup = "# backup_dir = " if settings.backup_dir is None else "backup_dir = "
-    backup += quoted(settings.backup_dir or "/mnt/second/forum")
-    country = "# country = " if settings.country is None else "country = "
-    country += quoted(settings.country or "CN")
-    phones = "# phone_address = " if settings.phone_address is None else "phone_address = "
-    phones += quoted(settings.phone_address or "https://badges.example.org")
-    proxy = "# proxy = " if settings.proxy is None else "proxy = "
-    proxy += quoted(settings.proxy or "127.0.0.1")
-    asked = "" if settings.check_day_credentials else "# "
-    asked += f"check_day_credentials = {quoted(settings.check_day_credentials or ['all'])}"
-    factors = "" if settings.second_factor_roles else "# "
-    factors += f"second_factor_roles = {quoted(settings.second_factor_roles or ['admin'])}"
+    backup = _or_example("backup_dir", settings.backup_dir, "/mnt/second/forum")
+    country = _or_example("country", settings.country, "CN")
+    asked = _or_example("check_day_credentials", settings.check_day_credentials, ["all"])
+    factors = _or_example("second_factor_roles", settings.second_factor_roles, ["admin"])
     sign_on = _sign_on_text(settings)
     alerts = "\n".join(_alert(settings, *alert) for alert in _ALERTS)
     return f"""\
@@ -268,15 +260,7 @@ days = {settings.days}  # 1 to {DAYS_MAX}
 # [sign_on_roles] gives roles. See docs/security.md.
 {sign_on}
 
-# What kiosks and phones call this server: a name or an address that they can reach. A kiosk
-# keeps what it was told when it was enrolled.
-public_host = {quoted(settings.public_host)}
-port = {settings.port}
-
-# Where a reverse proxy stands before this server for phones and staff: what phones call it, and the
-# address from which it asks. Kiosks go on coming to public_host.
-{phones}
-{proxy}
+{_addresses_text(settings)}
 
 # Whether webhooks may go to other machines without TLS; and the log's lines, "text" or "json".
 webhooks_without_tls = {"true" if settings.webhooks_without_tls else "false"}
@@ -299,6 +283,26 @@ desk_photo = {"true" if settings.desk_photo else "false"}
 [name]
 {name}
 {_roles_text(settings)}"""
+
+
+def _addresses_text(settings: EventSettings) -> str:
+    phones = _or_example("phone_address", settings.phone_address, "https://badges.example.org")
+    proxy = _or_example("proxy", settings.proxy, "127.0.0.1")
+    return f"""\
+# What kiosks and phones call this server: a name or an address that they can reach. A kiosk
+# keeps what it was told when it was enrolled.
+public_host = {quoted(settings.public_host)}
+port = {settings.port}
+
+# Where a reverse proxy stands before this server for phones and staff: what phones call it, and the
+# address from which it asks. Kiosks go on coming to public_host.
+{phones}
+{proxy}"""
+
+
+def _or_example(key: str, value: str | list[str] | None, example: str | list[str]) -> str:
+    """Return the line of a setting, or an example of one as a comment where there is none."""
+    return f"{key} = {quoted(value)}" if value else f"# {key} = {quoted(example)}"
 
 
 def _sign_on_text(settings: EventSettings) -> str:

@@ -22,6 +22,11 @@ log = logging.getLogger(__name__)
 
 LONG_BATCH = ingest.IN_ORDER  # Scans. More are a backlog, and take turns with what others send.
 
+FORKED = (
+    "This kiosk's journal is not the one that it sent before (a copied or restored disk?). "
+    "Keep its directory, and enrol it again."
+)
+
 
 def scans() -> Response:
     """Take a batch of scans, or an empty one as a heartbeat. Kiosks that are no longer at work may
@@ -60,12 +65,7 @@ def scans() -> Response:
         raise ApiError(409, "gap", str(error), retry=True) from None
     except contact.ForkError:
         here.database.write(lambda db: registry.fence_forked(db, signed.stamp.key, here.now()))
-        raise ApiError(
-            409,
-            "fork",
-            "This kiosk's journal is not the one that it sent before (a copied or restored disk?). "
-            "Keep its directory, and enrol it again.",
-        ) from None
+        raise ApiError(409, "fork", FORKED) from None
     here.measures.ledger.observe(time.perf_counter() - began)
     checkpoint, consistency = here.log.checkpoint(batch.log_size)
     return answer_json(

@@ -13,7 +13,6 @@ from server.rehearsal.places import AskedError
 from server.rehearsal.would_enter import WouldEnter, would_enter
 from server.venue import store
 from server.web import auth, display, i18n
-from server.web.admin import forms
 from server.web.apart import ApartError, read_apart
 from server.web.i18n import gettext as _
 from server.web.services import services
@@ -116,7 +115,7 @@ def _asked() -> tuple[Asked, WouldEnter | None]:
     try:
         instant = here.venue_clock.parse(at)
     except ValueError:
-        problems["at"] = _(forms.MOMENT)
+        problems["at"] = _("A date and time, such as 2026-05-04 13:45.")
     found = None
     if not problems:
         try:
