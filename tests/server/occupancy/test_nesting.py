@@ -506,7 +506,8 @@ def test_what_moves_did_before_is_kept_when_an_event_is_brought_up(tmp_path: Pat
     query = "SELECT name, sql FROM sqlite_schema WHERE tbl_name = 'stay' AND type <> 'table'"
     made = {tuple(row) for row in connection.execute(query) if row[1]}
     migrations.migrate(connection)
-    assert {tuple(row) for row in connection.execute(query) if row[1]} == made
+    # Later steps add their own.
+    assert made <= {tuple(row) for row in connection.execute(query) if row[1]}
     figures = "SELECT hall_id, open_stays, moved_on, unconfirmed_moves FROM hall ORDER BY hall_id"
     assert [tuple(row) for row in connection.execute(figures)] == [(1, 2, 0, 0), (2, 0, 1, 1)]
     rows = connection.execute(
