@@ -266,7 +266,7 @@ def _denied_query(day: Day, state: str | None) -> tuple[str, tuple[str | int, ..
     return (
         "SELECT d.* FROM (SELECT serial, COUNT(*) AS denials, MIN(scanned_at) AS first_at,"
         f" MAX(scanned_at) AS last_at FROM scan {dialect.by_index('scan_denied')}"
-        " WHERE decision = 'denied' AND serial IS NOT NULL"
+        " WHERE decision = 'denied' AND reason <> 'roll_call' AND serial IS NOT NULL"
         " AND scanned_at >= ? AND scanned_at < ? GROUP BY serial HAVING COUNT(*) >= ?) AS d"
         " LEFT JOIN attention t ON t.kind = 'denials' AND t.subject = d.serial AND t.period = ?"
         f"{condition} ORDER BY d.last_at DESC, d.serial",
@@ -288,8 +288,8 @@ def _denied(db: Connection, row: Row, day: Day) -> Denied:
     why = db.execute(
         "SELECT s.reason, d.names, COUNT(*) AS times FROM scan s"
         " LEFT JOIN door d ON d.door_id = s.door_id WHERE s.serial = ? AND s.decision = 'denied'"
-        " AND s.scanned_at >= ? AND s.scanned_at < ? GROUP BY s.reason, s.door_id, d.names"
-        " ORDER BY 3 DESC, 1",
+        " AND s.reason <> 'roll_call' AND s.scanned_at >= ? AND s.scanned_at < ?"
+        " GROUP BY s.reason, s.door_id, d.names ORDER BY 3 DESC, 1",
         (serial, day.since, day.until),
     ).fetchall()
     person = db.execute(

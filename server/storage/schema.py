@@ -1096,7 +1096,7 @@ CREATE TABLE webhook_trouble (
 # full or closed denies everybody, which says nothing of the door, so those denials are left out.
 _COUNTED = (
     "{0}act = 'scan' AND {0}direction = 'entry' AND ({0}decision = 'admitted' OR {0}reason NOT IN"
-    " ('hall_full', 'hall_closed', 'door_resting', 'kiosk_retired'))"
+    " ('hall_full', 'hall_closed', 'door_resting', 'kiosk_retired', 'roll_call'))"
 )
 _QUARTER = "({0}scanned_at - COALESCE({0}skew_ms, 0)) / 900000"
 ATTENTION = f"""
@@ -1129,7 +1129,7 @@ BEGIN INSERT INTO door_quarter VALUES ({_QUARTER.format("NEW.")}, NEW.door_id,
     denied = denied + excluded.denied; END;
 
 CREATE INDEX scan_denied ON scan (serial, scanned_at)
-    WHERE decision = 'denied' AND serial IS NOT NULL;
+    WHERE decision = 'denied' AND reason <> 'roll_call' AND serial IS NOT NULL;
 CREATE INDEX leaf_act_serial ON leaf (json_extract(CAST(body AS TEXT), '$.subject.serial'), at)
     WHERE kind = 'act';
 CREATE INDEX discrepancy_number ON discrepancy (number);
@@ -1278,7 +1278,7 @@ SELECT (CASE WHEN scanned_at - COALESCE(skew_ms, 0) < received_at
         THEN 1 ELSE 0 END),
     SUM(CASE WHEN decision = 'admitted' AND (direction = 'exit' OR act = 'annul')
         THEN 1 ELSE 0 END),
-    SUM(CASE WHEN decision = 'denied' THEN 1 ELSE 0 END)
+    SUM(CASE WHEN decision = 'denied' AND reason <> 'roll_call' THEN 1 ELSE 0 END)
 FROM scan GROUP BY at_minute, door_id, hall_id;
 
 CREATE TRIGGER scan_in_minute AFTER INSERT ON scan
@@ -1290,7 +1290,7 @@ VALUES ((CASE WHEN NEW.scanned_at - COALESCE(NEW.skew_ms, 0) < NEW.received_at
         THEN 1 ELSE 0 END,
     CASE WHEN NEW.decision = 'admitted' AND (NEW.direction = 'exit' OR NEW.act = 'annul')
         THEN 1 ELSE 0 END,
-    CASE WHEN NEW.decision = 'denied' THEN 1 ELSE 0 END)
+    CASE WHEN NEW.decision = 'denied' AND NEW.reason <> 'roll_call' THEN 1 ELSE 0 END)
 ON CONFLICT (minute, door_id, hall_id) DO UPDATE SET entered = entered + excluded.entered,
     gone = gone + excluded.gone, denied = denied + excluded.denied; END;
 

@@ -49,13 +49,13 @@ FROZEN = {
     "m035_phone_links": "aef5caea7e9dc260",
     "m036_mail_and_wallet": "ea4e870675d75528",
     "m037_leaf_salts": "d2c0d28b0319660c",
-    "m040_board": "b69550d4882cf3f9",
-    "m041_attention": "6e0f547d3431dedf",
-    "m042_musters": "ad2d8f09280d5696",
-    "m043_lists": "415aa8a23c1176a6",
-    "m044_accounts": "79545538f63ee1b9",
-    "m045_machines": "272604a29913003f",
-    "m046_retention": "a32f4de1d93f2247",
+    "m040_board": "67f6783d2d71529e",
+    "m041_attention": "d7256957d7a41e29",
+    "m042_musters": "5e25148bde3058d6",
+    "m043_lists": "fc9016af077a997b",
+    "m044_accounts": "a5ce980f730794ed",
+    "m045_machines": "680f1940a5f1dc79",
+    "m046_retention": "7709f932bcc77b20",
 }
 
 

@@ -96,6 +96,14 @@ def test_an_override_with_its_supervisor_and_reason(pages: Pages, west: FakeDoor
     assert "(asked, and right)" in words(admin.get("/admin/acts").text)
 
 
+def test_a_roll_call_is_no_denial(pages: Pages, west: FakeDoor) -> None:
+    deny(pages, west, pages.serial("A3"), 6, reason="roll_call")
+    assert "Nothing in this state" in shown(pages.staff("supervisor"), "denials")
+    for table in ("door_quarter", "door_minute"):
+        found = pages.database.reader.execute(f"SELECT COALESCE(SUM(denied), 0) FROM {table}")
+        assert found.fetchone()[0] == 0, table
+
+
 def test_denials_are_open_again_where_more_come(pages: Pages, west: FakeDoor) -> None:
     officer, serial = pages.staff("supervisor"), pages.serial("A3")
     deny(pages, west, serial, 2)
