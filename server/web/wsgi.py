@@ -53,6 +53,7 @@ def open_app(event_dir: Path, port: int | None = None) -> "Flask":
                 keep_services(app, here)
                 backups.start()
             _start_webhooks(app)
+            here = services_of(app)
             settled = (lambda: None) if here.backups is None else here.backups.keep_acts
             retention = Daily(event, database, here.now, settled)
             keep_services(app, replace(here, retention=retention))

@@ -90,7 +90,10 @@ class TestLine:
 
     def test_everybody_signs_in_again(self, safe: Safe, new: Path) -> None:
         safe.database.write(
-            lambda db: db.execute("INSERT INTO web_session VALUES (x'00', 1, 0, 0, 0)")
+            lambda db: db.execute(
+                "INSERT INTO web_session (token_hash, user_id, created_at, seen_at, confirmed_at)"
+                " VALUES (x'00', 1, 0, 0, 0)"
+            )
         )
         done = restore(make_backup(safe.event, safe.second, NOW).path, new, now=LATER)
         with opened(done, safe.site) as again:

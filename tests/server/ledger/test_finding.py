@@ -42,7 +42,7 @@ def fill(db: object) -> None:
     for number in range(first, first + 200):
         is_scan = draw.random() < 0.9
         db.execute(
-            "INSERT INTO leaf VALUES (?, ?, ?, X'00', X'7B7D')",
+            "INSERT INTO leaf (number, kind, at, hash, body) VALUES (?, ?, ?, X'00', X'7B7D')",
             (number, "scan" if is_scan else "word", NOW),
         )
         if not is_scan:
