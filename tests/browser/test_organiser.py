@@ -257,7 +257,7 @@ def open_door(organiser: Organiser, forum: Forum) -> Door:
     forum.kiosk.start()
     link = forum.path / "door" / LINK_FILE
     wait_for("the door's page", link.exists)
-    wait_for("the door at work", lambda: "At work" in _reload(organiser))
+    wait_for("the door at work", lambda: "Well" in _reload(organiser))
     return Door(organiser, forum.kiosk, link.read_text().strip())
 
 
