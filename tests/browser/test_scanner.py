@@ -95,7 +95,7 @@ def test_scanner_works_while_a_pin_is_typed(door: LiveDoor, page: Page) -> None:
 
 @pytest.fixture
 def field(door: LiveDoor, page: Page) -> Iterator[Callable[[], str]]:
-    """The PIN's field, with the focus; the call reads it."""
+    """Give the PIN's field the focus, and return the call that reads it."""
     page.press(F9)
     page.wait_for('[data-key="who-3"]').click()
     page.wait_for("#pin")

@@ -52,7 +52,7 @@ class FakeCapture:
 
 
 class Plug:
-    """A webcam's socket: each opening takes the next of `captures`; an error is raised.
+    """Stand in for a webcam. Each opening takes the next of `captures`, and raises an error.
 
     `on_opening` is called first, on the camera's own thread, so it sees what a test's thread may
     come too late for.

@@ -140,7 +140,7 @@ def test_a_holder_is_inside_once_by_whichever_card(door: LocalDoor) -> None:
 
 
 def test_one_that_names_several_days_opens_on_none(door: LocalDoor) -> None:
-    """The server signs none such; an earlier format allows it."""
+    """Deny what the server never signs, although an earlier format allows it."""
     fields = Credential(SERIAL, 1, DELEGATE, 0b11, 0b1, 1, kind=Kind.DAY)
     assert reason(door.present(issue_credential(BADGE, EVENT_ID, fields))) == "not_valid_today"
     assert last(door).day is UNSET

@@ -263,7 +263,7 @@ class TestForged:
                 ]
 
     def test_in_the_middle(self, evidence: Evidence, verified: Verified) -> None:
-        """All later heads of the chain are made anew; only the kiosk could sign them."""
+        """Make all later heads of the chain anew. Only the kiosk could sign them."""
         numbers = scans(evidence)
         head = chain_start("west", 1)
         for number in numbers:

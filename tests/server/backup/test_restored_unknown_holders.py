@@ -77,7 +77,7 @@ class TestBadges:
     def test_a_day_credential_that_the_backup_lacks_is_there_again(
         self, safe: Safe, tmp_path: Path
     ) -> None:
-        """With its holder in the backup, who has one more to come; doors are told of it."""
+        """Bring it back with its holder, who has one more to come. Doors are told of it."""
         serial = register(safe)
         copy = make_backup(safe.event, safe.second, NOW).path
         safe.write(

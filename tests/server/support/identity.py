@@ -27,7 +27,7 @@ class IdentityProvider:
         assert answer.status_code == 204
 
     def sign_in(self, address: str, subject: str, *, deny: bool = False) -> str:
-        """What a browser does there; the address to which it is sent back."""
+        """Do what a browser does there, and return the address to which it is sent back."""
         page = requests.get(address, timeout=5)
         assert page.status_code == 200, page.text
         form = {"action": "deny"} if deny else {"sub": subject}
