@@ -48,18 +48,11 @@ def add() -> str:
 @auth.confirmed
 def password(user_id: int) -> str:
     """Make a new password and show it this one time. The user's sessions end."""
-    here, by = services(), auth.actor()
-    fresh = users.make_password()
-    hashed = users.hash_password(fresh)
-    try:
-        found = users.user(here.database.reader, user_id)
-        here.database.write(
-            lambda db: users.set_password(db, user_id, hashed, by=by, now=here.now(), first=True)
-        )
-    except users.AccountError as error:
-        flash(_("Nothing was changed: %(why)s", why=error), "bad")
-        return _list()
-    return _list(shown=(found.name, fresh))
+    by, now = auth.actor(), services().now()
+    return _with_fresh_password(
+        user_id,
+        lambda db, hashed: users.set_password(db, user_id, hashed, by=by, now=now, first=True),
+    )
 
 
 @blueprint.post("/<int:user_id>/no-second-factor")
@@ -67,14 +60,20 @@ def password(user_id: int) -> str:
 @auth.confirmed
 def no_second_factor(user_id: int) -> str:
     """Take the second factors of a user who has lost them, and show a new password this once."""
-    here, by = services(), auth.actor()
+    by, now = auth.actor(), services().now()
+    return _with_fresh_password(
+        user_id, lambda db, hashed: second_factors.remove_all(db, user_id, hashed, by=by, now=now)
+    )
+
+
+def _with_fresh_password(user_id: int, step: Callable[[Connection, str], object]) -> str:
+    """Do something that gives the user a new password, of which `step` takes the hash. Show it."""
+    here = services()
     fresh = users.make_password()
     hashed = users.hash_password(fresh)
     try:
         found = users.user(here.database.reader, user_id)
-        here.database.write(
-            lambda db: second_factors.remove_all(db, user_id, hashed, by=by, now=here.now())
-        )
+        here.database.write(lambda db: step(db, hashed))
     except users.AccountError as error:
         flash(_("Nothing was changed: %(why)s", why=error), "bad")
         return _list()
