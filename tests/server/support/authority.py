@@ -16,6 +16,17 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 DAY = timedelta(days=1)
+SIGNS_CERTIFICATES = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=False,
+    encipher_only=False,
+    decipher_only=False,
+)
 
 
 def key_pem(key: object, password: bytes | None = None) -> bytes:
@@ -39,6 +50,9 @@ class Authority:
         return (
             self._begun(name, issuer, key.public_key(), -DAY, 365 * DAY)
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+            .add_extension(SIGNS_CERTIFICATES, critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False)
+            .add_extension(_signed_by(issuer_key), False)
             .sign(issuer_key, hashes.SHA256())
         )
 
@@ -67,6 +81,7 @@ class Authority:
             self._begun("Server", "Test Issuer", key.public_key(), since, until)
             .add_extension(x509.SubjectAlternativeName([_name(one) for one in names]), False)
             .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+            .add_extension(_signed_by(self.key), critical=False)
             .sign(self.key, hashes.SHA256())
         )
         return found, key
@@ -81,6 +96,11 @@ class Authority:
         ):
             (path / name).write_bytes(data)
         return [str(path / name) for name in ("cert.pem", "key.pem", "chain.pem")]
+
+
+def _signed_by(key) -> x509.AuthorityKeyIdentifier:
+    """Name the key that signs, without which Python 3.13 and later trust no certificate (RFC 5280)."""
+    return x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key())
 
 
 def _name(name: str) -> x509.GeneralName:

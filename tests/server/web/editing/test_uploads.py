@@ -105,7 +105,7 @@ def test_a_preview_writes_nothing_and_says_everything(pages: Pages, admin: Staff
 
 def test_characters_that_no_font_draws_are_named(pages: Pages, admin: Staff) -> None:
     """With the person, the character and the package, and the import goes on."""
-    people = "id,given_name,family_name,latin_name,category\n"
+    people = "id,given_name,family_name,organisation,category\n"
     people += "X1,Anna \U00016ea0,Bo,,vip\nX2,Cy,Do,Cy \U00031350,vip\n"
     location, page = preview(admin, PEOPLE, people)
     text = words(page.text)
