@@ -33,6 +33,7 @@ from server.storage.schema import (
     MACHINES,
     MAIL_AND_WALLET,
     MUSTERS,
+    OTHER_ENTRIES,
     PAGE_EDITS,
     PEOPLE,
     PHONE_LINKS,
@@ -298,6 +299,11 @@ def m046_retention(db: sqlite_utils.Database) -> None:
     _run(db, RETENTION)
 
 
+@migrations()
+def m055_other_entries(db: sqlite_utils.Database) -> None:
+    _run(db, OTHER_ENTRIES)
+
+
 NAMES = (
     "m001_people",
     "m002_venue",
@@ -342,6 +348,7 @@ NAMES = (
     "m044_accounts",
     "m045_machines",
     "m046_retention",
+    "m055_other_entries",
 )
 
 
