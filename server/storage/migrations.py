@@ -33,6 +33,7 @@ from server.storage.schema import (
     MACHINES,
     MAIL_AND_WALLET,
     MUSTERS,
+    OUTSIDE,
     PAGE_EDITS,
     PEOPLE,
     PHONE_LINKS,
@@ -298,6 +299,11 @@ def m046_retention(db: sqlite_utils.Database) -> None:
     _run(db, RETENTION)
 
 
+@migrations()
+def m053_outside(db: sqlite_utils.Database) -> None:
+    _run(db, OUTSIDE)
+
+
 NAMES = (
     "m001_people",
     "m002_venue",
@@ -342,6 +348,7 @@ NAMES = (
     "m044_accounts",
     "m045_machines",
     "m046_retention",
+    "m053_outside",
 )
 
 
