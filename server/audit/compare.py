@@ -7,7 +7,6 @@ no export.
 """
 
 import hashlib
-import json
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +14,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from badges.i18n import N_, Spoken
-from badges.transparency.signed_note import verifier_key
 from server.audit import verify
 from server.audit.verify import TILE, Refused
 from server.storage.connection import Connection

@@ -12,7 +12,6 @@ from badges.transparency.merkle import leaf_hash
 from server.entry_log.entry_log import ERASED, Log, canonical, entry_of
 from server.storage.connection import Connection
 
-
 # What its holder may prove by themselves. A supervisor's word may be about more than the holder,
 # and so the organiser gives a receipt of that. An annulled entry says that nobody passed.
 _OFFERED = (

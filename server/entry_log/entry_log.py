@@ -153,6 +153,12 @@ class Log:
             self._catch_up()
             return self._tree.size
 
+    def state(self) -> tuple[int, bytes]:
+        """Return how many leaves are committed, and their root."""
+        with self._lock:
+            self._catch_up()
+            return self._tree.size, self._tree.root()
+
     def has(self, size: int, root: bytes) -> bool:
         """Say whether the first `size` leaves are those of `root`. If they are not, another log was
         shown.
@@ -169,6 +175,14 @@ class Log:
             self._catch_up()
             checkpoint = Checkpoint(self._name, size, self._tree.root(size))
             return sign_checkpoint(self._key, self._name, checkpoint)
+
+    def consistency(self, old: int, new: int) -> list[bytes]:
+        """Prove that the log of `old` leaves is a prefix of the one of `new`. The proof is empty
+        where `old` is 0. Raises ValueError where there are not so many.
+        """
+        with self._lock:
+            self._catch_up()
+            return self._tree.consistency(old, new) if old else []
 
     def inclusion(self, number: int) -> tuple[str, list[bytes]]:
         """Return the signed checkpoint of the present log, and the proof that leaf `number` is in

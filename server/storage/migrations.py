@@ -34,6 +34,7 @@ from server.storage.schema import (
     MAIL_AND_WALLET,
     MUSTERS,
     OTHER_ENTRIES,
+    OUTSIDE,
     PAGE_EDITS,
     PEOPLE,
     PHONE_LINKS,
@@ -300,6 +301,11 @@ def m046_retention(db: sqlite_utils.Database) -> None:
 
 
 @migrations()
+def m053_outside(db: sqlite_utils.Database) -> None:
+    _run(db, OUTSIDE)
+
+
+@migrations()
 def m055_other_entries(db: sqlite_utils.Database) -> None:
     _run(db, OTHER_ENTRIES)
 
@@ -348,6 +354,7 @@ NAMES = (
     "m044_accounts",
     "m045_machines",
     "m046_retention",
+    "m053_outside",
     "m055_other_entries",
 )
 

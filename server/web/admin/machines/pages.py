@@ -7,6 +7,7 @@ from werkzeug.wrappers import Response
 from badges.i18n import N_
 from server.entry_log import act_words
 from server.machines import endpoints, outbox, signing, tokens
+from server.outgoing.addresses import URL_CHARS_MAX
 from server.web import auth
 from server.web.admin import forms
 from server.web.services import services
@@ -161,5 +162,5 @@ def _page(shown: tuple[str, str] | None = None) -> str:
         days_usual=tokens.DAYS_USUAL,
         days_max=tokens.DAYS_MAX,
         name_chars_max=tokens.NAME_CHARS_MAX,
-        url_chars_max=endpoints.URL_CHARS_MAX,
+        url_chars_max=URL_CHARS_MAX,
     )
