@@ -33,6 +33,7 @@ from server.storage.schema import (
     MACHINES,
     MAIL_AND_WALLET,
     MUSTERS,
+    OTHER_ENTRIES,
     OUTSIDE,
     PAGE_EDITS,
     PEOPLE,
@@ -304,6 +305,11 @@ def m053_outside(db: sqlite_utils.Database) -> None:
     _run(db, OUTSIDE)
 
 
+@migrations()
+def m055_other_entries(db: sqlite_utils.Database) -> None:
+    _run(db, OTHER_ENTRIES)
+
+
 NAMES = (
     "m001_people",
     "m002_venue",
@@ -349,6 +355,7 @@ NAMES = (
     "m045_machines",
     "m046_retention",
     "m053_outside",
+    "m055_other_entries",
 )
 
 

@@ -1385,3 +1385,9 @@ CREATE TABLE outside_trouble (
     since INTEGER NOT NULL
 ) STRICT;
 """
+
+# Finds, by the server's clock, the entries of the log that are no scan and no act. A scan pays
+# nothing for it.
+OTHER_ENTRIES = """
+CREATE INDEX leaf_other_at ON leaf (at) WHERE kind <> 'scan' AND kind <> 'act';
+"""

@@ -33,6 +33,18 @@ _STEPS = 1_000  # Of the progress bar.
 _PROBLEMS_MAX = 100
 
 
+class _Scan(msgspec.Struct):
+    """Holds what verifying needs of a kiosk's record."""
+
+    kiosk: str
+    generation: int
+    seq: int
+    scanned_at: int
+
+
+_SCAN = msgspec.json.Decoder(_Scan)
+
+
 @click.group(cls=Commands, short_help="Export, verify and prove the entry log.")
 def audit() -> None:
     """Export the entry log as evidence, and verify such exports and receipts."""
@@ -151,8 +163,8 @@ def verify_export(
 
     It reads nothing but the export. Exit status 0: all is well. 1: something is wrong.
     """
-    # This program's own reader of JSON takes a quarter of the time of the standard library's.
-    verify.read_json = msgspec.json.decode
+    # This program's own reader of JSON takes a small part of the time of the standard library's.
+    verify.read_scan = _SCAN.decode
     arguments = [str(export_path)] + (["--key", key] if key else [])
     for path in checkpoints:
         arguments += ["--checkpoint", str(path)]
