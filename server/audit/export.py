@@ -28,6 +28,7 @@ from server.entry_log import cosignatures
 from server.event.directory import Event
 from server.storage.connection import Connection
 from server.storage.database import one_state
+from server.witnesses import asking, checkpoints, stamps
 
 EXPORT_CONTEXT = "hallkeeper/log-export/v1"
 VERIFIER = Path(__file__).with_name("verify.py")
@@ -165,8 +166,9 @@ class _Export:
         root = tiles.end()
         self._sums["records.txt"] = self._target.end_records()
         name, key = self._event.log_name, self._event.log_key
-        checkpoint = Checkpoint(name, tiles.size, root)
-        self._target.write("checkpoint", sign_checkpoint(key, name, checkpoint).encode())
+        note = sign_checkpoint(key, name, Checkpoint(name, tiles.size, root))
+        note = checkpoints.cosigned_note(self._db, name, note)
+        self._target.write("checkpoint", note.encode())
         self._write_beside(tiles.size)
         if court:
             self._write_court(tiles.size, root)
@@ -184,6 +186,25 @@ class _Export:
         self._put("README.txt", readme.text(names, size=size, selection=text, key=vkey).encode())
         for kept in cosignatures.all_kept(self._db):
             self._put(f"witness/{kept.kiosk}-{kept.generation}", kept.note.encode())
+        self._write_outside()
+
+    def _write_outside(self) -> None:
+        """Write what others outside confirmed, and the authority's certificate as far as it is
+        there. Whoever verifies should have their keys and certificates by another way.
+        """
+        marks = {one.name: one.mark for one in asking.witnesses(self._event.settings)}
+        for kept in checkpoints.cosigned(self._db, self._event.log_name):
+            if kept.witness in marks:
+                self._put(f"outside/{marks[kept.witness]}", kept.note.encode())
+        for number, stamp in enumerate(stamps.stamps(self._db, self._event.log_name)):
+            self._put(f"stamp/{number}.note", stamp.note.encode())
+            self._put(f"stamp/{number}.tsr", stamp.answer)
+        named = self._event.settings.time_authority_ca
+        try:
+            if named is not None:
+                self._put("stamp/ca.pem", (self._event.path / named).read_bytes())
+        except OSError:
+            pass  # The stamps are here all the same, and the board names the missing file.
 
     def _write_court(self, size: int, root: bytes) -> None:
         name, key = self._event.log_name, self._event.log_key.public
@@ -221,7 +242,14 @@ class _Export:
             for row in rows
         ]
         public = self._event.log_key.public.raw.hex()
-        return {"log": {"name": self._event.log_name, "key": public}, "kiosks": kiosks}
+        witnesses = [
+            {"name": one.name, "key": one.key} for one in asking.witnesses(self._event.settings)
+        ]
+        return {
+            "log": {"name": self._event.log_name, "key": public},
+            "kiosks": kiosks,
+            "witnesses": witnesses,
+        }
 
     def _names(self) -> dict[str, object]:
         """Return what the ids in the records are called now. The log does not prove it."""

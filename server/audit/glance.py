@@ -10,7 +10,7 @@ from server.entry_log.entry_log import Log
 from server.event.directory import Event
 from server.kiosks import registry
 from server.storage.connection import Connection
-from server.witnesses import checkpoints, stamps, troubles
+from server.witnesses import asking, checkpoints, stamps, troubles
 from server.witnesses.checkpoints import Cosigned, Given
 from server.witnesses.stamps import Stamp
 from server.witnesses.troubles import AUTHORITY, OutsideTrouble
@@ -116,8 +116,13 @@ def _witnesses(
     kept = {one.witness: one for one in checkpoints.cosigned(db, log.name)}
     found = [
         WitnessView(
-            name, url, key, True, kept.pop(name, None), wrong.get(troubles.of_witness(name))
-        )
-        for name, url, key in checkpoints.names(event.settings)
+            one.name,
+            one.url,
+            one.key,
+            True,
+            kept.pop(one.name, None),
+            wrong.get(troubles.of_witness(one.name)),
+        )  # fmt: skip
+        for one in asking.witnesses(event.settings)
     ]
     return found + [WitnessView(name, "", "", False, one, None) for name, one in kept.items()]

@@ -130,6 +130,7 @@ class Log:
         self._key = key
         self._tree = Tree()
         self._note = ""
+        self._cosigned = ""
         self._lock = threading.Lock()
 
     def checkpoint(self, known: int) -> tuple[str, list[bytes]]:
@@ -143,9 +144,17 @@ class Log:
             if not self._note:
                 checkpoint = Checkpoint(self._name, self._tree.size, self._tree.root())
                 self._note = sign_checkpoint(self._key, self._name, checkpoint)
+            note = self._cosigned if self._cosigned.startswith(self._note) else self._note
             if not 0 < known < self._tree.size:
-                return self._note, []
-            return self._note, self._tree.consistency(known, self._tree.size)
+                return note, []
+            return note, self._tree.consistency(known, self._tree.size)
+
+    def keep_cosigned(self, note: str) -> None:
+        """Serve this note, a checkpoint of ours with witnesses' lines under it, for as long as it
+        is the newest one.
+        """
+        with self._lock:
+            self._cosigned = note
 
     def size(self) -> int:
         """Return how many leaves are committed."""

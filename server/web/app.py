@@ -96,6 +96,8 @@ def close_app(app: Flask) -> None:
         here.marking.close()
     if here.retention is not None:
         here.retention.close()
+    if here.confirming is not None:
+        here.confirming.close()
     here.mailing.close()
     here.uploads.close()
     here.drawer.close()

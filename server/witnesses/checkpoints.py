@@ -1,12 +1,9 @@
 """Keeps the newest checkpoint that was given out, and what each witness cosigned."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from badges.transparency import signed_note
-from badges.transparency.witnessing import read_witness_key
 from server.entry_log.entry_log import Log
-from server.event.settings import EventSettings
 from server.storage.connection import Connection
 
 # The server signs a checkpoint so often while there is news, whether or not anybody asks.
@@ -108,9 +105,3 @@ def lines_for(db: Connection, log: str, note: str) -> list[str]:
 def cosigned_note(db: Connection, log: str, note: str) -> str:
     """Return a checkpoint with the lines of all witnesses that cosigned it."""
     return note + "".join(lines_for(db, log, note))
-
-
-def names(settings: EventSettings) -> Iterator[tuple[str, str, str]]:
-    """Yield the name, the address and the verifier key of each witness of the event."""
-    for url, key in settings.witnesses.items():
-        yield read_witness_key(key)[0], url, key

@@ -18,6 +18,7 @@ from server.audit import erasure, receipts, verify
 from server.audit import export as exporting
 from server.audit.records import DamagedLogError
 from server.audit.selection import Selection, SelectionError, selected
+from server.cli.audit import outside
 from server.cli.console import BY, Commands, event_option, opened, progress, refuse, wall_clock
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act
@@ -83,6 +84,7 @@ def export(
         subject: dict[str, str | int | None] = {"selection": chosen.text.split()[0]}
         subject |= chosen.ids
         database.write(lambda db: entry_log.act(db, BY, Act.LOG_EXPORTED, subject, wall_clock()))
+        outside.confirm(event, database, entry_log.Log(database, event.log_name, event.log_key))
         with database.reading() as db, progress("Exporting", _STEPS) as tell:
             try:
                 done = exporting.export(
@@ -249,3 +251,7 @@ def key(event_dir: Path) -> None:
 def verify_receipt(receipt_path: Path, key: str) -> None:
     """Verify a receipt, and print the record that it proves."""
     sys.exit(verify.main(["--receipt", str(receipt_path), "--key", key]))
+
+
+audit.add_command(outside.checkpoint)
+audit.add_command(outside.witness)

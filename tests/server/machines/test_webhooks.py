@@ -14,9 +14,10 @@ from standardwebhooks import webhooks as library
 from server.event.directory import Event
 from server.machines import endpoints, outbox, sender, signing
 from server.machines.endpoints import Endpoint, EndpointError
-from server.machines.post import TIMEOUT_S, post
+from server.machines.post import post
 from server.machines.sender import Courier, Outcome, Webhooks
 from server.occupancy import hall_control
+from server.outgoing.posting import TIMEOUT_S
 from server.people import issuing
 from server.storage.database import Database
 from tests.server.conftest import HOUR, MINUTE, NOW
