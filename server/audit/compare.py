@@ -7,19 +7,23 @@ no export.
 """
 
 import hashlib
+import json
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from badges.i18n import N_, Spoken
 from server.audit import verify
 from server.audit.verify import TILE, Refused
 from server.storage.connection import Connection
+from server.venue.names import NAMED, names_now
 
 ENTRIES_MAX = 20_000_000
 FILES_MAX = 2 * ENTRIES_MAX // TILE + 1_000
+RENAMED_MAX = 100
 SAME, BEGINNING, FORK, OTHER = "same", "beginning", "fork", "other_log"
 
 
@@ -40,11 +44,23 @@ class Side(NamedTuple):
     made_at: int | None = None
 
 
+class Renamed(NamedTuple):
+    """Says what a hall, a door or a category is called on each side. It is None where it is not
+    there.
+    """
+
+    kind: str
+    number: str
+    one: str | None
+    other: str | None
+
+
 @dataclass(frozen=True)
 class Comparison:
     """Says how two sides stand to each other. They have the first `agreed` entries in common.
 
-    Of a fork `records` are the records of entry `agreed` on each side, None where it is not shown.
+    Names are no part of the log, and `renamed` has those that differ. Of a fork `records` are the
+    records of entry `agreed` on each side, None where it is not shown.
     """
 
     verdict: str
@@ -52,6 +68,7 @@ class Comparison:
     other: Side
     agreed: int
     records: tuple[str | None, str | None] = (None, None)
+    renamed: tuple[Renamed, ...] = ()
 
     @property
     def longer(self) -> int:
@@ -63,6 +80,7 @@ class _Opened(NamedTuple):
     side: Side
     export: verify.Verifier | None
     db: Connection | None
+    names: dict[str, Any]
 
     def tiles(self) -> Iterator[bytes]:
         """Yield the hashes of the entries, so many at a time."""
@@ -72,11 +90,10 @@ class _Opened(NamedTuple):
                 yield b"".join(self.export.read_tile(0, first // TILE, width))
             return
         assert self.db is not None
-        rows = self.db.execute(
-            "SELECT hash FROM leaf WHERE number < ? ORDER BY number", (self.side.size,)
-        )
-        while some := rows.fetchmany(TILE):
-            yield b"".join(digest for (digest,) in some)
+        query = "SELECT hash FROM leaf WHERE number < ? ORDER BY number"
+        rows = iter(self.db.execute(query, (self.side.size,)))
+        while some := b"".join(digest for (digest,) in islice(rows, TILE)):
+            yield some
 
     def record(self, number: int) -> str | None:
         """Return the record of an entry, if it is shown here."""
@@ -105,15 +122,14 @@ def compare_with_log(db: Connection, path: Path, *, log: str, key: str) -> Compa
     """
     opened = _open(path, 1)
     (size,) = db.execute("SELECT COALESCE(MAX(number) + 1, 0) FROM leaf").fetchone()
-    return _compare(opened, _Opened(Side(log, key, size, ""), None, db))
+    return _compare(opened, _Opened(Side(log, key, size, ""), None, db, _named(db)))
 
 
 def _open(path: Path, place: int) -> _Opened:
     """Read what an export says of itself, and whether its own key signed that."""
     try:
         export = verify.Verifier(path)
-        names = export.files.names
-        if len(names) > FILES_MAX:
+        if len(export.files.names) > FILES_MAX:
             raise Refused("it has more files than an export")
         export.read_keys(None)
         if export.checkpoint.size > ENTRIES_MAX:
@@ -124,6 +140,9 @@ def _open(path: Path, place: int) -> _Opened:
         head = note.text.split("\n")[:5]
         if head[:3] != ["hallkeeper/log-export/v1", export.log_name, str(export.checkpoint.size)]:
             raise Refused("the manifest is another export's")
+        names = json.loads(export.take("names.json"))
+        for kind in NAMED:
+            names[kind] = {str(key): _line(value) for key, value in names[kind].items()}
         checkpoint = export.checkpoint
         shown, made_at = head[3], int(head[4])
     except (OSError, zipfile.BadZipFile, NotImplementedError) as error:
@@ -138,7 +157,26 @@ def _open(path: Path, place: int) -> _Opened:
     side = Side(
         export.log_name, export.vkey, checkpoint.size, checkpoint.root.hex(), shown, made_at
     )
-    return _Opened(side, export, None)
+    return _Opened(side, export, None, names)
+
+
+def _named(db: Connection) -> dict[str, Any]:
+    return {
+        kind: {number: _line(names) for number, names in found.items()}
+        for kind, found in names_now(db).items()
+    }
+
+
+def _line(names: dict[str, str]) -> str:
+    return ", ".join(f"{language}: {text}" for language, text in sorted(names.items()))
+
+
+def _renamed(one: _Opened, other: _Opened) -> Iterator[Renamed]:
+    for kind in NAMED:
+        ours, theirs = one.names[kind], other.names[kind]
+        for number in sorted(ours.keys() | theirs.keys()):
+            if ours.get(number) != theirs.get(number):
+                yield Renamed(kind, number, ours.get(number), theirs.get(number))
 
 
 def _compare(one: _Opened, other: _Opened) -> Comparison:
@@ -168,7 +206,8 @@ def _compare(one: _Opened, other: _Opened) -> Comparison:
     else:
         verdict = SAME if sizes[0] == sizes[1] else BEGINNING
     records = (one.record(agreed), other.record(agreed)) if verdict == FORK else (None, None)
-    return Comparison(verdict, one.side, other.side, agreed, records)
+    renamed = tuple(islice(_renamed(one, other), RENAMED_MAX))
+    return Comparison(verdict, one.side, other.side, agreed, records, renamed)
 
 
 def _pieces(side: _Opened, place: int) -> Iterator[bytes]:

@@ -28,6 +28,7 @@ from server.entry_log import cosignatures
 from server.event.directory import Event
 from server.storage.connection import Connection
 from server.storage.database import one_state
+from server.venue.names import names_now
 from server.witnesses import asking, checkpoints, stamps
 
 EXPORT_CONTEXT = "hallkeeper/log-export/v1"
@@ -179,11 +180,12 @@ class _Export:
 
     def _write_beside(self, size: int) -> None:
         self._put("keys.json", _json(self._keys()))
-        self._put("names.json", _json(self._names()))
+        names = {"event": self._event.settings.name, **names_now(self._db)}
+        self._put("names.json", _json(names))
         self._put("verify.py", VERIFIER.read_bytes())
         vkey = signed_note.verifier_key(self._event.log_name, self._event.log_key.public)
-        names, text = self._event.settings.name, self._selection.text
-        self._put("README.txt", readme.text(names, size=size, selection=text, key=vkey).encode())
+        called, text = self._event.settings.name, self._selection.text
+        self._put("README.txt", readme.text(called, size=size, selection=text, key=vkey).encode())
         for kept in cosignatures.all_kept(self._db):
             self._put(f"witness/{kept.kiosk}-{kept.generation}", kept.note.encode())
         self._write_outside()
@@ -250,16 +252,6 @@ class _Export:
             "kiosks": kiosks,
             "witnesses": witnesses,
         }
-
-    def _names(self) -> dict[str, object]:
-        """Return what the ids in the records are called now. The log does not prove it."""
-        found: dict[str, object] = {"event": self._event.settings.name}
-        for table, column in (("hall", "hall_id"), ("door", "door_id"), ("category", "category")):
-            rows = self._db.execute(f"SELECT {column}, code, names FROM {table} ORDER BY {column}")
-            found[table] = {
-                str(number): {"code": code, **json.loads(names)} for number, code, names in rows
-            }
-        return found
 
     def _write_manifest(self, size: int, left_out: list[str]) -> None:
         name, key = self._event.log_name, self._event.log_key

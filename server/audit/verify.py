@@ -46,6 +46,7 @@ NUMBER = "0|[1-9][0-9]{0,17}"
 # Or it stands for a record that is erased or withheld. Of a scan it has kiosk, generation, number
 # there, hash of the kiosk's record ("-" of an early one) and signature.
 Line = tuple[Any, ...]
+Link = tuple[bytes, bytes] | None  # What of a scan's record is hashed into the kiosk's chain.
 LINE = re.compile(
     rb'(%b) (?:([0-9a-f]{32}|-) (\{(?:"chain":"([0-9a-f]{64})",'
     rb'"received_at":([0-9]{1,16}),"record":(\{.*\})(?:,"signature":'
@@ -264,7 +265,7 @@ class Chain:
         self.times = [(-1, 0, 0)]
 
     def take(
-        self, number: int, seq: int, link: tuple[bytes, bytes] | None, said: bytes | None,
+        self, number: int, seq: int, link: Link, said: bytes | None,
         signature: bytes | None,
     ) -> None:  # fmt: skip
         """Take the next scan. `link` is what of its record is in the chain, which is None for an
@@ -568,7 +569,7 @@ class Verifier:
         if record is not None:
             scan, came = read_scan(record), int(came)
             v2 = record.endswith(b'"v":2}')
-            link = (SCAN_2, hashlib.sha256(record).digest()) if v2 else (SCAN_1, record)
+            link: Link = (SCAN_2, hashlib.sha256(record).digest()) if v2 else (SCAN_1, record)
             chain = self.chain(number, scan.kiosk, scan.generation)
             chain.take(number, scan.seq, link, unhexlify(head), signature)
             chain.is_hashed = salt != b"-"

@@ -181,6 +181,10 @@ def compare(first: Path, second: Path | None, event_dir: Path | None) -> None:
     for place, record in enumerate(found.records, 1):
         if record is not None:
             click.echo(f"entry {found.agreed} of {place}: {record}")
+    for one in found.renamed:
+        click.echo(
+            f"{one.kind} {one.number} is called {one.one or '-'} in 1, {one.other or '-'} in 2"
+        )
     sys.exit(0 if found.verdict in (comparing.SAME, comparing.BEGINNING) else 1)
 
 

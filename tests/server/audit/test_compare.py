@@ -99,3 +99,18 @@ def test_files_that_are_missing_or_malformed(evidence: Evidence, tmp_path: Path,
     (bad / name).unlink()
     with pytest.raises(CompareError, match=f"{name} is missing"):
         compare_exports(good, bad)
+
+
+def test_a_doors_name_that_was_altered(evidence: Evidence) -> None:
+    """Names are no part of the log. An earlier export has them as they were, signed."""
+    first = evidence.export(name="first")
+    ((names,),) = evidence.rows("SELECT names FROM door WHERE door_id = 1")
+    evidence.alter("UPDATE door SET names = ? WHERE door_id = 1", '{"en": "Est"}')
+    second = evidence.export(name="second")
+    for found in (compare_exports(first, second), with_log(evidence, first)):
+        assert found.verdict == compare.SAME
+        (one,) = found.renamed
+        assert (one.kind, one.number) == ("door", "1")
+        assert "en: Est" in one.other
+        assert one.one != one.other, names
+    assert compare_exports(first, first).renamed == ()
