@@ -84,7 +84,7 @@ class _Opened(NamedTuple):
             try:
                 for at, line in self.export.files.lines(hashlib.sha256()):
                     if at >= number:
-                        return line["body"].decode() if at == number and line["body"] else None
+                        return line[2].decode() if at == number and line[2] else None
             # Verifying names what is wrong with the records. Here they are only shown.
             except Exception:
                 return None

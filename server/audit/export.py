@@ -20,6 +20,7 @@ from typing import IO
 from badges.credential.keys import PrivateKey
 from badges.transparency import signed_note
 from badges.transparency.checkpoint import Checkpoint, sign_checkpoint
+from server.audit import court as courts
 from server.audit import readme, records
 from server.audit.selection import Selection
 from server.audit.tiles import TileWriter
@@ -58,8 +59,10 @@ def export(
     *,
     now: int,
     progress: Callable[[int, int], None],
+    court: bool = False,
 ) -> Exported:
     """Write the log to `out`, which must not be there yet. It becomes a zip where it is so called.
+    With `court` it has a folder that says to a court what proves what, and how to check it.
 
     Raises ExportError or DamagedLogError, and then nothing is left there.
     """
@@ -73,7 +76,7 @@ def export(
         _remove(partial)
         try:
             with _Target(partial, zipped=out.suffix.lower() == ".zip") as target:
-                done = _Export(db, event, target, selection, now).write(progress)
+                done = _Export(db, event, target, selection, now).write(progress, court=court)
             os.replace(partial, out)
         except OSError as error:
             raise ExportError(f"{out} can't be written: {error.strerror or error}.") from None
@@ -144,7 +147,7 @@ class _Export:
         self._now = now
         self._sums: dict[str, str] = {}
 
-    def write(self, progress: Callable[[int, int], None]) -> Exported:
+    def write(self, progress: Callable[[int, int], None], *, court: bool) -> Exported:
         (of,) = self._db.execute("SELECT COUNT(*) FROM leaf").fetchone()
         if not of:
             raise ExportError("the entry log is empty, and there is nothing to export.")
@@ -167,6 +170,8 @@ class _Export:
         note = checkpoints.cosigned_note(self._db, name, note)
         self._target.write("checkpoint", note.encode())
         self._write_beside(tiles.size)
+        if court:
+            self._write_court(tiles.size, root)
         self._write_manifest(tiles.size, tiles.left_out)
         progress(of, of)
         vkey = signed_note.verifier_key(name, key.public)
@@ -200,6 +205,22 @@ class _Export:
                 self._put("stamp/ca.pem", (self._event.path / named).read_bytes())
         except OSError:
             pass  # The stamps are here all the same, and the board names the missing file.
+
+    def _write_court(self, size: int, root: bytes) -> None:
+        name, key = self._event.log_name, self._event.log_key.public
+        kinds = [file.partition("/")[0] for file in self._sums]
+        facts = courts.Facts(
+            event=" / ".join(self._event.settings.name.values()),
+            size=size,
+            root=root.hex(),
+            selection=self._selection.text,
+            key=signed_note.verifier_key(name, key),
+            kiosks=kinds.count("witness"),
+            witnesses=kinds.count("outside"),
+            stamps=sum(file.endswith(".tsr") for file in self._sums),
+        )
+        for file, data in courts.files(facts, self._sums).items():
+            self._put(file, data)
 
     def _put(self, name: str, data: bytes) -> None:
         self._target.write(name, data)

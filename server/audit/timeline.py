@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+from badges.transparency.merkle import leaf_hash
 from server.entry_log import entry_log
 from server.entry_log.act_list import LoggedAct
 from server.entry_log.act_names import Act
@@ -286,3 +287,33 @@ def items_of(db: Connection, numbers: Sequence[int]) -> list[Item]:
         when = at if scan is None else scan.scanned_at
         items.append(Item(number, kind, when, scan, act, halls.get(number)))
     return items
+
+
+@dataclass(frozen=True)
+class Single:
+    """Holds one entry with all that the log has of it. `record` and `salt` are None where the
+    record was erased, and `salt` also from before there were salts. `is_true` says whether the
+    record is the one that was logged.
+    """
+
+    item: Item
+    record: bytes | None
+    salt: bytes | None
+    entry: bytes
+    digest: bytes
+    is_true: bool
+
+
+def single(db: Connection, number: int) -> Single | None:
+    """Return one entry, or None where there is no such number."""
+    row = db.execute(
+        "SELECT kind, hash, body, salt FROM leaf WHERE number = ?", (number,)
+    ).fetchone()
+    if row is None:
+        return None
+    (item,) = items_of(db, [number])
+    is_erased = row["kind"] == entry_log.ERASED
+    entry = entry_log.entry_of(row["body"], row["salt"])
+    is_true = leaf_hash(entry) == row["hash"] or (is_erased and not row["body"])
+    record = None if is_erased else row["body"]
+    return Single(item, record, row["salt"], entry, row["hash"], is_true)

@@ -44,14 +44,17 @@ COSIGNED_WITHIN_MS = 10 * 60_000  # A kiosk at work for so long after a checkpoi
 LOG_KEY, WITNESS_KEY = b"\x01", b"\x04"  # How signed notes tell kinds of keys.
 SCAN_1, SCAN_2 = b"hallkeeper/scan/v1\x00", b"hallkeeper/scan/v2\x00"  # Begin what is hashed.
 NUMBER = "0|[1-9][0-9]{0,17}"
-# A line of `records.txt`. It is a record, which may be a scan's, or stands for one that is erased
-# or withheld.
+# A line of `records.txt`. It has its number. Then come the salt ("-" before there were any) and the
+# record. Of a scan that is the head of its chain, when it came, the kiosk's record, its signature.
+# Or it stands for a record that is erased or withheld. Of a scan it has kiosk, generation, number
+# there, hash of the kiosk's record ("-" of an early one) and signature.
+Line = tuple[Any, ...]
 LINE = re.compile(
-    rb'(?P<number>%b) (?:(?P<salt>[0-9a-f]{32}|-) (?P<body>\{(?:"chain":"(?P<head>[0-9a-f]{64})",'
-    rb'"received_at":(?P<came>[0-9]{1,16}),"record":(?P<record>\{.*\})(?:,"signature":'
-    rb'"(?P<signature>[0-9a-f]{128})")?,"type":"scan"|.*)\})|erased|= (?P<kiosk>[a-z0-9-]{1,32})'
-    rb" (?P<generation>[0-9]{1,16}) (?P<seq>[1-9][0-9]{0,15}) (?P<hash>[0-9a-f]{64}|-)"
-    rb"(?: (?P<signed>[0-9a-f]{128}))?)" % NUMBER.encode()
+    rb'(%b) (?:([0-9a-f]{32}|-) (\{(?:"chain":"([0-9a-f]{64})",'
+    rb'"received_at":([0-9]{1,16}),"record":(\{.*\})(?:,"signature":'
+    rb'"([0-9a-f]{128})")?,"type":"scan"|.*)\})|erased|= ([a-z0-9-]{1,32})'
+    rb" ([0-9]{1,16}) ([1-9][0-9]{0,15}) ([0-9a-f]{64}|-)"
+    rb"(?: ([0-9a-f]{128}))?)" % NUMBER.encode()
 )
 SIGNATURE = re.compile(r"— (\S+) ([A-Za-z0-9+/]+={0,2})\n")
 RECEIPT = re.compile(
@@ -78,7 +81,9 @@ def sha256(*parts: bytes) -> bytes:
 
 def committed(salt: bytes, record: bytes) -> bytes:
     """Return the entry of a record. Before there were salts ("-") it was the record itself."""
-    return record if salt == b"-" else sha256(b"hallkeeper/entry/v1\x00", unhexlify(salt), record)
+    if salt == b"-":
+        return record
+    return hashlib.sha256(b"hallkeeper/entry/v1\x00" + unhexlify(salt) + record).digest()
 
 
 def node(left: bytes, right: bytes) -> bytes:
@@ -220,22 +225,22 @@ class Files:
             raise Refused(f"{name} is too large")
         return data
 
-    def lines(self, digest: Any) -> Iterator[tuple[int, re.Match[bytes]]]:
+    def lines(self, digest: Any) -> Iterator[tuple[int, Line]]:
         """Yield the entries of `records.txt` with their lines, and put all into `digest`."""
         before, rest = -1, b""
         with self.open("records.txt") as file:
             while chunk := file.read(1 << 18):
                 digest.update(chunk)
                 *lines, rest = (rest + chunk).split(b"\n")
-                for line in [*lines, rest] if len(rest) > LINE_MAX else lines:
-                    found = LINE.fullmatch(line)
+                for raw in [*lines, rest] if len(rest) > LINE_MAX else lines:
+                    found = LINE.fullmatch(raw)
                     if found is None:
                         raise Refused(f"records.txt: the line after entry {before} is malformed")
                     number = int(found[1])
                     if number <= before:
                         raise Refused(f"records.txt: entry {number} stands after entry {before}")
                     before = number
-                    yield number, found
+                    yield number, found.groups()
         if rest:
             raise Refused(f"records.txt: the line after entry {before} is malformed")
 
@@ -297,7 +302,9 @@ class Chain:
                 self.log.found(f"entry {number}: a break in the chain of {self.name}: {what}")
         if self.head is None or link is None:
             self.break_off()
-        head = sha256(link[0], self.head, link[1]) if self.head is not None and link else None
+        head = None
+        if self.head is not None and link is not None:
+            head = hashlib.sha256(link[0] + self.head + link[1]).digest()
         if said is not None:
             if head is not None and head != said:
                 text = f"scan {seq} of {self.name} does not follow from the one before it"
@@ -322,12 +329,13 @@ class Chain:
         # Go through the kiosk's records once more, to name the first after its last right one.
         first, good = -1, True
         for number, line in self.log.files.lines(hashlib.sha256()):
-            scan = None if line["record"] is None else read_scan(line["record"])
+            head, _, record, signed = line[3:7]
+            scan = None if record is None else read_scan(record)
             if scan is None or (scan.kiosk, scan.generation) != self.kiosk:
                 continue
             first = number if good else first
-            signature = unhexlify(line["signature"] or b"")
-            good = bool(signature) and is_head(self.key, unhexlify(line["head"]), signature)
+            signature = unhexlify(signed or b"")
+            good = bool(signature) and is_head(self.key, unhexlify(head), signature)
             if signature and not good:
                 break
         self.log.found(f"entry {first}: {self.name} did not sign this record")
@@ -637,13 +645,12 @@ class Verifier:
         return [None] * width
 
     def judge(
-        self, number: int, entry: bytes | None, logged: bytes | None, line: re.Match[bytes] | None
+        self, number: int, entry: bytes | None, logged: bytes | None, line: Line | None
     ) -> bytes:
         """Compare what the bundle, the tile and the records say of one entry. Return its hash."""
-        body = None if line is None else line["body"]
-        if line is not None and body is not None:
+        if line is not None and line[2] is not None:
             self.shown += 1
-            said = committed(line["salt"], body)
+            said = committed(*line[1:3])
             if entry is not None and said != entry:
                 self.found(f"entry {number} is not the record that was logged", torn=True)
             entry = entry or said
@@ -651,27 +658,27 @@ class Verifier:
         if hashed is not None and logged is not None and hashed != logged:
             self.found(f"entry {number} is not the one of the tile's hash", torn=True)
         if line is not None:
-            self.follow(number, line, body)
+            self.follow(number, line)
         elif self.whole:
             self.found(f"entry {number} is missing in records.txt")
         return logged or hashed or bytes(32)
 
-    def follow(self, number: int, line: re.Match[bytes], body: bytes | None) -> None:
+    def follow(self, number: int, line: Line) -> None:
         """Follow the kiosks' chains over what a line shows, or has in the place of a record."""
-        record = line["record"]
+        (_, salt, body, head, came, record, signature, *stands) = line
         if record is not None:
-            head, came, signature = line.group("head", "came", "signature")
-            v2, scan = record.endswith(b'"v":2}'), read_scan(record)
+            scan, came = read_scan(record), int(came)
+            v2 = record.endswith(b'"v":2}')
             link = (SCAN_2, hashlib.sha256(record).digest()) if v2 else (SCAN_1, record)
             chain = self.chain(number, scan.kiosk, scan.generation)
             chain.take(number, scan.seq, link, unhexlify(head), signature)
-            chain.is_hashed = line["salt"] != b"-"
+            chain.is_hashed = salt != b"-"
             _, last_came, last_was = chain.times[-1]
-            if abs(int(came) - last_came) >= 60_000 or abs(scan.scanned_at - last_was) >= 60_000:
-                chain.times.append((number, int(came), scan.scanned_at))
+            if abs(came - last_came) >= 60_000 or abs(scan.scanned_at - last_was) >= 60_000:
+                chain.times.append((number, came, scan.scanned_at))
         elif body is None:
             self.erased += self.whole
-            kiosk, generation, seq, hashed, signature = line.groups()[-5:]
+            kiosk, generation, seq, hashed, signature = stands
             if kiosk is not None:
                 link = None if hashed == b"-" else (SCAN_2, unhexlify(hashed))
                 chain = self.chain(number, kiosk.decode(), int(generation))

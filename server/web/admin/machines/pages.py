@@ -18,6 +18,7 @@ DELIVERIES = 100
 SCOPE_WORDS = {
     "read:halls": N_("Read halls: how many are inside"),
     "read:entries": N_("Read entries and denials, by badge number"),
+    "read:receipts": N_("Read receipts, each with one whole record"),
     "read:people": N_("Read people, with names and addresses"),
     "write:people": N_("Register and change people, replace and revoke badges"),
     "read:programme": N_("Read the programme"),
