@@ -70,6 +70,9 @@ class Confirming:
         self._waits = _Waits()
         self._day_ends = day_starts(event.settings)[1:]
         self._stop = threading.Event()
+        # The lock guards who asks everybody at once, which one thread does at a time.
+        self._lock = threading.Lock()
+        self._at_once: threading.Thread | None = None
         self._threads = [
             threading.Thread(target=self._run, args=(step,), name=name, daemon=True)
             for name, step in (("checkpoints", self.sign), ("witnesses", self.ask))
@@ -86,7 +89,9 @@ class Confirming:
     def close(self) -> None:
         """Stop. Whoever is just asked is waited for, as long as a request may take."""
         self._stop.set()
-        for thread in self._threads:
+        with self._lock:
+            threads = [*self._threads, *([] if self._at_once is None else [self._at_once])]
+        for thread in threads:
             if thread.is_alive():
                 thread.join()
 
@@ -115,6 +120,18 @@ class Confirming:
         for witness in asking.witnesses(self._event.settings):
             self.ask_witness(witness)
         self.ask_authority(at_once=True)
+
+    def confirm_within(self, seconds: float) -> None:
+        """Do what `confirm` does, and wait for it no longer than so. It goes on by itself."""
+        with self._lock:
+            thread = self._at_once
+            if thread is None or not thread.is_alive():
+                if self._stop.is_set():
+                    return
+                thread = threading.Thread(target=self._once, args=(self.confirm,), daemon=True)
+                thread.start()
+                self._at_once = thread
+        thread.join(seconds)
 
     def ask_witness(self, witness: Witness) -> None:
         """Ask one witness for the newest checkpoint that was given out, if its turn has come."""
@@ -194,7 +211,10 @@ class Confirming:
 
     def _run(self, step: Callable[[], object]) -> None:
         while not self._stop.wait(self._look_s):
-            try:
-                step()
-            except (DatabaseError, EngineError, ValueError) as error:
-                log.error("the entry log is not confirmed, and goes on: %s", type(error).__name__)
+            self._once(step)
+
+    def _once(self, step: Callable[[], object]) -> None:
+        try:
+            step()
+        except (DatabaseError, EngineError, OSError, ValueError) as error:
+            log.error("the entry log is not confirmed, and goes on: %s", type(error).__name__)
