@@ -113,8 +113,8 @@ def check(event_dir: Path) -> None:
     Exit status 1 where something is wrong. It tells what an export can't: whether the ledger's
     rows, which pages and CSV files read, are those of the log.
     """
-    with opened(event_dir) as (_, database), database.reading() as db:
-        found = list(itertools.islice(checking.problems(db), _PROBLEMS_MAX))
+    with opened(event_dir) as (event, database), database.reading() as db:
+        found = list(itertools.islice(checking.problems(db, event.log_name), _PROBLEMS_MAX))
     for text in found:
         click.echo(f"WRONG: {text}.")
     if found:

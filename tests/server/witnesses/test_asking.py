@@ -228,6 +228,22 @@ def test_cosignatures_that_are_none(world: World) -> None:
         assert world.cosigned is None
 
 
+def test_a_cosignature_that_others_made(world: World) -> None:
+    """By aics-tlog, which others wrote (Python 3.12 and later): it has our very bytes."""
+    others = pytest.importorskip("aics_tlog.cosign", reason="aics-tlog is not here")
+    note = world.log.note(5)
+    size, root = world.log.state()
+    key = others.Ed25519PrivateKey.from_private_bytes(KEY.seed)
+    at = world.now // 1000 + 60
+    _, made = others.sign_cosignature(key, NAME, at, world.log.name, size, root)
+    line = signed_note.signature_line(made.name, made.key_id, made.signature)
+    assert line == cosign(KEY, NAME, note, at)
+    world.settings(witnesses={"https://w1.example.org": witness_key(NAME, KEY.public)})
+    world.answer = lambda url, body: Reply(200, "200", line.encode())
+    world.round()
+    assert world.cosigned.note == note + line
+
+
 def test_lines_of_others_are_left_out(world: World) -> None:
     """A witness may answer with lines by several keys."""
     world.settings(witnesses={"https://w1.example.org": witness_key(NAME, KEY.public)})

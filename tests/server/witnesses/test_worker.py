@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from badges.transparency.checkpoint import open_checkpoint
+from server.audit.check import problems
 from server.entry_log import entry_log
 from server.event.calendar import day_starts
 from server.outgoing import posting
@@ -275,3 +276,24 @@ def test_a_page_asks_before_its_export(world: World) -> None:
             newest = entry_log.newest(db)
         # The act of exporting is in the checkpoint that was cosigned.
         assert world.cosigned.size == newest + 1
+
+
+def test_the_ledgers_check_compares_it_too(world: World) -> None:
+    """`hallkeeper audit check` knows what witnesses cosigned and the authority stamped."""
+    world.round()
+    one = Stamp(0, 3, world.log.note(3), "Time", NOW, NOW, b"")
+    world.database.write(lambda db: stamps.keep(db, world.log.name, one))
+
+    def found() -> list[str]:
+        with world.database.reading() as db:
+            return list(problems(db, world.log.name))
+
+    assert found() == []
+    world.alter("UPDATE leaf SET hash = zeroblob(32) WHERE number = 1")
+    assert "Time stamped another log of 3 entries than this one" in found()
+    assert "witness example.org/w1 cosigned another log of 5 entries than this one" in found()
+    world.alter("DELETE FROM leaf WHERE number >= 4")
+    assert "witness example.org/w1 cosigned 5 entries, and there are 4" in found()
+    # A restored server's log has lost its end, and its witnesses begin anew.
+    with world.database.reading() as db:
+        assert not any("cosigned" in text for text in problems(db, f"{world.log.name}/2"))
