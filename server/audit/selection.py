@@ -94,7 +94,7 @@ def selected(
         try:
             serial = parse_badge_number(badge)
         except ValueError as error:
-            raise SelectionError(N_("%(why)s"), why=str(error)) from None
+            raise SelectionError(str(error)) from None
         return Selection(f"badge {badge_number(serial)}", serial=serial)
     return Selection()
 
