@@ -27,7 +27,7 @@ from server.outgoing.posting import Reply
 from server.witnesses import checkpoints
 from server.witnesses.checkpoints import Cosigned
 from server.witnesses.worker import Confirming
-from tests.server.audit.test_fuzz import mutated, seeds
+from tests.server.audit.test_fuzz import TURNS, draws, mutated
 from tests.server.conftest import HOUR, MINUTE
 from tests.server.witnesses.conftest import NAME, World
 from tests.server.witnesses.time_authority import TimeAuthority, make_root
@@ -264,7 +264,7 @@ def test_altered_files_are_refused(confirmed: World, ours: None) -> None:
     """As in tests/server/audit/test_fuzz.py, with the files of others outside."""
     out = exported(confirmed)
     names = [*sorted(out.glob("outside/*")), *sorted(out.glob("stamp/*"))]
-    for draw in seeds():
+    for draw in draws(TURNS):
         file = draw.choice(names)
         whole = file.read_bytes()
         file.write_bytes(mutated(draw, whole))
@@ -281,7 +281,7 @@ def test_altered_by_who_can_sign_anew(confirmed: World, ours: None, time_authori
         (answer,) = db.execute("SELECT answer FROM time_stamp WHERE stamp_id = 2").fetchone()
     true = check(exported(confirmed), checkpoints=[], key=None, outside=Outside(**wanted))
     assert true[0] == []
-    for number, draw in enumerate(list(seeds())[:30]):
+    for number, draw in enumerate(draws(30)):
         if number % 2:
             changed = mutated(draw, note.encode()).decode(errors="replace")
             confirmed.alter("UPDATE witness_cosignature SET note = ?", changed)
