@@ -15,8 +15,6 @@ from server.event.directory import Event
 from server.outgoing import posting
 from server.outgoing.posting import Send
 from server.storage.database import Database
-from server.storage.disk import DatabaseError
-from server.storage.errors import EngineError
 from server.witnesses import asking, authority, checkpoints, stamps, troubles
 from server.witnesses.asking import RefusedError, Witness
 from server.witnesses.authority import Authority, StampError
@@ -142,9 +140,13 @@ class Confirming:
         if given is None or not self._waits.is_due(who, now):
             return
         # The database may have been put back, and the next checkpoint is not signed yet.
-        if given.size > self._log.size() or (kept is not None and kept.size == given.size):
+        if given.size > self._log.size():
             return
         try:
+            if kept is not None:
+                asking.check_kept(self._log, kept)
+                if kept.size == given.size:
+                    return
             found = asking.ask(self._send, witness, self._log, given, kept, now)
         except RefusedError as error:
             self._note(who, error.code, str(error))
@@ -216,5 +218,6 @@ class Confirming:
     def _once(self, step: Callable[[], object]) -> None:
         try:
             step()
-        except (DatabaseError, EngineError, OSError, ValueError) as error:
+        except Exception as error:
+            # The next look may succeed, and without this thread nobody would be asked.
             log.error("the entry log is not confirmed, and goes on: %s", type(error).__name__)
