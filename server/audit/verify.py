@@ -14,6 +14,8 @@ describes each file and each hash byte by byte. In short:
   `checkpoint`. No entry can be changed, added, left out or moved without another root.
 * Each kiosk signed the chain of its own scans. The owner of the log can't make or drop one.
 * Kiosks cosigned checkpoints that they saw. The owner of the log can't write it anew.
+* Witnesses outside may have cosigned some as well, and an authority may have stamped the time on
+  some (RFC 3161). Whose stamp it is and of when, this file leaves to `openssl ts`.
 
 Read `Verifier.verify` first. It has all steps in their order.
 """
@@ -27,6 +29,7 @@ import sys
 import zipfile
 from binascii import unhexlify
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -59,6 +62,11 @@ RECEIPT = re.compile(
     rf"c2sp\.org/tlog-proof@v1\n(?:extra ([A-Za-z0-9+/]+={{0,2}})\n)?index ({NUMBER})\n"
     r"((?:[A-Za-z0-9+/]{43}=\n)*)\n"
 )
+
+
+# Takes a stamp, what is stamped, and certificates (PEM), and says who stamped it and when. The
+# program `hallkeeper` puts its own reader here.
+read_stamp: Callable[[bytes, bytes, bytes], str] | None = None
 
 
 class Refused(ValueError):  # noqa: N818 - it says what was found, and that is no error of ours
@@ -162,6 +170,15 @@ def vkey(name: str, key: bytes) -> str:
     return f"{name}+{mark_of(name, key).hex()}+{base64.b64encode(LOG_KEY + key).decode()}"
 
 
+def read_witness_key(text: str) -> tuple[str, bytes]:
+    """Return the name and the key of a witness outside (C2SP signed-note, tlog-cosignature)."""
+    name, mark, encoded = text.strip().split("+", 2)
+    key = unbase64(encoded)[1:]
+    if mark != mark_of(name, key, WITNESS_KEY).hex() or unbase64(encoded)[:1] != WITNESS_KEY:
+        raise Refused(f"{text} is no key of a witness")
+    return name, key
+
+
 def signed_by(note: Note, name: str, key: bytes, kind: bytes = LOG_KEY) -> bool:
     """Say whether the note bears a right signature by this key, and no wrong one."""
     mark = mark_of(name, key, kind)
@@ -172,6 +189,13 @@ def signed_by(note: Note, name: str, key: bytes, kind: bytes = LOG_KEY) -> bool:
         texts = [f"cosignature/v1\ntime {at}\n{note.text}" for at in times]
         signed = [(text, raw[8:]) for text, raw in zip(texts, own, strict=True)]
     return bool(own) and all(is_signed(key, text.encode(), raw) for text, raw in signed)
+
+
+def cosigned_at(note: Note, name: str, key: bytes) -> datetime:
+    """Return when a witness cosigned, by its own clock."""
+    mark = mark_of(name, key, WITNESS_KEY)
+    times = [raw[4:12] for signer, raw in note.signatures if (signer, raw[:4]) == (name, mark)]
+    return datetime.fromtimestamp(int.from_bytes(max(times), "big"), UTC)
 
 
 # ---- The files of an export
@@ -350,11 +374,22 @@ class Chain:
 # ---- The whole export
 
 
+class Outside(NamedTuple):
+    """Says who outside must have confirmed the log. Whoever verifies knows them by another way."""
+
+    witnesses: tuple[str, ...] = ()  # Their verifier keys.
+    needed: int | None = None  # How many of them are enough. None means all.
+    authority: bytes | None = None  # The certificates of the time authority, as PEM.
+
+
 class Verifier:
     """Verifies one export. `findings` are what is wrong, and `notes` what there is to know."""
 
-    def __init__(self, path: Path, *, without_witnesses: bool = False) -> None:
+    def __init__(
+        self, path: Path, *, without_witnesses: bool = False, outside: Outside | None = None
+    ) -> None:
         self.files, self.without_witnesses = Files(path), without_witnesses
+        self.outside = outside or Outside()
         self.findings: list[str] = []
         self.notes: list[str] = []
         self.known: set[str] = set()  # The files that belong to an export.
@@ -362,6 +397,7 @@ class Verifier:
         self.kiosks: dict[tuple[str, int], bytes] = {}
         self.chains: dict[tuple[str, int], Chain] = {}
         self.cosigned: dict[tuple[str, int], int] = {}  # The size that a kiosk cosigned.
+        self.witnesses: dict[str, bytes] = {}  # The keys of witnesses outside.
         self.claims: list[tuple[int, bytes, str]] = []  # Size, root, and whose word it is.
         self.agreed = 0  # The largest size whose root is as somebody else has it.
         self.uppers: list[list[bytes]] = []  # The last tile of each level above the first.
@@ -380,6 +416,8 @@ class Verifier:
         for number, raw in enumerate(checkpoints, 1):
             self.claim(raw, f"checkpoint {number} that was given")
         self.read_witnesses()
+        self.read_outside()
+        self.read_stamps()
         root, size = self.walk(), self.checkpoint.size
         for claimed, _, whose in self.claims:
             if claimed > size:
@@ -407,6 +445,9 @@ class Verifier:
             self.found(f"the log's key is {self.vkey}, and not the one that was given")
         for one in keys["kiosks"]:
             self.kiosks[one["kiosk"], one["generation"]] = bytes.fromhex(one["key"])
+        for text in (*(one["key"] for one in keys.get("witnesses", ())), *self.outside.witnesses):
+            name, key_of_it = read_witness_key(text)
+            self.witnesses[name] = key_of_it
         note = read_note(self.take("checkpoint"))
         self.checkpoint = read_checkpoint(note.text)
         if self.checkpoint.origin != self.log_name:
@@ -414,7 +455,11 @@ class Verifier:
         if not signed_by(note, self.log_name, self.log_key):
             raise Refused("the checkpoint is not signed by the log's key")
         for name, raw in note.signatures:
-            if (name, raw[:4]) != (self.log_name, mark_of(self.log_name, self.log_key)):
+            cosigned = name in self.witnesses and signed_by(
+                note, name, self.witnesses[name], WITNESS_KEY
+            )
+            own = (name, raw[:4]) == (self.log_name, mark_of(self.log_name, self.log_key))
+            if not own and not cosigned:
                 self.found(f"the checkpoint bears a signature of {name}, which nobody can check")
 
     def read_manifest(self) -> None:
@@ -426,6 +471,7 @@ class Verifier:
         if head != expected or not made.isdecimal():
             raise Refused("the manifest is another export's")
         self.whole, self.records_sum = self.selection == "all", ""
+        self.made = datetime.fromtimestamp(int(made) / 1000, UTC)
         for line in note.text.split("\n")[5:-1]:
             digest, _, name = line.partition(" ")
             (self.left_out if digest == "-" else self.known).add(name)
@@ -468,6 +514,61 @@ class Verifier:
             elif note is not None:
                 self.found(f"{whose}: its signature is wrong")
                 self.claims.pop()
+
+    def read_outside(self) -> None:
+        """Take what witnesses outside cosigned, and find who of those that are wanted did not."""
+        seen: dict[str, tuple[int, datetime]] = {}
+        for name, key in sorted(self.witnesses.items()):
+            file = f"outside/{mark_of(name, key, WITNESS_KEY).hex()}"
+            whose = f"the checkpoint that witness {name} cosigned"
+            if file not in self.known or file not in self.files.names:
+                continue
+            note = self.claim(self.files.read(file), whose)
+            if note is not None and signed_by(note, name, key, WITNESS_KEY):
+                size, at = self.claims[-1][0], cosigned_at(note, name, key)
+                seen[name] = size, at
+                self.notes.append(f"witness {name} cosigned the first {size} entries at {at}")
+            elif note is not None:
+                self.found(f"{whose}: its signature is wrong")
+                self.claims.pop()
+        wanted = dict(map(read_witness_key, self.outside.witnesses))
+        needed = len(wanted) if self.outside.needed is None else self.outside.needed
+        found = sorted((seen[name] for name in wanted if name in seen), reverse=True)[:needed]
+        if len(found) < needed:
+            missing = ", ".join(sorted(wanted.keys() - seen.keys())) or "none is missing"
+            self.found(f"{needed} witnesses are needed, and {len(found)} cosigned it ({missing})")
+        elif found and found[-1][0] < self.checkpoint.size:
+            size, at = found[-1]
+            text = f"entries after {size - 1} are not cosigned by {needed} witnesses"
+            if self.made - at > timedelta(milliseconds=COSIGNED_WITHIN_MS):
+                self.found(f"{text}: that was at {at}, and the export was made at {self.made}")
+            else:
+                self.notes.append(text)
+
+    def read_stamps(self) -> None:
+        """Compare each time stamp with the checkpoint that it is over."""
+        certificates = self.outside.authority
+        if certificates is None and "stamp/ca.pem" in self.known & self.files.names:
+            certificates = self.files.read("stamp/ca.pem")
+        newest, said = (0, ""), ""
+        files = [one for one in self.known if re.fullmatch(r"stamp/[0-9]+\.note", one)]
+        for file in sorted(files, key=lambda one: int(one[6:-5])):
+            raw, answer = self.files.read(file), self.files.read(f"{file[:-5]}.tsr")
+            # What is stamped is a SHA-512, which DER has as an octet string of 64 bytes.
+            if b"\x04\x40" + hashlib.sha512(raw).digest() not in answer:
+                self.found(f"{file}: its time stamp is of another checkpoint")
+            elif self.claim(raw, f"{file}, which is stamped,") is not None:
+                try:
+                    if read_stamp is not None and certificates is not None:
+                        said = f" {read_stamp(answer, raw, certificates)}"
+                except ValueError as error:
+                    self.found(f"{file}: {error}")
+                newest = max(newest, (self.claims[-1][0], file[:-5]))
+        if files:
+            ca = "CA.pem" if self.outside.authority else "stamp/ca.pem"
+            command = f"openssl ts -verify -data {newest[1]}.note -in {newest[1]}.tsr -CAfile {ca}"
+            text = f"{len(files)} time stamps, the newest over the first {newest[0]} entries{said}"
+            self.notes.append(text if said else f"{text}. Whose they are, this tells:\n  {command}")
 
     def walk(self) -> bytes:
         """Go through all entries in their order, and return the root of their tree."""
@@ -685,11 +786,16 @@ def climb(digest: bytes, index: int, size: int, path: list[bytes]) -> bytes:
 
 
 def check(
-    path: Path, *, checkpoints: list[bytes], key: str | None, without_witnesses: bool = False
+    path: Path,
+    *,
+    checkpoints: list[bytes],
+    key: str | None,
+    without_witnesses: bool = False,
+    outside: Outside | None = None,
 ) -> tuple[list[str], list[str]]:
     """Return what is wrong with an export, and what else there is to say of it."""
     try:
-        export = Verifier(path, without_witnesses=without_witnesses)
+        export = Verifier(path, without_witnesses=without_witnesses, outside=outside)
     except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError) as error:
         return [f"{path} can't be read as an export: {error}"], []
     try:
@@ -722,6 +828,10 @@ def main(arguments: list[str] | None = None) -> int:
     add("--checkpoint", type=Path, action="append", default=[], help=help_text)
     help_text = "accept that kiosks cosigned nothing, as early versions do"
     add("--without-witnesses", action="store_true", help=help_text)
+    help_text = "the key of a witness outside, which must have cosigned the log"
+    add("--witness", action="append", default=[], help=help_text)
+    add("--needed", type=int, help="how many of these witnesses are enough; else all")
+    add("--authority", type=Path, help="the time authority's root certificate, as PEM")
     asked = parser.parse_args(arguments)
     if (asked.export is None) is (asked.receipt is None) or (asked.receipt and not asked.key):
         parser.error("name an export, or a receipt with the log's key")
@@ -732,9 +842,13 @@ def main(arguments: list[str] | None = None) -> int:
             notes = [f"entry {told['number']} of {told['size']} in {told['log']}:", told["record"]]
         else:
             others = [path.read_bytes() for path in asked.checkpoint]
-            lax = asked.without_witnesses
+            certificates = asked.authority.read_bytes() if asked.authority else None
             findings, notes = check(
-                asked.export, checkpoints=others, key=asked.key, without_witnesses=lax
+                asked.export,
+                checkpoints=others,
+                key=asked.key,
+                without_witnesses=asked.without_witnesses,
+                outside=Outside(tuple(asked.witness), asked.needed, certificates),
             )
     except (OSError, ValueError, RecursionError) as error:
         findings, notes = [str(error)], []

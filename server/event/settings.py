@@ -352,7 +352,7 @@ port = {settings.port}
 def _outside_text(settings: EventSettings) -> str:
     lines = (
         _or_example("time_authority", settings.time_authority, "https://tsa.example.org/tsr"),
-        _or_example("time_authority_ca", settings.time_authority_ca, "tsa.pem"),
+        _or_example("time_authority_ca", settings.time_authority_ca, "keys/tsa.pem"),
         _or_example("time_authority_policy", settings.time_authority_policy, "1.2.3.4.1"),
     )
     return "\n".join((

@@ -4,6 +4,7 @@ The witness has the last checkpoint that it cosigned, and gets a proof that this
 it. It sees hashes alone. What it answers is believed as far as its signature goes.
 """
 
+import base64
 from dataclasses import dataclass, replace
 
 from badges.credential.keys import PublicKey
@@ -62,6 +63,20 @@ class RefusedError(Exception):
     def __init__(self, code: Code, words: str) -> None:
         super().__init__(words)
         self.code = code
+
+
+def check_kept(log: Log, kept: Cosigned) -> None:
+    """Raise RefusedError where the log is another one than this witness cosigned. Nobody is asked
+    for that.
+    """
+    try:
+        root = base64.b64decode(kept.note.split("\n")[2])
+    except (ValueError, IndexError):
+        root = b""  # Whoever altered the database may have made it anything.
+    if kept.size <= log.size() and not log.has(kept.size, root):
+        raise RefusedError(
+            Code.FORK, f"it cosigned another log of {kept.size} entries than this one"
+        )
 
 
 def ask(

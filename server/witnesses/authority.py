@@ -30,7 +30,7 @@ _HEADERS = {"Content-Type": "application/timestamp-query"}
 _SHA512 = x509.ObjectIdentifier("2.16.840.1.101.3.4.2.3")
 
 
-class StampError(Exception):
+class StampError(ValueError):
     """Is raised where there is no stamp, or none that holds. The text is for staff."""
 
     def __init__(self, code: Code, words: str) -> None:
@@ -60,13 +60,21 @@ def read_certificates(path: Path) -> tuple[x509.Certificate, ...]:
     try:
         with path.open("rb") as file:
             raw = file.read(CA_BYTES_MAX)
-        found = x509.load_pem_x509_certificates(raw)
-    except (OSError, ValueError):
+    except OSError as error:
         raise StampError(
-            Code.SETTINGS, f"time_authority_ca: {path} can't be read as PEM certificates"
+            Code.SETTINGS, f"time_authority_ca: {path} can't be read: {error.strerror}"
         ) from None
+    return certificates_of(raw, f"time_authority_ca: {path}")
+
+
+def certificates_of(pem: bytes, place: str) -> tuple[x509.Certificate, ...]:
+    """Read certificates from PEM, of which one is a root. Raises StampError with their `place`."""
+    try:
+        found = x509.load_pem_x509_certificates(pem)
+    except ValueError:
+        raise StampError(Code.SETTINGS, f"{place} can't be read as PEM certificates") from None
     if not any(one.issuer == one.subject for one in found):
-        raise StampError(Code.SETTINGS, f"time_authority_ca: {path} has no root certificate")
+        raise StampError(Code.SETTINGS, f"{place} has no root certificate")
     return tuple(found)
 
 
@@ -109,6 +117,8 @@ def verify(
             raise StampError(Code.WRONG, "its stamp is an old one, not made for this request")
         _builder(authority, nonce).verify(response, imprint.message)
         return Verified(_signer(response), int(response.tst_info.gen_time.timestamp() * 1000))
+    except StampError:
+        raise
     except VerificationError as error:
         raise StampError(Code.WRONG, f"its stamp does not hold: {error}") from None
     # The library raises many kinds for what is malformed.

@@ -1,5 +1,6 @@
 """Keeps the newest checkpoint that was given out, and what each witness cosigned."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from badges.transparency import signed_note
@@ -95,11 +96,13 @@ def keep_cosigned(db: Connection, log: str, one: Cosigned) -> None:
 def lines_for(db: Connection, log: str, note: str) -> list[str]:
     """Return the witnesses' lines that belong under this very checkpoint, by name."""
     text = signed_note.SignedNote(note).text
-    return [
-        one.line
-        for one in cosigned(db, log)
-        if signed_note.SignedNote(one.note).text == text and one.line not in note
-    ]
+    found = []
+    for one in cosigned(db, log):
+        # Whoever altered the database may have made it anything.
+        with suppress(ValueError):
+            if signed_note.SignedNote(one.note).text == text and one.line not in note:
+                found.append(one.line)
+    return found
 
 
 def cosigned_note(db: Connection, log: str, note: str) -> str:

@@ -15,8 +15,6 @@ from server.event.directory import Event
 from server.outgoing import posting
 from server.outgoing.posting import Send
 from server.storage.database import Database
-from server.storage.disk import DatabaseError
-from server.storage.errors import EngineError
 from server.witnesses import asking, authority, checkpoints, stamps, troubles
 from server.witnesses.asking import RefusedError, Witness
 from server.witnesses.authority import Authority, StampError
@@ -70,6 +68,9 @@ class Confirming:
         self._waits = _Waits()
         self._day_ends = day_starts(event.settings)[1:]
         self._stop = threading.Event()
+        # The lock guards who asks everybody at once, which one thread does at a time.
+        self._lock = threading.Lock()
+        self._at_once: threading.Thread | None = None
         self._threads = [
             threading.Thread(target=self._run, args=(step,), name=name, daemon=True)
             for name, step in (("checkpoints", self.sign), ("witnesses", self.ask))
@@ -86,7 +87,9 @@ class Confirming:
     def close(self) -> None:
         """Stop. Whoever is just asked is waited for, as long as a request may take."""
         self._stop.set()
-        for thread in self._threads:
+        with self._lock:
+            threads = [*self._threads, *([] if self._at_once is None else [self._at_once])]
+        for thread in threads:
             if thread.is_alive():
                 thread.join()
 
@@ -116,6 +119,18 @@ class Confirming:
             self.ask_witness(witness)
         self.ask_authority(at_once=True)
 
+    def confirm_within(self, seconds: float) -> None:
+        """Do what `confirm` does, and wait for it no longer than so. It goes on by itself."""
+        with self._lock:
+            thread = self._at_once
+            if thread is None or not thread.is_alive():
+                if self._stop.is_set():
+                    return
+                thread = threading.Thread(target=self._once, args=(self.confirm,), daemon=True)
+                thread.start()
+                self._at_once = thread
+        thread.join(seconds)
+
     def ask_witness(self, witness: Witness) -> None:
         """Ask one witness for the newest checkpoint that was given out, if its turn has come."""
         name, now, who = self._log.name, self._now(), troubles.of_witness(witness.name)
@@ -125,9 +140,13 @@ class Confirming:
         if given is None or not self._waits.is_due(who, now):
             return
         # The database may have been put back, and the next checkpoint is not signed yet.
-        if given.size > self._log.size() or (kept is not None and kept.size == given.size):
+        if given.size > self._log.size():
             return
         try:
+            if kept is not None:
+                asking.check_kept(self._log, kept)
+                if kept.size == given.size:
+                    return
             found = asking.ask(self._send, witness, self._log, given, kept, now)
         except RefusedError as error:
             self._note(who, error.code, str(error))
@@ -194,7 +213,11 @@ class Confirming:
 
     def _run(self, step: Callable[[], object]) -> None:
         while not self._stop.wait(self._look_s):
-            try:
-                step()
-            except (DatabaseError, EngineError, ValueError) as error:
-                log.error("the entry log is not confirmed, and goes on: %s", type(error).__name__)
+            self._once(step)
+
+    def _once(self, step: Callable[[], object]) -> None:
+        try:
+            step()
+        except Exception as error:
+            # The next look may succeed, and without this thread nobody would be asked.
+            log.error("the entry log is not confirmed, and goes on: %s", type(error).__name__)

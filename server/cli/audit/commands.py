@@ -113,8 +113,8 @@ def check(event_dir: Path) -> None:
     Exit status 1 where something is wrong. It tells what an export can't: whether the ledger's
     rows, which pages and CSV files read, are those of the log.
     """
-    with opened(event_dir) as (_, database), database.reading() as db:
-        found = list(itertools.islice(checking.problems(db), _PROBLEMS_MAX))
+    with opened(event_dir) as (event, database), database.reading() as db:
+        found = list(itertools.islice(checking.problems(db, event.log_name), _PROBLEMS_MAX))
     for text in found:
         click.echo(f"WRONG: {text}.")
     if found:
@@ -137,8 +137,29 @@ def check(event_dir: Path) -> None:
     is_flag=True,
     help="Accept that kiosks cosigned nothing, as early versions do.",
 )
+@click.option(
+    "--witness",
+    "witnesses",
+    multiple=True,
+    metavar="KEY",
+    help="The key of a witness outside, which must have cosigned the log.",
+)
+@click.option(
+    "--needed", type=click.IntRange(min=0), help="How many of these witnesses are enough; else all."
+)
+@click.option(
+    "--authority",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The time authority's root certificate, as PEM, from somebody whom you trust.",
+)
 def verify_export(
-    export_path: Path, key: str | None, checkpoints: tuple[Path, ...], without_witnesses: bool
+    export_path: Path,
+    key: str | None,
+    checkpoints: tuple[Path, ...],
+    without_witnesses: bool,
+    witnesses: tuple[str, ...],
+    needed: int | None,
+    authority: Path | None,
 ) -> None:
     """Verify an export, a folder or a zip, and name what is wrong.
 
@@ -146,7 +167,12 @@ def verify_export(
     """
     # This program's own reader of JSON takes a small part of the time of the standard library's.
     verify.read_scan = _SCAN.decode
+    verify.read_stamp = outside.read_stamp
     arguments = [str(export_path)] + (["--key", key] if key else [])
+    for witness in witnesses:
+        arguments += ["--witness", witness]
+    arguments += [] if needed is None else ["--needed", str(needed)]
+    arguments += [] if authority is None else ["--authority", str(authority)]
     for path in checkpoints:
         arguments += ["--checkpoint", str(path)]
     arguments += ["--without-witnesses"] if without_witnesses else []

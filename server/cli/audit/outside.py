@@ -2,6 +2,7 @@
 
 import signal
 import threading
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -10,7 +11,7 @@ from server.cli.console import event_option, opened, refuse, wall_clock
 from server.entry_log.entry_log import Log
 from server.event.directory import Event
 from server.storage.database import Database
-from server.witnesses import asking, checkpoints, troubles
+from server.witnesses import asking, authority, checkpoints, troubles
 from server.witnesses.witness import opened as opened_witness
 from server.witnesses.witness_http import WitnessServer
 from server.witnesses.worker import Confirming
@@ -32,6 +33,16 @@ def confirm(event: Event, database: Database, log: Log) -> None:
         for one in troubles.all_troubles(db):
             if one.who in asked:
                 click.echo(f"Not confirmed by {asked[one.who]}: {one.words}.", err=True)
+
+
+def read_stamp(answer: bytes, message: bytes, certificates: bytes) -> str:
+    """Say who stamped a message and when. Raises StampError, which is a ValueError, where that does
+    not hold.
+    """
+    known = authority.Authority("", authority.certificates_of(certificates, "the certificates"))
+    found = authority.verify(answer, message, known)
+    at = datetime.fromtimestamp(found.stamped_at // 1000, UTC)
+    return f"by {found.authority} at {at:%Y-%m-%d %H:%M:%S} UTC"
 
 
 @click.command(short_help="Print the newest checkpoint, with witnesses' signatures.")

@@ -169,7 +169,7 @@ def test_nobody_is_there() -> None:
 
 def test_certificate_files(tsa: TimeAuthority, tmp_path: Path) -> None:
     for name, raw, words in (
-        ("none", None, "can't be read as PEM"),
+        ("none", None, "can't be read: No such file"),
         ("empty", b"", "can't be read as PEM"),
         ("strange", b"\xff\x00", "can't be read as PEM"),
         ("signer", (tsa.folder / "signer.pem").read_bytes(), "has no root certificate"),

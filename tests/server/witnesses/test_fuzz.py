@@ -1,7 +1,5 @@
 """Answers of authorities and witnesses with bytes altered, cut or put in. None proves anything that
 the true one does not, and none is a traceback.
-
-HALLKEEPER_FUZZ says how many of each. The seed stands in the failure.
 """
 
 import shutil
@@ -16,7 +14,7 @@ from server.outgoing import posting
 from server.witnesses import authority
 from server.witnesses.authority import Authority, StampError, read_certificates
 from server.witnesses.witness import opened
-from tests.server.audit.test_fuzz import mutated, seeds
+from tests.server.audit.test_fuzz import TURNS, draws, mutated
 from tests.server.witnesses.conftest import OtherLog
 from tests.server.witnesses.time_authority import TimeAuthority
 
@@ -37,7 +35,7 @@ def test_stamps(time_authority: TimeAuthority, log: OtherLog) -> None:
     known = Authority(time_authority.url, read_certificates(time_authority.ca))
     message = log.note().encode()
     whole, true = authority.ask(posting.post, known, log.note())
-    for draw in seeds():
+    for draw in draws(TURNS):
         changed = mutated(draw, whole)
         try:
             found = authority.verify(changed, message, known)
@@ -49,7 +47,7 @@ def test_stamps(time_authority: TimeAuthority, log: OtherLog) -> None:
 def test_cosignatures(log: OtherLog) -> None:
     note = log.note()
     whole = cosign(WITNESS, NAME, note, 1_777_860_000).encode()
-    for draw in seeds():
+    for draw in draws(TURNS):
         changed = mutated(draw, whole)
         try:
             found = read_cosignature(changed, NAME, WITNESS.public, note)
@@ -65,7 +63,7 @@ def test_requests_to_a_witness(log: OtherLog, tmp_path) -> None:
         first = Submission(0, (), log.note(3)).encoded()
         assert witness.add_checkpoint(first, 1).status == 200
         whole = Submission(3, tuple(log.tree.consistency(3, 11)), log.note()).encoded()
-        for draw in seeds():
+        for draw in draws(TURNS):
             changed = mutated(draw, whole)
             try:
                 same = read_submission(changed).note == log.note()

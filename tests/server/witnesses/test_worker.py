@@ -9,14 +9,19 @@ from pathlib import Path
 import pytest
 
 from badges.transparency.checkpoint import open_checkpoint
+from server.audit.check import problems
+from server.entry_log import entry_log
 from server.event.calendar import day_starts
 from server.outgoing import posting
+from server.outgoing.posting import Reply
+from server.web.services import keep_services, services_of
 from server.witnesses import checkpoints, stamps
 from server.witnesses.checkpoints import Given
 from server.witnesses.stamps import Stamp
 from server.witnesses.troubles import Code
 from server.witnesses.worker import Confirming
 from tests.server.conftest import HOUR, MINUTE, NOW
+from tests.server.support.pages import Pages
 from tests.server.witnesses.conftest import World
 from tests.server.witnesses.time_authority import NAME, TimeAuthority
 
@@ -232,3 +237,63 @@ def test_a_failure_ends_no_thread(world: World, tmp_path: Path) -> None:
         assert world.cosigned is not None
     finally:
         running.close()
+
+
+def test_at_once_and_no_longer_than_so(world: World) -> None:
+    """A page asks everybody before an export, and does not wait for who is slow."""
+    world.confirming.confirm_within(20)
+    assert world.cosigned.size == 5
+    begun, done = threading.Event(), threading.Event()
+
+    def slow(url: str, body: bytes) -> Reply:
+        begun.set()
+        done.wait(10)
+        return Reply(0, "no answer in time")
+
+    world.act()
+    world.answer = slow
+    world.confirming.confirm_within(0.01)
+    assert begun.wait(10)
+    # Who asks meanwhile waits for the same answer.
+    world.confirming.confirm_within(0.01)
+    assert len(world.asked) == 2
+    done.set()
+    world.confirming.close()
+    assert world.trouble == (Code.AWAY, "no answer in time")
+    world.confirming.confirm_within(20)
+    assert len(world.asked) == 2
+
+
+def test_a_page_asks_before_its_export(world: World) -> None:
+    with Pages(world.event, world.database) as pages:
+        keep_services(pages.app, replace(services_of(pages.app), confirming=world.confirming))
+        before = len(world.asked)
+        answer = pages.staff("auditor").post("/admin/log/export.zip")
+        assert answer.status_code == 200
+        answer.close()
+        assert len(world.asked) == before + 1
+        with world.database.reading() as db:
+            newest = entry_log.newest(db)
+        # The act of exporting is in the checkpoint that was cosigned.
+        assert world.cosigned.size == newest + 1
+
+
+def test_the_ledgers_check_compares_it_too(world: World) -> None:
+    """`hallkeeper audit check` knows what witnesses cosigned and the authority stamped."""
+    world.round()
+    one = Stamp(0, 3, world.log.note(3), "Time", NOW, NOW, b"")
+    world.database.write(lambda db: stamps.keep(db, world.log.name, one))
+
+    def found() -> list[str]:
+        with world.database.reading() as db:
+            return list(problems(db, world.log.name))
+
+    assert found() == []
+    world.alter("UPDATE leaf SET hash = zeroblob(32) WHERE number = 1")
+    assert "Time stamped another log of 3 entries than this one" in found()
+    assert "witness example.org/w1 cosigned another log of 5 entries than this one" in found()
+    world.alter("DELETE FROM leaf WHERE number >= 4")
+    assert "witness example.org/w1 cosigned 5 entries, and there are 4" in found()
+    # A restored server's log has lost its end, and its witnesses begin anew.
+    with world.database.reading() as db:
+        assert not any("cosigned" in text for text in problems(db, f"{world.log.name}/2"))

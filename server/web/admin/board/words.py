@@ -78,7 +78,7 @@ def _place(trouble: Trouble, places: Places) -> tuple[str, str]:
     if trouble.kind is Kind.SERVER:
         return _("Server"), ""
     if trouble.kind in (Kind.WITNESS, Kind.TIME_STAMP):
-        return _("Entry log"), _link("admin.entries.log")
+        return _("Entry log"), _link("admin.log.integrity")
     door = in_page_language(places.doors_of_kiosks.get(about))
     link = _link("admin.kiosks.show", _anchor=f"kiosk-{about}")
     return f"{about} · {door}" if door else about, link

@@ -35,6 +35,8 @@ blueprint = Blueprint("log_files", __name__, url_prefix="/admin/log")
 
 # Of both files together. A larger export is compared with `hallkeeper audit compare`.
 SENT_BYTES_MAX = 64_000_000
+# Witnesses and the authority are asked before an export. Whoever takes longer is left out.
+CONFIRMED_WITHIN_S = 5.0
 TOO_LARGE = N_(
     "Two exports may have %(size)s MB together here. Compare larger ones with "
     "“hallkeeper audit compare”, which needs no server."
@@ -122,6 +124,8 @@ def export() -> AnyResponse:
         return forms.turn_back(i18n.said(error), back)
     subject: dict[str, str | int | None] = {"selection": chosen.text.split()[0], **chosen.ids}
     here.database.write(lambda db: entry_log.act(db, by, Act.LOG_EXPORTED, subject, here.now()))
+    if here.confirming is not None:
+        here.confirming.confirm_within(CONFIRMED_WITHIN_S)
     folder = TemporaryDirectory(prefix="hallkeeper-")
     out = Path(folder.name) / "entry-log.zip"
     make = partial(
