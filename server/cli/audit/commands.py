@@ -182,19 +182,24 @@ def verify_export(
 @audit.command(short_help="Compare two exports, or one with the log.")
 @click.argument("first", type=click.Path(exists=True, path_type=Path))
 @click.argument("second", type=click.Path(exists=True, path_type=Path), required=False)
-@click.option("--event", "event_dir", type=click.Path(path_type=Path), help="The log's event.")
+@click.option(
+    "--event",
+    "event_dir",
+    envvar="HALLKEEPER_EVENT_DIR",
+    type=click.Path(path_type=Path),
+    help="The event of the log, where one export is compared with it.",
+)
 def compare(first: Path, second: Path | None, event_dir: Path | None) -> None:
     """Say whether two exports are of the same log, and from which entry on they differ.
 
     With one export and --event it is compared with the log itself. Exit status 0: the same log, or
     one is the beginning of the other. 1: they differ.
     """
-    if (second is None) is (event_dir is None):
-        raise refuse("name two exports, or one export and --event.")
     try:
-        if event_dir is None:
-            assert second is not None
+        if second is not None:
             found = comparing.compare_exports(first, second)
+        elif event_dir is None:
+            raise refuse("name two exports, or one export and --event.")
         else:
             with opened(event_dir) as (event, database), database.reading() as db:
                 vkey = verifier_key(event.log_name, event.log_key.public)
