@@ -53,6 +53,7 @@ MEMORY_FREE_BYTES = 2_000_000_000
 GRACE_S = 3.0  # for a thread that has been told to end
 # A library's own, for as long as the process lives.
 KEPT = ("anon_inode:", "/dev/", "/proc/", "/sys/", "/usr/share/fonts/", "/memfd:")
+FONTS_OF_PLOTS = "/matplotlib/mpl-data/fonts/"
 OURS = f"{MEMORY}/pytest-of-"  # and not a library's, although it is under `/dev/`
 
 
@@ -180,6 +181,6 @@ def _open_files() -> dict[str, str]:
             target = os.readlink(f"{OPEN}/{number}")
         except FileNotFoundError:  # the one that listed them
             continue
-        if not target.startswith(KEPT) or target.startswith(OURS):
+        if OURS in target or not (target.startswith(KEPT) or FONTS_OF_PLOTS in target):
             found[number] = target
     return found

@@ -1,10 +1,10 @@
 """Makes backups of the event's whole directory, as it is at one moment. They go to a second disk
 every 5 minutes.
 
-A backup is a directory that is an event. It has the database, the settings, the folder `cards`, and
-the keys, without which no kiosk and no badge would know the restored server. It appears under its
-name once it is whole and on disk. Writers go on meanwhile. What must not be lost in between is kept
-by `critical_state`.
+A backup is a directory that is an event. It has the database, the settings, what organisers put
+beside them, and the keys, without which no kiosk and no badge would know the restored server. It
+appears under its name once it is whole and on disk. Writers go on meanwhile. What must not be lost
+in between is kept by `critical_state`.
 """
 
 import logging
@@ -17,9 +17,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from server.backup import card_files
-from server.backup.card_files import TooManyFilesError
+from server.backup import own_files
 from server.backup.critical_state import Acts, ActsError, Keeper, log_size
+from server.backup.own_files import TooManyFilesError
 from server.event.directory import DATABASE_FILE, SETTINGS_FILE, Event
 from server.event.settings import EventError
 from server.feed import changes
@@ -140,7 +140,7 @@ def make_backup(
         _check_room(event, directory, before)
         making.mkdir(mode=0o700)
         _copy_files(event, making)
-        card_files.copy_cards(event.path, making, before, lambda: progress(0, 0))
+        own_files.copy_own_files(event.path, making, before, lambda: progress(0, 0))
         _copy_database(event.database_path, making / DATABASE_FILE, progress, pause_s)
         durable_files.sync_directory(making)
         final = directory / name
@@ -160,7 +160,7 @@ def make_backup(
 def _check_room(event: Event, directory: Path, before: Path | None) -> None:
     wal = event.database_path.with_name(f"{DATABASE_FILE}-wal")
     needed = event.database_path.stat().st_size + (wal.stat().st_size if wal.exists() else 0)
-    needed += card_files.copied_bytes(event.path, before)
+    needed += own_files.copied_bytes(event.path, before)
     free = shutil.disk_usage(directory).free
     if free < needed * 1.1:
         raise BackupError(

@@ -15,13 +15,12 @@ from pathlib import Path
 from badges.i18n import N_
 from badges.transparency.merkle import Tree
 from badges.wire import wire
-from server.backup import card_files, critical_state, restore_critical
+from server.backup import critical_state, own_files, restore_critical
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act
 from server.event.directory import DATABASE_FILE, SETTINGS_FILE, Event, load_event
 from server.event.settings import EventError
 from server.occupancy import pools
-from server.people.card_design import FOLDER
 from server.printers import jobs
 from server.storage import database, database_file, disk, durable_files, event_state
 from server.storage.connection import Connection
@@ -98,7 +97,7 @@ def restore(
             found = _renew(db, event, kept, now)
         durable_files.sync(event.database_path)
         aside = _settle(stage, target)
-    except (OSError, EngineError, DatabaseError, card_files.TooManyFilesError) as error:
+    except (OSError, EngineError, DatabaseError, own_files.TooManyFilesError) as error:
         told = disk.trouble(error, target)
         why = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise RestoreError(str(told or f"{target} can't be written: {why}.")) from None
@@ -126,7 +125,7 @@ def _copy(backup: Path, stage: Path) -> None:
     sources = [backup / SETTINGS_FILE, *sorted((backup / "keys").glob("*"))]
     for path in sources:
         durable_files.write_new(stage / path.relative_to(backup), path.read_bytes())
-    card_files.copy_cards(backup, stage)
+    own_files.copy_own_files(backup, stage)
     # A copy that was made by hand may have the second file.
     for name in (DATABASE_FILE, f"{DATABASE_FILE}-wal"):
         if (backup / name).exists():
@@ -266,8 +265,8 @@ def awaited(db: Connection) -> list[Awaited]:
 def _settle(stage: Path, target: Path) -> Path | None:
     """Move what is there aside, and put the restored event there. Its settings are put last."""
     aside = None
-    cards = [FOLDER] if (stage / FOLDER).exists() else []
-    named = [target / name for name in (SETTINGS_FILE, "keys", *cards)]
+    own = [name for name in own_files.NAMES if (stage / name).exists()]
+    named = [target / name for name in (SETTINGS_FILE, "keys", *own)]
     named += sorted(target.glob(f"{DATABASE_FILE}*"))
     old = [path for path in named if path.exists()]
     if old:
@@ -276,7 +275,7 @@ def _settle(stage: Path, target: Path) -> Path | None:
         for path in old:
             path.rename(aside / path.name)
         durable_files.sync_directory(target)
-    for name in ("keys", *cards, DATABASE_FILE, SETTINGS_FILE):
+    for name in ("keys", *own, DATABASE_FILE, SETTINGS_FILE):
         (stage / name).rename(target / name)
         durable_files.sync_directory(target)
     return aside

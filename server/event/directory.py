@@ -20,6 +20,8 @@ from server.storage.errors import EngineError
 
 SETTINGS_FILE = "event.toml"
 DATABASE_FILE = "hallkeeper.db"
+MAIL_FOLDER = "mail"
+WALLET_FILE = "wallet.toml"
 SERVED_FILE = "served.pem"  # In `keys`: an installed certificate, after its key.
 NUMBER_FILE = "served.number"  # In `keys`: how often the certificate was changed.
 

@@ -9,11 +9,11 @@ from typing import Annotated
 from msgspec import Meta
 
 from badges.settings_check import SettingsError, read_settings, rule
+from server.event.directory import MAIL_FOLDER
 from server.event.files import read_small
 from server.event.settings import EventError
 from server.mail.addresses import AddressError, plain_address
 
-FOLDER = "mail"
 FILE = "mail.toml"
 FILE_BYTES_MAX = 100_000
 SECRET_BYTES_MAX = 10_000
@@ -107,12 +107,12 @@ def password_of(settings: MailSettings, event_dir: Path) -> str:
 
 def named_file(event_dir: Path, name: str) -> Path:
     """Return a file that the settings name. A relative one begins in their own folder."""
-    return event_dir / FOLDER / name
+    return event_dir / MAIL_FOLDER / name
 
 
 def settings_path(event_dir: Path) -> Path:
     """Return where an event's settings for mails are, or should be."""
-    return event_dir / FOLDER / FILE
+    return event_dir / MAIL_FOLDER / FILE
 
 
 def read_mail_settings(event_dir: Path) -> MailSettings:

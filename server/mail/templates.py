@@ -11,7 +11,8 @@ from pathlib import Path
 from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError
 from jinja2.sandbox import SandboxedEnvironment
 
-from server.mail.settings import FOLDER, MailError, read_text
+from server.event.directory import MAIL_FOLDER
+from server.mail.settings import MailError, read_text
 
 INVITE = "invite"
 FALLBACK = "en"
@@ -59,7 +60,7 @@ class Filled:
 def find_template(event_dir: Path, name: str, language: str) -> Template:
     """Return the template for people of a language, or else the English one. Raises MailError."""
     for wanted in dict.fromkeys((language, language.partition("-")[0], FALLBACK)):
-        own = event_dir / FOLDER / f"{name}.{wanted}.txt"
+        own = event_dir / MAIL_FOLDER / f"{name}.{wanted}.txt"
         if wanted and own.is_file():
             html = own.with_suffix(".html")
             return Template(
@@ -70,7 +71,9 @@ def find_template(event_dir: Path, name: str, language: str) -> Template:
             html_source = resources.files("server.mail") / "templates" / f"{name}.{wanted}.html"
             text = ours.read_text("utf-8")
             return Template(wanted, text, html_source.read_text("utf-8"), ours.name)
-    raise MailError(f"There is no template {name!r}: write {event_dir / FOLDER}/{name}.en.txt.")
+    raise MailError(
+        f"There is no template {name!r}: write {event_dir / MAIL_FOLDER}/{name}.en.txt."
+    )
 
 
 def fill(template: Template, words: Words) -> Filled:

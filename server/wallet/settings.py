@@ -7,9 +7,9 @@ from typing import Annotated
 from msgspec import Meta
 
 from badges.settings_check import SettingsError, read_settings, rule
+from server.event.directory import WALLET_FILE
 from server.wallet.certificates import WalletError, read_limited
 
-FILE = "wallet.toml"
 _Colour = Annotated[str, Meta(pattern=r"\A#[0-9a-fA-F]{6}\Z"), rule('a colour such as "#10243e"')]
 
 
@@ -39,7 +39,7 @@ class WalletSettings:
 
 def read_wallet_settings(directory: Path) -> WalletSettings:
     """Return the settings of the event in a directory. Raises WalletError."""
-    path = directory / FILE
+    path = directory / WALLET_FILE
     if not path.exists():
         return WalletSettings()
     try:

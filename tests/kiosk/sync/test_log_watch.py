@@ -84,8 +84,9 @@ class TestEvidence:
 
     def test_a_checkpoint_on_disk_is_cosigned(self, asked: FakeEvent, online: Online) -> None:
         online.until(lambda: len(asked.batches) >= 2)
-        online.door.clock.pass_ms(SAVED_MS)
         online.present(SERIAL)
+        online.until(lambda: asked.batches[-1].log_size == 1)
+        online.door.clock.pass_ms(SAVED_MS)
         online.until(lambda: any(one.cosigned for one in asked.batches))
         cosigned = next(one.cosigned for one in asked.batches if one.cosigned)
         assert isinstance(cosigned, wire.Cosigned)

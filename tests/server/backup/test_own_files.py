@@ -1,4 +1,4 @@
-"""The folder `cards` goes into backups, takes room there once, and comes back."""
+"""What organisers put into the event goes into backups, takes room there once, and comes back."""
 
 import os
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from badges.printing.look import FORMATS
-from server.backup import card_files
+from server.backup import own_files
 from server.backup.copy import BackupError, make_backup
 from server.backup.restore import restore
 from server.event.directory import Event
@@ -57,6 +57,24 @@ def test_it_comes_back(
         assert one.stat().st_mode & 0o077 == 0, one
 
 
+def test_mails_and_passes_come_back_too(
+    event: Event, site: Database, second: Path, tmp_path: Path
+) -> None:
+    (event.path / "mail").mkdir()
+    wanted = {"mail/mail.toml": b"a", "mail/password": b"b", "mail/badge.en.txt": b"c"}
+    wanted["wallet.toml"] = b"d"
+    for name, data in wanted.items():
+        (event.path / name).write_bytes(data)
+    copy = make_backup(event, second, NOW).path
+    assert own_files.copied_bytes(event.path, copy) == 0
+    done = restore(copy, tmp_path / "new", now=NOW + MINUTE, without_acts=True)
+    for where in (copy, done.event.path):
+        found = contents(where)
+        assert {name: found[name] for name in wanted} == wanted
+        for name in (*wanted, "mail"):
+            assert (where / name).stat().st_mode & 0o077 == 0, name
+
+
 def test_what_is_there_is_moved_aside(
     event: Event, site: Database, folder: Path, second: Path, tmp_path: Path
 ) -> None:
@@ -83,9 +101,9 @@ def test_what_has_not_changed_takes_no_room(
     event: Event, site: Database, folder: Path, second: Path
 ) -> None:
     first = make_backup(event, second, NOW).path
-    assert card_files.copied_bytes(event.path, first) == 0
+    assert own_files.copied_bytes(event.path, first) == 0
     (folder / "cards.toml").write_text('format = "a6"\n')
-    assert card_files.copied_bytes(event.path, first) == len('format = "a6"\n')
+    assert own_files.copied_bytes(event.path, first) == len('format = "a6"\n')
     again = make_backup(event, second, NOW + MINUTE).path
 
     def same(name: str) -> bool:
@@ -112,7 +130,7 @@ def test_a_disk_without_links_gets_copies(
 def test_too_many_files(
     event: Event, site: Database, folder: Path, second: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(card_files, "FILES_MAX", 2)
+    monkeypatch.setattr(own_files, "FILES_MAX", 2)
     with pytest.raises(BackupError, match=r"cards has more than 2 files"):
         make_backup(event, second, NOW)
     assert list(second.iterdir()) == []

@@ -1,16 +1,22 @@
-"""Copies the folder `cards`, with settings, logos, templates and photos, into a backup and back.
+"""Copies what an organiser has put into the event's directory into a backup and back.
 
-A backup is made every 5 minutes, and photos seldom change. So a file that is as it was in the
-backup before is a second name of that one (a hard link) and takes no room, where the disk can do
-that.
+That is the folder `cards`, with settings, logos, templates and photos, the folder `mail`, with
+settings and texts, and the settings of wallets' passes. A backup is made every 5 minutes, and
+photos seldom change. So a file that is as it was in the backup before is a second name of that one
+(a hard link) and takes no room, where the disk can do that.
 """
 
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from server.people.card_design import FOLDER
+from server.event.directory import MAIL_FOLDER, WALLET_FILE
+from server.people import card_design
 from server.storage import durable_files
+
+FOLDERS = (card_design.FOLDER, MAIL_FOLDER)
+FILES = (WALLET_FILE,)
+NAMES = (*FOLDERS, *FILES)
 
 FILES_MAX = 300_000
 
@@ -18,41 +24,46 @@ GoOn = Callable[[], None]  # It raises where the copy is to be given up.
 
 
 class TooManyFilesError(Exception):
-    """Is raised where the folder has more files than cards can need."""
+    """Is raised where a folder has more files than an event can need."""
 
 
 def copied_bytes(source: Path, before: Path | None) -> int:
-    """Return how much room a copy of the folder in `source` takes beside the backup `before`."""
-    found = _files(source / FOLDER)
+    """Return how much room a copy of these in `source` takes beside the backup `before`."""
     return sum(
-        path.stat().st_size for path in found if not _is_as(path, _earlier(source, before, path))
+        path.stat().st_size
+        for path in _all_files(source)
+        if not _is_as(path, _earlier(source, before, path))
     )
 
 
-def copy_cards(
+def copy_own_files(
     source: Path, target: Path, before: Path | None = None, go_on: GoOn = lambda: None
 ) -> None:
-    """Copy the folder of the event in `source` into the directory `target`.
+    """Copy these from the event in `source` into the directory `target`.
 
     `before` is an earlier backup on the disk of `target`. Only the owner may read the copy. Raises
     OSError, and TooManyFilesError. A file that goes while it is copied is left out.
     """
-    folder = source / FOLDER
-    if not folder.is_dir():
-        return
-    (target / FOLDER).mkdir(mode=0o700)
-    made = {target / FOLDER}
-    for path in _files(folder):
+    made = {target / name for name in FOLDERS if (source / name).is_dir()}
+    for folder in made:
+        folder.mkdir(mode=0o700)
+    for path in _all_files(source):
         go_on()
         copy = target / path.relative_to(source)
-        if copy.parent not in made:
+        if copy.parent not in made and copy.parent != target:
             copy.parent.mkdir(mode=0o700, parents=True)
             made.add(copy.parent)
         earlier = _earlier(source, before, path)
         if not (_is_as(path, earlier) and _linked(earlier, copy)):
             _copied(path, copy)
-    for directory in sorted(made, reverse=True):
+    for directory in (*sorted(made, reverse=True), target):
         durable_files.sync_directory(directory)
+
+
+def _all_files(source: Path) -> Iterator[Path]:
+    for name in FOLDERS:
+        yield from _files(source / name)
+    yield from (source / name for name in FILES if (source / name).is_file())
 
 
 def _files(folder: Path) -> Iterator[Path]:
