@@ -52,6 +52,14 @@ class SignedNote:
             raise NoteError("not signed by this key")
         return found
 
+    def lines(self, name: str, key_id: bytes) -> list[str]:
+        """List the signature lines of the key, each as it stands in the note."""
+        return [
+            signature_line(signer, at, raw)
+            for signer, at, raw in self._signatures
+            if (signer, at) == (name, key_id)
+        ]
+
 
 def _parse_line(line: str) -> tuple[str, bytes, bytes]:
     """Name, key id and signature in one signature line."""
@@ -81,10 +89,10 @@ def key_id(name: str, kind: bytes, public: PublicKey) -> bytes:
     ]
 
 
-def verifier_key(name: str, public: PublicKey) -> str:
+def verifier_key(name: str, public: PublicKey, kind: bytes = ED25519) -> str:
     """Return a key that signs notes as people hand it on (the `vkey` of C2SP signed-note)."""
-    encoded = base64.b64encode(ED25519 + public.raw).decode()
-    return f"{name}+{key_id(name, ED25519, public).hex()}+{encoded}"
+    encoded = base64.b64encode(kind + public.raw).decode()
+    return f"{name}+{key_id(name, kind, public).hex()}+{encoded}"
 
 
 def check_name(name: str) -> str:

@@ -2,11 +2,13 @@
 
 Pages and CSV files read the ledger's rows, and an export has the log's records. Whoever altered a
 row altered what people see, and this finds it. It also finds records that are not the ones that
-were logged, entries that are missing, and a log that is not the one that kiosks cosigned.
+were logged, entries that are missing, and a log that is not the one that kiosks and witnesses
+cosigned, or that was stamped.
 """
 
 import base64
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -16,6 +18,7 @@ from badges.transparency.merkle import Tree, leaf_hash
 from server.entry_log import cosignatures
 from server.entry_log.entry_log import ERASED, entry_of
 from server.storage.connection import Connection, Row
+from server.witnesses import checkpoints, stamps
 
 
 class _Leaf(msgspec.Struct):
@@ -31,12 +34,21 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def problems(db: Connection) -> Iterator[str]:
+@dataclass(frozen=True)
+class _Claim:
+    """Holds a checkpoint that somebody else confirmed, as a note."""
+
+    size: int
+    note: str
+    whose: str
+
+
+def problems(db: Connection, log: str) -> Iterator[str]:
     """Yield what is wrong, in the order of the entries. Each is a sentence without its full
-    stop.
+    stop. `log` is the log's name.
     """
     tree, number = Tree(), 0
-    claims = sorted(cosignatures.all_kept(db), key=lambda one: one.size)
+    claims = sorted(_claims(db, log), key=lambda one: one.size)
     columns = ", ".join(f"s.{column}" for column in _COLUMNS)
     rows = db.execute(
         f"SELECT l.number, l.kind, l.hash, l.body, l.salt, s.received_at, {columns}"
@@ -85,12 +97,21 @@ def _values(record: ScanRecord) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def _compare(kept: cosignatures.Kept, tree: Tree) -> Iterator[str]:
-    whose = f"kiosk {kept.kiosk} (generation {kept.generation}) cosigned"
-    if kept.size > tree.size:
-        yield f"{whose} {kept.size} entries, and there are {tree.size}"
+def _claims(db: Connection, log: str) -> Iterator[_Claim]:
+    for one in cosignatures.all_kept(db):
+        whose = f"kiosk {one.kiosk} (generation {one.generation}) cosigned"
+        yield _Claim(one.size, one.note, whose)
+    for seen in checkpoints.cosigned(db, log):
+        yield _Claim(seen.size, seen.note, f"witness {seen.witness} cosigned")
+    for stamp in stamps.stamps(db, log):
+        yield _Claim(stamp.size, stamp.note, f"{stamp.authority} stamped")
+
+
+def _compare(claim: _Claim, tree: Tree) -> Iterator[str]:
+    if claim.size > tree.size:
+        yield f"{claim.whose} {claim.size} entries, and there are {tree.size}"
         return
-    root = base64.b64encode(tree.root(kept.size)).decode()
+    root = base64.b64encode(tree.root(claim.size)).decode()
     # A log from before a restore has another name, and its beginning alone is here.
-    if kept.note.split("\n")[2] != root:
-        yield f"{whose} another log of {kept.size} entries than this one"
+    if claim.note.split("\n")[2:3] != [root]:
+        yield f"{claim.whose} another log of {claim.size} entries than this one"

@@ -20,6 +20,7 @@ from typing import IO
 from badges.credential.keys import PrivateKey
 from badges.transparency import signed_note
 from badges.transparency.checkpoint import Checkpoint, sign_checkpoint
+from server.audit import court as courts
 from server.audit import readme, records
 from server.audit.selection import Selection
 from server.audit.tiles import TileWriter
@@ -27,6 +28,8 @@ from server.entry_log import cosignatures
 from server.event.directory import Event
 from server.storage.connection import Connection
 from server.storage.database import one_state
+from server.venue.names import names_now
+from server.witnesses import asking, checkpoints, stamps
 
 EXPORT_CONTEXT = "hallkeeper/log-export/v1"
 VERIFIER = Path(__file__).with_name("verify.py")
@@ -57,8 +60,10 @@ def export(
     *,
     now: int,
     progress: Callable[[int, int], None],
+    court: bool = False,
 ) -> Exported:
     """Write the log to `out`, which must not be there yet. It becomes a zip where it is so called.
+    With `court` it has a folder that says to a court what proves what, and how to check it.
 
     Raises ExportError or DamagedLogError, and then nothing is left there.
     """
@@ -72,7 +77,7 @@ def export(
         _remove(partial)
         try:
             with _Target(partial, zipped=out.suffix.lower() == ".zip") as target:
-                done = _Export(db, event, target, selection, now).write(progress)
+                done = _Export(db, event, target, selection, now).write(progress, court=court)
             os.replace(partial, out)
         except OSError as error:
             raise ExportError(f"{out} can't be written: {error.strerror or error}.") from None
@@ -143,7 +148,7 @@ class _Export:
         self._now = now
         self._sums: dict[str, str] = {}
 
-    def write(self, progress: Callable[[int, int], None]) -> Exported:
+    def write(self, progress: Callable[[int, int], None], *, court: bool) -> Exported:
         (of,) = self._db.execute("SELECT COUNT(*) FROM leaf").fetchone()
         if not of:
             raise ExportError("the entry log is empty, and there is nothing to export.")
@@ -162,9 +167,12 @@ class _Export:
         root = tiles.end()
         self._sums["records.txt"] = self._target.end_records()
         name, key = self._event.log_name, self._event.log_key
-        checkpoint = Checkpoint(name, tiles.size, root)
-        self._target.write("checkpoint", sign_checkpoint(key, name, checkpoint).encode())
+        note = sign_checkpoint(key, name, Checkpoint(name, tiles.size, root))
+        note = checkpoints.cosigned_note(self._db, name, note)
+        self._target.write("checkpoint", note.encode())
         self._write_beside(tiles.size)
+        if court:
+            self._write_court(tiles.size, root)
         self._write_manifest(tiles.size, tiles.left_out)
         progress(of, of)
         vkey = signed_note.verifier_key(name, key.public)
@@ -172,13 +180,49 @@ class _Export:
 
     def _write_beside(self, size: int) -> None:
         self._put("keys.json", _json(self._keys()))
-        self._put("names.json", _json(self._names()))
+        names = {"event": self._event.settings.name, **names_now(self._db)}
+        self._put("names.json", _json(names))
         self._put("verify.py", VERIFIER.read_bytes())
         vkey = signed_note.verifier_key(self._event.log_name, self._event.log_key.public)
-        names, text = self._event.settings.name, self._selection.text
-        self._put("README.txt", readme.text(names, size=size, selection=text, key=vkey).encode())
+        called, text = self._event.settings.name, self._selection.text
+        self._put("README.txt", readme.text(called, size=size, selection=text, key=vkey).encode())
         for kept in cosignatures.all_kept(self._db):
             self._put(f"witness/{kept.kiosk}-{kept.generation}", kept.note.encode())
+        self._write_outside()
+
+    def _write_outside(self) -> None:
+        """Write what others outside confirmed, and the authority's certificate as far as it is
+        there. Whoever verifies should have their keys and certificates by another way.
+        """
+        marks = {one.name: one.mark for one in asking.witnesses(self._event.settings)}
+        for kept in checkpoints.cosigned(self._db, self._event.log_name):
+            if kept.witness in marks:
+                self._put(f"outside/{marks[kept.witness]}", kept.note.encode())
+        for number, stamp in enumerate(stamps.stamps(self._db, self._event.log_name)):
+            self._put(f"stamp/{number}.note", stamp.note.encode())
+            self._put(f"stamp/{number}.tsr", stamp.answer)
+        named = self._event.settings.time_authority_ca
+        try:
+            if named is not None:
+                self._put("stamp/ca.pem", (self._event.path / named).read_bytes())
+        except OSError:
+            pass  # The stamps are here all the same, and the board names the missing file.
+
+    def _write_court(self, size: int, root: bytes) -> None:
+        name, key = self._event.log_name, self._event.log_key.public
+        kinds = [file.partition("/")[0] for file in self._sums]
+        facts = courts.Facts(
+            event=" / ".join(self._event.settings.name.values()),
+            size=size,
+            root=root.hex(),
+            selection=self._selection.text,
+            key=signed_note.verifier_key(name, key),
+            kiosks=kinds.count("witness"),
+            witnesses=kinds.count("outside"),
+            stamps=sum(file.endswith(".tsr") for file in self._sums),
+        )
+        for file, data in courts.files(facts, self._sums).items():
+            self._put(file, data)
 
     def _put(self, name: str, data: bytes) -> None:
         self._target.write(name, data)
@@ -200,17 +244,14 @@ class _Export:
             for row in rows
         ]
         public = self._event.log_key.public.raw.hex()
-        return {"log": {"name": self._event.log_name, "key": public}, "kiosks": kiosks}
-
-    def _names(self) -> dict[str, object]:
-        """Return what the ids in the records are called now. The log does not prove it."""
-        found: dict[str, object] = {"event": self._event.settings.name}
-        for table, column in (("hall", "hall_id"), ("door", "door_id"), ("category", "category")):
-            rows = self._db.execute(f"SELECT {column}, code, names FROM {table} ORDER BY {column}")
-            found[table] = {
-                str(number): {"code": code, **json.loads(names)} for number, code, names in rows
-            }
-        return found
+        witnesses = [
+            {"name": one.name, "key": one.key} for one in asking.witnesses(self._event.settings)
+        ]
+        return {
+            "log": {"name": self._event.log_name, "key": public},
+            "kiosks": kiosks,
+            "witnesses": witnesses,
+        }
 
     def _write_manifest(self, size: int, left_out: list[str]) -> None:
         name, key = self._event.log_name, self._event.log_key

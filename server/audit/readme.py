@@ -14,13 +14,17 @@ What it proves
      entries. None can be changed, added, removed or moved without this being found.
   2. Origin. Each kiosk at a door signed its own scans with its own key. The organiser can neither
      make up a scan of a kiosk nor drop one unnoticed.
-  3. One history. Kiosks cosigned checkpoints that they saw (folder "witness"). A log that was
-     written anew afterwards contradicts them.
+  3. One history. Kiosks cosigned checkpoints that they saw (folder "witness"), and so did
+     witnesses outside, if there is a folder "outside". A log that was written anew afterwards
+     contradicts them.
+  4. When, if there is a folder "stamp": an authority stamped the time on checkpoints. All entries
+     up to a checkpoint's size were there then.
 
 What it does not prove
   - Who carried the badge. A record names a badge by its number. The organiser's roster says whose
     it is, and "names.json" says what halls and doors are called. Neither is part of the log.
-  - When, beyond the clocks of the kiosks and the server. The order of entries is proven.
+  - When, beyond time stamps and the clocks of the kiosks and the server. The order of entries is
+    proven.
   - That the log's key is the organiser's. Compare it with what they gave you by another way:
     {key}
 
@@ -50,13 +54,15 @@ How to examine it
      任何修改、添加、删除或移动都会被发现。
   2. 来源。每台门口终端用自己的密钥为自己的扫描签名。
      主办方无法伪造或悄悄删去某台终端的扫描。
-  3. 只有一份历史。各终端对其见过的检查点作了联署（文件夹 "witness"）。
-     事后重写的记录会与之矛盾。
+  3. 只有一份历史。各终端对其见过的检查点作了联署（文件夹 "witness"）；
+     如有文件夹 "outside"，外部见证人也作了联署。事后重写的记录会与之矛盾。
+  4. 时间（如有文件夹 "stamp"）。时间戳机构为检查点加盖了时间戳，
+     检查点所含条目在该时刻均已存在。
 
 不能证明什么
   - 谁佩戴证件。记录只写证件号；
     持证人是谁由主办方名单说明，"names.json" 说明厅与门的名称，二者都不属于入场记录。
-  - 超出终端与服务器时钟的时间。条目的先后顺序是经证明的。
+  - 超出时间戳及终端与服务器时钟的时间。条目的先后顺序是经证明的。
   - 入场记录的密钥确属主办方。请与其经其他途径交给您的密钥核对：
     {key}
 

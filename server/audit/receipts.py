@@ -6,14 +6,61 @@ is all that somebody needs beside the log's key.
 """
 
 import base64
+from dataclasses import dataclass
 
 from badges.transparency.merkle import leaf_hash
 from server.entry_log.entry_log import ERASED, Log, canonical, entry_of
 from server.storage.connection import Connection
 
+# What its holder may prove by themselves. A supervisor's word may be about more than the holder,
+# and so the organiser gives a receipt of that. An annulled entry says that nobody passed.
+_OFFERED = (
+    "FROM scan s LEFT JOIN stay t ON t.kiosk = s.kiosk AND t.generation = s.generation"
+    " AND t.seq = s.seq AND t.hall_id = s.hall_id"
+    " WHERE s.serial = ? AND s.act = 'scan' AND s.decision = 'admitted' AND s.quarantined = 0"
+    " AND COALESCE(s.note, '') = '' AND COALESCE(t.closed_by, '') <> 'annul'"
+)
+OFFERED_MAX = 200
+
 
 class ReceiptError(Exception):
     """Is raised where no receipt can be given. The text says why."""
+
+
+@dataclass(frozen=True)
+class Offered:
+    """Describes an entry or exit whose receipt its holder may have. `at` is by the door's clock."""
+
+    number: int
+    direction: str
+    at: int
+    hall_id: int
+    door_id: int
+
+
+def offered(db: Connection, serial: int) -> list[Offered]:
+    """Return the newest entries and exits of which their holder may have a receipt."""
+    rows = db.execute(
+        f"SELECT s.number, s.direction, s.scanned_at, s.hall_id, s.door_id {_OFFERED}"
+        " ORDER BY s.number DESC LIMIT ?",
+        (serial, OFFERED_MAX),
+    )
+    return [Offered(*row) for row in rows]
+
+
+def own_receipt(db: Connection, log: Log, serial: int, number: int) -> str:
+    """Return the receipt of an entry or exit that its holder may have. Raises ReceiptError."""
+    row = db.execute(f"SELECT 1 {_OFFERED} AND s.number = ?", (serial, number)).fetchone()
+    if row is None:
+        raise ReceiptError(f"there is no receipt of entry {number} for this badge")
+    return receipt(db, log, number)
+
+
+def scan_receipt(db: Connection, log: Log, number: int) -> str:
+    """Return the receipt of a scan, of anybody. Raises ReceiptError where it is another entry."""
+    if db.execute("SELECT 1 FROM scan WHERE number = ?", (number,)).fetchone() is None:
+        raise ReceiptError(f"there is no scan with the number {number}")
+    return receipt(db, log, number)
 
 
 def receipt(db: Connection, log: Log, number: int) -> str:

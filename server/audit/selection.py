@@ -2,9 +2,18 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 
+from badges.credential.badge_number import badge_number, parse_badge_number
+from badges.i18n import N_, Spoken
+from server.event.calendar import day_starts
+from server.event.directory import Event
 from server.storage import dialect
 from server.storage.connection import Connection
+
+
+class SelectionError(Spoken):
+    """Is raised where there is nothing of that name to select. The text says so."""
 
 
 @dataclass(frozen=True)
@@ -54,3 +63,51 @@ class Selection:
             values = (value, value)
         for (number,) in db.execute(statement, values):
             yield number
+
+
+def selected(
+    db: Connection,
+    event: Event,
+    *,
+    hall: str | None = None,
+    day: str | None = None,
+    badge: str | None = None,
+) -> Selection:
+    """Return the selection of a hall's code, a day as 2026-05-26, or a badge number. Without any
+    it is of all. Raises SelectionError.
+    """
+    if sum(one is not None for one in (hall, day, badge)) > 1:
+        raise SelectionError(N_("choose one of hall, day and person."))
+    if hall is not None:
+        known = {
+            row["code"]: row["hall_id"] for row in db.execute("SELECT code, hall_id FROM hall")
+        }
+        if hall not in known:
+            raise SelectionError(
+                N_("there is no hall %(hall)s; there are %(halls)s."),
+                hall=repr(hall), halls=", ".join(known) or "none",
+            )  # fmt: skip
+        return Selection(f"hall {hall}", hall_id=known[hall])
+    if day is not None:
+        return _day(event, day)
+    if badge is not None:
+        try:
+            serial = parse_badge_number(badge)
+        except ValueError as error:
+            raise SelectionError(str(error)) from None
+        return Selection(f"badge {badge_number(serial)}", serial=serial)
+    return Selection()
+
+
+def _day(event: Event, text: str) -> Selection:
+    try:
+        asked = date.fromisoformat(text)
+    except ValueError:
+        raise SelectionError(
+            N_("%(day)s is no date; write one as 2026-05-26."), day=repr(text)
+        ) from None
+    starts = day_starts(event.settings)
+    number = (asked - event.settings.first_day).days
+    if not 0 <= number < len(starts) - 1:
+        raise SelectionError(N_("%(day)s is no day of the event."), day=text)
+    return Selection(f"day {text}", since=starts[number], until=starts[number + 1])

@@ -130,6 +130,7 @@ class Log:
         self._key = key
         self._tree = Tree()
         self._note = ""
+        self._cosigned = ""
         self._lock = threading.Lock()
 
     def checkpoint(self, known: int) -> tuple[str, list[bytes]]:
@@ -143,15 +144,29 @@ class Log:
             if not self._note:
                 checkpoint = Checkpoint(self._name, self._tree.size, self._tree.root())
                 self._note = sign_checkpoint(self._key, self._name, checkpoint)
+            note = self._cosigned if self._cosigned.startswith(self._note) else self._note
             if not 0 < known < self._tree.size:
-                return self._note, []
-            return self._note, self._tree.consistency(known, self._tree.size)
+                return note, []
+            return note, self._tree.consistency(known, self._tree.size)
+
+    def keep_cosigned(self, note: str) -> None:
+        """Serve this note, a checkpoint of ours with witnesses' lines under it, for as long as it
+        is the newest one.
+        """
+        with self._lock:
+            self._cosigned = note
 
     def size(self) -> int:
         """Return how many leaves are committed."""
         with self._lock:
             self._catch_up()
             return self._tree.size
+
+    def state(self) -> tuple[int, bytes]:
+        """Return how many leaves are committed, and their root."""
+        with self._lock:
+            self._catch_up()
+            return self._tree.size, self._tree.root()
 
     def has(self, size: int, root: bytes) -> bool:
         """Say whether the first `size` leaves are those of `root`. If they are not, another log was
@@ -169,6 +184,14 @@ class Log:
             self._catch_up()
             checkpoint = Checkpoint(self._name, size, self._tree.root(size))
             return sign_checkpoint(self._key, self._name, checkpoint)
+
+    def consistency(self, old: int, new: int) -> list[bytes]:
+        """Prove that the log of `old` leaves is a prefix of the one of `new`. The proof is empty
+        where `old` is 0. Raises ValueError where there are not so many.
+        """
+        with self._lock:
+            self._catch_up()
+            return self._tree.consistency(old, new) if old else []
 
     def inclusion(self, number: int) -> tuple[str, list[bytes]]:
         """Return the signed checkpoint of the present log, and the proof that leaf `number` is in

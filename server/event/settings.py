@@ -15,7 +15,10 @@ from msgspec import Meta
 
 from badges.roster.countries import codes
 from badges.settings_check import SettingsError, check_values, read_settings, rule
+from badges.transparency.signed_note import NoteError
+from badges.transparency.witnessing import read_witness_key
 from server.event.roles import ROLES
+from server.outgoing.addresses import is_url
 
 DAYS_MAX = 16  # The credential has one bit for each.
 NAME_CHARS_MAX = 120
@@ -44,6 +47,14 @@ def _is_address(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _witness(key: str) -> str:
+    """Return the name of the witness whose verifier key this is, or "" where it is none."""
+    try:
+        return read_witness_key(key)[0]
+    except NoteError:
+        return ""
 
 
 _ISSUER = r"\A(?:https://[^/?#\s]+|http://(?:localhost|127\.0\.0\.1)(?::\d+)?)(?:/[^?#\s]*)?\Z"
@@ -189,6 +200,40 @@ class EventSettings:
         ),
     ] = field(default_factory=dict)
 
+    # Others outside who cosign the entry log's checkpoints (C2SP tlog-witness): the verifier key of
+    # each by the address that it is asked at. They see hashes alone.
+    witnesses: Annotated[
+        dict[str, str],
+        rule(
+            "a witness's verifier key by its address, as"
+            ' "https://witness.example.org" = "name+mark+key", up to 16',
+            holds=lambda found: (
+                len(found) <= 16
+                and all(map(is_url, found))
+                and len(set(map(_witness, found.values())) - {""}) == len(found)
+            ),
+        ),
+    ] = field(default_factory=dict)
+    # An authority that stamps the time on checkpoints (RFC 3161). With None there is none.
+    time_authority: Annotated[
+        str | None,
+        rule(
+            'the address of a time-stamping authority, such as "https://tsa.example.org/tsr"',
+            holds=lambda text: text is None or is_url(text),
+        ),
+    ] = None
+    time_authority_ca: Annotated[
+        _Directory | None,
+        rule(
+            "a file with the authority's root certificate, and those between, as PEM",
+            holds=lambda path: path is None or path.isprintable(),
+        ),
+    ] = None
+    time_authority_policy: Annotated[
+        Annotated[str, Meta(pattern=r"\A[0-2](?:\.(?:0|[1-9][0-9]{0,9})){1,20}\Z")] | None,
+        rule('the policy that each stamp must be of, as numbers such as "1.3.6.1.4.1.13762.3"'),
+    ] = None
+
     # From when on the board names a door or a hall as a trouble.
     alert_silent_s: Annotated[int, Meta(ge=30, le=3_600), rule("seconds from 30 to 3600")] = 30
     alert_facts_age_s: Annotated[int, Meta(ge=5, le=86_400), rule("seconds from 5 to 86400")] = 60
@@ -207,6 +252,8 @@ class EventSettings:
             raise EventError(str(error)) from None
         if self.sign_on_issuer is not None and not (self.sign_on_client and self.sign_on_roles):
             raise EventError("sign_on_issuer needs sign_on_client and [sign_on_roles] beside it.")
+        if self.time_authority is not None and self.time_authority_ca is None:
+            raise EventError("time_authority needs time_authority_ca beside it.")
 
     @property
     def public_address(self) -> str:
@@ -277,12 +324,14 @@ host = {quoted(settings.host)}
 # Whether the badge desk takes photos by webcam. cards/cards.toml names the folder for them.
 desk_photo = {"true" if settings.desk_photo else "false"}
 
+{_outside_text(settings)}
+
 # From when on the board names a door or a hall as a trouble. Without a line it is as here.
 {alerts}
 
 [name]
 {name}
-{_roles_text(settings)}"""
+{_roles_text(settings)}{_witnesses_text(settings)}"""
 
 
 def _addresses_text(settings: EventSettings) -> str:
@@ -298,6 +347,27 @@ port = {settings.port}
 # address from which it asks. Kiosks go on coming to public_host.
 {phones}
 {proxy}"""
+
+
+def _outside_text(settings: EventSettings) -> str:
+    lines = (
+        _or_example("time_authority", settings.time_authority, "https://tsa.example.org/tsr"),
+        _or_example("time_authority_ca", settings.time_authority_ca, "keys/tsa.pem"),
+        _or_example("time_authority_policy", settings.time_authority_policy, "1.2.3.4.1"),
+    )
+    return "\n".join((
+        "# Who stamps the time on the entry log's checkpoints (RFC 3161): the address, its root",
+        "# certificate, and perhaps the policy of its stamps. [witnesses] has those outside who",
+        '# cosign them, each as "https://address" = "verifier key". See docs/entry-log.md.',
+        *lines,
+    ))  # fmt: skip
+
+
+def _witnesses_text(settings: EventSettings) -> str:
+    if not settings.witnesses:
+        return ""
+    rows = (f"{quoted(url)} = {quoted(key)}" for url, key in settings.witnesses.items())
+    return "\n".join(("", "[witnesses]", *rows, ""))
 
 
 def _or_example(key: str, value: str | list[str] | None, example: str | list[str]) -> str:

@@ -1,14 +1,14 @@
 """Keeps the endpoints of webhooks: where other machines want to be told, and of what."""
 
-import ipaddress
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act
 from server.machines import signing
+from server.outgoing import addresses
+from server.outgoing.addresses import AddressError
 from server.storage.connection import Connection, Row
 
 # What can be told, in the words of pages.
@@ -19,8 +19,12 @@ TOPICS = {
     "troubles": "troubles that begin and end",
 }
 ENDPOINTS_MAX = 10
-URL_CHARS_MAX = 500
-_NO_ADDRESS = "The address is one such as https://example.org/hooks."
+_REFUSED = {
+    "form": "The address is one such as https://example.org/hooks.",
+    "secret": "The address has no name, no password and no #. The signature proves.",
+    "plain": "The address begins with https://. Without TLS messages go to this machine alone, "
+    "unless `webhooks_without_tls = true` stands in event.toml.",
+}
 
 
 class EndpointError(ValueError):
@@ -51,22 +55,9 @@ def check_url(url: str, *, http_allowed: bool = False) -> None:
     Without TLS they go to this machine alone, or with `http_allowed` anywhere.
     """
     try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        raise EndpointError(_NO_ADDRESS) from None
-    if (
-        not host or parts.scheme not in ("https", "http") or len(url) > URL_CHARS_MAX
-        or not url.isascii() or not url.isprintable() or " " in url or port == 0
-    ):  # fmt: skip
-        raise EndpointError(_NO_ADDRESS)
-    if parts.username is not None or parts.password is not None or parts.fragment:
-        raise EndpointError("The address has no name, no password and no #. The signature proves.")
-    if parts.scheme == "http" and not http_allowed and not _is_loopback(host):
-        raise EndpointError(
-            "The address begins with https://. Without TLS messages go to this machine alone, "
-            "unless `webhooks_without_tls = true` stands in event.toml."
-        )
+        addresses.check_url(url, http_allowed=http_allowed)
+    except AddressError as error:
+        raise EndpointError(_REFUSED[error.kind]) from None
 
 
 def add(
@@ -154,12 +145,3 @@ _SELECT = (
 
 def _endpoint(row: Row) -> Endpoint:
     return Endpoint(**{**dict(row), "topics": frozenset(row["topics"].split())})
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

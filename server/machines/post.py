@@ -1,16 +1,10 @@
-"""Sends one message to a webhook's address, and follows nobody elsewhere."""
+"""Sends one message to a webhook's address, and says what came of it."""
 
-import http.client
-import socket
-import ssl
-import threading
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
-TIMEOUT_S = 10.0  # For each step: to connect, to send, to answer.
-WHOLE_S = 20.0  # For all of it, also where the receiver answers byte by byte.
+from server.outgoing import posting
+
 ANSWER_BYTES_MAX = 64 * 1024
 
 
@@ -32,52 +26,6 @@ Post = Callable[[str, bytes, Mapping[str, str]], Answer]
 
 def post(url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
     """POST a body. The certificate is checked, and redirects are not followed."""
-    parts = urlsplit(url)
-    connection = _connection(parts.scheme, parts.hostname or "", parts.port)
-    target = parts.path or "/"
-    if parts.query:
-        target += f"?{parts.query}"
-    timer = threading.Timer(WHOLE_S, _cut, (connection,))
-    timer.daemon = True
-    timer.start()
-    try:
-        connection.request(
-            "POST",
-            target,
-            body,
-            {"Content-Type": "application/json", "User-Agent": "Hallkeeper", **headers},
-        )
-        response = connection.getresponse()
-        response.read(ANSWER_BYTES_MAX)
-        return Answer(response.status, str(response.status))
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        return Answer(0, _words(error))
-    finally:
-        timer.cancel()
-        connection.close()
-
-
-def _connection(scheme: str, host: str, port: int | None) -> http.client.HTTPConnection:
-    if scheme == "https":
-        context = ssl.create_default_context()
-        return http.client.HTTPSConnection(host, port, timeout=TIMEOUT_S, context=context)
-    return http.client.HTTPConnection(host, port, timeout=TIMEOUT_S)
-
-
-def _cut(connection: http.client.HTTPConnection) -> None:
-    found = connection.sock
-    if found is not None:
-        with suppress(OSError):
-            found.shutdown(socket.SHUT_RDWR)
-
-
-def _words(error: Exception) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return "its certificate is not trusted"
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    if isinstance(error, ConnectionRefusedError):
-        return "nobody listens there"
-    if isinstance(error, socket.gaierror):
-        return "its name is not known"
-    return f"no answer ({type(error).__name__})"
+    headers = {"Content-Type": "application/json", **headers}
+    reply = posting.post(url, body, headers, ANSWER_BYTES_MAX)
+    return Answer(reply.status, reply.words)

@@ -18,6 +18,7 @@ from server.storage.connection import Connection, Row
 SCOPES = {
     "read:halls": "halls, with how many are inside",
     "read:entries": "entries and denials, by badge number",
+    "read:receipts": "receipts, each with one whole record and what a supervisor wrote in it",
     "read:people": "people, with names and addresses",
     "write:people": "registering and changing people, replacing and revoking badges",
     "read:programme": "the programme",

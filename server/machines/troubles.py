@@ -7,6 +7,7 @@ from server.kiosks import registry
 from server.machines import endpoints, outbox
 from server.storage import disk
 from server.storage.connection import Connection
+from server.witnesses import troubles as outside
 
 QUIET_MS = 60_000  # A kiosk that was not heard for so long is quiet.
 Found = frozenset[tuple[str, str]]  # Kind of trouble, and what has it.
@@ -23,6 +24,11 @@ def found(db: Connection, path: Path, backup: Status | None, now: int) -> Found:
         ("webhook.disabled", str(one.endpoint_id))
         for one in endpoints.endpoints(db)
         if one.disabled_at is not None
+    }
+    troubles |= {
+        ("witness.contradicts", one.who.removeprefix(outside.of_witness("")))
+        for one in outside.all_troubles(db)
+        if one.code.grave
     }
     if backup is not None and (backup.trouble or backup.acts_trouble):
         troubles.add(("backup.failing", ""))

@@ -202,6 +202,10 @@ TABLES: Mapping[str, Table] = {
         none="token_id name token_hash scopes made_by made_at ends_at revoked_at used_at"
     ),
     "cosignature": Table(none="kiosk generation size note at"),
+    "given_checkpoint": Table(none="log size note at"),
+    "outside_trouble": Table(none="who code words since"),
+    "time_stamp": Table(none="stamp_id log size note authority answer stamped_at at"),
+    "witness_cosignature": Table(none="log witness size note cosigned_at at set_back_at"),
     "door": Table(none="door_id code hall_id names mode"),
     "door_minute": Table(none="minute door_id hall_id entered gone denied"),
     "door_quarter": Table(none="quarter door_id admitted denied"),

@@ -33,6 +33,8 @@ from server.storage.schema import (
     MACHINES,
     MAIL_AND_WALLET,
     MUSTERS,
+    OTHER_ENTRIES,
+    OUTSIDE,
     PAGE_EDITS,
     PEOPLE,
     PHONE_LINKS,
@@ -298,6 +300,16 @@ def m046_retention(db: sqlite_utils.Database) -> None:
     _run(db, RETENTION)
 
 
+@migrations()
+def m053_outside(db: sqlite_utils.Database) -> None:
+    _run(db, OUTSIDE)
+
+
+@migrations()
+def m055_other_entries(db: sqlite_utils.Database) -> None:
+    _run(db, OTHER_ENTRIES)
+
+
 NAMES = (
     "m001_people",
     "m002_venue",
@@ -342,6 +354,8 @@ NAMES = (
     "m044_accounts",
     "m045_machines",
     "m046_retention",
+    "m053_outside",
+    "m055_other_entries",
 )
 
 

@@ -1344,3 +1344,50 @@ CREATE TABLE taken_trouble (
     note TEXT NOT NULL
 ) STRICT;
 """
+
+# What others outside say of the entry log: the newest checkpoint that was given out, the newest one
+# that each witness cosigned, and stamps by which a time-stamping authority says when a checkpoint
+# was there (server/witnesses). `log` is the log's name, which a restored server changes.
+OUTSIDE = """
+CREATE TABLE given_checkpoint (
+    log TEXT PRIMARY KEY,
+    size INTEGER NOT NULL,
+    note TEXT NOT NULL,
+    at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE witness_cosignature (
+    log TEXT NOT NULL,
+    witness TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    note TEXT NOT NULL,
+    cosigned_at INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    set_back_at INTEGER,
+    PRIMARY KEY (log, witness)
+) STRICT;
+
+CREATE TABLE time_stamp (
+    stamp_id INTEGER PRIMARY KEY,
+    log TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    note TEXT NOT NULL,
+    authority TEXT NOT NULL,
+    answer BLOB NOT NULL,
+    stamped_at INTEGER NOT NULL,
+    at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE outside_trouble (
+    who TEXT PRIMARY KEY,
+    code TEXT NOT NULL,
+    words TEXT NOT NULL,
+    since INTEGER NOT NULL
+) STRICT;
+"""
+
+# Finds, by the server's clock, the entries of the log that are no scan and no act. A scan pays
+# nothing for it.
+OTHER_ENTRIES = """
+CREATE INDEX leaf_other_at ON leaf (at) WHERE kind <> 'scan' AND kind <> 'act';
+"""

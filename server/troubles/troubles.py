@@ -31,6 +31,9 @@ class Kind(StrEnum):
     COPIED = "copied"
     # Of the server.
     SERVER = "server"
+    # Of those outside who confirm the entry log.
+    WITNESS = "witness"
+    TIME_STAMP = "time_stamp"
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from server.storage.database import Database
 from server.web import admin, api, auth, desk, display, i18n, security
 from server.web.machines import interface, probes
 from server.web.phone import pages as phone
+from server.web.phone import receipts
 from server.web.services import Services, keep_services, services_of
 from server.web.wallet import pages as wallet
 from server.web.wallet import passkit
@@ -67,7 +68,7 @@ def create_app(
     display.register(app, event, here.venue_clock)
     for blueprint in (api.blueprint, phone.blueprint, desk.blueprint, admin.blueprint):
         app.register_blueprint(blueprint)
-    for blueprint in (wallet.blueprint, passkit.blueprint):
+    for blueprint in (receipts.blueprint, wallet.blueprint, passkit.blueprint):
         app.register_blueprint(blueprint)
     for blueprint in (interface.blueprint, interface.openapi, probes.blueprint):
         app.register_blueprint(blueprint)
@@ -95,6 +96,8 @@ def close_app(app: Flask) -> None:
         here.marking.close()
     if here.retention is not None:
         here.retention.close()
+    if here.confirming is not None:
+        here.confirming.close()
     here.mailing.close()
     here.uploads.close()
     here.drawer.close()

@@ -37,6 +37,7 @@ from server.web.machines.measures import Measures
 from server.web.machines.rates import Rates
 from server.web.machines.readiness import Finding
 from server.web.rendered import Pieces, Rendered
+from server.witnesses.worker import Confirming
 
 EXTENSION = "hallkeeper"  # The only key under which an app keeps what is its own.
 
@@ -60,6 +61,7 @@ class Services:
     webhooks: Webhooks | None = None  # Set where a server runs.
     marking: Marking | None = None  # Set in a running server alone.
     retention: Daily | None = None  # Likewise.
+    confirming: Confirming | None = None  # Likewise.
     lanes: Lanes = field(default_factory=Lanes)
     guesses: Guesses = field(default_factory=Guesses)  # For passwords.
     drawer: Drawer = field(default_factory=Drawer)  # Of cards' previews.

@@ -18,6 +18,7 @@ from server.privacy.daily import Daily
 from server.storage.database import Database
 from server.web.app import close_app, create_app
 from server.web.services import keep_services, services_of
+from server.witnesses.worker import Confirming
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -56,8 +57,10 @@ def open_app(event_dir: Path, port: int | None = None) -> "Flask":
             here = services_of(app)
             settled = (lambda: None) if here.backups is None else here.backups.keep_acts
             retention = Daily(event, database, here.now, settled)
-            keep_services(app, replace(here, retention=retention))
+            confirming = Confirming(event, database, here.log, here.now)
+            keep_services(app, replace(here, retention=retention, confirming=confirming))
             retention.start()
+            confirming.start()
         except BaseException:
             close_app(app)
             raise

@@ -9,7 +9,6 @@ import sys
 from collections.abc import Callable
 
 from tests.bench import (
-    audit,
     backlog,
     cards,
     doors,
@@ -24,6 +23,7 @@ from tests.bench import (
     swarm,
 )
 from tests.bench.console import acts, board, desk, muster
+from tests.bench.evidence import audit, forged, timeline
 from tests.bench.eyes import memory, photo_run
 from tests.bench.forum import entries, pages, programme
 from tests.bench.load import webhooks
@@ -48,6 +48,8 @@ BENCHES: dict[str, Callable[[], object]] = {
     "memory": memory.run,
     "acts": acts.run,
     "audit": audit.run,
+    "forged": forged.run,
+    "timeline": timeline.run,
     "webhooks": webhooks.run,
     "entries": entries.run,
     "muster": muster.run,
@@ -57,13 +59,13 @@ BENCHES: dict[str, Callable[[], object]] = {
     "photos": photo_run.run,
     "mutants": mutants.run,
 }
-BY_NAME_ALONE = {"mutants"}  # hours of it
+BY_NAME_ALONE = {"mutants", "forged"}  # hours of it
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "names", nargs="*", help=f"of {', '.join(BENCHES)}; all but mutants by default"
+        "names", nargs="*", help=f"of {', '.join(BENCHES)}; all but mutants and forged by default"
     )
     chosen = parser.parse_args().names or [name for name in BENCHES if name not in BY_NAME_ALONE]
     unknown = [name for name in chosen if name not in BENCHES]

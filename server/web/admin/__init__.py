@@ -32,6 +32,8 @@ from server.web.admin.editing import (
     venue_upload,
 )
 from server.web.admin.inquiry import attention, awaited, inside
+from server.web.admin.log import files as log_files
+from server.web.admin.log import timeline as log
 from server.web.admin.machines import pages as machines
 from server.web.admin.mailing import pages as mailing
 from server.web.admin.muster import pages as muster
@@ -46,7 +48,7 @@ blueprint = Blueprint("admin", __name__)
 for part in (
     overview, live, people, entries, kiosks, halls, venue, programme, users, sign_in, account, acts,
     rehearsal, arrivals, flag, printers, mailing, machines, factors, invitations, sign_on,
-    attention, awaited, inside, muster, plots, taking, privacy,
+    attention, awaited, inside, muster, plots, taking, privacy, log, log_files,
 ):  # fmt: skip
     blueprint.register_blueprint(part.blueprint)
 blueprint.register_blueprint(entries.absences)
@@ -66,6 +68,7 @@ PAGES = (
     ("admin.attention.show", N_("Attention")),
     ("admin.entries.show", N_("Entries")),
     ("admin.acts.show", N_("Acts")),
+    ("admin.log.show", N_("Entry log")),
     ("admin.kiosks.show", N_("Kiosks")),
     ("admin.printers.show", N_("Printers")),
     ("admin.absences.show", N_("Outages")),
@@ -108,6 +111,7 @@ SECTIONS = {
     "admin.venue_upload": "admin.uploads",
     "admin.badges": "admin.uploads",
     "admin.invitations": "admin.users",
+    "admin.log_files": "admin.log",
 }
 
 

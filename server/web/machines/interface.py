@@ -20,6 +20,11 @@ ROUTES = (
         reading.list_entries, reading.Entries, reading.EntriesAsked, problems=(404,),
     ),
     Route(
+        "GET", "/entries/<number>/receipt", "read:receipts",
+        "The proof that a scan stands in the entry log.",
+        reading.get_receipt, reading.Receipt, problems=(404,),
+    ),
+    Route(
         "GET", "/programme", "read:programme", "Sessions, the soonest first.",
         reading.list_sessions, reading.Programme, reading.ProgrammeAsked, problems=(404,),
     ),

@@ -13,6 +13,7 @@ from server.web.machines.routes import PREFIX, Nothing, Route
 _ALWAYS = (400, 401, 403, 429, 500, 503)
 _WITH_BODY = (413, 415, 422, 507)
 _REF = "#/components/schemas/{name}"
+_PATHS = {"badge": "the badge number, such as 0Z8X7", "number": "the number of the entry"}
 _VARIES = re.compile(r"<(\w+)>")
 
 
@@ -102,7 +103,7 @@ def _problem(status: int, refs: Mapping[type, dict[str, Any]]) -> dict[str, Any]
 
 
 def _in_path(name: str) -> dict[str, Any]:
-    words = "the badge number, such as 0Z8X7" if name == "badge" else name
+    words = _PATHS[name]
     schema = {"type": "string", "minLength": 1}
     return {"name": name, "in": "path", "required": True, "schema": schema, "description": words}
 

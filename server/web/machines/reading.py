@@ -4,6 +4,8 @@ from typing import Annotated
 
 import msgspec
 
+from badges.transparency.signed_note import verifier_key
+from server.audit import receipts
 from server.machines import entries, halls
 from server.machines.entries import PAGE_MAX, PAGE_USUAL, Entry, Time, time_of
 from server.machines.halls import Hall
@@ -14,6 +16,7 @@ from server.web.services import services
 
 PAGE_SESSIONS = 500
 NUMBER_MAX = 2**53
+NUMBER_DIGITS_MAX = 15
 Code = Annotated[str, msgspec.Meta(max_length=100)]
 
 
@@ -40,6 +43,14 @@ class Entries(msgspec.Struct):
     entries: list[Entry]
     next: Annotated[int, msgspec.Meta(description="`after` of the next page, also for later")]
     more: Annotated[bool, msgspec.Meta(description="whether there is more already")]
+
+
+class Receipt(msgspec.Struct):
+    """Proves that one scan stands in the entry log."""
+
+    number: int
+    receipt: Annotated[str, msgspec.Meta(description="the text of the file (C2SP tlog-proof)")]
+    key: Annotated[str, msgspec.Meta(description="the log's key (C2SP signed-note)")]
 
 
 class Session(msgspec.Struct):
@@ -84,6 +95,19 @@ def list_entries(asked: EntriesAsked) -> Entries:
     found = entries.entries_from(db, asked.after + 1, asked.limit + 1, hall=asked.hall)
     shown = found[: asked.limit]
     return Entries(shown, shown[-1].number if shown else asked.after, len(found) > len(shown))
+
+
+def get_receipt(asked: Nothing, number: str) -> Receipt:
+    here = services()
+    if not (number.isascii() and number.isdigit() and len(number) <= NUMBER_DIGITS_MAX):
+        raise ProblemError(404, "There is no such entry.")
+    with here.database.reading() as db:
+        try:
+            text = receipts.scan_receipt(db, here.log, int(number))
+        except receipts.ReceiptError as error:
+            raise ProblemError(404, f"No receipt: {error}.") from None
+    key = verifier_key(here.event.log_name, here.event.log_key.public)
+    return Receipt(int(number), text, key)
 
 
 def list_sessions(asked: ProgrammeAsked) -> Programme:

@@ -54,7 +54,7 @@ class GoneError(Exception):
 def badge(token: str) -> Response:
     here = services()
     db = here.database.reader
-    current = _open(db, token)
+    current = open_badge(db, token)
     person = attendees.attendee(db, current.serial)
     i18n.propose(person.language)
     now = here.now()
@@ -68,7 +68,7 @@ def badge(token: str) -> Response:
         symbol=Markup(symbol_svg((of_day or current).credential)),
         good_on=programme.day_words(here.venue_clock, now) if of_day else "",
         category={one.code: one for one in store.categories(db)}.get(person.category),
-        static=_static,
+        static=static,
         said=said,
         words=_words(),
         **programme.shown(db, person.serial, now, here.venue_clock),
@@ -82,7 +82,7 @@ def halls(token: str) -> Response:
     """Say how full the halls of the person's next sessions are now."""
     here = services()
     db = here.database.reader
-    current = _open(db, token)
+    current = open_badge(db, token)
     answer = jsonify(programme.halls_now(db, current.serial, here.now()))
     answer.headers["Cache-Control"] = "no-store"
     return answer
@@ -92,13 +92,13 @@ def halls(token: str) -> Response:
 @auth.allow_everybody
 def manifest(token: str) -> Response:
     """Describe the page to a phone that puts it on its home screen. It names nobody."""
-    _open(services().database.reader, token)
+    open_badge(services().database.reader, token)
     address = url_for("phone.badge", token=token)
     name = text_in(both_names(services().event.settings.name), i18n.language())
     icons = [
-        {"src": _static("icon.svg"), "sizes": "any", "type": "image/svg+xml"},
+        {"src": static("icon.svg"), "sizes": "any", "type": "image/svg+xml"},
         *(
-            {"src": _static(f"icon-{side}.png"), "sizes": f"{side}x{side}", "type": "image/png"}
+            {"src": static(f"icon-{side}.png"), "sizes": f"{side}x{side}", "type": "image/png"}
             for side in (192, 512)
         ),
     ]
@@ -132,11 +132,11 @@ def worker() -> Response:
 def gone(error: GoneError) -> Response:
     """Say that the link does not stand any more, and what to do. It names nobody."""
     i18n.propose(error.language)
-    page = render_template("phone/gone.html", static=_static, said=said)
+    page = render_template("phone/gone.html", static=static, said=said)
     return Response(page, 410, headers={**HEADERS, MARK: "gone"})
 
 
-def _open(db: Connection, token: str) -> issuing.Badge:
+def open_badge(db: Connection, token: str) -> issuing.Badge:
     """Return the badge that the link is for. Any other text is answered with 404.
 
     Raises GoneError for a link or a badge that was replaced or revoked.
@@ -182,7 +182,7 @@ def _words() -> dict[str, Any]:
     }
 
 
-def _static(name: str) -> str:
+def static(name: str) -> str:
     """Return the address of a file of ours. It changes with what is in the file."""
     return url_for("static", filename=name, v=_digest(str(Path(_folder(), name))))
 

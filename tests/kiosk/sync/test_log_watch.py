@@ -4,8 +4,14 @@ from dataclasses import replace
 
 import pytest
 
+from badges.credential.keys import PrivateKey
 from badges.record import decode_record
-from badges.transparency.checkpoint import open_checkpoint, verify_cosignature, witness_name
+from badges.transparency.checkpoint import (
+    cosign,
+    open_checkpoint,
+    verify_cosignature,
+    witness_name,
+)
 from badges.wire import wire
 from kiosk.journal.checkpoints import EVIDENCE_MAX
 from kiosk.sync.log_watch import SAVED_MS
@@ -28,6 +34,19 @@ class TestLog:
         newest = online.door.journal.witness.newest()
         assert newest is not None
         assert newest.size == 4
+
+    def test_witnesses_outside_may_have_cosigned_it(self, online: Online, event: FakeEvent) -> None:
+        """Their lines stand under the log's, and are kept with it."""
+        other = PrivateKey(b"a witness outside".ljust(32))
+        event.spoil_note = lambda note: note + cosign(other, "example.org/w", note, 1_777_860_000)
+        online.present(1)
+        online.settled()
+        online.until(lambda: event.batches[-1].log_size == 1)
+        assert online.link.state.log_alarm is None
+        online.sync.close()
+        newest = online.door.journal.witness.newest()
+        assert newest is not None
+        assert verify_cosignature(other.public, "example.org/w", newest.note) == 1_777_860_000
 
     @pytest.mark.parametrize("how", ["shrinks", "differs", "another key"])
     def test_a_log_that_is_not_what_it_was(

@@ -9,7 +9,7 @@ from tests.server.conftest import NOW
 
 
 def found(evidence: Evidence) -> list[str]:
-    return list(problems(evidence.database.reader))
+    return list(problems(evidence.database.reader, evidence.log.name))
 
 
 def test_it_works(evidence: Evidence) -> None:

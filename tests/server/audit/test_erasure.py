@@ -1,6 +1,7 @@
 """One person's part of the log is erased: nothing of it is left, and every proof holds."""
 
 import json
+import zipfile
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -72,6 +73,28 @@ def test_nothing_of_the_person_is_in_any_file(overridden: Evidence) -> None:
     )
     for text in (*ours, b'"serial":7,', b'"serial":7}'):
         assert text not in after
+
+
+def test_it_is_in_no_file_of_the_event_and_of_exports(overridden: Evidence) -> None:
+    """Every file is read byte by byte, and what a zip holds as well."""
+    rows = overridden.rows(
+        "SELECT salt, body FROM leaf l JOIN scan s USING (number) WHERE s.serial = 7"
+    )
+    ours = [NOTE.encode(), *(salt for salt, _ in rows), *(body[90:250] for _, body in rows)]
+    erase(overridden)
+    folder, packed = overridden.export(), overridden.export(name="export.zip")
+    with zipfile.ZipFile(packed) as found:
+        inside = b"".join(found.read(name) for name in found.namelist())
+    files = [
+        file
+        for place in (overridden.event.path, folder)
+        for file in place.rglob("*")
+        if file.is_file()
+    ]
+    assert len(files) > 10
+    for data in (inside, packed.read_bytes(), *(file.read_bytes() for file in files)):
+        for text in (*ours, b'"serial":7,', b'"serial":7}'):
+            assert text not in data
 
 
 def test_the_root_and_the_kiosks_chains_stay(overridden: Evidence, verified: Verified) -> None:

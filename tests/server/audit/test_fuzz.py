@@ -1,10 +1,8 @@
 """Exports and receipts with bytes altered, cut or put in are refused, and never with a traceback.
 
-HALLKEEPER_FUZZ says how many of each (100,000 take about an hour). The seed stands in the
-failure.
+`python -m tests.bench forged` does so 100,000 times each. The seed stands in the failure.
 """
 
-import os
 import random
 import shutil
 from collections.abc import Iterator
@@ -23,7 +21,7 @@ from tests.server.audit.conftest import Evidence
 from tests.server.conftest import MINUTE, NOW
 from tests.server.support.site import open_site
 
-TURNS = int(os.environ.get("HALLKEEPER_FUZZ", "300"))
+TURNS = 300
 
 STRANGE = (b"\x00", b"\n", b"9", b"-1", b"null", b"{", b'"', b"\xff\xfe", b"[" * 5_000)
 
@@ -47,16 +45,15 @@ def mutated(draw: random.Random, raw: bytes) -> bytes:
             return changed
 
 
-def seeds() -> Iterator[random.Random]:
+def draws(turns: int) -> Iterator[random.Random]:
+    """Sources of chance, each with its own seed."""
     base = random.SystemRandom().randrange(1 << 40)
-    for turn in range(TURNS):
+    for turn in range(turns):
         yield random.Random(base + turn)
 
 
-@pytest.fixture
-def few(event: Event, database: Database, tmp_path: Path) -> Evidence:
-    """A few entries of each kind, so that many turns take little time."""
-    made = Evidence(event, open_site(database), tmp_path)
+def fill(made: Evidence) -> None:
+    """Write a few entries of each kind, so that many turns take little time."""
     for minute in range(5):
         now = NOW + minute * MINUTE
         for door in (made.site.west, made.site.east):
@@ -65,55 +62,84 @@ def few(event: Event, database: Database, tmp_path: Path) -> Evidence:
             made.cosign(door, now)
         made.act(Act.BADGE_REVOKED, now, serial=7)
     made.database.write(lambda db: erasure.erase(db, 2, by="user:1", now=NOW))
-    return made
 
 
-def test_receipts(few: Evidence) -> None:
-    evidence = few
+def fuzz_receipts(evidence: Evidence, turns: int) -> int:
+    """Alter, cut or swell receipts so many times, and return how many were refused, which is all.
+    Whatever else happens is raised.
+    """
     key = verifier_key(evidence.event.log_name, evidence.event.log_key.public)
     db, log = evidence.database.reader, evidence.log
     texts = [receipt(db, log, number).encode() for number in (0, 1, 8, log.size() - 1)]
-    for draw in seeds():
+    refused = 0
+    for draw in draws(turns):
         state = draw.getstate()
         changed = mutated(draw, draw.choice(texts))
         try:
             verify_receipt(changed, key)
         except (Refused, ValueError, RecursionError):
+            refused += 1
             continue
-        pytest.fail(f"accepted: {changed!r} {state[1][:2]}")
+        raise AssertionError(f"accepted: {changed!r} {state[1][:2]}")
+    return refused
 
 
-def test_exports(few: Evidence) -> None:
-    """One file of a folder is altered, cut, or put in another's place."""
-    path = few.export()
+def fuzz_exports(path: Path, turns: int) -> int:
+    """Alter or cut one file of a folder so many times, or put another in its place. Return how many
+    were refused, which is all.
+    """
     names = sorted(file for file in path.rglob("*") if file.is_file())
+    files = {file: file.read_bytes() for file in names}
     assert check(path, checkpoints=[], key=None)[0] == []
-    for draw in seeds():
+    refused = 0
+    for draw in draws(turns):
         file = draw.choice(names)
-        whole = file.read_bytes()
-        changed = mutated(draw, whole)
+        changed = mutated(draw, files[file])
         if draw.random() < 0.05:
-            changed = draw.choice(names).read_bytes()
-        if changed == whole:
-            continue
+            changed = files[draw.choice([one for one in names if files[one] != files[file]])]
         file.write_bytes(changed)
         findings, _ = check(path, checkpoints=[], key=None)
         assert findings, f"{file.name}: accepted {changed!r}"
         assert not any("Error" in one and "malformed (" not in one for one in findings)
-        file.write_bytes(whole)
+        file.write_bytes(files[file])
+        refused += 1
     assert check(path, checkpoints=[], key=None)[0] == []
+    return refused
 
 
-def test_zips(few: Evidence) -> None:
-    """A zip has bytes that say nothing, such as times. Whatever is accepted has the same files."""
-    path = few.export(name="export.zip")
+def fuzz_zips(path: Path, turns: int) -> tuple[int, int]:
+    """Alter or cut a zip so many times, and return how many were refused and how many said nothing
+    else than before. A zip has bytes that say nothing, such as times.
+    """
     whole = path.read_bytes()
     said = check(path, checkpoints=[], key=None)
     assert said[0] == []
-    for draw in seeds():
+    refused = same = 0
+    for draw in draws(turns):
         path.write_bytes(mutated(draw, whole))
         found = check(path, checkpoints=[], key=None)
         assert found[0] or found == said
+        refused, same = refused + bool(found[0]), same + (found == said)
+    return refused, same
+
+
+@pytest.fixture
+def few(event: Event, database: Database, tmp_path: Path) -> Evidence:
+    made = Evidence(event, open_site(database), tmp_path)
+    fill(made)
+    return made
+
+
+def test_receipts(few: Evidence) -> None:
+    assert fuzz_receipts(few, TURNS) == TURNS
+
+
+def test_exports(few: Evidence) -> None:
+    assert fuzz_exports(few.export(), TURNS) == TURNS
+
+
+def test_zips(few: Evidence) -> None:
+    assert sum(fuzz_zips(few.export(name="export.zip"), TURNS)) == TURNS
 
 
 def test_a_zip_that_swells(evidence: Evidence, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from server.audit import erasure
 from server.audit.export import export
 from server.audit.selection import Selection
 from server.audit.verify import check
@@ -103,3 +104,24 @@ def test_a_kiosks_key_is_the_one_that_it_was_confirmed_with(forum: Forum) -> Non
         f"entry {number}: kiosk west (generation 1) was confirmed with another key than keys.json"
         " has"
     ) in found
+
+
+def test_a_kiosk_that_held_an_older_checkpoint_agrees_after_an_erasure(forum: Forum) -> None:
+    """It verifies that the log only grew, cosigns more of it, and keeps no evidence against it."""
+    west, east = forum.enrol("west"), forum.enrol("east")
+    people_come(forum, west, east, minutes=3)
+    before = west.journal.witness.newest()
+    assert before is not None
+    ((serial,),) = forum.rows("SELECT serial FROM scan ORDER BY number LIMIT 1")
+    forum.database.write(
+        lambda db: db.execute("UPDATE stay SET closed_at = 1, closed_by = 'exit'") and None
+    )
+    erased = forum.database.write(lambda db: erasure.erase(db, serial, by="user:1", now=forum.now))
+    assert erased > 0
+    people_come(forum, west, east, minutes=3)
+    after = west.journal.witness.newest()
+    assert after is not None
+    assert after.size > before.size
+    assert west.journal.witness.evidence() == []
+    path = exported(forum)
+    assert check(path, checkpoints=[before.note.encode(), after.note.encode()], key=None)[0] == []

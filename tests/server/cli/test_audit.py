@@ -142,3 +142,31 @@ def test_a_person_is_erased(held: Console) -> None:
     out = held.path / "export"
     held("audit", "export", "--out", str(out))
     assert held("audit", "verify", str(out)).output.endswith("VERIFIED\n")
+
+
+def test_two_exports_are_compared(held: Console) -> None:
+    first, second, third = (str(held.path / name) for name in ("one.zip", "two", "three"))
+    held("audit", "export", "--out", first, "--court")
+    held("audit", "export", "--out", second)
+    said = held("audit", "compare", first, second).output
+    assert "The same log. One begins the other" in said
+    assert "The same log, with the same" in held("audit", "compare", second).output
+    with Database(held.event.database_path) as database:
+        database.write(
+            lambda db: db.execute("UPDATE leaf SET hash = ? WHERE number = 4", (bytes(32),))
+        )
+    held("audit", "export", "--out", third, status=2)
+    said = held("audit", "compare", first, third, status=1).output
+    assert "WRONG: a fork. They agree up to entry 3, and differ in entry 4." in said
+    assert said.count("\nentry 4 of ") == 2
+    broken = held.file("broken.zip", b"PK")
+    assert "can't be read as an export" in held("audit", "compare", first, broken, status=2).output
+
+
+def test_an_export_for_a_court_has_its_pages(held: Console) -> None:
+    out = held.path / "export"
+    held("audit", "export", "--out", str(out), "--court")
+    assert {file.name for file in (out / "court").iterdir()} == {
+        "EVIDENCE.en.txt", "EVIDENCE.zh.txt", "SHA256SUMS",
+    }  # fmt: skip
+    assert held("audit", "verify", str(out)).output.endswith("VERIFIED\n")

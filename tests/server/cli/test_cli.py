@@ -443,8 +443,8 @@ def test_every_command_explains_itself(path: tuple[str, ...]) -> None:
         ("person",),
         ("retention",),
     }
-    # An auditor has no event.
-    groups |= {("audit", "verify"), ("audit", "verify-receipt")}
+    # An auditor has no event, and neither has who runs a witness.
+    groups |= {("audit", "verify"), ("audit", "verify-receipt"), ("audit", "witness")}
     if "[OPTIONS]" in result.output and path not in groups | {("init",), ("sample",)}:
         assert "--event DIR" in result.output
 

@@ -14,11 +14,14 @@ from standardwebhooks import webhooks as library
 from server.event.directory import Event
 from server.machines import endpoints, outbox, sender, signing
 from server.machines.endpoints import Endpoint, EndpointError
-from server.machines.post import TIMEOUT_S, post
+from server.machines.post import post
 from server.machines.sender import Courier, Outcome, Webhooks
 from server.occupancy import hall_control
+from server.outgoing.posting import TIMEOUT_S
 from server.people import issuing
 from server.storage.database import Database
+from server.witnesses import troubles as outside
+from server.witnesses.troubles import Code
 from tests.server.conftest import HOUR, MINUTE, NOW
 from tests.server.support.pages import Pages, acts
 
@@ -406,6 +409,24 @@ def test_troubles_begin_and_end(pages: Pages, receiver: Receiver) -> None:
     ]
     quiet = {"trouble": "kiosk.quiet", "kiosk": "k1"}
     assert told == [("trouble.began", quiet), ("trouble.ended", quiet)]
+
+
+def test_a_witness_that_contradicts_the_log_is_told(pages: Pages, receiver: Receiver) -> None:
+    endpoint = subscribe(pages, receiver, "troubles")
+    webhooks = Webhooks(pages.database, pages.event.phone_secret, lambda: pages.now)
+    who = outside.of_witness("example.org/w")
+    for code in (Code.AWAY, Code.FORK, None):
+        pages.database.write(
+            lambda db, code=code: outside.note(db, who, code, "so it is", pages.now)
+        )
+        webhooks._note_troubles()
+    webhooks.close()
+    drain(courier(pages, endpoint))
+    told = [
+        (one["type"], one["data"]) for one in receiver.taken if "witness" in one["data"]["trouble"]
+    ]
+    data = {"trouble": "witness.contradicts", "witness": "example.org/w"}
+    assert told == [("trouble.began", data), ("trouble.ended", data)]
 
 
 def test_the_threads_deliver_by_themselves(pages: Pages, receiver: Receiver) -> None:

@@ -60,7 +60,7 @@ def test_each_takes_its_own_kind_and_nothing_before_its_time(known: Known, kind:
         before.pop("undo")
     if kind != "people":
         assert {**after, kind: before[kind]} == before, "nothing else"
-    assert list(check.problems(known.database.reader)) == []
+    assert list(check.problems(known.database.reader, known.event.log_name)) == []
     assert known.rows("PRAGMA foreign_key_check") == []
 
 

@@ -87,7 +87,7 @@ def test_the_log_still_verifies_and_halls_add_up(known: Known, tmp_path) -> None
     assert hall_figures(known.database.reader) == figures
     assert known.rows(counts) == stays
     assert known.rows(decided) == scans
-    assert list(check.problems(known.database.reader)) == []
+    assert list(check.problems(known.database.reader, known.event.log_name)) == []
     assert log.size() == size + 1
     out = tmp_path / "export"
     with known.database.reading() as db:

@@ -56,6 +56,8 @@ FROZEN = {
     "m044_accounts": "a5ce980f730794ed",
     "m045_machines": "680f1940a5f1dc79",
     "m046_retention": "7709f932bcc77b20",
+    "m053_outside": "834c721c9752bab9",
+    "m055_other_entries": "41ead95e65bb57eb",
 }
 
 

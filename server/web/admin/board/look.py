@@ -12,7 +12,7 @@ from server.occupancy.figures import HallFigures
 from server.occupancy.minutes import Trend
 from server.storage import disk
 from server.storage.connection import Connection
-from server.troubles import badges, halls, kiosks, taken, watch
+from server.troubles import badges, halls, kiosks, outside, taken, watch
 from server.troubles.taken import Taken
 from server.troubles.troubles import Kind, Trouble, most_urgent_first
 from server.venue import session_states
@@ -71,6 +71,7 @@ def look() -> Look:
     troubles += halls.of_halls(found, trends, phases, settings.alert_hall_percent, now)
     troubles += badges.of_badges(db, now)
     troubles += _of_server(db, now)
+    troubles += outside.of_outside(db, settings, now)
     known = taken.all_taken(db)
     dated = most_urgent_first(here.troubles.dated(troubles, known, now))
     split = [(one, known.get(one.key)) for one in dated]

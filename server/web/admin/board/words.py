@@ -12,6 +12,7 @@ from server.storage.localized import names_of, text_in
 from server.troubles.troubles import Kind, Trouble
 from server.web import auth, i18n
 from server.web.services import services
+from server.witnesses.troubles import Code
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,8 @@ def _place(trouble: Trouble, places: Places) -> tuple[str, str]:
         return number, _link("admin.people.person", number=number)
     if trouble.kind is Kind.SERVER:
         return _("Server"), ""
+    if trouble.kind in (Kind.WITNESS, Kind.TIME_STAMP):
+        return _("Entry log"), _link("admin.log.integrity")
     door = in_page_language(places.doors_of_kiosks.get(about))
     link = _link("admin.kiosks.show", _anchor=f"kiosk-{about}")
     return f"{about} · {door}" if door else about, link
@@ -184,6 +187,40 @@ def _server(trouble: Trouble) -> tuple[str, str]:
     return str(trouble.values["words"]), ""
 
 
+def _witness(trouble: Trouble) -> tuple[str, str]:
+    values = {"name": trouble.values["name"], "words": trouble.values["words"]}
+    code = Code(str(trouble.values["code"]))
+    if code is Code.FORK:
+        what = _("Witness %(name)s knows another history of the entry log: %(words)s", **values)
+    elif code is Code.AHEAD:
+        what = _("Witness %(name)s saw more of the entry log than is here: %(words)s", **values)
+    elif code is Code.UNKNOWN:
+        what = _("Witness %(name)s does not know this entry log", **values)
+        return what, _("Ask who runs it to add the log's key, as `hallkeeper audit key` prints it.")
+    elif code is Code.SET_BACK:
+        what = _("Witness %(name)s has forgotten what it cosigned: %(words)s", **values)
+        return what, _("Ask who runs it whether it was put back from a copy.")
+    elif code is Code.AWAY:
+        what = _("Witness %(name)s does not answer: %(words)s", **values)
+        return what, _("It is asked again by itself. No door waits for it.")
+    else:
+        what = _("Witness %(name)s answers wrongly: %(words)s", **values)
+        return what, _("Ask who runs it, or take it out of event.toml.")
+    return what, _(
+        "Was the database put back by hand, or rewritten? Keep it as it is, export the log, and"
+        " compare it with what the witness has (docs/entry-log.md)."
+    )
+
+
+def _time_stamp(trouble: Trouble) -> tuple[str, str]:
+    words = trouble.values["words"]
+    if trouble.values["code"] == Code.AWAY:
+        what = _("The time-stamping authority does not answer: %(words)s", words=words)
+        return what, _("It is asked again by itself. No door waits for it.")
+    what = _("There is no time stamp of the entry log: %(words)s", words=words)
+    return what, _("Look at the settings time_authority in event.toml, or ask the authority.")
+
+
 _WORDS: Mapping[Kind, Callable[[Trouble], tuple[str, str]]] = {
     Kind.SILENT: _silent,
     Kind.NEVER_HEARD: _never_heard,
@@ -200,4 +237,6 @@ _WORDS: Mapping[Kind, Callable[[Trouble], tuple[str, str]]] = {
     Kind.FORGED: _forged,
     Kind.COPIED: _copied,
     Kind.SERVER: _server,
+    Kind.WITNESS: _witness,
+    Kind.TIME_STAMP: _time_stamp,
 }

@@ -7,6 +7,7 @@ from werkzeug.wrappers import Response
 from badges.i18n import N_
 from server.entry_log import act_words
 from server.machines import endpoints, outbox, signing, tokens
+from server.outgoing.addresses import URL_CHARS_MAX
 from server.web import auth
 from server.web.admin import forms
 from server.web.services import services
@@ -17,6 +18,7 @@ DELIVERIES = 100
 SCOPE_WORDS = {
     "read:halls": N_("Read halls: how many are inside"),
     "read:entries": N_("Read entries and denials, by badge number"),
+    "read:receipts": N_("Read receipts, each with one whole record"),
     "read:people": N_("Read people, with names and addresses"),
     "write:people": N_("Register and change people, replace and revoke badges"),
     "read:programme": N_("Read the programme"),
@@ -161,5 +163,5 @@ def _page(shown: tuple[str, str] | None = None) -> str:
         days_usual=tokens.DAYS_USUAL,
         days_max=tokens.DAYS_MAX,
         name_chars_max=tokens.NAME_CHARS_MAX,
-        url_chars_max=endpoints.URL_CHARS_MAX,
+        url_chars_max=URL_CHARS_MAX,
     )

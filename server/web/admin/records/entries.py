@@ -11,11 +11,9 @@ from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships
 from werkzeug.wrappers import Response as AnyResponse
 
 from badges.credential.badge_number import parse_badge_number
-from badges.transparency.signed_note import verifier_key
 from server.audit import receipts
-from server.entry_log import cosignatures, entry_log
+from server.entry_log import entry_log
 from server.entry_log.act_names import Act
-from server.kiosks import registry
 from server.ledger import entries, entries_files, outages, remarks
 from server.ledger.finding import Filter, TooManyPeopleError
 from server.staff import users
@@ -26,6 +24,7 @@ from server.web.admin.forms import Asked, Field, one_of, read_filter, whole
 from server.web.admin.records import files, saved
 from server.web.display import DECISIONS, FLAGS, REASONS
 from server.web.i18n import language
+from server.web.phone.receipts import as_file
 from server.web.services import services
 
 blueprint = Blueprint("entries", __name__, url_prefix="/admin")
@@ -111,26 +110,6 @@ def save() -> AnyResponse:
     return saved.save("entries", _asked(request.form))
 
 
-@blueprint.get("/entries/log")
-@auth.allow("auditor")
-def log() -> str:
-    """Show the entry log at a glance. That is its size, its newest checkpoint and key, and who of
-    the kiosks cosigned how much of it, and when.
-    """
-    here = services()
-    note, _ = here.log.checkpoint(0)
-    db = here.database.reader
-    kept = {(one.kiosk, one.generation): one for one in cosignatures.all_kept(db)}
-    kiosks = [one for one in registry.kiosks(db) if one.state in ("active", "retired", "fenced")]
-    return render_template(
-        "entry_log.html",
-        size=int(note.split("\n")[1]),
-        note=note,
-        key=verifier_key(here.event.log_name, here.event.log_key.public),
-        kiosks=[(one, kept.get((one.kiosk, one.generation))) for one in kiosks],
-    )
-
-
 @blueprint.get("/entries/<int:number>/receipt")
 @auth.allow("auditor")
 def receipt(number: int) -> Response:
@@ -141,14 +120,7 @@ def receipt(number: int) -> Response:
             text = receipts.receipt(db, here.log, number)
     except receipts.ReceiptError as error:
         abort(404, f"{error}.")
-    return Response(
-        text,
-        mimetype="text/plain",
-        headers={
-            "Content-Disposition": f'attachment; filename="entry-{number}.tlog-proof"',
-            "Cache-Control": "no-store",
-        },
-    )
+    return as_file(text, number, {"Cache-Control": "no-store"})
 
 
 @absences.get("/", endpoint="show")

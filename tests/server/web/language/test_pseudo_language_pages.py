@@ -23,7 +23,7 @@ NOT_LOOKED_AT = {
     "admin.absences.show", "admin.account.show", "admin.acts.show", "admin.cards.preview",
     "admin.account.confirm_form", "admin.entries.show", "admin.halls.show", "admin.kiosks.show",
     "admin.overview.show", "admin.people.person", "admin.users.show",
-    "admin.plots.show", "admin.taking.show", "admin.entries.log",
+    "admin.plots.show", "admin.taking.show", "admin.log.show",
 }  # fmt: skip
 GROUPS_NOT_LOOKED_AT = {
     "attention", "awaited", "factors", "inside", "invitations", "machines", "muster", "privacy",
@@ -32,7 +32,8 @@ GROUPS_NOT_LOOKED_AT = {
 # No pages, or pages that are looked at below.
 ELSEWHERE = {
     "admin.home", "admin.arrivals.stream", "admin.live.stream", "admin.edits.doors",
-    "admin.entries.export", "admin.entries.receipt", "admin.kiosks.code", "admin.kiosks.words",
+    "admin.entries.export", "admin.entries.receipt", "admin.log.entry", "admin.kiosks.code",
+    "admin.kiosks.words",
     "admin.people.card", "admin.people.day_card", "admin.roster_upload.show",
     "admin.sign_in.form", "admin.uploads.sample_file", "admin.venue_upload.show",
     "admin.cards.show", "admin.printers.edit",

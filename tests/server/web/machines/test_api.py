@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
+from server.audit.verify import verify_receipt
 from server.event.directory import Event
 from server.machines import tokens
 from server.people import attendees
@@ -31,7 +32,7 @@ def asker(pages: Pages) -> Machine:
 
 def path_of(pages: Pages, path: str) -> str:
     number = attendees.attendee(pages.database.reader, pages.serial("A1")).number
-    return "/api/v1" + path.replace("<badge>", number)
+    return "/api/v1" + path.replace("<badge>", number).replace("<number>", "0")
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda one: one.name)
@@ -60,6 +61,24 @@ def test_each_route_needs_its_own_scope(pages: Pages, route) -> None:
     assert route.scope in answer.json["detail"]
     mine = machine(pages, [route.scope])
     assert mine.ask(route.method, path_of(pages, route.path), json={}).status_code not in (401, 403)
+
+
+def test_a_receipt(pages: Pages, asker: Machine) -> None:
+    door = pages.kiosk("k1", "main")
+    door.scan(pages.now, pages.serial("A1"))
+    pages.send(door)
+    (entry,) = asker.ask("GET", "/api/v1/entries").json["entries"]
+    answer = asker.ask("GET", f"/api/v1/entries/{entry['number']}/receipt")
+    assert answer.status_code == 200
+    told = verify_receipt(answer.json["receipt"].encode(), answer.json["key"])
+    assert told["number"] == answer.json["number"] == entry["number"]
+    assert told["record"].count('"type":"scan"') == 1
+    for number in ("0", "99999", "-1", "x", "9" * 30, "1.0", "%D9%A1"):
+        refused = asker.ask("GET", f"/api/v1/entries/{number}/receipt")
+        assert (refused.status_code, refused.mimetype) == (404, "application/problem+json")
+    for scope in ("read:entries", "read:people"):
+        other = machine(pages, [scope])
+        assert other.ask("GET", f"/api/v1/entries/{entry['number']}/receipt").status_code == 403
 
 
 def test_a_session_of_staff_opens_nothing_here(pages: Pages) -> None:

@@ -1,7 +1,6 @@
 """The entries page and its CSV."""
 
 import csv
-import html
 import io
 import re
 from collections.abc import Iterator
@@ -9,17 +8,12 @@ from collections.abc import Iterator
 import pytest
 
 from badges.credential.badge_number import badge_number
-from badges.transparency.checkpoint import cosign, witness_name
 from badges.transparency.signed_note import verifier_key
-from badges.wire import wire
 from server.audit.verify import verify_receipt
-from server.entry_log import cosignatures
 from server.event.directory import Event
 from server.staff import users
 from server.storage.database import Database
-from server.web.services import services_of
 from tests.server.conftest import HOUR, MINUTE, NOW
-from tests.server.support.fake_door import FakeDoor
 from tests.server.support.pages import Pages, assert_only
 
 
@@ -179,25 +173,3 @@ def test_each_entry_has_a_receipt(pages: Pages, event: Event) -> None:
 
 def test_a_receipt_is_for_auditors(pages: Pages) -> None:
     assert_only(pages, "/admin/entries/1/receipt", "auditor")
-
-
-def test_the_log_at_a_glance(pages: Pages, event: Event) -> None:
-    auditor = pages.staff("auditor")
-    assert "/admin/entries/log" in auditor.get("/admin/entries").text
-    log = services_of(pages.app).log
-    size = log.size()
-    main = FakeDoor("main-1", 0, 0)
-    kept = wire.Cosigned(
-        size - 2, cosign(main.key, witness_name(log.name, "main-1", 1), log.note(size - 2), 5)
-    )
-    kiosk, public = ("main-1", 1), main.key.public.raw
-    pages.database.write(lambda db: cosignatures.keep(db, log, kiosk, public, kept, NOW))
-    text = auditor.get("/admin/entries/log").text
-    size = log.size()
-    assert f'<h2 id="h-log">{size} entries</h2>' in text
-    assert verifier_key(event.log_name, event.log_key.public) in html.unescape(text)
-    assert f"\n{size}\n" in text, "the checkpoint"
-    assert re.findall(r'data-label="Entries cosigned" class="number">(\w+)<', text) == [
-        str(kept.size), "none",
-    ]  # fmt: skip
-    assert_only(pages, "/admin/entries/log", "auditor")

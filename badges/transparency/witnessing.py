@@ -1,0 +1,119 @@
+"""Writes and reads what a log and a witness say to each other (C2SP tlog-witness).
+
+A log asks a witness to cosign a checkpoint, and proves that the checkpoint goes on from the one
+that the witness cosigned last. A witness sees hashes alone.
+"""
+
+import base64
+import binascii
+import re
+from dataclasses import dataclass
+
+from badges.credential.keys import PublicKey
+from badges.transparency import signed_note
+from badges.transparency.checkpoint import verify_cosignature
+from badges.transparency.merkle import HASH_BYTES
+from badges.transparency.signed_note import NoteError
+
+PROOF_LINES_MAX = 63
+# A note with many signatures, and a proof before it.
+BYTES_MAX = signed_note.NOTE_CHARS_MAX + 4096
+_OLD = re.compile(r"old (0|[1-9][0-9]{0,18})")
+_SIZE = re.compile(rb"(0|[1-9][0-9]{0,18})\n")
+_KEY = re.compile(r"(\S+)\+([0-9a-f]{8})\+([A-Za-z0-9+/]+={0,2})")
+_SIZE_MAX = (1 << 63) - 1
+
+
+@dataclass(frozen=True)
+class Submission:
+    """Holds what a log sends. `proof` leads from `old` entries to those of the checkpoint."""
+
+    old: int
+    proof: tuple[bytes, ...]
+    note: str
+
+    def encoded(self) -> bytes:
+        """Return the body of the request `add-checkpoint`."""
+        lines = [f"old {self.old}", *(base64.b64encode(one).decode() for one in self.proof)]
+        return ("\n".join(lines) + f"\n\n{self.note}").encode()
+
+
+def read_submission(raw: bytes) -> Submission:
+    """Read the body of a request. Raises NoteError where it is malformed.
+
+    Of the note only its beginning is looked at. Whoever reads it verifies it.
+    """
+    if len(raw) > BYTES_MAX:
+        raise NoteError("malformed")
+    try:
+        head, separator, note = raw.decode().partition("\n\n")
+        first, *lines = head.split("\n")
+        proof = tuple(base64.b64decode(line, validate=True) for line in lines)
+    except (ValueError, binascii.Error):
+        raise NoteError("malformed") from None
+    found = _OLD.fullmatch(first)
+    if (
+        found is None
+        or not separator
+        or len(proof) > PROOF_LINES_MAX
+        or any(len(one) != HASH_BYTES for one in proof)
+        or [base64.b64encode(one).decode() for one in proof] != lines
+        or int(found[1]) > _SIZE_MAX
+    ):
+        raise NoteError("malformed")
+    return Submission(int(found[1]), proof, note)
+
+
+def read_size(raw: bytes) -> int:
+    """Return the size that a witness names where it knows another one (status 409). Raises
+    NoteError.
+    """
+    found = _SIZE.fullmatch(raw)
+    if found is None or int(found[1]) > _SIZE_MAX:
+        raise NoteError("malformed")
+    return int(found[1])
+
+
+def read_cosignature(raw: bytes, name: str, public: PublicKey, note: str) -> tuple[str, int]:
+    """Return the witness's line under `note` out of its answer, and when it cosigned (Unix s).
+
+    Lines by other keys are left out. Raises NoteError where there is none by this one, or a wrong
+    one.
+    """
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        raise NoteError("malformed") from None
+    wanted = signed_note.key_id(name, signed_note.COSIGNATURE, public)
+    lines = signed_note.SignedNote(f"{note}{text}").lines(name, wanted)
+    if len(lines) != 1:
+        raise NoteError("not signed by this key" if not lines else "signed twice")
+    return lines[0], verify_cosignature(public, name, f"{note}{lines[0]}")
+
+
+def read_key(text: str, kind: bytes) -> tuple[str, PublicKey]:
+    """Return the name and the key of a verifier key (the `vkey` of C2SP signed-note), which makes
+    signatures of that kind. Raises NoteError.
+    """
+    found = _KEY.fullmatch(text.strip())
+    try:
+        if found is None:
+            raise NoteError("no verifier key")
+        name, mark, encoded = found.groups()
+        raw = base64.b64decode(encoded, validate=True)
+        public = PublicKey(raw[1:])
+        if raw[:1] != kind or signed_note.key_id(name, kind, public).hex() != mark:
+            raise NoteError("no verifier key")
+    except (ValueError, binascii.Error):
+        raise NoteError("no verifier key") from None
+    return name, public
+
+
+def read_witness_key(text: str) -> tuple[str, PublicKey]:
+    """Return a witness's name and key. Raises NoteError."""
+    return read_key(text, signed_note.COSIGNATURE)
+
+
+def witness_key(name: str, public: PublicKey) -> str:
+    """Return a witness's key as people hand it on."""
+    return signed_note.verifier_key(name, public, signed_note.COSIGNATURE)

@@ -1,0 +1,81 @@
+"""Sends one request to another machine's address, and follows nobody elsewhere."""
+
+import http.client
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+TIMEOUT_S = 10.0  # For each step: to connect, to send, to answer.
+WHOLE_S = 20.0  # For all of it, also where the receiver answers byte by byte.
+
+
+@dataclass(frozen=True)
+class Reply:
+    """Says what came of sending. `status` is 0 where there was no answer.
+
+    `words` are the status, or the kind of failure, and never what the receiver wrote.
+    """
+
+    status: int
+    words: str
+    body: bytes = b""
+    content_type: str = ""
+    too_long: bool = False  # There was more than `body`, which was not read.
+
+
+# Takes an address, a body, headers, and the most bytes of an answer that are read.
+Send = Callable[[str, bytes, Mapping[str, str], int], Reply]
+
+
+def post(url: str, body: bytes, headers: Mapping[str, str], answer_max: int) -> Reply:
+    """POST a body. The certificate is checked, and redirects are not followed."""
+    parts = urlsplit(url)
+    connection = _connection(parts.scheme, parts.hostname or "", parts.port)
+    target = parts.path or "/"
+    if parts.query:
+        target += f"?{parts.query}"
+    timer = threading.Timer(WHOLE_S, _cut, (connection,))
+    timer.daemon = True
+    timer.start()
+    try:
+        connection.request("POST", target, body, {"User-Agent": "Hallkeeper", **headers})
+        response = connection.getresponse()
+        found = response.read(answer_max + 1)
+        kind = response.headers.get_content_type()
+        too_long = len(found) > answer_max
+        return Reply(response.status, str(response.status), found[:answer_max], kind, too_long)
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        return Reply(0, _words(error))
+    finally:
+        timer.cancel()
+        connection.close()
+
+
+def _connection(scheme: str, host: str, port: int | None) -> http.client.HTTPConnection:
+    if scheme == "https":
+        context = ssl.create_default_context()
+        return http.client.HTTPSConnection(host, port, timeout=TIMEOUT_S, context=context)
+    return http.client.HTTPConnection(host, port, timeout=TIMEOUT_S)
+
+
+def _cut(connection: http.client.HTTPConnection) -> None:
+    found = connection.sock
+    if found is not None:
+        with suppress(OSError):
+            found.shutdown(socket.SHUT_RDWR)
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return "its certificate is not trusted"
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    if isinstance(error, ConnectionRefusedError):
+        return "nobody listens there"
+    if isinstance(error, socket.gaierror):
+        return "its name is not known"
+    return f"no answer ({type(error).__name__})"

@@ -1,0 +1,163 @@
+"""Compares exports of the entry log that somebody brings, and makes exports to take away.
+
+Both are done in a process of its own, because they compute for long and may read what anybody has
+made. What was sent is deleted as soon as it was read.
+"""
+
+from collections.abc import Iterator
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from flask import Blueprint, Response, render_template, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from badges.i18n import N_
+from badges.transparency.signed_note import verifier_key
+from server.audit import compare as comparing
+from server.audit import export as exporting
+from server.audit.compare import CompareError, Comparison
+from server.audit.records import DamagedLogError
+from server.audit.selection import Selection, SelectionError, selected
+from server.entry_log import entry_log
+from server.entry_log.act_names import Act
+from server.event.directory import load_event
+from server.storage.database import connect_to_read
+from server.venue import store
+from server.web import auth, i18n
+from server.web.admin import forms
+from server.web.apart import ApartError, read_apart
+from server.web.security import limiter
+from server.web.services import services
+
+blueprint = Blueprint("log_files", __name__, url_prefix="/admin/log")
+
+# Of both files together. A larger export is compared with `hallkeeper audit compare`.
+SENT_BYTES_MAX = 64_000_000
+# Witnesses and the authority are asked before an export. Whoever takes longer is left out.
+CONFIRMED_WITHIN_S = 5.0
+TOO_LARGE = N_(
+    "Two exports may have %(size)s MB together here. Compare larger ones with "
+    "“hallkeeper audit compare”, which needs no server."
+)
+VERDICTS = {
+    comparing.SAME: N_("The same log, with the same entries"),
+    comparing.BEGINNING: N_("The same log: one is the beginning of the other"),
+    comparing.FORK: N_("A fork: two histories of one log"),
+    comparing.OTHER: N_("Logs of two different keys"),
+}
+
+
+@blueprint.get("/compare")
+@auth.allow("auditor")
+def compare() -> str:
+    return render_template("log/compare.html", found=None, problem="")
+
+
+@blueprint.post("/compare")
+@limiter.limit("20 per 5 minutes", key_func=auth.actor)
+@auth.allow("auditor")
+@auth.takes_file(SENT_BYTES_MAX, TOO_LARGE)
+def compared() -> tuple[str, int]:
+    """Compare the exports that were sent, or the only one with this server's log."""
+    found, problem, status = None, "", 400
+    try:
+        found = _compared()
+    except CompareError as error:
+        problem = i18n.said(error)
+    except ApartError as error:
+        problem, status = i18n.said(error), 503
+    shown = render_template(
+        "log/compare.html", found=found, problem=problem, verdicts=VERDICTS, names=comparing
+    )
+    return shown, status if problem else 200
+
+
+def _compared() -> Comparison:
+    here = services()
+    with TemporaryDirectory(prefix="hallkeeper-") as folder:
+        paths = []
+        for name in ("one", "other"):
+            sent = request.files.get(name)
+            if sent is not None and sent.filename:
+                path = Path(folder) / f"{name}.zip"
+                sent.save(path)
+                paths.append(path)
+        if not paths:
+            raise CompareError(N_("Nothing was sent: choose an export first."))
+        if len(paths) == 2:
+            return read_apart(here.database.path, partial(_two, paths[0], paths[1]))
+        key = verifier_key(here.event.log_name, here.event.log_key.public)
+        read = partial(comparing.compare_with_log, path=paths[0], log=here.event.log_name, key=key)
+        return read_apart(here.database.path, read)
+
+
+def _two(one: Path, other: Path, _db: object) -> Comparison:
+    return comparing.compare_exports(one, other)
+
+
+@blueprint.get("/export")
+@auth.allow("auditor")
+def form() -> str:
+    here = services()
+    db = here.database.reader
+    return render_template(
+        "log/export.html",
+        size=entry_log.size(db),
+        halls=store.halls(db),
+        key=verifier_key(here.event.log_name, here.event.log_key.public),
+    )
+
+
+@blueprint.post("/export.zip")
+@limiter.limit("10 per 5 minutes", key_func=auth.actor)
+@auth.allow("auditor")
+@auth.confirmed
+def export() -> AnyResponse:
+    """Make an export and hand it out. That it was made is an act."""
+    here, by, back = services(), auth.actor(), url_for("admin.log_files.form")
+    given = {name: request.form.get(name, "").strip() or None for name in ("hall", "day", "badge")}
+    try:
+        chosen = selected(here.database.reader, here.event, **given)
+    except SelectionError as error:
+        return forms.turn_back(i18n.said(error), back)
+    subject: dict[str, str | int | None] = {"selection": chosen.text.split()[0], **chosen.ids}
+    here.database.write(lambda db: entry_log.act(db, by, Act.LOG_EXPORTED, subject, here.now()))
+    if here.confirming is not None:
+        here.confirming.confirm_within(CONFIRMED_WITHIN_S)
+    folder = TemporaryDirectory(prefix="hallkeeper-")
+    out = Path(folder.name) / "entry-log.zip"
+    make = partial(
+        _made, event_dir=here.event.path, out=out, chosen=chosen, now=here.now(),
+        court=request.form.get("court") == "yes",
+    )  # fmt: skip
+    try:
+        read_apart(here.database.path, make)
+    except (ApartError, exporting.ExportError, DamagedLogError) as error:
+        folder.cleanup()
+        return forms.turn_back(i18n.said(error), back)
+    headers = {
+        "Content-Disposition": 'attachment; filename="entry-log.zip"',
+        "Content-Length": str(out.stat().st_size),
+    }
+    return Response(_sent(out, folder), mimetype="application/zip", headers=headers)
+
+
+def _made(
+    _db: object, *, event_dir: Path, out: Path, chosen: Selection, now: int, court: bool
+) -> None:
+    """Make an export, in a process of its own that reads the event's keys by itself."""
+    event = load_event(event_dir)
+    with closing(connect_to_read(event.database_path)) as db:
+        exporting.export(db, event, out, chosen, now=now, progress=lambda at, of: None, court=court)
+
+
+def _sent(out: Path, folder: "TemporaryDirectory[str]") -> Iterator[bytes]:
+    """Yield a file in pieces, and delete it at the end in any case."""
+    try:
+        with out.open("rb") as file:
+            while piece := file.read(1 << 18):
+                yield piece
+    finally:
+        folder.cleanup()

@@ -1,0 +1,114 @@
+"""Pages of the entry log and of receipts in a browser, in two languages, light and dark, wide and
+narrow. axe-core finds nothing grave, and nothing is wider than the glass.
+"""
+
+import io
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from server.audit.export import export
+from server.audit.selection import Selection
+from server.entry_log import entry_log
+from server.entry_log.act_names import Act
+from server.event.directory import Event
+from server.storage.database import Database
+from tests.browser.page import Page
+from tests.browser.staff.test_staff_pages import GRAVE, NARROW, STYLE, TOO_WIDE, WIDE, media
+from tests.browser.test_axe import RULES, RUN
+from tests.server.conftest import MINUTE, NOW
+from tests.server.conftest import _filled_database as _filled_database
+from tests.server.conftest import _template as _template
+from tests.server.conftest import cheap_passwords as cheap_passwords
+from tests.server.conftest import database as database
+from tests.server.conftest import event as event
+from tests.server.conftest import settings as settings
+from tests.server.conftest import site as site
+from tests.server.support.pages import Pages
+from tests.server.web.test_receipts import link
+
+pytestmark = pytest.mark.timeout(600)
+
+
+@pytest.fixture
+def pages(event: Event, site: Database, tmp_path: Path) -> Iterator[Pages]:
+    with Pages(event, site) as opened:
+        opened.issue()
+        main, west = opened.kiosk("main-1", "main"), opened.kiosk("west-1", "h1-west")
+        opened.send(main)
+        for name in ("A1", "A2", "A3"):
+            one = main.scan(opened.now, opened.serial(name), category=1)
+        main.leave(opened.now + MINUTE, opened.serial("A3"), main.ref(one))
+        west.scan(opened.now, opened.serial("A1"), decision="denied", reason="hall_closed")
+        opened.now += 2 * MINUTE
+        opened.send(main)
+        opened.send(west)
+        for act, subject in ((Act.HALL_CLOSED, {"hall": 2}),
+                             (Act.BADGE_REVOKED, {"serial": opened.serial("A2")})):  # fmt: skip
+            opened.database.write(
+                lambda db, act=act, subject=subject: entry_log.act(db, "user:1", act, subject, NOW)
+            )
+        yield opened
+
+
+def answers(pages: Pages, tmp_path: Path, language: str) -> dict[str, str]:
+    """Each page by a short name."""
+    out = tmp_path / "export.zip"
+    with pages.database.reading() as db:
+        export(db, pages.event, out, Selection(), now=NOW, progress=lambda at, of: None)
+    auditor = pages.staff("auditor")
+    auditor.get(f"/admin/log/?lang={language}")
+    (scan,) = pages.database.reader.execute("SELECT MIN(number) FROM scan").fetchone()
+    found = {
+        name: auditor.get(f"/admin/log/{name}").text
+        for name in ("", "?what=scan&hall=1", "?day=never", str(scan), "integrity", "compare",
+                     "export")
+    }  # fmt: skip
+    whole = out.read_bytes()
+    pages.database.write(
+        lambda db: db.execute("UPDATE leaf SET hash = ? WHERE number = 6", (bytes(32),))
+    )
+    found["compared"] = auditor.post(
+        "/admin/log/compare", {"one": (io.BytesIO(whole), "one.zip")}
+    ).text
+    stranger = pages.stranger()
+    badge = link(pages, "A3")
+    for name, address in (("phone", badge), ("own", f"{badge}/receipts"), ("about", "/receipts")):
+        found[name] = stranger.get(f"{address}?lang={language}").text
+    return found
+
+
+@pytest.mark.parametrize(
+    ("language", "scheme", "size"),
+    [("en", "light", WIDE), ("zh", "dark", NARROW), ("zh", "light", WIDE), ("en", "dark", NARROW)],
+)
+def test_nothing_grave_is_found(
+    pages: Pages, browser: object, axe: str, tmp_path: Path, language: str, scheme: str,
+    size: tuple[int, int],
+) -> None:  # fmt: skip
+    window = Page.of(browser).resize(size)
+    found = {}
+    try:
+        media(browser, scheme)
+        for number, (name, text) in enumerate(answers(pages, tmp_path, language).items()):
+            sheet = STYLE.with_name("phone.css") if "phone.css" in text else STYLE
+            style = f"<style>{sheet.read_text('utf-8')}</style>"
+            text = re.sub(r'<link rel="stylesheet"[^>]*>', lambda _, it=style: it, text)
+            text = re.sub(r"<script\b[^>]*></script>", "", text)
+            (tmp_path / "page.html").write_text(text, "utf-8")
+            browser.get((tmp_path / "page.html").as_uri())
+            if os.environ.get("HALLKEEPER_SHOTS"):
+                window.shot(f"log-{number:02}-{language}-{scheme}")
+            wide = browser.execute_script(TOO_WIDE)
+            browser.execute_cdp_cmd("Runtime.evaluate", {"expression": axe})
+            faults = json.loads(browser.execute_async_script(RUN, RULES))
+            grave = [one for one in faults if one["impact"] in GRAVE]
+            if grave or wide > 1:
+                found[name] = (wide, grave)
+    finally:
+        media(browser, "light")
+    assert found == {}
