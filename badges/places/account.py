@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from badges.i18n import Spoken
 from badges.record import StayRef
 
 # Says which pool of which hall an account is for. The protocol itself never looks inside it.
 Key = TypeVar("Key")
 
 
-class PlacesError(ValueError):
+class PlacesError(Spoken, ValueError):
     """Is raised for a step that the protocol does not allow. Nothing was changed."""
 
 

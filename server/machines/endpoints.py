@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from badges.i18n import N_, Phrase, Spoken
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act
 from server.machines import signing
@@ -20,10 +21,10 @@ TOPICS = {
 }
 ENDPOINTS_MAX = 10
 URL_CHARS_MAX = 500
-_NO_ADDRESS = "The address is one such as https://example.org/hooks."
+_NO_ADDRESS = Phrase("The address is one such as https://example.org/hooks.")
 
 
-class EndpointError(ValueError):
+class EndpointError(Spoken, ValueError):
     """Is raised where an endpoint can't be added or changed. The text says why and what to do."""
 
 
@@ -61,11 +62,16 @@ def check_url(url: str, *, http_allowed: bool = False) -> None:
     ):  # fmt: skip
         raise EndpointError(_NO_ADDRESS)
     if parts.username is not None or parts.password is not None or parts.fragment:
-        raise EndpointError("The address has no name, no password and no #. The signature proves.")
+        raise EndpointError(
+            N_("The address has no name, no password and no #. The signature proves.")
+        )
     if parts.scheme == "http" and not http_allowed and not _is_loopback(host):
         raise EndpointError(
-            "The address begins with https://. Without TLS messages go to this machine alone, "
-            "unless `webhooks_without_tls = true` stands in event.toml."
+            N_(
+                "The address begins with https://. Without TLS messages go to this "
+                "machine alone, unless `webhooks_without_tls = true` stands in "
+                "event.toml."
+            )
         )
 
 
@@ -76,9 +82,11 @@ def add(
     wanted = sorted(set(topics))
     check_url(url, http_allowed=http_allowed)
     if not wanted or set(wanted) - TOPICS.keys():
-        raise EndpointError("Choose what it is told of.")
+        raise EndpointError(N_("Choose what it is told of."))
     if len(endpoints(db)) >= ENDPOINTS_MAX:
-        raise EndpointError(f"There are {ENDPOINTS_MAX} webhooks, the most. Remove one first.")
+        raise EndpointError(
+            N_("There are %(most)s webhooks, the most. Remove one first."), most=ENDPOINTS_MAX
+        )
     first = entry_log.size(db)
     (notice,) = db.execute("SELECT COALESCE(MAX(notice_id), 0) FROM webhook_notice").fetchone()
     db.execute(
@@ -100,7 +108,7 @@ def endpoint(db: Connection, endpoint_id: int) -> Endpoint:
     """Raises EndpointError where there is none, or none any more."""
     row = db.execute(f"{_SELECT} AND endpoint_id = ?", (endpoint_id,)).fetchone()
     if row is None:
-        raise EndpointError("There is no such webhook any more.")
+        raise EndpointError(N_("There is no such webhook any more."))
     return _endpoint(row)
 
 

@@ -19,7 +19,7 @@ from server.occupancy import minutes
 from server.storage.connection import Connection
 from server.troubles import kiosks as kiosk_troubles
 from server.venue import store
-from server.web import auth
+from server.web import auth, i18n
 from server.web.admin import forms
 from server.web.admin.board import words as board_words
 from server.web.admin.board.plots import sparkline
@@ -73,7 +73,7 @@ def add() -> tuple[str, int]:
             )
         )
     except registry.KioskError as error:
-        return _list(problem=str(error), kiosk=kiosk, door=door), 400
+        return _list(problem=i18n.said(error), kiosk=kiosk, door=door), 400
     text = code.text()
     row = _newest(kiosk)
     return render_template("kiosk_code.html", row=row, code=text, symbol=symbol_svg(text)), 201
@@ -140,7 +140,7 @@ def _ending(step: Callable[[Connection, str, int], None], said: str) -> Response
 
 def _perform(step: Callable[[Connection, str, int], None], said: str) -> Response:
     refused = (registry.KioskError, critical_state.ActsError)
-    return forms.perform(step, said, back=_back(), refused=refused, words=str)
+    return forms.perform(step, said, back=_back(), refused=refused, words=i18n.said)
 
 
 def _back() -> str:

@@ -181,7 +181,7 @@ def _copied(trouble: Trouble) -> tuple[str, str]:
 
 
 def _server(trouble: Trouble) -> tuple[str, str]:
-    return str(trouble.values["words"]), ""
+    return i18n.said(trouble.values["words"]), ""
 
 
 _WORDS: Mapping[Kind, Callable[[Trouble], tuple[str, str]]] = {

@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response
 from badges.i18n import N_
 from server.entry_log import act_words
 from server.machines import endpoints, outbox, signing, tokens
-from server.web import auth
+from server.web import auth, i18n
 from server.web.admin import forms
 from server.web.services import services
 
@@ -53,7 +53,7 @@ def make_token() -> str:
             lambda db: tokens.make(db, name, scopes, many, by=by, now=here.now())
         )
     except tokens.TokenError as error:
-        flash(_("Nothing was changed.") + f" {error}", "bad")
+        flash(_("Nothing was changed. %(why)s", why=i18n.said(error)), "bad")
         return _page()
     return _page(shown=(made.name, secret))
 
@@ -85,7 +85,7 @@ def add_webhook() -> str:
             )
         )
     except endpoints.EndpointError as error:
-        flash(_("Nothing was changed.") + f" {error}", "bad")
+        flash(_("Nothing was changed. %(why)s", why=i18n.said(error)), "bad")
         return _page()
     key = signing.secret(here.event.phone_secret, made.secret_of)
     return _page(shown=(made.url, signing.shown(key)))

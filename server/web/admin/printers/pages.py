@@ -17,7 +17,7 @@ from server.printers.sheets import DPIS, FORMATS_OF, check_plan
 from server.printers.states import PrintingError, UnknownPrinterError
 from server.printers.store import Printer, PrinterPlan
 from server.storage.connection import Connection
-from server.web import auth
+from server.web import auth, i18n
 from server.web.admin import forms
 from server.web.admin.printers import words
 from server.web.services import services
@@ -49,8 +49,7 @@ def show() -> str:
         jobs=jobs.newest_jobs(db, JOBS_SHOWN),
         names=store.printer_names(db),
         words=words,
-        # A template's own `_` would take a percent sign of a printer's words for a field.
-        told=_,
+        told=i18n.said,
         now=services().now(),
     )
 
@@ -180,7 +179,7 @@ def _keep(printer_id: int | None) -> Response | tuple[str, int]:
         plan = _plan(given)
         here.database.write(step)
     except PrintingError as error:
-        return _form(printer_id, given, problem=str(error)), 400
+        return _form(printer_id, given, problem=i18n.said(error)), 400
     flash(_("The printer is set. Make a test print."), "good")
     return redirect(_back(), 303)
 
