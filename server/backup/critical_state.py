@@ -247,8 +247,12 @@ def _check_age(path: Path, database: Moment) -> None:
         )
     if (kept.incarnation, kept.committed) > (database.incarnation, database.log_size):
         raise ActsError(
-            f"this database is older than {path}: it is a copy that was put back by hand. Doors "
-            "may hold places that it does not know of. Use `hallkeeper restore`, which asks them."
+            N_(
+                "this database is older than %(path)s: it is a copy that was put back by hand. "
+                "Doors may hold places that it does not know of. Use `hallkeeper restore`, which "
+                "asks them."
+            ),
+            path=path,
         )
 
 

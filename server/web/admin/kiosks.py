@@ -10,6 +10,7 @@ from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships
 from flask_babel import ngettext
 from werkzeug.wrappers import Response
 
+from badges.i18n import N_
 from badges.printing.qr import symbol_svg
 from server.backup import critical_state
 from server.kiosks import last_hour, registry
@@ -152,7 +153,7 @@ def _row(db: Connection, kiosk: str) -> registry.KioskRow:
     for row in registry.kiosks(db):
         if row.kiosk == kiosk:
             return row
-    raise registry.KioskError(f"there is no kiosk {kiosk!r}")
+    raise registry.KioskError(N_("there is no kiosk %(kiosk)s"), kiosk=repr(kiosk))
 
 
 def _newest(kiosk: str) -> registry.KioskRow:

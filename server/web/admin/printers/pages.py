@@ -11,6 +11,7 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
 from werkzeug.wrappers import Response
 
+from badges.i18n import N_
 from server.printers import jobs, store
 from server.printers.drivers.address import parse
 from server.printers.sheets import DPIS, FORMATS_OF, check_plan
@@ -191,7 +192,7 @@ def _plan(given: Mapping[str, str]) -> PrinterPlan:
     try:
         dpi, place = forms.whole(given.get("dpi", "")), forms.whole(given.get("place", "") or "1")
     except ValueError:
-        raise PrintingError("The order is a whole number, such as 1.") from None
+        raise PrintingError(N_("The order is a whole number, such as 1.")) from None
     desks = tuple(filter(None, (one.strip() for one in given.get("desks", "").split(","))))
     plan = PrinterPlan(
         name=given.get("name", ""),
