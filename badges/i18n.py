@@ -5,6 +5,7 @@ English stands in the code. A language is named as in the names of halls: "en", 
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from datetime import date
 from typing import Any, Protocol
 
 ENGLISH = "en"
@@ -21,6 +22,20 @@ class Count(int):
 
     Other numbers, such as that of a line, are written as they are.
     """
+
+
+class Day(str):
+    """Is a day in English, such as "Mon 4 May", that each language writes in its own way."""
+
+    date: date
+
+    def __new__(cls, on: date) -> "Day":
+        made = super().__new__(cls, f"{on:%a} {on.day} {on:%b}")
+        made.date = on
+        return made
+
+    def __getnewargs__(self) -> tuple[date]:
+        return (self.date,)
 
 
 class Phrase(str):
@@ -83,13 +98,21 @@ class Translations(Protocol):
     def ngettext(self, msgid1: str, msgid2: str, n: int) -> str: ...
 
 
-def say(what: object, words: Translations, number: Callable[[int], str]) -> str:
-    """Say a phrase or an error in the language of `words`. `number` writes a count.
+def say(
+    what: object,
+    words: Translations,
+    number: Callable[[int], str],
+    day: Callable[[date], str] = Day,
+) -> str:
+    """Say a phrase or an error in the language of `words`. `number` writes a count, and `day` a
+    day.
 
     What is neither is said as it is.
     """
     if isinstance(what, Exception):
         what = phrase_of(what)
+    if isinstance(what, Day):
+        return day(what.date)
     if not isinstance(what, Phrase):
         return str(what)
     if what.many:
@@ -98,7 +121,7 @@ def say(what: object, words: Translations, number: Callable[[int], str]) -> str:
         text = words.ngettext(what.text, what.many, counts)
     else:
         text = words.gettext(what.text) if what.text else ""
-    return _filled(text, what.fields, lambda field: say(field, words, number), number)
+    return _filled(text, what.fields, lambda field: say(field, words, number, day), number)
 
 
 def stored(what: str) -> str:

@@ -346,12 +346,14 @@ class Names:
 
     def _value(self, field: str, value: str | int, words: Mapping[str, str]) -> object:
         if isinstance(value, str) and words:
-            parts = (words.get(part) for part in value.split(","))
-            known = [
-                Phrase(word) if word else part.replace("_", " ")
-                for word, part in zip(parts, value.split(","), strict=True)
-            ]
-            return joined(", ", known)
+            parts = [part.strip() for part in value.split(",")]
+            return joined(
+                ", ",
+                [
+                    Phrase(words[part]) if part in words else part.replace("_", " ")
+                    for part in parts
+                ],
+            )
         if field == "user":
             name = self._users.get(value) if isinstance(value, int) else None
             return name or Phrase("account %(number)s", number=value)

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from badges.admission.decide import event_day
 from badges.credential.credential import Credential, CredentialFlag, Kind
-from badges.i18n import N_
+from badges.i18n import N_, Day
 from badges.wire import wire
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act
@@ -113,8 +113,7 @@ def days_to_choose(event: Event, holder: Attendee, now: int) -> list[int]:
 
 def day_words(settings: EventSettings, day: int) -> str:
     """Return the date of a day of the event for people, such as "Mon 4 May"."""
-    date = settings.first_day + timedelta(days=day)
-    return f"{date:%a} {date.day} {date:%b}"
+    return Day(settings.first_day + timedelta(days=day))
 
 
 def note_printed(db: Connection, one: DayCredential, event: Event, *, by: str, now: int) -> None:

@@ -71,7 +71,7 @@ def gettext(text: str, **fields: object) -> str:
 
 def said(what: object) -> str:
     """Return what a phrase or an error says, in the page's language."""
-    return say(what, words().get(language()), decimal)
+    return say(what, words().get(language()), decimal, day)
 
 
 def sentence(what: object) -> str:

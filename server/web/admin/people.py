@@ -98,7 +98,7 @@ def person(number: str) -> str:
         "person.html",
         person=attendee,
         badge=badge,
-        country=country_name(attendee.country),
+        country=country_name(attendee.country, i18n.language()),
         latin=cards.latin_line(attendee),
         category=_categories().get(attendee.category),
         programme=programme[:SESSIONS_SHOWN],
@@ -191,7 +191,7 @@ def day_credential(number: str) -> AnyResponse:
             _(
                 "The day credential for %(day)s is valid: print it now. On that day doors deny the"
                 " badge of %(number)s.",
-                day=words(event.settings, day),
+                day=i18n.said(words(event.settings, day)),
                 number=number,
             )
         ),

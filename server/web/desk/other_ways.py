@@ -38,7 +38,7 @@ def day(number: str) -> str:
         given=[one for one in given if one.issue == holder.issue],
         none_left=len(given) >= day_credentials.EACH_MAX,
         each_max=day_credentials.EACH_MAX,
-        date=lambda one: day_credentials.day_words(here.event.settings, one),
+        date=lambda one: i18n.said(day_credentials.day_words(here.event.settings, one)),
     )
 
 

@@ -91,13 +91,14 @@ def person(number: str) -> AnyResponse | str:
         plan = erase.plan(here.database.reader, here.event, holder.serial)
     except DesignError as error:
         return forms.turn_back(i18n.said(error), url_for("admin.privacy.show"))
-    chinese = i18n.language().startswith("zh")
     return render_template(
         "privacy/person.html",
         person=holder,
         plan=plan,
         folder=here.event.path,
-        sections={table: SECTIONS.get(table, (table, table))[chinese] for table in plan.counts},
+        sections={
+            table: _(SECTIONS[table][0]) if table in SECTIONS else table for table in plan.counts
+        },
     )
 
 

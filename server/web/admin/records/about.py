@@ -11,6 +11,7 @@ from server.editing.words import LABELS
 from server.entry_log.act_words import Names, Subject
 from server.privacy.clocks import CLOCKS
 from server.web import display, i18n
+from server.web.admin.machines.words import SCOPE_WORDS, TOPIC_WORDS
 
 VALUES: Mapping[str, Mapping[str, str]] = {
     "answer": {"invited": N_("invited"), "refused": N_("refused"), "neither": N_("neither")},
@@ -49,7 +50,9 @@ VALUES: Mapping[str, Mapping[str, str]] = {
         "withdrawn": N_("Registration withdrawn"),
     },
     "role": display.ROLES,
+    "scopes": SCOPE_WORDS,
     "state": {"open": N_("open"), "seen": N_("seen"), "settled": N_("settled")},
+    "topics": TOPIC_WORDS,
 }
 _AFTER_COLON = "：，、（"  # After these no space is written.
 _AT_THE_END = " ,:，：、"
