@@ -3,6 +3,11 @@
 English stands in the code. A language is named as in the names of halls: "en", "zh", "fr", "pt-BR".
 """
 
+import json
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date
+from typing import Any, Protocol
+
 ENGLISH = "en"
 CHINESE = "zh"  # In simplified characters.
 
@@ -12,25 +17,193 @@ def N_(text: str) -> str:
     return text
 
 
+class Count(int):
+    """Is a number in a phrase whose digits each language groups in its own way.
+
+    Other numbers, such as that of a line, are written as they are.
+    """
+
+
+class Day(str):
+    """Is a day in English, such as "Mon 4 May", that each language writes in its own way."""
+
+    date: date
+
+    def __new__(cls, on: date) -> "Day":
+        made = super().__new__(cls, f"{on:%a} {on.day} {on:%b}")
+        made.date = on
+        return made
+
+    def __getnewargs__(self) -> tuple[date]:
+        return (self.date,)
+
+
+class Phrase(str):
+    """Is an English text that can be said in other languages too.
+
+    It is a plain string for whoever shows English, such as the command line and logs. The
+    catalogues take its `text` from where it is made. `fields` are what stands in it, and a field
+    may be a phrase itself.
+    """
+
+    text: str
+    fields: Mapping[str, object]
+    many: str  # The text for several, where `fields` count something as `num`. Else it is empty.
+
+    def __new__(cls, text: str, many: str = "", /, **fields: object) -> "Phrase":
+        chosen = many if many and fields["num"] != 1 else text
+        made = super().__new__(cls, _filled(chosen, fields, str, _english))
+        made.text, made.many, made.fields = text, many, fields
+        return made
+
+    def __getnewargs_ex__(self) -> tuple[tuple[str, str], dict[str, object]]:
+        return (self.text, self.many), dict(self.fields)
+
+    def __add__(self, other: str) -> "Phrase":
+        return Phrase(_TWO, first=self, second=other)
+
+    def __radd__(self, other: str) -> "Phrase":
+        return Phrase(_TWO, first=other, second=self)
+
+
+def _english(count: int) -> str:
+    return f"{count:,}"
+
+
+_TWO = "%(first)s%(second)s"  # No words are in it, so it waits for no translation.
+
+
+def counted(one: str, many: str, num: int, **fields: object) -> Phrase:
+    """Return the phrase for a number of things, which stands in it as `%(num)s`. The catalogues
+    take both texts from here.
+    """
+    return Phrase(one, many, num=Count(num), **fields)
+
+
+def joined(between: str, parts: Iterable[str]) -> str:
+    """Return the parts with `between` them, as a phrase where any of them is one."""
+    parts = list(parts)
+    if not any(isinstance(one, Phrase) for one in (between, *parts)):
+        return between.join(parts)
+    text = "%(between)s".join(f"%(part{number})s" for number in range(len(parts)))
+    fields = {f"part{number}": part for number, part in enumerate(parts)}
+    return Phrase(text, between=between, **fields)
+
+
+class Translations(Protocol):
+    """Has the words of one language, such as the standard library's gettext has them."""
+
+    def gettext(self, message: str) -> str: ...
+
+    def ngettext(self, msgid1: str, msgid2: str, n: int) -> str: ...
+
+
+def say(
+    what: object,
+    words: Translations,
+    number: Callable[[int], str],
+    day: Callable[[date], str] = Day,
+) -> str:
+    """Say a phrase or an error in the language of `words`. `number` writes a count, and `day` a
+    day.
+
+    What is neither is said as it is.
+    """
+    if isinstance(what, Exception):
+        what = phrase_of(what)
+    if isinstance(what, Day):
+        return day(what.date)
+    if not isinstance(what, Phrase):
+        return str(what)
+    if what.many:
+        counts = what.fields["num"]
+        assert isinstance(counts, int)
+        text = words.ngettext(what.text, what.many, counts)
+    else:
+        text = words.gettext(what.text) if what.text else ""
+    return _filled(text, what.fields, lambda field: say(field, words, number, day), number)
+
+
+def stored(what: str) -> str:
+    """Write a phrase as a text that `restored` reads, for a column of a database."""
+    if not isinstance(what, Phrase) or not what.fields:
+        return what
+    return _MARK + json.dumps(_packed(what), ensure_ascii=False)
+
+
+def restored(text: str) -> Phrase:
+    """Read what `stored` wrote. A plain text is a phrase too, which a catalogue may have."""
+    if not text.startswith(_MARK):
+        return Phrase(text)
+    found = _unpacked(json.loads(text.removeprefix(_MARK)))
+    assert isinstance(found, Phrase)
+    return found
+
+
+_MARK = "phrase:"  # What a stored phrase begins with.
+
+
+def _packed(what: object) -> object:
+    if isinstance(what, Exception):
+        what = phrase_of(what)
+    if isinstance(what, Phrase):
+        fields = {name: _packed(value) for name, value in what.fields.items()}
+        return {"text": what.text, "many": what.many, "fields": fields}
+    if isinstance(what, Count):
+        return {"count": int(what)}
+    return what if isinstance(what, int) else str(what)
+
+
+def _unpacked(what: Any) -> object:
+    if not isinstance(what, dict):
+        return what
+    if "count" in what:
+        return Count(what["count"])
+    fields = {name: _unpacked(value) for name, value in what["fields"].items()}
+    text, many = what["text"], what["many"]
+    return Phrase(text, many, **fields)
+
+
+def phrase_of(error: Exception) -> str:
+    """Return what an error says, as a phrase where it is one."""
+    first = error.args[0] if error.args else ""
+    return first if isinstance(first, Phrase) and first == str(error) else str(error)
+
+
+def _filled(
+    text: str,
+    fields: Mapping[str, object],
+    said: Callable[[object], str],
+    number: Callable[[int], str],
+) -> str:
+    if not fields:
+        return text
+    return text % {
+        name: number(value) if isinstance(value, Count) else said(value)
+        for name, value in fields.items()
+    }
+
+
 class Spoken(Exception):
     """Is the base of errors that people read. `str()` gives the English.
 
     `text` is marked by `N_`, and `fields` are what stands in it, so that whoever shows the error
-    can say it in another language.
+    can say it in another language. `text` may be a phrase, which has its fields already.
     """
 
-    def __init__(self, text: str = "", **fields: object) -> None:
-        super().__init__(text % fields if fields else text)
-        self.text = text
-        self.fields = fields
+    def __init__(self, text: str = "", /, **fields: object) -> None:
+        self.phrase = text if isinstance(text, Phrase) else Phrase(text, **fields)
+        super().__init__(self.phrase)
 
-    def __reduce__(self) -> tuple[object, ...]:
-        return _spoken_again, (type(self), self.text, self.fields)
+    @property
+    def text(self) -> str:
+        """Return the marked text."""
+        return self.phrase.text
 
-
-def _spoken_again(kind: type[Spoken], text: str, fields: dict[str, object]) -> Spoken:
-    """Make an error anew that came from another process."""
-    return kind(text, **fields)
+    @property
+    def fields(self) -> Mapping[str, object]:
+        """Return what stands in the text."""
+        return self.phrase.fields
 
 
 def language_of(locale: str) -> str:

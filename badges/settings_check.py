@@ -17,22 +17,25 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 import msgspec
 from msgspec import Meta
 
+from badges.i18n import N_, Phrase, Spoken, phrase_of
+
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 S = TypeVar("S", bound="DataclassInstance")
 
 
-class SettingsError(ValueError):
+class SettingsError(Spoken, ValueError):
     """Is raised for settings that can't be right. The text names the key and what it must be."""
 
 
 def rule(text: str, holds: Callable[[Any], bool] = lambda value: True) -> Meta:
     """Say what a setting may be, as the end of the sentence "KEY must be …".
 
-    `holds` is asked about each value that the setting's type lets pass.
+    The catalogues take the text from here. `holds` is asked about each value that the setting's
+    type lets pass.
     """
-    return Meta(description=text, extra={"holds": holds})
+    return Meta(description=str(text), extra={"holds": holds, "text": text})
 
 
 def read_settings(kind: type[S], text: str, place: str) -> S:
@@ -43,23 +46,32 @@ def read_settings(kind: type[S], text: str, place: str) -> S:
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{place} is not TOML: {error}.") from None
+        raise SettingsError(
+            N_("%(place)s is not TOML: %(why)s."), place=place, why=phrase_of(error)
+        ) from None
     except (ValueError, RecursionError):
         raise SettingsError(
-            f"{place} has a longer number, or more lists inside lists, than any setting: take it"
-            " out."
+            N_(
+                "%(place)s has a longer number, or more lists inside lists, than any "
+                "setting: take it out."
+            ),
+            place=place,
         ) from None
     rules = _rules(kind)
     for key in values:
         if key not in rules:
-            raise SettingsError(f"{place}: {unknown_key(key, tuple(rules))}")
+            raise SettingsError(
+                N_("%(place)s: %(what)s"), place=place, what=unknown_key(key, tuple(rules))
+            )
     for key, its in rules.items():
         if its.required and key not in values:
-            raise SettingsError(f"{place} lacks {key}: {its.text}.")
+            raise SettingsError(
+                N_("%(place)s lacks %(key)s: %(text)s."), place=place, key=key, text=its.text
+            )
     try:
         check_values(kind, values)
     except SettingsError as error:
-        raise SettingsError(f"{place}: {error}") from None
+        raise SettingsError(N_("%(place)s: %(what)s"), place=place, what=error.phrase) from None
     return kind(**values)
 
 
@@ -74,14 +86,18 @@ def check_values(kind: type[S], values: Mapping[str, object]) -> None:
         except (msgspec.ValidationError, UnicodeEncodeError):
             good = False
         if not good:
-            raise SettingsError(f"{key} must be {its.text}.")
+            raise SettingsError(N_("%(key)s must be %(text)s."), key=key, text=its.text)
 
 
 def unknown_key(key: str, known: tuple[str, ...]) -> str:
     """Return a sentence about a key that nobody knows."""
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}."
-    return f"unknown key {key[:60]!r}; {hint}"
+    hint = (
+        Phrase("did you mean %(near)s?", near=repr(near[0]))
+        if near
+        else Phrase("known are %(known)s.", known=", ".join(known))
+    )
+    return Phrase("unknown key %(key)s; %(hint)s", key=repr(key[:60]), hint=hint)
 
 
 @dataclass(frozen=True)
@@ -90,6 +106,10 @@ class _Rule:
     required: bool
     text: str
     holds: Callable[[Any], bool]
+
+
+def _phrase(text: str) -> Phrase:
+    return text if isinstance(text, Phrase) else Phrase(text)
 
 
 @cache
@@ -102,7 +122,7 @@ def _rules(kind: type["DataclassInstance"]) -> dict[str, _Rule]:
         found[field.name] = _Rule(
             types[field.name],
             field.default is MISSING and field.default_factory is MISSING,
-            outermost.description,
+            _phrase(outermost.extra["text"]),
             outermost.extra["holds"],
         )
     return found

@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from badges.i18n import N_, Spoken
 from badges.record import StayRef
 
 # Says which pool of which hall an account is for. The protocol itself never looks inside it.
 Key = TypeVar("Key")
 
 
-class PlacesError(ValueError):
+class PlacesError(Spoken, ValueError):
     """Is raised for a step that the protocol does not allow. Nothing was changed."""
 
 
@@ -61,7 +62,7 @@ class Account:
     def credit(self) -> "Account":
         """Take back the place of an own stay that was never offered (see `may_credit`)."""
         if self.credited >= self.entries:
-            raise PlacesError("more exits credited than entries made")
+            raise PlacesError(N_("more exits credited than entries made"))
         return replace(self, credited=self.credited + 1)
 
     def trust(self) -> "Account":

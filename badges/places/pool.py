@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from badges.i18n import N_
 from badges.places.account import Order, PlacesError
 from badges.record import PlaceKind, StayRef
 
@@ -170,7 +171,7 @@ class Pool:
         place back. Then it is not given back twice (rule 7).
         """
         if self.open_stays < 1:
-            raise PlacesError("no stay is open")
+            raise PlacesError(N_("no stay is open"))
         pool = replace(self, open_stays=self.open_stays - 1)
         if stay is None:
             return pool
@@ -208,7 +209,7 @@ class Pool:
         """
         held = self.kiosks[kiosk]
         if not held.fenced:
-            raise PlacesError("only a fenced kiosk can be attested")
+            raise PlacesError(N_("only a fenced kiosk can be attested"))
         surplus = held.held - inside
         if kiosk not in self.awaited:
             if inside > max(0, held.held):

@@ -20,6 +20,7 @@ from typing import Any
 import msgspec
 import typst
 
+from badges.i18n import N_, Count, Phrase, Spoken, phrase_of
 from badges.printing import fonts
 from badges.printing.look import TEXT_CHARS_MAX, Look, LookError
 from badges.printing.pretix import (
@@ -43,7 +44,7 @@ _KEPT_DOCUMENTS = 11
 _PROGRESS_CARDS = 20  # Progress is reported each time that this many cards are drawn.
 
 
-class CardError(ValueError):
+class CardError(Spoken, ValueError):
     """Is raised where the card can't be drawn as asked. The message says what to change."""
 
 
@@ -57,9 +58,20 @@ class MissingGlyphError(CardError):
     """
 
     def __init__(self, card: "Card | None", characters: str, hint: str) -> None:
-        where = f"badge {card.badge_number}" if card else "the event's name"
+        where = (
+            Phrase("badge %(badge_number)s", badge_number=card.badge_number)
+            if card
+            else Phrase("the event's name")
+        )
         which = ", ".join(f"{_shown(char)} (U+{ord(char):04X})" for char in characters)
-        super().__init__(f"{where}: no installed font draws {which}. {hint}")
+        super().__init__(
+            Phrase(
+                "%(where)s: no installed font draws %(which)s. %(hint)s",
+                where=where,
+                which=which,
+                hint=hint,
+            )
+        )
         self.card = card
         self.characters = characters
         self.hint = hint
@@ -99,14 +111,24 @@ class Card:
 
     def __post_init__(self) -> None:
         if not self.given_name.strip() and not self.family_name.strip():
-            raise CardError(f"badge {self.badge_number} has no name")
+            raise CardError(
+                N_("badge %(badge_number)s has no name"), badge_number=self.badge_number
+            )
         if not 1 <= len(self.category_letter) <= 2:
-            raise CardError(f"category {self.category_name}: its letter has one or two characters")
+            raise CardError(
+                N_("category %(category_name)s: its letter has one or two characters"),
+                category_name=self.category_name,
+            )
         for text in _texts(self):
             if len(text) > TEXT_CHARS_MAX:
                 raise CardError(
-                    f"badge {self.badge_number} has a text of {len(text):,} characters;"
-                    f" the limit is {TEXT_CHARS_MAX}"
+                    N_(
+                        "badge %(badge_number)s has a text of %(count)s characters; the limit is "
+                        "%(most)s"
+                    ),
+                    badge_number=self.badge_number,
+                    count=Count(len(text)),
+                    most=TEXT_CHARS_MAX,
                 )
         check_colour(self.category_colour)
 
@@ -116,10 +138,15 @@ def check_colour(colour: str) -> str:
     CardError.
     """
     if not _COLOUR.fullmatch(colour):
-        raise CardError(f"{colour[:20]!r} is no colour: write one as #1f6feb")
+        raise CardError(
+            N_("%(colour)s is no colour: write one as #1f6feb"), colour=repr(colour[:20])
+        )
     hue, lightness, saturation = colorsys.rgb_to_hls(*(part / 255 for part in _rgb(colour)))
     if (hue < 12 / 360 or hue > 345 / 360) and saturation > 0.4 and 0.15 < lightness < 0.75:
-        raise CardError(f"{colour} is red, which says 'denied' at doors: choose another colour")
+        raise CardError(
+            N_("%(colour)s is red, which says 'denied' at doors: choose another colour"),
+            colour=colour,
+        )
     return colour.lower()
 
 
@@ -138,7 +165,11 @@ def render_pdf(
     one. `progress` is called with the cards prepared and their number. Raises CardError.
     """
     if not 1 <= len(cards) <= CARDS_MAX:
-        raise CardError(f"{len(cards):,} cards: print 1 to {CARDS_MAX:,} at a time")
+        raise CardError(
+            N_("%(count)s cards: print 1 to %(most)s at a time"),
+            count=Count(len(cards)),
+            most=Count(CARDS_MAX),
+        )
     look = _look(look, event_name, template)
     return _compile(look, _data(cards, look, progress), "pdf", None)[0]
 
@@ -169,7 +200,7 @@ def render_png(
 def render_pngs(cards: Sequence[Card], look: Look, dpi: float) -> list[bytes]:
     """Draw each page of the cards' document as a PNG. Raises CardError."""
     if not 30 <= dpi <= 1_200:
-        raise CardError(f"{dpi} dots per inch: use 30 to 1200")
+        raise CardError(N_("%(dpi)s dots per inch: use 30 to 1200"), dpi=dpi)
     return _compile(look, _data(cards, look, None), "png", dpi)
 
 
@@ -259,7 +290,16 @@ def layout_notes(layout: PretixLayout) -> list[str]:
     """Say what is printed otherwise than a layout of pretix means it, each in a sentence."""
     families = {area.family for area in layout.areas if area.family}
     lacking = sorted(families.difference(fonts.installed().families()))
-    said = [f"Not installed: {', '.join(lacking)}. Noto is set in place of it."] if lacking else []
+    said = (
+        [
+            Phrase(
+                "Not installed: %(lacking)s. Noto is set in place of it.",
+                lacking=", ".join(lacking),
+            )
+        ]
+        if lacking
+        else []
+    )
     return [*layout.notes, *said]
 
 
@@ -303,7 +343,11 @@ def _on_layout(card: Card, look: Look, layout: PretixLayout) -> list[tuple[Area,
             try:
                 value = symbol_svg(text, quiet_zone=4 if area.quiet_zone else 0) if text else ""
             except SymbolError as error:
-                raise CardError(f"area {area.number} of the layout: {error}") from None
+                raise CardError(
+                    N_("area %(number)s of the layout: %(why)s"),
+                    number=area.number,
+                    why=phrase_of(error),
+                ) from None
         else:
             value = "\n".join(map(_clean, value.splitlines()))
         found.append((area, value))
@@ -398,7 +442,7 @@ def _clean(text: str) -> str:
 
 
 def _shown(char: str) -> str:
-    return repr(char) if char.isprintable() else "a character"
+    return repr(char) if char.isprintable() else Phrase("a character")
 
 
 def _rgb(colour: str) -> tuple[int, int, int]:
@@ -428,7 +472,7 @@ def _compile(look: Look, data: bytes, form: str, dpi: float | None) -> list[byte
         template = _template("pretix.typ")
     elif _PACKAGE.search(template):
         raise TemplateError(
-            "the template imports a package: nothing is fetched here, paste its text"
+            N_("the template imports a package: nothing is fetched here, paste its text")
         )
     with ExitStack() as stack:
         root = _TEMPLATES
@@ -447,5 +491,7 @@ def _compile(look: Look, data: bytes, form: str, dpi: float | None) -> list[byte
             )
         except typst.TypstError as error:
             hints = "".join(f" ({hint})" for hint in error.hints)
-            raise TemplateError(f"the template: {error.message}{hints}") from None
+            raise TemplateError(
+                N_("the template: %(message)s%(hints)s"), message=error.message, hints=hints
+            ) from None
     return made if isinstance(made, list) else [made or b""]

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator
 import typst
 from fontTools.ttLib import TTFont, TTLibError
 
+from badges.i18n import Phrase, joined
+
 _FIRST = ("Noto Sans",)
 _SCRIPTS = (
     "Noto Sans Arabic", "Noto Sans Hebrew", "Noto Sans Devanagari", "Noto Sans Bengali",
@@ -121,11 +123,15 @@ def remedy(characters: Iterable[str]) -> str:
             strange = True
         else:
             packages.add(package_for(char))
-    hints = ["Remove invisible and private characters"] if strange else []
+    hints = [Phrase("Remove invisible and private characters")] if strange else []
     if packages:
-        names = " ".join(sorted(packages))
-        hints.append(f"Install fonts that have them, on Debian {names}, and start again")
-    return ". ".join(hints)
+        hints.append(
+            Phrase(
+                "Install fonts that have them, on Debian %(packages)s, and start again",
+                packages=" ".join(sorted(packages)),
+            )
+        )
+    return joined(Phrase(". "), hints)
 
 
 def _clusters(text: str) -> Iterator[str]:

@@ -5,6 +5,7 @@ printed.
 import unicodedata
 from collections.abc import Sequence
 
+from badges.i18n import Count, Phrase
 from badges.printing import fonts
 from badges.roster.countries import country_name
 from badges.roster.problems import Finding, shown
@@ -35,13 +36,20 @@ def undrawable(rows: Sequence[RosterRow]) -> Finding | None:
             lacking.update(found)
             which = ", ".join(f"{shown(char)} (U+{ord(char):04X})" for char in found)
             name = shown(f"{row.given_name} {row.family_name}".strip())
-            examples.append(f"line {row.line}, {name}: {which}")
+            examples.append(
+                Phrase("line %(line)s, %(name)s: %(which)s", line=row.line, name=name, which=which)
+            )
     packages = " ".join(sorted({fonts.package_for(char) for char in lacking}))
     return Finding(
         "undrawable",
         len(examples),
-        f"people with characters that no installed font draws: {len(examples):,}. Before printing"
-        f" install fonts that have them (on Debian try {packages}), or take them out of the roster",
+        Phrase(
+            "people with characters that no installed font draws: %(count)s. Before "
+            "printing install fonts that have them (on Debian try %(packages)s), or "
+            "take them out of the roster",
+            count=Count(len(examples)),
+            packages=packages,
+        ),
         tuple(examples),
     )
 

@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from badges.i18n import N_, Count, Spoken
 from badges.printing.pretix import PretixLayout
 
 # What a card can be without. The name, the category and the code are on every card.
@@ -22,7 +23,7 @@ _PHOTO_PX = 500
 _ACTIVE = re.compile(rb"<!ENTITY|<!DOCTYPE[^>]*\[|<script|<foreignObject", re.IGNORECASE)
 
 
-class LookError(ValueError):
+class LookError(Spoken, ValueError):
     """Is raised where cards can't be printed as asked. The text says what to change."""
 
 
@@ -71,9 +72,11 @@ class Back:
 
     def __post_init__(self) -> None:
         if len(self.programme) > PROGRAMME_MAX:
-            raise LookError(f"the back has room for {PROGRAMME_MAX} lines of the programme")
+            raise LookError(
+                N_("the back has room for %(most)s lines of the programme"), most=PROGRAMME_MAX
+            )
         if len(self.help) > HELP_MAX:
-            raise LookError(f"the back has room for {HELP_MAX} lines of help")
+            raise LookError(N_("the back has room for %(most)s lines of help"), most=HELP_MAX)
 
     def texts(self) -> list[str]:
         """List all texts, so that fonts are found for them."""
@@ -100,10 +103,16 @@ class Look:
 
     def __post_init__(self) -> None:
         if not self.event_name.strip() or len(self.event_name) > TEXT_CHARS_MAX:
-            raise LookError(f"the event's name has 1 to {TEXT_CHARS_MAX} characters")
+            raise LookError(
+                N_("the event's name has 1 to %(most)s characters"), most=TEXT_CHARS_MAX
+            )
         for text in self.texts():
             if len(text) > TEXT_CHARS_MAX:
-                raise LookError(f"{text[:40]!r}… is longer than {TEXT_CHARS_MAX} characters")
+                raise LookError(
+                    N_("%(text)s… is longer than %(most)s characters"),
+                    text=repr(text[:40]),
+                    most=TEXT_CHARS_MAX,
+                )
 
     def texts(self) -> list[str]:
         """List the texts that stand on every card, so that fonts are found for them."""
@@ -117,7 +126,12 @@ class Look:
 def logo(data: bytes, name: str) -> str:
     """Return a logo, SVG or a picture, as SVG text. Raises LookError."""
     if len(data) > PICTURE_BYTES_MAX:
-        raise LookError(f"{name} has {len(data):,} bytes; the limit is {PICTURE_BYTES_MAX:,}")
+        raise LookError(
+            N_("%(name)s has %(count)s bytes; the limit is %(most)s"),
+            name=name,
+            count=Count(len(data)),
+            most=Count(PICTURE_BYTES_MAX),
+        )
     if data.lstrip()[:5] in (b"<svg ", b"<?xml", b"<svg\n") or name.lower().endswith(".svg"):
         return _checked_svg(data, name)
     return _embedded(data, name, _LOGO_PX, "PNG")
@@ -131,22 +145,34 @@ def photo(data: bytes, name: str) -> str:
 def _checked_svg(data: bytes, name: str) -> str:
     """Return the SVG, if it is one that draws nothing from elsewhere and runs nothing."""
     if _ACTIVE.search(data):
-        raise LookError(f"{name} has scripts, entities or foreign parts: save it as plain SVG")
+        raise LookError(
+            N_("%(name)s has scripts, entities or foreign parts: save it as plain SVG"), name=name
+        )
     try:
         root = ElementTree.fromstring(data)
         text = data.decode()
     except (ElementTree.ParseError, UnicodeDecodeError):
         raise LookError(
-            f"{name} is no SVG in UTF-8: save it anew as plain SVG, or as PNG"
+            N_("%(name)s is no SVG in UTF-8: save it anew as plain SVG, or as PNG"), name=name
         ) from None
     if root.tag.rpartition("}")[2] != "svg":
-        raise LookError(f"{name} is no SVG: its first element is {root.tag[:40]!r}")
+        raise LookError(
+            N_("%(name)s is no SVG: its first element is %(tag)s"),
+            name=name,
+            tag=repr(root.tag[:40]),
+        )
     for element in root.iter():
         for key, value in element.attrib.items():
             if key.rpartition("}")[2] == "href" and not value.startswith(("#", "data:image/")):
-                raise LookError(f"{name} refers to {value[:40]!r}: embed the picture in it")
+                raise LookError(
+                    N_("%(name)s refers to %(value)s: embed the picture in it"),
+                    name=name,
+                    value=repr(value[:40]),
+                )
         if element.tag.rpartition("}")[2] == "text":
-            raise LookError(f"{name} has text, which needs its font: turn text into paths")
+            raise LookError(
+                N_("%(name)s has text, which needs its font: turn text into paths"), name=name
+            )
     return text
 
 
@@ -154,10 +180,16 @@ def _embedded(data: bytes, name: str, most_px: int, form: str) -> str:
     try:
         with Image.open(io.BytesIO(data)) as picture:
             if picture.width * picture.height > PICTURE_PX_MAX:
-                raise LookError(f"{name} has more than {PICTURE_PX_MAX // 1_000_000} megapixels")
+                raise LookError(
+                    N_("%(name)s has more than %(most)s megapixels"),
+                    name=name,
+                    most=PICTURE_PX_MAX // 1_000_000,
+                )
             upright = ImageOps.exif_transpose(picture).convert("RGB" if form == "JPEG" else "RGBA")
     except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError):
-        raise LookError(f"{name} is no picture that can be read: use PNG, JPEG or SVG") from None
+        raise LookError(
+            N_("%(name)s is no picture that can be read: use PNG, JPEG or SVG"), name=name
+        ) from None
     upright.thumbnail((most_px, most_px))
     out = io.BytesIO()
     upright.save(out, form)

@@ -14,6 +14,8 @@ from typing import Any
 
 import pypdfium2
 
+from badges.i18n import N_, Count, Phrase, Spoken, counted
+
 LAYOUT_BYTES_MAX = 300_000
 BACKGROUND_BYTES_MAX = 5_000_000
 AREAS_MAX = 200
@@ -36,7 +38,7 @@ _ALIGN = ("left", "center", "right")
 _VERTICAL = ("top", "middle", "bottom")
 
 
-class PretixError(ValueError):
+class PretixError(Spoken, ValueError):
     """Is raised where the layout or its background can't be used. The text says what and where."""
 
 
@@ -90,9 +92,9 @@ def read_layout(
     listed = _listed(data, name)
     areas, left_out = [], 0
     for number, given in enumerate(listed, 1):
-        where = f"{name}, area {number}"
+        where = Phrase("%(name)s, area %(number)s", name=name, number=number)
         if not isinstance(given, dict):
-            raise PretixError(f"{where} is no object with a type")
+            raise PretixError(N_("%(where)s is no object with a type"), where=where)
         if given.get("type") == "poweredby":
             left_out += 1
         else:
@@ -101,8 +103,14 @@ def read_layout(
     if pages and most > len(pages):
         far = next(area for area in areas if area.page > len(pages))
         raise PretixError(
-            f"{name}, area {far.number} is on page {far.page}, and the background has"
-            f" {len(pages)}: take the PDF that belongs to the layout"
+            N_(
+                "%(name)s, area %(number)s is on page %(page)s, and the background has "
+                "%(count)s: take the PDF that belongs to the layout"
+            ),
+            name=name,
+            number=far.number,
+            page=far.page,
+            count=len(pages),
         )
     return PretixLayout(
         tuple(areas), pages or (page,) * most, background, tuple(_notes(areas, left_out))
@@ -127,37 +135,58 @@ def filled(area: Area, values: Mapping[str, str]) -> str:
 
 def _listed(data: bytes, name: str) -> list[Any]:
     if len(data) > LAYOUT_BYTES_MAX:
-        raise PretixError(f"{name} has {len(data):,} bytes; the limit is {LAYOUT_BYTES_MAX:,}")
+        raise PretixError(
+            N_("%(name)s has %(count)s bytes; the limit is %(most)s"),
+            name=name,
+            count=Count(len(data)),
+            most=Count(LAYOUT_BYTES_MAX),
+        )
     try:
         found = json.loads(data)
     except (ValueError, RecursionError):
         raise PretixError(
-            f"{name} is no JSON: export the layout in pretix' badge editor, or copy its source"
+            N_(
+                "%(name)s is no JSON: export the layout in pretix' badge editor, or copy its source"
+            ),
+            name=name,
         ) from None
     if isinstance(found, dict):  # As the API gives it, with its name beside it.
         found = found.get("layout")
     if not isinstance(found, list) or not found:
-        raise PretixError(f"{name} is no layout of pretix: that is a list of areas")
+        raise PretixError(N_("%(name)s is no layout of pretix: that is a list of areas"), name=name)
     if len(found) > AREAS_MAX:
-        raise PretixError(f"{name} has {len(found):,} areas; the limit is {AREAS_MAX}")
+        raise PretixError(
+            N_("%(name)s has %(count)s areas; the limit is %(most)s"),
+            name=name,
+            count=Count(len(found)),
+            most=AREAS_MAX,
+        )
     return found
 
 
 def _pages(background: bytes) -> tuple[tuple[float, float], ...]:
     if len(background) > BACKGROUND_BYTES_MAX:
         raise PretixError(
-            f"the background has {len(background):,} bytes; the limit is {BACKGROUND_BYTES_MAX:,}"
+            N_("the background has %(count)s bytes; the limit is %(most)s"),
+            count=Count(len(background)),
+            most=Count(BACKGROUND_BYTES_MAX),
         )
     try:
         with pypdfium2.PdfDocument(background) as document:
             sizes = tuple(page.get_size() for page in document)
     except pypdfium2.PdfiumError:
-        raise PretixError("the background is no PDF that can be read, or has a password") from None
+        raise PretixError(
+            N_("the background is no PDF that can be read, or has a password")
+        ) from None
     if not 1 <= len(sizes) <= PAGES_MAX:
-        raise PretixError(f"the background has {len(sizes)} pages; use 1 to {PAGES_MAX}")
+        raise PretixError(
+            N_("the background has %(count)s pages; use 1 to %(most)s"),
+            count=len(sizes),
+            most=PAGES_MAX,
+        )
     pages = tuple((width / 72 * 25.4, height / 72 * 25.4) for width, height in sizes)
     if any(not 10 <= side <= PAGE_MM_MAX for page in pages for side in page):
-        raise PretixError("the background has a page with a side below 10 or above 1,000 mm")
+        raise PretixError(N_("the background has a page with a side below 10 or above 1,000 mm"))
     return pages
 
 
@@ -166,7 +195,11 @@ def _area(given: Mapping[str, Any], number: int, where: str) -> Area:
     kind = given.get("type")
     page = read.number("page", 1)
     if page != int(page) or not 1 <= page <= PAGES_MAX:
-        raise PretixError(f"{where}: page must be a whole number from 1 to {PAGES_MAX}")
+        raise PretixError(
+            N_("%(where)s: page must be a whole number from 1 to %(most)s"),
+            where=where,
+            most=PAGES_MAX,
+        )
     place: dict[str, Any] = {
         "number": number,
         "page": int(page),
@@ -184,13 +217,19 @@ def _area(given: Mapping[str, Any], number: int, where: str) -> Area:
         return Area("picture", width=read.length("width"), height=read.length("height"), **place)
     if kind not in ("textarea", "textcontainer"):
         raise PretixError(
-            f"{where}: there is no type {str(kind)[:40]!r}; known are textarea, textcontainer,"
-            " barcodearea, imagearea and poweredby"
+            N_(
+                "%(where)s: there is no type %(kind)s; known are textarea, "
+                "textcontainer, barcodearea, imagearea and poweredby"
+            ),
+            where=where,
+            kind=repr(str(kind)[:40]),
         )
     size = read.number("fontsize")
     line_height = read.number("lineheight", 1)
     if not 1 <= size <= 500 or not 0.2 <= line_height <= 10:
-        raise PretixError(f"{where}: fontsize is 1 to 500 pt, and lineheight 0.2 to 10")
+        raise PretixError(
+            N_("%(where)s: fontsize is 1 to 500 pt, and lineheight 0.2 to 10"), where=where
+        )
     return Area(
         "text",
         width=read.length("width"),
@@ -221,19 +260,28 @@ class _Reader:
     def number(self, key: str, default: float | None = None) -> float:
         value = self._given.get(key, default)
         if value is None:
-            raise PretixError(f"{self._where} lacks {key}")
+            raise PretixError(N_("%(where)s lacks %(key)s"), where=self._where, key=key)
         try:
             found = float("nan") if isinstance(value, bool) else float(value)
         except (TypeError, ValueError):
             found = math.nan
         if not abs(found) <= 10_000:
-            raise PretixError(f"{self._where}: {key} must be a number, and is {str(value)[:40]!r}")
+            raise PretixError(
+                N_("%(where)s: %(key)s must be a number, and is %(value)s"),
+                where=self._where,
+                key=key,
+                value=repr(str(value)[:40]),
+            )
         return found
 
     def length(self, key: str) -> float:
         found = self.number(key)
         if not 0 < found <= PAGE_MM_MAX:
-            raise PretixError(f"{self._where}: {key} must be more than 0 mm, up to 1,000")
+            raise PretixError(
+                N_("%(where)s: %(key)s must be more than 0 mm, up to 1,000"),
+                where=self._where,
+                key=key,
+            )
         return found
 
     def text(self, key: str) -> str:
@@ -242,7 +290,10 @@ class _Reader:
             return ""
         if not isinstance(value, str) or len(value) > TEXT_CHARS_MAX:
             raise PretixError(
-                f"{self._where}: {key} must be a text of up to {TEXT_CHARS_MAX:,} characters"
+                N_("%(where)s: %(key)s must be a text of up to %(most)s characters"),
+                where=self._where,
+                key=key,
+                most=Count(TEXT_CHARS_MAX),
             )
         return value
 
@@ -251,28 +302,47 @@ class _Reader:
         if not isinstance(value, dict) or not all(
             isinstance(text, str) and len(text) <= TEXT_CHARS_MAX for text in value.values()
         ):
-            raise PretixError(f"{self._where}: {key} must have a text for each language")
+            raise PretixError(
+                N_("%(where)s: %(key)s must have a text for each language"),
+                where=self._where,
+                key=key,
+            )
         return dict(value)
 
     def flag(self, key: str) -> bool:
         value = self._given.get(key, False)
         if not isinstance(value, bool):
-            raise PretixError(f"{self._where}: {key} must be true or false")
+            raise PretixError(
+                N_("%(where)s: %(key)s must be true or false"), where=self._where, key=key
+            )
         return value
 
     def one_of(self, key: str, known: tuple[str, ...], default: str) -> str:
         value = self._given.get(key) or default
         if value not in known:
-            raise PretixError(f"{self._where}: {key} must be one of {', '.join(known)}")
+            raise PretixError(
+                N_("%(where)s: %(key)s must be one of %(known)s"),
+                where=self._where,
+                key=key,
+                known=", ".join(known),
+            )
         return str(value)
 
     def colour(self, key: str) -> str:
         value = self._given.get(key, [0, 0, 0])
         if not isinstance(value, list) or len(value) not in (3, 4):
-            raise PretixError(f"{self._where}: {key} must be a list of red, green and blue")
+            raise PretixError(
+                N_("%(where)s: %(key)s must be a list of red, green and blue"),
+                where=self._where,
+                key=key,
+            )
         parts = [part if isinstance(part, int) and 0 <= part <= 255 else -1 for part in value[:3]]
         if -1 in parts:
-            raise PretixError(f"{self._where}: {key} must have whole numbers from 0 to 255")
+            raise PretixError(
+                N_("%(where)s: %(key)s must have whole numbers from 0 to 255"),
+                where=self._where,
+                key=key,
+            )
         return "#" + "".join(f"{part:02x}" for part in parts)
 
 
@@ -290,42 +360,66 @@ def _notes(areas: list[Area], left_out: int) -> Iterator[str]:
     """Say what is printed otherwise than the layout means it."""
     if not any(map(shows_code, areas)):
         yield (
-            "No area has the badge's code, a barcodearea with the content secret: no door can read"
-            " these cards."
+            Phrase(
+                "No area has the badge's code, a barcodearea with the content secret: no "
+                "door can read these cards."
+            )
         )
     for area in areas:
-        named = f"Area {area.number}"
+        named = Phrase("Area %(number)s", number=area.number)
         if shows_code(area) and area.width < CODE_MM_LEAST:
             yield (
-                f"{named}: the code is {area.width:g} mm wide. Below {CODE_MM_LEAST:g} mm cameras"
-                " may not read it."
+                Phrase(
+                    "%(named)s: the code is %(width)s mm wide. Below %(code_mm_least)s mm "
+                    "cameras may not read it.",
+                    named=named,
+                    width=f"{area.width:g}",
+                    code_mm_least=f"{CODE_MM_LEAST:g}",
+                )
             )
         elif unknown := _unfilled(area):
             empty = (
-                "it stays empty"
+                Phrase("it stays empty")
                 if area.content not in ("other", "other_i18n")
-                else ("it is left out of the text")
+                else (Phrase("it is left out of the text"))
             )
             names = ", ".join(unknown)
-            yield f"{named}: there is nothing for {names} here, and {empty}."
+            yield Phrase(
+                "%(named)s: there is nothing for %(names)s here, and %(empty)s.",
+                named=named,
+                names=names,
+                empty=empty,
+            )
         elif area.kind == "picture" and area.content.startswith("question_"):
-            yield f"{named}: {area.content} is taken as the person's photo."
+            yield Phrase(
+                "%(named)s: %(content)s is taken as the person's photo.",
+                named=named,
+                content=area.content,
+            )
     if left_out:
-        yield f"{left_out} of type poweredby {'is' if left_out == 1 else 'are'} left out."
+        yield counted(
+            "%(num)s of type poweredby is left out.",
+            "%(num)s of type poweredby are left out.",
+            left_out,
+        )
 
 
 def _unfilled(area: Area) -> list[str]:
     """Return the names of contents in an area for which nothing is known."""
     if area.kind == "picture":
         known = area.content in LOGO_CONTENTS or shows_photo(area)
-        return [] if known else [area.content or "a picture without a name"]
+        return [] if known else [area.content or Phrase("a picture without a name")]
     if shows_code(area):
         return []
     if area.content in ("other", "other_i18n"):
         words = [area.text, *area.texts.values()]
         named = {match for text in words for match in _PLACEHOLDER.findall(text)}
         return sorted(name for name in named if name not in TEXT_CONTENTS and _is_pretix(name))
-    return [] if area.content in TEXT_CONTENTS else [area.content or "an area without a content"]
+    return (
+        []
+        if area.content in TEXT_CONTENTS
+        else [area.content or Phrase("an area without a content")]
+    )
 
 
 # Names of contents that pretix knows besides, by their beginnings. Other words in braces stay.

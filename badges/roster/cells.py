@@ -5,6 +5,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Collection, Mapping
 
+from badges.i18n import N_, Count, Phrase, Spoken, joined
 from badges.roster.countries import countries_called, near_names
 from badges.roster.problems import shown
 
@@ -56,7 +57,7 @@ _ACCESSIBLE = {
 Reader = Callable[[str], str]
 
 
-class CellError(ValueError):
+class CellError(Spoken, ValueError):
     """Says what is wrong with a cell and what to do, in plain words."""
 
 
@@ -73,13 +74,22 @@ def clean(column: str, raw: str) -> str:
     is_call = column == "phone" and _INTERNATIONAL.fullmatch(text)
     if not is_call and (raw[0] in _FORMULA or text[0] in _FORMULA):
         sign = raw[0] if raw[0] in _FORMULA else text[0]
-        raise CellError(f"starts with {sign!r}: looks like a formula. Write plain text")
+        raise CellError(
+            N_("starts with %(sign)s: looks like a formula. Write plain text"), sign=repr(sign)
+        )
     if text in _SHEET_ERRORS:
-        raise CellError(f"holds {text}, an error of the spreadsheet. Write plain text")
+        raise CellError(
+            N_("holds %(text)s, an error of the spreadsheet. Write plain text"), text=text
+        )
     limit = _LIMITS[column]
     if len(text) > limit:
-        hint = ". Is a closing quote missing?" if "\n" in raw else ""
-        raise CellError(f"has {len(text):,} characters; the limit is {limit}{hint}")
+        hint = Phrase(". Is a closing quote missing?") if "\n" in raw else ""
+        raise CellError(
+            N_("has %(count)s characters; the limit is %(limit)s%(hint)s"),
+            count=Count(len(text)),
+            limit=limit,
+            hint=hint,
+        )
     return text
 
 
@@ -96,7 +106,9 @@ def _plain(raw: str) -> str:
         kind = unicodedata.category(char)
         marks = marks + 1 if kind[0] == "M" else 0
         if marks > _MARKS_MOST:
-            raise CellError(f"has over {_MARKS_MOST} marks on one letter. Type it again")
+            raise CellError(
+                N_("has over %(most)s marks on one letter. Type it again"), most=_MARKS_MOST
+            )
         if kind[0] == "C" or char == "\ufffd":
             _refuse(char, kind)
     return unicodedata.normalize("NFC", raw.translate(_INVISIBLE))
@@ -108,17 +120,25 @@ def _refuse(char: str, kind: str) -> None:
     if char.isspace() or char in _JOINERS or code in _INVISIBLE:
         return
     if "\udc80" <= char <= "\udcff":
-        raise CellError(f"has a byte 0x{code - 0xDC00:02X} that is not UTF-8. Type the cell again")
+        raise CellError(
+            N_("has a byte 0x%(code)s that is not UTF-8. Type the cell again"),
+            code=f"{code - 0xDC00:02X}",
+        )
     if char == "\ufffd":
-        raise CellError("has a '�' where a character was lost. Type the cell again")
+        raise CellError(N_("has a '�' where a character was lost. Type the cell again"))
     if kind == "Cc":
-        raise CellError(f"has a control character ({name}). Type the cell again")
+        raise CellError(N_("has a control character (%(name)s). Type the cell again"), name=name)
     if kind == "Co":
-        raise CellError(f"has a private character ({name}) that each font draws differently")
+        raise CellError(
+            N_("has a private character (%(name)s) that each font draws differently"), name=name
+        )
     if kind == "Cs" or code & 0xFFFE == 0xFFFE or 0xFDD0 <= code <= 0xFDEF:
-        raise CellError(f"has {name}, which is no character. Type the cell again")
+        raise CellError(N_("has %(name)s, which is no character. Type the cell again"), name=name)
     if kind == "Cf" and 0x2000 <= code and not 0x110BD <= code <= 0x110CD:
-        raise CellError(f"has an invisible character ({name}) that can turn text round. Remove it")
+        raise CellError(
+            N_("has an invisible character (%(name)s) that can turn text round. Remove it"),
+            name=name,
+        )
 
 
 def narrow(text: str) -> str:
@@ -131,7 +151,8 @@ def latin_name(text: str) -> str:
     for char in text:
         if char.isalpha() and not unicodedata.name(char, "").startswith(("LATIN", "MODIFIER")):
             raise CellError(
-                f"has {shown(char)}, which is no Latin letter. Write it in Latin letters"
+                N_("has %(char)s, which is no Latin letter. Write it in Latin letters"),
+                char=shown(char),
             )
     return text
 
@@ -139,14 +160,16 @@ def latin_name(text: str) -> str:
 def email(text: str) -> str:
     text = narrow(text)
     if not _EMAIL.fullmatch(text) or ".." in text:
-        raise CellError("is not an e-mail address such as name@example.org")
+        raise CellError(N_("is not an e-mail address such as name@example.org"))
     return text
 
 
 def external_id(text: str) -> str:
     text = narrow(text)
     if re.fullmatch(r"\d(\.\d+)?E\+\d+", text, re.IGNORECASE):
-        raise CellError("is a number that the spreadsheet has rounded. Format the column as text")
+        raise CellError(
+            N_("is a number that the spreadsheet has rounded. Format the column as text")
+        )
     return text
 
 
@@ -154,11 +177,15 @@ def phone(text: str) -> str:
     """Return a telephone number in plain digits and signs."""
     text = narrow(text)
     if re.fullmatch(r"\d(\.\d+)?E\+\d+", text, re.IGNORECASE):
-        raise CellError("is a number that the spreadsheet has rounded. Format the column as text")
+        raise CellError(
+            N_("is a number that the spreadsheet has rounded. Format the column as text")
+        )
     if sum(char.isdigit() for char in text) < _PHONE_DIGITS_MIN:
         raise CellError(
-            "is no telephone number. Write it in digits such as +86 138 1234 5678, or leave it"
-            " empty"
+            N_(
+                "is no telephone number. Write it in digits such as +86 138 1234 5678, "
+                "or leave it empty"
+            )
         )
     return text
 
@@ -169,12 +196,20 @@ def country(text: str) -> str:
     if len(found) == 1:
         return found[0]
     if found:
-        raise CellError(f"{shown(text)} could be {' or '.join(found)}. Write the ISO code")
+        raise CellError(
+            N_("%(text)s could be %(found)s. Write the ISO code"),
+            text=shown(text),
+            found=joined(Phrase(" or "), found),
+        )
     near = near_names(text)
-    meant = f" Is it {' or '.join(near)}?" if near else ""
+    meant = Phrase(" Is it %(near)s?", near=joined(Phrase(" or "), near)) if near else ""
     raise CellError(
-        f"{shown(text)} is no country that is known here.{meant} Write the name or its ISO code, or"
-        " leave the cell empty"
+        N_(
+            "%(text)s is no country that is known here.%(meant)s Write the name or "
+            "its ISO code, or leave the cell empty"
+        ),
+        text=shown(text),
+        meant=meant,
     )
 
 
@@ -213,11 +248,15 @@ def category(
             found = [meant.get(wording(part), set()) for part in parts if wording(part)]
             codes = set.intersection(*found) if found else set()
         if len(codes) > 1:
-            named = " or ".join(sorted(codes))
-            raise CellError(f"{shown(text)} could be {named}. Write the code")
+            named = joined(Phrase(" or "), sorted(codes))
+            raise CellError(
+                N_("%(text)s could be %(named)s. Write the code"), text=shown(text), named=named
+            )
         if not codes:
             raise UnknownCategoryError(
-                f"{shown(text)} is no category. Use one of {', '.join(sorted(known))}"
+                N_("%(text)s is no category. Use one of %(known)s"),
+                text=shown(text),
+                known=", ".join(sorted(known)),
             )
         return next(iter(codes))
 
@@ -243,8 +282,12 @@ def days(last: int) -> Callable[[str], tuple[int, ...] | None]:
             end = int(match[2] or match[1]) if match else 0
             if not 1 <= first <= end <= last:
                 raise CellError(
-                    f"{shown(text)} does not name event days from 1 to {last}. Write 1,2,3 or all,"
-                    " in a column formatted as text (a spreadsheet turns 1-3 into a date)"
+                    N_(
+                        "%(text)s does not name event days from 1 to %(last)s. Write 1,2,3 or "
+                        "all, in a column formatted as text (a spreadsheet turns 1-3 into a date)"
+                    ),
+                    text=shown(text),
+                    last=last,
                 )
             found.update(range(first, end + 1))
         return tuple(sorted(found))
@@ -260,9 +303,15 @@ def codes(what: str, known: Collection[str] | None) -> Callable[[str], tuple[str
         found = [part.strip() for part in _LIST.split(narrow(text)) if part.strip()]
         for code in found:
             if not _CODE.fullmatch(code):
-                raise CellError(f"{shown(code)} is no code of a {what}. Separate codes by commas")
+                raise CellError(
+                    N_("%(code)s is no code of a %(what)s. Separate codes by commas"),
+                    code=shown(code),
+                    what=what,
+                )
             if known is not None and code.casefold() not in right:
-                raise CellError(f"{shown(code)} is no {what} of this event")
+                raise CellError(
+                    N_("%(code)s is no %(what)s of this event"), code=shown(code), what=what
+                )
         return tuple(dict.fromkeys(right.get(code.casefold(), code) for code in found))
 
     return read
@@ -276,7 +325,9 @@ def language(text: str) -> str:
         return named
     text = text.replace("_", "-").removesuffix("-informal")  # as ticket shops call a tone
     if not _LANGUAGE.fullmatch(text):
-        raise CellError(f"{shown(text)} is no language. Use a code such as zh or en")
+        raise CellError(
+            N_("%(text)s is no language. Use a code such as zh or en"), text=shown(text)
+        )
     return text
 
 
@@ -284,5 +335,7 @@ def accessible(text: str) -> str:
     """Return "wheelchair" or "companion" for whom places are kept, or "none"."""
     named = _ACCESSIBLE.get(narrow(text).casefold())
     if named is None:
-        raise CellError(f"{shown(text)} is not understood. Use wheelchair, companion or none")
+        raise CellError(
+            N_("%(text)s is not understood. Use wheelchair, companion or none"), text=shown(text)
+        )
     return named

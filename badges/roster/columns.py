@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 
+from badges.i18n import Count, Phrase, counted, joined
 from badges.roster.exports import export_columns, export_of, has_orders_only, places
 from badges.roster.mapping import RosterMapping, WantedColumn
 from badges.roster.problems import ProblemList, shown
@@ -102,9 +103,13 @@ def _usual(
         indexes = first or indexes
         exact = [index for index in indexes if _normal(header[index]) == column.replace("_", "")]
         if len(indexes) > 1 and len(exact) != 1:
-            names = " and ".join(shown(header[index]) for index in indexes)
+            names = joined(Phrase(" and "), [shown(header[index]) for index in indexes])
             problems.add(
-                line, column, f"{names} could both be it: keep one, or say which in a mapping"
+                line,
+                column,
+                Phrase(
+                    "%(names)s could both be it: keep one, or say which in a mapping", names=names
+                ),
             )
         usual[column] = ((exact or indexes)[0],)
     return usual
@@ -156,7 +161,13 @@ def _mapped(
     for column, wanted in mapping.items():
         if column not in COLUMNS:
             problems.add(
-                None, None, f"the mapping names {shown(column)}: use one of {', '.join(COLUMNS)}"
+                None,
+                None,
+                Phrase(
+                    "the mapping names %(column)s: use one of %(columns)s",
+                    column=shown(column),
+                    columns=", ".join(COLUMNS),
+                ),
             )
             continue
         indexes = [
@@ -177,14 +188,26 @@ def _mapped_index(
         return same[wanted.number - 1]
     if len(same) == 1 and not wanted.number:
         return same[0]
-    many = "none of the columns are"
+    named, has = shown(title), _listed(header)
     if wanted.number:
-        many = f"only {len(same)} of the columns {'is' if len(same) == 1 else 'are'}"
+        said = counted(
+            "the mapping looks for %(title)s, and only %(num)s of the columns is called so:"
+            " %(has)s",
+            "the mapping looks for %(title)s, and only %(num)s of the columns are called so:"
+            " %(has)s",
+            len(same), title=named, has=has,
+        )  # fmt: skip
     elif same:
-        many = f"several of the columns are called so. Write {column} = {{ title = …, number = 1 }}"
-        many += " for the first one. The columns are"
-    tail = "" if same and not wanted.number else " called so"
-    said = f"the mapping looks for {shown(title)}, and {many}{tail}: {_listed(header)}"
+        said = Phrase(
+            "the mapping looks for %(title)s, and several of the columns are called so. Write"
+            " %(example)s for the first one. The columns are: %(has)s",
+            title=named, has=has, example=f"{column} = {{ title = …, number = 1 }}",
+        )  # fmt: skip
+    else:
+        said = Phrase(
+            "the mapping looks for %(title)s, and none of the columns are called so: %(has)s",
+            title=named, has=has,
+        )  # fmt: skip
     problems.add(None, column, said)
     return None
 
@@ -196,29 +219,39 @@ def _require(
     problems: ProblemList,
     line: int,
 ) -> None:
-    has = f"the file has {_listed(header)}. Add it, or say in a mapping which one it is"
+    has = Phrase(
+        "the file has %(header)s. Add it, or say in a mapping which one it is",
+        header=_listed(header),
+    )
     if has_orders_only(header):
         problems.add(
             line,
             None,
-            "this is pretix's list of orders, which names no attendees. Export the order positions,"
-            " or choose that sheet with --sheet",
+            Phrase(
+                "this is pretix's list of orders, which names no attendees. Export the "
+                "order positions, or choose that sheet with --sheet"
+            ),
         )
         return
     if not {"given_name", "family_name", "name"} & found.keys():
-        problems.add(line, "given_name", f"no column for names (given_name or name): {has}")
+        problems.add(
+            line, "given_name", Phrase("no column for names (given_name or name): %(has)s", has=has)
+        )
     if "category" not in found and not mapping.categories.get(""):
         problems.add(
             line,
             "category",
-            f"no column for the category: {has}. Where everybody has the same one, a mapping can"
-            ' give it: under [categories], "" = "delegate"',
+            Phrase(
+                "no column for the category: %(has)s. Where everybody has the same one, "
+                'a mapping can give it: under [categories], "" = "delegate"',
+                has=has,
+            ),
         )
 
 
 def _listed(header: Sequence[str]) -> str:
     names = [shown(title) for title in header if title.strip()]
-    more = f" and {len(names) - 12} more" if len(names) > 12 else ""
+    more = Phrase(" and %(count)s more", count=Count(len(names) - 12)) if len(names) > 12 else ""
     return ", ".join(names[:12]) + more
 
 

@@ -9,6 +9,7 @@ import itertools
 import re
 from collections.abc import Callable, Iterator
 
+from badges.i18n import N_, Phrase
 from badges.roster.columns import column_of
 from badges.roster.problems import Finding, RosterError, shown
 from badges.roster.table import SAVE_AS, Line
@@ -44,13 +45,23 @@ def csv_lines(
 def _refuse_other_kinds(data: bytes, name: str) -> None:
     start = data[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if not data.strip():
-        raise RosterError(f"{shown(name)} is empty")
+        raise RosterError(N_("%(name)s is empty"), name=shown(name))
     if data.startswith(_OLE):
         if "EncryptedPackage".encode("utf-16-le") in data:
-            raise RosterError(f"{shown(name)} is protected by a password: {SAVE_AS} without one")
-        raise RosterError(f"{shown(name)} is an old Office file: {SAVE_AS}")
+            raise RosterError(
+                N_("%(name)s is protected by a password: %(save_as)s without one"),
+                name=shown(name),
+                save_as=SAVE_AS,
+            )
+        raise RosterError(
+            N_("%(name)s is an old Office file: %(save_as)s"), name=shown(name), save_as=SAVE_AS
+        )
     if start.startswith((b"<!doctype", b"<html", b"<table", b"<?xml", b"%pdf", b"{\\rtf")):
-        raise RosterError(f"{shown(name)} is not a table but another kind of file: {SAVE_AS}")
+        raise RosterError(
+            N_("%(name)s is not a table but another kind of file: %(save_as)s"),
+            name=shown(name),
+            save_as=SAVE_AS,
+        )
 
 
 def _decode(data: bytes, name: str, encoding: str | None, tell: Callable[[Finding], None]) -> str:
@@ -66,10 +77,22 @@ def _decode(data: bytes, name: str, encoding: str | None, tell: Callable[[Findin
     if 0 in data:
         found = _utf_16_without_mark(data)
         if found:
-            tell(Finding("encoding", 1, f"{shown(name)} is read as {found}, by its titles"))
+            tell(
+                Finding(
+                    "encoding",
+                    1,
+                    Phrase(
+                        "%(name)s is read as %(found)s, by its titles",
+                        name=shown(name),
+                        found=found,
+                    ),
+                )
+            )
             return _decode_as(data, name, found)
     if data.count(0) > len(data) // 10:
-        raise RosterError(f"{shown(name)} is not text in UTF-8: {SAVE_AS}")
+        raise RosterError(
+            N_("%(name)s is not text in UTF-8: %(save_as)s"), name=shown(name), save_as=SAVE_AS
+        )
     text = data.decode("utf-8-sig", "surrogateescape")
     try:
         data.decode("utf-8")
@@ -78,13 +101,29 @@ def _decode(data: bytes, name: str, encoding: str | None, tell: Callable[[Findin
         start = lines[:_TITLE_LINES]
         found = _recognised(data, b"\n".join(start)) if any(map(_foreign, start)) else None
         if found:
-            tell(Finding("encoding", 1, f"{shown(name)} is read as {found}, by its titles"))
+            tell(
+                Finding(
+                    "encoding",
+                    1,
+                    Phrase(
+                        "%(name)s is read as %(found)s, by its titles",
+                        name=shown(name),
+                        found=found,
+                    ),
+                )
+            )
             return _decode_as(data, name, found)
         if _foreign(lines[0]) or sum(map(_foreign, lines)) > _FOREIGN_LINES_MOST:
             number = data.count(b"\n", 0, error.start) + 1
             raise RosterError(
-                f"{shown(name)} is not in UTF-8 (first at line {number}): {SAVE_AS}, or name its"
-                f" encoding, such as gb18030.{_readings(data, next(filter(_foreign, lines)))}"
+                N_(
+                    "%(name)s is not in UTF-8 (first at line %(number)s): %(save_as)s, or "
+                    "name its encoding, such as gb18030.%(lines)s"
+                ),
+                name=shown(name),
+                number=number,
+                save_as=SAVE_AS,
+                lines=_readings(data, next(filter(_foreign, lines))),
             ) from None
     return text
 
@@ -126,7 +165,13 @@ def _readings(data: bytes, line: bytes) -> str:
             text = line.decode(encoding)
         except UnicodeDecodeError:
             continue
-        readings.append(f"\n  --encoding {encoding} reads {shown(text, 60)}")
+        readings.append(
+            Phrase(
+                "\n  --encoding %(encoding)s reads %(what)s",
+                encoding=encoding,
+                what=shown(text, 60),
+            )
+        )
     return "".join(readings)
 
 
@@ -141,13 +186,21 @@ def _foreign(line: bytes) -> bool:
 def _decode_as(data: bytes, name: str, encoding: str) -> str:
     known = _SAME.get(encoding.lower(), encoding.lower())
     if known not in ENCODINGS:
-        raise RosterError(f"unknown encoding {shown(encoding)}: use one of {', '.join(ENCODINGS)}")
+        raise RosterError(
+            N_("unknown encoding %(encoding)s: use one of %(encodings)s"),
+            encoding=shown(encoding),
+            encodings=", ".join(ENCODINGS),
+        )
     try:
         return data.decode(known).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         number = data.count(b"\n", 0, error.start) + 1
         raise RosterError(
-            f"{shown(name)} is not in {known} (first at line {number}): {SAVE_AS}"
+            N_("%(name)s is not in %(known)s (first at line %(number)s): %(save_as)s"),
+            name=shown(name),
+            known=known,
+            number=number,
+            save_as=SAVE_AS,
         ) from None
 
 
@@ -194,7 +247,9 @@ def _title_line(text: str) -> str:
 
 def _flaw(error: str) -> str:
     if "field larger" in error:
-        return "a cell has over 131,072 characters: is a closing quote missing?"
+        return Phrase("a cell has over 131,072 characters: is a closing quote missing?")
     if "unexpected end" in error:
-        return "a quote opens here and never closes: close it, or double a quote inside a cell"
-    return "the quotes do not match: double every quote inside a quoted cell"
+        return Phrase(
+            "a quote opens here and never closes: close it, or double a quote inside a cell"
+        )
+    return Phrase("the quotes do not match: double every quote inside a quoted cell")

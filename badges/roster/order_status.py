@@ -3,7 +3,8 @@
 import unicodedata
 from collections.abc import Sequence
 
-from badges.roster.problems import Finding, shown
+from badges.i18n import Count, Phrase, counted
+from badges.roster.problems import Finding, choice, shown
 from badges.roster.table import Line, RosterAnswers
 
 _CANCELLED = frozenset(
@@ -69,42 +70,53 @@ class Orders:
         """List what stands in the status columns, where it is not that all orders stand."""
         found = []
         if self._said["cancelled"]:
-            found.append(self._finding("cancelled", "cancelled orders", answers.cancelled))
+            found.append(self._finding("cancelled", Phrase("cancelled orders"), answers.cancelled))
         if self._said["pending"]:
-            found.append(self._finding("pending", "orders not yet confirmed", answers.pending))
+            found.append(
+                self._finding("pending", Phrase("orders not yet confirmed"), answers.pending)
+            )
         if self._said[""]:
             found.append(
                 Finding(
                     "status_unknown",
                     sum(map(len, self._said[""].values())),
-                    "a status column has words that are not known here; these rows are taken",
+                    Phrase(
+                        "a status column has words that are not known here; these rows are taken"
+                    ),
                     tuple(_each(self._said[""])),
                 )
             )
         return found
 
-    def _finding(self, kind: str, what: str, answer: str | None) -> Finding:
+    def _finding(self, kind: str, what: str, given: str | None) -> Finding:
         said = self._said[kind]
         count = len({line for lines in said.values() for line in lines})
-        done = {"take": "taken all the same", "leave": "left out"}.get(answer or "", "")
+        done = {"take": Phrase(", taken all the same"), "leave": Phrase(", left out")}.get(
+            given or "", ""
+        )
         return Finding(
             kind,
             count,
-            f"rows of {what}: {count:,}" + (f", {done}" if done else ""),
+            Phrase("rows of %(what)s: %(count)s", what=what, count=Count(count)) + done,
             tuple(_each(said)),
             ()
-            if answer
+            if given
             else (
-                f"--{kind} leave: leave these rows out",
-                f"--{kind} take: these people come too",
+                choice(f"--{kind} leave", Phrase("leave these rows out")),
+                choice(f"--{kind} take", Phrase("these people come too")),
             ),
         )
 
 
 def _each(said: dict[str, list[int]]) -> list[str]:
     return [
-        f"{shown(text)} in {len(lines):,} {'row' if len(lines) == 1 else 'rows'},"
-        f" first in line {lines[0]}"
+        counted(
+            "%(text)s in %(num)s row, first in line %(lines)s",
+            "%(text)s in %(num)s rows, first in line %(lines)s",
+            len(lines),
+            text=shown(text),
+            lines=lines[0],
+        )
         for text, lines in said.items()
     ]
 

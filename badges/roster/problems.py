@@ -4,8 +4,10 @@ its remedy.
 
 from dataclasses import dataclass
 
+from badges.i18n import Phrase, Spoken
 
-class RosterError(ValueError):
+
+class RosterError(Spoken, ValueError):
     """Is raised where nothing can be read from the file at all. The message says why and what to
     do.
     """
@@ -26,6 +28,13 @@ class Problem:
         place += [self.column] if self.column is not None else []
         return f"{', '.join(place)}: {self.message}" if place else self.message
 
+    @property
+    def words(self) -> str:
+        """Say the same as a phrase, without the column's name."""
+        if self.line is None:
+            return self.message
+        return Phrase("line %(line)s: %(what)s", line=self.line, what=self.message)
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -38,12 +47,17 @@ class Finding:
     count: int
     message: str
     examples: tuple[str, ...] = ()  # All of them. Whoever shows them cuts the list short.
-    answers: tuple[str, ...] = ()  # Each has an option and says what it does.
+    answers: tuple[str, ...] = ()  # Each is made by `choice`.
 
     @property
     def open(self) -> bool:
         """Tell whether somebody must answer first."""
         return bool(self.answers)
+
+
+def choice(option: str, words: str) -> Phrase:
+    """Write an answer to a finding, which is an option of the command and what it does."""
+    return Phrase("%(option)s: %(words)s", option=option, words=words)
 
 
 class ProblemList:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from badges.i18n import N_, Count, Phrase, counted, joined, phrase_of
 from badges.roster import cells
 from badges.roster.columns import (
     COLUMNS,
@@ -21,7 +22,7 @@ from badges.roster.csv_lines import csv_lines
 from badges.roster.exports import Export, export_of, has_orders_only, places
 from badges.roster.mapping import RosterMapping, WantedColumn, WordRead
 from badges.roster.order_status import Orders
-from badges.roster.problems import Finding, Problem, ProblemList, RosterError, shown
+from badges.roster.problems import Finding, Problem, ProblemList, RosterError, choice, shown
 from badges.roster.same_name import name_key
 from badges.roster.table import Line, RosterAnswers, RosterLimits
 from badges.roster.xlsx_lines import HEADER_LINES, xlsx_lines
@@ -160,13 +161,18 @@ def _check_words(
     for word, key in mapping.categories.items():
         if key not in categories:
             known = ", ".join(sorted(categories))
-            said = f"the mapping says that {shown(word)} is {shown(key)}: use one of {known}"
+            said = Phrase(
+                "the mapping says that %(word)s is %(key)s: use one of %(known)s",
+                word=shown(word),
+                key=shown(key),
+                known=known,
+            )
             problems.add(None, "category", said)
     for code in mapping.countries.values():
         try:
             cells.country(code)
         except cells.CellError as error:
-            problems.add(None, "country", f"in the mapping, {error}")
+            problems.add(None, "country", Phrase("in the mapping, %(why)s", why=phrase_of(error)))
 
 
 def _export_findings(
@@ -176,18 +182,28 @@ def _export_findings(
     if export is None:
         return []
     columns = tuple(
-        f"{column}: {' and '.join(map(shown, one.titles))}" for column, one in wanted.items()
+        joined("", [f"{column}: ", joined(Phrase(" and "), map(shown, one.titles))])
+        for column, one in wanted.items()
     )
-    said = f"the file has the titles of an export of {export.name}, and is read as one"
+    said = Phrase(
+        "the file has the titles of an export of %(name)s, and is read as one", name=export.name
+    )
     found = [Finding("export", 1, said, columns)]
     several = [
-        f"line {line.number}: {cells.narrow(line.cells[index]).strip()} tickets"
+        Phrase(
+            "line %(number)s: %(cells)s tickets",
+            number=line.number,
+            cells=cells.narrow(line.cells[index]).strip(),
+        )
         for index in places(export.quantities, header.cells)[:1]
         for line in rows
         if index < len(line.cells) and _is_above_one(line.cells[index])
     ]
     if several:
-        said = f"rows that stand for several tickets, of which one is imported: {len(several):,}"
+        said = Phrase(
+            "rows that stand for several tickets, of which one is imported: %(count)s",
+            count=Count(len(several)),
+        )
         found.append(Finding("several_tickets", len(several), said, tuple(several)))
     return found
 
@@ -208,14 +224,19 @@ def _lines(
     """Yield the lines that are not blank, from whichever kind of file the bytes are."""
     if len(data) > limits.file_bytes:
         raise RosterError(
-            f"{shown(name)} has {len(data):,} bytes; the limit is {limits.file_bytes:,}. Split it"
+            N_("%(name)s has %(count)s bytes; the limit is %(file_bytes)s. Split it"),
+            name=shown(name),
+            count=Count(len(data)),
+            file_bytes=Count(limits.file_bytes),
         )
     zipped = data.startswith(b"PK\x03\x04")
     lines: Iterator[Line] | list[Line]
     if zipped:
         lines = xlsx_lines(data, name, limits, answers, tell)
     elif answers.sheet is not None:
-        raise RosterError(f"{shown(name)} is no workbook: it has no sheets to choose from")
+        raise RosterError(
+            N_("%(name)s is no workbook: it has no sheets to choose from"), name=shown(name)
+        )
     else:
         lines = csv_lines(data, name, encoding, tell)
     return (line for line in lines if line.flaw or any(cell.strip() for cell in line.cells))
@@ -237,26 +258,42 @@ def _header_place(lines: Sequence[Line], mapping: RosterMapping) -> int:
 
 def _header(line: Line | None, name: str, limits: RosterLimits) -> Line:
     if line is None:
-        raise RosterError(f"{shown(name)} is empty")
+        raise RosterError(N_("%(name)s is empty"), name=shown(name))
     if line.flaw:
-        raise RosterError(f"{shown(name)}, line {line.number}: {line.flaw}")
+        raise RosterError(
+            N_("%(name)s, line %(number)s: %(flaw)s"),
+            name=shown(name),
+            number=line.number,
+            flaw=line.flaw,
+        )
     titles = list(line.cells)
     while titles and not titles[-1].strip():
         titles.pop()
     if len(titles) > limits.columns:
-        raise RosterError(f"{shown(name)} has over {limits.columns} columns. Delete some")
+        raise RosterError(
+            N_("%(name)s has over %(columns)s columns. Delete some"),
+            name=shown(name),
+            columns=limits.columns,
+        )
     return Line(line.number, tuple(titles))
 
 
 def _header_finding(header: Line, place: int) -> list[Finding]:
-    said = f"the titles are in line {header.number}; what stands above them is not read"
+    said = Phrase(
+        "the titles are in line %(number)s; what stands above them is not read",
+        number=header.number,
+    )
     return [Finding("header_line", place, said)] if place else []
 
 
 def _at_most(most: int, lines: Iterator[Line], problems: ProblemList) -> Iterator[Line]:
     for count, line in enumerate(lines):
         if count == most:
-            problems.add(line.number, None, f"over {most:,} rows: split the file here")
+            problems.add(
+                line.number,
+                None,
+                Phrase("over %(most)s rows: split the file here", most=Count(most)),
+            )
             return
         yield line
 
@@ -270,7 +307,9 @@ def _row_numbers(
         titles = [title.strip() for title in header.cells if counts_rows(title)]
         if not titles:
             return []
-        said = f"{shown(titles[0])} numbers the rows, and is not taken for an id"
+        said = Phrase(
+            "%(titles)s numbers the rows, and is not taken for an id", titles=shown(titles[0])
+        )
         return [Finding("row_number_column", 1, said)]
     index = indexes[0]
     numbers = _numbers(lines, index) if len(indexes) == 1 else []
@@ -279,21 +318,33 @@ def _row_numbers(
     if answers.row_numbers == "ignore":
         del found["external_id"]
     title = shown(header.cells[index].strip())
-    done = {"ids": ", taken as ids", "ignore": ", not taken as ids"}.get(
+    done = {"ids": Phrase(", taken as ids"), "ignore": Phrase(", not taken as ids")}.get(
         answers.row_numbers or "", ""
     )
     return [
         Finding(
             "row_numbers",
             len(numbers),
-            f"{title} only numbers the rows, from {min(numbers)} to {max(numbers)}{done}. With such"
-            " ids, a row that is added or sorted turns one person's badge into another's",
+            Phrase(
+                "%(title)s only numbers the rows, from %(first)s to "
+                "%(last)s%(done)s. With such ids, a row that is added or sorted "
+                "turns one person's badge into another's",
+                title=title,
+                first=min(numbers),
+                last=max(numbers),
+                done=done,
+            ),
             (),
             ()
             if answers.row_numbers
             else (
-                "--row-numbers ignore: know people by e-mail, else by name and organisation",
-                "--row-numbers ids: these numbers stay with their people for ever",
+                choice(
+                    "--row-numbers ignore",
+                    Phrase("know people by e-mail, else by name and organisation"),
+                ),
+                choice(
+                    "--row-numbers ids", Phrase("these numbers stay with their people for ever")
+                ),
             ),
         )
     ]
@@ -415,7 +466,7 @@ class _Reader:
                     if not text.isascii() and column in ("email", "external_id"):
                         self._note_narrowed(line.number, column, text, values[column])
             except cells.CellError as error:
-                self.problems.add(line.number, column, str(error))
+                self.problems.add(line.number, column, error.phrase)
                 # Something stands in the cell, so the value is not missing.
                 values[column] = None
         if "category" not in self.found:
@@ -442,13 +493,13 @@ class _Reader:
 
     def _check(self, number: int, values: Mapping[str, Any]) -> None:
         if self.named and not {"given_name", "family_name", "name"} & values.keys():
-            self.problems.add(number, "given_name", "no name. Every attendee needs one")
+            self.problems.add(number, "given_name", Phrase("no name. Every attendee needs one"))
         if values.get("category") == "" and "category" in self.found:
-            self.problems.add(number, "category", "no category. Every attendee needs one")
+            self.problems.add(number, "category", Phrase("no category. Every attendee needs one"))
         if values.get("external_id"):
             first = self._ids.setdefault(values["external_id"].casefold(), number)
             if first != number:
-                message = f"the same as in line {first}. Keep one"
+                message = Phrase("the same as in line %(first)s. Keep one", first=first)
                 self.problems.add(number, "external_id", message)
         if values.get("email"):
             self._check_email(number, values)
@@ -468,7 +519,9 @@ class _Reader:
         key = name_key(*names)
         same = others.setdefault(key, (number, own))
         if same[0] != number and not (own and same[1]):
-            self.problems.add(number, "email", f"the same as in line {same[0]}. Keep one")
+            self.problems.add(
+                number, "email", Phrase("the same as in line %(same)s. Keep one", same=same[0])
+            )
         elif len(others) > 1 and not (own and all(id for _, id in others.values())):
             self._sharing[email] = [line for line, _ in others.values()]
 
@@ -490,13 +543,28 @@ class _Reader:
 
     def _note_narrowed(self, number: int, column: str, text: str, value: str) -> None:
         if value != text:
-            self._narrowed.append(f"line {number}, {column}: {shown(text)} is {shown(value)}")
+            self._narrowed.append(
+                Phrase(
+                    "line %(number)s, %(column)s: %(text)s is %(value)s",
+                    number=number,
+                    column=column,
+                    text=shown(text),
+                    value=shown(value),
+                )
+            )
 
     def _note_invisible(self, number: int, column: str, raw: str) -> None:
         signs = cells.invisible(raw)
         if signs:
             codes = " ".join(f"U+{ord(sign):04X}" for sign in signs)
-            self._invisible.append(f"line {number}, {column}: {codes}")
+            self._invisible.append(
+                Phrase(
+                    "line %(number)s, %(column)s: %(codes)s",
+                    number=number,
+                    column=column,
+                    codes=codes,
+                )
+            )
 
     def findings(self) -> list[Finding]:
         """List what the rows leave open, and what was changed in them."""
@@ -508,21 +576,19 @@ class _Reader:
         if self._sharing:
             found.append(self._sharing_finding())
         if self._invisible:
-            said = (
-                f"cells with invisible characters, which were taken out: {len(self._invisible):,}"
+            said = Phrase(
+                "cells with invisible characters, which were taken out: %(count)s",
+                count=Count(len(self._invisible)),
             )
             count = len(self._invisible)
             found.append(Finding("invisible", count, said, tuple(self._invisible)))
         if self._narrowed:
-            said = "e-mails and ids in wide letters or digits, taken as plain ones"
-            found.append(
-                Finding(
-                    "narrowed",
-                    len(self._narrowed),
-                    f"{said}: {len(self._narrowed):,}",
-                    tuple(self._narrowed),
-                )
+            said = Phrase(
+                "e-mails and ids in wide letters or digits, taken as plain ones: %(count)s",
+                count=Count(len(self._narrowed)),
             )
+            count = len(self._narrowed)
+            found.append(Finding("narrowed", count, said, tuple(self._narrowed)))
         return found
 
     def _words_finding(self) -> Finding:
@@ -530,54 +596,84 @@ class _Reader:
         return Finding(
             "unknown_categories",
             len(unknown),
-            "words that are no category of this event. For each, which category is it? Write it"
-            ' under [categories] in a mapping, as "General Admission" = "delegate".'
-            " --save-mapping FILE begins one, --mapping FILE reads it, and --new-categories makes"
-            " each a category of its own",
+            Phrase(
+                "words that are no category of this event. For each, which category is "
+                'it? Write it under [categories] in a mapping, as "General Admission" = '
+                '"delegate". --save-mapping FILE begins one, --mapping FILE reads it, '
+                "and --new-categories makes each a category of its own"
+            ),
             tuple(
-                f"{shown(word)} in {one.rows:,} {'row' if one.rows == 1 else 'rows'},"
-                f" first in line {one.first_line}"
+                counted(
+                    "%(word)s in %(num)s row, first in line %(first_line)s",
+                    "%(word)s in %(num)s rows, first in line %(first_line)s",
+                    one.rows,
+                    word=shown(word),
+                    first_line=one.first_line,
+                )
                 for word, one in unknown.items()
             ),
         )
 
     def _merged_finding(self) -> Finding:
         count = sum(map(len, self._merged.values()))
-        done = {"fill": ", filled from above", "blank": ", left empty"}.get(
+        done = {"fill": Phrase(", filled from above"), "blank": Phrase(", left empty")}.get(
             self.answers.merged or "", ""
         )
         return Finding(
             "merged",
             count,
-            f"cells that are merged with the one above: {count:,}{done}",
+            Phrase(
+                "cells that are merged with the one above: %(count)s%(done)s",
+                count=Count(count),
+                done=done,
+            ),
             tuple(
-                f"{column} in {len(lines):,} {'row' if len(lines) == 1 else 'rows'}, first in line"
-                f" {lines[0]}"
+                counted(
+                    "%(column)s in %(num)s row, first in line %(lines)s",
+                    "%(column)s in %(num)s rows, first in line %(lines)s",
+                    len(lines),
+                    column=column,
+                    lines=lines[0],
+                )
                 for column, lines in self._merged.items()
             ),
             ()
             if self.answers.merged
             else (
-                "--merged fill: each row has what stands in the merged cell",
-                "--merged blank: these cells are empty",
+                choice("--merged fill", Phrase("each row has what stands in the merged cell")),
+                choice("--merged blank", Phrase("these cells are empty")),
             ),
         )
 
     def _sharing_finding(self) -> Finding:
         people = sum(map(len, self._sharing.values()))
-        done = ", told apart by name" if self.answers.shared_emails else ""
+        done = Phrase(", told apart by name") if self.answers.shared_emails else ""
         return Finding(
             "shared_emails",
             people,
-            f"people who share an e-mail address, not all with an id: {people:,}{done}",
+            Phrase(
+                "people who share an e-mail address, not all with an id: %(people)s%(done)s",
+                people=Count(people),
+                done=done,
+            ),
             tuple(
-                f"{shown(email)} in lines {', '.join(map(str, lines[:10]))}"
-                + (f" and {len(lines) - 10:,} more" if len(lines) > 10 else "")
+                Phrase(
+                    "%(email)s in lines %(lines)s",
+                    email=shown(email),
+                    lines=", ".join(map(str, lines[:10])),
+                )
+                + (
+                    Phrase(" and %(count)s more", count=Count(len(lines) - 10))
+                    if len(lines) > 10
+                    else ""
+                )
                 for email, lines in self._sharing.items()
             ),
             ()
             if self.answers.shared_emails
-            else ("--shared-emails: people are known by e-mail and name together",),
+            else (
+                choice("--shared-emails", Phrase("people are known by e-mail and name together")),
+            ),
         )
 
     def _row(self, number: int, values: Mapping[str, Any]) -> RosterRow:
@@ -606,8 +702,19 @@ def _ragged(line: Line, width: int) -> str | None:
     extra = any(cell.strip() for cell in line.cells[width:])
     if not extra and len(line.cells) >= width:
         return None
-    lines = f" (lines {line.number} to {line.number + line.span - 1})" if line.span > 1 else ""
-    return (
-        f"has {len(line.cells)} cells where the header has {width}{lines}: look for a missing or an"
-        " extra separator or quote"
+    lines = (
+        Phrase(
+            " (lines %(number)s to %(last)s)",
+            number=line.number,
+            last=line.number + line.span - 1,
+        )
+        if line.span > 1
+        else ""
+    )
+    return Phrase(
+        "has %(count)s cells where the header has %(width)s%(lines)s: look for a "
+        "missing or an extra separator or quote",
+        count=len(line.cells),
+        width=width,
+        lines=lines,
     )

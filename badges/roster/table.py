@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-SAVE_AS = "save it from the spreadsheet as 'CSV UTF-8' or as XLSX"
+from badges.i18n import Phrase
+
+SAVE_AS = Phrase("save it from the spreadsheet as 'CSV UTF-8' or as XLSX")
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ import openpyxl
 from openpyxl.utils import column_index_from_string, get_column_letter
 from openpyxl.worksheet.formula import ArrayFormula, DataTableFormula
 
-from badges.roster.problems import Finding, RosterError, shown
+from badges.i18n import N_, Count, Phrase
+from badges.roster.problems import Finding, RosterError, choice, shown
 from badges.roster.table import SAVE_AS, Line, RosterAnswers, RosterLimits
 
 # The most rows that a sheet can have. Many files end in empty rows that are formatted.
@@ -54,7 +55,8 @@ def xlsx_lines(
     except Exception:
         # openpyxl raises whatever its parts raise, such as KeyError, ParseError or zlib.error.
         raise RosterError(
-            f"{shown(name)} is damaged: open it in the spreadsheet and save it again"
+            N_("%(name)s is damaged: open it in the spreadsheet and save it again"),
+            name=shown(name),
         ) from None
     header = next((number for number, cells in enumerate(rows, 1) if cells), 0)
     width = max(map(len, itertools.islice(filter(None, rows), HEADER_LINES)), default=0)
@@ -63,7 +65,10 @@ def xlsx_lines(
         tell(_hidden_rows(hidden, answers))
     hidden_columns = _hidden_columns(rows, layout.hidden_columns)
     if hidden_columns:
-        said = f"columns that are hidden, and are read all the same: {len(hidden_columns):,}"
+        said = Phrase(
+            "columns that are hidden, and are read all the same: %(count)s",
+            count=Count(len(hidden_columns)),
+        )
         tell(Finding("hidden_columns", len(hidden_columns), said, hidden_columns))
     left_out = set(hidden) if answers.hidden_rows == "leave" else set()
     above = _merged_values(rows, layout.merged, header)
@@ -83,24 +88,34 @@ def _hidden_columns(rows: list[tuple[str, ...]], hidden: list[tuple[int, int]]) 
             texts = (cells[column - 1] for cells in rows if len(cells) >= column)
             text = next((text for text in texts if text.strip()), None)
             if text is not None:
-                found.append(f"column {get_column_letter(column)}, {shown(text)}")
+                found.append(
+                    Phrase(
+                        "column %(column)s, %(text)s",
+                        column=get_column_letter(column),
+                        text=shown(text),
+                    )
+                )
     return tuple(found)
 
 
 def _hidden_rows(hidden: list[int], answers: RosterAnswers) -> Finding:
-    done = {"take": ", taken all the same", "leave": ", left out"}.get(
+    done = {"take": Phrase(", taken all the same"), "leave": Phrase(", left out")}.get(
         answers.hidden_rows or "", ""
     )
     return Finding(
         "hidden_rows",
         len(hidden),
-        f"rows that are hidden or filtered away: {len(hidden):,}{done}",
-        tuple(f"line {number}" for number in hidden),
+        Phrase(
+            "rows that are hidden or filtered away: %(count)s%(done)s",
+            count=Count(len(hidden)),
+            done=done,
+        ),
+        tuple(Phrase("line %(number)s", number=number) for number in hidden),
         ()
         if answers.hidden_rows
         else (
-            "--hidden-rows leave: leave these rows out",
-            "--hidden-rows take: these people come too",
+            choice("--hidden-rows leave", Phrase("leave these rows out")),
+            choice("--hidden-rows take", Phrase("these people come too")),
         ),
     )
 
@@ -118,7 +133,8 @@ def _merged_values(
         cells += min(bottom, len(rows)) - top
         if cells > _MERGED_CELLS_MOST:
             raise RosterError(
-                f"over {_MERGED_CELLS_MOST:,} cells are merged: copy the rows into a new workbook"
+                N_("over %(most)s cells are merged: copy the rows into a new workbook"),
+                most=Count(_MERGED_CELLS_MOST),
             )
         for number in range(top + 1, min(bottom, len(rows)) + 1):
             if text:
@@ -133,15 +149,25 @@ def _check_archive(data: bytes, name: str, limits: RosterLimits) -> None:
             entries = archive.infolist()
     except Exception:
         # The kind of damage decides what is raised, such as BadZipFile or struct.error.
-        raise RosterError(f"{shown(name)} is damaged: {SAVE_AS} again") from None
+        raise RosterError(
+            N_("%(name)s is damaged: %(save_as)s again"), name=shown(name), save_as=SAVE_AS
+        ) from None
     unpacked = sum(entry.file_size for entry in entries)
     if unpacked > limits.unpacked_bytes or len(entries) > 10_000:
         raise RosterError(
-            f"{shown(name)} unpacks to {unpacked:,} bytes in {len(entries):,} parts; the limits are"
-            f" {limits.unpacked_bytes:,} and 10,000. Copy the rows into a new workbook"
+            N_(
+                "%(name)s unpacks to %(unpacked)s bytes in %(count)s parts; the limits "
+                "are %(unpacked_bytes)s and 10,000. Copy the rows into a new workbook"
+            ),
+            name=shown(name),
+            unpacked=Count(unpacked),
+            count=Count(len(entries)),
+            unpacked_bytes=Count(limits.unpacked_bytes),
         )
     if not any(entry.filename == "xl/workbook.xml" for entry in entries):
-        raise RosterError(f"{shown(name)} is not an XLSX workbook: {SAVE_AS}")
+        raise RosterError(
+            N_("%(name)s is not an XLSX workbook: %(save_as)s"), name=shown(name), save_as=SAVE_AS
+        )
 
 
 def _rows(
@@ -179,31 +205,51 @@ def _chosen(
         if not named:
             has = ", ".join(shown(title) for title in rows)
             raise RosterError(
-                f"{shown(name)} has no sheet {shown(answers.sheet)}: name one of {has}"
+                N_("%(name)s has no sheet %(sheet)s: name one of %(has)s"),
+                name=shown(name),
+                sheet=shown(answers.sheet),
+                has=has,
             )
         sheet = named[0]
     elif visible:
         sheet = next((one for one in visible if rows[one.title]), visible[0])
     else:
-        raise RosterError(f"{shown(name)} has no visible sheet: show the one with the roster")
+        raise RosterError(
+            N_("%(name)s has no visible sheet: show the one with the roster"), name=shown(name)
+        )
     others = [one for one in book.worksheets if one is not sheet and rows[one.title]]
     if others:
         tell(
             Finding(
                 "other_sheets",
                 len(others),
-                f"of the sheets of {shown(name)} only {shown(sheet.title)} is read"
-                f" ({rows[sheet.title]:,} rows). Other sheets with rows: {len(others):,}",
+                Phrase(
+                    "of the sheets of %(name)s only %(title)s is read (%(rows)s rows). Other "
+                    "sheets with rows: %(count)s",
+                    name=shown(name),
+                    title=shown(sheet.title),
+                    rows=Count(rows[sheet.title]),
+                    count=Count(len(others)),
+                ),
                 tuple(
-                    f"{shown(one.title)}, {rows[one.title]:,} rows"
-                    + ("" if one.sheet_state == "visible" else ", hidden")
+                    Phrase(
+                        "%(title)s, %(rows)s rows",
+                        title=shown(one.title),
+                        rows=Count(rows[one.title]),
+                    )
+                    + ("" if one.sheet_state == "visible" else Phrase(", hidden"))
                     for one in others
                 ),
                 ()
                 if answers.sheet is not None
                 else (
-                    f"--sheet {shown(sheet.title)}: read this sheet. For people on several sheets,"
-                    " import each, with --missing keep",
+                    choice(
+                        f"--sheet {shown(sheet.title)}",
+                        Phrase(
+                            "read this sheet. For people on several sheets, import each, with "
+                            "--missing keep"
+                        ),
+                    ),
                 ),
             )
         )

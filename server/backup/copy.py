@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from badges.i18n import N_, Phrase, phrase_of
 from server.backup import own_files
 from server.backup.critical_state import Acts, ActsError, Keeper, log_size
 from server.backup.own_files import TooManyFilesError
@@ -99,14 +100,17 @@ def check_directory(event: Event) -> str:
     """
     directory = event.backup_path
     if directory is None:
-        return (
-            "No backups are made: the loss of this disk would be the loss of the event. Name a "
-            "directory on a second disk as backup_dir in event.toml."
+        return Phrase(
+            "No backups are made: the loss of this disk would be the loss of the "
+            "event. Name a directory on a second disk as backup_dir in event.toml."
         )
     if not directory.is_dir():
         raise BackupError(
-            f"backup_dir: there is no directory {directory}. Is the second disk mounted? Make the "
-            "directory there, or take backup_dir out of event.toml."
+            N_(
+                "backup_dir: there is no directory %(directory)s. Is the second disk "
+                "mounted? Make the directory there, or take backup_dir out of event.toml."
+            ),
+            directory=directory,
         )
     probe = directory / f"{_MAKING}probe-{os.getpid()}"
     try:
@@ -114,11 +118,16 @@ def check_directory(event: Event) -> str:
         durable_files.write_new(probe, b"")
         probe.unlink()
     except OSError as error:
-        raise BackupError(f"backup_dir: {directory} can't be written: {error.strerror}.") from None
+        raise BackupError(
+            N_("backup_dir: %(directory)s can't be written: %(why)s."),
+            directory=directory,
+            why=error.strerror,
+        ) from None
     if directory.stat().st_dev == event.path.stat().st_dev:
-        return (
-            f"backup_dir: {directory} is on the same disk as the event, which would be lost with "
-            "it. Is the second disk mounted?"
+        return Phrase(
+            "backup_dir: %(directory)s is on the same disk as the event, which would "
+            "be lost with it. Is the second disk mounted?",
+            directory=directory,
         )
     return ""
 
@@ -151,7 +160,9 @@ def make_backup(
         durable_files.sync_directory(directory)
     except (OSError, EngineError, DatabaseError, TooManyFilesError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
-        raise BackupError(f"no backup was made in {directory}: {why}.") from None
+        raise BackupError(
+            N_("no backup was made in %(directory)s: %(why)s."), directory=directory, why=why
+        ) from None
     finally:
         shutil.rmtree(making, ignore_errors=True)
     return Backup(final, now // 1000 * 1000)
@@ -164,8 +175,13 @@ def _check_room(event: Event, directory: Path, before: Path | None) -> None:
     free = shutil.disk_usage(directory).free
     if free < needed * 1.1:
         raise BackupError(
-            f"no backup was made in {directory}: it needs {needed / 1e6:.0f} MB, and "
-            f"{free / 1e6:.0f} MB are free. Delete old backups, or take a larger disk."
+            N_(
+                "no backup was made in %(directory)s: it needs %(needed)s MB, and "
+                "%(free)s MB are free. Delete old backups, or take a larger disk."
+            ),
+            directory=directory,
+            needed=f"{needed / 1e6:.0f}",
+            free=f"{free / 1e6:.0f}",
         )
 
 
@@ -233,9 +249,12 @@ def _check_age(directory: Path, opened: Database) -> None:
         return
     if there > _state(opened.reader):
         raise BackupError(
-            f"this database is older than the backup {newest.path}: it is a copy that was put back "
-            "by hand. Doors may hold places that it does not know of. Use `hallkeeper restore`, "
-            "which asks them."
+            N_(
+                "this database is older than the backup %(path)s: it is a copy that was "
+                "put back by hand. Doors may hold places that it does not know of. Use "
+                "`hallkeeper restore`, which asks them."
+            ),
+            path=newest.path,
         )
 
 
@@ -302,7 +321,9 @@ class Backups:
             except Exception as error:
                 # The next one may succeed, so it must be tried.
                 log.error("backup failed: %s", type(error).__name__)
-                self._status = replace(self._status, trouble=f"failed ({type(error).__name__})")
+                self._status = replace(
+                    self._status, trouble=Phrase("failed (%(why)s)", why=type(error).__name__)
+                )
                 due = time.monotonic() + RETRY_S
             waits_s = max(0.0, due - time.monotonic())
             self._stop.wait(min(waits_s, RETRY_S) if self._keeper.trouble else waits_s)
@@ -317,7 +338,7 @@ class Backups:
         except (BackupError, ActsError, OSError) as error:
             if not self._status.trouble:
                 log.error("%s", error)
-            self._status = replace(self._status, trouble=str(error))
+            self._status = replace(self._status, trouble=phrase_of(error))
             return False
         self._status = replace(self._status, newest=newest, trouble="", warning=warning)
         return True

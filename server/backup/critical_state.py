@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from badges.i18n import N_, Phrase
 from server.event.settings import EventError
 from server.storage import dialect, event_state
 from server.storage.connection import Connection
@@ -180,9 +181,12 @@ class Keeper:
         self._try(db)
         if self.trouble and grave:
             raise ActsError(
-                f"{self.trouble} A kiosk that is on one disk alone could be forgotten with places "
-                "in its hands, so it is not confirmed. Mend the second disk, or take backup_dir "
-                "out of event.toml and start the server again."
+                N_(
+                    "%(trouble)s A kiosk that is on one disk alone could be forgotten with "
+                    "places in its hands, so it is not confirmed. Mend the second disk, or "
+                    "take backup_dir out of event.toml and start the server again."
+                ),
+                trouble=self.trouble,
             )
 
     def _try(self, db: Connection) -> None:
@@ -193,7 +197,9 @@ class Keeper:
             why = error.strerror if isinstance(error, OSError) else str(error)
             if not self.trouble:
                 log.error("acts are not kept on the second disk: %s", why)
-            self.trouble = f"The second disk did not take {self._path} ({why})."
+            self.trouble = Phrase(
+                "The second disk did not take %(path)s (%(why)s).", path=self._path, why=why
+            )
         else:
             self.trouble = ""
 
@@ -233,13 +239,20 @@ def _check_age(path: Path, database: Moment) -> None:
     kept = read_acts(path).moment
     if kept.event_id != database.event_id:
         raise ActsError(
-            f"{path} is of another event. Name another directory in backup_dir: each event has "
-            "its own."
+            N_(
+                "%(path)s is of another event. Name another directory in backup_dir: "
+                "each event has its own."
+            ),
+            path=path,
         )
     if (kept.incarnation, kept.committed) > (database.incarnation, database.log_size):
         raise ActsError(
-            f"this database is older than {path}: it is a copy that was put back by hand. Doors "
-            "may hold places that it does not know of. Use `hallkeeper restore`, which asks them."
+            N_(
+                "this database is older than %(path)s: it is a copy that was put back by hand. "
+                "Doors may hold places that it does not know of. Use `hallkeeper restore`, which "
+                "asks them."
+            ),
+            path=path,
         )
 
 
@@ -268,10 +281,12 @@ def read_acts(path: Path) -> Acts:
     """Read what the file holds. Raises ActsError for one that can't be read or is damaged."""
     try:
         if path.stat().st_size > _BYTES_MAX:
-            raise ActsError(f"{path} is too large to be what it is called.")
+            raise ActsError(N_("%(path)s is too large to be what it is called."), path=path)
         data = path.read_bytes()
     except OSError as error:
-        raise ActsError(f"{path} can't be read: {error.strerror}.") from None
+        raise ActsError(
+            N_("%(path)s can't be read: %(why)s."), path=path, why=error.strerror
+        ) from None
     try:
         found = unpack(data, FORMAT, ("moment", *_TABLES))
         if not found.keys() >= {"moment", *_TABLES} - _SINCE:
@@ -280,10 +295,13 @@ def read_acts(path: Path) -> Acts:
         return Acts(Moment(**moment), {table: found.get(table, []) for table in _TABLES})
     except NewerFileError:
         raise ActsError(
-            f"{path} was written by a newer Hallkeeper. Use the newer version."
+            N_("%(path)s was written by a newer Hallkeeper. Use the newer version."), path=path
         ) from None
     except (EngineError, TypeError, ValueError):
         raise ActsError(
-            f"{path} is damaged. Move it away to go on without it; where the server's own disk is "
-            "well, a new one is made at its next start."
+            N_(
+                "%(path)s is damaged. Move it away to go on without it; where the "
+                "server's own disk is well, a new one is made at its next start."
+            ),
+            path=path,
         ) from None

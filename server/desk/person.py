@@ -32,7 +32,7 @@ class DeskPerson:
     open_job: Job | None
     asked_at: str  # The desk that is asked whether the card came out, or "".
     photo: str  # As SVG text, or "".
-    trouble: str  # Why cards can't be drawn, in plain English, or "".
+    trouble: str  # Why cards can't be drawn, as a phrase, or "".
     mark: str
 
 
@@ -65,7 +65,7 @@ def _design(event: Event) -> tuple[CardDesign | None, str]:
     try:
         return card_design.read_design(event), ""
     except DesignError as error:
-        return None, str(error)
+        return None, error.phrase
 
 
 def _printed(

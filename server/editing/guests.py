@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
+from badges.i18n import N_, Phrase
 from badges.wire import wire
 from server.editing import last_edit
 from server.editing.things import guest
@@ -15,7 +16,14 @@ from server.storage.connection import Connection, Row
 from server.storage.localized import names_of, text_in
 from server.venue import store
 
-ANSWERS = {True: "invited", False: "refused", None: "neither"}
+ANSWERS = {True: Phrase("invited"), False: Phrase("refused"), None: Phrase("neither")}
+
+
+_TOLD = {
+    True: N_("%(title)s: %(name)s is invited"),
+    False: N_("%(title)s: %(name)s is refused"),
+    None: N_("%(title)s: %(name)s is no longer invited or refused by name"),
+}
 
 
 @dataclass(frozen=True)
@@ -97,9 +105,7 @@ def set_guest(
     with last_edit.kept(db, zone, things, by=by, now=now, hall_id=session.hall_id) as note:
         if put_guest(db, session_id, serial, invited, by=by, now=now):
             title = text_in(session.titles, "en")
-            note.what = f"{title}: {person.name} is {ANSWERS[invited]}"
-            if invited is None:
-                note.what = f"{title}: {person.name} is no longer invited or refused by name"
+            note.what = Phrase(_TOLD[invited], title=title, name=person.name)
     return note.what
 
 
@@ -124,7 +130,7 @@ def put_guest(
     subject: dict[str, str | int | None] = {
         "serial": serial,
         "session": session_id,
-        "answer": ANSWERS[invited],
+        "answer": str(ANSWERS[invited]),
     }
     entry_log.act(db, by, Act.GUEST_SET, subject, now)
     return True

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from badges.i18n import N_, Spoken
-from server.editing.things import VENUE_KINDS, Thing, Values, values_of
-from server.editing.words import KINDS, name_of
+from badges.i18n import N_, Spoken, restored, stored
+from server.editing.things import Thing, Values, values_of
+from server.editing.words import named
 from server.entry_log import act_changes, entry_log
 from server.entry_log.act_changes import Change
 from server.feed import changes
@@ -100,11 +100,12 @@ def last_edit(db: Connection, by: str) -> LastEdit | None:
     row = db.execute("SELECT * FROM page_edit WHERE made_by = ?", (by,)).fetchone()
     if row is None:
         return None
-    stored = json.loads(row["things"]) if row["things"] else []
+    found = json.loads(row["things"]) if row["things"] else []
     things = tuple(
-        Kept(Thing(one["kind"], one["key"]), one["before"], one["after"]) for one in stored
+        Kept(Thing(one["kind"], one["key"]), one["before"], one["after"]) for one in found
     )
-    return LastEdit(by, row["made_at"], row["what"], row["cursor"], row["hall_id"], things)
+    what = restored(row["what"])
+    return LastEdit(by, row["made_at"], what, row["cursor"], row["hall_id"], things)
 
 
 def undoable(db: Connection, by: str, mark: str, zone: ZoneInfo) -> LastEdit:
@@ -114,15 +115,12 @@ def undoable(db: Connection, by: str, mark: str, zone: ZoneInfo) -> LastEdit:
         raise EditError(N_("Nothing was undone: this is not your last change any more."))
     for one in found.things:
         if values_of(db, one.thing, zone) != one.after:
-            named = KINDS[one.thing.kind].lower()
-            if one.thing.kind in VENUE_KINDS:
-                named += f" {name_of(one.after or one.before or {})}"
             raise EditError(
                 N_(
-                    "Nothing was undone: somebody has changed the same %(what)s since. "
+                    "Nothing was undone: somebody has changed the same since (%(what)s). "
                     "Look at it and change it by hand."
                 ),
-                what=named,
+                what=named(one.thing.kind, one.after or one.before or {}),
             )
     return found
 
@@ -131,17 +129,17 @@ def _keep(
     db: Connection, what: str, things: Sequence[Kept], since: int, *, by: str, now: int,
     hall_id: int | None,
 ) -> None:  # fmt: skip
-    stored = [
+    kept_things = [
         {"kind": one.thing.kind, "key": one.thing.key, "before": one.before, "after": one.after}
         for one in things
     ]
-    text = json.dumps(stored, ensure_ascii=False) if stored else None
+    text = json.dumps(kept_things, ensure_ascii=False) if kept_things else None
     db.execute(
         "INSERT INTO page_edit (made_by, made_at, what, cursor, hall_id, things)"
         " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (made_by) DO UPDATE SET made_at = excluded.made_at,"
         " what = excluded.what, cursor = excluded.cursor, hall_id = excluded.hall_id,"
         " things = excluded.things",
-        (by, now, what, _newest(db, since, hall_id), hall_id, text),
+        (by, now, stored(what), _newest(db, since, hall_id), hall_id, text),
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from badges.i18n import N_
+from badges.i18n import N_, Phrase
 from badges.wire import wire
 from server.editing import last_edit
 from server.editing.guests import ANSWERS, answer, put_guest
@@ -13,7 +13,7 @@ from server.editing.last_edit import EditError
 from server.editing.person_words import PersonWords
 from server.editing.things import Thing, guest, values_of
 from server.editing.venue_edit import SOMEBODY_ELSE
-from server.editing.words import Difference, differences
+from server.editing.words import NONE, Difference, differences, told
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act
 from server.feed import changes
@@ -21,6 +21,7 @@ from server.occupancy import stays
 from server.people import attendees, issuing, protocol_guests
 from server.people.attendees import CARRIED, Attendee
 from server.programme.speakers import sessions_where_speaks, speaks_as
+from server.setup.venue_plan import located
 from server.storage.connection import Connection
 from server.storage.localized import text_in
 from server.venue import kept_places, store
@@ -38,7 +39,7 @@ def register(
     """Register somebody. Raises AttendeeError."""
     since = changes.cursor(db)
     made = attendees.add_attendee(db, values, by=by, now=now, random=random)
-    last_edit.keep_words(db, f"{made.name}: registered", since, by=by, now=now)
+    last_edit.keep_words(db, Phrase("%(name)s: registered", name=made.name), since, by=by, now=now)
     return made
 
 
@@ -62,7 +63,7 @@ def change(
         found = differences(words.of(before), words.of(after))
         if found:
             name = attendees.attendee(db, serial).name
-            note.what = f"{name}: {', '.join(map(str, found))}"
+            note.what = located(name, told(found))
     return wrong
 
 
@@ -77,7 +78,10 @@ def set_standing(
     with last_edit.kept(db, zone, [Thing("attendee", str(serial))], by=by, now=now) as note:
         step = issuing.revoke if revoked else issuing.reinstate
         step(db, serial, reason=reason, now=now, by=by)
-        note.what = f"{person.name} ({person.number}): {'revoked' if revoked else 'reinstated'}"
+        what = N_("%(name)s (%(number)s): revoked")
+        if not revoked:
+            what = N_("%(name)s (%(number)s): reinstated")
+        note.what = Phrase(what, name=person.name, number=person.number)
 
 
 @dataclass(frozen=True)
@@ -123,7 +127,7 @@ def merge_plan(db: Connection, stays_serial: int, goes_serial: int) -> MergePlan
             number=one.number,
         )
     found = [
-        Difference(column, "none", str(getattr(other, column)))
+        Difference(column, NONE, str(getattr(other, column)))
         for column in FILLED
         if getattr(other, column) and not getattr(one, column)
     ]
@@ -179,22 +183,29 @@ def merge(
             issuing.revoke(db, other.serial, reason=REASON, now=now, by=by)
         subject: dict[str, str | int | None] = {"serial": one.serial, "merged": other.serial}
         entry_log.act(db, by, Act.ATTENDEES_MERGED, subject, now)
-        note.what = f"{one.name}: {one.number} stays, {other.number} ({other.name}) is revoked"
+        note.what = Phrase(
+            "%(name)s: %(number)s stays, %(other)s (%(other_name)s) is revoked",
+            name=one.name, number=one.number, other=other.number, other_name=other.name,
+        )  # fmt: skip
     return plan
 
 
 def _left(db: Connection, goes: int) -> list[str]:
     """Say what somebody has that a merge does not move."""
-    found = []
+    found: list[str] = []
     if protocol_guests.protocol_guests(db, goes):
         found.append(
-            "The one who goes is a protocol guest. Who is told of the arrival is to be said anew on"
-            " the page of the one who stays."
+            Phrase(
+                "The one who goes is a protocol guest. Who is told of the arrival is to be said"
+                " anew on the page of the one who stays."
+            )
         )
     if kept_places.kind_of(db, goes) is not None:
         found.append(
-            "Halls keep places for the one who goes. That is to be said anew on the page of the one"
-            " who stays."
+            Phrase(
+                "Halls keep places for the one who goes. That is to be said anew on the page of the"
+                " one who stays."
+            )
         )
     return found
 

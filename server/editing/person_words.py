@@ -1,10 +1,10 @@
-"""Says in plain English what the columns of an attendee hold."""
+"""Says in plain words what the columns of an attendee hold."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from badges.credential.credential import CredentialFlag
-from badges.i18n import N_
+from badges.i18n import Phrase
 from server.people.attendees import ALL_ZONES
 from server.storage.connection import Connection
 from server.storage.localized import text_in
@@ -12,7 +12,11 @@ from server.venue import store
 
 ALL_DAYS = 0xFFFF
 DAYS_MAX = 16
-FLAGS = {CredentialFlag.ATTENTION: N_("needs attention"), CredentialFlag.ESCORT: N_("escort")}
+FLAGS = {
+    CredentialFlag.ATTENTION: Phrase("needs attention"),
+    CredentialFlag.ESCORT: Phrase("escort"),
+}
+EVERY = Phrase("all")
 
 
 class PersonWords:
@@ -33,10 +37,10 @@ class PersonWords:
             return self.categories.get(value, value)
         if key == "valid_days":
             days = [n + 1 for n in range(DAYS_MAX) if value >> n & 1]
-            return "all" if value == ALL_DAYS else days
+            return EVERY if value == ALL_DAYS else days
         if key == "zones":
             named = [code for code, bit in self._zones.items() if value >> bit & 1]
-            return "all" if value == ALL_ZONES else named
+            return EVERY if value == ALL_ZONES else named
         if key == "flags":
             return [words for flag, words in FLAGS.items() if value & flag]
         return value

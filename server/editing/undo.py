@@ -2,7 +2,7 @@
 
 from zoneinfo import ZoneInfo
 
-from badges.i18n import N_
+from badges.i18n import N_, Phrase
 from badges.wire import wire
 from server.editing import last_edit
 from server.editing.guests import put_guest
@@ -42,7 +42,7 @@ def undo(db: Connection, settings: EventSettings, mark: str, *, by: str, now: in
     number = entry_log.act(db, by, Act.EDIT_UNDONE, {}, now)
     back = [Change(one.thing.kind, one.thing.key, one.after, one.before) for one in found.things]
     act_changes.keep(db, [number], back)
-    what = f"Undone: {found.what}"
+    what = Phrase("Undone: %(what)s", what=found.what)
     last_edit.keep_words(db, what, since, by=by, now=now, hall_id=found.hall_id)
     return found
 

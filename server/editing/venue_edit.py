@@ -11,22 +11,22 @@ from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from badges.i18n import N_
+from badges.i18n import N_, Phrase
 from badges.wire import wire
 from server.editing import last_edit
 from server.editing.last_edit import EditError
 from server.editing.programme import things as programme_things
 from server.editing.things import NothingThereError, Thing, Values, guest, number_of, values_of
-from server.editing.words import KINDS, differences, name_of
+from server.editing.words import differences, named, told
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act
 from server.event.settings import EventSettings
 from server.feed import changes
 from server.occupancy import hall_control, nesting_accounts
 from server.people import search
-from server.setup import venue_file, venue_import
+from server.setup import venue_file, venue_import, venue_plan
 from server.setup.venue_check import VenueCheck
-from server.setup.venue_plan import NO_ACTIVITY, Venue, VenueError
+from server.setup.venue_plan import NO_ACTIVITY, Venue, VenueError, located
 from server.storage import errors
 from server.storage.connection import Connection
 from server.storage.localized import text_in
@@ -85,10 +85,9 @@ def put(
     after = values_of(db, thing, zone) or {}
     if not result.changed:
         return ""
-    named = f"{KINDS[thing.kind]} {name_of(after)}"
     if before is None:
-        return f"{named}: added"
-    return f"{named}: {', '.join(map(str, differences(before, after)))}"
+        return Phrase("%(thing)s: added", thing=named(thing.kind, after))
+    return located(named(thing.kind, after), told(differences(before, after)))
 
 
 def set_capacity(
@@ -102,7 +101,12 @@ def set_capacity(
         hall_control.set_capacity(db, hall_id, capacity, by=by, now=now)
         if capacity != hall.capacity:
             name = text_in(hall.names, "en")
-            note.what = f"Hall {name}: capacity {hall.capacity} → {capacity}"
+            note.what = Phrase(
+                "Hall %(name)s: capacity %(before)s → %(capacity)s",
+                name=name,
+                before=hall.capacity,
+                capacity=capacity,
+            )
 
 
 def remove(db: Connection, settings: EventSettings, thing: Thing, *, by: str, now: int) -> str:
@@ -120,7 +124,7 @@ def remove(db: Connection, settings: EventSettings, thing: Thing, *, by: str, no
         things += [guest(thing.key, serial) for serial in _guests(db, thing.key)]
     with last_edit.kept(db, zone, things, by=by, now=now) as note:
         take_away(db, thing, by=by, now=now)
-        note.what = f"{KINDS[thing.kind]} {name_of(before)}: removed"
+        note.what = Phrase("%(thing)s: removed", thing=named(thing.kind, before))
     return note.what
 
 
@@ -133,7 +137,8 @@ def take_away(db: Connection, thing: Thing, *, by: str, now: int) -> None:
         return
     if _scanned(db, thing):
         raise EditError(
-            N_("This %(kind)s has scans, so it stays. Close it instead."), kind=thing.kind
+            N_("This %(kind)s has scans, so it stays. Close it instead."),
+            kind=venue_plan.KINDS[thing.kind],
         )
     before = nesting_accounts.paths(db)
     try:

@@ -1,10 +1,10 @@
-"""Says in plain English what differs between two states of a thing."""
+"""Says in plain words what differs between two states of a thing."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from badges.i18n import N_
+from badges.i18n import N_, Phrase, joined
 
 # What pages call a thing, and what they call its keys. A key without words is called by itself.
 KINDS = {
@@ -92,7 +92,8 @@ PLURALS = {
     "exhibitors": "exhibitor",
     "stands": "stand",
 }
-WORDS = {True: "yes", False: "no", None: "none", "": "none"}
+YES, NO, NONE = Phrase("yes"), Phrase("no"), Phrase("none")
+WORDS = {True: YES, False: NO, None: NONE, "": NONE}
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,13 @@ class Difference:
     def __str__(self) -> str:
         return f"{self.label} {self.old} → {self.new}"
 
+    @property
+    def phrase(self) -> Phrase:
+        """Say it as a phrase."""
+        return Phrase(
+            "%(label)s %(old)s → %(new)s", label=Phrase(self.label), old=self.old, new=self.new
+        )
+
 
 def field_words(key: str) -> str:
     """Return what pages call a field of a preview."""
@@ -119,10 +127,15 @@ def field_words(key: str) -> str:
 def shown(value: Any) -> str:
     """Write a value of a thing for people."""
     if isinstance(value, list | tuple):
-        return ", ".join(map(str, value)) or "none"
+        return joined(", ", [one if isinstance(one, str) else str(one) for one in value]) or NONE
     if isinstance(value, bool) or value in (None, ""):
         return WORDS[value]
-    return str(value)
+    return value if isinstance(value, str) else str(value)
+
+
+def told(found: Iterable[Difference]) -> str:
+    """Say differences in one line."""
+    return joined(", ", [one.phrase for one in found])
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Difference]:
@@ -133,6 +146,13 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Dif
         for key in keys
         if shown(before.get(key)) != shown(after.get(key))
     ]
+
+
+def named(kind: str, values: Mapping[str, Any]) -> Phrase:
+    """Name a thing with its kind."""
+    if kind not in PLURALS.values():
+        return Phrase(KINDS[kind])
+    return Phrase("%(kind)s %(code)s", kind=Phrase(KINDS[kind]), code=name_of(values))
 
 
 def name_of(values: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from badges.i18n import Count, Phrase
 from server.event.settings import EventError
 
 
@@ -13,7 +14,9 @@ def read_small(path: Path, most: int, refused: type[EventError] = EventError) ->
         with path.open("rb") as file:
             data = file.read(most + 1)
     except OSError as error:
-        raise refused(f"{path} can't be read: {error.strerror}.") from None
+        raise refused(
+            Phrase("%(path)s can't be read: %(why)s.", path=path, why=error.strerror)
+        ) from None
     if len(data) > most:
-        raise refused(f"{path} has more than {most:,} bytes.")
+        raise refused(Phrase("%(path)s has more than %(most)s bytes.", path=path, most=Count(most)))
     return data

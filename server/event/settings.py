@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Meta
 
+from badges.i18n import Spoken
 from badges.roster.countries import codes
 from badges.settings_check import SettingsError, check_values, read_settings, rule
 from badges.transparency.signed_note import NoteError
@@ -27,7 +28,7 @@ _SETTINGS_CHARS_MAX = 100_000
 _CATEGORY_KEY = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 
 
-class EventError(Exception):
+class EventError(Spoken):
     """Is raised when the event can't be made or opened. The text says what is wrong and what to
     do.
     """

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import msgspec
 
 from badges.credential.keys import BadSignatureError, PublicKey
+from badges.i18n import N_, Spoken
 from badges.places.pool import KioskKey
 from badges.record import KioskId
 from badges.transparency.chain import chain_start
@@ -39,7 +40,7 @@ AFTER_RESTORE = 1_000  # No server before the restore has given a generation abo
 KIOSK_NAME = msgspec.json.Decoder(KioskId)
 
 
-class KioskError(ValueError):
+class KioskError(Spoken, ValueError):
     """Is raised when what an admin asked of a kiosk can't be done. The text says why and what to
     do.
     """
@@ -106,12 +107,20 @@ def add_kiosk(
         KIOSK_NAME.decode(msgspec.json.encode(kiosk))
     except msgspec.ValidationError:
         raise KioskError(
-            f"{kiosk!r} is no name for a kiosk: use small letters, digits and hyphens, 32 at most"
+            N_(
+                "%(kiosk)s is no name for a kiosk: use small letters, digits and "
+                "hyphens, 32 at most"
+            ),
+            kiosk=repr(kiosk),
         ) from None
     door = db.execute("SELECT door_id FROM door WHERE code = ?", (door_code,)).fetchone()
     if door is None:
         known = ", ".join(r[0] for r in db.execute("SELECT code FROM door ORDER BY code LIMIT 12"))
-        raise KioskError(f"there is no door {door_code!r}; known doors: {known or 'none'}")
+        raise KioskError(
+            N_("there is no door %(door_code)s; known doors: %(what)s"),
+            door_code=repr(door_code),
+            what=known or "none",
+        )
     db.execute("DELETE FROM kiosk WHERE kiosk = ? AND state IN ('waiting', 'proven')", (kiosk,))
     (generation,) = db.execute(
         "SELECT COALESCE(MAX(generation), 0) + 1 FROM kiosk WHERE kiosk = ?", (kiosk,)
@@ -173,7 +182,10 @@ def confirm(db: Connection, event: Event, kiosk: str, *, by: str, now: int) -> N
         "SELECT * FROM kiosk WHERE kiosk = ? AND state = 'proven'", (kiosk,)
     ).fetchone()
     if row is None:
-        raise KioskError(f"kiosk {kiosk!r} has not shown its code yet; enter the code there first")
+        raise KioskError(
+            N_("kiosk %(kiosk)s has not shown its code yet; enter the code there first"),
+            kiosk=repr(kiosk),
+        )
     for old in db.execute(
         "SELECT generation FROM kiosk WHERE kiosk = ? AND state = 'active'", (kiosk,)
     ).fetchall():
@@ -206,7 +218,7 @@ def retire(db: Connection, kiosk: str, *, by: str, now: int) -> None:
         (kiosk,),
     ).fetchall()
     if not rows:
-        raise KioskError(f"there is no kiosk {kiosk!r} at work")
+        raise KioskError(N_("there is no kiosk %(kiosk)s at work"), kiosk=repr(kiosk))
     for row in rows:
         _stop(db, kiosk, row["generation"], "retired", by, now)
 
@@ -267,7 +279,12 @@ def _stop(db: Connection, kiosk: str, generation: int, state: str, by: str, now:
         (state, kiosk, generation, state),
     ).rowcount
     if changed != 1:
-        raise KioskError(f"kiosk {kiosk!r} in generation {generation} is {state} already")
+        raise KioskError(
+            N_("kiosk %(kiosk)s in generation %(generation)s is %(state)s already"),
+            kiosk=repr(kiosk),
+            generation=generation,
+            state=state,
+        )
     pools.fence(db, (kiosk, generation))
     changes.publish(db, wire.KioskRetired(generation), kiosk=kiosk)
     subject: dict[str, str | int | None] = {"kiosk": kiosk, "generation": generation}

@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from badges.i18n import N_, Spoken
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act
 from server.machines import signing
@@ -20,14 +21,16 @@ TOPICS = {
 }
 ENDPOINTS_MAX = 10
 _REFUSED = {
-    "form": "The address is one such as https://example.org/hooks.",
-    "secret": "The address has no name, no password and no #. The signature proves.",
-    "plain": "The address begins with https://. Without TLS messages go to this machine alone, "
-    "unless `webhooks_without_tls = true` stands in event.toml.",
+    "form": N_("The address is one such as https://example.org/hooks."),
+    "secret": N_("The address has no name, no password and no #. The signature proves."),
+    "plain": N_(
+        "The address begins with https://. Without TLS messages go to this machine alone, unless"
+        " `webhooks_without_tls = true` stands in event.toml."
+    ),
 }
 
 
-class EndpointError(ValueError):
+class EndpointError(Spoken, ValueError):
     """Is raised where an endpoint can't be added or changed. The text says why and what to do."""
 
 
@@ -67,9 +70,11 @@ def add(
     wanted = sorted(set(topics))
     check_url(url, http_allowed=http_allowed)
     if not wanted or set(wanted) - TOPICS.keys():
-        raise EndpointError("Choose what it is told of.")
+        raise EndpointError(N_("Choose what it is told of."))
     if len(endpoints(db)) >= ENDPOINTS_MAX:
-        raise EndpointError(f"There are {ENDPOINTS_MAX} webhooks, the most. Remove one first.")
+        raise EndpointError(
+            N_("There are %(most)s webhooks, the most. Remove one first."), most=ENDPOINTS_MAX
+        )
     first = entry_log.size(db)
     (notice,) = db.execute("SELECT COALESCE(MAX(notice_id), 0) FROM webhook_notice").fetchone()
     db.execute(
@@ -91,7 +96,7 @@ def endpoint(db: Connection, endpoint_id: int) -> Endpoint:
     """Raises EndpointError where there is none, or none any more."""
     row = db.execute(f"{_SELECT} AND endpoint_id = ?", (endpoint_id,)).fetchone()
     if row is None:
-        raise EndpointError("There is no such webhook any more.")
+        raise EndpointError(N_("There is no such webhook any more."))
     return _endpoint(row)
 
 

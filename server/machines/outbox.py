@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from badges.credential.badge_number import badge_number
+from badges.i18n import restored, stored
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act
 from server.machines.endpoints import Endpoint
@@ -140,7 +141,7 @@ def note_delivered(db: Connection, message: Message, answer: str, now: int) -> N
     db.execute(
         "UPDATE webhook_message SET body = NULL, delivered_at = ?, tried_at = ?,"
         " tries = tries + 1, answer = ? WHERE message_id = ?",
-        (now, now, answer, message.message_id),
+        (now, now, stored(answer), message.message_id),
     )
     db.execute(
         "UPDATE webhook_endpoint SET failing_since = NULL WHERE endpoint_id = ?"
@@ -154,7 +155,7 @@ def note_failed(db: Connection, message: Message, answer: str, now: int, next_at
     db.execute(
         "UPDATE webhook_message SET tried_at = ?, tries = tries + 1, answer = ?, next_at = ?"
         " WHERE message_id = ?",
-        (now, answer, next_at, message.message_id),
+        (now, stored(answer), next_at, message.message_id),
     )
     db.execute(
         "UPDATE webhook_endpoint SET failing_since = ? WHERE endpoint_id = ?"
@@ -170,7 +171,7 @@ def deliveries(db: Connection, endpoint_id: int, limit: int = 50) -> list[Delive
         " FROM webhook_message WHERE endpoint_id = ? ORDER BY position DESC LIMIT ?",
         (endpoint_id, limit),
     ).fetchall()
-    return [Delivery(**dict(row)) for row in rows]
+    return [Delivery(**{**dict(row), "answer": restored(row["answer"])}) for row in rows]
 
 
 def note(db: Connection, topic: str, kind: str, data: Mapping[str, Any], now: int) -> None:

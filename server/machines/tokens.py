@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from badges.i18n import N_, Spoken
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act
 from server.storage import errors
@@ -32,7 +33,7 @@ NAME_CHARS_MAX = 60
 USED_EVERY_MS = 600_000  # The last use is written down at most so often.
 
 
-class TokenError(ValueError):
+class TokenError(Spoken, ValueError):
     """Is raised where a token can't be made or revoked. The text says why and what to do."""
 
 
@@ -68,11 +69,15 @@ def make(
     """
     name, wanted = name.strip(), sorted(set(scopes))
     if not name or len(name) > NAME_CHARS_MAX or not name.isprintable():
-        raise TokenError(f"A token needs a name of 1 to {NAME_CHARS_MAX} characters.")
+        raise TokenError(
+            N_("A token needs a name of 1 to %(most)s characters."), most=NAME_CHARS_MAX
+        )
     if not wanted or set(wanted) - SCOPES.keys():
-        raise TokenError(f"A token needs scopes, of these: {', '.join(SCOPES)}.")
+        raise TokenError(
+            N_("A token needs scopes, of these: %(scopes)s."), scopes=", ".join(SCOPES)
+        )
     if not 1 <= days <= DAYS_MAX:
-        raise TokenError(f"A token stands for 1 to {DAYS_MAX} days.")
+        raise TokenError(N_("A token stands for 1 to %(most)s days."), most=DAYS_MAX)
     secret = PREFIX + secrets.token_urlsafe(32)
     try:
         db.execute(
@@ -81,7 +86,9 @@ def make(
             (name, _hash(secret), " ".join(wanted), by, now, now + days * DAY_MS),
         )
     except errors.ConstraintError:
-        raise TokenError("There is a token of this name already. Choose another name.") from None
+        raise TokenError(
+            N_("There is a token of this name already. Choose another name.")
+        ) from None
     row = db.execute(f"{_SELECT} WHERE name = ?", (name,)).fetchone()
     made = _token(row)
     subject: dict[str, str | int | None] = {
@@ -99,7 +106,7 @@ def revoke(db: Connection, token_id: int, *, by: str, now: int) -> None:
         (now, token_id),
     ).rowcount
     if not changed:
-        raise TokenError("There is no such token, or it is revoked already.")
+        raise TokenError(N_("There is no such token, or it is revoked already."))
     entry_log.act(db, by, Act.API_TOKEN_REVOKED, {"api_token": token_id}, now)
 
 

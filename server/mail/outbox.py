@@ -9,6 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
+from badges.i18n import restored
 from server.mail.message import address_hash
 from server.people import attendees, phone_links
 from server.storage import dialect
@@ -202,7 +203,12 @@ def mails_in(db: Connection, template: str, states: Collection[State], limit: in
     )
     return [
         Sent(
-            row["serial"], row["issue"], State(row["state"]), row["tries"], row["at"], row["answer"]
+            row["serial"],
+            row["issue"],
+            State(row["state"]),
+            row["tries"],
+            row["at"],
+            restored(row["answer"]),
         )
         for row in rows
     ]

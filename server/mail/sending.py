@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from threading import Event as Flag
 
 from badges.categories import CategoryPlan
+from badges.i18n import N_, phrase_of
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act
 from server.event.directory import Event
@@ -30,6 +31,12 @@ from server.venue import store
 TRIES_MAX = 5  # Connections that fail one after the other.
 PAUSE_S = 2.0  # Before the second of them, and longer before each next one.
 DELAYS_MAX = 20  # One after the other. Then the server wants no more for now.
+# What pages say of addresses that AddressError refuses. The outbox has it in English.
+REFUSED_ADDRESSES = (
+    N_("the address is no address of mail"),
+    N_("the address has no domain that can exist"),
+    N_("the address is too long"),
+)
 _STATES = {
     Fate.SENT: State.SENT,
     Fate.DELAYED: State.DELAYED,
@@ -145,8 +152,11 @@ class _Mailer:
             self._run.tell(self.tally)
             if self._delays >= DELAYS_MAX:
                 raise MailError(
-                    f"The mail server has put off {DELAYS_MAX} mails one after the other. Go on"
-                    " later, or at a lower rate: `hallkeeper mail status` has its words."
+                    N_(
+                        "The mail server has put off %(most)s mails one after the other. Go on "
+                        "later, or at a lower rate: `hallkeeper mail status` has its words."
+                    ),
+                    most=DELAYS_MAX,
                 )
 
     def _count(self, fate: Fate) -> None:
@@ -205,11 +215,15 @@ class _Mailer:
                     self._line = Line(run.settings, run.event.path)
                 return self._line.deliver(mail, claim)
             except LostError as error:
-                why = str(error)
+                why = phrase_of(error)
                 self.close()
         raise MailError(
-            f"The mail server can't be used, after {TRIES_MAX} tries: {why}. Nothing is lost: start"
-            " again once it is there."
+            N_(
+                "The mail server can't be used, after %(most)s tries: %(why)s. Nothing "
+                "is lost: start again once it is there."
+            ),
+            most=TRIES_MAX,
+            why=why,
         )
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from badges.i18n import N_, Count, Phrase
 from badges.settings_check import SettingsError, read_settings, rule
 from server.event.directory import MAIL_FOLDER
 from server.event.files import read_small
@@ -40,11 +41,11 @@ def _is_address(text: str) -> bool:
 _Text = Annotated[
     str,
     rule(
-        "a text of up to 200 characters",
+        Phrase("a text of up to 200 characters"),
         holds=lambda text: len(text) <= 200 and (not text or text.isprintable()),
     ),
 ]
-_Address = Annotated[str, rule("an address such as forum@example.org", holds=_is_address)]
+_Address = Annotated[str, rule(Phrase("an address such as forum@example.org"), holds=_is_address)]
 
 
 @dataclass(frozen=True)
@@ -54,12 +55,12 @@ class MailSettings:
     host: Annotated[
         str,
         Meta(pattern=r"\A[A-Za-z0-9.:-]{1,253}\Z"),
-        rule("the name or address of a mail server"),
+        rule(Phrase("the name or address of a mail server")),
     ]
     sender: Annotated[
         str,
         rule(
-            "the address that mails come from, such as forum@example.org",
+            Phrase("the address that mails come from, such as forum@example.org"),
             holds=lambda text: bool(text) and _is_address(text),
         ),
     ]
@@ -67,9 +68,13 @@ class MailSettings:
     reply_to: _Address = ""
     # Where mails go back to that can't be delivered. Without it, to the sender.
     bounce_to: _Address = ""
-    port: Annotated[int, Meta(ge=1, le=65_535), rule("a port from 1 to 65535")] = 587
+    port: Annotated[int, Meta(ge=1, le=65_535), rule(Phrase("a port from 1 to 65535"))] = 587
     security: Annotated[
-        str, rule(f"one of {', '.join(SECURITY)}", holds=lambda word: word in SECURITY)
+        str,
+        rule(
+            Phrase("one of %(security)s", security=", ".join(SECURITY)),
+            holds=lambda word: word in SECURITY,
+        ),
     ] = "starttls"
     user: _Text = ""
     # The file or the environment's variable that holds the password.
@@ -77,14 +82,16 @@ class MailSettings:
     password_env: Annotated[
         str,
         rule(
-            "the name of a variable",
+            Phrase("the name of a variable"),
             holds=lambda text: not text or _VARIABLE.fullmatch(text) is not None,
         ),
     ] = ""
     # Certificates to trust instead of the machine's own, for a mail server of the organiser's.
     ca_file: _Text = ""
     rate_per_min: Annotated[
-        int, Meta(ge=1, le=RATE_MAX), rule(f"how many mails a minute, 1 to {RATE_MAX:,}")
+        int,
+        Meta(ge=1, le=RATE_MAX),
+        rule(Phrase("how many mails a minute, 1 to %(most)s", most=Count(RATE_MAX))),
     ] = 60
 
 
@@ -96,12 +103,13 @@ def password_of(settings: MailSettings, event_dir: Path) -> str:
         found = os.environ.get(settings.password_env, "")
         if not found:
             raise MailError(
-                f"The variable {settings.password_env} that password_env names is not set."
+                N_("The variable %(password_env)s that password_env names is not set."),
+                password_env=settings.password_env,
             )
         return found
     path = named_file(event_dir, settings.password_file)
     if os.name == "posix" and path.exists() and path.stat().st_mode & 0o077:
-        raise MailError(f"{path} can be read by others: run `chmod 600` on it.")
+        raise MailError(N_("%(path)s can be read by others: run `chmod 600` on it."), path=path)
     return _read(path, SECRET_BYTES_MAX).strip("\r\n")
 
 
@@ -120,12 +128,13 @@ def read_mail_settings(event_dir: Path) -> MailSettings:
     path = settings_path(event_dir)
     if not path.exists():
         raise MailError(
-            f"Mails can't be sent yet: write {path} with host and sender (docs/mail.md)."
+            N_("Mails can't be sent yet: write %(path)s with host and sender (docs/mail.md)."),
+            path=path,
         )
     try:
         found = read_settings(MailSettings, _read(path, FILE_BYTES_MAX), str(path))
     except SettingsError as error:
-        raise MailError(str(error)) from None
+        raise MailError(error.phrase) from None
     _check(found, path)
     return found
 
@@ -133,11 +142,16 @@ def read_mail_settings(event_dir: Path) -> MailSettings:
 def _check(found: MailSettings, path: Path) -> None:
     """Raises MailError where the settings don't go together."""
     if found.user and bool(found.password_file) == bool(found.password_env):
-        raise MailError(f"{path}: user needs password_file or password_env, one of them.")
+        raise MailError(
+            N_("%(path)s: user needs password_file or password_env, one of them."), path=path
+        )
     if found.user and found.security == "none" and found.host not in _LOOPBACK:
         raise MailError(
-            f'{path}: with security = "none" the password would be readable on the way. Take'
-            " starttls or tls, or leave user out."
+            N_(
+                '%(path)s: with security = "none" the password would be readable on the '
+                "way. Take starttls or tls, or leave user out."
+            ),
+            path=path,
         )
 
 
@@ -146,7 +160,7 @@ def _read(path: Path, most: int) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise MailError(f"{path} is not text in UTF-8.") from None
+        raise MailError(N_("%(path)s is not text in UTF-8."), path=path) from None
 
 
 def read_text(path: Path) -> str:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from badges.i18n import N_, Phrase
 from server.mail.addresses import plain_address
 from server.mail.message import Mail
 from server.mail.settings import MailError, MailSettings, named_file, password_of
@@ -59,7 +60,7 @@ class Line:
         self._envelope = plain_address(settings.bounce_to or settings.sender)
         context = _context(settings, event_dir)
         password = password_of(settings, event_dir)
-        where = f"{settings.host} port {settings.port}"
+        where = Phrase("%(host)s port %(port)s", host=settings.host, port=settings.port)
         try:
             if settings.security == "tls":
                 self._smtp: smtplib.SMTP = smtplib.SMTP_SSL(
@@ -68,9 +69,15 @@ class Line:
             else:
                 self._smtp = smtplib.SMTP(settings.host, settings.port, timeout=TIMEOUT_S)
         except ssl.SSLError as error:
-            raise MailError(f"The mail server {where} can't be trusted: {error.reason}.") from None
+            raise MailError(
+                N_("The mail server %(where)s can't be trusted: %(why)s."),
+                where=where,
+                why=error.reason,
+            ) from None
         except (OSError, smtplib.SMTPException) as error:
-            raise LostError(f"{where} can't be reached: {_words(error)}") from None
+            raise LostError(
+                Phrase("%(where)s can't be reached: %(why)s", where=where, why=_words(error))
+            ) from None
         try:
             self._begin(context, password, where)
         except BaseException:
@@ -88,14 +95,22 @@ class Line:
                 self._smtp.login(settings.user, password)
         except smtplib.SMTPAuthenticationError as error:
             said = _text(error.smtp_error)
-            raise MailError(f"{where} does not take user and password: {said}") from None
+            raise MailError(
+                N_("%(where)s does not take user and password: %(said)s"), where=where, said=said
+            ) from None
         except smtplib.SMTPNotSupportedError as error:
-            remedy = "Set security and user in mail.toml as the server wants them"
+            remedy = Phrase("Set security and user in mail.toml as the server wants them")
             raise MailError(f"{where}: {error} {remedy}.") from None
         except ssl.SSLError as error:
-            raise MailError(f"The mail server {where} can't be trusted: {error.reason}.") from None
+            raise MailError(
+                N_("The mail server %(where)s can't be trusted: %(why)s."),
+                where=where,
+                why=error.reason,
+            ) from None
         except (OSError, smtplib.SMTPException) as error:
-            raise LostError(f"{where} ended the connection: {_words(error)}") from None
+            raise LostError(
+                Phrase("%(where)s ended the connection: %(why)s", where=where, why=_words(error))
+            ) from None
 
     def close(self) -> None:
         """End the connection."""
@@ -125,7 +140,7 @@ class Line:
         except (OSError, smtplib.SMTPException):
             # No text has gone out.
             self._smtp.close()
-            return Outcome(Fate.DELAYED, "the connection was lost before the text", True)
+            return Outcome(Fate.DELAYED, Phrase("the connection was lost before the text"), True)
         if code != _GO_ON:
             return self._failed(code, answer, tried=True)
         return self._text_sent(data)
@@ -135,7 +150,7 @@ class Line:
         utf8 = mail.to.needs_utf8 or self._envelope.needs_utf8
         if utf8 and not self._smtp.has_extn("smtputf8"):
             return Outcome(
-                Fate.REFUSED, "the mail server takes no addresses with such letters", False
+                Fate.REFUSED, Phrase("the mail server takes no addresses with such letters"), False
             )
         options = ["SMTPUTF8"] if utf8 else []
         self._smtp.command_encoding = "utf-8" if utf8 else "ascii"
@@ -148,7 +163,10 @@ class Line:
         self._check_open(code, answer)
         if code // 100 == 5:
             raise MailError(
-                f"The mail server takes no mail from {self._envelope.text}: {code} {_text(answer)}"
+                N_("The mail server takes no mail from %(text)s: %(code)s %(answer)s"),
+                text=self._envelope.text,
+                code=code,
+                answer=_text(answer),
             )
         if code != 250:
             return self._failed(code, answer, tried=False)
@@ -204,7 +222,9 @@ def _context(settings: MailSettings, event_dir: Path) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=str(path))
     except (OSError, ssl.SSLError):
-        raise MailError(f"{path} has no certificates in PEM that could be read.") from None
+        raise MailError(
+            N_("%(path)s has no certificates in PEM that could be read."), path=path
+        ) from None
 
 
 def _text(answer: bytes | str) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError
 from jinja2.sandbox import SandboxedEnvironment
 
+from badges.i18n import N_
 from server.event.directory import MAIL_FOLDER
 from server.mail.settings import MailError, read_text
 
@@ -72,7 +73,9 @@ def find_template(event_dir: Path, name: str, language: str) -> Template:
             text = ours.read_text("utf-8")
             return Template(wanted, text, html_source.read_text("utf-8"), ours.name)
     raise MailError(
-        f"There is no template {name!r}: write {event_dir / MAIL_FOLDER}/{name}.en.txt."
+        N_("There is no template %(name)s: write %(path)s."),
+        name=repr(name),
+        path=event_dir / MAIL_FOLDER / f"{name}.en.txt",
     )
 
 
@@ -82,12 +85,14 @@ def fill(template: Template, words: Words) -> Filled:
     text = _filled(template.text, values, template.place, html=False)
     first, _, rest = text.partition("\n")
     if not first.startswith(_SUBJECT):
-        raise MailError(f"{template.place}: the first line must be `Subject: …`.")
+        raise MailError(N_("%(place)s: the first line must be `Subject: …`."), place=template.place)
     # A name may hold anything, and a subject is one line.
     subject = " ".join(first.removeprefix(_SUBJECT).split())[:SUBJECT_CHARS_MAX]
     subject = "".join(char for char in subject if char.isprintable())
     if not subject or not rest.strip():
-        raise MailError(f"{template.place}: the subject or the text below it is empty.")
+        raise MailError(
+            N_("%(place)s: the subject or the text below it is empty."), place=template.place
+        )
     html_place = template.place.removesuffix(".txt") + ".html"
     html = _filled(template.html, values, html_place, html=True) if template.html else ""
     return Filled(subject, rest.strip("\n") + "\n", html)
@@ -100,9 +105,21 @@ def _filled(source: str, values: dict[str, str], place: str, *, html: bool) -> s
     try:
         return environment.from_string(source).render(values)
     except TemplateSyntaxError as error:
-        raise MailError(f"{place}, line {error.lineno}: {error.message}.") from None
+        raise MailError(
+            N_("%(place)s, line %(lineno)s: %(message)s."),
+            place=place,
+            lineno=error.lineno,
+            message=error.message,
+        ) from None
     except TemplateError as error:
         known = ", ".join(values)
-        raise MailError(f"{place}: {error.message}. Known are {known}.") from None
+        raise MailError(
+            N_("%(place)s: %(message)s. Known are %(known)s."),
+            place=place,
+            message=error.message,
+            known=known,
+        ) from None
     except (ValueError, TypeError, ArithmeticError, LookupError, AttributeError) as error:
-        raise MailError(f"{place}: {type(error).__name__} while it was filled.") from None
+        raise MailError(
+            N_("%(place)s: %(name)s while it was filled."), place=place, name=type(error).__name__
+        ) from None

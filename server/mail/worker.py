@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from badges.i18n import N_, Phrase, phrase_of
 from server.event.directory import Event
 from server.mail.outbox import Choice, Plan
 from server.mail.sending import Run, Tally, send
@@ -51,7 +52,9 @@ class Worker:
         settings = read_mail_settings(self._event.path)
         with self._lock:
             if self._progress is not None and self._progress.running:
-                raise MailError("Mails are being sent already. Wait for that, or stop it first.")
+                raise MailError(
+                    N_("Mails are being sent already. Wait for that, or stop it first.")
+                )
             self._progress = Progress(self._now())
             self._stop.clear()
             run = Run(
@@ -82,11 +85,11 @@ class Worker:
         try:
             self._tell(send(run))
         except (MailError, DatabaseError) as error:
-            problem = str(error)
+            problem = phrase_of(error)
         except Exception as error:
             # Its words may quote an address.
             log.error("%s while mails were sent", type(error).__name__)
-            problem = "Sending broke off. The server's log says where. Start it again."
+            problem = Phrase("Sending broke off. The server's log says where. Start it again.")
         with self._lock:
             assert self._progress is not None
             self._progress = replace(self._progress, running=False, stopping=False, problem=problem)

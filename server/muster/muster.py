@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from badges.i18n import N_, Phrase, Spoken
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act
 from server.muster import snapshot
@@ -28,7 +29,7 @@ _PERSON = (
 )  # fmt: skip
 
 
-class MusterError(ValueError):
+class MusterError(Spoken, ValueError):
     """Is raised where a muster can't be begun, ended or changed so. The text says why."""
 
 
@@ -81,8 +82,8 @@ def begin(db: Connection, reason: str, *, by: str, now: int) -> Muster:
     It changes nothing at the doors. Whoever was seen at an assembly point shortly before counts.
     """
     if current(db) is not None:
-        raise MusterError("a muster is on already. End it first.")
-    reason = _words(reason, "say in a few words why, such as: drill, fire alarm in hall 3.")
+        raise MusterError(N_("a muster is on already. End it first."))
+    reason = _words(reason, Phrase("say in a few words why, such as: drill, fire alarm in hall 3."))
     (muster_id,) = db.execute(
         "INSERT INTO muster (reason, begun_at, begun_by) VALUES (?, ?, ?) RETURNING muster_id",
         (reason, now, by),
@@ -112,7 +113,7 @@ def begin(db: Connection, reason: str, *, by: str, now: int) -> Muster:
 def end(db: Connection, muster_id: int, note: str, *, by: str, now: int) -> None:
     """End the muster with a note of how it went. Raises MusterError."""
     _require_on(db, muster_id)
-    note = _words(note, "say in a few words how it ended.")
+    note = _words(note, Phrase("say in a few words how it ended."))
     (missing,) = db.execute(
         "SELECT COUNT(*) FROM muster_person p LEFT JOIN stay s USING (kiosk, generation, seq,"
         " hall_id) WHERE p.muster_id = ? AND p.seen_at IS NULL AND s.closed_at IS NULL",
@@ -151,7 +152,7 @@ def take_back(db: Connection, muster_id: int, serial: int, *, by: str, now: int)
         (muster_id, serial),
     ).rowcount
     if not changed:
-        raise MusterError("nobody has said that this person was seen.")
+        raise MusterError(N_("nobody has said that this person was seen."))
     _mark(db, muster_id, serial)
     subject = {"muster": muster_id, "serial": serial}
     entry_log.act(db, by, Act.MUSTER_PERSON_UNSEEN, subject, now)
@@ -275,7 +276,7 @@ def _add_late(db: Connection, on: Muster, entered: Sequence[Stay], now: int) -> 
 def _require_on(db: Connection, muster_id: int) -> None:
     on = current(db)
     if on is None or on.muster_id != muster_id:
-        raise MusterError("this muster has ended.")
+        raise MusterError(N_("this muster has ended."))
 
 
 def _words(text: str, missing: str) -> str:
@@ -283,7 +284,7 @@ def _words(text: str, missing: str) -> str:
     if not text:
         raise MusterError(missing)
     if len(text) > WORDS_MAX:
-        raise MusterError(f"that is longer than {WORDS_MAX} letters.")
+        raise MusterError(N_("that is longer than %(most)s letters."), most=WORDS_MAX)
     return text
 
 

@@ -16,6 +16,7 @@ from itertools import pairwise
 
 from msgspec import UNSET
 
+from badges.i18n import N_, Spoken
 from badges.wire import wire
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act
@@ -58,7 +59,7 @@ class Suspicion:
     cleared_at: int | None
 
 
-class NoSuspicionError(ValueError):
+class NoSuspicionError(Spoken, ValueError):
     """Is raised when the badge is no likely copy, or is none any more."""
 
 
@@ -190,7 +191,7 @@ def clear(db: Connection, serial: int, *, by: str, now: int) -> None:
     """
     known = suspicion(db, serial)
     if known is None or known.cleared_at is not None:
-        raise NoSuspicionError("This badge is no likely copy, or is none any more.")
+        raise NoSuspicionError(N_("This badge is no likely copy, or is none any more."))
     db.execute("UPDATE likely_copy SET cleared_at = ? WHERE serial = ?", (now, serial))
     entry_log.act(db, by, Act.COPY_DENIED, {"serial": serial, "issue": known.issue}, now)
     changes.publish(db, wire.HolderChanged(holder_facts(db, serial)))

@@ -6,6 +6,7 @@ Each takes effect at every door that hears of it. `unconfirmed` names the doors 
 
 from dataclasses import dataclass
 
+from badges.i18n import N_, Spoken
 from badges.places.account import PlacesError
 from badges.places.pool import KioskKey, PoolKey
 from badges.record import PlaceKind
@@ -20,7 +21,7 @@ from server.storage.connection import Connection
 from server.venue import nesting, store
 
 
-class CapacityError(ValueError):
+class CapacityError(Spoken, ValueError):
     """Is raised for a capacity that the hall may not have. The text names hall and limit."""
 
 
@@ -70,7 +71,11 @@ def set_capacity(db: Connection, hall_id: int, capacity: int, *, by: str, now: i
     """
     row = store.hall(db, hall_id)
     if not 0 <= capacity <= row.fire_limit:
-        raise CapacityError(f"hall {row.code}: the capacity is 0 to {row.fire_limit}, its limit.")
+        raise CapacityError(
+            N_("hall %(code)s: the capacity is 0 to %(fire_limit)s, its limit."),
+            code=row.code,
+            fire_limit=row.fire_limit,
+        )
     db.execute(
         "UPDATE hall SET capacity = ?, capacity_by = ?, capacity_at = ? WHERE hall_id = ?",
         (capacity, by, now, hall_id),
@@ -135,14 +140,14 @@ def attest(
     about more people than the kiosk had places brings back none (docs/design/places.md, rule 8).
     """
     if inside < 0:
-        raise PlacesError("The number of people is 0 or more.")
+        raise PlacesError(N_("The number of people is 0 or more."))
     two_from = dual_control.apart_from(db, by, with_, now)
     if two_from is not None:
         raise NotTwoError(two_from)
     loaded = {kind: pools.load(db, PoolKey(hall_id, kind)) for kind in PlaceKind}
     found = {kind: pool for kind, pool in loaded.items() if kiosk in pool.kiosks}
     if PlaceKind.ORDINARY not in found or PlaceKind.OVERRIDE not in found:
-        raise PlacesError("This kiosk never had places in that hall.")
+        raise PlacesError(N_("This kiosk never had places in that hall."))
     known = {kind: max(0, pool.kiosks[kiosk].held) for kind, pool in found.items()}
     for kind, before in found.items():
         stands = kiosk in before.awaited or inside > sum(known.values())

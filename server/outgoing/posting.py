@@ -9,6 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from badges.i18n import N_, Phrase
+
 TIMEOUT_S = 10.0  # For each step: to connect, to send, to answer.
 WHOLE_S = 20.0  # For all of it, also where the receiver answers byte by byte.
 
@@ -71,11 +73,11 @@ def _cut(connection: http.client.HTTPConnection) -> None:
 
 def _words(error: Exception) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
-        return "its certificate is not trusted"
+        return N_("its certificate is not trusted")
     if isinstance(error, TimeoutError):
-        return "no answer in time"
+        return N_("no answer in time")
     if isinstance(error, ConnectionRefusedError):
-        return "nobody listens there"
+        return N_("nobody listens there")
     if isinstance(error, socket.gaierror):
-        return "its name is not known"
-    return f"no answer ({type(error).__name__})"
+        return N_("its name is not known")
+    return Phrase("no answer (%(why)s)", why=type(error).__name__)

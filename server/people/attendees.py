@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from badges.credential.badge_number import SERIAL_MAX, badge_number, parse_badge_number
+from badges.i18n import N_, Phrase, Spoken
 from badges.roster import cells
 from badges.wire import wire
 from server.entry_log import entry_log
@@ -57,11 +58,11 @@ SELECT = (
 )
 
 
-class UnknownAttendeeError(ValueError):
+class UnknownAttendeeError(Spoken, ValueError):
     """Is raised where there is no such attendee."""
 
 
-class AttendeeError(ValueError):
+class AttendeeError(Spoken, ValueError):
     """Is raised where the attendee can't be added or changed in this way. The text says what to
     do.
     """
@@ -119,7 +120,7 @@ def attendee(db: Connection, serial: int) -> Attendee:
     """Raises UnknownAttendeeError."""
     row = db.execute(f"{SELECT} WHERE a.serial = ?", (serial,)).fetchone()
     if row is None:
-        raise UnknownAttendeeError("There is no attendee with this badge number.")
+        raise UnknownAttendeeError(Phrase("There is no attendee with this badge number."))
     return attendee_of(row)
 
 
@@ -135,7 +136,10 @@ def find_by_label(db: Connection, label: str) -> int:
         return attendee(db, parse_badge_number(label)).serial
     except ValueError:
         raise UnknownAttendeeError(
-            f"There is no attendee with the badge number or external id {label[:64]!r}."
+            Phrase(
+                "There is no attendee with the badge number or external id %(label)s.",
+                label=repr(label[:64]),
+            )
         ) from None
 
 
@@ -217,10 +221,10 @@ def add_attendee(
         "language": "en",
     } | checked(values)  # fmt: skip
     if "category" not in row or not (row["given_name"] or row["family_name"]):
-        raise AttendeeError("An attendee needs a name and a category.")
+        raise AttendeeError(N_("An attendee needs a name and a category."))
     (count,) = db.execute("SELECT COUNT(*) FROM attendee").fetchone()
     if count > SERIAL_MAX // 2:
-        raise AttendeeError("The event has more attendees than badge numbers can tell apart.")
+        raise AttendeeError(N_("The event has more attendees than badge numbers can tell apart."))
     _refuse_known_email(db, row["email"], 0)
     serial = draw_serial(lambda one: _is_taken(db, one), random)
     row |= {"serial": serial, "created_at": now, "revoked_at": None}
@@ -257,7 +261,7 @@ def change_attendee(
     search.fold(db)
     after = attendee(db, serial)
     if not after.name:
-        raise AttendeeError("An attendee needs a name.")
+        raise AttendeeError(N_("An attendee needs a name."))
     columns = ",".join(sorted(changed))
     entry_log.act(db, by, Act.ATTENDEE_CHANGED, {"serial": serial, "columns": columns}, now)
     if after.name != before.name and _speaks(db, serial):
@@ -276,10 +280,14 @@ def checked(values: Mapping[str, Any]) -> dict[str, Any]:
     checked: dict[str, Any] = {}
     for column, value in values.items():
         if column not in CHANGEABLE:
-            raise AttendeeError(f"{column} can't be set.")
+            raise AttendeeError(N_("%(column)s can't be set."), column=column)
         if column in _BITS:
             if type(value) is not int or not 0 <= value <= _BITS[column]:
-                raise AttendeeError(f"{column} is a whole number from 0 to {_BITS[column]}.")
+                raise AttendeeError(
+                    N_("%(column)s is a whole number from 0 to %(bits)s."),
+                    column=column,
+                    bits=_BITS[column],
+                )
             checked[column] = value
             continue
         try:
@@ -300,14 +308,14 @@ def _refuse_known_email(db: Connection, email: str, own: int) -> None:
     known = f"{dialect.same_letters('email')} AND email <> ''"
     query = f"SELECT 1 FROM attendee WHERE {known} AND serial <> ?"
     if db.execute(query, (email, own)).fetchone() is not None:
-        raise AttendeeError("Another attendee has this e-mail address.")
+        raise AttendeeError(N_("Another attendee has this e-mail address."))
 
 
 def _refusal(error: errors.ConstraintError) -> AttendeeError:
     """Say in plain words what a broken constraint of the database means."""
     if errors.is_about(error, "external_id"):
-        return AttendeeError("Another attendee has this external id.")
-    return AttendeeError("There is no such category.")
+        return AttendeeError(Phrase("Another attendee has this external id."))
+    return AttendeeError(Phrase("There is no such category."))
 
 
 def _is_taken(db: Connection, serial: int) -> bool:

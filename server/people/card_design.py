@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
+from badges.i18n import N_, Phrase, phrase_of
 from badges.printing.look import (
     FORMATS,
     LINES,
@@ -59,8 +60,12 @@ def _is_programme(items: list[dict[str, str]]) -> bool:
     )
 
 
-_FileName = Annotated[str, rule("the name of a file in the folder cards", holds=_is_file_name)]
-_Text = Annotated[str, rule("a text of up to 200 characters", holds=lambda text: len(text) <= 200)]
+_FileName = Annotated[
+    str, rule(Phrase("the name of a file in the folder cards"), holds=_is_file_name)
+]
+_Text = Annotated[
+    str, rule(Phrase("a text of up to 200 characters"), holds=lambda text: len(text) <= 200)
+]
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,11 @@ class CardSettings:
     """Holds `cards.toml`. Every key may be absent."""
 
     format: Annotated[
-        str, rule(f"one of {', '.join(FORMATS)}", holds=lambda name: name in FORMATS)
+        str,
+        rule(
+            Phrase("one of %(formats)s", formats=", ".join(FORMATS)),
+            holds=lambda name: name in FORMATS,
+        ),
     ] = "a6"
     template: _FileName = ""
     # A layout as pretix' badge editor exports it, and the PDF under it. It stands above the format
@@ -78,28 +87,33 @@ class CardSettings:
     logo: _FileName = ""
     host_logo: _FileName = ""
     photos: Annotated[
-        str, rule("the name of a folder in the folder cards", holds=_is_file_name)
+        str, rule(Phrase("the name of a folder in the folder cards"), holds=_is_file_name)
     ] = ""
     # Whether backs are printed too, and whether only what a pre-printed shell lacks is.
-    back: Annotated[bool, rule("true or false")] = False
-    layer_only: Annotated[bool, rule("true or false")] = False
+    back: Annotated[bool, rule(Phrase("true or false"))] = False
+    layer_only: Annotated[bool, rule(Phrase("true or false"))] = False
     hide: Annotated[
         list[str],
-        rule(f"a list of some of {', '.join(LINES)}", holds=lambda x: set(x) <= set(LINES)),
+        rule(
+            Phrase("a list of some of %(lines)s", lines=", ".join(LINES)),
+            holds=lambda x: set(x) <= set(LINES),
+        ),
     ] = field(default_factory=list)
     # Whether names in other letters get a line in Latin ones where the roster gives none.
-    latin: Annotated[bool, rule("true or false")] = True
+    latin: Annotated[bool, rule(Phrase("true or false"))] = True
     dates: _Text = ""
     wifi_name: _Text = ""
     wifi_password: _Text = ""
-    help: Annotated[list[str], rule("a list of up to 6 texts", holds=lambda x: len(x) <= 6)] = (
-        field(default_factory=list)
-    )
+    help: Annotated[
+        list[str], rule(Phrase("a list of up to 6 texts"), holds=lambda x: len(x) <= 6)
+    ] = field(default_factory=list)
     programme: Annotated[
         list[dict[str, str]],
         rule(
-            'a list of up to 20 tables, each with "at", with "zh" or "en" or both, and perhaps '
-            '"place"',
+            Phrase(
+                'a list of up to 20 tables, each with "at", with "zh" or "en" or both, '
+                'and perhaps "place"'
+            ),
             holds=lambda items: len(items) <= 20 and _is_programme(items),
         ),
     ] = field(default_factory=list)
@@ -181,12 +195,17 @@ def design_of(
             layout=_layout(files, settings) if settings.pretix_layout else None,
         )
     except LookError as error:
-        raise DesignError(f"{folder / SETTINGS_FILE}: {error}.") from None
+        raise DesignError(
+            N_("%(place)s: %(what)s."), place=folder / SETTINGS_FILE, what=error.phrase
+        ) from None
     if settings.template:
         look = replace(look, template=read_template(folder / settings.template))
     photos = folder / settings.photos if settings.photos else None
     if photos is not None and not photos.is_dir():
-        raise DesignError(f"There is no folder {photos}: make it, or take photos out of the file.")
+        raise DesignError(
+            N_("There is no folder %(photos)s: make it, or take photos out of the file."),
+            photos=photos,
+        )
     return CardDesign(look, reverse, settings.latin, photos)
 
 
@@ -203,7 +222,7 @@ def read_card_text(folder: Path) -> str:
     try:
         return read_small(path, SETTINGS_BYTES_MAX, DesignError).decode()
     except UnicodeDecodeError:
-        raise DesignError(f"{path} is not text in UTF-8.") from None
+        raise DesignError(N_("%(path)s is not text in UTF-8."), path=path) from None
 
 
 def parse_card_settings(text: str, place: str) -> CardSettings:
@@ -211,7 +230,7 @@ def parse_card_settings(text: str, place: str) -> CardSettings:
     try:
         return read_settings(CardSettings, text, place)
     except SettingsError as error:
-        raise DesignError(str(error)) from None
+        raise DesignError(error.phrase) from None
 
 
 def read_pretix_layout(layout: Path, background: Path | None, format_name: str) -> PretixLayout:
@@ -230,7 +249,11 @@ def find_template(event: Event, name: str) -> Path:
     for path in (inside, inside.with_name(f"{inside.name}.typ"), Path(name)):
         if path.is_file():
             return path
-    raise DesignError(f"There is no template {name!r}, neither here nor in {inside.parent}.")
+    raise DesignError(
+        N_("There is no template %(name)s, neither here nor in %(parent)s."),
+        name=repr(name),
+        parent=inside.parent,
+    )
 
 
 def read_template(path: Path) -> str:
@@ -238,7 +261,7 @@ def read_template(path: Path) -> str:
     try:
         return read_small(path, TEMPLATE_BYTES_MAX, DesignError).decode()
     except UnicodeDecodeError:
-        raise DesignError(f"{path} is not text in UTF-8.") from None
+        raise DesignError(N_("%(path)s is not text in UTF-8."), path=path) from None
 
 
 def dates_texts(settings: EventSettings) -> tuple[str, str]:
@@ -299,18 +322,18 @@ def _made_layout(data: bytes, place: str, background: bytes, format_name: str) -
     try:
         return read_layout(data, place, background, page=(paper.card_width, paper.card_height))
     except PretixError as error:
-        raise DesignError(f"{error}.") from None
+        raise DesignError(N_("%(what)s."), what=phrase_of(error)) from None
 
 
 def _logo(data: bytes, place: str) -> str:
     try:
         return logo(data, place)
     except LookError as error:
-        raise DesignError(f"{error}.") from None
+        raise DesignError(N_("%(what)s."), what=phrase_of(error)) from None
 
 
 def _made(make: Callable[[bytes, str], str], path: Path, most: int) -> str:
     try:
         return make(read_small(path, most, DesignError), str(path))
     except LookError as error:
-        raise DesignError(f"{error}.") from None
+        raise DesignError(N_("%(what)s."), what=phrase_of(error)) from None

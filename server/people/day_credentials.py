@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from badges.admission.decide import event_day
 from badges.credential.credential import Credential, CredentialFlag, Kind
+from badges.i18n import N_, Day
 from badges.wire import wire
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act
@@ -112,8 +113,7 @@ def days_to_choose(event: Event, holder: Attendee, now: int) -> list[int]:
 
 def day_words(settings: EventSettings, day: int) -> str:
     """Return the date of a day of the event for people, such as "Mon 4 May"."""
-    date = settings.first_day + timedelta(days=day)
-    return f"{date:%a} {date.day} {date:%b}"
+    return Day(settings.first_day + timedelta(days=day))
 
 
 def note_printed(db: Connection, one: DayCredential, event: Event, *, by: str, now: int) -> None:
@@ -140,26 +140,35 @@ def _date(settings: EventSettings, day: int) -> str:
 
 def _check_holder(db: Connection, holder: Attendee) -> None:
     if holder.revoked_at is not None:
-        raise IssuingError("This badge is revoked: reinstate the attendee first.")
+        raise IssuingError(N_("This badge is revoked: reinstate the attendee first."))
     if not holder.issue:
-        raise NoBadgeError("This attendee has no badge yet: issue the badge instead.")
+        raise NoBadgeError(N_("This attendee has no badge yet: issue the badge instead."))
     if copies.is_likely(db, holder.serial, holder.issue):
         raise IssuingError(
-            "This badge is likely copied, and doors would refuse the day credential with it: issue "
-            "a new badge instead."
+            N_(
+                "This badge is likely copied, and doors would refuse the day credential "
+                "with it: issue a new badge instead."
+            )
         )
 
 
 def _check_day(event: Event, holder: Attendee, day: int, now: int) -> None:
     settings = event.settings
     if not 0 <= day < settings.days:
-        raise IssuingError(f"The event has no such day: choose one of its {settings.days} days.")
+        raise IssuingError(
+            N_("The event has no such day: choose one of its %(days)s days."), days=settings.days
+        )
     if now >= day_starts(settings)[day + 1]:
-        raise IssuingError(f"{day_words(settings, day)} is over: choose today or a later day.")
+        raise IssuingError(
+            N_("%(day)s is over: choose today or a later day."), day=day_words(settings, day)
+        )
     if not holder.valid_days >> day & 1:
         raise IssuingError(
-            f"This attendee's badge is not valid on {day_words(settings, day)}: change its days "
-            "first, or choose another day."
+            N_(
+                "This attendee's badge is not valid on %(day)s: change its days first, "
+                "or choose another day."
+            ),
+            day=day_words(settings, day),
         )
 
 
@@ -168,13 +177,19 @@ def _check_given(
 ) -> None:
     if any(_is(one, holder.issue, day) for one in given):
         raise IssuingError(
-            f"A day credential for {day_words(settings, day)} was given out already: print it "
-            "again, or issue a new badge, which voids it."
+            N_(
+                "A day credential for %(day)s was given out already: print it again, or "
+                "issue a new badge, which voids it."
+            ),
+            day=day_words(settings, day),
         )
     if len(given) >= EACH_MAX:
         raise IssuingError(
-            f"This attendee has had {EACH_MAX} day credentials, the most there are: issue a new "
-            "badge, which voids the forgotten one."
+            N_(
+                "This attendee has had %(most)s day credentials, the most there are: "
+                "issue a new badge, which voids the forgotten one."
+            ),
+            most=EACH_MAX,
         )
 
 
@@ -185,8 +200,12 @@ def _asked(db: Connection, event: Event, holder: Attendee) -> CredentialFlag:
     strange = [key for key in asked if key != ASK_ALL and key not in known]
     if strange:
         raise IssuingError(
-            f"event.toml names the category {strange[0][:60]!r} in check_day_credentials, and the "
-            f"event has no such category. Its categories are {', '.join(known)}."
+            N_(
+                "event.toml names the category %(strange)s in check_day_credentials, and "
+                "the event has no such category. Its categories are %(known)s."
+            ),
+            strange=repr(strange[0][:60]),
+            known=", ".join(known),
         )
     ask = ASK_ALL in asked or holder.category in {known.get(key) for key in asked}
     return CredentialFlag.ATTENTION if ask else CredentialFlag(0)

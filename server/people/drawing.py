@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 
+from badges.i18n import N_, phrase_of
 from badges.printing.card import Card, CardError, forget_drawn, render_pdf
 from badges.printing.look import Look
 
@@ -100,8 +101,11 @@ class Drawing:
         except (EOFError, ConnectionResetError):
             worker.process.join()
             raise CardError(
-                f"drawing was cut off (exit status {worker.process.exitcode}): the memory may not "
-                "suffice. End other programs, or print fewer badges at a time"
+                N_(
+                    "drawing was cut off (exit status %(exitcode)s): the memory may not "
+                    "suffice. End other programs, or print fewer badges at a time"
+                ),
+                exitcode=worker.process.exitcode,
             ) from None
 
 
@@ -134,7 +138,7 @@ def _work(pipe: Connection, look: Look) -> None:
             try:
                 drawn = render_pdf(cards, look=look)
             except CardError as error:
-                problem = str(error)
+                problem = phrase_of(error)
             pipe.send(problem)
             pipe.send_bytes(drawn)
             forget_drawn()

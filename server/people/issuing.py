@@ -22,6 +22,7 @@ from badges.credential.credential import (
     seal_name,
 )
 from badges.credential.keys import SIGNATURE_BYTES
+from badges.i18n import N_, Spoken
 from badges.roster.countries import country_name
 from badges.wire import wire
 from server.entry_log import entry_log
@@ -40,7 +41,7 @@ _REASON = re.compile(r"[a-z_]{1,32}")
 Progress = Callable[[int, int], None]  # Takes how many are done, and of how many.
 
 
-class IssuingError(ValueError):
+class IssuingError(Spoken, ValueError):
     """Is raised where the badge can't be issued, replaced or revoked in this way. The text says
     what to do.
     """
@@ -109,10 +110,11 @@ def reissue(db: Connection, event: Event, serial: int, *, reason: str, now: int,
     _check_reason(reason)
     holder = attendees.attendee(db, serial)
     if holder.revoked_at is not None:
-        raise IssuingError("This badge is revoked: reinstate the attendee first.")
+        raise IssuingError(N_("This badge is revoked: reinstate the attendee first."))
     if holder.issue >= ISSUE_MAX:
         raise IssuingError(
-            f"This attendee has had {ISSUE_MAX} badges, the most there are: register them anew."
+            N_("This attendee has had %(most)s badges, the most there are: register them anew."),
+            most=ISSUE_MAX,
         )
     row = newest_names_row(db) + 1
     tables(db).table("badge").insert(_make(event, holder, holder.issue + 1, row, now))
@@ -233,7 +235,7 @@ def current_badge(db: Connection, serial: int) -> Badge:
     ).fetchone()
     if row is None:
         attendees.attendee(db, serial)
-        raise NoBadgeError("This attendee has no badge yet: issue one first.")
+        raise NoBadgeError(N_("This attendee has no badge yet: issue one first."))
     return Badge(**dict(row))
 
 
@@ -347,7 +349,11 @@ def newest_names_row(db: Connection) -> int:
 def _set_revoked(db: Connection, serial: int, at: int | None) -> None:
     before = attendees.attendee(db, serial)
     if (before.revoked_at is None) == (at is None):
-        raise IssuingError(f"This badge is {'not ' if at is None else ''}revoked already.")
+        raise IssuingError(
+            N_("This badge is revoked already.")
+            if at is not None
+            else N_("This badge is not revoked already.")
+        )
     db.execute("UPDATE attendee SET revoked_at = ? WHERE serial = ?", (at, serial))
     _publish_holder(db, serial)
 
@@ -362,6 +368,8 @@ def _check_reason(reason: str) -> None:
     """
     if not _REASON.fullmatch(reason):
         raise IssuingError(
-            "A reason is one word in small letters, such as lost: notes about people have no place "
-            "in the entry log."
+            N_(
+                "A reason is one word in small letters, such as lost: notes about people "
+                "have no place in the entry log."
+            )
         )

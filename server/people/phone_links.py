@@ -7,6 +7,7 @@ code that somebody has seen takes a new issue of the badge.
 
 from dataclasses import dataclass
 
+from badges.i18n import N_, Spoken
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act
 from server.event.directory import Event
@@ -22,7 +23,7 @@ from server.storage.connection import Connection
 NUMBER_MAX = 255
 
 
-class LinkError(ValueError):
+class LinkError(Spoken, ValueError):
     """Is raised where a link can't be revoked or renewed. The text says why and what to do."""
 
 
@@ -83,7 +84,7 @@ def revoke(db: Connection, serial: int, *, by: str, now: int) -> None:
     """Void the attendee's link, and give no other. Raises LinkError where it is void already."""
     newest = link(db, serial)
     if newest.revoked_at is not None:
-        raise LinkError("The link is revoked already.")
+        raise LinkError(N_("The link is revoked already."))
     _put(db, serial, Link(newest.number, now))
     entry_log.act(db, by, Act.PHONE_LINK_REVOKED, {"serial": serial}, now)
 
@@ -93,8 +94,11 @@ def renew(db: Connection, serial: int, *, by: str, now: int) -> None:
     number = link(db, serial).number + 1
     if number > NUMBER_MAX:
         raise LinkError(
-            f"This link was renewed {NUMBER_MAX} times, and can't be again. Issue a new badge, "
-            "which has a new link."
+            N_(
+                "This link was renewed %(most)s times, and can't be again. Issue a new "
+                "badge, which has a new link."
+            ),
+            most=NUMBER_MAX,
         )
     _put(db, serial, Link(number))
     entry_log.act(db, by, Act.PHONE_LINK_RENEWED, {"serial": serial}, now)

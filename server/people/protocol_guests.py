@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from badges.admission.facts import Calendar
+from badges.i18n import N_, Spoken
 from badges.record import StayRef
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act
@@ -21,7 +22,7 @@ DAY_MS = 86_400_000
 WATCHERS_MAX = 50  # Of one guest.
 
 
-class ProtocolGuestError(ValueError):
+class ProtocolGuestError(Spoken, ValueError):
     """Is raised where a person can't be flagged so. The text says what to do."""
 
 
@@ -69,15 +70,17 @@ def set_protocol_guest(
     attendee(db, serial)
     wanted = sorted(set(watchers))
     if not wanted:
-        raise ProtocolGuestError("choose at least one user who is told.")
+        raise ProtocolGuestError(N_("choose at least one user who is told."))
     if len(wanted) > WATCHERS_MAX:
-        raise ProtocolGuestError(f"at most {WATCHERS_MAX} users can be told of one guest.")
+        raise ProtocolGuestError(
+            N_("at most %(most)s users can be told of one guest."), most=WATCHERS_MAX
+        )
     (known,) = db.execute(
         f"SELECT COUNT(*) FROM user WHERE disabled_at IS NULL AND {dialect.one_of('user_id')}",
         (dialect.many(wanted),),
     ).fetchone()
     if known != len(wanted):
-        raise ProtocolGuestError("one of these users is shut out or not there any more.")
+        raise ProtocolGuestError(N_("one of these users is shut out or not there any more."))
     db.execute(
         "INSERT INTO protocol_guest (serial, set_at) VALUES (?, ?) ON CONFLICT DO NOTHING",
         (serial, now),
@@ -98,7 +101,7 @@ def clear_protocol_guest(db: Connection, serial: int, *, by: str, now: int) -> N
     """
     db.execute("DELETE FROM protocol_watcher WHERE serial = ?", (serial,))
     if db.execute("DELETE FROM protocol_guest WHERE serial = ?", (serial,)).rowcount < 1:
-        raise ProtocolGuestError("this attendee is no protocol guest.")
+        raise ProtocolGuestError(N_("this attendee is no protocol guest."))
     entry_log.act(db, by, Act.PROTOCOL_GUEST_CLEARED, {"serial": serial}, now)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from badges.i18n import N_, restored, stored
 from server.event.directory import Event
 from server.event.settings import EventError
 from server.people import card_design, cards, issuing
@@ -27,8 +28,8 @@ from server.storage.connection import Connection
 
 DESK_CHARS_MAX = 40
 _COLUMNS = (
-    "job_id, serial, issue, desk, made_by, made_at, printer_id, fixed, state, problem, words,"
-    " sent_at, remote, done_at"
+    "job_id, serial, issue, desk, made_by, made_at, printer_id, fixed, "
+    "state, problem, words, sent_at, remote, done_at"
 )
 _SELECT = f"SELECT {_COLUMNS} FROM print_job"
 # The printers that serve a desk. Those that can print come first, among them the desk's own before
@@ -58,7 +59,7 @@ class Job:
     fixed: bool  # Only this printer may print it.
     state: JobState
     problem: Problem
-    words: str  # What went wrong, in plain English.
+    words: str  # What went wrong, as a phrase.
     sent_at: int | None  # When the first byte may have left for the printer.
     remote: str  # What the printer calls it, or what the printer had counted before.
     done_at: int | None
@@ -104,7 +105,7 @@ def job(db: Connection, job_id: int) -> Job:
     """Return a job. Raises UnknownJobError."""
     row = db.execute(f"{_SELECT} WHERE job_id = ?", (job_id,)).fetchone()
     if row is None:
-        raise UnknownJobError(f"There is no print job {job_id}.")
+        raise UnknownJobError(N_("There is no print job %(job_id)s."), job_id=job_id)
     return _job(row)
 
 
@@ -136,7 +137,11 @@ def retry(db: Connection, job_id: int, *, by: str, now: int, printer_id: int | N
     """
     found = job(db, job_id)
     if found.state not in (JobState.FAILED, JobState.CANCELLED):
-        raise JobError(f"Job {job_id} is {found.state}: only one that failed is printed again.")
+        raise JobError(
+            N_("Job %(job_id)s is %(state)s: only one that failed is printed again."),
+            job_id=job_id,
+            state=found.state,
+        )
     if (
         found.serial is not None
         and db.execute(
@@ -145,7 +150,10 @@ def retry(db: Connection, job_id: int, *, by: str, now: int, printer_id: int | N
             (found.serial, found.issue),
         ).fetchone()
     ):
-        raise JobError(f"The badge of job {job_id} already waits for a printer, in another job.")
+        raise JobError(
+            N_("The badge of job %(job_id)s already waits for a printer, in another job."),
+            job_id=job_id,
+        )
     fixed = found.fixed if printer_id is None else True
     chosen = printer_id if printer_id is not None else found.printer_id if fixed else None
     db.execute(
@@ -160,7 +168,11 @@ def cancel(db: Connection, job_id: int, *, by: str, now: int) -> None:
     """Give up a job that waits or failed. Raises JobError where it is being printed or is done."""
     found = job(db, job_id)
     if found.state not in (JobState.WAITING, JobState.FAILED):
-        raise JobError(f"Job {job_id} is {found.state}: it can't be cancelled any more.")
+        raise JobError(
+            N_("Job %(job_id)s is %(state)s: it can't be cancelled any more."),
+            job_id=job_id,
+            state=found.state,
+        )
     db.execute(
         "UPDATE print_job SET state = 'cancelled', made_by = ?, done_at = ? WHERE job_id = ?",
         (by, now, job_id),
@@ -174,7 +186,11 @@ def confirm(db: Connection, event: Event, job_id: int, *, by: str, now: int) -> 
     """
     found = job(db, job_id)
     if found.state is not JobState.FAILED or found.problem is not Problem.PERHAPS_PRINTED:
-        raise JobError(f"Job {job_id} is {found.state}: nobody asks whether its card came out.")
+        raise JobError(
+            N_("Job %(job_id)s is %(state)s: nobody asks whether its card came out."),
+            job_id=job_id,
+            state=found.state,
+        )
     db.execute(
         "UPDATE print_job SET state = 'done', problem = '', words = '', done_at = ?"
         " WHERE job_id = ?",
@@ -237,7 +253,7 @@ def note_sending(db: Connection, job_id: int, remote: str, now: int) -> None:
         (now, remote, job_id),
     )
     if noted.rowcount != 1:
-        raise JobError(f"Job {job_id} is no longer being printed.")
+        raise JobError(N_("Job %(job_id)s is no longer being printed."), job_id=job_id)
 
 
 def finish(db: Connection, found: Job, printed: Sequence[PrintedBadge], now: int) -> None:
@@ -259,7 +275,7 @@ def fail(db: Connection, job_id: int, problem: Problem, words: str, now: int) ->
     db.execute(
         "UPDATE print_job SET state = 'failed', problem = ?, words = ?, done_at = ?"
         " WHERE job_id = ? AND state IN ('waiting', 'printing')",
-        (problem, words, now, job_id),
+        (problem, stored(words), now, job_id),
     )
 
 
@@ -268,7 +284,7 @@ def put_back(db: Connection, job_id: int, words: str) -> None:
     db.execute(
         "UPDATE print_job SET state = 'waiting', words = ?, sent_at = NULL, remote = ''"
         " WHERE job_id = ? AND state = 'printing'",
-        (words, job_id),
+        (stored(words), job_id),
     )
 
 
@@ -285,7 +301,7 @@ def recover(db: Connection, words: str, now: int) -> None:
         "UPDATE print_job SET state = 'failed', problem = 'perhaps_printed', words = ?, done_at = ?"
         " WHERE state = 'printing' AND (remote = '' OR printer_id IN"
         " (SELECT printer_id FROM printer WHERE removed_at IS NOT NULL))",
-        (words, now),
+        (stored(words), now),
     )
 
 
@@ -296,7 +312,7 @@ def bring_back_all(db: Connection, words: str, now: int) -> None:
     db.execute(
         "UPDATE print_job SET state = 'failed', problem = 'perhaps_printed', words = ?, done_at = ?"
         " WHERE state IN ('waiting', 'printing')",
-        (words, now),
+        (stored(words), now),
     )
 
 
@@ -316,7 +332,11 @@ def _add(
 ) -> int:
     desk = " ".join(desk.split())
     if len(desk) > DESK_CHARS_MAX:
-        raise JobError(f"The desk's name has {len(desk)} characters: the most is {DESK_CHARS_MAX}.")
+        raise JobError(
+            N_("The desk's name has %(count)s characters: the most is %(most)s."),
+            count=len(desk),
+            most=DESK_CHARS_MAX,
+        )
     row = db.execute(
         "INSERT INTO print_job (serial, issue, desk, made_by, made_at, printer_id, fixed, state)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, 'waiting') RETURNING job_id",
@@ -331,7 +351,8 @@ def _printer(db: Connection, desk: str, printer_id: int | None) -> int:
         row = db.execute(f"{_SERVING} LIMIT 1", (desk,)).fetchone()
         if row is None:
             raise NoPrinterError(
-                f"No printer serves the desk {desk!r}: an admin adds one under Printers."
+                N_("No printer serves the desk %(desk)s: an admin adds one under Printers."),
+                desk=repr(desk),
             )
     else:
         row = db.execute(
@@ -339,7 +360,9 @@ def _printer(db: Connection, desk: str, printer_id: int | None) -> int:
             (printer_id,),
         ).fetchone()
         if row is None:
-            raise UnknownPrinterError(f"There is no printer {printer_id}, or it was removed.")
+            raise UnknownPrinterError(
+                N_("There is no printer %(printer_id)s, or it was removed."), printer_id=printer_id
+            )
     found: int = row["printer_id"]
     return found
 
@@ -365,5 +388,6 @@ def _job(row: object) -> Job:
             "fixed": bool(values["fixed"]),
             "state": JobState(values["state"]),
             "problem": Problem(values["problem"]),
+            "words": restored(values["words"]),
         }
     )

@@ -43,10 +43,15 @@ def check_plan(plan: PrinterPlan) -> None:
     if plan.format not in FORMATS_OF[plan.kind]:
         known = ", ".join(FORMATS_OF[plan.kind])
         raise PrintingError(
-            f"A printer of the kind {plan.kind} can't print {plan.format!r}: use one of {known}."
+            N_("A printer of the kind %(kind)s can't print %(format)s: use one of %(known)s."),
+            kind=plan.kind,
+            format=repr(plan.format),
+            known=known,
         )
     if plan.dpi not in DPIS:
-        raise PrintingError(f"{plan.dpi} dots per inch: use {', '.join(map(str, DPIS))}.")
+        raise PrintingError(
+            N_("%(dpi)s dots per inch: use %(dpis)s."), dpi=plan.dpi, dpis=", ".join(map(str, DPIS))
+        )
 
 
 def sheet_of(

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from badges.i18n import Spoken
+
 
 class PrinterState(StrEnum):
     """Says how a printer is, in one word."""
@@ -47,11 +49,11 @@ class Status:
     """Holds what a printer says of itself."""
 
     state: PrinterState
-    words: str = ""  # A plain sentence in English, or "" where the state says it all.
+    words: str = ""  # A plain sentence, or "" where the state says it all.
     certificate: str = ""  # SHA-256 of what it showed over TLS, in hex.
 
 
-class PrintingError(Exception):
+class PrintingError(Spoken):
     """Is raised where nothing can be printed as asked. The text says what to do."""
 
 

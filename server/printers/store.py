@@ -5,7 +5,7 @@ have.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from badges.i18n import N_
+from badges.i18n import N_, Count, Phrase, restored, stored
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act
 from server.printers.states import (
@@ -119,7 +119,11 @@ def load_labels(db: Connection, printer_id: int, labels: int | None, *, by: str,
     """Note how many labels a new roll has, or None to count no longer. Raises PrintingError."""
     printer(db, printer_id)
     if labels is not None and not 0 <= labels <= LABELS_MAX:
-        raise PrintingError(f"{labels:,} labels: give a number from 0 to {LABELS_MAX:,}.")
+        raise PrintingError(
+            N_("%(labels)s labels: give a number from 0 to %(most)s."),
+            labels=Count(labels),
+            most=Count(LABELS_MAX),
+        )
     db.execute("UPDATE printer SET labels_left = ? WHERE printer_id = ?", (labels, printer_id))
     entry_log.act(db, by, Act.LABELS_LOADED, {"printer": printer_id, "count": labels}, now)
 
@@ -137,7 +141,7 @@ def note_status(db: Connection, printer_id: int, status: Status, now: int) -> No
     db.execute(
         "UPDATE printer SET state = ?, state_words = ?, state_at = ?, certificate ="
         " CASE WHEN certificate = '' THEN ? ELSE certificate END WHERE printer_id = ?",
-        (status.state.value, status.words, now, status.certificate, printer_id),
+        (status.state.value, stored(status.words), now, status.certificate, printer_id),
     )
 
 
@@ -154,7 +158,9 @@ def printer(db: Connection, printer_id: int) -> Printer:
         f"{_SELECT} WHERE printer_id = ? AND removed_at IS NULL", (printer_id,)
     ).fetchone()
     if row is None:
-        raise UnknownPrinterError(f"There is no printer {printer_id}, or it was removed.")
+        raise UnknownPrinterError(
+            N_("There is no printer %(printer_id)s, or it was removed."), printer_id=printer_id
+        )
     return _printer(row, _desks(db))
 
 
@@ -168,18 +174,26 @@ def named(db: Connection, name: str) -> Printer:
     for one in printers(db):
         if one.plan.name == name:
             return one
-    known = ", ".join(one.plan.name for one in printers(db)) or "there is none yet"
-    raise UnknownPrinterError(f"There is no printer {name!r}. Printers: {known}.")
+    known = ", ".join(one.plan.name for one in printers(db)) or Phrase("there is none yet")
+    raise UnknownPrinterError(
+        N_("There is no printer %(name)s. Printers: %(known)s."), name=repr(name), known=known
+    )
 
 
 def _check(db: Connection, plan: PrinterPlan, printer_id: int | None) -> None:
     if not 1 <= len(plan.name) <= NAME_CHARS_MAX:
-        raise PrintingError(f"A printer's name has 1 to {NAME_CHARS_MAX} characters.")
+        raise PrintingError(
+            N_("A printer's name has 1 to %(most)s characters."), most=NAME_CHARS_MAX
+        )
     if len(plan.desks) > DESKS_MAX:
-        raise PrintingError(f"A printer serves at most {DESKS_MAX} desks. Leave none for all.")
+        raise PrintingError(
+            N_("A printer serves at most %(most)s desks. Leave none for all."), most=DESKS_MAX
+        )
     taken = [one for one in printers(db) if one.plan.name == plan.name]
     if any(one.printer_id != printer_id for one in taken):
-        raise PrintingError(f"There is a printer {plan.name!r} already: choose another name.")
+        raise PrintingError(
+            N_("There is a printer %(name)s already: choose another name."), name=repr(plan.name)
+        )
 
 
 def _values(plan: PrinterPlan) -> tuple[object, ...]:
@@ -220,6 +234,7 @@ def _printer(row: object, desks: dict[int, tuple[str, ...]]) -> Printer:
         desks=desks.get(values["printer_id"], ()),
     )
     kept = ("printer_id", "certificate", "labels_left", "state_words", "state_at")
+    values["state_words"] = restored(values["state_words"])
     return Printer(
         plan=plan, state=PrinterState(values["state"]), **{key: values[key] for key in kept}
     )

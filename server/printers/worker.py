@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from badges.i18n import N_
+from badges.i18n import N_, phrase_of
 from badges.printing.card import CardError
 from server.event.directory import Event
 from server.event.settings import EventError
@@ -185,7 +185,7 @@ class _PrinterThread:
         try:
             driver = self._make(self._printer)
         except address.AddressError as error:
-            self._note(Status(PrinterState.ERROR, str(error)))
+            self._note(Status(PrinterState.ERROR, phrase_of(error)))
             return
         resumed = False
         while not self._stop.is_set() and not self._retired:
@@ -260,11 +260,11 @@ class _PrinterThread:
         except NotPrintedError as error:
             self._not_printed(found, error.status)
         except PerhapsPrintedError as error:
-            self._fail(found, Problem.PERHAPS_PRINTED, str(error))
+            self._fail(found, Problem.PERHAPS_PRINTED, phrase_of(error))
         except NotDueError as error:
-            self._fail(found, error.problem, str(error))
+            self._fail(found, error.problem, phrase_of(error))
         except (CardError, EventError, IssuingError, UnknownAttendeeError) as error:
-            self._fail(found, Problem.NOT_DRAWN, str(error))
+            self._fail(found, Problem.NOT_DRAWN, phrase_of(error))
         except JobError:
             pass  # It was brought back to its desk meanwhile, so nothing was sent.
         except UnknownPrinterError:

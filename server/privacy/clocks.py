@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from badges.i18n import N_
+from badges.i18n import N_, Count, Spoken
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act
 from server.event.calendar import day_starts
@@ -105,7 +105,7 @@ CLOCKS: Mapping[str, Clock] = {
 }  # fmt: skip
 
 
-class ClockError(ValueError):
+class ClockError(Spoken, ValueError):
     """Is raised where a clock can't be set so. The text says why."""
 
 
@@ -146,9 +146,15 @@ def put(db: Connection, wanted: Mapping[str, int | None], *, by: str, now: int) 
     """
     for kind, days in wanted.items():
         if kind not in CLOCKS:
-            raise ClockError(f"There is no kind of record {kind!r}: choose {', '.join(CLOCKS)}.")
+            raise ClockError(
+                N_("There is no kind of record %(kind)s: choose %(clocks)s."),
+                kind=repr(kind),
+                clocks=", ".join(CLOCKS),
+            )
         if days is not None and not 0 <= days <= DAYS_MAX:
-            raise ClockError(f"Days are a whole number from 0 to {DAYS_MAX:,}.")
+            raise ClockError(
+                N_("Days are a whole number from 0 to %(most)s."), most=Count(DAYS_MAX)
+            )
     before = {kind: one.days for kind, one in settings(db).items()}
     changed = [kind for kind, days in wanted.items() if before.get(kind) != days]
     for kind in changed:

@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Callable
 
+from badges.i18n import phrase_of
 from server.event.directory import Event
 from server.people.card_design import DesignError
 from server.privacy import clocks, running
@@ -61,7 +62,7 @@ class Daily:
         except (DesignError, DatabaseError, EngineError, OSError) as error:
             if not self._trouble:
                 log.error("what was kept long enough is not erased: %s", type(error).__name__)
-            self._trouble = str(error)
+            self._trouble = phrase_of(error)
             return []
         finally:
             self._database.give_back()

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from badges.i18n import N_
+from badges.i18n import N_, Spoken
 from badges.wire import wire
 from server.audit import erasure
 from server.backup.copy import Backup, backups
@@ -42,7 +42,7 @@ NOT_FOLDED = N_(
 )
 
 
-class PersonError(ValueError):
+class PersonError(Spoken, ValueError):
     """Is raised where somebody can't be erased now. The text says why and what to do."""
 
 

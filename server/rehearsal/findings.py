@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import combinations
 
+from badges.i18n import N_, Count, Phrase, counted
 from server.event.calendar import Clock
 from server.programme.speakers import speakers_of
 from server.rehearsal.crowd import Guest
@@ -68,21 +69,26 @@ class _Findings:
         for row in self.rows:
             if not self.day.crowds[row.session_id].may_come:
                 why = self._why_nobody(row)
-                yield Finding("admits_nobody", row.code, f"{self._named(row)} admits nobody: {why}")
+                said = Phrase(
+                    "%(session)s admits nobody: %(why)s", session=self._named(row), why=why
+                )
+                yield Finding("admits_nobody", row.code, said)
 
     def _why_nobody(self, row: SessionRow) -> str:
         hall = self.day.halls[row.hall_id]
         if not row.categories and not self.invited[row.session_id]:
-            return "it is by invitation, and nobody is invited"
+            return Phrase("it is by invitation, and nobody is invited")
         groups = zip(self.day.crowd.groups, self.day.crowd.counts, strict=True)
         named = [group for group, people in groups if people and group.category in row.categories]
         if row.categories and not named:
-            return "nobody has a category that it admits"
+            return Phrase("nobody has a category that it admits")
         if named and not any(group.valid for group in named):
-            return "no badge of its categories is valid on that day"
+            return Phrase("no badge of its categories is valid on that day")
         if named and not any(group.zones & hall.zones for group in named):
-            return f"no badge of its categories has a zone of hall {hall.code}"
-        return "every badge that it could admit is revoked, not valid then, or of another zone"
+            return Phrase("no badge of its categories has a zone of hall %(hall)s", hall=hall.code)
+        return Phrase(
+            "every badge that it could admit is revoked, not valid then, or of another zone"
+        )
 
     def no_way_in(self) -> Iterator[Finding]:
         """Find halls with sessions where no door, or no kiosk, lets anybody in."""
@@ -94,9 +100,13 @@ class _Findings:
             hall = self.day.halls[hall_id]
             here = [door for door in doors if door.hall_id == hall_id]
             if not here:
-                yield Finding("no_door", hall.code, f"Hall {hall.code} has no door that lets in")
+                said = Phrase("Hall %(hall)s has no door that lets in", hall=hall.code)
+                yield Finding("no_door", hall.code, said)
             elif not any(door.door_id in at_work for door in here):
-                said = f"No kiosk is at work yet at a door of hall {hall.code} that lets in"
+                said = Phrase(
+                    "No kiosk is at work yet at a door of hall %(hall)s that lets in",
+                    hall=hall.code,
+                )
                 yield Finding("no_kiosk", hall.code, said)
 
     def crowds_above_capacity(self) -> Iterator[Finding]:
@@ -104,14 +114,26 @@ class _Findings:
         for row in self.rows:
             crowd = self.day.crowds[row.session_id]
             capacity, expected = crowd.hall.capacity, math.ceil(crowd.expected - 1e-6)
-            of = f"the capacity of hall {crowd.hall.code} is {capacity:,}"
+            known = {
+                "session": self._named(row),
+                "hall": crowd.hall.code,
+                "capacity": Count(capacity),
+            }
             if crowd.invited > capacity:
-                said = f"{self._named(row)} invites {crowd.invited:,} people, and {of}"
+                said = Phrase(
+                    "%(session)s invites %(people)s people, and the capacity of hall %(hall)s is"
+                    " %(capacity)s",
+                    people=Count(crowd.invited),
+                    **known,
+                )
                 yield Finding("invited_above_capacity", row.code, said, crowd.invited)
             elif expected > capacity:
-                said = (
-                    f"{self._named(row)} may expect {expected:,} people of the {crowd.may_come:,}"
-                    f" whom it admits, and {of}"
+                said = Phrase(
+                    "%(session)s may expect %(people)s people of the %(may_come)s whom it admits,"
+                    " and the capacity of hall %(hall)s is %(capacity)s",
+                    people=Count(expected),
+                    may_come=Count(crowd.may_come),
+                    **known,
                 )
                 yield Finding("crowd_above_capacity", row.code, said, expected)
 
@@ -121,9 +143,12 @@ class _Findings:
         valid = self.day.crowd.valid
         for hall in (self.day.halls[one] for one in sorted(one for one in around if one)):
             if hall.parent_id is None and valid > hall.capacity:
-                said = (
-                    f"{valid:,} badges are valid on that day, and the capacity of hall {hall.code}"
-                    f" around the others is {hall.capacity:,}"
+                said = Phrase(
+                    "%(valid)s badges are valid on that day, and the capacity of hall %(hall)s"
+                    " around the others is %(capacity)s",
+                    valid=Count(valid),
+                    hall=hall.code,
+                    capacity=Count(hall.capacity),
                 )
                 yield Finding("crowd_above_capacity", hall.code, said, valid)
 
@@ -139,15 +164,28 @@ class _Findings:
             shut = [one for one in others if not self.day.admits(one, row.session_id)]
             without = [one for one in standing if not one.has_badge]
             for kind, people, said in (
-                ("revoked_but_invited", revoked, "invites {people} whose badge is revoked"),
-                ("not_valid_that_day", absent, "invites {people} whose badge is not valid then"),
-                ("invited_but_shut_out", shut, "invites {people} whom the hall's zones or rules"
-                 " do not admit"),
-                ("invited_without_badge", without, "invites {people} without a badge yet"),
+                (
+                    "revoked_but_invited", revoked,
+                    N_("%(session)s invites %(people)s whose badge is revoked"),
+                ),
+                (
+                    "not_valid_that_day", absent,
+                    N_("%(session)s invites %(people)s whose badge is not valid then"),
+                ),
+                (
+                    "invited_but_shut_out", shut,
+                    N_(
+                        "%(session)s invites %(people)s whom the hall's zones or rules do not admit"
+                    ),
+                ),
+                (
+                    "invited_without_badge", without,
+                    N_("%(session)s invites %(people)s without a badge yet"),
+                ),
             ):  # fmt: skip
                 if people:
-                    text = said.format(people=_people(len(people)))
-                    yield _of_people(kind, row.code, f"{self._named(row)} {text}", people)
+                    text = Phrase(said, session=self._named(row), people=_people(len(people)))
+                    yield _of_people(kind, row.code, text, people)
 
     def speakers_whom_no_door_admits(self) -> Iterator[Finding]:
         """Find speakers who would not get into their own session. To speak is no invitation."""
@@ -155,8 +193,12 @@ class _Findings:
             here = [one for one in self.day.crowd.guests if row.session_id in one.speaks]
             shut = [one for one in here if not self.day.lets_in(one, row.session_id)]
             if shut:
-                said = f"{self._named(row)} has {_people(len(shut))} speaking whom its door does"
-                yield _of_people("speaker_shut_out", row.code, f"{said} not admit", shut)
+                said = Phrase(
+                    "%(session)s has %(people)s speaking whom its door does not admit",
+                    session=self._named(row),
+                    people=_people(len(shut)),
+                )
+                yield _of_people("speaker_shut_out", row.code, said, shut)
 
     def people_who_are_awaited(self) -> Iterator[Finding]:
         """Find people who are invited, or speak, and are not on the roster yet."""
@@ -169,14 +211,24 @@ class _Findings:
         }
         for row in self.rows:
             speakers = speakers_of(self.db, [row.session_id]).get(row.session_id, ())
-            for kind, number, said in (
-                ("guests_awaited", guests.get(row.code, 0), "invites"),
-                ("speakers_awaited", sum(one.serial is None for one in speakers), "names as"),
-            ):
-                if number:
-                    who = "speakers " if kind == "speakers_awaited" else ""
-                    text = f"{said} {who}{_people(number)} who {_are(number)} not on the roster"
-                    yield Finding(kind, row.code, f"{self._named(row)} {text}", number)
+            named, awaited = self._named(row), guests.get(row.code, 0)
+            if awaited:
+                said = counted(
+                    "%(session)s invites one person who is not on the roster",
+                    "%(session)s invites %(num)s people who are not on the roster",
+                    awaited,
+                    session=named,
+                )
+                yield Finding("guests_awaited", row.code, said, awaited)
+            unknown = sum(one.serial is None for one in speakers)
+            if unknown:
+                said = counted(
+                    "%(session)s names as speakers one person who is not on the roster",
+                    "%(session)s names as speakers %(num)s people who are not on the roster",
+                    unknown,
+                    session=named,
+                )
+                yield Finding("speakers_awaited", row.code, said, unknown)
 
     def guests_in_two_places(self) -> Iterator[Finding]:
         """Find people who are invited to sessions at the same time in different halls.
@@ -195,10 +247,14 @@ class _Findings:
                     pairs[one, other].append(guest)
         for (one, other), guests in sorted(pairs.items()):
             first, second = self.day.rows[one], self.day.rows[other]
-            who = f"{_people(len(guests)).capitalize()} {_are(len(guests))} invited to"
-            said = (
-                f"{who} {self._named(first)} and to {self._named(second)}, at the same time in"
-                " different halls"
+            said = counted(
+                "One person is invited to %(first)s and to %(second)s, at the same time in"
+                " different halls",
+                "%(num)s people are invited to %(first)s and to %(second)s, at the same time in"
+                " different halls",
+                len(guests),
+                first=self._named(first),
+                second=self._named(second),
             )
             yield _of_people("invited_twice", first.code, said, guests)
 
@@ -207,9 +263,12 @@ class _Findings:
             here = [row for row in self.rows if row.hall_id == hall_id]
             for one, other in combinations(here, 2):
                 if _overlap(one, other):
-                    said = (
-                        f"{self._named(one)} and {self._named(other)} are in hall"
-                        f" {self.day.halls[hall_id].code} at the same time: its doors admit to both"
+                    said = Phrase(
+                        "%(first)s and %(second)s are in hall %(hall)s at the same time: its doors"
+                        " admit to both",
+                        first=self._named(one),
+                        second=self._named(other),
+                        hall=self.day.halls[hall_id].code,
                     )
                     yield Finding("overlap", one.code, said)
 
@@ -231,19 +290,29 @@ class _Findings:
         for category, people in sorted(shut.items()):
             key = names.get(category, str(category))
             if people == valid[category] > 0:
-                said = f"Nobody of category {key} can enter anything on that day"
-                yield Finding("category_shut_out", key, f"{said} ({_people(people)})", people)
-            elif people:
-                said = f"{_people(people)} of category {key} can enter nothing on that day,"
-                yield Finding(
-                    "people_shut_out", key, f"{said} for the zones of their badges", people
+                said = Phrase(
+                    "Nobody of category %(category)s can enter anything on that day (%(people)s)",
+                    category=key,
+                    people=_people(people),
                 )
+                yield Finding("category_shut_out", key, said, people)
+            elif people:
+                said = Phrase(
+                    "%(people)s of category %(category)s can enter nothing on that day, for the"
+                    " zones of their badges",
+                    people=_people(people),
+                    category=key,
+                )
+                yield Finding("people_shut_out", key, said, people)
 
     def closed_halls(self) -> Iterator[Finding]:
         for hall_id in self.used:
             hall = self.day.halls[hall_id]
             if hall.closed_at is not None:
-                said = f"Hall {hall.code} is closed by staff now; open it before its first session"
+                said = Phrase(
+                    "Hall %(hall)s is closed by staff now; open it before its first session",
+                    hall=hall.code,
+                )
                 yield Finding("hall_closed", hall.code, said)
 
     def capacities_above_their_reasons(self) -> Iterator[Finding]:
@@ -251,11 +320,19 @@ class _Findings:
             hall = self.day.halls[hall_id]
             said = capacity_reasons.warning(hall.capacity, capacity_reasons.reasons(hall.measures))
             if said is not None:
-                yield Finding("capacity_reasons", hall.code, f"Hall {hall.code}: {said}")
+                yield Finding(
+                    "capacity_reasons",
+                    hall.code,
+                    Phrase("Hall %(hall)s: %(what)s", hall=hall.code, what=said),
+                )
 
     def _named(self, row: SessionRow) -> str:
-        times = f"{self.clock.minute(row.starts_at)} to {self.clock.minute(row.ends_at)}"
-        return f"Session {row.code} ({times})"
+        return Phrase(
+            "Session %(session)s (%(starts)s to %(ends)s)",
+            session=row.code,
+            starts=self.clock.minute(row.starts_at),
+            ends=self.clock.minute(row.ends_at),
+        )
 
 
 def _overlap(one: SessionRow, other: SessionRow) -> bool:
@@ -263,11 +340,7 @@ def _overlap(one: SessionRow, other: SessionRow) -> bool:
 
 
 def _people(number: int) -> str:
-    return "one person" if number == 1 else f"{number:,} people"
-
-
-def _are(number: int) -> str:
-    return "is" if number == 1 else "are"
+    return counted("one person", "%(num)s people", number)
 
 
 def _of_people(kind: str, about: str, sentence: str, guests: list[Guest]) -> Finding:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from badges.admission.facts import AntiPassback, Hall, Session
+from badges.i18n import Count, Phrase, Spoken, joined
 from badges.wire.door_policy import hall_of, session_of
 from server.people import attendees
 from server.people.attendees import UnknownAttendeeError
@@ -17,7 +18,7 @@ _KINDS = ("hall", "door")
 Named = TypeVar("Named", HallRow, DoorRow)
 
 
-class AskedError(ValueError):
+class AskedError(Spoken, ValueError):
     """Is raised where it is not clear who or what is asked about. The text says what to do.
 
     `about` is `person` or `place`.
@@ -64,15 +65,28 @@ def find_person(db: Connection, text: str) -> int:
         found, total = attendees.find_attendees(db, text, NAMED_MAX) if text else ([], 0)
         if total == 0:
             raise UnknownAttendeeError(
-                f"There is nobody with the badge number, external id, e-mail or name {text[:64]!r}."
+                Phrase(
+                    "There is nobody with the badge number, external id, e-mail or name %(text)s.",
+                    text=repr(text[:64]),
+                )
             ) from None
     if total > 1:
         named = ", ".join(f"{one.number} {one.name}" for one in found)
-        more = f" and {total - len(found):,} more" if total > len(found) else ""
+        more = (
+            Phrase(" and %(total)s more", total=Count(total - len(found)))
+            if total > len(found)
+            else ""
+        )
         raise AskedError(
             "person",
-            f"{text[:64]!r} may be any of {total:,} people: {named}{more}. Name one by badge"
-            " number or external id.",
+            Phrase(
+                "%(text)s may be any of %(total)s people: %(named)s%(more)s. Name one by "
+                "badge number or external id.",
+                text=repr(text[:64]),
+                total=Count(total),
+                named=named,
+                more=more,
+            ),
         )
     return found[0].serial
 
@@ -92,15 +106,34 @@ def find_place(db: Connection, text: str) -> Place:
         if not found:
             codes = [one.code for one in store.halls(db)]
             known = ", ".join(codes[:NAMED_MAX]) or "none"
-            more = f" and {len(codes) - NAMED_MAX:,} more" if len(codes) > NAMED_MAX else ""
-            text = f"There is no hall or door {name[:64]!r}. Halls are {known}{more}."
+            more = (
+                Phrase(" and %(count)s more", count=Count(len(codes) - NAMED_MAX))
+                if len(codes) > NAMED_MAX
+                else ""
+            )
+            text = Phrase(
+                "There is no hall or door %(name)s. Halls are %(known)s%(more)s.",
+                name=repr(name[:64]),
+                known=known,
+                more=more,
+            )
             raise AskedError("place", text)
-        raise AskedError("place", f"{name[:64]!r} may be {' or '.join(found)}: write it so.")
+        raise AskedError(
+            "place",
+            Phrase(
+                "%(name)s may be %(found)s: write it so.",
+                name=repr(name[:64]),
+                found=joined(Phrase(" or "), found),
+            ),
+        )
     if halls:
         inward = [d for d in store.doors(db) if d.hall_id == halls[0].hall_id and _lets_in(d)]
         return _place(db, halls[0], inward)
     if not _lets_in(doors[0]):
-        raise AskedError("place", f"Door {doors[0].code} is for exit alone: nobody enters there.")
+        raise AskedError(
+            "place",
+            Phrase("Door %(code)s is for exit alone: nobody enters there.", code=doors[0].code),
+        )
     return _place(db, store.hall(db, doors[0].hall_id), doors)
 
 

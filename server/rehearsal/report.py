@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from badges.i18n import N_
+from badges.i18n import N_, Spoken
 from server.event.calendar import Clock
 from server.event.directory import Event, load_event
 from server.event.settings import EventSettings
@@ -27,7 +27,7 @@ ASSUMED = (
 )
 
 
-class NoSuchDayError(ValueError):
+class NoSuchDayError(Spoken, ValueError):
     """Is raised where the date is none of the event's. The text says which are."""
 
 
@@ -64,7 +64,12 @@ def number_of(settings: EventSettings, wanted: date) -> int:
     number = (wanted - settings.first_day).days
     if not 0 <= number < settings.days:
         days = dates(settings)
-        raise NoSuchDayError(f"{wanted} is no day of the event, which is {days[0]} to {days[-1]}.")
+        raise NoSuchDayError(
+            N_("%(wanted)s is no day of the event, which is %(days)s to %(days2)s."),
+            wanted=wanted,
+            days=days[0],
+            days2=days[-1],
+        )
     return number
 
 

@@ -24,6 +24,7 @@ from badges.admission.facts import (
 )
 from badges.admission.phrases import Explanation, Language, explain
 from badges.credential.credential import Credential, CredentialError, open_credential
+from badges.i18n import N_
 from server.event.calendar import day_starts
 from server.event.directory import Event
 from server.occupancy import copies, stays
@@ -133,7 +134,9 @@ def _badge(
     if issue is not None:
         badges = [one for one in badges if one.issue == issue]
         if not badges:
-            raise IssuingError(f"{holder.number} has no badge of issue {issue}.")
+            raise IssuingError(
+                N_("%(number)s has no badge of issue %(issue)s."), number=holder.number, issue=issue
+            )
     if not badges:
         return issuing.credential_of(holder, 1, event.issuing_key_id)
     of_day = day_credentials.standing(db, event, holder.serial, at) if issue is None else None

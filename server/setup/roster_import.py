@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from badges.categories import CategoryPlan
+from badges.i18n import Count, Phrase, counted, joined
 from badges.roster.countries import country_name
 from badges.roster.problems import Finding, Problem, shown
 from badges.roster.reader import Roster, RosterRow
@@ -395,13 +396,14 @@ class _Planner:
         ):
             for code in codes:
                 if code not in known:
-                    message = f"{code!r} is not known in this event"
+                    message = Phrase("%(code)s is not known in this event", code=repr(code))
                     self._problems.append(Problem(row.line, column, message))
         for code in row.invitations:
             if code.casefold() not in self._sessions and not self._may_wait(row):
-                message = (
-                    f"{shown(code)} is no session of this event yet, and without an id or an e-mail"
-                    " of their own nobody can wait for it. Import the venue first"
+                message = Phrase(
+                    "%(code)s is no session of this event yet, and without an id or an "
+                    "e-mail of their own nobody can wait for it. Import the venue first",
+                    code=shown(code),
                 )
                 self._problems.append(Problem(row.line, "invitations", message))
         return len(self._problems) == before
@@ -417,13 +419,25 @@ class _Planner:
         examples = []
         for code, labels in self._awaited.items():
             near = difflib.get_close_matches(code, self._session_codes, n=2)
-            meant = f". Is it {' or '.join(map(shown, near))}?" if near else ""
-            people = f"{len(labels):,} {'person' if len(labels) == 1 else 'people'}"
-            line = self._awaited_since[code]
-            examples.append(f"{shown(code)}: {people}, first in line {line}{meant}")
-        said = (
-            "invitations to sessions that this event does not have yet, which hold as soon as a"
-            f" venue file brings the session: {sum(map(len, self._awaited.values())):,}"
+            meant = (
+                Phrase(". Is it %(near)s?", near=joined(Phrase(" or "), map(shown, near)))
+                if near
+                else ""
+            )
+            examples.append(
+                counted(
+                    "%(code)s: %(num)s person, first in line %(line)s%(meant)s",
+                    "%(code)s: %(num)s people, first in line %(line)s%(meant)s",
+                    len(labels),
+                    code=shown(code),
+                    line=self._awaited_since[code],
+                    meant=meant,
+                )
+            )
+        said = Phrase(
+            "invitations to sessions that this event does not have yet, which hold "
+            "as soon as a venue file brings the session: %(count)s",
+            count=Count(sum(map(len, self._awaited.values()))),
         )
         return [Finding("awaited_sessions", len(examples), said, tuple(examples))]
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from badges.credential.badge_number import badge_number
+from badges.i18n import Count, Phrase, joined
 from badges.roster import cells
-from badges.roster.problems import Finding, Problem, shown
+from badges.roster.problems import Finding, Problem, choice, shown
 from badges.roster.reader import RosterRow
 from badges.roster.same_name import name_key
 from server.people.attendees import whole_name
@@ -183,7 +184,7 @@ class Match:
         """
         first = self._claimed.setdefault(person.serial, row)
         if first is not row:
-            message = f"is the attendee of line {first.line} too. Keep one"
+            message = Phrase("is the attendee of line %(line)s too. Keep one", line=first.line)
             column = "email" if row.email else "external_id"
             self.problems.append(Problem(row.line, column, message))
             return False
@@ -246,7 +247,12 @@ class Match:
             others.append(row)
             return False
         self._doubles.append(
-            f"line {row.line}: {_row_name(row)} stands in line {first.line} too, under another id"
+            Phrase(
+                "line %(line)s: %(name)s stands in line %(line2)s too, under another id",
+                line=row.line,
+                name=_row_name(row),
+                line2=first.line,
+            )
         )
         if self._answers.doubles == "same":
             self.left_out += 1
@@ -262,8 +268,13 @@ class Match:
             known = person.serial in self._claimed or person.serial in self._asked_about
             if not known and (theirs == own or not theirs or not own):
                 self._doubles.append(
-                    f"line {row.line}: {_row_name(row)}{_ways(row.external_id, row.email)} has the"
-                    f" name of {described(person)}"
+                    Phrase(
+                        "line %(line)s: %(name)s%(email)s has the name of %(person)s",
+                        line=row.line,
+                        name=_row_name(row),
+                        email=_ways(row.external_id, row.email),
+                        person=described(person),
+                    )
                 )
                 return person
         return None
@@ -304,28 +315,45 @@ class Match:
         for row, person in self._renames:
             other = holders.get(_row_key(row))
             shuffled += other is not None
-            known_as = f", the name of {described(other)}" if other else ""
-            examples.append(f"line {row.line}: {described(person)} → {_row_name(row)}{known_as}")
+            known_as = Phrase(", the name of %(person)s", person=described(other)) if other else ""
+            examples.append(
+                Phrase(
+                    "line %(line)s: %(person)s → %(name)s%(known_as)s",
+                    line=row.line,
+                    person=described(person),
+                    name=_row_name(row),
+                    known_as=known_as,
+                )
+            )
         issued = sum(person.issue > 0 for _, person in self._renames)
         warning = (
-            f". {shuffled:,} of them get the name of somebody else here: have the ids moved?"
+            Phrase(
+                ". %(shuffled)s of them get the name of somebody else here: have the ids moved?",
+                shuffled=Count(shuffled),
+            )
             if shuffled
             else ""
         )
-        done = {"accept": ", taken", "skip": ", these rows left out"}.get(
+        done = {"accept": Phrase(", taken"), "skip": Phrase(", these rows left out")}.get(
             self._answers.renames or "", ""
         )
         return Finding(
             "renames",
             len(examples),
-            f"people who would have another name: {len(examples):,}, of whom {issued:,} have a"
-            f" badge{done}{warning}",
+            Phrase(
+                "people who would have another name: %(count)s, of whom %(issued)s have "
+                "a badge%(done)s%(warning)s",
+                count=Count(len(examples)),
+                issued=Count(issued),
+                done=done,
+                warning=warning,
+            ),
             tuple(examples),
             ()
             if self._answers.renames
             else (
-                "--renames accept: these are the same people under a new name",
-                "--renames skip: leave these rows out",
+                choice("--renames accept", Phrase("these are the same people under a new name")),
+                choice("--renames skip", Phrase("leave these rows out")),
             ),
         )
 
@@ -335,36 +363,52 @@ class Match:
         return Finding(
             "same_email",
             len(self._other_names),
-            "rows with the e-mail of somebody here who has another name:"
-            f" {len(self._other_names):,}",
+            Phrase(
+                "rows with the e-mail of somebody here who has another name: %(count)s",
+                count=Count(len(self._other_names)),
+            ),
             tuple(
-                f"line {row.line}: {_row_name(row)} has the e-mail of"
-                f" {' and of '.join(map(described, people[:3]))}"
+                Phrase(
+                    "line %(line)s: %(name)s has the e-mail of %(people)s",
+                    line=row.line,
+                    name=_row_name(row),
+                    people=joined(Phrase(" and of "), map(described, people[:3])),
+                )
                 for row, people in self._other_names
             ),
             (
-                "--shared-emails: they are other people, who share the address",
-                "--renames accept: they are the same people under a new name",
-                "--renames skip: leave these rows out",
+                choice("--shared-emails", Phrase("they are other people, who share the address")),
+                choice("--renames accept", Phrase("they are the same people under a new name")),
+                choice("--renames skip", Phrase("leave these rows out")),
             ),
         )
 
     def _doubles_finding(self) -> Finding | None:
         if not self._doubles:
             return None
-        done = {"same": ", taken as the same", "new": ", taken as other people"}.get(
-            self._answers.doubles or "", ""
-        )
+        done = {
+            "same": Phrase(", taken as the same"),
+            "new": Phrase(", taken as other people"),
+        }.get(self._answers.doubles or "", "")
         return Finding(
             "doubles",
             len(self._doubles),
-            f"people who may stand here twice: {len(self._doubles):,}{done}",
+            Phrase(
+                "people who may stand here twice: %(count)s%(done)s",
+                count=Count(len(self._doubles)),
+                done=done,
+            ),
             tuple(self._doubles),
             ()
             if self._answers.doubles
             else (
-                "--doubles same: they are the same people, with another address or id",
-                "--doubles new: they are other people of the same name, with badges of their own",
+                choice(
+                    "--doubles same", Phrase("they are the same people, with another address or id")
+                ),
+                choice(
+                    "--doubles new",
+                    Phrase("they are other people of the same name, with badges of their own"),
+                ),
             ),
         )
 
@@ -373,16 +417,26 @@ class Match:
         if not missing:
             return None
         answer = self._answers.missing
-        message = f"people who are in the event and not in this file: {len(missing):,}"
+        message = Phrase(
+            "people who are in the event and not in this file: %(count)s", count=Count(len(missing))
+        )
         answers: tuple[str, ...] = (
-            "--missing keep: they stay as they are, as with a file of late registrations",
-            "--missing revoke: they come no longer, and their badges open no door",
+            choice(
+                "--missing keep",
+                Phrase("they stay as they are, as with a file of late registrations"),
+            ),
+            choice(
+                "--missing revoke", Phrase("they come no longer, and their badges open no door")
+            ),
         )
         if answer == "revoke" and bad:
-            message += f". With {bad:,} bad rows it can't be told who is gone: mend these first"
+            message += Phrase(
+                ". With %(bad)s bad rows it can't be told who is gone: mend these first",
+                bad=Count(bad),
+            )
             answers = answers[:1]
         elif answer:
-            message += {"keep": ", kept", "revoke": ", revoked"}[answer]
+            message += {"keep": Phrase(", kept"), "revoke": Phrase(", revoked")}[answer]
             answers = ()
         return Finding("missing", len(missing), message, tuple(map(described, missing)), answers)
 
@@ -392,9 +446,17 @@ class Match:
             yield Finding(
                 "spellings",
                 len(self._spellings),
-                f"names written otherwise (case, width, spaces, order): {len(self._spellings):,}",
+                Phrase(
+                    "names written otherwise (case, width, spaces, order): %(count)s",
+                    count=Count(len(self._spellings)),
+                ),
                 tuple(
-                    f"line {row.line}: {described(person)} → {_row_name(row)}"
+                    Phrase(
+                        "line %(line)s: %(person)s → %(name)s",
+                        line=row.line,
+                        person=described(person),
+                        name=_row_name(row),
+                    )
                     for row, person in self._spellings
                 ),
             )
@@ -403,10 +465,18 @@ class Match:
             yield Finding(
                 "namesakes",
                 sum(twice.values()),
-                "new people with the same name and organisation as another new one:"
-                f" {sum(twice.values()):,}. Each gets a badge",
+                Phrase(
+                    "new people with the same name and organisation as another new one: "
+                    "%(count)s. Each gets a badge",
+                    count=Count(sum(twice.values())),
+                ),
                 tuple(
-                    f"{shown(whole_name(given, family))}, {shown(organisation)}: {count:,} times"
+                    Phrase(
+                        "%(family)s, %(organisation)s: %(count)s times",
+                        family=shown(whole_name(given, family)),
+                        organisation=shown(organisation),
+                        count=Count(count),
+                    )
                     for (given, family, organisation), count in twice.items()
                 ),
             )
@@ -414,9 +484,14 @@ class Match:
             yield Finding(
                 "revoked",
                 len(self._revoked),
-                "people in this file whose badges are revoked, and stay so:"
-                f" {len(self._revoked):,}",
-                tuple(f"line {row.line}: {described(person)}" for row, person in self._revoked),
+                Phrase(
+                    "people in this file whose badges are revoked, and stay so: %(count)s",
+                    count=Count(len(self._revoked)),
+                ),
+                tuple(
+                    Phrase("line %(line)s: %(person)s", line=row.line, person=described(person))
+                    for row, person in self._revoked
+                ),
             )
 
 
@@ -452,14 +527,21 @@ def _row_name(row: RosterRow) -> str:
 
 def described(person: Person) -> str:
     """Say who somebody is, and whether they have a badge."""
-    badge = f"badge {badge_number(person.serial)}" if person.issue else "no badge yet"
-    revoked = ", revoked" if person.revoked_at is not None else ""
-    who = f"{shown(whole_name(*person.names), 80)}{_ways(person.external_id, person.email)}"
-    return f"{who} ({badge}{revoked})"
+    who = joined(
+        "", [shown(whole_name(*person.names), 80), _ways(person.external_id, person.email)]
+    )
+    if not person.issue:
+        if person.revoked_at is None:
+            return Phrase("%(who)s (no badge yet)", who=who)
+        return Phrase("%(who)s (no badge yet, revoked)", who=who)
+    number = badge_number(person.serial)
+    if person.revoked_at is None:
+        return Phrase("%(who)s (badge %(number)s)", who=who, number=number)
+    return Phrase("%(who)s (badge %(number)s, revoked)", who=who, number=number)
 
 
 def _ways(external_id: str, email: str) -> str:
     """Say what somebody is known by, their id or else their e-mail."""
-    known = [f"id {shown(external_id)}"] if external_id else []
-    known += [email] if email and not external_id else []
-    return f", {', '.join(known)}" if known else ""
+    if external_id:
+        return Phrase(", id %(id)s", id=shown(external_id))
+    return f", {email}" if email else ""

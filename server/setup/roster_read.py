@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from badges.categories import CategoryPlan, new_category
+from badges.i18n import N_, Count, Phrase, counted, phrase_of
 from badges.roster.category_words import category_words
 from badges.roster.cells import wording
 from badges.roster.mapping import RosterMapping
@@ -70,7 +71,9 @@ def read_for_event(
                 made.append(new_category(word, [*known, *made]))
             except ValueError as error:
                 raise RosterError(
-                    f"{error}: say in a mapping which ones {shown(word)} and others are"
+                    N_("%(why)s: say in a mapping which ones %(word)s and others are"),
+                    why=phrase_of(error),
+                    word=shown(word),
                 ) from None
         roster = read([*known, *made])
     notes = [*_new_category_notes(roster, made), *_word_notes(roster, [*known, *made])]
@@ -93,13 +96,21 @@ def _new_category_notes(roster: Roster, made: list[CategoryPlan]) -> list[Findin
     for word in roster.words:
         if word.category in rows:
             rows[word.category] += word.rows
-    said = (
-        "categories that are new. They enter where every category may, and other halls and sessions"
-        f" name them in the venue file: {len(made):,}"
+    said = Phrase(
+        "categories that are new. They enter where every category may, and other "
+        "halls and sessions name them in the venue file: %(count)s",
+        count=Count(len(made)),
     )
     examples = tuple(
-        f"{shown(next(iter(one.names.values())))}: key {one.key}, letter {one.letter}, colour"
-        f" {one.colour}, {rows[one.key]:,} {'row' if rows[one.key] == 1 else 'rows'}"
+        counted(
+            "%(names)s: key %(key)s, letter %(letter)s, colour %(colour)s, %(num)s row",
+            "%(names)s: key %(key)s, letter %(letter)s, colour %(colour)s, %(num)s rows",
+            rows[one.key],
+            names=shown(next(iter(one.names.values()))),
+            key=one.key,
+            letter=one.letter,
+            colour=one.colour,
+        )
         for one in made
     )
     return [Finding("new_categories", len(made), said, examples)]
@@ -112,12 +123,19 @@ def _word_notes(roster: Roster, categories: list[CategoryPlan]) -> list[Finding]
         for one in categories
     }
     others = tuple(
-        f"{shown(one.word) if one.word else 'nothing'} is {one.category} in {one.rows:,}"
-        f" {'row' if one.rows == 1 else 'rows'}"
+        counted(
+            "%(word)s is %(category)s in %(num)s row",
+            "%(word)s is %(category)s in %(num)s rows",
+            one.rows,
+            word=shown(one.word) if one.word else Phrase("nothing"),
+            category=one.category,
+        )
         for one in roster.words
         if one.category and wording(one.word) not in own.get(one.category, ())
     )
     if not others:
         return []
-    said = f"words that were read as a category with another name: {len(others):,}"
+    said = Phrase(
+        "words that were read as a category with another name: %(count)s", count=Count(len(others))
+    )
     return [Finding("category_words", len(others), said, others)]

@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
+from badges.i18n import Phrase, joined
 from server.event.calendar import day_starts
 from server.event.settings import EventSettings
 from server.programme.guests import awaited
 from server.setup.venue_check import hidden
-from server.setup.venue_plan import Venue
+from server.setup.venue_plan import Venue, located
 from server.storage.connection import Connection
 from server.venue import capacity_reasons, nesting, store
 
@@ -51,15 +52,23 @@ class _Advice:
         ):
             place = self.venue.place("hall", code)
             if not doors:
-                yield f"{place}: has no door, so that no kiosk can let anybody in"
+                yield Phrase(
+                    "%(place)s: has no door, so that no kiosk can let anybody in", place=place
+                )
             elif not entries:
-                yield f"{place}: its doors are for exit alone, so that nobody gets in"
+                yield Phrase(
+                    "%(place)s: its doors are for exit alone, so that nobody gets in", place=place
+                )
             elif not exits and leaving == "scanned":
                 yield (
-                    f"{place}: it counts who left by scanned exits alone, and no door there scans "
-                    "any. Places come back only when staff count the hall as empty on its page. "
-                    'Give it a door with mode = "exit" or "both"; or write leaving = "inferred": '
-                    "then entering another hall counts as leaving, and is shown as uncertain"
+                    Phrase(
+                        "%(place)s: it counts who left by scanned exits alone, and no door there "
+                        "scans any. Places come back only when staff count the hall as empty on "
+                        'its page. Give it a door with mode = "exit" or "both"; or write leaving '
+                        '= "inferred": then entering another hall counts as leaving, and is '
+                        "shown as uncertain",
+                        place=place,
+                    )
                 )
 
     def limits_above_the_parents(self) -> Iterator[str]:
@@ -68,8 +77,14 @@ class _Advice:
             " ON p.hall_id = h.parent_id WHERE h.fire_limit > p.fire_limit ORDER BY h.code"
         ):
             yield (
-                f"{self.venue.place('hall', code)}: fire_limit {limit} is above that of its parent "
-                f"{parent}, which is {around}"
+                Phrase(
+                    "%(code)s: fire_limit %(limit)s is above that of its parent %(parent)s, "
+                    "which is %(around)s",
+                    code=self.venue.place("hall", code),
+                    limit=limit,
+                    parent=parent,
+                    around=around,
+                )
             )
 
     def capacities_above_their_reasons(self) -> Iterator[str]:
@@ -77,7 +92,7 @@ class _Advice:
         for hall in store.halls(self.db):
             found = capacity_reasons.warning(hall.capacity, capacity_reasons.reasons(hall.measures))
             if found is not None:
-                yield f"{self.venue.place('hall', hall.code)}: {found}"
+                yield located(self.venue.place("hall", hall.code), found)
 
     def nested_doors_that_say_nothing(self) -> Iterator[str]:
         """Warn of doors into nested halls that do not say where they lead from. They count as
@@ -99,16 +114,34 @@ class _Advice:
 
     def _unsaid(self, hall: str, doors: list[str], outer: list[str], own: list[str]) -> str:
         """`outer` are the halls around, and those of them that have doors of their `own`."""
-        more = f" and {len(doors) - TOLD_MAX} more" if len(doors) > TOLD_MAX else ""
-        which = f"its doors {', '.join(doors[:TOLD_MAX])}{more} do not say where they lead from"
-        if len(doors) == 1:
-            which = f"its door {doors[0]} does not say where it leads from"
-        twice = (
-            f"; who has come in by a door of {' or '.join(own)} counts twice there" if own else ""
+        more = (
+            Phrase(" and %(count)s more", count=len(doors) - TOLD_MAX)
+            if len(doors) > TOLD_MAX
+            else ""
         )
-        return (
-            f"{self.venue.place('hall', hall)}: {which}, so that who enters there takes a place in "
-            f'{" and ".join(outer)} too{twice}. Write from = "outside", or from = "{outer[0]}"'
+        which = Phrase(
+            "its doors %(doors)s%(more)s do not say where they lead from",
+            doors=", ".join(doors[:TOLD_MAX]),
+            more=more,
+        )
+        if len(doors) == 1:
+            which = Phrase("its door %(doors)s does not say where it leads from", doors=doors[0])
+        twice = (
+            Phrase(
+                "; who has come in by a door of %(own)s counts twice there",
+                own=joined(Phrase(" or "), own),
+            )
+            if own
+            else ""
+        )
+        return Phrase(
+            "%(hall)s: %(which)s, so that who enters there takes a place in "
+            '%(outer)s too%(twice)s. Write from = "outside", or from = "%(around)s"',
+            hall=self.venue.place("hall", hall),
+            which=which,
+            outer=joined(Phrase(" and "), outer),
+            twice=twice,
+            around=outer[0],
         )
 
     def sessions_at_once(self) -> Iterator[str]:
@@ -125,13 +158,28 @@ class _Advice:
         ).fetchall()
         for (code, hall), pairs in groupby(rows, key=lambda row: (row["code"], row["hall"])):
             others = [
-                f"{one['other']} ({self._clock(one['starts'])} to {self._clock(one['ends'])})"
+                Phrase(
+                    "%(one)s (%(starts)s to %(ends)s)",
+                    one=one["other"],
+                    starts=self._clock(one["starts"]),
+                    ends=self._clock(one["ends"]),
+                )
                 for one in pairs
             ]
-            more = f" and {len(others) - TOLD_MAX} more" if len(others) > TOLD_MAX else ""
+            more = (
+                Phrase(" and %(count)s more", count=len(others) - TOLD_MAX)
+                if len(others) > TOLD_MAX
+                else ""
+            )
             yield (
-                f"{self.venue.place('session', code)}: is in hall {hall} at the same time as "
-                f"{', '.join(others[:TOLD_MAX])}{more}; the doors admit to both"
+                Phrase(
+                    "%(code)s: is in hall %(hall)s at the same time as %(others)s%(more)s; "
+                    "the doors admit to both",
+                    code=self.venue.place("session", code),
+                    hall=hall,
+                    others=", ".join(others[:TOLD_MAX]),
+                    more=more,
+                )
             )
 
     def sessions_past_the_end(self) -> Iterator[str]:
@@ -141,8 +189,13 @@ class _Advice:
             "SELECT code, ends_at FROM session WHERE ends_at > ? ORDER BY starts_at, code", (end,)
         ):
             yield (
-                f"{self.venue.place('session', code)}: ends {self._clock(ends)}, after the event's "
-                f"last day: from {self._clock(end)} on nobody is let in"
+                Phrase(
+                    "%(code)s: ends %(ends)s, after the event's last day: from %(end)s on "
+                    "nobody is let in",
+                    code=self.venue.place("session", code),
+                    ends=self._clock(ends),
+                    end=self._clock(end),
+                )
             )
 
     def guests_that_are_awaited(self) -> Iterator[str]:
@@ -151,11 +204,20 @@ class _Advice:
         for code, labels in awaited(self.db).items():
             if code not in sessions:
                 continue  # which a roster names
-            more = f" and {len(labels) - TOLD_MAX} more" if len(labels) > TOLD_MAX else ""
+            more = (
+                Phrase(" and %(count)s more", count=len(labels) - TOLD_MAX)
+                if len(labels) > TOLD_MAX
+                else ""
+            )
             named = ", ".join(map(hidden, labels[:TOLD_MAX])) + more
             yield (
-                f"{self.venue.place('session', code)}: names {len(labels)} who are not on the"
-                f" roster yet: {named}. What it says of them holds as soon as a roster has them"
+                Phrase(
+                    "%(code)s: names %(count)s who are not on the roster yet: %(named)s. "
+                    "What it says of them holds as soon as a roster has them",
+                    code=self.venue.place("session", code),
+                    count=len(labels),
+                    named=named,
+                )
             )
 
     def _clock(self, at: int) -> str:

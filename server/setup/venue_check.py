@@ -4,6 +4,7 @@ is named at once.
 
 from collections.abc import Callable, Iterable, Iterator
 
+from badges.i18n import Phrase
 from server.people.attendees import people_of_label
 from server.setup.programme.check import ProgrammeCheck
 from server.setup.venue_plan import CategoryChoice, Venue
@@ -59,7 +60,11 @@ class VenueCheck:
                 twin = twins.get(code.casefold(), code)
                 if code not in stored and twin != code:
                     place = self.venue.place(table, code)
-                    yield f"{place}: is written {twin} in this event; write it alike"
+                    yield Phrase(
+                        "%(place)s: is written %(twin)s in this event; write it alike",
+                        place=place,
+                        twin=twin,
+                    )
 
     def _category_numbers(self) -> Iterator[str]:
         """Find categories with another number than the event gives them. Badges carry the number,
@@ -75,12 +80,21 @@ class VenueCheck:
             number = self.stored_categories.get(plan.key, plan.code)
             if number != plan.code:
                 yield (
-                    f"{place}: is number {number} in this event, and badges carry the "
-                    f"number: write code = {number}"
+                    Phrase(
+                        "%(place)s: is number %(number)s in this event, and badges carry the "
+                        "number: write code = %(number)s",
+                        place=place,
+                        number=number,
+                    )
                 )
             other = letters.get(plan.letter)
             if other is not None and other != plan.code and other not in filed:
-                yield f"{place}: letter {plan.letter} is category {other}'s"
+                yield Phrase(
+                    "%(place)s: letter %(letter)s is category %(other)s's",
+                    place=place,
+                    letter=plan.letter,
+                    other=other,
+                )
 
     def _zone_bits(self) -> Iterator[str]:
         bits = dict(self.db.execute("SELECT code, bit FROM zone").fetchall())
@@ -88,18 +102,31 @@ class VenueCheck:
         for plan in self.venue.zones:
             place = self.venue.place("zone", plan.code)
             if bits.get(plan.code, plan.bit) != plan.bit:
-                yield f"{place}: is bit {bits[plan.code]}, which badges carry; keep it"
+                yield Phrase(
+                    "%(place)s: is bit %(bits)s, which badges carry; keep it",
+                    place=place,
+                    bits=bits[plan.code],
+                )
             elif taken.get(plan.bit, plan.code) != plan.code:
-                yield f"{place}: bit {plan.bit} is zone {taken[plan.bit]}'s"
+                yield Phrase(
+                    "%(place)s: bit %(bit)s is zone %(taken)s's",
+                    place=place,
+                    bit=plan.bit,
+                    taken=taken[plan.bit],
+                )
 
     def _hall_references(self) -> Iterator[str]:
         for plan in self.venue.halls:
             place = self.venue.place("hall", plan.code)
             if plan.parent is not None and plan.parent not in self.halls:
-                yield f"{place}: there is no hall {plan.parent} to be its parent"
+                yield Phrase(
+                    "%(place)s: there is no hall %(parent)s to be its parent",
+                    place=place,
+                    parent=plan.parent,
+                )
             for code in plan.zones:
                 if code not in self.zones:
-                    yield f"{place}: there is no zone {code}"
+                    yield Phrase("%(place)s: there is no zone %(code)s", place=place, code=code)
             yield from self._unknown_categories(place, plan.categories)
 
     def _parents(self) -> dict[str, str | None]:
@@ -129,8 +156,18 @@ class VenueCheck:
                 around.append(above)
                 above = parents.get(above)
             if come_from and come_from not in around:
-                remedy = f"from is {', '.join(around)} or outside" if around else "leave from out"
-                yield f"door {door}: hall {hall} does not lie in {come_from}: {remedy}"
+                remedy = (
+                    Phrase("from is %(around)s or outside", around=", ".join(around))
+                    if around
+                    else Phrase("leave from out")
+                )
+                yield Phrase(
+                    "door %(door)s: hall %(hall)s does not lie in %(come_from)s: %(remedy)s",
+                    door=door,
+                    hall=hall,
+                    come_from=come_from,
+                    remedy=remedy,
+                )
 
     def _circles(self) -> Iterator[str]:
         parents = self._parents()
@@ -141,7 +178,7 @@ class VenueCheck:
                 around = parents.get(around)
             if around == plan.code:
                 place = self.venue.place("hall", plan.code)
-                yield f"{place}: is inside itself, by way of its parents"
+                yield Phrase("%(place)s: is inside itself, by way of its parents", place=place)
 
     def _larger_than_around(self) -> Iterator[str]:
         """Find halls with more capacity than the hall around them. Whoever is in a hall is in the
@@ -158,14 +195,24 @@ class VenueCheck:
             around = halls[parent][0] if parent in halls else capacity
             if capacity > around and not filed.isdisjoint((code, parent)):
                 yield (
-                    f"{self.venue.place('hall', code)}: capacity {capacity} is above that of its "
-                    f"parent, {self.venue.place('hall', str(parent))}, which is {around}"
+                    Phrase(
+                        "%(code)s: capacity %(capacity)s is above that of its parent, "
+                        "%(parent)s, which is %(around)s",
+                        code=self.venue.place("hall", code),
+                        capacity=capacity,
+                        parent=self.venue.place("hall", str(parent)),
+                        around=around,
+                    )
                 )
 
     def _door_references(self) -> Iterator[str]:
         for plan in self.venue.doors:
             if plan.hall not in self.halls:
-                yield f"{self.venue.place('door', plan.code)}: there is no hall {plan.hall}"
+                yield Phrase(
+                    "%(code)s: there is no hall %(hall)s",
+                    code=self.venue.place("door", plan.code),
+                    hall=plan.hall,
+                )
 
     def _moved_doors(self) -> Iterator[str]:
         """Find doors that move to another hall while a kiosk is at work there. It holds places of
@@ -181,18 +228,27 @@ class VenueCheck:
             if hall != plan.hall:
                 place = self.venue.place("door", plan.code)
                 yield (
-                    f"{place}: kiosk {kiosk} is at work there for hall {hall}; retire it "
-                    "before the door moves to another hall"
+                    Phrase(
+                        "%(place)s: kiosk %(kiosk)s is at work there for hall %(hall)s; retire "
+                        "it before the door moves to another hall",
+                        place=place,
+                        kiosk=kiosk,
+                        hall=hall,
+                    )
                 )
 
     def _session_references(self) -> Iterator[str]:
         for plan in self.venue.sessions:
             place = self.venue.place("session", plan.code)
             if plan.hall not in self.halls:
-                yield f"{place}: there is no hall {plan.hall}"
+                yield Phrase("%(place)s: there is no hall %(hall)s", place=place, hall=plan.hall)
             yield from self._unknown_categories(place, plan.categories)
             for name in sorted({*plan.invited} & {*plan.refused}):
-                yield f"{place}: one attendee is both invited and refused ({hidden(name)})"
+                yield Phrase(
+                    "%(place)s: one attendee is both invited and refused (%(name)s)",
+                    place=place,
+                    name=hidden(name),
+                )
 
     def _unknown_categories(self, place: str, choice: CategoryChoice) -> Iterator[str]:
         for one in choice or ():
@@ -200,7 +256,12 @@ class VenueCheck:
                 known = ", ".join(
                     sorted(str(key) for key in self.categories if isinstance(key, str))
                 )
-                yield f"{place}: there is no category {one}; there are {known}"
+                yield Phrase(
+                    "%(place)s: there is no category %(one)s; there are %(known)s",
+                    place=place,
+                    one=one,
+                    known=known,
+                )
 
     def _rules_without_effect(self) -> Iterator[str]:
         """Find sessions whose categories would have no effect. A session can't be narrower than a
@@ -211,9 +272,13 @@ class VenueCheck:
             if plan.hall in open_halls and plan.categories is not None:
                 place = self.venue.place("session", plan.code)
                 yield (
-                    f"{place}: its categories would mean nothing, since hall "
-                    f"{plan.hall} lets every category in: give the hall sessions_only = true, or "
-                    "the categories that may always enter"
+                    Phrase(
+                        "%(place)s: its categories would mean nothing, since hall %(hall)s lets "
+                        "every category in: give the hall sessions_only = true, or the "
+                        "categories that may always enter",
+                        place=place,
+                        hall=plan.hall,
+                    )
                 )
 
     def _guests(self) -> Iterator[str]:
@@ -223,8 +288,13 @@ class VenueCheck:
             for name, people in known.items():
                 if people > 1:
                     yield (
-                        f"session {plan.code}: {hidden(name)} is the address of {people} people: "
-                        "name each by external id"
+                        Phrase(
+                            "session %(code)s: %(name)s is the address of %(people)s people: name "
+                            "each by external id",
+                            code=plan.code,
+                            name=hidden(name),
+                            people=people,
+                        )
                     )
 
     def _known(self, name: str) -> int:

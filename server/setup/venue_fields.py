@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from badges.i18n import N_, Count, Phrase, Spoken
 from badges.printing.card import CardError, check_colour
 
 TEXT_CHARS_MAX = 200
@@ -27,7 +28,7 @@ _NO = {"no", "false", "0", "否"}
 Reader = Callable[[Any], Any]
 
 
-class ValueRefusedError(ValueError):
+class ValueRefusedError(Spoken, ValueError):
     """Is raised for a value that can't be used. The text says what is wrong with it, in plain
     words.
     """
@@ -47,18 +48,20 @@ _JOINERS = {0x200C: None, 0x200D: None}
 
 def text(value: Any) -> str:
     if not isinstance(value, str):
-        raise ValueRefusedError("is not a text: put it in quotation marks")
+        raise ValueRefusedError(N_("is not a text: put it in quotation marks"))
     plain = " ".join(value.split())
     visible = plain.translate(_JOINERS)
     if not visible or len(plain) > TEXT_CHARS_MAX or not visible.isprintable():
-        raise ValueRefusedError(f"is a text of 1 to {TEXT_CHARS_MAX} printable characters")
+        raise ValueRefusedError(
+            N_("is a text of 1 to %(most)s printable characters"), most=TEXT_CHARS_MAX
+        )
     return plain
 
 
 def code(value: Any) -> str:
     wanted = str(value).strip() if isinstance(value, (str, int)) else ""
     if not _CODE.fullmatch(wanted):
-        raise ValueRefusedError("is 1 to 32 letters, digits, dots, hyphens and underscores")
+        raise ValueRefusedError(N_("is 1 to 32 letters, digits, dots, hyphens and underscores"))
     return wanted
 
 
@@ -70,7 +73,7 @@ def come_from(value: Any) -> str:
 
 def key(value: Any) -> str:
     if not isinstance(value, str) or not _KEY.fullmatch(value):
-        raise ValueRefusedError("is 1 to 32 small letters, digits, hyphens and underscores")
+        raise ValueRefusedError(N_("is 1 to 32 small letters, digits, hyphens and underscores"))
     return value
 
 
@@ -81,7 +84,11 @@ def whole(lowest: int, highest: int) -> Reader:
         if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,12}", value.strip()):
             value = int(value)
         if type(value) is not int or not lowest <= value <= highest:
-            raise ValueRefusedError(f"is a whole number from {lowest} to {highest}")
+            raise ValueRefusedError(
+                N_("is a whole number from %(lowest)s to %(highest)s"),
+                lowest=lowest,
+                highest=highest,
+            )
         return value
 
     return read
@@ -94,7 +101,11 @@ def measure(lowest: float, highest: float) -> Reader:
         if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}([.,][0-9]{1,6})?", value.strip()):
             value = float(value.strip().replace(",", "."))
         if type(value) not in (int, float) or not lowest <= value <= highest:
-            raise ValueRefusedError(f"is a number from {lowest:g} to {highest:g}")
+            raise ValueRefusedError(
+                N_("is a number from %(lowest)s to %(highest)s"),
+                lowest=f"{lowest:g}",
+                highest=f"{highest:g}",
+            )
         return float(value)
 
     return read
@@ -103,7 +114,7 @@ def measure(lowest: float, highest: float) -> Reader:
 def yes_or_no(value: Any) -> bool:
     word = str(value).strip().casefold()
     if word not in _YES | _NO:
-        raise ValueRefusedError("is true or false")
+        raise ValueRefusedError(N_("is true or false"))
     return word in _YES
 
 
@@ -113,7 +124,7 @@ def choice(*known: str) -> Reader:
     def read(value: Any) -> str:
         word = str(value).strip().casefold()
         if word not in known:
-            raise ValueRefusedError(f"is one of {', '.join(known)}")
+            raise ValueRefusedError(N_("is one of %(known)s"), known=", ".join(known))
         return word
 
     return read
@@ -121,17 +132,17 @@ def choice(*known: str) -> Reader:
 
 def letter(value: Any) -> str:
     if not isinstance(value, str) or len(value) != 1 or not value.isalnum():
-        raise ValueRefusedError("is one letter or digit, told apart where colours are not")
+        raise ValueRefusedError(N_("is one letter or digit, told apart where colours are not"))
     return value
 
 
 def colour(value: Any) -> str:
     if not isinstance(value, str) or not _COLOUR.fullmatch(value):
-        raise ValueRefusedError("is a colour such as #1f5fa8")
+        raise ValueRefusedError(N_("is a colour such as #1f5fa8"))
     try:
         return check_colour(value)
     except CardError:
-        raise ValueRefusedError("is red, which means no at a door: choose another") from None
+        raise ValueRefusedError(N_("is red, which means no at a door: choose another")) from None
 
 
 def listed(read: Reader) -> Reader:
@@ -143,7 +154,7 @@ def listed(read: Reader) -> Reader:
         if isinstance(value, int) and not isinstance(value, bool):
             value = [value]
         if not isinstance(value, list) or len(value) > LIST_MAX:
-            raise ValueRefusedError(f"is a list of at most {LIST_MAX:,}")
+            raise ValueRefusedError(N_("is a list of at most %(most)s"), most=Count(LIST_MAX))
         return tuple(dict.fromkeys(read(one) for one in value))
 
     return read_all
@@ -170,19 +181,19 @@ def _category(value: Any) -> str | int:
     try:
         return key(value.strip() if isinstance(value, str) else value)
     except ValueRefusedError:
-        raise ValueRefusedError("has categories by key or number, or is all or none") from None
+        raise ValueRefusedError(N_("has categories by key or number, or is all or none")) from None
 
 
 def attendee(value: Any) -> str:
     wanted = str(value).strip() if isinstance(value, (str, int)) else ""
     if not 0 < len(wanted) <= 254 or not wanted.isprintable():
-        raise ValueRefusedError("names attendees by external id or e-mail")
+        raise ValueRefusedError(N_("names attendees by external id or e-mail"))
     return wanted
 
 
 def local_time(zone: ZoneInfo) -> Reader:
     """Make a reader of local times, which returns Unix ms."""
-    wanted = 'is a local time such as "2026-05-04 13:45"'
+    wanted = Phrase('is a local time such as "2026-05-04 13:45"')
 
     def read(value: Any) -> int:
         if isinstance(value, str):
@@ -191,10 +202,10 @@ def local_time(zone: ZoneInfo) -> Reader:
             except ValueError:
                 raise ValueRefusedError(wanted) from None
         if not isinstance(value, datetime) or value.tzinfo is not None:
-            raise ValueRefusedError(f"{wanted}, without a zone")
+            raise ValueRefusedError(N_("%(wanted)s, without a zone"), wanted=wanted)
         instant = value.replace(tzinfo=zone).astimezone(UTC)
         if instant.astimezone(zone).replace(tzinfo=None) != value:
-            raise ValueRefusedError("is a time that clocks skip on that day")
+            raise ValueRefusedError(N_("is a time that clocks skip on that day"))
         return int(instant.timestamp()) * 1000
 
     return read

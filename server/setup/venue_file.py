@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from badges.categories import CategoryPlan
+from badges.i18n import N_, Count, Phrase, phrase_of
 from badges.settings_check import unknown_key
 from server.event.calendar import day_starts
 from server.event.settings import EventSettings
@@ -19,7 +20,17 @@ from server.setup import venue_fields
 from server.setup.programme import fields as programme
 from server.setup.programme.plan import Programme
 from server.setup.venue_fields import Field, ValueRefusedError
-from server.setup.venue_plan import DoorPlan, HallPlan, SessionPlan, Venue, VenueError, ZonePlan
+from server.setup.venue_plan import (
+    KINDS,
+    DoorPlan,
+    HallPlan,
+    SessionPlan,
+    Venue,
+    VenueError,
+    ZonePlan,
+    located,
+    without_place,
+)
 from server.setup.venue_xlsx import Entry, Found, is_workbook, read_workbook
 from server.venue.capacity_reasons import Measures
 
@@ -120,7 +131,15 @@ def read_venue(data: bytes, name: str, settings: EventSettings) -> Venue:
     Raises VenueError with every problem.
     """
     if len(data) > FILE_BYTES_MAX:
-        raise VenueError([f"{name} has over {FILE_BYTES_MAX:,} bytes: that is no venue file"])
+        raise VenueError(
+            [
+                Phrase(
+                    "%(name)s has over %(most)s bytes: that is no venue file",
+                    name=name,
+                    most=Count(FILE_BYTES_MAX),
+                )
+            ]
+        )
     fields = _fields(ZoneInfo(settings.time_zone))
     known = tuple(fields)
     workbook = is_workbook(data)
@@ -129,7 +148,16 @@ def read_venue(data: bytes, name: str, settings: EventSettings) -> Venue:
     reader = _Reader(fields, settings, list(read.problems))
     for kind, found in entries.items():
         if len(found) > ENTRIES_MAX:
-            raise VenueError([f"{name} has over {ENTRIES_MAX:,} of [[{kind}]]"])
+            raise VenueError(
+                [
+                    Phrase(
+                        "%(name)s has over %(most)s of [[%(kind)s]]",
+                        name=name,
+                        most=Count(ENTRIES_MAX),
+                        kind=kind,
+                    )
+                ]
+            )
     venue = Venue(
         categories=reader.all("category", entries, _category),
         zones=reader.all("zone", entries, _zone),
@@ -141,7 +169,13 @@ def read_venue(data: bytes, name: str, settings: EventSettings) -> Venue:
         rows=reader.rows if workbook else {},
     )
     if not any(entries.values()):
-        reader.problems.append(f"{name} has none of {', '.join(f'[[{kind}]]' for kind in known)}")
+        reader.problems.append(
+            Phrase(
+                "%(name)s has none of %(known)s",
+                name=name,
+                known=", ".join(f"[[{kind}]]" for kind in known),
+            )
+        )
     if reader.problems:
         raise VenueError(reader.problems)
     return venue
@@ -165,7 +199,7 @@ def read_one(kind: str, values: Mapping[str, Any], settings: EventSettings) -> V
         programme=_programme(reader, entries),
     )
     if reader.problems:
-        raise VenueError([one.removeprefix(f"{kind}: ") for one in reader.problems])
+        raise VenueError([without_place(one) for one in reader.problems])
     return venue
 
 
@@ -185,16 +219,24 @@ def _toml(data: bytes, name: str, known: tuple[str, ...]) -> dict[str, list[Entr
     try:
         document = tomllib.loads(data.decode("utf-8-sig"))
     except UnicodeDecodeError:
-        raise VenueError([f"{name} is not UTF-8 text: save it as UTF-8"]) from None
+        raise VenueError(
+            [Phrase("%(name)s is not UTF-8 text: save it as UTF-8", name=name)]
+        ) from None
     except tomllib.TOMLDecodeError as error:
-        raise VenueError([f"{name} is not TOML: {error}"]) from None
+        raise VenueError(
+            [Phrase("%(name)s is not TOML: %(why)s", name=name, why=phrase_of(error))]
+        ) from None
     problems = []
     found: dict[str, list[Entry]] = {}
     for kind, tables in document.items():
         if kind not in known:
-            problems.append(f"{name}: {unknown_key(kind, known)}")
+            problems.append(located(name, unknown_key(kind, known)))
         elif not isinstance(tables, list) or not all(isinstance(one, dict) for one in tables):
-            problems.append(f"{name}: write each {kind} under its own [[{kind}]]")
+            problems.append(
+                Phrase(
+                    "%(name)s: write each %(kind)s under its own [[%(kind)s]]", name=name, kind=kind
+                )
+            )
         else:
             found[kind] = [Entry(_toml_place(kind, n, one), one) for n, one in enumerate(tables, 1)]
     if problems:
@@ -204,8 +246,14 @@ def _toml(data: bytes, name: str, known: tuple[str, ...]) -> dict[str, list[Entr
 
 def _toml_place(kind: str, number: int, table: Mapping[str, Any]) -> str:
     code = table.get("code")
-    named = f" ({str(code)[:32]})" if isinstance(code, (str, int)) else ""
-    return f"{kind} {number}{named}"
+    if isinstance(code, (str, int)):
+        return Phrase(
+            "%(kind)s %(number)s (%(code)s)",
+            kind=KINDS[kind],
+            number=number,
+            code=str(code)[:32],
+        )
+    return Phrase("%(kind)s %(number)s", kind=KINDS[kind], number=number)
 
 
 @dataclass
@@ -236,7 +284,7 @@ class _Reader:
             try:
                 made.append(make(found))
             except ValueRefusedError as error:
-                self.problems.append(f"{entry.place}: {error}")
+                self.problems.append(located(entry.place, error.phrase))
         return tuple(made)
 
     def _values(self, kind: str, entry: Entry) -> dict[str, Any]:
@@ -244,15 +292,17 @@ class _Reader:
         found = {}
         for key, value in entry.values.items():
             if key not in fields:
-                self.problems.append(f"{entry.place}: {unknown_key(key, tuple(fields))}")
+                self.problems.append(located(entry.place, unknown_key(key, tuple(fields))))
                 continue
             try:
                 found[key] = fields[key].read(value)
             except ValueRefusedError as error:
-                self.problems.append(f"{entry.place}: {key} {error}")
+                self.problems.append(
+                    located(entry.place, Phrase("%(key)s %(what)s", key=key, what=error.phrase))
+                )
         for key, one in fields.items():
             if one.required and key not in entry.values and key not in entry.unread:
-                self.problems.append(f"{entry.place}: {key} is missing")
+                self.problems.append(located(entry.place, Phrase("%(key)s is missing", key=key)))
         return found
 
     def _repeated(self, place: str, found: Mapping[str, Any], met: dict[str, str]) -> Iterator[str]:
@@ -261,23 +311,41 @@ class _Reader:
                 known = f"{key} {str(found[key]).casefold()}"
                 first = met.setdefault(known, place)
                 if first != place:
-                    yield f"{place}: the same {key} as {first}"
+                    yield located(
+                        place, Phrase("the same %(key)s as %(first)s", key=key, first=first)
+                    )
 
     def hall(self, found: Mapping[str, Any]) -> HallPlan:
         capacity = found["capacity"]
         fire_limit = found.get("fire_limit", capacity)
         if fire_limit < capacity:
-            raise ValueRefusedError(f"capacity {capacity} is above fire_limit {fire_limit}")
+            raise ValueRefusedError(
+                N_("%(key)s %(number)s is above %(other)s %(most)s"),
+                key="capacity",
+                number=capacity,
+                other="fire_limit",
+                most=fire_limit,
+            )
         if ("floor_m2" in found) != ("m2_per_person" in found):
-            raise ValueRefusedError("floor_m2 and m2_per_person go together: write both")
+            raise ValueRefusedError(
+                N_("%(key)s and %(other)s go together: write both"),
+                key="floor_m2",
+                other="m2_per_person",
+            )
         accessible = found.get("accessible_places", 0)
         if accessible > capacity:
             raise ValueRefusedError(
-                f"accessible_places {accessible} is above capacity {capacity}: they are part of it"
+                N_("%(key)s %(number)s is above %(other)s %(most)s: they are part of it"),
+                key="accessible_places",
+                number=accessible,
+                other="capacity",
+                most=capacity,
             )
         if "accessible_until_min" in found and not accessible:
             raise ValueRefusedError(
-                "accessible_until_min needs accessible_places: say how many places are kept"
+                N_("%(key)s needs %(other)s: say how many places are kept"),
+                key="accessible_until_min",
+                other="accessible_places",
             )
         sessions_only = found.get("sessions_only", False)
         age_min = found.get("facts_age_max_min")
@@ -303,13 +371,21 @@ class _Reader:
     def session(self, found: Mapping[str, Any]) -> SessionPlan:
         starts, ends = found["starts"], found["ends"]
         if ends <= starts:
-            raise ValueRefusedError("ends is not after starts")
+            raise ValueRefusedError(
+                N_("%(key)s is not after %(other)s"), key="ends", other="starts"
+            )
         days = day_starts(self.settings)
         if not days[0] <= starts < days[-1]:
-            last = f"{self.settings.days} days from {self.settings.first_day}"
-            raise ValueRefusedError(f"starts outside the event, which is {last}")
+            raise ValueRefusedError(
+                N_("%(key)s outside the event, which is %(days)s days from %(first_day)s"),
+                key="starts",
+                days=self.settings.days,
+                first_day=self.settings.first_day,
+            )
         if "invited" in found and "categories" not in found:
-            raise ValueRefusedError("say who may come besides the invited: categories = [] or more")
+            raise ValueRefusedError(
+                N_("say who may come besides the invited: categories = [] or more")
+            )
         return SessionPlan(
             code=found["code"],
             hall=found["hall"],

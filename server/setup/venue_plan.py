@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from badges.categories import CategoryPlan
+from badges.i18n import Phrase, Spoken, joined
 from server.setup.programme.plan import Programme
 from server.venue.capacity_reasons import Measures
 
@@ -14,7 +15,38 @@ PROBLEMS_MAX = 200
 CategoryChoice = tuple[str | int, ...] | None  # Keys or numbers. None means every category.
 
 
-class VenueError(ValueError):
+# What the places of a file call each kind of thing, and each kind of a programme.
+KINDS = {
+    "category": Phrase("category"),
+    "zone": Phrase("zone"),
+    "organisation": Phrase("organisation"),
+    "activity_kind": Phrase("activity_kind"),
+    "activity": Phrase("activity"),
+    "hall": Phrase("hall"),
+    "door": Phrase("door"),
+    "session": Phrase("session"),
+    "speaker": Phrase("speaker"),
+    "area": Phrase("area"),
+    "exhibitor": Phrase("exhibitor"),
+    "stand": Phrase("stand"),
+}
+
+
+_AT = "%(place)s: %(what)s"
+
+
+def located(place: str, what: str) -> Phrase:
+    """Say of something in a file where it stands."""
+    return Phrase(_AT, place=place, what=what)
+
+
+def without_place(problem: str) -> str:
+    """Take away again where something stands, where that is the only thing."""
+    what = problem.fields["what"] if isinstance(problem, Phrase) and problem.text == _AT else None
+    return what if isinstance(what, str) else problem
+
+
+class VenueError(Spoken, ValueError):
     """Is raised where the venue can't be taken over. `problems` has each fault with its place and
     its remedy.
     """
@@ -22,8 +54,8 @@ class VenueError(ValueError):
     def __init__(self, problems: Sequence[str]) -> None:
         kept = list(problems[:PROBLEMS_MAX])
         if len(problems) > PROBLEMS_MAX:
-            kept.append(f"… and {len(problems) - PROBLEMS_MAX} more")
-        super().__init__("\n".join(kept))
+            kept.append(Phrase("… and %(count)s more", count=len(problems) - PROBLEMS_MAX))
+        super().__init__(joined("\n", kept))
         self.problems = tuple(kept)
 
 
@@ -108,4 +140,5 @@ class Venue:
         has no rows.
         """
         row = self.rows.get((kind, code))
-        return f"{row}, {kind} {code}" if row else f"{kind} {code}"
+        thing = Phrase("%(kind)s %(code)s", kind=KINDS[kind], code=code)
+        return joined(", ", [row, thing]) if row else thing

@@ -12,8 +12,9 @@ from typing import Any
 import openpyxl
 from openpyxl.utils import get_column_letter
 
+from badges.i18n import Count, Phrase, counted, joined
 from badges.roster.xlsx_lines import cell_text
-from server.setup.venue_plan import VenueError
+from server.setup.venue_plan import VenueError, located
 
 UNPACKED_BYTES_MAX = 100_000_000
 ROWS_MAX = 50_000
@@ -64,14 +65,24 @@ def is_workbook(data: bytes) -> bool:
 
 def read_workbook(data: bytes, name: str, known: tuple[str, ...]) -> Found:
     """Read the entries of each kind. Raises VenueError where no sheet can be read."""
-    damaged = VenueError([f"{name} is damaged: open it in the spreadsheet and save it again"])
+    damaged = VenueError(
+        [Phrase("%(name)s is damaged: open it in the spreadsheet and save it again", name=name)]
+    )
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             unpacked = sum(part.file_size for part in archive.infolist())
     except (zipfile.BadZipFile, ValueError, OverflowError):
         raise damaged from None
     if unpacked > UNPACKED_BYTES_MAX:
-        raise VenueError([f"{name} unpacks to over {UNPACKED_BYTES_MAX:,} bytes"])
+        raise VenueError(
+            [
+                Phrase(
+                    "%(name)s unpacks to over %(most)s bytes",
+                    name=name,
+                    most=Count(UNPACKED_BYTES_MAX),
+                )
+            ]
+        )
     found, first = Found(), dict[str, str]()
     try:
         sheets = _sheets(data, found)
@@ -83,11 +94,24 @@ def read_workbook(data: bytes, name: str, known: tuple[str, ...]) -> Found:
     for title, rows in sheets.items():
         kind = kinds.get(title.casefold())
         if kind is None:
-            found.problems.append(f"{name}: sheet {title[:31]!r} is none of {', '.join(kinds)}")
+            found.problems.append(
+                Phrase(
+                    "%(name)s: sheet %(title)s is none of %(kinds)s",
+                    name=name,
+                    title=repr(title[:31]),
+                    kinds=", ".join(kinds),
+                )
+            )
         elif kind in first:
             found.problems.append(
-                f"{name}: sheets {first[kind]!r} and {title!r} are both for {SHEETS[kind]}: put "
-                "their rows into one"
+                Phrase(
+                    "%(name)s: sheets %(first)s and %(title)s are both for %(sheets)s: put "
+                    "their rows into one",
+                    name=name,
+                    first=repr(first[kind]),
+                    title=repr(title),
+                    sheets=SHEETS[kind],
+                )
             )
         else:
             first[kind] = title
@@ -111,9 +135,13 @@ def _sheets(data: bytes, told: Found) -> dict[str, list[tuple[_Cell, ...]]]:
                 filled = sum(any(value is not None for value in row) for row in rows)
                 # The first of them has the titles.
                 if filled > 1:
-                    rows_left = "1 row is" if filled == 2 else f"{filled - 1:,} rows are"
                     told.notes.append(
-                        f"sheet {sheet.title} is hidden, and its {rows_left} not read"
+                        counted(
+                            "sheet %(title)s is hidden, and its %(num)s row is not read",
+                            "sheet %(title)s is hidden, and its %(num)s rows are not read",
+                            filled - 1,
+                            title=sheet.title,
+                        )
                     )
                 continue
             cells = list(_rows(sheet))
@@ -138,12 +166,18 @@ def _rows(sheet: Any) -> Iterator[tuple[Any, ...]]:
             continue
         beyond = row if number > ROWS_MAX else row[COLUMNS_MAX:]
         if any(cell.value is not None for cell in beyond):
-            place = f"sheet {sheet.title[:31]}, row {number}"
+            place = Phrase("sheet %(title)s, row %(number)s", title=sheet.title[:31], number=number)
             if number > ROWS_MAX:
-                said = f"a sheet has at most {ROWS_MAX:,} rows; import the rest from another file"
+                said = Phrase(
+                    "a sheet has at most %(most)s rows; import the rest from another file",
+                    most=Count(ROWS_MAX),
+                )
             else:
-                said = f"a sheet has at most {COLUMNS_MAX} columns; delete what stands beyond"
-            raise VenueError([f"{place}: {said}"])
+                said = Phrase(
+                    "a sheet has at most %(most)s columns; delete what stands beyond",
+                    most=COLUMNS_MAX,
+                )
+            raise VenueError([located(place, said)])
         if number <= ROWS_MAX:
             yield row[:COLUMNS_MAX]
 
@@ -164,21 +198,43 @@ def _cell(cell: Any, column: int, row: int, values: list[tuple[Any, ...]]) -> _C
     if cell.data_type != "f":
         text = cell_text(cell.value)
         if cell.data_type == "e":
-            return _Cell("", f"cell {where} holds {text}, an error of the spreadsheet: mend it")
+            return _Cell(
+                "",
+                Phrase(
+                    "cell %(where)s holds %(text)s, an error of the spreadsheet: mend it",
+                    where=where,
+                    text=text,
+                ),
+            )
         return _Cell(text)
     cached = values[row][column] if row < len(values) and column < len(values[row]) else None
     text = cell_text(cached)
     if not text.strip():
         return _Cell(
             "",
-            f"cell {where} is a formula without a value: open the file in the spreadsheet and save "
-            "it again, or write the value itself",
+            Phrase(
+                "cell %(where)s is a formula without a value: open the file in the "
+                "spreadsheet and save it again, or write the value itself",
+                where=where,
+            ),
         )
     if text.startswith("#"):
         return _Cell(
-            "", f"cell {where} is a formula that gives {text[:40]}: write the value itself"
+            "",
+            Phrase(
+                "cell %(where)s is a formula that gives %(text)s: write the value itself",
+                where=where,
+                text=text[:40],
+            ),
         )
-    return _Cell(text, note=f"cell {where} is a formula; its value was taken: {text[:40]}")
+    return _Cell(
+        text,
+        note=Phrase(
+            "cell %(where)s is a formula; its value was taken: %(text)s",
+            where=where,
+            text=text[:40],
+        ),
+    )
 
 
 def _entries(title: str, rows: Iterable[tuple[_Cell, ...]], found: Found) -> Iterator[Entry]:
@@ -190,12 +246,14 @@ def _entries(title: str, rows: Iterable[tuple[_Cell, ...]], found: Found) -> Ite
     _, header = next(numbered, (1, ()))
     columns = _columns(title, header, found)
     for number, row in numbered:
-        place = f"sheet {title}, row {number}"
-        found.problems += [f"{place}: {cell.flaw}" for cell in row if cell.flaw]
-        found.notes += [f"{place}: {cell.note}" for cell in row if cell.note]
+        place = Phrase("sheet %(title)s, row %(number)s", title=title, number=number)
+        found.problems += [located(place, cell.flaw) for cell in row if cell.flaw]
+        found.notes += [located(place, cell.note) for cell in row if cell.note]
         filled = [(columns.get(at, ""), cell) for at, cell in enumerate(row) if at in columns]
         filled += [
-            ("(a column without a title)", cell) for cell in row[len(header) :] if cell.text.strip()
+            (Phrase("(a column without a title)"), cell)
+            for cell in row[len(header) :]
+            if cell.text.strip()
         ]
         yield Entry(
             place,
@@ -211,12 +269,21 @@ def _columns(title: str, header: tuple[_Cell, ...], found: Found) -> dict[int, s
     for at, cell in enumerate(header):
         key = "_".join(cell.text.casefold().replace("-", " ").replace("_", " ").split())
         if cell.flaw:
-            found.problems.append(f"sheet {title}: {cell.flaw}")
+            found.problems.append(Phrase("sheet %(title)s: %(flaw)s", title=title, flaw=cell.flaw))
         elif key in first:
-            both = " and ".join(get_column_letter(index + 1) for index in (first[key], at))
-            found.problems.append(f"sheet {title}: columns {both} are both {key!r}: keep one")
+            both = joined(
+                Phrase(" and "), [get_column_letter(index + 1) for index in (first[key], at)]
+            )
+            found.problems.append(
+                Phrase(
+                    "sheet %(title)s: columns %(both)s are both %(key)s: keep one",
+                    title=title,
+                    both=both,
+                    key=repr(key),
+                )
+            )
         else:
-            columns[at] = key or "(a column without a title)"
+            columns[at] = key or Phrase("(a column without a title)")
             if key:
                 first[key] = at
     return columns

@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from badges.i18n import N_
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act
 from server.staff import users
@@ -43,7 +44,7 @@ def invite(
     name = users.checked_name(name)
     users.check_role(role)
     if db.execute("SELECT 1 FROM user WHERE name = ?", (name,)).fetchone():
-        raise AccountError(f"There is already a user called {name}.")
+        raise AccountError(N_("There is already a user called %(name)s."), name=name)
     token = random(TOKEN_BYTES).hex()
     db.execute("DELETE FROM invitation WHERE expires_at <= ?", (now,))
     db.execute(
@@ -98,7 +99,7 @@ def take_back(db: Connection, mark: str, *, by: str, now: int) -> None:
             db.execute("DELETE FROM invitation WHERE token_hash = ?", (row["token_hash"],))
             entry_log.act(db, by, Act.INVITATION_ENDED, {"role": row["role"]}, now)
             return
-    raise AccountError("This invitation is over already.")
+    raise AccountError(N_("This invitation is over already."))
 
 
 def _invitation(row: Row) -> Invitation:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import webauthn
 from webauthn.helpers import exceptions, structs
 
+from badges.i18n import N_
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act
 from server.staff import second_factors
@@ -91,10 +92,14 @@ def add_passkey(
     """
     name = name.strip()
     if not name or len(name) > NAME_CHARS_MAX or not name.isprintable():
-        raise AccountError(f"A passkey's name has 1 to {NAME_CHARS_MAX} printable characters.")
+        raise AccountError(
+            N_("A passkey's name has 1 to %(most)s printable characters."), most=NAME_CHARS_MAX
+        )
     before = second_factors.factors(db, who.user_id)
     if len(before.passkeys) >= PASSKEYS_MAX:
-        raise AccountError(f"There are {PASSKEYS_MAX} passkeys already; remove one first.")
+        raise AccountError(
+            N_("There are %(most)s passkeys already; remove one first."), most=PASSKEYS_MAX
+        )
     try:
         found = webauthn.verify_registration_response(
             credential=_parsed(answer),

@@ -14,6 +14,8 @@ from collections.abc import Iterable
 
 from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
+from badges.i18n import N_, Spoken
+
 CHARS_ALONE_MIN = 15  # Where the password is the only factor (NIST SP 800-63B-4, 3.1.1.2).
 CHARS_MIN = 8  # Beside a second factor.
 CHARS_MAX = 200
@@ -71,7 +73,7 @@ _LOOKALIKES = [
 ]  # "passw0rd" is no better than "password".
 
 
-class PoorPasswordError(ValueError):
+class PoorPasswordError(Spoken, ValueError):
     """Is raised when the password can't be taken. The text says why and what would do."""
 
 
@@ -81,15 +83,19 @@ def check(password: str, context: Iterable[str] = (), *, chars_min: int = CHARS_
     `context` has what belongs to the event or the user, such as their names.
     """
     if not chars_min <= len(password) <= CHARS_MAX:
-        raise PoorPasswordError(f"A password has {chars_min} to {CHARS_MAX} characters.")
+        raise PoorPasswordError(
+            N_("A password has %(least)s to %(most)s characters."), least=chars_min, most=CHARS_MAX
+        )
     words = _COMMON | {part for text in (*CONTEXT, *context) for part in _parts(text)}
     plain = unicodedata.normalize("NFKC", password).casefold()
     texts = {plain, *(plain.translate(table) for table in _LOOKALIKES)}
     if texts & KNOWN or min(_pieces(text, words) for text in texts) < PIECES_MIN:
         raise PoorPasswordError(
-            "This password is among the first that anybody tries: it is made of common words, "
-            "names, years or rows of keys. Four words that have nothing to do with each other are "
-            "a good one."
+            N_(
+                "This password is among the first that anybody tries: it is made of "
+                "common words, names, years or rows of keys. Four words that have "
+                "nothing to do with each other are a good one."
+            )
         )
 
 

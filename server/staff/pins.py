@@ -4,6 +4,7 @@ A kiosk holds argon2id hashes alone. Six digits are a million guesses. A stolen 
 find a PIN in days, so PINs are set anew when a kiosk is fenced (docs/doors.md).
 """
 
+from badges.i18n import N_
 from badges.wire import wire
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act
@@ -21,9 +22,9 @@ def hash_pin(pin: str) -> str:
     """Raises AccountError for a PIN that is too short, too long, or the first that one tries."""
     low, high = PIN_DIGITS
     if not (pin.isascii() and pin.isdigit() and low <= len(pin) <= high):
-        raise AccountError(f"A PIN has {low} to {high} digits.")
+        raise AccountError(N_("A PIN has %(low)s to %(high)s digits."), low=low, high=high)
     if len(set(pin)) < 3 or pin in _ROW:
-        raise AccountError("This PIN is among the first that anybody tries; choose another.")
+        raise AccountError(N_("This PIN is among the first that anybody tries; choose another."))
     return users.HASHER.hash(pin)
 
 
@@ -31,7 +32,7 @@ def set_pin(db: Connection, user_id: int, pin_hash: str, *, by: str, now: int) -
     """Let a user act at the doors, and let kiosks hear of it. Raises AccountError."""
     found = user(db, user_id)
     if found.role not in ROLES or found.disabled:
-        raise AccountError("Only supervisors and admins have a PIN; change the role first.")
+        raise AccountError(N_("Only supervisors and admins have a PIN; change the role first."))
     db.execute("UPDATE user SET pin_hash = ? WHERE user_id = ?", (pin_hash, user_id))
     changes.publish(db, wire.VenueChanged())
     entry_log.act(db, by, Act.PIN_SET, {"user": user_id}, now)

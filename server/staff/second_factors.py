@@ -15,6 +15,7 @@ import nacl.exceptions
 import nacl.secret
 import pyotp
 
+from badges.i18n import N_
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act
 from server.staff import users
@@ -161,7 +162,7 @@ def remove_passkey(db: Connection, who: User, credential_id: bytes, *, now: int)
         "DELETE FROM passkey WHERE user_id = ? AND credential_id = ?", (who.user_id, credential_id)
     ).rowcount
     if gone != 1:
-        raise AccountError("There is no such passkey.")
+        raise AccountError(N_("There is no such passkey."))
     _after_removal(db, who, "passkey", now)
 
 

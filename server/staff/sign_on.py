@@ -21,6 +21,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
+from badges.i18n import N_, Spoken
 from server.event.directory import Event, check_private
 from server.event.settings import EventError
 
@@ -38,7 +39,7 @@ LEEWAY_S = 60
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
-class SignOnError(Exception):
+class SignOnError(Spoken):
     """Is raised where the provider's answer is missing or wrong. The text says what to do."""
 
 
@@ -104,9 +105,11 @@ class Provider:
         """
         # Providers that say no may leave the state out. Nothing is done then.
         if "error" in answer or "code" not in answer:
-            raise SignOnError(f"{self.name} did not sign you in. Start again, or ask there.")
+            raise SignOnError(
+                N_("%(name)s did not sign you in. Start again, or ask there."), name=self.name
+            )
         if not hmac.compare_digest(answer.get("state", "").encode(), begun.state.encode()):
-            raise SignOnError("This answer belongs to another sign-in. Start again.")
+            raise SignOnError(N_("This answer belongs to another sign-in. Start again."))
         try:
             with self._session(back) as session:
                 metadata = self._metadata(session)
@@ -124,18 +127,23 @@ class Provider:
             raise
         except (AuthlibBaseError, JoseError, requests.RequestException, ValueError, KeyError):
             raise SignOnError(
-                f"{self.name} gave an answer that can't be trusted. Start again; if it happens"
-                " again, tell whoever runs this server."
+                N_(
+                    "%(name)s gave an answer that can't be trusted. Start again; if it "
+                    "happens again, tell whoever runs this server."
+                ),
+                name=self.name,
             ) from None
         if fresh and not 0 <= now // 1000 - _number(claims.get("auth_time")) <= FRESH_S:
-            raise SignOnError(f"{self.name} did not say that it has asked you again just now.")
+            raise SignOnError(
+                N_("%(name)s did not say that it has asked you again just now."), name=self.name
+            )
         return self._identity(claims)
 
     def _check_sender(self, answer: Mapping[str, str], metadata: Mapping[str, Any]) -> None:
         """Refuse an answer of another provider (RFC 9207)."""
         needed = metadata.get("authorization_response_iss_parameter_supported") is True
         if answer.get("iss", "" if needed else self.issuer) != self.issuer:
-            raise SignOnError("This answer comes from another provider. Start again.")
+            raise SignOnError(N_("This answer comes from another provider. Start again."))
 
     def _claims(
         self, token: Mapping[str, Any], keys: Any, nonce: str, now_s: int
@@ -172,8 +180,17 @@ class Provider:
         role = next((role for group, role in self.roles.items() if group in groups), None)
         if role is None:
             raise NoRoleError(
-                f"{self.name} knows you{' as ' + name if name else ''}, but nothing there gives"
-                " you a role at this event. Ask whoever runs this server."
+                N_(
+                    "%(name)s knows you as %(user)s, but nothing there gives you a role at this "
+                    "event. Ask whoever runs this server."
+                )
+                if name
+                else N_(
+                    "%(name)s knows you, but nothing there gives you a role at this event. Ask "
+                    "whoever runs this server."
+                ),
+                name=self.name,
+                user=name,
             )
         amr = claims.get("amr", [])
         many = isinstance(amr, list) and "mfa" in amr
@@ -192,14 +209,18 @@ class Provider:
             )
         except requests.RequestException:
             raise SignOnError(
-                f"{self.name} does not answer. Sign in with a password, or try again later."
+                N_("%(name)s does not answer. Sign in with a password, or try again later."),
+                name=self.name,
             ) from None
         except (ValueError, KeyError, TypeError):
             good = False
         if not good:
             raise SignOnError(
-                f"{self.name} does not describe itself as an OpenID provider should. Tell whoever"
-                " runs this server."
+                N_(
+                    "%(name)s does not describe itself as an OpenID provider should. Tell "
+                    "whoever runs this server."
+                ),
+                name=self.name,
             )
         return found
 
@@ -220,7 +241,9 @@ class _Turn:
 
     def __enter__(self) -> OAuth2Session:
         if not self._turn.acquire(timeout=TIMEOUT_S):
-            raise SignOnError(f"Too many are signing in with {self._name}. Try again in a moment.")
+            raise SignOnError(
+                N_("Too many are signing in with %(name)s. Try again in a moment."), name=self._name
+            )
         return self._session
 
     def __exit__(self, *_: object) -> None:
@@ -244,8 +267,11 @@ def provider_of(event: Event) -> Provider | None:
         secret = ""
     if not secret:
         raise EventError(
-            f"{path} is missing or empty: write the client's secret there that the identity"
-            " provider gave you, or take sign_on_issuer out of event.toml."
+            N_(
+                "%(path)s is missing or empty: write the client's secret there that the "
+                "identity provider gave you, or take sign_on_issuer out of event.toml."
+            ),
+            path=path,
         )
     return Provider(
         issuer=settings.sign_on_issuer,

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 import argon2
 
+from badges.i18n import N_, Spoken
 from badges.wire import wire
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act
@@ -47,7 +48,7 @@ _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 Random = Callable[[int], bytes]
 
 
-class AccountError(ValueError):
+class AccountError(Spoken, ValueError):
     """Is raised when the account can't be made or changed so. The text says what to do."""
 
 
@@ -112,7 +113,9 @@ def hash_password(password: str) -> str:
     """
     if not passwords.CHARS_MIN <= len(password) <= passwords.CHARS_MAX:
         raise AccountError(
-            f"A password has {passwords.CHARS_MIN} to {passwords.CHARS_MAX} characters."
+            N_("A password has %(chars_min)s to %(chars_max)s characters."),
+            chars_min=passwords.CHARS_MIN,
+            chars_max=passwords.CHARS_MAX,
         )
     with _HASHING:
         return HASHER.hash(password)
@@ -140,7 +143,7 @@ def add_user(
             (name, password_hash, role, now, first),
         ).fetchone()
     except ConstraintError:
-        raise AccountError(f"There is already a user called {name}.") from None
+        raise AccountError(N_("There is already a user called %(name)s."), name=name) from None
     entry_log.act(db, by, Act.USER_ADDED, {"user": user_id, "role": role}, now)
     return User(user_id, name, role, must_change=first)
 
@@ -149,7 +152,9 @@ def checked_name(name: str) -> str:
     """Return a user's name without the space around it. Raises AccountError for a poor one."""
     name = name.strip()
     if not name or len(name) > NAME_CHARS_MAX or not name.isprintable():
-        raise AccountError(f"A user's name has 1 to {NAME_CHARS_MAX} printable characters.")
+        raise AccountError(
+            N_("A user's name has 1 to %(most)s printable characters."), most=NAME_CHARS_MAX
+        )
     return name
 
 
@@ -163,7 +168,7 @@ def user(db: Connection, user_id: int) -> User:
     """Raises AccountError where there is none."""
     row = db.execute(f"SELECT {_COLUMNS} FROM user WHERE user_id = ?", (user_id,)).fetchone()
     if row is None:
-        raise AccountError("There is no such user.")
+        raise AccountError(N_("There is no such user."))
     return _user(row)
 
 
@@ -181,7 +186,9 @@ def set_password(
     Their sessions end, no browser is known any more, and guesses of before count no longer.
     """
     if user(db, user_id).signed_on:
-        raise AccountError("This user is signed on by the identity provider, without a password.")
+        raise AccountError(
+            N_("This user is signed on by the identity provider, without a password.")
+        )
     db.execute(
         "UPDATE user SET password_hash = ?, must_change = ?, unlocked_at = ? WHERE user_id = ?",
         (password_hash, first, now, user_id),
@@ -211,7 +218,7 @@ def change_password(
         (password_hash, user_id, before.password_hash),
     ).rowcount
     if changed != 1:
-        raise AccountError("The password was changed meanwhile; sign in with the new one.")
+        raise AccountError(N_("The password was changed meanwhile; sign in with the new one."))
     end_sessions(db, user_id)
     open_session(db, before, password_hash, token, now, showed_factor=showed_factor)
     entry_log.act(db, before.user.by, Act.PASSWORD_CHANGED, {"user": user_id}, now)
@@ -417,7 +424,7 @@ def end_session(db: Connection, user: User, mark: str, *, now: int) -> None:
             db.execute("DELETE FROM web_session WHERE token_hash = ?", (token_hash,))
             entry_log.act(db, user.by, Act.SESSIONS_ENDED, {"user": user.user_id, "count": 1}, now)
             return
-    raise AccountError("That session has ended already.")
+    raise AccountError(N_("That session has ended already."))
 
 
 def end_other_sessions(db: Connection, user: User, token: str, *, now: int) -> int:
@@ -491,7 +498,11 @@ def _user(row: Row) -> User:
 def check_role(role: str) -> None:
     """Raises AccountError where there is no such role."""
     if role not in ROLES:
-        raise AccountError(f"There is no role {role!r}; the roles are {', '.join(ROLES)}.")
+        raise AccountError(
+            N_("There is no role %(role)s; the roles are %(roles)s."),
+            role=repr(role),
+            roles=", ".join(ROLES),
+        )
 
 
 def _keep_an_admin(db: Connection, leaving: User) -> None:
@@ -500,7 +511,7 @@ def _keep_an_admin(db: Connection, leaving: User) -> None:
         (leaving.user_id,),
     ).fetchone()
     if leaving.role == "admin" and not leaving.disabled and not others:
-        raise AccountError("This is the last admin; make another one first.")
+        raise AccountError(N_("This is the last admin; make another one first."))
 
 
 def _tell_doors(db: Connection, user_id: int) -> None:

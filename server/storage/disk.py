@@ -13,6 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from badges.i18n import Phrase
+
 log = logging.getLogger(__name__)
 
 NEEDED_BYTES = 64_000_000  # Enough for the write-ahead log of a busy day, and for an import.
@@ -56,9 +58,11 @@ class Room:
         """Return a warning for staff. It is "" while there is room enough."""
         if not self.low:
             return ""
-        return (
-            f"The server's disk is nearly full: {size(self.free)} of {size(self.total)} are free. "
-            "When it is full, no scan is taken and nothing can be changed. Make room on it."
+        return Phrase(
+            "The server's disk is nearly full: %(free)s of %(total)s are free. When it is full,"
+            " no scan is taken and nothing can be changed. Make room on it.",
+            free=size(self.free),
+            total=size(self.total),
         )
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from badges.i18n import N_, Spoken
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act
 from server.staff import users
@@ -11,7 +12,7 @@ from server.troubles.troubles import Trouble
 NOTE_CHARS_MAX = 300
 
 
-class TakenError(ValueError):
+class TakenError(Spoken, ValueError):
     """Is raised where a trouble can't be taken on so. The text says what to do."""
 
 
@@ -32,9 +33,9 @@ def take(db: Connection, trouble: Trouble, note: str, *, by: str, now: int) -> N
     """
     note = " ".join(note.split())
     if not note:
-        raise TakenError("Say in a few words what is being done.")
+        raise TakenError(N_("Say in a few words what is being done."))
     if len(note) > NOTE_CHARS_MAX:
-        raise TakenError(f"The note has more than {NOTE_CHARS_MAX} characters.")
+        raise TakenError(N_("The note has more than %(most)s characters."), most=NOTE_CHARS_MAX)
     db.execute(
         "INSERT INTO taken_trouble (trouble, level, since, taken_by, taken_at, note)"
         " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (trouble) DO UPDATE SET level = excluded.level,"

@@ -14,6 +14,8 @@ of it is a pure calculation.
 import math
 from dataclasses import dataclass
 
+from badges.i18n import N_, Count, Phrase, joined
+
 ENTRY_AN_HOUR = 660  # people through one lane
 LEVEL_A_MINUTE = 82  # people through a metre of exit without steps
 STEPS_A_MINUTE = 66  # people through a metre of exit with steps
@@ -22,6 +24,12 @@ CLEAR_MIN = 8
 EMERGENCY_MIN = 8
 
 ENTRY, HOLDING, EXIT, EMERGENCY = "entry", "holding", "exit", "emergency"
+KINDS = {
+    ENTRY: Phrase("entry"),
+    HOLDING: Phrase("holding"),
+    EXIT: Phrase("exit"),
+    EMERGENCY: Phrase("emergency"),
+}
 
 
 @dataclass(frozen=True)
@@ -56,22 +64,37 @@ def reasons(measures: Measures) -> tuple[Reason, ...]:
     found = [*_holding(measures)]
     if measures.entry_lanes is not None:
         minutes, said = _minutes(measures.fill_min, FILL_MIN)
-        text = f"{measures.entry_lanes} × {ENTRY_AN_HOUR} an hour × {said}"
+        text = Phrase(
+            "%(entry_lanes)s × %(entry_an_hour)s an hour × %(said)s",
+            entry_lanes=measures.entry_lanes,
+            entry_an_hour=ENTRY_AN_HOUR,
+            said=said,
+        )
         people = measures.entry_lanes * ENTRY_AN_HOUR * minutes / 60
         found.append(Reason(ENTRY, _whole(people), text))
     level, steps = measures.exit_width_m, measures.exit_steps_width_m
     if level is not None or steps is not None:
-        widths = ((level, LEVEL_A_MINUTE, "level"), (steps, STEPS_A_MINUTE, "steps"))
-        stated = [(width, rate, name) for width, rate, name in widths if width is not None]
+        widths = (
+            (level, LEVEL_A_MINUTE, N_("%(width)s m level × %(rate)s")),
+            (steps, STEPS_A_MINUTE, N_("%(width)s m steps × %(rate)s")),
+        )
+        stated = [(width, rate, text) for width, rate, text in widths if width is not None]
         flow = sum(width * rate for width, rate, _ in stated)
-        text = " + ".join(f"{width:g} m {name} × {rate}" for width, rate, name in stated)
+        terms = [Phrase(text, width=f"{width:g}", rate=rate) for width, rate, text in stated]
+        terms_said = joined(" + ", terms)
         for kind, given, default in (
             (EXIT, measures.clear_min, CLEAR_MIN),
             (EMERGENCY, measures.emergency_min, EMERGENCY_MIN),
         ):
             minutes, said = _minutes(given, default)
-            whole = f"({text})" if len(stated) > 1 else text
-            found.append(Reason(kind, _whole(flow * minutes), f"{whole} a minute × {said}"))
+            whole = joined("", ["(", terms_said, ")"]) if len(stated) > 1 else terms_said
+            found.append(
+                Reason(
+                    kind,
+                    _whole(flow * minutes),
+                    Phrase("%(whole)s a minute × %(said)s", whole=whole, said=said),
+                )
+            )
     return tuple(sorted(found, key=lambda one: one.people))
 
 
@@ -79,10 +102,16 @@ def _holding(measures: Measures) -> tuple[Reason, ...]:
     """Return the lower of what the seats and what the floor hold."""
     found = []
     if measures.seats is not None:
-        found.append(Reason(HOLDING, measures.seats, f"{measures.seats} seats"))
+        found.append(
+            Reason(HOLDING, measures.seats, Phrase("%(seats)s seats", seats=measures.seats))
+        )
     if measures.floor_m2 is not None and measures.m2_per_person is not None:
         people = _whole(measures.floor_m2 / measures.m2_per_person)
-        text = f"{measures.floor_m2:g} m² ÷ {measures.m2_per_person:g} m² a person"
+        text = Phrase(
+            "%(floor_m2)s m² ÷ %(m2_per_person)s m² a person",
+            floor_m2=f"{measures.floor_m2:g}",
+            m2_per_person=f"{measures.m2_per_person:g}",
+        )
         found.append(Reason(HOLDING, people, text))
     return tuple(sorted(found, key=lambda one: one.people)[:1])
 
@@ -95,15 +124,30 @@ def warning(capacity: int, found: tuple[Reason, ...]) -> str | None:
     above = [one for one in found if capacity > one.people]
     if not above:
         return None
-    told = ", ".join(f"{one.kind} {one.people:,} ({one.sum})" for one in above)
-    return f"capacity {capacity:,} is above what its measures allow: {told}"
+    told = joined(
+        ", ",
+        [
+            Phrase(
+                "%(kind)s %(people)s (%(sum)s)",
+                kind=KINDS[one.kind],
+                people=Count(one.people),
+                sum=one.sum,
+            )
+            for one in above
+        ],
+    )
+    return Phrase(
+        "capacity %(capacity)s is above what its measures allow: %(told)s",
+        capacity=Count(capacity),
+        told=told,
+    )
 
 
 def _minutes(given: float | None, default: float) -> tuple[float, str]:
     """Return the minutes, and how to write them. Those that nobody said are assumed."""
     if given is None:
-        return default, f"{default:g} min (assumed)"
-    return given, f"{given:g} min"
+        return default, Phrase("%(default)s min (assumed)", default=f"{default:g}")
+    return given, Phrase("%(given)s min", given=f"{given:g}")
 
 
 def _whole(people: float) -> int:

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
 
+from badges.i18n import N_, Phrase, counted
 from server.event.directory import Event
 from server.event.files import read_small
 from server.event.settings import EventError
@@ -79,11 +80,15 @@ def install_apple(
     WalletError, and then keeps what was there before.
     """
     own, private = _own(certificate, key, password)
-    signer = _apple_signer(own, _certificate(intermediate, "the intermediate certificate"), private)
+    signer = _apple_signer(
+        own, _certificate(intermediate, Phrase("the intermediate certificate")), private
+    )
     if signer.ends_at <= now:
-        raise WalletError("This certificate has expired: make a new one at Apple's developer site.")
+        raise WalletError(
+            N_("This certificate has expired: make a new one at Apple's developer site.")
+        )
     if now < _begins_at(own):
-        raise WalletError("This certificate is not valid yet: is this machine's clock right?")
+        raise WalletError(N_("This certificate is not valid yet: is this machine's clock right?"))
     chain = own.public_bytes(serialization.Encoding.PEM)
     chain += signer.intermediate.public_bytes(serialization.Encoding.PEM)
     _keep(event, APPLE_KEY, _key_pem(private))
@@ -143,22 +148,39 @@ def trouble(event: Event, now: int) -> str:
         google_signer(event)
         apple = apple_signer(event)
     except WalletError as error:
-        return str(error)
+        return error.phrase
     if apple is None:
         return ""
-    remedy = (
+    remedy = Phrase(
         "Make a new one at Apple's developer site and run `hallkeeper wallet install apple`. Passes"
         " that are on phones keep working."
     )
     left_ms = apple.ends_at - now
     if left_ms <= 0:
-        return f"The certificate for Apple Wallet has expired, and no pass is made. {remedy}"
+        return Phrase(
+            "The certificate for Apple Wallet has expired, and no pass is made. %(remedy)s",
+            remedy=remedy,
+        )
     days = left_ms // DAY_MS
     if days >= WARN_DAYS[0]:
         return ""
-    when = f"in {days} {'day' if days == 1 else 'days'}" if days else "today"
-    urgent = "Do it now. " if days < WARN_DAYS[1] else ""
-    return f"The certificate for Apple Wallet expires {when}. {urgent}{remedy}"
+    if days >= WARN_DAYS[1]:
+        return counted(
+            "The certificate for Apple Wallet expires in %(num)s day. %(remedy)s",
+            "The certificate for Apple Wallet expires in %(num)s days. %(remedy)s",
+            days,
+            remedy=remedy,
+        )
+    if days:
+        return counted(
+            "The certificate for Apple Wallet expires in %(num)s day. Do it now. %(remedy)s",
+            "The certificate for Apple Wallet expires in %(num)s days. Do it now. %(remedy)s",
+            days,
+            remedy=remedy,
+        )
+    return Phrase(
+        "The certificate for Apple Wallet expires today. Do it now. %(remedy)s", remedy=remedy
+    )
 
 
 def _own(
@@ -275,7 +297,9 @@ def _keep(event: Event, name: str, data: bytes) -> None:
         durable_files.write_whole(event.path / "keys" / name, data)
     except OSError as error:
         path = event.path / "keys" / name
-        raise WalletError(f"{path} can't be written: {error.strerror}.") from None
+        raise WalletError(
+            N_("%(path)s can't be written: %(why)s."), path=path, why=error.strerror
+        ) from None
 
 
 def _read(event: Event, name: str) -> bytes | None:

@@ -23,7 +23,7 @@ from flask_babel import gettext as _gettext
 from jinja2 import Environment, pass_context
 from jinja2.runtime import Context
 
-from badges.i18n import ENGLISH, Spoken, language_of, locale_of
+from badges.i18n import ENGLISH, language_of, locale_of, say
 from server.words import DOMAIN, Words, told_of
 
 PARAMETER = "lang"  # Part of a page's address, as in ?lang=fr.
@@ -54,6 +54,7 @@ def register(app: Flask, words: Words) -> None:
         in_language=in_language,
         ngettext=_counting(app.jinja_env),
     )
+    app.jinja_env.filters.update(said=said, sentence=sentence)
     app.after_request(_keep_choice)
 
 
@@ -68,9 +69,15 @@ def gettext(text: str, **fields: object) -> str:
     return str(_gettext(text, **fields))
 
 
-def said(error: Exception) -> str:
-    """Return what an error says, in the page's language where its text is marked."""
-    return gettext(error.text, **error.fields) if isinstance(error, Spoken) else str(error)
+def said(what: object) -> str:
+    """Return what a phrase or an error says, in the page's language."""
+    return say(what, words().get(language()), decimal, day)
+
+
+def sentence(what: object) -> str:
+    """Return what `said` does, beginning with a capital letter where the language has them."""
+    text = said(what)
+    return text[:1].upper() + text[1:]
 
 
 def ngettext(one: str, many: str, number: int, **fields: object) -> str:

@@ -7,6 +7,7 @@ A file may leave questions open, such as which hall a room is. Their answers com
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from badges.i18n import N_, Count, Phrase, Spoken, counted
 from server.editing import last_edit
 from server.event.settings import EventSettings
 from server.feed import changes
@@ -28,7 +29,7 @@ SKIP_BAD = "skip_bad"
 _AREA, _NEW_AREAS = "area", "new_areas"
 
 
-class FileOvertakenError(ValueError):
+class FileOvertakenError(Spoken, ValueError):
     """Is raised where somebody changed the event since the preview. Nothing was imported."""
 
 
@@ -76,14 +77,15 @@ def take(
     since = changes.cursor(db)
     found = compared(db, venue, settings, by=by, now=now, remove_sessions=remove_sessions)
     if found.mark != mark:
-        raise FileOvertakenError("Somebody has changed the venue since. Look at it again.")
-    counts = [
-        f"{len(found.added):,} things added",
-        f"{len({(one.kind, one.code) for one in found.changed}):,} changed",
-    ]
+        raise FileOvertakenError(N_("Somebody has changed the venue since. Look at it again."))
+    changed = len({(one.kind, one.code) for one in found.changed})
+    what = Phrase(
+        "%(name)s: %(added)s things added, %(changed)s changed",
+        name=name, added=Count(len(found.added)), changed=Count(changed),
+    )  # fmt: skip
     if found.removed:
-        counts.append(f"{len(found.removed):,} sessions removed")
-    last_edit.keep_words(db, f"{name}: {', '.join(counts)}", since, by=by, now=now)
+        what += Phrase(", %(count)s sessions removed", count=Count(len(found.removed)))
+    last_edit.keep_words(db, what, since, by=by, now=now)
     return found
 
 
@@ -93,7 +95,8 @@ def _programme(
     mapping = ProgrammeMapping(_mapped(answers, "hall"), _mapped(answers, "kind"))
     drafts = read_programme(data, name, settings)
     found = adopt(db, drafts, mapping, settings, on_page=True)
-    left_out = f"{found.skipped:,} sessions" if found.skipped else ""
+    skipped = counted("%(num)s session", "%(num)s sessions", found.skipped)
+    left_out = skipped if found.skipped else ""
     return Reading(found.venue, found.problems, left_out, tuple(_of_words(db, found)))
 
 
@@ -110,25 +113,30 @@ def _of_words(db: Connection, found: Adopted) -> Iterator[Question]:
     halls = {one.code: text_in(one.names, "en") for one in store.halls(db)}
     kinds = {one.code: text_in(one.names, "en") for one in activities.kinds(db).values()}
     for table, asked, met, known in (
-        ("hall", "Room", found.rooms, halls),
-        ("kind", "Kind", found.kinds, kinds),
+        ("hall", N_("Room “%(word)s”"), found.rooms, halls),
+        ("kind", N_("Kind “%(word)s”"), found.kinds, kinds),
     ):
-        options = (("", "Choose one"), *known.items(), (LEFT_OUT, "Leave these events out"))
+        options = (
+            ("", Phrase("Choose one")),
+            *known.items(),
+            (LEFT_OUT, Phrase("Leave these events out")),
+        )
         for word, code in sorted(met.items(), key=lambda one: (one[1] != "", one[0])):
             answer = LEFT_OUT if code is None else code
-            yield Question(f"{table}:{word}", f"{asked} “{word}”", options, answer)
+            yield Question(f"{table}:{word}", Phrase(asked, word=word), options, answer)
 
 
 def _exhibitors(db: Connection, data: bytes, name: str, answers: Mapping[str, str]) -> Reading:
     area, new_areas = answers.get(_AREA) or None, answers.get(_NEW_AREAS) or None
     found = read_exhibitors(db, data, name, area=area, new_areas=new_areas, on_page=True)
-    left_out = f"{found.skipped:,} rows" if found.skipped else ""
+    skipped = counted("%(num)s row", "%(num)s rows", found.skipped)
+    left_out = skipped if found.skipped else ""
     areas = [(one.code, text_in(one.names, "en")) for one in exhibition.areas(db)]
     halls = [(one.code, text_in(one.names, "en")) for one in store.halls(db)]
     questions = (
-        Question(_AREA, "Area of stands of which the file says none",
-                 (("", "None"), *areas), area or ""),
-        Question(_NEW_AREAS, "Hall in which areas are made that the event does not have",
-                 (("", "They are not made"), *halls), new_areas or ""),
+        Question(_AREA, Phrase("Area of stands of which the file says none"),
+                 (("", Phrase("None")), *areas), area or ""),
+        Question(_NEW_AREAS, Phrase("Hall in which areas are made that the event does not have"),
+                 (("", Phrase("They are not made")), *halls), new_areas or ""),
     )  # fmt: skip
     return Reading(found.venue, found.problems, left_out, questions)

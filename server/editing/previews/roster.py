@@ -12,6 +12,7 @@ from typing import Any
 
 from badges.categories import CategoryPlan
 from badges.credential.badge_number import badge_number
+from badges.i18n import Count, Phrase
 from badges.printing.glyphs import undrawable
 from badges.roster.mapping import RosterMapping, WantedColumn
 from badges.roster.problems import Finding, Problem
@@ -42,9 +43,15 @@ PROBLEMS_SHOWN = 200
 EXAMPLES_SHOWN = 20
 YES = "yes"
 
-_ANSWER = re.compile(r"--(?P<option>[a-z-]+)(?: (?P<value>[^:]+))?: (?P<words>.+)", re.S)
-_KEEP = "with --missing keep"
-_KEEP_WORDS = "and then let the people who are not in it stay"
+_OPTION = re.compile(r"--(?P<option>[a-z-]+)(?: (?P<value>.+))?", re.S)
+# What is said otherwise than on the command line, by its English.
+_ON_PAGE = {
+    "read this sheet. For people on several sheets, import each, with --missing keep": Phrase(
+        "read this sheet. For people on several sheets, import each, and then let the people who"
+        " are not in it stay"
+    )
+}
+_UNKNOWN = Phrase("words that are no category of this event")  # The page asks for each of them.
 
 Progress = Callable[[int, int], None]
 
@@ -180,22 +187,27 @@ def take(db: Connection, found: RosterPreview, name: str, *, by: str, now: int) 
     since = changes.cursor(db)
     found.plan.write(db, by)
     result = found.plan.result
-    what = f"{name}: {result.added:,} people added, {result.updated:,} changed"
+    what = Phrase(
+        "%(name)s: %(added)s people added, %(changed)s changed",
+        name=name, added=Count(result.added), changed=Count(result.updated),
+    )  # fmt: skip
     if result.revoked:
-        what += f", {result.revoked:,} revoked"
+        what += Phrase(", %(count)s revoked", count=Count(result.revoked))
     last_edit.keep_words(db, what, since, by=by, now=now)
 
 
 def choices(answers: Sequence[str]) -> tuple[Choice, ...]:
-    """Read the answers of a finding, as `--option value: words`, into choices."""
+    """Turn the answers of a finding, which are options of the command, into choices."""
     found = []
     for answer in answers:
-        match = _ANSWER.fullmatch(answer)
+        assert isinstance(answer, Phrase), answer
+        match = _OPTION.fullmatch(str(answer.fields["option"]))
         assert match is not None, answer
         option = match["option"].replace("-", "_")
         value = (match["value"] or YES).strip("'")
-        words = match["words"].replace(_KEEP, _KEEP_WORDS)
-        found.append(Choice(option, value, words[:1].upper() + words[1:]))
+        words = answer.fields["words"]
+        assert isinstance(words, str)
+        found.append(Choice(option, value, _ON_PAGE.get(words, words)))
     return tuple(found)
 
 
@@ -207,13 +219,8 @@ def _name(row: tuple[Any, ...]) -> tuple[str, str]:
 def _question(finding: Finding) -> Question:
     examples = finding.examples[:EXAMPLES_SHOWN]
     more = len(finding.examples) - len(examples)
-    said = finding.message
-    if finding.kind == "unknown_categories":
-        said = said.partition(". For each")[0]  # the page asks for each of them
-    words = said[:1].upper() + said[1:]
-    return Question(
-        finding.kind, words.replace(_KEEP, _KEEP_WORDS), examples, more, choices(finding.answers)
-    )
+    words = _UNKNOWN if finding.kind == "unknown_categories" else finding.message
+    return Question(finding.kind, words, examples, more, choices(finding.answers))
 
 
 class _Found:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
-from badges.i18n import N_
+from badges.i18n import N_, Phrase
 from badges.roster.same_name import name_key
 from server.editing import last_edit
 from server.editing.last_edit import EditError
@@ -94,7 +94,11 @@ def merge(
         search.fold(db, search.FOLDED_TOGETHER)
         subject: dict[str, str | int | None] = {"organisation": stays_code, "merged": goes_code}
         entry_log.act(db, by, Act.ORGANISATIONS_MERGED, subject, now)
-        note.what = f"Organisation {name_of(values)}: {goes_code} is merged with it"
+        note.what = Phrase(
+            "Organisation %(name)s: %(code)s is merged with it",
+            name=name_of(values),
+            code=goes_code,
+        )
     return plan
 
 

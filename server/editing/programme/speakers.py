@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from badges.i18n import Phrase
 from badges.wire import wire
 from server.editing import last_edit
 from server.editing.last_edit import EditError
@@ -26,6 +27,13 @@ from server.setup.venue_plan import Venue, VenueError
 from server.storage.connection import Connection
 from server.storage.localized import text_in
 from server.venue import store
+
+_ROLES = {
+    "keynote": Phrase("keynote"),
+    "speaker": Phrase("speaker"),
+    "moderator": Phrase("moderator"),
+    "panellist": Phrase("panellist"),
+}
 
 
 class SpeakersEdit:
@@ -61,7 +69,10 @@ class SpeakersEdit:
         new = replace(self._read(found), serial=serial)
         if serial is not None:
             new = replace(new, label=person.external_id or person.email)
-        return self._put([*self.speakers, new], f"{new.name} added, as {new.role}")
+        return self._put(
+            [*self.speakers, new],
+            Phrase("%(name)s added, as %(role)s", name=new.name, role=_ROLES[new.role]),
+        )
 
     def change(self, at: int, values: Mapping[str, Any]) -> str:
         """Change the role of a speaker, or when their talk starts."""
@@ -70,9 +81,14 @@ class SpeakersEdit:
         changed = replace(one, role=new.role, starts_at=new.starts_at)
         if changed == one:
             return ""
-        what = one.name if one.role == new.role else f"{one.name} {one.role} → {new.role}"
-        if one.starts_at != new.starts_at:
-            what += ", with another time" if one.role != new.role else ": another time"
+        other_time = one.starts_at != new.starts_at
+        if one.role == new.role:
+            what = Phrase("%(name)s: another time", name=one.name)
+        else:
+            roles = _ROLES[one.role], _ROLES[new.role]
+            what = Phrase("%(name)s %(old)s → %(new)s", name=one.name, old=roles[0], new=roles[1])
+            if other_time:
+                what = Phrase("%(what)s, with another time", what=what)
         return self._put([*self.speakers[:at], changed, *self.speakers[at + 1 :]], what)
 
     def move(self, at: int, to: int) -> str:
@@ -80,12 +96,21 @@ class SpeakersEdit:
         one = self._one(at)
         others = [*self.speakers[:at], *self.speakers[at + 1 :]]
         to = min(max(0, to), len(others))
-        return "" if to == at else self._put([*others[:to], one, *others[to:]], f"{one.name} moved")
+        return (
+            ""
+            if to == at
+            else self._put(
+                [*others[:to], one, *others[to:]], Phrase("%(name)s moved", name=one.name)
+            )
+        )
 
     def remove(self, at: int) -> str:
         """Take a speaker off the list."""
         one = self._one(at)
-        return self._put([*self.speakers[:at], *self.speakers[at + 1 :]], f"{one.name} removed")
+        return self._put(
+            [*self.speakers[:at], *self.speakers[at + 1 :]],
+            Phrase("%(name)s removed", name=one.name),
+        )
 
     def _one(self, at: int) -> Speaker:
         if not 0 <= at < len(self.speakers):
@@ -112,7 +137,8 @@ class SpeakersEdit:
                 put_speakers(self.db, self.session.session_id, [])
                 changes.publish(self.db, wire.VenueChanged())
                 self._log()
-            note.what = f"Session {text_in(self.session.titles, 'en')}: speaker {what}"
+            title = text_in(self.session.titles, "en")
+            note.what = Phrase("Session %(title)s: speaker %(what)s", title=title, what=what)
         return note.what
 
     def _log(self) -> None:

@@ -13,6 +13,7 @@ import threading
 import time
 from contextlib import suppress
 
+from badges.i18n import N_, Spoken
 from server.people.designing.preview import Drawn, Job, draw
 
 DRAW_S = 20.0  # A template may take for ever.
@@ -21,7 +22,7 @@ IDLE_S = 180.0
 NICE = 5
 
 
-class PreviewError(Exception):
+class PreviewError(Spoken):
     """Is raised where nothing was drawn. The text says why."""
 
 
@@ -37,7 +38,7 @@ class Drawer:
     def draw(self, job: Job) -> Drawn:
         """Return what the process has drawn. Raises PreviewError."""
         if not self._lock.acquire(timeout=TURN_S):
-            raise PreviewError("Others are looking at cards. Try again in a moment.")
+            raise PreviewError(N_("Others are looking at cards. Try again in a moment."))
         try:
             process = self._process or self._start()
             try:
@@ -45,8 +46,10 @@ class Drawer:
             except (OSError, EOFError, pickle.UnpicklingError):
                 self._end()
                 raise PreviewError(
-                    "The card was not drawn: the drawing ended. Try again, and look at the template"
-                    " if it ends again."
+                    N_(
+                        "The card was not drawn: the drawing ended. Try again, and look at the "
+                        "template if it ends again."
+                    )
                 ) from None
         finally:
             self._used_at = time.monotonic()
@@ -76,7 +79,9 @@ class Drawer:
         ready, _, _ = select.select([process.stdout], [], [], DRAW_S)
         if not ready:
             self._end()
-            raise PreviewError(f"The card was not drawn within {DRAW_S:.0f} seconds.")
+            raise PreviewError(
+                N_("The card was not drawn within %(draw_s)s seconds."), draw_s=f"{DRAW_S:.0f}"
+            )
         found: Drawn = _received(process.stdout.fileno())
         return found
 

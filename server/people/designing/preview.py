@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from badges.credential.base45 import ALPHABET
+from badges.i18n import phrase_of
 from badges.printing.card import Card, CardError, layout_notes, render_pngs, undrawable
 from server.event.directory import Event
 from server.event.settings import EventError, EventSettings
@@ -116,10 +117,10 @@ def draw(job: Job) -> Drawn:
         notes = layout_notes(design.look.layout) if design.look.layout else []
         lacking = undrawable([card], look=design.look)
         if lacking:
-            return Drawn(problems=tuple(f"{error}" for error in lacking), notes=tuple(notes))
+            return Drawn(problems=tuple(map(phrase_of, lacking)), notes=tuple(notes))
         layout = design.look.layout
         width = layout.pages[0][0] if layout else design.look.format.page_width
         dpi = max(30.0, min(DPI_MAX, WIDTH_PX / width * 25.4))
         return Drawn(tuple(render_pngs([card], design.look, dpi)), notes=tuple(notes))
     except (CardError, EventError) as error:
-        return Drawn(problems=(str(error),))
+        return Drawn(problems=(phrase_of(error),))

@@ -11,7 +11,7 @@ import socket
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from badges.i18n import N_
+from badges.i18n import N_, Phrase, joined, phrase_of
 from server.printers.states import PrintingError
 
 KINDS = {
@@ -53,26 +53,51 @@ class Address:
 def parse(text: str, kind: str) -> Address:
     """Return the address of a printer of a kind. Raises AddressError."""
     if kind not in KINDS:
-        raise AddressError(f"{kind!r} is no kind of printer: use one of {', '.join(KINDS)}.")
-    example = f"Write it as {_EXAMPLES[kind]}."
+        raise AddressError(
+            Phrase(
+                "%(kind)s is no kind of printer: use one of %(kinds)s.",
+                kind=repr(kind),
+                kinds=", ".join(KINDS),
+            )
+        )
+    example = Phrase("Write it as %(examples)s.", examples=_EXAMPLES[kind])
     if len(text) > ADDRESS_CHARS_MAX or not text.isascii() or not text.isprintable():
-        raise AddressError(f"This is no printer's address. {example}")
+        raise AddressError(Phrase("This is no printer's address. %(example)s", example=example))
     try:
         parts = urlsplit(text.strip())
         port = parts.port
     except ValueError:
-        raise AddressError(f"{text!r} is no address. {example}") from None
+        raise AddressError(
+            Phrase("%(text)s is no address. %(example)s", text=repr(text), example=example)
+        ) from None
     if parts.scheme not in _SCHEMES[kind]:
         raise AddressError(
-            f"{text!r} does not begin with {' or '.join(f'{one}://' for one in _SCHEMES[kind])}, "
-            f"as this kind of printer needs. {example}"
+            Phrase(
+                "%(text)s does not begin with %(schemes)s, as this kind of printer "
+                "needs. %(example)s",
+                text=repr(text),
+                schemes=joined(Phrase(" or "), [f"{one}://" for one in _SCHEMES[kind]]),
+                example=example,
+            )
         )
     if parts.username is not None or parts.password is not None:
-        raise AddressError(f"An address has no user and no password here. {example}")
+        raise AddressError(
+            Phrase("An address has no user and no password here. %(example)s", example=example)
+        )
     if not parts.hostname or parts.query or parts.fragment or " " in text.strip():
-        raise AddressError(f"{text!r} is no printer's address. {example}")
+        raise AddressError(
+            Phrase(
+                "%(text)s is no printer's address. %(example)s", text=repr(text), example=example
+            )
+        )
     if parts.scheme == "tcp" and parts.path not in ("", "/"):
-        raise AddressError(f"{text!r} has a path, which tcp:// does not. {example}")
+        raise AddressError(
+            Phrase(
+                "%(text)s has a path, which tcp:// does not. %(example)s",
+                text=repr(text),
+                example=example,
+            )
+        )
     path = "" if parts.scheme == "tcp" else parts.path or "/"
     found = Address(parts.scheme, parts.hostname, port or _PORTS[parts.scheme], path)
     try:
@@ -89,8 +114,8 @@ def connect(address: Address, timeout_s: float = CONNECT_S) -> socket.socket:
     try:
         found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
     except UnicodeError:  # Python raises this for a name that no name server could have.
-        raise socket.gaierror("no such name") from None
-    error: OSError = OSError("the name has no address")
+        raise socket.gaierror(Phrase("no such name")) from None
+    error: OSError = OSError(Phrase("the name has no address"))
     for family, kind, protocol, _, where in found[:4]:
         _check_ip(ipaddress.ip_address(str(where[0]).partition("%")[0]))
         made = socket.socket(family, kind, protocol)
@@ -107,13 +132,13 @@ def connect(address: Address, timeout_s: float = CONNECT_S) -> socket.socket:
 def _check_ip(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> None:
     plain = getattr(ip, "ipv4_mapped", None) or ip
     if plain.is_multicast or plain.is_unspecified or plain.is_reserved or plain == _CLOUD_SERVICE:
-        raise AddressError(f"{ip} is no printer's address.")
+        raise AddressError(Phrase("%(ip)s is no printer's address.", ip=ip))
 
 
 def why(error: Exception) -> str:
     """Say in plain words why a printer can't be reached."""
     if isinstance(error, AddressError):
-        return str(error)
+        return phrase_of(error)
     if isinstance(error, socket.gaierror):
         return N_("The printer's name has no address in this network.")
     if isinstance(error, TimeoutError):

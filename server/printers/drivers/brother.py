@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from badges.i18n import N_
+from badges.i18n import N_, Phrase, phrase_of
 from server.printers.drivers import address as addresses
 from server.printers.drivers import snmp
 from server.printers.drivers.address import Address
@@ -37,9 +37,9 @@ SETTLE_S = 1.0
 SILENT_S = 8.0
 PRINT_S = 120.0
 STATUS_OID = (1, 3, 6, 1, 4, 1, 2435, 3, 3, 9, 1, 6, 1, 0)
-SILENT_WORDS = (
-    "The printer says nothing about itself (SNMP is switched off): whether it has paper is not "
-    "known."
+SILENT_WORDS = Phrase(
+    "The printer says nothing about itself (SNMP is switched off): whether "
+    "it has paper is not known."
 )
 _HEAD = b"\x80\x20\x42"
 _NO_MEDIA, _MEDIA_END, _JAM = 0x01, 0x02, 0x04
@@ -126,7 +126,7 @@ class BrotherDriver:
             addresses.connect(self._address).close()
             return Status(PrinterState.READY, SILENT_WORDS)
         except GarbledError as error:
-            return Status(PrinterState.ERROR, str(error))
+            return Status(PrinterState.ERROR, phrase_of(error))
         except (OSError, addresses.AddressError) as error:
             return Status(PrinterState.OFFLINE, addresses.why(error))
 
@@ -177,7 +177,9 @@ class BrotherDriver:
             if told is not None and not told.status.state.can_print:
                 # What it does with the label after that, these printers do not say.
                 turn.stands_still(told.status)
-                raise PerhapsPrintedError(f"{told.status.words} Look whether the label came out.")
+                raise PerhapsPrintedError(
+                    Phrase("%(words)s Look whether the label came out.", words=told.status.words)
+                )
             if told is not None and told.is_printing:
                 was_printing, idle_since = True, 0.0
             elif told is not None:

@@ -14,7 +14,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from badges.i18n import N_
+from badges.i18n import N_, Phrase, phrase_of
 from server.printers.drivers import address as addresses
 from server.printers.drivers import raster
 from server.printers.drivers.address import Address
@@ -186,7 +186,7 @@ class IppDriver:
             shown = self._certificate if self._address.scheme == "ipps" else ""
             return Status(status.state, status.words, shown), answer.printer
         except (GarbledError, CertificateError) as error:
-            return Status(PrinterState.ERROR, str(error)), {}
+            return Status(PrinterState.ERROR, phrase_of(error)), {}
         except (OSError, addresses.AddressError) as error:
             return Status(PrinterState.OFFLINE, addresses.why(error)), {}
 
@@ -217,7 +217,7 @@ class IppDriver:
         try:
             answer = self._ask_patiently(turn, Operation.CREATE_JOB, names, wishes)
         except GarbledError as error:
-            raise NotPrintedError(Status(PrinterState.ERROR, str(error))) from None
+            raise NotPrintedError(Status(PrinterState.ERROR, phrase_of(error))) from None
         except (OSError, addresses.AddressError) as error:
             raise NotPrintedError(Status(PrinterState.OFFLINE, addresses.why(error))) from None
         return _job_number(answer)
@@ -307,7 +307,9 @@ class IppDriver:
                     raise NotPrintedError(status) from None
                 break
             turn.wait(POLL_S)
-        raise PerhapsPrintedError(f"{status.words} Part of the card may have come out.")
+        raise PerhapsPrintedError(
+            Phrase("%(words)s Part of the card may have come out.", words=status.words)
+        )
 
     def _cancel(self, job: int) -> None:
         attributes: list[Attribute] = [
@@ -364,7 +366,10 @@ class IppDriver:
             answer = connection.getresponse()
             if answer.status != http.HTTPStatus.OK:
                 raise GarbledError(
-                    f"The printer refuses (HTTP {answer.status}): is the path right?"
+                    Phrase(
+                        "The printer refuses (HTTP %(status)s): is the path right?",
+                        status=answer.status,
+                    )
                 )
             self._certificate = connection.shown
             return read(answer.read(ANSWER_BYTES_MAX))
@@ -392,11 +397,17 @@ def _is_over(answer: Answer) -> bool:
     if state in (_CANCELLED, _ABORTED):
         counted = numbers(answer.job, "job-impressions-completed")
         counted += numbers(answer.job, "job-media-sheets-completed")
-        did = "cancelled at the printer" if state == _CANCELLED else "given up by the printer"
+        did = (
+            Phrase("cancelled at the printer")
+            if state == _CANCELLED
+            else Phrase("given up by the printer")
+        )
         reasons = [one for one in texts(answer.job, "job-state-reasons") if one != "none"]
         why = f" ({', '.join(reasons)[:100]})" if reasons else ""
         nothing = bool(counted) and not any(counted)
-        raise _EndedError(f"The job was {did}{why}.", printed_nothing=nothing)
+        raise _EndedError(
+            Phrase("The job was %(did)s%(why)s.", did=did, why=why), printed_nothing=nothing
+        )
     return state == _COMPLETED
 
 
@@ -410,7 +421,11 @@ def _job_number(answer: Answer) -> int:
 
 def _refusal(answer: Answer) -> str:
     own = "".join(char for char in answer.message if char.isprintable())
-    return f"The printer refuses (IPP {answer.status:#06x}{f': {own}' if own else ''})."
+    return Phrase(
+        "The printer refuses (IPP %(status)s%(own)s).",
+        status=f"{answer.status:#06x}",
+        own=f": {own}" if own else "",
+    )
 
 
 def _wishes(sheet: Sheet, printer: Mapping[str, list[Value]]) -> list[Attribute]:
@@ -450,6 +465,9 @@ class _Connection(http.client.HTTPConnection):
         self.shown = hashlib.sha256(self.sock.getpeercert(binary_form=True)).hexdigest()
         if self._kept and self.shown != self._kept:
             raise CertificateError(
-                "The printer shows another certificate than at first. If it was replaced or set up "
-                "anew, an admin accepts the new one. Else something stands between."
+                Phrase(
+                    "The printer shows another certificate than at first. If it was replaced "
+                    "or set up anew, an admin accepts the new one. Else something stands "
+                    "between."
+                )
             )

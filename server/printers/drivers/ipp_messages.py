@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from badges.i18n import Phrase
 from server.printers.drivers.driver import GarbledError
 
 VERSION = b"\x02\x00"
@@ -94,7 +95,9 @@ def read(body: bytes) -> Answer:
     try:
         return _read(body)
     except (IndexError, ValueError, struct.error):
-        raise GarbledError("The printer's answer can't be read: does it speak IPP?") from None
+        raise GarbledError(
+            Phrase("The printer's answer can't be read: does it speak IPP?")
+        ) from None
 
 
 def numbers(group: Mapping[str, list[Value]], name: str) -> list[int]:

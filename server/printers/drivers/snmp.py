@@ -4,6 +4,7 @@ import secrets
 import socket
 from collections.abc import Sequence
 
+from badges.i18n import Phrase
 from server.printers.drivers.driver import GarbledError
 
 PORT = 161
@@ -32,7 +33,7 @@ def get(host: str, name: Sequence[int], port: int = PORT) -> int | bytes | None:
                 return _value(line.recv(4096), number)
             except TimeoutError:
                 continue
-    raise TimeoutError("nothing answered")
+    raise TimeoutError(Phrase("nothing answered"))
 
 
 def _request(name: Sequence[int], number: int) -> bytes:
@@ -69,9 +70,9 @@ def _value(answer: bytes, number: int) -> int | bytes | None:
         binding = _open(_SEQUENCE, _open(_SEQUENCE, _open(_INTEGER, rest)[1])[0])[0]
         tag, value, _ = _any(_any(binding)[2])
     except (IndexError, ValueError):
-        raise GarbledError("The printer's answer over SNMP can't be read.") from None
+        raise GarbledError(Phrase("The printer's answer over SNMP can't be read.")) from None
     if int.from_bytes(said, "big") != number:
-        raise GarbledError("The printer answered another question over SNMP.")
+        raise GarbledError(Phrase("The printer answered another question over SNMP."))
     if any(error):
         return None
     if tag in (_INTEGER, _COUNTER, _GAUGE):

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from types import TracebackType
 
+from badges.i18n import Phrase
+
 ANSWER_BYTES_MAX = 20_000
 
 
@@ -37,14 +39,14 @@ class Line:
         while not is_whole(got):
             left = until - time.monotonic()
             if left <= 0:
-                raise TimeoutError("the answer did not come in time")
+                raise TimeoutError(Phrase("the answer did not come in time"))
             self._socket.settimeout(left)
             more = self._socket.recv(4096)
             if not more:
-                raise ConnectionResetError("the printer closed the connection")
+                raise ConnectionResetError(Phrase("the printer closed the connection"))
             got += more
             if len(got) > ANSWER_BYTES_MAX:
-                raise OSError("the answer is too long")
+                raise OSError(Phrase("the answer is too long"))
         return got
 
     def finish(self, timeout_s: float) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from badges.i18n import N_
+from badges.i18n import N_, Phrase, phrase_of
 from server.printers.drivers import address as addresses
 from server.printers.drivers.address import Address
 from server.printers.drivers.driver import (
@@ -131,7 +131,7 @@ class ZplDriver:
             with self._open() as line:
                 return self._host(line).status
         except GarbledError as error:
-            return Status(PrinterState.ERROR, str(error))
+            return Status(PrinterState.ERROR, phrase_of(error))
         except (OSError, addresses.AddressError) as error:
             return Status(PrinterState.OFFLINE, addresses.why(error))
 
@@ -174,7 +174,7 @@ class ZplDriver:
                     raise NotPrintedError(host.status)
                 before = self._count(line)
             except GarbledError as error:
-                raise NotPrintedError(Status(PrinterState.ERROR, str(error))) from None
+                raise NotPrintedError(Status(PrinterState.ERROR, phrase_of(error))) from None
             except OSError as error:
                 raise NotPrintedError(Status(PrinterState.OFFLINE, addresses.why(error))) from None
             yield line, before
@@ -251,9 +251,11 @@ class ZplDriver:
             self._clear(line, turn)
             counted = self._count(line) if before is not None else None
         except NotPrintedError as error:
-            raise PerhapsPrintedError(str(error)) from None
+            raise PerhapsPrintedError(phrase_of(error)) from None
         if before is None or counted is None:
-            raise PerhapsPrintedError(f"{status.words} Part of the label may have come out.")
+            raise PerhapsPrintedError(
+                Phrase("%(words)s Part of the label may have come out.", words=status.words)
+            )
         if counted == before:
             raise NotPrintedError(status)
 
@@ -275,7 +277,10 @@ class ZplDriver:
                     if not host.is_busy and host.status.state.can_print:
                         # A printer that was switched off may have lost count of its last label.
                         raise PerhapsPrintedError(
-                            f"{_LOST} The printer's counter says that it did not come out."
+                            Phrase(
+                                "%(lost)s The printer's counter says that it did not come out.",
+                                lost=_LOST,
+                            )
                         )
                     self._watch(line, before, turn)
                     return

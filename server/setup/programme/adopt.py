@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from badges.i18n import Phrase, counted, joined, phrase_of
 from badges.roster import cells
 from badges.roster.same_name import name_key
 from server.event.calendar import day_starts
@@ -23,7 +24,7 @@ from server.setup.programme.formats.draft import Draft, DraftPerson, Found
 from server.setup.programme.mapping import ProgrammeMapping, folded
 from server.setup.programme.plan import ActivityPlan, Programme, SpeakerPlan
 from server.setup.venue_fields import ValueRefusedError
-from server.setup.venue_plan import SessionPlan, Venue
+from server.setup.venue_plan import SessionPlan, Venue, located
 from server.storage.connection import Connection
 from server.venue import store
 from server.venue.store import SessionRow
@@ -72,8 +73,8 @@ class _Adopter:
         self.settings = settings
         halls = {one.code: one.names for one in store.halls(db)}
         kinds = {code: kind.names for code, kind in activities.kinds(db).items()}
-        self.halls = _Words("hall", "halls", halls, mapping.halls)
-        self.kinds = _Words("kind of activity", "kinds", kinds, mapping.kinds)
+        self.halls = _Words(Phrase("hall"), "halls", halls, mapping.halls)
+        self.kinds = _Words(Phrase("kind of activity"), "kinds", kinds, mapping.kinds)
         self.sessions = {one.code: one for one in store.sessions(db)}
         self.activities = {one.code: one for one in activities.activities(db)}
         categories = {one.code: one.key for one in store.categories(db)}
@@ -90,7 +91,13 @@ class _Adopter:
         self.problems = list(found.problems)
         for draft in found.drafts:
             if ("session", draft.code) in rows:
-                self.problems.append(f"{draft.place}: its code {draft.code} is there twice")
+                self.problems.append(
+                    Phrase(
+                        "%(place)s: its code %(code)s is there twice",
+                        place=draft.place,
+                        code=draft.code,
+                    )
+                )
                 continue
             plan, activity = self._session(draft), self._activity(draft)
             if plan is None or activity is None:
@@ -122,22 +129,33 @@ class _Adopter:
 
     def _note(self, found: Found, cancelled: tuple[str, ...]) -> None:
         if found.cancelled:
-            self.notes.append(f"cancelled in the file: {_some(found.cancelled)}")
-        if cancelled:
             self.notes.append(
-                f"cancelled, and still in the event: {_some(cancelled)}. To remove them, "
-                f"{'' if self.on_page else 'say so with --remove-sessions, or '}"
-                "go to the session's page"
+                Phrase("cancelled in the file: %(cancelled)s", cancelled=_some(found.cancelled))
+            )
+        if cancelled:
+            remedy = (
+                Phrase("go to the session's page")
+                if self.on_page
+                else Phrase("say so with --remove-sessions, or go to the session's page")
+            )
+            self.notes.append(
+                Phrase(
+                    "cancelled, and still in the event: %(cancelled)s. To remove them, %(remedy)s",
+                    cancelled=_some(cancelled),
+                    remedy=remedy,
+                )
             )
         if self.unknown_hosts:
             self.notes.append(
-                f"no organisation of the event, so that they host nothing: "
-                f"{_some(list(self.unknown_hosts))}"
+                Phrase(
+                    "no organisation of the event, so that they host nothing: %(unknown_hosts)s",
+                    unknown_hosts=_some(list(self.unknown_hosts)),
+                )
             )
 
     def _session(self, draft: Draft) -> SessionPlan | None:
         problems = list(self._flaws(draft))
-        self.problems += [f"{draft.place}: {problem}" for problem in problems]
+        self.problems += [located(draft.place, problem) for problem in problems]
         hall = self.halls.code(draft.room) if draft.room else ""
         if problems or not hall:
             return None
@@ -163,13 +181,20 @@ class _Adopter:
         try:
             venue_fields.text(draft.title)
         except ValueRefusedError as error:
-            yield "has no title" if not draft.title else f"its title {error}"
+            yield (
+                Phrase("has no title")
+                if not draft.title
+                else Phrase("its title %(why)s", why=phrase_of(error))
+            )
         if not draft.room:
-            yield "has no room, so that no hall is known"
+            yield Phrase("has no room, so that no hall is known")
         if not self.days[0] <= draft.starts_at < self.days[-1]:
             yield (
-                f"starts outside the event, which is {self.settings.days} days from "
-                f"{self.settings.first_day}"
+                Phrase(
+                    "starts outside the event, which is %(days)s days from %(first_day)s",
+                    days=self.settings.days,
+                    first_day=self.settings.first_day,
+                )
             )
 
     def _admitted(self, before: SessionRow | None) -> tuple[str | int, ...] | None:
@@ -215,14 +240,26 @@ class _Adopter:
         try:
             return venue_fields.text(theme) if theme else ""
         except ValueRefusedError as error:
-            self.notes.append(f"{draft.place}: its theme is left out: it {error}")
+            self.notes.append(
+                Phrase(
+                    "%(place)s: its theme is left out: it %(why)s",
+                    place=draft.place,
+                    why=phrase_of(error),
+                )
+            )
             return ""
 
     def _language(self, draft: Draft, before: Activity | None) -> str:
         try:
             said = cells.language(draft.language) if draft.language else ""
         except cells.CellError as error:
-            self.notes.append(f"{draft.place}: its language is left out: {error}")
+            self.notes.append(
+                Phrase(
+                    "%(place)s: its language is left out: %(why)s",
+                    place=draft.place,
+                    why=phrase_of(error),
+                )
+            )
             said = ""
         return said or (before.language if before else "")
 
@@ -292,21 +329,33 @@ class _Words:
     def problems(self, on_page: bool) -> Iterator[str]:
         for word, events in self.unknown.most_common():
             quoted = word[:60].replace('"', '\\"')
-            times = f"{events:,} event{'' if events == 1 else 's'}"
+            times = counted("%(num)s event", "%(num)s events", events)
             mapped = self.mapping.get(folded(word))
             named = sorted(self.by_name.get(name_key("", word), ()))
-            why = f"is no {self.what} of this event"
+            why = Phrase("is no %(what)s of this event", what=self.what)
             if mapped:
-                why = f"is mapped to {mapped}, which {why}"
+                why = Phrase("is mapped to %(mapped)s, which %(why)s", mapped=mapped, why=why)
             elif named:
-                why = f"could be {' or '.join(named)}"
+                why = Phrase("could be %(named)s", named=joined(Phrase(" or "), named))
             if on_page:
-                yield f"{word[:60]} ({times}) {why}: choose one below, or leave them out"
+                yield Phrase(
+                    "%(word)s (%(times)s) %(why)s: choose one below, or leave them out",
+                    word=word[:60],
+                    times=times,
+                    why=why,
+                )
                 continue
             yield (
-                f"{quoted!r} ({times}) {why}: write in a mapping, under [{self.table}], "
-                f'"{quoted}" = "CODE", or false to leave them out; there are '
-                f"{', '.join(sorted(self.codes.values())[:12]) or 'none'}"
+                Phrase(
+                    "%(quoted)s (%(times)s) %(why)s: write in a mapping, under [%(table)s], "
+                    '"%(quoted2)s" = "CODE", or false to leave them out; there are %(what)s',
+                    quoted=repr(quoted),
+                    times=times,
+                    why=why,
+                    table=self.table,
+                    quoted2=quoted,
+                    what=", ".join(sorted(self.codes.values())[:12]) or "none",
+                )
             )
 
 
@@ -339,7 +388,10 @@ class _Speakers:
             yield from self._of_session(draft, people, stood)
         if self.unknown:
             self.notes.append(
-                f"not on the roster yet, and shown by name: {_some(list(self.unknown))}"
+                Phrase(
+                    "not on the roster yet, and shown by name: %(unknown)s",
+                    unknown=_some(list(self.unknown)),
+                )
             )
 
     def _of_session(
@@ -411,5 +463,9 @@ def _titles(title: str) -> dict[str, str]:
 
 def _some(names: Iterable[str]) -> str:
     whole = list(names)
-    more = f" and {len(whole) - NAMED_MAX} more" if len(whole) > NAMED_MAX else ""
+    more = (
+        Phrase(" and %(count)s more", count=len(whole) - NAMED_MAX)
+        if len(whole) > NAMED_MAX
+        else ""
+    )
     return ", ".join(one[:60] for one in whole[:NAMED_MAX]) + more

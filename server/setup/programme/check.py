@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 
+from badges.i18n import Phrase
 from server.setup.venue_plan import Venue
 from server.storage.connection import Connection
 
@@ -64,41 +65,74 @@ class ProgrammeCheck:
             place = self.venue.place("activity", plan.code)
             if plan.kind not in self.kinds:
                 known = ", ".join(sorted(self.kinds))
-                yield f"{place}: there is no kind {plan.kind}; there are {known}"
+                yield Phrase(
+                    "%(place)s: there is no kind %(kind)s; there are %(known)s",
+                    place=place,
+                    kind=plan.kind,
+                    known=known,
+                )
             for code in (*plan.lead, *plan.co_hosts):
                 if code not in self.organisations:
-                    yield f"{place}: there is no organisation {code} to host it"
+                    yield Phrase(
+                        "%(place)s: there is no organisation %(code)s to host it",
+                        place=place,
+                        code=code,
+                    )
 
     def _session_references(self) -> Iterator[str]:
         for plan in self.venue.sessions:
             if plan.activity and plan.activity not in self.activities:
                 place = self.venue.place("session", plan.code)
-                yield f"{place}: there is no activity {plan.activity}"
+                yield Phrase(
+                    "%(place)s: there is no activity %(activity)s",
+                    place=place,
+                    activity=plan.activity,
+                )
 
     def _speaker_references(self) -> Iterator[str]:
         met: set[tuple[str, str | int]] = set()
         for plan in self.programme.speakers:
             who = plan.speaker.label or plan.speaker.name
             if plan.session not in self.sessions:
-                yield f"speaker {who}: there is no session {plan.session}"
+                yield Phrase(
+                    "speaker %(who)s: there is no session %(session)s",
+                    who=who,
+                    session=plan.session,
+                )
             serial = plan.speaker.serial
             key = plan.session, who.casefold() if serial is None else serial
             if key in met:
                 named = who if serial is None else plan.speaker.name
-                yield f"session {plan.session}: {named} is its speaker twice"
+                yield Phrase(
+                    "session %(session)s: %(named)s is its speaker twice",
+                    session=plan.session,
+                    named=named,
+                )
             met.add(key)
 
     def _exhibition_references(self) -> Iterator[str]:
         for area in self.programme.areas:
             if area.hall not in self.halls:
-                yield f"{self.venue.place('area', area.code)}: there is no hall {area.hall}"
+                yield Phrase(
+                    "%(code)s: there is no hall %(hall)s",
+                    code=self.venue.place("area", area.code),
+                    hall=area.hall,
+                )
         for exhibitor in self.programme.exhibitors:
             if exhibitor.organisation not in self.organisations:
                 place = self.venue.place("exhibitor", exhibitor.code)
-                yield f"{place}: there is no organisation {exhibitor.organisation}"
+                yield Phrase(
+                    "%(place)s: there is no organisation %(organisation)s",
+                    place=place,
+                    organisation=exhibitor.organisation,
+                )
         for stand in self.programme.stands:
             place = self.venue.place("stand", stand.code)
             if stand.area not in self.areas:
-                yield f"{place}: there is no area {stand.area}"
+                yield Phrase("%(place)s: there is no area %(area)s", place=place, area=stand.area)
             if stand.exhibitor is not None and stand.exhibitor not in self.exhibitors:
-                yield f"{place}: there is no exhibitor {stand.exhibitor}"
+                yield Phrase(
+                    "%(place)s: there is no exhibitor %(exhibitor)s",
+                    place=place,
+                    exhibitor=stand.exhibitor,
+                )

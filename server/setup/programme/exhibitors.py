@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from badges.i18n import Count, Phrase, joined, phrase_of
 from badges.roster import cells
 from badges.roster.csv_lines import csv_lines
 from badges.roster.problems import Finding, RosterError, shown
@@ -95,7 +96,12 @@ def read_exhibitors(
         if number not in used and cell.strip()
     ]
     if unread:
-        notes.append(f"columns that are not read: {', '.join(one[:40] for one in unread)}")
+        notes.append(
+            Phrase(
+                "columns that are not read: %(unread)s",
+                unread=", ".join(one[:40] for one in unread),
+            )
+        )
     reader = _Reader(db, columns, area, new_areas, on_page)
     for line in lines[at + 1 :]:
         reader.row(line)
@@ -109,7 +115,15 @@ def _lines(
         notes.append(finding.message)
 
     if len(data) > LIMITS.file_bytes:
-        raise VenueError([f"{name} has over {LIMITS.file_bytes:,} bytes: split it"])
+        raise VenueError(
+            [
+                Phrase(
+                    "%(name)s has over %(file_bytes)s bytes: split it",
+                    name=name,
+                    file_bytes=Count(LIMITS.file_bytes),
+                )
+            ]
+        )
     answers = RosterAnswers(sheet=sheet, hidden_rows="take")
     found: Iterable[Line]
     try:
@@ -119,9 +133,15 @@ def _lines(
             found = csv_lines(data, name, encoding, tell)
         lines = [one for one in found if one.flaw or any(cell.strip() for cell in one.cells)]
     except RosterError as error:
-        raise VenueError([str(error)]) from None
+        raise VenueError([error.phrase]) from None
     if len(lines) > LIMITS.rows:
-        raise VenueError([f"{name} has over {LIMITS.rows:,} rows: split it"])
+        raise VenueError(
+            [
+                Phrase(
+                    "%(name)s has over %(rows)s rows: split it", name=name, rows=Count(LIMITS.rows)
+                )
+            ]
+        )
     return lines
 
 
@@ -141,8 +161,12 @@ def _header(lines: Sequence[Line], name: str) -> tuple[dict[str, int], int]:
         titles = ", ".join(shown(cell) for cell in (lines[0].cells[:12] if lines else ()))
         raise VenueError(
             [
-                f"{name} has no columns for exhibitors and their stands among {titles or 'none'}: "
-                "call them exhibitor (or 参展商) and stand (or 展位号)"
+                Phrase(
+                    "%(name)s has no columns for exhibitors and their stands among %(what)s: "
+                    "call them exhibitor (or 参展商) and stand (or 展位号)",
+                    name=name,
+                    what=titles or "none",
+                )
             ]
         )
     return best, place
@@ -162,9 +186,11 @@ class _Reader:
         new_areas: str | None,
         on_page: bool,
     ) -> None:
-        self.name_one = "choose one below" if on_page else "name one with --area"
+        self.name_one = Phrase("choose one below") if on_page else Phrase("name one with --area")
         self.make_it = (
-            "Choose below where it is made" if on_page else "Make it with --new-areas HALL"
+            Phrase("Choose below where it is made")
+            if on_page
+            else Phrase("Make it with --new-areas HALL")
         )
         self.columns = columns
         self.area = area
@@ -208,7 +234,10 @@ class _Reader:
                 self._take(line, organisation, stands)
                 return
         self.skipped += 1
-        self.problems += [f"line {line.number}: {problem}" for problem in problems]
+        self.problems += [
+            Phrase("line %(number)s: %(problem)s", number=line.number, problem=problem)
+            for problem in problems
+        ]
 
     def result(self, notes: Iterable[str]) -> ExhibitorFile:
         return ExhibitorFile(
@@ -241,7 +270,7 @@ class _Reader:
         try:
             return cells.clean("organisation" if column.startswith("name") else "zones", raw)
         except cells.CellError as error:
-            problems.append(f"{column} {error}")
+            problems.append(Phrase("%(key)s %(what)s", key=column, what=error.phrase))
             return ""
 
     def _organisation(self, line: Line, problems: list[str]) -> OrganisationPlan:
@@ -252,12 +281,12 @@ class _Reader:
                 names.setdefault("zh" if _HAN.search(text) else "en", text)
         code = self._cell(line, "code", problems)
         if not names and not problems:
-            problems.append("has no name of an exhibitor")
+            problems.append(Phrase("has no name of an exhibitor"))
         country = self._cell(line, "country", problems)
         try:
             country = cells.country(country) if country else ""
         except cells.CellError as error:
-            problems.append(f"country {error}")
+            problems.append(Phrase("country %(why)s", why=phrase_of(error)))
         kind = self._kind(self._cell(line, "kind", problems), problems)
         code = self._code(code, names, problems)
         before = self.organisations.get(code) or self.stored.get(code)
@@ -274,7 +303,7 @@ class _Reader:
         if word in _KINDS:
             return _KINDS[word]
         known = ", ".join(organisations.KINDS)
-        problems.append(f"kind {shown(word)} is none of {known}")
+        problems.append(Phrase("kind %(word)s is none of %(known)s", word=shown(word), known=known))
         return ""
 
     def _code(self, code: str, names: dict[str, str], problems: list[str]) -> str:
@@ -283,7 +312,7 @@ class _Reader:
             try:
                 code = venue_fields.code(cells.narrow(code))
             except ValueRefusedError as error:
-                problems.append(f"code {error}")
+                problems.append(Phrase("code %(why)s", why=phrase_of(error)))
                 return ""
             if code in self.stored or code in self.organisations:
                 return code
@@ -291,8 +320,11 @@ class _Reader:
         found = {one for key in keys for one in self.by_name.get(key, ())}
         if len(found) > 1:
             problems.append(
-                f"{shown(next(iter(names.values())))} could be the organisation "
-                f"{' or '.join(sorted(found))}: write its code"
+                Phrase(
+                    "%(names)s could be the organisation %(found)s: write its code",
+                    names=shown(next(iter(names.values()))),
+                    found=joined(Phrase(" or "), sorted(found)),
+                )
             )
         if found:
             return min(found)
@@ -314,16 +346,20 @@ class _Reader:
             try:
                 found.append(venue_fields.code("-".join(part.split())))
             except ValueRefusedError as error:
-                problems.append(f"stand {shown(part.strip())} {error}")
+                problems.append(
+                    Phrase("stand %(part)s %(why)s", part=shown(part.strip()), why=phrase_of(error))
+                )
         for code in found:
             first = self.first_line.setdefault(code.casefold(), line.number)
             if first != line.number or found.count(code) > 1:
-                told = f"stand {code} is there twice" + (
-                    f": it is in line {first} too" if first != line.number else ""
+                told = Phrase("stand %(code)s is there twice", code=code) + (
+                    Phrase(": it is in line %(first)s too", first=first)
+                    if first != line.number
+                    else ""
                 )
                 problems.append(told)
         if not found:
-            problems.append("has no stand")
+            problems.append(Phrase("has no stand"))
             return []
         sizes = self._sizes(line, len(found), problems)
         word = self._cell(line, "area", problems)
@@ -342,19 +378,37 @@ class _Reader:
             whole = int(match[1]) if match else M2_MAX + 1
             if match and match[2] and int(match[2]):
                 whole += match[2][0] >= "5"
-                self.notes.append(f"line {line.number}: {part} m² is taken as {whole}")
+                self.notes.append(
+                    Phrase(
+                        "line %(number)s: %(part)s m² is taken as %(whole)s",
+                        number=line.number,
+                        part=part,
+                        whole=whole,
+                    )
+                )
             if whole > M2_MAX:
-                problems.append(f"m² {shown(part)} is no number of square metres")
+                problems.append(
+                    Phrase("m² %(part)s is no number of square metres", part=shown(part))
+                )
                 whole = 0
             sizes.append(whole)
         if len(sizes) == stands:
             return sizes
         if len(sizes) > 1:
-            problems.append(f"has {len(sizes)} sizes for {stands} stands")
+            problems.append(
+                Phrase("has %(count)s sizes for %(stands)s stands", count=len(sizes), stands=stands)
+            )
         if len(sizes) != 1:
             return [0] * stands
         each, rest = divmod(sizes[0], stands)
-        self.notes.append(f"line {line.number}: {sizes[0]} m² are divided among {stands} stands")
+        self.notes.append(
+            Phrase(
+                "line %(number)s: %(sizes)s m² are divided among %(stands)s stands",
+                number=line.number,
+                sizes=sizes[0],
+                stands=stands,
+            )
+        )
         return [each + (number < rest) for number in range(stands)]
 
     def _area(self, word: str, stand: str, problems: list[str]) -> str:
@@ -362,19 +416,35 @@ class _Reader:
             standing = self.standing.get(stand)
             found = (standing.area if standing else None) or self.area
             if found is None:
-                problems.append(f"stand {stand} has no area: write one, or {self.name_one}")
+                problems.append(
+                    Phrase(
+                        "stand %(stand)s has no area: write one, or %(name_one)s",
+                        stand=stand,
+                        name_one=self.name_one,
+                    )
+                )
             return found or ""
         known = self.areas.get(folded(word), set())
         if len(known) == 1:
             return next(iter(known))
         if known:
-            problems.append(f"area {shown(word)} could be {' or '.join(sorted(known))}")
+            problems.append(
+                Phrase(
+                    "area %(word)s could be %(known)s",
+                    word=shown(word),
+                    known=joined(Phrase(" or "), sorted(known)),
+                )
+            )
             return ""
         if self.new_areas is None:
             there = sorted({code for codes in self.areas.values() for code in codes})
             problems.append(
-                f"area {shown(word)} is none of this event; there are "
-                f"{', '.join(there[:12]) or 'none'}. {self.make_it}"
+                Phrase(
+                    "area %(word)s is none of this event; there are %(what)s. %(make_it)s",
+                    word=shown(word),
+                    what=", ".join(there[:12]) or "none",
+                    make_it=self.make_it,
+                )
             )
             return ""
         code = code_of_name(word)
@@ -387,7 +457,7 @@ class _Reader:
         self, line: Line, organisation: OrganisationPlan, stands: Iterable[StandPlan]
     ) -> None:
         code = self.exhibitor_of.setdefault(organisation.code, organisation.code)
-        place = f"line {line.number}"
+        place = Phrase("line %(number)s", number=line.number)
         self.organisations[organisation.code] = organisation
         self.exhibitors[code] = ExhibitorPlan(code, organisation.code)
         self.rows["organisation", organisation.code] = self.rows["exhibitor", code] = place

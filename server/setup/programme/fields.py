@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from badges.i18n import N_
 from badges.roster import cells
 from server.programme import organisations, speakers
 from server.setup import venue_fields
@@ -35,14 +36,14 @@ def _country(value: Any) -> str:
     try:
         return cells.country(venue_fields.text(value))
     except cells.CellError as error:
-        raise ValueRefusedError(str(error)) from None
+        raise ValueRefusedError(error.phrase) from None
 
 
 def _language(value: Any) -> str:
     try:
         return cells.language(venue_fields.text(value))
     except cells.CellError as error:
-        raise ValueRefusedError(str(error)) from None
+        raise ValueRefusedError(error.phrase) from None
 
 
 def before_sessions() -> dict[str, dict[str, Field]]:
@@ -94,7 +95,7 @@ def after_sessions(zone: ZoneInfo) -> dict[str, dict[str, Field]]:
 def organisation(found: Mapping[str, Any]) -> OrganisationPlan:
     names = venue_fields.names(found, "name")
     if not names:
-        raise ValueRefusedError("name is missing: write name or name_zh")
+        raise ValueRefusedError(N_("%(key)s is missing: write name or name_zh"), key="name")
     country, kind = found.get("country", ""), found.get("kind", "other")
     return OrganisationPlan(found["code"], names, country, kind, found.get("other_names"))
 
@@ -107,7 +108,9 @@ def activity(found: Mapping[str, Any]) -> ActivityPlan:
     lead, co_hosts = found.get("lead", ()), found.get("co_hosts", ())
     twice = sorted(set(lead) & set(co_hosts))
     if twice:
-        raise ValueRefusedError(f"{', '.join(twice)} can't be both lead and co-host")
+        raise ValueRefusedError(
+            N_("%(twice)s can't be both lead and co-host"), twice=", ".join(twice)
+        )
     return ActivityPlan(
         code=found["code"],
         kind=found["kind"],
@@ -124,7 +127,7 @@ def activity(found: Mapping[str, Any]) -> ActivityPlan:
 def speaker(found: Mapping[str, Any]) -> SpeakerPlan:
     label, name = found.get("attendee", ""), found.get("name", "")
     if not label and not name:
-        raise ValueRefusedError("write attendee (an external id or e-mail), or a name")
+        raise ValueRefusedError(N_("write attendee (an external id or e-mail), or a name"))
     one = speakers.Speaker(
         serial=None,
         label=label,

@@ -14,7 +14,7 @@ from server.staff import passwords, second_factors, signing_in, users
 from server.staff.guesses import BusyError, Key, WaitError
 from server.staff.second_factors import WrongFactorError
 from server.staff.signing_in import HERE
-from server.web import auth
+from server.web import auth, i18n
 from server.web.admin import forms
 from server.web.admin.accounts import proof
 from server.web.admin.sign_in import caller, own_page
@@ -63,7 +63,7 @@ def password() -> AnyResponse:
     except WrongPasswordError:
         return _again(_(WRONG))
     except (passwords.PoorPasswordError, users.AccountError) as error:
-        return _again(_("Nothing was changed: %(why)s", why=error))
+        return _again(_("Nothing was changed: %(why)s", why=i18n.said(error)))
     flash(_("Your password is changed. Everywhere else you are signed out."), "good")
     response = redirect(url_for("admin.home"), 303)
     auth.keep_session(response, token)

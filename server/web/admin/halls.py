@@ -27,7 +27,7 @@ from server.staff.guesses import BusyError
 from server.storage.connection import Connection
 from server.venue import capacity_reasons, kept_places, nesting, store
 from server.venue.store import UnknownHallError
-from server.web import auth
+from server.web import auth, i18n
 from server.web.admin import forms
 from server.web.admin.forms import whole
 from server.web.admin.sign_in import caller
@@ -190,7 +190,7 @@ def _perform(hall_id: int, step: Callable[[Connection, str, int], object], said:
 def _words(error: Exception) -> str:
     """Say why nothing was changed."""
     if not isinstance(error, hall_control.NotTwoError):
-        return str(_("Nothing was changed: %(why)s", why=str(error)))
+        return str(_("Nothing was changed: %(why)s", why=i18n.said(error)))
     return str(
         _(
             "Nothing was changed: one of the two accounts was made, let in again, or given its role"

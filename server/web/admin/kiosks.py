@@ -10,6 +10,7 @@ from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships
 from flask_babel import ngettext
 from werkzeug.wrappers import Response
 
+from badges.i18n import N_
 from badges.printing.qr import symbol_svg
 from server.backup import critical_state
 from server.kiosks import last_hour, registry
@@ -19,7 +20,7 @@ from server.occupancy import minutes
 from server.storage.connection import Connection
 from server.troubles import kiosks as kiosk_troubles
 from server.venue import store
-from server.web import auth
+from server.web import auth, i18n
 from server.web.admin import forms
 from server.web.admin.board import words as board_words
 from server.web.admin.board.plots import sparkline
@@ -73,7 +74,7 @@ def add() -> tuple[str, int]:
             )
         )
     except registry.KioskError as error:
-        return _list(problem=str(error), kiosk=kiosk, door=door), 400
+        return _list(problem=i18n.said(error), kiosk=kiosk, door=door), 400
     text = code.text()
     row = _newest(kiosk)
     return render_template("kiosk_code.html", row=row, code=text, symbol=symbol_svg(text)), 201
@@ -140,7 +141,7 @@ def _ending(step: Callable[[Connection, str, int], None], said: str) -> Response
 
 def _perform(step: Callable[[Connection, str, int], None], said: str) -> Response:
     refused = (registry.KioskError, critical_state.ActsError)
-    return forms.perform(step, said, back=_back(), refused=refused, words=str)
+    return forms.perform(step, said, back=_back(), refused=refused, words=i18n.said)
 
 
 def _back() -> str:
@@ -152,7 +153,7 @@ def _row(db: Connection, kiosk: str) -> registry.KioskRow:
     for row in registry.kiosks(db):
         if row.kiosk == kiosk:
             return row
-    raise registry.KioskError(f"there is no kiosk {kiosk!r}")
+    raise registry.KioskError(N_("there is no kiosk %(kiosk)s"), kiosk=repr(kiosk))
 
 
 def _newest(kiosk: str) -> registry.KioskRow:

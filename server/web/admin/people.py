@@ -26,10 +26,11 @@ from server.people import attendees, card_design, cards, day_credentials, issuin
 from server.storage.connection import Connection
 from server.venue import kept_places, store
 from server.venue.store import UnknownSessionError
-from server.web import auth
+from server.web import auth, i18n
 from server.web.admin import forms
 from server.web.admin.forms import whole
 from server.web.admin.protocol import flag
+from server.web.admin.records.about import about
 from server.web.services import services
 
 blueprint = Blueprint("people", __name__, url_prefix="/admin/people")
@@ -97,7 +98,7 @@ def person(number: str) -> str:
         "person.html",
         person=attendee,
         badge=badge,
-        country=country_name(attendee.country),
+        country=country_name(attendee.country, i18n.language()),
         latin=cards.latin_line(attendee),
         category=_categories().get(attendee.category),
         programme=programme[:SESSIONS_SHOWN],
@@ -140,7 +141,9 @@ def card(number: str) -> AnyResponse:
     try:
         one, pdf = _draw(badge, None)
     except (drawn_card.CardError, card_design.DesignError) as error:
-        return forms.turn_back(_("The card can't be drawn: %(why)s", why=str(error)), _back(number))
+        return forms.turn_back(
+            _("The card can't be drawn: %(why)s", why=i18n.said(error)), _back(number)
+        )
     by = auth.actor()
     here.database.write(lambda db: cards.note_printed(db, [one], by=by, now=here.now()))
     return _pdf(pdf, f"badge-{badge_number(attendee.serial)}.pdf")
@@ -188,13 +191,13 @@ def day_credential(number: str) -> AnyResponse:
             _(
                 "The day credential for %(day)s is valid: print it now. On that day doors deny the"
                 " badge of %(number)s.",
-                day=words(event.settings, day),
+                day=i18n.said(words(event.settings, day)),
                 number=number,
             )
         ),
         back=_back(number),
         refused=(issuing.IssuingError,),
-        words=str,
+        words=i18n.said,
     )
 
 
@@ -215,7 +218,9 @@ def day_card(number: str, day: int) -> AnyResponse:
     try:
         pdf = _draw(found[0].badge, day)[1]
     except (drawn_card.CardError, card_design.DesignError) as error:
-        return forms.turn_back(_("The card can't be drawn: %(why)s", why=str(error)), _back(number))
+        return forms.turn_back(
+            _("The card can't be drawn: %(why)s", why=i18n.said(error)), _back(number)
+        )
     by = auth.actor()
     here.database.write(
         lambda db: day_credentials.note_printed(db, found[0], here.event, by=by, now=here.now())
@@ -251,7 +256,7 @@ def reissue(number: str) -> AnyResponse:
         )
 
     refused = (issuing.IssuingError,)
-    return forms.perform(step, said, back=_back(number), refused=refused, words=str)
+    return forms.perform(step, said, back=_back(number), refused=refused, words=i18n.said)
 
 
 @blueprint.post("/<number>/link/revoke")
@@ -286,7 +291,7 @@ def _link(number: str, change: Callable[..., None], said: str) -> AnyResponse:
         said,
         back=_back(number),
         refused=(phone_links.LinkError,),
-        words=str,
+        words=i18n.said,
     )
 
 
@@ -302,7 +307,7 @@ def no_copy(number: str) -> AnyResponse:
         _("Every door admits the badge of %(number)s again.", number=number),
         back=_back(number),
         refused=(copies.NoSuspicionError,),
-        words=str,
+        words=i18n.said,
     )
 
 
@@ -375,18 +380,19 @@ def _stand(number: str, revoked: bool, reasons: Mapping[str, str], said: str) ->
         said,
         back=_back(number),
         refused=(issuing.IssuingError,),
-        words=str,
+        words=i18n.said,
     )
 
 
 def _story(db: Connection, serial: int) -> dict[str, object]:
     """Return what the page's line of time needs."""
-    before = request.args.get("before", type=_edge)
+    before, names = request.args.get("before", type=_edge), act_words.Names(db, i18n.language())
     return {
         "story": story.page(db, serial, before=before),
         "parts": story,
         "earlier": before is not None,
-        "names": act_words.Names(db),
+        "names": names,
+        "act_about": partial(about, names),
         "label": act_words.label,
         "mail_words": {
             "sending": _("A mail is on its way"),

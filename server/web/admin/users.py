@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 from server.event import roles
 from server.staff import invitations, pins, second_factors, signing_in, users
 from server.storage.connection import Connection
-from server.web import auth
+from server.web import auth, i18n
 from server.web.admin import forms
 from server.web.services import services
 
@@ -38,7 +38,7 @@ def add() -> str:
             lambda db: users.add_user(db, name, role, hashed, by=by, now=here.now(), first=True)
         )
     except users.AccountError as error:
-        flash(_("Nothing was changed: %(why)s", why=error), "bad")
+        flash(_("Nothing was changed: %(why)s", why=i18n.said(error)), "bad")
         return _list()
     return _list(shown=(made.name, password))
 
@@ -75,7 +75,7 @@ def _with_fresh_password(user_id: int, step: Callable[[Connection, str], object]
         found = users.user(here.database.reader, user_id)
         here.database.write(lambda db: step(db, hashed))
     except users.AccountError as error:
-        flash(_("Nothing was changed: %(why)s", why=error), "bad")
+        flash(_("Nothing was changed: %(why)s", why=i18n.said(error)), "bad")
         return _list()
     return _list(shown=(found.name, fresh))
 
@@ -143,7 +143,7 @@ def pin(user_id: int) -> Response:
     try:
         hashed = pins.hash_pin(request.form.get("pin", "")[:40])
     except users.AccountError as error:
-        return forms.turn_back(_("Nothing was changed: %(why)s", why=error), _back())
+        return forms.turn_back(_("Nothing was changed: %(why)s", why=i18n.said(error)), _back())
     return _perform(
         lambda db, by, now: pins.set_pin(db, user_id, hashed, by=by, now=now),
         _("The PIN holds at every door that has heard of it."),

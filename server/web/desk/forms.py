@@ -18,7 +18,7 @@ from server.people.attendees import AttendeeError, UnknownAttendeeError
 from server.people.issuing import IssuingError
 from server.storage.connection import Connection
 from server.venue import store
-from server.web import auth
+from server.web import auth, i18n
 from server.web.admin.forms import whole
 from server.web.desk import words
 from server.web.i18n import gettext as _
@@ -83,7 +83,7 @@ def perform(step: Step, said: Callable[[DeskAct], str], *, back: str, after: str
 
 def refusal(error: Exception) -> str:
     """Say why nothing was done."""
-    text = words.why(error.why) if isinstance(error, DeskError) else str(error)
+    text = words.why(error.why) if isinstance(error, DeskError) else i18n.said(error)
     return _("Nothing was done. %(why)s", why=text)
 
 

@@ -14,7 +14,7 @@ from server.people import attendees, card_design, cards, issuing
 from server.printers import jobs
 from server.printers.states import PrintingError
 from server.storage.connection import Connection
-from server.web import auth
+from server.web import auth, i18n
 from server.web.admin.forms import whole
 from server.web.desk import forms
 from server.web.i18n import gettext as _
@@ -82,7 +82,7 @@ def card(act_id: int) -> AnyResponse:
         (one,) = cards.read(db, here.event, badges, latin=design.latin, photo=design.photo_of())
         pdf = drawn_card.render_pdf([one.card], look=design.look)
     except (drawn_card.CardError, card_design.DesignError) as error:
-        flash(_("The card can't be drawn: %(why)s", why=str(error)), "bad")
+        flash(_("The card can't be drawn: %(why)s", why=i18n.said(error)), "bad")
         return redirect(forms.page_of(act.serial), 303)
     headers = {"Content-Security-Policy": _OWN_FRAME, "Content-Disposition": "inline"}
     return Response(pdf, mimetype="application/pdf", headers=headers)
@@ -111,7 +111,7 @@ def _job(step: Callable[[Connection, str, int], None], said: str) -> AnyResponse
     try:
         here.database.write(lambda db: step(db, by, here.now()))
     except PrintingError as error:
-        flash(str(error), "bad")
+        flash(i18n.said(error), "bad")
     except forms.REFUSED as error:
         flash(forms.refusal(error), "bad")
     else:

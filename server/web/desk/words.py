@@ -132,7 +132,7 @@ def said(text: str) -> str:
     """Return what a printer or a job says of itself in the page's language, where there are words
     for it.
     """
-    return _(text) if text else ""
+    return i18n.said(text)
 
 
 def category_name(one: CategoryPlan | None) -> str:

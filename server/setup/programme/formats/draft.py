@@ -7,6 +7,8 @@ folder up, turns drafts into plans.
 from collections import Counter
 from dataclasses import dataclass, field
 
+from badges.i18n import Count, Phrase, joined
+
 CONTENT_SHOWN = 20
 SESSIONS_MAX = 20_000
 
@@ -59,6 +61,11 @@ class Found:
         if not self.unread:
             return list(self.notes)
         most = self.unread.most_common(CONTENT_SHOWN)
-        left = ", ".join(f"{what} ({times:,})" for what, times in most)
+        left = joined(
+            ", ",
+            [Phrase("%(what)s (%(times)s)", what=one, times=Count(times)) for one, times in most],
+        )
         more = len(self.unread) - len(most)
-        return [*self.notes, f"not taken over: {left}" + (f" and {more} more" if more else "")]
+        if more:
+            left = Phrase("%(names)s and %(count)s more", names=left, count=Count(more))
+        return [*self.notes, Phrase("not taken over: %(left)s", left=left)]

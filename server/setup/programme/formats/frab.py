@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from badges.i18n import Phrase, joined, phrase_of
 from server.event.settings import EventSettings
 from server.setup.programme.codes import stable_code
 from server.setup.programme.formats.draft import Draft, DraftPerson, Found
@@ -20,7 +21,7 @@ from server.setup.programme.formats.times import (
     instant,
     iso_time,
 )
-from server.setup.venue_plan import VenueError
+from server.setup.venue_plan import VenueError, located
 
 # What of an event is taken over, and what only says where its system keeps it.
 _TAKEN = {"date", "start", "duration", "room", "title", "subtitle", "track", "type", "language",
@@ -39,15 +40,34 @@ def read_frab_json(data: bytes, name: str, settings: EventSettings) -> Found:
     try:
         document = json.loads(data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        raise VenueError([f"{name} is not UTF-8 text (first at byte {error.start + 1})"]) from None
+        raise VenueError(
+            [
+                Phrase(
+                    "%(name)s is not UTF-8 text (first at byte %(start)s)",
+                    name=name,
+                    start=error.start + 1,
+                )
+            ]
+        ) from None
     except RecursionError:
-        raise VenueError([f"{name} has lists in lists without end: that is no schedule"]) from None
+        raise VenueError(
+            [Phrase("%(name)s has lists in lists without end: that is no schedule", name=name)]
+        ) from None
     except ValueError as error:
-        raise VenueError([f"{name} is not JSON: {error}"]) from None
+        raise VenueError(
+            [Phrase("%(name)s is not JSON: %(why)s", name=name, why=phrase_of(error))]
+        ) from None
     schedule = document.get("schedule") if isinstance(document, dict) else None
     conference = schedule.get("conference") if isinstance(schedule, dict) else None
     if not isinstance(conference, dict):
-        raise VenueError([f"{name} has no schedule.conference: it is no frab or pretalx schedule"])
+        raise VenueError(
+            [
+                Phrase(
+                    "%(name)s has no schedule.conference: it is no frab or pretalx schedule",
+                    name=name,
+                )
+            ]
+        )
     return _Reader(conference, name, ZoneInfo(settings.time_zone)).read()
 
 
@@ -56,7 +76,7 @@ def read_frab_xml(data: bytes, name: str, settings: EventSettings) -> Found:
     try:
         conference = read_xml(data)
     except XmlRefusedError as error:
-        raise VenueError([f"{name} {error}"]) from None
+        raise VenueError([joined(" ", [name, error.phrase])]) from None
     return _Reader(conference, name, ZoneInfo(settings.time_zone)).read()
 
 
@@ -74,7 +94,7 @@ class _Reader:
             try:
                 draft = self._draft(day, room, event)
             except TimeRefusedError as error:
-                self.found.problems.append(f"{_place(event)}: {error}")
+                self.found.problems.append(located(_place(event), phrase_of(error)))
                 continue
             if draft is not None:
                 self.found.drafts.append(draft)
@@ -88,36 +108,55 @@ class _Reader:
         try:
             return ZoneInfo(named)
         except (ZoneInfoNotFoundError, ValueError, OSError):
-            told = f"{self.name}: there is no time zone {named[:40]!r}; the event's is taken"
+            told = Phrase(
+                "%(name)s: there is no time zone %(named)s; the event's is taken",
+                name=self.name,
+                named=repr(named[:40]),
+            )
             self.found.notes.append(told)
             return self.zone
 
     def _events(self) -> Iterator[tuple[dict[str, Any], str, dict[str, Any]]]:
         days = self.conference.get("days")
         if not isinstance(days, list):
-            raise VenueError([f"{self.name} has no list of days: it is no schedule"])
+            raise VenueError(
+                [Phrase("%(name)s has no list of days: it is no schedule", name=self.name)]
+            )
         for number, day in enumerate(days, 1):
             rooms = day.get("rooms") if isinstance(day, dict) else None
             if not isinstance(rooms, dict):
-                self.found.problems.append(f"day {number}: has no rooms by their names")
+                self.found.problems.append(
+                    Phrase("day %(number)s: has no rooms by their names", number=number)
+                )
                 continue
             for room, events in rooms.items():
                 if not isinstance(events, list):
-                    told = f"day {number}, room {room[:40]!r}: has no list of events"
+                    told = Phrase(
+                        "day %(number)s, room %(room)s: has no list of events",
+                        number=number,
+                        room=repr(room[:40]),
+                    )
                     self.found.problems.append(told)
                     continue
                 for event in events:
                     if isinstance(event, dict):
                         yield day, room, event
                     else:
-                        told = f"day {number}, room {room[:40]!r}: holds what is no event"
+                        told = Phrase(
+                            "day %(number)s, room %(room)s: holds what is no event",
+                            number=number,
+                            room=repr(room[:40]),
+                        )
                         self.found.problems.append(told)
 
     def _draft(self, day: dict[str, Any], room: str, event: dict[str, Any]) -> Draft | None:
         place, number = _place(event), _text(event.get("id"))
         guid = _text(event.get("guid")) or (f"event-{number}" if number else "")
         if not guid:
-            told = f"{place}: has neither guid nor id, so that nobody could find it again"
+            told = Phrase(
+                "%(place)s: has neither guid nor id, so that nobody could find it again",
+                place=place,
+            )
             self.found.problems.append(told)
             return None
         starts_at = self._starts(day, event)
@@ -163,7 +202,7 @@ class _Reader:
                 continue
             for key, content in person.items():
                 if key not in _PERSON_TAKEN and content not in (None, "", [], {}, False):
-                    self.found.leave(f"{str(key)[:40]} of persons")
+                    self.found.leave(Phrase("%(key)s of persons", key=str(key)[:40]))
             yield DraftPerson(
                 name=name or email,
                 email=email,
@@ -180,7 +219,11 @@ def _role(word: str) -> str:
 
 def _place(event: dict[str, Any]) -> str:
     title = _text(event.get("title"))
-    return f"event {title[:60]!r}" if title else f"event {_text(event.get('id'))[:20] or '?'}"
+    return (
+        Phrase("event %(title)s", title=repr(title[:60]))
+        if title
+        else Phrase("event %(what)s", what=_text(event.get("id"))[:20] or "?")
+    )
 
 
 def _text(value: Any) -> str:

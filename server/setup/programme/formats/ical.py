@@ -15,13 +15,14 @@ from zoneinfo import ZoneInfo
 
 import icalendar
 
+from badges.i18n import N_, Count, Phrase
 from server.event.calendar import day_starts
 from server.event.settings import EventSettings
 from server.setup.programme.codes import stable_code
 from server.setup.programme.formats.draft import SESSIONS_MAX, Draft, DraftPerson, Found
 from server.setup.programme.formats.recurrence import Budget, RuleRefusedError, occurrences, rule_of
 from server.setup.programme.formats.times import TimeRefusedError, instant
-from server.setup.venue_plan import VenueError
+from server.setup.venue_plan import VenueError, located
 
 DEPTH_MAX = 10
 LINES_MAX = 200_000
@@ -50,24 +51,40 @@ def read_ical(data: bytes, name: str, settings: EventSettings) -> Found:
     for mark in _BEGIN_OR_END.findall(data):
         depth += 1 if mark.upper() == b"BEGIN" else -1
         if depth > DEPTH_MAX:
-            raise VenueError([f"{name} has parts in parts in parts: that is no calendar"])
+            raise VenueError(
+                [Phrase("%(name)s has parts in parts in parts: that is no calendar", name=name)]
+            )
     if data.count(b"\n") > LINES_MAX:
-        raise VenueError([f"{name} has over {LINES_MAX:,} lines: split it"])
+        raise VenueError(
+            [Phrase("%(name)s has over %(most)s lines: split it", name=name, most=Count(LINES_MAX))]
+        )
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise VenueError([f"{name} is not UTF-8 text (first at line {line}): save it so"]) from None
+        raise VenueError(
+            [
+                Phrase(
+                    "%(name)s is not UTF-8 text (first at line %(line)s): save it so",
+                    name=name,
+                    line=line,
+                )
+            ]
+        ) from None
     _check_zones(text, name)
     try:
         calendars = icalendar.Calendar.from_ical(text, multiple=True)
     except OSError:  # a zone by the name of a folder of zones
-        raise VenueError([f"{name} is not iCalendar: it has a TZID that names no zone"]) from None
+        raise VenueError(
+            [Phrase("%(name)s is not iCalendar: it has a TZID that names no zone", name=name)]
+        ) from None
     except (ValueError, LookupError, TypeError, RecursionError) as error:
-        raise VenueError([f"{name} is not iCalendar: {str(error)[:200]}"]) from None
+        raise VenueError(
+            [Phrase("%(name)s is not iCalendar: %(why)s", name=name, why=str(error)[:200])]
+        ) from None
     found = [one for one in calendars if one.name == "VCALENDAR"]
     if not found:
-        raise VenueError([f"{name} is not iCalendar: it has no VCALENDAR"])
+        raise VenueError([Phrase("%(name)s is not iCalendar: it has no VCALENDAR", name=name)])
     return _Reader(settings, name).read(found)
 
 
@@ -83,9 +100,25 @@ def _check_zones(text: str, name: str) -> None:
     ]
     odd = [rule for rule in rules if not _YEARLY.fullmatch(rule)]
     if odd:
-        raise VenueError([f"{name} has a time zone with the rule {odd[0][:60]}: no clock does so"])
+        raise VenueError(
+            [
+                Phrase(
+                    "%(name)s has a time zone with the rule %(odd)s: no clock does so",
+                    name=name,
+                    odd=odd[0][:60],
+                )
+            ]
+        )
     if len(rules) > ZONE_RULES_MAX or text.upper().count("BEGIN:VTIMEZONE") > ZONE_RULES_MAX:
-        raise VenueError([f"{name} has over {ZONE_RULES_MAX} time zones or rules of them"])
+        raise VenueError(
+            [
+                Phrase(
+                    "%(name)s has over %(most)s time zones or rules of them",
+                    name=name,
+                    most=ZONE_RULES_MAX,
+                )
+            ]
+        )
 
 
 @dataclass
@@ -121,7 +154,9 @@ class _Reader:
             try:
                 self._read_series(uid, parts)
             except (TimeRefusedError, RuleRefusedError) as error:
-                self.found.problems.append(f"{_place((parts.main or parts.changed)[0])}: {error}")
+                self.found.problems.append(
+                    located(_place((parts.main or parts.changed)[0]), error.phrase)
+                )
         return self.found
 
     def _sort(self, part: Any, series: dict[str, "_Series"], called_off: bool) -> None:
@@ -132,11 +167,13 @@ class _Reader:
         for inner in part.subcomponents:
             self.found.leave(str(inner.name)[:40])
         if part.errors:
-            told = (f"{key or 'a line'}: {str(message)[:120]}" for key, message in part.errors)
-            self.found.problems += [f"{place}: {one}" for one in told]
+            told = (
+                located(key or Phrase("a line"), str(message)[:120]) for key, message in part.errors
+            )
+            self.found.problems += [located(place, one) for one in told]
         elif not uid:
-            told_why = "has no UID, so that nobody could find it again"
-            self.found.problems.append(f"{place}: {told_why}")
+            told_why = Phrase("has no UID, so that nobody could find it again")
+            self.found.problems.append(located(place, told_why))
         else:
             if called_off:
                 part["STATUS"] = "CANCELLED"
@@ -146,14 +183,20 @@ class _Reader:
     def _read_series(self, uid: str, parts: _Series) -> None:
         """Make the drafts of one event. Raises TimeRefusedError and RuleRefusedError."""
         if len(parts.main) > 1:
-            told = f"{_place(parts.main[0])}: its UID is there {len(parts.main)} times: keep one"
+            told = Phrase(
+                "%(main)s: its UID is there %(count)s times: keep one",
+                main=_place(parts.main[0]),
+                count=len(parts.main),
+            )
             self.found.problems.append(told)
             return
         repeated = any(key in part for part in parts.main for key in ("RRULE", "RDATE"))
         changed: dict[int, Any] = {}
         for part in parts.changed:
             if str(_one(part, "RECURRENCE-ID").params.get("RANGE", "")).upper() == "THISANDFUTURE":
-                raise RuleRefusedError("changes all times from one on: write an event of its own")
+                raise RuleRefusedError(
+                    N_("changes all times from one on: write an event of its own")
+                )
             changed[self._instant(_one(part, "RECURRENCE-ID"))] = part
         suffixes: dict[int, str] = {}
         made = len(self.found.drafts) + len(self.found.cancelled)
@@ -172,7 +215,7 @@ class _Reader:
             if self._in_event(starts_at) or not repeated:
                 self._add(part, uid, suffix, starts_at, starts_at + self._length(part))
         if repeated and made == len(self.found.drafts) + len(self.found.cancelled):
-            raise RuleRefusedError("repeats, and never on a day of the event")
+            raise RuleRefusedError(N_("repeats, and never on a day of the event"))
 
     def _in_event(self, at: int) -> bool:
         return self.days[0] <= at < self.days[-1]
@@ -186,7 +229,15 @@ class _Reader:
             self.found.cancelled.append(code)
             return
         if len(self.found.drafts) >= SESSIONS_MAX:
-            raise VenueError([f"{self.name} has over {SESSIONS_MAX:,} sessions"])
+            raise VenueError(
+                [
+                    Phrase(
+                        "%(name)s has over %(most)s sessions",
+                        name=self.name,
+                        most=Count(SESSIONS_MAX),
+                    )
+                ]
+            )
         people, hosts, rooms = self._people(part)
         words = [str(word) for one in _several(part, "CATEGORIES") for word in one.cats]
         self.found.drafts.append(
@@ -217,11 +268,15 @@ class _Reader:
             for local in occurrences(made, start, self.first, self.last, self.budget):
                 locals_.add(local)
                 if len(locals_) > OCCURRENCES_MAX:
-                    raise RuleRefusedError(f"repeats over {OCCURRENCES_MAX:,} times in the event")
+                    raise RuleRefusedError(
+                        N_("repeats over %(most)s times in the event"), most=Count(OCCURRENCES_MAX)
+                    )
         instants = {instant(local.replace(tzinfo=zone), self.zone) for local in locals_}
         for extra in _several(part, "RDATE"):
             if str(extra.params.get("VALUE", "")).upper() == "PERIOD":
-                raise RuleRefusedError("repeats by an RDATE with PERIOD: write events of their own")
+                raise RuleRefusedError(
+                    N_("repeats by an RDATE with PERIOD: write events of their own")
+                )
             instants |= {self._instant_of(one.dt, extra.params) for one in extra.dts}
         first, of_day = instant(start.replace(tzinfo=zone), self.zone), Counter[str]()
         for at in sorted(instants):
@@ -260,14 +315,14 @@ class _Reader:
         elif "DURATION" in part:
             duration = _one(part, "DURATION").dt
             if not isinstance(duration, timedelta):
-                raise TimeRefusedError("has a DURATION that is none")
+                raise TimeRefusedError(N_("has a DURATION that is none"))
             length = int(duration.total_seconds()) * 1000
         elif not isinstance(_one(part, "DTSTART").dt, datetime):
             length = 24 * 3_600_000
         else:
-            raise TimeRefusedError("has neither DTEND nor DURATION")
+            raise TimeRefusedError(N_("has neither DTEND nor DURATION"))
         if length <= 0:
-            raise TimeRefusedError("ends before it starts")
+            raise TimeRefusedError(N_("ends before it starts"))
         return length
 
     def _instant(self, value: Any) -> int:
@@ -284,13 +339,18 @@ class _Reader:
         """Return the local time and its zone. A day begins at the venue's midnight."""
         if not isinstance(value, datetime):
             if not isinstance(value, date):
-                raise TimeRefusedError(f"has {str(value)[:40]!r} where a time is due")
+                raise TimeRefusedError(
+                    N_("has %(value)s where a time is due"), value=repr(str(value)[:40])
+                )
             return datetime.combine(value, time()), self.zone
         if value.tzinfo is not None:
             return value.replace(tzinfo=None), value.tzinfo
         if "TZID" in params:
             named = str(params["TZID"])[:40]
-            raise TimeRefusedError(f"is in a time zone {named!r} that neither the file nor we know")
+            raise TimeRefusedError(
+                N_("is in a time zone %(named)s that neither the file nor we know"),
+                named=repr(named),
+            )
         return value, self.zone
 
     def _people(
@@ -308,7 +368,7 @@ class _Reader:
             elif kind == "GROUP":
                 hosts.append((_called(one), "co_host"))
             elif role not in _ROLES or str(one.params.get("PARTSTAT", "")).upper() == "DECLINED":
-                self.found.leave("ATTENDEE who need not come")
+                self.found.leave(Phrase("ATTENDEE who need not come"))
             else:
                 mail = str(one).strip()
                 email = mail[7:] if mail[:7].lower() == "mailto:" else ""
@@ -326,7 +386,9 @@ def _one(part: Any, key: str) -> Any:
     """Return the only value of a property. Raises TimeRefusedError."""
     values = _several(part, key)
     if len(values) != 1:
-        raise TimeRefusedError(f"has {'several' if values else 'no'} {key}")
+        raise TimeRefusedError(
+            N_("has several %(key)s") if values else N_("has no %(key)s"), key=key
+        )
     return values[0]
 
 
@@ -341,4 +403,8 @@ def _text(part: Any, key: str) -> str:
 
 def _place(part: Any) -> str:
     title = _text(part, "SUMMARY")
-    return f"event {title[:60]!r}" if title else f"event {_text(part, 'UID')[:60]!r}"
+    return (
+        Phrase("event %(title)s", title=repr(title[:60]))
+        if title
+        else Phrase("event %(what)s", what=repr(_text(part, "UID")[:60]))
+    )

@@ -1,5 +1,6 @@
 """Reads the file of a programme, whatever its format is."""
 
+from badges.i18n import Count, Phrase
 from server.event.settings import EventSettings
 from server.setup.programme.formats.draft import SESSIONS_MAX, Found
 from server.setup.programme.formats.frab import read_frab_json, read_frab_xml
@@ -17,12 +18,22 @@ def read_programme(
     content. Raises VenueError where nothing can be read.
     """
     if len(data) > FILE_BYTES_MAX:
-        raise VenueError([f"{name} has over {FILE_BYTES_MAX:,} bytes: that is no programme"])
+        raise VenueError(
+            [
+                Phrase(
+                    "%(name)s has over %(most)s bytes: that is no programme",
+                    name=name,
+                    most=Count(FILE_BYTES_MAX),
+                )
+            ]
+        )
     found = READERS[form or _form(data, name)](data, name, settings)
     if len(found.drafts) > SESSIONS_MAX:
-        raise VenueError([f"{name} has over {SESSIONS_MAX:,} sessions"])
+        raise VenueError(
+            [Phrase("%(name)s has over %(most)s sessions", name=name, most=Count(SESSIONS_MAX))]
+        )
     if not (found.drafts or found.problems or found.cancelled):
-        raise VenueError([f"{name} has no events"])
+        raise VenueError([Phrase("%(name)s has no events", name=name)])
     return found
 
 
@@ -35,10 +46,15 @@ def _form(data: bytes, name: str) -> str:
     if start[:15].upper() == b"BEGIN:VCALENDAR":
         return "ical"
     if start.startswith((b"PK\x03\x04", b"\x1f\x8b")):
-        raise VenueError([f"{name} is packed: unpack it, and name the file in it"])
+        raise VenueError(
+            [Phrase("%(name)s is packed: unpack it, and name the file in it", name=name)]
+        )
     raise VenueError(
         [
-            f"{name} is neither iCalendar (BEGIN:VCALENDAR) nor a frab or pretalx schedule in JSON "
-            "or XML. Is it a venue file? That is for import-venue"
+            Phrase(
+                "%(name)s is neither iCalendar (BEGIN:VCALENDAR) nor a frab or pretalx "
+                "schedule in JSON or XML. Is it a venue file? That is for import-venue",
+                name=name,
+            )
         ]
     )

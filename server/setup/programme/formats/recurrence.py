@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
+from badges.i18n import N_, Spoken
+
 STEPS_MAX = 2_000_000  # of all rules of a file; a day or a time is one
 YEARS_BEFORE_MAX = 10  # that a rule may begin before the event
 FREQUENCIES = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
@@ -22,7 +24,7 @@ _NUMBERS = {
 _KNOWN = {"FREQ", "UNTIL", "WKST", "BYDAY", *_NUMBERS}
 
 
-class RuleRefusedError(ValueError):
+class RuleRefusedError(Spoken, ValueError):
     """Is raised for a rule that can't be followed. The text says why, in plain words."""
 
 
@@ -53,12 +55,15 @@ def rule_of(parts: Mapping[str, Sequence[Any]], start: datetime, until: datetime
     if unknown or frequency not in FREQUENCIES:
         what = ", ".join(unknown)[:60] or f"FREQ={frequency[:20]}"
         raise RuleRefusedError(
-            f"repeats by a rule with {what}, which is not followed here: write each time as an "
-            "event of its own, or as RDATE"
+            N_(
+                "repeats by a rule with %(what)s, which is not followed here: write each "
+                "time as an event of its own, or as RDATE"
+            ),
+            what=what,
         )
     numbers = {key: _numbers(parts, key) for key in _NUMBERS}
     if numbers["COUNT"] and until is not None:
-        raise RuleRefusedError("repeats by a rule with both COUNT and UNTIL: write one of them")
+        raise RuleRefusedError(N_("repeats by a rule with both COUNT and UNTIL: write one of them"))
     weekdays = frozenset(_weekday(word, frequency) for word in parts.get("BYDAY", ()))
     months, month_days = numbers["BYMONTH"], numbers["BYMONTHDAY"]
     if not (weekdays or month_days or numbers["BYYEARDAY"]):
@@ -97,7 +102,11 @@ def _numbers(parts: Mapping[str, Sequence[Any]], key: str) -> frozenset[int]:
     found = set()
     for value in parts.get(key, ()):
         if not isinstance(value, int) or not least <= value <= most or (least < 0 and value == 0):
-            raise RuleRefusedError(f"repeats by a rule with {key}={str(value)[:20]}: mend it")
+            raise RuleRefusedError(
+                N_("repeats by a rule with %(key)s=%(value)s: mend it"),
+                key=key,
+                value=str(value)[:20],
+            )
         found.add(int(value))
     return frozenset(found)
 
@@ -107,9 +116,13 @@ def _weekday(word: Any, frequency: str) -> tuple[int, int]:
     ordinal = text[:-2]
     number = int(ordinal) if ordinal.lstrip("+-").isdigit() and len(ordinal) < 4 else 0
     if text[-2:] not in _WEEKDAYS or (ordinal and not number) or abs(number) > 53:
-        raise RuleRefusedError(f"repeats by a rule with the weekday {text[:20]}: mend it")
+        raise RuleRefusedError(
+            N_("repeats by a rule with the weekday %(text)s: mend it"), text=text[:20]
+        )
     if number and frequency not in ("MONTHLY", "YEARLY"):
-        raise RuleRefusedError(f"repeats by a rule with {text[:20]} in each week: mend it")
+        raise RuleRefusedError(
+            N_("repeats by a rule with %(text)s in each week: mend it"), text=text[:20]
+        )
     return _WEEKDAYS.index(text[-2:]), number
 
 
@@ -124,8 +137,10 @@ class Budget:
         self.left -= steps
         if self.left < 0:
             raise RuleRefusedError(
-                "repeats by a rule for which no time is left: the rules of this file go on for too "
-                "long. Let them begin near the event"
+                N_(
+                    "repeats by a rule for which no time is left: the rules of this file go "
+                    "on for too long. Let them begin near the event"
+                )
             )
 
 
@@ -138,8 +153,9 @@ def occurrences(
     """
     if start.year < first.year - YEARS_BEFORE_MAX:
         raise RuleRefusedError(
-            f"repeats since {start.year}, over {YEARS_BEFORE_MAX} years before the event: let it "
-            "begin later"
+            N_("repeats since %(year)s, over %(most)s years before the event: let it begin later"),
+            year=start.year,
+            most=YEARS_BEFORE_MAX,
         )
     if first <= start.date() <= last:
         yield start

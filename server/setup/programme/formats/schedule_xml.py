@@ -7,12 +7,14 @@ ever declared, expanded or fetched. Depth and size are bounded.
 from typing import Any
 from xml.parsers import expat
 
+from badges.i18n import N_, Count, Spoken, phrase_of
+
 DEPTH_MAX = 20
 ELEMENTS_MAX = 500_000
 _LISTS = {"persons": "person", "links": "link", "attachments": "attachment"}
 
 
-class XmlRefusedError(ValueError):
+class XmlRefusedError(Spoken, ValueError):
     """Is raised for XML that can't be read. The text says why, in plain words."""
 
 
@@ -32,7 +34,9 @@ def read_xml(data: bytes) -> dict[str, Any]:
     """Return the conference as JSON has it. Raises XmlRefusedError."""
     root = _tree(data)
     if root.tag != "schedule":
-        raise XmlRefusedError(f"begins with <{root.tag[:40]}> and not with <schedule>")
+        raise XmlRefusedError(
+            N_("begins with <%(tag)s> and not with <schedule>"), tag=root.tag[:40]
+        )
     heads = [one for one in root.children if one.tag == "conference"]
     conference: dict[str, Any] = {}
     for head in heads[:1]:
@@ -73,17 +77,21 @@ def _tree(data: bytes) -> _Node:
 
     def start(tag: str, values: dict[str, str]) -> None:
         if len(open_nodes) > DEPTH_MAX:
-            raise XmlRefusedError(f"has elements in over {DEPTH_MAX} others: that is no schedule")
+            raise XmlRefusedError(
+                N_("has elements in over %(most)s others: that is no schedule"), most=DEPTH_MAX
+            )
         nonlocal elements
         elements += 1
         if elements > ELEMENTS_MAX:
-            raise XmlRefusedError(f"has over {ELEMENTS_MAX:,} elements: split it")
+            raise XmlRefusedError(
+                N_("has over %(most)s elements: split it"), most=Count(ELEMENTS_MAX)
+            )
         node = _Node(tag, values)
         open_nodes[-1].children.append(node)
         open_nodes.append(node)
 
     def doctype(*_: object) -> None:
-        raise XmlRefusedError("has a DOCTYPE, which may hide more than it shows: remove it")
+        raise XmlRefusedError(N_("has a DOCTYPE, which may hide more than it shows: remove it"))
 
     parser = expat.ParserCreate()
     parser.buffer_text = True
@@ -94,9 +102,11 @@ def _tree(data: bytes) -> _Node:
     try:
         parser.Parse(data, True)
     except expat.ExpatError as error:
-        raise XmlRefusedError(f"is not XML: {error}") from None
+        raise XmlRefusedError(N_("is not XML: %(why)s"), why=phrase_of(error)) from None
     except (LookupError, ValueError) as error:
         if isinstance(error, XmlRefusedError):
             raise
-        raise XmlRefusedError(f"is not XML in an encoding that is known here: {error}") from None
+        raise XmlRefusedError(
+            N_("is not XML in an encoding that is known here: %(why)s"), why=phrase_of(error)
+        ) from None
     return top.children[0]

@@ -4,11 +4,13 @@ import re
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from badges.i18n import N_, Spoken
+
 _DURATION = re.compile(r"(\d{1,4}):([0-5]\d)(?::[0-5]\d)?")
 DURATION_MAX_H = 16 * 24
 
 
-class TimeRefusedError(ValueError):
+class TimeRefusedError(Spoken, ValueError):
     """Is raised for a time that can't be used. The text says why, in plain words."""
 
 
@@ -22,9 +24,11 @@ def instant(value: datetime, zone: ZoneInfo) -> int:
         found = aware.astimezone(UTC)
         again = found.astimezone(aware.tzinfo).replace(tzinfo=None)
     except (OverflowError, ValueError):
-        raise TimeRefusedError(f"{value:%Y-%m-%d} is out of range") from None
+        raise TimeRefusedError(N_("%(value)s is out of range"), value=f"{value:%Y-%m-%d}") from None
     if again != aware.replace(tzinfo=None):
-        raise TimeRefusedError(f"{value:%Y-%m-%d %H:%M} is a time that clocks skip on that day")
+        raise TimeRefusedError(
+            N_("%(value)s is a time that clocks skip on that day"), value=f"{value:%Y-%m-%d %H:%M}"
+        )
     return int(found.timestamp()) * 1000
 
 
@@ -33,7 +37,9 @@ def iso_time(text: str) -> datetime:
     try:
         return datetime.fromisoformat(text.strip())
     except ValueError:
-        raise TimeRefusedError(f"{text[:40]!r} is no time such as 2026-05-04T09:00:00") from None
+        raise TimeRefusedError(
+            N_("%(text)s is no time such as 2026-05-04T09:00:00"), text=repr(text[:40])
+        ) from None
 
 
 def clock_on(day: str, clock: str, day_start: str) -> datetime:
@@ -52,5 +58,5 @@ def duration_ms(text: str) -> int:
     match = _DURATION.fullmatch(text.strip())
     minutes = int(match[1]) * 60 + int(match[2]) if match else 0
     if not 0 < minutes <= DURATION_MAX_H * 60:
-        raise TimeRefusedError(f"{text[:20]!r} is no duration such as 01:30")
+        raise TimeRefusedError(N_("%(text)s is no duration such as 01:30"), text=repr(text[:20]))
     return minutes * 60_000

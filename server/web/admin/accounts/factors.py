@@ -13,7 +13,7 @@ from server.staff import passkeys, second_factors, signing_in, users
 from server.staff.second_factors import WrongFactorError
 from server.staff.users import AccountError, User
 from server.storage.connection import Connection
-from server.web import auth
+from server.web import auth, i18n
 from server.web.admin.accounts import proof
 from server.web.admin.sign_in import caller, own_page
 from server.web.services import services
@@ -111,7 +111,7 @@ def add_passkey() -> AnyResponse:
             lambda db: passkeys.add_passkey(db, where, who, made, challenge, name, now=here.now())
         )
     except AccountError as error:
-        return _again(_("Nothing was changed: %(why)s", why=error))
+        return _again(_("Nothing was changed: %(why)s", why=i18n.said(error)))
     except WrongFactorError:
         return _again(_("The browser's answer is no passkey for this server. Try again."))
     return _changed(_("The passkey is set up."), codes)
@@ -160,7 +160,7 @@ def _remove(step: Callable[[Connection, User], None]) -> AnyResponse:
     try:
         here.database.write(lambda db: step(db, who))
     except AccountError as error:
-        return _again(_("Nothing was changed: %(why)s", why=error))
+        return _again(_("Nothing was changed: %(why)s", why=i18n.said(error)))
     return _changed(_("The second factor is removed."), [])
 
 

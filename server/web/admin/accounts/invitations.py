@@ -12,7 +12,7 @@ from server.staff import invitations, passwords, signing_in, users
 from server.staff.invitations import InvitationOverError
 from server.staff.users import AccountError, User
 from server.storage.connection import Connection
-from server.web import auth
+from server.web import auth, i18n
 from server.web.admin import forms
 from server.web.admin.sign_in import caller
 from server.web.security import limiter
@@ -34,7 +34,7 @@ def invite() -> AnyResponse:
         )
     except AccountError as error:
         return forms.turn_back(
-            _("Nothing was changed: %(why)s", why=error), url_for("admin.users.show")
+            _("Nothing was changed: %(why)s", why=i18n.said(error)), url_for("admin.users.show")
         )
     link = request.host_url.rstrip("/") + url_for("admin.invitations.show", token=token)
     return Response(
@@ -95,7 +95,7 @@ def accept(token: str) -> AnyResponse:
     except InvitationOverError:
         return _page(token)
     except (passwords.PoorPasswordError, AccountError) as error:
-        return _page(token, str(error))
+        return _page(token, i18n.said(error))
     session.clear()  # The new session gets a new form token.
     flash(_("Welcome. Your account is ready."), "good")
     response = redirect(url_for("admin.home"), 303)

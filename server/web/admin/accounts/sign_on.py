@@ -17,7 +17,7 @@ from server.staff import sign_on, sign_on_accounts, signing_in, users
 from server.staff.sign_on import Begun, Identity, NoRoleError, SignOnError
 from server.staff.users import AccountError, SignInError
 from server.storage.connection import Connection
-from server.web import auth
+from server.web import auth, i18n
 from server.web.admin.sign_in import caller, own_page, sign_in_page
 from server.web.security import limiter
 from server.web.services import services
@@ -38,7 +38,7 @@ def go() -> AnyResponse:
     try:
         begun = provider.begin(_back(), fresh=fresh)
     except SignOnError as error:
-        return sign_in_page(str(error), 502)
+        return sign_in_page(i18n.said(error), 502)
     kept = {
         "state": begun.state,
         "nonce": begun.nonce,
@@ -70,7 +70,7 @@ def back() -> AnyResponse:
         response = _confirm(found, kept["next"]) if kept["fresh"] else _enter(found, kept["next"])
     except (SignOnError, AccountError) as error:
         _note_refusal(None)
-        return _over(sign_in_page(str(error), 403 if isinstance(error, NoRoleError) else 400))
+        return _over(sign_in_page(i18n.said(error), 403 if isinstance(error, NoRoleError) else 400))
     except SignInError:
         who = sign_on_accounts.find(here.database.reader, found)
         _note_refusal(who)

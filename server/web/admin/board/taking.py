@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response
 from server.troubles import taken
 from server.troubles.taken import TakenError
 from server.troubles.troubles import Trouble
-from server.web import auth
+from server.web import auth, i18n
 from server.web.admin.board import look, words
 from server.web.services import services
 
@@ -32,7 +32,7 @@ def take(key: str) -> Response | str | tuple[str, int]:
     try:
         here.database.write(lambda db: taken.take(db, trouble, note, by=by, now=here.now()))
     except TakenError as error:
-        return _page(key, problem=str(error), note=note), 400
+        return _page(key, problem=i18n.said(error), note=note), 400
     flash(_("Taken on. It comes back to the board if it gets worse or happens again."), "good")
     return redirect(url_for("admin.overview.show"), 303)
 

@@ -184,7 +184,7 @@ def _copied(trouble: Trouble) -> tuple[str, str]:
 
 
 def _server(trouble: Trouble) -> tuple[str, str]:
-    return str(trouble.values["words"]), ""
+    return i18n.said(trouble.values["words"]), ""
 
 
 def _witness(trouble: Trouble) -> tuple[str, str]:

@@ -15,6 +15,7 @@ from server.editing.card_settings import name_for
 from server.people.card_design import CardSettings
 from server.storage.connection import Connection
 from server.venue import store
+from server.web import i18n
 
 # Each file that can be sent: the setting that names it, and its limit.
 FILES: Mapping[str, int] = {
@@ -67,14 +68,14 @@ def read_form(db: Connection, before: CardSettings) -> Wanted:
     try:
         check_values(CardSettings, values)
     except SettingsError as error:
-        raise FormError(str(error)) from None
+        raise FormError(i18n.said(error)) from None
     known = {one.key: one.colour for one in store.categories(db)}
     try:
         colours = {
             key: check_colour(form[f"colour-{key}"]) for key in known if f"colour-{key}" in form
         }
     except CardError as error:
-        raise FormError(f"{error}.") from None
+        raise FormError(f"{i18n.said(error)}.") from None
     return Wanted(replace(before, **values), new_files, colours)  # type: ignore[arg-type]  # checked
 
 

@@ -30,7 +30,7 @@ from server.people.designing.settings_file import rewritten
 from server.setup.venue_plan import VenueError
 from server.storage.connection import Connection
 from server.venue import store
-from server.web import auth
+from server.web import auth, i18n
 from server.web.admin import forms
 from server.web.admin.cards import form
 from server.web.admin.cards.form import FormError, Wanted
@@ -55,7 +55,7 @@ def show() -> str:
     try:
         settings = read_card_settings(folder)
     except EventError as error:
-        problem = str(error)
+        problem = i18n.said(error)
     last = card_settings.last_save(here.event)
     db = here.database.reader
     return render_template(
@@ -92,13 +92,13 @@ def preview() -> Response:
         dropped = rewritten(read_card_text(folder), wanted.settings, place).dropped
         drawn = _drawn(db, folder, wanted)
     except (FormError, EventError, CardError, PreviewError) as error:
-        drawn = Drawn(problems=(str(error),))
+        drawn = Drawn(problems=(i18n.said(error),))
     except UnknownAttendeeError:
         drawn = Drawn(problems=(_("Nobody is on the roster whose card could be shown."),))
     return jsonify(
         pages=[_data_address(png) for png in drawn.pages],
-        problems=list(drawn.problems),
-        notes=list(drawn.notes),
+        problems=list(map(i18n.said, drawn.problems)),
+        notes=list(map(i18n.said, drawn.notes)),
         alike=alike,
         dropped=list(dropped),
     )
@@ -117,9 +117,9 @@ def save() -> AnyResponse:
             seen=request.form.get("seen", ""), by=by, now=here.now(),
         )  # fmt: skip
     except VenueError as error:
-        return _refused("; ".join(error.problems), back)
+        return _refused("; ".join(map(i18n.said, error.problems)), back)
     except (FormError, EditError, EventError, CardError) as error:
-        return _refused(str(error), back)
+        return _refused(i18n.said(error), back)
     except OSError as error:
         return _refused(f"{error.filename or FOLDER}: {error.strerror}", back)
     if not saved.changed:
@@ -141,9 +141,9 @@ def undo() -> AnyResponse:
     try:
         card_settings.undo(here.event, here.database, by=auth.actor(), now=here.now())
     except VenueError as error:
-        return _refused("; ".join(error.problems), back)
+        return _refused("; ".join(map(i18n.said, error.problems)), back)
     except (EditError, EventError) as error:
-        return _refused(str(error), back)
+        return _refused(i18n.said(error), back)
     flash(_("The last save is undone."), "good")
     return redirect(back, 303)
 

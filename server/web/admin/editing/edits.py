@@ -44,7 +44,7 @@ def take_back() -> Response:
     mark = request.form.get("mark", "")[:64]
     answer = forms.perform(
         lambda db, by, now: undo.undo(db, here.event.settings, mark, by=by, now=now),
-        lambda found: _("As it was before: %(what)s is undone.", what=found.what),
+        lambda found: _("As it was before: %(what)s is undone.", what=i18n.said(found.what)),
         back=_back(),
         refused=(EditError, VenueError, NothingThereError, AttendeeError, IssuingError),
         words=i18n.said,

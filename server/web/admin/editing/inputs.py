@@ -10,7 +10,7 @@ from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
-from badges.i18n import N_
+from badges.i18n import N_, Phrase
 from server.editing.programme.named import Named
 from server.editing.things import Values
 from server.programme import activities, exhibition
@@ -273,13 +273,17 @@ def form_values(
 
 def unknown(db: Connection, kind: str, values: Mapping[str, Any]) -> list[str]:
     """List the names in `values` that mean nothing, or more than one thing, each in a sentence."""
-    problems = []
+    problems: list[str] = []
     for one in _FORMS[kind]:
         said = values.get(one.key) if one.kind in ("named", "lines") else None
         known = Named(db, one.of) if said else None
         for text in [said] if isinstance(said, str) else said or ():
             if known and known.code(text) is None:
-                problems.append(f"{one.key} " + _(_UNKNOWN[one.of], name=text))
+                problems.append(
+                    Phrase(
+                        "%(key)s %(what)s", key=one.key, what=Phrase(_UNKNOWN[one.of], name=text)
+                    )
+                )
     return problems
 
 

@@ -51,6 +51,16 @@ COLUMN_WORDS = {
     "organisation": N_("Organisation"),
     "email": N_("E-mail"),
     "external_id": N_("Registration"),
+    "latin_name": N_("Name in Latin letters"),
+    "country": N_("Country"),
+    "phone": N_("Telephone"),
+    "order_number": N_("Order"),
+    "days": N_("Days"),
+    "zones": N_("Zones"),
+    "invitations": N_("Invitations"),
+    "language": N_("Language"),
+    "accessible": N_("Accessible place"),
+    "status": N_("Status of the order"),
 }
 # Above these a preview is made in a process of its own. Below, starting one takes longer than that.
 BYTES_HERE_MAX = 100_000
@@ -91,6 +101,7 @@ def show(token: str) -> Response | str:
         result=found.plan.result,
         missing=_missing_columns(found),
         column_words=COLUMN_WORDS,
+        column_said=_column,
         words=found.unknown_words[:WORDS_SHOWN],
         categories=store.categories(services().database.reader),
     )
@@ -189,17 +200,22 @@ def _unreadable(kept: Upload, error: Exception) -> str:
     the file is deleted.
     """
     text = (
-        str(error)
+        i18n.said(error)
         if isinstance(error, RosterError)
-        else _("This is no list of people: %(why)s", why=str(error))
+        else _("This is no list of people: %(why)s", why=i18n.said(error))
     )
-    encodings = ENCODINGS if "--encoding" in text else ()
+    encodings = ENCODINGS if "--encoding" in i18n.said(error) else ()
     text = text.replace("--encoding ", "")
     if not encodings:
         services().uploads.drop(kept)
     return render_template(
         "editing/unreadable.html", upload=kept, problem=text, encodings=encodings
     )
+
+
+def _column(column: str) -> str:
+    """Name a column of ours, which stands in a problem."""
+    return _(COLUMN_WORDS[column]) if column in COLUMN_WORDS else column
 
 
 def _is_option(option: str) -> bool:

@@ -1,7 +1,7 @@
 """Serves the forms on which things of the venue and the programme are added, changed, removed."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -9,7 +9,7 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from werkzeug.wrappers import Response
 
 from badges import colours
-from badges.i18n import N_
+from badges.i18n import N_, Phrase
 from server.editing import last_edit, things, venue_edit
 from server.editing.last_edit import EditError
 from server.editing.things import NothingThereError, Thing, Values
@@ -208,6 +208,15 @@ def _back(kind: str, values: Values) -> _Back:
     return _Back(url_for("admin.venue.show", day=day[1] if day else None), N_("Venue"))
 
 
+def _under_the_input(problem: str, labels: Mapping[str, str]) -> str:
+    """Say a problem without the key that it begins with, and other keys as the form calls them."""
+    assert isinstance(problem, Phrase)
+    fields = {**problem.fields, "key": ""}
+    if isinstance(other := fields.get("other"), str):
+        fields["other"] = labels.get(other, other)
+    return i18n.said(Phrase(problem.text, problem.many, **fields)).strip()
+
+
 def _again(form: Form, problems: Sequence[str]) -> tuple[str, int]:
     """Show a form again with what is wrong with it."""
     return _form(form, problems), 400
@@ -220,9 +229,9 @@ def _form(form: Form, problems: Sequence[str] = ()) -> str:
     by_key: dict[str, str] = {}
     others = []
     for problem in problems:
-        key, _, words = problem.partition(" ")
-        if key in labels and words and any(one.key == key for one in shown):
-            by_key.setdefault(key, words)
+        key = problem.fields.get("key") if isinstance(problem, Phrase) else None
+        if isinstance(key, str) and any(one.key == key for one in shown):
+            by_key.setdefault(key, _under_the_input(problem, labels))
         else:
             others.append(problem)
     return render_template(

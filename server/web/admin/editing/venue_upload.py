@@ -158,7 +158,7 @@ def confirm(kind: str, token: str) -> Response:
     search.fold_all(here.database.write)
     here.uploads.drop(kept)
     for warning in done.warnings[:WARNINGS_SHOWN]:
-        flash(f"{warning[:WARNING_CHARS_MAX]}.", "warn")
+        flash(_("%(sentence)s.", sentence=i18n.said(warning)[:WARNING_CHARS_MAX]), "warn")
     if len(done.warnings) > WARNINGS_SHOWN:
         more = len(done.warnings) - WARNINGS_SHOWN
         flash(

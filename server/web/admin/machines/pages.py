@@ -4,32 +4,17 @@ from flask import Blueprint, abort, flash, render_template, request, url_for
 from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
 from werkzeug.wrappers import Response
 
-from badges.i18n import N_
 from server.entry_log import act_words
 from server.machines import endpoints, outbox, signing, tokens
 from server.outgoing.addresses import URL_CHARS_MAX
-from server.web import auth
+from server.web import auth, i18n
 from server.web.admin import forms
+from server.web.admin.machines.words import SCOPE_WORDS, TOPIC_WORDS
 from server.web.services import services
 
 blueprint = Blueprint("machines", __name__, url_prefix="/admin/machines")
 
 DELIVERIES = 100
-SCOPE_WORDS = {
-    "read:halls": N_("Read halls: how many are inside"),
-    "read:entries": N_("Read entries and denials, by badge number"),
-    "read:receipts": N_("Read receipts, each with one whole record"),
-    "read:people": N_("Read people, with names and addresses"),
-    "write:people": N_("Register and change people, replace and revoke badges"),
-    "read:programme": N_("Read the programme"),
-    "read:metrics": N_("Read the server's figures"),
-}
-TOPIC_WORDS = {
-    "entries": N_("Entries and denials"),
-    "badges": N_("Badges issued, replaced, revoked, reinstated"),
-    "halls": N_("Halls that become full, open or closed"),
-    "troubles": N_("Troubles that begin and end"),
-}
 
 
 @blueprint.get("/")
@@ -55,7 +40,7 @@ def make_token() -> str:
             lambda db: tokens.make(db, name, scopes, many, by=by, now=here.now())
         )
     except tokens.TokenError as error:
-        flash(_("Nothing was changed.") + f" {error}", "bad")
+        flash(_("Nothing was changed. %(why)s", why=i18n.said(error)), "bad")
         return _page()
     return _page(shown=(made.name, secret))
 
@@ -87,7 +72,7 @@ def add_webhook() -> str:
             )
         )
     except endpoints.EndpointError as error:
-        flash(_("Nothing was changed.") + f" {error}", "bad")
+        flash(_("Nothing was changed. %(why)s", why=i18n.said(error)), "bad")
         return _page()
     key = signing.secret(here.event.phone_secret, made.secret_of)
     return _page(shown=(made.url, signing.shown(key)))

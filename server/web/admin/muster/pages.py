@@ -82,7 +82,7 @@ def begin() -> AnyResponse:
         _("The muster has begun. Doors go on as before: nothing was locked or opened."),
         back=url_for("admin.muster.show"),
         refused=(MusterError,),
-        words=lambda error: _("Nothing was begun: %(why)s", why=error),
+        words=lambda error: _("Nothing was begun: %(why)s", why=i18n.said(error)),
     )
 
 
@@ -220,5 +220,5 @@ def _change(step: Any, said: str, muster_id: int) -> AnyResponse:
         said,
         back=url_for("admin.muster.one", muster_id=muster_id, **back),
         refused=(MusterError, UnknownAttendeeError),
-        words=lambda error: _("Nothing was changed: %(why)s", why=error),
+        words=lambda error: _("Nothing was changed: %(why)s", why=i18n.said(error)),
     )

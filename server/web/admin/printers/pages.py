@@ -11,13 +11,14 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
 from werkzeug.wrappers import Response
 
+from badges.i18n import N_
 from server.printers import jobs, store
 from server.printers.drivers.address import parse
 from server.printers.sheets import DPIS, FORMATS_OF, check_plan
 from server.printers.states import PrintingError, UnknownPrinterError
 from server.printers.store import Printer, PrinterPlan
 from server.storage.connection import Connection
-from server.web import auth
+from server.web import auth, i18n
 from server.web.admin import forms
 from server.web.admin.printers import words
 from server.web.services import services
@@ -49,8 +50,7 @@ def show() -> str:
         jobs=jobs.newest_jobs(db, JOBS_SHOWN),
         names=store.printer_names(db),
         words=words,
-        # A template's own `_` would take a percent sign of a printer's words for a field.
-        told=_,
+        told=i18n.said,
         now=services().now(),
     )
 
@@ -180,7 +180,7 @@ def _keep(printer_id: int | None) -> Response | tuple[str, int]:
         plan = _plan(given)
         here.database.write(step)
     except PrintingError as error:
-        return _form(printer_id, given, problem=str(error)), 400
+        return _form(printer_id, given, problem=i18n.said(error)), 400
     flash(_("The printer is set. Make a test print."), "good")
     return redirect(_back(), 303)
 
@@ -192,7 +192,7 @@ def _plan(given: Mapping[str, str]) -> PrinterPlan:
     try:
         dpi, place = forms.whole(given.get("dpi", "")), forms.whole(given.get("place", "") or "1")
     except ValueError:
-        raise PrintingError("The order is a whole number, such as 1.") from None
+        raise PrintingError(N_("The order is a whole number, such as 1.")) from None
     desks = tuple(filter(None, (one.strip() for one in given.get("desks", "").split(","))))
     plan = PrinterPlan(
         name=given.get("name", ""),

@@ -45,7 +45,7 @@ def show() -> AnyResponse | str:
             found = running.due(db, here.event, now=here.now())
             due = {one.clock.kind: one.count for one in found}
         except DesignError as error:
-            problem = str(error)
+            problem = i18n.said(error)
     return render_template(
         "privacy/clocks.html",
         clocks=CLOCKS,
@@ -90,14 +90,15 @@ def person(number: str) -> AnyResponse | str:
     try:
         plan = erase.plan(here.database.reader, here.event, holder.serial)
     except DesignError as error:
-        return forms.turn_back(str(error), url_for("admin.privacy.show"))
-    chinese = i18n.language().startswith("zh")
+        return forms.turn_back(i18n.said(error), url_for("admin.privacy.show"))
     return render_template(
         "privacy/person.html",
         person=holder,
         plan=plan,
         folder=here.event.path,
-        sections={table: SECTIONS.get(table, (table, table))[chinese] for table in plan.counts},
+        sections={
+            table: _(SECTIONS[table][0]) if table in SECTIONS else table for table in plan.counts
+        },
     )
 
 
@@ -111,7 +112,7 @@ def take(number: str) -> AnyResponse:
     try:
         done = export.export(here.database.reader, here.event, holder.serial, now=here.now())
     except DesignError as error:
-        return forms.turn_back(str(error), back)
+        return forms.turn_back(i18n.said(error), back)
     here.database.write(lambda db: export.note(db, holder.serial, by=by, now=here.now()))
     headers = {"Content-Disposition": f'attachment; filename="person-{holder.number}.zip"'}
     return Response(done.data, mimetype="application/zip", headers=headers)
@@ -132,9 +133,9 @@ def remove(number: str) -> AnyResponse:
             lambda db: erase.erase(db, here.event, holder.serial, by=by, now=here.now())
         )
     except erase.PersonError as error:
-        return forms.turn_back(_(str(error)), back)
+        return forms.turn_back(i18n.said(error), back)
     except DesignError as error:
-        return forms.turn_back(str(error), back)
+        return forms.turn_back(i18n.said(error), back)
     here.database.give_back()
     rest = erase.settle(here.event)
     if here.backups is not None:

@@ -17,9 +17,10 @@ from server.ledger import entries
 from server.staff import users
 from server.storage.connection import Connection
 from server.venue import store
-from server.web import auth
+from server.web import auth, i18n
 from server.web.admin.forms import Asked, Field, one_of, read_filter, whole
 from server.web.admin.records import files, saved
+from server.web.admin.records.about import about
 from server.web.services import services
 
 blueprint = Blueprint("acts", __name__, url_prefix="/admin")
@@ -38,12 +39,14 @@ def show() -> tuple[str, int]:
             before=request.args.get("before", type=_edge),
             after=request.args.get("after", type=_edge),
         )
+    names = act_words.Names(db, i18n.language())
     kinds = sorted((_(words.label), act) for act, words in act_words.WORDS.items())
     shown = render_template(
         "records/acts.html",
         asked=asked,
         page=page,
-        names=act_words.Names(db),
+        names=names,
+        about=partial(about, names),
         label=lambda act: _(act_words.label(act)),
         told=acts_told.told(db, services().venue_clock.zone, page.acts),
         has_names=files.may_see_names(),

@@ -8,26 +8,37 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from babel.messages.extract import extract_from_file
+from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_file
 
+import badges as badges_package
 import server as server_package
 from server.event.directory import Event
 from tests.kiosk.texts.pseudo_language import made_up
 
 SERVER = Path(server_package.__file__).parent
+BADGES = Path(badges_package.__file__).parent
+# What `badges` says at doors is in a catalogue of its own.
+AT_DOORS = BADGES / "admission"
+KEYWORDS = {**DEFAULT_KEYWORDS, "Phrase": None, "counted": (1, 2)}
 LOCALE = LANGUAGE = "eo"  # Babel knows the name, and the words are none of Esperanto's.
 
 
 @cache
 def marked() -> frozenset[tuple[str, ...]]:
     """Every text of the server that waits for a translation, with its plural where it has one."""
-    files = [("python", file) for file in SERVER.rglob("*.py")]
+    files = [("python", file) for file in sources()]
     files += [("jinja2.ext:babel_extract", file) for file in SERVER.rglob("*.html")]
     return frozenset(
         (message,) if isinstance(message, str) else tuple(one for one in message[:2] if one)
         for method, file in files
-        for _, message, _, _ in extract_from_file(method, file)
+        for _, message, _, _ in extract_from_file(method, file, keywords=KEYWORDS)
     )
+
+
+def sources() -> list[Path]:
+    """Every file whose texts are in the server's catalogue."""
+    shared = [file for file in BADGES.rglob("*.py") if AT_DOORS not in file.parents]
+    return sorted([*SERVER.rglob("*.py"), *shared])
 
 
 def add_file(event: Event) -> None:

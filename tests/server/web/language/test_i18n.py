@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from babel.messages.extract import extract_from_file
 from babel.messages.pofile import read_po
 from flask import render_template_string
 from flask_babel import gettext as _
@@ -20,6 +19,7 @@ from server.storage.database import Database
 from server.web import auth, i18n
 from server.words import Words
 from tests.server.support.pages import Pages
+from tests.server.web.language import pseudo
 
 SERVER = Path(server_package.__file__).parent
 CHINESE = SERVER / "translations/zh_Hans/LC_MESSAGES/server.po"
@@ -142,13 +142,7 @@ def test_what_the_event_leaves_out_is_in_our_own_words(event: Event) -> None:
 
 def marked() -> set[str]:
     """Every text of the server that waits for a translation."""
-    files = [("python", file) for file in SERVER.rglob("*.py")]
-    files += [("jinja2.ext:babel_extract", file) for file in SERVER.rglob("*.html")]
-    return {
-        message if isinstance(message, str) else message[0]
-        for method, file in files
-        for _, message, _, _ in extract_from_file(method, file)
-    }
+    return {texts[0] for texts in pseudo.marked()}
 
 
 def test_chinese_is_complete_and_has_nothing_else() -> None:

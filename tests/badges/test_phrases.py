@@ -1,0 +1,119 @@
+"""Texts that remember what they were made of, so that each reader's language can say them."""
+
+import json
+import pickle
+from gettext import NullTranslations
+
+import pytest
+
+from badges.i18n import Count, Phrase, Spoken, counted, joined, phrase_of, restored, say, stored
+
+WORDS = {
+    "%(name)s has over %(most)s rows": "%(name)s 超过 %(most)s 行",
+    "a list": "名单",
+    " or ": "或",
+    "%(num)s row of %(name)s": "%(name)s 的 %(num)s 行",
+}
+
+
+class Chinese(NullTranslations):
+    def gettext(self, message: str) -> str:
+        return WORDS.get(message, message)
+
+    def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
+        return WORDS.get(msgid1, msgid1 if n == 1 else msgid2)
+
+
+def chinese(what: object) -> str:
+    return say(what, Chinese(), "{:_}".format)
+
+
+def too_long() -> Phrase:
+    text = "%(name)s has over %(most)s rows"
+    return Phrase(text, name=Phrase("a list"), most=Count(20_000))
+
+
+def test_a_phrase_is_its_english() -> None:
+    assert too_long() == "a list has over 20,000 rows"
+    assert isinstance(str(too_long()), str)
+    assert json.dumps(too_long()) == '"a list has over 20,000 rows"'
+
+
+def test_a_phrase_is_said_with_the_phrases_in_it() -> None:
+    assert chinese(too_long()) == "名单 超过 20_000 行"
+
+
+def test_what_is_no_phrase_is_said_as_it_is() -> None:
+    assert chinese("h1 100 %") == "h1 100 %"
+    assert chinese(7) == "7"
+
+
+def test_a_number_that_counts_nothing_has_no_separators() -> None:
+    assert Phrase("line %(line)s", line=1234) == "line 1234"
+
+
+@pytest.mark.parametrize(("number", "english"), [(1, "1 row of x"), (1500, "1,500 rows of x")])
+def test_plural_forms(number: int, english: str) -> None:
+    made = counted("%(num)s row of %(name)s", "%(num)s rows of %(name)s", number, name="x")
+    assert made == english
+    assert chinese(made) == f"x 的 {number:_} 行"
+
+
+def test_phrases_are_added_and_joined() -> None:
+    assert chinese("x: " + too_long() + "!") == "x: 名单 超过 20_000 行!"
+    both = joined(Phrase(" or "), ["a", Phrase("a list"), "c"])
+    assert (both, chinese(both)) == ("a or a list or c", "a或名单或c")
+    assert type(joined(", ", ["a", "b"])) is str
+    assert joined(", ", []) == ""
+
+
+def test_hundreds_of_phrases_are_joined() -> None:
+    many = joined("\n", [too_long()] * 1000)
+    assert chinese(many).count("名单") == 1000
+
+
+def test_a_percent_sign_stays_what_it_is() -> None:
+    assert chinese(Phrase("100 % of it")) == "100 % of it"
+    assert chinese(Phrase("%(name)s is %(share)s %%", name="x", share=5)) == "x is 5 %"
+
+
+@pytest.mark.parametrize(
+    "made", [too_long(), counted("%(num)s row of %(name)s", "", 3, name="x"), Phrase("a list")]
+)
+def test_a_phrase_comes_back_from_another_process(made: Phrase) -> None:
+    again = pickle.loads(pickle.dumps(made))
+    assert (again, chinese(again)) == (made, chinese(made))
+
+
+@pytest.mark.parametrize(
+    "made", [too_long(), too_long() + ".", counted("%(num)s row", "%(num)s rows", 3)]
+)
+def test_a_phrase_comes_back_from_a_database(made: Phrase) -> None:
+    again = restored(stored(made))
+    assert (again, chinese(again)) == (made, chinese(made))
+
+
+def test_a_text_without_fields_is_stored_as_it_is() -> None:
+    assert stored(Phrase("a list")) == "a list"
+    assert stored("x") == "x"
+    assert chinese(restored("a list")) == "名单"
+
+
+class RefusedError(Spoken, ValueError):
+    pass
+
+
+def test_an_error_keeps_its_phrase() -> None:
+    error = RefusedError("%(name)s has over %(most)s rows", name="x", most=Count(5))
+    assert str(error) == "x has over 5 rows"
+    assert chinese(error) == "x 超过 5 行"
+    assert chinese(RefusedError(error.phrase)) == "x 超过 5 行"
+    assert chinese(Phrase("[%(why)s]", why=phrase_of(error))) == "[x 超过 5 行]"
+    assert chinese(pickle.loads(pickle.dumps(error))) == "x 超过 5 行"
+
+
+def test_an_error_with_other_words_is_said_as_it_is() -> None:
+    assert chinese(ValueError("no number")) == "no number"
+    assert phrase_of(ValueError()) == ""
+    error = UnicodeDecodeError("utf-8", b"x", 0, 1, "odd")
+    assert chinese(error) == str(error)

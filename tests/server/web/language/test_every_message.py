@@ -1,0 +1,244 @@
+"""Every message that may reach a page is marked, and said in Chinese with the same fields.
+
+A new message that is written as a plain text is named here, with its file and line.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+from babel.messages.pofile import read_po
+
+import badges as badges_package
+import server as server_package
+from tests.server.web.language import pseudo
+
+ROOT = Path(server_package.__file__).parent.parent
+BADGES = Path(badges_package.__file__).parent
+CHINESE = ROOT / "server/translations/zh_Hans/LC_MESSAGES/server.po"
+FIELD = re.compile(r"%\((\w+)\)[sd]")
+
+# Rooms of which everything that they say may stand on a page.
+SPEAKING = (
+    "badges/roster", "badges/printing", "badges/settings_check.py", "server/editing",
+    "server/entry_log", "server/inquiry", "server/kiosks", "server/machines", "server/muster",
+    "server/occupancy", "server/people", "server/printers", "server/privacy", "server/programme",
+    "server/rehearsal", "server/setup", "server/staff", "server/troubles", "server/venue",
+    "server/web/admin", "server/web/desk", "server/web/phone", "server/web/rehearsal",
+)  # fmt: skip
+# Functions whose texts are marked, or are no words for people.
+MARKING = {"N_", "Phrase", "counted", "gettext", "ngettext", "_"}
+NO_WORDS = {
+    "execute", "executemany", "getLogger", "debug", "info", "warning", "error", "exception",
+    "compile", "fullmatch", "match", "sub", "split", "strftime", "open", "encode",
+}  # fmt: skip
+# Names of files, addresses and templates, as headers and Flask have them.
+NAMING = re.compile(r"filename=|\.(pdf|png|html)$|^/admin/|^view:")
+SQL = re.compile(
+    r"\b(SELECT|INSERT|UPDATE|DELETE|FROM|WHERE|ORDER BY|VALUES|AND|LIMIT|SET|JOIN)\b|\(\?, \?\)"
+)
+# Files whose texts with several words stand on no page, with the reason.
+ELSEWHERE = {
+    "badges/printing/look.py": "pictures as SVG",
+    "badges/printing/qr.py": "pictures as SVG, and faults of this program",
+    "badges/roster/columns.py": "an example of a mapping's line",
+    "badges/roster/mapping.py": "mappings, which the command line alone reads",
+    "server/editing/acts_told.py": "acts as files have them",
+    "server/mail/addresses.py": "ends of sentences that server/mail/sending.py marks",
+    "server/people/cards.py": "a card, which has both languages",
+    "server/printers/drivers/brother.py": "faults of this program",
+    "server/privacy/export.py": "a page that has both languages",
+    "server/setup/new_event.py": "new events, which the command line alone makes",
+    "server/setup/programme/exhibitors.py": "what a code is made from",
+    "server/setup/programme/mapping.py": "mappings, which the command line alone reads",
+    "server/setup/roster_import.py": "the command line's last line",
+    "server/staff/signing_in.py": "names of counters",
+    "server/web/admin/account.py": "names of counters",
+    "server/web/admin/accounts/proof.py": "names of counters",
+    "server/web/admin/forms.py": "an error that is caught where it is raised",
+    "server/web/admin/muster/paper.py": "HTML, whose words are marked one by one",
+}
+
+
+def files(*rooms: str) -> list[Path]:
+    paths = [ROOT / room for room in rooms]
+    return sorted(
+        file for path in paths for file in (path.rglob("*.py") if path.is_dir() else [path])
+    )
+
+
+def place(file: Path, node: ast.expr) -> str:
+    return f"{file.relative_to(ROOT).as_posix()}:{node.lineno}"
+
+
+@cache
+def tree(file: Path) -> ast.Module:
+    return ast.parse(file.read_text("utf-8"))
+
+
+def called(node: ast.AST) -> str:
+    if not isinstance(node, ast.Call):
+        return ""
+    return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+
+
+@cache
+def spoken() -> frozenset[str]:
+    """Names of all errors that are said in the reader's language, by what they are derived from."""
+    bases: dict[str, set[str]] = {}
+    for file in files("badges", "server"):
+        for node in ast.walk(tree(file)):
+            if isinstance(node, ast.ClassDef):
+                names = {getattr(base, "id", getattr(base, "attr", "")) for base in node.bases}
+                bases.setdefault(node.name, set()).update(names)
+    found = {"Spoken"}
+    while new := {name for name, its in bases.items() if its & found} - found:
+        found |= new
+    return frozenset(found)
+
+
+def texts_of(node: ast.expr) -> Iterator[ast.expr]:
+    """Yield the plain texts that an argument may be."""
+    match node:
+        case ast.Constant(value=str()) | ast.JoinedStr():
+            yield node
+        case ast.IfExp():
+            yield from texts_of(node.body)
+            yield from texts_of(node.orelse)
+        case ast.BinOp():
+            yield from texts_of(node.left)
+            yield from texts_of(node.right)
+        case ast.List() | ast.Tuple():
+            for one in node.elts:
+                yield from texts_of(one)
+
+
+def is_words(node: ast.expr) -> bool:
+    """Tell whether a plain text has words, and not a name or a code alone."""
+    if isinstance(node, ast.Constant):
+        text = str(node.value)
+    else:
+        assert isinstance(node, ast.JoinedStr)
+        parts = (part.value for part in node.values if isinstance(part, ast.Constant))
+        text = " ".join(map(str, parts))
+    return re.search(r"[A-Za-z]{2,}[^A-Za-z]* [^A-Za-z]*[A-Za-z]{2,}", text) is not None
+
+
+# These stay in English: they are for whoever sets the server up, and are shown on no page.
+ENGLISH_ALONE = (
+    "server/cli", "server/demo", "server/setup/new_event.py", "server/setup/programme/mapping.py",
+    "server/event/directory.py", "server/event/lock.py", "server/event/settings.py",
+    "server/backup/restore.py", "server/wallet", "server/web/wsgi.py", "server/mail/addresses.py",
+    "server/mail/bounces.py", "server/web/machines",
+)  # fmt: skip
+
+
+def test_errors_that_people_read_are_marked() -> None:
+    wrong = []
+    for file in files("badges", "server"):
+        name = file.relative_to(ROOT).as_posix()
+        if name.startswith(ENGLISH_ALONE):
+            continue
+        for node in ast.walk(tree(file)):
+            if called(node) in spoken():
+                assert isinstance(node, ast.Call)
+                plain = [one for each in node.args for one in texts_of(each) if is_words(one)]
+                wrong += [place(file, one) for one in plain]
+    assert wrong == []
+
+
+def test_there_are_as_many_such_errors_as_we_know() -> None:
+    """Errors that are shown on pages are not written as others are."""
+    assert {
+        "AccountError", "AskedError", "AttendeeError", "BackupError", "CapacityError", "CardError",
+        "CellError", "ClockError", "DesignError", "EditError", "EndpointError", "EventError",
+        "IssuingError", "KioskError", "MailError", "MusterError", "PersonError", "PlacesError",
+        "PoorPasswordError", "PretixError", "PrintingError", "ProtocolGuestError", "RosterError",
+        "RuleRefusedError", "SettingsError", "SignOnError", "TakenError", "TimeRefusedError",
+        "TokenError", "UnknownAttendeeError", "ValueRefusedError", "VenueError",
+    } <= spoken()  # fmt: skip
+
+
+def unmarked(file: Path) -> Iterator[ast.JoinedStr]:
+    """Yield the texts with fields that are made of words, and that no language can say."""
+    stack: list[ast.AST] = [tree(file)]
+    while stack:
+        node = stack.pop()
+        if called(node) in NO_WORDS:
+            continue
+        if isinstance(node, ast.JoinedStr):
+            whole = "".join(str(one.value) for one in node.values if isinstance(one, ast.Constant))
+            if is_words(node) and not SQL.search(whole) and not NAMING.search(whole):
+                yield node
+            continue
+        stack.extend(ast.iter_child_nodes(node))
+
+
+@pytest.mark.parametrize("room", SPEAKING)
+def test_no_sentence_is_put_together_unmarked(room: str) -> None:
+    wrong = [
+        place(file, node)
+        for file in files(room)
+        if file.relative_to(ROOT).as_posix() not in ELSEWHERE
+        for node in unmarked(file)
+    ]
+    assert wrong == []
+
+
+def test_what_is_left_out_has_a_reason() -> None:
+    """A file that has nothing of that kind any more is not left out."""
+    found = {name for name in ELSEWHERE if not list(unmarked(ROOT / name))}
+    assert found - {"server/mail/addresses.py", "badges/roster/columns.py"} == set()
+
+
+def test_pages_say_errors_in_the_language_of_the_page() -> None:
+    """What other machines are told, and the log, is in English. Codes are no words."""
+    machines = ("server/web/machines", "server/web/api", "server/web/wallet")
+    wrong = []
+    for file in files("server/web"):
+        if file.relative_to(ROOT).as_posix().startswith(machines):
+            continue
+        for node in ast.walk(tree(file)):
+            if called(node) == "str" and isinstance(node, ast.Call) and node.args:
+                first = node.args[0]
+                if isinstance(first, ast.Name) and first.id in ("error", "problem", "why"):
+                    wrong.append(place(file, node))
+    assert [one.split(":")[0] for one in wrong] == list(CODES)
+
+
+# These errors hold a word for the page, which says it.
+CODES = ("server/web/admin/inquiry/attention.py", "server/web/admin/records/entries.py")
+
+
+def test_a_phrase_is_made_of_one_text() -> None:
+    """The catalogues take the text from where it stands. They can't see which of two it is."""
+    wrong = []
+    for file in pseudo.sources():
+        if file == BADGES / "i18n.py":
+            continue
+        for node in ast.walk(tree(file)):
+            if called(node) not in ("Phrase", "N_", "counted"):
+                continue
+            assert isinstance(node, ast.Call)
+            if not isinstance(
+                node.args[0], ast.Constant | ast.Name | ast.Subscript | ast.Attribute
+            ):
+                wrong.append(place(file, node))
+    assert wrong == []
+
+
+def test_chinese_has_the_same_fields() -> None:
+    with CHINESE.open("rb") as stream:
+        messages = [one for one in read_po(stream) if one.id]
+    wrong = []
+    for one in messages:
+        ids, said = (
+            [text] if isinstance(text, str) else list(text) for text in (one.id, one.string)
+        )
+        fields = {field for text in ids for field in FIELD.findall(text)}
+        wrong += [text for text in said if set(FIELD.findall(text)) != fields]
+    assert wrong == []
+    assert len(messages) > 2500
