@@ -21,6 +21,7 @@ from server.storage.schema import (
     DAY_CREDENTIALS,
     DESK,
     DOOR_FROM,
+    DOOR_QUEUES,
     EPOCHS,
     FOUND_BY,
     KEPT_PLACES,
@@ -32,6 +33,7 @@ from server.storage.schema import (
     LISTS,
     MACHINES,
     MAIL_AND_WALLET,
+    MAIL_FAILED,
     MUSTERS,
     PAGE_EDITS,
     PEOPLE,
@@ -298,6 +300,16 @@ def m046_retention(db: sqlite_utils.Database) -> None:
     _run(db, RETENTION)
 
 
+@migrations()
+def m056_mail_failed(db: sqlite_utils.Database) -> None:
+    _run(db, MAIL_FAILED)
+
+
+@migrations()
+def m057_door_queues(db: sqlite_utils.Database) -> None:
+    _run(db, DOOR_QUEUES)
+
+
 NAMES = (
     "m001_people",
     "m002_venue",
@@ -342,6 +354,8 @@ NAMES = (
     "m044_accounts",
     "m045_machines",
     "m046_retention",
+    "m056_mail_failed",
+    "m057_door_queues",
 )
 
 

@@ -56,6 +56,8 @@ FROZEN = {
     "m044_accounts": "a5ce980f730794ed",
     "m045_machines": "680f1940a5f1dc79",
     "m046_retention": "7709f932bcc77b20",
+    "m056_mail_failed": "ceb4a039b13c0ced",
+    "m057_door_queues": "83d6bc375891cdbb",
 }
 
 
