@@ -5,7 +5,7 @@ from the next day on by the badge alone. A new badge voids both.
 """
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 from badges.admission.decide import event_day
 from badges.credential.credential import Credential, CredentialFlag, Kind
@@ -110,10 +110,15 @@ def days_to_choose(event: Event, holder: Attendee, now: int) -> list[int]:
     ]
 
 
+def date_of(settings: EventSettings, day: int) -> date:
+    """Return the date of a day of the event, from 0."""
+    return settings.first_day + timedelta(days=day)
+
+
 def day_words(settings: EventSettings, day: int) -> str:
     """Return the date of a day of the event for people, such as "Mon 4 May"."""
-    date = settings.first_day + timedelta(days=day)
-    return f"{date:%a} {date.day} {date:%b}"
+    at = date_of(settings, day)
+    return f"{at:%a} {at.day} {at:%b}"
 
 
 def note_printed(db: Connection, one: DayCredential, event: Event, *, by: str, now: int) -> None:

@@ -10,7 +10,7 @@ from flask import Flask
 from badges.admission.facts import Calendar
 from server.editing.previews.uploads import Uploads
 from server.entry_log.entry_log import Log
-from server.event.calendar import Clock, day_starts
+from server.event.calendar import day_starts
 from server.event.clock import ServerClock
 from server.event.directory import Event
 from server.feed.hub import Hub
@@ -55,7 +55,7 @@ def create_app(
         calendar=Calendar(day_starts(event.settings)),
         now=wall,
         clock=clock or ServerClock(database),
-        venue_clock=Clock(ZoneInfo(event.settings.time_zone)),
+        venue_clock=display.PageClock(ZoneInfo(event.settings.time_zone)),
         uploads=Uploads(event.path / "uploads"),
         mailing=Worker(event, database, wall),
         sign_on=sign_on.provider_of(event),

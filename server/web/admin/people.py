@@ -4,7 +4,6 @@ it.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, abort, render_template, request, url_for
@@ -16,7 +15,6 @@ from badges.credential.badge_number import badge_number, parse_badge_number
 from badges.i18n import N_
 from badges.printing import card as drawn_card
 from badges.printing.qr import symbol_svg
-from badges.roster.countries import country_name
 from server.editing import guests, people
 from server.entry_log import act_words, entry_log
 from server.entry_log.act_names import Act
@@ -26,7 +24,7 @@ from server.people import attendees, card_design, cards, day_credentials, issuin
 from server.storage.connection import Connection
 from server.venue import kept_places, store
 from server.venue.store import UnknownSessionError
-from server.web import auth
+from server.web import auth, display, i18n
 from server.web.admin import forms
 from server.web.admin.forms import whole
 from server.web.admin.protocol import flag
@@ -97,7 +95,7 @@ def person(number: str) -> str:
         "person.html",
         person=attendee,
         badge=badge,
-        country=country_name(attendee.country),
+        country=display.country(attendee.country) if attendee.country else "",
         latin=cards.latin_line(attendee),
         category=_categories().get(attendee.category),
         programme=programme[:SESSIONS_SHOWN],
@@ -122,7 +120,7 @@ def person(number: str) -> str:
         given=day_credentials.of_attendee(db, attendee.serial),
         each_max=day_credentials.EACH_MAX,
         days_to_choose=day_credentials.days_to_choose(here.event, attendee, here.now()),
-        day_words=partial(day_credentials.day_words, here.event.settings),
+        day_words=lambda one: i18n.day(day_credentials.date_of(here.event.settings, one)),
     )
 
 
@@ -386,7 +384,7 @@ def _story(db: Connection, serial: int) -> dict[str, object]:
         "story": story.page(db, serial, before=before),
         "parts": story,
         "earlier": before is not None,
-        "names": act_words.Names(db),
+        "names": act_words.Names(db, i18n.language(), _),
         "label": act_words.label,
         "mail_words": {
             "sending": _("A mail is on its way"),

@@ -9,7 +9,7 @@ from server.mail.outbox import Choice
 from server.mail.settings import MailError
 from server.people import day_credentials
 from server.people.issuing import IssuingError
-from server.web import auth
+from server.web import auth, i18n
 from server.web.admin.forms import whole
 from server.web.desk import forms
 from server.web.desk.person import person_of
@@ -38,7 +38,7 @@ def day(number: str) -> str:
         given=[one for one in given if one.issue == holder.issue],
         none_left=len(given) >= day_credentials.EACH_MAX,
         each_max=day_credentials.EACH_MAX,
-        date=lambda one: day_credentials.day_words(here.event.settings, one),
+        date=lambda one: i18n.day(day_credentials.date_of(here.event.settings, one)),
     )
 
 

@@ -17,7 +17,7 @@ from server.ledger import entries
 from server.staff import users
 from server.storage.connection import Connection
 from server.venue import store
-from server.web import auth
+from server.web import auth, i18n
 from server.web.admin.forms import Asked, Field, one_of, read_filter, whole
 from server.web.admin.records import files, saved
 from server.web.services import services
@@ -43,7 +43,7 @@ def show() -> tuple[str, int]:
         "records/acts.html",
         asked=asked,
         page=page,
-        names=act_words.Names(db),
+        names=act_words.Names(db, i18n.language(), _),
         label=lambda act: _(act_words.label(act)),
         told=acts_told.told(db, services().venue_clock.zone, page.acts),
         has_names=files.may_see_names(),
