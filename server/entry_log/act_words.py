@@ -47,7 +47,7 @@ _OF_PROGRAMME = (
     N_("Stand %(stand)s"),
 )
 _OF_USER = ("%(user)s",)
-_OF_KIOSK = (N_("%(kiosk)s, generation %(generation)s"),)
+_OF_KIOSK = (N_("%(kiosk)s, enrolment %(generation)s"),)
 _OF_PRINTER = (N_("Printer %(printer)s"),)
 _OF_BADGE = (N_("Badge %(serial)s"), "(%(reason)s)")
 _CALLER, _UNLISTED = N_("by address %(caller)s"), N_("(%(unlisted)s more not listed)")
@@ -97,7 +97,7 @@ WORDS: Mapping[Act, Words] = {
     ),
     Act.PEOPLE_LOOKED_UP: Words(
         N_("Looked people up at a door"),
-        (N_("%(kiosk)s, generation %(generation)s:"), N_("%(answers)s found")),
+        (N_("%(kiosk)s, enrolment %(generation)s:"), N_("%(answers)s found")),
     ),
     Act.PEOPLE_SEARCHED: Words(N_("Searched the attendees"), (N_("%(answers)s found"),)),
     Act.ROSTER_IMPORTED: Words(

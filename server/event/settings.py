@@ -245,6 +245,13 @@ class EventSettings:
     alert_read_percent: Annotated[int, Meta(ge=0, le=100), rule("percent from 0 to 100")] = 50
     alert_battery_percent: Annotated[int, Meta(ge=0, le=100), rule("percent from 0 to 100")] = 20
     alert_hall_percent: Annotated[int, Meta(ge=10, le=100), rule("percent from 10 to 100")] = 90
+    alert_print_wait_s: Annotated[int, Meta(ge=10, le=3_600), rule("seconds from 10 to 3600")] = 120
+    alert_mails_failed: Annotated[
+        int, Meta(ge=1, le=2_000), rule("mails of a day from 1 to 2000")
+    ] = 10
+    alert_webhook_min: Annotated[int, Meta(ge=1, le=1_440), rule("minutes from 1 to 1440")] = 15
+    alert_certificate_days: Annotated[int, Meta(ge=1, le=365), rule("days from 1 to 365")] = 30
+    alert_second_factor: Annotated[bool, rule("true or false")] = True
 
     def __post_init__(self) -> None:
         try:
@@ -408,6 +415,11 @@ _ALERTS = (
     ("alert_read_percent", "of the codes that a camera saw, fewer than these were read"),
     ("alert_battery_percent", "of a kiosk's battery, less than this is left"),
     ("alert_hall_percent", "of a hall's capacity, so much is in use"),
+    ("alert_print_wait_s", "seconds that a card waits for its printer"),
+    ("alert_mails_failed", "mails that failed within a day, and likewise mails that came back"),
+    ("alert_webhook_min", "minutes for which a webhook's receiver takes nothing"),
+    ("alert_certificate_days", "days until a certificate ends"),
+    ("alert_second_factor", "whether admins are told that an admin has no second factor"),
 )
 
 
@@ -415,7 +427,8 @@ def _alert(settings: EventSettings, name: str, words: str) -> str:
     """Return a threshold as a line, which is a comment where it is as by default."""
     value = getattr(settings, name)
     mark = "# " if value == EventSettings.__dataclass_fields__[name].default else ""
-    return f"{mark}{name} = {value}  # {words}"
+    text = str(value).lower()  # As TOML has truth.
+    return f"{mark}{name} = {text}  # {words}"
 
 
 def quoted(text: str | list[str]) -> str:

@@ -193,6 +193,23 @@ def counts(db: Connection, template: str) -> dict[State, int]:
     return found
 
 
+def failed_since(db: Connection, since: int, most: int) -> dict[State, int]:
+    """Return how many of the newest mails since then (Unix ms) were put off, were refused or came
+    back. No more than `most` are counted.
+    """
+    found = dict.fromkeys(State, 0)
+    rows = db.execute(
+        # The index `mail_failed` serves the query as long as both have the same condition.
+        "SELECT state, COUNT(*) AS count FROM (SELECT state FROM mail"
+        " WHERE state IN ('delayed', 'refused', 'bounced') AND at >= ? ORDER BY at DESC LIMIT ?)"
+        " AS newest GROUP BY state",
+        (since, most),
+    )
+    for row in rows:
+        found[State(row["state"])] = row["count"]
+    return found
+
+
 def mails_in(db: Connection, template: str, states: Collection[State], limit: int) -> list[Sent]:
     """Return the newest mails in these states."""
     marks = ", ".join("?" * len(states))

@@ -316,6 +316,17 @@ def bring_back_all(db: Connection, words: str, now: int) -> None:
     )
 
 
+def waiting(db: Connection) -> dict[int, tuple[int, int]]:
+    """Return for each printer with cards that wait how many there are, and since when the oldest
+    does (Unix ms).
+    """
+    rows = db.execute(
+        "SELECT printer_id, COUNT(*) AS cards, MIN(made_at) AS since FROM print_job"
+        " WHERE state = 'waiting' GROUP BY printer_id"
+    )
+    return {row["printer_id"]: (row["cards"], row["since"]) for row in rows}
+
+
 def is_any_waiting(db: Connection) -> bool:
     """Say whether any job waits for a printer."""
     row = db.execute("SELECT 1 FROM print_job WHERE state = 'waiting' LIMIT 1").fetchone()

@@ -35,6 +35,8 @@ class Table:
     pseudonymous: str = ""
     none: str = ""
     erasure: Erasure | None = None  # None: no row of it belongs to one person.
+    # What is numbered stays one person's among rows with the same value here, also in other tables.
+    together: str = ""
 
     def kinds(self) -> dict[str, Kind]:
         """Return the kind of each column."""
@@ -150,17 +152,19 @@ TABLES: Mapping[str, Table] = {
         none="category valid_days zones flags created_at revoked_at organisation_id",
         erasure=_DELETED,
     ),
-    # They stay for the muster's figures.
+    # They stay for the muster's figures, which count whoever was seen and is on no list.
     "muster_person": Table(
         pseudonymous="serial",
         none="muster_id hall_id kiosk generation seq door_id since sureness away_since also_in"
         " seen_at seen_point seen_by",
         erasure=_NUMBERED,
+        together="muster_id",
     ),
     "muster_seen": Table(
         pseudonymous="serial",
         none="seen_id muster_id number at point by doubtful withdrawn",
         erasure=_NUMBERED,
+        together="muster_id",
     ),
     # What was said of the denials of one person goes by their number.
     "attention": Table(
@@ -207,7 +211,7 @@ TABLES: Mapping[str, Table] = {
     "time_stamp": Table(none="stamp_id log size note authority answer stamped_at at"),
     "witness_cosignature": Table(none="log witness size note cosigned_at at set_back_at"),
     "door": Table(none="door_id code hall_id names mode"),
-    "door_minute": Table(none="minute door_id hall_id entered gone denied"),
+    "door_minute": Table(none="minute door_id hall_id entered gone denied soon"),
     "door_quarter": Table(none="quarter door_id admitted denied"),
     "entry_mark": Table(none="block facet value bits"),
     "door_from": Table(none="door_id said from_id"),

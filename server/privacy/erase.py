@@ -204,6 +204,7 @@ def erase_rows(db: Connection, serials: Sequence[int], *, now: int) -> int:
             f"DELETE FROM attention WHERE kind = 'denials' AND {dialect.one_of('subject')}",
             (wanted,),
         )
+        _number_together(db, wanted)
         for table in person.tables_of_people(db):
             known = TABLES.get(table)
             if known is None or known.erasure is Erasure.DELETED:
@@ -220,6 +221,29 @@ def erase_rows(db: Connection, serials: Sequence[int], *, now: int) -> int:
     if sealed:
         changes.publish(db, wire.NamesChanged(sealed))
     return entries
+
+
+def _number_together(db: Connection, wanted: str) -> None:
+    """Give these people one number of nobody for all that they have of one muster, so that who is
+    on its list and was seen is still the same.
+    """
+    of_them = dialect.one_of(PERSON)
+    groups: dict[str, list[str]] = {}
+    for table, known in TABLES.items():
+        if known.together:
+            groups.setdefault(known.together, []).append(table)
+    for column, tables in groups.items():
+        query = " UNION ".join(
+            f"SELECT {column}, {PERSON} FROM {table} WHERE {of_them}" for table in tables
+        )
+        found = db.execute(query, (wanted,) * len(tables)).fetchall()
+        for value, serial in [(row[0], row[1]) for row in found]:
+            (number,) = db.execute(f"SELECT {dialect.nobody()}").fetchone()
+            for table in tables:
+                db.execute(
+                    f"UPDATE {table} SET {PERSON} = ? WHERE {column} = ? AND {PERSON} = ?",
+                    (number, value, serial),
+                )
 
 
 def _uploads(event: Event) -> list[Path]:

@@ -120,6 +120,8 @@ class Provider:
                     code_verifier=begun.verifier,
                     grant_type="authorization_code",
                     timeout=TIMEOUT_S,
+                    # The client's secret goes to the address that the provider named, and no other.
+                    allow_redirects=False,
                 )
                 keys = _json(session, metadata["jwks_uri"])
             claims = self._claims(token, keys, begun.nonce, now // 1000)

@@ -21,6 +21,7 @@ from server.storage.schema import (
     DAY_CREDENTIALS,
     DESK,
     DOOR_FROM,
+    DOOR_QUEUES,
     EPOCHS,
     FOUND_BY,
     KEPT_PLACES,
@@ -32,6 +33,7 @@ from server.storage.schema import (
     LISTS,
     MACHINES,
     MAIL_AND_WALLET,
+    MAIL_FAILED,
     MUSTERS,
     OTHER_ENTRIES,
     OUTSIDE,
@@ -310,6 +312,15 @@ def m055_other_entries(db: sqlite_utils.Database) -> None:
     _run(db, OTHER_ENTRIES)
 
 
+def m056_mail_failed(db: sqlite_utils.Database) -> None:
+    _run(db, MAIL_FAILED)
+
+
+@migrations()
+def m057_door_queues(db: sqlite_utils.Database) -> None:
+    _run(db, DOOR_QUEUES)
+
+
 NAMES = (
     "m001_people",
     "m002_venue",
@@ -356,6 +367,8 @@ NAMES = (
     "m046_retention",
     "m053_outside",
     "m055_other_entries",
+    "m056_mail_failed",
+    "m057_door_queues",
 )
 
 

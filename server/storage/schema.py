@@ -1391,3 +1391,46 @@ CREATE TABLE outside_trouble (
 OTHER_ENTRIES = """
 CREATE INDEX leaf_other_at ON leaf (at) WHERE kind <> 'scan' AND kind <> 'act';
 """
+
+# The board looks for mails that failed lately, and most mails have not.
+MAIL_FAILED = """
+CREATE INDEX mail_failed ON mail (at, state) WHERE state IN ('delayed', 'refused', 'bounced');
+"""
+
+# How many of a minute's scans at a door came soon after the one before at the same kiosk. From that
+# a hall's day tells in which minutes a queue stood, for no kiosk counts who waits.
+_SOON = """
+    CASE WHEN {scan}.direction = 'entry' AND {scan}.act = 'scan'
+        AND COALESCE({scan}.reason, '') <> 'roll_call' AND EXISTS (SELECT 1 FROM scan AS b
+        WHERE b.kiosk = {scan}.kiosk AND b.generation = {scan}.generation
+        AND b.seq = {scan}.seq - 1 AND b.door_id = {scan}.door_id AND b.act = 'scan'
+        AND {scan}.scanned_at - b.scanned_at BETWEEN 0 AND 8000)
+    THEN 1 ELSE 0 END"""
+_AT_MINUTE = """
+    (CASE WHEN {scan}.scanned_at - COALESCE({scan}.skew_ms, 0) < {scan}.received_at
+    THEN {scan}.scanned_at - COALESCE({scan}.skew_ms, 0) ELSE {scan}.received_at END) / 60000"""
+DOOR_QUEUES = f"""
+ALTER TABLE door_minute ADD COLUMN soon INTEGER NOT NULL DEFAULT 0;
+
+UPDATE door_minute SET soon = found.soon
+FROM (SELECT {_AT_MINUTE.format(scan="s")} AS minute, s.door_id, s.hall_id,
+    SUM({_SOON.format(scan="s")}) AS soon FROM scan AS s GROUP BY 1, 2, 3) AS found
+WHERE door_minute.minute = found.minute AND door_minute.door_id = found.door_id
+    AND door_minute.hall_id = found.hall_id;
+
+DROP TRIGGER scan_in_minute;
+
+CREATE TRIGGER scan_in_minute AFTER INSERT ON scan
+BEGIN INSERT INTO door_minute (minute, door_id, hall_id, entered, gone, denied, soon)
+VALUES ({_AT_MINUTE.format(scan="NEW")},
+    NEW.door_id, NEW.hall_id,
+    CASE WHEN NEW.decision = 'admitted' AND NEW.direction = 'entry' AND NEW.act <> 'annul'
+        THEN 1 ELSE 0 END,
+    CASE WHEN NEW.decision = 'admitted' AND (NEW.direction = 'exit' OR NEW.act = 'annul')
+        THEN 1 ELSE 0 END,
+    CASE WHEN NEW.decision = 'denied' AND NEW.reason <> 'roll_call' THEN 1 ELSE 0 END,
+    {_SOON.format(scan="NEW")})
+ON CONFLICT (minute, door_id, hall_id) DO UPDATE SET entered = entered + excluded.entered,
+    gone = gone + excluded.gone, denied = denied + excluded.denied,
+    soon = soon + excluded.soon; END;
+"""

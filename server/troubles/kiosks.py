@@ -6,6 +6,10 @@ from server.kiosks.registry import KioskRow
 from server.occupancy.grants import LIVE_MS
 from server.troubles.troubles import Kind, Trouble, Value, steps
 
+KINDS = frozenset((
+    Kind.SILENT, Kind.NEVER_HEARD, Kind.CAMERA, Kind.SLOW_CAMERA, Kind.FEW_READ, Kind.SKEW,
+    Kind.OLD_FACTS, Kind.QUEUE, Kind.KIOSK_DISK, Kind.BATTERY,
+))  # fmt: skip
 SKEW_MS = 2_000
 DISK_MB = 500
 MINUTE_MS = 60_000

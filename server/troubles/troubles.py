@@ -29,21 +29,29 @@ class Kind(StrEnum):
     # Of badges.
     FORGED = "forged"
     COPIED = "copied"
+    # Of badge desks and mails.
+    PRINTER = "printer"
+    MAIL_STOPPED = "mail_stopped"
+    MAIL_FAILED = "mail_failed"
+    MAIL_BOUNCED = "mail_bounced"
     # Of the server.
     SERVER = "server"
     # Of those outside who confirm the entry log.
     WITNESS = "witness"
     TIME_STAMP = "time_stamp"
+    CERTIFICATE = "certificate"
+    WEBHOOK = "webhook"
+    NO_FACTOR = "no_factor"
 
 
 @dataclass(frozen=True)
 class Trouble:
     """Describes one trouble.
 
-    `about` names the kiosk, the hall, the door or the badge. With a higher `level` it is worse.
-    Where it is `grave`, people may stand before a door that does not work. `since` (Unix ms, or
-    another number that is never the same for the next occurrence) is None where nothing tells.
-    `values` fill the words.
+    `about` names the kiosk, the hall, the door, the badge, the printer or what else it is. With a
+    higher `level` it is worse. Where it is `grave`, people may stand before a door that does not
+    work. `since` (Unix ms, or another number that is never the same for the next occurrence) is
+    None where nothing tells. `values` fill the words.
     """
 
     kind: Kind

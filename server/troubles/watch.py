@@ -21,6 +21,7 @@ class Watch:
         self._lock = threading.Lock()
         self._seen: dict[str, tuple[int, int]] = {}  # First and last, in Unix ms.
         self._begun = False
+        self._looked_at = 0  # Unix ms
 
     def dated(self, troubles: list[Trouble], taken: Mapping[str, Taken], now: int) -> list[Trouble]:
         """Return the troubles that are there now, each with since when it is there."""
@@ -30,6 +31,12 @@ class Watch:
                 for key, one in taken.items():
                     if one.since is not None:
                         self._seen[key] = (one.since, now)
+            elif now - self._looked_at > AWAY_MS:
+                # Nobody looked meanwhile. What was there then counts as if it had stayed.
+                for key, (first, last) in self._seen.items():
+                    if last == self._looked_at:
+                        self._seen[key] = (first, now)
+            self._looked_at = now
             dated = [self._one(trouble, now) for trouble in troubles]
             self._seen = {
                 key: times for key, times in self._seen.items() if now - times[1] <= AWAY_MS

@@ -29,6 +29,7 @@ from server.staff.guesses import Guesses
 from server.staff.pending import Pending
 from server.staff.sign_on import Provider
 from server.storage.database import Database
+from server.troubles.certificates import Certificates
 from server.troubles.watch import Watch
 from server.web.apart import WorkedOut
 from server.web.budget import Budget
@@ -70,6 +71,7 @@ class Services:
     totals: Rendered = field(default_factory=Rendered)
     hall_pieces: Pieces = field(default_factory=Pieces)
     troubles: Watch = field(default_factory=Watch)
+    certificates: Certificates = field(default_factory=Certificates)
     worked_out: WorkedOut = field(default_factory=WorkedOut)
     phone_halls: Rendered = field(default_factory=Rendered)
     rates: Rates = field(default_factory=Rates)  # For other machines.

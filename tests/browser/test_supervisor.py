@@ -218,6 +218,34 @@ def test_roll_call_says_who_was_seen(door: LiveDoor, page: Page) -> None:
     page.wait("the door", lambda: not door.kiosk.board.state.status.resting)
 
 
+@pytest.mark.parametrize("begin", ["by touch", "by a key"])
+def test_badge_scanned_right_after_the_points_name_is_read(
+    door: LiveDoor, page: Page, begin: str
+) -> None:
+    """What a hand typed just before into the panel is no part of the code."""
+    unlock(page)
+    page.at('[data-key="rollcall"]').click()
+    page.wait_for('[data-key="point"]')
+    before = door.answers
+    page.press("9", "h")
+    if begin == "by touch":
+        page.at('[data-key="do"]').click()
+    else:
+        page.press(ENTER)
+    page.wait("the roll call", lambda: not page.shown("#panel"))
+    page.burst(badge(next(serials)))
+    page.wait("an answer", lambda: door.answers > before)
+    try:
+        page.wait("who was seen", lambda: page.tone == "seen", timeout_s=10)
+        assert door.answers == before + 1
+    finally:
+        unlock(page)
+        page.wait_for('[data-key="roll-call-end"]').click()
+        page.wait("the end", lambda: not door.kiosk.board.state.status.roll_call)
+        page.wait_for('[data-key="resume"]').click()
+        page.wait("the door", lambda: not door.kiosk.board.state.status.resting)
+
+
 def test_panel_leaves_the_answer_in_view_and_holds_up_no_scan(door: LiveDoor, page: Page) -> None:
     for size in (SMALL, LARGE):
         page.resize(size)

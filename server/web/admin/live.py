@@ -33,6 +33,9 @@ def stream() -> Response:
     here = services()
     asked = request.args.get("view", "")
     view = asked if asked in overview.VIEWS else "tiles"
+    # The page has the order that it was asked in, and no other.
+    sort = request.args.get("sort", "")
+    others = {overview.order_part(one) for one in overview.LIVE_SORTS if one != sort}
 
     @copy_current_request_context
     def look() -> Parts | None:
@@ -42,7 +45,8 @@ def stream() -> Response:
             return None
         known = f"{who.role}/{i18n.language()}/{view}"
         shared = here.overview.parts(known, lambda: overview.parts(view), fresh_s=PACE_S * 0.9)
-        return {**shared, **badge.parts()}
+        mine = {part: html for part, html in shared.items() if part not in others}
+        return {**mine, **badge.parts()}
 
     return feed(look)
 

@@ -41,11 +41,14 @@ COOKIE_S = 30 * 24 * 3600
 VIEWS = {"tiles": N_("Tiles"), "table": N_("Table")}
 SORTS: dict[str, tuple[str, Callable[[HallRow], object]]] = {
     "state": (N_("By state"), lambda hall: (list(Phase).index(hall.phase.phase), -hall.share)),
+    "trouble": (N_("Most troubled first"), lambda hall: -hall.trouble),
     "fill": (N_("Fullest first"), lambda hall: -hall.share),
     "trend": (N_("Filling fastest first"), lambda hall: -hall.trend.change),
     "denied": (N_("Most denials first"), lambda hall: -hall.trend.denied),
     "name": (N_("By name"), lambda hall: hall.name),
 }
+# By these the page sorts its halls anew while it is open.
+LIVE_SORTS = ("trouble", "fill", "trend", "denied")
 _ADMITS = (Phase.ADMITTING, Phase.OPEN)
 SHOWN: dict[str, tuple[str, Callable[[HallRow], bool]]] = {
     "all": (N_("All halls"), lambda hall: True),
@@ -101,8 +104,18 @@ class Choice:
         wanted = SHOWN[self.show][1]
         text = self.q.casefold()
         found = [one for one in halls if wanted(one) and text in one.name.casefold()]
-        order = SORTS[self.sort][1]
-        return sorted(found, key=lambda one: (order(one), one.name))
+        return in_order(found, self.sort)
+
+
+def in_order(halls: list[HallRow], sort: str) -> list[HallRow]:
+    """Return the halls in an order of SORTS. Those that are equal in it are by name."""
+    order = SORTS[sort][1]
+    return sorted(halls, key=lambda one: (order(one), one.name))
+
+
+def order_part(sort: str) -> str:
+    """Return the id of the part that has the halls' order, as their numbers."""
+    return f"order-{sort}"
 
 
 @blueprint.get("/")
@@ -117,6 +130,7 @@ def show() -> Response:
         render_template(
             "overview.html",
             halls=choice.halls(now.halls),
+            order=order_part(choice.sort) if choice.sort in LIVE_SORTS else "",
             known=",".join(str(one.hall_id) for one in now.halls),
             choice=choice,
             views=VIEWS,
@@ -165,6 +179,9 @@ def parts(view: str = "tiles", now: Look | None = None) -> dict[str, str]:
     )
     shown |= here.totals.parts(i18n.language(), _totals, fresh_s=TOTALS_FRESH_S)
     shown["kiosks"] = _kiosks(now, here.now())
+    for sort in LIVE_SORTS:
+        ordered = in_order(now.halls, sort)
+        shown[order_part(sort)] = ",".join(str(hall.hall_id) for hall in ordered)
     return shown
 
 

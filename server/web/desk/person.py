@@ -5,7 +5,6 @@ from markupsafe import Markup
 from werkzeug.wrappers import Response
 
 from badges.printing.qr import symbol_svg
-from badges.roster.countries import country_name
 from server.desk import hand_over, id_check, photo
 from server.desk.acts import DeskAct
 from server.desk.person import DeskPerson, desk_person
@@ -14,7 +13,7 @@ from server.event.settings import EventError
 from server.mail.settings import settings_path
 from server.people import issuing, phone_links
 from server.people.attendees import UnknownAttendeeError
-from server.web import auth
+from server.web import auth, display
 from server.web.desk import forms
 from server.web.i18n import gettext as _
 from server.web.services import services
@@ -30,7 +29,7 @@ def show(number: str) -> str:
         "desk/person.html",
         person=person,
         number=number,
-        country=country_name(person.holder.country),
+        country=display.country(person.holder.country) if person.holder.country else "",
         category=forms.categories().get(person.holder.category),
         flags=[text for flag, text in FLAGS.items() if person.holder.flags & flag],
         picture=Markup(person.photo),

@@ -7,6 +7,7 @@ from functools import partial
 from flask import Blueprint, render_template, request
 
 from server.entry_log import entry_log
+from server.event.calendar import Clock
 from server.people.attendees import UnknownAttendeeError, more_people_than
 from server.rehearsal import report, told
 from server.rehearsal.places import AskedError
@@ -88,7 +89,8 @@ def day() -> tuple[str, int]:
 def _played(wanted: date) -> report.Rehearsal | None:
     """Return the day played through, or None while a process of its own does so."""
     here = services()
-    db, clock = here.database.reader, here.venue_clock
+    # What is found there is in English, and another process does not know of pages.
+    db, clock = here.database.reader, Clock(here.venue_clock.zone)
     if not more_people_than(db, PEOPLE_HERE_MAX):
         return report.rehearse(db, here.event, wanted, clock)
     report.number_of(here.event.settings, wanted)

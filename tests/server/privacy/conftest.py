@@ -164,10 +164,11 @@ def _in_musters_and_lists(db, serial: int) -> None:
     )
     db.execute("INSERT INTO muster VALUES (1, 'drill', ?, 'user:1', ?, 'user:1', '')", (NOW, NOW))
     hall = db.execute("SELECT MIN(hall_id) FROM hall").fetchone()[0]
+    db.execute("INSERT INTO muster_hall VALUES (1, ?, 'exits_scanned', NULL, '[]', 0)", (hall,))
     db.execute(
         "INSERT INTO muster_person (muster_id, serial, hall_id, kiosk, generation, seq, door_id,"
-        " since, sureness) VALUES (1, ?, ?, 'north', 1, 1, 1, ?, 'exits')",
-        (serial, hall, NOW),
+        " since, sureness, seen_at) VALUES (1, ?, ?, 'north', 1, 1, 1, ?, 'exits_scanned', ?)",
+        (serial, hall, NOW, NOW),
     )
     db.execute(
         "INSERT INTO muster_seen (muster_id, serial, at, point) VALUES (1, ?, ?, 'north lawn')",

@@ -12,6 +12,7 @@ from server.audit.selection import Selection
 from server.audit.verify import check as verified
 from server.backup.copy import make_backup
 from server.entry_log import entry_log
+from server.muster import lists
 from server.occupancy.figures import hall_figures
 from server.people import attendees
 from server.privacy import erase
@@ -64,8 +65,16 @@ def test_no_byte_of_her_is_left(known: Known, caplog: pytest.LogCaptureFixture) 
     assert erase.leftovers(known.event, done.needles) == []
 
 
-def test_musters_and_lists_know_her_no_more(known: Known) -> None:
+def test_musters_and_lists_know_her_no_more_and_musters_add_up(known: Known) -> None:
+    before = lists.counts(known.database.reader, 1)
+    assert before.total("seen") == 1
     do(known)
+    after = lists.counts(known.database.reader, 1)
+    for name in ("listed", "missing", "out", "seen", "help_missing"):
+        assert after.total(name) == before.total(name), name
+    assert (after.extra, after.doubtful) == (before.extra, before.doubtful)
+    (line,) = lists.lines(known.database.reader, 1, lists.Wanted())
+    assert (line.name, line.organisation) == ("", "")
     for table in ("muster_person", "muster_seen"):
         (serial,) = known.rows(f"SELECT serial FROM {table}")[0]
         assert serial < 0, table

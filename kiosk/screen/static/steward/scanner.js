@@ -47,18 +47,20 @@ export class HandScanner {
   add(event, field, now, gap) {
     if (event.key === " " && this.typed === "" && !field) return; // Space presses a button here.
     const known = this.quick >= BURST_KEYS;
-    if (field && gap > BURST_MS && !(known && gap <= LATE_MS)) {
+    // What a hand typed into a field that has lost the focus since is no part of a scan either.
+    const left = !field && this.starts.length > 0;
+    if ((field || left) && gap > BURST_MS && !(known && gap <= LATE_MS)) {
       this.starts = this.starts.filter(({ at }) => gap <= LATE_MS && this.beginsAt(at));
       if (this.starts.length === 0) this.clear();
       const at = this.keys.length;
-      this.starts.push({ at, field, before: field.value, caret: field.selectionStart });
+      this.starts.push({ at, field, before: field?.value, caret: field?.selectionStart });
     }
     this.quick = known || gap <= BURST_MS ? this.quick + 1 : 1;
     this.lastAt = now;
     this.typed = (this.typed + (event.key.length === 1 ? event.key : "\ufffd")).slice(0, TEXT_MAX + 1);
     this.keys.push((event.shiftKey ? "^" : "") + event.code);
     if (field && this.quick < BURST_KEYS) return; // So far it may be a hand that types.
-    if (field && this.quick === BURST_KEYS) this.restore();
+    if (this.quick === BURST_KEYS) this.restore();
     this.swallow(event);
   }
 
@@ -77,6 +79,7 @@ export class HandScanner {
     const { at, field, before, caret } = start;
     this.typed = this.typed.slice(at);
     this.keys = this.keys.slice(at);
+    if (!field) return;
     field.value = before;
     field.setSelectionRange?.(caret, caret);
     field.dispatchEvent(new Event("input", { bubbles: true }));

@@ -1,27 +1,39 @@
 """Gathers what the board shows now: halls with their phase and trend, and troubles."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
 
 from server.backup import copy
 from server.event import clock
 from server.kiosks import registry
+from server.machines import failing
 from server.occupancy import figures, minutes
 from server.occupancy.figures import HallFigures
 from server.occupancy.minutes import Trend
 from server.storage import disk
 from server.storage.connection import Connection
-from server.troubles import badges, halls, kiosks, outside, taken, watch
+from server.troubles import (
+    badges,
+    factors,
+    halls,
+    kiosks,
+    mailing,
+    outside,
+    printing,
+    taken,
+    watch,
+)
 from server.troubles.taken import Taken
 from server.troubles.troubles import Kind, Trouble, most_urgent_first
 from server.venue import session_states
 from server.venue.session_states import HallPhase, Phase
-from server.wallet import certificates
+from server.web import auth
 from server.web.admin.board.words import Places, in_page_language, lasting
 from server.web.services import services
 
 DAY_MS = 24 * 3_600_000
+GRAVE_WEIGHT = 100  # One grave trouble weighs more than many others.
 
 
 @dataclass(frozen=True)
@@ -35,6 +47,7 @@ class HallRow:
     trend: Trend
     full_at: str  # By the venue's clock. Empty where it does not fill within two hours.
     when: str  # By the venue's clock or in minutes, when the phase ends.
+    trouble: int = 0  # The more and the graver the troubles here that nobody took on, the higher.
 
     @property
     def inside(self) -> int:
@@ -70,23 +83,49 @@ def look() -> Look:
     troubles = [trouble for row in at_work for trouble in kiosks.of_kiosk(row, settings, now)]
     troubles += halls.of_halls(found, trends, phases, settings.alert_hall_percent, now)
     troubles += badges.of_badges(db, now)
+    troubles += _of_desks(db, now)
     troubles += _of_server(db, now)
     troubles += outside.of_outside(db, settings, now)
     known = taken.all_taken(db)
     dated = most_urgent_first(here.troubles.dated(troubles, known, now))
+    if not _is_admin():
+        # Nobody else can mend it, and nobody else needs to know whose account is the weakest.
+        dated = [one for one in dated if one.kind is not Kind.NO_FACTOR]
     split = [(one, known.get(one.key)) for one in dated]
     places = Places(
         {row.kiosk: row.door_names for row in at_work},
         {hall.hall_id: hall.names for hall in found},
         {row.door_id: row.door_names for row in at_work},
     )
+    new = [one for one, by in split if not watch.is_taken(one, by)]
+    weights = _weights(new, at_work)
     return Look(
-        [_row(one, phases, trends, now) for one in found],
-        [one for one, by in split if not watch.is_taken(one, by)],
+        [
+            replace(_row(one, phases, trends, now), trouble=weights.get(one.hall_id, 0))
+            for one in found
+        ],
+        new,
         [(one, by) for one, by in split if by is not None and watch.is_taken(one, by)],
         places,
         at_work,
     )
+
+
+def _weights(troubles: list[Trouble], at_work: list[registry.KioskRow]) -> dict[int, int]:
+    """Return how much trouble each hall has, its own and that of its doors and kiosks."""
+    of_kiosks = {row.kiosk: row.hall_id for row in at_work}
+    of_doors = {row.door_id: row.hall_id for row in at_work}
+    found: dict[int, int] = {}
+    for one in troubles:
+        if one.kind in (Kind.FILL, Kind.FILLING):
+            hall: int | None = int(one.about)
+        elif one.kind is Kind.FORGED:
+            hall = of_doors.get(int(one.about))
+        else:
+            hall = of_kiosks.get(one.about) if one.kind in kiosks.KINDS else None
+        if hall is not None:
+            found[hall] = found.get(hall, 0) + (GRAVE_WEIGHT if one.grave else 1)
+    return found
 
 
 def _row(
@@ -150,8 +189,22 @@ def _of_server(db: Connection, now: int) -> list[Trouble]:
     was_set = clock.was_set(db, now)
     if was_set:
         add(f"clock-{was_set.number}", _clock_words(was_set))
-    add("wallet", certificates.trouble(here.event, now))
+    found += here.certificates.troubles(here.event, now)
+    found += failing.of_webhooks(db, here.event.settings, now)
+    found += factors.of_admins(db, here.event.settings)
     return found
+
+
+def _of_desks(db: Connection, now: int) -> list[Trouble]:
+    here = services()
+    settings = here.event.settings
+    found = printing.of_printers(db, settings, now)
+    return found + mailing.of_mails(db, here.mailing.progress, settings, now)
+
+
+def _is_admin() -> bool:
+    who = auth.user()
+    return who is not None and who.role == factors.ROLE
 
 
 def _clock_words(epoch: clock.Epoch) -> str:

@@ -55,6 +55,10 @@ class DoorPlot:
     total: int
     peak: int
     peak_at: int  # Unix ms
+    queues: list[tuple[float, float]]  # Where a queue stood: x and width.
+    queue_minutes: int
+    longest: int  # Minutes of the longest queue.
+    longest_at: int  # Unix ms
 
 
 @blueprint.get("/<int:hall_id>/day")
@@ -72,6 +76,7 @@ def show(hall_id: int) -> str:
     found = minutes.hall_day(db, hall_id, since, until)
     doors = minutes.door_day(db, hall_id, since, until)
     first, last = _span(found, doors, since, until, now)
+    queues = minutes.queue_minutes(db, hall_id, since, until)
     names = {door.door_id: in_page_language(door.names) for door in store.doors(db)}
     return render_template(
         "board/day.html",
@@ -81,7 +86,10 @@ def show(hall_id: int) -> str:
         day=day,
         plot=_plot(found, hall.capacity, first, last, now),
         rows=_rows(found, first, last),
-        doors=[_door(names.get(door, "?"), came, first, last) for door, came in doors.items()],
+        doors=[
+            _door(names.get(door, "?"), doors.get(door, {}), queues.get(door, []), first, last)
+            for door in doors | queues
+        ],
         size=(WIDTH, HEIGHT),
     )
 
@@ -168,11 +176,23 @@ def _rows(found: list[Minute], first: int, last: int) -> list[Row]:
     ]
 
 
-def _door(name: str, came: dict[int, int], first: int, last: int) -> DoorPlot:
-    peak_at = max(came, key=lambda minute: came[minute])
-    peak = came[peak_at]
+def _door(name: str, came: dict[int, int], queue: list[int], first: int, last: int) -> DoorPlot:
+    peak_at = max(came, key=lambda minute: came[minute], default=first)
     points = sparkline([came.get(minute, 0) for minute in range(first, last)], WIDTH, 40)
-    return DoorPlot(name, points, sum(came.values()), peak, peak_at * MINUTE_MS)
+    step = WIDTH / (last - first)
+    runs = minutes.runs(queue)
+    longest_at, longest = max(runs, key=lambda run: run[1], default=(first, 0))
+    return DoorPlot(
+        name,
+        points,
+        sum(came.values()),
+        came.get(peak_at, 0),
+        peak_at * MINUTE_MS,
+        [(round((at - first) * step, 1), round(long * step, 1)) for at, long in runs],
+        sum(long for _at, long in runs),
+        longest,
+        longest_at * MINUTE_MS,
+    )
 
 
 def sparkline(values: Sequence[int], width: int, height: int) -> str:

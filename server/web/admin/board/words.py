@@ -8,7 +8,9 @@ from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships
 from flask_babel import ngettext
 
 from badges.credential.badge_number import badge_number
+from badges.i18n import N_
 from server.storage.localized import names_of, text_in
+from server.troubles import certificates
 from server.troubles.troubles import Kind, Trouble
 from server.web import auth, i18n
 from server.web.services import services
@@ -75,13 +77,57 @@ def _place(trouble: Trouble, places: Places) -> tuple[str, str]:
     if trouble.kind is Kind.COPIED:
         number = badge_number(int(about))
         return number, _link("admin.people.person", number=number)
-    if trouble.kind is Kind.SERVER:
-        return _("Server"), ""
-    if trouble.kind in (Kind.WITNESS, Kind.TIME_STAMP):
-        return _("Entry log"), _link("admin.log.integrity")
+    if trouble.kind in _FIXED:
+        return _FIXED[trouble.kind](trouble)
     door = in_page_language(places.doors_of_kiosks.get(about))
     link = _link("admin.kiosks.show", _anchor=f"kiosk-{about}")
     return f"{about} · {door}" if door else about, link
+
+
+def _at_server(_trouble: Trouble) -> tuple[str, str]:
+    return _("Server"), ""
+
+
+def _at_log(_trouble: Trouble) -> tuple[str, str]:
+    return _("Entry log"), _link("admin.log.integrity")
+
+
+def _at_printer(trouble: Trouble) -> tuple[str, str]:
+    return str(trouble.values["name"]), _link("admin.printers.show")
+
+
+def _at_mails(_trouble: Trouble) -> tuple[str, str]:
+    return _("Mails"), _link("admin.mailing.show")
+
+
+def _at_certificate(trouble: Trouble) -> tuple[str, str]:
+    if trouble.about == certificates.SERVER:
+        return _("Server"), ""
+    return {"apple": "Apple Wallet", "google": "Google Wallet"}[trouble.about], ""
+
+
+def _at_webhook(trouble: Trouble) -> tuple[str, str]:
+    number = int(trouble.about)
+    link = _link("admin.machines.webhook", endpoint_id=number)
+    return _("Webhook %(number)s", number=number), link
+
+
+def _at_users(_trouble: Trouble) -> tuple[str, str]:
+    return _("Users"), _link("admin.users.show")
+
+
+_FIXED: Mapping[Kind, Callable[[Trouble], tuple[str, str]]] = {
+    Kind.PRINTER: _at_printer,
+    Kind.MAIL_STOPPED: _at_mails,
+    Kind.MAIL_FAILED: _at_mails,
+    Kind.MAIL_BOUNCED: _at_mails,
+    Kind.SERVER: _at_server,
+    Kind.WITNESS: _at_log,
+    Kind.TIME_STAMP: _at_log,
+    Kind.CERTIFICATE: _at_certificate,
+    Kind.WEBHOOK: _at_webhook,
+    Kind.NO_FACTOR: _at_users,
+}
 
 
 def _link(endpoint: str, **values: object) -> str:
@@ -221,6 +267,117 @@ def _time_stamp(trouble: Trouble) -> tuple[str, str]:
     return what, _("Look at the settings time_authority in event.toml, or ask the authority.")
 
 
+_PRINTERS: Mapping[str, tuple[str, str]] = {
+    "paper_out": (N_("Out of paper"), N_("Put in paper or a new roll. Then it goes on by itself.")),
+    "cover_open": (N_("Cover open"), N_("Close it. Then it goes on by itself.")),
+    "offline": (
+        N_("Printer not reached"),
+        N_("Look whether it has power and network. Until then print at another desk."),
+    ),
+    "error": (
+        N_("Printer fault"),
+        N_("Read what its display says. Until then print at another desk."),
+    ),
+}
+
+
+def _printer(trouble: Trouble) -> tuple[str, str]:
+    cards = int(trouble.values["cards"])
+    slow = (
+        N_("Cards wait for long"),
+        N_("Look at the printer, and on Printers at its jobs. Print at another desk meanwhile."),
+    )
+    what, todo = _PRINTERS.get(str(trouble.values["state"]), slow)
+    if not cards:
+        return _(what), _(todo)
+    ago = lasting(int(trouble.values["ms"]))
+    waiting = ngettext(
+        "%(num)s card waits, the oldest for %(time)s",
+        "%(num)s cards wait, the oldest for %(time)s",
+        cards,
+        time=ago,
+    )
+    return f"{_(what)}: {waiting}", _(todo)
+
+
+def _mail_stopped(trouble: Trouble) -> tuple[str, str]:
+    what = _("Sending broke off: %(words)s", words=trouble.values["words"])
+    return what, _("Mend it, and start again on Mails. Nobody gets a mail twice by that.")
+
+
+def _mail_failed(trouble: Trouble) -> tuple[str, str]:
+    what = ngettext(
+        "%(mails)s mail refused or put off within a day",
+        "%(mails)s mails refused or put off within a day",
+        int(trouble.values["mails"]),
+        mails=_at_least(trouble),
+    )
+    return what, _(
+        "Read the mail server's answers on Mails. It may want a lower rate, or not know us."
+    )
+
+
+def _mail_bounced(trouble: Trouble) -> tuple[str, str]:
+    what = ngettext(
+        "%(mails)s mail came back within a day",
+        "%(mails)s mails came back within a day",
+        int(trouble.values["mails"]),
+        mails=_at_least(trouble),
+    )
+    return what, _(
+        "Correct these addresses, and tell the badge desk that these people come without."
+    )
+
+
+def _at_least(trouble: Trouble) -> str:
+    mails = f"{trouble.values['mails']:,}"
+    return f"{mails}+" if trouble.values["more"] else mails
+
+
+def _certificate(trouble: Trouble) -> tuple[str, str]:
+    if "words" in trouble.values:
+        what = _("Certificate or key damaged: %(words)s", words=trouble.values["words"])
+        return what, _("Install it again (hallkeeper certificate, hallkeeper wallet).")
+    left = int(trouble.values["ms"])
+    at = services().venue_clock.local(int(trouble.values["at"])).date().isoformat()
+    if left > 0:
+        what = _("Certificate ends in %(time)s (%(at)s)", time=lasting(left), at=at)
+    else:
+        what = _("Certificate has ended (%(at)s)", at=at)
+    if trouble.about == certificates.APPLE:
+        return what, _(
+            "Make a new one at Apple's developer site, and run hallkeeper wallet install apple. No"
+            " pass is made without one. Passes on phones go on."
+        )
+    return what, _(
+        "Run hallkeeper certificate install with a new one. Browsers and phones refuse one that has"
+        " ended. Doors go on, for they know the server by its key."
+    )
+
+
+def _webhook(trouble: Trouble) -> tuple[str, str]:
+    time = lasting(int(trouble.values["ms"]))
+    if trouble.values["disabled"]:
+        what = _("Switched off, after its receiver took nothing for %(time)s", time=time)
+        return what, _("Mend the receiver, then press “Let it go on” on its page. Nothing is lost.")
+    what = _("Its receiver takes nothing for %(time)s", time=time)
+    return what, _("Tell whoever runs the receiver. Messages wait, in order, and none is lost.")
+
+
+def _no_factor(trouble: Trouble) -> tuple[str, str]:
+    lacking, admins = int(trouble.values["lacking"]), int(trouble.values["admins"])
+    what = ngettext(
+        "%(num)s of %(admins)s admins has no second factor",
+        "%(num)s of %(admins)s admins have no second factor",
+        lacking,
+        admins=admins,
+    )
+    return what, _(
+        "Whoever learns the password is admin. Set one up on Your account, or require it"
+        " (second_factor_roles in event.toml)."
+    )
+
+
 _WORDS: Mapping[Kind, Callable[[Trouble], tuple[str, str]]] = {
     Kind.SILENT: _silent,
     Kind.NEVER_HEARD: _never_heard,
@@ -236,7 +393,14 @@ _WORDS: Mapping[Kind, Callable[[Trouble], tuple[str, str]]] = {
     Kind.FILLING: _filling,
     Kind.FORGED: _forged,
     Kind.COPIED: _copied,
+    Kind.PRINTER: _printer,
+    Kind.MAIL_STOPPED: _mail_stopped,
+    Kind.MAIL_FAILED: _mail_failed,
+    Kind.MAIL_BOUNCED: _mail_bounced,
     Kind.SERVER: _server,
     Kind.WITNESS: _witness,
     Kind.TIME_STAMP: _time_stamp,
+    Kind.CERTIFICATE: _certificate,
+    Kind.WEBHOOK: _webhook,
+    Kind.NO_FACTOR: _no_factor,
 }

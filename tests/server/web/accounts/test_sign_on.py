@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+import requests
 
 from server.event.directory import Event
 from server.event.settings import EventError, parse_settings, settings_text
@@ -184,6 +185,39 @@ def test_a_token_for_another_request_is_refused(pages: Pages, provider: Identity
     answer = query(provider.sign_in(begun.address, "lin-7"))
     with pytest.raises(sign_on.SignOnError, match="can't be trusted"):
         asker.finish(answer, begun, back, now=pages.now + 2 * 3_600_000)
+
+
+@pytest.mark.parametrize("status", [302, 307, 308])
+def test_the_clients_secret_follows_no_redirect(
+    pages: Pages, provider: IdentityProvider, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    """A provider that sends us elsewhere gets no second request."""
+    asked: list[str] = []
+
+    def send(session: requests.Session, request: requests.PreparedRequest, **more: object):
+        asked.append(str(request.url))
+        if not str(request.url).endswith("/token"):
+            return original(session, request, **more)
+        answer = requests.Response()
+        answer.status_code, answer.url, answer.request = status, str(request.url), request
+        answer.headers["Location"] = "https://elsewhere.example/token"
+        answer._content = b""
+        if more["allow_redirects"]:
+            asked.append(answer.headers["Location"])
+        return answer
+
+    original = requests.Session.send
+    provider.user("lin-7", name="Lin", groups=["ushers"])
+    asker = sign_on.provider_of(pages.event)
+    assert asker is not None
+    back = "https://localhost:8443/admin/sign-on/back"
+    begun = asker.begin(back)
+    answer = query(provider.sign_in(begun.address, "lin-7"))
+    monkeypatch.setattr(requests.Session, "send", send)
+    with pytest.raises(sign_on.SignOnError, match="can't be trusted"):
+        asker.finish(answer, begun, back, now=pages.now)
+    assert [one for one in asked if "elsewhere" in one] == []
+    assert sum(one.endswith("/token") for one in asked) == 1
 
 
 def test_who_says_no_there_is_told(pages: Pages, provider: IdentityProvider) -> None:

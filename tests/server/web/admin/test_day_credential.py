@@ -41,7 +41,7 @@ def test_it_works(pages: Pages) -> None:
     desk = pages.staff("badge_desk")
     before = desk.get(address(pages)).text
     assert "Give out a day credential" in before
-    assert '<option value="2">Wed 6 May</option>' in before
+    assert '<option value="2">Wed 06 May</option>' in before
     page = give(pages, desk, 1)
     assert "The day credential for Tue 5 May is valid: print it now." in page
     assert "not printed yet" in page

@@ -1,0 +1,221 @@
+"""An event in which every page has something to show, and the address of each page.
+
+The pages are those of the app's own routes. A route of which nothing is known here is an error.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from werkzeug.routing import Rule
+
+from badges.credential.badge_number import badge_number
+from badges.wire import wire
+from server.event.directory import Event
+from server.machines import endpoints
+from server.muster import muster
+from server.people import issuing
+from server.people.phone_token import phone_token
+from server.printers import store
+from server.printers.states import PrinterState, Status
+from server.printers.store import PrinterPlan
+from server.staff import users
+from tests.server.conftest import MINUTE, VENUE
+from tests.server.mail.conftest import write_settings
+from tests.server.setup.test_programme_import import PROGRAMME
+from tests.server.support.pages import PASSWORD, Pages, Staff
+from tests.server.support.stores import load
+from tests.server.web.desk.support import DeskClerk
+from tests.server.web.editing.test_uploads import send
+
+# What is no page of its own: files, feeds, parts of pages, probes, and ways to somewhere else.
+NO_PAGES = {
+    "static", "admin.home", "admin.live.stream", "admin.arrivals.stream", "admin.muster.stream",
+    "admin.awaited.part", "admin.edits.doors", "admin.entries.export", "admin.entries.receipt",
+    "admin.entries.export_xlsx", "admin.acts.export", "admin.acts.export_xlsx",
+    "admin.kiosks.words", "admin.people.card", "admin.people.day_card",
+    "admin.uploads.sample_file", "admin.sign_on.go", "admin.sign_on.back", "desk.home.find",
+    "desk.home.part", "desk.pace.part", "desk.paper.card", "phone.halls", "phone.manifest",
+    "phone.worker", "wallet.programme", "wallet.apple_pass", "wallet.google_link",
+    "passkit.changed", "passkit.latest", "probes.healthz", "probes.readyz", "probes.metrics",
+    "openapi.show",
+}  # fmt: skip
+# Of these, the ones that are parts of pages.
+PARTS = {name for name in NO_PAGES if name.endswith((".part", ".halls"))}
+QUERIES = {
+    "admin.people.search": ("?q=keller", "?q=nobody"),
+    "admin.persons.choose": ("?other={other}",),
+    "admin.guests.show": ("?q=keller",),
+    "admin.session_speakers.show": ("?q=keller",),
+    "admin.rehearsal.show": ("?person=A1&place=hall:h1&at=2026-05-04T11:10",),
+    "admin.rehearsal.day": ("?day=2026-05-04",),
+    "admin.mailing.show": ("?who=due",),
+    "admin.overview.show": ("?view=table&sort=trouble",),
+    "admin.entries.show": ("?decision=denied",),
+    "admin.muster.printed": ("?all",),
+}
+# Who looks at a page where it is not an admin: the key of `Event.who`.
+WHO = {
+    "phone": "stranger", "admin.sign_in": "stranger", "admin.invitations": "stranger",
+    "admin.factors.ask": "waiting",
+}  # fmt: skip
+
+
+@dataclass
+class Filled:
+    """The event, and who looks."""
+
+    pages: Pages
+    who: dict[str, Staff]
+    values: dict[str, object]
+
+
+def prepared(event: Event) -> Event:
+    """Return the event with mails, and with photos at the desk."""
+    write_settings(event, 2525)
+    (event.path / "cards/photos").mkdir(parents=True)
+    (event.path / "cards/cards.toml").write_text('photos = "photos"\n')
+    return replace(event, settings=replace(event.settings, desk_photo=True))
+
+
+def fill(pages: Pages) -> Filled:
+    """Let something happen of everything that pages show."""
+    load(pages.event, pages.database, PROGRAMME)
+    pages.issue()
+    admin = pages.staff("admin")
+    # Where there is a printer, no browser prints.
+    act = _card_of_the_desk(pages, admin)
+    values = {"act_id": act, **_things(pages, admin)}
+    _scans(pages)
+    pages.database.write(lambda db: muster.begin(db, "drill", by="user:1", now=pages.now).muster_id)
+    values |= {"token": _phone_token(pages), "mark": _invitation(admin)}
+    return Filled(pages, {"admin": admin, "stranger": pages.stranger(),
+                          "waiting": _waiting(pages)}, values)  # fmt: skip
+
+
+def _things(pages: Pages, admin: Staff) -> dict[str, object]:
+    plan = PrinterPlan("Zebra East", "tcp://127.0.0.1:9100", "zpl", "4x3in", dpi=203)
+
+    def step(db) -> tuple[int, int]:
+        printer = store.add(db, plan, by="test", now=pages.now)
+        store.note_status(db, printer, Status(PrinterState.PAPER_OUT), pages.now)
+        made = endpoints.add(
+            db, "https://example.org/hooks", ["entries", "troubles"], by="test", now=pages.now,
+            http_allowed=False,
+        )  # fmt: skip
+        return printer, made.endpoint_id
+
+    printer, endpoint = pages.database.write(step)
+    roster = "id,given name,email,category\nA1,Anne,anna@example.org,delegate\nN1,Nora,,visitor\n"
+    people = send(admin, "/admin/imports/people/", roster).location.rsplit("/", 1)[-1]
+    more = '[[hall]]\ncode = "more"\nname = "More"\ncapacity = 5\n'
+    venue = send(admin, "/admin/imports/venue/", VENUE + more, "venue.toml").location
+    venue = venue.rsplit("/", 1)[-1]
+    return {"printer_id": printer, "endpoint_id": endpoint, "list": people, "venue": venue}
+
+
+def _scans(pages: Pages) -> None:
+    main, other = pages.kiosk("main-1", "main"), pages.kiosk("main-2", "main")
+    pages.kiosk("west-1", "h1-west")
+    for kiosk in (main, other):
+        pages.send(kiosk, health=wire.Health(version="1", battery_percent=9, queue=70))
+    for number, name in enumerate(("A1", "A2", "A3")):
+        main.scan(pages.now + number * 4_000, pages.serial(name), category=1)
+    for number in range(3):
+        main.scan(pages.now + MINUTE, pages.serial("A4"), decision="denied", reason="hall_full")
+        main.scan(pages.now + number, None, decision="denied", reason="forged")
+    other.scan(pages.now + 2 * MINUTE, pages.serial("A1"), category=1)
+    pages.now += 3 * MINUTE
+    pages.send(main)
+    pages.send(other)
+
+
+def _phone_token(pages: Pages) -> str:
+    badge = issuing.current_badge(pages.database.reader, pages.serial("A1"))
+    return phone_token(pages.event, badge.serial, badge.issue)
+
+
+def _invitation(admin: Staff) -> str:
+    page = admin.post("/admin/users/invite", {"name": "Lin", "role": "protocol"}).text
+    found = re.search(r"/admin/invitation/(\w+)<", page)
+    assert found
+    return found[1]
+
+
+def _waiting(pages: Pages) -> Staff:
+    """Somebody who has typed the password, and is asked for the second factor."""
+    hashed = users.hash_password(PASSWORD)
+
+    def step(db) -> None:
+        made = users.add_user(db, "Waiting", "auditor", hashed, by="test", now=pages.now)
+        db.execute("UPDATE user SET totp_sealed = X'00' WHERE user_id = ?", (made.user_id,))
+
+    pages.database.write(step)
+    someone = pages.stranger()
+    assert someone.post(
+        "/admin/sign-in", {"name": "Waiting", "password": PASSWORD}
+    ).status_code == 303  # fmt: skip
+    return someone
+
+
+def _card_of_the_desk(pages: Pages, admin: Staff) -> int:
+    """A card that the clerk's browser prints."""
+    clerk = DeskClerk(pages, admin)
+    clerk.press(clerk.page("A2"), f"{clerk.page('A2')}/print")
+    row = pages.database.reader.execute("SELECT MAX(act_id) FROM desk_act").fetchone()
+    return int(row[0])
+
+
+def addresses(filled: Filled) -> Iterator[tuple[str, Staff, str]]:
+    """Yield each page's route, who looks at it, and its address."""
+    pages = filled.pages
+    known = _values(filled)
+    other = known["other"]
+    for rule in sorted(pages.app.url_map.iter_rules(), key=lambda one: one.rule):
+        name = rule.endpoint
+        if "GET" not in (rule.methods or ()) or name in NO_PAGES or rule.rule.startswith("/api/"):
+            continue
+        who = next((who for part, who in WHO.items() if name.startswith(part)), "admin")
+        for values in _kinds(rule, known):
+            missing = rule.arguments - values.keys()
+            assert not missing, f"{name}: say in every_page.py what {missing} are, or why not"
+            built = rule.build({key: values[key] for key in rule.arguments})
+            assert built is not None, name
+            for query in ("", *QUERIES.get(name, ())):
+                yield name, filled.who[who], built[1] + query.format(other=other)
+
+
+def _values(filled: Filled) -> dict[str, object]:
+    pages, db = filled.pages, filled.pages.database.reader
+    newest = {
+        key: db.execute(f"SELECT MAX({key}_id) FROM {key}").fetchone()[0]
+        for key in ("hall", "session", "door")
+    }
+    kinds = ("organisation", "activity_kind", "activity", "area", "exhibitor", "stand")
+    coded = {kind: db.execute(f"SELECT MIN(code) FROM {kind}").fetchone()[0] for kind in kinds}
+    number, other = (badge_number(pages.serial(one)) for one in ("A1", "A3"))
+    return {
+        **filled.values,
+        "number": number, "other": other, "hall_id": newest["hall"],
+        "session_id": newest["session"], "door_id": newest["door"], "muster_id": 1,
+        "key": f"fill:{newest['hall']}", "kiosk": "main-1",
+        "of_kinds": {**newest, **coded, "category": 1},
+    }  # fmt: skip
+
+
+def _kinds(rule: Rule, known: dict[str, object]) -> Iterator[dict[str, object]]:
+    """Yield the values for a rule, which is several pages where it has kinds of things."""
+    name, found = rule.endpoint, re.search(r"<any\(([^)]+)\):kind>", rule.rule)
+    of_kinds = known["of_kinds"]
+    assert isinstance(of_kinds, dict)
+    code = of_kinds["activity" if name.endswith(".activity") else "organisation"]
+    values = {**known, "code": code}
+    for part, key in (("admin.invitations", "mark"), ("admin.roster_upload", "list"),
+                      ("admin.venue_upload", "venue")):  # fmt: skip
+        if name.startswith(part):
+            values["token"] = known[key]
+    if found is None:
+        yield values
+        return
+    for kind in ("venue",) if name.startswith("admin.venue_upload") else found[1].split(","):
+        yield {**values, "kind": kind, "number": of_kinds.get(kind)}

@@ -1,0 +1,153 @@
+"""The board in a browser: halls follow the order that somebody chose, and leave in peace whoever
+reads or has reached one."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import server.web as server_web
+from server.event.directory import Event
+from server.storage.database import Database
+from tests.browser.page import Page
+from tests.browser.staff.big_forum import busy_forum
+from tests.browser.staff.test_staff_pages import WIDE, show
+from tests.server.conftest import _filled_database as _filled_database
+from tests.server.conftest import _template as _template
+from tests.server.conftest import cheap_passwords as cheap_passwords
+from tests.server.conftest import database as database
+from tests.server.conftest import event as event
+from tests.server.conftest import settings as settings
+from tests.server.conftest import site as site
+from tests.server.support.pages import Pages
+
+SCRIPT = Path(server_web.__file__).parent / "static/board.js"
+ORDER = "document.querySelector('[data-order]')"
+
+
+@pytest.fixture(params=["tiles", "table"])
+def board(
+    event: Event, site: Database, browser: object, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[Page]:
+    """A board sorted by how full halls are, with its script."""
+    with Pages(event, site) as pages:
+        html = pages.staff("steward").get(f"/admin/?sort=fill&view={request.param}").text
+    page = Page.of(browser).resize(WIDE)
+    show(browser, tmp_path / "page.html", html)
+    page.log()
+    page.script(SCRIPT.read_text("utf-8"))
+    yield page
+    assert page.log() == []
+
+
+def halls(page: Page) -> list[str]:
+    return page.script(
+        "return [...document.querySelectorAll('[id^=hall-]')].map((one) => one.id.slice(5))"
+    )
+
+
+def tell(page: Page, *order: str) -> None:
+    page.script(f"{ORDER}.textContent = arguments[0]", ",".join(order))
+
+
+def offered(page: Page) -> bool:
+    return page.shown("#sort-now")
+
+
+def test_halls_follow_the_chosen_order(board: Page) -> None:
+    first, *others = halls(board)
+    tell(board, *others, first)
+    board.wait("the order", lambda: halls(board) == [*others, first])
+    assert not offered(board)
+    name = board.script(
+        "return document.getElementById(`hall-${arguments[0]}`).querySelector('h3, th').textContent"
+        ".trim()",
+        others[0],
+    )
+    assert board.text("sorted") == f"Sorted anew. {name} comes first."
+    assert board.script("return document.getElementById('sorted').getAttribute('role')") == "status"
+
+
+def test_a_hall_that_has_the_focus_stays_and_the_order_is_offered(board: Page) -> None:
+    before = halls(board)
+    board.script(f"document.querySelector('#hall-{before[1]} a').focus()")
+    tell(board, *reversed(before))
+    board.wait("the offer", lambda: offered(board))
+    assert halls(board) == before
+    assert (
+        board.script("return document.activeElement.closest('[id^=hall-]').id.slice(5)")
+        == (before[1])
+    )
+    board.at("#sort-now").click()
+    assert halls(board) == before[::-1]
+    assert board.script("return document.activeElement.id") == "h-halls"
+    assert not offered(board)
+
+
+def test_halls_are_sorted_once_the_focus_has_gone(board: Page) -> None:
+    before = halls(board)
+    board.script(f"document.querySelector('#hall-{before[0]} a').focus()")
+    tell(board, *reversed(before))
+    board.wait("the offer", lambda: offered(board))
+    board.script("document.getElementById('q').focus()")
+    board.wait("the order", lambda: halls(board) == before[::-1])
+    assert board.script("return document.activeElement.id") == "q"
+
+
+def test_whoever_has_scrolled_down_or_selected_a_word_is_left_in_peace(board: Page) -> None:
+    before = halls(board)
+    board.script(
+        "document.body.style.minHeight = '400vh';"
+        "document.querySelector('[id^=hall-]').parentElement.scrollIntoView(); scrollBy(0, 40)"
+    )
+    tell(board, *reversed(before))
+    board.wait("the offer", lambda: offered(board))
+    assert halls(board) == before
+    board.script("scrollTo(0, 0)")
+    board.script(f"getSelection().selectAllChildren(document.querySelector('#hall-{before[0]} a'))")
+    tell(board, *reversed(before), "")
+    assert halls(board) == before
+
+
+def test_only_an_order_that_was_chosen_is_followed(event: Event, site: Database) -> None:
+    with Pages(event, site) as pages:
+        steward = pages.staff("steward")
+        by_state = steward.get("/admin/?sort=state").text
+        assert "data-order" not in by_state
+        assert 'id="sort-now"' not in by_state
+        by_fill = steward.get("/admin/?sort=fill").text
+        assert re.search(r'data-live="/admin/live\?view=tiles&amp;sort=fill"', by_fill)
+
+
+FITS = """
+const cut = [];
+for (const tile of document.querySelectorAll(".tiles > li")) {
+  if (tile.getBoundingClientRect().bottom > innerHeight) cut.push(tile.id);
+  for (const part of tile.querySelectorAll(".inside, .tag, .phase")) {
+    if (part.scrollWidth > part.clientWidth + 1) cut.push(`${tile.id} ${part.textContent}`);
+  }
+}
+return [document.querySelectorAll(".tiles > li").length, cut,
+  document.documentElement.scrollHeight - innerHeight];
+"""
+
+
+@pytest.fixture(scope="module")
+def forum(tmp_path_factory: pytest.TempPathFactory, cheap_passwords: None) -> Iterator[Pages]:
+    with busy_forum(tmp_path_factory.mktemp("busy") / "event") as pages:
+        yield pages
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_55_halls_fit_without_scrolling(
+    forum: Pages, browser: object, tmp_path: Path, language: str
+) -> None:
+    html = forum.staff("supervisor").get(f"/admin/?lang={language}").text
+    page = Page.of(browser).resize((1920, 1080))
+    show(browser, tmp_path / "page.html", html)
+    page.shot(f"board-55-{language}")
+    halls, cut, beyond = page.script(FITS)
+    assert halls == 55
+    assert cut == []
+    assert beyond <= 0

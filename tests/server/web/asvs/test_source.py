@@ -1,0 +1,66 @@
+"""What the source may not do, and the few places that may (docs/security.md, ASVS)."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[4]
+ROOMS = ("server", "badges", "kiosk")
+
+
+def calls() -> Iterator[tuple[str, str, ast.Call]]:
+    """Yield each call of the source with its file and the name of what is called."""
+    for room in ROOMS:
+        for path in sorted((ROOT / room).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+                if isinstance(node, ast.Call):
+                    yield str(path.relative_to(ROOT)), ast.unparse(node.func), node
+
+
+@pytest.fixture(scope="module")
+def known() -> list[tuple[str, str, ast.Call]]:
+    return list(calls())
+
+
+Calls = list[tuple[str, str, ast.Call]]
+
+
+def files(known: Calls, *names: str) -> set[str]:
+    return {file for file, name, _ in known if name in names}
+
+
+def test_no_code_is_made_of_input(known: Calls) -> None:
+    assert files(known, "eval", "exec", "compile", "__import__", "marshal.loads") == set()
+
+
+def test_pickles_are_this_programs_own(known: Calls) -> None:
+    assert files(known, "pickle.loads", "pickle.load", "shelve.open") == {
+        "server/web/apart.py", "server/people/designing/drawer.py",
+    }  # fmt: skip
+
+
+def test_commands_are_lists_without_a_shell(known: Calls) -> None:
+    assert files(known, "os.system", "os.popen", "subprocess.getoutput") == set()
+    shells = {file for file, _, call in known
+              if any(one.arg == "shell" for one in call.keywords)}  # fmt: skip
+    assert shells == set()
+
+
+def test_weak_hashes_are_where_others_ask_for_them(known: Calls) -> None:
+    """Apple's manifest of a pass has SHA-1 beside the signature."""
+    assert files(known, "hashlib.md5", "hashlib.new", "hashlib.sha1") == {"server/wallet/apple.py"}
+
+
+def test_what_must_not_be_guessed_is_not_made_by_random(known: Calls) -> None:
+    users = {file for file, name, _ in known if name.startswith("random.")}
+    # These wait a while, so that many kiosks do not ask at once.
+    waits = {"kiosk/sync/follow.py", "kiosk/sync/upload.py"}
+    assert {file for file in users if not file.startswith("server/demo/")} == waits
+
+
+def test_query_and_form_are_read_apart() -> None:
+    for room in ROOMS:
+        for path in (ROOT / room).rglob("*.py"):
+            assert "request.values" not in path.read_text("utf-8"), path
