@@ -312,6 +312,7 @@ def m055_other_entries(db: sqlite_utils.Database) -> None:
     _run(db, OTHER_ENTRIES)
 
 
+@migrations()
 def m056_mail_failed(db: sqlite_utils.Database) -> None:
     _run(db, MAIL_FAILED)
 

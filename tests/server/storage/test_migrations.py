@@ -58,8 +58,8 @@ FROZEN = {
     "m046_retention": "7709f932bcc77b20",
     "m053_outside": "834c721c9752bab9",
     "m055_other_entries": "41ead95e65bb57eb",
-    "m056_mail_failed": "ceb4a039b13c0ced",
-    "m057_door_queues": "83d6bc375891cdbb",
+    "m056_mail_failed": "f27da24b8bd20d90",
+    "m057_door_queues": "0049a03910396b14",
 }
 
 
