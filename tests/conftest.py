@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.order.kinds import is_quick, is_slow
+from tests.order.stretches import shared_out
 from tests.tables import large_tables_are_made_once as large_tables_are_made_once
 
 # Or Hypothesis loads what other installed packages have for it, which no test here needs.
@@ -28,24 +30,6 @@ hypothesis.settings.register_profile("shared cores", deadline=None)
 hypothesis.settings.register_profile("quick", deadline=None, max_examples=25)
 OPEN = Path("/proc/self/fd")  # of Linux; where it is not there, threads alone are looked at
 TESTS = Path(__file__).parent
-# With processes, films, pictures to read or a browser: what `--quick` leaves out.
-SLOW = (
-    "browser/",
-    "system/",
-    "kiosk/camera/",
-    "kiosk/cli/test_commands.py",
-    "kiosk/cli/test_languages.py",
-    "kiosk/cli/test_read.py",
-    "kiosk/journal/test_power_cut.py",
-    "kiosk/reader/",
-    "kiosk/test_eye.py",
-    "kiosk/test_thousand_presentations.py",
-    "kiosk/texts/test_pseudo_language_pages.py",
-    "server/cli/test_cli.py",
-    "server/demo/test_film.py",
-    "test_rooms.py",
-    "test_tidy.py",
-)
 # Files in memory, as Linux has them. A disk takes milliseconds for each commit, and most tests
 # wait for several.
 MEMORY = Path("/dev/shm")
@@ -91,25 +75,12 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--quick"):
+        chosen = [item for item in items if is_quick(item)]
+        config.hook.pytest_deselected(items=[item for item in items if not is_quick(item)])
+        items[:] = chosen
     if hasattr(config, "workerinput"):
-        # The long ones first: many short ones are easier to share out at the end.
-        items.sort(key=is_quick)
-    if not config.getoption("--quick"):
-        return
-    chosen = [item for item in items if is_quick(item)]
-    config.hook.pytest_deselected(items=[item for item in items if not is_quick(item)])
-    items[:] = chosen
-
-
-def is_quick(item: pytest.Item) -> bool:
-    """Whether it needs no other process, no film, no camera and no browser."""
-    return item.get_closest_marker("system") is None and not is_slow(item.path)
-
-
-def is_slow(path: Path) -> bool:
-    """Whether all of this file or folder is slow."""
-    name = path.relative_to(TESTS).as_posix() if path.is_relative_to(TESTS) else ""
-    return f"{name}/".startswith(SLOW) if path.is_dir() else name.startswith(SLOW)
+        items[:] = shared_out(items, config.workerinput["workercount"])
 
 
 def pytest_collection() -> None:
