@@ -45,14 +45,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let the quick tests keep temporary files in memory, unless `--basetemp` or the variable says
-    where.
+    """Let tests keep temporary files in memory, unless `--basetemp` or the variable says where.
 
-    Real kiosks and servers, which the other tests start, get a disk as they have it in the field.
+    Those with real kiosks and servers or a browser have a disk, as there is one in the field
+    (tests/order/on_disk.py).
     """
     quick = config.getoption("--quick")
     hypothesis.settings.load_profile("quick" if quick else "shared cores")
-    if quick and memory_suits(MEMORY):
+    if memory_suits(MEMORY):
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
@@ -102,9 +102,13 @@ def pytest_sessionfinish() -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def _nothing_hangs_in_a_cycle() -> Iterator[None]:
-    """Let Python tell of what has no number among the open files, and so in this file's tests."""
+    """Let Python tell of what has no number among the open files, and so in this file's tests.
+
+    What is left is kept by something, as large tables are. Later collections leave it out.
+    """
     yield
     gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
