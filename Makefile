@@ -11,8 +11,8 @@ CONSTRAINTS := .ci/constraints.txt
 WORKERS = -n $(PYTEST_WORKERS) --dist worksteal
 DEMO ?=
 PYTEST ?=
-# One more than there are cores, because many tests wait for a while.
-PYTEST_WORKERS ?= $(shell echo $$(($$(nproc) + 1)))
+# Two more than there are cores, because that many wait most of the time (tests/order).
+PYTEST_WORKERS ?= $(shell echo $$(($$(nproc) + 2)))
 BENCH ?=
 
 .PHONY: demo kiosk test quick check bench clean

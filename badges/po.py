@@ -6,6 +6,7 @@ A place in a text is kept for a field by `{name}` at the kiosk and by `%(name)s`
 import gettext
 import io
 import re
+from functools import lru_cache
 
 from babel.messages.catalog import Catalog, Message
 from babel.messages.mofile import write_mo
@@ -27,9 +28,10 @@ class CatalogueError(Exception):
     """
 
 
+@lru_cache(maxsize=16)
 def compiled(text: str, locale: str, where: str) -> bytes:
     """Return the .mo form of a .po file's text, for gettext to read. `where` names the file in
-    errors. Raises CatalogueError.
+    errors. What was compiled before in this process is not compiled again. Raises CatalogueError.
     """
     lines = text.splitlines()
     for number, line in enumerate(map(str.strip, lines), 1):

@@ -7,6 +7,8 @@ names. The files are read as translators write them, so that no .mo file has to 
 
 import io
 from collections.abc import Iterable
+from copy import copy
+from functools import lru_cache
 from pathlib import Path
 
 from babel import Locale, UnknownLocaleError
@@ -85,5 +87,10 @@ def _translations(path: Path) -> Translations:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError):
         raise CatalogueError(f"{path} can't be read as UTF-8 text.") from None
-    made = io.BytesIO(compiled(text, path.parent.parent.name, str(path)))
-    return Translations(made, DOMAIN)
+    # A copy gets a fallback of its own. The texts are the same, and nobody changes them.
+    return copy(_understood(compiled(text, path.parent.parent.name, str(path))))
+
+
+@lru_cache(maxsize=16)
+def _understood(made: bytes) -> Translations:
+    return Translations(io.BytesIO(made), DOMAIN)

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.order.kinds import is_quick, is_slow
+from tests.order.stretches import shared_out
 from tests.tables import large_tables_are_made_once as large_tables_are_made_once
 
 # Or Hypothesis loads what other installed packages have for it, which no test here needs.
@@ -28,24 +30,6 @@ hypothesis.settings.register_profile("shared cores", deadline=None)
 hypothesis.settings.register_profile("quick", deadline=None, max_examples=25)
 OPEN = Path("/proc/self/fd")  # of Linux; where it is not there, threads alone are looked at
 TESTS = Path(__file__).parent
-# With processes, films, pictures to read or a browser: what `--quick` leaves out.
-SLOW = (
-    "browser/",
-    "system/",
-    "kiosk/camera/",
-    "kiosk/cli/test_commands.py",
-    "kiosk/cli/test_languages.py",
-    "kiosk/cli/test_read.py",
-    "kiosk/journal/test_power_cut.py",
-    "kiosk/reader/",
-    "kiosk/test_eye.py",
-    "kiosk/test_thousand_presentations.py",
-    "kiosk/texts/test_pseudo_language_pages.py",
-    "server/cli/test_cli.py",
-    "server/demo/test_film.py",
-    "test_rooms.py",
-    "test_tidy.py",
-)
 # Files in memory, as Linux has them. A disk takes milliseconds for each commit, and most tests
 # wait for several.
 MEMORY = Path("/dev/shm")
@@ -62,14 +46,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let the quick tests keep temporary files in memory, unless `--basetemp` or the variable says
-    where.
+    """Let tests keep temporary files in memory, unless `--basetemp` or the variable says where.
 
-    Real kiosks and servers, which the other tests start, get a disk as they have it in the field.
+    Those with real kiosks and servers or a browser have a disk, as there is one in the field
+    (tests/order/on_disk.py).
     """
     quick = config.getoption("--quick")
     hypothesis.settings.load_profile("quick" if quick else "shared cores")
-    if quick and memory_suits(MEMORY):
+    if memory_suits(MEMORY):
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
@@ -92,25 +76,12 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--quick"):
+        chosen = [item for item in items if is_quick(item)]
+        config.hook.pytest_deselected(items=[item for item in items if not is_quick(item)])
+        items[:] = chosen
     if hasattr(config, "workerinput"):
-        # The long ones first: many short ones are easier to share out at the end.
-        items.sort(key=is_quick)
-    if not config.getoption("--quick"):
-        return
-    chosen = [item for item in items if is_quick(item)]
-    config.hook.pytest_deselected(items=[item for item in items if not is_quick(item)])
-    items[:] = chosen
-
-
-def is_quick(item: pytest.Item) -> bool:
-    """Whether it needs no other process, no film, no camera and no browser."""
-    return item.get_closest_marker("system") is None and not is_slow(item.path)
-
-
-def is_slow(path: Path) -> bool:
-    """Whether all of this file or folder is slow."""
-    name = path.relative_to(TESTS).as_posix() if path.is_relative_to(TESTS) else ""
-    return f"{name}/".startswith(SLOW) if path.is_dir() else name.startswith(SLOW)
+        items[:] = shared_out(items, config.workerinput["workercount"])
 
 
 def pytest_collection() -> None:
@@ -132,9 +103,13 @@ def pytest_sessionfinish() -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def _nothing_hangs_in_a_cycle() -> Iterator[None]:
-    """Let Python tell of what has no number among the open files, and so in this file's tests."""
+    """Let Python tell of what has no number among the open files, and so in this file's tests.
+
+    What is left is kept by something, as large tables are. Later collections leave it out.
+    """
     yield
     gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

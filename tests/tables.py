@@ -18,8 +18,8 @@ T = TypeVar("T")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def large_tables_are_made_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    if "PYTEST_XDIST_WORKER" not in os.environ:
+def large_tables_are_made_once(pytestconfig: pytest.Config) -> Iterator[None]:
+    if not hasattr(pytestconfig, "workerinput"):
         yield
         return
     # Not at the top, or a single test of something else would wait until they are loaded.
@@ -27,7 +27,7 @@ def large_tables_are_made_once(tmp_path_factory: pytest.TempPathFactory) -> Iter
     from badges.roster import countries
 
     # The parent is the same for all processes of a run, and for no other run.
-    folder = tmp_path_factory.getbasetemp().parent
+    folder = Path(pytestconfig.option.basetemp).parent
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fonts, "coverage", shared(fonts.coverage, folder))
         patch.setattr(countries, "_all_names", shared(countries._all_names, folder))

@@ -10,7 +10,6 @@ import unicodedata
 from functools import lru_cache
 
 from anyascii import anyascii
-from pypinyin import Style, lazy_pinyin
 
 # In these surnames a character is read otherwise than in most other words. Syllables have spaces.
 _SURNAMES = {
@@ -114,6 +113,9 @@ def _sound(han: str) -> str:
 
 @lru_cache(maxsize=1 << 14)
 def _sounds(han: str) -> tuple[str, ...]:
+    # Its tables take a tenth of a second to load, and many events and commands have no such name.
+    from pypinyin import Style, lazy_pinyin
+
     return tuple(lazy_pinyin(han, style=Style.NORMAL))
 
 

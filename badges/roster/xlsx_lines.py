@@ -14,10 +14,6 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
-import openpyxl
-from openpyxl.utils import column_index_from_string, get_column_letter
-from openpyxl.worksheet.formula import ArrayFormula, DataTableFormula
-
 from badges.i18n import N_, Count, Phrase
 from badges.roster.problems import Finding, RosterError, choice, shown
 from badges.roster.table import SAVE_AS, Line, RosterAnswers, RosterLimits
@@ -81,6 +77,8 @@ def xlsx_lines(
 
 def _hidden_columns(rows: list[tuple[str, ...]], hidden: list[tuple[int, int]]) -> tuple[str, ...]:
     """Describe the hidden columns with something in them, each by its letter and first text."""
+    from openpyxl.utils import get_column_letter
+
     width = max(map(len, rows), default=0)
     found = []
     for first, last in hidden:
@@ -178,6 +176,9 @@ def _rows(
     tell: Callable[[Finding], None],
 ) -> tuple[list[tuple[str, ...]], "_Layout"]:
     """Return the rows of the sheet that is to be read, and what its cells do not say."""
+    # It takes a while to load, so servers and commands without a workbook do without it.
+    import openpyxl
+
     with closing(openpyxl.load_workbook(io.BytesIO(data), read_only=True)) as book:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             sheet = _chosen(book, archive, name, answers, tell)
@@ -274,6 +275,8 @@ def _layout(xml: bytes) -> _Layout:
     """Find the layout by its tags alone. Reading the whole tree again would take as long as the
     cells.
     """
+    from openpyxl.utils import column_index_from_string
+
     hidden = []
     columns = []
     merged = []
@@ -349,10 +352,10 @@ def cell_text(value: object) -> str:
             return value.date().isoformat()
         case dt.datetime() | dt.date() | dt.time():
             return value.isoformat()
-        case ArrayFormula() | DataTableFormula():
-            return "="
         case _:
-            return str(value)
+            from openpyxl.worksheet.formula import ArrayFormula, DataTableFormula
+
+            return "=" if isinstance(value, ArrayFormula | DataTableFormula) else str(value)
 
 
 def _number_text(value: float) -> str:

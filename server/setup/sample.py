@@ -11,15 +11,15 @@ from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
-
-import openpyxl
-from openpyxl.comments import Comment
-from openpyxl.styles import Font
-from openpyxl.utils import get_column_letter
-from openpyxl.worksheet.worksheet import Worksheet
+from typing import TYPE_CHECKING
 
 from server.setup.venue_file import columns
 from server.setup.venue_xlsx import SHEETS
+
+# It takes a while to load, so servers do without it until somebody wants a sample.
+if TYPE_CHECKING:
+    import openpyxl
+    from openpyxl.worksheet.worksheet import Worksheet
 
 DAYS = 3
 NAMES = ("venue.toml", "venue.xlsx", "roster.csv", "roster.xlsx", "guests.toml")
@@ -87,6 +87,9 @@ def _text(name: str, first_day: date) -> str:
 
 def _venue_workbook(text: str) -> bytes:
     """Make a workbook with a sheet for each kind, and every column that there is."""
+    import openpyxl
+    from openpyxl.comments import Comment
+
     document = tomllib.loads(text)
     book = openpyxl.Workbook()
     book.remove(book.worksheets[0])
@@ -106,6 +109,8 @@ def _venue_workbook(text: str) -> bytes:
 
 
 def _roster_workbook(text: str) -> bytes:
+    import openpyxl
+
     header, *rows = csv.reader(io.StringIO(text))
     book = openpyxl.Workbook()
     sheet = book.worksheets[0]
@@ -120,8 +125,11 @@ def _cell(value: object) -> object:
     return ", ".join(map(str, value)) if isinstance(value, list) else value
 
 
-def _fill(sheet: Worksheet, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+def _fill(sheet: "Worksheet", header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Fill a sheet. Text stays text, so that no spreadsheet turns "1-3" into a date."""
+    from openpyxl.styles import Font
+    from openpyxl.utils import get_column_letter
+
     sheet.append(list(header))
     for row in rows:
         sheet.append([None if cell == "" else cell for cell in row])
@@ -135,7 +143,7 @@ def _fill(sheet: Worksheet, header: Sequence[str], rows: Sequence[Sequence[objec
                 cell.number_format = "@"
 
 
-def _saved(book: openpyxl.Workbook) -> bytes:
+def _saved(book: "openpyxl.Workbook") -> bytes:
     out = io.BytesIO()
     book.save(out)
     return out.getvalue()

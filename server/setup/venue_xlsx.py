@@ -9,9 +9,6 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
-import openpyxl
-from openpyxl.utils import get_column_letter
-
 from badges.i18n import Count, Phrase, counted, joined
 from badges.roster.xlsx_lines import cell_text
 from server.setup.venue_plan import VenueError, located
@@ -125,6 +122,8 @@ def _sheets(data: bytes, told: Found) -> dict[str, list[tuple[_Cell, ...]]]:
     """Read the cells of each visible sheet, and note what hidden ones have. The last results of
     formulas are read only where there are formulas.
     """
+    import openpyxl
+
     values: dict[str, list[tuple[Any, ...]]] = {}
     with closing(openpyxl.load_workbook(io.BytesIO(data), read_only=True)) as book:
         found = {}
@@ -184,6 +183,8 @@ def _rows(sheet: Any) -> Iterator[tuple[Any, ...]]:
 
 def _values(data: bytes) -> dict[str, list[tuple[Any, ...]]]:
     """Return what the spreadsheet last showed in each cell, for formulas too."""
+    import openpyxl
+
     with closing(openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)) as book:
         return {
             sheet.title: [tuple(cell.value for cell in row) for row in _rows(sheet)]
@@ -194,6 +195,8 @@ def _values(data: bytes) -> dict[str, list[tuple[Any, ...]]]:
 
 def _cell(cell: Any, column: int, row: int, values: list[tuple[Any, ...]]) -> _Cell:
     """Return the cell at an index of column and row. A formula counts as its last result."""
+    from openpyxl.utils import get_column_letter
+
     where = f"{get_column_letter(column + 1)}{row + 1}"
     if cell.data_type != "f":
         text = cell_text(cell.value)
@@ -264,6 +267,8 @@ def _entries(title: str, rows: Iterable[tuple[_Cell, ...]], found: Found) -> Ite
 
 def _columns(title: str, header: tuple[_Cell, ...], found: Found) -> dict[int, str]:
     """Return the key of each column by its index. A second column with the same key is left out."""
+    from openpyxl.utils import get_column_letter
+
     columns: dict[int, str] = {}
     first: dict[str, int] = {}
     for at, cell in enumerate(header):

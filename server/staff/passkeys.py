@@ -8,9 +8,6 @@ import hashlib
 import json
 from dataclasses import dataclass
 
-import webauthn
-from webauthn.helpers import exceptions, structs
-
 from badges.i18n import N_
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act
@@ -22,8 +19,6 @@ from server.storage.errors import ConstraintError
 
 ANSWER_CHARS_MAX = 20_000
 CHALLENGE_BYTES = 32
-# What the library raises for an answer that it can't take.
-_REFUSED = (exceptions.WebAuthnException, ValueError, TypeError, KeyError)
 
 
 @dataclass(frozen=True)
@@ -37,6 +32,10 @@ class Place:
 
 def registration_options(db: Connection, place: Place, who: User, challenge: bytes) -> str:
     """Return what the browser needs to make a passkey, as JSON."""
+    # The library is loaded with the first passkey, because it takes a while and many have none.
+    import webauthn
+    from webauthn.helpers import structs
+
     known = second_factors.factors(db, who.user_id).passkeys
     options = webauthn.generate_registration_options(
         rp_id=place.rp_id,
@@ -64,6 +63,9 @@ def sign_options(db: Connection, place: Place, who: User, challenge: bytes) -> s
     ]
     if not known:
         return ""
+    import webauthn
+    from webauthn.helpers import structs
+
     options = webauthn.generate_authentication_options(
         rp_id=place.rp_id,
         challenge=challenge,
@@ -90,6 +92,8 @@ def add_passkey(
     Raises WrongFactorError for an answer that does not fit, and AccountError for a poor name or too
     many passkeys.
     """
+    import webauthn
+
     name = name.strip()
     if not name or len(name) > NAME_CHARS_MAX or not name.isprintable():
         raise AccountError(
@@ -116,7 +120,7 @@ def add_passkey(
                 found.sign_count, name, now,
             ),
         )  # fmt: skip
-    except (*_REFUSED, ConstraintError):
+    except (*_refused(), ConstraintError):
         raise WrongFactorError from None
     entry_log.act(db, who.by, Act.FACTOR_ADDED, {"user": who.user_id, "factor": "passkey"}, now)
     return second_factors.fresh_recovery_codes(db, who, now=now) if before.count == 0 else []
@@ -126,6 +130,8 @@ def use_passkey(
     db: Connection, place: Place, who: User, answer: str, challenge: bytes, *, now: int
 ) -> None:
     """Take what a passkey has signed. Raises WrongFactorError."""
+    import webauthn
+
     try:
         given = _parsed(answer)
         credential_id = webauthn.base64url_to_bytes(str(given["id"]))
@@ -144,12 +150,19 @@ def use_passkey(
             credential_public_key=row["public_key"],
             credential_current_sign_count=row["sign_count"],
         )
-    except _REFUSED:
+    except _refused():
         raise WrongFactorError from None
     db.execute(
         "UPDATE passkey SET sign_count = ?, used_at = ? WHERE credential_id = ?",
         (found.new_sign_count, now, credential_id),
     )
+
+
+def _refused() -> tuple[type[Exception], ...]:
+    """Return what the library raises for an answer that it can't take."""
+    from webauthn.helpers import exceptions
+
+    return exceptions.WebAuthnException, ValueError, TypeError, KeyError
 
 
 def _parsed(answer: str) -> dict[str, object]:

@@ -11,8 +11,7 @@ and no kind of character is asked for (OWASP ASVS 5.0, 6.2, and NIST SP
 import re
 import unicodedata
 from collections.abc import Iterable
-
-from zxcvbn.frequency_lists import FREQUENCY_LISTS
+from functools import cache
 
 from badges.i18n import N_, Spoken
 
@@ -51,8 +50,6 @@ _COMMON = frozenset(
     "god allah abc qwe asd zxc qaz wsx edc rfv zaq xsw cde vfr the and you my is are for not "
     "new old big".split()
 )
-# The 30,000 most common passwords of published breaches, as the package zxcvbn lists them.
-KNOWN = frozenset(FREQUENCY_LISTS["passwords"])
 # The alphabet, the digits, and rows and columns of keyboards. They may be typed in both directions.
 _WALKS = (
     "abcdefghijklmnopqrstuvwxyz", "01234567890", "qwertyuiop", "asdfghjkl", "zxcvbnm", "qwertzuiop",
@@ -89,7 +86,7 @@ def check(password: str, context: Iterable[str] = (), *, chars_min: int = CHARS_
     words = _COMMON | {part for text in (*CONTEXT, *context) for part in _parts(text)}
     plain = unicodedata.normalize("NFKC", password).casefold()
     texts = {plain, *(plain.translate(table) for table in _LOOKALIKES)}
-    if texts & KNOWN or min(_pieces(text, words) for text in texts) < PIECES_MIN:
+    if texts & _known() or min(_pieces(text, words) for text in texts) < PIECES_MIN:
         raise PoorPasswordError(
             N_(
                 "This password is among the first that anybody tries: it is made of "
@@ -131,3 +128,14 @@ def _is_piece(part: str, words: frozenset[str]) -> bool:
     return (
         part in words or part in _WALKED or len(set(part)) == 1 or _YEAR.fullmatch(part) is not None
     )
+
+
+@cache
+def _known() -> frozenset[str]:
+    """Return the 30,000 most common passwords of published breaches, as the package zxcvbn lists
+    them.
+    """
+    # Loaded with the first new password.
+    from zxcvbn.frequency_lists import FREQUENCY_LISTS
+
+    return frozenset(FREQUENCY_LISTS["passwords"])

@@ -9,21 +9,17 @@ import hmac
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
-
-import requests
-from authlib.common.errors import AuthlibBaseError
-from authlib.common.security import generate_token
-from authlib.integrations.requests_client import OAuth2Session
-from authlib.oidc.core import CodeIDToken
-from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
 
 from badges.i18n import N_, Spoken
 from server.event.directory import Event, check_private
 from server.event.settings import EventError
+
+# The libraries are loaded with the first sign-on, because they take a while and most events have no
+# identity provider.
+if TYPE_CHECKING:
+    from authlib.integrations.requests_client import OAuth2Session
 
 SECRET_FILE = "sign-on.secret"
 TIMEOUT_S = 5
@@ -87,6 +83,8 @@ class Provider:
 
         Where it is to be `fresh`, the provider asks its user again. Raises SignOnError.
         """
+        from authlib.common.security import generate_token
+
         state, nonce, verifier = (generate_token(48) for _ in range(3))
         more: dict[str, Any] = {"prompt": "login", "max_age": 0} if fresh else {}
         with self._session(back) as session:
@@ -103,6 +101,10 @@ class Provider:
 
         Raises SignOnError, or NoRoleError.
         """
+        import requests
+        from authlib.common.errors import AuthlibBaseError
+        from joserfc.errors import JoseError
+
         # Providers that say no may leave the state out. Nothing is done then.
         if "error" in answer or "code" not in answer:
             raise SignOnError(
@@ -150,6 +152,10 @@ class Provider:
     def _claims(
         self, token: Mapping[str, Any], keys: Any, nonce: str, now_s: int
     ) -> Mapping[str, Any]:
+        from authlib.oidc.core import CodeIDToken
+        from joserfc import jwt
+        from joserfc.jwk import KeySet
+
         found = jwt.decode(token["id_token"], KeySet.import_key_set(keys), list(ALGORITHMS))
         claims = CodeIDToken(
             found.claims,
@@ -201,7 +207,9 @@ class Provider:
     def _session(self, back: str) -> "_Turn":
         return _Turn(self, back)
 
-    def _metadata(self, session: OAuth2Session) -> Mapping[str, Any]:
+    def _metadata(self, session: "OAuth2Session") -> Mapping[str, Any]:
+        import requests
+
         address = f"{self.issuer.rstrip('/')}/.well-known/openid-configuration"
         try:
             found: Mapping[str, Any] = _json(session, address)
@@ -231,6 +239,8 @@ class _Turn:
     """Holds a session with the provider, of which few are open at once."""
 
     def __init__(self, provider: Provider, back: str) -> None:
+        from authlib.integrations.requests_client import OAuth2Session
+
         self._turn = provider._turn
         self._name = provider.name
         self._session = OAuth2Session(
@@ -241,7 +251,7 @@ class _Turn:
             code_challenge_method="S256",
         )
 
-    def __enter__(self) -> OAuth2Session:
+    def __enter__(self) -> "OAuth2Session":
         if not self._turn.acquire(timeout=TIMEOUT_S):
             raise SignOnError(
                 N_("Too many are signing in with %(name)s. Try again in a moment."), name=self._name
@@ -295,7 +305,7 @@ def is_safe(address: object) -> bool:
     return plain or (found.scheme == "https" and bool(found.hostname))
 
 
-def _json(session: OAuth2Session, address: str) -> Any:
+def _json(session: "OAuth2Session", address: str) -> Any:
     answer = session.request(
         "GET", address, withhold_token=True, timeout=TIMEOUT_S, allow_redirects=False
     )

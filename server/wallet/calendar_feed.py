@@ -10,15 +10,17 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
-
-from icalendar import Calendar
-from icalendar import Event as CalendarEvent
 
 from server.event.directory import Event
 from server.storage.connection import Connection
 from server.storage.localized import text_in
 from server.venue import store
+
+# It takes a while to load, so that waits for the first calendar.
+if TYPE_CHECKING:
+    from icalendar import Event as CalendarEvent
 
 SESSIONS_MAX = 1_000
 REFRESH = timedelta(minutes=15)
@@ -137,6 +139,8 @@ def given(db: Connection, serial: int) -> list[Entry]:
 
 def calendar(event: Event, found: list[Entry], language: str) -> bytes:
     """Return the calendar as a file, in the attendee's language where there are words in it."""
+    from icalendar import Calendar
+
     zone = ZoneInfo(event.settings.time_zone)
     name = text_in(event.settings.name, language)
     made = Calendar()
@@ -156,7 +160,9 @@ def calendar(event: Event, found: list[Entry], language: str) -> bytes:
     return data
 
 
-def _event(event: Event, one: Entry, zone: ZoneInfo, language: str) -> CalendarEvent:
+def _event(event: Event, one: Entry, zone: ZoneInfo, language: str) -> "CalendarEvent":
+    from icalendar import Event as CalendarEvent
+
     title = text_in(one.content.titles, language)
     others = [text for text in one.content.titles.values() if text and text != title]
     before = text_in(_CANCELLED, language) if one.cancelled else ""

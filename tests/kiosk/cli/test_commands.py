@@ -41,6 +41,7 @@ from tests.kiosk.support.door_fixture import (
 )
 from tests.kiosk.support.fake_event import FakeEvent
 from tests.kiosk.support.pictures import hall, held_up, symbol
+from tests.order.on_disk import tmp_path_factory as tmp_path_factory
 
 NOW = time.time_ns() // 1_000_000
 HOUR_MS = 3_600_000

@@ -25,6 +25,7 @@ from server.demo.network_link import Link
 from server.demo.processes import Child, Children, StageError, wait_until
 from server.demo.show import Show
 from server.demo.stage import Kiosk, parse_answer
+from tests.order.on_disk import tmp_path_factory as tmp_path_factory
 
 LINE = (
     '{"at": 5, "seq": 2, "decision": "denied", "reason": "forged", "direction": "entry",'

@@ -53,7 +53,7 @@ class Staff:
         """Read it from a page, unless that was done already with the cookies of now."""
         if (token := self._tokens.get(self._cookies())) is not None:
             return token
-        page = self.get("/", follow_redirects=True).text
+        page = self.get("/admin/account/", follow_redirects=True).text
         found = re.search(r'name="csrf_token" value="([^"]+)"', page)
         assert found, "the page has no form"
         self._tokens[self._cookies()] = found[1]

@@ -13,8 +13,6 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import icalendar
-
 from badges.i18n import N_, Count, Phrase
 from server.event.calendar import day_starts
 from server.event.settings import EventSettings
@@ -47,6 +45,9 @@ _ROLES = {"CHAIR", "REQ-PARTICIPANT"}  # of whom is meant to be on the stage
 
 def read_ical(data: bytes, name: str, settings: EventSettings) -> Found:
     """Read the events in a calendar. Raises VenueError where the file is none."""
+    # It takes a while to load, and most servers never read a calendar.
+    import icalendar
+
     depth = 0
     for mark in _BEGIN_OR_END.findall(data):
         depth += 1 if mark.upper() == b"BEGIN" else -1

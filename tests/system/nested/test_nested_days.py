@@ -16,8 +16,8 @@ from badges.admission.facts import Denied, Reason
 from kiosk.supervisor.texts import SupervisorError
 from server.kiosks import relocation
 from server.occupancy import hall_control
+from tests.system.nested.test_nested_halls import VENUE
 from tests.system.support.nested_site import WORD, Nested, NestedDoor
-from tests.system.test_nested_halls import VENUE
 
 SEEDS = int(os.environ.get("HALLKEEPER_NESTED_DAYS", "3"))
 STEPS = 120

@@ -1,0 +1,1 @@
+"""Which tests are slow, which wait, and who of the processes begins with which."""

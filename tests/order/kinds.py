@@ -1,0 +1,63 @@
+"""Which tests are slow, and which of them mostly wait."""
+
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent.parent
+# What mostly waits, for other processes and for a browser. Each of the two lists is begun with by a
+# worker of its own, so that both go on beside the tests that compute. One browser serves for all.
+WAITING = (
+    ("system/", "server/demo/test_command.py", "server/storage/test_threads_ending.py"),
+    (
+        "browser/",
+        "kiosk/camera/",
+        "kiosk/cli/test_commands.py",
+        "kiosk/journal/test_power_cut.py",
+        "server/cli/test_printing.py",
+        "server/cli/test_serve.py",
+        "server/cli/test_supervise.py",
+        "server/mail/test_killed.py",
+    ),
+)
+# With processes, films, pictures to read or a browser: what `--quick` leaves out.
+SLOW = (
+    *WAITING[0],
+    *WAITING[1],
+    "kiosk/cli/test_languages.py",
+    "kiosk/cli/test_read.py",
+    "kiosk/reader/",
+    "kiosk/test_eye.py",
+    "kiosk/test_thousand_presentations.py",
+    "kiosk/texts/test_pseudo_language_pages.py",
+    "server/cli/test_cli.py",
+    "server/demo/test_film.py",
+    "test_ci_run.py",
+    "test_leaks.py",
+    "test_mutants.py",
+    "test_rooms.py",
+    "test_setup.py",
+    "test_tidy.py",
+)
+
+
+def is_quick(item: pytest.Item) -> bool:
+    """Whether it needs no other process, no film, no camera and no browser."""
+    return item.get_closest_marker("system") is None and not is_slow(item.path)
+
+
+def is_slow(path: Path) -> bool:
+    """Whether all of this file or folder is slow."""
+    name = _name(path)
+    return f"{name}/".startswith(SLOW) if path.is_dir() else name.startswith(SLOW)
+
+
+def waiting(path: Path) -> int | None:
+    """Which list of those that wait this file stands in."""
+    name = _name(path)
+    return next((number for number, names in enumerate(WAITING) if name.startswith(names)), None)
+
+
+def _name(path: Path) -> str:
+    """Where it stands within the tests, or nothing for a test from elsewhere."""
+    return path.relative_to(TESTS).as_posix() if path.is_relative_to(TESTS) else ""

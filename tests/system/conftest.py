@@ -1,0 +1,3 @@
+"""Real kiosks and servers keep their files on a disk."""
+
+from tests.order.on_disk import tmp_path_factory as tmp_path_factory

@@ -1,0 +1,1 @@
+"""Halls inside halls: three kiosks with their real code, and the server."""
