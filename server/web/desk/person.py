@@ -14,7 +14,7 @@ from server.event.settings import EventError
 from server.mail.settings import settings_path
 from server.people import issuing, phone_links
 from server.people.attendees import UnknownAttendeeError
-from server.web import auth
+from server.web import auth, i18n
 from server.web.desk import forms
 from server.web.i18n import gettext as _
 from server.web.services import services
@@ -30,7 +30,7 @@ def show(number: str) -> str:
         "desk/person.html",
         person=person,
         number=number,
-        country=country_name(person.holder.country),
+        country=country_name(person.holder.country, i18n.language()),
         category=forms.categories().get(person.holder.category),
         flags=[text for flag, text in FLAGS.items() if person.holder.flags & flag],
         picture=Markup(person.photo),
