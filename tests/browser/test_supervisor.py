@@ -103,7 +103,7 @@ def test_wrong_pin_is_told(door: LiveDoor, page: Page) -> None:
     page.wait_for('[data-key="who-4"]').click()
     page.wait_for("#pin")
     page.press(*"111111", ENTER)
-    page.wait("the refusal", lambda: "PIN码错误" in page.text("panel-error"))
+    page.wait("the refusal", lambda: "PIN 码错误" in page.text("panel-error"))
     assert not page.shown("#panel-who")
     page.shot("supervisor-pin-wrong")
 

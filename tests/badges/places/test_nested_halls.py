@@ -90,12 +90,12 @@ def test_no_hall_around_refuses_an_exit() -> None:
         (
             Denied(Reason.HALL_FULL, hall_id=9),
             "No place left in the hall around this one",
-            "外层展厅已满",
+            "外层会场已满",
         ),
         (
             Denied(Reason.HALL_CLOSED, hall_id=9),
             "The hall around this one is closed",
-            "外层展厅已关闭",
+            "外层会场已关闭",
         ),
     ],
 )

@@ -5,11 +5,13 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from babel import Locale
 from flask import Blueprint, Response, flash, jsonify, redirect, render_template, request, url_for
 from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
 from werkzeug.wrappers import Response as AnyResponse
 
 from badges import colours
+from badges.i18n import N_, locale_of
 from badges.printing.card import CardError
 from badges.printing.look import FORMATS, LINES
 from server.editing import card_settings
@@ -34,6 +36,7 @@ from server.web import auth, i18n
 from server.web.admin import forms
 from server.web.admin.cards import form
 from server.web.admin.cards.form import FormError, Wanted
+from server.web.admin.printers.words import FORMATS as PAPER_WORDS
 from server.web.apart import ApartError, read_apart
 from server.web.display import main_name
 from server.web.security import limiter
@@ -42,7 +45,8 @@ from server.web.services import services
 blueprint = Blueprint("cards", __name__, url_prefix="/admin/cards")
 
 PEOPLE_HERE_MAX = 2_000
-TOO_LARGE = "These files are too large: a logo has up to 3 MB, a background 5 MB."
+FORMAT_WORDS = {**PAPER_WORDS, "a4-four": N_("Four cards on A4")}
+TOO_LARGE = N_("These files are too large: a logo has up to 3 MB, a background 5 MB.")
 
 
 @blueprint.get("/")
@@ -65,6 +69,8 @@ def show() -> str:
         seen="" if problem else card_settings.mark_of(here.event),
         programme=form.programme_text(settings.programme),
         formats=FORMATS,
+        format_words=FORMAT_WORDS,
+        script=_script,
         lines=_lines(),
         templates=_templates(folder),
         people=_people(db),
@@ -181,6 +187,23 @@ def _people(db: Connection) -> list[Shown]:
         return read_apart(services().database.path, partial(people_to_show))
     except ApartError:
         return []
+
+
+# The codes of scripts (ISO 15924), by what Unicode calls them.
+_SCRIPTS = {
+    "Arabic": "Arab", "Armenian": "Armn", "Bengali": "Beng", "Cyrillic": "Cyrl",
+    "Devanagari": "Deva", "Ethiopic": "Ethi", "Georgian": "Geor", "Greek": "Grek",
+    "Gujarati": "Gujr", "Gurmukhi": "Guru", "Han": "Hani", "Hangul": "Hang", "Hebrew": "Hebr",
+    "Hiragana": "Hira", "Kannada": "Knda", "Katakana": "Kana", "Khmer": "Khmr", "Lao": "Laoo",
+    "Latin": "Latn", "Malayalam": "Mlym", "Mongolian": "Mong", "Myanmar": "Mymr",
+    "Sinhala": "Sinh", "Tamil": "Taml", "Telugu": "Telu", "Thai": "Thai", "Tibetan": "Tibt",
+}  # fmt: skip
+
+
+def _script(name: str) -> str:
+    """Name a script in the page's language, where that is known."""
+    known = Locale.parse(locale_of(i18n.language())).scripts
+    return str(known.get(_SCRIPTS.get(name, ""), name))
 
 
 def _data_address(png: bytes) -> str:
