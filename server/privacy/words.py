@@ -38,6 +38,8 @@ SECTIONS: Mapping[str, Both] = {
     "changed_holder": (N_("Badge that may say what is no longer so"), "内容可能已变更的证件"),
     "unknown_holder": (N_("Void badge"), "作废证件"),
     "page_edit": (N_("Last changes by staff that can be undone"), "工作人员可撤销的最近更改"),
+    "muster_person": (N_("Lists of who was inside at a muster"), "清点时的在场名单"),
+    "muster_seen": (N_("Seen at a muster"), "清点中见到"),
     "log": (N_("Entries of the event's log"), "活动日志条目"),
     "photo": (N_("Photo"), "照片"),
 }
