@@ -27,15 +27,15 @@ class Count(int):
 class Day(str):
     """Is a day in English, such as "Mon 4 May", that each language writes in its own way."""
 
-    date: date
+    on: date
 
     def __new__(cls, on: date) -> "Day":
         made = super().__new__(cls, f"{on:%a} {on.day} {on:%b}")
-        made.date = on
+        made.on = on
         return made
 
     def __getnewargs__(self) -> tuple[date]:
-        return (self.date,)
+        return (self.on,)
 
 
 class Phrase(str):
@@ -112,7 +112,7 @@ def say(
     if isinstance(what, Exception):
         what = phrase_of(what)
     if isinstance(what, Day):
-        return day(what.date)
+        return day(what.on)
     if not isinstance(what, Phrase):
         return str(what)
     if what.many:

@@ -2,11 +2,23 @@
 
 import json
 import pickle
+from datetime import date
 from gettext import NullTranslations
 
 import pytest
 
-from badges.i18n import Count, Phrase, Spoken, counted, joined, phrase_of, restored, say, stored
+from badges.i18n import (
+    Count,
+    Day,
+    Phrase,
+    Spoken,
+    counted,
+    joined,
+    phrase_of,
+    restored,
+    say,
+    stored,
+)
 
 WORDS = {
     "%(name)s has over %(most)s rows": "%(name)s 超过 %(most)s 行",
@@ -117,3 +129,12 @@ def test_an_error_with_other_words_is_said_as_it_is() -> None:
     assert phrase_of(ValueError()) == ""
     error = UnicodeDecodeError("utf-8", b"x", 0, 1, "odd")
     assert chinese(error) == str(error)
+
+
+def test_a_day_is_written_as_each_language_does() -> None:
+    made = Day(date(2026, 5, 4))
+    assert made == "Mon 4 May"
+    phrase = Phrase("%(day)s is over", day=made)
+    assert phrase == "Mon 4 May is over"
+    assert say(phrase, Chinese(), str, lambda on: f"{on.month}月{on.day}日") == "5月4日 is over"
+    assert pickle.loads(pickle.dumps(made)).on == date(2026, 5, 4)

@@ -113,7 +113,7 @@ def capacity(hall_id: int) -> Response:
         lambda db, by, now: venue_edit.set_capacity(db, settings, hall_id, wished, by=by, now=now),
         _(
             "The capacity is %(capacity)s. What doors hold above it is called back.",
-            capacity=f"{wished:,}",
+            capacity=i18n.decimal(wished),
         ),
     )
 

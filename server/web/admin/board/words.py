@@ -198,10 +198,10 @@ def _battery(trouble: Trouble) -> tuple[str, str]:
 def _fill(trouble: Trouble) -> tuple[str, str]:
     inside, capacity = int(trouble.values["inside"]), int(trouble.values["capacity"])
     if inside > capacity:
-        what = _("Over capacity by %(people)s", people=f"{inside - capacity:,}")
+        what = _("Over capacity by %(people)s", people=i18n.decimal(inside - capacity))
         return what, _("Let nobody more in, and open the exits' doors until it is below.")
     if inside == capacity:
-        what = _("Full with %(people)s", people=f"{inside:,}")
+        what = _("Full with %(people)s", people=i18n.decimal(inside))
         return what, _("Send people to another hall, and tell the queue. Exits free places.")
     what = _("%(percent)s %% full", percent=inside * 100 // capacity)
     return what, _("Tell the stewards where to send people, and see that exits are scanned.")
@@ -209,7 +209,7 @@ def _fill(trouble: Trouble) -> tuple[str, str]:
 
 def _filling(trouble: Trouble) -> tuple[str, str]:
     at = services().venue_clock.minute(int(trouble.values["at"]))
-    people = f"{trouble.values['in_15_min']:,}"
+    people = i18n.decimal(int(trouble.values["in_15_min"]))
     what = _("Full at %(time)s at this rate, %(people)s more in 15 min", time=at, people=people)
     return what, _("Prepare another hall or a stop at the queue before then.")
 

@@ -126,7 +126,7 @@ def _file(kind: str, before: str, new_files: dict[str, bytes]) -> str:
     if len(data) > FILES[kind]:
         raise FormError(
             _("“%(name)s” is larger than %(size)s kB.",
-              name=sent.filename[:80], size=f"{FILES[kind] // 1000:,}")
+              name=sent.filename[:80], size=i18n.decimal(FILES[kind] // 1000))
         )  # fmt: skip
     name = name_for(kind, data, suffix)
     new_files[name] = data

@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response
 from server.entry_log import act_words
 from server.inquiry import attention, denial_rates
 from server.inquiry.attention import Kind, MarkError, Thing
-from server.web import auth
+from server.web import auth, i18n
 from server.web.admin import forms
 from server.web.admin.forms import CHOOSE, Asked, Field, one_of, read_filter, whole
 from server.web.services import services
@@ -92,8 +92,8 @@ def mark() -> Response:
 def chance_words(chance: float) -> str:
     """Say how small a chance is."""
     if chance < 1e-6:
-        return str(_("less than 1 in %(number)s", number=f"{1_000_000:,}"))
-    return str(_("1 in %(number)s", number=f"{round(1 / chance):,}"))
+        return str(_("less than 1 in %(number)s", number=i18n.decimal(1_000_000)))
+    return str(_("1 in %(number)s", number=i18n.decimal(round(1 / chance))))
 
 
 def _words(error: MarkError) -> str:
