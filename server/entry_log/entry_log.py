@@ -48,17 +48,22 @@ def append(db: Connection, kind: str, body: bytes, now: int) -> int:
 
 def extend(db: Connection, leaves: Iterable[tuple[int, str, bytes]], now: int) -> None:
     """Add leaves, each numbered (from `size`), of a kind, with its body."""
+    wanted = list(leaves)
+    # A salt that could be worked out again, from a secret and the number, could never be deleted.
+    # All are drawn at once, because each call asks the operating system.
+    drawn = os.urandom(SALT_BYTES * len(wanted))
     db.executemany(
         "INSERT INTO leaf (number, kind, at, hash, body, salt) VALUES (?, ?, ?, ?, ?, ?)",
-        (_row(number, kind, now, body) for number, kind, body in leaves),
+        (
+            _row(number, kind, now, body, drawn[at * SALT_BYTES : (at + 1) * SALT_BYTES])
+            for at, (number, kind, body) in enumerate(wanted)
+        ),
     )
 
 
 def _row(
-    number: int, kind: str, now: int, body: bytes
+    number: int, kind: str, now: int, body: bytes, salt: bytes
 ) -> tuple[int, str, int, bytes, bytes, bytes]:
-    # A salt that could be worked out again, from a secret and the number, could never be deleted.
-    salt = os.urandom(SALT_BYTES)
     return number, kind, now, leaf_hash(commitment(salt, body)), body, salt
 
 

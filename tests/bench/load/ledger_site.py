@@ -2,6 +2,7 @@
 straight to the writer.
 """
 
+import os
 import sqlite3
 import time
 from pathlib import Path
@@ -62,7 +63,8 @@ def build(db: sqlite3.Connection, door: FakeDoor) -> None:
 class LedgerSite:
     """One door that scans people in and out, and the ledger that takes it. Close it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, salted: bool = False) -> None:
+        self.salted = salted
         path = folder / "event.db"
         connection = connect(path)
         migrate(connection)
@@ -76,12 +78,13 @@ class LedgerSite:
         self.database.close()
 
     def scan(self, count: int) -> None:
-        """People in and out again, each with a minute inside."""
+        """People in and out again, each with a minute inside. `salted` is as kiosks of today do."""
         for _ in range(count // 2):
             self._steps += 1
             at, serial = NOW + self._steps * STEP_MS, self._steps % PEOPLE
-            entry = self.door.scan(at, serial)
-            self.door.leave(at + STAY_MS, serial, self.door.ref(entry))
+            more = [{"v": 2, "salt": os.urandom(16).hex()} if self.salted else {} for _ in "io"]
+            entry = self.door.scan(at, serial, **more[0])
+            self.door.leave(at + STAY_MS, serial, self.door.ref(entry), **more[1])
 
     def batches(self, scans: int) -> list[wire.ScanBatch]:
         """All that was not sent, signed."""
