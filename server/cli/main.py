@@ -27,6 +27,8 @@ from server.cli.privacy.retention import retention
 from server.cli.programme.commands import import_exhibitors, import_programme
 from server.cli.rehearsal import rehearse, would_enter
 from server.cli.sample import sample
+from server.cli.servers.commands import servers
+from server.cli.servers.status import status
 from server.cli.users import user
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act
@@ -138,6 +140,8 @@ main.add_command(printer)
 main.add_command(user)
 main.add_command(token)
 main.add_command(certificate)
+main.add_command(servers)
+main.add_command(status)
 main.add_command(backup)
 main.add_command(restore)
 main.add_command(audit)

@@ -186,6 +186,7 @@ WORDS: Mapping[Act, Words] = {
     Act.LOG_ERASED: Words(N_("Erased records of a person from the entry log"), ("({count})",)),
     Act.ACTS_EXPORTED: Words(N_("Exported acts"), ("as {format}", "with names: {names}")),
     Act.CERTIFICATE_SET: Words(N_("Set the server's certificate"), ("SHA-256 {fingerprint}",)),
+    Act.SERVERS_SET: Words(N_("Set where the servers are"), ("{servers}",)),
     Act.API_TOKEN_MADE: Words(N_("Made a token for a machine"), ("{api_token}", "({scopes})")),
     Act.API_TOKEN_REVOKED: Words(N_("Revoked a machine's token"), ("{api_token}",)),
     Act.WEBHOOK_ADDED: Words(N_("Added a webhook"), ("Webhook {webhook}", "({topics})")),

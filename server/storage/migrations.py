@@ -43,6 +43,7 @@ from server.storage.schema import (
     RULES_VERSION,
     SEARCH,
     SERVER_RUNS,
+    SERVERS,
     SHARED_EMAILS,
     SHARED_UNTIL,
     SIGN_IN,
@@ -298,6 +299,11 @@ def m046_retention(db: sqlite_utils.Database) -> None:
     _run(db, RETENTION)
 
 
+@migrations()
+def m049_servers(db: sqlite_utils.Database) -> None:
+    _run(db, SERVERS)
+
+
 NAMES = (
     "m001_people",
     "m002_venue",
@@ -342,6 +348,7 @@ NAMES = (
     "m044_accounts",
     "m045_machines",
     "m046_retention",
+    "m049_servers",
 )
 
 

@@ -1344,3 +1344,19 @@ CREATE TABLE taken_trouble (
     note TEXT NOT NULL
 ) STRICT;
 """
+
+# Who began a run, for people, and which servers there are, with when each was last at work.
+SERVERS = """
+ALTER TABLE server_run ADD COLUMN server TEXT NOT NULL DEFAULT '';
+
+CREATE TABLE server_process (
+    name TEXT PRIMARY KEY,
+    address TEXT NOT NULL,
+    version TEXT NOT NULL,
+    started_at INTEGER NOT NULL,
+    seen_at INTEGER NOT NULL,
+    run TEXT NOT NULL,
+    log_size INTEGER NOT NULL,
+    stopped_at INTEGER
+) STRICT;
+"""

@@ -1,6 +1,5 @@
 """Connects the rooms with the app that answers requests. Only here all of them meet."""
 
-import os
 import time
 from collections.abc import Callable
 from zoneinfo import ZoneInfo
@@ -13,12 +12,13 @@ from server.entry_log.entry_log import Log
 from server.event.calendar import Clock, day_starts
 from server.event.clock import ServerClock
 from server.event.directory import Event
+from server.event.processes import server_name
 from server.feed.hub import Hub
-from server.kiosks.vouching import Voucher, begin_run
+from server.kiosks.runs import stand
+from server.kiosks.vouching import Voucher
 from server.mail.worker import Worker
 from server.people import search
 from server.staff import sign_on
-from server.storage.connection import Connection
 from server.storage.database import Database
 from server.web import admin, api, auth, desk, display, i18n, security
 from server.web.machines import interface, probes
@@ -44,14 +44,16 @@ def create_app(
     """
     app = Flask(__name__)
     wall = now or _wall_clock
-    run = database.write(lambda db: _begin(db, wall()))
-    voucher = Voucher(event.root_key, event.event_id, run)
+    standing = stand(database, wall, server_name(event.settings.port))
+    database.write(search.fold)
+    voucher = Voucher(event.root_key, event.event_id)
     here = Services(
         event=event,
         database=database,
         hub=Hub(database, voucher.change),
         log=Log(database, event.log_name, event.log_key),
         voucher=voucher,
+        standing=standing,
         calendar=Calendar(day_starts(event.settings)),
         now=wall,
         clock=clock or ServerClock(database),
@@ -95,16 +97,12 @@ def close_app(app: Flask) -> None:
         here.marking.close()
     if here.retention is not None:
         here.retention.close()
+    if here.reporter is not None:
+        here.reporter.close()
     here.mailing.close()
     here.uploads.close()
     here.drawer.close()
     here.hub.close()
-
-
-def _begin(db: Connection, now: int) -> str:
-    """Make ready what the pages look through, and name this run of the server."""
-    search.fold(db)
-    return begin_run(db, now, os.urandom)
 
 
 def _wall_clock() -> int:

@@ -15,8 +15,10 @@ from server.entry_log.entry_log import Log
 from server.event.calendar import Clock
 from server.event.clock import ServerClock
 from server.event.directory import Event
+from server.event.processes import Reporter
 from server.feed.hub import Hub
 from server.kiosks import relocation
+from server.kiosks.runs import Standing
 from server.kiosks.vouching import Voucher
 from server.ledger.marks import Marking
 from server.machines.sender import Webhooks
@@ -48,6 +50,7 @@ class Services:
     hub: Hub
     log: Log
     voucher: Voucher
+    standing: Standing
     calendar: Calendar
     now: Callable[[], int]  # Unix ms
     clock: ServerClock
@@ -60,6 +63,7 @@ class Services:
     webhooks: Webhooks | None = None  # Set where a server runs.
     marking: Marking | None = None  # Set in a running server alone.
     retention: Daily | None = None  # Likewise.
+    reporter: Reporter | None = None  # Likewise.
     lanes: Lanes = field(default_factory=Lanes)
     guesses: Guesses = field(default_factory=Guesses)  # For passwords.
     drawer: Drawer = field(default_factory=Drawer)  # Of cards' previews.

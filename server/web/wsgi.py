@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from server.backup.copy import Backups, Status
-from server.event.directory import load_event
+from server.event.directory import Event, load_event
+from server.event.processes import Reporter, server_name
 from server.event.settings import EventError
 from server.ledger.marks import Marking
 from server.machines.sender import Webhooks
@@ -17,7 +18,7 @@ from server.printers.worker import Printing
 from server.privacy.daily import Daily
 from server.storage.database import Database
 from server.web.app import close_app, create_app
-from server.web.services import keep_services, services_of
+from server.web.services import Services, keep_services, services_of
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -56,8 +57,10 @@ def open_app(event_dir: Path, port: int | None = None) -> "Flask":
             here = services_of(app)
             settled = (lambda: None) if here.backups is None else here.backups.keep_acts
             retention = Daily(event, database, here.now, settled)
-            keep_services(app, replace(here, retention=retention))
+            reporter = _reporter(event, database, here)
+            keep_services(app, replace(here, retention=retention, reporter=reporter))
             retention.start()
+            reporter.start()
         except BaseException:
             close_app(app)
             raise
@@ -65,6 +68,13 @@ def open_app(event_dir: Path, port: int | None = None) -> "Flask":
         database.close()
         raise
     return app
+
+
+def _reporter(event: Event, database: Database, here: Services) -> Reporter:
+    settings = event.settings
+    address = f"{settings.public_host}:{settings.port}"
+    name = server_name(settings.port)
+    return Reporter(database, name, address, lambda: here.standing.run, here.now)
 
 
 def _start_webhooks(app: "Flask") -> None:
