@@ -85,6 +85,11 @@ class Hub:
         return subscription
 
     @property
+    def cursor(self) -> int:
+        """Return the newest change that this server has seen."""
+        return self._cursor
+
+    @property
     def staff_listeners(self) -> int:
         """Return how many subscribers hear everything."""
         with self._lock:

@@ -19,16 +19,22 @@ from weakref import WeakKeyDictionary
 
 from server.entry_log import entry_log
 from server.feed import changes
-from server.storage import dialect
+from server.storage import dialect, event_state
 from server.storage.connection import Connection
 from server.storage.database import Database
 from server.storage.disk import SupersededError
+from server.storage.history import history
 
 log = logging.getLogger(__name__)
 
+# After another database took the place of the one that was written, each kiosk that can be heard is
+# heard before places are given out, so that it can show what the other one lacks.
+HEARD_MS = 6_000
+_ORDER = f"ORDER BY {dialect.insertion_order('r')} DESC LIMIT 1"
 _NEWEST = (
-    "SELECT run, server FROM server_run ORDER BY"
-    f" {dialect.insertion_order('server_run')} DESC LIMIT 1"
+    "SELECT r.run, r.server, r.history,"
+    " (SELECT value FROM setting WHERE key = 'incarnation') AS incarnation"
+    f" FROM server_run r {_ORDER}"
 )
 
 
@@ -40,36 +46,52 @@ class Came(NamedTuple):
     entries: int  # How many the entry log has.
 
 
-def begin_run(db: Connection, now: int, random: Callable[[int], bytes], server: str = "") -> str:
-    """Note that the server starts, and where in the feed. Returns the name of this run. `server`
-    says for people who it is.
+class Run(NamedTuple):
+    """Describes a run. `server` says for people who began it, and `history` in which of the
+    engine's histories. `incarnation` is that of the line now.
     """
+
+    run: str = ""
+    server: str = ""
+    history: str = ""
+    incarnation: int = 1
+
+
+def begin_run(
+    db: Connection,
+    now: int,
+    random: Callable[[int], bytes],
+    server: str = "",
+    history: str = "",
+) -> str:
+    """Note that the server starts, and where in the feed. Returns the name of this run."""
     run = random(16).hex()
     db.execute(
-        "INSERT INTO server_run (run, since_cursor, since_entries, started_at, server)"
-        " VALUES (?, ?, ?, ?, ?)",
-        (run, changes.cursor(db), entry_log.size(db), now, server),
+        "INSERT INTO server_run (run, since_cursor, since_entries, started_at, server, history)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        (run, changes.cursor(db), entry_log.size(db), now, server, history),
     )
     return run
 
 
-def newest(db: Connection) -> tuple[str, str]:
-    """Return the name of the newest run, and who began it. Both are empty before the first."""
+def newest(db: Connection) -> Run:
+    """Return the newest run. Its name is empty before the first."""
     row = db.execute(_NEWEST).fetchone()
-    return ("", "") if row is None else (row[0], row[1])
+    return Run() if row is None else Run(row[0], row[1], row[2], int(row[3] or 1))
 
 
 def came(db: Connection) -> Came:
     """Return how far this database has come. It must be read where it was written, before the
     commit.
     """
-    return Came(newest(db)[0], changes.cursor(db), entry_log.size(db))
+    return Came(newest(db).run, changes.cursor(db), entry_log.size(db))
 
 
 class Standing:
     """Says of one server whether its run still goes on. Several threads may use it.
 
-    Its check runs on the writer's thread alone.
+    The writer's thread alone calls `begin` and `check`. With an engine that serves several servers
+    a run is theirs in common, as long as the engine's history goes on.
     """
 
     def __init__(self, now: Callable[[], int], server: str) -> None:
@@ -79,6 +101,9 @@ class Standing:
         self._lock = threading.Lock()
         self._run = ""
         self._by: str | None = None
+        self._shared = False
+        self._compare: Callable[[Connection], object] = lambda _: None
+        self._renewed: Callable[[int], object] = lambda _: None
 
     @property
     def run(self) -> str:
@@ -91,27 +116,52 @@ class Standing:
         with self._lock:
             return self._by
 
+    def watch(
+        self, compare: Callable[[Connection], object], renewed: Callable[[int], object]
+    ) -> None:
+        """Have `compare` called in the transaction in which the database is found to be another, or
+        in another state. `renewed` is told the incarnation of the line in each write.
+        """
+        self._compare, self._renewed = compare, renewed
+
     def begin(self, db: Connection) -> None:
-        """Begin a run of this server, in the writer's transaction."""
-        run = begin_run(db, self._now(), os.urandom, self._server)
+        """Begin a run on a new connection of the writer, or join the one that goes on there."""
+        here, last = history(db), newest(db)
+        before = self.run
+        if here and here == last.history:
+            run = last.run
+        else:
+            run = begin_run(db, self._now(), os.urandom, self._server, here)
+            if here and last.history:
+                log.error("a standby has become the primary: the kiosks are heard first")
+                event_state.grant_nothing_until(db, self._now() + HEARD_MS)
         with self._lock:
-            self._run, self._by = run, None
+            self._run, self._by, self._shared = run, None, bool(here)
+        if before and here:
+            self._compare(db)
 
     def check(self, db: Connection) -> None:
         """Look in the transaction of a write. Raises SupersededError, so that nothing of it
         stands.
         """
-        run, server = newest(db)
-        if run == self._run:
+        last = newest(db)
+        self._renewed(last.incarnation)
+        if last.run == self._run:
             return
         known = db.execute("SELECT 1 FROM server_run WHERE run = ?", (self._run,)).fetchone()
         if known is None:
             log.error("the database does not know this run: it was put back while the server ran")
-            self.begin(db)
+            run = begin_run(db, self._now(), os.urandom, self._server, last.history)
+            with self._lock:
+                self._run = run
+            return
+        if self._shared:
+            with self._lock:
+                self._run = last.run
             return
         with self._lock:
-            self._by = server
-        raise SupersededError(server)
+            self._by = last.server
+        raise SupersededError(last.server)
 
 
 _STANDING: WeakKeyDictionary[Database, Standing] = WeakKeyDictionary()

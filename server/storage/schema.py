@@ -1345,9 +1345,11 @@ CREATE TABLE taken_trouble (
 ) STRICT;
 """
 
-# Who began a run, for people, and which servers there are, with when each was last at work.
+# Who began a run, for people, and in which of the engine's histories. Which servers there are, with
+# when each was last at work.
 SERVERS = """
 ALTER TABLE server_run ADD COLUMN server TEXT NOT NULL DEFAULT '';
+ALTER TABLE server_run ADD COLUMN history TEXT NOT NULL DEFAULT '';
 
 CREATE TABLE server_process (
     name TEXT PRIMARY KEY,

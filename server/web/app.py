@@ -7,23 +7,26 @@ from zoneinfo import ZoneInfo
 from flask import Flask
 
 from badges.admission.facts import Calendar
+from server.backup import set_back
 from server.editing.previews.uploads import Uploads
 from server.entry_log.entry_log import Log
 from server.event.calendar import Clock, day_starts
 from server.event.clock import ServerClock
 from server.event.directory import Event
 from server.event.processes import server_name
+from server.feed import changes
 from server.feed.hub import Hub
 from server.kiosks.runs import stand
 from server.kiosks.vouching import Voucher
 from server.mail.worker import Worker
 from server.people import search
 from server.staff import sign_on
+from server.storage.connection import Connection
 from server.storage.database import Database
 from server.web import admin, api, auth, desk, display, i18n, security
 from server.web.machines import interface, probes
 from server.web.phone import pages as phone
-from server.web.services import Services, keep_services, services_of
+from server.web.services import Services, keep_services, renew_services, services_of
 from server.web.wallet import pages as wallet
 from server.web.wallet import passkit
 from server.words import Words
@@ -63,6 +66,7 @@ def create_app(
         sign_on=sign_on.provider_of(event),
     )
     keep_services(app, here)
+    standing.watch(lambda db: _compare(app, db), lambda number: renew_services(app, number))
     security.protect(app, event)
     auth.guard(app)
     i18n.register(app, Words(event.path))
@@ -103,6 +107,20 @@ def close_app(app: Flask) -> None:
     here.uploads.close()
     here.drawer.close()
     here.hub.close()
+
+
+def _compare(app: Flask, db: Connection) -> None:
+    """Compare another database, or another state of it, with what this server remembers."""
+    here = services_of(app)
+    known = here.hub.cursor
+    if not here.log.resume(db):
+        sign = "entry log"
+    elif changes.cursor(db) < known:
+        sign = "feed"
+    else:
+        return
+    kept = [] if here.backups is None else here.backups.kept_acts()
+    set_back.renew_by_memory(db, here.event, sign, kept, here.now())
 
 
 def _wall_clock() -> int:

@@ -117,9 +117,16 @@ def address() -> str:
 
 def renewed(incarnation: int) -> Services:
     """Return the running app's services from now on. The server has become the next of its line."""
-    here = services()
+    return renew_services(current_app, incarnation)
+
+
+def renew_services(app: Flask, incarnation: int) -> Services:
+    """Return an app's services from now on. The database says which server of its line this is."""
+    here = services_of(app)
+    if here.event.incarnation == incarnation:
+        return here
     event = replace(here.event, incarnation=incarnation)
     here.log.rename(event.log_name)
     found = replace(here, event=event)
-    keep_services(current_app, found)
+    keep_services(app, found)
     return found

@@ -83,7 +83,7 @@ def status(as_json: bool, event_dir: Path) -> None:
 
 def look(db: Connection, event: Event, now: int) -> Status:
     """Gather how it is. Only reads."""
-    run, begun_by = runs.newest(db)
+    newest = runs.newest(db)
     listed = addresses.servers_of(db)
     most = db.execute(
         "SELECT kiosk, log_size FROM kiosk WHERE state = 'active' ORDER BY log_size DESC LIMIT 1"
@@ -97,8 +97,8 @@ def look(db: Connection, event: Event, now: int) -> Status:
     return Status(
         database=f"SQLite, {event.database_path}",
         incarnation=event_state.incarnation(db),
-        run=run,
-        begun_by=begun_by,
+        run=newest.run,
+        begun_by=newest.server,
         servers=processes.all_processes(db),
         addresses=[] if listed is None else [one.text for one in listed.servers],
         log_size=entry_log.size(db),

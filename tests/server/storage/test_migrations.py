@@ -56,7 +56,7 @@ FROZEN = {
     "m044_accounts": "a5ce980f730794ed",
     "m045_machines": "680f1940a5f1dc79",
     "m046_retention": "7709f932bcc77b20",
-    "m049_servers": "a031569f5ed71b2d",
+    "m049_servers": "d15ba09bd464c701",
 }
 
 
