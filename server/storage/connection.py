@@ -50,3 +50,40 @@ class Connection(Protocol):
     def execute(self, statement: str, values: Any = ..., /) -> Rows: ...
 
     def executemany(self, statement: str, values: Iterable[Any], /) -> Rows: ...
+
+
+class OwnConnection(Connection, Protocol):
+    """Represents a connection that whoever opened it closes."""
+
+    def close(self) -> None: ...
+
+
+class LentConnection(OwnConnection, Protocol):
+    """Represents a connection for reading, which threads borrow one after the other.
+
+    `thread` may use it, or with None whoever holds the block, as long as `lent` says so.
+    """
+
+    thread: int | None
+    lent: bool
+
+    @property
+    def lost(self) -> bool: ...
+
+    def settle(self) -> None: ...
+
+
+class Engine(Protocol):
+    """Opens the connections of one event. Raises DatabaseError where that fails."""
+
+    def writer(self) -> OwnConnection: ...
+
+    def reader(self) -> LentConnection: ...
+
+    def stands(self, writer: Any) -> bool:
+        """Say whether the writer's transaction can be committed."""
+        ...
+
+    def is_lost(self, writer: Any) -> bool:
+        """Say whether the writer's connection is gone, as when the database was started anew."""
+        ...
