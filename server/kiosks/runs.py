@@ -174,8 +174,11 @@ def stand(database: Database, now: Callable[[], int], server: str) -> Standing:
     """
     known = _STANDING.get(database)
     standing = known or Standing(now, server)
-    database.write(standing.begin)
-    if known is None:
-        _STANDING[database] = standing
-        database.check_steps(standing.check)
+    if known is not None:
+        database.write(standing.begin)
+        return standing
+    # Each later connection of the writer may be to another database.
+    database.prepare_writer(standing.begin)
+    database.check_steps(standing.check)
+    _STANDING[database] = standing
     return standing

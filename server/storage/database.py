@@ -452,6 +452,11 @@ class Database:
             raise
         log.warning("the database is there again")
         self._writer_connection = made
+        # Those that lie idle were lost with it.
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for reader in idle:
+            reader.close()
         return made
 
     def _fail(self, group: "list[_Job]", error: BaseException) -> None:
