@@ -44,6 +44,7 @@ class Hub:
         with database.reading() as db:
             self._cursor = self._trimmed = cursor(db)
         database.on_commit(self._committed)
+        database.on_foreign_commit(lambda: self._wake.put(None))
         self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
         self._thread.start()
 

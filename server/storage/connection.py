@@ -5,7 +5,7 @@ Stores take these and never a database library's own types. So another database 
 them, and `sqlite3` is named in this room alone.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 Values = Sequence[Any] | Mapping[str, Any]
@@ -73,12 +73,29 @@ class LentConnection(OwnConnection, Protocol):
     def settle(self) -> None: ...
 
 
+class Listening(Protocol):
+    """Represents a thread that hears of commits."""
+
+    def close(self) -> None: ...
+
+
 class Engine(Protocol):
     """Opens the connections of one event. Raises DatabaseError where that fails."""
 
     def writer(self) -> OwnConnection: ...
 
     def reader(self) -> LentConnection: ...
+
+    def listen(self, heard: Callable[[int], object]) -> "Listening | None":
+        """Call `heard` when a process commits, with its number, until the listener is closed.
+
+        Returns None where one process alone writes.
+        """
+        ...
+
+    def number_of(self, writer: Any) -> int:
+        """Return the number of the process that commits for this writer."""
+        ...
 
     def stands(self, writer: Any) -> bool:
         """Say whether the writer's transaction can be committed."""

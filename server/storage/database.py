@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from server.storage import disk
-from server.storage.connection import Connection, Engine, LentConnection, OwnConnection
+from server.storage.connection import Connection, Engine, LentConnection, Listening, OwnConnection
 from server.storage.disk import DatabaseError
 from server.storage.errors import EngineError
 from server.storage.postgresql.address import address_of, keep_address, read_address
@@ -183,6 +183,8 @@ class Database:
         self._lock = threading.Lock()
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._listeners: list[Callable[[Connection], None]] = []
+        self._foreign_listeners: list[Callable[[], object]] = []
+        self._listening: Listening | None = None
         self._checks: list[Callable[[Connection], None]] = []
         self._engine = engine_of(path)
         # What each new connection of the writer begins with.
@@ -207,6 +209,8 @@ class Database:
                 return
             self._closed = True
             self._queue.put(None)
+        if self._listening is not None:
+            self._listening.close()
         self._writer.join()
         with self._lock:
             readers = [*self._idle, *self._lent]
@@ -221,6 +225,18 @@ class Database:
         read by. It must be quick.
         """
         self._listeners.append(listener)
+
+    def on_foreign_commit(self, listener: Callable[[], object]) -> None:
+        """Call `listener` when another process has committed, on a thread that has to go on."""
+        self._foreign_listeners.append(listener)
+        with self._lock:
+            if self._listening is None and not self._closed:
+                self._listening = self._engine.listen(self._heard)
+
+    def _heard(self, number: int) -> None:
+        if number != self._engine.number_of(self._writer_connection):
+            for listener in self._foreign_listeners:
+                listener()
 
     def prepare_writer(self, prepare: Callable[[Connection], None]) -> None:
         """Call `prepare` with the writer's connection now, and with each later one before it is

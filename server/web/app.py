@@ -91,18 +91,12 @@ def create_app(
 def close_app(app: Flask) -> None:
     """End every held feed and stop the app's threads."""
     here = services_of(app)
-    if here.webhooks is not None:
-        here.webhooks.close()
-    if here.backups is not None:
-        here.backups.close()
-    if here.printing is not None:
-        here.printing.close()
-    if here.marking is not None:
-        here.marking.close()
-    if here.retention is not None:
-        here.retention.close()
     if here.reporter is not None:
         here.reporter.close()
+    if here.duties is not None:
+        here.duties.close()
+    if here.backups is not None:
+        here.backups.close()
     here.mailing.close()
     here.uploads.close()
     here.drawer.close()

@@ -20,12 +20,9 @@ from server.feed.hub import Hub
 from server.kiosks import relocation
 from server.kiosks.runs import Standing
 from server.kiosks.vouching import Voucher
-from server.ledger.marks import Marking
-from server.machines.sender import Webhooks
 from server.mail.worker import Worker
 from server.people import lookup
 from server.people.designing.drawer import Drawer
-from server.printers.worker import Printing
 from server.privacy.daily import Daily
 from server.staff.guesses import Guesses
 from server.staff.pending import Pending
@@ -34,6 +31,7 @@ from server.storage.database import Database
 from server.troubles.watch import Watch
 from server.web.apart import WorkedOut
 from server.web.budget import Budget
+from server.web.duties import Duties
 from server.web.lanes import Lanes
 from server.web.machines.measures import Measures
 from server.web.machines.rates import Rates
@@ -59,9 +57,7 @@ class Services:
     mailing: Worker
     sign_on: Provider | None = None  # Set where the event has an identity provider.
     backups: Backups | None = None  # Set where the event has a second disk.
-    printing: Printing | None = None  # Set in a running server alone.
-    webhooks: Webhooks | None = None  # Set where a server runs.
-    marking: Marking | None = None  # Set in a running server alone.
+    duties: Duties | None = None  # Set in a running server alone.
     retention: Daily | None = None  # Likewise.
     reporter: Reporter | None = None  # Likewise.
     lanes: Lanes = field(default_factory=Lanes)

@@ -18,6 +18,7 @@ from server.printers.worker import Printing
 from server.privacy.daily import Daily
 from server.storage.database import Database
 from server.web.app import close_app, create_app
+from server.web.duties import Duties
 from server.web.services import Services, keep_services, services_of
 
 if TYPE_CHECKING:
@@ -42,24 +43,20 @@ def open_app(event_dir: Path, port: int | None = None) -> "Flask":
         app = create_app(event, database)
         try:
             here = services_of(app)
-            printing = Printing(event, database, here.now)
-            marking = Marking(database)
-            here = replace(here, printing=printing, marking=marking)
-            keep_services(app, here)
-            printing.start()
-            marking.start()
             if event.backup_path is not None:
                 backups = Backups(event, database, here.now)
                 here = replace(here, backups=backups)
                 keep_services(app, here)
                 backups.start()
-            _start_webhooks(app)
-            here = services_of(app)
             settled = (lambda: None) if here.backups is None else here.backups.keep_acts
             retention = Daily(event, database, here.now, settled)
-            reporter = _reporter(event, database, here)
-            keep_services(app, replace(here, retention=retention, reporter=reporter))
-            retention.start()
+            works = (
+                Printing(event, database, here.now), Marking(database), _webhooks(here), retention,
+            )  # fmt: skip
+            duties = Duties(works)
+            keep_services(app, replace(here, retention=retention, duties=duties))
+            reporter = _reporter(event, database, here, duties)
+            keep_services(app, replace(services_of(app), reporter=reporter))
             reporter.start()
         except BaseException:
             close_app(app)
@@ -70,22 +67,21 @@ def open_app(event_dir: Path, port: int | None = None) -> "Flask":
     return app
 
 
-def _reporter(event: Event, database: Database, here: Services) -> Reporter:
+def _reporter(event: Event, database: Database, here: Services, duties: Duties) -> Reporter:
     settings = event.settings
     address = f"{settings.public_host}:{settings.port}"
     name = server_name(settings.port)
-    return Reporter(database, name, address, lambda: here.standing.run, here.now)
+    standing = here.standing
+    return Reporter(
+        database, name, address, lambda: standing.run, here.now, lambda on: duties.turn(on=on)
+    )
 
 
-def _start_webhooks(app: "Flask") -> None:
-    here = services_of(app)
-
+def _webhooks(here: Services) -> Webhooks:
     def backup() -> Status | None:
         return None if here.backups is None else here.backups.status
 
-    webhooks = Webhooks(here.database, here.event.phone_secret, here.now, backup=backup)
-    keep_services(app, replace(here, webhooks=webhooks))
-    webhooks.start()
+    return Webhooks(here.database, here.event.phone_secret, here.now, backup=backup)
 
 
 def in_one_piece(app: "WSGIApplication") -> "WSGIApplication":

@@ -1,5 +1,6 @@
 """Opens connections to an event's database in PostgreSQL, with what durability rests on checked."""
 
+from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
@@ -14,6 +15,7 @@ from server.storage.disk import DatabaseError
 from server.storage.postgresql.address import Address
 from server.storage.postgresql.catalogue import SCHEMA
 from server.storage.postgresql.connection import PostgresConnection
+from server.storage.postgresql.listening import Listener
 
 VERSION_MIN = 140000
 CONNECT_S = 10
@@ -46,6 +48,14 @@ class PostgresEngine:
 
     def reader(self) -> PostgresConnection:
         return connect_to_read(self._address)
+
+    def listen(self, heard: Callable[[int], object]) -> Listener:
+        """Call `heard` when a process commits, with its number, until the listener is closed."""
+        return Listener(lambda: connect_to_read(self._address), heard)
+
+    def number_of(self, writer: Any) -> int:
+        """Return the number that the writer's process has in PostgreSQL."""
+        return int(writer.raw.info.backend_pid)
 
     def stands(self, writer: Any) -> bool:
         return bool(writer.stands)

@@ -6,7 +6,7 @@ SQLite runs in WAL with `synchronous=FULL`, so what a caller of `write` was told
 import sqlite3
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -154,6 +154,12 @@ class SqliteEngine:
         reader = _connect(self._path, Reader)
         reader.execute("PRAGMA query_only = ON").close()
         return reader
+
+    def listen(self, heard: Callable[[int], object]) -> None:
+        """Return nothing, because one process alone serves a file."""
+
+    def number_of(self, writer: Any) -> int:
+        return 0
 
     def stands(self, writer: Any) -> bool:
         """Say whether the transaction can be committed. SQLite undoes it on a full disk."""

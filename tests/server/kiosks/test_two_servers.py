@@ -24,6 +24,9 @@ from tests.server.conftest import NOW
 from tests.server.support.in_process import CAPACITY, Forum
 from tests.server.support.pages import Pages
 
+# In PostgreSQL two servers share a run (tests/server/failover).
+pytestmark = pytest.mark.sqlite_alone
+
 
 @pytest.fixture
 def forum(event: Event, tmp_path: Path) -> Iterator[Forum]:

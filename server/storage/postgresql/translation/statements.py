@@ -12,8 +12,10 @@ from server.storage.postgresql.translation.words import in_postgresql
 
 # Only one writer at a time, as in SQLite, whichever process it is in. The number is our own.
 WRITER_LOCK = 7_203_119_001
+CHANNEL = "hallkeeper"
 _PLAIN = {
-    "BEGIN IMMEDIATE": f"BEGIN; SELECT pg_advisory_xact_lock({WRITER_LOCK})",
+    # Who listens hears of it with the commit, and of nothing that was undone.
+    "BEGIN IMMEDIATE": f"BEGIN; SELECT pg_advisory_xact_lock({WRITER_LOCK}); NOTIFY {CHANNEL}",
     "BEGIN": "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
     "COMMIT": "COMMIT",
     "PRAGMA DEFER_FOREIGN_KEYS = ON": "SET CONSTRAINTS ALL DEFERRED",
