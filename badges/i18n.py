@@ -34,7 +34,7 @@ class Day(str):
         made.on = on
         return made
 
-    def __getnewargs__(self) -> tuple[date]:
+    def __getnewargs__(self) -> tuple[date]:  # type: ignore[override]  # It is made of a date.
         return (self.on,)
 
 

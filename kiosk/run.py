@@ -22,6 +22,7 @@ from kiosk.clock import now_ms
 from kiosk.config import settings as config
 from kiosk.config.files import JOURNAL_FILE, REPLICA_FILE, locked, make_private
 from kiosk.config.identity import load_identity, load_key, save_identity
+from kiosk.config.server_list import load_servers, save_servers
 from kiosk.door.admit import Admitter, NotReadyError
 from kiosk.door.answer import Answer
 from kiosk.door.direction import DirectionState
@@ -41,6 +42,7 @@ from kiosk.supervisor.supervision import Supervision
 from kiosk.sync.follow import Feed
 from kiosk.sync.known_server import KnownServer
 from kiosk.sync.link import Link, Skew
+from kiosk.sync.servers import Servers
 from kiosk.sync.signer import Signer
 from kiosk.sync.transport import Transport
 from kiosk.sync.upload import Sync
@@ -93,6 +95,7 @@ class Kiosk:
             self._parts.close()
             raise
         self._on_answer = on_answer
+        self.servers.start()
         self.feed.start()
         self.sync.start()
 
@@ -120,8 +123,14 @@ class Kiosk:
         self.direction.on_choice(self._direction_chosen)
         self.board = Board(on_text=self.typed, on_direction=self.direction.choose)
         signer = Signer(*who, key, self.journal.next_counter)
-        server = KnownServer(identity, partial(save_identity, directory))
-        transport, desk = Transport(server, signer), Transport(server, signer)
+        context = self.replica.context
+        self.servers = Servers(
+            KnownServer(identity, partial(save_identity, directory)),
+            load_servers(directory),
+            hall=None if context is None else context.hall.hall_id,
+            keep=partial(save_servers, directory),
+        )
+        transport, desk = Transport(self.servers, signer), Transport(self.servers, signer)
         self._parts.callback(transport.close)
         self._parts.callback(desk.close)
         self._build_sync(transport)
@@ -147,7 +156,9 @@ class Kiosk:
             on_back=self.sync.network_is_back,
             on_returned=self.sync.wake,
             on_restored=self.sync.restored,
+            on_facts=self._facts_came,
         )
+        self.servers.on_change(self.feed.move)
 
     def _build_door(self, supervisors: SupervisorFile, server: ServerDesk) -> None:
         """Build what answers at the door, and those who may overrule it."""
@@ -193,6 +204,7 @@ class Kiosk:
 
     def close(self, within_s: float = CLOSE_S) -> bool:
         """Send what waits, if that works in time, and stop. Whether nothing waits."""
+        self.servers.close()
         self.feed.close()
         sent = self.sync.close(within_s)
         if self._relay is not None:
@@ -266,6 +278,12 @@ class Kiosk:
     def _forget_codes(self) -> None:
         if self._watch is not None:
             self._watch.forget()
+
+    def _facts_came(self, snapshot: wire.Snapshot) -> None:
+        """Learn from a snapshot where the servers are, and at which hall this kiosk stands."""
+        self.servers.stand_at(snapshot.hall.hall)
+        if isinstance(snapshot.servers, bytes):
+            self.servers.take(snapshot.servers)
 
     def _places_changed(self) -> None:
         """Places went back, or are wanted again."""

@@ -43,6 +43,9 @@ OURS = f"{MEMORY}/pytest-of-"  # and not a library's, although it is under `/dev
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--quick", action="store_true", help="leave out processes, films and browsers")
+    parser.addoption(
+        "--engine", choices=("sqlite", "postgresql"), help="run all the server's tests on it alone"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -34,6 +34,8 @@ DAYS_ASKED = "days=1"
 DAY_CREDENTIALS_MAX = 16  # The most of one holder that a door is told of.
 # The same of a kiosk that writes records of version 2, and cosigns checkpoints.
 SALTED_ASKED = "salted=1"
+# The same of a kiosk that goes on with another server where its own does not answer.
+SERVERS_ASKED = "servers=1"
 HEAD_CONTEXT = b"hallkeeper/head/v1\x00"
 
 
@@ -331,6 +333,9 @@ class Snapshot(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     # The server takes records of version 2, and cosignatures. It is told to a kiosk that asks
     # (SALTED_ASKED), because earlier ones refuse a field that they do not know.
     salted: Literal[True] | UnsetType = UNSET
+    # The event's signed list of its servers (badges.wire.servers). It is left out where there is
+    # none, and for a kiosk that does not ask (SERVERS_ASKED).
+    servers: Annotated[bytes, Meta(max_length=20_000)] | UnsetType = UNSET
 
     @property
     def outer_facts(self) -> list[OuterFacts]:

@@ -6,9 +6,12 @@ from typing import Any
 from badges.record import PlaceKind
 from kiosk.config.files import JOURNAL_FILE, REPLICA_FILE
 from kiosk.config.identity import KioskIdentity, load_identity, load_key
+from kiosk.config.server_list import load_servers
 from kiosk.health import disk_free_mb
 from kiosk.journal.journal import Journal
 from kiosk.replica.replica import Replica
+from kiosk.sync.known_server import KnownServer
+from kiosk.sync.servers import Servers
 
 
 def status_of(directory: Path) -> dict[str, Any]:
@@ -23,6 +26,7 @@ def status_of(directory: Path) -> dict[str, Any]:
         "generation": identity.generation,
         "event": identity.identity.event_id.hex(),
         "server": f"{identity.host}:{identity.port}",
+        "servers": _servers(directory, identity, who),
         "scans": state.last_seq,
         "acknowledged": state.acked,
         "waiting": state.waiting,
@@ -36,6 +40,15 @@ def status_of(directory: Path) -> dict[str, Any]:
         "disk_free_mb": disk_free_mb(directory),
     }
     return status | _facts(directory / REPLICA_FILE, who, identity)
+
+
+def _servers(directory: Path, identity: KioskIdentity, who: tuple[str, int]) -> list[str]:
+    """Return the addresses of the event's servers, in the order in which this kiosk tries them."""
+    hall = None
+    if (directory / REPLICA_FILE).exists():
+        with Replica(directory / REPLICA_FILE, *who, identity.root) as replica:
+            hall = None if replica.context is None else replica.context.hall.hall_id
+    return Servers(KnownServer(identity), load_servers(directory), hall=hall).addresses
 
 
 def checkpoint_of(directory: Path) -> str:
@@ -68,7 +81,7 @@ def status_text(status: dict[str, Any]) -> str:
     lines = [
         f"Kiosk      {status['kiosk']}, generation {status['generation']}"
         + (" (retired)" if status["retired"] else ""),
-        f"Server     {status['server']}",
+        f"Server     {', then '.join(status['servers'])}",
         f"Door       {door or 'not known yet'}" + (f", {hall}" if hall else ""),
         f"Scans      {status['scans']}, of which {status['waiting']} wait to be sent",
         f"Places     {sum(status['free_places'].values())} free at this door",

@@ -3,6 +3,7 @@
 identity.json   who this kiosk is, signed by the event, and where its server is
 kiosk.key       its private key; only its owner may read it
 journal.db      its scans (see journal)      replica.db   the server's facts (see replica)
+servers.signed  optional: the event's list of its servers, as it signed it
 settings.toml   optional
 translations/   optional: LOCALE/LC_MESSAGES/kiosk.po and badges.po, for one more language
 """
@@ -23,6 +24,7 @@ IDENTITY_FILE = "identity.json"
 KEY_FILE = "kiosk.key"
 JOURNAL_FILE = "journal.db"
 REPLICA_FILE = "replica.db"
+SERVERS_FILE = "servers.signed"
 SETTINGS_FILE = "settings.toml"
 LOCK_FILE = "lock"
 TRANSLATIONS = "translations"  # A directory with more languages for the page.

@@ -26,7 +26,9 @@ log = logging.getLogger(__name__)
 BACK_OFF_S = (0.5, 5.0)
 POLL_S = 10.0  # Between snapshots, while the stream does not get through.
 SHORT_S = 1.0  # After a stream that ends sooner than this the next attempt waits longer.
-REPLICA = f"/api/replica?{wire.PROGRAMME_ASKED}&{wire.DAYS_ASKED}&{wire.SALTED_ASKED}"
+REPLICA = "/api/replica?" + "&".join(
+    (wire.PROGRAMME_ASKED, wire.DAYS_ASKED, wire.SALTED_ASKED, wire.SERVERS_ASKED)
+)
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ class Feed:
         on_back: Callable[[], None] = lambda: None,
         on_returned: Callable[[], None] = lambda: None,
         on_restored: Callable[[], None] = lambda: None,
+        on_facts: Callable[[wire.Snapshot], None] = lambda _: None,
         back_off_s: tuple[float, float] = BACK_OFF_S,
         silence_s: float = SILENCE_S,
         poll_s: float = POLL_S,
@@ -82,6 +85,7 @@ class Feed:
 
         `on_back` hears that the server is heard again. `on_returned` hears that places went back
         and must be told. `on_restored` hears that the server had been restored from a backup.
+        `on_facts` hears of each snapshot that was taken.
         """
         self._journal = journal
         self._replica = replica
@@ -90,6 +94,7 @@ class Feed:
         self._on_back = on_back
         self._on_returned = on_returned
         self._on_restored = on_restored
+        self._on_facts = on_facts
         self._back_off_s = back_off_s
         self._silence_s = silence_s
         self._poll_s = poll_s
@@ -113,6 +118,10 @@ class Feed:
     def refresh(self) -> None:
         """Take a new snapshot, because what is known may have gaps."""
         self._snapshot_wanted = True
+        self._break_off()
+
+    def move(self) -> None:
+        """Go on at the server that is asked now, from where the stream was."""
         self._break_off()
 
     def _break_off(self) -> None:
@@ -211,6 +220,7 @@ class Feed:
             before = self._journal.state()
             snapshot = self._transport.get(REPLICA, wire.Snapshot)
             if snapshot.incarnation < before.incarnation:
+                self._transport.avoid()
                 raise OldServerError(snapshot.incarnation, before.incarnation)
             known: dict[int, list[StayRef]] = {}
             if snapshot.incarnation == before.incarnation:
@@ -222,6 +232,7 @@ class Feed:
             self._tell(self._journal.obey([pool_order(order) for order in snapshot.orders]))
             if snapshot.retired:
                 self._tell(self._journal.fence())
+            self._on_facts(snapshot)
         except BaseException:
             self._snapshot_wanted = True
             raise

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from badges.credential.keys import BadSignatureError
 from badges.wire.server_key import ServerKey, open_server_key
+from badges.wire.servers import ServerAddress
 from kiosk.config.identity import KioskIdentity
 
 
@@ -22,6 +23,10 @@ class KnownServer:
         self._identity = identity
         self._keep = keep
         self._learning = threading.Lock()
+
+    @property
+    def identity(self) -> KioskIdentity:
+        return self._identity
 
     @property
     def host(self) -> str:
@@ -59,6 +64,35 @@ class KnownServer:
             self._keep(found)
             self._identity = found
             return True
+
+
+class Endpoint:
+    """Is one of the event's servers. It has the event's certificate, or one of its own that the
+    signed list names.
+    """
+
+    def __init__(self, known: KnownServer, address: ServerAddress) -> None:
+        self._known = known
+        self.address = address
+
+    @property
+    def host(self) -> str:
+        return self.address.host
+
+    @property
+    def port(self) -> int:
+        return self.address.port
+
+    @property
+    def spki_sha256(self) -> bytes:
+        own = self.address.spki_sha256
+        return own if isinstance(own, bytes) else self._known.spki_sha256
+
+    def learn(self, spki_sha256: bytes, signed: bytes) -> bool:
+        """Do as `KnownServer.learn`. A key that the list names changes with the list alone."""
+        if isinstance(self.address.spki_sha256, bytes):
+            return False
+        return self._known.learn(spki_sha256, signed)
 
 
 def with_key(identity: KioskIdentity, told: ServerKey) -> KioskIdentity:

@@ -1,5 +1,5 @@
-"""Is the one way to the server. It speaks TLS 1.3, pins the key of the server's certificate, and
-signs every request.
+"""Is the one way to the servers. It speaks TLS 1.3, pins the key of a server's certificate, and
+signs every request. Where one server does not answer, the next one is asked.
 
 Venue networks have no public names, so no authority vouches for the server. The hash of its key
 came with the enrolment code, and is compared before a byte of a request is sent. Another key is
@@ -9,13 +9,15 @@ only believed on the event's signed word (badges/wire/server_key.py).
 import hashlib
 import hmac
 import http.client
+import random
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -23,12 +25,17 @@ from msgspec import Struct
 
 from badges.record import WireError
 from badges.wire import server_key, wire
-from kiosk.sync.known_server import KnownServer
+from kiosk.sync.known_server import Endpoint, KnownServer
 from kiosk.sync.signer import Signer
 from kiosk.texts.messages import Code, Message, as_message
 
 CONNECT_S = 3.0
 ANSWER_S = 10.0
+# While another server may answer, nobody waits longer for one. The kiosks of a server that ended
+# come to the next one a little apart.
+HURRIED_CONNECT_S = 1.2
+HURRIED_ANSWER_S = 1.5
+APART_S = 0.15
 # A feed that is silent for this long is dead, because a comment comes at least every 15 s.
 SILENCE_S = 30.0
 ANSWER_BYTES_MAX = 64_000_000
@@ -48,23 +55,36 @@ AILING = {
     "disk_full": Code.SERVER_DISK_FULL,
     "disk_read_only": Code.SERVER_DISK,
     "disk_failing": Code.SERVER_DISK,
+    "superseded": Code.SERVER_SUPERSEDED,
 }
 
+# What says that the server itself is at fault, and not what it was asked.
+NOT_HEARD = ("timeout", "tls", "unreachable", "wrong_server", "silent")
+
 Answer = TypeVar("Answer", bound=Struct)
+Result = TypeVar("Result")
 
 
 class TransportError(Exception):
-    """Is raised where a request failed. `permanent` says that asking again as it is will not help.
+    """Is raised where a request failed. `permanent` says that asking again as it is will not help,
+    and `elsewhere` that another server may answer it.
 
     `counter` is the highest that the server has seen, where the request's was too low.
     """
 
     def __init__(
-        self, code: str, said: str | Message, *, permanent: bool = False, counter: int = 0
+        self,
+        code: str,
+        said: str | Message,
+        *,
+        permanent: bool = False,
+        counter: int = 0,
+        elsewhere: bool = False,
     ) -> None:
         super().__init__(str(said))
         self.code = code
         self.permanent = permanent
+        self.elsewhere = elsewhere or code in NOT_HEARD
         self.counter = counter
         # Staff see this while the fault lasts.
         self.ailing = Message(AILING[code]) if code in AILING else None
@@ -86,16 +106,46 @@ class Server(Protocol):
     def spki_sha256(self) -> bytes: ...
 
 
-class PinnedConnection(http.client.HTTPConnection):
-    """Connects to the one server whose certificate has the pinned key."""
+@runtime_checkable
+class Choice(Protocol):
+    """Says which of several servers is asked now. Several threads may use it."""
 
-    def __init__(self, server: Server, answer_s: float) -> None:
-        super().__init__(server.host.strip("[]"), server.port, timeout=CONNECT_S)
+    @property
+    def hurried(self) -> bool:
+        """Tell whether a server that is slow to answer is left for the next one."""
+
+    def current(self) -> Server: ...
+
+    def failed(self, server: Server, tried: Collection[Server]) -> bool:
+        """Note that a server did not answer. Tells whether one is left that was not tried."""
+
+
+class _OneServer:
+    """Is the choice where there is none."""
+
+    hurried = False
+
+    def __init__(self, server: Server) -> None:
         self._server = server
-        self._answer_s = answer_s
+
+    def current(self) -> Server:
+        return self._server
+
+    def failed(self, server: Server, tried: Collection[Server]) -> bool:
+        return False
+
+
+class PinnedConnection(http.client.HTTPConnection):
+    """Connects to a server whose certificate has the pinned key."""
+
+    def __init__(self, server: Server, answer_s: float, *, hurried: bool = False) -> None:
+        self._connect_s = HURRIED_CONNECT_S if hurried else CONNECT_S
+        super().__init__(server.host.strip("[]"), server.port, timeout=self._connect_s)
+        self.server = server
+        self._answer_s = min(answer_s, HURRIED_ANSWER_S) if hurried else answer_s
 
     def connect(self) -> None:
-        plain = socket.create_connection((self.host, self.port), CONNECT_S)
+        plain = socket.create_connection((self.host, self.port), self._connect_s)
         try:
             self.sock = _context().wrap_socket(plain, server_hostname=self.host)
             self._check_pin(self.sock)
@@ -109,10 +159,10 @@ class PinnedConnection(http.client.HTTPConnection):
     def _check_pin(self, secured: ssl.SSLSocket) -> None:
         certificate = secured.getpeercert(binary_form=True)
         found = b"" if certificate is None else spki_sha256(certificate)
-        if hmac.compare_digest(found, self._server.spki_sha256):
+        if hmac.compare_digest(found, self.server.spki_sha256):
             return
-        if found and isinstance(self._server, KnownServer):
-            if self._server.learn(found, self._ask_for_word(secured)):
+        if found and isinstance(self.server, KnownServer | Endpoint):
+            if self.server.learn(found, self._ask_for_word(secured)):
                 return
         raise TransportError(
             "wrong_server",
@@ -138,17 +188,20 @@ class PinnedConnection(http.client.HTTPConnection):
 
 
 class Transport:
-    """Sends requests to one server. Several threads may use it, and posts share one connection."""
+    """Sends requests to a server, or to the next one where that does not answer. Several threads
+    may use it, and posts share one connection.
+    """
 
     def __init__(
-        self, server: Server, signer: Signer | None = None, *, answer_s: float = ANSWER_S
+        self, server: Server | Choice, signer: Signer | None = None, *, answer_s: float = ANSWER_S
     ) -> None:
         """Take the server. Without a `signer` requests bear no signature, as enrolment wants it."""
-        self._server = server
+        self._choice: Choice = server if isinstance(server, Choice) else _OneServer(server)
         self._signer = signer
         self._answer_s = answer_s
         self._posting = threading.Lock()
         self._kept: PinnedConnection | None = None
+        self._aborted = False
 
     def close(self) -> None:
         """Let the kept connection go. The next post makes a new one."""
@@ -156,50 +209,94 @@ class Transport:
             self._drop()
 
     def abort(self) -> None:
-        """Break off the post that another thread is waiting for."""
+        """Break off the post that another thread is waiting for, and ask no further server."""
+        self._aborted = True
         kept = self._kept
         if kept is not None and kept.sock is not None:
             _shut(kept.sock)
+
+    def avoid(self) -> None:
+        """Ask another server from now on, because this one's word does not count."""
+        self._choice.failed(self._choice.current(), ())
 
     def post(self, target: str, message: Struct, kind: type[Answer]) -> Answer:
         """Send a message and return the answer. Raises TransportError."""
         body = wire.encode(message)
         with self._posting:
-            return self._decode(self._again("POST", target, body, self._post_once), kind)
+            return self._anywhere(
+                lambda server: self._decode(
+                    self._again(server, "POST", target, body, self._post_once), kind
+                )
+            )
 
     def get(self, target: str, kind: type[Answer]) -> Answer:
         """Ask for a message, on a connection of its own. Raises TransportError."""
 
-        def once(method: str, target: str, body: bytes) -> bytes:
-            connection = PinnedConnection(self._server, self._answer_s)
+        def once(server: Server, method: str, target: str, body: bytes) -> bytes:
+            connection = self._connection(server, self._answer_s)
             try:
                 response = self._send(connection, method, target, body)
                 return _checked(response.status, _read(response))
             finally:
                 connection.close()
 
-        return self._decode(self._again("GET", target, b"", once), kind)
+        return self._anywhere(
+            lambda server: self._decode(self._again(server, "GET", target, b"", once), kind)
+        )
 
     @contextmanager
     def stream(self, target: str, silence_s: float = SILENCE_S) -> Iterator["Lines"]:
         """Yield the lines of an answer that goes on. Raises TransportError after `silence_s`
         without one.
         """
-        connection = PinnedConnection(self._server, silence_s)
+        connection, secured, response = self._anywhere(
+            lambda server: self._open_stream(server, target, silence_s)
+        )
         try:
-            with self._telling():
+            with response:
+                yield Lines(secured, response)
+        finally:
+            connection.close()
+
+    def _open_stream(
+        self, server: Server, target: str, silence_s: float
+    ) -> tuple[PinnedConnection, socket.socket, http.client.HTTPResponse]:
+        connection = self._connection(server, silence_s)
+        try:
+            with self._telling(server):
                 connection.connect()
                 # It is kept here because the connection forgets its socket once the answer begins.
                 secured = connection.sock
                 response = self._send(connection, "GET", target, b"")
                 if response.status != 200:
                     _checked(response.status, _read(response))
-            with response:
-                yield Lines(secured, response)
-        finally:
+            secured.settimeout(silence_s)
+            return connection, secured, response
+        except BaseException:
             connection.close()
+            raise
 
-    def _again(self, method: str, target: str, body: bytes, once: "Once") -> bytes:
+    def _connection(self, server: Server, answer_s: float) -> PinnedConnection:
+        return PinnedConnection(server, answer_s, hurried=self._choice.hurried)
+
+    def _anywhere(self, ask: Callable[[Server], Result]) -> Result:
+        """Ask the server, and where it does not answer the next, each once. Raises
+        TransportError.
+        """
+        tried: list[Server] = []
+        while True:
+            server = self._choice.current()
+            try:
+                return ask(server)
+            except TransportError as error:
+                if not error.elsewhere:
+                    raise
+                tried.append(server)
+                if not self._choice.failed(server, tried) or self._aborted:
+                    raise
+                time.sleep(random.uniform(0, APART_S))
+
+    def _again(self, server: Server, method: str, target: str, body: bytes, once: "Once") -> bytes:
         """Send the request again with a higher counter.
 
         That is needed where another thread's request overtook this one, or where this disk is an
@@ -207,8 +304,8 @@ class Transport:
         """
         for tries_left in reversed(range(REPLAY_TRIES)):
             try:
-                with self._telling():
-                    return once(method, target, body)
+                with self._telling(server):
+                    return once(server, method, target, body)
             except TransportError as error:
                 if error.code != "replayed" or not tries_left:
                     raise
@@ -216,20 +313,22 @@ class Transport:
                     self._signer.overtaken(error.counter)
         raise AssertionError
 
-    def _post_once(self, method: str, target: str, body: bytes) -> bytes:
+    def _post_once(self, server: Server, method: str, target: str, body: bytes) -> bytes:
+        if self._kept is not None and self._kept.server is not server:
+            self._drop()
         reused = self._kept is not None
         try:
-            return self._post_kept(method, target, body)
+            return self._post_kept(server, method, target, body)
         except (http.client.HTTPException, OSError) as error:
             # A server may drop an idle connection. Posting again is safe, because what arrives
             # twice does no harm.
             if not reused or isinstance(error, TimeoutError):
                 raise
-            return self._post_kept(method, target, body)
+            return self._post_kept(server, method, target, body)
 
-    def _post_kept(self, method: str, target: str, body: bytes) -> bytes:
+    def _post_kept(self, server: Server, method: str, target: str, body: bytes) -> bytes:
         if self._kept is None:
-            self._kept = PinnedConnection(self._server, self._answer_s)
+            self._kept = self._connection(server, self._answer_s)
         kept, done = self._kept, False
         try:
             response = self._send(kept, method, target, body)
@@ -257,9 +356,9 @@ class Transport:
             self._kept = None
 
     @contextmanager
-    def _telling(self) -> Iterator[None]:
+    def _telling(self, server: Server) -> Iterator[None]:
         """Raise whatever a network can do as a TransportError in plain words."""
-        where = f"{self._server.host}:{self._server.port}"
+        where = f"{server.host}:{server.port}"
         try:
             yield
         except TransportError:
@@ -281,7 +380,7 @@ class Transport:
             raise TransportError("malformed_answer", text) from None
 
 
-Once = Callable[[str, str, bytes], bytes]
+Once = Callable[[Server, str, str, bytes], bytes]
 
 
 class Lines:
@@ -311,6 +410,18 @@ class Lines:
     def close(self) -> None:
         """Wake whoever waits for a line."""
         _shut(self._socket)
+
+
+def answers(server: Server, target: str, answer_s: float) -> bool:
+    """Tell whether a server answers a question that needs no signature with "OK"."""
+    connection = PinnedConnection(server, answer_s)
+    try:
+        connection.request("GET", target)
+        return connection.getresponse().status == 200
+    except (TransportError, OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
 
 
 def _shut(connected: socket.socket) -> None:
@@ -353,9 +464,13 @@ def _checked(status: int, answer: bytes) -> bytes:
         error = wire.decode(answer, wire.ErrorAnswer).error
     except WireError:
         text = f"The server answered with status {status}, and not in its own words."
-        raise TransportError("malformed_answer", text) from None
+        raise TransportError("malformed_answer", text, elsewhere=True) from None
     raise TransportError(
-        error.code, error.message, permanent=not error.retry, counter=error.counter or 0
+        error.code,
+        error.message,
+        permanent=not error.retry,
+        counter=error.counter or 0,
+        elsewhere=status >= 500,
     )
 
 

@@ -207,6 +207,8 @@ class Sync:
                 self._journal.fence()
             raise
         except (ForkError, OldServerError) as error:
+            if isinstance(error, OldServerError):
+                self._transport.avoid()
             self._link.refuse(error.message)
             raise
 

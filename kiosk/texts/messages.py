@@ -101,6 +101,10 @@ class Code(StrEnum):
         "The server's disk can't be written: it takes no scans, and this kiosk keeps them. Tell an"
         " admin."
     )
+    SERVER_SUPERSEDED = N_(
+        "Another server has taken over from this one: it takes no scans, and this kiosk keeps"
+        " them. Tell an admin."
+    )
     OTHER_LOG = N_("The server's entry log is not the one that this kiosk knew: {why}.")
     LOG_SHRANK = N_("it had {before} entries and has {n}")
 

@@ -254,10 +254,11 @@ def _root(db: Connection) -> str:
 def awaited(db: Connection) -> list[Awaited]:
     """Return the kiosks whose word a restored server's halls wait for, hall by hall."""
     rows = db.execute(
-        "SELECT DISTINCT a.hall_id, h.names AS hall_names, a.kiosk, a.generation, k.state,"
+        "SELECT a.hall_id, h.names AS hall_names, a.kiosk, a.generation, k.state,"
         " d.names AS door_names"
-        " FROM place_account a JOIN kiosk k USING (kiosk, generation) JOIN hall h USING (hall_id)"
-        " JOIN door d USING (door_id) WHERE a.awaited ORDER BY h.code, a.kiosk, a.generation"
+        " FROM (SELECT DISTINCT hall_id, kiosk, generation FROM place_account WHERE awaited) a"
+        " JOIN kiosk k USING (kiosk, generation) JOIN hall h USING (hall_id)"
+        " JOIN door d USING (door_id) ORDER BY h.code, a.kiosk, a.generation"
     )
     return [Awaited(**dict(row)) for row in rows]
 

@@ -290,6 +290,35 @@ def renew(
     return incarnation
 
 
+def renew_by_memory(
+    db: Connection,
+    event: Event,
+    sign: str,
+    kept: Sequence[critical_state.Acts],
+    now: int,
+) -> int:
+    """Become the next server of the line, because this server itself remembers more than the
+    database has. That is so after a standby became the primary that lacked commits. Returns the
+    incarnation.
+    """
+    incarnation = max(event_state.incarnation(db) + 1, now // 1000)
+    subject: dict[str, str | int | None] = {"incarnation": incarnation, "sign": sign}
+    here = (event_state.incarnation(db), critical_state.log_size(db))
+    newer = [one for one in kept if one.moment.order > here]
+    newer.sort(key=lambda one: one.moment.order)
+    restore.next_of_line(
+        db, event.log_name, incarnation, newer, subject, by=BY, now=now, was_put_back=True
+    )
+    keep_setting(db, _SETTING, str(now))
+    log.error(
+        "The database lacks what this server has written (%s): a standby that was behind became "
+        "the primary, or it was put back. No places are given out in a hall before its doors have "
+        "been heard. The page Overview names those that are awaited.",
+        sign,
+    )
+    return incarnation
+
+
 def notice(db: Connection) -> Notice | None:
     """Return the notice that the database was put back. It is None where it never was, as far as
     anybody showed.

@@ -27,6 +27,8 @@ from server.cli.privacy.retention import retention
 from server.cli.programme.commands import import_exhibitors, import_programme
 from server.cli.rehearsal import rehearse, would_enter
 from server.cli.sample import sample
+from server.cli.servers.commands import servers
+from server.cli.servers.status import status
 from server.cli.users import user
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act
@@ -55,6 +57,12 @@ def main() -> None:
 @click.option("--days", type=int, default=3, show_default=True, help="How many days, 1 to 16.")
 @click.option("--public-host", help="What kiosks and phones call this server.")
 @click.option("--port", type=int, default=8443, show_default=True)
+@click.option(
+    "--database",
+    metavar="ADDRESS",
+    help="An empty database in PostgreSQL, as postgresql://user@host/name without its password, or"
+    " a file that holds the address. SQLite in DIR if absent.",
+)
 def init(
     directory: Path,
     name: str | None,
@@ -64,6 +72,7 @@ def init(
     days: int,
     public_host: str | None,
     port: int,
+    database: str | None,
 ) -> None:
     """Make an event in DIR, with its keys, its database, its settings, and the first admin.
 
@@ -79,7 +88,7 @@ def init(
         public_host=public_host or socket.gethostname(),
         port=port,
     )
-    event, password = init_event(directory, settings)
+    event, password = init_event(directory, settings, postgresql=database)
     click.echo(f"Made the event {' / '.join(settings.name.values())!r} in {directory}.")
     click.echo(
         f"  {days} days from {settings.first_day}, {zone}; kiosks and phones reach it at"
@@ -138,6 +147,8 @@ main.add_command(printer)
 main.add_command(user)
 main.add_command(token)
 main.add_command(certificate)
+main.add_command(servers)
+main.add_command(status)
 main.add_command(backup)
 main.add_command(restore)
 main.add_command(audit)

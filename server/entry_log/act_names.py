@@ -93,6 +93,7 @@ class Act(StrEnum):
     RETENTION_RUN = "retention_run"
     SERVER_RESTORED = "server_restored"
     CERTIFICATE_SET = "certificate_set"
+    SERVERS_SET = "servers_set"
     MAILING_BEGUN = "mailing_begun"
     MAILING_ENDED = "mailing_ended"
     MAIL_BOUNCES_READ = "mail_bounces_read"

@@ -233,6 +233,7 @@ WORDS: Mapping[Act, Words] = {
     Act.CERTIFICATE_SET: Words(
         N_("Set the server's certificate"), (N_("SHA-256 %(fingerprint)s"),)
     ),
+    Act.SERVERS_SET: Words(N_("Set where the servers are"), ("%(servers)s",)),
     Act.API_TOKEN_MADE: Words(N_("Made a token for a machine"), ("%(api_token)s", "(%(scopes)s)")),
     Act.API_TOKEN_REVOKED: Words(N_("Revoked a machine's token"), ("%(api_token)s",)),
     Act.WEBHOOK_ADDED: Words(N_("Added a webhook"), (N_("Webhook %(webhook)s"), "(%(topics)s)")),

@@ -208,6 +208,22 @@ class Log:
             proof = self._tree.inclusion(number, self._tree.size)
             return sign_checkpoint(self._key, self._name, checkpoint), proof
 
+    def resume(self, db: Connection) -> bool:
+        """Tell whether a database has all leaves that this server knows, after it was changed for
+        another one. If it has not, this server forgets them, and reads those that are there.
+        """
+        with self._lock:
+            if not self._tree.size:
+                return True
+            last = self._tree.full_subtree(0)
+            found = db.execute(
+                "SELECT hash FROM leaf WHERE number = ?", (self._tree.size - 1,)
+            ).fetchone()
+            if found is not None and bytes(found[0]) == last:
+                return True
+            self._tree, self._note = Tree(), ""
+            return False
+
     @property
     def name(self) -> str:
         """Return the log's name in its checkpoints."""

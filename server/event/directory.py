@@ -14,7 +14,7 @@ from server.event.calendar import day_starts
 from server.event.certificate import spki_sha256
 from server.event.settings import EventError, EventSettings, parse_settings
 from server.storage import disk, event_state, migrations
-from server.storage.database import connect
+from server.storage.database import connect, is_there
 from server.storage.disk import DatabaseError
 from server.storage.errors import EngineError
 
@@ -131,9 +131,9 @@ def load_event(path: Path) -> Event:
 
 def _migrate(path: Path) -> int:
     """Bring the tables up to this version. Returns the server's incarnation."""
-    if not path.is_file():
-        raise EventError(f"{path} is missing: bring the event back with `hallkeeper restore`.")
     try:
+        if not is_there(path):
+            raise EventError(f"{path} is missing: bring the event back with `hallkeeper restore`.")
         connection = connect(path)
         try:
             migrations.migrate(connection)
@@ -142,8 +142,8 @@ def _migrate(path: Path) -> int:
             connection.close()
     except (EngineError, DatabaseError) as error:
         found = disk.trouble(error, path)
-        if found is not None:
-            raise EventError(str(found)) from None
+        if found is not None or isinstance(error, DatabaseError):
+            raise EventError(str(found or error)) from None
         raise EventError(f"{path} can't be used as a database: {error}.") from None
 
 

@@ -44,6 +44,7 @@ class Hub:
         with database.reading() as db:
             self._cursor = self._trimmed = cursor(db)
         database.on_commit(self._committed)
+        database.on_foreign_commit(lambda: self._wake.put(None))
         self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
         self._thread.start()
 
@@ -83,6 +84,11 @@ class Hub:
                 for key in subscription.keys:
                     self._concerned[key].add(subscription)
         return subscription
+
+    @property
+    def cursor(self) -> int:
+        """Return the newest change that this server has seen."""
+        return self._cursor
 
     @property
     def staff_listeners(self) -> int:

@@ -255,13 +255,13 @@ def holdings(db: Connection) -> dict[KioskKey, list[Holding]]:
     """Return in which halls each kiosk holds places, in the order of the halls' codes."""
     found: dict[KioskKey, list[Holding]] = {}
     for row in db.execute(
-        "SELECT a.kiosk, a.generation, a.hall_id, h.code AS hall_code,"
+        "SELECT a.kiosk, a.generation, h.hall_id, h.code AS hall_code,"
         " SUM(CASE a.override WHEN 1 THEN 0 ELSE a.held END) AS held,"
         " SUM(CASE a.override WHEN 1 THEN 0 ELSE a.free END) AS free,"
         " SUM(CASE a.override WHEN 1 THEN a.held ELSE 0 END) AS overrides"
         f" FROM (SELECT *, {pools.HELD} AS held"
         "  FROM place_account) a JOIN hall h USING (hall_id)"
-        " GROUP BY a.kiosk, a.generation, a.hall_id HAVING MAX(a.held) > 0 ORDER BY h.code"
+        " GROUP BY a.kiosk, a.generation, h.hall_id HAVING MAX(a.held) > 0 ORDER BY h.code"
     ):
         values = dict(row)
         kiosk = (values.pop("kiosk"), values.pop("generation"))

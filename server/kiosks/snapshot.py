@@ -10,6 +10,7 @@ from badges.wire import wire
 from server.event.calendar import day_starts
 from server.event.directory import Event
 from server.feed import changes
+from server.kiosks import addresses
 from server.kiosks.vouching import Voucher
 from server.occupancy import copies, pools, stays
 from server.programme.door_programme import with_programme
@@ -30,13 +31,14 @@ def snapshot(
     programme: bool = False,
     days: bool = False,
     salted: bool = False,
+    servers: bool = False,
 ) -> wire.Snapshot:
     """Return all facts for the kiosk (name, generation) at `door_id`. `db` must be in a
     transaction.
 
     `voucher` signs the orders of places. `programme` says that the kiosk asks for what its screen
-    shows of sessions, `days` that it knows of day credentials, and `salted` that it wants to hear
-    that this server takes records of version 2 and cosignatures.
+    shows of sessions, `days` that it knows of day credentials, `salted` that it wants to hear that
+    this server takes records of version 2 and cosignatures, and `servers` where they all are.
 
     Of 100,000 holders only the exceptions travel. They are holders whose badges were reissued,
     revoked or likely copied.
@@ -74,6 +76,7 @@ def snapshot(
         outer=outer or UNSET,
         accessible=kept_places.serials(db) if keeps_places else UNSET,
         salted=True if salted else UNSET,
+        servers=(addresses.signed_servers(db, event) if servers else None) or UNSET,
     )
 
 

@@ -1,12 +1,11 @@
 """Signs the server's words for its kiosks. They are each total of places, and how far the server
-has come.
+has come in its run.
 
 A kiosk keeps these words. They show a journal that was altered on its disk, and a server that runs
 on an old copy of its database. A signature takes 30 µs, so what was signed once is kept.
 """
 
 import threading
-from collections.abc import Callable
 
 from msgspec.structs import replace
 
@@ -14,9 +13,7 @@ from badges.credential.keys import PrivateKey
 from badges.places.pool import KioskKey, PoolKey
 from badges.places.signed import mark_message, sign_order
 from badges.wire import wire
-from server.entry_log import entry_log
-from server.feed import changes
-from server.storage.connection import Connection
+from server.kiosks.runs import Came
 
 KEPT = 20_000  # Signatures, more than all accounts of an event have.
 _ORDER = '{"type":"places"'
@@ -25,11 +22,9 @@ _ORDER = '{"type":"places"'
 class Voucher:
     """Signs with the event's root key. Safe to use from many threads."""
 
-    def __init__(self, root: PrivateKey, event_id: bytes, run: str) -> None:
-        """`run` is this start of the server (see `begin_run`)."""
+    def __init__(self, root: PrivateKey, event_id: bytes) -> None:
         self._root = root
         self._event_id = event_id
-        self._run = run
         self._lock = threading.Lock()
         self._orders: dict[tuple[KioskKey, PoolKey, int, int], bytes] = {}
         self._mark: wire.Mark | None = None
@@ -62,22 +57,17 @@ class Voucher:
         order = self.order((kiosk, change.generation), change.order)
         return wire.encode_change(wire.PlacesOrdered(order, change.generation))
 
-    def mark(self, incarnation: int, cursor: int, entries: int) -> wire.Mark:
-        """Return how far feed and entry log have come, signed. What they count must be on disk."""
+    def mark(self, incarnation: int, came: Came) -> wire.Mark:
+        """Return how far feed and entry log have come in the run, signed. What they count must be
+        on disk.
+        """
         with self._lock:
-            mark = self._mark
-            came = (incarnation, cursor, entries)
-            if mark is not None and (mark.incarnation, mark.cursor, mark.entries) == came:
+            mark, here = self._mark, (incarnation, *came)
+            if mark is not None and here == (
+                mark.incarnation, mark.run, mark.cursor, mark.entries
+            ):  # fmt: skip
                 return mark
-            message = mark_message(self._event_id, incarnation, self._run, cursor, entries)
-            mark = wire.Mark(incarnation, self._run, cursor, entries, self._root.sign(message))
+            message = mark_message(self._event_id, *here)
+            mark = wire.Mark(*here, self._root.sign(message))
             self._mark = mark
             return mark
-
-
-def begin_run(db: Connection, now: int, random: Callable[[int], bytes]) -> str:
-    """Note that the server starts, and where in the feed. Returns the name of this run."""
-    run = random(16).hex()
-    values = (run, changes.cursor(db), entry_log.size(db), now)
-    db.execute("INSERT INTO server_run VALUES (?, ?, ?, ?)", values)
-    return run

@@ -131,6 +131,8 @@ class Marking:
         self._thread = threading.Thread(target=self._run, name="marking", daemon=True)
 
     def start(self) -> None:
+        self._stop.clear()
+        self._thread = threading.Thread(target=self._run, name="marking", daemon=True)
         self._thread.start()
 
     def close(self) -> None:

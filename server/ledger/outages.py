@@ -62,8 +62,8 @@ def note(db: Connection, kiosk: KioskKey, fresh: Sequence[ScanRecord], now: int)
 def newest(db: Connection, limit: int = 100) -> list[Outage]:
     """Return the newest outages, each with its report."""
     rows = db.execute(
-        "SELECT a.absence_id AS outage_id, a.kiosk, a.generation, d.names AS door_names,"
-        " h.names AS hall_names, a.since, a.back_at, COUNT(s.number) AS scans,"
+        "SELECT a.absence_id AS outage_id, a.kiosk, a.generation, MAX(d.names) AS door_names,"
+        " MAX(h.names) AS hall_names, a.since, a.back_at, COUNT(s.number) AS scans,"
         " COALESCE(SUM(s.decision = 'admitted' AND s.direction = 'entry'), 0) AS admitted,"
         # At an assembly point nobody is turned away.
         " COALESCE(SUM(s.decision = 'denied' AND s.reason <> 'roll_call'), 0) AS denied,"

@@ -86,7 +86,8 @@ class Rows:
                 record.facts_age_ms,
                 record.override_place,
                 record.by,
-                record.note,
+                # Not every engine keeps the character NUL in a text. The leaf has it.
+                record.note and record.note.replace("\0", "\N{SYMBOL FOR NULL}"),
                 self._quarantined,
             )
         )

@@ -140,6 +140,9 @@ class Webhooks:
         self._thread = threading.Thread(target=self._run, name="webhooks", daemon=True)
 
     def start(self) -> None:
+        self._stop.clear()
+        self._couriers.clear()
+        self._thread = threading.Thread(target=self._run, name="webhooks", daemon=True)
         self._thread.start()
 
     def close(self) -> None:

@@ -48,6 +48,7 @@ def hall_figures(db: Connection) -> list[HallFigures]:
         " h.accessible_places, h.open_accessible AS accessible_inside"
         " FROM hall h LEFT JOIN (SELECT hall_id, override,"
         f"  {pools.HELD} AS held FROM place_account"
-        "  UNION ALL SELECT hall_id, 0, 0 FROM hall) a USING (hall_id) GROUP BY h.hall_id"
+        "  UNION ALL SELECT hall_id, 0, 0 FROM hall) a USING (hall_id)"
+        " GROUP BY h.hall_id ORDER BY h.hall_id"
     )
     return [HallFigures(**{**dict(row), "closed": bool(row["closed"])}) for row in rows]

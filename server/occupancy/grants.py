@@ -155,8 +155,9 @@ def _share(
     """
     mine = [row for row in accounts if row["override"] == key.kind]
     doors, elsewhere = _doors(mine, before, now, leads_here)
+    free = before.free if loaded.may_grant(now) else min(0, before.free)
     plan = sharing_policy.plan(
-        doors, before.free, closed=closed, spread=key.kind is not PlaceKind.ORDINARY
+        doors, free, closed=closed, spread=key.kind is not PlaceKind.ORDINARY
     )
     pool = before
     for kiosk, count in plan.grants.items():

@@ -169,7 +169,7 @@ def holdings(db: Connection, hall_id: int) -> list[KioskHolding]:
     outer = nesting.outer_by_door(db, nesting.parents_of(db))
     leading = [door for door, around in outer.items() if hall_id in around]
     rows = db.execute(
-        "SELECT a.kiosk, a.generation, k.door_id, d.names AS door_names, k.state, k.seen_at,"
+        "SELECT k.kiosk, k.generation, k.door_id, d.names AS door_names, k.state, k.seen_at,"
         " k.cursor >= h.change_cursor AS confirmed,"
         " SUM(CASE a.override WHEN 1 THEN 0 ELSE a.free END) AS free,"
         " SUM(CASE a.override WHEN 1 THEN 0 ELSE a.held END) AS held,"
@@ -179,10 +179,10 @@ def holdings(db: Connection, hall_id: int) -> list[KioskHolding]:
         "  FROM place_account WHERE hall_id = ?) a"
         " JOIN kiosk k USING (kiosk, generation) JOIN door d USING (door_id)"
         " JOIN hall h ON h.hall_id = a.hall_id"
-        " GROUP BY a.kiosk, a.generation"
-        " HAVING (k.state = 'active' AND (d.hall_id = a.hall_id OR"
+        " GROUP BY k.kiosk, k.generation, d.door_id, h.hall_id"
+        " HAVING (k.state = 'active' AND (d.hall_id = h.hall_id OR"
         f"  {dialect.one_of('k.door_id')})) OR MAX(a.held) > 0"
-        " OR MAX(a.awaited) > 0 ORDER BY k.state <> 'active', a.kiosk, a.generation",
+        " OR MAX(a.awaited) > 0 ORDER BY k.state <> 'active', k.kiosk, k.generation",
         (hall_id, dialect.many(leading)),
     )
     return [

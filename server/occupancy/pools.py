@@ -136,6 +136,10 @@ class Pools:
         """Return the server's incarnation."""
         return self._known_state().incarnation
 
+    def may_grant(self, now: int) -> bool:
+        """Tell whether places may be given out at all at `now` (Unix ms)."""
+        return now >= self._known_state().grants_from
+
     def save(self) -> None:
         for key, pool in self._pools.items():
             if pool is not self._saved[key]:

@@ -86,13 +86,19 @@ class Printing:
         self._now = now
         self._make = make
         self._stop = threading.Event()
+        self._woken = False
         self._printers: dict[int, _PrinterThread] = {}
         self._thread = threading.Thread(target=self._manage, name="printers", daemon=True)
 
     def start(self) -> None:
         """Bring back what a server before this one left half done, and begin to print."""
         self._database.write(lambda db: jobs.recover(db, _STOPPED_WORDS, self._now()))
-        self._database.on_commit(self._wake)
+        if not self._woken:
+            self._woken = True
+            self._database.on_commit(self._wake)
+        self._stop.clear()
+        self._printers.clear()
+        self._thread = threading.Thread(target=self._manage, name="printers", daemon=True)
         self._thread.start()
 
     def close(self) -> None:

@@ -44,6 +44,8 @@ class Daily:
         return self._trouble
 
     def start(self) -> None:
+        self._stop.clear()
+        self._thread = threading.Thread(target=self._run, name="retention", daemon=True)
         self._thread.start()
 
     def close(self) -> None:

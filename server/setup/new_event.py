@@ -13,7 +13,14 @@ from server.event.directory import DATABASE_FILE, SETTINGS_FILE, Event, load_eve
 from server.event.settings import EventError, EventSettings, settings_text
 from server.staff import users
 from server.storage import disk, migrations
-from server.storage.database import connect, transaction
+from server.storage.database import (
+    connect,
+    leave_postgresql,
+    put_into_postgresql,
+    transaction,
+)
+from server.storage.disk import DatabaseError
+from server.storage.errors import EngineError
 from server.venue.categories import put_category
 
 FIRST_ADMIN = "admin"
@@ -29,23 +36,30 @@ def init_event(
     random: Random = os.urandom,
     now: int | None = None,
     password_stays: bool = False,
+    postgresql: str | None = None,
 ) -> tuple[Event, str]:
     """Make an event in a new or empty directory. Returns it with the first admin's password, which
     is not kept.
 
     The admin chooses another password at the first sign-in, unless `password_stays`, as in a demo.
-    `now` (Unix ms) is when the event says it was made, and None is the machine's clock. Raises
-    EventError, with nothing left behind, or with what could not be taken away.
+    `now` (Unix ms) is when the event says it was made, and None is the machine's clock.
+    `postgresql` is the address of an empty database there, or a file that has it, and None makes a
+    database of SQLite in the directory. Raises EventError or DatabaseError, with nothing left
+    behind, or with what could not be taken away.
     """
     path = Path(path)
     existed = _empty_directory(path)
     made_at = now if now is not None else int(datetime.now(UTC).timestamp() * 1000)
     try:
+        if postgresql is not None:
+            put_into_postgresql(path / DATABASE_FILE, postgresql)
         _write_keys(path / "keys", settings, made_at, random)
         password = _make_database(path / DATABASE_FILE, made_at, random, not password_stays)
         _write_private(path / SETTINGS_FILE, settings_text(settings).encode())
         return load_event(path), password
     except BaseException as error:
+        with suppress(DatabaseError, EngineError):
+            leave_postgresql(path / DATABASE_FILE)
         left = _leave_nothing(path, existed)
         found = disk.trouble(error, _existing(path))
         if found is None and not left:
@@ -116,7 +130,8 @@ def _make_database(path: Path, now: int, random: Random, first: bool) -> str:
     password = users.make_password(random)
     connection = connect(path)
     try:
-        path.chmod(0o600)
+        if path.exists():
+            path.chmod(0o600)
         migrations.migrate(connection)
         with transaction(connection):
             for category in DEFAULT_CATEGORIES:

@@ -15,6 +15,7 @@ from server.entry_log import entry_log
 from server.entry_log.act_names import Act
 from server.staff import users
 from server.staff.users import AccountError, User
+from server.storage import dialect
 from server.storage.connection import Connection, Row
 
 LIFE_MS = 72 * 3_600_000
@@ -43,7 +44,7 @@ def invite(
     """Return the secret of a new invitation's link, which is shown once. Raises AccountError."""
     name = users.checked_name(name)
     users.check_role(role)
-    if db.execute("SELECT 1 FROM user WHERE name = ?", (name,)).fetchone():
+    if db.execute(f"SELECT 1 FROM user WHERE {dialect.same_letters('name')}", (name,)).fetchone():
         raise AccountError(N_("There is already a user called %(name)s."), name=name)
     token = random(TOKEN_BYTES).hex()
     db.execute("DELETE FROM invitation WHERE expires_at <= ?", (now,))

@@ -9,6 +9,7 @@ from server.entry_log.act_names import Act
 from server.staff import users
 from server.staff.sign_on import Identity
 from server.staff.users import NAME_CHARS_MAX, SignInError, User
+from server.storage import dialect
 from server.storage.connection import Connection
 
 BY = "sign-on"  # How the entry log names the identity provider.
@@ -72,7 +73,9 @@ def _free_name(db: Connection, name: str) -> str:
     """Return the name, with a number behind it where somebody has it."""
     plain = "".join(one for one in name if one.isprintable()).strip() or "User"
     wished, number = plain[:NAME_CHARS_MAX], 1
-    while db.execute("SELECT 1 FROM user WHERE name = ?", (wished,)).fetchone():
+    while db.execute(
+        f"SELECT 1 FROM user WHERE {dialect.same_letters('name')}", (wished,)
+    ).fetchone():
         number += 1
         tail = f" ({number})"
         wished = plain[: NAME_CHARS_MAX - len(tail)] + tail

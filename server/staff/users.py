@@ -21,6 +21,7 @@ from server.entry_log.act_names import Act
 from server.event.roles import ROLES
 from server.feed import changes
 from server.staff import passwords
+from server.storage import dialect
 from server.storage.connection import Connection, Row
 from server.storage.database import Database
 from server.storage.disk import DiskError
@@ -160,7 +161,7 @@ def checked_name(name: str) -> str:
 
 def users(db: Connection) -> list[User]:
     """Return all users, by name."""
-    rows = db.execute(f"SELECT {_COLUMNS} FROM user ORDER BY name")
+    rows = db.execute(f"SELECT {_COLUMNS} FROM user ORDER BY {dialect.by_letters('name')}")
     return [_user(row) for row in rows]
 
 
@@ -323,7 +324,8 @@ def verify(database: Database, name: str, password: str) -> User:
 def stored(database: Database, name: str) -> Stored | None:
     """Return the account of that name, whatever its case."""
     row = database.reader.execute(
-        f"SELECT {_COLUMNS}, password_hash FROM user WHERE name = ?", (name_key(name),)
+        f"SELECT {_COLUMNS}, password_hash FROM user WHERE {dialect.same_letters('name')}",
+        (name_key(name),),
     ).fetchone()
     return None if row is None else Stored(_user(row), row["password_hash"])
 

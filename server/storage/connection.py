@@ -5,7 +5,7 @@ Stores take these and never a database library's own types. So another database 
 them, and `sqlite3` is named in this room alone.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 Values = Sequence[Any] | Mapping[str, Any]
@@ -50,3 +50,57 @@ class Connection(Protocol):
     def execute(self, statement: str, values: Any = ..., /) -> Rows: ...
 
     def executemany(self, statement: str, values: Iterable[Any], /) -> Rows: ...
+
+
+class OwnConnection(Connection, Protocol):
+    """Represents a connection that whoever opened it closes."""
+
+    def close(self) -> None: ...
+
+
+class LentConnection(OwnConnection, Protocol):
+    """Represents a connection for reading, which threads borrow one after the other.
+
+    `thread` may use it, or with None whoever holds the block, as long as `lent` says so.
+    """
+
+    thread: int | None
+    lent: bool
+
+    @property
+    def lost(self) -> bool: ...
+
+    def settle(self) -> None: ...
+
+
+class Listening(Protocol):
+    """Represents a thread that hears of commits."""
+
+    def close(self) -> None: ...
+
+
+class Engine(Protocol):
+    """Opens the connections of one event. Raises DatabaseError where that fails."""
+
+    def writer(self) -> OwnConnection: ...
+
+    def reader(self) -> LentConnection: ...
+
+    def listen(self, heard: Callable[[int], object]) -> "Listening | None":
+        """Call `heard` when a process commits, with its number, until the listener is closed.
+
+        Returns None where one process alone writes.
+        """
+        ...
+
+    def number_of(self, writer: Any) -> int:
+        """Return the number of the process that commits for this writer."""
+        ...
+
+    def stands(self, writer: Any) -> bool:
+        """Say whether the writer's transaction can be committed."""
+        ...
+
+    def is_lost(self, writer: Any) -> bool:
+        """Say whether the writer's connection is gone, as when the database was started anew."""
+        ...

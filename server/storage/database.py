@@ -1,13 +1,13 @@
 """Keeps one event's database. It has a pool of readers, and one writer that commits many requests
 at once.
 
-SQLite runs in WAL with `synchronous=FULL`, so what a caller of `write` was told is on disk. A group
-of waiting writes shares one commit. Each is inside its own savepoint, so that one that fails leaves
-the others alone. Long writes (a door's backlog) take turns with such groups.
+What a caller of `write` was told is on disk. A group of waiting writes shares one commit. Each is
+inside its own savepoint, so that one that fails leaves the others alone. Long writes (a door's
+backlog) take turns with such groups.
 
 The database owns every connection, opens it and closes it. A thread borrows one for as long as it
 reads. Threads of a server come and go, and one that closed a connection while it ended has taken
-the process with it.
+the process with it. Which engine it is, SQLite or PostgreSQL, is told by the event's directory.
 """
 
 import logging
@@ -17,120 +17,83 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 from server.storage import disk
-from server.storage.connection import Connection
+from server.storage.connection import Connection, Engine, LentConnection, Listening, OwnConnection
 from server.storage.disk import DatabaseError
+from server.storage.errors import EngineError
+from server.storage.postgresql.address import address_of, keep_address, read_address
+from server.storage.sqlite import engine as sqlite
+from server.storage.sqlite.engine import SqliteEngine
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-C = TypeVar("C", bound=sqlite3.Connection)
 
 GROUP_MAX = 64
-BUSY_TIMEOUT_MS = 10_000
-# A reader notes this many cursors before it forgets those that are gone.
-CURSORS_NOTED = 100
-LARGE_CACHE_KB = 100_000
 # This many readers stay open for later use, which is more than two cores can serve at once.
 IDLE_READERS_MAX = 32
-_PRAGMAS = (
-    ("journal_mode", "WAL", "wal"),
-    ("synchronous", "FULL", 2),
-    ("foreign_keys", "ON", 1),
-    ("cell_size_check", "ON", 1),
-    ("trusted_schema", "OFF", 0),
-)
 
 
-class Reader(sqlite3.Connection):
-    """Represents a connection of the pool. It refuses to be used by a thread that has given it
-    back.
+def engine_of(path: Path) -> Engine:
+    """Return the engine that keeps the event whose file in SQLite is, or would be, at `path`.
 
-    It also ends what that thread has left half read. An open cursor would show its old state to the
-    next thread.
+    Raises DatabaseError where the event is in PostgreSQL and that can't be used here.
     """
+    address = address_of(path.parent)
+    if address is None:
+        return SqliteEngine(path)
+    # psycopg is no part of a usual installation.
+    from server.storage.postgresql.engine import PostgresEngine
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self._cursors: list[weakref.ref[sqlite3.Cursor]] = []
-        # The thread that it was lent to. None means whoever holds the block.
-        self.thread: int | None = None
-        self.lent = True
-
-    def cursor(self, factory: Any = sqlite3.Cursor) -> Any:
-        self._check()
-        return self._noted(super().cursor(factory))
-
-    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
-        self._check()
-        made: sqlite3.Cursor = self._noted(super().execute(sql, parameters))
-        return made
-
-    def settle(self) -> None:
-        """Make it as new for the next borrower."""
-        for reference in self._cursors:
-            cursor = reference()
-            if cursor is not None:
-                cursor.close()
-        self._cursors.clear()
-        if self.in_transaction:
-            super().execute("ROLLBACK")
-
-    def _noted(self, cursor: Any) -> Any:
-        if len(self._cursors) >= CURSORS_NOTED:
-            self._cursors = [one for one in self._cursors if one() is not None]
-        self._cursors.append(weakref.ref(cursor))
-        return cursor
-
-    def _check(self) -> None:
-        if not self.lent or self.thread not in (None, threading.get_ident()):
-            raise DatabaseError(
-                "this reader was given back: read inside `with database.reading()`, to the end"
-            )
+    return PostgresEngine(address)
 
 
-def connect(path: Path) -> sqlite3.Connection:
+def is_there(path: Path) -> bool:
+    """Say whether the event has a database. One in PostgreSQL is there if it is named.
+
+    Raises DatabaseError.
+    """
+    return path.is_file() or address_of(path.parent) is not None
+
+
+def put_into_postgresql(path: Path, given: str) -> None:
+    """Have an event that is about to be made keep its database in PostgreSQL.
+
+    `path` is where its file in SQLite would be. `given` is the address of an empty database, or of
+    a file that has the address. Raises DatabaseError, also where that database has an event.
+    """
+    address = read_address(given)
+    from server.storage.postgresql import engine
+
+    engine.check_empty(address)
+    keep_address(path.parent, address)
+
+
+def leave_postgresql(path: Path) -> None:
+    """Take away the tables of an event that was not made after all. Raises DatabaseError."""
+    address = address_of(path.parent)
+    if address is not None:
+        from server.storage.postgresql import engine
+
+        engine.drop_all(address)
+        keep_address(path.parent, None)
+
+
+def connect(path: Path) -> OwnConnection:
     """Return a connection with the settings that durability rests on. Each setting is read back.
 
     Raises DatabaseError, of which DiskError is one.
     """
-    return _connect(path, sqlite3.Connection)
+    return engine_of(path).writer()
 
 
-def connect_to_read(path: Path) -> sqlite3.Connection:
+def connect_to_read(path: Path) -> OwnConnection:
     """Return a connection that can't write. Raises DatabaseError, of which DiskError is one."""
-    connection = connect(path)
-    connection.execute("PRAGMA query_only = ON").close()
-    return connection
-
-
-def _connect(path: Path, factory: type[C]) -> C:
-    try:
-        connection = sqlite3.connect(
-            path, isolation_level=None, check_same_thread=False, factory=factory
-        )
-    except sqlite3.Error as error:
-        raise disk.trouble(error, path) or error from None
-    try:
-        connection.row_factory = sqlite3.Row
-        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-        for name, value, expected in _PRAGMAS:
-            connection.execute(f"PRAGMA {name} = {value}")
-            (actual,) = connection.execute(f"PRAGMA {name}").fetchone()
-            if actual != expected:
-                raise DatabaseError(
-                    f"SQLite did not take {name}={value} for {path.name} (it says {actual!r}); "
-                    "without it an acknowledged scan could be lost. Is the disk a network share?"
-                )
-    except BaseException as error:
-        # A damaged file raises at the first of these statements.
-        connection.close()
-        raise disk.trouble(error, path) or error from None
-    return connection
+    return engine_of(path).reader()
 
 
 @contextmanager
@@ -167,34 +130,39 @@ def one_state(db: Connection) -> Iterator[None]:
 
 
 @contextmanager
-def large_cache(db: Connection) -> Iterator[None]:
-    """Keep more of the database in memory for a block that writes all over its indexes."""
-    (usual,) = db.execute("PRAGMA cache_size").fetchone()
-    db.execute(f"PRAGMA cache_size = -{LARGE_CACHE_KB}")
+def undone_alone(db: Connection) -> Iterator[None]:
+    """Undo what a block did that raises, and nothing else of its transaction.
+
+    In SQLite a statement that is refused undoes itself alone. In PostgreSQL it takes the whole
+    transaction with it. Whoever goes on after a refusal puts the statement into this.
+    """
+    if isinstance(db, sqlite3.Connection):
+        yield
+        return
+    db.execute("SAVEPOINT alone")
     try:
         yield
+    except BaseException:
+        db.execute("ROLLBACK TO alone")
+        raise
     finally:
-        db.execute(f"PRAGMA cache_size = {usual}")
+        db.execute("RELEASE alone")
 
 
-@contextmanager
-def indexes_anew(db: Connection, table: str) -> Iterator[None]:
+def large_cache(db: Connection) -> AbstractContextManager[None]:
+    """Keep more of the database in memory for a block that writes all over its indexes.
+
+    PostgreSQL has its cache in common for all.
+    """
+    return sqlite.large_cache(db) if isinstance(db, sqlite3.Connection) else nullcontext()
+
+
+def indexes_anew(db: Connection, table: str) -> AbstractContextManager[None]:
     """Take a table's indexes away for a block that adds most of its rows, and make them anew.
 
-    Making an index of a hundred thousand rows at once takes a twentieth of the time that adding
-    the rows to it one by one does, when they are in no order. Those of constraints stay. `db` is in
-    a transaction, so nobody else ever sees the table without them.
+    In PostgreSQL they stay. Without them nobody could read the table meanwhile.
     """
-    found = db.execute(
-        "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = ?"
-        " AND sql IS NOT NULL ORDER BY rowid",
-        (table,),
-    ).fetchall()
-    for row in found:
-        db.execute(f"DROP INDEX {row['name']}")
-    yield
-    for row in found:
-        db.execute(row["sql"])
+    return sqlite.indexes_anew(db, table) if isinstance(db, sqlite3.Connection) else nullcontext()
 
 
 class Database:
@@ -210,13 +178,18 @@ class Database:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._local = threading.local()
-        self._idle: list[Reader] = []
-        self._lent: dict[Reader, weakref.ref[_Turn] | None] = {}
+        self._idle: list[LentConnection] = []
+        self._lent: dict[LentConnection, weakref.ref[_Turn] | None] = {}
         self._lock = threading.Lock()
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._listeners: list[Callable[[sqlite3.Connection], None]] = []
-        self._checks: list[Callable[[sqlite3.Connection], None]] = []
-        self._writer_connection = connect(path)
+        self._listeners: list[Callable[[Connection], None]] = []
+        self._foreign_listeners: list[Callable[[], object]] = []
+        self._listening: Listening | None = None
+        self._checks: list[Callable[[Connection], None]] = []
+        self._engine = engine_of(path)
+        # What each new connection of the writer begins with.
+        self._preparations: list[Callable[[Connection], None]] = []
+        self._writer_connection = self._engine.writer()
         # What is wrong with the disk, since a commit failed for that reason.
         self._disk_trouble = ""
         self._closed = False
@@ -236,6 +209,8 @@ class Database:
                 return
             self._closed = True
             self._queue.put(None)
+        if self._listening is not None:
+            self._listening.close()
         self._writer.join()
         with self._lock:
             readers = [*self._idle, *self._lent]
@@ -245,13 +220,36 @@ class Database:
             reader.close()
         self._writer_connection.close()
 
-    def on_commit(self, listener: Callable[[sqlite3.Connection], None]) -> None:
+    def on_commit(self, listener: Callable[[Connection], None]) -> None:
         """Call `listener` on the writer's thread after each commit, with the writer's connection to
         read by. It must be quick.
         """
         self._listeners.append(listener)
 
-    def check_steps(self, check: Callable[[sqlite3.Connection], None]) -> None:
+    def on_foreign_commit(self, listener: Callable[[], object]) -> None:
+        """Call `listener` when another process has committed, on a thread that has to go on."""
+        self._foreign_listeners.append(listener)
+        with self._lock:
+            if self._listening is None and not self._closed:
+                self._listening = self._engine.listen(self._heard)
+
+    def _heard(self, number: int) -> None:
+        if number != self._engine.number_of(self._writer_connection):
+            for listener in self._foreign_listeners:
+                listener()
+
+    def prepare_writer(self, prepare: Callable[[Connection], None]) -> None:
+        """Call `prepare` with the writer's connection now, and with each later one before it is
+        used. What a connection alone has, such as temporary tables, is made there.
+        """
+
+        def now(db: Connection) -> None:
+            prepare(db)
+            self._preparations.append(prepare)
+
+        self.write(now)
+
+    def check_steps(self, check: Callable[[Connection], None]) -> None:
         """Call `check` on the writer's thread after each step, inside its transaction.
 
         What it raises undoes that step, and is raised where the step was asked for.
@@ -259,7 +257,7 @@ class Database:
         self._checks.append(check)
 
     @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
+    def reading(self) -> Iterator[Connection]:
         """Lend a connection for reading, for this block. Raises DatabaseError once the database is
         closed.
         """
@@ -270,7 +268,7 @@ class Database:
             self._take_back(reader)
 
     @property
-    def reader(self) -> sqlite3.Connection:
+    def reader(self) -> Connection:
         """Return this thread's connection for reading, until it calls `give_back`.
 
         Raises DatabaseError where another thread uses it, or where this one uses it after it gave
@@ -308,7 +306,7 @@ class Database:
         """
         return self._disk_trouble
 
-    def _borrow(self, turn: "_Turn | None") -> "Reader":
+    def _borrow(self, turn: "_Turn | None") -> LentConnection:
         with self._lock:
             if self._closed:
                 raise DatabaseError("the database is closed")
@@ -318,8 +316,7 @@ class Database:
             if reader is not None:
                 self._lend(reader, turn)
                 return reader
-        reader = _connect(self.path, Reader)  # This is outside the lock because it takes a while.
-        reader.execute("PRAGMA query_only = ON").close()
+        reader = self._engine.reader()  # This is outside the lock because it takes a while.
         with self._lock:
             if self._closed:
                 reader.close()
@@ -327,16 +324,22 @@ class Database:
             self._lend(reader, turn)
         return reader
 
-    def _lend(self, reader: "Reader", turn: "_Turn | None") -> None:
+    def _lend(self, reader: LentConnection, turn: "_Turn | None") -> None:
         reader.lent = True
         reader.thread = None if turn is None else threading.get_ident()
         self._lent[reader] = None if turn is None else weakref.ref(turn)
 
-    def _take_back(self, reader: "Reader") -> None:
+    def _take_back(self, reader: LentConnection) -> None:
         reader.lent = False
         with self._lock:
             if self._lent.pop(reader, self) is self:
                 return  # The database was closed meanwhile.
+            if reader.lost:
+                # Those that lie idle are likely lost with it.
+                lost, self._idle = [reader, *self._idle], []
+                for one in lost:
+                    one.close()
+                return
             if len(self._idle) < IDLE_READERS_MAX:
                 reader.settle()
                 self._idle.append(reader)
@@ -350,10 +353,13 @@ class Database:
             if turn is not None and turn() is None:
                 del self._lent[reader]
                 reader.lent = False
+                if reader.lost:
+                    reader.close()
+                    continue
                 reader.settle()
                 self._idle.append(reader)
 
-    def write(self, step: Callable[[sqlite3.Connection], T], *, long: bool = False) -> T:
+    def write(self, step: Callable[[Connection], T], *, long: bool = False) -> T:
         """Run `step` in a transaction, and return its result once that is on disk.
 
         What `step` raises is raised here, and nothing that it did remains. A `long` step has a
@@ -390,8 +396,12 @@ class Database:
                 self._commit([long.popleft()])
 
     def _commit(self, group: "list[_Job]") -> None:
-        connection = self._writer_connection
         done: list[tuple[_Job, Any]] = []
+        try:
+            connection = self._usable_writer()
+        except (EngineError, DatabaseError) as error:
+            self._fail(group, error)
+            return
         try:
             connection.execute("BEGIN IMMEDIATE")
             for job in group:
@@ -401,18 +411,18 @@ class Database:
                     result = job.step(connection)
                     for check in self._checks:
                         check(connection)
+                    if not self._engine.stands(connection):
+                        raise sqlite3.OperationalError("the transaction was undone on the way")
                 except BaseException as error:
                     if len(group) > 1:
                         if not connection.in_transaction:
                             # The disk is full or failing, and SQLite has undone the others' steps
-                            # too.
+                            # too. Or PostgreSQL is gone.
                             self._fail(group, error)
                             return
                         connection.execute("ROLLBACK TO step")
                     job.finish(error=self._told(error))
                 else:
-                    if not connection.in_transaction:
-                        raise sqlite3.OperationalError("the transaction was undone on the way")
                     done.append((job, result))
                 if len(group) > 1:
                     connection.execute("RELEASE step")
@@ -421,8 +431,8 @@ class Database:
                     connection.execute("ROLLBACK")
                 return
             connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            with suppress(sqlite3.Error):
+        except EngineError as error:
+            with suppress(EngineError):
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
             self._fail(group, error)
@@ -439,6 +449,31 @@ class Database:
                 log.error("a listener to commits failed: %s", type(error).__name__)
         for job, result in done:
             job.finish(result)
+
+    def _usable_writer(self) -> OwnConnection:
+        """Return the writer's connection, or another one where that was lost.
+
+        Raises EngineError or DatabaseError.
+        """
+        if not self._engine.is_lost(self._writer_connection):
+            return self._writer_connection
+        self._writer_connection.close()
+        made = self._engine.writer()
+        try:
+            with transaction(made):
+                for prepare in self._preparations:
+                    prepare(made)
+        except BaseException:
+            made.close()
+            raise
+        log.warning("the database is there again")
+        self._writer_connection = made
+        # Those that lie idle were lost with it.
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for reader in idle:
+            reader.close()
+        return made
 
     def _fail(self, group: "list[_Job]", error: BaseException) -> None:
         told = self._told(error)
@@ -464,7 +499,7 @@ class _Turn:
     database.
     """
 
-    reader: Reader
+    reader: LentConnection
 
 
 class _Job:
@@ -472,7 +507,7 @@ class _Job:
     future costs, and a busy server would need hundreds of futures a second.
     """
 
-    def __init__(self, step: Callable[[sqlite3.Connection], Any], long: bool) -> None:
+    def __init__(self, step: Callable[[Connection], Any], long: bool) -> None:
         self.step = step
         self.long = long
         self.finished = False

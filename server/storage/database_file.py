@@ -18,6 +18,12 @@ from server.storage.disk import DatabaseError
 Tables = Mapping[str, Sequence[Mapping[str, Any]]]  # By table, its rows, each by column.
 
 
+NO_FILE = (
+    "this event is in PostgreSQL, which is backed up by its own means: pg_dump, or pg_basebackup "
+    "with its write-ahead log (docs/scale.md)."
+)
+
+
 class NewerFileError(Exception):
     """Is raised for a file that says that a newer version wrote it."""
 
@@ -36,6 +42,8 @@ def copy_moment(
         progress(total - remaining, total)
 
     with closing(connect(source)) as live, closing(sqlite3.connect(target)) as copy:
+        if not isinstance(live, sqlite3.Connection):
+            raise DatabaseError(NO_FILE)
         copy.execute("PRAGMA synchronous = OFF")
         # The open transaction keeps the moment. Without it SQLite would begin again with every
         # write, and at a busy door would never end.
@@ -67,18 +75,25 @@ def opened_read_only(path: Path) -> Iterator[Connection]:
 
 
 def fold_log(db: Connection) -> None:
-    """Take the write-ahead log into the database's file, which then is all there is of it."""
-    db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    """Take the write-ahead log into the database's file, which then is all there is of it.
+
+    In PostgreSQL there is no such file, and nothing is done.
+    """
+    if isinstance(db, sqlite3.Connection):
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
 
 def written_anew(path: Path) -> bool:
     """Write the database's file anew, without anything that was deleted, and fold its log into it.
 
     Others may read meanwhile, and whoever writes waits. It takes as long as copying the file.
-    Return whether the log could be folded, which a long reader prevents. Raises EngineError or
-    DatabaseError.
+    Return whether the log could be folded, which a long reader prevents. In PostgreSQL the places
+    of what was deleted are freed, and nobody waits. Raises EngineError or DatabaseError.
     """
     with closing(connect(path)) as db:
+        if not isinstance(db, sqlite3.Connection):
+            db.execute("VACUUM")
+            return True
         db.execute("VACUUM")
         (busy, _, _) = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     return not busy
@@ -88,7 +103,13 @@ def written_anew(path: Path) -> bool:
 def deleted_is_overwritten(db: Connection) -> Iterator[None]:
     """Have what is deleted in the block overwritten in the database's file, where it would
     otherwise stay until its place is used again.
+
+    PostgreSQL has nothing like it. There the disk keeps it until `written_anew` and later writes
+    took its place.
     """
+    if not isinstance(db, sqlite3.Connection):
+        yield
+        return
     (before,) = db.execute("PRAGMA secure_delete").fetchone()
     db.execute("PRAGMA secure_delete = ON").fetchone()
     try:

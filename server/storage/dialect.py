@@ -31,9 +31,14 @@ def same_letters(column: str) -> str:
     return f"{column} = ? COLLATE NOCASE"
 
 
+def by_letters(column: str) -> str:
+    """Write an order by a text column, whatever the case of its letters."""
+    return f"{column} COLLATE NOCASE"
+
+
 def contains(text: str) -> str:
     """Write the condition that a text holds the parameter."""
-    return f"instr({text}, ?)"
+    return f"instr({text}, ?) > 0"
 
 
 def indexed(serial: str, index: str) -> str:

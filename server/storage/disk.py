@@ -39,6 +39,24 @@ class DiskError(DatabaseError):
         self.code = code
 
 
+class SupersededError(DatabaseError):
+    """Is raised when another server has begun to serve this event since this one did.
+
+    What this one acknowledged before stands.
+    """
+
+    code = "superseded"
+
+    def __init__(self, server: str) -> None:
+        named = f" ({server})" if server else ""
+        super().__init__(
+            f"another server{named} has begun to serve this event since this one did. This one "
+            "takes and gives out nothing any more. Stop it, or stop the other one and start this "
+            "one again."
+        )
+        self.server = server
+
+
 @dataclass(frozen=True)
 class Room:
     """Says how much of a disk is free, in bytes."""

@@ -14,13 +14,20 @@ class EventState(NamedTuple):
 
     incarnation: int  # It is higher after each restore from a backup.
     restored_without_acts: bool  # see `was_restored_without_acts`
+    grants_from: int  # see `grant_nothing_until`
 
 
 def event_state(db: Connection) -> EventState:
-    """Read both facts with one statement."""
-    sql = "SELECT key, value FROM setting WHERE key IN ('incarnation', 'without_acts')"
+    """Read these facts with one statement."""
+    sql = (
+        "SELECT key, value FROM setting WHERE key IN ('incarnation', 'without_acts', 'grants_from')"
+    )
     found: dict[str, str] = dict(db.execute(sql).fetchall())
-    return EventState(int(found.get("incarnation", 1)), "without_acts" in found)
+    return EventState(
+        int(found.get("incarnation", 1)),
+        "without_acts" in found,
+        int(found.get("grants_from", 0)),
+    )
 
 
 def incarnation(db: Connection) -> int:
@@ -41,3 +48,10 @@ def was_restored_without_acts(db: Connection) -> bool:
 def await_all_everywhere(db: Connection) -> None:
     """Note that the database was restored without acts (see `was_restored_without_acts`)."""
     keep_setting(db, "without_acts", "1")
+
+
+def grant_nothing_until(db: Connection, at: int) -> None:
+    """Have no hall give out places before a time (Unix ms), because the kiosks must be heard
+    first.
+    """
+    keep_setting(db, "grants_from", str(at))

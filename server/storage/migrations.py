@@ -5,10 +5,13 @@ tests/server/storage/test_migrations.py holds the hash of each released migratio
 """
 
 import sqlite3
+from collections.abc import Sequence
+from typing import Any
 
 import sqlite_utils
 from sqlite_utils import Migrations
 
+from server.storage.connection import Connection
 from server.storage.schema import (
     ACCOUNTS,
     ACTS,
@@ -47,6 +50,7 @@ from server.storage.schema import (
     RULES_VERSION,
     SEARCH,
     SERVER_RUNS,
+    SERVERS,
     SHARED_EMAILS,
     SHARED_UNTIL,
     SIGN_IN,
@@ -73,13 +77,31 @@ class NewerVersionError(Exception):
         self.migration = migration
 
 
-def migrate(connection: sqlite3.Connection) -> None:
+def migrate(connection: Connection) -> None:
     """Bring the tables up to this version. Raises NewerVersionError, with nothing changed."""
+    if not isinstance(connection, sqlite3.Connection):
+        _migrate_postgresql(connection)
+        return
     db = sqlite_utils.Database(connection)
     for step in migrations.applied(db):
         if step.name not in NAMES:
             raise NewerVersionError(step.name)
     migrations.apply(db)
+
+
+def _migrate_postgresql(connection: Any) -> None:
+    from server.storage.postgresql import schema
+
+    for name in schema.applied(connection):
+        if name not in NAMES:
+            raise NewerVersionError(name)
+    schema.bring_up(connection, run_up_to, NAMES)
+
+
+def run_up_to(model: sqlite3.Connection, names: Sequence[str]) -> None:
+    """Run these migrations in a database of SQLite, which are the first ones."""
+    following = NAMES[len(names)] if len(names) < len(NAMES) else None
+    migrations.apply(sqlite_utils.Database(model), stop_before=following)
 
 
 @migrations()
@@ -303,6 +325,11 @@ def m046_retention(db: sqlite_utils.Database) -> None:
 
 
 @migrations()
+def m049_servers(db: sqlite_utils.Database) -> None:
+    _run(db, SERVERS)
+
+
+@migrations()
 def m053_outside(db: sqlite_utils.Database) -> None:
     _run(db, OUTSIDE)
 
@@ -366,6 +393,7 @@ NAMES = (
     "m044_accounts",
     "m045_machines",
     "m046_retention",
+    "m049_servers",
     "m053_outside",
     "m055_other_entries",
     "m056_mail_failed",

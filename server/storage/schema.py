@@ -1434,3 +1434,20 @@ ON CONFLICT (minute, door_id, hall_id) DO UPDATE SET entered = entered + exclude
     gone = gone + excluded.gone, denied = denied + excluded.denied,
     soon = soon + excluded.soon; END;
 """
+# Who began a run, for people, and in which of the engine's histories. Which servers there are, with
+# when each was last at work.
+SERVERS = """
+ALTER TABLE server_run ADD COLUMN server TEXT NOT NULL DEFAULT '';
+ALTER TABLE server_run ADD COLUMN history TEXT NOT NULL DEFAULT '';
+
+CREATE TABLE server_process (
+    name TEXT PRIMARY KEY,
+    address TEXT NOT NULL,
+    version TEXT NOT NULL,
+    started_at INTEGER NOT NULL,
+    seen_at INTEGER NOT NULL,
+    run TEXT NOT NULL,
+    log_size INTEGER NOT NULL,
+    stopped_at INTEGER
+) STRICT;
+"""

@@ -1,31 +1,59 @@
 """Writes rows by the names of their columns, and settings by their key.
 
-sqlite-utils does it over a connection that already is in a transaction of ours. Its writes nest in
-that one as savepoints, so what fails takes everything back with it.
+In SQLite sqlite-utils does it over a connection that already is in a transaction of ours. Its
+writes nest in that one as savepoints, so what fails takes everything back with it.
 """
 
 import sqlite3
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
 
 import sqlite_utils
 
 from server.storage.connection import Connection
+from server.storage.postgresql import catalogue
 
 
-def tables(db: Connection) -> sqlite_utils.Database:
-    """Return `db` through sqlite-utils, without plugins that others may have installed."""
-    assert isinstance(db, sqlite3.Connection)
-    return sqlite_utils.Database(db, recursive_triggers=False, execute_plugins=False)
+class Table(Protocol):
+    """Writes rows of one table."""
+
+    def insert(self, record: dict[str, Any], /) -> Any: ...
+
+    def insert_all(self, records: Iterable[dict[str, Any]], /, *, batch_size: int = ...) -> Any: ...
+
+    def update(self, key: Any, updates: dict[str, Any], /) -> Any: ...
+
+
+class Tables(Protocol):
+    """Gives tables by their names."""
+
+    def table(self, name: str, /) -> Table: ...
+
+    def query(self, statement: str, /) -> Iterable[Mapping[str, Any]]: ...
+
+
+def tables(db: Connection) -> Tables:
+    """Return `db` through sqlite-utils, without plugins that others may have installed.
+
+    In PostgreSQL it is our own, which does the same.
+    """
+    if not isinstance(db, sqlite3.Connection):
+        return catalogue.Tables(db)
+    made: Tables = sqlite_utils.Database(db, recursive_triggers=False, execute_plugins=False)
+    return made
 
 
 def columns_of(db: Connection, table: str) -> list[str]:
     """Return the names of a table's columns, in their order."""
+    if not isinstance(db, sqlite3.Connection):
+        return list(catalogue.types_of(db, table))
     return [row[1] for row in db.execute(f"PRAGMA table_info({table})")]
 
 
 def tables_with(db: Connection, column: str) -> list[str]:
     """Return the tables that have such a column, in the order of their names."""
+    if not isinstance(db, sqlite3.Connection):
+        return catalogue.tables_with(db, column)
     rows = db.execute(
         "SELECT m.name FROM sqlite_schema m JOIN pragma_table_info(m.name) c"
         " WHERE m.type = 'table' AND c.name = ? ORDER BY m.name",
@@ -34,7 +62,7 @@ def tables_with(db: Connection, column: str) -> list[str]:
     return [row[0] for row in rows]
 
 
-_VALUES_MAX = 30_000  # in one statement. SQLite takes 32,766, and PostgreSQL 65,535.
+_VALUES_MAX = 30_000  # in one statement. SQLite takes 32,766.
 _ROWS_MAX = 500
 
 
@@ -46,6 +74,9 @@ def insert_many(
     A statement takes hundreds of them. With one for each row, others who compute have the
     interpreter in between, and the writer waits for it as often as there are rows.
     """
+    if not isinstance(db, sqlite3.Connection):
+        catalogue.insert_many(db, table, columns, rows)
+        return
     names = ", ".join(columns)
     for marks, values in _blocks(rows):
         db.execute(f"INSERT INTO {table} ({names}) VALUES {marks}", values)
@@ -55,6 +86,9 @@ def update_many(
     db: Connection, table: str, columns: Sequence[str], key: str, rows: Sequence[Sequence[Any]]
 ) -> None:
     """Change many rows. Each has the new values of `columns`, and the key's value last."""
+    if not isinstance(db, sqlite3.Connection):
+        catalogue.update_many(db, table, columns, key, rows)
+        return
     sets = ", ".join(f"{column} = v.column{at}" for at, column in enumerate(columns, 1))
     for marks, values in _blocks(rows):
         db.execute(

@@ -1,6 +1,5 @@
 """Connects the rooms with the app that answers requests. Only here all of them meet."""
 
-import os
 import time
 from collections.abc import Callable
 from zoneinfo import ZoneInfo
@@ -8,13 +7,17 @@ from zoneinfo import ZoneInfo
 from flask import Flask
 
 from badges.admission.facts import Calendar
+from server.backup import set_back
 from server.editing.previews.uploads import Uploads
 from server.entry_log.entry_log import Log
 from server.event.calendar import day_starts
 from server.event.clock import ServerClock
 from server.event.directory import Event
+from server.event.processes import server_name
+from server.feed import changes
 from server.feed.hub import Hub
-from server.kiosks.vouching import Voucher, begin_run
+from server.kiosks.runs import stand
+from server.kiosks.vouching import Voucher
 from server.mail.worker import Worker
 from server.people import search
 from server.staff import sign_on
@@ -24,7 +27,7 @@ from server.web import admin, api, auth, desk, display, i18n, security
 from server.web.machines import interface, probes
 from server.web.phone import pages as phone
 from server.web.phone import receipts
-from server.web.services import Services, keep_services, services_of
+from server.web.services import Services, keep_services, renew_services, services_of
 from server.web.wallet import pages as wallet
 from server.web.wallet import passkit
 from server.words import Words
@@ -45,14 +48,16 @@ def create_app(
     """
     app = Flask(__name__)
     wall = now or _wall_clock
-    run = database.write(lambda db: _begin(db, wall()))
-    voucher = Voucher(event.root_key, event.event_id, run)
+    standing = stand(database, wall, server_name(event.settings.port))
+    database.write(search.fold)
+    voucher = Voucher(event.root_key, event.event_id)
     here = Services(
         event=event,
         database=database,
         hub=Hub(database, voucher.change),
         log=Log(database, event.log_name, event.log_key),
         voucher=voucher,
+        standing=standing,
         calendar=Calendar(day_starts(event.settings)),
         now=wall,
         clock=clock or ServerClock(database),
@@ -62,6 +67,7 @@ def create_app(
         sign_on=sign_on.provider_of(event),
     )
     keep_services(app, here)
+    standing.watch(lambda db: _compare(app, db), lambda number: renew_services(app, number))
     security.protect(app, event)
     auth.guard(app)
     i18n.register(app, Words(event.path))
@@ -86,16 +92,12 @@ def create_app(
 def close_app(app: Flask) -> None:
     """End every held feed and stop the app's threads."""
     here = services_of(app)
-    if here.webhooks is not None:
-        here.webhooks.close()
+    if here.reporter is not None:
+        here.reporter.close()
+    if here.duties is not None:
+        here.duties.close()
     if here.backups is not None:
         here.backups.close()
-    if here.printing is not None:
-        here.printing.close()
-    if here.marking is not None:
-        here.marking.close()
-    if here.retention is not None:
-        here.retention.close()
     if here.confirming is not None:
         here.confirming.close()
     here.mailing.close()
@@ -104,10 +106,18 @@ def close_app(app: Flask) -> None:
     here.hub.close()
 
 
-def _begin(db: Connection, now: int) -> str:
-    """Make ready what the pages look through, and name this run of the server."""
-    search.fold(db)
-    return begin_run(db, now, os.urandom)
+def _compare(app: Flask, db: Connection) -> None:
+    """Compare another database, or another state of it, with what this server remembers."""
+    here = services_of(app)
+    known = here.hub.cursor
+    if not here.log.resume(db):
+        sign = "entry log"
+    elif changes.cursor(db) < known:
+        sign = "feed"
+    else:
+        return
+    kept = [] if here.backups is None else here.backups.kept_acts()
+    set_back.renew_by_memory(db, here.event, sign, kept, here.now())
 
 
 def _wall_clock() -> int:

@@ -221,6 +221,15 @@ _WORDS = {
         ),
     ),
 }
+# Of a server that is not the event's any more.
+_SUPERSEDED = (
+    N_("Another server has taken over"),
+    N_(
+        "This server takes and gives out nothing any more, because another one has begun to serve "
+        "this event. Nothing is lost that was acknowledged before. Use the other one, and tell an "
+        "admin: this one has to be stopped."
+    ),
+)
 _CODES = {400: "malformed", 404: "not_found", 405: "not_allowed", 413: "too_large", 429: "too_many"}
 
 
@@ -232,9 +241,13 @@ def _error(error: Exception) -> Response:
     full = disk.trouble(error, services().database.path) if status == 500 else None
     if full is not None:
         status = 507 if full.code == "disk_full" else 503  # RFC 4918 §11.5
+    elif isinstance(error, disk.SupersededError):
+        status = 503
     elif status == 500:
         _log_failure(error)
     title, remedy = _WORDS.get(507 if full else status, _WORDS[400 if status < 500 else 500])
+    if isinstance(error, disk.SupersededError):
+        title, remedy = _SUPERSEDED
     if isinstance(error, CSRFError):
         current_app.logger.warning(
             "a form without a token that stands reached %s", request.endpoint
@@ -246,7 +259,9 @@ def _error(error: Exception) -> Response:
     if request.path.startswith("/api/v1/"):
         response = problems.answer(status, remedy if full else "")
     elif of_api():
-        code = full.code if full else _CODES.get(status, "failed")
+        code = _CODES.get(status, "failed")
+        if full is not None or isinstance(error, disk.SupersededError):
+            code = disk.SupersededError.code if full is None else full.code
         body = wire.ErrorBody(code, f"{title}. {remedy}", status >= 500)
         response = Response(
             wire.encode(wire.ErrorAnswer(body)), status, mimetype="application/json"

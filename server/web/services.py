@@ -15,15 +15,14 @@ from server.entry_log.entry_log import Log
 from server.event.calendar import Clock
 from server.event.clock import ServerClock
 from server.event.directory import Event
+from server.event.processes import Reporter
 from server.feed.hub import Hub
 from server.kiosks import relocation
+from server.kiosks.runs import Standing
 from server.kiosks.vouching import Voucher
-from server.ledger.marks import Marking
-from server.machines.sender import Webhooks
 from server.mail.worker import Worker
 from server.people import lookup
 from server.people.designing.drawer import Drawer
-from server.printers.worker import Printing
 from server.privacy.daily import Daily
 from server.staff.guesses import Guesses
 from server.staff.pending import Pending
@@ -33,6 +32,7 @@ from server.troubles.certificates import Certificates
 from server.troubles.watch import Watch
 from server.web.apart import WorkedOut
 from server.web.budget import Budget
+from server.web.duties import Duties
 from server.web.lanes import Lanes
 from server.web.machines.measures import Measures
 from server.web.machines.rates import Rates
@@ -50,6 +50,7 @@ class Services:
     hub: Hub
     log: Log
     voucher: Voucher
+    standing: Standing
     calendar: Calendar
     now: Callable[[], int]  # Unix ms
     clock: ServerClock
@@ -58,11 +59,10 @@ class Services:
     mailing: Worker
     sign_on: Provider | None = None  # Set where the event has an identity provider.
     backups: Backups | None = None  # Set where the event has a second disk.
-    printing: Printing | None = None  # Set in a running server alone.
-    webhooks: Webhooks | None = None  # Set where a server runs.
-    marking: Marking | None = None  # Set in a running server alone.
+    duties: Duties | None = None  # Set in a running server alone.
     retention: Daily | None = None  # Likewise.
     confirming: Confirming | None = None  # Likewise.
+    reporter: Reporter | None = None  # Likewise.
     lanes: Lanes = field(default_factory=Lanes)
     guesses: Guesses = field(default_factory=Guesses)  # For passwords.
     drawer: Drawer = field(default_factory=Drawer)  # Of cards' previews.
@@ -117,9 +117,16 @@ def address() -> str:
 
 def renewed(incarnation: int) -> Services:
     """Return the running app's services from now on. The server has become the next of its line."""
-    here = services()
+    return renew_services(current_app, incarnation)
+
+
+def renew_services(app: Flask, incarnation: int) -> Services:
+    """Return an app's services from now on. The database says which server of its line this is."""
+    here = services_of(app)
+    if here.event.incarnation == incarnation:
+        return here
     event = replace(here.event, incarnation=incarnation)
     here.log.rename(event.log_name)
     found = replace(here, event=event)
-    keep_services(current_app, found)
+    keep_services(app, found)
     return found

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from server.backup.copy import Backups, Status
-from server.event.directory import load_event
+from server.event.directory import Event, load_event
+from server.event.processes import Reporter, server_name
 from server.event.settings import EventError
 from server.ledger.marks import Marking
 from server.machines.sender import Webhooks
@@ -17,7 +18,8 @@ from server.printers.worker import Printing
 from server.privacy.daily import Daily
 from server.storage.database import Database
 from server.web.app import close_app, create_app
-from server.web.services import keep_services, services_of
+from server.web.duties import Duties
+from server.web.services import Services, keep_services, services_of
 from server.witnesses.worker import Confirming
 
 if TYPE_CHECKING:
@@ -42,25 +44,24 @@ def open_app(event_dir: Path, port: int | None = None) -> "Flask":
         app = create_app(event, database)
         try:
             here = services_of(app)
-            printing = Printing(event, database, here.now)
-            marking = Marking(database)
-            here = replace(here, printing=printing, marking=marking)
-            keep_services(app, here)
-            printing.start()
-            marking.start()
             if event.backup_path is not None:
                 backups = Backups(event, database, here.now)
                 here = replace(here, backups=backups)
                 keep_services(app, here)
                 backups.start()
-            _start_webhooks(app)
-            here = services_of(app)
             settled = (lambda: None) if here.backups is None else here.backups.keep_acts
             retention = Daily(event, database, here.now, settled)
             confirming = Confirming(event, database, here.log, here.now)
-            keep_services(app, replace(here, retention=retention, confirming=confirming))
-            retention.start()
-            confirming.start()
+            works = (
+                Printing(event, database, here.now), Marking(database), _webhooks(here), retention,
+                confirming,
+            )  # fmt: skip
+            duties = Duties(works)
+            here = replace(here, retention=retention, confirming=confirming, duties=duties)
+            keep_services(app, here)
+            reporter = _reporter(event, database, here, duties)
+            keep_services(app, replace(services_of(app), reporter=reporter))
+            reporter.start()
         except BaseException:
             close_app(app)
             raise
@@ -70,15 +71,21 @@ def open_app(event_dir: Path, port: int | None = None) -> "Flask":
     return app
 
 
-def _start_webhooks(app: "Flask") -> None:
-    here = services_of(app)
+def _reporter(event: Event, database: Database, here: Services, duties: Duties) -> Reporter:
+    settings = event.settings
+    address = f"{settings.public_host}:{settings.port}"
+    name = server_name(settings.port)
+    standing = here.standing
+    return Reporter(
+        database, name, address, lambda: standing.run, here.now, lambda on: duties.turn(on=on)
+    )
 
+
+def _webhooks(here: Services) -> Webhooks:
     def backup() -> Status | None:
         return None if here.backups is None else here.backups.status
 
-    webhooks = Webhooks(here.database, here.event.phone_secret, here.now, backup=backup)
-    keep_services(app, replace(here, webhooks=webhooks))
-    webhooks.start()
+    return Webhooks(here.database, here.event.phone_secret, here.now, backup=backup)
 
 
 def in_one_piece(app: "WSGIApplication") -> "WSGIApplication":

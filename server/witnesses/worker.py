@@ -71,16 +71,18 @@ class Confirming:
         # The lock guards who asks everybody at once, which one thread does at a time.
         self._lock = threading.Lock()
         self._at_once: threading.Thread | None = None
-        self._threads = [
-            threading.Thread(target=self._run, args=(step,), name=name, daemon=True)
-            for name, step in (("checkpoints", self.sign), ("witnesses", self.ask))
-        ]
+        self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
         with self._database.reading() as db:
             given = checkpoints.given(db, self._log.name)
         if given is not None:
             self._serve(given)
+        self._stop.clear()
+        self._threads = [
+            threading.Thread(target=self._run, args=(step,), name=name, daemon=True)
+            for name, step in (("checkpoints", self.sign), ("witnesses", self.ask))
+        ]
         for thread in self._threads:
             thread.start()
 

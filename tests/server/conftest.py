@@ -25,10 +25,17 @@ from server.storage.database import Database
 from tests.compiled import routes_are_compiled_once as routes_are_compiled_once
 from tests.compiled import templates_are_compiled_once as templates_are_compiled_once
 from tests.server.support.console import Console
+from tests.server.support.postgresql import engines
+from tests.server.support.postgresql.cluster import MISSING, binaries
+from tests.server.support.postgresql.databases import Databases
 
 NOW = 1_777_860_000_000  # 2026-05-04 10:00 in Shanghai, the event's first morning
 MINUTE = 60_000
 HOUR = 60 * MINUTE
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    engines.parametrize(metafunc)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -82,7 +89,15 @@ def _filled_database(_template: Template, tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.fixture
-def event(_template: Template, tmp_path: Path, request: pytest.FixtureRequest) -> Event:
+def engine(request: pytest.FixtureRequest) -> str:
+    """Which engine keeps the test's event. `engines.py` says which tests have both."""
+    return str(getattr(request, "param", "sqlite"))
+
+
+@pytest.fixture
+def event(
+    _template: Template, tmp_path: Path, request: pytest.FixtureRequest, engine: str
+) -> Iterator[Event]:
     """A new event: default categories, the user `admin`, nothing else.
 
     For a test with the `site` below it has that from the beginning.
@@ -90,9 +105,24 @@ def event(_template: Template, tmp_path: Path, request: pytest.FixtureRequest) -
     path = tmp_path / "event"
     shutil.copytree(_template.event.path, path)
     copy = replace(_template.event, path=path, badge_keys=dict(_template.event.badge_keys))
-    if "_filled_database" in request.fixturenames:
+    filled = "_filled_database" in request.fixturenames
+    if engine == "postgresql":
+        copy.database_path.unlink()
+        with request.getfixturevalue("postgres").event(path, filled=filled):
+            yield copy
+        return
+    if filled:
         shutil.copyfile(request.getfixturevalue("_filled_database"), copy.database_path)
-    return copy
+    yield copy
+
+
+@pytest.fixture(scope="session")
+def postgres(_template: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
+    """PostgreSQL with databases for events, as they are made and with the site below."""
+    if binaries() is None:
+        pytest.skip(MISSING)
+    with Databases(_template.event, fill, tmp_path_factory.mktemp("postgres")) as made:
+        yield made
 
 
 @pytest.fixture

@@ -35,6 +35,7 @@ def replica() -> Response:
             programme=wire.PROGRAMME_ASKED in asked,
             days=wire.DAYS_ASKED in asked,
             salted=wire.SALTED_ASKED in asked,
+            servers=wire.SERVERS_ASKED in asked,
         )
 
     return answer_json(signed_write(read_signature(), step, at_work=True))

@@ -8,10 +8,9 @@ from flask import Response, request
 from badges.transparency.signed_note import NoteError
 from badges.wire import wire
 from server.backup import set_back
-from server.entry_log import cosignatures, entry_log
+from server.entry_log import cosignatures
 from server.entry_log.entry_log import Log
-from server.feed.changes import cursor
-from server.kiosks import contact, registry
+from server.kiosks import contact, registry, runs
 from server.ledger import ingest
 from server.storage.connection import Connection
 from server.web.api.errors import ApiError, answer_json
@@ -46,14 +45,14 @@ def scans() -> Response:
 
     def step(
         db: Connection, caller: Caller, now: int
-    ) -> tuple[contact.Sender, ingest.Ingested, tuple[int, int]]:
+    ) -> tuple[contact.Sender, ingest.Ingested, runs.Came]:
         set_back.judge(db, here.event, here.log, caller.sender, batch)
         # This comes first, because a door that is out of service gets nothing.
         contact.keep_health(db, caller.sender.key, batch, now)
         if isinstance(batch.cosigned, wire.Cosigned):
             _keep_cosigned(db, here.log, caller.sender, batch.cosigned, now)
         taken = ingest.ingest(db, caller.sender, batch, calendar=here.calendar, now=now)
-        return caller.sender, taken, (cursor(db), entry_log.size(db))
+        return caller.sender, taken, runs.came(db)
 
     try:
         try:
@@ -77,11 +76,11 @@ def scans() -> Response:
             received_at=received_at,
             answered_at=here.now(),
             epoch=epoch,
-            cursor=came[0],
+            cursor=came.cursor,
             checkpoint=checkpoint,
             consistency=consistency,
             full=list(taken.full),
-            mark=here.voucher.mark(taken.incarnation, *came),
+            mark=here.voucher.mark(taken.incarnation, came),
         )
     )
 

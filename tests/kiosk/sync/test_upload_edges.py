@@ -36,7 +36,10 @@ class Server:
         self.batches: list[wire.ScanBatch] = []
         self.changes: dict[str, object] = {}
         self.error: Exception | None = None
-        self.aborted = 0
+        self.aborted = self.avoided = 0
+
+    def avoid(self) -> None:
+        self.avoided += 1
 
     def post(self, target: str, batch: wire.ScanBatch, kind: type) -> wire.ScanAnswer:
         assert (target, kind) == ("/api/scans", wire.ScanAnswer)

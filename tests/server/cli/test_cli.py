@@ -407,7 +407,7 @@ class TestEvents:
     def test_another_command_writing(
         self, filled: Console, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("server.storage.database.BUSY_TIMEOUT_MS", 50)
+        monkeypatch.setattr("server.storage.sqlite.engine.BUSY_TIMEOUT_MS", 50)
         other = sqlite3.connect(filled.event.database_path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         result = filled("reissue", "A1", "--reason", "lost", status=1)

@@ -12,6 +12,7 @@ from badges.wire import wire
 from server.event.directory import Event
 from server.feed.changes import cursor, publish
 from server.kiosks import snapshot
+from server.kiosks.runs import Came
 from server.kiosks.vouching import Voucher
 from server.occupancy import pools
 from server.storage.database import Database
@@ -30,7 +31,7 @@ def halls(database: Database) -> Site:
 
 @pytest.fixture
 def voucher(event: Event) -> Voucher:
-    return Voucher(event.root_key, event.event_id, "0" * 32)
+    return Voucher(event.root_key, event.event_id)
 
 
 def check(event: Event, order: wire.PlaceOrder, kiosk: tuple[str, int] = WEST) -> None:
@@ -100,10 +101,10 @@ def test_what_was_signed_is_not_signed_again(event: Event, monkeypatch: pytest.M
     monkeypatch.setattr(
         type(event.root_key), "sign", lambda key, raw: signed.append(raw) or sign(key, raw)
     )
-    voucher = Voucher(event.root_key, event.event_id, "0" * 32)
+    voucher = Voucher(event.root_key, event.event_id)
     for granted in (6, 6, 7, 6):
         voucher.order(WEST, wire.PlaceOrder(SMALL, granted, granted, 1))
     assert len(signed) == 2
     for entries in (3, 3, 4):
-        voucher.mark(1, 9, entries)
+        voucher.mark(1, Came("0" * 32, 9, entries))
     assert len(signed) == 4

@@ -14,6 +14,9 @@ from tests.server.support.site import ANNA, BORIS, CALENDAR, Site, open_site
 
 BEFORE = 300  # stays of one holder, or halls, or accounts of other kiosks
 
+# They count the steps of SQLite itself, or look into its file.
+pytestmark = pytest.mark.sqlite_alone
+
 
 @pytest.fixture
 def site(database: Database) -> Site:

@@ -166,11 +166,13 @@ def databases(database: Database) -> Iterator[Iterator[Database]]:
         yield found
 
 
+@pytest.mark.sqlite_alone
 def test_the_figure_of_moves_is_needed(databases: Iterator[Database]) -> None:
     days = (play(one, seed, "inferred") for seed, one in enumerate(databases))
     assert any(day.above > 0 for day in days)
 
 
+@pytest.mark.sqlite_alone
 def test_a_move_that_frees_where_scans_alone_count_is_found(
     databases: Iterator[Database], monkeypatch: pytest.MonkeyPatch
 ) -> None:

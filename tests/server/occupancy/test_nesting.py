@@ -470,7 +470,7 @@ def test_two_rooms_of_one_hall_tell_a_copy_too(site: Site) -> None:
 
 
 def test_orders_of_the_hall_around_are_signed(site: Site, event: Event) -> None:
-    voucher = Voucher(event.root_key, event.event_id, "0" * 32)
+    voucher = Voucher(event.root_key, event.event_id)
     give(site, "room", OTHER, 2)
     kiosk = ("room", 1)
     found = site.database.write(lambda db: snapshot.snapshot(db, event, kiosk, 4, NOW, voucher))

@@ -13,7 +13,6 @@ import pytest
 
 from server.storage import database as module
 from server.storage.database import (
-    LARGE_CACHE_KB,
     Database,
     connect,
     large_cache,
@@ -21,6 +20,8 @@ from server.storage.database import (
     transaction,
 )
 from server.storage.disk import DatabaseError
+from server.storage.sqlite import engine
+from server.storage.sqlite.engine import LARGE_CACHE_KB
 from server.storage.tables import keep_setting
 
 
@@ -99,7 +100,7 @@ def test_the_settings_that_durability_rests_on(tmp_path: Path) -> None:
 def test_a_setting_that_does_not_take_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_PRAGMAS", (("synchronous", "FULL", 3),))
+    monkeypatch.setattr(engine, "_PRAGMAS", (("synchronous", "FULL", 3),))
     with pytest.raises(DatabaseError, match="an acknowledged scan could be lost"):
         connect(tmp_path / "a.db")
 
@@ -451,6 +452,7 @@ class TestAConnectionOfItsOwn:
             assert connection.in_transaction
         assert made_up(connection) == "1"
 
+    @pytest.mark.sqlite_alone
     def test_a_larger_cache_is_for_the_block_alone(self, connection: sqlite3.Connection) -> None:
         def size() -> int:
             return int(connection.execute("PRAGMA cache_size").fetchone()[0])

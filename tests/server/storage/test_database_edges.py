@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from server.storage import database as module
 from server.storage import disk
 from server.storage.database import Database, connect
 from server.storage.disk import DatabaseError, DiskError
+from server.storage.sqlite import engine
 from tests.server.storage.test_database import (
     Gate,
     add,
@@ -268,14 +268,14 @@ class TestLeft:
     ) -> None:
         path = tmp_path / "n.db"
         database = Database(path)
-        connecting = module._connect
+        connecting = engine._connect
 
         def slow(*arguments):
             made = connecting(*arguments)
             database.close()
             return made
 
-        monkeypatch.setattr(module, "_connect", slow)
+        monkeypatch.setattr(engine, "_connect", slow)
         with pytest.raises(DatabaseError, match="the database is closed"), database.reading():
             pass
         assert descriptors(path) == 0

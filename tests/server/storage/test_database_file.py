@@ -12,6 +12,9 @@ from server.storage.database_file import NewerFileError, pack, unpack
 from server.storage.errors import EngineError, UnusableError
 from server.storage.tables import keep_setting
 
+pytestmark = pytest.mark.sqlite_alone
+
+
 TABLES = {"moment": [{"at": 5, "name": "é"}], "user": [], "badge": [{"serial": 1, "seal": b"\0"}]}
 
 

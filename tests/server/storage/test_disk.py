@@ -24,6 +24,9 @@ from tests.server.support.pages import Pages
 from tests.server.support.small_disk import fill, remount, small_disk
 from tests.server.web.test_api import Kiosk
 
+pytestmark = pytest.mark.sqlite_alone
+
+
 GB = 1_000_000_000
 
 

@@ -56,10 +56,11 @@ FROZEN = {
     "m044_accounts": "a5ce980f730794ed",
     "m045_machines": "680f1940a5f1dc79",
     "m046_retention": "7709f932bcc77b20",
-    "m053_outside": "834c721c9752bab9",
-    "m055_other_entries": "41ead95e65bb57eb",
-    "m056_mail_failed": "f27da24b8bd20d90",
-    "m057_door_queues": "0049a03910396b14",
+    "m049_servers": "d15ba09bd464c701",
+    "m053_outside": "bf91e03cfcc9ddbd",
+    "m055_other_entries": "8a43683ed0853697",
+    "m056_mail_failed": "08f2064501e640a7",
+    "m057_door_queues": "1d80f5be0993ecff",
 }
 
 

@@ -78,6 +78,7 @@ def quoted(target: str) -> str:
     return quote(target, safe="/?=&")
 
 
+@pytest.mark.sqlite_alone  # which opens files, and these are counted
 def test_threads_come_and_go(
     event: Event, site: Database, admin_password: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

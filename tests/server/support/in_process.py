@@ -59,6 +59,9 @@ class AppTransport(Transport):
     def close(self) -> None:
         pass
 
+    def avoid(self) -> None:
+        pass
+
     def _ask(self, method: str, target: str, body: bytes) -> bytes:
         if self.wire_cut:
             raise TransportError("unreachable", "no network")

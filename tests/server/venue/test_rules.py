@@ -140,6 +140,7 @@ def test_a_change_that_was_undone_leaves_nothing(site: Site) -> None:
     assert kept(site).halls[SMALL].anti_passback == "soft"
 
 
+@pytest.mark.sqlite_alone
 def test_a_copy_goes_its_own_way(site: Site, tmp_path: Path) -> None:
     """As an event restored from a backup does: the original was changed since."""
     copy = tmp_path / "copy.db"

@@ -59,7 +59,7 @@ class Nested:
 
     def __init__(self, path: Path, halls: str, people: int = 30) -> None:
         self.event, _ = init_event(path / "event", SETTINGS, now=NOW - 24 * HOUR)
-        self.voucher = Voucher(self.event.root_key, self.event.event_id, "0" * 32)
+        self.voucher = Voucher(self.event.root_key, self.event.event_id)
         self.path = path
         self.now = NOW
         self.database = Database(self.event.database_path)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
 
-from server.backup import copy
+from server.backup import copy, set_back
 from server.event import clock
 from server.kiosks import registry
 from server.machines import failing
@@ -186,6 +186,22 @@ def _of_server(db: Connection, now: int) -> list[Trouble]:
         add("backup", backups.trouble, grave=True)
         add("backup_acts", backups.acts_trouble, grave=True)
         add("backup_disk", backups.warning)
+    if here.standing.superseded_by is not None:
+        words = _(
+            "Another server has begun to serve this event (%(server)s), so this one takes and gives"
+            " out nothing any more. Stop one of them.",
+            server=here.standing.superseded_by or "?",
+        )
+        add("superseded", words, grave=True)
+    put_back = set_back.notice(db)
+    if put_back is not None and put_back.awaited:
+        words = _(
+            "The database was set back to an earlier state, so halls give out no places before"
+            " these kiosks have been heard: %(kiosks)s. Doors go on with the places that they"
+            " have.",
+            kiosks=", ".join(dict.fromkeys(one.kiosk for one in put_back.awaited)),
+        )
+        add(f"set_back-{put_back.at}", words, grave=True)
     was_set = clock.was_set(db, now)
     if was_set:
         add(f"clock-{was_set.number}", _clock_words(was_set))

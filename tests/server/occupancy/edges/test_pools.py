@@ -69,7 +69,10 @@ def test_the_incarnation(site: Site) -> None:
     reader = site.database.reader
     for said in (1, 2, 7):
         if said > 1:
-            sql = "INSERT OR REPLACE INTO setting VALUES ('incarnation', ?)"
+            sql = (
+                "INSERT INTO setting VALUES ('incarnation', ?)"
+                " ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+            )
             site.database.write(lambda db, q=sql, n=said: db.execute(q, (str(n),)) and None)
         assert event_state.incarnation(reader) == said
         assert places.Pools(reader).incarnation == said

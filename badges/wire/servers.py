@@ -1,0 +1,94 @@
+"""Lets the event say at which addresses its servers are, so that kiosks go on with another one
+when theirs does not answer.
+
+The list is signed by the event's root key, which every kiosk has known since it was enrolled. Its
+number rises with every change, so that an earlier list does not count any more. The kiosks of one
+hall prefer the same server, because two servers then seldom want the places of one hall at once.
+"""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from badges.credential.keys import SIGNATURE_BYTES, BadSignatureError, PrivateKey, PublicKey
+
+SERVERS_MAX = 16
+HOST_PATTERN = r"^(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])$"
+_CONTEXT = b"hallkeeper/servers/v1\x00"
+_ADDRESS = re.compile(
+    r"(?P<host>[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):(?P<port>[0-9]{1,5})"
+    r"(?:=(?P<key>[0-9A-Fa-f]{64}))?"
+)
+
+
+class AddressError(ValueError):
+    """Is raised where a text is no server's address. The text says what one looks like."""
+
+
+class ServerAddress(Struct, frozen=True, forbid_unknown_fields=True):
+    """Says where one server is. `spki_sha256` is left out where it has the same certificate as the
+    others, whose key may change.
+    """
+
+    host: Annotated[str, Meta(pattern=HOST_PATTERN)]
+    port: Annotated[int, Meta(ge=1, le=65535)]
+    spki_sha256: Annotated[bytes, Meta(min_length=32, max_length=32)] | UnsetType = UNSET
+
+    @property
+    def text(self) -> str:
+        """Return `host:port`."""
+        return f"{self.host}:{self.port}"
+
+
+class ServerList(Struct, frozen=True, forbid_unknown_fields=True):
+    """Holds where the servers of an event are. `number` is higher after each change."""
+
+    event_id: Annotated[bytes, Meta(min_length=16, max_length=16)]
+    number: Annotated[int, Meta(ge=0)]
+    servers: Annotated[tuple[ServerAddress, ...], Meta(max_length=SERVERS_MAX)]
+
+
+def parse_address(text: str) -> ServerAddress:
+    """Read `HOST:PORT`, or `HOST:PORT=KEY` for a server with a certificate of its own. KEY is the
+    SHA-256 of its public key in hexadecimal digits. Raises AddressError.
+    """
+    found = _ADDRESS.fullmatch(text.strip())
+    if found is None or not 1 <= int(found["port"]) <= 65535:
+        raise AddressError(
+            f"{text!r} is no server's address. Write HOST:PORT, such as a.example.org:8443, and "
+            "for a server with another certificate HOST:PORT=KEY, where KEY are the 64 digits of "
+            "its public key that `hallkeeper certificate show` tells (without colons)."
+        )
+    key = bytes.fromhex(found["key"]) if found["key"] else UNSET
+    return ServerAddress(found["host"], int(found["port"]), key)
+
+
+def sign_servers(root: PrivateKey, servers: ServerList) -> bytes:
+    """Write 64 bytes of the root's signature and the canonical JSON."""
+    body = msgspec.json.encode(servers, order="sorted")
+    return root.sign(_CONTEXT + body) + body
+
+
+def open_servers(root: PublicKey, signed: bytes) -> ServerList:
+    """Raises BadSignatureError, also for a malformed body."""
+    signature, body = signed[:SIGNATURE_BYTES], signed[SIGNATURE_BYTES:]
+    root.verify(_CONTEXT + body, signature)
+    try:
+        return msgspec.json.decode(body, type=ServerList)
+    except msgspec.MsgspecError:
+        raise BadSignatureError("the event's list of servers is malformed") from None
+
+
+def preferred(servers: Sequence[ServerAddress], hall: int | None) -> list[ServerAddress]:
+    """Return the servers in the order in which a kiosk of a hall tries them.
+
+    Each server has a weight for each hall, so that a server which is added or taken away changes
+    the first choice of as few halls as can be. Where the hall is not known the order is the list's.
+    """
+    if hall is None:
+        return list(servers)
+    return sorted(servers, key=lambda one: hashlib.sha256(f"{hall}/{one.text}".encode()).digest())

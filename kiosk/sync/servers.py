@@ -1,0 +1,216 @@
+"""Knows all the event's servers, and says which of them this kiosk asks now.
+
+The list comes from the event, signed, with the snapshot, and is kept on disk. A kiosk prefers the
+server of its hall. Where that one does not answer it goes on with the next, and comes back when the
+preferred one can do its work again. The address of the enrolment stays the last resort, so that a
+wrong list locks nobody out.
+"""
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Collection
+
+from badges.credential.keys import BadSignatureError
+from badges.wire.servers import ServerAddress, ServerList, open_servers, preferred
+from kiosk.sync.known_server import Endpoint, KnownServer
+from kiosk.sync.transport import Server, answers
+
+log = logging.getLogger(__name__)
+
+# Between two looks at the preferred server, while another one is asked. It has to answer twice.
+LOOK_S = (1.5, 3.0)
+LOOKS = 2
+# After it was left again so soon after a return, the next look waits longer, up to this.
+LOOK_MAX_S = 60.0
+SETTLED_S = 60.0
+# After a round in which no server answered in a hurry, this kiosk is patient for so long.
+PATIENT_S = 60.0
+LOOK_ANSWER_S = 3.0
+READY = "/readyz"
+
+
+class Servers:
+    """Chooses a server. Start it, close it. Several threads may use it.
+
+    Its lock guards the list, the order and what is asked now.
+    """
+
+    def __init__(
+        self,
+        known: KnownServer,
+        signed: bytes = b"",
+        *,
+        hall: int | None = None,
+        keep: Callable[[bytes], None] = lambda _: None,
+        look_s: tuple[float, float] = LOOK_S,
+    ) -> None:
+        """Take the server of the enrolment, and the event's list as it was kept. `keep` writes a
+        new list down. It may raise OSError.
+        """
+        self._known = known
+        self._keep = keep
+        self._hall = hall
+        self._look_s = look_s
+        self._lock = threading.Lock()
+        self._changed: list[Callable[[], None]] = []
+        self._list: ServerList | None = None
+        self._endpoints = self._ordered()
+        self._now = self._endpoints[0]
+        self._patient_until = float("-inf")
+        self._returned_at = float("-inf")
+        self._wait_more = 1.0
+        self._wake = threading.Event()
+        self._over = False
+        self._thread = threading.Thread(target=self._look_back, name="servers", daemon=True)
+        if signed:
+            self._read_kept(signed)
+            self._now = self._endpoints[0]
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Call `listener` when another server is asked than before."""
+        self._changed.append(listener)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        self._over = True
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join(LOOK_ANSWER_S)
+
+    @property
+    def hurried(self) -> bool:
+        """Tell whether a server that is slow to answer is left for the next one."""
+        return len(self._endpoints) > 1 and time.monotonic() >= self._patient_until
+
+    @property
+    def addresses(self) -> list[str]:
+        """Return all addresses, in the order in which this kiosk tries them."""
+        return [one.address.text for one in self._endpoints]
+
+    def current(self) -> Endpoint:
+        return self._now
+
+    def failed(self, server: Server, tried: Collection[Server]) -> bool:
+        """Note that a server did not answer. Tells whether one is left that was not tried."""
+        with self._lock:
+            moved = server is self._now and len(self._endpoints) > 1
+            if moved:
+                at = self._endpoints.index(self._now)
+                self._now = self._endpoints[(at + 1) % len(self._endpoints)]
+                log.warning("%s does not answer: %s is next", _text(server), self._now.address.text)
+                self._note_return()
+            left = not any(one is self._now for one in tried)
+            if not left:
+                self._patient_until = time.monotonic() + PATIENT_S
+        if moved:
+            self._tell()
+        return left
+
+    def take(self, signed: bytes) -> bool:
+        """Take the event's list. Returns whether it is newer than what was known.
+
+        Nothing is taken from anybody but the event, or from before the last change. Raises OSError
+        where it can't be kept.
+        """
+        found = self._opened(signed)
+        with self._lock:
+            known = -1 if self._list is None else self._list.number
+            if found is None or found.number <= known:
+                return False
+        self._keep(signed)
+        self._use(found)
+        return True
+
+    def stand_at(self, hall: int) -> None:
+        """Note at which hall this kiosk stands, because the hall's kiosks prefer one server."""
+        if hall != self._hall:
+            self._hall = hall
+            self._use(self._list)
+
+    def _read_kept(self, signed: bytes) -> None:
+        found = self._opened(signed)
+        if found is None:
+            log.warning("the list of servers on this disk is spoilt, and is not used")
+        else:
+            self._use(found)
+
+    def _opened(self, signed: bytes) -> ServerList | None:
+        identity = self._known.identity
+        try:
+            found = open_servers(identity.root, signed)
+        except BadSignatureError:
+            return None
+        return found if found.event_id == identity.identity.event_id else None
+
+    def _use(self, found: ServerList | None) -> None:
+        """Go by another list or another hall. The server that is asked stays so, if it can: the
+        look-back brings this kiosk to the preferred one.
+        """
+        with self._lock:
+            before = self._now
+            first = before is self._endpoints[0]
+            self._list = found
+            self._endpoints = self._ordered()
+            same = [one for one in self._endpoints if one.address == before.address]
+            # A kiosk that has just heard of more servers is heard by the one that told it.
+            self._now = same[0] if same else self._endpoints[0]
+            moved = self._now.address != before.address
+        if moved or first:
+            self._wake.set()
+        if moved:
+            self._tell()
+
+    def _ordered(self) -> list[Endpoint]:
+        listed = () if self._list is None else self._list.servers
+        addresses = preferred(listed, self._hall)
+        own = ServerAddress(self._known.host, self._known.port)
+        if all((one.host, one.port) != (own.host, own.port) for one in addresses):
+            addresses.append(own)
+        return [Endpoint(self._known, one) for one in addresses]
+
+    def _note_return(self) -> None:
+        """Wait longer for a server that was left again soon after a return. The lock is held."""
+        soon = time.monotonic() - self._returned_at < SETTLED_S
+        self._wait_more = self._wait_more * 2 if soon else 1.0
+        self._wake.set()
+
+    def _tell(self) -> None:
+        for listener in self._changed:
+            listener()
+
+    def _look_back(self) -> None:
+        good = 0
+        while not self._over:
+            with self._lock:
+                best, away = self._endpoints[0], self._now is not self._endpoints[0]
+            if not away:
+                good = 0
+                self._wake.wait()
+                self._wake.clear()
+                continue
+            pause_s = random.uniform(*self._look_s) * (1.0 if good else self._wait_more)
+            if self._wake.wait(min(pause_s, LOOK_MAX_S)):
+                self._wake.clear()
+                good = 0
+                continue
+            good = good + 1 if answers(best, READY, LOOK_ANSWER_S) else 0
+            if good >= LOOKS:
+                self._return_to(best)
+
+    def _return_to(self, best: Endpoint) -> None:
+        with self._lock:
+            moved = best is self._endpoints[0] and best is not self._now
+            if moved:
+                self._now = best
+                self._returned_at = time.monotonic()
+        if moved:
+            log.info("%s answers again", best.address.text)
+            self._tell()
+
+
+def _text(server: Server) -> str:
+    return f"{server.host}:{server.port}"

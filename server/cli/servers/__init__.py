@@ -1,0 +1,1 @@
+"""Defines the commands about an event's servers."""

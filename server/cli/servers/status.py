@@ -1,0 +1,146 @@
+"""Defines `hallkeeper status`, which says how the servers and their database are."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import click
+
+from server.backup import restore, set_back
+from server.backup.restore import Awaited
+from server.cli.console import count, event_option, opened, wall_clock
+from server.entry_log import entry_log
+from server.event import processes
+from server.event.calendar import ago
+from server.event.directory import Event
+from server.event.processes import Process
+from server.feed import changes
+from server.kiosks import addresses, runs
+from server.storage import event_state
+from server.storage.connection import Connection
+from server.storage.localized import names_of, text_in
+
+HEARD_LATELY_MS = 60_000
+
+
+@dataclass(frozen=True)
+class Status:
+    """Holds how the event's servers are. It has no secret and nothing personal."""
+
+    database: str
+    incarnation: int
+    run: str
+    begun_by: str
+    servers: list[Process]
+    addresses: list[str]
+    log_size: int
+    # The most entries that a kiosk has verified in a checkpoint of this log, and which kiosk.
+    seen_by_kiosks: int
+    seen_most_by: str
+    # How far behind the kiosk is that is furthest behind, of those that were heard lately.
+    feed_lag: int
+    kiosks: int
+    kiosks_heard: int
+    put_back_at: int | None
+    awaited: list[Awaited] = field(default_factory=list)
+
+    @property
+    def troubles(self) -> list[str]:
+        """Return what somebody has to look after, in plain words."""
+        found = []
+        if self.awaited:
+            halls = dict.fromkeys(_hall(one) for one in self.awaited)
+            names = ", ".join(dict.fromkeys(one.kiosk for one in self.awaited))
+            found.append(
+                f"No places are given out in {', '.join(halls)}: the database was set back, and "
+                f"these kiosks have not been heard since: {names}. Fence one that is lost, and "
+                "attest on its hall's page what became of its people."
+            )
+        if self.seen_by_kiosks > self.log_size:
+            found.append(
+                f"Kiosk {self.seen_most_by} has seen {self.seen_by_kiosks} entries of the log, and "
+                f"there are {self.log_size}: the database was set back."
+            )
+        return found
+
+
+@click.command(short_help="Say how the servers and their database are.")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@event_option
+def status(as_json: bool, event_dir: Path) -> None:
+    """Say how the servers and their database are: which servers there are, the entry log and how
+    far kiosks have seen it, and what is not right. Ends with status 1 where something is not.
+    """
+    with opened(event_dir) as (event, database):
+        found = look(database.reader, event, wall_clock())
+    if as_json:
+        click.echo(json.dumps({**asdict(found), "troubles": found.troubles}, ensure_ascii=False))
+    else:
+        click.echo("\n".join(lines(found, wall_clock())))
+    if found.troubles:
+        raise SystemExit(1)
+
+
+def look(db: Connection, event: Event, now: int) -> Status:
+    """Gather how it is. Only reads."""
+    newest = runs.newest(db)
+    listed = addresses.servers_of(db)
+    most = db.execute(
+        "SELECT kiosk, log_size FROM kiosk WHERE state = 'active' ORDER BY log_size DESC LIMIT 1"
+    ).fetchone()
+    (at_work, heard, furthest) = db.execute(
+        "SELECT COUNT(*), COALESCE(SUM(CASE WHEN reported_at >= ? THEN 1 ELSE 0 END), 0),"
+        " MIN(CASE WHEN reported_at >= ? THEN cursor END) FROM kiosk WHERE state = 'active'",
+        (now - HEARD_LATELY_MS, now - HEARD_LATELY_MS),
+    ).fetchone()
+    put_back = set_back.notice(db)
+    return Status(
+        database=f"SQLite, {event.database_path}",
+        incarnation=event_state.incarnation(db),
+        run=newest.run,
+        begun_by=newest.server,
+        servers=processes.all_processes(db),
+        addresses=[] if listed is None else [one.text for one in listed.servers],
+        log_size=entry_log.size(db),
+        seen_by_kiosks=0 if most is None else int(most[1]),
+        seen_most_by="" if most is None else str(most[0]),
+        feed_lag=0 if furthest is None else max(0, changes.cursor(db) - int(furthest)),
+        kiosks=int(at_work),
+        kiosks_heard=int(heard),
+        put_back_at=None if put_back is None else put_back.at,
+        awaited=restore.awaited(db),
+    )
+
+
+def lines(found: Status, now: int) -> list[str]:
+    """Return the same for a person."""
+    written = [
+        f"Database   {found.database}",
+        f"Servers    {count(sum(one.stopped_at is None for one in found.servers), 'server')}",
+        *(_server(one, found, now) for one in found.servers),
+        f"Addresses  {', '.join(found.addresses) or 'one, that of the enrolment'}",
+        f"Line       server number {found.incarnation}; its newest run was begun by "
+        f"{found.begun_by or 'nobody yet'}",
+        f"Entry log  {count(found.log_size, 'entry', 'entries')}; kiosks have seen "
+        f"{found.seen_by_kiosks}" + (f" ({found.seen_most_by})" if found.seen_most_by else ""),
+        f"Kiosks     {found.kiosks} at work, {found.kiosks_heard} heard in the last minute; the "
+        f"furthest behind lacks {count(found.feed_lag, 'change')}",
+    ]
+    if found.put_back_at is not None:
+        written.append(f"Set back   noticed {ago(found.put_back_at, now)}")
+    return written + [f"TROUBLE    {one}" for one in found.troubles]
+
+
+def _server(one: Process, found: Status, now: int) -> str:
+    if one.stopped_at is not None:
+        state = f"stopped {ago(one.stopped_at, now)}"
+    elif one.is_silent(now):
+        state = f"SILENT, last at work {ago(one.seen_at, now)}"
+    else:
+        state = f"at work, version {one.version}, since {ago(one.started_at, now)}"
+    behind = "" if one.run == found.run else ", superseded by a later run"
+    return f"  {one.name}  {state}{behind}"
+
+
+def _hall(one: Awaited) -> str:
+    return text_in(names_of(one.hall_names), "en")

@@ -1,0 +1,118 @@
+"""Reads what tables there are in PostgreSQL, and writes many rows of one at once."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from server.storage.connection import Connection
+
+SCHEMA = "hallkeeper"
+COPIED_MIN = 20  # Fewer rows than this are written sooner by statements.
+
+
+class Table:
+    """Writes rows of one table by the names of their columns."""
+
+    def __init__(self, db: Connection, name: str) -> None:
+        self._db = db
+        self._name = name
+
+    def insert(self, record: dict[str, Any]) -> None:
+        self._db.execute(_insertion(self._name, list(record)), tuple(record.values()))
+
+    def insert_all(self, records: Iterable[dict[str, Any]], *, batch_size: int = 0) -> None:
+        """Add rows that all have the same columns."""
+        rows = list(records)
+        if rows:
+            columns = list(rows[0])
+            insert_many(
+                self._db, self._name, columns, [[row[name] for name in columns] for row in rows]
+            )
+
+    def update(self, key: Any, updates: dict[str, Any]) -> None:
+        """Change the row with this key, whose table has a key of one column."""
+        sets = ", ".join(f"{name} = ?" for name in updates)
+        self._db.execute(
+            f"UPDATE {self._name} SET {sets} WHERE {_key_of(self._db, self._name)} = ?",
+            (*updates.values(), key),
+        )
+
+
+class Tables:
+    """Gives tables by their names."""
+
+    def __init__(self, db: Connection) -> None:
+        self._db = db
+
+    def table(self, name: str) -> Table:
+        return Table(self._db, name)
+
+    def query(self, statement: str) -> Iterator[Mapping[str, Any]]:
+        for row in self._db.execute(statement):
+            yield dict(row)
+
+
+def _insertion(table: str, columns: Sequence[str]) -> str:
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+
+
+def _key_of(db: Connection, table: str) -> str:
+    (name,) = db.execute(
+        "SELECT a.attname FROM pg_constraint c JOIN pg_attribute a"
+        " ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]"
+        " WHERE c.contype = 'p' AND c.conrelid = CAST(? AS regclass)",
+        (f'{SCHEMA}."{table}"',),
+    ).fetchone()
+    return str(name)
+
+
+def types_of(db: Connection, table: str) -> dict[str, str]:
+    """Return the type of each column, in the order of the columns.
+
+    The number that PostgreSQL's tables have where SQLite numbers rows by itself is left out.
+    """
+    rows = db.execute(
+        "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute"
+        " WHERE attrelid = CAST(? AS regclass) AND attnum > 0 AND NOT attisdropped = TRUE"
+        " AND attname <> 'rowid' ORDER BY attnum",
+        (f'{SCHEMA}."{table}"',),
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def tables_with(db: Connection, column: str) -> list[str]:
+    """Return the tables that have such a column, in the order of their names."""
+    rows = db.execute(
+        "SELECT c.relname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid"
+        " WHERE c.relkind = 'r' AND c.relnamespace = CAST(? AS regnamespace) AND a.attname = ?"
+        " AND NOT a.attisdropped = TRUE ORDER BY c.relname",
+        (SCHEMA, column),
+    )
+    return [row[0] for row in rows]
+
+
+def insert_many(
+    db: Connection, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]
+) -> None:
+    """Add many rows, by COPY where there are some. Each has the values of `columns`."""
+    copy_in = getattr(db, "copy_in", None)
+    if copy_in is not None and len(rows) >= COPIED_MIN:
+        copy_in(table, columns, rows)
+    elif rows:
+        db.executemany(_insertion(table, columns), rows)
+
+
+def update_many(
+    db: Connection, table: str, columns: Sequence[str], key: str, rows: Sequence[Sequence[Any]]
+) -> None:
+    """Change many rows. Each has the new values of `columns`, and the key's value last."""
+    sets = ", ".join(f"{name} = ?" for name in columns)
+    if rows:
+        db.executemany(f"UPDATE {table} SET {sets} WHERE {key} = ?", rows)
+
+
+def in_blocks(db: Connection, statement: str, size: int) -> Iterator[list[tuple[Any, ...]]]:
+    """Yield the rows of a statement without values, so many at a time, in a transaction."""
+    db.execute(f"DECLARE blocks NO SCROLL CURSOR FOR {statement}")
+    while block := db.execute(f"FETCH {int(size)} FROM blocks").fetchall():
+        yield [tuple(row) for row in block]
+    db.execute("CLOSE blocks")

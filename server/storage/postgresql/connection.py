@@ -1,0 +1,152 @@
+"""Wraps a connection of psycopg, so that stores use it as they use one of SQLite."""
+
+import threading
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import psycopg
+from psycopg.pq import TransactionStatus
+from psycopg.types.numeric import Int8Dumper
+
+from server.storage.disk import DatabaseError
+from server.storage.postgresql.rows import named_rows
+from server.storage.postgresql.told import told
+from server.storage.postgresql.translation.statements import translated
+
+PREPARED_MAX = 500  # More statements than a server has in daily use.
+
+
+class _Number(psycopg.adapt.Loader):
+    """Reads numbers of any size. PostgreSQL gives them for sums of sums and averages."""
+
+    def load(self, data: Any) -> int | float:
+        text = bytes(data)
+        return int(text) if text.lstrip(b"-").isdigit() else float(text)
+
+
+class _Truth(psycopg.adapt.Loader):
+    """Reads truth as 1 and 0, as SQLite has it."""
+
+    def load(self, data: Any) -> int:
+        return int(bytes(data) == b"t")
+
+
+class _TruthDumper(Int8Dumper):
+    """Writes truth as 1 and 0, as SQLite has it."""
+
+    def dump(self, obj: Any) -> bytes:
+        return b"1" if obj else b"0"
+
+
+class _Cursor(psycopg.RawCursor[Any]):
+    """Returns nothing where a statement has no rows, as SQLite does."""
+
+    def fetchone(self) -> Any:
+        return super().fetchone() if self.description is not None else None
+
+    def fetchall(self) -> list[Any]:
+        return super().fetchall() if self.description is not None else []
+
+
+def _without_nul(value: Any) -> Any:
+    return value.replace("\0", "\ufffe") if isinstance(value, str) else value
+
+
+class PostgresConnection:
+    """Represents a connection. It commits each statement by itself, outside of a transaction.
+
+    A reader of the pool refuses to be used by a thread that has given it back.
+    """
+
+    def __init__(self, raw: psycopg.Connection[Any]) -> None:
+        self.raw = raw
+        raw.cursor_factory = _Cursor
+        raw.row_factory = named_rows
+        raw.prepared_max = PREPARED_MAX
+        raw.adapters.register_dumper(int, Int8Dumper)
+        raw.adapters.register_dumper(bool, _TruthDumper)
+        raw.adapters.register_loader("numeric", _Number)
+        raw.adapters.register_loader("bool", _Truth)
+        # The thread that it was lent to. None means whoever holds the block.
+        self.thread: int | None = None
+        self.lent = True
+
+    @property
+    def in_transaction(self) -> bool:
+        return self.raw.info.transaction_status not in (
+            TransactionStatus.IDLE,
+            TransactionStatus.UNKNOWN,
+        )
+
+    @property
+    def stands(self) -> bool:
+        """Say whether a transaction is open that can be committed. After an error it can't."""
+        return self.raw.info.transaction_status == TransactionStatus.INTRANS
+
+    @property
+    def lost(self) -> bool:
+        return self.raw.closed or self.raw.broken
+
+    def execute(self, statement: str, values: Any = (), /) -> psycopg.Cursor[Any]:
+        self._check()
+        asked = translated(statement)
+        try:
+            if asked.plain:
+                made = self.raw.execute(asked.text, prepare=False)
+                if asked.text == "COMMIT" and made.statusmessage != "COMMIT":
+                    raise psycopg.OperationalError("the transaction was undone on the way")
+                return made
+            return self.raw.execute(asked.text, asked.values(values))
+        except psycopg.DataError as error:
+            if not asked.reads or "NUL" not in str(error):
+                raise told(error) from None
+            # No text here has a NUL, and so none is found that has what is asked for.
+            given = [_without_nul(value) for value in asked.values(values)]
+            return self.raw.execute(asked.text, given)
+        except psycopg.Error as error:
+            raise told(error) from None
+
+    def executemany(self, statement: str, values: Iterable[Any], /) -> psycopg.Cursor[Any]:
+        self._check()
+        asked = translated(statement)
+        cursor = self.raw.cursor()
+        try:
+            cursor.executemany(asked.text, [asked.values(one) for one in values])
+        except psycopg.Error as error:
+            raise told(error) from None
+        return cursor
+
+    def script(self, text: str) -> None:
+        """Execute statements that are in PostgreSQL's own words."""
+        try:
+            self.raw.execute(text, prepare=False)
+        except psycopg.Error as error:
+            raise told(error) from None
+
+    def copy_in(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+        """Add many rows at once."""
+        self._check()
+        names = ", ".join(columns)
+        try:
+            with (
+                self.raw.cursor() as cursor,
+                cursor.copy(f'COPY "{table}" ({names}) FROM STDIN') as copy,
+            ):
+                for row in rows:
+                    copy.write_row(row)
+        except psycopg.Error as error:
+            raise told(error) from None
+
+    def settle(self) -> None:
+        """Make it as new for the next borrower."""
+        if self.in_transaction:
+            self.script("ROLLBACK")
+
+    def close(self) -> None:
+        self.raw.close()
+
+    def _check(self) -> None:
+        if not self.lent or self.thread not in (None, threading.get_ident()):
+            raise DatabaseError(
+                "this reader was given back: read inside `with database.reading()`, to the end"
+            )

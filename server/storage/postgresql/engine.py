@@ -1,0 +1,147 @@
+"""Opens connections to an event's database in PostgreSQL, with what durability rests on checked."""
+
+from collections.abc import Callable
+from contextlib import closing
+from typing import Any
+
+try:
+    import psycopg
+except ImportError:  # pragma: no cover - the test of this runs in a process of its own
+    from server.storage.postgresql.address import INSTALL, AddressError
+
+    raise AddressError(INSTALL) from None
+
+from server.storage.disk import DatabaseError
+from server.storage.postgresql.address import Address
+from server.storage.postgresql.catalogue import SCHEMA
+from server.storage.postgresql.connection import PostgresConnection
+from server.storage.postgresql.listening import Listener
+
+VERSION_MIN = 140000
+CONNECT_S = 10
+LOCK_TIMEOUT_MS = 10_000
+_OPTIONS = {
+    "application_name": "hallkeeper",
+    "connect_timeout": CONNECT_S,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+# What an acknowledged scan rests on, and what it must be.
+_DURABLE = {
+    "fsync": ("on",),
+    "full_page_writes": ("on",),
+    "synchronous_commit": ("on", "remote_apply"),
+    "server_encoding": ("UTF8",),
+}
+
+
+class PostgresEngine:
+    """Opens connections to one event in PostgreSQL."""
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+
+    def writer(self) -> PostgresConnection:
+        return connect(self._address)
+
+    def reader(self) -> PostgresConnection:
+        return connect_to_read(self._address)
+
+    def listen(self, heard: Callable[[int], object]) -> Listener:
+        """Call `heard` when a process commits, with its number, until the listener is closed."""
+        return Listener(lambda: connect_to_read(self._address), heard)
+
+    def number_of(self, writer: Any) -> int:
+        """Return the number that the writer's process has in PostgreSQL."""
+        return int(writer.raw.info.backend_pid)
+
+    def stands(self, writer: Any) -> bool:
+        return bool(writer.stands)
+
+    def is_lost(self, writer: Any) -> bool:
+        return bool(writer.lost)
+
+
+def connect(address: Address) -> PostgresConnection:
+    """Return a connection with the settings that durability rests on. Each is read back.
+
+    Raises DatabaseError.
+    """
+    return _connect(address, read_only=False)
+
+
+def connect_to_read(address: Address) -> PostgresConnection:
+    """Return a connection that can't write. Raises DatabaseError."""
+    return _connect(address, read_only=True)
+
+
+def _connect(address: Address, *, read_only: bool) -> PostgresConnection:
+    given: dict[str, Any] = {**_OPTIONS, **address.parameters}
+    try:
+        raw = psycopg.connect(**given, client_encoding="UTF8", autocommit=True)
+    except psycopg.Error as error:
+        raise DatabaseError(
+            f"the database ({address.shown}) can't be opened: {_why(error, given)}. Is it running, "
+            "and may this user connect?"
+        ) from None
+    try:
+        connection = PostgresConnection(raw)
+        _set_up(connection, address, read_only)
+    except BaseException:
+        raw.close()
+        raise
+    return connection
+
+
+def _why(error: psycopg.Error, given: dict[str, Any]) -> str:
+    """Return the reason without the password, which libpq does not tell either."""
+    said = " ".join(str(error).split()).removeprefix("connection failed: ")
+    password = given.get("password")
+    return said.replace(str(password), "…") if password else said
+
+
+def _set_up(connection: PostgresConnection, address: Address, read_only: bool) -> None:
+    if connection.raw.info.server_version < VERSION_MIN:
+        raise DatabaseError(
+            f"the database ({address.shown}) is PostgreSQL {connection.raw.info.server_version}, "
+            f"and {VERSION_MIN // 10_000} or newer is needed."
+        )
+    names = ", ".join(f"current_setting('{name}')" for name in _DURABLE)
+    connection.script(
+        f"SET search_path = {SCHEMA}, pg_catalog; SET lock_timeout = {LOCK_TIMEOUT_MS};"
+        " SET TIME ZONE 'UTC'; SET bytea_output = 'hex'; SET standard_conforming_strings = on;"
+        " SELECT set_config('synchronous_commit', 'on', false)"
+        " WHERE current_setting('synchronous_commit') <> 'remote_apply';"
+        + (" SET default_transaction_read_only = on;" if read_only else "")
+    )
+    found = connection.raw.execute(f"SELECT {names}").fetchone()
+    assert found is not None
+    for (name, wanted), actual in zip(_DURABLE.items(), found, strict=True):
+        if actual not in wanted:
+            raise DatabaseError(
+                f"PostgreSQL has {name} = {actual} for this database ({address.shown}), and "
+                f"{wanted[0]} is needed; without it an acknowledged scan could be lost."
+            )
+
+
+def check_empty(address: Address) -> None:
+    """Raise DatabaseError where the database has tables of an event, or can't be used."""
+    with closing(connect(address)) as connection:
+        found = connection.execute(
+            "SELECT COUNT(*) FROM pg_class WHERE relkind = 'r' AND relnamespace IN"
+            " (SELECT oid FROM pg_namespace WHERE nspname = ?)",
+            (SCHEMA,),
+        ).fetchone()
+    if found is not None and found[0]:
+        raise DatabaseError(
+            f"the database ({address.shown}) already holds an event. Nothing was changed. Each "
+            "event needs a database of its own: make an empty one with createdb."
+        )
+
+
+def drop_all(address: Address) -> None:
+    """Take all tables of an event out of the database. Raises DatabaseError or EngineError."""
+    with closing(connect(address)) as connection:
+        connection.script(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")

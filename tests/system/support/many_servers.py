@@ -1,0 +1,248 @@
+"""Several servers on one database of PostgreSQL as processes, and kiosks that scan meanwhile.
+
+The kiosks are the product's own, each with its threads, in this process. Servers are killed and
+started again at random.
+"""
+
+import os
+import random
+import shutil
+import socket
+import sys
+import threading
+import time
+from collections import Counter
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from badges.admission.facts import Direction
+from badges.credential.credential import Credential, issue_credential
+from badges.credential.keys import PrivateKey
+from badges.transparency.merkle import leaf_hash
+from badges.wire import wire
+from badges.wire.enrolment import Identity, proof, sign_identity
+from badges.wire.servers import ServerAddress
+from kiosk.config.files import JOURNAL_FILE
+from kiosk.config.identity import make_identity, save_identity, save_key
+from kiosk.config.settings import KioskSettings
+from kiosk.journal.journal import Journal
+from kiosk.run import Kiosk
+from server.demo.forum.forum import noon_zone
+from server.entry_log.entry_log import Log, entry_of
+from server.event.directory import load_event
+from server.event.settings import EventSettings
+from server.kiosks import addresses, registry
+from server.setup.new_event import init_event
+from server.storage.connection import Connection
+from server.storage.database import Database
+from tests.system.support.ledger_checks import Journals
+from tests.system.support.site import Process, free_port, now_ms, wait_for
+
+PER_HALL = 2  # kiosks
+
+
+@dataclass
+class Found:
+    """What a run came to."""
+
+    scans: int = 0
+    greens: int = 0
+    kills: int = 0
+    most_inside: Counter[int] = field(default_factory=Counter)
+    by_server: Counter[str] = field(default_factory=Counter)
+
+
+class ManyServers:
+    """Close it. `url` is of an empty database."""
+
+    def __init__(
+        self, path: Path, url: str, *, servers: int, kiosks: int, capacity: int, seed: int = 1
+    ) -> None:
+        self.path, self.capacity, self.dice = path, capacity, random.Random(seed)
+        self.parts = ExitStack()
+        self.found = Found()
+        time_zone, first_day = noon_zone(now_ms())
+        ports = [free_port() for _ in range(servers)]
+        settings = EventSettings(
+            name={"en": "Many servers"}, time_zone=time_zone, first_day=first_day, days=2,
+            public_host="127.0.0.1", host="127.0.0.1", port=ports[0],
+        )  # fmt: skip
+        init_event(path / "event", settings, now=now_ms(), postgresql=url)
+        self.event = load_event(path / "event")
+        self.database = self.parts.enter_context(Database(self.event.database_path))
+        listed = [ServerAddress("127.0.0.1", port) for port in ports]
+        self.database.write(
+            lambda db: addresses.set_servers(db, self.event, listed, by="test", now=now_ms())
+        )
+        self.servers = [self._server(number, port) for number, port in enumerate(ports)]
+        self.names = {f"kiosk-{number}": number // PER_HALL + 1 for number in range(kiosks)}
+        self.database.write(self._build)
+        for name in self.names:
+            self._enrol(name, ports[0])
+        self.kiosks: dict[str, Kiosk] = {}
+
+    def _server(self, number: int, port: int) -> Process:
+        """A server on a machine of its own: it has a copy of the event's directory."""
+        own = self.path / f"server-{number}"
+        shutil.copytree(self.event.path, own)
+        command = [sys.executable, "-m", "server.cli.main", "serve", "--event", str(own)]
+        return Process(f"server-{number}", [*command, "--port", str(port)], own / "log")
+
+    def _build(self, db: Connection) -> None:
+        for hall in sorted(set(self.names.values())):
+            db.execute(
+                "INSERT INTO hall (hall_id, code, names, fire_limit, capacity, zones,"
+                " sessions_only, anti_passback, exits)"
+                " VALUES (?, ?, '{\"en\": \"Hall\"}', ?, ?, 1, 0, 'hard', 'strict')",
+                (hall, f"H{hall}", self.capacity, self.capacity),
+            )
+            db.execute("INSERT INTO hall_category SELECT ?, category FROM category", (hall,))
+        for number, (name, hall) in enumerate(self.names.items(), 1):
+            door = (number, name, hall, f'{{"en": "{name}"}}')
+            db.execute("INSERT INTO door VALUES (?, ?, ?, ?, 'both')", door)
+
+    def _enrol(self, name: str, port: int) -> None:
+        key = PrivateKey(name.encode().ljust(32, b"."))
+        now = now_ms()
+
+        def step(db: Connection) -> None:
+            code = registry.add_kiosk(
+                db, self.event, name, name, address=("127.0.0.1", port), by="test", now=now,
+                random=os.urandom,
+            )  # fmt: skip
+            asked = wire.EnrolRequest(code.token, key.public.raw, proof(key, code.token))
+            registry.enrol(db, self.event, asked, now)
+            registry.confirm(db, self.event, name, by="test", now=now)
+
+        self.database.write(step)
+        directory = self.path / name
+        directory.mkdir()
+        who = Identity(self.event.event_id, name, 1, key.public.raw, now)
+        signed = sign_identity(self.event.root_key, who)
+        root = self.event.root_key.public
+        save_identity(
+            directory,
+            make_identity(("127.0.0.1", port), self.event.spki_sha256, root.raw, signed),
+        )
+        save_key(directory, key)
+        Journal(
+            directory / JOURNAL_FILE, name, 1, key, root=root, event_id=self.event.event_id
+        ).close()
+
+    def start(self) -> None:
+        for server in self.servers:
+            server.start()
+        for server in self.servers:
+            wait_for(server.name, lambda one=server: self._answers(one))
+        for name in self.names:
+            kiosk = Kiosk(self.path / name, KioskSettings(camera="none"))
+            self.kiosks[name] = self.parts.enter_context(kiosk)
+        for kiosk in self.kiosks.values():
+            assert kiosk.wait_for_facts(60)
+
+    def _answers(self, server: Process) -> bool:
+        assert server.alive, server.log.read_text()
+        port = int(server.command[-1])
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return True
+        return False
+
+    def run(self, seconds: float, *, pause_s: float) -> Found:
+        """Scan at every kiosk, and kill servers, for so long."""
+        over = threading.Event()
+        threads = [
+            threading.Thread(target=self._scan, args=(name, over, pause_s)) for name in self.names
+        ]
+        threads.append(threading.Thread(target=self._kill, args=(over,)))
+        for thread in threads:
+            thread.start()
+        journals = {
+            hall: Journals(
+                {
+                    name: self.path / name / JOURNAL_FILE
+                    for name, at in self.names.items()
+                    if at == hall
+                }
+            )
+            for hall in set(self.names.values())
+        }
+        until = time.monotonic() + seconds
+        most = self.found.most_inside
+        while time.monotonic() < until:
+            for hall, one in journals.items():
+                most[hall] = max(most[hall], len(one.inside()))
+            time.sleep(0.2)
+        over.set()
+        for thread in threads:
+            thread.join()
+        for hall, one in journals.items():
+            most[hall] = max(most[hall], len(one.inside()))
+        return self.found
+
+    def _scan(self, name: str, over: threading.Event, pause_s: float) -> None:
+        kiosk, dice = self.kiosks[name], random.Random(name)
+        inside: list[int] = []
+        while not over.wait(dice.uniform(0, 2 * pause_s)):
+            leaves = bool(inside) and dice.random() < 0.5
+            serial = inside.pop(0) if leaves else dice.randrange(1_000, 8_000_000)
+            direction = Direction.EXIT if leaves else Direction.ENTRY
+            answer = kiosk.admitter.present(self._badge(serial), at=now_ms(), direction=direction)
+            kiosk.notify(answer)
+            if answer.passes and not leaves:
+                inside.append(serial)
+            self.found.by_server[kiosk.servers.current().address.text] += 1
+
+    def _badge(self, serial: int) -> str:
+        number = self.event.issuing_key_id
+        fields = Credential(
+            serial=serial, issue=1, category=1, valid_days=0b11, zones=1, key_id=number
+        )
+        return issue_credential(self.event.badge_keys[number], self.event.event_id, fields)
+
+    def _kill(self, over: threading.Event) -> None:
+        while not over.wait(self.dice.uniform(1.0, 3.0)):
+            server = self.dice.choice(self.servers)
+            server.kill()
+            self.found.kills += 1
+            over.wait(self.dice.uniform(0.5, 2.0))
+            server.start()
+
+    def check(self) -> Found:
+        """Wait until all scans are sent, and check what must be so. Returns what was found."""
+        wait_for(
+            "all scans to arrive",
+            lambda: all(one.journal.state().waiting == 0 for one in self.kiosks.values()),
+        )
+        greens: Counter[tuple[str, int]] = Counter()
+        journals = Journals({name: self.path / name / JOURNAL_FILE for name in self.names})
+        journals.read()
+        for line in journals.all():
+            self.found.scans += 1
+            if line.said["decision"] == "admitted":
+                greens[line.kiosk, line.seq] += 1
+        self.found.greens = len(greens)
+        with self.database.reading() as db:
+            sql = "SELECT kiosk, seq FROM scan WHERE decision = 'admitted'"
+            ledger = Counter((kiosk, seq) for kiosk, seq in db.execute(sql))
+            rows = db.execute("SELECT number, hash, body, salt FROM leaf ORDER BY number")
+            for place, (number, digest, body, salt) in enumerate(rows):
+                assert number == place
+                held = None if salt is None else bytes(salt)
+                assert bytes(digest) == leaf_hash(entry_of(bytes(body), held))
+        assert ledger == greens, "each green scan is in the ledger once"
+        assert max(self.found.most_inside.values()) <= self.capacity, self.found.most_inside
+        log = Log(self.database, self.event.log_name, self.event.log_key)
+        for kiosk in self.kiosks.values():
+            assert kiosk.link.state.log_alarm is None
+            newest = kiosk.journal.witness.newest()
+            assert newest is not None
+            assert log.has(newest.size, newest.root)
+        return self.found
+
+    def close(self) -> None:
+        self.parts.close()
+        for server in self.servers:
+            if server.alive:
+                server.stop()
+            server.end()

@@ -1,0 +1,107 @@
+"""A real kiosk that knows two addresses of its server: one ends, or falls silent, and it goes on
+with the other one within two seconds. What was shown green is in the ledger once.
+"""
+
+import socket
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from badges.wire.servers import ServerAddress, preferred
+from server.demo.network_link import Link
+from tests.system.support.hand_scanner import HandScanner
+from tests.system.support.site import LiveSite, free_port, site, wait_for
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
+
+WITHIN_S = 2.0
+LASTING = 2  # A kiosk's feed and its posts. A look at whether a server is ready is one.
+VENUE = """
+[[hall]]
+code = "small"
+name = "Small hall"
+capacity = 50
+categories = ["delegate"]
+[[door]]
+code = "main"
+hall = "small"
+name = "Main"
+mode = "both"
+"""
+
+
+def tell(place: LiveSite, *links: Link) -> None:
+    listed = [f"{host}:{port}" for host, port in (link.address for link in links)]
+    command = [sys.executable, "-m", "server.cli.main", "servers", *listed]
+    done = subprocess.run(
+        [*command, "--event", str(place.event.path)], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def in_order(*links: Link) -> list[Link]:
+    """As the kiosks of the hall, which is the first one, try them."""
+    by_text = {f"{link.address[0]}:{link.address[1]}": link for link in links}
+    addresses = [ServerAddress(*link.address) for link in links]
+    return [by_text[one.text] for one in preferred(addresses, 1)]
+
+
+def carried(link: Link) -> int:
+    return len(link._carried)
+
+
+def until_acknowledged(place: LiveSite) -> float:
+    began = time.monotonic()
+    while place.waiting("west"):
+        assert time.monotonic() - began < 30
+        time.sleep(0.01)
+    return time.monotonic() - began
+
+
+def test_it_goes_on_with_the_next_and_comes_back(tmp_path: Path) -> None:
+    with site(tmp_path, VENUE, people=30) as place:
+        place.start_server()
+        place.enrol("west", "main")
+        with closing(Link(place.address)) as one, closing(Link(place.address)) as other:
+            first, second = in_order(one, other)
+            tell(place, one, other)
+            port = free_port()
+            with HandScanner(place.run_typed("west", port), port, socket.create_connection) as west:
+                wait_for("the first choice", lambda: carried(first) >= LASTING)
+                assert (tmp_path / "west" / "servers.signed").exists()
+                assert west.present(place.badge(1), "entry").admitted
+                until_acknowledged(place)
+
+                # Silent, with every connection still open.
+                first.cut()
+                answer = west.present(place.badge(2), "entry")
+                assert answer.admitted
+                assert answer.took_s < 1.5
+                silent_s = until_acknowledged(place)
+                assert silent_s < WITHIN_S
+                assert carried(second) > 0
+
+                first.mend()
+                wait_for("the way back", lambda: carried(first) >= LASTING and not carried(second))
+                assert west.present(place.badge(3), "entry").admitted
+                until_acknowledged(place)
+
+                # Ended, as when a server is killed.
+                first.close()
+                assert west.present(place.badge(4), "entry").admitted
+                ended_s = until_acknowledged(place)
+                assert ended_s < WITHIN_S
+            sys.stdout.write(f"the next server: {silent_s:.2f} s after a silence, ")
+            sys.stdout.write(f"{ended_s:.2f} s after an end\n")
+
+            # It knows both after a restart, also with the enrolment's and the first one away.
+            place.kiosks["west"].stop()
+            with HandScanner(place.run_typed("west", port), port, socket.create_connection) as west:
+                assert west.present(place.badge(5), "entry").admitted
+                until_acknowledged(place)
+        once = "SELECT COUNT(*) FROM scan WHERE decision = 'admitted' GROUP BY serial"
+        assert place.query(once) == [(1,)] * 5

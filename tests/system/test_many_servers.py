@@ -1,0 +1,38 @@
+"""Three servers on one database of PostgreSQL, which are killed at random while six kiosks scan."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.server.support.postgresql.cluster import MISSING, Cluster, binaries
+from tests.system.support.many_servers import ManyServers
+
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.timeout(280),
+    pytest.mark.skipif(binaries() is None, reason=MISSING),
+]
+
+
+@pytest.fixture
+def cluster() -> Iterator[Cluster]:
+    made = Cluster()
+    yield made
+    made.stop()
+
+
+def test_servers_are_killed_and_nothing_is_lost_or_overfilled(
+    tmp_path: Path, cluster: Cluster
+) -> None:
+    url = cluster.url(cluster.make())
+    with closing(ManyServers(tmp_path, url, servers=3, kiosks=6, capacity=8)) as many:
+        many.start()
+        many.run(8.0, pause_s=0.05)
+        found = many.check()
+    sys.stdout.write(f"{found}\n")
+    assert found.kills >= 2
+    assert found.greens > 10
+    assert len(found.by_server) > 1
