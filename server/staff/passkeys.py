@@ -115,7 +115,9 @@ def add_passkey(
                 found.sign_count, name, now,
             ),
         )  # fmt: skip
-    except (*_refused(), ConstraintError):
+    except ConstraintError:
+        raise WrongFactorError from None
+    except _refused():
         raise WrongFactorError from None
     entry_log.act(db, who.by, Act.FACTOR_ADDED, {"user": who.user_id, "factor": "passkey"}, now)
     return second_factors.fresh_recovery_codes(db, who, now=now) if before.count == 0 else []
