@@ -159,9 +159,11 @@ def test_the_index_that_is_worded_like_it_serves_it(
 
 def test_rows_are_numbered_in_the_order_in_which_they_came(database: Database) -> None:
     for run in ("c", "a", "b"):
-        database.write(
-            lambda db, run=run: db.execute("INSERT INTO server_run VALUES (?, 0, 0, 0)", (run,))
+        insert = (
+            "INSERT INTO server_run (run, since_cursor, since_entries, started_at)"
+            " VALUES (?, 0, 0, 0)"
         )
+        database.write(lambda db, run=run, insert=insert: db.execute(insert, (run,)))
     with database.reading() as db:
         order = dialect.insertion_order("r")
         rows = db.execute(f"SELECT r.run, {order} FROM server_run r ORDER BY {order}").fetchall()
