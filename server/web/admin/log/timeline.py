@@ -19,8 +19,9 @@ from server.entry_log import act_words, entry_log
 from server.entry_log.act_names import Act
 from server.ledger import entries, remarks
 from server.venue import store
-from server.web import auth
+from server.web import auth, i18n
 from server.web.admin.forms import Asked, Field, one_of, read_filter, whole
+from server.web.admin.records.about import about
 from server.web.services import services
 from server.witnesses.troubles import Code
 
@@ -76,7 +77,7 @@ def show() -> tuple[str, int]:
             kiosks=entries.kiosks(db),
             looked_at=timeline.LOOKED_AT_MAX,
             now=here.now(),
-            **_words(act_words.Names(db), store.halls(db)),
+            **_words(act_words.Names(db, i18n.language()), store.halls(db)),
         )
     return shown, 400 if asked.problems else 200
 
@@ -97,7 +98,7 @@ def entry(number: int) -> str:
             record=None if record is None else json.dumps(record, ensure_ascii=False, indent=1),
             size=entry_log.size(db),
             kinds=KINDS,
-            **_words(act_words.Names(db), store.halls(db)),
+            **_words(act_words.Names(db, i18n.language()), store.halls(db)),
         )
 
 
@@ -120,6 +121,7 @@ def _words(names: act_words.Names, halls: list[store.HallRow]) -> dict[str, obje
     return {
         "names": names,
         "label": lambda act: _(act_words.label(act)),
+        "act_about": partial(about, names),
         "others": act_words.WHO,
         "hall_names": {hall.hall_id: hall.names for hall in halls},
         "said": _,  # It escapes nothing, so that the template does.
