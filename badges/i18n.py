@@ -34,8 +34,8 @@ class Day(str):
         made.on = on
         return made
 
-    def __getnewargs__(self) -> tuple[date]:  # type: ignore[override]  # It is made of a date.
-        return (self.on,)
+    def __reduce__(self) -> tuple[type["Day"], tuple[date]]:
+        return Day, (self.on,)
 
 
 class Phrase(str):

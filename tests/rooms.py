@@ -23,12 +23,12 @@ ROOMS: dict[str, dict[str, str]] = {
         "admission": "the decision, and its words",
         "transparency": "proofs about the entry log",
         "credential": "the signed statement in a badge's QR",
+        "settings_check": "settings files against the types of their settings",
         "po": "catalogues of translations as translators write them",
         "i18n": "marking texts for translation",
         "categories": "the categories that every event begins with",
         "colours": "which colours people can't tell apart",
         "record": "one line of a kiosk's journal",
-        "settings_check": "settings files against the types of their settings",
     },
     "kiosk": {
         "cli": "`hallkeeper-kiosk`",

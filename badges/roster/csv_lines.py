@@ -9,7 +9,7 @@ import itertools
 import re
 from collections.abc import Callable, Iterator
 
-from badges.i18n import N_, Phrase
+from badges.i18n import N_, Phrase, joined
 from badges.roster.columns import column_of
 from badges.roster.problems import Finding, RosterError, shown
 from badges.roster.table import SAVE_AS, Line
@@ -77,17 +77,7 @@ def _decode(data: bytes, name: str, encoding: str | None, tell: Callable[[Findin
     if 0 in data:
         found = _utf_16_without_mark(data)
         if found:
-            tell(
-                Finding(
-                    "encoding",
-                    1,
-                    Phrase(
-                        "%(name)s is read as %(found)s, by its titles",
-                        name=shown(name),
-                        found=found,
-                    ),
-                )
-            )
+            tell(_read_as(name, found))
             return _decode_as(data, name, found)
     if data.count(0) > len(data) // 10:
         raise RosterError(
@@ -101,17 +91,7 @@ def _decode(data: bytes, name: str, encoding: str | None, tell: Callable[[Findin
         start = lines[:_TITLE_LINES]
         found = _recognised(data, b"\n".join(start)) if any(map(_foreign, start)) else None
         if found:
-            tell(
-                Finding(
-                    "encoding",
-                    1,
-                    Phrase(
-                        "%(name)s is read as %(found)s, by its titles",
-                        name=shown(name),
-                        found=found,
-                    ),
-                )
-            )
+            tell(_read_as(name, found))
             return _decode_as(data, name, found)
         if _foreign(lines[0]) or sum(map(_foreign, lines)) > _FOREIGN_LINES_MOST:
             number = data.count(b"\n", 0, error.start) + 1
@@ -126,6 +106,11 @@ def _decode(data: bytes, name: str, encoding: str | None, tell: Callable[[Findin
                 lines=_readings(data, next(filter(_foreign, lines))),
             ) from None
     return text
+
+
+def _read_as(name: str, encoding: str) -> Finding:
+    said = Phrase("%(name)s is read as %(found)s, by its titles", name=shown(name), found=encoding)
+    return Finding("encoding", 1, said)
 
 
 def _utf_16_without_mark(data: bytes) -> str | None:
@@ -172,7 +157,7 @@ def _readings(data: bytes, line: bytes) -> str:
                 what=shown(text, 60),
             )
         )
-    return "".join(readings)
+    return joined("", readings)
 
 
 def _foreign(line: bytes) -> bool:

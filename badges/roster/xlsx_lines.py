@@ -220,41 +220,33 @@ def _chosen(
         )
     others = [one for one in book.worksheets if one is not sheet and rows[one.title]]
     if others:
-        tell(
-            Finding(
-                "other_sheets",
-                len(others),
-                Phrase(
-                    "of the sheets of %(name)s only %(title)s is read (%(rows)s rows). Other "
-                    "sheets with rows: %(count)s",
-                    name=shown(name),
-                    title=shown(sheet.title),
-                    rows=Count(rows[sheet.title]),
-                    count=Count(len(others)),
-                ),
-                tuple(
-                    Phrase(
-                        "%(title)s, %(rows)s rows",
-                        title=shown(one.title),
-                        rows=Count(rows[one.title]),
-                    )
-                    + ("" if one.sheet_state == "visible" else Phrase(", hidden"))
-                    for one in others
-                ),
-                ()
-                if answers.sheet is not None
-                else (
-                    choice(
-                        f"--sheet {shown(sheet.title)}",
-                        Phrase(
-                            "read this sheet. For people on several sheets, import each, with "
-                            "--missing keep"
-                        ),
-                    ),
-                ),
-            )
-        )
+        tell(_other_sheets(name, sheet, others, rows, answers))
     return sheet
+
+
+def _other_sheets(
+    name: str, sheet: Any, others: list[Any], rows: dict[str, int], answers: RosterAnswers
+) -> Finding:
+    """Say which sheet is read, and which others have rows."""
+    said = Phrase(
+        "of the sheets of %(name)s only %(title)s is read (%(rows)s rows). Other sheets with rows:"
+        " %(count)s",
+        name=shown(name),
+        title=shown(sheet.title),
+        rows=Count(rows[sheet.title]),
+        count=Count(len(others)),
+    )
+    examples = [
+        Phrase("%(title)s, %(rows)s rows", title=shown(one.title), rows=Count(rows[one.title]))
+        + ("" if one.sheet_state == "visible" else Phrase(", hidden"))
+        for one in others
+    ]
+    read_it = choice(
+        f"--sheet {shown(sheet.title)}",
+        Phrase("read this sheet. For people on several sheets, import each, with --missing keep"),
+    )
+    answers_left = () if answers.sheet is not None else (read_it,)
+    return Finding("other_sheets", len(others), said, tuple(examples), answers_left)
 
 
 def _part(sheet: Any) -> str:
