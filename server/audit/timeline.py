@@ -7,7 +7,7 @@ good, and turning to the thousandth costs what turning to the first does.
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from badges.transparency.merkle import leaf_hash
@@ -134,8 +134,17 @@ def _numbers(db: Connection, wanted: Filter, where: _Range) -> tuple[list[int], 
             hall_id=wanted.hall_id, kiosk=wanted.kiosk, act=kind, since=wanted.since,
             until=wanted.until,
         )  # fmt: skip
-        numbers = finding.numbers(db, scans, where.start, where.end, upwards=where.upwards)
-        found |= set(islice(numbers, where.rows))
+        numbers = list(
+            islice(
+                finding.numbers(db, scans, where.start, where.end, upwards=where.upwards),
+                where.rows,
+            )
+        )
+        found |= set(numbers)
+        if len(numbers) == where.rows:
+            # The page ends with the last of these at the latest, and nothing is looked for beyond.
+            last = numbers[-1]
+            where = replace(where, end=last) if where.upwards else replace(where, start=last)
     if wanted.wants(ACT):
         found |= set(_acts(db, wanted, where))
     for kind in (INFERRED, entry_log.ERASED):
