@@ -10,6 +10,7 @@ import logging
 import random
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Collection
 
 from badges.credential.keys import BadSignatureError
@@ -25,8 +26,10 @@ LOOKS = 2
 # After it was left again so soon after a return, the next look waits longer, up to this.
 LOOK_MAX_S = 60.0
 SETTLED_S = 60.0
-# After a round in which no server answered in a hurry, this kiosk is patient for so long.
+# After a round in which no server answered in a hurry, this kiosk is patient for so long. So it is
+# after some moves in that time, because all servers are slow then, and moving makes them slower.
 PATIENT_S = 60.0
+MOVES_MAX = 3
 LOOK_ANSWER_S = 3.0
 READY = "/readyz"
 
@@ -59,6 +62,7 @@ class Servers:
         self._endpoints = self._ordered()
         self._now = self._endpoints[0]
         self._patient_until = float("-inf")
+        self._moved_at: deque[float] = deque(maxlen=MOVES_MAX)
         self._returned_at = float("-inf")
         self._wait_more = 1.0
         self._wake = threading.Event()
@@ -102,7 +106,7 @@ class Servers:
                 at = self._endpoints.index(self._now)
                 self._now = self._endpoints[(at + 1) % len(self._endpoints)]
                 log.warning("%s does not answer: %s is next", _text(server), self._now.address.text)
-                self._note_return()
+                self._note_move()
             left = not any(one is self._now for one in tried)
             if not left:
                 self._patient_until = time.monotonic() + PATIENT_S
@@ -172,9 +176,15 @@ class Servers:
             addresses.append(own)
         return [Endpoint(self._known, one) for one in addresses]
 
-    def _note_return(self) -> None:
-        """Wait longer for a server that was left again soon after a return. The lock is held."""
-        soon = time.monotonic() - self._returned_at < SETTLED_S
+    def _note_move(self) -> None:
+        """Wait longer for a server that was left again soon after a return, and for all of them
+        after some moves. The lock is held.
+        """
+        now = time.monotonic()
+        self._moved_at.append(now)
+        if len(self._moved_at) == MOVES_MAX and now - self._moved_at[0] < PATIENT_S:
+            self._patient_until = now + PATIENT_S
+        soon = now - self._returned_at < SETTLED_S
         self._wait_more = self._wait_more * 2 if soon else 1.0
         self._wake.set()
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import click
 
 from server.backup.copy import check_directory, make_backup, prune
+from server.backup.move import SQLITE
+from server.backup.move import move as move_event
 from server.backup.restore import Restored
 from server.backup.restore import restore as restore_event
 from server.cli.console import count, event_option, progress, refuse, wall_clock
@@ -57,6 +59,49 @@ def backup(to: Path | None, event_dir: Path) -> None:
     if to is None:
         prune(into)
     click.echo(f"Copied the event to {made.path}.")
+
+
+@click.command(short_help="Move the event to PostgreSQL, or back.")
+@click.argument(
+    "event_dir", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path)
+)
+@click.option(
+    "--to",
+    required=True,
+    metavar="ADDRESS",
+    help="An empty database in PostgreSQL, as postgresql://user@host/name without its password, or"
+    " a file that holds the address; or the word sqlite.",
+)
+def move(event_dir: Path, to: str) -> None:
+    """Move the database of the event in DIR, while no server runs, with nothing lost.
+
+    Every row and the entry log's root are compared before the event uses the new database. Where
+    anything fails, the event stays where it is.
+    """
+    with progress("Moving", _STEPS) as tell:
+        table, steps = "", 0
+
+        def told(now: str, _: int) -> None:
+            nonlocal table, steps
+            steps += now != table
+            table = now
+            tell(min(steps, _STEPS))
+
+        done = move_event(event_dir, to, told)
+    rows = sum(done.counts.values())
+    tables = sum(1 for number in done.counts.values() if number)
+    click.echo(
+        f"Moved {count(rows, 'row', 'rows')} of {count(tables, 'table', 'tables')}. The entry log"
+        f" has {count(done.entries, 'entry', 'entries')}, and its root is as it was:"
+        f" {done.root.hex()}."
+    )
+    click.echo(
+        f"What was here before is kept in {event_dir}/hallkeeper.db.moved. Delete it once a backup"
+        " of the new database is made."
+        if to != SQLITE
+        else "What was there before is kept in the database, in a schema hallkeeper_moved_N. Drop"
+        " it once a backup is made."
+    )
 
 
 @click.command(short_help="Make the event's server again from a backup.")

@@ -14,7 +14,7 @@ from server.cli.attendees.links import links
 from server.cli.attendees.mail import mail
 from server.cli.attendees.wallet import wallet
 from server.cli.audit.commands import audit
-from server.cli.backup import backup, restore
+from server.cli.backup import backup, move, restore
 from server.cli.badges import issue, print_badges, reissue
 from server.cli.certificate.commands import certificate
 from server.cli.console import BY, Commands, event_option, opened, refuse, wall_clock
@@ -151,6 +151,7 @@ main.add_command(servers)
 main.add_command(status)
 main.add_command(backup)
 main.add_command(restore)
+main.add_command(move)
 main.add_command(audit)
 main.add_command(person)
 main.add_command(retention)

@@ -48,9 +48,22 @@ class Place:
     type=click.Path(file_okay=False, path_type=Path),
     help="A new or empty directory to keep everything in; else a temporary one.",
 )
+@click.option(
+    "--database",
+    type=click.Choice(["sqlite", "postgresql"]),
+    default="sqlite",
+    show_default=True,
+    help="With postgresql, two servers share a database, and one of them is killed.",
+)
 @click.option("--camera", help="Add a door with this webcam, such as 0: hold up a badge yourself.")
 def demo(
-    once: bool, json_line: bool, seed: int, people: int, directory: Path | None, camera: str | None
+    once: bool,
+    json_line: bool,
+    seed: int,
+    people: int,
+    directory: Path | None,
+    database: str,
+    camera: str | None,
 ) -> None:
     """Run a whole made-up forum here, with a server, and doors that watch films of badges.
 
@@ -64,7 +77,10 @@ def demo(
     from server.demo.show import Show
 
     with _stopped_by_sigterm(), _place(directory) as place:
-        show = Show(place.path, seed, people, camera, once=once, json_line=json_line)
+        show = Show(
+            place.path, seed, people, camera, once=once, json_line=json_line,
+            postgresql=database == "postgresql",
+        )  # fmt: skip
         try:
             show.run()
         except StageError as error:

@@ -33,7 +33,7 @@ from server.demo.network_link import Link
 from server.demo.processes import Children, StageError
 from server.demo.report import LiveTable
 from server.demo.script import Presentation, Script, make_script
-from server.demo.stage import Kiosk, Stage
+from server.demo.stage import Kiosk, Stage, clock_ms
 from server.event.directory import Event
 from server.people import issuing
 from server.setup import roster_import, venue_file, venue_import
@@ -46,18 +46,23 @@ RULES: Mapping[str, HallRule] = {
 }
 # A kiosk may start slowly, and sends its journal at the end.
 LATE_S = 25.0
+# After a server was killed, the word of one door has reached the others by the other server.
+GOES_ON_MS = 4_000
 _BY = "command-line"
 
 
 def prepare(
-    directory: Path, forum: Forum, host: str, port: int, now: int
+    directory: Path, forum: Forum, host: str, port: int, now: int, postgresql: str | None = None
 ) -> tuple[Event, str, Script]:
     """Make the event through the imports that organisers use, and return it with the admin's
-    password. The files that were imported are left beside it.
+    password. The files that were imported are left beside it. `postgresql` is the address of an
+    empty database, and None makes one of SQLite.
     """
     # The password is printed at the end and tried at once, so nobody has to change it.
     settings = forum.settings(host, port)
-    event, password = init_event(directory, settings, now=now, password_stays=True)
+    event, password = init_event(
+        directory, settings, now=now, password_stays=True, postgresql=postgresql
+    )
     roster, venue = directory.with_name("roster.csv"), directory.with_name("venue.toml")
     roster.write_bytes(roster_csv(forum.people))
     venue.write_text(forum.venue, "utf-8")
@@ -121,6 +126,9 @@ class Play:
     kiosks: Sequence[Kiosk]
     time_zone: str
     say: Callable[[str], None] = click.echo
+    # One of two servers is killed in place of a cut network.
+    kills: bool = False
+    killed: int | None = None  # The port of the server that was killed.
 
     def perform(self, films: Mapping[str, Path], pages: Mapping[str, int]) -> Verdict:
         """Play the films at the doors and judge the answers. Raises StageError.
@@ -175,7 +183,19 @@ class Play:
             self.say(table.row(answer, cut_off=False))
         return outages
 
+    def _kill(self, kiosk: Kiosk, outages: list[Outage]) -> None:
+        """Kill the server of a door's hall once, and let all doors go on with the other one."""
+        if len(kiosk.answers) < self.script.cut_after or self.killed is not None:
+            return
+        now = clock_ms()
+        self.killed = self.stage.kill_server_of(kiosk.door)
+        outages += [Outage(one.door, now, now + GOES_ON_MS) for one in self.kiosks]
+        self.say(f"          the server at port {self.killed} is killed")
+
     def _cut_or_mend(self, kiosk: Kiosk, outages: list[Outage]) -> None:
+        if self.kills:
+            self._kill(kiosk, outages)
+            return
         count = len(kiosk.answers)
         if count >= self.script.cut_after and kiosk.cut_at is None and not outages:
             kiosk.cut()

@@ -119,6 +119,11 @@ class Children:
         child.stop()
         self._children.remove(child)
 
+    def kill(self, child: Child) -> None:
+        """End one of them as a power cut would."""
+        child.kill()
+        self._children.remove(child)
+
     def check(self) -> None:
         """Raises StageError where one has ended by itself with an error."""
         for child in self._children:

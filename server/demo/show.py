@@ -12,7 +12,7 @@ import click
 
 from badges.printing.card import CardError, render_pdf
 from server.cli.console import count, progress
-from server.demo import play
+from server.demo import play, postgres
 from server.demo.forum.forum import DAYS, DOORS, HALLS, NAME, WEBCAM_DOOR, Forum, make_forum
 from server.demo.forum.people import CAST_SIZE
 from server.demo.judge import Answer
@@ -43,52 +43,62 @@ class Show:
     camera: str | None
     once: bool
     json_line: bool
+    postgresql: bool = False
     good: bool = False
 
     def run(self) -> None:
         """Raises StageError where server or kiosks don't do their part."""
+        for name in ("films", "kiosks", "logs"):
+            (self.place / name).mkdir()
+        with ExitStack() as stack:
+            engine = stack.enter_context(Children(self.place / "logs"))
+            url = stack.enter_context(postgres.running(engine)) if self.postgresql else None
+            self._perform(stack, url)
+
+    def _perform(self, stack: ExitStack, url: str | None) -> None:
+        """Make the event, in PostgreSQL where there is a `url`, and play it."""
         forum = make_forum(self.seed, self.people, clock_ms())
-        event, password, script = self._prepare(forum)
+        event, password, script = self._prepare(forum, url)
         films = self._draw(script)
         doors = [*DOORS, WEBCAM_DOOR] if self.camera else list(DOORS)
-        with ExitStack() as stack:
-            database = stack.enter_context(Database(event.database_path))
-            server = (HOST, event.settings.port)
-            kiosks = stack.enter_context(play.kiosks_at(doors, self.place / "kiosks", server))
-            children = stack.enter_context(Children(self.place / "logs"))
-            stage = Stage(event, database, children)
-            _open(stage, kiosks)
-            pages = {} if self.once else {kiosk.door: free_port() for kiosk in kiosks}
-            if self.camera:
-                _run_webcam(stage, kiosks[-1], self.camera, pages[WEBCAM_DOOR])
-            performance = play.Play(script, stage, children, kiosks[: len(DOORS)], forum.time_zone)
-            verdict = performance.perform(films, pages)
-            self.good = verdict.good
-            discrepancies = stage.discrepancies()
-            told = summary(verdict, play.RULES, discrepancies, stage.after_moves())
-            counts = forum_counts(
-                database.reader, day_starts(event.settings), event.settings.country or ""
-            )
-            click.echo("\n" + "\n".join([*told, "", *forum_lines(counts)]))
-            if not self.once:
-                click.echo("\nThe films begin again, for the pages alone: nothing more is judged.")
-                performance.go_on(films, pages)
-                click.echo("\n" + "\n".join(_pages(event, password, kiosks)))
-                click.echo("\n" + "\n".join(self._own_badge(event, database, forum)))
-            if self.json_line:
-                told_in_json = as_json(verdict, discrepancies) | {"forum": asdict(counts)}
-                click.echo(json.dumps(told_in_json, ensure_ascii=False))
-            if not self.once:
-                _until_ctrl_c(children)
+        database = stack.enter_context(Database(event.database_path))
+        server = (HOST, event.settings.port)
+        kiosks = stack.enter_context(play.kiosks_at(doors, self.place / "kiosks", server))
+        children = stack.enter_context(Children(self.place / "logs"))
+        stage = Stage(event, database, children)
+        _open(stage, kiosks, [free_port()] if self.postgresql else [])
+        pages = {} if self.once else {kiosk.door: free_port() for kiosk in kiosks}
+        if self.camera:
+            _run_webcam(stage, kiosks[-1], self.camera, pages[WEBCAM_DOOR])
+        performance = play.Play(script, stage, children, kiosks[: len(DOORS)], forum.time_zone)
+        performance.kills = self.postgresql
+        verdict = performance.perform(films, pages)
+        self.good = verdict.good
+        discrepancies = stage.discrepancies()
+        told = summary(verdict, play.RULES, discrepancies, stage.after_moves())
+        counts = forum_counts(
+            database.reader, day_starts(event.settings), event.settings.country or ""
+        )
+        click.echo("\n" + "\n".join([*told, "", *forum_lines(counts)]))
+        if performance.killed is not None:
+            stage.start_server(performance.killed)
+        if not self.once:
+            click.echo("\nThe films begin again, for the pages alone: nothing more is judged.")
+            performance.go_on(films, pages)
+            click.echo("\n" + "\n".join(_pages(event, password, kiosks)))
+            click.echo("\n" + "\n".join(self._own_badge(event, database, forum)))
+        if self.json_line:
+            told_in_json = as_json(verdict, discrepancies) | {"forum": asdict(counts)}
+            click.echo(json.dumps(told_in_json, ensure_ascii=False))
+        if not self.once:
+            _until_ctrl_c(children)
 
-    def _prepare(self, forum: Forum) -> tuple[Event, str, Script]:
+    def _prepare(self, forum: Forum, url: str | None) -> tuple[Event, str, Script]:
         click.echo(
             f"{NAME['en']} / {NAME['zh']}, seed {self.seed}:"
             f" {count(self.people, 'person', 'people')}, {HALLS} halls, {DAYS} days"
         )
-        for name in ("films", "kiosks", "logs"):
-            (self.place / name).mkdir()
-        return play.prepare(self.place / "event", forum, HOST, free_port(), clock_ms())
+        return play.prepare(self.place / "event", forum, HOST, free_port(), clock_ms(), url)
 
     def _draw(self, script: Script) -> dict[str, Path]:
         click.echo(f"Drawing films of {script.presentations} badges and codes held up to cameras")
@@ -125,8 +135,8 @@ def free_port() -> int:
         return port
 
 
-def _open(stage: Stage, kiosks: list[Kiosk]) -> None:
-    stage.serve()
+def _open(stage: Stage, kiosks: list[Kiosk], more: list[int]) -> None:
+    stage.serve(*more)
     for kiosk in kiosks:
         words = stage.enrol(kiosk)
         click.echo(f"Kiosk {kiosk.name} is enrolled; both sides say: {words}")

@@ -6,6 +6,7 @@ The kiosks are run as an organiser would run them. What they answer comes as lin
 import http.client
 import json
 import os
+import shutil
 import socket
 import ssl
 import sys
@@ -14,11 +15,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from badges.wire.servers import ServerAddress, preferred
 from server.demo.judge import Answer, LedgerRow, Outage
 from server.demo.network_link import Link
 from server.demo.processes import Child, Children, wait_until
 from server.event.directory import Event
-from server.kiosks import registry
+from server.kiosks import addresses, registry
 from server.ledger import entries
 from server.ledger.finding import Filter
 from server.storage.database import Database
@@ -73,23 +75,49 @@ class Stage:
         self._event = event
         self._database = database
         self._children = children
-        settings = event.settings
-        self._server = (settings.public_host, settings.port)
+        self._host = event.settings.public_host
+        # The servers by their ports. Each has a copy of the event's directory, as on machines of
+        # their own, but the first.
+        self._servers: dict[int, Child] = {}
 
-    def serve(self) -> None:
-        """Start the server and wait until it answers. Raises StageError."""
-        command = [
-            sys.executable,
-            "-m",
-            "server.cli.main",
-            "serve",
-            "--event",
-            str(self._event.path),
-        ]
-        server = self._children.start("server", command)
-        answered = wait_until(lambda: self._answers() or not server.running, START_S)
+    def serve(self, *more: int) -> None:
+        """Start the server and wait until it answers, and one at each of `more` ports on the same
+        database. Raises StageError.
+        """
+        ports = [self._event.settings.port, *more]
+        if more:
+            listed = [ServerAddress(self._host, port) for port in ports]
+            self._database.write(
+                lambda db: addresses.set_servers(db, self._event, listed, by=_BY, now=clock_ms())
+            )
+        for port in more:
+            shutil.copytree(self._event.path, self._directory(port))
+        for port in ports:
+            self.start_server(port)
+
+    def start_server(self, port: int) -> None:
+        """Start the server at a port, and wait until it answers. Raises StageError."""
+        words = ["serve", "--event", str(self._directory(port)), "--port", str(port)]
+        name = "server" if port == self._event.settings.port else f"server-{port}"
+        server = self._children.start(name, [sys.executable, "-m", "server.cli.main", *words])
+        answered = wait_until(lambda: self._answers(port) or not server.running, START_S)
         if not answered or not server.running:
             raise server.failed("did not start")
+        self._servers[port] = server
+
+    def kill_server_of(self, door: str) -> int:
+        """Kill the server that the kiosks of a door's hall prefer, and return its port."""
+        db = self._database.reader
+        hall = next(one.hall_id for one in store.doors(db) if one.code == door)
+        listed = addresses.servers_of(db)
+        assert listed is not None
+        port = preferred(listed.servers, hall)[0].port
+        self._children.kill(self._servers.pop(port))
+        return port
+
+    def _directory(self, port: int) -> Path:
+        path = self._event.path
+        return path if port == self._event.settings.port else path.with_name(f"event-{port}")
 
     def enrol(self, kiosk: Kiosk) -> str:
         """Add a kiosk, let it enrol, compare the six words, confirm. Raises StageError."""
@@ -195,10 +223,10 @@ class Stage:
     def _kiosk(self, command: str, kiosk: Kiosk, *options: str) -> list[str]:
         return [sys.executable, "-m", "kiosk", command, "--dir", str(kiosk.directory), *options]
 
-    def _answers(self) -> bool:
-        """Tell whether the server answers, whatever it says."""
+    def _answers(self, port: int) -> bool:
+        """Tell whether the server at a port answers, whatever it says."""
         context = ssl.create_default_context(cafile=str(self._event.certificate_path))
-        connection = http.client.HTTPSConnection(*self._server, timeout=2, context=context)
+        connection = http.client.HTTPSConnection(self._host, port, timeout=2, context=context)
         try:
             connection.request("GET", "/")
             connection.getresponse().read()

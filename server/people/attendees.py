@@ -177,7 +177,8 @@ def find_attendees(
     # The list is gone through only once, for the count and for the page.
     rows = db.execute(
         f"WITH found AS MATERIALIZED (SELECT a.serial FROM attendee a WHERE"
-        f" {dialect.one_of('a.serial')} {order}) {SELECT} WHERE a.serial IN found"
+        f" {dialect.one_of('a.serial')} {order}) {SELECT} WHERE a.serial IN"
+        " (SELECT serial FROM found)"
         " ORDER BY a.family_name, a.given_name, a.serial",
         (dialect.many(serials), limit, offset),
     ).fetchall()

@@ -32,7 +32,7 @@ class Table:
         """Change the row with this key, whose table has a key of one column."""
         sets = ", ".join(f"{name} = ?" for name in updates)
         self._db.execute(
-            f"UPDATE {self._name} SET {sets} WHERE {_key_of(self._db, self._name)} = ?",
+            f"UPDATE {self._name} SET {sets} WHERE {key_of(self._db, self._name)[0]} = ?",
             (*updates.values(), key),
         )
 
@@ -55,14 +55,15 @@ def _insertion(table: str, columns: Sequence[str]) -> str:
     return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
 
 
-def _key_of(db: Connection, table: str) -> str:
-    (name,) = db.execute(
-        "SELECT a.attname FROM pg_constraint c JOIN pg_attribute a"
-        " ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]"
-        " WHERE c.contype = 'p' AND c.conrelid = CAST(? AS regclass)",
+def key_of(db: Connection, table: str) -> list[str]:
+    """Return the columns of a table's key, in their order."""
+    rows = db.execute(
+        "SELECT a.attname FROM pg_constraint c JOIN pg_attribute a ON a.attrelid = c.conrelid"
+        " AND a.attnum = ANY(c.conkey) WHERE c.contype = 'p' AND c.conrelid = CAST(? AS regclass)"
+        " ORDER BY array_position(c.conkey, a.attnum)",
         (f'{SCHEMA}."{table}"',),
-    ).fetchone()
-    return str(name)
+    )
+    return [str(name) for (name,) in rows]
 
 
 def types_of(db: Connection, table: str) -> dict[str, str]:

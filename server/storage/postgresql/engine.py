@@ -141,6 +141,16 @@ def check_empty(address: Address) -> None:
         )
 
 
+def put_aside(connection: PostgresConnection) -> None:
+    """Give the tables of an event that was moved away another schema, in the caller's transaction.
+
+    Whoever has them open can't write to them by mistake, and the database takes an event again.
+    """
+    found = connection.execute("SELECT COUNT(*) FROM pg_namespace").fetchone()
+    number = 0 if found is None else found[0]
+    connection.script(f"ALTER SCHEMA {SCHEMA} RENAME TO {SCHEMA}_moved_{int(number)}")
+
+
 def drop_all(address: Address) -> None:
     """Take all tables of an event out of the database. Raises DatabaseError or EngineError."""
     with closing(connect(address)) as connection:

@@ -7,16 +7,26 @@ run for them. Afterwards both have the same rows, which is compared row by row.
 import hashlib
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
 from typing import Any
 
+from server.storage import migrations
 from server.storage.connection import Connection
+from server.storage.database import connect, transaction
 from server.storage.disk import DatabaseError
+from server.storage.durable_files import sync, sync_directory
 from server.storage.postgresql import catalogue
+from server.storage.postgresql.address import address_of, keep_address, read_address
 from server.storage.postgresql.translation.text_search import INDEXES
 
 BLOCK = 2_000  # rows at once
-_BOOKKEEPING = {"_sqlite_migrations", "sqlite_sequence", "applied_migration"}
+# Whoever has the old file open, or puts it back, can't write to it by mistake.
+_NO_MORE = (
+    "CREATE TRIGGER event_was_moved BEFORE INSERT ON leaf BEGIN"
+    " SELECT RAISE(ABORT, 'this event was moved to another database'); END"
+)
+_BOOKKEEPING = ("_sqlite_", "sqlite_", "applied_migration")
 
 Progress = Callable[[str, int], None]  # A table, and how many rows of it are through.
 
@@ -54,7 +64,7 @@ def _names(db: Connection) -> list[str]:
     return [
         name
         for (name,) in found
-        if name not in _BOOKKEEPING and name not in INDEXES and not name.startswith(own)
+        if name not in INDEXES and not name.startswith((*_BOOKKEEPING, *own))
     ]
 
 
@@ -86,11 +96,19 @@ def columns_of(db: Connection, table: str) -> list[str]:
     return [*([] if keyed else ["rowid"]), *(row[1] for row in found)]
 
 
-def rows_of(db: Connection, table: str, columns: Sequence[str]) -> Iterator[list[tuple[Any, ...]]]:
-    """Yield all rows of a table in blocks, in an order that both engines have."""
-    names = ", ".join(columns)
-    order = ", ".join(str(at) for at in range(1, len(columns) + 1))
-    statement = f'SELECT {names} FROM "{table}" ORDER BY {order}'
+def key_of(db: Connection, table: str) -> list[str]:
+    """Return the columns of a table's key, or the number of a row where there is none."""
+    if not isinstance(db, sqlite3.Connection):
+        return catalogue.key_of(db, table) or ["rowid"]
+    found = db.execute(f'PRAGMA table_info("{table}")').fetchall()
+    return [row[1] for row in sorted(found, key=lambda row: row[5]) if row[5]] or ["rowid"]
+
+
+def rows_of(
+    db: Connection, table: str, columns: Sequence[str], key: Sequence[str]
+) -> Iterator[list[tuple[Any, ...]]]:
+    """Yield all rows of a table in blocks, in the order of its key, which both engines have."""
+    statement = f'SELECT {", ".join(columns)} FROM "{table}" ORDER BY {", ".join(key)}'
     if not isinstance(db, sqlite3.Connection):
         yield from catalogue.in_blocks(db, statement, BLOCK)
         return
@@ -113,16 +131,16 @@ def copy_all(source: Connection, target: Connection, progress: Progress) -> dict
         for table in reversed(tables):
             target.execute(f'DELETE FROM "{table}"')
         for table in tables:
-            columns = columns_of(source, table)
+            columns, key = columns_of(source, table), key_of(source, table)
             counts[table] = 0
-            for block in rows_of(source, table, columns):
+            for block in rows_of(source, table, columns, key):
                 _add(target, table, columns, block)
                 counts[table] += len(block)
                 progress(table, counts[table])
     _index_words(target)
     for table in tables:
-        columns = columns_of(source, table)
-        if _digest(source, table, columns) != _digest(target, table, columns):
+        columns, key = columns_of(source, table), key_of(source, table)
+        if _digest(source, table, columns, key) != _digest(target, table, columns, key):
             raise MovedDifferentlyError(
                 f"the table {table} is not the same in the new database. Nothing was changed, and "
                 "the event stays where it was."
@@ -140,10 +158,12 @@ def _add(
     db.executemany(f'INSERT INTO "{table}" ({", ".join(columns)}) VALUES ({marks})', block)
 
 
-def _digest(db: Connection, table: str, columns: Sequence[str]) -> tuple[int, str]:
+def _digest(
+    db: Connection, table: str, columns: Sequence[str], key: Sequence[str]
+) -> tuple[int, str]:
     """Return how many rows a table has, and a hash of all of them."""
     count, digest = 0, hashlib.sha256()
-    for block in rows_of(db, table, columns):
+    for block in rows_of(db, table, columns, key):
         for row in block:
             count += 1
             digest.update(repr(row).encode())
@@ -172,3 +192,74 @@ def _index_words(db: Connection) -> None:
     if isinstance(db, sqlite3.Connection):
         for index in INDEXES:
             db.execute(f"INSERT INTO {index} ({index}) VALUES ('rebuild')")
+
+
+Check = Callable[[Connection, Connection], None]
+
+
+def move_to_postgresql(path: Path, given: str, progress: Progress, check: Check) -> dict[str, int]:
+    """Carry the event whose file is at `path` to an empty database in PostgreSQL.
+
+    `check` is called with the old and the new database before anything uses the new one. Until
+    then, and whatever fails, the event stays where it is. Returns how many rows each table has.
+    Raises DatabaseError and EngineError.
+    """
+    if address_of(path.parent) is not None:
+        raise DatabaseError("this event is in PostgreSQL already. Nothing was changed.")
+    address = read_address(given)
+    from server.storage.postgresql import engine
+
+    engine.check_empty(address)
+    with ExitStack() as stack:
+        source = stack.enter_context(closing(connect(path)))
+        target = stack.enter_context(closing(engine.connect(address)))
+        source.execute("BEGIN IMMEDIATE")
+        try:
+            migrations.migrate(target)
+            with transaction(target):
+                counts = copy_all(source, target, progress)
+                check(source, target)
+        except BaseException:
+            target.settle()
+            engine.drop_all(address)
+            raise
+        target.execute("ANALYZE")
+        keep_address(path.parent, address)
+        source.execute(_NO_MORE)
+        source.execute("COMMIT")
+    with closing(sqlite3.connect(path)) as old:
+        old.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    path.replace(path.with_name(f"{path.name}.moved"))
+    sync_directory(path.parent)
+    return counts
+
+
+def move_to_sqlite(path: Path, progress: Progress, check: Check) -> dict[str, int]:
+    """Carry an event back from PostgreSQL to a file at `path`, as `move_to_postgresql` does."""
+    address = address_of(path.parent)
+    if address is None:
+        raise DatabaseError("this event is in SQLite already. Nothing was changed.")
+    from server.storage.postgresql import engine
+
+    new = path.with_name(f"{path.name}.new")
+    new.unlink(missing_ok=True)
+    try:
+        with ExitStack() as stack:
+            source = stack.enter_context(closing(engine.connect(address)))
+            target = stack.enter_context(closing(sqlite3.connect(new, isolation_level=None)))
+            new.chmod(0o600)
+            source.execute("BEGIN IMMEDIATE")
+            migrations.migrate(target)
+            with transaction(target):
+                counts = copy_all(source, target, progress)
+                check(source, target)
+            sync(new)
+            new.replace(path)
+            sync_directory(path.parent)
+            keep_address(path.parent, None)
+            engine.put_aside(source)
+            source.execute("COMMIT")
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise
+    return counts

@@ -245,6 +245,7 @@ def test_one_that_fails_after_each_return_is_looked_at_less_often(sites: Sites) 
         servers._return_to(servers._endpoints[0])
     servers.failed(servers.current(), ())
     assert servers._wait_more == 8
+    assert not servers.hurried, "all are slow, and moving makes them slower"
 
 
 class TestTheList:

@@ -93,7 +93,8 @@ def _call(name: str, inside: Tokens) -> Tokens:
     if upper in ("MAX", "MIN") and len(arguments) > 1:
         name = "GREATEST" if upper == "MAX" else "LEAST"
     elif upper == "JSON_EXTRACT":
-        return _in_json(arguments[0][2:-3], arguments[1][0])
+        cast = word(arguments[0], 0) == "CAST"
+        return _in_json(arguments[0][2:-3] if cast else arguments[0], arguments[1][0])
     elif upper == "JSON_GROUP_ARRAY":
         made = ["json_agg", "(", *calls(inside), ")"]
         return tokens_of("CAST ( COALESCE (") + made + tokens_of(", '[]' ) AS text )")
