@@ -12,7 +12,7 @@ from server.entry_log.act_names import Act
 from server.entry_log.act_words import Names, Subject, label, subject_text
 from server.storage import dialect
 from server.storage.connection import Connection
-from server.storage.csv_cells import csv_chunks
+from server.storage.sheets.csv_cells import csv_chunks
 from server.storage.sheets.xlsx_sheets import xlsx_chunks
 
 PAGE_ROWS = 50

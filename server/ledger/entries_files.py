@@ -12,7 +12,7 @@ from server.event.calendar import Clock
 from server.ledger.entries import Entry, found, newest_number
 from server.ledger.finding import Filter
 from server.storage.connection import Connection
-from server.storage.csv_cells import csv_chunks
+from server.storage.sheets.csv_cells import csv_chunks
 from server.storage.sheets.xlsx_sheets import xlsx_chunks
 
 CHUNK_ROWS = 2000

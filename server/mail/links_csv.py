@@ -13,7 +13,7 @@ from server.event.directory import Event
 from server.people.attendees import whole_name
 from server.people.phone_token import phone_token
 from server.storage.connection import Connection
-from server.storage.csv_cells import csv_chunks
+from server.storage.sheets.csv_cells import csv_chunks
 from server.wallet.links import links_of
 
 NOTE = N_(

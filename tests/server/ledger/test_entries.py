@@ -10,8 +10,8 @@ from server.event.directory import Event
 from server.ledger import entries, entries_files
 from server.ledger.finding import Filter
 from server.staff import users
-from server.storage import csv_cells
 from server.storage.database import Database
+from server.storage.sheets import csv_cells
 from tests.server.conftest import MINUTE, NOW
 from tests.server.support.pages import Pages
 
