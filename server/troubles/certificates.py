@@ -2,6 +2,7 @@
 
 import threading
 
+from badges.i18n import Phrase
 from server.event import served
 from server.event.directory import Event
 from server.troubles.troubles import Kind, Trouble, steps
@@ -56,7 +57,7 @@ def _look(event: Event) -> tuple[dict[str, int], dict[str, str]]:
         found = served.served(event).not_valid_after_utc
         ends[SERVER] = int(found.timestamp() * 1000)
     except (OSError, ValueError):
-        damaged[SERVER] = f"{event.certificate_path} is missing or damaged."
+        damaged[SERVER] = Phrase("%(path)s is missing or damaged.", path=event.certificate_path)
     try:
         apple = certificates.apple_signer(event)
         if apple is not None:

@@ -336,7 +336,8 @@ def _at_least(trouble: Trouble) -> str:
 
 def _certificate(trouble: Trouble) -> tuple[str, str]:
     if "words" in trouble.values:
-        what = _("Certificate or key damaged: %(words)s", words=trouble.values["words"])
+        words = i18n.said(trouble.values["words"])
+        what = _("Certificate or key damaged: %(words)s", words=words)
         return what, _("Install it again (hallkeeper certificate, hallkeeper wallet).")
     left = int(trouble.values["ms"])
     at = services().venue_clock.local(int(trouble.values["at"])).date().isoformat()

@@ -47,6 +47,7 @@ ELSEWHERE = {
     "badges/roster/columns.py": "an example of a mapping's line",
     "badges/roster/mapping.py": "mappings, which the command line alone reads",
     "server/editing/acts_told.py": "acts as files have them",
+    "server/kiosks/addresses.py": "addresses of servers, which the command line alone sets",
     "server/mail/addresses.py": "ends of sentences that server/mail/sending.py marks",
     "server/people/cards.py": "a card, which has both languages",
     "server/printers/drivers/brother.py": "faults of this program",
@@ -132,7 +133,8 @@ ENGLISH_ALONE = (
     "server/cli", "server/demo", "server/setup/new_event.py", "server/setup/programme/mapping.py",
     "server/event/directory.py", "server/event/lock.py", "server/event/settings.py",
     "server/backup/restore.py", "server/wallet", "server/web/wsgi.py", "server/mail/addresses.py",
-    "server/mail/bounces.py", "server/web/machines",
+    "server/mail/bounces.py", "server/web/machines", "badges/wire/servers.py",
+    "server/kiosks/addresses.py", "server/storage/postgresql", "server/witnesses/witness.py",
 )  # fmt: skip
 
 
