@@ -52,7 +52,8 @@ class Certificates:
 
 def _look(event: Event) -> tuple[dict[str, int], dict[str, str]]:
     """Return when each certificate ends (Unix ms), and what is said of those that are damaged."""
-    ends, damaged = {}, {}
+    ends: dict[str, int] = {}
+    damaged: dict[str, str] = {}
     try:
         found = served.served(event).not_valid_after_utc
         ends[SERVER] = int(found.timestamp() * 1000)
