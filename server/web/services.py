@@ -15,6 +15,7 @@ from server.entry_log.entry_log import Log
 from server.event.calendar import Clock
 from server.event.clock import ServerClock
 from server.event.directory import Event
+from server.event.duties import Duties
 from server.event.processes import Reporter
 from server.feed.hub import Hub
 from server.kiosks import relocation
@@ -31,7 +32,6 @@ from server.storage.database import Database
 from server.troubles.watch import Watch
 from server.web.apart import WorkedOut
 from server.web.budget import Budget
-from server.web.duties import Duties
 from server.web.lanes import Lanes
 from server.web.machines.measures import Measures
 from server.web.machines.rates import Rates

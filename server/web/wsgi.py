@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from server.backup.copy import Backups, Status
 from server.event.directory import Event, load_event
+from server.event.duties import Duties
 from server.event.processes import Reporter, server_name
 from server.event.settings import EventError
 from server.ledger.marks import Marking
@@ -18,7 +19,6 @@ from server.printers.worker import Printing
 from server.privacy.daily import Daily
 from server.storage.database import Database
 from server.web.app import close_app, create_app
-from server.web.duties import Duties
 from server.web.services import Services, keep_services, services_of
 
 if TYPE_CHECKING:
