@@ -139,7 +139,7 @@ class Keeper:
         with database.reading() as db:
             _check_age(self._path, self._moment(db))
             _keep_unsure(self._path, self._moment(db))
-        database.write(self._watch)
+        database.prepare_writer(self._watch)
         database.check_steps(self._check)
 
     def keep(self) -> None:

@@ -8,6 +8,7 @@ from badges.transparency.chain import chain_start
 from server.backup import critical_state
 from server.storage import dialect
 from server.storage.connection import Connection
+from server.storage.database import undone_alone
 from server.storage.errors import ConstraintError
 
 _OF_HOLDERS = frozenset({"badge", "day_credential", "attendee", "unknown_holder"})
@@ -55,9 +56,9 @@ def _take_all(
     taken, failed = 0, []
     for row in rows:
         try:
-            taken += _take(db, kept, row)
+            with undone_alone(db):
+                taken += _take(db, kept, row)
         except ConstraintError:
-            # Only that one statement is undone.
             failed.append(row)
     return taken, failed
 

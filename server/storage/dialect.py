@@ -1,7 +1,8 @@
-"""Writes, for SQLite, the pieces of SQL that each database has in its own way.
+"""Writes the pieces of SQL that each database has in its own way.
 
 Other rooms write the SQL that SQLite and PostgreSQL have in common, and take from here what those
-two do not. Every function returns text to put into a statement. None of it may come from a user.
+two do not. Every function returns text to put into a statement, in SQLite's words. For PostgreSQL
+`postgresql/translation` knows each of them. None of it may come from a user.
 """
 
 import json

@@ -1,6 +1,7 @@
 """Names what a database raises by itself, and says what it means.
 
-`DatabaseError` and `DiskError` of `database.py` are our own. Their texts say what to do.
+PostgreSQL's errors come as the same (`postgresql/told.py`). `DatabaseError` and `DiskError` of
+`disk.py` are our own. Their texts say what to do.
 """
 
 import sqlite3

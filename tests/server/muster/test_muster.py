@@ -126,7 +126,7 @@ class TestRollCall:
         found = begin(pages)
         query = (
             "SELECT * FROM stay",
-            "SELECT hall_id, open_stays FROM hall",
+            "SELECT hall_id, open_stays FROM hall ORDER BY hall_id",
             "SELECT * FROM discrepancy",
         )
         before = [[tuple(r) for r in pages.database.reader.execute(q)] for q in query]

@@ -99,7 +99,7 @@ class Authority:
 
 
 def _signed_by(key) -> x509.AuthorityKeyIdentifier:
-    """Name the key that signs, without which Python 3.13 and later trust no certificate (RFC 5280)."""
+    """Name the key that signs (RFC 5280). Without it Python 3.13 trusts no certificate."""
     return x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key())
 
 

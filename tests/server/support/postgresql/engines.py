@@ -9,9 +9,7 @@ from pathlib import Path
 
 import pytest
 
-BOTH = (
-    "ledger", "occupancy", "people", "kiosks", "venue", "feed", "staff", "programme", "storage",
-)  # fmt: skip
+BOTH = ("storage", "ledger", "occupancy", "people", "kiosks", "venue", "feed")
 HERE = Path(__file__).parents[2]
 
 
