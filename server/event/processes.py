@@ -18,8 +18,8 @@ from server.entry_log import entry_log
 from server.storage.connection import Connection
 from server.storage.database import Database
 from server.storage.disk import DatabaseError
+from server.storage.engines.history import history
 from server.storage.errors import EngineError
-from server.storage.history import history
 from server.storage.tables import keep_setting
 
 log = logging.getLogger(__name__)

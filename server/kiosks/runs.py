@@ -23,7 +23,7 @@ from server.storage import dialect, event_state
 from server.storage.connection import Connection
 from server.storage.database import Database
 from server.storage.disk import SupersededError
-from server.storage.history import history
+from server.storage.engines.history import history
 
 log = logging.getLogger(__name__)
 

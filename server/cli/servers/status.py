@@ -18,6 +18,7 @@ from server.feed import changes
 from server.kiosks import addresses, runs
 from server.storage import event_state
 from server.storage.connection import Connection
+from server.storage.engines.state import EngineState, engine_state
 from server.storage.localized import names_of, text_in
 
 HEARD_LATELY_MS = 60_000
@@ -27,7 +28,7 @@ HEARD_LATELY_MS = 60_000
 class Status:
     """Holds how the event's servers are. It has no secret and nothing personal."""
 
-    database: str
+    engine: EngineState
     incarnation: int
     run: str
     begun_by: str
@@ -95,7 +96,7 @@ def look(db: Connection, event: Event, now: int) -> Status:
     ).fetchone()
     put_back = set_back.notice(db)
     return Status(
-        database=f"SQLite, {event.database_path}",
+        engine=engine_state(db, str(event.database_path)),
         incarnation=event_state.incarnation(db),
         run=newest.run,
         begun_by=newest.server,
@@ -115,7 +116,8 @@ def look(db: Connection, event: Event, now: int) -> Status:
 def lines(found: Status, now: int) -> list[str]:
     """Return the same for a person."""
     written = [
-        f"Database   {found.database}",
+        f"Database   {found.engine.about}",
+        *_standbys(found.engine),
         f"Servers    {count(sum(one.stopped_at is None for one in found.servers), 'server')}",
         *(_server(one, found, now) for one in found.servers),
         f"Addresses  {', '.join(found.addresses) or 'one, that of the enrolment'}",
@@ -129,6 +131,17 @@ def lines(found: Status, now: int) -> list[str]:
     if found.put_back_at is not None:
         written.append(f"Set back   noticed {ago(found.put_back_at, now)}")
     return written + [f"TROUBLE    {one}" for one in found.troubles]
+
+
+def _standbys(engine: EngineState) -> list[str]:
+    if not engine.about.startswith("PostgreSQL"):
+        return []
+    sure = "waits for one" if engine.synchronous else "waits for none, so a failover may lose"
+    return [
+        f"Standbys   {count(len(engine.standbys), 'standby', 'standbys')}; a commit {sure}",
+        *(f"  {one.text}" for one in engine.standbys),
+        f"Writers    {engine.waiting} waiting for their turn",
+    ]
 
 
 def _server(one: Process, found: Status, now: int) -> str:

@@ -1,7 +1,7 @@
 """Three servers on one database of PostgreSQL, killed at random while 20 kiosks scan for a minute.
 
-What must hold is checked as in tests/system/test_many_servers.py, and a run that breaks it ends
-with an error.
+What must hold is checked as in tests/system/servers/test_many_servers.py, and a run that breaks it
+ends with an error.
 """
 
 import shutil

@@ -15,6 +15,7 @@ import pytest
 
 from kiosk.sync.transport import TransportError
 from server.backup import set_back
+from server.cli.servers.status import lines, look
 from server.entry_log import entry_log
 from server.event.directory import Event
 from server.event.settings import EventSettings
@@ -188,6 +189,10 @@ def test_after_a_promotion_the_kiosks_are_heard_first(
     forum = Forum(event_in(tmp_path, database, settings), tmp_path)
     parts.callback(forum.close)
     west = forum.enrol("west", heard=False)
+    told = "\n".join(lines(look(forum.database.reader, forum.event, forum.now), forum.now))
+    forum.database.give_back()
+    assert "standby (streaming, sync" in told
+    assert "a commit waits for one" in told
     database.kill_primary()
     database.standby.promote()
     with pytest.raises(TransportError):

@@ -1,0 +1,1 @@
+"""Tells what is particular of the engine that keeps a database."""

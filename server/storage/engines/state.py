@@ -1,0 +1,64 @@
+"""Says how the engine of a database is, for people: which it is, its standbys, and who waits."""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from server.storage.connection import Connection
+from server.storage.engines.history import history
+
+_STANDBYS = (
+    "SELECT application_name, state, sync_state,"
+    " pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn)::bigint AS behind FROM pg_stat_replication"
+    " ORDER BY application_name"
+)
+_ABOUT = (
+    "SELECT current_setting('server_version'), current_database(),"
+    " COALESCE(host(inet_server_addr()) || ':' || inet_server_port(), 'this machine'),"
+    " current_setting('synchronous_standby_names'),"
+    " (SELECT COUNT(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database ="
+    "  (SELECT oid FROM pg_database WHERE datname = current_database()))"
+)
+
+
+@dataclass(frozen=True)
+class Standby:
+    """Describes a standby. Where the database's user may not see more, only its name is known."""
+
+    name: str
+    state: str
+    sync: str  # "sync", "quorum", "potential" or "async".
+    behind_bytes: int | None
+
+    @property
+    def text(self) -> str:
+        known = ", ".join(filter(None, (self.state, self.sync)))
+        behind = "" if self.behind_bytes is None else f", {self.behind_bytes:,} bytes behind"
+        return f"{self.name or 'unnamed'} ({known or 'no more may be seen'}{behind})"
+
+
+@dataclass(frozen=True)
+class EngineState:
+    """Describes an engine. SQLite has no standbys, and `waiting` is how many servers wait to
+    write.
+    """
+
+    about: str
+    standbys: Sequence[Standby] = field(default_factory=list)
+    synchronous: bool = False
+    waiting: int = 0
+
+
+def engine_state(db: Connection, path: str) -> EngineState:
+    """Return how the engine is. `path` is where the file of SQLite is, or would be."""
+    if isinstance(db, sqlite3.Connection):
+        return EngineState(f"SQLite {sqlite3.sqlite_version}, {path}")
+    asked: Any = db
+    version, name, where, wanted, waiting = asked.raw.execute(_ABOUT).fetchone()
+    standbys = [
+        Standby(row[0] or "", row[1] or "", row[2] or "", row[3])
+        for row in asked.raw.execute(_STANDBYS).fetchall()
+    ]
+    about = f"PostgreSQL {version}, {name} at {where}, history {history(db)}"
+    return EngineState(about, standbys, bool(wanted), int(waiting))
