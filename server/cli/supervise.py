@@ -61,10 +61,6 @@ class Supervisor(MPServer):
     certificate: Callable[[], tuple[Path, Path]] | None = None
 
     def startup(self, spawn_target: Any, target_loader: Any) -> None:
-        idle = os.environ.get(THREAD_IDLE_VARIABLE)
-        # The value may be less than granian itself accepts.
-        if idle:
-            self.blocking_threads_idle_timeout = int(idle)
         self._hang_s = float(os.environ.get(HANG_VARIABLE, HANG_S))
         self._quick_failures = 0
         self._ready = False

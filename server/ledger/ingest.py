@@ -24,6 +24,7 @@ from server.ledger.rows import Line
 from server.occupancy import grants, pools
 from server.occupancy.kiosk_accounts import Accounts
 from server.storage.connection import Connection
+from server.venue.rules import rules_of
 
 # A batch of more scans waits for its turn, and may be overtaken by what the kiosk sends next.
 IN_ORDER = 20
@@ -57,14 +58,20 @@ def ingest(
     all.
     """
     fresh = _verified(sender, batch)
-    accounts = Accounts(db, sender.key)
+    standing = sender.standing
+    venue = rules_of(db, standing.rules_version)
+    accounts = Accounts(db, sender.key, standing.state, venue)
     for totals in batch.places:
         if len(batch.records) <= IN_ORDER and accounts.has_forgotten(totals):
             raise ForkError
         accounts.hear(totals, batch.incarnation)
     came: Mapping[int, int] = {}
     if fresh:
-        recorder = BatchRecorder(db, accounts, calendar, now, quarantined=sender.state == "fenced")
+        quarantined = sender.state == "fenced"
+        recorder = BatchRecorder(
+            db, accounts, calendar, now, (line.record for line in fresh),
+            entries=standing.entries, quarantined=quarantined,
+        )  # fmt: skip
         gone, gone_outer = set(batch.gone), _gone_outer(batch)
         for line in fresh:
             seq = line.record.seq
@@ -76,8 +83,8 @@ def ingest(
     if acked >= batch.last_seq:
         for totals in batch.places:
             accounts.hear_returned(totals, batch.incarnation)
+    grants.heard(accounts.pools, sender.key, sender.accounts, batch.places, came, now)
     accounts.save()
-    grants.heard(db, sender.key, batch.places, came, now)
     if fresh:
         db.execute(
             "UPDATE kiosk SET acked_seq = ?, head = ? WHERE kiosk = ? AND generation = ?",
@@ -93,7 +100,8 @@ def ingest(
         for hall in accounts.pools.halls
         if sender.key in grants.share(db, hall, now, accounts.pools, asked=hall in empty)
     }
-    orders = pools.orders_for(db, sender.key, now, accounts.pools)
+    keys = accounts.pools.keys_of(sender.key, (one.pool for one in sender.accounts))
+    orders = pools.orders_in(accounts.pools, keys, sender.key, now)
     full_here = tuple(sorted(wanting & full))
     return Ingested(acked, full_here, orders, accounts.pools.incarnation)
 

@@ -2,13 +2,49 @@
 them.
 """
 
+import msgspec
+
 from badges.places.pool import KioskKey, Pool, PoolKey
-from badges.record import WireError
+from badges.record import PlaceKind, WireError
 from badges.wire import wire
 from server.occupancy import pools
-from server.storage import event_state
+from server.storage import dialect, event_state
 from server.storage.connection import Connection
+from server.storage.event_state import EventState
 from server.venue import store
+from server.venue.rules import Rules
+
+
+class KnownAccount(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """Holds what the server knows of one of the kiosk's accounts before a step. The fields are
+    columns of `place_account`.
+    """
+
+    hall_id: int
+    override: int
+    granted: int = 0
+    awaited: int = 0
+    free: int = 0
+    wanted_at: int | None = None
+    rate: float = 0.0
+    rate_at: int = 0
+
+    @property
+    def pool(self) -> PoolKey:
+        return PoolKey(self.hall_id, PlaceKind(self.override))
+
+
+# All accounts of the kiosk of a statement on the table `kiosk`, as one text in it.
+KNOWN = dialect.rows_as_json(
+    ", ".join(KnownAccount.__struct_fields__),
+    "place_account a WHERE a.kiosk = kiosk.kiosk AND a.generation = kiosk.generation",
+)
+_KNOWN = msgspec.json.Decoder(tuple[KnownAccount, ...])
+
+
+def known_accounts(text: str) -> tuple[KnownAccount, ...]:
+    """Read what `KNOWN` wrote."""
+    return _KNOWN.decode(text)
 
 
 class Accounts:
@@ -16,9 +52,16 @@ class Accounts:
     is not there, or for one in which the kiosk has no account.
     """
 
-    def __init__(self, db: Connection, kiosk: KioskKey) -> None:
+    def __init__(
+        self,
+        db: Connection,
+        kiosk: KioskKey,
+        state: EventState | None = None,
+        rules: Rules | None = None,
+    ) -> None:
+        """`state` and `rules` are what this transaction has read of them, if it has."""
         self.kiosk = kiosk
-        self.pools = pools.Pools(db)
+        self.pools = pools.Pools(db, state, rules)
         self._db = db
 
     def hear(self, totals: wire.PlaceTotals, incarnation: int) -> None:

@@ -8,6 +8,10 @@ from typing import NamedTuple
 from server.storage.connection import Connection
 from server.storage.tables import keep_setting
 
+# Both facts as pieces of a larger statement.
+INCARNATION = "COALESCE((SELECT value FROM setting WHERE key = 'incarnation'), '1')"
+WITHOUT_ACTS = "EXISTS (SELECT 1 FROM setting WHERE key = 'without_acts')"
+
 
 class EventState(NamedTuple):
     """Holds what the database keeps of its restores."""

@@ -37,7 +37,6 @@ class Headers(Protocol):
     """Describes what is needed of a request's headers."""
 
     def get(self, key: str, default: str, /) -> str: ...
-    def __getitem__(self, key: str, /) -> str: ...
 
 
 class BusyError(Exception):
@@ -50,6 +49,7 @@ class Proof:
 
     stamp: RequestStamp
     message: bytes  # What was signed.
+    signature: bytes
     digest: str  # SHA-256 of the body, in hexadecimal digits
     key: bytes  # The public key that verified it.
 
@@ -103,11 +103,13 @@ class Lanes:
             return None
         message = signed_message(stamp, method, target, digest)
         try:
-            signature = base64.b64decode(headers[RequestStamp.SIGNATURE_HEADER], validate=True)
+            signature = base64.b64decode(
+                headers.get(RequestStamp.SIGNATURE_HEADER, ""), validate=True
+            )
             PublicKey(key).verify(message, signature)
-        except (KeyError, ValueError, binascii.Error, BadSignatureError):
+        except (ValueError, binascii.Error, BadSignatureError):
             return None
-        return Proof(stamp, message, digest, key)
+        return Proof(stamp, message, signature, digest, key)
 
     @contextmanager
     def hold(self, address: str, kiosk: KioskKey | None = None) -> Iterator[None]:
@@ -135,10 +137,10 @@ class Lanes:
 def read_stamp(headers: Headers) -> RequestStamp | None:
     """Read who claims to send the request, unverified. It is None where nobody does."""
     try:
-        kiosk, _, generation = headers[RequestStamp.KIOSK_HEADER].partition("/")
-        counter = int(headers[RequestStamp.COUNTER_HEADER][:20])
+        kiosk, _, generation = headers.get(RequestStamp.KIOSK_HEADER, "").partition("/")
+        counter = int(headers.get(RequestStamp.COUNTER_HEADER, "")[:20])
         stamp = RequestStamp(kiosk[:64], int(generation[:20]), counter)
-    except (KeyError, ValueError):
+    except ValueError:
         return None
     if not 0 <= stamp.counter < 2**53 or not 0 <= stamp.generation < 2**53:
         return None

@@ -47,7 +47,7 @@ def venue(capacity: int = 2_000) -> str:
 def enrol_all(site: LiveSite, count: int) -> list[FakeDoor]:
     """Kiosks as if they had been enrolled, spread over the halls; two to a hall at the least."""
     rows = site.query("SELECT door_id, hall_id FROM door ORDER BY door_id")
-    halls = min(HALLS, count // 2)
+    halls = max(1, min(HALLS, count // 2))
     rows = [row for row in rows if row[1] in sorted({hall for _, hall in rows})[:halls]]
     by_hall = sorted(rows, key=lambda row: (row[0] % DOORS_EACH, row[1]))[:count]
     doors = [FakeDoor(f"k{n}", door, hall) for n, (door, hall) in enumerate(by_hall)]
