@@ -14,9 +14,8 @@ altered, and it is fenced.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from msgspec import UNSET
 
@@ -51,16 +50,6 @@ class SetBackError(Exception):
         self.sign = sign
         self.incarnation = incarnation
         self.proven = proven
-
-
-class _Known(NamedTuple):
-    """Holds what the server knows of an account."""
-
-    granted: int = 0
-    awaited: bool = False
-
-
-NOTHING = _Known()
 
 
 @dataclass(frozen=True)
@@ -148,15 +137,15 @@ def _judge_note(event: Event, entries: entry_log.Log, note: str, here: int) -> N
 
 
 def _judge_grants(event: Event, sender: Sender, batch: wire.ScanBatch, here: int) -> None:
-    known = _accounts(sender)
     for totals in batch.places:
-        key = PoolKey(totals.hall, totals.kind)
         signed_in = 0 if totals.signed_in is UNSET else totals.signed_in
-        more = signed_in == here and totals.granted > known.get(key, NOTHING).granted
-        if signed_in > here or more:
+        if signed_in < here:
+            continue
+        key = PoolKey(totals.hall, totals.kind)
+        if signed_in > here or totals.granted > _granted(sender, key):
             _check_grant(event, sender, totals, key, signed_in)
             raise SetBackError("grant", signed_in, proven=True)
-    if sender.state == "active" and _claims(known, batch, here):
+    if sender.state == "active" and _claims(sender, batch, here):
         raise ForkError
 
 
@@ -173,7 +162,7 @@ def _check_grant(
         raise ForkError from None
 
 
-def _claims(known: Mapping[PoolKey, _Known], batch: wire.ScanBatch, here: int) -> bool:
+def _claims(sender: Sender, batch: wire.ScanBatch, here: int) -> bool:
     """Say whether the kiosk claims that it was granted more than is known, in the server's own
     incarnation or a later one.
 
@@ -181,10 +170,10 @@ def _claims(known: Mapping[PoolKey, _Known], batch: wire.ScanBatch, here: int) -
     """
     if batch.incarnation > here:
         return True
-    if batch.incarnation < here or _is_awaited(known):
+    if batch.incarnation < here or _is_awaited(sender):
         return False
     return any(
-        totals.granted > known.get(PoolKey(totals.hall, totals.kind), NOTHING).granted
+        totals.granted > _granted(sender, PoolKey(totals.hall, totals.kind))
         for totals in batch.places
     )
 
@@ -197,19 +186,20 @@ def _judge_unsigned(
     """
     if sender.state != "active":
         return
-    known = _accounts(sender)
     gap = batch.first_seq - 1 > sender.acked_seq or batch.log_size > entries.size()
-    since_restore = batch.incarnation < here or _is_awaited(known)
-    if _claims(known, batch, here) or (gap and not since_restore):
+    since_restore = batch.incarnation < here or _is_awaited(sender)
+    if _claims(sender, batch, here) or (gap and not since_restore):
         raise SetBackError("word", here, proven=False)
 
 
-def _accounts(sender: Sender) -> dict[PoolKey, _Known]:
-    return {one.pool: _Known(one.granted, bool(one.awaited)) for one in sender.accounts}
+def _granted(sender: Sender, key: PoolKey) -> int:
+    """Return how many places the server knows to have granted, 0 where it knows no account."""
+    known = sender.accounts.get(key)
+    return 0 if known is None else known.granted
 
 
-def _is_awaited(known: Mapping[PoolKey, _Known]) -> bool:
-    return any(one.awaited for one in known.values())
+def _is_awaited(sender: Sender) -> bool:
+    return any(one.awaited for one in sender.accounts.values())
 
 
 def _keep_word(db: Connection, sender: Sender, word: str) -> None:

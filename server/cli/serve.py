@@ -82,7 +82,8 @@ def serve(event_dir: Path, host: str | None = None, port: int | None = None) -> 
         server.on_startup(lambda: _announce(event, host, port))
         server.on_shutdown(lambda: _fold_journal(event))
         loader = partial(_load, os.getpid(), str(event_dir), (host, port))
-        server.serve(target_loader=loader, wrap_loader=False)
+        # What it loads is called by RSGI's own name.
+        server.serve(target_loader=loader, wrap_loader=False)  # type: ignore[arg-type]
     if server.failed:
         raise EventError(server.failed)
     click.echo("Stopped.")

@@ -131,6 +131,7 @@ class Log:
         self._key = key
         self._tree = Tree()
         self._note = ""
+        self._proofs: dict[int, list[bytes]] = {}  # To the present size, by what they prove.
         self._lock = threading.Lock()
 
     def checkpoint(self, known: int, *, least: int | None = None) -> tuple[str, list[bytes]]:
@@ -149,7 +150,9 @@ class Log:
                 self._note = sign_checkpoint(self._key, self._name, checkpoint)
             if not 0 < known < self._tree.size:
                 return self._note, []
-            return self._note, self._tree.consistency(known, self._tree.size)
+            if known not in self._proofs:
+                self._proofs[known] = self._tree.consistency(known, self._tree.size)
+            return self._note, self._proofs[known]
 
     def size(self) -> int:
         """Return how many leaves are committed."""
@@ -205,3 +208,4 @@ class Log:
                 self._tree.append(digest)
         if self._tree.size > size:
             self._note = ""
+            self._proofs.clear()

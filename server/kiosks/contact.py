@@ -2,10 +2,11 @@
 says of itself.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from badges.places.pool import KioskKey
+from badges.places.pool import KioskKey, PoolKey
 from badges.wire import wire
 from server.entry_log import entry_log
 from server.feed import changes
@@ -45,7 +46,7 @@ class Sender:
     acked_seq: int
     head: bytes  # The chain's head after `acked_seq`.
     word: str  # Of the server, whether it was ever given it (`server/backup/set_back.py`).
-    accounts: tuple[KnownAccount, ...]
+    accounts: Mapping[PoolKey, KnownAccount]
     standing: Standing
 
     @property

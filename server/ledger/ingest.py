@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from msgspec import UnsetType
 
 from badges.admission.facts import Calendar
-from badges.credential.keys import BadSignatureError, PublicKey
+from badges.credential.keys import BadSignatureError, public_key
+from badges.places.pool import PoolKey
 from badges.record import PlaceKind, WireError, decode_record
 from badges.transparency.chain import chain_next
 from badges.wire import wire
@@ -61,10 +62,11 @@ def ingest(
     standing = sender.standing
     venue = rules_of(db, standing.rules_version)
     accounts = Accounts(db, sender.key, standing.state, venue)
-    for totals in batch.places:
-        if len(batch.records) <= IN_ORDER and accounts.has_forgotten(totals):
+    said = [(PoolKey(totals.hall, totals.kind), totals) for totals in batch.places]
+    for key, totals in said:
+        if len(batch.records) <= IN_ORDER and accounts.has_forgotten(key, totals):
             raise ForkError
-        accounts.hear(totals, batch.incarnation)
+        accounts.hear(key, totals, batch.incarnation)
     came: Mapping[int, int] = {}
     if fresh:
         quarantined = sender.state == "fenced"
@@ -81,9 +83,9 @@ def ingest(
     acked = fresh[-1].record.seq if fresh else sender.acked_seq
     # Before that, the places that it returned may have come back by records that are still to come.
     if acked >= batch.last_seq:
-        for totals in batch.places:
-            accounts.hear_returned(totals, batch.incarnation)
-    grants.heard(accounts.pools, sender.key, sender.accounts, batch.places, came, now)
+        for key, totals in said:
+            accounts.hear_returned(key, totals, batch.incarnation)
+    grants.heard(accounts.pools, sender.key, sender.accounts, said, came, now)
     accounts.save()
     if fresh:
         db.execute(
@@ -91,16 +93,15 @@ def ingest(
             (acked, fresh[-1].chain, *sender.key),
         )
         outages.note(db, sender.key, [line.record for line in fresh], now)
-    empty = {
-        t.hall for t in batch.places if t.wants or (not t.free and t.kind is PlaceKind.ORDINARY)
-    }
-    wanting = {t.hall for t in batch.places if t.wants and t.kind is PlaceKind.ORDINARY}
+    usual = PlaceKind.ORDINARY
+    empty = {key.hall_id for key, t in said if t.wants or (not t.free and key.kind is usual)}
+    wanting = {key.hall_id for key, t in said if t.wants and key.kind is usual}
     full = {
         hall
         for hall in accounts.pools.halls
         if sender.key in grants.share(db, hall, now, accounts.pools, asked=hall in empty)
     }
-    keys = accounts.pools.keys_of(sender.key, (one.pool for one in sender.accounts))
+    keys = accounts.pools.keys_of(sender.key, sender.accounts)
     orders = pools.orders_in(accounts.pools, keys, sender.key, now)
     full_here = tuple(sorted(wanting & full))
     return Ingested(acked, full_here, orders, accounts.pools.incarnation)
@@ -140,7 +141,7 @@ def _verified(sender: Sender, batch: wire.ScanBatch) -> list[Line]:
         # The kiosk signed this head in an earlier batch.
         return []
     try:
-        PublicKey(sender.public_key).verify(wire.HEAD_CONTEXT + batch.head, batch.signature)
+        public_key(sender.public_key).verify(wire.HEAD_CONTEXT + batch.head, batch.signature)
     except BadSignatureError:
         raise ForkError from None
     fresh[-1] = fresh[-1]._replace(signature=batch.signature)

@@ -34,21 +34,18 @@ _ACCOUNTS = (
 def heard(
     loaded: pools.Pools,
     kiosk: KioskKey,
-    known: Iterable[KnownAccount],
-    said: Sequence[wire.PlaceTotals],
+    known: Mapping[PoolKey, KnownAccount],
+    said: Iterable[tuple[PoolKey, wire.PlaceTotals]],
     came: Mapping[int, int],
     now: int,
 ) -> None:
     """Keep what a kiosk says of its need, and how many people `came` to it, by hall. Only sharing
-    uses this. `known` are its accounts as they were, and `loaded` writes what
-    changes.
+    uses this. `known` are its accounts as they were, and `loaded` writes what changes.
     """
-    accounts = {one.pool: one for one in known}
-    for totals in said:
-        key = PoolKey(totals.hall, totals.kind)
-        before = accounts.get(key, KnownAccount(*key))
+    for key, totals in said:
+        before = known.get(key) or KnownAccount(*key)
         rate, rate_at = before.rate, before.rate_at
-        people = came.get(totals.hall, 0) if totals.kind is PlaceKind.ORDINARY else 0
+        people = came.get(key.hall_id, 0) if key.kind is PlaceKind.ORDINARY else 0
         stale = not 0 <= now - rate_at < RATE_MS
         asked = before.wanted_at is not None
         if people or totals.wants or totals.free != before.free or asked or stale:

@@ -21,7 +21,7 @@ class KnownAccount(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """
 
     hall_id: int
-    override: int
+    override: PlaceKind
     granted: int = 0
     awaited: int = 0
     free: int = 0
@@ -31,7 +31,7 @@ class KnownAccount(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
     @property
     def pool(self) -> PoolKey:
-        return PoolKey(self.hall_id, PlaceKind(self.override))
+        return PoolKey(self.hall_id, self.override)
 
 
 # All accounts of the kiosk of a statement on the table `kiosk`, as one text in it.
@@ -42,9 +42,9 @@ KNOWN = dialect.rows_as_json(
 _KNOWN = msgspec.json.Decoder(tuple[KnownAccount, ...])
 
 
-def known_accounts(text: str) -> tuple[KnownAccount, ...]:
+def known_accounts(text: str) -> dict[PoolKey, KnownAccount]:
     """Read what `KNOWN` wrote."""
-    return _KNOWN.decode(text)
+    return {one.pool: one for one in _KNOWN.decode(text)}
 
 
 class Accounts:
@@ -64,20 +64,18 @@ class Accounts:
         self.pools = pools.Pools(db, state, rules)
         self._db = db
 
-    def hear(self, totals: wire.PlaceTotals, incarnation: int) -> None:
+    def hear(self, key: PoolKey, totals: wire.PlaceTotals, incarnation: int) -> None:
         """Take in the kiosk's total of grants, before its records."""
-        key = PoolKey(totals.hall, totals.kind)
         pool = self.own(key)
         self.pools[key] = pool.hear(self.kiosk, granted=totals.granted, incarnation=incarnation)
 
-    def has_forgotten(self, totals: wire.PlaceTotals) -> bool:
+    def has_forgotten(self, key: PoolKey, totals: wire.PlaceTotals) -> bool:
         """Say whether the kiosk says that it returned fewer places than before."""
-        pool = self.own(PoolKey(totals.hall, totals.kind))
+        pool = self.own(key)
         return totals.returned < pool.kiosks[self.kiosk].returned
 
-    def hear_returned(self, totals: wire.PlaceTotals, incarnation: int) -> None:
+    def hear_returned(self, key: PoolKey, totals: wire.PlaceTotals, incarnation: int) -> None:
         """Take in the kiosk's total of returned places, after its records."""
-        key = PoolKey(totals.hall, totals.kind)
         self.pools[key] = self.own(key).hear_returned(
             self.kiosk, totals.returned, incarnation=incarnation
         )

@@ -116,7 +116,7 @@ _AWAITED = "SELECT kiosk, generation FROM place_account WHERE awaited"
 class _Account(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """Holds a row of `place_account` as it is packed into a hall's. The fields are its columns."""
 
-    override: int
+    override: PlaceKind
     kiosk: str
     generation: int
     awaited: int
@@ -155,7 +155,7 @@ class Pools:
         self._saved: dict[PoolKey, Pool] = {}
         self._pools: dict[PoolKey, Pool] = {}
         self._said: dict[PoolKey, tuple[KioskKey, Said]] = {}
-        self._rows: dict[int, tuple[Row, list[_Account]]] = {}  # by hall
+        self._rows: dict[int, tuple[Row, dict[PlaceKind, _Accounts]]] = {}  # by hall
         self._state = state
 
     def __getitem__(self, key: PoolKey) -> Pool:
@@ -234,23 +234,9 @@ class Pools:
         return sorted({*known, *opened})
 
     def _load(self, key: PoolKey) -> Pool:
-        hall, accounts = self._row(key.hall_id)
-        kiosks: dict[KioskKey, Held] = {}
-        awaited = set()
-        for one in accounts:
-            if one.override == key.kind:
-                kiosk = (one.kiosk, one.generation)
-                kiosks[kiosk] = Held(
-                    granted=one.granted,
-                    returned=one.returned,
-                    handed_over=one.handed_over,
-                    reclaimed=one.reclaimed,
-                    fenced=bool(one.fenced),
-                    trusted=one.trusted,
-                    attested=one.attested,
-                )
-                if one.awaited:
-                    awaited.add(kiosk)
+        hall, by_kind = self._row(key.hall_id)
+        accounts = by_kind[key.kind]
+        kiosks, awaited = accounts.kiosks, set(accounts.awaited)
         if self._known_state().restored_without_acts:
             everywhere = {(row["kiosk"], row["generation"]) for row in self._db.execute(_AWAITED)}
             awaited |= everywhere - kiosks.keys()
@@ -267,7 +253,7 @@ class Pools:
             awaited=frozenset(awaited),
         )
 
-    def _row(self, hall_id: int) -> tuple[Row, list[_Account]]:
+    def _row(self, hall_id: int) -> tuple[Row, dict[PlaceKind, "_Accounts"]]:
         """Read the hall with its accounts of all pools, because what moves one of them mostly
         reads the others too.
         """
@@ -275,8 +261,28 @@ class Pools:
             hall = self._db.execute(_HALL, (hall_id,)).fetchone()
             if hall is None:
                 raise UnknownHallError(f"hall {hall_id}")
-            self._rows[hall_id] = hall, _ACCOUNTS.decode(hall["accounts"])
+            self._rows[hall_id] = hall, _by_kind(_ACCOUNTS.decode(hall["accounts"]))
         return self._rows[hall_id]
+
+
+class _Accounts(NamedTuple):
+    """Holds the accounts of a hall with one kind of place."""
+
+    kiosks: dict[KioskKey, Held]
+    awaited: set[KioskKey]
+
+
+def _by_kind(accounts: Iterable[_Account]) -> dict[PlaceKind, _Accounts]:
+    found = {kind: _Accounts({}, set()) for kind in PlaceKind}
+    for one in accounts:
+        kiosk, mine = (one.kiosk, one.generation), found[one.override]
+        mine.kiosks[kiosk] = Held(
+            one.granted, one.returned, one.handed_over, one.reclaimed, bool(one.fenced),
+            one.trusted, one.attested,
+        )  # fmt: skip
+        if one.awaited:
+            mine.awaited.add(kiosk)
+    return found
 
 
 def order(key: PoolKey, pool: Pool, kiosk: KioskKey, recall: int = 0) -> wire.PlaceOrder:
@@ -284,7 +290,7 @@ def order(key: PoolKey, pool: Pool, kiosk: KioskKey, recall: int = 0) -> wire.Pl
     wire.
     """
     told = pool.order(kiosk, recall)
-    left = max(0, pool.free + sum(max(0, held.held) for held in pool.kiosks.values()))
+    left = max(0, pool.free + pool.unspent)
     return wire.PlaceOrder(
         hall=key.hall_id,
         granted=told.granted,

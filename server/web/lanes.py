@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from badges.credential.keys import BadSignatureError, PublicKey
+from badges.credential.keys import BadSignatureError, public_key
 from badges.places.pool import KioskKey
 from badges.wire.enrolment import RequestStamp, signed_message
 
@@ -73,8 +73,9 @@ class Lanes:
 
     def remember_kiosk(self, kiosk: KioskKey, public_key: bytes, address: str) -> None:
         """Remember a kiosk of which a request's signature was verified against the database."""
-        with self._lock:
-            self._keys[kiosk] = public_key
+        if self._keys.get(kiosk) != public_key:
+            with self._lock:
+                self._keys[kiosk] = public_key
         self.remember(address)
 
     def remember(self, address: str) -> None:
@@ -106,7 +107,7 @@ class Lanes:
             signature = base64.b64decode(
                 headers.get(RequestStamp.SIGNATURE_HEADER, ""), validate=True
             )
-            PublicKey(key).verify(message, signature)
+            public_key(key).verify(message, signature)
         except (ValueError, binascii.Error, BadSignatureError):
             return None
         return Proof(stamp, message, signature, digest, key)

@@ -103,7 +103,7 @@ def address() -> str:
     return address_of(request.remote_addr or "unknown", told, services().event.settings.proxy)
 
 
-def address_of(peer: str, forwarded: str, proxy: str) -> str:
+def address_of(peer: str, forwarded: str, proxy: str | None) -> str:
     """Return where a request comes from. `peer` is the other end of the connection, and `forwarded`
     the addresses that a proxy named.
     """

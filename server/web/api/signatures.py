@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from flask import g, request
 
-from badges.credential.keys import BadSignatureError, PublicKey
+from badges.credential.keys import BadSignatureError, public_key
 from badges.wire import wire
 from badges.wire.enrolment import RequestStamp, request_message
 from server.kiosks import contact
@@ -137,7 +137,7 @@ def _verified(
     sender = caller.sender
     if signed.proven_by != sender.public_key:
         try:
-            PublicKey(sender.public_key).verify(signed.message, signed.signature)
+            public_key(sender.public_key).verify(signed.message, signed.signature)
         except BadSignatureError:
             raise ApiError(401, "bad_signature", "The request's signature is wrong.") from None
     signed.lanes.remember_kiosk(sender.key, sender.public_key, signed.address)
