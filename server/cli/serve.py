@@ -96,7 +96,7 @@ def _granian(event: Event, host: str, port: int) -> Supervisor:
         port=port,
         interface=Interfaces.RSGI,
         workers=1,
-        loop=Loops.asyncio,
+        loop=Loops.uvloop,
         backlog=CONNECTIONS,
         backpressure=CONNECTIONS,
         http=HTTPModes.http1,

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable
 
 from server.feed.subscription import CursorGoneError
 from server.web.serving.pages import Exchange, Feed
@@ -18,12 +19,17 @@ async def hold(feed: Feed, exchange: Exchange, waker: Waker) -> None:
         transport = exchange.response_stream(feed.status, feed.headers)
         await transport.send_bytes(stream.FIRST)
         stream.subscription.tell(lambda: waker.call(news.set))
+        sending: Awaitable[None] = _sent()
         while True:
             await news.wait()
+            # A piece is on its way as soon as it is handed over. Whether it went is asked before
+            # the next one, for to ask at once would wake the loop a second time.
+            await sending
             news.clear()
             told = b"".join([item.sent for item in stream.subscription.take_all(0)])
+            sending = _sent()
             if told or quiet.is_due():
-                await transport.send_bytes(told or stream.STILL_HERE)
+                sending = transport.send_bytes(told or stream.STILL_HERE)
                 quiet.spoke()
     except CursorGoneError:
         pass  # The feed has ended, and so does the answer.
@@ -33,6 +39,10 @@ async def hold(feed: Feed, exchange: Exchange, waker: Waker) -> None:
         quiet.close()
         with contextlib.suppress(RuntimeError):
             stream.close()
+
+
+async def _sent() -> None:
+    """Is what was sent before anything was."""
 
 
 class _Quiet:

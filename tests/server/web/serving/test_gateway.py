@@ -200,6 +200,7 @@ def test_a_feed_of_the_same_kiosk_ends_the_one_before(feeds: Feeds) -> None:
         await first.until(lambda: bool(first.answer))
         new = asyncio.create_task(gateway.__rsgi__(feeds.scope(), second))
         await old  # its answer is complete
+        await second.until(lambda: bool(second.answer))
         new.cancel()
         await asyncio.gather(new, return_exceptions=True)
 
