@@ -79,6 +79,11 @@ class Subscription:
         return (None,) if self.hears_all else (self.hall_id, *self.outer, self.kiosk)
 
     @property
+    def ended(self) -> bool:
+        """Say whether nothing more is added. What waits may still be taken."""
+        return self._ended
+
+    @property
     def hears_all(self) -> bool:
         return self.hall_id is None and self.kiosk is None
 

@@ -26,7 +26,7 @@ from tests.bench import (
 from tests.bench.console import acts, board, desk, muster
 from tests.bench.eyes import memory, photo_run
 from tests.bench.forum import entries, pages, programme
-from tests.bench.load import loop, webhooks
+from tests.bench.load import loop, thousand, webhooks
 from tests.bench.mutation import mutants
 from tests.bench.sharing import cost
 
@@ -50,6 +50,7 @@ BENCHES: dict[str, Callable[[], object]] = {
     "audit": audit.run,
     "webhooks": webhooks.run,
     "loop": loop.run,
+    "thousand": thousand.run,
     "entries": entries.run,
     "muster": muster.run,
     "pages": pages.run,

@@ -19,15 +19,17 @@ async def hold(feed: Feed, exchange: Exchange, waker: Waker) -> None:
         transport = exchange.response_stream(feed.status, feed.headers)
         await transport.send_bytes(stream.FIRST)
         stream.subscription.tell(lambda: waker.call(news.set))
-        sending: Awaitable[None] = _sent()
+        sending: Awaitable[None] | None = None
         while True:
-            await news.wait()
-            # A piece is on its way as soon as it is handed over. Whether it went is asked before
-            # the next one, for to ask at once would wake the loop a second time.
-            await sending
+            if not stream.subscription.ended:
+                await news.wait()
+            if sending is not None:
+                # A piece is on its way as soon as it is handed over. Whether it went is asked
+                # before the next one, for to ask at once would wake the loop a second time.
+                await sending
+                sending = None
             news.clear()
             told = b"".join([item.sent for item in stream.subscription.take_all(0)])
-            sending = _sent()
             if told or quiet.is_due():
                 sending = transport.send_bytes(told or stream.STILL_HERE)
                 quiet.spoke()
@@ -39,10 +41,6 @@ async def hold(feed: Feed, exchange: Exchange, waker: Waker) -> None:
         quiet.close()
         with contextlib.suppress(RuntimeError):
             stream.close()
-
-
-async def _sent() -> None:
-    """Is what was sent before anything was."""
 
 
 class _Quiet:

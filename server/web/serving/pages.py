@@ -8,7 +8,7 @@ import asyncio
 import io
 import logging
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
@@ -51,7 +51,7 @@ class Scope(Protocol):
 class Transport(Protocol):
     """Describes an answer that is sent in pieces."""
 
-    async def send_bytes(self, data: bytes, /) -> None: ...
+    def send_bytes(self, data: bytes, /) -> Awaitable[None]: ...
 
 
 class Exchange(Protocol):

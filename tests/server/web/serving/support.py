@@ -72,10 +72,16 @@ class Exchange:
         self.streamed = True
         return self
 
-    async def send_bytes(self, data: bytes) -> None:
+    def send_bytes(self, data: bytes) -> "asyncio.Future[None]":
+        """As granian does: a piece is on its way before anybody waits for it."""
+        sent: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if self.gone:
-            raise Broken
-        self.answer += data
+            sent.set_exception(Broken())
+            sent.exception()  # Whoever does not ask is not told.
+        else:
+            self.answer += data
+            sent.set_result(None)
+        return sent
 
     @property
     def code(self) -> str:
