@@ -139,7 +139,23 @@ class Load:
             await self._tell(kiosk)
 
     async def post(self, kiosk: LoadKiosk, batch: wire.ScanBatch) -> bool:
-        """Send a batch and take the answer. Whether the kiosk sends another at once."""
+        """Send a batch and take the answer. Whether the kiosk sends another at once.
+
+        Where the server has dropped an idle connection, it is sent again on another one, as a
+        kiosk does.
+        """
+        reused = bool(kiosk.link)
+        try:
+            raw = await self._post_once(kiosk, batch)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            if not reused:
+                raise
+            kiosk.link.clear()
+            raw = await self._post_once(kiosk, batch)
+        self.batches += 1
+        return kiosk.take(wire.decode(raw, wire.ScanAnswer))
+
+    async def _post_once(self, kiosk: LoadKiosk, batch: wire.ScanBatch) -> bytes:
         if not kiosk.link:
             kiosk.link.extend(await self._connect())
         reader, writer = kiosk.link
@@ -152,8 +168,7 @@ class Load:
         )
         raw = await reader.readexactly(length)
         assert b" 200 " in head[:20], raw
-        self.batches += 1
-        return kiosk.take(wire.decode(raw, wire.ScanAnswer))
+        return raw
 
     async def _tell(self, kiosk: LoadKiosk) -> None:
         """Heartbeats for as long as places go back."""
