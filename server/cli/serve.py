@@ -125,7 +125,9 @@ def _load(parent: int, event_dir: str, address: tuple[str, int], beats: "Connect
     here = services_of(app)
     if here.event.settings.log_lines == "json":
         write_json_lines(app)
-    beat(app, here.database, beats, address)
+    idle_s = float(os.environ.get(THREAD_IDLE_VARIABLE, THREAD_IDLE_S))
+    gateway = Gateway(app, Threads(THREADS, idle_s))
+    beat(app, here.database, beats, address, await_turn=gateway.await_turn)
     proxy = here.event.settings.proxy
     # A proxy's connections are those of many.
     Guard(port, lambda one: one == proxy or here.lanes.is_known(one)).start()
@@ -135,8 +137,7 @@ def _load(parent: int, event_dir: str, address: tuple[str, int], beats: "Connect
     # What is loaded stays. To go through it at each collection took 60 ms, for which everybody
     # waited.
     gc.freeze()
-    idle_s = float(os.environ.get(THREAD_IDLE_VARIABLE, THREAD_IDLE_S))
-    return Gateway(app, Threads(THREADS, idle_s))
+    return gateway
 
 
 def _end_with(parent: int) -> None:

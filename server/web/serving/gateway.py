@@ -5,7 +5,7 @@ everything else on threads.
 """
 
 import asyncio
-import logging
+import threading
 
 from flask import Flask
 
@@ -16,8 +16,6 @@ from server.web.serving.threads import Threads
 from server.web.serving.waker import Waker
 from server.web.wsgi import in_one_piece
 
-log = logging.getLogger(__name__)
-
 
 class Gateway:
     """Serves an app to granian."""
@@ -25,6 +23,12 @@ class Gateway:
     def __init__(self, app: Flask, threads: Threads) -> None:
         self._app = app
         self._threads = threads
+
+    def await_turn(self) -> None:
+        """Wait, on another thread, until the loop has turned once. A loop that hangs never does."""
+        turned = threading.Event()
+        self._waker.call(turned.set)
+        turned.wait()
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin on a loop, before the first request."""

@@ -1,6 +1,7 @@
 """Pages on threads, and kiosks' feeds on the event loop, behind the gateway."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 
 import msgspec
@@ -222,3 +223,14 @@ def test_a_feed_ends_with_the_word_that_the_kiosk_was_retired(feeds: Feeds) -> N
 
     feeds.served.run(listen)
     assert b'"type":"retired"' in exchange.answer
+
+
+def test_whoever_asks_whether_the_loop_turns_waits_while_it_hangs(echo: Served) -> None:
+    async def hang(gateway) -> None:
+        asked = asyncio.create_task(asyncio.to_thread(gateway.await_turn))
+        await asyncio.sleep(0)
+        time.sleep(0.1)  # the loop hangs
+        assert not asked.done()
+        await asyncio.wait_for(asked, 60)
+
+    echo.run(hang)
