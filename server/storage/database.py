@@ -378,7 +378,7 @@ class Database:
         return result
 
     def write_then(
-        self, step: Callable[[sqlite3.Connection], T], done: Callable[[Any, Any], object]
+        self, step: Callable[[Connection], T], done: Callable[[Any, Any], object]
     ) -> None:
         """Run `step` as `write` does, without waiting for it.
 

@@ -56,6 +56,7 @@ def test_an_unnamed_exit_in_the_same_batch_ends_a_stay_that_began_before(site: S
     assert site.rows("SELECT closed_by FROM stay") == [("exit",)]
 
 
+@pytest.mark.sqlite_alone  # SQLite counts the statements.
 def test_many_holders_are_read_with_one_statement(site: Site) -> None:
     seen: list[str] = []
     asked = [(serial, SINCE) for serial in (*range(1, 21), ANNA, BORIS)]
@@ -118,6 +119,7 @@ def test_whoever_is_on_no_roster_is_nobody(site: Site) -> None:
     site.database.write(step)
 
 
+@pytest.mark.sqlite_alone  # SQLite counts the statements.
 def test_an_entry_takes_few_statements(site: Site) -> None:
     """So many trips to the database, of which each is a message where that is elsewhere."""
     site.west.scan(NOW, ANNA)
