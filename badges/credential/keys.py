@@ -7,6 +7,7 @@ both ends. Libraries accept different sets of odd signatures, and kiosk and serv
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import msgspec
 import nacl.exceptions
@@ -17,6 +18,7 @@ KEY_BYTES = 32
 SIGNATURE_BYTES = 64
 EVENT_ID_BYTES = 16
 KEY_ID_MAX = 255
+KEPT_KEYS = 4_096
 
 
 class BadSignatureError(ValueError):
@@ -45,6 +47,12 @@ class PublicKey:
             self._key.verify(message, signature)
         except nacl.exceptions.BadSignatureError:
             raise BadSignatureError("signature") from None
+
+
+@lru_cache(maxsize=KEPT_KEYS)
+def public_key(raw: bytes) -> PublicKey:
+    """Return the key of these bytes. One that is used again and again is made once."""
+    return PublicKey(raw)
 
 
 @dataclass(frozen=True)

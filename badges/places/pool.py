@@ -11,6 +11,7 @@ that are cited here by number.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import NamedTuple
 
 from badges.i18n import N_
@@ -30,7 +31,7 @@ class PoolKey(NamedTuple):
 KioskKey = tuple[str, int]  # (kiosk, generation)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Held:
     """Holds the server's side of one kiosk's account with a hall."""
 
@@ -43,6 +44,23 @@ class Held:
     trusted: int = 0  # Stays whose place the server took back by itself (`may_trust`).
     # The kiosk's last sequence in the ledger when it was first attested.
     attested: int | None = None
+
+    def __init__(
+        self,
+        granted: int = 0,
+        returned: int = 0,
+        handed_over: int = 0,
+        reclaimed: int = 0,
+        fenced: bool = False,
+        trusted: int = 0,
+        attested: int | None = None,
+    ) -> None:
+        # The server makes one for each kiosk of a hall at each scan. What a frozen class does by
+        # itself takes thrice as long.
+        self.__dict__.update(
+            granted=granted, returned=returned, handed_over=handed_over, reclaimed=reclaimed,
+            fenced=fenced, trusted=trusted, attested=attested,
+        )  # fmt: skip
 
     @property
     def held(self) -> int:
@@ -70,9 +88,16 @@ class Pool:
     # Kiosks that must still echo a new incarnation (rule 8).
     awaited: frozenset[KioskKey] = frozenset()
 
-    @property
+    @cached_property
     def worst_case(self) -> int:
         return sum(held.held for held in self.kiosks.values()) + self.open_stays
+
+    @cached_property
+    def unspent(self) -> int:
+        """Return how many places kiosks hold together, where a debt of one is no place of
+        another's.
+        """
+        return sum(max(0, held.held) for held in self.kiosks.values())
 
     @property
     def free(self) -> int:
@@ -89,7 +114,9 @@ class Pool:
         """Set another capacity. Where it is below what is out there is a debt, which exits repay
         first (rule 6).
         """
-        return replace(self, capacity=capacity)
+        if capacity == self.capacity:
+            return self
+        return Pool(capacity, self.incarnation, self.open_stays, self.kiosks, self.awaited)
 
     def grant(self, kiosk: KioskKey, places: int) -> "Pool":
         """Give up to `places` from the pool. The caller commits this before it is sent (rule 6)."""
@@ -154,7 +181,8 @@ class Pool:
         held = self.kiosks[kiosk]
         kept = 0 if held.unused > 0 else 1
         taken = replace(held, handed_over=held.handed_over + 1, returned=held.returned - kept)
-        return replace(self, kiosks={**self.kiosks, kiosk: taken}, open_stays=self.open_stays + 1)
+        kiosks = {**self.kiosks, kiosk: taken}
+        return Pool(self.capacity, self.incarnation, self.open_stays + 1, kiosks, self.awaited)
 
     def count_in(self) -> "Pool":
         """Count one more stay, of somebody in a hall inside this one.
@@ -172,7 +200,7 @@ class Pool:
         """
         if self.open_stays < 1:
             raise PlacesError(N_("no stay is open"))
-        pool = replace(self, open_stays=self.open_stays - 1)
+        pool = Pool(self.capacity, self.incarnation, self.open_stays - 1, self.kiosks, self.awaited)
         if stay is None:
             return pool
         key = (stay.kiosk, stay.generation)
@@ -237,7 +265,8 @@ class Pool:
         return replace(self, incarnation=incarnation, awaited=self.awaited | unsure)
 
     def _with(self, kiosk: KioskKey, held: Held) -> "Pool":
-        return replace(self, kiosks={**self.kiosks, kiosk: held})
+        kiosks = {**self.kiosks, kiosk: held}
+        return Pool(self.capacity, self.incarnation, self.open_stays, kiosks, self.awaited)
 
 
 class Limited(NamedTuple):

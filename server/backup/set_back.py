@@ -14,23 +14,20 @@ altered, and it is fenced.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from msgspec import UNSET
 
 from badges.credential.keys import BadSignatureError
 from badges.places.pool import PoolKey
 from badges.places.signed import mark_message, verify_order
-from badges.record import PlaceKind
 from badges.transparency.checkpoint import open_checkpoint
 from badges.transparency.signed_note import NoteError
 from badges.wire import wire
 from server.backup import critical_state, restore
 from server.entry_log import entry_log
 from server.event.directory import Event
-from server.feed import changes
 from server.kiosks.contact import ForkError, Sender
 from server.storage import dialect, event_state
 from server.storage.connection import Connection
@@ -55,16 +52,6 @@ class SetBackError(Exception):
         self.proven = proven
 
 
-class _Known(NamedTuple):
-    """Holds what the server knows of an account."""
-
-    granted: int = 0
-    awaited: bool = False
-
-
-NOTHING = _Known()
-
-
 @dataclass(frozen=True)
 class Notice:
     """Tells staff that the database was put back. It has when that was noticed (Unix ms), and which
@@ -87,25 +74,23 @@ def judge(
     Raises ForkError where the batch claims what the server would have signed, and shows no
     signature.
     """
-    here = event_state.incarnation(db)
-    known = _word_of(db, sender)
+    here, known = sender.standing.state.incarnation, sender.word
     if not isinstance(batch.mark, wire.Mark) and known == "none":
-        _judge_unsigned(db, entries, sender, batch, here)
+        _judge_unsigned(entries, sender, batch, here)
         return
     if isinstance(batch.mark, wire.Mark):
-        _judge_mark(db, event, batch.mark, here, known_kiosk=known == "marked")
+        _judge_mark(db, event, sender, batch.mark)
         if known != "marked":
             _keep_word(db, sender, "marked")
     if isinstance(batch.note, str):
         _judge_note(event, entries, batch.note, here)
-    _judge_grants(db, event, sender, batch, here)
+    _judge_grants(event, sender, batch, here)
 
 
-def _judge_mark(
-    db: Connection, event: Event, mark: wire.Mark, here: int, *, known_kiosk: bool
-) -> None:
-    fits = mark.incarnation < here or (mark.incarnation == here and _came_so_far(db, mark))
-    if fits and known_kiosk:
+def _judge_mark(db: Connection, event: Event, sender: Sender, mark: wire.Mark) -> None:
+    here = sender.standing.state.incarnation
+    fits = mark.incarnation < here or (mark.incarnation == here and _came_so_far(db, sender, mark))
+    if fits and sender.word == "marked":
         return
     message = mark_message(event.event_id, mark.incarnation, mark.run, mark.cursor, mark.entries)
     try:
@@ -116,7 +101,7 @@ def _judge_mark(
         raise SetBackError("mark", mark.incarnation, proven=True)
 
 
-def _came_so_far(db: Connection, mark: wire.Mark) -> bool:
+def _came_so_far(db: Connection, sender: Sender, mark: wire.Mark) -> bool:
     """Say whether this database knows the run, and has come as far in it."""
     row = db.execute(
         "SELECT n.since_cursor, n.since_entries FROM server_run r LEFT JOIN server_run n"
@@ -127,7 +112,7 @@ def _came_so_far(db: Connection, mark: wire.Mark) -> bool:
         return False
     cursor, entries = row
     if cursor is None:  # it is the run that goes on
-        cursor, entries = changes.cursor(db), entry_log.size(db)
+        cursor, entries = sender.standing.cursor, sender.standing.entries
     return bool(mark.cursor <= cursor and mark.entries <= entries)
 
 
@@ -151,18 +136,16 @@ def _judge_note(event: Event, entries: entry_log.Log, note: str, here: int) -> N
         raise SetBackError("entry log", incarnation, proven=True)
 
 
-def _judge_grants(
-    db: Connection, event: Event, sender: Sender, batch: wire.ScanBatch, here: int
-) -> None:
-    known = _accounts(db, sender)
+def _judge_grants(event: Event, sender: Sender, batch: wire.ScanBatch, here: int) -> None:
     for totals in batch.places:
-        key = PoolKey(totals.hall, totals.kind)
         signed_in = 0 if totals.signed_in is UNSET else totals.signed_in
-        more = signed_in == here and totals.granted > known.get(key, NOTHING).granted
-        if signed_in > here or more:
+        if signed_in < here:
+            continue
+        key = PoolKey(totals.hall, totals.kind)
+        if signed_in > here or totals.granted > _granted(sender, key):
             _check_grant(event, sender, totals, key, signed_in)
             raise SetBackError("grant", signed_in, proven=True)
-    if sender.state == "active" and _claims(known, batch, here):
+    if sender.state == "active" and _claims(sender, batch, here):
         raise ForkError
 
 
@@ -179,7 +162,7 @@ def _check_grant(
         raise ForkError from None
 
 
-def _claims(known: Mapping[PoolKey, _Known], batch: wire.ScanBatch, here: int) -> bool:
+def _claims(sender: Sender, batch: wire.ScanBatch, here: int) -> bool:
     """Say whether the kiosk claims that it was granted more than is known, in the server's own
     incarnation or a later one.
 
@@ -187,54 +170,36 @@ def _claims(known: Mapping[PoolKey, _Known], batch: wire.ScanBatch, here: int) -
     """
     if batch.incarnation > here:
         return True
-    if batch.incarnation < here or _is_awaited(known):
+    if batch.incarnation < here or _is_awaited(sender):
         return False
     return any(
-        totals.granted > known.get(PoolKey(totals.hall, totals.kind), NOTHING).granted
+        totals.granted > _granted(sender, PoolKey(totals.hall, totals.kind))
         for totals in batch.places
     )
 
 
 def _judge_unsigned(
-    db: Connection,
-    entries: entry_log.Log,
-    sender: Sender,
-    batch: wire.ScanBatch,
-    here: int,
+    entries: entry_log.Log, sender: Sender, batch: wire.ScanBatch, here: int
 ) -> None:
     """Judge the batch of a kiosk that was never given the server's word. A kiosk that was believed
     has that word by now.
     """
     if sender.state != "active":
         return
-    known = _accounts(db, sender)
     gap = batch.first_seq - 1 > sender.acked_seq or batch.log_size > entries.size()
-    since_restore = batch.incarnation < here or _is_awaited(known)
-    if _claims(known, batch, here) or (gap and not since_restore):
+    since_restore = batch.incarnation < here or _is_awaited(sender)
+    if _claims(sender, batch, here) or (gap and not since_restore):
         raise SetBackError("word", here, proven=False)
 
 
-def _accounts(db: Connection, sender: Sender) -> dict[PoolKey, _Known]:
-    rows = db.execute(
-        "SELECT hall_id, override, granted, awaited FROM place_account"
-        " WHERE kiosk = ? AND generation = ?",
-        sender.key,
-    )
-    return {
-        PoolKey(row["hall_id"], PlaceKind(row["override"])): _Known(
-            row["granted"], bool(row["awaited"])
-        )
-        for row in rows
-    }
+def _granted(sender: Sender, key: PoolKey) -> int:
+    """Return how many places the server knows to have granted, 0 where it knows no account."""
+    known = sender.accounts.get(key)
+    return 0 if known is None else known.granted
 
 
-def _is_awaited(known: Mapping[PoolKey, _Known]) -> bool:
-    return any(one.awaited for one in known.values())
-
-
-def _word_of(db: Connection, sender: Sender) -> str:
-    sql = "SELECT word FROM kiosk WHERE kiosk = ? AND generation = ?"
-    return str(db.execute(sql, sender.key).fetchone()[0])
+def _is_awaited(sender: Sender) -> bool:
+    return any(one.awaited for one in sender.accounts.values())
 
 
 def _keep_word(db: Connection, sender: Sender, word: str) -> None:

@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING
 import click
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from granian.constants import HTTPModes, Interfaces, SSLProtocols
+from granian.constants import HTTPModes, Interfaces, Loops, SSLProtocols
 from granian.http import HTTP1Settings
 
 from badges.po import CatalogueError
 from server.backup.copy import check_directory
 from server.cli.console import wall_clock
-from server.cli.supervise import REFUSED, Supervisor, beat
+from server.cli.supervise import REFUSED, THREAD_IDLE_VARIABLE, Supervisor, beat
 from server.event import served
 from server.event.directory import Event, load_event
 from server.event.lock import only_server
@@ -38,19 +38,19 @@ from server.wallet import certificates
 from server.web.connections import Guard
 from server.web.logs import write_json_lines
 from server.web.services import services_of
-from server.web.wsgi import in_one_piece, open_app
+from server.web.serving.gateway import Gateway
+from server.web.serving.threads import Threads
+from server.web.wsgi import open_app
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
-    from flask import Flask
-
-# A held feed takes one. This is enough for 300 kiosks, the staff's live pages, and requests.
-BLOCKING_THREADS = 700
+# For pages. A live page of staff holds one. Kiosks' feeds and scans take none.
+THREADS = 400
 # Far more than strangers may hold (server/web/connections.py).
 CONNECTIONS = 8192
 HEADERS_MS = 10_000  # The headers of a request must have come by then.
-THREAD_IDLE_S = 600  # The longest that granian accepts.
+THREAD_IDLE_S = 600
 STOP_S = 2  # For requests in flight. Feeds that are still open are cut.
 FILES_WANTED = 16_384  # For sockets, and two files for each reader of the database.
 PARENT_CHECK_S = 0.5
@@ -82,7 +82,8 @@ def serve(event_dir: Path, host: str | None = None, port: int | None = None) -> 
         server.on_startup(lambda: _announce(event, host, port))
         server.on_shutdown(lambda: _fold_journal(event))
         loader = partial(_load, os.getpid(), str(event_dir), (host, port))
-        server.serve(target_loader=loader, wrap_loader=False)
+        # What it loads is called by RSGI's own name.
+        server.serve(target_loader=loader, wrap_loader=False)  # type: ignore[arg-type]
     if server.failed:
         raise EventError(server.failed)
     click.echo("Stopped.")
@@ -93,10 +94,9 @@ def _granian(event: Event, host: str, port: int) -> Supervisor:
         target="hallkeeper",
         address=host,
         port=port,
-        interface=Interfaces.WSGI,
+        interface=Interfaces.RSGI,
         workers=1,
-        blocking_threads=BLOCKING_THREADS,
-        blocking_threads_idle_timeout=THREAD_IDLE_S,
+        loop=Loops.uvloop,
         backlog=CONNECTIONS,
         backpressure=CONNECTIONS,
         http=HTTPModes.http1,
@@ -111,7 +111,7 @@ def _granian(event: Event, host: str, port: int) -> Supervisor:
     )
 
 
-def _load(parent: int, event_dir: str, address: tuple[str, int], beats: "Connection") -> "Flask":
+def _load(parent: int, event_dir: str, address: tuple[str, int], beats: "Connection") -> Gateway:
     """Load the app in the worker, with its heartbeat. A watch on the supervisor lets no worker
     outlive it.
     """
@@ -125,16 +125,19 @@ def _load(parent: int, event_dir: str, address: tuple[str, int], beats: "Connect
     here = services_of(app)
     if here.event.settings.log_lines == "json":
         write_json_lines(app)
-    beat(app, here.database, beats, address)
+    idle_s = float(os.environ.get(THREAD_IDLE_VARIABLE, THREAD_IDLE_S))
+    gateway = Gateway(app, Threads(THREADS, idle_s))
+    beat(app, here.database, beats, address, await_turn=gateway.await_turn)
     proxy = here.event.settings.proxy
     # A proxy's connections are those of many.
     Guard(port, lambda one: one == proxy or here.lanes.is_known(one)).start()
-    app.wsgi_app = in_one_piece(app.wsgi_app)  # type: ignore[assignment,method-assign]
+    # The tree of a long log takes a while, for which no kiosk should wait.
+    here.log.size()
     gc.collect()
     # What is loaded stays. To go through it at each collection took 60 ms, for which everybody
     # waited.
     gc.freeze()
-    return app
+    return gateway
 
 
 def _end_with(parent: int) -> None:

@@ -61,10 +61,6 @@ class Supervisor(MPServer):
     certificate: Callable[[], tuple[Path, Path]] | None = None
 
     def startup(self, spawn_target: Any, target_loader: Any) -> None:
-        idle = os.environ.get(THREAD_IDLE_VARIABLE)
-        # The value may be less than granian itself accepts.
-        if idle:
-            self.blocking_threads_idle_timeout = int(idle)
         self._hang_s = float(os.environ.get(HANG_VARIABLE, HANG_S))
         self._quick_failures = 0
         self._ready = False
@@ -196,9 +192,11 @@ def beat(
     sender: Connection,
     address: tuple[str, int],
     every_s: float = BEAT_S,
+    await_turn: Callable[[], None] = lambda: None,
 ) -> None:
     """Tell the supervisor, from the worker, that the app answers and the writer works. The first
-    time is when the worker takes connections at `address`.
+    time is when the worker takes connections at `address`. `await_turn` returns once the server's
+    event loop has turned.
 
     What they answer does not matter, because no new worker would mend a full disk.
     """
@@ -212,6 +210,7 @@ def beat(
             time.sleep(ACCEPTS_EVERY_S)
         while True:
             try:
+                await_turn()
                 client.get("/admin/sign-in")
                 with contextlib.suppress(EngineError, DatabaseError):
                     database.write(lambda db: None)

@@ -23,11 +23,12 @@ from server.storage.database import Database
 
 # The kind of a leaf whose record was erased. Its body is the entry, without the salt.
 ERASED = "erased"
+SIZE = "(SELECT COALESCE(MAX(number) + 1, 0) FROM leaf)"  # `size`, in a larger statement
 
 
 def size(db: Connection) -> int:
     """Return how many leaves there are. That is also the number of the next one."""
-    return int(db.execute("SELECT COALESCE(MAX(number) + 1, 0) FROM leaf").fetchone()[0])
+    return int(db.execute(f"SELECT {SIZE}").fetchone()[0])
 
 
 def newest(db: Connection) -> int | None:
@@ -136,23 +137,29 @@ class Log:
         self._tree = Tree()
         self._note = ""
         self._cosigned = ""
+        self._proofs: dict[int, list[bytes]] = {}  # To the present size, by what they prove.
         self._lock = threading.Lock()
 
-    def checkpoint(self, known: int) -> tuple[str, list[bytes]]:
+    def checkpoint(self, known: int, *, least: int | None = None) -> tuple[str, list[bytes]]:
         """Return the signed checkpoint of the present log, and the proof that the log of `known`
         leaves is its prefix.
 
-        The proof is empty where `known` is 0, the present size, or more than there is.
+        The proof is empty where `known` is 0, the present size, or more than there is. With
+        `least`, a log of so many leaves is present enough, so that one look at the database serves
+        everybody who was in the same commit.
         """
         with self._lock:
-            self._catch_up()
+            if least is None or self._tree.size < least:
+                self._catch_up()
             if not self._note:
                 checkpoint = Checkpoint(self._name, self._tree.size, self._tree.root())
                 self._note = sign_checkpoint(self._key, self._name, checkpoint)
             note = self._cosigned if self._cosigned.startswith(self._note) else self._note
             if not 0 < known < self._tree.size:
                 return note, []
-            return note, self._tree.consistency(known, self._tree.size)
+            if known not in self._proofs:
+                self._proofs[known] = self._tree.consistency(known, self._tree.size)
+            return note, self._proofs[known]
 
     def keep_cosigned(self, note: str) -> None:
         """Serve this note, a checkpoint of ours with witnesses' lines under it, for as long as it
@@ -222,6 +229,7 @@ class Log:
             if found is not None and bytes(found[0]) == last:
                 return True
             self._tree, self._note = Tree(), ""
+            self._proofs.clear()
             return False
 
     @property
@@ -245,3 +253,4 @@ class Log:
                 self._tree.append(digest)
         if self._tree.size > size:
             self._note = ""
+            self._proofs.clear()

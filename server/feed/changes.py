@@ -10,6 +10,7 @@ from badges.wire import wire
 from server.feed.subscription import CursorGoneError, FeedItem
 from server.storage.connection import Connection
 
+CURSOR = "(SELECT COALESCE(MAX(cursor), 0) FROM change)"  # `cursor`, in a larger statement
 KEEP_CHANGES = 100_000
 MISSED_MAX = 5_000  # A kiosk that missed more than this takes a snapshot, which is quicker.
 
@@ -46,8 +47,7 @@ def publish_all(db: Connection, changes: Iterable[wire.Change]) -> None:
 
 def cursor(db: Connection) -> int:
     """Return the newest change's cursor, or 0 where there is none."""
-    (newest,) = db.execute("SELECT COALESCE(MAX(cursor), 0) FROM change").fetchone()
-    return int(newest)
+    return int(db.execute(f"SELECT {CURSOR}").fetchone()[0])
 
 
 # Takes a change for a kiosk, and returns it as that kiosk is to read it.

@@ -6,7 +6,7 @@ import contextlib
 import queue
 import threading
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from badges.wire import wire
@@ -68,6 +68,7 @@ class Subscription:
         # Items that the queue's one reader has taken out of it, and not handed on yet.
         self._taken: deque[FeedItem] = deque()
         self._ended = False
+        self._told: Callable[[], object] | None = None
         self._lock = threading.Lock()
 
     @property
@@ -76,6 +77,11 @@ class Subscription:
         everybody's do.
         """
         return (None,) if self.hears_all else (self.hall_id, *self.outer, self.kiosk)
+
+    @property
+    def ended(self) -> bool:
+        """Say whether nothing more is added. What waits may still be taken."""
+        return self._ended
 
     @property
     def hears_all(self) -> bool:
@@ -107,6 +113,8 @@ class Subscription:
             self._waiting += len(items)
             if items:
                 self._queue.put(items)
+                if self._told is not None:
+                    self._told()
             if last is not None:
                 self._end()
             return not self._ended
@@ -115,6 +123,8 @@ class Subscription:
         """End the feed after what was queued, so that the last word is read."""
         self._ended = True
         self._queue.put(())
+        if self._told is not None:
+            self._told()
 
     def _is_last(self, item: FeedItem) -> bool:
         """Say whether a kiosk may hear nothing after this event, at least not of this hall."""
@@ -124,6 +134,14 @@ class Subscription:
         if isinstance(change, wire.KioskRetired):
             return change.generation >= self.generation
         return isinstance(change, wire.VenueChanged)
+
+    def tell(self, told: Callable[[], object]) -> None:
+        """Have `told` called whenever there may be something to take, beginning now. It must be
+        quick, and whoever is told takes without waiting.
+        """
+        with self._lock:
+            self._told = told
+        told()
 
     def end(self) -> None:
         """End the subscription. What waits may still be taken."""

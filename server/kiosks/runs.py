@@ -36,6 +36,10 @@ _NEWEST = (
     " (SELECT value FROM setting WHERE key = 'incarnation') AS incarnation"
     f" FROM server_run r {_ORDER}"
 )
+_CAME = (
+    f"SELECT (SELECT r.run FROM server_run r {_ORDER}) AS run,"
+    f" {changes.CURSOR} AS cursor, {entry_log.SIZE} AS entries"
+)
 
 
 class Came(NamedTuple):
@@ -84,7 +88,8 @@ def came(db: Connection) -> Came:
     """Return how far this database has come. It must be read where it was written, before the
     commit.
     """
-    return Came(newest(db).run, changes.cursor(db), entry_log.size(db))
+    row = db.execute(_CAME).fetchone()
+    return Came(row[0] or "", row[1], row[2])
 
 
 class Standing:

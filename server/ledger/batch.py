@@ -3,7 +3,7 @@ its discrepancy, and what the doors concerned hear of it.
 """
 
 from collections import Counter
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 import msgspec
 
@@ -14,6 +14,7 @@ from badges.wire import wire
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act
 from server.ledger import discrepancies
+from server.ledger.holders import Holders
 from server.ledger.rows import Line, Rows
 from server.muster import muster
 from server.occupancy import copies, stays, unmatched_exits
@@ -21,7 +22,6 @@ from server.occupancy.kiosk_accounts import Accounts
 from server.occupancy.stays import CLOCK_MARGIN_MS, Span
 from server.people import protocol_guests
 from server.storage.connection import Connection
-from server.venue.rules import rules
 
 # A kiosk that has measured its clock's error is never wrong by more than this.
 AHEAD_MS = 300_000
@@ -38,11 +38,14 @@ class BatchRecorder:
         accounts: Accounts,
         calendar: Calendar,
         now: int,
+        records: Iterable[ScanRecord],
         *,
+        entries: int,
         quarantined: bool,
     ) -> None:
-        """Begin a step with the kiosk's `accounts`. Its scans are marked as `quarantined` where the
-        kiosk was fenced as lost.
+        """Begin a step with the kiosk's `accounts`, which is to take these records. The entry log
+        has `entries` leaves. The scans are marked as `quarantined` where the kiosk was fenced as
+        lost.
         """
         self.db = db
         self.sender = accounts.kiosk
@@ -53,9 +56,11 @@ class BatchRecorder:
         self._fenced: int | None = None
         self._accounts = accounts
         self._pools = accounts.pools
-        self._rows = Rows(db, now, quarantined=quarantined)
-        self._rules = rules(db)
-        self._judge = discrepancies.Judge(db, self._rules, calendar)
+        self._rows = Rows(db, now, entries=entries, quarantined=quarantined)
+        self._rules = accounts.pools.rules
+        asked = ((one.serial or 0, self._since(one)) for one in records if _is_presented(one))
+        self._holders = Holders(db, asked)
+        self._judge = discrepancies.Judge(db, self._holders, self._rules, calendar)
         # Only on a restored server can an exit have come before its entry.
         restored = accounts.pools.incarnation > 1
         self._early = restored and stays.has_early_exits(db)
@@ -96,11 +101,12 @@ class BatchRecorder:
                 self._exit(number, record, one.hall, one)
             if record.act == "annul" and record.closes is not None:
                 self._annulled(record.serial, record.closes)
-        elif record.serial is not None:
+        elif _is_presented(record):
+            assert record.serial is not None
             at = _server_time(record, self.now)
             if record.reason == Reason.ROLL_CALL:
                 self._seen.append(self._roll_call_scan(number, record.serial, record, at))
-            others = stays.since(self.db, record.serial, at - copies.WINDOW_MS)
+            others = self._holders.stays(record.serial, self._since(record))
             if admitted:
                 self._enter(number, record, others, gone=gone, gone_outer=gone_outer)
                 if record.serial in self._rules.protocol_guests and not self._quarantined:
@@ -110,6 +116,10 @@ class BatchRecorder:
             self.came[record.hall] += 1
             for hall in self._rules.outer_ids(record.door):
                 self.came[hall] += 1
+
+    def _since(self, record: ScanRecord) -> int:
+        """Return since when the holder's other stays matter to an entry."""
+        return _server_time(record, self.now) - copies.WINDOW_MS
 
     def _roll_call_scan(
         self, number: int, serial: int, record: ScanRecord, at: int
@@ -196,6 +206,7 @@ class BatchRecorder:
             issue=record.issue or 0, epoch=_epoch(record), around=key.hall_id != record.hall,
         )  # fmt: skip
         stays.add(self.db, stay, gone_at=at if gone else None)
+        self._holders.moved(record.serial)
         self._entered.append(stay)
         if any(other.hall_id == stay.hall_id and other.opened_at > at for other, _ in others):
             self._followed.add(ref)
@@ -205,7 +216,9 @@ class BatchRecorder:
             self._settle(stays.close(self.db, ref, key.hall_id, *early))
         if not over:
             self._rows.change(key.hall_id, wire.StayOpened(stays.facts(stay), key.hall_id))
-            ended = unmatched_exits.exit_of(self.db, stay) if stay.clock_known else None
+            ended = None
+            if stay.clock_known and self._holders.may_have_unnamed_exit(stay.serial):
+                ended = unmatched_exits.exit_of(self.db, stay)
             if ended is not None:
                 self._close_inferred(stay, "exit", {"exit": ended[0]}, ended[1])
                 over = True
@@ -217,6 +230,7 @@ class BatchRecorder:
         if found is None:
             return
         if found.sure and copies.suspect(self.db, stay, found, number, self.now):
+            self._holders.suspected(stay.serial)
             self._judge.note(number, copies.LIKELY_COPY, found.other)
         elif copies.is_hasty(self._rules, stay, found.other):
             self._judge.note(number, copies.FAST_MOVE, found.other)
@@ -245,6 +259,7 @@ class BatchRecorder:
         closed = stays.close(self.db, ref, hall, by, at)
         if closed is None:
             stays.ended(self.db, ref, hall, at)
+            self._holders.somebody_moved()
             # A server that was never restored has every real stay, so there this one is made up.
             if self._pools.incarnation > 1:
                 self._early |= stays.remember_early(self.db, ref, hall, by, at)
@@ -272,6 +287,7 @@ class BatchRecorder:
             # The scan has to be in its table, because the row below refers to it.
             self._rows.write()
             unmatched_exits.remember(self.db, number, serial, hall, at, epoch)
+            self._holders.left_unnamed(serial)
         else:
             self._close_inferred(stay, "exit", {"exit": number}, at)
 
@@ -319,6 +335,7 @@ class BatchRecorder:
         )
         self._inferred_leaf(stay, "move", cause, to.opened_at, counted=counted)
         moved = stays.move_on(self.db, stay.ref, stay.hall_id, to.opened_at, counted=counted)
+        self._holders.moved(stay.serial)
         if moved is not None and counted:
             change = wire.StayClosed(moved.ref, moved.hall_id, moved.serial, counted=True)
             self._rows.change(moved.hall_id, change)
@@ -330,6 +347,7 @@ class BatchRecorder:
     ) -> None:
         """End a stay that no exit names. `cause` is the exit's leaf."""
         self._inferred_leaf(stay, by, cause, at)
+        self._holders.moved(stay.serial)
         self._settle(stays.close(self.db, stay.ref, stay.hall_id, by, at))
 
     def _inferred_leaf(
@@ -363,10 +381,16 @@ class BatchRecorder:
         """Give the place of a closed stay back to the pool. The stay was open here."""
         if closed is None:
             return
+        self._holders.moved(closed.serial)
         key = PoolKey(closed.hall_id, closed.kind)
         self._pools[key] = self._accounts.pool(key).close_stay(closed.ref)
         change = wire.StayClosed(closed.ref, closed.hall_id, closed.serial)
         self._rows.change(closed.hall_id, change)
+
+
+def _is_presented(record: ScanRecord) -> bool:
+    """Say whether the record is of a badge that somebody presented to enter or to be seen."""
+    return record.serial is not None and record.act != "annul" and record.direction != "exit"
 
 
 def _epoch(record: ScanRecord) -> int:

@@ -13,6 +13,7 @@ from badges.admission.facts import Calendar, Direction, Facts, Holder, Outer, Pr
 from badges.admission.replay import discrepancy
 from badges.credential.credential import Credential, CredentialFlag, Kind
 from badges.record import ScanRecord, WireError
+from server.ledger.holders import Holders
 from server.occupancy import stays
 from server.storage.connection import Connection, Row
 from server.venue.rules import Rules
@@ -24,8 +25,9 @@ UNKNOWN_SERIAL = "unknown_serial"
 class Judge:
     """Replays records of one transaction."""
 
-    def __init__(self, db: Connection, rules: Rules, calendar: Calendar) -> None:
+    def __init__(self, db: Connection, holders: Holders, rules: Rules, calendar: Calendar) -> None:
         self._db = db
+        self._holders = holders
         self._rules = rules
         self._calendar = calendar
         self._found: list[tuple[int, str, stays.Stay | None]] = []
@@ -44,7 +46,7 @@ class Judge:
             stay = stays.overlapping(others, hall, at)
             if stay is not None:
                 inside[hall] = stay
-        person = self._person(record.serial)
+        person = self._holders.person(record.serial)
         if person is None:
             difference: str | None = UNKNOWN_SERIAL
         else:
@@ -85,7 +87,7 @@ class Judge:
                 continue
             (body,) = row
             record = msgspec.convert(json.loads(body)["record"], ScanRecord)
-            person = self._person(stay.serial)
+            person = self._holders.person(stay.serial)
             if known or person is None or record.act != "scan":
                 continue
             scan = Scan(_badge(record, person), Direction.ENTRY, record.scanned_at)
@@ -93,18 +95,6 @@ class Judge:
             difference = discrepancy(record, decide(scan, facts))
             if difference in (Reason.ALREADY_INSIDE, "passback"):
                 add(self._db, number, difference, stay, now)
-
-    def _person(self, serial: int) -> Row | None:
-        row: Row | None = self._db.execute(
-            "SELECT a.category, a.valid_days, a.zones, a.flags, a.revoked_at,"
-            " (SELECT MAX(issue) FROM badge b WHERE b.serial = a.serial) AS issue,"
-            " (SELECT MAX(issued_at) FROM badge b WHERE b.serial = a.serial) AS issued_at,"
-            " c.issue AS copied_issue, c.noticed_at AS copied_at, c.cleared_at,"
-            " EXISTS (SELECT 1 FROM day_credential d WHERE d.serial = a.serial) AS has_days"
-            " FROM attendee a LEFT JOIN likely_copy c USING (serial) WHERE a.serial = ?",
-            (serial,),
-        ).fetchone()
-        return row
 
     def _facts(self, record: ScanRecord, person: Row, inside: Mapping[int, stays.Stay]) -> Facts:
         """`inside` are the holder's stays at that time, by hall."""

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from msgspec import UnsetType
 
 from badges.admission.facts import Calendar
-from badges.credential.keys import BadSignatureError, PublicKey
+from badges.credential.keys import BadSignatureError, public_key
+from badges.places.pool import PoolKey
 from badges.record import PlaceKind, WireError, decode_record
 from badges.transparency.chain import chain_next
 from badges.wire import wire
@@ -24,6 +25,7 @@ from server.ledger.rows import Line
 from server.occupancy import grants, pools
 from server.occupancy.kiosk_accounts import Accounts
 from server.storage.connection import Connection
+from server.venue.rules import rules_of
 
 # A batch of more scans waits for its turn, and may be overtaken by what the kiosk sends next.
 IN_ORDER = 20
@@ -57,14 +59,21 @@ def ingest(
     all.
     """
     fresh = _verified(sender, batch)
-    accounts = Accounts(db, sender.key)
-    for totals in batch.places:
-        if len(batch.records) <= IN_ORDER and accounts.has_forgotten(totals):
+    standing = sender.standing
+    venue = rules_of(db, standing.rules_version)
+    accounts = Accounts(db, sender.key, standing.state, venue)
+    said = [(PoolKey(totals.hall, totals.kind), totals) for totals in batch.places]
+    for key, totals in said:
+        if len(batch.records) <= IN_ORDER and accounts.has_forgotten(key, totals):
             raise ForkError
-        accounts.hear(totals, batch.incarnation)
+        accounts.hear(key, totals, batch.incarnation)
     came: Mapping[int, int] = {}
     if fresh:
-        recorder = BatchRecorder(db, accounts, calendar, now, quarantined=sender.state == "fenced")
+        quarantined = sender.state == "fenced"
+        recorder = BatchRecorder(
+            db, accounts, calendar, now, (line.record for line in fresh),
+            entries=standing.entries, quarantined=quarantined,
+        )  # fmt: skip
         gone, gone_outer = set(batch.gone), _gone_outer(batch)
         for line in fresh:
             seq = line.record.seq
@@ -74,26 +83,26 @@ def ingest(
     acked = fresh[-1].record.seq if fresh else sender.acked_seq
     # Before that, the places that it returned may have come back by records that are still to come.
     if acked >= batch.last_seq:
-        for totals in batch.places:
-            accounts.hear_returned(totals, batch.incarnation)
+        for key, totals in said:
+            accounts.hear_returned(key, totals, batch.incarnation)
+    grants.heard(accounts.pools, sender.key, sender.accounts, said, came, now)
     accounts.save()
-    grants.heard(db, sender.key, batch.places, came, now)
     if fresh:
         db.execute(
             "UPDATE kiosk SET acked_seq = ?, head = ? WHERE kiosk = ? AND generation = ?",
             (acked, fresh[-1].chain, *sender.key),
         )
         outages.note(db, sender.key, [line.record for line in fresh], now)
-    empty = {
-        t.hall for t in batch.places if t.wants or (not t.free and t.kind is PlaceKind.ORDINARY)
-    }
-    wanting = {t.hall for t in batch.places if t.wants and t.kind is PlaceKind.ORDINARY}
+    usual = PlaceKind.ORDINARY
+    empty = {key.hall_id for key, t in said if t.wants or (not t.free and key.kind is usual)}
+    wanting = {key.hall_id for key, t in said if t.wants and key.kind is usual}
     full = {
         hall
         for hall in accounts.pools.halls
         if sender.key in grants.share(db, hall, now, accounts.pools, asked=hall in empty)
     }
-    orders = pools.orders_for(db, sender.key, now, accounts.pools)
+    keys = accounts.pools.keys_of(sender.key, sender.accounts)
+    orders = pools.orders_in(accounts.pools, keys, sender.key, now)
     full_here = tuple(sorted(wanting & full))
     return Ingested(acked, full_here, orders, accounts.pools.incarnation)
 
@@ -132,7 +141,7 @@ def _verified(sender: Sender, batch: wire.ScanBatch) -> list[Line]:
         # The kiosk signed this head in an earlier batch.
         return []
     try:
-        PublicKey(sender.public_key).verify(wire.HEAD_CONTEXT + batch.head, batch.signature)
+        public_key(sender.public_key).verify(wire.HEAD_CONTEXT + batch.head, batch.signature)
     except BadSignatureError:
         raise ForkError from None
     fresh[-1] = fresh[-1]._replace(signature=batch.signature)

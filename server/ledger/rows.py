@@ -39,11 +39,12 @@ class ScanLeaf(msgspec.Struct):
 class Rows:
     """Leaves, scans and changes of one step. Only this one numbers leaves meanwhile."""
 
-    def __init__(self, db: Connection, now: int, *, quarantined: bool) -> None:
+    def __init__(self, db: Connection, now: int, *, entries: int, quarantined: bool) -> None:
+        """`entries` is how many leaves the entry log has."""
         self._db = db
         self._now = now
         self._quarantined = quarantined
-        self._number = entry_log.size(db)
+        self._number = entries
         self._leaves: list[tuple[int, str, bytes]] = []
         self._scans: list[tuple[object, ...]] = []
         self._changes: list[tuple[int, wire.Change]] = []

@@ -12,8 +12,9 @@ from badges.record import PlaceKind
 from badges.wire import wire
 from server.feed import changes
 from server.occupancy import pools, sharing_policy
+from server.occupancy.kiosk_accounts import KnownAccount
+from server.occupancy.pools import Said
 from server.storage.connection import Connection, Row
-from server.venue.rules import rules
 
 WANT_MS = 3_000  # A kiosk's request for a place is remembered for this long.
 LIVE_MS = 30_000  # A kiosk that was not heard for longer gets nothing new.
@@ -31,42 +32,28 @@ _ACCOUNTS = (
 
 
 def heard(
-    db: Connection,
+    loaded: pools.Pools,
     kiosk: KioskKey,
-    said: Sequence[wire.PlaceTotals],
+    known: Mapping[PoolKey, KnownAccount],
+    said: Iterable[tuple[PoolKey, wire.PlaceTotals]],
     came: Mapping[int, int],
     now: int,
 ) -> None:
     """Keep what a kiosk says of its need, and how many people `came` to it, by hall. Only sharing
-    uses this. The kiosk has an account with every pool that it speaks of.
+    uses this. `known` are its accounts as they were, and `loaded` writes what changes.
     """
-    known = {
-        PoolKey(row["hall_id"], PlaceKind(row["override"])): row
-        for row in db.execute(
-            "SELECT hall_id, override, free, wanted_at, rate, rate_at FROM place_account"
-            " WHERE kiosk = ? AND generation = ?",
-            kiosk,
-        )
-    }
-    changed = []
-    for totals in said:
-        key = PoolKey(totals.hall, totals.kind)
-        before = known[key]
-        rate, rate_at = before["rate"], before["rate_at"]
-        people = came.get(totals.hall, 0) if totals.kind is PlaceKind.ORDINARY else 0
+    for key, totals in said:
+        before = known.get(key) or KnownAccount(*key)
+        rate, rate_at = before.rate, before.rate_at
+        people = came.get(key.hall_id, 0) if key.kind is PlaceKind.ORDINARY else 0
         stale = not 0 <= now - rate_at < RATE_MS
-        asked = before["wanted_at"] is not None
-        if people or totals.wants or totals.free != before["free"] or asked or stale:
+        asked = before.wanted_at is not None
+        if people or totals.wants or totals.free != before.free or asked or stale:
             # The rate of a new account was never kept: who came has come lately.
             since = rate_at or now - RATE_MS
             rate = sharing_policy.smoothed(rate, (now - since) / 60_000, people)
             wanted_at = now if totals.wants else None
-            changed.append((totals.free, wanted_at, rate, now, *key, *kiosk))
-    db.executemany(
-        "UPDATE place_account SET free = ?, wanted_at = ?, rate = ?, rate_at = ?"
-        " WHERE hall_id = ? AND override = ? AND kiosk = ? AND generation = ?",
-        changed,
-    )
+            loaded.say(key, kiosk, Said(totals.free, wanted_at, rate, now))
 
 
 def share(
@@ -95,7 +82,7 @@ def share(
     # A closed hall's override places come back too: nobody gets in, by no one's word.
     closed = hall["closed_at"] is not None
     accounts = db.execute(_ACCOUNTS, (hall_id,)).fetchall()
-    leads_here = _leads_here(db, hall_id, accounts)
+    leads_here = _leads_here(loaded, hall_id, accounts)
     plans = {}
     for kind in kinds:
         key = PoolKey(hall_id, kind)
@@ -192,15 +179,14 @@ def _remember(db: Connection, key: PoolKey, before: Pool, after: Pool) -> None:
             )
 
 
-def _leads_here(db: Connection, hall_id: int, accounts: Iterable[Row]) -> frozenset[int]:
+def _leads_here(loaded: pools.Pools, hall_id: int, accounts: Iterable[Row]) -> frozenset[int]:
     """Find which of those kiosks' doors belong to halls inside this one and lead into this one as
     well.
     """
     doors = {row["door_id"] for row in accounts if not row["at_home"]}
     if not doors:
         return frozenset()
-    known = rules(db)
-    return frozenset(door for door in doors if hall_id in known.outer_ids(door))
+    return frozenset(door for door in doors if hall_id in loaded.rules.outer_ids(door))
 
 
 def _doors(

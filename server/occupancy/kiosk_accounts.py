@@ -2,13 +2,49 @@
 them.
 """
 
+import msgspec
+
 from badges.places.pool import KioskKey, Pool, PoolKey
-from badges.record import WireError
+from badges.record import PlaceKind, WireError
 from badges.wire import wire
 from server.occupancy import pools
-from server.storage import event_state
+from server.storage import dialect, event_state
 from server.storage.connection import Connection
+from server.storage.event_state import EventState
 from server.venue import store
+from server.venue.rules import Rules
+
+
+class KnownAccount(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """Holds what the server knows of one of the kiosk's accounts before a step. The fields are
+    columns of `place_account`.
+    """
+
+    hall_id: int
+    override: PlaceKind
+    granted: int = 0
+    awaited: int = 0
+    free: int = 0
+    wanted_at: int | None = None
+    rate: float = 0.0
+    rate_at: int = 0
+
+    @property
+    def pool(self) -> PoolKey:
+        return PoolKey(self.hall_id, self.override)
+
+
+# All accounts of the kiosk of a statement on the table `kiosk`, as one text in it.
+KNOWN = dialect.rows_as_json(
+    ", ".join(KnownAccount.__struct_fields__),
+    "place_account a WHERE a.kiosk = kiosk.kiosk AND a.generation = kiosk.generation",
+)
+_KNOWN = msgspec.json.Decoder(tuple[KnownAccount, ...])
+
+
+def known_accounts(text: str) -> dict[PoolKey, KnownAccount]:
+    """Read what `KNOWN` wrote."""
+    return {one.pool: one for one in _KNOWN.decode(text)}
 
 
 class Accounts:
@@ -16,25 +52,30 @@ class Accounts:
     is not there, or for one in which the kiosk has no account.
     """
 
-    def __init__(self, db: Connection, kiosk: KioskKey) -> None:
+    def __init__(
+        self,
+        db: Connection,
+        kiosk: KioskKey,
+        state: EventState | None = None,
+        rules: Rules | None = None,
+    ) -> None:
+        """`state` and `rules` are what this transaction has read of them, if it has."""
         self.kiosk = kiosk
-        self.pools = pools.Pools(db)
+        self.pools = pools.Pools(db, state, rules)
         self._db = db
 
-    def hear(self, totals: wire.PlaceTotals, incarnation: int) -> None:
+    def hear(self, key: PoolKey, totals: wire.PlaceTotals, incarnation: int) -> None:
         """Take in the kiosk's total of grants, before its records."""
-        key = PoolKey(totals.hall, totals.kind)
         pool = self.own(key)
         self.pools[key] = pool.hear(self.kiosk, granted=totals.granted, incarnation=incarnation)
 
-    def has_forgotten(self, totals: wire.PlaceTotals) -> bool:
+    def has_forgotten(self, key: PoolKey, totals: wire.PlaceTotals) -> bool:
         """Say whether the kiosk says that it returned fewer places than before."""
-        pool = self.own(PoolKey(totals.hall, totals.kind))
+        pool = self.own(key)
         return totals.returned < pool.kiosks[self.kiosk].returned
 
-    def hear_returned(self, totals: wire.PlaceTotals, incarnation: int) -> None:
+    def hear_returned(self, key: PoolKey, totals: wire.PlaceTotals, incarnation: int) -> None:
         """Take in the kiosk's total of returned places, after its records."""
-        key = PoolKey(totals.hall, totals.kind)
         self.pools[key] = self.own(key).hear_returned(
             self.kiosk, totals.returned, incarnation=incarnation
         )

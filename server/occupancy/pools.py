@@ -7,6 +7,9 @@ pool, until they are released. The protocol is badges/places/pool.py, and this f
 `grants` decides who gets how many.
 """
 
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
 import msgspec
 
 from badges.admission.kept import is_released
@@ -16,7 +19,8 @@ from badges.wire import wire
 from server.storage import dialect
 from server.storage.connection import Connection, Row
 from server.storage.event_state import EventState, event_state
-from server.venue.rules import rules
+from server.venue import rules
+from server.venue.rules import Rules
 from server.venue.store import UnknownHallError
 
 # The same as `Held.held`, for a row of `place_account`. Statements that add up many rows use it.
@@ -32,8 +36,23 @@ def load(db: Connection, key: PoolKey) -> Pool:
     return Pools(db)[key]
 
 
-def save(db: Connection, key: PoolKey, before: Pool, after: Pool) -> None:
-    """Write what differs between the two."""
+class Said(NamedTuple):
+    """Holds what a kiosk says of its need for places in one pool. Only sharing uses it."""
+
+    free: int
+    wanted_at: int | None
+    rate: float
+    rate_at: int
+
+
+def save(
+    db: Connection,
+    key: PoolKey,
+    before: Pool,
+    after: Pool,
+    said: tuple[KioskKey, Said] | None = None,
+) -> None:
+    """Write what differs between the two, and what one kiosk `said`."""
     if after.open_stays != before.open_stays:
         column = _OPEN[key.kind]
         db.execute(
@@ -41,30 +60,48 @@ def save(db: Connection, key: PoolKey, before: Pool, after: Pool) -> None:
         )
     for kiosk, held in after.kiosks.items():
         awaited = kiosk in after.awaited
-        if before.kiosks.get(kiosk) == held and awaited == (kiosk in before.awaited):
-            continue
-        db.execute(
-            "INSERT INTO place_account (hall_id, override, kiosk, generation, granted, returned,"
-            " handed_over, reclaimed, fenced, trusted, attested, awaited)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT (hall_id, override, kiosk, generation) DO UPDATE SET"
-            " granted = excluded.granted, returned = excluded.returned,"
-            " handed_over = excluded.handed_over, reclaimed = excluded.reclaimed,"
-            " fenced = excluded.fenced, trusted = excluded.trusted,"
-            " attested = excluded.attested, awaited = excluded.awaited",
-            (
-                *key,
-                *kiosk,
-                held.granted,
-                held.returned,
-                held.handed_over,
-                held.reclaimed,
-                held.fenced,
-                held.trusted,
-                held.attested,
-                awaited,
-            ),
-        )
+        more = None if said is None or said[0] != kiosk else said[1]
+        moved = before.kiosks.get(kiosk) != held or awaited != (kiosk in before.awaited)
+        if not moved and more is not None:
+            db.execute(_SAY, (*more, *key, *kiosk))
+        elif moved:
+            values = (*key, *kiosk, *_stored(held), awaited)
+            if more is None:
+                db.execute(_SAVE, values)
+            else:
+                db.execute(_SAVE_AND_SAY, (*values, *more))
+
+
+def _stored(held: Held) -> tuple[object, ...]:
+    """Return an account's values in the order of `_HELD`."""
+    return (
+        held.granted, held.returned, held.handed_over, held.reclaimed, held.fenced, held.trusted,
+        held.attested,
+    )  # fmt: skip
+
+
+_HELD = (
+    "granted", "returned", "handed_over", "reclaimed", "fenced", "trusted", "attested", "awaited",
+)  # fmt: skip
+_ACCOUNT = ("hall_id", "override", "kiosk", "generation")
+
+
+def _upsert(columns: Sequence[str]) -> str:
+    """Write the statement that sets these columns of an account, whether it is there or not."""
+    names = (*_ACCOUNT, *columns)
+    sets = ", ".join(f"{name} = excluded.{name}" for name in columns)
+    return (
+        f"INSERT INTO place_account ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
+        f" ON CONFLICT ({', '.join(_ACCOUNT)}) DO UPDATE SET {sets}"
+    )
+
+
+_SAVE = _upsert(_HELD)
+_SAVE_AND_SAY = _upsert((*_HELD, *Said._fields))
+_SAY = (
+    f"UPDATE place_account SET {', '.join(f'{name} = ?' for name in Said._fields)}"
+    f" WHERE {' AND '.join(f'{name} = ?' for name in _ACCOUNT)}"
+)
 
 
 # The hall's column of stays that use each kind of place.
@@ -79,7 +116,7 @@ _AWAITED = "SELECT kiosk, generation FROM place_account WHERE awaited"
 class _Account(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """Holds a row of `place_account` as it is packed into a hall's. The fields are its columns."""
 
-    override: int
+    override: PlaceKind
     kiosk: str
     generation: int
     awaited: int
@@ -109,12 +146,17 @@ class Pools:
     of it.
     """
 
-    def __init__(self, db: Connection) -> None:
+    def __init__(
+        self, db: Connection, state: EventState | None = None, rules: Rules | None = None
+    ) -> None:
+        """`state` and `rules` are what this transaction has read of them, if it has."""
         self._db = db
+        self._rules = rules
         self._saved: dict[PoolKey, Pool] = {}
         self._pools: dict[PoolKey, Pool] = {}
-        self._rows: dict[int, tuple[Row, list[_Account]]] = {}  # by hall
-        self._state: EventState | None = None
+        self._said: dict[PoolKey, tuple[KioskKey, Said]] = {}
+        self._rows: dict[int, tuple[Row, dict[PlaceKind, _Accounts]]] = {}  # by hall
+        self._state = state
 
     def __getitem__(self, key: PoolKey) -> Pool:
         """Raises UnknownHallError."""
@@ -140,10 +182,15 @@ class Pools:
         """Tell whether places may be given out at all at `now` (Unix ms)."""
         return now >= self._known_state().grants_from
 
+    def say(self, key: PoolKey, kiosk: KioskKey, said: Said) -> None:
+        """Keep what one kiosk says of its need. `save` writes it."""
+        self._said[key] = kiosk, said
+
     def save(self) -> None:
         for key, pool in self._pools.items():
-            if pool is not self._saved[key]:
-                save(self._db, key, self._saved[key], pool)
+            said = self._said.pop(key, None)
+            if pool is not self._saved[key] or said is not None:
+                save(self._db, key, self._saved[key], pool, said)
                 self._saved[key] = pool
 
     def _known_state(self) -> EventState:
@@ -172,28 +219,28 @@ class Pools:
         released.
         """
         places: int = self.hall(hall_id)["accessible_places"]
-        if places and is_released(rules(self._db).halls[hall_id], now):
+        if places and is_released(self.rules.halls[hall_id], now):
             return 0
         return places
 
+    @property
+    def rules(self) -> Rules:
+        """Return the venue's rules as this transaction sees them."""
+        if self._rules is None:
+            self._rules = rules.rules(self._db)
+        return self._rules
+
+    def keys_of(self, kiosk: KioskKey, known: Iterable[PoolKey]) -> list[PoolKey]:
+        """Return the pools that the kiosk has an account with, in order. `known` are those that it
+        had before this transaction.
+        """
+        opened = (key for key, pool in self._pools.items() if kiosk in pool.kiosks)
+        return sorted({*known, *opened})
+
     def _load(self, key: PoolKey) -> Pool:
-        hall, accounts = self._row(key.hall_id)
-        kiosks: dict[KioskKey, Held] = {}
-        awaited = set()
-        for one in accounts:
-            if one.override == key.kind:
-                kiosk = (one.kiosk, one.generation)
-                kiosks[kiosk] = Held(
-                    granted=one.granted,
-                    returned=one.returned,
-                    handed_over=one.handed_over,
-                    reclaimed=one.reclaimed,
-                    fenced=bool(one.fenced),
-                    trusted=one.trusted,
-                    attested=one.attested,
-                )
-                if one.awaited:
-                    awaited.add(kiosk)
+        hall, by_kind = self._row(key.hall_id)
+        accounts = by_kind[key.kind]
+        kiosks, awaited = accounts.kiosks, set(accounts.awaited)
         if self._known_state().restored_without_acts:
             everywhere = {(row["kiosk"], row["generation"]) for row in self._db.execute(_AWAITED)}
             awaited |= everywhere - kiosks.keys()
@@ -210,7 +257,7 @@ class Pools:
             awaited=frozenset(awaited),
         )
 
-    def _row(self, hall_id: int) -> tuple[Row, list[_Account]]:
+    def _row(self, hall_id: int) -> tuple[Row, dict[PlaceKind, "_Accounts"]]:
         """Read the hall with its accounts of all pools, because what moves one of them mostly
         reads the others too.
         """
@@ -218,8 +265,28 @@ class Pools:
             hall = self._db.execute(_HALL, (hall_id,)).fetchone()
             if hall is None:
                 raise UnknownHallError(f"hall {hall_id}")
-            self._rows[hall_id] = hall, _ACCOUNTS.decode(hall["accounts"])
+            self._rows[hall_id] = hall, _by_kind(_ACCOUNTS.decode(hall["accounts"]))
         return self._rows[hall_id]
+
+
+class _Accounts(NamedTuple):
+    """Holds the accounts of a hall with one kind of place."""
+
+    kiosks: dict[KioskKey, Held]
+    awaited: set[KioskKey]
+
+
+def _by_kind(accounts: Iterable[_Account]) -> dict[PlaceKind, _Accounts]:
+    found = {kind: _Accounts({}, set()) for kind in PlaceKind}
+    for one in accounts:
+        kiosk, mine = (one.kiosk, one.generation), found[one.override]
+        mine.kiosks[kiosk] = Held(
+            one.granted, one.returned, one.handed_over, one.reclaimed, bool(one.fenced),
+            one.trusted, one.attested,
+        )  # fmt: skip
+        if one.awaited:
+            mine.awaited.add(kiosk)
+    return found
 
 
 def order(key: PoolKey, pool: Pool, kiosk: KioskKey, recall: int = 0) -> wire.PlaceOrder:
@@ -227,7 +294,7 @@ def order(key: PoolKey, pool: Pool, kiosk: KioskKey, recall: int = 0) -> wire.Pl
     wire.
     """
     told = pool.order(kiosk, recall)
-    left = max(0, pool.free + sum(max(0, held.held) for held in pool.kiosks.values()))
+    left = max(0, pool.free + pool.unspent)
     return wire.PlaceOrder(
         hall=key.hall_id,
         granted=told.granted,
@@ -243,8 +310,14 @@ def orders_for(
     db: Connection, kiosk: KioskKey, now: int, pools: Pools | None = None
 ) -> list[wire.PlaceOrder]:
     """Return what the kiosk has been granted of each pool, with no recall."""
-    pools = Pools(db) if pools is None else pools
-    keys = accounts_of(db, kiosk)
+    return orders_in(Pools(db) if pools is None else pools, accounts_of(db, kiosk), kiosk, now)
+
+
+def orders_in(
+    pools: Pools, keys: Iterable[PoolKey], kiosk: KioskKey, now: int
+) -> list[wire.PlaceOrder]:
+    """Return what the kiosk has been granted of these pools, with no recall."""
+    keys = list(keys)
     limited = {hall: pools.limited(hall, now) for hall in dict.fromkeys(key[0] for key in keys)}
     return [order(key, limited[key.hall_id].of(key.kind), kiosk) for key in keys]
 

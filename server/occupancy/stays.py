@@ -5,6 +5,8 @@ names it.
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
+import msgspec
+
 from badges.record import PlaceKind, StayRef, accessible_field
 from badges.wire import wire
 from server.storage import dialect
@@ -41,7 +43,29 @@ _STORED = (
     " epoch, around"
 )
 _COLUMNS = f"{_STORED}, after_move"
-_OVER_AT = dialect.stay_over_at()
+NEVER_OVER = 2**63 - 1  # When an open stay is over, by the database.
+
+
+class _Packed(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """Holds a row of `stay` as it is packed. The fields are its columns."""
+
+    kiosk: str
+    generation: int
+    seq: int
+    hall_id: int
+    door_id: int
+    serial: int
+    opened_at: int
+    clock_known: int
+    override: int
+    issue: int
+    epoch: int
+    around: int
+    after_move: str | None
+    closed_at: int | None
+
+
+_PACKED = msgspec.json.Decoder(list[_Packed])
 
 
 def add(db: Connection, stay: Stay, *, gone_at: int | None = None) -> None:
@@ -207,13 +231,34 @@ def stays_of(db: Connection, serial: int, hall_id: int) -> list[Span]:
     return [(_stay(row), row["closed_at"]) for row in rows]
 
 
-def since(db: Connection, serial: int, at: int) -> list[Span]:
-    """Return the holder's stays that were not over at `at`, also those that began later."""
-    rows = db.execute(
-        f"SELECT {_COLUMNS}, closed_at FROM stay WHERE serial = ? AND {_OVER_AT} > ?",
-        (serial, at),
-    )
-    return [(_stay(row), row["closed_at"]) for row in rows]
+def packed(serial: str, since: str) -> str:
+    """Write one text with a holder's stays that were not over at a time, for a statement in which
+    `serial` and `since` say whose and when. `unpacked` reads it.
+    """
+    # A sum has no type of its own, for which SQLite would not use the index over these times.
+    source = f"stay s WHERE s.serial = {serial} AND {dialect.stay_over_at('s.')} > {since} + 0"
+    return dialect.rows_as_json(f"{_COLUMNS}, closed_at", source)
+
+
+def unpacked(text: str) -> list[Span]:
+    """Read what `packed` wrote."""
+    return [
+        (
+            Stay(
+                StayRef(one.kiosk, one.generation, one.seq), one.hall_id, one.door_id, one.serial,
+                one.opened_at, bool(one.clock_known), PlaceKind(one.override), one.issue,
+                one.epoch, bool(one.around), one.after_move,
+            ),
+            one.closed_at,
+        )
+        for one in _PACKED.decode(text)
+    ]  # fmt: skip
+
+
+def was_on(span: Span, at: int) -> bool:
+    """Say whether a stay was not over at a time. It may have begun later."""
+    stay, closed_at = span
+    return max(stay.opened_at, NEVER_OVER if closed_at is None else closed_at) > at
 
 
 def overlapping(stays: Iterable[Span], hall_id: int, at: int) -> Stay | None:

@@ -37,6 +37,13 @@ def meant(db: Connection, serial: int, hall_id: int, at: int, epoch: int) -> Sta
     return None if overlapping else found
 
 
+def waits(serial: str) -> str:
+    """Write the condition that an exit of a holder waits for its entry, for a statement in which
+    `serial` is the holder.
+    """
+    return f"EXISTS (SELECT 1 FROM unnamed_exit u WHERE u.serial = {serial})"
+
+
 def remember(db: Connection, number: int, serial: int, hall_id: int, at: int, epoch: int) -> None:
     """Keep the exit, because its entry may still come from a door that is away."""
     db.execute(

@@ -377,6 +377,19 @@ class Database:
         result: T = job.wait()
         return result
 
+    def write_then(
+        self, step: Callable[[Connection], T], done: Callable[[Any, Any], object]
+    ) -> None:
+        """Run `step` as `write` does, without waiting for it.
+
+        `done` gets its result, or None and what it raised, on the writer's thread once the commit
+        is on disk. It must be quick. Raises DatabaseError once the database is closed.
+        """
+        with self._lock:
+            if self._closed:
+                raise DatabaseError("the database is closed")
+            self._queue.put(_Told(step, done))
+
     def _run(self) -> None:
         more = True
         long: deque[_Job] = deque()
@@ -526,3 +539,23 @@ class _Job:
         if self._error is not None:
             raise self._error
         return self._result
+
+
+class _Told(_Job):
+    """Holds a step for which nobody waits. Its end is told."""
+
+    def __init__(
+        self, step: Callable[[Connection], Any], done: Callable[[Any, Any], object]
+    ) -> None:
+        self.step = step
+        self.long = False
+        self.finished = False
+        self._done = done
+
+    def finish(self, result: Any = None, error: BaseException | None = None) -> None:
+        self.finished = True
+        try:
+            self._done(result, error)
+        except Exception as failed:
+            # The commit stands, and the others must be told.
+            log.error("nobody could be told of a step's end: %s", type(failed).__name__)

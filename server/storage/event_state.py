@@ -8,6 +8,11 @@ from typing import NamedTuple
 from server.storage.connection import Connection
 from server.storage.tables import keep_setting
 
+# These facts as pieces of a larger statement.
+INCARNATION = "COALESCE((SELECT value FROM setting WHERE key = 'incarnation'), '1')"
+WITHOUT_ACTS = "EXISTS (SELECT 1 FROM setting WHERE key = 'without_acts')"
+GRANTS_FROM = "COALESCE((SELECT value FROM setting WHERE key = 'grants_from'), '0')"
+
 
 class EventState(NamedTuple):
     """Holds what the database keeps of its restores."""

@@ -48,14 +48,19 @@ class Rules:
         return tuple(islice(coming, SESSIONS_MAX))
 
 
+# The version as a piece of a larger statement.
+VERSION = "(SELECT value FROM setting WHERE key = 'rules_version')"
 _kept: Rules | None = None
 
 
 def rules(db: Connection) -> Rules:
     """Return the rules as this transaction sees them. `db` must be in a transaction."""
+    return rules_of(db, db.execute(f"SELECT {VERSION}").fetchone()[0])
+
+
+def rules_of(db: Connection, version: str | None) -> Rules:
+    """Return the rules of a version that this transaction has read as `VERSION`."""
     global _kept
-    row = db.execute("SELECT value FROM setting WHERE key = 'rules_version'").fetchone()
-    version = None if row is None else row[0]
     kept = _kept
     if kept is None or version is None or kept.version != version:
         kept = _kept = _read(db, version)

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from badges.credential.keys import BadSignatureError, PublicKey
+from badges.credential.keys import BadSignatureError, public_key
 from badges.places.pool import KioskKey
 from badges.wire.enrolment import RequestStamp, signed_message
 
@@ -37,7 +37,6 @@ class Headers(Protocol):
     """Describes what is needed of a request's headers."""
 
     def get(self, key: str, default: str, /) -> str: ...
-    def __getitem__(self, key: str, /) -> str: ...
 
 
 class BusyError(Exception):
@@ -50,6 +49,7 @@ class Proof:
 
     stamp: RequestStamp
     message: bytes  # What was signed.
+    signature: bytes
     digest: str  # SHA-256 of the body, in hexadecimal digits
     key: bytes  # The public key that verified it.
 
@@ -73,8 +73,9 @@ class Lanes:
 
     def remember_kiosk(self, kiosk: KioskKey, public_key: bytes, address: str) -> None:
         """Remember a kiosk of which a request's signature was verified against the database."""
-        with self._lock:
-            self._keys[kiosk] = public_key
+        if self._keys.get(kiosk) != public_key:
+            with self._lock:
+                self._keys[kiosk] = public_key
         self.remember(address)
 
     def remember(self, address: str) -> None:
@@ -103,11 +104,13 @@ class Lanes:
             return None
         message = signed_message(stamp, method, target, digest)
         try:
-            signature = base64.b64decode(headers[RequestStamp.SIGNATURE_HEADER], validate=True)
-            PublicKey(key).verify(message, signature)
-        except (KeyError, ValueError, binascii.Error, BadSignatureError):
+            signature = base64.b64decode(
+                headers.get(RequestStamp.SIGNATURE_HEADER, ""), validate=True
+            )
+            public_key(key).verify(message, signature)
+        except (ValueError, binascii.Error, BadSignatureError):
             return None
-        return Proof(stamp, message, digest, key)
+        return Proof(stamp, message, signature, digest, key)
 
     @contextmanager
     def hold(self, address: str, kiosk: KioskKey | None = None) -> Iterator[None]:
@@ -135,10 +138,10 @@ class Lanes:
 def read_stamp(headers: Headers) -> RequestStamp | None:
     """Read who claims to send the request, unverified. It is None where nobody does."""
     try:
-        kiosk, _, generation = headers[RequestStamp.KIOSK_HEADER].partition("/")
-        counter = int(headers[RequestStamp.COUNTER_HEADER][:20])
+        kiosk, _, generation = headers.get(RequestStamp.KIOSK_HEADER, "").partition("/")
+        counter = int(headers.get(RequestStamp.COUNTER_HEADER, "")[:20])
         stamp = RequestStamp(kiosk[:64], int(generation[:20]), counter)
-    except (KeyError, ValueError):
+    except ValueError:
         return None
     if not 0 <= stamp.counter < 2**53 or not 0 <= stamp.generation < 2**53:
         return None

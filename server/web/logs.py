@@ -57,11 +57,18 @@ def _begin() -> None:
 
 def _end(response: Response) -> Response:
     began_at: float = g.get("began_at", time.perf_counter())
-    fields = {
-        "method": request.method if request.url_rule else "other",
-        "route": str(request.url_rule or "unknown"),
-        "status": response.status_code,
-        "ms": round((time.perf_counter() - began_at) * 1000, 1),
-    }
-    log.info("request", extra={"fields": fields})
+    method = request.method if request.url_rule else "other"
+    answered(method, str(request.url_rule or "unknown"), response.status_code, began_at)
     return response
+
+
+def answered(method: str, route: str, status: int, began_at: float) -> None:
+    """Write the line of a request that was answered now, where requests are written at all."""
+    if log.isEnabledFor(logging.INFO):
+        fields = {
+            "method": method,
+            "route": route,
+            "status": status,
+            "ms": round((time.perf_counter() - began_at) * 1000, 1),
+        }
+        log.info("request", extra={"fields": fields})

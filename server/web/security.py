@@ -150,7 +150,16 @@ def _read_body() -> None:
 
 def _add_headers(response: Response) -> Response:
     style = f"'self' 'nonce-{g.style_nonce}'" if "style_nonce" in g else "'self'"
-    defaults = {
+    for name, value in headers_of_every_answer(style).items():
+        response.headers.setdefault(name, value)
+    if request.endpoint != "static":
+        response.headers.setdefault("Cache-Control", "no-store")
+    return response
+
+
+def headers_of_every_answer(style: str = "'self'") -> dict[str, str]:
+    """Return the headers that every answer has. `style` says whose styles a page may have."""
+    return {
         "Strict-Transport-Security": f"max-age={HSTS_S}; includeSubDomains",
         "Content-Security-Policy": _POLICY + style,
         "X-Content-Type-Options": "nosniff",
@@ -159,11 +168,6 @@ def _add_headers(response: Response) -> Response:
         "Cross-Origin-Resource-Policy": "same-origin",
         "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=()",
     }
-    for name, value in defaults.items():
-        response.headers.setdefault(name, value)
-    if request.endpoint != "static":
-        response.headers.setdefault("Cache-Control", "no-store")
-    return response
 
 
 # What went wrong, and what to do now. They never say what was asked for, or by whom.

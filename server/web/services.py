@@ -103,11 +103,19 @@ def keep_services(app: Flask, kept: Services) -> None:
 
 def address() -> str:
     """Return where the request comes from, as an IP address, also through the event's own proxy."""
-    caller = (request.remote_addr or "unknown").removeprefix("::ffff:")
-    if caller != services().event.settings.proxy:
+    told = request.headers.get("X-Forwarded-For", "")
+    return address_of(request.remote_addr or "unknown", told, services().event.settings.proxy)
+
+
+def address_of(peer: str, forwarded: str, proxy: str | None) -> str:
+    """Return where a request comes from. `peer` is the other end of the connection, and `forwarded`
+    the addresses that a proxy named.
+    """
+    caller = peer.removeprefix("::ffff:")
+    if caller != proxy:
         return caller
     # The proxy adds the address that it saw last. What stands before, anybody may have written.
-    told = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
+    told = forwarded.rpartition(",")[2].strip()
     try:
         found = ipaddress.ip_address(told)
         return str(getattr(found, "ipv4_mapped", None) or found)

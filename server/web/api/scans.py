@@ -2,6 +2,8 @@
 
 import logging
 import time
+from collections.abc import Callable
+from typing import NamedTuple
 
 from flask import Response, request
 
@@ -27,61 +29,109 @@ FORKED = (
 )
 
 
+class Taken(NamedTuple):
+    """Holds what became of a batch, and how far feed and entry log had come with it."""
+
+    sender: contact.Sender
+    ingested: ingest.Ingested
+    came: runs.Came
+
+
+class Last(NamedTuple):
+    """Says how far the server has come, and in which incarnation."""
+
+    incarnation: int
+    came: runs.Came
+
+
+class Arrival(NamedTuple):
+    """Says when a batch came, by the server's clock and in which epoch of it."""
+
+    at: int
+    epoch: int
+
+    @classmethod
+    def now(cls, here: Services) -> "Arrival":
+        # The epoch is read after the time. An exchange that spans two epochs is too slow to
+        # measure by.
+        return cls(here.now(), here.clock.epoch())
+
+
 def scans() -> Response:
     """Take a batch of scans, or an empty one as a heartbeat. Kiosks that are no longer at work may
     send it too.
+
+    Most batches do not come here. `server/web/serving/scans.py` answers them in the same way.
     """
     here = services()
     body = request.get_data()
     batch = wire.decode(body, wire.ScanBatch)
-    received_at, began = here.now(), time.perf_counter()
-    # The epoch is read after the time. An exchange that spans two epochs is too slow to measure by.
-    epoch = here.clock.epoch()
+    began, arrived = time.perf_counter(), Arrival.now(here)
     signed = read_signature(body)
     long = len(batch.records) > LONG_BATCH
     # Its counter is checked in its turn, because the kiosk's next request may overtake it.
     if long:
         signed_caller(signed)
-
-    def step(
-        db: Connection, caller: Caller, now: int
-    ) -> tuple[contact.Sender, ingest.Ingested, runs.Came]:
-        set_back.judge(db, here.event, here.log, caller.sender, batch)
-        # This comes first, because a door that is out of service gets nothing.
-        contact.keep_health(db, caller.sender.key, batch, now)
-        if isinstance(batch.cosigned, wire.Cosigned):
-            _keep_cosigned(db, here.log, caller.sender, batch.cosigned, now)
-        taken = ingest.ingest(db, caller.sender, batch, calendar=here.calendar, now=now)
-        return caller.sender, taken, runs.came(db)
-
     try:
         try:
-            sender, taken, came = signed_write(signed, step, counted=long, long=long)
+            taken = signed_write(
+                signed, step_for(here, batch), counted=long, long=long, batch=batch
+            )
         except set_back.SetBackError:
             here = _become_the_next(here, signed, batch)
-            sender, taken, came = signed_write(signed, step, counted=long, long=long)
+            taken = signed_write(
+                signed, step_for(here, batch), counted=long, long=long, batch=batch
+            )
     except ingest.GapError as error:
         raise ApiError(409, "gap", str(error), retry=True) from None
     except contact.ForkError:
         here.database.write(lambda db: registry.fence_forked(db, signed.stamp.key, here.now()))
         raise ApiError(409, "fork", FORKED) from None
     here.measures.ledger.observe(time.perf_counter() - began)
-    checkpoint, consistency = here.log.checkpoint(batch.log_size)
-    return answer_json(
-        wire.ScanAnswer(
-            acked_seq=taken.acked_seq,
-            incarnation=taken.incarnation,
-            fenced=sender.state != "active",
-            orders=here.voucher.orders(sender.key, taken.orders),
-            received_at=received_at,
-            answered_at=here.now(),
-            epoch=epoch,
-            cursor=came.cursor,
-            checkpoint=checkpoint,
-            consistency=consistency,
-            full=list(taken.full),
-            mark=here.voucher.mark(taken.incarnation, came),
-        )
+    last = Last(taken.ingested.incarnation, taken.came)
+    return answer_json(answer_to(here, batch, arrived, taken, last))
+
+
+def step_for(here: Services, batch: wire.ScanBatch) -> Callable[[Connection, Caller, int], Taken]:
+    """Return the step that takes a batch, for `signed_write`.
+
+    It raises SetBackError, GapError, ForkError or WireError, and then leaves nothing behind.
+    """
+
+    def step(db: Connection, caller: Caller, now: int) -> Taken:
+        # What the kiosk says of itself was kept before, because a door that is out of service gets
+        # nothing.
+        set_back.judge(db, here.event, here.log, caller.sender, batch)
+        if isinstance(batch.cosigned, wire.Cosigned):
+            _keep_cosigned(db, here.log, caller.sender, batch.cosigned, now)
+        ingested = ingest.ingest(db, caller.sender, batch, calendar=here.calendar, now=now)
+        return Taken(caller.sender, ingested, runs.came(db))
+
+    return step
+
+
+def answer_to(
+    here: Services, batch: wire.ScanBatch, arrived: Arrival, taken: Taken, last: Last
+) -> wire.ScanAnswer:
+    """Return the answer to a batch that was taken and is on disk.
+
+    `last` may be further than this batch, and all of it is on disk.
+    """
+    ingested = taken.ingested
+    checkpoint, consistency = here.log.checkpoint(batch.log_size, least=last.came.entries)
+    return wire.ScanAnswer(
+        acked_seq=ingested.acked_seq,
+        incarnation=ingested.incarnation,
+        fenced=taken.sender.state != "active",
+        orders=here.voucher.orders(taken.sender.key, ingested.orders),
+        received_at=arrived.at,
+        answered_at=here.now(),
+        epoch=arrived.epoch,
+        cursor=last.came.cursor,
+        checkpoint=checkpoint,
+        consistency=consistency,
+        full=list(ingested.full),
+        mark=here.voucher.mark(*last),
     )
 
 

@@ -12,7 +12,8 @@ from typing import TypeVar
 
 from flask import g, request
 
-from badges.credential.keys import BadSignatureError, PublicKey
+from badges.credential.keys import BadSignatureError, public_key
+from badges.wire import wire
 from badges.wire.enrolment import RequestStamp, request_message
 from server.kiosks import contact
 from server.storage.connection import Connection
@@ -36,6 +37,11 @@ class Signed:
     address: str
     lanes: Lanes  # They are told once it is verified.
 
+    @classmethod
+    def proven(cls, proof: Proof, address: str, lanes: Lanes) -> "Signed":
+        """Return a request that a kiosk has proven by its headers, and whose body fits."""
+        return cls(proof.stamp, proof.message, proof.signature, proof.key, address, lanes)
+
 
 @dataclass(frozen=True)
 class Caller:
@@ -52,21 +58,42 @@ def signed_write(
     at_work: bool = False,
     counted: bool = False,
     long: bool = False,
+    batch: wire.ScanBatch | None = None,
 ) -> Result:
     """Verify the request and do what it asks for, in one transaction.
 
     `step` gets the database, the kiosk that signed, and the time (Unix ms). `at_work` refuses
     kiosks that were retired. A request that is `counted` was verified before, and `long` has it
-    take turns with others. Raises ApiError.
+    take turns with others. What the kiosk says of itself in a `batch` is kept as well. Raises
+    ApiError.
     """
-    now = services().now
+    here = services()
+    whole = verified_step(signed, step, here.now, at_work=at_work, counted=counted, batch=batch)
+    return here.database.write(whole, long=long)
+
+
+def verified_step(
+    signed: Signed,
+    step: Callable[[Connection, Caller, int], Result],
+    now: Callable[[], int],
+    *,
+    at_work: bool = False,
+    counted: bool = False,
+    batch: wire.ScanBatch | None = None,
+) -> Callable[[Connection], Result]:
+    """Return the step of the database that verifies the request first (see `signed_write`)."""
 
     def verify_and_write(db: Connection) -> Result:
         at = now()
-        caller = _known(db, signed) if counted else _verified(db, signed, at, at_work=at_work)
+        if counted:
+            caller = _known(db, signed)
+            if batch is not None:
+                contact.keep_health(db, caller.sender.key, batch, at)
+        else:
+            caller = _verified(db, signed, at, at_work=at_work, batch=batch)
         return step(db, caller, at)
 
-    return services().database.write(verify_and_write, long=long)
+    return verify_and_write
 
 
 def signed_caller(signed: Signed, *, at_work: bool = False) -> Caller:
@@ -80,31 +107,41 @@ def read_signature(body: bytes = b"") -> Signed:
     """
     here = services().lanes
     proof: Proof | None = g.get("kiosk_proof")
-    stamp = read_stamp(request.headers) if proof is None else proof.stamp
+    if proof is not None:
+        return Signed.proven(proof, address(), here)
+    stamp = read_stamp(request.headers)
     try:
         signature = base64.b64decode(request.headers[RequestStamp.SIGNATURE_HEADER], validate=True)
     except (KeyError, ValueError, binascii.Error):
         stamp = None
     if stamp is None:
         raise ApiError(401, "bad_signature", "The request is not signed by a kiosk.")
-    if proof is not None:
-        return Signed(stamp, proof.message, signature, proof.key, address(), here)
     target = request.full_path if request.query_string else request.path
     message = request_message(stamp, request.method, target, body)
     return Signed(stamp, message, signature, None, address(), here)
 
 
-def _verified(db: Connection, signed: Signed, now: int, *, at_work: bool = False) -> Caller:
-    """Return the kiosk whose signature the request bears, and keep its counter. Raises ApiError."""
-    caller = _known(db, signed)
+def _verified(
+    db: Connection,
+    signed: Signed,
+    now: int,
+    *,
+    at_work: bool = False,
+    batch: wire.ScanBatch | None = None,
+) -> Caller:
+    """Return the kiosk whose signature the request bears, and keep its counter, with what it says
+    of itself in its batch. Raises ApiError, and then the caller's step undoes all.
+    """
+    counted = contact.counted_sender(db, signed.stamp.key, signed.stamp.counter, now, batch)
+    caller = _known(db, signed) if counted is None else Caller(*counted)
     sender = caller.sender
     if signed.proven_by != sender.public_key:
         try:
-            PublicKey(sender.public_key).verify(signed.message, signed.signature)
+            public_key(sender.public_key).verify(signed.message, signed.signature)
         except BadSignatureError:
             raise ApiError(401, "bad_signature", "The request's signature is wrong.") from None
     signed.lanes.remember_kiosk(sender.key, sender.public_key, signed.address)
-    if not contact.count_request(db, sender.key, signed.stamp.counter, now):
+    if counted is None:
         seen = contact.last_request(db, sender.key)
         raise ApiError(409, "replayed", "This request was made before.", retry=True, counter=seen)
     if at_work and sender.state != "active":

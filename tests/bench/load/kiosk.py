@@ -5,12 +5,15 @@ included.
 import asyncio
 import base64
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
+
+from msgspec import UNSET
 
 from badges.places.account import Account
 from badges.places.pool import PoolKey
-from badges.record import PlaceKind
+from badges.record import PlaceKind, ScanRecord
 from badges.wire import wire
 from badges.wire.enrolment import RequestStamp, body_digest, request_message
 from kiosk.sync.link import pool_order
@@ -41,6 +44,8 @@ class LoadKiosk:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     sent_at: float = 0.0  # the last batch or heartbeat, by the monotonic clock
     _log_size: int = 0
+    _mark: wire.Mark | None = None
+    _words: dict[PoolKey, dict[str, Any]] = field(default_factory=dict)
     _accounts: dict[PoolKey, Account] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -49,9 +54,13 @@ class LoadKiosk:
 
     def scan(self, serial: int) -> int:
         """Admit somebody; the record's sequence. There must be a place."""
+        return self.enter(serial).seq
+
+    def enter(self, serial: int) -> ScanRecord:
+        """Admit somebody, where there must be a place."""
         key = PoolKey(self.door.hall)
         self._accounts[key] = self._accounts[key].enter()
-        return self.door.scan(now_ms(), serial).seq
+        return self.door.scan(now_ms(), serial)
 
     def batch(self) -> wire.ScanBatch:
         """What was not acknowledged, with what it says of itself; nothing new: a heartbeat."""
@@ -63,20 +72,30 @@ class LoadKiosk:
                 account.returned,
                 account.free,
                 override=key.kind is PlaceKind.OVERRIDE,
+                **self._words.get(key, {}),
             )
             for key, account in self._accounts.items()
         ]
-        return self.door.batch(now_ms(), places=totals, log_size=self._log_size, health=HEALTH)
+        mark = UNSET if self._mark is None else self._mark
+        return self.door.batch(
+            now_ms(), places=totals, log_size=self._log_size, health=HEALTH, mark=mark
+        )
 
     def take(self, answer: wire.ScanAnswer) -> bool:
         """Whether to send another at once."""
         self.door.acked = answer.acked_seq
         self._log_size = int(answer.checkpoint.split("\n", 2)[1])
+        self._mark = wire.later_mark(self._mark, answer.mark)
         return self.obey(answer.orders)
 
-    def obey(self, orders: Iterable[wire.PlaceOrder]) -> bool:
+    def obey(self, orders: Sequence[wire.PlaceOrder]) -> bool:
         """Whether places went back, of which the server is to hear at once."""
         before = self._accounts.copy()
         for key, order in map(pool_order, orders):
             self._accounts[key] = self._accounts[key].obey(order)
+        for one in orders:
+            # A grant is told back with the server's own word for it.
+            key = PoolKey(one.hall, one.kind)
+            if one.granted == self._accounts[key].granted and one.signature:
+                self._words[key] = {"signature": one.signature, "signed_in": one.incarnation}
         return any(self._accounts[key].returned > before[key].returned for key in before)

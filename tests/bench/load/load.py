@@ -28,10 +28,10 @@ CONNECTS_AT_ONCE = 20
 _STAY = re.compile(rb'"kiosk":"([^"]+)","generation":\d+,"seq":(\d+)')
 
 
-def venue(capacity: int = 2_000) -> str:
-    """55 halls, each with as many doors as a forum's largest share needs."""
+def venue(capacity: int = 2_000, halls: int = HALLS) -> str:
+    """Halls, each with as many doors as a forum's largest share needs."""
     parts = []
-    for hall in range(HALLS):
+    for hall in range(halls):
         parts.append(
             f'[[hall]]\ncode = "h{hall}"\nname = "Hall {hall}"\n'
             f"capacity = {capacity}\nfire_limit = {capacity + capacity // 10}\n"
@@ -44,10 +44,10 @@ def venue(capacity: int = 2_000) -> str:
     return "".join(parts)
 
 
-def enrol_all(site: LiveSite, count: int) -> list[FakeDoor]:
+def enrol_all(site: LiveSite, count: int, halls: int = HALLS) -> list[FakeDoor]:
     """Kiosks as if they had been enrolled, spread over the halls; two to a hall at the least."""
     rows = site.query("SELECT door_id, hall_id FROM door ORDER BY door_id")
-    halls = min(HALLS, count // 2)
+    halls = max(1, min(halls, count // 2))
     rows = [row for row in rows if row[1] in sorted({hall for _, hall in rows})[:halls]]
     by_hall = sorted(rows, key=lambda row: (row[0] % DOORS_EACH, row[1]))[:count]
     doors = [FakeDoor(f"k{n}", door, hall) for n, (door, hall) in enumerate(by_hall)]
@@ -95,6 +95,11 @@ class Load:
         self._context.check_hostname = False
         self._context.verify_mode = ssl.CERT_NONE
 
+    @property
+    def feeds(self) -> int:
+        """How many feeds were opened and have not ended."""
+        return self._open_feeds
+
     async def open(self) -> None:
         """Hold every feed, take the first places, and go on with heartbeats."""
         ready = asyncio.Semaphore(CONNECTS_AT_ONCE)
@@ -134,7 +139,23 @@ class Load:
             await self._tell(kiosk)
 
     async def post(self, kiosk: LoadKiosk, batch: wire.ScanBatch) -> bool:
-        """Send a batch and take the answer. Whether the kiosk sends another at once."""
+        """Send a batch and take the answer. Whether the kiosk sends another at once.
+
+        Where the server has dropped an idle connection, it is sent again on another one, as a
+        kiosk does.
+        """
+        reused = bool(kiosk.link)
+        try:
+            raw = await self._post_once(kiosk, batch)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            if not reused:
+                raise
+            kiosk.link.clear()
+            raw = await self._post_once(kiosk, batch)
+        self.batches += 1
+        return kiosk.take(wire.decode(raw, wire.ScanAnswer))
+
+    async def _post_once(self, kiosk: LoadKiosk, batch: wire.ScanBatch) -> bytes:
         if not kiosk.link:
             kiosk.link.extend(await self._connect())
         reader, writer = kiosk.link
@@ -147,8 +168,7 @@ class Load:
         )
         raw = await reader.readexactly(length)
         assert b" 200 " in head[:20], raw
-        self.batches += 1
-        return kiosk.take(wire.decode(raw, wire.ScanAnswer))
+        return raw
 
     async def _tell(self, kiosk: LoadKiosk) -> None:
         """Heartbeats for as long as places go back."""
@@ -189,6 +209,7 @@ class Load:
                         told.add(task)
                         task.add_done_callback(told.discard)
         finally:
+            self._open_feeds -= 1
             writer.close()
 
     def _heard(self, line: bytes, door: FakeDoor) -> None:

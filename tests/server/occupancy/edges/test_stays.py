@@ -213,8 +213,14 @@ class TestAsked:
     )
     def test_what_was_not_over(self, several: Site, at: int, seqs: list[int]) -> None:
         """A stay that ended before it began is over when it begins."""
-        found = stays.since(several.database.reader, ANNA, at)
+        sql = f"SELECT {stays.packed('?', '?')}"
+        found = stays.unpacked(several.database.reader.execute(sql, (ANNA, at)).fetchone()[0])
         assert numbers([stay for stay, _ in found]) == seqs
+        every = several.database.reader.execute(sql, (ANNA, 0)).fetchone()[0]
+        same = [span for span in stays.unpacked(every) if stays.was_on(span, at)]
+        assert sorted(same, key=repr) == sorted(found, key=repr)
+        whole = stays.stays_of(several.database.reader, ANNA, SMALL)
+        assert {*whole} <= {*stays.unpacked(every)}
 
     def test_who_takes_a_place_of_the_hall(self, several: Site) -> None:
         """A door hears of those that a move ended while their place is counted, and marked so."""

@@ -1,0 +1,101 @@
+"""Reads together what a batch's entries need to know of their holders, and keeps it for the batch.
+
+One statement reads it for all of them. The transaction has one writer, which is the batch itself.
+So what was read stands until the batch changes it, and whoever changes it says so here.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from server.occupancy import stays, unmatched_exits
+from server.occupancy.stays import Span
+from server.storage.connection import Connection, Row
+
+AT_ONCE = 256  # In one statement.
+# A value of a list, whose type the database can't tell from where it stands.
+_VALUE = "(CAST(? AS BIGINT), CAST(? AS BIGINT))"
+
+
+class _Stays(NamedTuple):
+    since: int  # None are left out that were over at this time or later.
+    spans: Sequence[Span]
+    unnamed: bool  # Whether an exit of the holder waits for its entry.
+
+
+class Holders:
+    """Holds what one batch knows of its holders."""
+
+    def __init__(self, db: Connection, asked: Iterable[tuple[int, int]]) -> None:
+        """`asked` has the holders (serials) of the batch's entries, each with the time since when
+        stays are needed.
+        """
+        self._db = db
+        self._stays: dict[int, _Stays] = {}
+        self._people: dict[int, Row | None] = {}
+        earliest: dict[int, int] = {}
+        for serial, since in asked:
+            earliest[serial] = min(since, earliest.get(serial, since))
+        wanted = list(earliest.items())
+        for at in range(0, len(wanted), AT_ONCE):
+            self._read(wanted[at : at + AT_ONCE])
+
+    def stays(self, serial: int, since: int) -> list[Span]:
+        """Return the holder's stays that were not over at `since`, also those that began later."""
+        known = self._stays.get(serial)
+        if known is None or since < known.since:
+            self._read([(serial, since)])
+            known = self._stays[serial]
+        return [span for span in known.spans if stays.was_on(span, since)]
+
+    def person(self, serial: int) -> Row | None:
+        """Return the holder's row, or None where no roster here has them."""
+        if serial not in self._people:
+            self._read([(serial, stays.NEVER_OVER)])
+        return self._people[serial]
+
+    def may_have_unnamed_exit(self, serial: int) -> bool:
+        """Say whether an exit of the holder may wait for its entry."""
+        known = self._stays.get(serial)
+        return known is None or known.unnamed
+
+    def moved(self, serial: int) -> None:
+        """Note that a stay of the holder was opened or ended."""
+        known = self._stays.get(serial)
+        if known is not None:
+            # What there is of unnamed exits stands.
+            self._stays[serial] = known._replace(since=stays.NEVER_OVER, spans=())
+
+    def left_unnamed(self, serial: int) -> None:
+        """Note that an exit of the holder waits for its entry."""
+        self._stays.pop(serial, None)
+
+    def somebody_moved(self) -> None:
+        """Note that a stay was changed of which nobody knows whose it is."""
+        self._stays.clear()
+
+    def suspected(self, serial: int) -> None:
+        """Note that the holder's badge became a likely copy."""
+        self._people.pop(serial, None)
+
+    def _read(self, asked: Sequence[tuple[int, int]]) -> None:
+        since = dict(asked)
+        values = [value for pair in asked for value in pair]
+        for row in self._db.execute(_READ.format(", ".join([_VALUE] * len(asked))), values):
+            serial = row["serial"]
+            spans = stays.unpacked(row["stays"])
+            self._stays[serial] = _Stays(since[serial], spans, bool(row["unnamed"]))
+            self._people[serial] = None if row["category"] is None else row
+
+
+_READ = (
+    "SELECT v.column1 AS serial,"
+    f" {stays.packed('v.column1', 'v.column2')} AS stays,"
+    f" {unmatched_exits.waits('v.column1')} AS unnamed,"
+    " a.category, a.valid_days, a.zones, a.flags, a.revoked_at,"
+    " (SELECT MAX(issue) FROM badge b WHERE b.serial = v.column1) AS issue,"
+    " (SELECT MAX(issued_at) FROM badge b WHERE b.serial = v.column1) AS issued_at,"
+    " c.issue AS copied_issue, c.noticed_at AS copied_at, c.cleared_at,"
+    " EXISTS (SELECT 1 FROM day_credential d WHERE d.serial = v.column1) AS has_days"
+    " FROM (VALUES {}) AS v LEFT JOIN attendee a ON a.serial = v.column1"
+    " LEFT JOIN likely_copy c ON c.serial = v.column1"
+)

@@ -1,0 +1,72 @@
+"""Holds kiosks' feeds on the event loop. A feed that has nothing to send costs no thread."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable
+
+from server.feed.subscription import CursorGoneError
+from server.web.serving.pages import Exchange, Feed
+from server.web.serving.waker import Waker
+
+
+async def hold(feed: Feed, exchange: Exchange, waker: Waker) -> None:
+    """Send a feed's news as they come, for as long as somebody listens and the feed goes on."""
+    loop = asyncio.get_running_loop()
+    stream = feed.stream
+    news = asyncio.Event()
+    quiet = _Quiet(loop, news, stream.keep_alive_s)
+    try:
+        transport = exchange.response_stream(feed.status, feed.headers)
+        await transport.send_bytes(stream.FIRST)
+        stream.subscription.tell(lambda: waker.call(news.set))
+        sending: Awaitable[None] | None = None
+        while True:
+            if not stream.subscription.ended:
+                await news.wait()
+            if sending is not None:
+                # A piece is on its way as soon as it is handed over. Whether it went is asked
+                # before the next one, for to ask at once would wake the loop a second time.
+                await sending
+                sending = None
+            news.clear()
+            told = b"".join([item.sent for item in stream.subscription.take_all(0)])
+            if told or quiet.is_due():
+                sending = transport.send_bytes(told or stream.STILL_HERE)
+                quiet.spoke()
+    except CursorGoneError:
+        pass  # The feed has ended, and so does the answer.
+    except RuntimeError:
+        pass  # Nobody listens any more.
+    finally:
+        quiet.close()
+        with contextlib.suppress(RuntimeError):
+            stream.close()
+
+
+class _Quiet:
+    """Wakes a feed that was quiet for a while. One timer serves, however much the feed says."""
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, news: asyncio.Event, after_s: float
+    ) -> None:
+        self._loop = loop
+        self._news = news
+        self._after_s = after_s
+        self._spoke_at = loop.time()
+        self._timer = loop.call_later(after_s, self._look)
+
+    def spoke(self) -> None:
+        self._spoke_at = self._loop.time()
+
+    def is_due(self) -> bool:
+        return self._loop.time() >= self._spoke_at + self._after_s
+
+    def close(self) -> None:
+        self._timer.cancel()
+
+    def _look(self) -> None:
+        left = self._spoke_at + self._after_s - self._loop.time()
+        if left <= 0:
+            self._news.set()
+            left = self._after_s
+        self._timer = self._loop.call_later(left, self._look)

@@ -1,0 +1,49 @@
+"""Is what granian calls for each request (RSGI), on one event loop.
+
+It answers batches of scans itself, holds the feeds that the app has opened, and has the app answer
+everything else on threads.
+"""
+
+import asyncio
+import threading
+
+from flask import Flask
+
+from server.web.serving import feeds
+from server.web.serving.pages import Exchange, Pages, Scope
+from server.web.serving.scans import Left, ScansLane
+from server.web.serving.threads import Threads
+from server.web.serving.waker import Waker
+from server.web.wsgi import in_one_piece
+
+
+class Gateway:
+    """Serves an app to granian."""
+
+    def __init__(self, app: Flask, threads: Threads) -> None:
+        self._app = app
+        self._threads = threads
+
+    def await_turn(self) -> None:
+        """Wait, on another thread, until the loop has turned once. A loop that hangs never does."""
+        turned = threading.Event()
+        self._waker.call(turned.set)
+        turned.wait()
+
+    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin on a loop, before the first request."""
+        self._waker = Waker(loop)
+        self._pages = Pages(in_one_piece(self._app.wsgi_app), self._threads, self._waker)
+        self._scans = ScansLane(self._app, self._waker)
+
+    async def __rsgi__(self, scope: Scope, exchange: Exchange) -> None:
+        """Answer one request."""
+        body = None
+        if self._scans.takes(scope):
+            try:
+                return await self._scans.answer(scope, exchange)
+            except Left as left:
+                body = left.body
+        feed = await self._pages.answer(scope, exchange, body)
+        if feed is not None:
+            await feeds.hold(feed, exchange, self._waker)

@@ -1,0 +1,232 @@
+"""Runs the app, which is a WSGI app and waits as it likes, on threads of its own.
+
+The body is read as it comes, on that thread, because the app decides who may have one read
+(`server/web/lanes.py`).
+"""
+
+import asyncio
+import io
+import logging
+import sys
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
+
+from server.feed.sse import Stream
+from server.web.serving.threads import Threads
+from server.web.serving.waker import Waker
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+log = logging.getLogger(__name__)
+
+Headers = list[tuple[str, str]]
+BUFFER_BYTES = 64 * 1024
+
+
+class RequestHeaders(Protocol):
+    """Describes a request's headers, as granian has them. Their names are in small letters."""
+
+    def get(self, key: str, default: Any = None, /) -> Any: ...
+    def items(self) -> list[tuple[str, str]]: ...
+
+
+class Scope(Protocol):
+    """Describes what granian says of a request."""
+
+    client: str
+    server: str
+    scheme: str
+    method: str
+    path: str
+    query_string: str
+    http_version: str
+
+    @property
+    def headers(self) -> RequestHeaders: ...
+
+
+class Transport(Protocol):
+    """Describes an answer that is sent in pieces."""
+
+    def send_bytes(self, data: bytes, /) -> Awaitable[None]: ...
+
+
+class Exchange(Protocol):
+    """Describes how granian gives a request's body and takes the answer."""
+
+    async def __call__(self) -> bytes: ...
+    def __aiter__(self) -> Any: ...
+    def response_bytes(self, status: int, headers: Headers, body: bytes, /) -> None: ...
+    def response_stream(self, status: int, headers: Headers, /) -> Transport: ...
+
+
+@dataclass(frozen=True)
+class Feed:
+    """Holds an answer that is a kiosk's feed, which no thread waits for."""
+
+    status: int
+    headers: Headers
+    stream: Stream
+
+
+class Pages:
+    """Answers by a WSGI app. It belongs to one loop."""
+
+    def __init__(self, app: "WSGIApplication", threads: Threads, waker: Waker) -> None:
+        self._app = app
+        self._threads = threads
+        self._waker = waker
+
+    async def answer(self, scope: Scope, exchange: Exchange, body: bytes | None) -> Feed | None:
+        """Answer the request, or return the feed that the app has opened for it.
+
+        `body` is the request's body where it was read before.
+        """
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[Feed | None] = loop.create_future()
+
+        def finish(feed: Feed | None) -> None:
+            if not done.done():
+                done.set_result(feed)
+            elif feed is not None:
+                feed.stream.close()  # The client has gone meanwhile.
+
+        def job() -> None:
+            feed = None
+            try:
+                feed = self._run(scope, exchange, body, loop)
+            finally:
+                self._waker.call(partial(finish, feed))
+
+        self._threads.run(job)
+        return await done
+
+    def _run(
+        self, scope: Scope, exchange: Exchange, body: bytes | None, loop: asyncio.AbstractEventLoop
+    ) -> Feed | None:
+        raw: io.RawIOBase | io.BytesIO = _Body(exchange, loop) if body is None else io.BytesIO(body)
+        stream = io.BufferedReader(raw, BUFFER_BYTES) if isinstance(raw, _Body) else raw
+        begun = _Begun()
+        try:
+            pieces = self._app(environ_of(scope, stream), begun)
+        except Exception as error:
+            # The app makes an answer of every error but its own.
+            log.error("the app failed: %s", type(error).__name__)
+            exchange.response_bytes(500, [], b"")
+            return None
+        if isinstance(pieces, Stream):
+            return Feed(begun.status, begun.headers, pieces)
+        if isinstance(pieces, list):
+            exchange.response_bytes(begun.status, begun.headers, b"".join(pieces))
+            return None
+        _send(exchange.response_stream(begun.status, begun.headers), pieces, loop)
+        return None
+
+
+class _Begun:
+    """Keeps status and headers, as an app tells them before its answer."""
+
+    def __init__(self) -> None:
+        self.status = 500
+        self.headers: Headers = []
+
+    def __call__(
+        self, status: str, headers: Headers, exc_info: Any = None
+    ) -> Callable[[bytes], object]:
+        self.status, self.headers = int(status[:3]), headers
+        return _no_write
+
+
+def _no_write(_: bytes) -> object:
+    raise NotImplementedError("the app returns its answer")
+
+
+def _send(transport: Transport, pieces: Iterable[bytes], loop: asyncio.AbstractEventLoop) -> None:
+    """Send an answer as it is made, for as long as somebody reads it."""
+
+    async def send(piece: bytes) -> None:
+        await transport.send_bytes(piece)
+
+    try:
+        for piece in pieces:
+            asyncio.run_coroutine_threadsafe(send(piece), loop).result()
+    except (RuntimeError, asyncio.CancelledError):
+        pass  # Nobody reads it any more.
+    finally:
+        close = getattr(pieces, "close", None)
+        if close is not None:
+            close()
+
+
+class _Body(io.RawIOBase):
+    """Reads a body as it comes, on a thread that may wait for it."""
+
+    def __init__(self, exchange: Exchange, loop: asyncio.AbstractEventLoop) -> None:
+        self._exchange = exchange
+        self._loop = loop
+        self._pieces: Any = None
+        self._rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, into: Any, /) -> int:
+        if not self._rest:
+            self._rest = asyncio.run_coroutine_threadsafe(self._next(), self._loop).result()
+        size = min(len(into), len(self._rest))
+        into[:size] = self._rest[:size]
+        self._rest = self._rest[size:]
+        return size
+
+    async def _next(self) -> bytes:
+        """Return the next piece, or nothing at the end. A body that breaks off has an end too."""
+        if self._pieces is None:
+            self._pieces = aiter(self._exchange)
+        try:
+            while not (piece := bytes(await anext(self._pieces))):
+                pass
+        except (StopAsyncIteration, RuntimeError):
+            return b""
+        return piece
+
+
+def peer_of(scope: Scope) -> str:
+    """Return the address from which the connection comes."""
+    return scope.client.rpartition(":")[0].strip("[]")
+
+
+def environ_of(scope: Scope, body: object) -> dict[str, Any]:
+    """Return what PEP 3333 has an app know of a request."""
+    host, _, port = scope.server.rpartition(":")
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": scope.method,
+        "SCRIPT_NAME": "",
+        # A path's bytes, as PEP 3333 writes bytes.
+        "PATH_INFO": scope.path.encode().decode("latin-1"),
+        "QUERY_STRING": scope.query_string,
+        "SERVER_NAME": host.strip("[]"),
+        "SERVER_PORT": port,
+        "SERVER_PROTOCOL": f"HTTP/{scope.http_version}",
+        "REMOTE_ADDR": peer_of(scope),
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scope.scheme,
+        "wsgi.input": body,
+        # It ends by itself, also where it has no length.
+        "wsgi.input_terminated": True,
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+    }
+    for name, value in scope.headers.items():
+        key = name.upper().replace("-", "_")
+        if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+            key = f"HTTP_{key}"
+        if key in environ:
+            between = "; " if key == "HTTP_COOKIE" else ","
+            value = f"{environ[key]}{between}{value}"
+        environ[key] = value
+    return environ

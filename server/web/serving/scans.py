@@ -1,0 +1,124 @@
+"""Answers kiosks' batches of scans on the event loop, without the app.
+
+Hundreds come in a second, and nearly all are alike: signed by a kiosk that has proven itself
+before, small, and right. What such a batch needs is done here by the same functions as in
+`server/web/api/scans.py`. Whatever is otherwise in any way is left to the app as if it had never
+been here: a step of the database that fails leaves nothing behind, so the app takes the request
+anew, and says what is wrong.
+"""
+
+import asyncio
+import time
+from functools import partial
+
+from flask import Flask
+
+from badges.record import WireError
+from badges.wire import wire
+from server.kiosks.runs import Came
+from server.web import logs, security
+from server.web.api.scans import LONG_BATCH, Arrival, Last, Taken, answer_to, step_for
+from server.web.api.signatures import Signed, verified_step
+from server.web.lanes import BusyError, Proof
+from server.web.services import Services, address_of, services_of
+from server.web.serving.pages import Exchange, Headers, Scope, peer_of
+from server.web.serving.waker import Waker
+
+METHOD, TARGET = "POST", "/api/scans"
+
+
+class Left(Exception):
+    """Is raised where the app has to answer. `body` is the request's, where it was read."""
+
+    def __init__(self, body: bytes | None) -> None:
+        super().__init__()
+        self.body = body
+
+
+class ScansLane:
+    """Answers batches of scans. It belongs to one loop."""
+
+    def __init__(self, app: Flask, waker: Waker) -> None:
+        self._app = app
+        self._waker = waker
+        self._headers: Headers = [
+            ("content-type", "application/json"),
+            *((name.lower(), value) for name, value in security.headers_of_every_answer().items()),
+            ("cache-control", "no-store"),
+        ]
+        # How far the server has come, all of it on disk.
+        self._last = Last(0, Came("", 0, 0))
+
+    @staticmethod
+    def takes(scope: Scope) -> bool:
+        return scope.path == TARGET and scope.method == METHOD and not scope.query_string
+
+    async def answer(self, scope: Scope, exchange: Exchange) -> None:
+        """Answer the request, or raise Left."""
+        begun = time.perf_counter()
+        here = services_of(self._app)
+        forwarded = scope.headers.get("x-forwarded-for", "")
+        address = address_of(peer_of(scope), forwarded, here.event.settings.proxy)
+        body, proof = await _read(here, scope, exchange, address)
+        try:
+            batch = wire.decode(body, wire.ScanBatch)
+        except WireError:
+            raise Left(body) from None
+        if len(batch.records) > LONG_BATCH:
+            raise Left(body)
+        began, arrived = time.perf_counter(), Arrival.now(here)
+        signed = Signed.proven(proof, address, here.lanes)
+        try:
+            taken = await self._write(here, signed, batch)
+        except Exception:
+            raise Left(body) from None
+        here.measures.ledger.observe(time.perf_counter() - began)
+        answer = answer_to(here, batch, arrived, taken, self._last)
+        exchange.response_bytes(200, self._headers, wire.encode(answer))
+        logs.answered(METHOD, TARGET, 200, begun)
+
+    async def _write(self, here: Services, signed: Signed, batch: wire.ScanBatch) -> Taken:
+        """Take the batch, and wait until it is on disk. Raises what its step raises."""
+        took: asyncio.Future[Taken] = asyncio.get_running_loop().create_future()
+
+        def done(taken: Taken | None, error: BaseException | None) -> None:
+            if taken is not None:
+                # All steps of a commit are told before the loop answers the first, and so share
+                # one signed word of how far the server has come.
+                self._last = Last(taken.ingested.incarnation, taken.came)
+            self._waker.call(partial(_settle, took, taken, error))
+
+        step = verified_step(signed, step_for(here, batch), here.now, batch=batch)
+        here.database.write_then(step, done)
+        return await took
+
+
+async def _read(
+    here: Services, scope: Scope, exchange: Exchange, address: str
+) -> tuple[bytes, Proof]:
+    """Return the body and what its sender has proven. Raises Left."""
+    length = scope.headers.get("content-length", "")
+    if not (length.isascii() and length.isdigit() and len(length) < 10):
+        raise Left(None)
+    proof = here.lanes.prove(scope.headers, METHOD, TARGET)
+    if proof is None or int(length) > wire.BODY_BYTES_MAX:
+        raise Left(None)
+    try:
+        with here.lanes.hold(address, proof.stamp.key):
+            body = await exchange()
+    except (BusyError, RuntimeError):
+        raise Left(None) from None
+    if len(body) != int(length) or not proof.fits(body):
+        raise Left(body)
+    return body, proof
+
+
+def _settle(
+    took: "asyncio.Future[Taken]", taken: Taken | None, error: BaseException | None
+) -> None:
+    if took.done():
+        return  # The kiosk has gone. What it sent is in the ledger, and it will ask again.
+    if taken is None:
+        took.set_exception(error or RuntimeError("nothing came of it"))
+    else:
+        took.set_result(taken)

@@ -1,0 +1,160 @@
+"""What a scan costs the whole server, by the CPU of its processes: kiosks in a closed loop.
+
+Each kiosk sends its next batch as soon as the last one is answered, with TLS and signatures, and
+holds its feed meanwhile. Half of the scans are entries, and half are exits of those who entered a
+while ago. HALLKEEPER_BENCH_AGAINST may name another checkout, whose server then takes turns with
+this one, a short window each, so that the ratio of the two is of one run.
+"""
+
+import asyncio
+import contextlib
+import itertools
+import os
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from badges.record import ScanRecord
+from tests.bench.load.kiosk import LoadKiosk
+from tests.bench.load.load import Load, enrol_all, quantiles, venue
+from tests.system.support.site import LiveSite, now_ms
+
+KIOSKS = (1, 8, 32)
+SCANS = {1: 150, 10: 600, 100: 2_000}  # in one window, by the size of a batch
+WARM_UP = 100
+WINDOWS = 12
+PEOPLE = 8_000
+INSIDE = 5  # so many stay in between, for each kiosk
+AGAINST = "HALLKEEPER_BENCH_AGAINST"
+_THERE = "import runpy, sys; sys.path[0] = {!r}; runpy.run_module({!r}, run_name='__main__')"
+
+
+class Visitors:
+    """The people who come and go at one kiosk's door, one after another."""
+
+    def __init__(self, kiosk: LoadKiosk, people: Iterator[int]) -> None:
+        self._kiosk = kiosk
+        self._people = people
+        self._inside: deque[tuple[int, ScanRecord]] = deque()
+
+    def scan(self) -> None:
+        """Somebody enters, or where enough are in, the first of them leaves."""
+        if len(self._inside) < INSIDE:
+            serial = next(self._people)
+            self._inside.append((serial, self._kiosk.enter(serial)))
+        else:
+            serial, entry = self._inside.popleft()
+            self._kiosk.door.leave(now_ms(), serial, self._kiosk.door.ref(entry))
+
+
+async def closed_loop(load: Load, visitors: list[Visitors], batch: int, scans: int) -> list[float]:
+    """So many scans by all kiosks together; how long each batch took, in ms."""
+    took: list[float] = []
+    left = itertools.count(scans, -batch)
+
+    async def work(kiosk: LoadKiosk, own: Visitors) -> None:
+        while next(left) > 0:
+            for _ in range(batch):
+                own.scan()
+            again = True
+            began = time.perf_counter()
+            while again:
+                async with kiosk.lock:
+                    again = await load.post(kiosk, kiosk.batch())
+            took.append((time.perf_counter() - began) * 1000)
+
+    async with asyncio.TaskGroup() as tasks:
+        for kiosk, own in zip(load.kiosks, visitors, strict=True):
+            tasks.create_task(work(kiosk, own))
+    return took
+
+
+class Served:
+    """An event with its kiosks, and the server of one checkout (empty: this one)."""
+
+    def __init__(self, folder: Path, count: int, checkout: str) -> None:
+        folder.mkdir()
+        self._site = LiveSite(folder, venue(), people=PEOPLE)
+        doors = enrol_all(self._site, count)
+        people = itertools.cycle(row[0] for row in self._site.query("SELECT serial FROM attendee"))
+        (cursor,) = self._site.query("SELECT COALESCE(MAX(cursor), 0) FROM change")[0]
+        command = self._site.server.command
+        if checkout:
+            module = command.index("-m") + 1
+            code = _THERE.format(checkout, command[module])
+            self._site.server.command = [sys.executable, "-c", code, *command[module + 1 :]]
+        self._site.start_server()
+        self.load = Load(self._site.port, doors, cursor)
+        self._visitors = [Visitors(kiosk, people) for kiosk in self.load.kiosks]
+
+    def close(self) -> None:
+        self._site.close()
+
+    async def window(self, batch: int) -> tuple[float, float, list[float]]:
+        """So many scans. The seconds of CPU and of the clock for each, and the batches' ms."""
+        pid = self._site.server.child.pid
+        await closed_loop(self.load, self._visitors, batch, max(WARM_UP, batch))
+        cpu, began = cpu_of(pid), time.perf_counter()
+        took = await closed_loop(self.load, self._visitors, batch, SCANS[batch])
+        wall, cpu = time.perf_counter() - began, cpu_of(pid) - cpu
+        scans = len(took) * batch
+        return cpu / scans, wall / scans, took
+
+
+def cpu_of(pid: int) -> float:
+    """Seconds of CPU of a process' worker, finer than the ticks of its other figures."""
+    worker = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0]
+    threads = Path(f"/proc/{worker}/task").iterdir()
+    return sum(int((one / "schedstat").read_text().split()[0]) for one in threads) / 1e9
+
+
+async def in_turns(servers: dict[str, Served], kiosks: int) -> list[dict[str, object]]:
+    rows: list[dict[str, object]] = []
+    for one in servers.values():
+        await one.load.open()
+    for batch in SCANS:
+        found: dict[str, list[tuple[float, float, list[float]]]] = {one: [] for one in servers}
+        for _ in range(WINDOWS):
+            for name, server in servers.items():
+                found[name].append(await server.window(batch))
+        rows += [row_of(name or "here", kiosks, batch, windows) for name, windows in found.items()]
+    for one in servers.values():
+        await one.load.close()
+    return rows
+
+
+def row_of(
+    server: str, kiosks: int, batch: int, windows: list[tuple[float, float, list[float]]]
+) -> dict[str, object]:
+    """Of CPU, the cheapest window counts and the middle one, for others use the machine too."""
+    cpu = sorted(window[0] * 1e6 for window in windows)
+    shares = quantiles([ms for window in windows for ms in window[2]])
+    return {
+        "server": server,
+        "kiosks": kiosks,
+        "batch": batch,
+        "cpu_us_per_scan": round(cpu[0]),
+        "cpu_us_middle": round(cpu[len(cpu) // 2]),
+        "scans_per_s": round(1 / min(window[1] for window in windows)),
+        "p50_ms": shares["p50"],
+        "p99_ms": shares["p99"],
+    }
+
+
+def measure(kiosks: int, checkouts: list[str]) -> list[dict[str, object]]:
+    with TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+        servers = {}
+        for number, one in enumerate(checkouts):
+            servers[one] = Served(Path(folder) / str(number), kiosks, one)
+            stack.callback(servers[one].close)
+        return asyncio.run(in_turns(servers, kiosks))
+
+
+def run() -> dict[str, object]:
+    """One row for each number of kiosks, size of batch, and server."""
+    against = os.environ.get(AGAINST)
+    checkouts = [*([str(Path(against).resolve())] if against else []), ""]
+    return {"loop": [row for kiosks in KIOSKS for row in measure(kiosks, checkouts)]}

@@ -1,0 +1,154 @@
+"""Granian as the gateway sees it, without a network."""
+
+import asyncio
+import base64
+import threading
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+
+from flask import Flask
+
+from badges.wire import wire
+from badges.wire.enrolment import RequestStamp, body_digest, request_message
+from server.web.serving.gateway import Gateway
+from server.web.serving.threads import Threads
+from tests.server.support.fake_door import FakeDoor
+
+WAIT_S = 60
+
+
+class Headers(dict):
+    """Names are in small letters, and found by any."""
+
+    def get(self, key: str, default: object = None, /) -> object:
+        return super().get(key.lower(), default)
+
+
+@dataclass
+class Scope:
+    method: str
+    path: str
+    headers: Headers
+    query_string: str = ""
+    client: str = "127.0.0.1:40000"
+    server: str = "127.0.0.1:8443"
+    scheme: str = "https"
+    http_version: str = "1.1"
+
+
+class Broken(RuntimeError):
+    """The connection has gone."""
+
+
+@dataclass
+class Exchange:
+    """Gives a body in pieces, and keeps the answer."""
+
+    body: bytes = b""
+    gone: bool = False  # The client listens no more.
+    status: int = 0
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    answer: bytes = b""
+    streamed: bool = False
+    reads: int = 0
+
+    async def __call__(self) -> bytes:
+        self.reads += 1
+        return self.body
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        self.reads += 1
+        half = len(self.body) // 2
+        for piece in (self.body[:half], self.body[half:]):
+            yield piece
+
+    def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+        assert not self.status, "answered twice"
+        self.status, self.headers, self.answer = status, headers, body
+
+    def response_stream(self, status: int, headers: list[tuple[str, str]]) -> "Exchange":
+        self.response_bytes(status, headers, b"")
+        self.streamed = True
+        return self
+
+    def send_bytes(self, data: bytes) -> "asyncio.Future[None]":
+        """As granian does: a piece is on its way before anybody waits for it."""
+        sent: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if self.gone:
+            sent.set_exception(Broken())
+            sent.exception()  # Whoever does not ask is not told.
+        else:
+            self.answer += data
+            sent.set_result(None)
+        return sent
+
+    @property
+    def code(self) -> str:
+        return wire.decode(self.answer, wire.ErrorAnswer).error.code
+
+    async def until(self, told: Callable[[], bool]) -> None:
+        deadline = asyncio.get_running_loop().time() + WAIT_S
+        while not told():
+            assert asyncio.get_running_loop().time() < deadline, self.answer
+            await asyncio.sleep(0.005)
+
+
+class Served:
+    """An app behind the gateway. It counts what the app itself was asked."""
+
+    def __init__(self, app: Flask) -> None:
+        self.app = app
+        self.asked: list[str] = []
+        inner = app.wsgi_app
+
+        def counting(environ, start_response):
+            self.asked.append(environ["PATH_INFO"])
+            return inner(environ, start_response)
+
+        app.wsgi_app = counting
+
+    def run(self, *talks: Callable[[Gateway], Awaitable[object]]) -> None:
+        """Talk to the gateway, all at once."""
+
+        async def whole() -> None:
+            gateway = Gateway(self.app, Threads(8, 0.02))
+            gateway.__rsgi_init__(asyncio.get_running_loop())
+            await asyncio.gather(*(talk(gateway) for talk in talks))
+
+        asyncio.run(whole())
+        deadline = time.monotonic() + WAIT_S
+        while any(one.name == "page" for one in threading.enumerate()):
+            assert time.monotonic() < deadline, "a thread does not end"
+            time.sleep(0.005)
+
+    def ask(self, scope: Scope, body: bytes = b"") -> Exchange:
+        exchange = Exchange(body)
+        self.run(lambda gateway: gateway.__rsgi__(scope, exchange))
+        return exchange
+
+    def send(self, door: FakeDoor, batch: wire.ScanBatch, **changes: object) -> Exchange:
+        """A batch as its kiosk sends it, or with some headers changed."""
+        body = wire.encode(batch)
+        return self.ask(scans(door, body, **changes), body)
+
+
+def signed(door: FakeDoor, method: str, target: str, body: bytes = b"") -> Headers:
+    door.counter += 1
+    stamp = RequestStamp(door.kiosk, door.generation, door.counter)
+    signature = door.key.sign(request_message(stamp, method, target, body))
+    return Headers(
+        {
+            stamp.KIOSK_HEADER.lower(): f"{stamp.kiosk}/{stamp.generation}",
+            stamp.COUNTER_HEADER.lower(): str(stamp.counter),
+            stamp.SIGNATURE_HEADER.lower(): base64.b64encode(signature).decode(),
+            stamp.DIGEST_HEADER.lower(): body_digest(body),
+            "content-length": str(len(body)),
+            "host": "localhost",
+        }
+    )
+
+
+def scans(door: FakeDoor, body: bytes, **changes: object) -> Scope:
+    headers = Headers({**signed(door, "POST", "/api/scans", body), **changes})
+    return Scope("POST", "/api/scans", headers)
