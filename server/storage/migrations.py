@@ -17,6 +17,7 @@ from server.storage.schema import (
     ACTS,
     ATTENTION,
     BOARD,
+    BUDGETS,
     CAPACITY_REASONS,
     CARDS,
     CHANGED_HOLDERS,
@@ -325,6 +326,11 @@ def m049_servers(db: sqlite_utils.Database) -> None:
     _run(db, SERVERS)
 
 
+@migrations()
+def m050_budgets(db: sqlite_utils.Database) -> None:
+    _run(db, BUDGETS)
+
+
 NAMES = (
     "m001_people",
     "m002_venue",
@@ -370,6 +376,7 @@ NAMES = (
     "m045_machines",
     "m046_retention",
     "m049_servers",
+    "m050_budgets",
 )
 
 

@@ -57,6 +57,7 @@ FROZEN = {
     "m045_machines": "680f1940a5f1dc79",
     "m046_retention": "7709f932bcc77b20",
     "m049_servers": "d15ba09bd464c701",
+    "m050_budgets": "f30745083130daca",
 }
 
 
