@@ -164,7 +164,8 @@ class Keeper:
             columns = [name for name in kept.columns(db) if name not in kept.key]
             differs = " OR ".join(dialect.differs(f"NEW.{name}", f"OLD.{name}") for name in columns)
             # A kiosk at work holds places, so a restored server must know it.
-            grave = "NEW.state = 'active'" if kept.table == "kiosk" else "0"
+            working = "CASE NEW.state WHEN 'active' THEN 1 ELSE 0 END"
+            grave = working if kept.table == "kiosk" else "0"
             _trigger(db, kept.table, f"UPDATE OF {', '.join(columns)}", differs, grave)
             when = _INSERTS.get(kept.table, "1")
             if when is not None:

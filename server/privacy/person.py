@@ -14,7 +14,7 @@ from server.people.attendees import Attendee
 from server.privacy.columns import PERSON, TABLES
 from server.storage import dialect
 from server.storage.connection import Connection, Row
-from server.storage.tables import tables_with
+from server.storage.tables import columns_of, tables_with
 
 Rows = list[dict[str, Any]]
 
@@ -37,7 +37,8 @@ def rows(db: Connection, serial: int) -> dict[str, Rows]:
     """Return the rows of a person by table, without tables that have none."""
     found: dict[str, Rows] = {}
     for table in tables_of_people(db):
-        owned = db.execute(f"SELECT * FROM {table} WHERE {PERSON} = ?", (serial,))
+        columns = ", ".join(f'"{name}"' for name in columns_of(db, table))
+        owned = db.execute(f"SELECT {columns} FROM {table} WHERE {PERSON} = ?", (serial,))
         found[table] = [dict(zip(row.keys(), row, strict=True)) for row in owned]
     for table, held in (
         ("arrival_notice", _notices(db, serial)),

@@ -81,8 +81,11 @@ class Room:
 
 
 def room(path: Path) -> Room:
-    """Return how much of the disk that `path` is on is free. Raises OSError."""
-    usage = shutil.disk_usage(path)
+    """Return how much of the disk that `path` is on is free. Raises OSError.
+
+    An event in PostgreSQL has no file there, and its directory is looked at.
+    """
+    usage = shutil.disk_usage(path if path.exists() else path.parent)
     return Room(usage.free, usage.total)
 
 

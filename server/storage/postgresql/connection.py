@@ -42,10 +42,10 @@ class _Cursor(psycopg.RawCursor[Any]):
     """Returns nothing where a statement has no rows, as SQLite does."""
 
     def fetchone(self) -> Any:
-        return super().fetchone() if self.description is not None else None
+        return super().fetchone() if self.pgresult and self.pgresult.nfields else None
 
     def fetchall(self) -> list[Any]:
-        return super().fetchall() if self.description is not None else []
+        return super().fetchall() if self.pgresult and self.pgresult.nfields else []
 
 
 def _without_nul(value: Any) -> Any:

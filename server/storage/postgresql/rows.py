@@ -30,8 +30,9 @@ class NamedRow(tuple[Any, ...]):
 
 
 @functools.lru_cache(maxsize=1024)
-def row_class(names: tuple[str, ...]) -> type[NamedRow]:
+def row_class(columns: tuple[bytes | None, ...]) -> type[NamedRow]:
     """Return the class of rows with such columns. The first of two with one name is found."""
+    names = tuple((column or b"").decode() for column in columns)
     places: dict[str, int] = {}
     for place, name in enumerate(names):
         places.setdefault(name, place)
@@ -40,5 +41,6 @@ def row_class(names: tuple[str, ...]) -> type[NamedRow]:
 
 def named_rows(cursor: Any) -> Callable[[Sequence[Any]], NamedRow]:
     """Make rows of what a cursor of psycopg reads."""
-    described = cursor.description
-    return row_class(tuple([column.name for column in described]) if described else ())
+    # `cursor.description` says the same, and makes an object for each column each time.
+    result = cursor.pgresult
+    return row_class(tuple([result.fname(at) for at in range(result.nfields)]) if result else ())

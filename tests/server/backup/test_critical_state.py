@@ -122,6 +122,7 @@ class TestDiskGone:
         assert rows(safe, "hall", hall_id=SMALL, closed_at=NOW)
 
 
+@pytest.mark.sqlite_alone  # a file is put back
 class TestOldCopy:
     def test_a_database_put_back_by_hand_is_not_served(self, safe: Safe, tmp_path: Path) -> None:
         old = tmp_path / "old.db"

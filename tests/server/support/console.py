@@ -1,12 +1,13 @@
 """`hallkeeper` as the tests type it."""
 
-import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from click.testing import CliRunner, Result
 
 from server.cli.main import main
 from server.event.directory import Event
+from server.storage.database import connect
 
 
 class Console:
@@ -30,11 +31,8 @@ class Console:
         return str(file)
 
     def rows(self, query: str) -> list[tuple]:
-        connection = sqlite3.connect(self.event.database_path)
-        try:
-            return connection.execute(query).fetchall()
-        finally:
-            connection.close()
+        with closing(connect(self.event.database_path)) as connection:
+            return [tuple(row) for row in connection.execute(query)]
 
     @property
     def people(self) -> int:
