@@ -261,6 +261,7 @@ TABLES: Mapping[str, Table] = {
     "printer_desk": Table(none="printer_id desk"),
     "retention_clock": Table(none="kind days set_by set_at"),
     "retention_run": Table(none="run_id at kind made_by count left_over"),
+    "kiosk_budget": Table(none="what kiosk generation taken_at"),
     "server_process": Table(none="name address version started_at seen_at run log_size stopped_at"),
     "server_run": Table(none="run since_cursor since_entries started_at server history"),
     "session": Table(

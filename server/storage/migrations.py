@@ -17,6 +17,7 @@ from server.storage.schema import (
     ACTS,
     ATTENTION,
     BOARD,
+    BUDGETS,
     CAPACITY_REASONS,
     CARDS,
     CHANGED_HOLDERS,
@@ -330,6 +331,11 @@ def m049_servers(db: sqlite_utils.Database) -> None:
 
 
 @migrations()
+def m050_budgets(db: sqlite_utils.Database) -> None:
+    _run(db, BUDGETS)
+
+
+@migrations()
 def m053_outside(db: sqlite_utils.Database) -> None:
     _run(db, OUTSIDE)
 
@@ -394,6 +400,7 @@ NAMES = (
     "m045_machines",
     "m046_retention",
     "m049_servers",
+    "m050_budgets",
     "m053_outside",
     "m055_other_entries",
     "m056_mail_failed",

@@ -1451,3 +1451,15 @@ CREATE TABLE server_process (
     stopped_at INTEGER
 ) STRICT;
 """
+
+# When a kiosk asked for what it may ask for only so often.
+BUDGETS = """
+CREATE TABLE kiosk_budget (
+    what TEXT NOT NULL,
+    kiosk TEXT NOT NULL,
+    generation INTEGER NOT NULL,
+    taken_at INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX kiosk_budget_of ON kiosk_budget (what, kiosk, generation);
+"""

@@ -1,4 +1,4 @@
-"""Limits how often a kiosk may ask for what a stolen kiosk would ask for all the time."""
+"""Limits how often something is noted. It is kept in the memory of one server."""
 
 from badges.places.pool import KioskKey
 

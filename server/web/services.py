@@ -19,6 +19,7 @@ from server.event.duties import Duties
 from server.event.processes import Reporter
 from server.feed.hub import Hub
 from server.kiosks import relocation
+from server.kiosks.budgets import KioskBudget
 from server.kiosks.runs import Standing
 from server.kiosks.vouching import Voucher
 from server.mail.worker import Worker
@@ -77,12 +78,10 @@ class Services:
     rates: Rates = field(default_factory=Rates)  # For other machines.
     measures: Measures = field(default_factory=Measures)
     readiness: Finding = field(default_factory=Finding)
-    lookups: Budget = field(default_factory=lambda: Budget(lookup.LOOKUPS_MAX, lookup.WINDOW_MS))
+    lookups: KioskBudget = KioskBudget("lookups", lookup.LOOKUPS_MAX, lookup.WINDOW_MS)
     # A clerk's box asks at each key. Once a minute it goes into the entry log.
     desk_searches: Budget = field(default_factory=lambda: Budget(1, 60_000))
-    moves: Budget = field(
-        default_factory=lambda: Budget(relocation.MOVES_MAX, relocation.WINDOW_MS)
-    )
+    moves: KioskBudget = KioskBudget("moves", relocation.MOVES_MAX, relocation.WINDOW_MS)
 
 
 def services() -> Services:

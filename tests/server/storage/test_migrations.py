@@ -57,10 +57,11 @@ FROZEN = {
     "m045_machines": "680f1940a5f1dc79",
     "m046_retention": "7709f932bcc77b20",
     "m049_servers": "d15ba09bd464c701",
-    "m053_outside": "bf91e03cfcc9ddbd",
-    "m055_other_entries": "8a43683ed0853697",
-    "m056_mail_failed": "08f2064501e640a7",
-    "m057_door_queues": "1d80f5be0993ecff",
+    "m050_budgets": "f30745083130daca",
+    "m053_outside": "b6a4681a76ffc5bb",
+    "m055_other_entries": "084ada31ca2b9b38",
+    "m056_mail_failed": "f1336f8442dfff7c",
+    "m057_door_queues": "cd9f3e1f34de7fa0",
 }
 
 

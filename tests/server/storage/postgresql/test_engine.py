@@ -223,13 +223,16 @@ class TestWriter:
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE application_name = 'hallkeeper'"
         )
+        with pytest.raises(errors.EngineError), database.reading() as db:
+            db.execute("SELECT 1")
+        with database.reading() as db:
+            assert db.execute("SELECT 1").fetchone()[0] == 1
         with pytest.raises(errors.EngineError):
             database.write(lambda db: keep_setting(db, "b", "1"))
         with caplog.at_level(logging.WARNING):
             database.write(lambda db: keep_setting(db, "c", "1"))
         assert prepared == [1, 1]
-        with pytest.raises(errors.EngineError), database.reading() as db:
-            db.execute("SELECT 1")
+        # What lay idle was lost with the writer, and was let go with it.
         with database.reading() as db:
             found = db.execute("SELECT key FROM setting WHERE key IN ('a', 'b', 'c') ORDER BY key")
             assert [row[0] for row in found] == ["a", "c"]
