@@ -102,7 +102,7 @@ def test_the_act_says_how_many_were_printed_before(event: Event, issued: Databas
     assert len(printed) == 2
     assert '"again"' not in printed[0]
     assert f'"again":{len(found)}' in printed[1].replace(" ", "")
-    assert "({again} again)" in WORDS[Act.BADGES_PRINTED].about
+    assert "(%(again)s again)" in WORDS[Act.BADGES_PRINTED].about
 
 
 def test_latin_lines_are_the_rosters_or_made(event: Event, issued: Database) -> None:

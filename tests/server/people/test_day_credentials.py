@@ -19,7 +19,7 @@ from server.people import attendees, cards, day_credentials, issuing
 from server.people.attendees import UnknownAttendeeError
 from server.people.day_credentials import DayCredential
 from server.people.issuing import IssuingError, NoBadgeError
-from server.storage.database import Database
+from server.storage.database import Database, one_state
 from tests.server.conftest import HOUR, NOW, serial_of
 from tests.server.support.stores import changes
 
@@ -220,11 +220,8 @@ class TestPolicy:
 
 class TestTold:
     def holders(self, event: Event, database: Database, **asked: bool) -> list[wire.HolderFacts]:
-        with database.reading() as db:
-            db.execute("SAVEPOINT here")
-            found = snapshot._exceptions(db, **asked)
-            db.execute("RELEASE here")
-        return found
+        with database.reading() as db, one_state(db):
+            return snapshot._exceptions(db, **asked)
 
     def test_a_snapshot_tells_those_who_ask(
         self, event: Event, issued: Database, anna: int

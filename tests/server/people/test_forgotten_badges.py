@@ -89,6 +89,7 @@ MUTANTS: dict[str, tuple[object, str, object]] = {
 
 
 @pytest.mark.system
+@pytest.mark.sqlite_alone  # each seed has a copy of the event's file
 @pytest.mark.parametrize("slip", MUTANTS)
 def test_a_slip_is_found(
     event: Event, tmp_path: Path, slip: str, monkeypatch: pytest.MonkeyPatch
