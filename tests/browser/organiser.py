@@ -45,7 +45,11 @@ class Organiser:
     def fill(self, **fields: str) -> None:
         """Write into the inputs of these names."""
         for name, value in fields.items():
-            one = self.at(f'[name="{name}"]')
+            css = f'[name="{name}"]'
+            self.wait(
+                f"a field {name}", lambda css=css: self.browser.find_elements("css selector", css)
+            )
+            one = self.at(css)
             if one.get_attribute("type") == "datetime-local":
                 script = "arguments[0].value = arguments[1]"
                 self.browser.execute_script(script, one, value)

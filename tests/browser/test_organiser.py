@@ -185,7 +185,7 @@ def make_session(organiser: Organiser, forum: Forum) -> None:
     )  # fmt: skip
     organiser.tick("categories", "press")
     organiser.press("Add")
-    organiser.says("Ends is not after starts", "Nothing was saved")
+    organiser.says("Ends is not after Starts", "Nothing was saved")
     organiser.shot("session-refused")
     organiser.fill(starts=f"{starts:%Y-%m-%dT%H:%M}", ends=f"{ends:%Y-%m-%dT%H:%M}")
     organiser.press("Add")

@@ -3,5 +3,6 @@
 from tests.server.conftest import _template as _template
 from tests.server.conftest import cheap_passwords as cheap_passwords
 from tests.server.conftest import console as console
+from tests.server.conftest import engine as engine
 from tests.server.conftest import event as event
 from tests.server.conftest import settings as settings

@@ -17,6 +17,7 @@ from tests.server.conftest import _filled_database as _filled_database
 from tests.server.conftest import _template as _template
 from tests.server.conftest import cheap_passwords as cheap_passwords
 from tests.server.conftest import database as database
+from tests.server.conftest import engine as engine
 from tests.server.conftest import event as event
 from tests.server.conftest import settings as settings
 from tests.server.conftest import site as site

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import server.web
 from server.audit.export import export
 from server.audit.selection import Selection
 from server.entry_log import entry_log
@@ -18,13 +19,14 @@ from server.entry_log.act_names import Act
 from server.event.directory import Event
 from server.storage.database import Database
 from tests.browser.page import Page
-from tests.browser.staff.test_staff_pages import GRAVE, NARROW, STYLE, TOO_WIDE, WIDE, media
+from tests.browser.staff.test_staff_pages import GRAVE, NARROW, TOO_WIDE, WIDE, media
 from tests.browser.test_axe import RULES, RUN
 from tests.server.conftest import MINUTE, NOW
 from tests.server.conftest import _filled_database as _filled_database
 from tests.server.conftest import _template as _template
 from tests.server.conftest import cheap_passwords as cheap_passwords
 from tests.server.conftest import database as database
+from tests.server.conftest import engine as engine
 from tests.server.conftest import event as event
 from tests.server.conftest import settings as settings
 from tests.server.conftest import site as site
@@ -32,6 +34,8 @@ from tests.server.support.pages import Pages
 from tests.server.web.test_receipts import link
 
 pytestmark = pytest.mark.timeout(600)
+
+STYLE = Path(server.web.__file__).parent / "static/style.css"
 
 
 @pytest.fixture

@@ -445,6 +445,7 @@ def test_every_command_explains_itself(path: tuple[str, ...]) -> None:
     }
     # An auditor has no event, and neither has who runs a witness.
     groups |= {("audit", "verify"), ("audit", "verify-receipt"), ("audit", "witness")}
+    groups |= {("audit", "compare"), ("move",)}  # They name exports, and an event to be moved.
     if "[OPTIONS]" in result.output and path not in groups | {("init",), ("sample",)}:
         assert "--event DIR" in result.output
 

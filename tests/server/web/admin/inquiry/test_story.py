@@ -66,7 +66,7 @@ def test_everything_stands_in_one_line_of_time(pages: Pages) -> None:
     found = rows(admin.get(address(pages, "A1")).text)
     told = [
         r"10:05:00 A mail was sent badge, issue 2",
-        r"10:05:00 Revoked a badge Badge \w+ \(conduct\) admin-",
+        r"10:05:00 Revoked a badge Badge \w+ \(Conduct\) admin-",
         r"10:04:00 Printed badges Badge \w+ admin-",
         r"10:03:00 Replaced a badge Badge \w+, issue 2 \(lost\) admin-",
         r"10:02:00 ✓ Admitted Override Hall 1 west, Hall 1 west-1 .*escort.* admin : on the list",

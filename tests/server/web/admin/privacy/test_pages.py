@@ -101,7 +101,7 @@ def test_who_is_inside(pages: Pages) -> None:
     assert "/erase" not in page
     assert why in admin.post(f"{one}/erase", {"confirm": "yes"}, follow_redirects=True).text
     assert pages.serial("A1")
-    assert "此人仍计入某场馆" in admin.get(f"{one}?lang=zh").text
+    assert "此人仍计入某会场" in admin.get(f"{one}?lang=zh").text
 
 
 def test_clocks_are_set_and_stopped(pages: Pages) -> None:

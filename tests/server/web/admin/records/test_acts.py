@@ -65,7 +65,7 @@ def test_who_may(pages: Pages) -> None:
     ("by", "name", "subject", "said"),
     [
         ("user:1", "badge_revoked", {"serial": 77, "reason": "conduct"},
-         ["admin", "Revoked a badge", f"Badge {badge_number(77)} (conduct)"]),
+         ["admin", "Revoked a badge", f"Badge {badge_number(77)} (Conduct)"]),
         ("command-line", "kiosk_added", {"kiosk": "west", "generation": 2, "door": 2},
          ["The server&#39;s command line", "Added a kiosk", "west, enrolment 2 at Hall 1 west"]),
         ("user:999", "kiosk_moved", {"kiosk": "west", "generation": 1, "door": 1, "from": 2},
