@@ -42,6 +42,12 @@ class Organiser:
     def at(self, css: str) -> Any:
         return self.browser.find_element("css selector", css)
 
+    def field(self, name: str) -> Any:
+        """The input of this name, once it is there."""
+        css = f'[name="{name}"]'
+        self.wait(f"a field {name!r}", lambda: self.browser.find_elements("css selector", css))
+        return self.at(css)
+
     def fill(self, **fields: str) -> None:
         """Write into the inputs of these names."""
         for name, value in fields.items():
