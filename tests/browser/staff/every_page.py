@@ -38,7 +38,7 @@ NO_PAGES = {
     "desk.home.part", "desk.pace.part", "desk.paper.card", "phone.halls", "phone.manifest",
     "phone.worker", "wallet.programme", "wallet.apple_pass", "wallet.google_link",
     "passkit.changed", "passkit.latest", "probes.healthz", "probes.readyz", "probes.metrics",
-    "openapi.show",
+    "openapi.show", "receipts.receipt", "receipts.verifier",
 }  # fmt: skip
 # Of these, the ones that are parts of pages.
 PARTS = {name for name in NO_PAGES if name.endswith((".part", ".halls"))}
@@ -56,7 +56,7 @@ QUERIES = {
 }
 # Who looks at a page where it is not an admin: the key of `Event.who`.
 WHO = {
-    "phone": "stranger", "admin.sign_in": "stranger", "admin.invitations": "stranger",
+    "phone": "stranger", "receipts": "stranger", "admin.sign_in": "stranger", "admin.invitations": "stranger",
     "admin.factors.ask": "waiting",
 }  # fmt: skip
 
@@ -214,6 +214,8 @@ def _kinds(rule: Rule, known: dict[str, object]) -> Iterator[dict[str, object]]:
                       ("admin.venue_upload", "venue")):  # fmt: skip
         if name.startswith(part):
             values["token"] = known[key]
+    if name == "admin.log.entry":
+        values["number"] = 0  # of an entry of the log, and not a badge's
     if found is None:
         yield values
         return

@@ -31,6 +31,7 @@ from tests.server.mail.conftest import write_settings
 from tests.server.setup.test_programme_import import PROGRAMME
 from tests.server.support.pages import Pages, Staff
 from tests.server.support.stores import load
+from tests.server.web.language import lively
 from tests.server.web.language.test_pseudo_language_pages import addresses
 
 EVERYTHING = bool(os.environ.get("HALLKEEPER_AXE_ALL"))
@@ -156,7 +157,7 @@ def test_the_content_is_two_keys_away(
     pages: Pages, admin: Staff, browser: object, tmp_path: Path
 ) -> None:
     Page.of(browser).resize(WIDE)
-    for address in addresses(pages):
+    for address in addresses(pages, lively.happen(pages)):
         answer = admin.get(address)
         if answer.mimetype != "text/html":
             continue

@@ -97,7 +97,7 @@ def test_a_hall_is_changed_and_the_doors_hear_of_it(pages: Pages, admin: Staff) 
     assert acts(pages)[-1] == "venue_edited"
     text = admin.get("/admin/acts").text
     assert "Edited the venue" in text
-    assert "Hall 1 (name zh,capacity)" in words(text)
+    assert "Hall 1 (name in Chinese, capacity)" in words(text)
 
 
 @pytest.mark.parametrize(
@@ -105,14 +105,14 @@ def test_a_hall_is_changed_and_the_doors_hear_of_it(pages: Pages, admin: Staff) 
     [
         ("hall", "h1", {"capacity": "x"}, "is a whole number from 0 to 1000000"),
         ("hall", "h1", {"capacity": ""}, "Capacity is missing"),
-        ("hall", "h1", {"capacity": "130"}, "Capacity 130 is above fire_limit 120"),
+        ("hall", "h1", {"capacity": "130"}, "Capacity 130 is above Legal limit 120"),
         ("hall", "h1", {"capacity": "600", "fire_limit": "600"}, "above that of its parent"),
         ("hall", "h1", {"name": ""}, "Name in English is missing"),
         ("hall", "h1", {"parent": "nowhere"}, "there is no hall nowhere to be its parent"),
         ("hall", "site", {"parent": "h1"}, "is inside itself"),
         ("door", "main", {"hall": "nowhere"}, "there is no hall nowhere"),
         ("door", "green-door", {"from": "site"}, "does not lie in site"),
-        ("session", "press", {"ends": "2026-05-04T12:00"}, "Ends is not after starts"),
+        ("session", "press", {"ends": "2026-05-04T12:00"}, "Ends is not after Starts"),
         ("session", "press", {"starts": "2027-01-01T12:00", "ends": "2027-01-01T13:00"},
          "Starts outside the event"),
         ("session", "press", {"starts": "soon"}, "is a local time such as"),
@@ -231,7 +231,7 @@ def test_undo_is_refused_where_somebody_changed_the_same_since(pages: Pages, adm
     said = edit(admin, address(pages, "hall", "h1"), capacity=80)
     edit(pages.staff("admin"), address(pages, "hall", "h1"), name="Hall One")
     undone = admin.post("/admin/edits/undo", undo_form(said.text), follow_redirects=True)
-    assert "somebody has changed the same hall Hall 1 since" in undone.text
+    assert "somebody has changed the same since (hall Hall 1)" in undone.text
     assert row(pages, "hall", "h1")["capacity"] == 80
 
 

@@ -156,8 +156,8 @@ def test_bad_rows_are_named_and_may_be_left_out(pages: Pages, admin: Staff) -> N
     location, page = preview(admin, PEOPLE, bad)
     text = words(page.text)
     assert "Line 5" in text
-    assert "Line 6 , category" in text
-    assert "Line 6 , email" in text
+    assert "Line 6 , Category" in text
+    assert "Line 6 , E-mail" in text
     answers = {"answer-skip": "skip_bad=yes", "answer-missing": "missing=keep"}
     page = admin.post(f"{location}/answer", answers, follow_redirects=True)
     assert "Rows that are left out" in page.text

@@ -68,7 +68,7 @@ def test_everything_stands_in_one_line_of_time(pages: Pages) -> None:
         r"10:05:00 A mail was sent badge, issue 2",
         r"10:05:00 Revoked a badge Badge \w+ \(Conduct\) admin-",
         r"10:04:00 Printed badges Badge \w+ admin-",
-        r"10:03:00 Replaced a badge Badge \w+, issue 2 \(lost\) admin-",
+        r"10:03:00 Replaced a badge Badge \w+, issue 2 \(Lost\) admin-",
         r"10:02:00 ✓ Admitted Override Hall 1 west, Hall 1 west-1 .*escort.* admin : on the list",
         r"10:01:00 ✕ Not entitled Hall 1 west, Hall 1 west-1",
         r"10:00:00 Issue 1 of the badge was issued",
