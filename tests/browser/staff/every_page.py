@@ -56,8 +56,8 @@ QUERIES = {
 }
 # Who looks at a page where it is not an admin: the key of `Event.who`.
 WHO = {
-    "phone": "stranger", "receipts": "stranger", "admin.sign_in": "stranger", "admin.invitations": "stranger",
-    "admin.factors.ask": "waiting",
+    "phone": "stranger", "receipts": "stranger", "admin.sign_in": "stranger",
+    "admin.invitations": "stranger", "admin.factors.ask": "waiting",
 }  # fmt: skip
 
 
