@@ -163,6 +163,8 @@ def test_the_content_is_two_keys_away(
             continue
         show(browser, tmp_path / "page.html", answer.text)
         stops = browser.execute_script(STOPS)
+        if "bar" not in stops:
+            continue  # A page for paper has nothing to be skipped.
         assert stops[0] == "#content", address
         assert answer.text.count('id="content"') == 1
 
