@@ -191,7 +191,7 @@ def test_what_is_gone_is_so_by_hall(site: Site) -> None:
 def test_an_override_place_of_the_hall_around(site: Site) -> None:
     site.room.scan(NOW, ANNA, outer=(OuterHall(hall=OTHER, override_place=True),))
     site.send(site.room)
-    query = "SELECT hall_id, open_stays, open_overrides FROM hall WHERE hall_id > 1"
+    query = "SELECT hall_id, open_stays, open_overrides FROM hall WHERE hall_id > 1 ORDER BY 1"
     assert site.rows(query) == [(OTHER, 0, 1), (ROOM, 1, 0)]
 
 
