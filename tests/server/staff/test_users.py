@@ -4,8 +4,8 @@ import pytest
 from server.staff import users
 from server.staff.users import AccountError, SessionEndedError, SignInError, User
 from server.storage.database import Database
-from server.storage.postgresql import moving
 from tests.server.conftest import HOUR, MINUTE, NOW
+from tests.server.support.stores import everything
 
 PASSWORD = "correct horse battery"
 
@@ -24,19 +24,6 @@ def sign_in(database: Database, name: str = "Alice", password: str = PASSWORD) -
 def stored(database: Database, column: str) -> list:
     query = f"SELECT {column} FROM user WHERE name = 'Alice'"
     return [row[0] for row in database.reader.execute(query)]
-
-
-def everything(database: Database) -> str:
-    """What stands in all tables, with bytes as hexadecimal digits and as the text they may be."""
-    with database.reading() as db:
-        rows = [
-            row for name in moving.tables_of(db) for row in db.execute(f'SELECT * FROM "{name}"')
-        ]
-    return "\n".join(
-        f"{value.hex()} {value!r}" if isinstance(value, bytes) else str(value)
-        for row in rows
-        for value in tuple(row)
-    )
 
 
 def test_it_works(database: Database) -> None:
