@@ -159,8 +159,10 @@ def test_the_content_is_two_keys_away(
     Page.of(browser).resize(WIDE)
     for address in addresses(pages, lively.happen(pages)):
         answer = admin.get(address)
-        if answer.status_code == 303 or "<html" not in answer.text:
+        if answer.mimetype != "text/html" or answer.status_code == 303:
             continue
+        if "<html" not in answer.text:
+            continue  # It is a part of a page.
         show(browser, tmp_path / "page.html", answer.text)
         stops = browser.execute_script(STOPS)
         if "bar" not in stops:

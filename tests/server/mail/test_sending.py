@@ -254,11 +254,14 @@ def test_a_server_that_takes_no_such_address(mailing: Mailing, old_office: Offic
     assert "no addresses with such letters" in mailing.answers()["小明@海港.example"]
 
 
-def test_nothing_gets_into_the_headers_by_a_name_or_an_address(mailing: Mailing) -> None:
+def test_nothing_gets_into_the_headers_by_a_name_or_an_address(
+    mailing: Mailing, engine: str
+) -> None:
+    nul = "" if engine == "postgresql" else "\0"  # which refuses it (docs/scale.md)
     evil = "Anna\r\nBcc: victim@example.org\r\n\r\nHello"
     mailing.change("A1", given_name=evil, organisation="X\r\n.\r\nMAIL FROM:<x@example.org>")
     mailing.change("A3", email="boris@example.org>\r\nRCPT TO:<victim@example.org")
-    mailing.change("A4", given_name='"<victim@example.org>, ', family_name="x\u202e\u0000")
+    mailing.change("A4", given_name='"<victim@example.org>, ', family_name=f"x\u202e{nul}")
     done = mailing.send()
     assert (done.sent, done.refused) == (3, 1)
     assert "boris" not in str(mailing.box.times())

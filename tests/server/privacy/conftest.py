@@ -2,6 +2,7 @@
 
 import io
 import json
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -55,6 +56,14 @@ class Known:
 
     def rows(self, sql: str, *values: object) -> list[tuple]:
         return [tuple(row) for row in self.database.reader.execute(sql, values)]
+
+    def broken_references(self) -> list[tuple]:
+        """References to rows that are gone. PostgreSQL checks each at the commit, and SQLite
+        where its settings say so.
+        """
+        if not isinstance(self.database.reader, sqlite3.Connection):
+            return []
+        return self.rows("PRAGMA foreign_key_check")
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from server.privacy.columns import TABLES, Erasure, Table
 from server.privacy.erase import PersonError
 from tests.server.conftest import HOUR, NOW
 from tests.server.privacy.conftest import SECRETS, Known, stored
-from tests.server.support.stores import changes
+from tests.server.support.stores import changes, everything
 
 LATER = NOW + 2 * HOUR
 
@@ -37,6 +37,7 @@ def standing(held: bytes) -> list[str]:
     return [text for text in SECRETS if text.encode() in held]
 
 
+@pytest.mark.sqlite_alone  # it looks into the file
 def test_no_byte_of_her_is_left(known: Known, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     uploads = known.event.path / "uploads"
@@ -106,7 +107,13 @@ def test_the_log_still_verifies_and_halls_add_up(known: Known, tmp_path) -> None
     assert len(nobody) == ours[0][0]
     assert known.rows("SELECT COUNT(*) FROM stay WHERE serial = ?", known.serial) == [(0,)]
     assert known.rows("SELECT COUNT(*) FROM scan WHERE serial = ?", known.serial) == [(0,)]
-    assert known.rows("PRAGMA foreign_key_check") == []
+    assert known.broken_references() == []
+
+
+def test_no_row_has_her(known: Known) -> None:
+    assert {"Wilhelmina", "Quartermaine"} <= set(standing(everything(known.database).encode()))
+    do(known)
+    assert standing(everything(known.database).encode()) == []
 
 
 def test_her_badges_are_void_and_doors_hear_of_it(known: Known) -> None:
@@ -168,6 +175,7 @@ def test_rows_that_are_numbered_stay_each_for_itself(
     assert rows[0][0] != rows[1][0]
 
 
+@pytest.mark.sqlite_alone  # which makes backups itself
 def test_backups_are_named_and_deleted_if_asked(known: Known) -> None:
     made = make_backup(known.event, known.backups, NOW)
     plan = erase.plan(known.database.reader, known.event, known.serial)

@@ -106,6 +106,7 @@ def test_another_hall_has_nothing_of_it(event: Event, site: Database) -> None:
     assert door_programme.with_programme(site.reader, green, NOW, []) == []
 
 
+@pytest.mark.sqlite_alone  # which tells of each statement
 def test_the_programme_takes_the_same_few_questions_however_long_it_is(
     event: Event, site: Database
 ) -> None:

@@ -13,6 +13,7 @@ from server.setup import roster_import, roster_match, venue_import
 from server.setup.roster_import import ImportResult
 from server.setup.writer import ImportedVenue
 from server.storage.database import Database
+from server.storage.postgresql import moving
 from server.storage.tables import tables
 from tests.server.conftest import NOW, roster_of, venue_of
 
@@ -54,6 +55,19 @@ def dump(database: Database) -> list[str]:
         return [line for line in connection.iterdump() if not line.startswith(version)]
     finally:
         connection.close()
+
+
+def everything(database: Database) -> str:
+    """What stands in all tables, with bytes as hexadecimal digits and as the text they may be."""
+    with database.reading() as db:
+        rows = [
+            row for name in moving.tables_of(db) for row in db.execute(f'SELECT * FROM "{name}"')
+        ]
+    return "\n".join(
+        f"{value.hex()} {value!r}" if isinstance(value, bytes) else str(value)
+        for row in rows
+        for value in tuple(row)
+    )
 
 
 def changes(database: Database, after: int = 0) -> list[wire.Change]:

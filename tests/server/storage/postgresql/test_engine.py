@@ -174,6 +174,14 @@ def test_another_encoding_is_refused(postgres: Databases) -> None:
         postgres.cluster.drop("latin")
 
 
+def cut_off(postgres: Databases) -> None:
+    """End all connections, as a failing network or a restart does."""
+    postgres.cluster.admin(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE application_name = 'hallkeeper'"
+    )
+
+
 class TestWriter:
     def test_a_step_that_fails_leaves_the_others(self, database: Database) -> None:
         def twice(db: Any) -> None:
@@ -219,23 +227,25 @@ class TestWriter:
         database.write(lambda db: keep_setting(db, "a", "1"))
         with database.reading() as db:
             assert db.execute("SELECT 1").fetchone()[0] == 1
-        postgres.cluster.admin(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE application_name = 'hallkeeper'"
-        )
-        with pytest.raises(errors.EngineError), database.reading() as db:
-            db.execute("SELECT 1")
-        with database.reading() as db:
-            assert db.execute("SELECT 1").fetchone()[0] == 1
+        cut_off(postgres)
         with pytest.raises(errors.EngineError):
             database.write(lambda db: keep_setting(db, "b", "1"))
         with caplog.at_level(logging.WARNING):
             database.write(lambda db: keep_setting(db, "c", "1"))
         assert prepared == [1, 1]
-        # What lay idle was lost with the writer, and was let go with it.
+        # The reader that lay idle was thrown away with the writer.
         with database.reading() as db:
             found = db.execute("SELECT key FROM setting WHERE key IN ('a', 'b', 'c') ORDER BY key")
             assert [row[0] for row in found] == ["a", "c"]
+
+    def test_a_lost_reader_fails_once(self, database: Database, postgres: Databases) -> None:
+        with database.reading() as one, database.reading() as other:
+            assert [db.execute("SELECT 1").fetchone()[0] for db in (one, other)] == [1, 1]
+        cut_off(postgres)
+        with pytest.raises(errors.EngineError), database.reading() as db:
+            db.execute("SELECT 1")
+        with database.reading() as db:
+            assert db.execute("SELECT 1").fetchone()[0] == 1
 
     def test_a_reader_writes_nothing(self, database: Database) -> None:
         with database.reading() as db, pytest.raises(errors.EngineError, match="readonly"):

@@ -75,15 +75,22 @@ class Cluster:
         """The name of a new database, which is a copy of another one."""
         self._count += 1
         name = f"event_{os.getpid()}_{self._count}"
-        self.admin(f"CREATE DATABASE {name} TEMPLATE {template}")
+        with self._as_admin() as connection:
+            # A copy of the files takes a third of what a copy by the write-ahead log does, which
+            # is what PostgreSQL does from version 15 on.
+            chosen = "STRATEGY file_copy" if connection.info.server_version >= 150_000 else ""
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} {chosen}")
         return name
 
     def drop(self, name: str) -> None:
         self.admin(f"DROP DATABASE {name} WITH (FORCE)")
 
     def admin(self, statement: str) -> None:
-        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+        with self._as_admin() as connection:
             connection.execute(statement)
+
+    def _as_admin(self) -> psycopg.Connection[tuple[object, ...]]:
+        return psycopg.connect(self.url("postgres"), autocommit=True)
 
     def _run(self, program: str, *arguments: str) -> None:
         done = subprocess.run(
