@@ -116,7 +116,7 @@ class Pool:
         """
         if capacity == self.capacity:
             return self
-        return Pool(capacity, self.incarnation, self.open_stays, self.kiosks, self.awaited)
+        return type(self)(capacity, self.incarnation, self.open_stays, self.kiosks, self.awaited)
 
     def grant(self, kiosk: KioskKey, places: int) -> "Pool":
         """Give up to `places` from the pool. The caller commits this before it is sent (rule 6)."""
@@ -182,7 +182,9 @@ class Pool:
         kept = 0 if held.unused > 0 else 1
         taken = replace(held, handed_over=held.handed_over + 1, returned=held.returned - kept)
         kiosks = {**self.kiosks, kiosk: taken}
-        return Pool(self.capacity, self.incarnation, self.open_stays + 1, kiosks, self.awaited)
+        return type(self)(
+            self.capacity, self.incarnation, self.open_stays + 1, kiosks, self.awaited
+        )
 
     def count_in(self) -> "Pool":
         """Count one more stay, of somebody in a hall inside this one.
@@ -200,7 +202,9 @@ class Pool:
         """
         if self.open_stays < 1:
             raise PlacesError(N_("no stay is open"))
-        pool = Pool(self.capacity, self.incarnation, self.open_stays - 1, self.kiosks, self.awaited)
+        pool = type(self)(
+            self.capacity, self.incarnation, self.open_stays - 1, self.kiosks, self.awaited
+        )
         if stay is None:
             return pool
         key = (stay.kiosk, stay.generation)
@@ -266,7 +270,7 @@ class Pool:
 
     def _with(self, kiosk: KioskKey, held: Held) -> "Pool":
         kiosks = {**self.kiosks, kiosk: held}
-        return Pool(self.capacity, self.incarnation, self.open_stays, kiosks, self.awaited)
+        return type(self)(self.capacity, self.incarnation, self.open_stays, kiosks, self.awaited)
 
 
 class Limited(NamedTuple):

@@ -96,9 +96,9 @@ def parse_source(text: str, webcams: Path = WEBCAMS) -> Source:
         return Source(Kind.WEBCAM, str(int(text)))
     if "://" in text:
         return _parse_url(text)
-    if text.startswith("/dev/"):
-        return Source(Kind.WEBCAM, text)  # It may be plugged in later.
     path = Path(text)
+    if text.startswith("/dev/") and not (path.is_file() or path.is_dir()):
+        return Source(Kind.WEBCAM, text)  # It may be plugged in later.
     if path.is_dir():
         if not photos_in(path):
             raise CameraError(f"The folder {text} holds no photos", "put .jpg or .png files there")

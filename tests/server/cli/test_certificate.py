@@ -201,6 +201,7 @@ def test_spoilt_files_of_it_are_said_at_the_start(console: Console, event: Event
     number.unlink()
     pair = event.path / "keys" / "served.pem"
     pair.write_text("nonsense")
+    pair.chmod(0o644)
     with pytest.raises(EventError, match="chmod 600"):
         load_event(event.path)
     pair.chmod(0o600)

@@ -43,7 +43,7 @@ def test_it_works(pages: Pages) -> None:
     assert "Give out a day credential" in before
     assert '<option value="2">Wed 06 May</option>' in before
     page = give(pages, desk, 1)
-    assert "The day credential for Tue 5 May is valid: print it now." in page
+    assert "The day credential for Tue 05 May is valid: print it now." in page
     assert "not printed yet" in page
     answer = desk.get(address(pages, "/day-1.pdf"))
     assert answer.mimetype == "application/pdf"

@@ -56,7 +56,7 @@ def test_weak_hashes_are_where_others_ask_for_them(known: Calls) -> None:
 def test_what_must_not_be_guessed_is_not_made_by_random(known: Calls) -> None:
     users = {file for file, name, _ in known if name.startswith("random.")}
     # These wait a while, so that many kiosks do not ask at once.
-    waits = {"kiosk/sync/follow.py", "kiosk/sync/upload.py"}
+    waits = {f"kiosk/sync/{name}.py" for name in ("follow", "servers", "transport", "upload")}
     assert {file for file in users if not file.startswith("server/demo/")} == waits
 
 

@@ -48,6 +48,7 @@ ELSEWHERE = {
     "badges/roster/mapping.py": "mappings, which the command line alone reads",
     "server/editing/acts_told.py": "acts as files have them",
     "server/kiosks/addresses.py": "addresses of servers, which the command line alone sets",
+    "server/kiosks/contact.py": "columns of a statement",
     "server/mail/addresses.py": "ends of sentences that server/mail/sending.py marks",
     "server/people/cards.py": "a card, which has both languages",
     "server/printers/drivers/brother.py": "faults of this program",
