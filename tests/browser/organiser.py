@@ -84,11 +84,18 @@ class Organiser:
         self.press(words, "a")
 
     def _is_gone(self, page: Any) -> bool:
-        from selenium.common.exceptions import StaleElementReferenceException
+        from selenium.common.exceptions import (
+            StaleElementReferenceException,
+            WebDriverException,
+        )
 
         try:
             page.tag_name  # noqa: B018 # it raises once the page is another
-        except StaleElementReferenceException:
+        except WebDriverException as error:
+            # Chromium says it in other words while the next page is just coming.
+            known = isinstance(error, StaleElementReferenceException)
+            if not known and "does not belong to the document" not in str(error):
+                raise
             return self.browser.execute_script("return document.readyState") == "complete"
         return False
 
