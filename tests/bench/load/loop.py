@@ -51,7 +51,7 @@ class Visitors:
 
 
 async def closed_loop(load: Load, visitors: list[Visitors], batch: int, scans: int) -> list[float]:
-    """So many scans by all kiosks together; how long each batch took, in ms."""
+    """Send so many scans by all kiosks together, and return how long each batch took, in ms."""
     took: list[float] = []
     left = itertools.count(scans, -batch)
 

@@ -31,7 +31,7 @@ from tests.server.conftest import event as event
 from tests.server.conftest import settings as settings
 from tests.server.conftest import site as site
 from tests.server.support.pages import Pages
-from tests.server.web.test_receipts import link
+from tests.server.web.phone.test_receipts import link
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -207,7 +207,7 @@ class LiveSite:
         return False
 
     def enrol(self, name: str, door: str, port: int | None = None) -> None:
-        """Enrol a kiosk as an admin and a steward would; `port`: through a relay.
+        """Enrol a kiosk as an admin and a steward would. With `port` it goes through a relay.
 
         The kiosk's part runs here, over the network, because to start a program for it takes longer
         than all the rest. Where kiosks have a network of their own, it is the command.
