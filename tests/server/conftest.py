@@ -22,8 +22,8 @@ from server.setup.venue_import import import_venue
 from server.setup.venue_plan import Venue
 from server.staff import users
 from server.storage.database import Database
-from tests.compiled import routes_are_compiled_once as routes_are_compiled_once
-from tests.compiled import templates_are_compiled_once as templates_are_compiled_once
+from tests.once.compiled import routes_are_compiled_once as routes_are_compiled_once
+from tests.once.compiled import templates_are_compiled_once as templates_are_compiled_once
 from tests.server.support.console import Console
 from tests.server.support.postgresql import engines
 from tests.server.support.postgresql.cluster import MISSING, binaries
