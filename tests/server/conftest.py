@@ -24,6 +24,7 @@ from server.staff import users
 from server.storage.database import Database
 from tests.once.compiled import routes_are_compiled_once as routes_are_compiled_once
 from tests.once.compiled import templates_are_compiled_once as templates_are_compiled_once
+from tests.once.schema import new_tables_are_copied as new_tables_are_copied
 from tests.server.support.console import Console
 from tests.server.support.postgresql import engines
 from tests.server.support.postgresql.cluster import MISSING, binaries
