@@ -22,6 +22,7 @@ from server.setup.venue_import import import_venue
 from server.setup.venue_plan import Venue
 from server.staff import users
 from server.storage.database import Database
+from tests.once import beginnings
 from tests.once.apps import blueprints_are_registered_once as blueprints_are_registered_once
 from tests.once.compiled import routes_are_compiled_once as routes_are_compiled_once
 from tests.once.compiled import templates_are_compiled_once as templates_are_compiled_once
@@ -115,6 +116,7 @@ def event(
         return
     if filled:
         shutil.copyfile(request.getfixturevalue("_filled_database"), copy.database_path)
+    beginnings.copied(request, _template.event, copy.database_path)
     yield copy
 
 
