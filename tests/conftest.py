@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.once.tables import large_tables_are_made_once as large_tables_are_made_once
+from tests.order.alone import Watch
 from tests.order.kinds import is_quick, is_slow, waiting
 from tests.order.stretches import shared_out
 
@@ -36,6 +37,7 @@ MEMORY = Path("/dev/shm")
 MEMORY_FREE_BYTES = 2_000_000_000
 MAKES_WAY = 5  # niceness, with which a process gets a third of another's time
 HAS_BEGUN = pytest.StashKey[bool]()
+WATCH = pytest.StashKey[Watch]()
 GRACE_S = 3.0  # for a thread that has been told to end
 # A library's own, for as long as the process lives.
 KEPT = ("anon_inode:", "/dev/", "/proc/", "/sys/", "/usr/share/fonts/", "/memfd:")
@@ -58,6 +60,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     quick = config.getoption("--quick")
     hypothesis.settings.load_profile("quick" if quick else "shared cores")
+    if quick:
+        config.stash[WATCH] = Watch()
     if memory_suits(MEMORY):
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
@@ -125,6 +129,17 @@ def _nothing_hangs_in_a_cycle() -> Iterator[None]:
     yield
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def _quick_tests_start_no_process(pytestconfig: pytest.Config) -> Iterator[None]:
+    if (watch := pytestconfig.stash.get(WATCH, None)) is None:
+        yield
+        return
+    watch.taken()
+    yield
+    if started := watch.taken():
+        pytest.fail(f"started {', '.join(started)}: mark the test `system`", pytrace=False)
 
 
 @pytest.fixture(autouse=True)

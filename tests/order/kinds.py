@@ -24,6 +24,7 @@ WAITING = (
 SLOW = (
     *WAITING[0],
     *WAITING[1],
+    "badges/printing/test_formats.py",
     "kiosk/cli/test_languages.py",
     "kiosk/cli/test_read.py",
     "kiosk/reader/",
@@ -32,6 +33,9 @@ SLOW = (
     "kiosk/texts/test_pseudo_language_pages.py",
     "server/cli/test_cli.py",
     "server/demo/test_film.py",
+    "server/web/admin/cards/",
+    "server/web/admin/log/test_files.py",
+    "server/web/test_apart.py",
     "test_ci_run.py",
     "test_leaks.py",
     "test_mutants.py",
@@ -42,8 +46,14 @@ SLOW = (
 
 
 def is_quick(item: pytest.Item) -> bool:
-    """Whether it needs no other process, no film, no camera and no browser."""
-    return item.get_closest_marker("system") is None and not is_slow(item.path)
+    """Whether it needs no other process, no film, no camera and no browser. PostgreSQL is another
+    process.
+    """
+    if item.get_closest_marker("system") is not None or is_slow(item.path):
+        return False
+    parameters = getattr(getattr(item, "callspec", None), "params", {})
+    names = getattr(item, "fixturenames", ())
+    return "postgres" not in names and parameters.get("engine") != "postgresql"
 
 
 def is_slow(path: Path) -> bool:
