@@ -43,17 +43,16 @@ SLOW = (
     "test_setup.py",
     "test_tidy.py",
 )
+# Fixtures that start a process.
+STARTING = frozenset({"postgres", "small_disk", "time_authority"})
 
 
 def is_quick(item: pytest.Item) -> bool:
-    """Whether it needs no other process, no film, no camera and no browser. PostgreSQL is another
-    process.
-    """
+    """Whether it needs no other process, no film, no camera and no browser."""
     if item.get_closest_marker("system") is not None or is_slow(item.path):
         return False
     parameters = getattr(getattr(item, "callspec", None), "params", {})
-    names = getattr(item, "fixturenames", ())
-    return "postgres" not in names and parameters.get("engine") != "postgresql"
+    return STARTING.isdisjoint(item.fixturenames) and parameters.get("engine") != "postgresql"
 
 
 def is_slow(path: Path) -> bool:

@@ -34,6 +34,7 @@ def test_it_works(evidence: Evidence) -> None:
     assert notes[2] == "cosigned by 3 kiosks"
 
 
+@pytest.mark.system
 def test_the_verifier_in_the_export_runs_alone(evidence: Evidence) -> None:
     """In a process that finds nothing of ours."""
     path = evidence.export()
