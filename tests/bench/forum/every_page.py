@@ -32,6 +32,15 @@ LEFT_OUT = {
     "admin.taking.show": "of a trouble that is there",
     "admin.people.card": "a picture, no page: Typst draws it",
     "admin.machines.webhook": "of webhooks, and a large event has none",
+    "admin.people.day_card": "a picture, no page: Typst draws it",
+    "desk.photo.show": "a picture, no page",
+    "desk.paper.show": "of a card that is being printed",
+    "desk.paper.card": "of a card that is being printed",
+    "admin.printers.edit": "of printers, and a large event has none",
+    "passkit.changed": "for wallets, no page",
+    "passkit.latest": "for wallets, no page",
+    "wallet.apple_pass": "for wallets, no page",
+    "wallet.google_link": "it leads elsewhere",
     "openapi.show": "a description for machines, no page",
     "probes.healthz": "for probes, no page",
     "probes.readyz": "for probes, no page",
@@ -44,7 +53,7 @@ MORE = {
     "admin.guests.show": ("?q=Keller",),
     "admin.venue.show": ("?day=2026-05-06&page=3",),
     "admin.acts.show": ("?what=venue_edited", "?hall=1"),
-    "admin.entries.show": ("?person=Keller&hall=1&act=exit", "?session={session_id}&remark=late"),
+    "admin.entries.show": ("?person=Keller&hall=1&act=exit", "?session=s1999&remark=late"),
     "admin.attention.show": tuple(
         f"?kind={kind}&state={state}"
         for kind in ("conflict", "discrepancy", "override", "denials", "door")
@@ -109,6 +118,7 @@ def _values(pages: Pages) -> dict[str, dict[str, object]]:
     serial = row["serial"]
     badge = issuing.current_badge(db, serial)
     number = badge_number(serial)
+    (entry,) = db.execute("SELECT MIN(number) FROM scan WHERE serial = ?", (serial,)).fetchone()
     return {
         "all": {
             "number": number,
@@ -123,6 +133,9 @@ def _values(pages: Pages) -> dict[str, dict[str, object]]:
         "coded": {
             kind: db.execute(f"SELECT MIN(code) FROM {kind}").fetchone()[0] for kind in CODES
         },
+        "admin.entries.receipt": {"number": entry},
+        "admin.log.entry": {"number": entry},
+        "receipts.receipt": {"number": entry},
         "admin.programme.activity": {"code": "a1"},
         "admin.programme.organisation": {"code": "o1"},
         "admin.organisation_merge.choose": {"code": "o1"},
