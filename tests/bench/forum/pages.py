@@ -71,7 +71,8 @@ def _measure(pages: Pages) -> dict[str, object]:
         for target in every_page.addresses(pages)
     }
     found["saved"] = {
-        name: _times(step, min(TIMES, 15)) for name, step in saving.steps(pages, admin, _get).items()
+        name: _times(step, min(TIMES, 15))
+        for name, step in saving.steps(pages, admin, _get).items()
     }
     found["most memory, MB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     return found
