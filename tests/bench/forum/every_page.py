@@ -53,7 +53,7 @@ MORE = {
     "admin.guests.show": ("?q=Keller",),
     "admin.venue.show": ("?day=2026-05-06&page=3",),
     "admin.acts.show": ("?what=venue_edited", "?hall=1"),
-    "admin.entries.show": ("?person=Keller&hall=1&act=exit", "?session=s1999&remark=late"),
+    "admin.entries.show": ("?person=guest+170&hall=1&act=exit", "?session=s1999&remark=late"),
     "admin.attention.show": tuple(
         f"?kind={kind}&state={state}"
         for kind in ("conflict", "discrepancy", "override", "denials", "door")
