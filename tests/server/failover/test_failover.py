@@ -31,12 +31,13 @@ from tests.server.support.postgresql.failover import Pair, pair
 
 pytestmark = [
     pytest.mark.system,
-    pytest.mark.timeout(240),
     pytest.mark.skipif(binaries() is None, reason=MISSING),
 ]
 
 WRITERS = 6
 BEFORE_S, AFTER_S = 1.5, 1.5
+ENOUGH = 20  # acknowledged before the primary dies
+BUSY_S = 240.0  # for what surely comes, on a busy machine
 
 
 @pytest.fixture
@@ -103,13 +104,15 @@ def test_nothing_acknowledged_is_lost(
     load = Load(servers)
     try:
         time.sleep(BEFORE_S)
-        before = len(load.acknowledged)
-        assert before, load.errors
+        deadline = time.monotonic() + BUSY_S
+        while (before := len(load.acknowledged)) <= ENOUGH:
+            assert time.monotonic() < deadline, load.errors
+            time.sleep(0.05)
         database.kill_primary()
         database.standby.promote()
-        deadline = time.monotonic() + 30
-        while load.acknowledged[-1][0] < deadline - 30 + AFTER_S:
-            assert time.monotonic() < deadline, "nothing is written any more"
+        promoted = time.monotonic()
+        while load.acknowledged[-1][0] < promoted + AFTER_S:
+            assert time.monotonic() < promoted + BUSY_S, "nothing is written any more"
             time.sleep(0.05)
     finally:
         load.stop()
@@ -124,7 +127,7 @@ def test_nothing_acknowledged_is_lost(
     )
     assert not lost
     assert numbers == list(range(len(numbers)))
-    assert len(load.acknowledged) > before > 20
+    assert len(load.acknowledged) > before
     assert standings[0].run == standings[1].run
     with servers[0].reading() as db:
         assert len(db.execute("SELECT run FROM server_run").fetchall()) == 2
