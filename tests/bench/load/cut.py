@@ -13,8 +13,10 @@ from tests.system.support.cut_database import (
     CutSite,
     milliseconds,
     on_site,
-    run as scan,
     two_servers,
+)
+from tests.system.support.cut_database import (
+    run as scan,
 )
 from tests.system.support.namespaces import Network, why_none
 
