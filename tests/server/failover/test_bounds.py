@@ -23,6 +23,7 @@ from server.storage import database as storage
 from server.storage.connection import Connection
 from server.storage.database import Database, connect
 from server.storage.disk import AwayError, DatabaseError
+from server.storage.engines.state import EngineState, engine_state
 from server.storage.errors import EngineError, LostError
 from server.storage.postgresql import bounds
 from server.storage.postgresql.address import Address, keep_address
@@ -178,6 +179,22 @@ def test_both_ends_ask_whether_the_other_is_there(
     assert told == ["2", "1", "2", "4000"]
     assert libpq["tcp_user_timeout"] == b"4000"
     assert libpq["keepalives_idle"] == b"2"
+
+
+def test_status_says_who_has_the_turn_to_write(
+    servers: tuple[Database, Database], cluster: Cluster
+) -> None:
+    behind, direct = servers
+
+    def step(db: Connection) -> EngineState:
+        with direct.reading() as other:
+            return engine_state(other, "")
+
+    found = behind.write(step)
+    assert found.writer == "127.0.0.1"
+    assert 0 <= found.held_s < LATE_S
+    with direct.reading() as db:
+        assert engine_state(db, "").writer == ""
 
 
 def test_a_command_may_wait_longer(servers: tuple[Database, Database], event: Event) -> None:
