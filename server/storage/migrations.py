@@ -53,6 +53,7 @@ from server.storage.schema import (
     SERVER_RUNS,
     SERVERS,
     SHARED_EMAILS,
+    SHARED_LIMITS,
     SHARED_UNTIL,
     SIGN_IN,
     STAY_HALLS,
@@ -355,6 +356,11 @@ def m057_door_queues(db: sqlite_utils.Database) -> None:
     _run(db, DOOR_QUEUES)
 
 
+@migrations()
+def m058_shared_limits(db: sqlite_utils.Database) -> None:
+    _run(db, SHARED_LIMITS)
+
+
 NAMES = (
     "m001_people",
     "m002_venue",
@@ -405,6 +411,7 @@ NAMES = (
     "m055_other_entries",
     "m056_mail_failed",
     "m057_door_queues",
+    "m058_shared_limits",
 )
 
 
