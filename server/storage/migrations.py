@@ -38,6 +38,7 @@ from server.storage.schema import (
     MACHINES,
     MAIL_AND_WALLET,
     MAIL_FAILED,
+    MAPPINGS_AND_MUSTERS,
     MUSTERS,
     OTHER_ENTRIES,
     OUTSIDE,
@@ -355,6 +356,11 @@ def m057_door_queues(db: sqlite_utils.Database) -> None:
     _run(db, DOOR_QUEUES)
 
 
+@migrations()
+def m060_mappings_and_musters(db: sqlite_utils.Database) -> None:
+    _run(db, MAPPINGS_AND_MUSTERS)
+
+
 NAMES = (
     "m001_people",
     "m002_venue",
@@ -405,6 +411,7 @@ NAMES = (
     "m055_other_entries",
     "m056_mail_failed",
     "m057_door_queues",
+    "m060_mappings_and_musters",
 )
 
 

@@ -106,9 +106,7 @@ def apple_signer(event: Event) -> AppleSigner | None:
         return _apple_signer(own, intermediate, _private(key or b"", None))
     except (ValueError, WalletError) as error:
         raise WalletError(
-            N_(
-                "%(path)s or %(key)s is damaged: run `hallkeeper wallet install apple` again."
-            ),
+            N_("%(path)s or %(key)s is damaged: run `hallkeeper wallet install apple` again."),
             path=event.path / "keys" / APPLE_CERTIFICATE,
             key=APPLE_KEY,
         ) from error

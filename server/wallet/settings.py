@@ -11,7 +11,9 @@ from badges.settings_check import SettingsError, read_settings, rule
 from server.event.directory import WALLET_FILE
 from server.wallet.certificates import WalletError, read_limited
 
-_Colour = Annotated[str, Meta(pattern=r"\A#[0-9a-fA-F]{6}\Z"), rule(N_('a colour such as "#10243e"'))]
+_Colour = Annotated[
+    str, Meta(pattern=r"\A#[0-9a-fA-F]{6}\Z"), rule(N_('a colour such as "#10243e"'))
+]
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,7 @@ FROZEN = {
     "m055_other_entries": "084ada31ca2b9b38",
     "m056_mail_failed": "f1336f8442dfff7c",
     "m057_door_queues": "cd9f3e1f34de7fa0",
+    "m060_mappings_and_musters": "8ed76755b86a3e78",
 }
 
 
