@@ -15,7 +15,7 @@ PYTEST ?=
 PYTEST_WORKERS ?= $(shell echo $$(($$(nproc) + 2)))
 BENCH ?=
 
-.PHONY: demo kiosk set-up test quick check bench clean
+.PHONY: demo kiosk set-up test quick check bench libraries clean
 
 demo: $(VENV)/.run
 	$(BIN)/hallkeeper demo $(DEMO)
@@ -43,6 +43,18 @@ check: $(VENV)/.test
 
 bench: $(VENV)/.bench
 	$(BIN)/python -m tests.bench $(BENCH)
+
+# Known faults of the pinned libraries. It needs a network (docs/security.md).
+libraries: $(VENV)/.test build/audit/bin/pip-audit
+	rm -f build/audit/report.json
+	build/audit/bin/pip-audit --requirement $(CONSTRAINTS) --no-deps --disable-pip --progress-spinner off \
+		--format json --output build/audit/report.json || test -s build/audit/report.json
+	$(BIN)/python -m tests.libraries build/audit/report.json
+
+build/audit/bin/pip-audit: $(CONSTRAINTS)
+	$(PYTHON) -m venv build/audit
+	build/audit/bin/pip install --quiet pip-audit==2.10.1
+	touch $@
 
 clean:
 	rm -rf $(VENV) build *.egg-info

@@ -38,6 +38,7 @@ from server.storage.schema import (
     MACHINES,
     MAIL_AND_WALLET,
     MAIL_FAILED,
+    MAPPINGS_AND_MUSTERS,
     MUSTERS,
     OTHER_ENTRIES,
     OUTSIDE,
@@ -361,6 +362,11 @@ def m058_shared_limits(db: sqlite_utils.Database) -> None:
     _run(db, SHARED_LIMITS)
 
 
+@migrations()
+def m060_mappings_and_musters(db: sqlite_utils.Database) -> None:
+    _run(db, MAPPINGS_AND_MUSTERS)
+
+
 NAMES = (
     "m001_people",
     "m002_venue",
@@ -412,6 +418,7 @@ NAMES = (
     "m056_mail_failed",
     "m057_door_queues",
     "m058_shared_limits",
+    "m060_mappings_and_musters",
 )
 
 

@@ -111,29 +111,20 @@ def scans(first: int) -> Iterator[tuple[object, ...]]:
         )  # fmt: skip
 
 
-def add_leaves(db: Connection, first: int) -> None:
-    """Write as many leaves as there are scans, with nothing in them but the length of a record."""
+def fill(db: Connection) -> None:
+    (first,) = db.execute("SELECT MAX(number) + 1 FROM leaf").fetchone()
+    venue(db)
     db.executemany(
         "INSERT INTO leaf (number, kind, at, hash, body) VALUES (?, 'scan', ?, ?, ?)",
         ((first + n, START + n, bytes(32), b'{"type":"scan"%s}' % (b" " * 300))
          for n in range(SCANS)),
     )  # fmt: skip
-
-
-def add_scans(db: Connection, rows: Iterable[tuple[object, ...]]) -> None:
     db.executemany(
         "INSERT INTO scan (number, kiosk, generation, seq, act, direction, door_id, hall_id,"
         " serial, category, session_id, decision, reason, flags, scanned_at, received_at,"
         " supervisor, note) VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        rows,
+        scans(first),
     )
-
-
-def fill(db: Connection) -> None:
-    (first,) = db.execute("SELECT MAX(number) + 1 FROM leaf").fetchone()
-    venue(db)
-    add_leaves(db, first)
-    add_scans(db, scans(first))
 
 
 def mark_all(database: Database) -> dict[str, object]:

@@ -4,14 +4,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.bench.forum import entries, every_page, large, pages, visited
+from tests.bench.forum import every_page, history, large, pages
 
 SMALL = {
     large: {"PEOPLE": 60, "ACTIVITIES": 40, "SESSIONS": 40, "ORGANISATIONS": 40, "HALLS": 9,
             "DOORS_EACH": 1, "EXHIBITORS": 20},
-    entries: {"SCANS": 600},
-    visited: {"INSIDE": 40, "EARLIER_STAYS": 100, "HELPED": 10},
-    pages: {"TIMES": 2},
+    history: {
+        "SCANS": 600, "INSIDE": 40, "EARLIER_STAYS": 100, "DISCREPANCIES": 5, "ACTS": 20,
+    },
+    pages: {"TIMES": 2, "KIOSKS": 4},
 }  # fmt: skip
 
 
