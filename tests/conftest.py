@@ -8,6 +8,7 @@ so that is done where something seems open, and otherwise once at the end of eac
 
 import gc
 import os
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -140,6 +141,22 @@ def _quick_tests_start_no_process(pytestconfig: pytest.Config) -> Iterator[None]
     yield
     if started := watch.taken():
         pytest.fail(f"started {', '.join(started)}: mark the test `system`", pytrace=False)
+
+
+@pytest.fixture(autouse=True)
+def _what_tests_share_is_as_before() -> Iterator[None]:
+    """A command that runs within a test may set the process's umask, folder and signals, and a
+    later test would have them.
+    """
+    mask, folder = os.umask(0o022), os.getcwd()
+    os.umask(mask)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    os.umask(mask)
+    os.chdir(folder)
+    for number, handler in handlers.items():
+        if signal.getsignal(number) is not handler:
+            signal.signal(number, handler)
 
 
 @pytest.fixture(autouse=True)
