@@ -116,6 +116,21 @@ def pytest_runtest_protocol(item: pytest.Item) -> None:
             os.nice(MAKES_WAY)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if (watch := item.config.stash.get(WATCH, None)) is not None:
+        watch.taken()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    """Fail a quick test that has started a process."""
+    yield
+    watch = item.config.stash.get(WATCH, None)
+    if watch is not None and (started := watch.taken()):
+        pytest.fail(f"started {', '.join(started)}: mark the test `system`", pytrace=False)
+
+
 def pytest_sessionfinish() -> None:
     """Let libraries say goodbye: one counts what is left of it when the process ends."""
     gc.unfreeze()
@@ -130,17 +145,6 @@ def _nothing_hangs_in_a_cycle() -> Iterator[None]:
     yield
     gc.collect()
     gc.freeze()
-
-
-@pytest.fixture(autouse=True)
-def _quick_tests_start_no_process(pytestconfig: pytest.Config) -> Iterator[None]:
-    if (watch := pytestconfig.stash.get(WATCH, None)) is None:
-        yield
-        return
-    watch.taken()
-    yield
-    if started := watch.taken():
-        pytest.fail(f"started {', '.join(started)}: mark the test `system`", pytrace=False)
 
 
 @pytest.fixture(autouse=True)
