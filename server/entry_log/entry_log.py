@@ -205,14 +205,15 @@ class Log:
             self._catch_up()
             return self._tree.consistency(old, new) if old else []
 
-    def inclusion(self, number: int) -> tuple[str, list[bytes]]:
-        """Return the signed checkpoint of the present log, and the proof that leaf `number` is in
-        it. Raises ValueError where there is no such leaf.
+    def inclusion(self, number: int, size: int | None = None) -> tuple[str, list[bytes]]:
+        """Return the signed checkpoint of the present log, or of its first `size` leaves, and the
+        proof that leaf `number` is in it. Raises ValueError where there is no such leaf.
         """
         with self._lock:
             self._catch_up()
-            checkpoint = Checkpoint(self._name, self._tree.size, self._tree.root())
-            proof = self._tree.inclusion(number, self._tree.size)
+            size = self._tree.size if size is None else size
+            checkpoint = Checkpoint(self._name, size, self._tree.root(size))
+            proof = self._tree.inclusion(number, size)
             return sign_checkpoint(self._key, self._name, checkpoint), proof
 
     def resume(self, db: Connection) -> bool:
