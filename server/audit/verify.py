@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Verifies an export of the entry log with nothing but Python and the package `cryptography`.
 
     python3 verify.py EXPORT --key KEY
@@ -17,6 +16,7 @@ import hashlib
 import io
 import json
 import re
+import stat
 import sys
 import zipfile
 from binascii import unhexlify
@@ -109,11 +109,10 @@ def read_note(raw: bytes, keys: Collection[Key]) -> tuple[str, dict[Key, datetim
     if found is None:
         raise Refused("it is no signed note")
     text, signers, strangers = found[1], dict[Key, datetime](), list[str]()
-    known = {(key.name, key.mark): key for key in keys}
     for line in found[2].splitlines():
         _, name, encoded = line.split(" ")
         signed = unbase64(encoded)
-        key = known.get((name, signed[:4]))
+        key = next((one for one in keys if (one.name, one.mark) == (name, signed[:4])), None)
         if key is None:
             strangers.append(name)
             continue
@@ -233,12 +232,13 @@ class Export:
         self.folder, self.zip = path, None if path.is_dir() else zipfile.ZipFile(path)
         if self.zip is None:
             files = [one for one in path.rglob("*") if one.is_symlink() or not one.is_dir()]
-            need(all(one.is_file() and not one.is_symlink() for one in files), "it has a link")
+            odd = any(one.is_symlink() or not one.is_file() for one in files)
             names = [one.relative_to(path).as_posix() for one in files]
         else:
-            names = [name for name in self.zip.namelist() if not name.endswith("/")]
+            names = [one.filename for one in self.zip.infolist() if not one.is_dir()]
+            odd = any(stat.S_ISLNK(one.external_attr >> 16) for one in self.zip.infolist())
         self.names, self.known = set(names), set[str]()  # The files, and those that belong here.
-        need(len(names) == len(self.names), "it has two files of one name")
+        need(not odd and len(names) == len(self.names), "it has a link, or two files of one name")
         self.notes: list[str] = []
         self.chains: dict[tuple[str, int], Chain] = {}
         self.cosigned: dict[Key, tuple[int, datetime]] = {}  # How many entries, and when.
@@ -458,9 +458,7 @@ def check(
     path: Path, *, key: str | None = None, checkpoints: Iterable[bytes] = (),
     witnesses: Collection[str] = (), needed: int | None = None,
 ) -> tuple[list[str], list[str]]:  # fmt: skip
-    """Return what is wrong with an export, and what else there is to know. Whoever verifies may
-    know the log's key, checkpoints that others kept, and witnesses, of which so many are needed.
-    """
+    """Return what is wrong with an export, and what else there is to know."""
     try:
         export = Export(path)
         export.read_log(key and key.strip(), witnesses)
