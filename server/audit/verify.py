@@ -168,6 +168,7 @@ class Chain:
             raise Refused(f"entry {number}: {self.name}: its chain breaks, {seq} after {self.seq}")
         is_hash, head = part is not None and len(part) == 32, said  # Records are longer.
         if part is None or self.head is None:  # An early record was erased, and the head is lost.
+            self.verify_signatures()  # Those that come later don't cover what was before.
             self.unproven, self.open = self.unproven + len(self.open), []
         else:
             head = sha256(SCAN_2 if is_hash else SCAN_1, self.head, part)
