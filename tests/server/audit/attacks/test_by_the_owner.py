@@ -18,6 +18,7 @@ from server.audit.verify import check
 from server.entry_log import entry_log
 from tests.server.audit.conftest import Evidence
 from tests.server.audit.test_alterations import rewrite, scans
+from tests.server.audit.test_fuzz import TURNS, draws, mutated
 from tests.server.conftest import MINUTE, NOW
 
 Verified = Callable[..., list[str]]
@@ -242,3 +243,32 @@ def test_records_that_are_called_erased_are_counted(evidence: Evidence) -> None:
     acts = sum(b"erased" in line for line in lines)
     assert found == []
     assert notes[0].endswith(f"{len(lines) - acts} records shown (all), {acts} not")
+
+
+def fuzz_signed(evidence: Evidence, path: Path, turns: int) -> int:
+    """Alter a file so many times, and sign the manifest anew over it. Where that is accepted, each
+    record that is shown must be one that was logged at that place. Return how many were refused.
+    """
+    names = [path / name for name in ("records.txt", "records.txt", "keys.json")]
+    names += sorted(path.glob("witness/*"))
+    files = {file: file.read_bytes() for file in (*names, path / "manifest")}
+    logged = set(lines_of(path))
+    refused = 0
+    for draw in draws(turns):
+        file = draw.choice(names)
+        file.write_bytes(mutated(draw, files[file]))
+        sign(evidence, path)
+        findings, _ = check(path)
+        if not findings:
+            shown = {line for line in lines_of(path) if b" {" in line}
+            assert shown <= logged, f"{file.name}: {shown - logged}"
+        refused += bool(findings)
+        for one, data in files.items():
+            one.write_bytes(data)
+    assert check(path)[0] == []
+    return refused
+
+
+def test_altered_and_signed_anew(evidence: Evidence) -> None:
+    path = evidence.export()
+    assert TURNS * 0.8 < fuzz_signed(evidence, path, TURNS) <= TURNS
