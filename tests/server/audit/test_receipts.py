@@ -110,6 +110,25 @@ def test_it_is_no_receipt(evidence: Evidence, key: str) -> None:
             verify_receipt(raw, key)
 
 
+def test_other_ways_to_write_the_same_bytes(evidence: Evidence, key: str) -> None:
+    """Base64 may have bits to spare at its end. Two texts must not be one receipt."""
+    text = receipt(evidence.database.reader, evidence.log, 30)
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    lines = text.splitlines(keepends=True)
+    count = 0
+    for at, line in enumerate(lines):
+        for padding in ("==\n", "=\n"):
+            if line.endswith(padding):
+                place = len(line) - len(padding) - 1
+                same = line[:place] + letters[letters.index(line[place]) ^ 1] + padding
+                changed = "".join([*lines[:at], same, *lines[at + 1 :]])
+                with pytest.raises(Refused, match="canonical|the signature of"):
+                    verify_receipt(changed.encode(), key)
+                count += 1
+                break
+    assert count > 8, "proof, root and signatures"
+
+
 def test_huge_numbers(evidence: Evidence, key: str) -> None:
     """A log's owner may sign any size. The proof must still lead there."""
     text = receipt(evidence.database.reader, evidence.log, 30)
