@@ -17,9 +17,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.once.tables import large_tables_are_made_once as large_tables_are_made_once
 from tests.order.kinds import is_quick, is_slow, waiting
 from tests.order.stretches import shared_out
-from tests.tables import large_tables_are_made_once as large_tables_are_made_once
 
 # Or Hypothesis loads what other installed packages have for it, which no test here needs.
 os.environ.setdefault("HYPOTHESIS_NO_PLUGINS", "1")

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.browser.live_door import LiveDoor
-from tests.compiled import routes_are_compiled_once as routes_are_compiled_once
-from tests.compiled import templates_are_compiled_once as templates_are_compiled_once
+from tests.once.compiled import routes_are_compiled_once as routes_are_compiled_once
+from tests.once.compiled import templates_are_compiled_once as templates_are_compiled_once
 from tests.order.on_disk import tmp_path_factory as tmp_path_factory
 
 ROOT = Path(__file__).parent.parent.parent

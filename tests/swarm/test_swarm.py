@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from kiosk.journal.errors import JournalDamagedError
-from tests.compiled import routes_are_compiled_once as routes_are_compiled_once
-from tests.compiled import templates_are_compiled_once as templates_are_compiled_once
+from tests.once.compiled import routes_are_compiled_once as routes_are_compiled_once
+from tests.once.compiled import templates_are_compiled_once as templates_are_compiled_once
 from tests.swarm import run
 from tests.swarm.mixes import THEMES
 from tests.swarm.mutants import BY_NAME, QUICK, mutated

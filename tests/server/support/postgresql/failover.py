@@ -25,6 +25,7 @@ class Standby(Cluster):
     def __init__(self, primary: Cluster) -> None:
         self.binaries = primary.binaries
         self._owner = primary._owner
+        self.port = primary.port
         self.path = primary.path.with_name(f"{primary.path.name}-standby")
         self.path.mkdir(mode=0o700)
         if self._owner is not None:
