@@ -21,9 +21,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from click.testing import CliRunner
+
 from badges.wire.enrolment import EnrolmentCode
 from kiosk.cli.enrol import enrol
 from kiosk.config.files import JOURNAL_FILE, REPLICA_FILE
+from server.cli.main import main
 from server.demo.forum.forum import noon_zone
 from server.event import directory as config
 from server.event.directory import Event
@@ -70,6 +73,15 @@ def wait_for(what: str, check: Callable[[], bool], timeout_s: float = READY_S) -
     while not check():
         assert time.monotonic() < deadline, f"waited {timeout_s} s for {what}"
         time.sleep(0.1)
+
+
+def hallkeeper(*words: str) -> str:
+    """What a command says. It runs within this process, because to start Python for it takes longer
+    than all that it does.
+    """
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == 0, done.output
+    return done.output
 
 
 @dataclass(frozen=True)
