@@ -170,7 +170,7 @@ def remarks(entry: Entry) -> str:
         found.append(_("from a fenced kiosk"))
     late_ms = entry.received_at - (entry.scanned_at - (entry.skew_ms or 0))
     if late_ms >= LATE_MS:
-        found.append(_("arrived %(span)s later", span=span(late_ms)))
+        found.append(_("told %(span)s later", span=span(late_ms)))
     if entry.facts_age_ms is not None and entry.facts_age_ms >= LATE_MS:
         age = span(entry.facts_age_ms)
         found.append(_("decided on what was known %(span)s before", span=age))
