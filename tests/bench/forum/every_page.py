@@ -32,16 +32,19 @@ LEFT_OUT = {
     "admin.taking.show": "of a trouble that is there",
     "admin.people.card": "a picture, no page: Typst draws it",
     "admin.machines.webhook": "of webhooks, and a large event has none",
-    "admin.entries.csv_file": "a file: measured by BENCH=entries",
-    "admin.entries.xlsx_file": "a file: measured by BENCH=entries",
-    "admin.acts.csv_file": "a file: measured by BENCH=acts",
-    "admin.acts.xlsx_file": "a file: measured by BENCH=acts",
+    "admin.entries.export": "a file: measured by BENCH=entries",
+    "admin.entries.export_xlsx": "a file: measured by BENCH=entries",
+    "admin.acts.export": "a file: measured by BENCH=acts",
+    "admin.acts.export_xlsx": "a file: measured by BENCH=acts",
     "admin.people.day_card": "a picture, no page: Typst draws it",
     "admin.printers.edit": "of printers, and a large event has none",
     "desk.paper.show": "of a card that is being printed",
     "desk.paper.card": "a picture, no page: Typst draws it",
     "desk.photo.show": "of an event with photos",
-    "receipts.receipt": "of an attendee's own entry: measured as that of staff",
+    "admin.entries.receipt": "a file, of entries that were truly added",
+    "receipts.receipt": "a file, of entries that were truly added",
+    "admin.uploads.sample_file": "a file",
+    "admin.edits.doors": "no page",
     "receipts.verifier": "a file",
     "phone.worker": "a script",
     "phone.manifest": "no page",
@@ -62,8 +65,12 @@ MORE = {
     "admin.guests.show": ("?q=Keller",),
     "admin.venue.show": ("?day=2026-05-06&page=3",),
     "admin.acts.show": ("?what=venue_edited", "?hall=1"),
-    "admin.entries.show": ("?person=guest+99&hall=1&act=exit", "?session={session}&remark=late",
-        "?rows=500", "?rows=500&act=exit"),
+    "admin.entries.show": (
+        "?person=guest+99&hall=1&act=exit",
+        "?session={session}&remark=late",
+        "?rows=500",
+        "?rows=500&act=exit",
+    ),
     "admin.attention.show": tuple(
         f"?kind={kind}&state={state}"
         for kind in ("conflict", "discrepancy", "override", "denials", "door")
@@ -145,7 +152,6 @@ def _values(pages: Pages) -> dict[str, dict[str, object]]:
         "coded": {
             kind: db.execute(f"SELECT MIN(code) FROM {kind}").fetchone()[0] for kind in CODES
         },
-        "admin.entries.receipt": {"number": row["entry"]},
         "admin.log.entry": {"number": row["entry"]},
         "admin.programme.activity": {"code": "a1"},
         "admin.programme.organisation": {"code": "o1"},

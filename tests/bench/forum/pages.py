@@ -1,6 +1,6 @@
 """How long each page takes in a forum of 100,000 people and 2,000 activities with their hosts,
-sessions and speakers, and what a list of 100,000 does to others: to a colleague who searches, and
-to a door that sends its scans.
+sessions and speakers, and with a million entries, and what a list of 100,000 does to others: to a
+colleague who searches, and to a door that sends its scans.
 
 The app is called in this process, so that no network and no TLS is measured.
 """
@@ -22,7 +22,7 @@ from server.setup.new_event import init_event
 from server.setup.venue_file import read_venue
 from server.setup.venue_import import import_venue
 from server.storage.database import Database
-from tests.bench.forum import every_page, large, saving
+from tests.bench.forum import every_page, history, large, saving
 from tests.server.conftest import NOW
 from tests.server.support.fake_door import FakeDoor
 from tests.server.support.pages import Pages, Staff
@@ -62,6 +62,9 @@ def _measure(pages: Pages) -> dict[str, object]:
     found["badges issued, s"] = round(time.perf_counter() - started, 1)
     changed = large.roster(" the Second")
     _import(admin, changed, found, "changed list", _Others(pages, colleague, doors))
+    started = time.perf_counter()
+    history.write(pages.database, pages.now)
+    found["a million entries written, s"] = round(time.perf_counter() - started, 1)
     found["pages"] = {
         target: _times(lambda target=target: _get(admin, target))
         for target in every_page.addresses(pages)
