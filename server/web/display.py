@@ -137,6 +137,20 @@ class PageClock(Clock):
         return f"{self.day(at)} {self.time(at)}"
 
 
+class Minutes:
+    """Words times of day, each minute once, for lists of tens of thousands of lines."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._known: dict[int, str] = {}
+
+    def __call__(self, at: int) -> str:
+        minute = at // 60_000
+        if minute not in self._known:
+            self._known[minute] = self._clock.minute(at)
+        return self._known[minute]
+
+
 @dataclass(frozen=True)
 class State:
     """Describes a state in a word, with a sign, so that it is never told by colour (`kind`)
