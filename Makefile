@@ -15,13 +15,15 @@ PYTEST ?=
 PYTEST_WORKERS ?= $(shell echo $$(($$(nproc) + 2)))
 BENCH ?=
 
-.PHONY: demo kiosk test quick check bench libraries clean
+.PHONY: demo kiosk set-up test quick check bench libraries clean
 
 demo: $(VENV)/.run
 	$(BIN)/hallkeeper demo $(DEMO)
 
 kiosk: $(VENV)/.kiosk
 	@echo "The kiosk is set up. At a door: $(BIN)/hallkeeper-kiosk enrol --dir kiosk-here --code CODE (docs/kiosk.md)"
+
+set-up: $(VENV)/.test
 
 # What Python and pytest compile of the tests is kept, also where a machine's settings say otherwise: each worker would
 # compile it again, and that takes as long as hundreds of tests.

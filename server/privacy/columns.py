@@ -261,7 +261,10 @@ TABLES: Mapping[str, Table] = {
     "printer_desk": Table(none="printer_id desk"),
     "retention_clock": Table(none="kind days set_by set_at"),
     "retention_run": Table(none="run_id at kind made_by count left_over"),
-    "kiosk_budget": Table(none="what kiosk generation taken_at"),
+    "budget": Table(none="what who taken_at"),
+    "guess": Table(none="what tries last_at until"),
+    "pending": Table(none="session purpose sealed until"),
+    "machine_rate": Table(none="token_id parts_left counted_at"),
     "server_process": Table(none="name address version started_at seen_at run log_size stopped_at"),
     "server_run": Table(none="run since_cursor since_entries started_at server history"),
     "session": Table(

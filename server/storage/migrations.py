@@ -54,6 +54,7 @@ from server.storage.schema import (
     SERVER_RUNS,
     SERVERS,
     SHARED_EMAILS,
+    SHARED_LIMITS,
     SHARED_UNTIL,
     SIGN_IN,
     STAY_HALLS,
@@ -357,6 +358,11 @@ def m057_door_queues(db: sqlite_utils.Database) -> None:
 
 
 @migrations()
+def m058_shared_limits(db: sqlite_utils.Database) -> None:
+    _run(db, SHARED_LIMITS)
+
+
+@migrations()
 def m060_mappings_and_musters(db: sqlite_utils.Database) -> None:
     _run(db, MAPPINGS_AND_MUSTERS)
 
@@ -411,6 +417,7 @@ NAMES = (
     "m055_other_entries",
     "m056_mail_failed",
     "m057_door_queues",
+    "m058_shared_limits",
     "m060_mappings_and_musters",
 )
 

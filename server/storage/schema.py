@@ -1464,6 +1464,46 @@ CREATE TABLE kiosk_budget (
 CREATE INDEX kiosk_budget_of ON kiosk_budget (what, kiosk, generation);
 """
 
+# What several servers of an event count together: what is allowed only so often, guesses at
+# passwords, and requests of machines. And what a browser was asked, for a few minutes.
+SHARED_LIMITS = """
+CREATE TABLE budget (
+    what TEXT NOT NULL,
+    who TEXT NOT NULL,
+    taken_at INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX budget_of ON budget (what, who);
+
+INSERT INTO budget (what, who, taken_at)
+SELECT what, kiosk || '/' || generation, taken_at FROM kiosk_budget;
+
+DROP TABLE kiosk_budget;
+
+CREATE TABLE guess (
+    what BLOB PRIMARY KEY NOT NULL,
+    tries INTEGER NOT NULL,
+    last_at INTEGER NOT NULL,
+    until INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX guess_last ON guess (last_at);
+
+CREATE TABLE pending (
+    session BLOB NOT NULL,
+    purpose TEXT NOT NULL,
+    sealed BLOB NOT NULL,
+    until INTEGER NOT NULL,
+    PRIMARY KEY (session, purpose)
+) STRICT;
+
+CREATE TABLE machine_rate (
+    token_id INTEGER PRIMARY KEY,
+    parts_left INTEGER NOT NULL,
+    counted_at INTEGER NOT NULL
+) STRICT;
+"""
+
 # What the columns and words of a list of attendees mean, as an admin said for an earlier one.
 # `answers` is JSON: those of the preview, by their options.
 #

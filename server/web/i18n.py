@@ -17,7 +17,6 @@ from flask import Flask, Response, current_app, g, has_request_context, request,
 from flask_babel import (  # type: ignore[import-untyped]  # it ships no types
     Babel,
     Domain,
-    get_locale,
     refresh,
 )
 from flask_babel import gettext as _gettext
@@ -25,7 +24,7 @@ from jinja2 import Environment, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
 
-from badges.i18n import ENGLISH, language_of, locale_of, say
+from badges.i18n import ENGLISH, locale_of, say
 from server.words import DOMAIN, Words, told_of
 
 PARAMETER = "lang"  # Part of a page's address, as in ?lang=fr.
@@ -42,7 +41,8 @@ class _PoDomain(Domain):  # type: ignore[misc]
         self.words = words
 
     def get_translations(self) -> support.Translations:
-        return self.words.get(language_of(str(get_locale() or ENGLISH)))
+        # Flask-Babel's own way asks for the locale and names it anew for each text of a page.
+        return self.words.get(language())
 
 
 def register(app: Flask, words: Words) -> None:

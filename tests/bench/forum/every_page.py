@@ -130,7 +130,7 @@ def _values(pages: Pages) -> dict[str, dict[str, object]]:
         "SELECT (SELECT MIN(serial) FROM attendee) AS serial,"
         " (SELECT MAX(session_id) FROM session) AS session,"
         " (SELECT MAX(code) FROM session) AS session_code,"
-        " (SELECT MAX(number) FROM scan) AS entry,"
+        " (SELECT MIN(number) FROM scan) AS entry,"
         " (SELECT MAX(hall_id) FROM hall) AS hall, (SELECT MAX(door_id) FROM door) AS door,"
         " (SELECT MIN(category) FROM category) AS category"
     ).fetchone()
