@@ -20,6 +20,7 @@ from server.entry_log.act_names import Act
 from server.storage import dialect
 from server.storage.connection import Connection
 from server.storage.database import Database
+from server.storage.engines import memory
 from server.storage.tables import insert_many
 
 # The kind of a leaf whose record was erased. Its body is the entry, without the salt.
@@ -44,6 +45,7 @@ def newest(db: Connection) -> int | None:
 
 def append(db: Connection, kind: str, body: bytes, now: int) -> int:
     """Add a leaf and return its number, from 0."""
+    memory.forget(db)  # Steps may know how many there were.
     number = size(db)
     extend(db, [(number, kind, body)], now)
     return number
@@ -90,6 +92,7 @@ def acts(
         canonical({"act": act, "at": now, "by": by, "subject": dict(subject), "type": "act"})
         for subject in subjects
     )
+    memory.forget(db)
     first = size(db)
     extend(db, ((first + place, "act", body) for place, body in enumerate(bodies)), now)
 

@@ -56,6 +56,11 @@ class Rows:
         self._scans: list[tuple[object, ...]] = []
         self._changes: list[tuple[int, wire.Change]] = []
 
+    @property
+    def entries(self) -> int:
+        """Return how many leaves there are with these."""
+        return self._number
+
     def leaf(self, kind: str, body: bytes) -> int:
         """Add a leaf and return its number."""
         number = self._number

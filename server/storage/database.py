@@ -24,6 +24,7 @@ from typing import Any, TypeVar
 from server.storage import disk
 from server.storage.connection import Connection, Engine, LentConnection, Listening, OwnConnection
 from server.storage.disk import DatabaseError
+from server.storage.engines import memory
 from server.storage.errors import EngineError
 from server.storage.postgresql.address import address_of, keep_address, read_address
 from server.storage.sqlite import engine as sqlite
@@ -190,6 +191,7 @@ class Database:
         # What each new connection of the writer begins with.
         self._preparations: list[Callable[[Connection], None]] = []
         self._writer_connection = self._engine.writer()
+        memory.attach(self._writer_connection)
         # What is wrong with the disk, since a commit failed for that reason.
         self._disk_trouble = ""
         self._closed = False
@@ -417,6 +419,7 @@ class Database:
             return
         try:
             connection.execute("BEGIN IMMEDIATE")
+            memory.begin(connection)
             for job in group:
                 if len(group) > 1:
                     connection.execute("SAVEPOINT step")
@@ -427,6 +430,7 @@ class Database:
                     if not self._engine.stands(connection):
                         raise sqlite3.OperationalError("the transaction was undone on the way")
                 except BaseException as error:
+                    memory.forget(connection)
                     if len(group) > 1:
                         if not connection.in_transaction:
                             # The disk is full or failing, and SQLite has undone the others' steps
@@ -445,6 +449,7 @@ class Database:
                 return
             connection.execute("COMMIT")
         except EngineError as error:
+            memory.forget(connection)
             with suppress(EngineError):
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")

@@ -78,8 +78,12 @@ def insert_many(
     if not isinstance(db, sqlite3.Connection):
         catalogue.insert_many(db, table, columns, rows)
         return
+    names = tuple(columns)
+    if len(rows) == 1:
+        db.execute(_insertion(table, names, 1), rows[0])
+        return
     for count, values in _blocks(rows):
-        db.execute(_insertion(table, tuple(columns), count), values)
+        db.execute(_insertion(table, names, count), values)
 
 
 def update_many(
