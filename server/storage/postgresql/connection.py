@@ -1,5 +1,6 @@
 """Wraps a connection of psycopg, so that stores use it as they use one of SQLite."""
 
+import sqlite3
 import threading
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -9,6 +10,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.types.numeric import Int8Dumper
 
 from server.storage.disk import DatabaseError
+from server.storage.postgresql.bounds import BoundedConnection
 from server.storage.postgresql.rows import named_rows
 from server.storage.postgresql.told import told
 from server.storage.postgresql.translation.statements import translated
@@ -58,7 +60,7 @@ class PostgresConnection:
     A reader of the pool refuses to be used by a thread that has given it back.
     """
 
-    def __init__(self, raw: psycopg.Connection[Any]) -> None:
+    def __init__(self, raw: BoundedConnection) -> None:
         self.raw = raw
         raw.cursor_factory = _Cursor
         raw.row_factory = named_rows
@@ -94,7 +96,7 @@ class PostgresConnection:
             if asked.plain:
                 made = self.raw.execute(asked.text, prepare=False)
                 if asked.text == "COMMIT" and made.statusmessage != "COMMIT":
-                    raise psycopg.OperationalError("the transaction was undone on the way")
+                    raise sqlite3.OperationalError("the transaction was undone on the way")
                 return made
             return self.raw.execute(asked.text, asked.values(values))
         except psycopg.DataError as error:
@@ -110,8 +112,10 @@ class PostgresConnection:
         self._check()
         asked = translated(statement)
         cursor = self.raw.cursor()
+        rows = [asked.values(one) for one in values]
         try:
-            cursor.executemany(asked.text, [asked.values(one) for one in values])
+            with self.raw.rows(len(rows)):
+                cursor.executemany(asked.text, rows)
         except psycopg.Error as error:
             raise told(error) from None
         return cursor
