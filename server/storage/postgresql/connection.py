@@ -11,7 +11,7 @@ from psycopg.types.numeric import Int8Dumper
 from server.storage.disk import DatabaseError
 from server.storage.postgresql.rows import named_rows
 from server.storage.postgresql.told import told
-from server.storage.postgresql.translation.statements import translated
+from server.storage.postgresql.translation.statements import MAKE_DURABLE, translated
 
 PREPARED_MAX = 500  # More statements than a server has in daily use.
 
@@ -122,6 +122,16 @@ class PostgresConnection:
             self.raw.execute(text, prepare=False)
         except psycopg.Error as error:
             raise told(error) from None
+
+    def make_durable(self) -> None:
+        """Wait until all that this connection can read is on disk, and at the synchronous standby.
+
+        It says so of the engine that it is connected to, which has gone on since it was opened.
+        Raises EngineError, and then nothing is known of it.
+        """
+        if self.in_transaction:
+            raise DatabaseError("what is read can be made durable after the transaction alone")
+        self.script(MAKE_DURABLE)
 
     def copy_in(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         """Add many rows at once."""

@@ -16,6 +16,7 @@ from server.storage.postgresql.address import Address
 from server.storage.postgresql.catalogue import SCHEMA
 from server.storage.postgresql.connection import PostgresConnection
 from server.storage.postgresql.listening import Listener
+from server.storage.postgresql.translation.statements import BEGIN_EARLY
 
 VERSION_MIN = 140000
 CONNECT_S = 10
@@ -40,6 +41,8 @@ _DURABLE = {
 class PostgresEngine:
     """Opens connections to one event in PostgreSQL."""
 
+    commits_early = True
+
     def __init__(self, address: Address) -> None:
         self._address = address
 
@@ -52,6 +55,18 @@ class PostgresEngine:
     def listen(self, heard: Callable[[int], object]) -> Listener:
         """Call `heard` when a process commits, with its number, until the listener is closed."""
         return Listener(lambda: connect_to_read(self._address), heard)
+
+    def begin(self, writer: Any, *, early: bool) -> None:
+        """Begin a transaction under the lock of all servers. The commit of an `early` one gives
+        the lock back without waiting for the disk or the standby.
+        """
+        if early:
+            writer.script(BEGIN_EARLY)
+        else:
+            writer.execute("BEGIN IMMEDIATE")
+
+    def settler(self) -> PostgresConnection:
+        return connect(self._address)
 
     def number_of(self, writer: Any) -> int:
         """Return the number that the writer's process has in PostgreSQL."""

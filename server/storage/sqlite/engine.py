@@ -144,6 +144,8 @@ def indexes_anew(db: sqlite3.Connection, table: str) -> Iterator[None]:
 class SqliteEngine:
     """Opens connections to one file."""
 
+    commits_early = False
+
     def __init__(self, path: Path) -> None:
         self._path = path
 
@@ -157,6 +159,13 @@ class SqliteEngine:
 
     def listen(self, heard: Callable[[int], object]) -> None:
         """Return nothing, because one process alone serves a file."""
+
+    def begin(self, writer: Any, *, early: bool) -> None:
+        """Begin a transaction. Its commit waits for the disk, because one process alone writes."""
+        writer.execute("BEGIN IMMEDIATE")
+
+    def settler(self) -> None:
+        return None
 
     def number_of(self, writer: Any) -> int:
         return 0

@@ -73,13 +73,8 @@ class Pair:
         raise AssertionError("the standby does not follow")
 
     def kill_primary(self) -> None:
-        """Take the primary's power: every process of it at once."""
-        pid = int((self.primary.path / "data" / "postmaster.pid").read_text().split()[0])
-        for one in [pid, *_children(pid)]:
-            try:
-                os.kill(one, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+        """Take the primary's power."""
+        kill_all(self.primary)
         self.primary_lives = False
 
     def close(self) -> None:
@@ -110,6 +105,25 @@ def pair(*, synchronous: bool) -> Iterator[Pair]:
         yield made
     finally:
         made.close()
+
+
+def kill_all(cluster: Cluster) -> None:
+    """End every process of it at once, as where the machine loses its power."""
+    pid = int((cluster.path / "data" / "postmaster.pid").read_text().split()[0])
+    for one in [pid, *_children(pid)]:
+        try:
+            os.kill(one, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+
+def start_again(cluster: Cluster) -> None:
+    """Start it after `kill_all`, as after a machine's start. There no process has the number that
+    its files name, and here the dead one may have it still.
+    """
+    for path in (cluster.path / "data" / "postmaster.pid", *cluster.path.glob(".s.PGSQL.*.lock")):
+        path.unlink(missing_ok=True)
+    cluster.start()
 
 
 def _children(pid: int) -> list[int]:
