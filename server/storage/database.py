@@ -500,9 +500,9 @@ class Database:
         failed: "list[tuple[_Job, BaseException]]",
     ) -> "list[tuple[_Job, Any]]":
         done: list[tuple[_Job, Any]] = []
+        if len(group) > 1:
+            connection.execute("SAVEPOINT step")
         for job in group:
-            if len(group) > 1:
-                connection.execute("SAVEPOINT step")
             try:
                 result = job.step(connection)
                 for check in self._checks:
@@ -519,8 +519,8 @@ class Database:
                     connection.execute("ROLLBACK TO step")
             else:
                 done.append((job, result))
-            if len(group) > 1:
-                connection.execute("RELEASE step")
+                if job is not group[-1]:
+                    self._engine.next_step(connection)
         return done
 
     def _guarded(self, call: Callable[[], Any]) -> Any:

@@ -65,6 +65,10 @@ class PostgresEngine:
         else:
             writer.execute("BEGIN IMMEDIATE")
 
+    def next_step(self, writer: Any) -> None:
+        # Both in one round trip, because all servers wait for it.
+        writer.script("RELEASE step; SAVEPOINT step")
+
     def settler(self) -> PostgresConnection:
         return connect(self._address)
 
