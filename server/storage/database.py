@@ -445,8 +445,9 @@ class Database:
         failed: list[tuple[_Job, BaseException]] = []
         try:
             done, told = self._write(connection, group, failed)
-        except (EngineError, DatabaseError) as error:
-            with suppress(EngineError):
+        except Exception as error:
+            # Whatever it is, this thread must live on, or nothing would ever be written again.
+            with suppress(Exception):
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
             if not self._engine.commits_early:

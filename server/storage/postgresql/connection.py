@@ -1,7 +1,8 @@
 """Wraps a connection of psycopg, so that stores use it as they use one of SQLite."""
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import psycopg
@@ -9,11 +10,17 @@ from psycopg.pq import TransactionStatus
 from psycopg.types.numeric import Int8Dumper
 
 from server.storage.disk import DatabaseError
+from server.storage.errors import EngineError
 from server.storage.postgresql.rows import named_rows
 from server.storage.postgresql.told import told
-from server.storage.postgresql.translation.statements import MAKE_DURABLE, translated
+from server.storage.postgresql.translation.statements import (
+    MAKE_DURABLE,
+    Translated,
+    translated,
+)
 
 PREPARED_MAX = 500  # More statements than a server has in daily use.
+_WITHIN = ("SAVEPOINT", "RELEASE", "ROLLBACK TO")  # What a transaction goes on after.
 
 
 class _Number(psycopg.adapt.Loader):
@@ -39,12 +46,32 @@ class _TruthDumper(Int8Dumper):
 
 
 class _Cursor(psycopg.RawCursor[Any]):
-    """Returns nothing where a statement has no rows, as SQLite does."""
+    """Returns nothing where a statement has no rows, as SQLite does.
+
+    Where its answer was not waited for yet, it is waited for when it is asked for.
+    """
+
+    arrive: Callable[[], None] | None = None
+
+    @property
+    def rowcount(self) -> int:
+        self._wait()
+        return super().rowcount
+
+    def _wait(self) -> None:
+        if self.arrive is not None:
+            self.arrive()
+
+    def __iter__(self) -> Any:
+        self._wait()
+        return super().__iter__()
 
     def fetchone(self) -> Any:
+        self._wait()
         return super().fetchone() if self.pgresult and self.pgresult.nfields else None
 
     def fetchall(self) -> list[Any]:
+        self._wait()
         return super().fetchall() if self.pgresult and self.pgresult.nfields else []
 
 
@@ -70,6 +97,11 @@ class PostgresConnection:
         # The thread that it was lent to. None means whoever holds the block.
         self.thread: int | None = None
         self.lent = True
+        # Where statements are sent without waiting for each: whether some were sent since the last
+        # wait, and whether one of them has failed since the last savepoint.
+        self._pipeline: psycopg.Pipeline | None = None
+        self._sent = self._failed = False
+        self._over = ExitStack()
 
     @property
     def in_transaction(self) -> bool:
@@ -80,7 +112,13 @@ class PostgresConnection:
 
     @property
     def stands(self) -> bool:
-        """Say whether a transaction is open that can be committed. After an error it can't."""
+        """Say whether a transaction is open that can be committed. After an error it can't.
+
+        Raises EngineError for a statement that has failed meanwhile.
+        """
+        if self._pipeline is not None:
+            self._arrive()
+            return not self._failed
         return self.raw.info.transaction_status == TransactionStatus.INTRANS
 
     @property
@@ -90,6 +128,8 @@ class PostgresConnection:
     def execute(self, statement: str, values: Any = (), /) -> psycopg.Cursor[Any]:
         self._check()
         asked = translated(statement)
+        if self._pipeline is not None:
+            return self._send(asked, values)
         try:
             if asked.plain:
                 made = self.raw.execute(asked.text, prepare=False)
@@ -113,8 +153,71 @@ class PostgresConnection:
         try:
             cursor.executemany(asked.text, [asked.values(one) for one in values])
         except psycopg.Error as error:
+            self._failed = True
             raise told(error) from None
+        self._sent = True
         return cursor
+
+    def hurry(self) -> None:
+        """Send statements without waiting for the answer of each, until the transaction ends.
+
+        What reads is waited for, and so is an answer that is asked for. What is wrong with a
+        statement is raised at the next wait, at the latest by `stands`. It is for the steps that
+        all servers wait for, which use no `undone_alone` and expect no row to be forbidden.
+        """
+        self._sent = self._failed = False
+        self._over = ExitStack()
+        self._pipeline = self._over.enter_context(self.raw.pipeline())
+
+    def _send(self, asked: Translated, values: Any) -> psycopg.Cursor[Any]:
+        if asked.plain and not asked.text.startswith(_WITHIN):
+            return self._end(asked.text)
+        if asked.text.startswith("ROLLBACK TO"):
+            with suppress(EngineError):
+                self._arrive()
+            self._failed = False
+        try:
+            if asked.plain:
+                made = self.raw.execute(asked.text, prepare=False)
+            else:
+                made = self.raw.execute(asked.text, asked.values(values))
+        except psycopg.Error as error:
+            self._failed = True
+            raise told(error) from None
+        self._sent = True
+        if asked.reads or asked.text.startswith("ROLLBACK TO"):
+            self._arrive()
+        elif isinstance(made, _Cursor):
+            made.arrive = self._arrive
+        return made
+
+    def _arrive(self) -> None:
+        """Wait for the answers to all that was sent. Raises EngineError."""
+        if self._pipeline is None or not self._sent:
+            return
+        self._sent = False
+        try:
+            self._pipeline.sync()
+        except psycopg.Error as error:
+            self._failed = True
+            raise told(error) from None
+
+    def _end(self, text: str) -> psycopg.Cursor[Any]:
+        """Execute what ends the transaction, or what can't be sent on without waiting."""
+        self._pipeline = None
+        try:
+            if text == "COMMIT":
+                made = self.raw.execute(text, prepare=False)
+                self._over.close()
+            else:
+                with suppress(psycopg.Error):
+                    self._over.close()
+                made = self.raw.execute(text, prepare=False)
+        except psycopg.Error as error:
+            raise told(error) from None
+        if text == "COMMIT" and made.statusmessage != "COMMIT":
+            raise told(psycopg.OperationalError("the transaction was undone on the way"))
+        return made
 
     def script(self, text: str) -> None:
         """Execute statements that are in PostgreSQL's own words."""

@@ -62,12 +62,13 @@ class PostgresEngine:
         """
         if early:
             writer.script(BEGIN_EARLY)
+            writer.hurry()
         else:
             writer.execute("BEGIN IMMEDIATE")
 
     def next_step(self, writer: Any) -> None:
-        # Both in one round trip, because all servers wait for it.
-        writer.script("RELEASE step; SAVEPOINT step")
+        writer.execute("RELEASE step")
+        writer.execute("SAVEPOINT step")
 
     def settler(self) -> PostgresConnection:
         return connect(self._address)
