@@ -202,6 +202,12 @@ class PostgresConnection:
             self._failed = True
             raise told(error) from None
 
+    def _walk(self) -> None:
+        """Wait for each statement from now on. Raises EngineError."""
+        self._arrive()
+        self._pipeline = None
+        self._over.close()
+
     def _end(self, text: str) -> psycopg.Cursor[Any]:
         """Execute what ends the transaction, or what can't be sent on without waiting."""
         self._pipeline = None
@@ -239,6 +245,7 @@ class PostgresConnection:
     def copy_in(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         """Add many rows at once."""
         self._check()
+        self._walk()
         names = ", ".join(columns)
         try:
             with (

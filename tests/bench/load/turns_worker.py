@@ -53,7 +53,7 @@ class Timed:
     """Notes how long a writer waits for the lock, holds it, and waits for the disk afterwards."""
 
     def __init__(self, database: Database) -> None:
-        self.early = True
+        self.mode = ""
         self.waited: list[float] = []
         self.held: list[float] = []
         self.settled: list[float] = []
@@ -68,7 +68,8 @@ class Timed:
 
     def begin(self, writer: Any, *, early: bool) -> None:
         began = time.perf_counter()
-        self._begin(writer, early=early and self.early)
+        writer.hurry = type(writer).hurry.__get__(writer) if self.mode == "hurried" else bool
+        self._begin(writer, early=early and self.mode != "late")
         self._at = time.perf_counter()
         self.waited.append(self._at - began)
 
@@ -79,7 +80,7 @@ class Timed:
         return found
 
     def make_durable(self, db: Connection) -> None:
-        if self.early:
+        if self.mode != "late":
             began = time.perf_counter()
             self._durable(db)
             self.settled.append(time.perf_counter() - began)
@@ -97,9 +98,9 @@ class Worker:
         self.took: list[float] = []
         self.ran_out = 0
 
-    def window(self, *, early: bool, doors: int, seconds: float) -> dict[str, Any]:
+    def window(self, *, mode: str, doors: int, seconds: float) -> dict[str, Any]:
         timed = self.timed
-        timed.early = early
+        timed.mode = mode
         timed.waited, timed.held, timed.settled = [], [], []
         self.scans, self.took, self.ran_out = 0, [], 0
         self._over.clear()
