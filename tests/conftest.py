@@ -8,6 +8,7 @@ so that is done where something seems open, and otherwise once at the end of eac
 
 import gc
 import os
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -16,9 +17,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.once.tables import large_tables_are_made_once as large_tables_are_made_once
 from tests.order.kinds import is_quick, is_slow, waiting
 from tests.order.stretches import shared_out
-from tests.tables import large_tables_are_made_once as large_tables_are_made_once
 
 # Or Hypothesis loads what other installed packages have for it, which no test here needs.
 os.environ.setdefault("HYPOTHESIS_NO_PLUGINS", "1")
@@ -125,6 +126,22 @@ def _nothing_hangs_in_a_cycle() -> Iterator[None]:
     yield
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def _what_tests_share_is_as_before() -> Iterator[None]:
+    """A command that runs within a test may set the process's umask, folder and signals, and a
+    later test would have them.
+    """
+    mask, folder = os.umask(0o022), os.getcwd()
+    os.umask(mask)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    os.umask(mask)
+    os.chdir(folder)
+    for number, handler in handlers.items():
+        if signal.getsignal(number) is not handler:
+            signal.signal(number, handler)
 
 
 @pytest.fixture(autouse=True)

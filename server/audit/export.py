@@ -20,8 +20,9 @@ from typing import IO
 from badges.credential.keys import PrivateKey
 from badges.transparency import signed_note
 from badges.transparency.checkpoint import Checkpoint, sign_checkpoint
-from server.audit import court as courts
-from server.audit import readme, records
+from server.audit import records
+from server.audit.papers import court as courts
+from server.audit.papers import readme
 from server.audit.selection import Selection
 from server.audit.tiles import TileWriter
 from server.entry_log import cosignatures

@@ -156,7 +156,7 @@ TABLES: Mapping[str, Table] = {
     "muster_person": Table(
         pseudonymous="serial",
         none="muster_id hall_id kiosk generation seq door_id since sureness away_since also_in"
-        " seen_at seen_point seen_by",
+        " seen_at seen_point seen_by left_at",
         erasure=_NUMBERED,
         together="muster_id",
     ),
@@ -261,13 +261,17 @@ TABLES: Mapping[str, Table] = {
     "printer_desk": Table(none="printer_id desk"),
     "retention_clock": Table(none="kind days set_by set_at"),
     "retention_run": Table(none="run_id at kind made_by count left_over"),
-    "kiosk_budget": Table(none="what kiosk generation taken_at"),
+    "budget": Table(none="what who taken_at"),
+    "guess": Table(none="what tries last_at until"),
+    "pending": Table(none="session purpose sealed until"),
+    "machine_rate": Table(none="token_id parts_left counted_at"),
     "server_process": Table(none="name address version started_at seen_at run log_size stopped_at"),
     "server_run": Table(none="run since_cursor since_entries started_at server history"),
     "session": Table(
         none="session_id code hall_id titles starts_at ends_at opens_at closes_at activity_id"
     ),
     "session_category": Table(none="session_id category"),
+    "roster_mapping": Table(none="name answers kept_at"),
     "setting": Table(none="key value"),
     "stand": Table(none="stand_id code area_id exhibitor_id m2"),
     "user": Table(

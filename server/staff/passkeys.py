@@ -6,6 +6,8 @@ like ours gets nothing out of it.
 
 import hashlib
 import json
+import os
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from badges.i18n import N_
@@ -54,9 +56,13 @@ def registration_options(db: Connection, place: Place, who: User, challenge: byt
     return webauthn.options_to_json(options)
 
 
-def sign_options(db: Connection, place: Place, who: User, challenge: bytes) -> str:
+def new_challenge() -> bytes:
+    return os.urandom(CHALLENGE_BYTES)
+
+
+def sign_options(db: Connection, place: Place, who: User, challenge: Callable[[], bytes]) -> str:
     """Return what the browser needs to have a passkey sign, as JSON. It is empty where the user has
-    no passkey for this host.
+    no passkey for this host, and then nobody is asked for a challenge.
     """
     known = [
         one for one in second_factors.factors(db, who.user_id).passkeys if one.rp_id == place.rp_id
@@ -68,7 +74,7 @@ def sign_options(db: Connection, place: Place, who: User, challenge: bytes) -> s
 
     options = webauthn.generate_authentication_options(
         rp_id=place.rp_id,
-        challenge=challenge,
+        challenge=challenge(),
         allow_credentials=[
             structs.PublicKeyCredentialDescriptor(id=one.credential_id) for one in known
         ],

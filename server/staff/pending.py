@@ -1,39 +1,87 @@
 """Remembers for a few minutes what a browser has been asked, so that its answer counts once.
 
-These are secrets of an authenticator app that is being set up, and challenges to passkeys. They are
-in memory alone. After a restart the page is opened again.
+These are secrets of an authenticator app that is being set up, and challenges to passkeys. They
+stand in the database, encrypted under a key of the event that is not there. So any server of the
+event takes the answer.
 """
 
-import threading
-from collections import OrderedDict
+import hashlib
+from collections.abc import Callable
+
+import nacl.exceptions
+import nacl.secret
+
+from server.storage.connection import Connection
+from server.storage.database import Database
 
 LIFE_MS = 10 * 60_000
-KEPT_MAX = 10_000
+# A page that is opened again shows what it showed, if the browser has this long to answer.
+ENOUGH_MS = LIFE_MS // 2
 
 
 class Pending:
-    """Keeps what was asked in one server. Safe to use from many threads."""
+    """Keeps what was asked. Safe to use from many threads."""
 
-    def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[str, str], tuple[bytes, int]] = OrderedDict()
-        self._lock = threading.Lock()
+    def __init__(self, database: Database, key: bytes) -> None:
+        """Take a key of 32 bytes that is not in the database."""
+        self._database = database
+        self._key = key
+        self._box = nacl.secret.SecretBox(key)
 
     def put(self, token: str, purpose: str, value: bytes, now: int) -> None:
         """Remember a value for the session of `token`, in place of the last one of that purpose."""
-        with self._lock:
-            self._kept[token, purpose] = (value, now + LIFE_MS)
-            self._kept.move_to_end((token, purpose))
-            while len(self._kept) > KEPT_MAX:
-                self._kept.popitem(last=False)
+        whose, sealed = self._whose(token), bytes(self._box.encrypt(value))
 
-    def look(self, token: str, purpose: str, now: int) -> bytes | None:
-        """Return the value, or None where there is none, or it is too old."""
-        with self._lock:
-            value, until = self._kept.get((token, purpose), (b"", 0))
-        return value if now < until else None
+        def step(db: Connection) -> None:
+            db.execute("DELETE FROM pending WHERE until <= ?", (now,))
+            db.execute(
+                "INSERT INTO pending (session, purpose, sealed, until) VALUES (?, ?, ?, ?)"
+                " ON CONFLICT (session, purpose) DO UPDATE SET sealed = excluded.sealed,"
+                " until = excluded.until",
+                (whose, purpose, sealed, now + LIFE_MS),
+            )
+
+        self._database.write(step)
+
+    def asked(self, token: str, purpose: str, make: Callable[[], bytes], now: int) -> bytes:
+        """Return what the session was asked, or ask it what `make` returns. Only the latter writes.
+
+        So another look at a page makes nothing void.
+        """
+        with self._database.reading() as db:
+            value, until = self._find(db, token, purpose)
+        if value is not None and now + ENOUGH_MS < until <= now + LIFE_MS:
+            return value
+        # What will soon be too old is given its time anew.
+        value = value if value is not None and now < until else make()
+        self.put(token, purpose, value, now)
+        return value
 
     def take(self, token: str, purpose: str, now: int) -> bytes | None:
         """Return the value and forget it. Returns None where there is none, or it is too old."""
-        with self._lock:
-            value, until = self._kept.pop((token, purpose), (b"", 0))
+
+        def step(db: Connection) -> tuple[bytes | None, int]:
+            found = self._find(db, token, purpose)
+            db.execute(
+                "DELETE FROM pending WHERE session = ? AND purpose = ?",
+                (self._whose(token), purpose),
+            )
+            return found
+
+        value, until = self._database.write(step)
         return value if now < until else None
+
+    def _find(self, db: Connection, token: str, purpose: str) -> tuple[bytes | None, int]:
+        row = db.execute(
+            "SELECT sealed, until FROM pending WHERE session = ? AND purpose = ?",
+            (self._whose(token), purpose),
+        ).fetchone()
+        if row is None:
+            return None, 0
+        try:
+            return self._box.decrypt(bytes(row[0])), int(row[1])
+        except nacl.exceptions.CryptoError:
+            return None, 0  # It is of before the event's secret was changed.
+
+    def _whose(self, token: str) -> bytes:
+        return hashlib.blake2b(token.encode(), key=self._key, digest_size=16).digest()

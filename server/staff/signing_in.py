@@ -6,13 +6,13 @@ their own. So strangers who guess at an account can't keep its user out (docs/se
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act
 from server.staff import passwords, users
-from server.staff.guesses import BusyError, Guesses, Key, Limit
+from server.staff.guesses import Guesses, Key, Limit
 from server.staff.users import SignInError, User
 from server.storage.connection import Connection
 from server.storage.database import Database
@@ -80,18 +80,15 @@ def sign_in(
     """
     found = users.stored(database, attempt.name)
     keys, void_until, favoured = _keys(database, attempt, found, now)
-    tries = guesses.charge(keys, now, void_until=void_until)
+    # Who has to wait is told so before all else, and takes nobody's turn.
+    guesses.check(keys, now, void_until=void_until)
     lane = guesses.known if favoured else guesses.strangers
-    try:
-        with lane.turn(attempt.address):
-            right = users.fits(found, attempt.password)
-    except BusyError:
-        guesses.refund(keys, right=False)
-        raise
+    with lane.turn(attempt.address):
+        tries = guesses.charge(keys, now, void_until=void_until)
+        right = users.fits(found, attempt.password)
     if found is None or not right or found.user.disabled:
         _note_refusal(database, guesses, attempt, found.user if found else None, keys, tries, now)
         raise SignInError
-    guesses.refund(keys, right=True)
     token, device = random(users.TOKEN_BYTES).hex(), attempt.device
     marks = _known(database, found.user.user_id, now)
     if _device_mark(device) not in marks:
@@ -102,6 +99,7 @@ def sign_in(
     short = len(attempt.password) < chars_min(user, with_factor)
 
     def step(db: Connection) -> None:
+        guesses.refund(db, keys, right=True)
         users.sign_out(db, attempt.session)
         users.open_session(db, found, renewed, token, now, waits=user.has_factor)
         if short:
@@ -124,11 +122,17 @@ def chars_min(user: User, with_factor: frozenset[str]) -> int:
     return passwords.CHARS_MIN if beside else passwords.CHARS_ALONE_MIN
 
 
-def strangers_wait(guesses: Guesses, user: User, now: int) -> int | None:
-    """Return until when strangers who guess at the account have to wait, or None where they
-    don't.
-    """
-    return guesses.waits_until(_account_key(user.name), now, void_until=user.unlocked_at)
+def strangers_wait(
+    db: Connection, guesses: Guesses, known: Sequence[User], now: int
+) -> dict[int, int]:
+    """Return at whose accounts strangers guess so much that they have to wait, and until when."""
+    waiting = guesses.waiting(db, [_account_key(user.name) for user in known], now)
+    found = {}
+    for user in known:
+        last_at, until = waiting.get(_account_key(user.name), (-1, 0))
+        if last_at > (user.unlocked_at or -1):
+            found[user.user_id] = until
+    return found
 
 
 def _keys(
@@ -164,18 +168,28 @@ def _note_refusal(
     slowed = [key for key, count in zip(keys, tries, strict=True) if count == key.limit.free]
     if tries[0] != 1 and not slowed:
         return
-    unlisted = guesses.take_note(now)
-    if unlisted is None:
-        return
     subject: dict[str, str | int | None] = {
         "user": user.user_id if user else None,
         "caller": attempt.tag,
         "tries": max((key.limit.free for key in slowed), default=1),
     }
-    if unlisted:
-        subject["unlisted"] = unlisted
     act = Act.SIGN_IN_SLOWED if slowed else Act.SIGN_IN_REFUSED
-    database.write(lambda db: entry_log.act(db, NOBODY, act, subject, now))
+    database.write(lambda db: note(db, guesses, act, subject, now))
+
+
+def note(
+    db: Connection,
+    guesses: Guesses,
+    act: Act,
+    subject: dict[str, str | int | None],
+    now: int,
+) -> None:
+    """Note a refusal in the entry log, unless it has so many of them already."""
+    unlisted = guesses.take_note(db, now)
+    if unlisted is None:
+        return
+    more = {"unlisted": unlisted} if unlisted else {}
+    entry_log.act(db, NOBODY, act, {**subject, **more}, now)
 
 
 def _known(database: Database, user_id: int, now: int) -> frozenset[bytes]:

@@ -14,6 +14,7 @@ import logging
 import queue
 import sqlite3
 import threading
+import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -38,12 +39,14 @@ T = TypeVar("T")
 GROUP_MAX = 64
 # This many readers stay open for later use, which is more than two cores can serve at once.
 IDLE_READERS_MAX = 32
+AWAY_S = 1.0  # Between two attempts to connect to a database that is away.
 
 
-def engine_of(path: Path) -> Engine:
+def engine_of(path: Path, *, bounded: bool = False) -> Engine:
     """Return the engine that keeps the event whose file in SQLite is, or would be, at `path`.
 
-    Raises DatabaseError where the event is in PostgreSQL and that can't be used here.
+    With `bounded` nobody waits without end for a database on another machine. Raises DatabaseError
+    where the event is in PostgreSQL and that can't be used here.
     """
     address = address_of(path.parent)
     if address is None:
@@ -51,7 +54,7 @@ def engine_of(path: Path) -> Engine:
     # psycopg is no part of a usual installation.
     from server.storage.postgresql.engine import PostgresEngine
 
-    return PostgresEngine(address)
+    return PostgresEngine(address, bounded=bounded)
 
 
 def is_there(path: Path) -> bool:
@@ -188,11 +191,14 @@ class Database:
         self._foreign_listeners: list[Callable[[], object]] = []
         self._listening: Listening | None = None
         self._checks: list[Callable[[Connection], None]] = []
-        self._engine = engine_of(path)
+        self._engine = engine_of(path, bounded=True)
         self._durable = Durable(self._engine.settler)
         # What each new connection of the writer begins with.
         self._preparations: list[Callable[[Connection], None]] = []
         self._writer_connection = self._engine.writer()
+        # Why no other connection could be made in place of a lost one, and until when it is not
+        # tried again.
+        self._away: tuple[float, EngineError | DatabaseError] | None = None
         # What is wrong with the disk, since a commit failed for that reason.
         self._disk_trouble = ""
         self._closed = False
@@ -541,7 +547,27 @@ class Database:
         """
         if not self._engine.is_lost(self._writer_connection):
             return self._writer_connection
+        # An attempt takes seconds where the network is cut. Those who came meanwhile do not each
+        # wait for one of their own.
+        if self._away is not None and time.monotonic() < self._away[0]:
+            raise self._away[1]
         self._writer_connection.close()
+        try:
+            made = self._prepared_writer()
+        except (EngineError, DatabaseError) as error:
+            self._away = time.monotonic() + AWAY_S, error
+            raise
+        self._away = None
+        log.warning("the database is there again")
+        self._writer_connection = made
+        # Those that lie idle were lost with it.
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for reader in idle:
+            reader.close()
+        return made
+
+    def _prepared_writer(self) -> OwnConnection:
         made = self._engine.writer()
         try:
             with transaction(made):
@@ -550,13 +576,6 @@ class Database:
         except BaseException:
             made.close()
             raise
-        log.warning("the database is there again")
-        self._writer_connection = made
-        # Those that lie idle were lost with it.
-        with self._lock:
-            idle, self._idle = self._idle, []
-        for reader in idle:
-            reader.close()
         return made
 
     def _refuse(self, failed: "list[tuple[_Job, BaseException]]") -> None:

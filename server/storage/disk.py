@@ -39,6 +39,10 @@ class DiskError(DatabaseError):
         self.code = code
 
 
+class AwayError(DatabaseError):
+    """Is raised when the database is on another machine, and can't be reached."""
+
+
 class SupersededError(DatabaseError):
     """Is raised when another server has begun to serve this event since this one did.
 

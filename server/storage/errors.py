@@ -13,6 +13,12 @@ ConstraintError = sqlite3.IntegrityError
 UnusableError = sqlite3.OperationalError
 
 
+class LostError(UnusableError):
+    """Is raised when the database was lost before it answered. Whether a commit that was asked for
+    stands is not known.
+    """
+
+
 def is_busy(error: EngineError) -> bool:
     """Return whether another program is writing. Then the same would work later."""
     return "locked" in str(error) or "busy" in str(error)

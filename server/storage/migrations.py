@@ -38,6 +38,7 @@ from server.storage.schema import (
     MACHINES,
     MAIL_AND_WALLET,
     MAIL_FAILED,
+    MAPPINGS_AND_MUSTERS,
     MUSTERS,
     OTHER_ENTRIES,
     OUTSIDE,
@@ -53,6 +54,7 @@ from server.storage.schema import (
     SERVER_RUNS,
     SERVERS,
     SHARED_EMAILS,
+    SHARED_LIMITS,
     SHARED_UNTIL,
     SIGN_IN,
     STAY_HALLS,
@@ -355,6 +357,16 @@ def m057_door_queues(db: sqlite_utils.Database) -> None:
     _run(db, DOOR_QUEUES)
 
 
+@migrations()
+def m058_shared_limits(db: sqlite_utils.Database) -> None:
+    _run(db, SHARED_LIMITS)
+
+
+@migrations()
+def m060_mappings_and_musters(db: sqlite_utils.Database) -> None:
+    _run(db, MAPPINGS_AND_MUSTERS)
+
+
 NAMES = (
     "m001_people",
     "m002_venue",
@@ -405,6 +417,8 @@ NAMES = (
     "m055_other_entries",
     "m056_mail_failed",
     "m057_door_queues",
+    "m058_shared_limits",
+    "m060_mappings_and_musters",
 )
 
 

@@ -1463,3 +1463,68 @@ CREATE TABLE kiosk_budget (
 
 CREATE INDEX kiosk_budget_of ON kiosk_budget (what, kiosk, generation);
 """
+
+# What several servers of an event count together: what is allowed only so often, guesses at
+# passwords, and requests of machines. And what a browser was asked, for a few minutes.
+SHARED_LIMITS = """
+CREATE TABLE budget (
+    what TEXT NOT NULL,
+    who TEXT NOT NULL,
+    taken_at INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX budget_of ON budget (what, who);
+
+INSERT INTO budget (what, who, taken_at)
+SELECT what, kiosk || '/' || generation, taken_at FROM kiosk_budget;
+
+DROP TABLE kiosk_budget;
+
+CREATE TABLE guess (
+    what BLOB PRIMARY KEY NOT NULL,
+    tries INTEGER NOT NULL,
+    last_at INTEGER NOT NULL,
+    until INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX guess_last ON guess (last_at);
+
+CREATE TABLE pending (
+    session BLOB NOT NULL,
+    purpose TEXT NOT NULL,
+    sealed BLOB NOT NULL,
+    until INTEGER NOT NULL,
+    PRIMARY KEY (session, purpose)
+) STRICT;
+
+CREATE TABLE machine_rate (
+    token_id INTEGER PRIMARY KEY,
+    parts_left INTEGER NOT NULL,
+    counted_at INTEGER NOT NULL
+) STRICT;
+"""
+
+# What the columns and words of a list of attendees mean, as an admin said for an earlier one.
+# `answers` is JSON: those of the preview, by their options.
+#
+# When somebody on a muster's list left the hall stands on the list itself. To look up 30,000 stays
+# took most of the page's time.
+MAPPINGS_AND_MUSTERS = """
+CREATE TABLE roster_mapping (
+    name TEXT PRIMARY KEY,
+    answers TEXT NOT NULL,
+    kept_at INTEGER NOT NULL
+) STRICT;
+
+ALTER TABLE muster_person ADD COLUMN left_at INTEGER;
+
+UPDATE muster_person SET left_at = (SELECT s.closed_at FROM stay s
+    WHERE s.kiosk = muster_person.kiosk AND s.generation = muster_person.generation
+    AND s.seq = muster_person.seq AND s.hall_id = muster_person.hall_id);
+
+CREATE TRIGGER stay_left_in_muster AFTER UPDATE OF closed_at ON stay
+BEGIN UPDATE muster_person SET left_at = NEW.closed_at
+WHERE muster_id IN (SELECT muster_id FROM muster) AND serial = NEW.serial
+    AND kiosk = NEW.kiosk AND generation = NEW.generation AND seq = NEW.seq
+    AND hall_id = NEW.hall_id; END;
+"""

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from flask import Flask, Response, request
@@ -18,13 +19,18 @@ from server.feed import changes
 from server.feed.hub import Hub
 from server.kiosks.runs import stand
 from server.kiosks.vouching import Voucher
+from server.machines.shared_rates import SharedRates
 from server.mail.worker import Worker
 from server.people import search
 from server.staff import sign_on
+from server.staff.guesses import Guesses
+from server.staff.pending import Pending
 from server.storage.connection import Connection
 from server.storage.database import Database
+from server.storage.engines.history import history
 from server.web import admin, api, auth, desk, display, i18n, security
 from server.web.machines import interface, probes, problems
+from server.web.machines.rates import AT_ONCE, PER_MINUTE, Rates
 from server.web.phone import pages as phone
 from server.web.phone import receipts
 from server.web.services import Services, keep_services, renew_services, services, services_of
@@ -54,6 +60,7 @@ def create_app(
     standing = stand(database, wall, server_name(event.settings.port))
     database.write(search.fold)
     voucher = Voucher(event.root_key, event.event_id)
+    secret = partial(security.derived_key, event.phone_secret)
     here = Services(
         event=event,
         database=database,
@@ -67,6 +74,9 @@ def create_app(
         venue_clock=display.PageClock(ZoneInfo(event.settings.time_zone)),
         uploads=Uploads(event.path / "uploads"),
         mailing=Worker(event, database, wall),
+        guesses=Guesses(database, secret(b"hallkeeper/guesses/v1")),
+        pending=Pending(database, secret(b"hallkeeper/asked/v1")),
+        rates=_rates(database, wall),
         sign_on=sign_on.provider_of(event),
     )
     keep_services(app, here)
@@ -121,6 +131,15 @@ def _wait_for_disk(answer: Response) -> Response:
         # A machine may keep what a person only looks at.
         return problems.answer(503, NOT_ON_DISK)
     return answer
+
+
+def _rates(database: Database, now: Callable[[], int]) -> Rates | SharedRates:
+    """Count machines' requests in memory where one server alone has the database."""
+    with database.reading() as db:
+        several = bool(history(db))
+    if several:
+        return SharedRates(database, now, per_minute=PER_MINUTE, at_once=AT_ONCE)
+    return Rates()
 
 
 def _compare(app: Flask, db: Connection) -> None:

@@ -20,6 +20,7 @@ from badges.i18n import N_
 from badges.wire import wire
 from server.event.directory import Event
 from server.storage import disk
+from server.storage.errors import LostError
 from server.web import auth
 from server.web.i18n import gettext as _
 from server.web.lanes import BusyError
@@ -154,6 +155,11 @@ def _add_headers(response: Response) -> Response:
         response.headers.setdefault(name, value)
     if request.endpoint != "static":
         response.headers.setdefault("Cache-Control", "no-store")
+    # The router names the host as the request did. No answer repeats a name that the asker chose.
+    location = response.headers.get("Location", "")
+    if location.startswith(request.url_root):
+        response.headers["Location"] = "/" + location.removeprefix(request.url_root).lstrip("/")
+        response.set_data(b"")
     return response
 
 
@@ -234,6 +240,14 @@ _SUPERSEDED = (
         "admin: this one has to be stopped."
     ),
 )
+# While the database of another machine can't be reached.
+_AWAY = (
+    N_("The database can't be reached"),
+    N_(
+        "What you sent may have been taken or not. Look again in a minute. If this stays so, tell "
+        "an admin: this server has lost its way to the database."
+    ),
+)
 _CODES = {400: "malformed", 404: "not_found", 405: "not_allowed", 413: "too_large", 429: "too_many"}
 
 
@@ -245,13 +259,15 @@ def _error(error: Exception) -> Response:
     full = disk.trouble(error, services().database.path) if status == 500 else None
     if full is not None:
         status = 507 if full.code == "disk_full" else 503  # RFC 4918 §11.5
-    elif isinstance(error, disk.SupersededError):
+    elif isinstance(error, disk.SupersededError | disk.AwayError | LostError):
         status = 503
     elif status == 500:
         _log_failure(error)
     title, remedy = _WORDS.get(507 if full else status, _WORDS[400 if status < 500 else 500])
     if isinstance(error, disk.SupersededError):
         title, remedy = _SUPERSEDED
+    if isinstance(error, disk.AwayError | LostError):
+        title, remedy = _AWAY
     if isinstance(error, CSRFError):
         current_app.logger.warning(
             "a form without a token that stands reached %s", request.endpoint
@@ -261,7 +277,7 @@ def _error(error: Exception) -> Response:
     if status == 413:
         remedy = auth.file_too_large() or remedy
     if request.path.startswith("/api/v1/"):
-        response = problems.answer(status, remedy if full else "")
+        response = problems.answer(status, remedy if full or title == _AWAY[0] else "")
     elif of_api():
         code = _CODES.get(status, "failed")
         if full is not None or isinstance(error, disk.SupersededError):

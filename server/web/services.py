@@ -12,6 +12,7 @@ from badges.admission.facts import Calendar
 from server.backup.copy import Backups
 from server.editing.previews.uploads import Uploads
 from server.entry_log.entry_log import Log
+from server.event.budgets import Budget
 from server.event.calendar import Clock
 from server.event.clock import ServerClock
 from server.event.directory import Event
@@ -19,9 +20,9 @@ from server.event.duties import Duties
 from server.event.processes import Reporter
 from server.feed.hub import Hub
 from server.kiosks import relocation
-from server.kiosks.budgets import KioskBudget
 from server.kiosks.runs import Standing
 from server.kiosks.vouching import Voucher
+from server.machines.shared_rates import SharedRates
 from server.mail.worker import Worker
 from server.people import lookup
 from server.people.designing.drawer import Drawer
@@ -33,7 +34,6 @@ from server.storage.database import Database
 from server.troubles.certificates import Certificates
 from server.troubles.watch import Watch
 from server.web.apart import WorkedOut
-from server.web.budget import Budget
 from server.web.lanes import Lanes
 from server.web.machines.measures import Measures
 from server.web.machines.rates import Rates
@@ -58,6 +58,9 @@ class Services:
     venue_clock: Clock
     uploads: Uploads
     mailing: Worker
+    guesses: Guesses  # For passwords.
+    pending: Pending  # For second factors.
+    rates: Rates | SharedRates  # For other machines.
     sign_on: Provider | None = None  # Set where the event has an identity provider.
     backups: Backups | None = None  # Set where the event has a second disk.
     duties: Duties | None = None  # Set in a running server alone.
@@ -65,9 +68,7 @@ class Services:
     confirming: Confirming | None = None  # Likewise.
     reporter: Reporter | None = None  # Likewise.
     lanes: Lanes = field(default_factory=Lanes)
-    guesses: Guesses = field(default_factory=Guesses)  # For passwords.
     drawer: Drawer = field(default_factory=Drawer)  # Of cards' previews.
-    pending: Pending = field(default_factory=Pending)  # For second factors.
     overview: Rendered = field(default_factory=Rendered)
     totals: Rendered = field(default_factory=Rendered)
     hall_pieces: Pieces = field(default_factory=Pieces)
@@ -75,13 +76,12 @@ class Services:
     certificates: Certificates = field(default_factory=Certificates)
     worked_out: WorkedOut = field(default_factory=WorkedOut)
     phone_halls: Rendered = field(default_factory=Rendered)
-    rates: Rates = field(default_factory=Rates)  # For other machines.
     measures: Measures = field(default_factory=Measures)
     readiness: Finding = field(default_factory=Finding)
-    lookups: KioskBudget = KioskBudget("lookups", lookup.LOOKUPS_MAX, lookup.WINDOW_MS)
+    lookups: Budget = Budget("lookups", lookup.LOOKUPS_MAX, lookup.WINDOW_MS)
     # A clerk's box asks at each key. Once a minute it goes into the entry log.
-    desk_searches: Budget = field(default_factory=lambda: Budget(1, 60_000))
-    moves: KioskBudget = KioskBudget("moves", relocation.MOVES_MAX, relocation.WINDOW_MS)
+    desk_searches: Budget = Budget("desk searches", 1, 60_000)
+    moves: Budget = Budget("moves", relocation.MOVES_MAX, relocation.WINDOW_MS)
 
 
 def services() -> Services:

@@ -15,7 +15,8 @@ webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium: pi
 
 SMALL, LARGE = (1024, 600), (1920, 1080)
 SIZES = (SMALL, LARGE)
-WAIT_S = 60.0
+WAIT_S = 240.0  # on a busy machine
+FIT_S = 20.0  # within which a page has fitted itself to a new size, there too
 KEY_S = 0.004  # between two keys of a scanner
 
 # Parts that stand outside of what holds them, or whose text is wider than they are.
@@ -97,6 +98,13 @@ class Page:
 
     def cut(self) -> list[str]:
         return list(self.script(CUT))
+
+    def holds_all(self, cut: Callable[[], list[str]] | None = None) -> None:
+        """Wait until nothing is cut off: a page fits itself once it has its size."""
+        deadline = time.monotonic() + FIT_S
+        while found := (cut or self.cut)():
+            assert time.monotonic() < deadline, found
+            time.sleep(0.03)
 
     def shot(self, name: str = "failed") -> str:
         """A picture of the page in the directory that HALLKEEPER_SHOTS names, if any."""

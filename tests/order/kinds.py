@@ -8,7 +8,12 @@ TESTS = Path(__file__).parent.parent
 # What mostly waits, for other processes and for a browser. Each of the two lists is begun with by a
 # worker of its own, so that both go on beside the tests that compute. One browser serves for all.
 WAITING = (
-    ("system/", "server/demo/test_command.py", "server/storage/test_threads_ending.py"),
+    (
+        "system/",
+        "server/demo/test_command.py",
+        "server/failover/",
+        "server/storage/test_threads_ending.py",
+    ),
     (
         "browser/",
         "kiosk/camera/",

@@ -28,6 +28,7 @@ HEARD_LATELY_MS = 60_000
 class Status:
     """Holds how the event's servers are. It has no secret and nothing personal."""
 
+    at: int  # Unix ms
     engine: EngineState
     incarnation: int
     run: str
@@ -46,9 +47,25 @@ class Status:
     awaited: list[Awaited] = field(default_factory=list)
 
     @property
+    def silent(self) -> list[Process]:
+        """Return the servers that are not heard, and in whose place no other one works."""
+        at_work = {
+            one.address
+            for one in self.servers
+            if one.stopped_at is None and not one.is_silent(self.at)
+        }
+        return [
+            one for one in self.servers if one.is_silent(self.at) and one.address not in at_work
+        ]
+
+    @property
     def troubles(self) -> list[str]:
         """Return what somebody has to look after, in plain words."""
-        found = []
+        found = [
+            f"Server {one.name} ({one.address}) was at work, and has written nothing for a while. "
+            "Does it run, and does it reach the database?"
+            for one in self.silent
+        ]
         if self.awaited:
             halls = dict.fromkeys(_hall(one) for one in self.awaited)
             names = ", ".join(dict.fromkeys(one.kiosk for one in self.awaited))
@@ -96,6 +113,7 @@ def look(db: Connection, event: Event, now: int) -> Status:
     ).fetchone()
     put_back = set_back.notice(db)
     return Status(
+        at=now,
         engine=engine_state(db, str(event.database_path)),
         incarnation=event_state.incarnation(db),
         run=newest.run,
@@ -140,7 +158,8 @@ def _standbys(engine: EngineState) -> list[str]:
     return [
         f"Standbys   {count(len(engine.standbys), 'standby', 'standbys')}; a commit {sure}",
         *(f"  {one.text}" for one in engine.standbys),
-        f"Writers    {engine.waiting} waiting for their turn",
+        f"Writers    {engine.waiting} waiting for their turn"
+        + (f"; {engine.writer} has had it for {engine.held_s:.1f} s" if engine.writer else ""),
     ]
 
 

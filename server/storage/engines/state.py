@@ -1,4 +1,4 @@
-"""Says how the engine of a database is, for people: which it is, its standbys, and who waits."""
+"""Says how the engine of a database is: which it is, its standbys, and who waits for whom."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -20,6 +20,13 @@ _ABOUT = (
     " (SELECT COUNT(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database ="
     "  (SELECT oid FROM pg_database WHERE datname = current_database()))"
 )
+_HELD = (
+    "SELECT COALESCE(host(a.client_addr), 'this machine'),"
+    " EXTRACT(EPOCH FROM clock_timestamp() - a.xact_start)::float8"
+    " FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
+    " WHERE l.locktype = 'advisory' AND l.granted AND a.datname = current_database()"
+    " AND a.xact_start IS NOT NULL ORDER BY a.xact_start LIMIT 1"
+)
 
 
 @dataclass(frozen=True)
@@ -40,14 +47,18 @@ class Standby:
 
 @dataclass(frozen=True)
 class EngineState:
-    """Describes an engine. SQLite has no standbys, and `waiting` is how many servers wait to
-    write.
+    """Describes an engine. SQLite has no standbys, and no servers that wait for each other.
+
+    `waiting` is how many connections wait to write, `writer` the address of the one that has had
+    its turn for longest, and `held_s` for how long.
     """
 
     about: str
     standbys: Sequence[Standby] = field(default_factory=list)
     synchronous: bool = False
     waiting: int = 0
+    writer: str = ""
+    held_s: float = 0.0
 
 
 def engine_state(db: Connection, path: str) -> EngineState:
@@ -60,5 +71,8 @@ def engine_state(db: Connection, path: str) -> EngineState:
         Standby(row[0] or "", row[1] or "", row[2] or "", row[3])
         for row in asked.raw.execute(_STANDBYS).fetchall()
     ]
+    held = asked.raw.execute(_HELD).fetchone() or ("", 0.0)
     about = f"PostgreSQL {version}, {name} at {where}, history {history(db)}"
-    return EngineState(about, standbys, bool(wanted), int(waiting))
+    return EngineState(
+        about, standbys, bool(wanted), int(waiting), str(held[0]), max(0.0, float(held[1]))
+    )

@@ -1,5 +1,6 @@
 """Wraps a connection of psycopg, so that stores use it as they use one of SQLite."""
 
+import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, suppress
@@ -11,6 +12,7 @@ from psycopg.types.numeric import Int8Dumper
 
 from server.storage.disk import DatabaseError
 from server.storage.errors import EngineError
+from server.storage.postgresql.bounds import BoundedConnection
 from server.storage.postgresql.rows import named_rows
 from server.storage.postgresql.told import told
 from server.storage.postgresql.translation.statements import (
@@ -85,7 +87,7 @@ class PostgresConnection:
     A reader of the pool refuses to be used by a thread that has given it back.
     """
 
-    def __init__(self, raw: psycopg.Connection[Any]) -> None:
+    def __init__(self, raw: BoundedConnection) -> None:
         self.raw = raw
         raw.cursor_factory = _Cursor
         raw.row_factory = named_rows
@@ -134,7 +136,7 @@ class PostgresConnection:
             if asked.plain:
                 made = self.raw.execute(asked.text, prepare=False)
                 if asked.text == "COMMIT" and made.statusmessage != "COMMIT":
-                    raise psycopg.OperationalError("the transaction was undone on the way")
+                    raise sqlite3.OperationalError("the transaction was undone on the way")
                 return made
             return self.raw.execute(asked.text, asked.values(values))
         except psycopg.DataError as error:
@@ -150,8 +152,10 @@ class PostgresConnection:
         self._check()
         asked = translated(statement)
         cursor = self.raw.cursor()
+        rows = [asked.values(one) for one in values]
         try:
-            cursor.executemany(asked.text, [asked.values(one) for one in values])
+            with self.raw.rows(len(rows)):
+                cursor.executemany(asked.text, rows)
         except psycopg.Error as error:
             self._failed = True
             raise told(error) from None
@@ -222,7 +226,7 @@ class PostgresConnection:
         except psycopg.Error as error:
             raise told(error) from None
         if text == "COMMIT" and made.statusmessage != "COMMIT":
-            raise told(psycopg.OperationalError("the transaction was undone on the way"))
+            raise sqlite3.OperationalError("the transaction was undone on the way")
         return made
 
     def script(self, text: str) -> None:

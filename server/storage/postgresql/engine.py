@@ -11,24 +11,18 @@ except ImportError:  # pragma: no cover - the test of this runs in a process of 
 
     raise AddressError(INSTALL) from None
 
-from server.storage.disk import DatabaseError
+from server.storage.disk import AwayError, DatabaseError
+from server.storage.postgresql import bounds
 from server.storage.postgresql.address import Address
+from server.storage.postgresql.bounds import BoundedConnection
 from server.storage.postgresql.catalogue import SCHEMA
 from server.storage.postgresql.connection import PostgresConnection
 from server.storage.postgresql.listening import Listener
 from server.storage.postgresql.translation.statements import BEGIN_EARLY
 
 VERSION_MIN = 140000
-CONNECT_S = 10
 LOCK_TIMEOUT_MS = 10_000
-_OPTIONS = {
-    "application_name": "hallkeeper",
-    "connect_timeout": CONNECT_S,
-    "keepalives_idle": 10,
-    "keepalives_interval": 5,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 20_000,
-}
+_OPTIONS = {"application_name": "hallkeeper", **bounds.OPTIONS}
 # What an acknowledged scan rests on, and what it must be.
 _DURABLE = {
     "fsync": ("on",),
@@ -39,18 +33,28 @@ _DURABLE = {
 
 
 class PostgresEngine:
-    """Opens connections to one event in PostgreSQL."""
+    """Opens connections to one event in PostgreSQL. Those of a server wait for nothing without
+    end.
+    """
 
     commits_early = True
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, *, bounded: bool = False) -> None:
         self._address = address
+        self._bounded = bounded
 
     def writer(self) -> PostgresConnection:
-        return connect(self._address)
+        made = connect(self._address)
+        if self._bounded:
+            made.raw.give_up_after(bounds.ANSWER_S, bounds.IDLE_S)
+        return made
 
     def reader(self) -> PostgresConnection:
-        return connect_to_read(self._address)
+        made = connect_to_read(self._address)
+        if self._bounded:
+            # A reader keeps nobody waiting, however long it stands idle.
+            made.raw.give_up_after(bounds.ANSWER_S, None)
+        return made
 
     def listen(self, heard: Callable[[int], object]) -> Listener:
         """Call `heard` when a process commits, with its number, until the listener is closed."""
@@ -71,7 +75,10 @@ class PostgresEngine:
         writer.execute("SAVEPOINT step")
 
     def settler(self) -> PostgresConnection:
-        return connect(self._address)
+        made = connect(self._address)
+        if self._bounded:
+            made.raw.give_up_after(bounds.ANSWER_S, None)
+        return made
 
     def number_of(self, writer: Any) -> int:
         """Return the number that the writer's process has in PostgreSQL."""
@@ -99,13 +106,12 @@ def connect_to_read(address: Address) -> PostgresConnection:
 
 def _connect(address: Address, *, read_only: bool) -> PostgresConnection:
     given: dict[str, Any] = {**_OPTIONS, **address.parameters}
-    try:
-        raw = psycopg.connect(**given, client_encoding="UTF8", autocommit=True)
-    except psycopg.Error as error:
-        raise DatabaseError(
-            f"the database ({address.shown}) can't be opened: {_why(error, given)}. Is it running, "
-            "and may this user connect?"
-        ) from None
+    raw, why = _raw(given)
+    if raw is None:
+        raise AwayError(
+            f"the database ({address.shown}) can't be opened: {why}. Is it running, and may this "
+            "user connect?"
+        )
     try:
         connection = PostgresConnection(raw)
         _set_up(connection, address, read_only)
@@ -113,6 +119,18 @@ def _connect(address: Address, *, read_only: bool) -> PostgresConnection:
         raw.close()
         raise
     return connection
+
+
+def _raw(given: dict[str, Any]) -> tuple[BoundedConnection | None, str]:
+    """Return a connection, or None and why there is none.
+
+    An error would keep the socket of the attempt for as long as somebody keeps the error.
+    """
+    try:
+        made = BoundedConnection.connect(**given, client_encoding="UTF8", autocommit=True)
+    except psycopg.Error as error:
+        return None, _why(error, given)
+    return made, ""
 
 
 def _why(error: psycopg.Error, given: dict[str, Any]) -> str:
@@ -130,7 +148,8 @@ def _set_up(connection: PostgresConnection, address: Address, read_only: bool) -
         )
     names = ", ".join(f"current_setting('{name}')" for name in _DURABLE)
     connection.script(
-        f"SET search_path = {SCHEMA}, pg_catalog; SET lock_timeout = {LOCK_TIMEOUT_MS};"
+        f"{bounds.SESSION} SET search_path = {SCHEMA}, pg_catalog;"
+        f" SET lock_timeout = {LOCK_TIMEOUT_MS};"
         " SET TIME ZONE 'UTC'; SET bytea_output = 'hex'; SET standard_conforming_strings = on;"
         " SELECT set_config('synchronous_commit', 'on', false)"
         " WHERE current_setting('synchronous_commit') <> 'remote_apply';"

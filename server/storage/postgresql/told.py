@@ -11,6 +11,7 @@ import psycopg
 from psycopg import errors
 
 from server.storage.disk import DatabaseError, DiskError
+from server.storage.errors import LostError
 
 _COLUMNS = re.compile(r"Key \((.*?)\)=")
 _KINDS = {
@@ -19,6 +20,10 @@ _KINDS = {
     errors.CheckViolation: "CHECK",
     errors.ForeignKeyViolation: "FOREIGN KEY",
 }
+# PostgreSQL ended the session, or is no longer there.
+_ENDED = (
+    errors.AdminShutdown, errors.CrashShutdown, errors.IdleInTransactionSessionTimeout,
+)  # fmt: skip
 NUL = (
     "a text has the character NUL in it, which PostgreSQL does not keep. Nothing was changed. "
     "Take it out of the text."
@@ -48,14 +53,16 @@ def told(error: psycopg.Error) -> Exception:
         return DatabaseError(NUL)
     if isinstance(error, psycopg.DataError):
         return sqlite3.DataError(_first_line(error))
+    if is_lost(error):
+        return LostError(_first_line(error))
     if isinstance(error, psycopg.InterfaceError):
         return sqlite3.InterfaceError(_first_line(error))
     return sqlite3.OperationalError(_first_line(error))
 
 
-def is_lost(error: BaseException | None) -> bool:
+def is_lost(error: psycopg.Error) -> bool:
     """Say whether the connection is gone with this error."""
-    return isinstance(error, (errors.AdminShutdown, errors.CrashShutdown)) or (
+    return isinstance(error, _ENDED) or (
         isinstance(error, psycopg.OperationalError) and error.sqlstate is None
     )
 

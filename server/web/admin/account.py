@@ -146,19 +146,18 @@ def _present() -> users.Stored:
     assert who is not None
     keys = [Key(f"own of {who.user_id}", HERE, own=True)]
     try:
-        here.guesses.charge(keys, here.now())
+        here.guesses.check(keys, here.now())
+        found = users.stored(here.database, who.name)
+        with here.guesses.known.turn(caller()):
+            here.guesses.charge(keys, here.now())
+            right = users.fits(found, request.form.get("present", ""))
     except WaitError:
         abort(429)
-    found = users.stored(here.database, who.name)
-    try:
-        with here.guesses.known.turn(caller()):
-            right = users.fits(found, request.form.get("present", ""))
     except BusyError:
-        here.guesses.refund(keys, right=False)
         abort(503)
     if not right or found is None or found.user.user_id != who.user_id:
         raise WrongPasswordError
-    here.guesses.refund(keys, right=True)
+    here.database.write(lambda db: here.guesses.refund(db, keys, right=True))
     return found
 
 

@@ -172,11 +172,10 @@ def _list(shown: tuple[str, str] | None = None) -> str:
     here = services()
     db, now = here.database.reader, here.now()
     known = users.users(db)
-    waits = {one.user_id: signing_in.strangers_wait(here.guesses, one, now) for one in known}
     return render_template(
         "users.html",
         users=known,
-        guessed_at={user_id: until for user_id, until in waits.items() if until is not None},
+        guessed_at=signing_in.strangers_wait(db, here.guesses, known, now),
         with_pin=pins.has_pin(db),
         may_pin=pins.ROLES,
         pin_digits=pins.PIN_DIGITS,

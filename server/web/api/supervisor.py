@@ -26,7 +26,7 @@ def people() -> Response:
 
     def allow(db: Connection, caller: Caller, now: int) -> tuple[KioskKey, bool]:
         kiosk = _supervised(db, caller, asked.by)
-        return kiosk, here.lookups.take(db, kiosk, now)
+        return kiosk, here.lookups.take(db, _text(kiosk), now)
 
     kiosk, allowed = signed_write(signed, allow, at_work=True)
     if not allowed:
@@ -51,7 +51,7 @@ def door() -> Response:
 
     def step(db: Connection, caller: Caller, now: int) -> None:
         kiosk = _supervised(db, caller, asked.by)
-        if not here.moves.take(db, kiosk, now):
+        if not here.moves.take(db, _text(kiosk), now):
             raise ApiError(429, "moved_often", "This kiosk was moved too often; wait an hour.")
         relocation.move(db, kiosk, asked.door, by=asked.by, now=now)
 
@@ -60,6 +60,10 @@ def door() -> Response:
     except relocation.NoSuchDoorError:
         raise ApiError(404, "no_such_door", "There is no such door in this event.") from None
     return answer_json(supervisor.Moved(asked.door))
+
+
+def _text(kiosk: KioskKey) -> str:
+    return "/".join(str(part) for part in kiosk)
 
 
 def _supervised(db: Connection, caller: Caller, by: str) -> KioskKey:

@@ -18,6 +18,7 @@ from server.people.desk_search import Found, Hit
 from server.people.phone_links import GoneLinkError
 from server.people.phone_token import PhoneTokenError
 from server.printers import store as printers
+from server.storage.connection import Connection
 from server.web import auth
 from server.web.admin.forms import whole
 from server.web.desk import forms, words
@@ -124,11 +125,14 @@ def _find(text: str) -> Found:
     db = here.database.reader
     found = desk_search.find(db, _scanned_link(text) or text, limit=FOUND_MAX)
     by = auth.actor()
-    if here.desk_searches.take((by, 0), here.now()):
+    if here.desk_searches.has(db, by, here.now()):
         said: dict[str, str | int | None] = {"answers": len(found.people)}
-        here.database.write(
-            lambda one: entry_log.act(one, by, Act.PEOPLE_SEARCHED, said, here.now())
-        )
+
+        def note(one: Connection) -> None:
+            if here.desk_searches.take(one, by, here.now()):
+                entry_log.act(one, by, Act.PEOPLE_SEARCHED, said, here.now())
+
+        here.database.write(note)
     return found
 
 

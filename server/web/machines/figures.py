@@ -8,9 +8,14 @@ from collections.abc import Iterator
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from server.backup import restore
+from server.entry_log import entry_log
+from server.event import processes
+from server.feed import changes
 from server.kiosks import registry
 from server.machines import halls
 from server.storage import disk
+from server.storage.engines.state import engine_state
 from server.troubles import kiosks as kiosk_troubles
 from server.web.services import Services
 
@@ -37,6 +42,7 @@ class _Now:
         yield from self._halls()
         yield from self._kiosks()
         yield from self._server()
+        yield from self._database()
 
     def _halls(self) -> Iterator[Metric]:
         inside = _gauge("hall_inside", "People inside by the records.", "hall")
@@ -85,6 +91,42 @@ class _Now:
             if status.newest is not None:
                 age_s = max(0.0, (here.now() - status.newest.made_at) / 1000)
                 yield _value("backup_age_seconds", "Age of the newest backup.", age_s)
+
+    def _database(self) -> Iterator[Metric]:
+        """Say how the event's servers and their database are, as `hallkeeper status` does."""
+        here = self._here
+        db, now = here.database.reader, here.now()
+        known = [one for one in processes.all_processes(db) if one.stopped_at is None]
+        silent = sum(one.is_silent(now) for one in known)
+        yield _value("servers_at_work", "Servers that are heard.", len(known) - silent)
+        yield _value("servers_silent", "Servers that are not heard, and did not end.", silent)
+        yield _value("log_entries", "Entries of the entry log.", entry_log.size(db))
+        yield _value(
+            "kiosks_awaited", "Kiosks without whose word a hall gives out no place.",
+            len(restore.awaited(db)),
+        )  # fmt: skip
+        yield _value(
+            "feed_behind", "Changes that this server has not yet given to its feeds.",
+            max(0, changes.cursor(db) - here.hub.cursor),
+        )  # fmt: skip
+        engine = engine_state(db, str(here.database.path))
+        yield _value("database_waiting", "Connections that wait to write.", engine.waiting)
+        yield _value(
+            "database_held_seconds", "For how long somebody has had the turn to write.",
+            engine.held_s,
+        )  # fmt: skip
+        yield _value(
+            "database_synchronous", "1 where a commit waits for a standby.", engine.synchronous
+        )
+        behind = _gauge(
+            "database_standby_behind_bytes", "Log that a standby has not replayed.", "standby"
+        )
+        for one in engine.standbys:
+            behind.add_metric(
+                [one.name], float("nan") if one.behind_bytes is None else one.behind_bytes
+            )
+        yield _value("database_standbys", "Standbys that follow.", len(engine.standbys))
+        yield behind
 
 
 def _gauge(name: str, words: str, label: str) -> GaugeMetricFamily:

@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 from tests.server.support.postgresql.cluster import MISSING, Cluster, binaries
-from tests.system.support.many_servers import ManyServers
+from tests.system.support.many_servers import ManyServers, on_loopback
 
 SERVERS, KIOSKS, CAPACITY = 3, 20, 12
 RUN_S = 60.0
@@ -24,7 +24,7 @@ def run() -> object:
     try:
         url = cluster.url(cluster.make())
         with closing(
-            ManyServers(path, url, servers=SERVERS, kiosks=KIOSKS, capacity=CAPACITY)
+            ManyServers(path, url, on_loopback(url, SERVERS), kiosks=KIOSKS, capacity=CAPACITY)
         ) as many:
             many.start()
             many.run(RUN_S, pause_s=0.1)

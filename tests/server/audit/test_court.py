@@ -51,7 +51,7 @@ def test_what_it_says_is_fixed_by_the_manifest(evidence: Evidence) -> None:
     path = exported(evidence)
     (path / "court/EVIDENCE.en.txt").write_text("it proves everything")
     assert check(path, checkpoints=[], key=None)[0] == [
-        "court/EVIDENCE.en.txt was altered after the export was made"
+        "court/EVIDENCE.en.txt was altered since the export"
     ]
     (path / "court/EVIDENCE.en.txt").unlink()
     assert check(path, checkpoints=[], key=None)[0] == ["court/EVIDENCE.en.txt is missing"]

@@ -13,7 +13,8 @@ import pytest
 from badges.transparency.signed_note import verifier_key
 from server.audit import erasure
 from server.audit.receipts import receipt
-from server.audit.verify import FILE_MAX, Refused, check, verify_receipt
+from server.audit.verify import FILE_MAX, Refused, check
+from server.audit.verify_receipt import verify_receipt
 from server.entry_log.act_names import Act
 from server.event.directory import Event
 from server.storage.database import Database
@@ -77,7 +78,7 @@ def fuzz_receipts(evidence: Evidence, turns: int) -> int:
         changed = mutated(draw, draw.choice(texts))
         try:
             verify_receipt(changed, key)
-        except (Refused, ValueError, RecursionError):
+        except Refused:
             refused += 1
             continue
         raise AssertionError(f"accepted: {changed!r} {state[1][:2]}")

@@ -11,7 +11,8 @@ from badges.transparency.commitment import commitment
 from badges.transparency.merkle import leaf_hash, verify_inclusion
 from badges.transparency.signed_note import verifier_key
 from server.audit.receipts import ReceiptError, receipt
-from server.audit.verify import Refused, verify_receipt
+from server.audit.verify import Refused
+from server.audit.verify_receipt import verify_receipt
 from tests.server.audit.conftest import Evidence
 
 
@@ -24,8 +25,8 @@ def test_it_proves_each_entry(evidence: Evidence, key: str) -> None:
     for number, body in evidence.rows("SELECT number, body FROM leaf"):
         text = receipt(evidence.database.reader, evidence.log, number)
         told = verify_receipt(text.encode(), key)
-        assert told["number"] == number
-        assert told["record"].encode() == body
+        assert told.number == number
+        assert told.record.encode() == body
 
 
 def test_it_is_as_the_specification_has_it(evidence: Evidence) -> None:
@@ -57,7 +58,7 @@ def test_another_record_another_place_and_another_key(evidence: Evidence, key: s
         with pytest.raises(Refused):
             verify_receipt(changed.encode(), key)
     wrong = verifier_key(evidence.event.log_name, PrivateKey(bytes(32)).public)
-    with pytest.raises(Refused, match="is not signed by this key"):
+    with pytest.raises(Refused, match="not signed by the log's key"):
         verify_receipt(text.encode(), wrong)
     for malformed in ("", "a+b", "a+00000000+AAAA", key.replace("+", "+0", 1), f"{key}="):
         with pytest.raises(Refused, match="malformed"):

@@ -100,6 +100,31 @@ class TestStatus:
         (one,) = all_processes(database.reader)
         assert one.stopped_at == NOW + 5
 
+    def test_one_that_is_silent_is_a_trouble_until_another_works_there(
+        self, event: Event, database: Database
+    ) -> None:
+        def add(name: str, address: str, seen_at: int, stopped_at: int | None = None) -> None:
+            row = (name, address, "1", NOW, seen_at, "run", 1, stopped_at)
+            database.write(
+                lambda db: (
+                    db.execute("INSERT INTO server_process VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+                    and None
+                )
+            )
+
+        def troubles() -> list[str]:
+            with database.reading() as db:
+                return look(db, event, NOW).troubles
+
+        add("a, process 1", "a:1", NOW - 40_000)
+        add("b, process 1", "b:1", NOW - 1_000)
+        add("c, process 1", "c:1", NOW - 40_000, NOW - 40_000)
+        (one,) = troubles()
+        assert "Server a, process 1 (a:1)" in one
+        assert "reach the database" in one
+        add("a, process 2", "a:1", NOW)
+        assert troubles() == []
+
     def test_kiosks_that_have_seen_more_than_there_is_are_a_trouble(
         self, console: Console, database: Database
     ) -> None:

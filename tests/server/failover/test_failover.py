@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -20,25 +21,28 @@ from server.cli.servers.status import lines, look
 from server.entry_log import entry_log
 from server.event.directory import Event
 from server.event.settings import EventSettings
-from server.kiosks import runs
+from server.kiosks import registry, runs
+from server.occupancy import hall_control
 from server.setup.new_event import init_event
 from server.storage.connection import Connection
 from server.storage.database import Database
 from server.storage.disk import DatabaseError
 from server.storage.errors import EngineError
 from tests.server.conftest import NOW
-from tests.server.support.in_process import CAPACITY, Forum
+from tests.server.support.in_process import CAPACITY, HALL, Forum, InProcessKiosk
+from tests.server.support.pages import Pages
 from tests.server.support.postgresql.cluster import MISSING, binaries
 from tests.server.support.postgresql.failover import Pair, pair
 
 pytestmark = [
     pytest.mark.system,
-    pytest.mark.timeout(240),
     pytest.mark.skipif(binaries() is None, reason=MISSING),
 ]
 
 WRITERS = 6
 BEFORE_S, AFTER_S = 1.5, 1.5
+ENOUGH = 20  # acknowledged before the primary dies
+BUSY_S = 240.0  # for what surely comes, on a busy machine
 
 
 @pytest.fixture
@@ -117,13 +121,15 @@ def test_nothing_acknowledged_is_lost(
     load = Load(servers)
     try:
         time.sleep(BEFORE_S)
-        before = len(load.acknowledged)
-        assert before, load.errors
+        deadline = time.monotonic() + BUSY_S
+        while (before := len(load.acknowledged)) <= ENOUGH:
+            assert time.monotonic() < deadline, load.errors
+            time.sleep(0.05)
         database.kill_primary()
         database.standby.promote()
-        deadline = time.monotonic() + 30
-        while load.acknowledged[-1][0] < deadline - 30 + AFTER_S:
-            assert time.monotonic() < deadline, "nothing is written any more"
+        promoted = time.monotonic()
+        while load.acknowledged[-1][0] < promoted + AFTER_S:
+            assert time.monotonic() < promoted + BUSY_S, "nothing is written any more"
             time.sleep(0.05)
     finally:
         load.stop()
@@ -138,17 +144,47 @@ def test_nothing_acknowledged_is_lost(
     )
     assert not lost
     assert numbers == list(range(len(numbers)))
-    assert len(load.acknowledged) > before > 20
+    assert len(load.acknowledged) > before
     assert standings[0].run == standings[1].run
     with servers[0].reading() as db:
         assert len(db.execute("SELECT run FROM server_run").fetchall()) == 2
 
 
-@pytest.mark.parametrize("remembers", [True, False])
-def test_a_standby_that_was_behind(
-    tmp_path: Path, settings: EventSettings, parts: ExitStack, remembers: bool
-) -> None:
-    """West was granted all places after the standby stopped, and is away when that takes over."""
+@dataclass
+class Behind:
+    """A hall whose database is a standby that was behind. West was granted all places after it
+    stopped, and is away when it takes over.
+    """
+
+    forum: Forum
+    west: InProcessKiosk
+    east: InProcessKiosk
+
+    def crowd(self) -> None:
+        """Many people come to both doors for a while."""
+        forum = self.forum
+        for _ in range(2 * CAPACITY):
+            forum.now += 1_100
+            self.west.present(100 + forum.now % 997)
+            try:
+                self.east.ask()
+                self.east.refresh()
+            except TransportError:
+                continue
+            self.east.present(2_000 + forum.now % 997)
+            assert forum.inside() <= CAPACITY
+
+    def fill(self, *kiosks: InProcessKiosk) -> None:
+        for _ in range(4):
+            self.forum.now += 1_100
+            for kiosk in kiosks:
+                kiosk.ask()
+                kiosk.fill(range(self.forum.now % 10_000, self.forum.now % 10_000 + 9))
+            assert self.forum.inside() <= CAPACITY
+        self.forum.database.give_back()
+
+
+def behind(tmp_path: Path, settings: EventSettings, parts: ExitStack, *, remembers: bool) -> Behind:
     database = parts.enter_context(pair(synchronous=False))
     forum = Forum(event_in(tmp_path, database, settings), tmp_path)
     parts.callback(forum.close)
@@ -168,31 +204,64 @@ def test_a_standby_that_was_behind(
     database.standby.promote()
     if not remembers:
         forum._serve()
+    return Behind(forum, west, east)
 
-    for _ in range(2 * CAPACITY):
-        forum.now += 1_100
-        west.present(100 + forum.now % 997)
-        try:
-            east.ask()
-            east.refresh()
-        except TransportError:
-            continue
-        east.present(2_000 + forum.now % 997)
-        assert forum.inside() <= CAPACITY
-    found = set_back.notice(forum.database.reader)
+
+@pytest.mark.parametrize("remembers", [True, False])
+def test_a_standby_that_was_behind_gives_out_nothing_until_the_doors_were_heard(
+    tmp_path: Path, settings: EventSettings, parts: ExitStack, remembers: bool
+) -> None:
+    """The server remembers more than the database has, or it was started anew and a kiosk does."""
+    found = behind(tmp_path, settings, parts, remembers=remembers)
+    forum, west, east = found.forum, found.west, found.east
+    before = east.account.granted
+    found.crowd()
+    assert east.account.granted == before, "nothing was given out"
+    notice = set_back.notice(forum.database.reader)
     forum.database.give_back()
-    assert found is not None
-    assert [one.kiosk for one in found.awaited] == ["west"]
+    assert notice is not None
+    assert [one.kiosk for one in notice.awaited] == ["west"]
 
     west.transport.wire_cut = False
-    for _ in range(4):
-        forum.now += 1_100
-        for kiosk in (west, east):
-            kiosk.ask()
-            kiosk.fill(range(forum.now % 10_000, forum.now % 10_000 + 9))
-    forum.database.give_back()
+    found.fill(west, east)
     assert forum.inside() == CAPACITY
     assert forum.pool.awaited == frozenset()
+    forum.database.give_back()
+
+
+def test_a_standby_that_was_behind_is_told_everywhere_and_ends_as_the_manual_says(
+    tmp_path: Path, settings: EventSettings, parts: ExitStack
+) -> None:
+    """The board, `hallkeeper status` and the figures say it. The kiosk that is awaited is lost for
+    good, so it is fenced, and two people attest how many it let in.
+    """
+    found = behind(tmp_path, settings, parts, remembers=True)
+    forum, west, east = found.forum, found.west, found.east
+    found.crowd()
+    with Pages(forum.event, forum.database, forum.now) as pages:
+        board = " ".join(pages.staff("admin").get("/admin/").text.split())
+        figures = pages.app.test_client().get("/metrics").text
+    assert "older state of its database" in board
+    assert "west" in board.partition("older state")[2][:1_500]
+    assert "hallkeeper_kiosks_awaited 1.0" in figures
+    status = look(forum.database.reader, forum.event, forum.now)
+    forum.database.give_back()
+    assert any("No places are given out in Hall" in one for one in status.troubles)
+    assert any("TROUBLE    No places" in one for one in lines(status, forum.now))
+
+    let_in = sum(1 for one in west.journal.newest(1_000) if one.decision == "admitted")
+    assert let_in > 2
+    who = {"by": "user:1", "with_": "user:2", "now": forum.now}
+    forum.database.write(lambda db: registry.fence(db, "west", 1, by="user:1", now=forum.now))
+    found.fill(east)
+    assert forum.pool.awaited == {("west", 1)}, "a fence alone gives nothing free"
+    forum.database.write(lambda db: hall_control.attest(db, HALL, ("west", 1), let_in, **who))
+    found.fill(east)
+    assert forum.pool.awaited == frozenset()
+    assert forum.inside() == CAPACITY
+    told = look(forum.database.reader, forum.event, forum.now).troubles
+    forum.database.give_back()
+    assert not any("No places are given out" in one for one in told)
 
 
 def test_after_a_promotion_the_kiosks_are_heard_first(
@@ -207,6 +276,11 @@ def test_after_a_promotion_the_kiosks_are_heard_first(
     forum.database.give_back()
     assert "standby (streaming, sync" in told
     assert "a commit waits for one" in told
+    assert "Writers    0 waiting for their turn" in told
+    figures = forum.app.test_client().get("/metrics").text
+    assert "hallkeeper_database_standbys 1.0" in figures
+    assert "hallkeeper_database_synchronous 1.0" in figures
+    assert 'hallkeeper_database_standby_behind_bytes{standby="standby"} ' in figures
     database.kill_primary()
     database.standby.promote()
     with pytest.raises(TransportError):

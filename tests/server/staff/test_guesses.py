@@ -4,11 +4,21 @@ import threading
 
 import pytest
 
+from server.event.budgets import Budget
 from server.staff import guesses
 from server.staff.guesses import BusyError, Guesses, Key, Lane, Limit, WaitError
+from server.storage.database import Database
 
 LIMIT = Limit(free=3, first_ms=1000, most_ms=4000)
 NOW = 1_000_000
+
+
+SECRET = bytes(32)
+
+
+@pytest.fixture
+def counts(database: Database) -> Guesses:
+    return Guesses(database, SECRET)
 
 
 def key(name: str, own: bool = False) -> Key:
@@ -19,8 +29,11 @@ def guess(counts: Guesses, *names: str, at: int = NOW) -> list[int]:
     return counts.charge([key(name) for name in names], at)
 
 
-def test_it_works() -> None:
-    counts = Guesses()
+def refund(counts: Guesses, *keys: Key, right: bool) -> None:
+    counts._database.write(lambda db: counts.refund(db, keys, right=right))
+
+
+def test_it_works(counts: Guesses) -> None:
     assert [guess(counts, "a", at=NOW + n) for n in range(3)] == [[1], [2], [3]]
     with pytest.raises(WaitError) as caught:
         guess(counts, "a", at=NOW + 2 + 999)
@@ -28,8 +41,7 @@ def test_it_works() -> None:
     assert guess(counts, "a", at=NOW + 1002) == [4]
 
 
-def test_what_waits_for_one_reason_is_counted_for_none() -> None:
-    counts = Guesses()
+def test_what_waits_for_one_reason_is_counted_for_none(counts: Guesses) -> None:
     for _ in range(3):
         guess(counts, "a")
     for _ in range(5):
@@ -38,43 +50,115 @@ def test_what_waits_for_one_reason_is_counted_for_none() -> None:
     assert guess(counts, "b") == [1]
 
 
-def test_a_success_forgets_its_own_and_takes_itself_from_others() -> None:
-    counts = Guesses()
+def test_a_success_forgets_its_own_and_takes_itself_from_others(counts: Guesses) -> None:
     guess(counts, "own", "shared")
     guess(counts, "own", "shared")
-    counts.refund([key("own", own=True), key("shared")], right=True)
+    refund(counts, key("own", own=True), key("shared"), right=True)
     assert guess(counts, "own", "shared") == [1, 2]
 
 
-def test_one_that_nobody_looked_at_is_taken_back_everywhere() -> None:
-    counts = Guesses()
+def test_one_that_nobody_looked_at_is_taken_back_everywhere(counts: Guesses) -> None:
     for _ in range(3):
         guess(counts, "own")
-    counts.refund([key("own", own=True)], right=False)
+    refund(counts, key("own", own=True), right=False)
     assert guess(counts, "own") == [3]
 
 
-def test_an_hour_without_a_guess_forgets() -> None:
-    counts = Guesses()
+def test_an_hour_without_a_guess_forgets(counts: Guesses) -> None:
     for _ in range(3):
         guess(counts, "a")
     assert guess(counts, "a", at=NOW + guesses.FORGET_MS) == [4]
     assert guess(counts, "a", at=NOW + 2 * guesses.FORGET_MS + 1) == [1]
 
 
-def test_memory_is_bounded_and_what_is_guessed_at_now_stays(
-    monkeypatch: pytest.MonkeyPatch,
+def test_counts_are_bounded_and_what_is_guessed_at_now_stays(
+    counts: Guesses, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(guesses, "COUNTS_MAX", 10)
-    counts = Guesses()
+    monkeypatch.setattr(guesses, "COUNTED_EVERY", 0)
     guess(counts, "admin")
     for number in range(30):
-        guess(counts, f"stranger {number}")
+        at = NOW + number
+        guess(counts, f"stranger {number}", at=at)
         if number == 20:
-            assert guess(counts, "admin") == [1], "forgotten after ten others"
+            assert guess(counts, "admin", at=at) == [1], "forgotten after ten others"
         if number > 20 and number % 5 == 0:
-            guess(counts, "admin")
-    assert guess(counts, "admin") == [3]
+            guess(counts, "admin", at=at)
+    assert guess(counts, "admin", at=NOW + 30) == [3]
+    with counts._database.reading() as db:
+        assert db.execute("SELECT COUNT(*) FROM guess").fetchone()[0] <= 11
+
+
+def test_a_restart_and_another_server_forget_nothing(counts: Guesses, database: Database) -> None:
+    for _ in range(3):
+        guess(counts, "a")
+    other = Guesses(database, SECRET)
+    for one in (other, counts):
+        with pytest.raises(WaitError):
+            guess(one, "a")
+    assert guess(other, "a", at=NOW + 1000) == [4]
+    with pytest.raises(WaitError):
+        counts.check([key("a")], NOW + 1001)
+
+
+def test_who_has_to_wait_is_told_without_a_write(
+    counts: Guesses, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        guess(counts, "a")
+    monkeypatch.setattr(database, "write", None)
+    with pytest.raises(WaitError):
+        guess(counts, "a")
+
+
+def test_guesses_at_once_are_counted_like_guesses_in_turn(
+    counts: Guesses, database: Database
+) -> None:
+    both = [counts, Guesses(database, SECRET)]
+    came: list[object] = []
+
+    def one(number: int) -> None:
+        try:
+            came.append(guess(both[number % 2], "a")[0])
+        except WaitError:
+            came.append("wait")
+
+    threads = [threading.Thread(target=one, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(came, key=str) == [1, 2, 3, *["wait"] * 5]
+
+
+def test_nothing_that_was_typed_is_in_the_database(counts: Guesses, database: Database) -> None:
+    guess(counts, "a password that was typed as a name")
+    with database.reading() as db:
+        found = db.execute("SELECT what FROM guess").fetchall()
+    assert len(found) == 1
+    assert len(bytes(found[0][0])) == 16
+    assert b"password" not in bytes(found[0][0])
+    assert Guesses(database, b"another secret").charge([key("x")], NOW) == [1]
+
+
+def test_what_is_long_over_goes(counts: Guesses, database: Database) -> None:
+    guess(counts, "a", "b")
+    guess(counts, "c", at=NOW + guesses.FORGET_MS + 1)
+    with database.reading() as db:
+        assert db.execute("SELECT COUNT(*) FROM guess").fetchone()[0] == 1
+
+
+def test_the_entry_log_gets_few_refusals_from_all_servers(
+    counts: Guesses, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guesses, "NOTES", Budget("guesses noted", 3, 60_000))
+    other = Guesses(database, SECRET)
+    noted = [
+        database.write(lambda db, one=one: one.take_note(db, NOW))
+        for one in (counts, other, counts, other, other)
+    ]
+    assert noted == [0, 0, 0, None, None]
+    assert database.write(lambda db: other.take_note(db, NOW + 60_000)) == 2
 
 
 def test_a_lane_has_few_that_wait_and_fewer_of_one_address(

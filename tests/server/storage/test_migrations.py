@@ -62,6 +62,8 @@ FROZEN = {
     "m055_other_entries": "084ada31ca2b9b38",
     "m056_mail_failed": "f1336f8442dfff7c",
     "m057_door_queues": "cd9f3e1f34de7fa0",
+    "m058_shared_limits": "ab241ef257297079",
+    "m060_mappings_and_musters": "c7894aac50d8a10d",
 }
 
 

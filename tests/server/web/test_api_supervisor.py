@@ -18,9 +18,9 @@ from badges.wire.supervisor import (
     MoveDoor,
     PersonFacts,
 )
+from server.event.budgets import Budget
 from server.event.directory import Event
 from server.kiosks import registry, relocation
-from server.kiosks.budgets import KioskBudget
 from server.people import issuing, lookup, search
 from server.staff import pins, users
 from server.storage.database import Database
@@ -181,9 +181,7 @@ def test_a_supervisor_whose_pin_was_taken_away(kiosk: Kiosk, site: Database) -> 
 
 
 def test_a_kiosk_asks_so_often_and_no_more(kiosk: Kiosk, app: Flask, clock: Clock) -> None:
-    keep_services(
-        app, replace(services_of(app), lookups=KioskBudget("lookups", 3, lookup.WINDOW_MS))
-    )
+    keep_services(app, replace(services_of(app), lookups=Budget("lookups", 3, lookup.WINDOW_MS)))
     for _ in range(3):
         assert people(kiosk, "keller").status_code == 200
     answer = people(kiosk, "keller")

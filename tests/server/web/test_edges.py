@@ -15,9 +15,12 @@ from badges.wire.enrolment import proof
 from server.event.directory import Event
 from server.kiosks import registry
 from server.storage.database import Database
+from server.storage.disk import AwayError
+from server.storage.errors import LostError
 from server.web import auth, lanes, security
 from tests.server.conftest import NOW
 from tests.server.support.pages import ROLES, Pages
+from tests.server.web.test_api import Kiosk
 
 ADMINS = "/admin/users/"  # for admins alone
 
@@ -86,6 +89,28 @@ class TestForms:
 
     def test_the_setting(self, pages: Pages) -> None:
         assert security.FORM_LIFE_S == self.LIFE_S == pages.app.config["WTF_CSRF_TIME_LIMIT"]
+
+
+@pytest.mark.parametrize("error", [AwayError("can't be opened"), LostError("closed")])
+def test_a_database_that_is_away_is_told_and_kiosks_ask_another_server(
+    pages: Pages, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    pages.app.testing = False
+    door, admin = pages.kiosk("main-1", "main"), pages.staff("admin")
+    token = admin.form_token()
+    door.scan(pages.now, 7, decision="denied", reason="already_inside")
+
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(pages.database, "write", fail)
+    answer = Kiosk(pages.app.test_client(), door).post(door.batch(pages.now))
+    found = wire.decode(answer.data, wire.ErrorAnswer).error
+    assert (answer.status_code, found.retry) == (503, True)
+    page = admin.post("/admin/halls/1/close", {"csrf_token": token})
+    assert page.status_code == 503
+    assert "The database can&#39;t be reached" in page.text
+    assert "may have been taken or not" in page.text
 
 
 def shown(event: Event, database: Database) -> wire.EnrolRequest:

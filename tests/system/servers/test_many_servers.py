@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.server.support.postgresql.cluster import MISSING, Cluster, binaries
-from tests.system.support.many_servers import ManyServers
+from tests.system.support.many_servers import ManyServers, on_loopback
 
 pytestmark = [
     pytest.mark.system,
-    pytest.mark.timeout(280),
     pytest.mark.skipif(binaries() is None, reason=MISSING),
 ]
 
@@ -28,9 +27,9 @@ def test_servers_are_killed_and_nothing_is_lost_or_overfilled(
     tmp_path: Path, cluster: Cluster
 ) -> None:
     url = cluster.url(cluster.make())
-    with closing(ManyServers(tmp_path, url, servers=3, kiosks=6, capacity=8)) as many:
+    with closing(ManyServers(tmp_path, url, on_loopback(url, 3), kiosks=6, capacity=8)) as many:
         many.start()
-        many.run(8.0, pause_s=0.05)
+        many.run(8.0, pause_s=0.05, greens=11, kills=2)
         found = many.check()
     sys.stdout.write(f"{found}\n")
     assert found.kills >= 2

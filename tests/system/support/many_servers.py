@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,10 +37,24 @@ from server.kiosks import addresses, registry
 from server.setup.new_event import init_event
 from server.storage.connection import Connection
 from server.storage.database import Database
+from server.storage.postgresql.address import Address, keep_address
 from tests.system.support.ledger_checks import Journals
-from tests.system.support.site import Process, free_port, now_ms, wait_for
+from tests.system.support.site import READY_S, Process, free_port, now_ms, wait_for
 
 PER_HALL = 2  # kiosks
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where a server runs, and how it reaches the database."""
+
+    address: ServerAddress
+    url: str
+    within: tuple[str, ...] = ()  # Words before its command.
+
+
+def on_loopback(url: str, servers: int) -> list[Machine]:
+    return [Machine(ServerAddress("127.0.0.1", free_port()), url) for _ in range(servers)]
 
 
 @dataclass
@@ -51,43 +66,55 @@ class Found:
     kills: int = 0
     most_inside: Counter[int] = field(default_factory=Counter)
     by_server: Counter[str] = field(default_factory=Counter)
+    # When each scan was answered (Unix ms), how long that took (s), and whether it was green.
+    answers: list[tuple[int, float, bool]] = field(default_factory=list)
 
 
 class ManyServers:
-    """Close it. `url` is of an empty database."""
+    """Close it. `url` is of an empty database, and `machines` run the servers."""
 
     def __init__(
-        self, path: Path, url: str, *, servers: int, kiosks: int, capacity: int, seed: int = 1
+        self,
+        path: Path,
+        url: str,
+        machines: Sequence[Machine],
+        *,
+        kiosks: int,
+        capacity: int,
+        seed: int = 1,
     ) -> None:
         self.path, self.capacity, self.dice = path, capacity, random.Random(seed)
         self.parts = ExitStack()
         self.found = Found()
         time_zone, first_day = noon_zone(now_ms())
-        ports = [free_port() for _ in range(servers)]
+        listed = [one.address for one in machines]
+        first = (listed[0].host, listed[0].port)
         settings = EventSettings(
             name={"en": "Many servers"}, time_zone=time_zone, first_day=first_day, days=2,
-            public_host="127.0.0.1", host="127.0.0.1", port=ports[0],
+            public_host=first[0], host=first[0], port=first[1],
         )  # fmt: skip
         init_event(path / "event", settings, now=now_ms(), postgresql=url)
         self.event = load_event(path / "event")
         self.database = self.parts.enter_context(Database(self.event.database_path))
-        listed = [ServerAddress("127.0.0.1", port) for port in ports]
         self.database.write(
             lambda db: addresses.set_servers(db, self.event, listed, by="test", now=now_ms())
         )
-        self.servers = [self._server(number, port) for number, port in enumerate(ports)]
+        self.machines = list(machines)
+        self.servers = [self._server(number, one) for number, one in enumerate(machines)]
         self.names = {f"kiosk-{number}": number // PER_HALL + 1 for number in range(kiosks)}
         self.database.write(self._build)
         for name in self.names:
-            self._enrol(name, ports[0])
+            self._enrol(name, first)
         self.kiosks: dict[str, Kiosk] = {}
 
-    def _server(self, number: int, port: int) -> Process:
+    def _server(self, number: int, machine: Machine) -> Process:
         """A server on a machine of its own: it has a copy of the event's directory."""
         own = self.path / f"server-{number}"
         shutil.copytree(self.event.path, own)
-        command = [sys.executable, "-m", "server.cli.main", "serve", "--event", str(own)]
-        return Process(f"server-{number}", [*command, "--port", str(port)], own / "log")
+        keep_address(own, Address(machine.url))
+        where = ["--host", machine.address.host, "--port", str(machine.address.port)]
+        command = [sys.executable, "-m", "server.cli.main", "serve", "--event", str(own), *where]
+        return Process(f"server-{number}", [*machine.within, *command], own / "log")
 
     def _build(self, db: Connection) -> None:
         for hall in sorted(set(self.names.values())):
@@ -102,13 +129,13 @@ class ManyServers:
             door = (number, name, hall, f'{{"en": "{name}"}}')
             db.execute("INSERT INTO door VALUES (?, ?, ?, ?, 'both')", door)
 
-    def _enrol(self, name: str, port: int) -> None:
+    def _enrol(self, name: str, address: tuple[str, int]) -> None:
         key = PrivateKey(name.encode().ljust(32, b"."))
         now = now_ms()
 
         def step(db: Connection) -> None:
             code = registry.add_kiosk(
-                db, self.event, name, name, address=("127.0.0.1", port), by="test", now=now,
+                db, self.event, name, name, address=address, by="test", now=now,
                 random=os.urandom,
             )  # fmt: skip
             asked = wire.EnrolRequest(code.token, key.public.raw, proof(key, code.token))
@@ -123,7 +150,7 @@ class ManyServers:
         root = self.event.root_key.public
         save_identity(
             directory,
-            make_identity(("127.0.0.1", port), self.event.spki_sha256, root.raw, signed),
+            make_identity(address, self.event.spki_sha256, root.raw, signed),
         )
         save_key(directory, key)
         Journal(
@@ -133,28 +160,39 @@ class ManyServers:
     def start(self) -> None:
         for server in self.servers:
             server.start()
-        for server in self.servers:
-            wait_for(server.name, lambda one=server: self._answers(one))
+        for server, machine in zip(self.servers, self.machines, strict=True):
+            where = machine.address
+            wait_for(server.name, lambda one=server, where=where: self._answers(one, where))
         for name in self.names:
             kiosk = Kiosk(self.path / name, KioskSettings(camera="none"))
             self.kiosks[name] = self.parts.enter_context(kiosk)
         for kiosk in self.kiosks.values():
-            assert kiosk.wait_for_facts(60)
+            assert kiosk.wait_for_facts(READY_S)
 
-    def _answers(self, server: Process) -> bool:
+    def _answers(self, server: Process, where: ServerAddress) -> bool:
         assert server.alive, server.log.read_text()
-        port = int(server.command[-1])
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        with suppress(OSError), socket.create_connection((where.host, where.port), 1):
             return True
         return False
 
-    def run(self, seconds: float, *, pause_s: float) -> Found:
-        """Scan at every kiosk, and kill servers, for so long."""
+    def run(
+        self,
+        seconds: float,
+        *,
+        pause_s: float,
+        greens: int = 0,
+        kills: int = 0,
+        fault: Callable[[threading.Event], object] | None = None,
+    ) -> Found:
+        """Scan at every kiosk, and kill servers or have another fault, for so long, and longer
+        until there are so many greens at two servers or more, and so many kills. A busy machine is
+        slow with both.
+        """
         over = threading.Event()
         threads = [
             threading.Thread(target=self._scan, args=(name, over, pause_s)) for name in self.names
         ]
-        threads.append(threading.Thread(target=self._kill, args=(over,)))
+        threads.append(threading.Thread(target=fault or self._kill, args=(over,)))
         for thread in threads:
             thread.start()
         journals = {
@@ -169,7 +207,16 @@ class ManyServers:
         }
         until = time.monotonic() + seconds
         most = self.found.most_inside
-        while time.monotonic() < until:
+
+        def is_enough() -> bool:
+            lines = [line for one in journals.values() for line in one.all() if line.enters]
+            servers = len(self.found.by_server)
+            return not greens or (
+                len(lines) >= greens and self.found.kills >= kills and servers > 1
+            )
+
+        while time.monotonic() < until or not is_enough():
+            assert time.monotonic() < until + READY_S, self.found
             for hall, one in journals.items():
                 most[hall] = max(most[hall], len(one.inside()))
             time.sleep(0.2)
@@ -187,8 +234,11 @@ class ManyServers:
             leaves = bool(inside) and dice.random() < 0.5
             serial = inside.pop(0) if leaves else dice.randrange(1_000, 8_000_000)
             direction = Direction.EXIT if leaves else Direction.ENTRY
-            answer = kiosk.admitter.present(self._badge(serial), at=now_ms(), direction=direction)
+            badge, began = self._badge(serial), time.monotonic()
+            answer = kiosk.admitter.present(badge, at=now_ms(), direction=direction)
+            took_s = time.monotonic() - began
             kiosk.notify(answer)
+            self.found.answers.append((now_ms(), took_s, answer.passes))
             if answer.passes and not leaves:
                 inside.append(serial)
             self.found.by_server[kiosk.servers.current().address.text] += 1
@@ -203,6 +253,15 @@ class ManyServers:
     def _kill(self, over: threading.Event) -> None:
         while not over.wait(self.dice.uniform(1.0, 3.0)):
             server = self.dice.choice(self.servers)
+            others = [
+                (one, machine.address)
+                for one, machine in zip(self.servers, self.machines, strict=True)
+                if one is not server
+            ]
+            while not over.is_set() and not any(
+                one.alive and self._answers(one, where) for one, where in others
+            ):
+                over.wait(0.1)  # A busy machine is slow to start those of before.
             server.kill()
             self.found.kills += 1
             over.wait(self.dice.uniform(0.5, 2.0))

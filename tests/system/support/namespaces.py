@@ -81,8 +81,15 @@ class Namespace:
 class Cable:
     """Carries frames between two namespaces, as well or badly as it is told to."""
 
-    def __init__(self, near: Namespace, far: Namespace, name: str, dice: random.Random) -> None:
-        """Its end in `near` is called eth0, that in `far` has the `name`; both are down."""
+    def __init__(
+        self,
+        near: Namespace,
+        far: Namespace,
+        name: str,
+        dice: random.Random,
+        near_name: str = "eth0",
+    ) -> None:
+        """Its end in `near` is called `near_name`, that in `far` `name`; both are down."""
         self._near = near
         self._dice = dice
         self._ends: list[int] = []
@@ -92,7 +99,7 @@ class Cable:
         self.mend()
         self._thread = threading.Thread(target=self._carry, name=f"cable {name}", daemon=True)
         try:
-            for namespace, end in ((near, "eth0"), (far, name)):
+            for namespace, end in ((near, near_name), (far, name)):
                 self._ends.append(namespace.run(lambda end=end: _tap(end)))
         except BaseException:
             self._close_ends()

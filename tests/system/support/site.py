@@ -22,6 +22,7 @@ from pathlib import Path
 
 from badges.wire.enrolment import EnrolmentCode
 from kiosk.cli.enrol import enrol
+from kiosk.config.files import JOURNAL_FILE, REPLICA_FILE
 from server.demo.forum.forum import noon_zone
 from server.event import directory as config
 from server.event.directory import Event
@@ -31,7 +32,7 @@ from server.people import issuing
 from server.setup import new_event, roster_import, venue_file, venue_import
 from server.storage.database import Database
 
-READY_S = 90.0
+READY_S = 240.0  # on a busy machine
 CATEGORIES = ("delegate", "speaker", "exhibitor", "press", "staff", "vip", "visitor")
 
 
@@ -267,19 +268,37 @@ class LiveSite:
         command = self._command(name, "kiosk", "run", "--dir", directory, "--json", *options)
         log = self.path / f"{name}.log"
         process = self.kiosks.setdefault(name, Process(name, command, log))
+        process.command = command
         process.start()
         return process
+
+    def has_heard(self, name: str) -> bool:
+        """Whether the kiosk knows of every change so far that is for its door."""
+        with self._read(name, REPLICA_FILE) as replica:
+            (known,) = replica.execute("SELECT cursor FROM progress").fetchone()
+        sql = (
+            "SELECT COALESCE(MAX(cursor), 0) FROM change WHERE (kiosk IS NULL OR kiosk = ?) AND"
+            " (hall_id IS NULL OR hall_id = (SELECT hall_id FROM kiosk JOIN door USING (door_id)"
+            " WHERE kiosk = ? ORDER BY generation DESC LIMIT 1))"
+        )
+        return bool(known >= self.query(sql, name, name)[0][0])
 
     def settled(self) -> bool:
         """Whether every kiosk's journal is wholly in the ledger."""
         return all(self.waiting(name) == 0 for name in self.kiosks)
 
     def waiting(self, name: str) -> int:
-        journal = sqlite3.connect(f"file:{self.path / name / 'journal.db'}?mode=ro", uri=True)
-        with contextlib.closing(journal):
+        with self._read(name, JOURNAL_FILE) as journal:
             (last,) = journal.execute("SELECT COALESCE(MAX(seq), 0) FROM scan").fetchone()
         (acked,) = self.query("SELECT acked_seq FROM kiosk WHERE kiosk = ?", name)[0]
         return int(last - acked)
+
+    @contextlib.contextmanager
+    def _read(self, name: str, file: str) -> Iterator[sqlite3.Connection]:
+        """A file of the kiosk's as it is, beside the kiosk that writes it."""
+        found = sqlite3.connect(f"file:{self.path / name / file}?mode=ro", uri=True)
+        with contextlib.closing(found):
+            yield found
 
     def close(self) -> None:
         for process in (*self.kiosks.values(), self.server):

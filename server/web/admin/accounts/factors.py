@@ -200,13 +200,13 @@ def _page(
     db, now = here.database.reader, here.now()
     if not secret:
         # Another look at the page must not make the code void that is already in the app.
-        known = here.pending.look(auth.token(), _NEW_APP, now)
-        secret = known.decode() if known else second_factors.new_secret()
-        here.pending.put(auth.token(), _NEW_APP, secret.encode(), now)
+        kept = here.pending.asked(
+            auth.token(), _NEW_APP, lambda: second_factors.new_secret().encode(), now
+        )
+        secret = kept.decode()
     options = ""
     if where is not None:
-        challenge = os.urandom(passkeys.CHALLENGE_BYTES)
-        here.pending.put(auth.token(), _NEW_PASSKEY, challenge, now)
+        challenge = here.pending.asked(auth.token(), _NEW_PASSKEY, passkeys.new_challenge, now)
         options = passkeys.registration_options(db, where, who, challenge)
     event_name = next(iter(here.event.settings.name.values()))
     return render_template(

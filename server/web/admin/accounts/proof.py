@@ -1,12 +1,10 @@
 """Takes what a user shows beside the password, from whichever form it stands in."""
 
 import ipaddress
-import os
 from urllib.parse import urlsplit
 
 from flask import abort, request
 
-from server.entry_log import entry_log
 from server.entry_log.act_names import Act
 from server.staff import passkeys, second_factors, signing_in
 from server.staff.guesses import Key, WaitError
@@ -42,11 +40,10 @@ def sign_options(who: User) -> str:
     here, where = services(), place()
     if where is None:
         return ""
-    challenge = os.urandom(passkeys.CHALLENGE_BYTES)
-    options = passkeys.sign_options(here.database.reader, where, who, challenge)
-    if options:
-        here.pending.put(auth.token(), SIGN, challenge, here.now())
-    return options
+    return passkeys.sign_options(
+        here.database.reader, where, who,
+        lambda: here.pending.asked(auth.token(), SIGN, passkeys.new_challenge, here.now()),
+    )  # fmt: skip
 
 
 def show_factor(who: User) -> str:
@@ -66,6 +63,11 @@ def show_factor(who: User) -> str:
     key = second_factors.sealing_key(here.event.phone_secret)
 
     def step(db: Connection) -> str:
+        shown = look(db)
+        here.guesses.refund(db, keys, right=True)
+        return shown
+
+    def look(db: Connection) -> str:
         if answer:
             if where is None or challenge is None:
                 raise WrongFactorError
@@ -83,7 +85,6 @@ def show_factor(who: User) -> str:
     except WrongFactorError:
         _note_refusal(who, tries[0], now)
         raise
-    here.guesses.refund(keys, right=True)
     return shown
 
 
@@ -92,18 +93,13 @@ def _note_refusal(who: User, tries: int, now: int) -> None:
     if tries not in (1, HERE.free):
         return
     here = services()
-    unlisted = here.guesses.take_note(now)
-    if unlisted is None:
-        return
     subject: dict[str, str | int | None] = {
         "user": who.user_id,
         "caller": caller()[:8],
         "tries": tries,
     }
-    if unlisted:
-        subject["unlisted"] = unlisted
     here.database.write(
-        lambda db: entry_log.act(db, signing_in.NOBODY, Act.FACTOR_REFUSED, subject, now)
+        lambda db: signing_in.note(db, here.guesses, Act.FACTOR_REFUSED, subject, now)
     )
 
 

@@ -11,7 +11,6 @@ from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from werkzeug.wrappers import Response as AnyResponse
 
-from server.entry_log import entry_log
 from server.entry_log.act_names import Act
 from server.staff import sign_on, sign_on_accounts, signing_in, users
 from server.staff.sign_on import Begun, Identity, NoRoleError, SignOnError
@@ -110,17 +109,12 @@ def _confirm(found: Identity, target: str) -> AnyResponse:
 
 def _note_refusal(who: users.User | None) -> None:
     here = services()
-    unlisted = here.guesses.take_note(here.now())
-    if unlisted is None:
-        return
     subject: dict[str, str | int | None] = {
         "user": who.user_id if who else None,
         "caller": caller()[:8],
     }
-    if unlisted:
-        subject["unlisted"] = unlisted
     here.database.write(
-        lambda db: entry_log.act(db, signing_in.NOBODY, Act.SIGN_ON_REFUSED, subject, here.now())
+        lambda db: signing_in.note(db, here.guesses, Act.SIGN_ON_REFUSED, subject, here.now())
     )
 
 

@@ -38,13 +38,14 @@ def binaries() -> Path | None:
 
 
 class Cluster:
-    """One PostgreSQL server, which ends with `stop`."""
+    """One PostgreSQL server, which ends with `stop`. The port is part of its socket's name too."""
 
-    def __init__(self, where: Path | None = None, *settings: str) -> None:
+    def __init__(self, where: Path | None = None, *settings: str, port: int = 5432) -> None:
         found = binaries()
         assert found is not None, MISSING
         self.binaries = found
         self._owner = _owner()
+        self.port = port
         self.path = Path(tempfile.mkdtemp(prefix="hallkeeper-pg-", dir=where or _room()))
         if self._owner is not None:
             os.chown(self.path, *self._owner)
@@ -52,7 +53,8 @@ class Cluster:
         self._run("initdb", "-D", f"{self.path}/data", "-U", USER, "-E", "UTF8",
                   "--locale=C", "-A", "trust", "--no-sync")  # fmt: skip
         options = (
-            f"-k {self.path} -c listen_addresses= -c max_connections=200 -c shared_buffers=64MB"
+            f"-k {self.path} -c port={port} -c listen_addresses="
+            " -c max_connections=200 -c shared_buffers=64MB"
             " -c autovacuum=off -c max_wal_size=2GB -c wal_level=minimal -c max_wal_senders=0 "
             + " ".join(f"-c {one}" for one in settings)
         )
@@ -69,7 +71,11 @@ class Cluster:
             shutil.rmtree(self.path, ignore_errors=True)
 
     def url(self, database: str) -> str:
-        return f"postgresql://{USER}@/{database}?host={self.path}"
+        return f"postgresql://{USER}@/{database}?host={self.path}&port={self.port}"
+
+    def url_by_network(self, database: str, host: str, port: int) -> str:
+        """The address over TCP, for a cluster with `listen_addresses` among its settings."""
+        return f"postgresql://{USER}@{host}:{port}/{database}"
 
     def make(self, template: str = "template0") -> str:
         """The name of a new database, which is a copy of another one."""

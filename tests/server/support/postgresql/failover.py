@@ -16,6 +16,7 @@ from tests.server.support.postgresql.cluster import USER, Cluster
 
 REPLICATES = ("wal_level=replica", "max_wal_senders=5", "hot_standby=on", "wal_keep_size=64MB")
 NAME = "standby"
+BUSY_S = 240  # for what surely comes, on a busy machine
 
 
 class Standby(Cluster):
@@ -24,6 +25,7 @@ class Standby(Cluster):
     def __init__(self, primary: Cluster) -> None:
         self.binaries = primary.binaries
         self._owner = primary._owner
+        self.port = primary.port
         self.path = primary.path.with_name(f"{primary.path.name}-standby")
         self.path.mkdir(mode=0o700)
         if self._owner is not None:
@@ -35,7 +37,7 @@ class Standby(Cluster):
         self.start()
 
     def promote(self) -> None:
-        self._run("pg_ctl", "-D", f"{self.path}/data", "-w", "-t", "60", "promote")
+        self._run("pg_ctl", "-D", f"{self.path}/data", "-w", "-t", str(BUSY_S), "promote")
 
 
 class Pair:
@@ -61,7 +63,7 @@ class Pair:
 
     def caught_up(self) -> None:
         """Wait until the standby has all that the primary has."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + BUSY_S
         while time.monotonic() < deadline:
             with psycopg.connect(self.primary.url("postgres"), autocommit=True) as connection:
                 found = connection.execute(
@@ -93,7 +95,7 @@ class Pair:
             shutil.rmtree(path, ignore_errors=True)
 
     def _wait_for(self, state: str) -> None:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + BUSY_S
         while time.monotonic() < deadline:
             with psycopg.connect(self.primary.url("postgres"), autocommit=True) as connection:
                 found = connection.execute("SELECT sync_state FROM pg_stat_replication").fetchone()

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
-from server.audit.verify import verify_receipt
+from server.audit.verify_receipt import verify_receipt
 from server.event.directory import Event
 from server.machines import tokens
 from server.people import attendees

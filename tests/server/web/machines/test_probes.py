@@ -131,6 +131,11 @@ def test_figures(pages: Pages) -> None:
     assert found["hallkeeper_scans_total", "denied", "hall_full"] == 1
     assert found["hallkeeper_writer_queue",] == 0
     assert found["hallkeeper_feeds",] == 0
+    assert found["hallkeeper_feed_behind",] == 0
+    assert found["hallkeeper_servers_at_work",] == found["hallkeeper_servers_silent",] == 0
+    assert found["hallkeeper_log_entries",] > 0
+    assert found["hallkeeper_kiosks_awaited",] == found["hallkeeper_database_waiting",] == 0
+    assert found["hallkeeper_database_standbys",] == 0
     assert found["hallkeeper_ledger_seconds_count",] == 0
     for word in ("Anna", "Keller", "example.org", "海", str(pages.serial("A1"))):
         assert word not in answer.text

@@ -9,7 +9,7 @@ import pytest
 
 from badges.transparency.signed_note import verifier_key
 from server.audit.export import VERIFIER
-from server.audit.verify import verify_receipt
+from server.audit.verify_receipt import verify_receipt
 from server.event.directory import Event
 from server.people import issuing
 from server.people.phone_token import phone_token
@@ -64,7 +64,7 @@ def test_each_own_entry_and_exit_has_one(pages: Pages, door: FakeDoor) -> None:
         assert answer.headers["Content-Disposition"].endswith('.tlog-proof"')
         assert answer.headers["Cache-Control"] == "no-store"
         assert answer.text.startswith("c2sp.org/tlog-proof@v1\n")
-        record = json.loads(verify_receipt(answer.data, key)["record"])["record"]
+        record = json.loads(verify_receipt(answer.data, key).record)["record"]
         assert record["serial"] == pages.serial("A1")
         directions.add(record["direction"])
     assert directions == {"entry", "exit"}

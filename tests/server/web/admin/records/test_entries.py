@@ -9,7 +9,7 @@ import pytest
 
 from badges.credential.badge_number import badge_number
 from badges.transparency.signed_note import verifier_key
-from server.audit.verify import verify_receipt
+from server.audit.verify_receipt import verify_receipt
 from server.event.directory import Event
 from server.staff import users
 from server.storage.database import Database

@@ -1,0 +1,72 @@
+"""Two servers on one database of PostgreSQL, cut off from it in turns while 20 kiosks scan.
+
+What must hold is checked as in tests/system/servers/test_cut_database.py, and a run that breaks it
+ends with an error.
+"""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from tests.server.support.postgresql.cluster import MISSING, binaries
+from tests.system.support.cut_database import (
+    CutSite,
+    milliseconds,
+    on_site,
+    two_servers,
+)
+from tests.system.support.cut_database import (
+    run as scan,
+)
+from tests.system.support.namespaces import Network, why_none
+
+KIOSKS, CAPACITY, PAUSE_S = 20, 12, 0.05
+CUT_S, BOTH_S, AFTER_S = 10.0, 8.0, 8.0
+PLAN = (
+    *(((number % 2,), CUT_S, AFTER_S) for number in range(6)),
+    *(((0, 1), BOTH_S, AFTER_S) for _ in range(2)),
+)
+
+
+def run() -> object:
+    if why := why_none() or ("" if binaries() else MISSING):
+        return {"bench": "cut", "skipped": why}
+    path = Path(tempfile.mkdtemp(prefix="hallkeeper-cut-"))
+
+    def play(network: Network) -> object:
+        with two_servers(network, path, kiosks=KIOSKS, capacity=CAPACITY) as site:
+            site.many.start()
+            seconds = 3.0 + sum(cut_s + after_s for _, cut_s, after_s in PLAN)
+            scan(site, seconds, PAUSE_S, site.play(*PLAN))
+            return _figures(site, seconds)
+
+    try:
+        return on_site(play)
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _figures(site: CutSite, seconds: float) -> object:
+    found = site.many.found
+    return {
+        "bench": "cut",
+        "kiosks": KIOSKS,
+        "seconds": seconds,
+        "scans": found.scans,
+        "scans_per_s": round(found.scans / seconds, 1),
+        "greens": found.greens,
+        "lost": 0,  # or it would have ended with an error
+        "most_inside": max(found.most_inside.values()),
+        "capacity": CAPACITY,
+        "cuts": [
+            {
+                "servers": one.which,
+                "seconds": round(one.mended_at - one.cut_at, 1),
+                "longest_gap_s": round(site.longest_gap_s(one, AFTER_S), 1),
+                "until_next_s": [round(took, 1) for took in sorted(one.until_next_s)],
+                "answers": len(took := site.answers(one)),
+                "answer_ms": [milliseconds(took, share) for share in (0.5, 0.99, 1)],
+            }
+            for one in site.cuts
+        ],
+    }

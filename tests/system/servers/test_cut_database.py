@@ -1,0 +1,57 @@
+"""Two servers on one database of PostgreSQL, whose ways to it are cut without a word to anybody.
+
+Kiosks scan all the while. With one server cut off they go on with the other one; with both, doors
+decide by themselves. Nothing that was acknowledged is lost, nothing is there twice, and no hall is
+over its capacity.
+"""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from server.storage.postgresql.bounds import SILENT_S
+from tests.server.support.postgresql.cluster import MISSING, binaries
+from tests.system.support.cut_database import milliseconds, on_site, run, two_servers
+from tests.system.support.namespaces import Network, why_none
+
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.timeout(280),
+    pytest.mark.skipif(binaries() is None, reason=MISSING),
+]
+
+CAPACITY = 8
+ONE_S, BOTH_S, AFTER_S = 9.0, 6.0, 5.0
+# A server's lock in the database goes on when its machine is silent, and kiosks wait for a server
+# that answers no longer than ten seconds.
+LATE_S = 12.0
+
+
+def test_packets_vanish_between_a_server_and_the_database(tmp_path: Path) -> None:
+    if why := why_none():
+        pytest.skip(why)
+
+    def play(network: Network) -> None:
+        with two_servers(network, tmp_path, kiosks=6, capacity=CAPACITY) as site:
+            site.many.start()
+            plan = site.play(((0,), ONE_S, AFTER_S), ((0, 1), BOTH_S, AFTER_S))
+            run(site, 3 + ONE_S + BOTH_S + 2 * AFTER_S, 0.05, plan)
+            found = site.many.found
+            for cut in site.cuts:
+                took = site.answers(cut)
+                sys.stdout.write(
+                    f"servers {cut.which} cut off for {cut.mended_at - cut.cut_at:.0f} s: "
+                    f"{len(took)} answers, p50 {milliseconds(took, 0.5)} ms, "
+                    f"p99 {milliseconds(took, 0.99)} ms, most {milliseconds(took, 1)} ms; longest "
+                    f"gap {site.longest_gap_s(cut, AFTER_S):.1f} s; next server after "
+                    f"{[round(one, 1) for one in cut.until_next_s]} s\n"
+                )
+            sys.stdout.write(f"{found.scans} scans, {found.greens} green, 0 lost\n")
+            one, both = site.cuts
+            assert one.until_next_s, "the kiosks of the server that was cut off went on elsewhere"
+            assert max(one.until_next_s) < SILENT_S + LATE_S
+            assert len(site.answers(both)) > 20, "doors decide alone"
+            assert found.greens > 10
+
+    on_site(play)

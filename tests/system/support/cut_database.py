@@ -1,0 +1,187 @@
+"""Two servers whose ways to PostgreSQL are cut, so that packets vanish and nobody is told.
+
+Each server, and the database, has a network of its own. Between a server and the database there is
+a bridge of the kernel, from which the server's end is taken away. Kiosks reach the servers by other
+cables, which stay whole. Everything that uses this runs in `on_site`, because the kiosks' sockets
+belong to the network of the thread that made them.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from badges.wire.servers import ServerAddress
+from tests.server.support.postgresql.cluster import Cluster
+from tests.system.support.many_servers import Machine, ManyServers
+from tests.system.support.namespaces import DOORS, Namespace, Network
+
+T = TypeVar("T")
+
+PORT = 8443
+SERVERS = 2
+_FIRST = 11  # The last number of the first server's address, as kiosks reach it.
+_NET = "198.18.{}.{}"
+
+
+class Wire:
+    """The way between a server and the database."""
+
+    def __init__(self, server: Namespace, database: Namespace, number: int) -> None:
+        self._inside = Namespace()
+        try:
+            self._inside.ip("link", "add", "wire", "type", "bridge")
+            self._inside.ip("link", "set", "wire", "up")
+            for end, name, last in ((server, "db0", 2), (database, f"server{number}", 1)):
+                port = f"port{last}"
+                peer = ("peer", "name", port, "netns", self._inside.path)
+                end.ip("link", "add", name, "type", "veth", *peer)
+                self._inside.ip("link", "set", port, "master", "wire", "up")
+                end.ip("address", "add", f"{_NET.format(number + 1, last)}/24", "dev", name)
+                end.ip("link", "set", name, "up")
+        except BaseException:
+            self.close()
+            raise
+
+    def cut(self) -> None:
+        """Let nothing pass. Both ends stay up, and hear nothing of it."""
+        self._inside.ip("link", "set", "port2", "nomaster")
+
+    def mend(self) -> None:
+        self._inside.ip("link", "set", "port2", "master", "wire")
+
+    def close(self) -> None:
+        self._inside.close()
+
+
+@dataclass
+class Cut:
+    """What became of one cut, in seconds."""
+
+    which: tuple[int, ...]
+    cut_at: float = 0.0  # Unix seconds
+    mended_at: float = 0.0
+    # Until a scan of a kiosk was acknowledged, that asked a server which was cut off.
+    until_next_s: list[float] = field(default_factory=list)
+
+
+@dataclass
+class CutSite:
+    many: ManyServers
+    wires: list[Wire]
+    cuts: list[Cut] = field(default_factory=list)
+    # When any kiosk had something acknowledged (Unix seconds).
+    acknowledged: list[float] = field(default_factory=list)
+
+    def play(
+        self, *plan: tuple[tuple[int, ...], float, float]
+    ) -> Callable[[threading.Event], None]:
+        """Cut the wires of these servers for so long, then go on for so long, one by one."""
+
+        def step(over: threading.Event) -> None:
+            over.wait(3.0)
+            for which, cut_s, after_s in plan:
+                self._cut(which, cut_s, over)
+                over.wait(after_s)
+
+        return step
+
+    def _cut(self, which: tuple[int, ...], cut_s: float, over: threading.Event) -> None:
+        kiosks = self.many.kiosks.values()
+        hosts = {self.many.machines[number].address.text for number in which}
+        concerned = [one for one in kiosks if one.servers.current().address.text in hosts]
+        found = Cut(which, time.time())
+        for number in which:
+            self.wires[number].cut()
+        before = {id(one): one.journal.state().acked for one in concerned}
+        until = time.monotonic() + cut_s
+        while time.monotonic() < until and not over.is_set():
+            for one in concerned:
+                at = before.get(id(one))
+                if at is not None and one.journal.state().acked > at:
+                    del before[id(one)]
+                    found.until_next_s.append(time.time() - found.cut_at)
+            time.sleep(0.05)
+        for number in which:
+            self.wires[number].mend()
+        found.mended_at = time.time()
+        self.cuts.append(found)
+
+    def watch(self, over: threading.Event) -> None:
+        """Note when scans are acknowledged."""
+        acked = 0
+        while not over.wait(0.05):
+            now = sum(one.journal.state().acked for one in self.many.kiosks.values())
+            if now > acked:
+                acked = now
+                self.acknowledged.append(time.time())
+
+    def longest_gap_s(self, within: Cut, after_s: float = 0.0) -> float:
+        """The longest time without an acknowledgement, from a cut to so long after its end."""
+        until = within.mended_at + after_s
+        times = [at for at in self.acknowledged if within.cut_at <= at <= until]
+        points = [within.cut_at, *times, until]
+        return max(later - earlier for earlier, later in zip(points, points[1:], strict=False))
+
+    def answers(self, within: Cut) -> list[float]:
+        """How long the doors' answers took during a cut."""
+        begin, end = within.cut_at * 1000, within.mended_at * 1000
+        return sorted(took for at, took, _ in self.many.found.answers if begin <= at <= end)
+
+
+@contextmanager
+def two_servers(network: Network, path: Path, *, kiosks: int, capacity: int) -> Iterator[CutSite]:
+    with ExitStack() as parts:
+        database = Namespace()
+        parts.callback(database.close)
+        wires, places = [], []
+        for number in range(SERVERS):
+            server, _ = network.door()
+            wires.append(Wire(server, database, number))
+            parts.callback(wires[-1].close)
+            places.append(server)
+        listened = ",".join(_NET.format(number + 1, 1) for number in range(SERVERS))
+        cluster = database.run(lambda: Cluster(None, f"listen_addresses={listened}"))
+        parts.callback(cluster.stop)
+        with (cluster.path / "data" / "pg_hba.conf").open("a") as rules:
+            rules.write("host all all 198.18.0.0/16 trust\n")
+        cluster.admin("SELECT pg_reload_conf()")
+        name = cluster.make()
+        machines = [
+            Machine(
+                ServerAddress(DOORS.format(_FIRST + number), PORT),
+                cluster.url_by_network(name, _NET.format(number + 1, 1), cluster.port),
+                tuple(place.prefix),
+            )
+            for number, place in enumerate(places)
+        ]
+        many = ManyServers(path, cluster.url(name), machines, kiosks=kiosks, capacity=capacity)
+        parts.callback(many.close)
+        yield CutSite(many, wires)
+
+
+def on_site(step: Callable[[Network], T]) -> T:
+    """What `step` returns, which runs where the kiosks are."""
+    with Network() as network:
+        return network.server.run(lambda: step(network))
+
+
+def run(site: CutSite, seconds: float, pause_s: float, fault: Callable[..., None]) -> None:
+    """Scan for so long, with the fault, and note what is acknowledged until all of it is."""
+    over = threading.Event()
+    watcher = threading.Thread(target=site.watch, args=(over,))
+    watcher.start()
+    try:
+        site.many.run(seconds, pause_s=pause_s, fault=fault)
+        site.many.check()
+    finally:
+        over.set()
+        watcher.join()
+
+
+def milliseconds(values: list[float], share: float) -> float:
+    """That share of sorted times in seconds, in ms."""
+    return round(1000 * values[min(len(values) - 1, int(share * len(values)))], 1)
