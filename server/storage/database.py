@@ -144,9 +144,11 @@ def undone_alone(db: Connection) -> Iterator[None]:
     if isinstance(db, sqlite3.Connection):
         yield
         return
+    made: Any = db
     db.execute("SAVEPOINT alone")
     try:
         yield
+        made.arrive()
     except BaseException:
         db.execute("ROLLBACK TO alone")
         raise

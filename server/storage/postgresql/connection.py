@@ -119,7 +119,7 @@ class PostgresConnection:
         Raises EngineError for a statement that has failed meanwhile.
         """
         if self._pipeline is not None:
-            self._arrive()
+            self.arrive()
             return not self._failed
         return self.raw.info.transaction_status == TransactionStatus.INTRANS
 
@@ -167,7 +167,7 @@ class PostgresConnection:
 
         What reads is waited for, and so is an answer that is asked for. What is wrong with a
         statement is raised at the next wait, at the latest by `stands`. It is for the steps that
-        all servers wait for, which use no `undone_alone` and expect no row to be forbidden.
+        all servers wait for. They expect no row to be forbidden, but in `undone_alone`.
         """
         self._sent = self._failed = False
         self._over = ExitStack()
@@ -178,7 +178,7 @@ class PostgresConnection:
             return self._end(asked.text)
         if asked.text.startswith("ROLLBACK TO"):
             with suppress(EngineError):
-                self._arrive()
+                self.arrive()
             self._failed = False
         try:
             if asked.plain:
@@ -190,12 +190,12 @@ class PostgresConnection:
             raise told(error) from None
         self._sent = True
         if asked.reads or asked.text.startswith("ROLLBACK TO"):
-            self._arrive()
+            self.arrive()
         elif isinstance(made, _Cursor):
-            made.arrive = self._arrive
+            made.arrive = self.arrive
         return made
 
-    def _arrive(self) -> None:
+    def arrive(self) -> None:
         """Wait for the answers to all that was sent. Raises EngineError."""
         if self._pipeline is None or not self._sent:
             return
@@ -208,7 +208,7 @@ class PostgresConnection:
 
     def _walk(self) -> None:
         """Wait for each statement from now on. Raises EngineError."""
-        self._arrive()
+        self.arrive()
         self._pipeline = None
         self._over.close()
 
