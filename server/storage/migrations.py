@@ -60,6 +60,7 @@ from server.storage.schema import (
     STAYS,
     UNKNOWN_HOLDERS,
     UNNAMED_KEY,
+    UPLOADS,
     VENUE,
 )
 
@@ -361,6 +362,11 @@ def m058_shared_limits(db: sqlite_utils.Database) -> None:
     _run(db, SHARED_LIMITS)
 
 
+@migrations()
+def m059_uploads(db: sqlite_utils.Database) -> None:
+    _run(db, UPLOADS)
+
+
 NAMES = (
     "m001_people",
     "m002_venue",
@@ -412,6 +418,7 @@ NAMES = (
     "m056_mail_failed",
     "m057_door_queues",
     "m058_shared_limits",
+    "m059_uploads",
 )
 
 
