@@ -25,6 +25,7 @@ from typing import Any, TypeVar
 from server.storage import disk
 from server.storage.connection import Connection, Engine, LentConnection, Listening, OwnConnection
 from server.storage.disk import DatabaseError
+from server.storage.engines import memory
 from server.storage.errors import EngineError
 from server.storage.postgresql.address import address_of, keep_address, read_address
 from server.storage.sqlite import engine as sqlite
@@ -193,6 +194,7 @@ class Database:
         # What each new connection of the writer begins with.
         self._preparations: list[Callable[[Connection], None]] = []
         self._writer_connection = self._engine.writer()
+        memory.attach(self._writer_connection)
         # Why no other connection could be made in place of a lost one, and until when it is not
         # tried again.
         self._away: tuple[float, EngineError | DatabaseError] | None = None
@@ -423,6 +425,7 @@ class Database:
             return
         try:
             connection.execute("BEGIN IMMEDIATE")
+            memory.begin(connection)
             for job in group:
                 if len(group) > 1:
                     connection.execute("SAVEPOINT step")
@@ -433,6 +436,7 @@ class Database:
                     if not self._engine.stands(connection):
                         raise sqlite3.OperationalError("the transaction was undone on the way")
                 except BaseException as error:
+                    memory.forget(connection)
                     if len(group) > 1:
                         if not connection.in_transaction:
                             # The disk is full or failing, and SQLite has undone the others' steps
@@ -451,6 +455,7 @@ class Database:
                 return
             connection.execute("COMMIT")
         except EngineError as error:
+            memory.forget(connection)
             with suppress(EngineError):
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
