@@ -30,6 +30,7 @@ from server.entry_log import cosignatures
 from server.event.directory import Event
 from server.storage.connection import Connection
 from server.storage.database import one_state
+from server.storage.engines.durable import make_durable
 from server.venue.names import names_now
 from server.witnesses import asking, checkpoints, stamps
 
@@ -75,12 +76,14 @@ def export(
     if not out.absolute().parent.is_dir():
         raise ExportError(f"{out} can't be written: there is no folder {out.parent}.")
     partial = out.with_name(f".{out.name}.part")
-    with ExitStack() as undo, one_state(db):
+    with ExitStack() as undo:
         undo.callback(_remove, partial)
         _remove(partial)
         try:
-            with _Target(partial, zipped=out.suffix.lower() == ".zip") as target:
+            with one_state(db), _Target(partial, zipped=out.suffix.lower() == ".zip") as target:
                 done = _Export(db, event, target, selection, now).write(progress, court=court)
+            # It signs a checkpoint, so no leaf of it may be lost any more.
+            make_durable(db)
             os.replace(partial, out)
         except OSError as error:
             raise ExportError(f"{out} can't be written: {error.strerror or error}.") from None
