@@ -192,7 +192,7 @@ def _judge_unsigned(
     """
     if sender.state != "active":
         return
-    gap = batch.first_seq - 1 > sender.acked_seq or batch.log_size > entries.size()
+    gap = batch.first_seq - 1 > sender.acked_seq or not entries.reaches(batch.log_size)
     since_restore = batch.incarnation < here or _is_awaited(sender)
     if _claims(sender, batch, here) or (gap and not since_restore):
         raise SetBackError("word", here, proven=False)

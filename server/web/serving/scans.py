@@ -89,7 +89,8 @@ class ScansLane:
             self._waker.call(partial(_settle, took, taken, error))
 
         step = verified_step(signed, step_for(here, batch), here.now, batch=batch)
-        here.database.write_then(step, done)
+        # A kiosk keeps its scans until they are acknowledged, and would send them again.
+        here.database.write_then(step, done, early=True)
         return await took
 
 
