@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from badges.credential.keys import PrivateKey
+from badges.credential.keys import PrivateKey, PublicKey
 from badges.transparency import signed_note
-from badges.transparency.checkpoint import Checkpoint, sign_checkpoint
+from badges.transparency.checkpoint import Checkpoint, sign_checkpoint, witness_name
+from badges.transparency.witnessing import witness_key
 from server.audit import records
 from server.audit.papers import court as courts
 from server.audit.papers import readme
@@ -35,6 +36,7 @@ from server.witnesses import asking, checkpoints, stamps
 
 EXPORT_CONTEXT = "hallkeeper/log-export/v1"
 VERIFIER = Path(__file__).with_name("verify.py")
+RECEIPT_VERIFIER = Path(__file__).with_name("verify_receipt.py")
 _TELL_EVERY = 5_000  # Entries.
 _NAMED_MAX = 10
 
@@ -244,6 +246,10 @@ class _Export:
                 "generation": row["generation"],
                 "key": row["public_key"].hex(),
                 "state": row["state"],
+                "witness": witness_key(
+                    witness_name(self._event.log_name, row["kiosk"], row["generation"]),
+                    PublicKey(row["public_key"]),
+                ),
             }
             for row in rows
         ]

@@ -25,6 +25,11 @@ class Kept:
     note: str
     at: int  # When it came, in Unix ms.
 
+    @property
+    def line(self) -> str:
+        """Return the kiosk's line alone."""
+        return self.note[self.note.rindex("\n— ") + 1 :]
+
 
 def keep(
     db: Connection,

@@ -20,11 +20,14 @@ from server.entry_log.act_names import Act
 from server.storage import dialect
 from server.storage.connection import Connection
 from server.storage.database import Database
+from server.storage.engines import memory
 from server.storage.engines.durable import make_durable
+from server.storage.tables import insert_many
 
 # The kind of a leaf whose record was erased. Its body is the entry, without the salt.
 ERASED = "erased"
 READ_MAX = 50_000  # Leaves that are read at once.
+_COLUMNS = ("number", "kind", "at", "hash", "body", "salt")
 SIZE = "(SELECT COALESCE(MAX(number) + 1, 0) FROM leaf)"  # `size`, in a larger statement
 
 
@@ -44,6 +47,7 @@ def newest(db: Connection) -> int | None:
 
 def append(db: Connection, kind: str, body: bytes, now: int) -> int:
     """Add a leaf and return its number, from 0."""
+    memory.forget(db)  # Steps may know how many there were.
     number = size(db)
     extend(db, [(number, kind, body)], now)
     return number
@@ -55,13 +59,11 @@ def extend(db: Connection, leaves: Iterable[tuple[int, str, bytes]], now: int) -
     # A salt that could be worked out again, from a secret and the number, could never be deleted.
     # All are drawn at once, because each call asks the operating system.
     drawn = os.urandom(SALT_BYTES * len(wanted))
-    db.executemany(
-        "INSERT INTO leaf (number, kind, at, hash, body, salt) VALUES (?, ?, ?, ?, ?, ?)",
-        (
-            _row(number, kind, now, body, drawn[at * SALT_BYTES : (at + 1) * SALT_BYTES])
-            for at, (number, kind, body) in enumerate(wanted)
-        ),
-    )
+    rows = [
+        _row(number, kind, now, body, drawn[at * SALT_BYTES : (at + 1) * SALT_BYTES])
+        for at, (number, kind, body) in enumerate(wanted)
+    ]
+    insert_many(db, "leaf", _COLUMNS, rows)
 
 
 def _row(
@@ -92,6 +94,7 @@ def acts(
         canonical({"act": act, "at": now, "by": by, "subject": dict(subject), "type": "act"})
         for subject in subjects
     )
+    memory.forget(db)
     first = size(db)
     extend(db, ((first + place, "act", body) for place, body in enumerate(bodies)), now)
 
@@ -211,14 +214,15 @@ class Log:
             self._catch_up()
             return self._tree.consistency(old, new) if old else []
 
-    def inclusion(self, number: int) -> tuple[str, list[bytes]]:
-        """Return the signed checkpoint of the present log, and the proof that leaf `number` is in
-        it. Raises ValueError where there is no such leaf.
+    def inclusion(self, number: int, size: int | None = None) -> tuple[str, list[bytes]]:
+        """Return the signed checkpoint of the present log, or of its first `size` leaves, and the
+        proof that leaf `number` is in it. Raises ValueError where there is no such leaf.
         """
         with self._lock:
             self._catch_up()
-            checkpoint = Checkpoint(self._name, self._tree.size, self._tree.root())
-            proof = self._tree.inclusion(number, self._tree.size)
+            size = self._tree.size if size is None else size
+            checkpoint = Checkpoint(self._name, size, self._tree.root(size))
+            proof = self._tree.inclusion(number, size)
             return sign_checkpoint(self._key, self._name, checkpoint), proof
 
     def resume(self, db: Connection) -> bool:

@@ -26,6 +26,7 @@ from typing import Any, TypeVar
 from server.storage import disk
 from server.storage.connection import Connection, Engine, LentConnection, Listening, OwnConnection
 from server.storage.disk import DatabaseError
+from server.storage.engines import memory
 from server.storage.engines.durable import Durable, make_durable
 from server.storage.errors import EngineError
 from server.storage.postgresql.address import address_of, keep_address, read_address
@@ -198,6 +199,7 @@ class Database:
         # What each new connection of the writer begins with.
         self._preparations: list[Callable[[Connection], None]] = []
         self._writer_connection = self._engine.writer()
+        memory.attach(self._writer_connection)
         # Why no other connection could be made in place of a lost one, and until when it is not
         # tried again.
         self._away: tuple[float, EngineError | DatabaseError] | None = None
@@ -455,6 +457,7 @@ class Database:
             done, told = self._write(connection, group, failed)
         except Exception as error:
             # Whatever it is, this thread must live on, or nothing would ever be written again.
+            memory.forget(connection)
             with suppress(Exception):
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
@@ -485,6 +488,7 @@ class Database:
         """
         early = all(job.early for job in group)
         self._engine.begin(connection, early=early)
+        memory.begin(connection)
         done = self._run_steps(connection, group, failed)
         told: list[Callable[[], object]] = []
         if done:
@@ -519,6 +523,7 @@ class Database:
                 if not self._engine.stands(connection):
                     raise sqlite3.OperationalError("the transaction was undone on the way")
             except BaseException as error:
+                memory.forget(connection)
                 failed.append((job, error))
                 if len(group) > 1:
                     if not connection.in_transaction:

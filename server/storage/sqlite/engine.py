@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from server.storage import disk
 from server.storage.disk import DatabaseError
+from server.storage.engines.memory import Writer
 
 C = TypeVar("C", bound=sqlite3.Connection)
 
@@ -82,7 +83,7 @@ def connect(path: Path) -> sqlite3.Connection:
 
     Raises DatabaseError, of which DiskError is one.
     """
-    return _connect(path, sqlite3.Connection)
+    return _connect(path, Writer)
 
 
 def _connect(path: Path, factory: type[C]) -> C:

@@ -105,8 +105,11 @@ async def _read(
     if proof is None or int(length) > wire.BODY_BYTES_MAX:
         raise Left(None)
     try:
-        with here.lanes.hold(address, proof.stamp.key):
+        held = here.lanes.take(address, proof.stamp.key)
+        try:
             body = await exchange()
+        finally:
+            here.lanes.give_back(held)
     except (BusyError, RuntimeError):
         raise Left(None) from None
     if len(body) != int(length) or not proof.fits(body):

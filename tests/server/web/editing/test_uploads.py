@@ -252,6 +252,7 @@ def test_bad_files_get_a_clear_answer(
     assert still(pages.database) == before
 
 
+@pytest.mark.system
 def test_a_zip_bomb_is_refused(pages: Pages, admin: Staff) -> None:
     raw = io.BytesIO()
     with zipfile.ZipFile(raw, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -281,6 +282,7 @@ def test_what_is_too_large_is_refused_and_strangers_may_send_next_to_nothing(
     assert not files(pages)
 
 
+@pytest.mark.system
 def test_a_long_list_is_taken(pages: Pages, admin: Staff) -> None:
     rows = "".join(f"Z{n},Guest {n},Number,z{n}@example.org,press\n" for n in range(9_000))
     text = f"id,given name,family name,email,category\n{rows}"
@@ -578,6 +580,7 @@ def test_who_may(pages: Pages) -> None:
     assert_only(pages, "/admin/badges/issue", method="POST")
 
 
+@pytest.mark.system
 def test_a_large_list_is_previewed_in_another_process(
     pages: Pages, admin: Staff, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -594,6 +597,7 @@ def test_a_large_list_is_previewed_in_another_process(
     assert "Pilots Ltd" in admin.get("/admin/people/?q=pilots").text
 
 
+@pytest.mark.system
 def test_a_large_file_that_cannot_be_read(admin: Staff, monkeypatch: pytest.MonkeyPatch) -> None:
     _, here = preview(admin, PEOPLE, b"\x00\x01" * 100, "list.xlsx")
     monkeypatch.setattr(roster_upload, "BYTES_HERE_MAX", 10)

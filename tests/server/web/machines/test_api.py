@@ -84,8 +84,8 @@ def test_a_receipt(pages: Pages, asker: Machine) -> None:
     answer = asker.ask("GET", f"/api/v1/entries/{entry['number']}/receipt")
     assert answer.status_code == 200
     told = verify_receipt(answer.json["receipt"].encode(), answer.json["key"])
-    assert told["number"] == answer.json["number"] == entry["number"]
-    assert told["record"].count('"type":"scan"') == 1
+    assert told.number == answer.json["number"] == entry["number"]
+    assert told.record.count('"type":"scan"') == 1
     for number in ("0", "99999", "-1", "x", "9" * 30, "1.0", "%D9%A1"):
         refused = asker.ask("GET", f"/api/v1/entries/{number}/receipt")
         assert (refused.status_code, refused.mimetype) == (404, "application/problem+json")
