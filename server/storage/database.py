@@ -456,8 +456,8 @@ class Database:
         try:
             done, told = self._write(connection, group, failed)
         except Exception as error:
-            # Whatever it is, this thread must live on, or nothing would ever be written again.
             memory.forget(connection)
+            # Whatever it is, this thread must live on, or nothing would ever be written again.
             with suppress(Exception):
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")

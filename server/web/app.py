@@ -9,6 +9,7 @@ from flask import Flask, Response, request
 
 from badges.admission.facts import Calendar
 from server.backup import set_back
+from server.editing.previews.shared_uploads import SharedUploads
 from server.editing.previews.uploads import Uploads
 from server.entry_log.entry_log import Log
 from server.event.calendar import day_starts
@@ -60,6 +61,9 @@ def create_app(
     standing = stand(database, wall, server_name(event.settings.port))
     database.write(search.fold)
     voucher = Voucher(event.root_key, event.event_id)
+    with database.reading() as db:
+        # With SQLite one server alone has the database.
+        several = bool(history(db))
     secret = partial(security.derived_key, event.phone_secret)
     here = Services(
         event=event,
@@ -72,11 +76,19 @@ def create_app(
         now=wall,
         clock=clock or ServerClock(database),
         venue_clock=display.PageClock(ZoneInfo(event.settings.time_zone)),
-        uploads=Uploads(event.path / "uploads"),
+        uploads=(
+            SharedUploads(database, secret(b"hallkeeper/uploads/v1"), wall)
+            if several
+            else Uploads(event.path / "uploads")
+        ),
         mailing=Worker(event, database, wall),
         guesses=Guesses(database, secret(b"hallkeeper/guesses/v1")),
         pending=Pending(database, secret(b"hallkeeper/asked/v1")),
-        rates=_rates(database, wall),
+        rates=(
+            SharedRates(database, wall, per_minute=PER_MINUTE, at_once=AT_ONCE)
+            if several
+            else Rates()
+        ),
         sign_on=sign_on.provider_of(event),
     )
     keep_services(app, here)
@@ -131,15 +143,6 @@ def _wait_for_disk(answer: Response) -> Response:
         # A machine may keep what a person only looks at.
         return problems.answer(503, NOT_ON_DISK)
     return answer
-
-
-def _rates(database: Database, now: Callable[[], int]) -> Rates | SharedRates:
-    """Count machines' requests in memory where one server alone has the database."""
-    with database.reading() as db:
-        several = bool(history(db))
-    if several:
-        return SharedRates(database, now, per_minute=PER_MINUTE, at_once=AT_ONCE)
-    return Rates()
 
 
 def _compare(app: Flask, db: Connection) -> None:
