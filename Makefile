@@ -11,17 +11,21 @@ CONSTRAINTS := .ci/constraints.txt
 WORKERS = -n $(PYTEST_WORKERS) --dist worksteal
 DEMO ?=
 PYTEST ?=
-# Two more than there are cores, because that many wait most of the time (tests/order).
-PYTEST_WORKERS ?= $(shell echo $$(($$(nproc) + 2)))
+# Two more than there are cores, because that many wait most of the time (tests/order). Quick tests never wait, and each
+# worker takes seconds until it has loaded them all.
+test: PYTEST_WORKERS ?= $(shell echo $$(($$(nproc) + 2)))
+quick: PYTEST_WORKERS ?= $(shell nproc)
 BENCH ?=
 
-.PHONY: demo kiosk test quick check bench clean
+.PHONY: demo kiosk set-up test quick check bench libraries clean
 
 demo: $(VENV)/.run
 	$(BIN)/hallkeeper demo $(DEMO)
 
 kiosk: $(VENV)/.kiosk
 	@echo "The kiosk is set up. At a door: $(BIN)/hallkeeper-kiosk enrol --dir kiosk-here --code CODE (docs/kiosk.md)"
+
+set-up: $(VENV)/.test
 
 # What Python and pytest compile of the tests is kept, also where a machine's settings say otherwise: each worker would
 # compile it again, and that takes as long as hundreds of tests.
@@ -41,6 +45,18 @@ check: $(VENV)/.test
 
 bench: $(VENV)/.bench
 	$(BIN)/python -m tests.bench $(BENCH)
+
+# Known faults of the pinned libraries. It needs a network (docs/security.md).
+libraries: $(VENV)/.test build/audit/bin/pip-audit
+	rm -f build/audit/report.json
+	build/audit/bin/pip-audit --requirement $(CONSTRAINTS) --no-deps --disable-pip --progress-spinner off \
+		--format json --output build/audit/report.json || test -s build/audit/report.json
+	$(BIN)/python -m tests.libraries build/audit/report.json
+
+build/audit/bin/pip-audit: $(CONSTRAINTS)
+	$(PYTHON) -m venv build/audit
+	build/audit/bin/pip install --quiet pip-audit==2.10.1
+	touch $@
 
 clean:
 	rm -rf $(VENV) build *.egg-info

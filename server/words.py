@@ -6,9 +6,9 @@ names. The files are read as translators write them, so that no .mo file has to 
 """
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from copy import copy
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from babel import Locale, UnknownLocaleError
@@ -31,12 +31,11 @@ class Words:
     def __init__(self, event_path: Path) -> None:
         """Read every catalogue. Raises CatalogueError for a spoilt one."""
         self._read: dict[str, Translations] = {ENGLISH: Translations()}
-        for directory in (SHIPPED, event_path / OWN):
-            for path in sorted(directory.glob(f"*/LC_MESSAGES/{DOMAIN}.po")):
-                language = language_of(path.parent.parent.name)
-                words = _translations(path)
-                words.add_fallback(self._read.get(language, self._read[ENGLISH]))
-                self._read[language] = words
+        for language, words in (*_shipped(), *_catalogues(event_path / OWN)):
+            # A copy gets a fallback of its own. The texts are the same, and nobody changes them.
+            words = copy(words)
+            words.add_fallback(self._read.get(language, self._read[ENGLISH]))
+            self._read[language] = words
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -79,6 +78,17 @@ def told_of(language: str) -> dict[str, str]:
     }
 
 
+@cache
+def _shipped() -> tuple[tuple[str, Translations], ...]:
+    return tuple(_catalogues(SHIPPED))
+
+
+def _catalogues(directory: Path) -> Iterator[tuple[str, Translations]]:
+    """Yield each language of a directory with its words."""
+    for path in sorted(directory.glob(f"*/LC_MESSAGES/{DOMAIN}.po")):
+        yield language_of(path.parent.parent.name), _translations(path)
+
+
 def _translations(path: Path) -> Translations:
     told_of(language_of(path.parent.parent.name))
     try:
@@ -87,8 +97,7 @@ def _translations(path: Path) -> Translations:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError):
         raise CatalogueError(f"{path} can't be read as UTF-8 text.") from None
-    # A copy gets a fallback of its own. The texts are the same, and nobody changes them.
-    return copy(_understood(compiled(text, path.parent.parent.name, str(path))))
+    return _understood(compiled(text, path.parent.parent.name, str(path)))
 
 
 @lru_cache(maxsize=16)

@@ -8,6 +8,7 @@ so that is done where something seems open, and otherwise once at the end of eac
 
 import gc
 import os
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -16,9 +17,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.once.tables import large_tables_are_made_once as large_tables_are_made_once
+from tests.order.alone import Watch
 from tests.order.kinds import is_quick, is_slow, waiting
 from tests.order.stretches import shared_out
-from tests.tables import large_tables_are_made_once as large_tables_are_made_once
 
 # Or Hypothesis loads what other installed packages have for it, which no test here needs.
 os.environ.setdefault("HYPOTHESIS_NO_PLUGINS", "1")
@@ -36,6 +38,7 @@ MEMORY = Path("/dev/shm")
 MEMORY_FREE_BYTES = 2_000_000_000
 MAKES_WAY = 5  # niceness, with which a process gets a third of another's time
 HAS_BEGUN = pytest.StashKey[bool]()
+WATCH = pytest.StashKey[Watch]()
 GRACE_S = 3.0  # for a thread that has been told to end
 # A library's own, for as long as the process lives.
 KEPT = ("anon_inode:", "/dev/", "/proc/", "/sys/", "/usr/share/fonts/", "/memfd:")
@@ -58,6 +61,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     quick = config.getoption("--quick")
     hypothesis.settings.load_profile("quick" if quick else "shared cores")
+    if quick:
+        config.stash[WATCH] = Watch()
     if memory_suits(MEMORY):
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
@@ -111,6 +116,21 @@ def pytest_runtest_protocol(item: pytest.Item) -> None:
             os.nice(MAKES_WAY)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if (watch := item.config.stash.get(WATCH, None)) is not None:
+        watch.taken()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    """Fail a quick test that has started a process."""
+    yield
+    watch = item.config.stash.get(WATCH, None)
+    if watch is not None and (started := watch.taken()):
+        pytest.fail(f"started {', '.join(started)}: mark the test `system`", pytrace=False)
+
+
 def pytest_sessionfinish() -> None:
     """Let libraries say goodbye: one counts what is left of it when the process ends."""
     gc.unfreeze()
@@ -125,6 +145,22 @@ def _nothing_hangs_in_a_cycle() -> Iterator[None]:
     yield
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def _what_tests_share_is_as_before() -> Iterator[None]:
+    """A command that runs within a test may set the process's umask, folder and signals, and a
+    later test would have them.
+    """
+    mask, folder = os.umask(0o022), os.getcwd()
+    os.umask(mask)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    os.umask(mask)
+    os.chdir(folder)
+    for number, handler in handlers.items():
+        if signal.getsignal(number) is not handler:
+            signal.signal(number, handler)
 
 
 @pytest.fixture(autouse=True)

@@ -4,10 +4,11 @@ A room is a folder of Python files, or one file at the top of a package. It may 
 stand further down in its package's list. tests/test_rooms.py keeps it true.
 """
 
-import ast
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+
+from tests.once.sources import source
 
 ROOT = Path(__file__).parent.parent
 FILES_MAX = 14  # Python files in one folder; about 12 are meant
@@ -107,17 +108,11 @@ def room_of(file: str) -> str:
 
 def imports(path: Path, modules: dict[str, str]) -> Iterator[tuple[str, int]]:
     """Yield each file of ours that a file imports, wherever in it, and the line."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            wanted = [(alias.name,) for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            wanted = [(f"{node.module}.{alias.name}", node.module) for alias in node.names]
-        else:
-            continue
-        for names in wanted:
+    for statement in source(path).imports:
+        for names in statement.modules():
             found = next((modules[one] for one in names if one in modules), None)
             if found is not None:
-                yield found, node.lineno
+                yield found, statement.line
 
 
 def modules() -> dict[str, str]:

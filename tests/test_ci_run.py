@@ -29,7 +29,7 @@ def place(tmp_path: Path) -> Path:
     shutil.copytree(ROOT / ".ci", tmp_path / ".ci")
     command(tmp_path / "bin" / "make", MAKE)
     python(tmp_path / "bin" / "python3", "3.12")
-    for name in ("bash", "dirname"):
+    for name in ("bash", "cat", "dirname", "mktemp", "rm"):
         real = shutil.which(name)
         assert real
         (tmp_path / "bin" / name).symlink_to(real)
@@ -53,16 +53,17 @@ def test_all_on_the_systems_python_and_quick_ones_on_the_oldest(place: Path) -> 
     python(place / ".venv" / "bin" / "python", "3.11")
     status, made, _ = run(place, "3.13")
     assert status == 0
-    assert made == [
-        "make check test PYTHON=system/python3 VENV=build/venv-3.13",
-        "make quick PYTHON=python3.11 VENV=.venv",
-    ]
+    newest, oldest = "PYTHON=system/python3 VENV=build/venv-3.13", "PYTHON=python3.11 VENV=.venv"
+    assert made[0] == f"make set-up {newest}"
+    # The other Python is set up beside the checks.
+    assert set(made[1:3]) == {f"make set-up {oldest}", f"make check test {newest}"}
+    assert made[3:] == [f"make quick {oldest}"]
 
 
 def test_a_fresh_copy_uses_the_users_place(place: Path) -> None:
     python(place / "bin" / "python3.11", "3.11")
     _, made, _ = run(place, "3.13")
-    assert made[0] == "make check test PYTHON=system/python3 VENV=.venv"
+    assert made[0] == "make set-up PYTHON=system/python3 VENV=.venv"
 
 
 def test_without_the_oldest_it_says_so(place: Path) -> None:
@@ -82,9 +83,22 @@ def test_a_system_that_is_too_old_lets_the_path_decide(place: Path) -> None:
     assert made == ["make check test PYTHON=python3 VENV=.venv"]
 
 
-@pytest.mark.parametrize("fails", ["check", "quick"])
+@pytest.mark.parametrize("fails", ["set-up", "check", "quick"])
 def test_what_fails_fails_it(place: Path, fails: str) -> None:
     python(place / "bin" / "python3.11", "3.11")
     status, made, _ = run(place, "3.13", MAKE_FAILS=fails)
     assert status != 0
-    assert made[-1].startswith(f"make {fails} ")
+    last = [call for call in made if "set-up" not in call or fails == "set-up"][-1]
+    assert last.startswith(f"make {fails} ")
+
+
+def test_where_the_oldest_can_not_be_set_up_it_says_why_and_fails(place: Path) -> None:
+    python(place / "bin" / "python3.11", "3.11")
+    command(
+        place / "bin" / "make",
+        '[ "$1$2" != "set-upPYTHON=python3.11" ] || { echo "no disk"; exit 1; }',
+    )
+    status, _, said = run(place, "3.13")
+    assert status != 0
+    assert "no disk" in said
+    assert "quick tests" not in said

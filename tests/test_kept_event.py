@@ -107,14 +107,13 @@ def test_a_kiosk_that_was_fenced_stays_fenced(forum: KeptForum) -> None:
 
 def test_its_entry_log_is_exported_and_goes_on(forum: KeptForum, tmp_path: Path) -> None:
     """Its entries have no salts. Its kiosks go on, and write them from now on."""
-    options = {"checkpoints": [], "key": None, "without_witnesses": True}
     for name in ("before", "after"):
         with forum.database.reading() as db:
             export(
                 db, forum.event, tmp_path / name, Selection(), now=LAST_SCAN,
                 progress=lambda at, of: None,
             )  # fmt: skip
-        assert check(tmp_path / name, **options)[0] == []
+        assert check(tmp_path / name)[0] == []
         if name == "before":
             kiosk = kiosk_of(forum, "main")
             kiosk.refresh()

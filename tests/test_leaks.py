@@ -69,6 +69,20 @@ def test_closes_it():
     kept[0].close()
 """
 
+SETTINGS = """
+import os, signal
+
+def test_changes_what_all_share(tmp_path):
+    os.umask(0o077)
+    os.chdir(tmp_path)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+def test_finds_it_as_before(tmp_path):
+    assert os.umask(0o022) == 0o022
+    assert os.getcwd() != str(tmp_path.parent / "test_changes_what_all_share0")
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+"""
+
 
 FILES = {
     "clean": CLEAN,
@@ -76,6 +90,7 @@ FILES = {
     "connection": CONNECTION,
     "cycle": FILE_IN_A_CYCLE,
     "cycle_without_a_number": FOLDER_IN_A_CYCLE,
+    "settings": SETTINGS,
     "socket": SOCKET,
 }
 IMPATIENT = "import tests.conftest\ntests.conftest.GRACE_S = 0.2"
@@ -102,17 +117,58 @@ def test_what_is_left_fails_that_test_and_no_other(
         "--dist",
         "worksteal",
     )
-    result = pytester.run(sys.executable, *command, timeout=200)
+    result = pytester.run(sys.executable, *command, timeout=500)
     assert result.ret == 1
     said = result.stdout.str()
     for told in ("thread forgotten", r"\S+/forgotten\.db", r"socket:\S+"):
         assert re.search(f"left behind: {told}", said), told
     assert re.search("unclosed file .*forgotten.txt", said)
     assert "Implicitly cleaning up <TemporaryDirectory" in said
-    assert sorted(re.findall(r"^ERROR \S+::(\w+)", said, re.M)) == [
+    found = set(re.findall(r"^ERROR \S+::(\w+)", said, re.M))
+    # The file's last test is that of its process, and one process may take over from the other.
+    last = {"test_with_which_this_file_ends", "test_leaves_a_folder_to_the_collector"}
+    assert len(found & last) == 1
+    assert found - last == {
         "test_leaves_a_connection",
         "test_leaves_a_file_to_the_collector",
         "test_leaves_a_socket",
         "test_leaves_a_thread",
-        "test_with_which_this_file_ends",
-    ]
+    }
+    assert said.count("ERROR test_") == 5
+
+
+STARTS = """
+import subprocess, sys
+import pytest
+
+def test_that_starts_a_process():
+    subprocess.run([sys.executable, "-c", ""], check=True)
+
+def test_that_starts_none():
+    pass
+
+@pytest.mark.system
+def test_that_may():
+    subprocess.run([sys.executable, "-c", ""], check=True)
+"""
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("quick", [False, True])
+def test_a_quick_test_starts_no_process(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, quick: bool
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:cacheprovider")
+    pytester.makeini("[pytest]\nmarkers = system")
+    pytester.makepyfile(STARTS)
+    options = ["--quick"] if quick else []
+    result = pytester.run(
+        sys.executable, "-m", "pytest", "-p", "tests.conftest", "-n", "0", *options, timeout=200
+    )
+    if quick:
+        result.assert_outcomes(passed=2, errors=1, deselected=1)
+        result.stdout.fnmatch_lines(["ERROR *::test_that_starts_a_process*"])
+        assert "mark the test `system`" in result.stdout.str()
+    else:
+        result.assert_outcomes(passed=3)

@@ -1,11 +1,12 @@
 """Who may import whom, how many files a room holds, and that a name has one home."""
 
-import ast
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 import pytest
 
+from tests.once.sources import source
 from tests.rooms import (
     EXCEPTIONS,
     FILES_MAX,
@@ -46,28 +47,25 @@ def test_a_room_uses_only_rooms_below_it(file: str) -> None:
 @every_file
 def test_a_name_has_one_home(file: str) -> None:
     """No file imports from another a name that the other has only imported itself."""
-    tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module in KNOWN:
-            others = imported_names(KNOWN[node.module])
-            for alias in node.names:
-                assert alias.asname != alias.name, (
-                    f"{file}:{node.lineno} exports {alias.name} again"
-                )
-                if f"{node.module}.{alias.name}" not in KNOWN:
-                    where = f"{file}:{node.lineno} takes {alias.name} from {node.module}"
-                    assert alias.name not in others, where
+    for statement in source(ROOT / file).imports:
+        if statement.module in KNOWN:
+            others = imported_names(KNOWN[statement.module])
+            for name, other_name in statement.names:
+                assert other_name != name, f"{file}:{statement.line} exports {name} again"
+                if f"{statement.module}.{name}" not in KNOWN:
+                    where = f"{file}:{statement.line} takes {name} from {statement.module}"
+                    assert name not in others, where
 
 
-def imported_names(file: str) -> set[str]:
+@cache
+def imported_names(file: str) -> frozenset[str]:
     """Return the names that a file imports from other files of ours."""
-    tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
-    return {
-        alias.asname or alias.name
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and node.module in KNOWN
-        for alias in node.names
-    }
+    return frozenset(
+        other_name or name
+        for statement in source(ROOT / file).imports
+        if statement.module in KNOWN
+        for name, other_name in statement.names
+    )
 
 
 def test_no_room_is_crowded() -> None:
@@ -85,8 +83,8 @@ def test_every_room_says_its_law() -> None:
         for room in rooms:
             folder = ROOT / package / room
             if folder.is_dir():
-                text = (folder / "__init__.py").read_text(encoding="utf-8")
-                assert ast.get_docstring(ast.parse(text)), f"{name(folder)} has no law"
+                law = source(folder / "__init__.py").docstring
+                assert law, f"{name(folder)} has no law"
 
 
 def test_the_home_of(tmp_path: Path) -> None:

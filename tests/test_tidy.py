@@ -3,15 +3,15 @@
 A file is one idea and may be as long as that takes.
 """
 
-import ast
 import re
 import shutil
 import subprocess
 from fnmatch import fnmatch
-from functools import cache
 from pathlib import Path
 
 import pytest
+
+from tests.once.sources import source
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("badges", "kiosk", "server")
@@ -52,23 +52,8 @@ def name(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-@cache
-def imported(path: Path) -> frozenset[str]:
-    """Full names of the modules that a file imports, wherever in it."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            found.add(node.module)
-            found |= {f"{node.module}.{alias.name}" for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            found.add("relative")
-    return frozenset(found)
-
-
 def roots(path: Path) -> set[str]:
-    return {module.split(".")[0] for module in imported(path)}
+    return {module.split(".")[0] for module in source(path).imported}
 
 
 every_source = pytest.mark.parametrize("path", sources(*PACKAGES), ids=name)
@@ -77,11 +62,9 @@ every_file = pytest.mark.parametrize("path", sources(*PACKAGES, "tests"), ids=na
 
 @every_file
 def test_functions_are_short(path: Path) -> None:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            assert node.end_lineno is not None
-            lines = node.end_lineno - node.lineno + 1
-            assert lines <= FUNCTION_LINES_MAX, f"{name(path)}:{node.lineno} {node.name}"
+    for function in source(path).functions:
+        where = f"{name(path)}:{function.line} {function.name}"
+        assert function.lines <= FUNCTION_LINES_MAX, where
 
 
 @every_source
@@ -95,7 +78,7 @@ def test_a_package_imports_only_what_it_may(path: Path) -> None:
             assert not modules & PURE, "the core has no senses: pass it as an argument"
         if not name(path).startswith(DISK_FILES):
             assert not modules & DISK, "the core reads no disk: pass what it needs as an argument"
-            assert not _calls_open(path), "the core reads no disk: pass what it needs"
+            assert not source(path).calls_open, "the core reads no disk: pass what it needs"
         if not name(path).startswith(PAPER_FILES):
             assert not modules & (PAPER | PICTURES)
     elif package == "kiosk":
@@ -104,30 +87,21 @@ def test_a_package_imports_only_what_it_may(path: Path) -> None:
         assert "kiosk" not in modules
 
 
-def _calls_open(path: Path) -> bool:
-    return any(
-        isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "open"
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-    )
-
-
 @pytest.mark.parametrize("path", sources("kiosk"), ids=name)
 def test_kiosk_parts_keep_to_their_senses(path: Path) -> None:
     stem = name(path)
     if not stem.startswith(("kiosk/camera", "kiosk/reader", "kiosk/pictures", "kiosk/cli/read")):
         assert not roots(path) & PICTURES, "only camera and reader see pictures"
     if stem not in SOCKET_FILES:
-        assert not imported(path) & SOCKETS, "only transport opens sockets"
+        assert not source(path).imported & SOCKETS, "only transport opens sockets"
     if not stem.startswith(SQL_FILES):
-        assert not SQL.search(path.read_text(encoding="utf-8")), "SQL stands in journal and replica"
+        assert not SQL.search(source(path).text), "SQL stands in journal and replica"
 
 
 @pytest.mark.parametrize("path", sources("server"), ids=name)
 def test_server_pages_have_no_sql_and_stores_no_flask(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
-    page = "flask" in roots(path)
-    if page:
-        assert not SQL.search(text), f"{name(path)} imports Flask and has SQL"
+    if "flask" in roots(path):
+        assert not SQL.search(source(path).text), f"{name(path)} imports Flask and has SQL"
 
 
 def test_no_cycle_of_imports() -> None:
@@ -150,16 +124,9 @@ def test_no_cycle_of_imports() -> None:
         visit(module, ())
 
 
-@cache
 def _top_level(path: Path) -> set[str]:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    found = set()
-    for node in tree.body:
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
-    return found
+    statements = [one for one in source(path).imports if one.is_at_the_top]
+    return {name for one in statements for names in one.modules() for name in names}
 
 
 def test_top_level_is_small() -> None:
@@ -260,29 +227,9 @@ def test_files_and_names_that_a_page_has_are_there(path: Path) -> None:
     missing = {file for file in SOURCE.findall(text) if not (ROOT / file).exists()}
     for file, names in NAMED.findall(text):
         if file not in missing:
-            there = defined(ROOT / file)
+            there = source(ROOT / file).defined
             missing |= {f"{file} {one}" for one in re.findall(r"[\w.]+", names) if one not in there}
     assert sorted(missing) == []
-
-
-def defined(path: Path) -> set[str]:
-    """Functions, classes with their members, and constants of a file."""
-    found = set()
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        found |= _names(node)
-        if isinstance(node, ast.ClassDef):
-            found |= {f"{node.name}.{one}" for member in node.body for one in _names(member)}
-    return found
-
-
-def _names(node: ast.stmt) -> set[str]:
-    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        return {node.name}
-    if isinstance(node, ast.Assign | ast.AnnAssign):
-        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-        nodes = [one for target in targets for one in ast.walk(target)]
-        return {one.id for one in nodes if isinstance(one, ast.Name)}
-    return set()
 
 
 def test_the_glossary_says_what_the_screens_say() -> None:
@@ -320,7 +267,7 @@ SQLITE_WORDS = re.compile(
 def test_sqlite_is_known_in_storage_alone(path: Path) -> None:
     if not name(path).startswith("server/storage/"):
         assert not roots(path) & {"sqlite3", "sqlite_utils"}, "its errors: server.storage.errors"
-        found = SQLITE_WORDS.search(path.read_text(encoding="utf-8"))
+        found = SQLITE_WORDS.search(source(path).text)
         assert found is None, f"{found and found[0]}: put it into server/storage/dialect.py"
 
 

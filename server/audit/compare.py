@@ -78,7 +78,7 @@ class Comparison:
 
 class _Opened(NamedTuple):
     side: Side
-    export: verify.Verifier | None
+    export: verify.Export | None
     db: Connection | None
     names: dict[str, Any]
 
@@ -87,7 +87,9 @@ class _Opened(NamedTuple):
         if self.export is not None:
             for first in range(0, self.side.size, TILE):
                 width = min(TILE, self.side.size - first)
-                yield b"".join(self.export.read_tile(0, first // TILE, width))
+                tile = self.export.read(verify.tile_name("0", first // TILE, width))
+                verify.need(len(tile) == 32 * width, "a tile is malformed")
+                yield tile
             return
         assert self.db is not None
         query = "SELECT hash FROM leaf WHERE number < ? ORDER BY number"
@@ -99,9 +101,9 @@ class _Opened(NamedTuple):
         """Return the record of an entry, if it is shown here."""
         if self.export is not None:
             try:
-                for at, line in self.export.files.lines(hashlib.sha256()):
+                for at, (_, record, *_) in self.export.lines(hashlib.sha256()):
                     if at >= number:
-                        return line[2].decode() if at == number and line[2] else None
+                        return record.decode() if at == number and record else None
             # Verifying names what is wrong with the records. Here they are only shown.
             except Exception:
                 return None
@@ -128,22 +130,21 @@ def compare_with_log(db: Connection, path: Path, *, log: str, key: str) -> Compa
 def _open(path: Path, place: int) -> _Opened:
     """Read what an export says of itself, and whether its own key signed that."""
     try:
-        export = verify.Verifier(path)
-        if len(export.files.names) > FILES_MAX:
+        export = verify.Export(path)
+        if len(export.names) > FILES_MAX:
             raise Refused("it has more files than an export")
-        export.read_keys(None)
-        if export.checkpoint.size > ENTRIES_MAX:
+        export.read_log(None, ())
+        if export.size > ENTRIES_MAX:
             raise Refused(f"it says that it has more than {ENTRIES_MAX:,} entries")
-        note = verify.read_note(export.take("manifest"))
-        if not verify.signed_by(note, export.log_name, export.log_key):
+        text, signers, _ = verify.read_note(export.read("manifest"), [export.log])
+        if export.log not in signers:
             raise Refused("the manifest is not signed by the log's key")
-        head = note.text.split("\n")[:5]
-        if head[:3] != ["hallkeeper/log-export/v1", export.log_name, str(export.checkpoint.size)]:
+        head = text.split("\n")[:5]
+        if head[:3] != ["hallkeeper/log-export/v1", export.log.name, str(export.size)]:
             raise Refused("the manifest is another export's")
-        names = json.loads(export.take("names.json"))
+        names = json.loads(export.read("names.json"))
         for kind in NAMED:
             names[kind] = {str(key): _line(value) for key, value in names[kind].items()}
-        checkpoint = export.checkpoint
         shown, made_at = head[3], int(head[4])
     except (OSError, zipfile.BadZipFile, NotImplementedError) as error:
         raise CompareError(N_("File %(place)s can't be read as an export: %(why)s."), place=place,
@@ -154,9 +155,8 @@ def _open(path: Path, place: int) -> _Opened:
         raise CompareError(
             N_("File %(place)s is no export of an entry log: %(why)s."), place=place, why=why
         ) from None
-    side = Side(
-        export.log_name, export.vkey, checkpoint.size, checkpoint.root.hex(), shown, made_at
-    )
+    key = export.log
+    side = Side(key.name, key.text, export.size, export.root.hex(), shown, made_at)
     return _Opened(side, export, None, names)
 
 
@@ -234,26 +234,19 @@ def _same(first: bytes, second: bytes) -> int:
 
 
 class _Root:
-    """Works out the root of a tree from its tiles, and holds the last one of each level."""
+    """Works out the root of a tree from its tiles, and holds the root of each full one."""
 
     def __init__(self) -> None:
+        self._tops: list[bytes] = []
         self._last: list[bytes] = []
-        self._uppers: list[list[bytes]] = []
 
     def add(self, tile: bytes) -> None:
         hashes = [tile[at : at + 32] for at in range(0, len(tile), 32)]
-        if len(hashes) < TILE:
+        if len(hashes) == TILE:
+            self._tops.append(verify.root_of(hashes))
+        else:
             self._last = hashes or self._last
-            return
-        level = 0
-        while len(hashes) == TILE:
-            if level == len(self._uppers):
-                self._uppers.append([])
-            self._uppers[level] += verify.subtrees(hashes)
-            hashes = self._uppers[level]
-            if len(hashes) == TILE:
-                self._uppers[level] = []
-            level += 1
 
     def digest(self) -> bytes:
-        return verify.root_of([*reversed(self._uppers), self._last])
+        last = [verify.root_of(self._last)] if self._last else []
+        return verify.root_of(self._tops + last)

@@ -1,34 +1,26 @@
-#!/usr/bin/env python3
-"""Verifies an export of the entry log, or one receipt, with nothing but Python and `cryptography`.
+"""Verifies an export of the entry log with nothing but Python and the package `cryptography`.
 
-    python3 verify.py EXPORT              a folder or a zip
-    python3 verify.py --receipt FILE      one entry's proof
+    python3 verify.py EXPORT --key KEY
 
-It needs no server, no network and nothing else of the export's maker. It ends with status 0 where
-all is well, and with 1 where it found something, which it names. `docs/entry-log.md` of Hallkeeper
-describes each file and each hash byte by byte. In short:
+It says VERIFIED, or REFUSED and what was found first, and ends with status 0 or 1. All steps stand
+in `check`, in their order. `docs/entry-log.md` of Hallkeeper describes each byte.
 
-* An entry of the log is SHA-256("hallkeeper/entry/v1", 0, salt, record). The record and its salt
-  stand in `records.txt`. Where both were deleted or are withheld, the entry tells nothing.
-* The entries are the leaves of a Merkle tree (RFC 6962), whose root the log's key signed in
-  `checkpoint`. No entry can be changed, added, left out or moved without another root.
-* Each kiosk signed the chain of its own scans. The owner of the log can't make or drop one.
-* Kiosks cosigned checkpoints that they saw. The owner of the log can't write it anew.
-* Witnesses outside may have cosigned some as well, and an authority may have stamped the time on
-  some (RFC 3161). Whose stamp it is and of when, this file leaves to `openssl ts`.
-
-Read `Verifier.verify` first. It has all steps in their order.
+- The log's key signed the root of a tree over all entries, which fixes each of them.
+- Kiosks and witnesses outside cosigned what they saw. Without them nobody can write the log anew.
+- Each kiosk signed the chain of its own scans. The log's owner can't make or drop one.
 """
 
 import argparse
 import base64
 import hashlib
+import io
 import json
 import re
+import stat
 import sys
 import zipfile
 from binascii import unhexlify
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -37,825 +29,471 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 TILE = 256  # Entries of a bundle, and hashes of a tile.
-FILE_MAX = 64_000_000  # Bytes of any file but the records.
-LINE_MAX = 1_000_000
-FINDINGS_MAX = 100
-COSIGNED_WITHIN_MS = 10 * 60_000  # A kiosk at work for so long after a checkpoint has cosigned it.
-LOG_KEY, WITNESS_KEY = b"\x01", b"\x04"  # How signed notes tell kinds of keys.
-SCAN_1, SCAN_2 = b"hallkeeper/scan/v1\x00", b"hallkeeper/scan/v2\x00"  # Begin what is hashed.
-NUMBER = "0|[1-9][0-9]{0,17}"
-# A line of `records.txt`. It has its number. Then come the salt ("-" before there were any) and the
-# record. Of a scan that is the head of its chain, when it came, the kiosk's record, its signature.
-# Or it stands for a record that is erased or withheld. Of a scan it has kiosk, generation, number
-# there, hash of the kiosk's record ("-" of an early one) and signature.
-Line = tuple[Any, ...]
-Link = tuple[bytes, bytes] | None  # What of a scan's record is hashed into the kiosk's chain.
-LINE = re.compile(
-    rb'(%b) (?:([0-9a-f]{32}|-) (\{(?:"chain":"([0-9a-f]{64})",'
-    rb'"received_at":([0-9]{1,16}),"record":(\{.*\})(?:,"signature":'
-    rb'"([0-9a-f]{128})")?,"type":"scan"|.*)\})|erased|= ([a-z0-9-]{1,32})'
-    rb" ([0-9]{1,16}) ([1-9][0-9]{0,15}) ([0-9a-f]{64}|-)"
-    rb"(?: ([0-9a-f]{128}))?)" % NUMBER.encode()
-)
-SIGNATURE = re.compile(r"— (\S+) ([A-Za-z0-9+/]+={0,2})\n")
-RECEIPT = re.compile(
-    rf"c2sp\.org/tlog-proof@v1\n(?:extra ([A-Za-z0-9+/]+={{0,2}})\n)?index ({NUMBER})\n"
-    r"((?:[A-Za-z0-9+/]{43}=\n)*)\n"
-)
-
-
-# Takes a stamp, what is stamped, and certificates (PEM), and says who stamped it and when. The
-# program `hallkeeper` puts its own reader here.
-read_stamp: Callable[[bytes, bytes, bytes], str] | None = None
+FILE_MAX, LINE_MAX = 64_000_000, 1_000_000  # Bytes of a file but the records, and of their lines.
+COSIGNED_WITHIN_MIN = 10  # Whoever is at work has cosigned the log within this.
+SIGNATURES_MAX = 100  # Of a kiosk. So many wait, until the newest of them is verified.
+read_scan: Callable[[bytes], Any] = json.loads  # A faster reader may take its place.
+NUMBER = "(?:0|[1-9][0-9]{0,17})"
 
 
 class Refused(ValueError):  # noqa: N818 - it says what was found, and that is no error of ours
-    """Is raised where something does not hold. The text says what."""
+    """Is raised at the first thing that does not hold. The text says what that is."""
 
 
-# ---- What is hashed (RFC 6962, 2.1), and signed notes (C2SP signed-note, tlog-cosignature)
+def need(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise Refused(otherwise)
 
 
 def sha256(*parts: bytes) -> bytes:
     return hashlib.sha256(b"".join(parts)).digest()
 
 
-def committed(salt: bytes, record: bytes) -> bytes:
-    """Return the entry of a record. Before there were salts ("-") it was the record itself."""
-    if salt == b"-":
-        return record
-    return hashlib.sha256(b"hallkeeper/entry/v1\x00" + unhexlify(salt) + record).digest()
+def leaf(salt: bytes, record: bytes) -> bytes:
+    """Return the hash of an entry. Before there were salts ("-") the entry was the record."""
+    kind = b"hallkeeper/entry/v1\x00"
+    return sha256(b"\x00", record if salt == b"-" else sha256(kind, unhexlify(salt), record))
 
 
-def node(left: bytes, right: bytes) -> bytes:
-    return hashlib.sha256(b"\x01" + left + right).digest()
+def root_of(hashes: list[bytes]) -> bytes:
+    """Return the root of the tree over these (RFC 6962, 2.1). One without a neighbour moves up."""
+    while len(hashes) > 1:
+        pairs = zip(hashes[::2], hashes[1::2], strict=False)
+        hashes = [sha256(b"\x01", *pair) for pair in pairs] + hashes[len(hashes) // 2 * 2 :]
+    return hashes[0] if hashes else sha256()
 
 
-def subtrees(hashes: list[bytes]) -> list[bytes]:
-    """Return the roots of the complete subtrees over these, from the left."""
-    found = []
-    while hashes:
-        width = 1 << (len(hashes).bit_length() - 1)
-        level, hashes = hashes[:width], hashes[width:]
-        while len(level) > 1:
-            level = [node(*pair) for pair in zip(level[::2], level[1::2], strict=True)]
-        found += level
-    return found
-
-
-def root_of(tiles: list[list[bytes]]) -> bytes:
-    """Return a tree's root from its last tile of each level, the highest first."""
-    parts = [part for hashes in tiles for part in subtrees(hashes)]
-    root = parts.pop() if parts else sha256()
-    while parts:
-        root = node(parts.pop(), root)
-    return root
-
-
-def is_signed(key: bytes, message: bytes, signature: bytes) -> bool:
-    try:
-        Ed25519PublicKey.from_public_bytes(key).verify(signature, message)
-    except (InvalidSignature, ValueError):
-        return False
-    return True
-
-
-def is_head(key: bytes, head: bytes, signature: bytes) -> bool:
-    """Say whether a kiosk signed the head of its chain."""
-    return is_signed(key, b"hallkeeper/head/v1\x00" + head, signature)
-
-
-class Note(NamedTuple):
-    text: str
-    signatures: list[tuple[str, bytes]]  # Who signed, and a key's mark with the signature.
-
-
-class Checkpoint(NamedTuple):
-    origin: str
-    size: int
-    root: bytes
+# ---- What is signed (C2SP signed-note, tlog-checkpoint, tlog-cosignature)
+LOG, WITNESS = b"\x01", b"\x04"  # Kinds of keys. A kiosk that cosigns is a witness, too.
+NOTE = re.compile(r"(.*\n)\n((?:— \S+ [A-Za-z0-9+/]+={0,2}\n)+)", re.DOTALL)
+CHECKPOINT = re.compile(rf"(.*)\n({NUMBER})\n([A-Za-z0-9+/]{{43}}=)\n")
 
 
 def unbase64(text: str) -> bytes:
     raw = base64.b64decode(text, validate=True)
-    if base64.b64encode(raw).decode() != text:
-        raise Refused("its base64 is not in canonical form")
+    need(base64.b64encode(raw).decode() == text, "its base64 is not in canonical form")
     return raw
 
 
-def read_note(raw: bytes) -> Note:
-    text, separator, lines = raw.decode().rpartition("\n\n")
-    found = SIGNATURE.findall(lines)
-    if not separator or not found or "".join(f"— {n} {s}\n" for n, s in found) != lines:
+class Key(NamedTuple):
+    text: str  # As people hand it on.
+    name: str
+    mark: bytes  # Stands before each signature, and tells whose it is.
+    kind: bytes
+    raw: bytes
+
+    def signed(self, message: bytes, signature: bytes) -> bool:
+        try:
+            Ed25519PublicKey.from_public_bytes(self.raw).verify(signature, message)
+        except (InvalidSignature, ValueError):
+            return False
+        return True
+
+
+def make_key(name: str, kind: bytes, raw: bytes) -> Key:
+    mark = sha256(name.encode(), b"\n", kind, raw)[:4]
+    text = f"{name}+{mark.hex()}+{base64.b64encode(kind + raw).decode()}"
+    return Key(text, name, mark, kind, raw)
+
+
+def read_key(text: str, kind: bytes) -> Key:
+    name, *_, encoded = text.strip().split("+", 2)
+    key = make_key(name, kind, base64.b64decode(encoded)[1:])
+    need(key.text == text.strip(), f"the key {text} is malformed, or of another kind")
+    return key
+
+
+def read_note(raw: bytes, keys: Collection[Key]) -> tuple[str, dict[Key, datetime], list[str]]:
+    """Return a text, when which of the keys signed it, and who else, whom nobody can check here."""
+    found = NOTE.fullmatch(raw.decode())
+    if found is None:
         raise Refused("it is no signed note")
-    return Note(f"{text}\n", [(name, unbase64(signature)) for name, signature in found])
+    text, signers, strangers = found[1], dict[Key, datetime](), list[str]()
+    for line in found[2].splitlines():
+        _, name, encoded = line.split(" ")
+        signed = unbase64(encoded)
+        key = next((one for one in keys if (one.name, one.mark) == (name, signed[:4])), None)
+        if key is None:
+            strangers.append(name)
+            continue
+        message, signature, seconds = text, signed[4:], 0
+        if key.kind == WITNESS:  # It signs the time, too.
+            seconds, signature = int.from_bytes(signed[4:12], "big"), signed[12:]
+            message = f"cosignature/v1\ntime {seconds}\n{text}"
+        need(key.signed(message.encode(), signature), f"the signature of {name} is wrong")
+        signers[key] = datetime.fromtimestamp(min(seconds, 1 << 37), UTC)
+    return text, signers, strangers
 
 
-def read_checkpoint(text: str) -> Checkpoint:
-    lines = text.split("\n")
-    if len(lines) != 4 or lines[3] or not re.fullmatch(NUMBER, lines[1]):
+def read_checkpoint(raw: bytes, log: Key, others: Collection[Key]) -> tuple[int, bytes, Any, Any]:
+    """Return size and root of the log at one time, and who signed. No size ever has two roots."""
+    text, signers, strangers = read_note(raw, [log, *others])
+    found = CHECKPOINT.fullmatch(text)
+    if found is None:
         raise Refused("it is no checkpoint")
-    root = unbase64(lines[2])
-    if len(root) != 32:
-        raise Refused("it is no checkpoint")
-    return Checkpoint(lines[0], int(lines[1]), root)
+    need(found[1] == log.name, f"it is of another log, {found[1]}")
+    need(log in signers, "it is not signed by the log's key")
+    return int(found[2]), unbase64(found[3]), signers, strangers
 
 
-def mark_of(name: str, key: bytes, kind: bytes = LOG_KEY) -> bytes:
-    return sha256(name.encode(), b"\n", kind, key)[:4]
-
-
-def vkey(name: str, key: bytes) -> str:
-    """Return a log's key as C2SP signed-note writes it."""
-    return f"{name}+{mark_of(name, key).hex()}+{base64.b64encode(LOG_KEY + key).decode()}"
-
-
-def read_witness_key(text: str) -> tuple[str, bytes]:
-    """Return the name and the key of a witness outside (C2SP signed-note, tlog-cosignature)."""
-    name, mark, encoded = text.strip().split("+", 2)
-    key = unbase64(encoded)[1:]
-    if mark != mark_of(name, key, WITNESS_KEY).hex() or unbase64(encoded)[:1] != WITNESS_KEY:
-        raise Refused(f"{text} is no key of a witness")
-    return name, key
-
-
-def signed_by(note: Note, name: str, key: bytes, kind: bytes = LOG_KEY) -> bool:
-    """Say whether the note bears a right signature by this key, and no wrong one."""
-    mark = mark_of(name, key, kind)
-    own = [raw[4:] for signer, raw in note.signatures if (signer, raw[:4]) == (name, mark)]
-    signed = [(note.text, raw) for raw in own]
-    if kind == WITNESS_KEY:  # It signs the time as well, which stands before the signature.
-        times = [int.from_bytes(raw[:8], "big") for raw in own]
-        texts = [f"cosignature/v1\ntime {at}\n{note.text}" for at in times]
-        signed = [(text, raw[8:]) for text, raw in zip(texts, own, strict=True)]
-    return bool(own) and all(is_signed(key, text.encode(), raw) for text, raw in signed)
-
-
-def cosigned_at(note: Note, name: str, key: bytes) -> datetime:
-    """Return when a witness cosigned, by its own clock."""
-    mark = mark_of(name, key, WITNESS_KEY)
-    times = [raw[4:12] for signer, raw in note.signatures if (signer, raw[:4]) == (name, mark)]
-    return datetime.fromtimestamp(int.from_bytes(max(times), "big"), UTC)
-
-
-# ---- The files of an export
-
-
-class Files:
-    """Reads the files of an export, which is a folder or a zip."""
-
-    def __init__(self, path: Path) -> None:
-        self.zip = None if path.is_dir() else zipfile.ZipFile(path)
-        self.folder = path
-        files = path.rglob("*") if self.zip is None else ()
-        found = [one.relative_to(path).as_posix() for one in files if not one.is_dir()]
-        found += [] if self.zip is None else self.zip.namelist()
-        self.names = set(found)
-        if len(found) != len(self.names):
-            raise Refused("the zip has two files of one name")
-
-    def open(self, name: str) -> Any:
-        if name not in self.names:
-            raise Refused(f"{name} is missing")
-        return (self.folder / name).open("rb") if self.zip is None else self.zip.open(name)
-
-    def read(self, name: str) -> bytes:
-        with self.open(name) as file:
-            data: bytes = file.read(FILE_MAX + 1)
-        if len(data) > FILE_MAX:
-            raise Refused(f"{name} is too large")
-        return data
-
-    def lines(self, digest: Any) -> Iterator[tuple[int, Line]]:
-        """Yield the entries of `records.txt` with their lines, and put all into `digest`."""
-        before, rest = -1, b""
-        with self.open("records.txt") as file:
-            while chunk := file.read(1 << 18):
-                digest.update(chunk)
-                *lines, rest = (rest + chunk).split(b"\n")
-                for raw in [*lines, rest] if len(rest) > LINE_MAX else lines:
-                    found = LINE.fullmatch(raw)
-                    if found is None:
-                        raise Refused(f"records.txt: the line after entry {before} is malformed")
-                    number = int(found[1])
-                    if number <= before:
-                        raise Refused(f"records.txt: entry {number} stands after entry {before}")
-                    before = number
-                    yield number, found.groups()
-        if rest:
-            raise Refused(f"records.txt: the line after entry {before} is malformed")
-
-
-def tile_name(kind: str, index: int, width: int) -> str:
-    """Return the path of a tile or bundle (C2SP tlog-tiles)."""
-    digits = f"{index:03}" if index < 1000 else f"{index:0{(len(str(index)) + 2) // 3 * 3}}"
-    above = "".join(f"x{digits[at : at + 3]}/" for at in range(0, len(digits) - 3, 3))
-    return f"tile/{kind}/{above}{digits[-3:]}" + ("" if width == TILE else f".p/{width}")
+def need_witnesses(wanted: list[Key], needed: int | None, signers: Collection[Key]) -> int:
+    """Return how many of those that are wanted must have cosigned. So many have."""
+    needed = len(wanted) if needed is None else needed
+    missing = [key.name for key in wanted if key not in signers]
+    count, names = len(wanted) - len(missing), ", ".join(missing) or "none is missing"
+    need(count >= needed >= 0, f"{needed} witnesses are needed, and {count} cosigned it ({names})")
+    return needed
 
 
 # ---- The chain of a kiosk
-
-
-class Scan(NamedTuple):
-    kiosk: str
-    generation: int
-    seq: int
-    scanned_at: int
-
-
-def scan_of(record: bytes) -> Scan:
-    """Return what is needed here of a kiosk's record."""
-    told = json.loads(record)
-    return Scan(*(told[name] for name in Scan._fields))
-
-
-read_scan: Callable[[bytes], Any] = scan_of  # Another reader of JSON may take its place.
+SCAN_1, SCAN_2 = b"hallkeeper/scan/v1\x00", b"hallkeeper/scan/v2\x00"  # Begin what is hashed.
+HEAD = b"hallkeeper/head/v1\x00"  # Begins what is signed.
 
 
 class Chain:
     """Follows the scans of one kiosk, in the order of its own numbers."""
 
-    def __init__(self, log: "Verifier", kiosk: str, generation: int) -> None:
-        self.log, self.kiosk = log, (kiosk, generation)
-        self.key = log.kiosks.get(self.kiosk)
-        self.name = f"kiosk {kiosk} (generation {generation})"
+    def __init__(self, kiosk: str, generation: int, key: Key) -> None:
+        self.name, self.key = f"kiosk {kiosk} (generation {generation})", key
         self.head: bytes | None = sha256(SCAN_1, generation.to_bytes(8, "big"), kiosk.encode())
-        self.seq, self.number = 0, -1  # Of its last scan: its number there, and in the log.
-        self.signed: tuple[int, bytes, bytes] | None = None  # The last signature: entry, head, it.
-        self.unsigned = 0  # Records shown since that signature.
-        self.unproven = 0  # Records of which no signature tells, for the chain is broken off there.
-        self.is_hashed = True  # Its last record is no early one that nobody can check.
-        # Now and then an entry, when it came by the server's clock, and when it was by the kiosk's.
-        self.times = [(-1, 0, 0)]
+        self.seq, self.number, self.signed = 0, -1, -1  # Its own number, and entries of the log.
+        self.is_hashed = self.is_early = False  # It wrote version 2. The last one was not signed.
+        self.unproven, self.open = 0, list[int]()  # Records that no signature covers, or not yet.
+        self.waiting: list[tuple[int, bytes, bytes]] = []  # First entry, head, and signature.
+        self.times: list[tuple[int, int]] = []  # When scans came and were, first and last.
 
-    def take(
-        self, number: int, seq: int, link: Link, said: bytes | None,
-        signature: bytes | None,
-    ) -> None:  # fmt: skip
-        """Take the next scan. `link` is what of its record is in the chain, which is None for an
-        early one that is not shown, and `said` the head that the log states with a record.
-        """
-        if seq != self.seq + 1:
-            self.head = None
-            if self.log.whole or seq <= self.seq:  # Those between are not just withheld.
-                what = f"scans {self.seq + 1} to {seq - 1} are missing"
-                what = what if seq > self.seq else f"scan {seq} stands after scan {self.seq}"
-                self.log.found(f"entry {number}: a break in the chain of {self.name}: {what}")
-        if self.head is None or link is None:
-            self.break_off()
-        head = None
-        if self.head is not None and link is not None:
-            head = hashlib.sha256(link[0] + self.head + link[1]).digest()
-        if said is not None:
-            if head is not None and head != said:
-                text = f"scan {seq} of {self.name} does not follow from the one before it"
-                self.log.found(f"entry {number}: {text}")
-            head, self.unsigned = said, self.unsigned + 1
-        self.seq, self.head, self.number = seq, head, number
-        if signature is not None and head is not None:
-            self.signed, self.unsigned = (number, head, unhexlify(signature)), 0
+    def take(self, number: int, seq: int, part: Any, said: bytes | None, signature: Any) -> None:
+        """Take the next scan. `part` is what is hashed of it, and `said` the head in the log."""
+        if seq != self.seq + 1 or (part is None and self.is_hashed):
+            raise Refused(f"entry {number}: {self.name}: its chain breaks, {seq} after {self.seq}")
+        is_hash, head = part is not None and len(part) == 32, said  # Records are longer.
+        if part is None or self.head is None:  # An early record was erased, and the head is lost.
+            self.verify_signatures()  # Those that come later don't cover what was before.
+            self.unproven, self.open = self.unproven + len(self.open), []
+        else:
+            head = sha256(SCAN_2 if is_hash else SCAN_1, self.head, part)
+            if said not in (None, head):
+                raise Refused(f"entry {number}: {self.name}: scan {seq} does not follow its last")
+        self.seq, self.number, self.head, self.is_early = seq, number, head, part is None
+        self.is_hashed |= is_hash
+        self.open += [] if said is None else [number]
+        if signature is not None:
+            self.signed, first, self.open = number, [*self.open, number][0], []
+            self.waiting += [] if head is None else [(first, head, unhexlify(signature))]
+        if len(self.waiting) >= SIGNATURES_MAX:
+            self.verify_signatures()
 
-    def break_off(self) -> None:
-        """End a piece of the chain, behind which it is followed anew. What the last signature of
-        the piece does not cover is not proven.
-        """
-        self.check_signature()
-        self.unproven += self.unsigned
-        self.signed, self.unsigned = None, 0
+    def verify_signatures(self) -> None:
+        """Verify the newest, which covers all before it. If it is wrong, name the first such."""
+        if self.waiting and not self.key.signed(HEAD + self.waiting[-1][1], self.waiting[-1][2]):
+            for first, head, signature in self.waiting:
+                right = self.key.signed(HEAD + head, signature)
+                need(right, f"entry {first}: {self.name} did not sign this record")
+        self.waiting = []
 
-    def check_signature(self) -> None:
-        """Check the last signature, which covers all records before it."""
-        if self.signed is None or self.key is None or is_head(self.key, *self.signed[1:]):
-            return
-        # Go through the kiosk's records once more, to name the first after its last right one.
-        first, good = -1, True
-        for number, line in self.log.files.lines(hashlib.sha256()):
-            head, _, record, signed = line[3:7]
-            scan = None if record is None else read_scan(record)
-            if scan is None or (scan.kiosk, scan.generation) != self.kiosk:
-                continue
-            first = number if good else first
-            signature = unhexlify(signed or b"")
-            good = bool(signature) and is_head(self.key, unhexlify(head), signature)
-            if signature and not good:
-                break
-        self.log.found(f"entry {first}: {self.name} did not sign this record")
-
-    def end(self, cosigned: int) -> None:
-        """Check the end of the chain, and that the kiosk cosigned what it saw. The newest
-        checkpoint that it cosigned has so many entries.
-        """
-        self.check_signature()
-        note = self.log.notes.append
+    def end(self, cosigned: int, notes: list[str], *, is_whole: bool) -> None:
+        """Look whether the kiosk signed all to the end, and cosigned what it saw of the log."""
+        if self.signed != self.number:
+            text = f"{self.name} has signed none of its records after entry {self.signed}"
+            need(self.is_early and is_whole, f"{text}, up to entry {self.number}")
+            notes.append(f"{text}, as early versions did")
         if self.unproven:
-            note(
-                f"{self.unproven} scans of {self.name} are covered by no signature of it: records"
-                " of an early version beside them are erased or withheld"
-            )
-        since = -1 if self.signed is None else self.signed[0]
-        text = f"{self.name} has signed none of its records after entry {since}"
-        if since != self.number and self.log.whole and self.is_hashed:
-            self.log.found(f"{text}, up to entry {self.number}")
-        elif since != self.number:
-            note(f"{text}; that can't be checked here")
+            notes.append(f"{self.unproven} scans of {self.name} are covered by no signature of it")
         # When scans came is the server's word. When they were is the kiosk's, perhaps once away.
-        after = [(came, was) for number, came, was in self.times if number >= cosigned]
-        came_ms, was_ms = (max(one) - min(one) for one in zip(*after or [(0, 0)], strict=True))
-        text = (
-            f"{self.name} sent scans for {max(came_ms, was_ms) // 60_000} minutes and cosigned"
-            f" none of the log after entry {cosigned - 1}"
-        )
-        if came_ms > COSIGNED_WITHIN_MS or (not cosigned and was_ms > COSIGNED_WITHIN_MS):
-            (note if self.log.without_witnesses else self.log.found)(text)
-        elif was_ms > COSIGNED_WITHIN_MS:
-            note(f"{text}; by the log they came at once, after it had been away")
+        came, was = [abs(b - a) // 60_000 for a, b in zip(*self.times, strict=True)] or (0, 0)
+        text = f"{self.name} sent scans for {max(came, was)} minutes and cosigned none of the log"
+        late = came > COSIGNED_WITHIN_MIN or (was > COSIGNED_WITHIN_MIN and not cosigned)
+        need(not late, f"{text} after entry {cosigned - 1}")
+        notes += [f"{text} since; they came at once"] if was > COSIGNED_WITHIN_MIN else []
 
 
-# ---- The whole export
+# ---- The steps of the proof
+# A line of `records.txt` has a number, a salt and a record. Or it stands for one that is erased or
+# withheld. Of a scan it then has kiosk, generation, number there, hash of the kiosk's record (or -)
+# and, at the end of a batch, the kiosk's signature. The record of a scan has the same inside.
+LINE = re.compile(
+    rb"(%b) (?:([0-9a-f]{32}|-) (\{.*\})|erased|= ([a-z0-9-]{1,32}) ([0-9]{1,16})"
+    rb" ([1-9][0-9]{0,15}) ([0-9a-f]{64}|-)(?: ([0-9a-f]{128}))?)\n" % NUMBER.encode()
+)
+SCAN = re.compile(
+    rb'\{"chain":"([0-9a-f]{64})","received_at":([0-9]{1,16}),"record":(\{.*\})'
+    rb'(?:,"signature":"([0-9a-f]{128})")?,"type":"scan"\}'
+)
 
 
-class Outside(NamedTuple):
-    """Says who outside must have confirmed the log. Whoever verifies knows them by another way."""
+def tile_name(kind: str, index: int, width: int) -> str:
+    """Return the path of a tile or bundle (C2SP tlog-tiles), as tile/0/x001/234.p/17."""
+    *above, last = re.findall("...", str(index).zfill((len(str(index)) + 2) // 3 * 3))
+    path = "".join(f"x{part}/" for part in above) + last
+    return f"tile/{kind}/{path}" + ("" if width == TILE else f".p/{width}")
 
-    witnesses: tuple[str, ...] = ()  # Their verifier keys.
-    needed: int | None = None  # How many of them are enough. None means all.
-    authority: bytes | None = None  # The certificates of the time authority, as PEM.
 
-
-class Verifier:
-    """Verifies one export. `findings` are what is wrong, and `notes` what there is to know."""
-
-    def __init__(
-        self, path: Path, *, without_witnesses: bool = False, outside: Outside | None = None
-    ) -> None:
-        self.files, self.without_witnesses = Files(path), without_witnesses
-        self.outside = outside or Outside()
-        self.findings: list[str] = []
+class Export:
+    def __init__(self, path: Path) -> None:
+        self.folder, self.zip = path, None if path.is_dir() else zipfile.ZipFile(path)
+        if self.zip is None:
+            files = [one for one in path.rglob("*") if one.is_symlink() or not one.is_dir()]
+            odd = any(one.is_symlink() or not one.is_file() for one in files)
+            names = [one.relative_to(path).as_posix() for one in files]
+        else:
+            names = [one.filename for one in self.zip.infolist() if not one.is_dir()]
+            odd = any(stat.S_ISLNK(one.external_attr >> 16) for one in self.zip.infolist())
+        self.names, self.known = set(names), set[str]()  # The files, and those that belong here.
+        need(not odd and len(names) == len(self.names), "it has a link, or two files of one name")
         self.notes: list[str] = []
-        self.known: set[str] = set()  # The files that belong to an export.
-        self.left_out: set[str] = set()  # Bundles that would show what is hidden, without salts.
-        self.kiosks: dict[tuple[str, int], bytes] = {}
         self.chains: dict[tuple[str, int], Chain] = {}
-        self.cosigned: dict[tuple[str, int], int] = {}  # The size that a kiosk cosigned.
-        self.witnesses: dict[str, bytes] = {}  # The keys of witnesses outside.
-        self.claims: list[tuple[int, bytes, str]] = []  # Size, root, and whose word it is.
-        self.agreed = 0  # The largest size whose root is as somebody else has it.
-        self.uppers: list[list[bytes]] = []  # The last tile of each level above the first.
-        self.shown = self.erased = 0
-        self.torn = False  # An entry is not what it was. What follows from it is not told as well.
+        self.cosigned: dict[Key, tuple[int, datetime]] = {}  # How many entries, and when.
+        self.claims: list[tuple[int, bytes, str]] = []  # A size, its root, and whose word it is.
+        self.shown, self.is_salted = 0, False  # Once an entry has a salt, so have all after it.
 
-    def found(self, text: str, *, torn: bool = False) -> None:
-        self.torn |= torn
-        if len(self.findings) < FINDINGS_MAX:
-            self.findings.append(text)
-
-    def verify(self, checkpoints: list[bytes], key: str | None) -> None:
-        """Verify all. `checkpoints` are others' notes of this log, and `key` is the log's."""
-        self.read_keys(key)
-        self.read_manifest()
-        for number, raw in enumerate(checkpoints, 1):
-            self.claim(raw, f"checkpoint {number} that was given")
-        self.read_witnesses()
-        self.read_outside()
-        self.read_stamps()
-        root, size = self.walk(), self.checkpoint.size
-        for claimed, _, whose in self.claims:
-            if claimed > size:
-                text = f"{whose} has {claimed} entries, and this one has {size}"
-                self.found(f"the log's end is missing: {text}")
-        if root != self.checkpoint.root and not self.torn:
-            self.found(
-                "the entries are not those of the checkpoint that the log's key signed: some were"
-                f" altered, added, removed or moved after entry {self.agreed - 1}"
-            )
-        for kiosk, chain in sorted(self.chains.items()):
-            chain.end(self.cosigned.get(kiosk, 0))
-        for name in sorted(self.files.names - self.known)[:FINDINGS_MAX]:
-            self.found(f"{name} does not belong to the export")
-
-    def take(self, name: str) -> bytes:
+    def open(self, name: str) -> Any:
         self.known.add(name)
-        return self.files.read(name)
+        need(name in self.names, f"{name} is missing")
+        return (self.folder / name).open("rb") if self.zip is None else self.zip.open(name)
 
-    def read_keys(self, key: str | None) -> None:
-        keys = json.loads(self.take("keys.json"))
-        self.log_name, self.log_key = keys["log"]["name"], bytes.fromhex(keys["log"]["key"])
-        self.vkey = vkey(self.log_name, self.log_key)
-        if key is not None and key.strip() != self.vkey:
-            self.found(f"the log's key is {self.vkey}, and not the one that was given")
+    def read(self, name: str) -> bytes:
+        with self.open(name) as file:
+            data: bytes = file.read(FILE_MAX + 1)
+        need(len(data) <= FILE_MAX, f"{name} is too large")
+        return data
+
+    def lines(self, digest: Any) -> Iterator[tuple[int, tuple[Any, ...]]]:
+        """Yield number and fields of each line of the records. `digest` takes the bytes."""
+        before = -1
+        with io.BufferedReader(self.open("records.txt"), 1 << 18) as file:
+            while raw := file.readline(LINE_MAX):
+                digest.update(raw)
+                found = LINE.fullmatch(raw)
+                if found is None or int(found[1]) <= before:
+                    raise Refused(f"records.txt: the line after entry {before} is malformed")
+                before = int(found[1])
+                yield before, found.groups()[1:]
+
+    def read_log(self, known: str | None, witnesses: Collection[str]) -> None:
+        """Read all keys, and the size and root of the log, which its key must have signed."""
+        keys = json.loads(self.read("keys.json"))
+        self.log = make_key(keys["log"]["name"], LOG, bytes.fromhex(keys["log"]["key"]))
+        need(known in (None, self.log.text), f"the log's key is {self.log.text}, not the given one")
         for one in keys["kiosks"]:
-            self.kiosks[one["kiosk"], one["generation"]] = bytes.fromhex(one["key"])
-        for text in (*(one["key"] for one in keys.get("witnesses", ())), *self.outside.witnesses):
-            name, key_of_it = read_witness_key(text)
-            self.witnesses[name] = key_of_it
-        note = read_note(self.take("checkpoint"))
-        self.checkpoint = read_checkpoint(note.text)
-        if self.checkpoint.origin != self.log_name:
-            raise Refused("the checkpoint is another log's")
-        if not signed_by(note, self.log_name, self.log_key):
-            raise Refused("the checkpoint is not signed by the log's key")
-        for name, raw in note.signatures:
-            cosigned = name in self.witnesses and signed_by(
-                note, name, self.witnesses[name], WITNESS_KEY
-            )
-            own = (name, raw[:4]) == (self.log_name, mark_of(self.log_name, self.log_key))
-            if not own and not cosigned:
-                self.found(f"the checkpoint bears a signature of {name}, which nobody can check")
+            kiosk, generation, event = one["kiosk"], one["generation"], self.log.name.split("/")[:2]
+            need((kiosk, generation) not in self.chains, f"keys.json has two keys of kiosk {kiosk}")
+            name = f"{'/'.join(event)}/kiosk/{kiosk}/{generation}"
+            key = make_key(name, WITNESS, bytes.fromhex(one["key"]))
+            self.chains[kiosk, generation] = Chain(kiosk, generation, key)
+        self.wanted = [read_key(text, WITNESS) for text in dict.fromkeys(witnesses)]
+        listed = [read_key(one["key"], WITNESS) for one in keys.get("witnesses", ())]
+        self.witnesses = list(dict.fromkeys([*listed, *self.wanted]))
+        raw = self.read("checkpoint")
+        self.size, self.root, _, strangers = read_checkpoint(raw, self.log, self.witnesses)
+        need(not strangers, f"{strangers} signed the checkpoint, which nobody can check")
+        need(0 < self.size <= TILE * len(self.names), "it has no entries, or too few files")
 
     def read_manifest(self) -> None:
-        note = read_note(self.take("manifest"))
-        if not signed_by(note, self.log_name, self.log_key) or len(note.signatures) != 1:
-            raise Refused("the manifest is not signed by the log's key")
-        *head, self.selection, made = note.text.split("\n")[:5]
-        expected = ["hallkeeper/log-export/v1", self.log_name, str(self.checkpoint.size)]
-        if head != expected or not made.isdecimal():
-            raise Refused("the manifest is another export's")
-        self.whole, self.records_sum = self.selection == "all", ""
+        """Compare each file that is not the tree's with its hash, which the log's key signed."""
+        text, signers, strangers = read_note(self.read("manifest"), [self.log])
+        need(self.log in signers and not strangers, "the manifest is not signed by the log alone")
+        *head, self.selection, made = text.split("\n")[:5]
+        is_ours = head == ["hallkeeper/log-export/v1", self.log.name, str(self.size)]
+        need(is_ours, "the manifest is another export's")
         self.made = datetime.fromtimestamp(int(made) / 1000, UTC)
-        for line in note.text.split("\n")[5:-1]:
-            digest, _, name = line.partition(" ")
-            (self.left_out if digest == "-" else self.known).add(name)
-            if digest == "-":
-                continue
-            if name not in self.files.names:
-                self.found(f"{name} is missing")
-            elif name == "records.txt":
-                self.records_sum = digest  # It is read later, and only once.
-            elif hashlib.sha256(self.files.read(name)).hexdigest() != digest:
-                self.found(f"{name} was altered after the export was made")
-
-    def claim(self, raw: bytes, whose: str) -> Note | None:
-        """Take somebody's checkpoint of this log. Its root must be the one of the entries here."""
-        try:
-            note = read_note(raw)
-            origin, size, root = read_checkpoint(note.text)
-        except ValueError as error:
-            self.found(f"{whose}: {error}")
-            return None
-        if origin != self.log_name:
-            self.notes.append(f"{whose} is of another log, {origin}")
-        elif not signed_by(note, self.log_name, self.log_key):
-            self.found(f"{whose} is not signed by the log's key")
-        else:
-            self.claims.append((size, root, whose))
-            return note
-        return None
-
-    def read_witnesses(self) -> None:
-        for (kiosk, generation), key in sorted(self.kiosks.items()):
-            file = f"witness/{kiosk}-{generation}"
-            whose = f"the checkpoint that kiosk {kiosk} (generation {generation}) cosigned"
-            if file not in self.known or file not in self.files.names:
-                continue
-            note = self.claim(self.files.read(file), whose)
-            name = f"{'/'.join(self.log_name.split('/')[:2])}/kiosk/{kiosk}/{generation}"
-            if note is not None and signed_by(note, name, key, WITNESS_KEY):
-                self.cosigned[kiosk, generation] = self.claims[-1][0]
-            elif note is not None:
-                self.found(f"{whose}: its signature is wrong")
-                self.claims.pop()
-
-    def read_outside(self) -> None:
-        """Take what witnesses outside cosigned, and find who of those that are wanted did not."""
-        seen: dict[str, tuple[int, datetime]] = {}
-        for name, key in sorted(self.witnesses.items()):
-            file = f"outside/{mark_of(name, key, WITNESS_KEY).hex()}"
-            whose = f"the checkpoint that witness {name} cosigned"
-            if file not in self.known or file not in self.files.names:
-                continue
-            note = self.claim(self.files.read(file), whose)
-            if note is not None and signed_by(note, name, key, WITNESS_KEY):
-                size, at = self.claims[-1][0], cosigned_at(note, name, key)
-                seen[name] = size, at
-                self.notes.append(f"witness {name} cosigned the first {size} entries at {at}")
-            elif note is not None:
-                self.found(f"{whose}: its signature is wrong")
-                self.claims.pop()
-        wanted = dict(map(read_witness_key, self.outside.witnesses))
-        needed = len(wanted) if self.outside.needed is None else self.outside.needed
-        found = sorted((seen[name] for name in wanted if name in seen), reverse=True)[:needed]
-        if len(found) < needed:
-            missing = ", ".join(sorted(wanted.keys() - seen.keys())) or "none is missing"
-            self.found(f"{needed} witnesses are needed, and {len(found)} cosigned it ({missing})")
-        elif found and found[-1][0] < self.checkpoint.size:
-            size, at = found[-1]
-            text = f"entries after {size - 1} are not cosigned by {needed} witnesses"
-            if self.made - at > timedelta(milliseconds=COSIGNED_WITHIN_MS):
-                self.found(f"{text}: that was at {at}, and the export was made at {self.made}")
-            else:
-                self.notes.append(text)
-
-    def read_stamps(self) -> None:
-        """Compare each time stamp with the checkpoint that it is over."""
-        certificates = self.outside.authority
-        if certificates is None and "stamp/ca.pem" in self.known & self.files.names:
-            certificates = self.files.read("stamp/ca.pem")
-        newest, said = (0, ""), ""
-        files = [one for one in self.known if re.fullmatch(r"stamp/[0-9]+\.note", one)]
-        for file in sorted(files, key=lambda one: int(one[6:-5])):
-            raw, answer = self.files.read(file), self.files.read(f"{file[:-5]}.tsr")
-            # What is stamped is a SHA-512, which DER has as an octet string of 64 bytes.
-            if b"\x04\x40" + hashlib.sha512(raw).digest() not in answer:
-                self.found(f"{file}: its time stamp is of another checkpoint")
-            elif self.claim(raw, f"{file}, which is stamped,") is not None:
-                try:
-                    if read_stamp is not None and certificates is not None:
-                        said = f" {read_stamp(answer, raw, certificates)}"
-                except ValueError as error:
-                    self.found(f"{file}: {error}")
-                newest = max(newest, (self.claims[-1][0], file[:-5]))
-        if files:
-            ca = "CA.pem" if self.outside.authority else "stamp/ca.pem"
-            command = f"openssl ts -verify -data {newest[1]}.note -in {newest[1]}.tsr -CAfile {ca}"
-            text = f"{len(files)} time stamps, the newest over the first {newest[0]} entries{said}"
-            self.notes.append(text if said else f"{text}. Whose they are, this tells:\n  {command}")
-
-    def walk(self) -> bytes:
-        """Go through all entries in their order, and return the root of their tree."""
-        size, digest = self.checkpoint.size, hashlib.sha256()
-        claims = sorted((one for one in self.claims if one[0] <= size), reverse=True)
-        lines = self.files.lines(digest)
-        at, line = next(lines, (None, None))
-        hashes: list[bytes] = []
-        for first in range(0, size, TILE):
-            width = min(TILE, size - first)
-            entries, tile = self.read_bundle(first, width), self.read_tile(0, first // TILE, width)
-            hashes = []
-            for number, entry, logged in zip(
-                range(first, first + width), entries, tile, strict=True
-            ):
-                if at != number:
-                    hashes.append(self.judge(number, entry, logged, None))
-                    continue
-                hashes.append(self.judge(number, entry, logged, line))
-                at, line = next(lines, (None, None))
-            while claims and claims[-1][0] <= first + width:
-                self.compare(*claims.pop(), hashes, first)
-            if width == TILE:
-                self.end_tile(1, first // TILE, hashes)
-                hashes = []
-        for level, upper in enumerate(self.uppers, 1):
-            if upper:
-                self.compare_tile(level, size >> (8 * level + 8), upper)
-        if at is not None:
-            self.found(f"records.txt has a surplus entry {at}: the log has {size}")
-        elif digest.hexdigest() != self.records_sum:
-            self.found("records.txt was altered after the export was made")
-        return root_of([*reversed(self.uppers), hashes])
-
-    def compare(self, size: int, root: bytes, whose: str, hashes: list[bytes], first: int) -> None:
-        """Compare somebody's checkpoint with the entries before this tile and in it."""
-        if root_of([*reversed(self.uppers), hashes[: size - first]]) == root:
-            self.agreed = max(self.agreed, size)
-        elif not self.torn:
-            self.found(
-                f"a fork: {whose} is of another history than these first {size} entries. They agree"
-                f" up to entry {self.agreed - 1}" + ("" if self.agreed else " (in none)")
-            )
-
-    def read_bundle(self, first: int, width: int) -> list[Any]:
-        """Return the entries of a bundle, or so many None where it is not there."""
-        name = tile_name("entries", first // TILE, width)
-        self.known.add(name)
-        if name not in self.files.names:
-            if name not in self.left_out:
-                self.found(f"{name} is missing")
-            return [None] * width
-        raw, at, found = self.files.read(name), 0, []
-        if len(raw) == 34 * width and raw[::34] + raw[1::34] == b"\x00" * width + b"\x20" * width:
-            # Each has 32 bytes, as commitments have.
-            return [raw[at + 2 : at + 34] for at in range(0, len(raw), 34)]
-        while at + 2 <= len(raw):
-            length = int.from_bytes(raw[at : at + 2], "big")
-            found.append(raw[at + 2 : at + 2 + length])
-            at += 2 + length
-        if at != len(raw) or len(found) != width:
-            self.found(f"{name} does not hold entries {first} to {first + width - 1}")
-            return [None] * width
-        return found
-
-    def read_tile(self, level: int, index: int, width: int) -> list[Any]:
-        """Return the hashes of a tile, or so many None where it is not there."""
-        name = tile_name(str(level), index, width)
-        self.known.add(name)
-        raw = self.files.read(name) if name in self.files.names else None
-        if raw is not None and len(raw) == 32 * width:
-            return [raw[at : at + 32] for at in range(0, len(raw), 32)]
-        missing = f"{name} is missing"
-        self.found(missing if raw is None else f"{name} does not hold {width} hashes")
-        return [None] * width
-
-    def judge(
-        self, number: int, entry: bytes | None, logged: bytes | None, line: Line | None
-    ) -> bytes:
-        """Compare what the bundle, the tile and the records say of one entry. Return its hash."""
-        if line is not None and line[2] is not None:
-            self.shown += 1
-            said = committed(*line[1:3])
-            if entry is not None and said != entry:
-                self.found(f"entry {number} is not the record that was logged", torn=True)
-            entry = entry or said
-        hashed = None if entry is None else hashlib.sha256(b"\x00" + entry).digest()
-        if hashed is not None and logged is not None and hashed != logged:
-            self.found(f"entry {number} is not the one of the tile's hash", torn=True)
-        if line is not None:
-            self.follow(number, line)
-        elif self.whole:
-            self.found(f"entry {number} is missing in records.txt")
-        return logged or hashed or bytes(32)
-
-    def follow(self, number: int, line: Line) -> None:
-        """Follow the kiosks' chains over what a line shows, or has in the place of a record."""
-        (_, salt, body, head, came, record, signature, *stands) = line
-        if record is not None:
-            scan, came = read_scan(record), int(came)
-            v2 = record.endswith(b'"v":2}')
-            link: Link = (SCAN_2, hashlib.sha256(record).digest()) if v2 else (SCAN_1, record)
-            chain = self.chain(number, scan.kiosk, scan.generation)
-            chain.take(number, scan.seq, link, unhexlify(head), signature)
-            chain.is_hashed = salt != b"-"
-            _, last_came, last_was = chain.times[-1]
-            if abs(came - last_came) >= 60_000 or abs(scan.scanned_at - last_was) >= 60_000:
-                chain.times.append((number, came, scan.scanned_at))
-        elif body is None:
-            self.erased += self.whole
-            kiosk, generation, seq, hashed, signature = stands
-            if kiosk is not None:
-                link = None if hashed == b"-" else (SCAN_2, unhexlify(hashed))
-                chain = self.chain(number, kiosk.decode(), int(generation))
-                chain.take(number, int(seq), link, None, signature)
-                chain.is_hashed = link is not None
-        elif body.endswith(b'"type":"scan"}'):
-            self.found(f"entry {number} is no scan as the log has them")
-        elif body.startswith((b'{"act":"kiosk_confirmed"', b'{"act":"kiosk.confirm"')):
-            said = json.loads(body)["subject"]
-            known = self.kiosks.get((said["kiosk"], said["generation"]))
-            # Early versions did not log the key.
-            if "key" in said and known is not None and said["key"] != known.hex():
-                self.found(
-                    f"entry {number}: kiosk {said['kiosk']} (generation {said['generation']}) was"
-                    " confirmed with another key than keys.json has"
+        self.is_whole = self.selection == "all"
+        self.sums = dict(line.split(" ", 1)[::-1] for line in text.split("\n")[5:-1])
+        for name, digest in self.sums.items():
+            if digest != "-" and name != "records.txt":  # A bundle that is left out. Or read later.
+                need(
+                    sha256(self.read(name)).hex() == digest, f"{name} was altered since the export"
                 )
 
+    def claim(self, raw: bytes, whose: str, key: Key | None = None) -> None:
+        """Take somebody's checkpoint, which `key` cosigned. `walk` compares its root."""
+        try:
+            size, root, signers, _ = read_checkpoint(raw, self.log, [key] if key else [])
+        except ValueError as error:
+            raise Refused(f"{whose}: {error}") from None
+        need(size <= self.size, f"the log's end is missing: {whose} has {size} entries")
+        self.claims.append((size, root, whose))
+        if key is not None:
+            need(key in signers, f"{whose}: its signature is wrong")
+            self.cosigned[key] = (size, signers[key])
+
+    def read_what_others_say(self) -> None:
+        """Take the newest checkpoints that kiosks and witnesses cosigned, and those stamped."""
+        those = [(f"witness/{k}-{g}", one.name, one.key) for (k, g), one in self.chains.items()]
+        those += [(f"outside/{k.mark.hex()}", f"witness {k.name}", k) for k in self.witnesses]
+        for file, who, key in those:
+            if file in self.sums:
+                self.claim(self.read(file), f"the checkpoint that {who} cosigned", key)
+        stamped = [file for file in self.sums if re.fullmatch(r"stamp/[0-9]+\.note", file)]
+        for file in sorted(stamped, key=len):
+            self.claim(self.read(file), f"{file}, which is stamped,")
+            command = f"openssl ts -verify -data {file} -in {file[:-5]}.tsr -CAfile stamp/ca.pem"
+        self.notes += ["who stamped the time last, this tells:", f"  {command}"] if stamped else []
+
+    def check_witnesses(self, needed: int | None) -> None:
+        """Look whether enough witnesses cosigned, and not long before the export was made."""
+        needed = need_witnesses(self.wanted, needed, self.cosigned)
+        seen = sorted(self.cosigned[key] for key in self.wanted if key in self.cosigned)[::-1]
+        for size, at in seen[:needed][-1:]:
+            late = size < self.size and self.made - at > timedelta(minutes=COSIGNED_WITHIN_MIN)
+            text = f"{needed} witnesses cosigned the first {size} entries of {self.size}, at {at}"
+            need(not late, f"{text}, long before the export at {self.made}")
+            self.notes.append(text)
+
+    def walk(self) -> None:
+        """Go through all entries in their order, up to the root that the log's key signed."""
+        digest = hashlib.sha256()
+        lines = self.lines(digest)
+        shown, line = next(lines, (-1, ()))
+        claims = sorted([*self.claims, (self.size, self.root, "the log's own checkpoint")])
+        agreed, tops = [0], list[bytes]()  # Sizes, and the roots of the full tiles so far.
+        for first in range(0, self.size, TILE):
+            name = tile_name("0", first // TILE, min(TILE, self.size - first))
+            raw = self.read(name)
+            need(len(raw) == 32 * min(TILE, self.size - first), f"{name} is too long, or cut off")
+            hashes = [raw[at : at + 32] for at in range(0, len(raw), 32)]
+            self.check_bundle(first, hashes)
+            for number, logged in enumerate(hashes, first):
+                if shown == number:
+                    self.judge(number, logged, line)
+                    shown, line = next(lines, (-1, ()))
+                elif self.is_whole:
+                    raise Refused(f"entry {number} is missing in records.txt")
+            while claims and claims[0][0] <= first + len(hashes):
+                size, root, whose = claims.pop(0)
+                text = f"a fork: {whose} is of another history than these first {size} entries"
+                same = max((one for one in agreed if one < size), default=0) - 1
+                ours = root_of([*tops, root_of(hashes[: size - first])])
+                need(ours == root, f"{text}. They agree up to entry {same}")
+                agreed.append(size)
+            tops += [root_of(hashes)] if len(hashes) == TILE else []
+        self.check_upper_tiles(tops)
+        for chain in self.chains.values():
+            chain.verify_signatures()
+        need(shown < 0, f"records.txt has a surplus entry {shown}: the log has {self.size}")
+        is_same = digest.hexdigest() == self.sums.get("records.txt")
+        need(is_same, "records.txt was altered since the export")
+
+    def check_bundle(self, first: int, hashes: list[bytes]) -> None:
+        """Compare a bundle's entries, each after its length in two bytes, with their hashes."""
+        name = tile_name("entries", first // TILE, len(hashes))
+        if self.sums.get(name) == "-" and name not in self.names:
+            return  # It would show records that are hidden, from before there were salts.
+        raw, at = self.read(name), 0
+        for number, logged in enumerate(hashes, first):
+            end = at + 2 + int.from_bytes(raw[at : at + 2], "big")
+            if sha256(b"\x00", raw[at + 2 : end]) != logged:
+                raise Refused(f"entry {number} is not the one of the tile's hash")
+            at = end
+        need(at == len(raw), f"{name} has something after its last entry, or is cut off")
+
+    def check_upper_tiles(self, tops: list[bytes]) -> None:
+        """Compare the tiles of each level above with the roots of those below."""
+        for level in range(1, 9):
+            rows = [tops[at : at + TILE] for at in range(0, len(tops), TILE)]
+            for index, row in enumerate(rows):
+                name = tile_name(str(level), index, len(row))
+                need(self.read(name) == b"".join(row), f"{name} is not of the tiles below it")
+            tops = [root_of(row) for row in rows if len(row) == TILE]
+
+    def judge(self, number: int, logged: bytes, line: tuple[Any, ...]) -> None:
+        """Compare a record with its hash, and take what it, or its place, says of a scan."""
+        salt, record, kiosk, generation, seq, part, signature = line
+        if record is None:
+            if kiosk is not None:  # Else it is no scan.
+                part = None if part == b"-" else unhexlify(part)
+                chain = self.chain(number, kiosk.decode(), int(generation))
+                chain.take(number, int(seq), part, None, signature)
+            return
+        if leaf(salt, record) != logged:
+            raise Refused(f"entry {number} is not the record that was logged")
+        if salt == b"-" and self.is_salted:
+            raise Refused(f"entry {number} has no salt, and one before it has")
+        self.shown, self.is_salted = self.shown + 1, salt != b"-"
+        scan = SCAN.fullmatch(record)
+        if scan is None:
+            self.check_act(number, record)
+            return
+        head, came, record, signature = scan.groups()
+        told, is_v2 = read_scan(record), record.endswith(b'"v":2}')
+        chain = self.chain(number, told["kiosk"], told["generation"])
+        part = sha256(record) if is_v2 else record
+        chain.take(number, told["seq"], part, unhexlify(head), signature)
+        chain.is_early = not self.is_salted
+        if is_v2 and number >= self.cosigned.get(chain.key, (0,))[0]:
+            chain.times = [*chain.times[:1], (int(came), told["scanned_at"])]
+
     def chain(self, number: int, kiosk: str, generation: int) -> Chain:
-        chain = self.chains.get((kiosk, generation))
-        if chain is None:
-            chain = self.chains[kiosk, generation] = Chain(self, kiosk, generation)
-            if chain.key is None:
-                self.found(f"entry {number} is by {chain.name}, whose key is not in keys.json")
-        return chain
+        if (kiosk, generation) not in self.chains:
+            raise Refused(f"entry {number} is by kiosk {kiosk}, whose key is not in keys.json")
+        return self.chains[kiosk, generation]
 
-    def end_tile(self, level: int, index: int, hashes: list[bytes]) -> None:
-        """Put a full tile's hash into the tile above, and compare that once it is full."""
-        if len(self.uppers) < level:
-            self.uppers.append([])
-        above = self.uppers[level - 1]
-        above += subtrees(hashes)
-        if len(above) == TILE:
-            self.compare_tile(level, index // TILE, above)
-            self.uppers[level - 1] = []
-            self.end_tile(level + 1, index // TILE, above)
+    def check_act(self, number: int, record: bytes) -> None:
+        """Look at a record that is no scan. Nobody else must be able to take it for one, either."""
+        told = json.loads(record)
+        plain = json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        is_right = plain.encode() == record and told.get("type") in ("act", "inferred_exit")
+        need(is_right, f"entry {number} is no record as the log has them")
+        said = told.get("subject", {})
+        if told.get("act") in ("kiosk_confirmed", "kiosk.confirm") and "key" in said:
+            chain = self.chains.get((said["kiosk"], said["generation"]))
+            text = f"entry {number}: kiosk {said['kiosk']} was confirmed with another key"
+            need(chain is None or chain.key.raw.hex() == said["key"], f"{text} than keys.json has")
 
-    def compare_tile(self, level: int, index: int, hashes: list[bytes]) -> None:
-        found = self.read_tile(level, index, len(hashes))
-        if found[0] is not None and found != hashes and not self.torn:
-            at = next(at for at in range(len(hashes)) if found[at] != hashes[at])
-            first, width = (index * TILE + at) * TILE**level, TILE**level
-            name = tile_name(str(level), index, len(hashes))
-            self.found(f"{name} has another hash of entries {first} to {first + width - 1}")
-
-
-# ---- One receipt (C2SP tlog-proof)
-
-
-def verify_receipt(raw: bytes, key: str) -> dict[str, Any]:
-    """Return what a receipt proves. `key` is the log's key. Raises Refused."""
-    try:
-        text = raw.decode()
-        name, _, encoded = key.strip().split("+", 2)
-        public = unbase64(encoded)[1:]
-    except ValueError:
-        raise Refused("the receipt or the key is malformed") from None
-    if vkey(name, public) != key.strip():
-        raise Refused("the key is malformed")
-    found = RECEIPT.match(text)
-    if found is None:
-        raise Refused("it is no receipt")
-    extra, index, hashes = found.groups()
-    note = read_note(text[found.end() :].encode())
-    origin, size, root = read_checkpoint(note.text)
-    if origin != name or not signed_by(note, name, public) or len(note.signatures) != 1:
-        raise Refused("its checkpoint is not signed by this key")
-    if not extra:
-        raise Refused("it has no record, and so nothing to prove")
-    told = json.loads(unbase64(extra))
-    plain = json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    if set(told) != {"record", "salt"} or plain.encode() != unbase64(extra):
-        raise Refused("its record is malformed")
-    salt = "-" if told["salt"] is None else told["salt"]
-    if not re.fullmatch("[0-9a-f]{32}|-", salt) or told["salt"] == "-":
-        raise Refused("its salt is malformed")
-    entry = committed(salt.encode(), told["record"].encode())
-    path = [unbase64(line) for line in hashes.split("\n")[:-1]]
-    if climb(sha256(b"\x00", entry), int(index), size, path) != root:
-        raise Refused("the record is not in the log that its checkpoint states")
-    return {"number": int(index), "size": size, "log": name, "record": told["record"]}
-
-
-def climb(digest: bytes, index: int, size: int, path: list[bytes]) -> bytes:
-    """Return the root that an inclusion proof leads to (RFC 9162, 2.1.3.2)."""
-    last = size - 1
-    if index > last:
-        raise Refused(f"there is no entry {index} in a log of {size}")
-    for sibling in path:
-        if last == 0:
-            raise Refused("its proof is too long")
-        if index & 1 or index == last:
-            digest = node(sibling, digest)
-            while not index & 1 and index:
-                index, last = index >> 1, last >> 1
-        else:
-            digest = node(digest, sibling)
-        index, last = index >> 1, last >> 1
-    if last:
-        raise Refused("its proof is too short")
-    return digest
-
-
-# ---- The command
+    def check_ends(self) -> None:
+        """Look at the ends of the kiosks' chains, and whether all files belong to the export."""
+        chains = [chain for chain in self.chains.values() if chain.number >= 0]
+        for chain in chains:
+            chain.end(self.cosigned.get(chain.key, (0,))[0], self.notes, is_whole=self.is_whole)
+        for name in sorted(self.names - self.known):
+            need(False, f"{name} does not belong to the export")
+        cosigned = sum(chain.key in self.cosigned for chain in self.chains.values())
+        shown = f"{self.shown} records shown ({self.selection}), {self.size - self.shown} not"
+        self.notes += [
+            f"{self.size} entries, as the log's key signed them: {shown}",
+            f"scans of {len(chains)} kiosks, each chain as its kiosk signed it",
+            f"cosigned by {cosigned} kiosks; the log's key: {self.log.text}",
+        ]
 
 
 def check(
-    path: Path,
-    *,
-    checkpoints: list[bytes],
-    key: str | None,
-    without_witnesses: bool = False,
-    outside: Outside | None = None,
-) -> tuple[list[str], list[str]]:
-    """Return what is wrong with an export, and what else there is to say of it."""
+    path: Path, *, key: str | None = None, checkpoints: Iterable[bytes] = (),
+    witnesses: Collection[str] = (), needed: int | None = None,
+) -> tuple[list[str], list[str]]:  # fmt: skip
+    """Return what is wrong with an export, and what else there is to know."""
     try:
-        export = Verifier(path, without_witnesses=without_witnesses, outside=outside)
-    except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError) as error:
-        return [f"{path} can't be read as an export: {error}"], []
-    try:
-        export.verify(checkpoints, key)
-    except Refused as error:
-        export.found(str(error))
-    # What an export is made of can be malformed in any way. It is refused, whatever that was.
-    except Exception as error:
-        export.found(f"a file of the export is malformed ({type(error).__name__}: {error})")
-    if export.findings:
-        return export.findings, export.notes
-    seen = len(export.cosigned)
-    return [], [
-        f"{export.checkpoint.size} entries, as the log's key signed them:"
-        f" {export.shown} records shown ({export.selection}), {export.erased} erased",
-        f"scans of {len(export.chains)} kiosks, each chain as its kiosk signed it",
-        f"cosigned by {seen} kiosk{'' if seen == 1 else 's'}",
-        f"the log's key: {export.vkey}",
-        *export.notes,
-    ]
+        export = Export(path)
+        export.read_log(key and key.strip(), witnesses)
+        export.read_manifest()
+        for number, raw in enumerate(checkpoints, 1):
+            export.claim(raw, f"checkpoint {number} that was given")
+        export.read_what_others_say()
+        export.check_witnesses(needed)
+        export.walk()
+        export.check_ends()
+    except Exception as error:  # A file may be malformed in any way.
+        malformed = f"something can't be read, or is malformed ({type(error).__name__}: {error})"
+        return [str(error) if isinstance(error, Refused) else malformed], []
+    return [], export.notes
 
 
-def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Verify an export of the entry log, or a receipt.")
+def say(wrong: list[str], notes: list[str]) -> int:
+    lines = [*(f"WRONG: {text}." for text in wrong), *notes, "REFUSED" if wrong else "VERIFIED"]
+    for line in lines:
+        sys.stdout.write("".join(one if one.isprintable() else "?" for one in line) + "\n")
+    return 1 if wrong else 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Verify an export of the entry log.")
     add = parser.add_argument
-    add("export", type=Path, nargs="?", help="a folder or a zip")
-    add("--receipt", type=Path, help="one entry's proof, with --key")
+    add("path", type=Path, metavar="EXPORT", help="a folder or a zip")
     add("--key", help="the log's key, from somebody whom you trust")
-    help_text = "another checkpoint of this log, such as one that a kiosk kept"
-    add("--checkpoint", type=Path, action="append", default=[], help=help_text)
-    help_text = "accept that kiosks cosigned nothing, as early versions do"
-    add("--without-witnesses", action="store_true", help=help_text)
-    help_text = "the key of a witness outside, which must have cosigned the log"
-    add("--witness", action="append", default=[], help=help_text)
+    add("--checkpoint", type=Path, dest="checkpoints", action="append", default=[], help="another")
+    add("--witness", dest="witnesses", action="append", default=[], help="whose cosignature counts")
     add("--needed", type=int, help="how many of these witnesses are enough; else all")
-    add("--authority", type=Path, help="the time authority's root certificate, as PEM")
-    asked = parser.parse_args(arguments)
-    if (asked.export is None) is (asked.receipt is None) or (asked.receipt and not asked.key):
-        parser.error("name an export, or a receipt with the log's key")
-    findings: list[str] = []
-    try:
-        if asked.receipt:
-            told = verify_receipt(asked.receipt.read_bytes(), asked.key)
-            notes = [f"entry {told['number']} of {told['size']} in {told['log']}:", told["record"]]
-        else:
-            others = [path.read_bytes() for path in asked.checkpoint]
-            certificates = asked.authority.read_bytes() if asked.authority else None
-            findings, notes = check(
-                asked.export,
-                checkpoints=others,
-                key=asked.key,
-                without_witnesses=asked.without_witnesses,
-                outside=Outside(tuple(asked.witness), asked.needed, certificates),
-            )
-    except (OSError, ValueError, RecursionError) as error:
-        findings, notes = [str(error)], []
-    lines = [*(f"WRONG: {text}." for text in findings), *notes]
-    sys.stdout.write("".join(f"{one}\n" for one in lines))
-    sys.stdout.write("REFUSED\n" if findings else "VERIFIED\n")
-    return 1 if findings else 0
+    asked = vars(parser.parse_args())
+    asked["checkpoints"] = (path.read_bytes() for path in asked["checkpoints"])
+    return say(*check(**asked))
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ _REFUSED = {
         "The address begins with https://. Without TLS messages go to this machine alone, unless"
         " `webhooks_without_tls = true` stands in event.toml."
     ),
+    "nearby": N_("No receiver can be at this address. Give its name or its own address."),
 }
 
 

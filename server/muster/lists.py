@@ -1,9 +1,9 @@
 """Reads a muster: its figures by hall, and the lines of its list."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from server.muster import snapshot
 from server.muster.snapshot import Sureness
@@ -42,6 +42,15 @@ class Line:
     doubtful: bool  # Their badge was seen, but it is void or seems to be copied.
 
 
+class Group(NamedTuple):
+    """Names those on the list whom the figures count together."""
+
+    hall_id: int
+    state: State
+    sureness: Sureness
+    help: bool
+
+
 @dataclass(frozen=True)
 class HallCount:
     """Holds the figures of one hall."""
@@ -70,6 +79,7 @@ class Counts:
     sureness: dict[Sureness, int] = field(default_factory=dict)  # Of those who are missing.
     extra: int = 0
     doubtful: int = 0
+    groups: Mapping[Group, int] = field(default_factory=dict)
 
     def total(self, name: str) -> int:
         """Return the sum of one of the figures over all halls."""
@@ -86,34 +96,53 @@ class Wanted:
     sureness: Sureness | None = None
 
 
+# What is so now. A stay that ended after the muster was still open in it.
 _STATE = (
-    "CASE WHEN p.seen_at IS NOT NULL THEN 'seen' WHEN s.closed_at IS NOT NULL"
-    " AND (u.ended_at IS NULL OR s.closed_at <= u.ended_at) THEN 'out' ELSE 'missing' END"
+    "CASE WHEN p.seen_at IS NOT NULL THEN 'seen' WHEN p.left_at IS NOT NULL"
+    " AND (u.ended_at IS NULL OR p.left_at <= u.ended_at) THEN 'out' ELSE 'missing' END"
 )
-_FROM = (
-    " FROM muster_person p JOIN muster u ON u.muster_id = p.muster_id"
-    " LEFT JOIN stay s ON s.kiosk = p.kiosk AND s.generation = p.generation"
-    " AND s.seq = p.seq AND s.hall_id = p.hall_id"
-    " LEFT JOIN accessible_guest g ON g.serial = p.serial"
+_PEOPLE = " FROM muster_person p JOIN muster u ON u.muster_id = p.muster_id"
+_HELPED = " AND p.serial IN (SELECT serial FROM accessible_guest)"
+_ORDER = (
+    f"CASE {_STATE} WHEN 'missing' THEN 0 WHEN 'out' THEN 1 ELSE 2 END,"
+    " CASE WHEN p.serial IN (SELECT serial FROM accessible_guest) THEN 0 ELSE 1 END,"
+    " a.family_name, a.given_name, p.serial"
 )
+
+
+def _groups(db: Connection, muster_id: int) -> dict[Group, int]:
+    """Return how many people there are of each kind. All figures of a muster are sums of these."""
+    query = (
+        "SELECT {helped}, p.hall_id, {state}, p.sureness, COUNT(*){people}"
+        " WHERE p.muster_id = ?{more} GROUP BY 2, 3, 4"
+    )
+    # One statement reads both, so that nothing changes between them.
+    both = " UNION ALL ".join(
+        query.format(helped=helped, state=_STATE, people=_PEOPLE, more=more)
+        for helped, more in ((0, ""), (1, _HELPED))
+    )
+    found: dict[Group, int] = {}
+    for helped, hall_id, state, sureness, people in db.execute(both, (muster_id, muster_id)):
+        group = Group(hall_id, State(state), Sureness(sureness), bool(helped))
+        found[group] = people
+    for group, people in list(found.items()):
+        if group.help:
+            found[group._replace(help=False)] -= people
+    return found
 
 
 def counts(db: Connection, muster_id: int) -> Counts:
     """Return the figures by hall, the fullest of missing people first."""
+    people = _groups(db, muster_id)
     by_hall: dict[int, dict[str, int]] = {}
     sureness: dict[Sureness, int] = dict.fromkeys(Sureness, 0)
-    rows = db.execute(
-        f"SELECT p.hall_id, {_STATE} AS state, p.sureness, g.serial IS NOT NULL AS help,"
-        f" COUNT(*) AS people{_FROM} WHERE p.muster_id = ? GROUP BY 1, 2, 3, 4",
-        (muster_id,),
-    )
-    for row in rows:
-        figures = by_hall.setdefault(row["hall_id"], {})
-        figures[row["state"]] = figures.get(row["state"], 0) + row["people"]
-        if row["state"] == State.MISSING:
-            sureness[Sureness(row["sureness"])] += row["people"]
-            if row["help"]:
-                figures["help_missing"] = figures.get("help_missing", 0) + row["people"]
+    for group, many in people.items():
+        figures = by_hall.setdefault(group.hall_id, {})
+        figures[group.state.value] = figures.get(group.state.value, 0) + many
+        if group.state is State.MISSING:
+            sureness[group.sureness] += many
+            if group.help:
+                figures["help_missing"] = figures.get("help_missing", 0) + many
     halls = [_hall(row, by_hall.get(row["hall_id"], {})) for row in _halls(db, muster_id)]
     halls.sort(key=lambda one: (-one.help_missing, -one.missing, -one.listed, one.hall_id))
     extra, doubtful = db.execute(
@@ -123,7 +152,7 @@ def counts(db: Connection, muster_id: int) -> Counts:
         " WHERE m.muster_id = ? AND m.withdrawn = 0",
         (muster_id,),
     ).fetchone()
-    return Counts(halls, sureness, extra, doubtful)
+    return Counts(halls, sureness, extra, doubtful, people)
 
 
 def _halls(db: Connection, muster_id: int) -> list[Row]:
@@ -159,26 +188,34 @@ def lines(
     name.
     """
     where, values = _where(wanted)
+    # Of all those people only what orders them is read, and the rest of the part alone.
+    chosen = (
+        f"SELECT p.*, {_STATE} AS state{_PEOPLE} LEFT JOIN attendee a ON a.serial = p.serial"
+        f" WHERE p.muster_id = ?{where} ORDER BY {_ORDER} LIMIT ? OFFSET ?"
+    )
     rows = db.execute(
         "SELECT p.serial, a.given_name, a.family_name, a.organisation, p.hall_id, p.door_id,"
-        f" p.since, p.sureness, p.away_since, p.also_in, g.kind, {_STATE} AS state, p.seen_at,"
-        " s.closed_at, p.seen_point, EXISTS (SELECT 1 FROM muster_seen m WHERE m.muster_id ="
-        " p.muster_id AND m.serial = p.serial AND m.doubtful = 1 AND m.withdrawn = 0) AS doubtful"
-        f"{_FROM} LEFT JOIN attendee a ON a.serial = p.serial WHERE p.muster_id = ?{where}"
-        f" ORDER BY CASE {_STATE} WHEN 'missing' THEN 0 WHEN 'out' THEN 1 ELSE 2 END,"
-        " g.serial IS NULL, a.family_name, a.given_name, p.serial LIMIT ? OFFSET ?",
-        (muster_id, *values, LINES_MAX if limit is None else limit, skip),
+        " p.since, p.sureness, p.away_since, p.also_in, g.kind, p.state, p.seen_at, p.left_at,"
+        " p.seen_point, p.serial IN (SELECT m.serial FROM muster_seen m WHERE m.muster_id = ?"
+        " AND m.doubtful = 1 AND m.withdrawn = 0) AS doubtful"
+        f" FROM ({chosen}) AS p LEFT JOIN accessible_guest g ON g.serial = p.serial"
+        " LEFT JOIN attendee a ON a.serial = p.serial"
+        f" ORDER BY {_ORDER.replace(_STATE, 'p.state')}",
+        (muster_id, muster_id, *values, LINES_MAX if limit is None else limit, skip),
     )
     return (_line(row) for row in rows)
 
 
-def how_many(db: Connection, muster_id: int, wanted: Wanted) -> int:
+def how_many(counts: Counts, wanted: Wanted) -> int:
     """Return how many lines there are of these."""
-    where, values = _where(wanted)
-    (found,) = db.execute(
-        f"SELECT COUNT(*){_FROM} WHERE p.muster_id = ?{where}", (muster_id, *values)
-    ).fetchone()
-    return int(found)
+    return sum(
+        people
+        for group, people in counts.groups.items()
+        if wanted.hall_id in (None, group.hall_id)
+        and wanted.state in (None, group.state)
+        and wanted.sureness in (None, group.sureness)
+        and (group.help or not wanted.help)
+    )
 
 
 def _where(wanted: Wanted) -> tuple[str, list[Any]]:
@@ -190,13 +227,13 @@ def _where(wanted: Wanted) -> tuple[str, list[Any]]:
     if wanted.sureness is not None:
         asked.append((" AND p.sureness = ?", wanted.sureness.value))
     text = "".join(one for one, _ in asked)
-    return text + (" AND g.serial IS NOT NULL" if wanted.help else ""), [v for _, v in asked]
+    return text + (_HELPED if wanted.help else ""), [v for _, v in asked]
 
 
 def _line(row: Row) -> Line:
     given, family = row["given_name"], row["family_name"]
     state = State(row["state"])
-    times = {State.MISSING: None, State.OUT: row["closed_at"], State.SEEN: row["seen_at"]}
+    times = {State.MISSING: None, State.OUT: row["left_at"], State.SEEN: row["seen_at"]}
     return Line(
         serial=row["serial"],
         name="" if given is None else whole_name(given, family),

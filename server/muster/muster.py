@@ -115,8 +115,8 @@ def end(db: Connection, muster_id: int, note: str, *, by: str, now: int) -> None
     _require_on(db, muster_id)
     note = _words(note, Phrase("say in a few words how it ended."))
     (missing,) = db.execute(
-        "SELECT COUNT(*) FROM muster_person p LEFT JOIN stay s USING (kiosk, generation, seq,"
-        " hall_id) WHERE p.muster_id = ? AND p.seen_at IS NULL AND s.closed_at IS NULL",
+        "SELECT COUNT(*) FROM muster_person WHERE muster_id = ? AND seen_at IS NULL"
+        " AND left_at IS NULL",
         (muster_id,),
     ).fetchone()
     db.execute(
@@ -158,8 +158,9 @@ def take_back(db: Connection, muster_id: int, serial: int, *, by: str, now: int)
     entry_log.act(db, by, Act.MUSTER_PERSON_UNSEEN, subject, now)
 
 
-def note(db: Connection, scans: Sequence[RollCallScan], entered: Sequence[Stay], now: int) -> None:
-    """Take what a batch tells: who was seen, and who had entered by a door that was away.
+def note(db: Connection, scans: Sequence[RollCallScan], entered: Sequence[Stay], now: int) -> bool:
+    """Take what a batch tells: who was seen, and who had entered by a door that was away. Returns
+    whether a muster may be on.
 
     The scans have to be in their table.
     """
@@ -167,8 +168,12 @@ def note(db: Connection, scans: Sequence[RollCallScan], entered: Sequence[Stay],
         muster_id = _muster_of(db, one)
         if muster_id is not None:
             _see(db, muster_id, one)
-    if entered and (on := current(db)) is not None:
+    if not entered:
+        return True  # Nobody has looked.
+    on = current(db)
+    if on is not None:
         _add_late(db, on, entered, now)
+    return on is not None
 
 
 def _see(db: Connection, muster_id: int, one: RollCallScan) -> None:
@@ -266,7 +271,8 @@ def _add_late(db: Connection, on: Muster, entered: Sequence[Stay], now: int) -> 
             " ON CONFLICT (muster_id, serial) DO UPDATE SET hall_id = excluded.hall_id,"
             " kiosk = excluded.kiosk, generation = excluded.generation, seq = excluded.seq,"
             " door_id = excluded.door_id, since = excluded.since, sureness = excluded.sureness,"
-            " away_since = NULL, also_in = NULL WHERE excluded.since > muster_person.since",
+            " away_since = NULL, also_in = NULL, left_at = NULL"
+            " WHERE excluded.since > muster_person.since",
             (on.muster_id, stay.serial, stay.hall_id, stay.ref.kiosk, stay.ref.generation,
              stay.ref.seq, stay.door_id, stay.opened_at, Sureness.TOLD_LATE.value),
         )  # fmt: skip

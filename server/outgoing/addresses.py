@@ -7,7 +7,9 @@ URL_CHARS_MAX = 500
 
 
 class AddressError(ValueError):
-    """Is raised for an address that nothing is sent to. `kind` is `form`, `secret` or `plain`."""
+    """Is raised for an address that nothing is sent to. `kind` is `form`, `secret`, `plain` or
+    `nearby`.
+    """
 
     def __init__(self, kind: str) -> None:
         super().__init__(kind)
@@ -34,6 +36,21 @@ def check_url(url: str, *, http_allowed: bool = False) -> None:
         raise AddressError("secret")
     if parts.scheme == "http" and not http_allowed and not _is_loopback(host):
         raise AddressError("plain")
+    if is_nearby(host):
+        raise AddressError("nearby")
+
+
+def is_nearby(host: str) -> bool:
+    """Tell whether an address is that of a machine's own surroundings, where no receiver is.
+
+    Cloud machines find their own secrets at such addresses. A name is no address.
+    """
+    try:
+        found = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    mapped = getattr(found, "ipv4_mapped", None) or found
+    return mapped.is_link_local or mapped.is_multicast or mapped.is_unspecified
 
 
 def is_url(url: str) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from badges.i18n import N_, Phrase
+from server.outgoing import addresses
 
 TIMEOUT_S = 10.0  # For each step: to connect, to send, to answer.
 WHOLE_S = 20.0  # For all of it, also where the receiver answers byte by byte.
@@ -34,7 +35,10 @@ Send = Callable[[str, bytes, Mapping[str, str], int], Reply]
 
 
 def post(url: str, body: bytes, headers: Mapping[str, str], answer_max: int) -> Reply:
-    """POST a body. The certificate is checked, and redirects are not followed."""
+    """POST a body. The certificate is checked, and redirects are not followed.
+
+    A name that leads to an address of `addresses.is_nearby` gets nothing.
+    """
     parts = urlsplit(url)
     connection = _connection(parts.scheme, parts.hostname or "", parts.port)
     target = parts.path or "/"
@@ -44,6 +48,9 @@ def post(url: str, body: bytes, headers: Mapping[str, str], answer_max: int) -> 
     timer.daemon = True
     timer.start()
     try:
+        connection.connect()
+        if addresses.is_nearby(connection.sock.getpeername()[0]):
+            return Reply(0, N_("its name leads to an address where no receiver can be"))
         connection.request("POST", target, body, {"User-Agent": "Hallkeeper", **headers})
         response = connection.getresponse()
         found = response.read(answer_max + 1)

@@ -156,7 +156,7 @@ TABLES: Mapping[str, Table] = {
     "muster_person": Table(
         pseudonymous="serial",
         none="muster_id hall_id kiosk generation seq door_id since sureness away_since also_in"
-        " seen_at seen_point seen_by",
+        " seen_at seen_point seen_by left_at",
         erasure=_NUMBERED,
         together="muster_id",
     ),
@@ -273,6 +273,7 @@ TABLES: Mapping[str, Table] = {
         none="session_id code hall_id titles starts_at ends_at opens_at closes_at activity_id"
     ),
     "session_category": Table(none="session_id category"),
+    "roster_mapping": Table(none="name answers kept_at"),
     "setting": Table(none="key value"),
     "stand": Table(none="stand_id code area_id exhibitor_id m2"),
     "user": Table(

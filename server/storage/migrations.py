@@ -38,6 +38,7 @@ from server.storage.schema import (
     MACHINES,
     MAIL_AND_WALLET,
     MAIL_FAILED,
+    MAPPINGS_AND_MUSTERS,
     MUSTERS,
     OTHER_ENTRIES,
     OUTSIDE,
@@ -367,6 +368,11 @@ def m059_uploads(db: sqlite_utils.Database) -> None:
     _run(db, UPLOADS)
 
 
+@migrations()
+def m060_mappings_and_musters(db: sqlite_utils.Database) -> None:
+    _run(db, MAPPINGS_AND_MUSTERS)
+
+
 NAMES = (
     "m001_people",
     "m002_venue",
@@ -419,6 +425,7 @@ NAMES = (
     "m057_door_queues",
     "m058_shared_limits",
     "m059_uploads",
+    "m060_mappings_and_musters",
 )
 
 

@@ -1522,3 +1522,28 @@ CREATE TABLE upload_part (
     PRIMARY KEY (token, number)
 ) STRICT;
 """
+
+# What the columns and words of a list of attendees mean, as an admin said for an earlier one.
+# `answers` is JSON: those of the preview, by their options.
+#
+# When somebody on a muster's list left the hall stands on the list itself. To look up 30,000 stays
+# took most of the page's time.
+MAPPINGS_AND_MUSTERS = """
+CREATE TABLE roster_mapping (
+    name TEXT PRIMARY KEY,
+    answers TEXT NOT NULL,
+    kept_at INTEGER NOT NULL
+) STRICT;
+
+ALTER TABLE muster_person ADD COLUMN left_at INTEGER;
+
+UPDATE muster_person SET left_at = (SELECT s.closed_at FROM stay s
+    WHERE s.kiosk = muster_person.kiosk AND s.generation = muster_person.generation
+    AND s.seq = muster_person.seq AND s.hall_id = muster_person.hall_id);
+
+CREATE TRIGGER stay_left_in_muster AFTER UPDATE OF closed_at ON stay
+BEGIN UPDATE muster_person SET left_at = NEW.closed_at
+WHERE muster_id IN (SELECT muster_id FROM muster) AND serial = NEW.serial
+    AND kiosk = NEW.kiosk AND generation = NEW.generation AND seq = NEW.seq
+    AND hall_id = NEW.hall_id; END;
+"""

@@ -64,10 +64,10 @@ def _look(event: Event) -> tuple[dict[str, int], dict[str, str]]:
         if apple is not None:
             ends[APPLE] = apple.ends_at
     except WalletError as error:
-        damaged[APPLE] = str(error)
+        damaged[APPLE] = error.phrase
     try:
         # What Google gives has no end. It can only be damaged.
         certificates.google_signer(event)
     except WalletError as error:
-        damaged[GOOGLE] = str(error)
+        damaged[GOOGLE] = error.phrase
     return ends, damaged

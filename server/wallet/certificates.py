@@ -106,8 +106,9 @@ def apple_signer(event: Event) -> AppleSigner | None:
         return _apple_signer(own, intermediate, _private(key or b"", None))
     except (ValueError, WalletError) as error:
         raise WalletError(
-            f"{event.path / 'keys' / APPLE_CERTIFICATE} or {APPLE_KEY} is damaged: run"
-            " `hallkeeper wallet install apple` again."
+            N_("%(path)s or %(key)s is damaged: run `hallkeeper wallet install apple` again."),
+            path=event.path / "keys" / APPLE_CERTIFICATE,
+            key=APPLE_KEY,
         ) from error
 
 
@@ -119,7 +120,9 @@ def install_google(event: Event, account: bytes, issuer: str) -> GoogleSigner:
     try:
         values = json.loads(account)
     except (ValueError, RecursionError):
-        raise WalletError("The key of the service account is no JSON file of Google's.") from None
+        raise WalletError(
+            N_("The key of the service account is no JSON file of Google's.")
+        ) from None
     signer = _google_signer(values, issuer)
     kept = {"issuer": issuer, "client_email": signer.account}
     kept["private_key"] = _key_pem(signer.key).decode()
@@ -137,8 +140,8 @@ def google_signer(event: Event) -> GoogleSigner | None:
         return _google_signer(values, values["issuer"])
     except (ValueError, TypeError, KeyError, WalletError) as error:
         raise WalletError(
-            f"{event.path / 'keys' / GOOGLE} is damaged: run `hallkeeper wallet install google`"
-            " again."
+            N_("%(path)s is damaged: run `hallkeeper wallet install google` again."),
+            path=event.path / "keys" / GOOGLE,
         ) from error
 
 
@@ -192,48 +195,55 @@ def _own(
             found, own, _ = pkcs12.load_key_and_certificates(certificate, password)
         except (ValueError, TypeError):
             raise WalletError(
-                "The file is no PKCS #12 file (.p12), or has another password. Give the password"
-                " with --password-file, or the key as a file of its own with --key."
+                N_(
+                    "The file is no PKCS #12 file (.p12), or has another password. Give the"
+                    " password with --password-file, or the key as a file of its own with --key."
+                )
             ) from None
         if own is None or not isinstance(found, PassKey):
-            raise WalletError("The .p12 file has no certificate with its private key.")
+            raise WalletError(N_("The .p12 file has no certificate with its private key."))
         return own, found
-    return _certificate(certificate, "the certificate"), _private(key, password)
+    return _certificate(certificate, Phrase("the certificate")), _private(key, password)
 
 
 def _apple_signer(
     own: x509.Certificate, intermediate: x509.Certificate, key: PassKey
 ) -> AppleSigner:
     if _spki(own.public_key()) != _spki(key.public_key()):
-        raise WalletError("The key is not the certificate's: they are from two requests.")
+        raise WalletError(N_("The key is not the certificate's: they are from two requests."))
     try:
         own.verify_directly_issued_by(intermediate)
     except (ValueError, TypeError, InvalidSignature):
         raise WalletError(
-            "The intermediate certificate has not signed the pass type certificate. Take the one of"
-            " Apple's (WWDR) that the certificate names as its issuer."
+            N_(
+                "The intermediate certificate has not signed the pass type certificate. Take the"
+                " one of Apple's (WWDR) that the certificate names as its issuer."
+            )
         ) from None
     pass_type = _subject(own, NameOID.USER_ID)
     team = _subject(own, NameOID.ORGANIZATIONAL_UNIT_NAME)
     if not _TYPE_ID.fullmatch(pass_type) or not _TEAM_ID.fullmatch(team):
         raise WalletError(
-            "This is no pass type certificate: its subject lacks a pass type (UID) or a team (OU)."
+            N_(
+                "This is no pass type certificate: its subject lacks a pass type (UID) or a team"
+                " (OU)."
+            )
         )
     return AppleSigner(own, intermediate, key, pass_type, team)
 
 
 def _google_signer(values: Any, issuer: str) -> GoogleSigner:
     if not _ISSUER.fullmatch(issuer):
-        raise WalletError("The issuer is a number, as Google's Wallet console shows it.")
+        raise WalletError(N_("The issuer is a number, as Google's Wallet console shows it."))
     account = values.get("client_email") if isinstance(values, dict) else None
     text = values.get("private_key") if isinstance(values, dict) else None
     if not isinstance(account, str) or "@" not in account or not isinstance(text, str):
         raise WalletError(
-            "The file is no key of a service account: it lacks client_email or private_key."
+            N_("The file is no key of a service account: it lacks client_email or private_key.")
         )
     key = _private(text.encode(), None)
     if not isinstance(key, rsa.RSAPrivateKey):
-        raise WalletError("The service account's key is no RSA key.")
+        raise WalletError(N_("The service account's key is no RSA key."))
     return GoogleSigner(issuer, account, key)
 
 
@@ -244,7 +254,9 @@ def _certificate(data: bytes, what: str) -> x509.Certificate:
     try:
         return load(data)
     except ValueError:
-        raise WalletError(f"The file for {what} is no certificate in PEM or DER.") from None
+        raise WalletError(
+            N_("The file for %(what)s is no certificate in PEM or DER."), what=what
+        ) from None
 
 
 def _private(data: bytes, password: bytes | None) -> PassKey:
@@ -252,11 +264,13 @@ def _private(data: bytes, password: bytes | None) -> PassKey:
         key = serialization.load_pem_private_key(data, password)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise WalletError(
-            "The file for the key is no private key in PEM, or has another password. Give the"
-            " password with --password-file."
+            N_(
+                "The file for the key is no private key in PEM, or has another password. Give the"
+                " password with --password-file."
+            )
         ) from None
     if not isinstance(key, PassKey):
-        raise WalletError("The key is neither RSA nor of an elliptic curve.")
+        raise WalletError(N_("The key is neither RSA nor of an elliptic curve."))
     return key
 
 

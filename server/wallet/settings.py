@@ -6,11 +6,14 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from badges.i18n import N_
 from badges.settings_check import SettingsError, read_settings, rule
 from server.event.directory import WALLET_FILE
 from server.wallet.certificates import WalletError, read_limited
 
-_Colour = Annotated[str, Meta(pattern=r"\A#[0-9a-fA-F]{6}\Z"), rule('a colour such as "#10243e"')]
+_Colour = Annotated[
+    str, Meta(pattern=r"\A#[0-9a-fA-F]{6}\Z"), rule(N_('a colour such as "#10243e"'))
+]
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,7 @@ class WalletSettings:
     organisation: Annotated[
         str,
         rule(
-            "a text of up to 100 characters",
+            N_("a text of up to 100 characters"),
             holds=lambda text: len(text) <= 100 and (not text or text.isprintable()),
         ),
     ] = ""
@@ -29,11 +32,11 @@ class WalletSettings:
     foreground: _Colour = "#ffffff"
     latitude: Annotated[
         Annotated[float, Meta(ge=-90, le=90)] | None,
-        rule("a number of degrees from -90.0 to 90.0"),
+        rule(N_("a number of degrees from -90.0 to 90.0")),
     ] = None
     longitude: Annotated[
         Annotated[float, Meta(ge=-180, le=180)] | None,
-        rule("a number of degrees from -180.0 to 180.0"),
+        rule(N_("a number of degrees from -180.0 to 180.0")),
     ] = None
 
 
@@ -45,9 +48,9 @@ def read_wallet_settings(directory: Path) -> WalletSettings:
     try:
         found = read_settings(WalletSettings, read_limited(path).decode("utf-8-sig"), str(path))
     except UnicodeDecodeError:
-        raise WalletError(f"{path} is not text in UTF-8.") from None
+        raise WalletError(N_("%(path)s is not text in UTF-8."), path=path) from None
     except SettingsError as error:
-        raise WalletError(str(error)) from None
+        raise WalletError(error.phrase) from None
     if (found.latitude is None) != (found.longitude is None):
-        raise WalletError(f"{path}: latitude and longitude go together.")
+        raise WalletError(N_("%(path)s: latitude and longitude go together."), path=path)
     return found

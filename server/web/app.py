@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import partial
 from zoneinfo import ZoneInfo
 
-from flask import Flask
+from flask import Flask, Response, request
 
 from badges.admission.facts import Calendar
 from server.backup import set_back
@@ -30,14 +30,17 @@ from server.storage.connection import Connection
 from server.storage.database import Database
 from server.storage.engines.history import history
 from server.web import admin, api, auth, desk, display, i18n, security
-from server.web.machines import interface, probes
+from server.web.machines import interface, probes, problems
 from server.web.machines.rates import AT_ONCE, PER_MINUTE, Rates
 from server.web.phone import pages as phone
 from server.web.phone import receipts
-from server.web.services import Services, keep_services, renew_services, services_of
+from server.web.services import Services, keep_services, renew_services, services, services_of
 from server.web.wallet import pages as wallet
 from server.web.wallet import passkit
 from server.words import Words
+
+SHOWN_WITHIN_S = 1.0
+NOT_ON_DISK = "The database's commits hang just now. Nothing was changed. Try again in a moment."
 
 
 def create_app(
@@ -106,6 +109,7 @@ def create_app(
     security.csrf.exempt(interface.blueprint)
     with database.reading() as db:
         here.measures.begin(db)
+    app.after_request(_wait_for_disk)
     # This runs before the body is sent, so that a held feed or a slow client holds no reader.
     app.teardown_appcontext(lambda _: database.give_back())
     return app
@@ -126,6 +130,19 @@ def close_app(app: Flask) -> None:
     here.uploads.close()
     here.drawer.close()
     here.hub.close()
+
+
+def _wait_for_disk(answer: Response) -> Response:
+    """Show nothing that could still be lost with the database's machine. While commits hang, pages
+    are shown all the same, and other machines are asked to come again.
+    """
+    database = services().database
+    if not database.has_read() or database.wait_for_disk(SHOWN_WITHIN_S):
+        return answer
+    if request.blueprint == interface.blueprint.name and request.method == "GET":
+        # A machine may keep what a person only looks at.
+        return problems.answer(503, NOT_ON_DISK)
+    return answer
 
 
 def _compare(app: Flask, db: Connection) -> None:

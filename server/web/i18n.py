@@ -6,6 +6,7 @@ the page proposes, such as an attendee's own, else in the browser's, else in Eng
 
 from collections.abc import Callable
 from datetime import date
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
@@ -16,14 +17,14 @@ from flask import Flask, Response, current_app, g, has_request_context, request,
 from flask_babel import (  # type: ignore[import-untyped]  # it ships no types
     Babel,
     Domain,
-    get_locale,
     refresh,
 )
 from flask_babel import gettext as _gettext
 from jinja2 import Environment, pass_context
 from jinja2.runtime import Context
+from markupsafe import Markup
 
-from badges.i18n import ENGLISH, language_of, locale_of, say
+from badges.i18n import ENGLISH, locale_of, say
 from server.words import DOMAIN, Words, told_of
 
 PARAMETER = "lang"  # Part of a page's address, as in ?lang=fr.
@@ -40,7 +41,8 @@ class _PoDomain(Domain):  # type: ignore[misc]
         self.words = words
 
     def get_translations(self) -> support.Translations:
-        return self.words.get(language_of(str(get_locale() or ENGLISH)))
+        # Flask-Babel's own way asks for the locale and names it anew for each text of a page.
+        return self.words.get(language())
 
 
 def register(app: Flask, words: Words) -> None:
@@ -53,6 +55,8 @@ def register(app: Flask, words: Words) -> None:
         page_languages=page_languages,
         in_language=in_language,
         ngettext=_counting(app.jinja_env),
+        gettext=_in_template,
+        _=_in_template,
     )
     app.jinja_env.filters.update(said=said, sentence=sentence)
     app.after_request(_keep_choice)
@@ -93,7 +97,13 @@ def decimal(number: float) -> str:
 
 def day(at: date) -> str:
     """Write a day with its weekday, in the page's language."""
-    if (spoken := language()) == ENGLISH:
+    return _day(at, language())
+
+
+@lru_cache(maxsize=1024)
+def _day(at: date, spoken: str) -> str:
+    """Write it. The rows of a list share few days."""
+    if spoken == ENGLISH:
         return format_date(at, "EEE dd MMM", locale=ENGLISH)
     return format_skeleton("MMMEd", at, locale=locale_of(spoken))
 
@@ -146,6 +156,21 @@ def in_language(language: str) -> str:
         return url_for("admin.home", lang=language)
     values = {key: request.args.getlist(key) for key in request.args if key != PARAMETER}
     return f"{request.path}?{urlencode({**values, PARAMETER: language}, doseq=True)}"
+
+
+def _in_template(text: str, **fields: object) -> Markup:
+    """Return a marked text for a template, with its fields escaped.
+
+    Rows of a table ask for the same few texts thousands of times, and Flask-Babel takes ten times
+    as long for each.
+    """
+    found = _marked(words(), language(), text)
+    return found % fields if fields or "%" in found else found
+
+
+@lru_cache(maxsize=16_384)
+def _marked(known: Words, spoken: str, text: str) -> Markup:
+    return Markup(known.get(spoken).gettext(text))
 
 
 def _counting(env: Environment) -> Callable[..., str]:

@@ -31,7 +31,8 @@ def bare(source: sqlite3.Connection, folder: Path, batch: int) -> float:
     rows = {}
     for table in TABLES:
         for (sql,) in source.execute(
-            "SELECT sql FROM sqlite_master WHERE tbl_name = ? AND type <> 'trigger' AND sql IS NOT NULL",
+            "SELECT sql FROM sqlite_master"
+            " WHERE tbl_name = ? AND type <> 'trigger' AND sql IS NOT NULL",
             (table,),
         ):
             target.execute(sql)

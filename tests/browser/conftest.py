@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.browser.live_door import LiveDoor
-from tests.compiled import routes_are_compiled_once as routes_are_compiled_once
-from tests.compiled import templates_are_compiled_once as templates_are_compiled_once
+from tests.once.compiled import routes_are_compiled_once as routes_are_compiled_once
+from tests.once.compiled import templates_are_compiled_once as templates_are_compiled_once
 from tests.order.on_disk import tmp_path_factory as tmp_path_factory
 
 ROOT = Path(__file__).parent.parent.parent
@@ -17,6 +17,7 @@ FLAGS = ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--hide-sc
 # Without it, Chromium computes what a graphics card would draw, which takes a seventh of the time.
 FLAGS += ("--disable-gpu",)
 ALONE = ("--disable-background-networking", "--disable-component-update", "--disable-quic")
+SCRIPT_S = 240  # for axe-core on a busy machine
 QUIET = "--autoplay-policy=no-user-gesture-required"
 
 
@@ -35,6 +36,7 @@ def browser() -> Iterator[object]:
     options.accept_insecure_certs = True  # a server's own certificate
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     started = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    started.set_script_timeout(SCRIPT_S)
     try:
         yield started
     finally:
@@ -43,7 +45,7 @@ def browser() -> Iterator[object]:
 
 @pytest.fixture(scope="module")
 def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveDoor]:
-    with LiveDoor(tmp_path_factory.mktemp("door"), answer_s=30) as door:
+    with LiveDoor(tmp_path_factory.mktemp("door"), answer_s=120) as door:
         yield door
 
 

@@ -1,10 +1,12 @@
 """A real kiosk with its page, its camera and a small server, at the present time."""
 
 import threading
-import time
 from collections.abc import Sequence
+from datetime import datetime, time
 from pathlib import Path
+from time import sleep, time_ns
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -21,6 +23,7 @@ from kiosk.pictures import CameraError
 from kiosk.run import Kiosk
 from kiosk.screen import create_screen, serve_screen
 from kiosk.screen.camera_page import add_camera_page
+from server.demo.forum.forum import noon_zone
 from tests.kiosk.support.door_fixture import (
     BADGE,
     DAY_MS,
@@ -50,7 +53,7 @@ NAMED, LOOKED_AT = 0x10, 0x11  # serials with a name
 
 
 def now_ms() -> int:
-    return time.time_ns() // 1_000_000
+    return time_ns() // 1_000_000
 
 
 class Event(FakeEvent):
@@ -58,12 +61,14 @@ class Event(FakeEvent):
 
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)
-        midnight = now_ms() - now_ms() % DAY_MS
+        # It is past noon there, so that what goes on and what comes next are of the same day.
+        zone, today = noon_zone(now_ms())
+        midnight = int(datetime.combine(today, time.min, ZoneInfo(zone)).timestamp()) * 1000
         ring = KeyRing(EVENT_ID, {1: BadgeKey(BADGE.public, midnight, midnight + 3 * DAY_MS)})
         self.facts = {
             "answered_at": now_ms(),
             "day_starts": [midnight + day * DAY_MS for day in range(3)],
-            "time_zone": "UTC",
+            "time_zone": zone,
             "ring": sign_ring(ROOT, ring),
             "categories": CATEGORIES,
             "hall": hall_facts(names={"en": "Hall 7 · Auditorium", "zh": "七号厅 · 大礼堂"}),
@@ -105,7 +110,7 @@ class Scene:
         return self
 
     def read(self) -> tuple[bool, Any]:
-        time.sleep(0.04)
+        sleep(0.1)
         self._number += 1
         picture = self.picture.copy()
         picture[:8, :8] = self._number % 256  # else it would be a frozen one

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.browser.page import Page
 
-WAIT_S = 20.0
+WAIT_S = 240.0  # on a busy machine
 # Found and pressed in one go: parts of live pages are replaced meanwhile.
 PRESS = """
 const [kind, words] = arguments;
@@ -37,7 +37,8 @@ class Organiser:
 
     @property
     def text(self) -> str:
-        return str(self.browser.execute_script("return document.querySelector('main').innerText"))
+        script = "return document.querySelector('main')?.innerText ?? document.URL"
+        return str(self.browser.execute_script(script))
 
     def at(self, css: str) -> Any:
         return self.browser.find_element("css selector", css)

@@ -37,7 +37,7 @@ def test_answer_fills_the_page(door: LiveDoor, page: Page, name: str) -> None:
     for size in SIZES:
         page.resize(size)
         page.shot(name)
-        assert page.cut() == []
+        page.holds_all()
         height = page.script(
             "return document.getElementById('word').getBoundingClientRect().height"
         )
@@ -62,7 +62,7 @@ def test_languages_change_places(door: LiveDoor, page: Page) -> None:
     page.press("\ue032")  # F2
     assert (page.text("word"), page.text("word-2")) == ("DENIED", "禁止入内")
     assert page.script("return document.documentElement.lang") == "en"
-    page.at("#language").click()
+    page.click("#language")
     assert (page.text("word"), page.text("word-2")) == ("禁止入内", "DENIED")
 
 

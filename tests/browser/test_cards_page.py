@@ -4,8 +4,6 @@ import re
 import time
 from pathlib import Path
 
-import pytest
-
 from tests.badges.printing import forum as guests
 from tests.badges.printing.forum import LOGO
 from tests.browser.organiser import Organiser
@@ -13,9 +11,7 @@ from tests.browser.test_organiser import PASSWORD, Forum
 from tests.browser.test_organiser import forum as forum
 from tests.browser.test_organiser import organiser as organiser
 
-pytestmark = pytest.mark.timeout(240)
-
-DRAWN_S = 30.0  # With the first card, Python and the fonts come in a process of their own.
+DRAWN_S = 240.0  # With the first card, Python and the fonts come in a process of their own.
 
 
 def roster() -> str:

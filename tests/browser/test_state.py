@@ -62,7 +62,7 @@ def test_a_hall_around_is_named_where_its_places_are_the_fewest(
     assert (page.text("free-number"), page.text("left-number")) == ("3", "12")
     for size in SIZES:
         page.resize(size)
-        assert page.cut() == []
+        page.holds_all()
     monkeypatch.undo()
     page.wait("its own", lambda: page.text("free-words") == "本入口名额")
 
@@ -96,7 +96,7 @@ def test_place_that_is_slow_to_come_is_waited_for_in_sight(
     for size in SIZES:
         page.resize(size)
         page.shot("asking")
-        assert page.cut() == []
+        page.holds_all()
     door.kiosk.board.update(asking=False)
     page.wait("an invitation", lambda: page.tone == "idle")
 
@@ -110,7 +110,7 @@ def test_offline_is_told_with_its_time_and_scans_wait(door: LiveDoor, page: Page
     for size in SIZES:
         page.resize(size)
         page.shot("offline")
-        assert page.cut() == []
+        page.holds_all()
     door.find_server()
     page.wait("online", lambda: "在线" in page.text("state-link"))
 
@@ -123,7 +123,7 @@ def test_lost_camera_is_told_and_comes_back(door: LiveDoor, page: Page) -> None:
     for size in SIZES:
         page.resize(size)
         page.shot("camera-lost")
-        assert page.cut() == []
+        page.holds_all()
     door.scene.plugged = True
     page.wait("the camera", lambda: "摄像头正常" in page.text("state-camera"))
 
@@ -138,7 +138,7 @@ def test_trouble_and_clock_and_battery_are_told(door: LiveDoor, page: Page) -> N
         assert "12%" in page.text("state-battery")
         page.resize(SMALL)
         page.shot("trouble")
-        assert page.cut() == []
+        page.holds_all()
     finally:
         del door.kiosk.show_status
         door.kiosk.board.update(trouble=())
@@ -154,7 +154,7 @@ def test_page_without_its_kiosk_admits_nobody(browser: object, tmp_path: Path) -
         for size in SIZES:
             page.resize(size)
             page.shot("lost")
-            assert page.cut() == []
+            page.holds_all()
     page.browser.get("about:blank")
     page.log()
 
@@ -203,4 +203,4 @@ def test_other_screens_hold_everything_too(
     page.burst(badge(next(serials)))
     page.wait("an answer", lambda: page.tone in ("admit", "deny"))
     page.shot("other")
-    assert page.cut() == []
+    page.holds_all()

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.compiled import routes_are_compiled_once as routes_are_compiled_once
-from tests.compiled import templates_are_compiled_once as templates_are_compiled_once
 from tests.kiosk.support.door_fixture import Clock, LocalDoor
 from tests.kiosk.support.fake_event import FakeEvent
 from tests.kiosk.support.online import Online
+from tests.once.compiled import routes_are_compiled_once as routes_are_compiled_once
+from tests.once.compiled import templates_are_compiled_once as templates_are_compiled_once
 
 
 @pytest.fixture

@@ -8,7 +8,12 @@ TESTS = Path(__file__).parent.parent
 # What mostly waits, for other processes and for a browser. Each of the two lists is begun with by a
 # worker of its own, so that both go on beside the tests that compute. One browser serves for all.
 WAITING = (
-    ("system/", "server/demo/test_command.py", "server/storage/test_threads_ending.py"),
+    (
+        "system/",
+        "server/demo/test_command.py",
+        "server/failover/",
+        "server/storage/test_threads_ending.py",
+    ),
     (
         "browser/",
         "kiosk/camera/",
@@ -24,6 +29,7 @@ WAITING = (
 SLOW = (
     *WAITING[0],
     *WAITING[1],
+    "badges/printing/test_formats.py",
     "kiosk/cli/test_languages.py",
     "kiosk/cli/test_read.py",
     "kiosk/reader/",
@@ -32,6 +38,9 @@ SLOW = (
     "kiosk/texts/test_pseudo_language_pages.py",
     "server/cli/test_cli.py",
     "server/demo/test_film.py",
+    "server/web/admin/cards/",
+    "server/web/admin/log/test_files.py",
+    "server/web/test_apart.py",
     "test_ci_run.py",
     "test_leaks.py",
     "test_mutants.py",
@@ -39,11 +48,16 @@ SLOW = (
     "test_setup.py",
     "test_tidy.py",
 )
+# Fixtures that start a process.
+STARTING = frozenset({"postgres", "small_disk", "time_authority"})
 
 
 def is_quick(item: pytest.Item) -> bool:
     """Whether it needs no other process, no film, no camera and no browser."""
-    return item.get_closest_marker("system") is None and not is_slow(item.path)
+    if item.get_closest_marker("system") is not None or is_slow(item.path):
+        return False
+    parameters = getattr(getattr(item, "callspec", None), "params", {})
+    return STARTING.isdisjoint(item.fixturenames) and parameters.get("engine") != "postgresql"
 
 
 def is_slow(path: Path) -> bool:

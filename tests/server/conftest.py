@@ -22,8 +22,11 @@ from server.setup.venue_import import import_venue
 from server.setup.venue_plan import Venue
 from server.staff import users
 from server.storage.database import Database
-from tests.compiled import routes_are_compiled_once as routes_are_compiled_once
-from tests.compiled import templates_are_compiled_once as templates_are_compiled_once
+from tests.once import beginnings
+from tests.once.apps import blueprints_are_registered_once as blueprints_are_registered_once
+from tests.once.compiled import routes_are_compiled_once as routes_are_compiled_once
+from tests.once.compiled import templates_are_compiled_once as templates_are_compiled_once
+from tests.once.schema import new_tables_are_copied as new_tables_are_copied
 from tests.server.support.console import Console
 from tests.server.support.postgresql import engines
 from tests.server.support.postgresql.cluster import MISSING, binaries
@@ -115,6 +118,7 @@ def event(
         return
     if filled:
         shutil.copyfile(request.getfixturevalue("_filled_database"), copy.database_path)
+    beginnings.copied(request, _template.event, copy.database_path)
     yield copy
 
 

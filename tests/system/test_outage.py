@@ -5,6 +5,7 @@ capacity.
 """
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from server.demo.film.film import Shown, make_films
 from tests.system.support.site import LiveSite, Process, site, wait_for
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.system
 
 CAPACITY = 12
 VENUE = f"""
@@ -43,9 +44,10 @@ name = "Main"
 mode = "entry"
 """
 DOORS = {"west": "small-west", "east": "small-east", "main": "large-main"}
-PEOPLE = {"west": range(0, 10), "east": range(10, 20), "main": range(20, 38)}
+PEOPLE = {"west": range(0, 8), "east": range(8, 16), "main": range(20, 36)}
 OUTAGE_S = 20
 KILLS = 5
+ENOUGH_S = 480.0  # on a busy machine
 
 
 @pytest.fixture(scope="module")
@@ -63,11 +65,43 @@ def draw(place: LiveSite, folder: Path) -> dict[str, Path]:
 
 def kill_while_admitting(kiosk: Process, restart: Path, place: LiveSite) -> None:
     """Kill it just after a green, five times; it begins its film again each time."""
+
+    def is_green(shown: int) -> bool:
+        if not kiosk.alive:  # A busy machine may have missed the rest of the film.
+            place.run("main", restart, "--until-end")
+        return len(kiosk.greens()) > shown
+
     for _ in range(KILLS):
         shown = len(kiosk.greens())
-        wait_for("a green", lambda shown=shown: len(kiosk.greens()) > shown, 60)
+        wait_for("a green", lambda shown=shown: is_green(shown))
         kiosk.kill()
         place.run("main", restart, "--until-end")
+
+
+def play(place: LiveSite, cameras: dict[str, Path], enough: Callable[[], bool]) -> None:
+    """Let the films end, and show them again until it is enough. A camera on a busy machine may
+    miss a badge.
+    """
+    deadline = time.monotonic() + ENOUGH_S
+    while True:
+        wait_for("the films' end", lambda: not any(k.alive for k in place.kiosks.values()))
+        wait_for("all scans to arrive", place.settled)
+        if enough():
+            return
+        assert time.monotonic() < deadline, "too few badges are read"
+        for name, camera in cameras.items():
+            place.run(name, camera, "--until-end")
+
+
+def all_greens(place: LiveSite) -> set[tuple[str, int]]:
+    """What was shown green, by kiosk and sequence."""
+    kiosks = place.kiosks.items()
+    return {(name, said["seq"]) for name, kiosk in kiosks for said in kiosk.greens()}
+
+
+def is_refused_as_full(place: LiveSite) -> bool:
+    small_hall = [place.kiosks["west"], place.kiosks["east"]]
+    return any(said["reason"] == "hall_full" for k in small_hall for said in k.answers)
 
 
 def most_inside(place: LiveSite) -> int:
@@ -86,7 +120,7 @@ def test_nothing_shown_green_is_lost_and_no_hall_is_overfilled(tmp_path: Path, f
             place.enrol(name, door)
         for name in DOORS:
             place.run(name, cameras[name], "--until-end")
-        wait_for("first scans", lambda: all(k.greens() for k in place.kiosks.values()), 60)
+        wait_for("first scans", lambda: all(k.greens() for k in place.kiosks.values()))
 
         place.server.kill()
         died = time.monotonic()
@@ -94,16 +128,14 @@ def test_nothing_shown_green_is_lost_and_no_hall_is_overfilled(tmp_path: Path, f
         time.sleep(max(0, OUTAGE_S - (time.monotonic() - died)))
         place.start_server()
 
-        wait_for("the films' end", lambda: not any(k.alive for k in place.kiosks.values()), 180)
-        wait_for("all scans to arrive", place.settled)
-        greens = {
-            (name, said["seq"]) for name, kiosk in place.kiosks.items() for said in kiosk.greens()
-        }
+        def is_enough() -> bool:
+            is_full = most_inside(place) >= CAPACITY and is_refused_as_full(place)
+            return is_full and len(all_greens(place)) > 20
+
+        play(place, cameras, is_enough)
+        greens = all_greens(place)
         ledger = place.query("SELECT kiosk, seq FROM scan WHERE decision = 'admitted'")
         assert len(set(ledger)) == len(ledger)
         assert greens - set(ledger) == set()
-        assert len(greens) > 20
         assert most_inside(place) == CAPACITY
-        small_hall = [place.kiosks["west"], place.kiosks["east"]]
-        assert any(said["reason"] == "hall_full" for k in small_hall for said in k.answers)
         assert place.query("SELECT reason FROM discrepancy") == []

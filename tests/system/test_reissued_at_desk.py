@@ -15,11 +15,13 @@ from server.demo.network_link import Link
 from server.people import day_credentials
 from tests.system.support.desk import Desk
 from tests.system.support.hand_scanner import HandScanner
+from tests.system.support.own_time import OwnTime
 from tests.system.support.site import LiveSite, free_port, site, wait_for
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.system
 
 ONLINE_S = 1.0  # Within this an online door refuses a card that was replaced.
+BUSY_S = 60.0  # within which it does so, however busy the machine is
 CORRECTED = 5  # people
 VENUE = """
 [[hall]]
@@ -66,18 +68,18 @@ def doors(tmp_path: Path) -> Iterator[Doors]:
             scanners.append(parts.enter_context(scanner))
         for scanner in scanners:
             wait_for("a door that knows itself", lambda one=scanner: one.turn("entry"))
-            wait_for("places", lambda one=scanner: one.present(place.badge(0), "entry").admitted)
+            scanner.let_in(place.badge(0))
         yield Doors(place, link, *scanners, parts.enter_context(Desk(place)))
 
 
-def refused_after_s(door: HandScanner, text: str, since: float, reason: str) -> float:
-    """Show the card again and again; how long after `since` the door first refused it."""
-    deadline = time.monotonic() + 10
+def until_refused(door: HandScanner, text: str, reason: str) -> None:
+    """Show the card again and again, until the door refuses it."""
+    deadline = time.monotonic() + BUSY_S
     while time.monotonic() < deadline:
         answer = door.present(text, "entry")
         if not answer.admitted:
             assert answer.reason == reason
-            return answer.answered_at - since
+            return
     raise AssertionError("the card was never refused")
 
 
@@ -97,12 +99,12 @@ def test_a_card_whose_name_was_corrected_is_refused_everywhere(
         serial = place.serial(number)
         doors.desk.correct(serial, family_name=f"Corrected {number}")
         assert west.present(old[number], "entry").admitted, "a correction alone voids no card"
-        begun = time.monotonic()
+        since_sent = OwnTime()
         doors.desk.reissue(serial, "changed")
-        done = time.monotonic()
-        took_s = refused_after_s(west, old[number], done, "superseded")
-        done_s.append(took_s)
-        sent_s.append(took_s + done - begun)
+        since_done = OwnTime()
+        until_refused(west, old[number], "superseded")
+        done_s.append(since_done.s)
+        sent_s.append(since_sent.s)
     for number in people:
         new = place.badge(number)
         assert new != old[number]
@@ -136,9 +138,10 @@ def test_a_day_credential_at_both_doors(doors: Doors) -> None:
     serial, badge = place.serial(1), place.badge(1)
     assert west.present(badge, "entry").admitted
     doors.link.cut()
-    begun = time.monotonic()
+    since_sent = OwnTime()
     doors.desk.give_day_credential(serial, 0)
-    assert refused_after_s(west, badge, begun, "day_credential") < ONLINE_S
+    until_refused(west, badge, "day_credential")
+    assert since_sent.s < ONLINE_S
     (given,) = day_credentials.of_attendee(place.database.reader, serial)
     assert east.present(badge, "entry").admitted, "nothing told the offline door"
     for door in (west, east):

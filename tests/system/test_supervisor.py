@@ -5,7 +5,6 @@ another door, and a shift's end that gives its places to the other door.
 import http.client
 import json
 import socket
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,12 +12,11 @@ import pytest
 
 from server.staff import pins, users
 from tests.system.support.hand_scanner import HandScanner
-from tests.system.support.site import LiveSite, free_port, now_ms, site, wait_for
+from tests.system.support.site import READY_S, LiveSite, free_port, now_ms, site, wait_for
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.system
 
 CAPACITY, FIRE_LIMIT = 4, 6
-FEED_S = 4.0  # by when a door knows what happened at another one, also on a busy machine
 PIN = "493817"
 MEI = 2  # the first user after `admin`
 VENUE = f"""
@@ -75,6 +73,20 @@ class Desk(HandScanner):
     def override(self, seq: int) -> tuple[int, dict]:
         return self.post("override", {"seq": seq, "reason": "invited_by_host"})
 
+    def let_in_beyond(self, text: str) -> None:
+        """Deny, and override it, until a place has come for it. Another door may have asked for one
+        a moment before and may be given it first, and a busy machine may be late with it.
+        """
+
+        def is_in() -> bool:
+            denied = self.present(text, "entry")
+            assert denied.reason == "hall_full", denied.said
+            status, said = self.override(denied.said["seq"])
+            assert (status, said.get("error")) in ((200, None), (409, "no_place")), said
+            return status == 200
+
+        wait_for("a place beyond", is_in)
+
     def doors(self) -> dict[str, int]:
         status, said = self._request("GET", "/supervisor/doors")
         assert status == 200, said
@@ -82,7 +94,7 @@ class Desk(HandScanner):
 
     def status(self) -> dict:
         """What the screen shows now."""
-        feed = http.client.HTTPConnection("127.0.0.1", self._page.port, timeout=60)
+        feed = http.client.HTTPConnection("127.0.0.1", self._page.port, timeout=READY_S)
         try:
             feed.request("GET", "/feed", headers={"Cookie": self._cookie})
             response = feed.getresponse()
@@ -125,25 +137,21 @@ def inside(place: LiveSite) -> tuple[int, int]:
     return usual, beyond
 
 
-def fill(place: LiveSite, desk: Desk) -> int:
-    """Let people in until the hall is full; the sequence of the first denial."""
+def fill(place: LiveSite, desk: Desk) -> None:
+    """Let people in until the hall is full."""
     for number in range(CAPACITY):
-        assert desk.present(place.badge(number), "entry").admitted
-    denied = desk.present(place.badge(CAPACITY), "entry")
-    assert denied.reason == "hall_full"
-    return denied.said["seq"]
+        desk.let_in(place.badge(number))
+    assert desk.present(place.badge(CAPACITY), "entry").reason == "hall_full"
 
 
 def test_overrides_up_to_the_fire_limit_and_not_beyond(
     place: LiveSite, west: Desk, east: Desk
 ) -> None:
-    seq = fill(place, west)
+    fill(place, west)
     west.unlock()
-    assert west.override(seq)[0] == 200
+    west.let_in_beyond(place.badge(CAPACITY))
     east.unlock()
-    denied = east.present(place.badge(CAPACITY + 1), "entry")
-    assert denied.reason == "hall_full"
-    assert east.override(denied.said["seq"])[0] == 200
+    east.let_in_beyond(place.badge(CAPACITY + 1))
     for desk in (west, east):
         denied = desk.present(place.badge(CAPACITY + 2), "entry")
         status, said = desk.override(denied.said["seq"])
@@ -153,12 +161,12 @@ def test_overrides_up_to_the_fire_limit_and_not_beyond(
     assert rows == [("override", f"user:{MEI}", "invited_by_host", 1)] * 2
     assert place.query("SELECT * FROM discrepancy") == []
 
-    assert east.present(place.badge(CAPACITY), "exit").admitted, "who was let in beyond"
+    # The one who was let in beyond at the other door, which may not know it yet.
+    wait_for("the feed", lambda: place.has_heard("east"))
+    assert east.present(place.badge(CAPACITY), "exit").admitted
     wait_for("the exit", lambda: inside(place) == (CAPACITY, 1))
-    denied = west.present(place.badge(CAPACITY + 2), "entry")
-    assert denied.reason == "hall_full", "a place beyond is nobody's but a supervisor's"
-    # The other door asked for one a moment ago and may be given it first: so ask again.
-    wait_for("the place", lambda: west.override(denied.said["seq"])[0] == 200)
+    # A place beyond is nobody's but a supervisor's.
+    west.let_in_beyond(place.badge(CAPACITY + 2))
     wait_for("the ledger", lambda: inside(place) == (CAPACITY, 2))
 
 
@@ -177,8 +185,8 @@ def test_an_annulled_admission_frees_its_place_at_both_doors(
     assert west.post("annul", {"seq": last, "reason": "nobody_passed"})[1]["error"] == (
         "already_over"
     )
-    again = east.present(place.badge(CAPACITY - 1), "entry")
-    assert again.admitted, "the same person, at the other door"
+    wait_for("the feed", lambda: place.has_heard("east"))
+    east.let_in(place.badge(CAPACITY - 1))  # the same person, at the other door
 
 
 def test_somebody_without_a_badge_is_found_by_name(place: LiveSite, west: Desk) -> None:
@@ -187,17 +195,23 @@ def test_somebody_without_a_badge_is_found_by_name(place: LiveSite, west: Desk) 
     assert status == 200, found
     (person,) = [p for p in found["people"] if p["name"] == "Guest Number 7"]
     assert person["serial"] == place.serial(7)
-    status, said = west.post("admit", {"serial": person["serial"]})
-    assert (status, said["admitted"]) == (200, True)
+
+    def is_admitted() -> bool:  # at once, where a busy machine is not late with the place
+        status, said = west.post("admit", {"serial": person["serial"]})
+        assert status == 200
+        return said["admitted"]
+
+    wait_for("a place", is_admitted)
     wait_for("the ledger", lambda: inside(place) == (1, 0))
-    ((flags, supervisor),) = place.query("SELECT flags, supervisor FROM scan")
+    sql = "SELECT flags, supervisor FROM scan WHERE decision = 'admitted'"
+    ((flags, supervisor),) = place.query(sql)
     assert (flags, supervisor) == ("looked_up", f"user:{MEI}")
     assert place.query("SELECT * FROM discrepancy") == []
     denied = west.present(place.badge(7), "entry")
     assert denied.reason == "already_inside"
 
     place.server.kill()
-    wait_for("the loss of the server", lambda: not west.status()["online"], 20)
+    wait_for("the loss of the server", lambda: not west.status()["online"])
     status, said = west.post("people", {"words": "guest"})
     assert (status, said["error"]) == (503, "no_server")
     again = west.present(place.badge(7), "entry")
@@ -207,46 +221,47 @@ def test_somebody_without_a_badge_is_found_by_name(place: LiveSite, west: Desk) 
 def test_the_end_of_a_shift_gives_its_places_to_the_other_door(
     place: LiveSite, west: Desk, east: Desk
 ) -> None:
-    assert west.present(place.badge(0), "entry").admitted
+    west.let_in(place.badge(0))
     west.unlock()
     status, said = west.post("end-shift")
     assert (status, said["shift"]["admitted"]) == (200, 1)
     assert west.present(place.badge(1), "entry").reason == "door_resting"
     for number in range(1, CAPACITY):
-        assert east.present(place.badge(number), "entry").admitted, number
+        east.let_in(place.badge(number))
     assert east.present(place.badge(CAPACITY), "entry").reason == "hall_full"
     assert west.present(place.badge(0), "exit").admitted, "an exit is never refused"
     wait_for("the exit", lambda: inside(place) == (CAPACITY - 1, 0))
-    assert east.present(place.badge(CAPACITY), "entry").admitted
+    east.let_in(place.badge(CAPACITY))
     west.unlock()
     assert west.post("resume")[0] == 204
     assert east.present(place.badge(1), "exit").admitted
     wait_for("the exit", lambda: inside(place) == (CAPACITY - 1, 0))
     wait_for("work", lambda: not west.status()["resting"])
-    # The other door asked for a place a moment ago and may be given it first: so ask again.
-    wait_for("a place", lambda: west.present(place.badge(8), "entry").admitted)
+    west.let_in(place.badge(8))
 
 
 def test_a_kiosk_moves_to_another_door_and_back(place: LiveSite, west: Desk, east: Desk) -> None:
-    assert west.present(place.badge(0), "entry").admitted
+    west.let_in(place.badge(0))
     west.unlock()
     doors = west.doors()
     assert west.post("door", {"door": doors["Annexe door"]})[0] == 200
     wait_for("the move", lambda: west.status()["hall_names"].get("en") == "Annexe")
-    assert west.present(place.badge(9), "entry").admitted, "with places of the new hall"
+    west.let_in(place.badge(9))  # with places of the new hall
     for number in range(1, CAPACITY):  # and those of the old hall are the other door's
-        assert east.present(place.badge(number), "entry").admitted, number
+        east.let_in(place.badge(number))
 
     place.enrol("south", "annexe-door")
     with Desk(place, "south") as south:
-        assert south.present(place.badge(10), "entry").admitted
-        time.sleep(FEED_S)
-        assert _is_inside(west, place.badge(10)), "by the feed of the new hall"
+        south.let_in(place.badge(10))
+        wait_for("the ledger", place.settled)
+        wait_for("the feed of the new hall", lambda: place.has_heard("west"))
+        assert _is_inside(west, place.badge(10))
 
     west.unlock()
     assert west.post("door", {"door": doors["West"]})[0] == 200
     wait_for("the way back", lambda: west.status()["hall_names"].get("en") == "Hall")
-    time.sleep(FEED_S)
+    wait_for("the ledger", place.settled)
+    wait_for("the feed", lambda: place.has_heard("west"))
     assert _is_inside(west, place.badge(0)), "its own stay of before"
     assert _is_inside(west, place.badge(1)), "and what happened at the other door meanwhile"
     acts = place.query(

@@ -1,6 +1,4 @@
-"""Exports and verifies the entry log with `hallkeeper audit`. Verifying needs no event, no server
-and no network.
-"""
+"""Exports, compares, proves and erases the entry log with `hallkeeper audit`."""
 
 import itertools
 import sys
@@ -8,17 +6,16 @@ from contextlib import closing
 from pathlib import Path
 
 import click
-import msgspec
 
 from badges.credential.badge_number import badge_number, parse_badge_number
 from badges.transparency.signed_note import verifier_key
 from server.audit import check as checking
 from server.audit import compare as comparing
-from server.audit import erasure, receipts, verify
+from server.audit import erasure, receipts
 from server.audit import export as exporting
 from server.audit.records import DamagedLogError
 from server.audit.selection import Selection, SelectionError, selected
-from server.cli.audit import outside
+from server.cli.audit import outside, verifying
 from server.cli.console import BY, Commands, event_option, opened, progress, refuse, wall_clock
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act
@@ -34,18 +31,6 @@ _VERDICTS = {
     comparing.FORK: "WRONG: a fork. They agree up to entry {last}, and differ in entry {agreed}.",
     comparing.OTHER: "WRONG: logs of two different keys. They agree up to entry {last}.",
 }
-
-
-class _Scan(msgspec.Struct):
-    """Holds what verifying needs of a kiosk's record."""
-
-    kiosk: str
-    generation: int
-    seq: int
-    scanned_at: int
-
-
-_SCAN = msgspec.json.Decoder(_Scan)
 
 
 @click.group(cls=Commands, short_help="Export, verify and prove the entry log.")
@@ -120,63 +105,6 @@ def check(event_dir: Path) -> None:
     if found:
         sys.exit(1)
     click.echo("The ledger is as the entry log has it.")
-
-
-@audit.command("verify", short_help="Verify an export; exit status 0 or 1.")
-@click.argument("export_path", metavar="EXPORT", type=click.Path(path_type=Path))
-@click.option("--key", help="The log's key, from somebody whom you trust.")
-@click.option(
-    "--checkpoint",
-    "checkpoints",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    multiple=True,
-    help="Another checkpoint of this log, such as one that a kiosk kept.",
-)
-@click.option(
-    "--without-witnesses",
-    is_flag=True,
-    help="Accept that kiosks cosigned nothing, as early versions do.",
-)
-@click.option(
-    "--witness",
-    "witnesses",
-    multiple=True,
-    metavar="KEY",
-    help="The key of a witness outside, which must have cosigned the log.",
-)
-@click.option(
-    "--needed", type=click.IntRange(min=0), help="How many of these witnesses are enough; else all."
-)
-@click.option(
-    "--authority",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The time authority's root certificate, as PEM, from somebody whom you trust.",
-)
-def verify_export(
-    export_path: Path,
-    key: str | None,
-    checkpoints: tuple[Path, ...],
-    without_witnesses: bool,
-    witnesses: tuple[str, ...],
-    needed: int | None,
-    authority: Path | None,
-) -> None:
-    """Verify an export, a folder or a zip, and name what is wrong.
-
-    It reads nothing but the export. Exit status 0: all is well. 1: something is wrong.
-    """
-    # This program's own reader of JSON takes a small part of the time of the standard library's.
-    verify.read_scan = _SCAN.decode
-    verify.read_stamp = outside.read_stamp
-    arguments = [str(export_path)] + (["--key", key] if key else [])
-    for witness in witnesses:
-        arguments += ["--witness", witness]
-    arguments += [] if needed is None else ["--needed", str(needed)]
-    arguments += [] if authority is None else ["--authority", str(authority)]
-    for path in checkpoints:
-        arguments += ["--checkpoint", str(path)]
-    arguments += ["--without-witnesses"] if without_witnesses else []
-    sys.exit(verify.main(arguments))
 
 
 @audit.command(short_help="Compare two exports, or one with the log.")
@@ -280,13 +208,7 @@ def key(event_dir: Path) -> None:
     click.echo(verifier_key(event.log_name, event.log_key.public))
 
 
-@audit.command("verify-receipt", short_help="Verify one entry's proof; exit status 0 or 1.")
-@click.argument("receipt_path", metavar="RECEIPT", type=click.Path(path_type=Path))
-@click.option("--key", required=True, help="The log's key, from somebody whom you trust.")
-def verify_receipt(receipt_path: Path, key: str) -> None:
-    """Verify a receipt, and print the record that it proves."""
-    sys.exit(verify.main(["--receipt", str(receipt_path), "--key", key]))
-
-
+audit.add_command(verifying.verify_export)
+audit.add_command(verifying.verify_one)
 audit.add_command(outside.checkpoint)
 audit.add_command(outside.witness)

@@ -46,6 +46,7 @@
   const isInUse = () => {
     const selected = getSelection();
     return list.contains(document.activeElement)
+      || document.activeElement === offer // Somebody is about to press it.
       || (selected && !selected.isCollapsed && list.contains(selected.anchorNode))
       || now() - pointedAt < POINTED_MS
       || list.getBoundingClientRect().top < 0; // Somebody reads further down.

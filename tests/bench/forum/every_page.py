@@ -32,6 +32,27 @@ LEFT_OUT = {
     "admin.taking.show": "of a trouble that is there",
     "admin.people.card": "a picture, no page: Typst draws it",
     "admin.machines.webhook": "of webhooks, and a large event has none",
+    "admin.entries.export": "a file: measured by BENCH=entries",
+    "admin.entries.export_xlsx": "a file: measured by BENCH=entries",
+    "admin.acts.export": "a file: measured by BENCH=acts",
+    "admin.acts.export_xlsx": "a file: measured by BENCH=acts",
+    "admin.people.day_card": "a picture, no page: Typst draws it",
+    "admin.printers.edit": "of printers, and a large event has none",
+    "desk.paper.show": "of a card that is being printed",
+    "desk.paper.card": "a picture, no page: Typst draws it",
+    "desk.photo.show": "of an event with photos",
+    "admin.entries.receipt": "a file, of entries that were truly added",
+    "receipts.receipt": "a file, of entries that were truly added",
+    "admin.uploads.sample_file": "a file",
+    "admin.edits.doors": "no page",
+    "receipts.verifier": "a file",
+    "phone.worker": "a script",
+    "phone.manifest": "no page",
+    "wallet.google_link": "it leads elsewhere",
+    "wallet.apple_pass": "a pass, no page",
+    "wallet.programme": "a calendar, no page",
+    "passkit.changed": "for phones, no page",
+    "passkit.latest": "for phones, no page",
     "openapi.show": "a description for machines, no page",
     "probes.healthz": "for probes, no page",
     "probes.readyz": "for probes, no page",
@@ -44,7 +65,12 @@ MORE = {
     "admin.guests.show": ("?q=Keller",),
     "admin.venue.show": ("?day=2026-05-06&page=3",),
     "admin.acts.show": ("?what=venue_edited", "?hall=1"),
-    "admin.entries.show": ("?person=Keller&hall=1&act=exit", "?session={session_id}&remark=late"),
+    "admin.entries.show": (
+        "?person=guest+99&hall=1&act=exit",
+        "?session={session}&remark=late",
+        "?rows=500",
+        "?rows=500&act=exit",
+    ),
     "admin.attention.show": tuple(
         f"?kind={kind}&state={state}"
         for kind in ("conflict", "discrepancy", "override", "denials", "door")
@@ -103,6 +129,8 @@ def _values(pages: Pages) -> dict[str, dict[str, object]]:
     row = db.execute(
         "SELECT (SELECT MIN(serial) FROM attendee) AS serial,"
         " (SELECT MAX(session_id) FROM session) AS session,"
+        " (SELECT MAX(code) FROM session) AS session_code,"
+        " (SELECT MIN(number) FROM scan) AS entry,"
         " (SELECT MAX(hall_id) FROM hall) AS hall, (SELECT MAX(door_id) FROM door) AS door,"
         " (SELECT MIN(category) FROM category) AS category"
     ).fetchone()
@@ -115,6 +143,7 @@ def _values(pages: Pages) -> dict[str, dict[str, object]]:
             "person": number,
             "hall_id": row["hall"],
             "session_id": row["session"],
+            "session": row["session_code"],
             "token": phone_token(pages.event, serial, badge.issue),
             "name": "roster.csv",
             "muster_id": _muster(pages),
@@ -123,6 +152,7 @@ def _values(pages: Pages) -> dict[str, dict[str, object]]:
         "coded": {
             kind: db.execute(f"SELECT MIN(code) FROM {kind}").fetchone()[0] for kind in CODES
         },
+        "admin.log.entry": {"number": row["entry"]},
         "admin.programme.activity": {"code": "a1"},
         "admin.programme.organisation": {"code": "o1"},
         "admin.organisation_merge.choose": {"code": "o1"},

@@ -23,7 +23,6 @@ from tests.system.support.site import Ground, LiveSite, now_ms, site
 
 # The provider is another program's code, and uses what its library is about to drop.
 pytestmark = [
-    pytest.mark.timeout(300),
     pytest.mark.filterwarnings("ignore:get_jwt_config:DeprecationWarning"),
 ]
 

@@ -4,7 +4,6 @@ import base64
 import os
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,11 +16,11 @@ from server.event.directory import load_event
 from server.people import issuing, phone_links
 from server.storage.connection import Connection
 from tests.server.support.authority import Authority, pem
-from tests.system.support.site import LiveSite, now_ms
+from tests.system.support.site import LiveSite, hallkeeper, now_ms
 
 UPRIGHT, ON_ITS_SIDE, DESK, SMALL = (390, 844), (844, 390), (1280, 900), (320, 568)
 SIZES = (UPRIGHT, ON_ITS_SIDE, DESK, SMALL)
-WAIT_S = 30.0
+WAIT_S = 240.0  # on a busy machine
 LANGUAGE = "ar"  # a name that browsers know, and that reads from the right
 
 HALLS = """
@@ -79,9 +78,7 @@ def venue(days: list[str]) -> str:
 def serve_trusted(place: LiveSite, authority: Authority) -> None:
     """Install a certificate of the authority, and serve it."""
     files = authority.files(place.path, place.ground.host)
-    command = [sys.executable, "-m", "server.cli.main", "certificate", "install", *files]
-    subprocess.run([*command, "--event", str(place.event.path)], check=True, timeout=60,
-                   capture_output=True)  # fmt: skip
+    hallkeeper("certificate", "install", *files, "--event", str(place.event.path))
     place.event = load_event(place.event.path)
     place.start_server()
 
@@ -102,7 +99,7 @@ class Phone:
         root.write_bytes(pem(authority.root))
         for words in (["-N", "--empty-password"], ["-A", "-t", "C,,", "-n", "tests", "-i", root]):
             command = ["certutil", "-d", f"sql:{store}", *map(str, words)]
-            subprocess.run(command, check=True, timeout=60, capture_output=True)
+            subprocess.run(command, check=True, timeout=WAIT_S, capture_output=True)
         options = webdriver.ChromeOptions()
         options.binary_location = shutil.which("chromium") or shutil.which("google-chrome")
         for flag in (*FLAGS, *ALONE, f"--user-data-dir={path / 'profile'}"):
@@ -113,6 +110,7 @@ class Phone:
         )
         self.path = path
         self.browser: Any = webdriver.Chrome(options=options, service=service)
+        self.browser.set_script_timeout(WAIT_S)
 
     def close(self) -> None:
         self.browser.quit()

@@ -12,8 +12,6 @@ from tests.browser.desk.place import Keyboard, Place, desk_place
 from tests.browser.page import Page
 from tests.browser.test_axe import RULES, RUN
 
-pytestmark = pytest.mark.timeout(180)
-
 TOUCH_PX = 44
 SMALL = """
 return [...document.querySelectorAll("main button, main .button, main input:not([type=hidden]), main li[role=option]")]

@@ -11,8 +11,6 @@ from badges.credential.badge_number import badge_number
 from tests.browser.conftest import ALONE, FLAGS
 from tests.browser.desk.place import Keyboard, desk_place
 
-pytestmark = pytest.mark.timeout(120)
-
 CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 
 

@@ -24,6 +24,7 @@ from tests.server.conftest import site as site
 from tests.server.support.pages import Pages
 
 SCRIPT = Path(server_web.__file__).parent / "static/board.js"
+ENTER = "\ue007"
 ORDER = "document.querySelector('[data-order]')"
 
 
@@ -80,10 +81,25 @@ def test_a_hall_that_has_the_focus_stays_and_the_order_is_offered(board: Page) -
         board.script("return document.activeElement.closest('[id^=hall-]').id.slice(5)")
         == (before[1])
     )
-    board.at("#sort-now").click()
+    board.click("#sort-now")
     assert halls(board) == before[::-1]
     assert board.script("return document.activeElement.id") == "h-halls"
     assert not offered(board)
+
+
+def test_the_offer_stays_while_somebody_is_about_to_press_it(board: Page) -> None:
+    """Whoever comes from a hall by Tab, or presses a mouse's key down, leaves the hall first."""
+    before = halls(board)
+    board.script(f"document.querySelector('#hall-{before[1]} a').focus()")
+    tell(board, *reversed(before))
+    board.wait("the offer", lambda: offered(board))
+    board.script("document.getElementById('sort-now').focus()")
+    board.browser.execute_async_script("setTimeout(arguments[0], 50)")
+    assert offered(board)
+    assert halls(board) == before
+    board.press(ENTER)
+    board.wait("the order", lambda: halls(board) == before[::-1])
+    assert board.script("return document.activeElement.id") == "h-halls"
 
 
 def test_halls_are_sorted_once_the_focus_has_gone(board: Page) -> None:

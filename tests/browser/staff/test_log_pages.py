@@ -19,7 +19,15 @@ from server.entry_log.act_names import Act
 from server.event.directory import Event
 from server.storage.database import Database
 from tests.browser.page import Page
-from tests.browser.staff.test_staff_pages import GRAVE, NARROW, TOO_WIDE, WIDE, media
+from tests.browser.staff.test_staff_pages import (
+    GRAVE,
+    NARROW,
+    TOO_WIDE,
+    WIDE,
+    know,
+    media,
+    turn_to,
+)
 from tests.browser.test_axe import RULES, RUN
 from tests.server.conftest import MINUTE, NOW
 from tests.server.conftest import _filled_database as _filled_database
@@ -32,8 +40,6 @@ from tests.server.conftest import settings as settings
 from tests.server.conftest import site as site
 from tests.server.support.pages import Pages
 from tests.server.web.phone.test_receipts import link
-
-pytestmark = pytest.mark.timeout(600)
 
 STYLE = Path(server.web.__file__).parent / "static/style.css"
 
@@ -103,12 +109,11 @@ def test_nothing_grave_is_found(
             style = f"<style>{sheet.read_text('utf-8')}</style>"
             text = re.sub(r'<link rel="stylesheet"[^>]*>', lambda _, it=style: it, text)
             text = re.sub(r"<script\b[^>]*></script>", "", text)
-            (tmp_path / "page.html").write_text(text, "utf-8")
-            browser.get((tmp_path / "page.html").as_uri())
+            turn_to(browser, tmp_path / "page.html", text)
             if os.environ.get("HALLKEEPER_SHOTS"):
                 window.shot(f"log-{number:02}-{language}-{scheme}")
             wide = browser.execute_script(TOO_WIDE)
-            browser.execute_cdp_cmd("Runtime.evaluate", {"expression": axe})
+            know(browser, axe)
             faults = json.loads(browser.execute_async_script(RUN, RULES))
             grave = [one for one in faults if one["impact"] in GRAVE]
             if grave or wide > 1:

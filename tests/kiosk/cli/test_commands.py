@@ -42,9 +42,11 @@ from tests.kiosk.support.door_fixture import (
 from tests.kiosk.support.fake_event import FakeEvent
 from tests.kiosk.support.pictures import hall, held_up, symbol
 from tests.order.on_disk import tmp_path_factory as tmp_path_factory
+from tests.system.support.own_time import end_of
 
 NOW = time.time_ns() // 1_000_000
 HOUR_MS = 3_600_000
+BUSY_S = 240.0  # for what surely comes, on a busy machine
 
 
 @pytest.fixture
@@ -110,7 +112,7 @@ def test_it_works(event: FakeEvent, video: Path, tmp_path: Path) -> None:
     directory = enrolled_at(event, tmp_path / "door")
     options = ("--headless", "--json", "--until-end", "--camera", str(video))
     with running(directory, *options) as process:
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=BUSY_S)
     assert (process.returncode, err) == (0, "")
     lines = [json.loads(line) for line in out.splitlines()]
     assert [line["serial"] for line in lines] == [1, 2]
@@ -131,11 +133,10 @@ def test_sigterm_ends_it_cleanly_and_the_page_is_served(
     directory = enrolled_at(event, tmp_path / "door")
     with running(directory, "--port", "0", "--camera", str(video)) as process:
         assert process.stdout.readline().startswith("1 entry ")
-        began = time.monotonic()
         process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=60)
+        assert end_of(process, BUSY_S) < 20
+        out, err = process.communicate(timeout=BUSY_S)
     assert process.returncode == 0
-    assert time.monotonic() - began < 20
     assert err.startswith("The screen, once for one browser: http://127.0.0.1:")
     assert len(err.splitlines()) == 1
     assert len(event.scans()) >= 1
@@ -154,7 +155,7 @@ def test_a_looped_film_begins_again(event: FakeEvent, video: Path, tmp_path: Pat
     with running(directory, "--headless", "--json", "--loop", "--camera", str(quiet)) as process:
         lines = [json.loads(process.stdout.readline()) for _ in range(3)]
         process.send_signal(signal.SIGTERM)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=BUSY_S)
     assert (process.returncode, err) == (0, "")
     assert [line["serial"] for line in lines] == [1, 1, 1]
 
@@ -178,7 +179,7 @@ def test_offline_it_admits_from_what_it_holds(
     with running(directory, *options) as process:
         lines = [json.loads(process.stdout.readline()) for _ in range(2)]
         process.send_signal(signal.SIGTERM)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=BUSY_S)
     assert (process.returncode, err) == (0, "")
     assert [line["reason"] for line in lines] == [None, "hall_full"]
     with Journal(directory / "journal.db", KIOSK, GENERATION, KIOSK_KEY) as journal:

@@ -91,7 +91,7 @@ def code_of(server: FakeServer, *, pin: bytes | None = None) -> str:
 
 def run(directory: Path, code: str, **options: object):
     said: list[str] = []
-    options = {"wait_s": 5.0, "poll_s": 0.02, **options}
+    options = {"wait_s": 60.0, "poll_s": 0.02, **options}
     return enrol(directory, code, say=said.append, random=os.urandom, **options), said
 
 

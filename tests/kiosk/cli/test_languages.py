@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kiosk.cli.test_commands import run, running
+from tests.kiosk.cli.test_commands import BUSY_S, run, running
 from tests.kiosk.support.door_fixture import enrolled
 from tests.kiosk.texts import pseudo_language
 
@@ -32,7 +32,7 @@ def page(directory: Path, *options: str) -> str:
     with running(directory, "--camera", "none", "--port", "0", *options) as process:
         link = process.stderr.readline().strip().rpartition(" ")[2]
         browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
-        with browser.open(link, timeout=10) as answer:
+        with browser.open(link, timeout=BUSY_S) as answer:
             return html.unescape(answer.read().decode())
 
 

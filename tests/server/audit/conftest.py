@@ -16,6 +16,7 @@ from server.entry_log import cosignatures, entry_log
 from server.entry_log.act_names import Act
 from server.event.directory import Event
 from server.storage.database import Database
+from tests.once import beginnings
 from tests.server.conftest import MINUTE, NOW
 from tests.server.support.fake_door import FakeDoor
 from tests.server.support.site import Site, open_site
@@ -78,10 +79,9 @@ class Evidence:
         self.database.write(lambda db: db.execute(statement, values))
 
 
-@pytest.fixture
-def evidence(event: Event, database: Database, tmp_path: Path) -> Evidence:
-    """Forty minutes of scans at three doors, acts between them, and cosignatures."""
-    made = Evidence(event, open_site(database), tmp_path)
+def forty_minutes(event: Event, database: Database) -> tuple[FakeDoor, ...]:
+    """Write scans at three doors, acts between them, and cosignatures. Return all four doors."""
+    made = Evidence(event, open_site(database), event.path)
     doors = (made.site.west, made.site.east, made.site.other)
     for minute in range(40):
         now = NOW + minute * MINUTE
@@ -98,7 +98,18 @@ def evidence(event: Event, database: Database, tmp_path: Path) -> Evidence:
             made.act(Act.BADGE_REVOKED, now, serial=7)
     for door in doors:
         made.cosign(door, NOW + 40 * MINUTE)
-    return made
+    return (*doors, made.site.room)
+
+
+beginnings.WRITTEN["evidence"] = forty_minutes
+
+
+@pytest.fixture
+def evidence(
+    request: pytest.FixtureRequest, event: Event, database: Database, tmp_path: Path
+) -> Evidence:
+    doors = beginnings.begin(request, event, database, forty_minutes)
+    return Evidence(event, Site(database, *doors), tmp_path)
 
 
 @pytest.fixture

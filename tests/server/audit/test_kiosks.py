@@ -43,7 +43,7 @@ def test_what_kiosks_write_verifies(forum: Forum) -> None:
     path = exported(forum)
     findings, notes = check(path, checkpoints=[], key=None)
     assert findings == []
-    assert "cosigned by 2 kiosks" in notes
+    assert any(line.startswith("cosigned by 2 kiosks; ") for line in notes)
     lines = [line for line in (path / "records.txt").read_text().splitlines() if '"v":' in line]
     records = [json.loads(line.split(" ", 2)[2])["record"] for line in lines]
     assert len(records) == 30
@@ -87,7 +87,7 @@ def test_kiosks_that_are_away_are_not_missed_for_it(forum: Forum) -> None:
     east.sync.exchange()
     findings, notes = check(exported(forum), checkpoints=[], key=None)
     assert findings == []
-    assert any("by the log they came at once, after it had been away" in line for line in notes)
+    assert any("they came at once" in line for line in notes)
 
 
 def test_a_kiosks_key_is_the_one_that_it_was_confirmed_with(forum: Forum) -> None:
@@ -101,10 +101,14 @@ def test_a_kiosks_key_is_the_one_that_it_was_confirmed_with(forum: Forum) -> Non
         lambda db: db.execute("UPDATE kiosk SET public_key = ?", (bytes(range(32)),))
     )
     found = check(exported(forum), checkpoints=[], key=None)[0]
-    assert (
-        f"entry {number}: kiosk west (generation 1) was confirmed with another key than keys.json"
-        " has"
-    ) in found
+    # What it cosigned with its own key is not signed by this one.
+    assert found == [
+        "the checkpoint that kiosk west (generation 1) cosigned: its signature is wrong"
+    ]
+    forum.database.write(lambda db: db.execute("DELETE FROM cosignature"))
+    assert check(exported(forum, "forged"))[0] == [
+        f"entry {number}: kiosk west was confirmed with another key than keys.json has"
+    ]
 
 
 def test_a_kiosk_that_held_an_older_checkpoint_agrees_after_an_erasure(forum: Forum) -> None:

@@ -126,7 +126,7 @@ def test_a_receipt(held: Console) -> None:
     assert said.endswith("VERIFIED\n")
     other = key[:-6] + "AAAAA="
     assert held("audit", "verify-receipt", str(file), "--key", other, status=1).output == (
-        "WRONG: the key is malformed.\nREFUSED\n"
+        f"WRONG: the key {other} is malformed, or of another kind.\nREFUSED\n"
     )
     assert "there is no entry 9999" in held("audit", "receipt", "9999", status=2).output
 

@@ -18,7 +18,7 @@ from badges.printing.look import Look
 from server.people import drawing
 from server.people.drawing import Drawing
 from tests.badges.printing.cards import ANNA, EVENT, named, pages
-from tests.server.cli.test_serve import await_gone, children
+from tests.server.cli.test_serve import BUSY_S, await_gone, children
 from tests.server.support.console import Console
 
 pytestmark = pytest.mark.system
@@ -88,7 +88,7 @@ def test_memory_is_given_back() -> None:
 def test_ctrl_c_leaves_whole_files_alone(crowd: Console) -> None:
     out = crowd.path / "b.pdf"
     process = start(crowd, out, "--per-file", "20")
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + BUSY_S
     while (
         not (crowd.path / "b-01.pdf").exists()
         and not (crowd.path / "b-1.pdf").exists()
@@ -97,11 +97,11 @@ def test_ctrl_c_leaves_whole_files_alone(crowd: Console) -> None:
         time.sleep(0.02)
     drawn_by = children(process.pid)
     os.killpg(process.pid, signal.SIGINT)
-    said, _ = process.communicate(timeout=60)
+    said, _ = process.communicate(timeout=BUSY_S)
     assert process.returncode == 1
     assert "Aborted!" in said
     assert "Traceback" not in said
-    await_gone(drawn_by, 30)
+    await_gone(drawn_by)
     made = sorted(path.name for path in crowd.path.glob("*b*.pdf*"))
     # A busy machine is late with the signal, so several of the 40 may have been drawn.
     assert 1 <= len(made) < 40

@@ -26,7 +26,9 @@ from server.demo.processes import Child, Children, StageError, wait_until
 from server.demo.show import Show
 from server.demo.stage import Kiosk, parse_answer
 from tests.order.on_disk import tmp_path_factory as tmp_path_factory
+from tests.system.support.own_time import end_of
 
+BUSY_S = 240.0  # for what surely comes, on a busy machine
 LINE = (
     '{"at": 5, "seq": 2, "decision": "denied", "reason": "forged", "direction": "entry",'
     ' "serial": null, "frame_to_answer_ms": 8.5, "facts_age_ms": 20, "free_places": 3}'
@@ -86,7 +88,7 @@ def test_a_process_that_fails_is_told_with_its_last_words(tmp_path: Path) -> Non
     code = "import sys; sys.exit('no camera here')"
     with Children(tmp_path) as children:
         child = children.start("door", [sys.executable, "-c", code])
-        assert wait_until(lambda: not child.running, 90)
+        assert wait_until(lambda: not child.running, BUSY_S)
         with pytest.raises(StageError, match=r"(?s)door has ended.*no camera here"):
             children.check()
 
@@ -99,7 +101,7 @@ def test_lines_are_heard_and_processes_are_stopped(
     code = "import time; print('ready'); time.sleep(600)"
     with Children(tmp_path) as children:
         child = children.start("server", [sys.executable, "-c", code], heard.append)
-        assert wait_until(lambda: heard == ["ready"], 90)
+        assert wait_until(lambda: heard == ["ready"], BUSY_S)
         children.check()
         began = time.monotonic()
     assert not child.running
@@ -117,7 +119,7 @@ def test_a_process_that_ignores_sigterm_is_killed(
     )
     with Children(tmp_path) as children:
         child = children.start("server", [sys.executable, "-c", code], heard.append)
-        assert wait_until(lambda: heard == ["ready"], 90)
+        assert wait_until(lambda: heard == ["ready"], BUSY_S)
     assert not child.running
 
 
@@ -136,7 +138,7 @@ def test_who_asks_twice_does_not_wait(tmp_path: Path, monkeypatch: pytest.Monkey
             made = [
                 children.start(name, [sys.executable, "-c", code], heard.append) for name in names
             ]
-            assert wait_until(lambda: heard == ["ready", "ready"], 90)
+            assert wait_until(lambda: heard == ["ready", "ready"], BUSY_S)
             monkeypatch.setattr(made[-1]._process, "wait", Impatience(made[-1]._process.wait))
         return made
 
@@ -178,14 +180,14 @@ def test_ctrl_c_while_films_are_drawn(tmp_path: Path) -> None:
             assert demo.stdout is not None
             assert any(line.startswith("Drawing films") for line in demo.stdout)
             time.sleep(1)
-            began = time.monotonic()
             os.killpg(demo.pid, signal.SIGINT)
-            _, said = demo.communicate(timeout=60)
+            took_s = end_of(demo, BUSY_S)
+            _, said = demo.communicate(timeout=BUSY_S)
         finally:
             demo.kill()
     assert demo.returncode == 130
     assert said.strip() == "Stopped before the end: nothing was judged."
-    assert time.monotonic() - began < 30  # it takes one, where the machine has nothing else to do
+    assert took_s < 30  # it takes one, where the machine has nothing else to do
 
 
 @pytest.mark.system
@@ -202,7 +204,7 @@ def test_after_the_summary_the_doors_see_films_again(
         pages = re.findall(r"^Door (\S+) +(http://\S+)$", capsys.readouterr().out, re.M)
         assert len(pages) == 3
         before = entries_in(tmp_path)
-        assert wait_until(lambda: entries_in(tmp_path) >= before + 9, 120)
+        assert wait_until(lambda: entries_in(tmp_path) >= before + 9, BUSY_S)
         seen.update((door, camera_at(url)) for door, url in pages)
         children.check()
 
@@ -225,8 +227,8 @@ def entries_in(place: Path) -> int:
 def camera_at(link: str) -> str:
     """How the camera is, as a door's page is told in the browser that opens its link."""
     browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
-    browser.open(link, timeout=60).close()
-    with browser.open(urljoin(link, "/feed"), timeout=60) as stream:
+    browser.open(link, timeout=BUSY_S).close()
+    with browser.open(urljoin(link, "/feed"), timeout=BUSY_S) as stream:
         told = next(line for line in stream if line.startswith(b"data: "))
     return str(json.loads(told.removeprefix(b"data: "))["status"]["camera"])
 

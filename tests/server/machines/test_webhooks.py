@@ -2,6 +2,7 @@
 
 import base64
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -463,6 +464,9 @@ def test_the_secret_is_not_in_the_database(pages: Pages, receiver: Receiver) -> 
         "https://example.org/#x", "https://exa mple.org/", "https://example.org:99999/",
         "https://[::1", "file:///etc/passwd", "http://127.0.0.1.example.org/", "x",
         "https://example.org/\n", "https://" + "a" * 600,
+        "https://169.254.169.254/latest/meta-data", "https://[fe80::1]/", "https://[fe80::1%25eth0]/",
+        "https://0.0.0.0/", "https://[::]/", "https://[::ffff:169.254.169.254]/",
+        "https://224.0.0.1/", "https://[ff02::1]/",
     ],
 )  # fmt: skip
 def test_addresses_that_are_refused(url: str) -> None:
@@ -480,6 +484,17 @@ def test_addresses_that_are_refused(url: str) -> None:
 )  # fmt: skip
 def test_addresses_that_are_taken(url: str, http_allowed: bool) -> None:
     endpoints.check_url(url, http_allowed=http_allowed)
+
+
+def test_a_name_that_leads_to_such_an_address_gets_nothing(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name may lead anywhere once it was taken, so the address is looked at once it is known."""
+    monkeypatch.setattr(socket.socket, "getpeername", lambda self: ("169.254.169.254", 80))
+    answer = post(receiver.url, b"{}", {})
+    assert (answer.status, answer.taken) == (0, False)
+    assert answer.words == "its name leads to an address where no receiver can be"
+    assert receiver.requests == []
 
 
 def test_nobody_listens_there(receiver: Receiver) -> None:

@@ -47,6 +47,49 @@ def people(pages: Pages) -> list[int]:
     return [row[0] for row in rows]
 
 
+def test_each_filter_has_as_many_lines_as_it_says(pages: Pages) -> None:
+    west, main = pages.kiosk("west-1", "h1-west"), pages.kiosk("main-1", "main")
+    one, two, three, four, *_ = people(pages)
+    for number, serial in enumerate((one, two, three)):
+        last = main.scan(NOW - 50 * MINUTE + number, serial)
+    pages.send(main)
+    west.scan(NOW - 40 * MINUTE, four)
+    pages.send(west)
+    pages.database.write(lambda db: kept_places.put(db, [(two, "wheelchair")], by="test", now=NOW))
+    found = begin(pages)
+    pages.database.write(
+        lambda db: muster.tick(db, found.muster_id, one, "A", by="user:1", now=NOW)
+    )
+    main.leave(NOW + 1_000, three, main.ref(last))
+    pages.send(main)
+    counts = lists.counts(pages.database.reader, found.muster_id)
+    assert [counts.total(name) for name in ("missing", "out", "seen", "help_missing")] == [
+        2,
+        1,
+        1,
+        1,
+    ]
+    halls = {line.hall_id for line in listed(pages, found)}
+    filters = [
+        {"hall_id": hall, "state": state, "help": helped, "sureness": sure}
+        for hall in (None, *halls, 99)
+        for state in (None, *State)
+        for helped in (False, True)
+        for sure in (None, *Sureness)
+    ]
+    for one_filter in filters:
+        lines = listed(pages, found, **one_filter)
+        assert lists.how_many(counts, Wanted(**one_filter)) == len(lines), one_filter
+        parts = [
+            line
+            for skip in range(len(lines))
+            for line in lists.lines(
+                pages.database.reader, found.muster_id, Wanted(**one_filter), limit=1, skip=skip
+            )
+        ]
+        assert parts == lines
+
+
 def test_who_is_inside_each_once_in_the_hall_entered_last(pages: Pages) -> None:
     west, main = pages.kiosk("west-1", "h1-west"), pages.kiosk("main-1", "main")
     one, two, three, *_ = people(pages)

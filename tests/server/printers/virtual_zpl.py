@@ -25,6 +25,7 @@ class VirtualZpl:
         self.takes_s = takes_s
         self.paused = False
         self.head_open = False
+        self.holds = False  # It keeps what it has, and nothing comes out.
         self.hangs = False  # It takes connections and bytes, and answers nothing.
         self.garbles = False
         self.closes_after: int | None = None  # Bytes of a label, once.
@@ -44,6 +45,11 @@ class VirtualZpl:
         self._threads = [threading.Thread(target=target) for target in (self._accept, self._print)]
         for thread in self._threads:
             thread.start()
+
+    @property
+    def waiting(self) -> int:
+        """How many labels it has received that have not come out."""
+        return len(self._waiting)
 
     @property
     def address(self) -> str:
@@ -143,12 +149,12 @@ class VirtualZpl:
 
     def _print(self) -> None:
         while not self._stop.wait(0.01):
-            ready = self.labels > 0 and not self.paused and not self.head_open
+            ready = not (self.paused or self.head_open or self.holds) and self.labels > 0
             if not self._waiting or not ready:
                 continue
             self._stop.wait(self.takes_s)
             with self._lock:
-                if self._waiting and self.labels > 0:
+                if self._waiting and self.labels > 0 and not self.holds:
                     self.printed.append(self._waiting.pop(0))
                     self.labels -= 1
                     self._odometer += 1

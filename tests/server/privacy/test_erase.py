@@ -102,7 +102,7 @@ def test_the_log_still_verifies_and_halls_add_up(known: Known, tmp_path) -> None
     out = tmp_path / "export"
     with known.database.reading() as db:
         export(db, known.event, out, Selection(), now=LATER, progress=lambda at, of: None)
-    assert verified(out, checkpoints=[note.encode()], key=None, without_witnesses=True)[0] == []
+    assert verified(out, checkpoints=[note.encode()], key=None)[0] == []
     nobody = known.rows("SELECT serial FROM stay WHERE serial < 0")
     assert len(nobody) == ours[0][0]
     assert known.rows("SELECT COUNT(*) FROM stay WHERE serial = ?", known.serial) == [(0,)]

@@ -64,6 +64,7 @@ FROZEN = {
     "m057_door_queues": "cd9f3e1f34de7fa0",
     "m058_shared_limits": "ab241ef257297079",
     "m059_uploads": "365f31611aa836dd",
+    "m060_mappings_and_musters": "2445b147dedea615",
 }
 
 

@@ -111,6 +111,14 @@ class TestForms:
         assert cookies_of(someone.get("/")) == set()
         assert someone.client.get_cookie("__Host-hallkeeper-form") is not None
 
+    def test_a_form_that_a_page_has_is_taken(self, pages: Pages) -> None:
+        """Other tests have the token made without a page."""
+        someone = pages.staff("auditor")
+        page = someone.get("/admin/account/").text
+        (token, *_) = re.findall(r'name="csrf_token" value="([^"]+)"', page)
+        assert someone.post("/admin/sign-out", {"csrf_token": token}).status_code == 303
+        assert someone.get("/admin/").status_code == 303
+
 
 class TestInstead:
     @pytest.fixture

@@ -12,7 +12,7 @@ import pypdfium2
 import pytest
 from pyzbar import pyzbar
 
-from tests.system.support.site import LiveSite, site
+from tests.system.support.site import READY_S, LiveSite, site
 from tests.system.test_doors import VENUE
 
 pytestmark = pytest.mark.system
@@ -44,12 +44,14 @@ def pictures(pdf: Path) -> list[Path]:
 def test_printed_badges_are_read_by_the_kiosk_and_by_others(place: LiveSite) -> None:
     pdf = place.path / "badges.pdf"
     command = [sys.executable, "-m", "server", "print", "--event", str(place.event.path)]
-    subprocess.run([*command, "--out", str(pdf)], check=True, capture_output=True, timeout=120)
+    subprocess.run([*command, "--out", str(pdf)], check=True, capture_output=True, timeout=READY_S)
     pages = pictures(pdf)
     issued = {place.badge(n) for n in range(PEOPLE)}
 
     command = [sys.executable, "-m", "kiosk", "read", "--json", *map(str, pages)]
-    said = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout
+    said = subprocess.run(
+        command, check=True, capture_output=True, text=True, timeout=READY_S
+    ).stdout
     lines = [json.loads(line) for line in said.splitlines()]
     found = {code["text"] for line in lines for code in line.get("texts", ())}
     assert found == issued

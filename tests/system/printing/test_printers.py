@@ -23,7 +23,7 @@ from tests.server.printers.turns import FakeTurn, picture
 from tests.server.printers.virtual_zpl import VirtualZpl
 from tests.system.support.site import LiveSite, free_port, now_ms, site, wait_for
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.system
 
 PEOPLE = 30
 KILLS = 3
@@ -74,16 +74,21 @@ def test_a_server_killed_while_it_prints_loses_no_job_and_prints_none_twice(
                     )
                 )
             )  # fmt: skip
-        for _ in range(KILLS):
+        for kill in range(KILLS):
             # A new server draws its first cards slowly. It is killed once both printers print.
             before = [len(one.printed) for one in virtual]
             wait_for("labels", lambda before=before: has_more(virtual, before))
             time.sleep(choice.uniform(0.0, 0.6))
+            if kill == KILLS - 1:
+                # One of the kills surely catches a label on its way, and nobody can count it.
+                virtual[1].holds = True
+                wait_for("a label on its way", lambda: virtual[1].waiting)
             place.server.kill()
+            virtual[1].holds = False
             place.start_server()
         ended = (JobState.DONE, JobState.FAILED)
-        wait_for("every job's end", lambda: all(one.state in ended for one in all_jobs(place)), 90)
-        time.sleep(1.0)  # What is in the printers comes out.
+        wait_for("every job's end", lambda: all(one.state in ended for one in all_jobs(place)))
+        wait_for("what is in the printers", lambda: not any(one.waiting for one in virtual))
         found = {one.job_id: one for one in all_jobs(place)}
         assert set(found) == set(made)
         out = codes(virtual)
@@ -98,8 +103,7 @@ def test_a_server_killed_while_it_prints_loses_no_job_and_prints_none_twice(
         printed = place.query("SELECT COUNT(*) FROM badge WHERE printed = 1")
         more = place.query("SELECT COUNT(*) FROM badge WHERE printed > 1")
         assert (printed, more) == ([(len(done),)], [(0,)])
-        # Without a kill that caught a job on its way, this would show nothing.
-        assert asked
+        assert asked, "no kill caught a job on its way"
         assert all(len(ZebrafyZPL(one.decode()).to_images()) == 1 for one in out[:2])
 
 
@@ -136,7 +140,7 @@ def office(tmp_path: Path) -> Iterator[tuple[int, Path]]:
         )  # fmt: skip
         stack.callback(_end, server)
         driver = IppDriver(address.parse(f"ipp://localhost:{port}/ipp/print", "ipp"), 300)
-        wait_for("ippeveprinter", lambda: driver.status().state is PrinterState.READY, 20)
+        wait_for("ippeveprinter", lambda: driver.status().state is PrinterState.READY)
         yield port, spool
 
 
@@ -216,7 +220,7 @@ def test_a_server_prints_on_cups_own_printer(place: LiveSite, office: tuple[int,
         for person in range(3)
     ]
     place.start_server()
-    wait_for("three cards", lambda: all(one.state is JobState.DONE for one in all_jobs(place)), 60)
+    wait_for("three cards", lambda: all(one.state is JobState.DONE for one in all_jobs(place)))
     assert len(list(spool.glob("*.pdf"))) == len(made) == 3
     with place.database.reading() as db:
         assert len(store.printer(db, number).certificate) == 64

@@ -12,7 +12,6 @@ from tests.system.support.many_servers import ManyServers, on_loopback
 
 pytestmark = [
     pytest.mark.system,
-    pytest.mark.timeout(280),
     pytest.mark.skipif(binaries() is None, reason=MISSING),
 ]
 
@@ -30,7 +29,7 @@ def test_servers_are_killed_and_nothing_is_lost_or_overfilled(
     url = cluster.url(cluster.make())
     with closing(ManyServers(tmp_path, url, on_loopback(url, 3), kiosks=6, capacity=8)) as many:
         many.start()
-        many.run(8.0, pause_s=0.05)
+        many.run(8.0, pause_s=0.05, greens=11, kills=2)
         found = many.check()
     sys.stdout.write(f"{found}\n")
     assert found.kills >= 2

@@ -10,7 +10,7 @@ import json
 import sqlite3
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from pathlib import Path
@@ -21,7 +21,6 @@ from server.occupancy.figures import hall_figures
 from tests.system.support.site import LiveSite, wait_for
 
 Stay = tuple[str, int, int]  # kiosk, generation, sequence of the entry
-WAIT_MS = 500  # at most from a scan to its commit: a door waits for a place, and for its disk
 LOOK_S = 0.02
 FOR_EVER = 2**60
 NEAR_MS = 200  # two kiosks' clocks as they know them, over bad links
@@ -140,18 +139,19 @@ def ends(lines: Iterable[Line]) -> dict[Stay, int]:
     return ended
 
 
-def most_inside(lines: list[Line]) -> int:
+def most_inside(lines: list[Line], waits_ms: Mapping[tuple[str, int], int]) -> int:
     """The most that were inside at one time, by the records' own times, all of one clock.
 
-    An entry counts from when it was on disk at the latest, since it may have waited for a place; an
-    exit from when the badge was shown.
+    An entry counts from when it was on disk at the latest, which is when it was answered, since it
+    may have waited for a place and for the disk; an exit from when the badge was shown.
     """
     ended = ends(lines)
     steps = []
     for line in lines:
         end = ended.get(line.stay, FOR_EVER)
-        if line.enters and line.at + WAIT_MS < end:
-            steps += [(line.at + WAIT_MS, 1), (end, -1)]
+        since = line.at + waits_ms[line.kiosk, line.seq]
+        if line.enters and since < end:
+            steps += [(since, 1), (end, -1)]
     return max(accumulate(change for _, change in sorted(steps)), default=0)
 
 

@@ -39,7 +39,7 @@ from server.storage.connection import Connection
 from server.storage.database import Database
 from server.storage.postgresql.address import Address, keep_address
 from tests.system.support.ledger_checks import Journals
-from tests.system.support.site import Process, free_port, now_ms, wait_for
+from tests.system.support.site import READY_S, Process, free_port, now_ms, wait_for
 
 PER_HALL = 2  # kiosks
 
@@ -167,7 +167,7 @@ class ManyServers:
             kiosk = Kiosk(self.path / name, KioskSettings(camera="none"))
             self.kiosks[name] = self.parts.enter_context(kiosk)
         for kiosk in self.kiosks.values():
-            assert kiosk.wait_for_facts(60)
+            assert kiosk.wait_for_facts(READY_S)
 
     def _answers(self, server: Process, where: ServerAddress) -> bool:
         assert server.alive, server.log.read_text()
@@ -180,9 +180,14 @@ class ManyServers:
         seconds: float,
         *,
         pause_s: float,
+        greens: int = 0,
+        kills: int = 0,
         fault: Callable[[threading.Event], object] | None = None,
     ) -> Found:
-        """Scan at every kiosk, and kill servers or have another fault, for so long."""
+        """Scan at every kiosk, and kill servers or have another fault, for so long, and longer
+        until there are so many greens at two servers or more, and so many kills. A busy machine is
+        slow with both.
+        """
         over = threading.Event()
         threads = [
             threading.Thread(target=self._scan, args=(name, over, pause_s)) for name in self.names
@@ -202,7 +207,16 @@ class ManyServers:
         }
         until = time.monotonic() + seconds
         most = self.found.most_inside
-        while time.monotonic() < until:
+
+        def is_enough() -> bool:
+            lines = [line for one in journals.values() for line in one.all() if line.enters]
+            servers = len(self.found.by_server)
+            return not greens or (
+                len(lines) >= greens and self.found.kills >= kills and servers > 1
+            )
+
+        while time.monotonic() < until or not is_enough():
+            assert time.monotonic() < until + READY_S, self.found
             for hall, one in journals.items():
                 most[hall] = max(most[hall], len(one.inside()))
             time.sleep(0.2)
@@ -239,6 +253,15 @@ class ManyServers:
     def _kill(self, over: threading.Event) -> None:
         while not over.wait(self.dice.uniform(1.0, 3.0)):
             server = self.dice.choice(self.servers)
+            others = [
+                (one, machine.address)
+                for one, machine in zip(self.servers, self.machines, strict=True)
+                if one is not server
+            ]
+            while not over.is_set() and not any(
+                one.alive and self._answers(one, where) for one, where in others
+            ):
+                over.wait(0.1)  # A busy machine is slow to start those of before.
             server.kill()
             self.found.kills += 1
             over.wait(self.dice.uniform(0.5, 2.0))

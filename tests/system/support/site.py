@@ -6,6 +6,7 @@ demo but its film maker.
 """
 
 import contextlib
+import itertools
 import json
 import os
 import signal
@@ -20,8 +21,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from click.testing import CliRunner
+
 from badges.wire.enrolment import EnrolmentCode
 from kiosk.cli.enrol import enrol
+from kiosk.config.files import JOURNAL_FILE, REPLICA_FILE
+from server.cli.main import main
 from server.demo.forum.forum import noon_zone
 from server.event import directory as config
 from server.event.directory import Event
@@ -31,7 +36,10 @@ from server.people import issuing
 from server.setup import new_event, roster_import, venue_file, venue_import
 from server.storage.database import Database
 
-READY_S = 90.0
+READY_S = 240.0  # on a busy machine
+FIRST_PORT = 10_240
+CONNECTIONS = Path("/proc/sys/net/ipv4/ip_local_port_range")  # of Linux
+_PORTS = itertools.count(os.getpid() * 101)
 CATEGORIES = ("delegate", "speaker", "exhibitor", "press", "staff", "vip", "visitor")
 
 
@@ -40,9 +48,24 @@ def now_ms() -> int:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of loopback that is still free when a process listens there, also after a restart.
+
+    It is none of those from which the system takes one for each connection that somebody makes.
+    Each process of the tests begins at another place of the others.
+    """
+    for number in _PORTS:
+        port = FIRST_PORT + number % (_first_of_connections() - FIRST_PORT)
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("unreachable")
+
+
+def _first_of_connections() -> int:
+    try:
+        return int(CONNECTIONS.read_text().split()[0])
+    except OSError:
+        return 32_768
 
 
 def wait_for(what: str, check: Callable[[], bool], timeout_s: float = READY_S) -> None:
@@ -50,6 +73,15 @@ def wait_for(what: str, check: Callable[[], bool], timeout_s: float = READY_S) -
     while not check():
         assert time.monotonic() < deadline, f"waited {timeout_s} s for {what}"
         time.sleep(0.1)
+
+
+def hallkeeper(*words: str) -> str:
+    """What a command says. It runs within this process, because to start Python for it takes longer
+    than all that it does.
+    """
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == 0, done.output
+    return done.output
 
 
 @dataclass(frozen=True)
@@ -267,19 +299,37 @@ class LiveSite:
         command = self._command(name, "kiosk", "run", "--dir", directory, "--json", *options)
         log = self.path / f"{name}.log"
         process = self.kiosks.setdefault(name, Process(name, command, log))
+        process.command = command
         process.start()
         return process
+
+    def has_heard(self, name: str) -> bool:
+        """Whether the kiosk knows of every change so far that is for its door."""
+        with self._read(name, REPLICA_FILE) as replica:
+            (known,) = replica.execute("SELECT cursor FROM progress").fetchone()
+        sql = (
+            "SELECT COALESCE(MAX(cursor), 0) FROM change WHERE (kiosk IS NULL OR kiosk = ?) AND"
+            " (hall_id IS NULL OR hall_id = (SELECT hall_id FROM kiosk JOIN door USING (door_id)"
+            " WHERE kiosk = ? ORDER BY generation DESC LIMIT 1))"
+        )
+        return bool(known >= self.query(sql, name, name)[0][0])
 
     def settled(self) -> bool:
         """Whether every kiosk's journal is wholly in the ledger."""
         return all(self.waiting(name) == 0 for name in self.kiosks)
 
     def waiting(self, name: str) -> int:
-        journal = sqlite3.connect(f"file:{self.path / name / 'journal.db'}?mode=ro", uri=True)
-        with contextlib.closing(journal):
+        with self._read(name, JOURNAL_FILE) as journal:
             (last,) = journal.execute("SELECT COALESCE(MAX(seq), 0) FROM scan").fetchone()
         (acked,) = self.query("SELECT acked_seq FROM kiosk WHERE kiosk = ?", name)[0]
         return int(last - acked)
+
+    @contextlib.contextmanager
+    def _read(self, name: str, file: str) -> Iterator[sqlite3.Connection]:
+        """A file of the kiosk's as it is, beside the kiosk that writes it."""
+        found = sqlite3.connect(f"file:{self.path / name / file}?mode=ro", uri=True)
+        with contextlib.closing(found):
+            yield found
 
     def close(self) -> None:
         for process in (*self.kiosks.values(), self.server):

@@ -34,54 +34,59 @@ _NO_COLUMN = {"TRUE", "FALSE", "NULL", "SELECT", "CASE", "NOT", "EXISTS", "END"}
 _IS_PLAIN = {"NULL", "TRUE", "FALSE", "DISTINCT", "UNKNOWN"}
 
 
-def without_named_indexes(tokens: Tokens) -> Tokens:
-    """Leave out which index is to be used. PostgreSQL chooses by itself."""
+def _rewritten(tokens: Tokens, rule: Callable[[Tokens, int], tuple[Tokens, int] | None]) -> Tokens:
+    """Return the tokens with each place written anew for which the rule gives other words.
+
+    The rule also says where it goes on after them.
+    """
     made: Tokens = []
     at = 0
     while at < len(tokens):
-        if words(tokens, at, 2) == ("INDEXED", "BY"):
-            at += 3
+        if found := rule(tokens, at):
+            other, at = found
+            made += other
         else:
             made.append(tokens[at])
             at += 1
     return made
+
+
+def without_named_indexes(tokens: Tokens) -> Tokens:
+    """Leave out which index is to be used. PostgreSQL chooses by itself."""
+    return _rewritten(tokens, _named_index)
+
+
+def _named_index(tokens: Tokens, at: int) -> tuple[Tokens, int] | None:
+    return ([], at + 3) if words(tokens, at, 2) == ("INDEXED", "BY") else None
 
 
 def searches(tokens: Tokens) -> Tokens:
     """Write the questions to indexes of words, and the conditions on many numbers."""
-    made: Tokens = []
-    at = 0
-    while at < len(tokens):
-        if words(tokens, at, 6) == ("IN", "(", "SELECT", "VALUE", "FROM", "JSON_EACH"):
-            end = closing(tokens, at + 6)
-            made += ["=", "ANY", "(", "many", *tokens[at + 6 : end + 1], ")"]
-            at = end + 2
-        elif words(tokens, at, 5) == ("IN", "(", "SELECT", "ROWID", "FROM"):
-            end = closing(tokens, at + 1)
-            index = INDEXES[tokens[at + 5]]
-            made += ["IN", "(", "SELECT", index.key, "FROM", index.table, "WHERE"]
-            made += [*tokens_of(index.expression), "@@", "CAST", "(", f"?{index.name}", "AS"]
-            made += ["tsquery", ")", ")"]
-            at = end + 1
-        else:
-            made.append(tokens[at])
-            at += 1
-    return made
+    return _rewritten(tokens, _search)
+
+
+def _search(tokens: Tokens, at: int) -> tuple[Tokens, int] | None:
+    if words(tokens, at, 6) == ("IN", "(", "SELECT", "VALUE", "FROM", "JSON_EACH"):
+        end = closing(tokens, at + 6)
+        return ["=", "ANY", "(", "many", *tokens[at + 6 : end + 1], ")"], end + 2
+    if words(tokens, at, 5) == ("IN", "(", "SELECT", "ROWID", "FROM"):
+        index = INDEXES[tokens[at + 5]]
+        made = ["IN", "(", "SELECT", index.key, "FROM", index.table, "WHERE"]
+        made += [*tokens_of(index.expression), "@@", "CAST", "(", f"?{index.name}", "AS"]
+        return [*made, "tsquery", ")", ")"], closing(tokens, at + 1) + 1
+    return None
 
 
 def calls(tokens: Tokens) -> Tokens:
     """Write each call of a function in its other form, and those in its arguments."""
-    made: Tokens = []
-    at = 0
-    while at < len(tokens):
-        if is_name(tokens[at]) and word(tokens, at + 1) == "(":
-            end = closing(tokens, at + 1)
-            made += _call(tokens[at], tokens[at + 2 : end])
-            at = end + 1
-        else:
-            made.append(tokens[at])
-            at += 1
-    return made
+    return _rewritten(tokens, _other_call)
+
+
+def _other_call(tokens: Tokens, at: int) -> tuple[Tokens, int] | None:
+    if not is_name(tokens[at]) or word(tokens, at + 1) != "(":
+        return None
+    end = closing(tokens, at + 1)
+    return _call(tokens[at], tokens[at + 2 : end]), end + 1
 
 
 def _call(name: str, inside: Tokens) -> Tokens:
@@ -115,17 +120,17 @@ def _in_json(body: Tokens, path: str) -> Tokens:
 
 def comparisons(tokens: Tokens) -> Tokens:
     """Write comparisons in which NULL is a value like others."""
-    made: Tokens = []
-    at = 0
-    while at < len(tokens):
-        made.append(tokens[at])
-        if tokens[at].upper() == "IS":
-            negated = word(tokens, at + 1) == "NOT"
-            if word(tokens, at + 1 + negated) not in _IS_PLAIN:
-                made += ["DISTINCT", "FROM"] if negated else ["NOT", "DISTINCT", "FROM"]
-                at += negated
-        at += 1
-    return made
+    return _rewritten(tokens, _comparison)
+
+
+def _comparison(tokens: Tokens, at: int) -> tuple[Tokens, int] | None:
+    if tokens[at].upper() != "IS":
+        return None
+    negated = word(tokens, at + 1) == "NOT"
+    if word(tokens, at + 1 + negated) in _IS_PLAIN:
+        return None
+    distinct = ["DISTINCT", "FROM"] if negated else ["NOT", "DISTINCT", "FROM"]
+    return [tokens[at], *distinct], at + 1 + negated
 
 
 def letters_alone(tokens: Tokens) -> Tokens:

@@ -12,7 +12,8 @@ from badges.roster.csv_lines import ENCODINGS
 from badges.roster.problems import RosterError
 from badges.roster.table import RosterLimits
 from server.backup.copy import BackupError, make_backup
-from server.editing.previews import roster
+from server.editing.previews import mappings, roster
+from server.editing.previews.mappings import MappingRefusedError
 from server.editing.previews.roster import RosterPreview
 from server.editing.previews.uploads import Upload, UploadBusyError, UploadGoneError
 from server.people import search
@@ -94,16 +95,20 @@ def show(token: str) -> Response | str:
         return forms.turn_back(i18n.said(error), url_for("admin.uploads.show"))
     except (RosterError, ValueError) as error:
         return _unreadable(kept, error)
+    db = services().database.reader
     return render_template(
         "editing/roster.html",
         upload=kept,
+        mappings=mappings.kept(db),
+        mapped=mappings.mapping_of(kept.answers),
+        mapping_name_max=mappings.NAME_CHARS_MAX,
         found=found,
         result=found.plan.result,
         missing=_missing_columns(found),
         column_words=COLUMN_WORDS,
         column_said=_column,
         words=found.unknown_words[:WORDS_SHOWN],
-        categories=store.categories(services().database.reader),
+        categories=store.categories(db),
     )
 
 
@@ -123,6 +128,68 @@ def answer(token: str) -> Response:
         if name.startswith("answer-") and _is_option(option) and value:
             kept.answers[option] = value[:ANSWER_CHARS_MAX]
     services().uploads.keep_answers(kept)
+    return _to_preview(kept)
+
+
+@blueprint.post("/<token>/mapping")
+@auth.allow()
+def use_mapping(token: str) -> Response:
+    """Answer by a mapping that was kept, and make the preview anew."""
+    kept = uploads.find(token, KIND)
+    if not isinstance(kept, Upload):
+        return kept
+    db = services().database.reader
+    try:
+        # The page that follows says what is wrong with a file that can't be read.
+        titles = _preview(kept).unread
+    except (UploadGoneError, UploadBusyError, ApartError, ValueError):
+        return _to_preview(kept)
+    try:
+        answers = mappings.fitting(
+            db,
+            request.form.get("mapping", ""),
+            titles=titles,
+            categories=[one.key for one in store.categories(db)],
+        )
+    except MappingRefusedError as error:
+        flash(_("Nothing was changed: %(why)s", why=i18n.said(error)), "bad")
+        return _to_preview(kept)
+    kept.answers.update(answers)
+    kept.plan = None
+    return _to_preview(kept)
+
+
+@blueprint.post("/<token>/mapping/keep")
+@auth.allow()
+def keep_mapping(token: str) -> Response:
+    """Keep what was answered of columns and words under a name, for the next file."""
+    kept = uploads.find(token, KIND)
+    if not isinstance(kept, Upload):
+        return kept
+    here, given = services(), request.form.get("mapping_name", "")
+    answers = dict(kept.answers)
+    try:
+        name = here.database.write(lambda db: mappings.keep(db, given, answers, here.now()))
+    except MappingRefusedError as error:
+        flash(_("Nothing was kept: %(why)s", why=i18n.said(error)), "bad")
+    else:
+        flash(_("Kept as “%(name)s”. The next import offers it.", name=name), "good")
+    return _to_preview(kept)
+
+
+@blueprint.post("/<token>/mapping/remove")
+@auth.allow()
+def remove_mapping(token: str) -> Response:
+    kept = uploads.find(token, KIND)
+    if not isinstance(kept, Upload):
+        return kept
+    name = request.form.get("mapping", "")
+    try:
+        services().database.write(lambda db: mappings.remove(db, name))
+    except MappingRefusedError as error:
+        flash(_("Nothing was changed: %(why)s", why=i18n.said(error)), "bad")
+    else:
+        flash(_("The mapping is removed."), "good")
     return _to_preview(kept)
 
 

@@ -140,7 +140,8 @@ def printed(muster_id: int) -> Response:
 def _page(db: Connection, found: Muster) -> str:
     wanted = _wanted()
     page = max(1, _number("page") or 1)
-    how_many = lists.how_many(db, found.muster_id, wanted)
+    counts = lists.counts(db, found.muster_id)
+    how_many = lists.how_many(counts, wanted)
     names = act_words.Names(db)
     shown = lists.lines(db, found.muster_id, wanted, limit=ROWS, skip=(page - 1) * ROWS)
     return render_template(
@@ -149,7 +150,7 @@ def _page(db: Connection, found: Muster) -> str:
         on=found.ended_at is None,
         begun_by=names.who(found.begun_by),
         ended_by=names.who(found.ended_by or ""),
-        parts={name: Markup(html) for name, html in _parts(found.muster_id).items()},
+        parts={name: Markup(html) for name, html in _parts(found.muster_id, counts).items()},
         hall_names=lists.hall_names(db, found.muster_id),
         lines=list(shown),
         how_many=how_many,
@@ -160,12 +161,12 @@ def _page(db: Connection, found: Muster) -> str:
     )
 
 
-def _parts(muster_id: int) -> Parts:
+def _parts(muster_id: int, known: lists.Counts | None = None) -> Parts:
     """Return the figures as HTML, made once a second for all who look in the same language."""
 
     def render() -> Parts:
         db = services().database.reader
-        counts = lists.counts(db, muster_id)
+        counts = known or lists.counts(db, muster_id)
         names = ("missing", "out", "seen", "help_missing")
         figures: dict[str, Any] = {
             "counts": counts,

@@ -126,6 +126,30 @@ def test_what_is_in_the_way_is_said(pages: Pages) -> None:
     assert "Nothing was sent: Mails can&#39;t be sent yet" in admin.get("/admin/mail/").text
 
 
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        (None, "尚不能发送邮件："),
+        ("host =", "不是 TOML"),
+        ('host = "localhost"\n', "缺少 sender："),
+        ('host = "localhost"\nsender = "a@example.org"\nport = 0\n', "1 至 65535 的端口"),
+        ('host = "localhost"\nsender = "a@example.org"\nprot = 25\n', "未知的键 &#39;prot&#39;"),
+        ('host = "a.example"\nsender = "a@example.org"\nuser = "u"\n', "password_file"),
+    ],
+)
+def test_what_is_wrong_with_the_settings_is_said_in_chinese(
+    pages: Pages, written: str | None, said: str
+) -> None:
+    path = pages.event.path / "mail" / "mail.toml"
+    path.unlink()
+    if written is not None:
+        path.write_text(written)
+    page = words(pages.staff("admin").get("/admin/mail/?lang=zh").text)
+    assert said in page
+    problem = page[page.index(path.name) :][:120]
+    assert not re.search(r"\b(is|must|lacks|needs|the|write)\b", problem), problem
+
+
 def test_what_broke_off_is_told(pages: Pages, box: Postbox) -> None:
     box.on_mail = lambda sender: "550 not you"
     admin = pages.staff("admin")
@@ -147,6 +171,7 @@ def test_whom_one_was_perhaps_sent(pages: Pages, box: Postbox) -> None:
     assert box.times()["boris@example.org"] == 1
 
 
+@pytest.mark.system
 def test_of_many_people_it_is_read_beside_the_server(
     pages: Pages, box: Postbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,6 +13,7 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 
 from badges.roster.table import RosterLimits
+from server.editing.previews import mappings
 from server.editing.previews import roster as roster_previews
 from server.editing.previews import uploads as kept_files
 from server.editing.previews.uploads import Uploads
@@ -253,6 +254,7 @@ def test_bad_files_get_a_clear_answer(
     assert still(pages.database) == before
 
 
+@pytest.mark.system
 def test_a_zip_bomb_is_refused(pages: Pages, admin: Staff) -> None:
     raw = io.BytesIO()
     with zipfile.ZipFile(raw, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -282,6 +284,7 @@ def test_what_is_too_large_is_refused_and_strangers_may_send_next_to_nothing(
     assert not files(pages)
 
 
+@pytest.mark.system
 def test_a_long_list_is_taken(pages: Pages, admin: Staff) -> None:
     rows = "".join(f"Z{n},Guest {n},Number,z{n}@example.org,press\n" for n in range(9_000))
     text = f"id,given name,family name,email,category\n{rows}"
@@ -317,6 +320,102 @@ def test_columns_under_other_titles_can_be_chosen(pages: Pages, admin: Staff) ->
     page = admin.post(f"{location}/answer", chosen, follow_redirects=True)
     assert "1 added" in words(page.text)
     assert "Zoë" in page.text
+
+
+ODD_LIST = "Kennung;Rufname;Sorte\nZ1;Zoë;Presse X\n"
+ODD_COLUMNS = {
+    "answer-column-name": "column_name=Rufname",
+    "answer-column-category": "column_category=Sorte",
+}
+ODD_WORD = {"answer-word-1": "category_Presse X=press"}
+
+
+def test_a_mapping_is_kept_by_name_and_offered_at_the_next_import(
+    pages: Pages, admin: Staff
+) -> None:
+    location, page = preview(admin, PEOPLE, ODD_LIST)
+    assert "h-mapping" not in page.text  # Nothing was answered, and nothing is kept.
+    admin.post(f"{location}/answer", ODD_COLUMNS)
+    admin.post(f"{location}/answer", ODD_WORD)
+    kept = admin.post(
+        f"{location}/mapping/keep", {"mapping_name": "  Shop  X "}, follow_redirects=True
+    )
+    assert "Kept as “Shop X”" in kept.text
+    admin.post(f"{location}/cancel")
+
+    colleague = pages.staff("admin")
+    location, page = preview(colleague, PEOPLE, ODD_LIST.replace("Z1", "Z2"))
+    assert "Rufname → Name" in words(page.text)
+    assert "0 added" in words(page.text)
+    page = colleague.post(f"{location}/mapping", {"mapping": "Shop X"}, follow_redirects=True)
+    assert "1 added" in words(page.text)
+    keep = {"answer-missing": "missing=keep"}
+    page = colleague.post(f"{location}/answer", keep, follow_redirects=True)
+    done = colleague.post(f"{location}/confirm", mark(page.text))
+    assert done.location == "/admin/badges/"
+
+    location, _ = preview(admin, PEOPLE, ODD_LIST.replace("Z1", "Z3"))
+    page = admin.post(f"{location}/mapping/remove", {"mapping": "Shop X"}, follow_redirects=True)
+    assert "The mapping is removed." in page.text
+    assert "h-mapping" not in page.text
+
+
+def test_a_mapping_takes_what_fits_and_leaves_the_rest_to_be_asked(
+    pages: Pages, admin: Staff
+) -> None:
+    location, _ = preview(admin, PEOPLE, ODD_LIST)
+    admin.post(f"{location}/answer", {**ODD_COLUMNS, **ODD_WORD})
+    admin.post(f"{location}/mapping/keep", {"mapping_name": "Shop"})
+    other = "Kennung;Rufname;Klasse\nZ1;Zoë;press\n"
+    location, _ = preview(admin, PEOPLE, other)
+    page = admin.post(f"{location}/mapping", {"mapping": "Shop"}, follow_redirects=True)
+    assert "0 added" in words(page.text)
+    assert "Category: the file has" in words(page.text) or "no column for the category" in page.text
+    page = admin.post(
+        f"{location}/answer",
+        {"answer-column-category": "column_category=Klasse"},
+        follow_redirects=True,
+    )
+    assert "1 added" in words(page.text)
+
+
+@pytest.mark.parametrize(
+    ("name", "answered", "said"),
+    [
+        ("", True, "give the mapping a name of at most 60 characters."),
+        ("x" * 61, True, "give the mapping a name of at most 60 characters."),
+        ("a\u202eb", True, "give the mapping a name of at most 60 characters."),
+        ("Shop", False, "answer first which column or word means what."),
+    ],
+)
+def test_a_mapping_that_cannot_be_kept_is_refused(
+    pages: Pages, admin: Staff, name: str, answered: bool, said: str
+) -> None:
+    location, _ = preview(admin, PEOPLE, ODD_LIST)
+    if answered:
+        admin.post(f"{location}/answer", ODD_COLUMNS)
+    page = admin.post(f"{location}/mapping/keep", {"mapping_name": name}, follow_redirects=True)
+    assert f"Nothing was kept: {said}" in page.text
+    assert pages.database.reader.execute("SELECT COUNT(*) FROM roster_mapping").fetchone()[0] == 0
+
+
+def test_a_mapping_that_is_gone_or_does_not_fit_changes_nothing(
+    pages: Pages, admin: Staff, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mappings, "MAPPINGS_MAX", 1)
+    location, _ = preview(admin, PEOPLE, ODD_LIST)
+    admin.post(f"{location}/answer", ODD_COLUMNS)
+    for name in ("Shop", "Other"):
+        page = admin.post(f"{location}/mapping/keep", {"mapping_name": name}, follow_redirects=True)
+    assert "1 mappings are kept already. Remove one first." in page.text
+    for target in ("mapping", "mapping/remove"):
+        page = admin.post(f"{location}/{target}", {"mapping": "None"}, follow_redirects=True)
+        assert "Nothing was changed: there is no such mapping any more." in page.text
+    location, _ = preview(admin, PEOPLE, CHANGED)
+    page = admin.post(f"{location}/mapping", {"mapping": "Shop"}, follow_redirects=True)
+    assert "nothing of this mapping fits the file" in page.text
+    with pages.database.reading() as db:
+        assert [one.name for one in mappings.kept(db)] == ["Shop"]
 
 
 def test_words_for_categories_are_chosen_or_become_categories(pages: Pages, admin: Staff) -> None:
@@ -484,6 +583,7 @@ def test_who_may(pages: Pages) -> None:
     assert_only(pages, "/admin/badges/issue", method="POST")
 
 
+@pytest.mark.system
 def test_a_large_list_is_previewed_in_another_process(
     pages: Pages, admin: Staff, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -500,6 +600,7 @@ def test_a_large_list_is_previewed_in_another_process(
     assert "Pilots Ltd" in admin.get("/admin/people/?q=pilots").text
 
 
+@pytest.mark.system
 def test_a_large_file_that_cannot_be_read(admin: Staff, monkeypatch: pytest.MonkeyPatch) -> None:
     _, here = preview(admin, PEOPLE, b"\x00\x01" * 100, "list.xlsx")
     monkeypatch.setattr(roster_upload, "BYTES_HERE_MAX", 10)

@@ -133,7 +133,7 @@ def is_words(node: ast.expr) -> bool:
 ENGLISH_ALONE = (
     "server/cli", "server/demo", "server/setup/new_event.py", "server/setup/programme/mapping.py",
     "server/event/directory.py", "server/event/lock.py", "server/event/settings.py",
-    "server/backup/restore.py", "server/wallet", "server/web/wsgi.py", "server/mail/addresses.py",
+    "server/backup/restore.py", "server/web/wsgi.py", "server/mail/addresses.py",
     "server/mail/bounces.py", "server/web/machines", "badges/wire/servers.py",
     "server/kiosks/addresses.py", "server/storage/postgresql", "server/witnesses/witness.py",
 )  # fmt: skip

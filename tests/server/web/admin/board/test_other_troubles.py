@@ -197,6 +197,14 @@ def test_a_damaged_certificate_is_named(pages: Pages) -> None:
     assert "▲ Certificate or key damaged:" in seen_by(pages)
 
 
+def test_a_damaged_key_of_a_wallet_is_named_in_the_readers_language(pages: Pages) -> None:
+    (pages.event.path / "keys" / "wallet-google.json").write_text("{}")
+    assert "is damaged: run `hallkeeper wallet install google` again." in seen_by(pages)
+    chinese = pages.staff("supervisor").get("/admin/?lang=zh").text
+    assert "wallet-google.json 已损坏：请重新运行" in chinese
+    assert "is damaged" not in chinese
+
+
 def test_certificates_are_read_once_a_minute(event: Event, monkeypatch: pytest.MonkeyPatch) -> None:
     read = []
     original = certificates._look

@@ -250,5 +250,5 @@ def test_pages_are_in_chinese(auditor: Staff) -> None:
     for target in ("", "0", "integrity", "compare", "export"):
         text = auditor.get(f"/admin/log/{target}?lang=zh").text
         shown = re.sub(r"<(script|style|pre|code)\b.*?</\1>|<[^>]+>", " ", text, flags=re.S)
-        assert "入场记录" in shown
+        assert "入场日志" in shown
         assert not re.search(r"\b(?:the|and|entries|which)\b", shown), target

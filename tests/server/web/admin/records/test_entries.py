@@ -9,7 +9,7 @@ import pytest
 
 from badges.credential.badge_number import badge_number
 from badges.transparency.signed_note import verifier_key
-from server.audit.verify import verify_receipt
+from server.audit.verify_receipt import verify_receipt
 from server.event.directory import Event
 from server.staff import users
 from server.storage.database import Database
@@ -166,8 +166,8 @@ def test_each_entry_has_a_receipt(pages: Pages, event: Event) -> None:
         answer = auditor.get(target)
         assert answer.headers["Content-Disposition"].endswith('.tlog-proof"')
         told = verify_receipt(answer.data, key)
-        assert f"/{told['number']}/" in target
-        assert '"type":"scan"' in told["record"]
+        assert f"/{told.number}/" in target
+        assert '"type":"scan"' in told.record
     assert auditor.get("/admin/entries/99999/receipt").status_code == 404
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.tables import shared
+from tests.once.tables import shared
 
 
 def test_what_one_process_made_another_reads(tmp_path: Path) -> None:

@@ -2,41 +2,45 @@
 compile its own, and that took most of the time of the tests of pages.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from dataclasses import dataclass
+from types import CodeType
 from typing import Any
 
 import pytest
-from flask import Flask
-from jinja2 import BytecodeCache
-from jinja2.bccache import Bucket
+from flask.templating import DispatchingJinjaLoader
+from jinja2 import Environment, Template
 from werkzeug.routing import BaseConverter, Rule
 from werkzeug.routing.rules import RulePart
 
 
-class Compiled(BytecodeCache):
-    """Keeps what was compiled, in memory; Jinja looks whether the source is still the same."""
-
-    def __init__(self) -> None:
-        self._kept: dict[str, bytes] = {}
-
-    def load_bytecode(self, bucket: Bucket) -> None:
-        if bucket.key in self._kept:
-            bucket.bytecode_from_string(self._kept[bucket.key])
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        self._kept[bucket.key] = bucket.bytecode_to_string()
-
-
-COMPILED = Compiled()
-
-
 @pytest.fixture(scope="session", autouse=True)
 def templates_are_compiled_once() -> Iterator[None]:
-    plain = Flask.jinja_options
-    Flask.jinja_options = {**plain, "bytecode_cache": COMPILED}
-    yield
-    Flask.jinja_options = plain
+    """Keep what each template of an app is compiled to. No test writes one of these."""
+    kept: dict[tuple[Any, ...], tuple[CodeType, Any]] = {}
+    plain = DispatchingJinjaLoader.load
+
+    def load(
+        loader: DispatchingJinjaLoader,
+        environment: Environment,
+        name: str,
+        globals: MutableMapping[str, Any] | None = None,
+    ) -> Template:
+        app = loader.app
+        if any(blueprint.jinja_loader for blueprint in app.blueprints.values()):
+            return plain(loader, environment, name, globals)
+        blocks = environment.trim_blocks, environment.lstrip_blocks
+        key = (app.import_name, app.root_path, app.template_folder, *blocks, name)
+        if key not in kept:
+            source, filename, up_to_date = loader.get_source(environment, name)
+            kept[key] = (environment.compile(source, name, filename), up_to_date)
+        code, up_to_date = kept[key]
+        values = {} if globals is None else globals
+        return environment.template_class.from_code(environment, code, values, up_to_date)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DispatchingJinjaLoader, "load", load, raising=False)
+        yield
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,126 @@
+"""Checks that no pinned library has a known fault for longer than docs/security.md allows.
+
+`make libraries` has pip-audit ask for known faults, and gives its report to this. A library that
+could not be looked up counts as not looked at, which pip-audit itself passes over in silence.
+"""
+
+import argparse
+import json
+import re
+import sys
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+PINS, RECORD = ROOT / ".ci/constraints.txt", ROOT / ".ci/libraries.toml"
+# Days from when a fault is public and mended until no version of ours has it.
+DAYS = {"exploited": 2, "critical": 7, "high": 14, "medium": 30, "low": 90}
+AUDIT_DAYS = 30  # as often as faults are asked for, at least, and before each release
+
+
+class NotLookedAtError(Exception):
+    """Is raised where a report does not tell of every pin. The text names those that lack."""
+
+
+@dataclass(frozen=True)
+class Open:
+    """Describes a known fault of a pinned library that stands open for now."""
+
+    library: str
+    id: str
+    severity: str
+    known_at: date
+    reason: str
+
+    @property
+    def due(self) -> date:
+        return self.known_at + timedelta(days=DAYS[self.severity])
+
+
+def plain(name: str) -> str:
+    """Return a library's name as indexes compare it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def pins(text: str) -> dict[str, str]:
+    """Return the pinned version of each library."""
+    found = re.findall(r"^([A-Za-z0-9._-]+)==(\S+)$", text, re.M)
+    return {plain(name): version for name, version in found}
+
+
+def open_faults(record: Mapping[str, Any]) -> list[Open]:
+    """Read the faults that stand open. Raises TypeError or ValueError where one lacks something."""
+    found = [Open(**one) for one in record.get("open", [])]
+    for one in found:
+        if one.severity not in DAYS or not one.reason.strip():
+            raise ValueError(
+                f"{one.library} {one.id}: write a severity of {', '.join(DAYS)}, and why"
+            )
+    return found
+
+
+def faults(report: str, pinned: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return the library and the number of each fault in pip-audit's report.
+
+    Raises NotLookedAtError where a pin is not in it, or was passed over.
+    """
+    told = json.loads(report)["dependencies"]
+    looked = {plain(one["name"]): one for one in told if "skip_reason" not in one}
+    lacking = [name for name, version in pinned.items()
+               if looked.get(name, {}).get("version") != version]  # fmt: skip
+    if lacking:
+        raise NotLookedAtError(", ".join(lacking))
+    return [(name, fault["id"]) for name, one in looked.items() for fault in one.get("vulns", [])]
+
+
+def problems(
+    found: Sequence[tuple[str, str]] | None,
+    known: Sequence[Open],
+    audited: date | None,
+    today: date,
+) -> list[str]:
+    """Say what breaks the times. `found` are the faults of a report, or None without one."""
+    said = [
+        f"{one.library} has {one.id}, which was due on {one.due}"
+        for one in known
+        if one.due < today
+    ]
+    if found is None:
+        if audited is None:
+            return [*said, "faults were never asked for"]
+        if audited + timedelta(days=AUDIT_DAYS) < today:
+            return [*said, f"faults were asked for last on {audited}"]
+        return said
+    written = {(plain(one.library), one.id) for one in known}
+    said += [
+        f"{name} has {fault}: take a mended version, or write it into .ci/libraries.toml"
+        for name, fault in found
+        if (name, fault) not in written
+    ]
+    return said
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("report", nargs="?", type=Path, help="of pip-audit, as JSON")
+    report = parser.parse_args().report
+    text, today = RECORD.read_text("utf-8"), datetime.now(UTC).date()
+    record = tomllib.loads(text)
+    found = None
+    if report is not None:
+        try:
+            found = faults(report.read_text("utf-8"), pins(PINS.read_text("utf-8")))
+        except NotLookedAtError as error:
+            sys.stderr.write(f"not looked at, is there a network? {error}\n")
+            return 2
+    said = problems(found, open_faults(record), record.get("audited_at"), today)
+    sys.stdout.write("".join(f"{one}\n" for one in said))
+    if found is not None and not said:
+        kept = re.sub(r"\n*(# There is no `audited_at`[^\n]*|audited_at = \S+)\n", "\n", text)
+        head, mark, rest = kept.partition("\n[[open]]")
+        RECORD.write_text(f"{head.rstrip()}\n\naudited_at = {today}\n{mark}{rest}", "utf-8")
+    return 1 if said else 0

@@ -1,0 +1,98 @@
+"""What the rules of the house ask of each Python file, read from it once.
+
+A thousand files are asked a dozen questions each, and most of the time of a question is to parse.
+"""
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Import:
+    """One statement, `import names` or, with a module, `from module import names`."""
+
+    line: int
+    module: str | None
+    names: tuple[tuple[str, str | None], ...]
+    is_relative: bool
+    is_at_the_top: bool
+
+    def modules(self) -> Iterator[tuple[str, ...]]:
+        """Yield for each name the modules that it may be or be from, the likeliest first."""
+        for name, _ in self.names:
+            if self.is_relative:
+                continue
+            yield (name,) if self.module is None else (f"{self.module}.{name}", self.module)
+
+
+@dataclass(frozen=True)
+class Function:
+    name: str
+    line: int
+    lines: int
+
+
+@dataclass(frozen=True)
+class Source:
+    text: str
+    imports: tuple[Import, ...]
+    functions: tuple[Function, ...]
+    calls_open: bool
+    docstring: str | None
+    defined: frozenset[str]
+
+    @property
+    def imported(self) -> frozenset[str]:
+        """Full names of the modules that the file imports, wherever in it."""
+        found = {name for one in self.imports for names in one.modules() for name in names}
+        return frozenset(found | {"relative" for one in self.imports if one.is_relative})
+
+
+@cache
+def source(path: Path) -> Source:
+    text = path.read_text(encoding="utf-8")
+    tree = ast.parse(text)
+    imports, functions, calls_open = [], [], False
+    at_the_top = set(map(id, tree.body))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            imports.append(_import(node, is_at_the_top=id(node) in at_the_top))
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert node.end_lineno is not None
+            lines = node.end_lineno - node.lineno + 1
+            functions.append(Function(node.name, node.lineno, lines))
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            calls_open |= node.func.id == "open"
+    return Source(
+        text, tuple(imports), tuple(functions), calls_open, ast.get_docstring(tree), _defined(tree)
+    )
+
+
+def _import(node: ast.Import | ast.ImportFrom, *, is_at_the_top: bool) -> Import:
+    names = tuple((alias.name, alias.asname) for alias in node.names)
+    if isinstance(node, ast.Import):
+        return Import(node.lineno, None, names, False, is_at_the_top)
+    return Import(node.lineno, node.module, names, bool(node.level), is_at_the_top)
+
+
+def _defined(tree: ast.Module) -> frozenset[str]:
+    """Functions, classes with their members, and constants."""
+    found = set()
+    for node in tree.body:
+        found |= _names(node)
+        if isinstance(node, ast.ClassDef):
+            found |= {f"{node.name}.{one}" for member in node.body for one in _names(member)}
+    return frozenset(found)
+
+
+def _names(node: ast.stmt) -> set[str]:
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return {node.name}
+    if isinstance(node, ast.Assign | ast.AnnAssign):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        nodes = [one for target in targets for one in ast.walk(target)]
+        return {one.id for one in nodes if isinstance(one, ast.Name)}
+    return set()
