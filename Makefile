@@ -11,8 +11,10 @@ CONSTRAINTS := .ci/constraints.txt
 WORKERS = -n $(PYTEST_WORKERS) --dist worksteal
 DEMO ?=
 PYTEST ?=
-# Two more than there are cores, because that many wait most of the time (tests/order).
-PYTEST_WORKERS ?= $(shell echo $$(($$(nproc) + 2)))
+# Two more than there are cores, because that many wait most of the time (tests/order). Quick tests never wait, and each
+# worker takes seconds until it has loaded them all.
+test: PYTEST_WORKERS ?= $(shell echo $$(($$(nproc) + 2)))
+quick: PYTEST_WORKERS ?= $(shell nproc)
 BENCH ?=
 
 .PHONY: demo kiosk set-up test quick check bench libraries clean

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests.once.tables import large_tables_are_made_once as large_tables_are_made_once
+from tests.order.alone import Watch
 from tests.order.kinds import is_quick, is_slow, waiting
 from tests.order.stretches import shared_out
 
@@ -37,6 +38,7 @@ MEMORY = Path("/dev/shm")
 MEMORY_FREE_BYTES = 2_000_000_000
 MAKES_WAY = 5  # niceness, with which a process gets a third of another's time
 HAS_BEGUN = pytest.StashKey[bool]()
+WATCH = pytest.StashKey[Watch]()
 GRACE_S = 3.0  # for a thread that has been told to end
 # A library's own, for as long as the process lives.
 KEPT = ("anon_inode:", "/dev/", "/proc/", "/sys/", "/usr/share/fonts/", "/memfd:")
@@ -59,6 +61,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     quick = config.getoption("--quick")
     hypothesis.settings.load_profile("quick" if quick else "shared cores")
+    if quick:
+        config.stash[WATCH] = Watch()
     if memory_suits(MEMORY):
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
@@ -110,6 +114,21 @@ def pytest_runtest_protocol(item: pytest.Item) -> None:
         item.config.stash[HAS_BEGUN] = True
         if waiting(item.path) is None:
             os.nice(MAKES_WAY)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if (watch := item.config.stash.get(WATCH, None)) is not None:
+        watch.taken()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    """Fail a quick test that has started a process."""
+    yield
+    watch = item.config.stash.get(WATCH, None)
+    if watch is not None and (started := watch.taken()):
+        pytest.fail(f"started {', '.join(started)}: mark the test `system`", pytrace=False)
 
 
 def pytest_sessionfinish() -> None:

@@ -135,3 +135,40 @@ def test_what_is_left_fails_that_test_and_no_other(
         "test_leaves_a_thread",
     }
     assert said.count("ERROR test_") == 5
+
+
+STARTS = """
+import subprocess, sys
+import pytest
+
+def test_that_starts_a_process():
+    subprocess.run([sys.executable, "-c", ""], check=True)
+
+def test_that_starts_none():
+    pass
+
+@pytest.mark.system
+def test_that_may():
+    subprocess.run([sys.executable, "-c", ""], check=True)
+"""
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("quick", [False, True])
+def test_a_quick_test_starts_no_process(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, quick: bool
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:cacheprovider")
+    pytester.makeini("[pytest]\nmarkers = system")
+    pytester.makepyfile(STARTS)
+    options = ["--quick"] if quick else []
+    result = pytester.run(
+        sys.executable, "-m", "pytest", "-p", "tests.conftest", "-n", "0", *options, timeout=200
+    )
+    if quick:
+        result.assert_outcomes(passed=2, errors=1, deselected=1)
+        result.stdout.fnmatch_lines(["ERROR *::test_that_starts_a_process*"])
+        assert "mark the test `system`" in result.stdout.str()
+    else:
+        result.assert_outcomes(passed=3)

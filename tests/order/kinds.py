@@ -29,6 +29,7 @@ WAITING = (
 SLOW = (
     *WAITING[0],
     *WAITING[1],
+    "badges/printing/test_formats.py",
     "kiosk/cli/test_languages.py",
     "kiosk/cli/test_read.py",
     "kiosk/reader/",
@@ -37,6 +38,9 @@ SLOW = (
     "kiosk/texts/test_pseudo_language_pages.py",
     "server/cli/test_cli.py",
     "server/demo/test_film.py",
+    "server/web/admin/cards/",
+    "server/web/admin/log/test_files.py",
+    "server/web/test_apart.py",
     "test_ci_run.py",
     "test_leaks.py",
     "test_mutants.py",
@@ -44,11 +48,16 @@ SLOW = (
     "test_setup.py",
     "test_tidy.py",
 )
+# Fixtures that start a process.
+STARTING = frozenset({"postgres", "small_disk", "time_authority"})
 
 
 def is_quick(item: pytest.Item) -> bool:
     """Whether it needs no other process, no film, no camera and no browser."""
-    return item.get_closest_marker("system") is None and not is_slow(item.path)
+    if item.get_closest_marker("system") is not None or is_slow(item.path):
+        return False
+    parameters = getattr(getattr(item, "callspec", None), "params", {})
+    return STARTING.isdisjoint(item.fixturenames) and parameters.get("engine") != "postgresql"
 
 
 def is_slow(path: Path) -> bool:

@@ -15,6 +15,7 @@ class Test:
 
     path: Path
     number: int
+    fixturenames: tuple[str, ...] = ()
 
     def get_closest_marker(self, name: str) -> None:
         return None

@@ -127,6 +127,7 @@ def test_nationality_gives_way_to_country() -> None:
     assert [row.country for row in read("name,category,国籍\nAnna,press,Chinese\n").rows] == ["CN"]
 
 
+@pytest.mark.system
 def test_nothing_is_read_at_import() -> None:
     code = (
         "import builtins, io, badges.roster.reader as r, badges.roster.countries as c\n"
@@ -136,6 +137,7 @@ def test_nothing_is_read_at_import() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+@pytest.mark.system
 def test_all_languages_are_not_kept_in_memory() -> None:
     code = (
         "from babel import localedata\n"

@@ -120,6 +120,7 @@ def test_a_home_that_can_not_be_written(home: Path, door: Path) -> None:
     assert "can't be written" in result.output
 
 
+@pytest.mark.system
 def test_systemd_takes_the_units(home: Path, door: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run("--dir", door).exit_code == 0
     monkeypatch.undo()

@@ -62,6 +62,7 @@ def remount(disk: Path, how: str) -> None:
     subprocess.run(["mount", "-o", f"remount,{how}", disk], check=True)
 
 
+@pytest.mark.system
 def test_a_full_disk_is_told_and_the_door_goes_on_when_there_is_room(small_disk: Path) -> None:
     door = LocalDoor(small_disk, Clock())
     door.load()
@@ -77,6 +78,7 @@ def test_a_full_disk_is_told_and_the_door_goes_on_when_there_is_room(small_disk:
     door.close()
 
 
+@pytest.mark.system
 def test_a_read_only_disk_is_told(small_disk: Path) -> None:
     Journal(small_disk / "journal.db", KIOSK, GENERATION, KIOSK_KEY).close()
     remount(small_disk, "ro")

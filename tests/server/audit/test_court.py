@@ -2,6 +2,8 @@
 
 import subprocess
 
+import pytest
+
 from badges.transparency.signed_note import verifier_key
 from server.audit.export import export
 from server.audit.selection import Selection
@@ -36,6 +38,7 @@ def test_it_verifies_and_says_the_limits_in_both_languages(evidence: Evidence) -
         assert said in chinese
 
 
+@pytest.mark.system
 def test_the_sums_are_checked_by_sha256sum(evidence: Evidence) -> None:
     path = exported(evidence)
     command = ["sha256sum", "--strict", "--quiet", "-c", "court/SHA256SUMS"]

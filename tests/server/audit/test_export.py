@@ -37,6 +37,7 @@ def test_it_works(evidence: Evidence) -> None:
     assert notes[2].startswith("cosigned by 3 kiosks; the log's key: hallkeeper/")
 
 
+@pytest.mark.system
 def test_the_verifier_in_the_export_runs_alone(evidence: Evidence) -> None:
     """In a process that finds nothing of ours."""
     path = evidence.export()

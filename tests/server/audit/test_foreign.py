@@ -58,6 +58,7 @@ def witness_key(evidence: Evidence, kiosk: str, public: PublicKey) -> str:
     return f"{name}+{key_id(name, COSIGNATURE, public).hex()}+{encoded}"
 
 
+@pytest.mark.system
 def test_it_accepts_an_export_and_a_kiosk_as_witness(many: Evidence) -> None:
     path, west = many.export(), many.site.west
     found = foreign(
@@ -68,11 +69,13 @@ def test_it_accepts_an_export_and_a_kiosk_as_witness(many: Evidence) -> None:
     assert (found[0], json.loads(found[1])) == (0, told)
 
 
+@pytest.mark.system
 def test_it_accepts_a_part_and_one_with_erased_records(many: Evidence) -> None:
     path = many.export(Selection("badge 7", serial=7), "part")
     assert foreign(path, key_of(many))[0] == 0
 
 
+@pytest.mark.system
 def test_it_refuses_what_was_altered(many: Evidence) -> None:
     path, ask = many.export(), partial(foreign, key=key_of(many))
     assert ask(path)[0] == 0
@@ -94,6 +97,7 @@ def test_it_refuses_what_was_altered(many: Evidence) -> None:
     assert "TileMissingError" in said
 
 
+@pytest.mark.system
 def test_it_refuses_a_database_that_was_altered(many: Evidence) -> None:
     ((number, body),) = many.rows("SELECT number, body FROM leaf WHERE number = 40")
     changed = body.replace(b'"type"', b'"typo"')

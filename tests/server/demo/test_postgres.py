@@ -11,6 +11,7 @@ from server.storage.postgresql import engine
 from server.storage.postgresql.address import Address
 
 
+@pytest.mark.system
 @pytest.mark.skipif(postgres.binaries() is None, reason=postgres.MISSING)
 def test_it_runs_and_leaves_nothing(tmp_path: Path) -> None:
     with Children(tmp_path) as children, postgres.running(children) as url:

@@ -298,6 +298,7 @@ def test_others_locks_are_waited_for(tmp_path: Path) -> None:
     connection.close()
 
 
+@pytest.mark.system
 def test_a_process_that_ends_without_closing_ends(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from server.storage.database import Database;"

@@ -164,6 +164,7 @@ def test_staff_are_warned_before(pages: Pages, monkeypatch: pytest.MonkeyPatch) 
     assert "nearly full: 500 MB of 100.0 GB are free" in steward.get("/admin/").text
 
 
+@pytest.mark.system
 class TestSmallDisk:
     """Real file systems."""
 

@@ -85,6 +85,7 @@ def verified(files: dict[str, bytes], chain: Chain, tmp_path: Path) -> str:
     return done.stderr
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("curve", [False, True])
 def test_openssl_verifies_a_pass_and_each_hash_holds(
     pages: Pages, tmp_path: Path, curve: bool
@@ -106,6 +107,7 @@ def test_openssl_verifies_a_pass_and_each_hash_holds(
     assert {"pass.json", "icon.png", "icon@2x.png", "icon@3x.png"} <= found.keys()
 
 
+@pytest.mark.system
 def test_openssl_refuses_an_altered_manifest_and_a_strangers_root(
     pages: Pages, chain: Chain, tmp_path: Path
 ) -> None:

@@ -84,6 +84,7 @@ def test_another_root(tsa: TimeAuthority, tmp_path: Path) -> None:
         refused(tsa, "its stamp does not hold", ca=folder / "ca.pem")
 
 
+@pytest.mark.system
 def test_a_signer_out_of_date(tmp_path: Path) -> None:
     with TimeAuthority.made(tmp_path / "ended", ended=True) as tsa:
         refused(tsa, "its stamp does not hold: .*expired")
@@ -109,6 +110,7 @@ def test_policies(tsa: TimeAuthority) -> None:
         authority.verify(answer, NOTE.encode(), known(tsa, OTHER_POLICY))
 
 
+@pytest.mark.system
 def test_a_request_with_a_policy_is_read_by_openssl(tmp_path: Path) -> None:
     plain = authority.TimestampRequestBuilder(b"x", nonce=True).build().as_bytes()
     for policy in ("1.2.3.4.9", "2.999.4294967295", "0.4.0.2023.1.1"):

@@ -105,6 +105,7 @@ def test_an_event_with_a_witness_and_an_authority(
     time_authority.answer = None
 
 
+@pytest.mark.system
 def test_the_witness_keeps_what_it_knows_when_it_is_killed(
     console: Console, tmp_path: Path
 ) -> None:

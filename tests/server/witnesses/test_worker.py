@@ -264,6 +264,7 @@ def test_at_once_and_no_longer_than_so(world: World) -> None:
     assert len(world.asked) == 2
 
 
+@pytest.mark.system
 def test_a_page_asks_before_its_export(world: World) -> None:
     with Pages(world.event, world.database) as pages:
         keep_services(pages.app, replace(services_of(pages.app), confirming=world.confirming))

@@ -113,6 +113,7 @@ def test_a_route_that_nobody_wrote_down_is_found(pages: Pages) -> None:
     assert without_a_line(pages) == {"POST /admin/not-written-down"}
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("role", [*ROLES, SIGNED_OUT])
 def test_each_route_lets_in_whom_its_line_names(pages: Pages, role: str) -> None:
     said, number = lines(), badge_number(pages.serial("A1"))

@@ -171,6 +171,7 @@ def test_whom_one_was_perhaps_sent(pages: Pages, box: Postbox) -> None:
     assert box.times()["boris@example.org"] == 1
 
 
+@pytest.mark.system
 def test_of_many_people_it_is_read_beside_the_server(
     pages: Pages, box: Postbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -252,6 +252,7 @@ def test_bad_files_get_a_clear_answer(
     assert still(pages.database) == before
 
 
+@pytest.mark.system
 def test_a_zip_bomb_is_refused(pages: Pages, admin: Staff) -> None:
     raw = io.BytesIO()
     with zipfile.ZipFile(raw, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -281,6 +282,7 @@ def test_what_is_too_large_is_refused_and_strangers_may_send_next_to_nothing(
     assert not files(pages)
 
 
+@pytest.mark.system
 def test_a_long_list_is_taken(pages: Pages, admin: Staff) -> None:
     rows = "".join(f"Z{n},Guest {n},Number,z{n}@example.org,press\n" for n in range(9_000))
     text = f"id,given name,family name,email,category\n{rows}"
@@ -434,6 +436,7 @@ def test_words_for_categories_are_chosen_or_become_categories(pages: Pages, admi
     assert pages.database.reader.execute(query).fetchone()[0] == 1
 
 
+@pytest.mark.sqlite_alone  # Where servers share the database, so do they the files.
 def test_what_is_kept_is_private_and_goes(pages: Pages, admin: Staff) -> None:
     location, page = preview(admin, PEOPLE, CHANGED, "../../../etc/passwd")
     (file,) = files(pages)
@@ -471,7 +474,7 @@ def test_a_file_goes_after_an_hour_and_with_the_server(tmp_path: Path) -> None:
     now[0] = 3600.0
     with pytest.raises(kept_files.UploadGoneError):
         uploads.find(first.token, kind="people", by="user:1")
-    assert not first.path.exists()
+    assert not uploads._path(first.token).exists()
     for user in range(kept_files.KEPT_MAX):
         uploads.keep(b"1", kind="people", by=f"user:{user}", name="a")
     with pytest.raises(kept_files.UploadBusyError):
@@ -483,7 +486,7 @@ def test_a_file_goes_after_an_hour_and_with_the_server(tmp_path: Path) -> None:
 def test_a_file_goes_though_nobody_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kept_files, "LIFE_S", 0)
     uploads = Uploads(tmp_path / "uploads")
-    path = uploads.keep(b"1", kind="people", by="user:1", name="a").path
+    path = uploads._path(uploads.keep(b"1", kind="people", by="user:1", name="a").token)
     deadline = time.monotonic() + 10
     while path.exists():
         assert time.monotonic() < deadline
@@ -578,6 +581,7 @@ def test_who_may(pages: Pages) -> None:
     assert_only(pages, "/admin/badges/issue", method="POST")
 
 
+@pytest.mark.system
 def test_a_large_list_is_previewed_in_another_process(
     pages: Pages, admin: Staff, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -594,6 +598,7 @@ def test_a_large_list_is_previewed_in_another_process(
     assert "Pilots Ltd" in admin.get("/admin/people/?q=pilots").text
 
 
+@pytest.mark.system
 def test_a_large_file_that_cannot_be_read(admin: Staff, monkeypatch: pytest.MonkeyPatch) -> None:
     _, here = preview(admin, PEOPLE, b"\x00\x01" * 100, "list.xlsx")
     monkeypatch.setattr(roster_upload, "BYTES_HERE_MAX", 10)

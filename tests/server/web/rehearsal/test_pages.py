@@ -133,6 +133,7 @@ def awaited(staff: Staff, day: str) -> TestResponse:
 
 
 @pytest.mark.system
+@pytest.mark.system
 def test_a_day_of_many_people_is_played_in_another_process(
     pages: Pages, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from server.people.designing import drawer
 from server.people.designing.preview import SPECIMEN
 from server.storage import durable_files
 from server.storage.database import Database
-from server.web.services import services_of
+from server.web.services import keep_services, services_of
 from tests.badges.printing.forum import LOGO
 from tests.badges.printing.test_pretix import CODE, TEXT, background
 from tests.server.conftest import serial_of
@@ -30,10 +31,37 @@ from tests.server.support.pages import Pages, Staff, assert_only
 PAGE = "/admin/cards/"
 
 
+class Lasting(drawer.Drawer):
+    """Stays when an app ends, because each process takes longer to begin than most tests."""
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def lasting() -> Iterator[Lasting]:
+    kept = Lasting()
+    kept._start()
+    yield kept
+    drawer.Drawer.close(kept)
+
+
 @pytest.fixture
-def pages(event: Event, site: Database) -> Iterator[Pages]:
+def pages(event: Event, site: Database, lasting: Lasting) -> Iterator[Pages]:
     with Pages(event, site) as opened:
+        draws_with(opened, lasting)
         yield opened
+
+
+@pytest.fixture
+def own_drawer(pages: Pages) -> drawer.Drawer:
+    """One that ends with the app, for a test in which it is ended."""
+    draws_with(pages, made := drawer.Drawer())
+    return made
+
+
+def draws_with(pages: Pages, one: drawer.Drawer) -> None:
+    keep_services(pages.app, replace(services_of(pages.app), drawer=one))
 
 
 @pytest.fixture
@@ -310,8 +338,9 @@ def test_a_layout_of_pretix(pages: Pages, admin: Staff) -> None:
     assert "pretix_background" not in text
 
 
+@pytest.mark.usefixtures("own_drawer")
 def test_a_template_that_never_ends_is_given_up(
-    pages: Pages, admin: Staff, folder: Path, monkeypatch: pytest.MonkeyPatch
+    admin: Staff, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It neither holds the server up nor stays behind, and the next card is drawn."""
     folder.mkdir()
@@ -336,8 +365,8 @@ def test_a_template_with_a_fault_is_said(admin: Staff, folder: Path) -> None:
     )
 
 
-def test_the_process_is_kept_and_ends(pages: Pages, admin: Staff) -> None:
-    kept = services_of(pages.app).drawer
+def test_the_process_is_kept_and_ends(admin: Staff, own_drawer: drawer.Drawer) -> None:
+    kept = own_drawer
     preview(admin)
     first = kept._process
     assert first is not None
