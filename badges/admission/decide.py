@@ -255,9 +255,11 @@ def asked_by(badge: Credential) -> frozenset[Flag]:
     """Return what the credential itself tells. A day credential asks for attention where its
     holder's ID is to be checked.
     """
-    flags = set()
+    flags: set[Flag] = set()
     if badge.kind is Kind.DAY:
         flags.add(Flag.DAY_CREDENTIAL)
+    elif not badge.flags:
+        return frozenset()
     if badge.flags & CredentialFlag.ATTENTION:
         flags.add(Flag.CHECK_DAY if badge.kind is Kind.DAY else Flag.ATTENTION)
     if badge.flags & CredentialFlag.ESCORT:

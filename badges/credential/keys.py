@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 import msgspec
+import nacl.bindings
 import nacl.exceptions
 import nacl.signing
 
@@ -30,12 +31,10 @@ class PublicKey:
     """Holds an Ed25519 public key of 32 bytes."""
 
     raw: bytes
-    _key: nacl.signing.VerifyKey = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if len(self.raw) != KEY_BYTES:
             raise ValueError(f"a public key has {KEY_BYTES} bytes, not {len(self.raw)}")
-        object.__setattr__(self, "_key", nacl.signing.VerifyKey(self.raw))
 
     def verify(self, message: bytes, signature: bytes) -> None:
         """Return if `signature` is this key's over `message`. Raises BadSignatureError
@@ -44,7 +43,7 @@ class PublicKey:
         if len(signature) != SIGNATURE_BYTES:
             raise BadSignatureError("length")
         try:
-            self._key.verify(message, signature)
+            nacl.bindings.crypto_sign_open(signature + message, self.raw)
         except nacl.exceptions.BadSignatureError:
             raise BadSignatureError("signature") from None
 

@@ -116,7 +116,11 @@ class Pool:
         """
         if capacity == self.capacity:
             return self
-        return type(self)(capacity, self.incarnation, self.open_stays, self.kiosks, self.awaited)
+        pool = type(self)(capacity, self.incarnation, self.open_stays, self.kiosks, self.awaited)
+        # What was added up does not rest on the capacity.
+        added_up = {name: self.__dict__[name] for name in _ADDED_UP if name in self.__dict__}
+        pool.__dict__.update(added_up)
+        return pool
 
     def grant(self, kiosk: KioskKey, places: int) -> "Pool":
         """Give up to `places` from the pool. The caller commits this before it is sent (rule 6)."""
@@ -180,7 +184,10 @@ class Pool:
             return self
         held = self.kiosks[kiosk]
         kept = 0 if held.unused > 0 else 1
-        taken = replace(held, handed_over=held.handed_over + 1, returned=held.returned - kept)
+        taken = Held(
+            held.granted, held.returned - kept, held.handed_over + 1, held.reclaimed,
+            held.fenced, held.trusted, held.attested,
+        )  # fmt: skip
         kiosks = {**self.kiosks, kiosk: taken}
         return type(self)(
             self.capacity, self.incarnation, self.open_stays + 1, kiosks, self.awaited
@@ -271,6 +278,9 @@ class Pool:
     def _with(self, kiosk: KioskKey, held: Held) -> "Pool":
         kiosks = {**self.kiosks, kiosk: held}
         return type(self)(self.capacity, self.incarnation, self.open_stays, kiosks, self.awaited)
+
+
+_ADDED_UP = ("worst_case", "unspent")
 
 
 class Limited(NamedTuple):

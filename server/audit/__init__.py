@@ -2,5 +2,5 @@
 entries, and erases a person's part of it.
 
 Begin with `export.py`. It may use `entry_log`, `event` and `storage`. `verify.py` uses nothing of
-ours, because it goes into each export.
+ours, because it goes into each export, and `verify_receipt.py` nothing else.
 """

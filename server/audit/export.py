@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from badges.credential.keys import PrivateKey
+from badges.credential.keys import PrivateKey, PublicKey
 from badges.transparency import signed_note
-from badges.transparency.checkpoint import Checkpoint, sign_checkpoint
+from badges.transparency.checkpoint import Checkpoint, sign_checkpoint, witness_name
+from badges.transparency.witnessing import witness_key
 from server.audit import records
 from server.audit.papers import court as courts
 from server.audit.papers import readme
@@ -29,11 +30,13 @@ from server.entry_log import cosignatures
 from server.event.directory import Event
 from server.storage.connection import Connection
 from server.storage.database import one_state
+from server.storage.engines.durable import make_durable
 from server.venue.names import names_now
 from server.witnesses import asking, checkpoints, stamps
 
 EXPORT_CONTEXT = "hallkeeper/log-export/v1"
 VERIFIER = Path(__file__).with_name("verify.py")
+RECEIPT_VERIFIER = Path(__file__).with_name("verify_receipt.py")
 _TELL_EVERY = 5_000  # Entries.
 _NAMED_MAX = 10
 
@@ -73,12 +76,14 @@ def export(
     if not out.absolute().parent.is_dir():
         raise ExportError(f"{out} can't be written: there is no folder {out.parent}.")
     partial = out.with_name(f".{out.name}.part")
-    with ExitStack() as undo, one_state(db):
+    with ExitStack() as undo:
         undo.callback(_remove, partial)
         _remove(partial)
         try:
-            with _Target(partial, zipped=out.suffix.lower() == ".zip") as target:
+            with one_state(db), _Target(partial, zipped=out.suffix.lower() == ".zip") as target:
                 done = _Export(db, event, target, selection, now).write(progress, court=court)
+            # It signs a checkpoint, so no leaf of it may be lost any more.
+            make_durable(db)
             os.replace(partial, out)
         except OSError as error:
             raise ExportError(f"{out} can't be written: {error.strerror or error}.") from None
@@ -241,6 +246,10 @@ class _Export:
                 "generation": row["generation"],
                 "key": row["public_key"].hex(),
                 "state": row["state"],
+                "witness": witness_key(
+                    witness_name(self._event.log_name, row["kiosk"], row["generation"]),
+                    PublicKey(row["public_key"]),
+                ),
             }
             for row in rows
         ]

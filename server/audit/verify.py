@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Verifies an export of the entry log with nothing but Python and the package `cryptography`.
 
     python3 verify.py EXPORT --key KEY
@@ -17,6 +16,7 @@ import hashlib
 import io
 import json
 import re
+import stat
 import sys
 import zipfile
 from binascii import unhexlify
@@ -32,7 +32,7 @@ TILE = 256  # Entries of a bundle, and hashes of a tile.
 FILE_MAX, LINE_MAX = 64_000_000, 1_000_000  # Bytes of a file but the records, and of their lines.
 COSIGNED_WITHIN_MIN = 10  # Whoever is at work has cosigned the log within this.
 SIGNATURES_MAX = 100  # Of a kiosk. So many wait, until the newest of them is verified.
-loads: Callable[[bytes], Any] = json.loads  # Another reader of JSON may take its place.
+read_scan: Callable[[bytes], Any] = json.loads  # A faster reader may take its place.
 NUMBER = "(?:0|[1-9][0-9]{0,17})"
 
 
@@ -109,11 +109,10 @@ def read_note(raw: bytes, keys: Collection[Key]) -> tuple[str, dict[Key, datetim
     if found is None:
         raise Refused("it is no signed note")
     text, signers, strangers = found[1], dict[Key, datetime](), list[str]()
-    known = {(key.name, key.mark): key for key in keys}
     for line in found[2].splitlines():
         _, name, encoded = line.split(" ")
         signed = unbase64(encoded)
-        key = known.get((name, signed[:4]))
+        key = next((one for one in keys if (one.name, one.mark) == (name, signed[:4])), None)
         if key is None:
             strangers.append(name)
             continue
@@ -169,6 +168,7 @@ class Chain:
             raise Refused(f"entry {number}: {self.name}: its chain breaks, {seq} after {self.seq}")
         is_hash, head = part is not None and len(part) == 32, said  # Records are longer.
         if part is None or self.head is None:  # An early record was erased, and the head is lost.
+            self.verify_signatures()  # Those that come later don't cover what was before.
             self.unproven, self.open = self.unproven + len(self.open), []
         else:
             head = sha256(SCAN_2 if is_hash else SCAN_1, self.head, part)
@@ -233,12 +233,13 @@ class Export:
         self.folder, self.zip = path, None if path.is_dir() else zipfile.ZipFile(path)
         if self.zip is None:
             files = [one for one in path.rglob("*") if one.is_symlink() or not one.is_dir()]
-            need(all(one.is_file() and not one.is_symlink() for one in files), "it has a link")
+            odd = any(one.is_symlink() or not one.is_file() for one in files)
             names = [one.relative_to(path).as_posix() for one in files]
         else:
-            names = [name for name in self.zip.namelist() if not name.endswith("/")]
+            names = [one.filename for one in self.zip.infolist() if not one.is_dir()]
+            odd = any(stat.S_ISLNK(one.external_attr >> 16) for one in self.zip.infolist())
         self.names, self.known = set(names), set[str]()  # The files, and those that belong here.
-        need(len(names) == len(self.names), "it has two files of one name")
+        need(not odd and len(names) == len(self.names), "it has a link, or two files of one name")
         self.notes: list[str] = []
         self.chains: dict[tuple[str, int], Chain] = {}
         self.cosigned: dict[Key, tuple[int, datetime]] = {}  # How many entries, and when.
@@ -298,10 +299,9 @@ class Export:
         self.is_whole = self.selection == "all"
         self.sums = dict(line.split(" ", 1)[::-1] for line in text.split("\n")[5:-1])
         for name, digest in self.sums.items():
-            if digest != "-" and name != "records.txt":  # A bundle that is left out. Or read later.
-                need(
-                    sha256(self.read(name)).hex() == digest, f"{name} was altered since the export"
-                )
+            if digest == "-" or name == "records.txt":
+                continue  # A bundle that is left out. Or it is read later.
+            need(sha256(self.read(name)).hex() == digest, f"{name} was altered since the export")
 
     def claim(self, raw: bytes, whose: str, key: Key | None = None) -> None:
         """Take somebody's checkpoint, which `key` cosigned. `walk` compares its root."""
@@ -413,7 +413,7 @@ class Export:
             self.check_act(number, record)
             return
         head, came, record, signature = scan.groups()
-        told, is_v2 = loads(record), record.endswith(b'"v":2}')
+        told, is_v2 = read_scan(record), record.endswith(b'"v":2}')
         chain = self.chain(number, told["kiosk"], told["generation"])
         part = sha256(record) if is_v2 else record
         chain.take(number, told["seq"], part, unhexlify(head), signature)
@@ -428,7 +428,7 @@ class Export:
 
     def check_act(self, number: int, record: bytes) -> None:
         """Look at a record that is no scan. Nobody else must be able to take it for one, either."""
-        told = loads(record)
+        told = json.loads(record)
         plain = json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         is_right = plain.encode() == record and told.get("type") in ("act", "inferred_exit")
         need(is_right, f"entry {number} is no record as the log has them")
@@ -458,9 +458,7 @@ def check(
     path: Path, *, key: str | None = None, checkpoints: Iterable[bytes] = (),
     witnesses: Collection[str] = (), needed: int | None = None,
 ) -> tuple[list[str], list[str]]:  # fmt: skip
-    """Return what is wrong with an export, and what else there is to know. Whoever verifies may
-    know the log's key, checkpoints that others kept, and witnesses, of which so many are needed.
-    """
+    """Return what is wrong with an export, and what else there is to know."""
     try:
         export = Export(path)
         export.read_log(key and key.strip(), witnesses)

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Verifies a receipt of the entry log with nothing but Python, the package `cryptography`, and the
 file `verify.py` beside it.
 

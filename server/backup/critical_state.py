@@ -20,6 +20,7 @@ from server.storage.connection import Connection
 from server.storage.database import Database
 from server.storage.database_file import NewerFileError, pack, unpack
 from server.storage.durable_files import write_whole
+from server.storage.engines.durable import make_durable
 from server.storage.errors import EngineError
 from server.storage.tables import columns_of
 
@@ -215,6 +216,7 @@ class Keeper:
     def _moment(self, db: Connection) -> Moment:
         with self._database.reading() as other:
             committed = log_size(other)
+            make_durable(other)
         size = log_size(db)
         return Moment(self._event_id, event_state.incarnation(db), size, committed, self._clock())
 

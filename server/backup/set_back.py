@@ -28,9 +28,12 @@ from badges.wire import wire
 from server.backup import critical_state, restore
 from server.entry_log import entry_log
 from server.event.directory import Event
+from server.kiosks import contact
 from server.kiosks.contact import ForkError, Sender
+from server.kiosks.runs import RUN
 from server.storage import dialect, event_state
 from server.storage.connection import Connection
+from server.storage.engines import memory
 from server.storage.tables import keep_setting
 
 log = logging.getLogger(__name__)
@@ -103,6 +106,9 @@ def _judge_mark(db: Connection, event: Event, sender: Sender, mark: wire.Mark) -
 
 def _came_so_far(db: Connection, sender: Sender, mark: wire.Mark) -> bool:
     """Say whether this database knows the run, and has come as far in it."""
+    standing = contact.standing(db, sender.memo) or sender.standing
+    if mark.run == sender.memo.get(RUN):
+        return mark.cursor <= standing.cursor and mark.entries <= standing.entries
     row = db.execute(
         "SELECT n.since_cursor, n.since_entries FROM server_run r LEFT JOIN server_run n"
         f" ON {dialect.insertion_order('n')} = {dialect.insertion_order('r')} + 1 WHERE r.run = ?",
@@ -112,7 +118,7 @@ def _came_so_far(db: Connection, sender: Sender, mark: wire.Mark) -> bool:
         return False
     cursor, entries = row
     if cursor is None:  # it is the run that goes on
-        cursor, entries = sender.standing.cursor, sender.standing.entries
+        cursor, entries = standing.cursor, standing.entries
     return bool(mark.cursor <= cursor and mark.entries <= entries)
 
 
@@ -186,7 +192,7 @@ def _judge_unsigned(
     """
     if sender.state != "active":
         return
-    gap = batch.first_seq - 1 > sender.acked_seq or batch.log_size > entries.size()
+    gap = batch.first_seq - 1 > sender.acked_seq or not entries.reaches(batch.log_size)
     since_restore = batch.incarnation < here or _is_awaited(sender)
     if _claims(sender, batch, here) or (gap and not since_restore):
         raise SetBackError("word", here, proven=False)
@@ -203,6 +209,7 @@ def _is_awaited(sender: Sender) -> bool:
 
 
 def _keep_word(db: Connection, sender: Sender, word: str) -> None:
+    memory.forget(db)
     db.execute("UPDATE kiosk SET word = ? WHERE kiosk = ? AND generation = ?", (word, *sender.key))
 
 

@@ -25,6 +25,11 @@ class Kept:
     note: str
     at: int  # When it came, in Unix ms.
 
+    @property
+    def line(self) -> str:
+        """Return the kiosk's line alone."""
+        return self.note[self.note.rindex("\n— ") + 1 :]
+
 
 def keep(
     db: Connection,
@@ -35,7 +40,7 @@ def keep(
     now: int,
 ) -> None:
     """Keep a kiosk's cosignature. Raises NoteError where it is not of a checkpoint of this log."""
-    if cosigned.size > log.size():
+    if not log.reaches(cosigned.size):
         raise NoteError("of more entries than there are")
     note = f"{log.note(cosigned.size)}{cosigned.line}"
     verify_cosignature(PublicKey(public), witness_name(log.name, *kiosk), note)

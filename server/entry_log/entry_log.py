@@ -20,9 +20,14 @@ from server.entry_log.act_names import Act
 from server.storage import dialect
 from server.storage.connection import Connection
 from server.storage.database import Database
+from server.storage.engines import memory
+from server.storage.engines.durable import make_durable
+from server.storage.tables import insert_many
 
 # The kind of a leaf whose record was erased. Its body is the entry, without the salt.
 ERASED = "erased"
+READ_MAX = 50_000  # Leaves that are read at once.
+_COLUMNS = ("number", "kind", "at", "hash", "body", "salt")
 SIZE = "(SELECT COALESCE(MAX(number) + 1, 0) FROM leaf)"  # `size`, in a larger statement
 
 
@@ -42,6 +47,7 @@ def newest(db: Connection) -> int | None:
 
 def append(db: Connection, kind: str, body: bytes, now: int) -> int:
     """Add a leaf and return its number, from 0."""
+    memory.forget(db)  # Steps may know how many there were.
     number = size(db)
     extend(db, [(number, kind, body)], now)
     return number
@@ -53,13 +59,11 @@ def extend(db: Connection, leaves: Iterable[tuple[int, str, bytes]], now: int) -
     # A salt that could be worked out again, from a secret and the number, could never be deleted.
     # All are drawn at once, because each call asks the operating system.
     drawn = os.urandom(SALT_BYTES * len(wanted))
-    db.executemany(
-        "INSERT INTO leaf (number, kind, at, hash, body, salt) VALUES (?, ?, ?, ?, ?, ?)",
-        (
-            _row(number, kind, now, body, drawn[at * SALT_BYTES : (at + 1) * SALT_BYTES])
-            for at, (number, kind, body) in enumerate(wanted)
-        ),
-    )
+    rows = [
+        _row(number, kind, now, body, drawn[at * SALT_BYTES : (at + 1) * SALT_BYTES])
+        for at, (number, kind, body) in enumerate(wanted)
+    ]
+    insert_many(db, "leaf", _COLUMNS, rows)
 
 
 def _row(
@@ -90,6 +94,7 @@ def acts(
         canonical({"act": act, "at": now, "by": by, "subject": dict(subject), "type": "act"})
         for subject in subjects
     )
+    memory.forget(db)
     first = size(db)
     extend(db, ((first + place, "act", body) for place, body in enumerate(bodies)), now)
 
@@ -146,11 +151,11 @@ class Log:
 
         The proof is empty where `known` is 0, the present size, or more than there is. With
         `least`, a log of so many leaves is present enough, so that one look at the database serves
-        everybody who was in the same commit.
+        everybody who was in the same commit. So many must be on disk.
         """
         with self._lock:
             if least is None or self._tree.size < least:
-                self._catch_up()
+                self._catch_up(least)
             if not self._note:
                 checkpoint = Checkpoint(self._name, self._tree.size, self._tree.root())
                 self._note = sign_checkpoint(self._key, self._name, checkpoint)
@@ -185,15 +190,19 @@ class Log:
         shown.
         """
         with self._lock:
-            self._catch_up()
-            return size <= self._tree.size and self._tree.root(size) == root
+            return self._reaches(size) and self._tree.root(size) == root
+
+    def reaches(self, size: int) -> bool:
+        """Say whether so many leaves are committed."""
+        with self._lock:
+            return self._reaches(size)
 
     def note(self, size: int) -> str:
         """Return the checkpoint of the first `size` leaves, signed. Raises ValueError where there
         are not so many.
         """
         with self._lock:
-            self._catch_up()
+            self._reaches(size)
             checkpoint = Checkpoint(self._name, size, self._tree.root(size))
             return sign_checkpoint(self._key, self._name, checkpoint)
 
@@ -205,14 +214,15 @@ class Log:
             self._catch_up()
             return self._tree.consistency(old, new) if old else []
 
-    def inclusion(self, number: int) -> tuple[str, list[bytes]]:
-        """Return the signed checkpoint of the present log, and the proof that leaf `number` is in
-        it. Raises ValueError where there is no such leaf.
+    def inclusion(self, number: int, size: int | None = None) -> tuple[str, list[bytes]]:
+        """Return the signed checkpoint of the present log, or of its first `size` leaves, and the
+        proof that leaf `number` is in it. Raises ValueError where there is no such leaf.
         """
         with self._lock:
             self._catch_up()
-            checkpoint = Checkpoint(self._name, self._tree.size, self._tree.root())
-            proof = self._tree.inclusion(number, self._tree.size)
+            size = self._tree.size if size is None else size
+            checkpoint = Checkpoint(self._name, size, self._tree.root(size))
+            proof = self._tree.inclusion(number, size)
             return sign_checkpoint(self._key, self._name, checkpoint), proof
 
     def resume(self, db: Connection) -> bool:
@@ -244,13 +254,31 @@ class Log:
         with self._lock:
             self._name, self._note = name, ""
 
-    def _catch_up(self) -> None:
-        size = self._tree.size
-        with self._database.reading() as db:
-            for (digest,) in db.execute(
-                "SELECT hash FROM leaf WHERE number >= ? ORDER BY number", (size,)
-            ):
+    def _reaches(self, size: int) -> bool:
+        if size > self._tree.size:
+            self._catch_up()
+        return size <= self._tree.size
+
+    def _catch_up(self, on_disk: int | None = None) -> None:
+        """Read the leaves that are new. The tree never has one that could be lost, because what was
+        signed over it would then be of another log.
+
+        Those before number `on_disk` are known to be on disk, and no others are read then.
+        """
+        before, more = self._tree.size, True
+        while more:
+            size = self._tree.size
+            end = size + READ_MAX if on_disk is None else min(size + READ_MAX, on_disk)
+            with self._database.reading() as db:
+                found = db.execute(
+                    "SELECT hash FROM leaf WHERE number >= ? AND number < ? ORDER BY number",
+                    (size, end),
+                ).fetchall()
+                if found and on_disk is None:
+                    make_durable(db)
+            for (digest,) in found:
                 self._tree.append(digest)
-        if self._tree.size > size:
+            more = len(found) == READ_MAX
+        if self._tree.size > before:
             self._note = ""
             self._proofs.clear()

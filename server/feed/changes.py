@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from badges.wire import wire
 from server.feed.subscription import CursorGoneError, FeedItem
 from server.storage.connection import Connection
+from server.storage.tables import insert_many
 
 CURSOR = "(SELECT COALESCE(MAX(cursor), 0) FROM change)"  # `cursor`, in a larger statement
 KEEP_CHANGES = 100_000
@@ -31,18 +32,13 @@ def publish(
 
 def publish_to_halls(db: Connection, changes: Iterable[tuple[int, wire.Change]]) -> None:
     """Store changes in their order, each for the kiosks of one hall."""
-    db.executemany(
-        "INSERT INTO change (hall_id, body) VALUES (?, ?)",
-        ((hall_id, wire.encode_change(change)) for hall_id, change in changes),
-    )
+    rows = [(hall_id, wire.encode_change(change)) for hall_id, change in changes]
+    insert_many(db, "change", ("hall_id", "body"), rows)
 
 
 def publish_all(db: Connection, changes: Iterable[wire.Change]) -> None:
     """Store changes in their order, each for all kiosks."""
-    db.executemany(
-        "INSERT INTO change (body) VALUES (?)",
-        ((wire.encode_change(change),) for change in changes),
-    )
+    insert_many(db, "change", ("body",), [(wire.encode_change(change),) for change in changes])
 
 
 def cursor(db: Connection) -> int:

@@ -9,12 +9,14 @@ import logging
 import queue
 import threading
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from functools import partial
 
 from server.feed.changes import Sign, as_it_is, changes_after, cursor, read_changes, trim
 from server.feed.subscription import FeedItem, Subscription
 from server.storage.connection import Connection
 from server.storage.database import Database
+from server.storage.engines.durable import make_durable
 
 log = logging.getLogger(__name__)
 
@@ -69,9 +71,9 @@ class Hub:
         """
         subscription = Subscription(hall_id, kiosk, generation, outer)
         with self._lock, self._database.reading() as db:
-            while items := read_changes(db, self._cursor, READ_MAX, self._sign):
-                # A new subscription must not get as news what it knows already.
-                self._deliver(items)
+            # A new subscription must not get as news what it knows already.
+            while self._read_on(db):
+                pass
             missed = changes_after(db, after, sign=self._sign)
             for other in list(self._concerned[kiosk]):
                 if generation and (other.kiosk, other.generation) == (kiosk, generation):
@@ -109,17 +111,39 @@ class Hub:
         for key in subscription.keys:
             self._concerned[key].discard(subscription)
 
-    def _committed(self, db: Connection) -> None:
-        """Deliver what was committed, on the writer's thread, which waits for nobody. Where
-        somebody holds the lock to read what they missed, the hub's own thread delivers it.
+    def _committed(self, db: Connection) -> Callable[[], None] | None:
+        """Read what was committed, on the writer's thread, which waits for nobody. Return what
+        delivers it once it is on disk. Where somebody holds the lock to read what they missed, the
+        hub's own thread delivers it.
         """
+        if not self._lock.acquire(blocking=False):
+            self._wake.put(None)
+            return None
+        try:
+            items = read_changes(db, self._cursor, READ_MAX, self._sign)
+        finally:
+            self._lock.release()
+        return partial(self._hand_over, items) if items else None
+
+    def _hand_over(self, items: list[FeedItem]) -> None:
         if not self._lock.acquire(blocking=False):
             self._wake.put(None)
             return
         try:
-            self._deliver(read_changes(db, self._cursor, READ_MAX, self._sign))
+            # Some may have been delivered meanwhile.
+            self._deliver([item for item in items if item.cursor > self._cursor])
         finally:
             self._lock.release()
+
+    def _read_on(self, db: Connection) -> bool:
+        """Deliver the next changes, if there are any. What others have committed may not be on
+        disk, and what a kiosk has heard it keeps.
+        """
+        items = read_changes(db, self._cursor, READ_MAX, self._sign)
+        if items:
+            make_durable(db)
+            self._deliver(items)
+        return bool(items)
 
     def _run(self) -> None:
         while not self._closing:
@@ -139,7 +163,7 @@ class Hub:
             self._trimmed = self._cursor
             self._database.write(trim)
         with self._lock, self._database.reading() as db:
-            self._deliver(read_changes(db, self._cursor, READ_MAX, self._sign))
+            self._read_on(db)
 
     def _sleep(self) -> None:
         """Sleep until there is something to do, or until another process may have made changes."""

@@ -162,11 +162,11 @@ class Subscription:
         if self._ended and self._queue.empty() and not self._taken:
             raise CursorGoneError
         found: list[FeedItem] = []
-        with contextlib.suppress(queue.Empty):
-            if not self._taken:
-                found += self._queue.get(timeout_s > 0, timeout_s or None)
-            while True:
-                found += self._queue.get_nowait()
+        if timeout_s > 0 and not self._taken:
+            with contextlib.suppress(queue.Empty):
+                found += self._queue.get(timeout=timeout_s)
+        while not self._queue.empty():  # Nobody else takes, so it stays so.
+            found += self._queue.get_nowait()
         with self._lock:
             self._waiting -= len(found)
         found = [*self._taken, *found]

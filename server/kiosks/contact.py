@@ -3,7 +3,7 @@ says of itself.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from badges.places.pool import KioskKey, PoolKey
@@ -14,6 +14,8 @@ from server.occupancy import kiosk_accounts
 from server.occupancy.kiosk_accounts import KnownAccount, known_accounts
 from server.storage import dialect, event_state
 from server.storage.connection import Connection, Row
+from server.storage.engines import memory
+from server.storage.engines.memory import Memo
 from server.storage.event_state import EventState
 from server.venue import rules
 
@@ -31,7 +33,7 @@ class Standing(NamedTuple):
 
     state: EventState
     rules_version: str | None
-    cursor: int  # The newest change's.
+    cursor: int  # The newest change's. It is not known where nobody has asked `standing`.
     entries: int  # How many leaves the entry log has.
 
 
@@ -48,14 +50,42 @@ class Sender:
     word: str  # Of the server, whether it was ever given it (`server/backup/set_back.py`).
     accounts: Mapping[PoolKey, KnownAccount]
     standing: Standing
+    # As it was when this was read (`server/storage/engines/memory.py`).
+    memo: Memo = field(default_factory=dict, compare=False, repr=False)
+    # What is still to be written, for `acknowledge` writes it with its own.
+    visit: "_Visit | None" = field(default=None, compare=False, repr=False)
 
     @property
     def key(self) -> KioskKey:
         return (self.kiosk, self.generation)
 
 
+class _Visit(NamedTuple):
+    """Holds what a request changes of its kiosk's row."""
+
+    counter: int
+    said: tuple[object, ...]  # When it was, and the values of `_HEALTH`.
+
+
+class _Kept(NamedTuple):
+    """Holds what is kept of a kiosk between two of its batches."""
+
+    public_key: bytes
+    state: str
+    acked_seq: int
+    head: bytes
+    door_id: int
+    word: str
+    counter: int
+    accounts: Mapping[PoolKey, KnownAccount]
+
+
+_UNKNOWN = -1  # stands for a cursor that is read when somebody asks
+_STANDING = "standing"  # The key of the `Standing` in the memo. A kiosk's is its `KioskKey`.
+
 _KNOWN = (
-    f"public_key, state, acked_seq, head, door_id, word, {kiosk_accounts.KNOWN} AS accounts,"
+    "public_key, state, acked_seq, head, door_id, word, counter,"
+    f" {kiosk_accounts.KNOWN} AS accounts,"
     f" {event_state.INCARNATION} AS incarnation, {event_state.WITHOUT_ACTS} AS without_acts,"
     f" {event_state.GRANTS_FROM} AS grants_from,"
     f" {rules.VERSION} AS rules_version, {changes.CURSOR} AS newest, {entry_log.SIZE} AS entries"
@@ -67,20 +97,42 @@ _WHO = (
 
 def sender(db: Connection, kiosk: str, generation: int) -> tuple[Sender, int] | None:
     """Return the kiosk as one that sends, and its door. Return None where it is not enrolled."""
+    key, memo = (kiosk, generation), memory.memo_of(db)
+    kept = memo.get(key)
+    if kept is not None:
+        return _found(key, kept, memo[_STANDING], memo, None)
     sql = f"SELECT {_KNOWN} FROM kiosk WHERE {_WHO}"
-    row = db.execute(sql, (kiosk, generation)).fetchone()
-    return None if row is None else _sender((kiosk, generation), row)
+    row = db.execute(sql, key).fetchone()
+    return None if row is None else _sender(key, row, memo)
 
 
-def _sender(key: KioskKey, row: Row) -> tuple[Sender, int]:
-    public_key, state, acked_seq, head, door_id, word, accounts, incarnation, *standing = row
-    without_acts, grants_from, rules_version, cursor, entries = standing
+def _sender(key: KioskKey, row: Row, memo: Memo) -> tuple[Sender, int]:
+    public_key, state, acked_seq, head, door_id, word, counter, accounts, *more = row
+    incarnation, without_acts, grants_from, rules_version, cursor, entries = more
     event = EventState(int(incarnation), bool(without_acts), int(grants_from))
+    standing = Standing(event, rules_version, cursor, entries)
+    known = known_accounts(accounts)
+    kept = _Kept(public_key, state, acked_seq, head, door_id, word, counter, known)
+    memo[key], memo[_STANDING] = kept, standing
+    return _found(key, kept, standing, memo, None)
+
+
+def standing(db: Connection, memo: Memo) -> Standing | None:
+    """Return how the event stands, or None where steps don't know."""
+    known: Standing | None = memo.get(_STANDING)
+    if known is not None and known.cursor == _UNKNOWN:
+        memo[_STANDING] = known = known._replace(cursor=changes.cursor(db))
+    return known
+
+
+def _found(
+    key: KioskKey, kept: _Kept, standing: Standing, memo: Memo, visit: "_Visit | None"
+) -> tuple[Sender, int]:
     found = Sender(
-        *key, public_key, state, acked_seq, head, word, known_accounts(accounts),
-        Standing(event, rules_version, cursor, entries),
+        *key, kept.public_key, kept.state, kept.acked_seq, kept.head, kept.word, kept.accounts,
+        standing, memo, visit,
     )  # fmt: skip
-    return found, door_id
+    return found, kept.door_id
 
 
 _COUNT = f"UPDATE kiosk SET counter = ?, seen_at = ? WHERE {_WHO} AND counter < ?"
@@ -90,6 +142,7 @@ def count_request(db: Connection, key: KioskKey, counter: int, now: int) -> bool
     """Keep a request's counter. Returns False where it has not risen, because the request is then a
     replay.
     """
+    memory.forget(db)
     return db.execute(_COUNT, (counter, now, *key, counter)).rowcount == 1
 
 
@@ -99,17 +152,59 @@ def counted_sender(
     """Keep a request's counter, and of its batch what the kiosk says of itself. Return the kiosk
     and its door, or None where it is not enrolled or the counter has not risen.
 
-    One statement does all of it, for a request of a kiosk mostly has little else to do.
+    One statement does all of it, for a request of a kiosk mostly has little else to do. With a
+    batch of a kiosk that is known, `acknowledge` does it.
     """
+    memo = memory.memo_of(db)
+    kept: _Kept | None = memo.get(key)
     if batch is None:
         values = (counter, now, *key, counter)
         row = db.execute(f"{_COUNT} RETURNING {_KNOWN}", values).fetchone()
-    else:
-        row = db.execute(_COUNT_AND_KEEP, (counter, now, *_health(batch, now), *key, counter))
-        row = row.fetchone()
-        if row is not None:
-            _keep_minute(db, key, batch, now)
-    return None if row is None else _sender(key, row)
+        memory.forget(db)
+        return None if row is None else _sender(key, row, {})
+    visit = _Visit(counter, (now, *_health(batch, now)))
+    if kept is not None and kept.counter < counter:
+        _keep_minute(db, key, batch, now)
+        return _found(key, kept, memo[_STANDING], memo, visit)
+    row = db.execute(_COUNT_AND_KEEP, (counter, *visit.said, *key, counter)).fetchone()
+    if row is None:
+        return None
+    _keep_minute(db, key, batch, now)
+    return _sender(key, row, memo)
+
+
+def acknowledge(
+    db: Connection,
+    sender: Sender,
+    acked_seq: int,
+    head: bytes,
+    accounts: Mapping[PoolKey, KnownAccount] | None,
+    entries: int,
+) -> None:
+    """Keep how far the kiosk's journal is in the ledger, as the last thing that a step writes.
+
+    `accounts` is what is known of its accounts now, or None where nobody knows, and `entries` is
+    how many leaves the entry log has now.
+    """
+    if sender.visit is not None:
+        db.execute(
+            _VISITED, (sender.visit.counter, *sender.visit.said, acked_seq, head, *sender.key)
+        )
+    elif acked_seq != sender.acked_seq:
+        db.execute(_ACKNOWLEDGED, (acked_seq, head, *sender.key))
+    memo = sender.memo
+    kept: _Kept | None = memo.get(sender.key)
+    before = sender.standing
+    standing = Standing(before.state, before.rules_version, _UNKNOWN, entries)
+    if kept is None or accounts is None or standing.state.restored_without_acts:
+        memory.forget(db)
+        return
+    counter = kept.counter if sender.visit is None else sender.visit.counter
+    memo[sender.key] = _Kept(
+        kept.public_key, kept.state, acked_seq, head, kept.door_id, kept.word, counter, accounts
+    )
+    memo[_STANDING] = standing
+    memory.keep(db, memo)
 
 
 def last_request(db: Connection, key: KioskKey) -> int:
@@ -122,6 +217,11 @@ def last_request(db: Connection, key: KioskKey) -> int:
 _HEALTH = (
     f"health = ?, log_size = {dialect.greatest('log_size', '?')}, cursor = ?, resting = ?,"
     " last_seq = ?, reported_at = ?"
+)
+_ACKNOWLEDGED = "UPDATE kiosk SET acked_seq = ?, head = ? WHERE kiosk = ? AND generation = ?"
+_VISITED = (
+    f"UPDATE kiosk SET counter = ?, seen_at = ?, {_HEALTH}, acked_seq = ?, head = ?"
+    " WHERE kiosk = ? AND generation = ?"
 )
 _KEEP_HEALTH = f"UPDATE kiosk SET {_HEALTH} WHERE kiosk = ? AND generation = ?"
 _COUNT_AND_KEEP = (
@@ -145,6 +245,7 @@ def keep_health(db: Connection, key: KioskKey, batch: wire.ScanBatch, now: int) 
     """Keep what the kiosk says of itself. That is its health, how long its journal is, and how far
     it follows log and feed.
     """
+    memory.forget(db)
     _keep_minute(db, key, batch, now)
     db.execute(_KEEP_HEALTH, (*_health(batch, now), *key))
 

@@ -19,14 +19,19 @@ from weakref import WeakKeyDictionary
 
 from server.entry_log import entry_log
 from server.feed import changes
+from server.kiosks import contact
 from server.storage import dialect, event_state
 from server.storage.connection import Connection
 from server.storage.database import Database
 from server.storage.disk import SupersededError
+from server.storage.engines import memory
 from server.storage.engines.history import history
 
 log = logging.getLogger(__name__)
 
+# Keys of the memo (`server/storage/engines/memory.py`). These are the newest run, and the standing
+# that has seen that its own goes on.
+RUN, _CHECKED = "run", "run is checked"
 # After another database took the place of the one that was written, each kiosk that can be heard is
 # heard before places are given out, so that it can show what the other one lacks.
 HEARD_MS = 6_000
@@ -88,8 +93,13 @@ def came(db: Connection) -> Came:
     """Return how far this database has come. It must be read where it was written, before the
     commit.
     """
+    memo = memory.memo_of(db)
+    run, standing = memo.get(RUN), contact.standing(db, memo)
+    if run is not None and standing is not None:
+        return Came(run, standing.cursor, standing.entries)
     row = db.execute(_CAME).fetchone()
-    return Came(row[0] or "", row[1], row[2])
+    memo[RUN] = row[0] or ""
+    return Came(memo[RUN], row[1], row[2])
 
 
 class Standing:
@@ -149,9 +159,13 @@ class Standing:
         """Look in the transaction of a write. Raises SupersededError, so that nothing of it
         stands.
         """
+        memo = memory.memo_of(db)
+        if memo.get(_CHECKED) is self:
+            return
         last = newest(db)
         self._renewed(last.incarnation)
         if last.run == self._run:
+            memo[_CHECKED] = self
             return
         known = db.execute("SELECT 1 FROM server_run WHERE run = ?", (self._run,)).fetchone()
         if known is None:

@@ -22,9 +22,11 @@ from server.occupancy.kiosk_accounts import Accounts
 from server.occupancy.stays import CLOCK_MARGIN_MS, Span
 from server.people import protocol_guests
 from server.storage.connection import Connection
+from server.storage.engines.memory import Memo
 
 # A kiosk that has measured its clock's error is never wrong by more than this.
 AHEAD_MS = 300_000
+_MUSTER_IS_ON = "muster is on"  # A key of the memo.
 
 
 class BatchRecorder:
@@ -42,16 +44,18 @@ class BatchRecorder:
         *,
         entries: int,
         quarantined: bool,
+        memo: Memo,
     ) -> None:
         """Begin a step with the kiosk's `accounts`, which is to take these records. The entry log
         has `entries` leaves. The scans are marked as `quarantined` where the kiosk was fenced as
-        lost.
+        lost. `memo` is the transaction's.
         """
         self.db = db
         self.sender = accounts.kiosk
         self.now = now
-        self.came: Counter[int] = Counter()  # People who came to the door, by hall.
+        self.came: dict[int, int] = {}  # People who came to the door, by hall.
         self._quarantined = quarantined
+        self._memo = memo
         # The leaf of the act that fenced the kiosk, once it was looked for.
         self._fenced: int | None = None
         self._accounts = accounts
@@ -59,7 +63,8 @@ class BatchRecorder:
         self._rows = Rows(db, now, entries=entries, quarantined=quarantined)
         self._rules = accounts.pools.rules
         asked = ((one.serial or 0, self._since(one)) for one in records if _is_presented(one))
-        self._holders = Holders(db, asked)
+        self._opened = stays.Opened(db)
+        self._holders = Holders(db, asked, self._opened.write)
         self._judge = discrepancies.Judge(db, self._holders, self._rules, calendar)
         # Only on a restored server can an exit have come before its entry.
         restored = accounts.pools.incarnation > 1
@@ -72,15 +77,25 @@ class BatchRecorder:
         # Stays after which the holder is known to have entered somewhere else.
         self._followed: set[StayRef] = set()
 
+    @property
+    def entries(self) -> int:
+        """Return how many leaves the entry log has with those of this step."""
+        return self._rows.entries
+
     def judge_again(self) -> None:
         """Judge again the stays that the batch opened. All its records are known now, so it is
         known how long each stay lasted, or that it is open.
         """
         self._rows.write()
+        self._opened.write()
         self._judge.write(self.now)
         protocol_guests.note_arrivals(self.db, self._guests, self._calendar)
         if not self._quarantined:
-            muster.note(self.db, self._seen, self._entered, self.now)
+            if self._seen or self._memo.get(_MUSTER_IS_ON, True):
+                on = muster.note(self.db, self._seen, self._entered, self.now)
+                self._memo[_MUSTER_IS_ON] = on
+        if len(self._entered) == 1 and not self._followed:
+            return  # As in most batches.
         serials = Counter(stay.serial for stay in self._entered if not stay.around)
         for stay in self._entered:
             if serials[stay.serial] > 1 or stay.ref in self._followed:
@@ -113,9 +128,8 @@ class BatchRecorder:
                     self._guests.append(protocol_guests.Entered(record.serial, number, at))
             self._judge.judge(number, record, others, at)
         if record.direction == "entry" and (admitted or record.reason == Reason.HALL_FULL):
-            self.came[record.hall] += 1
-            for hall in self._rules.outer_ids(record.door):
-                self.came[hall] += 1
+            for hall in (record.hall, *self._rules.outer_ids(record.door)):
+                self.came[hall] = self.came.get(hall, 0) + 1
 
     def _since(self, record: ScanRecord) -> int:
         """Return since when the holder's other stays matter to an entry."""
@@ -205,7 +219,7 @@ class BatchRecorder:
             clock_known=self._clock_known(record), kind=key.kind,
             issue=record.issue or 0, epoch=_epoch(record), around=key.hall_id != record.hall,
         )  # fmt: skip
-        stays.add(self.db, stay, gone_at=at if gone else None)
+        self._opened.add(stay, gone_at=at if gone else None)
         self._holders.moved(record.serial)
         self._entered.append(stay)
         if any(other.hall_id == stay.hall_id and other.opened_at > at for other, _ in others):
@@ -213,11 +227,12 @@ class BatchRecorder:
         early = stays.early_exit(self.db, ref, key.hall_id) if self._early else None
         over = gone or early is not None
         if early is not None and not gone:
-            self._settle(stays.close(self.db, ref, key.hall_id, *early))
+            self._settle(self._opened.close(ref, key.hall_id, *early))
         if not over:
             self._rows.change(key.hall_id, wire.StayOpened(stays.facts(stay), key.hall_id))
             ended = None
             if stay.clock_known and self._holders.may_have_unnamed_exit(stay.serial):
+                self._opened.write()
                 ended = unmatched_exits.exit_of(self.db, stay)
             if ended is not None:
                 self._close_inferred(stay, "exit", {"exit": ended[0]}, ended[1])
@@ -252,18 +267,23 @@ class BatchRecorder:
         by, at = "annul" if record.act == "annul" else "exit", _server_time(record, self.now)
         own = (ref.kiosk, ref.generation) == self.sender
         hall = key.hall_id
-        if credited and not (own and stays.is_gone(self.db, ref, hall)):
+        if credited and not (own and self._is_gone(ref, hall)):
             self._pools[key] = self._accounts.own(key).trust(self.sender)
         if self._cannot_know(ref):
             return
-        closed = stays.close(self.db, ref, hall, by, at)
+        closed = self._opened.close(ref, hall, by, at)
         if closed is None:
+            self._opened.write()
             stays.ended(self.db, ref, hall, at)
             self._holders.somebody_moved()
             # A server that was never restored has every real stay, so there this one is made up.
             if self._pools.incarnation > 1:
                 self._early |= stays.remember_early(self.db, ref, hall, by, at)
         self._settle(closed)
+
+    def _is_gone(self, ref: StayRef, hall: int) -> bool:
+        self._opened.write()
+        return stays.is_gone(self.db, ref, hall)
 
     def _cannot_know(self, ref: StayRef) -> bool:
         """Say whether a fenced kiosk names another door's stay that began after it was fenced. It
@@ -282,6 +302,7 @@ class BatchRecorder:
     def _leave_unnamed(self, number: int, record: ScanRecord, serial: int, hall: int) -> None:
         at = _server_time(record, self.now)
         epoch = _epoch(record)
+        self._opened.write()
         stay = unmatched_exits.meant(self.db, serial, hall, at, epoch)
         if stay is None:
             # The scan has to be in its table, because the row below refers to it.
@@ -334,6 +355,7 @@ class BatchRecorder:
             or copies.is_likely(self.db, stay.serial, stay.issue)
         )
         self._inferred_leaf(stay, "move", cause, to.opened_at, counted=counted)
+        self._opened.write()
         moved = stays.move_on(self.db, stay.ref, stay.hall_id, to.opened_at, counted=counted)
         self._holders.moved(stay.serial)
         if moved is not None and counted:
@@ -348,7 +370,7 @@ class BatchRecorder:
         """End a stay that no exit names. `cause` is the exit's leaf."""
         self._inferred_leaf(stay, by, cause, at)
         self._holders.moved(stay.serial)
-        self._settle(stays.close(self.db, stay.ref, stay.hall_id, by, at))
+        self._settle(self._opened.close(stay.ref, stay.hall_id, by, at))
 
     def _inferred_leaf(
         self,

@@ -4,7 +4,8 @@ One statement reads it for all of them. The transaction has one writer, which is
 So what was read stands until the batch changes it, and whoever changes it says so here.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from server.occupancy import stays, unmatched_exits
@@ -25,11 +26,17 @@ class _Stays(NamedTuple):
 class Holders:
     """Holds what one batch knows of its holders."""
 
-    def __init__(self, db: Connection, asked: Iterable[tuple[int, int]]) -> None:
+    def __init__(
+        self,
+        db: Connection,
+        asked: Iterable[tuple[int, int]],
+        before: Callable[[], object] = lambda: None,
+    ) -> None:
         """`asked` has the holders (serials) of the batch's entries, each with the time since when
-        stays are needed.
+        stays are needed. `before` is called each time before stays are read.
         """
         self._db = db
+        self._before = before
         self._stays: dict[int, _Stays] = {}
         self._people: dict[int, Row | None] = {}
         earliest: dict[int, int] = {}
@@ -78,13 +85,20 @@ class Holders:
         self._people.pop(serial, None)
 
     def _read(self, asked: Sequence[tuple[int, int]]) -> None:
+        self._before()
         since = dict(asked)
         values = [value for pair in asked for value in pair]
-        for row in self._db.execute(_READ.format(", ".join([_VALUE] * len(asked))), values):
+        for row in self._db.execute(_reading(len(asked)), values):
             serial = row["serial"]
             spans = stays.unpacked(row["stays"])
             self._stays[serial] = _Stays(since[serial], spans, bool(row["unnamed"]))
             self._people[serial] = None if row["category"] is None else row
+
+
+@lru_cache(maxsize=AT_ONCE)
+def _reading(count: int) -> str:
+    """Write the statement for so many holders."""
+    return _READ.format(", ".join([_VALUE] * count))
 
 
 _READ = (

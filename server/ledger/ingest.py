@@ -18,6 +18,7 @@ from badges.places.pool import PoolKey
 from badges.record import PlaceKind, WireError, decode_record
 from badges.transparency.chain import chain_next
 from badges.wire import wire
+from server.kiosks import contact
 from server.kiosks.contact import ForkError, Sender
 from server.ledger import outages
 from server.ledger.batch import BatchRecorder
@@ -61,25 +62,26 @@ def ingest(
     fresh = _verified(sender, batch)
     standing = sender.standing
     venue = rules_of(db, standing.rules_version)
-    accounts = Accounts(db, sender.key, standing.state, venue)
+    accounts = Accounts(db, sender.key, standing.state, venue, sender.memo)
     said = [(PoolKey(totals.hall, totals.kind), totals) for totals in batch.places]
     for key, totals in said:
         if len(batch.records) <= IN_ORDER and accounts.has_forgotten(key, totals):
             raise ForkError
         accounts.hear(key, totals, batch.incarnation)
     came: Mapping[int, int] = {}
+    entries = standing.entries
     if fresh:
         quarantined = sender.state == "fenced"
         recorder = BatchRecorder(
             db, accounts, calendar, now, (line.record for line in fresh),
-            entries=standing.entries, quarantined=quarantined,
+            entries=entries, quarantined=quarantined, memo=sender.memo,
         )  # fmt: skip
         gone, gone_outer = set(batch.gone), _gone_outer(batch)
         for line in fresh:
             seq = line.record.seq
             recorder.take(line, gone=seq in gone, gone_outer=gone_outer.get(seq, ()))
         recorder.judge_again()
-        came = recorder.came
+        came, entries = recorder.came, recorder.entries
     acked = fresh[-1].record.seq if fresh else sender.acked_seq
     # Before that, the places that it returned may have come back by records that are still to come.
     if acked >= batch.last_seq:
@@ -88,10 +90,6 @@ def ingest(
     grants.heard(accounts.pools, sender.key, sender.accounts, said, came, now)
     accounts.save()
     if fresh:
-        db.execute(
-            "UPDATE kiosk SET acked_seq = ?, head = ? WHERE kiosk = ? AND generation = ?",
-            (acked, fresh[-1].chain, *sender.key),
-        )
         outages.note(db, sender.key, [line.record for line in fresh], now)
     usual = PlaceKind.ORDINARY
     empty = {key.hall_id for key, t in said if t.wants or (not t.free and key.kind is usual)}
@@ -104,6 +102,9 @@ def ingest(
     keys = accounts.pools.keys_of(sender.key, sender.accounts)
     orders = pools.orders_in(accounts.pools, keys, sender.key, now)
     full_here = tuple(sorted(wanting & full))
+    accounts.pools.keep()
+    head = fresh[-1].chain if fresh else sender.head
+    contact.acknowledge(db, sender, acked, head, accounts.known(sender.accounts), entries)
     return Ingested(acked, full_here, orders, accounts.pools.incarnation)
 
 

@@ -11,6 +11,13 @@ from badges.wire import wire
 from server.entry_log import entry_log
 from server.feed import changes
 from server.storage.connection import Connection
+from server.storage.tables import insert_many
+
+_SCAN = (
+    "number", "kiosk", "generation", "seq", "act", "direction", "door_id", "hall_id", "serial",
+    "issue", "category", "session_id", "decision", "reason", "flags", "scanned_at", "received_at",
+    "skew_ms", "facts_age_ms", "override_place", "supervisor", "note", "quarantined",
+)  # fmt: skip
 
 
 class Line(NamedTuple):
@@ -48,6 +55,11 @@ class Rows:
         self._leaves: list[tuple[int, str, bytes]] = []
         self._scans: list[tuple[object, ...]] = []
         self._changes: list[tuple[int, wire.Change]] = []
+
+    @property
+    def entries(self) -> int:
+        """Return how many leaves there are with these."""
+        return self._number
 
     def leaf(self, kind: str, body: bytes) -> int:
         """Add a leaf and return its number."""
@@ -101,12 +113,6 @@ class Rows:
     def write(self) -> None:
         """Write what was added since. A row that names a scan may be written after this alone."""
         entry_log.extend(self._db, self._leaves, self._now)
-        self._db.executemany(
-            "INSERT INTO scan (number, kiosk, generation, seq, act, direction, door_id, hall_id,"
-            " serial, issue, category, session_id, decision, reason, flags, scanned_at,"
-            " received_at, skew_ms, facts_age_ms, override_place, supervisor, note, quarantined)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            self._scans,
-        )
+        insert_many(self._db, "scan", _SCAN, self._scans)
         changes.publish_to_halls(self._db, self._changes)
         self._leaves, self._scans, self._changes = [], [], []

@@ -196,12 +196,12 @@ def lines(
     rows = db.execute(
         "SELECT p.serial, a.given_name, a.family_name, a.organisation, p.hall_id, p.door_id,"
         " p.since, p.sureness, p.away_since, p.also_in, g.kind, p.state, p.seen_at, p.left_at,"
-        " p.seen_point, EXISTS (SELECT 1 FROM muster_seen m WHERE m.muster_id = p.muster_id"
-        " AND m.serial = p.serial AND m.doubtful = 1 AND m.withdrawn = 0) AS doubtful"
+        " p.seen_point, p.serial IN (SELECT m.serial FROM muster_seen m WHERE m.muster_id = ?"
+        " AND m.doubtful = 1 AND m.withdrawn = 0) AS doubtful"
         f" FROM ({chosen}) AS p LEFT JOIN accessible_guest g ON g.serial = p.serial"
         " LEFT JOIN attendee a ON a.serial = p.serial"
         f" ORDER BY {_ORDER.replace(_STATE, 'p.state')}",
-        (muster_id, *values, LINES_MAX if limit is None else limit, skip),
+        (muster_id, muster_id, *values, LINES_MAX if limit is None else limit, skip),
     )
     return (_line(row) for row in rows)
 

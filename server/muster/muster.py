@@ -158,8 +158,9 @@ def take_back(db: Connection, muster_id: int, serial: int, *, by: str, now: int)
     entry_log.act(db, by, Act.MUSTER_PERSON_UNSEEN, subject, now)
 
 
-def note(db: Connection, scans: Sequence[RollCallScan], entered: Sequence[Stay], now: int) -> None:
-    """Take what a batch tells: who was seen, and who had entered by a door that was away.
+def note(db: Connection, scans: Sequence[RollCallScan], entered: Sequence[Stay], now: int) -> bool:
+    """Take what a batch tells: who was seen, and who had entered by a door that was away. Returns
+    whether a muster may be on.
 
     The scans have to be in their table.
     """
@@ -167,8 +168,12 @@ def note(db: Connection, scans: Sequence[RollCallScan], entered: Sequence[Stay],
         muster_id = _muster_of(db, one)
         if muster_id is not None:
             _see(db, muster_id, one)
-    if entered and (on := current(db)) is not None:
+    if not entered:
+        return True  # Nobody has looked.
+    on = current(db)
+    if on is not None:
         _add_late(db, on, entered, now)
+    return on is not None
 
 
 def _see(db: Connection, muster_id: int, one: RollCallScan) -> None:

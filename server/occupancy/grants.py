@@ -15,6 +15,7 @@ from server.occupancy import pools, sharing_policy
 from server.occupancy.kiosk_accounts import KnownAccount
 from server.occupancy.pools import Said
 from server.storage.connection import Connection, Row
+from server.storage.engines import memory
 
 WANT_MS = 3_000  # A kiosk's request for a place is remembered for this long.
 LIVE_MS = 30_000  # A kiosk that was not heard for longer gets nothing new.
@@ -73,14 +74,14 @@ def share(
     """
     loaded = pools.Pools(db) if loaded is None else loaded
     hall = loaded.hall(hall_id)
-    if not asked and 0 < hall["shared_until"] - now <= SHARED_MS:
+    if not asked and 0 < hall.shared_until - now <= SHARED_MS:
         return frozenset()
     kinds = pools.kinds(loaded, hall_id)
     if PlaceKind.ACCESSIBLE in kinds:
-        _open_accounts(loaded, hall_id)
+        _open_accounts(db, loaded, hall_id)
     limited = loaded.limited(hall_id, now)
     # A closed hall's override places come back too: nobody gets in, by no one's word.
-    closed = hall["closed_at"] is not None
+    closed = hall.closed_at is not None
     accounts = db.execute(_ACCOUNTS, (hall_id,)).fetchall()
     leads_here = _leads_here(loaded, hall_id, accounts)
     plans = {}
@@ -90,8 +91,8 @@ def share(
             db, key, limited.of(kind), loaded, accounts, leads_here, closed=closed, now=now
         )
     until = now + SHARED_MS if all(plan.settled for plan in plans.values()) else 0
-    if until != hall["shared_until"]:
-        db.execute("UPDATE hall SET shared_until = ? WHERE hall_id = ?", (until, hall_id))
+    if until != hall.shared_until:
+        loaded.share_until(hall_id, until)
     hopeless = plans[PlaceKind.ORDINARY].hopeless
     kept = plans.get(PlaceKind.ACCESSIBLE)
     if kept is None:
@@ -108,7 +109,7 @@ def _wants(row: Row, now: int) -> bool:
     return row["wanted_at"] is not None and row["wanted_at"] >= now - WANT_MS
 
 
-def _open_accounts(loaded: pools.Pools, hall_id: int) -> None:
+def _open_accounts(db: Connection, loaded: pools.Pools, hall_id: int) -> None:
     """Open an account with the hall's kept places for each kiosk that has one with the others.
 
     The kiosk must have it before it hears of anybody on such a place, because an exit may give that
@@ -120,6 +121,7 @@ def _open_accounts(loaded: pools.Pools, hall_id: int) -> None:
         if kiosk not in kept.kiosks and not held.fenced:
             kept = kept.enrol(kiosk)
     if kept is not loaded[key]:
+        memory.forget(db)  # What it has of those kiosks lacks these accounts.
         loaded[key] = kept
         loaded.save()
 
@@ -169,6 +171,7 @@ def _remember(db: Connection, key: PoolKey, before: Pool, after: Pool) -> None:
     """Remember that a kiosk that was granted places has them, until it says otherwise. So they may
     be called back at once.
     """
+    memory.forget(db)  # What it has of other kiosks' accounts is not so any more.
     for kiosk, held in after.kiosks.items():
         given = held.granted - before.kiosks[kiosk].granted
         if given:

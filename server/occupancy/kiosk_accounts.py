@@ -2,6 +2,8 @@
 them.
 """
 
+from collections.abc import Mapping
+
 import msgspec
 
 from badges.places.pool import KioskKey, Pool, PoolKey
@@ -10,6 +12,7 @@ from badges.wire import wire
 from server.occupancy import pools
 from server.storage import dialect, event_state
 from server.storage.connection import Connection
+from server.storage.engines.memory import Memo
 from server.storage.event_state import EventState
 from server.venue import store
 from server.venue.rules import Rules
@@ -58,10 +61,11 @@ class Accounts:
         kiosk: KioskKey,
         state: EventState | None = None,
         rules: Rules | None = None,
+        memo: Memo | None = None,
     ) -> None:
-        """`state` and `rules` are what this transaction has read of them, if it has."""
+        """`state`, `rules` and `memo` are what this transaction knows of them (`pools.Pools`)."""
         self.kiosk = kiosk
-        self.pools = pools.Pools(db, state, rules)
+        self.pools = pools.Pools(db, state, rules, memo)
         self._db = db
 
     def hear(self, key: PoolKey, totals: wire.PlaceTotals, incarnation: int) -> None:
@@ -108,3 +112,23 @@ class Accounts:
     def save(self) -> None:
         """Write what was moved."""
         self.pools.save()
+
+    def known(
+        self, before: Mapping[PoolKey, KnownAccount]
+    ) -> Mapping[PoolKey, KnownAccount] | None:
+        """Return what is known of the kiosk's accounts after this step, if `before` was known
+        before it. It is None where another account was opened.
+        """
+        after = dict(before)
+        for key, pool, said in self.pools.of(self.kiosk):
+            known = before.get(key)
+            if known is None:
+                return None
+            granted, awaited = pool.kiosks[self.kiosk].granted, int(self.kiosk in pool.awaited)
+            if said is not None:
+                after[key] = KnownAccount(
+                    *key, granted, awaited, said.free, said.wanted_at, said.rate, said.rate_at
+                )
+            elif granted != known.granted or awaited != known.awaited:
+                after[key] = msgspec.structs.replace(known, granted=granted, awaited=awaited)
+        return after

@@ -7,7 +7,7 @@ pool, until they are released. The protocol is badges/places/pool.py, and this f
 `grants` decides who gets how many.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -17,7 +17,8 @@ from badges.places.pool import Held, KioskKey, Limited, Pool, PoolKey, within_li
 from badges.record import PlaceKind, accessible_field
 from badges.wire import wire
 from server.storage import dialect
-from server.storage.connection import Connection, Row
+from server.storage.connection import Connection
+from server.storage.engines.memory import Memo
 from server.storage.event_state import EventState, event_state
 from server.venue import rules
 from server.venue.rules import Rules
@@ -130,15 +131,26 @@ class _Account(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 _ACCOUNTS = msgspec.json.Decoder(list[_Account])
+
+
+class HallRow(NamedTuple):
+    """Holds what a step needs of a hall. The fields are columns of `hall`."""
+
+    capacity: int
+    fire_limit: int
+    open_stays: int  # As they were read, and so are the next two.
+    open_overrides: int
+    open_accessible: int
+    accessible_places: int
+    closed_at: int | None
+    shared_until: int
+
+
 # A hall and its accounts with both pools, as one row.
 _PACKED = dialect.rows_as_json(
     ", ".join(_Account.__struct_fields__), "place_account WHERE hall_id = hall.hall_id"
 )
-_HALL = (
-    "SELECT capacity, fire_limit, open_stays, open_overrides, open_accessible, accessible_places,"
-    " closed_at, shared_until,"
-    f" {_PACKED} AS accounts FROM hall WHERE hall_id = ?"
-)
+_HALL = f"SELECT {', '.join(HallRow._fields)}, {_PACKED} AS accounts FROM hall WHERE hall_id = ?"
 
 
 class Pools:
@@ -147,22 +159,35 @@ class Pools:
     """
 
     def __init__(
-        self, db: Connection, state: EventState | None = None, rules: Rules | None = None
+        self,
+        db: Connection,
+        state: EventState | None = None,
+        rules: Rules | None = None,
+        memo: Memo | None = None,
     ) -> None:
-        """`state` and `rules` are what this transaction has read of them, if it has."""
+        """`state` and `rules` are what this transaction has read of them, if it has. Pools are
+        in the `memo` from one step to the next, where `keep` put them there.
+        """
         self._db = db
+        self._memo: Memo = {} if memo is None else memo
         self._rules = rules
         self._saved: dict[PoolKey, Pool] = {}
         self._pools: dict[PoolKey, Pool] = {}
         self._said: dict[PoolKey, tuple[KioskKey, Said]] = {}
-        self._rows: dict[int, tuple[Row, dict[PlaceKind, _Accounts]]] = {}  # by hall
+        self._told: dict[PoolKey, tuple[KioskKey, Said]] = {}  # What was said and is written.
+        self._rows: dict[int, HallRow] = {}
+        self._accounts: dict[PoolKey, _Accounts] = {}
         self._state = state
 
     def __getitem__(self, key: PoolKey) -> Pool:
         """Raises UnknownHallError."""
-        if key not in self._pools:
-            self._saved[key] = self._pools[key] = self._load(key)
-        return self._pools[key]
+        pool = self._pools.get(key)
+        if pool is None:
+            pool = self._memo.get(key)
+            if pool is None:
+                pool = self._load(key)
+            self._saved[key] = self._pools[key] = pool
+        return pool
 
     def __setitem__(self, key: PoolKey, pool: Pool) -> None:
         """`pool` is the one that stands here, some steps on."""
@@ -172,6 +197,13 @@ class Pools:
     def halls(self) -> frozenset[int]:
         """Return the halls whose places may have moved."""
         return frozenset(key.hall_id for key in self._pools)
+
+    def of(self, kiosk: KioskKey) -> Iterator[tuple[PoolKey, Pool, Said | None]]:
+        """Yield the pools here in which the kiosk has an account, with what it said now."""
+        for key, pool in self._pools.items():
+            if kiosk in pool.kiosks:
+                by, said = self._told.get(key, (kiosk, None))
+                yield key, pool, said if by == kiosk else None
 
     @property
     def incarnation(self) -> int:
@@ -192,33 +224,52 @@ class Pools:
             if pool is not self._saved[key] or said is not None:
                 save(self._db, key, self._saved[key], pool, said)
                 self._saved[key] = pool
+                if said is not None:
+                    self._told[key] = said
 
     def _known_state(self) -> EventState:
         if self._state is None:
             self._state = event_state(self._db)
         return self._state
 
-    def hall(self, hall_id: int) -> Row:
-        """Return the hall's `fire_limit`, `accessible_places`, `closed_at` and `shared_until`.
-        Raises UnknownHallError.
-        """
-        return self._row(hall_id)[0]
+    def keep(self) -> None:
+        """Put all pools into the memo, once they are saved."""
+        self._memo.update(self._pools)
+        for hall_id, row in self._rows.items():
+            self._memo[HallRow, hall_id] = row
+
+    def hall(self, hall_id: int) -> HallRow:
+        """Raises UnknownHallError."""
+        row = self._rows.get(hall_id)
+        if row is None:
+            row = self._memo.get((HallRow, hall_id))
+            if row is None:
+                row = self._read(hall_id)
+            self._rows[hall_id] = row
+        return row
+
+    def share_until(self, hall_id: int, until: int) -> None:
+        """Keep until when the hall's share stands."""
+        self._db.execute("UPDATE hall SET shared_until = ? WHERE hall_id = ?", (until, hall_id))
+        self._rows[hall_id] = self.hall(hall_id)._replace(shared_until=until)
 
     def limited(self, hall_id: int, now: int) -> Limited:
         """Return the hall's pools, each with what the others leave it at `now` (Unix ms). Raises
         UnknownHallError.
         """
         return within_limit(
-            *(self[PoolKey(hall_id, kind)] for kind in PlaceKind),
+            self[PoolKey(hall_id, PlaceKind.ORDINARY)],
+            self[PoolKey(hall_id, PlaceKind.OVERRIDE)],
+            self[PoolKey(hall_id, PlaceKind.ACCESSIBLE)],
             kept=self.kept(hall_id, now),
-            fire_limit=self.hall(hall_id)["fire_limit"],
+            fire_limit=self.hall(hall_id).fire_limit,
         )
 
     def kept(self, hall_id: int, now: int) -> int:
         """Return how many places the hall keeps at `now` (Unix ms), which is 0 once they are
         released.
         """
-        places: int = self.hall(hall_id)["accessible_places"]
+        places = self.hall(hall_id).accessible_places
         if places and is_released(self.rules.halls[hall_id], now):
             return 0
         return places
@@ -238,35 +289,37 @@ class Pools:
         return sorted({*known, *opened})
 
     def _load(self, key: PoolKey) -> Pool:
-        hall, by_kind = self._row(key.hall_id)
-        accounts = by_kind[key.kind]
+        if key not in self._accounts:
+            self._rows[key.hall_id] = self._read(key.hall_id)
+        hall, accounts = self._rows[key.hall_id], self._accounts[key]
         kiosks, awaited = accounts.kiosks, set(accounts.awaited)
         if self._known_state().restored_without_acts:
             everywhere = {(row["kiosk"], row["generation"]) for row in self._db.execute(_AWAITED)}
             awaited |= everywhere - kiosks.keys()
         capacities = {
-            PlaceKind.ORDINARY: hall["capacity"],
-            PlaceKind.OVERRIDE: hall["fire_limit"] - hall["capacity"],
-            PlaceKind.ACCESSIBLE: hall["accessible_places"],
+            PlaceKind.ORDINARY: hall.capacity,
+            PlaceKind.OVERRIDE: hall.fire_limit - hall.capacity,
+            PlaceKind.ACCESSIBLE: hall.accessible_places,
         }
         return Pool(
             capacity=capacities[key.kind],
             incarnation=self.incarnation,
-            open_stays=hall[_OPEN[key.kind]],
+            open_stays=getattr(hall, _OPEN[key.kind]),
             kiosks=kiosks,
             awaited=frozenset(awaited),
         )
 
-    def _row(self, hall_id: int) -> tuple[Row, dict[PlaceKind, "_Accounts"]]:
+    def _read(self, hall_id: int) -> HallRow:
         """Read the hall with its accounts of all pools, because what moves one of them mostly
         reads the others too.
         """
-        if hall_id not in self._rows:
-            hall = self._db.execute(_HALL, (hall_id,)).fetchone()
-            if hall is None:
-                raise UnknownHallError(f"hall {hall_id}")
-            self._rows[hall_id] = hall, _by_kind(_ACCOUNTS.decode(hall["accounts"]))
-        return self._rows[hall_id]
+        found = self._db.execute(_HALL, (hall_id,)).fetchone()
+        if found is None:
+            raise UnknownHallError(f"hall {hall_id}")
+        *row, accounts = found
+        for kind, mine in _by_kind(_ACCOUNTS.decode(accounts)).items():
+            self._accounts[PoolKey(hall_id, kind)] = mine
+        return HallRow(*row)
 
 
 class _Accounts(NamedTuple):
@@ -358,7 +411,7 @@ def kinds(pools: Pools, hall_id: int) -> list[PlaceKind]:
     """Return which kinds of place the hall has. Kept ones are among them where it keeps some, or
     ever did, so that no other hall's kiosks are told of them. Raises UnknownHallError.
     """
-    keeps = pools.hall(hall_id)["accessible_places"]
+    keeps = pools.hall(hall_id).accessible_places
     if keeps or pools[PoolKey(hall_id, PlaceKind.ACCESSIBLE)].kiosks:
         return list(PlaceKind)
     return [PlaceKind.ORDINARY, PlaceKind.OVERRIDE]

@@ -3,7 +3,6 @@ names it.
 """
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -11,6 +10,7 @@ from badges.record import PlaceKind, StayRef, accessible_field
 from badges.wire import wire
 from server.storage import dialect
 from server.storage.connection import Connection, Row
+from server.storage.tables import insert_many
 
 # Two measured clocks may differ by this much. For each of the two that is half of a kiosk's longest
 # round trip and a jump that the kiosk does not notice. A jump that the server does not notice is
@@ -19,8 +19,7 @@ CLOCK_MARGIN_MS = 900
 COUNTED, FREED = "counted", "freed"  # What became of the place of a stay that a move ended.
 
 
-@dataclass(frozen=True)
-class Stay:
+class Stay(msgspec.Struct, frozen=True):
     """Represents one entry of a holder into a hall. It is open until something names it."""
 
     ref: StayRef
@@ -35,13 +34,18 @@ class Stay:
     around: bool  # in a hall around that of the door by which it began
     after_move: str | None = None  # a move ended it, and no exit has confirmed that yet
 
+    @property
+    def ref_values(self) -> tuple[str, int, int]:
+        return self.ref.kiosk, self.ref.generation, self.ref.seq
+
 
 Span = tuple[Stay, int | None]  # A stay, and when it ended.
 
-_STORED = (
-    "kiosk, generation, seq, hall_id, door_id, serial, opened_at, clock_known, override, issue,"
-    " epoch, around"
-)
+_WRITTEN = (
+    "kiosk", "generation", "seq", "hall_id", "door_id", "serial", "opened_at", "clock_known",
+    "override", "issue", "epoch", "around", "closed_at", "closed_by", "gone",
+)  # fmt: skip
+_STORED = ", ".join(_WRITTEN[:-3])
 _COLUMNS = f"{_STORED}, after_move"
 NEVER_OVER = 2**63 - 1  # When an open stay is over, by the database.
 
@@ -70,27 +74,51 @@ _PACKED = msgspec.json.Decoder(list[_Packed])
 
 def add(db: Connection, stay: Stay, *, gone_at: int | None = None) -> None:
     """Record a stay. `gone_at` is given where it was over before the server heard of it."""
-    db.execute(
-        f"INSERT INTO stay ({_STORED}, closed_at, closed_by, gone)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            stay.ref.kiosk,
-            stay.ref.generation,
-            stay.ref.seq,
-            stay.hall_id,
-            stay.door_id,
-            stay.serial,
-            stay.opened_at,
-            stay.clock_known,
-            stay.kind,
-            stay.issue,
-            stay.epoch,
-            stay.around,
-            gone_at,
-            None if gone_at is None else "exit",
-            gone_at is not None,
-        ),
-    )
+    opened = Opened(db)
+    opened.add(stay, gone_at=gone_at)
+    opened.write()
+
+
+class Opened:
+    """Collects stays that one step opens, and writes them together.
+
+    Whoever reads or changes stays in between has them written before. To close one of them is left
+    to `close`, which changes it before it is written.
+    """
+
+    def __init__(self, db: Connection) -> None:
+        self._db = db
+        # Each with when it was over, and by what.
+        self._stays: dict[tuple[StayRef, int], tuple[Stay, int | None, str | None, bool]] = {}
+
+    def add(self, stay: Stay, *, gone_at: int | None = None) -> None:
+        """Add a stay. `gone_at` is given where it was over before the server heard of it."""
+        gone = gone_at is not None
+        key = stay.ref, stay.hall_id
+        self._stays[key] = stay, gone_at, "exit" if gone else None, gone
+
+    def close(self, ref: StayRef, hall_id: int, by: str, at: int) -> Stay | None:
+        """Close a stay, as the function `close` does."""
+        key = ref, hall_id
+        found = self._stays.get(key)
+        if found is not None and found[1] is None:
+            self._stays[key] = found[0], at, by, False
+            return found[0]
+        if found is not None:
+            self.write()
+        return close(self._db, ref, hall_id, by, at)
+
+    def write(self) -> None:
+        """Write what was added since."""
+        if not self._stays:
+            return
+        rows = [
+            (*stay.ref_values, stay.hall_id, stay.door_id, stay.serial, stay.opened_at,
+             stay.clock_known, stay.kind, stay.issue, stay.epoch, stay.around, *over)
+            for stay, *over in self._stays.values()
+        ]  # fmt: skip
+        self._stays = {}
+        insert_many(self._db, "stay", _WRITTEN, rows)
 
 
 def close(db: Connection, ref: StayRef, hall_id: int, by: str, at: int) -> Stay | None:
@@ -328,7 +356,9 @@ def uncounted(db: Connection, door_id: int, hall_id: int) -> list[Stay]:
         (door_id, hall_id, hall_id),
     )
     return [
-        replace(_stay(row), hall_id=hall_id, kind=PlaceKind.ORDINARY, around=True, after_move=None)
+        msgspec.structs.replace(
+            _stay(row), hall_id=hall_id, kind=PlaceKind.ORDINARY, around=True, after_move=None
+        )
         for row in rows
     ]
 

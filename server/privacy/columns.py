@@ -261,6 +261,8 @@ TABLES: Mapping[str, Table] = {
     "printer_desk": Table(none="printer_id desk"),
     "retention_clock": Table(none="kind days set_by set_at"),
     "retention_run": Table(none="run_id at kind made_by count left_over"),
+    "upload_part": Table(personal="sealed", none="token number", erasure=_OWN),
+    "upload": Table(personal="about", none="token kind sent_by until", erasure=_OWN),
     "budget": Table(none="what who taken_at"),
     "guess": Table(none="what tries last_at until"),
     "pending": Table(none="session purpose sealed until"),

@@ -15,6 +15,7 @@ from badges.i18n import N_, Spoken
 from badges.wire import wire
 from server.audit import erasure
 from server.backup.copy import Backup, backups
+from server.editing.previews import shared_uploads
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act
 from server.event.directory import Event
@@ -55,6 +56,7 @@ class Plan:
     entries: int  # of the entry log, scans among them
     photos: tuple[Path, ...]
     uploads: tuple[Path, ...]
+    shared_uploads: int  # those in the database
     backups: tuple[Backup, ...]
     refusal: str  # why it can't be done now, or ""
 
@@ -85,6 +87,7 @@ def plan(db: Connection, event: Event, serial: int) -> Plan:
         len(erasure.numbers_of(db, [serial])),
         tuple(person.photos(event, holder)),
         tuple(_uploads(event)),
+        shared_uploads.count(db),
         tuple(old_backups(event)),
         refusal(db, serial),
     )
@@ -106,6 +109,7 @@ def erase(db: Connection, event: Event, serial: int, *, by: str, now: int) -> Er
         _erase_lists(db, serial)
         entries = erase_rows(db, [serial], now=now)
         search.drop_deleted(db)
+        shared_uploads.forget_all(db)
     if {"session_speaker", "accessible_guest", "session_guest", "awaited_guest"} & held.keys():
         changes.publish(db, wire.VenueChanged())
     # Which entries and whose they were is not said, because that would keep them together.

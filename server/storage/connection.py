@@ -82,6 +82,9 @@ class Listening(Protocol):
 class Engine(Protocol):
     """Opens the connections of one event. Raises DatabaseError where that fails."""
 
+    # Says whether what a transaction wrote may be read before it is on disk.
+    commits_early: bool
+
     def writer(self) -> OwnConnection: ...
 
     def reader(self) -> LentConnection: ...
@@ -90,6 +93,27 @@ class Engine(Protocol):
         """Call `heard` when a process commits, with its number, until the listener is closed.
 
         Returns None where one process alone writes.
+        """
+        ...
+
+    def begin(self, writer: Any, *, early: bool) -> None:
+        """Begin a transaction that keeps other writers out.
+
+        What an `early` one commits may be read by others before it is on disk, until
+        `make_durable` (server/storage/engines/durable.py) has waited for that. The engine need
+        not do so.
+        """
+        ...
+
+    def next_step(self, writer: Any) -> None:
+        """Let what was done since the savepoint `step` stand or fall with the transaction, and set
+        the savepoint anew.
+        """
+        ...
+
+    def settler(self) -> "OwnConnection | None":
+        """Return a connection for `make_durable` alone, or None where nothing is ever committed
+        early.
         """
         ...
 

@@ -19,12 +19,15 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from server.storage import disk
 from server.storage.connection import Connection, Engine, LentConnection, Listening, OwnConnection
 from server.storage.disk import DatabaseError
+from server.storage.engines import memory
+from server.storage.engines.durable import Durable, make_durable
 from server.storage.errors import EngineError
 from server.storage.postgresql.address import address_of, keep_address, read_address
 from server.storage.sqlite import engine as sqlite
@@ -142,9 +145,11 @@ def undone_alone(db: Connection) -> Iterator[None]:
     if isinstance(db, sqlite3.Connection):
         yield
         return
+    made: Any = db
     db.execute("SAVEPOINT alone")
     try:
         yield
+        made.arrive()
     except BaseException:
         db.execute("ROLLBACK TO alone")
         raise
@@ -185,14 +190,16 @@ class Database:
         self._lent: dict[LentConnection, weakref.ref[_Turn] | None] = {}
         self._lock = threading.Lock()
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._listeners: list[Callable[[Connection], None]] = []
+        self._listeners: list[Callable[[Connection], object]] = []
         self._foreign_listeners: list[Callable[[], object]] = []
         self._listening: Listening | None = None
         self._checks: list[Callable[[Connection], None]] = []
         self._engine = engine_of(path, bounded=True)
+        self._durable = Durable(self._engine.settler)
         # What each new connection of the writer begins with.
         self._preparations: list[Callable[[Connection], None]] = []
         self._writer_connection = self._engine.writer()
+        memory.attach(self._writer_connection)
         # Why no other connection could be made in place of a lost one, and until when it is not
         # tried again.
         self._away: tuple[float, EngineError | DatabaseError] | None = None
@@ -217,6 +224,7 @@ class Database:
             self._queue.put(None)
         if self._listening is not None:
             self._listening.close()
+        self._durable.close()
         self._writer.join()
         with self._lock:
             readers = [*self._idle, *self._lent]
@@ -226,9 +234,12 @@ class Database:
             reader.close()
         self._writer_connection.close()
 
-    def on_commit(self, listener: Callable[[Connection], None]) -> None:
+    def on_commit(self, listener: Callable[[Connection], object]) -> None:
         """Call `listener` on the writer's thread after each commit, with the writer's connection to
         read by. It must be quick.
+
+        What it reads may not be on disk yet. If it returns something to call, that is called once
+        it is, and tells whoever is to hear of it.
         """
         self._listeners.append(listener)
 
@@ -294,6 +305,20 @@ class Database:
             del self._local.turn
             self._take_back(turn.reader)
 
+    def has_read(self) -> bool:
+        """Say whether this thread has borrowed a reader since it was asked the last time."""
+        found: bool = getattr(self._local, "has_read", False)
+        self._local.has_read = False
+        return found
+
+    def wait_for_disk(self, within_s: float) -> bool:
+        """Wait until what was read so far is on disk, for a page that shows it.
+
+        Says False where that took longer. What lasts, such as a signature or a kiosk's copy, is
+        preceded by `make_durable` instead, on the connection that was read by.
+        """
+        return not self._engine.commits_early or self._durable.wait(within_s)
+
     @property
     def readers(self) -> tuple[int, int]:
         """Return how many connections for reading are lent, and how many lie idle."""
@@ -313,6 +338,7 @@ class Database:
         return self._disk_trouble
 
     def _borrow(self, turn: "_Turn | None") -> LentConnection:
+        self._local.has_read = True
         with self._lock:
             if self._closed:
                 raise DatabaseError("the database is closed")
@@ -384,17 +410,23 @@ class Database:
         return result
 
     def write_then(
-        self, step: Callable[[Connection], T], done: Callable[[Any, Any], object]
+        self,
+        step: Callable[[Connection], T],
+        done: Callable[[Any, Any], object],
+        *,
+        early: bool = False,
     ) -> None:
         """Run `step` as `write` does, without waiting for it.
 
         `done` gets its result, or None and what it raised, on the writer's thread once the commit
-        is on disk. It must be quick. Raises DatabaseError once the database is closed.
+        is on disk. It must be quick. What an `early` step writes may be read by others before that,
+        so that other servers need not wait for the disk. Then it must be something that whoever
+        asked for it brings again if it is lost. Raises DatabaseError once the database is closed.
         """
         with self._lock:
             if self._closed:
                 raise DatabaseError("the database is closed")
-            self._queue.put(_Told(step, done))
+            self._queue.put(_Told(step, done, early))
 
     def _run(self) -> None:
         more = True
@@ -415,59 +447,105 @@ class Database:
                 self._commit([long.popleft()])
 
     def _commit(self, group: "list[_Job]") -> None:
-        done: list[tuple[_Job, Any]] = []
         try:
             connection = self._usable_writer()
         except (EngineError, DatabaseError) as error:
             self._fail(group, error)
             return
+        failed: list[tuple[_Job, BaseException]] = []
         try:
-            connection.execute("BEGIN IMMEDIATE")
-            for job in group:
-                if len(group) > 1:
-                    connection.execute("SAVEPOINT step")
-                try:
-                    result = job.step(connection)
-                    for check in self._checks:
-                        check(connection)
-                    if not self._engine.stands(connection):
-                        raise sqlite3.OperationalError("the transaction was undone on the way")
-                except BaseException as error:
-                    if len(group) > 1:
-                        if not connection.in_transaction:
-                            # The disk is full or failing, and SQLite has undone the others' steps
-                            # too. Or PostgreSQL is gone.
-                            self._fail(group, error)
-                            return
-                        connection.execute("ROLLBACK TO step")
-                    job.finish(error=self._told(error))
-                else:
-                    done.append((job, result))
-                if len(group) > 1:
-                    connection.execute("RELEASE step")
-            if not done:
+            done, told = self._write(connection, group, failed)
+        except Exception as error:
+            memory.forget(connection)
+            # Whatever it is, this thread must live on, or nothing would ever be written again.
+            with suppress(Exception):
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
-                return
-            connection.execute("COMMIT")
-        except EngineError as error:
-            with suppress(EngineError):
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
+            if not self._engine.commits_early:
+                # Elsewhere a refusal too may rest on what was lost.
+                self._refuse(failed)
             self._fail(group, error)
             return
-        if self._disk_trouble:
+        if done and self._disk_trouble:
             log.warning("the disk takes writes again")
             self._disk_trouble = ""
-        for listener in self._listeners:
-            try:
-                listener(connection)
-            except Exception as error:
-                # The commit stands whatever a listener does, and those who wait for it must be
-                # told.
-                log.error("a listener to commits failed: %s", type(error).__name__)
+        for tell in told:
+            self._guarded(tell)
+        self._refuse(failed)
         for job, result in done:
             job.finish(result)
+
+    def _write(
+        self,
+        connection: OwnConnection,
+        group: "list[_Job]",
+        failed: "list[tuple[_Job, BaseException]]",
+    ) -> "tuple[list[tuple[_Job, Any]], list[Callable[[], object]]]":
+        """Run the steps in one transaction and wait until it is on disk. Returns the results, and
+        what is to be told to listeners. What steps raised is added to `failed`.
+
+        Raises EngineError or DatabaseError. Then it is not known whether anything of it stands.
+        """
+        early = all(job.early for job in group)
+        self._engine.begin(connection, early=early)
+        memory.begin(connection)
+        done = self._run_steps(connection, group, failed)
+        told: list[Callable[[], object]] = []
+        if done:
+            connection.execute("COMMIT")
+            for listener in self._listeners:
+                tell = self._guarded(partial(listener, connection))
+                if callable(tell):
+                    told.append(tell)
+        elif connection.in_transaction:
+            connection.execute("ROLLBACK")
+        if failed and self._engine.is_lost(connection):
+            raise _reason(failed[-1][1]) from None
+        if self._engine.commits_early and (early or failed or told):
+            # What was read here, and why a step refused, may rest on others' early commits.
+            make_durable(connection)
+        return done, told
+
+    def _run_steps(
+        self,
+        connection: OwnConnection,
+        group: "list[_Job]",
+        failed: "list[tuple[_Job, BaseException]]",
+    ) -> "list[tuple[_Job, Any]]":
+        done: list[tuple[_Job, Any]] = []
+        if len(group) > 1:
+            connection.execute("SAVEPOINT step")
+        for job in group:
+            try:
+                result = job.step(connection)
+                for check in self._checks:
+                    check(connection)
+                if not self._engine.stands(connection):
+                    raise sqlite3.OperationalError("the transaction was undone on the way")
+            except BaseException as error:
+                memory.forget(connection)
+                failed.append((job, error))
+                if len(group) > 1:
+                    if not connection.in_transaction:
+                        # The disk is full or failing, and SQLite has undone the others' steps
+                        # too. Or PostgreSQL is gone.
+                        raise _reason(error) from None
+                    connection.execute("ROLLBACK TO step")
+            else:
+                done.append((job, result))
+                if job is not group[-1]:
+                    self._engine.next_step(connection)
+        return done
+
+    def _guarded(self, call: Callable[[], Any]) -> Any:
+        """Call what listens to commits. The commit stands whatever it does, and those who wait for
+        it must be told.
+        """
+        try:
+            return call()
+        except Exception as error:
+            log.error("a listener to commits failed: %s", type(error).__name__)
+            return None
 
     def _usable_writer(self) -> OwnConnection:
         """Return the writer's connection, or another one where that was lost.
@@ -507,6 +585,10 @@ class Database:
             raise
         return made
 
+    def _refuse(self, failed: "list[tuple[_Job, BaseException]]") -> None:
+        for job, error in failed:
+            job.finish(error=self._told(error))
+
     def _fail(self, group: "list[_Job]", error: BaseException) -> None:
         told = self._told(error)
         for job in group:
@@ -526,6 +608,13 @@ class Database:
         return found
 
 
+def _reason(error: BaseException) -> BaseException:
+    """Return what took the whole transaction with it, as all of its steps are told."""
+    if isinstance(error, (EngineError, DatabaseError)):
+        return error
+    return sqlite3.OperationalError("the transaction was undone on the way")
+
+
 class _Turn:
     """Represents a thread's use of a reader. It ends with the thread, and the reader stays with the
     database.
@@ -542,6 +631,7 @@ class _Job:
     def __init__(self, step: Callable[[Connection], Any], long: bool) -> None:
         self.step = step
         self.long = long
+        self.early = False
         self.finished = False
         self._result: Any = None
         self._error: BaseException | None = None
@@ -564,10 +654,11 @@ class _Told(_Job):
     """Holds a step for which nobody waits. Its end is told."""
 
     def __init__(
-        self, step: Callable[[Connection], Any], done: Callable[[Any, Any], object]
+        self, step: Callable[[Connection], Any], done: Callable[[Any, Any], object], early: bool
     ) -> None:
         self.step = step
         self.long = False
+        self.early = early
         self.finished = False
         self._done = done
 

@@ -61,6 +61,7 @@ from server.storage.schema import (
     STAYS,
     UNKNOWN_HOLDERS,
     UNNAMED_KEY,
+    UPLOADS,
     VENUE,
 )
 
@@ -363,6 +364,11 @@ def m058_shared_limits(db: sqlite_utils.Database) -> None:
 
 
 @migrations()
+def m059_uploads(db: sqlite_utils.Database) -> None:
+    _run(db, UPLOADS)
+
+
+@migrations()
 def m060_mappings_and_musters(db: sqlite_utils.Database) -> None:
     _run(db, MAPPINGS_AND_MUSTERS)
 
@@ -418,6 +424,7 @@ NAMES = (
     "m056_mail_failed",
     "m057_door_queues",
     "m058_shared_limits",
+    "m059_uploads",
     "m060_mappings_and_musters",
 )
 

@@ -1504,6 +1504,25 @@ CREATE TABLE machine_rate (
 ) STRICT;
 """
 
+# Files that staff have sent, between a preview and its confirmation, where several servers serve an
+# event (server/editing/previews/shared_uploads.py). All of it but who sent it is encrypted.
+UPLOADS = """
+CREATE TABLE upload (
+    token BLOB PRIMARY KEY NOT NULL,
+    kind TEXT NOT NULL,
+    sent_by TEXT NOT NULL,
+    about BLOB NOT NULL,
+    until INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE upload_part (
+    token BLOB NOT NULL REFERENCES upload,
+    number INTEGER NOT NULL,
+    sealed BLOB NOT NULL,
+    PRIMARY KEY (token, number)
+) STRICT;
+"""
+
 # What the columns and words of a list of attendees mean, as an admin said for an earlier one.
 # `answers` is JSON: those of the preview, by their options.
 #

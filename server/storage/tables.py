@@ -6,6 +6,7 @@ writes nest in that one as savepoints, so what fails takes everything back with 
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Protocol
 
 import sqlite_utils
@@ -63,7 +64,7 @@ def tables_with(db: Connection, column: str) -> list[str]:
 
 
 _VALUES_MAX = 30_000  # in one statement. SQLite takes 32,766.
-_ROWS_MAX = 500
+_ROWS_MAX = 512
 
 
 def insert_many(
@@ -77,9 +78,12 @@ def insert_many(
     if not isinstance(db, sqlite3.Connection):
         catalogue.insert_many(db, table, columns, rows)
         return
-    names = ", ".join(columns)
-    for marks, values in _blocks(rows):
-        db.execute(f"INSERT INTO {table} ({names}) VALUES {marks}", values)
+    names = tuple(columns)
+    if len(rows) == 1:
+        db.execute(_insertion(table, names, 1), rows[0])
+        return
+    for count, values in _blocks(rows):
+        db.execute(_insertion(table, names, count), values)
 
 
 def update_many(
@@ -90,22 +94,37 @@ def update_many(
         catalogue.update_many(db, table, columns, key, rows)
         return
     sets = ", ".join(f"{column} = v.column{at}" for at, column in enumerate(columns, 1))
-    for marks, values in _blocks(rows):
+    for count, values in _blocks(rows):
         db.execute(
-            f"UPDATE {table} SET {sets} FROM (VALUES {marks}) AS v"
+            f"UPDATE {table} SET {sets} FROM (VALUES {_marks(len(rows[0]), count)}) AS v"
             f" WHERE {table}.{key} = v.column{len(columns) + 1}",
             values,
         )
 
 
-def _blocks(rows: Sequence[Sequence[Any]]) -> Iterator[tuple[str, list[Any]]]:
-    """Yield the placeholders of some rows, and their values, until all rows are through."""
-    width = len(rows[0]) if rows else 1
-    marks = f"({', '.join('?' * width)})"
-    size = min(_ROWS_MAX, _VALUES_MAX // width)
-    for at in range(0, len(rows), size):
-        block = rows[at : at + size]
-        yield ", ".join([marks] * len(block)), [value for row in block for value in row]
+@lru_cache(maxsize=256)
+def _insertion(table: str, columns: tuple[str, ...], count: int) -> str:
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {_marks(len(columns), count)}"
+
+
+def _marks(width: int, count: int) -> str:
+    """Write the placeholders of so many rows."""
+    return ", ".join([f"({', '.join('?' * width)})"] * count)
+
+
+def _blocks(rows: Sequence[Sequence[Any]]) -> Iterator[tuple[int, Sequence[Any]]]:
+    """Yield how many rows come next, with their values, until all rows are through.
+
+    They are as many as a power of two says. So statements are few, and stay prepared.
+    """
+    at = 0
+    while at < len(rows):
+        count = min(_ROWS_MAX, 1 << (len(rows) - at).bit_length() - 1)
+        while count * len(rows[at]) > _VALUES_MAX:
+            count //= 2
+        block = rows[at : at + count]
+        yield count, block[0] if count == 1 else [value for row in block for value in row]
+        at += count
 
 
 def keep_setting(db: Connection, key: str, value: str) -> None:

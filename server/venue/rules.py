@@ -6,12 +6,13 @@ Triggers move `rules_version` with every change of what is read here, whoever ma
 version is valid under it in every transaction, and also after one was rolled back.
 """
 
+from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
-from badges.admission.facts import AntiPassback, Exits, Hall, Session
+from badges.admission.facts import AntiPassback, Decision, Exits, Hall, Session
 from server.storage.connection import Connection
 from server.venue import kept_places, nesting
 
@@ -36,11 +37,26 @@ class Rules:
     outer: Mapping[int, tuple[Hall, ...]] = field(default_factory=dict)
     # Serials of those of whose arrival somebody is told (server/people/protocol_guests.py).
     protocol_guests: frozenset[int] = frozenset()
+    # Answers by these rules, which `server/ledger/discrepancies.py` keeps for as long as they
+    # stand.
+    answers: dict[Hashable, Decision] = field(default_factory=dict, compare=False, repr=False)
+    _phases: dict[int, tuple[int, ...]] = field(default_factory=dict, compare=False, repr=False)
 
     def outer_ids(self, door_id: int) -> tuple[int, ...]:
         """Return the numbers of the halls around the door's own that an entry there enters too."""
         outer = self.outer.get(door_id)
         return () if outer is None else tuple(hall.hall_id for hall in outer)
+
+    def phase(self, hall_id: int, at: int) -> int:
+        """Return a number for the time between two moments at which a session of the hall begins
+        or ends to admit. All of it knows the same sessions.
+        """
+        moments = self._phases.get(hall_id)
+        if moments is None:
+            sessions = self.programmes.get(hall_id, ())
+            found = {moment for one in sessions for moment in (one.opens_at, one.closes_at)}
+            moments = self._phases[hall_id] = tuple(sorted(found))
+        return bisect_right(moments, at)
 
     def sessions(self, hall_id: int, at: int) -> tuple[Session, ...]:
         """Return the hall's sessions that are not over at `at`, the soonest first."""

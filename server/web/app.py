@@ -6,10 +6,11 @@ from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import Flask
+from flask import Flask, Response, request
 
 from badges.admission.facts import Calendar
 from server.backup import set_back
+from server.editing.previews.shared_uploads import SharedUploads
 from server.editing.previews.uploads import Uploads
 from server.entry_log.entry_log import Log
 from server.event.calendar import day_starts
@@ -18,7 +19,7 @@ from server.event.directory import Event
 from server.event.processes import server_name
 from server.feed import changes
 from server.feed.hub import Hub
-from server.kiosks.runs import stand
+from server.kiosks.runs import Standing, stand
 from server.kiosks.vouching import Voucher
 from server.machines.shared_rates import SharedRates
 from server.mail.worker import Worker
@@ -30,14 +31,17 @@ from server.storage.connection import Connection
 from server.storage.database import Database
 from server.storage.engines.history import history
 from server.web import admin, api, auth, desk, display, i18n, security
-from server.web.machines import interface, probes
+from server.web.machines import interface, probes, problems
 from server.web.machines.rates import AT_ONCE, PER_MINUTE, Rates
 from server.web.phone import pages as phone
 from server.web.phone import receipts
-from server.web.services import Services, keep_services, renew_services, services_of
+from server.web.services import Services, keep_services, renew_services, services, services_of
 from server.web.wallet import pages as wallet
 from server.web.wallet import passkit
 from server.words import Words
+
+SHOWN_WITHIN_S = 1.0
+NOT_ON_DISK = "The database's commits hang just now. Nothing was changed. Try again in a moment."
 
 
 class _App(Flask):
@@ -66,26 +70,7 @@ def create_app(
     wall = now or _wall_clock
     standing = stand(database, wall, server_name(event.settings.port))
     database.write(search.fold)
-    voucher = Voucher(event.root_key, event.event_id)
-    secret = partial(security.derived_key, event.phone_secret)
-    here = Services(
-        event=event,
-        database=database,
-        hub=Hub(database, voucher.change),
-        log=Log(database, event.log_name, event.log_key),
-        voucher=voucher,
-        standing=standing,
-        calendar=Calendar(day_starts(event.settings)),
-        now=wall,
-        clock=clock or ServerClock(database),
-        venue_clock=display.PageClock(ZoneInfo(event.settings.time_zone)),
-        uploads=Uploads(event.path / "uploads"),
-        mailing=Worker(event, database, wall),
-        guesses=Guesses(database, secret(b"hallkeeper/guesses/v1")),
-        pending=Pending(database, secret(b"hallkeeper/asked/v1")),
-        rates=_rates(database, wall),
-        sign_on=sign_on.provider_of(event),
-    )
+    here = _services(event, database, wall, clock, standing)
     keep_services(app, here)
     standing.watch(lambda db: _compare(app, db), lambda number: renew_services(app, number))
     security.protect(app, event)
@@ -104,9 +89,52 @@ def create_app(
     security.csrf.exempt(interface.blueprint)
     with database.reading() as db:
         here.measures.begin(db)
+    app.after_request(_wait_for_disk)
     # This runs before the body is sent, so that a held feed or a slow client holds no reader.
     app.teardown_appcontext(lambda _: database.give_back())
     return app
+
+
+def _services(
+    event: Event,
+    database: Database,
+    wall: Callable[[], int],
+    clock: ServerClock | None,
+    standing: Standing,
+) -> Services:
+    """Make what the app keeps. Where several servers serve the event, what they must find alike is
+    kept in the database. With SQLite one server alone has it.
+    """
+    voucher = Voucher(event.root_key, event.event_id)
+    with database.reading() as db:
+        several = bool(history(db))
+    secret = partial(security.derived_key, event.phone_secret)
+    return Services(
+        event=event,
+        database=database,
+        hub=Hub(database, voucher.change),
+        log=Log(database, event.log_name, event.log_key),
+        voucher=voucher,
+        standing=standing,
+        calendar=Calendar(day_starts(event.settings)),
+        now=wall,
+        clock=clock or ServerClock(database),
+        venue_clock=display.PageClock(ZoneInfo(event.settings.time_zone)),
+        uploads=(
+            SharedUploads(database, secret(b"hallkeeper/uploads/v1"), wall)
+            if several
+            else Uploads(event.path / "uploads")
+        ),
+        mailing=Worker(event, database, wall),
+        guesses=Guesses(database, secret(b"hallkeeper/guesses/v1")),
+        pending=Pending(database, secret(b"hallkeeper/asked/v1")),
+        rates=(
+            SharedRates(database, wall, per_minute=PER_MINUTE, at_once=AT_ONCE)
+            if several
+            else Rates()
+        ),
+        sign_on=sign_on.provider_of(event),
+    )
 
 
 def close_app(app: Flask) -> None:
@@ -126,13 +154,17 @@ def close_app(app: Flask) -> None:
     here.hub.close()
 
 
-def _rates(database: Database, now: Callable[[], int]) -> Rates | SharedRates:
-    """Count machines' requests in memory where one server alone has the database."""
-    with database.reading() as db:
-        several = bool(history(db))
-    if several:
-        return SharedRates(database, now, per_minute=PER_MINUTE, at_once=AT_ONCE)
-    return Rates()
+def _wait_for_disk(answer: Response) -> Response:
+    """Show nothing that could still be lost with the database's machine. While commits hang, pages
+    are shown all the same, and other machines are asked to come again.
+    """
+    database = services().database
+    if not database.has_read() or database.wait_for_disk(SHOWN_WITHIN_S):
+        return answer
+    if request.blueprint == interface.blueprint.name and request.method == "GET":
+        # A machine may keep what a person only looks at.
+        return problems.answer(503, NOT_ON_DISK)
+    return answer
 
 
 def _compare(app: Flask, db: Connection) -> None:

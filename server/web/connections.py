@@ -15,7 +15,7 @@ import socket
 import struct
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 log = logging.getLogger(__name__)
@@ -116,33 +116,43 @@ class Guard:
 def connections_to(port: int) -> Iterable[Connection]:
     """Find the connections that this process has accepted on `port`."""
     for name in os.listdir("/proc/self/fd"):
-        with contextlib.suppress(OSError, ValueError), _duplicate(int(name)) as found:
-            if found.family not in (socket.AF_INET, socket.AF_INET6):
-                continue
-            if found.getsockname()[1] != port:
-                continue
-            peer = found.getpeername()[0]
-            info = found.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
-            (silent_ms,) = _LAST_DATA_SENT.unpack_from(info, _LAST_DATA_SENT_AT)
-            yield Connection(int(name), peer.removeprefix("::ffff:"), silent_ms / 1000)
+        found = _connection_to(port, int(name))
+        if found is not None:
+            yield found
+
+
+def _connection_to(port: int, file: int) -> Connection | None:
+    with contextlib.suppress(OSError, ValueError), _as_socket(file) as found:
+        if found.family not in (socket.AF_INET, socket.AF_INET6):
+            return None
+        if found.getsockname()[1] != port:
+            return None
+        peer = found.getpeername()[0]
+        info = found.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
+        (silent_ms,) = _LAST_DATA_SENT.unpack_from(info, _LAST_DATA_SENT_AT)
+        return Connection(file, peer.removeprefix("::ffff:"), silent_ms / 1000)
+    return None
 
 
 def _end(connection: Connection) -> None:
     """Shut the connection, if its file still is that connection. Whoever waits for it learns of its
     end.
     """
-    with contextlib.suppress(OSError, ValueError), _duplicate(connection.file) as found:
+    with contextlib.suppress(OSError, ValueError), _as_socket(connection.file) as found:
         if found.getpeername()[0].removeprefix("::ffff:") == connection.address:
             found.shutdown(socket.SHUT_RDWR)
 
 
-def _duplicate(file: int) -> socket.socket:
-    """Return a socket of our own on the same connection. Raises OSError where the file is no
-    socket.
+@contextlib.contextmanager
+def _as_socket(file: int) -> Iterator[socket.socket]:
+    """Lend an open file of this process as the socket that it is. Raises OSError where it is none.
+
+    Nothing is copied and nothing is closed here, because the file may be the database. A process
+    that closes any copy of it loses all locks that SQLite has on it. Then a command beside the
+    server takes itself for the last one to close, and deletes the write-ahead log in use.
     """
-    copied = os.dup(file)
+    found = socket.socket(fileno=file)
     try:
-        return socket.socket(fileno=copied)
-    except OSError:
-        os.close(copied)
-        raise
+        yield found
+    finally:
+        found.detach()

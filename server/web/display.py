@@ -137,6 +137,20 @@ class PageClock(Clock):
         return f"{self.day(at)} {self.time(at)}"
 
 
+class Minutes:
+    """Words times of day, each minute once, for lists of tens of thousands of lines."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._known: dict[int, str] = {}
+
+    def __call__(self, at: int) -> str:
+        minute = at // 60_000
+        if minute not in self._known:
+            self._known[minute] = self._clock.minute(at)
+        return self._known[minute]
+
+
 @dataclass(frozen=True)
 class State:
     """Describes a state in a word, with a sign, so that it is never told by colour (`kind`)
@@ -170,7 +184,7 @@ def remarks(entry: Entry) -> str:
         found.append(_("from a fenced kiosk"))
     late_ms = entry.received_at - (entry.scanned_at - (entry.skew_ms or 0))
     if late_ms >= LATE_MS:
-        found.append(_("arrived %(span)s later", span=span(late_ms)))
+        found.append(_("told %(span)s later", span=span(late_ms)))
     if entry.facts_age_ms is not None and entry.facts_age_ms >= LATE_MS:
         age = span(entry.facts_age_ms)
         found.append(_("decided on what was known %(span)s before", span=age))

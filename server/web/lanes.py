@@ -13,8 +13,7 @@ import hashlib
 import hmac
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
@@ -67,7 +66,7 @@ class Lanes:
         self._monotonic = monotonic
         # The lock guards everything below.
         self._lock = threading.Lock()
-        self._held: Counter[object] = Counter()  # Bodies on their way, by lane and by holder.
+        self._held: dict[object, int] = {}  # Bodies on their way, by lane and by holder.
         self._known: dict[str, float] = {}  # Until when each address is known.
         self._keys: dict[KioskKey, bytes] = {}
 
@@ -115,24 +114,38 @@ class Lanes:
     @contextmanager
     def hold(self, address: str, kiosk: KioskKey | None = None) -> Iterator[None]:
         """Hold a place in the sender's lane while its body is read. Raises BusyError."""
+        held = self.take(address, kiosk)
+        try:
+            yield
+        finally:
+            self.give_back(held)
+
+    def take(self, address: str, kiosk: KioskKey | None = None) -> Sequence[object]:
+        """Take a place in the sender's lane, and return what `give_back` needs. Raises
+        BusyError.
+        """
         if kiosk is not None:
             limits: list[tuple[object, int]] = [(kiosk, KIOSK_MAX)]
         elif self.is_known(address):
             limits = [("known", KNOWN_MAX), (address, KNOWN_ADDRESS_MAX)]
         else:
             limits = [("strangers", STRANGERS_MAX), (address, STRANGER_ADDRESS_MAX)]
+        holders = [holder for holder, _ in limits]
         with self._lock:
-            if any(self._held[holder] >= most for holder, most in limits):
-                raise BusyError
-            self._held.update(holder for holder, _ in limits)
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._held.subtract(holder for holder, _ in limits)
-                for holder, _ in limits:
-                    if not self._held[holder]:
-                        del self._held[holder]
+            for holder, most in limits:
+                if self._held.get(holder, 0) >= most:
+                    raise BusyError
+            for holder in holders:
+                self._held[holder] = self._held.get(holder, 0) + 1
+        return holders
+
+    def give_back(self, holders: Sequence[object]) -> None:
+        """Give back what `take` returned."""
+        with self._lock:
+            for holder in holders:
+                left = self._held.pop(holder) - 1
+                if left:
+                    self._held[holder] = left
 
 
 def read_stamp(headers: Headers) -> RequestStamp | None:

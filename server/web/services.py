@@ -10,6 +10,7 @@ from flask import Flask, current_app, request
 
 from badges.admission.facts import Calendar
 from server.backup.copy import Backups
+from server.editing.previews.shared_uploads import SharedUploads
 from server.editing.previews.uploads import Uploads
 from server.entry_log.entry_log import Log
 from server.event.budgets import Budget
@@ -56,7 +57,7 @@ class Services:
     now: Callable[[], int]  # Unix ms
     clock: ServerClock
     venue_clock: Clock
-    uploads: Uploads
+    uploads: Uploads | SharedUploads
     mailing: Worker
     guesses: Guesses  # For passwords.
     pending: Pending  # For second factors.

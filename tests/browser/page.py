@@ -4,6 +4,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import pytest
 from tests.kiosk.screen.keyboards import character, keys_of, us_key
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium: pip install selenium")
+exceptions = pytest.importorskip("selenium.common.exceptions")
+websocket = pytest.importorskip("websocket", reason="needs websocket-client, as selenium does")
 
 SMALL, LARGE = (1024, 600), (1920, 1080)
 SIZES = (SMALL, LARGE)
@@ -44,12 +47,48 @@ return cut;
 """
 
 
+IS_OPEN = "return !!document.querySelector('meta[name=hallkeeper-token]')"
+
+
+class Keys:
+    """Presses keys in the window that is open. Close it, which waits until the last is taken.
+
+    It speaks to Chromium itself. The way by chromedriver takes several times as long for each key.
+    """
+
+    def __init__(self, browser: Any) -> None:
+        address = browser.capabilities["goog:chromeOptions"]["debuggerAddress"]
+        window = f"ws://{address}/devtools/page/{browser.current_window_handle}"
+        self._line = websocket.create_connection(window, timeout=WAIT_S, suppress_origin=True)
+        self._sent = 0
+
+    def press(self, at: float, code: str, key: str, shift: bool) -> None:
+        event: dict[str, Any] = {"code": code, "key": key, "modifiers": 8 if shift else 0}
+        event["timestamp"] = at
+        if len(key) == 1:
+            event["text"] = key
+        elif key == "Enter":
+            event |= {"text": "\r", "windowsVirtualKeyCode": 13}
+        self._send({"type": "keyDown", **event})
+        self._send({"type": "keyUp", **event})
+
+    def _send(self, event: dict[str, Any]) -> None:
+        self._sent += 1
+        method = "Input.dispatchKeyEvent"
+        self._line.send(json.dumps({"id": self._sent, "method": method, "params": event}))
+
+    def close(self) -> None:
+        with closing(self._line):
+            while (answer := json.loads(self._line.recv())).get("id") != self._sent:
+                assert "error" not in answer, answer
+
+
 class Page:
     def __init__(self, browser: Any, url: str, link: str) -> None:
-        """`link` opens the screen for this browser."""
+        """`link` opens the screen for this browser, where it is not open yet."""
         self.browser = browser
         self.url = url
-        browser.get(link)
+        self.link = link
 
     @classmethod
     def of(cls, browser: Any) -> "Page":
@@ -61,6 +100,9 @@ class Page:
 
     def open(self, query: str = "") -> "Page":
         self.browser.get(self.url + query)
+        if not self.script(IS_OPEN):
+            self.browser.get(self.link)
+            self.browser.get(self.url + query)
         self.wait("the link", lambda: self.script("return document.body.dataset.link") == "up")
         return self
 
@@ -95,6 +137,15 @@ class Page:
     def wait_for(self, css: str) -> Any:
         self.wait(css, lambda: self.shown(css))
         return self.at(css)
+
+    def click(self, css: str) -> None:
+        """Click a part once it is there. One that is drawn anew just then is looked for again."""
+        deadline = time.monotonic() + WAIT_S
+        while True:
+            try:
+                return self.wait_for(css).click()
+            except exceptions.StaleElementReferenceException:
+                assert time.monotonic() < deadline, css
 
     def cut(self) -> list[str]:
         return list(self.script(CUT))
@@ -145,20 +196,11 @@ class Page:
         may hand it on late.
         """
         at = time.time()
-        for number, (code, shift, key) in enumerate((*strokes, ("Enter", False, "Enter"))):
-            at += KEY_S + late.get(number, 0.0)
-            time.sleep(max(0.0, at - time.time()))
-            self._key(at, code, key, shift)
-
-    def _key(self, at: float, code: str, key: str, shift: bool) -> None:
-        event: dict[str, Any] = {"code": code, "key": key, "modifiers": 8 if shift else 0}
-        event["timestamp"] = at
-        if len(key) == 1:
-            event["text"] = key
-        elif key == "Enter":
-            event |= {"text": "\r", "windowsVirtualKeyCode": 13}
-        self.browser.execute_cdp_cmd("Input.dispatchKeyEvent", {"type": "keyDown", **event})
-        self.browser.execute_cdp_cmd("Input.dispatchKeyEvent", {"type": "keyUp", **event})
+        with closing(Keys(self.browser)) as keys:
+            for number, (code, shift, key) in enumerate((*strokes, ("Enter", False, "Enter"))):
+                at += KEY_S + late.get(number, 0.0)
+                time.sleep(max(0.0, at - time.time()))
+                keys.press(at, code, key, shift)
 
     def log(self) -> list[str]:
         """Errors of the page's scripts."""

@@ -62,7 +62,7 @@ def test_languages_change_places(door: LiveDoor, page: Page) -> None:
     page.press("\ue032")  # F2
     assert (page.text("word"), page.text("word-2")) == ("DENIED", "禁止入内")
     assert page.script("return document.documentElement.lang") == "en"
-    page.at("#language").click()
+    page.click("#language")
     assert (page.text("word"), page.text("word-2")) == ("禁止入内", "DENIED")
 
 

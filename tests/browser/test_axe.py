@@ -88,7 +88,7 @@ def test_panels(door: LiveDoor, page: Page, axe: str) -> None:
     page.press("\ue031")  # F1
     examine(page, axe, "help")
     deny(door, page)
-    page.at("#supervisor").click()
+    page.click("#supervisor")
     examine(page, axe, "who")
     unlock(page)
     examine(page, axe, "menu")
@@ -98,12 +98,12 @@ def test_panels(door: LiveDoor, page: Page, axe: str) -> None:
         ("door", '[data-key="door-71"]'),
         ("shift", '[data-key="do"]'),
     ):
-        page.at(f'[data-key="{view}"]').click()
+        page.click(f'[data-key="{view}"]')
         page.wait_for(sign)
         examine(page, axe, view)
         page.press("\ue00c")  # Escape: back
     door.kiosk.supervision.lock()
-    page.wait_for('[data-key="who-3"]').click()
+    page.click('[data-key="who-3"]')
     page.wait_for("#pin")
     examine(page, axe, "pin")
 

@@ -152,9 +152,9 @@ def test_scanners_with_wrong_layouts(door: LiveDoor, page: Page) -> None:
 
 def test_supervisors(door: LiveDoor, page: Page) -> None:
     deny(door, page)
-    page.at("#supervisor").click()
+    page.click("#supervisor")
     examine(page, "who")
-    page.wait_for('[data-key="who-4"]').click()
+    page.click('[data-key="who-4"]')
     page.wait_for("#pin")
     page.press(*"111111", ENTER)
     page.wait("the refusal", lambda: "Tries left" in page.text("panel-error"))
@@ -168,19 +168,19 @@ def test_supervisors(door: LiveDoor, page: Page) -> None:
         ("door", '[data-key="door-71"]'),
         ("shift", '[data-key="do"]'),
     ):
-        page.at(f'[data-key="{view}"]').click()
+        page.click(f'[data-key="{view}"]')
         page.wait_for(sign)
         examine(page, view)
         page.press(ESCAPE)
-    page.at('[data-key="override"]').click()
-    page.wait_for('[data-key="reason-vip"]').click()
-    page.at('[data-key="do"]').click()
+    page.click('[data-key="override"]')
+    page.click('[data-key="reason-vip"]')
+    page.click('[data-key="do"]')
     page.wait("the admission", lambda: page.tone == "admit")
     examine(page, "overridden")
     door.lose_server()
     door.kiosk.sync.wake()
     page.wait("offline", lambda: "Offline" in page.text("state-link"))
-    page.at('[data-key="find"]').click()
+    page.click('[data-key="find"]')
     page.wait_for("#find").send_keys("lost" + ENTER)
     page.wait("the refusal", lambda: "needs the server" in page.text("panel-error"))
     examine(page, "needs-the-server")

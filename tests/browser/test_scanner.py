@@ -72,7 +72,7 @@ def test_scanner_works_with_the_focus_on_a_button(door: LiveDoor, page: Page) ->
 
 def test_scanner_works_while_a_pin_is_typed(door: LiveDoor, page: Page) -> None:
     page.press(F9)
-    page.wait_for('[data-key="who-3"]').click()
+    page.click('[data-key="who-3"]')
     page.wait_for("#pin")
     page.press(*PIN[:3])
     wait_for_scan(door, page, lambda: page.burst(badge(next(serials))))
@@ -81,7 +81,7 @@ def test_scanner_works_while_a_pin_is_typed(door: LiveDoor, page: Page) -> None:
     page.press(*PIN[3:], ENTER)
     page.wait_for('[data-key="lock"]')
     page.wait("idle after look", lambda: page.shown("#panel-who"))
-    page.at('[data-key="find"]').click()
+    page.click('[data-key="find"]')
     page.wait_for("#find")
     page.press(*"lost")
     wait_for_scan(door, page, lambda: page.burst(badge(next(serials))))
@@ -97,7 +97,7 @@ def test_scanner_works_while_a_pin_is_typed(door: LiveDoor, page: Page) -> None:
 def field(door: LiveDoor, page: Page) -> Iterator[Callable[[], str]]:
     """Give the PIN's field the focus, and return the call that reads it."""
     page.press(F9)
-    page.wait_for('[data-key="who-3"]').click()
+    page.click('[data-key="who-3"]')
     page.wait_for("#pin")
     yield lambda: str(page.script("return document.getElementById('pin').value"))
     page.press(ESCAPE, ESCAPE)

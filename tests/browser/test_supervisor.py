@@ -24,14 +24,14 @@ def locked(door: LiveDoor):
 def unlock(page: Page) -> None:
     """By touch."""
     if not page.shown("#panel"):
-        page.at("#supervisor").click()
-    page.wait_for('[data-key="who-3"]').click()
+        page.click("#supervisor")
+    page.click('[data-key="who-3"]')
     page.wait_for("#pin")
     for digit in PIN:
-        page.at(f'[data-key="digit-{digit}"]').click()
+        page.click(f'[data-key="digit-{digit}"]')
     page.shot("supervisor-pin")
     page.holds_all()
-    page.at('[data-key="unlock"]').click()
+    page.click('[data-key="unlock"]')
     page.wait("the session", lambda: page.shown("#panel-who"))
 
 
@@ -55,15 +55,15 @@ def test_override_by_touch(door: LiveDoor, page: Page, size: tuple[int, int]) ->
     deny(door, page)
     page.shot("denied")
     page.holds_all()
-    page.at("#overrule").click()
+    page.click("#overrule")
     page.shot("supervisor-who")
     unlock(page)
     page.wait_for('[data-key="reason-vip"]')
     page.shot("supervisor-override")
     page.holds_all()
     assert not page.at('[data-key="do"]').is_enabled()  # no reason yet
-    page.at('[data-key="reason-vip"]').click()
-    page.at('[data-key="do"]').click()
+    page.click('[data-key="reason-vip"]')
+    page.click('[data-key="do"]')
     page.wait("the admission", lambda: page.tone == "admit")
     assert "Mei Lin" in page.text("reason")
     page.shot("overridden")
@@ -90,7 +90,7 @@ def test_override_by_keys_with_a_reason_of_ones_own(door: LiveDoor, page: Page) 
 
 def test_another_scan_in_between_is_told(door: LiveDoor, page: Page) -> None:
     deny(door, page)
-    page.at("#overrule").click()
+    page.click("#overrule")
     unlock(page)
     page.wait_for('[data-key="reason-vip"]')
     page.burst(press(next(serials)))
@@ -99,8 +99,8 @@ def test_another_scan_in_between_is_told(door: LiveDoor, page: Page) -> None:
 
 
 def test_wrong_pin_is_told(door: LiveDoor, page: Page) -> None:
-    page.at("#supervisor").click()
-    page.wait_for('[data-key="who-4"]').click()
+    page.click("#supervisor")
+    page.click('[data-key="who-4"]')
     page.wait_for("#pin")
     page.press(*"111111", ENTER)
     page.wait("the refusal", lambda: "PIN 码错误" in page.text("panel-error"))
@@ -113,16 +113,16 @@ def test_annul_the_last_admission(door: LiveDoor, page: Page, size: tuple[int, i
     page.resize(size)
     page.burst(badge(next(serials)))
     page.wait("an admission", lambda: page.tone == "admit")
-    page.at("#supervisor").click()
+    page.click("#supervisor")
     page.wait_for('[data-key="who-3"]')
     page.wait_for("#panel-title")
     unlock(page)
     page.shot("supervisor-menu")
     page.holds_all()
     page.wait("the chance", lambda: page.at('[data-key="annul"]').is_enabled())
-    page.at('[data-key="annul"]').click()
-    page.wait_for('[data-key="reason-nobody_passed"]').click()
-    page.at('[data-key="do"]').click()
+    page.click('[data-key="annul"]')
+    page.click('[data-key="reason-nobody_passed"]')
+    page.click('[data-key="do"]')
     page.wait("the annulment", lambda: page.text("word") == "已作废")
     page.shot("annulled")
     page.holds_all()
@@ -134,16 +134,16 @@ def test_person_found_by_name_is_admitted(
 ) -> None:
     page.resize(size)
     unlock(page)
-    page.at('[data-key="find"]').click()
+    page.click('[data-key="find"]')
     field = page.wait_for("#find")
-    page.at(".plain").click()  # letters on the screen
+    page.click(".plain")  # letters on the screen
     for letter in "LOST":
         keys = page.browser.find_elements("css selector", ".letters button")
         next(key for key in keys if key.text == letter).click()
     page.shot("supervisor-letters")
     page.holds_all()
     assert field.get_attribute("value") == "LOST"
-    page.at('[data-key="find-do"]').click()
+    page.click('[data-key="find-do"]')
     found = page.wait_for(".people button")
     assert "Lost Badge" in found.text
     page.shot("supervisor-found")
@@ -151,7 +151,7 @@ def test_person_found_by_name_is_admitted(
     page.wait("the person", lambda: page.shown('[data-key="do"]') and page.shown("#panel h3"))
     page.shot("supervisor-person")
     before = door.answers
-    page.at('[data-key="do"]').click()
+    page.click('[data-key="do"]')
     page.wait("an answer", lambda: door.answers > before)
     page.wait("its tone", lambda: page.tone in ("look", "deny"))
 
@@ -159,25 +159,25 @@ def test_person_found_by_name_is_admitted(
 def test_door_and_direction(door: LiveDoor, page: Page) -> None:
     page.resize(SMALL)
     unlock(page)
-    page.at('[data-key="door"]').click()
+    page.click('[data-key="door"]')
     page.wait_for('[data-key="door-71"]')
     page.shot("supervisor-door")
     page.holds_all()
-    page.at('[data-key="exit"]').click()
+    page.click('[data-key="exit"]')
     page.wait("the direction", lambda: page.text("direction-word") == "离场")
-    page.wait_for('[data-key="entry"]').click()
+    page.click('[data-key="entry"]')
     page.wait("the direction", lambda: page.text("direction-word") == "入场")
-    page.at('[data-key="door-71"]').click()
-    page.wait_for('[data-key="do"]').click()
+    page.click('[data-key="door-71"]')
+    page.click('[data-key="do"]')
     page.wait("the menu", lambda: page.shown('[data-key="lock"]'))
 
 
 def test_shift_ends_and_is_resumed(door: LiveDoor, page: Page) -> None:
     unlock(page)
-    page.at('[data-key="shift"]').click()
+    page.click('[data-key="shift"]')
     page.wait_for('[data-key="do"]')
     page.shot("supervisor-shift")
-    page.at('[data-key="do"]').click()
+    page.click('[data-key="do"]')
     page.wait("the end", lambda: page.script("return document.body.dataset.panel") != "open")
     page.wait("the words", lambda: door.kiosk.board.state.status.resting)
     page.browser.refresh()
@@ -187,17 +187,17 @@ def test_shift_ends_and_is_resumed(door: LiveDoor, page: Page) -> None:
         page.shot("resting")
         page.holds_all()
     unlock(page)
-    page.wait_for('[data-key="resume"]').click()
+    page.click('[data-key="resume"]')
     page.wait("the door", lambda: not door.kiosk.board.state.status.resting)
 
 
 def test_roll_call_says_who_was_seen(door: LiveDoor, page: Page) -> None:
     unlock(page)
-    page.at('[data-key="rollcall"]').click()
+    page.click('[data-key="rollcall"]')
     page.wait_for('[data-key="point"]').send_keys("9")
     page.shot("supervisor-roll-call")
     page.holds_all()
-    page.at('[data-key="do"]').click()
+    page.click('[data-key="do"]')
     page.wait("the roll call", lambda: page.tone == "rolling")
     assert "9" in page.text("reason")
     for size in SIZES:
@@ -212,9 +212,9 @@ def test_roll_call_says_who_was_seen(door: LiveDoor, page: Page) -> None:
         page.shot("seen")
         page.holds_all()
     unlock(page)
-    page.wait_for('[data-key="roll-call-end"]').click()
+    page.click('[data-key="roll-call-end"]')
     page.wait("the end", lambda: not door.kiosk.board.state.status.roll_call)
-    page.wait_for('[data-key="resume"]').click()
+    page.click('[data-key="resume"]')
     page.wait("the door", lambda: not door.kiosk.board.state.status.resting)
 
 
@@ -224,12 +224,12 @@ def test_badge_scanned_right_after_the_points_name_is_read(
 ) -> None:
     """What a hand typed just before into the panel is no part of the code."""
     unlock(page)
-    page.at('[data-key="rollcall"]').click()
+    page.click('[data-key="rollcall"]')
     page.wait_for('[data-key="point"]')
     before = door.answers
     page.press("9", "h")
     if begin == "by touch":
-        page.at('[data-key="do"]').click()
+        page.click('[data-key="do"]')
     else:
         page.press(ENTER)
     page.wait("the roll call", lambda: not page.shown("#panel"))
@@ -240,9 +240,9 @@ def test_badge_scanned_right_after_the_points_name_is_read(
         assert door.answers == before + 1
     finally:
         unlock(page)
-        page.wait_for('[data-key="roll-call-end"]').click()
+        page.click('[data-key="roll-call-end"]')
         page.wait("the end", lambda: not door.kiosk.board.state.status.roll_call)
-        page.wait_for('[data-key="resume"]').click()
+        page.click('[data-key="resume"]')
         page.wait("the door", lambda: not door.kiosk.board.state.status.resting)
 
 
@@ -250,7 +250,7 @@ def test_panel_leaves_the_answer_in_view_and_holds_up_no_scan(door: LiveDoor, pa
     for size in (SMALL, LARGE):
         page.resize(size)
         if not page.shown("#panel"):
-            page.at("#supervisor").click()
+            page.click("#supervisor")
         deny(door, page)
         assert page.shown("#panel")
         page.holds_all()

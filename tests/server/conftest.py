@@ -113,6 +113,8 @@ def event(
         copy.database_path.unlink()
         with request.getfixturevalue("postgres").event(path, filled=filled):
             yield copy
+        # A test that looks into a file of SQLite makes one, and finds nothing in it.
+        assert not copy.database_path.exists(), "this test looked for the event in SQLite"
         return
     if filled:
         shutil.copyfile(request.getfixturevalue("_filled_database"), copy.database_path)

@@ -5,8 +5,6 @@ import json
 import signal
 import socket
 import ssl
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -20,6 +18,7 @@ from tests.system.support.site import (
     READY_S,
     LiveSite,
     free_port,
+    hallkeeper,
     now_ms,
     site,
     wait_for,
@@ -45,15 +44,7 @@ VENUE = "".join(HALL.format(name) for name in ("west", "east", "annexe"))
 
 
 def certificate(place: LiveSite, *words: str) -> str:
-    command = [sys.executable, "-m", "server.cli.main", "certificate", *words]
-    done = subprocess.run(
-        [*command, "--event", str(place.event.path)],
-        capture_output=True,
-        text=True,
-        timeout=READY_S,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    return hallkeeper("certificate", *words, "--event", str(place.event.path))
 
 
 def restarted(place: LiveSite, *words: str) -> None:
@@ -71,7 +62,7 @@ def pinned(place: LiveSite, name: str) -> tuple[bytes, int]:
 def served(place: LiveSite) -> bytes | None:
     """The key of whoever answers at the server's address."""
     with contextlib.suppress(OSError):
-        with place.ground.connect(place.address, 5) as plain:
+        with place.ground.connect(place.address, READY_S) as plain:
             context = ssl.create_default_context()
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
             with context.wrap_socket(plain) as secured:
@@ -105,7 +96,7 @@ def test_doors_follow(tmp_path: Path) -> None:
             root = tmp_path / "root.pem"
             root.write_bytes(pem(authority.root))
             context = ssl.create_default_context(cafile=str(root))
-            with place.ground.connect(place.address, 5) as plain:
+            with place.ground.connect(place.address, READY_S) as plain:
                 with context.wrap_socket(plain, server_hostname=place.ground.host) as secured:
                     assert secured.version() == "TLSv1.3"
 

@@ -12,7 +12,7 @@ import pytest
 
 from server.staff import pins, users
 from tests.system.support.hand_scanner import HandScanner
-from tests.system.support.site import LiveSite, free_port, now_ms, site, wait_for
+from tests.system.support.site import READY_S, LiveSite, free_port, now_ms, site, wait_for
 
 pytestmark = pytest.mark.system
 
@@ -94,7 +94,7 @@ class Desk(HandScanner):
 
     def status(self) -> dict:
         """What the screen shows now."""
-        feed = http.client.HTTPConnection("127.0.0.1", self._page.port, timeout=60)
+        feed = http.client.HTTPConnection("127.0.0.1", self._page.port, timeout=READY_S)
         try:
             feed.request("GET", "/feed", headers={"Cookie": self._cookie})
             response = feed.getresponse()

@@ -16,6 +16,21 @@ from server.audit import verify, verify_receipt
 from server.cli.audit import outside
 from server.cli.console import refuse
 
+
+class _Scan(msgspec.Struct):
+    """Holds what verifying needs of a kiosk's record. It is asked for by name, as of a dict."""
+
+    kiosk: str
+    generation: int
+    seq: int
+    scanned_at: int
+
+    def __getitem__(self, name: str) -> str | int:
+        found: str | int = getattr(self, name)
+        return found
+
+
+_SCAN = msgspec.json.Decoder(_Scan)
 _KEY_HELP = "The log's key, from somebody whom you trust."
 _Command = Callable[..., None]
 
@@ -59,8 +74,8 @@ def verify_export(
     It reads nothing but the export. Exit status 0: all is well. 1: something is wrong. With
     --authority there must be a time stamp, and each must be of this authority.
     """
-    # This reader of JSON takes a small part of the time of the standard library's.
-    verify.loads = msgspec.json.decode
+    # This program's own reader of JSON takes a small part of the time of the standard library's.
+    verify.read_scan = _SCAN.decode
     try:
         given = [path.read_bytes() for path in checkpoints]
         certificates = None if authority is None else authority.read_bytes()

@@ -98,6 +98,8 @@ def _say(plan: erasing.Plan) -> None:
     click.echo(f"  {plan.entries:7,}  records of the entry log, whose proofs stay")
     for path in (*plan.photos, *plan.uploads):
         click.echo(f"           {path}")
+    if plan.shared_uploads:
+        click.echo(f"  {plan.shared_uploads:7,}  uploaded files that wait for a confirmation")
     click.echo(
         f"It keeps, as those of nobody: {count(plan.counts.get('scan', 0), 'scan')} and"
         f" {count(plan.counts.get('stay', 0), 'stay')}. Their badges are void. The database's file"

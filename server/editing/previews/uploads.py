@@ -40,17 +40,24 @@ class Upload:
     kind: str
     by: str
     name: str
-    path: Path
-    kept_at: float  # seconds of a clock that nobody sets
+    content: Callable[[], bytes]  # raises UploadGoneError
+    kept_at: float = 0.0  # seconds of a clock that nobody sets
     answers: dict[str, str] = field(default_factory=dict)
     plan: Any = None  # what a preview has found; of one upload at a time
 
     def read(self) -> bytes:
         """Return the file. Raises UploadGoneError."""
-        try:
-            return self.path.read_bytes()
-        except OSError:
-            raise UploadGoneError from None
+        return self.content()
+
+
+def is_token(text: str) -> bool:
+    """Say whether a text may be the name of an upload."""
+    return _TOKEN.fullmatch(text) is not None
+
+
+def shown_name(name: str) -> str:
+    """Return what is shown of a file's name."""
+    return "".join(char for char in name if char.isprintable())[:NAME_CHARS_MAX] or "file"
 
 
 class Uploads:
@@ -76,8 +83,9 @@ class Uploads:
             if (one.kind, one.by) == (kind, by):
                 self.drop(one)
         token = secrets.token_urlsafe(16)
-        shown = "".join(char for char in name if char.isprintable())[:NAME_CHARS_MAX] or "file"
-        upload = Upload(token, kind, by, shown, self._directory / token, self._monotonic())
+        upload = Upload(
+            token, kind, by, shown_name(name), lambda: self._read(token), self._monotonic()
+        )
         with self._lock:
             if len(self._kept) >= KEPT_MAX:
                 raise UploadBusyError
@@ -85,7 +93,7 @@ class Uploads:
         try:
             self._directory.mkdir(mode=0o700, exist_ok=True)
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-            with open(os.open(upload.path, flags, 0o600), "wb") as file:
+            with open(os.open(self._path(token), flags, 0o600), "wb") as file:
                 file.write(data)
         except OSError:
             self.drop(upload)
@@ -97,7 +105,7 @@ class Uploads:
         """Return the upload of this user. Raises UploadGoneError."""
         self.sweep()
         with self._lock:
-            found = self._kept.get(token) if _TOKEN.fullmatch(token) else None
+            found = self._kept.get(token) if is_token(token) else None
         if found is None or (found.kind, found.by) != (kind, by):
             raise UploadGoneError
         return found
@@ -107,7 +115,7 @@ class Uploads:
         with self._lock:
             self._kept.pop(upload.token, None)
         upload.plan = None
-        upload.path.unlink(missing_ok=True)
+        self._path(upload.token).unlink(missing_ok=True)
 
     def remember(self, upload: Upload, plan: Any) -> None:
         """Keep what a preview has found until it is confirmed, and forget that of all others."""
@@ -115,6 +123,14 @@ class Uploads:
             for one in self._kept.values():
                 one.plan = None
         upload.plan = plan
+
+    def forget_plan(self, upload: Upload) -> None:
+        """Forget what a preview has found, because it is no longer so."""
+        upload.plan = None
+
+    def keep_answers(self, upload: Upload) -> None:
+        """Keep what was answered to a preview's questions. What it had found is forgotten."""
+        upload.plan = None
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -143,6 +159,15 @@ class Uploads:
             timer.cancel()
             timer.join()
         shutil.rmtree(self._directory, ignore_errors=True)
+
+    def _path(self, token: str) -> Path:
+        return self._directory / token
+
+    def _read(self, token: str) -> bytes:
+        try:
+            return self._path(token).read_bytes()
+        except OSError:
+            raise UploadGoneError from None
 
     def _wake(self) -> None:
         """See to it that files go at their time, though nobody asks for a page."""

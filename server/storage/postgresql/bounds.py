@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg
+from psycopg.errors import PipelineAborted
 from psycopg.pq import TransactionStatus
 
 CONNECT_S = 3
@@ -52,8 +53,10 @@ class BoundedConnection(psycopg.Connection[Any]):
             return super().wait(gen, interval, timeout)
         try:
             return super().wait(gen, interval, self.answer_s)
-        except psycopg.OperationalError:
-            if self.pgconn.transaction_status != TransactionStatus.ACTIVE:
+        except psycopg.OperationalError as error:
+            # Where statements are sent without waiting for each, it is active after an answer too.
+            answered = error.sqlstate is not None or isinstance(error, PipelineAborted)
+            if answered or self.pgconn.transaction_status != TransactionStatus.ACTIVE:
                 raise
             # The answer may still come, and would be taken for that of the next statement.
             self.pgconn.finish()

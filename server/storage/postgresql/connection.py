@@ -2,7 +2,8 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import psycopg
@@ -10,12 +11,18 @@ from psycopg.pq import TransactionStatus
 from psycopg.types.numeric import Int8Dumper
 
 from server.storage.disk import DatabaseError
+from server.storage.errors import EngineError
 from server.storage.postgresql.bounds import BoundedConnection
 from server.storage.postgresql.rows import named_rows
 from server.storage.postgresql.told import told
-from server.storage.postgresql.translation.statements import translated
+from server.storage.postgresql.translation.statements import (
+    MAKE_DURABLE,
+    Translated,
+    translated,
+)
 
 PREPARED_MAX = 500  # More statements than a server has in daily use.
+_WITHIN = ("SAVEPOINT", "RELEASE", "ROLLBACK TO")  # What a transaction goes on after.
 
 
 class _Number(psycopg.adapt.Loader):
@@ -41,12 +48,32 @@ class _TruthDumper(Int8Dumper):
 
 
 class _Cursor(psycopg.RawCursor[Any]):
-    """Returns nothing where a statement has no rows, as SQLite does."""
+    """Returns nothing where a statement has no rows, as SQLite does.
+
+    Where its answer was not waited for yet, it is waited for when it is asked for.
+    """
+
+    arrive: Callable[[], None] | None = None
+
+    @property
+    def rowcount(self) -> int:
+        self._wait()
+        return super().rowcount
+
+    def _wait(self) -> None:
+        if self.arrive is not None:
+            self.arrive()
+
+    def __iter__(self) -> Any:
+        self._wait()
+        return super().__iter__()
 
     def fetchone(self) -> Any:
+        self._wait()
         return super().fetchone() if self.pgresult and self.pgresult.nfields else None
 
     def fetchall(self) -> list[Any]:
+        self._wait()
         return super().fetchall() if self.pgresult and self.pgresult.nfields else []
 
 
@@ -72,6 +99,11 @@ class PostgresConnection:
         # The thread that it was lent to. None means whoever holds the block.
         self.thread: int | None = None
         self.lent = True
+        # Where statements are sent without waiting for each: whether some were sent since the last
+        # wait, and whether one of them has failed since the last savepoint.
+        self._pipeline: psycopg.Pipeline | None = None
+        self._sent = self._failed = False
+        self._over = ExitStack()
 
     @property
     def in_transaction(self) -> bool:
@@ -82,7 +114,13 @@ class PostgresConnection:
 
     @property
     def stands(self) -> bool:
-        """Say whether a transaction is open that can be committed. After an error it can't."""
+        """Say whether a transaction is open that can be committed. After an error it can't.
+
+        Raises EngineError for a statement that has failed meanwhile.
+        """
+        if self._pipeline is not None:
+            self.arrive()
+            return not self._failed
         return self.raw.info.transaction_status == TransactionStatus.INTRANS
 
     @property
@@ -92,6 +130,8 @@ class PostgresConnection:
     def execute(self, statement: str, values: Any = (), /) -> psycopg.Cursor[Any]:
         self._check()
         asked = translated(statement)
+        if self._pipeline is not None:
+            return self._send(asked, values)
         try:
             if asked.plain:
                 made = self.raw.execute(asked.text, prepare=False)
@@ -117,8 +157,77 @@ class PostgresConnection:
             with self.raw.rows(len(rows)):
                 cursor.executemany(asked.text, rows)
         except psycopg.Error as error:
+            self._failed = True
             raise told(error) from None
+        self._sent = True
         return cursor
+
+    def hurry(self) -> None:
+        """Send statements without waiting for the answer of each, until the transaction ends.
+
+        What reads is waited for, and so is an answer that is asked for. What is wrong with a
+        statement is raised at the next wait, at the latest by `stands`. It is for the steps that
+        all servers wait for. They expect no row to be forbidden, but in `undone_alone`.
+        """
+        self._sent = self._failed = False
+        self._over = ExitStack()
+        self._pipeline = self._over.enter_context(self.raw.pipeline())
+
+    def _send(self, asked: Translated, values: Any) -> psycopg.Cursor[Any]:
+        if asked.plain and not asked.text.startswith(_WITHIN):
+            return self._end(asked.text)
+        if asked.text.startswith("ROLLBACK TO"):
+            with suppress(EngineError):
+                self.arrive()
+            self._failed = False
+        try:
+            if asked.plain:
+                made = self.raw.execute(asked.text, prepare=False)
+            else:
+                made = self.raw.execute(asked.text, asked.values(values))
+        except psycopg.Error as error:
+            self._failed = True
+            raise told(error) from None
+        self._sent = True
+        if asked.reads or asked.text.startswith("ROLLBACK TO"):
+            self.arrive()
+        elif isinstance(made, _Cursor):
+            made.arrive = self.arrive
+        return made
+
+    def arrive(self) -> None:
+        """Wait for the answers to all that was sent. Raises EngineError."""
+        if self._pipeline is None or not self._sent:
+            return
+        self._sent = False
+        try:
+            self._pipeline.sync()
+        except psycopg.Error as error:
+            self._failed = True
+            raise told(error) from None
+
+    def _walk(self) -> None:
+        """Wait for each statement from now on. Raises EngineError."""
+        self.arrive()
+        self._pipeline = None
+        self._over.close()
+
+    def _end(self, text: str) -> psycopg.Cursor[Any]:
+        """Execute what ends the transaction, or what can't be sent on without waiting."""
+        self._pipeline = None
+        try:
+            if text == "COMMIT":
+                made = self.raw.execute(text, prepare=False)
+                self._over.close()
+            else:
+                with suppress(psycopg.Error):
+                    self._over.close()
+                made = self.raw.execute(text, prepare=False)
+        except psycopg.Error as error:
+            raise told(error) from None
+        if text == "COMMIT" and made.statusmessage != "COMMIT":
+            raise sqlite3.OperationalError("the transaction was undone on the way")
+        return made
 
     def script(self, text: str) -> None:
         """Execute statements that are in PostgreSQL's own words."""
@@ -127,9 +236,20 @@ class PostgresConnection:
         except psycopg.Error as error:
             raise told(error) from None
 
+    def make_durable(self) -> None:
+        """Wait until all that this connection can read is on disk, and at the synchronous standby.
+
+        It says so of the engine that it is connected to, which has gone on since it was opened.
+        Raises EngineError, and then nothing is known of it.
+        """
+        if self.in_transaction:
+            raise DatabaseError("what is read can be made durable after the transaction alone")
+        self.script(MAKE_DURABLE)
+
     def copy_in(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         """Add many rows at once."""
         self._check()
+        self._walk()
         names = ", ".join(columns)
         try:
             with (

@@ -18,6 +18,7 @@ from server.storage.postgresql.bounds import BoundedConnection
 from server.storage.postgresql.catalogue import SCHEMA
 from server.storage.postgresql.connection import PostgresConnection
 from server.storage.postgresql.listening import Listener
+from server.storage.postgresql.translation.statements import BEGIN_EARLY
 
 VERSION_MIN = 140000
 LOCK_TIMEOUT_MS = 10_000
@@ -35,6 +36,8 @@ class PostgresEngine:
     """Opens connections to one event in PostgreSQL. Those of a server wait for nothing without
     end.
     """
+
+    commits_early = True
 
     def __init__(self, address: Address, *, bounded: bool = False) -> None:
         self._address = address
@@ -56,6 +59,26 @@ class PostgresEngine:
     def listen(self, heard: Callable[[int], object]) -> Listener:
         """Call `heard` when a process commits, with its number, until the listener is closed."""
         return Listener(lambda: connect_to_read(self._address), heard)
+
+    def begin(self, writer: Any, *, early: bool) -> None:
+        """Begin a transaction under the lock of all servers. The commit of an `early` one gives
+        the lock back without waiting for the disk or the standby.
+        """
+        if early:
+            writer.script(BEGIN_EARLY)
+            writer.hurry()
+        else:
+            writer.execute("BEGIN IMMEDIATE")
+
+    def next_step(self, writer: Any) -> None:
+        writer.execute("RELEASE step")
+        writer.execute("SAVEPOINT step")
+
+    def settler(self) -> PostgresConnection:
+        made = connect(self._address)
+        if self._bounded:
+            made.raw.give_up_after(bounds.ANSWER_S, None)
+        return made
 
     def number_of(self, writer: Any) -> int:
         """Return the number that the writer's process has in PostgreSQL."""

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from server.storage import disk
 from server.storage.disk import DatabaseError
+from server.storage.engines.memory import Writer
 
 C = TypeVar("C", bound=sqlite3.Connection)
 
@@ -82,7 +83,7 @@ def connect(path: Path) -> sqlite3.Connection:
 
     Raises DatabaseError, of which DiskError is one.
     """
-    return _connect(path, sqlite3.Connection)
+    return _connect(path, Writer)
 
 
 def _connect(path: Path, factory: type[C]) -> C:
@@ -144,6 +145,8 @@ def indexes_anew(db: sqlite3.Connection, table: str) -> Iterator[None]:
 class SqliteEngine:
     """Opens connections to one file."""
 
+    commits_early = False
+
     def __init__(self, path: Path) -> None:
         self._path = path
 
@@ -157,6 +160,17 @@ class SqliteEngine:
 
     def listen(self, heard: Callable[[int], object]) -> None:
         """Return nothing, because one process alone serves a file."""
+
+    def begin(self, writer: Any, *, early: bool) -> None:
+        """Begin a transaction. Its commit waits for the disk, because one process alone writes."""
+        writer.execute("BEGIN IMMEDIATE")
+
+    def next_step(self, writer: Any) -> None:
+        writer.execute("RELEASE step")
+        writer.execute("SAVEPOINT step")
+
+    def settler(self) -> None:
+        return None
 
     def number_of(self, writer: Any) -> int:
         return 0

@@ -2,16 +2,19 @@
 explains to anybody what a receipt proves.
 """
 
+from pathlib import Path
+
 from flask import Blueprint, Response, abort, render_template
 
 from badges.transparency.signed_note import verifier_key
 from server.audit import receipts
-from server.audit.export import VERIFIER
+from server.audit.export import RECEIPT_VERIFIER, VERIFIER
 from server.people import attendees
 from server.venue import store
 from server.web import auth, i18n
 from server.web.phone import pages
 from server.web.services import services
+from server.witnesses import asking
 
 blueprint = Blueprint("receipts", __name__)
 blueprint.register_error_handler(pages.GoneError, pages.gone)
@@ -68,7 +71,7 @@ def about() -> str:
     return render_template(
         "phone/about_receipts.html",
         key=verifier_key(here.event.log_name, here.event.log_key.public),
-        log=here.event.log_name,
+        witnesses=asking.witnesses(here.event.settings),
         static=pages.static,
         said=pages.said,
     )
@@ -77,6 +80,17 @@ def about() -> str:
 @blueprint.get("/receipts/verify.py")
 @auth.allow_everybody
 def verifier() -> Response:
-    """Give the program that checks receipts and exports. It is the one that each export has."""
-    headers = {"Content-Disposition": 'attachment; filename="verify.py"'}
-    return Response(VERIFIER.read_bytes(), mimetype="text/x-python", headers=headers)
+    """Give the program that checks exports. It is the one that each export has."""
+    return _program(VERIFIER)
+
+
+@blueprint.get("/receipts/verify_receipt.py")
+@auth.allow_everybody
+def receipt_verifier() -> Response:
+    """Give the program that checks receipts, with the other one beside it."""
+    return _program(RECEIPT_VERIFIER)
+
+
+def _program(path: Path) -> Response:
+    headers = {"Content-Disposition": f'attachment; filename="{path.name}"'}
+    return Response(path.read_bytes(), mimetype="text/x-python", headers=headers)

@@ -89,7 +89,8 @@ class ScansLane:
             self._waker.call(partial(_settle, took, taken, error))
 
         step = verified_step(signed, step_for(here, batch), here.now, batch=batch)
-        here.database.write_then(step, done)
+        # A kiosk keeps its scans until they are acknowledged, and would send them again.
+        here.database.write_then(step, done, early=True)
         return await took
 
 
@@ -104,8 +105,11 @@ async def _read(
     if proof is None or int(length) > wire.BODY_BYTES_MAX:
         raise Left(None)
     try:
-        with here.lanes.hold(address, proof.stamp.key):
+        held = here.lanes.take(address, proof.stamp.key)
+        try:
             body = await exchange()
+        finally:
+            here.lanes.give_back(held)
     except (BusyError, RuntimeError):
         raise Left(None) from None
     if len(body) != int(length) or not proof.fits(body):

@@ -56,6 +56,10 @@ class LoadKiosk:
         """Admit somebody; the record's sequence. There must be a place."""
         return self.enter(serial).seq
 
+    @property
+    def has_place(self) -> bool:
+        return self._accounts[PoolKey(self.door.hall)].free > 0
+
     def enter(self, serial: int) -> ScanRecord:
         """Admit somebody, where there must be a place."""
         key = PoolKey(self.door.hall)

@@ -3,9 +3,11 @@ straight to the writer.
 """
 
 import os
+import queue
 import sqlite3
 import time
 from pathlib import Path
+from typing import Any
 
 from badges.admission.facts import Calendar
 from badges.places.pool import PoolKey
@@ -103,7 +105,12 @@ class LedgerSite:
             assert found is not None
             return ingest.ingest(db, found[0], batch, calendar=CALENDAR, now=NOW)
 
-        acked = self.database.write(step).acked_seq
+        told: queue.SimpleQueue[tuple[Any, Any]] = queue.SimpleQueue()
+        self.database.write_then(step, lambda *one: told.put(one), early=True)
+        taken, error = told.get()
+        if error is not None:
+            raise error
+        acked = taken.acked_seq
         door.records[door.acked : acked] = [b""] * (acked - door.acked)
         door.heads[door.acked : acked] = [b""] * (acked - door.acked)
         door.acked = acked

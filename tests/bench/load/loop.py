@@ -40,14 +40,19 @@ class Visitors:
         self._people = people
         self._inside: deque[tuple[int, ScanRecord]] = deque()
 
-    def scan(self) -> None:
-        """Somebody enters, or where enough are in, the first of them leaves."""
-        if len(self._inside) < INSIDE:
+    def scan(self) -> bool:
+        """Somebody enters, or where enough are in or there is no place, the first of them leaves.
+        False where nobody can do either before the server was asked for a place.
+        """
+        if len(self._inside) < INSIDE and self._kiosk.has_place:
             serial = next(self._people)
             self._inside.append((serial, self._kiosk.enter(serial)))
-        else:
-            serial, entry = self._inside.popleft()
-            self._kiosk.door.leave(now_ms(), serial, self._kiosk.door.ref(entry))
+            return True
+        if not self._inside:
+            return False
+        serial, entry = self._inside.popleft()
+        self._kiosk.door.leave(now_ms(), serial, self._kiosk.door.ref(entry))
+        return True
 
 
 async def closed_loop(load: Load, visitors: list[Visitors], batch: int, scans: int) -> list[float]:
@@ -57,8 +62,13 @@ async def closed_loop(load: Load, visitors: list[Visitors], batch: int, scans: i
 
     async def work(kiosk: LoadKiosk, own: Visitors) -> None:
         while next(left) > 0:
-            for _ in range(batch):
-                own.scan()
+            scanned = 0
+            while scanned < batch:
+                if own.scan():
+                    scanned += 1
+                else:
+                    async with kiosk.lock:
+                        await load.post(kiosk, kiosk.batch())
             again = True
             began = time.perf_counter()
             while again:

@@ -4,7 +4,6 @@ import base64
 import os
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +16,7 @@ from server.event.directory import load_event
 from server.people import issuing, phone_links
 from server.storage.connection import Connection
 from tests.server.support.authority import Authority, pem
-from tests.system.support.site import LiveSite, now_ms
+from tests.system.support.site import LiveSite, hallkeeper, now_ms
 
 UPRIGHT, ON_ITS_SIDE, DESK, SMALL = (390, 844), (844, 390), (1280, 900), (320, 568)
 SIZES = (UPRIGHT, ON_ITS_SIDE, DESK, SMALL)
@@ -79,9 +78,7 @@ def venue(days: list[str]) -> str:
 def serve_trusted(place: LiveSite, authority: Authority) -> None:
     """Install a certificate of the authority, and serve it."""
     files = authority.files(place.path, place.ground.host)
-    command = [sys.executable, "-m", "server.cli.main", "certificate", "install", *files]
-    subprocess.run([*command, "--event", str(place.event.path)], check=True, timeout=WAIT_S,
-                   capture_output=True)  # fmt: skip
+    hallkeeper("certificate", "install", *files, "--event", str(place.event.path))
     place.event = load_event(place.event.path)
     place.start_server()
 

@@ -81,7 +81,7 @@ def test_a_hall_that_has_the_focus_stays_and_the_order_is_offered(board: Page) -
         board.script("return document.activeElement.closest('[id^=hall-]').id.slice(5)")
         == (before[1])
     )
-    board.at("#sort-now").click()
+    board.click("#sort-now")
     assert halls(board) == before[::-1]
     assert board.script("return document.activeElement.id") == "h-halls"
     assert not offered(board)

@@ -300,8 +300,13 @@ class TestForged:
             f"entry {before}: kiosk west (generation 1): its chain breaks, 21 after 20"
         ]
 
-    def test_between_early_records_that_it_calls_erased(self, evidence: Evidence) -> None:
-        """Nothing shows that the kiosk did not make it, and that is said."""
+    @pytest.mark.parametrize("signature", [None, "ab" * 64])
+    def test_between_early_records_that_it_calls_erased(
+        self, evidence: Evidence, signature: str | None
+    ) -> None:
+        """Nothing shows that the kiosk did not make it, and that is said. A signature that it did
+        not make is found, though right ones come after it.
+        """
         room = evidence.site.room
         for serial in (1, 2, 3, 4):
             evidence.scan(room, serial, NOW, salted=False, decision="denied", reason="revoked")
@@ -312,6 +317,7 @@ class TestForged:
         head = chain_next(bytes(32), encode_record(made))
         told |= {"chain": head.hex(), "record": msgspec.to_builtins(made)}
         told.pop("signature")
+        told |= {} if signature is None else {"signature": signature}
         rewrite(evidence, number, entry_log.canonical(told))
         for erased in (before, after):
             evidence.alter("INSERT INTO erased_scan VALUES (?, NULL, NULL)", erased)
@@ -319,6 +325,10 @@ class TestForged:
         for door in (evidence.site.west, evidence.site.east, evidence.site.other):
             evidence.cosign(door, NOW)
         findings, notes = check(evidence.export())
+        if signature is not None:
+            said = f"entry {number}: kiosk room (generation 1) did not sign this record"
+            assert findings == [said]
+            return
         assert findings == []
         assert "1 scans of kiosk room (generation 1) are covered by no signature of it" in notes
 

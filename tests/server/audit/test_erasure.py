@@ -56,6 +56,7 @@ def overridden(evidence: Evidence) -> Evidence:
     return evidence
 
 
+@pytest.mark.sqlite_alone
 def test_nothing_of_the_person_is_in_any_file(overridden: Evidence) -> None:
     rows = overridden.rows(
         "SELECT salt, body FROM leaf l JOIN scan s USING (number) WHERE s.serial = 7"

@@ -6,11 +6,15 @@
 import random
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from badges.transparency.checkpoint import witness_name
 from badges.transparency.signed_note import verifier_key
+from badges.transparency.witnessing import witness_key
 from server.audit import erasure
 from server.audit.receipts import receipt
 from server.audit.verify import FILE_MAX, Refused, check
@@ -72,12 +76,22 @@ def fuzz_receipts(evidence: Evidence, turns: int) -> int:
     key = verifier_key(evidence.event.log_name, evidence.event.log_key.public)
     db, log = evidence.database.reader, evidence.log
     texts = [receipt(db, log, number).encode() for number in (0, 1, 8, log.size() - 1)]
+    doors = (evidence.site.west, evidence.site.east)
+    named = [(witness_name(log.name, one.kiosk, 1), one.key.public) for one in doors]
     refused = 0
     for draw in draws(turns):
         state = draw.getstate()
-        changed = mutated(draw, draw.choice(texts))
+        text = draw.choice(texts)
+        changed = mutated(draw, text)
+        wanted = [witness_key(*one) for one in named if f"— {one[0]} ".encode() in text]
+        # Whoever has no key of a line is told that it was not checked, and of nothing else.
+        with suppress(Refused):
+            found = verify_receipt(changed, key)
+            true = verify_receipt(text, key)
+            assert found.strangers, f"accepted: {changed!r} {state[1][:2]}"
+            assert replace(found, strangers=true.strangers) == true
         try:
-            verify_receipt(changed, key)
+            verify_receipt(changed, key, wanted)
         except Refused:
             refused += 1
             continue

@@ -55,6 +55,7 @@ def test_what_kiosks_write_verifies(forum: Forum) -> None:
         assert check(path, checkpoints=[newest.note.encode()], key=None)[0] == []
 
 
+@pytest.mark.sqlite_alone
 def test_a_kiosk_keeps_what_shows_that_the_database_was_put_back(forum: Forum) -> None:
     west, east = forum.enrol("west"), forum.enrol("east")
     people_come(forum, west, east)

@@ -27,6 +27,9 @@ from server.web.services import services_of
 from tests.server.conftest import HOUR, NOW
 from tests.server.support.console import Console
 
+# A backup of ours is a copy of SQLite's file.
+pytestmark = pytest.mark.sqlite_alone
+
 DAY = 24 * HOUR
 
 

@@ -15,6 +15,9 @@ from server.storage.database import Database
 from tests.badges.printing.forum import LOGO
 from tests.server.conftest import MINUTE, NOW
 
+# A backup of ours is a copy of SQLite's file.
+pytestmark = pytest.mark.sqlite_alone
+
 
 @pytest.fixture
 def second(tmp_path: Path) -> Path:

@@ -25,6 +25,9 @@ from tests.server.support.fake_door import FakeDoor
 from tests.server.support.second_disk import Safe, open_safe, opened
 from tests.server.support.site import SMALL
 
+# A backup of ours is a copy of SQLite's file.
+pytestmark = pytest.mark.sqlite_alone
+
 LATER = NOW + 7 * MINUTE
 NEXT = LATER // 1000  # the incarnation of a server that is restored then
 

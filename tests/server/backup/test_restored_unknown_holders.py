@@ -26,6 +26,9 @@ from tests.server.support.fake_door import FakeDoor
 from tests.server.support.second_disk import Safe, open_safe, opened
 from tests.server.support.site import OTHER, ROOM, SMALL, Site
 
+# A backup of ours is a copy of SQLite's file.
+pytestmark = pytest.mark.sqlite_alone
+
 LATER = NOW + 7 * MINUTE
 NEXT = LATER // 1000
 ANOTHER = 0x123456

@@ -30,6 +30,9 @@ from server.web.services import services_of
 from tests.server.support.in_process import CAPACITY, FIRE_LIMIT, HALL, Forum, InProcessKiosk
 from tests.server.support.pages import Pages
 
+# It puts back copies of SQLite's file. tests/server/failover does the same with a standby.
+pytestmark = pytest.mark.sqlite_alone
+
 
 @pytest.fixture
 def forum(event: Event, tmp_path: Path) -> Iterator[Forum]:

@@ -26,7 +26,7 @@ from server.event.settings import EventSettings
 from server.kiosks import registry
 from server.people import issuing
 from server.staff import second_factors, users
-from server.storage.database import Database
+from server.storage.database import Database, connect
 from tests.badges.printing.test_pretix import background
 from tests.server.conftest import serial_of
 from tests.server.support.console import Console
@@ -389,6 +389,7 @@ class TestEvents:
         assert result.exit_code == 1
         assert "is not an event's directory" in result.output
 
+    @pytest.mark.sqlite_alone  # tests/server/storage/postgresql says so of the other.
     def test_a_newer_version(self, console: Console) -> None:
         with sqlite3.connect(console.event.database_path) as connection:
             connection.execute(
@@ -408,9 +409,12 @@ class TestEvents:
         self, filled: Console, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("server.storage.sqlite.engine.BUSY_TIMEOUT_MS", 50)
-        other = sqlite3.connect(filled.event.database_path, isolation_level=None)
+        if not filled.event.database_path.exists():
+            monkeypatch.setattr("server.storage.postgresql.engine.LOCK_TIMEOUT_MS", 50)
+        other = connect(filled.event.database_path)
         other.execute("BEGIN IMMEDIATE")
         result = filled("reissue", "A1", "--reason", "lost", status=1)
+        assert "Kiosks     0 at work" in filled("status").output, "who only reads waits for nobody"
         other.execute("ROLLBACK")
         other.close()
         assert "another command is writing to this event; nothing was changed." in result.output

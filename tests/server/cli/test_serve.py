@@ -32,6 +32,7 @@ from server.web import wsgi
 from server.web.app import close_app
 from server.web.services import services_of
 from tests.system.support.own_time import OwnTime, end_of
+from tests.system.support.site import free_port
 
 pytestmark = pytest.mark.system
 BUSY_S = 240.0  # for what surely comes, on a busy machine
@@ -68,12 +69,6 @@ class Server:
             return answer
         finally:
             connection.close()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def start(event: Event, port: int) -> "subprocess.Popen[str]":

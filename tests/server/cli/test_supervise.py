@@ -24,9 +24,10 @@ from badges.wire.enrolment import RequestStamp, request_message
 from server.cli import supervise
 from server.event.directory import Event
 from server.storage.database import Database
-from tests.server.cli.test_serve import BUSY_S, Server, await_gone, children, free_port
+from tests.server.cli.test_serve import BUSY_S, Server, await_gone, children
 from tests.server.support.fake_door import FakeDoor
 from tests.server.support.pages import Pages
+from tests.system.support.site import free_port
 
 UNIT = Path(supervise.__file__).parent / "systemd" / "hallkeeper.service"
 SCRIPT = """

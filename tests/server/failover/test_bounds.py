@@ -29,17 +29,18 @@ from server.storage.postgresql import bounds
 from server.storage.postgresql.address import Address, keep_address
 from tests.server.conftest import NOW
 from tests.server.support.postgresql.cluster import MISSING, Cluster, binaries
+from tests.system.support.own_time import OwnTime
 from tests.system.support.site import free_port
 
 pytestmark = [
     pytest.mark.system,
-    pytest.mark.timeout(120),
     pytest.mark.skipif(binaries() is None, reason=MISSING),
 ]
 
-ANSWER_S = 1.0
-IDLE_S = 1.5
-LATE_S = 4.0  # on a busy machine
+ANSWER_S = 2.0  # A busy machine answers within this, too.
+IDLE_S = 2.5
+LATE_S = 4.0
+BUSY_S = 240.0  # for what surely comes, on a busy machine
 
 
 @pytest.fixture(scope="module")
@@ -92,10 +93,10 @@ def texts(database: Database) -> list[str]:
 
 
 def took(step: object) -> float:
-    began = time.monotonic()
+    since = OwnTime()
     with pytest.raises((EngineError, DatabaseError)):
         step()  # type: ignore[operator]
-    return time.monotonic() - began
+    return since.s
 
 
 def test_a_write_is_given_up_and_later_ones_go_on(
@@ -104,10 +105,11 @@ def test_a_write_is_given_up_and_later_ones_go_on(
     behind, direct = servers
     write(behind, "before")
     link.cut()
-    began = time.monotonic()
-    with pytest.raises(LostError, match="did not answer within 1 s"):
+    began, since = time.monotonic(), OwnTime()
+    with pytest.raises(LostError, match="did not answer within 2 s"):
         write(behind, "lost")
-    assert ANSWER_S * 0.9 < time.monotonic() - began < ANSWER_S + LATE_S
+    assert time.monotonic() - began > ANSWER_S * 0.9
+    assert since.s < ANSWER_S + LATE_S
     # The next one finds that no connection can be made, and those after it wait for no other try.
     monkeypatch.setattr(storage, "AWAY_S", 60.0)
     with pytest.raises(AwayError, match="can't be opened"):
@@ -145,7 +147,7 @@ def test_the_lock_of_a_server_that_fell_silent_goes_on(
         entry_log.append(db, "act", entry_log.canonical({"text": "half"}), NOW)
         db.execute("SELECT 1")
         inside.set()
-        go_on.wait(30)
+        go_on.wait(BUSY_S)
         db.execute("SELECT 1")
 
     def hold() -> None:
@@ -156,13 +158,13 @@ def test_the_lock_of_a_server_that_fell_silent_goes_on(
 
     thread = threading.Thread(target=hold)
     thread.start()
-    assert inside.wait(30)
+    assert inside.wait(BUSY_S)
     link.cut()
-    began = time.monotonic()
+    since = OwnTime()
     write(direct, "meanwhile")
-    assert time.monotonic() - began < IDLE_S + LATE_S
+    assert since.s < IDLE_S + LATE_S
     go_on.set()
-    thread.join(30)
+    thread.join(BUSY_S)
     assert not thread.is_alive()
     assert len(failed) == 1
     assert [one for one in texts(direct) if "half" in one] == []
@@ -190,9 +192,11 @@ def test_status_says_who_has_the_turn_to_write(
         with direct.reading() as other:
             return engine_state(other, "")
 
+    began, since = time.monotonic(), OwnTime()
     found = behind.write(step)
+    waits_s = time.monotonic() - began - since.s
     assert found.writer == "127.0.0.1"
-    assert 0 <= found.held_s < LATE_S
+    assert 0 <= found.held_s < LATE_S + waits_s
     with direct.reading() as db:
         assert engine_state(db, "").writer == ""
 

@@ -8,6 +8,7 @@ from server.kiosks import contact
 from server.ledger import ingest
 from server.people import protocol_guests
 from server.storage.database import Database, connect
+from server.storage.engines import memory
 from server.storage.schema import STAYS
 from tests.server.conftest import HOUR, MINUTE, NOW
 from tests.server.support.site import ANNA, BORIS, CALENDAR, Site, open_site
@@ -33,6 +34,7 @@ def steps(site: Site) -> int:
         return 0
 
     def counted(db: sqlite3.Connection) -> None:
+        memory.forget(db)  # As if another step had written.
         db.set_progress_handler(step, 1)
 
     def uncounted(db: sqlite3.Connection) -> None:
@@ -126,6 +128,7 @@ def test_a_batch_reads_its_pools_once(site: Site) -> None:
     batch = site.west.batch(NOW)
 
     def step(db: sqlite3.Connection) -> ingest.Ingested:
+        memory.forget(db)
         found = contact.sender(db, "west", 1)
         assert found is not None
         db.set_trace_callback(seen.append)

@@ -238,6 +238,7 @@ def test_default_categories_fit_a_roster() -> None:
     assert len({one.letter for one in DEFAULT_CATEGORIES}) == len(DEFAULT_CATEGORIES) == 7
 
 
+@pytest.mark.sqlite_alone
 def test_many_new_people_at_once(site: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """Indexes are made anew, words are folded some people at a time, and all is as with few."""
     monkeypatch.setattr(roster_import, "ANEW_FROM", 10)

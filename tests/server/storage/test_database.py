@@ -117,6 +117,37 @@ def test_waiting_writes_share_a_commit(numbers: Database) -> None:
     assert count(numbers) == 32
 
 
+def test_listeners_tell_once_it_is_on_disk(
+    numbers: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The engine is told that a commit may be seen before it is on disk, as PostgreSQL's may."""
+    order: list[str] = []
+    monkeypatch.setattr(numbers._engine, "commits_early", True)
+    monkeypatch.setattr(module, "make_durable", lambda db: order.append("on disk"))
+    numbers.on_commit(lambda db: order.append("read") or (lambda: order.append("listener")))
+    told = threading.Event()
+
+    def done(result: object, error: object) -> None:
+        order.append(f"told {result} {error}")
+        told.set()
+
+    numbers.write_then(lambda db: add(db, 1) and None, done, early=True)
+    assert told.wait(5)
+    assert order == ["read", "on disk", "listener", "told None None"]
+    order.clear()
+    with pytest.raises(ZeroDivisionError):
+        numbers.write(lambda db: 1 // 0)
+    assert order == ["on disk"], "a refusal may rest on what is not on disk"
+
+
+def test_a_page_of_sqlite_waits_for_nothing(numbers: Database) -> None:
+    with numbers.reading():
+        pass
+    assert numbers.has_read()
+    assert not numbers.has_read()
+    assert numbers.wait_for_disk(0)
+
+
 def test_long_steps_take_turns_with_the_short_ones(numbers: Database) -> None:
     commits: list[list[int]] = []
     began: list[int] = []

@@ -63,7 +63,8 @@ FROZEN = {
     "m056_mail_failed": "f1336f8442dfff7c",
     "m057_door_queues": "cd9f3e1f34de7fa0",
     "m058_shared_limits": "ab241ef257297079",
-    "m060_mappings_and_musters": "c7894aac50d8a10d",
+    "m059_uploads": "365f31611aa836dd",
+    "m060_mappings_and_musters": "2445b147dedea615",
 }
 
 

@@ -50,6 +50,14 @@ def attendees(database: Database) -> list[dict]:
 def dump(database: Database) -> list[str]:
     """The whole database as SQL, but for which version of the rules it is."""
     version = """INSERT INTO "setting" VALUES('rules_version',"""
+    if not database.path.exists():
+        with database.reading() as db:
+            rows = [
+                f'INSERT INTO "{name}" VALUES{tuple(row)!r}'
+                for name in moving.tables_of(db)
+                for row in db.execute(f'SELECT * FROM "{name}"')
+            ]
+        return sorted(line for line in rows if not line.startswith(version))
     connection = sqlite3.connect(database.path)
     try:
         return [line for line in connection.iterdump() if not line.startswith(version)]

@@ -1,10 +1,14 @@
 """Connections: which have to go, and that the kernel's word on real ones is read rightly."""
 
 import socket
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
+from server.storage.database import Database
 from server.web.connections import (
     KNOWN_ADDRESS_MAX,
     SILENT_KNOWN_S,
@@ -82,3 +86,35 @@ def test_the_guard_stops() -> None:
     guard = Guard(1, known)
     guard.start()
     guard.close()
+
+
+COMMAND = """
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1], isolation_level=None)
+db.execute("INSERT INTO one VALUES (2)")
+db.close()
+"""
+
+
+def test_a_command_beside_the_server_leaves_its_log_in_use(tmp_path: Path) -> None:
+    """The database's files are looked at, and SQLite's locks on them are as before.
+
+    Without the locks the command is the last to close, and deletes the log that the server goes on
+    writing to.
+    """
+    path = tmp_path / "hallkeeper.db"
+    with Database(path) as database:
+        database.write(lambda db: db.execute("CREATE TABLE one (two)"))
+        log = path.with_name("hallkeeper.db-wal")
+        before = log.stat().st_ino
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            Guard(listening.getsockname()[1], known).sweep()
+        subprocess.run([sys.executable, "-c", COMMAND, str(path)], check=True)
+        assert log.stat().st_ino == before
+        database.write(lambda db: db.execute("INSERT INTO one VALUES (3)"))
+        rows = database.reader.execute("SELECT two FROM one ORDER BY two").fetchall()
+        assert [row[0] for row in rows] == [2, 3]
+        database.give_back()
+    with Database(path) as again:
+        assert again.reader.execute("SELECT COUNT(*) FROM one").fetchone()[0] == 2
+        again.give_back()

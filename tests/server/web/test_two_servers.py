@@ -16,6 +16,7 @@ from tests.server.conftest import MINUTE
 from tests.server.support.pages import Pages, Staff, acts
 from tests.server.web.accounts.test_factors import FACTORS, code, enter, name_of, with_app
 from tests.server.web.admin.test_guesses import guess
+from tests.server.web.editing.test_uploads import CHANGED, PEOPLE, mark, send
 
 pytestmark = pytest.mark.sqlite_alone  # These say by themselves which engine they mean.
 on_postgresql = pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
@@ -125,6 +126,24 @@ def test_a_machine_s_requests_are_counted_together(both: tuple[Pages, Pages]) ->
     assert all(isinstance(one, SharedRates) for one in rates)
     taken = sum(rates[number % 2].wait_s(7) == 0 for number in range(4 * AT_ONCE))
     assert AT_ONCE - 32 <= taken <= AT_ONCE
+
+
+@on_postgresql
+def test_a_file_that_was_sent_to_one_is_imported_by_the_other(both: tuple[Pages, Pages]) -> None:
+    one, other = both
+    admin = one.staff("admin")
+    there = moved(admin, other)
+    sent = send(admin, PEOPLE, CHANGED)
+    assert "Nora Quist" in there.get(sent.location).text
+    answered = there.post(f"{sent.location}/answer", {"answer-missing": "missing=keep"})
+    assert answered.location == sent.location
+    seen = admin.get(sent.location).text
+    assert ">Import</button>" in seen
+    done = there.post(f"{sent.location}/confirm", mark(seen))
+    assert done.location == "/admin/badges/", done.location
+    query = "SELECT COUNT(*) FROM attendee WHERE external_id = 'N1'"
+    assert one.database.reader.execute(query).fetchone()[0] == 1
+    assert not (one.event.path / "uploads").exists()
 
 
 def test_one_server_counts_requests_in_memory(event: Event, database: Database) -> None:

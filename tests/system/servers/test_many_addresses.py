@@ -3,7 +3,6 @@ with the other one within two seconds. What was shown green is in the ledger onc
 """
 
 import socket
-import subprocess
 import sys
 import time
 from contextlib import closing
@@ -16,7 +15,7 @@ from kiosk.cli.status import status_of
 from server.demo.network_link import Link
 from tests.system.support.hand_scanner import HandScanner
 from tests.system.support.own_time import OwnTime
-from tests.system.support.site import READY_S, LiveSite, free_port, site, wait_for
+from tests.system.support.site import LiveSite, free_port, hallkeeper, site, wait_for
 
 pytestmark = pytest.mark.system
 
@@ -39,14 +38,7 @@ mode = "both"
 
 def tell(place: LiveSite, *links: Link) -> None:
     listed = [f"{host}:{port}" for host, port in (link.address for link in links)]
-    command = [sys.executable, "-m", "server.cli.main", "servers", *listed]
-    done = subprocess.run(
-        [*command, "--event", str(place.event.path)],
-        capture_output=True,
-        text=True,
-        timeout=READY_S,
-    )
-    assert done.returncode == 0, done.stderr
+    hallkeeper("servers", *listed, "--event", str(place.event.path))
 
 
 def in_order(*links: Link) -> list[Link]:

@@ -19,17 +19,20 @@ _DISK = Path("/proc/pressure/io")  # since Linux 4.20, where it is not switched 
 
 
 class OwnTime:
-    """A watch that begins when it is made, for this process and all that it has started."""
+    """A watch that begins when it is made, for a process and all that it has started. Where none
+    is named it is this one.
+    """
 
-    def __init__(self) -> None:
-        self._before_ns = _waits_ns()
+    def __init__(self, process: int | None = None) -> None:
+        self._process = os.getpid() if process is None else process
+        self._before_ns = _waits_ns(self._process)
         self._waits_ns = dict(self._before_ns)
         self._disk_s = _disk_s()
         self._began = time.monotonic()
 
     def look(self) -> None:
         """Keep what is known of processes that may end before the time is asked for."""
-        self._waits_ns |= _waits_ns()
+        self._waits_ns |= _waits_ns(self._process)
 
     @property
     def s(self) -> float:
@@ -43,7 +46,7 @@ class OwnTime:
 
 def end_of(process: "subprocess.Popen[Any]", longest_s: float) -> float:
     """Wait until a process has ended. Return the seconds of its own that it took."""
-    since, deadline = OwnTime(), time.monotonic() + longest_s
+    since, deadline = OwnTime(process.pid), time.monotonic() + longest_s
     while process.poll() is None:
         since.look()
         assert time.monotonic() < deadline, f"it has not ended after {longest_s} s"
@@ -51,10 +54,10 @@ def end_of(process: "subprocess.Popen[Any]", longest_s: float) -> float:
     return since.s
 
 
-def _waits_ns() -> dict[int, int]:
+def _waits_ns(first: int) -> dict[int, int]:
     """How long each thread has waited for a core, as the kernel's documents tell of `schedstat`."""
     found = {}
-    for process in _with_all_children(os.getpid()):
+    for process in _with_all_children(first):
         with contextlib.suppress(OSError):
             for thread in (_PROCESSES / str(process) / "task").iterdir():
                 with contextlib.suppress(OSError):

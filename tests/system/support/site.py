@@ -6,6 +6,7 @@ demo but its film maker.
 """
 
 import contextlib
+import itertools
 import json
 import os
 import signal
@@ -20,9 +21,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from click.testing import CliRunner
+
 from badges.wire.enrolment import EnrolmentCode
 from kiosk.cli.enrol import enrol
 from kiosk.config.files import JOURNAL_FILE, REPLICA_FILE
+from server.cli.main import main
 from server.demo.forum.forum import noon_zone
 from server.event import directory as config
 from server.event.directory import Event
@@ -33,6 +37,9 @@ from server.setup import new_event, roster_import, venue_file, venue_import
 from server.storage.database import Database
 
 READY_S = 240.0  # on a busy machine
+FIRST_PORT = 10_240
+CONNECTIONS = Path("/proc/sys/net/ipv4/ip_local_port_range")  # of Linux
+_PORTS = itertools.count(os.getpid() * 101)
 CATEGORIES = ("delegate", "speaker", "exhibitor", "press", "staff", "vip", "visitor")
 
 
@@ -41,9 +48,24 @@ def now_ms() -> int:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of loopback that is still free when a process listens there, also after a restart.
+
+    It is none of those from which the system takes one for each connection that somebody makes.
+    Each process of the tests begins at another place of the others.
+    """
+    for number in _PORTS:
+        port = FIRST_PORT + number % (_first_of_connections() - FIRST_PORT)
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("unreachable")
+
+
+def _first_of_connections() -> int:
+    try:
+        return int(CONNECTIONS.read_text().split()[0])
+    except OSError:
+        return 32_768
 
 
 def wait_for(what: str, check: Callable[[], bool], timeout_s: float = READY_S) -> None:
@@ -51,6 +73,15 @@ def wait_for(what: str, check: Callable[[], bool], timeout_s: float = READY_S) -
     while not check():
         assert time.monotonic() < deadline, f"waited {timeout_s} s for {what}"
         time.sleep(0.1)
+
+
+def hallkeeper(*words: str) -> str:
+    """What a command says. It runs within this process, because to start Python for it takes longer
+    than all that it does.
+    """
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == 0, done.output
+    return done.output
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,18 @@ from server.storage.postgresql.translation.words import in_postgresql
 # Only one writer at a time, as in SQLite, whichever process it is in. The number is our own.
 WRITER_LOCK = 7_203_119_001
 CHANNEL = "hallkeeper"
+# Writes a few bytes into the write-ahead log, and nothing else. The commit of a transaction with
+# nothing in that log waits for no disk and no standby, not even where it notifies others.
+MESSAGE = f"SELECT pg_logical_emit_message(true, '{CHANNEL}', '')"
+# Who listens hears of it with the commit, and of nothing that was undone.
+_LOCKED = f"SELECT pg_advisory_xact_lock({WRITER_LOCK}); NOTIFY {CHANNEL}"
+# Its commit waits for nothing, so that others may write as soon as the statements are done.
+BEGIN_EARLY = f"BEGIN; SET LOCAL synchronous_commit = off; {_LOCKED}"
+# Once this is done, all that was committed before it is on disk and at the synchronous standby.
+MAKE_DURABLE = f"BEGIN READ WRITE; {MESSAGE}; COMMIT"
 _PLAIN = {
-    # Who listens hears of it with the commit, and of nothing that was undone.
-    "BEGIN IMMEDIATE": f"BEGIN; SELECT pg_advisory_xact_lock({WRITER_LOCK}); NOTIFY {CHANNEL}",
+    # With the message its commit waits also for what others have committed early, and it has read.
+    "BEGIN IMMEDIATE": f"BEGIN; {_LOCKED}; {MESSAGE}",
     "BEGIN": "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
     "COMMIT": "COMMIT",
     "PRAGMA DEFER_FOREIGN_KEYS = ON": "SET CONSTRAINTS ALL DEFERRED",

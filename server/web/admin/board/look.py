@@ -178,8 +178,8 @@ def _of_server(db: Connection, now: int) -> list[Trouble]:
         add(
             "no_second_disk",
             _(
-                "There is no second disk: a broken disk would lose this event. Name one as"
-                " backup_dir in the event's settings."
+                "A broken disk would lose this event. Name a second one as backup_dir in the"
+                " event's settings."
             ),
         )
     else:

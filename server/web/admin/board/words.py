@@ -229,8 +229,23 @@ def _copied(trouble: Trouble) -> tuple[str, str]:
     return what, _("Look at both entries, ask for an ID, and reissue the badge if it was copied.")
 
 
+# What is wrong with the server itself, in few words. What was found says the rest.
+_OF_SERVER = {
+    "disk": N_("The disk fills up"),
+    "no_second_disk": N_("No second disk"),
+    "backup": N_("No backup is made"),
+    "backup_acts": N_("Acts are not copied"),
+    "backup_disk": N_("The second disk fills up"),
+    "superseded": N_("Another server serves this event"),
+    "set_back": N_("The database was set back"),
+    "clock": N_("The clock was set"),
+}
+
+
 def _server(trouble: Trouble) -> tuple[str, str]:
-    return i18n.said(trouble.values["words"]), ""
+    found = i18n.said(trouble.values["words"])
+    short = _OF_SERVER.get(trouble.about.partition("-")[0])
+    return (found, "") if short is None else (_(short), found)
 
 
 def _witness(trouble: Trouble) -> tuple[str, str]:

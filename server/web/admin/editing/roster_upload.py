@@ -127,7 +127,7 @@ def answer(token: str) -> Response:
         option, _, value = text.rpartition("=") if of_word else text.partition("=")
         if name.startswith("answer-") and _is_option(option) and value:
             kept.answers[option] = value[:ANSWER_CHARS_MAX]
-    kept.plan = None
+    services().uploads.keep_answers(kept)
     return _to_preview(kept)
 
 
@@ -208,8 +208,11 @@ def confirm(token: str) -> Response:
     if not isinstance(kept, Upload):
         return kept
     here, by = services(), auth.actor()
-    found = kept.plan
-    if not isinstance(found, RosterPreview) or found.mark != request.form.get("mark"):
+    try:
+        found = _preview(kept)
+    except (UploadGoneError, UploadBusyError, ApartError, RosterError, ValueError):
+        return _to_preview(kept)  # Which says why.
+    if found.mark != request.form.get("mark"):
         flash(_("Nothing was imported yet: look at the preview once more."), "warn")
         return _to_preview(kept)
     _back_up(found)
@@ -218,7 +221,7 @@ def confirm(token: str) -> Response:
             lambda db: roster.take(db, found, kept.name, by=by, now=here.now()), long=True
         )
     except (RosterChangedError, RosterRefusedError):
-        kept.plan = None
+        here.uploads.forget_plan(kept)
         flash(
             _(
                 "Nothing was imported: somebody has changed people or the venue since. "

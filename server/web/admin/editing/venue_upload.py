@@ -119,6 +119,7 @@ def answer(kind: str, token: str) -> Response:
         asked = []
     for key in (*asked, files.SKIP_BAD):
         kept.answers[key] = request.form.get(key, "")[:ANSWER_CHARS_MAX]
+    here.uploads.keep_answers(kept)
     return _to_preview(kept)
 
 

@@ -1,18 +1,21 @@
 """Serves who is inside a hall, as a list to read and to print."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Sequence
 
 from flask import Blueprint, abort, render_template, request
+from markupsafe import Markup, escape
 
 from badges.categories import CategoryPlan
+from badges.credential.badge_number import badge_number
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act
 from server.inquiry import inside
+from server.inquiry.inside import Inside
 from server.venue import store
 from server.venue.store import UnknownHallError
 from server.web import auth
 from server.web.admin.forms import whole
-from server.web.display import main_name
+from server.web.display import Minutes, main_name
 from server.web.services import services
 
 blueprint = Blueprint("inside", __name__, url_prefix="/admin/halls/<int:hall_id>/inside")
@@ -59,24 +62,33 @@ def whole_list(hall_id: int) -> str:
     return render_template(
         "inquiry/inside_print.html",
         hall=hall,
-        people=people,
+        how_many=len(people),
+        lines=Markup("".join(_lines(people, named))),
         named=named,
-        category_names={code: main_name(one.names) for code, one in _categories().items()},
-        door_name=_door_names(),
         now=here.now(),
     )
 
 
-def _door_names() -> Callable[[Mapping[str, str]], str]:
-    """Return what names a door. It remembers the names, because rows share them."""
-    known: dict[int, str] = {}
-
-    def name(names: Mapping[str, str]) -> str:
-        if id(names) not in known:
-            known[id(names)] = main_name(names)
-        return known[id(names)]
-
-    return name
+def _lines(people: Sequence[Inside], named: bool) -> Iterator[str]:
+    """Write the list's rows. Tens of thousands of them take a template three times as long."""
+    minutes = Minutes(services().venue_clock)
+    categories = {code: escape(main_name(one.names)) for code, one in _categories().items()}
+    doors: dict[int, Markup] = {}  # Rows share the names of their doors.
+    for number, one in enumerate(people, 1):
+        door = doors.get(id(one.door_names))
+        if door is None:
+            door = doors[id(one.door_names)] = escape(main_name(one.door_names))
+        who = ""
+        if named:
+            who = (
+                f"<td><bdi>{escape(one.name)}</bdi></td>"
+                f"<td><bdi>{escape(one.organisation)}</bdi></td>"
+            )
+        category = categories.get(one.category, "") if one.category is not None else ""
+        yield (
+            f'<tr><td class="number">{number}</td><td class="code">{badge_number(one.serial)}</td>'
+            f"{who}<td>{category}</td><td>{minutes(one.opened_at)}</td><td>{door}</td></tr>\n"
+        )
 
 
 def _named() -> bool:

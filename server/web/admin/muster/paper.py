@@ -15,7 +15,7 @@ from badges.credential.badge_number import badge_number
 from server.muster.lists import Counts, HallCount, Line, State
 from server.muster.muster import Muster
 from server.web.admin.muster import words
-from server.web.display import both_names, main_name
+from server.web.display import Minutes, both_names, main_name
 from server.web.i18n import page_language
 from server.web.services import services
 
@@ -33,25 +33,11 @@ def pages(muster: Muster, counts: Counts, lines: Sequence[Line], now: int) -> It
         f'</title><link rel="stylesheet" href="{style}"><script src="{script}" defer></script>'
         f"</head><body><main>{_totals(muster, counts, now)}"
     )
-    moments = _Moments()
+    moments = Minutes(services().venue_clock)
     for hall in counts.halls:
         if hall.hall_id in by_hall:
             yield _hall(hall, by_hall[hall.hall_id], moments)
     yield "</main></body></html>"
-
-
-class _Moments:
-    """Words times of day, each minute once."""
-
-    def __init__(self) -> None:
-        self._clock = services().venue_clock
-        self._known: dict[int, str] = {}
-
-    def __call__(self, at: int) -> str:
-        minute = at // 60_000
-        if minute not in self._known:
-            self._known[minute] = self._clock.minute(at)
-        return self._known[minute]
 
 
 def _totals(muster: Muster, counts: Counts, now: int) -> str:
@@ -90,7 +76,7 @@ def _unseen(hall: HallCount) -> str:
     return f"; {more}"
 
 
-def _hall(hall: HallCount, lines: Sequence[Line], moments: _Moments) -> str:
+def _hall(hall: HallCount, lines: Sequence[Line], moments: Minutes) -> str:
     names = " · ".join(str(escape(name)) for name in both_names(hall.names).values())
     away = f" ({_('since')} {moments(hall.away_since)})" if hall.away_since else ""
     wheel, seen_word = (

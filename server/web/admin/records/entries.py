@@ -164,7 +164,7 @@ def remark_words() -> dict[str, str]:
     """Return the words of the remarks that may be asked for."""
     made_here = {
         "fenced": _("from a fenced kiosk"),
-        "late": _("arrived a minute later or more"),
+        "late": _("told a minute later or more"),
         "old_facts": _("decided on what was known a minute before or earlier"),
         "skewed": _("door's clock wrong by two seconds or more"),
     }

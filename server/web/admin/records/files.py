@@ -9,6 +9,8 @@ from server.storage.connection import Connection
 from server.web import auth
 from server.web.services import services
 
+SHOWN_WITHIN_S = 1.0  # So long a piece waits until what it has is on disk.
+
 KINDS = {
     "csv": "text/csv",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
@@ -28,7 +30,9 @@ def sent(
 
     def made() -> Iterator[Any]:
         with here.database.reading() as db:
-            yield from pieces(db)
+            for piece in pieces(db):
+                here.database.wait_for_disk(SHOWN_WITHIN_S)
+                yield piece
 
     return Response(
         made(),

@@ -1,8 +1,7 @@
 """Stays by all that names them, one column apart; and the borders of their times."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from badges.record import PlaceKind, StayRef
 from badges.wire import wire

@@ -1,6 +1,7 @@
 """A connection is refused where an acknowledged scan could be lost, and secrets stay secret."""
 
 import logging
+import queue
 import sqlite3
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from server.setup.new_event import init_event
 from server.storage import errors, migrations
 from server.storage.database import Database, connect, one_state, undone_alone
 from server.storage.disk import DatabaseError
+from server.storage.engines import durable
 from server.storage.postgresql import engine, schema
 from server.storage.postgresql.address import (
     ADDRESS_FILE,
@@ -62,6 +64,26 @@ def test_the_command_makes_an_event(console: Console, address: Address, tmp_path
     again = console("init", str(tmp_path / "other"), "--database", address.url, status=1).output
     assert "already holds an event" in again
     assert not (tmp_path / "other").exists()
+
+
+def test_a_user_who_owns_the_database_and_no_more(
+    console: Console, postgres: Databases, tmp_path: Path
+) -> None:
+    cluster = postgres.cluster
+    name = cluster.make()
+    cluster.admin("CREATE ROLE plain LOGIN")
+    cluster.admin(f"ALTER DATABASE {name} OWNER TO plain")
+    address = cluster.url(name).replace("//hallkeeper@", "//plain@")
+    console("init", str(tmp_path / "made"), "--time-zone", "UTC", "--database", address)
+    with Database(tmp_path / "made" / "hallkeeper.db") as opened:
+        told: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        opened.write_then(
+            lambda db: keep_setting(db, "a", "1"), lambda *one: told.put(one), early=True
+        )
+        assert told.get(timeout=10) == (None, None)
+        assert opened.wait_for_disk(10)
+    cluster.drop(name)
+    cluster.admin("DROP ROLE plain")
 
 
 def test_what_fails_leaves_the_database_empty(
@@ -246,6 +268,24 @@ class TestWriter:
             db.execute("SELECT 1")
         with database.reading() as db:
             assert db.execute("SELECT 1").fetchone()[0] == 1
+
+    def test_a_reader_waits_for_what_it_read(self, database: Database) -> None:
+        with database.reading() as db:
+            assert db.execute("SELECT COUNT(*) FROM setting").fetchone()[0]
+            durable.make_durable(db)
+            with one_state(db), pytest.raises(DatabaseError, match="after the transaction"):
+                durable.make_durable(db)
+            with pytest.raises(errors.EngineError, match="readonly"):
+                keep_setting(db, "a", "1")
+        assert database.wait_for_disk(10)
+
+    def test_waiting_goes_on_after_the_connection_was_lost(
+        self, database: Database, postgres: Databases
+    ) -> None:
+        assert database.wait_for_disk(10)
+        cut_off(postgres)
+        assert not database.wait_for_disk(10)
+        assert database.wait_for_disk(10)
 
     def test_a_reader_writes_nothing(self, database: Database) -> None:
         with database.reading() as db, pytest.raises(errors.EngineError, match="readonly"):

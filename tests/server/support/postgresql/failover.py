@@ -74,14 +74,14 @@ class Pair:
             time.sleep(0.02)
         raise AssertionError("the standby does not follow")
 
+    def delay_standby(self, ms: int) -> None:
+        """Have the standby apply each commit so much later."""
+        self.standby.admin(f"ALTER SYSTEM SET recovery_min_apply_delay = {ms}")
+        self.standby.admin("SELECT pg_reload_conf()")
+
     def kill_primary(self) -> None:
-        """Take the primary's power: every process of it at once."""
-        pid = int((self.primary.path / "data" / "postmaster.pid").read_text().split()[0])
-        for one in [pid, *_children(pid)]:
-            try:
-                os.kill(one, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+        """Take the primary's power."""
+        kill_all(self.primary)
         self.primary_lives = False
 
     def close(self) -> None:
@@ -112,6 +112,34 @@ def pair(*, synchronous: bool) -> Iterator[Pair]:
         yield made
     finally:
         made.close()
+
+
+def kill_all(cluster: Cluster) -> None:
+    """End every process of it at once, as where the machine loses its power."""
+    pid = int((cluster.path / "data" / "postmaster.pid").read_text().split()[0])
+    for one in [pid, *_children(pid)]:
+        try:
+            os.kill(one, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+
+def start_again(cluster: Cluster) -> None:
+    """Start it after `kill_all`, as after a machine's start. There no process has the number that
+    its files name, and here the dead one may have it still.
+    """
+    for path in (cluster.path / "data" / "postmaster.pid", *cluster.path.glob(".s.PGSQL.*.lock")):
+        path.unlink(missing_ok=True)
+    cluster.start()
+
+
+def cpu_of_cluster(cluster: Cluster) -> float:
+    """Seconds of CPU that the processes of it which live have used so far."""
+    pid = int((cluster.path / "data" / "postmaster.pid").read_text().split()[0])
+    return sum(
+        int(Path(f"/proc/{one}/schedstat").read_text().split()[0]) / 1e9
+        for one in [pid, *_children(pid)]
+    )
 
 
 def _children(pid: int) -> list[int]:

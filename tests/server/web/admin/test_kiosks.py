@@ -82,7 +82,8 @@ def test_override_places_and_places_of_another_hall(pages: Pages) -> None:
     def hold(db, hall_id: int, override: int, granted: int, free: int) -> None:
         db.execute(
             "INSERT INTO place_account (hall_id, override, kiosk, generation, granted, free)"
-            " VALUES (?, ?, 'west', 1, ?, ?) ON CONFLICT DO UPDATE"
+            " VALUES (?, ?, 'west', 1, ?, ?) ON CONFLICT"
+            " (hall_id, override, kiosk, generation) DO UPDATE"
             " SET granted = excluded.granted, free = excluded.free",
             (hall_id, override, granted, free),
         )

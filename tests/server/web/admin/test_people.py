@@ -128,7 +128,7 @@ def test_scans_and_whereabouts_are_shown(pages: Pages) -> None:
     text = pages.staff("badge_desk").get(address(pages, "A1")).text
     assert "In Harbour Centre since" in text
     assert "Main entrance" in text
-    assert "arrived 20 min later" in text
+    assert "told 20 min later" in text
     assert "decided on what was known 5 min before" in text
 
 

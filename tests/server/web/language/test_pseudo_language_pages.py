@@ -10,6 +10,7 @@ from badges.credential.badge_number import badge_number
 from badges.roster.countries import country_name
 from server.event.directory import Event
 from server.storage.database import Database
+from server.storage.postgresql import moving
 from tests.kiosk.texts.pseudo_language import left_out
 from tests.server.mail.conftest import write_settings
 from tests.server.setup.test_programme_import import PROGRAMME
@@ -84,9 +85,8 @@ def words_on(page: str) -> str:
 def data_of(database: Database) -> set[str]:
     """Every text that the event's own data have, such as names."""
     db = database.reader
-    tables = [row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
     found: set[str] = set()
-    for table in tables:
+    for table in moving.tables_of(db):
         for row in db.execute(f'SELECT * FROM "{table}"'):
             for value in row:
                 if isinstance(value, str):

@@ -4,17 +4,21 @@ import html
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
+from badges.credential.keys import PrivateKey
 from badges.transparency.signed_note import verifier_key
-from server.audit.export import VERIFIER
+from badges.transparency.witnessing import witness_key
+from server.audit.export import RECEIPT_VERIFIER, VERIFIER
 from server.audit.verify_receipt import verify_receipt
 from server.event.directory import Event
 from server.people import issuing
 from server.people.phone_token import phone_token
 from server.staff import users
 from server.storage.database import Database
+from server.web.services import keep_services, services_of
 from tests.server.conftest import MINUTE, NOW
 from tests.server.support.fake_door import FakeDoor
 from tests.server.support.pages import Pages
@@ -129,4 +133,19 @@ def test_anybody_may_read_what_a_receipt_proves(pages: Pages) -> None:
         assert said in text
     chinese = stranger.get("/receipts?lang=zh").text
     assert "不存在第二份记录" in chinese
-    assert stranger.get("/receipts/verify.py").data == VERIFIER.read_bytes()
+    for program in (VERIFIER, RECEIPT_VERIFIER):
+        answer = stranger.get(f"/receipts/{program.name}")
+        assert answer.data == program.read_bytes()
+        assert answer.headers["Content-Disposition"].endswith(f'"{program.name}"')
+
+
+def test_it_names_the_witnesses_and_what_their_lines_say(pages: Pages) -> None:
+    here = services_of(pages.app)
+    public = PrivateKey(bytes(range(32))).public
+    one = witness_key("example.org/w1", public)
+    settings = replace(here.event.settings, witnesses={"https://w1.example.org": one})
+    keep_services(pages.app, replace(here, event=replace(here.event, settings=settings)))
+    text = html.unescape(pages.stranger().get("/receipts").text)
+    assert text.count(one) == 2
+    assert f'--witness "{one}"' in text
+    assert "Others saw it" in text

@@ -111,6 +111,7 @@ def note_mails(pages: Pages, state: str, *people: str) -> None:
     pages.database.write(lambda db: db.executemany(sql, rows) and None)
 
 
+@pytest.mark.sqlite_alone
 def test_failed_mails_are_found_by_an_index(site: Database) -> None:
     sql = (
         "EXPLAIN QUERY PLAN SELECT state FROM mail"

@@ -40,9 +40,9 @@ WITNESS = troubles.of_witness(NAME)
 @pytest.mark.parametrize(
     ("code", "english", "chinese"),
     [
-        (Code.FORK, "knows another history of the entry log: so it is", "所知的入场记录与此不同"),
-        (Code.AHEAD, "saw more of the entry log than is here", "见过的入场记录比此处更多"),
-        (Code.UNKNOWN, "does not know this entry log", "不认识此入场记录"),
+        (Code.FORK, "knows another history of the entry log: so it is", "所知的入场日志与此不同"),
+        (Code.AHEAD, "saw more of the entry log than is here", "见过的入场日志比此处更多"),
+        (Code.UNKNOWN, "does not know this entry log", "不认识此入场日志"),
         (Code.SET_BACK, "has forgotten what it cosigned", "忘记了其联署过的内容"),
         (Code.WRONG, "answers wrongly: so it is", "的应答有误"),
     ],

@@ -12,6 +12,7 @@ from badges.wire import wire
 from server.event.clock import Epoch
 from server.event.directory import Event
 from server.storage.database import Database
+from server.storage.tables import keep_setting
 from tests.server.conftest import MINUTE
 from tests.server.support.pages import Pages, Staff, acts, assert_only
 
@@ -327,10 +328,6 @@ def test_a_clock_that_was_set_is_told(pages: Pages, by_ms: int, said: str) -> No
     assert "clock was set" not in admin.get("/admin/").text
     kept = Epoch(7, 0, "boot", pages.now - MINUTE, by_ms)
     text = msgspec.json.encode(kept).decode()
-    pages.database.write(
-        lambda db: (
-            db.execute("INSERT OR REPLACE INTO setting VALUES ('clock', ?)", (text,)) and None
-        )
-    )
+    pages.database.write(lambda db: keep_setting(db, "clock", text))
     page = html.unescape(" ".join(admin.get("/admin/").text.split()))
     assert f"The server's clock was set {said}" in page

@@ -155,12 +155,13 @@ def test_one_entry_by_itself(pages: Pages, auditor: Staff) -> None:
 
 def test_an_entry_that_was_altered_is_told(pages: Pages, auditor: Staff) -> None:
     (number,) = stored(pages, "kind = 'act' AND CAST(body AS TEXT) LIKE '%hall_closed%'")
-    pages.database.write(
-        lambda db: db.execute(
-            "UPDATE leaf SET body = CAST(replace(CAST(body AS TEXT), 'user:1', 'user:2') AS BLOB)"
-            " WHERE number = ?", (number,),
-        )
-    )  # fmt: skip
+
+    def alter(db) -> None:
+        (body,) = db.execute("SELECT body FROM leaf WHERE number = ?", (number,)).fetchone()
+        altered = bytes(body).replace(b"user:1", b"user:2")
+        db.execute("UPDATE leaf SET body = ? WHERE number = ?", (altered, number))
+
+    pages.database.write(alter)
     text = auditor.get(f"/admin/log/{number}").text
     assert "This is not the record that was logged" in text
     assert "/receipt" not in re.sub(r'href="/receipts?"', "", text)
@@ -249,5 +250,5 @@ def test_pages_are_in_chinese(auditor: Staff) -> None:
     for target in ("", "0", "integrity", "compare", "export"):
         text = auditor.get(f"/admin/log/{target}?lang=zh").text
         shown = re.sub(r"<(script|style|pre|code)\b.*?</\1>|<[^>]+>", " ", text, flags=re.S)
-        assert "入场记录" in shown
+        assert "入场日志" in shown
         assert not re.search(r"\b(?:the|and|entries|which)\b", shown), target

@@ -63,6 +63,7 @@ def test_export(pages: Pages) -> None:
     assert acts(pages)[-1] == "person_exported"
 
 
+@pytest.mark.sqlite_alone
 def test_it_says_first_what_it_does_and_then_does_it(pages: Pages) -> None:
     admin, one = confirmed(pages), f"{HOME}person/{number(pages)}"
     make_backup(pages.event, pages.event.backup_path, NOW)

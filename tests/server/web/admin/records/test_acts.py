@@ -233,6 +233,7 @@ class TestPaging:
         assert 'rel="prev"' in second
         assert "what=hall_closed" in link[1]
 
+    @pytest.mark.sqlite_alone
     @pytest.mark.parametrize(
         ("wanted", "index"),
         [

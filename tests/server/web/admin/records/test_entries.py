@@ -166,8 +166,8 @@ def test_each_entry_has_a_receipt(pages: Pages, event: Event) -> None:
         answer = auditor.get(target)
         assert answer.headers["Content-Disposition"].endswith('.tlog-proof"')
         told = verify_receipt(answer.data, key)
-        assert f"/{told['number']}/" in target
-        assert '"type":"scan"' in told["record"]
+        assert f"/{told.number}/" in target
+        assert '"type":"scan"' in told.record
     assert auditor.get("/admin/entries/99999/receipt").status_code == 404
 
 

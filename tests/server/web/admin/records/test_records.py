@@ -94,9 +94,8 @@ def test_a_supervisors_overrides(pages: Pages) -> None:
 
 def test_a_session_by_code_or_title(pages: Pages) -> None:
     db = pages.database.reader
-    code, title = db.execute(
-        "SELECT code, json_extract(titles, '$.en') FROM session ORDER BY session_id"
-    ).fetchone()
+    code, titles = db.execute("SELECT code, titles FROM session ORDER BY session_id").fetchone()
+    title = json.loads(titles)["en"]
     number = entries.sessions_called(db, code)[0]
     pages.database.write(
         lambda db: db.execute(

@@ -1,0 +1,172 @@
+"""One server without a network, as a process. It feeds its writer with the batches of its doors, in
+a closed loop, whenever it is told to.
+
+It reads commands as lines of JSON and answers each with one.
+"""
+
+import json
+import sys
+import threading
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from badges.wire import wire
+from server.kiosks import contact
+from server.ledger import ingest
+from server.storage import database as storage
+from server.storage.connection import Connection
+from server.storage.database import Database
+from tests.bench.load.ledger_site import CALENDAR, DAY, NOW
+from tests.server.support.fake_door import FakeDoor
+
+STAY_MS = 60_000
+STEP_MS = 400  # Nobody is in twice, because a door has people for longer than a stay.
+
+
+class Door:
+    """A kiosk that sends its next batch as soon as the last is acknowledged."""
+
+    def __init__(self, door: FakeDoor, serials: range) -> None:
+        self.door = door
+        self._serials = serials
+        self._steps = 0
+        self.waiting: list[wire.ScanBatch] = []
+
+    def prepare(self, batches: int) -> None:
+        """Have so many signed batches of one scan, entries and exits in turns."""
+        missing = batches - len(self.waiting)
+        first = len(self.door.records)
+        for _ in range(max(0, missing + 1) // 2):
+            self._steps += 1
+            at = NOW - DAY // 2 + self._steps * STEP_MS
+            serial = self._serials[self._steps % len(self._serials)]
+            entry = self.door.scan(at, serial)
+            self.door.leave(at + STAY_MS, serial, self.door.ref(entry))
+        self.waiting += [
+            self.door.batch(NOW, at, at) for at in range(first + 1, len(self.door.records) + 1)
+        ]
+
+
+class Timed:
+    """Notes how long a writer waits for the lock, holds it, and waits for the disk afterwards."""
+
+    def __init__(self, database: Database) -> None:
+        self.mode = ""
+        self.waited: list[float] = []
+        self.held: list[float] = []
+        self.settled: list[float] = []
+        self.engine: Any = database._engine
+        self._begin = self.engine.begin
+        self._durable = storage.make_durable
+        self.engine.begin = self.begin
+        storage.make_durable = self.make_durable
+        self._execute = database._writer_connection.execute
+        database._writer_connection.execute = self.execute
+        self._at = 0.0
+
+    def begin(self, writer: Any, *, early: bool) -> None:
+        began = time.perf_counter()
+        writer.hurry = type(writer).hurry.__get__(writer) if self.mode == "hurried" else bool
+        self._begin(writer, early=early and self.mode != "late")
+        self._at = time.perf_counter()
+        self.waited.append(self._at - began)
+
+    def execute(self, statement: str, values: Any = (), /) -> Any:
+        found = self._execute(statement, values)
+        if statement == "COMMIT":
+            self.held.append(time.perf_counter() - self._at)
+        return found
+
+    def make_durable(self, db: Connection) -> None:
+        if self.mode != "late":
+            began = time.perf_counter()
+            self._durable(db)
+            self.settled.append(time.perf_counter() - began)
+
+
+class Worker:
+    def __init__(self, path: Path, doors: list[Door]) -> None:
+        self.database = Database(path)
+        self.timed = Timed(self.database)
+        self.doors = doors
+        self._until = 0.0
+        self._running = 0
+        self._over = threading.Event()
+        self.scans = 0
+        self.took: list[float] = []
+        self.ran_out = 0
+
+    def window(self, *, mode: str, doors: int, seconds: float) -> dict[str, Any]:
+        timed = self.timed
+        timed.mode = mode
+        timed.waited, timed.held, timed.settled = [], [], []
+        self.scans, self.took, self.ran_out = 0, [], 0
+        self._over.clear()
+        self._running = doors
+        cpu, began = time.process_time(), time.perf_counter()
+        self._until = began + seconds
+        for door in self.doors[:doors]:
+            self._send(door)
+        self._over.wait()
+        wall = time.perf_counter() - began
+        return {
+            "scans": self.scans, "seconds": wall, "cpu": time.process_time() - cpu,
+            "waited": timed.waited, "held": timed.held, "settled": timed.settled,
+            "took": self.took, "ran_out": self.ran_out,
+        }  # fmt: skip
+
+    def _send(self, door: Door) -> None:
+        """Hand the next batch to the writer, or end. It is called on the writer's thread too."""
+        if not door.waiting or time.perf_counter() > self._until:
+            self.ran_out += not door.waiting
+            self._running -= 1
+            if not self._running:
+                self._over.set()
+            return
+        batch = door.waiting.pop(0)
+
+        def step(db: Connection) -> ingest.Ingested:
+            found = contact.sender(db, door.door.kiosk, 1)
+            assert found is not None
+            return ingest.ingest(db, found[0], batch, calendar=CALENDAR, now=NOW)
+
+        done = partial(self._done, door, batch, time.perf_counter())
+        self.database.write_then(step, done, early=True)
+
+    def _done(
+        self, door: Door, batch: wire.ScanBatch, began: float, result: Any, error: Any
+    ) -> None:
+        if error is not None:
+            raise SystemExit(f"a batch was refused: {error!r}")
+        self.took.append(time.perf_counter() - began)
+        self.scans += len(batch.records)
+        door.door.acked = result.acked_seq
+        self._send(door)
+
+
+def main() -> None:
+    given = json.loads(sys.argv[1])
+    doors = [
+        Door(FakeDoor(name, door, hall), range(*serials))
+        for name, door, hall, serials in given["doors"]
+    ]
+    for one in doors:
+        one.door.granted = given["granted"]
+    worker = Worker(Path(given["path"]), doors)
+    for line in sys.stdin:
+        asked = json.loads(line)
+        if "prepare" in asked:
+            for one in doors[: asked["doors"]]:
+                one.prepare(asked["prepare"])
+            answer: dict[str, Any] = {}
+        else:
+            answer = worker.window(**asked)
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
+    worker.database.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,233 @@
+"""A commit that others can see before it is on disk: nobody is told of it before, and where it is
+lost with the database's machine, nobody remembers it either.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from badges.credential.keys import PrivateKey
+from badges.wire import wire
+from server.backup import set_back
+from server.entry_log import entry_log
+from server.event.settings import EventSettings
+from server.feed import changes
+from server.feed.hub import Hub
+from server.kiosks import runs
+from server.setup.new_event import init_event
+from server.storage import database as storage
+from server.storage.connection import Connection
+from server.storage.database import Database
+from server.storage.engines import durable
+from server.storage.errors import EngineError
+from tests.server.conftest import NOW
+from tests.server.support.postgresql.cluster import MISSING, Cluster, binaries
+from tests.server.support.postgresql.failover import Pair, kill_all, pair, start_again
+
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.timeout(120),
+    pytest.mark.skipif(binaries() is None, reason=MISSING),
+]
+# Nothing but a commit that waits for it brings the write-ahead log to the disk.
+NOT_BY_ITSELF = "wal_writer_delay=10s"
+
+
+class Server:
+    """What a server keeps of an event's database, without the web."""
+
+    def __init__(self, path: Path, name: str) -> None:
+        self.database = Database(path)
+        self.log = entry_log.Log(self.database, "test", PrivateKey(b"1" * 32))
+        self.hub = Hub(self.database)
+        self.standing = runs.stand(self.database, lambda: NOW, name)
+        self.put_back: list[str] = []
+        self.standing.watch(self._compare, lambda _: None)
+        self.feed = self.hub.subscribe(self.hub.cursor, hall_id=None, kiosk=None)
+        self.log.size()
+        self.told: list[tuple[Any, Any]] = []
+
+    def _compare(self, db: Connection) -> None:
+        if not self.log.resume(db):
+            self.put_back.append("entry log")
+        if changes.cursor(db) < self.hub.cursor:
+            self.put_back.append("feed")
+
+    def scan(self, text: str) -> None:
+        """Write as a scan does, without waiting."""
+
+        def step(db: Connection) -> int:
+            changes.publish(db, wire.VenueChanged())
+            return entry_log.append(db, "act", entry_log.canonical({"text": text}), 1)
+
+        self.database.write_then(step, lambda *told: self.told.append(told), early=True)
+
+    def scan_until_taken(self, text: str) -> None:
+        """Write it, as a kiosk does that comes again where it was refused."""
+        taken = None
+        while taken is None:
+            count = len(self.told)
+            self.scan(text)
+            wait_until(lambda count=count: len(self.told) > count)
+            taken, _ = self.told[-1]
+
+    @property
+    def heard(self) -> int:
+        return len(self.feed.take_all(0))
+
+    def close(self) -> None:
+        self.hub.close()
+        self.database.close()
+
+
+@pytest.fixture
+def parts() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+
+
+def wait_until(so: Callable[[], object], within_s: float = 20) -> None:
+    deadline = time.monotonic() + within_s
+    while not so():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def leaves(database: Database) -> int:
+    with database.reading() as db:
+        return entry_log.size(db)
+
+
+class Pending:
+    """A call on a thread of its own."""
+
+    def __init__(self, call: Callable[[], Any]) -> None:
+        self.result: list[Any] = []
+        self._thread = threading.Thread(target=self._run, args=(call,))
+        self._thread.start()
+
+    def _run(self, call: Callable[[], Any]) -> None:
+        try:
+            self.result.append(call())
+        except Exception as error:
+            self.result.append(error)
+
+    def join(self) -> Any:
+        self._thread.join(20)
+        return self.result[0]
+
+
+class TestWithoutTheStandby:
+    """A server commits early while the synchronous standby is away."""
+
+    @pytest.fixture
+    def database(self, parts: ExitStack) -> Pair:
+        return parts.enter_context(pair(synchronous=True))
+
+    @pytest.fixture
+    def servers(
+        self, database: Pair, tmp_path: Path, settings: EventSettings, parts: ExitStack
+    ) -> list[Server]:
+        event, _ = init_event(tmp_path / "event", settings, now=NOW, postgresql=database.url)
+        made = [Server(event.database_path, f"server {number}") for number in range(2)]
+        for one in made:
+            parts.callback(one.close)
+        return made
+
+    def test_nobody_is_told(self, database: Pair, servers: list[Server]) -> None:
+        writes, reads = servers
+        before = leaves(reads.database)
+        database.standby.stop("fast", remove=False)
+        writes.scan("first")
+        wait_until(lambda: leaves(reads.database) == before + 1)
+        # The lock is free, although the first commit waits.
+        reads.scan("second")
+        wait_until(lambda: leaves(reads.database) == before + 2)
+
+        refused = Pending(lambda: reads.database.write(lambda db: 1 // 0))
+        nothing = Pending(lambda: writes.database.write(lambda db: None))
+        sizes = [Pending(one.log.size) for one in servers]
+        assert not reads.database.wait_for_disk(0.7)
+        waiting = [refused, nothing, *sizes]
+        assert [one.result for one in waiting] == [[], [], [], []]
+        assert [(one.told, one.heard, one.hub.cursor) for one in servers] == [
+            ([], 0, servers[0].hub.cursor)
+        ] * 2
+
+        database.standby.start()
+        assert isinstance(refused.join(), ZeroDivisionError)
+        assert nothing.join() is None
+        assert [one.join() for one in sizes] == [before + 2] * 2
+        wait_until(lambda: all(one.told for one in servers))
+        assert [one.told for one in servers] == [[(before, None)], [(before + 1, None)]]
+        wait_until(lambda: all(one.hub.cursor > 1 for one in servers))
+        assert reads.database.wait_for_disk(5)
+
+    def test_what_was_lost_is_remembered_by_nobody(
+        self, database: Pair, servers: list[Server]
+    ) -> None:
+        writes, reads = servers
+        before = leaves(reads.database)
+        database.standby.stop("fast", remove=False)
+        writes.scan("lost")
+        wait_until(lambda: leaves(reads.database) == before + 1)
+        size = Pending(reads.log.size)
+        database.kill_primary()
+        database.standby.start()
+        database.standby.promote()
+
+        wait_until(lambda: writes.told)
+        assert writes.told[0][0] is None
+        assert isinstance(writes.told[0][1], EngineError)
+        assert isinstance(size.join(), EngineError)
+        for number, one in enumerate(servers):
+            one.scan_until_taken(f"after {number}")
+        assert [one.told[-1][0] for one in servers] == [before, before + 1]
+        assert [one.log.size() for one in servers] == [before + 2] * 2
+        assert [one.put_back for one in servers] == [[], []], "nothing that was told is lacking"
+        with reads.database.reading() as db:
+            assert set_back.notice(db) is None
+
+
+def test_the_engine_dies_between_the_two_steps(
+    tmp_path: Path,
+    settings: EventSettings,
+    parts: ExitStack,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cluster = Cluster(None, NOT_BY_ITSELF)
+    parts.callback(cluster.stop)
+    url = cluster.url(cluster.make())
+    event, _ = init_event(tmp_path / "event", settings, now=NOW, postgresql=url)
+    server = Server(event.database_path, "server")
+    parts.callback(server.close)
+    server.scan("kept")
+    wait_until(lambda: server.told)
+    before, heard = leaves(server.database), server.heard
+    assert heard == 1
+
+    def die(db: Connection) -> None:
+        monkeypatch.setattr(storage, "make_durable", durable.make_durable)
+        kill_all(cluster)
+        durable.make_durable(db)
+
+    monkeypatch.setattr(storage, "make_durable", die)
+    server.scan("lost")
+    wait_until(lambda: len(server.told) == 2)
+    assert isinstance(server.told[1][1], EngineError)
+    assert server.heard == 0
+
+    start_again(cluster)
+    server.scan_until_taken("again")
+    with server.database.reading() as db:
+        bodies = [bytes(row[0]) for row in db.execute("SELECT body FROM leaf ORDER BY number")]
+    assert b'{"text":"kept"}' in bodies
+    assert b'{"text":"lost"}' not in bodies
+    assert server.told[-1][0] == before
+    assert server.put_back == []
+    assert server.log.size() == len(bodies)

@@ -1,0 +1,44 @@
+"""What docs/scale.md says of times is so."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from server.storage.postgresql import bounds
+from server.storage.postgresql.engine import LOCK_TIMEOUT_MS
+
+TEXT = (Path(__file__).parents[4] / "docs/scale.md").read_text()
+EXAMPLE = TEXT.partition("```yaml\n")[2].partition("```")[0]
+
+
+def number(name: str) -> int:
+    found = re.findall(rf"^ +{name}: (\d+)", EXAMPLE, re.MULTILINE)
+    assert len(found) == 1, name
+    return int(found[0])
+
+
+def test_patroni_s_times_fit_each_other() -> None:
+    assert number("loop_wait") + 2 * number("retry_timeout") <= number("ttl")
+    assert number("ttl") >= 20, "Patroni takes no less"
+    assert number("retry_timeout") >= 3
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        f"that server gives up after {bounds.SILENT_S} s",
+        f"let go after {bounds.SILENT_S} s",
+        f"A connection is tried for {bounds.CONNECT_S} s",
+        f"gives up a statement after {bounds.ANSWER_S:.0f} s",
+        f"asked nothing for {bounds.IDLE_S:.0f} s",
+        f"no longer than {bounds.ANSWER_S:.0f} s for a commit",
+    ],
+)
+def test_the_bounds(said: str) -> None:
+    assert said in TEXT
+
+
+def test_nobody_gives_up_who_waits_for_the_turn_to_write() -> None:
+    assert bounds.ANSWER_S * 1000 > LOCK_TIMEOUT_MS
+    assert bounds.IDLE_S > bounds.SILENT_S
