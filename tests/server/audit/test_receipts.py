@@ -266,6 +266,7 @@ class TestCosigned:
         assert lines[1].startswith("— example.org/w0 ")
 
 
+@pytest.mark.system
 def test_the_two_files_run_alone(evidence: Evidence, key: str, tmp_path: Path) -> None:
     for program in (VERIFIER, RECEIPT_VERIFIER):
         shutil.copy(program, tmp_path)

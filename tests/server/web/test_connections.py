@@ -96,6 +96,7 @@ db.close()
 """
 
 
+@pytest.mark.system
 def test_a_command_beside_the_server_leaves_its_log_in_use(tmp_path: Path) -> None:
     """The database's files are looked at, and SQLite's locks on them are as before.
 
