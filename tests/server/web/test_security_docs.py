@@ -119,7 +119,7 @@ def test_other_figures_are_those_of_the_code() -> None:
         f"opens one page alone, for {users.WAITING_MS // 60_000} minutes",
         f"once, within {invitations.LIFE_MS // 3_600_000} hours",
         f"did within {sign_on.FRESH_S // 60} minutes",
-        f"{guesses.NOTES_MAX} an hour at most",
+        f"{guesses.NOTES.most} an hour at most",
         ", ".join(passwords.CONTEXT),
     ):
         assert said in " ".join(TEXT.split()), said
