@@ -125,5 +125,5 @@ def test_other_figures_are_those_of_the_code() -> None:
         assert said in " ".join(TEXT.split()), said
     assert passwords.PIECES_MIN == 6
     assert "six pieces or more" in " ".join(TEXT.split())
-    assert guesses.FORGET_MS == guesses.NOTES_MS == 3_600_000
+    assert guesses.FORGET_MS == guesses.NOTES.window_ms == 3_600_000
     assert act_words.WHO.keys() == {"command-line", signing_in.NOBODY, sign_on_accounts.BY}
