@@ -17,7 +17,6 @@ from tests.system.support.namespaces import Network, why_none
 
 pytestmark = [
     pytest.mark.system,
-    pytest.mark.timeout(280),
     pytest.mark.skipif(binaries() is None, reason=MISSING),
 ]
 
