@@ -8,6 +8,7 @@ import json
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import pkcs12
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+from cryptography.hazmat.primitives.serialization import load_pem_private_key, pkcs12
 from cryptography.x509.oid import NameOID
 
 from badges.i18n import N_, Phrase, counted
@@ -259,9 +261,17 @@ def _certificate(data: bytes, what: str) -> x509.Certificate:
         ) from None
 
 
+@lru_cache(maxsize=4)
+def _parsed(data: bytes) -> PrivateKeyTypes:
+    """Read a key once. To check one of RSA takes tens of milliseconds, and each pass asks for it
+    again.
+    """
+    return load_pem_private_key(data, None)
+
+
 def _private(data: bytes, password: bytes | None) -> PassKey:
     try:
-        key = serialization.load_pem_private_key(data, password)
+        key = _parsed(data) if password is None else load_pem_private_key(data, password)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise WalletError(
             N_(

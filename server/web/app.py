@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask import Flask, Response, request
@@ -43,6 +44,15 @@ SHOWN_WITHIN_S = 1.0
 NOT_ON_DISK = "The database's commits hang just now. Nothing was changed. Try again in a moment."
 
 
+class _App(Flask):
+    """Calls what it has as it is. Flask would look at each of the dozens of functions of a request
+    whether it is a coroutine, and none is.
+    """
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        return func
+
+
 def create_app(
     event: Event,
     database: Database,
@@ -56,7 +66,7 @@ def create_app(
     Close it with `close_app`, before the database. Raises CatalogueError for a spoilt file in the
     event's own `translations`, and EventError for a missing secret of its identity provider.
     """
-    app = Flask(__name__)
+    app = _App(__name__)
     wall = now or _wall_clock
     standing = stand(database, wall, server_name(event.settings.port))
     database.write(search.fold)

@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 from cryptography import x509
@@ -34,11 +35,7 @@ def make_chain(
     at = datetime.fromtimestamp(now / 1000, UTC)
     root_key = ec.generate_private_key(ec.SECP256R1())
     middle_key = ec.generate_private_key(ec.SECP256R1())
-    own_key = (
-        ec.generate_private_key(ec.SECP256R1())
-        if curve
-        else rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    )
+    own_key = ec.generate_private_key(ec.SECP256R1()) if curve else _rsa_key(directory.name)
     root_name, middle_name = _name(cn="Test Root"), _name(cn="Test Intermediate")
     own_name = _name(cn="Pass Type", uid=pass_type, ou=TEAM)
     long, short = at + timedelta(days=3000), at + timedelta(days=days, minutes=5)
@@ -66,6 +63,12 @@ def make_chain(
         pkcs12.serialize_key_and_certificates(b"pass", own_key, own, None, encryption)
     )
     return chain
+
+
+@cache
+def _rsa_key(name: str) -> rsa.RSAPrivateKey:
+    """Draw a key for chains in directories of this name. That takes longer than most tests."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 def service_account(key: rsa.RSAPrivateKey) -> bytes:

@@ -34,9 +34,10 @@ def pages(event: Event, site: Database) -> Iterator[Pages]:
         yield opened
 
 
-@pytest.fixture
-def chain(tmp_path: Path) -> Chain:
-    return make_chain(tmp_path / "apple", NOW)
+@pytest.fixture(scope="module")
+def chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
+    """Files that no test changes."""
+    return make_chain(tmp_path_factory.mktemp("chain") / "apple", NOW)
 
 
 def install(event: Event, chain: Chain, now: int = NOW) -> certificates.AppleSigner:

@@ -146,6 +146,7 @@ class TestAddress:
             engine.connect(Address(url))
         assert SECRET not in str(caught.value)
 
+    @pytest.mark.system
     def test_without_the_library_it_says_what_to_install(self, tmp_path: Path) -> None:
         keep_address(tmp_path, Address("postgresql://a@b/c"))
         script = (
