@@ -299,10 +299,9 @@ class Export:
         self.is_whole = self.selection == "all"
         self.sums = dict(line.split(" ", 1)[::-1] for line in text.split("\n")[5:-1])
         for name, digest in self.sums.items():
-            if digest != "-" and name != "records.txt":  # A bundle that is left out. Or read later.
-                need(
-                    sha256(self.read(name)).hex() == digest, f"{name} was altered since the export"
-                )
+            if digest == "-" or name == "records.txt":
+                continue  # A bundle that is left out. Or it is read later.
+            need(sha256(self.read(name)).hex() == digest, f"{name} was altered since the export")
 
     def claim(self, raw: bytes, whose: str, key: Key | None = None) -> None:
         """Take somebody's checkpoint, which `key` cosigned. `walk` compares its root."""

@@ -18,7 +18,7 @@ from server.event.directory import Event
 from server.event.processes import server_name
 from server.feed import changes
 from server.feed.hub import Hub
-from server.kiosks.runs import stand
+from server.kiosks.runs import Standing, stand
 from server.kiosks.vouching import Voucher
 from server.machines.shared_rates import SharedRates
 from server.mail.worker import Worker
@@ -60,12 +60,46 @@ def create_app(
     wall = now or _wall_clock
     standing = stand(database, wall, server_name(event.settings.port))
     database.write(search.fold)
+    here = _services(event, database, wall, clock, standing)
+    keep_services(app, here)
+    standing.watch(lambda db: _compare(app, db), lambda number: renew_services(app, number))
+    security.protect(app, event)
+    auth.guard(app)
+    i18n.register(app, Words(event.path))
+    display.register(app, event, here.venue_clock)
+    for blueprint in (api.blueprint, phone.blueprint, desk.blueprint, admin.blueprint):
+        app.register_blueprint(blueprint)
+    for blueprint in (receipts.blueprint, wallet.blueprint, passkit.blueprint):
+        app.register_blueprint(blueprint)
+    for blueprint in (interface.blueprint, interface.openapi, probes.blueprint):
+        app.register_blueprint(blueprint)
+    security.csrf.exempt(api.blueprint)
+    # Phones prove themselves with the token of the pass that they name.
+    security.csrf.exempt(passkit.blueprint)
+    security.csrf.exempt(interface.blueprint)
+    with database.reading() as db:
+        here.measures.begin(db)
+    app.after_request(_wait_for_disk)
+    # This runs before the body is sent, so that a held feed or a slow client holds no reader.
+    app.teardown_appcontext(lambda _: database.give_back())
+    return app
+
+
+def _services(
+    event: Event,
+    database: Database,
+    wall: Callable[[], int],
+    clock: ServerClock | None,
+    standing: Standing,
+) -> Services:
+    """Make what the app keeps. Where several servers serve the event, what they must find alike is
+    kept in the database. With SQLite one server alone has it.
+    """
     voucher = Voucher(event.root_key, event.event_id)
     with database.reading() as db:
-        # With SQLite one server alone has the database.
         several = bool(history(db))
     secret = partial(security.derived_key, event.phone_secret)
-    here = Services(
+    return Services(
         event=event,
         database=database,
         hub=Hub(database, voucher.change),
@@ -91,28 +125,6 @@ def create_app(
         ),
         sign_on=sign_on.provider_of(event),
     )
-    keep_services(app, here)
-    standing.watch(lambda db: _compare(app, db), lambda number: renew_services(app, number))
-    security.protect(app, event)
-    auth.guard(app)
-    i18n.register(app, Words(event.path))
-    display.register(app, event, here.venue_clock)
-    for blueprint in (api.blueprint, phone.blueprint, desk.blueprint, admin.blueprint):
-        app.register_blueprint(blueprint)
-    for blueprint in (receipts.blueprint, wallet.blueprint, passkit.blueprint):
-        app.register_blueprint(blueprint)
-    for blueprint in (interface.blueprint, interface.openapi, probes.blueprint):
-        app.register_blueprint(blueprint)
-    security.csrf.exempt(api.blueprint)
-    # Phones prove themselves with the token of the pass that they name.
-    security.csrf.exempt(passkit.blueprint)
-    security.csrf.exempt(interface.blueprint)
-    with database.reading() as db:
-        here.measures.begin(db)
-    app.after_request(_wait_for_disk)
-    # This runs before the body is sent, so that a held feed or a slow client holds no reader.
-    app.teardown_appcontext(lambda _: database.give_back())
-    return app
 
 
 def close_app(app: Flask) -> None:

@@ -129,8 +129,11 @@ def applied(connection: PostgresConnection) -> list[str]:
 def bring_up(connection: PostgresConnection, run: Run, names: Sequence[str]) -> None:
     """Make the tables, or bring them up to these migrations, in one transaction.
 
-    Raises EngineError.
+    Where they are so already nobody is waited for, so that what only reads works while somebody
+    else has the turn to write. Raises EngineError.
     """
+    if set(names) <= set(applied(connection)):
+        return
     connection.execute("BEGIN IMMEDIATE")
     try:
         had = applied(connection)

@@ -414,6 +414,7 @@ class TestEvents:
         other = connect(filled.event.database_path)
         other.execute("BEGIN IMMEDIATE")
         result = filled("reissue", "A1", "--reason", "lost", status=1)
+        assert "Kiosks     0 at work" in filled("status").output, "who only reads waits for nobody"
         other.execute("ROLLBACK")
         other.close()
         assert "another command is writing to this event; nothing was changed." in result.output

@@ -73,6 +73,7 @@ def test_a_day_of_a_clock_change_is_shorter(settings: EventSettings) -> None:
     assert (second - first, third - second) == (23 * HOUR, 24 * HOUR)
 
 
+@pytest.mark.sqlite_alone
 def test_secrets_are_private_and_unprinted(event: Event) -> None:
     for file in [*(event.path / "keys").iterdir(), event.database_path]:
         assert stat.S_IMODE(file.stat().st_mode) == 0o600, file.name
@@ -229,6 +230,7 @@ def test_a_name_with_quotes_survives(settings: EventSettings, tmp_path: Path) ->
     assert load_event(tmp_path / "e").settings == odd
 
 
+@pytest.mark.sqlite_alone
 @pytest.mark.parametrize(
     ("file", "data", "said"),
     [
@@ -265,6 +267,7 @@ def test_a_badge_key_with_a_wrong_name(event: Event) -> None:
         load_event(event.path)
 
 
+@pytest.mark.sqlite_alone
 def test_an_event_of_a_newer_version(event: Event) -> None:
     with sqlite3.connect(event.database_path) as connection:
         connection.execute(

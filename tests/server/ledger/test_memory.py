@@ -13,6 +13,7 @@ from badges.record import StayRef
 from badges.wire import wire
 from server.kiosks import contact
 from server.kiosks.runs import stand
+from server.ledger import ingest
 from server.occupancy import hall_control, pools
 from server.occupancy.kiosk_accounts import KnownAccount
 from server.occupancy.pools import HallRow
@@ -23,7 +24,7 @@ from server.storage.engines import memory
 from server.storage.engines.memory import Memo
 from tests.server.conftest import MINUTE, NOW
 from tests.server.support.fake_door import FakeDoor
-from tests.server.support.site import ANNA, BORIS, SMALL, Site, open_site, take
+from tests.server.support.site import ANNA, BORIS, CALENDAR, SMALL, Site, open_site, take
 
 # Nothing is kept with PostgreSQL.
 pytestmark = pytest.mark.sqlite_alone
@@ -116,6 +117,33 @@ def test_what_another_connection_writes_is_seen(site: Site) -> None:
 
 
 def test_what_another_step_writes_is_seen(site: Site) -> None:
+    site.send(site.west)
+    write = site.database.write
+    write(lambda db: db.execute("UPDATE hall SET capacity = 2 WHERE hall_id = ?", (SMALL,)) and 0)
+    assert kiosks_known(site) == set()
+
+
+def test_a_counter_is_used_once_whether_it_is_read_or_known(site: Site) -> None:
+    batch = site.west.batch(NOW, health=wire.Health(queue=3))
+
+    def visit(db: sqlite3.Connection) -> bool:
+        found = contact.counted_sender(db, ("west", 1), counter, NOW + counter, batch)
+        if found is not None:
+            ingest.ingest(db, found[0], batch, calendar=CALENDAR, now=NOW)
+        return found is not None
+
+    taken = []
+    for counter in (5, 5, 6, 6, 5, 7, 8):
+        taken.append(site.database.write(visit))
+        if counter == 7:
+            site.database.write(memory.forget)
+    assert taken == [True, False, True, False, False, True, True]
+    stored = site.rows("SELECT counter, seen_at, reported_at FROM kiosk WHERE kiosk = 'west'")
+    assert stored == [(8, NOW + 8, NOW + 8)]
+    assert site.rows("SELECT heard, queue FROM kiosk_minute") == [(4, 3)]
+
+
+def test_a_capacity_that_staff_change_holds_at_once(site: Site) -> None:
     site.send(site.west)
     write = site.database.write
     write(lambda db: hall_control.set_capacity(db, SMALL, 1, by="test", now=NOW))

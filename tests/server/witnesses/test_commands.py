@@ -79,7 +79,7 @@ def test_an_event_with_a_witness_and_an_authority(
         assert "Not confirmed" not in console("audit", "export", "--out", str(out)).output
         wanted = ["--key", log, "--witness", key, "--authority", str(time_authority.ca)]
         said = console("audit", "verify", str(out), *wanted).output
-        assert f"witness {NAME} cosigned the first 2 entries" in said
+        assert "1 witnesses cosigned the first 2 entries of 2" in said
         assert "1 time stamps, the newest over the first 2 entries by Harbour Time at" in said
         assert f"— {NAME} " in (out / "checkpoint").read_text()
         note = console("audit", "checkpoint").output

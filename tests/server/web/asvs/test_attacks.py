@@ -105,8 +105,8 @@ def poison(db: Connection) -> None:
         db.execute(f"UPDATE {table} SET {column} = ?", (names,))
 
 
-# What reading may write: that somebody looked.
-WRITTEN = ("web_session", "leaf")
+# What reading may write: that somebody looked, and a second factor that is offered to them.
+WRITTEN = ("web_session", "leaf", "pending")
 
 
 def kept(pages: Pages) -> list[str]:
