@@ -119,11 +119,11 @@ def test_other_figures_are_those_of_the_code() -> None:
         f"opens one page alone, for {users.WAITING_MS // 60_000} minutes",
         f"once, within {invitations.LIFE_MS // 3_600_000} hours",
         f"did within {sign_on.FRESH_S // 60} minutes",
-        f"{guesses.NOTES_MAX} an hour at most",
+        f"{guesses.NOTES.most} an hour at most",
         ", ".join(passwords.CONTEXT),
     ):
         assert said in " ".join(TEXT.split()), said
     assert passwords.PIECES_MIN == 6
     assert "six pieces or more" in " ".join(TEXT.split())
-    assert guesses.FORGET_MS == guesses.NOTES_MS == 3_600_000
+    assert guesses.FORGET_MS == guesses.NOTES.window_ms == 3_600_000
     assert act_words.WHO.keys() == {"command-line", signing_in.NOBODY, sign_on_accounts.BY}
