@@ -46,6 +46,7 @@ LEFT_OUT = {
     "admin.uploads.sample_file": "a file",
     "admin.edits.doors": "no page",
     "receipts.verifier": "a file",
+    "receipts.receipt_verifier": "a file",
     "phone.worker": "a script",
     "phone.manifest": "no page",
     "wallet.google_link": "it leads elsewhere",

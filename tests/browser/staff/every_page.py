@@ -38,7 +38,7 @@ NO_PAGES = {
     "desk.home.part", "desk.pace.part", "desk.paper.card", "phone.halls", "phone.manifest",
     "phone.worker", "wallet.programme", "wallet.apple_pass", "wallet.google_link",
     "passkit.changed", "passkit.latest", "probes.healthz", "probes.readyz", "probes.metrics",
-    "openapi.show", "receipts.receipt", "receipts.verifier",
+    "openapi.show", "receipts.receipt", "receipts.verifier", "receipts.receipt_verifier",
 }  # fmt: skip
 # Of these, the ones that are parts of pages.
 PARTS = {name for name in NO_PAGES if name.endswith((".part", ".halls"))}
