@@ -34,6 +34,7 @@ OPEN = {
     "receipts.receipt",
     "receipts.about",
     "receipts.verifier",
+    "receipts.receipt_verifier",
     "admin.home",
     "admin.sign_in.form",
     "admin.sign_in.enter",

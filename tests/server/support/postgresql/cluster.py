@@ -55,6 +55,8 @@ class Cluster:
         options = (
             f"-k {self.path} -c port={port} -c listen_addresses="
             " -c max_connections=200 -c shared_buffers=64MB"
+            # In its own directory, so that nothing is left in memory of a server that is killed.
+            " -c dynamic_shared_memory_type=mmap"
             " -c autovacuum=off -c max_wal_size=2GB -c wal_level=minimal -c max_wal_senders=0 "
             + " ".join(f"-c {one}" for one in settings)
         )
