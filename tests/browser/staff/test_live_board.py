@@ -25,12 +25,11 @@ LIVE = "return document.getElementById('live-status').classList.contains('good')
 
 
 class Forum:
-    """The server, one door of each hall, and people who have not come yet."""
+    """The server, two doors of each hall, and people who have not come yet."""
 
     def __init__(self, site: LiveSite) -> None:
         self.site = site
-        doors = enrol_all(site, HALLS * 2, HALLS)
-        self.doors = {door.hall: LoadKiosk(door) for door in doors}
+        self.doors = [LoadKiosk(door) for door in enrol_all(site, HALLS * 2, HALLS)]
         rows = site.query("SELECT serial FROM attendee ORDER BY serial")
         self.people = iter([row[0] for row in rows])
         self.token = self._signed_in()
@@ -48,19 +47,22 @@ class Forum:
         return token
 
     def enter(self, hall: int, people: int) -> None:
-        """Let people in by the hall's door, which tells the server over TLS as a kiosk does."""
-        kiosk = self.doors[hall]
+        """Let people in by the hall's doors, which tell the server over TLS as kiosks do."""
+        kiosks = [kiosk for kiosk in self.doors if kiosk.door.hall == hall]
         for serial in [next(self.people) for _ in range(people)]:
-            wait_for("a place", lambda serial=serial: self._has_let_in(kiosk, serial))
-        self._tell(kiosk)
+            wait_for("a place", lambda serial=serial: self._have_let_in(kiosks, serial))
+        for kiosk in kiosks:
+            self._tell(kiosk)
 
-    def _has_let_in(self, kiosk: LoadKiosk, serial: int) -> bool:
-        try:
-            kiosk.enter(serial)
-        except NoPlaceError:
-            self._tell(kiosk)  # The server gives out more places to a door that asks.
-            return False
-        return True
+    def _have_let_in(self, kiosks: list[LoadKiosk], serial: int) -> bool:
+        for kiosk in kiosks:
+            try:
+                kiosk.enter(serial)
+            except NoPlaceError:
+                self._tell(kiosk)  # Each door has some of the hall's places, and asks for others.
+            else:
+                return True
+        return False
 
     def _tell(self, kiosk: LoadKiosk) -> None:
         while kiosk.take(wire.decode(self._post(kiosk), wire.ScanAnswer)):
