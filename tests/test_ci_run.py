@@ -7,7 +7,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-MAKE = 'echo "make $*" >>calls; [ "$1" != "${MAKE_FAILS:-}" ]'
+MAKE = r"""echo "make $*" >>calls
+for word; do
+    case $word in VENV=*) venv=${word#VENV=} ;; PYTHON=*) python=${word#PYTHON=} ;; esac
+done
+[ -e "$venv" ] || { mkdir -p "$venv/bin" && cp "$(command -v "$python")" "$venv/bin/python"; }
+[ "$1" != "${MAKE_FAILS:-}" ]"""
 PYTHON = 'case "$2" in *exit*) {old} ;; *) echo {version} ;; esac'
 
 
@@ -29,7 +34,7 @@ def place(tmp_path: Path) -> Path:
     shutil.copytree(ROOT / ".ci", tmp_path / ".ci")
     command(tmp_path / "bin" / "make", MAKE)
     python(tmp_path / "bin" / "python3", "3.12")
-    for name in ("bash", "cat", "dirname", "mktemp", "rm"):
+    for name in ("bash", "cat", "cp", "dirname", "mkdir", "mktemp", "rm"):
         real = shutil.which(name)
         assert real
         (tmp_path / "bin" / name).symlink_to(real)
@@ -64,6 +69,7 @@ def test_a_fresh_copy_uses_the_users_place(place: Path) -> None:
     python(place / "bin" / "python3.11", "3.11")
     _, made, _ = run(place, "3.13")
     assert made[0] == "make set-up PYTHON=system/python3 VENV=.venv"
+    assert made[-1] == "make quick PYTHON=python3.11 VENV=build/venv-3.11"
 
 
 def test_without_the_oldest_it_says_so(place: Path) -> None:
