@@ -26,6 +26,7 @@ from server.kiosks.vouching import Voucher
 from server.machines.shared_rates import SharedRates
 from server.mail.worker import Worker
 from server.people import lookup
+from server.people.designing.chosen import Chosen
 from server.people.designing.drawer import Drawer
 from server.privacy.daily import Daily
 from server.staff.guesses import Guesses
@@ -70,6 +71,7 @@ class Services:
     reporter: Reporter | None = None  # Likewise.
     lanes: Lanes = field(default_factory=Lanes)
     drawer: Drawer = field(default_factory=Drawer)  # Of cards' previews.
+    chosen: Chosen = field(default_factory=Chosen)
     overview: Rendered = field(default_factory=Rendered)
     totals: Rendered = field(default_factory=Rendered)
     hall_pieces: Pieces = field(default_factory=Pieces)

@@ -180,11 +180,15 @@ def _drawn(db: Connection, folder: Path, wanted: Wanted) -> Drawn:
 
 
 def _people(db: Connection) -> list[Shown]:
-    """Return whose cards can be chosen. A large roster is looked through beside the server."""
+    """Return whose cards can be chosen. A large roster is looked through beside the server, and not
+    at each look at the page.
+    """
     if not more_people_than(db, PEOPLE_HERE_MAX):
         return people_to_show(db)
+    here = services()
+    choose = partial(read_apart, here.database.path, partial(people_to_show))
     try:
-        return read_apart(services().database.path, partial(people_to_show))
+        return here.chosen.people(db, choose)
     except ApartError:
         return []
 
