@@ -256,8 +256,8 @@ def test_a_hall_is_never_overfilled_whatever_the_network_does(
 
 
 def let_in_the_last(hall: Hall, door: str, number: int) -> list[float]:
-    """Show a badge until the free place has come to the door; the programs' own seconds until each
-    refusal that came before it.
+    """Show a badge until the free place has come to the door. Return the programs' own seconds
+    until each refusal that came before it.
 
     A door waits a second for a place and then refuses. A busy machine may take longer, so those
     refusals alone are borne here, and the test counts them.
@@ -273,8 +273,8 @@ def let_in_the_last(hall: Hall, door: str, number: int) -> list[float]:
 
 
 def refuse(hall: Hall, door: str) -> tuple[str | None, float]:
-    """Show somebody's badge for whom there is no place; the reason, and the programs' own seconds
-    until it was told.
+    """Show somebody's badge for whom there is no place. Return the reason, and the programs' own
+    seconds until it was told.
     """
     since = OwnTime()
     return hall.enter(door, CROWD).reason, since.s

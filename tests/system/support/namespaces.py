@@ -89,7 +89,9 @@ class Cable:
         dice: random.Random,
         near_name: str = "eth0",
     ) -> None:
-        """Its end in `near` is called `near_name`, that in `far` `name`; both are down."""
+        """Join two namespaces. The end in `near` is called `near_name`, and that in `far` is called
+        `name`. Both are down.
+        """
         self._near = near
         self._dice = dice
         self._ends: list[int] = []

@@ -155,7 +155,7 @@ def use_mapping(token: str) -> Response:
         flash(_("Nothing was changed: %(why)s", why=i18n.said(error)), "bad")
         return _to_preview(kept)
     kept.answers.update(answers)
-    kept.plan = None
+    services().uploads.keep_answers(kept)
     return _to_preview(kept)
 
 

@@ -16,7 +16,15 @@ from tests.server.conftest import MINUTE
 from tests.server.support.pages import Pages, Staff, acts
 from tests.server.web.accounts.test_factors import FACTORS, code, enter, name_of, with_app
 from tests.server.web.admin.test_guesses import guess
-from tests.server.web.editing.test_uploads import CHANGED, PEOPLE, mark, send
+from tests.server.web.editing.test_uploads import (
+    CHANGED,
+    ODD_COLUMNS,
+    ODD_LIST,
+    ODD_WORD,
+    PEOPLE,
+    mark,
+    send,
+)
 
 pytestmark = pytest.mark.sqlite_alone  # These say by themselves which engine they mean.
 on_postgresql = pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
@@ -144,6 +152,23 @@ def test_a_file_that_was_sent_to_one_is_imported_by_the_other(both: tuple[Pages,
     query = "SELECT COUNT(*) FROM attendee WHERE external_id = 'N1'"
     assert one.database.reader.execute(query).fetchone()[0] == 1
     assert not (one.event.path / "uploads").exists()
+
+
+@on_postgresql
+def test_a_mapping_that_was_used_at_one_is_known_to_the_other(both: tuple[Pages, Pages]) -> None:
+    one, other = both
+    admin = one.staff("admin")
+    there = moved(admin, other)
+    first = send(admin, PEOPLE, ODD_LIST).location
+    there.post(f"{first}/answer", {**ODD_COLUMNS, **ODD_WORD})
+    admin.post(f"{first}/mapping/keep", {"mapping_name": "Shop"})
+    second = send(admin, PEOPLE, ODD_LIST.replace("Z1", "Z2")).location
+    assert "Zoë" not in there.get(second).text
+    admin.post(f"{second}/mapping", {"mapping": "Shop"})
+    admin.post(f"{second}/answer", {"answer-missing": "missing=keep"})
+    seen = there.get(second).text
+    assert ">Import</button>" in seen
+    assert there.post(f"{second}/confirm", mark(seen)).location == "/admin/badges/"
 
 
 def test_one_server_counts_requests_in_memory(event: Event, database: Database) -> None:
