@@ -11,6 +11,7 @@ import resource
 import sqlite3
 import ssl
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -120,8 +121,7 @@ class Load:
             task.cancel()
         ended = await asyncio.gather(*self._tasks, return_exceptions=True)
         for kiosk in self.kiosks:
-            for writer in kiosk.link[1:]:
-                writer.close()
+            await _drop(kiosk)
         for error in ended:
             if not isinstance(error, asyncio.CancelledError | None):
                 raise error
@@ -150,7 +150,7 @@ class Load:
         except (asyncio.IncompleteReadError, ConnectionError):
             if not reused:
                 raise
-            kiosk.link.clear()
+            await _drop(kiosk)
             raw = await self._post_once(kiosk, batch)
         self.batches += 1
         return kiosk.take(wire.decode(raw, wire.ScanAnswer))
@@ -210,7 +210,7 @@ class Load:
                         task.add_done_callback(told.discard)
         finally:
             self._open_feeds -= 1
-            writer.close()
+            await _end(writer)
 
     def _heard(self, line: bytes, door: FakeDoor) -> None:
         at = time.perf_counter()
@@ -220,6 +220,20 @@ class Load:
         sent = self._sent_at.get((kiosk, int(found[2])))
         if kiosk != door.kiosk and self.timings is not None and sent is not None:
             self.timings.delays_ms.append((at - sent) * 1000)
+
+
+async def _drop(kiosk: LoadKiosk) -> None:
+    """End the connection by which the kiosk sends, if it has one."""
+    for writer in kiosk.link[1:]:
+        await _end(writer)
+    kiosk.link.clear()
+
+
+async def _end(writer: asyncio.StreamWriter) -> None:
+    """End a connection at once: a busy server's goodbye may come after the loop has ended."""
+    writer.transport.abort()
+    with suppress(OSError):
+        await writer.wait_closed()
 
 
 def quantiles(values: list[float]) -> dict[str, float]:
