@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from server.editing.previews import uploads
+from server.editing.previews import shared_uploads, uploads
 from server.editing.previews.shared_uploads import LIFE_MS, SharedUploads
 from server.editing.previews.uploads import KEPT_MAX, UploadBusyError, UploadGoneError
 from server.storage.database import Database
