@@ -22,6 +22,7 @@ from server.staff import users
 from server.storage.database import Database
 from server.web import auth
 from server.web.app import close_app, create_app
+from tests.once.apps import give_back
 from tests.server.conftest import NOW, serial_of
 from tests.server.support.fake_door import FakeDoor
 
@@ -97,6 +98,7 @@ class Pages:
         trace: TracebackType | None,
     ) -> None:
         close_app(self.app)
+        give_back(self.app)
 
     def stranger(self) -> Staff:
         return Staff(self.app.test_client())
