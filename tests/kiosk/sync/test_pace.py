@@ -74,21 +74,24 @@ def test_a_pause_lasts(pace: Pace) -> None:
     assert min(gaps) >= 0.02 - 0.005, gaps
 
 
-def test_a_server_whose_database_is_away_is_asked_again_soon(
-    pace: Pace, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_server_whose_database_is_away_is_asked_again_soon(pace: Pace) -> None:
     """Another machine may have taken over by then, and the server itself answers."""
-    monkeypatch.setattr(syncing, "DATABASE_AWAY_S", 0.1)
+    soon = syncing.DATABASE_AWAY_S
     pace.error = TransportError("database_away", "no database", elsewhere=True)
-    pace.sync.back_off_s = (0.1, 60.0)
+    pace.sync.back_off_s = (soon, 600.0)
+    pace.waits.skipped = 7
     pace.sync.start()
-    assert pace.until(8, 20.0), "without the limit the eighth comes after 6 s at the earliest"
-    assert min(pace.gaps) >= 0.045
+    pace.waits.until_begun(1)
+    assert pace.paused(*[soon] * 8), pace.waits.pauses
     # A server that is silent is not asked so often.
     pace.error = away()
-    before = len(pace.times)
-    assert pace.until(before + 3, 20.0)
-    assert pace.gaps[-1] >= 0.095
+    pace.waits.pauses.clear()
+    pace.waits.skipped = 2
+    pace.sync.network_is_back()
+    pace.waits.until_begun(2)
+    longer = pace.waits.pauses[-1]
+    assert longer is not None
+    assert longer > soon
 
 
 def test_what_will_not_help_is_asked_with_the_longest_pause(pace: Pace) -> None:
