@@ -18,7 +18,6 @@ from werkzeug.routing import IntegerConverter, Map
 
 from badges.i18n import N_
 from badges.wire import wire
-from server.event.directory import Event
 from server.storage import disk
 from server.storage.errors import LostError
 from server.web import auth
@@ -59,13 +58,12 @@ class _FormCookies(SecureCookieSessionInterface):
         return None if of_api() else super().open_session(app, request)
 
 
-def protect(app: Flask, event: Event) -> None:
+def protect(app: Flask) -> None:
     """Put the whole app under the rules of this module."""
     app.session_interface = _FormCookies()
     app.url_map.converters["int"] = _RowNumber
     app.config.update(
         # Flask's own cookie holds only a form token and the notice for the next page.
-        SECRET_KEY=derived_key(event.phone_secret, b"hallkeeper/forms/v1"),
         SESSION_COOKIE_NAME="__Host-hallkeeper-form",
         SESSION_COOKIE_SECURE=True,
         SESSION_COOKIE_HTTPONLY=True,
