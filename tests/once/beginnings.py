@@ -32,11 +32,13 @@ _MADE: dict[Writes, Beginning] = {}
 _FOUND = pytest.StashKey[Beginning]()
 
 
-def copied(request: pytest.FixtureRequest, template: Event, path: Path) -> None:
-    """Put the database that this test's event begins with at `path`, if a fixture asks for one."""
+def copied(request: pytest.FixtureRequest, template: Event, path: Path) -> bool:
+    """Put the database that this test's event begins with at `path`, if a fixture asks for one.
+    Whether one does.
+    """
     writes = next((WRITTEN[one] for one in request.fixturenames if one in WRITTEN), None)
     if writes is None:
-        return
+        return False
     if writes not in _MADE:
         factory: pytest.TempPathFactory = request.getfixturevalue("tmp_path_factory")
         folder = factory.mktemp("beginning") / "event"
@@ -45,8 +47,9 @@ def copied(request: pytest.FixtureRequest, template: Event, path: Path) -> None:
         with Database(event.database_path) as database:
             returned = writes(event, database)
         _MADE[writes] = Beginning(event.database_path, returned)
-    shutil.copyfile(_MADE[writes].database, path)
+    shutil.copy(_MADE[writes].database, path)
     request.node.stash[_FOUND] = _MADE[writes]
+    return True
 
 
 def begin(request: pytest.FixtureRequest, event: Event, database: Database, writes: Writes) -> Any:

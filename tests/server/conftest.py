@@ -69,6 +69,17 @@ class Template:
 
     event: Event
     password: str
+    folders: tuple[tuple[Path, int], ...]
+    files: tuple[tuple[Path, int, bytes], ...]  # All but the database.
+
+    def copied(self, path: Path) -> Event:
+        """Write it to `path`, without its database."""
+        for part, mode in self.folders:
+            (path / part).mkdir(mode)
+        for part, mode, content in self.files:
+            with open(path / part, "xb", opener=partial(os.open, mode=mode)) as file:
+                file.write(content)
+        return replace(self.event, path=path, badge_keys=dict(self.event.badge_keys))
 
 
 @pytest.fixture(scope="session")
@@ -77,7 +88,17 @@ def _template(
 ) -> Template:
     path = tmp_path_factory.mktemp("template") / "event"
     _, password = init_event(path, settings, now=NOW - 24 * HOUR, password_stays=True)
-    return Template(load_event(path), password)
+    event = load_event(path)
+    found = [
+        (one.relative_to(path), one.stat().st_mode & 0o777) for one in (path, *path.rglob("*"))
+    ]
+    folders = tuple((part, mode) for part, mode in found if (path / part).is_dir())
+    files = tuple(
+        (part, mode, (path / part).read_bytes())
+        for part, mode in found
+        if (path / part).is_file() and path / part != event.database_path
+    )
+    return Template(event, password, folders, files)
 
 
 @pytest.fixture(scope="session")
@@ -105,20 +126,17 @@ def event(
 
     For a test with the `site` below it has that from the beginning.
     """
-    path = tmp_path / "event"
-    shutil.copytree(_template.event.path, path)
-    copy = replace(_template.event, path=path, badge_keys=dict(_template.event.badge_keys))
+    copy = _template.copied(path := tmp_path / "event")
     filled = "_filled_database" in request.fixturenames
     if engine == "postgresql":
-        copy.database_path.unlink()
         with request.getfixturevalue("postgres").event(path, filled=filled):
             yield copy
         # A test that looks into a file of SQLite makes one, and finds nothing in it.
         assert not copy.database_path.exists(), "this test looked for the event in SQLite"
         return
-    if filled:
-        shutil.copyfile(request.getfixturevalue("_filled_database"), copy.database_path)
-    beginnings.copied(request, _template.event, copy.database_path)
+    if not beginnings.copied(request, _template.event, copy.database_path):
+        kept = request.getfixturevalue("_filled_database") if filled else None
+        shutil.copy(kept or _template.event.database_path, copy.database_path)
     yield copy
 
 
