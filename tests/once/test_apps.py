@@ -87,6 +87,19 @@ def test_words_of_an_event_stay_with_it(pool: Pool, tmp_path: Path) -> None:
     assert pool.take(SETTINGS, tmp_path / "elsewhere") is app
 
 
+def test_tests_of_the_same_change_share_it(pool: Pool, tmp_path: Path) -> None:
+    plain = pool.take(SETTINGS, tmp_path)
+    pool.give_back(plain)
+    pool.prepare = add_a_route
+    changed = pool.take(SETTINGS, tmp_path)
+    pool.give_back(changed)
+    assert changed is not plain
+    assert "new" in changed.view_functions
+    assert pool.take(SETTINGS, tmp_path) is changed
+    pool.prepare = None
+    assert pool.take(SETTINGS, tmp_path) is plain
+
+
 def test_an_app_of_ones_own(pool: Pool, tmp_path: Path) -> None:
     pool.lends = False
     app = pool.take(SETTINGS, tmp_path)
