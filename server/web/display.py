@@ -13,7 +13,6 @@ from badges.credential.badge_number import badge_number
 from badges.i18n import N_
 from badges.roster.countries import country_name
 from server.event.calendar import Clock
-from server.event.settings import EventSettings
 from server.ledger.entries import Entry
 from server.ledger.remarks import LATE_MS, SKEW_MS
 from server.occupancy.figures import HallFigures
@@ -213,8 +212,8 @@ def ink_on(colour: str) -> str:
     return "#ffffff" if 1.05 / (luminance + 0.05) >= 4.5 else "#111111"
 
 
-def register(app: Flask, settings: EventSettings) -> None:
-    """Make this module's functions known to templates."""
+def register(app: Flask, event_names: Names, zone: ZoneInfo) -> None:
+    """Make this module's functions known to templates, with the event's names and time zone."""
     env = app.jinja_env
     env.trim_blocks = env.lstrip_blocks = True
     env.filters.update(
@@ -229,9 +228,9 @@ def register(app: Flask, settings: EventSettings) -> None:
         thousands=i18n.decimal,
     )
     env.globals.update(
-        clock=PageClock(ZoneInfo(settings.time_zone)),
+        clock=PageClock(zone),
         ago=ago,
-        event_name=both_names(settings.name),
+        event_name=both_names(event_names),
         decisions=DECISIONS,
         acts=ACTS,
         role_words=ROLES,

@@ -5,7 +5,7 @@ test that changes its app, such as by a route of its own, has the fixture `own_a
 tests want the same change, their apps are `prepared`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from server.event.settings import EventSettings
 from server.web import app as app_module
 from server.web import security
 from server.words import OWN
@@ -31,14 +30,14 @@ class Pool:
     lends: bool = True
     prepare: Callable[[Flask], None] | None = None
 
-    def take(self, settings: EventSettings, path: Path) -> Flask:
+    def take(self, names: Mapping[str, str], time_zone: str, path: Path) -> Flask:
         if not self.lends:
-            return _make(settings, path)
-        key = repr(settings), _own_words(path), self.prepare
+            return _make(names, time_zone, path)
+        key = tuple(names.items()), time_zone, _own_words(path), self.prepare
         if free := self.free.get(key):
             security.limiter.reset()
             return free.pop()
-        app = _make(settings, path)
+        app = _make(names, time_zone, path)
         if self.prepare is not None:
             self.prepare(app)
         self.known[app] = key, _state(app)
