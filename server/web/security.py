@@ -246,6 +246,8 @@ _AWAY = (
         "an admin: this server has lost its way to the database."
     ),
 )
+# A kiosk asks another server at once, and this one again soon.
+_AWAY_CODE = "database_away"
 _CODES = {400: "malformed", 404: "not_found", 405: "not_allowed", 413: "too_large", 429: "too_many"}
 
 
@@ -277,7 +279,7 @@ def _error(error: Exception) -> Response:
     if request.path.startswith("/api/v1/"):
         response = problems.answer(status, remedy if full or title == _AWAY[0] else "")
     elif of_api():
-        code = _CODES.get(status, "failed")
+        code = _AWAY_CODE if title == _AWAY[0] else _CODES.get(status, "failed")
         if full is not None or isinstance(error, disk.SupersededError):
             code = disk.SupersededError.code if full is None else full.code
         body = wire.ErrorBody(code, f"{title}. {remedy}", status >= 500)
@@ -292,6 +294,12 @@ def _error(error: Exception) -> Response:
             if name in ("Allow", "Retry-After", "Location"):
                 response.headers[name] = value
     return response
+
+
+def database_away() -> bytes:
+    """Return what a kiosk is answered, with 503, while the database can't be reached."""
+    body = wire.ErrorBody(_AWAY_CODE, f"{_AWAY[0]}. {_AWAY[1]}", retry=True)
+    return wire.encode(wire.ErrorAnswer(body))
 
 
 def _log_failure(error: Exception) -> None:

@@ -74,6 +74,26 @@ def test_a_pause_lasts(pace: Pace) -> None:
     assert min(gaps) >= 0.02 - 0.005, gaps
 
 
+def test_a_server_whose_database_is_away_is_asked_again_soon(pace: Pace) -> None:
+    """Another machine may have taken over by then, and the server itself answers."""
+    soon = syncing.DATABASE_AWAY_S
+    pace.error = TransportError("database_away", "no database", elsewhere=True)
+    pace.sync.back_off_s = (soon, 600.0)
+    pace.waits.skipped = 7
+    pace.sync.start()
+    pace.waits.until_begun(1)
+    assert pace.paused(*[soon] * 8), pace.waits.pauses
+    # A server that is silent is not asked so often.
+    pace.error = away()
+    pace.waits.pauses.clear()
+    pace.waits.skipped = 2
+    pace.sync.network_is_back()
+    pace.waits.until_begun(2)
+    longer = pace.waits.pauses[-1]
+    assert longer is not None
+    assert longer > soon
+
+
 def test_what_will_not_help_is_asked_with_the_longest_pause(pace: Pace) -> None:
     pace.error = away(permanent=True)
     pace.sync.back_off_s = (0.1, 60.0)
