@@ -15,6 +15,7 @@ BOTH = (
     "storage", "venue", "feed", "ledger/test_ingest.py", "ledger/test_order.py",
     "ledger/test_batch_edges.py", "occupancy/test_copied_badge.py", "occupancy/test_grants.py",
     "occupancy/test_held.py", "occupancy/test_nesting.py", "occupancy/test_sharing_in_halls.py",
+    "web/test_api_supervisor.py",
 )  # fmt: skip
 HERE = Path(__file__).parents[2]
 
