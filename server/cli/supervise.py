@@ -231,7 +231,6 @@ def beat(
     database: Database,
     sender: Connection,
     address: tuple[str, int],
-    every_s: float = BEAT_S,
     await_turn: Callable[[], None] = lambda: None,
 ) -> None:
     """Tell the supervisor, from the worker, that the app answers and the writer works. The first
@@ -260,7 +259,7 @@ def beat(
                 return  # The supervisor has gone.
             except Exception as error:
                 log.error("the heartbeat failed: %s", type(error).__name__)
-            time.sleep(every_s)
+            time.sleep(BEAT_S)
 
     threading.Thread(target=run, name="heartbeat", daemon=True).start()
 

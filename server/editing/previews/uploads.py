@@ -19,6 +19,7 @@ from typing import Any
 
 LIFE_S = 60 * 60
 KEPT_MAX = 8  # files of all users together
+SWEEP_S = 1.0  # the least time between two looks for those whose hour is over
 TURN_S = 60.0  # how long somebody waits for another's plan to be made
 NAME_CHARS_MAX = 80
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{22}")
@@ -182,7 +183,7 @@ class Uploads(OneAtATime):
             if self._timer is not None or not self._kept:
                 return
             oldest = min(one.kept_at for one in self._kept.values())
-            wait_s = max(1.0, oldest + LIFE_S - self._monotonic() + 1)
+            wait_s = max(SWEEP_S, oldest + LIFE_S - self._monotonic() + SWEEP_S)
             self._timer = threading.Timer(wait_s, self._sweep_in_time)
             self._timer.daemon = True
             self._timer.name = "uploads"
