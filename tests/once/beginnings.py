@@ -54,3 +54,8 @@ def begin(request: pytest.FixtureRequest, event: Event, database: Database, writ
     """
     found = request.node.stash.get(_FOUND, None)
     return writes(event, database) if found is None else copy.deepcopy(found.returned)
+
+
+def is_begun(request: pytest.FixtureRequest) -> bool:
+    """Tell whether the database of this test is one that was copied."""
+    return _FOUND in request.node.stash

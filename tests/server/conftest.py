@@ -255,10 +255,20 @@ def console(event: Event, tmp_path: Path) -> Console:
     return Console(tmp_path, event)
 
 
-@pytest.fixture
-def filled(console: Console) -> Console:
-    """With venue, roster and badges."""
+def fill_by_commands(event: Event, _: Database) -> None:
+    console = Console(event.path.parent, event)
     console("import-venue", console.file("venue.toml", VENUE))
     console("import", console.file("roster.csv", ROSTER))
     console("issue")
+
+
+beginnings.WRITTEN["filled"] = fill_by_commands
+
+
+@pytest.fixture
+def filled(request: pytest.FixtureRequest, console: Console) -> Console:
+    """With venue, roster and badges."""
+    if not beginnings.is_begun(request):
+        with Database(console.event.database_path) as database:
+            fill_by_commands(console.event, database)
     return console
