@@ -151,19 +151,28 @@ def _services(
 
 def close_app(app: Flask) -> None:
     """End every held feed and stop the app's threads."""
+    leave(app)
     here = services_of(app)
-    if here.reporter is not None:
-        here.reporter.close()
+    here.drawer.close()
+    here.hub.close()
+
+
+def leave(app: Flask) -> None:
+    """Stop what the server does by itself, tell other servers so, and delete what staff have sent.
+    Requests are still answered.
+    """
+    here = services_of(app)
+    # Another server has them as soon as it hears that this one stops.
     if here.duties is not None:
         here.duties.close()
+    if here.reporter is not None:
+        here.reporter.close()
     if here.backups is not None:
         here.backups.close()
     if here.confirming is not None:
         here.confirming.close()
-    here.mailing.close()
     here.uploads.close()
-    here.drawer.close()
-    here.hub.close()
+    here.mailing.close()
 
 
 def _wait_for_disk(answer: Response) -> Response:

@@ -1,7 +1,6 @@
 """What the tests of `server` share: a small event, its database, a time, a venue and a roster."""
 
 import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
@@ -26,6 +25,7 @@ from tests.once import beginnings
 from tests.once.apps import apps_are_made_once as apps_are_made_once
 from tests.once.apps import own_app as own_app
 from tests.once.compiled import templates_are_compiled_once as templates_are_compiled_once
+from tests.once.folders import Folder
 from tests.once.schema import new_tables_are_copied as new_tables_are_copied
 from tests.server.support.console import Console
 from tests.server.support.postgresql import engines
@@ -69,17 +69,7 @@ class Template:
 
     event: Event
     password: str
-    folders: tuple[tuple[Path, int], ...]
-    files: tuple[tuple[Path, int, bytes], ...]  # All but the database.
-
-    def copied(self, path: Path) -> Event:
-        """Write it to `path`, without its database."""
-        for part, mode in self.folders:
-            (path / part).mkdir(mode)
-        for part, mode, content in self.files:
-            with open(path / part, "xb", opener=partial(os.open, mode=mode)) as file:
-                file.write(content)
-        return replace(self.event, path=path, badge_keys=dict(self.event.badge_keys))
+    folder: Folder
 
 
 @pytest.fixture(scope="session")
@@ -88,28 +78,18 @@ def _template(
 ) -> Template:
     path = tmp_path_factory.mktemp("template") / "event"
     _, password = init_event(path, settings, now=NOW - 24 * HOUR, password_stays=True)
-    event = load_event(path)
-    found = [
-        (one.relative_to(path), one.stat().st_mode & 0o777) for one in (path, *path.rglob("*"))
-    ]
-    folders = tuple((part, mode) for part, mode in found if (path / part).is_dir())
-    files = tuple(
-        (part, mode, (path / part).read_bytes())
-        for part, mode in found
-        if (path / part).is_file() and path / part != event.database_path
-    )
-    return Template(event, password, folders, files)
+    return Template(load_event(path), password, Folder.read(path))
 
 
 @pytest.fixture(scope="session")
-def _filled_database(_template: Template, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def _filled_database(_template: Template, tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """The file of an event with the venue and the roster below."""
     path = tmp_path_factory.mktemp("filled") / "event"
-    shutil.copytree(_template.event.path, path)
+    _template.folder.write(path)
     event = replace(_template.event, path=path)
     with Database(event.database_path) as opened:
         fill(event, opened)
-    return event.database_path
+    return event.database_path.read_bytes()
 
 
 @pytest.fixture
@@ -126,17 +106,22 @@ def event(
 
     For a test with the `site` below it has that from the beginning.
     """
-    copy = _template.copied(path := tmp_path / "event")
+    path = tmp_path / "event"
+    copy = replace(_template.event, path=path, badge_keys=dict(_template.event.badge_keys))
     filled = "_filled_database" in request.fixturenames
+    begun = None
+    if engine != "postgresql":
+        begun = beginnings.database(request, _template.event, _template.folder)
+        if begun is None and filled:
+            begun = request.getfixturevalue("_filled_database")
+    _template.folder.write(path, **({} if begun is None else {copy.database_path.name: begun}))
     if engine == "postgresql":
+        copy.database_path.unlink()
         with request.getfixturevalue("postgres").event(path, filled=filled):
             yield copy
         # A test that looks into a file of SQLite makes one, and finds nothing in it.
         assert not copy.database_path.exists(), "this test looked for the event in SQLite"
         return
-    if not beginnings.copied(request, _template.event, copy.database_path):
-        kept = request.getfixturevalue("_filled_database") if filled else None
-        shutil.copy(kept or _template.event.database_path, copy.database_path)
     yield copy
 
 
@@ -254,7 +239,7 @@ def fill(event: Event, database: Database) -> None:
 
 
 @pytest.fixture
-def site(database: Database, _filled_database: Path) -> Database:
+def site(database: Database, _filled_database: bytes) -> Database:
     """The event's database with the venue and the roster above, and no badges."""
     return database
 

@@ -61,17 +61,34 @@ def shown_name(name: str) -> str:
     return "".join(char for char in name if char.isprintable())[:NAME_CHARS_MAX] or "file"
 
 
-class Uploads:
+class OneAtATime:
+    """Lets one plan be made at a time, in one server."""
+
+    def __init__(self) -> None:
+        self._turn = threading.Lock()
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait for one's turn. Raises UploadBusyError."""
+        if not self._turn.acquire(timeout=TURN_S):
+            raise UploadBusyError
+        try:
+            yield
+        finally:
+            self._turn.release()
+
+
+class Uploads(OneAtATime):
     """Keeps the uploads of an event. It is thread-safe. Close it, and they are gone."""
 
     def __init__(self, directory: Path, monotonic: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
         self._directory = directory
         self._monotonic = monotonic
         # The lock guards everything below.
         self._lock = threading.Lock()
         self._kept: dict[str, Upload] = {}
         self._timer: threading.Timer | None = None
-        self._turn = threading.Lock()
         shutil.rmtree(directory, ignore_errors=True)
 
     def keep(self, data: bytes, *, kind: str, by: str, name: str) -> Upload:
@@ -132,16 +149,6 @@ class Uploads:
     def keep_answers(self, upload: Upload) -> None:
         """Keep what was answered to a preview's questions. What it had found is forgotten."""
         upload.plan = None
-
-    @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Wait for one's turn. One plan is made at a time. Raises UploadBusyError."""
-        if not self._turn.acquire(timeout=TURN_S):
-            raise UploadBusyError
-        try:
-            yield
-        finally:
-            self._turn.release()
 
     def sweep(self) -> None:
         """Delete the files that are kept for an hour."""

@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from server.cli.serve import announcement, serve
 from server.event.directory import Event
 from server.event.lock import AlreadyServingError, only_server
+from server.event.processes import all_processes
 from server.event.settings import EventError
 from server.staff import users
 from server.storage.database import Database
@@ -229,6 +230,32 @@ def test_stops_promptly_with_feeds_held_open(event: Event, admin_password: str) 
         assert server.process.returncode == 0
         await_gone(workers)
     assert not event.database_path.with_name("hallkeeper.db-wal").exists()  # one file to copy
+
+
+@pytest.mark.parametrize("by_keyboard", [False, True])
+def test_what_a_stop_leaves(event: Event, admin_password: str, by_keyboard: bool) -> None:
+    """Another server hears at once that this one has stopped, and no file of staff's stays."""
+    cookie = signed_in(event, admin_password)
+    with running(event) as server:
+        connection = server.connect()
+        connection.request("GET", "/admin/live", headers={"Cookie": cookie})
+        assert connection.getresponse().status == 200
+        sent = event.path / "uploads" / "roster of a user"
+        sent.parent.mkdir()
+        sent.write_text("Anna Keller")
+        with Database(event.database_path) as database:
+            (here,) = all_processes(database.reader)
+            assert here.stopped_at is None
+        if by_keyboard:
+            os.killpg(server.process.pid, signal.SIGINT)
+        else:
+            server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(BUSY_S) == 0
+        connection.close()
+        assert not sent.parent.exists()
+    with Database(event.database_path) as database:
+        (here,) = all_processes(database.reader)
+    assert here.stopped_at is not None
 
 
 def test_a_killed_group_leaves_no_orphan_and_no_damage(event: Event) -> None:
