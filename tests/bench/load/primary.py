@@ -14,7 +14,7 @@ from tests.system.support.cut_database import milliseconds
 from tests.system.support.dead_primary import Death, play
 from tests.system.support.many_servers import ManyServers, on_loopback
 
-KIOSKS, CAPACITY, AFTER_S, RUNS = 20, 12, 8.0, 3
+KIOSKS, CAPACITY, AFTER_S, RUNS = 20, 12, 4.0, 6
 
 
 def run() -> object:

@@ -4,6 +4,7 @@ import base64
 import configparser
 import contextlib
 import http.client
+import multiprocessing
 import os
 import shutil
 import signal
@@ -22,6 +23,7 @@ import pytest
 from badges.wire import wire
 from badges.wire.enrolment import RequestStamp, request_message
 from server.cli import supervise
+from server.cli.serve import STOP_S
 from server.event.directory import Event
 from server.storage.database import Database
 from tests.server.cli.test_serve import BUSY_S, Server, await_gone, children
@@ -369,3 +371,22 @@ def test_systemd_takes_the_unit(tmp_path: Path) -> None:
     )
     assert verdict.returncode == 0, verdict.stderr
     assert UNIT.name not in verdict.stderr, verdict.stderr
+
+
+def test_things_are_left_in_order_once_whoever_asks_first() -> None:
+    """The supervisor asks by the worker's pipe, and the worker does so at the loop's end."""
+    ours, theirs = multiprocessing.Pipe()
+    done: list[str] = []
+    with ours, theirs:
+        leaving = supervise.Leaving(lambda: done.append("left"), theirs)
+        ours.send_bytes(supervise.LEAVE)
+        assert ours.poll(BUSY_S)
+        assert ours.recv_bytes() == supervise.LEFT
+        leaving()
+        assert done == ["left"]
+
+
+def test_systemd_waits_until_things_are_left_in_order() -> None:
+    unit = configparser.ConfigParser(strict=False)
+    unit.read(UNIT)
+    assert float(unit["Service"]["TimeoutStopSec"]) > supervise.LEAVE_S + STOP_S
