@@ -5,6 +5,8 @@ its own and with its own output, and runs the command as `python -m` does. tests
 tests/kiosk/cli start the commands themselves.
 """
 
+import atexit
+import functools
 import gc
 import importlib
 import json
@@ -30,7 +32,11 @@ COMMANDS = {
     "server.cli.main": ("server.cli.serve", "server.web.wsgi"),
     "kiosk.cli.main": ("cv2", "zxingcpp", "pyzbar.pyzbar"),
 }
-NAMES = {"server.cli.main": "server.cli.main", "kiosk": "kiosk.cli.main"}
+NAMES = {
+    "server": "server.cli.main",
+    "server.cli.main": "server.cli.main",
+    "kiosk": "kiosk.cli.main",
+}
 BEFORE = frozenset(os.environ)
 LONGEST = 1 << 17  # bytes of an order, which has the environment
 
@@ -73,7 +79,8 @@ class Nursery:
         self._line, self._far_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self, command: list[str], log: IO[bytes]) -> Child:
+    def start(self, command: list[str], log: IO[bytes] | None = None) -> Child:
+        """Run a command. Its errors go into the log, or where there is none to its output."""
         network = None
         if command[0] == "nsenter":  # as Namespace.prefix says
             network, *command = command[1].removeprefix("--net="), *command[2:]
@@ -86,7 +93,8 @@ class Nursery:
         try:
             sent = json.dumps(order).encode()
             assert len(sent) < LONGEST
-            socket.send_fds(self._line, [sent], [written, log.fileno(), theirs.fileno()])
+            errors = written if log is None else log.fileno()
+            socket.send_fds(self._line, [sent], [written, errors, theirs.fileno()])
         finally:
             os.close(written)
             theirs.close()
@@ -107,13 +115,25 @@ class Nursery:
             self._process.wait()
 
 
+@functools.cache
+def shared() -> Nursery:
+    """The one of all tests in this process."""
+    made = Nursery()
+    atexit.register(made.close)
+    return made
+
+
+@pytest.fixture(scope="session")
+def forks() -> Nursery:
+    return shared()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def nursery() -> Iterator[None]:
-    made = Nursery()
+    """Let servers and kiosks be forks."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Process, "starts", made.start)
+        patch.setattr(Process, "starts", shared().start)
         yield
-    made.close()
 
 
 def serve(line: socket.socket) -> Callable[[], object] | None:
