@@ -16,8 +16,9 @@ from flask import Flask
 from badges.record import WireError
 from badges.wire import wire
 from server.kiosks.runs import Came
+from server.ledger.prepared import Prepared, prepare
 from server.web import logs, security
-from server.web.api.scans import LONG_BATCH, Arrival, Last, Taken, answer_to, step_for
+from server.web.api.scans import LONG_BATCH, Arrival, Last, Taken, answer_to, joinable, step_for
 from server.web.api.signatures import Signed, verified_step
 from server.web.lanes import BusyError, Proof
 from server.web.services import Services, address_of, services_of
@@ -62,14 +63,15 @@ class ScansLane:
         body, proof = await _read(here, scope, exchange, address)
         try:
             batch = wire.decode(body, wire.ScanBatch)
+            if len(batch.records) > LONG_BATCH:
+                raise Left(body)
+            prepared = prepare(batch, proof.key)
         except WireError:
             raise Left(body) from None
-        if len(batch.records) > LONG_BATCH:
-            raise Left(body)
         began, arrived = time.perf_counter(), Arrival.now(here)
         signed = Signed.proven(proof, address, here.lanes)
         try:
-            taken = await self._write(here, signed, batch)
+            taken = await self._write(here, signed, prepared)
         except Exception:
             raise Left(body) from None
         here.measures.ledger.observe(time.perf_counter() - began)
@@ -77,7 +79,7 @@ class ScansLane:
         exchange.response_bytes(200, self._headers, wire.encode(answer))
         logs.answered(METHOD, TARGET, 200, begun)
 
-    async def _write(self, here: Services, signed: Signed, batch: wire.ScanBatch) -> Taken:
+    async def _write(self, here: Services, signed: Signed, prepared: Prepared) -> Taken:
         """Take the batch, and wait until it is on disk. Raises what its step raises."""
         took: asyncio.Future[Taken] = asyncio.get_running_loop().create_future()
 
@@ -88,9 +90,11 @@ class ScansLane:
                 self._last = Last(taken.ingested.incarnation, taken.came)
             self._waker.call(partial(_settle, took, taken, error))
 
-        step = verified_step(signed, step_for(here, batch), here.now, batch=batch)
+        batch = prepared.batch
+        step = verified_step(signed, step_for(here, batch, prepared), here.now, batch=batch)
+        alike = joinable(prepared, signed.stamp.key)
         # A kiosk keeps its scans until they are acknowledged, and would send them again.
-        here.database.write_then(step, done, early=True)
+        here.database.write_then(step, done, early=True, joinable=alike)
         return await took
 
 
