@@ -15,7 +15,7 @@ from server.occupancy.kiosk_accounts import KnownAccount, known_accounts
 from server.storage import dialect, event_state
 from server.storage.connection import Connection, Row
 from server.storage.engines import joint, memory
-from server.storage.engines.joint import Collected
+from server.storage.engines.joint import Collected, Reading
 from server.storage.engines.memory import Memo
 from server.storage.event_state import EventState
 from server.storage.tables import change_rows, padded, write_rows
@@ -109,22 +109,29 @@ def sender(db: Connection, kiosk: str, generation: int) -> tuple[Sender, int] | 
     return None if row is None else _sender(key, row, memo)
 
 
-def read_ahead(db: Connection, kiosks: Iterable[KioskKey]) -> Standing | None:
-    """Read together what steps need to know of these kiosks. Returns how the event stands, or None
-    where none of them is enrolled.
-    """
+def read_ahead(db: Connection, kiosks: Iterable[KioskKey]) -> Reading:
+    """Read together what steps need to know of these kiosks, and how the event stands."""
     memo = memory.memo_of(db)
     missing = [key for key in dict.fromkeys(kiosks) if key not in memo]
+    asked = []
     for keys in padded(missing):
         values = ", ".join(["(?, CAST(? AS BIGINT))"] * len(keys))
-        rows = db.execute(
-            f"SELECT kiosk.kiosk AS name, kiosk.generation AS number, {_KNOWN}"
-            f" FROM (VALUES {values}) AS v JOIN kiosk ON kiosk.kiosk = v.column1"
-            f" AND kiosk.generation = v.column2 WHERE {_SENDS}",
-            [value for key in keys for value in key],
-        ).fetchall()
-        for name, number, *row in rows:
+        asked.append(
+            db.execute(
+                f"SELECT kiosk.kiosk AS name, kiosk.generation AS number, {_KNOWN}"
+                f" FROM (VALUES {values}) AS v JOIN kiosk ON kiosk.kiosk = v.column1"
+                f" AND kiosk.generation = v.column2 WHERE {_SENDS}",
+                [value for key in keys for value in key],
+            )
+        )
+    yield
+    for rows in asked:
+        for name, number, *row in rows.fetchall():
             _sender((name, number), row, memo)
+
+
+def known_standing(memo: Memo) -> Standing | None:
+    """Return how the event stands, but for the newest cursor, or None where steps don't know."""
     found: Standing | None = memo.get(_STANDING)
     return found
 

@@ -23,6 +23,7 @@ from server.occupancy.stays import CLOCK_MARGIN_MS, Span
 from server.people import protocol_guests
 from server.storage.connection import Connection
 from server.storage.engines import joint
+from server.storage.engines.joint import Reading
 from server.storage.engines.memory import Memo
 
 # A kiosk that has measured its clock's error is never wrong by more than this.
@@ -67,7 +68,7 @@ class BatchRecorder:
         asked = ((one.serial or 0, self._since(one)) for one in records if is_presented(one))
         self._opened = opened = stays.opened(db)
         self._holders = joint.shared(db, Holders, lambda: Holders(db, opened.write))
-        self._holders.read_ahead(asked)
+        joint.read(db, self._holders.read_ahead(asked))
         self._judge = discrepancies.Judge(db, self._holders, self._rules, calendar, self._rows)
         # Only on a restored server can an exit have come before its entry.
         restored = accounts.pools.incarnation > 1
@@ -413,12 +414,13 @@ class BatchRecorder:
         self._rows.change(closed.hall_id, change)
 
 
-def read_ahead(db: Connection, memo: Memo, *, restored: bool) -> None:
+def read_ahead(db: Connection, memo: Memo) -> Reading:
     """Read what batches need to know of the event, if it is not known."""
-    if _MUSTER_IS_ON not in memo:
-        memo[_MUSTER_IS_ON] = muster.current(db) is not None
-    if restored:
-        _has_early_exits(db, memo)
+    if _MUSTER_IS_ON in memo:
+        return
+    asked = db.execute(muster.IS_ON)
+    yield
+    memo[_MUSTER_IS_ON] = bool(asked.fetchone()[0])
 
 
 def _has_early_exits(db: Connection, memo: Memo) -> bool:

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from server.occupancy import stays, unmatched_exits
 from server.occupancy.stays import Span
-from server.storage.connection import Connection, Row
-from server.storage.engines.joint import Collected
+from server.storage.connection import Connection, Row, Rows
+from server.storage.engines.joint import Collected, Reading
 from server.storage.tables import padded
 
 # A value of a list, whose type the database can't tell from where it stands.
@@ -38,7 +38,7 @@ class Holders(Collected):
     def put(self) -> None:
         """Do nothing, for nothing is written here."""
 
-    def read_ahead(self, asked: Iterable[tuple[int, int]]) -> None:
+    def read_ahead(self, asked: Iterable[tuple[int, int]]) -> Reading:
         """Read what will be needed of holders (serials), each with the time since when their stays
         are.
         """
@@ -46,8 +46,10 @@ class Holders(Collected):
         for serial, since in asked:
             if serial not in self._stays:
                 earliest[serial] = min(since, earliest.get(serial, since))
-        for wanted in padded(list(earliest.items())):
-            self._read(wanted)
+        found = [(wanted, self._ask(wanted)) for wanted in padded(list(earliest.items()))]
+        yield
+        for wanted, rows in found:
+            self._take(wanted, rows)
 
     def stays(self, serial: int, since: int) -> list[Span]:
         """Return the holder's stays that were not over at `since`, also those that began later."""
@@ -88,10 +90,16 @@ class Holders(Collected):
         self._people.pop(serial, None)
 
     def _read(self, asked: Sequence[tuple[int, int]]) -> None:
+        self._take(asked, self._ask(asked))
+
+    def _ask(self, asked: Sequence[tuple[int, int]]) -> Rows:
         self._before()
-        since = dict(asked)
         values = [value for pair in asked for value in pair]
-        for row in self._db.execute(_reading(len(asked)), values):
+        return self._db.execute(_reading(len(asked)), values)
+
+    def _take(self, asked: Sequence[tuple[int, int]], rows: Rows) -> None:
+        since = dict(asked)
+        for row in rows.fetchall():
             serial = row["serial"]
             spans = stays.unpacked(row["stays"])
             self._stays[serial] = _Stays(since[serial], spans, bool(row["unnamed"]))

@@ -14,12 +14,11 @@ from server.kiosks import contact, runs
 from server.ledger import batch as batches
 from server.ledger.holders import Holders
 from server.ledger.prepared import Prepared
-from server.occupancy import copies, stays
-from server.occupancy.pools import Pools
+from server.occupancy import copies, pools, stays
 from server.storage.connection import Connection
 from server.storage.engines import joint, memory
 from server.storage.engines.joint import Joinable, Kind
-from server.venue.rules import rules_of
+from server.storage.event_state import EventState
 
 
 class About(NamedTuple):
@@ -31,21 +30,27 @@ class About(NamedTuple):
 
 def read_ahead(db: Connection, asked: Sequence[About]) -> None:
     """Read what these batches need, by a few statements."""
-    runs.came(db)
     memo = memory.memo_of(db)
-    standing = contact.read_ahead(db, [one.kiosk for one in asked])
-    if standing is None:
-        return
-    batches.read_ahead(db, memo, restored=standing.state.incarnation > 1)
-    rules = rules_of(db, standing.rules_version)
-    Pools(db, standing.state, rules, memo).read_ahead(_halls(asked))
     records = [record for one in asked for record, _ in one.prepared.records]
     opened = stays.opened(db)
-    opened.read_ahead(_named(records))
-    joint.shared(db, Holders, lambda: Holders(db, opened.write)).read_ahead(
-        (record.serial, batches.server_time(record, record.scanned_at) - copies.WINDOW_MS)
-        for record in records
-        if batches.is_presented(record) and record.serial is not None
+    holders = joint.shared(db, Holders, lambda: Holders(db, opened.write))
+
+    def state() -> EventState | None:
+        standing = contact.known_standing(memo)
+        return None if standing is None else standing.state
+
+    joint.read(
+        db,
+        runs.read_ahead(db),
+        contact.read_ahead(db, [one.kiosk for one in asked]),
+        batches.read_ahead(db, memo),
+        pools.read_ahead(db, memo, _halls(asked), state),
+        opened.read_ahead(_named(records)),
+        holders.read_ahead(
+            (record.serial, batches.server_time(record, record.scanned_at) - copies.WINDOW_MS)
+            for record in records
+            if batches.is_presented(record) and record.serial is not None
+        ),
     )
 
 

@@ -7,7 +7,7 @@ pool, until they are released. The protocol is badges/places/pool.py, and this f
 `grants` decides who gets how many.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -19,7 +19,7 @@ from badges.wire import wire
 from server.storage import dialect
 from server.storage.connection import Connection
 from server.storage.engines import joint
-from server.storage.engines.joint import Collected
+from server.storage.engines.joint import Collected, Reading
 from server.storage.engines.memory import Memo
 from server.storage.event_state import EventState, event_state
 from server.storage.tables import change_rows, write_rows
@@ -290,23 +290,6 @@ class Pools:
             self._state = event_state(self._db)
         return self._state
 
-    def read_ahead(self, halls: Iterable[int]) -> None:
-        """Put the pools of these halls into the memo, read together."""
-        missing = [hall for hall in dict.fromkeys(halls) if not self._knows(hall)]
-        if not missing or self._known_state().restored_without_acts:
-            return
-        for hall_id, *row in self._db.execute(_HALLS, (dialect.many(missing),)).fetchall():
-            self._take(hall_id, row)
-            self._memo[HallRow, hall_id] = self._rows[hall_id]
-            for kind in PlaceKind:
-                key = PoolKey(hall_id, kind)
-                if key not in self._memo:
-                    self._memo[key] = self._load(key)
-
-    def _knows(self, hall_id: int) -> bool:
-        keys = ((HallRow, hall_id), *(PoolKey(hall_id, kind) for kind in PlaceKind))
-        return all(key in self._memo for key in keys)
-
     def forget(self, kiosk: KioskKey) -> None:
         """Take out of the memo what it has of the kiosk's accounts."""
         self._memo.pop(kiosk, None)
@@ -399,12 +382,42 @@ class Pools:
             raise UnknownHallError(f"hall {hall_id}")
         return self._take(hall_id, found)
 
+    def remember(self, hall_id: int, found: Iterable[Any]) -> None:
+        """Put a hall into the memo that was read as `_HALLS`."""
+        self._memo[HallRow, hall_id] = self._take(hall_id, found)
+        for key in _keys(hall_id):
+            if key not in self._memo:
+                self._memo[key] = self._load(key)
+
     def _take(self, hall_id: int, found: Iterable[Any]) -> HallRow:
         *row, accounts = found
         for kind, mine in _by_kind(_ACCOUNTS.decode(accounts)).items():
             self._accounts[PoolKey(hall_id, kind)] = mine
         made = self._rows[hall_id] = HallRow(*row)
         return made
+
+
+def read_ahead(
+    db: Connection, memo: Memo, halls: Iterable[int], state: Callable[[], EventState | None]
+) -> Reading:
+    """Put the pools of these halls into the memo. `state` is asked once others have read it."""
+    missing = [hall for hall in dict.fromkeys(halls) if not _is_known(memo, hall)]
+    asked = db.execute(_HALLS, (dialect.many(missing),)) if missing else None
+    yield
+    known = state()
+    if asked is None or known is None or known.restored_without_acts:
+        return
+    loaded = Pools(db, known, memo=memo)
+    for hall_id, *row in asked.fetchall():
+        loaded.remember(hall_id, row)
+
+
+def _is_known(memo: Memo, hall_id: int) -> bool:
+    return all(key in memo for key in _keys(hall_id)) and (HallRow, hall_id) in memo
+
+
+def _keys(hall_id: int) -> list[PoolKey]:
+    return [PoolKey(hall_id, kind) for kind in PlaceKind]
 
 
 class _Accounts(NamedTuple):

@@ -11,7 +11,7 @@ from badges.wire import wire
 from server.storage import dialect
 from server.storage.connection import Connection, Row
 from server.storage.engines import joint
-from server.storage.engines.joint import Collected
+from server.storage.engines.joint import Collected, Reading
 from server.storage.tables import change_rows, padded, write_rows
 
 # Two measured clocks may differ by this much. For each of the two that is half of a kiosk's longest
@@ -97,16 +97,20 @@ class Opened(Collected):
         self._known: dict[_Key, Stay] = {}  # Open ones that are in their table.
         self._closed: dict[_Key, tuple[int, str]] = {}  # Of these, with when and by what.
 
-    def read_ahead(self, named: Iterable[tuple[StayRef, int]]) -> None:
+    def read_ahead(self, named: Iterable[tuple[StayRef, int]]) -> Reading:
         """Read together which of these stays, each in a hall, are open."""
+        asked = []
         for some in padded(list(dict.fromkeys(named))):
             values = ", ".join([_NAMED] * len(some))
-            rows = self._db.execute(
+            statement = (
                 f"SELECT {_COLUMNS} FROM (VALUES {values}) AS v JOIN stay ON kiosk = v.column1"
                 " AND generation = v.column2 AND seq = v.column3 AND hall_id = v.column4"
-                " WHERE closed_at IS NULL",
-                [part for ref, hall in some for part in (*ref_values(ref), hall)],
+                " WHERE closed_at IS NULL"
             )
+            given = [part for ref, hall in some for part in (*ref_values(ref), hall)]
+            asked.append(self._db.execute(statement, given))
+        yield
+        for rows in asked:
             for row in rows.fetchall():
                 stay = _stay(row)
                 self._known[stay.ref, stay.hall_id] = stay

@@ -126,6 +126,23 @@ def beside(db: Connection, *tables: str) -> Iterator[None]:
         yield
 
 
+Reading = Iterator[None]  # Executes what it asks for, yields, and then takes the answers.
+
+
+def read(db: Any, *readings: Reading) -> None:
+    """Ask for all of this, and then wait for the answers together, where that is a way."""
+    asked = list(readings)
+    waits = getattr(db, "waits_to_read", True)
+    db.waits_to_read = False
+    try:
+        for one in asked:
+            next(one, None)
+    finally:
+        db.waits_to_read = waits
+    for one in asked:
+        next(one, None)
+
+
 class StepError(Exception):
     """Is raised where one of the steps of a group raised something. `at` is its place."""
 

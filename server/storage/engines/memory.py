@@ -89,6 +89,7 @@ class Writer(sqlite3.Connection):
 
     memory: Memory | None = None
     joint: Any = None
+    waits_to_read = True  # As it does always.
 
     def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
         if self.joint is not None:

@@ -11,7 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 from server.storage.connection import Connection, Engine, OwnConnection
 from server.storage.disk import DatabaseError
@@ -95,18 +95,19 @@ class Steps:
         self._failed = failed
         self._done: list[tuple[Job, Any]] = []
         self._parted = False  # Whether a group had to be taken apart.
+        self._saves = len(group) > 1 or (engine.is_far and group[0].joinable is not None)
 
     def run(self) -> list[tuple[Job, Any]]:
         """Return what each step returned that did not raise."""
-        if len(self._group) > 1:
+        if self._saves:
             self._db.execute("SAVEPOINT step")
-        parts: deque[Sequence[Job]] = deque(_parts(self._group))
+        parts = deque(_parts(self._group, least=1 if self._engine.is_far else 2))
         while parts:
             part = parts.popleft()
-            if len(part) == 1:
-                self._run_alone(part[0])
+            if part.together:
+                parts.extendleft(reversed(self._run_together(part.jobs)))
             else:
-                parts.extendleft(reversed(self._run_together(part)))
+                self._run_alone(part.jobs[0])
         return self._done
 
     def _run_alone(self, job: Job) -> None:
@@ -115,20 +116,20 @@ class Steps:
             self._check()
         except BaseException as error:
             self._failed.append((job, error))
-            if len(self._group) > 1:
+            if self._saves:
                 self._undo(error)
             else:
                 memory.forget(self._db)
         else:
             self._keep([(job, result)])
 
-    def _run_together(self, part: Sequence[Job]) -> list[Sequence[Job]]:
+    def _run_together(self, jobs: Sequence[Job]) -> "list[_Part]":
         """Run steps that are alike. Returns what has to be run anew, in its order."""
-        wanted = [job.joinable for job in part if job.joinable is not None]
+        wanted = [job.joinable for job in jobs if job.joinable is not None]
         about = [one.about for one in wanted]
         failed_at: int | None = None
         try:
-            results = joint.together(self._db, wanted[0].kind, [job.step for job in part], about)
+            results = joint.together(self._db, wanted[0].kind, [job.step for job in jobs], about)
             self._check()
         except joint.StepError as error:
             self._undo(error.__cause__ or error)
@@ -136,13 +137,17 @@ class Steps:
         except BaseException as error:
             self._undo(error)
         else:
-            self._keep(list(zip(part, results, strict=True)))
+            self._keep(list(zip(jobs, results, strict=True)))
             return []
         again, self._parted = self._parted, True
         if failed_at is None or again:
-            return [[job] for job in part]
-        made = [part[:failed_at], part[failed_at : failed_at + 1], part[failed_at + 1 :]]
-        return [one for one in made if one]
+            return [_Part([job], together=False) for job in jobs]
+        made = [
+            _Part(jobs[:failed_at], together=True),
+            _Part([jobs[failed_at]], together=False),
+            _Part(jobs[failed_at + 1 :], together=True),
+        ]
+        return [one for one in made if one.jobs]
 
     def _check(self) -> None:
         for check in self._checks:
@@ -164,14 +169,21 @@ class Steps:
         self._db.execute("ROLLBACK TO step")
 
 
-def _parts(group: Sequence[Job]) -> Iterator[Sequence[Job]]:
-    """Yield the steps in their order, those together that may be taken together."""
-    for kind, jobs in groupby(group, lambda job: job.joinable and job.joinable.kind):
-        part = list(jobs)
-        if kind is None:
-            yield from ([job] for job in part)
+class _Part(NamedTuple):
+    """Holds steps that are taken `together`, or one that is taken alone."""
+
+    jobs: Sequence[Job]
+    together: bool
+
+
+def _parts(group: Sequence[Job], least: int) -> Iterator[_Part]:
+    """Yield the steps in their order, those together that may be, from `least` on."""
+    for kind, found in groupby(group, lambda job: job.joinable and job.joinable.kind):
+        jobs = list(found)
+        if kind is None or len(jobs) < least:
+            yield from (_Part([job], together=False) for job in jobs)
         else:
-            yield part
+            yield _Part(jobs, together=True)
 
 
 def reason(error: BaseException) -> BaseException:

@@ -109,6 +109,7 @@ class PostgresConnection:
         self.memory: Any = None
         self.joint: Any = None
         self.total_changes = 0  # Statements that may have changed something.
+        self.waits_to_read = True
 
     @property
     def in_transaction(self) -> bool:
@@ -196,7 +197,8 @@ class PostgresConnection:
             self._failed = True
             raise told(error) from None
         self._sent = True
-        if asked.reads or asked.text.startswith("ROLLBACK TO"):
+        reads = asked.reads and self.waits_to_read
+        if reads or asked.text.startswith("ROLLBACK TO"):
             self.arrive()
         elif isinstance(made, _Cursor):
             made.arrive = self.arrive
