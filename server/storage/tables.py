@@ -69,6 +69,7 @@ def tables_with(db: Connection, column: str) -> list[str]:
 _VALUES_MAX = 30_000  # in one statement. SQLite takes 32,766.
 _ROWS_MAX = 512
 _ASKED_MAX = 64
+_SENT_MAX = 64  # More rows are cheaper by COPY, for which everything else has to have arrived.
 
 
 def insert_many(
@@ -106,7 +107,7 @@ def write_rows(
             db.execute(_insertion(table, tuple(columns), count) + then, values)
     elif len(rows) == 1:
         db.execute(_insertion(table, tuple(columns), 1) + then, rows[0])
-    elif then or len(rows) <= _ROWS_MAX:
+    elif then or len(rows) <= _SENT_MAX:
         if rows:
             names, source = ", ".join(columns), many_rows.source(table)
             db.execute(

@@ -5,12 +5,14 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from badges.admission.facts import Calendar
 from badges.wire import wire
-from server.kiosks import contact
+from server.kiosks import contact, runs
 from server.ledger import ingest, read_ahead
 from server.ledger.prepared import prepare
 from server.storage.connection import Connection
 from server.storage.database import Database
+from server.storage.engines import joint
 from server.storage.engines.joint import Joinable
 from tests.server.support.fake_door import FakeDoor
 from tests.server.support.site import CALENDAR
@@ -27,7 +29,14 @@ class Step(NamedTuple):
     joinable: Joinable | None = None
 
 
-def batch_step(door: FakeDoor, batch: wire.ScanBatch, now: int, counter: int) -> Step:
+def batch_step(
+    door: FakeDoor,
+    batch: wire.ScanBatch,
+    now: int,
+    counter: int,
+    *,
+    calendar: Calendar = CALENDAR,
+) -> Step:
     """What the API does with a batch, but for what it says of the answer."""
     prepared = prepare(batch, door.key.public.raw)
     key = (door.kiosk, door.generation)
@@ -36,9 +45,21 @@ def batch_step(door: FakeDoor, batch: wire.ScanBatch, now: int, counter: int) ->
         found = contact.counted_sender(db, key, counter, now, batch)
         if found is None:
             raise ReplayError
-        return ingest.ingest(db, found[0], batch, calendar=CALENDAR, now=now, prepared=prepared)
+        taken = ingest.ingest(db, found[0], batch, calendar=calendar, now=now, prepared=prepared)
+        if not joint.is_on(db):
+            runs.came(db)
+        return taken
 
-    return Step(run, read_ahead.joinable(key, prepared))
+    return Step(run, read_ahead.joinable(key, prepared, _BATCHES))
+
+
+def _finish(db: Connection, taken: Sequence[Any]) -> Sequence[Any]:
+    """What the API says of how far the server has come is read once for all."""
+    runs.came(db)
+    return taken
+
+
+_BATCHES = read_ahead.kind(_finish)
 
 
 def send(database: Database, steps: Sequence[Step], *, together: bool) -> list[Any]:
