@@ -50,7 +50,7 @@ class Published(Collected):
 
     def put(self) -> None:
         rows, self._rows = self._rows, []
-        write_rows(self._db, "change", ("hall_id", "kiosk", "body"), rows)
+        write_rows(self._db, "change", ("hall_id", "kiosk", "body"), rows, numbered="cursor")
 
 
 def _published(db: Connection) -> Published:

@@ -97,10 +97,13 @@ def write_rows(
     columns: Sequence[str],
     rows: Sequence[Sequence[Any]],
     then: str = "",
+    *,
+    numbered: str = "",
 ) -> None:
     """Add some rows, each with the values of `columns`, as steps do it that wait for nothing.
 
-    `then` is what becomes of a row that is there already, which may be none of these.
+    `then` is what becomes of a row that is there already, which may be none of these. The column
+    `numbered` has the numbers that the database gives to the rows by itself.
     """
     if isinstance(db, sqlite3.Connection):
         for count, values in _blocks(rows):
@@ -109,11 +112,8 @@ def write_rows(
         db.execute(_insertion(table, tuple(columns), 1) + then, rows[0])
     elif then or len(rows) <= _SENT_MAX:
         if rows:
-            names, source = ", ".join(columns), many_rows.source(table)
-            db.execute(
-                f"INSERT INTO {table} ({names}) SELECT {names} FROM {source}{then}",
-                (many_rows.packed(columns, rows),),
-            )
+            insertion = many_rows.insertion(table, columns, numbered)
+            db.execute(f"{insertion}{then}", (many_rows.packed(columns, rows),))
     else:
         catalogue.insert_many(db, table, columns, rows)
 

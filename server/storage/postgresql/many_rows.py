@@ -23,6 +23,19 @@ def source(table: str) -> str:
     return f"json_populate_recordset(CAST(NULL AS {table}), CAST(? AS json))"
 
 
+def insertion(table: str, columns: Sequence[str], numbered: str = "") -> str:
+    """Write the statement that adds rows. A column that is `numbered` gets numbers from the highest
+    on, as the table's trigger would give them, which asks for the highest once for each row.
+    """
+    names = ", ".join(columns)
+    if not numbered:
+        return f"INSERT INTO {table} ({names}) SELECT {names} FROM {source(table)}"
+    number = f"(SELECT COALESCE(MAX({numbered}), 0) FROM {table}) + row_number() OVER ()"
+    return (
+        f"INSERT INTO {table} ({numbered}, {names}) SELECT {number}, {names} FROM {source(table)}"
+    )
+
+
 def packed(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     """Return rows as the parameter of `source`. Each has the values of `columns`.
 
