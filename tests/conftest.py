@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests.once.tables import large_tables_are_made_once as large_tables_are_made_once
+from tests.once.tables import tables as tables
 from tests.order.alone import Watch
 from tests.order.kinds import is_quick, is_slow, waiting
 from tests.order.stretches import shared_out

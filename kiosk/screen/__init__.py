@@ -63,7 +63,7 @@ def create_screen(
         preview=preview,
         token=secrets.token_urlsafe(32),
         entrance=entrance or Entrance(),
-        feeds=Feeds(),
+        feeds=Feeds(on_ended=board.wake),
         answer_s=answer_s,
         now=now or (lambda: time.time_ns() // 1_000_000),
     )

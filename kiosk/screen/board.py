@@ -146,15 +146,23 @@ class Board:
             if status != self._state.status:
                 self._put(replace(self._state, status=status))
 
-    def wait(self, after: int, timeout_s: float) -> tuple[int, BoardState]:
+    def wait(
+        self, after: int, timeout_s: float, goes_on: Callable[[], bool] = lambda: True
+    ) -> tuple[int, BoardState]:
         """Return the newest (version, state). It comes at once if its version is above `after`,
         else when it changes or the time is over.
 
-        Start with `after=0`. An unchanged version says that the time is over.
+        Start with `after=0`. An unchanged version says that the time is over, or that the wait no
+        longer `goes_on`. Whoever changes that calls `wake`.
         """
         with self._changed:
-            self._changed.wait_for(lambda: self._version > after, timeout_s)
+            self._changed.wait_for(lambda: self._version > after or not goes_on(), timeout_s)
             return self._version, self._state
+
+    def wake(self) -> None:
+        """Let all that wait look whether their wait goes on."""
+        with self._changed:
+            self._changed.notify_all()
 
     def type_text(self, text: str) -> None:
         """Hand on what a hand scanner typed."""

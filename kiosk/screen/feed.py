@@ -29,7 +29,11 @@ class Feeds:
     a new one.
     """
 
-    def __init__(self, feeds_max: int = FEEDS_MAX) -> None:
+    def __init__(
+        self, feeds_max: int = FEEDS_MAX, on_ended: Callable[[], None] = lambda: None
+    ) -> None:
+        """`on_ended` is called when a feed that is open must go on no longer."""
+        self._on_ended = on_ended
         self._lock = threading.Lock()  # It guards the two fields below.
         self._open: deque[object] = deque(maxlen=feeds_max)
         self._closed = False
@@ -39,6 +43,7 @@ class Feeds:
         ticket = object()
         with self._lock:
             self._open.append(ticket)
+        self._on_ended()
         return ticket
 
     def leave(self, ticket: object) -> None:
@@ -52,9 +57,10 @@ class Feeds:
             return not self._closed and ticket in self._open
 
     def close(self) -> None:
-        """Let every feed end at its next beat."""
+        """Let every feed end."""
         with self._lock:
             self._closed = True
+        self._on_ended()
 
 
 def stream(
@@ -68,7 +74,7 @@ def stream(
         yield f"retry: {RETRY_MS}\n\n".encode()
         seen = 0
         while feeds.stands(ticket):
-            version, state = board.wait(seen, beat_s)
+            version, state = board.wait(seen, beat_s, lambda: feeds.stands(ticket))
             if version == seen:
                 yield b"event: beat\ndata: alive\n\n"
                 continue

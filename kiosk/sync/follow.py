@@ -103,6 +103,7 @@ class Feed:
         self._stop = threading.Event()
         self._lines_lock = threading.Lock()
         self._lines: Lines | None = None
+        self._breaks = 0  # How often what is heard was broken off.
         self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
 
     def start(self) -> None:
@@ -126,6 +127,7 @@ class Feed:
 
     def _break_off(self) -> None:
         with self._lines_lock:
+            self._breaks += 1
             if self._lines is not None:
                 self._lines.close()
 
@@ -168,12 +170,16 @@ class Feed:
         if self._snapshot_wanted or self._replica.context is None:
             self._take_snapshot()
         self._take_names()
+        breaks = self._breaks
         target = f"/api/feed?after={self._replica.cursor}"
         with self._transport.stream(target, self._silence_s) as lines:
             with self._lines_lock:
                 self._lines = lines
+                # Whoever broke off while the stream was opened found nothing to close.
+                over = self._breaks != breaks or self._snapshot_wanted or self._stop.is_set()
             try:
-                self._listen(lines)
+                if not over:
+                    self._listen(lines)
             finally:
                 with self._lines_lock:
                     self._lines = None

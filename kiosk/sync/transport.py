@@ -56,6 +56,7 @@ AILING = {
     "disk_read_only": Code.SERVER_DISK,
     "disk_failing": Code.SERVER_DISK,
     "superseded": Code.SERVER_SUPERSEDED,
+    "database_away": Code.SERVER_DATABASE_AWAY,
 }
 
 # What says that the server itself is at fault, and not what it was asked.

@@ -33,6 +33,9 @@ log = logging.getLogger(__name__)
 BATCH_SCANS = 50  # The server takes this many in one go while other kiosks wait.
 HEARTBEAT_S = 2.0
 BACK_OFF_S = (0.5, 5.0)  # The first and the longest pause while the server can't be reached.
+# The longest pause while a server answers and its database is away. It is there again as soon as
+# another machine has taken over.
+DATABASE_AWAY_S = 1.5
 WANT_S = 3.0  # A request for a place stands for this long.
 TIDY_S = 60.0
 
@@ -149,8 +152,11 @@ class Sync:
                 if self._stop_at is not None:
                     # Before it stops it has tried once more.
                     return
-                lasting = isinstance(error, TransportError) and error.permanent
-                pause_s = self.back_off_s[1] if lasting else pause_s
+                if isinstance(error, TransportError):
+                    if error.permanent:
+                        pause_s = self.back_off_s[1]
+                    elif error.code == "database_away":
+                        pause_s = min(pause_s, DATABASE_AWAY_S)
                 self._wait_offline(pause_s * random.uniform(0.5, 1.0))
                 pause_s = min(pause_s * 2, self.back_off_s[1])
             else:

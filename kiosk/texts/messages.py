@@ -105,6 +105,10 @@ class Code(StrEnum):
         "Another server has taken over from this one: it takes no scans, and this kiosk keeps"
         " them. Tell an admin."
     )
+    SERVER_DATABASE_AWAY = N_(
+        "The server can't reach its database: it takes no scans, and this kiosk keeps them. Tell an"
+        " admin if this stays."
+    )
     OTHER_LOG = N_("The server's entry log is not the one that this kiosk knew: {why}.")
     LOG_SHRANK = N_("it had {before} entries and has {n}")
 

@@ -31,8 +31,9 @@ def look_up(db: Connection, text: str) -> Found:
         f"WITH found AS MATERIALIZED ({found.query})"
         " SELECT a.serial, (SELECT MAX(b.issue) FROM badge b WHERE b.serial = a.serial) AS issue,"
         " a.category, a.valid_days, a.zones, a.flags, a.given_name, a.family_name, a.organisation,"
-        " a.country FROM found CROSS JOIN attendee a USING (serial)"
-        " WHERE EXISTS (SELECT 1 FROM badge b WHERE b.serial = a.serial)"
+        " a.country FROM found CROSS JOIN attendee a"
+        " WHERE a.serial = found.serial"
+        " AND EXISTS (SELECT 1 FROM badge b WHERE b.serial = a.serial)"
         " ORDER BY a.family_name, a.given_name, a.serial LIMIT ?",
         (*found.values, PEOPLE_MAX + 1),
     ).fetchall()

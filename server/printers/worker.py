@@ -194,12 +194,15 @@ class _PrinterThread:
             self._note(Status(PrinterState.ERROR, phrase_of(error)))
             return
         resumed = False
-        while not self._stop.is_set() and not self._retired:
+        while True:
+            # What was told before is seen now, and what is told from here on ends the wait below.
+            self.wake.clear()
+            if self._stop.is_set() or self._retired:
+                return
             try:
                 if not resumed:
                     self._resume(driver)
                     resumed = True
-                self.wake.clear()
                 if not self._round(driver):
                     self.wake.wait(WAKE_S)
             except StoppedError:

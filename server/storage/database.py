@@ -14,7 +14,6 @@ import logging
 import queue
 import sqlite3
 import threading
-import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -25,10 +24,11 @@ from typing import Any, TypeVar
 
 from server.storage import disk
 from server.storage.connection import Connection, Engine, LentConnection, Listening, OwnConnection
-from server.storage.disk import DatabaseError
+from server.storage.disk import AwayError, DatabaseError
 from server.storage.engines import memory
 from server.storage.engines.durable import Durable, make_durable
 from server.storage.engines.joint import Joinable
+from server.storage.engines.reconnecting import Reconnecting
 from server.storage.engines.steps import Job, Steps, Told, reason
 from server.storage.errors import EngineError
 from server.storage.postgresql.address import address_of, keep_address, read_address
@@ -42,7 +42,6 @@ T = TypeVar("T")
 GROUP_MAX = 64
 # This many readers stay open for later use, which is more than two cores can serve at once.
 IDLE_READERS_MAX = 32
-AWAY_S = 1.0  # Between two attempts to connect to a database that is away.
 
 
 def engine_of(path: Path, *, bounded: bool = False) -> Engine:
@@ -202,9 +201,7 @@ class Database:
         self._preparations: list[Callable[[Connection], None]] = []
         self._writer_connection = self._engine.writer()
         memory.attach(self._writer_connection)
-        # Why no other connection could be made in place of a lost one, and until when it is not
-        # tried again.
-        self._away: tuple[float, EngineError | DatabaseError] | None = None
+        self._reconnecting = Reconnecting(self._engine.writer, self._prepare)
         # What is wrong with the disk, since a commit failed for that reason.
         self._disk_trouble = ""
         self._closed = False
@@ -228,6 +225,7 @@ class Database:
             self._listening.close()
         self._durable.close()
         self._writer.join()
+        self._reconnecting.close()
         with self._lock:
             readers = [*self._idle, *self._lent]
             self._idle.clear()
@@ -333,6 +331,11 @@ class Database:
         return self._queue.qsize()
 
     @property
+    def away(self) -> bool:
+        """Tell whether the database is on another machine that can't be reached now."""
+        return self._reconnecting.away
+
+    @property
     def disk_trouble(self) -> str:
         """Return the code of what was wrong with the disk at the last commit, "" while all is
         well.
@@ -350,6 +353,8 @@ class Database:
             if reader is not None:
                 self._lend(reader, turn)
                 return reader
+        if self._reconnecting.away:
+            raise AwayError("the database can't be reached. Nothing was read.")
         reader = self._engine.reader()  # This is outside the lock because it takes a while.
         with self._lock:
             if self._closed:
@@ -469,6 +474,8 @@ class Database:
                 # Elsewhere a refusal too may rest on what was lost.
                 self._refuse(failed)
             self._fail(group, error)
+            if self._engine.is_lost(connection):
+                self._reconnect()
             return
         if done and self._disk_trouble:
             log.warning("the disk takes writes again")
@@ -527,37 +534,25 @@ class Database:
         """
         if not self._engine.is_lost(self._writer_connection):
             return self._writer_connection
-        # An attempt takes seconds where the network is cut. Those who came meanwhile do not each
-        # wait for one of their own.
-        if self._away is not None and time.monotonic() < self._away[0]:
-            raise self._away[1]
-        self._writer_connection.close()
-        try:
-            made = self._prepared_writer()
-        except (EngineError, DatabaseError) as error:
-            self._away = time.monotonic() + AWAY_S, error
-            raise
-        self._away = None
+        made = self._reconnecting.take()
         log.warning("the database is there again")
+        self._writer_connection.close()
         self._writer_connection = made
-        # Those that lie idle were lost with it.
+        return made
+
+    def _reconnect(self) -> None:
+        """Begin to connect anew, while nobody waits for it. Those that lie idle were lost, too."""
+        self._reconnecting.begin()
         with self._lock:
             idle, self._idle = self._idle, []
         for reader in idle:
             reader.close()
-        return made
 
-    def _prepared_writer(self) -> OwnConnection:
-        made = self._engine.writer()
+    def _prepare(self, made: OwnConnection) -> None:
         memory.attach(made)
-        try:
-            with transaction(made):
-                for prepare in self._preparations:
-                    prepare(made)
-        except BaseException:
-            made.close()
-            raise
-        return made
+        with transaction(made):
+            for prepare in self._preparations:
+                prepare(made)
 
     def _refuse(self, failed: list[tuple[Job, BaseException]]) -> None:
         for job, error in failed:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -17,6 +18,7 @@ from server.event.calendar import day_starts
 from server.event.clock import ServerClock
 from server.event.directory import Event
 from server.event.processes import server_name
+from server.event.settings import EventSettings
 from server.feed import changes
 from server.feed.hub import Hub
 from server.kiosks.runs import Standing, stand
@@ -66,17 +68,30 @@ def create_app(
     Close it with `close_app`, before the database. Raises CatalogueError for a spoilt file in the
     event's own `translations`, and EventError for a missing secret of its identity provider.
     """
-    app = _App(__name__)
+    app = make_app(event.settings, event.path)
+    app.secret_key = security.derived_key(event.phone_secret, b"hallkeeper/forms/v1")
     wall = now or _wall_clock
     standing = stand(database, wall, server_name(event.settings.port))
     database.write(search.fold)
     here = _services(event, database, wall, clock, standing)
     keep_services(app, here)
     standing.watch(lambda db: _compare(app, db), lambda number: renew_services(app, number))
-    security.protect(app, event)
+    with database.reading() as db:
+        here.measures.begin(db)
+    return app
+
+
+def make_app(settings: EventSettings, event_path: Path) -> Flask:
+    """Make the app with its routes, rules and words. It answers once it has its secret and its
+    services.
+
+    Raises CatalogueError for a spoilt file in the event's own `translations`.
+    """
+    app = _App(__name__)
+    security.protect(app)
     auth.guard(app)
-    i18n.register(app, Words(event.path))
-    display.register(app, event, here.venue_clock)
+    i18n.register(app, Words(event_path))
+    display.register(app, settings)
     for blueprint in (api.blueprint, phone.blueprint, desk.blueprint, admin.blueprint):
         app.register_blueprint(blueprint)
     for blueprint in (receipts.blueprint, wallet.blueprint, passkit.blueprint):
@@ -87,11 +102,9 @@ def create_app(
     # Phones prove themselves with the token of the pass that they name.
     security.csrf.exempt(passkit.blueprint)
     security.csrf.exempt(interface.blueprint)
-    with database.reading() as db:
-        here.measures.begin(db)
     app.after_request(_wait_for_disk)
     # This runs before the body is sent, so that a held feed or a slow client holds no reader.
-    app.teardown_appcontext(lambda _: database.give_back())
+    app.teardown_appcontext(lambda _: services_of(app).database.give_back())
     return app
 
 

@@ -5,6 +5,7 @@ values in words.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from zoneinfo import ZoneInfo
 
 from flask import Flask
 
@@ -12,7 +13,7 @@ from badges.credential.badge_number import badge_number
 from badges.i18n import N_
 from badges.roster.countries import country_name
 from server.event.calendar import Clock
-from server.event.directory import Event
+from server.event.settings import EventSettings
 from server.ledger.entries import Entry
 from server.ledger.remarks import LATE_MS, SKEW_MS
 from server.occupancy.figures import HallFigures
@@ -212,8 +213,8 @@ def ink_on(colour: str) -> str:
     return "#ffffff" if 1.05 / (luminance + 0.05) >= 4.5 else "#111111"
 
 
-def register(app: Flask, event: Event, clock: Clock) -> None:
-    """Make this module's functions known to templates, which show instants by `clock`."""
+def register(app: Flask, settings: EventSettings) -> None:
+    """Make this module's functions known to templates."""
     env = app.jinja_env
     env.trim_blocks = env.lstrip_blocks = True
     env.filters.update(
@@ -228,9 +229,9 @@ def register(app: Flask, event: Event, clock: Clock) -> None:
         thousands=i18n.decimal,
     )
     env.globals.update(
-        clock=PageClock(clock.zone),
+        clock=PageClock(ZoneInfo(settings.time_zone)),
         ago=ago,
-        event_name=both_names(event.settings.name),
+        event_name=both_names(settings.name),
         decisions=DECISIONS,
         acts=ACTS,
         role_words=ROLES,

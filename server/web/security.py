@@ -18,7 +18,6 @@ from werkzeug.routing import IntegerConverter, Map
 
 from badges.i18n import N_
 from badges.wire import wire
-from server.event.directory import Event
 from server.storage import disk
 from server.storage.errors import LostError
 from server.web import auth
@@ -59,13 +58,12 @@ class _FormCookies(SecureCookieSessionInterface):
         return None if of_api() else super().open_session(app, request)
 
 
-def protect(app: Flask, event: Event) -> None:
+def protect(app: Flask) -> None:
     """Put the whole app under the rules of this module."""
     app.session_interface = _FormCookies()
     app.url_map.converters["int"] = _RowNumber
     app.config.update(
         # Flask's own cookie holds only a form token and the notice for the next page.
-        SECRET_KEY=derived_key(event.phone_secret, b"hallkeeper/forms/v1"),
         SESSION_COOKIE_NAME="__Host-hallkeeper-form",
         SESSION_COOKIE_SECURE=True,
         SESSION_COOKIE_HTTPONLY=True,
@@ -248,6 +246,8 @@ _AWAY = (
         "an admin: this server has lost its way to the database."
     ),
 )
+# A kiosk asks another server at once, and this one again soon.
+_AWAY_CODE = "database_away"
 _CODES = {400: "malformed", 404: "not_found", 405: "not_allowed", 413: "too_large", 429: "too_many"}
 
 
@@ -279,7 +279,7 @@ def _error(error: Exception) -> Response:
     if request.path.startswith("/api/v1/"):
         response = problems.answer(status, remedy if full or title == _AWAY[0] else "")
     elif of_api():
-        code = _CODES.get(status, "failed")
+        code = _AWAY_CODE if title == _AWAY[0] else _CODES.get(status, "failed")
         if full is not None or isinstance(error, disk.SupersededError):
             code = disk.SupersededError.code if full is None else full.code
         body = wire.ErrorBody(code, f"{title}. {remedy}", status >= 500)
@@ -294,6 +294,12 @@ def _error(error: Exception) -> Response:
             if name in ("Allow", "Retry-After", "Location"):
                 response.headers[name] = value
     return response
+
+
+def database_away() -> bytes:
+    """Return what a kiosk is answered, with 503, while the database can't be reached."""
+    body = wire.ErrorBody(_AWAY_CODE, f"{_AWAY[0]}. {_AWAY[1]}", retry=True)
+    return wire.encode(wire.ErrorAnswer(body))
 
 
 def _log_failure(error: Exception) -> None:

@@ -41,6 +41,7 @@ from server.staff import users
 from server.storage.database import Database
 from server.venue import nesting, store
 from server.web.app import close_app, create_app
+from tests.once.apps import give_back
 from tests.server.support.in_process import AppTransport
 
 HOUR = 3_600_000
@@ -176,6 +177,7 @@ def random_world(path: Path, seed: int, people: int = 120) -> Iterator[World]:
             for kiosk in world.kiosks:
                 kiosk.close()
             close_app(world.app)
+            give_back(world.app)
 
 
 def venue_text(draw: random.Random, settings: EventSettings) -> str:

@@ -36,11 +36,17 @@ def event(tmp_path: Path):
 
 
 @pytest.fixture
-def fresh(tmp_path: Path, clock: Clock, event: FakeEvent):
+def silence_s() -> float:
+    """After which a feed is dead."""
+    return 1.0
+
+
+@pytest.fixture
+def fresh(tmp_path: Path, clock: Clock, event: FakeEvent, silence_s: float):
     """Enrolled, and never online yet."""
     (tmp_path / "kiosk").mkdir()
     door = LocalDoor(tmp_path / "kiosk", clock)
-    online = Online(door, event)
+    online = Online(door, event, silence_s)
     yield online
     online.close()
     door.close()

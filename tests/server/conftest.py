@@ -23,8 +23,8 @@ from server.setup.venue_plan import Venue
 from server.staff import users
 from server.storage.database import Database
 from tests.once import beginnings
-from tests.once.apps import blueprints_are_registered_once as blueprints_are_registered_once
-from tests.once.compiled import routes_are_compiled_once as routes_are_compiled_once
+from tests.once.apps import apps_are_made_once as apps_are_made_once
+from tests.once.apps import own_app as own_app
 from tests.once.compiled import templates_are_compiled_once as templates_are_compiled_once
 from tests.once.schema import new_tables_are_copied as new_tables_are_copied
 from tests.server.support.console import Console

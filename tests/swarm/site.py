@@ -32,6 +32,7 @@ from server.storage.database import Database
 from server.web.api import replica
 from server.web.app import close_app, create_app
 from server.web.services import keep_services, services_of
+from tests.once.apps import give_back
 from tests.server.conftest import roster_of
 from tests.swarm.clocks import MachineClock, Time
 
@@ -188,6 +189,7 @@ class SteppedSite:
         if self.client is not None:
             self.client = None
             close_app(self.app)
+            give_back(self.app)
             self.database.close()
             del self.app
             gc.collect(0)

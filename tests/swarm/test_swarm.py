@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kiosk.journal.errors import JournalDamagedError
-from tests.once.apps import blueprints_are_registered_once as blueprints_are_registered_once
+from tests.once.apps import apps_are_made_once as apps_are_made_once
 from tests.once.compiled import routes_are_compiled_once as routes_are_compiled_once
 from tests.once.compiled import templates_are_compiled_once as templates_are_compiled_once
 from tests.swarm import run

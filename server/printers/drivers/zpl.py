@@ -36,6 +36,7 @@ SILENT_S = 4.0  # A printer that took a label shows no work for so long.
 PRINT_S = 180.0
 CLEAR_S = 4.0
 RECONNECT_S = 8.0
+AGAIN_S = 0.5  # Between two attempts of that.
 DARK_BELOW = 140  # Of 256. Lighter dots stay white.
 _STRINGS = re.compile(rb"\x02([^\x02\x03]{0,200})\x03")
 _COUNT = re.compile(rb'"(\d{1,12})"')
@@ -285,5 +286,5 @@ class ZplDriver:
                     self._watch(line, before, turn)
                     return
             except (OSError, GarbledError, NotPrintedError, addresses.AddressError):
-                turn.wait(0.5)
+                turn.wait(AGAIN_S)
         raise PerhapsPrintedError(_LOST)

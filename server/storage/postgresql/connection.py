@@ -269,6 +269,7 @@ class PostgresConnection:
         names = ", ".join(columns)
         try:
             with (
+                self.raw.rows(0),
                 self.raw.cursor() as cursor,
                 cursor.copy(f'COPY "{table}" ({names}) FROM STDIN') as copy,
             ):

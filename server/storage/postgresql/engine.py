@@ -1,5 +1,6 @@
 """Opens connections to an event's database in PostgreSQL, with what durability rests on checked."""
 
+import time
 from collections.abc import Callable
 from contextlib import closing
 from typing import Any
@@ -18,11 +19,12 @@ from server.storage.postgresql.bounds import BoundedConnection
 from server.storage.postgresql.catalogue import SCHEMA
 from server.storage.postgresql.connection import PostgresConnection
 from server.storage.postgresql.listening import Listener
+from server.storage.postgresql.machines import Machines
 from server.storage.postgresql.translation.statements import BEGIN_EARLY
 
 VERSION_MIN = 140000
 LOCK_TIMEOUT_MS = 10_000
-_OPTIONS = {"application_name": "hallkeeper", **bounds.OPTIONS}
+TURN = "SET LOCAL idle_in_transaction_session_timeout = "
 # What an acknowledged scan rests on, and what it must be.
 _DURABLE = {
     "fsync": ("on",),
@@ -43,30 +45,69 @@ class PostgresEngine:
     def __init__(self, address: Address, *, bounded: bool = False) -> None:
         self._address = address
         self._bounded = bounded
+        self._machines = Machines(_raw)
+        self._begin_early = BEGIN_EARLY
+        if bounded:
+            turn_ms = max(bounds.TURN_S * 1000, _silent_ms(self._options))
+            self._begin_early += f"; {TURN}{int(turn_ms)}"
+        # The writer's connection, and when it was made.
+        self._line: tuple[BoundedConnection, float] | None = None
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        silent_s = bounds.CUT_S if self._bounded else bounds.SILENT_S
+        return _options(self._address, silent_s)
+
+    def _open(self, *, read_only: bool, silent_s: float) -> PostgresConnection:
+        """Return a connection whose other end lets go after `silent_s`, or later where the address
+        says so.
+        """
+        given = self._options
+        raw, why = self._machines.connection(given)
+        silent_ms = max(round(silent_s * 1000), _silent_ms(given))
+        return _set_up(raw, why, self._address, silent_ms, read_only)
 
     def writer(self) -> PostgresConnection:
-        made = connect(self._address)
+        made = self._open(
+            read_only=False, silent_s=bounds.CUT_S if self._bounded else bounds.SILENT_S
+        )
         if self._bounded:
             made.raw.give_up_after(bounds.ANSWER_S, bounds.IDLE_S)
+            made.raw.keep_line()
+            self._line = made.raw, time.monotonic()
         return made
 
     def reader(self) -> PostgresConnection:
-        made = connect_to_read(self._address)
+        # A server that is busy may be slow to take a long answer.
+        made = self._open(read_only=True, silent_s=bounds.SILENT_S)
         if self._bounded:
             # A reader keeps nobody waiting, however long it stands idle.
             made.raw.give_up_after(bounds.ANSWER_S, None)
         return made
 
     def listen(self, heard: Callable[[int], object]) -> Listener:
-        """Call `heard` when a process commits, with its number, until the listener is closed."""
-        return Listener(lambda: connect_to_read(self._address), heard)
+        """Call `heard` when a process commits, with its number, until the listener is closed.
+
+        It also notes when the database falls silent, and then the writer waits no longer.
+        """
+        return Listener(self._to_listen, heard, self._break_off)
+
+    def _to_listen(self) -> PostgresConnection:
+        made = self.reader()
+        if self._bounded:
+            made.raw.give_up_after(bounds.PULSE_ANSWER_S, None)
+        return made
+
+    def _break_off(self, silent_since: float) -> None:
+        if self._line is not None and self._line[1] < silent_since:
+            self._line[0].break_off()
 
     def begin(self, writer: Any, *, early: bool) -> None:
         """Begin a transaction under the lock of all servers. The commit of an `early` one gives
         the lock back without waiting for the disk or the standby.
         """
         if early:
-            writer.script(BEGIN_EARLY)
+            writer.script(self._begin_early)
             writer.hurry()
         else:
             writer.execute("BEGIN IMMEDIATE")
@@ -76,7 +117,7 @@ class PostgresEngine:
         writer.execute("SAVEPOINT step")
 
     def settler(self) -> PostgresConnection:
-        made = connect(self._address)
+        made = self._open(read_only=False, silent_s=bounds.SILENT_S)
         if self._bounded:
             made.raw.give_up_after(bounds.ANSWER_S, None)
         return made
@@ -97,29 +138,26 @@ def connect(address: Address) -> PostgresConnection:
 
     Raises DatabaseError.
     """
-    return _connect(address, read_only=False)
+    return PostgresEngine(address).writer()
 
 
 def connect_to_read(address: Address) -> PostgresConnection:
     """Return a connection that can't write. Raises DatabaseError."""
-    return _connect(address, read_only=True)
+    return PostgresEngine(address).reader()
 
 
-def _connect(address: Address, *, read_only: bool) -> PostgresConnection:
-    given: dict[str, Any] = {**_OPTIONS, **address.parameters}
-    raw, why = _raw(given)
-    if raw is None:
-        raise AwayError(
-            f"the database ({address.shown}) can't be opened: {why}. Is it running, and may this "
-            "user connect?"
-        )
-    try:
-        connection = PostgresConnection(raw)
-        _set_up(connection, address, read_only)
-    except BaseException:
-        raw.close()
-        raise
-    return connection
+def _options(address: Address, silent_s: float) -> dict[str, Any]:
+    return {
+        "application_name": "hallkeeper",
+        **bounds.options(silent_s),
+        **address.parameters,
+    }
+
+
+def _silent_ms(given: dict[str, Any]) -> int:
+    """Return after how many ms of silence the address has connections given up."""
+    said = str(given["tcp_user_timeout"])
+    return int(said) if said.isdigit() and int(said) else bounds.SILENT_S * 1000
 
 
 def _raw(given: dict[str, Any]) -> tuple[BoundedConnection | None, str]:
@@ -141,7 +179,26 @@ def _why(error: psycopg.Error, given: dict[str, Any]) -> str:
     return said.replace(str(password), "…") if password else said
 
 
-def _set_up(connection: PostgresConnection, address: Address, read_only: bool) -> None:
+def _set_up(
+    raw: BoundedConnection | None, why: str, address: Address, silent_ms: int, read_only: bool
+) -> PostgresConnection:
+    if raw is None:
+        raise AwayError(
+            f"the database ({address.shown}) can't be opened: {why}. Is it running, and may this "
+            "user connect?"
+        )
+    try:
+        connection = PostgresConnection(raw)
+        _prepare(connection, address, silent_ms, read_only)
+    except BaseException:
+        raw.close()
+        raise
+    return connection
+
+
+def _prepare(
+    connection: PostgresConnection, address: Address, silent_ms: int, read_only: bool
+) -> None:
     if connection.raw.info.server_version < VERSION_MIN:
         raise DatabaseError(
             f"the database ({address.shown}) is PostgreSQL {connection.raw.info.server_version}, "
@@ -149,7 +206,7 @@ def _set_up(connection: PostgresConnection, address: Address, read_only: bool) -
         )
     names = ", ".join(f"current_setting('{name}')" for name in _DURABLE)
     connection.script(
-        f"{bounds.SESSION} SET search_path = {SCHEMA}, pg_catalog;"
+        f"{bounds.session(silent_ms)} SET search_path = {SCHEMA}, pg_catalog;"
         f" SET lock_timeout = {LOCK_TIMEOUT_MS};"
         " SET TIME ZONE 'UTC'; SET bytea_output = 'hex'; SET standard_conforming_strings = on;"
         " SELECT set_config('synchronous_commit', 'on', false)"

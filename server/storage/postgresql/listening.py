@@ -1,29 +1,39 @@
-"""Hears of what other processes commit, as soon as they do."""
+"""Hears of what other processes commit, as soon as they do, and of nothing where the database is
+away.
+"""
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 
 import psycopg
 
+from server.storage.postgresql.bounds import PULSE_S
 from server.storage.postgresql.connection import PostgresConnection
 from server.storage.postgresql.translation.statements import CHANNEL
 
 log = logging.getLogger(__name__)
 
 AGAIN_S = 1.0  # Between two attempts, while the database is away.
-LOOK_S = 0.2  # So often it looks whether it is to end.
 
 
 class Listener:
     """Listens on a connection and a thread of its own. Close it."""
 
     def __init__(
-        self, connect: Callable[[], PostgresConnection], heard: Callable[[int], object]
+        self,
+        connect: Callable[[], PostgresConnection],
+        heard: Callable[[int], object],
+        on_silence: Callable[[float], object],
     ) -> None:
-        """`heard` is called with the number of the process in PostgreSQL that committed."""
+        """`heard` is called with the number of the process in PostgreSQL that committed.
+        `on_silence` is called when the database answers nothing any more, with the monotonic
+        seconds at which it was asked.
+        """
         self._connect = connect
         self._heard = heard
+        self._on_silence = on_silence
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="listener", daemon=True)
         self._thread.start()
@@ -43,13 +53,25 @@ class Listener:
 
     def _listen(self) -> None:
         connection = self._connect()
+        asked_at = time.monotonic()
         try:
             connection.script(f"LISTEN {CHANNEL}")
             while not self._over.is_set():
-                for one in connection.raw.notifies(timeout=LOOK_S, stop_after=1):
-                    self._heard(one.pid)
-        except psycopg.Error:
-            if not self._over.is_set():
-                raise
+                self._hear(connection)
+                asked_at = time.monotonic()
+                connection.raw.execute("SELECT 1", prepare=False)
+        except psycopg.Error as error:
+            if self._over.is_set():
+                return
+            if error.sqlstate is None:
+                # Others wait for the same machine, and some of them would wait for longer.
+                self._on_silence(asked_at)
+            raise
         finally:
             connection.close()
+
+    def _hear(self, connection: PostgresConnection) -> None:
+        until = time.monotonic() + PULSE_S
+        while not self._over.is_set() and (left_s := until - time.monotonic()) > 0:
+            for one in connection.raw.notifies(timeout=left_s, stop_after=1):
+                self._heard(one.pid)

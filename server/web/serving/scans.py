@@ -17,6 +17,8 @@ from badges.record import WireError
 from badges.wire import wire
 from server.kiosks.runs import Came
 from server.ledger.prepared import Prepared, prepare
+from server.storage.disk import AwayError
+from server.storage.errors import LostError
 from server.web import logs, security
 from server.web.api.scans import LONG_BATCH, Arrival, Last, Taken, answer_to, joinable, step_for
 from server.web.api.signatures import Signed, verified_step
@@ -61,6 +63,10 @@ class ScansLane:
         forwarded = scope.headers.get("x-forwarded-for", "")
         address = address_of(peer_of(scope), forwarded, here.event.settings.proxy)
         body, proof = await _read(here, scope, exchange, address)
+        if here.database.away:
+            # All kiosks ask now and then until it is there again.
+            self._send_away(exchange, begun)
+            return
         try:
             batch = wire.decode(body, wire.ScanBatch)
             if len(batch.records) > LONG_BATCH:
@@ -71,13 +77,25 @@ class ScansLane:
         began, arrived = time.perf_counter(), Arrival.now(here)
         signed = Signed.proven(proof, address, here.lanes)
         try:
-            taken = await self._write(here, signed, prepared)
-        except Exception:
-            raise Left(body) from None
-        here.measures.ledger.observe(time.perf_counter() - began)
-        answer = answer_to(here, batch, arrived, taken, self._last)
+            try:
+                taken = await self._write(here, signed, prepared)
+            except (AwayError, LostError):
+                raise
+            except Exception:
+                raise Left(body) from None
+            here.measures.ledger.observe(time.perf_counter() - began)
+            answer = answer_to(here, batch, arrived, taken, self._last)
+        except (AwayError, LostError):
+            # The app would have to wait for the database, and another server may have it. Whatever
+            # was taken is known there when the kiosk sends it again.
+            self._send_away(exchange, begun)
+            return
         exchange.response_bytes(200, self._headers, wire.encode(answer))
         logs.answered(METHOD, TARGET, 200, begun)
+
+    def _send_away(self, exchange: Exchange, begun: float) -> None:
+        exchange.response_bytes(503, self._headers, security.database_away())
+        logs.answered(METHOD, TARGET, 503, begun)
 
     async def _write(self, here: Services, signed: Signed, prepared: Prepared) -> Taken:
         """Take the batch, and wait until it is on disk. Raises what its step raises."""

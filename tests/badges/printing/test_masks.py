@@ -1,6 +1,9 @@
 """The chosen mask is the one that `qrcode` chooses by scoring module by module."""
 
 import random
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +15,9 @@ from badges.credential.base45 import ALPHABET
 from badges.printing import qr
 from badges.printing.masks import best_mask, penalty
 from badges.printing.qr import symbol
+from tests.once.tables import shared
+
+Symbol = tuple[tuple[bool, ...], ...]
 
 
 def packed(grid: np.ndarray) -> int:
@@ -40,39 +46,51 @@ def test_patterns_at_every_place(line, turned):
         assert penalty(packed(grid), 21) == qrcode.util.lost_point(grid.tolist())
 
 
-def whole(text: str, level: str) -> tuple[tuple[bool, ...], ...]:
-    """The symbol as `qrcode` makes it by itself."""
-    data = text.encode()
-    mode = MODE_ALPHA_NUM if set(text) <= set(ALPHABET) else MODE_8BIT_BYTE
-    code = qrcode.QRCode(error_correction=qr._LEVELS[level], border=0)
-    code.add_data(QRData(data, mode, False))
-    code.make(fit=True)
-    return tuple(tuple(map(bool, row)) for row in code.modules)
+def whole(texts: tuple[tuple[str, str], ...]) -> list[Symbol]:
+    """The symbols of texts at their levels as `qrcode` makes them by itself."""
+    made = []
+    for text, level in texts:
+        mode = MODE_ALPHA_NUM if set(text) <= set(ALPHABET) else MODE_8BIT_BYTE
+        code = qrcode.QRCode(error_correction=qr._LEVELS[level], border=0)
+        code.add_data(QRData(text.encode(), mode, False))
+        code.make(fit=True)
+        made.append(tuple(tuple(map(bool, row)) for row in code.modules))
+    return made
 
 
-def test_the_symbols_of_many_credentials():
+@pytest.fixture(scope="module")
+def are_as_qrcode_makes_them(tables: Path) -> Callable[[list[tuple[str, str]]], bool]:
+    """It takes ten times as long as we do, so it is asked once for each of its versions."""
+    asked = shared(whole, tables, lambda: version("qrcode"))
+
+    def compare(texts: list[tuple[str, str]]) -> bool:
+        made = [symbol(text, level=level).modules for text, level in texts]
+        return made == asked(tuple(texts))
+
+    return compare
+
+
+def test_the_symbols_of_many_credentials(are_as_qrcode_makes_them):
     draw = random.Random(18004)
-    for _ in range(150):
-        text = "HK" + "".join(draw.choices(ALPHABET, k=120))
-        level = draw.choice("MQ")
-        assert symbol(text, level=level).modules == whole(text, level)
+    credentials = ["HK" + "".join(draw.choices(ALPHABET, k=120)) for _ in range(150)]
+    assert are_as_qrcode_makes_them([(text, draw.choice("MQ")) for text in credentials])
 
 
-def test_the_symbols_of_texts_of_many_lengths_and_levels():
+def test_the_symbols_of_texts_of_many_lengths_and_levels(are_as_qrcode_makes_them):
     draw = random.Random(7833)
+    texts = []
     for _ in range(150):
         letters = draw.choice([ALPHABET, "abc/:?=&ü字"])
         text = "".join(draw.choices(letters, k=int(10 ** draw.uniform(0, 2.4))))
-        level = draw.choice("LMQH")
-        assert symbol(text, level=level).modules == whole(text, level)
+        texts.append((text, draw.choice("LMQH")))
+    assert are_as_qrcode_makes_them(texts)
 
 
 @pytest.mark.parametrize("letters", ["A7$", "aé"])
-def test_the_symbols_of_every_length(letters):
+def test_the_symbols_of_every_length(letters, are_as_qrcode_makes_them):
     """Also where the version is full to the last bit, and where one bit more needs the next."""
-    for length in range(1, 130):
-        text = (letters * length)[:length]
-        assert symbol(text, level="Q").modules == whole(text, "Q")
+    texts = [(letters * length)[:length] for length in range(1, 130)]
+    assert are_as_qrcode_makes_them([(text, "Q") for text in texts])
 
 
 def test_of_equal_masks_the_first_is_taken():

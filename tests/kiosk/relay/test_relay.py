@@ -19,14 +19,15 @@ from kiosk.texts.messages import in_language
 
 @contextmanager
 def turnstile(
-    status: int | Callable[[], int] = 200, delay_s: float = 0.0
+    status: int | Callable[[], int] = 200, hangs_until: threading.Event | None = None
 ) -> Iterator[tuple[str, list[str]]]:
     """Its address, and what it heard: paths, each with the login where there is one."""
     heard: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:  # noqa: N802 - the library's name
-            time.sleep(delay_s)
+            if hangs_until is not None:
+                hangs_until.wait(60)
             heard.append(self.path + self.headers.get("Authorization", ""))
             self.send_response(status() if callable(status) else status)
             self.end_headers()
@@ -73,8 +74,11 @@ def test_a_relay_that_refuses(status: int) -> None:
 
 
 def test_a_relay_that_is_slow() -> None:
-    with turnstile(delay_s=0.5) as (url, _), pytest.raises(RelayError, match="does not answer"):
-        call(url, 0.1)
+    over = threading.Event()
+    with turnstile(hangs_until=over) as (url, _):
+        with pytest.raises(RelayError, match="does not answer"):
+            call(url, 0.1)
+        over.set()
 
 
 def test_a_relay_that_is_away_and_its_password_is_not_told() -> None:
@@ -156,7 +160,7 @@ def test_a_server_that_takes_the_connection_and_hangs() -> None:
         url = f"http://127.0.0.1:{deaf.getsockname()[1]}/"
         began = time.monotonic()
         with pytest.raises(RelayError, match="does not answer"):
-            call(url, 0.2)
+            call(url, 0.05)
     assert time.monotonic() - began < 10
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import threading
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -213,6 +214,20 @@ def test_feed_sends_each_change_and_beats_in_between(face: Face) -> None:
     face.board.show(answer())
     assert json.loads(next(events).removeprefix(b"data: "))["answers"][0]["number"] == 1
     events.close()
+
+
+def test_a_feed_that_is_ended_waits_for_no_beat(face: Face) -> None:
+    feeds = Feeds(on_ended=face.board.wake)
+    events = stream(face.board, feeds, "page", lambda: NOW, beat_s=600.0)
+    next(events)
+    next(events)
+    ended: list[bytes] = []
+    reader = threading.Thread(target=lambda: ended.extend(events))
+    reader.start()
+    feeds.close()
+    reader.join(60)
+    assert not reader.is_alive()
+    assert ended in ([], [b"event: beat\ndata: alive\n\n"]), "nothing, or what was on its way"
 
 
 def open_feed(face: Face, feeds: Feeds) -> Generator[bytes, None, None]:

@@ -145,6 +145,8 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # Or the kiosk acknowledges the head of an answer 40 ms later, and the body waits for that.
+    disable_nagle_algorithm = True
     server: _Server
 
     def setup(self) -> None:

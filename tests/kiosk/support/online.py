@@ -18,7 +18,7 @@ from tests.kiosk.support.fake_event import FakeEvent
 class Online:
     """A door with its threads to the server."""
 
-    def __init__(self, door: LocalDoor, event: FakeEvent) -> None:
+    def __init__(self, door: LocalDoor, event: FakeEvent, silence_s: float = 1.0) -> None:
         self.door = door
         self.link = Link(lambda: door.clock.wall)
         signer = Signer(KIOSK, GENERATION, KIOSK_KEY, door.journal.next_counter)
@@ -33,8 +33,8 @@ class Online:
             on_back=self.sync.network_is_back,
             on_returned=self.sync.wake,
             on_restored=self.sync.restored,
-            back_off_s=(0.05, 0.2),
-            silence_s=1.0,
+            back_off_s=(0.03, 0.1),
+            silence_s=silence_s,
             poll_s=0.3,
         )
         self.admitter = Admitter(door.journal, door.replica, ask_for_place=self.sync.ask_for_place)
@@ -49,8 +49,8 @@ class Online:
             clock=lambda: self.door.clock.wall,
             health=lambda: self.health(),
             on_restored=lambda: self.feed.refresh(),
-            heartbeat_s=0.1,
-            back_off_s=(0.05, 0.2),
+            heartbeat_s=0.03,
+            back_off_s=(0.03, 0.1),
         )
 
     def start(self) -> None:
@@ -72,7 +72,7 @@ class Online:
         deadline = time.monotonic() + timeout_s
         while not condition():
             assert time.monotonic() < deadline, f"waited in vain; {self.link.state}"
-            time.sleep(0.01)
+            time.sleep(0.003)
 
     def settled(self) -> None:
         self.until(lambda: self.door.journal.state().waiting == 0)

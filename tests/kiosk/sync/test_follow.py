@@ -1,5 +1,6 @@
 """The feed: changes as they happen, over real sockets, and what takes its place."""
 
+import threading
 import time
 
 import msgspec
@@ -11,6 +12,7 @@ from badges.wire import wire
 from kiosk.sync.follow import REPLICA, Event, parse_events
 from tests.kiosk.support.door_fixture import HALL, NOON, hall_facts, stay_of
 from tests.kiosk.support.fake_event import FakeEvent
+from tests.kiosk.support.fake_server import Request
 from tests.kiosk.support.online import Online
 
 SERIAL = 77
@@ -75,6 +77,7 @@ class TestFeed:
         online.until(lambda: online.door.replica.is_ended(1, HALL))
         assert online.present(SERIAL).admitted
 
+    @pytest.mark.parametrize("silence_s", [0.4])
     def test_a_silent_feed_is_replaced_by_snapshots(self, online: Online, event: FakeEvent) -> None:
         """Something between swallows streams: batches get through, changes do not."""
         event.mute_feed = True
@@ -82,6 +85,36 @@ class TestFeed:
         event.facts["holders"] = [wire.HolderFacts(SERIAL, 2, True)]
         online.until(lambda: online.door.replica.holder(SERIAL) == (2, True), timeout_s=40)
         assert not online.link.state.feed_live
+
+    @pytest.mark.parametrize("silence_s", [60.0])
+    def test_closing_ends_a_stream_that_is_just_opened(
+        self, online: Online, event: FakeEvent
+    ) -> None:
+        closing = threading.Thread(target=online.feed.close)
+
+        def close_first(request: Request) -> None:
+            if request.target.startswith("/api/feed") and not closing.ident:
+                closing.start()
+                assert online.feed._stop.wait(30)
+
+        event.spoil, event.mute_feed = close_first, True
+        online.feed.move()
+        online.feed._stop.wait(30)
+        closing.join(30)
+        assert not online.feed._thread.is_alive()
+
+    @pytest.mark.parametrize("silence_s", [60.0])
+    def test_a_snapshot_that_is_asked_for_while_the_stream_is_opened_is_taken(
+        self, online: Online, event: FakeEvent
+    ) -> None:
+        def ask_once(request: Request) -> None:
+            if request.target.startswith("/api/feed") and "holders" not in event.facts:
+                event.facts["holders"] = [wire.HolderFacts(SERIAL, 2, True)]
+                online.feed.refresh()
+
+        event.spoil, event.mute_feed = ask_once, True
+        online.feed.move()
+        online.until(lambda: online.door.replica.holder(SERIAL) == (2, True))
 
     def test_facts_stay_fresh_while_nothing_changes(self, online: Online, event: FakeEvent) -> None:
         online.door.clock.pass_ms(60_000)
@@ -91,7 +124,7 @@ class TestFeed:
         event.close()
         online.until(lambda: not online.link.state.online and not online.link.state.feed_live)
         online.door.clock.pass_ms(60_000)
-        time.sleep(0.3)
+        time.sleep(0.15)  # Either thread has tried again by then.
         assert online.door.replica.age_ms() == 60_000
         assert online.link.state.offline_since == NOON
 

@@ -11,6 +11,7 @@ from kiosk.sync.transport import TransportError
 from kiosk.sync.upload import Sync
 from tests.kiosk.support.door_fixture import NOON, badge
 from tests.kiosk.support.online import Online
+from tests.kiosk.support.waits import Watched
 
 
 class Pace:
@@ -18,6 +19,7 @@ class Pace:
 
     def __init__(self, sync: Sync) -> None:
         self.sync = sync
+        self.waits = sync._changed = Watched()
         self.times: list[float] = []
         self.error: Exception | None = None
         self.more = False
@@ -29,15 +31,19 @@ class Pace:
             raise self.error
         return self.more
 
-    @property
-    def gaps(self) -> list[float]:
-        return [after - before for before, after in pairwise(self.times)]
-
     def until(self, count: int, within_s: float) -> bool:
         deadline = time.monotonic() + within_s
         while len(self.times) < count and time.monotonic() < deadline:
-            time.sleep(0.01)
+            time.sleep(0.001)
         return len(self.times) >= count
+
+    def paused(self, *longest: float) -> bool:
+        """Whether the first pauses were so long, or down to half of that."""
+        found = self.waits.pauses
+        return len(found) >= len(longest) and all(
+            pause is not None and most / 2 <= pause <= most
+            for most, pause in zip(longest, found, strict=False)
+        )
 
 
 @pytest.fixture
@@ -52,46 +58,73 @@ def away(*, permanent: bool = False) -> TransportError:
 def test_a_door_that_is_away_pauses_longer_and_longer(pace: Pace) -> None:
     """Each pause is half to all of what stands, and that doubles up to the longest."""
     pace.error = away()
-    pace.sync.back_off_s = (0.1, 0.4)
+    pace.sync.back_off_s = (10.0, 40.0)
+    pace.waits.skipped = 4
     pace.sync.start()
     assert pace.until(5, 20.0)
-    for gap, least in zip(pace.gaps, (0.05, 0.1, 0.2, 0.2), strict=False):
-        assert gap >= least - 0.005, pace.gaps
+    assert pace.paused(10.0, 20.0, 40.0, 40.0), pace.waits.pauses
+
+
+def test_a_pause_lasts(pace: Pace) -> None:
+    pace.error = away()
+    pace.sync.back_off_s = (0.04, 0.04)
+    pace.sync.start()
+    assert pace.until(3, 20.0)
+    gaps = [after - before for before, after in pairwise(pace.times)]
+    assert min(gaps) >= 0.02 - 0.005, gaps
+
+
+def test_a_server_whose_database_is_away_is_asked_again_soon(pace: Pace) -> None:
+    """Another machine may have taken over by then, and the server itself answers."""
+    soon = syncing.DATABASE_AWAY_S
+    pace.error = TransportError("database_away", "no database", elsewhere=True)
+    pace.sync.back_off_s = (soon, 600.0)
+    pace.waits.skipped = 7
+    pace.sync.start()
+    pace.waits.until_begun(1)
+    assert pace.paused(*[soon] * 8), pace.waits.pauses
+    # A server that is silent is not asked so often.
+    pace.error = away()
+    pace.waits.pauses.clear()
+    pace.waits.skipped = 2
+    pace.sync.network_is_back()
+    pace.waits.until_begun(2)
+    longer = pace.waits.pauses[-1]
+    assert longer is not None
+    assert longer > soon
 
 
 def test_what_will_not_help_is_asked_with_the_longest_pause(pace: Pace) -> None:
     pace.error = away(permanent=True)
-    pace.sync.back_off_s = (0.01, 1.0)
+    pace.sync.back_off_s = (0.1, 60.0)
+    pace.waits.skipped = 1
     pace.sync.start()
     assert pace.until(2, 20.0)
-    assert pace.gaps[0] >= 0.495
+    assert pace.paused(60.0), pace.waits.pauses
 
 
 def test_a_network_that_is_back_is_tried_at_once(pace: Pace) -> None:
     pace.error = away()
     pace.sync.back_off_s = (60.0, 60.0)
     pace.sync.start()
-    assert pace.until(1, 20.0)
-    time.sleep(0.2)
+    pace.waits.until_begun(1)
     pace.sync.wake()
-    time.sleep(0.3)
+    pace.waits.until_begun(2)
     assert len(pace.times) == 1, "a new scan is no reason to ask a server that is away"
     pace.sync.network_is_back()
-    assert pace.until(2, 30.0)
-    time.sleep(0.3)
+    pace.waits.until_begun(3)
     assert len(pace.times) == 2, "once for each"
 
 
 def test_a_door_with_nothing_to_say_waits_for_its_heartbeat(pace: Pace) -> None:
     pace.sync.heartbeat_s = 60.0
     pace.sync.start()
-    assert pace.until(1, 20.0)
-    time.sleep(0.3)
+    pace.waits.until_begun(1)
     assert len(pace.times) == 1
     pace.sync.wake()
-    assert pace.until(2, 30.0)
-    time.sleep(0.3)
+    pace.waits.until_begun(2)
     assert len(pace.times) == 2, "a scan wakes it once"
+    assert pace.waits.pauses == [60.0, 60.0]
 
 
 def test_more_is_sent_without_a_pause(pace: Pace) -> None:
@@ -103,15 +136,21 @@ def test_more_is_sent_without_a_pause(pace: Pace) -> None:
 
 def test_after_a_success_the_pauses_begin_anew(pace: Pace) -> None:
     pace.error = away()
-    pace.sync.back_off_s, pace.sync.heartbeat_s = (0.05, 30.0), 60.0
+    pace.sync.back_off_s, pace.sync.heartbeat_s = (1.0, 30.0), 60.0
+    pace.waits.skipped = 4
     pace.sync.start()
-    assert pace.until(5, 20.0)
+    pace.waits.until_begun(1)
+    assert pace.paused(1.0, 2.0, 4.0, 8.0, 16.0)
     pace.error = None
     pace.sync.network_is_back()
-    assert pace.until(6, 30.0)
+    pace.waits.until_begun(2)
     pace.error = away()
+    pace.waits.pauses.clear()
+    pace.waits.skipped = 2
     pace.sync.wake()
-    assert pace.until(9, 30.0), "0.05, 0.1 and 0.2 s"
+    pace.waits.until_begun(3)
+    assert pace.paused(1.0, 2.0, 4.0), pace.waits.pauses
+    assert len(pace.times) == 9
 
 
 def test_the_journal_is_tidied_once_in_a_while(pace: Pace, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,10 +17,17 @@ from badges.wire.servers import ServerAddress, ServerList, preferred, sign_serve
 from kiosk.config.files import SERVERS_FILE
 from kiosk.config.identity import KioskIdentity, make_identity
 from kiosk.config.server_list import load_servers, save_servers
+from kiosk.sync import transport
 from kiosk.sync.known_server import KnownServer
 from kiosk.sync.servers import READY, Servers
 from kiosk.sync.signer import Signer
-from kiosk.sync.transport import Transport, TransportError
+from kiosk.sync.transport import (
+    APART_S,
+    HURRIED_ANSWER_S,
+    HURRIED_CONNECT_S,
+    Transport,
+    TransportError,
+)
 from tests.kiosk.support.door_fixture import EVENT_ID, GENERATION, KIOSK, KIOSK_KEY, ROOT, key_of
 from tests.kiosk.support.fake_server import (
     FakeServer,
@@ -34,6 +41,16 @@ NAMES = wire.NamesPage([], 7, False)
 WITHIN_S = 2.0
 
 
+@pytest.fixture(autouse=True)
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those who hurry wait for less than the two seconds that a scan may take, and here for even
+    less.
+    """
+    assert max(HURRIED_CONNECT_S, HURRIED_ANSWER_S) + APART_S < WITHIN_S
+    monkeypatch.setattr(transport, "HURRIED_CONNECT_S", 0.7)
+    monkeypatch.setattr(transport, "HURRIED_ANSWER_S", 0.7)
+
+
 class Sites:
     """Two servers of an event with one certificate, and a third address where nobody is."""
 
@@ -42,6 +59,7 @@ class Sites:
         self.certificate, self.pin = make_certificate(path)
         self.a, self.b = self.server(), self.server()
         self.heard = {"a": 0, "b": 0}
+        self.over = threading.Event()  # Who is silent is so until then.
         for name, server in (("a", self.a), ("b", self.b)):
             self.serve(server, name)
 
@@ -81,6 +99,7 @@ class Sites:
         return next(hall for hall in itertools.count(1) if preferred(both, hall)[0] == wanted)
 
     def close(self) -> None:
+        self.over.set()
         for server in (self.a, self.b):
             server.close()
 
@@ -108,7 +127,7 @@ def both(sites: Sites, first: FakeServer) -> Servers:
         sites.known,
         sites.listed(sites.a, sites.b),
         hall=sites.hall_of(first),
-        look_s=(0.05, 0.1),
+        look_s=(0.02, 0.05),
     )
 
 
@@ -139,7 +158,7 @@ def refuse(sites: Sites) -> None:
 
 def silent(sites: Sites) -> None:
     def wait(_: object) -> Reply:
-        time.sleep(2.5)
+        sites.over.wait(60)
         return json_reply(NAMES)
 
     sites.a.routes["POST", "/api/scans"] = sites.a.routes["GET", "/api/names"] = wait

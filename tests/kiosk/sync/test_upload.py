@@ -8,6 +8,7 @@ import pytest
 from badges.admission.facts import Denied, Direction, Reason
 from badges.record import StayRef
 from badges.wire import wire
+from kiosk.door import admit
 from kiosk.journal.errors import ForkError, OldServerError
 from tests.kiosk.support.door_fixture import (
     GENERATION,
@@ -93,7 +94,10 @@ class TestPlaces:
         assert online.present(SERIAL).admitted
         assert event.books.pool.worst_case == 1
 
-    def test_a_full_hall_is_full(self, online: Online, event: FakeEvent) -> None:
+    def test_a_full_hall_is_full(
+        self, online: Online, event: FakeEvent, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(admit, "PLACE_WAIT_S", 0.2)
         event.grant(0, recall=5)
         online.until(lambda: event.books.pool.worst_case == 0)
         with event.lock:

@@ -25,6 +25,7 @@ from kiosk.texts.messages import as_message
 from tests.kiosk.journal.test_altered_journal import mark
 from tests.kiosk.support.door_fixture import HALL, LOG, NOON, Clock, LocalDoor, badge, hall_facts
 from tests.kiosk.support.journals import enter, leave, own
+from tests.kiosk.support.waits import Watched
 
 AROUND = 3
 
@@ -276,11 +277,9 @@ class TestClosing:
     ) -> None:
         sync.heartbeat_s, sync.back_off_s = 60.0, (60.0, 60.0)
         server.error = None if online else away()
+        waits = sync._changed = Watched()
         sync.start()
-        deadline = time.monotonic() + 20.0
-        while not server.batches and time.monotonic() < deadline:
-            time.sleep(0.01)
-        time.sleep(0.1)
+        waits.until_begun(1)
         began = time.monotonic()
         assert sync.close(within_s=20.0)
         assert time.monotonic() - began < 10.0
@@ -411,14 +410,12 @@ class TestWishes:
 
     def test_it_is_told_at_once(self, sync: Sync, server: Server) -> None:
         sync.heartbeat_s = 60.0
+        waits = sync._changed = Watched()
         sync.start()
         try:
             for count, act in ((1, lambda: None), (2, lambda: sync.ask_for_place(HALL))):
-                time.sleep(0.1)
                 act()
-                deadline = time.monotonic() + 20.0
-                while len(server.batches) < count and time.monotonic() < deadline:
-                    time.sleep(0.01)
+                waits.until_begun(count)
                 assert len(server.batches) == count
         finally:
             sync.close()
@@ -584,14 +581,12 @@ class TestAnswers:
 
     def test_a_restore_is_asked_about_at_once(self, sync: Sync, server: Server) -> None:
         sync.heartbeat_s = 60.0
+        waits = sync._changed = Watched()
         sync.start()
         try:
             for count, act in ((1, lambda: None), (2, sync.restored)):
-                time.sleep(0.1)
                 act()
-                deadline = time.monotonic() + 20.0
-                while len(server.batches) < count and time.monotonic() < deadline:
-                    time.sleep(0.01)
+                waits.until_begun(count)
                 assert len(server.batches) == count
         finally:
             sync.close()

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from typing import cast
 
 import pytest
 
@@ -11,6 +12,7 @@ from badges.places.pool import PoolKey
 from badges.record import PlaceKind
 from kiosk.supervisor.override import SERVES
 from tests.kiosk.support.door_fixture import HALL, LocalDoor
+from tests.kiosk.support.waits import Watched
 
 PATIENCE_S = 20.0  # whoever waits longer was not told
 
@@ -22,10 +24,11 @@ def waited(door: LocalDoor, then: Callable[[], object], none_before: int | None 
     def wait() -> None:
         found.append(door.journal.wait_for_place(HALL, PATIENCE_S, none_before, **how))
 
+    waits = door.journal._places_came = Watched()
     thread = threading.Thread(target=wait)
     began = time.monotonic()
     thread.start()
-    time.sleep(0.1)
+    waits.until_begun(1, thread)
     then()
     thread.join(PATIENCE_S + 5)
     assert time.monotonic() - began < PATIENCE_S - 5
@@ -70,7 +73,7 @@ def test_another_hall_s_word_is_none(full: LocalDoor) -> None:
 def test_with_an_override_only_a_place_counts(full: LocalDoor) -> None:
     def both() -> None:
         full.journal.no_place(HALL)
-        time.sleep(0.1)
+        cast(Watched, full.journal._places_came).until_begun(2)
         full.journal.obey([(PoolKey(HALL, PlaceKind.OVERRIDE), Order(1, 0, 1))])
 
     assert waited(full, both, None, kinds=SERVES) is True
@@ -82,5 +85,5 @@ def test_a_free_place_is_not_waited_for(door: LocalDoor) -> None:
 
 def test_the_wait_ends_by_itself(full: LocalDoor) -> None:
     began = time.monotonic()
-    assert full.journal.wait_for_place(HALL, 0.2) is False
-    assert time.monotonic() - began >= 0.2
+    assert full.journal.wait_for_place(HALL, 0.05) is False
+    assert time.monotonic() - began >= 0.05

@@ -19,7 +19,7 @@ from badges.credential.badge_number import badge_number
 from server.backup.copy import backups
 from server.cli import imports
 from server.setup.roster_import import ImportPlan, RosterChangedError
-from server.storage.database import Database
+from server.storage.database import Database, connect, transaction
 from tests.server.conftest import ROSTER, VENUE, serial_of
 from tests.server.setup.test_venue_file import SHEETS, with_value, workbook
 from tests.server.support.console import Console
@@ -273,6 +273,7 @@ class TestQuestions:
 
 
 class TestUndo:
+    @pytest.mark.sqlite_alone  # An event in PostgreSQL is backed up by the engine's own means.
     def test_a_backup_before_people_are_changed(self, filled: Console, tmp_path: Path) -> None:
         changed = filled.file("r.csv", ROSTER.replace("Harbour", "Port"))
         second = tmp_path / "second"
@@ -438,7 +439,7 @@ class TestChangedBadges:
     def test_one_that_can_not_be_replaced_is_not_in_the_way(self, filled: Console) -> None:
         text = ROSTER.replace("Keller", "Voss").replace("Novak", "Horvat")
         filled("import", filled.file("both.csv", text), "--renames", "accept")
-        with closing(sqlite3.connect(filled.event.database_path)) as db, db:
+        with closing(connect(filled.event.database_path)) as db, transaction(db):
             db.execute("UPDATE badge SET issue = 255 WHERE serial ="
                        " (SELECT serial FROM attendee WHERE external_id = 'A1')")  # fmt: skip
         output = filled("issue", "--changed").output
@@ -451,7 +452,7 @@ class TestChangedBadges:
     def test_an_event_of_an_earlier_version(self, filled: Console) -> None:
         """Changes from before the update are found too, and looked at once."""
         self.change(filled, "Keller", "Voss")
-        with closing(sqlite3.connect(filled.event.database_path)) as db, db:
+        with closing(connect(filled.event.database_path)) as db, transaction(db):
             db.execute("DELETE FROM changed_holder")
             db.execute("INSERT INTO changed_holder SELECT DISTINCT serial FROM badge")
         assert "1 badge says" in filled("issue", "--changed", "--dry-run").output

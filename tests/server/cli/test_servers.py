@@ -12,6 +12,7 @@ from server.event.directory import Event
 from server.event.processes import Reporter, all_processes
 from server.kiosks import addresses, runs, snapshot
 from server.storage.database import Database
+from server.storage.postgresql.address import address_of
 from tests.server.conftest import NOW
 from tests.server.support.console import Console
 from tests.server.support.site import Site, open_site
@@ -77,7 +78,8 @@ class TestStatus:
     def test_it_says_what_there_is(self, console: Console, event: Event) -> None:
         said = console("status").output
         assert "0 servers" in said
-        assert "hallkeeper.db" in said
+        kept_in = "PostgreSQL" if address_of(event.path) else "hallkeeper.db"
+        assert kept_in in said
         told = json.loads(console("status", "--json").output)
         assert told["troubles"] == []
         assert told["incarnation"] == 1

@@ -83,7 +83,7 @@ def test_nothing_passes_while_it_is_cut(echo: Echo) -> None:
         client.sendall(b"meanwhile")
         with _call(link) as late:
             late.sendall(b"hello")
-            late.settimeout(0.3)
+            late.settimeout(0.1)
             with pytest.raises(TimeoutError):
                 late.recv(100)
         assert echo.heard == len(b"before")

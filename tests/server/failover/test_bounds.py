@@ -6,11 +6,15 @@ as where a disk stands still, and only the time of a statement tells. Lost packe
 tests/system/servers.
 """
 
+import os
+import queue
+import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,14 +23,13 @@ from server.entry_log import entry_log
 from server.event.directory import Event
 from server.event.settings import EventSettings
 from server.setup.new_event import init_event
-from server.storage import database as storage
 from server.storage.connection import Connection
 from server.storage.database import Database, connect
 from server.storage.disk import AwayError, DatabaseError
 from server.storage.engines.state import EngineState, engine_state
 from server.storage.errors import EngineError, LostError
 from server.storage.postgresql import bounds
-from server.storage.postgresql.address import Address, keep_address
+from server.storage.postgresql.address import Address, address_of, keep_address
 from tests.server.conftest import NOW
 from tests.server.support.postgresql.cluster import MISSING, Cluster, binaries
 from tests.system.support.own_time import OwnTime
@@ -92,6 +95,27 @@ def texts(database: Database) -> list[str]:
     return [bytes(row[0]).decode() for row in rows if b'"text"' in bytes(row[0])]
 
 
+def writes(database: Database, text: str) -> bool:
+    try:
+        write(database, text)
+    except (EngineError, DatabaseError):
+        return False
+    return True
+
+
+def refusal(database: Database) -> str:
+    with pytest.raises(AwayError) as raised:
+        write(database, "lost too")
+    return str(raised.value)
+
+
+def until(so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + BUSY_S
+    while not so():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 def took(step: object) -> float:
     since = OwnTime()
     with pytest.raises((EngineError, DatabaseError)):
@@ -100,7 +124,7 @@ def took(step: object) -> float:
 
 
 def test_a_write_is_given_up_and_later_ones_go_on(
-    servers: tuple[Database, Database], link: Link, monkeypatch: pytest.MonkeyPatch
+    servers: tuple[Database, Database], link: Link
 ) -> None:
     behind, direct = servers
     write(behind, "before")
@@ -110,18 +134,50 @@ def test_a_write_is_given_up_and_later_ones_go_on(
         write(behind, "lost")
     assert time.monotonic() - began > ANSWER_S * 0.9
     assert since.s < ANSWER_S + LATE_S
-    # The next one finds that no connection can be made, and those after it wait for no other try.
-    monkeypatch.setattr(storage, "AWAY_S", 60.0)
-    with pytest.raises(AwayError, match="can't be opened"):
-        write(behind, "lost too")
-    assert took(lambda: write(behind, "at once")) < 0.5
+    # Nobody waits for the attempts to connect, of which each takes seconds.
+    for _ in range(3):
+        assert took(lambda: write(behind, "lost too")) < 1.0
+    assert behind.away
+    until(lambda: "can't be opened" in refusal(behind))
+    with pytest.raises(AwayError, match="can't be reached"), behind.reading():
+        pass
     write(direct, "elsewhere")
 
     link.mend()
-    monkeypatch.setattr(behind, "_away", None)
-    write(behind, "after")
+    until(lambda: writes(behind, "after"))
+    assert not behind.away
     assert [one.count("elsewhere") or one.count("after") for one in texts(behind)[-2:]] == [1, 1]
     assert not any("lost" in one for one in texts(direct))
+
+
+def test_a_writer_that_waits_is_told_that_the_database_is_silent(
+    servers: tuple[Database, Database], link: Link, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waits for another server's turn to end, and is not asked by its own machine before."""
+    monkeypatch.setattr(bounds, "PULSE_ANSWER_S", 0.5)
+    behind, direct = servers
+    behind.on_foreign_commit(lambda: None)
+    write(behind, "before")
+    inside, go_on = threading.Event(), threading.Event()
+
+    def step(db: Connection) -> None:
+        inside.set()
+        go_on.wait(BUSY_S)
+
+    thread = threading.Thread(target=lambda: direct.write(step))
+    thread.start()
+    assert inside.wait(BUSY_S)
+    behind._writer_connection.raw.answer_s = BUSY_S  # type: ignore[attr-defined]
+    waiting: queue.SimpleQueue[object] = queue.SimpleQueue()
+    behind.write_then(lambda db: None, lambda result, error: waiting.put(error))
+    time.sleep(0.3)  # It has asked for the turn by now, or will be refused all the same.
+    link.cut()
+    since = OwnTime()
+    assert isinstance(waiting.get(timeout=BUSY_S), LostError)
+    assert since.s < bounds.PULSE_S + 0.5 + LATE_S
+    go_on.set()
+    thread.join(BUSY_S)
+    assert not thread.is_alive()
 
 
 def test_a_reader_is_given_up(servers: tuple[Database, Database], link: Link) -> None:
@@ -135,52 +191,84 @@ def test_a_reader_is_given_up(servers: tuple[Database, Database], link: Link) ->
         assert db.execute("SELECT COUNT(*) FROM leaf").fetchone()[0] > 0
 
 
+@pytest.mark.parametrize("early", [False, True])
 def test_the_lock_of_a_server_that_fell_silent_goes_on(
-    servers: tuple[Database, Database], link: Link
+    servers: tuple[Database, Database], link: Link, early: bool
 ) -> None:
-    """It is cut off in the middle of a transaction, while it has the writer's lock."""
+    """It is cut off in the middle of a transaction, while it has the writer's lock. One with scans
+    has it no longer than a kiosk waits.
+    """
     behind, direct = servers
     inside, go_on = threading.Event(), threading.Event()
-    failed: list[BaseException] = []
+    failed: queue.SimpleQueue[object] = queue.SimpleQueue()
+    ended_after: list[str] = []
 
     def step(db: Connection) -> None:
         entry_log.append(db, "act", entry_log.canonical({"text": "half"}), NOW)
-        db.execute("SELECT 1")
+        asked = "SELECT current_setting('idle_in_transaction_session_timeout')"
+        ended_after.append(db.execute(asked).fetchone()[0])
         inside.set()
         go_on.wait(BUSY_S)
         db.execute("SELECT 1")
 
-    def hold() -> None:
-        try:
-            behind.write(step)
-        except (EngineError, DatabaseError) as error:
-            failed.append(error)
-
-    thread = threading.Thread(target=hold)
-    thread.start()
+    behind.write_then(step, lambda result, error: failed.put(error), early=early)
     assert inside.wait(BUSY_S)
+    assert ended_after == ["1s" if early else "2500ms"]
     link.cut()
     since = OwnTime()
     write(direct, "meanwhile")
-    assert since.s < IDLE_S + LATE_S
+    assert since.s < (bounds.TURN_S if early else IDLE_S) + LATE_S
     go_on.set()
-    thread.join(BUSY_S)
-    assert not thread.is_alive()
-    assert len(failed) == 1
+    assert isinstance(failed.get(timeout=BUSY_S), EngineError)
     assert [one for one in texts(direct) if "half" in one] == []
+
+
+def ends(db: Connection) -> tuple[list[str], bytes | None]:
+    """What PostgreSQL does about a silence, and after how many ms libpq gives up."""
+    names = ("keepalives_idle", "keepalives_interval", "keepalives_count", "user_timeout")
+    told = [db.execute(f"SELECT current_setting('tcp_{name}')").fetchone()[0] for name in names]
+    libpq = {one.keyword.decode(): one.val for one in db.raw.pgconn.info}  # type: ignore[attr-defined]
+    return told, libpq["tcp_user_timeout"]
 
 
 def test_both_ends_ask_whether_the_other_is_there(
     servers: tuple[Database, Database], event: Event
 ) -> None:
     behind, _ = servers
-    names = ("keepalives_idle", "keepalives_interval", "keepalives_count", "user_timeout")
     with behind.reading() as db:
-        told = [db.execute(f"SELECT current_setting('tcp_{name}')").fetchone()[0] for name in names]
-        libpq = {one.keyword.decode(): one.val for one in db.raw.pgconn.info}  # type: ignore[attr-defined]
-    assert told == ["2", "1", "2", "4000"]
-    assert libpq["tcp_user_timeout"] == b"4000"
-    assert libpq["keepalives_idle"] == b"2"
+        assert ends(db) == (["2", "1", "2", "4000"], b"800")
+    assert behind.write(ends) == (["1", "1", "1", "800"], b"800")
+    command = connect(event.database_path)
+    assert ends(command) == (["2", "1", "2", "4000"], b"4000")
+    command.close()
+
+
+def test_the_address_may_say_otherwise(event: Event, cluster: Cluster) -> None:
+    found = address_of(event.path)
+    assert found is not None
+    name = found.parameters["dbname"]
+    url = cluster.url_by_network(name, "127.0.0.1", cluster.port)
+    keep_address(event.path, Address(f"{url}?tcp_user_timeout=6000"))
+    with Database(event.database_path) as database:
+        assert database.write(ends) == (["3", "1", "3", "6000"], b"6000")
+
+
+def test_many_rows_may_take_the_database_longer(servers: tuple[Database, Database]) -> None:
+    """A machine that is slow to take an import is not taken for one that is cut off."""
+    behind, _ = servers
+
+    def step(db: Connection) -> list[int]:
+        raw: Any = db.raw  # type: ignore[attr-defined]
+        found = []
+        with socket.socket(fileno=os.dup(raw.pgconn.socket)) as line:
+            what = (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+            found.append(line.getsockopt(*what))
+            with raw.rows(100):
+                found.append(line.getsockopt(*what))
+            found.append(line.getsockopt(*what))
+        return found
+
+    assert behind.write(step) == [800, 4000, 800]
 
 
 def test_status_says_who_has_the_turn_to_write(

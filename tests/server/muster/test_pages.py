@@ -8,6 +8,8 @@ import pytest
 from server.event.directory import Event
 from server.storage.database import Database
 from server.venue import kept_places
+from server.web.admin import live
+from server.web.admin.muster import pages as pages_of_musters
 from tests.server.conftest import MINUTE, NOW
 from tests.server.support.fake_door import FakeDoor
 from tests.server.support.pages import Pages, Staff, acts, assert_only
@@ -136,7 +138,10 @@ def test_it_speaks_chinese(pages: Pages) -> None:
     assert "尚未见到" in officer.get("/admin/muster/1/list?lang=zh").text
 
 
-def test_the_page_is_live(pages: Pages) -> None:
+def test_the_page_is_live(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "LOOK_S", 0.05)
+    monkeypatch.setattr(live, "PACE_S", 0.05)
+    monkeypatch.setattr(pages_of_musters, "PACE_S", 0.05)
     west = inside(pages, "A1", "A3")
     officer = pages.staff("supervisor")
     begin(officer)

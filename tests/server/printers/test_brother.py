@@ -96,7 +96,7 @@ class FakeQl:
 
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, seconds in (("POLL_S", 0.02), ("SETTLE_S", 0.1), ("SILENT_S", 0.4), ("PRINT_S", 4.0)):
+    for name, seconds in (("POLL_S", 0.01), ("SETTLE_S", 0.1), ("SILENT_S", 0.4), ("PRINT_S", 4.0)):
         monkeypatch.setattr(brother, name, seconds)
     monkeypatch.setattr(snmp, "ANSWER_S", 0.1)
 
@@ -186,8 +186,12 @@ def test_a_roll_that_ends_leaves_the_question(printer: FakeQl) -> None:
 
 
 @pytest.mark.parametrize("silence", ["silent", "unknown_name"])
-def test_a_silent_printer_says_so_and_leaves_the_question(printer: FakeQl, silence: str) -> None:
+def test_a_silent_printer_says_so_and_leaves_the_question(
+    printer: FakeQl, silence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     setattr(printer, silence, True)
+    monkeypatch.setattr(brother, "SILENT_S", 0.05)
+    monkeypatch.setattr(snmp, "ANSWER_S", 0.03 if printer.silent else 0.3)
     found = driver(printer).status()
     assert (found.state, found.words) == (PrinterState.READY, SILENT_WORDS)
     with pytest.raises(PerhapsPrintedError, match="can't say that it is out"):
@@ -196,8 +200,11 @@ def test_a_silent_printer_says_so_and_leaves_the_question(printer: FakeQl, silen
     assert printer.received.count(b"\x1biz") == 2
 
 
-def test_a_printer_that_is_switched_off_is_offline(printer: FakeQl) -> None:
+def test_a_printer_that_is_switched_off_is_offline(
+    printer: FakeQl, monkeypatch: pytest.MonkeyPatch
+) -> None:
     printer.silent = True
+    monkeypatch.setattr(snmp, "ANSWER_S", 0.03)
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     where = address.parse(f"tcp://127.0.0.1:{port}", "brother")

@@ -22,7 +22,7 @@ A6 = (105, 148)
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, seconds in (
-        ("REQUEST_S", 1.0), ("POLL_S", 0.02), ("LOOK_S", 0.05), ("PRINT_S", 4.0),
+        ("REQUEST_S", 1.0), ("POLL_S", 0.01), ("LOOK_S", 0.03), ("PRINT_S", 4.0),
         ("CANCEL_S", 1.0), ("BUSY_S", 1.0), ("RECONNECT_S", 0.5),
     ):  # fmt: skip
         monkeypatch.setattr(ipp, name, seconds)
@@ -187,7 +187,10 @@ def test_a_busy_printer_is_asked_again(printer: FakeIpp) -> None:
     assert len(printer.printed) == 1
 
 
-def test_a_printer_that_stays_busy_refuses(printer: FakeIpp) -> None:
+def test_a_printer_that_stays_busy_refuses(
+    printer: FakeIpp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ipp, "BUSY_S", 0.2)
     printer.refuses[Operation.CREATE_JOB] = (0x0507, 1_000)
     with pytest.raises(NotPrintedError, match="IPP 0x0507"):
         driver(printer).print(sheet(A6), FakeTurn())
@@ -213,7 +216,10 @@ def test_print_job_whose_answer_is_lost_leaves_the_question(printer: FakeIpp) ->
         driver(printer).print(sheet(A6), FakeTurn())
 
 
-def test_a_printer_that_goes_away_leaves_the_question(printer: FakeIpp) -> None:
+def test_a_printer_that_goes_away_leaves_the_question(
+    printer: FakeIpp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ipp, "RECONNECT_S", 0.1)
     turn = FakeTurn()
     turn.on_sending = lambda: setattr(printer, "garbage", b"")
     with pytest.raises(PerhapsPrintedError, match="connection was lost"):
@@ -252,7 +258,8 @@ def test_a_wrong_path_is_named(printer: FakeIpp) -> None:
     assert "HTTP 404" in driver(printer).status().words
 
 
-def test_a_printer_that_hangs_is_offline() -> None:
+def test_a_printer_that_hangs_is_offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ipp, "REQUEST_S", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         where = f"ipp://127.0.0.1:{silent.getsockname()[1]}/ipp/print"
         found = IppDriver(address.parse(where, "ipp"), 300).status()

@@ -27,10 +27,11 @@ Start = Callable[[], Printing]
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     for module, name, seconds in (
-        (worker, "LOOK_S", 0.2), (worker, "LOOK_AGAIN_S", 0.1), (worker, "WAKE_S", 0.5),
-        (worker, "MANAGE_S", 0.1), (worker, "TAKE_OVER_S", 0.3), (zpl, "POLL_S", 0.02),
+        (worker, "LOOK_S", 0.05), (worker, "LOOK_AGAIN_S", 0.05), (worker, "WAKE_S", 0.1),
+        (worker, "MANAGE_S", 0.03), (worker, "TAKE_OVER_S", 0.1), (zpl, "POLL_S", 0.01),
         (zpl, "ANSWER_S", 1.0), (zpl, "COUNT_ANSWER_S", 0.5), (zpl, "RECONNECT_S", 1.0),
-        (zpl, "SETTLE_S", 0.1), (ipp, "POLL_S", 0.02), (ipp, "LOOK_S", 0.05),
+        (zpl, "AGAIN_S", 0.02), (zpl, "SETTLE_S", 0.1), (ipp, "POLL_S", 0.01),
+        (ipp, "LOOK_S", 0.02),
     ):  # fmt: skip
         monkeypatch.setattr(module, name, seconds)
 
@@ -120,7 +121,8 @@ def test_it_begins_at_once(
     virtual = printers(takes_s=0.0)
     add_printer("north", address=virtual.address)
     start()
-    time.sleep(0.5)
+    until(lambda: virtual.connections)
+    time.sleep(0.05)  # It has heard how the printer is, and waits.
     enqueue(database, serials[0])
     until(lambda: virtual.printed, 3.0)
 
@@ -185,7 +187,7 @@ def test_a_job_that_perhaps_was_printed_comes_back_to_its_desk(
     found = job(database, first)
     assert found.problem is Problem.PERHAPS_PRINTED
     assert "connection was lost" in found.words
-    time.sleep(0.5)
+    time.sleep(0.2)  # Each has looked twice for what waits.
     assert len({*virtual.printed, *spare.printed}) == 1
     database.write(lambda db: jobs.retry(db, first, by="user:1", now=NOW))
     until(all_done(database, [first]))
@@ -371,10 +373,11 @@ def test_jobs_that_wait_for_somebody_elses_printer_cost_no_writes(
     add_printer("north", address=virtual.address)
     start()
     enqueue(database, serials[0], printer_id=away)
-    time.sleep(0.5)
+    until(lambda: virtual.connections)
+    time.sleep(0.1)
     commits: list[int] = []
     database.on_commit(lambda db: commits.append(1))
-    time.sleep(0.6)
+    time.sleep(0.3)  # Each has looked three times.
     assert len(commits) <= 2
 
 

@@ -23,8 +23,9 @@ IDLE = (
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, seconds in (
-        ("ANSWER_S", 0.5), ("COUNT_ANSWER_S", 0.3), ("POLL_S", 0.02), ("SILENT_S", 0.6),
+        ("ANSWER_S", 0.5), ("COUNT_ANSWER_S", 0.3), ("POLL_S", 0.01), ("SILENT_S", 0.3),
         ("SETTLE_S", 0.1), ("CLEAR_S", 1.0), ("RECONNECT_S", 2.0), ("PRINT_S", 6.0),
+        ("AGAIN_S", 0.02),
     ):  # fmt: skip
         monkeypatch.setattr(zpl, name, seconds)
 
@@ -34,6 +35,21 @@ def printer() -> Iterator[VirtualZpl]:
     made = VirtualZpl()
     yield made
     made.close()
+
+
+@pytest.fixture
+def counts_nothing(printer: VirtualZpl, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It never answers how much it printed, so nobody has to wait for that."""
+    printer.counts = False
+    monkeypatch.setattr(zpl, "COUNT_ANSWER_S", 0.03)
+
+
+@pytest.fixture
+def no_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a printer that answers nothing from some moment on, which takes long to find out."""
+    monkeypatch.setattr(zpl, "RECONNECT_S", 0.1)
+    monkeypatch.setattr(zpl, "COUNT_ANSWER_S", 0.1)
+    monkeypatch.setattr(zpl, "ANSWER_S", 0.2)
 
 
 def driver(printer: VirtualZpl, **how: bool) -> ZplDriver:
@@ -84,16 +100,17 @@ def test_a_label_is_out_when_the_printer_has_counted_it(printer: VirtualZpl) -> 
     assert turn.sent == ["1200"]
 
 
+@pytest.mark.usefixtures("counts_nothing")
 def test_a_printer_without_a_count_is_done_when_it_was_seen_at_work(printer: VirtualZpl) -> None:
-    printer.counts = False
     driver(printer).print(sheet(), FakeTurn())
     assert len(printer.printed) == 1
 
 
+@pytest.mark.usefixtures("counts_nothing")
 def test_a_printer_that_shows_no_work_and_no_count_leaves_the_question(
     printer: VirtualZpl,
 ) -> None:
-    printer.counts, printer.loses_formats = False, True
+    printer.loses_formats = True
     with pytest.raises(PerhapsPrintedError, match="does not say that it is out"):
         driver(printer).print(sheet(), FakeTurn())
     driver(printer, trusts_sending=True).print(sheet(), FakeTurn())
@@ -116,8 +133,13 @@ def test_a_count_that_does_not_go_up_is_no_print(printer: VirtualZpl) -> None:
     ],
 )
 def test_nothing_is_sent_to_a_printer_that_cant_print(
-    printer: VirtualZpl, trouble: Callable[[VirtualZpl], None], state: PrinterState
+    printer: VirtualZpl,
+    trouble: Callable[[VirtualZpl], None],
+    state: PrinterState,
+    request: pytest.FixtureRequest,
 ) -> None:
+    if state is PrinterState.OFFLINE:
+        request.getfixturevalue("no_answers")
     trouble(printer)
     assert driver(printer).status().state is state
     turn = FakeTurn()
@@ -162,8 +184,8 @@ def test_a_label_waits_for_paper_and_then_comes_out(printer: VirtualZpl) -> None
     assert (len(printer.printed), printer.cancelled) == (1, 0)
 
 
+@pytest.mark.usefixtures("counts_nothing")
 def test_without_a_count_nobody_knows_how_much_came_out(printer: VirtualZpl) -> None:
-    printer.counts = False
     with pytest.raises(PerhapsPrintedError, match="Part of the label may have come out"):
         driver(printer).print(sheet(), runs_out(printer))
     assert printer.cancelled == 1
@@ -171,9 +193,11 @@ def test_without_a_count_nobody_knows_how_much_came_out(printer: VirtualZpl) -> 
 
 @pytest.mark.parametrize("counts", [True, False])
 def test_a_connection_lost_in_the_middle_of_a_label_leaves_the_question(
-    printer: VirtualZpl, counts: bool
+    printer: VirtualZpl, counts: bool, request: pytest.FixtureRequest
 ) -> None:
-    printer.counts, printer.closes_after = counts, 5_000
+    if not counts:
+        request.getfixturevalue("counts_nothing")
+    printer.closes_after = 5_000
     with pytest.raises(PerhapsPrintedError, match="The connection was lost"):
         driver(printer).print(sheet(), FakeTurn())
     assert printer.printed == []
@@ -187,6 +211,7 @@ def test_a_count_that_went_up_answers_it(printer: VirtualZpl) -> None:
     assert len(printer.printed) == 1
 
 
+@pytest.mark.usefixtures("no_answers")
 def test_a_printer_that_hangs_after_the_label_leaves_the_question(printer: VirtualZpl) -> None:
     turn = FakeTurn()
     turn.on_sending = lambda: setattr(printer, "hangs", True)
@@ -194,13 +219,14 @@ def test_a_printer_that_hangs_after_the_label_leaves_the_question(printer: Virtu
         driver(printer).print(sheet(), turn)
 
 
+@pytest.mark.usefixtures("counts_nothing")
 def test_an_earlier_label_never_comes_out_later(printer: VirtualZpl) -> None:
-    printer.paused, printer.counts = True, False
+    printer.paused = True
     with socket.create_connection(("127.0.0.1", printer.port)) as other:
         other.sendall(b"^XA^FDold^FS^XZ")
         until(lambda: printer._waiting)
     printer.paused = False
-    printer.takes_s = 0.5
+    printer.takes_s = 0.3
     driver(printer).print(sheet(), FakeTurn())
     assert [b"old" in one for one in printer.printed] == [False]
 

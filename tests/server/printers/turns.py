@@ -26,7 +26,7 @@ class FakeTurn:
     def wait(self, seconds: float) -> None:
         if self.stopped:
             raise StoppedError
-        time.sleep(min(seconds, 0.02))
+        time.sleep(min(seconds, 0.01))
 
     def stands_still(self, status: Status) -> bool:
         self.stood.append(status)

@@ -19,7 +19,7 @@ _ORDERS = (b"~HS", b"~JA", _COUNT)
 class VirtualZpl:
     """Counts what comes out. `printed` are the labels' texts in ZPL."""
 
-    def __init__(self, *, labels: int = 1000, counts: bool = True, takes_s: float = 0.1) -> None:
+    def __init__(self, *, labels: int = 1000, counts: bool = True, takes_s: float = 0.05) -> None:
         self.labels = labels
         self.counts = counts  # Whether it answers how many labels it ever printed.
         self.takes_s = takes_s
@@ -148,7 +148,7 @@ class VirtualZpl:
             )
 
     def _print(self) -> None:
-        while not self._stop.wait(0.01):
+        while not self._stop.wait(0.003):
             ready = not (self.paused or self.head_open or self.holds) and self.labels > 0
             if not self._waiting or not ready:
                 continue
@@ -179,4 +179,4 @@ def until(condition: object, seconds: float = 10.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not come true in time"
-        time.sleep(0.02)
+        time.sleep(0.005)

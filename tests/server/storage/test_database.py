@@ -295,7 +295,7 @@ def test_a_write_that_meets_the_closing_is_done_or_refused(
             if armed.is_set() and item is not None:
                 armed.clear()
                 closing.start()
-                closing.join(0.5)  # a closing that nothing holds up is over by then
+                closing.join(0.1)  # a closing that nothing holds up is over by then
             super().put(item, *rest)
 
     monkeypatch.setattr(module.queue, "SimpleQueue", SlowQueue)

@@ -36,6 +36,7 @@ from server.storage import event_state
 from server.storage.database import Database
 from server.web.app import close_app, create_app
 from server.web.services import keep_services, services_of
+from tests.once.apps import give_back
 from tests.server.conftest import NOW
 
 HALL = 1
@@ -188,6 +189,7 @@ class Forum:
 
     def stop(self) -> None:
         close_app(self.app)
+        give_back(self.app)
         self.database.close()
 
     def close(self) -> None:

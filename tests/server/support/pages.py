@@ -12,6 +12,8 @@ from werkzeug.test import TestResponse
 from badges.admission.facts import Calendar
 from badges.wire import wire
 from badges.wire.enrolment import proof
+from server.entry_log import entry_log
+from server.entry_log.act_names import Act
 from server.event.calendar import day_starts
 from server.event.directory import Event
 from server.event.roles import ROLES
@@ -22,6 +24,7 @@ from server.staff import users
 from server.storage.database import Database
 from server.web import auth
 from server.web.app import close_app, create_app
+from tests.once.apps import give_back
 from tests.server.conftest import NOW, serial_of
 from tests.server.support.fake_door import FakeDoor
 
@@ -84,6 +87,7 @@ class Pages:
     database: Database
     now: int = NOW
     app: Flask = field(init=False)
+    _known: dict[str, Staff] = field(default_factory=dict)
 
     def __enter__(self) -> "Pages":
         self.app = create_app(self.event, self.database, now=lambda: self.now)
@@ -97,23 +101,33 @@ class Pages:
         trace: TracebackType | None,
     ) -> None:
         close_app(self.app)
+        give_back(self.app)
 
     def stranger(self) -> Staff:
         return Staff(self.app.test_client())
 
     def staff(self, role: str) -> Staff:
-        """Signed in as a new user of that role."""
-        name = f"{role}-{os.urandom(3).hex()}"
+        """Signed in as a new user of that role, as if by the page."""
+        name, token = f"{role}-{os.urandom(3).hex()}", os.urandom(users.TOKEN_BYTES).hex()
         hashed = users.hash_password(PASSWORD)
-        self.database.write(
-            lambda db: users.add_user(db, name, role, hashed, by="test", now=self.now)
-        )
-        _, token = users.sign_in(self.database, name, PASSWORD, now=self.now)
+
+        def step(db) -> None:
+            user = users.add_user(db, name, role, hashed, by="test", now=self.now)
+            users.open_session(db, users.Stored(user, hashed), hashed, token, self.now)
+            entry_log.act(db, user.by, Act.SIGNED_IN, {"user": user.user_id}, self.now)
+
+        self.database.write(step)
         someone = self.stranger()
         someone.client.set_cookie(
             auth.COOKIE, token, domain="localhost", secure=True, httponly=True
         )
         return someone
+
+    def known(self, role: str) -> Staff:
+        """Somebody of that role, who is the same at each call."""
+        if role not in self._known:
+            self._known[role] = self.staff(role)
+        return self._known[role]
 
     def issue(self) -> None:
         """A badge for everybody."""
@@ -174,7 +188,7 @@ def assert_only(pages: Pages, target: str, *roles: str, method: str = "GET") -> 
     """Nobody but `roles` and admins gets in; strangers are asked to sign in."""
     allowed = {*roles, "admin"}
     for role in ROLES:
-        someone = pages.staff(role)
+        someone = pages.known(role)
         answer = someone.get(target) if method == "GET" else someone.post(target)
         assert (answer.status_code == 403) == (role not in allowed), f"{role}: {answer.status}"
     stranger = pages.stranger()

@@ -33,8 +33,9 @@ from server.people import attendees, day_credentials, issuing
 from server.storage.database import Database
 from server.web import lanes
 from server.web.api.scans import LONG_BATCH
-from server.web.app import create_app
+from server.web.app import close_app, create_app
 from server.web.services import keep_services, services_of
+from tests.once.apps import give_back
 from tests.server.conftest import HOUR, NOW
 from tests.server.support.fake_door import FakeDoor
 
@@ -91,7 +92,8 @@ def site(database: Database) -> None:
 def app(event: Event, database: Database) -> Iterator[Flask]:
     made = create_app(event, database, now=lambda: NOW)
     yield made
-    services_of(made).hub.close()
+    close_app(made)
+    give_back(made)
 
 
 @pytest.fixture

@@ -24,8 +24,9 @@ from server.kiosks import registry, relocation
 from server.people import issuing, lookup, search
 from server.staff import pins, users
 from server.storage.database import Database
-from server.web.app import create_app
+from server.web.app import close_app, create_app
 from server.web.services import keep_services, services_of
+from tests.once.apps import give_back
 from tests.server.conftest import NOW, serial_of
 from tests.server.support.fake_door import FakeDoor
 from tests.server.web.test_api import Kiosk, code_of
@@ -46,7 +47,8 @@ def clock() -> Clock:
 def app(event: Event, site: Database, clock: Clock) -> Iterator[Flask]:
     made = create_app(event, site, now=lambda: clock.now)
     yield made
-    services_of(made).hub.close()
+    close_app(made)
+    give_back(made)
 
 
 @pytest.fixture

@@ -151,7 +151,7 @@ class TestErrors:
     """Each kind of error in its own words, for people and for kiosks."""
 
     @pytest.fixture
-    def failing(self, pages: Pages) -> Pages:
+    def failing(self, own_app: None, pages: Pages) -> Pages:
         def fail(code: int) -> str:
             if code == 2:
                 return deeper(9)

@@ -34,7 +34,7 @@ def written() -> io.StringIO:
 
 
 @pytest.fixture
-def pages(event: Event, site: Database, written: io.StringIO) -> Iterator[Pages]:
+def pages(event: Event, site: Database, written: io.StringIO, own_app: None) -> Iterator[Pages]:
     with Pages(event, site) as opened:
         handler = write_json_lines(opened.app)
         assert isinstance(handler, logging.StreamHandler)

@@ -103,7 +103,7 @@ def test_everything_that_changes_is_a_post(pages: Pages) -> None:
             assert rule.methods == {"POST", "OPTIONS"}, rule.endpoint
 
 
-def test_a_view_that_names_no_role_is_refused_to_admins_too(pages: Pages) -> None:
+def test_a_view_that_names_no_role_is_refused_to_admins_too(own_app: None, pages: Pages) -> None:
     _add_view(pages.app, "/forgotten", lambda: "secret")
     answer = pages.staff("admin").get("/forgotten")
     assert answer.status_code == 403
@@ -127,7 +127,7 @@ def test_who_is_refused_is_in_the_error_log(pages: Pages, caplog: pytest.LogCapt
 
 
 def test_a_failure_shows_and_logs_nothing_personal(
-    pages: Pages, caplog: pytest.LogCaptureFixture
+    own_app: None, pages: Pages, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail() -> str:
         raise RuntimeError("Anna Keller, anna@example.org")

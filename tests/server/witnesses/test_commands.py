@@ -117,7 +117,8 @@ def test_the_witness_keeps_what_it_knows_when_it_is_killed(
         assert again == key
         # The log is written anew, by whoever has its key.
         with Database(console.event.database_path) as database:
-            database.write(lambda db: db.execute("UPDATE leaf SET hash = zeroblob(32)"))
+            zeros = (bytes(32),)
+            database.write(lambda db: db.execute("UPDATE leaf SET hash = ?", zeros))
             database.write(lambda db: db.execute("DELETE FROM witness_cosignature"))
             database.write(lambda db: db.execute("DELETE FROM given_checkpoint"))
         path = console.event.path / "event.toml"

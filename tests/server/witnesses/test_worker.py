@@ -290,7 +290,7 @@ def test_the_ledgers_check_compares_it_too(world: World) -> None:
             return list(problems(db, world.log.name))
 
     assert found() == []
-    world.alter("UPDATE leaf SET hash = zeroblob(32) WHERE number = 1")
+    world.alter("UPDATE leaf SET hash = ? WHERE number = 1", bytes(32))
     assert "Time stamped another log of 3 entries than this one" in found()
     assert "witness example.org/w1 cosigned another log of 5 entries than this one" in found()
     world.alter("DELETE FROM leaf WHERE number >= 4")

@@ -16,6 +16,7 @@ BOTH = (
     "ledger/test_batch_edges.py", "ledger/test_together.py",
     "occupancy/test_copied_badge.py", "occupancy/test_grants.py", "occupancy/test_held.py",
     "occupancy/test_nesting.py", "occupancy/test_sharing_in_halls.py",
+    "web/test_api_supervisor.py",
 )  # fmt: skip
 HERE = Path(__file__).parents[2]
 

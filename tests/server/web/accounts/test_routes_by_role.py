@@ -108,7 +108,7 @@ def test_each_route_has_a_line_and_each_line_a_route(pages: Pages) -> None:
     assert without_a_line(pages) == set()
 
 
-def test_a_route_that_nobody_wrote_down_is_found(pages: Pages) -> None:
+def test_a_route_that_nobody_wrote_down_is_found(own_app: None, pages: Pages) -> None:
     pages.app.add_url_rule("/admin/not-written-down", "forgotten", lambda: "", methods=["POST"])
     assert without_a_line(pages) == {"POST /admin/not-written-down"}
 

@@ -12,6 +12,7 @@ from server.event.directory import Event
 from server.staff import users
 from server.storage.connection import Connection
 from server.storage.database import Database
+from server.storage.tables import columns_of
 from server.web import auth
 from tests.server.conftest import NOW
 from tests.server.mail.conftest import write_settings
@@ -96,10 +97,10 @@ def poison(db: Connection) -> None:
     """Give everything that has a name a hostile one."""
     names = json.dumps({"en": HOSTILE, "zh": HOSTILE})
     for table, columns in TEXTS.items():
-        there = {row[1] for row in db.execute(f"PRAGMA table_info({table})")}
+        there = set(columns_of(db, table))
         for column in there.intersection(columns):
             # Some names are unique.
-            key = "ROWID" if column == "name" else "''"
+            key = column if column == "name" else "''"
             db.execute(f"UPDATE {table} SET {column} = ? || {key}", (HOSTILE,))
     for table, column in NAMES.items():
         db.execute(f"UPDATE {table} SET {column} = ?", (names,))

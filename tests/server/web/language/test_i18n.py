@@ -46,7 +46,7 @@ def write(event: Event, text: str, locale: str = "fr") -> None:
 
 
 @pytest.fixture
-def pages(event: Event, site: Database) -> Iterator[Pages]:
+def pages(event: Event, site: Database, own_app: None) -> Iterator[Pages]:
     write(event, FRENCH)
     with Pages(event, site) as opened:
 

@@ -24,6 +24,7 @@ from tests.server.support.machines import Machine, machine
 from tests.server.support.pages import Pages
 
 EXAMPLES = 40  # of each route, those that fit and those that don't
+QUICK_EXAMPLES = EXAMPLES // 4  # as of all properties
 # Left out is `positive_data_acceptance`: no schema says which e-mail address is free, or which
 # categories this event has. `test_api.py` has such values.
 CHECKS = (
@@ -63,8 +64,13 @@ def address(asker: Machine) -> Iterator[str]:
     server.server_close()
 
 
+@pytest.fixture(scope="module")
+def examples(pytestconfig: pytest.Config) -> int:
+    return QUICK_EXAMPLES if pytestconfig.getoption("--quick") else EXAMPLES
+
+
 @pytest.mark.parametrize("name", [route.name for route in ROUTES])
-def test_every_answer_is_described(asker: Machine, address: str, name: str) -> None:
+def test_every_answer_is_described(asker: Machine, address: str, examples: int, name: str) -> None:
     load_all_checks()
     chosen = ALL_CHECKS.get_by_names(CHECKS)
     schema = schemathesis.openapi.from_url(f"{address}/openapi.json")
@@ -77,7 +83,7 @@ def test_every_answer_is_described(asker: Machine, address: str, name: str) -> N
     statuses: set[int] = set()
 
     @settings(
-        max_examples=EXAMPLES, deadline=None, database=None, phases=[Phase.generate],
+        max_examples=examples, deadline=None, database=None, phases=[Phase.generate],
         derandomize=True,
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
@@ -87,7 +93,7 @@ def test_every_answer_is_described(asker: Machine, address: str, name: str) -> N
         statuses.add(answer.status_code)
 
     @settings(
-        max_examples=EXAMPLES, deadline=None, database=None, phases=[Phase.generate],
+        max_examples=examples, deadline=None, database=None, phases=[Phase.generate],
         derandomize=True,
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip

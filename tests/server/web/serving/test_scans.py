@@ -4,15 +4,18 @@ import asyncio
 import io
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
 
 from badges.wire import wire
+from server.entry_log.entry_log import Log
 from server.event.directory import Event
 from server.kiosks import registry
 from server.storage.database import Database
+from server.storage.disk import AwayError
+from server.storage.errors import LostError
 from server.web.api.scans import LONG_BATCH
 from server.web.lanes import KIOSK_MAX
 from server.web.logs import write_json_lines
@@ -140,6 +143,47 @@ def test_records_that_are_missing_are_asked_for(served: Served, door: FakeDoor) 
         door.scan(NOW, None, decision="denied", reason="forged")
     told = served.send(door, door.batch(NOW, 2))
     assert (told.status, told.code) == (409, "gap")
+
+
+def test_a_database_that_is_lost_is_told_at_once(
+    pages: Pages, served: Served, door: FakeDoor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The app would wait for it, and meanwhile the kiosk could ask another server."""
+    door.scan(NOW, None, decision="denied", reason="forged")
+
+    def lost(self: Database, step: object, done: Callable[..., object], **_: object) -> None:
+        done(None, LostError("the connection was closed"))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Database, "write_then", lost)
+        told = served.send(door, door.batch(NOW))
+        error = wire.decode(told.answer, wire.ErrorAnswer).error
+        assert (told.status, error.code, error.retry) == (503, "database_away", True)
+    with monkeypatch.context() as patched:
+        patched.setattr(Database, "away", True)
+        told = served.send(door, door.batch(NOW))
+        assert (told.status, told.code) == (503, "database_away")
+    assert not served.asked
+    answer = wire.decode(served.send(door, door.batch(NOW)).answer, wire.ScanAnswer)
+    assert answer.acked_seq == 1
+
+
+def test_a_batch_that_was_taken_and_can_not_be_answered_is_sent_again(
+    pages: Pages, served: Served, door: FakeDoor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    door.scan(NOW, None, decision="denied", reason="forged")
+
+    def lost(*_: object, **__: object) -> None:
+        raise AwayError("cut off since the commit")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Log, "checkpoint", lost)
+        told = served.send(door, door.batch(NOW))
+        assert (told.status, told.code) == (503, "database_away")
+    answer = wire.decode(served.send(door, door.batch(NOW)).answer, wire.ScanAnswer)
+    assert answer.acked_seq == 1
+    assert len(pages.database.reader.execute("SELECT seq FROM scan").fetchall()) == 1
+    assert not served.asked
 
 
 def test_a_forked_journal_is_fenced(pages: Pages, served: Served, door: FakeDoor) -> None:

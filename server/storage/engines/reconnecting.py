@@ -1,0 +1,120 @@
+"""Makes another connection in place of a lost one, on a thread of its own.
+
+An attempt takes a second where the network is cut, and there is one after the other until the
+database is there again. Nobody who has something to write waits for that. A kiosk that is told at
+once that nothing was taken asks another server at once.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+
+from server.storage.connection import OwnConnection
+from server.storage.disk import AwayError, DatabaseError
+from server.storage.errors import EngineError
+
+# So long somebody waits for a connection, from when the last one was lost. A database that was
+# started anew is there by then.
+SOON_S = 0.1
+AGAIN_S = 0.5  # Between two attempts.
+NOT_YET = "the database can't be reached yet. Nothing was changed."
+
+
+class Reconnecting:
+    """Keeps what became of the attempts. Close it. Several threads may use it."""
+
+    def __init__(
+        self,
+        connect: Callable[[], OwnConnection],
+        prepare: Callable[[OwnConnection], object],
+    ) -> None:
+        """`connect` returns a connection, and `prepare` does with it what has to be done before it
+        is used. Both raise EngineError or DatabaseError.
+        """
+        self._connect = connect
+        self._prepare = prepare
+        # The lock of it guards all below.
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._began = 0.0
+        self._connected = False
+        self._made: OwnConnection | None = None
+        self._error: EngineError | DatabaseError | None = None
+        self._over = threading.Event()
+
+    @property
+    def away(self) -> bool:
+        """Tell whether the database was lost and can't be reached.
+
+        One that is reached may still keep a commit waiting, as without its standby. It can be read
+        meanwhile.
+        """
+        if isinstance(self._error, AwayError):
+            return True
+        waits = self._thread is not None and not self._connected
+        return waits and time.monotonic() > self._began + SOON_S
+
+    def begin(self) -> None:
+        """Begin to connect, unless that is under way."""
+        with self._changed:
+            if self._thread is None and not self._over.is_set():
+                self._began = time.monotonic()
+                self._connected = False
+                self._thread = threading.Thread(target=self._run, name="reconnecting", daemon=True)
+                self._thread.start()
+
+    def take(self) -> OwnConnection:
+        """Return the new connection. Raises EngineError or DatabaseError where there is none yet.
+
+        It waits for SOON_S since the beginning at the longest.
+        """
+        self.begin()
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._made is not None or self._error is not None,
+                max(0.0, self._began + SOON_S - time.monotonic()),
+            )
+            if self._made is None:
+                raise self._error or AwayError(NOT_YET)
+            made, self._made, self._thread = self._made, None, None
+            return made
+
+    def close(self) -> None:
+        self._over.set()
+        thread = self._thread
+        if thread is not None:
+            thread.join()
+        if self._made is not None:
+            self._made.close()
+            self._made = None
+
+    def _run(self) -> None:
+        while not self._over.is_set():
+            try:
+                made = self._ready()
+            except (EngineError, DatabaseError) as error:
+                self._tell(None, error)
+                self._over.wait(AGAIN_S)
+            except Exception as error:
+                # Whatever it is, there must be another attempt, or nothing would be written again.
+                self._tell(None, DatabaseError(f"no connection: {type(error).__name__}"))
+                self._over.wait(AGAIN_S)
+            else:
+                self._tell(made, None)
+                return
+
+    def _ready(self) -> OwnConnection:
+        self._connected = False
+        made = self._connect()
+        self._connected = True
+        try:
+            self._prepare(made)
+        except BaseException:
+            made.close()
+            raise
+        return made
+
+    def _tell(self, made: OwnConnection | None, error: EngineError | DatabaseError | None) -> None:
+        with self._changed:
+            self._made, self._error = made, error
+            self._changed.notify_all()

@@ -1,0 +1,119 @@
+"""Tries the machines that an address names, so that one which is silent keeps nobody waiting.
+
+libpq tries them one after the other, and waits for each of them as long as for any connection. A
+machine that has lost its power would cost everybody who connects these seconds, until somebody took
+it out of the address. So the machine that answered the last time is tried first, and where it has
+not answered soon, all are tried at once. The first that suits the address is taken.
+"""
+
+import queue
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Generic, Protocol, TypeVar
+
+SOON_S = 0.3  # Far longer than a machine in its right mind takes for a connection.
+_LISTS = ("host", "hostaddr", "port")
+
+
+class Closable(Protocol):
+    """Describes a connection as far as it is known here."""
+
+    def close(self) -> None: ...
+
+
+Made = TypeVar("Made", bound=Closable)
+
+
+def each_machine(given: Mapping[str, Any]) -> Sequence[dict[str, Any]]:
+    """Return the parameters for each machine that an address names, in its order."""
+    lists = {name: str(given[name]).split(",") for name in _LISTS if given.get(name)}
+    count = max((len(one) for one in lists.values()), default=1)
+    # A single port is that of all. Anything else that does not match is libpq's to complain of.
+    if any(len(one) not in (1, count) for one in lists.values()):
+        return [dict(given)]
+    return [
+        {**given, **{name: one[at if len(one) > 1 else 0] for name, one in lists.items()}}
+        for at in range(count)
+    ]
+
+
+class Machines(Generic[Made]):
+    """Connects to one of several machines. Several threads may use it.
+
+    `connect` returns a connection, or None and why there is none.
+    """
+
+    def __init__(self, connect: Callable[[dict[str, Any]], tuple[Made | None, str]]) -> None:
+        self._connect = connect
+        self._answered = 0  # Which machine did, the last time.
+
+    def connection(self, given: Mapping[str, Any]) -> tuple[Made | None, str]:
+        """Return a connection to the first machine that suits, or None and why none does."""
+        machines = each_machine(given)
+        if len(machines) == 1:
+            return self._connect(machines[0])
+        first = self._answered % len(machines)
+        race = _Race(self._connect)
+        race.enter(first, machines[first])
+        if race.winner(1, SOON_S) is None:
+            for number, one in enumerate(machines):
+                if number != first:
+                    race.enter(number, one)
+            race.winner(len(machines), None)
+        made, number, why = race.end()
+        if made is not None:
+            self._answered = number
+        return made, why
+
+
+class _Race(Generic[Made]):
+    """Tries machines at once, each on a thread of its own."""
+
+    def __init__(self, connect: Callable[[dict[str, Any]], tuple[Made | None, str]]) -> None:
+        self._connect = connect
+        self._lock = threading.Lock()
+        self._ended: queue.SimpleQueue[tuple[int, Made | None, str]] = queue.SimpleQueue()
+        self._lost: dict[int, str] = {}
+        self._won: tuple[int, Made] | None = None
+        self._over = False
+
+    def enter(self, number: int, given: dict[str, Any]) -> None:
+        name = f"machine {number} of the database"
+        threading.Thread(target=self._try, args=(number, given), name=name, daemon=True).start()
+
+    def _try(self, number: int, given: dict[str, Any]) -> None:
+        try:
+            made, why = self._connect(given)
+        except BaseException as error:
+            made, why = None, type(error).__name__
+        with self._lock:
+            if not self._over:
+                self._ended.put((number, made, why))
+                return
+        if made is not None:
+            made.close()  # Another one was first.
+
+    def winner(self, entered: int, within_s: float | None) -> Made | None:
+        """Wait until one has won, or all that were entered have lost, or the time is over."""
+        while self._won is None and len(self._lost) < entered:
+            try:
+                number, made, why = self._ended.get(timeout=within_s)
+            except queue.Empty:
+                break
+            if made is None:
+                self._lost[number] = why
+            else:
+                self._won = number, made
+        return None if self._won is None else self._won[1]
+
+    def end(self) -> tuple[Made | None, int, str]:
+        """Let nobody else win. Return who has won, or why nobody did."""
+        with self._lock:
+            self._over = True
+        while not self._ended.empty():
+            _, made, _ = self._ended.get()
+            if made is not None:
+                made.close()
+        if self._won is None:
+            return None, 0, "; ".join(self._lost[number] for number in sorted(self._lost))
+        return self._won[1], self._won[0], ""

@@ -1,0 +1,95 @@
+"""That an app serves the next test as it was made, or not at all (tests/once/apps.py)."""
+
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from server.event.settings import EventSettings
+from server.web.auth import allow_everybody
+from tests.once.apps import Pool
+
+SETTINGS = EventSettings(
+    name={"en": "Forum"}, time_zone="Asia/Shanghai", first_day=date(2026, 5, 4), days=3,
+    public_host="localhost", host="127.0.0.1", port=8443,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def pool() -> Pool:
+    return Pool()
+
+
+def add_a_route(app: Flask) -> None:
+    app.add_url_rule("/new", "new", allow_everybody(lambda: "new"))
+
+
+def answer_another_way(app: Flask) -> None:
+    app.view_functions["admin.home"] = lambda: "home"
+
+
+def set_something(app: Flask) -> None:
+    app.config["TRAP_HTTP_EXCEPTIONS"] = True
+
+
+def show_more(app: Flask) -> None:
+    app.jinja_env.globals["more"] = 1
+
+
+def stand_before_it(app: Flask) -> None:
+    app.wsgi_app = lambda *_: []
+
+
+def replace_a_filter(app: Flask) -> None:
+    app.jinja_env.filters["span"] = str
+
+
+def take_note(app: Flask) -> None:
+    app.before_request(lambda: None)
+
+
+CHANGES = (
+    add_a_route, answer_another_way, set_something, show_more, stand_before_it, replace_a_filter,
+    take_note,
+)  # fmt: skip
+
+
+def test_the_next_test_has_it(pool: Pool, tmp_path: Path) -> None:
+    first, other = pool.take(SETTINGS, tmp_path), pool.take(SETTINGS, tmp_path)
+    assert first is not other
+    first.secret_key, first.testing = b"of this event", True
+    pool.give_back(first)
+    assert pool.take(SETTINGS, tmp_path) is first
+    assert not first.testing
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_no_test_has_one_that_was_changed(
+    pool: Pool, tmp_path: Path, change: Callable[[Flask], None]
+) -> None:
+    app = pool.take(SETTINGS, tmp_path)
+    change(app)
+    pool.give_back(app)
+    assert pool.take(SETTINGS, tmp_path) is not app
+
+
+def test_words_of_an_event_stay_with_it(pool: Pool, tmp_path: Path) -> None:
+    app = pool.take(SETTINGS, tmp_path)
+    pool.give_back(app)
+    own = tmp_path / "translations/fr/LC_MESSAGES/server.po"
+    own.parent.mkdir(parents=True)
+    own.write_text('msgid "Venue"\nmsgstr "Lieu"\n')
+    with_words = pool.take(SETTINGS, tmp_path)
+    pool.give_back(with_words)
+    assert with_words is not app
+    assert pool.take(SETTINGS, tmp_path / "elsewhere") is app
+
+
+def test_an_app_of_ones_own(pool: Pool, tmp_path: Path) -> None:
+    pool.lends = False
+    app = pool.take(SETTINGS, tmp_path)
+    pool.give_back(app)
+    pool.lends = True
+    assert pool.take(SETTINGS, tmp_path) is not app

@@ -1,0 +1,94 @@
+"""An address that names several machines, of which some are silent."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from server.storage.postgresql.machines import SOON_S, Machines, each_machine
+
+BUSY_S = 60.0
+
+
+class Made:
+    def __init__(self, host: str) -> None:
+        self.host = host
+        self.closed = threading.Event()
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+class Hosts:
+    """Machines that answer as they are told to. One that is not named refuses."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Callable[[], bool]] = {}
+        self.asked: list[str] = []
+        self.made: list[Made] = []
+
+    def connect(self, given: dict[str, Any]) -> tuple[Made | None, str]:
+        host = given["host"]
+        self.asked.append(host)
+        if not self.answers.get(host, lambda: False)():
+            return None, f"{host} refuses"
+        self.made.append(Made(host))
+        return self.made[-1], ""
+
+
+@pytest.fixture
+def hosts() -> Hosts:
+    return Hosts()
+
+
+def test_each_machine_of_an_address() -> None:
+    assert each_machine({"host": "a,b", "port": "1,2", "user": "u"}) == [
+        {"host": "a", "port": "1", "user": "u"},
+        {"host": "b", "port": "2", "user": "u"},
+    ]
+    assert each_machine({"host": "a,b", "port": 5432}) == [
+        {"host": "a", "port": "5432"},
+        {"host": "b", "port": "5432"},
+    ]
+    for alone in (
+        {"host": "a", "port": "1"},
+        {"dbname": "forum"},
+        {"host": "a,b", "port": "1,2,3"},
+    ):
+        assert each_machine(alone) == [alone]
+
+
+def test_the_machine_that_answered_is_asked_first_and_alone(hosts: Hosts) -> None:
+    machines = Machines(hosts.connect)
+    hosts.answers["b"] = lambda: True
+    for _ in range(2):
+        made, _ = machines.connection({"host": "a,b"})
+        assert made is not None
+        assert made.host == "b"
+    assert hosts.asked == ["a", "b", "b"]
+
+
+def test_a_silent_machine_keeps_nobody_waiting(hosts: Hosts) -> None:
+    heard = threading.Event()
+    hosts.answers["a"] = lambda: heard.wait(BUSY_S)
+    hosts.answers["b"] = lambda: True
+    began = time.monotonic()
+    made, _ = Machines(hosts.connect).connection({"host": "a,b"})
+    assert made is not None
+    assert made.host == "b"
+    assert SOON_S * 0.9 < time.monotonic() - began < BUSY_S / 2
+    # What comes too late is closed by whoever tried.
+    heard.set()
+    deadline = time.monotonic() + BUSY_S
+    while len(hosts.made) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    late = next(one for one in hosts.made if one.host == "a")
+    assert late.closed.wait(BUSY_S)
+    assert not made.closed.is_set()
+
+
+def test_why_no_machine_suits(hosts: Hosts) -> None:
+    assert Machines(hosts.connect).connection({"host": "a,b"}) == (None, "a refuses; b refuses")

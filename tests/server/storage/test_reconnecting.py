@@ -1,0 +1,158 @@
+"""A database on another machine is lost, and is tried again while nobody waits for it."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from server.storage.connection import OwnConnection
+from server.storage.disk import AwayError, DatabaseError
+from server.storage.engines import reconnecting
+from server.storage.engines.reconnecting import Reconnecting
+
+BUSY_S = 60.0
+
+
+class Made:
+    closed = False
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Database:
+    """Answers attempts as it is told to."""
+
+    def __init__(self) -> None:
+        self.attempts = 0
+        self.prepare: Callable[[Made], object] = lambda made: None
+        self.answer: Callable[[], Made] = Made
+
+    def connect(self) -> OwnConnection:
+        self.attempts += 1
+        return self.answer()  # type: ignore[return-value]
+
+    def prepared(self, made: object) -> None:
+        assert isinstance(made, Made)
+        self.prepare(made)
+
+
+@pytest.fixture
+def database() -> Database:
+    return Database()
+
+
+@pytest.fixture
+def again(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reconnecting]:
+    monkeypatch.setattr(reconnecting, "AGAIN_S", 0.01)
+    made = Reconnecting(database.connect, database.prepared)
+    yield made
+    made.close()
+
+
+def until(so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + BUSY_S
+    while not so():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def test_a_connection_that_comes_soon_is_waited_for(
+    database: Database, again: Reconnecting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconnecting, "SOON_S", BUSY_S)
+    assert isinstance(again.take(), Made)
+    assert isinstance(again.take(), Made), "that one was lost, too"
+    assert database.attempts == 2
+
+
+def test_nobody_waits_for_one_that_does_not_come(database: Database, again: Reconnecting) -> None:
+    go_on = threading.Event()
+
+    def hang() -> Made:
+        go_on.wait(BUSY_S)
+        return Made()
+
+    database.answer = hang
+    again.begin()
+    time.sleep(reconnecting.SOON_S)
+    began = time.monotonic()
+    for _ in range(50):
+        with pytest.raises(AwayError, match="can't be reached yet"):
+            again.take()
+    assert time.monotonic() - began < BUSY_S / 2
+    assert again.away
+    assert database.attempts == 1
+    go_on.set()
+    until(lambda: again._made is not None)
+    assert isinstance(again.take(), Made)
+
+
+def test_it_goes_on_trying_and_says_why_there_is_none(
+    database: Database, again: Reconnecting
+) -> None:
+    def fail() -> Made:
+        raise AwayError("nobody is there")
+
+    database.answer = fail
+    assert not again.away
+    with pytest.raises(AwayError, match="nobody is there"):
+        again.take()
+    assert again.away
+    before = database.attempts
+    until(lambda: database.attempts > before + 1)
+    database.answer = Made
+    until(lambda: not again.away)
+    assert isinstance(again.take(), Made)
+
+
+def test_a_fault_of_ours_ends_nothing(database: Database, again: Reconnecting) -> None:
+    def fail() -> Made:
+        raise ValueError("with something personal")
+
+    database.answer = fail
+    with pytest.raises(DatabaseError, match="^no connection: ValueError$"):
+        again.take()
+    database.answer = Made
+    until(lambda: again._made is not None)
+
+
+def test_what_nobody_took_is_closed(database: Database, again: Reconnecting) -> None:
+    made = Made()
+    database.answer = lambda: made
+    again.begin()
+    until(lambda: again._made is not None)
+    again.close()
+    assert made.closed
+    with pytest.raises(AwayError):
+        again.take()
+
+
+def test_a_database_that_keeps_a_commit_waiting_is_not_away(
+    database: Database, again: Reconnecting
+) -> None:
+    go_on = threading.Event()
+    database.prepare = lambda made: go_on.wait(BUSY_S)
+    again.begin()
+    time.sleep(reconnecting.SOON_S * 1.5)
+    assert not again.away
+    with pytest.raises(AwayError, match="can't be reached yet"):
+        again.take()
+    go_on.set()
+    until(lambda: again._made is not None)
+
+
+def test_one_that_could_not_be_prepared_is_closed(database: Database, again: Reconnecting) -> None:
+    made: list[Made] = []
+
+    def fail(one: Made) -> None:
+        made.append(one)
+        raise DatabaseError("superseded")
+
+    database.prepare = fail
+    with pytest.raises(DatabaseError, match="superseded"):
+        again.take()
+    database.prepare = lambda one: None
+    until(lambda: again._made is not None)
+    assert made[0].closed
