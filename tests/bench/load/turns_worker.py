@@ -21,9 +21,13 @@ from tests.server.support.fake_door import FakeDoor
 from tests.server.support.together import Step, batch_step
 
 HURRIED = ("hurried", "joined", "before")  # Modes in which statements are not waited for.
-STAY_MS = 10
-STEP_MS = 100  # Nobody is in twice, because a door has people for longer than a stay.
-BEHIND_MS = 200  # Between a scan and its arrival.
+STAY_MS = 5
+STEP_MS = 10  # Nobody is in twice, because a door has people for longer than a stay.
+
+
+def clock() -> int:
+    """The time of the servers, which all of them have in common."""
+    return NOW - DAY // 2 + int(time.time() * 1000) % (DAY // 2)
 
 
 class Door:
@@ -34,14 +38,22 @@ class Door:
         self._serials = serials
         self._steps = 0
         self._counter = 0
-        self.waiting: list[tuple[wire.ScanBatch, int]] = []  # Each with when it is sent.
+        self.waiting: list[wire.ScanBatch] = []
+
+    @property
+    def somebody_is_in(self) -> bool:
+        return len(self.waiting) % 2 == 1
 
     def prepare(self, batches: int) -> None:
-        """Have so many signed batches of one scan, entries and exits in turns."""
-        missing = batches - len(self.waiting)
-        for _ in range(max(0, missing + 1) // 2):
+        """Have so many signed batches of one scan, entries and exits in turns, from now on. What
+        was left of earlier ones never happened.
+        """
+        del self.door.records[self.door.acked :], self.door.heads[self.door.acked + 1 :]
+        self.waiting = []
+        since = clock()
+        for step in range((batches + 1) // 2):
             self._steps += 1
-            at = NOW - DAY // 2 + self._steps * STEP_MS
+            at = since + step * STEP_MS
             serial = self._serials[self._steps % len(self._serials)]
             entry = self.door.scan(at, serial)
             self._sign(at)
@@ -50,15 +62,15 @@ class Door:
 
     def _sign(self, at: int) -> None:
         number = len(self.door.records)
-        self.waiting.append((self.door.batch(at, number, number), at + BEHIND_MS))
+        self.waiting.append(self.door.batch(at, number, number))
 
     def next(self) -> Step:
         """What becomes of the next batch at the server. Its signature is verified here, outside of
         the lock, as the event loop does it.
         """
-        batch, now = self.waiting.pop(0)
         self._counter += 1
-        return batch_step(self.door, batch, now, self._counter, calendar=CALENDAR)
+        batch = self.waiting.pop(0)
+        return batch_step(self.door, batch, clock(), self._counter, calendar=CALENDAR)
 
 
 class Loop:
@@ -88,8 +100,11 @@ class Loop:
         return time.process_time() - cpu, time.perf_counter() - began
 
     def _send(self, door: Door) -> None:
-        """Hand the next batch to the writer, or end. It is called on the writer's thread too."""
-        if not door.waiting or time.perf_counter() > self._until:
+        """Hand the next batch to the writer, or end when nobody is inside. It is called on the
+        writer's thread too.
+        """
+        over = time.perf_counter() > self._until and not door.somebody_is_in
+        if over or not door.waiting:
             self.ran_out += not door.waiting
             self._running -= 1
             if not self._running:
