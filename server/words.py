@@ -64,6 +64,11 @@ def told_of(language: str) -> dict[str, str]:
     """Return the tag of a language, its direction, and what it calls itself. Raises
     CatalogueError for a directory that names no language.
     """
+    return dict(_told_of(language))
+
+
+@lru_cache(maxsize=64)
+def _told_of(language: str) -> dict[str, str]:
     try:
         locale = Locale.parse(locale_of(language))
     except (UnknownLocaleError, ValueError):

@@ -12,6 +12,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from functools import cache
 from multiprocessing import resource_tracker
 from pathlib import Path
 
@@ -41,6 +42,7 @@ MAKES_WAY = 5  # niceness, with which a process gets a third of another's time
 HAS_BEGUN = pytest.StashKey[bool]()
 WATCH = pytest.StashKey[Watch]()
 GRACE_S = 3.0  # for a thread that has been told to end
+SOON_S = 0.03  # Most have ended by then. To look for what hangs in a cycle takes longer.
 # A library's own, for as long as the process lives.
 KEPT = ("anon_inode:", "/dev/", "/proc/", "/sys/", "/usr/share/fonts/", "/memfd:")
 FONTS_OF_PLOTS = "/matplotlib/mpl-data/fonts/"
@@ -88,9 +90,9 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.getoption("--quick"):
-        chosen = [item for item in items if is_quick(item)]
-        config.hook.pytest_deselected(items=[item for item in items if not is_quick(item)])
-        items[:] = chosen
+        kinds = [(is_quick(item), item) for item in items]
+        config.hook.pytest_deselected(items=[item for quick, item in kinds if not quick])
+        items[:] = [item for quick, item in kinds if quick]
     if hasattr(config, "workerinput"):
         items[:] = shared_out(items, config.workerinput["workercount"])
 
@@ -101,8 +103,10 @@ def pytest_collection() -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Leave out of each later collection what is loaded by now: it would take 60 ms each time."""
-    gc.collect()
+    """Leave out of each later collection what is loaded by now: it would take 60 ms each time.
+
+    A first look through all of it would find next to nothing, and takes half a second.
+    """
     gc.freeze()
     gc.enable()
 
@@ -166,13 +170,18 @@ def _what_tests_share_is_as_before() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _nothing_is_left_open(request: pytest.FixtureRequest) -> Iterator[None]:
-    if request.path.is_relative_to(TESTS / "browser"):
+    if _has_a_browser(request.path):
         # A browser keeps connections to the page and to its driver from one test to the next.
         yield
         return
     threads, files = set(threading.enumerate()), _open_files()
     yield
-    if not _running(threads) + _still_open(files):
+    soon = time.monotonic() + SOON_S
+    while _running(threads) + _still_open(files):
+        if time.monotonic() >= soon:
+            break
+        time.sleep(0.001)
+    else:
         return
     gc.collect()  # what hangs in a cycle is told of here, and not in a later test
     deadline = time.monotonic() + GRACE_S
@@ -180,6 +189,11 @@ def _nothing_is_left_open(request: pytest.FixtureRequest) -> Iterator[None]:
         if time.monotonic() >= deadline:
             pytest.fail("left behind: " + ", ".join(left), pytrace=False)
         time.sleep(0.005)
+
+
+@cache
+def _has_a_browser(path: Path) -> bool:
+    return path.is_relative_to(TESTS / "browser")
 
 
 def _running(before: set[threading.Thread]) -> list[str]:

@@ -1,5 +1,6 @@
 """Makes a transaction on the journal. What it reads stays true until what it writes is on disk."""
 
+import sqlite3
 from dataclasses import replace
 
 import msgspec
@@ -31,6 +32,8 @@ from kiosk.journal.values import (
     read_state,
 )
 
+_ACCOUNT = "granted, returned, entries, credited, trusted"
+
 
 class JournalTransaction:
     """Reads and writes the journal in one transaction. `Journal.step` makes it, and it is of no use
@@ -46,20 +49,20 @@ class JournalTransaction:
     def account(self, hall: int, kind: PlaceKind = PlaceKind.ORDINARY) -> Account:
         """Return this kiosk's account with a hall. It is empty where there was never a place."""
         row = self._connection.execute(
-            "SELECT granted, returned, entries, credited, trusted FROM account"
-            " WHERE hall = ? AND override = ?",
-            (hall, kind),
+            f"SELECT {_ACCOUNT} FROM account WHERE hall = ? AND override = ?", (hall, kind)
         ).fetchone()
-        state = self.state
         if row is None:
-            return Account(incarnation=state.incarnation, fenced=state.fenced)
+            return Account(incarnation=self.state.incarnation, fenced=self.state.fenced)
+        return self._account_of(row)
+
+    def _account_of(self, row: sqlite3.Row) -> Account:
         return Account(
             granted=row["granted"],
             returned=row["returned"],
             entries=row["entries"],
             credited=row["credited"],
-            incarnation=state.incarnation,
-            fenced=state.fenced,
+            incarnation=self.state.incarnation,
+            fenced=self.state.fenced,
             trusted=row["trusted"],
         )
 
@@ -109,14 +112,24 @@ class JournalTransaction:
     def accounts(self) -> dict[PoolKey, Account]:
         """Return the account with each pool that this kiosk ever had places of."""
         rows = self._connection.execute(
-            "SELECT hall, override FROM account ORDER BY hall, override"
+            f"SELECT hall, override, {_ACCOUNT} FROM account ORDER BY hall, override"
         ).fetchall()
-        keys = [PoolKey(hall, PlaceKind(kind)) for hall, kind in rows]
-        return {key: self.account(*key) for key in keys}
+        return {
+            PoolKey(row["hall"], PlaceKind(row["override"])): self._account_of(row) for row in rows
+        }
 
     def grants(self) -> dict[PoolKey, SignedGrant]:
         """Return what the server has signed, for each of those accounts."""
-        return {key: self.grant(key) for key in self.accounts()}
+        rows = self._connection.execute(
+            "SELECT hall, override, signed, signed_in, signature FROM account"
+            " ORDER BY hall, override"
+        ).fetchall()
+        return {
+            PoolKey(row["hall"], PlaceKind(row["override"])): SignedGrant(
+                row["signed"], row["signed_in"], row["signature"]
+            )
+            for row in rows
+        }
 
     def mark(self) -> Mark | None:
         """Return how far the server had come, by its newest word that is kept here."""

@@ -25,7 +25,7 @@ from granian.http import HTTP1Settings
 from badges.po import CatalogueError
 from server.backup.copy import check_directory
 from server.cli.console import wall_clock
-from server.cli.supervise import REFUSED, THREAD_IDLE_VARIABLE, Supervisor, beat
+from server.cli.supervise import REFUSED, THREAD_IDLE_VARIABLE, Leaving, Supervisor, beat
 from server.event import served
 from server.event.directory import Event, load_event
 from server.event.lock import only_server
@@ -35,6 +35,7 @@ from server.storage.disk import DatabaseError
 from server.storage.errors import EngineError
 from server.storage.migrations import NewerVersionError
 from server.wallet import certificates
+from server.web.app import leave
 from server.web.connections import Guard
 from server.web.logs import write_json_lines
 from server.web.services import services_of
@@ -128,6 +129,7 @@ def _load(parent: int, event_dir: str, address: tuple[str, int], beats: "Connect
     idle_s = float(os.environ.get(THREAD_IDLE_VARIABLE, THREAD_IDLE_S))
     gateway = Gateway(app, Threads(THREADS, idle_s))
     beat(app, here.database, beats, address, await_turn=gateway.await_turn)
+    gateway.on_end(Leaving(partial(leave, app), beats))
     proxy = here.event.settings.proxy
     # A proxy's connections are those of many.
     Guard(port, lambda one: one == proxy or here.lanes.is_known(one)).start()

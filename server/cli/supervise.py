@@ -38,6 +38,9 @@ NOTIFY_S = 1.0  # systemd has this long to take what it is told.
 # A worker without a heartbeat for this long hangs. A write that waits for another process's
 # import waits less.
 HANG_S = 30.0
+# A worker has this long to leave things in order when the server stops. systemd waits longer.
+LEAVE_S = 4.0
+LEAVE, LEFT = b"leave", b"left"
 # The first heartbeat may take this long, because a large event takes a while to open.
 START_S = 120.0
 QUICK_S = 60.0  # A worker that failed sooner than this may fail again at once.
@@ -70,7 +73,7 @@ class Supervisor(MPServer):
         self, idx: int, target: Any, callback_loader: Any
     ) -> WorkerProcess:
         self._read_certificate()
-        self._beats, sender = multiprocessing.Pipe(duplex=False)
+        self._beats, sender = multiprocessing.Pipe()
         self._started_at = time.monotonic()
         self._beat_at: float | None = None
         loader = partial(callback_loader, sender)
@@ -167,9 +170,46 @@ class Supervisor(MPServer):
 
     def shutdown(self, exit_code: int = 0) -> None:
         notify("STOPPING=1")
+        self._await_leave()
         # granian would report the worker's end as well, and `failed` says it already.
         self.interrupt_children.clear()
         super().shutdown(exit_code)  # type: ignore[no-untyped-call]
+
+    def _await_leave(self) -> None:
+        """Have the worker leave things in order. It goes on answering meanwhile, because a feed
+        that is held open would let it end by force alone.
+        """
+        worker: Any = self.wrks[0]
+        until = time.monotonic() + LEAVE_S
+        with contextlib.suppress(EOFError, OSError):
+            self._beats.send_bytes(LEAVE)
+            while time.monotonic() < until and worker.is_alive():
+                if self._beats.poll(LOOK_S) and self._beats.recv_bytes() == LEFT:
+                    return
+
+
+class Leaving:
+    """Leaves things in order in the worker, once, whoever asks for it first."""
+
+    def __init__(self, leave: Callable[[], object], asked: Connection) -> None:
+        self._leave = leave
+        self._asked = asked
+        self._lock = threading.Lock()
+        self._done = False
+        threading.Thread(target=self._listen, name="leaving", daemon=True).start()
+
+    def __call__(self) -> None:
+        """Do it, or wait until it is done."""
+        with self._lock:
+            if not self._done:
+                self._done = True
+                self._leave()
+
+    def _listen(self) -> None:
+        with contextlib.suppress(EOFError, OSError):
+            self._asked.recv_bytes()
+            self()
+            self._asked.send_bytes(LEFT)
 
 
 def said(exitcode: int | None) -> str:
@@ -191,7 +231,6 @@ def beat(
     database: Database,
     sender: Connection,
     address: tuple[str, int],
-    every_s: float = BEAT_S,
     await_turn: Callable[[], None] = lambda: None,
 ) -> None:
     """Tell the supervisor, from the worker, that the app answers and the writer works. The first
@@ -213,14 +252,14 @@ def beat(
                 await_turn()
                 client.get("/admin/sign-in")
                 with contextlib.suppress(EngineError, DatabaseError):
-                    database.write(lambda db: None)
+                    database.write(lambda db: None, early=True)
                 sender.send_bytes(b".")
                 room.look()
             except OSError:
                 return  # The supervisor has gone.
             except Exception as error:
                 log.error("the heartbeat failed: %s", type(error).__name__)
-            time.sleep(every_s)
+            time.sleep(BEAT_S)
 
     threading.Thread(target=run, name="heartbeat", daemon=True).start()
 

@@ -5,9 +5,11 @@ folder `mail` stands above ours. The texts in braces are those of `Words`.
 """
 
 from dataclasses import asdict, dataclass
+from functools import cache, lru_cache
 from importlib import resources
 from pathlib import Path
 
+import jinja2
 from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError
 from jinja2.sandbox import SandboxedEnvironment
 
@@ -98,12 +100,25 @@ def fill(template: Template, words: Words) -> Filled:
     return Filled(subject, rest.strip("\n") + "\n", html)
 
 
-def _filled(source: str, values: dict[str, str], place: str, *, html: bool) -> str:
-    environment = SandboxedEnvironment(
+@cache
+def _environment(html: bool) -> SandboxedEnvironment:
+    return SandboxedEnvironment(
         autoescape=html, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+
+
+@lru_cache(maxsize=50)
+def _compiled(source: str, html: bool) -> jinja2.Template:
+    """Compile a template once for all the mails that it makes, which takes longer than a mail.
+
+    Raises TemplateSyntaxError.
+    """
+    return _environment(html).from_string(source)
+
+
+def _filled(source: str, values: dict[str, str], place: str, *, html: bool) -> str:
     try:
-        return environment.from_string(source).render(values)
+        return _compiled(source, html).render(values)
     except TemplateSyntaxError as error:
         raise MailError(
             N_("%(place)s, line %(lineno)s: %(message)s."),

@@ -398,16 +398,19 @@ class Database:
                 reader.settle()
                 self._idle.append(reader)
 
-    def write(self, step: Callable[[Connection], T], *, long: bool = False) -> T:
+    def write(
+        self, step: Callable[[Connection], T], *, long: bool = False, early: bool = False
+    ) -> T:
         """Run `step` in a transaction, and return its result once that is on disk.
 
         What `step` raises is raised here, and nothing that it did remains. A `long` step has a
-        commit of its own, and between two of them all the short ones that wait have theirs.
+        commit of its own, and between two of them all the short ones that wait have theirs. An
+        `early` one is as `write_then` says.
 
         Raises DiskError where the disk is full or can't be written. The writer goes on, and takes
         writes again once the disk does. Raises DatabaseError once the database is closed.
         """
-        job = Job(step, long)
+        job = Job(step, long, early)
         # Nothing may come after the None that ends the writer. Nobody would ever answer it.
         with self._lock:
             if self._closed:

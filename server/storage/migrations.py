@@ -87,10 +87,12 @@ def migrate(connection: Connection) -> None:
         _migrate_postgresql(connection)
         return
     db = sqlite_utils.Database(connection)
-    for step in migrations.applied(db):
-        if step.name not in NAMES:
-            raise NewerVersionError(step.name)
-    migrations.apply(db)
+    applied = [step.name for step in migrations.applied(db)]
+    for name in applied:
+        if name not in NAMES:
+            raise NewerVersionError(name)
+    if len(applied) < len(NAMES):
+        migrations.apply(db)
 
 
 def _migrate_postgresql(connection: Any) -> None:

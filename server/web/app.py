@@ -18,7 +18,6 @@ from server.event.calendar import day_starts
 from server.event.clock import ServerClock
 from server.event.directory import Event
 from server.event.processes import server_name
-from server.event.settings import EventSettings
 from server.feed import changes
 from server.feed.hub import Hub
 from server.kiosks.runs import Standing, stand
@@ -68,7 +67,7 @@ def create_app(
     Close it with `close_app`, before the database. Raises CatalogueError for a spoilt file in the
     event's own `translations`, and EventError for a missing secret of its identity provider.
     """
-    app = make_app(event.settings, event.path)
+    app = make_app(event.settings.name, event.settings.time_zone, event.path)
     app.secret_key = security.derived_key(event.phone_secret, b"hallkeeper/forms/v1")
     wall = now or _wall_clock
     standing = stand(database, wall, server_name(event.settings.port))
@@ -81,7 +80,7 @@ def create_app(
     return app
 
 
-def make_app(settings: EventSettings, event_path: Path) -> Flask:
+def make_app(event_names: display.Names, time_zone: str, event_path: Path) -> Flask:
     """Make the app with its routes, rules and words. It answers once it has its secret and its
     services.
 
@@ -91,7 +90,7 @@ def make_app(settings: EventSettings, event_path: Path) -> Flask:
     security.protect(app)
     auth.guard(app)
     i18n.register(app, Words(event_path))
-    display.register(app, settings)
+    display.register(app, event_names, ZoneInfo(time_zone))
     for blueprint in (api.blueprint, phone.blueprint, desk.blueprint, admin.blueprint):
         app.register_blueprint(blueprint)
     for blueprint in (receipts.blueprint, wallet.blueprint, passkit.blueprint):
@@ -152,19 +151,28 @@ def _services(
 
 def close_app(app: Flask) -> None:
     """End every held feed and stop the app's threads."""
+    leave(app)
     here = services_of(app)
-    if here.reporter is not None:
-        here.reporter.close()
+    here.drawer.close()
+    here.hub.close()
+
+
+def leave(app: Flask) -> None:
+    """Stop what the server does by itself, tell other servers so, and delete what staff have sent.
+    Requests are still answered.
+    """
+    here = services_of(app)
+    # Another server has them as soon as it hears that this one stops.
     if here.duties is not None:
         here.duties.close()
+    if here.reporter is not None:
+        here.reporter.close()
     if here.backups is not None:
         here.backups.close()
     if here.confirming is not None:
         here.confirming.close()
-    here.mailing.close()
     here.uploads.close()
-    here.drawer.close()
-    here.hub.close()
+    here.mailing.close()
 
 
 def _wait_for_disk(answer: Response) -> Response:

@@ -5,15 +5,16 @@ values in words.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import Flask
+from flask import Flask, request, url_for
 
 from badges.credential.badge_number import badge_number
 from badges.i18n import N_
 from badges.roster.countries import country_name
 from server.event.calendar import Clock
-from server.event.settings import EventSettings
 from server.ledger.entries import Entry
 from server.ledger.remarks import LATE_MS, SKEW_MS
 from server.occupancy.figures import HallFigures
@@ -213,8 +214,21 @@ def ink_on(colour: str) -> str:
     return "#ffffff" if 1.05 / (luminance + 0.05) >= 4.5 else "#111111"
 
 
-def register(app: Flask, settings: EventSettings) -> None:
-    """Make this module's functions known to templates."""
+def _url_for(known: dict[tuple[str, str], str], endpoint: str, **values: Any) -> str:
+    """Return the address of a page for a template. `known` keeps those of whole pages, of which
+    the menu has dozens.
+    """
+    if values or endpoint.startswith("."):
+        return url_for(endpoint, **values)
+    key = request.script_root, endpoint
+    found = known.get(key)
+    if found is None:
+        found = known[key] = url_for(endpoint)
+    return found
+
+
+def register(app: Flask, event_names: Names, zone: ZoneInfo) -> None:
+    """Make this module's functions known to templates, with the event's names and time zone."""
     env = app.jinja_env
     env.trim_blocks = env.lstrip_blocks = True
     env.filters.update(
@@ -229,9 +243,9 @@ def register(app: Flask, settings: EventSettings) -> None:
         thousands=i18n.decimal,
     )
     env.globals.update(
-        clock=PageClock(ZoneInfo(settings.time_zone)),
+        clock=PageClock(zone),
         ago=ago,
-        event_name=both_names(settings.name),
+        event_name=both_names(event_names),
         decisions=DECISIONS,
         acts=ACTS,
         role_words=ROLES,
@@ -239,5 +253,6 @@ def register(app: Flask, settings: EventSettings) -> None:
         may_open=auth.may_open,
         style_nonce=security.style_nonce,
     )
+    env.globals["url_for"] = partial(_url_for, {})
     # The macros need only globals, so that one module serves every page and part.
     env.globals["show"] = env.get_template("show.html").module

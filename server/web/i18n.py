@@ -59,6 +59,7 @@ def register(app: Flask, words: Words) -> None:
         _=_in_template,
     )
     app.jinja_env.filters.update(said=said, sentence=sentence)
+    app.context_processor(_texts_of_a_page)
     app.after_request(_keep_choice)
 
 
@@ -92,7 +93,13 @@ def ngettext(one: str, many: str, number: int, **fields: object) -> str:
 
 def decimal(number: float) -> str:
     """Write a number as the page's language groups its digits."""
-    return format_decimal(number, locale=locale_of(language()))
+    return _decimal(number, language())
+
+
+@lru_cache(maxsize=4096, typed=True)
+def _decimal(number: float, spoken: str) -> str:
+    """Write it. Most numbers of a page are small ones, which the next page has again."""
+    return format_decimal(number, locale=locale_of(spoken))
 
 
 def day(at: date) -> str:
@@ -164,7 +171,22 @@ def _in_template(text: str, **fields: object) -> Markup:
     Rows of a table ask for the same few texts thousands of times, and Flask-Babel takes ten times
     as long for each.
     """
-    found = _marked(words(), language(), text)
+    return _put_in(_marked(words(), language(), text), fields)
+
+
+def _texts_of_a_page() -> dict[str, Callable[..., Markup]]:
+    """Return what a page has in place of `_in_template`. It finds out once which language that
+    is. Macros have no page.
+    """
+    known, spoken = words(), language()
+
+    def marked(text: str, **fields: object) -> Markup:
+        return _put_in(_marked(known, spoken, text), fields)
+
+    return {"_": marked, "gettext": marked}
+
+
+def _put_in(found: Markup, fields: dict[str, object]) -> Markup:
     return found % fields if fields or "%" in found else found
 
 

@@ -26,7 +26,7 @@ from tests.bench.console import acts, board, desk, muster
 from tests.bench.evidence import audit, forged, timeline
 from tests.bench.eyes import memory, photo_run
 from tests.bench.forum import entries, pages, programme
-from tests.bench.load import cut, engines, loop, servers, thousand, turns, webhooks
+from tests.bench.load import cut, engines, loop, primary, servers, thousand, turns, webhooks
 from tests.bench.mutation import mutants
 from tests.bench.sharing import cost
 
@@ -55,6 +55,7 @@ BENCHES: dict[str, Callable[[], object]] = {
     "turns": turns.run,
     "engines": engines.run,
     "cut": cut.run,
+    "primary": primary.run,
     "loop": loop.run,
     "thousand": thousand.run,
     "entries": entries.run,

@@ -11,6 +11,7 @@ from tests.browser.live_door import LiveDoor
 from tests.once.compiled import routes_are_compiled_once as routes_are_compiled_once
 from tests.once.compiled import templates_are_compiled_once as templates_are_compiled_once
 from tests.order.on_disk import tmp_path_factory as tmp_path_factory
+from tests.system.support.nursery import nursery as nursery
 
 ROOT = Path(__file__).parent.parent.parent
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars")

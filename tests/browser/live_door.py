@@ -110,7 +110,7 @@ class Scene:
         return self
 
     def read(self) -> tuple[bool, Any]:
-        sleep(0.1)
+        sleep(0.3)  # A look at each picture takes a core longer than all else that tests do here.
         self._number += 1
         picture = self.picture.copy()
         picture[:8, :8] = self._number % 256  # else it would be a frozen one

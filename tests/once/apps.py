@@ -1,10 +1,12 @@
 """Apps that are made once, and serve one test's event after the other.
 
 An app with its five hundred routes and its templates takes longer to make than most tests take. A
-test that changes its app, such as by a route of its own, has the fixture `own_app`.
+test that changes its app, such as by a route of its own, has the fixture `own_app`. Where many
+tests want the same change, their apps are `prepared`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,30 +14,31 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from server.event.settings import EventSettings
 from server.web import app as app_module
 from server.web import security
 from server.words import OWN
-
-_make = app_module.make_app
 
 
 @dataclass
 class Pool:
     """Keeps the apps that no test uses now, by what each was made of."""
 
+    make: Callable[[Mapping[str, str], str, Path], Flask] = app_module.make_app
     free: dict[object, list[Flask]] = field(default_factory=dict)
     known: dict[Flask, tuple[object, dict[str, Any]]] = field(default_factory=dict)
     lends: bool = True
+    prepare: Callable[[Flask], None] | None = None
 
-    def take(self, settings: EventSettings, path: Path) -> Flask:
+    def take(self, names: Mapping[str, str], time_zone: str, path: Path) -> Flask:
         if not self.lends:
-            return _make(settings, path)
-        key = repr(settings), _own_words(path)
+            return self.make(names, time_zone, path)
+        key = tuple(names.items()), time_zone, _own_words(path), self.prepare
         if free := self.free.get(key):
             security.limiter.reset()
             return free.pop()
-        app = _make(settings, path)
+        app = self.make(names, time_zone, path)
+        if self.prepare is not None:
+            self.prepare(app)
         self.known[app] = key, _state(app)
         return app
 
@@ -56,6 +59,16 @@ _POOL = Pool()
 def give_back(app: Flask) -> None:
     """Let another test have an app that is closed, unless it is not as it was made."""
     _POOL.give_back(app)
+
+
+@contextmanager
+def prepared(change: Callable[[Flask], None]) -> Iterator[None]:
+    """Let the block have apps that were changed so when they were made."""
+    _POOL.prepare = change
+    try:
+        yield
+    finally:
+        _POOL.prepare = None
 
 
 def _own_words(path: Path) -> tuple[tuple[Path, bytes], ...]:

@@ -5,16 +5,15 @@ writes it in `WRITTEN`, and then takes it by `begin`.
 """
 
 import copy
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from server.event.directory import Event
 from server.storage.database import Database
+from tests.once.folders import Folder
 
 # It returns what the test needs besides, such as doors with their journals.
 Writes = Callable[[Event, Database], Any]
@@ -24,7 +23,7 @@ WRITTEN: dict[str, Writes] = {}
 
 @dataclass(frozen=True)
 class Beginning:
-    database: Path
+    database: bytes
     returned: Any
 
 
@@ -32,21 +31,21 @@ _MADE: dict[Writes, Beginning] = {}
 _FOUND = pytest.StashKey[Beginning]()
 
 
-def copied(request: pytest.FixtureRequest, template: Event, path: Path) -> None:
-    """Put the database that this test's event begins with at `path`, if a fixture asks for one."""
+def database(request: pytest.FixtureRequest, template: Event, folder: Folder) -> bytes | None:
+    """Return the database that this test's event begins with, if a fixture asks for one."""
     writes = next((WRITTEN[one] for one in request.fixturenames if one in WRITTEN), None)
     if writes is None:
-        return
+        return None
     if writes not in _MADE:
         factory: pytest.TempPathFactory = request.getfixturevalue("tmp_path_factory")
-        folder = factory.mktemp("beginning") / "event"
-        shutil.copytree(template.path, folder)
-        event = replace(template, path=folder)
-        with Database(event.database_path) as database:
-            returned = writes(event, database)
-        _MADE[writes] = Beginning(event.database_path, returned)
-    shutil.copyfile(_MADE[writes].database, path)
+        path = factory.mktemp("beginning") / "event"
+        folder.write(path)
+        event = replace(template, path=path)
+        with Database(event.database_path) as opened:
+            returned = writes(event, opened)
+        _MADE[writes] = Beginning(event.database_path.read_bytes(), returned)
     request.node.stash[_FOUND] = _MADE[writes]
+    return _MADE[writes].database
 
 
 def begin(request: pytest.FixtureRequest, event: Event, database: Database, writes: Writes) -> Any:
@@ -55,3 +54,8 @@ def begin(request: pytest.FixtureRequest, event: Event, database: Database, writ
     """
     found = request.node.stash.get(_FOUND, None)
     return writes(event, database) if found is None else copy.deepcopy(found.returned)
+
+
+def is_begun(request: pytest.FixtureRequest) -> bool:
+    """Tell whether the database of this test is one that was copied."""
+    return _FOUND in request.node.stash

@@ -1,5 +1,6 @@
 """Which tests are slow, and which of them mostly wait."""
 
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -60,12 +61,14 @@ def is_quick(item: pytest.Item) -> bool:
     return STARTING.isdisjoint(item.fixturenames) and parameters.get("engine") != "postgresql"
 
 
+@cache  # Each of a file's tests is asked about.
 def is_slow(path: Path) -> bool:
     """Whether all of this file or folder is slow."""
     name = _name(path)
     return f"{name}/".startswith(SLOW) if path.is_dir() else name.startswith(SLOW)
 
 
+@cache
 def waiting(path: Path) -> int | None:
     """Which list of those that wait this file stands in."""
     name = _name(path)

@@ -1,7 +1,6 @@
 """What the tests of `server` share: a small event, its database, a time, a venue and a roster."""
 
 import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
@@ -26,6 +25,7 @@ from tests.once import beginnings
 from tests.once.apps import apps_are_made_once as apps_are_made_once
 from tests.once.apps import own_app as own_app
 from tests.once.compiled import templates_are_compiled_once as templates_are_compiled_once
+from tests.once.folders import Folder
 from tests.once.schema import new_tables_are_copied as new_tables_are_copied
 from tests.server.support.console import Console
 from tests.server.support.postgresql import engines
@@ -69,6 +69,7 @@ class Template:
 
     event: Event
     password: str
+    folder: Folder
 
 
 @pytest.fixture(scope="session")
@@ -77,18 +78,18 @@ def _template(
 ) -> Template:
     path = tmp_path_factory.mktemp("template") / "event"
     _, password = init_event(path, settings, now=NOW - 24 * HOUR, password_stays=True)
-    return Template(load_event(path), password)
+    return Template(load_event(path), password, Folder.read(path))
 
 
 @pytest.fixture(scope="session")
-def _filled_database(_template: Template, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def _filled_database(_template: Template, tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """The file of an event with the venue and the roster below."""
     path = tmp_path_factory.mktemp("filled") / "event"
-    shutil.copytree(_template.event.path, path)
+    _template.folder.write(path)
     event = replace(_template.event, path=path)
     with Database(event.database_path) as opened:
         fill(event, opened)
-    return event.database_path
+    return event.database_path.read_bytes()
 
 
 @pytest.fixture
@@ -106,9 +107,14 @@ def event(
     For a test with the `site` below it has that from the beginning.
     """
     path = tmp_path / "event"
-    shutil.copytree(_template.event.path, path)
     copy = replace(_template.event, path=path, badge_keys=dict(_template.event.badge_keys))
     filled = "_filled_database" in request.fixturenames
+    begun = None
+    if engine != "postgresql":
+        begun = beginnings.database(request, _template.event, _template.folder)
+        if begun is None and filled:
+            begun = request.getfixturevalue("_filled_database")
+    _template.folder.write(path, **({} if begun is None else {copy.database_path.name: begun}))
     if engine == "postgresql":
         copy.database_path.unlink()
         with request.getfixturevalue("postgres").event(path, filled=filled):
@@ -116,9 +122,6 @@ def event(
         # A test that looks into a file of SQLite makes one, and finds nothing in it.
         assert not copy.database_path.exists(), "this test looked for the event in SQLite"
         return
-    if filled:
-        shutil.copyfile(request.getfixturevalue("_filled_database"), copy.database_path)
-    beginnings.copied(request, _template.event, copy.database_path)
     yield copy
 
 
@@ -236,7 +239,7 @@ def fill(event: Event, database: Database) -> None:
 
 
 @pytest.fixture
-def site(database: Database, _filled_database: Path) -> Database:
+def site(database: Database, _filled_database: bytes) -> Database:
     """The event's database with the venue and the roster above, and no badges."""
     return database
 
@@ -252,10 +255,20 @@ def console(event: Event, tmp_path: Path) -> Console:
     return Console(tmp_path, event)
 
 
-@pytest.fixture
-def filled(console: Console) -> Console:
-    """With venue, roster and badges."""
+def fill_by_commands(event: Event, _: Database) -> None:
+    console = Console(event.path.parent, event)
     console("import-venue", console.file("venue.toml", VENUE))
     console("import", console.file("roster.csv", ROSTER))
     console("issue")
+
+
+beginnings.WRITTEN["filled"] = fill_by_commands
+
+
+@pytest.fixture
+def filled(request: pytest.FixtureRequest, console: Console) -> Console:
+    """With venue, roster and badges."""
+    if not beginnings.is_begun(request):
+        with Database(console.event.database_path) as database:
+            fill_by_commands(console.event, database)
     return console

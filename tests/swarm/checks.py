@@ -1,5 +1,6 @@
 """The two promises, held against the truth."""
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from server.occupancy import figures, pools
@@ -14,12 +15,11 @@ class BrokenPromiseError(AssertionError):
 
 def check(day: "Day") -> None:
     """Promise 1, after every step. Raises BrokenPromiseError."""
+    trusted = _trusted(day)
     for hall in day.halls.values():
         people = day.truth.inside(hall.hall_id)
         automatic = sum(not one.override for one in people)
-        slack = (day.truth.moves[hall.hall_id] if hall.inferred else 0) + _trusted(
-            day, hall.hall_id
-        )
+        slack = (day.truth.moves[hall.hall_id] if hall.inferred else 0) + trusted[hall.hall_id]
         if automatic > hall.bound + slack:
             raise BrokenPromiseError(
                 f"{automatic} people in hall {hall.code} of {hall.bound}, by automatic admissions"
@@ -28,24 +28,23 @@ def check(day: "Day") -> None:
             raise BrokenPromiseError(
                 f"{len(people)} people in hall {hall.code}, whose fire limit is {hall.fire_limit}"
             )
-    for door in day.doors:
-        for key, account in door.journal.accounts().items():
-            if account.free < 0:
-                raise BrokenPromiseError(f"{door.kiosk} has {account.free} places of {key}")
     if not day.rolled_back:
         _check_figures(day)
         if day.released:
-            check_together(day)
+            check_together(day, trusted)
 
 
-def _trusted(day: "Day", hall: int) -> int:
-    """Places that doors of a trusting hall took back on trust: each may be one too many."""
-    return sum(
-        account.trusted
-        for door in [*day.doors, *day.gone]
-        for key, account in door.journal.accounts().items()
-        if key.hall_id == hall
-    )
+def _trusted(day: "Day") -> Counter[int]:
+    """By hall, the places that doors of a trusting hall took back on trust. Each may be one too
+    many. Raises BrokenPromiseError where a door in use has less than no place.
+    """
+    found: Counter[int] = Counter()
+    for door in [*day.doors, *day.gone]:
+        for key, account in door.journal.accounts().items():
+            found[key.hall_id] += account.trusted
+            if account.free < 0 and door in day.doors:
+                raise BrokenPromiseError(f"{door.kiosk} has {account.free} places of {key}")
+    return found
 
 
 def _check_figures(day: "Day") -> None:
@@ -59,7 +58,7 @@ def _check_figures(day: "Day") -> None:
             )
 
 
-def check_together(day: "Day") -> None:
+def check_together(day: "Day", trusted: Counter[int]) -> None:
     """Ordinary and kept places that are out or in use are never more than the capacity."""
     for row in day.site.database.reader.execute(
         "SELECT h.hall_id, h.code, h.open_stays + h.open_accessible + COALESCE(SUM("
@@ -67,7 +66,7 @@ def check_together(day: "Day") -> None:
         " ON a.hall_id = h.hall_id AND a.override <> 1 GROUP BY h.hall_id"
     ):
         hall = day.halls[row["code"]]
-        if row["worst"] > hall.bound + _trusted(day, hall.hall_id):
+        if row["worst"] > hall.bound + trusted[hall.hall_id]:
             raise BrokenPromiseError(
                 f"{row['worst']} places of hall {hall.code} are out or in use, of {hall.bound}"
             )

@@ -1,3 +1,4 @@
 """Real kiosks and servers keep their files on a disk."""
 
 from tests.order.on_disk import tmp_path_factory as tmp_path_factory
+from tests.system.support.nursery import nursery as nursery

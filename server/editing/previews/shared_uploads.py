@@ -11,8 +11,7 @@ import json
 import logging
 import secrets
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -22,7 +21,7 @@ import nacl.secret
 from server.editing.previews.uploads import (
     KEPT_MAX,
     LIFE_S,
-    TURN_S,
+    OneAtATime,
     Upload,
     UploadBusyError,
     UploadGoneError,
@@ -41,16 +40,16 @@ PART_BYTES = 500_000
 LIFE_MS = LIFE_S * 1000
 
 
-class SharedUploads:
+class SharedUploads(OneAtATime):
     """Keeps the uploads of an event. It is thread-safe. Close it."""
 
     def __init__(self, database: Database, key: bytes, now: Callable[[], int]) -> None:
         """Take a key of 32 bytes that is not in the database."""
+        super().__init__()
         self._database = database
         self._key = key
         self._box = nacl.secret.SecretBox(key)
         self._now = now
-        self._turn = threading.Lock()
         # The lock guards the timer, and the one plan that is remembered, with whose it is and what
         # had been answered.
         self._lock = threading.Lock()
@@ -139,18 +138,6 @@ class SharedUploads:
         self._database.write(
             lambda db: db.execute("UPDATE upload SET about = ? WHERE token = ?", values) and None
         )
-
-    @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Wait for one's turn at this server. One plan is made at a time. Raises
-        UploadBusyError.
-        """
-        if not self._turn.acquire(timeout=TURN_S):
-            raise UploadBusyError
-        try:
-            yield
-        finally:
-            self._turn.release()
 
     def sweep(self) -> None:
         """Delete the files that are kept for an hour, whichever server took them."""

@@ -19,6 +19,7 @@ from typing import Any
 
 LIFE_S = 60 * 60
 KEPT_MAX = 8  # files of all users together
+SWEEP_S = 1.0  # the least time between two looks for those whose hour is over
 TURN_S = 60.0  # how long somebody waits for another's plan to be made
 NAME_CHARS_MAX = 80
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{22}")
@@ -60,17 +61,34 @@ def shown_name(name: str) -> str:
     return "".join(char for char in name if char.isprintable())[:NAME_CHARS_MAX] or "file"
 
 
-class Uploads:
+class OneAtATime:
+    """Lets one plan be made at a time, in one server."""
+
+    def __init__(self) -> None:
+        self._turn = threading.Lock()
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait for one's turn. Raises UploadBusyError."""
+        if not self._turn.acquire(timeout=TURN_S):
+            raise UploadBusyError
+        try:
+            yield
+        finally:
+            self._turn.release()
+
+
+class Uploads(OneAtATime):
     """Keeps the uploads of an event. It is thread-safe. Close it, and they are gone."""
 
     def __init__(self, directory: Path, monotonic: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
         self._directory = directory
         self._monotonic = monotonic
         # The lock guards everything below.
         self._lock = threading.Lock()
         self._kept: dict[str, Upload] = {}
         self._timer: threading.Timer | None = None
-        self._turn = threading.Lock()
         shutil.rmtree(directory, ignore_errors=True)
 
     def keep(self, data: bytes, *, kind: str, by: str, name: str) -> Upload:
@@ -132,16 +150,6 @@ class Uploads:
         """Keep what was answered to a preview's questions. What it had found is forgotten."""
         upload.plan = None
 
-    @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Wait for one's turn. One plan is made at a time. Raises UploadBusyError."""
-        if not self._turn.acquire(timeout=TURN_S):
-            raise UploadBusyError
-        try:
-            yield
-        finally:
-            self._turn.release()
-
     def sweep(self) -> None:
         """Delete the files that are kept for an hour."""
         limit = self._monotonic() - LIFE_S
@@ -175,7 +183,7 @@ class Uploads:
             if self._timer is not None or not self._kept:
                 return
             oldest = min(one.kept_at for one in self._kept.values())
-            wait_s = max(1.0, oldest + LIFE_S - self._monotonic() + 1)
+            wait_s = max(SWEEP_S, oldest + LIFE_S - self._monotonic() + SWEEP_S)
             self._timer = threading.Timer(wait_s, self._sweep_in_time)
             self._timer.daemon = True
             self._timer.name = "uploads"

@@ -27,10 +27,10 @@ class Job:
     future costs, and a busy server would need hundreds of futures a second.
     """
 
-    def __init__(self, step: Callable[[Connection], Any], long: bool) -> None:
+    def __init__(self, step: Callable[[Connection], Any], long: bool, early: bool) -> None:
         self.step = step
         self.long = long
-        self.early = False
+        self.early = early
         self.joinable: Joinable | None = None
         self.finished = False
         self._result: Any = None

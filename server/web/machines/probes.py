@@ -73,7 +73,7 @@ def _look(here: Services) -> Readiness:
 
 def _database(here: Services) -> str:
     try:
-        here.database.write(lambda db: None)
+        here.database.write(lambda db: None, early=True)
     except (disk.DatabaseError, EngineError) as error:
         return error.code if isinstance(error, disk.DiskError) else "failing"
     return here.database.disk_trouble or "ok"

@@ -6,6 +6,7 @@ everything else on threads.
 
 import asyncio
 import threading
+from collections.abc import Callable
 
 from flask import Flask
 
@@ -23,6 +24,11 @@ class Gateway:
     def __init__(self, app: Flask, threads: Threads) -> None:
         self._app = app
         self._threads = threads
+        self._at_end: Callable[[], object] = lambda: None
+
+    def on_end(self, call: Callable[[], object]) -> None:
+        """Call this when the loop has ended, before the process does."""
+        self._at_end = call
 
     def await_turn(self) -> None:
         """Wait, on another thread, until the loop has turned once. A loop that hangs never does."""
@@ -35,6 +41,10 @@ class Gateway:
         self._waker = Waker(loop)
         self._pages = Pages(in_one_piece(self._app.wsgi_app), self._threads, self._waker)
         self._scans = ScansLane(self._app, self._waker)
+
+    def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Put things in order after the last request."""
+        self._at_end()
 
     async def __rsgi__(self, scope: Scope, exchange: Exchange) -> None:
         """Answer one request."""

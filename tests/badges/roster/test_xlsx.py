@@ -95,7 +95,7 @@ def repacked(data: bytes, **replaced: bytes) -> bytes:
     out = io.BytesIO()
     with (
         zipfile.ZipFile(io.BytesIO(data)) as old,
-        zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new,
+        zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as new,
     ):
         for entry in old.namelist():
             stem = entry.rsplit("/")[-1].removesuffix(".xml")

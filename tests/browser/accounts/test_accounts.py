@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -69,14 +68,24 @@ def place(
         yield made
 
 
+@pytest.fixture(scope="module")
+def phone(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[Phone]:
+    made = Phone(tmp_path_factory.mktemp("phone"), authority)
+    yield made
+    made.close()
+
+
 @pytest.fixture
-def window(tmp_path: Path, place: LiveSite, authority: Authority) -> Iterator[Organiser]:
-    phone = Phone(tmp_path, authority)
+def window(phone: Phone, place: LiveSite, provider: IdentityProvider) -> Iterator[Organiser]:
+    """Nobody is signed in there, and it has no authenticator."""
+    address = f"https://localhost:{place.port}"
+    phone.as_new(address, provider.issuer)
     try:
-        yield Organiser(phone.browser, f"https://localhost:{place.port}")
+        yield Organiser(phone.browser, address)
         assert phone.log() == []
     finally:
-        phone.close()
+        if phone.browser.virtual_authenticator_id:
+            phone.browser.remove_virtual_authenticator()
 
 
 def add_user(place: LiveSite, name: str, role: str) -> None:

@@ -115,6 +115,22 @@ class Phone:
     def close(self) -> None:
         self.browser.quit()
 
+    def as_new(self, *addresses: str) -> None:
+        """Forget all of these addresses, in a window that nothing was done to. To start another
+        browser takes two seconds of a core.
+        """
+        used = self.browser.current_window_handle
+        self.browser.switch_to.new_window("tab")
+        fresh = self.browser.current_window_handle
+        self.browser.switch_to.window(used)
+        self.browser.close()
+        self.browser.switch_to.window(fresh)
+        for address in addresses:
+            self.cdp("Storage.clearDataForOrigin", storageTypes="all", origin=address)
+        self.cdp("Network.clearBrowserCookies")
+        self.cdp("Network.clearBrowserCache")
+        self.log()
+
     def cdp(self, command: str, **words: Any) -> Any:
         return self.browser.execute_cdp_cmd(command, words)
 

@@ -82,49 +82,22 @@ def add_made_up(directory: Path) -> None:
     (at / "server.po").write_text("\n".join(entries), "utf-8")
 
 
-# Tests that only look at pages. They share one browser, because to start one takes a second.
-LOOKING = (
-    "test_it_is_one_sheet",
-    "test_nothing_is_cut_off_on_paper",
-    "test_the_kiosk_reads_it",
-    "test_axe_finds_nothing",
-    "test_each_is_in_their_language",
-)
-
-
-@pytest.fixture
-def phone(
-    request: pytest.FixtureRequest, tmp_path: Path, place: LiveSite, authority: Authority
-) -> Iterator[Phone]:
-    if not place.server.alive:
-        place.start_server()
-    looking = request.node.originalname in LOOKING
-    made = request.getfixturevalue("shared_phone") if looking else Phone(tmp_path, authority)
-    try:
-        made.resize(UPRIGHT)
-        made.theme("light")
-        yield made
-    finally:
-        if not looking:
-            made.close()
-
-
 @pytest.fixture(scope="module")
-def _one_for_all(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[Phone]:
+def _phone(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[Phone]:
     made = Phone(tmp_path_factory.mktemp("phone"), authority)
     yield made
     made.close()
 
 
 @pytest.fixture
-def shared_phone(_one_for_all: Phone, place: LiveSite) -> Phone:
+def phone(_phone: Phone, place: LiveSite) -> Phone:
     """It has kept nothing of the test before."""
-    _one_for_all.browser.get("about:blank")
-    _one_for_all.cdp("Storage.clearDataForOrigin", storageTypes="all",
-                     origin=place.event.settings.public_address)  # fmt: skip
-    _one_for_all.cdp("Network.clearBrowserCache")
-    _one_for_all.log()
-    return _one_for_all
+    if not place.server.alive:
+        place.start_server()
+    _phone.as_new(place.event.settings.public_address)
+    _phone.resize(UPRIGHT)
+    _phone.theme("light")
+    return _phone
 
 
 def test_it_opens_without_a_network(phone: Phone, place: LiveSite) -> None:

@@ -89,11 +89,11 @@ def _quoted(text: str) -> str:
 def left_out(text: str, names: Iterable[str] = ()) -> str:
     """The letters of `text` that stand outside of all ⟦…⟧, without the `names` that may."""
     depth, out = 0, []
-    for character in text:
-        depth += (character == "⟦") - (character == "⟧")
+    for piece in re.split("([⟦⟧])", text):
+        depth += (piece == "⟦") - (piece == "⟧")
         assert depth >= 0, text
         if not depth:
-            out.append(character)
+            out.append(piece)
     rest = "".join(out)
     for name in sorted(names, key=len, reverse=True):
         rest = rest.replace(name, " ")

@@ -36,6 +36,7 @@ from kiosk.supervisor.texts import (
 from kiosk.sync.transport import AILING, REFUSED, TransportError
 from kiosk.texts import catalogue
 from kiosk.texts.messages import Code, Message, System
+from kiosk.texts.po import Catalogues
 from tests.kiosk.screen.test_supervisor_pages import Page
 from tests.kiosk.support.door_fixture import LocalDoor, badge, enrolled
 from tests.kiosk.support.supervised import OMAR, Supervised, load
@@ -45,11 +46,20 @@ from tests.kiosk.texts.pseudo_language import LANGUAGE, left_out, unsaid
 DAY_MS = 86_400_000
 
 
+@pytest.fixture(scope="module")
+def added(tmp_path_factory: pytest.TempPathFactory) -> tuple[Catalogues, Catalogues]:
+    """Added as `hallkeeper-kiosk run` adds one, and read once."""
+    with pytest.MonkeyPatch.context() as patch:
+        pseudo_language.alone(patch)
+        catalogue.add(pseudo_language.add_files(tmp_path_factory.mktemp("made up") / "files"))
+        return catalogue.CATALOGUES, catalogue.ANSWERS
+
+
 @pytest.fixture(autouse=True)
-def language(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Added as `hallkeeper-kiosk run` adds one; and to this test alone."""
-    pseudo_language.alone(monkeypatch)
-    catalogue.add(pseudo_language.add_files(tmp_path / "translations"))
+def language(added: tuple[Catalogues, Catalogues], monkeypatch: pytest.MonkeyPatch) -> None:
+    """To these tests alone."""
+    for name, catalogues in zip(("CATALOGUES", "ANSWERS"), added, strict=True):
+        monkeypatch.setattr(catalogue, name, catalogues)
 
 
 def test_it_works() -> None:

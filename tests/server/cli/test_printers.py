@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from server.cli.desks import printers as command
+from server.printers import worker
 from server.printers.drivers import zpl
 from server.printers.worker import Printing
 from server.storage.database import Database
@@ -67,8 +68,10 @@ def test_a_test_print_waits_without_a_server(
 
 
 def test_a_test_print_comes_out_of_a_running_servers_printer(
-    console: Console, virtual: VirtualZpl
+    console: Console, virtual: VirtualZpl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(worker, "WAKE_S", 0.1)
+    monkeypatch.setattr(worker, "MANAGE_S", 0.1)
     console("printer", "add", "North", "zpl", virtual.address)
     with Database(console.event.database_path) as database:
         printing = Printing(console.event, database, lambda: NOW)

@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import ssl
@@ -25,12 +26,14 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from server.cli.serve import announcement, serve
 from server.event.directory import Event
 from server.event.lock import AlreadyServingError, only_server
+from server.event.processes import all_processes
 from server.event.settings import EventError
 from server.staff import users
 from server.storage.database import Database
 from server.web import wsgi
 from server.web.app import close_app
 from server.web.services import services_of
+from tests.server.conftest import Template
 from tests.system.support.own_time import OwnTime, end_of
 from tests.system.support.site import free_port
 
@@ -107,6 +110,15 @@ def _await_answer(server: Server) -> None:
             time.sleep(0.05)
 
 
+@pytest.fixture(scope="module")
+def shared(_template: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server for the tests that leave it as it was."""
+    event = _template.copied(tmp_path_factory.mktemp("shared") / "event")
+    shutil.copy(_template.event.database_path, event.database_path)
+    with running(event) as server:
+        yield server
+
+
 def gone(pid: int) -> bool:
     """Whether the process has ended (a zombie has)."""
     try:
@@ -151,34 +163,33 @@ def test_it_works(event: Event, admin_password: str) -> None:
     assert said.endswith("Stop with Ctrl-C.\nStopped.\n"), said
 
 
-def test_somebody_signs_in_through_the_form(event: Event, admin_password: str) -> None:
+def test_somebody_signs_in_through_the_form(shared: Server, admin_password: str) -> None:
     """As a browser does: with the form's cookie and token, over one connection."""
-    with running(event) as server:
-        connection = server.connect()
-        connection.request("GET", "/admin/sign-in")
-        answer = connection.getresponse()
-        token = re.search(r'name="csrf_token" value="([^"]+)"', answer.read().decode())
-        assert token
-        cookie = answer.headers["Set-Cookie"].partition(";")[0]
-        fields = {"csrf_token": token[1], "name": "admin", "password": admin_password}
-        headers = {
-            "Cookie": cookie,
-            "Content-Type": "application/x-www-form-urlencoded",
-            "Referer": f"https://localhost:{server.port}/admin/sign-in",
-        }
-        body = urllib.parse.urlencode(fields)
-        connection.request("POST", "/admin/sign-in", body, headers)
-        answer = connection.getresponse()
-        answer.read()
-        assert answer.status == 303
-        cookies = answer.headers.get_all("Set-Cookie") or []
-        named = {one.partition("=")[0]: one.partition(";")[0] for one in cookies}
-        assert named.keys() >= {"__Host-hallkeeper", "__Host-hallkeeper-device"}
-        assert server.get("/admin/", Cookie="; ".join(named.values())).status == 200
-        connection.request("POST", "/admin/sign-in", body, {**headers, "Referer": "https://x.org/"})
-        assert connection.getresponse().status == 400, "a form of another site"
-        connection.close()
-    with Database(event.database_path) as database:
+    connection = shared.connect()
+    connection.request("GET", "/admin/sign-in")
+    answer = connection.getresponse()
+    token = re.search(r'name="csrf_token" value="([^"]+)"', answer.read().decode())
+    assert token
+    cookie = answer.headers["Set-Cookie"].partition(";")[0]
+    fields = {"csrf_token": token[1], "name": "admin", "password": admin_password}
+    headers = {
+        "Cookie": cookie,
+        "Content-Type": "application/x-www-form-urlencoded",
+        "Referer": f"https://localhost:{shared.port}/admin/sign-in",
+    }
+    body = urllib.parse.urlencode(fields)
+    connection.request("POST", "/admin/sign-in", body, headers)
+    answer = connection.getresponse()
+    answer.read()
+    assert answer.status == 303
+    cookies = answer.headers.get_all("Set-Cookie") or []
+    named = {one.partition("=")[0]: one.partition(";")[0] for one in cookies}
+    assert named.keys() >= {"__Host-hallkeeper", "__Host-hallkeeper-device"}
+    assert shared.get("/admin/", Cookie="; ".join(named.values())).status == 200
+    connection.request("POST", "/admin/sign-in", body, {**headers, "Referer": "https://x.org/"})
+    assert connection.getresponse().status == 400, "a form of another site"
+    connection.close()
+    with Database(shared.event.database_path) as database:
         (body,) = database.reader.execute(
             "SELECT body FROM leaf WHERE kind = 'act' ORDER BY number DESC LIMIT 1"
         ).fetchone()
@@ -195,10 +206,10 @@ def test_fingerprints_are_those_of_the_certificate(event: Event) -> None:
     assert hashlib.sha256(whole).hexdigest() in text
 
 
-def test_older_tls_is_refused(event: Event) -> None:
-    context = ssl.create_default_context(cafile=str(event.certificate_path))
+def test_older_tls_is_refused(shared: Server) -> None:
+    context = ssl.create_default_context(cafile=str(shared.event.certificate_path))
     context.maximum_version = ssl.TLSVersion.TLSv1_2
-    with running(event) as server, socket.create_connection(("127.0.0.1", server.port)) as plain:
+    with socket.create_connection(("127.0.0.1", shared.port)) as plain:
         with pytest.raises(OSError, match="ALERT|alert|EOF"):
             context.wrap_socket(plain, server_hostname="localhost")
 
@@ -221,6 +232,32 @@ def test_stops_promptly_with_feeds_held_open(event: Event, admin_password: str) 
     assert not event.database_path.with_name("hallkeeper.db-wal").exists()  # one file to copy
 
 
+@pytest.mark.parametrize("by_keyboard", [False, True])
+def test_what_a_stop_leaves(event: Event, admin_password: str, by_keyboard: bool) -> None:
+    """Another server hears at once that this one has stopped, and no file of staff's stays."""
+    cookie = signed_in(event, admin_password)
+    with running(event) as server:
+        connection = server.connect()
+        connection.request("GET", "/admin/live", headers={"Cookie": cookie})
+        assert connection.getresponse().status == 200
+        sent = event.path / "uploads" / "roster of a user"
+        sent.parent.mkdir()
+        sent.write_text("Anna Keller")
+        with Database(event.database_path) as database:
+            (here,) = all_processes(database.reader)
+            assert here.stopped_at is None
+        if by_keyboard:
+            os.killpg(server.process.pid, signal.SIGINT)
+        else:
+            server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(BUSY_S) == 0
+        connection.close()
+        assert not sent.parent.exists()
+    with Database(event.database_path) as database:
+        (here,) = all_processes(database.reader)
+    assert here.stopped_at is not None
+
+
 def test_a_killed_group_leaves_no_orphan_and_no_damage(event: Event) -> None:
     with running(event) as server:
         processes = [server.process.pid, *children(server.process.pid)]
@@ -240,20 +277,18 @@ def test_a_killed_supervisor_takes_its_worker_along(event: Event) -> None:
         await_gone(workers)
 
 
-def test_a_second_server_is_refused(event: Event) -> None:
-    with running(event) as server:
-        second = start(event, free_port())
-        said, _ = second.communicate(timeout=BUSY_S)
-        assert second.returncode == 1
-        assert f"already being served by process {server.process.pid}" in said
-        assert "Traceback" not in said
-        assert server.get("/").status == 302
+def test_a_second_server_is_refused(shared: Server) -> None:
+    second = start(shared.event, free_port())
+    said, _ = second.communicate(timeout=BUSY_S)
+    assert second.returncode == 1
+    assert f"already being served by process {shared.process.pid}" in said
+    assert "Traceback" not in said
+    assert shared.get("/").status == 302
 
 
-def test_a_second_server_on_the_same_port_hears_the_true_reason(event: Event) -> None:
-    with running(event) as server:
-        with pytest.raises(AlreadyServingError, match=f"by process {server.process.pid}"):
-            serve(event.path, "127.0.0.1", server.port)
+def test_a_second_server_on_the_same_port_hears_the_true_reason(shared: Server) -> None:
+    with pytest.raises(AlreadyServingError, match=f"by process {shared.process.pid}"):
+        serve(shared.event.path, "127.0.0.1", shared.port)
 
 
 def test_a_port_that_is_taken_leaves_the_event_free(event: Event) -> None:
@@ -305,32 +340,31 @@ def test_a_spoilt_catalogue_is_said_plainly(event: Event) -> None:
     assert "Traceback" not in said
 
 
-def test_many_requests_at_once(event: Event) -> None:
+def test_many_requests_at_once(shared: Server) -> None:
     statuses = []
-    with running(event) as server:
 
-        def ask() -> None:
-            statuses.append(server.get("/admin/sign-in").status)
+    def ask() -> None:
+        statuses.append(shared.get("/admin/sign-in").status)
 
-        threads = [threading.Thread(target=ask) for _ in range(100)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+    threads = [threading.Thread(target=ask) for _ in range(100)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
     assert statuses == [200] * 100
 
 
-def test_more_feeds_than_a_default_pool_has_threads(event: Event, admin_password: str) -> None:
+def test_more_feeds_than_a_default_pool_has_threads(shared: Server, admin_password: str) -> None:
     """Each held feed takes a thread; pages must still be answered beside 150 of them."""
-    cookie = signed_in(event, admin_password)
-    with running(event) as server, contextlib.ExitStack() as held:
+    cookie = signed_in(shared.event, admin_password)
+    with contextlib.ExitStack() as held:
         for _ in range(150):
-            connection = server.connect()
+            connection = shared.connect()
             held.callback(connection.close)
             connection.request("GET", "/admin/live", headers={"Cookie": cookie})
             assert connection.getresponse().status == 200
         since = OwnTime()
-        assert server.get("/admin/sign-in").status == 200
+        assert shared.get("/admin/sign-in").status == 200
         assert since.s < 20
 
 

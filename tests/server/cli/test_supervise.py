@@ -4,6 +4,7 @@ import base64
 import configparser
 import contextlib
 import http.client
+import multiprocessing
 import os
 import shutil
 import signal
@@ -22,6 +23,7 @@ import pytest
 from badges.wire import wire
 from badges.wire.enrolment import RequestStamp, request_message
 from server.cli import supervise
+from server.cli.serve import STOP_S
 from server.event.directory import Event
 from server.storage.database import Database
 from tests.server.cli.test_serve import BUSY_S, Server, await_gone, children
@@ -51,7 +53,9 @@ except EventError as error:
 """
 
 
-HANG_S = 12  # A worker that is only slow beats more often, every two seconds of its own.
+# A worker that is only slow beats more often, on a busy machine too.
+HANG_S = 4
+BEATS = "supervise.BEAT_S = 0.1"
 
 
 @dataclass
@@ -206,7 +210,7 @@ def test_a_worker_that_hangs_is_replaced_and_systemd_hears_how_it_stands(
         systemd.bind(str(address))
         systemd.settimeout(BUSY_S)
         hang = {supervise.HANG_VARIABLE: str(HANG_S), "NOTIFY_SOCKET": str(address)}
-        with supervised(event, tmp_path, **hang) as server:
+        with supervised(event, tmp_path, BEATS, **hang) as server:
             assert systemd.recv(100) == b"READY=1\nSTATUS=Serving"
             assert systemd.recv(100) == b"WATCHDOG=1"
             assert server.get("/").status == 302, "ready before it answers"
@@ -236,7 +240,7 @@ def test_ready_is_said_only_when_it_takes_connections(event: Event, tmp_path: Pa
         systemd.bind(str(address))
         systemd.settimeout(BUSY_S)
         # The app is loaded, and granian listens only a while after that.
-        late = "import time; serve.gc.freeze = lambda: time.sleep(3)"
+        late = "import time; serve.gc.freeze = lambda: time.sleep(1)"
         with supervised(event, tmp_path, late, NOTIFY_SOCKET=str(address)) as server:
             assert systemd.recv(100).startswith(b"READY=1")
             assert server.get("/").status == 302
@@ -251,7 +255,7 @@ def test_nobody_vouches_for_a_worker_that_hangs(event: Event, tmp_path: Path) ->
         named = {"NOTIFY_SOCKET": f"@{address[1:]}", supervise.HANG_VARIABLE: str(HANG_S)}
         # The new worker never answers.
         late = "import time; supervise.Supervisor._replace = lambda *_: time.sleep(60)"
-        with supervised(event, tmp_path, late, **named) as server:
+        with supervised(event, tmp_path, f"{BEATS}; {late}", **named) as server:
             assert systemd.recv(100).startswith(b"READY=1")
             os.kill(server.worker, signal.SIGSTOP)
             wait_for(lambda: "has not answered" in server.said(), server.said)
@@ -259,14 +263,14 @@ def test_nobody_vouches_for_a_worker_that_hangs(event: Event, tmp_path: Path) ->
             with contextlib.suppress(BlockingIOError):
                 while True:
                     systemd.recv(100)
-            systemd.settimeout(3)
+            systemd.settimeout(4 * supervise.LOOK_S)
             with pytest.raises(TimeoutError):
                 systemd.recv(100)
 
 
 @pytest.mark.system
 def test_a_worker_that_fails_again_and_again_ends_the_server(event: Event, tmp_path: Path) -> None:
-    change = "supervise.PAUSES_S = (0.0, 0.2)"
+    change = "supervise.PAUSES_S = (0.0, 0.2); supervise.LOOK_S = 0.05"
     with serving(event, tmp_path, change) as server:
         for _ in range(supervise.FAILURES_MAX):
             old = server.worker
@@ -367,3 +371,22 @@ def test_systemd_takes_the_unit(tmp_path: Path) -> None:
     )
     assert verdict.returncode == 0, verdict.stderr
     assert UNIT.name not in verdict.stderr, verdict.stderr
+
+
+def test_things_are_left_in_order_once_whoever_asks_first() -> None:
+    """The supervisor asks by the worker's pipe, and the worker does so at the loop's end."""
+    ours, theirs = multiprocessing.Pipe()
+    done: list[str] = []
+    with ours, theirs:
+        leaving = supervise.Leaving(lambda: done.append("left"), theirs)
+        ours.send_bytes(supervise.LEAVE)
+        assert ours.poll(BUSY_S)
+        assert ours.recv_bytes() == supervise.LEFT
+        leaving()
+        assert done == ["left"]
+
+
+def test_systemd_waits_until_things_are_left_in_order() -> None:
+    unit = configparser.ConfigParser(strict=False)
+    unit.read(UNIT)
+    assert float(unit["Service"]["TimeoutStopSec"]) > supervise.LEAVE_S + STOP_S

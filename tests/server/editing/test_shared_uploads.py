@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from server.editing.previews import shared_uploads
+from server.editing.previews import shared_uploads, uploads
 from server.editing.previews.shared_uploads import LIFE_MS, SharedUploads
 from server.editing.previews.uploads import KEPT_MAX, UploadBusyError, UploadGoneError
 from server.storage.database import Database
@@ -159,7 +159,7 @@ def test_a_server_that_starts_takes_away_what_is_old_alone(
 
 
 def test_one_plan_at_a_time(both: list[SharedUploads], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shared_uploads, "TURN_S", 0.01)
+    monkeypatch.setattr(uploads, "TURN_S", 0.01)
     with both[0].turn():
         with pytest.raises(UploadBusyError), both[0].turn():
             pass

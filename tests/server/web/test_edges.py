@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import itsdangerous
 import pytest
-from flask import abort
+from flask import Flask, abort
 
 from badges.credential.keys import PrivateKey
 from badges.wire import wire
@@ -18,6 +18,7 @@ from server.storage.database import Database
 from server.storage.disk import AwayError
 from server.storage.errors import LostError
 from server.web import auth, lanes, security
+from tests.once.apps import prepared
 from tests.server.conftest import NOW
 from tests.server.support.pages import ROLES, Pages
 from tests.server.web.test_api import Kiosk
@@ -147,25 +148,29 @@ def test_a_confirmed_kiosk_may_ask_for_its_identity_later(event: Event, site: Da
     assert site.write(lambda db: registry.enrol(db, event, asked, late)).confirmed
 
 
+def add_failures(app: Flask) -> None:
+    def fail(code: int) -> str:
+        if code == 2:
+            return deeper(9)
+        abort(code)
+
+    def deeper(left: int) -> str:
+        if left:
+            return deeper(left - 1)
+        raise RuntimeError
+
+    view = auth.allow_everybody(fail)
+    app.add_url_rule("/fails/<int:code>", endpoint="fails", view_func=view)
+    app.add_url_rule("/api/fails/<int:code>", endpoint="api_fails", view_func=view)
+
+
 class TestErrors:
     """Each kind of error in its own words, for people and for kiosks."""
 
     @pytest.fixture
-    def failing(self, own_app: None, pages: Pages) -> Pages:
-        def fail(code: int) -> str:
-            if code == 2:
-                return deeper(9)
-            abort(code)
-
-        def deeper(left: int) -> str:
-            if left:
-                return deeper(left - 1)
-            raise RuntimeError
-
-        view = auth.allow_everybody(fail)
-        pages.app.add_url_rule("/fails/<int:code>", endpoint="fails", view_func=view)
-        pages.app.add_url_rule("/api/fails/<int:code>", endpoint="api_fails", view_func=view)
-        return pages
+    def failing(self, event: Event, site: Database) -> Iterator[Pages]:
+        with prepared(add_failures), Pages(event, site) as opened:
+            yield opened
 
     @pytest.mark.parametrize(
         ("code", "status", "title"),

@@ -213,6 +213,17 @@ def test_links_shown_can_be_opened(pages: Pages) -> None:
             assert someone.get(link).status_code == 200, (role, link)
 
 
+def test_links_begin_where_the_app_is(pages: Pages) -> None:
+    """Addresses of the menu are kept from one page to the next, for each place of the app."""
+    admin = pages.staff("admin")
+    for _ in range(2):
+        for place in ("", "/below"):
+            page = admin.client.get("/admin/venue/", base_url=f"https://localhost{place}")
+            links = re.findall(r'<li><a href="([^"]+)"', page.text)
+            assert len(links) > 10
+            assert {link.startswith("/below/") for link in links} == {bool(place)}, place
+
+
 def _add_view(app: Flask, rule: str, view) -> None:
     """Flask refuses new views once it has answered, which it has not in these tests."""
     app.add_url_rule(rule, endpoint="view", view_func=view)

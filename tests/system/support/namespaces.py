@@ -69,7 +69,7 @@ class Namespace:
         """What `step` returns; the sockets that it makes belong to this network."""
 
         def inside() -> T:
-            _call("setns", self._file, _CLONE_NEWNET)
+            enter(self._file)
             return step()
 
         return _in_a_thread(inside)
@@ -218,6 +218,11 @@ def why_none() -> str:
     except OSError as error:
         return f"Network namespaces can't be made here ({error.strerror}): try as root."
     return ""
+
+
+def enter(namespace: int) -> None:
+    """Be in the network of this open file. It is the calling thread's alone."""
+    _call("setns", namespace, _CLONE_NEWNET)
 
 
 def _call(function: str, *values: int) -> None:

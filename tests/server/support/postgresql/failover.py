@@ -14,7 +14,11 @@ import psycopg
 
 from tests.server.support.postgresql.cluster import USER, Cluster
 
-REPLICATES = ("wal_level=replica", "max_wal_senders=5", "hot_standby=on", "wal_keep_size=64MB")
+REPLICATES = (
+    "wal_level=replica", "max_wal_senders=5", "hot_standby=on", "wal_keep_size=64MB",
+    # A standby whose primary is gone looks for more no later than this, and is promoted then.
+    "wal_retrieve_retry_interval=200ms",
+)  # fmt: skip
 NAME = "standby"
 BUSY_S = 240  # for what surely comes, on a busy machine
 

@@ -344,7 +344,8 @@ def test_the_overviews_own_feed_brings_it_too(pages: Pages, main: FakeDoor) -> N
         answer.close()
 
 
-def test_a_feed_ends_with_its_session(pages: Pages) -> None:
+def test_a_feed_ends_with_its_session(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "LOOK_S", 0.05)
     steward, user_id = staff(pages, "steward")
     flag(pages, "A2", user_id)
     answer = steward.get("/admin/arrivals/live")

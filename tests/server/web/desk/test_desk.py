@@ -66,7 +66,8 @@ class TestName:
             assert "Which desk is this?" in someone.get(target).text
 
     def test_it_is_kept_by_the_browser(self, pages: Pages) -> None:
-        clerk = DeskClerk(pages, pages.staff("badge_desk"), "北二 & co")
+        clerk = DeskClerk(pages, pages.staff("badge_desk"))
+        assert clerk.staff.post("/desk/name", {"desk": "北二 & co"}).status_code == 303
         assert "北二 &amp; co" in clerk.get("/").text
         cookie = clerk.staff.client.get_cookie("__Host-hallkeeper-desk")
         assert cookie is not None

@@ -487,12 +487,13 @@ def test_a_file_goes_after_an_hour_and_with_the_server(tmp_path: Path) -> None:
 
 def test_a_file_goes_though_nobody_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kept_files, "LIFE_S", 0)
+    monkeypatch.setattr(kept_files, "SWEEP_S", 0.1)
     uploads = Uploads(tmp_path / "uploads")
     path = uploads._path(uploads.keep(b"1", kind="people", by="user:1", name="a").token)
     deadline = time.monotonic() + 10
     while path.exists():
         assert time.monotonic() < deadline
-        time.sleep(0.05)
+        time.sleep(0.01)
     uploads.close()
 
 

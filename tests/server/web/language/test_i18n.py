@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from babel.messages.pofile import read_po
-from flask import render_template_string
+from flask import Flask, render_template_string
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
@@ -18,6 +18,7 @@ from server.event.directory import Event
 from server.storage.database import Database
 from server.web import auth, i18n
 from server.words import Words
+from tests.once.apps import prepared
 from tests.server.support.pages import Pages
 from tests.server.web.language import pseudo
 
@@ -46,24 +47,25 @@ def write(event: Event, text: str, locale: str = "fr") -> None:
 
 
 @pytest.fixture
-def pages(event: Event, site: Database, own_app: None) -> Iterator[Pages]:
+def pages(event: Event, site: Database) -> Iterator[Pages]:
     write(event, FRENCH)
-    with Pages(event, site) as opened:
-
-        @opened.app.get("/spoken")
-        @auth.allow_everybody
-        def spoken() -> str:
-            if "propose" in i18n.request.args:
-                i18n.propose(i18n.request.args["propose"])
-            html = (
-                '<html lang="{{ page_language().tag }}" dir="{{ page_language().dir }}">{{ _("'
-                + CODE
-                + '") }}|{{ ngettext("%(num)s cat of %(name)s", "%(num)s cats of %(name)s", 2, '
-                'name="<b>") }}|'
-            )
-            return render_template_string(html) + _(CODE) + ngettext("1", "more", 1)
-
+    with prepared(add_a_spoken_page), Pages(event, site) as opened:
         yield opened
+
+
+def add_a_spoken_page(app: Flask) -> None:
+    @app.get("/spoken")
+    @auth.allow_everybody
+    def spoken() -> str:
+        if "propose" in i18n.request.args:
+            i18n.propose(i18n.request.args["propose"])
+        html = (
+            '<html lang="{{ page_language().tag }}" dir="{{ page_language().dir }}">{{ _("'
+            + CODE
+            + '") }}|{{ ngettext("%(num)s cat of %(name)s", "%(num)s cats of %(name)s", 2, '
+            'name="<b>") }}|'
+        )
+        return render_template_string(html) + _(CODE) + ngettext("1", "more", 1)
 
 
 def spoken(pages: Pages, query: str = "", like: str = "") -> str:

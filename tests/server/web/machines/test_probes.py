@@ -62,7 +62,7 @@ def test_a_full_disk_is_told(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_database_that_takes_nothing_is_told(
     pages: Pages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise DiskError("disk_read_only", f"{pages.event.path} can be read but not written")
 
     monkeypatch.setattr(pages.database, "write", refuse)

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from unittest.mock import patch
 
 from flask import Flask
 
@@ -100,13 +101,11 @@ class Served:
     def __init__(self, app: Flask) -> None:
         self.app = app
         self.asked: list[str] = []
-        inner = app.wsgi_app
+        self.inner = app.wsgi_app
 
-        def counting(environ, start_response):
-            self.asked.append(environ["PATH_INFO"])
-            return inner(environ, start_response)
-
-        app.wsgi_app = counting
+    def counting(self, environ, start_response):
+        self.asked.append(environ["PATH_INFO"])
+        return self.inner(environ, start_response)
 
     def run(self, *talks: Callable[[Gateway], Awaitable[object]]) -> None:
         """Talk to the gateway, all at once."""
@@ -116,7 +115,8 @@ class Served:
             gateway.__rsgi_init__(asyncio.get_running_loop())
             await asyncio.gather(*(talk(gateway) for talk in talks))
 
-        asyncio.run(whole())
+        with patch.object(self.app, "wsgi_app", self.counting):
+            asyncio.run(whole())
         deadline = time.monotonic() + WAIT_S
         while any(one.name == "page" for one in threading.enumerate()):
             assert time.monotonic() < deadline, "a thread does not end"

@@ -23,32 +23,50 @@ from server.ledger import entries, finding
 from server.people import attendees
 from server.staff import saved_filters, users
 from server.storage.database import Database
-from tests.server.conftest import HOUR, MINUTE, NOW
+from tests.once import beginnings
+from tests.server.conftest import HOUR, MINUTE, NOW, fill
 from tests.server.support.pages import Pages, Staff, assert_only
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
-@pytest.fixture
-def pages(event: Event, site: Database) -> Iterator[Pages]:
+def a_morning(event: Event, database: Database) -> None:
     """Entries, an exit, a denial and an override with a reason."""
-    with Pages(event, site) as opened:
-        opened.issue()
-        mei = site.write(
-            lambda db: users.add_user(db, "Mei", "supervisor", "x", by="test", now=NOW)
-        )
-        main, west = opened.kiosk("main-1", "main"), opened.kiosk("west-1", "h1-west")
-        opened.send(main)
-        opened.send(west)
-        for name in ("A1", "A2", "A3"):
-            main.scan(opened.now, opened.serial(name), category=1)
-        main.scan(opened.now + MINUTE, opened.serial("A1"), direction="exit", category=1)
-        west.scan(opened.now, opened.serial("A1"), decision="denied", reason="hall_closed")
-        word = {"act": "override", "by": mei.by, "note": "=lost <b>badge</b>", "category": 1}
-        west.scan(opened.now + MINUTE, opened.serial("A2"), flags=("escort",), **word)
-        opened.now += HOUR
-        opened.send(main)
-        opened.send(west)
+    fill(event, database)
+    forum = Pages(event, database)
+    forum.issue()
+    mei = database.write(
+        lambda db: users.add_user(db, "Mei", "supervisor", "x", by="test", now=NOW)
+    )
+    main, west = forum.kiosk("main-1", "main"), forum.kiosk("west-1", "h1-west")
+    forum.send(main)
+    forum.send(west)
+    for name in ("A1", "A2", "A3"):
+        main.scan(NOW, forum.serial(name), category=1)
+    main.scan(NOW + MINUTE, forum.serial("A1"), direction="exit", category=1)
+    west.scan(NOW, forum.serial("A1"), decision="denied", reason="hall_closed")
+    word = {"act": "override", "by": mei.by, "note": "=lost <b>badge</b>", "category": 1}
+    west.scan(NOW + MINUTE, forum.serial("A2"), flags=("escort",), **word)
+    forum.now += HOUR
+    forum.send(main)
+    forum.send(west)
+    database.give_back()
+
+
+beginnings.WRITTEN["records_of_a_morning"] = a_morning
+
+
+@pytest.fixture
+def records_of_a_morning(
+    request: pytest.FixtureRequest, event: Event, database: Database
+) -> Database:
+    beginnings.begin(request, event, database, a_morning)
+    return database
+
+
+@pytest.fixture
+def pages(event: Event, records_of_a_morning: Database) -> Iterator[Pages]:
+    with Pages(event, records_of_a_morning, now=NOW + HOUR) as opened:
         yield opened
 
 

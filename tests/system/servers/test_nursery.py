@@ -1,0 +1,96 @@
+"""A fork of the process that has all code loaded is like a process that was started by itself."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.system.support.nursery import Nursery
+from tests.system.support.site import Process, free_port
+
+pytestmark = pytest.mark.system
+
+
+@pytest.fixture(scope="module")
+def nursery() -> Iterator[Nursery]:
+    made = Nursery()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def started(
+    nursery: Nursery, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[list[Process]]:
+    monkeypatch.setattr(Process, "starts", nursery.start)
+    made: list[Process] = []
+    yield made
+    for process in made:
+        process.kill()
+
+
+def start(started: list[Process], log: Path, module: str, *words: str) -> Process:
+    process = Process("one", [sys.executable, "-m", module, *words], log)
+    started.append(process)
+    process.start()
+    return process
+
+
+@pytest.mark.parametrize(
+    ("module", "words"),
+    [
+        ("server.cli.main", ("serve", "--event", "nothing-here")),
+        ("kiosk", ("run", "--dir", "nothing-here")),
+        ("kiosk", ("status", "--no-such-option")),
+    ],
+)
+def test_it_says_and_returns_what_the_command_does(
+    module: str, words: tuple[str, ...], started: list[Process], tmp_path: Path
+) -> None:
+    alone = subprocess.run([sys.executable, "-m", module, *words], capture_output=True, timeout=240)
+    process = start(started, tmp_path / "log", module, *words)
+    assert process.child is not None
+    assert process.child.wait(240) == alone.returncode != 0
+    said = (tmp_path / "log").read_text().splitlines()
+    # But for the name by which it was called.
+    assert said[-1:] == alone.stderr.decode().splitlines()[-1:]
+
+
+def test_it_has_a_session_and_files_of_its_own(
+    started: list[Process], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HALLKEEPER_TESTED", "yes")
+    monkeypatch.chdir(tmp_path)
+    one, other = (
+        start(started, tmp_path / f"log-{n}", "kiosk", "enrol", "--code", "-", "--dir", str(n))
+        for n in range(2)
+    )
+    assert one.child is not None
+    assert other.child is not None
+    assert os.getsid(other.child.pid) == other.child.pid != os.getsid(one.child.pid)
+    one.kill()
+    assert one.child.returncode == -signal.SIGKILL
+    other.end()
+
+
+def test_what_it_opens_is_told_of_by_nobody_else(
+    nursery: Nursery, started: list[Process], tmp_path: Path
+) -> None:
+    """A fork that held another's output would keep it from ever ending."""
+    path = tmp_path / "event"
+    done = subprocess.run(
+        [sys.executable, "-m", "server", "init", str(path), "--port", str(free_port())],
+        capture_output=True, timeout=240,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    lasting = start(started, tmp_path / "log", "server.cli.main", "serve", "--event", str(path))
+    brief = start(started, tmp_path / "brief", "kiosk", "status", "--no-such-option")
+    brief.end()
+    assert brief.child is not None
+    assert brief.child.returncode == 2
+    assert lasting.alive
+    assert lasting.stop() == 0

@@ -1,0 +1,203 @@
+"""Starts servers and kiosks for tests in a tenth of the time that Python needs to load their code.
+
+One process loads all of it. Whatever is to be started is a fork of that process, in a session of
+its own and with its own output, and runs the command as `python -m` does. tests/server/cli and
+tests/kiosk/cli start the commands themselves.
+"""
+
+import atexit
+import functools
+import gc
+import importlib
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from tests.system.support.namespaces import enter
+from tests.system.support.site import Process
+
+ROOT = Path(__file__).parents[3]
+# By what follows `python -m`: where the command is, and what it loads once it runs.
+COMMANDS = {
+    "server.cli.main": ("server.cli.serve", "server.web.wsgi"),
+    "kiosk.cli.main": ("cv2", "zxingcpp", "pyzbar.pyzbar"),
+}
+NAMES = {
+    "server": "server.cli.main",
+    "server.cli.main": "server.cli.main",
+    "kiosk": "kiosk.cli.main",
+}
+BEFORE = frozenset(os.environ)
+LONGEST = 1 << 17  # bytes of an order, which has the environment
+
+
+class Child:
+    """A fork, with what is used of `subprocess.Popen`."""
+
+    def __init__(self, told: socket.socket, output: int) -> None:
+        self._told = told
+        self.pid = int(told.recv(64))  # which it tells once it has its session
+        self.stdout: IO[bytes] = open(output, "rb")
+        self.returncode: int | None = None
+
+    def poll(self) -> int | None:
+        with suppress(subprocess.TimeoutExpired):
+            return self.wait(0)
+        return None
+
+    def wait(self, timeout: float | None = None) -> int:
+        if self.returncode is None:
+            ready, _, _ = select.select([self._told], [], [], timeout)
+            if not ready:
+                raise subprocess.TimeoutExpired(f"process {self.pid}", timeout or 0)
+            self.returncode = int(self._told.recv(64))
+            self._told.close()
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+
+class Nursery:
+    """Holds the process that has the code. It begins with the first start."""
+
+    def __init__(self) -> None:
+        self._line, self._far_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, command: list[str], log: IO[bytes] | None = None) -> Child:
+        """Run a command. Its errors go into the log, or where there is none to its output."""
+        network = None
+        if command[0] == "nsenter":  # as Namespace.prefix says
+            network, *command = command[1].removeprefix("--net="), *command[2:]
+        assert command[:2] == [sys.executable, "-m"], command
+        if self._process is None:
+            self._begin()
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        output, written = os.pipe()
+        order = [NAMES[command[2]], command[3:], network, os.getcwd(), dict(os.environ)]
+        try:
+            sent = json.dumps(order).encode()
+            assert len(sent) < LONGEST
+            errors = written if log is None else log.fileno()
+            socket.send_fds(self._line, [sent], [written, errors, theirs.fileno()])
+        finally:
+            os.close(written)
+            theirs.close()
+        return Child(ours, output)
+
+    def _begin(self) -> None:
+        number = self._far_end.fileno()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", __name__, str(number)], pass_fds=[number], cwd=ROOT,
+            env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},  # A fork has one thread alone.
+        )  # fmt: skip
+        self._far_end.close()
+
+    def close(self) -> None:
+        self._line.close()
+        self._far_end.close()
+        if self._process is not None:
+            self._process.wait()
+
+
+@functools.cache
+def shared() -> Nursery:
+    """The one of all tests in this process."""
+    made = Nursery()
+    atexit.register(made.close)
+    return made
+
+
+@pytest.fixture(scope="session")
+def forks() -> Nursery:
+    return shared()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nursery() -> Iterator[None]:
+    """Let servers and kiosks be forks."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Process, "starts", shared().start)
+        yield
+
+
+def serve(line: socket.socket) -> Callable[[], object] | None:
+    """Fork what is ordered until the tests are over. In a fork, return what it is to run."""
+    running: dict[int, tuple[int, socket.socket]] = {}  # by a descriptor that tells of the end
+    while True:
+        ready, _, _ = select.select([line, *running], [], [])
+        for one in ready:
+            if one is not line:
+                process, told = running.pop(one)
+                _, status = os.waitpid(process, 0)
+                os.close(one)
+                told.send(str(os.waitstatus_to_exitcode(status)).encode())
+                told.close()
+                continue
+            sent, files, _, _ = socket.recv_fds(line, LONGEST, 3)
+            if not sent:
+                return None
+            process = os.fork()
+            told = socket.socket(fileno=files[2])
+            if not process:
+                for held in (line, *(other for _, other in running.values())):
+                    held.detach()  # which is closed with all the rest
+                return _become(json.loads(sent), files[:2], told)
+            running[os.pidfd_open(process)] = process, told
+            for number in files[:2]:
+                os.close(number)
+
+
+def _become(
+    order: tuple[str, list[str], str | None, str, dict[str, str]],
+    files: list[int],
+    told: socket.socket,
+) -> Callable[[], object]:
+    """Be a process as the order wants it, and have nothing of the one that was forked."""
+    name, words, network, folder, environment = order
+    os.setsid()
+    if network is not None:
+        enter(os.open(network, os.O_RDONLY))
+    told.send(str(os.getpid()).encode())
+    told.detach()
+    os.chdir(folder)
+    by_its_code = {key: value for key, value in os.environ.items() if key not in BEFORE}
+    os.environ.clear()
+    os.environ.update(by_its_code | environment)
+    for number, at in ((os.open(os.devnull, os.O_RDONLY), 0), (files[0], 1), (files[1], 2)):
+        os.dup2(number, at)
+    os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+    sys.argv = [name, *words]
+    command: Callable[[], object] = importlib.import_module(name).main
+    return command
+
+
+def main() -> None:
+    for name, more in COMMANDS.items():
+        for one in (name, *more):
+            with suppress(ImportError):  # what is not here is told of by the command
+                importlib.import_module(one)
+    assert len(os.listdir("/proc/self/task")) == 1, "a fork would have one of several threads"
+    gc.collect()
+    command = serve(socket.socket(fileno=int(sys.argv[1])))
+    if command is not None:
+        command()
+
+
+if __name__ == "__main__":
+    main()
