@@ -244,10 +244,8 @@ class Visits(Collected):
         acknowledged = list(self._acknowledged.values())
         self._minutes, self._visited, self._acknowledged = {}, {}, {}
         write_rows(self._db, "kiosk_minute", _MINUTE, minutes, _COUNT_MINUTE)
-        sets = f"acked_seq = v.acked_seq, head = v.head, counter = v.counter, {_SET_HEALTH}"
-        change_rows(self._db, "kiosk", _VISITED, visited, sets=sets, where=_SAME)
-        sets = "acked_seq = v.acked_seq, head = v.head"
-        change_rows(self._db, "kiosk", _ACKNOWLEDGED, acknowledged, sets=sets, where=_SAME)
+        change_rows(self._db, "kiosk", _VISITED, visited, sets=_VISIT, where=_SAME)
+        change_rows(self._db, "kiosk", _ACKNOWLEDGED, acknowledged, sets=_ACKNOWLEDGE, where=_SAME)
 
 
 def acknowledge(
@@ -299,8 +297,9 @@ _VISITED = (
     *_ACKNOWLEDGED, "counter", "seen_at", "health", "log_size", "cursor", "resting", "last_seq",
     "reported_at",
 )  # fmt: skip
-_SET_HEALTH = (
-    f"seen_at = v.seen_at, health = v.health,"
+_ACKNOWLEDGE = "acked_seq = v.acked_seq, head = v.head"
+_VISIT = (
+    f"{_ACKNOWLEDGE}, counter = v.counter, seen_at = v.seen_at, health = v.health,"
     f" log_size = {dialect.greatest('kiosk.log_size', 'v.log_size')}, cursor = v.cursor,"
     " resting = v.resting, last_seq = v.last_seq, reported_at = v.reported_at"
 )

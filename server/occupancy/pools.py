@@ -108,13 +108,8 @@ class Saved(Collected):
             else:
                 told.append((*account, *said))
         write_rows(self._db, "place_account", (*_ACCOUNT, *_HELD), saved, _SAVE)
-        columns = (*_ACCOUNT, *_HELD, *Said._fields)
-        write_rows(self._db, "place_account", columns, both, _SAVE_AND_SAY)
-        change_rows(
-            self._db, "place_account", (*_ACCOUNT, *Said._fields), told,
-            sets=", ".join(f"{name} = v.{name}" for name in Said._fields),
-            where=" AND ".join(f"place_account.{name} = v.{name}" for name in _ACCOUNT),
-        )  # fmt: skip
+        write_rows(self._db, "place_account", _ALL_OF_IT, both, _SAVE_AND_SAY)
+        change_rows(self._db, "place_account", _TOLD, told, sets=_SAY, where=_SAME)
 
 
 def _saved(db: Connection) -> Saved:
@@ -153,6 +148,9 @@ def _or_set(columns: Sequence[str]) -> str:
 
 _SAVE = _or_set(_HELD)
 _SAVE_AND_SAY = _or_set((*_HELD, *Said._fields))
+_ALL_OF_IT, _TOLD = (*_ACCOUNT, *_HELD, *Said._fields), (*_ACCOUNT, *Said._fields)
+_SAY = ", ".join(f"{name} = v.{name}" for name in Said._fields)
+_SAME = " AND ".join(f"place_account.{name} = v.{name}" for name in _ACCOUNT)
 
 # The hall's column of stays that use each kind of place.
 _OPEN = {

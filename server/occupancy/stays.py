@@ -132,7 +132,8 @@ class Opened(Collected):
         if known is not None:
             self._closed[key] = at, by
             return known
-        self.write()
+        if found is not None or key in self._closed:
+            self.write()
         return close(self._db, ref, hall_id, by, at)
 
     def move_on(self, ref: StayRef, hall_id: int, at: int, *, counted: bool) -> Stay | None:
@@ -155,14 +156,12 @@ class Opened(Collected):
                 (*ref_values(ref), hall, at, by) for (ref, hall), (at, by) in self._closed.items()
             ]
             self._closed = {}
-            change_rows(
-                self._db, "stay", _CLOSED, closed,
-                sets="closed_at = v.closed_at, closed_by = v.closed_by",
-                where=" AND ".join(f"stay.{name} = v.{name}" for name in _CLOSED[:4]),
-            )  # fmt: skip
+            change_rows(self._db, "stay", _CLOSED, closed, sets=_CLOSE, where=_SAME)
 
 
 _CLOSED = ("kiosk", "generation", "seq", "hall_id", "closed_at", "closed_by")
+_CLOSE = "closed_at = v.closed_at, closed_by = v.closed_by"
+_SAME = " AND ".join(f"stay.{name} = v.{name}" for name in _CLOSED[:4])
 
 
 def opened(db: Connection) -> Opened:

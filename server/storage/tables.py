@@ -105,15 +105,16 @@ def write_rows(
     `then` is what becomes of a row that is there already, which may be none of these. The column
     `numbered` has the numbers that the database gives to the rows by itself.
     """
-    if isinstance(db, sqlite3.Connection):
+    if not rows:
+        return
+    if len(rows) == 1:
+        db.execute(_insertion(table, tuple(columns), 1, then), rows[0])
+    elif isinstance(db, sqlite3.Connection):
         for count, values in _blocks(rows):
-            db.execute(_insertion(table, tuple(columns), count) + then, values)
-    elif len(rows) == 1:
-        db.execute(_insertion(table, tuple(columns), 1) + then, rows[0])
+            db.execute(_insertion(table, tuple(columns), count, then), values)
     elif then or len(rows) <= _SENT_MAX:
-        if rows:
-            insertion = many_rows.insertion(table, columns, numbered)
-            db.execute(f"{insertion}{then}", (many_rows.packed(columns, rows),))
+        insertion = many_rows.insertion(table, columns, numbered)
+        db.execute(f"{insertion}{then}", (many_rows.packed(columns, rows),))
     else:
         catalogue.insert_many(db, table, columns, rows)
 
@@ -132,6 +133,8 @@ def change_rows(
     `sets` and `where` find the values of `columns` in the row `v`. A row of the table is changed by
     no more than one of these.
     """
+    if not rows:
+        return
     if len(rows) == 1:
         statement, names = _change_of_one(table, sets, where)
         given = dict(zip(columns, rows[0], strict=True))
@@ -140,7 +143,7 @@ def change_rows(
         for count, values in _blocks(rows):
             given_rows = f"v ({', '.join(columns)}) AS (VALUES {_marks(len(columns), count)})"
             db.execute(f"WITH {given_rows} UPDATE {table} SET {sets} FROM v WHERE {where}", values)
-    elif rows:
+    else:
         db.execute(
             f"UPDATE {table} SET {sets} FROM {many_rows.source(table)} AS v WHERE {where}",
             (many_rows.packed(columns, rows),),
@@ -184,8 +187,8 @@ def padded(asked: Sequence[T]) -> Iterator[Sequence[T]]:
 
 
 @lru_cache(maxsize=256)
-def _insertion(table: str, columns: tuple[str, ...], count: int) -> str:
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {_marks(len(columns), count)}"
+def _insertion(table: str, columns: tuple[str, ...], count: int, then: str = "") -> str:
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {_marks(len(columns), count)}{then}"
 
 
 def _marks(width: int, count: int) -> str:
