@@ -16,6 +16,7 @@ from server.audit.verify import check
 from server.event.directory import load_event
 from server.web import auth
 from server.web.services import services_of
+from tests.once.folders import Folder
 from tests.server.support.in_process import Forum, InProcessKiosk
 
 KEPT = Path(__file__).parent / "kept"
@@ -30,15 +31,24 @@ class KeptForum(Forum):
         pass
 
 
-@pytest.fixture
-def forum(tmp_path: Path) -> Iterator[KeptForum]:
-    with tarfile.open(KEPT / "event-2026-11.tar.xz") as kept:
-        kept.extractall(tmp_path, filter="data")
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Folder:
+    """What was written then, unpacked and brought up to this version."""
+    path = tmp_path_factory.mktemp("kept")
+    with tarfile.open(KEPT / "event-2026-11.tar.xz") as packed:
+        packed.extractall(path, filter="data")
     # The server would write down that the clock differs from that of the machine then, or not, by
     # when this one was started.
-    with closing(sqlite3.connect(tmp_path / "event" / "hallkeeper.db")) as db, db:
+    with closing(sqlite3.connect(path / "event" / "hallkeeper.db")) as db, db:
         db.execute("DELETE FROM setting WHERE key = 'clock'")
-    opened = KeptForum(load_event(tmp_path / "event"), tmp_path, now=LAST_SCAN)
+    load_event(path / "event")
+    return Folder.read(path)
+
+
+@pytest.fixture
+def forum(tmp_path: Path, kept: Folder) -> Iterator[KeptForum]:
+    kept.write(tmp_path / "then")
+    opened = KeptForum(load_event(tmp_path / "then" / "event"), tmp_path / "then", now=LAST_SCAN)
     yield opened
     opened.close()
 

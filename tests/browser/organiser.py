@@ -106,7 +106,7 @@ class Organiser:
         while not check():
             waited = time.monotonic() - started
             assert waited < timeout_s, f"waited {timeout_s} s for {what}; {self.text}"
-            time.sleep(0.02)
+            time.sleep(0.05)  # A look costs the browser several milliseconds.
         return time.monotonic() - started
 
     def says(self, *words: str) -> None:

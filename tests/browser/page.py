@@ -19,7 +19,7 @@ websocket = pytest.importorskip("websocket", reason="needs websocket-client, as 
 SMALL, LARGE = (1024, 600), (1920, 1080)
 SIZES = (SMALL, LARGE)
 WAIT_S = 240.0  # on a busy machine
-FIT_S = 20.0  # within which a page has fitted itself to a new size, there too
+FIT_S = 90.0  # within which a page has fitted itself to a new size, there too
 KEY_S = 0.004  # between two keys of a scanner
 
 # Parts that stand outside of what holds them, or whose text is wider than they are.

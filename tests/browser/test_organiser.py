@@ -6,7 +6,6 @@ anything to open in a browser is typed: `init`, `serve`, and the kiosk's own two
 
 import contextlib
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -19,6 +18,7 @@ from kiosk.screen.entrance import LINK_FILE
 from server.demo.forum.forum import noon_zone
 from server.storage.database import Database
 from tests.browser.organiser import WAIT_S, Organiser
+from tests.system.support.nursery import shared
 from tests.system.support.own_time import OwnTime
 from tests.system.support.site import Process, free_port, now_ms, wait_for
 
@@ -60,10 +60,11 @@ class Forum:
         wait_for("the server", self._serves)
 
     def _command(self, module: str, *words: str) -> str:
-        command = [sys.executable, "-m", module, *words]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=WAIT_S)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        child = shared().start([sys.executable, "-m", module, *words])
+        with child.stdout as output:
+            said = output.read().decode()
+        assert child.wait(WAIT_S) == 0, said
+        return said
 
     def _kiosk(self, word: str, *words: str) -> list[str]:
         directory = ("--dir", str(self.path / "door"))
@@ -80,11 +81,10 @@ class Forum:
             return True
         return False
 
-    def enrol(self, code: str) -> subprocess.Popen:
-        return subprocess.Popen(
-            self._kiosk("enrol", "--code", code), stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+    def enrol(self, code: str) -> Process:
+        enrolling = Process("enrol", self._kiosk("enrol", "--code", code), self.path / "enrol.log")
+        enrolling.start()
+        return enrolling
 
     def badge(self, external_id: str) -> str:
         """What a printed card of this person has in its QR."""
@@ -253,7 +253,9 @@ def open_door(organiser: Organiser, forum: Forum) -> Door:
     organiser.wait("the six words", lambda: "the same six words" in organiser.text)
     organiser.tick("same", "yes")
     organiser.press("Confirm the kiosk")
-    assert enrolling.wait(WAIT_S) == 0
+    enrolling.end()
+    assert enrolling.child is not None
+    assert enrolling.child.returncode == 0
     forum.kiosk.start()
     link = forum.path / "door" / LINK_FILE
     wait_for("the door's page", link.exists)

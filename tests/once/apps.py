@@ -18,13 +18,12 @@ from server.web import app as app_module
 from server.web import security
 from server.words import OWN
 
-_make = app_module.make_app
-
 
 @dataclass
 class Pool:
     """Keeps the apps that no test uses now, by what each was made of."""
 
+    make: Callable[[Mapping[str, str], str, Path], Flask] = app_module.make_app
     free: dict[object, list[Flask]] = field(default_factory=dict)
     known: dict[Flask, tuple[object, dict[str, Any]]] = field(default_factory=dict)
     lends: bool = True
@@ -32,12 +31,12 @@ class Pool:
 
     def take(self, names: Mapping[str, str], time_zone: str, path: Path) -> Flask:
         if not self.lends:
-            return _make(names, time_zone, path)
+            return self.make(names, time_zone, path)
         key = tuple(names.items()), time_zone, _own_words(path), self.prepare
         if free := self.free.get(key):
             security.limiter.reset()
             return free.pop()
-        app = _make(names, time_zone, path)
+        app = self.make(names, time_zone, path)
         if self.prepare is not None:
             self.prepare(app)
         self.known[app] = key, _state(app)

@@ -52,12 +52,44 @@ class Source:
 
 
 @cache
+def tree(path: Path) -> ast.Module:
+    """Parse one of the files of which several tests ask more than a `Source` tells."""
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
+def _walked(path: Path) -> tuple[list[ast.Call], list[ast.ClassDef], list[ast.Attribute]]:
+    """Walk through a file once, which takes as long as to parse it."""
+    calls, classes, attributes = [], [], []
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Call):
+            calls.append(node)
+        elif isinstance(node, ast.ClassDef):
+            classes.append(node)
+        elif isinstance(node, ast.Attribute):
+            attributes.append(node)
+    return calls, classes, attributes
+
+
+def calls(path: Path) -> list[ast.Call]:
+    return _walked(path)[0]
+
+
+def classes(path: Path) -> list[ast.ClassDef]:
+    return _walked(path)[1]
+
+
+def attributes(path: Path) -> list[ast.Attribute]:
+    return _walked(path)[2]
+
+
+@cache
 def source(path: Path) -> Source:
     text = path.read_text(encoding="utf-8")
-    tree = ast.parse(text)
+    parsed = ast.parse(text)
     imports, functions, calls_open = [], [], False
-    at_the_top = set(map(id, tree.body))
-    for node in ast.walk(tree):
+    at_the_top = set(map(id, parsed.body))
+    for node in ast.walk(parsed):
         if isinstance(node, ast.Import | ast.ImportFrom):
             imports.append(_import(node, is_at_the_top=id(node) in at_the_top))
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -67,7 +99,12 @@ def source(path: Path) -> Source:
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             calls_open |= node.func.id == "open"
     return Source(
-        text, tuple(imports), tuple(functions), calls_open, ast.get_docstring(tree), _defined(tree)
+        text,
+        tuple(imports),
+        tuple(functions),
+        calls_open,
+        ast.get_docstring(parsed),
+        _defined(parsed),
     )
 
 

@@ -1,20 +1,30 @@
 """That an app serves the next test as it was made, or not at all (tests/once/apps.py)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 from flask import Flask
 
 from server.web.auth import allow_everybody
+from server.web.security import limiter
 from tests.once.apps import Pool
 
 FORUM = {"en": "Forum"}, "Asia/Shanghai"
 
 
+def small(names: Mapping[str, str], time_zone: str, path: Path) -> Flask:
+    """An app that is made in no time."""
+    app = Flask(__name__)
+    app.view_functions["admin.home"] = lambda: ""
+    app.jinja_env.filters["span"] = repr
+    limiter.init_app(app)
+    return app
+
+
 @pytest.fixture(scope="module")
 def pool() -> Pool:
-    return Pool()
+    return Pool(make=small)
 
 
 def add_a_route(app: Flask) -> None:

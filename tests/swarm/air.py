@@ -3,10 +3,12 @@
 It stands in the place of the kiosk's transport, below the kiosk's own sync and feed.
 """
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from io import BytesIO
+from typing import Any, TypeVar
 
 from flask.testing import FlaskClient
 from msgspec import Struct
@@ -96,15 +98,30 @@ class Air:
 def _ask(
     client: FlaskClient, method: str, target: str, body: bytes, headers: dict[str, str]
 ) -> tuple[int, bytes]:
-    response = client.open(
-        target, method=method, data=body, headers=headers, base_url="https://localhost:8443"
-    )
+    """Ask the app by WSGI itself. The client of Flask's tests takes a tenth of a day's time."""
+    path, _, query = target.partition("?")
+    environ: dict[str, Any] = _ENVIRON | {
+        "REQUEST_METHOD": method, "PATH_INFO": path, "QUERY_STRING": query,
+        "CONTENT_LENGTH": str(len(body)), "wsgi.input": BytesIO(body), "wsgi.errors": sys.stderr,
+        **{f"HTTP_{name.upper().replace('-', '_')}": said for name, said in headers.items()},
+    }  # fmt: skip
+    begun: list[Any] = []
+    parts = client.application.wsgi_app(environ, lambda *said: begun.extend(said))
     try:
-        if response.mimetype == "text/event-stream" and response.status_code == 200:
-            return 200, _until_silent(response.iter_encoded())
-        return response.status_code, response.data
+        status, kind = int(begun[0][:3]), dict(begun[1]).get("Content-Type", "")
+        if kind.startswith("text/event-stream") and status == 200:
+            return 200, _until_silent(iter(parts))
+        return status, b"".join(parts)
     finally:
-        response.close()
+        parts.close()  # type: ignore[attr-defined]
+
+
+_ENVIRON = {
+    "SCRIPT_NAME": "", "SERVER_NAME": "localhost", "SERVER_PORT": "8443",
+    "SERVER_PROTOCOL": "HTTP/1.1", "HTTP_HOST": "localhost:8443", "REMOTE_ADDR": "127.0.0.1",
+    "wsgi.version": (1, 0), "wsgi.url_scheme": "https", "wsgi.multithread": True,
+    "wsgi.multiprocess": False, "wsgi.run_once": False,
+}  # fmt: skip
 
 
 def _until_silent(parts: Iterator[bytes]) -> bytes:

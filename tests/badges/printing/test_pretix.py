@@ -63,7 +63,7 @@ def drawn(*areas: dict[str, Any], card: Card = ANNA, pdf: bytes = b"") -> list[n
     found = []
     for png in render_pngs([card], looks(*areas, pdf=pdf), DPI):
         with Image.open(io.BytesIO(png)) as picture:
-            found.append(np.asarray(picture.convert("RGB")).astype(int))
+            found.append(np.asarray(picture.convert("RGB")).astype(np.int16))
     return found
 
 

@@ -18,8 +18,6 @@ from tests.browser.staff.test_board import halls, offered
 from tests.browser.staff.test_staff_pages import WIDE
 from tests.system.support.site import LiveSite, now_ms, wait_for
 
-pytestmark = pytest.mark.timeout(240)
-
 HALLS, PEOPLE = 3, 90
 LIVE = "return document.getElementById('live-status').classList.contains('good')"
 
@@ -91,7 +89,7 @@ class Forum:
         )  # fmt: skip
         browser.get(f"{address}/admin/?{query}")
         page = Page.of(browser).resize(WIDE)
-        page.wait("the feed", lambda: page.script(LIVE), 20)
+        page.wait("the feed", lambda: page.script(LIVE))
         return page
 
 
@@ -119,16 +117,16 @@ def test_halls_are_sorted_anew_by_what_the_feed_brings(forum: Forum, browser: ob
     page = forum.open(browser, "sort=fill&view=tiles")
     last = int(halls(page)[-1])
     forum.enter(last, 10)
-    page.wait("the number", lambda: inside(page, last) == "10", 20)
-    page.wait("the order", lambda: first(page) == last, 20)
+    page.wait("the number", lambda: inside(page, last) == "10")
+    page.wait("the order", lambda: first(page) == last)
     assert not offered(page)
     # Whoever has reached a hall is left in peace, though its numbers go on.
     before = halls(page)
     fuller = int(before[-1])
     page.script(f"document.querySelector('#hall-{before[0]} a').focus()")
     forum.enter(fuller, 20)
-    page.wait("the number", lambda: inside(page, fuller) == "20", 20)
-    page.wait("the offer", lambda: offered(page), 20)
+    page.wait("the number", lambda: inside(page, fuller) == "20")
+    page.wait("the offer", lambda: offered(page))
     assert halls(page) == before
     page.at("#sort-now").click()
     assert first(page) == fuller
@@ -141,7 +139,7 @@ def test_a_board_in_another_order_is_told_and_not_sorted(forum: Forum, browser: 
     last = int(before[-1])
     (was,) = forum.site.query("SELECT open_stays FROM hall WHERE hall_id = ?", last)[0]
     forum.enter(last, 15)
-    page.wait("the number", lambda: inside(page, last) == str(was + 15), 20)
+    page.wait("the number", lambda: inside(page, last) == str(was + 15))
     assert halls(page) == before
     assert page.script("return document.querySelector('[data-order]')") is None
 
@@ -153,9 +151,9 @@ def test_a_board_says_when_the_server_is_away_and_goes_on_after_it(
     first_hall = first(page)
     was = int(inside(page, first_hall))
     assert forum.site.server.stop() == 0
-    page.wait("the loss", lambda: "Not live since" in page.text("live-status"), 30)
+    page.wait("the loss", lambda: "Not live since" in page.text("live-status"))
     assert inside(page, first_hall) == str(was)
     forum.site.start_server()
-    wait_for("the feed", lambda: page.script(LIVE), 60)
+    wait_for("the feed", lambda: page.script(LIVE))
     forum.enter(first_hall, 3)
-    page.wait("the number", lambda: inside(page, first_hall) == str(was + 3), 20)
+    page.wait("the number", lambda: inside(page, first_hall) == str(was + 3))

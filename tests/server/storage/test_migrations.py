@@ -2,6 +2,8 @@
 
 import hashlib
 import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -75,6 +77,20 @@ def database(tmp_path: Path):
     connection.close()
 
 
+@pytest.fixture(scope="module")
+def newest() -> Iterator[sqlite3.Connection]:
+    """Brought up to this version from nothing."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as made:
+        migrate(made)
+        yield made
+
+
+@pytest.fixture
+def migrated(database: sqlite3.Connection, newest: sqlite3.Connection) -> sqlite3.Connection:
+    newest.backup(database)
+    return database
+
+
 def tables(connection: sqlite3.Connection) -> list[tuple[str, str]]:
     """What is ours, not what sqlite-utils keeps for itself."""
     query = "SELECT name, sql FROM sqlite_schema WHERE name NOT LIKE '%sqlite%' ORDER BY name"
@@ -90,39 +106,35 @@ def test_released_migrations_never_change(database: sqlite3.Connection) -> None:
     assert found == FROZEN
 
 
-def test_every_migration_is_known_and_in_order(database: sqlite3.Connection) -> None:
-    migrate(database)
-    applied = database.execute("SELECT name FROM _sqlite_migrations ORDER BY rowid").fetchall()
+def test_every_migration_is_known_and_in_order(migrated: sqlite3.Connection) -> None:
+    applied = migrated.execute("SELECT name FROM _sqlite_migrations ORDER BY rowid").fetchall()
     assert tuple(row[0] for row in applied) == migrations.NAMES == tuple(FROZEN)
 
 
-def test_migrating_again_changes_nothing(database: sqlite3.Connection) -> None:
-    migrate(database)
-    before = tables(database)
-    migrate(database)
-    assert tables(database) == before
+def test_migrating_again_changes_nothing(migrated: sqlite3.Connection) -> None:
+    before = tables(migrated)
+    migrate(migrated)
+    assert tables(migrated) == before
 
 
-def test_tables_are_strict(database: sqlite3.Connection) -> None:
-    migrate(database)
-    loose = database.execute(
+def test_tables_are_strict(migrated: sqlite3.Connection) -> None:
+    loose = migrated.execute(
         "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table'"
         " AND NOT strict AND name NOT LIKE '%sqlite%'"
     ).fetchall()
     assert [row[0] for row in loose] == []
 
 
-def test_a_newer_event_is_refused_untouched(database: sqlite3.Connection) -> None:
-    migrate(database)
-    database.execute(
+def test_a_newer_event_is_refused_untouched(migrated: sqlite3.Connection) -> None:
+    migrated.execute(
         "INSERT INTO _sqlite_migrations (migration_set, name, applied_at)"
         " VALUES ('hallkeeper', 'm099_later', '')"
     )
-    before = tables(database)
+    before = tables(migrated)
     with pytest.raises(NewerVersionError, match="newer Hallkeeper") as caught:
-        migrate(database)
+        migrate(migrated)
     assert caught.value.migration == "m099_later"
-    assert tables(database) == before
+    assert tables(migrated) == before
 
 
 def test_an_older_event_is_brought_up(database: sqlite3.Connection, tmp_path: Path) -> None:
@@ -177,10 +189,9 @@ def test_a_migration_that_fails_leaves_nothing(
         ),
     ],
 )
-def test_constraints_hold(database: sqlite3.Connection, statement: str, error: str) -> None:
-    migrate(database)
+def test_constraints_hold(migrated: sqlite3.Connection, statement: str, error: str) -> None:
     with pytest.raises(sqlite3.IntegrityError, match=error):
-        database.execute(statement)
+        migrated.execute(statement)
 
 
 def test_moves_of_an_older_event_are_unconfirmed_and_its_halls_count_scans(

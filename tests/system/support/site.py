@@ -109,7 +109,7 @@ class Process:
     child: subprocess.Popen | None = None
 
     @staticmethod
-    def popen(command: list[str], log: IO[bytes]) -> subprocess.Popen:
+    def popen(command: list[str], log: IO[bytes] | int) -> subprocess.Popen:
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, start_new_session=True)
 
     # Tests have a quicker way (nursery.py), and measurements have none.
@@ -278,13 +278,12 @@ class LiveSite:
     def _enrol_by_command(self, name: str, code: EnrolmentCode) -> None:
         options = ("--dir", str(self.path / name), "--code", code.text())
         command = self._command(name, "kiosk", "enrol", *options)
-        enrolling = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
+        enrolling = Process(f"enrolling {name}", command, self.path / f"{name}-enrol.log")
+        enrolling.start()
         wait_for("the six words", lambda: self._proven(name))
         self._confirm(name)
-        said, _ = enrolling.communicate(timeout=READY_S)
-        assert enrolling.returncode == 0, said
+        enrolling.end()
+        assert enrolling.child.returncode == 0, enrolling.log.read_text()
 
     def _confirm(self, name: str) -> None:
         self.write(lambda db: registry.confirm(db, self.event, name, by="test", now=now_ms()))

@@ -6,18 +6,19 @@ from pathlib import Path
 
 import pytest
 
+from tests.once.sources import calls
+
 ROOT = Path(__file__).parents[4]
 ROOMS = ("server", "badges", "kiosk")
 
 
-def calls() -> Iterator[tuple[str, str, ast.Call]]:
+def every_call() -> Iterator[tuple[str, str, ast.Call]]:
     """Yield each call of the source with its file and the name of what is called."""
     for room in ROOMS:
         for path in sorted((ROOT / room).rglob("*.py")):
             file = str(path.relative_to(ROOT))
-            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-                if isinstance(node, ast.Call):
-                    yield file, dotted(node.func), node
+            for node in calls(path):
+                yield file, dotted(node.func), node
 
 
 def dotted(node: ast.expr) -> str:
@@ -31,7 +32,7 @@ def dotted(node: ast.expr) -> str:
 
 @pytest.fixture(scope="module")
 def known() -> list[tuple[str, str, ast.Call]]:
-    return list(calls())
+    return list(every_call())
 
 
 Calls = list[tuple[str, str, ast.Call]]

@@ -8,20 +8,19 @@ import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 from babel.messages.pofile import read_po
 
 import badges as badges_package
 import server as server_package
+from tests.once.sources import calls, classes, tree
 from tests.server.web.language import pseudo
 
 ROOT = Path(server_package.__file__).parent.parent
 BADGES = Path(badges_package.__file__).parent
 CHINESE = ROOT / "server/translations/zh_Hans/LC_MESSAGES/server.po"
 FIELD = re.compile(r"%\((\w+)\)[sd]")
-Node = TypeVar("Node", ast.Call, ast.ClassDef)
 
 # Rooms of which everything that they say may stand on a page.
 SPEAKING = (
@@ -79,22 +78,6 @@ def place(file: Path, node: ast.expr) -> str:
     return f"{file.relative_to(ROOT).as_posix()}:{node.lineno}"
 
 
-@cache
-def tree(file: Path) -> ast.Module:
-    return ast.parse(file.read_text("utf-8"))
-
-
-@cache
-def of_kind(file: Path, kind: type[Node]) -> tuple[Node, ...]:
-    """Every call or every class of a file. To walk through them all takes as long as to parse."""
-    return tuple(node for node in nodes(file) if isinstance(node, kind))
-
-
-@cache
-def nodes(file: Path) -> tuple[ast.AST, ...]:
-    return tuple(node for node in ast.walk(tree(file)) if isinstance(node, ast.Call | ast.ClassDef))
-
-
 def called(node: ast.AST) -> str:
     if not isinstance(node, ast.Call):
         return ""
@@ -106,7 +89,7 @@ def spoken() -> frozenset[str]:
     """Names of all errors that are said in the reader's language, by what they are derived from."""
     bases: dict[str, set[str]] = {}
     for file in files("badges", "server"):
-        for node in of_kind(file, ast.ClassDef):
+        for node in classes(file):
             names = {getattr(base, "id", getattr(base, "attr", "")) for base in node.bases}
             bases.setdefault(node.name, set()).update(names)
     found = {"Spoken"}
@@ -158,7 +141,7 @@ def test_errors_that_people_read_are_marked() -> None:
         name = file.relative_to(ROOT).as_posix()
         if name.startswith(ENGLISH_ALONE):
             continue
-        for node in of_kind(file, ast.Call):
+        for node in calls(file):
             if called(node) in spoken():
                 plain = [one for each in node.args for one in texts_of(each) if is_words(one)]
                 wrong += [place(file, one) for one in plain]
@@ -216,7 +199,7 @@ def test_pages_say_errors_in_the_language_of_the_page() -> None:
     for file in files("server/web"):
         if file.relative_to(ROOT).as_posix().startswith(machines):
             continue
-        for node in of_kind(file, ast.Call):
+        for node in calls(file):
             if called(node) == "str" and node.args:
                 first = node.args[0]
                 if isinstance(first, ast.Name) and first.id in ("error", "problem", "why"):
@@ -234,7 +217,7 @@ def test_a_phrase_is_made_of_one_text() -> None:
     for file in pseudo.sources():
         if file == BADGES / "i18n.py":
             continue
-        for node in of_kind(file, ast.Call):
+        for node in calls(file):
             if called(node) not in ("Phrase", "N_", "counted"):
                 continue
             if not isinstance(

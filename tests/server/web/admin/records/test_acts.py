@@ -20,6 +20,7 @@ from server.event.directory import Event
 from server.occupancy import hall_control
 from server.staff import users
 from server.storage.database import Database
+from tests.once.sources import attributes
 from tests.server.conftest import HOUR, MINUTE, NOW
 from tests.server.support.pages import PASSWORD, Pages, acts, assert_only
 
@@ -96,8 +97,8 @@ def test_every_act_has_words_and_is_written() -> None:
     server = Path(act_words.__file__).parent.parent
     used = set()
     for path in (one for one in server.rglob("*.py") if one.parent.name != "entry_log"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "Act":
+        for node in attributes(path):
+            if isinstance(node.value, ast.Name) and node.value.id == "Act":
                 used.add(node.attr)
     assert used == set(Act.__members__)
 
