@@ -106,8 +106,11 @@ def _judge_mark(db: Connection, event: Event, sender: Sender, mark: wire.Mark) -
 
 def _came_so_far(db: Connection, sender: Sender, mark: wire.Mark) -> bool:
     """Say whether this database knows the run, and has come as far in it."""
+    own = mark.run == sender.memo.get(RUN)
+    if own and contact.has_reached(sender.memo, mark.cursor, mark.entries):
+        return True
     standing = contact.standing(db, sender.memo) or sender.standing
-    if mark.run == sender.memo.get(RUN):
+    if own:
         return mark.cursor <= standing.cursor and mark.entries <= standing.entries
     row = db.execute(
         "SELECT n.since_cursor, n.since_entries FROM server_run r LEFT JOIN server_run n"

@@ -22,7 +22,7 @@ from server.storage.connection import Connection
 from server.storage.database import Database
 from server.storage.engines import memory
 from server.storage.engines.durable import make_durable
-from server.storage.tables import insert_many
+from server.storage.tables import write_rows
 
 # The kind of a leaf whose record was erased. Its body is the entry, without the salt.
 ERASED = "erased"
@@ -49,21 +49,21 @@ def append(db: Connection, kind: str, body: bytes, now: int) -> int:
     """Add a leaf and return its number, from 0."""
     memory.forget(db)  # Steps may know how many there were.
     number = size(db)
-    extend(db, [(number, kind, body)], now)
+    extend(db, [(number, kind, now, body)])
     return number
 
 
-def extend(db: Connection, leaves: Iterable[tuple[int, str, bytes]], now: int) -> None:
-    """Add leaves, each numbered (from `size`), of a kind, with its body."""
+def extend(db: Connection, leaves: Iterable[tuple[int, str, int, bytes]]) -> None:
+    """Add leaves, each numbered (from `size`), of a kind, with its time (Unix ms) and its body."""
     wanted = list(leaves)
     # A salt that could be worked out again, from a secret and the number, could never be deleted.
     # All are drawn at once, because each call asks the operating system.
     drawn = os.urandom(SALT_BYTES * len(wanted))
     rows = [
-        _row(number, kind, now, body, drawn[at * SALT_BYTES : (at + 1) * SALT_BYTES])
-        for at, (number, kind, body) in enumerate(wanted)
+        _row(number, kind, at, body, drawn[place * SALT_BYTES : (place + 1) * SALT_BYTES])
+        for place, (number, kind, at, body) in enumerate(wanted)
     ]
-    insert_many(db, "leaf", _COLUMNS, rows)
+    write_rows(db, "leaf", _COLUMNS, rows)
 
 
 def _row(
@@ -96,7 +96,7 @@ def acts(
     )
     memory.forget(db)
     first = size(db)
-    extend(db, ((first + place, "act", body) for place, body in enumerate(bodies)), now)
+    extend(db, ((first + place, "act", now, body) for place, body in enumerate(bodies)))
 
 
 def entry_of(body: bytes, salt: bytes | None) -> bytes:

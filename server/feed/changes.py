@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterable
 from badges.wire import wire
 from server.feed.subscription import CursorGoneError, FeedItem
 from server.storage.connection import Connection
-from server.storage.tables import insert_many
+from server.storage.engines import joint
+from server.storage.engines.joint import Collected
+from server.storage.tables import insert_many, write_rows
 
 CURSOR = "(SELECT COALESCE(MAX(cursor), 0) FROM change)"  # `cursor`, in a larger statement
 KEEP_CHANGES = 100_000
@@ -24,16 +26,35 @@ def publish(
     kiosk: str | None = None,
 ) -> None:
     """Store a change for one kiosk, for the kiosks of one hall, or for all."""
-    db.execute(
-        "INSERT INTO change (hall_id, kiosk, body) VALUES (?, ?, ?)",
-        (hall_id, kiosk, wire.encode_change(change)),
-    )
+    _published(db).add([(hall_id, kiosk, wire.encode_change(change))])
 
 
 def publish_to_halls(db: Connection, changes: Iterable[tuple[int, wire.Change]]) -> None:
     """Store changes in their order, each for the kiosks of one hall."""
-    rows = [(hall_id, wire.encode_change(change)) for hall_id, change in changes]
-    insert_many(db, "change", ("hall_id", "body"), rows)
+    _published(db).add([(hall_id, None, wire.encode_change(change)) for hall_id, change in changes])
+
+
+class Published(Collected):
+    """Collects changes in their order."""
+
+    tables = ("change",)
+
+    def __init__(self, db: Connection) -> None:
+        super().__init__(db)
+        self._rows: list[tuple[int | None, str | None, str]] = []
+
+    def add(self, rows: Iterable[tuple[int | None, str | None, str]]) -> None:
+        """Add changes, each with the hall or the kiosk that it is for. Both may be None."""
+        self._rows += rows
+        self.write()
+
+    def put(self) -> None:
+        rows, self._rows = self._rows, []
+        write_rows(self._db, "change", ("hall_id", "kiosk", "body"), rows, numbered="cursor")
+
+
+def _published(db: Connection) -> Published:
+    return joint.shared(db, Published, lambda: Published(db))
 
 
 def publish_all(db: Connection, changes: Iterable[wire.Change]) -> None:

@@ -2,9 +2,9 @@
 says of itself.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from badges.places.pool import KioskKey, PoolKey
 from badges.wire import wire
@@ -14,9 +14,11 @@ from server.occupancy import kiosk_accounts
 from server.occupancy.kiosk_accounts import KnownAccount, known_accounts
 from server.storage import dialect, event_state
 from server.storage.connection import Connection, Row
-from server.storage.engines import memory
+from server.storage.engines import joint, memory
+from server.storage.engines.joint import Collected, Reading
 from server.storage.engines.memory import Memo
 from server.storage.event_state import EventState
+from server.storage.tables import change_rows, padded, write_rows
 from server.venue import rules
 
 
@@ -81,7 +83,9 @@ class _Kept(NamedTuple):
 
 
 _UNKNOWN = -1  # stands for a cursor that is read when somebody asks
-_STANDING = "standing"  # The key of the `Standing` in the memo. A kiosk's is its `KioskKey`.
+# Keys of the memo: the `Standing`, and a cursor that the feed has reached. A kiosk's is its
+# `KioskKey`.
+_STANDING, _REACHED = "standing", "cursor reached"
 
 _KNOWN = (
     "public_key, state, acked_seq, head, door_id, word, counter,"
@@ -90,9 +94,8 @@ _KNOWN = (
     f" {event_state.GRANTS_FROM} AS grants_from,"
     f" {rules.VERSION} AS rules_version, {changes.CURSOR} AS newest, {entry_log.SIZE} AS entries"
 )
-_WHO = (
-    "kiosk = ? AND generation = ? AND state IN ('active', 'retired', 'fenced') AND head IS NOT NULL"
-)
+_SENDS = "state IN ('active', 'retired', 'fenced') AND head IS NOT NULL"
+_WHO = f"kiosk = ? AND generation = ? AND {_SENDS}"
 
 
 def sender(db: Connection, kiosk: str, generation: int) -> tuple[Sender, int] | None:
@@ -106,14 +109,41 @@ def sender(db: Connection, kiosk: str, generation: int) -> tuple[Sender, int] | 
     return None if row is None else _sender(key, row, memo)
 
 
-def _sender(key: KioskKey, row: Row, memo: Memo) -> tuple[Sender, int]:
+def read_ahead(db: Connection, kiosks: Iterable[KioskKey]) -> Reading:
+    """Read together what steps need to know of these kiosks, and how the event stands."""
+    memo = memory.memo_of(db)
+    missing = [key for key in dict.fromkeys(kiosks) if key not in memo]
+    asked = []
+    for keys in padded(missing):
+        values = ", ".join(["(?, CAST(? AS BIGINT))"] * len(keys))
+        asked.append(
+            db.execute(
+                f"SELECT kiosk.kiosk AS name, kiosk.generation AS number, {_KNOWN}"
+                f" FROM (VALUES {values}) AS v JOIN kiosk ON kiosk.kiosk = v.column1"
+                f" AND kiosk.generation = v.column2 WHERE {_SENDS}",
+                [value for key in keys for value in key],
+            )
+        )
+    yield
+    for rows in asked:
+        for name, number, *row in rows.fetchall():
+            _sender((name, number), row, memo)
+
+
+def known_standing(memo: Memo) -> Standing | None:
+    """Return how the event stands, but for the newest cursor, or None where steps don't know."""
+    found: Standing | None = memo.get(_STANDING)
+    return found
+
+
+def _sender(key: KioskKey, row: Row | list[Any], memo: Memo) -> tuple[Sender, int]:
     public_key, state, acked_seq, head, door_id, word, counter, accounts, *more = row
     incarnation, without_acts, grants_from, rules_version, cursor, entries = more
     event = EventState(int(incarnation), bool(without_acts), int(grants_from))
     standing = Standing(event, rules_version, cursor, entries)
     known = known_accounts(accounts)
     kept = _Kept(public_key, state, acked_seq, head, door_id, word, counter, known)
-    memo[key], memo[_STANDING] = kept, standing
+    memo[key], memo[_STANDING], memo[_REACHED] = kept, standing, cursor
     return _found(key, kept, standing, memo, None)
 
 
@@ -122,7 +152,14 @@ def standing(db: Connection, memo: Memo) -> Standing | None:
     known: Standing | None = memo.get(_STANDING)
     if known is not None and known.cursor == _UNKNOWN:
         memo[_STANDING] = known = known._replace(cursor=changes.cursor(db))
+        memo[_REACHED] = known.cursor
     return known
+
+
+def has_reached(memo: Memo, cursor: int, entries: int) -> bool:
+    """Say whether steps know that feed and entry log have come so far. They may have."""
+    known: Standing | None = memo.get(_STANDING)
+    return known is not None and cursor <= memo[_REACHED] and entries <= known.entries
 
 
 def _found(
@@ -173,6 +210,44 @@ def counted_sender(
     return _sender(key, row, memo)
 
 
+class Visits(Collected):
+    """Collects what requests change of their kiosks' rows."""
+
+    tables = ("kiosk", "kiosk_minute")
+
+    def __init__(self, db: Connection) -> None:
+        super().__init__(db)
+        self._minutes: dict[tuple[str, int], tuple[object, ...]] = {}
+        self._visited: dict[KioskKey, tuple[object, ...]] = {}
+        self._acknowledged: dict[KioskKey, tuple[object, ...]] = {}
+
+    def minute(self, key: KioskKey, batch: wire.ScanBatch, now: int) -> None:
+        """Count a request in its minute."""
+        minute = now // 60_000
+        slot = key[0], minute % 60
+        if slot in self._minutes:
+            self.put()
+        self._minutes[slot] = (*slot, minute, 1, batch.health.queue)
+
+    def acknowledge(self, key: KioskKey, visit: _Visit | None, acked_seq: int, head: bytes) -> None:
+        """Keep how far the kiosk's journal is in the ledger, and its visit."""
+        if key in self._visited or key in self._acknowledged:
+            self.put()
+        row = (*key, acked_seq, head)
+        if visit is None:
+            self._acknowledged[key] = row
+        else:
+            self._visited[key] = (*row, visit.counter, *visit.said)
+
+    def put(self) -> None:
+        minutes, visited = list(self._minutes.values()), list(self._visited.values())
+        acknowledged = list(self._acknowledged.values())
+        self._minutes, self._visited, self._acknowledged = {}, {}, {}
+        write_rows(self._db, "kiosk_minute", _MINUTE, minutes, _COUNT_MINUTE)
+        change_rows(self._db, "kiosk", _VISITED, visited, sets=_VISIT, where=_SAME)
+        change_rows(self._db, "kiosk", _ACKNOWLEDGED, acknowledged, sets=_ACKNOWLEDGE, where=_SAME)
+
+
 def acknowledge(
     db: Connection,
     sender: Sender,
@@ -186,24 +261,23 @@ def acknowledge(
     `accounts` is what is known of its accounts now, or None where nobody knows, and `entries` is
     how many leaves the entry log has now.
     """
-    if sender.visit is not None:
-        db.execute(
-            _VISITED, (sender.visit.counter, *sender.visit.said, acked_seq, head, *sender.key)
-        )
-    elif acked_seq != sender.acked_seq:
-        db.execute(_ACKNOWLEDGED, (acked_seq, head, *sender.key))
+    if sender.visit is not None or acked_seq != sender.acked_seq:
+        visits = joint.shared(db, Visits, lambda: Visits(db))
+        visits.acknowledge(sender.key, sender.visit, acked_seq, head)
+        visits.write()
     memo = sender.memo
-    kept: _Kept | None = memo.get(sender.key)
+    kept: _Kept | None = memo.pop(sender.key, None)
     before = sender.standing
-    standing = Standing(before.state, before.rules_version, _UNKNOWN, entries)
-    if kept is None or accounts is None or standing.state.restored_without_acts:
+    if before.state.restored_without_acts:
         memory.forget(db)
         return
-    counter = kept.counter if sender.visit is None else sender.visit.counter
-    memo[sender.key] = _Kept(
-        kept.public_key, kept.state, acked_seq, head, kept.door_id, kept.word, counter, accounts
-    )
-    memo[_STANDING] = standing
+    memo[_STANDING] = Standing(before.state, before.rules_version, _UNKNOWN, entries)
+    if kept is not None and accounts is not None:
+        counter = kept.counter if sender.visit is None else sender.visit.counter
+        memo[sender.key] = _Kept(
+            kept.public_key, kept.state, acked_seq, head, kept.door_id, kept.word, counter,
+            accounts,
+        )  # fmt: skip
     memory.keep(db, memo)
 
 
@@ -218,21 +292,26 @@ _HEALTH = (
     f"health = ?, log_size = {dialect.greatest('log_size', '?')}, cursor = ?, resting = ?,"
     " last_seq = ?, reported_at = ?"
 )
-_ACKNOWLEDGED = "UPDATE kiosk SET acked_seq = ?, head = ? WHERE kiosk = ? AND generation = ?"
+_ACKNOWLEDGED = ("kiosk", "generation", "acked_seq", "head")
 _VISITED = (
-    f"UPDATE kiosk SET counter = ?, seen_at = ?, {_HEALTH}, acked_seq = ?, head = ?"
-    " WHERE kiosk = ? AND generation = ?"
+    *_ACKNOWLEDGED, "counter", "seen_at", "health", "log_size", "cursor", "resting", "last_seq",
+    "reported_at",
+)  # fmt: skip
+_ACKNOWLEDGE = "acked_seq = v.acked_seq, head = v.head"
+_VISIT = (
+    f"{_ACKNOWLEDGE}, counter = v.counter, seen_at = v.seen_at, health = v.health,"
+    f" log_size = {dialect.greatest('kiosk.log_size', 'v.log_size')}, cursor = v.cursor,"
+    " resting = v.resting, last_seq = v.last_seq, reported_at = v.reported_at"
 )
+_SAME = "kiosk.kiosk = v.kiosk AND kiosk.generation = v.generation"
 _KEEP_HEALTH = f"UPDATE kiosk SET {_HEALTH} WHERE kiosk = ? AND generation = ?"
 _COUNT_AND_KEEP = (
     f"UPDATE kiosk SET counter = ?, seen_at = ?, {_HEALTH} WHERE {_WHO} AND counter < ?"
     f" RETURNING {_KNOWN}"
 )
-
-
+_MINUTE = ("kiosk", "slot", "minute", "heard", "queue")
 # A ring of an hour. A slot of an earlier hour begins anew.
-_KEEP_MINUTE = (
-    "INSERT INTO kiosk_minute (kiosk, slot, minute, heard, queue) VALUES (?, ?, ?, 1, ?)"
+_COUNT_MINUTE = (
     " ON CONFLICT (kiosk, slot) DO UPDATE SET minute = excluded.minute,"
     " heard = CASE WHEN kiosk_minute.minute = excluded.minute"
     "  THEN kiosk_minute.heard + 1 ELSE 1 END,"
@@ -251,8 +330,9 @@ def keep_health(db: Connection, key: KioskKey, batch: wire.ScanBatch, now: int) 
 
 
 def _keep_minute(db: Connection, key: KioskKey, batch: wire.ScanBatch, now: int) -> None:
-    minute = now // 60_000
-    db.execute(_KEEP_MINUTE, (key[0], minute % 60, minute, batch.health.queue))
+    visits = joint.shared(db, Visits, lambda: Visits(db))
+    visits.minute(key, batch, now)
+    visits.write()
 
 
 def _health(batch: wire.ScanBatch, now: int) -> tuple[object, ...]:

@@ -21,17 +21,18 @@ from server.entry_log import entry_log
 from server.feed import changes
 from server.kiosks import contact
 from server.storage import dialect, event_state
-from server.storage.connection import Connection
+from server.storage.connection import Connection, Row
 from server.storage.database import Database
 from server.storage.disk import SupersededError
 from server.storage.engines import memory
 from server.storage.engines.history import history
+from server.storage.engines.joint import Reading
 
 log = logging.getLogger(__name__)
 
-# Keys of the memo (`server/storage/engines/memory.py`). These are the newest run, and the standing
-# that has seen that its own goes on.
-RUN, _CHECKED = "run", "run is checked"
+# Keys of the memo (`server/storage/engines/memory.py`). These are the newest run's name, all of it,
+# and the standing that has seen that its own goes on.
+RUN, _NEWEST_RUN, _CHECKED = "run", "newest run", "run is checked"
 # After another database took the place of the one that was written, each kiosk that can be heard is
 # heard before places are given out, so that it can show what the other one lacks.
 HEARD_MS = 6_000
@@ -85,8 +86,22 @@ def begin_run(
 
 def newest(db: Connection) -> Run:
     """Return the newest run. Its name is empty before the first."""
-    row = db.execute(_NEWEST).fetchone()
+    return _run(db.execute(_NEWEST).fetchone())
+
+
+def _run(row: Row | None) -> Run:
     return Run() if row is None else Run(row[0], row[1], row[2], int(row[3] or 1))
+
+
+def read_ahead(db: Connection) -> Reading:
+    """Read which run is the newest, for `came` and for the check of steps."""
+    memo = memory.memo_of(db)
+    if RUN in memo and _CHECKED in memo:
+        return
+    asked = db.execute(_NEWEST)
+    yield
+    memo[_NEWEST_RUN] = run = _run(asked.fetchone())
+    memo[RUN] = run.run
 
 
 def came(db: Connection) -> Came:
@@ -162,7 +177,7 @@ class Standing:
         memo = memory.memo_of(db)
         if memo.get(_CHECKED) is self:
             return
-        last = newest(db)
+        last = memo.get(_NEWEST_RUN) or newest(db)
         self._renewed(last.incarnation)
         if last.run == self._run:
             memo[_CHECKED] = self

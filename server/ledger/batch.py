@@ -22,11 +22,14 @@ from server.occupancy.kiosk_accounts import Accounts
 from server.occupancy.stays import CLOCK_MARGIN_MS, Span
 from server.people import protocol_guests
 from server.storage.connection import Connection
+from server.storage.engines import joint
+from server.storage.engines.joint import Reading
 from server.storage.engines.memory import Memo
 
 # A kiosk that has measured its clock's error is never wrong by more than this.
 AHEAD_MS = 300_000
-_MUSTER_IS_ON = "muster is on"  # A key of the memo.
+# Keys of the memo.
+_MUSTER_IS_ON, _HAS_EARLY_EXITS = "muster is on", "has early exits"
 
 
 class BatchRecorder:
@@ -62,13 +65,14 @@ class BatchRecorder:
         self._pools = accounts.pools
         self._rows = Rows(db, now, entries=entries, quarantined=quarantined)
         self._rules = accounts.pools.rules
-        asked = ((one.serial or 0, self._since(one)) for one in records if _is_presented(one))
-        self._opened = stays.Opened(db)
-        self._holders = Holders(db, asked, self._opened.write)
-        self._judge = discrepancies.Judge(db, self._holders, self._rules, calendar)
+        asked = ((one.serial or 0, self._since(one)) for one in records if is_presented(one))
+        self._opened = opened = stays.opened(db)
+        self._holders = joint.shared(db, Holders, lambda: Holders(db, opened.write))
+        joint.read(db, self._holders.read_ahead(asked))
+        self._judge = discrepancies.Judge(db, self._holders, self._rules, calendar, self._rows)
         # Only on a restored server can an exit have come before its entry.
         restored = accounts.pools.incarnation > 1
-        self._early = restored and stays.has_early_exits(db)
+        self._early = restored and _has_early_exits(db, memo)
         self._entered: list[stays.Stay] = []
         # Entries of those of whose arrival somebody is told, and annulled ones, in order.
         self._guests: list[protocol_guests.Entered | StayRef] = []
@@ -88,7 +92,7 @@ class BatchRecorder:
         """
         self._rows.write()
         self._opened.write()
-        self._judge.write(self.now)
+        self._judge.write()
         protocol_guests.note_arrivals(self.db, self._guests, self._calendar)
         if not self._quarantined:
             if self._seen or self._memo.get(_MUSTER_IS_ON, True):
@@ -99,7 +103,7 @@ class BatchRecorder:
         serials = Counter(stay.serial for stay in self._entered if not stay.around)
         for stay in self._entered:
             if serials[stay.serial] > 1 or stay.ref in self._followed:
-                self._judge.judge_again(stay, self.now)
+                self._judge.judge_again(stay)
 
     def take(self, line: Line, *, gone: bool, gone_outer: Container[int] = ()) -> None:
         """Take one record. `gone` says that its stay was over before the kiosk offered it
@@ -116,9 +120,9 @@ class BatchRecorder:
                 self._exit(number, record, one.hall, one)
             if record.act == "annul" and record.closes is not None:
                 self._annulled(record.serial, record.closes)
-        elif _is_presented(record):
+        elif is_presented(record):
             assert record.serial is not None
-            at = _server_time(record, self.now)
+            at = server_time(record, self.now)
             if record.reason == Reason.ROLL_CALL:
                 self._seen.append(self._roll_call_scan(number, record.serial, record, at))
             others = self._holders.stays(record.serial, self._since(record))
@@ -133,7 +137,7 @@ class BatchRecorder:
 
     def _since(self, record: ScanRecord) -> int:
         """Return since when the holder's other stays matter to an entry."""
-        return _server_time(record, self.now) - copies.WINDOW_MS
+        return server_time(record, self.now) - copies.WINDOW_MS
 
     def _roll_call_scan(
         self, number: int, serial: int, record: ScanRecord, at: int
@@ -213,7 +217,7 @@ class BatchRecorder:
         else:
             self._pools[key] = self._accounts.pool(key).count_in()
         ref = StayRef(*self.sender, record.seq)
-        at = _server_time(record, self.now)
+        at = server_time(record, self.now)
         stay = stays.Stay(
             ref, key.hall_id, record.door, record.serial, at,
             clock_known=self._clock_known(record), kind=key.kind,
@@ -264,7 +268,7 @@ class BatchRecorder:
         """Take an exit or an annulment. It closes the stay that it names in one of the halls, one
         time only, whatever the order in which they arrive.
         """
-        by, at = "annul" if record.act == "annul" else "exit", _server_time(record, self.now)
+        by, at = "annul" if record.act == "annul" else "exit", server_time(record, self.now)
         own = (ref.kiosk, ref.generation) == self.sender
         hall = key.hall_id
         if credited and not (own and self._is_gone(ref, hall)):
@@ -278,7 +282,8 @@ class BatchRecorder:
             self._holders.somebody_moved()
             # A server that was never restored has every real stay, so there this one is made up.
             if self._pools.incarnation > 1:
-                self._early |= stays.remember_early(self.db, ref, hall, by, at)
+                if stays.remember_early(self.db, ref, hall, by, at):
+                    self._early = self._memo[_HAS_EARLY_EXITS] = True
         self._settle(closed)
 
     def _is_gone(self, ref: StayRef, hall: int) -> bool:
@@ -300,7 +305,7 @@ class BatchRecorder:
         return entry is not None and self._fenced is not None and entry[0] > self._fenced
 
     def _leave_unnamed(self, number: int, record: ScanRecord, serial: int, hall: int) -> None:
-        at = _server_time(record, self.now)
+        at = server_time(record, self.now)
         epoch = _epoch(record)
         self._opened.write()
         stay = unmatched_exits.meant(self.db, serial, hall, at, epoch)
@@ -355,8 +360,7 @@ class BatchRecorder:
             or copies.is_likely(self.db, stay.serial, stay.issue)
         )
         self._inferred_leaf(stay, "move", cause, to.opened_at, counted=counted)
-        self._opened.write()
-        moved = stays.move_on(self.db, stay.ref, stay.hall_id, to.opened_at, counted=counted)
+        moved = self._opened.move_on(stay.ref, stay.hall_id, to.opened_at, counted=counted)
         self._holders.moved(stay.serial)
         if moved is not None and counted:
             change = wire.StayClosed(moved.ref, moved.hall_id, moved.serial, counted=True)
@@ -410,7 +414,24 @@ class BatchRecorder:
         self._rows.change(closed.hall_id, change)
 
 
-def _is_presented(record: ScanRecord) -> bool:
+def read_ahead(db: Connection, memo: Memo) -> Reading:
+    """Read what batches need to know of the event, if it is not known."""
+    if _MUSTER_IS_ON in memo:
+        return
+    asked = db.execute(muster.IS_ON)
+    yield
+    memo[_MUSTER_IS_ON] = bool(asked.fetchone()[0])
+
+
+def _has_early_exits(db: Connection, memo: Memo) -> bool:
+    """Say whether an exit may wait for its entry."""
+    found: bool | None = memo.get(_HAS_EARLY_EXITS)
+    if found is None:
+        found = memo[_HAS_EARLY_EXITS] = stays.has_early_exits(db)
+    return found
+
+
+def is_presented(record: ScanRecord) -> bool:
     """Say whether the record is of a badge that somebody presented to enter or to be seen."""
     return record.serial is not None and record.act != "annul" and record.direction != "exit"
 
@@ -422,7 +443,7 @@ def _epoch(record: ScanRecord) -> int:
     return 0 if record.epoch is msgspec.UNSET else record.epoch
 
 
-def _server_time(record: ScanRecord, now: int) -> int:
+def server_time(record: ScanRecord, now: int) -> int:
     """Return when the scan happened by the server's clock (Unix ms), as far as the kiosk knew its
     own error. A time that can't be told to the other doors is moved to the nearest one that can.
     """

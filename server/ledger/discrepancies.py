@@ -24,6 +24,7 @@ from badges.admission.replay import discrepancy
 from badges.credential.credential import Credential, CredentialFlag, Kind
 from badges.record import ScanRecord, WireError
 from server.ledger.holders import Holders
+from server.ledger.rows import Rows
 from server.occupancy import stays
 from server.storage.connection import Connection, Row
 from server.venue.rules import Rules
@@ -36,8 +37,12 @@ ANSWERS_MAX = 5_000  # are kept.
 class Judge:
     """Replays records of one transaction."""
 
-    def __init__(self, db: Connection, holders: Holders, rules: Rules, calendar: Calendar) -> None:
+    def __init__(
+        self, db: Connection, holders: Holders, rules: Rules, calendar: Calendar, rows: Rows
+    ) -> None:
+        """`rows` are those of the step, which what was found is added to."""
         self._db = db
+        self._rows = rows
         self._holders = holders
         self._rules = rules
         self._calendar = calendar
@@ -72,13 +77,15 @@ class Judge:
         if (number, reason) not in [found[:2] for found in self._found]:
             self._found.append((number, reason, other))
 
-    def write(self, now: int) -> None:
+    def write(self) -> None:
         """Write what was found. The scans that it names must have been written before."""
         for number, reason, other in self._found:
-            add(self._db, number, reason, other, now)
-        self._found = []
+            self._add(number, reason, other)
+        if self._found:
+            self._found = []
+            self._rows.write()
 
-    def judge_again(self, stay: stays.Stay, now: int) -> None:
+    def judge_again(self, stay: stays.Stay) -> None:
         """Judge again who entered by the same badge during a stay that came late. Only what is not
         listed yet is added.
         """
@@ -100,7 +107,12 @@ class Judge:
                 continue
             difference = discrepancy(record, self._answer(record, person, {stay.hall_id: stay}))
             if difference in (Reason.ALREADY_INSIDE, "passback"):
-                add(self._db, number, difference, stay, now)
+                self._add(number, difference, stay)
+                self._rows.write()
+
+    def _add(self, number: int, reason: str, other: stays.Stay | None) -> None:
+        other_number = None if other is None else _number_of(self._db, other)
+        self._rows.discrepancy(number, other_number, reason)
 
     def _answer(
         self, record: ScanRecord, person: Row, inside: Mapping[int, stays.Stay]
@@ -202,19 +214,12 @@ def _presence(stay: stays.Stay | None) -> Presence | None:
     return None if stay is None else Presence(stay.ref)
 
 
-def add(db: Connection, number: int, reason: str, other: stays.Stay | None, now: int) -> None:
-    """Note that the server would have answered the scan `number` otherwise."""
-    other_number = None
-    if other is not None:
-        row = db.execute(
-            "SELECT number FROM scan WHERE kiosk = ? AND generation = ? AND seq = ?",
-            (other.ref.kiosk, other.ref.generation, other.ref.seq),
-        ).fetchone()
-        other_number = row[0] if row else None
-    db.execute(
-        "INSERT INTO discrepancy (number, other_number, reason, noticed_at) VALUES (?, ?, ?, ?)",
-        (number, other_number, reason, now),
-    )
+def _number_of(db: Connection, stay: stays.Stay) -> int | None:
+    """Return the number of the scan that opened the stay, or None where it is not here."""
+    row = db.execute(
+        "SELECT number FROM scan WHERE kiosk = ? AND generation = ? AND seq = ?", stay.ref_values
+    ).fetchone()
+    return row[0] if row else None
 
 
 def _copied_issue(person: Row, at: int) -> int:

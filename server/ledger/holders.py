@@ -1,7 +1,8 @@
-"""Reads together what a batch's entries need to know of their holders, and keeps it for the batch.
+"""Reads together what entries need to know of their holders, and keeps it for a batch, or for all
+batches that are taken together.
 
 One statement reads it for all of them. The transaction has one writer, which is the batch itself.
-So what was read stands until the batch changes it, and whoever changes it says so here.
+So what was read stands until a batch changes it, and whoever changes it says so here.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -10,9 +11,10 @@ from typing import NamedTuple
 
 from server.occupancy import stays, unmatched_exits
 from server.occupancy.stays import Span
-from server.storage.connection import Connection, Row
+from server.storage.connection import Connection, Row, Rows
+from server.storage.engines.joint import Collected, Reading
+from server.storage.tables import padded
 
-AT_ONCE = 256  # In one statement.
 # A value of a list, whose type the database can't tell from where it stands.
 _VALUE = "(CAST(? AS BIGINT), CAST(? AS BIGINT))"
 
@@ -23,28 +25,31 @@ class _Stays(NamedTuple):
     unnamed: bool  # Whether an exit of the holder waits for its entry.
 
 
-class Holders:
-    """Holds what one batch knows of its holders."""
+class Holders(Collected):
+    """Holds what is known of holders."""
 
-    def __init__(
-        self,
-        db: Connection,
-        asked: Iterable[tuple[int, int]],
-        before: Callable[[], object] = lambda: None,
-    ) -> None:
-        """`asked` has the holders (serials) of the batch's entries, each with the time since when
-        stays are needed. `before` is called each time before stays are read.
-        """
-        self._db = db
+    def __init__(self, db: Connection, before: Callable[[], object] = lambda: None) -> None:
+        """`before` is called each time before stays are read."""
+        super().__init__(db)
         self._before = before
         self._stays: dict[int, _Stays] = {}
         self._people: dict[int, Row | None] = {}
+
+    def put(self) -> None:
+        """Do nothing, for nothing is written here."""
+
+    def read_ahead(self, asked: Iterable[tuple[int, int]]) -> Reading:
+        """Read what will be needed of holders (serials), each with the time since when their stays
+        are.
+        """
         earliest: dict[int, int] = {}
         for serial, since in asked:
-            earliest[serial] = min(since, earliest.get(serial, since))
-        wanted = list(earliest.items())
-        for at in range(0, len(wanted), AT_ONCE):
-            self._read(wanted[at : at + AT_ONCE])
+            if serial not in self._stays:
+                earliest[serial] = min(since, earliest.get(serial, since))
+        found = [(wanted, self._ask(wanted)) for wanted in padded(list(earliest.items()))]
+        yield
+        for wanted, rows in found:
+            self._take(wanted, rows)
 
     def stays(self, serial: int, since: int) -> list[Span]:
         """Return the holder's stays that were not over at `since`, also those that began later."""
@@ -85,17 +90,23 @@ class Holders:
         self._people.pop(serial, None)
 
     def _read(self, asked: Sequence[tuple[int, int]]) -> None:
+        self._take(asked, self._ask(asked))
+
+    def _ask(self, asked: Sequence[tuple[int, int]]) -> Rows:
         self._before()
-        since = dict(asked)
         values = [value for pair in asked for value in pair]
-        for row in self._db.execute(_reading(len(asked)), values):
+        return self._db.execute(_reading(len(asked)), values)
+
+    def _take(self, asked: Sequence[tuple[int, int]], rows: Rows) -> None:
+        since = dict(asked)
+        for row in rows.fetchall():
             serial = row["serial"]
             spans = stays.unpacked(row["stays"])
             self._stays[serial] = _Stays(since[serial], spans, bool(row["unnamed"]))
             self._people[serial] = None if row["category"] is None else row
 
 
-@lru_cache(maxsize=AT_ONCE)
+@lru_cache(maxsize=256)
 def _reading(count: int) -> str:
     """Write the statement for so many holders."""
     return _READ.format(", ".join([_VALUE] * count))

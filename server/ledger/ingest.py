@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from msgspec import UnsetType
 
 from badges.admission.facts import Calendar
-from badges.credential.keys import BadSignatureError, public_key
 from badges.places.pool import PoolKey
-from badges.record import PlaceKind, WireError, decode_record
+from badges.record import PlaceKind, WireError
 from badges.transparency.chain import chain_next
 from badges.wire import wire
 from server.kiosks import contact
 from server.kiosks.contact import ForkError, Sender
 from server.ledger import outages
 from server.ledger.batch import BatchRecorder
+from server.ledger.prepared import Prepared, is_signed, prepare
 from server.ledger.rows import Line
 from server.occupancy import grants, pools
 from server.occupancy.kiosk_accounts import Accounts
@@ -55,11 +55,14 @@ def ingest(
     *,
     calendar: Calendar,
     now: int,
+    prepared: Prepared | None = None,
 ) -> Ingested:
     """Take a batch. Raises ForkError, GapError or WireError, and then the caller's step undoes
     all.
+
+    `prepared` is the same batch, where that was done beforehand.
     """
-    fresh = _verified(sender, batch)
+    fresh = _verified(sender, batch, prepared)
     standing = sender.standing
     venue = rules_of(db, standing.rules_version)
     accounts = Accounts(db, sender.key, standing.state, venue, sender.memo)
@@ -91,21 +94,32 @@ def ingest(
     accounts.save()
     if fresh:
         outages.note(db, sender.key, [line.record for line in fresh], now)
-    usual = PlaceKind.ORDINARY
-    empty = {key.hall_id for key, t in said if t.wants or (not t.free and key.kind is usual)}
-    wanting = {key.hall_id for key, t in said if t.wants and key.kind is usual}
-    full = {
-        hall
-        for hall in accounts.pools.halls
-        if sender.key in grants.share(db, hall, now, accounts.pools, asked=hall in empty)
-    }
-    keys = accounts.pools.keys_of(sender.key, sender.accounts)
-    orders = pools.orders_in(accounts.pools, keys, sender.key, now)
-    full_here = tuple(sorted(wanting & full))
+    full, orders = _share(db, sender, batch, accounts, now)
     accounts.pools.keep()
     head = fresh[-1].chain if fresh else sender.head
     contact.acknowledge(db, sender, acked, head, accounts.known(sender.accounts), entries)
-    return Ingested(acked, full_here, orders, accounts.pools.incarnation)
+    return Ingested(acked, full, orders, accounts.pools.incarnation)
+
+
+def _share(
+    db: Connection, sender: Sender, batch: wire.ScanBatch, accounts: Accounts, now: int
+) -> tuple[tuple[int, ...], list[wire.PlaceOrder]]:
+    """Share the places of the halls concerned. Returns those that are full for the kiosk, and its
+    orders.
+    """
+    halls, usual = accounts.pools.halls, PlaceKind.ORDINARY
+    wanting = {one.hall for one in batch.places if one.wants and one.kind is usual}
+    empty = {one.hall for one in batch.places if one.wants or (not one.free and one.kind is usual)}
+    heard = (sender.key, batch.resting) if sender.visit is not None else None
+    full = set()
+    for hall in halls:
+        asked = hall in empty
+        hopeless = grants.share(db, hall, now, accounts.pools, asked=asked, heard=heard)
+        if sender.key in hopeless:
+            full.add(hall)
+    keys = accounts.pools.keys_of(sender.key, sender.accounts)
+    orders = pools.orders_in(accounts.pools, keys, sender.key, now)
+    return tuple(sorted(wanting & full)), orders
 
 
 def _gone_outer(batch: wire.ScanBatch) -> dict[int, list[int]]:
@@ -117,18 +131,17 @@ def _gone_outer(batch: wire.ScanBatch) -> dict[int, list[int]]:
     return found
 
 
-def _verified(sender: Sender, batch: wire.ScanBatch) -> list[Line]:
+def _verified(sender: Sender, batch: wire.ScanBatch, prepared: Prepared | None) -> list[Line]:
     """Return the records that are new."""
     if batch.last_seq < sender.acked_seq:
         raise ForkError
     known = sender.acked_seq - batch.first_seq + 1
     if known < 0:
         raise GapError(sender.acked_seq)
+    prepared = prepare(batch) if prepared is None else prepared
     head = sender.head
     fresh = []
-    for seq, sent in enumerate(batch.records[known:], sender.acked_seq + 1):
-        raw = bytes(sent)
-        record = decode_record(raw)
+    for seq, (record, raw) in enumerate(prepared.records[known:], sender.acked_seq + 1):
         if (record.kiosk, record.generation) != sender.key or record.seq != seq:
             raise WireError(f"scan record {seq}: of another kiosk or out of order")
         head = chain_next(head, raw)
@@ -141,9 +154,7 @@ def _verified(sender: Sender, batch: wire.ScanBatch) -> list[Line]:
     if not fresh:
         # The kiosk signed this head in an earlier batch.
         return []
-    try:
-        public_key(sender.public_key).verify(wire.HEAD_CONTEXT + batch.head, batch.signature)
-    except BadSignatureError:
-        raise ForkError from None
+    if prepared.signed_by != sender.public_key and not is_signed(batch, sender.public_key):
+        raise ForkError
     fresh[-1] = fresh[-1]._replace(signature=batch.signature)
     return fresh

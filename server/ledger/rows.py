@@ -1,4 +1,4 @@
-"""Collects what one batch adds to the ledger's tables. It is numbered as it comes and written
+"""Collects what batches add to the ledger's tables. It is numbered as it comes and written
 together, for one statement for many rows costs a fraction of many statements.
 """
 
@@ -11,13 +11,16 @@ from badges.wire import wire
 from server.entry_log import entry_log
 from server.feed import changes
 from server.storage.connection import Connection
-from server.storage.tables import insert_many
+from server.storage.engines import joint
+from server.storage.engines.joint import Collected
+from server.storage.tables import write_rows
 
 _SCAN = (
     "number", "kiosk", "generation", "seq", "act", "direction", "door_id", "hall_id", "serial",
     "issue", "category", "session_id", "decision", "reason", "flags", "scanned_at", "received_at",
     "skew_ms", "facts_age_ms", "override_place", "supervisor", "note", "quarantined",
 )  # fmt: skip
+_DISCREPANCY = ("number", "other_number", "reason", "noticed_at")
 
 
 class Line(NamedTuple):
@@ -43,6 +46,27 @@ class ScanLeaf(msgspec.Struct):
     type: str = "scan"
 
 
+class Added(Collected):
+    """Holds leaves and scans that are still to be written, and then discrepancies, which name
+    scans.
+    """
+
+    tables = ("leaf", "scan", "discrepancy")
+
+    def __init__(self, db: Connection) -> None:
+        super().__init__(db)
+        self.leaves: list[tuple[int, str, int, bytes]] = []
+        self.scans: list[tuple[object, ...]] = []
+        self.discrepancies: list[tuple[object, ...]] = []
+
+    def put(self) -> None:
+        leaves, scans, found = self.leaves, self.scans, self.discrepancies
+        self.leaves, self.scans, self.discrepancies = [], [], []
+        entry_log.extend(self._db, leaves)
+        write_rows(self._db, "scan", _SCAN, scans)
+        write_rows(self._db, "discrepancy", _DISCREPANCY, found)
+
+
 class Rows:
     """Leaves, scans and changes of one step. Only this one numbers leaves meanwhile."""
 
@@ -52,8 +76,7 @@ class Rows:
         self._now = now
         self._quarantined = quarantined
         self._number = entries
-        self._leaves: list[tuple[int, str, bytes]] = []
-        self._scans: list[tuple[object, ...]] = []
+        self._added = joint.shared(db, Added, lambda: Added(db))
         self._changes: list[tuple[int, wire.Change]] = []
 
     @property
@@ -64,7 +87,7 @@ class Rows:
     def leaf(self, kind: str, body: bytes) -> int:
         """Add a leaf and return its number."""
         number = self._number
-        self._leaves.append((number, kind, body))
+        self._added.leaves.append((number, kind, self._now, body))
         self._number += 1
         return number
 
@@ -76,7 +99,7 @@ class Rows:
         leaf = ScanLeaf(line.chain.hex(), self._now, msgspec.Raw(line.raw), signature)
         number = self.leaf("scan", msgspec.json.encode(leaf))
         record = line.record
-        self._scans.append(
+        self._added.scans.append(
             (
                 number,
                 record.kiosk,
@@ -110,9 +133,13 @@ class Rows:
         """Add a change that the hall's doors are to hear."""
         self._changes.append((hall_id, change))
 
+    def discrepancy(self, number: int, other_number: int | None, reason: str) -> None:
+        """Add that the server would have answered the scan `number` otherwise."""
+        self._added.discrepancies.append((number, other_number, reason, self._now))
+
     def write(self) -> None:
         """Write what was added since. A row that names a scan may be written after this alone."""
-        entry_log.extend(self._db, self._leaves, self._now)
-        insert_many(self._db, "scan", _SCAN, self._scans)
-        changes.publish_to_halls(self._db, self._changes)
-        self._leaves, self._scans, self._changes = [], [], []
+        self._added.write()
+        if self._changes:
+            changes.publish_to_halls(self._db, self._changes)
+            self._changes = []

@@ -58,6 +58,10 @@ class RollCallScan(NamedTuple):
     by: str | None
 
 
+# Whether a muster is on.
+IS_ON = "SELECT EXISTS (SELECT 1 FROM muster WHERE ended_at IS NULL)"
+
+
 def current(db: Connection) -> Muster | None:
     """Return the muster that is on."""
     row = db.execute("SELECT * FROM muster WHERE ended_at IS NULL").fetchone()

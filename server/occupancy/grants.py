@@ -6,6 +6,7 @@ Every order is published in the transaction that grants it.
 """
 
 from collections.abc import Container, Iterable, Mapping, Sequence
+from typing import Any
 
 from badges.places.pool import KioskKey, Pool, PoolKey
 from badges.record import PlaceKind
@@ -15,7 +16,7 @@ from server.occupancy import pools, sharing_policy
 from server.occupancy.kiosk_accounts import KnownAccount
 from server.occupancy.pools import Said
 from server.storage.connection import Connection, Row
-from server.storage.engines import memory
+from server.storage.engines import joint
 
 WANT_MS = 3_000  # A kiosk's request for a place is remembered for this long.
 LIVE_MS = 30_000  # A kiosk that was not heard for longer gets nothing new.
@@ -64,13 +65,15 @@ def share(
     loaded: pools.Pools | None = None,
     *,
     asked: bool = True,
+    heard: tuple[KioskKey, bool] | None = None,
 ) -> frozenset[KioskKey]:
     """Grant and recall by the policy, in all pools, and publish each order.
 
     Returns the kiosks that asked for an ordinary place and for which none can come now, nor a kept
     one where they asked for such as well. `loaded` are the pools that this transaction has already.
     Unless it was `asked` for, a hall in which nobody waits is shared once in a while: hundreds of
-    scans and heartbeats move little in that time.
+    scans and heartbeats move little in that time. A kiosk that was `heard` now, and may rest, need
+    not have been written yet.
     """
     loaded = pools.Pools(db) if loaded is None else loaded
     hall = loaded.hall(hall_id)
@@ -82,7 +85,9 @@ def share(
     limited = loaded.limited(hall_id, now)
     # A closed hall's override places come back too: nobody gets in, by no one's word.
     closed = hall.closed_at is not None
-    accounts = db.execute(_ACCOUNTS, (hall_id,)).fetchall()
+    with joint.beside(db, "kiosk", "place_account"):
+        rows = db.execute(_ACCOUNTS, (hall_id,)).fetchall()
+    accounts = [_as_heard(row, heard, now) for row in rows]
     leads_here = _leads_here(loaded, hall_id, accounts)
     plans = {}
     for kind in kinds:
@@ -105,7 +110,15 @@ def share(
     return hopeless - (asked_too - kept.hopeless)
 
 
-def _wants(row: Row, now: int) -> bool:
+def _as_heard(row: Row, heard: tuple[KioskKey, bool] | None, now: int) -> Mapping[str, Any]:
+    """Return an account with what is known of its kiosk now."""
+    account = {name: row[name] for name in row.keys()}  # noqa: SIM118 - a row is no mapping
+    if heard is not None and heard[0] == (account["kiosk"], account["generation"]):
+        account.update(seen_at=now, resting=heard[1])
+    return account
+
+
+def _wants(row: Mapping[str, Any], now: int) -> bool:
     return row["wanted_at"] is not None and row["wanted_at"] >= now - WANT_MS
 
 
@@ -121,7 +134,8 @@ def _open_accounts(db: Connection, loaded: pools.Pools, hall_id: int) -> None:
         if kiosk not in kept.kiosks and not held.fenced:
             kept = kept.enrol(kiosk)
     if kept is not loaded[key]:
-        memory.forget(db)  # What it has of those kiosks lacks these accounts.
+        for kiosk in kept.kiosks:
+            loaded.forget(kiosk)  # It may lack this account.
         loaded[key] = kept
         loaded.save()
 
@@ -131,7 +145,7 @@ def _share(
     key: PoolKey,
     before: Pool,
     loaded: pools.Pools,
-    accounts: Sequence[Row],
+    accounts: Sequence[Mapping[str, Any]],
     leads_here: Container[int],
     *,
     closed: bool,
@@ -157,7 +171,7 @@ def _share(
     if pool != before:
         loaded[key] = pool.resized(loaded[key].capacity)
         loaded.save()
-        _remember(db, key, before, pool)
+        _remember(db, key, loaded, before, pool)
     for kiosk in {*recalls, *plan.grants}:
         recall = recalls.get(kiosk, 0)
         if recall or pool.kiosks[kiosk] != before.kiosks[kiosk]:
@@ -167,22 +181,25 @@ def _share(
     return plan
 
 
-def _remember(db: Connection, key: PoolKey, before: Pool, after: Pool) -> None:
+def _remember(db: Connection, key: PoolKey, loaded: pools.Pools, before: Pool, after: Pool) -> None:
     """Remember that a kiosk that was granted places has them, until it says otherwise. So they may
     be called back at once.
     """
-    memory.forget(db)  # What it has of other kiosks' accounts is not so any more.
     for kiosk, held in after.kiosks.items():
         given = held.granted - before.kiosks[kiosk].granted
         if given:
-            db.execute(
-                "UPDATE place_account SET free = free + ?, wanted_at = NULL"
-                " WHERE hall_id = ? AND override = ? AND kiosk = ? AND generation = ?",
-                (given, *key, *kiosk),
-            )
+            loaded.forget(kiosk)
+            with joint.beside(db, "place_account"):
+                db.execute(
+                    "UPDATE place_account SET free = free + ?, wanted_at = NULL"
+                    " WHERE hall_id = ? AND override = ? AND kiosk = ? AND generation = ?",
+                    (given, *key, *kiosk),
+                )
 
 
-def _leads_here(loaded: pools.Pools, hall_id: int, accounts: Iterable[Row]) -> frozenset[int]:
+def _leads_here(
+    loaded: pools.Pools, hall_id: int, accounts: Iterable[Mapping[str, Any]]
+) -> frozenset[int]:
     """Find which of those kiosks' doors belong to halls inside this one and lead into this one as
     well.
     """
@@ -193,7 +210,7 @@ def _leads_here(loaded: pools.Pools, hall_id: int, accounts: Iterable[Row]) -> f
 
 
 def _doors(
-    accounts: Iterable[Row], pool: Pool, now: int, leads_here: Container[int]
+    accounts: Iterable[Mapping[str, Any]], pool: Pool, now: int, leads_here: Container[int]
 ) -> tuple[list[sharing_policy.Door], list[KioskKey]]:
     """Return the kiosks that may be granted places, and those that hold places here and can't use
     them.
@@ -213,7 +230,7 @@ def _doors(
     return doors, elsewhere
 
 
-def _door(kiosk: KioskKey, row: Row, pool: Pool, now: int) -> sharing_policy.Door:
+def _door(kiosk: KioskKey, row: Mapping[str, Any], pool: Pool, now: int) -> sharing_policy.Door:
     return sharing_policy.Door(
         kiosk=kiosk,
         held=max(0, pool.kiosks[kiosk].held),

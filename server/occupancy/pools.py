@@ -7,8 +7,8 @@ pool, until they are released. The protocol is badges/places/pool.py, and this f
 `grants` decides who gets how many.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -18,8 +18,11 @@ from badges.record import PlaceKind, accessible_field
 from badges.wire import wire
 from server.storage import dialect
 from server.storage.connection import Connection
+from server.storage.engines import joint
+from server.storage.engines.joint import Collected, Reading
 from server.storage.engines.memory import Memo
 from server.storage.event_state import EventState, event_state
+from server.storage.tables import change_rows, write_rows
 from server.venue import rules
 from server.venue.rules import Rules
 from server.venue.store import UnknownHallError
@@ -46,31 +49,81 @@ class Said(NamedTuple):
     rate_at: int
 
 
-def save(
-    db: Connection,
-    key: PoolKey,
-    before: Pool,
-    after: Pool,
-    said: tuple[KioskKey, Said] | None = None,
-) -> None:
-    """Write what differs between the two, and what one kiosk `said`."""
-    if after.open_stays != before.open_stays:
-        column = _OPEN[key.kind]
-        db.execute(
-            f"UPDATE hall SET {column} = ? WHERE hall_id = ?", (after.open_stays, key.hall_id)
-        )
-    for kiosk, held in after.kiosks.items():
-        awaited = kiosk in after.awaited
-        more = None if said is None or said[0] != kiosk else said[1]
-        moved = before.kiosks.get(kiosk) != held or awaited != (kiosk in before.awaited)
-        if not moved and more is not None:
-            db.execute(_SAY, (*more, *key, *kiosk))
-        elif moved:
-            values = (*key, *kiosk, *_stored(held), awaited)
-            if more is None:
-                db.execute(_SAVE, values)
+def save(db: Connection, key: PoolKey, before: Pool, after: Pool) -> None:
+    """Write what differs between the two."""
+    saved = Saved(db)
+    saved.add(key, before, after)
+    saved.put()
+
+
+class Saved(Collected):
+    """Collects what becomes of halls and of kiosks' accounts with their pools."""
+
+    tables = ("hall", "place_account")
+
+    def __init__(self, db: Connection) -> None:
+        super().__init__(db)
+        self._halls: dict[str, dict[int, int]] = {}  # Values of each column, by hall.
+        # What is kept of an account, and what its kiosk said, each where it is to be written.
+        self._accounts: dict[_AccountKey, tuple[tuple[object, ...], Said | None]] = {}
+
+    def hall(self, hall_id: int, column: str, value: int) -> None:
+        """Set a column of the hall."""
+        self._halls.setdefault(column, {})[hall_id] = value
+
+    def add(
+        self, key: PoolKey, before: Pool, after: Pool, said: tuple[KioskKey, Said] | None = None
+    ) -> None:
+        """Add what differs between the two, and what one kiosk `said`."""
+        if after.open_stays != before.open_stays:
+            self.hall(key.hall_id, _OPEN[key.kind], after.open_stays)
+        if after.kiosks is before.kiosks and after.awaited is before.awaited:
+            changed: Iterable[KioskKey] = () if said is None else (said[0],)
+        else:
+            changed = after.kiosks
+        for kiosk in changed:
+            held = after.kiosks.get(kiosk)
+            if held is None:
+                continue
+            awaited = kiosk in after.awaited
+            more = None if said is None or said[0] != kiosk else said[1]
+            moved = before.kiosks.get(kiosk) != held or awaited != (kiosk in before.awaited)
+            if moved or more is not None:
+                account = (*key, *kiosk)
+                kept, known = self._accounts.get(account, ((), None))
+                kept = (*_stored(held), awaited) if moved else kept
+                self._accounts[account] = kept, known if more is None else more
+
+    def put(self) -> None:
+        halls, accounts = self._halls, self._accounts
+        self._halls, self._accounts = {}, {}
+        for column, values in halls.items():
+            _set_halls(self._db, column, values)
+        saved, told, both = [], [], []
+        for account, (kept, said) in accounts.items():
+            if said is None:
+                saved.append((*account, *kept))
+            elif kept:
+                both.append((*account, *kept, *said))
             else:
-                db.execute(_SAVE_AND_SAY, (*values, *more))
+                told.append((*account, *said))
+        write_rows(self._db, "place_account", (*_ACCOUNT, *_HELD), saved, _SAVE)
+        write_rows(self._db, "place_account", _ALL_OF_IT, both, _SAVE_AND_SAY)
+        change_rows(self._db, "place_account", _TOLD, told, sets=_SAY, where=_SAME)
+
+
+def _saved(db: Connection) -> Saved:
+    return joint.shared(db, Saved, lambda: Saved(db))
+
+
+_AccountKey = tuple[int, PlaceKind, str, int]
+
+
+def _set_halls(db: Connection, column: str, values: Mapping[int, int]) -> None:
+    change_rows(
+        db, "hall", ("hall_id", column), list(values.items()),
+        sets=f"{column} = v.{column}", where="hall.hall_id = v.hall_id",
+    )  # fmt: skip
 
 
 def _stored(held: Held) -> tuple[object, ...]:
@@ -87,23 +140,17 @@ _HELD = (
 _ACCOUNT = ("hall_id", "override", "kiosk", "generation")
 
 
-def _upsert(columns: Sequence[str]) -> str:
-    """Write the statement that sets these columns of an account, whether it is there or not."""
-    names = (*_ACCOUNT, *columns)
+def _or_set(columns: Sequence[str]) -> str:
+    """Write that these columns of an account are set where it is there already."""
     sets = ", ".join(f"{name} = excluded.{name}" for name in columns)
-    return (
-        f"INSERT INTO place_account ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
-        f" ON CONFLICT ({', '.join(_ACCOUNT)}) DO UPDATE SET {sets}"
-    )
+    return f" ON CONFLICT ({', '.join(_ACCOUNT)}) DO UPDATE SET {sets}"
 
 
-_SAVE = _upsert(_HELD)
-_SAVE_AND_SAY = _upsert((*_HELD, *Said._fields))
-_SAY = (
-    f"UPDATE place_account SET {', '.join(f'{name} = ?' for name in Said._fields)}"
-    f" WHERE {' AND '.join(f'{name} = ?' for name in _ACCOUNT)}"
-)
-
+_SAVE = _or_set(_HELD)
+_SAVE_AND_SAY = _or_set((*_HELD, *Said._fields))
+_ALL_OF_IT, _TOLD = (*_ACCOUNT, *_HELD, *Said._fields), (*_ACCOUNT, *Said._fields)
+_SAY = ", ".join(f"{name} = v.{name}" for name in Said._fields)
+_SAME = " AND ".join(f"place_account.{name} = v.{name}" for name in _ACCOUNT)
 
 # The hall's column of stays that use each kind of place.
 _OPEN = {
@@ -146,11 +193,15 @@ class HallRow(NamedTuple):
     shared_until: int
 
 
-# A hall and its accounts with both pools, as one row.
+# A hall and its accounts with all pools, as one row.
 _PACKED = dialect.rows_as_json(
     ", ".join(_Account.__struct_fields__), "place_account WHERE hall_id = hall.hall_id"
 )
 _HALL = f"SELECT {', '.join(HallRow._fields)}, {_PACKED} AS accounts FROM hall WHERE hall_id = ?"
+_HALLS = (
+    f"SELECT hall_id, {', '.join(HallRow._fields)}, {_PACKED} AS accounts FROM hall"
+    f" WHERE {dialect.one_of('hall_id')}"
+)
 
 
 class Pools:
@@ -219,18 +270,27 @@ class Pools:
         self._said[key] = kiosk, said
 
     def save(self) -> None:
+        """Write what was moved and said since."""
+        saved: Saved | None = None
         for key, pool in self._pools.items():
             said = self._said.pop(key, None)
             if pool is not self._saved[key] or said is not None:
-                save(self._db, key, self._saved[key], pool, said)
+                saved = saved or _saved(self._db)
+                saved.add(key, self._saved[key], pool, said)
                 self._saved[key] = pool
                 if said is not None:
                     self._told[key] = said
+        if saved is not None:
+            saved.write()
 
     def _known_state(self) -> EventState:
         if self._state is None:
             self._state = event_state(self._db)
         return self._state
+
+    def forget(self, kiosk: KioskKey) -> None:
+        """Take out of the memo what it has of the kiosk's accounts."""
+        self._memo.pop(kiosk, None)
 
     def keep(self) -> None:
         """Put all pools into the memo, once they are saved."""
@@ -250,7 +310,9 @@ class Pools:
 
     def share_until(self, hall_id: int, until: int) -> None:
         """Keep until when the hall's share stands."""
-        self._db.execute("UPDATE hall SET shared_until = ? WHERE hall_id = ?", (until, hall_id))
+        saved = _saved(self._db)
+        saved.hall(hall_id, "shared_until", until)
+        saved.write()
         self._rows[hall_id] = self.hall(hall_id)._replace(shared_until=until)
 
     def limited(self, hall_id: int, now: int) -> Limited:
@@ -316,10 +378,44 @@ class Pools:
         found = self._db.execute(_HALL, (hall_id,)).fetchone()
         if found is None:
             raise UnknownHallError(f"hall {hall_id}")
+        return self._take(hall_id, found)
+
+    def remember(self, hall_id: int, found: Iterable[Any]) -> None:
+        """Put a hall into the memo that was read as `_HALLS`."""
+        self._memo[HallRow, hall_id] = self._take(hall_id, found)
+        for key in _keys(hall_id):
+            if key not in self._memo:
+                self._memo[key] = self._load(key)
+
+    def _take(self, hall_id: int, found: Iterable[Any]) -> HallRow:
         *row, accounts = found
         for kind, mine in _by_kind(_ACCOUNTS.decode(accounts)).items():
             self._accounts[PoolKey(hall_id, kind)] = mine
-        return HallRow(*row)
+        made = self._rows[hall_id] = HallRow(*row)
+        return made
+
+
+def read_ahead(
+    db: Connection, memo: Memo, halls: Iterable[int], state: Callable[[], EventState | None]
+) -> Reading:
+    """Put the pools of these halls into the memo. `state` is asked once others have read it."""
+    missing = [hall for hall in dict.fromkeys(halls) if not _is_known(memo, hall)]
+    asked = db.execute(_HALLS, (dialect.many(missing),)) if missing else None
+    yield
+    known = state()
+    if asked is None or known is None or known.restored_without_acts:
+        return
+    loaded = Pools(db, known, memo=memo)
+    for hall_id, *row in asked.fetchall():
+        loaded.remember(hall_id, row)
+
+
+def _is_known(memo: Memo, hall_id: int) -> bool:
+    return all(key in memo for key in _keys(hall_id)) and (HallRow, hall_id) in memo
+
+
+def _keys(hall_id: int) -> list[PoolKey]:
+    return [PoolKey(hall_id, kind) for kind in PlaceKind]
 
 
 class _Accounts(NamedTuple):

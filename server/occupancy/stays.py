@@ -10,7 +10,9 @@ from badges.record import PlaceKind, StayRef, accessible_field
 from badges.wire import wire
 from server.storage import dialect
 from server.storage.connection import Connection, Row
-from server.storage.tables import insert_many
+from server.storage.engines import joint
+from server.storage.engines.joint import Collected, Reading
+from server.storage.tables import change_rows, padded, write_rows
 
 # Two measured clocks may differ by this much. For each of the two that is half of a kiosk's longest
 # round trip and a jump that the kiosk does not notice. A jump that the server does not notice is
@@ -36,7 +38,7 @@ class Stay(msgspec.Struct, frozen=True):
 
     @property
     def ref_values(self) -> tuple[str, int, int]:
-        return self.ref.kiosk, self.ref.generation, self.ref.seq
+        return ref_values(self.ref)
 
 
 Span = tuple[Stay, int | None]  # A stay, and when it ended.
@@ -74,22 +76,44 @@ _PACKED = msgspec.json.Decoder(list[_Packed])
 
 def add(db: Connection, stay: Stay, *, gone_at: int | None = None) -> None:
     """Record a stay. `gone_at` is given where it was over before the server heard of it."""
-    opened = Opened(db)
-    opened.add(stay, gone_at=gone_at)
-    opened.write()
+    made = opened(db)
+    made.add(stay, gone_at=gone_at)
+    made.write()
 
 
-class Opened:
-    """Collects stays that one step opens, and writes them together.
+class Opened(Collected):
+    """Collects stays that steps open and close, and writes them together.
 
     Whoever reads or changes stays in between has them written before. To close one of them is left
-    to `close`, which changes it before it is written.
+    to `close`, which changes it before it is written. So does one that was read ahead.
     """
 
+    tables = ("stay",)
+
     def __init__(self, db: Connection) -> None:
-        self._db = db
+        super().__init__(db)
         # Each with when it was over, and by what.
-        self._stays: dict[tuple[StayRef, int], tuple[Stay, int | None, str | None, bool]] = {}
+        self._stays: dict[_Key, tuple[Stay, int | None, str | None, bool]] = {}
+        self._known: dict[_Key, Stay] = {}  # Open ones that are in their table.
+        self._closed: dict[_Key, tuple[int, str]] = {}  # Of these, with when and by what.
+
+    def read_ahead(self, named: Iterable[tuple[StayRef, int]]) -> Reading:
+        """Read together which of these stays, each in a hall, are open."""
+        asked = []
+        for some in padded(list(dict.fromkeys(named))):
+            values = ", ".join([_NAMED] * len(some))
+            statement = (
+                f"SELECT {_COLUMNS} FROM (VALUES {values}) AS v JOIN stay ON kiosk = v.column1"
+                " AND generation = v.column2 AND seq = v.column3 AND hall_id = v.column4"
+                " WHERE closed_at IS NULL"
+            )
+            given = [part for ref, hall in some for part in (*ref_values(ref), hall)]
+            asked.append(self._db.execute(statement, given))
+        yield
+        for rows in asked:
+            for row in rows.fetchall():
+                stay = _stay(row)
+                self._known[stay.ref, stay.hall_id] = stay
 
     def add(self, stay: Stay, *, gone_at: int | None = None) -> None:
         """Add a stay. `gone_at` is given where it was over before the server heard of it."""
@@ -104,21 +128,54 @@ class Opened:
         if found is not None and found[1] is None:
             self._stays[key] = found[0], at, by, False
             return found[0]
-        if found is not None:
+        known = self._known.pop(key, None)
+        if known is not None:
+            self._closed[key] = at, by
+            return known
+        if found is not None or key in self._closed:
             self.write()
         return close(self._db, ref, hall_id, by, at)
 
-    def write(self) -> None:
-        """Write what was added since."""
-        if not self._stays:
-            return
-        rows = [
-            (*stay.ref_values, stay.hall_id, stay.door_id, stay.serial, stay.opened_at,
-             stay.clock_known, stay.kind, stay.issue, stay.epoch, stay.around, *over)
-            for stay, *over in self._stays.values()
-        ]  # fmt: skip
-        self._stays = {}
-        insert_many(self._db, "stay", _WRITTEN, rows)
+    def move_on(self, ref: StayRef, hall_id: int, at: int, *, counted: bool) -> Stay | None:
+        """End the presence in a hall of a holder, as the function `move_on` does."""
+        self._known.pop((ref, hall_id), None)
+        self.write()
+        return move_on(self._db, ref, hall_id, at, counted=counted)
+
+    def put(self) -> None:
+        if self._stays:
+            rows = [
+                (*stay.ref_values, stay.hall_id, stay.door_id, stay.serial, stay.opened_at,
+                 stay.clock_known, stay.kind, stay.issue, stay.epoch, stay.around, *over)
+                for stay, *over in self._stays.values()
+            ]  # fmt: skip
+            self._stays = {}
+            write_rows(self._db, "stay", _WRITTEN, rows)
+        if self._closed:
+            closed = [
+                (*ref_values(ref), hall, at, by) for (ref, hall), (at, by) in self._closed.items()
+            ]
+            self._closed = {}
+            change_rows(self._db, "stay", _CLOSED, closed, sets=_CLOSE, where=_SAME)
+
+
+_CLOSED = ("kiosk", "generation", "seq", "hall_id", "closed_at", "closed_by")
+_CLOSE = "closed_at = v.closed_at, closed_by = v.closed_by"
+_SAME = " AND ".join(f"stay.{name} = v.{name}" for name in _CLOSED[:4])
+
+
+def opened(db: Connection) -> Opened:
+    """Return what collects the stays of this step, or of its group."""
+    return joint.shared(db, Opened, lambda: Opened(db))
+
+
+_Key = tuple[StayRef, int]  # A stay, and its hall.
+_NAMED = "(?, CAST(? AS BIGINT), CAST(? AS BIGINT), CAST(? AS BIGINT))"
+
+
+def ref_values(ref: StayRef) -> tuple[str, int, int]:
+    """Return what names an entry, as the columns of a stay."""
+    return ref.kiosk, ref.generation, ref.seq
 
 
 def close(db: Connection, ref: StayRef, hall_id: int, by: str, at: int) -> Stay | None:

@@ -84,6 +84,8 @@ class Engine(Protocol):
 
     # Says whether what a transaction wrote may be read before it is on disk.
     commits_early: bool
+    # Says whether each wait for an answer is a way to another process, or another machine.
+    is_far: bool
 
     def writer(self) -> OwnConnection: ...
 

@@ -27,7 +27,9 @@ from server.storage.connection import Connection, Engine, LentConnection, Listen
 from server.storage.disk import AwayError, DatabaseError
 from server.storage.engines import memory
 from server.storage.engines.durable import Durable, make_durable
+from server.storage.engines.joint import Joinable
 from server.storage.engines.reconnecting import Reconnecting
+from server.storage.engines.steps import Job, Steps, Told, reason
 from server.storage.errors import EngineError
 from server.storage.postgresql.address import address_of, keep_address, read_address
 from server.storage.sqlite import engine as sqlite
@@ -188,7 +190,7 @@ class Database:
         self._idle: list[LentConnection] = []
         self._lent: dict[LentConnection, weakref.ref[_Turn] | None] = {}
         self._lock = threading.Lock()
-        self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._listeners: list[Callable[[Connection], object]] = []
         self._foreign_listeners: list[Callable[[], object]] = []
         self._listening: Listening | None = None
@@ -408,7 +410,7 @@ class Database:
         Raises DiskError where the disk is full or can't be written. The writer goes on, and takes
         writes again once the disk does. Raises DatabaseError once the database is closed.
         """
-        job = _Job(step, long, early)
+        job = Job(step, long, early)
         # Nothing may come after the None that ends the writer. Nobody would ever answer it.
         with self._lock:
             if self._closed:
@@ -423,24 +425,26 @@ class Database:
         done: Callable[[Any, Any], object],
         *,
         early: bool = False,
+        joinable: Joinable | None = None,
     ) -> None:
         """Run `step` as `write` does, without waiting for it.
 
         `done` gets its result, or None and what it raised, on the writer's thread once the commit
         is on disk. It must be quick. What an `early` step writes may be read by others before that,
         so that other servers need not wait for the disk. Then it must be something that whoever
-        asked for it brings again if it is lost. Raises DatabaseError once the database is closed.
+        asked for it brings again if it is lost. Steps of one kind that follow one another are taken
+        together, where they are `joinable`. Raises DatabaseError once the database is closed.
         """
         with self._lock:
             if self._closed:
                 raise DatabaseError("the database is closed")
-            self._queue.put(_Told(step, done, early))
+            self._queue.put(Told(step, done, early, joinable))
 
     def _run(self) -> None:
         more = True
-        long: deque[_Job] = deque()
+        long: deque[Job] = deque()
         while more or long:
-            group: list[_Job] = []
+            group: list[Job] = []
             idle = not long
             while more and len(group) < GROUP_MAX and (idle or not self._queue.empty()):
                 job = self._queue.get()
@@ -454,13 +458,13 @@ class Database:
             if long:
                 self._commit([long.popleft()])
 
-    def _commit(self, group: "list[_Job]") -> None:
+    def _commit(self, group: list[Job]) -> None:
         try:
             connection = self._usable_writer()
         except (EngineError, DatabaseError) as error:
             self._fail(group, error)
             return
-        failed: list[tuple[_Job, BaseException]] = []
+        failed: list[tuple[Job, BaseException]] = []
         try:
             done, told = self._write(connection, group, failed)
         except Exception as error:
@@ -488,9 +492,9 @@ class Database:
     def _write(
         self,
         connection: OwnConnection,
-        group: "list[_Job]",
-        failed: "list[tuple[_Job, BaseException]]",
-    ) -> "tuple[list[tuple[_Job, Any]], list[Callable[[], object]]]":
+        group: list[Job],
+        failed: list[tuple[Job, BaseException]],
+    ) -> tuple[list[tuple[Job, Any]], list[Callable[[], object]]]:
         """Run the steps in one transaction and wait until it is on disk. Returns the results, and
         what is to be told to listeners. What steps raised is added to `failed`.
 
@@ -499,7 +503,7 @@ class Database:
         early = all(job.early for job in group)
         self._engine.begin(connection, early=early)
         memory.begin(connection)
-        done = self._run_steps(connection, group, failed)
+        done = Steps(self._engine, self._checks, connection, group, failed).run()
         told: list[Callable[[], object]] = []
         if done:
             connection.execute("COMMIT")
@@ -510,42 +514,11 @@ class Database:
         elif connection.in_transaction:
             connection.execute("ROLLBACK")
         if failed and self._engine.is_lost(connection):
-            raise _reason(failed[-1][1]) from None
+            raise reason(failed[-1][1]) from None
         if self._engine.commits_early and (early or failed or told):
             # What was read here, and why a step refused, may rest on others' early commits.
             make_durable(connection)
         return done, told
-
-    def _run_steps(
-        self,
-        connection: OwnConnection,
-        group: "list[_Job]",
-        failed: "list[tuple[_Job, BaseException]]",
-    ) -> "list[tuple[_Job, Any]]":
-        done: list[tuple[_Job, Any]] = []
-        if len(group) > 1:
-            connection.execute("SAVEPOINT step")
-        for job in group:
-            try:
-                result = job.step(connection)
-                for check in self._checks:
-                    check(connection)
-                if not self._engine.stands(connection):
-                    raise sqlite3.OperationalError("the transaction was undone on the way")
-            except BaseException as error:
-                memory.forget(connection)
-                failed.append((job, error))
-                if len(group) > 1:
-                    if not connection.in_transaction:
-                        # The disk is full or failing, and SQLite has undone the others' steps
-                        # too. Or PostgreSQL is gone.
-                        raise _reason(error) from None
-                    connection.execute("ROLLBACK TO step")
-            else:
-                done.append((job, result))
-                if job is not group[-1]:
-                    self._engine.next_step(connection)
-        return done
 
     def _guarded(self, call: Callable[[], Any]) -> Any:
         """Call what listens to commits. The commit stands whatever it does, and those who wait for
@@ -579,15 +552,16 @@ class Database:
             reader.close()
 
     def _prepare(self, made: OwnConnection) -> None:
+        memory.attach(made)
         with transaction(made):
             for prepare in self._preparations:
                 prepare(made)
 
-    def _refuse(self, failed: "list[tuple[_Job, BaseException]]") -> None:
+    def _refuse(self, failed: list[tuple[Job, BaseException]]) -> None:
         for job, error in failed:
             job.finish(error=self._told(error))
 
-    def _fail(self, group: "list[_Job]", error: BaseException) -> None:
+    def _fail(self, group: list[Job], error: BaseException) -> None:
         told = self._told(error)
         for job in group:
             if not job.finished:
@@ -606,64 +580,9 @@ class Database:
         return found
 
 
-def _reason(error: BaseException) -> BaseException:
-    """Return what took the whole transaction with it, as all of its steps are told."""
-    if isinstance(error, (EngineError, DatabaseError)):
-        return error
-    return sqlite3.OperationalError("the transaction was undone on the way")
-
-
 class _Turn:
     """Represents a thread's use of a reader. It ends with the thread, and the reader stays with the
     database.
     """
 
     reader: LentConnection
-
-
-class _Job:
-    """Holds a step and what became of it. A bare lock wakes its thread for a fraction of what a
-    future costs, and a busy server would need hundreds of futures a second.
-    """
-
-    def __init__(self, step: Callable[[Connection], Any], long: bool, early: bool) -> None:
-        self.step = step
-        self.long = long
-        self.early = early
-        self.finished = False
-        self._result: Any = None
-        self._error: BaseException | None = None
-        self._unfinished = threading.Lock()
-        self._unfinished.acquire()
-
-    def finish(self, result: Any = None, error: BaseException | None = None) -> None:
-        self._result, self._error, self.finished = result, error, True
-        self._unfinished.release()
-
-    def wait(self) -> Any:
-        """Return the step's result, or raise what it raised."""
-        self._unfinished.acquire()
-        if self._error is not None:
-            raise self._error
-        return self._result
-
-
-class _Told(_Job):
-    """Holds a step for which nobody waits. Its end is told."""
-
-    def __init__(
-        self, step: Callable[[Connection], Any], done: Callable[[Any, Any], object], early: bool
-    ) -> None:
-        self.step = step
-        self.long = False
-        self.early = early
-        self.finished = False
-        self._done = done
-
-    def finish(self, result: Any = None, error: BaseException | None = None) -> None:
-        self.finished = True
-        try:
-            self._done(result, error)
-        except Exception as failed:
-            # The commit stands, and the others must be told.
-            log.error("nobody could be told of a step's end: %s", type(failed).__name__)

@@ -4,15 +4,18 @@ In SQLite sqlite-utils does it over a connection that already is in a transactio
 writes nest in that one as savepoints, so what fails takes everything back with it.
 """
 
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import sqlite_utils
 
 from server.storage.connection import Connection
-from server.storage.postgresql import catalogue
+from server.storage.postgresql import catalogue, many_rows
+
+T = TypeVar("T")
 
 
 class Table(Protocol):
@@ -65,6 +68,8 @@ def tables_with(db: Connection, column: str) -> list[str]:
 
 _VALUES_MAX = 30_000  # in one statement. SQLite takes 32,766.
 _ROWS_MAX = 512
+_ASKED_MAX = 64
+_SENT_MAX = 64  # More rows are cheaper by COPY, for which everything else has to have arrived.
 
 
 def insert_many(
@@ -86,6 +91,75 @@ def insert_many(
         db.execute(_insertion(table, names, count), values)
 
 
+def write_rows(
+    db: Connection,
+    table: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    then: str = "",
+    *,
+    numbered: str = "",
+) -> None:
+    """Add some rows, each with the values of `columns`, as steps do it that wait for nothing.
+
+    `then` is what becomes of a row that is there already, which may be none of these. The column
+    `numbered` has the numbers that the database gives to the rows by itself.
+    """
+    if not rows:
+        return
+    if len(rows) == 1:
+        db.execute(_insertion(table, tuple(columns), 1, then), rows[0])
+    elif isinstance(db, sqlite3.Connection):
+        for count, values in _blocks(rows):
+            db.execute(_insertion(table, tuple(columns), count, then), values)
+    elif then or len(rows) <= _SENT_MAX:
+        insertion = many_rows.insertion(table, columns, numbered)
+        db.execute(f"{insertion}{then}", (many_rows.packed(columns, rows),))
+    else:
+        catalogue.insert_many(db, table, columns, rows)
+
+
+def change_rows(
+    db: Connection,
+    table: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    *,
+    sets: str,
+    where: str,
+) -> None:
+    """Change some rows, as steps do it that wait for nothing.
+
+    `sets` and `where` find the values of `columns` in the row `v`. A row of the table is changed by
+    no more than one of these.
+    """
+    if not rows:
+        return
+    if len(rows) == 1:
+        statement, names = _change_of_one(table, sets, where)
+        given = dict(zip(columns, rows[0], strict=True))
+        db.execute(statement, [given[name] for name in names])
+    elif isinstance(db, sqlite3.Connection):
+        for count, values in _blocks(rows):
+            given_rows = f"v ({', '.join(columns)}) AS (VALUES {_marks(len(columns), count)})"
+            db.execute(f"WITH {given_rows} UPDATE {table} SET {sets} FROM v WHERE {where}", values)
+    else:
+        db.execute(
+            f"UPDATE {table} SET {sets} FROM {many_rows.source(table)} AS v WHERE {where}",
+            (many_rows.packed(columns, rows),),
+        )
+
+
+_OF_ROW = re.compile(r"\bv\.(\w+)")
+
+
+@lru_cache(maxsize=256)
+def _change_of_one(table: str, sets: str, where: str) -> tuple[str, list[str]]:
+    """Return the statement of `change_rows` for one row, and the names of its values in order."""
+    text = f"UPDATE {table} SET {sets} WHERE {where}"
+    return _OF_ROW.sub("?", text), _OF_ROW.findall(text)
+
+
 def update_many(
     db: Connection, table: str, columns: Sequence[str], key: str, rows: Sequence[Sequence[Any]]
 ) -> None:
@@ -102,9 +176,19 @@ def update_many(
         )
 
 
+def padded(asked: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Yield what many rows are asked by, some at a time, as many as a power of two says. What
+    fills them up is asked for again. So statements are few, and stay prepared.
+    """
+    for at in range(0, len(asked), _ASKED_MAX):
+        part = asked[at : at + _ASKED_MAX]
+        missing = (1 << (len(part) - 1).bit_length()) - len(part)
+        yield [*part, *[part[-1]] * missing]
+
+
 @lru_cache(maxsize=256)
-def _insertion(table: str, columns: tuple[str, ...], count: int) -> str:
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {_marks(len(columns), count)}"
+def _insertion(table: str, columns: tuple[str, ...], count: int, then: str = "") -> str:
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {_marks(len(columns), count)}{then}"
 
 
 def _marks(width: int, count: int) -> str:

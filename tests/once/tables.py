@@ -23,11 +23,10 @@ T = TypeVar("T")
 
 
 @pytest.fixture(scope="session")
-def tables(pytestconfig: pytest.Config) -> Path:
-    """The folder of what is kept."""
-    cache = pytestconfig.cache
-    assert cache is not None
-    return cache.mkdir("tables")
+def tables(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of what is kept, until the run ends where pytest keeps nothing."""
+    cache = getattr(pytestconfig, "cache", None)
+    return tmp_path_factory.mktemp("tables") if cache is None else cache.mkdir("tables")
 
 
 @pytest.fixture(scope="session", autouse=True)

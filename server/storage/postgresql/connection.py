@@ -22,6 +22,7 @@ from server.storage.postgresql.translation.statements import (
 )
 
 PREPARED_MAX = 500  # More statements than a server has in daily use.
+_CHANGES_NOTHING = ("SELECT", "SAVEPOINT", "RELEASE")
 _WITHIN = ("SAVEPOINT", "RELEASE", "ROLLBACK TO")  # What a transaction goes on after.
 
 
@@ -104,6 +105,11 @@ class PostgresConnection:
         self._pipeline: psycopg.Pipeline | None = None
         self._sent = self._failed = False
         self._over = ExitStack()
+        # What the writer knows (`server/storage/engines/memory.py`), and what steps do together.
+        self.memory: Any = None
+        self.joint: Any = None
+        self.total_changes = 0  # Statements that may have changed something.
+        self.waits_to_read = True
 
     @property
     def in_transaction(self) -> bool:
@@ -130,6 +136,7 @@ class PostgresConnection:
     def execute(self, statement: str, values: Any = (), /) -> psycopg.Cursor[Any]:
         self._check()
         asked = translated(statement)
+        self._begin_statement(changes=not asked.text.startswith(_CHANGES_NOTHING))
         if self._pipeline is not None:
             return self._send(asked, values)
         try:
@@ -151,6 +158,7 @@ class PostgresConnection:
     def executemany(self, statement: str, values: Iterable[Any], /) -> psycopg.Cursor[Any]:
         self._check()
         asked = translated(statement)
+        self._begin_statement()
         cursor = self.raw.cursor()
         rows = [asked.values(one) for one in values]
         try:
@@ -189,7 +197,8 @@ class PostgresConnection:
             self._failed = True
             raise told(error) from None
         self._sent = True
-        if asked.reads or asked.text.startswith("ROLLBACK TO"):
+        reads = asked.reads and self.waits_to_read
+        if reads or asked.text.startswith("ROLLBACK TO"):
             self.arrive()
         elif isinstance(made, _Cursor):
             made.arrive = self.arrive
@@ -229,8 +238,14 @@ class PostgresConnection:
             raise sqlite3.OperationalError("the transaction was undone on the way")
         return made
 
+    def _begin_statement(self, *, changes: bool = True) -> None:
+        if self.joint is not None:
+            self.joint.before_statement()
+        self.total_changes += changes
+
     def script(self, text: str) -> None:
         """Execute statements that are in PostgreSQL's own words."""
+        self._begin_statement()
         try:
             self.raw.execute(text, prepare=False)
         except psycopg.Error as error:
@@ -249,6 +264,7 @@ class PostgresConnection:
     def copy_in(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         """Add many rows at once."""
         self._check()
+        self._begin_statement()
         self._walk()
         names = ", ".join(columns)
         try:

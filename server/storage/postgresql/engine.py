@@ -40,6 +40,7 @@ class PostgresEngine:
     """
 
     commits_early = True
+    is_far = True
 
     def __init__(self, address: Address, *, bounded: bool = False) -> None:
         self._address = address

@@ -12,6 +12,7 @@ from psycopg import errors
 
 from server.storage.disk import DatabaseError, DiskError
 from server.storage.errors import LostError
+from server.storage.postgresql.many_rows import NUL
 
 _COLUMNS = re.compile(r"Key \((.*?)\)=")
 _KINDS = {
@@ -24,10 +25,6 @@ _KINDS = {
 _ENDED = (
     errors.AdminShutdown, errors.CrashShutdown, errors.IdleInTransactionSessionTimeout,
 )  # fmt: skip
-NUL = (
-    "a text has the character NUL in it, which PostgreSQL does not keep. Nothing was changed. "
-    "Take it out of the text."
-)
 
 
 def told(error: psycopg.Error) -> Exception:

@@ -146,6 +146,7 @@ class SqliteEngine:
     """Opens connections to one file."""
 
     commits_early = False
+    is_far = False
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -2,19 +2,23 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from flask import Response, request
 
+from badges.places.pool import KioskKey
 from badges.transparency.signed_note import NoteError
 from badges.wire import wire
 from server.backup import set_back
 from server.entry_log import cosignatures
 from server.entry_log.entry_log import Log
 from server.kiosks import contact, registry, runs
-from server.ledger import ingest
+from server.ledger import ingest, read_ahead
+from server.ledger.prepared import Prepared
 from server.storage.connection import Connection
+from server.storage.engines import joint
+from server.storage.engines.joint import Joinable
 from server.web.api.errors import ApiError, answer_json
 from server.web.api.signatures import Caller, Signed, read_signature, signed_caller, signed_write
 from server.web.services import Services, renewed, services
@@ -30,7 +34,9 @@ FORKED = (
 
 
 class Taken(NamedTuple):
-    """Holds what became of a batch, and how far feed and entry log had come with it."""
+    """Holds what became of a batch, and how far feed and entry log had come with it, or with those
+    that were taken together with it.
+    """
 
     sender: contact.Sender
     ingested: ingest.Ingested
@@ -92,8 +98,11 @@ def scans() -> Response:
     return answer_json(answer_to(here, batch, arrived, taken, last))
 
 
-def step_for(here: Services, batch: wire.ScanBatch) -> Callable[[Connection, Caller, int], Taken]:
-    """Return the step that takes a batch, for `signed_write`.
+def step_for(
+    here: Services, batch: wire.ScanBatch, prepared: Prepared | None = None
+) -> Callable[[Connection, Caller, int], Taken]:
+    """Return the step that takes a batch, for `signed_write`. `prepared` is the same batch, where
+    that was done beforehand.
 
     It raises SetBackError, GapError, ForkError or WireError, and then leaves nothing behind.
     """
@@ -104,10 +113,28 @@ def step_for(here: Services, batch: wire.ScanBatch) -> Callable[[Connection, Cal
         set_back.judge(db, here.event, here.log, caller.sender, batch)
         if isinstance(batch.cosigned, wire.Cosigned):
             _keep_cosigned(db, here.log, caller.sender, batch.cosigned, now)
-        ingested = ingest.ingest(db, caller.sender, batch, calendar=here.calendar, now=now)
-        return Taken(caller.sender, ingested, runs.came(db))
+        ingested = ingest.ingest(
+            db, caller.sender, batch, calendar=here.calendar, now=now, prepared=prepared
+        )
+        came = _NOWHERE if joint.is_on(db) else runs.came(db)
+        return Taken(caller.sender, ingested, came)
 
     return step
+
+
+def _all_came(db: Connection, taken: Sequence[Taken]) -> list[Taken]:
+    """Say of batches that were taken together how far the server has come with all of them."""
+    came = runs.came(db)
+    return [one._replace(came=came) for one in taken]
+
+
+_NOWHERE = runs.Came("", 0, 0)  # until `_all_came`
+_TOGETHER = read_ahead.kind(_all_came)
+
+
+def joinable(prepared: Prepared, kiosk: KioskKey) -> Joinable:
+    """Return by what the step for this batch may be taken together with others."""
+    return read_ahead.joinable(kiosk, prepared, _TOGETHER)
 
 
 def answer_to(

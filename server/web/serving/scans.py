@@ -16,10 +16,11 @@ from flask import Flask
 from badges.record import WireError
 from badges.wire import wire
 from server.kiosks.runs import Came
+from server.ledger.prepared import Prepared, prepare
 from server.storage.disk import AwayError
 from server.storage.errors import LostError
 from server.web import logs, security
-from server.web.api.scans import LONG_BATCH, Arrival, Last, Taken, answer_to, step_for
+from server.web.api.scans import LONG_BATCH, Arrival, Last, Taken, answer_to, joinable, step_for
 from server.web.api.signatures import Signed, verified_step
 from server.web.lanes import BusyError, Proof
 from server.web.services import Services, address_of, services_of
@@ -68,15 +69,16 @@ class ScansLane:
             return
         try:
             batch = wire.decode(body, wire.ScanBatch)
+            if len(batch.records) > LONG_BATCH:
+                raise Left(body)
+            prepared = prepare(batch, proof.key)
         except WireError:
             raise Left(body) from None
-        if len(batch.records) > LONG_BATCH:
-            raise Left(body)
         began, arrived = time.perf_counter(), Arrival.now(here)
         signed = Signed.proven(proof, address, here.lanes)
         try:
             try:
-                taken = await self._write(here, signed, batch)
+                taken = await self._write(here, signed, prepared)
             except (AwayError, LostError):
                 raise
             except Exception:
@@ -95,7 +97,7 @@ class ScansLane:
         exchange.response_bytes(503, self._headers, security.database_away())
         logs.answered(METHOD, TARGET, 503, begun)
 
-    async def _write(self, here: Services, signed: Signed, batch: wire.ScanBatch) -> Taken:
+    async def _write(self, here: Services, signed: Signed, prepared: Prepared) -> Taken:
         """Take the batch, and wait until it is on disk. Raises what its step raises."""
         took: asyncio.Future[Taken] = asyncio.get_running_loop().create_future()
 
@@ -106,9 +108,11 @@ class ScansLane:
                 self._last = Last(taken.ingested.incarnation, taken.came)
             self._waker.call(partial(_settle, took, taken, error))
 
-        step = verified_step(signed, step_for(here, batch), here.now, batch=batch)
+        batch = prepared.batch
+        step = verified_step(signed, step_for(here, batch, prepared), here.now, batch=batch)
+        alike = joinable(prepared, signed.stamp.key)
         # A kiosk keeps its scans until they are acknowledged, and would send them again.
-        here.database.write_then(step, done, early=True)
+        here.database.write_then(step, done, early=True, joinable=alike)
         return await took
 
 

@@ -50,7 +50,7 @@ def fill(event: Event, entries: int) -> None:
             leaves = []
             for first in range(start, start + 10_000, BATCH):
                 _batch(doors[(first // BATCH) % KIOSKS], first, leaves)
-            database.write(lambda db, part=leaves: entry_log.extend(db, part, NOW))
+            database.write(lambda db, part=leaves: entry_log.extend(db, part))
         log = entry_log.Log(database, event.log_name, event.log_key)
         size = log.size()
         note = log.note(size)
@@ -87,7 +87,7 @@ def _batch(door: FakeDoor, first: int, leaves: list) -> None:
         if at == BATCH - 1:
             signature = door.key.sign(wire.HEAD_CONTEXT + head).hex()
         leaf = ScanLeaf(head.hex(), NOW + number, msgspec.Raw(raw), signature)
-        leaves.append((number, "scan", msgspec.json.encode(leaf)))
+        leaves.append((number, "scan", NOW, msgspec.json.encode(leaf)))
 
 
 def measured(*command: str) -> dict[str, object]:

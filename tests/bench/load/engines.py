@@ -1,4 +1,5 @@
-"""What a scan costs the ledger in CPU on both engines, batches of 1, 10 and 100, in turns.
+"""What a scan costs the ledger in CPU on both engines, batches of 1, 10 and 100, in turns. Then
+what single scans of many kiosks cost in one commit, one by one and taken together.
 
 For PostgreSQL it is what the server's process takes, and what the engine's processes take beside.
 """
@@ -9,13 +10,21 @@ from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from server.storage.database import Database, connect, transaction
+from server.storage.migrations import migrate
 from server.storage.postgresql.address import Address, keep_address
+from tests.bench.load import turns
 from tests.bench.load.ledger_site import LedgerSite
+from tests.bench.load.turns_worker import Door, Loop
+from tests.server.support.fake_door import FakeDoor
 from tests.server.support.postgresql.cluster import MISSING, Cluster, binaries
 from tests.server.support.postgresql.failover import cpu_of_cluster
 
 SCANS = {1: 200, 10: 1_000, 100: 3_000}  # in one window, by the size of a batch
 WINDOWS = 8
+KIOSKS = 24
+CROWD_S = 0.5  # A window of single scans of many kiosks.
+ENGINES = ("sqlite", "postgresql")
 
 
 def window(site: LedgerSite, cluster: Cluster, batch: int) -> tuple[float, float]:
@@ -30,8 +39,43 @@ def window(site: LedgerSite, cluster: Cluster, batch: int) -> tuple[float, float
     return own / count * 1e6, (cpu_of_cluster(cluster) - engine) / count * 1e6
 
 
+def crowd(folder: Path) -> Loop:
+    """Kiosks at one writer, in a closed loop. So each commit has a scan of each."""
+    doors = [FakeDoor(f"k{n}", n, 1 + n % turns.HALLS) for n in range(1, KIOSKS + 1)]
+    path = folder / "event.db"
+    connection = connect(path)
+    migrate(connection)
+    with transaction(connection):
+        turns.build(connection, doors)
+    connection.close()
+    for door in doors:
+        door.granted = turns.GRANTED
+    people = [range((n - 1) * turns.PEOPLE, n * turns.PEOPLE) for n in range(1, KIOSKS + 1)]
+    made = [Door(door, serials) for door, serials in zip(doors, people, strict=True)]
+    return Loop(Database(path), made)
+
+
+def crowded(loop: Loop, cluster: Cluster, *, together: bool) -> tuple[float, float]:
+    """The same as `window`, for single scans of many kiosks."""
+    for door in loop.doors:
+        door.prepare(round(CROWD_S * turns.SCANS_A_S * 2 / KIOSKS))
+    loop.joins = together
+    engine = cpu_of_cluster(cluster)
+    own, _ = loop.run(KIOSKS, CROWD_S)
+    assert not loop.ran_out, "more batches are needed"
+    return own / loop.scans * 1e6, (cpu_of_cluster(cluster) - engine) / loop.scans * 1e6
+
+
+def row(name: str, windows: list[tuple[float, float]], **head: object) -> dict[str, object]:
+    """The cheapest window counts, because others use the machine too."""
+    least = min(windows, key=sum)
+    made = {"engine": name, **head, "server_us": round(least[0])}
+    made |= {"engine_us": round(least[1])} if name == "postgresql" else {}
+    sys.stderr.write(f"{made}\n")
+    return made
+
+
 def run() -> dict[str, object]:
-    """The cheapest window of each counts, because others use the machine too."""
     if binaries() is None:
         return {"bench": "engines", "skipped": MISSING}
     rows = []
@@ -39,23 +83,28 @@ def run() -> dict[str, object]:
         folder = Path(stack.enter_context(TemporaryDirectory()))
         cluster = Cluster()
         stack.callback(cluster.stop)
-        sites = {}
-        for name in ("sqlite", "postgresql"):
+        sites, crowds = {}, {}
+        for name in (one for engine in ENGINES for one in (engine, f"{engine}-crowd")):
             (folder / name).mkdir()
-            if name == "postgresql":
+            if name.startswith("postgresql"):
                 keep_address(folder / name, Address(cluster.url(cluster.make())))
+        for name in ENGINES:
             sites[name] = LedgerSite(folder / name, salted=True)
             stack.callback(sites[name].close)
+            crowds[name] = crowd(folder / f"{name}-crowd")
+            stack.callback(crowds[name].database.close)
         for batch in SCANS:
             found: dict[str, list[tuple[float, float]]] = {name: [] for name in sites}
             for _ in range(WINDOWS):
                 for name, site in sites.items():
                     found[name].append(window(site, cluster, batch))
-            for name, windows in found.items():
-                least = min(windows, key=sum)
-                rows.append(
-                    {"engine": name, "batch": batch, "server_us": round(least[0])}
-                    | ({"engine_us": round(least[1])} if name == "postgresql" else {})
-                )
-                sys.stderr.write(f"{rows[-1]}\n")
+            rows += [row(name, windows, batch=batch) for name, windows in found.items()]
+        arms: dict[tuple[str, bool], list[tuple[float, float]]] = {
+            (name, together): [] for name in crowds for together in (False, True)
+        }
+        for _ in range(WINDOWS):
+            for (name, together), windows in arms.items():
+                windows.append(crowded(crowds[name], cluster, together=together))
+        for (name, together), windows in arms.items():
+            rows.append(row(name, windows, kiosks=KIOSKS, together=together))
     return {"bench": "engines", "rows": rows}

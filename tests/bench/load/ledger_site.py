@@ -15,7 +15,8 @@ from badges.transparency.chain import chain_start
 from badges.wire import wire
 from server.feed import changes
 from server.kiosks import contact
-from server.ledger import ingest
+from server.ledger import ingest, read_ahead
+from server.ledger.prepared import prepare
 from server.occupancy import pools
 from server.storage.database import Database, connect
 from server.storage.migrations import migrate
@@ -99,14 +100,22 @@ class LedgerSite:
     def send(self, batch: wire.ScanBatch) -> None:
         """As the API hands it on; what was taken is let go of."""
         door = self.door
+        prepared = prepare(batch, door.key.public.raw)
+        key = (door.kiosk, door.generation)
+        short = len(batch.records) <= ingest.IN_ORDER
 
         def step(db: sqlite3.Connection) -> ingest.Ingested:
-            found = contact.sender(db, door.kiosk, door.generation)
+            found = contact.sender(db, *key)
             assert found is not None
-            return ingest.ingest(db, found[0], batch, calendar=CALENDAR, now=NOW)
+            return ingest.ingest(db, found[0], batch, calendar=CALENDAR, now=NOW, prepared=prepared)
 
         told: queue.SimpleQueue[tuple[Any, Any]] = queue.SimpleQueue()
-        self.database.write_then(step, lambda *one: told.put(one), early=True)
+        self.database.write_then(
+            step,
+            lambda *one: told.put(one),
+            early=True,
+            joinable=read_ahead.joinable(key, prepared) if short else None,
+        )
         taken, error = told.get()
         if error is not None:
             raise error

@@ -7,6 +7,7 @@ is acknowledged the synchronous standby has applied it, some milliseconds later 
 """
 
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -35,9 +36,12 @@ SERVERS = 3
 DOORS = 24  # of each server
 # So many are at work in each window, whatever the number of servers.
 AT_WORK = (6, 24)
-# The commit waits for the standby under the lock; it waits afterwards; and then also the statements
-# are sent without waiting for each.
-MODES = ("late", "early", "hurried")
+# The commit waits for the standby under the lock; it waits afterwards; then also the statements are
+# sent without waiting for each; and then also batches that wait are taken together.
+MODES = ("late", "early", "hurried", "joined")
+# The writers of another checkout, which send statements so. They have doors of their own.
+BEFORE = "before"
+AGAINST = "HALLKEEPER_BENCH_AGAINST"
 HALLS = 8
 PEOPLE = 200  # for each door
 GRANTED = 1_000_000
@@ -84,7 +88,7 @@ def build(db: Connection, doors: Sequence[FakeDoor]) -> None:
 class Worker:
     """A server's process, which is told what to do."""
 
-    def __init__(self, path: Path, doors: Sequence[FakeDoor]) -> None:
+    def __init__(self, path: Path, doors: Sequence[FakeDoor], checkout: str) -> None:
         given = {
             "path": str(path),
             "granted": GRANTED,
@@ -95,7 +99,7 @@ class Worker:
         }
         self._child = subprocess.Popen(
             [sys.executable, "-m", "tests.bench.load.turns_worker", json.dumps(given)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=checkout or None,
         )  # fmt: skip
 
     def tell(self, **asked: object) -> None:
@@ -113,12 +117,13 @@ class Worker:
 
 
 @contextmanager
-def workers(database: Pair, folder: Path) -> Iterator[list[Worker]]:
+def workers(database: Pair, folder: Path, checkouts: Sequence[str]) -> Iterator[list[Worker]]:
+    """Start SERVERS for each checkout, in this order."""
     path = folder / "hallkeeper.db"
     keep_address(folder, Address(database.url))
     doors = [
         FakeDoor(f"k{number}", number, 1 + number % HALLS)
-        for number in range(1, SERVERS * DOORS + 1)
+        for number in range(1, SERVERS * len(checkouts) * DOORS + 1)
     ]
     connection = connect(path)
     migrate(connection)
@@ -127,7 +132,10 @@ def workers(database: Pair, folder: Path) -> Iterator[list[Worker]]:
     connection.close()
     database.primary.admin("VACUUM ANALYZE")
     with ExitStack() as stack:
-        made = [Worker(path, doors[n * DOORS : (n + 1) * DOORS]) for n in range(SERVERS)]
+        made = [
+            Worker(path, doors[n * DOORS : (n + 1) * DOORS], checkouts[n // SERVERS])
+            for n in range(SERVERS * len(checkouts))
+        ]
         for one in made:
             stack.callback(one.close)
         yield made
@@ -194,16 +202,22 @@ def run() -> dict[str, object]:
         database.primary.admin(
             f"ALTER DATABASE {database.name} SET synchronous_commit = remote_apply"
         )
-        with workers(database, Path(folder)) as made:
+        against = os.environ.get(AGAINST)
+        checkouts = ["", *([str(Path(against).resolve())] if against else [])]
+        modes = (*MODES, BEFORE) if against else MODES
+        with workers(database, Path(folder), checkouts) as made:
+            sides = {mode: made[SERVERS * (mode == BEFORE) :] for mode in modes}
             for at_work in AT_WORK:
                 for delay in DELAYS_MS:
                     database.delay_standby(delay)
                     arms: dict[tuple[int, str], list[dict[str, Any]]] = {
-                        (servers, mode): [] for servers in range(1, SERVERS + 1) for mode in MODES
+                        (servers, mode): [] for servers in range(1, SERVERS + 1) for mode in modes
                     }
                     for _ in range(ROUNDS):
                         for (servers, mode), windows in arms.items():
-                            windows.append(window(made, database, servers, at_work, mode=mode))
+                            windows.append(
+                                window(sides[mode], database, servers, at_work, mode=mode)
+                            )
                     for (servers, mode), windows in arms.items():
                         head = {"doors": at_work, "delay_ms": delay, "servers": servers}
                         rows.append({**head, "mode": mode, **row(windows)})

@@ -13,16 +13,21 @@ from pathlib import Path
 from typing import Any
 
 from badges.wire import wire
-from server.kiosks import contact
-from server.ledger import ingest
 from server.storage import database as storage
 from server.storage.connection import Connection
 from server.storage.database import Database
 from tests.bench.load.ledger_site import CALENDAR, DAY, NOW
 from tests.server.support.fake_door import FakeDoor
+from tests.server.support.together import Step, batch_step
 
-STAY_MS = 60_000
-STEP_MS = 400  # Nobody is in twice, because a door has people for longer than a stay.
+HURRIED = ("hurried", "joined", "before")  # Modes in which statements are not waited for.
+STAY_MS = 5
+STEP_MS = 10  # Nobody is in twice, because a door has people for longer than a stay.
+
+
+def clock() -> int:
+    """The time of the servers, which all of them have in common."""
+    return NOW - DAY // 2 + int(time.time() * 1000) % (DAY // 2)
 
 
 class Door:
@@ -32,21 +37,91 @@ class Door:
         self.door = door
         self._serials = serials
         self._steps = 0
+        self._counter = 0
         self.waiting: list[wire.ScanBatch] = []
 
+    @property
+    def somebody_is_in(self) -> bool:
+        return len(self.waiting) % 2 == 1
+
     def prepare(self, batches: int) -> None:
-        """Have so many signed batches of one scan, entries and exits in turns."""
-        missing = batches - len(self.waiting)
-        first = len(self.door.records)
-        for _ in range(max(0, missing + 1) // 2):
+        """Have so many signed batches of one scan, entries and exits in turns, from now on. What
+        was left of earlier ones never happened.
+        """
+        del self.door.records[self.door.acked :], self.door.heads[self.door.acked + 1 :]
+        self.waiting = []
+        since = clock()
+        for step in range((batches + 1) // 2):
             self._steps += 1
-            at = NOW - DAY // 2 + self._steps * STEP_MS
+            at = since + step * STEP_MS
             serial = self._serials[self._steps % len(self._serials)]
             entry = self.door.scan(at, serial)
+            self._sign(at)
             self.door.leave(at + STAY_MS, serial, self.door.ref(entry))
-        self.waiting += [
-            self.door.batch(NOW, at, at) for at in range(first + 1, len(self.door.records) + 1)
-        ]
+            self._sign(at + STAY_MS)
+
+    def _sign(self, at: int) -> None:
+        number = len(self.door.records)
+        self.waiting.append(self.door.batch(at, number, number))
+
+    def next(self) -> Step:
+        """What becomes of the next batch at the server. Its signature is verified here, outside of
+        the lock, as the event loop does it.
+        """
+        self._counter += 1
+        batch = self.waiting.pop(0)
+        return batch_step(self.door, batch, clock(), self._counter, calendar=CALENDAR)
+
+
+class Loop:
+    """Doors that send to one writer in a closed loop, for some seconds at a time."""
+
+    def __init__(self, database: Database, doors: list[Door]) -> None:
+        self.database = database
+        self.doors = doors
+        self.joins = True
+        self._until = 0.0
+        self._running = 0
+        self._over = threading.Event()
+        self.scans = 0
+        self.took: list[float] = []
+        self.ran_out = 0
+
+    def run(self, doors: int, seconds: float) -> tuple[float, float]:
+        """Let so many doors send. Returns the seconds of CPU and of the clock that it took."""
+        self.scans, self.took, self.ran_out = 0, [], 0
+        self._over.clear()
+        self._running = doors
+        cpu, began = time.process_time(), time.perf_counter()
+        self._until = began + seconds
+        for door in self.doors[:doors]:
+            self._send(door)
+        self._over.wait()
+        return time.process_time() - cpu, time.perf_counter() - began
+
+    def _send(self, door: Door) -> None:
+        """Hand the next batch to the writer, or end when nobody is inside. It is called on the
+        writer's thread too.
+        """
+        over = time.perf_counter() > self._until and not door.somebody_is_in
+        if over or not door.waiting:
+            self.ran_out += not door.waiting
+            self._running -= 1
+            if not self._running:
+                self._over.set()
+            return
+        step = door.next()
+        joinable = {"joinable": step.joinable} if self.joins else {}
+        done = partial(self._done, door, time.perf_counter())
+        self.database.write_then(step.run, done, early=True, **joinable)
+
+    def _done(self, door: Door, began: float, result: Any, error: Any) -> None:
+        if error is not None:
+            raise SystemExit(f"a batch was refused: {error!r}")
+        self.took.append(time.perf_counter() - began)
+        self.scans += 1
+        door.door.acked = result.acked_seq
+        self._send(door)
 
 
 class Timed:
@@ -68,7 +143,7 @@ class Timed:
 
     def begin(self, writer: Any, *, early: bool) -> None:
         began = time.perf_counter()
-        writer.hurry = type(writer).hurry.__get__(writer) if self.mode == "hurried" else bool
+        writer.hurry = type(writer).hurry.__get__(writer) if self.mode in HURRIED else bool
         self._begin(writer, early=early and self.mode != "late")
         self._at = time.perf_counter()
         self.waited.append(self._at - began)
@@ -90,60 +165,19 @@ class Worker:
     def __init__(self, path: Path, doors: list[Door]) -> None:
         self.database = Database(path)
         self.timed = Timed(self.database)
-        self.doors = doors
-        self._until = 0.0
-        self._running = 0
-        self._over = threading.Event()
-        self.scans = 0
-        self.took: list[float] = []
-        self.ran_out = 0
+        self.loop = Loop(self.database, doors)
 
     def window(self, *, mode: str, doors: int, seconds: float) -> dict[str, Any]:
         timed = self.timed
         timed.mode = mode
         timed.waited, timed.held, timed.settled = [], [], []
-        self.scans, self.took, self.ran_out = 0, [], 0
-        self._over.clear()
-        self._running = doors
-        cpu, began = time.process_time(), time.perf_counter()
-        self._until = began + seconds
-        for door in self.doors[:doors]:
-            self._send(door)
-        self._over.wait()
-        wall = time.perf_counter() - began
+        self.loop.joins = mode == "joined"
+        cpu, wall = self.loop.run(doors, seconds)
         return {
-            "scans": self.scans, "seconds": wall, "cpu": time.process_time() - cpu,
+            "scans": self.loop.scans, "seconds": wall, "cpu": cpu,
             "waited": timed.waited, "held": timed.held, "settled": timed.settled,
-            "took": self.took, "ran_out": self.ran_out,
+            "took": self.loop.took, "ran_out": self.loop.ran_out,
         }  # fmt: skip
-
-    def _send(self, door: Door) -> None:
-        """Hand the next batch to the writer, or end. It is called on the writer's thread too."""
-        if not door.waiting or time.perf_counter() > self._until:
-            self.ran_out += not door.waiting
-            self._running -= 1
-            if not self._running:
-                self._over.set()
-            return
-        batch = door.waiting.pop(0)
-
-        def step(db: Connection) -> ingest.Ingested:
-            found = contact.sender(db, door.door.kiosk, 1)
-            assert found is not None
-            return ingest.ingest(db, found[0], batch, calendar=CALENDAR, now=NOW)
-
-        done = partial(self._done, door, batch, time.perf_counter())
-        self.database.write_then(step, done, early=True)
-
-    def _done(
-        self, door: Door, batch: wire.ScanBatch, began: float, result: Any, error: Any
-    ) -> None:
-        if error is not None:
-            raise SystemExit(f"a batch was refused: {error!r}")
-        self.took.append(time.perf_counter() - began)
-        self.scans += len(batch.records)
-        door.door.acked = result.acked_seq
-        self._send(door)
 
 
 def main() -> None:

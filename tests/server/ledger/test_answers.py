@@ -57,10 +57,10 @@ def test_kept_answers_are_those_that_are_worked_out(site: Site, seed: int) -> No
             " VALUES (2, 'other', '{}', 'O', '#003366') ON CONFLICT DO NOTHING"
         )
         vary(db, chance)
-        holders = Holders(db, [(serial, 0) for serial in PEOPLE])
+        holders = Holders(db)
         rows = Rows(db, NOW, entries=0, quarantined=False)
         now = rules.rules(db)
-        judge = Judge(db, holders, now, CALENDAR)
+        judge = Judge(db, holders, now, CALENDAR, rows)
         door = {SMALL: site.west.door, OTHER: site.other.door, ROOM: site.room.door}
         for _ in range(400):
             serial, hall = chance.choice(PEOPLE), chance.choice([SMALL, OTHER, ROOM])

@@ -5,6 +5,7 @@ import pytest
 from server.ledger.holders import Holders
 from server.occupancy import unmatched_exits
 from server.storage.database import Database
+from server.storage.engines import joint
 from tests.server.conftest import MINUTE, NOW
 from tests.server.support.site import ANNA, BORIS, SMALL, Site, open_site
 
@@ -64,7 +65,8 @@ def test_many_holders_are_read_with_one_statement(site: Site) -> None:
     def step(db) -> None:
         db.set_trace_callback(seen.append)
         try:
-            holders = Holders(db, asked)
+            holders = Holders(db)
+            joint.read(db, holders.read_ahead(asked))
             for serial, since in asked:
                 assert holders.person(serial)["category"] == 1
                 assert holders.stays(serial, since) == []
@@ -81,7 +83,8 @@ def test_what_was_changed_is_read_again(site: Site) -> None:
     site.send(site.west)
 
     def step(db) -> None:
-        holders = Holders(db, [(ANNA, SINCE), (BORIS, SINCE)])
+        holders = Holders(db)
+        joint.read(db, holders.read_ahead([(ANNA, SINCE), (BORIS, SINCE)]))
         (span,) = holders.stays(ANNA, SINCE)
         assert holders.stays(ANNA, SINCE - MINUTE) == [span], "earlier than was asked for"
         db.execute("UPDATE stay SET hall_id = 2 WHERE serial = ?", (ANNA,))
@@ -112,7 +115,8 @@ def span_number(db) -> int:
 
 def test_whoever_is_on_no_roster_is_nobody(site: Site) -> None:
     def step(db) -> None:
-        holders = Holders(db, [(9_999, SINCE)])
+        holders = Holders(db)
+        joint.read(db, holders.read_ahead([(9_999, SINCE)]))
         assert holders.person(9_999) is None
         assert holders.stays(9_999, SINCE) == []
 

@@ -33,6 +33,21 @@ def started(
         process.kill()
 
 
+def test_where_its_process_is_unfit_each_command_is_started_by_itself(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    unfit = Nursery("-c", "")
+    monkeypatch.setattr(Process, "starts", unfit.start)
+    try:
+        process = start([], tmp_path / "log", "kiosk", "status", "--no-such-option")
+        assert isinstance(process.child, subprocess.Popen)
+        assert process.child.wait(240) == 2
+        process.kill()
+    finally:
+        unfit.close()
+    assert "--no-such-option" in (tmp_path / "log").read_text()
+
+
 def start(started: list[Process], log: Path, module: str, *words: str) -> Process:
     process = Process("one", [sys.executable, "-m", module, *words], log)
     started.append(process)

@@ -40,6 +40,7 @@ NAMES = {
 }
 BEFORE = frozenset(os.environ)
 SIGNAL_AT_PARENTS_END = 1  # Linux's PR_SET_PDEATHSIG
+READY = b"ready"
 LONGEST = 1 << 17  # bytes of an order, which has the environment
 
 
@@ -79,20 +80,31 @@ class Child:
 
 
 class Nursery:
-    """Holds the process that has the code. It begins with the first start."""
+    """Holds the process that has the code. It begins with the first start.
 
-    def __init__(self) -> None:
+    Where a library begins threads as it is loaded, a fork would have one of them alone. There each
+    command is started by itself.
+    """
+
+    def __init__(self, *code: str) -> None:
+        """`code` is how Python is told what to run as that process."""
+        self._code = code or ("-m", __name__)
         self._line, self._far_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._process: subprocess.Popen[bytes] | None = None
+        self._is_fit = False
 
-    def start(self, command: list[str], log: IO[bytes] | None = None) -> Child:
+    def start(
+        self, command: list[str], log: IO[bytes] | None = None
+    ) -> "Child | subprocess.Popen[bytes]":
         """Run a command. Its errors go into the log, or where there is none to its output."""
+        if self._process is None:
+            self._begin()
+        if not self._is_fit:
+            return Process.popen(command, subprocess.STDOUT if log is None else log)
         network = None
         if command[0] == "nsenter":  # as Namespace.prefix says
             network, *command = command[1].removeprefix("--net="), *command[2:]
         assert command[:2] == [sys.executable, "-m"], command
-        if self._process is None:
-            self._begin()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         output, written = os.pipe()
         order = [NAMES[command[2]], command[3:], network, os.getcwd(), dict(os.environ)]
@@ -109,10 +121,11 @@ class Nursery:
     def _begin(self) -> None:
         number = self._far_end.fileno()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", __name__, str(number)], pass_fds=[number], cwd=ROOT,
-            env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},  # A fork has one thread alone.
+            [sys.executable, *self._code, str(number)], pass_fds=[number], cwd=ROOT,
+            env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
         )  # fmt: skip
         self._far_end.close()
+        self._is_fit = self._line.recv(LONGEST) == READY
 
     def close(self) -> None:
         self._line.close()
@@ -200,9 +213,12 @@ def main() -> None:
         for one in (name, *more):
             with suppress(ImportError):  # what is not here is told of by the command
                 importlib.import_module(one)
-    assert len(os.listdir("/proc/self/task")) == 1, "a fork would have one of several threads"
+    if len(os.listdir("/proc/self/task")) != 1:
+        return
     gc.collect()
-    command = serve(socket.socket(fileno=int(sys.argv[1])))
+    line = socket.socket(fileno=int(sys.argv[1]))
+    line.send(READY)
+    command = serve(line)
     if command is not None:
         command()
 

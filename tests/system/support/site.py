@@ -109,7 +109,7 @@ class Process:
     child: subprocess.Popen | None = None
 
     @staticmethod
-    def popen(command: list[str], log: IO[bytes]) -> subprocess.Popen:
+    def popen(command: list[str], log: IO[bytes] | int) -> subprocess.Popen:
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, start_new_session=True)
 
     # Tests have a quicker way (nursery.py), and measurements have none.

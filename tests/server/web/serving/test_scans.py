@@ -151,7 +151,7 @@ def test_a_database_that_is_lost_is_told_at_once(
     """The app would wait for it, and meanwhile the kiosk could ask another server."""
     door.scan(NOW, None, decision="denied", reason="forged")
 
-    def lost(self: Database, step: object, done: Callable[..., object], *, early: bool) -> None:
+    def lost(self: Database, step: object, done: Callable[..., object], **_: object) -> None:
         done(None, LostError("the connection was closed"))
 
     with monkeypatch.context() as patched:

@@ -1,0 +1,193 @@
+"""Runs the steps of one commit, each inside a savepoint, and those that are alike together.
+
+A step that raises is undone alone. Where steps that were taken together do not all succeed, all of
+them are undone, and taken anew so that the one that raised is by itself. So what is told of it, and
+what becomes of the others, is the same as if each had been alone from the beginning.
+"""
+
+import logging
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from server.storage.connection import Connection, Engine, OwnConnection
+from server.storage.disk import DatabaseError
+from server.storage.engines import joint, memory
+from server.storage.engines.joint import Joinable
+from server.storage.errors import EngineError
+
+log = logging.getLogger(__name__)
+
+
+class Job:
+    """Holds a step and what became of it. A bare lock wakes its thread for a fraction of what a
+    future costs, and a busy server would need hundreds of futures a second.
+    """
+
+    def __init__(self, step: Callable[[Connection], Any], long: bool, early: bool) -> None:
+        self.step = step
+        self.long = long
+        self.early = early
+        self.joinable: Joinable | None = None
+        self.finished = False
+        self._result: Any = None
+        self._error: BaseException | None = None
+        self._unfinished = threading.Lock()
+        self._unfinished.acquire()
+
+    def finish(self, result: Any = None, error: BaseException | None = None) -> None:
+        self._result, self._error, self.finished = result, error, True
+        self._unfinished.release()
+
+    def wait(self) -> Any:
+        """Return the step's result, or raise what it raised."""
+        self._unfinished.acquire()
+        if self._error is not None:
+            raise self._error
+        return self._result
+
+
+class Told(Job):
+    """Holds a step for which nobody waits. Its end is told."""
+
+    def __init__(
+        self,
+        step: Callable[[Connection], Any],
+        done: Callable[[Any, Any], object],
+        early: bool,
+        joinable: Joinable | None,
+    ) -> None:
+        self.step = step
+        self.long = False
+        self.early = early
+        self.joinable = joinable
+        self.finished = False
+        self._done = done
+
+    def finish(self, result: Any = None, error: BaseException | None = None) -> None:
+        self.finished = True
+        try:
+            self._done(result, error)
+        except Exception as failed:
+            # The commit stands, and the others must be told.
+            log.error("nobody could be told of a step's end: %s", type(failed).__name__)
+
+
+class Steps:
+    """Runs a group of steps in the transaction that was begun for it."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        checks: Sequence[Callable[[Connection], None]],
+        connection: OwnConnection,
+        group: Sequence[Job],
+        failed: list[tuple[Job, BaseException]],
+    ) -> None:
+        """`checks` are made after each step. What steps raise is added to `failed`."""
+        self._engine = engine
+        self._checks = checks
+        self._db = connection
+        self._group = group
+        self._failed = failed
+        self._done: list[tuple[Job, Any]] = []
+        self._parted = False  # Whether a group had to be taken apart.
+        self._saves = len(group) > 1 or (engine.is_far and group[0].joinable is not None)
+
+    def run(self) -> list[tuple[Job, Any]]:
+        """Return what each step returned that did not raise."""
+        if self._saves:
+            self._db.execute("SAVEPOINT step")
+        parts = deque(_parts(self._group, least=1 if self._engine.is_far else 2))
+        while parts:
+            part = parts.popleft()
+            if part.together:
+                parts.extendleft(reversed(self._run_together(part.jobs)))
+            else:
+                self._run_alone(part.jobs[0])
+        return self._done
+
+    def _run_alone(self, job: Job) -> None:
+        try:
+            result = job.step(self._db)
+            self._check()
+        except BaseException as error:
+            self._failed.append((job, error))
+            if self._saves:
+                self._undo(error)
+            else:
+                memory.forget(self._db)
+        else:
+            self._keep([(job, result)])
+
+    def _run_together(self, jobs: Sequence[Job]) -> "list[_Part]":
+        """Run steps that are alike. Returns what has to be run anew, in its order."""
+        wanted = [job.joinable for job in jobs if job.joinable is not None]
+        about = [one.about for one in wanted]
+        failed_at: int | None = None
+        try:
+            results = joint.together(self._db, wanted[0].kind, [job.step for job in jobs], about)
+            self._check()
+        except joint.StepError as error:
+            self._undo(error.__cause__ or error)
+            failed_at = error.at
+        except BaseException as error:
+            self._undo(error)
+        else:
+            self._keep(list(zip(jobs, results, strict=True)))
+            return []
+        again, self._parted = self._parted, True
+        if failed_at is None or again:
+            return [_Part([job], together=False) for job in jobs]
+        made = [
+            _Part(jobs[:failed_at], together=True),
+            _Part([jobs[failed_at]], together=False),
+            _Part(jobs[failed_at + 1 :], together=True),
+        ]
+        return [one for one in made if one.jobs]
+
+    def _check(self) -> None:
+        for check in self._checks:
+            check(self._db)
+        if not self._engine.stands(self._db):
+            raise sqlite3.OperationalError("the transaction was undone on the way")
+
+    def _keep(self, done: list[tuple[Job, Any]]) -> None:
+        self._done += done
+        if done[-1][0] is not self._group[-1]:
+            self._engine.next_step(self._db)
+
+    def _undo(self, error: BaseException) -> None:
+        memory.forget(self._db)
+        if not self._db.in_transaction:
+            # The disk is full or failing, and SQLite has undone the others' steps too. Or
+            # PostgreSQL is gone.
+            raise reason(error) from None
+        self._db.execute("ROLLBACK TO step")
+
+
+class _Part(NamedTuple):
+    """Holds steps that are taken `together`, or one that is taken alone."""
+
+    jobs: Sequence[Job]
+    together: bool
+
+
+def _parts(group: Sequence[Job], least: int) -> Iterator[_Part]:
+    """Yield the steps in their order, those together that may be, from `least` on."""
+    for kind, found in groupby(group, lambda job: job.joinable and job.joinable.kind):
+        jobs = list(found)
+        if kind is None or len(jobs) < least:
+            yield from (_Part([job], together=False) for job in jobs)
+        else:
+            yield _Part(jobs, together=True)
+
+
+def reason(error: BaseException) -> BaseException:
+    """Return what took the whole transaction with it, as all of its steps are told."""
+    if isinstance(error, (EngineError, DatabaseError)):
+        return error
+    return sqlite3.OperationalError("the transaction was undone on the way")
