@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.system.support.nursery import Nursery
-from tests.system.support.site import Process, free_port
+from tests.system.support.site import Process, free_port, hallkeeper, wait_for
 
 pytestmark = pytest.mark.system
 
@@ -97,11 +97,7 @@ def test_what_it_opens_is_told_of_by_nobody_else(
 ) -> None:
     """A fork that held another's output would keep it from ever ending."""
     path = tmp_path / "event"
-    done = subprocess.run(
-        [sys.executable, "-m", "server", "init", str(path), "--port", str(free_port())],
-        capture_output=True, timeout=240,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    hallkeeper("init", str(path), "--port", str(free_port()))
     lasting = start(started, tmp_path / "log", "server.cli.main", "serve", "--event", str(path))
     brief = start(started, tmp_path / "brief", "kiosk", "status", "--no-such-option")
     brief.end()
@@ -109,3 +105,27 @@ def test_what_it_opens_is_told_of_by_nobody_else(
     assert brief.child.returncode == 2
     assert lasting.alive
     assert lasting.stop() == 0
+
+
+def test_nothing_outlives_tests_that_are_ended_by_force(tmp_path: Path) -> None:
+    path = tmp_path / "event"
+    hallkeeper("init", str(path), "--port", str(free_port()))
+    made = Nursery()
+    command = [sys.executable, "-m", "server.cli.main", "serve", "--event", str(path)]
+    child = made.start(command)
+    try:
+        assert child.stdout.readline(), "it has begun"
+        made.close()
+        wait_for("its end", lambda: has_ended(child.pid))
+    finally:
+        made.close()
+        child.forget()
+        child.stdout.close()
+
+
+def has_ended(pid: int) -> bool:
+    """Whether it is gone, or is only waited for by nobody yet."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].startswith("Z")
+    except FileNotFoundError:
+        return True
