@@ -6,7 +6,6 @@ import http.client
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import ssl
@@ -16,7 +15,7 @@ import threading
 import time
 import urllib.parse
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -113,9 +112,9 @@ def _await_answer(server: Server) -> None:
 @pytest.fixture(scope="module")
 def shared(_template: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One server for the tests that leave it as it was."""
-    event = _template.copied(tmp_path_factory.mktemp("shared") / "event")
-    shutil.copy(_template.event.database_path, event.database_path)
-    with running(event) as server:
+    path = tmp_path_factory.mktemp("shared") / "event"
+    _template.folder.write(path)
+    with running(replace(_template.event, path=path)) as server:
         yield server
 
 
