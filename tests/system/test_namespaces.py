@@ -260,8 +260,8 @@ def let_in_the_last(hall: Hall, door: str, number: int) -> list[float]:
     until each refusal that came before it.
 
     A door waits a second for a place and then refuses, or as soon as it is told that all are taken.
-    A busy machine may take longer, also until it has the exit that makes one free. So these refusals
-    alone are borne here, and the test counts them.
+    A busy machine may take longer, also until it has the exit that makes one free. So these
+    refusals alone are borne here, and the test counts them.
     """
     late: list[float] = []
     since, wait_until = OwnTime(), time.monotonic() + READY_S
