@@ -17,7 +17,7 @@ from server.setup.new_event import init_event
 from server.storage import errors, migrations
 from server.storage.database import Database, connect, one_state, undone_alone
 from server.storage.disk import DatabaseError
-from server.storage.engines import durable
+from server.storage.engines import durable, reconnecting
 from server.storage.postgresql import engine, schema
 from server.storage.postgresql.address import (
     ADDRESS_FILE,
@@ -243,8 +243,13 @@ class TestWriter:
         assert [row[0] for row in found] == ["1", "1"]
 
     def test_a_lost_connection_is_made_anew(
-        self, database: Database, postgres: Databases, caplog: pytest.LogCaptureFixture
+        self,
+        database: Database,
+        postgres: Databases,
+        caplog: pytest.LogCaptureFixture,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
+        monkeypatch.setattr(reconnecting, "SOON_S", 240.0)
         prepared: list[int] = []
         database.prepare_writer(lambda db: prepared.append(1))
         database.write(lambda db: keep_setting(db, "a", "1"))
