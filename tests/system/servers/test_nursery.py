@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.support.nursery import Nursery
+from tests.system.support.nursery import Child, Nursery
 from tests.system.support.site import Process, free_port, hallkeeper, wait_for
 
 pytestmark = pytest.mark.system
@@ -113,6 +113,11 @@ def test_nothing_outlives_tests_that_are_ended_by_force(tmp_path: Path) -> None:
     made = Nursery()
     command = [sys.executable, "-m", "server.cli.main", "serve", "--event", str(path)]
     child = made.start(command)
+    if not isinstance(child, Child):
+        made.close()
+        with child:
+            child.kill()
+        pytest.skip("a library begins threads here, so that nothing is a fork")
     try:
         assert child.stdout.readline(), "it has begun"
         made.close()

@@ -139,9 +139,13 @@ class Process:
             os.killpg(self.child.pid, signal.SIGKILL)
         self.end()
 
-    def stop(self, timeout_s: float = 60) -> int:
+    def stop(self, timeout_s: float = READY_S) -> int:
         """SIGTERM, as an operator would; SIGKILL to the group when that does not do."""
         self.child.terminate()
+        return self.has_stopped(timeout_s)
+
+    def has_stopped(self, timeout_s: float = READY_S) -> int:
+        """Wait until it has ended by a SIGTERM that it was sent."""
         try:
             self.child.wait(timeout_s)
         except subprocess.TimeoutExpired:
@@ -337,9 +341,15 @@ class LiveSite:
             yield found
 
     def close(self) -> None:
+        """Let the kiosks end side by side, and then the server."""
+        stopping = [kiosk for kiosk in self.kiosks.values() if kiosk.alive]
+        for kiosk in stopping:
+            kiosk.child.terminate()
+        for kiosk in stopping:
+            kiosk.has_stopped()
+        if self.server.alive:
+            self.server.stop()
         for process in (*self.kiosks.values(), self.server):
-            if process.alive:
-                process.stop()
             process.end()
         self.database.close()
 
