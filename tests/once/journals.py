@@ -4,6 +4,7 @@ To make them and to bring them up to date takes as long as all the rest of many 
 """
 
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -20,6 +21,7 @@ def new_journals_are_copied() -> Iterator[None]:
     """
     plain = JournalFile._make_tables
     made: dict[tuple[object, bytes], sqlite3.Connection] = {}
+    turn = threading.Lock()
 
     with ExitStack() as stack:
 
@@ -29,13 +31,16 @@ def new_journals_are_copied() -> Iterator[None]:
                 plain(journal)
                 return
             of = (journal._owner, journal.seal("whose it is"))
-            if of not in made:
+            with turn:
+                if of in made:
+                    made[of].backup(connection)
+                    return
                 plain(journal)
-                made[of] = sqlite3.connect(":memory:", isolation_level=None)
-                stack.callback(made[of].close)
-                connection.backup(made[of])
-            else:
-                made[of].backup(connection)
+                # Some tests open journals in threads.
+                kept = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+                stack.callback(kept.close)
+                connection.backup(kept)
+                made[of] = kept
 
         patch = stack.enter_context(pytest.MonkeyPatch.context())
         patch.setattr(JournalFile, "_make_tables", make)
