@@ -13,7 +13,7 @@ import pytest
 # PostgreSQL, most of it for a database of its own, so the other folders wait for `--engine`.
 BOTH = (
     "storage", "venue", "feed", "ledger/test_ingest.py", "ledger/test_order.py",
-    "ledger/test_batch_edges.py", "ledger/test_together.py",
+    "ledger/test_batch_edges.py", "ledger/together/test_together.py",
     "occupancy/test_copied_badge.py", "occupancy/test_grants.py", "occupancy/test_held.py",
     "occupancy/test_nesting.py", "occupancy/test_sharing_in_halls.py",
     "web/test_api_supervisor.py",

@@ -25,9 +25,9 @@ from server.storage.database import Database
 from server.storage.engines import joint
 from server.storage.postgresql import moving
 from tests.server.conftest import MINUTE, NOW
+from tests.server.ledger.together.sending import ReplayError, Step, batch_step, send
 from tests.server.support.fake_door import FakeDoor
 from tests.server.support.site import ANNA, BORIS, SMALL, build, heed, open_site
-from tests.server.support.together import ReplayError, Step, batch_step, send
 
 ROUNDS = 20
 SEEDS = 6
