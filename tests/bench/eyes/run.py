@@ -28,7 +28,8 @@ class Extent:
     seconds: float = 60.0  # of video, idle and busy
 
 
-QUICK = Extent(stills=1, large_stills=0, films=1, film_size=(960, 540), badges=4, seconds=0.5)
+# Of smaller films some would have no frame with all of the code at MODULES_MIN.
+QUICK = Extent(stills=1, large_stills=0, films=1, film_size=(800, 450), badges=4, seconds=0.5)
 
 
 def run(extent: Extent | None = None, build: Path = BUILD, *, plot: bool = True) -> dict[str, Any]:
