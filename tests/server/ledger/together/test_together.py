@@ -116,7 +116,8 @@ def _read(table: str, columns: list[str], quote: str) -> str:
             name = f"ROUND(CAST({name} AS NUMERIC), 9)"
         shown.append(f"{quote}({name})")
     but = " WHERE key <> 'rules_version'" if table == "setting" else ""  # which is by chance
-    return f"SELECT '{table}', {" || ' ' || ".join(shown)} FROM \"{table}\"{but}"
+    words = " || ' ' || ".join(shown)
+    return f"SELECT '{table}', {words} FROM \"{table}\"{but}"
 
 
 class Day:
