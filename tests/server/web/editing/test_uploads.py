@@ -289,9 +289,8 @@ def test_a_zip_bomb_is_refused(pages: Pages, admin: Staff) -> None:
         assert time.process_time() - started < 5
 
 
-def test_what_is_too_large_is_refused_and_strangers_may_send_next_to_nothing(
-    pages: Pages, admin: Staff
-) -> None:
+def test_what_is_too_large_is_refused_and_strangers_may_send_next_to_nothing(shown: Pages) -> None:
+    admin = shown.staff("admin")
     large = b"x" * (RosterLimits().file_bytes + 100_000)
     answer = send(admin, PEOPLE, large)
     assert answer.status_code == 413
@@ -299,9 +298,9 @@ def test_what_is_too_large_is_refused_and_strangers_may_send_next_to_nothing(
     answer = send(admin, HALLS, b"x" * 10_200_000, "venue.toml")
     assert answer.status_code == 413
     assert "at most 10 MB" in answer.text
-    for someone, status in ((pages.stranger(), 413), (pages.staff("badge_desk"), 413)):
+    for someone, status in ((shown.stranger(), 413), (shown.staff("badge_desk"), 413)):
         assert send(someone, PEOPLE, b"x" * 200_000).status_code == status
-    assert not files(pages)
+    assert not files(shown)
 
 
 @pytest.mark.system
@@ -517,11 +516,13 @@ def test_a_file_goes_though_nobody_asks(tmp_path: Path, monkeypatch: pytest.Monk
     uploads.close()
 
 
-def test_a_full_disk_is_said(pages: Pages, admin: Staff, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_said(shown: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
+    admin = shown.staff("admin")
+
     def fail(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(services_of(pages.app).uploads, "keep", fail)
+    monkeypatch.setattr(services_of(shown.app).uploads, "keep", fail)
     said = send(admin, PEOPLE, CHANGED)
     assert "disk takes nothing more" in admin.get(said.location).text
 
@@ -591,7 +592,8 @@ def test_samples_to_begin_with(pages: Pages, admin: Staff) -> None:
     assert "Import</button>" in page.text
 
 
-def test_nothing_chosen(pages: Pages, admin: Staff) -> None:
+def test_nothing_chosen(shown: Pages) -> None:
+    admin = shown.staff("admin")
     said = admin.post(PEOPLE, {}, content_type="multipart/form-data", follow_redirects=True)
     assert "choose a file first" in said.text
 
