@@ -83,6 +83,9 @@ def kept_pages(
                 reading.enter_context(database.reading()).execute("SELECT 1 FROM hall")
         look = open_now.enter_context(closing(sqlite3.connect(event.database_path)))
         look.execute("SELECT 1 FROM hall").fetchall()
+        # SQLite keeps a file open whose connection was closed, while others have it locked.
+        with closing(sqlite3.connect(event.database_path)) as another:
+            another.execute("SELECT 1 FROM hall").fetchall()
         yield pages, look
 
 
