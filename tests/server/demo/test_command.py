@@ -198,6 +198,7 @@ def test_after_the_summary_the_doors_see_films_again(
     script = {"EAST": "seat url seat", "WEST": "seat | seat | seat", "NORTH": "guest wifi guest"}
     for name, words in script.items():
         monkeypatch.setattr(f"server.demo.script.{name}", words)
+    monkeypatch.setattr("server.demo.film.film.TAIL_S", 0.4)
     seen: dict[str, str] = {}
 
     def open_pages(children: Children) -> None:
