@@ -1,4 +1,4 @@
-"""Keeps one database of PostgreSQL for one test after the other, each of which finds it as it was made.
+"""Keeps one database of PostgreSQL for one test after the other, and puts back what they changed.
 
 To make a database takes PostgreSQL longer than most tests use it. So its rows are put back where
 they were changed, and only where anything else was changed it is made anew.
