@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,32 @@ def test_what_it_opens_is_told_of_by_nobody_else(started: list[Process], tmp_pat
     assert brief.child.returncode == 2
     assert lasting.alive
     assert lasting.stop() == 0
+
+
+def test_two_threads_may_start_the_first_forks_and_wait_for_one() -> None:
+    """As where a mail server of the test, in a thread of its own, ends the mailer for which the
+    test waits.
+    """
+    made = Nursery()
+    command = [sys.executable, "-m", "kiosk", "status", "--no-such-option"]
+
+    def end() -> int:
+        child = made.start(command)
+        with child.stdout, ThreadPoolExecutor(3) as others:
+            waiting = [others.submit(child.wait, 240.0) for _ in range(2)]
+            others.submit(child.kill).result(240)
+            assert child.poll() in (None, child.wait(240))
+            child.kill()  # which is harmless now
+            (status,) = {one.result(240) for one in waiting} | {child.wait(0)}
+        return status
+
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            ended = [pool.submit(end) for _ in range(8)]
+        # Some had said before they were killed that there is no such option.
+        assert {one.result() for one in ended} <= {-signal.SIGKILL, 2}
+    finally:
+        made.close()
 
 
 def test_nothing_outlives_tests_that_are_ended_by_force(tmp_path: Path) -> None:
