@@ -17,6 +17,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -45,10 +46,11 @@ LONGEST = 1 << 17  # bytes of an order, which has the environment
 
 
 class Child:
-    """A fork, with what is used of `subprocess.Popen`."""
+    """A fork, with what is used of `subprocess.Popen`. Any thread may end it and wait for it."""
 
     def __init__(self, told: socket.socket, output: int) -> None:
         self._told = told
+        self._waiting = threading.Lock()  # of the thread that reads what is told
         self.pid = int(told.recv(64))  # which it tells once it has its session
         self.stdout: IO[bytes] = open(output, "rb")
         self.returncode: int | None = None
@@ -59,13 +61,19 @@ class Child:
         return None
 
     def wait(self, timeout: float | None = None) -> int:
-        if self.returncode is None:
-            ready, _, _ = select.select([self._told], [], [], timeout)
-            if not ready:
-                raise subprocess.TimeoutExpired(f"process {self.pid}", timeout or 0)
-            self.returncode = int(self._told.recv(64))
-            self._told.close()
-        return self.returncode
+        # Where another thread waits already, it is told, and this one reads what it has kept.
+        if not self._waiting.acquire(timeout=-1 if timeout is None else timeout):
+            raise subprocess.TimeoutExpired(f"process {self.pid}", timeout or 0)
+        try:
+            if self.returncode is None:
+                ready, _, _ = select.select([self._told], [], [], timeout)
+                if not ready:
+                    raise subprocess.TimeoutExpired(f"process {self.pid}", timeout or 0)
+                self.returncode = int(self._told.recv(64))
+                self._told.close()
+            return self.returncode
+        finally:
+            self._waiting.release()
 
     def forget(self) -> None:
         """Ask no more what becomes of it."""
@@ -73,10 +81,14 @@ class Child:
 
     def send_signal(self, number: int) -> None:
         if self.poll() is None:
-            os.kill(self.pid, number)
+            with suppress(ProcessLookupError):  # It has ended, and that is not told yet.
+                os.kill(self.pid, number)
 
     def terminate(self) -> None:
         self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
 
 
 class Nursery:
@@ -91,14 +103,16 @@ class Nursery:
         self._code = code or ("-m", __name__)
         self._line, self._far_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._process: subprocess.Popen[bytes] | None = None
+        self._beginning = threading.Lock()  # of the thread that starts that process
         self._is_fit = False
 
     def start(
         self, command: list[str], log: IO[bytes] | None = None
     ) -> "Child | subprocess.Popen[bytes]":
         """Run a command. Its errors go into the log, or where there is none to its output."""
-        if self._process is None:
-            self._begin()
+        with self._beginning:
+            if self._process is None:
+                self._begin()
         if not self._is_fit:
             return Process.popen(command, subprocess.STDOUT if log is None else log)
         network = None
