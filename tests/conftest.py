@@ -20,6 +20,7 @@ import pytest
 
 from tests.once.tables import large_tables_are_made_once as large_tables_are_made_once
 from tests.once.tables import tables as tables
+from tests.once.tries import tries
 from tests.order.alone import Watch
 from tests.order.kinds import is_quick, is_slow, waiting
 from tests.order.stretches import shared_out
@@ -64,6 +65,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     quick = config.getoption("--quick")
     hypothesis.settings.load_profile("quick" if quick else "shared cores")
+    tries.quick = quick
     if quick:
         config.stash[WATCH] = Watch()
     if memory_suits(MEMORY):

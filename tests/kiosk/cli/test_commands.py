@@ -149,7 +149,7 @@ def test_a_looped_film_begins_again(event: FakeEvent, video: Path, tmp_path: Pat
     still = cv2.VideoWriter(str(quiet), cv2.VideoWriter.fourcc(*"MJPG"), 10, (1280, 720))
     badge_frame = cv2.cvtColor(held_up(symbol(badge(1)), 4), cv2.COLOR_GRAY2BGR)
     nobody = cv2.cvtColor(hall(), cv2.COLOR_GRAY2BGR)
-    for number in range(45):
+    for number in range(38):
         still.write(badge_frame if number < 5 else nobody)
     still.release()
     with running(directory, "--headless", "--json", "--loop", "--camera", str(quiet)) as process:

@@ -10,24 +10,25 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.support.nursery import Child, Nursery
+from tests.system.support.nursery import Child, Nursery, shared
 from tests.system.support.site import Process, free_port, hallkeeper, wait_for
 
 pytestmark = pytest.mark.system
 
 
-@pytest.fixture(scope="module")
-def nursery() -> Iterator[Nursery]:
-    made = Nursery()
-    yield made
-    made.close()
+# A nursery that loads the server's commands alone.
+OF_SERVERS = """
+from tests.system.support import nursery
+nursery.COMMANDS = {"server.cli.main": nursery.COMMANDS["server.cli.main"]}
+nursery.main()
+"""
 
 
 @pytest.fixture
 def started(
-    nursery: Nursery, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[list[Process]]:
-    monkeypatch.setattr(Process, "starts", nursery.start)
+    monkeypatch.setattr(Process, "starts", shared().start)
     made: list[Process] = []
     yield made
     for process in made:
@@ -93,9 +94,7 @@ def test_it_has_a_session_and_files_of_its_own(
     other.end()
 
 
-def test_what_it_opens_is_told_of_by_nobody_else(
-    nursery: Nursery, started: list[Process], tmp_path: Path
-) -> None:
+def test_what_it_opens_is_told_of_by_nobody_else(started: list[Process], tmp_path: Path) -> None:
     """A fork that held another's output would keep it from ever ending."""
     path = tmp_path / "event"
     hallkeeper("init", str(path), "--port", str(free_port()))
@@ -137,7 +136,7 @@ def test_two_threads_may_start_the_first_forks_and_wait_for_one() -> None:
 def test_nothing_outlives_tests_that_are_ended_by_force(tmp_path: Path) -> None:
     path = tmp_path / "event"
     hallkeeper("init", str(path), "--port", str(free_port()))
-    made = Nursery()
+    made = Nursery("-c", OF_SERVERS)
     command = [sys.executable, "-m", "server.cli.main", "serve", "--event", str(path)]
     child = made.start(command)
     if not isinstance(child, Child):
