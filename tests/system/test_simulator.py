@@ -18,8 +18,8 @@ from tests.simulator.run import run_many, run_seeds, run_world, world_of
 SEEDS = 150  # of each theme: 3,000 days in all
 FRESH = 200
 MUTANT_SEEDS = 5_000
-# Days on which these were found, where they are looked for first. Where the model changes, so do its
-# days: then the tests take longer, but find the same (`python -m tests.simulator --mutant NAME`).
+# Days on which these were found, where they are looked for first. Where the model changes, so do
+# its days. Then tests take longer, but find the same (`python -m tests.simulator --mutant NAME`).
 SOON = {
     "anyword": 425, "copyfrees": 275, "forgetfence": 657, "halffull": 24, "hasty": 323,
     "heirloom": 140, "keptopen": 85, "lastattested": 52, "movedexit": 286, "movefrees": 190,
