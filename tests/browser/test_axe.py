@@ -1,11 +1,11 @@
 """axe-core finds nothing in any answer or panel, at both sizes (WCAG 2.2 AA)."""
 
 import itertools
-import json
 
 import pytest
 
 from badges.admission.facts import Direction
+from tests.browser.engine.axe import faults
 from tests.browser.live_door import LOOKED_AT, NAMED, LiveDoor, flagged, press
 from tests.browser.page import SIZES, Page
 from tests.browser.test_programme import session, tell
@@ -13,16 +13,8 @@ from tests.browser.test_supervisor import deny, unlock
 from tests.kiosk.support.door_fixture import badge
 
 serials = itertools.count(0x900)
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 LEAST_PX = 24  # WCAG 2.2, 2.5.8
 
-RUN = """
-const done = arguments[arguments.length - 1];
-axe.run(document, { runOnly: arguments[0], resultTypes: ["violations"] })
-  .then((found) => done(JSON.stringify(found.violations.map((one) => (
-    { rule: one.id, impact: one.impact, where: one.nodes.map((n) => n.target.join(" ")) }
-  )))));
-"""
 SMALL_TARGETS = """
 return [...document.querySelectorAll("button, input")]
   .filter((one) => one.offsetParent && !one.disabled)
@@ -35,10 +27,7 @@ return [...document.querySelectorAll("button, input")]
 def examine(page: Page, axe: str, what: str) -> None:
     for size in SIZES:
         page.resize(size)
-        if not page.script("return typeof axe === 'object'"):
-            page.browser.execute_cdp_cmd("Runtime.evaluate", {"expression": axe})
-        found = json.loads(page.browser.execute_async_script(RUN, RULES))
-        assert found == [], (what, size)
+        assert faults(page.browser, axe) == [], (what, size)
         assert page.script(SMALL_TARGETS, LEAST_PX) == [], (what, size)
 
 
