@@ -11,7 +11,6 @@ the process with it. Which engine it is, SQLite or PostgreSQL, is told by the ev
 """
 
 import logging
-import queue
 import sqlite3
 import threading
 import weakref
@@ -30,6 +29,7 @@ from server.storage.engines.durable import Durable, make_durable
 from server.storage.engines.joint import Joinable
 from server.storage.engines.reconnecting import Reconnecting
 from server.storage.engines.steps import Job, Steps, Told, reason
+from server.storage.engines.waiting import Waiting
 from server.storage.errors import EngineError
 from server.storage.postgresql.address import address_of, keep_address, read_address
 from server.storage.sqlite import engine as sqlite
@@ -39,7 +39,6 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-GROUP_MAX = 64
 # This many readers stay open for later use, which is more than two cores can serve at once.
 IDLE_READERS_MAX = 32
 
@@ -190,7 +189,7 @@ class Database:
         self._idle: list[LentConnection] = []
         self._lent: dict[LentConnection, weakref.ref[_Turn] | None] = {}
         self._lock = threading.Lock()
-        self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._waiting = Waiting()
         self._listeners: list[Callable[[Connection], object]] = []
         self._foreign_listeners: list[Callable[[], object]] = []
         self._listening: Listening | None = None
@@ -220,7 +219,7 @@ class Database:
             if self._closed:
                 return
             self._closed = True
-            self._queue.put(None)
+            self._waiting.end()
         if self._listening is not None:
             self._listening.close()
         self._durable.close()
@@ -328,7 +327,7 @@ class Database:
     @property
     def waiting(self) -> int:
         """Return how many writes wait for the writer."""
-        return self._queue.qsize()
+        return len(self._waiting)
 
     @property
     def away(self) -> bool:
@@ -415,7 +414,7 @@ class Database:
         with self._lock:
             if self._closed:
                 raise DatabaseError("the database is closed")
-            self._queue.put(job)
+            self._waiting.put(job)
         result: T = job.wait()
         return result
 
@@ -438,21 +437,14 @@ class Database:
         with self._lock:
             if self._closed:
                 raise DatabaseError("the database is closed")
-            self._queue.put(Told(step, done, early, joinable))
+            self._waiting.put(Told(step, done, early, joinable))
 
     def _run(self) -> None:
-        more = True
         long: deque[Job] = deque()
-        while more or long:
+        while long or not self._waiting.ended:
             group: list[Job] = []
-            idle = not long
-            while more and len(group) < GROUP_MAX and (idle or not self._queue.empty()):
-                job = self._queue.get()
-                idle = False
-                if job is None:
-                    more = False
-                else:
-                    (long if job.long else group).append(job)
+            for job in self._waiting.group(idle=not long):
+                (long if job.long else group).append(job)
             if group:
                 self._commit(group)
             if long:

@@ -14,8 +14,8 @@ from kiosk.eye import Eye
 from kiosk.pictures import Picture
 from kiosk.run import AnswerReport
 from tests.bench.eyes.kiosks import open_kiosk
+from tests.bench.eyes.pictures.cards import modules
 from tests.kiosk.support.door_fixture import badge
-from tests.kiosk.support.pictures import symbol
 
 PRESENTATIONS = 1000
 LINGER = 2  # more frames in which a badge that was answered stays in view
@@ -50,7 +50,7 @@ class Queue:
             return
         self.serial += 1
         self.left = LINGER + 1
-        card = symbol(badge(self.serial), 3)
+        card = np.kron(modules(badge(self.serial)), np.ones((3, 3), np.uint8))
         self.view = cv2.copyMakeBorder(card, 60, 60, 120, 120, cv2.BORDER_CONSTANT, value=120)
 
     def get(self, propId: int, /) -> float:

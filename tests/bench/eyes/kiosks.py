@@ -48,7 +48,7 @@ class Tape:
         return True, cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
 
     def _shown(self) -> int:
-        last = round(self._seconds * FPS) - 1
+        last = frames_in(self._seconds) - 1
         if self._count > last:
             self.ended.set()
         return min(self._count, last)
@@ -58,6 +58,10 @@ class Tape:
 
     def release(self) -> None:
         self.ended.set()
+
+
+def frames_in(seconds: float) -> int:
+    return round(seconds * FPS)
 
 
 def jpegs(views: list[Gray]) -> list[bytes]:

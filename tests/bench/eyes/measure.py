@@ -116,12 +116,12 @@ class Reel:
     wrong: list[str] = field(default_factory=list)
 
 
-def measure_films(each: int) -> dict[str, dict[str, Reel]]:
+def measure_films(each: int, size: tuple[int, int] = HD) -> dict[str, dict[str, Reel]]:
     """`each` film of every kind, before each engine."""
     reels = {name: {kind: Reel() for kind in KINDS} for name in ENGINES}
     for kind in KINDS:
         for number in range(each):
-            shown = film(kind, number)
+            shown = film(kind, number, size)
             for name in ENGINES:
                 if number % SLOW_PART == 0 or name not in SLOW:
                     _show_film(reels[name][kind], name, shown)

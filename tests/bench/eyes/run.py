@@ -23,11 +23,13 @@ class Extent:
     stills: int = 45  # of each difficulty at 720p
     large_stills: int = 9  # the same at 1080p
     films: int = 30  # of each kind
+    film_size: tuple[int, int] = HD
     badges: int = 300  # through the whole door, at each size
     seconds: float = 60.0  # of video, idle and busy
 
 
-QUICK = Extent(stills=1, large_stills=0, films=1, badges=4, seconds=0.5)
+# Of smaller films some would have no frame with all of the code at MODULES_MIN.
+QUICK = Extent(stills=1, large_stills=0, films=1, film_size=(800, 450), badges=4, seconds=0.5)
 
 
 def run(extent: Extent | None = None, build: Path = BUILD, *, plot: bool = True) -> dict[str, Any]:
@@ -37,7 +39,7 @@ def run(extent: Extent | None = None, build: Path = BUILD, *, plot: bool = True)
     began, cpu = time.monotonic(), time.process_time()
     measure.warm_up()
     stills = measure.measure_stills(extent.stills, extent.large_stills)
-    films = measure.measure_films(extent.films)
+    films = measure.measure_films(extent.films, extent.film_size)
     report = {
         "bench": "eyes",
         "stills": {name: measure.stills_report(tally) for name, tally in stills.items()},

@@ -1,4 +1,5 @@
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -22,7 +23,7 @@ def badge(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def nobody(tmp_path: Path) -> Path:
-    return write(tmp_path / "nobody.jpg", hall())
+    return write(tmp_path / "nobody.jpg", hall(640, 360))
 
 
 @pytest.fixture
@@ -117,13 +118,24 @@ def test_two_codes_in_a_photo(tmp_path: Path) -> None:
     assert run(path).stdout.startswith(f"{path}: NEAR | FAR (")
 
 
-def test_a_video_tells_each_presentation_with_its_time(video: Path) -> None:
-    (reading,) = read_files([video])
+def test_a_video_tells_each_presentation_with_its_time(
+    video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readings: list[FileReading] = []
+
+    def noted(paths: list[Path]) -> Iterator[FileReading]:
+        for one in read_files(paths):
+            readings.append(one)
+            yield one
+
+    monkeypatch.setattr("kiosk.cli.read.read_files", noted)
+    result = run(video)
+    (reading,) = readings
     assert [text.text for text in reading.texts] == ["A", "A", "B"]
     times = [text.at_s for text in reading.texts]
     assert times == pytest.approx([0.0, 5.0, 5.67], abs=0.11)
     assert len(reading.frame_ms) == 20
-    assert f"{video}: A at 0.0 s | A at 5.0 s | B at 5.7 s (" in run(video).stdout
+    assert f"{video}: A at 0.0 s | A at 5.0 s | B at 5.7 s (" in result.stdout
 
 
 def test_a_video_by_another_name(short: Path) -> None:

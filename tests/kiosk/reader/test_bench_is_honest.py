@@ -2,6 +2,8 @@
 
 import importlib.util
 import json
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,12 @@ from tests.bench.eyes.pictures.cards import CHARACTERS, credential, filler
 from tests.bench.eyes.pictures.films import KINDS, Film, film
 from tests.bench.eyes.pictures.stills import DIFFICULTIES, FULL_HD, still
 from tests.bench.eyes.run import QUICK, run
+
+
+@pytest.fixture(scope="module")
+def films() -> Callable[[str, int], Film]:
+    """Films by kind and number, each of them drawn once. Nobody changes them."""
+    return cache(film)
 
 
 def test_versions_4_to_8() -> None:
@@ -39,8 +47,8 @@ def test_easy_stills_are_read_where_the_truth_says() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_film_has_its_truth(kind: str) -> None:
-    shown = film(kind, 0)
+def test_a_film_has_its_truth(kind: str, films: Callable[[str, int], Film]) -> None:
+    shown = films(kind, 0)
     assert len(shown.frames) == len(shown.shown)
     assert shown.shown[0] is None
     assert shown.first_full_view >= 6
@@ -50,16 +58,16 @@ def test_a_film_has_its_truth(kind: str) -> None:
         assert shown.sharp_frames == 0
 
 
-def test_two_sharp_frames_are_enough() -> None:
+def test_two_sharp_frames_are_enough(films: Callable[[str, int], Film]) -> None:
     for number in range(3):
-        shown = film("two sharp frames", number)
+        shown = films("two sharp frames", number)
         door = measure.FilmPlayer()
         assert door.play(shown, ENGINES[OURS](door.clock)) is not None
 
 
-def test_a_slow_engine_misses_frames() -> None:
+def test_a_slow_engine_misses_frames(films: Callable[[str, int], Film]) -> None:
     shown = Film("", "text", [np.full((1, 1), n, np.uint8) for n in range(20)], [])
-    shown.shown.extend(film("waved past", 0).shown[10:30])
+    shown.shown.extend(films("waved past", 0).shown[10:30])
     door, seen = measure.FilmPlayer(), []
 
     def slow(gray: np.ndarray) -> list[str]:

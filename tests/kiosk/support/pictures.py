@@ -3,6 +3,7 @@
 Symbols are made with another library than those that read them, and spoilt as at a door.
 """
 
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -21,11 +22,15 @@ def matrix(qr: QRCode, module_px: int) -> Gray:
     return np.kron(pixels, np.ones((module_px, module_px), np.uint8))
 
 
+@cache
 def symbol(text: str | bytes, module_px: int = 8, version: int | None = 5) -> Gray:
+    """A symbol with its quiet zone. Those who ask for the same one share it, to read alone."""
     qr = QRCode(version=version, error_correction=constants.ERROR_CORRECT_M, border=4)
     qr.add_data(text)
     qr.make(fit=version is None)
-    return matrix(qr, module_px)
+    drawn = matrix(qr, module_px)
+    drawn.setflags(write=False)
+    return drawn
 
 
 def structured_append(text: str) -> Gray:
@@ -49,6 +54,11 @@ def structured_append(text: str) -> Gray:
 
 def hall(width: int = 1280, height: int = 720) -> Gray:
     """A door's view without a badge: soft shapes, some lettering, some noise. Always the same."""
+    return _hall(width, height).copy()
+
+
+@cache
+def _hall(width: int, height: int) -> Gray:
     rng = np.random.default_rng(7)
     coarse = rng.integers(60, 200, (9, 16), dtype=np.uint8)
     view = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
@@ -61,7 +71,7 @@ def held_up(
     card: Gray, module_px: float, *, x: int = 700, y: int = 380, degrees: float = 8, tilt: float = 1
 ) -> Gray:
     """The hall with a card (8 pixels a module) in view, `tilt` times as wide as it is."""
-    view, scale = hall(), module_px / 8
+    view, scale = _hall(1280, 720), module_px / 8
     middle = card.shape[0] / 2
     turn = cv2.getRotationMatrix2D((middle, middle), degrees, 1.0)
     squeeze = np.array([[scale * tilt, 0, x], [0, scale, y], [0, 0, 1]])

@@ -16,8 +16,11 @@ from server.storage.database import Database
 from tests.server.conftest import NOW, roster_of
 from tests.server.mail.conftest import Mailing, write_settings
 from tests.server.support.postbox import Office, Postbox
+from tests.system.support.nursery import Child, Nursery
+from tests.system.support.nursery import forks as forks
 
 PEOPLE = 12
+BUSY_S = 240.0  # on a busy machine
 ROSTER = "id,given name,family name,email,category\n" + "".join(
     f"P{n},Given{n},Family{n:02},p{n}@example.org,delegate\n" for n in range(PEOPLE)
 )
@@ -27,35 +30,29 @@ EVERYBODY = {f"p{n}@example.org" for n in range(PEOPLE)}
 class Mailer:
     """`hallkeeper mail invite` as a process of its own, which can be killed."""
 
-    def __init__(self, event: Event) -> None:
+    def __init__(self, event: Event, forks: Nursery) -> None:
         self.event = event
-        self.process: subprocess.Popen[str] | None = None
+        self.forks = forks
+        self.process: Child | subprocess.Popen[bytes] | None = None
 
     def run(self, *more: str) -> tuple[int, str]:
-        self.process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "server",
-                "mail",
-                "invite",
-                "--event",
-                str(self.event.path),
-                *more,
-            ],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env=dict(os.environ),
-        )
-        said, _ = self.process.communicate(timeout=60)
-        return self.process.returncode, said
+        words = ["mail", "invite", "--event", str(self.event.path), *more]
+        process = self.process = self.forks.start([sys.executable, "-m", "server", *words])
+        assert process.stdout is not None
+        with process.stdout as said:
+            text = said.read().decode()
+        return process.wait(BUSY_S), text
 
     def kill(self) -> None:
-        """kill -9, and wait until it is gone."""
-        assert self.process is not None
-        self.process.kill()
-        os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOWAIT)
+        """kill -9, and wait until it is gone.
+
+        The mail server's thread does this, and the test may have begun the next mailer before it
+        is told of the end. So this looks once at which process it is.
+        """
+        process = self.process
+        assert process is not None
+        process.kill()
+        process.wait(BUSY_S)
 
 
 @pytest.fixture
@@ -87,8 +84,10 @@ def after_text(box: Postbox, act: Callable[[str], None]) -> None:
     [(at_recipient, False), (before_text, True), (after_text, True)],
     ids=["before it is said to go", "before its text", "after its text"],
 )
-def test_killed_twice_and_resumed(many: Mailing, place: Callable, perhaps: bool) -> None:
-    mailer = Mailer(many.event)
+def test_killed_twice_and_resumed(
+    many: Mailing, forks: Nursery, place: Callable, perhaps: bool
+) -> None:
+    mailer = Mailer(many.event, forks)
     killed: list[str] = []
 
     def kill(to: str) -> str | None:
@@ -128,8 +127,8 @@ def test_killed_twice_and_resumed(many: Mailing, place: Callable, perhaps: bool)
         assert len(own) == 1, "the repeated mail is not known as the same"
 
 
-def test_ctrl_c_ends_it_after_the_mail_on_its_way(many: Mailing) -> None:
-    mailer = Mailer(many.event)
+def test_ctrl_c_ends_it_after_the_mail_on_its_way(many: Mailing, forks: Nursery) -> None:
+    mailer = Mailer(many.event, forks)
 
     def interrupt(to: str) -> None:
         if len(many.box.taken) == 4:
@@ -147,25 +146,25 @@ def test_ctrl_c_ends_it_after_the_mail_on_its_way(many: Mailing) -> None:
     assert many.box.times() == dict.fromkeys(EVERYBODY, 1)
 
 
-def test_two_at_once_send_nothing_twice(many: Mailing) -> None:
+def test_two_at_once_send_nothing_twice(many: Mailing, forks: Nursery) -> None:
     """The second is refused, and says why."""
     second: list[tuple[int, str]] = []
 
     def start(to: str) -> None:
         if not second:
-            second.append(Mailer(many.event).run())
+            second.append(Mailer(many.event, forks).run())
 
     many.box.on_text = start
-    status, said = Mailer(many.event).run()
+    status, said = Mailer(many.event, forks).run()
     assert status == 0, said
     assert second[0][0] == 1
     assert "being sent already" in second[0][1]
     assert many.box.times() == dict.fromkeys(EVERYBODY, 1)
 
 
-def test_what_is_on_disk_is_what_the_server_took(many: Mailing) -> None:
+def test_what_is_on_disk_is_what_the_server_took(many: Mailing, forks: Nursery) -> None:
     """Killed at the very next mail, whatever was answered before counts as sent."""
-    mailer = Mailer(many.event)
+    mailer = Mailer(many.event, forks)
 
     def kill(to: str) -> None:
         if len(many.box.taken) == 6:

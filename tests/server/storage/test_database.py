@@ -1,7 +1,6 @@
 """The writer: what it said is on disk, a step that fails alone, and many at once."""
 
 import contextlib
-import queue
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from server.storage.database import (
     transaction,
 )
 from server.storage.disk import DatabaseError
+from server.storage.engines.waiting import Waiting
 from server.storage.sqlite import engine
 from server.storage.sqlite.engine import LARGE_CACHE_KB
 from server.storage.tables import keep_setting
@@ -68,10 +68,10 @@ class Gate:
 def queued(database: Database, jobs: int) -> None:
     """Wait until that many jobs stand in the queue."""
     for _ in range(1000):
-        if database._queue.qsize() >= jobs:
+        if database.waiting >= jobs:
             return
         threading.Event().wait(0.005)
-    raise AssertionError(f"{database._queue.qsize()} jobs in the queue")
+    raise AssertionError(f"{database.waiting} jobs in the queue")
 
 
 def test_it_works(numbers: Database) -> None:
@@ -288,17 +288,17 @@ def test_a_write_that_meets_the_closing_is_done_or_refused(
     """It must not wait for a writer that is gone."""
     armed = threading.Event()
 
-    class SlowQueue(queue.SimpleQueue):
+    class SlowWaiting(Waiting):
         """Somebody closes the database just before a job is put into it."""
 
-        def put(self, item, *rest):
-            if armed.is_set() and item is not None:
+        def put(self, job):
+            if armed.is_set():
                 armed.clear()
                 closing.start()
                 closing.join(0.1)  # a closing that nothing holds up is over by then
-            super().put(item, *rest)
+            super().put(job)
 
-    monkeypatch.setattr(module.queue, "SimpleQueue", SlowQueue)
+    monkeypatch.setattr(module, "Waiting", SlowWaiting)
     database = Database(tmp_path / "n.db")
     database.write(lambda db: db.execute("CREATE TABLE n (n INTEGER PRIMARY KEY)") and None)
     closing = threading.Thread(target=database.close)

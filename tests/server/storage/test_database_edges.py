@@ -16,6 +16,7 @@ import pytest
 from server.storage import disk
 from server.storage.database import Database, connect
 from server.storage.disk import DatabaseError, DiskError
+from server.storage.engines.waiting import GROUP_MAX
 from server.storage.sqlite import engine
 from tests.server.storage.test_database import (
     Gate,
@@ -25,8 +26,6 @@ from tests.server.storage.test_database import (
     descriptors,
     queued,
 )
-
-GROUP_MAX = 64
 
 
 @pytest.fixture

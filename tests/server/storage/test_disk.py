@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from badges.wire import wire
 from server.backup.copy import make_backup
 from server.backup.restore import restore
+from server.cli.main import main
 from server.event.directory import Event, load_event
 from server.event.settings import EventError, EventSettings
 from server.setup.new_event import init_event
@@ -254,28 +256,27 @@ class TestSmallDisk:
     def test_commands_on_a_full_and_on_a_read_only_disk(self, event: Event, tmp_path: Path) -> None:
         with small_disk(tmp_path / "disk", 4) as place:
             subprocess.run(["cp", "-a", str(event.path), str(place / "event")], check=True)
-            here = str(place / "event")
+            here, other = str(place / "event"), str(place / "other")
             add = ("user", "add", "gia", "--role", "steward", "--event", here)
             ballast = fill(place)
             said = refused(*add)
             assert f"the disk with {here} is full" in said
             assert "Make room on it" in said
-            said = refused("init", str(place / "other"))
+            said = refused_here("init", other)
             assert f"the disk with {place} is full" in said
             ballast.unlink()
             remount(place, "ro")
-            for command in (
-                add,
-                ("serve", "--event", here, "--port", "18999"),
-                ("init", str(place / "other")),
-            ):
-                said = refused(*command)
-                assert "can be read but not written" in said, (command, said)
+            serve = ("serve", "--event", here, "--port", "18999")
+            for said in (refused_here(*add), refused(*serve), refused_here("init", other)):
+                assert "can be read but not written" in said, said
             remount(place, "rw")
 
 
 def refused(*words: str) -> str:
-    """What the command says, which ends with status 1 and without a traceback."""
+    """What the command says, which ends with status 1 and without a traceback.
+
+    It is a process of its own, so that what an end with an error does is there too.
+    """
     done = subprocess.run(
         [sys.executable, "-m", "server.cli.main", *words],
         capture_output=True,
@@ -284,4 +285,12 @@ def refused(*words: str) -> str:
     )
     assert done.returncode == 1, (words, done.stdout, done.stderr)
     assert "Traceback" not in done.stderr, done.stderr
+    return done.stderr
+
+
+def refused_here(*words: str) -> str:
+    """What the command says within this process, because to start Python takes a second."""
+    done = CliRunner().invoke(main, words)
+    assert isinstance(done.exception, SystemExit), done.exception
+    assert done.exit_code == 1, (words, done.output)
     return done.stderr

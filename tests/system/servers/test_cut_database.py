@@ -20,7 +20,8 @@ pytestmark = [
 ]
 
 CAPACITY = 8
-ONE_S, BOTH_S, AFTER_S = 9.0, 6.0, 5.0
+# The cuts are longer than any silence that is borne (`bounds.SILENT_S`).
+ONE_S, BOTH_S, AFTER_S = 6.0, 5.0, 3.5
 # It is 2 s, and a busy machine keeps each of the programs from its turn now and then.
 NEXT_S = 4.0
 

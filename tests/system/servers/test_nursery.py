@@ -5,28 +5,30 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from tests.system.support.nursery import Child, Nursery
+from tests.system.support.nursery import Child, Nursery, shared
 from tests.system.support.site import Process, free_port, hallkeeper, wait_for
 
 pytestmark = pytest.mark.system
 
 
-@pytest.fixture(scope="module")
-def nursery() -> Iterator[Nursery]:
-    made = Nursery()
-    yield made
-    made.close()
+# A nursery that loads the server's commands alone.
+OF_SERVERS = """
+from tests.system.support import nursery
+nursery.COMMANDS = {"server.cli.main": nursery.COMMANDS["server.cli.main"]}
+nursery.main()
+"""
 
 
 @pytest.fixture
 def started(
-    nursery: Nursery, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[list[Process]]:
-    monkeypatch.setattr(Process, "starts", nursery.start)
+    monkeypatch.setattr(Process, "starts", shared().start)
     made: list[Process] = []
     yield made
     for process in made:
@@ -92,9 +94,7 @@ def test_it_has_a_session_and_files_of_its_own(
     other.end()
 
 
-def test_what_it_opens_is_told_of_by_nobody_else(
-    nursery: Nursery, started: list[Process], tmp_path: Path
-) -> None:
+def test_what_it_opens_is_told_of_by_nobody_else(started: list[Process], tmp_path: Path) -> None:
     """A fork that held another's output would keep it from ever ending."""
     path = tmp_path / "event"
     hallkeeper("init", str(path), "--port", str(free_port()))
@@ -107,10 +107,36 @@ def test_what_it_opens_is_told_of_by_nobody_else(
     assert lasting.stop() == 0
 
 
+def test_two_threads_may_start_the_first_forks_and_wait_for_one() -> None:
+    """As where a mail server of the test, in a thread of its own, ends the mailer for which the
+    test waits.
+    """
+    made = Nursery()
+    command = [sys.executable, "-m", "kiosk", "status", "--no-such-option"]
+
+    def end() -> int:
+        child = made.start(command)
+        with child.stdout, ThreadPoolExecutor(3) as others:
+            waiting = [others.submit(child.wait, 240.0) for _ in range(2)]
+            others.submit(child.kill).result(240)
+            assert child.poll() in (None, child.wait(240))
+            child.kill()  # which is harmless now
+            (status,) = {one.result(240) for one in waiting} | {child.wait(0)}
+        return status
+
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            ended = [pool.submit(end) for _ in range(8)]
+        # Some had said before they were killed that there is no such option.
+        assert {one.result() for one in ended} <= {-signal.SIGKILL, 2}
+    finally:
+        made.close()
+
+
 def test_nothing_outlives_tests_that_are_ended_by_force(tmp_path: Path) -> None:
     path = tmp_path / "event"
     hallkeeper("init", str(path), "--port", str(free_port()))
-    made = Nursery()
+    made = Nursery("-c", OF_SERVERS)
     command = [sys.executable, "-m", "server.cli.main", "serve", "--event", str(path)]
     child = made.start(command)
     if not isinstance(child, Child):

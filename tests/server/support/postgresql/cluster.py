@@ -4,6 +4,7 @@ It listens on a socket in a temporary directory alone. Its settings are those of
 `fsync` too, because the server refuses others. Its directory is in memory where there is room.
 """
 
+import atexit
 import importlib.util
 import os
 import pwd
@@ -21,6 +22,8 @@ MEMORY = Path("/dev/shm")
 MEMORY_NEEDED = 2_000_000_000
 USER = "hallkeeper"
 START_S = 60
+# The directory of a cluster that was made and never started, once there is one.
+_MADE: list[Path] = []
 
 
 def binaries() -> Path | None:
@@ -50,8 +53,13 @@ class Cluster:
         if self._owner is not None:
             os.chown(self.path, *self._owner)
         self._count = 0
-        self._run("initdb", "-D", f"{self.path}/data", "-U", USER, "-E", "UTF8",
-                  "--locale=C", "-A", "trust", "--no-sync")  # fmt: skip
+        if _MADE:
+            # A copy takes a tenth of what it takes to make one.
+            subprocess.run(["cp", "-a", _MADE[0], self.path / "data"], check=True)
+        else:
+            self._run("initdb", "-D", f"{self.path}/data", "-U", USER, "-E", "UTF8",
+                      "--locale=C", "-A", "trust", "--no-sync")  # fmt: skip
+            _keep(self.path / "data")
         options = (
             f"-k {self.path} -c port={port} -c listen_addresses="
             " -c max_connections=200 -c shared_buffers=64MB"
@@ -117,6 +125,14 @@ class Cluster:
             log = self.path / "log"
             said = (done.stdout or b"").decode() + (log.read_text() if log.exists() else "")
             raise RuntimeError(f"{program} failed: {said[-2000:]}")
+
+
+def _keep(data: Path) -> None:
+    """Keep a copy of what a new cluster begins with, until this process ends."""
+    kept = Path(tempfile.mkdtemp(prefix="hallkeeper-pg-new-", dir=_room()))
+    atexit.register(shutil.rmtree, kept, ignore_errors=True)
+    subprocess.run(["cp", "-a", data, kept / "data"], check=True)
+    _MADE.append(kept / "data")
 
 
 def _owner() -> tuple[int, int] | None:

@@ -1,0 +1,108 @@
+"""For how many steps a commit waits, and for whom it does not."""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from server.storage.engines.joint import Joinable, Kind
+from server.storage.engines.steps import Job, Told
+from server.storage.engines.waiting import GROUP_MAX, LEAST, Waiting
+
+LONG_S = 60.0  # Nobody waits so long here: a test that did would say so by its own limit.
+BATCH = Joinable(Kind(lambda db, about: None, lambda db, results: results), None)
+
+
+def batch() -> Told:
+    """A kiosk's batch, for which no thread waits."""
+    return Told(lambda db: None, lambda result, error: None, True, BATCH)
+
+
+def page() -> Job:
+    """A write for which somebody waits."""
+    return Job(lambda db: None, False, False)
+
+
+def put(waiting: Waiting, *jobs: Job) -> list[Job]:
+    for job in jobs:
+        waiting.put(job)
+    return list(jobs)
+
+
+@pytest.fixture
+def busy() -> Waiting:
+    """The last commit had three batches, so that the next one waits for as many."""
+    waiting = Waiting(LONG_S)
+    put(waiting, *(batch() for _ in range(LEAST)))
+    assert len(waiting.group(idle=True)) == LEAST
+    return waiting
+
+
+@pytest.mark.timeout(30)
+class TestPatience:
+    def test_a_commit_waits_for_as_many_batches_as_the_last_one_had(self, busy: Waiting) -> None:
+        jobs = [batch() for _ in range(LEAST)]
+        put(busy, jobs[0])
+        with ThreadPoolExecutor(1) as pool:
+            found = pool.submit(busy.group, idle=True)
+            put(busy, *jobs[1:])
+            assert found.result() == jobs
+
+    def test_and_takes_more_where_more_are_there(self, busy: Waiting) -> None:
+        jobs = put(busy, *(batch() for _ in range(LEAST + 2)))
+        assert busy.group(idle=True) == jobs
+
+    def test_a_first_one_and_two_by_chance_are_taken_at_once(self) -> None:
+        waiting = Waiting(LONG_S)
+        for count in (1, LEAST - 1, 1):
+            jobs = put(waiting, *(batch() for _ in range(count)))
+            assert waiting.group(idle=True) == jobs
+
+    def test_nobody_waits_longer_than_that(self) -> None:
+        waiting = Waiting(0.05)
+        put(waiting, *(batch() for _ in range(LEAST)))
+        waiting.group(idle=True)
+        jobs = put(waiting, batch())
+        began = time.monotonic()
+        assert waiting.group(idle=True) == jobs
+        assert time.monotonic() - began >= 0.05
+
+    def test_after_a_group_of_few_the_next_one_does_not_wait(self, busy: Waiting) -> None:
+        put(busy, batch(), page())
+        busy.group(idle=True)
+        jobs = put(busy, batch())
+        assert busy.group(idle=True) == jobs
+
+    def test_one_that_saves_a_page_does_not_wait_for_kiosks(self, busy: Waiting) -> None:
+        jobs = put(busy, page())
+        assert busy.group(idle=True) == jobs
+
+    def test_nor_where_it_comes_while_a_batch_waits(self, busy: Waiting) -> None:
+        jobs = put(busy, batch())
+        with ThreadPoolExecutor(1) as pool:
+            found = pool.submit(busy.group, idle=True)
+            jobs += put(busy, page())
+            assert found.result() == jobs
+
+    def test_a_writer_with_a_backlog_waits_for_nothing(self, busy: Waiting) -> None:
+        jobs = put(busy, batch())
+        assert busy.group(idle=False) == jobs
+        assert busy.group(idle=False) == []
+
+    def test_the_end_is_waited_for_by_nobody(self, busy: Waiting) -> None:
+        jobs = put(busy, batch())
+        ending = threading.Timer(0.01, busy.end)
+        ending.start()
+        assert busy.group(idle=True) == jobs
+        ending.join()
+        assert busy.ended
+        assert busy.group(idle=True) == []
+
+
+def test_a_group_has_no_more_than_64() -> None:
+    waiting = Waiting(LONG_S)
+    jobs = put(waiting, *(batch() for _ in range(GROUP_MAX + 1)))
+    assert len(waiting) == GROUP_MAX + 1
+    assert waiting.group(idle=True) == jobs[:GROUP_MAX]
+    assert waiting.group(idle=False) == jobs[GROUP_MAX:]
