@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.lasting import is_lasting
 from tests.once.tables import large_tables_are_made_once as large_tables_are_made_once
 from tests.once.tables import tables as tables
 from tests.once.tries import tries
@@ -205,7 +206,11 @@ def _running(before: set[threading.Thread]) -> list[str]:
 
 def _still_open(before: dict[str, str]) -> list[str]:
     now = _open_files()
-    return [target for number, target in now.items() if before.get(number) != target]
+    return [
+        target
+        for number, target in now.items()
+        if before.get(number) != target and not is_lasting(target)
+    ]
 
 
 def _open_files() -> dict[str, str]:

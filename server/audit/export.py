@@ -12,7 +12,7 @@ import os
 import shutil
 import zipfile
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -27,9 +27,9 @@ from server.audit.papers import readme
 from server.audit.selection import Selection
 from server.audit.tiles import TileWriter
 from server.entry_log import cosignatures
-from server.event.directory import Event
+from server.event.directory import Event, load_event
 from server.storage.connection import Connection
-from server.storage.database import one_state
+from server.storage.database import connect_to_read, one_state
 from server.storage.engines.durable import make_durable
 from server.venue.names import names_now
 from server.witnesses import asking, checkpoints, stamps
@@ -88,6 +88,15 @@ def export(
         except OSError as error:
             raise ExportError(f"{out} can't be written: {error.strerror or error}.") from None
     return done
+
+
+def export_beside(
+    _: Connection, *, event_dir: Path, out: Path, chosen: Selection, now: int, court: bool
+) -> None:
+    """Make an export, in a process of its own that reads the event's keys by itself."""
+    event = load_event(event_dir)
+    with closing(connect_to_read(event.database_path)) as db:
+        export(db, event, out, chosen, now=now, progress=lambda at, of: None, court=court)
 
 
 def _remove(path: Path) -> None:

@@ -1,11 +1,10 @@
 """Compares exports of the entry log that somebody brings, and makes exports to take away.
 
 Both are done in a process of its own, because they compute for long and may read what anybody has
-made. What was sent is deleted as soon as it was read.
+made. That process loads nothing of the web. What was sent is deleted as soon as it was read.
 """
 
 from collections.abc import Iterator
-from contextlib import closing
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,11 +18,9 @@ from server.audit import compare as comparing
 from server.audit import export as exporting
 from server.audit.compare import CompareError, Comparison
 from server.audit.records import DamagedLogError
-from server.audit.selection import Selection, SelectionError, selected
+from server.audit.selection import SelectionError, selected
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act
-from server.event.directory import load_event
-from server.storage.database import connect_to_read
 from server.venue import store
 from server.web import auth, i18n
 from server.web.admin import forms
@@ -87,14 +84,11 @@ def _compared() -> Comparison:
         if not paths:
             raise CompareError(N_("Nothing was sent: choose an export first."))
         if len(paths) == 2:
-            return read_apart(here.database.path, partial(_two, paths[0], paths[1]))
+            both = partial(comparing.compare_beside, first=paths[0], second=paths[1])
+            return read_apart(here.database.path, both)
         key = verifier_key(here.event.log_name, here.event.log_key.public)
         read = partial(comparing.compare_with_log, path=paths[0], log=here.event.log_name, key=key)
         return read_apart(here.database.path, read)
-
-
-def _two(one: Path, other: Path, _db: object) -> Comparison:
-    return comparing.compare_exports(one, other)
 
 
 @blueprint.get("/export")
@@ -129,7 +123,7 @@ def export() -> AnyResponse:
     folder = TemporaryDirectory(prefix="hallkeeper-")
     out = Path(folder.name) / "entry-log.zip"
     make = partial(
-        _made, event_dir=here.event.path, out=out, chosen=chosen, now=here.now(),
+        exporting.export_beside, event_dir=here.event.path, out=out, chosen=chosen, now=here.now(),
         court=request.form.get("court") == "yes",
     )  # fmt: skip
     try:
@@ -142,15 +136,6 @@ def export() -> AnyResponse:
         "Content-Length": str(out.stat().st_size),
     }
     return Response(_sent(out, folder), mimetype="application/zip", headers=headers)
-
-
-def _made(
-    _db: object, *, event_dir: Path, out: Path, chosen: Selection, now: int, court: bool
-) -> None:
-    """Make an export, in a process of its own that reads the event's keys by itself."""
-    event = load_event(event_dir)
-    with closing(connect_to_read(event.database_path)) as db:
-        exporting.export(db, event, out, chosen, now=now, progress=lambda at, of: None, court=court)
 
 
 def _sent(out: Path, folder: "TemporaryDirectory[str]") -> Iterator[bytes]:

@@ -152,11 +152,11 @@ def test_only_admins_change_them(pages: Pages, act: str) -> None:
         ("west-1", "", "there is no door"),
     ],
 )
-def test_a_wrong_name_or_door_is_said(pages: Pages, kiosk: str, door: str, problem: str) -> None:
-    answer = add(pages.staff("admin"), kiosk, door)
+def test_a_wrong_name_or_door_is_said(shown: Pages, kiosk: str, door: str, problem: str) -> None:
+    answer = add(shown.staff("admin"), kiosk, door)
     assert answer.status_code == 400
     assert problem in answer.text
-    assert registry.kiosks(pages.database.reader) == []
+    assert registry.kiosks(shown.database.reader) == []
 
 
 def test_words_must_be_compared(pages: Pages) -> None:
@@ -179,9 +179,9 @@ def test_only_the_words_that_were_seen_are_confirmed(pages: Pages) -> None:
     assert state_of(pages, "main-1") == "proven"
 
 
-def test_confirming_what_is_not_there_is_said(pages: Pages) -> None:
+def test_confirming_what_is_not_there_is_said(shown: Pages) -> None:
     fields = {"words": "a", "generation": 1, "same": "yes"}
-    answer = pages.staff("admin").post("/admin/kiosks/ghost/confirm", fields, follow_redirects=True)
+    answer = shown.staff("admin").post("/admin/kiosks/ghost/confirm", fields, follow_redirects=True)
     assert "there is no kiosk" in answer.text
 
 
@@ -258,5 +258,5 @@ def test_what_a_kiosk_says_is_set_as_text(pages: Pages) -> None:
         assert "&lt;b&gt;lost" in text
 
 
-def test_an_unknown_kiosk_is_not_found(pages: Pages) -> None:
-    assert pages.staff("admin").get("/admin/kiosks/ghost/words").status_code == 404
+def test_an_unknown_kiosk_is_not_found(shown: Pages) -> None:
+    assert shown.staff("admin").get("/admin/kiosks/ghost/words").status_code == 404

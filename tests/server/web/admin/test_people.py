@@ -24,6 +24,9 @@ def pages(event: Event, site: Database) -> Iterator[Pages]:
         yield opened
 
 
+shown_with = Pages.issue  # before they are shown
+
+
 def address(pages: Pages, external_id: str, rest: str = "") -> str:
     return f"/admin/people/{badge_number(pages.serial(external_id))}{rest}"
 
@@ -44,20 +47,20 @@ def test_it_works(pages: Pages) -> None:
         assert text in one.text
 
 
-def test_who_may_search(pages: Pages) -> None:
-    assert_only(pages, "/admin/people/", "badge_desk", "auditor", "protocol")
+def test_who_may_search(shown: Pages) -> None:
+    assert_only(shown, "/admin/people/", "badge_desk", "auditor", "protocol")
 
 
-def test_who_may_see_an_attendee(pages: Pages) -> None:
-    assert_only(pages, address(pages, "A1"), "badge_desk", "auditor", "protocol")
+def test_who_may_see_an_attendee(shown: Pages) -> None:
+    assert_only(shown, address(shown, "A1"), "badge_desk", "auditor", "protocol")
 
 
 def test_who_may_print(pages: Pages) -> None:
     assert_only(pages, address(pages, "A1", "/card.pdf"), "badge_desk")
 
 
-def test_who_may_say_that_a_place_is_kept(pages: Pages) -> None:
-    assert_only(pages, address(pages, "A1", "/kept-place"), "badge_desk", method="POST")
+def test_who_may_say_that_a_place_is_kept(shown: Pages) -> None:
+    assert_only(shown, address(shown, "A1", "/kept-place"), "badge_desk", method="POST")
 
 
 def test_a_kept_place(pages: Pages) -> None:
@@ -79,13 +82,13 @@ def test_a_kept_place(pages: Pages) -> None:
     assert acts(pages)[-2:] == ["kept_places_set", "kept_places_set"]
 
 
-def test_who_may_reissue(pages: Pages) -> None:
-    assert_only(pages, address(pages, "A1", "/reissue"), "badge_desk", method="POST")
+def test_who_may_reissue(shown: Pages) -> None:
+    assert_only(shown, address(shown, "A1", "/reissue"), "badge_desk", method="POST")
 
 
 @pytest.mark.parametrize("act", ["revoke", "reinstate"])
-def test_only_admins_revoke_and_reinstate(pages: Pages, act: str) -> None:
-    assert_only(pages, address(pages, "A1", f"/{act}"), method="POST")
+def test_only_admins_revoke_and_reinstate(shown: Pages, act: str) -> None:
+    assert_only(shown, address(shown, "A1", f"/{act}"), method="POST")
 
 
 def test_a_badge_number_or_a_name_in_any_script_finds(pages: Pages) -> None:
@@ -96,9 +99,9 @@ def test_a_badge_number_or_a_name_in_any_script_finds(pages: Pages) -> None:
     assert "Nobody matches" in desk.get("/admin/people/?q=zzz").text
 
 
-def test_pages_of_the_list(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pages_of_the_list(shown: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("server.web.admin.people.PAGE_ROWS", 3)
-    desk = pages.staff("badge_desk")
+    desk = shown.staff("badge_desk")
     first, second = (desk.get(f"/admin/people/?page={page}").text for page in (1, 2))
     numbers = [set(re.findall(r"/admin/people/(\w{5})", text)) for text in (first, second)]
     assert (len(numbers[0]), len(numbers[1])) == (3, 1)
@@ -115,8 +118,8 @@ def test_a_search_is_shown_as_text(pages: Pages) -> None:
 
 
 @pytest.mark.parametrize("number", ["00000", "ZZZZZ", "nobody", "..%2f"])
-def test_an_unknown_number_is_not_found(pages: Pages, number: str) -> None:
-    assert pages.staff("badge_desk").get(f"/admin/people/{number}").status_code == 404
+def test_an_unknown_number_is_not_found(shown: Pages, number: str) -> None:
+    assert shown.staff("badge_desk").get(f"/admin/people/{number}").status_code == 404
 
 
 def test_scans_and_whereabouts_are_shown(pages: Pages) -> None:
@@ -190,15 +193,15 @@ def test_a_card_that_changed_since_it_was_printed(pages: Pages) -> None:
     assert (act["act"], act["subject"]["again"]) == ("badges_printed", 1)
 
 
-def test_a_card_that_cannot_be_drawn_is_said(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_card_that_cannot_be_drawn_is_said(shown: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
     from badges.printing import card
 
     def refuse(*_: object, **__: object) -> bytes:
         raise card.CardError("no installed font draws it")
 
     monkeypatch.setattr(card, "render_pdf", refuse)
-    desk = pages.staff("badge_desk")
-    answer = desk.get(address(pages, "A1", "/card.pdf"), follow_redirects=True)
+    desk = shown.staff("badge_desk")
+    answer = desk.get(address(shown, "A1", "/card.pdf"), follow_redirects=True)
     assert answer.status_code == 200
     assert "The card can&#39;t be drawn: no installed font draws it" in answer.text
 
@@ -233,16 +236,16 @@ def test_pressing_reissue_twice_makes_one_badge(pages: Pages) -> None:
     ids=["unconfirmed", "no reason", "a reason of their own"],
 )
 def test_without_reason_or_confirmation_nothing_changes(
-    pages: Pages, fields: dict[str, object]
+    shown: Pages, fields: dict[str, object]
 ) -> None:
-    desk = pages.staff("badge_desk")
-    answer = desk.post(address(pages, "A1", "/reissue"), fields, follow_redirects=True)
+    desk = shown.staff("badge_desk")
+    answer = desk.post(address(shown, "A1", "/reissue"), fields, follow_redirects=True)
     assert "Nothing was changed" in answer.text
-    assert issuing.current_badge(pages.database.reader, pages.serial("A1")).issue == 1
+    assert issuing.current_badge(shown.database.reader, shown.serial("A1")).issue == 1
 
 
-def test_who_may_say_that_a_badge_is_no_copy(pages: Pages) -> None:
-    assert_only(pages, address(pages, "A1", "/no-copy"), "badge_desk", method="POST")
+def test_who_may_say_that_a_badge_is_no_copy(shown: Pages) -> None:
+    assert_only(shown, address(shown, "A1", "/no-copy"), "badge_desk", method="POST")
 
 
 def test_a_likely_copy_is_shown_and_settled(pages: Pages) -> None:
@@ -317,21 +320,21 @@ def test_the_first_badge_is_issued_at_the_desk(event: Event, site: Database) -> 
         assert "Issue 1 is valid now." in answer.text
 
 
-def test_the_phone_link_is_for_those_who_hand_out_badges(pages: Pages) -> None:
-    target = address(pages, "A1")
-    page = pages.staff("badge_desk").get(target).text
+def test_the_phone_link_is_for_those_who_hand_out_badges(shown: Pages) -> None:
+    target = address(shown, "A1")
+    page = shown.staff("badge_desk").get(target).text
     found = re.search(r"https://localhost:8443(/b/[\w-]+)", page)
     assert found
-    assert pages.stranger().get(found[1]).status_code == 200
-    auditor = pages.staff("auditor").get(target).text
+    assert shown.stranger().get(found[1]).status_code == 200
+    auditor = shown.staff("auditor").get(target).text
     assert "/b/" not in auditor
     assert "<svg xmlns" not in auditor
 
 
-def test_who_may_replace_a_phone_link(pages: Pages) -> None:
+def test_who_may_replace_a_phone_link(shown: Pages) -> None:
     for act in ("revoke", "renew"):
-        target = address(pages, "A1", f"/link/{act}")
-        assert_only(pages, target, "badge_desk", method="POST")
+        target = address(shown, "A1", f"/link/{act}")
+        assert_only(shown, target, "badge_desk", method="POST")
 
 
 def test_a_phone_link_is_renewed_and_revoked(pages: Pages) -> None:

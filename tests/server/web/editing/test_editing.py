@@ -122,15 +122,16 @@ def test_a_hall_is_changed_and_the_doors_hear_of_it(pages: Pages, admin: Staff) 
     ],
 )  # fmt: skip
 def test_what_a_file_would_be_refused_for_a_page_is_too(
-    pages: Pages, admin: Staff, kind: str, code: str, changed: dict, problem: str
+    shown: Pages, kind: str, code: str, changed: dict, problem: str
 ) -> None:
-    target = address(pages, kind, code)
-    before = row(pages, kind, code)
+    admin = shown.staff("admin")
+    target = address(shown, kind, code)
+    before = row(shown, kind, code)
     form = {**fields(admin.get(target).text), **changed}
     answer = admin.post(target, form)
     assert answer.status_code == 400
     assert problem in words(answer.text)
-    assert row(pages, kind, code) == before
+    assert row(shown, kind, code) == before
     for value in changed.values():  # what was typed is not lost
         assert not value or value == "nowhere" or f'"{value}"' in answer.text
 
@@ -214,8 +215,9 @@ def test_a_capacity_that_was_set_on_the_halls_page_is_undone(pages: Pages, admin
     assert row(pages, "hall", "h1")["capacity"] == 100
 
 
-def test_nothing_is_changed_without_a_forms_token(pages: Pages, admin: Staff) -> None:
-    session = number(pages, "session", "opening")
+def test_nothing_is_changed_without_a_forms_token(shown: Pages) -> None:
+    admin = shown.staff("admin")
+    session = number(shown, "session", "opening")
     for target in (
         f"/admin/venue/session/{session}", f"/admin/venue/session/{session}/remove",
         f"/admin/venue/session/{session}/guests/", "/admin/venue/hall/new", "/admin/edits/undo",
@@ -347,23 +349,25 @@ def test_guests_by_name(pages: Pages, admin: Staff) -> None:
     assert admin.post(target, {"number": "x", "answer": "invite"}).status_code == 404
 
 
-def test_who_may(pages: Pages) -> None:
-    session = number(pages, "session", "opening")
+def test_who_may(shown: Pages) -> None:
+    session = number(shown, "session", "opening")
     for target in ("hall/new", f"session/{session}", f"session/{session}/guests/"):
-        assert_only(pages, f"/admin/venue/{target}")
-    assert_only(pages, f"/admin/venue/session/{session}/remove", method="POST")
-    assert_only(pages, f"/admin/venue/session/{session}", method="POST")
-    assert_only(pages, "/admin/venue/categories", "auditor")
-    assert_only(pages, "/admin/edits/undo", "badge_desk", method="POST")
+        assert_only(shown, f"/admin/venue/{target}")
+    assert_only(shown, f"/admin/venue/session/{session}/remove", method="POST")
+    assert_only(shown, f"/admin/venue/session/{session}", method="POST")
+    assert_only(shown, "/admin/venue/categories", "auditor")
+    assert_only(shown, "/admin/edits/undo", "badge_desk", method="POST")
 
 
-def test_what_is_not_there(pages: Pages, admin: Staff) -> None:
+def test_what_is_not_there(shown: Pages) -> None:
+    admin = shown.staff("admin")
     for target in ("hall/99", "door/99", "session/99", "category/99", "zone/1", "hall/x",
                    "session/99/guests/"):  # fmt: skip
         assert admin.get(f"/admin/venue/{target}").status_code == 404
 
 
-def test_undo_goes_back_to_no_page_but_ours(pages: Pages, admin: Staff) -> None:
+def test_undo_goes_back_to_no_page_but_ours(shown: Pages) -> None:
+    admin = shown.staff("admin")
     for page in ("https://example.org/", "//example.org", "/admin/\\example.org", "/b/x"):
         answer = admin.post("/admin/edits/undo", {"mark": "x", "page": page})
         assert answer.location == "/admin/venue/"

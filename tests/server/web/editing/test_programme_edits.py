@@ -30,6 +30,10 @@ def pages(event: Event, site: Database) -> Iterator[Pages]:
         yield opened
 
 
+def shown_with(pages: Pages) -> None:
+    load(pages.event, pages.database, EVERYTHING)
+
+
 @pytest.fixture
 def admin(pages: Pages) -> Staff:
     return pages.staff("admin")
@@ -188,13 +192,14 @@ def test_what_a_file_would_be_refused_for_a_page_is_too(
         ("activity_kind", "an activity is still of this kind"),
     ],
 )
-def test_what_is_in_use_is_not_removed(pages: Pages, admin: Staff, kind: str, why: str) -> None:
+def test_what_is_in_use_is_not_removed(shown: Pages, kind: str, why: str) -> None:
+    admin = shown.staff("admin")
     code = "conference" if kind == "activity_kind" else KINDS[kind]
-    before = everything(pages)
+    before = everything(shown)
     target = place(kind, code, "remove")
     assert "tick the box" in admin.post(target, follow_redirects=True).text
     assert why in admin.post(target, {"confirm": "yes"}, follow_redirects=True).text
-    assert everything(pages) == before
+    assert everything(shown) == before
 
 
 def test_what_is_removed_comes_back(pages: Pages, admin: Staff) -> None:
@@ -249,7 +254,8 @@ def test_two_who_edit_at_the_same_time(pages: Pages, admin: Staff) -> None:
     assert row(pages, "organisation", "pilots")["country"] == "FR"
 
 
-def test_pages_lead_to_the_forms(pages: Pages, admin: Staff) -> None:
+def test_pages_lead_to_the_forms(shown: Pages) -> None:
+    admin = shown.staff("admin")
     for page, target in (
         ("activities", "/admin/venue/activity/new"),
         ("activities/tides", place("activity", "tides")),
@@ -264,23 +270,24 @@ def test_pages_lead_to_the_forms(pages: Pages, admin: Staff) -> None:
         link = html.escape(target)
         assert f'href="{link}"' in admin.get(f"/admin/programme/{page}").text, page
         assert admin.get(target).status_code == 200
-        assert f'href="{link}"' not in pages.staff("steward").get(f"/admin/programme/{page}").text
+        assert f'href="{link}"' not in shown.staff("steward").get(f"/admin/programme/{page}").text
     assert place("activity_kind", "workshop") in admin.get("/admin/venue/kinds").text
     new = filled(admin.get("/admin/venue/session/new?activity=tides").text)
     assert new["activity"] == "Tides"
-    assert json.loads(row(pages, "activity", "tides")["titles"])["en"] == "Tides"
+    assert json.loads(row(shown, "activity", "tides")["titles"])["en"] == "Tides"
 
 
-def test_who_may(pages: Pages) -> None:
+def test_who_may(shown: Pages) -> None:
     for kind, code in KINDS.items():
-        assert_only(pages, place(kind, code))
-        assert_only(pages, place(kind, code), method="POST")
-        assert_only(pages, place(kind, code, "remove"), method="POST")
-        assert_only(pages, f"/admin/venue/{kind}/new")
-    assert_only(pages, "/admin/venue/kinds")
+        assert_only(shown, place(kind, code))
+        assert_only(shown, place(kind, code), method="POST")
+        assert_only(shown, place(kind, code, "remove"), method="POST")
+        assert_only(shown, f"/admin/venue/{kind}/new")
+    assert_only(shown, "/admin/venue/kinds")
 
 
-def test_what_is_not_there(admin: Staff) -> None:
+def test_what_is_not_there(shown: Pages) -> None:
+    admin = shown.staff("admin")
     for kind in KINDS:
         assert admin.get(place(kind, "nothing")).status_code == 404
         assert admin.post(place(kind, "nothing", "remove")).status_code == 404

@@ -30,6 +30,9 @@ def pages(event: Event, site: Database) -> Iterator[Pages]:
         yield opened
 
 
+shown_with = Pages.issue  # before they are shown
+
+
 def link(pages: Pages, external_id: str) -> str:
     badge = issuing.current_badge(pages.database.reader, pages.serial(external_id))
     return f"/b/{phone_token(pages.event, badge.serial, badge.issue)}"
@@ -46,20 +49,20 @@ def decoded(page: str) -> str:
     return found[0].text
 
 
-def test_it_works(pages: Pages) -> None:
-    answer = pages.stranger().get(link(pages, "A2"))
+def test_it_works(shown: Pages) -> None:
+    answer = shown.stranger().get(link(shown, "A2"))
     assert answer.status_code == 200
     for text in ("王小明", "海事大学", "Speaker", "演讲嘉宾", "Opening", "开幕式", "11:00–12:00"):
         assert text in answer.text
-    credential = open_credential(pages.event.ring, decoded(answer.text))
-    assert credential.serial == pages.serial("A2")
+    credential = open_credential(shown.event.ring, decoded(answer.text))
+    assert credential.serial == shown.serial("A2")
 
 
-def test_the_programme_is_this_attendees(pages: Pages) -> None:
-    stranger = pages.stranger()
-    assert "Press hour" in stranger.get(link(pages, "A3")).text  # press
-    assert "Press hour" in stranger.get(link(pages, "A4")).text  # invited by name
-    assert "Press hour" not in stranger.get(link(pages, "A1")).text
+def test_the_programme_is_this_attendees(shown: Pages) -> None:
+    stranger = shown.stranger()
+    assert "Press hour" in stranger.get(link(shown, "A3")).text  # press
+    assert "Press hour" in stranger.get(link(shown, "A4")).text  # invited by name
+    assert "Press hour" not in stranger.get(link(shown, "A1")).text
 
 
 SPOKEN = """
@@ -173,25 +176,25 @@ def test_the_page_asks_nobody_else_and_has_no_script_of_its_own(pages: Pages) ->
     assert " style=" not in answer.text
 
 
-def test_the_worker_is_everybodys_and_knows_nobody(pages: Pages) -> None:
-    answer = pages.stranger().get("/b/worker.js")
+def test_the_worker_is_everybodys_and_knows_nobody(shown: Pages) -> None:
+    answer = shown.stranger().get("/b/worker.js")
     assert answer.mimetype == "text/javascript"
     assert answer.headers["Cache-Control"] == "no-cache"
-    for badge in issuing.current_badges(pages.database.reader):
-        assert phone_token(pages.event, badge.serial, badge.issue) not in answer.text
+    for badge in issuing.current_badges(shown.database.reader):
+        assert phone_token(shown.event, badge.serial, badge.issue) not in answer.text
         assert badge.credential not in answer.text
 
 
-def test_the_manifest_leads_to_this_page_and_names_nobody(pages: Pages) -> None:
-    target = link(pages, "A1")
-    answer = pages.stranger().get(f"{target}/manifest.webmanifest?lang=zh")
+def test_the_manifest_leads_to_this_page_and_names_nobody(shown: Pages) -> None:
+    target = link(shown, "A1")
+    answer = shown.stranger().get(f"{target}/manifest.webmanifest?lang=zh")
     assert answer.mimetype == "application/manifest+json"
     told = answer.get_json()
     assert told["start_url"] == told["scope"] == told["id"] == target
     assert (told["display"], told["lang"]) == ("standalone", "zh-Hans")
     assert "Keller" not in answer.text
     for icon in told["icons"]:
-        with pages.stranger().get(icon["src"]) as drawn:
+        with shown.stranger().get(icon["src"]) as drawn:
             if icon["type"] == "image/png":
                 with Image.open(io.BytesIO(drawn.data)) as picture:
                     assert f"{picture.width}x{picture.height}" == icon["sizes"]
@@ -259,9 +262,9 @@ def test_a_full_hall_is_told_to_those_whose_programme_it_is_in(
     assert pages.stranger().get(f"/b/{'A' * 27}/halls").status_code == 404
 
 
-def test_now_and_next_come_first_and_what_is_over_is_folded(pages: Pages) -> None:
+def test_now_and_next_come_first_and_what_is_over_is_folded(shown: Pages) -> None:
     def parts() -> dict[str, str]:
-        page = pages.stranger().get(link(pages, "A1")).text
+        page = shown.stranger().get(link(shown, "A1")).text
         found = re.findall(r'<(?:div|details) id="(now|next|later|past)"( hidden)?>', page)
         texts = re.split(r'<(?:div|details) id="(?:now|next|later|past)"', page)[1:]
         return {
@@ -271,14 +274,14 @@ def test_now_and_next_come_first_and_what_is_over_is_folded(pages: Pages) -> Non
     def holds(title: str) -> list[str]:
         return [name for name, text in parts().items() if f">{title}<" in text]
 
-    opening = pages.database.reader.execute(
+    opening = shown.database.reader.execute(
         "SELECT starts_at, ends_at FROM session WHERE titles LIKE '%Opening%'"
     ).fetchone()
-    pages.now = opening["starts_at"] - 1
+    shown.now = opening["starts_at"] - 1
     assert holds("Opening") == ["next"]
-    pages.now = opening["starts_at"]
+    shown.now = opening["starts_at"]
     assert holds("Opening") == ["now"]
-    pages.now = opening["ends_at"]
+    shown.now = opening["ends_at"]
     assert holds("Opening") == ["past"]
     assert "<details open" not in parts()["past"]
 
@@ -299,40 +302,40 @@ def test_a_renewed_link_is_gone_in_plain_words(pages: Pages) -> None:
     assert (answer.status_code, answer.headers["Hallkeeper-Page"]) == (200, "badge")
 
 
-def test_a_link_is_in_no_log(pages: Pages, caplog: pytest.LogCaptureFixture) -> None:
-    target = link(pages, "A1")
+def test_a_link_is_in_no_log(shown: Pages, caplog: pytest.LogCaptureFixture) -> None:
+    target = link(shown, "A1")
     with caplog.at_level("DEBUG"):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(programme, "shown", lambda *_: 1 / 0)
-            pages.app.testing = False
-            patch.setitem(pages.app.config, "PROPAGATE_EXCEPTIONS", False)
-            assert pages.stranger().get(target).status_code == 500
+            shown.app.testing = False
+            patch.setitem(shown.app.config, "PROPAGATE_EXCEPTIONS", False)
+            assert shown.stranger().get(target).status_code == 500
     assert "ZeroDivisionError" in caplog.text
     assert target.removeprefix("/b/") not in caplog.text
 
 
-def test_nobody_between_keeps_it(pages: Pages) -> None:
-    headers = pages.stranger().get(link(pages, "A1")).headers
+def test_nobody_between_keeps_it(shown: Pages) -> None:
+    headers = shown.stranger().get(link(shown, "A1")).headers
     assert headers["Cache-Control"].startswith("private")
     assert headers["Referrer-Policy"] == "no-referrer"
     assert "Set-Cookie" not in headers
 
 
-def test_only_what_the_attendee_needs_is_shown(pages: Pages) -> None:
-    text = pages.stranger().get(link(pages, "A1")).text
+def test_only_what_the_attendee_needs_is_shown(shown: Pages) -> None:
+    text = shown.stranger().get(link(shown, "A1")).text
     assert "anna@example.org" not in text
     assert ">A1<" not in text
 
 
 @pytest.mark.parametrize("token", ["x", "A" * 27, "A" * 4000, "%00", "王", "-" * 27])
-def test_an_unknown_link_is_not_found(pages: Pages, token: str) -> None:
-    answer = pages.stranger().get(f"/b/{token}")
+def test_an_unknown_link_is_not_found(shown: Pages, token: str) -> None:
+    answer = shown.stranger().get(f"/b/{token}")
     assert answer.status_code == 404
     assert "Nothing here" in answer.text
 
 
-def test_every_changed_letter_is_not_found(pages: Pages) -> None:
-    target, stranger = link(pages, "A1"), pages.stranger()
+def test_every_changed_letter_is_not_found(shown: Pages) -> None:
+    target, stranger = link(shown, "A1"), shown.stranger()
     for at in range(3, len(target) - 1):
         changed = "A" if target[at] != "A" else "B"
         answer = stranger.get(target[:at] + changed + target[at + 1 :])
@@ -359,10 +362,10 @@ def test_a_revoked_badge_is_gone(pages: Pages) -> None:
     assert pages.stranger().get(target).status_code == 410
 
 
-def test_another_events_link_is_not_found(pages: Pages) -> None:
-    other = replace(pages.event, phone_secret=bytes(32))
-    token = phone_token(other, pages.serial("A1"), 1)
-    assert pages.stranger().get(f"/b/{token}").status_code == 404
+def test_another_events_link_is_not_found(shown: Pages) -> None:
+    other = replace(shown.event, phone_secret=bytes(32))
+    token = phone_token(other, shown.serial("A1"), 1)
+    assert shown.stranger().get(f"/b/{token}").status_code == 404
 
 
 def test_names_are_set_as_text(pages: Pages) -> None:

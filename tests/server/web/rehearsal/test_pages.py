@@ -23,6 +23,9 @@ def pages(event: Event, site: Database) -> Iterator[Pages]:
         yield opened
 
 
+shown_with = Pages.issue  # before they are shown
+
+
 def words(page: str) -> str:
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page.partition("<main")[2]))
 
@@ -31,8 +34,8 @@ def asking(**fields: str) -> str:
     return f"/admin/rehearsal/?{urlencode(fields)}"
 
 
-def test_it_works(pages: Pages) -> None:
-    desk = pages.staff("badge_desk")
+def test_it_works(shown: Pages) -> None:
+    desk = shown.staff("badge_desk")
     page = words(desk.get("/admin/rehearsal/").text)
     assert "Would this person be let in?" in page
     assert "Play a day through" not in page, "that is not for the badge desk"
@@ -71,8 +74,8 @@ def test_presence_as_it_is_now(pages: Pages) -> None:
         ({"person": "example.org", "place": "h1", "at": "2026-05-04T13:00"}, "may be any of 4"),
     ],
 )
-def test_what_can_not_be_asked(pages: Pages, fields: dict[str, str], said: str) -> None:
-    answer = pages.staff("admin").get(asking(**fields))
+def test_what_can_not_be_asked(shown: Pages, fields: dict[str, str], said: str) -> None:
+    answer = shown.staff("admin").get(asking(**fields))
     assert answer.status_code == 400
     assert said in words(answer.text)
 
@@ -86,9 +89,9 @@ def test_a_person_s_page_leads_here(pages: Pages) -> None:
     assert f'value="{number}"' in page.text
 
 
-def test_a_day(pages: Pages) -> None:
-    admin = pages.staff("admin")
-    before = acts(pages)
+def test_a_day(shown: Pages) -> None:
+    admin = shown.staff("admin")
+    before = acts(shown)
     page = words(admin.get("/admin/rehearsal/day?day=2026-05-04").text)
     assert "Mon 04 May, played through" in page
     assert "4 on the roster, 4 badges valid on that day, 2 sessions." in page
@@ -96,7 +99,7 @@ def test_a_day(pages: Pages) -> None:
     assert re.search(r"13:00–14:00 Press hour press Hall 1 一号厅 2 1 2 100", page)
     page = words(admin.get("/admin/rehearsal/day?day=2026-05-05").text)
     assert "Nothing odd was found." in page
-    assert acts(pages) == before, "nothing was done"
+    assert acts(shown) == before, "nothing was done"
 
 
 def test_a_long_list_is_cut(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,15 +112,15 @@ def test_a_long_list_is_cut(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize("day", ["2026-05-09", "tomorrow", ""])
-def test_a_day_that_is_none(pages: Pages, day: str) -> None:
-    answer = pages.staff("admin").get(f"/admin/rehearsal/day?day={day}")
+def test_a_day_that_is_none(shown: Pages, day: str) -> None:
+    answer = shown.staff("admin").get(f"/admin/rehearsal/day?day={day}")
     assert answer.status_code == 400
     assert "2026-05-04 to 2026-05-06" in words(answer.text)
 
 
-def test_who_may(pages: Pages) -> None:
-    assert_only(pages, "/admin/rehearsal/", "badge_desk", "auditor")
-    assert_only(pages, "/admin/rehearsal/day?day=2026-05-04", "auditor")
+def test_who_may(shown: Pages) -> None:
+    assert_only(shown, "/admin/rehearsal/", "badge_desk", "auditor")
+    assert_only(shown, "/admin/rehearsal/day?day=2026-05-04", "auditor")
 
 
 def awaited(staff: Staff, day: str) -> TestResponse:
@@ -135,9 +138,9 @@ def awaited(staff: Staff, day: str) -> TestResponse:
 @pytest.mark.system
 @pytest.mark.system
 def test_a_day_of_many_people_is_played_in_another_process(
-    pages: Pages, monkeypatch: pytest.MonkeyPatch
+    shown: Pages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    auditor = pages.staff("auditor")
+    auditor = shown.staff("auditor")
     here = auditor.get("/admin/rehearsal/day?day=2026-05-04").text
     monkeypatch.setattr(rehearsal_pages, "PEOPLE_HERE_MAX", 1)
     monkeypatch.setattr(report, "rehearse", lambda *_: pytest.fail("played in this process"))
@@ -152,12 +155,12 @@ def test_a_day_of_many_people_is_played_in_another_process(
     assert "is no day of the event" in answer.text
 
 
-def test_a_day_that_cannot_be_played_now(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_day_that_cannot_be_played_now(shown: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
     def busy(*_: object) -> None:
         raise ApartError("The server is busy with other such work. Try again in a minute.")
 
     monkeypatch.setattr(rehearsal_pages, "PEOPLE_HERE_MAX", 1)
     monkeypatch.setattr(rehearsal_pages, "read_apart", busy)
-    answer = awaited(pages.staff("auditor"), "2026-05-04")
+    answer = awaited(shown.staff("auditor"), "2026-05-04")
     assert answer.status_code == 503
     assert "Try again in a minute" in answer.text

@@ -21,6 +21,9 @@ def pages(event: Event, site: Database) -> Iterator[Pages]:
         yield opened
 
 
+shown_with = Pages.issue  # before they are shown
+
+
 class Feed:
     """A feed that is read message by message."""
 
@@ -64,15 +67,15 @@ def test_it_works(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "<b>1</b> of 500" in changed[site]
 
 
-def test_who_may(pages: Pages) -> None:
-    assert pages.staff("badge_desk").get("/admin/live").status_code == 403
+def test_who_may(shown: Pages) -> None:
+    assert shown.staff("badge_desk").get("/admin/live").status_code == 403
     for role in ("steward", "supervisor", "auditor", "admin"):
-        with Feed(pages.staff(role)) as feed:
+        with Feed(shown.staff(role)) as feed:
             assert "latest" in feed.parts()
 
 
-def test_a_stranger_is_told_to_stop_trying(pages: Pages) -> None:
-    answer = pages.stranger().get("/admin/live", headers={"Accept": "text/event-stream"})
+def test_a_stranger_is_told_to_stop_trying(shown: Pages) -> None:
+    answer = shown.stranger().get("/admin/live", headers={"Accept": "text/event-stream"})
     assert answer.status_code == 401
 
 
@@ -104,12 +107,12 @@ def test_a_denied_scan_shows_too_though_no_door_needs_to_hear_of_it(
 
 
 def test_parts_are_rendered_once_for_all_of_a_role(
-    pages: Pages, monkeypatch: pytest.MonkeyPatch
+    shown: Pages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rendered = []
     original = live.overview.parts
     monkeypatch.setattr(live.overview, "parts", lambda view: rendered.append(1) or original(view))
-    with Feed(pages.staff("steward")) as one, Feed(pages.staff("steward")) as two:
+    with Feed(shown.staff("steward")) as one, Feed(shown.staff("steward")) as two:
         assert one.parts() == two.parts()
     assert len(rendered) == 1
 
@@ -124,9 +127,9 @@ def test_a_feed_ends_with_its_session(pages: Pages, monkeypatch: pytest.MonkeyPa
             feed.parts()
 
 
-def test_a_closed_feed_is_forgotten(pages: Pages) -> None:
-    hub = services_of(pages.app).hub
-    with Feed(pages.staff("steward")) as feed:
+def test_a_closed_feed_is_forgotten(shown: Pages) -> None:
+    hub = services_of(shown.app).hub
+    with Feed(shown.staff("steward")) as feed:
         feed.parts()
         assert hub.listeners == 1
     assert hub.listeners == 0
@@ -142,9 +145,9 @@ def test_stopping_the_app_ends_its_feeds(event: Event, site: Database) -> None:
     answer.close()
 
 
-def test_staff_have_so_many_feeds(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_staff_have_so_many_feeds(shown: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "FEEDS_MAX", 2)
-    steward = pages.staff("steward")
+    steward = shown.staff("steward")
     with Feed(steward), Feed(steward) as second:
         assert steward.get("/admin/live").status_code == 503
         second.answer.close()

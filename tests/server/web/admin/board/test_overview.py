@@ -24,6 +24,9 @@ def pages(event: Event, site: Database) -> Iterator[Pages]:
         yield opened
 
 
+shown_with = Pages.issue  # before they are shown
+
+
 def test_it_works(pages: Pages) -> None:
     main = pages.kiosk("main-1", "main")
     pages.send(main)
@@ -41,8 +44,8 @@ def test_it_works(pages: Pages) -> None:
     assert "None: every door answered" in text
 
 
-def test_who_may(pages: Pages) -> None:
-    assert_only(pages, "/admin/", "steward", "supervisor", "auditor")
+def test_who_may(shown: Pages) -> None:
+    assert_only(shown, "/admin/", "steward", "supervisor", "auditor")
 
 
 def test_names_of_people_are_not_shown(pages: Pages) -> None:
@@ -236,12 +239,12 @@ def test_what_was_taken_on_survives_a_restart(event: Event, site: Database) -> N
         assert "Full with" in troubles(again.staff("steward"))[1]
 
 
-def test_who_may_take_a_trouble_on(pages: Pages) -> None:
-    assert_only(pages, "/admin/troubles/server:no_second_disk", "steward", "supervisor")
-    auditor = pages.staff("auditor")
+def test_who_may_take_a_trouble_on(shown: Pages) -> None:
+    assert_only(shown, "/admin/troubles/server:no_second_disk", "steward", "supervisor")
+    auditor = shown.staff("auditor")
     assert take(auditor, "server:no_second_disk", "x").status_code == 403
     assert "Take on" not in auditor.get("/admin/").text
-    admin = pages.staff("admin")
+    admin = shown.staff("admin")
     assert admin.get("/admin/troubles/nothing").status_code == 404
     assert "This trouble is over" in admin.get("/admin/troubles/silent:main-1").text
 
@@ -272,8 +275,8 @@ def test_a_hall_that_fills_too_fast_is_a_trouble_before_it_is_full(pages: Pages)
     assert re.search(r"Full at 10:\d\d at this rate, 40 more in 15 min", text), text
 
 
-def test_halls_say_the_state_of_their_session(pages: Pages) -> None:
-    text = _words(pages.staff("steward").get("/admin/").text)
+def test_halls_say_the_state_of_their_session(shown: Pages) -> None:
+    text = _words(shown.staff("steward").get("/admin/").text)
     assert re.search(r"Hall 1 .*?Admitting until \d\d:\d\d|Hall 1 .*?Opens", text)
 
 
@@ -289,8 +292,8 @@ def test_the_choice_of_halls_is_kept(pages: Pages) -> None:
     assert someone.get("/admin/?view=sky&sort=<&show=%00").status_code == 200
 
 
-def test_the_board_in_chinese(pages: Pages) -> None:
-    text = _words(pages.staff("steward").get("/admin/?lang=zh").text)
+def test_the_board_in_chinese(shown: Pages) -> None:
+    text = _words(shown.staff("steward").get("/admin/?lang=zh").text)
     assert "海港中心" in text
     assert "跳到会场" in text
 

@@ -53,13 +53,6 @@ def pages(event: Event, site: Database, lasting: Lasting) -> Iterator[Pages]:
         yield opened
 
 
-@pytest.fixture
-def own_drawer(pages: Pages) -> drawer.Drawer:
-    """One that ends with the app, for a test in which it is ended."""
-    draws_with(pages, made := drawer.Drawer())
-    return made
-
-
 def draws_with(pages: Pages, one: drawer.Drawer) -> None:
     keep_services(pages.app, replace(services_of(pages.app), drawer=one))
 
@@ -338,25 +331,6 @@ def test_a_layout_of_pretix(pages: Pages, admin: Staff) -> None:
     assert "pretix_background" not in text
 
 
-@pytest.mark.usefixtures("own_drawer")
-def test_a_template_that_never_ends_is_given_up(
-    admin: Staff, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It neither holds the server up nor stays behind, and the next card is drawn."""
-    folder.mkdir()
-    (folder / "endless.typ").write_text(
-        "#let n = 0\n#for i in range(9000) { for j in range(9000) { for k in range(9000) {"
-        " n = calc.rem(n * 7 + k, 1009) } } }\n#n\n"
-    )
-    monkeypatch.setattr(drawer, "DRAW_S", 4.0)
-    began = time.monotonic()
-    said = preview(admin, template="endless.typ")
-    assert said["problems"] == ["The card was not drawn within 4 seconds."]
-    assert time.monotonic() - began < 20
-    monkeypatch.setattr(drawer, "DRAW_S", 60.0)
-    assert len(preview(admin)["pages"]) == 1
-
-
 def test_a_template_with_a_fault_is_said(admin: Staff, folder: Path) -> None:
     folder.mkdir()
     (folder / "mine.typ").write_text("#set page(width: 50mm)\n#foo")
@@ -365,8 +339,8 @@ def test_a_template_with_a_fault_is_said(admin: Staff, folder: Path) -> None:
     )
 
 
-def test_the_process_is_kept_and_ends(admin: Staff, own_drawer: drawer.Drawer) -> None:
-    kept = own_drawer
+def test_the_process_is_kept_and_ends(pages: Pages, admin: Staff) -> None:
+    draws_with(pages, kept := drawer.Drawer())
     preview(admin)
     first = kept._process
     assert first is not None
@@ -391,3 +365,29 @@ def test_the_page_is_in_chinese_too(admin: Staff) -> None:
     page = admin.get(f"{PAGE}?lang=zh").text
     assert '<div lang="zh-Hans" dir="ltr">' in page
     assert "预览" in page
+
+
+def test_a_template_that_never_ends_is_given_up(
+    admin: Staff, lasting: Lasting, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It neither holds the server up nor stays behind, and the next card is drawn.
+
+    This is the last test that draws, because the lasting process ends here.
+    """
+    folder.mkdir()
+    (folder / "endless.typ").write_text(
+        "#let n = 0\n#for i in range(9000) { for j in range(9000) { for k in range(9000) {"
+        " n = calc.rem(n * 7 + k, 1009) } } }\n#n\n"
+    )
+    assert len(preview(admin)["pages"]) == 1, "the process has begun, and nothing is as new to it"
+    process = lasting._process
+    assert process is not None
+    monkeypatch.setattr(drawer, "DRAW_S", 1.0)
+    began = time.monotonic()
+    said = preview(admin, template="endless.typ")
+    assert said["problems"] == ["The card was not drawn within 1 seconds."]
+    assert time.monotonic() - began < 20
+    assert process.poll() is not None
+    monkeypatch.setattr(drawer, "DRAW_S", 60.0)
+    assert len(preview(admin)["pages"]) == 1
+    drawer.Drawer.close(lasting)

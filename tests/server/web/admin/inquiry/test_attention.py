@@ -24,6 +24,9 @@ def pages(event: Event, site: Database) -> Iterator[Pages]:
         yield opened
 
 
+shown_with = Pages.issue  # before they are shown
+
+
 @pytest.fixture
 def west(pages: Pages) -> FakeDoor:
     door = pages.kiosk("west-1", "h1-west")
@@ -63,9 +66,9 @@ def deny(pages: Pages, door: FakeDoor, serial: int, times: int, **changes) -> No
     pages.send(door)
 
 
-def test_who_may_see_and_mark(pages: Pages) -> None:
-    assert_only(pages, LIST, "supervisor", "auditor")
-    assert_only(pages, f"{LIST}mark", "supervisor", method="POST")
+def test_who_may_see_and_mark(shown: Pages) -> None:
+    assert_only(shown, LIST, "supervisor", "auditor")
+    assert_only(shown, f"{LIST}mark", "supervisor", method="POST")
 
 
 def test_an_override_with_its_supervisor_and_reason(pages: Pages, west: FakeDoor) -> None:
@@ -185,8 +188,8 @@ def test_a_wrong_mark_changes_nothing(
 
 
 @pytest.mark.parametrize("query", ["kind=weather", "state=gone", "day=tomorrow", "day=9999-01-01"])
-def test_a_wrong_filter_is_told(pages: Pages, query: str) -> None:
-    answer = pages.staff("auditor").get(f"{LIST}?{query}")
+def test_a_wrong_filter_is_told(shown: Pages, query: str) -> None:
+    answer = shown.staff("auditor").get(f"{LIST}?{query}")
     assert answer.status_code == 400
     assert 'aria-invalid="true"' in answer.text or "kind=weather" in query
     assert "Mend the fields in red first" in answer.text
@@ -218,6 +221,6 @@ def test_a_note_is_shown_as_text(pages: Pages, west: FakeDoor) -> None:
     assert "&lt;script&gt;x" in page
 
 
-def test_in_chinese(pages: Pages) -> None:
-    page = pages.staff("auditor").get(f"{LIST}?lang=zh&kind=door").text
+def test_in_chinese(shown: Pages) -> None:
+    page = shown.staff("auditor").get(f"{LIST}?lang=zh&kind=door").text
     assert "费希尔精确检验" in page

@@ -22,6 +22,9 @@ def pages(event: Event, site: Database) -> Iterator[Pages]:
         yield opened
 
 
+shown_with = Pages.issue  # before they are shown
+
+
 def address(pages: Pages, external_id: str, rest: str = "") -> str:
     return f"/admin/people/{badge_number(pages.serial(external_id))}{rest}"
 
@@ -120,10 +123,10 @@ def test_each_moment_is_on_one_page_alone(pages: Pages) -> None:
         assert found == whole.moments
 
 
-def test_older_pages(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_older_pages(shown: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(story.page, "__kwdefaults__", {"before": None, "rows": 1})
-    auditor = pages.staff("auditor")
-    target = address(pages, "A1")
+    auditor = shown.staff("auditor")
+    target = address(shown, "A1")
     page = auditor.get(target).text
     assert len(rows(page)) == 1
     older = re.search(r'href="([^"]*before=[^"]*)#h-story"', page)
@@ -134,8 +137,8 @@ def test_older_pages(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
         assert auditor.get(f"{target}?before={wrong}").status_code == 200
 
 
-def test_only_admins_invite(pages: Pages) -> None:
-    assert_only(pages, address(pages, "A1", "/answer"), method="POST")
+def test_only_admins_invite(shown: Pages) -> None:
+    assert_only(shown, address(shown, "A1", "/answer"), method="POST")
 
 
 def test_an_invitation_and_a_refusal_are_undone(pages: Pages) -> None:
@@ -170,12 +173,12 @@ def test_an_invitation_and_a_refusal_are_undone(pages: Pages) -> None:
         {"session": "1"},
     ],
 )
-def test_a_wrong_answer_changes_nothing(pages: Pages, fields: dict[str, object]) -> None:
-    admin = pages.staff("admin")
-    before = acts(pages)
-    page = admin.post(address(pages, "A1", "/answer"), fields, follow_redirects=True).text
+def test_a_wrong_answer_changes_nothing(shown: Pages, fields: dict[str, object]) -> None:
+    admin = shown.staff("admin")
+    before = acts(shown)
+    page = admin.post(address(shown, "A1", "/answer"), fields, follow_redirects=True).text
     assert "Nothing was changed" in page
-    assert acts(pages) == before
+    assert acts(shown) == before
 
 
 def test_a_revocation_is_undone(pages: Pages) -> None:
@@ -191,7 +194,7 @@ def test_a_revocation_is_undone(pages: Pages) -> None:
     assert acts(pages)[-3:] == ["badge_revoked", "badge_reinstated", "edit_undone"]
 
 
-def test_in_chinese(pages: Pages) -> None:
-    page = pages.staff("admin").get(address(pages, "A1", "?lang=zh")).text
+def test_in_chinese(shown: Pages) -> None:
+    page = shown.staff("admin").get(address(shown, "A1", "?lang=zh")).text
     assert "全部经过" in page
     assert "列入名单" in page

@@ -24,21 +24,25 @@ from tests.server.support.pages import Pages, Staff, assert_only
 DAY = 24 * HOUR
 
 
+def shown_with(pages: Pages) -> None:
+    """Three entries at the main entrance, a denial at hall 1 an hour later, and acts."""
+    pages.issue()
+    main, west = pages.kiosk("main-1", "main"), pages.kiosk("west-1", "h1-west")
+    pages.send(main)
+    for name in ("A1", "A2", "A3"):
+        main.scan(pages.now, pages.serial(name), category=1)
+    west.scan(pages.now + HOUR, pages.serial("A1"), decision="denied", reason="hall_closed")
+    pages.now += HOUR + MINUTE
+    pages.send(main)
+    pages.send(west)
+    act(pages, Act.HALL_CLOSED, NOW + DAY, hall=2)
+    act(pages, Act.BADGE_REVOKED, NOW + 2 * DAY, serial=pages.serial("A3"))
+
+
 @pytest.fixture
 def pages(event: Event, site: Database) -> Iterator[Pages]:
-    """Three entries at the main entrance, a denial at hall 1 an hour later, and acts."""
     with Pages(event, site) as opened:
-        opened.issue()
-        main, west = opened.kiosk("main-1", "main"), opened.kiosk("west-1", "h1-west")
-        opened.send(main)
-        for name in ("A1", "A2", "A3"):
-            main.scan(opened.now, opened.serial(name), category=1)
-        west.scan(opened.now + HOUR, opened.serial("A1"), decision="denied", reason="hall_closed")
-        opened.now += HOUR + MINUTE
-        opened.send(main)
-        opened.send(west)
-        act(opened, Act.HALL_CLOSED, NOW + DAY, hall=2)
-        act(opened, Act.BADGE_REVOKED, NOW + 2 * DAY, serial=opened.serial("A3"))
+        shown_with(opened)
         yield opened
 
 
@@ -60,12 +64,13 @@ def stored(pages: Pages, where: str = "1") -> list[int]:
     return [number for (number,) in rows.fetchall()]
 
 
-def test_it_shows_every_entry_once_newest_first(pages: Pages, auditor: Staff) -> None:
+def test_it_shows_every_entry_once_newest_first(shown: Pages) -> None:
+    auditor = shown.staff("auditor")
     text = auditor.get("/admin/log/").text
-    assert numbers(text) == stored(pages)
+    assert numbers(text) == stored(shown)
     for said in ("Closed a hall", "Hall closed", "Admitted", "Revoked a badge", "west-1"):
         assert said in text
-    assert_only(pages, "/admin/log/", "auditor")
+    assert_only(shown, "/admin/log/", "auditor")
 
 
 @pytest.mark.parametrize(
@@ -88,12 +93,13 @@ def test_it_shows_every_entry_once_newest_first(pages: Pages, auditor: Staff) ->
         ("day=2026-05-06&what=scan", "0"),
     ],
 )  # fmt: skip
-def test_filters(pages: Pages, auditor: Staff, query: str, where: str) -> None:
-    expected = stored(pages, where)
+def test_filters(shown: Pages, query: str, where: str) -> None:
+    auditor = shown.staff("auditor")
+    expected = stored(shown, where)
     assert bool(expected) is (where != "0"), "the filter is about something"
     for is_marked in (False, True):
         if is_marked:
-            mark(pages)
+            mark(shown)
         answer = auditor.get(f"/admin/log/?{query}")
         assert answer.status_code == 200
         assert numbers(answer.text) == expected
@@ -108,7 +114,8 @@ def mark(pages: Pages) -> None:
 
 @pytest.mark.parametrize("query", ["day=4 May", "hall=one", "kiosk=nowhere", "what=mood",
                                    "what=act:mood", "hall=99999999999999999999"])  # fmt: skip
-def test_a_field_that_means_nothing_is_said(auditor: Staff, query: str) -> None:
+def test_a_field_that_means_nothing_is_said(shown: Pages, query: str) -> None:
+    auditor = shown.staff("auditor")
     answer = auditor.get(f"/admin/log/?{query}")
     assert answer.status_code == 400
     assert "Mend the fields in red first" in answer.text
@@ -139,10 +146,11 @@ def test_an_address_of_a_page_stays_good(
     assert numbers(auditor.get(back).text) == seen[1][1]
 
 
-def test_one_entry_by_itself(pages: Pages, auditor: Staff) -> None:
-    (number,) = stored(pages, "number IN (SELECT number FROM scan WHERE decision = 'denied')")
+def test_one_entry_by_itself(shown: Pages) -> None:
+    auditor = shown.staff("auditor")
+    (number,) = stored(shown, "number IN (SELECT number FROM scan WHERE decision = 'denied')")
     page = html.unescape(auditor.get(f"/admin/log/{number}").text)
-    row = pages.database.reader.execute(
+    row = shown.database.reader.execute(
         "SELECT hash, body, salt FROM leaf WHERE number = ?", (number,)
     ).fetchone()
     assert row["hash"].hex() in page
@@ -150,7 +158,7 @@ def test_one_entry_by_itself(pages: Pages, auditor: Staff) -> None:
     assert json.loads(re.search(r"<pre[^>]*>(.*?)</pre>", page, re.S)[1]) == json.loads(row["body"])
     assert f'href="/admin/entries/{number}/receipt"' in page
     assert auditor.get("/admin/log/99999").status_code == 404
-    assert_only(pages, f"/admin/log/{number}", "auditor")
+    assert_only(shown, f"/admin/log/{number}", "auditor")
 
 
 def test_an_entry_that_was_altered_is_told(pages: Pages, auditor: Staff) -> None:
@@ -246,7 +254,8 @@ def test_the_log_at_a_glance(pages: Pages, auditor: Staff, event: Event) -> None
     assert_only(pages, "/admin/log/integrity", "auditor")
 
 
-def test_pages_are_in_chinese(auditor: Staff) -> None:
+def test_pages_are_in_chinese(shown: Pages) -> None:
+    auditor = shown.staff("auditor")
     for target in ("", "0", "integrity", "compare", "export"):
         text = auditor.get(f"/admin/log/{target}?lang=zh").text
         shown = re.sub(r"<(script|style|pre|code)\b.*?</\1>|<[^>]+>", " ", text, flags=re.S)

@@ -168,12 +168,12 @@ class TestWhatIsLogged:
         assert told["by"].startswith("user:")
         assert "keller" not in bytes(body).decode().casefold()
 
-    def test_looking_at_a_list_is_no_act(self, pages: Pages) -> None:
-        admin = pages.staff("admin")
-        before = acts(pages)
+    def test_looking_at_a_list_is_no_act(self, shown: Pages) -> None:
+        admin = shown.staff("admin")
+        before = acts(shown)
         for target in ("/admin/people/", "/admin/entries", "/admin/acts", "/admin/users/"):
             assert admin.get(target).status_code == 200
-        assert acts(pages) == before
+        assert acts(shown) == before
 
 
 class TestPaging:
@@ -266,8 +266,8 @@ class TestPaging:
     ["who=user", "who=user:x", "who=kiosk:1", "what=nothing", "from=yesterday", "to=1",
      "from=2026-05-05T10:00&to=2026-05-04T10:00"],
 )  # fmt: skip
-def test_a_field_that_means_nothing_is_said(pages: Pages, query: str) -> None:
-    auditor = pages.staff("auditor")
+def test_a_field_that_means_nothing_is_said(shown: Pages, query: str) -> None:
+    auditor = shown.staff("auditor")
     answer = auditor.get(f"/admin/acts?{query}")
     assert answer.status_code == 400
     assert "Mend the fields in red" in answer.text
@@ -275,8 +275,8 @@ def test_a_field_that_means_nothing_is_said(pages: Pages, query: str) -> None:
 
 
 @pytest.mark.parametrize("edge", ["", "x", "1", "1-", "-1-2", "99999999999999999999-1", "1-2-3"])
-def test_an_edge_that_means_nothing_is_the_first_page(pages: Pages, edge: str) -> None:
-    assert pages.staff("auditor").get(f"/admin/acts?before={edge}").status_code == 200
+def test_an_edge_that_means_nothing_is_the_first_page(shown: Pages, edge: str) -> None:
+    assert shown.staff("auditor").get(f"/admin/acts?before={edge}").status_code == 200
 
 
 def test_the_csv_has_words_and_ids(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:

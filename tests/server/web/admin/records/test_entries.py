@@ -17,19 +17,23 @@ from tests.server.conftest import HOUR, MINUTE, NOW
 from tests.server.support.pages import Pages, assert_only
 
 
+def shown_with(pages: Pages) -> None:
+    """Four scans: three at the main entrance, one an hour later and denied at hall 1."""
+    pages.issue()
+    main, west = pages.kiosk("main-1", "main"), pages.kiosk("west-1", "h1-west")
+    pages.send(main)
+    for name in ("A1", "A2", "A3"):
+        main.scan(pages.now, pages.serial(name), category=1)
+    west.scan(pages.now + HOUR, pages.serial("A1"), decision="denied", reason="hall_closed")
+    pages.now += HOUR + MINUTE
+    pages.send(main)
+    pages.send(west)
+
+
 @pytest.fixture
 def pages(event: Event, site: Database) -> Iterator[Pages]:
-    """Four scans: three at the main entrance, one an hour later and denied at hall 1."""
     with Pages(event, site) as opened:
-        opened.issue()
-        main, west = opened.kiosk("main-1", "main"), opened.kiosk("west-1", "h1-west")
-        opened.send(main)
-        for name in ("A1", "A2", "A3"):
-            main.scan(opened.now, opened.serial(name), category=1)
-        west.scan(opened.now + HOUR, opened.serial("A1"), decision="denied", reason="hall_closed")
-        opened.now += HOUR + MINUTE
-        opened.send(main)
-        opened.send(west)
+        shown_with(opened)
         yield opened
 
 
@@ -37,8 +41,8 @@ def rows(text: str) -> int:
     return text.count('<tr role="row">') - 1
 
 
-def test_it_works(pages: Pages) -> None:
-    answer = pages.staff("auditor").get("/admin/entries")
+def test_it_works(shown: Pages) -> None:
+    answer = shown.staff("auditor").get("/admin/entries")
     assert answer.status_code == 200
     assert rows(answer.text) == 4
     for text in ("Anna Keller", "王小明", "Hall closed", "Main entrance", "一号厅", "11:00:00"):
@@ -83,15 +87,15 @@ def test_who_may(pages: Pages) -> None:
         ("badge=&hall=", 4),
     ],
 )
-def test_filters(pages: Pages, query: str, expected: int) -> None:
-    answer = pages.staff("auditor").get(f"/admin/entries?{query}")
+def test_filters(shown: Pages, query: str, expected: int) -> None:
+    answer = shown.staff("auditor").get(f"/admin/entries?{query}")
     assert answer.status_code == 200
     assert rows(answer.text) == expected
     assert ("No scans match" in answer.text) == (expected == -1)
 
 
-def test_one_badge(pages: Pages) -> None:
-    auditor, number = pages.staff("auditor"), badge_number(pages.serial("A1"))
+def test_one_badge(shown: Pages) -> None:
+    auditor, number = shown.staff("auditor"), badge_number(shown.serial("A1"))
     assert rows(auditor.get(f"/admin/entries?badge={number.lower()}").text) == 2
 
 
@@ -119,14 +123,14 @@ def test_a_field_that_means_nothing_is_said(pages: Pages, query: str, problem: s
     assert auditor.get(f"/admin/entries.csv?{query}").status_code == answer.status_code
 
 
-def test_turning_pages_shows_each_scan_once(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_turning_pages_shows_each_scan_once(shown: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
     from server.ledger import entries
 
     original = entries.page
     monkeypatch.setattr(
         entries, "page", lambda *args, **more: original(*args, **{**more, "rows": 2})
     )
-    auditor = pages.staff("auditor")
+    auditor = shown.staff("auditor")
     first = auditor.get("/admin/entries?decision=admitted").text
     assert 'rel="prev"' not in first
     older = _link(first, "next")
@@ -171,5 +175,5 @@ def test_each_entry_has_a_receipt(pages: Pages, event: Event) -> None:
     assert auditor.get("/admin/entries/99999/receipt").status_code == 404
 
 
-def test_a_receipt_is_for_auditors(pages: Pages) -> None:
-    assert_only(pages, "/admin/entries/1/receipt", "auditor")
+def test_a_receipt_is_for_auditors(shown: Pages) -> None:
+    assert_only(shown, "/admin/entries/1/receipt", "auditor")

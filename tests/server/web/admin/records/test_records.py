@@ -70,6 +70,11 @@ def pages(event: Event, records_of_a_morning: Database) -> Iterator[Pages]:
         yield opened
 
 
+def shown_with(pages: Pages) -> None:
+    a_morning(pages.event, pages.database)
+    pages.now = NOW + HOUR
+
+
 def numbers(staff: Staff, query: str) -> int:
     answer = staff.get(f"/admin/entries?{query}")
     assert answer.status_code == 200, query
@@ -98,13 +103,13 @@ def numbers(staff: Staff, query: str) -> int:
         ("person=keller&act=exit&hall=1&kiosk=main-1&remark=late", 1),
     ],
 )
-def test_each_filter_and_all_together(pages: Pages, query: str, expected: int) -> None:
-    assert numbers(pages.staff("auditor"), query) == expected
+def test_each_filter_and_all_together(shown: Pages, query: str, expected: int) -> None:
+    assert numbers(shown.staff("auditor"), query) == expected
 
 
-def test_a_supervisors_overrides(pages: Pages) -> None:
-    auditor = pages.staff("auditor")
-    mei = next(one for one in users.users(pages.database.reader) if one.name == "Mei")
+def test_a_supervisors_overrides(shown: Pages) -> None:
+    auditor = shown.staff("auditor")
+    mei = next(one for one in users.users(shown.database.reader) if one.name == "Mei")
     answer = auditor.get(f"/admin/entries?supervisor={mei.by}")
     assert 'By <bdi>Mei</bdi>: “<bdi class="anywhere">=lost &lt;b&gt;badge&lt;/b&gt;' in answer.text
     assert numbers(auditor, "supervisor=user:1") == 0
@@ -146,9 +151,9 @@ def test_hostile_words_are_words(pages: Pages, text: str) -> None:
             assert files.status_code == answer.status_code, (page, name)
 
 
-def test_too_many_people_are_said(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_people_are_said(shown: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(finding, "PEOPLE_MAX", 0)
-    auditor = pages.staff("auditor")
+    auditor = shown.staff("auditor")
     answer = auditor.get("/admin/entries?person=keller")
     assert answer.status_code == 400
     assert "Very many people have this" in answer.text

@@ -1,0 +1,108 @@
+"""Pages of one event that a file's tests only read.
+
+An event, an app and somebody who is signed in take longer to make than most pages to show. Tests
+that change nothing take `shown` in place of pages of their own, and one that changes something
+after all has failed. A file whose event has more than the venue and the roster has a function
+`shown_with` that writes it.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from server.event.roles import ROLES
+from server.storage.database import Database
+from server.web import auth, security
+from tests.server.conftest import Template
+from tests.server.support.pages import Pages, Staff
+
+READERS = 3
+
+
+@dataclass
+class Shown(Pages):
+    """Pages whose staff are signed in already, one of each role. Each `staff` is a new browser."""
+
+    _tokens: dict[str, str] = field(default_factory=dict)
+
+    def sign_in(self) -> None:
+        for role in ROLES:
+            cookie = super().staff(role).client.get_cookie(auth.COOKIE)
+            assert cookie is not None
+            self._tokens[role] = cookie.value
+
+    def staff(self, role: str) -> Staff:
+        someone = self.stranger()
+        someone.client.set_cookie(
+            auth.COOKIE, self._tokens[role], domain="localhost", secure=True, httponly=True
+        )
+        return someone
+
+    @contextmanager
+    def unchanged(self, look: sqlite3.Connection) -> Iterator[None]:
+        """Lend the pages to a test. Raises AssertionError where it changed what is stored."""
+        security.limiter.reset()
+        before, now = self._stored(look), self.now
+        yield
+        self.now = now
+        self._known.clear()
+        self.database.give_back()
+        assert self._stored(look) == before, "this test changed what others read: give it `pages`"
+
+    def _stored(self, look: sqlite3.Connection) -> list[object]:
+        """A number that is another after each commit, and the event's files."""
+        (commits,) = look.execute("PRAGMA data_version").fetchone()
+        path = self.event.path
+        mine = self.database.path.name
+        files = [one for one in path.rglob("*") if not one.name.startswith(mine)]
+        return [commits, *sorted((str(one), one.stat().st_mtime_ns) for one in files)]
+
+
+@pytest.fixture(scope="module")
+def kept_pages(
+    request: pytest.FixtureRequest,
+    _template: Template,
+    _filled_database: bytes,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[tuple[Shown, sqlite3.Connection]]:
+    path = tmp_path_factory.mktemp("shown") / "event"
+    event = replace(_template.event, path=path)
+    _template.folder.write(path, **{event.database_path.name: _filled_database})
+    with ExitStack() as open_now:
+        database = open_now.enter_context(Database(event.database_path))
+        pages = open_now.enter_context(Shown(event, database))
+        _write(request, pages)
+        pages.sign_in()
+        database.give_back()
+        # What is open before a test was not left open by it.
+        with ExitStack() as reading:
+            for _ in range(READERS):
+                reading.enter_context(database.reading()).execute("SELECT 1 FROM hall")
+        look = open_now.enter_context(closing(sqlite3.connect(event.database_path)))
+        look.execute("SELECT 1 FROM hall").fetchall()
+        yield pages, look
+
+
+@pytest.fixture
+def shown(
+    request: pytest.FixtureRequest, engine: str, kept_pages: tuple[Shown, sqlite3.Connection]
+) -> Iterator[Pages]:
+    """Pages that the test only reads. With PostgreSQL it has an event of its own."""
+    pages, look = kept_pages
+    if engine == "sqlite":
+        with pages.unchanged(look):
+            yield pages
+        return
+    event = request.getfixturevalue("event")
+    with Pages(event, request.getfixturevalue("database")) as own:
+        _write(request, own)
+        yield own
+
+
+def _write(request: pytest.FixtureRequest, pages: Pages) -> None:
+    """Let a file's pages have what its tests find there."""
+    if (write := getattr(request.module, "shown_with", None)) is not None:
+        write(pages)
