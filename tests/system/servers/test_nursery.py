@@ -84,16 +84,19 @@ def test_it_has_a_session_and_files_of_its_own(
 ) -> None:
     monkeypatch.setenv("HALLKEEPER_TESTED", "yes")
     monkeypatch.chdir(tmp_path)
-    one, other = (
-        start(started, tmp_path / f"log-{n}", "kiosk", "enrol", "--code", "-", "--dir", str(n))
-        for n in range(2)
-    )
+    one, other = (lasting_server(started, tmp_path / f"log-{n}", f"event-{n}") for n in range(2))
     assert one.child is not None
     assert other.child is not None
     assert os.getsid(other.child.pid) == other.child.pid != os.getsid(one.child.pid)
     one.kill()
     assert one.child.returncode == -signal.SIGKILL
-    other.end()
+    assert other.alive
+
+
+def lasting_server(started: list[Process], log: Path, folder: str) -> Process:
+    """A server that runs until it is ended. The folder is named as seen from the working one."""
+    hallkeeper("init", folder, "--port", str(free_port()))
+    return start(started, log, "server.cli.main", "serve", "--event", folder)
 
 
 def test_what_it_opens_is_told_of_by_nobody_else(started: list[Process], tmp_path: Path) -> None:
