@@ -77,11 +77,12 @@ class Account:
         """
         if order.incarnation < self.incarnation:
             return self
-        taken = replace(
-            self, granted=max(self.granted, order.granted), incarnation=order.incarnation
+        granted = max(self.granted, order.granted)
+        free = self.free + granted - self.granted
+        back = max(0, min(order.recall - self.returned, free))
+        return replace(
+            self, granted=granted, returned=self.returned + back, incarnation=order.incarnation
         )
-        back = max(0, min(order.recall - taken.returned, taken.free))
-        return replace(taken, returned=taken.returned + back)
 
     def rest(self) -> "Account":
         """Return every free place, because the door is out of use for a while."""

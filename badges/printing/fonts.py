@@ -10,7 +10,6 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 
 import typst
-from fontTools.ttLib import TTFont, TTLibError
 
 from badges.i18n import Phrase, joined
 
@@ -209,6 +208,9 @@ def _character_map(path: str | None, index: int) -> int:
     """Return a number whose bit n says that the face draws code point n. Bits are used because sets
     of all fonts' points need 400 MB.
     """
+    # It takes a while to load, and who draws no names is spared.
+    from fontTools.ttLib import TTFont, TTLibError
+
     bits = bytearray(_MAP_BYTES)
     try:
         with TTFont(path, fontNumber=index, lazy=True) as font:

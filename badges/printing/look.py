@@ -6,8 +6,6 @@ import re
 from dataclasses import dataclass, field
 from xml.etree import ElementTree
 
-from PIL import Image, ImageOps, UnidentifiedImageError
-
 from badges.i18n import N_, Count, Spoken
 from badges.printing.pretix import PretixLayout
 
@@ -177,6 +175,9 @@ def _checked_svg(data: bytes, name: str) -> str:
 
 
 def _embedded(data: bytes, name: str, most_px: int, form: str) -> str:
+    # It takes a while to load, and who reads no picture is spared.
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
     try:
         with Image.open(io.BytesIO(data)) as picture:
             if picture.width * picture.height > PICTURE_PX_MAX:

@@ -12,8 +12,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import pypdfium2
-
 from badges.i18n import N_, Count, Phrase, Spoken, counted
 
 LAYOUT_BYTES_MAX = 300_000
@@ -171,6 +169,8 @@ def _pages(background: bytes) -> tuple[tuple[float, float], ...]:
             count=Count(len(background)),
             most=Count(BACKGROUND_BYTES_MAX),
         )
+    import pypdfium2  # Few events have a background, and it takes a while to load.
+
     try:
         with pypdfium2.PdfDocument(background) as document:
             sizes = tuple(page.get_size() for page in document)

@@ -24,6 +24,8 @@ from qrcode.util import ALPHA_NUM, MODE_8BIT_BYTE, MODE_ALPHA_NUM, BitBuffer, QR
 from badges.printing.masks import best_mask
 
 _DARK = re.compile(rb"\x01+")
+_TO_DIGITS = bytes.maketrans(b"\0\1", b"01")
+_FROM_DIGITS = bytes.maketrans(b"01", b"\0\1")
 _VALUES = {byte: value for value, byte in enumerate(ALPHA_NUM)}
 QUIET_ZONE = 4  # The standard asks for this many white modules around a symbol.
 _LEVELS = {
@@ -189,12 +191,12 @@ def _trial(code: Any, mask: int) -> int:
 
 def _packed(code: Any) -> int:
     """Return the modules as an integer with the bottom right one in its lowest bit."""
-    return int("".join("1" if dark else "0" for row in code.modules for dark in row), 2)
+    return int(b"".join(map(bytes, code.modules)).translate(_TO_DIGITS), 2)
 
 
 def _rows(modules: int, size: int) -> tuple[tuple[bool, ...], ...]:
-    flat = [digit == "1" for digit in f"{modules:0{size * size}b}"]
-    return tuple(tuple(flat[at : at + size]) for at in range(0, size * size, size))
+    flat = f"{modules:0{size * size}b}".encode().translate(_FROM_DIGITS)
+    return tuple(tuple(map(bool, flat[at : at + size])) for at in range(0, size * size, size))
 
 
 def symbol_svg(text: str, *, level: str = "M", quiet_zone: int = QUIET_ZONE) -> str:

@@ -323,7 +323,7 @@ class Transport:
         except (http.client.HTTPException, OSError) as error:
             # A server may drop an idle connection. Posting again is safe, because what arrives
             # twice does no harm.
-            if not reused or isinstance(error, TimeoutError):
+            if not reused or self._aborted or isinstance(error, TimeoutError):
                 raise
             return self._post_kept(server, method, target, body)
 

@@ -10,11 +10,10 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from server.event.directory import MAIL_FOLDER, WALLET_FILE
-from server.people import card_design
+from server.event.directory import CARDS_FOLDER, MAIL_FOLDER, WALLET_FILE
 from server.storage import durable_files
 
-FOLDERS = (card_design.FOLDER, MAIL_FOLDER)
+FOLDERS = (CARDS_FOLDER, MAIL_FOLDER)
 FILES = (WALLET_FILE,)
 NAMES = (*FOLDERS, *FILES)
 

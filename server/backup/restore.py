@@ -21,7 +21,6 @@ from server.entry_log.act_names import Act
 from server.event.directory import DATABASE_FILE, SETTINGS_FILE, Event, load_event
 from server.event.settings import EventError
 from server.occupancy import pools
-from server.printers import jobs
 from server.storage import database, database_file, disk, durable_files, event_state
 from server.storage.connection import Connection
 from server.storage.disk import DatabaseError
@@ -222,6 +221,9 @@ def next_of_line(
         gained |= brought
         skipped += failed
     _forget_what_is_over(db, incarnation)
+    # It loads what draws cards, for which `hallkeeper status` should not wait.
+    from server.printers import jobs
+
     jobs.bring_back_all(db, N_("The server was set back to an earlier state since."), now)
     entry_log.act(db, by, Act.SERVER_RESTORED, subject | left, now)
     return gained, skipped

@@ -33,7 +33,7 @@ _TABLES = {
 }
 
 
-@click.command(short_help="Copy the event, keys and all, while it is served.")
+@click.command()
 @click.argument("to", metavar="[TO]", type=click.Path(path_type=Path), required=False)
 @event_option
 def backup(to: Path | None, event_dir: Path) -> None:
@@ -61,7 +61,7 @@ def backup(to: Path | None, event_dir: Path) -> None:
     click.echo(f"Copied the event to {made.path}.")
 
 
-@click.command(short_help="Move the event to PostgreSQL, or back.")
+@click.command()
 @click.argument(
     "event_dir", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path)
 )
@@ -104,7 +104,7 @@ def move(event_dir: Path, to: str) -> None:
     )
 
 
-@click.command(short_help="Make the event's server again from a backup.")
+@click.command()
 @click.argument(
     "source", metavar="BACKUP", type=click.Path(exists=True, file_okay=False, path_type=Path)
 )

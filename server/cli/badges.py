@@ -65,7 +65,7 @@ def _options(options: Sequence[Callable[[F], F]]) -> Callable[[F], F]:
     return add
 
 
-@click.command(short_help="Issue badges to those who have none.")
+@click.command()
 @event_option
 @click.option(
     "--changed", is_flag=True, help="Replace the badges that no longer say what is so, instead."
@@ -102,7 +102,7 @@ def issue(event_dir: Path, changed: bool, dry_run: bool) -> None:
         say_changed(holders)
 
 
-@click.command(short_help="Replace badges; the earlier ones are void.")
+@click.command()
 @click.argument("attendees", metavar="NUMBER…", nargs=-1, required=True)
 @event_option
 @click.option(
@@ -150,7 +150,7 @@ _DESIGN = (
 )
 
 
-@click.command("print", short_help="Make a PDF of badges.")
+@click.command("print")
 @event_option
 @click.option(
     "--out",

@@ -8,37 +8,38 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
 
 from badges.cli.console import InputError
-from badges.po import CatalogueError
-from badges.printing.card import CardError
-from badges.roster.problems import Problem, RosterError
-from server.backup.critical_state import Keeper
-from server.event.directory import Event, load_event
-from server.event.served import CertificateError
-from server.event.settings import EventError
-from server.kiosks.registry import KioskError
-from server.people.attendees import AttendeeError, UnknownAttendeeError
-from server.people.issuing import IssuingError
-from server.printers.states import PrintingError
-from server.setup.venue_plan import VenueError
-from server.staff.users import AccountError
 from server.storage import disk, errors
-from server.storage.database import Database
-from server.storage.disk import DatabaseError
-from server.storage.migrations import NewerVersionError
+
+if TYPE_CHECKING:
+    from badges.roster.problems import Problem
+    from server.event.directory import Event
+    from server.storage.database import Database
 
 BY = "command-line"  # The name that the entry log has for whoever acts here.
 PROBLEMS_SHOWN = 100
-_SPOKEN = (
-    AccountError, AttendeeError, CardError, CatalogueError, CertificateError, DatabaseError,
-    EventError, IssuingError, KioskError, NewerVersionError, PrintingError, RosterError,
-    UnknownAttendeeError,
-)  # fmt: skip
+# Errors whose text is for people, by their names, because to import them all takes half a second.
+SPOKEN = {
+    "badges.po.CatalogueError",
+    "badges.printing.card.CardError",
+    "badges.roster.problems.RosterError",
+    "server.event.served.CertificateError",
+    "server.event.settings.EventError",
+    "server.kiosks.registry.KioskError",
+    "server.people.attendees.AttendeeError",
+    "server.people.attendees.UnknownAttendeeError",
+    "server.people.issuing.IssuingError",
+    "server.printers.states.PrintingError",
+    "server.staff.users.AccountError",
+    "server.storage.disk.DatabaseError",
+    "server.storage.migrations.NewerVersionError",
+}
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -58,6 +59,20 @@ def event_option(command: F) -> F:
     )(command)
 
 
+class Later(click.Command):
+    """Stands for a command in lists, until it is called or asked for its own help."""
+
+    def __init__(self, name: str, where: str, short_help: str) -> None:
+        super().__init__(name, short_help=short_help)
+        self.where = where
+
+    def loaded(self) -> click.Command:
+        """Return the command itself."""
+        module, _, name = self.where.partition(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+
 class Commands(click.Group):
     """Is a group whose commands say in a sentence what went wrong, with exit status 1.
 
@@ -68,24 +83,43 @@ class Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
 
+    def add_later(self, name: str, where: str, short_help: str) -> None:
+        """Add a command whose code is loaded when it is called. `where` is its `module:name`."""
+        self.add_command(Later(name, where, short_help))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, command.loaded() if isinstance(command, Later) else command, rest
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except VenueError as error:
-            raise click.ClickException(listed(error.problems)) from None
-        except _SPOKEN as error:
-            raise click.ClickException(_sentence(str(error))) from None
-        except errors.UnusableError as error:
-            raise click.ClickException(_database_trouble(error)) from None
-        except OSError as error:
-            found = disk.trouble(error, Path(error.filename or "."))
-            if found is None:
+        except Exception as error:
+            said = _said(error)
+            if said is None:
                 raise
-            raise click.ClickException(_sentence(str(found))) from None
+            raise click.ClickException(said) from None
+
+
+def _said(error: Exception) -> str | None:
+    """Say an error in a sentence, or return None for one that nobody foresaw."""
+    kinds = {f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__}
+    if "server.setup.venue_plan.VenueError" in kinds:
+        return listed(error.problems)  # type: ignore[attr-defined]
+    if kinds & SPOKEN:
+        return _sentence(str(error))
+    if isinstance(error, errors.UnusableError):
+        return _database_trouble(error)
+    if isinstance(error, OSError):
+        found = disk.trouble(error, Path(error.filename or "."))
+        return None if found is None else _sentence(str(found))
+    return None
 
 
 def listed(
-    problems: Sequence[str | Problem],
+    problems: "Sequence[str | Problem]",
     title: str = "nothing was imported:",
     total: int | None = None,
 ) -> str:
@@ -108,13 +142,18 @@ def _database_trouble(error: errors.UnusableError) -> str:
 
 
 @contextmanager
-def opened(event_dir: Path) -> Iterator[tuple[Event, Database]]:
+def opened(event_dir: Path) -> "Iterator[tuple[Event, Database]]":
     """Open the event and its database. Raises EventError, NewerVersionError or DiskError."""
+    from server.event.directory import load_event
+    from server.storage.database import Database
+
     event = load_event(event_dir)
     with Database(event.database_path) as database, _disk_told(event.path):
         if event.backup_path is None:
             yield event, database
             return
+        from server.backup.critical_state import Keeper
+
         keeper = Keeper(event.event_id, database, event.backup_path, wall_clock)
         yield event, database
         if keeper.trouble:

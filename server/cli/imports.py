@@ -95,7 +95,7 @@ class _Interrupted(click.ClickException):
     exit_code = 130
 
 
-@click.command("import", short_help="Import attendees from CSV or XLSX.")
+@click.command("import")
 @click.argument("roster_path", metavar="ROSTER", type=file_path)
 @event_option
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and change nothing.")
@@ -345,7 +345,7 @@ def _say_badges(event: Event, database: Database, wanted: _Wanted) -> None:
         click.echo(f"{count(missing, 'attendee')} without a badge. Next: hallkeeper issue")
 
 
-@click.command("import-venue", short_help="Import halls, doors and sessions.")
+@click.command("import-venue")
 @click.argument("venue_path", metavar="FILE", type=file_path)
 @event_option
 @click.option(

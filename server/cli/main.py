@@ -10,35 +10,10 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from server.cli.attendees.links import links
-from server.cli.attendees.mail import mail
-from server.cli.attendees.wallet import wallet
-from server.cli.audit.commands import audit
-from server.cli.backup import backup, move, restore
-from server.cli.badges import issue, print_badges, reissue
-from server.cli.certificate.commands import certificate
 from server.cli.console import BY, Commands, event_option, opened, refuse, wall_clock
-from server.cli.desks.printers import printer
-from server.cli.imports import import_people, import_venue
-from server.cli.kiosks import kiosk
-from server.cli.machines.tokens import token
-from server.cli.privacy.person import person
-from server.cli.privacy.retention import retention
-from server.cli.programme.commands import import_exhibitors, import_programme
-from server.cli.rehearsal import rehearse, would_enter
-from server.cli.sample import sample
-from server.cli.servers.commands import servers
-from server.cli.servers.status import status
-from server.cli.users import user
-from server.entry_log import entry_log
-from server.entry_log.act_names import Act
-from server.event.settings import EventSettings
-from server.ledger import entries_files
-from server.ledger.finding import Filter
-from server.setup.new_event import FIRST_ADMIN, init_event
-from server.venue import store
 
 
+# All commands together take a second to load, so each is loaded when it is called.
 @click.group(cls=Commands)
 @click.version_option(package_name="hallkeeper", prog_name="hallkeeper")
 def main() -> None:
@@ -78,6 +53,9 @@ def init(
 
     DIR must be new or empty. Keep it backed up and private, because whoever has it can make badges.
     """
+    from server.event.settings import EventSettings
+    from server.setup.new_event import FIRST_ADMIN, init_event
+
     zone = time_zone or machine_zone()
     names = {"en": name or ("" if name_zh else directory.resolve().name), "zh": name_zh or ""}
     settings = EventSettings(
@@ -119,13 +97,31 @@ def machine_zone() -> str:
     return path.partition("/zoneinfo/")[2].removeprefix("posix/") or "UTC"
 
 
-for command in (
-    sample, import_venue, import_programme, import_exhibitors, import_people, issue, reissue,
-    print_badges,
-):  # fmt: skip
-    main.add_command(command)
-for command in (would_enter, rehearse):
-    main.add_command(command)
+main.add_later("sample", "server.cli.sample:sample", "Write a sample venue and roster.")
+main.add_later(
+    "import-venue", "server.cli.imports:import_venue",
+    "Import halls, doors and sessions.",
+)  # fmt: skip
+main.add_later(
+    "import-programme", "server.cli.programme.commands:import_programme",
+    "Import a programme: iCalendar, frab, pretalx.",
+)  # fmt: skip
+main.add_later(
+    "import-exhibitors", "server.cli.programme.commands:import_exhibitors",
+    "Import exhibitors and stands from CSV or XLSX.",
+)  # fmt: skip
+main.add_later("import", "server.cli.imports:import_people", "Import attendees from CSV or XLSX.")
+main.add_later("issue", "server.cli.badges:issue", "Issue badges to those who have none.")
+main.add_later("reissue", "server.cli.badges:reissue", "Replace badges; the earlier ones are void.")
+main.add_later("print", "server.cli.badges:print_badges", "Make a PDF of badges.")
+main.add_later(
+    "would-enter", "server.cli.rehearsal:would_enter",
+    "Say whether somebody would be let in, and why not.",
+)  # fmt: skip
+main.add_later(
+    "rehearse", "server.cli.rehearsal:rehearse",
+    "Play a day through with the whole roster.",
+)  # fmt: skip
 
 
 @main.command(short_help="Serve kiosks, phones and staff's pages.")
@@ -140,21 +136,61 @@ def serve(event_dir: Path, host: str | None, port: int | None) -> None:
     run(event_dir, host, port)
 
 
-for command in (links, mail, wallet):
-    main.add_command(command)
-main.add_command(kiosk)
-main.add_command(printer)
-main.add_command(user)
-main.add_command(token)
-main.add_command(certificate)
-main.add_command(servers)
-main.add_command(status)
-main.add_command(backup)
-main.add_command(restore)
-main.add_command(move)
-main.add_command(audit)
-main.add_command(person)
-main.add_command(retention)
+main.add_later("links", "server.cli.attendees.links:links", "Write everybody's link as CSV.")
+main.add_later(
+    "mail", "server.cli.attendees.mail:mail",
+    "Send attendees their badges by mail (docs/mail.md).",
+)  # fmt: skip
+main.add_later(
+    "wallet", "server.cli.attendees.wallet:wallet",
+    "Let attendees keep badges in a wallet (docs/wallet.md).",
+)  # fmt: skip
+main.add_later(
+    "kiosk", "server.cli.kiosks:kiosk",
+    "Add, confirm and retire the kiosks at the doors.",
+)  # fmt: skip
+main.add_later(
+    "printer", "server.cli.desks.printers:printer",
+    "Set up the badge desks' printers, and see how they are.",
+)  # fmt: skip
+main.add_later(
+    "user", "server.cli.users:user",
+    "Add and list the people who may sign in to the pages.",
+)  # fmt: skip
+main.add_later(
+    "token", "server.cli.machines.tokens:token",
+    "Make, list and revoke other machines' tokens.",
+)  # fmt: skip
+main.add_later(
+    "certificate", "server.cli.certificate.commands:certificate",
+    "Show the server's certificate, or install another.",
+)  # fmt: skip
+main.add_later(
+    "servers", "server.cli.servers.commands:servers",
+    "Say where the event's servers are.",
+)  # fmt: skip
+main.add_later(
+    "status", "server.cli.servers.status:status",
+    "Say how the servers and their database are.",
+)  # fmt: skip
+main.add_later(
+    "backup", "server.cli.backup:backup",
+    "Copy the event, keys and all, while it is served.",
+)  # fmt: skip
+main.add_later(
+    "restore", "server.cli.backup:restore",
+    "Make the event's server again from a backup.",
+)  # fmt: skip
+main.add_later("move", "server.cli.backup:move", "Move the event to PostgreSQL, or back.")
+main.add_later(
+    "audit", "server.cli.audit.commands:audit",
+    "Export, verify and prove the entry log.",
+)  # fmt: skip
+main.add_later("person", "server.cli.privacy.person:person", "Export or erase one person's data.")
+main.add_later(
+    "retention", "server.cli.privacy.retention:retention",
+    "Say how long which records are kept.",
+)  # fmt: skip
 
 
 @main.command(short_help="Write every scan as CSV.")
@@ -173,6 +209,12 @@ def entries(event_dir: Path, csv_path: Path, hall_code: str | None, door_code: s
 
     People appear by badge number alone.
     """
+    from server.entry_log import entry_log
+    from server.entry_log.act_names import Act
+    from server.ledger import entries_files
+    from server.ledger.finding import Filter
+    from server.venue import store
+
     with opened(event_dir) as (event, database):
         db = database.reader
         wanted = Filter(

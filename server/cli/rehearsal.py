@@ -18,7 +18,7 @@ from server.setup.venue_fields import ValueRefusedError
 from server.storage.connection import Connection
 
 
-@click.command("would-enter", short_help="Say whether somebody would be let in, and why not.")
+@click.command("would-enter")
 @click.argument("person", metavar="PERSON")
 @click.argument("place", metavar="HALL|DOOR")
 @event_option
@@ -83,7 +83,7 @@ def _say(db: Connection, found: WouldEnter, clock: Clock) -> None:
         click.echo(f"Note: {sentence}", err=True)
 
 
-@click.command(short_help="Play a day through with the whole roster.")
+@click.command()
 @event_option
 @click.option(
     "--day",

@@ -10,7 +10,7 @@ from server.cli.console import refuse
 from server.setup.sample import DAYS, SampleThereError, write_sample
 
 
-@click.command(short_help="Write a sample venue and roster.")
+@click.command()
 @click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
 @click.option(
     "--first-day", type=click.DateTime(["%Y-%m-%d"]), help="Of its programme; today if absent."

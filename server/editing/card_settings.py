@@ -20,9 +20,8 @@ from server.editing.last_edit import EditError
 from server.editing.things import Thing, values_of
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act
-from server.event.directory import Event
+from server.event.directory import CARDS_FOLDER, Event
 from server.people.card_design import (
-    FOLDER,
     SETTINGS_FILE,
     CardSettings,
     design_of,
@@ -60,7 +59,7 @@ class LastSave:
 
 def mark_of(event: Event) -> str:
     """Return a text that tells whether the file has changed since. Raises DesignError."""
-    text = read_card_text(event.path / FOLDER)
+    text = read_card_text(event.path / CARDS_FOLDER)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -78,7 +77,7 @@ def save(
     Raises EditError where the file is not as `seen`, DesignError where the cards could not be
     printed so, and VenueError for a colour that can't be.
     """
-    folder = event.path / FOLDER
+    folder = event.path / CARDS_FOLDER
     if mark_of(event) != seen:
         raise EditError(
             N_("somebody has changed %(file)s since this page was made. Look at it again."),
@@ -108,7 +107,7 @@ def save(
 def last_save(event: Event) -> LastSave | None:
     """Return the last save, or None where there is none that could be undone."""
     try:
-        return LastSave(**json.loads((event.path / FOLDER / LAST_SAVE_FILE).read_bytes()))
+        return LastSave(**json.loads((event.path / CARDS_FOLDER / LAST_SAVE_FILE).read_bytes()))
     except (OSError, ValueError, TypeError):
         return None
 
@@ -116,7 +115,7 @@ def last_save(event: Event) -> LastSave | None:
 def undo(event: Event, database: Database, *, by: str, now: int) -> LastSave:
     """Put back what the last save changed. Raises EditError where somebody has changed it since."""
     last = last_save(event)
-    folder = event.path / FOLDER
+    folder = event.path / CARDS_FOLDER
     if last is None:
         raise EditError(N_("nothing was undone: there is no save that could be."))
     known = _colours(database)
@@ -136,7 +135,7 @@ def _write(
     last: LastSave | None, subject: Mapping[str, Any], *, by: str, now: int,
 ) -> None:  # fmt: skip
     """Write the act and the colours, and then the files, before all of it is committed."""
-    folder = event.path / FOLDER
+    folder = event.path / CARDS_FOLDER
     path = folder / SETTINGS_FILE
     old = path.read_bytes() if path.exists() else None
     old_last = folder / LAST_SAVE_FILE

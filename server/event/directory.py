@@ -20,6 +20,7 @@ from server.storage.errors import EngineError
 
 SETTINGS_FILE = "event.toml"
 DATABASE_FILE = "hallkeeper.db"
+CARDS_FOLDER = "cards"
 MAIL_FOLDER = "mail"
 WALLET_FILE = "wallet.toml"
 SERVED_FILE = "served.pem"  # In `keys`: an installed certificate, after its key.

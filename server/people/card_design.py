@@ -29,13 +29,12 @@ from badges.printing.pretix import (
     read_layout,
 )
 from badges.settings_check import SettingsError, read_settings, rule
-from server.event.directory import Event
+from server.event.directory import CARDS_FOLDER, Event
 from server.event.files import read_small
 from server.event.settings import EventError, EventSettings
 from server.people.attendees import Attendee
 from server.people.cards import both_languages
 
-FOLDER = "cards"
 SETTINGS_FILE = "cards.toml"
 SETTINGS_BYTES_MAX = 100_000
 TEMPLATE_BYTES_MAX = 1_000_000
@@ -157,7 +156,7 @@ def read_design(
 
     `format_name` and `back`, where they are given, stand above the settings.
     """
-    folder = event.path / FOLDER
+    folder = event.path / CARDS_FOLDER
     settings = read_card_settings(folder)
     settings = replace(
         settings,
@@ -245,7 +244,7 @@ def read_pretix_layout(layout: Path, background: Path | None, format_name: str) 
 
 def find_template(event: Event, name: str) -> Path:
     """Return the file of a template, which is a path or a name in the event's folder cards."""
-    inside = event.path / FOLDER / name
+    inside = event.path / CARDS_FOLDER / name
     for path in (inside, inside.with_name(f"{inside.name}.typ"), Path(name)):
         if path.is_file():
             return path

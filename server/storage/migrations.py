@@ -5,11 +5,8 @@ tests/server/storage/test_migrations.py holds the hash of each released migratio
 """
 
 import sqlite3
-from collections.abc import Sequence
-from typing import Any
-
-import sqlite_utils
-from sqlite_utils import Migrations
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from server.storage.connection import Connection
 from server.storage.schema import (
@@ -65,7 +62,19 @@ from server.storage.schema import (
     VENUE,
 )
 
-migrations = Migrations("hallkeeper")
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+Step: TypeAlias = "Callable[[Database], None]"
+
+SET = "hallkeeper"
+STEPS: list[Step] = []
+
+
+def step(made: Step) -> Step:
+    """Add a step after those before it."""
+    STEPS.append(made)
+    return made
 
 
 class NewerVersionError(Exception):
@@ -86,13 +95,24 @@ def migrate(connection: Connection) -> None:
     if not isinstance(connection, sqlite3.Connection):
         _migrate_postgresql(connection)
         return
-    db = sqlite_utils.Database(connection)
-    applied = [step.name for step in migrations.applied(db)]
+    applied = _applied(connection)
     for name in applied:
         if name not in NAMES:
             raise NewerVersionError(name)
     if len(applied) < len(NAMES):
-        migrations.apply(db)
+        run_before(connection, None)
+
+
+def _applied(connection: sqlite3.Connection) -> list[str]:
+    """Return which steps a database has had, in their order, as sqlite-utils noted them."""
+    noted = "SELECT COUNT(*) FROM sqlite_schema WHERE type = 'table' AND name = ?"
+    (there,) = connection.execute(noted, ("_sqlite_migrations",)).fetchone()
+    if not there:
+        return []
+    rows = connection.execute(
+        "SELECT name FROM _sqlite_migrations WHERE migration_set = ? ORDER BY rowid", (SET,)
+    )
+    return [name for (name,) in rows]
 
 
 def _migrate_postgresql(connection: Any) -> None:
@@ -107,271 +127,282 @@ def _migrate_postgresql(connection: Any) -> None:
 def run_up_to(model: sqlite3.Connection, names: Sequence[str]) -> None:
     """Run these migrations in a database of SQLite, which are the first ones."""
     following = NAMES[len(names)] if len(names) < len(NAMES) else None
-    migrations.apply(sqlite_utils.Database(model), stop_before=following)
+    run_before(model, following)
 
 
-@migrations()
-def m001_people(db: sqlite_utils.Database) -> None:
+def run_before(model: sqlite3.Connection, following: str | None) -> None:
+    """Run the migrations that stand before one, or all of them, in a database of SQLite."""
+    # To load this takes longer than to open an event, so only what changes tables does.
+    from sqlite_utils import Database, Migrations
+
+    migrations = Migrations(SET)
+    for one in STEPS:
+        migrations()(one)
+    migrations.apply(Database(model), stop_before=following)
+
+
+@step
+def m001_people(db: "Database") -> None:
     _run(db, PEOPLE)
 
 
-@migrations()
-def m002_venue(db: sqlite_utils.Database) -> None:
+@step
+def m002_venue(db: "Database") -> None:
     _run(db, VENUE)
 
 
-@migrations()
-def m003_ledger(db: sqlite_utils.Database) -> None:
+@step
+def m003_ledger(db: "Database") -> None:
     _run(db, LEDGER)
 
 
-@migrations()
-def m004_stays(db: sqlite_utils.Database) -> None:
+@step
+def m004_stays(db: "Database") -> None:
     _run(db, STAYS)
 
 
-@migrations()
-def m005_rules_version(db: sqlite_utils.Database) -> None:
+@step
+def m005_rules_version(db: "Database") -> None:
     _run(db, RULES_VERSION)
 
 
-@migrations()
-def m006_unknown_holders(db: sqlite_utils.Database) -> None:
+@step
+def m006_unknown_holders(db: "Database") -> None:
     _run(db, UNKNOWN_HOLDERS)
 
 
-@migrations()
-def m007_shared_until(db: sqlite_utils.Database) -> None:
+@step
+def m007_shared_until(db: "Database") -> None:
     _run(db, SHARED_UNTIL)
 
 
-@migrations()
-def m008_search(db: sqlite_utils.Database) -> None:
+@step
+def m008_search(db: "Database") -> None:
     _run(db, SEARCH)
 
 
-@migrations()
-def m009_shared_emails(db: sqlite_utils.Database) -> None:
+@step
+def m009_shared_emails(db: "Database") -> None:
     _run(db, SHARED_EMAILS)
 
 
-@migrations()
-def m010_changed_holders(db: sqlite_utils.Database) -> None:
+@step
+def m010_changed_holders(db: "Database") -> None:
     _run(db, CHANGED_HOLDERS)
 
 
-@migrations()
-def m011_kiosk_reported(db: sqlite_utils.Database) -> None:
+@step
+def m011_kiosk_reported(db: "Database") -> None:
     _run(db, KIOSK_REPORTED)
 
 
-@migrations()
-def m012_sign_in(db: sqlite_utils.Database) -> None:
+@step
+def m012_sign_in(db: "Database") -> None:
     _run(db, SIGN_IN)
 
 
-@migrations()
-def m013_acts(db: sqlite_utils.Database) -> None:
+@step
+def m013_acts(db: "Database") -> None:
     _run(db, ACTS)
 
 
-@migrations()
-def m014_server_runs(db: sqlite_utils.Database) -> None:
+@step
+def m014_server_runs(db: "Database") -> None:
     _run(db, SERVER_RUNS)
 
 
-@migrations()
-def m015_leaving(db: sqlite_utils.Database) -> None:
+@step
+def m015_leaving(db: "Database") -> None:
     _run(db, LEAVING)
 
 
-@migrations()
-def m016_likely_copies(db: sqlite_utils.Database) -> None:
+@step
+def m016_likely_copies(db: "Database") -> None:
     _run(db, LIKELY_COPIES)
 
 
-@migrations()
-def m017_epochs(db: sqlite_utils.Database) -> None:
+@step
+def m017_epochs(db: "Database") -> None:
     _run(db, EPOCHS)
 
 
-@migrations()
-def m018_door_from(db: sqlite_utils.Database) -> None:
+@step
+def m018_door_from(db: "Database") -> None:
     _run(db, DOOR_FROM)
 
 
-@migrations()
-def m019_stay_halls(db: sqlite_utils.Database) -> None:
+@step
+def m019_stay_halls(db: "Database") -> None:
     for table, old, new, rows in STAY_HALLS:
         _rebuild(db, table, old, new, rows or f"SELECT * FROM {table}")
     db.execute(UNNAMED_KEY)
 
 
-@migrations()
-def m020_counted_around(db: sqlite_utils.Database) -> None:
+@step
+def m020_counted_around(db: "Database") -> None:
     _run(db, COUNTED_AROUND)
 
 
-@migrations()
-def m021_no_token_tries(db: sqlite_utils.Database) -> None:
+@step
+def m021_no_token_tries(db: "Database") -> None:
     # Nobody guesses a code of 128 bits, so the tries were never counted.
     db.execute("ALTER TABLE kiosk DROP COLUMN token_tries")
 
 
-@migrations()
-def m022_programme(db: sqlite_utils.Database) -> None:
+@step
+def m022_programme(db: "Database") -> None:
     _run(db, PROGRAMME)
 
 
-@migrations()
-def m023_kept_places(db: sqlite_utils.Database) -> None:
+@step
+def m023_kept_places(db: "Database") -> None:
     _run(db, KEPT_PLACES)
 
 
-@migrations()
-def m024_capacity_reasons(db: sqlite_utils.Database) -> None:
+@step
+def m024_capacity_reasons(db: "Database") -> None:
     _run(db, CAPACITY_REASONS)
 
 
-@migrations()
-def m026_page_edits(db: sqlite_utils.Database) -> None:
+@step
+def m026_page_edits(db: "Database") -> None:
     _run(db, PAGE_EDITS)
 
 
-@migrations()
-def m027_protocol_guests(db: sqlite_utils.Database) -> None:
+@step
+def m027_protocol_guests(db: "Database") -> None:
     _run(db, PROTOCOL_GUESTS)
 
 
-@migrations()
-def m028_country(db: sqlite_utils.Database) -> None:
+@step
+def m028_country(db: "Database") -> None:
     # Attendees are counted by country on pages, without going through their whole rows.
     db.execute("CREATE INDEX attendee_country ON attendee (country)")
 
 
-@migrations()
-def m029_cards(db: sqlite_utils.Database) -> None:
+@step
+def m029_cards(db: "Database") -> None:
     _run(db, CARDS)
 
 
-@migrations()
-def m030_other_names(db: sqlite_utils.Database) -> None:
+@step
+def m030_other_names(db: "Database") -> None:
     # Names under which rosters and lists have an organisation beside its own, as a JSON list.
     db.execute("ALTER TABLE organisation ADD COLUMN other_names TEXT NOT NULL DEFAULT '[]'")
 
 
-@migrations()
-def m031_found_by(db: sqlite_utils.Database) -> None:
+@step
+def m031_found_by(db: "Database") -> None:
     _run(db, FOUND_BY)
 
 
-@migrations()
-def m032_desk(db: sqlite_utils.Database) -> None:
+@step
+def m032_desk(db: "Database") -> None:
     _run(db, DESK)
 
 
-@migrations()
-def m033_printers(db: sqlite_utils.Database) -> None:
+@step
+def m033_printers(db: "Database") -> None:
     _run(db, PRINTERS)
 
 
-@migrations()
-def m034_day_credentials(db: sqlite_utils.Database) -> None:
+@step
+def m034_day_credentials(db: "Database") -> None:
     _run(db, DAY_CREDENTIALS)
 
 
-@migrations()
-def m035_phone_links(db: sqlite_utils.Database) -> None:
+@step
+def m035_phone_links(db: "Database") -> None:
     _run(db, PHONE_LINKS)
 
 
-@migrations()
-def m036_mail_and_wallet(db: sqlite_utils.Database) -> None:
+@step
+def m036_mail_and_wallet(db: "Database") -> None:
     _run(db, MAIL_AND_WALLET)
 
 
-@migrations()
-def m037_leaf_salts(db: sqlite_utils.Database) -> None:
+@step
+def m037_leaf_salts(db: "Database") -> None:
     _run(db, LEAF_SALTS)
 
 
-@migrations()
-def m040_board(db: sqlite_utils.Database) -> None:
+@step
+def m040_board(db: "Database") -> None:
     _run(db, BOARD)
 
 
-@migrations()
-def m041_attention(db: sqlite_utils.Database) -> None:
+@step
+def m041_attention(db: "Database") -> None:
     _run(db, ATTENTION)
 
 
-@migrations()
-def m042_musters(db: sqlite_utils.Database) -> None:
+@step
+def m042_musters(db: "Database") -> None:
     _run(db, MUSTERS)
 
 
-@migrations()
-def m043_lists(db: sqlite_utils.Database) -> None:
+@step
+def m043_lists(db: "Database") -> None:
     _run(db, LISTS)
 
 
-@migrations()
-def m044_accounts(db: sqlite_utils.Database) -> None:
+@step
+def m044_accounts(db: "Database") -> None:
     _run(db, ACCOUNTS)
 
 
-@migrations()
-def m045_machines(db: sqlite_utils.Database) -> None:
+@step
+def m045_machines(db: "Database") -> None:
     _run(db, MACHINES)
 
 
-@migrations()
-def m046_retention(db: sqlite_utils.Database) -> None:
+@step
+def m046_retention(db: "Database") -> None:
     _run(db, RETENTION)
 
 
-@migrations()
-def m049_servers(db: sqlite_utils.Database) -> None:
+@step
+def m049_servers(db: "Database") -> None:
     _run(db, SERVERS)
 
 
-@migrations()
-def m050_budgets(db: sqlite_utils.Database) -> None:
+@step
+def m050_budgets(db: "Database") -> None:
     _run(db, BUDGETS)
 
 
-@migrations()
-def m053_outside(db: sqlite_utils.Database) -> None:
+@step
+def m053_outside(db: "Database") -> None:
     _run(db, OUTSIDE)
 
 
-@migrations()
-def m055_other_entries(db: sqlite_utils.Database) -> None:
+@step
+def m055_other_entries(db: "Database") -> None:
     _run(db, OTHER_ENTRIES)
 
 
-@migrations()
-def m056_mail_failed(db: sqlite_utils.Database) -> None:
+@step
+def m056_mail_failed(db: "Database") -> None:
     _run(db, MAIL_FAILED)
 
 
-@migrations()
-def m057_door_queues(db: sqlite_utils.Database) -> None:
+@step
+def m057_door_queues(db: "Database") -> None:
     _run(db, DOOR_QUEUES)
 
 
-@migrations()
-def m058_shared_limits(db: sqlite_utils.Database) -> None:
+@step
+def m058_shared_limits(db: "Database") -> None:
     _run(db, SHARED_LIMITS)
 
 
-@migrations()
-def m059_uploads(db: sqlite_utils.Database) -> None:
+@step
+def m059_uploads(db: "Database") -> None:
     _run(db, UPLOADS)
 
 
-@migrations()
-def m060_mappings_and_musters(db: sqlite_utils.Database) -> None:
+@step
+def m060_mappings_and_musters(db: "Database") -> None:
     _run(db, MAPPINGS_AND_MUSTERS)
 
 
@@ -431,7 +462,7 @@ NAMES = (
 )
 
 
-def _run(db: sqlite_utils.Database, script: str) -> None:
+def _run(db: "Database", script: str) -> None:
     """Run a script statement by statement. `executescript` would commit the migration's own
     transaction.
     """
@@ -440,7 +471,7 @@ def _run(db: sqlite_utils.Database, script: str) -> None:
             db.execute(statement)
 
 
-def _rebuild(db: sqlite_utils.Database, table: str, old: str, new: str, rows: str) -> None:
+def _rebuild(db: "Database", table: str, old: str, new: str, rows: str) -> None:
     """Make a table anew, with `new` where its definition has `old`. The query `rows` selects what
     the new table holds.
 

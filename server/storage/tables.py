@@ -10,8 +10,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Protocol, TypeVar
 
-import sqlite_utils
-
 from server.storage.connection import Connection
 from server.storage.postgresql import catalogue, many_rows
 
@@ -43,8 +41,16 @@ def tables(db: Connection) -> Tables:
     """
     if not isinstance(db, sqlite3.Connection):
         return catalogue.Tables(db)
+    # It loads NumPy where that is there, so a command that writes nothing this way is spared.
+    import sqlite_utils
+
     made: Tables = sqlite_utils.Database(db, recursive_triggers=False, execute_plugins=False)
     return made
+
+
+def load() -> None:
+    """Load sqlite-utils now, so that no request waits for it."""
+    import sqlite_utils  # noqa: F401
 
 
 def columns_of(db: Connection, table: str) -> list[str]:

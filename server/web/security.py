@@ -154,8 +154,8 @@ def _add_headers(response: Response) -> Response:
     if request.endpoint != "static":
         response.headers.setdefault("Cache-Control", "no-store")
     # The router names the host as the request did. No answer repeats a name that the asker chose.
-    location = response.headers.get("Location", "")
-    if location.startswith(request.url_root):
+    location = response.headers.get("Location")
+    if location is not None and location.startswith(request.url_root):
         response.headers["Location"] = "/" + location.removeprefix(request.url_root).lstrip("/")
         response.set_data(b"")
     return response

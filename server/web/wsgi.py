@@ -17,6 +17,7 @@ from server.ledger.marks import Marking
 from server.machines.sender import Webhooks
 from server.printers.worker import Printing
 from server.privacy.daily import Daily
+from server.storage import tables
 from server.storage.database import Database
 from server.web.app import close_app, create_app
 from server.web.services import Services, keep_services, services_of
@@ -36,6 +37,7 @@ def open_app(event_dir: Path, port: int | None = None) -> "Flask":
     `port` is the one listened on, where it is not the event's own. Enrolment codes and phone links
     must name it.
     """
+    tables.load()
     event = load_event(event_dir)
     if port is not None:
         event = replace(event, settings=replace(event.settings, port=port))

@@ -1,6 +1,10 @@
-"""Hypothesis strategies for the admission decision."""
+"""Hypothesis strategies for the admission decision.
+
+Each is made once, because Hypothesis looks through all of a new one before it draws.
+"""
 
 from dataclasses import replace
+from functools import cache
 
 from hypothesis import strategies as st
 
@@ -29,6 +33,7 @@ day_credentials = st.frozensets(st.tuples(st.integers(1, 3), st.integers(0, 2)),
 session_ids = st.frozensets(st.integers(0, 7), max_size=3)
 
 
+@cache
 def credentials() -> st.SearchStrategy[Credential]:
     return st.builds(
         Credential,
@@ -43,6 +48,7 @@ def credentials() -> st.SearchStrategy[Credential]:
     )
 
 
+@cache
 def scans() -> st.SearchStrategy[Scan]:
     return st.builds(
         Scan,
@@ -52,6 +58,7 @@ def scans() -> st.SearchStrategy[Scan]:
     )
 
 
+@cache
 def sessions() -> st.SearchStrategy[tuple[Session, ...]]:
     one = st.builds(
         lambda key, opens, lasts, who: Session(key, "", opens, opens + lasts, who),
@@ -65,6 +72,7 @@ def sessions() -> st.SearchStrategy[tuple[Session, ...]]:
     )
 
 
+@cache
 def facts() -> st.SearchStrategy[Facts]:
     presence = st.none() | st.builds(Presence, st.just(StayRef("k", 1, 1)))
     return st.builds(
@@ -125,11 +133,14 @@ GOOD_FACTS = {
 }
 
 
+_names = [*GOOD_BADGE, *GOOD_HALL, *GOOD_FACTS, "scanned_at"]
+_up_to_two = st.sets(st.sampled_from(_names), max_size=2)
+
+
 @st.composite
 def _nearly_admitted(draw: st.DrawFn) -> tuple[Scan, Facts]:
     """What opens a door, but for up to two things that are drawn at random."""
-    names = [*GOOD_BADGE, *GOOD_HALL, *GOOD_FACTS, "scanned_at"]
-    free = draw(st.sets(st.sampled_from(names), max_size=2))
+    free = draw(_up_to_two)
 
     def good(fields: dict[str, object]) -> dict[str, object]:
         return {name: value for name, value in fields.items() if name not in free}
@@ -141,6 +152,7 @@ def _nearly_admitted(draw: st.DrawFn) -> tuple[Scan, Facts]:
     return scan, replace(known, hall=hall, **good(GOOD_FACTS))
 
 
+@cache
 def presentations() -> st.SearchStrategy[tuple[Scan, Facts]]:
     """A scan with what is known: anything at all, or nearly what opens a door."""
     return st.tuples(scans(), facts()) | _nearly_admitted()

@@ -1,12 +1,12 @@
 """A headless browser for all of these tests; without one they are skipped, and say why."""
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.browser.engine.chromium import start
 from tests.browser.live_door import LiveDoor
 from tests.once.compiled import routes_are_compiled_once as routes_are_compiled_once
 from tests.once.compiled import templates_are_compiled_once as templates_are_compiled_once
@@ -14,29 +14,13 @@ from tests.order.on_disk import tmp_path_factory as tmp_path_factory
 from tests.system.support.nursery import nursery as nursery
 
 ROOT = Path(__file__).parent.parent.parent
-FLAGS = ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars")
-# Without it, Chromium computes what a graphics card would draw, which takes a seventh of the time.
-FLAGS += ("--disable-gpu",)
-ALONE = ("--disable-background-networking", "--disable-component-update", "--disable-quic")
 SCRIPT_S = 240  # for axe-core on a busy machine
 QUIET = "--autoplay-policy=no-user-gesture-required"
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[object]:
-    from tests.browser.page import webdriver
-
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    driver = shutil.which("chromedriver")
-    if not (chromium and driver):
-        pytest.skip("needs chromium and chromedriver: apt-get install chromium-driver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for flag in (*FLAGS, *ALONE, QUIET):
-        options.add_argument(flag)
-    options.accept_insecure_certs = True  # a server's own certificate
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    started = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    started = start(QUIET, trusts_any=True)
     started.set_script_timeout(SCRIPT_S)
     try:
         yield started

@@ -47,6 +47,10 @@ return cut;
 """
 
 
+SHOWN = """
+const one = document.querySelector(arguments[0]);
+return one?.offsetParent ? one : null;
+"""
 IS_OPEN = "return !!document.querySelector('meta[name=hallkeeper-token]')"
 
 
@@ -135,8 +139,15 @@ class Page:
             time.sleep(0.03)
 
     def wait_for(self, css: str) -> Any:
-        self.wait(css, lambda: self.shown(css))
-        return self.at(css)
+        """Wait until a part is shown, and return it."""
+        found: list[Any] = []
+
+        def look() -> bool:
+            found[:] = [self.script(SHOWN, css)]
+            return bool(found[0])
+
+        self.wait(css, look)
+        return found[0]
 
     def click(self, css: str) -> None:
         """Click a part once it is there. One that is drawn anew just then is looked for again."""

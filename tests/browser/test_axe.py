@@ -1,11 +1,12 @@
 """axe-core finds nothing in any answer or panel, at both sizes (WCAG 2.2 AA)."""
 
 import itertools
-import json
+from pathlib import Path
 
 import pytest
 
 from badges.admission.facts import Direction
+from tests.browser.engine.axe import COLOUR_RULES, RULES, faults, layout, turn
 from tests.browser.live_door import LOOKED_AT, NAMED, LiveDoor, flagged, press
 from tests.browser.page import SIZES, Page
 from tests.browser.test_programme import session, tell
@@ -13,16 +14,8 @@ from tests.browser.test_supervisor import deny, unlock
 from tests.kiosk.support.door_fixture import badge
 
 serials = itertools.count(0x900)
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 LEAST_PX = 24  # WCAG 2.2, 2.5.8
 
-RUN = """
-const done = arguments[arguments.length - 1];
-axe.run(document, { runOnly: arguments[0], resultTypes: ["violations"] })
-  .then((found) => done(JSON.stringify(found.violations.map((one) => (
-    { rule: one.id, impact: one.impact, where: one.nodes.map((n) => n.target.join(" ")) }
-  )))));
-"""
 SMALL_TARGETS = """
 return [...document.querySelectorAll("button, input")]
   .filter((one) => one.offsetParent && !one.disabled)
@@ -35,10 +28,7 @@ return [...document.querySelectorAll("button, input")]
 def examine(page: Page, axe: str, what: str) -> None:
     for size in SIZES:
         page.resize(size)
-        if not page.script("return typeof axe === 'object'"):
-            page.browser.execute_cdp_cmd("Runtime.evaluate", {"expression": axe})
-        found = json.loads(page.browser.execute_async_script(RUN, RULES))
-        assert found == [], (what, size)
+        assert faults(page.browser, axe) == [], (what, size)
         assert page.script(SMALL_TARGETS, LEAST_PX) == [], (what, size)
 
 
@@ -138,3 +128,35 @@ def test_page_without_its_kiosk(browser: object, tmp_path, axe: str) -> None:
         page.wait("the loss", lambda: page.shown("#lost"))
         examine(page, axe, "lost")
     page.browser.get("about:blank")
+
+
+DARK = """<!doctype html><html lang="en"><title>Dark</title><style>
+@media (prefers-color-scheme: dark) {
+  body { background: #222; color: #fff; transition: all .2s }
+  p { color: #333 }
+}
+</style><main><h1>Dark</h1><p>Words</p></main></html>
+"""
+OF_COLOURS = """
+return axe.getRules(arguments[0]).filter((one) => one.tags.includes("cat.color"))
+  .map((one) => one.ruleId);
+"""
+
+
+def test_a_fault_of_dark_colours_alone_is_found(browser: object, tmp_path: Path, axe: str) -> None:
+    """And what moves in the dark is known for more than a colour."""
+    (tmp_path / "page.html").write_text(DARK)
+    browser.get((tmp_path / "page.html").as_uri())
+    assert faults(browser, axe) == []
+    assert sorted(browser.execute_script(OF_COLOURS, RULES)) == sorted(COLOUR_RULES)
+    places = layout(browser)
+    try:
+        turn(browser, "dark")
+        (found,) = faults(browser, axe, COLOUR_RULES)
+        assert (found["rule"], found["where"]) == ("color-contrast", ["p"])
+        assert layout(browser) == places
+        browser.execute_script("document.querySelector('p').style.marginTop = '40px'")
+        assert layout(browser) != places
+    finally:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+        browser.get("about:blank")

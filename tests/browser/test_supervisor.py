@@ -13,6 +13,11 @@ from tests.kiosk.support.supervised import PIN
 serials = itertools.count(0x500)
 F9, ESCAPE, TAB, ENTER, SPACE = "\ue039", "\ue00c", "\ue004", "\ue007", "\ue00d"
 
+ANSWERED = """
+return performance.getEntriesByType("resource")
+  .filter((one) => new URL(one.name).pathname === arguments[0]).length;
+"""
+
 
 @pytest.fixture(autouse=True)
 def locked(door: LiveDoor):
@@ -167,6 +172,8 @@ def test_door_and_direction(door: LiveDoor, page: Page) -> None:
     page.wait("the direction", lambda: page.text("direction-word") == "离场")
     page.click('[data-key="entry"]')
     page.wait("the direction", lambda: page.text("direction-word") == "入场")
+    # The panel asks one thing at a time, and the page may show the direction before the answer.
+    page.wait("the answers", lambda: page.script(ANSWERED, "/supervisor/direction") == 2)
     page.click('[data-key="door-71"]')
     page.click('[data-key="do"]')
     page.wait("the menu", lambda: page.shown('[data-key="lock"]'))

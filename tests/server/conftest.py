@@ -25,6 +25,9 @@ from tests.once import beginnings
 from tests.once.apps import apps_are_made_once as apps_are_made_once
 from tests.once.apps import own_app as own_app
 from tests.once.compiled import templates_are_compiled_once as templates_are_compiled_once
+from tests.once.databases import slots
+from tests.once.databases.slots import kept_databases as kept_databases
+from tests.once.databases.slots import own_database as own_database
 from tests.once.folders import Folder
 from tests.once.schema import new_tables_are_copied as new_tables_are_copied
 from tests.server.support.console import Console
@@ -114,7 +117,16 @@ def event(
         begun = beginnings.database(request, _template.event, _template.folder)
         if begun is None and filled:
             begun = request.getfixturevalue("_filled_database")
-    _template.folder.write(path, **({} if begun is None else {copy.database_path.name: begun}))
+    name = copy.database_path.name
+    if engine != "postgresql" and slots.suit(request):
+        _template.folder.write(path, without=name)
+        kept: slots.Slots = request.getfixturevalue("kept_databases")
+        kept.lend(copy.database_path, begun or _template.folder.bytes_of(name))
+        yield copy
+        left = kept.give_back(copy.database_path)
+        assert not left, f"left behind: {', '.join(left)}"
+        return
+    _template.folder.write(path, **({} if begun is None else {name: begun}))
     if engine == "postgresql":
         copy.database_path.unlink()
         with request.getfixturevalue("postgres").event(path, filled=filled):

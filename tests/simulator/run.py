@@ -80,7 +80,12 @@ def run_seeds(
 
 
 def run_many(
-    start: int, seeds: int, mutant: str | None = None, theme: str | None = None, jobs: int = 1
+    start: int,
+    seeds: int,
+    mutant: str | None = None,
+    theme: str | None = None,
+    jobs: int = 1,
+    chunk: int = CHUNK,
 ) -> Outcome:
     """As `run_seeds`, in `jobs` processes; the violation is the lowest seed's all the same."""
     if jobs == 1:
@@ -89,8 +94,8 @@ def run_many(
     done = steps = 0
     violation = None
     with get_context("spawn").Pool(jobs) as pool:
-        chunk = partial(_chunk, mutant=mutant, theme=theme)
-        for outcome in pool.imap(chunk, _chunks(start, seeds)):
+        run = partial(_chunk, mutant=mutant, theme=theme)
+        for outcome in pool.imap(run, _chunks(start, seeds, chunk)):
             done += outcome.seeds
             steps += outcome.steps
             violation = outcome.violation
@@ -99,9 +104,9 @@ def run_many(
     return Outcome(done, steps, time.perf_counter() - begun, violation)
 
 
-def _chunks(start: int, seeds: int) -> Iterator[tuple[int, int]]:
-    for first in range(start, start + seeds, CHUNK):
-        yield first, min(CHUNK, start + seeds - first)
+def _chunks(start: int, seeds: int, chunk: int) -> Iterator[tuple[int, int]]:
+    for first in range(start, start + seeds, chunk):
+        yield first, min(chunk, start + seeds - first)
 
 
 def _chunk(which: tuple[int, int], mutant: str | None, theme: str | None) -> Outcome:

@@ -1,7 +1,8 @@
 """The real code with one fault put back into it. The swarm must find every one.
 
 Each is a fault that this code once had, or that its rules forbid. `theme` is the mix of faults in
-which it is looked for.
+which it is looked for. Where the code changes, so do its days: then another one is `soon`, and the
+tests take longer, but find the same (`python -m tests.swarm --mutant NAME --all` names the days).
 """
 
 from collections.abc import Callable, Iterator
@@ -30,6 +31,7 @@ class Mutant:
     what: str
     theme: str
     changes: Callable[[], list[Change]]
+    soon: int = 0  # a day on which the fault was found within few steps, where the tests begin
 
 
 @contextmanager
@@ -110,10 +112,12 @@ MUTANTS = (
     Mutant(
         "movefrees", "an entry elsewhere frees the place in every hall", "copies",
         lambda: [(BatchRecorder, "_move_on", _move_frees)],
+        soon=27,
     ),
     Mutant(
         "oneepoch", "times of before and after the server's clock was set are compared", "clocks",
         lambda: [(batch, "_epoch", lambda record: 0)],
+        soon=4,
     ),
     Mutant(
         "putback", "a database that was put back by hand is believed", "server disk",
@@ -129,6 +133,7 @@ MUTANTS = (
             (repeats.Repeats, "forget", lambda self, serial: None),
             (transaction.JournalTransaction, "repeat", lambda self, *given: True),
         ],
+        soon=4,
     ),
     Mutant(
         "offered", "a door takes back places that the server may count", "network",
@@ -136,6 +141,7 @@ MUTANTS = (
             (transaction, "may_credit", _credits_offered),
             (BatchRecorder, "_leave", _hears_no_credit),
         ],
+        soon=8,
     ),
     Mutant(
         "gone", "the server is not told that a stay's place was taken back", "network",
@@ -159,6 +165,7 @@ MUTANTS = (
     Mutant(
         "inneronly", "an entry into an inner hall takes no place of the halls around it", "nested",
         lambda: [(wire.Snapshot, "outer_facts", property(lambda self: []))],
+        soon=15,
     ),
 )  # fmt: skip
 BY_NAME = {mutant.name: mutant for mutant in MUTANTS}

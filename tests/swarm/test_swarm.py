@@ -50,7 +50,8 @@ def test_so_do_days_that_nobody_has_seen() -> None:
 @pytest.mark.parametrize("mutant", QUICK)
 def test_a_fault_is_found(mutant: str) -> None:
     """Those that the first days find; `make bench BENCH=swarm` looks for all of them."""
-    assert first_broken(0, MUTANT_DAYS, mutant) is not None
+    soon = first_broken(BY_NAME[mutant].soon, 1, mutant)
+    assert (soon or first_broken(0, MUTANT_DAYS, mutant)) is not None
 
 
 @pytest.mark.parametrize("mutant", BY_NAME)

@@ -7,10 +7,10 @@ import http.client
 import json
 import shutil
 import socket
-import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import pytest
 
@@ -23,6 +23,7 @@ from server.occupancy import hall_control, pools
 from server.storage.database import Database
 from tests.system.support.hand_scanner import HandScanner, open_screen
 from tests.system.support.ledger_checks import Journals, Watch, check_ledger, check_places
+from tests.system.support.nursery import shared
 from tests.system.support.site import (
     READY_S,
     LiveSite,
@@ -136,11 +137,26 @@ def keep(place: LiveSite, second: Path) -> None:
 
 
 def hallkeeper(*words: str) -> str:
-    """The command, as it is typed."""
-    command = [sys.executable, "-m", "server.cli.main", *words]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=READY_S)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    """The command, in a process of its own as it is typed. Returns what it prints."""
+    with started("server.cli.main", *words) as result:
+        return result()
+
+
+@contextlib.contextmanager
+def started(module: str, *words: str) -> Iterator[Callable[[], str]]:
+    """A command at work. Its result is what it prints until its end."""
+    with TemporaryFile() as errors:
+        process = shared().start([sys.executable, "-m", module, *words], errors)
+        assert process.stdout is not None
+        with process.stdout as printed:
+
+            def result() -> str:
+                said = printed.read().decode()
+                errors.seek(0)
+                assert process.wait(READY_S) == 0, said + errors.read().decode()
+                return said
+
+            yield result
 
 
 def pool(place: LiveSite) -> pools.Pool:
@@ -272,13 +288,11 @@ def enrol_again(place: LiveSite, name: str) -> None:
     """As an admin and a steward type it; what was on the disk is kept beside."""
     event = ("--event", str(place.event.path))
     code = hallkeeper("kiosk", "add", name, name, *event).strip()
-    command = [sys.executable, "-m", "kiosk", "enrol", "--again", "--code", code]
-    command += ["--dir", str(place.path / name)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as enrolling:
+    words = ("enrol", "--again", "--code", code, "--dir", str(place.path / name))
+    with started("kiosk", *words) as result:
         wait_for("the six words", lambda: state(place, 2) == "proven")
         hallkeeper("kiosk", "confirm", name, "--yes", *event)
-        said, _ = enrolling.communicate(timeout=READY_S)
-    assert enrolling.returncode == 0, said
+        result()
     assert (place.path / name / "earlier-1" / "journal.db").exists()
 
 

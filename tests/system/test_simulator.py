@@ -11,13 +11,21 @@ import pytest
 
 from tests.simulator.faults import THEMES
 from tests.simulator.kept import KEPT, KEPT_PLACES, ORDINARY
-from tests.simulator.mutants import MUTANTS
+from tests.simulator.mutants import BY_NAME
 from tests.simulator.nested import NESTED
 from tests.simulator.run import run_many, run_seeds, run_world, world_of
 
 SEEDS = 150  # of each theme: 3,000 days in all
 FRESH = 200
 MUTANT_SEEDS = 5_000
+# Days on which these were found, where they are looked for first. Where the model changes, so do
+# its days. Then tests take longer, but find the same (`python -m tests.simulator --mutant NAME`).
+SOON = {
+    "anyword": 425, "copyfrees": 275, "forgetfence": 657, "halffull": 24, "hasty": 323,
+    "heirloom": 140, "keptopen": 85, "lastattested": 52, "movedexit": 286, "movefrees": 190,
+    "namestwice": 487, "nogeneration": 566, "oldfence": 1120, "onetrip": 568, "openkept": 39,
+    "sameline": 79, "surprised": 243, "uncounted": 24,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("theme", [*THEMES, NESTED, KEPT_PLACES])
@@ -34,10 +42,11 @@ def test_also_on_days_that_nobody_has_seen() -> None:
     assert found is None, f"python -m tests.simulator --start {found.seed} --seeds 1 --mutant none"
 
 
-@pytest.mark.parametrize("mutant", [mutant.name for mutant in MUTANTS])
+@pytest.mark.parametrize("mutant", BY_NAME)
 def test_every_mutant_is_killed(mutant: str) -> None:
-    outcome = run_seeds(0, MUTANT_SEEDS, mutant)
-    assert outcome.violation is not None, f"{mutant} survived {outcome.seeds} days"
+    if run_seeds(SOON.get(mutant, 0), 1, mutant).violation is None:
+        outcome = run_seeds(0, MUTANT_SEEDS, mutant)
+        assert outcome.violation is not None, f"{mutant} survived {outcome.seeds} days"
 
 
 def test_a_seed_replays_its_day() -> None:
@@ -51,9 +60,16 @@ def test_a_seed_replays_its_day() -> None:
     assert day(killed.seed)[:2] == (killed.text, killed.step)
 
 
+def test_those_that_are_found_soon_are_of_the_list() -> None:
+    assert SOON.keys() <= BY_NAME.keys()
+
+
 def test_two_processes_find_the_same_first_seed() -> None:
-    alone, together = (run_many(0, MUTANT_SEEDS, "onetrip", jobs=jobs) for jobs in (1, 2))
+    """Each has several chunks before it."""
+    seeds, chunk = 400, 20
+    alone, together = (run_many(0, seeds, "heirloom", jobs=jobs, chunk=chunk) for jobs in (1, 2))
     assert alone.violation is not None
+    assert alone.violation.seed > 2 * chunk
     assert together.violation == alone.violation
 
 

@@ -9,7 +9,7 @@ from server.cli.console import BY, count, event_option, opened, wall_clock
 from server.mail import links_csv
 
 
-@click.command(short_help="Write everybody's link as CSV.")
+@click.command()
 @event_option
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The CSV to make."

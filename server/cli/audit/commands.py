@@ -33,7 +33,7 @@ _VERDICTS = {
 }
 
 
-@click.group(cls=Commands, short_help="Export, verify and prove the entry log.")
+@click.group(cls=Commands)
 def audit() -> None:
     """Export the entry log as evidence, and verify such exports and receipts."""
 

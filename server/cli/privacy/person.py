@@ -16,7 +16,7 @@ from server.privacy.words import SECTIONS
 from server.storage.database import Database
 
 
-@click.group(cls=Commands, short_help="Export or erase one person's data.")
+@click.group(cls=Commands)
 def person() -> None:
     """Hand one person's data out, or erase it, as their rights demand."""
 

@@ -15,7 +15,7 @@ from server.privacy.clocks import CLOCKS, Since
 _SINCE = {Since.END: "after the event's end", Since.MADE: "after it was made"}
 
 
-@click.group(cls=Commands, short_help="Say how long which records are kept.")
+@click.group(cls=Commands)
 def retention() -> None:
     """Say after how many days which records are erased, and erase them.
 

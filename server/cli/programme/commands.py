@@ -39,7 +39,7 @@ def _common_options(command: F) -> F:
     return command
 
 
-@click.command("import-programme", short_help="Import a programme: iCalendar, frab, pretalx.")
+@click.command("import-programme")
 @click.argument("path", metavar="FILE", type=file_path)
 @event_option
 @click.option("--format", "form", type=click.Choice(list(READERS)), help="Else by the content.")
@@ -90,7 +90,7 @@ def _left_out(adopted: Adopted) -> str:
     return f"{count(adopted.skipped, 'session')} left out" if adopted.skipped else ""
 
 
-@click.command("import-exhibitors", short_help="Import exhibitors and stands from CSV or XLSX.")
+@click.command("import-exhibitors")
 @click.argument("path", metavar="FILE", type=file_path)
 @event_option
 @click.option("--encoding", help="Of a CSV file, where it is not found by itself.")

@@ -12,7 +12,7 @@ from server.storage.connection import Connection
 from server.venue import store
 
 
-@click.command(short_help="Say where the event's servers are.")
+@click.command()
 @click.argument("address", nargs=-1)
 @click.option("--none", "nowhere", is_flag=True, help="Forget the list: there is one server.")
 @event_option

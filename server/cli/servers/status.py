@@ -82,7 +82,7 @@ class Status:
         return found
 
 
-@click.command(short_help="Say how the servers and their database are.")
+@click.command()
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @event_option
 def status(as_json: bool, event_dir: Path) -> None:

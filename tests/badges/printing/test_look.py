@@ -26,7 +26,9 @@ def test_an_svg_stays_as_it_is():
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP"])
 def test_pictures_become_svg(form):
     assert logo(picture(form), "logo").startswith("<svg ")
-    assert len(photo(picture(form, (4_000, 3_000)), "p")) < 30_000
+    # With as little work as it can be written, since only its size counts.
+    easy = {"WEBP": {"method": 0}, "PNG": {"compress_level": 1}}.get(form, {})
+    assert len(photo(picture(form, (4_000, 3_000), **easy), "p")) < 30_000
 
 
 def test_a_photo_that_lies_on_its_side_is_turned():

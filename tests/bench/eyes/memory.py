@@ -29,7 +29,7 @@ def resident_mb() -> float:
 
 
 def _pictures(shown: int) -> list[bytes]:
-    """The hall, and then twenty badges with the hall after each. What is never shown is not drawn."""
+    """The hall, and then twenty badges with the hall after each, as far as they are shown."""
     hall = jpegs(empty_views(HD))
     pictures = hall.copy()
     for serial in range(1, 21):

@@ -50,7 +50,9 @@ HEAVY = (
     "flask", "flask_wtf", "flask_limiter", "flask_babel", "waitress", "nacl.bindings", "argon2",
     "cryptography.x509", "sqlite_utils", "hypothesis.stateful", "cv2", "zxingcpp", "apsw",
 )  # fmt: skip
-QUIET = ["-q", "-s", "-p", "no:cacheprovider", "-o", "timeout=0", "-o", "addopts=",
+# The plugins are those that pyproject.toml leaves out, too. Each fresh import would load them anew.
+QUIET = ["-q", "-s", "-p", "no:cacheprovider", "-p", "no:schemathesis", "-p", "no:anyio",
+         "-o", "timeout=0", "-o", "addopts=",
          "-W", "ignore::pytest.PytestAssertRewriteWarning"]  # fmt: skip
 
 Found = dict[str, str]  # what became of each mutant, by its name

@@ -2,7 +2,6 @@
 
 import base64
 import os
-import shutil
 import subprocess
 import time
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from kiosk.cli.read import read_files
 from server.event.directory import load_event
 from server.people import issuing, phone_links
 from server.storage.connection import Connection
+from tests.browser.engine.chromium import start
 from tests.server.support.authority import Authority, pem
 from tests.system.support.site import LiveSite, hallkeeper, now_ms
 
@@ -90,9 +90,6 @@ class Phone:
         """Start Chromium with a home of its own. Trust the authority as a person would have it
         trusted, which takes certutil of libnss3-tools.
         """
-        from tests.browser.conftest import ALONE, FLAGS
-        from tests.browser.page import webdriver
-
         store = path / ".pki" / "nssdb"
         store.mkdir(parents=True)
         root = path / "root.pem"
@@ -100,16 +97,8 @@ class Phone:
         for words in (["-N", "--empty-password"], ["-A", "-t", "C,,", "-n", "tests", "-i", root]):
             command = ["certutil", "-d", f"sql:{store}", *map(str, words)]
             subprocess.run(command, check=True, timeout=WAIT_S, capture_output=True)
-        options = webdriver.ChromeOptions()
-        options.binary_location = shutil.which("chromium") or shutil.which("google-chrome")
-        for flag in (*FLAGS, *ALONE, f"--user-data-dir={path / 'profile'}"):
-            options.add_argument(flag)
-        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-        service = webdriver.ChromeService(
-            shutil.which("chromedriver"), env={**os.environ, "HOME": str(path)}
-        )
         self.path = path
-        self.browser: Any = webdriver.Chrome(options=options, service=service)
+        self.browser = start(f"--user-data-dir={path / 'profile'}", home=path)
         self.browser.set_script_timeout(WAIT_S)
 
     def close(self) -> None:

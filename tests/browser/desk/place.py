@@ -41,6 +41,7 @@ class Place:
     zpl: VirtualZpl
     ipp: FakeIpp
     printers: dict[str, int]
+    _token: str = ""
 
     @property
     def address(self) -> str:
@@ -73,6 +74,14 @@ class Place:
 
     def sign_in(self, browser: Any) -> None:
         """Give the browser a clerk's session and a desk."""
+        self._token = self._token or self._signed_in()
+        browser.execute_cdp_cmd("Network.enable", {})
+        for key, value in ((auth.COOKIE, self._token), (forms.COOKIE, "North%202")):
+            cookie = {"name": key, "value": value, "url": self.address, "secure": True, "path": "/"}
+            browser.execute_cdp_cmd("Network.setCookie", cookie)
+
+    def _signed_in(self) -> str:
+        """A clerk's token. To check a password takes as long as a test."""
         password = "harbour lights over calm water"
         name = f"clerk-{os.urandom(3).hex()}"
         hashed = users.hash_password(password)
@@ -80,10 +89,7 @@ class Place:
             lambda db: users.add_user(db, name, "badge_desk", hashed, by="test", now=now_ms())
         )
         _, token = users.sign_in(self.site.database, name, password, now=now_ms())
-        browser.execute_cdp_cmd("Network.enable", {})
-        for key, value in ((auth.COOKIE, token), (forms.COOKIE, "North%202")):
-            cookie = {"name": key, "value": value, "url": self.address, "secure": True, "path": "/"}
-            browser.execute_cdp_cmd("Network.setCookie", cookie)
+        return token
 
 
 @contextmanager
@@ -209,10 +215,10 @@ class Keyboard:
         script = "return document.body.dataset.ready === 'yes'"
         self.wait("the page's guard", lambda: self.browser.execute_script(script))
 
-    def shot(self, name: str) -> None:
-        """Keep pictures for a desk, an old tablet and a phone, where HALLKEEPER_SHOTS is."""
+    def shot(self, name: str, *sizes: tuple[int, int]) -> None:
+        """Keep pictures for a tablet and a phone, where HALLKEEPER_SHOTS is."""
         page = Page.of(self.browser)
-        for size in ((390, 800), (1024, 768)):
+        for size in sizes or ((390, 800), (1024, 768)):
             page.resize(size)
             wide = self.browser.execute_script(
                 "return document.documentElement.scrollWidth - innerWidth"

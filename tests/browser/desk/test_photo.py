@@ -1,6 +1,5 @@
 """The desk takes a photo with a webcam, which here is Chromium's own picture of one."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,26 +7,15 @@ import pytest
 from PIL import Image
 
 from badges.credential.badge_number import badge_number
-from tests.browser.conftest import ALONE, FLAGS
 from tests.browser.desk.place import Keyboard, desk_place
+from tests.browser.engine.chromium import start
 
 CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 
 
 @pytest.fixture
 def with_camera() -> Iterator[object]:
-    from tests.browser.page import webdriver
-
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    driver = shutil.which("chromedriver")
-    if not (chromium and driver):
-        pytest.skip("needs chromium and chromedriver: apt-get install chromium-driver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for flag in (*FLAGS, *ALONE, *CAMERA):
-        options.add_argument(flag)
-    options.accept_insecure_certs = True
-    started = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    started = start(*CAMERA, trusts_any=True)
     try:
         yield started
     finally:

@@ -3,7 +3,6 @@ narrow. axe-core finds nothing grave, and nothing is wider than the glass.
 """
 
 import io
-import json
 import os
 import re
 from collections.abc import Iterator
@@ -18,17 +17,16 @@ from server.entry_log import entry_log
 from server.entry_log.act_names import Act
 from server.event.directory import Event
 from server.storage.database import Database
+from tests.browser.engine.axe import faults
 from tests.browser.page import Page
 from tests.browser.staff.test_staff_pages import (
     GRAVE,
     NARROW,
     TOO_WIDE,
     WIDE,
-    know,
     media,
     turn_to,
 )
-from tests.browser.test_axe import RULES, RUN
 from tests.server.conftest import MINUTE, NOW
 from tests.server.conftest import _filled_database as _filled_database
 from tests.server.conftest import _template as _template
@@ -113,9 +111,7 @@ def test_nothing_grave_is_found(
             if os.environ.get("HALLKEEPER_SHOTS"):
                 window.shot(f"log-{number:02}-{language}-{scheme}")
             wide = browser.execute_script(TOO_WIDE)
-            know(browser, axe)
-            faults = json.loads(browser.execute_async_script(RUN, RULES))
-            grave = [one for one in faults if one["impact"] in GRAVE]
+            grave = [one for one in faults(browser, axe) if one["impact"] in GRAVE]
             if grave or wide > 1:
                 found[name] = (wide, grave)
     finally:

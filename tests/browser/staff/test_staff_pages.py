@@ -3,7 +3,6 @@
 axe-core finds nothing grave, nothing is wider than the glass, and the content is two keys away.
 """
 
-import json
 import os
 import re
 from collections.abc import Iterator
@@ -15,10 +14,10 @@ from werkzeug.test import TestResponse
 import server.web as server_web
 from server.event.directory import Event
 from server.storage.database import Database
+from tests.browser.engine.axe import faults
 from tests.browser.page import Page
 from tests.browser.staff import every_page
 from tests.browser.staff.every_page import fill
-from tests.browser.test_axe import RULES, RUN
 from tests.server.conftest import _filled_database as _filled_database
 from tests.server.conftest import _template as _template
 from tests.server.conftest import cheap_passwords as cheap_passwords
@@ -84,12 +83,6 @@ def turn_to(browser: object, path: Path, html: str) -> None:
         )
 
 
-def know(browser: object, axe: str) -> None:
-    """Let the window have axe-core, where it has not."""
-    if not browser.execute_script("return typeof axe === 'object'"):
-        browser.execute_cdp_cmd("Runtime.evaluate", {"expression": axe})
-
-
 def media(browser: object, scheme: str, kind: str = "screen") -> None:
     features = [{"name": "prefers-color-scheme", "value": scheme}]
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": kind, "features": features})
@@ -132,8 +125,7 @@ def test_nothing_grave_is_found_on_any_page(
                         assert answer.status_code in (200, 400), (name, address, answer.status)
                         assert answer.mimetype == "text/html", f"{name} is no page: NO_PAGES"
                         turn_to(browser, tmp_path / "page.html", answer.text)
-                        know(browser, axe)
-                    examine(browser, look, found, address)
+                    examine(browser, axe, look, found, address)
         finally:
             media(browser, "light")
     assert found == {}
@@ -145,8 +137,9 @@ def asked_in(someone: Staff, address: str, language: str) -> TestResponse:
 
 
 def examine(
-    browser: object, look: tuple[str, str, tuple[int, int]], found: dict[str, object], address: str
-) -> None:
+    browser: object, axe: str, look: tuple[str, str, tuple[int, int]], found: dict[str, object],
+    address: str,
+) -> None:  # fmt: skip
     """Let axe-core look at the page that is open."""
     language, scheme, size = look
     window = Page.of(browser).resize(size)
@@ -155,8 +148,7 @@ def examine(
         name = re.sub(r"\W+", "-", address).strip("-")[:60]
         window.shot(f"every-{name}-{language}-{scheme}")
     wide = browser.execute_script(TOO_WIDE)
-    faults = json.loads(browser.execute_async_script(RUN, RULES))
-    grave = [one for one in faults if one["impact"] in GRAVE]
+    grave = [one for one in faults(browser, axe) if one["impact"] in GRAVE]
     if grave or wide > 1:
         found[f"{address} {language} {scheme} {size[0]}"] = (wide, grave)
 
@@ -168,10 +160,9 @@ def test_a_fault_is_found_on_a_page_that_the_window_turned_to(
     page = '<!doctype html><html lang="en"><title>{0}</title><main><h1>{0}</h1>{1}</main></html>'
     for name, part in (("good", ""), ("bad", '<img src="none.png">'), ("better", "")):
         turn_to(browser, tmp_path / "page.html", page.format(name, part))
-        know(browser, axe)
-        examine(browser, ("en", "light", WIDE), found, name)
-    ((address, (_, faults)),) = found.items()
-    assert (address, [one["rule"] for one in faults]) == ("bad en light 1920", ["image-alt"])
+        examine(browser, axe, ("en", "light", WIDE), found, name)
+    ((address, (_, grave)),) = found.items()
+    assert (address, [one["rule"] for one in grave]) == ("bad en light 1920", ["image-alt"])
 
 
 def test_what_is_no_page_is_none(event: Event, site: Database) -> None:

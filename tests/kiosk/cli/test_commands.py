@@ -64,17 +64,18 @@ def ring_of_today() -> bytes:
     return sign_ring(ROOT, KeyRing(RING.event_id, {1: key}))
 
 
-@pytest.fixture
-def video(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two badges held up one after the other, for 1.5 seconds each, and then nobody."""
-    path = tmp_path / "door.avi"
+    path = tmp_path_factory.mktemp("video") / "door.avi"
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (1280, 720))
     for serial in (1, 2):
-        picture = held_up(symbol(badge(serial)), 4)
+        picture = cv2.cvtColor(held_up(symbol(badge(serial)), 4), cv2.COLOR_GRAY2BGR)
         for _ in range(15):
-            writer.write(cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR))
+            writer.write(picture)
+    nobody = cv2.cvtColor(hall(), cv2.COLOR_GRAY2BGR)
     for _ in range(3):
-        writer.write(cv2.cvtColor(hall(), cv2.COLOR_GRAY2BGR))
+        writer.write(nobody)
     writer.release()
     return path
 

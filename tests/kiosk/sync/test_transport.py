@@ -152,6 +152,30 @@ def test_a_connection_that_the_server_dropped_is_made_again(
     assert [request.connection for request in server.requests] == [1, 2]
 
 
+def test_a_post_that_is_broken_off_is_not_made_again(way: Transport, server: FakeServer) -> None:
+    """Also not on a connection that was kept, of which a server may have let go."""
+    post(way)
+    asked, silence = threading.Event(), threading.Event()
+
+    def say_nothing(_: Request) -> Reply:
+        asked.set()
+        silence.wait(60)
+        return json_reply(NAMES)
+
+    def break_off() -> None:
+        asked.wait(60)
+        way.abort()
+
+    server.routes["POST", "/api/scans"] = say_nothing
+    other = threading.Thread(target=break_off)
+    other.start()
+    with pytest.raises(TransportError):
+        post(way)
+    assert len(server.requests) == 2
+    silence.set()
+    other.join()
+
+
 def test_the_server_s_own_errors(way: Transport, server: FakeServer) -> None:
     server.routes["POST", "/api/scans"] = lambda request: error_reply(403, "retired")
     with pytest.raises(TransportError, match="no: retired") as caught:

@@ -256,7 +256,7 @@ def test_closing_does_not_wait_for_a_server_that_is_silent(
     online.present(SERIAL)
     assert asked.wait(60)
     began = time.monotonic()
-    assert not online.sync.close(within_s=0.3)
+    assert not online.sync.close(within_s=0.05)
     assert time.monotonic() - began < 20
     silence.set()
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from datetime import date
 from pathlib import Path
+from pkgutil import resolve_name
 
 import click
 import pyotp
@@ -20,8 +21,9 @@ from badges.credential.badge_number import badge_number
 from badges.credential.keys import PrivateKey
 from badges.printing import fonts
 from badges.wire import enrolment, wire
+from server.cli.console import SPOKEN, Later
 from server.cli.main import machine_zone, main
-from server.event.directory import load_event
+from server.event.directory import Event, load_event
 from server.event.settings import EventSettings
 from server.kiosks import registry
 from server.people import issuing
@@ -422,7 +424,9 @@ class TestEvents:
 
 def commands(group: click.Group, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
     found = []
-    for name, command in group.commands.items():
+    for name, listed in group.commands.items():
+        command = listed.loaded() if isinstance(listed, Later) else listed
+        assert command.name == name
         found.append((*path, name))
         if isinstance(command, click.Group):
             found += commands(command, (*path, name))
@@ -452,6 +456,38 @@ def test_every_command_explains_itself(path: tuple[str, ...]) -> None:
     groups |= {("audit", "compare"), ("move",)}  # They name exports, and an event to be moved.
     if "[OPTIONS]" in result.output and path not in groups | {("init",), ("sample",)}:
         assert "--event DIR" in result.output
+
+
+@pytest.mark.parametrize("name", sorted(SPOKEN))
+def test_an_error_that_is_said_is_known_by_its_name(name: str) -> None:
+    assert issubclass(resolve_name(name), Exception)
+
+
+LOADED = """
+import sys
+from server.cli.main import main
+try:
+    main(sys.argv[1:], prog_name="hallkeeper")
+finally:
+    print(*sys.modules, file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize("words", [["--help"], ["status"]])
+def test_a_command_loads_little_of_what_others_need(words: list[str], event: Event) -> None:
+    """Who types a command waits for what it loads."""
+    command = [sys.executable, "-c", LOADED, *words]
+    environment = {**os.environ, "HALLKEEPER_EVENT_DIR": str(event.path)}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    loaded = set(done.stderr.split())
+    others = {
+        *("flask", "jinja2", "granian", "numpy", "sqlite_utils", "babel.messages", "PIL", "typst"),
+        *("fontTools", "pypdfium2", "cv2", "openpyxl", "psycopg"),
+    }
+    assert loaded & others == set()
+    if words == ["--help"]:
+        assert "cryptography" not in loaded
+        assert "  status " in done.stdout
 
 
 def test_as_a_module() -> None:

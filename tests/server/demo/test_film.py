@@ -12,7 +12,7 @@ import pytest
 import zxingcpp
 
 from badges.printing.card import Card, CardError
-from server.demo.film import props
+from server.demo.film import film, props
 from server.demo.film.avi import MotionJpeg
 from server.demo.film.film import LEAD_S, Shown, Take, film_seconds, frame, make_film, make_films
 from server.demo.film.motion import (
@@ -47,12 +47,12 @@ def _card(text: str) -> Card:
 
 
 def _frames(path: Path) -> list[np.ndarray]:
-    film = cv2.VideoCapture(str(path))
+    played = cv2.VideoCapture(str(path))
     frames = []
     while True:
-        more, picture = film.read()
+        more, picture = played.read()
         if not more:
-            film.release()
+            played.release()
             return frames
         frames.append(picture)
 
@@ -81,15 +81,24 @@ def test_each_code_is_read_in_its_own_time_and_no_other(tmp_path: Path) -> None:
         assert len(read_at[one.text]) >= 3
 
 
+@pytest.fixture
+def brief(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Films have fewer frames of an empty lobby, before and after."""
+    monkeypatch.setattr(film, "LEAD_S", 0.2)
+    monkeypatch.setattr(film, "TAIL_S", 0.2)
+
+
+@pytest.mark.usefixtures("brief")
 def test_the_film_says_its_frame_rate_and_length(tmp_path: Path) -> None:
     path = tmp_path / "door.avi"
     make_film(path, [Shown(_text(1))], EVENT, 1)
-    film = cv2.VideoCapture(str(path))
-    assert film.get(cv2.CAP_PROP_FPS) == FPS
-    assert film.get(cv2.CAP_PROP_FRAME_COUNT) == round(film_seconds(1) * FPS)
-    film.release()
+    played = cv2.VideoCapture(str(path))
+    assert played.get(cv2.CAP_PROP_FPS) == FPS
+    assert played.get(cv2.CAP_PROP_FRAME_COUNT) == round(film_seconds(1) * FPS)
+    played.release()
 
 
+@pytest.mark.usefixtures("brief")
 def test_the_same_seed_makes_the_same_film(tmp_path: Path) -> None:
     one, same, other = (tmp_path / name for name in ("one.avi", "same.avi", "other.avi"))
     for path, seed in ((one, 5), (same, 5), (other, 6)):
@@ -97,6 +106,7 @@ def test_the_same_seed_makes_the_same_film(tmp_path: Path) -> None:
     assert one.read_bytes() == same.read_bytes() != other.read_bytes()
 
 
+@pytest.mark.usefixtures("brief")
 def test_films_of_several_doors_are_drawn_at_once(tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
     films = [(tmp_path / f"{n}.avi", [Shown(_text(n))]) for n in range(2)]
@@ -201,9 +211,9 @@ def test_a_badge_comes_from_outside_rests_and_goes() -> None:
 def test_the_video_file_ends_with_an_index_of_its_pictures(tmp_path: Path) -> None:
     path = tmp_path / "film.avi"
     pictures = [b"\xff\xd8" + bytes(size) for size in (10, 11, 30)]  # an odd size is padded
-    with MotionJpeg(path, fps=15, width=64, height=48) as film:
+    with MotionJpeg(path, fps=15, width=64, height=48) as written:
         for picture in pictures:
-            film.add(picture)
+            written.add(picture)
     data = path.read_bytes()
     assert int.from_bytes(data[4:8], "little") == len(data) - 8
     movi, index = data.index(b"movi"), data.index(b"idx1")

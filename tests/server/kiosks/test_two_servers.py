@@ -20,6 +20,7 @@ from server.storage.database import Database
 from server.storage.disk import SupersededError
 from server.web.app import close_app, create_app
 from server.web.services import services_of
+from tests.once.tries import tries
 from tests.server.conftest import NOW
 from tests.server.support.in_process import CAPACITY, Forum
 from tests.server.support.pages import Pages
@@ -125,7 +126,7 @@ class TwoCopies:
         kiosk.present(serial + 1)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", tries.seeds(6))
 def test_on_two_copies_no_hall_is_overfilled(forum: Forum, tmp_path: Path, seed: int) -> None:
     dice = random.Random(seed)
     for name in ("west", "east", "north"):

@@ -13,6 +13,7 @@ from server.ledger.entries import Entry
 from server.ledger.finding import Filter, TooManyPeopleError
 from server.people import search
 from server.storage.database import Database
+from tests.once.tries import tries
 from tests.server.conftest import MINUTE, NOW
 from tests.server.support.pages import Pages
 
@@ -150,7 +151,7 @@ def filters() -> Iterator[Filter]:
     for one, other in itertools.combinations(CHOICES, 2):
         yield Filter(**{one: CHOICES[one][0], other: CHOICES[other][-1]})
     draw = random.Random(43)
-    for _ in range(60):
+    for _ in range(tries(60)):
         yield Filter(**{name: draw.choice(CHOICES[name]) for name in draw.sample(list(CHOICES), 3)})
 
 

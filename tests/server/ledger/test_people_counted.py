@@ -17,6 +17,7 @@ from badges.wire import wire
 from server.ledger.batch import BatchRecorder
 from server.occupancy import stays as presence
 from server.storage.database import Database
+from tests.once.tries import tries
 from tests.server.conftest import HOUR, MINUTE, NOW
 from tests.server.support.fake_door import FakeDoor
 from tests.server.support.site import OTHER, SMALL, Site, open_site
@@ -134,7 +135,7 @@ def play(database: Database, seed: int, leaving: str) -> Day:
     return day
 
 
-@pytest.mark.parametrize("seed", range(SEEDS))
+@pytest.mark.parametrize("seed", tries.seeds(SEEDS))
 def test_where_scans_alone_count_no_more_are_inside_than_the_capacity(
     database: Database, seed: int
 ) -> None:
@@ -144,7 +145,7 @@ def test_where_scans_alone_count_no_more_are_inside_than_the_capacity(
     assert all(day.site.figures(hall).unconfirmed_moves == 0 for hall in (SMALL, OTHER))
 
 
-@pytest.mark.parametrize("seed", range(SEEDS))
+@pytest.mark.parametrize("seed", tries.seeds(SEEDS))
 def test_where_moves_count_no_more_than_it_says(database: Database, seed: int) -> None:
     play(database, seed, "inferred")
 

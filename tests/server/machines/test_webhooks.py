@@ -447,6 +447,7 @@ def test_the_threads_deliver_by_themselves(pages: Pages, receiver: Receiver) -> 
     assert len(receiver.entries) == 4
 
 
+@pytest.mark.usefixtures("own_database")
 def test_the_secret_is_not_in_the_database(pages: Pages, receiver: Receiver) -> None:
     endpoint = subscribe(pages, receiver, "entries")
     key = signing.secret(pages.event.phone_secret, endpoint.secret_of)

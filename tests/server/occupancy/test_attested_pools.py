@@ -14,6 +14,7 @@ from server.kiosks import registry
 from server.occupancy import hall_control, pools
 from server.storage import migrations
 from server.storage.database import Database, connect
+from tests.once.tries import tries
 from tests.server.conftest import NOW
 from tests.server.support.fake_door import FakeDoor
 from tests.server.support.site import SMALL, Site, open_site
@@ -127,7 +128,7 @@ class World:
         assert sum(most) <= FIRE_LIMIT
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", tries.seeds(60))
 def test_nobody_is_inside_beyond_what_is_counted(tmp_path: Path, seed: int) -> None:
     path = tmp_path / "event.sqlite"
     connection = connect(path)

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import sqlite_utils
 
 from server.event.directory import Event
 from server.occupancy import minutes
@@ -90,7 +89,7 @@ def test_when_a_hall_is_full() -> None:
 def test_an_event_of_before_gets_its_minutes(tmp_path: Path) -> None:
     path = tmp_path / "event.db"
     made = connect(path)
-    migrations.migrations.apply(sqlite_utils.Database(made), stop_before="m040_board")
+    migrations.run_before(made, "m040_board")
     made.execute("PRAGMA foreign_keys = OFF")
     scan = (
         "INSERT INTO scan (number, kiosk, generation, seq, act, direction, door_id, hall_id,"

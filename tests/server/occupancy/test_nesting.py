@@ -4,7 +4,6 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-import sqlite_utils
 from msgspec import UNSET
 
 from badges.places.pool import PoolKey
@@ -301,8 +300,7 @@ class TestVenue:
 def test_an_event_of_before_counts_who_is_inside(tmp_path: Path) -> None:
     """Its doors count as leading from outside until somebody says otherwise."""
     connection = connect(tmp_path / "event.db")
-    before = sqlite_utils.Database(connection)
-    migrations.migrations.apply(before, stop_before="m018_door_from")
+    migrations.run_before(connection, "m018_door_from")
     for hall, parent in ((1, "NULL"), (2, "1"), (3, "2")):
         connection.execute(
             "INSERT INTO hall (hall_id, code, names, parent_id, fire_limit, capacity, zones,"
@@ -486,7 +484,7 @@ def test_orders_of_the_hall_around_are_signed(site: Site, event: Event) -> None:
 def test_what_moves_did_before_is_kept_when_an_event_is_brought_up(tmp_path: Path) -> None:
     """With the triggers and the indexes; whose place is still counted may be in the hall around."""
     connection = connect(tmp_path / "event.db")
-    migrations.migrations.apply(sqlite_utils.Database(connection), stop_before="m018_door_from")
+    migrations.run_before(connection, "m018_door_from")
     for hall, parent in ((1, "NULL"), (2, "1")):
         connection.execute(
             "INSERT INTO hall (hall_id, code, names, parent_id, fire_limit, capacity, zones,"

@@ -27,7 +27,7 @@ Start = Callable[[], Printing]
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     for module, name, seconds in (
-        (worker, "LOOK_S", 0.05), (worker, "LOOK_AGAIN_S", 0.05), (worker, "WAKE_S", 0.1),
+        (worker, "LOOK_S", 0.05), (worker, "LOOK_AGAIN_S", 0.05), (worker, "WAKE_S", 0.04),
         (worker, "MANAGE_S", 0.03), (worker, "TAKE_OVER_S", 0.1), (zpl, "POLL_S", 0.01),
         (zpl, "ANSWER_S", 1.0), (zpl, "COUNT_ANSWER_S", 0.5), (zpl, "RECONNECT_S", 1.0),
         (zpl, "AGAIN_S", 0.02), (zpl, "SETTLE_S", 0.1), (ipp, "POLL_S", 0.01),
@@ -187,7 +187,7 @@ def test_a_job_that_perhaps_was_printed_comes_back_to_its_desk(
     found = job(database, first)
     assert found.problem is Problem.PERHAPS_PRINTED
     assert "connection was lost" in found.words
-    time.sleep(0.2)  # Each has looked twice for what waits.
+    time.sleep(0.1)  # Each has looked twice for what waits.
     assert len({*virtual.printed, *spare.printed}) == 1
     database.write(lambda db: jobs.retry(db, first, by="user:1", now=NOW))
     until(all_done(database, [first]))
@@ -374,10 +374,10 @@ def test_jobs_that_wait_for_somebody_elses_printer_cost_no_writes(
     start()
     enqueue(database, serials[0], printer_id=away)
     until(lambda: virtual.connections)
-    time.sleep(0.1)
+    time.sleep(0.05)
     commits: list[int] = []
     database.on_commit(lambda db: commits.append(1))
-    time.sleep(0.3)  # Each has looked three times.
+    time.sleep(0.15)  # Each has looked three times.
     assert len(commits) <= 2
 
 

@@ -23,7 +23,7 @@ IDLE = (
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, seconds in (
-        ("ANSWER_S", 0.5), ("COUNT_ANSWER_S", 0.3), ("POLL_S", 0.01), ("SILENT_S", 0.3),
+        ("ANSWER_S", 0.5), ("COUNT_ANSWER_S", 0.3), ("POLL_S", 0.01), ("SILENT_S", 0.1),
         ("SETTLE_S", 0.1), ("CLEAR_S", 1.0), ("RECONNECT_S", 2.0), ("PRINT_S", 6.0),
         ("AGAIN_S", 0.02),
     ):  # fmt: skip
@@ -49,7 +49,7 @@ def no_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     """For a printer that answers nothing from some moment on, which takes long to find out."""
     monkeypatch.setattr(zpl, "RECONNECT_S", 0.1)
     monkeypatch.setattr(zpl, "COUNT_ANSWER_S", 0.1)
-    monkeypatch.setattr(zpl, "ANSWER_S", 0.2)
+    monkeypatch.setattr(zpl, "ANSWER_S", 0.1)
 
 
 def driver(printer: VirtualZpl, **how: bool) -> ZplDriver:
@@ -221,13 +221,13 @@ def test_a_printer_that_hangs_after_the_label_leaves_the_question(printer: Virtu
 
 @pytest.mark.usefixtures("counts_nothing")
 def test_an_earlier_label_never_comes_out_later(printer: VirtualZpl) -> None:
-    printer.paused = True
+    printer.holds = True
     with socket.create_connection(("127.0.0.1", printer.port)) as other:
         other.sendall(b"^XA^FDold^FS^XZ")
         until(lambda: printer._waiting)
-    printer.paused = False
-    printer.takes_s = 0.3
-    driver(printer).print(sheet(), FakeTurn())
+    turn = FakeTurn()
+    turn.on_sending = lambda: setattr(printer, "holds", False)
+    driver(printer).print(sheet(), turn)
     assert [b"old" in one for one in printer.printed] == [False]
 
 

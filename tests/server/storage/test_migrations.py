@@ -7,7 +7,6 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-import sqlite_utils
 
 from server.storage import migrations
 from server.storage.database import connect
@@ -100,7 +99,7 @@ def tables(connection: sqlite3.Connection) -> list[tuple[str, str]]:
 def test_released_migrations_never_change(database: sqlite3.Connection) -> None:
     found = {}
     for name, following in zip(migrations.NAMES, (*migrations.NAMES[1:], None), strict=True):
-        migrations.migrations.apply(sqlite_utils.Database(database), stop_before=following)
+        migrations.run_before(database, following)
         made = "\n".join(" ".join((sql or "").split()) for _, sql in tables(database))
         found[name] = hashlib.sha256(made.encode()).hexdigest()[:16]
     assert found == FROZEN
@@ -138,7 +137,7 @@ def test_a_newer_event_is_refused_untouched(migrated: sqlite3.Connection) -> Non
 
 
 def test_an_older_event_is_brought_up(database: sqlite3.Connection, tmp_path: Path) -> None:
-    migrations.migrations.apply(sqlite_utils.Database(database), stop_before="m003_ledger")
+    migrations.run_before(database, "m003_ledger")
     assert "scan" not in dict(tables(database))
     migrate(database)
     new = connect(tmp_path / "new.db")
@@ -148,7 +147,7 @@ def test_an_older_event_is_brought_up(database: sqlite3.Connection, tmp_path: Pa
 
 
 def test_scans_that_wait_are_known_after_an_upgrade(database: sqlite3.Connection) -> None:
-    migrations.migrations.apply(sqlite_utils.Database(database), stop_before="m011_kiosk_reported")
+    migrations.run_before(database, "m011_kiosk_reported")
     database.execute(
         "INSERT INTO hall (hall_id, code, names, fire_limit, capacity, zones, sessions_only,"
         " anti_passback, exits) VALUES (1, 'h', '{}', 9, 9, 1, 0, 'hard', 'strict')"
@@ -198,7 +197,7 @@ def test_moves_of_an_older_event_are_unconfirmed_and_its_halls_count_scans(
     database: sqlite3.Connection,
 ) -> None:
     """They gave places back; who they were is not asked again."""
-    migrations.migrations.apply(sqlite_utils.Database(database), stop_before="m015_leaving")
+    migrations.run_before(database, "m015_leaving")
     database.execute(
         "INSERT INTO hall (hall_id, code, names, fire_limit, capacity, zones, sessions_only,"
         " anti_passback, exits) VALUES (1, 'h', '{}', 9, 9, 1, 0, 'hard', 'strict')"

@@ -2,7 +2,8 @@
 
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from server.entry_log import entry_log
 from server.event.calendar import day_starts
 from server.outgoing import posting
 from server.outgoing.posting import Reply
+from server.storage.connection import Connection
+from server.storage.database import connect_to_read
+from server.web.admin.log import files
 from server.web.services import keep_services, services_of
 from server.witnesses import checkpoints, stamps
 from server.witnesses.checkpoints import Given
@@ -239,6 +243,11 @@ def test_a_failure_ends_no_thread(world: World, tmp_path: Path) -> None:
         running.close()
 
 
+def read_here(path: Path, read: Callable[[Connection], object]) -> object:
+    with closing(connect_to_read(path)) as db:
+        return read(db)
+
+
 def test_at_once_and_no_longer_than_so(world: World) -> None:
     """A page asks everybody before an export, and does not wait for who is slow."""
     world.confirming.confirm_within(20)
@@ -264,8 +273,9 @@ def test_at_once_and_no_longer_than_so(world: World) -> None:
     assert len(world.asked) == 2
 
 
-@pytest.mark.system
-def test_a_page_asks_before_its_export(world: World) -> None:
+def test_a_page_asks_before_its_export(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The export itself is not looked at here, so it needs no process.
+    monkeypatch.setattr(files, "read_apart", read_here)
     with Pages(world.event, world.database) as pages:
         keep_services(pages.app, replace(services_of(pages.app), confirming=world.confirming))
         before = len(world.asked)

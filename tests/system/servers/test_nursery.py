@@ -2,10 +2,12 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -82,29 +84,39 @@ def test_it_has_a_session_and_files_of_its_own(
 ) -> None:
     monkeypatch.setenv("HALLKEEPER_TESTED", "yes")
     monkeypatch.chdir(tmp_path)
-    one, other = (
-        start(started, tmp_path / f"log-{n}", "kiosk", "enrol", "--code", "-", "--dir", str(n))
-        for n in range(2)
-    )
+    one, other = (lasting_server(started, tmp_path / f"log-{n}", f"event-{n}") for n in range(2))
     assert one.child is not None
     assert other.child is not None
     assert os.getsid(other.child.pid) == other.child.pid != os.getsid(one.child.pid)
     one.kill()
     assert one.child.returncode == -signal.SIGKILL
-    other.end()
+    assert other.alive
+
+
+def lasting_server(started: list[Process], log: Path, folder: str) -> Process:
+    """A server that runs until it is ended. The folder is named as seen from the working one."""
+    hallkeeper("init", folder, "--port", str(free_port()))
+    return start(started, log, "server.cli.main", "serve", "--event", folder)
 
 
 def test_what_it_opens_is_told_of_by_nobody_else(started: list[Process], tmp_path: Path) -> None:
     """A fork that held another's output would keep it from ever ending."""
-    path = tmp_path / "event"
-    hallkeeper("init", str(path), "--port", str(free_port()))
+    path, port = tmp_path / "event", free_port()
+    hallkeeper("init", str(path), "--port", str(port))
     lasting = start(started, tmp_path / "log", "server.cli.main", "serve", "--event", str(path))
     brief = start(started, tmp_path / "brief", "kiosk", "status", "--no-such-option")
     brief.end()
     assert brief.child is not None
     assert brief.child.returncode == 2
     assert lasting.alive
+    wait_for("the server, which can be told to stop then", lambda: is_open(port))
     assert lasting.stop() == 0
+
+
+def is_open(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        return True
+    return False
 
 
 def test_two_threads_may_start_the_first_forks_and_wait_for_one() -> None:

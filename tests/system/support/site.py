@@ -38,6 +38,9 @@ from server.setup import new_event, roster_import, venue_file, venue_import
 from server.storage.database import Database
 
 READY_S = 240.0  # on a busy machine
+# Most of what is waited for has come after a few hundredths of a second. What has not is looked for
+# less often, because a look takes time of whom it waits for.
+SOON_S, LOOK_S = 0.01, 0.1
 FIRST_PORT = 10_240
 CONNECTIONS = Path("/proc/sys/net/ipv4/ip_local_port_range")  # of Linux
 _PORTS = itertools.count(os.getpid() * 101)
@@ -70,10 +73,11 @@ def _first_of_connections() -> int:
 
 
 def wait_for(what: str, check: Callable[[], bool], timeout_s: float = READY_S) -> None:
-    deadline = time.monotonic() + timeout_s
+    deadline, pause_s = time.monotonic() + timeout_s, SOON_S
     while not check():
         assert time.monotonic() < deadline, f"waited {timeout_s} s for {what}"
-        time.sleep(0.1)
+        time.sleep(pause_s)
+        pause_s = min(1.5 * pause_s, LOOK_S)
 
 
 def hallkeeper(*words: str) -> str:

@@ -16,11 +16,11 @@ from badges.printing.card import CardError
 from badges.printing.look import FORMATS, LINES
 from server.editing import card_settings
 from server.editing.last_edit import EditError
+from server.event.directory import CARDS_FOLDER
 from server.event.settings import EventError
 from server.people import issuing
 from server.people.attendees import UnknownAttendeeError, more_people_than
 from server.people.card_design import (
-    FOLDER,
     SETTINGS_FILE,
     CardSettings,
     read_card_settings,
@@ -53,7 +53,7 @@ TOO_LARGE = N_("These files are too large: a logo has up to 3 MB, a background 5
 @auth.allow()
 def show() -> str:
     here = services()
-    folder = here.event.path / FOLDER
+    folder = here.event.path / CARDS_FOLDER
     problem = ""
     settings = CardSettings()
     try:
@@ -88,7 +88,7 @@ def preview() -> Response:
     """Draw the card of the form as it is now. Nothing is stored."""
     here = services()
     db = here.database.reader
-    folder = here.event.path / FOLDER
+    folder = here.event.path / CARDS_FOLDER
     alike: list[str] = []
     dropped: Sequence[str] = ()
     try:
@@ -117,7 +117,9 @@ def save() -> AnyResponse:
     here, by = services(), auth.actor()
     back = url_for("admin.cards.show")
     try:
-        wanted = form.read_form(here.database.reader, read_card_settings(here.event.path / FOLDER))
+        wanted = form.read_form(
+            here.database.reader, read_card_settings(here.event.path / CARDS_FOLDER)
+        )
         saved = card_settings.save(
             here.event, here.database, wanted.settings, wanted.new_files, wanted.colours,
             seen=request.form.get("seen", ""), by=by, now=here.now(),
@@ -127,7 +129,7 @@ def save() -> AnyResponse:
     except (FormError, EditError, EventError, CardError) as error:
         return _refused(i18n.said(error), back)
     except OSError as error:
-        return _refused(f"{error.filename or FOLDER}: {error.strerror}", back)
+        return _refused(f"{error.filename or CARDS_FOLDER}: {error.strerror}", back)
     if not saved.changed:
         flash(_("Nothing was changed: it was so before."), "good")
     else:

@@ -12,6 +12,7 @@ from server.storage.database import Database, connect, transaction
 from server.storage.postgresql import engine, moving
 from server.storage.postgresql.address import Address, keep_address
 from tests.server.support.postgresql.cluster import Cluster
+from tests.server.support.postgresql.kept import Kept
 
 
 class Databases:
@@ -21,6 +22,8 @@ class Databases:
         self._event = event
         self._fill = fill
         self._made: dict[bool, str] = {}
+        self._free: dict[bool, list[Kept]] = {False: [], True: []}
+        self._kept: list[Kept] = []
         self._folder = folder
 
     def __enter__(self) -> "Databases":
@@ -28,15 +31,29 @@ class Databases:
         return self
 
     def __exit__(self, *_: object) -> None:
+        for one in self._kept:
+            one.close()
         self.cluster.stop()
 
     @contextmanager
     def event(self, path: Path, *, filled: bool) -> Iterator[None]:
-        """Let the event in that directory keep its database in a new one."""
-        name = self.cluster.make(self._template(filled))
-        keep_address(path, Address(self.cluster.url(name)))
+        """Let the event in that directory keep its database in one that is as new."""
+        kept = self._lent(filled)
+        keep_address(path, Address(self.cluster.url(kept.name)))
         yield
-        self.cluster.drop(name)
+        self._free[filled].append(kept)
+
+    def _lent(self, filled: bool) -> Kept:
+        """Return a database that no test has, as it was when it was made."""
+        while self._free[filled]:
+            found = self._free[filled].pop()
+            if found.put_back():
+                return found
+            self._kept.remove(found)
+            found.close()
+        made = Kept(self.cluster, self._template(filled))
+        self._kept.append(made)
+        return made
 
     def _template(self, filled: bool) -> str:
         if filled not in self._made:
