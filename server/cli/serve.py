@@ -30,7 +30,7 @@ from server.event import served
 from server.event.directory import Event, load_event
 from server.event.lock import only_server
 from server.event.settings import EventError
-from server.storage import database, disk
+from server.storage import database, disk, tables
 from server.storage.disk import DatabaseError
 from server.storage.errors import EngineError
 from server.storage.migrations import NewerVersionError
@@ -78,6 +78,7 @@ def serve(event_dir: Path, host: str | None = None, port: int | None = None) -> 
             if warning:
                 click.echo(f"Warning: {warning}", err=True)
         _raise_file_limit()
+        tables.load()  # Each worker is a fork, and need not load it.
         server = _granian(event, host, port)
         server.certificate = lambda: (event.certificate_path, event.certificate_key_path)
         server.on_startup(lambda: _announce(event, host, port))
