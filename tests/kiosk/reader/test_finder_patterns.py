@@ -32,7 +32,7 @@ def test_eyes_are_found_with_their_middles_and_steps() -> None:
 @pytest.mark.parametrize("gone", range(3))
 @pytest.mark.parametrize("turned", range(4))
 def test_a_missing_eye_is_drawn_wherever_it_was(gone: int, turned: int) -> None:
-    card = symbol(TEXT, 6)
+    card = symbol(TEXT, 6).copy()
     left, top = ((4, 4), (34, 4), (4, 34))[gone]
     card[top * 6 : (top + 7) * 6, left * 6 : (left + 7) * 6] = 255
     card = np.ascontiguousarray(np.rot90(card, turned))
