@@ -67,6 +67,23 @@ def test_functions_are_short(path: Path) -> None:
         assert function.lines <= FUNCTION_LINES_MAX, where
 
 
+@every_file
+def test_what_is_imported_of_ours_is_there(path: Path) -> None:
+    """Nothing runs a bench or a tool among the tests, and mypy looks at the packages alone."""
+    for one in source(path).imports:
+        if one.module is None or one.module.split(".")[0] not in (*PACKAGES, "tests"):
+            continue
+        where = ROOT.joinpath(*one.module.split("."))
+        file = where.with_suffix(".py")
+        if not file.exists():  # A folder of templates may have the name of a module.
+            file = where / "__init__.py"
+        there = source(file)
+        named = {kept or own for other in there.imports for own, kept in other.names}
+        for wanted, _ in one.names:
+            is_module = (where / f"{wanted}.py").exists() or (where / wanted).is_dir()
+            assert is_module or wanted in there.defined | named, f"{one.module}.{wanted}"
+
+
 @every_source
 def test_a_package_imports_only_what_it_may(path: Path) -> None:
     modules = roots(path)

@@ -7,7 +7,6 @@ out of labels in the middle. What keys take is told apart from what the system t
 """
 
 import random
-import shutil
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,8 +17,8 @@ from typing import Any
 
 from server.printers import jobs
 from server.printers.states import JobState
-from tests.browser.conftest import ALONE, FLAGS
 from tests.browser.desk.place import DESK, Keyboard, Place, desk_place
+from tests.browser.engine.chromium import start
 from tests.system.support.site import now_ms
 
 PEOPLE = 2_000
@@ -48,15 +47,7 @@ FOUND = "return window.foundAt ? window.foundAt - window.keyAt : 0"
 
 @contextmanager
 def browsing() -> Iterator[Any]:
-    from tests.browser.page import webdriver
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium") or shutil.which("google-chrome")
-    for flag in (*FLAGS, *ALONE):
-        options.add_argument(flag)
-    options.accept_insecure_certs = True
-    driver = webdriver.ChromeService(shutil.which("chromedriver"))
-    browser = webdriver.Chrome(options=options, service=driver)
+    browser = start(trusts_any=True)
     try:
         browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": WATCH})
         yield browser
