@@ -31,20 +31,16 @@ OF_FILES = tuple(
 )
 READERS_MAX = 2
 MODE = 0o600
-COOKIE = slice(
-    40, 44
-)  # Where a file says which tables it has. It changes with each change of them.
+# Where a file says which tables it has. It changes with each change of them.
+COOKIE = slice(40, 44)
 HEADS_BYTES = 136  # With these zero, SQLite takes nothing for granted of what was in the file.
 
 
-class KeptWriter(Writer):
+class Lent(sqlite3.Connection):
+    """A connection that its file gets back where a test closes it."""
+
     slot: "Slot | None" = None
     is_lent = True
-
-    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
-        if not self.is_lent:
-            raise sqlite3.ProgrammingError("Cannot operate on a closed database.")
-        return super().execute(sql, parameters)
 
     def close(self) -> None:
         if self.slot is None:
@@ -52,6 +48,13 @@ class KeptWriter(Writer):
         elif self.is_lent:
             self.is_lent = False
             self.slot.take_back(self)
+
+
+class KeptWriter(Lent, Writer):
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        if not self.is_lent:
+            raise sqlite3.ProgrammingError("Cannot operate on a closed database.")
+        return super().execute(sql, parameters)
 
     def begin_anew(self) -> None:
         self.is_lent = True
@@ -62,17 +65,7 @@ class KeptWriter(Writer):
             super().execute("ROLLBACK")
 
 
-class KeptReader(Reader):
-    slot: "Slot | None" = None
-    is_lent = True
-
-    def close(self) -> None:
-        if self.slot is None:
-            super().close()
-        elif self.is_lent:
-            self.is_lent = False
-            self.slot.take_back(self)
-
+class KeptReader(Lent, Reader):
     def begin_anew(self) -> None:
         self.is_lent = self.lent = True
         self.thread = None
