@@ -42,7 +42,9 @@ def test_it_works(online: Online, event: FakeEvent) -> None:
 
 def test_a_committed_scan_is_sent_at_once(online: Online, event: FakeEvent) -> None:
     online.sync.heartbeat_s = 120.0
-    online.until(lambda: len(event.batches) >= 2)
+    sent = len(event.batches)
+    online.sync.wake()
+    online.until(lambda: len(event.batches) > sent)  # after which it sleeps so long
     online.present(SERIAL)
     online.until(lambda: event.scans(), timeout_s=30.0)
 
