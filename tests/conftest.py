@@ -128,7 +128,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if (watch := item.config.stash.get(WATCH, None)) is not None:
-        watch.taken()
+        watch.has_started()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -136,8 +136,8 @@ def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
     """Fail a quick test that has started a process."""
     yield
     watch = item.config.stash.get(WATCH, None)
-    if watch is not None and (started := watch.taken()):
-        pytest.fail(f"started {', '.join(started)}: mark the test `system`", pytrace=False)
+    if watch is not None and watch.has_started():
+        pytest.fail("started a process: mark the test `system`", pytrace=False)
 
 
 def pytest_sessionfinish() -> None:

@@ -138,14 +138,19 @@ def test_what_is_left_fails_that_test_and_no_other(
 
 
 STARTS = """
-import subprocess, sys
+import os, subprocess, sys
 import pytest
+
+LEFT = []
 
 def test_that_starts_a_process():
     subprocess.run([sys.executable, "-c", ""], check=True)
 
+def test_that_leaves_one():
+    LEFT.append(os.posix_spawn("/bin/sh", ["sh", "-c", "exec sleep 60"], {"PATH": os.defpath}))
+
 def test_that_starts_none():
-    pass
+    os.kill(LEFT[0], 15)
 
 @pytest.mark.system
 def test_that_may():
@@ -167,8 +172,9 @@ def test_a_quick_test_starts_no_process(
         sys.executable, "-m", "pytest", "-p", "tests.conftest", "-n", "0", *options, timeout=200
     )
     if quick:
-        result.assert_outcomes(passed=2, errors=1, deselected=1)
+        result.assert_outcomes(passed=3, errors=2, deselected=1)
         result.stdout.fnmatch_lines(["ERROR *::test_that_starts_a_process*"])
+        result.stdout.fnmatch_lines(["ERROR *::test_that_leaves_one*"])
         assert "mark the test `system`" in result.stdout.str()
     else:
-        result.assert_outcomes(passed=3)
+        result.assert_outcomes(passed=4)
