@@ -1,14 +1,24 @@
 """Knows what tests share on purpose and leave open from one to the next."""
 
 import os
+from pathlib import Path
 
-_LASTING: set[str] = set()
+_FILES: set[str] = set()
+_FOLDERS: list[str] = []
 
 
 def lasts(number: int) -> None:
     """Let no test be told that it has left this open file or socket."""
-    _LASTING.add(os.readlink(f"/proc/self/fd/{number}"))
+    _FILES.add(os.readlink(f"/proc/self/fd/{number}"))
+
+
+def all_lasts_in(folder: Path) -> None:
+    """Let no test be told that it has left a file of this folder open.
+
+    Whoever lends these files looks for that itself (tests/once/databases/slots.py).
+    """
+    _FOLDERS.append(f"{folder.resolve()}/")
 
 
 def is_lasting(target: str) -> bool:
-    return target in _LASTING
+    return target in _FILES or target.startswith(tuple(_FOLDERS))

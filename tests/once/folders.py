@@ -5,10 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from stat import S_IMODE
 
-# Open files there are nobody's fault. Whose they are tells of those that a test leaves open
-# (tests/once/databases/slots.py).
-KEPT_DATABASES = "kept-databases"
-
 
 @dataclass(frozen=True)
 class Folder:

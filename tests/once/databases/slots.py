@@ -21,7 +21,7 @@ import pytest
 from server.storage.engines.memory import Writer
 from server.storage.sqlite import engine
 from server.storage.sqlite.engine import Reader, SqliteEngine
-from tests.once.folders import KEPT_DATABASES
+from tests.lasting import all_lasts_in
 from tests.order.kinds import is_quick
 
 TESTS = Path(__file__).parent.parent.parent
@@ -258,7 +258,9 @@ def suit(request: pytest.FixtureRequest) -> bool:
 
 @pytest.fixture(scope="session")
 def kept_databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slots]:
-    slots = Slots(tmp_path_factory.mktemp(KEPT_DATABASES))
+    folder = tmp_path_factory.mktemp("kept-databases")
+    all_lasts_in(folder)
+    slots = Slots(folder)
     plain: dict[str, Callable[[SqliteEngine], Any]] = {
         "writer": SqliteEngine.writer,
         "reader": SqliteEngine.reader,
