@@ -1,22 +1,31 @@
 """Templates and routes that are compiled once for all tests: each app that a test makes would
 compile its own, and that took most of the time of the tests of pages.
+
+What a template is compiled to is also kept in pytest's cache for the next run, as large tables are
+(tests/once/tables.py).
 """
 
+import hashlib
 from collections.abc import Callable, Iterator, MutableMapping
 from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
 from types import CodeType
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.templating import DispatchingJinjaLoader
-from jinja2 import Environment, Template
+from jinja2 import Environment, FileSystemBytecodeCache, Template
 from werkzeug.routing import BaseConverter, Rule
 from werkzeug.routing.rules import RulePart
 
 
 @pytest.fixture(scope="session", autouse=True)
-def templates_are_compiled_once() -> Iterator[None]:
+def templates_are_compiled_once(pytestconfig: pytest.Config, tables: Path) -> Iterator[None]:
     """Keep what each template of an app is compiled to. No test writes one of these."""
+    folder = tables if hasattr(pytestconfig, "workerinput") else None
     kept: dict[tuple[Any, ...], tuple[CodeType, Any]] = {}
     plain = DispatchingJinjaLoader.load
 
@@ -33,7 +42,8 @@ def templates_are_compiled_once() -> Iterator[None]:
         key = (app.import_name, app.root_path, app.template_folder, *blocks, name)
         if key not in kept:
             source, filename, up_to_date = loader.get_source(environment, name)
-            kept[key] = (environment.compile(source, name, filename), up_to_date)
+            code = _compiled(app, environment, name, filename or name, source, folder)
+            kept[key] = (code, up_to_date)
         code, up_to_date = kept[key]
         values = {} if globals is None else globals
         return environment.template_class.from_code(environment, code, values, up_to_date)
@@ -41,6 +51,44 @@ def templates_are_compiled_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(DispatchingJinjaLoader, "load", load, raising=False)
         yield
+
+
+def _compiled(
+    app: Flask, environment: Environment, name: str, filename: str, source: str, folder: Path | None
+) -> CodeType:
+    """Compile a template, or read from `folder` what another process compiled it to."""
+    if folder is None:
+        return environment.compile(source, name, filename)
+    found = Compiled(folder, app.root_path, environment)
+    bucket = found.get_bucket(environment, name, filename, source)
+    if bucket.code is None:
+        bucket.code = environment.compile(source, name, filename)
+        found.set_bucket(bucket)
+    return bucket.code
+
+
+class Compiled(FileSystemBytecodeCache):
+    """Templates of one app in a folder. One whose text was changed, or whose app, is compiled
+    anew.
+    """
+
+    def __init__(self, folder: Path, root: str, environment: Environment) -> None:
+        super().__init__(str(folder), "template-%s")
+        blocks = environment.trim_blocks, environment.lstrip_blocks
+        self._rules = f"{_rules(root)} {blocks} {sorted(environment.extensions)}"
+
+    def get_source_checksum(self, source: str) -> str:
+        return hashlib.sha256(f"{self._rules} {source}".encode()).hexdigest()
+
+
+@cache
+def _rules(root: str) -> str:
+    """What templates depend on besides: the libraries, and the modules that set up the app with its
+    filters.
+    """
+    modules = b"".join(one.read_bytes() for one in sorted(Path(root).glob("*.py")))
+    libraries = [version(one) for one in ("flask", "flask-babel", "jinja2", "markupsafe")]
+    return f"{libraries} {hashlib.sha256(modules).hexdigest()}"
 
 
 @dataclass(frozen=True)

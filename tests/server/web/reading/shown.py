@@ -6,10 +6,12 @@ after all has failed. A file whose event has more than the venue and the roster 
 `shown_with` that writes it.
 """
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import pytest
 
@@ -55,10 +57,18 @@ class Shown(Pages):
     def _stored(self, look: sqlite3.Connection) -> list[object]:
         """A number that is another after each commit, and the event's files."""
         (commits,) = look.execute("PRAGMA data_version").fetchone()
-        path = self.event.path
-        mine = self.database.path.name
-        files = [one for one in path.rglob("*") if not one.name.startswith(mine)]
-        return [commits, *sorted((str(one), one.stat().st_mtime_ns) for one in files)]
+        return [commits, *sorted(_files(self.event.path, self.database.path.name))]
+
+
+def _files(path: str | Path, database: str) -> Iterator[tuple[str, int]]:
+    """Yield all files and folders there with when they were changed, but for the database's."""
+    with os.scandir(path) as found:
+        for one in found:
+            if one.name.startswith(database):
+                continue
+            yield one.path, one.stat().st_mtime_ns
+            if one.is_dir():
+                yield from _files(one.path, database)
 
 
 @pytest.fixture(scope="module")

@@ -97,7 +97,8 @@ def test_every_act_has_words_and_is_written() -> None:
     server = Path(act_words.__file__).parent.parent
     used = set()
     for path in (one for one in server.rglob("*.py") if one.parent.name != "entry_log"):
-        for node in attributes(path):
+        # To look for the word is ten times as fast as to parse, and few files have it.
+        for node in attributes(path) if "Act" in path.read_text(encoding="utf-8") else ():
             if isinstance(node.value, ast.Name) and node.value.id == "Act":
                 used.add(node.attr)
     assert used == set(Act.__members__)
