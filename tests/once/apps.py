@@ -86,9 +86,11 @@ def _state(app: Flask) -> dict[str, Any]:
             {scope: list(functions) for scope, functions in hooks.items()}
             for hooks in (app.before_request_funcs, app.after_request_funcs)
         ],
+        # Flask makes it when the first template is read, which changes nothing.
+        "loader": app.jinja_loader,
         "templates": dict(app.jinja_env.globals),
         "filters": dict(app.jinja_env.filters),
-        "own": set(vars(app)) - {"jinja_env", "logger", "name", "static_folder"},
+        "own": set(vars(app)) - {"jinja_env", "jinja_loader", "logger", "name", "static_folder"},
     }
 
 

@@ -57,17 +57,30 @@ def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
+# Nothing that is asked for stands within one of these, and they are two thirds of all nodes.
+_LEAVES = (
+    ast.Name, ast.Constant, ast.alias,
+    ast.expr_context, ast.operator, ast.unaryop, ast.cmpop, ast.boolop,
+)  # fmt: skip
+
+
 @cache
 def _walked(path: Path) -> tuple[list[ast.Call], list[ast.ClassDef], list[ast.Attribute]]:
-    """Walk through a file once, which takes as long as to parse it."""
+    """Walk through a file once, in the order of `ast.walk`, which takes as long as to parse it."""
     calls, classes, attributes = [], [], []
-    for node in ast.walk(tree(path)):
+    todo: list[ast.AST] = [tree(path)]
+    for node in todo:
         if isinstance(node, ast.Call):
             calls.append(node)
         elif isinstance(node, ast.ClassDef):
             classes.append(node)
         elif isinstance(node, ast.Attribute):
             attributes.append(node)
+        for name in node._fields:
+            value = getattr(node, name, None)
+            for one in value if isinstance(value, list) else (value,):
+                if isinstance(one, ast.AST) and not isinstance(one, _LEAVES):
+                    todo.append(one)
     return calls, classes, attributes
 
 

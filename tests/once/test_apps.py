@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-from flask import Flask
+from flask import Flask, render_template
+from jinja2 import DictLoader, TemplateNotFound
 
 from server.web.auth import allow_everybody
 from server.web.security import limiter
@@ -55,9 +56,13 @@ def take_note(app: Flask) -> None:
     app.before_request(lambda: None)
 
 
+def read_other_templates(app: Flask) -> None:
+    app.jinja_loader = DictLoader({})
+
+
 CHANGES = (
     add_a_route, answer_another_way, set_something, show_more, stand_before_it, replace_a_filter,
-    take_note,
+    take_note, read_other_templates,
 )  # fmt: skip
 
 
@@ -65,6 +70,8 @@ def test_the_next_test_has_it(pool: Pool, tmp_path: Path) -> None:
     first, other = pool.take(*FORUM, tmp_path), pool.take(*FORUM, tmp_path)
     assert first is not other
     first.secret_key, first.testing = b"of this event", True
+    with first.app_context(), pytest.raises(TemplateNotFound):
+        render_template("none.html")
     pool.give_back(first)
     assert pool.take(*FORUM, tmp_path) is first
     assert not first.testing

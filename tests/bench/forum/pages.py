@@ -167,7 +167,8 @@ def _times(step: Callable[[], object], times: int = 0) -> dict[str, float]:
         step()
         took.append(time.perf_counter() - started)
         cpu.append(time.process_time() - started_cpu)
-    return _percentiles(took) | {"cpu p95, ms": _percentiles(cpu)["p95, ms"]}
+    found, of_cpu = _percentiles(took), _percentiles(cpu)
+    return found | ({"cpu p95, ms": of_cpu["p95, ms"]} if len(cpu) > 1 else {})
 
 
 def _percentiles(took: list[float]) -> dict[str, float]:

@@ -22,11 +22,12 @@ from server.audit.verify_receipt import verify_receipt
 from server.entry_log.act_names import Act
 from server.event.directory import Event
 from server.storage.database import Database
+from tests.once.tries import tries
 from tests.server.audit.conftest import Evidence
 from tests.server.conftest import MINUTE, NOW
 from tests.server.support.site import open_site
 
-TURNS = 300
+TURNS = tries(300)
 
 STRANGE = (b"\x00", b"\n", b"9", b"-1", b"null", b"{", b'"', b"\xff\xfe", b"[" * 5_000)
 
