@@ -1,8 +1,8 @@
 """Finds the person and the place that somebody asks about, and what a door there would know."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import NamedTuple
 
 from badges.admission.facts import AntiPassback, Hall, Session
 from badges.i18n import Count, Phrase, Spoken, joined
@@ -10,12 +10,20 @@ from badges.wire.door_policy import hall_of, session_of
 from server.people import attendees
 from server.people.attendees import UnknownAttendeeError
 from server.storage.connection import Connection
+from server.storage.localized import names_of
 from server.venue import kiosk_facts, nesting, store
 from server.venue.store import DoorRow, HallRow, SessionRow
 
 NAMED_MAX = 5  # in a message
 _KINDS = ("hall", "door")
-Named = TypeVar("Named", HallRow, DoorRow)
+
+
+class _Named(NamedTuple):
+    """Holds what a hall or a door is called."""
+
+    number: int
+    code: str
+    names: dict[str, str]
 
 
 class AskedError(Spoken, ValueError):
@@ -99,12 +107,12 @@ def find_place(db: Connection, text: str) -> Place:
     kind, _, rest = text.strip().partition(":")
     kinds = (kind,) if rest and kind in _KINDS else _KINDS
     name = (rest if rest and kind in _KINDS else text).strip()
-    halls = _called(store.halls(db), name) if "hall" in kinds else []
-    doors = _called(store.doors(db), name) if "door" in kinds else []
+    halls = _called(_named(db, "hall"), name) if "hall" in kinds else []
+    doors = _called(_named(db, "door"), name) if "door" in kinds else []
     found = [f"hall:{one.code}" for one in halls] + [f"door:{one.code}" for one in doors]
     if len(found) != 1:
         if not found:
-            codes = [one.code for one in store.halls(db)]
+            codes = [one.code for one in _named(db, "hall")]
             known = ", ".join(codes[:NAMED_MAX]) or "none"
             more = (
                 Phrase(" and %(count)s more", count=Count(len(codes) - NAMED_MAX))
@@ -127,28 +135,35 @@ def find_place(db: Connection, text: str) -> Place:
             ),
         )
     if halls:
-        inward = [d for d in store.doors(db) if d.hall_id == halls[0].hall_id and _lets_in(d)]
-        return _place(db, halls[0], inward)
-    if not _lets_in(doors[0]):
+        hall = store.hall(db, halls[0].number)
+        inward = [d for d in store.doors(db) if d.hall_id == hall.hall_id and _lets_in(d)]
+        return _place(db, hall, inward)
+    door = store.door(db, doors[0].number)
+    if not _lets_in(door):
         raise AskedError(
             "place",
-            Phrase("Door %(code)s is for exit alone: nobody enters there.", code=doors[0].code),
+            Phrase("Door %(code)s is for exit alone: nobody enters there.", code=door.code),
         )
-    return _place(db, store.hall(db, doors[0].hall_id), doors)
+    return _place(db, store.hall(db, door.hall_id), [door])
 
 
 def _lets_in(door: DoorRow) -> bool:
     return door.mode != "exit"
 
 
-def _called(rows: Iterable[Named], name: str) -> list[Named]:
+def _named(db: Connection, kind: str) -> list[_Named]:
+    """Return all halls, or all doors, by code."""
+    rows = db.execute(f"SELECT {kind}_id, code, names FROM {kind} ORDER BY code").fetchall()
+    return [_Named(number, code, names_of(names)) for number, code, names in rows]
+
+
+def _called(known: Sequence[_Named], name: str) -> list[_Named]:
     """Return the one with that code, or else those with that code or name in whatever case."""
-    known = list(rows)
     exact = [one for one in known if one.code == name]
     return exact or [one for one in known if _is_called(one, name.casefold())]
 
 
-def _is_called(one: HallRow | DoorRow, name: str) -> bool:
+def _is_called(one: _Named, name: str) -> bool:
     return name in (one.code.casefold(), *(text.casefold() for text in one.names.values()))
 
 

@@ -35,7 +35,7 @@ from server.rehearsal.door_words import door_words
 from server.rehearsal.places import Place, Way, find_person, find_place
 from server.storage.connection import Connection
 from server.storage.database import one_state
-from server.storage.localized import text_in
+from server.storage.localized import names_of, text_in
 from server.venue import kept_places, store
 
 
@@ -114,12 +114,12 @@ def _would_enter(
         refused_from=frozenset(one for one, invited in guest_of.items() if not invited),
         accessible=kept_places.kind_of(db, holder.serial) is not None,
     )
-    scan = Scan(badge, Direction.ENTRY, at)
+    scan, called = Scan(badge, Direction.ENTRY, at), _names(db)
     answers = []
     for way in where.ways:
         facts = _facts(db, event, where, way, at, badge, known, holder.serial if as_now else None)
         decision = decide(scan, facts)
-        says = _explanations(db, event, where, scan, decision)
+        says = _explanations(event, where, scan, decision, called)
         answers.append(Answer(tuple(one.code for one in way.doors), facts, decision, says))
     return WouldEnter(holder, where, at, badge, holder.issue > 0, guest_of, as_now, tuple(answers))
 
@@ -241,11 +241,28 @@ def _free_places(db: Connection) -> dict[int, _Free]:
     return free
 
 
+class _Names(NamedTuple):
+    """Holds what categories, doors and halls are called, in each language."""
+
+    categories: dict[int, dict[str, str]]
+    doors: dict[int, dict[str, str]]
+    halls: dict[int, dict[str, str]]
+
+
+def _names(db: Connection) -> _Names:
+    asked = (
+        "category, names FROM category",
+        "door_id, names FROM door",
+        "hall_id, names FROM hall",
+    )
+    rows = (db.execute(f"SELECT {one}").fetchall() for one in asked)
+    return _Names(*({number: names_of(names) for number, names in of} for of in rows))
+
+
 def _explanations(
-    db: Connection, event: Event, place: Place, scan: Scan, decision: Decision
+    event: Event, place: Place, scan: Scan, decision: Decision, called: _Names
 ) -> dict[Language, Explanation]:
     """Put the decision in the words that a door shows."""
-    categories, doors, halls = store.categories(db), store.doors(db), store.halls(db)
     return {
         language: explain(
             decision,
@@ -254,12 +271,12 @@ def _explanations(
             words=words,
             time_zone=event.settings.time_zone,
             at=scan.scanned_at,
-            categories={one.code: text_in(one.names, language) for one in categories},
+            categories={one: text_in(names, language) for one, names in called.categories.items()},
             category=scan.badge.category if isinstance(scan.badge, Credential) else None,
             hall=text_in(place.hall.names, language),
             sessions={one.session_id: text_in(one.titles, language) for one in place.sessions},
-            doors={str(one.door_id): text_in(one.names, language) for one in doors},
-            outer={one.hall_id: text_in(one.names, language) for one in halls},
+            doors={str(one): text_in(names, language) for one, names in called.doors.items()},
+            outer={one: text_in(names, language) for one, names in called.halls.items()},
         )
         for language, words in door_words().items()
     }

@@ -27,6 +27,7 @@ from server.kiosks import registry
 from server.occupancy import hall_control, pools
 from server.web.api import scans as api
 from server.web.services import services_of
+from tests.once.journals import new_journals_are_copied as new_journals_are_copied
 from tests.server.support.in_process import CAPACITY, FIRE_LIMIT, HALL, Forum, InProcessKiosk
 from tests.server.support.pages import Pages
 

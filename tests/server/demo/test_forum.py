@@ -31,7 +31,7 @@ from server.demo.forum.forum import (
     make_forum,
     noon_zone,
 )
-from server.demo.forum.people import CAST_SIZE, CATEGORY_WEIGHTS, make_people, roster_csv
+from server.demo.forum.people import CAST_SIZE, CATEGORY_WEIGHTS, Person, make_people, roster_csv
 from server.demo.play import prepare
 from server.demo.script import _REUSING, Presentation, Script
 from server.event.calendar import day_starts
@@ -80,11 +80,17 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
         yield Made(forum, event, script, database)
 
 
-def test_the_same_seed_makes_the_same_forum() -> None:
-    assert make_forum(1, 300, NOW) == make_forum(1, 300, NOW)
-    assert make_forum(1, 300, NOW).people != make_forum(2, 300, NOW).people
-    assert make_forum(1, 300, NOW).venue != make_forum(2, 300, NOW).venue
-    assert make_people(1, 5000)[:300] == make_people(1, 300)
+@pytest.fixture(scope="module")
+def people() -> list[Person]:
+    return make_people(1, 3000)
+
+
+def test_the_same_seed_makes_the_same_forum(people: list[Person]) -> None:
+    one, other = make_forum(1, 300, NOW), make_forum(2, 300, NOW)
+    assert make_forum(1, 300, NOW) == one
+    assert one.people != other.people
+    assert one.venue != other.venue
+    assert people[:300] == make_people(1, 300)
 
 
 def test_it_has_the_shape_of_a_large_forum(made: Made) -> None:
@@ -209,8 +215,9 @@ def test_sessions_in_one_hall_do_not_overlap(made: Made) -> None:
         ("Myanmar", "\u1000", "\u1021", 2),
     ],
 )
-def test_names_are_in_many_scripts(script: str, first: str, last: str, least: int) -> None:
-    people = make_people(1, 3000)
+def test_names_are_in_many_scripts(
+    script: str, first: str, last: str, least: int, people: list[Person]
+) -> None:
     written = [p for p in people if any(first <= c <= last for c in p.given_name + p.family_name)]
     assert len(written) >= least, script
 

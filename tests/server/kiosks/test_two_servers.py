@@ -20,6 +20,7 @@ from server.storage.database import Database
 from server.storage.disk import SupersededError
 from server.web.app import close_app, create_app
 from server.web.services import services_of
+from tests.once.journals import new_journals_are_copied as new_journals_are_copied
 from tests.once.tries import tries
 from tests.server.conftest import NOW
 from tests.server.support.in_process import CAPACITY, Forum

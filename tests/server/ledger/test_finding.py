@@ -3,7 +3,8 @@
 import itertools
 import random
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -102,48 +103,55 @@ CHOICES: dict[str, tuple[object, ...]] = {
 }
 
 
-def means(wanted: Filter, one: Entry) -> bool:
-    """The filter in plain words, on an entry as the page shows it."""
-    late = one.received_at - (one.scanned_at - (one.skew_ms or 0)) >= 60_000
-    made = {
-        "fenced": one.quarantined,
-        "late": late,
-        "old_facts": (one.facts_age_ms or 0) >= 60_000,
-        "skewed": abs(one.skew_ms or 0) >= 2_000,
-    }
-    kinds = {
-        "entry": (one.direction, one.decision) == ("entry", "admitted") and one.act != "annul",
-        "exit": one.direction == "exit" and one.act != "annul",
-        "override": one.act == "override",
-        "annul": one.act == "annul",
-        "denial": one.decision == "denied",
-    }
-    name = one.name.casefold()
-    words = name.split()
-    asked = {
-        "hall_id": lambda value: one.hall_id == value,
-        "door_id": lambda value: one.door_id == value,
-        "kiosk": lambda value: one.kiosk == value,
-        "sessions": lambda value: one.session_id in value,
-        "category": lambda value: one.category == value,
-        "serial": lambda value: one.serial == value,
-        "name": lambda value: (
-            value in name if value != "a" else any(word.startswith("a") for word in words)
-        ),
-        "organisation": lambda value: value in one.organisation.casefold(),
-        "decision": lambda value: one.decision == value,
-        "reason": lambda value: one.reason == value,
-        "act": lambda value: kinds[value],
-        "remark": lambda value: made.get(value, value in one.flags.split()),
-        "supervisor": lambda value: one.by in (value, {"user:1": "admin"}.get(value)),
-        "note": lambda value: value in one.note.casefold(),
-        "since": lambda value: one.scanned_at >= value,
-        "until": lambda value: one.scanned_at < value,
-    }
-    return all(asked[name](value) for name, value in vars(wanted).items() if value is not None)
+KINDS: dict[str, Callable[[Entry], bool]] = {
+    "entry": lambda one: (
+        (one.direction, one.decision) == ("entry", "admitted") and one.act != "annul"
+    ),
+    "exit": lambda one: one.direction == "exit" and one.act != "annul",
+    "override": lambda one: one.act == "override",
+    "annul": lambda one: one.act == "annul",
+    "denial": lambda one: one.decision == "denied",
+}
+REMARKS: dict[str, Callable[[Entry], bool]] = {
+    "fenced": lambda one: one.quarantined,
+    "late": lambda one: one.received_at - (one.scanned_at - (one.skew_ms or 0)) >= 60_000,
+    "old_facts": lambda one: (one.facts_age_ms or 0) >= 60_000,
+    "skewed": lambda one: abs(one.skew_ms or 0) >= 2_000,
+}
+MEANS: dict[str, Callable[[Entry, Any], bool]] = {
+    "hall_id": lambda one, value: one.hall_id == value,
+    "door_id": lambda one, value: one.door_id == value,
+    "kiosk": lambda one, value: one.kiosk == value,
+    "sessions": lambda one, value: one.session_id in value,
+    "category": lambda one, value: one.category == value,
+    "serial": lambda one, value: one.serial == value,
+    "name": lambda one, value: (
+        value in one.name.casefold()
+        if value != "a"
+        else any(word.startswith("a") for word in one.name.casefold().split())
+    ),
+    "organisation": lambda one, value: value in one.organisation.casefold(),
+    "decision": lambda one, value: one.decision == value,
+    "reason": lambda one, value: one.reason == value,
+    "act": lambda one, value: KINDS[value](one),
+    "remark": lambda one, value: (
+        REMARKS[value](one) if value in REMARKS else value in one.flags.split()
+    ),
+    "supervisor": lambda one, value: one.by in (value, {"user:1": "admin"}.get(value)),
+    "note": lambda one, value: value in one.note.casefold(),
+    "since": lambda one, value: one.scanned_at >= value,
+    "until": lambda one, value: one.scanned_at < value,
+}
+
+
+def means(wanted: Filter, everything: list[Entry]) -> list[int]:
+    """The filter in plain words, on entries as the page shows them."""
+    asked = [(MEANS[name], value) for name, value in vars(wanted).items() if value is not None]
+    return [one.number for one in everything if all(says(one, value) for says, value in asked)]
 
 
 def filters() -> Iterator[Filter]:
+    """Each choice, pairs of them, and some with three."""
     yield Filter()
     for name, values in CHOICES.items():
         for value in values:
@@ -172,7 +180,9 @@ def test_it_works(pages: Pages, marked: str, few: int, monkeypatch: pytest.Monke
     assert len(everything) > 150
     found = 0
     for wanted in filters():
-        expected = [one.number for one in everything if means(wanted, one)]
+        if few == 0 and wanted.name is None and wanted.organisation is None:
+            continue  # How few people are few says nothing where no people are asked for.
+        expected = means(wanted, everything)
         newest = entries.page(db, wanted, rows=1000)
         assert [one.number for one in newest.entries] == expected, wanted
         oldest = entries.page(db, wanted, after=-1, rows=5)
@@ -183,7 +193,7 @@ def test_it_works(pages: Pages, marked: str, few: int, monkeypatch: pytest.Monke
         ]  # fmt: skip
         assert whole == expected[::-1], wanted
         found += bool(expected)
-    assert found > 60
+    assert found > (60 if few else 15)
 
 
 def test_edges_within_a_block(pages: Pages) -> None:

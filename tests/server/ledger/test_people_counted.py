@@ -5,10 +5,10 @@ not know each other's stays, and the server's clock is set. Nobody scans out who
 """
 
 import random
-import sqlite3
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -16,9 +16,11 @@ from badges.record import StayRef
 from badges.wire import wire
 from server.ledger.batch import BatchRecorder
 from server.occupancy import stays as presence
+from server.occupancy.figures import hall_figures
 from server.storage.database import Database
+from tests.once.databases.slots import Slots
 from tests.once.tries import tries
-from tests.server.conftest import HOUR, MINUTE, NOW
+from tests.server.conftest import HOUR, MINUTE, NOW, Template
 from tests.server.support.fake_door import FakeDoor
 from tests.server.support.site import OTHER, SMALL, Site, open_site
 
@@ -111,8 +113,9 @@ class Day:
         """Where scans alone count, who walked out is not known to have left, so is not counted on
         either side.
         """
+        halls = hall_figures(self.site.database.reader)
         for hall in (SMALL, OTHER):
-            figures = self.site.figures(hall)
+            figures = halls[hall - 1]
             count = len(self.people[hall])
             self.above = max(self.above, count - figures.worst_case)
             said = figures.worst_case + figures.unconfirmed_moves
@@ -151,17 +154,21 @@ def test_where_moves_count_no_more_than_it_says(database: Database, seed: int) -
 
 
 @pytest.fixture
-def databases(database: Database) -> Iterator[Iterator[Database]]:
-    """As many like that one as are asked for."""
+def databases(
+    _template: Template, kept_databases: Slots, tmp_path: Path
+) -> Iterator[Iterator[Database]]:
+    """As many new ones as are asked for, one after the other."""
 
     def made() -> Generator[Database, None, None]:
+        data = _template.folder.bytes_of(_template.event.database_path.name)
         for number in range(ENOUGH):
-            path = database.path.with_name(f"{number}.db")
-            with sqlite3.connect(database.path) as connection:
-                connection.execute("VACUUM INTO ?", (str(path),))
-            connection.close()
-            with Database(path) as opened:
-                yield opened
+            path = tmp_path / f"{number}.db"
+            kept_databases.lend(path, data)
+            try:
+                with Database(path) as opened:
+                    yield opened
+            finally:
+                assert not kept_databases.give_back(path)
 
     with closing(made()) as found:
         yield found

@@ -14,6 +14,7 @@ from kiosk.replica.replica import Replica
 from server.event.directory import Event
 from server.kiosks import snapshot
 from server.people import day_credentials
+from tests.once.journals import new_journals_are_copied as new_journals_are_copied
 from tests.server.people.forgotten_badges import BrokenLawError, Days
 from tests.server.support.in_process import Forum
 

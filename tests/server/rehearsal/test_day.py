@@ -19,6 +19,7 @@ from server.rehearsal.would_enter import would_enter
 from server.storage.database import Database
 from server.venue import store
 from tests.agreement.world import random_world
+from tests.once.journals import new_journals_are_copied as new_journals_are_copied
 from tests.server.conftest import NOW, VENUE, serial_of
 from tests.server.support.console import Console
 from tests.server.support.stores import dump, load, take

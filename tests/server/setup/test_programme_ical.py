@@ -21,6 +21,7 @@ from server.setup.programme.formats.recurrence import Budget, occurrences, rule_
 from server.setup.venue_plan import VenueError
 from server.storage.database import Database
 from server.venue import store
+from tests.once.tries import tries
 from tests.server.conftest import serial_of
 from tests.server.setup import test_programme_frab as frab
 from tests.server.support.stores import dump, load
@@ -347,7 +348,7 @@ def parts_of(text: str) -> dict[str, list[int | str]]:
 
 
 @given(rules(), STARTS, st.booleans())
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=tries(150))
 def test_rules_repeat_as_dateutil_says(text: str, start: datetime, counted: bool) -> None:
     """The start itself counts as the first time, so that the rule is told to begin at one."""
     never = rule_of(parts_of(text), start, None)

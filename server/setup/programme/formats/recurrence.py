@@ -166,6 +166,14 @@ def occurrences(
             continue
         if left is None and not rule.positions:
             days = [day for day in days if first <= day <= last]
+        elif left is not None and not rule.positions and start.date() < days[0] <= days[-1] < first:
+            # What is too early for the event is counted, and nothing else is done with it.
+            early = sum(_is_day(rule, day) for day in days) * len(rule.times)
+            budget.spend(len(days) + early)
+            if early > left:
+                return
+            left -= early
+            continue
         found = _of_period(rule, days)
         budget.spend(len(days) + len(found))
         for at in found:
