@@ -43,14 +43,13 @@ class Replica:
         monotonic: Callable[[], int] = monotonic_ms,
     ) -> None:
         """`root` is the event's key, which must have signed the ring of badge keys."""
-        schema.prepare(path)
+        self._writer = schema.prepare(path)
         self._mine = (kiosk, generation)
         self._root = root
         self._clock = clock
         self._monotonic = monotonic
         self._writing = threading.Lock()
         self._reading = threading.Lock()
-        self._writer = schema.connect(path)
         self._reader = schema.connect(path)
         self._context = self._load_context()
         self._fresh_at: int | None = None  # Monotonic ms.

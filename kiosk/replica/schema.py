@@ -95,31 +95,39 @@ def connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def prepare(path: Path) -> None:
-    """Make the tables. A damaged file, or one of another version, is replaced by an empty one."""
-    if _is_current(path):
-        return
+def prepare(path: Path) -> sqlite3.Connection:
+    """Open the file with its tables. A damaged file, or one of another version, is replaced by an
+    empty one.
+    """
+    if (current := _current(path)) is not None:
+        return current
     for suffix in ("", "-wal", "-shm"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
     connection = connect(path)
     try:
+        connection.execute("BEGIN IMMEDIATE")
         for statement in _TABLES:
             connection.execute(statement)
-    finally:
+        connection.execute("COMMIT")
+    except BaseException:
         connection.close()
+        raise
+    return connection
 
 
-def _is_current(path: Path) -> bool:
+def _current(path: Path) -> sqlite3.Connection | None:
     if not path.exists():
-        return False
-    connection = None
+        return None
     try:
         connection = connect(path)
+    except sqlite3.DatabaseError:
+        return None
+    try:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-        return bool(version == VERSION and verdict == "ok")
     except sqlite3.DatabaseError:
-        return False
-    finally:
-        if connection is not None:
-            connection.close()
+        verdict = "damaged"
+    if verdict == "ok" and version == VERSION:
+        return connection
+    connection.close()
+    return None
