@@ -4,13 +4,17 @@ It makes requests that fit the description and such that don't, and looks whethe
 that the description tells of.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from schemathesis.checks import CHECKS as ALL_CHECKS
 from schemathesis.checks import load_all_checks
+from schemathesis.generation.feedback import FeedbackSources
+from schemathesis.python._constants.orchestrator import make_constants_value_source
+from schemathesis.python._constants.pool import ConstantsPool
+from schemathesis.schemas import BaseSchema
 
 from server.event.directory import Event
 from server.storage.database import Database
@@ -51,8 +55,28 @@ def examples(pytestconfig: pytest.Config) -> int:
     return QUICK_EXAMPLES if pytestconfig.getoption("--quick") else EXAMPLES
 
 
+@pytest.fixture(scope="module")
+def constants() -> Callable[[BaseSchema], ConstantsPool | None]:
+    """Values from the sources of all that the app imports, of which requests are made too. They
+    are looked for once: schemathesis would read all sources for each app anew.
+    """
+    found: list[ConstantsPool | None] = []
+
+    def of(schema: BaseSchema) -> ConstantsPool | None:
+        if not found:
+            found.append(make_constants_value_source(schema))
+        return found[0]
+
+    return of
+
+
 @pytest.mark.parametrize("name", [route.name for route in ROUTES])
-def test_every_answer_is_described(asker: Machine, examples: int, name: str) -> None:
+def test_every_answer_is_described(
+    asker: Machine,
+    examples: int,
+    constants: Callable[[BaseSchema], ConstantsPool | None],
+    name: str,
+) -> None:
     load_all_checks()
     chosen = ALL_CHECKS.get_by_names(CHECKS)
     schema = schemathesis.openapi.from_wsgi("/openapi.json", asker.pages.app)
@@ -62,6 +86,7 @@ def test_every_answer_is_described(asker: Machine, examples: int, name: str) -> 
         if one.ok().definition.raw["operationId"] == name
     ]
     headers = {"Authorization": f"Bearer {asker.secret}"}
+    feedback = FeedbackSources(constants_value_source=constants(schema))
     statuses: set[int] = set()
 
     @settings(
@@ -69,7 +94,11 @@ def test_every_answer_is_described(asker: Machine, examples: int, name: str) -> 
         derandomize=True,
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
-    @given(case=operation.as_strategy(generation_mode=schemathesis.GenerationMode.POSITIVE))
+    @given(
+        case=operation.as_strategy(
+            generation_mode=schemathesis.GenerationMode.POSITIVE, feedback=feedback
+        )
+    )
     def fitting(case: schemathesis.Case) -> None:
         answer = case.call_and_validate(headers=headers, checks=chosen)
         statuses.add(answer.status_code)
@@ -79,7 +108,11 @@ def test_every_answer_is_described(asker: Machine, examples: int, name: str) -> 
         derandomize=True,
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
-    @given(case=operation.as_strategy(generation_mode=schemathesis.GenerationMode.NEGATIVE))
+    @given(
+        case=operation.as_strategy(
+            generation_mode=schemathesis.GenerationMode.NEGATIVE, feedback=feedback
+        )
+    )
     def unfitting(case: schemathesis.Case) -> None:
         assume(not _says_nothing(case))
         case.call_and_validate(headers=headers, checks=chosen)
