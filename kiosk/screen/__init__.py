@@ -31,6 +31,7 @@ LOOPBACK = ("127.0.0.1", "::1")
 THREADS = 12  # Enough for four feeds and the short requests beside them.
 JOIN_S = 5.0
 ANSWER_S = 5.0
+PICTURE_S = 0.1  # Ten pictures a second.
 PORT_MAX = 65_535
 
 
@@ -44,6 +45,7 @@ def create_screen(
     *,
     languages: Sequence[str] = (),
     answer_s: float = ANSWER_S,
+    picture_s: float = PICTURE_S,
     now: Callable[[], int] | None = None,
     supervision: Supervision | None = None,
     entrance: Entrance | None = None,
@@ -51,9 +53,10 @@ def create_screen(
     """Make the page as a Flask app. `preview` gives the newest camera picture as JPEG, or None.
 
     `languages` are shown in that order, the first two at once. Where there are none, the browser
-    chooses. `answer_s` is how long an answer stays when nobody else comes. Without `supervision`
-    nobody can unlock anything. `entrance` knows the browsers that may see the page. By default it
-    knows none yet, and what it learns is forgotten with the app. Raises CatalogueError.
+    chooses. `answer_s` is how long an answer stays when nobody else comes, and `picture_s` the time
+    between two pictures of the camera. Without `supervision` nobody can unlock anything. `entrance`
+    knows the browsers that may see the page. By default it knows none yet, and what it learns is
+    forgotten with the app. Raises CatalogueError.
     """
     app = Flask(__name__)
     add_languages(app, languages)
@@ -65,6 +68,7 @@ def create_screen(
         entrance=entrance or Entrance(),
         feeds=Feeds(on_ended=board.wake),
         answer_s=answer_s,
+        picture_s=picture_s,
         now=now or (lambda: time.time_ns() // 1_000_000),
     )
     app.register_blueprint(blueprint)

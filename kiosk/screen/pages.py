@@ -43,7 +43,7 @@ from kiosk.screen.languages import closed_words, page_words
 BODY_BYTES_MAX = 4096
 TEXT_MAX = 512  # A badge has 122 characters.
 KEYS_MAX = 160  # And it is typed with as many keys.
-PREVIEW_S = 0.1  # At most ten pictures a second, however many tabs ask.
+LATER_MS = 10  # So that the picture that the page asks for next is a new one.
 HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 TOKEN_HEADER = "X-Hallkeeper-Token"
 
@@ -88,6 +88,7 @@ class Screen:
     feeds: Feeds
     now: Callable[[], int]
     answer_s: float  # An answer stays this long when nobody else comes.
+    picture_s: float  # The camera's picture is as old as this at most, however many tabs ask.
     _picture: bytes | None = None
     _taken_at: float = float("-inf")  # In monotonic seconds.
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -100,9 +101,9 @@ class Screen:
         return self.token[:8]
 
     def picture(self) -> bytes | None:
-        """Return the camera's picture. A new one is made at most every `PREVIEW_S`."""
+        """Return the camera's picture. A new one is made at most every `picture_s`."""
         with self._lock:
-            if time.monotonic() - self._taken_at >= PREVIEW_S:
+            if time.monotonic() - self._taken_at >= self.picture_s:
                 self._picture = self.preview()
                 self._taken_at = time.monotonic()
             return self._picture
@@ -154,6 +155,7 @@ def page() -> str:
         token=screen().token,
         page=screen().page,
         answer_ms=round(screen().answer_s * 1000),
+        picture_ms=round(screen().picture_s * 1000) + LATER_MS,
         languages=page_words(),
     )
 

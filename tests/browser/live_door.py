@@ -49,6 +49,8 @@ CATEGORIES = [
     wire.CategoryFacts(DELEGATE, "delegate", {"en": "Delegate", "zh": "代表"}, "D", "#1f5fa8"),
     wire.CategoryFacts(PRESS, "press", {"en": "Press", "zh": "媒体"}, "P", "#8a5a00"),
 ]
+# Each picture takes the browser as long as a press of a button.
+PICTURE_S = 1.0
 NAMED, LOOKED_AT = 0x10, 0x11  # serials with a name
 
 
@@ -143,6 +145,7 @@ class LiveDoor:
             self.eye.preview,
             languages=languages,
             supervision=self.kiosk.supervision,
+            picture_s=PICTURE_S,
             **more,
         )
         add_camera_page(app, self.eye)

@@ -13,7 +13,7 @@ import pytest
 from tests.kiosk.screen.keyboards import character, keys_of, us_key
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium: pip install selenium")
-exceptions = pytest.importorskip("selenium.common.exceptions")
+ActionBuilder = pytest.importorskip("selenium.webdriver.common.action_chains").ActionBuilder
 websocket = pytest.importorskip("websocket", reason="needs websocket-client, as selenium does")
 
 SMALL, LARGE = (1024, 600), (1920, 1080)
@@ -50,6 +50,19 @@ return cut;
 SHOWN = """
 const one = document.querySelector(arguments[0]);
 return one?.offsetParent ? one : null;
+"""
+# Where to press a part, and what lies over it there, if anything does. While the panel waits for an
+# answer it asks nothing else, so a press would do nothing.
+PLACE = """
+const [css, words] = arguments;
+const all = [...document.querySelectorAll(css)];
+const one = words === null ? all[0] : all.find((each) => each.textContent.trim() === words);
+if (!one?.offsetParent || one.closest("[aria-busy=true]")) return null;
+one.scrollIntoViewIfNeeded();
+const box = one.getBoundingClientRect();
+const [x, y] = [box.x + box.width / 2, box.y + box.height / 2].map(Math.round);
+const hit = document.elementFromPoint(x, y);
+return [x, y, one.contains(hit) ? "" : hit?.outerHTML.slice(0, 200) ?? "the window's edge"];
 """
 IS_OPEN = "return !!document.querySelector('meta[name=hallkeeper-token]')"
 
@@ -149,14 +162,24 @@ class Page:
         self.wait(css, look)
         return found[0]
 
-    def click(self, css: str) -> None:
-        """Click a part once it is there. One that is drawn anew just then is looked for again."""
-        deadline = time.monotonic() + WAIT_S
-        while True:
-            try:
-                return self.wait_for(css).click()
-            except exceptions.StaleElementReferenceException:
-                assert time.monotonic() < deadline, css
+    def click(self, css: str, words: str | None = None) -> None:
+        """Click a part once it is there, of several the one that says `words`. Nothing may lie over
+        it.
+
+        To let chromedriver look for the part and click it takes three times as long.
+        """
+        found: list[Any] = []
+
+        def look() -> bool:
+            found[:] = self.script(PLACE, css, words) or ()
+            return bool(found)
+
+        self.wait(css, look)
+        x, y, over = found
+        assert not over, f"{css} is under {over}"
+        actions = ActionBuilder(self.browser, duration=0)
+        actions.pointer_action.move_to_location(x, y).click()
+        actions.perform()
 
     def cut(self) -> list[str]:
         return list(self.script(CUT))

@@ -3,7 +3,6 @@
 
 const SILENCE_MS = 4000; // The kiosk gives a sign of life each second.
 const RETRY_MS = 1000;
-const PICTURE_MS = 110; // The pause between two pictures.
 const NO_PICTURE_MS = 1000;
 const ANSWER_MS = 5000; // The longest wait for the kiosk to take what was sent.
 
@@ -83,7 +82,7 @@ export function watchPicture(canvas, onPicture) {
         if (canvas.height !== image.naturalHeight) canvas.height = image.naturalHeight;
         pen.drawImage(image, 0, 0);
         onPicture(true);
-        pause = PICTURE_MS;
+        pause = Number(meta("picture-ms"));
       } catch {
         onPicture(false);
       }

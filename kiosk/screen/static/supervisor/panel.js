@@ -148,13 +148,19 @@ export class Panel {
     put(at("panel-error"), text);
   }
 
+  // Says so to those who hear the page, too.
+  turnBusy(busy) {
+    this.busy = busy;
+    at("panel").setAttribute("aria-busy", busy);
+  }
+
   // Asks the kiosk, one question at a time. Returns its data, or null after telling the reason.
   async ask(path, body) {
     if (this.busy) return null;
-    this.busy = true;
+    this.turnBusy(true);
     this.tell("");
     const answer = await ask(`/supervisor/${path}`, body);
-    this.busy = false;
+    this.turnBusy(false);
     if (answer.ok) return answer.data;
     const { message } = answer.data;
     this.tell(message?.[shown.first.language] ?? message?.en ?? say("not_done"));
