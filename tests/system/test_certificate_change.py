@@ -72,6 +72,8 @@ def served(place: LiveSite) -> bytes | None:
 
 def scanned(place: LiveSite, door: HandScanner, name: str, number: int) -> None:
     """Somebody enters, and the ledger has it."""
+    # Its page is there before it has heard at which door it stands.
+    wait_for(f"facts at {name}", lambda: door.turn("entry"))
     door.let_in(place.badge(number))
     wait_for("the ledger", lambda: place.waiting(name) == 0)
 
