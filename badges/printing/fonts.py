@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator
 import typst
 
 from badges.i18n import Phrase, joined
-from badges.printing.character_map import drawn
 
 _FIRST = ("Noto Sans",)
 _SCRIPTS = (
@@ -197,10 +196,29 @@ def _draws(covered: bytes, char: str) -> bool:
 def coverage(family: str) -> bytes:
     """Return a bit for each code point that both the regular and the bold upright face draw."""
     maps = [
-        drawn(face.path, face.index, _MAP_BITS.stop)
+        _character_map(face.path, face.index)
         for face in installed().fonts()
         if face.family == family and face.style == "normal" and face.weight in (_REGULAR, _BOLD)
-        if face.path is not None
     ]
     both = functools.reduce(operator.and_, maps) if maps else 0
     return both.to_bytes(_MAP_BYTES, "little")
+
+
+def _character_map(path: str | None, index: int) -> int:
+    """Return a number whose bit n says that the face draws code point n. Bits are used because sets
+    of all fonts' points need 400 MB.
+    """
+    # It takes a while to load, and who draws no names is spared.
+    from fontTools.ttLib import TTFont, TTLibError
+
+    bits = bytearray(_MAP_BYTES)
+    try:
+        with TTFont(path, fontNumber=index, lazy=True) as font:
+            # Names of glyphs are not needed here, and to read them takes as long as all the rest.
+            font.setGlyphOrder([""] * font["maxp"].numGlyphs)
+            for code in filter(_MAP_BITS.__contains__, font.getBestCmap() or ()):
+                bits[code >> 3] |= 1 << (code & 7)
+    except (TTLibError, OSError):
+        # Typst may be able to read the font, but only what was seen in it can be promised.
+        return 0
+    return int.from_bytes(bits, "little")

@@ -1,8 +1,9 @@
 """Large tables that are made once for all tests, and kept for the next run.
 
-What all languages call a country and how another library draws a QR symbol takes long to find out,
-in each of the processes that share the tests out. What was found is kept in pytest's cache, under
-the fingerprint of all that it depends on. `pytest --cache-clear` forgets it.
+What all fonts draw, what all languages call a country and how another library draws a QR symbol
+takes seconds to find out, in each of the processes that share the tests out. What was found is kept
+in pytest's cache, under the fingerprint of all that it depends on. `pytest --cache-clear` forgets
+it.
 """
 
 import functools
@@ -34,12 +35,20 @@ def large_tables_are_made_once(pytestconfig: pytest.Config, tables: Path) -> Ite
         yield
         return
     # Not at the top, or a single test of something else would wait until they are loaded.
+    from badges.printing import fonts
     from badges.roster import countries
+
+    def faces() -> list[object]:
+        """All fonts there are, and whether any was replaced."""
+        paths = {face.path for face in fonts.installed().fonts() if face.path is not None}
+        stats = [(path, os.stat(path)) for path in sorted(paths)]
+        return [(path, stat.st_size, stat.st_mtime_ns) for path, stat in stats]
 
     def languages() -> list[object]:
         return [version("babel"), unicodedata.unidata_version]
 
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fonts, "coverage", shared(fonts.coverage, tables, faces))
         patch.setattr(countries, "_all_names", shared(countries._all_names, tables, languages))
         yield
 
