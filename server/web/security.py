@@ -13,6 +13,7 @@ from flask import Flask, Request, Response, abort, current_app, g, render_templa
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_limiter import Limiter
 from flask_wtf.csrf import CSRFError, CSRFProtect
+from itsdangerous import URLSafeTimedSerializer
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import IntegerConverter, Map
 
@@ -36,8 +37,21 @@ _POLICY = (
     "script-src 'self'; style-src "
 )
 
+
+class _Limiter(Limiter):
+    """Looks at limits where a view has one. All of them are views' own, which look themselves, so
+    that every other request is spared a search for limits.
+    """
+
+    def _check_request_limit(
+        self, callable_name: str | None = None, in_middleware: bool = True
+    ) -> None:
+        if not in_middleware:
+            super()._check_request_limit(callable_name, in_middleware)
+
+
 csrf = CSRFProtect()
-limiter = Limiter(key_func=lambda: address(), storage_uri="memory://", enabled=True)
+limiter = _Limiter(key_func=lambda: address(), storage_uri="memory://", enabled=True)
 
 
 class _RowNumber(IntegerConverter):
@@ -54,8 +68,19 @@ class _FormCookies(SecureCookieSessionInterface):
     forms.
     """
 
+    def __init__(self) -> None:
+        self._made: tuple[object, URLSafeTimedSerializer | None] = None, None
+
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         return None if of_api() else super().open_session(app, request)
+
+    def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
+        """Make what signs cookies once. Flask makes one for each request."""
+        of, made = self._made
+        if of != app.secret_key:
+            made = super().get_signing_serializer(app)
+            self._made = app.secret_key, made
+        return made
 
 
 def protect(app: Flask) -> None:

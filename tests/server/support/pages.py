@@ -1,13 +1,14 @@
 """What the tests of pages share: the app at a fixed time, staff of every role, kiosks."""
 
 import os
+import sys
 from dataclasses import dataclass, field
 from types import TracebackType
 
 from flask import Flask, session
 from flask.testing import FlaskClient
 from flask_wtf.csrf import generate_csrf
-from werkzeug.test import TestResponse
+from werkzeug.test import TestResponse, create_environ
 
 from badges.admission.facts import Calendar
 from badges.wire import wire
@@ -30,6 +31,7 @@ from tests.server.support.fake_door import FakeDoor
 
 PASSWORD = "correct-horse-42"
 FORM_COOKIE = "__Host-hallkeeper-form"
+A_PAGE = create_environ("/admin/", "https://localhost")  # made once, as a server tells of it
 
 
 @dataclass
@@ -59,9 +61,9 @@ class Staff:
         if (token := self._tokens.get(self._cookies())) is not None:
             return token
         app = self.client.application
-        context = app.test_request_context("/admin/", base_url="https://localhost")
-        self.client._add_cookies_to_wsgi(context.request.environ)
-        with context:
+        environ = {**A_PAGE, "wsgi.errors": sys.stderr}
+        self.client._add_cookies_to_wsgi(environ)
+        with app.request_context(environ):
             auth.check_forms()
             token = generate_csrf()
             auth.keep_forms()

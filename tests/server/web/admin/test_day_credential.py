@@ -23,6 +23,9 @@ def pages(event: Event, site: Database) -> Iterator[Pages]:
         yield opened
 
 
+shown_with = Pages.issue  # before they are shown
+
+
 def address(pages: Pages, rest: str = "", external_id: str = "A1") -> str:
     return f"/admin/people/{badge_number(pages.serial(external_id))}{rest}"
 
@@ -58,8 +61,8 @@ def test_it_works(pages: Pages) -> None:
     assert acts(pages)[-2:] == ["day_credential_issued", "day_credential_printed"]
 
 
-def test_who_may_give_one_out(pages: Pages) -> None:
-    assert_only(pages, address(pages, "/day-credential"), "badge_desk", method="POST")
+def test_who_may_give_one_out(shown: Pages) -> None:
+    assert_only(shown, address(shown, "/day-credential"), "badge_desk", method="POST")
 
 
 def test_who_may_print_one(pages: Pages) -> None:
@@ -77,9 +80,9 @@ def test_who_may_print_one(pages: Pages) -> None:
         (9, "yes", "The event has no such day: choose one of its 3 days."),
     ],
 )
-def test_what_can_t_be_is_refused(pages: Pages, day: object, confirm: str, said: str) -> None:
-    assert said in give(pages, pages.staff("badge_desk"), day, confirm)
-    assert given(pages) == []
+def test_what_can_t_be_is_refused(shown: Pages, day: object, confirm: str, said: str) -> None:
+    assert said in give(shown, shown.staff("badge_desk"), day, confirm)
+    assert given(shown) == []
 
 
 def test_a_third_one_is_not_offered_and_refused(pages: Pages) -> None:

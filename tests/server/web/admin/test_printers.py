@@ -27,10 +27,19 @@ def pages(event: Event, site: Database) -> Iterator[Pages]:
         yield opened
 
 
+def shown_with(pages: Pages) -> None:
+    # A new admin, for of the shown pages nobody is signed in yet.
+    assert Pages.staff(pages, "admin").post("/admin/printers/new", GOOD).status_code == 303
+
+
+def printer_of(pages: Pages) -> int:
+    return store.printers(pages.database.reader)[0].printer_id
+
+
 @pytest.fixture
 def printer(pages: Pages) -> int:
-    assert pages.staff("admin").post("/admin/printers/new", GOOD).status_code == 303
-    return store.printers(pages.database.reader)[0].printer_id
+    shown_with(pages)
+    return printer_of(pages)
 
 
 @pytest.fixture
@@ -69,18 +78,19 @@ def test_an_admin_adds_one(pages: Pages, printer: int) -> None:
     assert "printer_added" in acts(pages)
 
 
-def test_who_may_see_and_who_may_set(pages: Pages, printer: int) -> None:
-    assert_only(pages, "/admin/printers/", "badge_desk")
-    assert_only(pages, "/admin/printers/new")
-    assert_only(pages, f"/admin/printers/{printer}/edit")
-    desk = pages.staff("badge_desk")
+def test_who_may_see_and_who_may_set(shown: Pages) -> None:
+    printer = printer_of(shown)
+    assert_only(shown, "/admin/printers/", "badge_desk")
+    assert_only(shown, "/admin/printers/new")
+    assert_only(shown, f"/admin/printers/{printer}/edit")
+    desk = shown.staff("badge_desk")
     for target in ("new", f"{printer}/edit", f"{printer}/remove", f"{printer}/certificate"):
         answer = desk.post(f"/admin/printers/{target}", {**GOOD, "confirm": "yes"})
         assert answer.status_code == 403
-    steward = pages.staff("steward")
+    steward = shown.staff("steward")
     for target in (f"{printer}/test", f"{printer}/labels", "jobs/1/again", "jobs/1/came-out"):
         assert steward.post(f"/admin/printers/{target}").status_code == 403
-    assert len(store.printers(pages.database.reader)) == 1
+    assert len(store.printers(shown.database.reader)) == 1
 
 
 @pytest.mark.parametrize(
@@ -97,14 +107,14 @@ def test_who_may_see_and_who_may_set(pages: Pages, printer: int) -> None:
     ],
 )
 def test_what_cant_be_is_said_and_the_form_stays(
-    pages: Pages, printer: int, field: str, text: str, words: str
+    shown: Pages, field: str, text: str, words: str
 ) -> None:
     given = {**GOOD, "name": "South", field: text}
-    answer = pages.staff("admin").post("/admin/printers/new", given)
+    answer = shown.staff("admin").post("/admin/printers/new", given)
     assert answer.status_code == 400
     assert words in answer.text
     assert 'value="North 1,  North  2,"' in answer.text
-    assert len(store.printers(pages.database.reader)) == 1
+    assert len(store.printers(shown.database.reader)) == 1
 
 
 def test_it_is_set_anew(pages: Pages, printer: int) -> None:

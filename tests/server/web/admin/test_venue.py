@@ -16,8 +16,8 @@ def pages(event: Event, site: Database) -> Iterator[Pages]:
         yield opened
 
 
-def test_it_works(pages: Pages) -> None:
-    answer = pages.staff("auditor").get("/admin/venue/")
+def test_it_works(shown: Pages) -> None:
+    answer = shown.staff("auditor").get("/admin/venue/")
     assert answer.status_code == 200
     for text in (
         "Harbour Centre", "海港中心", "within Harbour Centre", "120", "Green Room door", "(entry)",
@@ -27,8 +27,8 @@ def test_it_works(pages: Pages) -> None:
         assert text in answer.text
 
 
-def test_who_may(pages: Pages) -> None:
-    assert_only(pages, "/admin/venue/", "auditor")
+def test_who_may(shown: Pages) -> None:
+    assert_only(shown, "/admin/venue/", "auditor")
 
 
 def test_an_empty_event_says_what_to_do(event: Event, database: Database) -> None:

@@ -105,7 +105,6 @@ def test_somebody_is_registered(pages: Pages, desk: Staff) -> None:
     ],
 )
 def test_what_can_not_be(pages: Pages, desk: Staff, changed: dict, problem: str) -> None:
-    before = len(dump(pages.database))
     desk.get("/admin/people/new")
     before = [one for one in dump(pages.database) if "web_session" not in one]
     answer = desk.post("/admin/people/new", {**NEW, **changed})

@@ -20,20 +20,19 @@ from server.staff import users
 from server.storage.database import Database
 from server.web.services import keep_services, services_of
 from tests.server.conftest import MINUTE, NOW
-from tests.server.support.fake_door import FakeDoor
 from tests.server.support.pages import Pages
 
 
 @pytest.fixture
 def pages(event: Event, site: Database) -> Iterator[Pages]:
     with Pages(event, site) as opened:
-        opened.issue()
+        shown_with(opened)
         yield opened
 
 
-@pytest.fixture
-def door(pages: Pages) -> FakeDoor:
+def shown_with(pages: Pages) -> None:
     """A1 enters and leaves, and is turned away once. A2 enters."""
+    pages.issue()
     door = pages.kiosk("main-1", "main")
     pages.send(door)
     one = door.scan(pages.now, pages.serial("A1"), category=1)
@@ -42,7 +41,6 @@ def door(pages: Pages) -> FakeDoor:
     door.scan(pages.now, pages.serial("A2"), category=1)
     pages.now += 3 * MINUTE
     pages.send(door)
-    return door
 
 
 def link(pages: Pages, external_id: str) -> str:
@@ -55,41 +53,41 @@ def offered(pages: Pages, external_id: str) -> list[str]:
     return re.findall(r'href="(/b/[^"]+/receipts/\d+)"', text)
 
 
-def test_each_own_entry_and_exit_has_one(pages: Pages, door: FakeDoor) -> None:
-    badge = link(pages, "A1")
-    assert f'href="{badge}/receipts"' in pages.stranger().get(badge).text
-    targets = offered(pages, "A1")
+def test_each_own_entry_and_exit_has_one(shown: Pages) -> None:
+    badge = link(shown, "A1")
+    assert f'href="{badge}/receipts"' in shown.stranger().get(badge).text
+    targets = offered(shown, "A1")
     assert len(targets) == 2, "what a door refused is not offered"
-    key = verifier_key(pages.event.log_name, pages.event.log_key.public)
+    key = verifier_key(shown.event.log_name, shown.event.log_key.public)
     directions = set()
     for target in targets:
-        answer = pages.stranger().get(target)
+        answer = shown.stranger().get(target)
         assert (answer.status_code, answer.mimetype) == (200, "text/plain")
         assert answer.headers["Content-Disposition"].endswith('.tlog-proof"')
         assert answer.headers["Cache-Control"] == "no-store"
         assert answer.text.startswith("c2sp.org/tlog-proof@v1\n")
         record = json.loads(verify_receipt(answer.data, key).record)["record"]
-        assert record["serial"] == pages.serial("A1")
+        assert record["serial"] == shown.serial("A1")
         directions.add(record["direction"])
     assert directions == {"entry", "exit"}
 
 
-def test_nobody_elses(pages: Pages, door: FakeDoor) -> None:
-    (other,) = offered(pages, "A2")
+def test_nobody_elses(shown: Pages) -> None:
+    (other,) = offered(shown, "A2")
     number = other.rpartition("/")[2]
-    stranger = pages.stranger()
-    assert stranger.get(f"{link(pages, 'A1')}/receipts/{number}").status_code == 404
-    denied = pages.database.reader.execute(
+    stranger = shown.stranger()
+    assert stranger.get(f"{link(shown, 'A1')}/receipts/{number}").status_code == 404
+    denied = shown.database.reader.execute(
         "SELECT number FROM scan WHERE decision = 'denied'"
     ).fetchone()[0]
     for which in (denied, 0, 99_999):
-        assert stranger.get(f"{link(pages, 'A1')}/receipts/{which}").status_code == 404
+        assert stranger.get(f"{link(shown, 'A1')}/receipts/{which}").status_code == 404
     for token in ("x", "A" * 43):
         for rest in ("", f"/{number}"):
             assert stranger.get(f"/b/{token}/receipts{rest}").status_code == 404
 
 
-def test_a_link_that_stands_no_more_gives_none(pages: Pages, door: FakeDoor) -> None:
+def test_a_link_that_stands_no_more_gives_none(pages: Pages) -> None:
     (target,) = offered(pages, "A2")
     serial = pages.serial("A2")
     pages.database.write(
@@ -102,7 +100,7 @@ def test_a_link_that_stands_no_more_gives_none(pages: Pages, door: FakeDoor) -> 
     assert len(offered(pages, "A2")) == 1, "the newer link has them"
 
 
-def test_a_supervisors_word_is_the_organisers_to_give(pages: Pages, door: FakeDoor) -> None:
+def test_a_supervisors_word_is_the_organisers_to_give(pages: Pages) -> None:
     mei = pages.database.write(
         lambda db: users.add_user(db, "Mei", "supervisor", "x", by="test", now=NOW)
     )
@@ -116,18 +114,18 @@ def test_a_supervisors_word_is_the_organisers_to_give(pages: Pages, door: FakeDo
     assert "the organiser gives a receipt on request" in text
 
 
-def test_it_is_in_the_attendees_language(pages: Pages, door: FakeDoor) -> None:
-    target = f"{link(pages, 'A2')}/receipts"
-    assert "Where you were" in pages.stranger().get(f"{target}?lang=en").text
-    chinese = pages.stranger().get(f"{target}?lang=zh").text
+def test_it_is_in_the_attendees_language(shown: Pages) -> None:
+    target = f"{link(shown, 'A2')}/receipts"
+    assert "Where you were" in shown.stranger().get(f"{target}?lang=en").text
+    chinese = shown.stranger().get(f"{target}?lang=zh").text
     assert "您的到场记录" in chinese
     assert "Where you" not in chinese
 
 
-def test_anybody_may_read_what_a_receipt_proves(pages: Pages) -> None:
-    stranger = pages.stranger()
+def test_anybody_may_read_what_a_receipt_proves(shown: Pages) -> None:
+    stranger = shown.stranger()
     text = html.unescape(stranger.get("/receipts").text)
-    key = verifier_key(pages.event.log_name, pages.event.log_key.public)
+    key = verifier_key(shown.event.log_name, shown.event.log_key.public)
     assert key in text
     for said in ("What it does not prove", "Who carried the badge", "That there is no second log"):
         assert said in text

@@ -17,23 +17,27 @@ from tests.server.support.pages import Pages, Staff, assert_only
 PAGE, PART = "/admin/not-come/", "/admin/not-come/list"
 
 
+def shown_with(pages: Pages) -> None:
+    """The opening is in an hour, with two speakers, one of whom no roster has, and a guest."""
+    pages.issue()
+    session = number(pages, "session", "opening")
+    speakers = [
+        Speaker(pages.serial("A2"), "A2", "", "keynote", None),
+        Speaker(None, "", "Dora Quist", "panellist", None),
+    ]
+
+    def step(db) -> None:
+        put_speakers(db, session, speakers)
+        db.execute("INSERT INTO session_guest VALUES (?, ?, 1)", (session, pages.serial("A1")))
+        db.execute("INSERT INTO session_guest VALUES (?, ?, 0)", (session, pages.serial("A3")))
+
+    pages.database.write(step)
+
+
 @pytest.fixture
 def pages(event: Event, site: Database) -> Iterator[Pages]:
-    """The opening is in an hour, with two speakers, one of whom no roster has, and a guest."""
     with Pages(event, site) as opened:
-        opened.issue()
-        session = number(opened, "session", "opening")
-        speakers = [
-            Speaker(opened.serial("A2"), "A2", "", "keynote", None),
-            Speaker(None, "", "Dora Quist", "panellist", None),
-        ]
-
-        def step(db) -> None:
-            put_speakers(db, session, speakers)
-            db.execute("INSERT INTO session_guest VALUES (?, ?, 1)", (session, opened.serial("A1")))
-            db.execute("INSERT INTO session_guest VALUES (?, ?, 0)", (session, opened.serial("A3")))
-
-        site.write(step)
+        shown_with(opened)
         yield opened
 
 
@@ -58,13 +62,13 @@ def door(pages: Pages, name: str = "west-1", at: str = "h1-west") -> FakeDoor:
     return made
 
 
-def test_who_may_see(pages: Pages) -> None:
+def test_who_may_see(shown: Pages) -> None:
     for target in (PAGE, PART):
-        assert_only(pages, target, "supervisor", "badge_desk", "auditor")
+        assert_only(shown, target, "supervisor", "badge_desk", "auditor")
 
 
-def test_who_is_expected_and_what_is_known_of_them(pages: Pages) -> None:
-    page = listed(pages.staff("auditor"))
+def test_who_is_expected_and_what_is_known_of_them(shown: Pages) -> None:
+    page = listed(shown.staff("auditor"))
     assert "Speakers and invitations (3)" in page
     assert re.search(r"11:00 王小明 .* Keynote Opening 开幕式 Hall 1 Never seen at a door", page)
     assert "Dora Quist not on the roster, so no door can know" in page
@@ -72,11 +76,11 @@ def test_who_is_expected_and_what_is_known_of_them(pages: Pages) -> None:
     assert "Boris" not in page, "who is refused is not awaited"
 
 
-def test_supervisors_see_invitations_without_names(pages: Pages) -> None:
-    page = listed(pages.staff("supervisor"))
+def test_supervisors_see_invitations_without_names(shown: Pages) -> None:
+    page = listed(shown.staff("supervisor"))
     assert "王小明" in page
     assert "Anna" not in page
-    assert badge_number(pages.serial("A1")) in page
+    assert badge_number(shown.serial("A1")) in page
 
 
 def test_whoever_is_inside_is_not_awaited_any_more(pages: Pages) -> None:
@@ -115,12 +119,12 @@ def test_only_the_next_two_hours(pages: Pages) -> None:
     assert "王小明" not in listed(desk), "it is over"
 
 
-def test_by_hall_and_session(pages: Pages) -> None:
-    desk = pages.staff("badge_desk")
-    h1, green = number(pages, "hall", "h1"), number(pages, "hall", "green")
+def test_by_hall_and_session(shown: Pages) -> None:
+    desk = shown.staff("badge_desk")
+    h1, green = number(shown, "hall", "h1"), number(shown, "hall", "green")
     assert "(3)" in listed(desk, f"?hall={h1}")
     assert "(0)" in listed(desk, f"?hall={green}")
-    opening, press = number(pages, "session", "opening"), number(pages, "session", "press")
+    opening, press = number(shown, "session", "opening"), number(shown, "session", "press")
     assert "(3)" in listed(desk, f"?session={opening}")
     assert "(0)" in listed(desk, f"?session={press}")
     assert "Protocol guests" not in listed(desk, f"?hall={h1}")
@@ -157,8 +161,8 @@ def test_whoever_is_revoked_is_not_awaited(pages: Pages) -> None:
 
 
 @pytest.mark.parametrize("query", ["?hall=x", "?session=-1", "?hall=1&session=" + "9" * 40])
-def test_a_wrong_filter_is_told(pages: Pages, query: str) -> None:
-    desk = pages.staff("badge_desk")
+def test_a_wrong_filter_is_told(shown: Pages, query: str) -> None:
+    desk = shown.staff("badge_desk")
     answer = desk.get(f"{PAGE}{query}")
     assert answer.status_code == 400
     assert 'aria-invalid="true"' in answer.text
@@ -166,7 +170,7 @@ def test_a_wrong_filter_is_told(pages: Pages, query: str) -> None:
     assert "(0)" in listed(desk, "?hall=99999")
 
 
-def test_in_chinese(pages: Pages) -> None:
-    page = pages.staff("auditor").get(f"{PAGE}?lang=zh").text
+def test_in_chinese(shown: Pages) -> None:
+    page = shown.staff("auditor").get(f"{PAGE}?lang=zh").text
     assert "尚未到场" in page
     assert "不在名单上，各门无从知晓" in page

@@ -215,13 +215,14 @@ def test_looking_is_given_up_in_time_and_goes_on(
     pages: Pages, auditor: Staff, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of many entries few are meant, and no index says which. No page takes long for it."""
-    for number in range(1_300):
-        body = {"at": NOW, "by": "move", "cause": None, "closes": {}, "type": "inferred_exit",
-                "hall": 2 if number == 0 else 1}  # fmt: skip
-        raw = entry_log.canonical(body)
-        pages.database.write(
-            lambda db, raw=raw: entry_log.append(db, "inferred_exit", raw, NOW + DAY)
-        )
+
+    def step(db) -> None:
+        for number in range(1_300):
+            body = {"at": NOW, "by": "move", "cause": None, "closes": {}, "type": "inferred_exit",
+                    "hall": 2 if number == 0 else 1}  # fmt: skip
+            entry_log.append(db, "inferred_exit", entry_log.canonical(body), NOW + DAY)
+
+    pages.database.write(step)
     monkeypatch.setattr(timeline, "LOOKED_AT_MAX", 500)
     (last,) = stored(pages, "kind = 'inferred_exit' AND CAST(body AS TEXT) LIKE '%\"hall\":2%'")
     target, turns = "/admin/log/?what=inferred_exit&hall=2", 0

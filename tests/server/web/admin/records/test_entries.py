@@ -112,15 +112,20 @@ def test_one_badge(shown: Pages) -> None:
         ("to=9999-12-31T23:59", "A date and time"),
         ("to=0001-01-01T00:00", "A date and time"),
         ("hall=99999999999999999999", "Choose a hall"),
-        ("before=99999999999999999999", None),
     ],
 )
-def test_a_field_that_means_nothing_is_said(pages: Pages, query: str, problem: str | None) -> None:
-    auditor = pages.staff("auditor")
+def test_a_field_that_means_nothing_is_said(shown: Pages, query: str, problem: str) -> None:
+    auditor = shown.staff("auditor")
     answer = auditor.get(f"/admin/entries?{query}")
-    assert answer.status_code == (400 if problem else 200)
-    assert problem is None or problem in answer.text
-    assert auditor.get(f"/admin/entries.csv?{query}").status_code == answer.status_code
+    assert answer.status_code == 400
+    assert problem in answer.text
+    assert auditor.get(f"/admin/entries.csv?{query}").status_code == 400
+
+
+def test_an_edge_that_means_nothing_is_the_first_page(pages: Pages) -> None:
+    auditor, query = pages.staff("auditor"), "before=99999999999999999999"
+    assert auditor.get(f"/admin/entries?{query}").status_code == 200
+    assert auditor.get(f"/admin/entries.csv?{query}").status_code == 200
 
 
 def test_turning_pages_shows_each_scan_once(shown: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,12 +165,12 @@ def _link(page: str, rel: str) -> str:
     return found[1].replace("&amp;", "&")
 
 
-def test_each_entry_has_a_receipt(pages: Pages, event: Event) -> None:
-    auditor = pages.staff("auditor")
+def test_each_entry_has_a_receipt(shown: Pages) -> None:
+    auditor = shown.staff("auditor")
     text = auditor.get("/admin/entries").text
     targets = re.findall(r'href="(/admin/entries/\d+/receipt)"', text)
     assert len(targets) == 4
-    key = verifier_key(event.log_name, event.log_key.public)
+    key = verifier_key(shown.event.log_name, shown.event.log_key.public)
     for target in targets:
         answer = auditor.get(target)
         assert answer.headers["Content-Disposition"].endswith('.tlog-proof"')
