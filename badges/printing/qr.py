@@ -25,6 +25,7 @@ from badges.printing.masks import best_mask
 
 _DARK = re.compile(rb"\x01+")
 _TO_DIGITS = bytes.maketrans(b"\0\1", b"01")
+_TO_GREYS = bytes.maketrans(b"\0\1", b"\xff\0")
 _FROM_DIGITS = bytes.maketrans(b"01", b"\0\1")
 _VALUES = {byte: value for value, byte in enumerate(ALPHA_NUM)}
 QUIET_ZONE = 4  # The standard asks for this many white modules around a symbol.
@@ -217,11 +218,10 @@ def symbol_png(text: str, *, module_px: int = 8, level: str = "M") -> bytes:
         raise SymbolError(f"modules of {module_px} pixels: use 1 to 100")
     drawn = symbol(text, level=level)
     side = drawn.size + 2 * QUIET_ZONE
+    modules = b"".join(map(bytes, drawn.modules)).translate(_TO_GREYS)
+    code = Image.frombytes("L", (drawn.size, drawn.size), modules)
     picture = Image.new("1", (side, side), 1)
-    for y, x, width in _runs(drawn.modules):
-        picture.paste(
-            0, (x + QUIET_ZONE, y + QUIET_ZONE, x + QUIET_ZONE + width, y + QUIET_ZONE + 1)
-        )
+    picture.paste(code.convert("1"), (QUIET_ZONE, QUIET_ZONE))
     out = io.BytesIO()
     picture.resize((side * module_px,) * 2, Image.Resampling.NEAREST).save(out, "PNG")
     return out.getvalue()

@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -21,6 +22,7 @@ from server.venue import store
 # It takes a while to load, so that waits for the first calendar.
 if TYPE_CHECKING:
     from icalendar import Event as CalendarEvent
+    from icalendar import Timezone
 
 SESSIONS_MAX = 1_000
 REFRESH = timedelta(minutes=15)
@@ -154,10 +156,20 @@ def calendar(event: Event, found: list[Entry], language: str) -> bytes:
     made.add("x-published-ttl", "PT15M")
     for one in found:
         made.add_component(_event(event, one, zone, language))
-    if found:
-        made.add_missing_timezones()
+    zones = [_time_zone(one) for one in sorted(made.get_missing_tzids())]
+    made.subcomponents[:0] = zones
     data: bytes = made.to_ical()
     return data
+
+
+@lru_cache(maxsize=16)
+def _time_zone(name: str) -> "Timezone":
+    """Return what a calendar says of a time zone, for several calendars. To find it takes longer
+    than all the rest of one.
+    """
+    from icalendar import Timezone
+
+    return Timezone.from_tzid(name)
 
 
 def _event(event: Event, one: Entry, zone: ZoneInfo, language: str) -> "CalendarEvent":

@@ -11,7 +11,9 @@ from badges.transparency.signed_note import verifier_key
 from server.audit import compare
 from server.audit.compare import CompareError, Comparison, compare_exports, compare_with_log
 from server.audit.selection import Selection
+from server.entry_log import entry_log
 from server.entry_log.act_names import Act
+from server.storage.connection import Connection
 from tests.server.audit.conftest import Evidence
 from tests.server.conftest import NOW
 
@@ -31,8 +33,11 @@ def with_log(evidence: Evidence, path: Path) -> Comparison:
 
 
 def grow(evidence: Evidence, count: int) -> None:
-    for _ in range(count):
-        evidence.act(Act.HALL_CLOSED, NOW, hall=1)
+    def step(db: Connection) -> None:
+        for _ in range(count):
+            entry_log.act(db, "user:1", Act.HALL_CLOSED, {"hall": 1}, NOW)
+
+    evidence.database.write(step)
 
 
 @pytest.mark.parametrize("more", [1, 56, 300, 512])

@@ -1,6 +1,7 @@
 """What the source may not do, and the few places that may (docs/security.md, ASVS)."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,10 +13,20 @@ ROOT = Path(__file__).parents[4]
 ROOMS = ("server", "badges", "kiosk")
 
 
+# A file without any of these words calls nothing that is asked for below, and to look for words is
+# ten times as fast as to parse.
+WORDS = re.compile(
+    r"(?<!\.)\b(?:eval|exec|compile|__import__)\b|\bhashlib\.new\b"
+    r"|\b(?:marshal|pickle|shelve|system|popen|getoutput|shell|md5|sha1|random)\b"
+)
+
+
 def every_call() -> Iterator[tuple[str, str, ast.Call]]:
-    """Yield each call of the source with its file and the name of what is called."""
+    """Yield each call with its file and the name of what is called, of files that have `WORDS`."""
     for room in ROOMS:
         for path in sorted((ROOT / room).rglob("*.py")):
+            if not WORDS.search(path.read_text("utf-8")):
+                continue
             file = str(path.relative_to(ROOT))
             for node in calls(path):
                 yield file, dotted(node.func), node

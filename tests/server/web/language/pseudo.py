@@ -30,7 +30,7 @@ LOCALE = LANGUAGE = "eo"  # Babel knows the name, and the words are none of Espe
 def marked() -> frozenset[tuple[str, ...]]:
     """Every text of the server that waits for a translation, with its plural where it has one."""
     files = [("python", file) for file in sources() if _CALLS.search(file.read_text("utf-8"))]
-    files += [("jinja2.ext:babel_extract", file) for file in SERVER.rglob("*.html")]
+    files += [("jinja2.ext:babel_extract", file) for file in templates()]
     return frozenset(
         (message,) if isinstance(message, str) else tuple(one for one in message[:2] if one)
         for method, file in files
@@ -44,16 +44,25 @@ def sources() -> list[Path]:
     return sorted([*SERVER.rglob("*.py"), *shared])
 
 
+def templates() -> list[Path]:
+    return sorted(SERVER.rglob("*.html"))
+
+
 def add_file(event: Event) -> None:
     """Add the language to the event. Its server has to be started after that."""
     path = event.path / "translations" / LOCALE / "LC_MESSAGES/server.po"
     path.parent.mkdir(parents=True)
-    path.write_text("\n".join(_entries()), "utf-8")
+    path.write_text(_text(marked()), "utf-8")
 
 
-def _entries() -> Iterator[str]:
+@cache
+def _text(texts: frozenset[tuple[str, ...]]) -> str:
+    return "\n".join(_entries(texts))
+
+
+def _entries(texts: frozenset[tuple[str, ...]]) -> Iterator[str]:
     yield 'msgid ""\nmsgstr "Plural-Forms: nplurals=2; plural=n!=1;\\n"\n'
-    with_plurals = {texts[0]: texts for texts in sorted(marked(), key=len)}
+    with_plurals = {forms[0]: forms for forms in sorted(texts, key=len)}
     for one, *more in with_plurals.values():
         if more:
             yield f"msgid {_quoted(one)}\nmsgid_plural {_quoted(more[0])}"

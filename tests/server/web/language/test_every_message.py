@@ -5,7 +5,7 @@ A new message that is written as a plain text is named here, with its file and l
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -74,6 +74,12 @@ def files(*rooms: str) -> list[Path]:
     )
 
 
+def having(pattern: str, among: Iterable[Path]) -> Iterator[Path]:
+    """Yield the files whose text has something. To look for it is ten times as fast as to parse."""
+    wanted = re.compile(pattern)
+    return (file for file in among if wanted.search(file.read_text("utf-8")))
+
+
 def place(file: Path, node: ast.expr) -> str:
     return f"{file.relative_to(ROOT).as_posix()}:{node.lineno}"
 
@@ -88,7 +94,7 @@ def called(node: ast.AST) -> str:
 def spoken() -> frozenset[str]:
     """Names of all errors that are said in the reader's language, by what they are derived from."""
     bases: dict[str, set[str]] = {}
-    for file in files("badges", "server"):
+    for file in having(r"\bclass\s+\w+\s*\(", files("badges", "server")):
         for node in classes(file):
             names = {getattr(base, "id", getattr(base, "attr", "")) for base in node.bases}
             bases.setdefault(node.name, set()).update(names)
@@ -137,7 +143,7 @@ ENGLISH_ALONE = (
 
 def test_errors_that_people_read_are_marked() -> None:
     wrong = []
-    for file in files("badges", "server"):
+    for file in having(rf"\b(?:{'|'.join(spoken())})\b", files("badges", "server")):
         name = file.relative_to(ROOT).as_posix()
         if name.startswith(ENGLISH_ALONE):
             continue
@@ -196,7 +202,7 @@ def test_pages_say_errors_in_the_language_of_the_page() -> None:
     """What other machines are told, and the log, is in English. Codes are no words."""
     machines = ("server/web/machines", "server/web/api", "server/web/wallet")
     wrong = []
-    for file in files("server/web"):
+    for file in having(r"\bstr\s*\(\s*(?:error|problem|why)\b", files("server/web")):
         if file.relative_to(ROOT).as_posix().startswith(machines):
             continue
         for node in calls(file):
@@ -214,7 +220,7 @@ CODES = ("server/web/admin/inquiry/attention.py", "server/web/admin/records/entr
 def test_a_phrase_is_made_of_one_text() -> None:
     """The catalogues take the text from where it stands. They can't see which of two it is."""
     wrong = []
-    for file in pseudo.sources():
+    for file in having(r"\b(?:Phrase|N_|counted)\b", pseudo.sources()):
         if file == BADGES / "i18n.py":
             continue
         for node in calls(file):
