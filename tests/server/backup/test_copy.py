@@ -1,6 +1,7 @@
 """Backups: whole, of one moment, private; how many are kept; what is said where there are none."""
 
 import os
+import shutil
 import sqlite3
 import threading
 import time
@@ -123,9 +124,10 @@ def test_writers_go_on_and_the_copy_is_of_one_moment(
 def test_what_is_kept(event: Event, second: Path) -> None:
     """The newest twelve, and the last of each day before them."""
     for day in range(3):
-        for hour in range(8):
-            name = make_backup(event, second, NOW + day * DAY + hour * HOUR).path.name
-            assert name.startswith(f"2026050{4 + day}")
+        first = make_backup(event, second, NOW + day * DAY).path
+        assert first.name == f"2026050{4 + day}-020000Z"
+        for hour in range(3, 10):
+            shutil.copytree(first, second / f"2026050{4 + day}-{hour:02}0000Z")
     (second / "acts.sqlite").write_text("not a backup")
     (second / "making-20260504-020000Z-999999999").mkdir()
     prune(second)

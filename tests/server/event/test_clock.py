@@ -7,7 +7,9 @@ from server.event import clock
 from server.event.clock import JUMP_MS, ServerClock
 from server.storage.database import Database
 from tests.server.conftest import HOUR, MINUTE, NOW
-from tests.server.support.site import SMALL, Site, open_site
+from tests.server.support.site import SMALL, Site
+from tests.server.support.site import site as site
+from tests.server.support.site import two_halls as two_halls
 
 BEFORE, AFTER = 11, 12  # epochs
 
@@ -106,11 +108,6 @@ class TestEpochs:
         assert clocks.of(database).epoch() != number
         assert acts(database) == [("clock_set", None)]
         assert clock.was_set(database.reader, clocks.wall) is None
-
-
-@pytest.fixture
-def site(database: Database) -> Site:
-    return open_site(database)
 
 
 def fill(site: Site) -> None:

@@ -11,17 +11,13 @@ from badges.record import ScanRecord
 from server.ledger.discrepancies import Judge, _badge
 from server.ledger.holders import Holders
 from server.ledger.rows import Rows
-from server.storage.database import Database
 from server.venue import rules
 from tests.server.conftest import HOUR, MINUTE, NOW
-from tests.server.support.site import CALENDAR, OTHER, ROOM, SMALL, Site, open_site
+from tests.server.support.site import CALENDAR, OTHER, ROOM, SMALL, Site
+from tests.server.support.site import site as site
+from tests.server.support.site import two_halls as two_halls
 
 PEOPLE = range(1, 21)
-
-
-@pytest.fixture
-def site(database: Database) -> Site:
-    return open_site(database)
 
 
 def vary(db: sqlite3.Connection, chance: random.Random) -> None:

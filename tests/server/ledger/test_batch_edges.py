@@ -9,15 +9,11 @@ from badges.record import OuterHall, StayRef
 from badges.wire import wire
 from server.kiosks import registry
 from server.occupancy import copies, pools, stays
-from server.storage.database import Database
 from tests.server.conftest import MINUTE, NOW
-from tests.server.support.site import ANNA, BORIS, OTHER, ROOM, SMALL, Site, open_site
+from tests.server.support.site import ANNA, BORIS, OTHER, ROOM, SMALL, Site
+from tests.server.support.site import site as site
+from tests.server.support.site import two_halls as two_halls
 from tests.server.support.stores import changes
-
-
-@pytest.fixture
-def site(database: Database) -> Site:
-    return open_site(database)
 
 
 def reasons(site: Site) -> list[tuple]:

@@ -1,20 +1,14 @@
 """Discrepancies are found in whichever order the records come, and name the later scan."""
 
-import pytest
-
-from server.storage.database import Database
 from tests.server.conftest import MINUTE, NOW
-from tests.server.support.site import ANNA, Site, open_site
+from tests.server.support.site import ANNA, Site
+from tests.server.support.site import site as site
+from tests.server.support.site import two_halls as two_halls
 
 LISTED = (
     "SELECT d.reason, s.kiosk, o.kiosk FROM discrepancy d JOIN scan s ON s.number = d.number"
     " JOIN scan o ON o.number = d.other_number"
 )
-
-
-@pytest.fixture
-def site(database: Database) -> Site:
-    return open_site(database)
 
 
 def test_an_entry_of_a_door_that_was_cut_off_comes_after_the_second_stay_is_over(

@@ -7,16 +7,12 @@ from badges.record import PlaceKind, StayRef
 from badges.wire import wire
 from server.kiosks import contact, registry
 from server.occupancy import hall_control, pools, stays
-from server.storage.database import Database
 from tests.server.conftest import MINUTE, NOW
-from tests.server.support.site import ANNA, BORIS, OTHER, SMALL, Site, open_site
+from tests.server.support.site import ANNA, BORIS, OTHER, SMALL, Site
+from tests.server.support.site import site as site
+from tests.server.support.site import two_halls as two_halls
 
 MARGIN_MS = 900  # of two clocks that were measured
-
-
-@pytest.fixture
-def site(database: Database) -> Site:
-    return open_site(database)
 
 
 def held(site: Site, kiosk: str = "west", *, override: bool = False):

@@ -4,17 +4,13 @@ import pytest
 
 from server.ledger.holders import Holders
 from server.occupancy import unmatched_exits
-from server.storage.database import Database
 from server.storage.engines import joint
 from tests.server.conftest import MINUTE, NOW
-from tests.server.support.site import ANNA, BORIS, SMALL, Site, open_site
+from tests.server.support.site import ANNA, BORIS, SMALL, Site
+from tests.server.support.site import site as site
+from tests.server.support.site import two_halls as two_halls
 
 SINCE = NOW - MINUTE
-
-
-@pytest.fixture
-def site(database: Database) -> Site:
-    return open_site(database)
 
 
 def found(site: Site) -> list[tuple]:

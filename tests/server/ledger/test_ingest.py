@@ -16,15 +16,11 @@ from server.entry_log import entry_log
 from server.kiosks import contact
 from server.ledger import ingest
 from server.occupancy import stays
-from server.storage.database import Database
 from tests.server.conftest import NOW
 from tests.server.support.fake_door import FakeDoor
-from tests.server.support.site import ANNA, BORIS, OTHER, SMALL, Site, open_site
-
-
-@pytest.fixture
-def site(database: Database) -> Site:
-    return open_site(database)
+from tests.server.support.site import ANNA, BORIS, OTHER, SMALL, Site
+from tests.server.support.site import site as site
+from tests.server.support.site import two_halls as two_halls
 
 
 def test_it_works(site: Site) -> None:

@@ -6,16 +6,12 @@ from badges.places.pool import PoolKey
 from badges.record import StayRef
 from server.kiosks import contact, registry
 from server.occupancy import hall_control, pools, stays
-from server.storage.database import Database
 from tests.server.conftest import NOW
-from tests.server.support.site import ANNA, BORIS, SMALL, Site, open_site
+from tests.server.support.site import ANNA, BORIS, SMALL, Site
+from tests.server.support.site import site as site
+from tests.server.support.site import two_halls as two_halls
 
 HALL = PoolKey(SMALL)
-
-
-@pytest.fixture
-def site(database: Database) -> Site:
-    return open_site(database)
 
 
 def pool(site: Site):

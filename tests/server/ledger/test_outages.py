@@ -1,18 +1,12 @@
 """Outages: noted by themselves as late scans arrive, with a report of what came of them."""
 
-import pytest
-
 from server.ledger import outages
-from server.storage.database import Database
 from tests.server.conftest import NOW
-from tests.server.support.site import ANNA, BORIS, Site, open_site
+from tests.server.support.site import ANNA, BORIS, Site
+from tests.server.support.site import site as site
+from tests.server.support.site import two_halls as two_halls
 
 MINUTE = 60_000
-
-
-@pytest.fixture
-def site(database: Database) -> Site:
-    return open_site(database)
 
 
 def report(site: Site) -> list[outages.Outage]:

@@ -6,18 +6,14 @@ from badges.places.pool import PoolKey
 from badges.record import StayRef
 from badges.wire import wire
 from server.occupancy import copies, hall_control, pools, stays
-from server.storage.database import Database
 from tests.server.conftest import HOUR, MINUTE, NOW
 from tests.server.support.fake_door import FakeDoor
-from tests.server.support.site import ANNA, OTHER, SMALL, Site, open_site
+from tests.server.support.site import ANNA, OTHER, SMALL, Site
+from tests.server.support.site import site as site
+from tests.server.support.site import two_halls as two_halls
 from tests.server.support.stores import changes
 
 COPY = 1
-
-
-@pytest.fixture
-def site(database: Database) -> Site:
-    return open_site(database)
 
 
 def infer(site: Site, leaving: str = "inferred") -> None:

@@ -8,14 +8,10 @@ from badges.wire import wire
 from server.occupancy import grants
 from server.occupancy.grants import SHARED_MS
 from server.occupancy.sharing_policy import MEMORY_MIN
-from server.storage.database import Database
 from tests.server.conftest import NOW
-from tests.server.support.site import ANNA, SMALL, Site, heed, open_site, take
-
-
-@pytest.fixture
-def site(database: Database) -> Site:
-    return open_site(database)
+from tests.server.support.site import ANNA, SMALL, Site, heed, take
+from tests.server.support.site import site as site
+from tests.server.support.site import two_halls as two_halls
 
 
 def want(site: Site, door) -> None:

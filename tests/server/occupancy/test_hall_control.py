@@ -7,14 +7,10 @@ from badges.places.pool import PoolKey
 from badges.record import PlaceKind
 from server.kiosks import registry
 from server.occupancy import hall_control, pools, stays
-from server.storage.database import Database
 from tests.server.conftest import NOW
-from tests.server.support.site import ANNA, BORIS, OTHER, SMALL, Site, open_site
-
-
-@pytest.fixture
-def site(database: Database) -> Site:
-    return open_site(database)
+from tests.server.support.site import ANNA, BORIS, OTHER, SMALL, Site
+from tests.server.support.site import site as site
+from tests.server.support.site import two_halls as two_halls
 
 
 def by_kiosk(site: Site) -> dict[str, hall_control.KioskHolding]:

@@ -4,14 +4,10 @@ import pytest
 
 from badges.places.pool import PoolKey
 from server.occupancy import pools, stays
-from server.storage.database import Database
 from tests.server.conftest import MINUTE, NOW
-from tests.server.support.site import ANNA, BORIS, SMALL, Site, open_site
-
-
-@pytest.fixture
-def site(database: Database) -> Site:
-    return open_site(database)
+from tests.server.support.site import ANNA, BORIS, SMALL, Site
+from tests.server.support.site import site as site
+from tests.server.support.site import two_halls as two_halls
 
 
 def inside(site: Site) -> list[int]:

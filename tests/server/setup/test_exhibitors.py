@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -185,13 +186,18 @@ def test_what_is_wrong_with_a_row_is_named(fair: Database, what: str) -> None:
 
 
 def bomb() -> bytes:
-    """A workbook whose sheet unpacks to 300 MB."""
+    """A workbook whose sheet unpacks to 300 MB, of the same packed megabyte again and again.
+
+    Who unpacks all of it learns only then that its check sum is wrong.
+    """
+    packing = zlib.compressobj(1, wbits=-zlib.MAX_WBITS)
+    megabyte = packing.compress(bytes(1_000_000)) + packing.flush(zlib.Z_FULL_FLUSH)
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+    with zipfile.ZipFile(out, "w") as archive:
         archive.writestr("xl/workbook.xml", "<workbook/>")
-        with archive.open("xl/worksheets/sheet1.xml", "w", force_zip64=True) as part:
-            for _ in range(300):
-                part.write(bytes(1_000_000))
+        archive.writestr("xl/worksheets/sheet1.xml", megabyte * 300 + packing.flush())
+        sheet = archive.getinfo("xl/worksheets/sheet1.xml")
+        sheet.compress_type, sheet.file_size = zipfile.ZIP_DEFLATED, 300_000_000
     return out.getvalue()
 
 

@@ -2,14 +2,18 @@
 
 from dataclasses import dataclass
 
+import pytest
+
 from badges.admission.facts import Calendar
 from badges.transparency.chain import chain_start
 from badges.wire import wire
+from server.event.directory import Event
 from server.kiosks import contact
 from server.ledger import ingest
 from server.occupancy import pools
 from server.occupancy.figures import HallFigures, hall_figures
 from server.storage.database import Database
+from tests.once import beginnings
 from tests.server.conftest import HOUR, NOW
 from tests.server.support.fake_door import FakeDoor
 
@@ -103,3 +107,24 @@ def open_site(database: Database, fire_limit: int = 99) -> Site:
     # In one transaction instead of nine, because hundreds of tests begin so.
     database.write(step)
     return Site(database, *doors)
+
+
+def open_two_halls(_: Event, database: Database) -> list[FakeDoor]:
+    site = open_site(database)
+    return [site.west, site.east, site.other, site.room]
+
+
+beginnings.WRITTEN["two_halls"] = open_two_halls
+
+
+@pytest.fixture
+def two_halls(request: pytest.FixtureRequest, event: Event, database: Database) -> list[FakeDoor]:
+    """The doors of `open_site`, whose halls stand in the event's file from the beginning."""
+    doors: list[FakeDoor] = beginnings.begin(request, event, database, open_two_halls)
+    return doors
+
+
+@pytest.fixture
+def site(database: Database, two_halls: list[FakeDoor]) -> Site:
+    """For a test file that imports both fixtures."""
+    return Site(database, *two_halls)

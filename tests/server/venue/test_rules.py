@@ -12,7 +12,9 @@ from server.occupancy import hall_control
 from server.storage.database import Database, connect
 from server.venue import rules, store
 from tests.server.conftest import HOUR, MINUTE, NOW
-from tests.server.support.site import ANNA, BORIS, OTHER, ROOM, SMALL, Site, open_site
+from tests.server.support.site import ANNA, BORIS, OTHER, ROOM, SMALL, Site
+from tests.server.support.site import site as site
+from tests.server.support.site import two_halls as two_halls
 
 REASONS = "SELECT reason FROM discrepancy ORDER BY discrepancy_id"
 INTO_SESSION = (
@@ -46,11 +48,6 @@ CHANGES = {
     "a protocol guest": "INSERT INTO protocol_guest VALUES (102, 0)",
     "a protocol guest less": "DELETE FROM protocol_guest WHERE serial = 101",
 }
-
-
-@pytest.fixture
-def site(database: Database) -> Site:
-    return open_site(database)
 
 
 def change(site: Site, statement: str, values: tuple = ()) -> None:

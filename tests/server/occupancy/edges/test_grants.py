@@ -8,14 +8,10 @@ from badges.places.pool import PoolKey
 from badges.wire import wire
 from server.occupancy import grants, pools
 from server.occupancy.sharing_policy import smoothed
-from server.storage.database import Database
 from tests.server.conftest import NOW
-from tests.server.support.site import ANNA, OTHER, SMALL, Site, open_site
-
-
-@pytest.fixture
-def site(database: Database) -> Site:
-    return open_site(database)
+from tests.server.support.site import ANNA, OTHER, SMALL, Site
+from tests.server.support.site import site as site
+from tests.server.support.site import two_halls as two_halls
 
 
 def write(site: Site, sql: str, *values: object) -> None:

@@ -8,9 +8,10 @@ from badges.wire import wire
 from server.kiosks import contact
 from server.occupancy import stays
 from server.occupancy.stays import Stay
-from server.storage.database import Database
 from tests.server.conftest import NOW
-from tests.server.support.site import ANNA, BORIS, OTHER, ROOM, SMALL, Site, open_site
+from tests.server.support.site import ANNA, BORIS, OTHER, ROOM, SMALL, Site
+from tests.server.support.site import site as site
+from tests.server.support.site import two_halls as two_halls
 
 ONE = StayRef("west", 1, 9), SMALL
 # Each differs from ONE in one of the four alone.
@@ -23,11 +24,6 @@ OTHERS = [
 STAY = Stay(
     ONE[0], SMALL, 1, ANNA, NOW, True, issue=3, epoch=2, around=True, kind=PlaceKind.OVERRIDE
 )
-
-
-@pytest.fixture
-def site(database: Database) -> Site:
-    return open_site(database)
 
 
 def write(site: Site, step):

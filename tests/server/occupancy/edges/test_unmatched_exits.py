@@ -7,16 +7,12 @@ import pytest
 from badges.record import PlaceKind, StayRef
 from server.occupancy import stays, unmatched_exits
 from server.occupancy.stays import COUNTED, Stay
-from server.storage.database import Database
 from tests.server.conftest import MINUTE, NOW
-from tests.server.support.site import ANNA, BORIS, OTHER, SMALL, Site, open_site
+from tests.server.support.site import ANNA, BORIS, OTHER, SMALL, Site
+from tests.server.support.site import site as site
+from tests.server.support.site import two_halls as two_halls
 
 EPOCH = 4
-
-
-@pytest.fixture
-def site(database: Database) -> Site:
-    return open_site(database)
 
 
 def stay(seq: int, opened_min: float, *, known: bool = True, epoch: int = EPOCH) -> Stay:
