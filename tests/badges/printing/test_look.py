@@ -35,6 +35,8 @@ def test_a_photo_that_lies_on_its_side_is_turned():
     exif = Image.Exif()
     exif[0x0112] = 6
     assert 'viewBox="0 0 40 60"' in photo(picture("JPEG", (60, 40), exif=exif), "p")
+    large = picture("JPEG", (4_000, 2_400), exif=exif)
+    assert 'viewBox="0 0 300 500"' in photo(large, "p")
 
 
 def test_a_logo_and_a_photo_are_drawn():
