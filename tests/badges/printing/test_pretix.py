@@ -63,7 +63,7 @@ def drawn(*areas: dict[str, Any], card: Card = ANNA, pdf: bytes = b"") -> list[n
     found = []
     for png in render_pngs([card], looks(*areas, pdf=pdf), DPI):
         with Image.open(io.BytesIO(png)) as picture:
-            found.append(np.asarray(picture.convert("RGB")).astype(np.int16))
+            found.append(np.asarray(picture.convert("RGB")))
     return found
 
 
@@ -71,8 +71,10 @@ def ink(
     page: np.ndarray, colour: tuple[int, int, int] = INK, px: float = PX
 ) -> tuple[float, float, float, float]:
     """Left, bottom, right and top of what has a colour, in mm from the lower left corner."""
-    near = [np.abs(page[:, :, part] - colour[part]) < 40 for part in range(3)]
-    inked = near[0] & near[1] & near[2]
+    inked = np.ones(page.shape[:2], bool)
+    for part, value in enumerate(colour):
+        shade = page[:, :, part]
+        inked &= (shade > value - 40) & (shade < value + 40)
     rows, columns = np.flatnonzero(inked.any(axis=1)), np.flatnonzero(inked.any(axis=0))
     assert rows.size, "there is nothing of this colour"
     height = page.shape[0] / px
@@ -257,7 +259,7 @@ def test_all_scripts_and_long_names_stay_on_the_page() -> None:
     some = [one for one in everybody if one.organisation][2::5] + everybody[21:24]
     for png in render_pngs(some, look, DPI / 2):
         with Image.open(io.BytesIO(png)) as picture:
-            page = np.asarray(picture.convert("RGB")).astype(int)
+            page = np.asarray(picture.convert("RGB"))
         assert ink(page, px=PX / 2)[3] < HEIGHT - 0.1
         left, bottom, right, top = ink(page, (0, 90, 200), PX / 2)
         assert 29.5 < left < right < 90.5
