@@ -186,6 +186,9 @@ def _embedded(data: bytes, name: str, most_px: int, form: str) -> str:
                     name=name,
                     most=PICTURE_PX_MAX // 1_000_000,
                 )
+            # A JPEG of a phone is far larger than what is kept. It is read in an eighth, a quarter
+            # or a half of its size, which still leaves twice as much.
+            picture.draft(None, (2 * most_px, 2 * most_px))
             upright = ImageOps.exif_transpose(picture).convert("RGB" if form == "JPEG" else "RGBA")
     except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError):
         raise LookError(

@@ -7,11 +7,9 @@ other languages. A name that means two countries is refused with both.
 
 import difflib
 import functools
-import pickle
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
 from babel import Locale, localedata
 from babel.core import get_global
@@ -200,18 +198,34 @@ def _all_names() -> Mapping[str, frozenset[str]]:
     known = codes()
     meant: dict[str, set[str]] = {}
     for language in locale_identifiers():
-        if len(language.partition("_")[2]) not in (0, 4):
-            continue
-        # Babel would join each file with what its language inherits, which takes longer than to
-        # read it, and would keep 170 MB. A name that is inherited stands in another of these files.
-        file = Path(localedata.resolve_locale_filename(language))
-        names: dict[str, str] = pickle.loads(file.read_bytes()).get("territories", {})
-        for code in known & names.keys():
-            meant.setdefault(names[code], set()).add(code)
+        if len(language.partition("_")[2]) in (0, 4):
+            names = _own_territories(language)
+            for code in known & names.keys():
+                meant.setdefault(str(names[code]), set()).add(code)
     found: dict[str, set[str]] = {}
     for name, named in meant.items():
         found.setdefault(_folded(name), set()).update(named)
     return {key: frozenset(named) for key, named in found.items()}
+
+
+def _own_territories(language: str) -> Mapping[str, object]:
+    """Return the names in a language's own file. Those that it inherits stand in another one, and
+    to join the two takes longer than to read both.
+    """
+    lock, cache = getattr(localedata, "_cache_lock", None), getattr(localedata, "_cache", None)
+    if lock is None or cache is None:
+        return Locale.parse(language).territories
+    # Babel keeps what it reads, and all languages come to 170 MB. Nobody else may find a part there
+    # either, so it is dropped again before another thread can ask.
+    with lock:
+        had = language in cache
+        try:
+            found = localedata.load(language, merge_inherited=False)
+        finally:
+            if not had:
+                cache.pop(language, None)
+    names: Mapping[str, object] = found.get("territories", {})
+    return names
 
 
 def _territories(language: str) -> Iterable[tuple[str, str]]:

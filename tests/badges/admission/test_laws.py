@@ -9,6 +9,7 @@ from badges.admission.decide import decide, event_day
 from badges.admission.facts import Admitted, Denied, Direction, Facts, Reason, Scan
 from badges.credential.credential import Kind
 from tests.badges.strategies import presentations
+from tests.once.tries import tries
 
 Shown = tuple[Scan, Facts]
 
@@ -125,11 +126,11 @@ def test_the_laws_are_tried_at_doors_that_open() -> None:
     opened: list[bool] = []
 
     @given(presentations())
-    @settings(max_examples=200, derandomize=True, database=None)
+    @settings(max_examples=tries(200), derandomize=True, database=None)
     def look(shown: Shown) -> None:
         scan, known = shown
         entry = replace(scan, direction=Direction.ENTRY)
         opened.append(isinstance(decide(entry, known), Admitted))
 
     look()
-    assert sum(opened) >= 30
+    assert sum(opened) >= tries(30)

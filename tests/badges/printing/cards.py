@@ -1,6 +1,7 @@
 """A card, and the way back from PDF to pixels and text."""
 
 import random
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
@@ -39,14 +40,25 @@ def named(given: str, family: str = "", organisation: str = "", country: str = "
 
 def pages(pdf: bytes) -> list[tuple[np.ndarray, str]]:
     """Each page as gray pixels, and the text that can be copied from it."""
-    document = pypdfium2.PdfDocument(pdf)
-    try:
-        return [
-            (
-                np.asarray(page.render(scale=DPI / 72).to_pil().convert("L")),
-                page.get_textpage().get_text_bounded(),
-            )
-            for page in document
-        ]
-    finally:
-        document.close()
+    with closing(pypdfium2.PdfDocument(pdf)) as document:
+        return [(_pixels(page), _text(page)) for page in document]
+
+
+def texts(pdf: bytes) -> list[str]:
+    """The text that can be copied from each page, which is not drawn for that."""
+    with closing(pypdfium2.PdfDocument(pdf)) as document:
+        return [_text(page) for page in document]
+
+
+def page_drawn(pdf: bytes, at: int) -> np.ndarray:
+    """One page alone, as gray pixels."""
+    with closing(pypdfium2.PdfDocument(pdf)) as document:
+        return _pixels(document[at])
+
+
+def _pixels(page: pypdfium2.PdfPage) -> np.ndarray:
+    return np.asarray(page.render(scale=DPI / 72).to_pil().convert("L"))
+
+
+def _text(page: pypdfium2.PdfPage) -> str:
+    return page.get_textpage().get_text_bounded()

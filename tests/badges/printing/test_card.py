@@ -21,7 +21,17 @@ from badges.printing.card import (
     render_png,
     undrawable,
 )
-from tests.badges.printing.cards import ANNA, CREDENTIAL, DPI, EVENT, MM, named, pages
+from tests.badges.printing.cards import (
+    ANNA,
+    CREDENTIAL,
+    DPI,
+    EVENT,
+    MM,
+    named,
+    page_drawn,
+    pages,
+    texts,
+)
 
 
 def test_it_works_for_three_readers():
@@ -60,7 +70,7 @@ def test_it_works_for_three_readers():
 def test_first_line(given, family, first_line):
     template = "#for card in json(bytes(sys.inputs.data)).cards [|#card.headline|]"
     template = '#set text(font: ("Noto Sans", "Noto Sans CJK SC"));' + template
-    ((_, text),) = pages(render_pdf([named(given, family)], event_name=EVENT, template=template))
+    (text,) = texts(render_pdf([named(given, family)], event_name=EVENT, template=template))
     assert f"|{first_line}|" in text
 
 
@@ -69,7 +79,7 @@ def test_first_line(given, family, first_line):
 )
 def test_markup_in_names_is_text(markup):
     card = replace(named(markup, markup, markup), category_name=markup, zones=(markup,))
-    ((_, text),) = pages(render_pdf([card], event_name=markup))
+    (text,) = texts(render_pdf([card], event_name=markup))
     assert "".join(text.split()).count("".join(markup.split())) == 6
 
 
@@ -79,9 +89,9 @@ def test_a_page_for_each_card_and_progress():
     ]
     seen: list[tuple[int, int]] = []
     pdf = render_pdf(cards, event_name=EVENT, progress=lambda done, of: seen.append((done, of)))
-    found = pages(pdf)
-    assert ["N0007" in text for _, text in found].index(True) == 7
-    assert zxingcpp.read_barcodes(found[44][0])[0].text == CREDENTIAL[:-3] + "044"
+    found = texts(pdf)
+    assert ["N0007" in text for text in found].index(True) == 7
+    assert zxingcpp.read_barcodes(page_drawn(pdf, 44))[0].text == CREDENTIAL[:-3] + "044"
     assert len(found) == 45
     assert seen == [(20, 45), (40, 45), (45, 45)]
 

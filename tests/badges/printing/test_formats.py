@@ -12,7 +12,8 @@ from badges.printing.card import render_pdf, render_pngs
 from badges.printing.look import FORMATS, Look
 from kiosk.reader.photo import read_still
 from tests.badges.printing import sheet
-from tests.badges.printing.cards import CREDENTIAL, pages
+from tests.badges.printing.cards import CREDENTIAL
+from tests.badges.printing.cards import texts as said_by
 from tests.badges.printing.forum import BACK, FORUM, people
 
 PEOPLE = people()
@@ -61,13 +62,13 @@ def test_pages_have_the_size_of_their_paper(name: str) -> None:
 def said_on(look: Look) -> list[str]:
     """What stands on each card, front and back, without spaces."""
     if cards_on(look) > 1:
-        found = [pages(render_pdf([card], look=look)) for card in SOME]
+        found = [said_by(render_pdf([card], look=look)) for card in SOME]
     else:
-        together = pages(render_pdf(SOME, look=look))
+        together = said_by(render_pdf(SOME, look=look))
         each = 1 if look.format.on_page == "folded" else 2
         assert len(together) == each * len(SOME)
         found = [together[each * at : each * (at + 1)] for at in range(len(SOME))]
-    return ["".join("".join(text for _, text in one).split()) for one in found]
+    return ["".join("".join(one).split()) for one in found]
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -86,7 +87,7 @@ def test_a_layer_leaves_white_what_the_shell_has() -> None:
     (picture,) = map(gray, render_pngs([PEOPLE[0]], layer, 100))
     assert picture[: int(23 * 100 / 25.4)].min() > 250
     assert (picture[int(129 * 100 / 25.4) :] < 128).mean() < 0.15  # words, and no ground
-    ((_, text),) = pages(render_pdf([PEOPLE[0]], look=layer))
+    (text,) = said_by(render_pdf([PEOPLE[0]], look=layer))
     assert "代表" in text
     assert FORUM.event_name not in text
 
@@ -121,7 +122,7 @@ def test_four_on_a_sheet_meet_their_backs() -> None:
 
 def test_five_cards_need_two_sheets() -> None:
     look = replace(FORUM, format=FORMATS["a4-four"])
-    assert len(pages(render_pdf(PEOPLE[:5], look=look))) == 2
+    assert len(said_by(render_pdf(PEOPLE[:5], look=look))) == 2
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -26,15 +26,21 @@ def test_an_svg_stays_as_it_is():
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP"])
 def test_pictures_become_svg(form):
     assert logo(picture(form), "logo").startswith("<svg ")
+    # A phone's photos are JPEG, and have 12 megapixels.
+    size = (4_000, 3_000) if form == "JPEG" else (2_000, 1_500)
     # With as little work as it can be written, since only its size counts.
     easy = {"WEBP": {"method": 0}, "PNG": {"compress_level": 1}}.get(form, {})
-    assert len(photo(picture(form, (4_000, 3_000), **easy), "p")) < 30_000
+    made = photo(picture(form, size, **easy), "p")
+    assert 'viewBox="0 0 500 375"' in made
+    assert len(made) < 30_000
 
 
 def test_a_photo_that_lies_on_its_side_is_turned():
     exif = Image.Exif()
     exif[0x0112] = 6
     assert 'viewBox="0 0 40 60"' in photo(picture("JPEG", (60, 40), exif=exif), "p")
+    large = picture("JPEG", (4_000, 2_400), exif=exif)
+    assert 'viewBox="0 0 300 500"' in photo(large, "p")
 
 
 def test_a_logo_and_a_photo_are_drawn():

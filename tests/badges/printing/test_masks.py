@@ -16,6 +16,7 @@ from badges.printing import qr
 from badges.printing.masks import best_mask, penalty
 from badges.printing.qr import symbol
 from tests.once.tables import shared
+from tests.once.tries import tries
 
 Symbol = tuple[tuple[bool, ...], ...]
 
@@ -72,14 +73,14 @@ def are_as_qrcode_makes_them(tables: Path) -> Callable[[list[tuple[str, str]]], 
 
 def test_the_symbols_of_many_credentials(are_as_qrcode_makes_them):
     draw = random.Random(18004)
-    credentials = ["HK" + "".join(draw.choices(ALPHABET, k=120)) for _ in range(150)]
+    credentials = ["HK" + "".join(draw.choices(ALPHABET, k=120)) for _ in range(tries(150))]
     assert are_as_qrcode_makes_them([(text, draw.choice("MQ")) for text in credentials])
 
 
 def test_the_symbols_of_texts_of_many_lengths_and_levels(are_as_qrcode_makes_them):
     draw = random.Random(7833)
     texts = []
-    for _ in range(150):
+    for _ in range(tries(150)):
         letters = draw.choice([ALPHABET, "abc/:?=&ü字"])
         text = "".join(draw.choices(letters, k=int(10 ** draw.uniform(0, 2.4))))
         texts.append((text, draw.choice("LMQH")))

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import io
+import struct
 import time
 import zipfile
 
@@ -103,14 +104,25 @@ def repacked(data: bytes, **replaced: bytes) -> bytes:
     return out.getvalue()
 
 
+def claiming(data: bytes, part: bytes, size: int) -> bytes:
+    """The workbook with another size of one part in its directory, which alone is looked into."""
+    said = bytearray(data)
+    struct.pack_into("<L", said, data.rindex(part) - 46 + 24, size)
+    return bytes(said)
+
+
 def test_xlsx_bombs_and_damage():
     good = workbook(["name", "category"], ["Anna", "press"])
+    sheet = b"xl/worksheets/sheet1.xml"
+    bomb = claiming(good, sheet, 200_000_000)
+    with zipfile.ZipFile(io.BytesIO(bomb)) as archive:
+        assert archive.getinfo(sheet.decode()).file_size == 200_000_000
     with pytest.raises(RosterError, match="unpacks to 200,0.*the limits are"):
-        read(repacked(good, sheet1=bytes(200_000_000)))
+        read(bomb)
     laughs = "".join(f'<!ENTITY e{i + 1} "{f"&e{i};" * 10}">' for i in range(12))
-    bomb = f'<!DOCTYPE x [<!ENTITY e0 "ha">{laughs}]><worksheet>&e12;</worksheet>'
+    laughing = f'<!DOCTYPE x [<!ENTITY e0 "ha">{laughs}]><worksheet>&e12;</worksheet>'
     with pytest.raises(RosterError, match="is damaged"):
-        read(repacked(good, sheet1=bomb.encode()))
+        read(repacked(good, sheet1=laughing.encode()))
     with pytest.raises(RosterError, match="is damaged"):
         read(good[:-200])
     with pytest.raises(RosterError, match="is damaged"):

@@ -31,6 +31,7 @@ from tests.kiosk.support.door_fixture import (
     records_of,
 )
 from tests.kiosk.support.journals import account, enter, leave, open_journal, own
+from tests.once.tries import tries
 
 
 @pytest.fixture
@@ -251,7 +252,7 @@ steps = st.lists(
 
 
 @given(steps)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=tries(40), deadline=None)
 def test_the_account_always_adds_up(tmp_path_factory: pytest.TempPathFactory, script) -> None:
     """Free places are never negative, and what is credited was never offered before."""
     with open_journal(tmp_path_factory.mktemp("journal")) as journal:

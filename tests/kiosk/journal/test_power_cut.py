@@ -9,7 +9,9 @@ import signal
 import subprocess
 import sys
 import time
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -88,17 +90,38 @@ class Life:
         self._journal.acked(self.offered, 1)
 
 
+def opened(disk: Disk) -> tuple[Journal, FileSystem]:
+    file_system = FileSystem(disk)
+    exclusive = dict(pragma[:2] for pragma in schema.PRAGMAS)["journal_mode"] == "WAL"
+    connect = connect_to(file_system, exclusive=exclusive)
+    journal = Journal(Path("journal.db"), KIOSK, GENERATION, KIOSK_KEY, connect=connect)
+    return journal, file_system
+
+
+@cache
+def disk_with_a_journal(settings: tuple[Any, ...]) -> Disk:
+    """What is on a disk when a journal was made with these settings, which are those of now.
+
+    No power goes before that, and to make the tables takes as long as a life.
+    """
+    disk, begun = (Disk(random.Random(0), "all") for _ in range(2))
+    journal, file_system = opened(disk)
+    begun.begin_as(disk)
+    journal.close()
+    file_system.unregister()
+    return begun
+
+
 def cut(seed: int, loss: Loss, directory: Path) -> tuple[int, list[str]]:
     """One life and one cut: (acknowledged scans that are lost, what of the protocol is forgotten).
 
     A life whose account nobody has seen proves nothing of accounts, so that is "nothing seen".
     """
+    begun = disk_with_a_journal(schema.PRAGMAS)
     rng = random.Random(seed)
     disk = Disk(rng, loss)
-    file_system = FileSystem(disk)
-    exclusive = dict(pragma[:2] for pragma in schema.PRAGMAS)["journal_mode"] == "WAL"
-    connect = connect_to(file_system, exclusive=exclusive)
-    journal = Journal(Path("journal.db"), KIOSK, GENERATION, KIOSK_KEY, connect=connect)
+    disk.begin_as(begun)
+    journal, file_system = opened(disk)
     life = Life(rng, journal)
     life.live(rng.randint(0, 10))
     if rng.random() < 0.7:

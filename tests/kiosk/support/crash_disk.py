@@ -34,6 +34,13 @@ class Disk:
         self._pending: dict[str, list[tuple[int, bytes | None]]] = {}
         self._unlinked: set[str] = set()
 
+    def begin_as(self, other: "Disk") -> None:
+        """Take over the files that another one has by now, as they are written and synced there."""
+        self.live = {name: bytearray(file) for name, file in other.live.items()}
+        self._medium = {name: bytearray(file) for name, file in other._medium.items()}
+        self._pending = {name: list(writes) for name, writes in other._pending.items()}
+        self._unlinked = set(other._unlinked)
+
     def write(self, name: str, offset: int, data: bytes) -> None:
         self._spend()
         _put(self.live[name], offset, data)

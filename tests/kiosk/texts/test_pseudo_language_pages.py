@@ -3,8 +3,7 @@
 import itertools
 import json
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from html import unescape
 from pathlib import Path
@@ -55,15 +54,12 @@ def test_the_page_with_all_its_words() -> None:
     assert [text for text in words.values() if left_out(text)] == []
 
 
-@contextmanager
-def camera_page(eye: Eye | None) -> Iterator[list[str]]:
-    """What the page says; to be read when the `with` has ended."""
+def camera_page(eye: Eye | None) -> Callable[[], list[str]]:
+    """What the page says whenever that is asked."""
     app = create_screen(Board(), lambda: None, languages=(LANGUAGE, "en"))
     add_camera_page(app, eye)
-    shown: list[str] = []
-    yield shown
-    for path in ("/camera", "/camera/facts"):
-        shown.append(words_on(opened(app).get(path).text))
+    client = opened(app)
+    return lambda: [words_on(client.get(path).text) for path in ("/camera", "/camera/facts")]
 
 
 def reports() -> Iterator[Any]:
@@ -82,10 +78,10 @@ def reports() -> Iterator[Any]:
 def test_the_camera_page_in_every_state() -> None:
     names = ["Hallkeeper", "English", "HD C270", "MJPG", "YUYV", "ms", "x"]
     eye, everything = Eye(), []
+    said, without = camera_page(eye), camera_page(None)
     for report in (None, *reports()):
         eye.told = report or REPORT
-        with camera_page(eye if report else None) as shown:
-            pass
+        shown = said() if report else without()
         for text in shown:
             assert left_out(text, names) == "", text
         everything += shown
