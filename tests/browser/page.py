@@ -109,10 +109,9 @@ class Page:
 
     @classmethod
     def of(cls, browser: Any) -> "Page":
-        """The page that is open in this window."""
+        """The page that is open in this window. It is not opened again."""
         page = cls.__new__(cls)
         page.browser = browser
-        page.url = browser.current_url
         return page
 
     def open(self, query: str = "") -> "Page":
@@ -123,8 +122,13 @@ class Page:
         self.wait("the link", lambda: self.script("return document.body.dataset.link") == "up")
         return self
 
-    def resize(self, size: tuple[int, int]) -> "Page":
+    def resize(self, size: tuple[int, int], drawn: float = 1.0) -> "Page":
+        """Give the page this size. What nobody clicks may be `drawn` smaller, which changes nothing
+        for the page itself.
+        """
         screen = {"width": size[0], "height": size[1], "deviceScaleFactor": 1, "mobile": False}
+        if drawn != 1.0 and not os.environ.get("HALLKEEPER_SHOTS"):
+            screen["scale"] = drawn
         self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
         return self
 
