@@ -28,7 +28,7 @@ def test_answer_fills_the_page(door: LiveDoor, page: Page, name: str) -> None:
     make, tone, chinese, english = ANSWERS[name]
     door.turn(Direction.EXIT if name == "goodbye" else Direction.ENTRY)
     before = door.answers
-    page.burst(make())
+    page.scan(make())
     page.wait(name, lambda: door.answers > before and page.tone == tone)
 
     assert (page.text("word"), page.text("word-2")) == (chinese, english)
@@ -57,7 +57,7 @@ def test_badge_held_up_to_the_camera_is_answered(door: LiveDoor, page: Page) -> 
 
 
 def test_languages_change_places(door: LiveDoor, page: Page) -> None:
-    page.burst(press(next(serials)))
+    page.scan(press(next(serials)))
     page.wait("a denial", lambda: page.tone == "deny")
     page.press("\ue032")  # F2
     assert (page.text("word"), page.text("word-2")) == ("DENIED", "禁止入内")
@@ -68,7 +68,7 @@ def test_languages_change_places(door: LiveDoor, page: Page) -> None:
 
 def test_one_language_alone(door: LiveDoor, page: Page) -> None:
     page.open("?languages=en")
-    page.burst(press(next(serials)))
+    page.scan(press(next(serials)))
     page.wait("a denial", lambda: page.tone == "deny")
     assert (page.text("word"), page.text("word-2")) == ("DENIED", "")
     assert not page.shown("#language")
@@ -86,7 +86,7 @@ def test_answer_goes_after_its_time(browser: object, tmp_path) -> None:
     with LiveDoor(tmp_path, answer_s=1.5) as door:
         page = Page(browser, door.url, door.link).open()
         page.script(TONES)
-        page.burst(badge(1))
+        page.scan(badge(1))
         page.wait("an answer", lambda: "admit" in page.script("return tones"))
         page.wait("the invitation", lambda: page.tone == "idle")
         assert page.text("word") == "请出示证件"

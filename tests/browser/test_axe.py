@@ -56,7 +56,7 @@ def test_answers(door: LiveDoor, page: Page, axe: str, name: str) -> None:
     door.turn(Direction.EXIT if name == "goodbye" else Direction.ENTRY)
     make, before = ANSWERS[name], door.answers
     if make is not None:
-        page.burst(make())
+        page.scan(make())
         page.wait(name, lambda: door.answers > before and page.tone != "idle")
     examine(page, axe, name)
 
@@ -66,7 +66,7 @@ def test_a_greeting(door: LiveDoor, page: Page, axe: str) -> None:
     door.turn(Direction.ENTRY)
     tell(door, session(1, -20))
     page.wait("it", lambda: door.kiosk.board.state.status.programme != ())
-    page.burst(badge(NAMED))
+    page.scan(badge(NAMED))
     page.wait("the greeting", lambda: page.shown("#speaks"))
     examine(page, axe, "greeting")
     tell(door)

@@ -62,7 +62,7 @@ def page(page: Page) -> Page:
 
 def scan(door: LiveDoor, page: Page, text: str) -> None:
     before = door.answers
-    page.burst(text)
+    page.scan(text)
     page.wait("an answer", lambda: door.answers > before and page.tone != "idle")
 
 

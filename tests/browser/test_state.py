@@ -46,7 +46,7 @@ def test_every_file_of_the_pages_is_served(door: LiveDoor, page: Page) -> None:
 def test_places_here_and_in_the_hall_are_in_view(door: LiveDoor, page: Page) -> None:
     door.turn(Direction.ENTRY)
     page.wait("the grant", lambda: page.text("free-number") == "8")
-    page.burst(badge(next(serials)))
+    page.scan(badge(next(serials)))
     page.wait("one less", lambda: page.text("free-number") == "7")
     page.wait("the hall's", lambda: page.shown("#left") and page.text("left-number").isdigit())
 
@@ -79,12 +79,12 @@ def test_place_that_is_slow_to_come_is_waited_for_in_sight(
 
     door.turn(Direction.ENTRY)
     while (free := door.kiosk.board.state.status.free_places) > 0:
-        page.burst(badge(next(serials)))
+        page.scan(badge(next(serials)))
         page.wait("one less", lambda n=free: door.kiosk.board.state.status.free_places < n)
     page.wait("a green", lambda: page.tone == "admit")
     before = door.answers
     door.event.spoil = slow
-    page.burst(badge(next(serials)))
+    page.scan(badge(next(serials)))
     page.wait("the word", lambda: page.tone == "asking")
     assert (page.text("word"), page.text("word-2")) == ("请稍候", "One moment")
     seen.set()
@@ -104,7 +104,7 @@ def test_place_that_is_slow_to_come_is_waited_for_in_sight(
 def test_offline_is_told_with_its_time_and_scans_wait(door: LiveDoor, page: Page) -> None:
     page.wait("online", lambda: "在线" in page.text("state-link"))
     door.lose_server()
-    page.burst(badge(next(serials)))
+    page.scan(badge(next(serials)))
     page.wait("offline", lambda: "起离线" in page.text("state-link"))
     page.wait("a waiting scan", lambda: "1 次扫描待上传" in page.text("state-waiting"))
     for size in SIZES:
@@ -200,7 +200,7 @@ def test_other_screens_hold_everything_too(
     door: LiveDoor, page: Page, size: tuple[int, int]
 ) -> None:
     page.resize(size)
-    page.burst(badge(next(serials)))
+    page.scan(badge(next(serials)))
     page.wait("an answer", lambda: page.tone in ("admit", "deny"))
     page.shot("other")
     page.holds_all()

@@ -10,11 +10,19 @@ COLOUR_RULES = ["color-contrast", "link-in-text-block"]
 # Without `preload`, axe-core reads all styles anew for a rule that is none of these.
 RUN = """
 const done = arguments[arguments.length - 1];
-axe.run(document, { runOnly: arguments[0], resultTypes: ["violations"],
+if (typeof axe !== "object") return done(null);
+const rules = Object.fromEntries(arguments[1].map((id) => [id, { enabled: false }]));
+axe.run(document, { runOnly: arguments[0], rules, resultTypes: ["violations"],
                     preload: { assets: ["media"] } })
   .then((found) => done(JSON.stringify(found.violations.map((one) => (
     { rule: one.id, impact: one.impact, where: one.nodes.map((n) => n.target.join(" ")) }
   )))));
+"""
+OTHERS = """
+const [tags, impacts] = arguments;
+const impact = new Map(axe._audit.rules.map((one) => [one.id, one.impact]));
+return axe.getRules(tags).map((one) => one.ruleId)
+  .filter((id) => impact.get(id) && !impacts.includes(impact.get(id)));
 """
 LAYOUT = """
 return [...document.querySelectorAll("body, body *")].map((one) => {
@@ -37,15 +45,28 @@ def turn(browser: Any, scheme: str) -> None:
     browser.execute_async_script(SETTLED)
 
 
-def know(browser: Any, axe: str) -> None:
-    """Let the window have axe-core, where it has not."""
-    if not browser.execute_script("return typeof axe === 'object'"):
-        browser.execute_cdp_cmd("Runtime.evaluate", {"expression": axe})
+def faults(
+    browser: Any, axe: str, rules: Sequence[str] = RULES, without: Sequence[str] = ()
+) -> list[dict[str, Any]]:
+    """What the rules find, each of which is named, or has one of these tags and is not among those
+    `without` which to look.
+    """
+    asked = list(rules), list(without)
+    found = browser.execute_async_script(RUN, *asked)
+    if found is None:  # The window has no axe-core yet.
+        _know(browser, axe)
+        found = browser.execute_async_script(RUN, *asked)
+    return list(json.loads(found))
 
 
-def faults(browser: Any, axe: str, rules: Sequence[str] = RULES) -> list[dict[str, Any]]:
-    know(browser, axe)
-    return list(json.loads(browser.execute_async_script(RUN, list(rules))))
+def rules_but(browser: Any, axe: str, impacts: Sequence[str]) -> list[str]:
+    """The rules whose faults are less grave. Each rule has one impact, whatever it finds."""
+    _know(browser, axe)
+    return list(browser.execute_script(OTHERS, RULES, list(impacts)))
+
+
+def _know(browser: Any, axe: str) -> None:
+    browser.execute_cdp_cmd("Runtime.evaluate", {"expression": axe})
 
 
 def layout(browser: Any) -> str:
