@@ -23,6 +23,7 @@ from server.ledger.batch import AHEAD_MS
 from server.occupancy import hall_control, pools
 from server.storage import migrations
 from server.storage.database import Database, connect
+from tests.once.tries import tries
 from tests.server.conftest import NOW
 from tests.server.support.fake_door import FakeDoor
 from tests.server.support.pages import Pages
@@ -275,7 +276,7 @@ class World:
         assert most <= most_inside(self.site)
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", tries.seeds(20))
 def test_its_lies_make_no_room(halls: Database, seed: int) -> None:
     world = World(halls, seed)
     for _ in range(60):

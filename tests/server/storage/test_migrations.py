@@ -136,14 +136,13 @@ def test_a_newer_event_is_refused_untouched(migrated: sqlite3.Connection) -> Non
     assert tables(migrated) == before
 
 
-def test_an_older_event_is_brought_up(database: sqlite3.Connection, tmp_path: Path) -> None:
+def test_an_older_event_is_brought_up(
+    database: sqlite3.Connection, newest: sqlite3.Connection
+) -> None:
     migrations.run_before(database, "m003_ledger")
     assert "scan" not in dict(tables(database))
     migrate(database)
-    new = connect(tmp_path / "new.db")
-    migrate(new)
-    assert tables(database) == tables(new)
-    new.close()
+    assert tables(database) == tables(newest)
 
 
 def test_scans_that_wait_are_known_after_an_upgrade(database: sqlite3.Connection) -> None:
