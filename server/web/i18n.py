@@ -19,7 +19,6 @@ from flask_babel import (  # type: ignore[import-untyped]  # it ships no types
     Domain,
     refresh,
 )
-from flask_babel import gettext as _gettext
 from jinja2 import Environment, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
@@ -71,7 +70,8 @@ def words() -> Words:
 
 def gettext(text: str, **fields: object) -> str:
     """Return a marked text in the page's language, with its fields. Views import it as `_`."""
-    return str(_gettext(text, **fields))
+    found: str = words().get(language()).gettext(text)
+    return found % fields if fields else found
 
 
 def said(what: object) -> str:

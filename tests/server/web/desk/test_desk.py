@@ -28,6 +28,23 @@ def pages(event: Event, site: Database) -> Iterator[Pages]:
         yield opened
 
 
+def shown_with(pages: Pages) -> None:
+    """Anna has a badge, and its print waits."""
+    add_printer(pages.database)
+    # A new clerk, for of the shown pages nobody is signed in yet.
+    press_print(DeskClerk(pages, Pages.staff(pages, "badge_desk")))
+
+
+def press_print(clerk: DeskClerk) -> None:
+    clerk.press(clerk.page("A1"), f"{clerk.page('A1')}/print")
+
+
+@pytest.fixture
+def watcher(shown: Pages) -> DeskClerk:
+    """A clerk who changes nothing."""
+    return DeskClerk(shown, shown.staff("badge_desk"))
+
+
 @pytest.fixture
 def clerk(pages: Pages) -> DeskClerk:
     add_printer(pages.database)
@@ -37,7 +54,7 @@ def clerk(pages: Pages) -> DeskClerk:
 @pytest.fixture
 def printing(clerk: DeskClerk) -> DeskClerk:
     """Anna has a badge, and its print waits."""
-    clerk.press(clerk.page("A1"), f"{clerk.page('A1')}/print")
+    press_print(clerk)
     return clerk
 
 
@@ -50,8 +67,8 @@ def people(pages: Pages) -> int:
     return pages.database.reader.execute("SELECT COUNT(*) FROM attendee").fetchone()[0]
 
 
-def test_it_works(clerk: DeskClerk) -> None:
-    page = clerk.get("/")
+def test_it_works(watcher: DeskClerk) -> None:
+    page = watcher.get("/")
     assert page.status_code == 200
     assert "North 2" in page.text
     assert "Register a walk-in" in page.text
@@ -74,8 +91,8 @@ class TestName:
         assert (cookie.secure, cookie.http_only, cookie.same_site) == (True, True, "Lax")
 
     @pytest.mark.parametrize("name", ["", "   ", "x" * 25, "a\x07"])
-    def test_what_is_no_name_is_refused(self, pages: Pages, name: str) -> None:
-        someone = pages.staff("badge_desk")
+    def test_what_is_no_name_is_refused(self, shown: Pages, name: str) -> None:
+        someone = shown.staff("badge_desk")
         assert someone.post("/desk/name", {"desk": name}).location == "/desk/name"
         assert "1 to 24 letters" in someone.get("/desk/name").text
 
@@ -145,9 +162,9 @@ class TestPerson:
             assert text in page, text
 
     @pytest.mark.parametrize("number", ["ZZZZZ", "nonsense", "00000", "1" * 60])
-    def test_nobody(self, clerk: DeskClerk, number: str) -> None:
+    def test_nobody(self, watcher: DeskClerk, number: str) -> None:
         for target in ("", "/correct", "/phone"):
-            assert clerk.get(f"/person/{number}{target}").status_code == 404
+            assert watcher.get(f"/person/{number}{target}").status_code == 404
 
     def test_the_badge_is_told(self, printing: DeskClerk) -> None:
         page = printing.get(printing.page("A1")).text
@@ -281,8 +298,8 @@ class TestCorrect:
         assert "nothing was done" in printing.said()
         assert printing.person("A1").issue == 1
 
-    def test_a_latin_line_is_on_paper_alone(self, printing: DeskClerk) -> None:
-        _, answer = self.sent(printing, latin_name="Anna Keller-Lee")
+    def test_a_latin_line_is_on_paper_alone(self, watcher: DeskClerk) -> None:
+        _, answer = self.sent(watcher, latin_name="Anna Keller-Lee")
         assert "stays good at every door" in answer.text
 
     def test_twice_corrects_once(self, printing: DeskClerk) -> None:
@@ -313,12 +330,12 @@ class TestCorrect:
             ({"organisation": "x" * 200}, "the limit is 160"),
         ],
     )
-    def test_wrong_input(self, printing: DeskClerk, changes: dict, words: str) -> None:
-        values, answer = self.sent(printing, **changes)
+    def test_wrong_input(self, watcher: DeskClerk, changes: dict, words: str) -> None:
+        values, answer = self.sent(watcher, **changes)
         assert answer.status_code == 400
         assert words in answer.text
         assert "Nothing was done" in answer.text
-        assert printing.person("A1").issue == 1
+        assert watcher.person("A1").issue == 1
 
     @pytest.mark.parametrize("category", ["999", "delegate", "-1", ""])
     def test_no_category_of_ours(self, printing: DeskClerk, category: str) -> None:
@@ -380,18 +397,18 @@ class TestWalkIn:
         ],
     )
     def test_wrong_input_keeps_what_was_typed(
-        self, clerk: DeskClerk, changes: dict, words: str
+        self, watcher: DeskClerk, changes: dict, words: str
     ) -> None:
-        before = people(clerk.pages)
-        _, answer = self.register(clerk, organisation="Kept Pilots", **changes)
+        before = people(watcher.pages)
+        _, answer = self.register(watcher, organisation="Kept Pilots", **changes)
         assert answer.status_code == 400
         assert words in answer.text
         assert "Kept Pilots" in answer.text
-        assert people(clerk.pages) == before
+        assert people(watcher.pages) == before
 
-    def test_what_was_looked_for_in_vain_is_filled_in(self, clerk: DeskClerk) -> None:
-        assert 'name="given_name" type="text" value="Noa"' in clerk.get("/walk-in?name=Noa").text
-        assert 'value="n@example.org"' in clerk.get("/walk-in?name=n@example.org").text
+    def test_what_was_looked_for_in_vain_is_filled_in(self, watcher: DeskClerk) -> None:
+        assert 'name="given_name" type="text" value="Noa"' in watcher.get("/walk-in?name=Noa").text
+        assert 'value="n@example.org"' in watcher.get("/walk-in?name=n@example.org").text
 
     def test_waiting_counts_from_the_first_key(self, clerk: DeskClerk) -> None:
         self.register(clerk, busy_ms="42000")
@@ -593,13 +610,13 @@ class TestPhoto:
         assert len(list((clerk.pages.event.path / "cards/photos").iterdir())) == 1
 
 
-def test_without_the_setting_there_is_no_camera(clerk: DeskClerk) -> None:
-    page = f"{clerk.page('A1')}/photo"
-    assert clerk.get(page).status_code == 404
-    assert "camera=()" in clerk.get("/walk-in").headers["Permissions-Policy"]
-    assert "data-camera" not in clerk.get("/walk-in").text
-    clerk.send(page, {"photo": (io.BytesIO(picture()), "p.jpg")})
-    assert "takes no photos" in clerk.said()
+def test_without_the_setting_there_is_no_camera(watcher: DeskClerk) -> None:
+    page = f"{watcher.page('A1')}/photo"
+    assert watcher.get(page).status_code == 404
+    assert "camera=()" in watcher.get("/walk-in").headers["Permissions-Policy"]
+    assert "data-camera" not in watcher.get("/walk-in").text
+    watcher.send(page, {"photo": (io.BytesIO(picture()), "p.jpg")})
+    assert "takes no photos" in watcher.said()
 
 
 def test_the_pace(printing: DeskClerk) -> None:
@@ -611,8 +628,8 @@ def test_the_pace(printing: DeskClerk) -> None:
 
 
 @pytest.mark.parametrize("target", ["/", "/name", "/walk-in", "/pace"])
-def test_chinese(clerk: DeskClerk, target: str) -> None:
-    page = clerk.get(f"{target}?lang=zh").text
+def test_chinese(watcher: DeskClerk, target: str) -> None:
+    page = watcher.get(f"{target}?lang=zh").text
     assert '<html lang="zh' in page
     assert "证件服务台" in page
     assert "Badge desk" not in page
