@@ -17,6 +17,8 @@ WHOLE = ("chromium", "google-chrome")
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars")
 # Without it, Chromium computes what a graphics card would draw, which takes a seventh of the time.
 FLAGS += ("--disable-gpu",)
+# Or each site and each new window has a process of its own, which takes 0.1 s to begin.
+FLAGS += ("--renderer-process-limit=1",)
 FLAGS += ("--disable-background-networking", "--disable-component-update", "--disable-quic")
 NEEDED = "needs chromium and chromedriver: apt-get install chromium-driver"
 

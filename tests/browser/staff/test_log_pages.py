@@ -3,7 +3,6 @@ narrow. axe-core finds nothing grave, and nothing is wider than the glass.
 """
 
 import io
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,13 +16,10 @@ from server.entry_log import entry_log
 from server.entry_log.act_names import Act
 from server.event.directory import Event
 from server.storage.database import Database
-from tests.browser.engine.axe import faults
-from tests.browser.page import Page
 from tests.browser.staff.test_staff_pages import (
-    GRAVE,
     NARROW,
-    TOO_WIDE,
     WIDE,
+    Window,
     media,
     turn_to,
 )
@@ -98,22 +94,16 @@ def test_nothing_grave_is_found(
     pages: Pages, browser: object, axe: str, tmp_path: Path, language: str, scheme: str,
     size: tuple[int, int],
 ) -> None:  # fmt: skip
-    window = Page.of(browser).resize(size)
-    found = {}
+    window = Window(browser, axe)
+    found: dict[str, object] = {}
     try:
-        media(browser, scheme)
         for number, (name, text) in enumerate(answers(pages, tmp_path, language).items()):
             sheet = STYLE.with_name("phone.css") if "phone.css" in text else STYLE
             style = f"<style>{sheet.read_text('utf-8')}</style>"
             text = re.sub(r'<link rel="stylesheet"[^>]*>', lambda _, it=style: it, text)
             text = re.sub(r"<script\b[^>]*></script>", "", text)
             turn_to(browser, tmp_path / "page.html", text)
-            if os.environ.get("HALLKEEPER_SHOTS"):
-                window.shot(f"log-{number:02}-{language}-{scheme}")
-            wide = browser.execute_script(TOO_WIDE)
-            grave = [one for one in faults(browser, axe) if one["impact"] in GRAVE]
-            if grave or wide > 1:
-                found[name] = (wide, grave)
+            window.examine((language, scheme, size), found, f"log-{number:02}-{name}")
     finally:
         media(browser, "light")
     assert found == {}
