@@ -1,4 +1,8 @@
-"""The real server: granian over TLS 1.3 on loopback, in processes of their own."""
+"""The real server: granian over TLS 1.3 on loopback, in processes of their own.
+
+Two of these are started by themselves and end as a server does, by Ctrl-C and by SIGTERM. The
+others are forks of a process that has the code (tests/system/support/nursery.py).
+"""
 
 import contextlib
 import hashlib
@@ -33,8 +37,10 @@ from server.web import wsgi
 from server.web.app import close_app
 from server.web.services import services_of
 from tests.server.conftest import Template
+from tests.system.support.nursery import Child, Nursery
+from tests.system.support.nursery import forks as forks
 from tests.system.support.own_time import OwnTime, end_of
-from tests.system.support.site import free_port
+from tests.system.support.site import Process, free_port
 
 pytestmark = pytest.mark.system
 BUSY_S = 240.0  # for what surely comes, on a busy machine
@@ -52,7 +58,7 @@ except EventError as error:
 
 @dataclass
 class Server:
-    process: "subprocess.Popen[str]"
+    process: "Child | subprocess.Popen[bytes]"
     event: Event
     port: int
 
@@ -73,19 +79,18 @@ class Server:
             connection.close()
 
 
-def start(event: Event, port: int) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, str(event.path), str(port)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+def start(
+    event: Event, port: int, forks: Nursery | None = None
+) -> "Child | subprocess.Popen[bytes]":
+    command = [sys.executable, "-c", SCRIPT, str(event.path), str(port)]
+    if forks is not None:
+        return forks.start(command)
+    return Process.popen(command, subprocess.STDOUT)
 
 
 @contextlib.contextmanager
-def running(event: Event) -> Iterator[Server]:
-    server = Server(start(event, port := free_port()), event, port)
+def running(event: Event, forks: Nursery | None = None) -> Iterator[Server]:
+    server = Server(start(event, port := free_port(), forks), event, port)
     try:
         _await_answer(server)
         yield server
@@ -95,6 +100,15 @@ def running(event: Event) -> Iterator[Server]:
         server.process.wait(BUSY_S)
         assert server.process.stdout is not None
         server.process.stdout.close()
+
+
+def all_said(process: "Child | subprocess.Popen[bytes]") -> str:
+    """What it says until it ends."""
+    assert process.stdout is not None
+    with process.stdout as stream:
+        said = stream.read().decode()
+    process.wait(BUSY_S)
+    return said
 
 
 def _await_answer(server: Server) -> None:
@@ -110,11 +124,13 @@ def _await_answer(server: Server) -> None:
 
 
 @pytest.fixture(scope="module")
-def shared(_template: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def shared(
+    _template: Template, tmp_path_factory: pytest.TempPathFactory, forks: Nursery
+) -> Iterator[Server]:
     """One server for the tests that leave it as it was."""
     path = tmp_path_factory.mktemp("shared") / "event"
     _template.folder.write(path)
-    with running(replace(_template.event, path=path)) as server:
+    with running(replace(_template.event, path=path), forks) as server:
         yield server
 
 
@@ -134,7 +150,11 @@ def await_gone(pids: list[int]) -> None:
 
 
 def children(pid: int) -> list[int]:
-    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    """The processes that it has started. One that has ended has none."""
+    try:
+        found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return []
     return [int(child) for child in found]
 
 
@@ -156,7 +176,7 @@ def test_it_works(event: Event, admin_password: str) -> None:
         os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does: to supervisor and worker alike
         assert process.wait(BUSY_S) == 0
         assert process.stdout is not None
-        said = process.stdout.read()
+        said = process.stdout.read().decode()
     assert f"https://localhost:{server.port}/" in said
     assert "Harbour Forum / 海港论坛" in said
     assert said.endswith("Stop with Ctrl-C.\nStopped.\n"), said
@@ -232,10 +252,12 @@ def test_stops_promptly_with_feeds_held_open(event: Event, admin_password: str) 
 
 
 @pytest.mark.parametrize("by_keyboard", [False, True])
-def test_what_a_stop_leaves(event: Event, admin_password: str, by_keyboard: bool) -> None:
+def test_what_a_stop_leaves(
+    event: Event, admin_password: str, by_keyboard: bool, forks: Nursery
+) -> None:
     """Another server hears at once that this one has stopped, and no file of staff's stays."""
     cookie = signed_in(event, admin_password)
-    with running(event) as server:
+    with running(event, forks) as server:
         connection = server.connect()
         connection.request("GET", "/admin/live", headers={"Cookie": cookie})
         assert connection.getresponse().status == 200
@@ -257,28 +279,28 @@ def test_what_a_stop_leaves(event: Event, admin_password: str, by_keyboard: bool
     assert here.stopped_at is not None
 
 
-def test_a_killed_group_leaves_no_orphan_and_no_damage(event: Event) -> None:
-    with running(event) as server:
+def test_a_killed_group_leaves_no_orphan_and_no_damage(event: Event, forks: Nursery) -> None:
+    with running(event, forks) as server:
         processes = [server.process.pid, *children(server.process.pid)]
         assert len(processes) > 1
         os.killpg(server.process.pid, signal.SIGKILL)
         server.process.wait(BUSY_S)
         await_gone(processes)
-    with running(event) as again:
+    with running(event, forks) as again:
         assert again.get("/").status == 302
 
 
-def test_a_killed_supervisor_takes_its_worker_along(event: Event) -> None:
-    with running(event) as server:
+def test_a_killed_supervisor_takes_its_worker_along(event: Event, forks: Nursery) -> None:
+    with running(event, forks) as server:
         workers = children(server.process.pid)
         server.process.kill()
         server.process.wait(BUSY_S)
         await_gone(workers)
 
 
-def test_a_second_server_is_refused(shared: Server) -> None:
-    second = start(shared.event, free_port())
-    said, _ = second.communicate(timeout=BUSY_S)
+def test_a_second_server_is_refused(shared: Server, forks: Nursery) -> None:
+    second = start(shared.event, free_port(), forks)
+    said = all_said(second)
     assert second.returncode == 1
     assert f"already being served by process {shared.process.pid}" in said
     assert "Traceback" not in said
@@ -328,12 +350,12 @@ def test_a_missing_event_is_refused(tmp_path: Path) -> None:
         serve(tmp_path / "nowhere")
 
 
-def test_a_spoilt_catalogue_is_said_plainly(event: Event) -> None:
+def test_a_spoilt_catalogue_is_said_plainly(event: Event, forks: Nursery) -> None:
     path = event.path / "translations/fr/LC_MESSAGES/server.po"
     path.parent.mkdir(parents=True)
     path.write_text("nonsense", "utf-8")
-    server = start(event, free_port())
-    said, _ = server.communicate(timeout=BUSY_S)
+    server = start(event, free_port(), forks)
+    said = all_said(server)
     assert server.returncode == 1
     assert "server.po, line 1: this is not a line of a .po file" in said
     assert "Traceback" not in said

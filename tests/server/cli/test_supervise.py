@@ -29,8 +29,11 @@ from server.storage.database import Database
 from tests.server.cli.test_serve import BUSY_S, Server, await_gone, children
 from tests.server.support.fake_door import FakeDoor
 from tests.server.support.pages import Pages
+from tests.system.support.nursery import forks as forks
+from tests.system.support.nursery import shared
 from tests.system.support.site import free_port
 
+pytestmark = pytest.mark.usefixtures("forks")
 UNIT = Path(supervise.__file__).parent / "systemd" / "hallkeeper.service"
 SCRIPT = """
 import sys
@@ -94,15 +97,13 @@ def wait_for(so: Callable[[], bool], tell: Callable[[], str]) -> None:
 def supervised(
     event: Event, tmp_path: Path, change: str = "", **environment: str
 ) -> Iterator[Supervised]:
+    """A fork of a process that has the code. tests/server/cli/test_serve.py also starts and ends
+    the whole.
+    """
     log, port = tmp_path / "server.log", free_port()
-    with log.open("w") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-c", SCRIPT.format(change=change), str(event.path), str(port)],
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            env={**os.environ, **environment},
-        )
+    command = [sys.executable, "-c", SCRIPT.format(change=change), str(event.path), str(port)]
+    with log.open("wb") as out:
+        process = shared().start(command, out, {**os.environ, **environment})
     server = Supervised(process, event, port, log=log)
     try:
         yield server
@@ -110,6 +111,8 @@ def supervised(
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait(BUSY_S)
+        assert process.stdout is not None
+        process.stdout.close()
 
 
 @contextlib.contextmanager

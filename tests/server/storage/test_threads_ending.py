@@ -15,6 +15,8 @@ from server.cli.supervise import THREAD_IDLE_VARIABLE
 from server.event.directory import Event
 from server.storage.database import Database
 from tests.server.cli.test_serve import Server, children, running, signed_in
+from tests.system.support.nursery import Nursery
+from tests.system.support.nursery import forks as forks
 
 pytestmark = pytest.mark.system
 
@@ -80,12 +82,16 @@ def quoted(target: str) -> str:
 
 @pytest.mark.sqlite_alone  # which opens files, and these are counted
 def test_threads_come_and_go(
-    event: Event, site: Database, admin_password: str, monkeypatch: pytest.MonkeyPatch
+    event: Event,
+    site: Database,
+    admin_password: str,
+    monkeypatch: pytest.MonkeyPatch,
+    forks: Nursery,
 ) -> None:
     monkeypatch.setenv(THREAD_IDLE_VARIABLE, str(IDLE_S))
     cookie = signed_in(event, admin_password)
     told: list[tuple[int, ...]] = []
-    with running(event) as server:
+    with running(event, forks) as server:
         (worker,) = children(server.process.pid)[-1:]
         night(server, cookie, CYCLES, lambda *one: told.append(one))
         assert server.get("/admin/people/?q=anna", Cookie=cookie).status == 200

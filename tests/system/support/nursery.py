@@ -1,8 +1,8 @@
 """Starts servers and kiosks for tests in a tenth of the time that Python needs to load their code.
 
 One process loads all of it. Whatever is to be started is a fork of that process, in a session of
-its own and with its own output, and runs the command as `python -m` does. tests/server/cli and
-tests/kiosk/cli start the commands themselves.
+its own and with its own output, and runs what `python -m` or `python -c` is to run. Some tests of
+tests/server/cli and tests/kiosk/cli start the commands themselves.
 """
 
 import atexit
@@ -19,7 +19,7 @@ import subprocess
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, NoReturn
@@ -40,6 +40,7 @@ NAMES = {
     "server.cli.main": "server.cli.main",
     "kiosk": "kiosk.cli.main",
 }
+SCRIPT = "-c"  # Python's own name for what it was given on the command line
 BEFORE = frozenset(os.environ)
 SIGNAL_AT_PARENTS_END = 1  # Linux's PR_SET_PDEATHSIG
 READY = b"ready"
@@ -108,21 +109,30 @@ class Nursery:
         self._is_fit = False
 
     def start(
-        self, command: list[str], log: IO[bytes] | None = None
+        self,
+        command: list[str],
+        log: IO[bytes] | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> "Child | subprocess.Popen[bytes]":
-        """Run a command. Its errors go into the log, or where there is none to its output."""
+        """Run a command. Its errors go into the log, or where there is none to its output. It has
+        the environment of the tests, where no other is named.
+        """
         with self._beginning:
             if self._process is None:
                 self._begin()
         if not self._is_fit:
-            return Process.popen(command, subprocess.STDOUT if log is None else log)
+            return Process.popen(command, subprocess.STDOUT if log is None else log, environment)
         network = None
         if command[0] == "nsenter":  # as Namespace.prefix says
             network, *command = command[1].removeprefix("--net="), *command[2:]
-        assert command[:2] == [sys.executable, "-m"], command
+        python, kind, what, *words = command
+        assert (python, kind) in ((sys.executable, "-m"), (sys.executable, "-c")), command
+        name = NAMES[what] if kind == "-m" else SCRIPT
+        code = what if name == SCRIPT else ""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         output, written = os.pipe()
-        order = [NAMES[command[2]], command[3:], network, os.getcwd(), dict(os.environ)]
+        named = os.environ if environment is None else environment
+        order = [name, code, words, network, os.getcwd(), dict(named)]
         try:
             sent = json.dumps(order).encode()
             assert len(sent) < LONGEST
@@ -198,12 +208,12 @@ def serve(line: socket.socket) -> Callable[[], object] | None:
 
 
 def _become(
-    order: tuple[str, list[str], str | None, str, dict[str, str]],
+    order: tuple[str, str, list[str], str | None, str, dict[str, str]],
     files: list[int],
     told: socket.socket,
 ) -> Callable[[], object]:
     """Be a process as the order wants it, and have nothing of the one that was forked."""
-    name, words, network, folder, environment = order
+    name, code, words, network, folder, environment = order
     os.setsid()
     # Nothing outlives tests that somebody ends by force.
     ctypes.CDLL(None).prctl(SIGNAL_AT_PARENTS_END, signal.SIGKILL)
@@ -219,6 +229,8 @@ def _become(
         os.dup2(number, at)
     os.closerange(3, os.sysconf("SC_OPEN_MAX"))
     sys.argv = [name, *words]
+    if name == SCRIPT:
+        return functools.partial(exec, compile(code, "<string>", "exec"), {"__name__": "__main__"})
     command: Callable[[], object] = importlib.import_module(name).main
     return command
 

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -113,8 +113,12 @@ class Process:
     child: subprocess.Popen | None = None
 
     @staticmethod
-    def popen(command: list[str], log: IO[bytes] | int) -> subprocess.Popen:
-        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, start_new_session=True)
+    def popen(
+        command: list[str], log: IO[bytes] | int, environment: Mapping[str, str] | None = None
+    ) -> subprocess.Popen:
+        return subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=log, start_new_session=True, env=environment
+        )
 
     # Tests have a quicker way (nursery.py), and measurements have none.
     starts: ClassVar[Callable] = popen
