@@ -3,7 +3,8 @@
 import random
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -30,6 +31,7 @@ from server.demo.film.motion import (
 from server.demo.film.scene import HEIGHT, WIDTH, Scene
 
 EVENT = "North Lake Forum"
+STEPS = range(round(PRESENTATION_S * FPS))
 FORMATS = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCodeModel2)
 
 
@@ -44,6 +46,18 @@ def _card(text: str) -> Card:
         country="Poland", category_name="Delegate 代表", category_letter="D",
         category_colour="#1f5fa8", badge_number="0ABCD", language="pl",
     )  # fmt: skip
+
+
+@cache
+def _front() -> props.Front:
+    """A printed badge, which a hand that holds it does not change."""
+    return props.card_front(_card(_text(1)), EVENT)
+
+
+@cache
+def _scene() -> Scene:
+    """A lobby, of which each frame is a picture of its own."""
+    return Scene(4)
 
 
 def _frames(path: Path) -> list[np.ndarray]:
@@ -115,6 +129,7 @@ def test_films_of_several_doors_are_drawn_at_once(tmp_path: Path) -> None:
     assert all(path.stat().st_size > 100_000 for path, _ in films)
 
 
+@pytest.mark.usefixtures("brief")
 def test_an_interruption_ends_all_films_at_once(tmp_path: Path) -> None:
     """The pool waits for its threads: a film that went on would hold Ctrl-C up to its end."""
 
@@ -141,7 +156,7 @@ def heeds_ctrl_c() -> Iterator[None]:
     signal.signal(signal.SIGINT, before)
 
 
-@pytest.mark.usefixtures("heeds_ctrl_c")
+@pytest.mark.usefixtures("heeds_ctrl_c", "brief")
 def test_an_interruption_is_noticed_while_nothing_else_happens(tmp_path: Path) -> None:
     """A signal that does not wake the main thread is as one that came just before it waited."""
 
@@ -160,26 +175,25 @@ def test_an_interruption_is_noticed_while_nothing_else_happens(tmp_path: Path) -
 @pytest.mark.parametrize("trouble", list(Trouble))
 def test_a_badge_in_trouble_can_be_read_before_it_goes(trouble: Trouble) -> None:
     manner = Manner(yaw=20, pitch=-15, roll=6, distance_mm=290, trouble=trouble)
-    front = props.card_front(_card(_text(1)), EVENT)
-    prop = props.held(front, 3)
-    hampered = props.held(front, 3, thumb=trouble is Trouble.THUMB)
-    seen = _seen(Take(manner, prop, hampered))
-    assert sum(seen[-12:]) >= 3, "towards the end"
+    prop = props.held(_front(), 3)
+    hampered = props.held(_front(), 3, thumb=trouble is Trouble.THUMB)
+    take = Take(manner, prop, hampered)
+    assert sum(_seen(take, STEPS[-12:])) >= 3, "towards the end"
     if trouble in (Trouble.DEFOCUS, Trouble.THUMB):
-        assert not any(seen[: round((ENTER_S + HOLD_S / 8) * FPS)]), "at first"
+        assert not any(_seen(take, STEPS[: round((ENTER_S + HOLD_S / 8) * FPS)])), "at first"
 
 
 @pytest.mark.parametrize("tilt", [{"yaw": 35}, {"yaw": -35}, {"pitch": 35}, {"pitch": -35}])
 @pytest.mark.parametrize("distance_mm", [215.0, 325.0])
 def test_a_tilted_badge_can_be_read(tilt: dict[str, float], distance_mm: float) -> None:
-    prop = props.held(props.card_front(_card(_text(1)), EVENT), 0)
+    prop = props.held(_front(), 0)
     assert any(_seen(Take(Manner(distance_mm=distance_mm, **tilt), prop, prop)))
 
 
 @pytest.mark.parametrize("turns", range(4))
 @pytest.mark.parametrize("hand", range(5))
 def test_the_hand_leaves_the_code_free(turns: int, hand: int) -> None:
-    prop = props.held(props.card_front(_card(_text(1)), EVENT), hand, quarter_turns=turns)
+    prop = props.held(_front(), hand, quarter_turns=turns)
     assert _text(1) in _read(prop.picture[:, :, :3])
 
 
@@ -224,11 +238,9 @@ def test_the_video_file_ends_with_an_index_of_its_pictures(tmp_path: Path) -> No
         assert data[movi + at + 8 : movi + at + 8 + size] == picture
 
 
-def _seen(take: Take) -> list[bool]:
-    """Whether the code was read in each frame of the presentation."""
-    scene = Scene(4)
-    steps = range(round(PRESENTATION_S * FPS))
-    return [_text(1) in _read(frame(scene, 40 + step, take, step)) for step in steps]
+def _seen(take: Take, steps: Iterable[int] = STEPS) -> Iterator[bool]:
+    """Whether the code is read in each of these frames of the presentation."""
+    return (_text(1) in _read(frame(_scene(), 40 + step, take, step)) for step in steps)
 
 
 def _is_outside(corners: np.ndarray) -> bool:
