@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import pytest
@@ -14,13 +15,16 @@ from tests.bench.eyes import measure, memory
 from tests.bench.eyes.engines import ENGINES, OURS, ZXING
 from tests.bench.eyes.pictures.cards import CHARACTERS, credential, filler
 from tests.bench.eyes.pictures.films import KINDS, Film, film
-from tests.bench.eyes.pictures.stills import DIFFICULTIES, FULL_HD, still
+from tests.bench.eyes.pictures.stills import DIFFICULTIES, FULL_HD, HD, still
 from tests.bench.eyes.run import QUICK, run
+
+SMALL = QUICK.film_size
+Films: TypeAlias = Callable[[str, int, tuple[int, int]], Film]
 
 
 @pytest.fixture(scope="module")
-def films() -> Callable[[str, int], Film]:
-    """Films by kind and number, each of them drawn once. Nobody changes them."""
+def films() -> Films:
+    """Films by kind, number and size, each of them drawn once. Nobody changes them."""
     return cache(film)
 
 
@@ -47,8 +51,8 @@ def test_easy_stills_are_read_where_the_truth_says() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_film_has_its_truth(kind: str, films: Callable[[str, int], Film]) -> None:
-    shown = films(kind, 0)
+def test_a_film_has_its_truth(kind: str, films: Films) -> None:
+    shown = films(kind, 0, SMALL)
     assert len(shown.frames) == len(shown.shown)
     assert shown.shown[0] is None
     assert shown.first_full_view >= 6
@@ -58,16 +62,16 @@ def test_a_film_has_its_truth(kind: str, films: Callable[[str, int], Film]) -> N
         assert shown.sharp_frames == 0
 
 
-def test_two_sharp_frames_are_enough(films: Callable[[str, int], Film]) -> None:
+def test_two_sharp_frames_are_enough(films: Films) -> None:
     for number in range(3):
-        shown = films("two sharp frames", number)
+        shown = films("two sharp frames", number, HD)
         door = measure.FilmPlayer()
         assert door.play(shown, ENGINES[OURS](door.clock)) is not None
 
 
-def test_a_slow_engine_misses_frames(films: Callable[[str, int], Film]) -> None:
+def test_a_slow_engine_misses_frames(films: Films) -> None:
     shown = Film("", "text", [np.full((1, 1), n, np.uint8) for n in range(20)], [])
-    shown.shown.extend(films("waved past", 0).shown[10:30])
+    shown.shown.extend(films("waved past", 0, SMALL).shown[10:30])
     door, seen = measure.FilmPlayer(), []
 
     def slow(gray: np.ndarray) -> list[str]:
@@ -80,7 +84,12 @@ def test_a_slow_engine_misses_frames(films: Callable[[str, int], Film]) -> None:
     assert seen == sorted(set(seen))
 
 
-def test_quick_run_writes_all(tmp_path: Path) -> None:
+def test_quick_run_writes_all(
+    tmp_path: Path,
+    films: Films,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(measure, "film", films)
     plot = importlib.util.find_spec("matplotlib") is not None
     report = run(QUICK, tmp_path, plot=plot)
     assert json.loads((tmp_path / "eyes.json").read_text()) == report
