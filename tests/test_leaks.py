@@ -93,6 +93,8 @@ FILES = {
     "settings": SETTINGS,
     "socket": SOCKET,
 }
+# Other libraries' plugins have no part in it, and take half of the time that pytest needs to begin.
+ALONE = {"PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 IMPATIENT = "import tests.conftest\ntests.conftest.GRACE_S = 0.2"
 
 
@@ -102,8 +104,9 @@ def test_what_is_left_fails_that_test_and_no_other(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, workers: int
 ) -> None:
     """What has no number among the open files fails the last test of its file."""
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    monkeypatch.setenv("PYTEST_ADDOPTS", "-W error -p no:cacheprovider")
+    for name, value in ALONE.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-W error -p no:cacheprovider -p xdist")
     pytester.makeconftest(IMPATIENT)
     pytester.makepyfile(**{f"test_{name}": code for name, code in FILES.items()})
     command = (
@@ -158,8 +161,9 @@ def test_that_may():
 def test_a_quick_test_starts_no_process(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, quick: bool
 ) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:cacheprovider")
+    for name, value in ALONE.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:cacheprovider -p xdist")
     pytester.makeini("[pytest]\nmarkers = system")
     pytester.makepyfile(STARTS)
     options = ["--quick"] if quick else []
