@@ -16,23 +16,7 @@ from server.storage.database import Database
 from server.storage.disk import DatabaseError
 from server.web import apart
 from server.web.apart import ApartError, WorkedOut, read_apart
-
-
-def count_people(db: sqlite3.Connection, more: int = 0) -> tuple[int, int]:
-    (count,) = db.execute("SELECT COUNT(*) FROM attendee").fetchone()
-    return count + more, os.getpid()
-
-
-def write(db: sqlite3.Connection) -> None:
-    db.execute("DELETE FROM attendee")
-
-
-def refuse(_: sqlite3.Connection) -> None:
-    raise VenueError(["hall h1: is missing", "hall h2: is missing"])
-
-
-def die(_: sqlite3.Connection) -> None:
-    os._exit(9)
+from tests.server.support.apart import count_people, die, refuse, write
 
 
 @pytest.mark.system
