@@ -10,7 +10,6 @@ from click.testing import CliRunner, Result
 from kiosk.cli.read import FileReading, printable, read_command, read_files, total_of
 from tests.kiosk.support.pictures import TEXT, hall, held_up, symbol
 
-
 # Larger than any code in it. To look for codes in every way takes time for each pixel.
 SMALL = (480, 270)
 
