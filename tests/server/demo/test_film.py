@@ -15,7 +15,7 @@ import zxingcpp
 from badges.printing.card import Card, CardError
 from server.demo.film import film, props
 from server.demo.film.avi import MotionJpeg
-from server.demo.film.film import LEAD_S, Shown, Take, film_seconds, frame, make_film, make_films
+from server.demo.film.film import Shown, Take, film_seconds, frame, make_film, make_films
 from server.demo.film.motion import (
     ENTER_S,
     FPS,
@@ -77,6 +77,14 @@ def _read(picture: np.ndarray) -> list[str]:
     return [code.text for code in found]
 
 
+@pytest.fixture
+def brief(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Films have fewer frames of an empty lobby, before and after."""
+    monkeypatch.setattr(film, "LEAD_S", 0.2)
+    monkeypatch.setattr(film, "TAIL_S", 0.2)
+
+
+@pytest.mark.usefixtures("brief")
 def test_each_code_is_read_in_its_own_time_and_no_other(tmp_path: Path) -> None:
     shown = [Shown(_text(1), _card(_text(1))), Shown(_text(2)), Shown("https://forum.example/7")]
     path = tmp_path / "door.avi"
@@ -90,16 +98,9 @@ def test_each_code_is_read_in_its_own_time_and_no_other(tmp_path: Path) -> None:
             read_at.setdefault(text, []).append(number / FPS)
     assert read_at.keys() == {one.text for one in shown}
     for number, one in enumerate(shown):
-        begins = LEAD_S + number * PRESENTATION_S
+        begins = film.LEAD_S + number * PRESENTATION_S
         assert all(begins <= at < begins + PRESENTATION_S for at in read_at[one.text])
         assert len(read_at[one.text]) >= 3
-
-
-@pytest.fixture
-def brief(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Films have fewer frames of an empty lobby, before and after."""
-    monkeypatch.setattr(film, "LEAD_S", 0.2)
-    monkeypatch.setattr(film, "TAIL_S", 0.2)
 
 
 @pytest.mark.usefixtures("brief")
