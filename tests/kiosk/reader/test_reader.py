@@ -31,6 +31,9 @@ from tests.kiosk.support.pictures import (
 )
 
 PLENTY_MS = 1e9
+# With plenty of time a picture gets every look at once. Of one that was just read the reader knows
+# where the code was, so the second time may differ from the first, and the third from the second.
+TIMES = 3
 
 
 def texts(sightings: list[Sighting]) -> list[str]:
@@ -73,7 +76,7 @@ SECOND_LOOKS = {
 def test_second_looks_read_what_the_first_does_not(make) -> None:
     picture, reader = make(), Reader()
     assert all(found.text is None for found in find_zxing(picture))
-    seen = [sighting for _ in range(8) for sighting in reader.read(picture, PLENTY_MS)]
+    seen = [sighting for _ in range(TIMES) for sighting in reader.read(picture, PLENTY_MS)]
     assert seen
     assert set(texts(seen)) == {TEXT}
     assert seen[0].decoding_pass != "first"
@@ -114,7 +117,7 @@ def test_micro_symbols_and_ghosts_are_not_read() -> None:
     rng = np.random.default_rng(3)
     static = rng.integers(0, 256, (720, 1280), dtype=np.uint8)
     reader = Reader()
-    assert [reader.read(static, PLENTY_MS) for _ in range(8)] == [[]] * 8
+    assert [reader.read(static, PLENTY_MS) for _ in range(TIMES)] == [[]] * TIMES
 
 
 def test_structured_append_of_a_stranger_does_not_stop_the_loop() -> None:
@@ -123,7 +126,7 @@ def test_structured_append_of_a_stranger_does_not_stop_the_loop() -> None:
         passes.pyzbar.decode(part)  # what has to be survived
     assert find_zbar(part) == []
     reader = Reader()
-    for _ in range(8):
+    for _ in range(TIMES):
         reader.read(part, PLENTY_MS)
     assert texts(reader.read(held_up(symbol(TEXT), 4))) == [TEXT]
 
