@@ -209,16 +209,20 @@ def _character_map(path: str | None, index: int) -> int:
     of all fonts' points need 400 MB.
     """
     # It takes a while to load, and who draws no names is spared.
-    from fontTools.ttLib import TTFont, TTLibError
+    from fontTools.ttLib import TTFont
 
+    if path is None:
+        return 0
     bits = bytearray(_MAP_BYTES)
     try:
-        with TTFont(path, fontNumber=index, lazy=True) as font:
+        # Of what is no font it would leave the file open.
+        with open(path, "rb") as file, TTFont(file, fontNumber=index, lazy=True) as font:
             # Names of glyphs are not needed here, and to read them takes as long as all the rest.
             font.setGlyphOrder([""] * font["maxp"].numGlyphs)
             for code in filter(_MAP_BITS.__contains__, font.getBestCmap() or ()):
                 bits[code >> 3] |= 1 << (code & 7)
-    except (TTLibError, OSError):
-        # Typst may be able to read the font, but only what was seen in it can be promised.
+    except Exception:
+        # What fontTools raises for a damaged file is not said anywhere. Typst may be able to read
+        # the font, but only what was seen in it can be promised.
         return 0
     return int.from_bytes(bits, "little")
