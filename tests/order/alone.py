@@ -1,7 +1,7 @@
 """Finds quick tests that start a process after all, by what the system keeps of its children.
 
-An audit hook of Python would name the command, but it is called for each file that is opened and
-each text that is compiled, and took a fiftieth of all quick tests' time.
+An audit hook of Python would name the command, but Python calls it for each file that is opened and
+for each text that is compiled besides.
 """
 
 import os
