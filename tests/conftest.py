@@ -12,7 +12,6 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from functools import cache
 from multiprocessing import resource_tracker
 from pathlib import Path
 
@@ -35,7 +34,6 @@ hypothesis.settings.register_profile("shared cores", deadline=None)
 # The same properties, each with a quarter of the examples.
 hypothesis.settings.register_profile("quick", deadline=None, max_examples=25)
 OPEN = Path("/proc/self/fd")  # of Linux; where it is not there, threads alone are looked at
-TESTS = Path(__file__).parent
 # Files in memory, as Linux has them. A disk takes milliseconds for each commit, and most tests
 # wait for several.
 MEMORY = Path("/dev/shm")
@@ -172,11 +170,7 @@ def _what_tests_share_is_as_before() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_is_left_open(request: pytest.FixtureRequest) -> Iterator[None]:
-    if _has_a_browser(request.path):
-        # A browser keeps connections to the page and to its driver from one test to the next.
-        yield
-        return
+def _nothing_is_left_open() -> Iterator[None]:
     threads, files = set(threading.enumerate()), _open_files()
     yield
     soon = time.monotonic() + SOON_S
@@ -192,11 +186,6 @@ def _nothing_is_left_open(request: pytest.FixtureRequest) -> Iterator[None]:
         if time.monotonic() >= deadline:
             pytest.fail("left behind: " + ", ".join(left), pytrace=False)
         time.sleep(0.005)
-
-
-@cache
-def _has_a_browser(path: Path) -> bool:
-    return path.is_relative_to(TESTS / "browser")
 
 
 def _running(before: set[threading.Thread]) -> list[str]:

@@ -18,6 +18,13 @@ SCRIPT_S = 240  # for axe-core on a busy machine
 QUIET = "--autoplay-policy=no-user-gesture-required"
 
 
+@pytest.fixture(autouse=True)
+def _nothing_is_left_open() -> None:
+    """Look for nothing here: a browser keeps connections to the page and to its driver from one
+    test to the next.
+    """
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[object]:
     started = start(QUIET, trusts_any=True)
