@@ -16,15 +16,17 @@ from kiosk.supervisor.status import ShiftFigures, Totals
 PAGE = 2_000  # How many records are read at once.
 
 
-def totals(journal: Journal, after: int) -> Totals:
-    """Count the records after sequence `after`."""
-    sums = dict.fromkeys(asdict(Totals()), 0)
+def totals(journal: Journal, after: int, before: Totals) -> tuple[int, Totals]:
+    """Add the records after sequence `after` to what was counted `before`. Return the sequence of
+    the last one, and the totals.
+    """
+    sums = asdict(before)
     while page := journal.stored(after, PAGE):
         for stored in page:
             for name in _counts_as(decode_record(stored.record)):
                 sums[name] += 1
         after = page[-1].seq
-    return Totals(**sums)
+    return after, Totals(**sums)
 
 
 def _counts_as(record: ScanRecord) -> list[str]:
@@ -50,7 +52,8 @@ class Shift:
     def __init__(self, journal: Journal, file: SupervisorFile) -> None:
         self._journal = journal
         self._file = file
-        # The totals, with the sequence after which they begin and the one up to which they go.
+        # The totals, with the sequence after which they begin and the one up to which they go. What
+        # is counted stays so, and a roll call asks after each of thousands of records.
         self._totals = (-1, -1, Totals())
 
     def end(self, now: int) -> None:
@@ -91,9 +94,11 @@ class Shift:
         """Count the shift that is on, or that has ended."""
         kept = self._file.kept
         after, up_to, found = self._totals
-        if (after, up_to) != (kept.shift_after, state.last_seq):
-            found = totals(self._journal, kept.shift_after)
-            self._totals = (kept.shift_after, state.last_seq, found)
+        if after != kept.shift_after:
+            after, up_to, found = kept.shift_after, kept.shift_after, Totals()
+        if up_to < state.last_seq:
+            up_to, found = totals(self._journal, up_to, found)
+        self._totals = (after, up_to, found)
         return ShiftFigures(**asdict(found), since=kept.shift_since, ended_at=kept.shift_ended_at)
 
     def _change(self, **changes: Any) -> None:

@@ -7,6 +7,7 @@ from badges.admission.phrases import Tone
 from badges.wire import wire
 from badges.wire.supervisor import Found
 from kiosk.door.admit import NotReadyError
+from kiosk.journal.values import Stored
 from kiosk.supervisor.sessions import IDLE_MS
 from kiosk.supervisor.status import ShiftFigures, Unlocked
 from tests.kiosk.support.door_fixture import HALL, PRESS, Clock, LocalDoor, badge, reason, snapshot
@@ -312,6 +313,28 @@ class TestRollCall:
         assert here.status().shift.seen == 1
         assert here.status().shift.denied == 0
         assert here.door.asked == [], "no place is asked for"
+
+    def test_each_record_is_counted_once(
+        self, here: Supervised, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A status is shown four times a second, also after thousands of records."""
+        here.unlock()
+        here.supervision.begin_roll_call("A")
+        began, read, stored = [], [], here.journal.stored
+
+        def noted(after: int, limit: int) -> list[Stored]:
+            read.append(after)
+            return stored(after, limit)
+
+        monkeypatch.setattr(here.journal, "stored", noted)
+        for number in range(3):
+            here.present(badge(SERIAL + number))
+            assert here.status().shift.seen == number + 1
+            began.append(read[0])
+            read.clear()
+            assert here.status().shift.seen == number + 1
+            assert read == []
+        assert began == [0, 1, 2]
 
     def test_nobody_leaves_a_hall_by_it(self, here: Supervised) -> None:
         entry = here.present(badge(SERIAL))
