@@ -20,7 +20,7 @@ def new_journals_are_copied() -> Iterator[None]:
     The first rows are sealed with the kiosk's own key, so each key has its own tables.
     """
     plain = JournalFile._make_tables
-    made: dict[tuple[object, bytes], sqlite3.Connection] = {}
+    made: dict[tuple[object, ...], sqlite3.Connection] = {}
     turn = threading.Lock()
 
     with ExitStack() as stack:
@@ -30,7 +30,7 @@ def new_journals_are_copied() -> Iterator[None]:
             if not isinstance(connection, sqlite3.Connection) or not _is_empty(connection):
                 plain(journal)
                 return
-            of = (journal._owner, journal.seal("whose it is"))
+            of = (journal._owner.kiosk, journal._owner.generation, journal.seal("whose it is"))
             with turn:
                 if of in made:
                     made[of].backup(connection)
