@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import IO
 from urllib.parse import urljoin
 
 import pytest
@@ -26,6 +27,8 @@ from server.demo.processes import Child, Children, StageError, wait_until
 from server.demo.show import Show
 from server.demo.stage import Kiosk, parse_answer
 from tests.order.on_disk import tmp_path_factory as tmp_path_factory
+from tests.system.support.nursery import Nursery
+from tests.system.support.nursery import forks as forks
 from tests.system.support.own_time import end_of
 
 BUSY_S = 240.0  # for what surely comes, on a busy machine
@@ -192,9 +195,16 @@ def test_ctrl_c_while_films_are_drawn(tmp_path: Path) -> None:
 
 @pytest.mark.system
 def test_after_the_summary_the_doors_see_films_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    forks: Nursery,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """A whole demo of a few presentations, to its open pages and a while beyond."""
+    """A whole demo of a few presentations, to its open pages and a while beyond.
+
+    Its ten processes are forks of one that has loaded their code.
+    """
+    monkeypatch.setattr("server.demo.processes.subprocess", Forking(forks))
     script = {"EAST": "seat url seat", "WEST": "seat | seat | seat", "NORTH": "guest wifi guest"}
     for name, words in script.items():
         monkeypatch.setattr(f"server.demo.script.{name}", words)
@@ -211,7 +221,7 @@ def test_after_the_summary_the_doors_see_films_again(
             now = entries_in(tmp_path)
             return all(now[door] > count for door, count in before.items())
 
-        assert wait_until(all_see_again, BUSY_S)
+        assert wait_until(all_see_again, BUSY_S, pause_s=0.3)
         seen.update((door, camera_at(url)) for door, url in pages)
         children.check()
 
@@ -220,6 +230,18 @@ def test_after_the_summary_the_doors_see_films_again(
     show.run()
     assert show.good
     assert seen == dict.fromkeys(DOORS, "live")
+
+
+class Forking:
+    """Stands in the place of `subprocess` where the demo starts its processes."""
+
+    DEVNULL, PIPE, TimeoutExpired = subprocess.DEVNULL, subprocess.PIPE, subprocess.TimeoutExpired
+
+    def __init__(self, forks: Nursery) -> None:
+        self._forks = forks
+
+    def Popen(self, command: list[str], *, stderr: IO[bytes], **_: object) -> object:  # noqa: N802
+        return self._forks.start(command, stderr)
 
 
 def entries_in(place: Path) -> dict[int, int]:
