@@ -29,6 +29,11 @@ from tests.swarm.site import DoorPlan, SteppedSite, kiosk_key
 
 WORD = Word("user:1", "Supervisor", "a guest of honour")
 EXCHANGES_MAX = 30  # in one go: more would be an endless talk
+# The newest change that the server would tell a kiosk at a door of these halls.
+_NEWEST = (
+    "SELECT MAX(cursor) FROM change WHERE (kiosk IS NULL OR kiosk = ?) AND (hall_id IS NULL"
+    " OR hall_id IN (SELECT hall_id FROM hall WHERE code IN (?, ?)))"
+)
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,7 @@ class SteppedDoor:
 
     def start(self) -> None:
         key = kiosk_key(self.kiosk, self.generation)
+        self._heard: tuple[object, ...] | None = None  # all that there was, from which server
         self.journal = Journal(self._directory / "journal.db", *self.key, key)
         self.replica = Replica(
             self._directory / "replica.db", *self.key, self._root,
@@ -143,6 +149,8 @@ class SteppedDoor:
             self.plan = self.plans.get(context.door.door, self.plan)
 
     def _talk(self) -> None:
+        """A stream that is still open and has nothing to tell is not opened anew."""
+        heard, self._heard = self._heard, None
         try:
             for _ in range(EXCHANGES_MAX):
                 if not self.sync.exchange():
@@ -152,12 +160,25 @@ class SteppedDoor:
         except TransportError as error:
             if not error.permanent:
                 return  # the server can't be reached: the feed would not get through either
+            heard = None
+        if not self.feed._snapshot_wanted and heard == self._hears():
+            self.replica.mark_fresh()
+            self._heard = heard
+            return
         try:
             self.feed.follow()
             if self.feed._snapshot_wanted:
                 self.feed.follow()
+            self._heard = self._hears()
         except (TransportError, JournalError, ValueError) as error:
             self.feed._explain(error)
+
+    def _hears(self) -> tuple[object, ...]:
+        """The server's run, what is known of it, and the newest change that is for this door."""
+        halls = self.plan.enters
+        asked = (self.kiosk, halls[0], halls[-1])
+        (newest,) = self._site.database.reader.execute(_NEWEST, asked).fetchone()
+        return self._site.client, self.replica.names_after, newest
 
     def present(self, badge: str, direction: Direction) -> Answer | None:
         """Show a badge; None where the kiosk can't answer."""
