@@ -1,5 +1,6 @@
 """One random day: doors, people, and the faults that its mix has; checked after every step."""
 
+import atexit
 import random
 import shutil
 import tempfile
@@ -44,6 +45,7 @@ NEXT_DAY_MS = 24 * 3_600_000
 def template() -> Path:
     """The event that each day copies, made once for each process."""
     path = _scratch("swarm-template-")
+    atexit.register(shutil.rmtree, path, ignore_errors=True)
     make_template(path)
     return path
 
