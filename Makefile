@@ -1,5 +1,6 @@
 # Two commands for a fresh machine: `make demo` and `make test`; `make kiosk` sets up a door's machine alone.
-# `make quick` are the tests that need no process, film or browser. Everything goes into .venv here (VENV=… elsewhere).
+# `make quick` are the tests that need no process, film or browser, without the one in sixty that is marked `long`
+# (PYTEST=--long has those too). Everything goes into .venv here (VENV=… elsewhere).
 # DEMO=--once ends after the summary; PYTEST="-k places" chooses tests, BENCH="doors eyes" measurements.
 # Tests run on all cores; PYTEST_WORKERS=0 runs them in one process, where a debugger can follow.
 
@@ -11,10 +12,10 @@ CONSTRAINTS := .ci/constraints.txt
 WORKERS = -n $(PYTEST_WORKERS) --dist worksteal
 DEMO ?=
 PYTEST ?=
-# Two more than there are cores, because that many wait most of the time (tests/order). Quick tests never wait, and each
-# worker takes seconds until it has loaded them all.
+# Two more than there are cores, because that many wait most of the time (tests/order). Of the quick tests some wait for
+# a moment, and each worker takes seconds until it has loaded them all.
 test: PYTEST_WORKERS ?= $(shell echo $$(($$(nproc) + 2)))
-quick: PYTEST_WORKERS ?= $(shell nproc)
+quick: PYTEST_WORKERS ?= $(shell echo $$(($$(nproc) + 1)))
 BENCH ?=
 
 .PHONY: demo kiosk set-up test quick check bench libraries clean

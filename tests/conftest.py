@@ -22,7 +22,7 @@ from tests.once.tables import large_tables_are_made_once as large_tables_are_mad
 from tests.once.tables import tables as tables
 from tests.once.tries import tries
 from tests.order.alone import Watch
-from tests.order.kinds import is_quick, is_slow, waiting
+from tests.order.kinds import is_long, is_quick, is_slow, waiting
 from tests.order.stretches import shared_out
 
 # Or Hypothesis loads what other installed packages have for it, which no test here needs.
@@ -51,6 +51,9 @@ OURS = f"{MEMORY}/pytest-of-"  # and not a library's, although it is under `/dev
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--quick", action="store_true", help="leave out processes, films and browsers")
+    parser.addoption(
+        "--long", action="store_true", help="with --quick, leave out none for its time"
+    )
     parser.addoption(
         "--engine", choices=("sqlite", "postgresql"), help="run all the server's tests on it alone"
     )
@@ -91,7 +94,8 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.getoption("--quick"):
-        kinds = [(is_quick(item), item) for item in items]
+        with_long = config.getoption("--long")
+        kinds = [(is_quick(item) and (with_long or not is_long(item)), item) for item in items]
         config.hook.pytest_deselected(items=[item for quick, item in kinds if not quick])
         items[:] = [item for quick, item in kinds if quick]
     if hasattr(config, "workerinput"):

@@ -23,6 +23,7 @@ MUTANT_SEED = 5  # with a closed hall around a kiosk's door
 MUTANT_TIMES = 600  # at most, until the two differ
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", SEEDS)
 def test_beforehand_as_at_the_door(tmp_path: Path, seed: int) -> None:
     times = tries(TIMES)

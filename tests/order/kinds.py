@@ -61,6 +61,14 @@ def is_quick(item: pytest.Item) -> bool:
     return STARTING.isdisjoint(item.fixturenames) and parameters.get("engine") != "postgresql"
 
 
+def is_long(item: pytest.Item) -> bool:
+    """Whether it takes a long time by itself, although it needs none of these.
+
+    One quick test in sixty does, and together they take a third of the time of all.
+    """
+    return item.get_closest_marker("long") is not None
+
+
 @cache  # Each of a file's tests is asked about.
 def is_slow(path: Path) -> bool:
     """Whether all of this file or folder is slow."""

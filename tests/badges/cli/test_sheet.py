@@ -61,6 +61,7 @@ def cards_of(keys: Path, text: str):
     return offline_sheet.make_cards(decode_keys(keys.read_bytes()), roster.rows, bits)
 
 
+@pytest.mark.long
 def test_it_works(keys):
     result, pdf = print_sheet(keys, ROSTER, *ZONES)
     assert result.stdout == f"2 cards: {pdf}\n"
@@ -197,6 +198,7 @@ def test_a_zone_given_twice(keys):
     assert "give each zone once" in result.stderr
 
 
+@pytest.mark.long
 def test_names_that_no_font_draws(keys):
     """Never a box: every such badge is told at once, and nothing is printed."""
     text = "name,category\nAnna \u0378,press\nBo,press\nCy \u0379,press\n"

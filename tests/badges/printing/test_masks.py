@@ -77,6 +77,7 @@ def test_the_symbols_of_many_credentials(are_as_qrcode_makes_them):
     assert are_as_qrcode_makes_them([(text, draw.choice("MQ")) for text in credentials])
 
 
+@pytest.mark.long
 def test_the_symbols_of_texts_of_many_lengths_and_levels(are_as_qrcode_makes_them):
     draw = random.Random(7833)
     texts = []
@@ -87,6 +88,7 @@ def test_the_symbols_of_texts_of_many_lengths_and_levels(are_as_qrcode_makes_the
     assert are_as_qrcode_makes_them(texts)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("letters", ["A7$", "aé"])
 def test_the_symbols_of_every_length(letters, are_as_qrcode_makes_them):
     """Also where the version is full to the last bit, and where one bit more needs the next."""

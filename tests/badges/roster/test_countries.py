@@ -102,6 +102,7 @@ def test_every_code_and_every_name_of_the_un_languages_is_known() -> None:
             assert countries_called(name) == (code,) or (language, name) == ("es", "Congo")
 
 
+@pytest.mark.long
 def test_a_name_of_any_language_means_its_country(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(localedata, "_cache", {})  # It keeps what is read, and of this only parts.
     elsewhere = set()

@@ -302,6 +302,7 @@ def big_csv(rows: list[list[str]]) -> bytes:
     return "\n".join([header, *map(",".join, rows)]).encode()
 
 
+@pytest.mark.long
 def test_three_bad_rows_of_ten_thousand():
     rows = ten_thousand()
     rows[5][6], rows[77][5], rows[9_999][1] = "vip", "nobody", "=cmd()"
@@ -310,6 +311,7 @@ def test_three_bad_rows_of_ten_thousand():
     assert [problem.line for problem in roster.problems] == [7, 79, 10_001]
 
 
+@pytest.mark.long
 def test_ten_thousand_rows_take_about_a_second():
     data = big_csv(ten_thousand())
     start = time.process_time()

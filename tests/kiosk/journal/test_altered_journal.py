@@ -250,6 +250,7 @@ def refusal(path: Path) -> JournalError | None:
     return None
 
 
+@pytest.mark.long
 def test_each_alteration_is_noticed_or_harmless(written: Path, tmp_path: Path) -> None:
     every = list(columns(written))
     assert {table for table, _, _ in every} >= {*SEALED, "scan", "own_stay", "named_stay"}

@@ -226,6 +226,7 @@ def test_a_damaged_file_is_fetched_again(tmp_path: Path, clock: Clock, spoil: st
         assert again.cursor == 10
 
 
+@pytest.mark.long
 def test_readers_see_whole_snapshots(replica: Replica) -> None:
     """A snapshot takes a while; meanwhile a door reads the one before, never half of one."""
     serials = range(3_000)

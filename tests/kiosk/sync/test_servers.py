@@ -182,6 +182,7 @@ def other_key(sites: Sites) -> None:
     sites.a = stranger
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fault", [refuse, silent, broken, not_ours, other_key])
 def test_the_next_one_is_asked(
     sites: Sites, parts: ExitStack, fault: Callable[[Sites], None]
@@ -196,6 +197,7 @@ def test_the_next_one_is_asked(
     assert servers.current().port == sites.b.port
 
 
+@pytest.mark.long
 def test_a_server_that_takes_connections_and_says_nothing(sites: Sites, parts: ExitStack) -> None:
     with socket.create_server(("127.0.0.1", 0)) as mute:
         addresses = (ServerAddress(*mute.getsockname()), sites.address(sites.b))
@@ -232,6 +234,7 @@ def test_where_nobody_answers_each_is_asked_once_and_then_patiently(
     assert not servers.hurried, "a slow server must not be left for another slow one for ever"
 
 
+@pytest.mark.long
 def test_the_preferred_one_is_asked_again_once_it_can_work(sites: Sites, parts: ExitStack) -> None:
     moves = []
     servers = both(sites, sites.a)

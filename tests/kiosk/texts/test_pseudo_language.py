@@ -112,6 +112,7 @@ def told_of(decision: Decision, direction: Direction, hall: str) -> Explanation:
     )
 
 
+@pytest.mark.long
 def test_every_answer() -> None:
     shown: dict[str, Decision] = {}  # Each text once, with the first one that it is told of.
     for (decision, direction), hall in itertools.product(decisions(), ("", "⟦Hall 7⟧")):

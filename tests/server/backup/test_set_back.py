@@ -398,6 +398,7 @@ def test_two_requests_that_show_it_at_once_make_one_new_server(
 
 
 class TestAfterwards:
+    @pytest.mark.long
     def test_staff_are_told(self, forum: Forum, put_back: Callable[[Path], None]) -> None:
         west, east = forum.enrol("west"), forum.enrol("east")
         kept = forum.copy()

@@ -177,6 +177,7 @@ def returned(site: Site) -> int:
     return pools.load(site.database.reader, PoolKey(SMALL)).kiosks["west", 1].returned
 
 
+@pytest.mark.long
 def test_times_that_no_clock_shows_stay_its_own_affair(event: Event, site: Database) -> None:
     """Neither the other doors nor staff's pages fail over them."""
     with Pages(event, site) as pages:

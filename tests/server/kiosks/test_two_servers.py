@@ -127,6 +127,7 @@ class TwoCopies:
         kiosk.present(serial + 1)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", tries.seeds(6))
 def test_on_two_copies_no_hall_is_overfilled(forum: Forum, tmp_path: Path, seed: int) -> None:
     dice = random.Random(seed)

@@ -163,6 +163,7 @@ def filters() -> Iterator[Filter]:
         yield Filter(**{name: draw.choice(CHOICES[name]) for name in draw.sample(list(CHOICES), 3)})
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("few", [0, 100])
 @pytest.mark.parametrize("marked", ["no", "some", "all"])
 def test_it_works(pages: Pages, marked: str, few: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,6 +197,7 @@ def test_it_works(pages: Pages, marked: str, few: int, monkeypatch: pytest.Monke
     assert found > (60 if few else 15)
 
 
+@pytest.mark.long
 def test_edges_within_a_block(pages: Pages) -> None:
     mark_all(pages.database)
     db, wanted = pages.database.reader, Filter(hall_id=1)
@@ -276,6 +278,7 @@ def test_marks_that_lie_show_no_wrong_entry(pages: Pages) -> None:
     assert entries.page(pages.database.reader, Filter(hall_id=1)).entries == []
 
 
+@pytest.mark.long
 def test_a_thread_marks_what_is_full_and_ends(pages: Pages) -> None:
     marking = marks.Marking(pages.database)
     marking.start()

@@ -231,6 +231,7 @@ def test_a_server_that_was_superseded_is_told_so_in_spite_of_what_it_knows(
         site.send(site.west)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", tries.seeds(6))
 def test_random_steps_of_doors_and_staff(site: Site, seed: int) -> None:
     """Each step compares what is known before it with the database. Some fail."""

@@ -174,12 +174,14 @@ def databases(
         yield found
 
 
+@pytest.mark.long
 @pytest.mark.sqlite_alone
 def test_the_figure_of_moves_is_needed(databases: Iterator[Database]) -> None:
     days = (play(one, seed, "inferred") for seed, one in enumerate(databases))
     assert any(day.above > 0 for day in days)
 
 
+@pytest.mark.long
 @pytest.mark.sqlite_alone
 def test_a_move_that_frees_where_scans_alone_count_is_found(
     databases: Iterator[Database], monkeypatch: pytest.MonkeyPatch

@@ -158,6 +158,7 @@ def replace_badge(pages: Pages, external_id: str) -> None:
     )
 
 
+@pytest.mark.long
 def test_a_receiver_that_is_down_for_an_hour_gets_all_in_order(
     pages: Pages, receiver: Receiver
 ) -> None:
@@ -347,6 +348,7 @@ def test_a_hall_that_is_nearly_full_is_not_told_again_and_again(pages: Pages) ->
                      "hall.open"]  # fmt: skip
 
 
+@pytest.mark.long
 def test_an_endpoint_that_fails_for_days_is_disabled_and_loses_nothing(
     pages: Pages, receiver: Receiver
 ) -> None:
@@ -430,6 +432,7 @@ def test_a_witness_that_contradicts_the_log_is_told(pages: Pages, receiver: Rece
     assert told == [("trouble.began", data), ("trouble.ended", data)]
 
 
+@pytest.mark.long
 def test_the_threads_deliver_by_themselves(pages: Pages, receiver: Receiver) -> None:
     door = pages.kiosk("k1", "main")
     subscribe(pages, receiver, "entries")

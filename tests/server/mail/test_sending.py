@@ -137,6 +137,7 @@ def test_a_server_that_ends_the_connection_is_called_again(
     assert mailing.box.greetings == 3
 
 
+@pytest.mark.long
 def test_a_server_that_is_not_there(
     mailing: Mailing, office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -205,6 +206,7 @@ def test_it_stops_between_two_mails(mailing: Mailing) -> None:
     assert mailing.box.times() == dict.fromkeys(EVERYBODY, 1)
 
 
+@pytest.mark.long
 def test_the_rate_is_kept(mailing: Mailing) -> None:
     begun = time.monotonic()
     mailing.send(rate=1_000)  # 0.06 s between two of four

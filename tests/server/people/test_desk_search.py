@@ -341,6 +341,7 @@ def few(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connection
     db.close()
 
 
+@pytest.mark.long
 @given(number=st.integers(1, 400), data=st.data())
 def test_any_order_of_somebodys_words_finds_them(
     few: sqlite3.Connection, number: int, data: st.DataObject

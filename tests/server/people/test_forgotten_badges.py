@@ -35,6 +35,7 @@ def play(event: Event, path: Path, seed: int, *, cuts: bool) -> Days:
     return days
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", [1])
 @pytest.mark.parametrize("cuts", [False, True], ids=["in touch", "with cuts"])
 def test_the_laws_hold(event: Event, tmp_path: Path, seed: int, cuts: bool) -> None:

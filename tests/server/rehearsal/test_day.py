@@ -302,6 +302,7 @@ def test_nothing_is_written(event: Event, site: Database) -> None:
     assert dump(site) == before
 
 
+@pytest.mark.long
 def test_groups_count_as_asking_for_everybody_does(tmp_path: Path) -> None:
     """Each person of a random event is asked for alone, and counted."""
     with random_world(tmp_path, 11, people=60) as world:

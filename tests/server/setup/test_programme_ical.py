@@ -289,6 +289,7 @@ def test_files_that_are_no_calendar(event: Event, what: str) -> None:
     assert told in str(raised.value)
 
 
+@pytest.mark.long
 def test_many_endless_rules_end(event: Event) -> None:
     """Each would count through ten years of minutes, and the file has a limit for all of them."""
     minutes = ";BYHOUR=0,6,12,18;BYMINUTE=" + ",".join(map(str, range(60)))
@@ -347,6 +348,7 @@ def parts_of(text: str) -> dict[str, list[int | str]]:
     }
 
 
+@pytest.mark.long
 @given(rules(), STARTS, st.booleans())
 @settings(deadline=None, max_examples=tries(150))
 def test_rules_repeat_as_dateutil_says(text: str, start: datetime, counted: bool) -> None:

@@ -96,6 +96,7 @@ def tables(connection: sqlite3.Connection) -> list[tuple[str, str]]:
     return [tuple(row) for row in connection.execute(query)]
 
 
+@pytest.mark.long
 def test_released_migrations_never_change(database: sqlite3.Connection) -> None:
     found = {}
     for name, following in zip(migrations.NAMES, (*migrations.NAMES[1:], None), strict=True):

@@ -129,6 +129,7 @@ def test_what_nobody_took_is_closed(database: Database, again: Reconnecting) -> 
         again.take()
 
 
+@pytest.mark.long
 def test_a_database_that_keeps_a_commit_waiting_is_not_away(
     database: Database, again: Reconnecting
 ) -> None:

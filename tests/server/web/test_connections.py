@@ -54,6 +54,7 @@ def test_strangers_together_hold_no_more_than_their_share() -> None:
     assert not any(known(one.address) for one in ended)
 
 
+@pytest.mark.long
 def test_real_connections_are_found_and_ended_by_their_silence(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -29,6 +29,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     return
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("small")
 def test_every_page_is_measured_in_a_forum_that_is_full() -> None:
     measured = pages.run()["pages"]

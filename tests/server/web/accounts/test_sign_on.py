@@ -75,6 +75,7 @@ def by_name(pages: Pages) -> dict[str, users.User]:
     return {one.name: one for one in users.users(pages.database.reader)}
 
 
+@pytest.mark.long
 def test_somebody_with_a_role_is_signed_on(pages: Pages, provider: IdentityProvider) -> None:
     provider.user("lin-1", name="Lin", groups=["others", "forum-desk", "ushers"])
     assert "Sign in with Forum ID" in pages.stranger().get("/admin/sign-in").text
@@ -107,6 +108,7 @@ def test_the_request_has_state_nonce_and_proof_key(
     assert base64.urlsafe_b64encode(digest).decode().rstrip("=") == asked["code_challenge"]
 
 
+@pytest.mark.long
 def test_nobody_without_a_role_gets_in(pages: Pages, provider: IdentityProvider) -> None:
     for subject, groups in (("eve-1", ["others"]), ("eve-2", []), ("eve-3", "forum-admin")):
         provider.user(subject, name="Eve", groups=groups)
@@ -118,6 +120,7 @@ def test_nobody_without_a_role_gets_in(pages: Pages, provider: IdentityProvider)
     assert acts(pages)[-1] == "sign_on_refused"
 
 
+@pytest.mark.long
 def test_the_role_follows_the_provider(pages: Pages, provider: IdentityProvider) -> None:
     provider.user("lin-3", name="Lin", groups=["forum-desk"])
     enter(pages, provider, "lin-3")
@@ -134,6 +137,7 @@ def test_a_name_opens_no_local_account(pages: Pages, provider: IdentityProvider)
     assert someone.get("/admin/users/").status_code == 403
 
 
+@pytest.mark.long
 def test_who_is_shut_out_here_stays_out(pages: Pages, provider: IdentityProvider) -> None:
     provider.user("lin-5", name="Lin", groups=["ushers"])
     someone, _ = enter(pages, provider, "lin-5")
@@ -242,6 +246,7 @@ def test_without_a_provider_there_is_no_such_way(event: Event, site: Database) -
 
 
 class TestStepUp:
+    @pytest.mark.long
     def test_the_provider_asks_again(self, pages: Pages, provider: IdentityProvider) -> None:
         provider.user("boss-1", name="Boss", groups=["forum-admins"])
         someone, _ = enter(pages, provider, "boss-1")
@@ -263,6 +268,7 @@ class TestStepUp:
         assert answer.location == "/admin/account/factors"
         assert someone.get("/admin/account/factors").status_code == 200
 
+    @pytest.mark.long
     def test_somebody_elses_word_counts_nothing(
         self, pages: Pages, provider: IdentityProvider
     ) -> None:
@@ -322,6 +328,7 @@ class TestSettings:
             sign_on.provider_of(made)
 
 
+@pytest.mark.long
 def test_the_password_that_nobody_knows_opens_nothing(
     pages: Pages, provider: IdentityProvider
 ) -> None:

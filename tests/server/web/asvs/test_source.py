@@ -53,6 +53,7 @@ def files(known: Calls, *names: str) -> set[str]:
     return {file for file, name, _ in known if name in names}
 
 
+@pytest.mark.long
 def test_no_code_is_made_of_input(known: Calls) -> None:
     assert files(known, "eval", "exec", "compile", "__import__", "marshal.loads") == set()
 

@@ -147,6 +147,7 @@ def marked() -> set[str]:
     return {texts[0] for texts in pseudo.marked()}
 
 
+@pytest.mark.long
 def test_chinese_is_complete_and_has_nothing_else() -> None:
     with CHINESE.open("rb") as file:
         messages = [one for one in read_po(file) if one.id]

@@ -62,6 +62,7 @@ def test_more_than_there_are_threads_wait() -> None:
     await_alive(0)
 
 
+@pytest.mark.long
 def test_a_thread_without_a_job_takes_the_next() -> None:
     threads = Threads(5, 0.5)
     for _ in range(20):

@@ -90,6 +90,7 @@ def test_in_words(
     assert rows(auditor.get("/admin/acts").text)[0][1:4] == said
 
 
+@pytest.mark.long
 def test_every_act_has_words_and_is_written() -> None:
     """An act is told by its name where it has no words; it shall have some."""
     assert set(act_words.WORDS) == set(Act)
