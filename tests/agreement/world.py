@@ -41,7 +41,7 @@ from server.staff import users
 from server.storage.database import Database
 from server.venue import nesting, store
 from server.web.app import close_app, create_app
-from tests.once.apps import give_back
+from tests.once.pages.apps import give_back
 from tests.server.support.in_process import AppTransport
 
 HOUR = 3_600_000

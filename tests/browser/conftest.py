@@ -8,8 +8,8 @@ import pytest
 
 from tests.browser.engine.chromium import start
 from tests.browser.live_door import LiveDoor
-from tests.once.compiled import routes_are_compiled_once as routes_are_compiled_once
-from tests.once.compiled import templates_are_compiled_once as templates_are_compiled_once
+from tests.once.pages.compiled import routes_are_compiled_once as routes_are_compiled_once
+from tests.once.pages.compiled import templates_are_compiled_once as templates_are_compiled_once
 from tests.order.on_disk import tmp_path_factory as tmp_path_factory
 from tests.system.support.nursery import nursery as nursery
 

@@ -22,13 +22,13 @@ from server.setup.venue_plan import Venue
 from server.staff import users
 from server.storage.database import Database
 from tests.once import beginnings
-from tests.once.apps import apps_are_made_once as apps_are_made_once
-from tests.once.apps import own_app as own_app
-from tests.once.compiled import templates_are_compiled_once as templates_are_compiled_once
 from tests.once.databases import slots
 from tests.once.databases.slots import kept_databases as kept_databases
 from tests.once.databases.slots import own_database as own_database
 from tests.once.folders import Folder
+from tests.once.pages.apps import apps_are_made_once as apps_are_made_once
+from tests.once.pages.apps import own_app as own_app
+from tests.once.pages.compiled import templates_are_compiled_once as templates_are_compiled_once
 from tests.once.schema import new_tables_are_copied as new_tables_are_copied
 from tests.server.support.console import Console
 from tests.server.support.postgresql import engines

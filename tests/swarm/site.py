@@ -32,7 +32,7 @@ from server.storage.database import Database
 from server.web.api import replica
 from server.web.app import close_app, create_app
 from server.web.services import keep_services, services_of
-from tests.once.apps import give_back
+from tests.once.pages.apps import give_back
 from tests.server.conftest import roster_of
 from tests.swarm.clocks import MachineClock, Time
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from kiosk.journal.errors import JournalDamagedError
-from tests.once.apps import apps_are_made_once as apps_are_made_once
-from tests.once.compiled import routes_are_compiled_once as routes_are_compiled_once
-from tests.once.compiled import templates_are_compiled_once as templates_are_compiled_once
 from tests.once.journals import new_journals_are_copied as new_journals_are_copied
+from tests.once.pages.apps import apps_are_made_once as apps_are_made_once
+from tests.once.pages.compiled import routes_are_compiled_once as routes_are_compiled_once
+from tests.once.pages.compiled import templates_are_compiled_once as templates_are_compiled_once
 from tests.swarm import run
 from tests.swarm.mixes import THEMES
 from tests.swarm.mutants import BY_NAME, QUICK, mutated

@@ -36,7 +36,7 @@ from server.storage import event_state
 from server.storage.database import Database
 from server.web.app import close_app, create_app
 from server.web.services import keep_services, services_of
-from tests.once.apps import give_back
+from tests.once.pages.apps import give_back
 from tests.server.conftest import NOW
 
 HALL = 1

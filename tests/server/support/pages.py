@@ -25,7 +25,7 @@ from server.staff import users
 from server.storage.database import Database
 from server.web import auth
 from server.web.app import close_app, create_app
-from tests.once.apps import give_back
+from tests.once.pages.apps import give_back
 from tests.server.conftest import NOW, serial_of
 from tests.server.support.fake_door import FakeDoor
 

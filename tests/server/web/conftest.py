@@ -2,6 +2,6 @@
 to.
 """
 
-from tests.once.compiled import routes_are_compiled_once as routes_are_compiled_once
+from tests.once.pages.compiled import routes_are_compiled_once as routes_are_compiled_once
 from tests.server.web.reading.shown import kept_pages as kept_pages
 from tests.server.web.reading.shown import shown as shown

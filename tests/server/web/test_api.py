@@ -35,7 +35,7 @@ from server.web import lanes
 from server.web.api.scans import LONG_BATCH
 from server.web.app import close_app, create_app
 from server.web.services import keep_services, services_of
-from tests.once.apps import give_back
+from tests.once.pages.apps import give_back
 from tests.server.conftest import HOUR, NOW
 from tests.server.support.fake_door import FakeDoor
 

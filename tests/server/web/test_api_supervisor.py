@@ -26,7 +26,7 @@ from server.staff import pins, users
 from server.storage.database import Database
 from server.web.app import close_app, create_app
 from server.web.services import keep_services, services_of
-from tests.once.apps import give_back
+from tests.once.pages.apps import give_back
 from tests.server.conftest import NOW, serial_of
 from tests.server.support.fake_door import FakeDoor
 from tests.server.web.test_api import Kiosk, code_of

@@ -18,7 +18,7 @@ from server.storage.database import Database
 from server.storage.disk import AwayError
 from server.storage.errors import LostError
 from server.web import auth, lanes, security
-from tests.once.apps import prepared
+from tests.once.pages.apps import prepared
 from tests.server.conftest import NOW
 from tests.server.support.pages import ROLES, Pages
 from tests.server.web.test_api import Kiosk

@@ -18,7 +18,7 @@ from server.event.directory import Event
 from server.storage.database import Database
 from server.web import auth, i18n
 from server.words import Words
-from tests.once.apps import prepared
+from tests.once.pages.apps import prepared
 from tests.server.support.pages import Pages
 from tests.server.web.language import pseudo
 

@@ -1,4 +1,4 @@
-"""That a template is compiled by one process, and read by the next (tests/once/compiled.py)."""
+"""That a template is compiled by one process, and read by the next."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 from jinja2 import Environment
 
-from tests.once import compiled
+from tests.once.pages import compiled
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""That an app serves the next test as it was made, or not at all (tests/once/apps.py)."""
+"""That an app serves the next test as it was made, or not at all (tests/once/pages/apps.py)."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -9,7 +9,7 @@ from jinja2 import DictLoader, TemplateNotFound
 
 from server.web.auth import allow_everybody
 from server.web.security import limiter
-from tests.once.apps import Pool
+from tests.once.pages.apps import Pool
 
 FORUM = {"en": "Forum"}, "Asia/Shanghai"
 

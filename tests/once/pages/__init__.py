@@ -1,0 +1,1 @@
+"""Apps, routes and templates of the server's pages, made once for many tests."""
