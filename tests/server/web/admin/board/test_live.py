@@ -110,12 +110,12 @@ def test_a_denied_scan_shows_too_though_no_door_needs_to_hear_of_it(
 
 
 def test_parts_are_rendered_once_for_all_of_a_role(
-    shown: Pages, monkeypatch: pytest.MonkeyPatch
+    pages: Pages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rendered = []
     original = live.overview.parts
     monkeypatch.setattr(live.overview, "parts", lambda view: rendered.append(1) or original(view))
-    with Feed(shown.staff("steward")) as one, Feed(shown.staff("steward")) as two:
+    with Feed(pages.staff("steward")) as one, Feed(pages.staff("steward")) as two:
         assert one.parts() == two.parts()
     assert len(rendered) == 1
 
