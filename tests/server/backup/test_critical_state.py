@@ -15,8 +15,8 @@ from server.people import issuing
 from server.staff import users
 from server.storage.database import Database
 from tests.server.conftest import NOW
+from tests.server.support.disks.second_disk import Safe, open_safe
 from tests.server.support.fake_door import FakeDoor
-from tests.server.support.second_disk import Safe, open_safe
 from tests.server.support.site import ANNA, SMALL
 
 

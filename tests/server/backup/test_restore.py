@@ -20,8 +20,8 @@ from server.staff import users
 from server.storage.database import Database
 from server.storage.tables import keep_setting
 from tests.server.conftest import MINUTE, NOW
+from tests.server.support.disks.second_disk import Safe, doors, open_safe, opened
 from tests.server.support.fake_door import FakeDoor
-from tests.server.support.second_disk import Safe, doors, open_safe, opened
 from tests.server.support.site import ANNA, BORIS, OTHER, ROOM, SMALL, Site
 
 # A backup of ours is a copy of SQLite's file.

@@ -21,8 +21,8 @@ from server.occupancy import hall_control
 from server.storage.database import Database
 from tests.server.conftest import MINUTE, NOW
 from tests.server.support.console import Console
+from tests.server.support.disks.second_disk import Safe, open_safe, opened
 from tests.server.support.fake_door import FakeDoor
-from tests.server.support.second_disk import Safe, open_safe, opened
 from tests.server.support.site import SMALL
 
 # A backup of ours is a copy of SQLite's file.

@@ -22,8 +22,8 @@ from server.occupancy import hall_control, pools
 from server.people import attendees, day_credentials, issuing
 from server.storage.database import Database
 from tests.server.conftest import MINUTE, NOW
+from tests.server.support.disks.second_disk import Safe, open_safe, opened
 from tests.server.support.fake_door import FakeDoor
-from tests.server.support.second_disk import Safe, open_safe, opened
 from tests.server.support.site import OTHER, ROOM, SMALL, Site
 
 # A backup of ours is a copy of SQLite's file.

@@ -22,8 +22,8 @@ from server.storage import disk
 from server.storage.database import Database
 from server.storage.disk import DiskError, Room
 from tests.server.conftest import NOW
+from tests.server.support.disks.small_disk import fill, remount, small_disk
 from tests.server.support.pages import Pages
-from tests.server.support.small_disk import fill, remount, small_disk
 from tests.server.web.test_api import Kiosk
 
 pytestmark = pytest.mark.sqlite_alone

@@ -1,0 +1,1 @@
+"""Commands that read a list of attendees, a venue or a programme."""
