@@ -118,7 +118,7 @@ def _await_answer(server: Server) -> None:
             server.get("/")
             return
         except OSError:
-            assert server.process.poll() is None, server.process.stdout
+            assert server.process.poll() is None, all_said(server.process)
             assert time.monotonic() < deadline, "the server did not come up"
             time.sleep(0.05)
 

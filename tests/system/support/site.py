@@ -43,7 +43,8 @@ READY_S = 240.0  # on a busy machine
 SOON_S, LOOK_S = 0.01, 0.1
 FIRST_PORT = 10_240
 CONNECTIONS = Path("/proc/sys/net/ipv4/ip_local_port_range")  # of Linux
-_PORTS = itertools.count(os.getpid() * 101)
+GOLDEN_RATIO = 0.618034  # Its multiples fall far apart, however many there are.
+_PORTS = itertools.count()
 CATEGORIES = ("delegate", "speaker", "exhibitor", "press", "staff", "vip", "visitor")
 
 
@@ -55,10 +56,13 @@ def free_port() -> int:
     """A port of loopback that is still free when a process listens there, also after a restart.
 
     It is none of those from which the system takes one for each connection that somebody makes.
-    Each process of the tests begins at another place of the others.
+    Each process of the tests begins at another place of the others, and far from where the
+    processes began that were started next to it.
     """
+    many = _first_of_connections() - FIRST_PORT
+    begin = int(os.getpid() * GOLDEN_RATIO % 1 * many)
     for number in _PORTS:
-        port = FIRST_PORT + number % (_first_of_connections() - FIRST_PORT)
+        port = FIRST_PORT + (begin + number) % many
         with contextlib.suppress(OSError), socket.socket() as probe:
             probe.bind(("127.0.0.1", port))
             return port
