@@ -8,8 +8,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 CONSTRAINTS := .ci/constraints.txt
-# Each worker takes its own stretch of the tests, and then helps the others with what is left.
-WORKERS = -n $(PYTEST_WORKERS) --dist worksteal
+# Each worker takes its own share of the tests, and then helps the others with what is left.
+WORKERS = --workers $(PYTEST_WORKERS)
 DEMO ?=
 PYTEST ?=
 # Two more than there are cores, because that many wait most of the time (tests/order). Of the quick tests some wait for

@@ -21,14 +21,18 @@ from tests.lasting import is_lasting
 from tests.once.tables import large_tables_are_made_once as large_tables_are_made_once
 from tests.once.tables import tables as tables
 from tests.once.tries import tries
+from tests.order import forks
 from tests.order.alone import Watch
 from tests.order.kinds import is_long, is_quick, is_slow, waiting
-from tests.order.stretches import shared_out
 
 # Or Hypothesis loads what other installed packages have for it, which no test here needs.
 os.environ.setdefault("HYPOTHESIS_NO_PLUGINS", "1")
 import hypothesis  # noqa: E402
 
+# NumPy would begin threads as it is loaded, and a fork has none of them (tests/order/forks.py).
+BLAS = "OPENBLAS_NUM_THREADS"
+BLAS_BEFORE = os.environ.get(BLAS)
+os.environ[BLAS] = "1"
 # How long an example takes says nothing where several processes share the cores.
 hypothesis.settings.register_profile("shared cores", deadline=None)
 # The same properties, each with a quarter of the examples.
@@ -49,7 +53,8 @@ FONTS_OF_PLOTS = "/matplotlib/mpl-data/fonts/"
 OURS = f"{MEMORY}/pytest-of-"  # and not a library's, although it is under `/dev/`
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
+    pluginmanager.register(forks)
     parser.addoption("--quick", action="store_true", help="leave out processes, films and browsers")
     parser.addoption(
         "--long", action="store_true", help="with --quick, leave out none for its time"
@@ -98,8 +103,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         kinds = [(is_quick(item) and (with_long or not is_long(item)), item) for item in items]
         config.hook.pytest_deselected(items=[item for quick, item in kinds if not quick])
         items[:] = [item for quick, item in kinds if quick]
-    if hasattr(config, "workerinput"):
-        items[:] = shared_out(items, config.workerinput["workercount"])
 
 
 def pytest_collection() -> None:
@@ -114,13 +117,16 @@ def pytest_collection_finish() -> None:
     """
     gc.freeze()
     gc.enable()
+    os.environ.pop(BLAS)
+    if BLAS_BEFORE is not None:
+        os.environ[BLAS] = BLAS_BEFORE
 
 
 def pytest_runtest_protocol(item: pytest.Item) -> None:
     """Let a worker that begins with computing make way for real kiosks and servers, whose answers
     are timed.
     """
-    if hasattr(item.config, "workerinput") and not item.config.stash.get(HAS_BEGUN, False):
+    if forks.is_worker(item.config) and not item.config.stash.get(HAS_BEGUN, False):
         item.config.stash[HAS_BEGUN] = True
         if waiting(item.path) is None:
             os.nice(MAKES_WAY)
@@ -141,9 +147,10 @@ def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
         pytest.fail("started a process: mark the test `system`", pytrace=False)
 
 
-def pytest_sessionfinish() -> None:
+def pytest_sessionfinish(session: pytest.Session) -> None:
     """Let libraries say goodbye: one counts what is left of it when the process ends."""
-    gc.unfreeze()
+    if not session.config.option.workers:  # Otherwise it ends at once (tests/order/forks.py).
+        gc.unfreeze()
 
 
 @pytest.fixture(scope="module", autouse=True)

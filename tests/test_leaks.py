@@ -106,7 +106,7 @@ def test_what_is_left_fails_that_test_and_no_other(
     """What has no number among the open files fails the last test of its file."""
     for name, value in ALONE.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setenv("PYTEST_ADDOPTS", "-W error -p no:cacheprovider -p xdist")
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-W error -p no:cacheprovider")
     pytester.makeconftest(IMPATIENT)
     pytester.makepyfile(**{f"test_{name}": code for name, code in FILES.items()})
     command = (
@@ -115,10 +115,8 @@ def test_what_is_left_fails_that_test_and_no_other(
         "-q",
         "-p",
         "tests.conftest",
-        "-n",
+        "--workers",
         str(workers),
-        "--dist",
-        "worksteal",
     )
     result = pytester.run(sys.executable, *command, timeout=500)
     assert result.ret == 1
@@ -168,12 +166,12 @@ def test_a_quick_test_starts_no_process(
 ) -> None:
     for name, value in ALONE.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:cacheprovider -p xdist")
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:cacheprovider")
     pytester.makeini("[pytest]\nmarkers = system")
     pytester.makepyfile(STARTS)
     options = ["--quick"] if quick else []
     result = pytester.run(
-        sys.executable, "-m", "pytest", "-p", "tests.conftest", "-n", "0", *options, timeout=200
+        sys.executable, "-m", "pytest", "-p", "tests.conftest", *options, timeout=200
     )
     if quick:
         result.assert_outcomes(passed=3, errors=2, deselected=1)

@@ -19,6 +19,8 @@ from typing import TypeVar
 
 import pytest
 
+from tests.order.forks import is_worker
+
 T = TypeVar("T")
 
 
@@ -31,7 +33,7 @@ def tables(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture(scope="session", autouse=True)
 def large_tables_are_made_once(pytestconfig: pytest.Config, tables: Path) -> Iterator[None]:
-    if not hasattr(pytestconfig, "workerinput"):
+    if not is_worker(pytestconfig):
         yield
         return
     # Not at the top, or a single test of something else would wait until they are loaded.

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.order.kinds import SLOW, TESTS, WAITING
+from tests.order.shares import cuts
 from tests.order.stretches import shared_out
 
 
@@ -41,11 +42,8 @@ def test_each_test_is_there_once(workers: int) -> None:
 
 def test_workers_begin_with_what_waits_and_what_is_long() -> None:
     for workers in (3, 4):
-        ordered, at = shared_out(ALL, workers), []
-        left = len(ALL)
-        for number in range(workers):  # as xdist cuts them
-            at.append(len(ALL) - left)
-            left -= left // (workers - number)
+        ordered = shared_out(ALL, workers)
+        at = [share.start for share in cuts(len(ALL), workers)]
         begun = [ordered[first].path.relative_to(TESTS).parts[0] for first in at]
         assert begun == ["system", "browser", "kiosk", "badges"][:workers]
         # A file's tests stay together, because they share fixtures.

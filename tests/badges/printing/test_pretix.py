@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -307,18 +308,18 @@ def test_what_is_wrong_is_said(areas: Any, message: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("pdf", "message"),
+    ("made", "message"),
     [
-        (b"MZ", "the background is no PDF that can be read"),
-        (b" " * 5_000_001, "the background has 5,000,001 bytes"),
-        (background(*["#ffffff"] * 11), "the background has 11 pages; use 1 to 10"),
-        (background("#ffffff", width=5), "a side below 10 or above 1,000 mm"),
+        (lambda: b"MZ", "the background is no PDF that can be read"),
+        (lambda: b" " * 5_000_001, "the background has 5,000,001 bytes"),
+        (lambda: background(*["#ffffff"] * 11), "the background has 11 pages; use 1 to 10"),
+        (lambda: background("#ffffff", width=5), "a side below 10 or above 1,000 mm"),
     ],
     ids=["no PDF", "large", "pages", "small"],
 )
-def test_wrong_backgrounds(pdf: bytes, message: str) -> None:
+def test_wrong_backgrounds(made: Callable[[], bytes], message: str) -> None:
     with pytest.raises(PretixError, match=message):
-        read_layout(json.dumps([TEXT]).encode(), "badge.json", pdf)
+        read_layout(json.dumps([TEXT]).encode(), "badge.json", made())
 
 
 def test_a_background_with_too_few_pages() -> None:

@@ -21,11 +21,13 @@ from jinja2 import Environment, FileSystemBytecodeCache, Template
 from werkzeug.routing import BaseConverter, Rule
 from werkzeug.routing.rules import RulePart
 
+from tests.order.forks import is_worker
+
 
 @pytest.fixture(scope="session", autouse=True)
 def templates_are_compiled_once(pytestconfig: pytest.Config, tables: Path) -> Iterator[None]:
     """Keep what each template of an app is compiled to. No test writes one of these."""
-    folder = tables if hasattr(pytestconfig, "workerinput") else None
+    folder = tables if is_worker(pytestconfig) else None
     kept: dict[tuple[Any, ...], tuple[CodeType, Any]] = {}
     plain = DispatchingJinjaLoader.load
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.once.tables import shared
+from tests.order.forks import is_worker
 from tests.server.web.language import pseudo
 
 
@@ -18,7 +19,7 @@ def marked_texts_are_found_once(pytestconfig: pytest.Config, tables: Path) -> It
     """Read what another process has found in the same sources. To go through them takes a second
     and a half, and to read them a hundredth of that.
     """
-    if not hasattr(pytestconfig, "workerinput"):
+    if not is_worker(pytestconfig):
         yield
         return
     with pytest.MonkeyPatch.context() as patch:
