@@ -12,10 +12,9 @@ CONSTRAINTS := .ci/constraints.txt
 WORKERS = --workers $(PYTEST_WORKERS)
 DEMO ?=
 PYTEST ?=
-# Two more than there are cores, because that many wait most of the time (tests/order). Of the quick tests some wait for
-# a moment, and each worker takes seconds until it has loaded them all.
-test: PYTEST_WORKERS ?= $(shell echo $$(($$(nproc) + 2)))
-quick: PYTEST_WORKERS ?= $(shell echo $$(($$(nproc) + 1)))
+# More than there are cores, because some wait: two for most of the time (tests/order/kinds.py), and quick ones for a moment.
+test: PYTEST_WORKERS ?= $(shell echo $$(($$(nproc) + 3)))
+quick: PYTEST_WORKERS ?= $(shell echo $$(($$(nproc) + 2)))
 BENCH ?=
 
 .PHONY: demo kiosk set-up test quick check bench libraries clean
