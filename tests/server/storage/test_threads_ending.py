@@ -95,5 +95,9 @@ def test_threads_come_and_go(
         (worker,) = children(server.process.pid)[-1:]
         night(server, cookie, CYCLES, lambda *one: told.append(one))
         assert server.get("/admin/people/?q=anna", Cookie=cookie).status == 200
-        assert files_of(worker) <= 1 + AT_ONCE + 3, "connections stay with nobody"
+        # What the last cycle's threads have open is closed when they end. What nobody has stays.
+        deadline = time.monotonic() + 60
+        while (kept := files_of(worker)) > 1 + AT_ONCE + 3:
+            assert time.monotonic() < deadline, f"{kept} connections stay with nobody"
+            time.sleep(0.1)
     assert len(told) == CYCLES

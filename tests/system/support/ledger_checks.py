@@ -249,8 +249,9 @@ def check_discrepancies(place: LiveSite, journals: Journals) -> int:
         assert len({lines[one].said["serial"] for one in pair}) == 1, "two people's records"
         assert any(lines[one].enters for one in pair)
     twice = list(_twice(journals.all()))
+    noted = _noted(place)
     missing = [
-        [(line.kiosk, line.seq, line.at) for line in (later, *others)]
+        ([(line.kiosk, line.seq, line.at) for line in (later, *others)], noted[later.stay[::2]])
         for later, others in twice
         if not any({later.stay[::2], other.stay[::2]} in listed for other in others)
     ]
@@ -264,6 +265,16 @@ def _listed(place: LiveSite) -> list[set[tuple[str, int]]]:
         " JOIN scan o ON o.number = d.other_number WHERE d.reason = 'already_inside'"
     )
     return [{(row[0], row[1]), (row[2], row[3])} for row in rows]
+
+
+def _noted(place: LiveSite) -> defaultdict[tuple[str, int], list[str]]:
+    """By the scan, all reasons for which it is listed."""
+    found = defaultdict(list)
+    for kiosk, seq, reason in place.query(
+        "SELECT s.kiosk, s.seq, d.reason FROM discrepancy d JOIN scan s USING (number)"
+    ):
+        found[kiosk, seq].append(reason)
+    return found
 
 
 def _twice(lines: list[Line]) -> Iterator[tuple[Line, list[Line]]]:
