@@ -18,6 +18,7 @@ import pytest
 from server.event.roles import ROLES
 from server.storage.database import Database
 from server.web import auth, security
+from tests.lasting import all_lasts_in, open_in
 from tests.server.conftest import Template
 from tests.server.support.pages import Pages, Staff
 
@@ -79,6 +80,8 @@ def kept_pages(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[tuple[Shown, sqlite3.Connection]]:
     path = tmp_path_factory.mktemp("shown") / "event"
+    # A connection opens the write-ahead log when it reads first, which may be in any test.
+    all_lasts_in(path)
     event = replace(_template.event, path=path)
     _template.folder.write(path, **{event.database_path.name: _filled_database})
     with ExitStack() as open_now:
@@ -96,7 +99,9 @@ def kept_pages(
         # SQLite keeps a file open whose connection was closed, while others have it locked.
         with closing(sqlite3.connect(event.database_path)) as another:
             another.execute("SELECT 1 FROM hall").fetchall()
+        assert open_in(path)
         yield pages, look
+    assert open_in(path) == []
 
 
 @pytest.fixture
