@@ -117,7 +117,7 @@ def pytest_collection_finish() -> None:
     """
     gc.freeze()
     gc.enable()
-    os.environ.pop(BLAS)
+    os.environ.pop(BLAS, None)
     if BLAS_BEFORE is not None:
         os.environ[BLAS] = BLAS_BEFORE
 

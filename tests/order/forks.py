@@ -26,8 +26,8 @@ from typing import Any, NoReturn
 
 import pytest
 
+from tests.order.sequence import shared_out
 from tests.order.shares import Shares
-from tests.order.stretches import shared_out
 
 THREADS = Path("/proc/self/task")  # of Linux
 INTERRUPTED = 128 + signal.SIGINT  # as a shell says it
@@ -136,11 +136,11 @@ class Forks:
         while self._running:
             for told in wait(list(self._running)):
                 try:
-                    found = told.recv()
+                    place, data, warned = told.recv()
                 except EOFError:
                     self._has_ended(*self._ended(told))
                 else:
-                    self._tell(*found)
+                    self._tell(place, [self._report(one) for one in data], warned)
         if self._interrupted:
             raise KeyboardInterrupt
 
@@ -156,15 +156,14 @@ class Forks:
         theirs.close()
 
     def _tell(
-        self, place: int, reports: list[dict[str, Any]], warned: list[dict[str, Any]]
+        self, place: int, reports: list[pytest.TestReport], warned: list[dict[str, Any]]
     ) -> None:
         """Tell all of pytest, such as what it writes, of a test that has run."""
         hook, item = self.session.config.hook, self.session.items[place]
         for one in warned:
             hook.pytest_warning_recorded.call_historic(kwargs=one)
         hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-        for data in reports:
-            report = hook.pytest_report_from_serializable(config=self.session.config, data=data)
+        for report in reports:
             hook.pytest_runtest_logreport(report=report)
         hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         if self.session.shouldfail or self.session.shouldstop:
@@ -191,15 +190,15 @@ class Forks:
         item = self.session.items[place]
         said = f"the process of this test ended with {status}"
         report = pytest.TestReport(item.nodeid, item.location, {}, "failed", said, "call")
-        self._tell(place, [self._as_data(report)], [])
+        self._tell(place, [report], [])
         self._start(worker)
 
-    def _as_data(self, report: pytest.TestReport) -> dict[str, Any]:
+    def _report(self, data: dict[str, Any]) -> pytest.TestReport:
         config = self.session.config
-        data: dict[str, Any] = config.hook.pytest_report_to_serializable(
-            config=config, report=report
+        report: pytest.TestReport = config.hook.pytest_report_from_serializable(
+            config=config, data=data
         )
-        return data
+        return report
 
 
 @contextlib.contextmanager
@@ -255,6 +254,8 @@ def _be_worker(
         _set_up(session.config, worker)
         signal.pthread_sigmask(signal.SIG_SETMASK, signals)
         _run(session, shares, worker, told)
+        # Where all were stopped, what tests share is still there.
+        session._setupstate.teardown_exact(None)
         status = 0
     except KeyboardInterrupt:
         # The process from which it comes sends this, and the terminal may have sent it as well.

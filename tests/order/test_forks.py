@@ -130,10 +130,17 @@ def test_here(number):
 
 def test_the_first_failure_may_stop_all(tmp_path: Path) -> None:
     code = """
-import time, pytest
+import os, time, pytest
+from pathlib import Path
+
+@pytest.fixture(scope="session")
+def lasting():
+    (Path.cwd() / f"began-{os.getpid()}").touch()
+    yield
+    (Path.cwd() / f"taken-down-{os.getpid()}").touch()
 
 @pytest.mark.parametrize("number", range(2000))
-def test_here(number):
+def test_here(lasting, number):
     time.sleep(0.01)
     assert number != 5
 """
@@ -143,6 +150,7 @@ def test_here(number):
     assert int(found[1]) < 500
     assert result.returncode == 1
     assert "stopping after 1 failures" in result.stdout
+    assert len(list(tmp_path.glob("began-*"))) == len(list(tmp_path.glob("taken-down-*"))) == 2
 
 
 def test_a_thread_from_before_is_told_of(tmp_path: Path) -> None:

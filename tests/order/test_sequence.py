@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.order.kinds import SLOW, TESTS, WAITING
+from tests.order.sequence import shared_out
 from tests.order.shares import cuts
-from tests.order.stretches import shared_out
 
 
 @dataclass(frozen=True)
