@@ -66,9 +66,10 @@ def send(database: Database, steps: Sequence[Step], *, together: bool) -> list[A
     """Run the steps in one commit, or each in its own. Returns what each returned or raised."""
     if not together:
         return [_alone(database, step) for step in steps]
-    gate = threading.Event()
+    begun, gate = threading.Event(), threading.Event()
     told: list[queue.SimpleQueue[Any]] = [queue.SimpleQueue() for _ in steps]
-    database.write_then(lambda db: gate.wait(), lambda *_: None)
+    database.write_then(lambda db: begun.set() or gate.wait(), lambda *_: None)
+    begun.wait()  # Or the writer may find the gate and some of the steps, and take them at once.
     for step, mine in zip(steps, told, strict=True):
         database.write_then(
             step.run,
