@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.engine.chromium import start
+from tests.browser.engine.chromium import end, start
 from tests.browser.live_door import LiveDoor
 from tests.once.pages.compiled import routes_are_compiled_once as routes_are_compiled_once
 from tests.once.pages.compiled import templates_are_compiled_once as templates_are_compiled_once
@@ -32,7 +32,7 @@ def browser() -> Iterator[object]:
     try:
         yield started
     finally:
-        started.quit()
+        end(started)
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from typing import Any
 from server.printers import jobs
 from server.printers.states import JobState
 from tests.browser.desk.place import DESK, Keyboard, Place, desk_place
-from tests.browser.engine.chromium import start
+from tests.browser.engine.chromium import end, start
 from tests.system.support.site import now_ms
 
 PEOPLE = 2_000
@@ -52,7 +52,7 @@ def browsing() -> Iterator[Any]:
         browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": WATCH})
         yield browser
     finally:
-        browser.quit()
+        end(browser)
 
 
 def received(place: Place, printer: str) -> int:

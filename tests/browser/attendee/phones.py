@@ -14,7 +14,7 @@ from kiosk.cli.read import read_files
 from server.event.directory import load_event
 from server.people import issuing, phone_links
 from server.storage.connection import Connection
-from tests.browser.engine.chromium import start
+from tests.browser.engine.chromium import end, start
 from tests.server.support.authority import Authority, pem
 from tests.system.support.site import LiveSite, hallkeeper, now_ms
 
@@ -102,7 +102,7 @@ class Phone:
         self.browser.set_script_timeout(WAIT_S)
 
     def close(self) -> None:
-        self.browser.quit()
+        end(self.browser)
 
     def as_new(self, *addresses: str) -> None:
         """Forget all of these addresses, in a window that nothing was done to. To start another

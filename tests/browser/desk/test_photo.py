@@ -8,7 +8,7 @@ from PIL import Image
 
 from badges.credential.badge_number import badge_number
 from tests.browser.desk.place import Keyboard, desk_place
-from tests.browser.engine.chromium import start
+from tests.browser.engine.chromium import end, start
 
 CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 
@@ -19,7 +19,7 @@ def with_camera() -> Iterator[object]:
     try:
         yield started
     finally:
-        started.quit()
+        end(started)
 
 
 def test_a_photo_by_webcam(with_camera: object, tmp_path: Path) -> None:

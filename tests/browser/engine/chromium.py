@@ -4,16 +4,20 @@ Debian has its engine alone as `chromium-headless-shell`, without all that a win
 page. Pages are the same in it, and it takes about half the time.
 """
 
+import contextlib
 import os
 import shutil
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-ENGINE = "chromium-headless-shell"
+# Debian's command is a script. A driver would end that alone, and the engine would go on for ever.
+ENGINE = ("/usr/lib/chromium/chromium-headless-shell", "chromium-headless-shell")
 WHOLE = ("chromium", "google-chrome")
+END_S = 30.0  # on a busy machine
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars")
 # Without it, Chromium computes what a graphics card would draw, which takes a seventh of the time.
 FLAGS += ("--disable-gpu",)
@@ -29,7 +33,7 @@ def start(*flags: str, home: Path | None = None, trusts_any: bool = False) -> An
     `trusts_any` is for a server's own certificate.
     """
     webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium")
-    names = WHOLE if home else (ENGINE, *WHOLE)
+    names = WHOLE if home else (*ENGINE, *WHOLE)
     chromium = next((path for name in names if (path := shutil.which(name))), None)
     driver = shutil.which("chromedriver")
     if not (chromium and driver):
@@ -39,6 +43,35 @@ def start(*flags: str, home: Path | None = None, trusts_any: bool = False) -> An
         options=_options(webdriver, chromium, flags, trusts_any),
         service=webdriver.ChromeService(driver, env=environment),
     )
+
+
+def end(browser: Any) -> None:
+    """End a browser, and fail where a process of it goes on: nobody would see it, and it would draw
+    its page for ever.
+    """
+    pids = list(_descendants(browser.service.process.pid))
+    browser.quit()
+    deadline = time.monotonic() + END_S
+    while left := [pid for pid in pids if _runs(pid)]:
+        assert time.monotonic() < deadline, f"processes of a browser go on: {left}"
+        time.sleep(0.02)
+
+
+def _descendants(pid: int) -> Iterator[int]:
+    for thread in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):  # It has ended since.
+            for child in map(int, thread.read_text().split()):
+                yield child
+                yield from _descendants(child)
+
+
+def _runs(pid: int) -> bool:
+    """Whether it runs. One that has ended may still stand in the list of processes."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return not status.rpartition(") ")[2].startswith("Z")
 
 
 def _options(webdriver: Any, chromium: str, flags: Iterable[str], trusts_any: bool) -> Any:
