@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from server.demo.film.film import Shown, make_films
+from tests.system.support.few_pictures import draw_few
 from tests.system.support.site import LiveSite, Process, site, wait_for
 
 pytestmark = pytest.mark.system
@@ -50,13 +51,13 @@ KILLS = 5
 ENOUGH_S = 480.0  # on a busy machine
 
 
-@pytest.fixture(scope="module")
-def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("films")
+@pytest.fixture(autouse=True)
+def few_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    draw_few(monkeypatch)
 
 
-def draw(place: LiveSite, folder: Path) -> dict[str, Path]:
-    made = {name: folder / f"{name}.avi" for name in DOORS}
+def draw(place: LiveSite) -> dict[str, Path]:
+    made = {name: place.path / f"{name}.avi" for name in DOORS}
     make_films(
         [(made[name], [Shown(place.badge(n)) for n in PEOPLE[name]]) for name in DOORS], "Test", 5
     )
@@ -116,9 +117,9 @@ def most_inside(place: LiveSite) -> int:
     return place.query(sql, "small", "admitted")[0][0]
 
 
-def test_nothing_shown_green_is_lost_and_no_hall_is_overfilled(tmp_path: Path, films: Path) -> None:
+def test_nothing_shown_green_is_lost_and_no_hall_is_overfilled(tmp_path: Path) -> None:
     with site(tmp_path, VENUE, people=40) as place:
-        cameras = draw(place, films)
+        cameras = draw(place)
         place.start_server()
         for name, door in DOORS.items():
             place.enrol(name, door)

@@ -27,6 +27,7 @@ from server.demo.processes import Child, Children, StageError, wait_until
 from server.demo.show import Show
 from server.demo.stage import Kiosk, parse_answer
 from tests.order.on_disk import tmp_path_factory as tmp_path_factory
+from tests.system.support.few_pictures import draw_few
 from tests.system.support.nursery import Nursery
 from tests.system.support.nursery import forks as forks
 from tests.system.support.own_time import end_of
@@ -208,7 +209,7 @@ def test_after_the_summary_the_doors_see_films_again(
     script = {"EAST": "seat url seat", "WEST": "seat | seat | seat", "NORTH": "guest wifi guest"}
     for name, words in script.items():
         monkeypatch.setattr(f"server.demo.script.{name}", words)
-    monkeypatch.setattr("server.demo.film.film.TAIL_S", 0.4)
+    draw_few(monkeypatch)
     seen: dict[str, str] = {}
 
     def open_pages(children: Children) -> None:
