@@ -47,6 +47,7 @@ HAS_BEGUN = pytest.StashKey[bool]()
 WATCH = pytest.StashKey[Watch]()
 GRACE_S = 3.0  # for a thread that has been told to end
 SOON_S = 0.03  # Most have ended by then. To look for what hangs in a cycle takes longer.
+NURSERY = frozenset({"forks", "nursery"})  # fixtures of tests/system/support/nursery.py
 # A library's own, for as long as the process lives.
 KEPT = ("anon_inode:", "/dev/", "/proc/", "/sys/", "/usr/share/fonts/", "/memfd:")
 FONTS_OF_PLOTS = "/matplotlib/mpl-data/fonts/"
@@ -110,7 +111,7 @@ def pytest_collection() -> None:
     gc.disable()
 
 
-def pytest_collection_finish() -> None:
+def pytest_collection_finish(session: pytest.Session) -> None:
     """Leave out of each later collection what is loaded by now: it would take 60 ms each time.
 
     A first look through all of it would find next to nothing, and takes half a second.
@@ -120,6 +121,16 @@ def pytest_collection_finish() -> None:
     os.environ.pop(BLAS, None)
     if BLAS_BEFORE is not None:
         os.environ[BLAS] = BLAS_BEFORE
+    if session.config.option.workers and any(map(starts_forks, session.items)):
+        # One for all that share the tests out, because it takes two seconds of a core.
+        from tests.system.support.nursery import shared
+
+        shared().begin()
+
+
+def starts_forks(item: pytest.Item) -> bool:
+    """Whether its servers and kiosks are forks of a process with their code."""
+    return not NURSERY.isdisjoint(getattr(item, "fixturenames", ()))
 
 
 def pytest_runtest_protocol(item: pytest.Item) -> None:

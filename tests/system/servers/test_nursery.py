@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -18,10 +19,16 @@ from tests.system.support.site import Process, free_port, hallkeeper, wait_for
 pytestmark = pytest.mark.system
 
 
-# A nursery that loads the server's commands alone.
-OF_SERVERS = """
+# A nursery that loads the commands of one of the two alone.
+ONLY = """
 from tests.system.support import nursery
-nursery.COMMANDS = {"server.cli.main": nursery.COMMANDS["server.cli.main"]}
+nursery.COMMANDS = {{"{0}": nursery.COMMANDS["{0}"]}}
+nursery.main()
+"""
+OF_SERVERS, OF_KIOSKS = ONLY.format("server.cli.main"), ONLY.format("kiosk.cli.main")
+OF_NOTHING = """
+from tests.system.support import nursery
+nursery.COMMANDS = {}
 nursery.main()
 """
 
@@ -123,7 +130,7 @@ def test_two_threads_may_start_the_first_forks_and_wait_for_one() -> None:
     """As where a mail server of the test, in a thread of its own, ends the mailer for which the
     test waits.
     """
-    made = Nursery()
+    made = Nursery("-c", OF_KIOSKS)
     command = [sys.executable, "-m", "kiosk", "status", "--no-such-option"]
 
     def end() -> int:
@@ -164,6 +171,30 @@ def test_nothing_outlives_tests_that_are_ended_by_force(tmp_path: Path) -> None:
         made.close()
         child.forget()
         child.stdout.close()
+
+
+def test_forks_of_the_tests_share_it_and_one_that_is_killed_leaves_nothing() -> None:
+    made = Nursery("-c", OF_NOTHING)
+    made.begin()
+    numbers, told = os.pipe()
+    try:
+        if not (fork := os.fork()):
+            child = made.start([sys.executable, "-c", "import time; time.sleep(600)"])
+            os.write(told, str(child.pid).encode())
+            time.sleep(600)
+            os._exit(0)
+        pid = int(os.read(numbers, 64))
+        lasting = made.start([sys.executable, "-c", "import sys; sys.exit(len(sys.stdin.read()))"])
+        assert not has_ended(pid)
+        os.kill(fork, signal.SIGKILL)
+        os.waitpid(fork, 0)
+        wait_for("the end of what it started", lambda: has_ended(pid))
+        assert lasting.wait(240) == 0
+        lasting.stdout.close()
+    finally:
+        made.close()
+        os.close(numbers)
+        os.close(told)
 
 
 def has_ended(pid: int) -> bool:

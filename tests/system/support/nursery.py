@@ -106,7 +106,7 @@ class Nursery:
         self._line, self._far_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._process: subprocess.Popen[bytes] | None = None
         self._beginning = threading.Lock()  # of the thread that starts that process
-        self._is_fit = False
+        self._is_fit: bool | None = None  # None until it has loaded its code
 
     def start(
         self,
@@ -118,8 +118,10 @@ class Nursery:
         the environment of the tests, where no other is named.
         """
         with self._beginning:
-            if self._process is None:
-                self._begin()
+            self.begin()
+            if self._is_fit is None:
+                # It stays there for forks of this process, which send orders by the same line.
+                self._is_fit = self._line.recv(LONGEST, socket.MSG_PEEK) == READY
         if not self._is_fit:
             return Process.popen(command, subprocess.STDOUT if log is None else log, environment)
         network = None
@@ -143,14 +145,16 @@ class Nursery:
             theirs.close()
         return Child(ours, output)
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
+        """Start the process, if it is not there, and don't wait until it has loaded its code."""
+        if self._process is not None:
+            return
         number = self._far_end.fileno()
         self._process = subprocess.Popen(
             [sys.executable, *self._code, str(number)], pass_fds=[number], cwd=ROOT,
             env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
         )  # fmt: skip
         self._far_end.close()
-        self._is_fit = self._line.recv(LONGEST) == READY
 
     def close(self) -> None:
         self._line.close()
@@ -161,7 +165,7 @@ class Nursery:
 
 @functools.cache
 def shared() -> Nursery:
-    """The one of all tests in this process."""
+    """The one of all tests, also of the forks of this process if it has begun before them."""
     made = Nursery()
     atexit.register(made.close)
     return made
@@ -183,17 +187,27 @@ def nursery() -> Iterator[None]:
 def serve(line: socket.socket) -> Callable[[], object] | None:
     """Fork what is ordered until the tests are over. In a fork, return what it is to run."""
     running: dict[int, tuple[int, socket.socket]] = {}  # by a descriptor that tells of the end
+    asked: dict[socket.socket, int] = {}  # by where its end is told
     while True:
-        ready, _, _ = select.select([line, *running], [], [])
+        ready, _, _ = select.select([line, *running, *asked], [], [])
         for one in ready:
-            if one is not line:
+            if isinstance(one, int):
                 process, told = running.pop(one)
+                asked.pop(told, None)
                 _, status = os.waitpid(process, 0)
                 os.close(one)
-                told.send(str(os.waitstatus_to_exitcode(status)).encode())
-                told.close()
+                with told, suppress(BrokenPipeError):
+                    told.send(str(os.waitstatus_to_exitcode(status)).encode())
                 continue
-            sent, files, _, _ = socket.recv_fds(line, LONGEST, 3)
+            if one is not line:
+                # Nobody will hear of its end: the tests that started it were ended by force.
+                if (orphan := asked.pop(one, None)) is not None:
+                    os.kill(orphan, signal.SIGKILL)
+                continue
+            try:
+                sent, files, _, _ = socket.recv_fds(line, LONGEST, 3)
+            except ConnectionResetError:  # The tests have ended, and what it said is still there.
+                return None
             if not sent:
                 return None
             process = os.fork()
@@ -203,6 +217,7 @@ def serve(line: socket.socket) -> Callable[[], object] | None:
                     held.detach()  # which is closed with all the rest
                 return _become(json.loads(sent), files[:2], told)
             running[os.pidfd_open(process)] = process, told
+            asked[told] = process
             for number in files[:2]:
                 os.close(number)
 
@@ -245,7 +260,8 @@ def main() -> None:
     gc.collect()
     gc.freeze()  # What is loaded stays. To look through it would take each fork 0.3 s at its end.
     line = socket.socket(fileno=int(sys.argv[1]))
-    line.send(READY)
+    with suppress(BrokenPipeError):  # The tests have ended by now.
+        line.send(READY)
     command = serve(line)
     _end_after(command or (lambda: None))
 
