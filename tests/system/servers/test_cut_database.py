@@ -20,8 +20,9 @@ pytestmark = [
 ]
 
 CAPACITY = 8
-# The cuts are longer than any silence that is borne (`bounds.SILENT_S`).
-ONE_S, BOTH_S, AFTER_S = 6.0, 5.0, 3.5
+# The cuts are longer than any silence that is borne (`bounds.SILENT_S`). What comes before and after
+# is long enough for each door to send some dozens of scans.
+BEFORE_S, ONE_S, BOTH_S, AFTER_S = 1.5, 6.0, 5.0, 2.0
 # It is 2 s, and a busy machine keeps each of the programs from its turn now and then.
 NEXT_S = 4.0
 
@@ -33,8 +34,8 @@ def test_packets_vanish_between_a_server_and_the_database(tmp_path: Path) -> Non
     def play(network: Network) -> None:
         with two_servers(network, tmp_path, kiosks=6, capacity=CAPACITY) as site:
             site.many.start()
-            plan = site.play(((0,), ONE_S, AFTER_S), ((0, 1), BOTH_S, AFTER_S))
-            run(site, 3 + ONE_S + BOTH_S + 2 * AFTER_S, 0.05, plan)
+            plan = site.play(((0,), ONE_S, AFTER_S), ((0, 1), BOTH_S, AFTER_S), before_s=BEFORE_S)
+            run(site, BEFORE_S + ONE_S + BOTH_S + 2 * AFTER_S, 0.05, plan)
             found = site.many.found
             for cut in site.cuts:
                 took = site.answers(cut)

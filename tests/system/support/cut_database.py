@@ -81,12 +81,15 @@ class CutSite:
     acknowledged: list[float] = field(default_factory=list)
 
     def play(
-        self, *plan: tuple[tuple[int, ...], float, float]
+        self, *plan: tuple[tuple[int, ...], float, float], before_s: float = 3.0
     ) -> Callable[[threading.Event], None]:
-        """Cut the wires of these servers for so long, then go on for so long, one by one."""
+        """Cut the wires of these servers for so long, then go on for so long, one by one.
+
+        It begins `before_s` after the kiosks.
+        """
 
         def step(over: threading.Event) -> None:
-            over.wait(3.0)
+            over.wait(before_s)
             for which, cut_s, after_s in plan:
                 self._cut(which, cut_s, over)
                 over.wait(after_s)
