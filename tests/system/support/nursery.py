@@ -26,15 +26,17 @@ from typing import IO, NoReturn
 
 import pytest
 
+from badges.po import compiled
 from tests.system.support.namespaces import enter
 from tests.system.support.site import Process
 
 ROOT = Path(__file__).parents[3]
 # By what follows `python -m`: where the command is, and what it loads once it runs.
 COMMANDS = {
-    "server.cli.main": ("server.cli.serve", "server.web.wsgi"),
+    "server.cli.main": ("server.cli.serve", "server.web.wsgi", "sqlite_utils"),
     "kiosk.cli.main": ("cv2", "zxingcpp", "pyzbar.pyzbar"),
 }
+WORDS = ("badges/translations", "kiosk/screen/translations", "server/translations")
 NAMES = {
     "server": "server.cli.main",
     "server.cli.main": "server.cli.main",
@@ -255,6 +257,7 @@ def main() -> None:
         for one in (name, *more):
             with suppress(ImportError):  # what is not here is told of by the command
                 importlib.import_module(one)
+    _compile_words()
     if len(os.listdir("/proc/self/task")) != 1:
         return
     gc.collect()
@@ -264,6 +267,12 @@ def main() -> None:
         line.send(READY)
     command = serve(line)
     _end_after(command or (lambda: None))
+
+
+def _compile_words() -> None:
+    """Compile the catalogues that come with the code, which takes a third of a server's start."""
+    for path in (found for folder in WORDS for found in (ROOT / folder).rglob("*.po")):
+        compiled(path.read_text("utf-8"), path.parent.parent.name, str(path))
 
 
 def _end_after(command: Callable[[], object]) -> NoReturn:
