@@ -1,12 +1,15 @@
-"""`hallkeeper-kiosk` as it is typed: a door in a process of its own, and plain errors."""
+"""`hallkeeper-kiosk` as it is typed: a door in a process of its own, and plain errors.
+
+One test starts the command itself. In the others the door is a fork of a process that has the code
+(tests/system/support/nursery.py).
+"""
 
 import json
-import os
 import signal
-import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import cv2
@@ -42,7 +45,10 @@ from tests.kiosk.support.door_fixture import (
 from tests.kiosk.support.fake_event import FakeEvent
 from tests.kiosk.support.pictures import hall, held_up, symbol
 from tests.order.on_disk import tmp_path_factory as tmp_path_factory
+from tests.system.support.nursery import Nursery
+from tests.system.support.nursery import forks as forks
 from tests.system.support.own_time import end_of
+from tests.system.support.site import Process
 
 NOW = time.time_ns() // 1_000_000
 HOUR_MS = 3_600_000
@@ -80,24 +86,35 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@contextmanager
-def running(directory: Path, *options: str):
-    process = subprocess.Popen(
-        [sys.executable, "-m", "kiosk", "run", "--dir", str(directory), *options],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=Path(__file__).parents[3],
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    )
-    try:
-        yield process
-    finally:
-        if process.poll() is None:
-            process.kill()
-        for stream in (process.stdout, process.stderr):
-            stream.close()
-        process.wait()
+class Door:
+    """A kiosk that runs. What it says as an error is in a file beside its directory."""
+
+    def __init__(self, directory: Path, *options: str, starts: Callable = Process.popen) -> None:
+        command = [sys.executable, "-m", "kiosk", "run", "--dir", str(directory), *options]
+        self._errors = directory.with_name("errors").open("w+b")
+        self.process = starts(command, self._errors)
+
+    def line(self) -> str:
+        return self.process.stdout.readline().decode()
+
+    def stop(self) -> float:
+        """Seconds of its own until a SIGTERM has ended it."""
+        self.process.send_signal(signal.SIGTERM)
+        return end_of(self.process, BUSY_S)
+
+    def told(self) -> tuple[list[str], str]:
+        """The rest of its lines, and its errors, when it has ended."""
+        lines = self.process.stdout.read().decode().splitlines()
+        self.process.wait(BUSY_S)
+        self._errors.seek(0)
+        return lines, self._errors.read().decode()
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+        self._errors.close()
 
 
 def run(*arguments: str | Path) -> Result:
@@ -112,10 +129,10 @@ def test_it_works(event: FakeEvent, video: Path, tmp_path: Path) -> None:
     """A door from its first facts to the last scan in the ledger."""
     directory = enrolled_at(event, tmp_path / "door")
     options = ("--headless", "--json", "--until-end", "--camera", str(video))
-    with running(directory, *options) as process:
-        out, err = process.communicate(timeout=BUSY_S)
-    assert (process.returncode, err) == (0, "")
-    lines = [json.loads(line) for line in out.splitlines()]
+    with closing(Door(directory, *options)) as door:
+        told, err = door.told()
+    assert (door.process.returncode, err) == (0, "")
+    lines = [json.loads(line) for line in told]
     assert [line["serial"] for line in lines] == [1, 2]
     first = lines[0]
     assert set(first) == {
@@ -129,21 +146,21 @@ def test_it_works(event: FakeEvent, video: Path, tmp_path: Path) -> None:
 
 
 def test_sigterm_ends_it_cleanly_and_the_page_is_served(
-    event: FakeEvent, video: Path, tmp_path: Path
+    event: FakeEvent, video: Path, tmp_path: Path, forks: Nursery
 ) -> None:
     directory = enrolled_at(event, tmp_path / "door")
-    with running(directory, "--port", "0", "--camera", str(video)) as process:
-        assert process.stdout.readline().startswith("1 entry ")
-        process.send_signal(signal.SIGTERM)
-        assert end_of(process, BUSY_S) < 20
-        out, err = process.communicate(timeout=BUSY_S)
-    assert process.returncode == 0
+    options = ("--port", "0", "--camera", str(video))
+    with closing(Door(directory, *options, starts=forks.start)) as door:
+        assert door.line().startswith("1 entry ")
+        assert door.stop() < 20
+        _, err = door.told()
+    assert door.process.returncode == 0
     assert err.startswith("The screen, once for one browser: http://127.0.0.1:")
     assert len(err.splitlines()) == 1
     assert len(event.scans()) >= 1
 
 
-def test_a_looped_film_begins_again(event: FakeEvent, video: Path, tmp_path: Path) -> None:
+def test_a_looped_film_begins_again(event: FakeEvent, tmp_path: Path, forks: Nursery) -> None:
     """The film has ended for longer than a code in view is one presentation (3 s)."""
     directory = enrolled_at(event, tmp_path / "door")
     quiet = tmp_path / "quiet.avi"
@@ -153,11 +170,12 @@ def test_a_looped_film_begins_again(event: FakeEvent, video: Path, tmp_path: Pat
     for number in range(38):
         still.write(badge_frame if number < 5 else nobody)
     still.release()
-    with running(directory, "--headless", "--json", "--loop", "--camera", str(quiet)) as process:
-        lines = [json.loads(process.stdout.readline()) for _ in range(3)]
-        process.send_signal(signal.SIGTERM)
-        _, err = process.communicate(timeout=BUSY_S)
-    assert (process.returncode, err) == (0, "")
+    options = ("--headless", "--json", "--loop", "--camera", str(quiet))
+    with closing(Door(directory, *options, starts=forks.start)) as door:
+        lines = [json.loads(door.line()) for _ in range(3)]
+        door.stop()
+        _, err = door.told()
+    assert (door.process.returncode, err) == (0, "")
     assert [line["serial"] for line in lines] == [1, 1, 1]
 
 
@@ -168,7 +186,7 @@ def test_a_loop_has_no_end_to_stop_at(tmp_path: Path) -> None:
 
 
 def test_offline_it_admits_from_what_it_holds(
-    event: FakeEvent, video: Path, tmp_path: Path
+    event: FakeEvent, video: Path, tmp_path: Path, forks: Nursery
 ) -> None:
     directory = enrolled_at(event, tmp_path / "door")
     event.close()
@@ -177,11 +195,11 @@ def test_offline_it_admits_from_what_it_holds(
     with Journal(directory / "journal.db", KIOSK, GENERATION, KIOSK_KEY) as journal:
         journal.obey(orders((1, 0, 1)))
     options = ("--headless", "--json", "--camera", str(video))
-    with running(directory, *options) as process:
-        lines = [json.loads(process.stdout.readline()) for _ in range(2)]
-        process.send_signal(signal.SIGTERM)
-        _, err = process.communicate(timeout=BUSY_S)
-    assert (process.returncode, err) == (0, "")
+    with closing(Door(directory, *options, starts=forks.start)) as door:
+        lines = [json.loads(door.line()) for _ in range(2)]
+        door.stop()
+        _, err = door.told()
+    assert (door.process.returncode, err) == (0, "")
     assert [line["reason"] for line in lines] == [None, "hall_full"]
     with Journal(directory / "journal.db", KIOSK, GENERATION, KIOSK_KEY) as journal:
         assert journal.state().waiting == 2

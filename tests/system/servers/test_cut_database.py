@@ -20,8 +20,8 @@ pytestmark = [
 ]
 
 CAPACITY = 8
-# The cuts are longer than any silence that is borne (`bounds.SILENT_S`). What comes before and after
-# is long enough for each door to send some dozens of scans.
+# The cuts are longer than any silence that is borne (`bounds.SILENT_S`). Before and after them each
+# door has time for some dozens of scans.
 BEFORE_S, ONE_S, BOTH_S, AFTER_S = 1.5, 6.0, 5.0, 2.0
 # It is 2 s, and a busy machine keeps each of the programs from its turn now and then.
 NEXT_S = 4.0
