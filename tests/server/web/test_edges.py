@@ -4,10 +4,12 @@ import io
 import os
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import itsdangerous
 import pytest
 from flask import Flask, abort
+from werkzeug.routing import AnyConverter, Map, Rule
 
 from badges.credential.keys import PrivateKey
 from badges.wire import wire
@@ -18,6 +20,7 @@ from server.storage.database import Database
 from server.storage.disk import AwayError
 from server.storage.errors import LostError
 from server.web import auth, lanes, security
+from server.web.app import make_app
 from tests.once.pages.apps import prepared
 from tests.server.conftest import NOW
 from tests.server.support.pages import ROLES, Pages
@@ -354,3 +357,21 @@ def test_a_request_without_a_body_needs_no_place_in_a_lane(
     assert someone.client.head("/admin/sign-in", base_url="https://localhost").status_code == 200
     answer = someone.client.post("/admin/sign-in", base_url="https://localhost", data=b"x")
     assert answer.status_code == 503
+
+
+def test_each_address_is_made_up_as_by_a_rule_that_has_prepared_it(tmp_path: Path) -> None:
+    ours = make_app({"en": "Forum"}, "Europe/Zurich", tmp_path).url_map
+    rules = list(ours.iter_rules())
+    plain = Map(
+        [Rule(one.rule, endpoint=one.endpoint, methods=one.methods) for one in rules],
+        converters=ours.converters,
+    )
+    both = [one.bind("event.test") for one in (ours, plain)]
+    for rule in rules:
+        values = {
+            name: min(one.items) if isinstance(one, AnyConverter) else 7
+            for name, one in rule._converters.items()
+        }
+        for more in ({}, {"rule": "ä & b", "self": 1}):
+            made, as_ever = (one.build(rule.endpoint, values | more) for one in both)
+            assert made == as_ever
