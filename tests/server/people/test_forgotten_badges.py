@@ -88,6 +88,8 @@ MUTANTS: dict[str, tuple[object, str, object]] = {
     "it has the next issue": (day_credentials, "_row", _one_more),
     "it is good on two days": (day_credentials, "_row", _two_days),
 }  # fmt: skip
+# The seed whose days have shown a slip so far, where that was not the first. It is tried first.
+SHOWN_BY = {"a new badge is refused too": 3, "as many as one likes": 7}
 
 
 @pytest.mark.system
@@ -99,7 +101,7 @@ def test_a_slip_is_found(
     home, name, mutant = MUTANTS[slip]
     monkeypatch.setattr(home, name, mutant)
     found = []
-    for seed in SEEDS:
+    for seed in sorted(SEEDS, key=lambda seed: seed != SHOWN_BY.get(slip)):
         try:
             play(event, tmp_path, seed, cuts=bool(seed % 2))
         except BrokenLawError as error:
