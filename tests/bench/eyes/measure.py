@@ -46,18 +46,18 @@ def warm_up() -> None:
             read(gray)
 
 
-def _pictures(each: int, each_large: int) -> Iterator[tuple[int, Still]]:
+def _pictures(each: int, each_large: int, size: tuple[int, int]) -> Iterator[tuple[int, Still]]:
     for difficulty in DIFFICULTIES:
         for number in range(each):
-            yield number, still(difficulty, number, HD)
+            yield number, still(difficulty, number, size)
         for number in range(each_large):
             yield number, still(difficulty, number, FULL_HD)
 
 
-def measure_stills(each: int, each_large: int) -> dict[str, Tally]:
-    """`each` of every difficulty at 720p, and some at 1080p, before each engine."""
+def measure_stills(each: int, each_large: int, size: tuple[int, int] = HD) -> dict[str, Tally]:
+    """`each` of every difficulty, and some at 1080p, before each engine."""
     tallies = {name: Tally() for name in ENGINES}
-    for number, picture in _pictures(each, each_large):
+    for number, picture in _pictures(each, each_large, size):
         for name, tally in tallies.items():
             if number % SLOW_PART == 0 or name not in SLOW:
                 _show_still(name, tally, picture)

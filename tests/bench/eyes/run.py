@@ -20,7 +20,8 @@ FSYNC_BYTES = 8192  # about what a scan's commit writes
 class Extent:
     """How much is measured."""
 
-    stills: int = 45  # of each difficulty at 720p
+    stills: int = 45  # of each difficulty
+    still_size: tuple[int, int] = HD
     large_stills: int = 9  # the same at 1080p
     films: int = 30  # of each kind
     film_size: tuple[int, int] = HD
@@ -29,7 +30,10 @@ class Extent:
 
 
 # Of smaller films some would have no frame with all of the code at MODULES_MIN.
-QUICK = Extent(stills=1, large_stills=0, films=1, film_size=(800, 450), badges=4, seconds=0.5)
+SMALL = (800, 450)
+QUICK = Extent(
+    stills=1, still_size=SMALL, large_stills=0, films=1, film_size=SMALL, badges=4, seconds=0.5
+)
 
 
 def run(extent: Extent | None = None, build: Path = BUILD, *, plot: bool = True) -> dict[str, Any]:
@@ -38,7 +42,7 @@ def run(extent: Extent | None = None, build: Path = BUILD, *, plot: bool = True)
     build.mkdir(parents=True, exist_ok=True)
     began, cpu = time.monotonic(), time.process_time()
     measure.warm_up()
-    stills = measure.measure_stills(extent.stills, extent.large_stills)
+    stills = measure.measure_stills(extent.stills, extent.large_stills, extent.still_size)
     films = measure.measure_films(extent.films, extent.film_size)
     report = {
         "bench": "eyes",

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TypeAlias
@@ -89,7 +90,13 @@ def test_quick_run_writes_all(
     films: Films,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(measure, "film", films)
+    def part(kind: str, number: int, size: tuple[int, int]) -> Film:
+        """From a frame before the first full view to where the slowest that read it have done."""
+        whole = films(kind, number, size)
+        some = slice(whole.first_full_view - 1, whole.first_full_view + 13)
+        return replace(whole, frames=whole.frames[some], shown=whole.shown[some])
+
+    monkeypatch.setattr(measure, "film", part)
     plot = importlib.util.find_spec("matplotlib") is not None
     report = run(QUICK, tmp_path, plot=plot)
     assert json.loads((tmp_path / "eyes.json").read_text()) == report
