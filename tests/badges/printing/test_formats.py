@@ -1,6 +1,7 @@
 """Cards of each format are read by the kiosk's own reader, at the resolution of usual printers."""
 
 import io
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -129,9 +130,12 @@ def test_five_cards_need_two_sheets() -> None:
 def test_nothing_stands_in_a_code_s_quiet_zone(name: str) -> None:
     """The backs have much to say, and long names are near the codes of the fronts."""
     busy = replace(BACK, programme=BACK.programme * 3)
-    looks = [replace(FORUM, format=FORMATS[name], back=back) for back in (BACK, busy)]
+    paper = FORMATS[name]
+    looks = [replace(FORUM, format=paper, back=back) for back in (BACK, busy)]
+    # Modules are five pixels wide or more, but on the backs of small cards.
+    dpi = 150 if max(paper.page_width, paper.page_height) > 140 else 200
     # Both have the same fronts.
-    for png in {png for look in looks for png in render_pngs(SOME[:4], look, 200)}:
+    for png in {png for look in looks for png in render_pngs(SOME[:4], look, dpi)}:
         picture = gray(png)
         for sighting in read_still(picture):
             corners = np.asarray(sighting.corners)
@@ -146,13 +150,29 @@ def test_nothing_stands_in_a_code_s_quiet_zone(name: str) -> None:
             assert quiet.min() > 200
 
 
-def test_the_sheet_of_thirty_is_read_by_the_command(tmp_path: Path) -> None:
-    """Of the whole, which `python -m tests.badges.printing.sheet` does, one small format."""
+def test_the_sheet_of_thirty_is_read_by_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the whole, which `python -m tests.badges.printing.sheet` does, one small format.
+
+    The same start of the command reads an empty page as well.
+    """
+    read, blank, on_blank = sheet.read, tmp_path / "blank.png", []
+    Image.new("1", (300, 300), 1).save(blank)
+
+    def read_with_a_blank(paths: Sequence[Path]) -> list[set[str]]:
+        *seen, none = read([*paths, blank])
+        on_blank.append(none)
+        return seen
+
+    monkeypatch.setattr(sheet, "read", read_with_a_blank)
     cards = sheet.thirty()
     assert len({card.text for card in cards}) == 30
     found = sheet.check("62mm", cards[21:24], tmp_path / "62mm")
     assert (found["codes"], found["read"], found["others"]) == (6, 6, 0)
-    assert {one.name for one in tmp_path.glob("*.png")} == {"62mm-front-1.png", "62mm-back-1.png"}
-    blank = tmp_path / "blank.png"
-    Image.new("1", (300, 300), 1).save(blank)
-    assert sheet.read([blank]) == [set()]
+    assert {one.name for one in tmp_path.glob("62mm*")} == {
+        "62mm",
+        "62mm-front-1.png",
+        "62mm-back-1.png",
+    }
+    assert on_blank == [set()]
