@@ -382,7 +382,7 @@ def test_a_template_that_never_ends_is_given_up(
     assert len(preview(admin)["pages"]) == 1, "the process has begun, and nothing is as new to it"
     process = lasting._process
     assert process is not None
-    monkeypatch.setattr(drawer, "DRAW_S", 1.0)
+    monkeypatch.setattr(drawer, "DRAW_S", 0.6)
     began = time.monotonic()
     said = preview(admin, template="endless.typ")
     assert said["problems"] == ["The card was not drawn within 1 seconds."]
