@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 from unittest.mock import patch
 from urllib.parse import urlsplit
@@ -79,8 +80,9 @@ def badge_view(serial: int, size: tuple[int, int], noise: int = 0) -> Gray:
     return cv2.convertScaleAbs(np.maximum(view + rng.normal(0, 2, view.shape), 0))
 
 
+@cache
 def empty_views(size: tuple[int, int], count: int = 8) -> list[Gray]:
-    """The hall alone, with a sensor's noise."""
+    """The hall alone, with a sensor's noise. Nobody changes them."""
     rng = np.random.default_rng(size)
     return [cv2.convertScaleAbs(hall(size, 0) + rng.normal(0, 2, size[::-1])) for _ in range(count)]
 

@@ -129,13 +129,15 @@ def two_sharp(rng: Rng, size: tuple[int, int]) -> list[Moment]:
 KINDS = {"brought and held": approach, "waved past": passing, "two sharp frames": two_sharp}
 
 
-def film(kind: str, number: int, size: tuple[int, int] = HD) -> Film:
-    """Always the same one for the same arguments."""
+def film(kind: str, number: int, size: tuple[int, int] = HD, frames_max: int | None = None) -> Film:
+    """Always the same one for the same arguments. With `frames_max` it breaks off there."""
     rng = np.random.default_rng((list(KINDS).index(kind), number, size[0], 4))
     text = credential(int(rng.integers(1, 100_000)))
     card = Card(text, str(rng.choice(["badge", "badge", "badge", "phone", "dark phone"])))
     behind = cv2.GaussianBlur(hall(size, number % 4), (0, 0), spoil.LENS_SIGMA_PX)
     moments = KINDS[kind](rng, size)
+    if frames_max is not None:
+        moments = moments[: frames_max - EMPTY_FRAMES]
     frames = [_sensed(behind, rng) for _ in range(EMPTY_FRAMES)]
     shown: list[Shown | None] = [None] * EMPTY_FRAMES
     for moment in moments:
