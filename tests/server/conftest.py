@@ -31,7 +31,7 @@ from tests.once.pages.apps import own_app as own_app
 from tests.once.pages.compiled import templates_are_compiled_once as templates_are_compiled_once
 from tests.once.schema import new_tables_are_copied as new_tables_are_copied
 from tests.server.support.console import Console
-from tests.server.support.postgresql import engines
+from tests.server.support.postgresql import engines, lines
 from tests.server.support.postgresql.cluster import MISSING, binaries
 from tests.server.support.postgresql.databases import Databases
 
@@ -129,7 +129,8 @@ def event(
     _template.folder.write(path, **({} if begun is None else {name: begun}))
     if engine == "postgresql":
         copy.database_path.unlink()
-        with request.getfixturevalue("postgres").event(path, filled=filled):
+        databases: Databases = request.getfixturevalue("postgres")
+        with databases.event(path, filled=filled, keeps_lines=lines.suit(request)):
             yield copy
         # A test that looks into a file of SQLite makes one, and finds nothing in it.
         assert not copy.database_path.exists(), "this test looked for the event in SQLite"

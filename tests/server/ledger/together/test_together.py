@@ -69,7 +69,7 @@ def twins(
     shutil.copytree(event.path, path)
     other = replace(event, path=path)
     if engine == "postgresql":
-        with request.getfixturevalue("postgres").event(path, filled=False):
+        with request.getfixturevalue("postgres").event(path, filled=False, keeps_lines=True):
             with Database(event.database_path) as one, Database(other.database_path) as two:
                 yield Twins(one, two)
     else:

@@ -13,6 +13,7 @@ from server.storage.postgresql import engine, moving
 from server.storage.postgresql.address import Address, keep_address
 from tests.server.support.postgresql.cluster import Cluster
 from tests.server.support.postgresql.kept import Kept
+from tests.server.support.postgresql.lines import Lending
 
 
 class Databases:
@@ -28,19 +29,29 @@ class Databases:
 
     def __enter__(self) -> "Databases":
         self.cluster = Cluster()
+        self._lending = Lending()
+        self._lending.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
         for one in self._kept:
             one.close()
+        self._lending.__exit__()
         self.cluster.stop()
 
     @contextmanager
-    def event(self, path: Path, *, filled: bool) -> Iterator[None]:
-        """Let the event in that directory keep its database in one that is as new."""
+    def event(self, path: Path, *, filled: bool, keeps_lines: bool = False) -> Iterator[None]:
+        """Let the event in that directory keep its database in one that is as new.
+
+        Where it `keeps_lines`, the next test may get the connections that are closed in this block.
+        """
         kept = self._lent(filled)
         keep_address(path, Address(self.cluster.url(kept.name)))
-        yield
+        if keeps_lines:
+            with self._lending.lend(self.cluster.path, kept.name, kept.lines):
+                yield
+        else:
+            yield
         self._free[filled].append(kept)
 
     def _lent(self, filled: bool) -> Kept:

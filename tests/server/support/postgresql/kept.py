@@ -13,6 +13,7 @@ import psycopg
 from server.storage.postgresql.catalogue import SCHEMA
 from tests.lasting import lasts
 from tests.server.support.postgresql.cluster import Cluster
+from tests.server.support.postgresql.lines import Lines
 
 USES = 40  # Rows that were deleted stay in its files.
 # What says that more than rows was changed: whatever is made is in these, or what it depends on is.
@@ -24,7 +25,7 @@ _MADE = (
 )  # fmt: skip
 _OTHERS = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    " WHERE datname = current_database() AND pid <> pg_backend_pid() AND pid <> ALL($1)"
 )
 _ALONE_S = 60.0
 
@@ -41,6 +42,7 @@ class Kept:
 
     def __init__(self, cluster: Cluster, template: str) -> None:
         self.name = cluster.make(template)
+        self.lines = Lines()
         self._uses = count(1)
         self._cluster = cluster
         # Plans are made once, because the tables stay the same. No trigger runs for what is put
@@ -84,13 +86,14 @@ class Kept:
 
     def close(self) -> None:
         """Let go of it, and take it away."""
+        self.lines.close()
         self._line.close()
         self._cluster.drop(self.name)
 
     def _wait_until_alone(self) -> None:
         """End whatever the last test's processes still are."""
         until = time.monotonic() + _ALONE_S
-        while self._line.execute(_OTHERS, prepare=True).fetchall():
+        while self._line.execute(_OTHERS, [self.lines.pids], prepare=True).fetchall():
             assert time.monotonic() < until, "a process of PostgreSQL does not end"
             time.sleep(0.001)
 
