@@ -1,7 +1,8 @@
 """An event's entry log with scans of three doors and their cosignatures, and its export."""
 
+import functools
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from badges.transparency.checkpoint import cosign, witness_name
 from badges.wire import wire
+from server.audit import verify
 from server.audit.export import export
 from server.audit.selection import Selection
 from server.audit.verify import check
@@ -22,6 +24,16 @@ from tests.server.support.fake_door import FakeDoor
 from tests.server.support.site import Site, open_site
 
 NOTE = "left the badge in the hotel"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _each_signature_is_verified_once() -> Iterator[None]:
+    """An export is verified hundreds of times, of which little was altered. Whether a key has made
+    a signature of a message depends on these alone.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(verify.Key, "signed", functools.cache(verify.Key.signed))
+        yield
 
 
 @dataclass
