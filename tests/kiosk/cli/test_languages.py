@@ -2,14 +2,17 @@
 
 import html
 import re
+import sys
 import urllib.request
 from pathlib import Path
 
 import pytest
 
-from tests.kiosk.cli.test_commands import BUSY_S, run, running
+from tests.kiosk.cli.test_commands import BUSY_S, run
 from tests.kiosk.support.door_fixture import enrolled
 from tests.kiosk.texts import pseudo_language
+from tests.system.support.nursery import Nursery
+from tests.system.support.nursery import forks as forks
 
 
 @pytest.fixture
@@ -28,19 +31,25 @@ def catalogues(monkeypatch: pytest.MonkeyPatch) -> None:
     pseudo_language.alone(monkeypatch)
 
 
-def page(directory: Path, *options: str) -> str:
-    with running(directory, "--camera", "none", "--port", "0", *options) as process:
-        link = process.stderr.readline().strip().rpartition(" ")[2]
+def page(directory: Path, forks: Nursery, *options: str) -> str:
+    what = ("run", "--dir", str(directory), "--camera", "none", "--port", "0", *options)
+    process = forks.start([sys.executable, "-m", "kiosk", *what])
+    try:
+        link = process.stdout.readline().decode().strip().rpartition(" ")[2]
         browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
         with browser.open(link, timeout=BUSY_S) as answer:
             return html.unescape(answer.read().decode())
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
 
 
-def test_it_works_by_an_option_and_by_a_setting(directory: Path) -> None:
-    for_once = page(directory, "--language", "fr,zh")
+def test_it_works_by_an_option_and_by_a_setting(directory: Path, forks: Nursery) -> None:
+    for_once = page(directory, forks, "--language", "fr,zh")
     (directory / "settings.toml").write_text('languages = ["fr", "zh"]')
 
-    for text in (for_once, page(directory)):
+    for text in (for_once, page(directory, forks)):
         assert '<html lang="fr" dir="ltr">' in text
         assert re.findall(r'"language": ?"(\w+)"', text) == ["fr", "zh"]
         assert "Montrez votre badge" in text
