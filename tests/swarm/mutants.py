@@ -93,7 +93,7 @@ def _closes_again(db: Any, ref: Any, hall_id: int, by: str, at: int) -> stays.St
 _CLOSE = stays.close
 
 
-def _restored_at_once(pool: Pool, incarnation: int) -> Pool:
+def _restored_at_once(pool: Pool, incarnation: int, *, was_put_back: bool = False) -> Pool:
     """A restored server grants without having heard its doors."""
     return replace(pool, incarnation=incarnation)
 
