@@ -19,6 +19,7 @@ from kiosk.sync.transport import TransportError
 
 Message = TypeVar("Message", bound=Struct)
 REPLAY_TRIES = 3
+STILL_HERE = b": \n\n"  # what the server sends where there is nothing else
 
 
 @dataclass
@@ -47,9 +48,10 @@ class Air:
         self._signer = signer
         self._weather = weather
         self._on_sent = on_sent
+        self._feed: tuple[FlaskClient, OpenFeed] | None = None  # with the server that sends it
 
     def close(self) -> None:
-        pass
+        self.break_off()
 
     def post(self, target: str, message: Struct, kind: type[Message]) -> Message:
         return wire.decode(self._again("POST", target, wire.encode(message)), kind)
@@ -59,8 +61,29 @@ class Air:
 
     @contextmanager
     def stream(self, target: str, silence_s: float) -> Iterator["Lines"]:
-        """What the feed has now; it ends where the server would fall silent."""
-        yield Lines(self._again("GET", target, b"").decode())
+        """What the feed has now, until the server falls silent. It stays open for `more`."""
+        self.break_off()
+        try:
+            yield Lines(self._again("GET", target, b"").decode())
+        except BaseException:
+            self.break_off()
+            raise
+
+    def more(self) -> "Lines | None":
+        """What the feed has had to tell since; None where it is no longer open."""
+        if self._feed is None:
+            return None
+        client, feed = self._feed
+        if self._weather.cut or client is not self._client() or feed.ended:
+            self.break_off()
+            return None
+        return Lines(feed.read().decode())
+
+    def break_off(self) -> None:
+        """The connection of the feed is lost."""
+        if self._feed is not None:
+            self._feed[1].close()
+            self._feed = None
 
     def _again(self, method: str, target: str, body: bytes) -> bytes:
         for tries_left in reversed(range(REPLAY_TRIES)):
@@ -81,13 +104,18 @@ class Air:
             raise TransportError("timeout", "lost")
         headers = self._signer.headers(method, target, body)
         status, answer = _ask(client, method, target, body, headers)
+        if isinstance(answer, OpenFeed):
+            self._feed = client, answer
         if weather.twice:
             weather.twice = False
-            _ask(client, method, target, body, headers)  # a replay: the server must refuse it
+            # A replay: the server must refuse it.
+            assert _ask(client, method, target, body, headers)[0] != 200
         self._on_sent()
         if weather.lose_answer:
             weather.lose_answer = False
             raise TransportError("timeout", "lost on its way back")
+        if isinstance(answer, OpenFeed):
+            return answer.read()
         if status == 200:
             return answer
         error = wire.decode(answer, wire.ErrorAnswer).error
@@ -97,7 +125,7 @@ class Air:
 
 def _ask(
     client: FlaskClient, method: str, target: str, body: bytes, headers: dict[str, str]
-) -> tuple[int, bytes]:
+) -> "tuple[int, bytes | OpenFeed]":
     """Ask the app by WSGI itself. The client of Flask's tests takes a tenth of a day's time."""
     path, _, query = target.partition("?")
     environ: dict[str, Any] = _ENVIRON | {
@@ -106,14 +134,14 @@ def _ask(
         **{f"HTTP_{name.upper().replace('-', '_')}": said for name, said in headers.items()},
     }  # fmt: skip
     begun: list[Any] = []
-    parts = client.application.wsgi_app(environ, lambda *said: begun.extend(said))
+    parts: Any = client.application.wsgi_app(environ, lambda *said: begun.extend(said))
+    status, kind = int(begun[0][:3]), dict(begun[1]).get("Content-Type", "")
+    if kind.startswith("text/event-stream") and status == 200:
+        return 200, OpenFeed(parts)
     try:
-        status, kind = int(begun[0][:3]), dict(begun[1]).get("Content-Type", "")
-        if kind.startswith("text/event-stream") and status == 200:
-            return 200, _until_silent(iter(parts))
         return status, b"".join(parts)
     finally:
-        parts.close()  # type: ignore[attr-defined]
+        parts.close()
 
 
 _ENVIRON = {
@@ -124,13 +152,26 @@ _ENVIRON = {
 }  # fmt: skip
 
 
-def _until_silent(parts: Iterator[bytes]) -> bytes:
-    found = [next(parts)]  # the opening comment
-    for part in parts:
-        found.append(part)
-        if part == b": \n\n":
-            break
-    return b"".join(found)
+class OpenFeed:
+    """What the server sends of its changes, on a connection that stays open."""
+
+    def __init__(self, parts: Any) -> None:
+        self._parts = parts
+        self._sent: Iterator[bytes] = iter(parts)
+        self.ended = False
+
+    def read(self) -> bytes:
+        """All until the server falls silent, or ends it."""
+        found = []
+        for part in self._sent:
+            found.append(part)
+            if part == STILL_HERE:
+                return b"".join(found)
+        self.ended = True
+        return b"".join(found)
+
+    def close(self) -> None:
+        self._parts.close()
 
 
 class Lines:

@@ -405,9 +405,14 @@ class Day:
         else:
             self.site.restore()
         for door in self.doors:
+            refused = 0
             for _ in range(4):
                 door.talk()
+                before = len(door.greens)
                 self._crowd_at(door)
+                refused = 0 if len(door.greens) > before else refused + 1
+                if refused == 2:
+                    break  # Nothing that it could hear by itself changes any more.
         self._crowd_at(away)
 
     def _copy_door(self) -> None:
@@ -574,12 +579,16 @@ class Day:
         for door in self.doors:
             door.weather.cut = door.weather.lose_request = False
             door.weather.lose_answer = door.weather.twice = False
-        found = [door for door in self.gone if not door.lost]
+        heard = [*self.doors, *(door for door in self.gone if not door.lost)]
+        before: list[tuple[object, ...]] = []
         for _ in range(6):
             self.time.pass_ms(3_000)
-            for door in [*self.doors, *found]:
+            for door in heard:
                 door.weather.cut = False
                 door.talk()
+            if (now := [door.standing() for door in heard]) == before:
+                break  # Nobody has anything to tell any more.
+            before = now
         checks.check(self)
         checks.check_end(self)
 

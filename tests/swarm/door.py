@@ -4,7 +4,7 @@ Its two threads do not run: the day calls what they would do, one step after the
 """
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from badges.admission.facts import Direction
@@ -29,11 +29,6 @@ from tests.swarm.site import DoorPlan, SteppedSite, kiosk_key
 
 WORD = Word("user:1", "Supervisor", "a guest of honour")
 EXCHANGES_MAX = 30  # in one go: more would be an endless talk
-# The newest change that the server would tell a kiosk at a door of these halls.
-_NEWEST = (
-    "SELECT MAX(cursor) FROM change WHERE (kiosk IS NULL OR kiosk = ?) AND (hall_id IS NULL"
-    " OR hall_id IN (SELECT hall_id FROM hall WHERE code IN (?, ?)))"
-)
 
 
 @dataclass(frozen=True)
@@ -75,7 +70,6 @@ class SteppedDoor:
 
     def start(self) -> None:
         key = kiosk_key(self.kiosk, self.generation)
-        self._heard: tuple[object, ...] | None = None  # all that there was, from which server
         self.journal = Journal(self._directory / "journal.db", *self.key, key)
         self.replica = Replica(
             self._directory / "replica.db", *self.key, self._root,
@@ -83,7 +77,7 @@ class SteppedDoor:
         )  # fmt: skip
         self.link = Link(self.clock.wall, self.clock.monotonic)
         signer = Signer(*self.key, key, self.journal.next_counter)
-        air = Air(lambda: self._site.client, signer, self.weather)
+        air = self._air = Air(lambda: self._site.client, signer, self.weather)
         self.sync = Sync(
             self.journal, self.replica, air, self.link,  # type: ignore[arg-type]
             clock=self.clock.wall, on_restored=lambda: self.feed.refresh(),
@@ -112,6 +106,7 @@ class SteppedDoor:
         return False
 
     def close(self) -> None:
+        self._air.close()
         self.journal.close()
         self.replica.close()
 
@@ -148,37 +143,39 @@ class SteppedDoor:
         if context is not None:
             self.plan = self.plans.get(context.door.door, self.plan)
 
+    def standing(self) -> tuple[object, ...]:
+        """What the kiosk has told, has heard, and has of places."""
+        state = replace(self.journal.state(), counter=0)  # each request is counted
+        return state, self.journal.accounts(), self.replica.cursor
+
     def _talk(self) -> None:
-        """A stream that is still open and has nothing to tell is not opened anew."""
-        heard, self._heard = self._heard, None
+        """A stream that is still open is not opened anew. One is lost as soon as a request is."""
         try:
             for _ in range(EXCHANGES_MAX):
                 if not self.sync.exchange():
                     break
         except JournalError:
+            self._air.break_off()
             return
         except TransportError as error:
+            self._air.break_off()
             if not error.permanent:
                 return  # the server can't be reached: the feed would not get through either
-            heard = None
-        if not self.feed._snapshot_wanted and heard == self._hears():
-            self.replica.mark_fresh()
-            self._heard = heard
-            return
         try:
-            self.feed.follow()
-            if self.feed._snapshot_wanted:
-                self.feed.follow()
-            self._heard = self._hears()
+            self._hear()
         except (TransportError, JournalError, ValueError) as error:
+            self._air.break_off()
             self.feed._explain(error)
 
-    def _hears(self) -> tuple[object, ...]:
-        """The server's run, what is known of it, and the newest change that is for this door."""
-        halls = self.plan.enters
-        asked = (self.kiosk, halls[0], halls[-1])
-        (newest,) = self._site.database.reader.execute(_NEWEST, asked).fetchone()
-        return self._site.client, self.replica.names_after, newest
+    def _hear(self) -> None:
+        """What there is, and all anew where a change asks for it."""
+        lines = None if self.feed._snapshot_wanted else self._air.more()
+        if lines is None:
+            self.feed.follow()
+        else:
+            self.feed._listen(lines)
+        if self.feed._snapshot_wanted:
+            self.feed.follow()
 
     def present(self, badge: str, direction: Direction) -> Answer | None:
         """Show a badge; None where the kiosk can't answer."""
