@@ -10,9 +10,11 @@ that are cited here by number.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from badges.i18n import N_
 from badges.places.account import Order, PlacesError
@@ -31,8 +33,7 @@ class PoolKey(NamedTuple):
 KioskKey = tuple[str, int]  # (kiosk, generation)
 
 
-@dataclass(frozen=True, init=False)
-class Held:
+class Held(Struct, frozen=True):
     """Holds the server's side of one kiosk's account with a hall."""
 
     granted: int = 0
@@ -44,23 +45,6 @@ class Held:
     trusted: int = 0  # Stays whose place the server took back by itself (`may_trust`).
     # The kiosk's last sequence in the ledger when it was first attested.
     attested: int | None = None
-
-    def __init__(
-        self,
-        granted: int = 0,
-        returned: int = 0,
-        handed_over: int = 0,
-        reclaimed: int = 0,
-        fenced: bool = False,
-        trusted: int = 0,
-        attested: int | None = None,
-    ) -> None:
-        # The server makes one for each kiosk of a hall at each scan. What a frozen class does by
-        # itself takes thrice as long.
-        self.__dict__.update(
-            granted=granted, returned=returned, handed_over=handed_over, reclaimed=reclaimed,
-            fenced=fenced, trusted=trusted, attested=attested,
-        )  # fmt: skip
 
     @property
     def held(self) -> int:
@@ -75,8 +59,7 @@ class Held:
         return self.granted - self.returned - self.handed_over + self.trusted
 
 
-@dataclass(frozen=True)
-class Pool:
+class Pool(Struct, frozen=True, dict=True):
     """Holds the server's account of one hall. `worst_case` is the most people that can be
     inside.
     """

@@ -1,9 +1,8 @@
 """Makes a transaction on the journal. What it reads stays true until what it writes is on disk."""
 
 import sqlite3
-from dataclasses import replace
 
-import msgspec
+from msgspec.structs import replace
 
 from badges.admission.facts import Admitted, Direction
 from badges.credential.keys import PrivateKey
@@ -226,7 +225,7 @@ class JournalTransaction:
         if closes is not None:
             key = PoolKey(draft.hall, draft.kind)
             credited, kind = self._close(closes, key, trusting=draft.trusting)
-            record = msgspec.structs.replace(
+            record = replace(
                 record,
                 credited=credited,
                 override_place=kind is PlaceKind.OVERRIDE,
@@ -234,7 +233,7 @@ class JournalTransaction:
             )
         if any(one.closes is not None for one in draft.outer):
             outer = tuple(self._close_outer(one) for one in draft.outer)
-            record = msgspec.structs.replace(record, outer=outer)
+            record = replace(record, outer=outer)
         raw = encode_record(record)
         head = chain_next(head_at(self._connection, self.state, seq - 1), raw)
         self._connection.execute(

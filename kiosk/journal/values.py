@@ -6,7 +6,7 @@ import secrets
 from dataclasses import dataclass, field
 from typing import Literal
 
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 
 from badges.admission.facts import Admitted, Decision, Denied, Direction
 from badges.credential.credential import Credential
@@ -25,8 +25,7 @@ from badges.wire.wire import Mark
 from kiosk.journal.schema import Connection
 
 
-@dataclass(frozen=True)
-class State:
+class State(Struct, frozen=True):
     """Holds the state of the journal in a few numbers."""
 
     kiosk: str

@@ -2,8 +2,10 @@
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from typing import NamedTuple
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from badges.places.account import Order
 from badges.places.pool import PoolKey
@@ -24,8 +26,7 @@ class Skew(NamedTuple):
     epoch: int = 0
 
 
-@dataclass(frozen=True)
-class LinkState:
+class LinkState(Struct, frozen=True):
     """Holds the state of the link. Messages are for staff, and None while all is well. Texts are
     for logs and tests.
     """

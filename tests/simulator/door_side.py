@@ -1,7 +1,8 @@
 """A door: the kiosk's journal and replica in memory, in the order of kiosk/journal/journal.py."""
 
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from badges.places.account import Account, NoPlaceError, Order
 from badges.places.pool import KioskKey
@@ -27,9 +28,11 @@ ON_DISK = ("account", "records", "heads", "acked", "offered", "own", "named", "k
 
 def later(one: Mark | None, other: Mark | None) -> Mark | None:
     """As badges.wire.wire.later_mark."""
-    if one is None or other is None:
+    if one is None or other is None or one is other:
         return one or other
-    return max(other, one, key=lambda mark: (mark.incarnation, mark.progress))
+    if (one.incarnation, one.progress) > (other.incarnation, other.progress):
+        return one
+    return other
 
 
 class ModelDoor:

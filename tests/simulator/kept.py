@@ -6,8 +6,9 @@ entry uses a place of one pool, by the production rule, and is a line about noth
 book. Whoever is inside is inside, by whichever pool: that is what the capacity is checked by.
 """
 
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from badges.admission.facts import Hall, Holder, Outer
 from badges.admission.kept import serving

@@ -4,7 +4,9 @@ The first thirteen are those that the rules were found by; the others break what
 granted. `theme` is the mix of faults in which a mutant is looked for; it is part of its seeds.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from badges.places.account import Account, Order, may_credit, may_trust
 from badges.places.pool import Held, KioskKey, Limited, Pool, within_limit

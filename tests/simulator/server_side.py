@@ -3,8 +3,9 @@ server/ledger/ingest.py.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from badges.places.account import Order
 from badges.places.pool import KioskKey, Pool

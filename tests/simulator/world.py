@@ -250,7 +250,7 @@ class World:
         if heard is None or heard.incarnation < here:
             return False
         since = cuts[self.times[heard.run] :]
-        return heard.incarnation > here or any(heard.progress > cut for cut in since)
+        return heard.incarnation > here or heard.progress > min(since, default=heard.progress)
 
     def obey_all(self, message: Ordered) -> None:
         for door in self.doors:

@@ -4,8 +4,10 @@ Its two threads do not run: the day calls what they would do, one step after the
 """
 
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from badges.admission.facts import Direction
 from badges.credential.keys import PublicKey

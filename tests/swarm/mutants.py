@@ -7,9 +7,11 @@ tests take longer, but find the same (`python -m tests.swarm --mutant NAME --all
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from unittest.mock import patch
+
+from msgspec.structs import replace
 
 from badges.admission import kept
 from badges.places.pool import Limited, Pool, PoolKey, within_limit

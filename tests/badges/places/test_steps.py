@@ -1,8 +1,7 @@
 """Every step of the places protocol by its figures: what it moves, and what it leaves alone."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from badges.places.account import (
     Account,

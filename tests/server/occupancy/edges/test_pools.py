@@ -1,8 +1,7 @@
 """A hall's pools come back as they were kept, and what is told of them adds up."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from badges.places.pool import Held, PoolKey
 from badges.record import PlaceKind
