@@ -113,6 +113,38 @@ def test_wrong_pin_is_told(door: LiveDoor, page: Page) -> None:
     page.shot("supervisor-pin-wrong")
 
 
+# The page gets the answer to a PIN once `give` is called.
+HELD = """
+const ask = window.fetch, given = new Promise((give) => { window.give = give; });
+window.fetch = async (path, ...more) => {
+  const answer = await ask(path, ...more);
+  if (path.endsWith("/unlock")) await given;
+  return answer;
+};
+"""
+
+
+def test_session_whose_answer_comes_after_the_feed_ends_too(door: LiveDoor, page: Page) -> None:
+    page.script(HELD)
+    page.press(F9)
+    page.click('[data-key="who-3"]')
+    page.wait_for("#pin")
+    page.press(*PIN, ENTER)
+    board = door.kiosk.board
+    page.wait("the session", lambda: board.state.status.supervisor is not None)
+    door.kiosk.show_status = lambda: None  # the test's own state stays
+    try:
+        board.update(battery_percent=12)
+        page.wait("that state", lambda: "12%" in page.text("state-battery"))
+        page.script("give()")
+        page.wait("the session", lambda: page.shown("#panel-who"))
+        board.update(supervisor=None)
+        page.wait_for('[data-key="who-3"]')
+    finally:
+        del door.kiosk.show_status
+        board.update(battery_percent=None)
+
+
 @pytest.mark.parametrize("size", SIZES)
 def test_annul_the_last_admission(door: LiveDoor, page: Page, size: tuple[int, int]) -> None:
     page.resize(size)

@@ -75,7 +75,8 @@ export class Panel {
 
   unlocked(data) {
     this.reasons = data.reasons;
-    this.fresh = data.supervisor;
+    // The stream may have said so before this answer came. Then it says when the session ends, too.
+    this.fresh = this.status?.supervisor ? null : data.supervisor;
     this.go(this.view);
   }
 
