@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,14 +44,31 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveDoor]:
 
 @pytest.fixture
 def page(browser: object, door: LiveDoor) -> Iterator[object]:
-    """The page of that door, open; no script of it may fail."""
+    """The page of that door, opened anew; no script of it may fail."""
+    page = _large(browser, door)
+    page.open()
+    yield page
+    assert page.log() == []
+
+
+@pytest.fixture
+def kept_page(browser: object, door: LiveDoor) -> Iterator[object]:
+    """The same as the test before has left it, with its panels closed, where it is still open.
+
+    A door's page is open all day, too. It is for tests that wait for what they have brought about.
+    """
+    page = _large(browser, door)
+    page.stay()
+    yield page
+    assert page.log() == []
+
+
+def _large(browser: object, door: LiveDoor) -> Any:
     from tests.browser.page import LARGE, Page  # which skips where there is no selenium
 
     page = Page(browser, door.url, door.link).resize(LARGE)
     page.log()  # what an earlier test left
-    page.open()
-    yield page
-    assert page.log() == []
+    return page
 
 
 @pytest.fixture(scope="session")

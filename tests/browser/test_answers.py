@@ -23,6 +23,11 @@ ANSWERS = {
 }
 
 
+@pytest.fixture
+def page(kept_page: Page) -> Page:
+    return kept_page
+
+
 @pytest.mark.parametrize("name", ANSWERS)
 def test_answer_fills_the_page(door: LiveDoor, page: Page, name: str) -> None:
     make, tone, chinese, english = ANSWERS[name]

@@ -25,6 +25,11 @@ return [...document.querySelectorAll("button, input")]
 """
 
 
+@pytest.fixture
+def page(kept_page: Page) -> Page:
+    return kept_page
+
+
 def examine(page: Page, axe: str, what: str) -> None:
     for size in SIZES:
         page.resize(size)

@@ -56,8 +56,8 @@ def examine(page: Page, what: str) -> None:
 
 
 @pytest.fixture
-def page(page: Page) -> Page:
-    return page.resize(SMALL)
+def page(kept_page: Page) -> Page:
+    return kept_page.resize(SMALL)
 
 
 def scan(door: LiveDoor, page: Page, text: str) -> None:

@@ -25,6 +25,11 @@ NAMES = [
 ]  # fmt: skip
 
 
+@pytest.fixture
+def page(kept_page: Page) -> Page:
+    return kept_page
+
+
 def session(number: int, starts_in_min: int, **changes: object) -> wire.SessionFacts:
     starts_at = now_ms() + starts_in_min * MINUTE
     facts: dict[str, object] = {

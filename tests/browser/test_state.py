@@ -32,6 +32,11 @@ return performance.getEntriesByType("resource").filter((one) => one.name.include
 """
 
 
+@pytest.fixture
+def page(kept_page: Page) -> Page:
+    return kept_page
+
+
 def test_every_file_of_the_pages_is_served(door: LiveDoor, page: Page) -> None:
     loaded = dict(page.script(LOADED))
     assert {"/static/steward/screen.js", "/static/supervisor/views.js"} <= loaded.keys()
