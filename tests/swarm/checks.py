@@ -40,7 +40,7 @@ def _trusted(day: "Day") -> Counter[int]:
     """
     found: Counter[int] = Counter()
     for door in [*day.doors, *day.gone]:
-        for key, account in door.journal.accounts().items():
+        for key, account in door.accounts().items():
             found[key.hall_id] += account.trusted
             if account.free < 0 and door in day.doors:
                 raise BrokenPromiseError(f"{door.kiosk} has {account.free} places of {key}")

@@ -11,6 +11,8 @@ from msgspec.structs import replace
 
 from badges.admission.facts import Direction
 from badges.credential.keys import PublicKey
+from badges.places.account import Account
+from badges.places.pool import PoolKey
 from badges.record import PlaceKind
 from badges.wire.supervisor import PersonFacts
 from kiosk.door.admit import Admitter, NotReadyError
@@ -63,6 +65,7 @@ class SteppedDoor:
         self._site = site
         self._root = root
         self._old_disk: Path | None = None
+        self._accounts: tuple[tuple[Journal, int], dict[PoolKey, Account]] | None = None
         directory.mkdir()
         self.start()
 
@@ -148,7 +151,16 @@ class SteppedDoor:
     def standing(self) -> tuple[object, ...]:
         """What the kiosk has told, has heard, and has of places."""
         state = replace(self.journal.state(), counter=0)  # each request is counted
-        return state, self.journal.accounts(), self.replica.cursor
+        return state, self.accounts(), self.replica.cursor
+
+    def accounts(self) -> dict[PoolKey, Account]:
+        """The kiosk's places, which nobody but its journal writes. They are asked for after each
+        step of the day, and read anew where anything was written since.
+        """
+        as_of = (self.journal, self.journal._file._connection.total_changes)
+        if self._accounts is None or self._accounts[0] != as_of:
+            self._accounts = as_of, self.journal.accounts()
+        return self._accounts[1]
 
     def _talk(self) -> None:
         """A stream that is still open is not opened anew. One is lost as soon as a request is."""
