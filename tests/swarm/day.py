@@ -405,14 +405,9 @@ class Day:
         else:
             self.site.restore()
         for door in self.doors:
-            refused = 0
             for _ in range(4):
                 door.talk()
-                before = len(door.greens)
                 self._crowd_at(door)
-                refused = 0 if len(door.greens) > before else refused + 1
-                if refused == 2:
-                    break  # Nothing that it could hear by itself changes any more.
         self._crowd_at(away)
 
     def _copy_door(self) -> None:
