@@ -145,6 +145,25 @@ def test_session_whose_answer_comes_after_the_feed_ends_too(door: LiveDoor, page
         board.update(battery_percent=None)
 
 
+def test_pin_half_typed_stays_as_another_session_ends(door: LiveDoor, page: Page) -> None:
+    """Another page of this kiosk had it, or this one before it was opened anew."""
+    board, supervision = door.kiosk.board, door.kiosk.supervision
+    supervision.unlock(3, PIN)
+    page.press(F9)
+    page.click('[data-key="who-3"]')
+    page.wait_for("#pin")
+    page.press(*PIN[:3])
+    page.wait("the session", lambda: board.state.status.supervisor is not None)
+    board.update(battery_percent=34)
+    page.wait("that state", lambda: "34%" in page.text("state-battery"))
+    supervision.lock()
+    page.wait("its end", lambda: board.state.status.supervisor is None)
+    board.update(battery_percent=12)
+    page.wait("that state", lambda: "12%" in page.text("state-battery"))
+    assert page.script("return document.getElementById('pin')?.value") == PIN[:3]
+    board.update(battery_percent=None)
+
+
 @pytest.mark.parametrize("size", SIZES)
 def test_annul_the_last_admission(door: LiveDoor, page: Page, size: tuple[int, int]) -> None:
     page.resize(size)

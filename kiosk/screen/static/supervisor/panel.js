@@ -94,7 +94,8 @@ export class Panel {
 
   onStatus(status) {
     if (status.supervisor) this.fresh = null;
-    else if (this.status?.supervisor && !this.fresh) this.locked(); // The session has ended.
+    // The session has ended. One that this page never had ends nothing here, such as a PIN half typed.
+    else if (this.status?.supervisor && !this.fresh && this.reasons) this.locked();
     this.status = status;
     if (this.isOpen) this.paint();
   }
