@@ -17,7 +17,8 @@ from server.event.settings import EventSettings
 from server.people.attendees import add_attendee
 from server.setup.new_event import init_event
 from server.storage.database import Database
-from tests.server.cli.test_serve import children, running, signed_in
+from tests.processes import children
+from tests.server.cli.test_serve import running, signed_in
 from tests.server.storage.test_threads_ending import IDLE_S, files_of, night, threads_of
 
 CYCLES = 200

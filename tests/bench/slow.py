@@ -11,8 +11,11 @@ import os
 import socket
 import ssl
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TypeAlias
 
 from tests.bench.doors import PEOPLE, RATE, run_load
 from tests.bench.load.load import Load, enrol_all, quantiles, used, venue
@@ -29,22 +32,26 @@ OPENED_PER_S = 400.0
 _HEAD = b"POST /admin/sign-in HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nx"
 
 
-def attack(port: int, connections: int, bodies: int, seconds: float, held: object) -> None:
-    """Hold so many connections and bodies, and again those that the server ends.
+Told: TypeAlias = Callable[[int], object]
+
+
+def attack(port: int, connections: int, bodies: int, seconds: float, tell: Told) -> None:
+    """Hold so many connections and bodies, and again those that the server ends. At each it calls
+    `tell` with how many there have been.
 
     Strangers have machines of their own. Here they share the server's cores, so they come last.
     """
     os.nice(19)
-    asyncio.run(_attack(port, connections, bodies, seconds, held))
+    asyncio.run(_attack(port, connections, bodies, seconds, tell))
 
 
-async def _attack(port: int, connections: int, bodies: int, seconds: float, held: object) -> None:
+async def _attack(port: int, connections: int, bodies: int, seconds: float, tell: Told) -> None:
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     until = time.monotonic() + seconds
     opening = asyncio.Semaphore(50)
-    begin, begun = time.monotonic(), itertools.count()
+    begin, begun, held = time.monotonic(), itertools.count(), itertools.count(1)
 
     async def hold(number: int, slow_body: bool) -> None:
         source = ("127.0.0.99" if not slow_body else f"127.0.1.{number % ADDRESSES + 1}", 0)
@@ -61,7 +68,7 @@ async def _attack(port: int, connections: int, bodies: int, seconds: float, held
                         10,
                     )  # fmt: skip
                 writer.write(_HEAD if slow_body else b"\x16\x03\x01")
-                held.value += 1  # type: ignore[attr-defined]
+                tell(next(held))
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(reader.read(), max(0.1, until - time.monotonic()))
             if writer is not None:
@@ -84,7 +91,13 @@ def measure(attacked: bool, kiosks: int = KIOSKS) -> dict[str, object]:
             pid = site.server.child.pid
             load = Load(site.port, doors, cursor)
             if attacked:
-                arguments = (site.port, CONNECTIONS, BODIES, ATTACK_S, held)
+                arguments = (
+                    site.port,
+                    CONNECTIONS,
+                    BODIES,
+                    ATTACK_S,
+                    partial(setattr, held, "value"),
+                )
                 attacker = multiprocessing.Process(target=attack, args=arguments)
                 attacker.start()
                 time.sleep((CONNECTIONS + BODIES) / OPENED_PER_S + 2)

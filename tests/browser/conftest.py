@@ -44,7 +44,7 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveDoor]:
 
 @pytest.fixture
 def page(browser: object, door: LiveDoor) -> Iterator[object]:
-    """The page of that door, opened anew; no script of it may fail."""
+    """Open the page of that door anew. No script of it may fail."""
     page = _large(browser, door)
     page.open()
     yield page

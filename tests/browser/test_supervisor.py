@@ -149,19 +149,22 @@ def test_pin_half_typed_stays_as_another_session_ends(door: LiveDoor, page: Page
     """Another page of this kiosk had it, or this one before it was opened anew."""
     board, supervision = door.kiosk.board, door.kiosk.supervision
     supervision.unlock(3, PIN)
-    page.press(F9)
-    page.click('[data-key="who-3"]')
-    page.wait_for("#pin")
-    page.press(*PIN[:3])
-    page.wait("the session", lambda: board.state.status.supervisor is not None)
-    board.update(battery_percent=34)
-    page.wait("that state", lambda: "34%" in page.text("state-battery"))
-    supervision.lock()
-    page.wait("its end", lambda: board.state.status.supervisor is None)
-    board.update(battery_percent=12)
-    page.wait("that state", lambda: "12%" in page.text("state-battery"))
-    assert page.script("return document.getElementById('pin')?.value") == PIN[:3]
-    board.update(battery_percent=None)
+    try:
+        page.press(F9)
+        page.click('[data-key="who-3"]')
+        page.wait_for("#pin")
+        page.press(*PIN[:3])
+        page.wait("the session", lambda: board.state.status.supervisor is not None)
+        board.update(battery_percent=34)
+        page.wait("that state", lambda: "34%" in page.text("state-battery"))
+        supervision.lock()
+        page.wait("its end", lambda: board.state.status.supervisor is None)
+        board.update(battery_percent=12)
+        page.wait("that state", lambda: "12%" in page.text("state-battery"))
+        assert page.script("return document.getElementById('pin')?.value") == PIN[:3]
+    finally:
+        supervision.lock()
+        board.update(battery_percent=None)
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -61,7 +61,7 @@ class Air:
 
     @contextmanager
     def stream(self, target: str, silence_s: float) -> Iterator["Lines"]:
-        """What the feed has now, until the server falls silent. It stays open for `more`."""
+        """Yield what the feed has now, until the server falls silent. It stays open for `more`."""
         self.break_off()
         try:
             yield Lines(self._again("GET", target, b"").decode())
@@ -70,7 +70,7 @@ class Air:
             raise
 
     def more(self) -> "Lines | None":
-        """What the feed has had to tell since; None where it is no longer open."""
+        """Return what the feed has had to tell since, or None where it is no longer open."""
         if self._feed is None:
             return None
         client, feed = self._feed

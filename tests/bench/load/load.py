@@ -20,6 +20,7 @@ from badges.wire import wire
 from kiosk.sync.upload import HEARTBEAT_S
 from server.occupancy import pools
 from tests.bench.load.kiosk import LoadKiosk, signed_request
+from tests.processes import children
 from tests.server.support.fake_door import FakeDoor
 from tests.system.support.site import LiveSite, now_ms
 
@@ -249,7 +250,7 @@ def quantiles(values: list[float]) -> dict[str, float]:
 
 def used(pid: int) -> tuple[float, float]:
     """CPU seconds and resident megabytes of a process and its children."""
-    pids = [pid, *_children(pid)]
+    pids = [pid, *children(pid)]
     ticks = os.sysconf("SC_CLK_TCK")
     cpu, pages = 0.0, 0
     for one in pids:
@@ -257,8 +258,3 @@ def used(pid: int) -> tuple[float, float]:
         cpu += (int(fields[11]) + int(fields[12])) / ticks
         pages += int(Path(f"/proc/{one}/statm").read_text().split()[1])
     return cpu, pages * resource.getpagesize() / 1e6
-
-
-def _children(pid: int) -> list[int]:
-    text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-    return [int(child) for child in text.split()]

@@ -4,15 +4,15 @@ Debian has its engine alone as `chromium-headless-shell`, without all that a win
 page. Pages are the same in it, and it takes about half the time.
 """
 
-import contextlib
 import os
 import shutil
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.processes import await_ended, with_descendants
 
 # Debian's command is a script. A driver would end that alone, and the engine would go on for ever.
 ENGINE = ("/usr/lib/chromium/chromium-headless-shell", "chromium-headless-shell")
@@ -46,32 +46,12 @@ def start(*flags: str, home: Path | None = None, trusts_any: bool = False) -> An
 
 
 def end(browser: Any) -> None:
-    """End a browser, and fail where a process of it goes on: nobody would see it, and it would draw
+    """End a browser, and fail where a process of it goes on. Nobody would see it, and it would draw
     its page for ever.
     """
-    pids = list(_descendants(browser.service.process.pid))
+    pids = list(with_descendants(browser.service.process.pid))
     browser.quit()
-    deadline = time.monotonic() + END_S
-    while left := [pid for pid in pids if _runs(pid)]:
-        assert time.monotonic() < deadline, f"processes of a browser go on: {left}"
-        time.sleep(0.02)
-
-
-def _descendants(pid: int) -> Iterator[int]:
-    for thread in Path(f"/proc/{pid}/task").glob("*/children"):
-        with contextlib.suppress(OSError):  # It has ended since.
-            for child in map(int, thread.read_text().split()):
-                yield child
-                yield from _descendants(child)
-
-
-def _runs(pid: int) -> bool:
-    """Whether it runs. One that has ended may still stand in the list of processes."""
-    try:
-        status = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return False
-    return not status.rpartition(") ")[2].startswith("Z")
+    await_ended(pids, END_S)
 
 
 def _options(webdriver: Any, chromium: str, flags: Iterable[str], trusts_any: bool) -> Any:

@@ -19,7 +19,8 @@ from badges.printing.look import Look
 from server.people import drawing
 from server.people.drawing import Drawing
 from tests.badges.printing.cards import ANNA, EVENT, named, pages
-from tests.server.cli.test_serve import BUSY_S, await_gone, children
+from tests.processes import await_ended, children
+from tests.server.cli.test_serve import BUSY_S
 from tests.server.support.console import Console
 
 pytestmark = pytest.mark.system
@@ -127,7 +128,7 @@ def test_ctrl_c_leaves_whole_files_alone(crowd: Console) -> None:
     assert process.returncode == 1
     assert "Aborted!" in said
     assert "Traceback" not in said
-    await_gone(drawn_by)
+    await_ended(drawn_by, BUSY_S)
     made = sorted(path.name for path in crowd.path.glob("*b*.pdf*"))
     # A busy machine is late with the signal, so several of the 40 may have been drawn.
     assert 1 <= len(made) < 40

@@ -36,6 +36,7 @@ from server.storage.database import Database
 from server.web import wsgi
 from server.web.app import close_app
 from server.web.services import services_of
+from tests.processes import await_ended, children
 from tests.server.conftest import Template
 from tests.system.support.nursery import Child, Nursery
 from tests.system.support.nursery import forks as forks
@@ -134,30 +135,6 @@ def shared(
         yield server
 
 
-def gone(pid: int) -> bool:
-    """Whether the process has ended (a zombie has)."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].startswith("Z")
-    except OSError:
-        return True
-
-
-def await_gone(pids: list[int]) -> None:
-    deadline = time.monotonic() + BUSY_S
-    while not all(gone(pid) for pid in pids):
-        assert time.monotonic() < deadline, "a process outlives its server"
-        time.sleep(0.02)
-
-
-def children(pid: int) -> list[int]:
-    """The processes that it has started. One that has ended has none."""
-    try:
-        found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    except OSError:
-        return []
-    return [int(child) for child in found]
-
-
 def signed_in(event: Event, password: str) -> str:
     """A cookie of the first admin."""
     with Database(event.database_path) as database:
@@ -247,7 +224,7 @@ def test_stops_promptly_with_feeds_held_open(event: Event, admin_password: str) 
         server.process.send_signal(signal.SIGTERM)
         assert end_of(server.process, BUSY_S) < 20
         assert server.process.returncode == 0
-        await_gone(workers)
+        await_ended(workers, BUSY_S)
     assert not event.database_path.with_name("hallkeeper.db-wal").exists()  # one file to copy
 
 
@@ -285,7 +262,7 @@ def test_a_killed_group_leaves_no_orphan_and_no_damage(event: Event, forks: Nurs
         assert len(processes) > 1
         os.killpg(server.process.pid, signal.SIGKILL)
         server.process.wait(BUSY_S)
-        await_gone(processes)
+        await_ended(processes, BUSY_S)
     with running(event, forks) as again:
         assert again.get("/").status == 302
 
@@ -295,7 +272,7 @@ def test_a_killed_supervisor_takes_its_worker_along(event: Event, forks: Nursery
         workers = children(server.process.pid)
         server.process.kill()
         server.process.wait(BUSY_S)
-        await_gone(workers)
+        await_ended(workers, BUSY_S)
 
 
 def test_a_second_server_is_refused(shared: Server, forks: Nursery) -> None:

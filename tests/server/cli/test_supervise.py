@@ -26,7 +26,8 @@ from server.cli import supervise
 from server.cli.serve import STOP_S
 from server.event.directory import Event
 from server.storage.database import Database
-from tests.server.cli.test_serve import BUSY_S, Server, await_gone, children
+from tests.processes import await_ended, children
+from tests.server.cli.test_serve import BUSY_S, Server
 from tests.server.support.fake_door import FakeDoor
 from tests.server.support.pages import Pages
 from tests.system.support.nursery import forks as forks
@@ -220,7 +221,7 @@ def test_a_worker_that_hangs_is_replaced_and_systemd_hears_how_it_stands(
             old = server.worker
             os.kill(old, signal.SIGSTOP)
             server.await_new(old)
-            await_gone([old])
+            await_ended([old], BUSY_S)
             assert f"has not answered for {HANG_S} s" in server.said()
             assert "was killed by SIGKILL" in server.said()
             systemd.setblocking(False)

@@ -14,7 +14,8 @@ import pytest
 from server.cli.supervise import THREAD_IDLE_VARIABLE
 from server.event.directory import Event
 from server.storage.database import Database
-from tests.server.cli.test_serve import Server, children, running, signed_in
+from tests.processes import children
+from tests.server.cli.test_serve import Server, running, signed_in
 from tests.system.support.nursery import Nursery
 from tests.system.support.nursery import forks as forks
 

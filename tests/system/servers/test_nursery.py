@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes import has_ended
 from tests.system.support.nursery import Child, Nursery, shared
 from tests.system.support.site import Process, free_port, hallkeeper, wait_for
 
@@ -195,11 +196,3 @@ def test_forks_of_the_tests_share_it_and_one_that_is_killed_leaves_nothing() -> 
         made.close()
         os.close(numbers)
         os.close(told)
-
-
-def has_ended(pid: int) -> bool:
-    """Whether it is gone, or is only waited for by nobody yet."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].startswith("Z")
-    except FileNotFoundError:
-        return True

@@ -10,9 +10,10 @@ import contextlib
 import os
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from tests.processes import with_descendants
 
 _PROCESSES = Path("/proc")
 _DISK = Path("/proc/pressure/io")  # since Linux 4.20, where it is not switched off
@@ -57,21 +58,12 @@ def end_of(process: "subprocess.Popen[Any]", longest_s: float) -> float:
 def _waits_ns(first: int) -> dict[int, int]:
     """How long each thread has waited for a core, as the kernel's documents tell of `schedstat`."""
     found = {}
-    for process in _with_all_children(first):
+    for process in with_descendants(first):
         with contextlib.suppress(OSError):
             for thread in (_PROCESSES / str(process) / "task").iterdir():
                 with contextlib.suppress(OSError):
                     found[int(thread.name)] = int((thread / "schedstat").read_text().split()[1])
     return found
-
-
-def _with_all_children(process: int) -> Iterator[int]:
-    yield process
-    with contextlib.suppress(OSError):
-        for thread in (_PROCESSES / str(process) / "task").iterdir():
-            with contextlib.suppress(OSError):
-                for child in (thread / "children").read_text().split():
-                    yield from _with_all_children(int(child))
 
 
 def _disk_s() -> float:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psycopg
 
+from tests.processes import children
 from tests.server.support.postgresql.cluster import USER, Cluster
 
 REPLICATES = (
@@ -121,7 +122,7 @@ def pair(*, synchronous: bool) -> Iterator[Pair]:
 def kill_all(cluster: Cluster) -> None:
     """End every process of it at once, as where the machine loses its power."""
     pid = int((cluster.path / "data" / "postmaster.pid").read_text().split()[0])
-    for one in [pid, *_children(pid)]:
+    for one in [pid, *children(pid)]:
         try:
             os.kill(one, signal.SIGKILL)
         except ProcessLookupError:
@@ -142,17 +143,5 @@ def cpu_of_cluster(cluster: Cluster) -> float:
     pid = int((cluster.path / "data" / "postmaster.pid").read_text().split()[0])
     return sum(
         int(Path(f"/proc/{one}/schedstat").read_text().split()[0]) / 1e9
-        for one in [pid, *_children(pid)]
+        for one in [pid, *children(pid)]
     )
-
-
-def _children(pid: int) -> list[int]:
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(fields[1]) == pid:
-            found.append(int(stat.parent.name))
-    return found

@@ -1,0 +1,43 @@
+"""What Linux tells of processes: which has started which, and which have ended."""
+
+import contextlib
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+_PROCESSES = Path("/proc")
+
+
+def children(pid: int) -> list[int]:
+    """Those that its first thread has started, in their order. One that has ended has none."""
+    try:
+        found = (_PROCESSES / f"{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return []
+    return [int(child) for child in found]
+
+
+def with_descendants(pid: int) -> Iterator[int]:
+    """The process, and all that it and any of these has started."""
+    yield pid
+    with contextlib.suppress(OSError):
+        for thread in (_PROCESSES / f"{pid}/task").iterdir():
+            with contextlib.suppress(OSError):
+                for child in (thread / "children").read_text().split():
+                    yield from with_descendants(int(child))
+
+
+def has_ended(pid: int) -> bool:
+    """Whether it has. It may still stand in the list of processes, until somebody asks how."""
+    try:
+        return (_PROCESSES / f"{pid}/stat").read_text().rpartition(") ")[2].startswith("Z")
+    except OSError:
+        return True
+
+
+def await_ended(pids: Sequence[int], longest_s: float) -> None:
+    """Wait until all of them have ended. Raises AssertionError where one goes on for too long."""
+    deadline = time.monotonic() + longest_s
+    while left := [pid for pid in pids if not has_ended(pid)]:
+        assert time.monotonic() < deadline, f"processes go on: {left}"
+        time.sleep(0.02)
