@@ -151,8 +151,13 @@ def use_recovery_code(db: Connection, who: User, code: str) -> None:
 
 
 def remove_totp(db: Connection, who: User, *, now: int) -> None:
-    """Take the user's app out of use."""
-    db.execute("UPDATE user SET totp_sealed = NULL WHERE user_id = ?", (who.user_id,))
+    """Take the user's app out of use. Raises AccountError where the user has none."""
+    gone = db.execute(
+        "UPDATE user SET totp_sealed = NULL WHERE user_id = ? AND totp_sealed IS NOT NULL",
+        (who.user_id,),
+    ).rowcount
+    if gone != 1:
+        raise AccountError(N_("There is no authenticator app."))
     _after_removal(db, who, "app", now)
 
 
@@ -190,6 +195,8 @@ def sealing_key(event_secret: bytes) -> bytes:
 def _after_removal(db: Connection, who: User, factor: str, now: int) -> None:
     if factors(db, who.user_id).count == 0:
         db.execute("DELETE FROM recovery_code WHERE user_id = ?", (who.user_id,))
+        # A factor that is gone proves nothing, should the user's role come to need one.
+        db.execute("UPDATE web_session SET factor_at = NULL WHERE user_id = ?", (who.user_id,))
     _note(db, Act.FACTOR_REMOVED, who.by, who.user_id, factor, now)
 
 

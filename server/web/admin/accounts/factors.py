@@ -7,6 +7,7 @@ from flask import Blueprint, Response, flash, redirect, render_template, request
 from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
 from werkzeug.wrappers import Response as AnyResponse
 
+from badges.i18n import N_
 from badges.printing.qr import symbol_svg
 from server.event.roles import ROLES
 from server.staff import passkeys, second_factors, signing_in, users
@@ -92,7 +93,7 @@ def add_app() -> AnyResponse:
             _("The code does not fit. Is the phone's clock right? Type what it shows now."),
             secret=secret.decode(),
         )
-    return _changed(_("The authenticator app is set up."), codes)
+    return _added(_("The authenticator app is set up."), codes)
 
 
 @blueprint.post("/account/factors/passkey")
@@ -114,7 +115,7 @@ def add_passkey() -> AnyResponse:
         return _again(_("Nothing was changed: %(why)s", why=i18n.said(error)))
     except WrongFactorError:
         return _again(_("The browser's answer is no passkey for this server. Try again."))
-    return _changed(_("The passkey is set up."), codes)
+    return _added(_("The passkey is set up."), codes)
 
 
 @blueprint.post("/account/factors/recovery")
@@ -155,24 +156,32 @@ def _remove(step: Callable[[Connection, User], None]) -> AnyResponse:
     """Remove a factor, unless the role needs one and it is the last."""
     here, who = services(), _who()
     needed = who.role in here.event.settings.second_factor_roles
-    if needed and second_factors.factors(here.database.reader, who.user_id).count <= 1:
-        return _again(_("Your role needs a second factor. Set up another one first."))
+
+    def remove(db: Connection) -> None:
+        if needed and second_factors.factors(db, who.user_id).count <= 1:
+            raise AccountError(N_("Your role needs a second factor. Set up another one first."))
+        step(db, who)
+
     try:
-        here.database.write(lambda db: step(db, who))
+        here.database.write(remove)
     except AccountError as error:
         return _again(_("Nothing was changed: %(why)s", why=i18n.said(error)))
     return _changed(_("The second factor is removed."), [])
 
 
+def _added(said: str, codes: list[str]) -> AnyResponse:
+    """Count the new factor as shown in this session."""
+    here, token = services(), auth.token()
+    here.database.write(
+        lambda db: users.confirm(db, token, token, now=here.now(), showed_factor=True)
+    )
+    return _changed(said, codes)
+
+
 def _changed(said: str, codes: list[str]) -> AnyResponse:
     """Say what was done, and end the user's other sessions."""
     here, who, token = services(), _who(), auth.token()
-
-    def step(db: Connection) -> None:
-        users.confirm(db, token, token, now=here.now(), showed_factor=True)
-        users.end_other_sessions(db, who, token, now=here.now())
-
-    here.database.write(step)
+    here.database.write(lambda db: users.end_other_sessions(db, who, token, now=here.now()))
     if codes:
         return Response(_page(said=said, codes=codes))
     flash(f"{said} {_('Everywhere else you are signed out.')}", "good")

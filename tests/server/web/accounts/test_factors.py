@@ -259,3 +259,31 @@ class TestStepUp:
 def test_roles_that_need_it_are_roles(event: Event) -> None:
     with pytest.raises(EventError, match="second_factor_roles must be a list of roles"):
         replace(event.settings, second_factor_roles=["boss"])
+
+
+@pytest.mark.parametrize("has_app", [False, True])
+def test_who_removed_the_app_has_shown_no_factor_for_a_role_that_needs_one(
+    strict: Pages, has_app: bool
+) -> None:
+    steward = strict.staff("steward")
+    user_id = users.users(strict.database.reader)[-1].user_id
+    if has_app:
+        set_up(strict, steward)
+    answer = steward.post(f"{FACTORS}/app/remove")
+    assert answer.status_code == (303 if has_app else 400)
+    assert has_app or "There is no authenticator app" in answer.text
+    strict.database.write(
+        lambda db: users.set_role(db, user_id, "admin", by="test", now=strict.now)
+    )
+    assert steward.get("/admin/users/").location == FACTORS
+
+
+def test_a_factor_that_there_is_not_is_not_removed(pages: Pages) -> None:
+    admin, other = pages.staff("admin"), enter(pages, name_of(pages))
+    before = acts(pages)
+    for what in ("app", "passkey"):
+        answer = admin.post(f"{FACTORS}/{what}/remove", {"passkey": "00"})
+        assert answer.status_code == 400
+        assert "Nothing was changed" in answer.text
+    assert acts(pages) == before
+    assert other.get("/admin/").status_code == 200, "and nobody is signed out"
