@@ -23,8 +23,6 @@ from server.feed import changes
 from server.feed.hub import Hub
 from server.kiosks.runs import Standing, stand
 from server.kiosks.vouching import Voucher
-from server.machines.shared_rates import SharedRates
-from server.mail.worker import Worker
 from server.people import search
 from server.staff import sign_on
 from server.staff.guesses import Guesses
@@ -34,7 +32,6 @@ from server.storage.database import Database
 from server.storage.engines.history import history
 from server.web import admin, api, auth, desk, display, i18n, security
 from server.web.machines import interface, probes, problems
-from server.web.machines.rates import AT_ONCE, PER_MINUTE, Rates
 from server.web.phone import pages as phone
 from server.web.phone import receipts
 from server.web.services import Services, keep_services, renew_services, services, services_of
@@ -87,6 +84,14 @@ def create_app(
     database.write(search.fold)
     here = _services(event, database, wall, clock, standing)
     keep_services(app, here)
+    # What an earlier run of the server left of uploads is deleted now.
+    here.keep(
+        SharedUploads(
+            database, security.derived_key(event.phone_secret, b"hallkeeper/uploads/v1"), wall
+        )
+        if here.several
+        else Uploads(event.path / "uploads")
+    )
     standing.watch(lambda db: _compare(app, db), lambda number: renew_services(app, number))
     with database.reading() as db:
         here.measures.begin(db)
@@ -145,19 +150,9 @@ def _services(
         now=wall,
         clock=clock or ServerClock(database),
         venue_clock=display.PageClock(ZoneInfo(event.settings.time_zone)),
-        uploads=(
-            SharedUploads(database, secret(b"hallkeeper/uploads/v1"), wall)
-            if several
-            else Uploads(event.path / "uploads")
-        ),
-        mailing=Worker(event, database, wall),
         guesses=Guesses(database, secret(b"hallkeeper/guesses/v1")),
         pending=Pending(database, secret(b"hallkeeper/asked/v1")),
-        rates=(
-            SharedRates(database, wall, per_minute=PER_MINUTE, at_once=AT_ONCE)
-            if several
-            else Rates()
-        ),
+        several=several,
         sign_on=sign_on.provider_of(event),
     )
 
@@ -165,9 +160,7 @@ def _services(
 def close_app(app: Flask) -> None:
     """End every held feed and stop the app's threads."""
     leave(app)
-    here = services_of(app)
-    here.drawer.close()
-    here.hub.close()
+    services_of(app).hub.close()
 
 
 def leave(app: Flask) -> None:
@@ -182,10 +175,7 @@ def leave(app: Flask) -> None:
         here.reporter.close()
     if here.backups is not None:
         here.backups.close()
-    if here.confirming is not None:
-        here.confirming.close()
-    here.uploads.close()
-    here.mailing.close()
+    here.close_kept()
 
 
 def _wait_for_disk(answer: Response) -> Response:

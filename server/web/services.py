@@ -1,49 +1,36 @@
-"""Holds what a request may use. That is the event, its database, the feed, the entry log, and the
-time.
+"""Holds the objects that requests use: the event, its database, the feed, the entry log, the time,
+and the objects that each feature keeps.
 """
 
 import ipaddress
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import TypeVar, cast
 
 from flask import Flask, current_app, request
 
 from badges.admission.facts import Calendar
 from server.backup.copy import Backups
-from server.editing.previews.shared_uploads import SharedUploads
-from server.editing.previews.uploads import Uploads
 from server.entry_log.entry_log import Log
-from server.event.budgets import Budget
 from server.event.calendar import Clock
 from server.event.clock import ServerClock
 from server.event.directory import Event
 from server.event.duties import Duties
 from server.event.processes import Reporter
 from server.feed.hub import Hub
-from server.kiosks import relocation
 from server.kiosks.runs import Standing
 from server.kiosks.vouching import Voucher
-from server.machines.shared_rates import SharedRates
-from server.mail.worker import Worker
-from server.people import lookup
-from server.people.designing.chosen import Chosen
-from server.people.designing.drawer import Drawer
-from server.privacy.daily import Daily
 from server.staff.guesses import Guesses
 from server.staff.pending import Pending
 from server.staff.sign_on import Provider
 from server.storage.database import Database
-from server.troubles.certificates import Certificates
-from server.troubles.watch import Watch
-from server.web.apart import WorkedOut
 from server.web.lanes import Lanes
-from server.web.machines.measures import Measures
-from server.web.machines.rates import Rates
-from server.web.machines.readiness import Finding
-from server.web.rendered import Pieces, Rendered
-from server.witnesses.worker import Confirming
+from server.web.measures import Measures
 
 EXTENSION = "hallkeeper"  # The only key under which an app keeps what is its own.
+
+Kept = TypeVar("Kept")
 
 
 @dataclass(frozen=True)
@@ -58,33 +45,44 @@ class Services:
     now: Callable[[], int]  # Unix ms
     clock: ServerClock
     venue_clock: Clock
-    uploads: Uploads | SharedUploads
-    mailing: Worker
     guesses: Guesses  # For passwords.
     pending: Pending  # For second factors.
-    rates: Rates | SharedRates  # For other machines.
+    several: bool  # Whether other servers serve the event too.
     sign_on: Provider | None = None  # Set where the event has an identity provider.
     backups: Backups | None = None  # Set where the event has a second disk.
     duties: Duties | None = None  # Set in a running server alone.
-    retention: Daily | None = None  # Likewise.
-    confirming: Confirming | None = None  # Likewise.
     reporter: Reporter | None = None  # Likewise.
     lanes: Lanes = field(default_factory=Lanes)
-    drawer: Drawer = field(default_factory=Drawer)  # Of cards' previews.
-    chosen: Chosen = field(default_factory=Chosen)
-    overview: Rendered = field(default_factory=Rendered)
-    totals: Rendered = field(default_factory=Rendered)
-    hall_pieces: Pieces = field(default_factory=Pieces)
-    troubles: Watch = field(default_factory=Watch)
-    certificates: Certificates = field(default_factory=Certificates)
-    worked_out: WorkedOut = field(default_factory=WorkedOut)
-    phone_halls: Rendered = field(default_factory=Rendered)
     measures: Measures = field(default_factory=Measures)
-    readiness: Finding = field(default_factory=Finding)
-    lookups: Budget = Budget("lookups", lookup.LOOKUPS_MAX, lookup.WINDOW_MS)
-    # A clerk's box asks at each key. Once a minute it goes into the entry log.
-    desk_searches: Budget = Budget("desk searches", 1, 60_000)
-    moves: Budget = Budget("moves", relocation.MOVES_MAX, relocation.WINDOW_MS)
+    kept: dict[type[object], object] = field(default_factory=dict)  # By features, by its type.
+    making: threading.RLock = field(default_factory=threading.RLock)
+
+    def keep(self, thing: object) -> None:
+        """Keep a feature's object for as long as the app lives, in place of another of its type."""
+        self.kept[type(thing)] = thing
+
+    def find(self, kind: type[Kept]) -> Kept | None:
+        """Return the object of this type that a feature keeps, if there is one."""
+        return cast("Kept | None", self.kept.get(kind))
+
+    def own(self, kind: type[Kept], make: Callable[[], Kept] | None = None) -> Kept:
+        """Return the app's one object of this type. `make`, or its class, makes it at the first
+        call.
+        """
+        found = self.find(kind)
+        if found is None:
+            with self.making:
+                found = self.find(kind)
+                if found is None:
+                    found = self.kept[kind] = (make or kind)()
+        return found
+
+    def close_kept(self) -> None:
+        """Close the features' objects that can be closed, the newest first."""
+        for thing in reversed(list(self.kept.values())):
+            close = getattr(thing, "close", None)
+            if close is not None:
+                close()
 
 
 def services() -> Services:

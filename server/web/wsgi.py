@@ -59,7 +59,9 @@ def open_app(event_dir: Path, port: int | None = None) -> "Flask":
                 confirming,
             )  # fmt: skip
             duties = Duties(works)
-            here = replace(here, retention=retention, confirming=confirming, duties=duties)
+            here.keep(retention)
+            here.keep(confirming)
+            here = replace(here, duties=duties)
             keep_services(app, here)
             reporter = _reporter(event, database, here, duties)
             keep_services(app, replace(services_of(app), reporter=reporter))

@@ -14,8 +14,13 @@ from server.feed.subscription import CursorGoneError, Subscription
 from server.web import auth, i18n
 from server.web.admin import overview
 from server.web.admin.protocol import badge
-from server.web.rendered import Parts
+from server.web.rendered import Parts, Rendered
 from server.web.services import services
+
+
+class Shown(Rendered):
+    """Keeps the board's parts, for all who look at it."""
+
 
 blueprint = Blueprint("live", __name__, url_prefix="/admin")
 
@@ -44,7 +49,7 @@ def stream() -> Response:
         if who is None or who.role not in auth.allowed_here():
             return None
         known = f"{who.role}/{i18n.language()}/{view}"
-        shared = here.overview.parts(known, lambda: overview.parts(view), fresh_s=PACE_S * 0.9)
+        shared = here.own(Shown).parts(known, lambda: overview.parts(view), fresh_s=PACE_S * 0.9)
         mine = {part: html for part, html in shared.items() if part not in others}
         return {**mine, **badge.parts()}
 

@@ -26,6 +26,7 @@ from server.web import auth, i18n
 from server.web.admin.board import look, words
 from server.web.admin.board.look import HallRow, Look
 from server.web.admin.programme.forum import forum_counts
+from server.web.rendered import Pieces, Rendered
 from server.web.services import services
 
 blueprint = Blueprint("overview", __name__, url_prefix="/admin")
@@ -37,6 +38,11 @@ COUNTRIES_SHOWN = 8
 ROLES = ("steward", "supervisor", "auditor")
 COOKIE = "__Host-hallkeeper-board"
 COOKIE_S = 30 * 24 * 3600
+
+
+class Totals(Rendered):
+    """Keeps the forum's totals, which take a moment to count."""
+
 
 VIEWS = {"tiles": N_("Tiles"), "table": N_("Table")}
 SORTS: dict[str, tuple[str, Callable[[HallRow], object]]] = {
@@ -177,7 +183,7 @@ def parts(view: str = "tiles", now: Look | None = None) -> dict[str, str]:
         "parts/taken.html",
         taken=[(one, words.told(one, now.places), by) for one, by in now.taken],
     )
-    shown |= here.totals.parts(i18n.language(), _totals, fresh_s=TOTALS_FRESH_S)
+    shown |= here.own(Totals).parts(i18n.language(), _totals, fresh_s=TOTALS_FRESH_S)
     shown["kiosks"] = _kiosks(now, here.now())
     for sort in LIVE_SORTS:
         ordered = in_order(now.halls, sort)
@@ -199,16 +205,20 @@ def _hall(hall: HallRow, view: str) -> str:
     page = "admin.halls.show" if auth.may_open("admin.halls.show") else "admin.plots.show"
     name = f"{hall.hall_id}/{view}/{i18n.language()}/{page}"
     value = (hall.name, _shown_figures(hall), hall.phase, hall.when, hall.trend, hall.full_at)
-    return services().hall_pieces.piece(
-        name,
-        value,
-        lambda: render_template(
-            f"parts/hall_{'row' if view == 'table' else 'tile'}.html",
-            hall=hall,
-            phase=PHASES[hall.phase.phase],
-            session=words.in_page_language(hall.phase.titles),
-            hall_link=url_for(page, hall_id=hall.hall_id),
-        ),
+    return (
+        services()
+        .own(Pieces)
+        .piece(
+            name,
+            value,
+            lambda: render_template(
+                f"parts/hall_{'row' if view == 'table' else 'tile'}.html",
+                hall=hall,
+                phase=PHASES[hall.phase.phase],
+                session=words.in_page_language(hall.phase.titles),
+                hall_link=url_for(page, hall_id=hall.hall_id),
+            ),
+        )
     )
 
 

@@ -9,6 +9,7 @@ from flask import Response, request
 
 from badges.places.pool import KioskKey
 from badges.wire import supervisor, wire
+from server.event.budgets import Budget
 from server.kiosks import relocation
 from server.people import lookup
 from server.staff import pins
@@ -16,6 +17,9 @@ from server.storage.connection import Connection
 from server.web.api.errors import ApiError, answer_json
 from server.web.api.signatures import Caller, read_signature, signed_caller, signed_write
 from server.web.services import services
+
+LOOKUPS = Budget("lookups", lookup.LOOKUPS_MAX, lookup.WINDOW_MS)
+MOVES = Budget("moves", relocation.MOVES_MAX, relocation.WINDOW_MS)
 
 
 def people() -> Response:
@@ -26,7 +30,7 @@ def people() -> Response:
 
     def allow(db: Connection, caller: Caller, now: int) -> tuple[KioskKey, bool]:
         kiosk = _supervised(db, caller, asked.by)
-        return kiosk, here.lookups.take(db, _text(kiosk), now)
+        return kiosk, LOOKUPS.take(db, _text(kiosk), now)
 
     kiosk, allowed = signed_write(signed, allow, at_work=True)
     if not allowed:
@@ -45,13 +49,12 @@ def doors() -> Response:
 
 def door() -> Response:
     """Move the kiosk to another door, from now on."""
-    here = services()
     body = request.get_data()
     asked, signed = wire.decode(body, supervisor.MoveDoor), read_signature(body)
 
     def step(db: Connection, caller: Caller, now: int) -> None:
         kiosk = _supervised(db, caller, asked.by)
-        if not here.moves.take(db, _text(kiosk), now):
+        if not MOVES.take(db, _text(kiosk), now):
             raise ApiError(429, "moved_often", "This kiosk was moved too often; wait an hour.")
         relocation.move(db, kiosk, asked.door, by=asked.by, now=now)
 

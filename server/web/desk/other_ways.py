@@ -11,6 +11,7 @@ from server.people import day_credentials
 from server.people.issuing import IssuingError
 from server.web import auth, i18n
 from server.web.admin.forms import whole
+from server.web.admin.mailing.pages import sender
 from server.web.desk import forms
 from server.web.desk.person import person_of
 from server.web.i18n import gettext as _
@@ -77,7 +78,7 @@ def mail(number: str) -> Response:
         return redirect(back, 303)
     try:
         choice = Choice("invite", serials=[holder.serial], again=True)
-        services().mailing.start(choice, by=by, limit=None)
+        sender().start(choice, by=by, limit=None)
     except MailError as error:
         flash(_("Nothing was done. %(why)s", why=i18n.said(error)), "bad")
         return redirect(back, 303)

@@ -12,7 +12,7 @@ from server.storage import disk
 from server.storage.errors import EngineError
 from server.web import auth
 from server.web.machines import figures, problems
-from server.web.machines.readiness import Readiness
+from server.web.machines.readiness import Finding, Readiness
 from server.web.machines.routes import bearer
 from server.web.services import Services, services
 
@@ -35,7 +35,7 @@ def readyz() -> Response:
     disk has room.
     """
     here = services()
-    found = here.readiness.now(lambda: _look(here))
+    found = here.own(Finding).now(lambda: _look(here))
     return Response(
         msgspec.json.encode(found), 200 if found.ready else 503, mimetype="application/json"
     )

@@ -13,8 +13,10 @@ import msgspec
 from flask import Response, g, request
 
 from server.machines import tokens
+from server.machines.shared_rates import SharedRates
 from server.machines.tokens import Token
 from server.web.machines.problems import ProblemError
+from server.web.machines.rates import AT_ONCE, PER_MINUTE, Rates
 from server.web.services import address, services
 
 PREFIX = "/api/v1"
@@ -79,11 +81,22 @@ def actor() -> str:
     return asker.by
 
 
+def limits() -> Rates | SharedRates:
+    """Return the limits of other machines' requests."""
+    here = services()
+    if not here.several:
+        return here.own(Rates)
+    return here.own(
+        SharedRates,
+        lambda: SharedRates(here.database, here.now, per_minute=PER_MINUTE, at_once=AT_ONCE),
+    )
+
+
 def _authorize(route: Route) -> None:
     found = bearer()
     if found is None:
         raise ProblemError(401, headers={"WWW-Authenticate": "Bearer"})
-    wait_s = services().rates.wait_s(found.token_id)
+    wait_s = limits().wait_s(found.token_id)
     if wait_s:
         raise ProblemError(429, headers={"Retry-After": str(math.ceil(wait_s))})
     if route.scope not in found.scopes:

@@ -14,12 +14,19 @@ from server.programme import activities, speakers
 from server.storage.connection import Connection
 from server.venue import store
 from server.web.display import hall_state
+from server.web.rendered import Rendered
 from server.web.services import services
 
 SESSIONS_SHOWN = 100  # of a programme that admits the person to more
 PRINTED = 6  # of those to come, so that the page stays one sheet
 HALLS_AHEAD = 20  # So many of the next sessions may have their halls told.
 FRESH_S = 5.0  # All phones share what was read of the halls within that time.
+
+
+class HallStates(Rendered):
+    """Keeps how full the halls are, for all phones."""
+
+
 STATES = {"Over capacity": "full", "Full": "full", "Nearly full": "nearly", "Closed": "closed"}
 
 
@@ -88,7 +95,7 @@ def halls_now(db: Connection, serial: int, now: int) -> dict[str, Any]:
         }
         return {"at": str(now), **figures}
 
-    known = services().phone_halls.parts("all", read, fresh_s=FRESH_S)
+    known = services().own(HallStates).parts("all", read, fresh_s=FRESH_S)
     rows = store.programme_for(db, serial, after=now, limit=HALLS_AHEAD)
     own = {str(row.hall_id) for row in rows}
     return {

@@ -14,7 +14,7 @@ from server.rehearsal.places import AskedError
 from server.rehearsal.would_enter import WouldEnter, would_enter
 from server.venue import store
 from server.web import auth, display, i18n
-from server.web.apart import ApartError, read_apart
+from server.web.apart import ApartError, WorkedOut, read_apart
 from server.web.i18n import gettext as _
 from server.web.services import services
 
@@ -97,7 +97,7 @@ def _played(wanted: date) -> report.Rehearsal | None:
     state = entry_log.newest(db)  # Whatever staff change is an act there.
     read = partial(report.rehearse_of, path=here.event.path, wanted=wanted, clock=clock)
     path = here.database.path
-    return here.worked_out.get(f"day {wanted}", state, lambda: read_apart(path, read))
+    return here.own(WorkedOut).get(f"day {wanted}", state, lambda: read_apart(path, read))
 
 
 def _asked() -> tuple[Asked, WouldEnter | None]:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 from flask import Flask
@@ -24,8 +23,8 @@ from server.kiosks import registry, relocation
 from server.people import issuing, lookup, search
 from server.staff import pins, users
 from server.storage.database import Database
+from server.web.api import supervisor
 from server.web.app import close_app, create_app
-from server.web.services import keep_services, services_of
 from tests.once.pages.apps import give_back
 from tests.server.conftest import NOW, serial_of
 from tests.server.support.fake_door import FakeDoor
@@ -182,8 +181,10 @@ def test_a_supervisor_whose_pin_was_taken_away(kiosk: Kiosk, site: Database) -> 
     assert code_of(post(kiosk, "/api/door", MoveDoor(1, MEI))) == "not_a_supervisor"
 
 
-def test_a_kiosk_asks_so_often_and_no_more(kiosk: Kiosk, app: Flask, clock: Clock) -> None:
-    keep_services(app, replace(services_of(app), lookups=Budget("lookups", 3, lookup.WINDOW_MS)))
+def test_a_kiosk_asks_so_often_and_no_more(
+    kiosk: Kiosk, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "LOOKUPS", Budget("lookups", 3, lookup.WINDOW_MS))
     for _ in range(3):
         assert people(kiosk, "keller").status_code == 200
     answer = people(kiosk, "keller")

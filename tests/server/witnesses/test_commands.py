@@ -17,6 +17,7 @@ from server.storage.database import Database
 from server.web.app import close_app
 from server.web.services import services_of
 from server.web.wsgi import open_app
+from server.witnesses.worker import Confirming
 from tests.server.support.console import Console
 from tests.server.witnesses.time_authority import TimeAuthority
 
@@ -149,7 +150,7 @@ def test_what_is_refused(console: Console, tmp_path: Path) -> None:
 def test_a_running_server_has_its_threads(event: Event) -> None:
     app = open_app(event.path)
     try:
-        confirming = services_of(app).confirming
+        confirming = services_of(app).find(Confirming)
         assert confirming is not None
         assert [one.name for one in confirming._threads if one.is_alive()] == [
             "checkpoints", "witnesses",

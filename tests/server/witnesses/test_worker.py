@@ -18,7 +18,7 @@ from server.outgoing.posting import Reply
 from server.storage.connection import Connection
 from server.storage.database import connect_to_read
 from server.web.admin.log import files
-from server.web.services import keep_services, services_of
+from server.web.services import services_of
 from server.witnesses import checkpoints, stamps
 from server.witnesses.checkpoints import Given
 from server.witnesses.stamps import Stamp
@@ -277,7 +277,7 @@ def test_a_page_asks_before_its_export(world: World, monkeypatch: pytest.MonkeyP
     # The export itself is not looked at here, so it needs no process.
     monkeypatch.setattr(files, "read_apart", read_here)
     with Pages(world.event, world.database) as pages:
-        keep_services(pages.app, replace(services_of(pages.app), confirming=world.confirming))
+        services_of(pages.app).keep(world.confirming)
         before = len(world.asked)
         answer = pages.staff("auditor").post("/admin/log/export.zip")
         assert answer.status_code == 200

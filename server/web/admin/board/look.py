@@ -24,12 +24,15 @@ from server.troubles import (
     taken,
     watch,
 )
+from server.troubles.certificates import Certificates
 from server.troubles.taken import Taken
 from server.troubles.troubles import Kind, Trouble, most_urgent_first
+from server.troubles.watch import Watch
 from server.venue import session_states
 from server.venue.session_states import HallPhase, Phase
 from server.web import auth
 from server.web.admin.board.words import Places, in_page_language, lasting
+from server.web.admin.mailing.pages import sender
 from server.web.services import services
 
 DAY_MS = 24 * 3_600_000
@@ -87,7 +90,7 @@ def look() -> Look:
     troubles += _of_server(db, now)
     troubles += outside.of_outside(db, settings, now)
     known = taken.all_taken(db)
-    dated = most_urgent_first(here.troubles.dated(troubles, known, now))
+    dated = most_urgent_first(here.own(Watch).dated(troubles, known, now))
     if not _is_admin():
         # Nobody else can mend it, and nobody else needs to know whose account is the weakest.
         dated = [one for one in dated if one.kind is not Kind.NO_FACTOR]
@@ -205,7 +208,7 @@ def _of_server(db: Connection, now: int) -> list[Trouble]:
     was_set = clock.was_set(db, now)
     if was_set:
         add(f"clock-{was_set.number}", _clock_words(was_set))
-    found += here.certificates.troubles(here.event, now)
+    found += here.own(Certificates).troubles(here.event, now)
     found += failing.of_webhooks(db, here.event.settings, now)
     found += factors.of_admins(db, here.event.settings)
     return found
@@ -215,7 +218,7 @@ def _of_desks(db: Connection, now: int) -> list[Trouble]:
     here = services()
     settings = here.event.settings
     found = printing.of_printers(db, settings, now)
-    return found + mailing.of_mails(db, here.mailing.progress, settings, now)
+    return found + mailing.of_mails(db, sender().progress, settings, now)
 
 
 def _is_admin() -> bool:

@@ -26,7 +26,8 @@ from server.people.card_design import (
     read_card_settings,
     read_card_text,
 )
-from server.people.designing.drawer import PreviewError
+from server.people.designing.chosen import Chosen
+from server.people.designing.drawer import Drawer, PreviewError
 from server.people.designing.preview import Drawn, Shown, job_for, people_to_show
 from server.people.designing.settings_file import rewritten
 from server.setup.venue_plan import VenueError
@@ -178,7 +179,7 @@ def _drawn(db: Connection, folder: Path, wanted: Wanted) -> Drawn:
     except ValueError:
         raise UnknownAttendeeError(serial) from None
     settings, files = wanted.settings, wanted.new_files
-    return here.drawer.draw(job_for(db, here.event, folder, number, settings, files, by_code))
+    return here.own(Drawer).draw(job_for(db, here.event, folder, number, settings, files, by_code))
 
 
 def _people(db: Connection) -> list[Shown]:
@@ -190,7 +191,7 @@ def _people(db: Connection) -> list[Shown]:
     here = services()
     choose = partial(read_apart, here.database.path, partial(people_to_show))
     try:
-        return here.chosen.people(db, choose)
+        return here.own(Chosen).people(db, choose)
     except ApartError:
         return []
 

@@ -127,7 +127,7 @@ def answer(token: str) -> Response:
         option, _, value = text.rpartition("=") if of_word else text.partition("=")
         if name.startswith("answer-") and _is_option(option) and value:
             kept.answers[option] = value[:ANSWER_CHARS_MAX]
-    services().uploads.keep_answers(kept)
+    uploads.kept_uploads().keep_answers(kept)
     return _to_preview(kept)
 
 
@@ -155,7 +155,7 @@ def use_mapping(token: str) -> Response:
         flash(_("Nothing was changed: %(why)s", why=i18n.said(error)), "bad")
         return _to_preview(kept)
     kept.answers.update(answers)
-    services().uploads.keep_answers(kept)
+    uploads.kept_uploads().keep_answers(kept)
     return _to_preview(kept)
 
 
@@ -221,7 +221,7 @@ def confirm(token: str) -> Response:
             lambda db: roster.take(db, found, kept.name, by=by, now=here.now()), long=True
         )
     except (RosterChangedError, RosterRefusedError):
-        here.uploads.forget_plan(kept)
+        uploads.kept_uploads().forget_plan(kept)
         flash(
             _(
                 "Nothing was imported: somebody has changed people or the venue since. "
@@ -231,7 +231,7 @@ def confirm(token: str) -> Response:
         )
         return _to_preview(kept)
     search.fold_all(here.database.write)
-    here.uploads.drop(kept)
+    uploads.kept_uploads().drop(kept)
     return redirect(url_for("admin.badges.show"), 303)
 
 
@@ -251,7 +251,7 @@ def _preview(kept: Upload) -> RosterPreview:
     found = kept.plan
     if isinstance(found, RosterPreview):
         return found
-    with here.uploads.turn():
+    with uploads.kept_uploads().turn():
         data = kept.read()
         make = partial(
             roster.preview, settings=here.event.settings, data=data, name=kept.name,
@@ -261,7 +261,7 @@ def _preview(kept: Upload) -> RosterPreview:
             large = len(data) > BYTES_HERE_MAX or more_people_than(db, PEOPLE_HERE_MAX)
             made = None if large else make(db)
         made = made or read_apart(here.database.path, make)
-    here.uploads.remember(kept, made)
+    uploads.kept_uploads().remember(kept, made)
     return made
 
 
@@ -277,7 +277,7 @@ def _unreadable(kept: Upload, error: Exception) -> str:
     encodings = ENCODINGS if "--encoding" in i18n.said(error) else ()
     text = text.replace("--encoding ", "")
     if not encodings:
-        services().uploads.drop(kept)
+        uploads.kept_uploads().drop(kept)
     return render_template(
         "editing/unreadable.html", upload=kept, problem=text, encodings=encodings
     )

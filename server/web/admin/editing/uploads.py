@@ -4,7 +4,8 @@ from flask import Blueprint, Response, abort, flash, redirect, render_template, 
 from werkzeug.wrappers import Response as AnyResponse
 
 from badges.i18n import N_
-from server.editing.previews.uploads import Upload, UploadBusyError, UploadGoneError
+from server.editing.previews.shared_uploads import SharedUploads
+from server.editing.previews.uploads import Upload, UploadBusyError, UploadGoneError, Uploads
 from server.setup import sample
 from server.web import auth
 from server.web.admin import forms
@@ -41,6 +42,12 @@ def sample_file(name: str) -> Response:
     )
 
 
+def kept_uploads() -> Uploads | SharedUploads:
+    """Return the files that staff have uploaded and not yet imported."""
+    here = services()
+    return here.find(SharedUploads) or here.own(Uploads)
+
+
 def keep(kind: str) -> Upload | AnyResponse:
     """Keep the file of the form that was sent, or say why it can't be kept."""
     back = url_for("admin.uploads.show")
@@ -51,7 +58,7 @@ def keep(kind: str) -> Upload | AnyResponse:
     if not data:
         return forms.turn_back(_("The file is empty: save it again, then choose it."), back)
     try:
-        return services().uploads.keep(data, kind=kind, by=auth.actor(), name=sent.filename)
+        return kept_uploads().keep(data, kind=kind, by=auth.actor(), name=sent.filename)
     except UploadBusyError:
         return forms.turn_back(_(BUSY), back)
     except OSError:
@@ -63,7 +70,7 @@ def keep(kind: str) -> Upload | AnyResponse:
 def find(token: str, kind: str) -> Upload | AnyResponse:
     """Return a kept file of the user who asks, or say that it is gone."""
     try:
-        return services().uploads.find(token, kind=kind, by=auth.actor())
+        return kept_uploads().find(token, kind=kind, by=auth.actor())
     except UploadGoneError:
         return gone()
 
@@ -74,7 +81,7 @@ def gone() -> AnyResponse:
 
 def give_up(upload: Upload, why: str = "") -> AnyResponse:
     """Delete a file of which nothing was imported, and go back to choosing one."""
-    services().uploads.drop(upload)
+    kept_uploads().drop(upload)
     back = url_for("admin.uploads.show")
     if why:
         return forms.turn_back(why, back)

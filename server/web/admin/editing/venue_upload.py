@@ -80,7 +80,7 @@ def show(kind: str, token: str) -> Response | str:
     if not isinstance(kept, Upload):
         return kept
     try:
-        with services().uploads.turn():
+        with uploads.kept_uploads().turn():
             shown = _look(kept)
     except UploadGoneError:
         return uploads.gone()
@@ -119,7 +119,7 @@ def answer(kind: str, token: str) -> Response:
         asked = []
     for key in (*asked, files.SKIP_BAD):
         kept.answers[key] = request.form.get(key, "")[:ANSWER_CHARS_MAX]
-    here.uploads.keep_answers(kept)
+    uploads.kept_uploads().keep_answers(kept)
     return _to_preview(kept)
 
 
@@ -157,7 +157,7 @@ def confirm(kind: str, token: str) -> Response:
         flash(_("Nothing was imported. %(why)s", why=i18n.said(error)[:WARNING_CHARS_MAX]), "bad")
         return _to_preview(kept)
     search.fold_all(here.database.write)
-    here.uploads.drop(kept)
+    uploads.kept_uploads().drop(kept)
     for warning in done.warnings[:WARNINGS_SHOWN]:
         flash(_("%(sentence)s.", sentence=i18n.said(warning)[:WARNING_CHARS_MAX]), "warn")
     if len(done.warnings) > WARNINGS_SHOWN:

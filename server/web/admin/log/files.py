@@ -27,6 +27,7 @@ from server.web.admin import forms
 from server.web.apart import ApartError, read_apart
 from server.web.security import limiter
 from server.web.services import services
+from server.witnesses.worker import Confirming
 
 blueprint = Blueprint("log_files", __name__, url_prefix="/admin/log")
 
@@ -118,8 +119,9 @@ def export() -> AnyResponse:
         return forms.turn_back(i18n.said(error), back)
     subject: dict[str, str | int | None] = {"selection": chosen.text.split()[0], **chosen.ids}
     here.database.write(lambda db: entry_log.act(db, by, Act.LOG_EXPORTED, subject, here.now()))
-    if here.confirming is not None:
-        here.confirming.confirm_within(CONFIRMED_WITHIN_S)
+    confirming = here.find(Confirming)
+    if confirming is not None:
+        confirming.confirm_within(CONFIRMED_WITHIN_S)
     folder = TemporaryDirectory(prefix="hallkeeper-")
     out = Path(folder.name) / "entry-log.zip"
     make = partial(

@@ -14,6 +14,7 @@ from server.mail.message import Mail
 from server.mail.outbox import Choice, Plan, State
 from server.mail.settings import MailError, MailSettings, read_mail_settings
 from server.mail.templates import INVITE
+from server.mail.worker import Worker
 from server.people import attendees
 from server.venue import store
 from server.web import auth, i18n
@@ -67,12 +68,18 @@ def show() -> str:
         asked=request.args,
         who=WHO,
         categories=store.categories(db),
-        progress=here.mailing.progress,
+        progress=sender().progress,
         counts=outbox.counts(db, INVITE),
         states=STATES,
         failed=outbox.mails_in(db, INVITE, _FAILED, RESULTS_SHOWN),
         note=links_csv.NOTE,
     )
+
+
+def sender() -> Worker:
+    """Return the thread that sends mails."""
+    here = services()
+    return here.own(Worker, lambda: Worker(here.event, here.database, here.now))
 
 
 @blueprint.post("/start")
@@ -83,7 +90,7 @@ def start() -> AnyResponse:
         return forms.turn_back(_("Nothing was sent: tick the box."), back)
     choice = _choice(request.form)
     try:
-        services().mailing.start(
+        sender().start(
             choice, by=auth.actor(), limit=_limit(request.form), plan=_plan_later(choice)
         )
     except MailError as error:
@@ -95,7 +102,7 @@ def start() -> AnyResponse:
 @blueprint.post("/stop")
 @auth.allow()
 def stop() -> AnyResponse:
-    services().mailing.stop()
+    sender().stop()
     flash(_("Sending ends after the mail that is on its way."), "good")
     return redirect(url_for("admin.mailing.show"), 303)
 

@@ -26,8 +26,13 @@ from server.storage.connection import Connection
 from server.web import auth, i18n
 from server.web.admin import forms, live
 from server.web.admin.muster import paper, words
-from server.web.rendered import Parts
+from server.web.rendered import Parts, Rendered
 from server.web.services import services
+
+
+class Shown(Rendered):
+    """Keeps a muster's parts, for all who look at it."""
+
 
 blueprint = Blueprint("muster", __name__, url_prefix="/admin/muster")
 
@@ -181,7 +186,7 @@ def _parts(muster_id: int, known: lists.Counts | None = None) -> Parts:
         }
 
     key = f"muster-{muster_id}-{i18n.language()}"
-    return services().overview.parts(key, render, fresh_s=PACE_S * 0.9)
+    return services().own(Shown).parts(key, render, fresh_s=PACE_S * 0.9)
 
 
 def _wanted() -> Wanted:

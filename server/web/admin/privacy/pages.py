@@ -9,6 +9,7 @@ from server.people import attendees
 from server.people.card_design import DesignError
 from server.privacy import clocks, erase, export, running
 from server.privacy.clocks import CLOCKS, ClockError, Since
+from server.privacy.daily import Daily
 from server.privacy.words import SECTIONS
 from server.web import auth, i18n
 from server.web.admin import forms
@@ -39,7 +40,8 @@ def show() -> AnyResponse | str:
     here = services()
     db = here.database.reader
     due: dict[str, int] = {}
-    problem = here.retention.trouble if here.retention else ""
+    daily = here.find(Daily)
+    problem = daily.trouble if daily else ""
     if request.args.get("count") == "1":
         try:
             found = running.due(db, here.event, now=here.now())

@@ -11,7 +11,7 @@ from server.event.directory import Event
 from server.machines.shared_rates import SharedRates
 from server.storage.database import Database
 from server.web.machines.rates import AT_ONCE, Rates
-from server.web.services import services_of
+from server.web.machines.routes import limits
 from tests.server.conftest import MINUTE
 from tests.server.support.pages import Pages, Staff, acts
 from tests.server.web.accounts.test_factors import FACTORS, code, enter, name_of, with_app
@@ -130,7 +130,10 @@ def test_a_clerk_s_searches_are_noted_once_a_minute_by_both(both: tuple[Pages, P
 
 @on_postgresql
 def test_a_machine_s_requests_are_counted_together(both: tuple[Pages, Pages]) -> None:
-    rates = [services_of(pages.app).rates for pages in both]
+    rates = []
+    for pages in both:
+        with pages.app.app_context():
+            rates.append(limits())
     assert all(isinstance(one, SharedRates) for one in rates)
     taken = sum(rates[number % 2].wait_s(7) == 0 for number in range(4 * AT_ONCE))
     assert AT_ONCE - 32 <= taken <= AT_ONCE
@@ -173,7 +176,8 @@ def test_a_mapping_that_was_used_at_one_is_known_to_the_other(both: tuple[Pages,
 
 def test_one_server_counts_requests_in_memory(event: Event, database: Database) -> None:
     with Pages(event, database) as pages:
-        assert isinstance(services_of(pages.app).rates, Rates)
+        with pages.app.app_context():
+            assert isinstance(limits(), Rates)
 
 
 def test_a_restart_forgets_no_guesses(

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from server.event.directory import Event
+from server.mail.worker import Worker
 from server.storage.database import Database
 from server.web.admin.mailing import pages as mailing_pages
-from server.web.services import services_of
+from server.web.admin.mailing.pages import sender
 from tests.server.mail.conftest import until, write_settings
 from tests.server.support.pages import Pages, Staff, acts, assert_only
 from tests.server.support.postbox import Office, Postbox
@@ -31,8 +32,13 @@ def pages(event: Event, site: Database, box: Postbox) -> Iterator[Pages]:
     office.stop()
 
 
+def sender_of(pages: Pages) -> Worker:
+    with pages.app.app_context():
+        return sender()
+
+
 def ended(pages: Pages) -> bool:
-    progress = services_of(pages.app).mailing.progress
+    progress = sender_of(pages).progress
     return progress is not None and not progress.running
 
 
@@ -85,7 +91,7 @@ def test_without_the_tick_nothing_is_sent(pages: Pages, box: Postbox) -> None:
     admin = pages.staff("admin")
     admin.post("/admin/mail/start")
     assert "Nothing was sent: tick the box." in admin.get("/admin/mail/").text
-    assert services_of(pages.app).mailing.progress is None
+    assert sender_of(pages).progress is None
     assert box.taken == []
 
 

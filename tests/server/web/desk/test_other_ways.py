@@ -9,7 +9,7 @@ from server.mail.outbox import Choice
 from server.mail.settings import settings_path
 from server.people import attendees, day_credentials, issuing
 from server.storage.database import Database
-from server.web.services import services_of
+from server.web.admin.mailing.pages import sender
 from tests.server.conftest import NOW
 from tests.server.support.pages import Pages
 from tests.server.web.desk.support import DeskClerk
@@ -72,7 +72,8 @@ def test_a_badge_is_mailed_where_the_event_mails(
     path.parent.mkdir()
     path.write_text("")
     asked: list[Choice] = []
-    mailing = services_of(clerk.pages.app).mailing
+    with clerk.pages.app.app_context():
+        mailing = sender()
     monkeypatch.setattr(mailing, "start", lambda choice, **_: asked.append(choice))
     assert f"Mail the badge to {address}" in clerk.get(page).text
     clerk.send(f"{page}/mail", {})

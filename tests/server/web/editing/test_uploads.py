@@ -22,8 +22,8 @@ from server.event.directory import Event
 from server.people import issuing
 from server.storage.database import Database
 from server.web.admin.editing import roster_upload
+from server.web.admin.editing.uploads import kept_uploads
 from server.web.apart import ApartError
-from server.web.services import services_of
 from tests.server.conftest import ROSTER, VENUE
 from tests.server.support.pages import Pages, Staff, acts, assert_only
 from tests.server.support.stores import attendees, dump
@@ -533,7 +533,8 @@ def test_a_full_disk_is_said(shown: Pages, monkeypatch: pytest.MonkeyPatch) -> N
     def fail(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(services_of(shown.app).uploads, "keep", fail)
+    with shown.app.app_context():
+        monkeypatch.setattr(kept_uploads(), "keep", fail)
     said = send(admin, PEOPLE, CHANGED)
     assert "disk takes nothing more" in admin.get(said.location).text
 

@@ -231,7 +231,7 @@ def test_other_addresses_and_methods_are_problems(asker: Machine) -> None:
 
 def test_who_asks_too_often_is_told_to_wait(pages: Pages, asker: Machine) -> None:
     # A clock that stands still: on a busy machine requests would come back while others run.
-    object.__setattr__(services_of(pages.app), "rates", rates.Rates(monotonic=lambda: 0.0))
+    services_of(pages.app).keep(rates.Rates(monotonic=lambda: 0.0))
     for _ in range(rates.AT_ONCE):
         assert asker.ask("GET", "/api/v1/halls").status_code == 200
     answer = asker.ask("GET", "/api/v1/halls")

@@ -21,7 +21,7 @@ from server.storage.database import Database
 from server.web.machines import rates
 from server.web.machines.interface import ROUTES
 from server.web.machines.rates import Rates
-from server.web.services import keep_services, services_of
+from server.web.services import services_of
 from tests.server.support.machines import Machine, machine
 from tests.server.support.pages import Pages
 
@@ -40,9 +40,7 @@ CHECKS = (
 def asker(event: Event, site: Database) -> Iterator[Machine]:
     with Pages(event, site) as pages:
         pages.issue()
-        here = services_of(pages.app)
-        object.__setattr__(here, "rates", Rates(per_minute=10**9, at_once=10**9))
-        keep_services(pages.app, here)
+        services_of(pages.app).keep(Rates(per_minute=10**9, at_once=10**9))
         door = pages.kiosk("k1", "main")
         for external_id in ("A1", "A2", "A3"):
             door.scan(pages.now, pages.serial(external_id))
@@ -130,7 +128,7 @@ def _says_nothing(case: schemathesis.Case) -> bool:
 
 
 def test_the_limit_is_documented(asker: Machine) -> None:
-    object.__setattr__(services_of(asker.pages.app), "rates", Rates(60, 1))
+    services_of(asker.pages.app).keep(Rates(60, 1))
     asker.ask("GET", "/api/v1/halls")
     answer = asker.ask("GET", "/api/v1/halls")
     described = asker.ask("GET", "/openapi.json").json["paths"]["/api/v1/halls"]["get"]

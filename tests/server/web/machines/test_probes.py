@@ -24,12 +24,11 @@ def pages(event: Event, site: Database) -> Iterator[Pages]:
     with Pages(event, site) as opened:
         # The certificate was made just now, by this machine's clock.
         opened.now = int(datetime.now(UTC).timestamp() * 1000) + 60_000
-        services_of(opened.app).readiness._found_at = float("-inf")
         yield opened
 
 
 def ready(pages: Pages) -> tuple[int, dict]:
-    object.__setattr__(services_of(pages.app), "readiness", Finding())
+    services_of(pages.app).keep(Finding())
     answer = pages.app.test_client().get("/readyz")
     return answer.status_code, answer.json
 

@@ -6,7 +6,6 @@ import json
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +21,7 @@ from server.people.designing import drawer
 from server.people.designing.preview import SPECIMEN
 from server.storage import durable_files
 from server.storage.database import Database
-from server.web.services import keep_services, services_of
+from server.web.services import services_of
 from tests.badges.printing.forum import LOGO
 from tests.badges.printing.test_pretix import CODE, TEXT, background
 from tests.server.conftest import serial_of
@@ -54,7 +53,7 @@ def pages(event: Event, site: Database, lasting: Lasting) -> Iterator[Pages]:
 
 
 def draws_with(pages: Pages, one: drawer.Drawer) -> None:
-    keep_services(pages.app, replace(services_of(pages.app), drawer=one))
+    services_of(pages.app).kept[drawer.Drawer] = one
 
 
 @pytest.fixture

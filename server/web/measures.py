@@ -5,7 +5,7 @@ from collections import Counter
 
 from prometheus_client import CollectorRegistry, Histogram
 
-from server.machines import counts
+from server.ledger import scan_counts
 from server.storage.connection import Connection
 
 # Seconds until a kiosk's batch was on disk.
@@ -31,13 +31,13 @@ class Measures:
     def begin(self, db: Connection) -> None:
         """Count scans from the newest of now on."""
         with self._lock:
-            self._counted = counts.newest_scan(db)
+            self._counted = scan_counts.newest_scan(db)
 
     def scans(self, db: Connection) -> dict[tuple[str, str], int]:
         """Return how many scans came since `begin`, by decision and reason."""
         with self._lock:
             if self._counted is None:
-                self._counted = counts.newest_scan(db)
-            fresh, self._counted = counts.scans_since(db, self._counted)
+                self._counted = scan_counts.newest_scan(db)
+            fresh, self._counted = scan_counts.scans_since(db, self._counted)
             self._scans.update(fresh)
             return dict(self._scans)
