@@ -198,6 +198,11 @@ def peer_of(scope: Scope) -> str:
     return scope.client.rpartition(":")[0].strip("[]")
 
 
+def lines_of(scope: Scope, name: str) -> list[str]:
+    """Return what each line of a header has. `name` is in small letters."""
+    return [value for key, value in scope.headers.items() if key == name]
+
+
 def environ_of(scope: Scope, body: object) -> dict[str, Any]:
     """Return what PEP 3333 has an app know of a request."""
     host, _, port = scope.server.rpartition(":")
@@ -222,6 +227,8 @@ def environ_of(scope: Scope, body: object) -> dict[str, Any]:
         "wsgi.run_once": False,
     }
     for name, value in scope.headers.items():
+        if "_" in name:
+            continue  # WSGI would take X_Forwarded_For for a proxy's X-Forwarded-For.
         key = name.upper().replace("-", "_")
         if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
             key = f"HTTP_{key}"

@@ -24,7 +24,7 @@ from server.web.api.scans import LONG_BATCH, Arrival, Last, Taken, answer_to, jo
 from server.web.api.signatures import Signed, verified_step
 from server.web.lanes import BusyError, Proof
 from server.web.services import Services, address_of, services_of
-from server.web.serving.pages import Exchange, Headers, Scope, peer_of
+from server.web.serving.pages import Exchange, Headers, Scope, lines_of, peer_of
 from server.web.serving.waker import Waker
 
 METHOD, TARGET = "POST", "/api/scans"
@@ -60,7 +60,7 @@ class ScansLane:
         """Answer the request, or raise Left."""
         begun = time.perf_counter()
         here = services_of(self._app)
-        forwarded = scope.headers.get("x-forwarded-for", "")
+        forwarded = ",".join(lines_of(scope, "x-forwarded-for"))
         address = address_of(peer_of(scope), forwarded, here.event.settings.proxy)
         body, proof = await _read(here, scope, exchange, address)
         if here.database.away:

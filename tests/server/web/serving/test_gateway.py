@@ -1,8 +1,10 @@
 """Pages on threads, and kiosks' feeds on the event loop, behind the gateway."""
 
 import asyncio
+import io
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import msgspec
 import pytest
@@ -14,7 +16,8 @@ from server.feed import changes
 from server.kiosks import registry
 from server.storage.database import Database
 from server.web.api import replica
-from server.web.services import services_of
+from server.web.services import address, services_of
+from server.web.serving.pages import environ_of
 from tests.server.support.pages import Pages
 from tests.server.web.serving.support import Exchange, Headers, Scope, Served, signed
 
@@ -89,6 +92,19 @@ def test_what_the_app_learns_of_a_request(echo: Served) -> None:
         "type": "text/plain",
         "twice": "one,two",
     }
+
+
+def test_a_header_with_an_underscore_is_not_taken_for_another(event: Event, site: Database) -> None:
+    """WSGI would take X_Forwarded_For for X-Forwarded-For. The proxy strikes out one of them."""
+    settings = replace(event.settings, proxy="127.0.0.1")
+    with Pages(replace(event, settings=settings), site) as pages:
+        proxied = Headers({"host": "localhost", "x-forwarded-for": "203.0.113.7"})
+        for name in ("x_forwarded_for", "x-forwarded_for", "x_forwarded-for"):
+            for headers in ({**proxied, name: "9.9.9.9"}, {name: "9.9.9.9", **proxied}):
+                scope = Scope("GET", "/admin/sign-in", Headers(headers))
+                environ = environ_of(scope, io.BytesIO())
+                with pages.app.request_context(environ):
+                    assert address() == "203.0.113.7"
 
 
 def test_a_body_without_a_length_is_read_to_its_end(echo: Served) -> None:

@@ -23,7 +23,7 @@ from server.web.services import services_of
 from tests.server.conftest import NOW
 from tests.server.support.fake_door import FakeDoor
 from tests.server.support.pages import Pages
-from tests.server.web.serving.support import Exchange, Served, scans
+from tests.server.web.serving.support import Exchange, Headers, Served, scans
 
 
 @pytest.fixture
@@ -291,6 +291,27 @@ def test_an_address_behind_the_proxy_is_remembered(
     settings = replace(here.event.settings, proxy="127.0.0.1")
     pages.app.extensions["hallkeeper"] = replace(here, event=replace(here.event, settings=settings))
     served.send(door, door.batch(NOW), **{"x-forwarded-for": "9.9.9.9, 10.1.2.3"})
+    assert not served.asked
+    assert here.lanes.is_known("10.1.2.3")
+    assert not here.lanes.is_known("9.9.9.9")
+
+
+def test_a_line_of_its_own_that_the_proxy_adds_is_the_last_word(
+    pages: Pages, served: Served, door: FakeDoor
+) -> None:
+    """HAProxy leaves the client's line as it is and adds another."""
+
+    class Twice(Headers):
+        def items(self):
+            yield from super().items()
+            yield "x-forwarded-for", "10.1.2.3"
+
+    here = services_of(pages.app)
+    settings = replace(here.event.settings, proxy="127.0.0.1")
+    pages.app.extensions["hallkeeper"] = replace(here, event=replace(here.event, settings=settings))
+    body = wire.encode(door.batch(NOW))
+    scope = scans(door, body, **{"x-forwarded-for": "9.9.9.9"})
+    served.ask(replace(scope, headers=Twice(scope.headers)), body)
     assert not served.asked
     assert here.lanes.is_known("10.1.2.3")
     assert not here.lanes.is_known("9.9.9.9")
