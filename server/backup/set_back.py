@@ -6,11 +6,9 @@ better, because they keep what it signed. So it takes the step that a restore ta
 (docs/design/places.md, rule 8). It becomes the next server of its line, and grants nothing in a
 hall before the doors there have been heard.
 
-A kiosk is believed for what the server has signed. That is a mark beyond what this database knows,
-a grant above what it knows, or a checkpoint of the log that this log contradicts. What a kiosk only
-says is believed once, and only of a kiosk that was never given such words. It has run since before
-there were any. Any other kiosk that claims a grant and can't show it lies, or its journal was
-altered, and it is fenced.
+Only signed statements of the server are evidence: a mark beyond what this database knows, a grant
+above what it knows, or a checkpoint of the log that this log contradicts. A kiosk that claims a
+grant and shows no signature lies, or its journal was altered. It is fenced, and no hall waits.
 """
 
 import logging
@@ -33,7 +31,6 @@ from server.kiosks.contact import ForkError, Sender
 from server.kiosks.runs import RUN
 from server.storage import dialect, event_state
 from server.storage.connection import Connection
-from server.storage.engines import memory
 from server.storage.tables import keep_setting
 
 log = logging.getLogger(__name__)
@@ -43,16 +40,15 @@ _SETTING = "set_back"  # Its value is when it was noticed, in Unix ms.
 
 
 class SetBackError(Exception):
-    """Is raised when the database is older than what it has signed, or when a kiosk says so."""
+    """Is raised when the database is older than what the server has signed."""
 
-    def __init__(self, sign: str, incarnation: int, *, proven: bool) -> None:
+    def __init__(self, sign: str, incarnation: int) -> None:
         """Keep the sign by which the database was found to be older. `incarnation` is the highest
         that is known to be in use.
         """
         super().__init__(sign)
         self.sign = sign
         self.incarnation = incarnation
-        self.proven = proven
 
 
 @dataclass(frozen=True)
@@ -77,14 +73,9 @@ def judge(
     Raises ForkError where the batch claims what the server would have signed, and shows no
     signature.
     """
-    here, known = sender.standing.state.incarnation, sender.word
-    if not isinstance(batch.mark, wire.Mark) and known == "none":
-        _judge_unsigned(entries, sender, batch, here)
-        return
+    here = sender.standing.state.incarnation
     if isinstance(batch.mark, wire.Mark):
         _judge_mark(db, event, sender, batch.mark)
-        if known != "marked":
-            _keep_word(db, sender, "marked")
     if isinstance(batch.note, str):
         _judge_note(event, entries, batch.note, here)
     _judge_grants(event, sender, batch, here)
@@ -92,16 +83,14 @@ def judge(
 
 def _judge_mark(db: Connection, event: Event, sender: Sender, mark: wire.Mark) -> None:
     here = sender.standing.state.incarnation
-    fits = mark.incarnation < here or (mark.incarnation == here and _came_so_far(db, sender, mark))
-    if fits and sender.word == "marked":
+    if mark.incarnation < here or (mark.incarnation == here and _came_so_far(db, sender, mark)):
         return
     message = mark_message(event.event_id, mark.incarnation, mark.run, mark.cursor, mark.entries)
     try:
         event.root_key.public.verify(message, mark.signature)
     except BadSignatureError:
         raise ForkError from None
-    if not fits:
-        raise SetBackError("mark", mark.incarnation, proven=True)
+    raise SetBackError("mark", mark.incarnation)
 
 
 def _came_so_far(db: Connection, sender: Sender, mark: wire.Mark) -> bool:
@@ -142,7 +131,7 @@ def _judge_note(event: Event, entries: entry_log.Log, note: str, here: int) -> N
     except NoteError:
         raise ForkError from None
     if incarnation > here or not entries.has(checkpoint.size, checkpoint.root):
-        raise SetBackError("entry log", incarnation, proven=True)
+        raise SetBackError("entry log", incarnation)
 
 
 def _judge_grants(event: Event, sender: Sender, batch: wire.ScanBatch, here: int) -> None:
@@ -153,7 +142,7 @@ def _judge_grants(event: Event, sender: Sender, batch: wire.ScanBatch, here: int
         key = PoolKey(totals.hall, totals.kind)
         if signed_in > here or totals.granted > _granted(sender, key):
             _check_grant(event, sender, totals, key, signed_in)
-            raise SetBackError("grant", signed_in, proven=True)
+            raise SetBackError("grant", signed_in)
     if sender.state == "active" and _claims(sender, batch, here):
         raise ForkError
 
@@ -187,20 +176,6 @@ def _claims(sender: Sender, batch: wire.ScanBatch, here: int) -> bool:
     )
 
 
-def _judge_unsigned(
-    entries: entry_log.Log, sender: Sender, batch: wire.ScanBatch, here: int
-) -> None:
-    """Judge the batch of a kiosk that was never given the server's word. A kiosk that was believed
-    has that word by now.
-    """
-    if sender.state != "active":
-        return
-    gap = batch.first_seq - 1 > sender.acked_seq or not entries.reaches(batch.log_size)
-    since_restore = batch.incarnation < here or _is_awaited(sender)
-    if _claims(sender, batch, here) or (gap and not since_restore):
-        raise SetBackError("word", here, proven=False)
-
-
 def _granted(sender: Sender, key: PoolKey) -> int:
     """Return how many places the server knows to have granted, 0 where it knows no account."""
     known = sender.accounts.get(key)
@@ -209,11 +184,6 @@ def _granted(sender: Sender, key: PoolKey) -> int:
 
 def _is_awaited(sender: Sender) -> bool:
     return any(one.awaited for one in sender.accounts.values())
-
-
-def _keep_word(db: Connection, sender: Sender, word: str) -> None:
-    memory.forget(db)
-    db.execute("UPDATE kiosk SET word = ? WHERE kiosk = ? AND generation = ?", (word, *sender.key))
 
 
 def renew(
@@ -252,8 +222,6 @@ def renew(
     )
     if not kept:
         event_state.await_all_everywhere(db)
-    if not found.proven:
-        _keep_word(db, sender, "believed")
     keep_setting(db, _SETTING, str(now))
     log.error(
         "This database is older than what kiosk %s has of this server (%s): it was put back. No "

@@ -49,7 +49,6 @@ class Sender:
     state: str
     acked_seq: int
     head: bytes  # The chain's head after `acked_seq`.
-    word: str  # Of the server, whether it was ever given it (`server/backup/set_back.py`).
     accounts: Mapping[PoolKey, KnownAccount]
     standing: Standing
     # As it was when this was read (`server/storage/engines/memory.py`).
@@ -77,7 +76,6 @@ class _Kept(NamedTuple):
     acked_seq: int
     head: bytes
     door_id: int
-    word: str
     counter: int
     accounts: Mapping[PoolKey, KnownAccount]
 
@@ -88,7 +86,7 @@ _UNKNOWN = -1  # stands for a cursor that is read when somebody asks
 _STANDING, _REACHED = "standing", "cursor reached"
 
 _KNOWN = (
-    "public_key, state, acked_seq, head, door_id, word, counter,"
+    "public_key, state, acked_seq, head, door_id, counter,"
     f" {kiosk_accounts.KNOWN} AS accounts,"
     f" {event_state.INCARNATION} AS incarnation, {event_state.WITHOUT_ACTS} AS without_acts,"
     f" {event_state.GRANTS_FROM} AS grants_from,"
@@ -137,12 +135,12 @@ def known_standing(memo: Memo) -> Standing | None:
 
 
 def _sender(key: KioskKey, row: Row | list[Any], memo: Memo) -> tuple[Sender, int]:
-    public_key, state, acked_seq, head, door_id, word, counter, accounts, *more = row
+    public_key, state, acked_seq, head, door_id, counter, accounts, *more = row
     incarnation, without_acts, grants_from, rules_version, cursor, entries = more
     event = EventState(int(incarnation), bool(without_acts), int(grants_from))
     standing = Standing(event, rules_version, cursor, entries)
     known = known_accounts(accounts)
-    kept = _Kept(public_key, state, acked_seq, head, door_id, word, counter, known)
+    kept = _Kept(public_key, state, acked_seq, head, door_id, counter, known)
     memo[key], memo[_STANDING], memo[_REACHED] = kept, standing, cursor
     return _found(key, kept, standing, memo, None)
 
@@ -166,8 +164,8 @@ def _found(
     key: KioskKey, kept: _Kept, standing: Standing, memo: Memo, visit: "_Visit | None"
 ) -> tuple[Sender, int]:
     found = Sender(
-        *key, kept.public_key, kept.state, kept.acked_seq, kept.head, kept.word, kept.accounts,
-        standing, memo, visit,
+        *key, kept.public_key, kept.state, kept.acked_seq, kept.head, kept.accounts, standing,
+        memo, visit,
     )  # fmt: skip
     return found, kept.door_id
 
@@ -275,9 +273,8 @@ def acknowledge(
     if kept is not None and accounts is not None:
         counter = kept.counter if sender.visit is None else sender.visit.counter
         memo[sender.key] = _Kept(
-            kept.public_key, kept.state, acked_seq, head, kept.door_id, kept.word, counter,
-            accounts,
-        )  # fmt: skip
+            kept.public_key, kept.state, acked_seq, head, kept.door_id, counter, accounts
+        )
     memory.keep(db, memo)
 
 

@@ -37,6 +37,7 @@ from server.storage.schema import (
     MAIL_FAILED,
     MAPPINGS_AND_MUSTERS,
     MUSTERS,
+    ONLY_SIGNED,
     OTHER_ENTRIES,
     OUTSIDE,
     PAGE_EDITS,
@@ -406,6 +407,11 @@ def m060_mappings_and_musters(db: "Database") -> None:
     _run(db, MAPPINGS_AND_MUSTERS)
 
 
+@step
+def m061_only_signed(db: "Database") -> None:
+    _run(db, ONLY_SIGNED)
+
+
 NAMES = (
     "m001_people",
     "m002_venue",
@@ -459,6 +465,7 @@ NAMES = (
     "m058_shared_limits",
     "m059_uploads",
     "m060_mappings_and_musters",
+    "m061_only_signed",
 )
 
 

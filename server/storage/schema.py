@@ -403,9 +403,8 @@ CREATE INDEX leaf_act_by_act ON leaf ({_BY}, {_ACT}, at) WHERE kind = 'act';
 CREATE INDEX scan_act ON scan (act, number) WHERE act <> 'scan';
 """
 
-# Each start of the server, and where feed and entry log were then. `word` tells whether a kiosk was
-# ever given the server's signed mark ('marked'), or was believed once without one
-# (server/backup/set_back.py).
+# Each start of the server, and where feed and entry log were then. `word` was dropped again, by
+# ONLY_SIGNED.
 SERVER_RUNS = """
 CREATE TABLE server_run (
     run TEXT NOT NULL UNIQUE,
@@ -1546,4 +1545,9 @@ BEGIN UPDATE muster_person SET left_at = NEW.closed_at
 WHERE muster_id IN (SELECT muster_id FROM muster) AND serial = NEW.serial
     AND kiosk = NEW.kiosk AND generation = NEW.generation AND seq = NEW.seq
     AND hall_id = NEW.hall_id; END;
+"""
+
+# No kiosk is believed without the server's signature any more (server/backup/set_back.py).
+ONLY_SIGNED = """
+ALTER TABLE kiosk DROP COLUMN word;
 """

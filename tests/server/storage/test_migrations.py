@@ -66,6 +66,7 @@ FROZEN = {
     "m058_shared_limits": "ab241ef257297079",
     "m059_uploads": "365f31611aa836dd",
     "m060_mappings_and_musters": "2445b147dedea615",
+    "m061_only_signed": "30bf2621026da95d",
 }
 
 
