@@ -21,7 +21,7 @@ FUNCTION_LINES_MAX = 60
 PICTURES = {"cv2", "numpy", "zxingcpp", "pyzbar", "PIL"}
 PAPER = {
     "qrcode", "PIL", "typst", "fontTools", "openpyxl", "pyzbar", "zxingcpp", "pypdfium2",
-    "pypinyin", "anyascii",
+    "pypinyin", "anyascii", "icu",
 }  # fmt: skip
 BADGES = {"nacl", "msgspec", "badges"}
 PURE = {"time", "random", "secrets", "socket", "sqlite3", "subprocess", "threading", "asyncio"}

@@ -6,11 +6,13 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 from badges.categories import CategoryPlan
 from badges.credential.badge_number import badge_number
 from badges.printing.card import Card, Day
 from badges.printing.latin import latin_name
+from badges.printing.name_order import NameKey, name_key, text_key
 from badges.roster.countries import country_name
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act
@@ -67,23 +69,23 @@ class Choice:
     order: str = "name"  # One of ORDERS.
 
 
-def _by_name(one: PrintedBadge) -> tuple[str, ...]:
-    return one.holder.family_name, one.holder.given_name
+def _by_name(one: PrintedBadge) -> tuple[NameKey, int]:
+    return name_key(one.holder.given_name, one.holder.family_name), one.badge.serial
 
 
-def _by_organisation(one: PrintedBadge) -> tuple[str, ...]:
-    return one.holder.organisation, *_by_name(one)
+def _by_organisation(one: PrintedBadge) -> tuple[object, ...]:
+    return text_key(one.holder.organisation), _by_name(one)
 
 
-def _by_category(one: PrintedBadge) -> tuple[str, ...]:
-    return f"{one.holder.category:03}", *_by_name(one)
+def _by_category(one: PrintedBadge) -> tuple[object, ...]:
+    return one.holder.category, _by_name(one)
 
 
-def _by_number(one: PrintedBadge) -> tuple[str, ...]:
+def _by_number(one: PrintedBadge) -> tuple[object, ...]:
     return (one.card.badge_number,)
 
 
-ORDERS: Mapping[str, Callable[[PrintedBadge], tuple[str, ...]]] = {
+ORDERS: Mapping[str, Callable[[PrintedBadge], tuple[Any, ...]]] = {
     "name": _by_name,
     "organisation": _by_organisation,
     "category": _by_category,
@@ -128,15 +130,13 @@ def chosen(
     """Return those whom the choice means, in its order. `categories` gives codes by key."""
     codes = {categories[key] for key in choice.categories}
     wanted = {_folded(text) for text in choice.organisations}
-    found = [
+    found = (
         one
         for one in badges
         if (not codes or one.holder.category in codes)
         and (not wanted or _folded(one.holder.organisation) in wanted)
         and _is_due(one, choice)
-    ]
-    if choice.order == "name":
-        return found
+    )
     return sorted(found, key=ORDERS[choice.order])
 
 

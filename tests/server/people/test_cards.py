@@ -5,6 +5,7 @@ from datetime import date
 
 import pytest
 
+from badges.printing.name_order import name_key, text_key
 from server.entry_log.act_names import Act
 from server.entry_log.act_words import WORDS
 from server.event.directory import Event
@@ -44,14 +45,36 @@ def change(database: Database, serial: int, **values: str) -> None:
 def test_each_order(event: Event, issued: Database) -> None:
     found = read(event, issued)
     keys = {
-        "organisation": lambda one: one.holder.organisation,
+        "name": lambda one: name_key(one.holder.given_name, one.holder.family_name),
+        "organisation": lambda one: text_key(one.holder.organisation),
         "category": lambda one: one.holder.category,
         "number": lambda one: one.card.badge_number,
     }
     for order, key in keys.items():
         chosen = cards.chosen(found, Choice(order=order), CODES)
         assert list(map(key, chosen)) == sorted(map(key, found))
-    assert cards.chosen(found, Choice(), CODES) == found
+
+
+def test_badges_come_by_name_also_within_an_organisation_and_a_category(
+    event: Event, site: Database
+) -> None:
+    def take_names(db):
+        people = [row["serial"] for row in db.execute("SELECT serial FROM attendee")]
+        names = [("Thu", "Trần"), ("Valéry", "d'Estaing"), ("国藩", "曾"), ("亮", "陈")]
+        for serial, (given, family) in zip(people, names, strict=False):
+            values = {"given_name": given, "family_name": family, "organisation": "Fjord AS"}
+            attendees.change_attendee(db, serial, values, by="admin", now=NOW)
+        db.execute("UPDATE attendee SET category = 1")
+        issuing.issue_missing(db, event, now=NOW, by="admin")
+
+    site.write(take_names)
+    badges = issuing.current_badges(site.reader)
+    read = cards.read(site.reader, event, badges)
+    for order in ("name", "organisation", "category"):
+        found = cards.chosen(read, replace(Choice(), order=order), {})
+        families = [one.holder.family_name for one in found]
+        named = [one for one in families if one in {"Trần", "d'Estaing", "曾", "陈"}]
+        assert named == ["陈", "曾", "d'Estaing", "Trần"]
 
 
 def test_a_category_and_an_organisation(event: Event, issued: Database) -> None:
