@@ -33,10 +33,6 @@ import hypothesis  # noqa: E402
 BLAS = "OPENBLAS_NUM_THREADS"
 BLAS_BEFORE = os.environ.get(BLAS)
 os.environ[BLAS] = "1"
-# How long an example takes says nothing where several processes share the cores.
-hypothesis.settings.register_profile("shared cores", deadline=None)
-# The same properties, each with a quarter of the examples.
-hypothesis.settings.register_profile("quick", deadline=None, max_examples=25)
 OPEN = Path("/proc/self/fd")  # of Linux; where it is not there, threads alone are looked at
 # Files in memory, as Linux has them. A disk takes milliseconds for each commit, and most tests
 # wait for several.
@@ -61,6 +57,9 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
         "--long", action="store_true", help="with --quick, leave out none for its time"
     )
     parser.addoption(
+        "--fresh", action="store_true", help="draw random examples and seeds that no run had"
+    )
+    parser.addoption(
         "--engine", choices=("sqlite", "postgresql"), help="run all the server's tests on it alone"
     )
 
@@ -71,8 +70,14 @@ def pytest_configure(config: pytest.Config) -> None:
     Those with real kiosks and servers or a browser have a disk, as there is one in the field
     (tests/order/on_disk.py).
     """
-    quick = config.getoption("--quick")
-    hypothesis.settings.load_profile("quick" if quick else "shared cores")
+    quick, tries.fresh = config.getoption("--quick"), config.getoption("--fresh")
+    # How long an example takes says nothing where several processes share the cores.
+    hypothesis.settings.register_profile("all", deadline=None, derandomize=not tries.fresh)
+    # The same properties, each with a quarter of the examples.
+    hypothesis.settings.register_profile(
+        "quick", hypothesis.settings.get_profile("all"), max_examples=25
+    )
+    hypothesis.settings.load_profile("quick" if quick else "all")
     tries.quick = quick
     if quick:
         config.stash[WATCH] = Watch()

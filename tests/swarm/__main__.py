@@ -6,6 +6,7 @@ import time
 
 import click
 
+from tests.once.tries import tries
 from tests.swarm.mutants import BY_NAME, MUTANTS
 from tests.swarm.run import first_broken, run_many
 
@@ -13,15 +14,25 @@ from tests.swarm.run import first_broken, run_many
 @click.command()
 @click.option("--days", default=50, show_default=True, help="How many days.")
 @click.option("--start", default=0, show_default=True, help="The first day's seed.")
+@click.option("--fresh", is_flag=True, help="Begin at a random seed instead.")
 @click.option("--theme", default=None, help="One mix of faults only.")
 @click.option("--jobs", default=1, show_default=True, help="Processes.")
 @click.option("--mutant", type=click.Choice([*BY_NAME, "all"]), help="Put this fault back first.")
 @click.option("--all", "go_on", is_flag=True, help="Go on after a broken promise.")
 def main(
-    days: int, start: int, theme: str | None, jobs: int, mutant: str | None, go_on: bool
+    days: int,
+    start: int,
+    fresh: bool,
+    theme: str | None,
+    jobs: int,
+    mutant: str | None,
+    go_on: bool,
 ) -> None:
     """Exits with 1 if a promise is broken; with all mutants, if one of them lives."""
     logging.disable()  # kiosks complain, as they should
+    if fresh:
+        start = tries.first_seed()
+        click.echo(f"from seed {start}")
     if mutant == "all":
         sys.exit(not all([tell_mutant(one.name, start, days, jobs) for one in MUTANTS]))
     begun = time.perf_counter()

@@ -18,7 +18,7 @@ def check(day: "Day") -> None:
     trusted = _trusted(day)
     for hall in day.halls.values():
         people = day.truth.inside(hall.hall_id)
-        automatic = sum(not one.override for one in people)
+        automatic = sum(hall.hall_id not in one.beyond for one in people)
         slack = (day.truth.moves[hall.hall_id] if hall.inferred else 0) + trusted[hall.hall_id]
         if automatic > hall.bound + slack:
             raise BrokenPromiseError(

@@ -517,7 +517,7 @@ class Day:
                 return
         record = door.journal.newest(1)[0]
         self.truth.enter(person, self.hall_ids(door))
-        person.override = bool(record.override_place)
+        person.beyond = {one.hall for one in (record, *record.outer_halls) if one.override_place}
         person.entry = (*door.key, answer.seq)
 
     def _annul(self) -> None:

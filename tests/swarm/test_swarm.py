@@ -3,9 +3,9 @@
 `python -m tests.swarm` runs more days and names the seed of one that breaks a promise.
 """
 
-import hashlib
 import pickle
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -14,15 +14,16 @@ from tests.once.journals import new_journals_are_copied as new_journals_are_copi
 from tests.once.pages.apps import apps_are_made_once as apps_are_made_once
 from tests.once.pages.compiled import routes_are_compiled_once as routes_are_compiled_once
 from tests.once.pages.compiled import templates_are_compiled_once as templates_are_compiled_once
-from tests.swarm import run
+from tests.once.tries import tries
+from tests.swarm import checks, run
+from tests.swarm.day import Day
 from tests.swarm.mixes import THEMES
 from tests.swarm.mutants import BY_NAME, QUICK, mutated
 from tests.swarm.run import first_broken, run_many
 
 pytestmark = pytest.mark.system
-ROOT = Path(__file__).parents[2]
 DAYS = 4  # of each theme
-FRESH = 6
+MIXED = 6
 MUTANT_DAYS = 60
 
 
@@ -32,20 +33,25 @@ def test_days_keep_both_promises(theme: str) -> None:
     assert found == [], f"python -m tests.swarm --theme '{theme}' --start {found[0][0]} --days 1"
 
 
-def of_this_code() -> int:
-    """A number that each state of the code has of its own, wherever and whenever it is tested."""
-    read = hashlib.sha256()
-    for package in ("badges", "kiosk", "server"):
-        for path in sorted((ROOT / package).rglob("*.py")):
-            read.update(path.read_bytes())
-    return int.from_bytes(read.digest()[:4], "big")
-
-
-def test_so_do_days_that_nobody_has_seen() -> None:
-    """They are others once the code is."""
-    start = of_this_code()
-    found = first_broken(start, FRESH)
+def test_so_do_days_of_any_theme() -> None:
+    """The same days in each run, but with `--fresh`."""
+    found = first_broken(tries.first_seed(), MIXED)
     assert found is None, f"python -m tests.swarm --start {found[0]} --days 1"
+
+
+def test_an_override_place_of_the_hall_around_is_no_automatic_admission() -> None:
+    """The hall is full and the room in it is not, so the override takes a place of each kind."""
+    with Day(0, "nested") as day:
+        doors = {door.kiosk: door for door in day.doors}
+        around = day.halls["o"].hall_id
+        while day.truth.count(around) < day.halls["o"].bound:
+            day.enter(doors["o1"], day._somebody_outside(doors["o1"]))
+            day._hear_all()
+        with patch.object(day, "_some_door", lambda: doors["r1"]):
+            while day.truth.count(around) == day.halls["o"].bound:
+                day._override()
+                day._hear_all()
+        checks.check(day)
 
 
 @pytest.mark.parametrize("mutant", QUICK)

@@ -12,7 +12,7 @@ class Person:
     serial: int
     badge: str
     inside: set[int] = field(default_factory=set)  # hall ids, with the halls around them
-    override: bool = False  # came in on a place beyond the capacity
+    beyond: set[int] = field(default_factory=set)  # halls where the place is an override place
     entry: tuple[str, int, int] | None = None  # the record that let them in
 
     def __hash__(self) -> int:
@@ -45,4 +45,4 @@ class Truth:
         """The person goes in, and so out of wherever they were."""
         self.admitted(person, halls)
         person.inside = halls
-        person.override = False
+        person.beyond = set()

@@ -55,7 +55,7 @@ def mutated(draw: random.Random, raw: bytes) -> bytes:
 
 def draws(turns: int) -> Iterator[random.Random]:
     """Sources of chance, each with its own seed."""
-    base = random.SystemRandom().randrange(1 << 40)
+    base = tries.first_seed()
     for turn in range(turns):
         yield random.Random(base + turn)
 
