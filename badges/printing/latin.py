@@ -1,8 +1,10 @@
 """Writes names in Latin letters, so that everybody at an international event can say them.
 
 What is made here is a proposal. The holder's own spelling, as in a passport, is better, and a
-roster can bring it. Where the script does not say how a name sounds, nothing is made: a wrong name
-on somebody's chest is worse than none.
+roster can bring it. Where the letters do not settle how a name sounds, nothing is made, because a
+wrong name on a chest is worse than none. So it is with scripts that leave vowels out or write some
+that are silent (Arabic, Hebrew, Ethiopic, Thai, Khmer and those of India), with names in katakana,
+most of which are foreign, and with all scripts that are not named here.
 """
 
 import re
@@ -11,12 +13,17 @@ from functools import lru_cache
 
 from anyascii import anyascii
 
+from badges.printing import alphabets
+
 # In these surnames a character is read otherwise than in most other words. Syllables have spaces.
 _SURNAMES = {
     "单": "shan", "曾": "zeng", "解": "xie", "仇": "qiu", "查": "zha", "朴": "piao", "缪": "miao",
     "乐": "yue", "区": "ou", "覃": "qin", "翟": "zhai", "冼": "xian", "尉迟": "yu chi",
-    "万俟": "mo qi", "单于": "chan yu", "單": "shan", "區": "ou", "尉遲": "yu chi",
+    "万俟": "mo qi", "单于": "chan yu", "單": "shan", "區": "ou", "尉遲": "yu chi", "卜": "bu",
+    "阚": "kan", "闞": "kan", "种": "chong", "折": "she", "繁": "po", "召": "shao", "员": "yun",
+    "員": "yun", "秘": "bi", "佴": "nai",
 }  # fmt: skip
+_OF_TWO_READINGS = frozenset("盖牟隗乐樂")  # Bearers of these surnames differ.
 _LONG_SURNAMES = frozenset(
     "欧阳 司马 上官 诸葛 夏侯 皇甫 尉迟 公孙 慕容 令狐 长孙 宇文 司徒 轩辕 东方 独孤 南宫 西门"
     " 呼延 端木 万俟 申屠 太史 公羊 澹台 濮阳 淳于 单于 钟离 闻人 司空 第五 拓跋 東方 歐陽 司馬"
@@ -31,17 +38,13 @@ _OTHER_READINGS = frozenset({"HK", "MO", "TW", "SG", "MY", "JP", "KR", "KP", "VN
 _HAN = re.compile(r"[\u3005\u3007\u3400-\u9fff\U00020000-\U0003ffff]")
 _HANGUL = re.compile(r"[\uac00-\ud7a3]")
 _KANA = re.compile(r"[\u3040-\u30ff]")
-# These scripts leave vowels out, or their spelling is far from their sound. Of letters in the one
-# without a name, such as Tangut, Python knows nothing.
-_SILENT = ("", "ARABIC", "HEBREW", "SYRIAC", "TIBETAN", "MYANMAR")
-_LETTERS = ("CYRILLIC", "GREEK", "GEORGIAN", "ARMENIAN", "ETHIOPIC", "LATIN")
-_LEADING_VOWEL = re.compile(r"([เแโใไເແໂໃໄ])([ก-ฮກ-ຮ])")
-_GREEK_OU = re.compile(r"([οόΟΌ])[υύΥΎ]")
-_DIGRAPHS = re.compile(r"kh|th|ph|ch|sh|gh|dh|bh|jh|ng|ny")
-_CROWDED = re.compile(
-    r"(?:^|\s)(?:[^aeiou\s]*(?:\s|$)|[^aeiou\s][^aeiourlywh\s]|[^aeiou\s]{3})"
-    r"|[^aeiou\s]{3}|[^aeiou\s]{2}(?:\s|$)"
-)
+_TWO_SYLLABLES = frozenset("남궁 황보 제갈 사공 선우 서문 독고 동방".split())  # Korean surnames.
+# The parts of a Hangul syllable by the Revised Romanization. A final consonant is not released.
+_INITIALS = "g kk n d tt r m b pp s ss  j jj ch k t p h".split(" ")
+_VOWELS = "a ae ya yae eo e yeo ye o wa wae oe yo u wo we wi yu eu ui i".split()
+_FINALS = " k k k n n n t l k m l l l p l m p p t t ng t t k t p t".split(" ")
+_BETWEEN = re.compile(r"\s+|[.\-]")
+_NO_LETTERS = re.compile(r"[^\w\u0300-\u036f]|[\d_ʼ]")
 
 
 @lru_cache(maxsize=1 << 14)
@@ -57,10 +60,17 @@ def latin_name(given: str, family: str, language: str = "", country: str = "") -
     if _HAN.search(whole):
         return _pinyin(given, family, language, country)
     if _HANGUL.search(whole):
-        return _korean(given, family)
-    parts = [_word_by_word(part) for part in ((family, given) if _KANA.search(whole)
-                                              else (given, family)) if part]  # fmt: skip
+        return "" if country.upper() == "KP" else _korean(given, family)
+    ordered = (family, given) if _KANA.search(whole) else (given, family)
+    tag = language.lower().partition("-")[0]
+    cyrillic = alphabets.cyrillic_language(whole, tag, country.upper())
+    parts = [_word_by_word(part, tag, cyrillic) for part in ordered if part.strip()]
     return " ".join(parts) if all(parts) else ""
+
+
+def letter_by_letter(text: str) -> str:
+    """Return some Latin spelling of a text in any script, by which a search may find it."""
+    return anyascii(text)
 
 
 def syllables(given: str, family: str) -> tuple[list[str], list[str]]:
@@ -77,7 +87,9 @@ def syllables(given: str, family: str) -> tuple[list[str], list[str]]:
 
 
 def _needs_latin(text: str) -> bool:
-    return any(char.isalpha() and not _script(char).startswith("LATIN") for char in text)
+    return any(
+        char.isalpha() and not _script(char).startswith(("LATIN", "MODIFIER")) for char in text
+    )
 
 
 @lru_cache(maxsize=1 << 12)
@@ -96,6 +108,8 @@ def _pinyin(given: str, family: str, language: str, country: str) -> str:
     if not family:
         family, given = _split(given)
     if not all(map(_HAN.fullmatch, given + family)):
+        return ""
+    if family in _OF_TWO_READINGS:
         return ""
     first = _SURNAMES.get(family, "").replace(" ", "") or _sound(family)
     return " ".join(filter(None, (first.upper(), _sound(given).capitalize())))
@@ -120,34 +134,57 @@ def _sounds(han: str) -> tuple[str, ...]:
 
 
 def _korean(given: str, family: str) -> str:
-    if not family and _HANGUL.fullmatch(given[:1]) and 2 <= len(given) <= 4:
-        family, given = given[:1], given[1:]
+    if not family and re.fullmatch(r"[\uac00-\ud7a3]{2,4}", given):
+        size = 2 if given[:2] in _TWO_SYLLABLES else 1
+        if size == 2 and len(given) < 4:
+            return ""  # 황보라 may be Hwang Bora or Hwangbo Ra.
+        family, given = given[:size], given[size:]
     if not all(_HANGUL.match(char) or char.isspace() for char in given + family):
         return ""
-    first = _KOREAN.get(family) or anyascii(family)
-    return " ".join(filter(None, (first.upper(), anyascii(given).capitalize())))
+    first = _KOREAN.get(family) or _hangul(family)
+    return " ".join(filter(None, (first.upper(), _hangul(given).capitalize())))
 
 
-def _word_by_word(text: str) -> str:
-    scripts = {_script(char).partition(" ")[0] for char in text if char.isalpha()}
-    if scripts & set(_SILENT):
+def _hangul(text: str) -> str:
+    """Return each syllable by itself, as names are romanized: 백두 is Baekdu."""
+    found = ""
+    for char in text:
+        if char.isspace():
+            found += char
+        else:
+            rest, final = divmod(ord(char) - 0xAC00, 28)
+            initial, vowel = divmod(rest, 21)
+            found += _INITIALS[initial] + _VOWELS[vowel] + _FINALS[final]
+    return found
+
+
+def _word_by_word(text: str, language: str, cyrillic: str) -> str:
+    """Return a part of a name in Latin letters, or "" where one of its words can't be written."""
+    words = [_NO_LETTERS.sub("", word) for word in _BETWEEN.split(text)]
+    spelt = [_word(word, language, cyrillic) if word else "" for word in words]
+    if any(word and not found for word, found in zip(words, spelt, strict=True)):
         return ""
-    # In Thai and Lao some vowels are written before the consonant after which they sound.
-    text = _LEADING_VOWEL.sub(r"\2\1", unicodedata.normalize("NFC", text))
-    plain = anyascii(_GREEK_OU.sub(r"\1u", text))
-    plain = re.sub(r"[^A-Za-z' .-]", "", plain).replace("'", "")
-    if scripts <= set(_LETTERS) or _can_be_said(plain):
-        return " ".join(_capital(word) for word in plain.split())
-    return ""
+    between = [" " if sign.isspace() else sign for sign in _BETWEEN.findall(text)]
+    return "".join(map("".join, zip(spelt, [*between, ""], strict=True))).strip()
 
 
-def _can_be_said(plain: str) -> bool:
-    """Tell whether vowels and consonants alternate enough. Many scripts of India and Southeast
-    Asia leave out a vowel that is spoken.
-    """
-    units = _DIGRAPHS.sub(lambda pair: pair[0][0], plain.lower())
-    return not _CROWDED.search(units)
-
-
-def _capital(word: str) -> str:
-    return "-".join(part[:1].upper() + part[1:].lower() for part in word.split("-"))
+def _word(word: str, language: str, cyrillic: str) -> str:
+    scripts = {_script(char).partition(" ")[0] for char in word if char.isalpha()}
+    if len(scripts) != 1:
+        return ""
+    match scripts.pop():
+        case "LATIN":
+            return word
+        case "CYRILLIC":
+            spelt = alphabets.cyrillic(word, cyrillic)
+        case "GREEK":
+            spelt = alphabets.greek(word)
+        case "ARMENIAN" if language != "hyw":
+            spelt = alphabets.armenian(word)
+        case "GEORGIAN":
+            spelt = alphabets.georgian(word)
+        case "HIRAGANA":
+            spelt = alphabets.hiragana(word)
+        case _:
+            return ""
+    return spelt[:1].upper() + spelt[1:]

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 
-from badges.printing.latin import latin_name, syllables
+from badges.printing.latin import latin_name, letter_by_letter, syllables
 
 SEARCH_CHARS_MAX = 100
 WORDS_MAX = 12  # So many words of a search are looked for.
@@ -118,8 +118,8 @@ def pairs(text: str) -> list[str]:
 def name_forms(given: str, family: str, latin: str) -> tuple[list[str], list[str]]:
     """Return the ways to write a name, folded, and those of them that are all of it as one word.
 
-    They are the name itself, its Latin line as the roster gives it and as it is made here, and its
-    pinyin, beginning with any of its words.
+    They are the name itself, its Latin line as the roster gives it and as it is made here, some
+    spelling letter by letter, and its pinyin, beginning with any of its words.
     """
     own = folded(f"{family} {given}").split()
     lines = [own, folded(latin).split()]
@@ -136,6 +136,7 @@ def name_forms(given: str, family: str, latin: str) -> tuple[list[str], list[str
             initials += _turned(["".join(sound[:1] for sound in part) for part in parts])
     elif not plain.isascii():
         lines.append(folded(latin_name(given, family)).split())
+        lines.append(folded(letter_by_letter(f"{family} {given}")).split())
         spelt_out = plain.translate(_SPELT_OUT)
         lines.append(folded(spelt_out).split() if spelt_out != plain else [])
         sounds = [syllables("", word)[0] for word in own]
