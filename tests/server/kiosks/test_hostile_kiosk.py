@@ -20,6 +20,7 @@ from server.event.directory import Event
 from server.feed import changes
 from server.kiosks import contact, registry, snapshot
 from server.ledger.batch import AHEAD_MS
+from server.ledger.ingest import IN_ORDER
 from server.occupancy import hall_control, pools
 from server.storage import migrations
 from server.storage.database import Database, connect
@@ -113,6 +114,19 @@ def test_a_disk_that_has_forgotten_what_it_returned_is_found_out(halls: Database
     site.send(site.west, places=[totals(given, 2)])
     with pytest.raises(contact.ForkError):
         site.send(site.west, places=[totals(given, 0)])
+
+
+@pytest.mark.parametrize("scans", [1, IN_ORDER])
+def test_it_is_found_out_with_new_scans_too(halls: Database, scans: int) -> None:
+    """It scans before its first heartbeat, as a door at work does."""
+    site = open_site(halls)
+    given = site.west.granted
+    site.send(site.west, places=[totals(given, 2)])
+    for serial in range(1, scans + 1):
+        site.west.scan(NOW, serial, decision="denied", reason="hall_full")
+    with pytest.raises(contact.ForkError):
+        site.send(site.west, places=[totals(given, 0)])
+    assert site.rows("SELECT * FROM scan") == []
 
 
 def test_exits_of_people_still_to_come_close_nothing(halls: Database) -> None:

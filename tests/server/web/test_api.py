@@ -247,6 +247,18 @@ def test_another_key_is_refused(kiosk: Kiosk) -> None:
     assert code_of(kiosk.get("/api/replica")) == "bad_signature"
 
 
+def test_a_wrong_signature_makes_no_address_known(kiosk: Kiosk, app: Flask) -> None:
+    """Known addresses have a lane of their own, which a stranger must not get into."""
+    lanes_of = services_of(app).lanes
+    right, kiosk.door.key = kiosk.door.key, PrivateKey(bytes(32))
+    assert code_of(kiosk.get("/api/replica")) == "bad_signature"
+    assert code_of(kiosk.post(kiosk.door.batch(NOW))) == "bad_signature"
+    assert not lanes_of.is_known("127.0.0.1")
+    kiosk.door.key = right
+    assert kiosk.get("/api/replica").status_code == 200
+    assert lanes_of.is_known("127.0.0.1")
+
+
 @pytest.mark.parametrize("scans", [1, LONG_BATCH + 1], ids=["a batch", "a backlog"])
 def test_a_replayed_request_is_refused_and_changes_nothing(
     kiosk: Kiosk, app: Flask, scans: int

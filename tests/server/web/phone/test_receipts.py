@@ -14,6 +14,7 @@ from badges.transparency.witnessing import witness_key
 from server.audit.export import RECEIPT_VERIFIER, VERIFIER
 from server.audit.verify_receipt import verify_receipt
 from server.event.directory import Event
+from server.kiosks import registry
 from server.people import issuing
 from server.people.phone_token import phone_token
 from server.staff import users
@@ -112,6 +113,30 @@ def test_a_supervisors_word_is_the_organisers_to_give(pages: Pages) -> None:
     assert offered(pages, "A4") == []
     text = pages.stranger().get(f"{link(pages, 'A4')}/receipts").text
     assert "the organiser gives a receipt on request" in text
+
+
+def test_none_of_a_scan_that_a_fenced_kiosk_handed_in(pages: Pages) -> None:
+    """It may have made the scan up. The receipt of an earlier scan stays."""
+    door = pages.kiosk("green-1", "green-door")
+    pages.send(door)
+    door.scan(pages.now, pages.serial("A4"), category=1)
+    pages.send(door)
+    pages.database.write(
+        lambda db: registry.fence(db, door.kiosk, door.generation, by="test", now=pages.now)
+    )
+    door.scan(pages.now + MINUTE, pages.serial("A4"), category=1)
+    pages.now += 2 * MINUTE
+    pages.send(door)
+    ((earlier, _), (later, quarantined)) = pages.database.reader.execute(
+        "SELECT number, quarantined FROM scan WHERE serial = ? ORDER BY seq",
+        (pages.serial("A4"),),
+    ).fetchall()
+    assert quarantined
+    (target,) = offered(pages, "A4")
+    assert target.endswith(f"/{earlier}")
+    answer = pages.stranger().get(f"{link(pages, 'A4')}/receipts/{later}")
+    assert answer.status_code == 404
+    assert "tlog-proof" not in answer.text
 
 
 def test_it_is_in_the_attendees_language(shown: Pages) -> None:
