@@ -26,6 +26,7 @@ UNLOCKED_MS = 15 * MINUTE
 KNOWN_MS = 30 * 24 * 60 * MINUTE
 KNOWN_MAX = 20  # The most browsers and addresses of one account.
 DEVICE_BYTES = 16
+TAG_CHARS = 8  # So many digits of an address's hash are in the entry log.
 # The entry log says that nobody tried, because a name that was typed proves nothing.
 NOBODY = "nobody"
 
@@ -50,14 +51,15 @@ class Attempt:
     @property
     def tag(self) -> str:
         """Tell addresses apart in the entry log without saying which they are."""
-        return self.address[:8]
+        return self.address[:TAG_CHARS]
 
 
 @dataclass(frozen=True)
 class SignedIn:
     user: User
     token: str  # Of the new session.
-    device: str  # The browser keeps it.
+    # The browser keeps it. It is empty where the second factor has to come first.
+    device: str
 
 
 def sign_in(
@@ -73,7 +75,8 @@ def sign_in(
     user who has one.
 
     Roles of `with_factor` need one, so their passwords may be shorter. Whose password is too short
-    by the rules of today must choose another.
+    by the rules of today must choose another. The browser is known from now on, or once the second
+    factor is shown.
 
     Raises SignInError for a wrong name or password, WaitError after too many of them, and BusyError
     where too many are being looked at.
@@ -89,31 +92,43 @@ def sign_in(
     if found is None or not right or found.user.disabled:
         _note_refusal(database, guesses, attempt, found.user if found else None, keys, tries, now)
         raise SignInError
-    token, device = random(users.TOKEN_BYTES).hex(), attempt.device
-    marks = _known(database, found.user.user_id, now)
-    if _device_mark(device) not in marks:
-        device = random(DEVICE_BYTES).hex()
-    renewed = users.renewed(found, attempt.password)
-
+    token, renewed = random(users.TOKEN_BYTES).hex(), users.renewed(found, attempt.password)
     user = found.user
     short = len(attempt.password) < chars_min(user, with_factor)
 
-    def step(db: Connection) -> None:
+    def step(db: Connection) -> str:
         guesses.refund(db, keys, right=True)
         users.sign_out(db, attempt.session)
         users.open_session(db, found, renewed, token, now, waits=user.has_factor)
         if short:
             users.must_choose_password(db, user.user_id)
-        for mark in (_device_mark(device), _address_mark(attempt.address)):
-            _remember(db, found.user.user_id, mark, now)
         subject: dict[str, str | int | None] = {"user": user.user_id, "caller": attempt.tag}
         if tries[0] > 1:
             subject["refused_before"] = tries[0] - 1
         act = Act.PASSWORD_TAKEN if user.has_factor else Act.SIGNED_IN
         entry_log.act(db, user.by, act, subject, now)
+        if user.has_factor:
+            return ""
+        return _know(db, user, attempt.address, attempt.device, now, random)
 
-    database.write(step)
-    return SignedIn(found.user, token, device)
+    return SignedIn(user, token, database.write(step))
+
+
+def factor_keys(
+    db: Connection, who: User, address: str, device: str, now: int, *, code: bool
+) -> list[Key]:
+    """Return what a guess at the user's second factor counts for.
+
+    It counts for the place, so that whoever knows the password keeps the user out of no browser
+    and no address that the account knows. A `code` of six digits from all other places counts for
+    the account as well. The rest is too long to be guessed.
+    """
+    what = f"factor of {who.user_id}"
+    known = _known_key(db, who.user_id, what, address, device, now)
+    if known is not None:
+        return [known]
+    here = Key(f"{what} at {address}", HERE, own=True)
+    return [here, Key(_codes_key(who), ACCOUNT)] if code else [here]
 
 
 def chars_min(user: User, with_factor: frozenset[str]) -> int:
@@ -126,12 +141,14 @@ def strangers_wait(
     db: Connection, guesses: Guesses, known: Sequence[User], now: int
 ) -> dict[int, int]:
     """Return at whose accounts strangers guess so much that they have to wait, and until when."""
-    waiting = guesses.waiting(db, [_account_key(user.name) for user in known], now)
-    found = {}
+    keys = {user.user_id: (_account_key(user.name), _codes_key(user)) for user in known}
+    waiting = guesses.waiting(db, [key for pair in keys.values() for key in pair], now)
+    found: dict[int, int] = {}
     for user in known:
-        last_at, until = waiting.get(_account_key(user.name), (-1, 0))
-        if last_at > (user.unlocked_at or -1):
-            found[user.user_id] = until
+        for key in keys[user.user_id]:
+            last_at, until = waiting.get(key, (-1, 0))
+            if last_at > (user.unlocked_at or -1):
+                found[user.user_id] = max(until, found.get(user.user_id, 0))
     return found
 
 
@@ -144,11 +161,9 @@ def _keys(
     strange = [here, Key(f"from {address}", ADDRESS), Key(_account_key(attempt.name), ACCOUNT)]
     if found is None:
         return strange, None, False
-    known = _known(database, found.user.user_id, now)
-    for mark in (_device_mark(attempt.device), _address_mark(address)):
-        if mark in known:
-            key = Key(f"{name} known {mark.hex()}", HERE, own=True)
-            return [key], found.user.unlocked_at, True
+    known = _known_key(database.reader, found.user.user_id, name, address, attempt.device, now)
+    if known is not None:
+        return [known], found.user.unlocked_at, True
     unlocked_at = found.user.unlocked_at
     if unlocked_at is not None and 0 <= now - unlocked_at < UNLOCKED_MS:
         return [here], unlocked_at, True
@@ -192,8 +207,30 @@ def note(
     entry_log.act(db, NOBODY, act, {**subject, **more}, now)
 
 
-def _known(database: Database, user_id: int, now: int) -> frozenset[bytes]:
-    rows = database.reader.execute(
+def _known_key(
+    db: Connection, user_id: int, what: str, address: str, device: str, now: int
+) -> Key | None:
+    """Return what a guess counts for in a browser, or from an address, that the account knows."""
+    known = _known(db, user_id, now)
+    for mark in (_device_mark(device), _address_mark(address)):
+        if mark in known:
+            return Key(f"{what} known {mark.hex()}", HERE, own=True)
+    return None
+
+
+def _know(
+    db: Connection, who: User, address: str, device: str, now: int, random: Random = os.urandom
+) -> str:
+    """Remember where the user signed in, and return the browser's token."""
+    if _device_mark(device) not in _known(db, who.user_id, now):
+        device = random(DEVICE_BYTES).hex()
+    for mark in (_device_mark(device), _address_mark(address)):
+        _remember(db, who.user_id, mark, now)
+    return device
+
+
+def _known(db: Connection, user_id: int, now: int) -> frozenset[bytes]:
+    rows = db.execute(
         "SELECT mark FROM known_device WHERE user_id = ? AND seen_at > ?",
         (user_id, now - KNOWN_MS),
     )
@@ -230,10 +267,42 @@ def _account_key(name: str) -> str:
     return f"all at {_name(name)}"
 
 
+def _codes_key(who: User) -> str:
+    return f"all codes of {who.user_id}"
+
+
 def finish(
-    db: Connection, who: User, before: str, token: str, *, factor: str, tag: str, now: int
-) -> None:
-    """Let a session open pages, whose second factor was right. It goes on as `token`."""
+    db: Connection,
+    who: User,
+    before: str,
+    token: str,
+    *,
+    factor: str,
+    address: str,
+    device: str,
+    now: int,
+) -> str:
+    """Let a session open pages, whose second factor was right. It goes on as `token`.
+
+    Returns the token that the browser keeps.
+    """
     users.confirm(db, before, token, now=now, showed_factor=True)
-    subject: dict[str, str | int | None] = {"user": who.user_id, "caller": tag, "factor": factor}
+    subject: dict[str, str | int | None] = {
+        "user": who.user_id,
+        "caller": address[:TAG_CHARS],
+        "factor": factor,
+    }
     entry_log.act(db, who.by, Act.SIGNED_IN, subject, now)
+    return _know(db, who, address, device, now)
+
+
+def know_alone(db: Connection, who: User, address: str, device: str, now: int) -> str:
+    """Forget where the user signed in by the password alone, but for this browser and address.
+
+    Returns the token that the browser keeps.
+    """
+    kept = _known(db, who.user_id, now) & {_device_mark(device)}
+    db.execute("DELETE FROM known_device WHERE user_id = ?", (who.user_id,))
+    for mark in kept:
+        _remember(db, who.user_id, mark, now)
+    return _know(db, who, address, device, now)

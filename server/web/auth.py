@@ -156,6 +156,11 @@ def token() -> str:
     return request.cookies.get(COOKIE, "")
 
 
+def device() -> str:
+    """Return the token by which the browser may be known. It is empty where there is none."""
+    return request.cookies.get(DEVICE_COOKIE, "")
+
+
 def keep_session(response: Response, token: str) -> None:
     """Give the browser a session, and a form cookie that ends with it."""
     bind_forms(token)

@@ -46,7 +46,7 @@ def enter() -> AnyResponse:
         name,
         request.form.get("password", ""),
         caller(),
-        device=request.cookies.get(auth.DEVICE_COOKIE, ""),
+        device=auth.device(),
         session=auth.token(),
     )
     try:
@@ -77,7 +77,8 @@ def enter() -> AnyResponse:
     session.clear()  # The new session gets a new form token.
     response = redirect(own_page(request.args.get("next", "")), 303)
     auth.keep_session(response, done.token)
-    auth.keep_device(response, done.device)
+    if done.device:
+        auth.keep_device(response, done.device)
     return response
 
 

@@ -52,15 +52,18 @@ def answer() -> AnyResponse:
         problem = _("That was not right. A code counts once, and for half a minute.")
         return Response(_ask_page(who, problem), 401)
     token, before, now = os.urandom(users.TOKEN_BYTES).hex(), auth.token(), here.now()
-    tag = caller()[:8]
-    here.database.write(
-        lambda db: signing_in.finish(db, who, before, token, factor=shown, tag=tag, now=now)
+    address, known = caller(), auth.device()
+    device = here.database.write(
+        lambda db: signing_in.finish(
+            db, who, before, token, factor=shown, address=address, device=known, now=now
+        )
     )
     if shown == "recovery code":
         left = second_factors.factors(here.database.reader, who.user_id).recovery_codes
         flash(_("That recovery code is used up. Codes left: %(left)s.", left=left), "warn")
     response = redirect(own_page(request.args.get("next", "")), 303)
     auth.keep_session(response, token)
+    auth.keep_device(response, device)
     return response
 
 
@@ -170,12 +173,21 @@ def _remove(step: Callable[[Connection, User], None]) -> AnyResponse:
 
 
 def _added(said: str, codes: list[str]) -> AnyResponse:
-    """Count the new factor as shown in this session."""
-    here, token = services(), auth.token()
-    here.database.write(
-        lambda db: users.confirm(db, token, token, now=here.now(), showed_factor=True)
-    )
-    return _changed(said, codes)
+    """Count the new factor as shown in this session. With the first one, for which there are
+    recovery codes, other browsers and addresses are strangers until they show one too.
+    """
+    here, who, token = services(), _who(), auth.token()
+    address, known = caller(), auth.device()
+
+    def step(db: Connection) -> str:
+        users.confirm(db, token, token, now=here.now(), showed_factor=True)
+        return signing_in.know_alone(db, who, address, known, here.now()) if codes else ""
+
+    device = here.database.write(step)
+    response = _changed(said, codes)
+    if device:
+        auth.keep_device(response, device)
+    return response
 
 
 def _changed(said: str, codes: list[str]) -> AnyResponse:

@@ -10,7 +10,6 @@ from server.staff import passkeys, second_factors, signing_in
 from server.staff.guesses import Key, WaitError
 from server.staff.passkeys import Place
 from server.staff.second_factors import WrongFactorError
-from server.staff.signing_in import HERE
 from server.staff.users import User
 from server.storage.connection import Connection
 from server.web import auth
@@ -52,12 +51,16 @@ def show_factor(who: User) -> str:
     Guesses are counted before they are looked at. Raises WrongFactorError.
     """
     here, now = services(), services().now()
-    keys = [Key(f"factor of {who.user_id}", HERE, own=True)]
+    answer = request.form.get("credential", "")
+    code = request.form.get("code", "").strip()[:_CODE_CHARS_MAX]
+    is_code = not answer and code.replace(" ", "").isdigit()
+    keys = signing_in.factor_keys(
+        here.database.reader, who, caller(), auth.device(), now, code=is_code
+    )
     try:
-        tries = here.guesses.charge(keys, now)
+        tries = here.guesses.charge(keys, now, void_until=who.unlocked_at)
     except WaitError:
         abort(429)
-    answer, code = request.form.get("credential", ""), request.form.get("code", "")
     where = place()
     challenge = here.pending.take(auth.token(), SIGN, now) if answer else None
     key = second_factors.sealing_key(here.event.phone_secret)
@@ -73,30 +76,30 @@ def show_factor(who: User) -> str:
                 raise WrongFactorError
             passkeys.use_passkey(db, where, who, answer, challenge, now=now)
             return "passkey"
-        plain = code.strip()[:_CODE_CHARS_MAX]
-        if plain.replace(" ", "").isdigit():
-            second_factors.use_totp(db, key, who, plain, now=now)
+        if is_code:
+            second_factors.use_totp(db, key, who, code, now=now)
             return "app"
-        second_factors.use_recovery_code(db, who, plain)
+        second_factors.use_recovery_code(db, who, code)
         return "recovery code"
 
     try:
         shown = here.database.write(step)
     except WrongFactorError:
-        _note_refusal(who, tries[0], now)
+        _note_refusal(who, keys, tries, now)
         raise
     return shown
 
 
-def _note_refusal(who: User, tries: int, now: int) -> None:
-    """Note the first refusal of a row, and the one from which on guesses wait."""
-    if tries not in (1, HERE.free):
+def _note_refusal(who: User, keys: list[Key], tries: list[int], now: int) -> None:
+    """Note the first refusal of a row, and each from which on guesses wait."""
+    slowed = [key for key, count in zip(keys, tries, strict=True) if count == key.limit.free]
+    if tries[0] != 1 and not slowed:
         return
     here = services()
     subject: dict[str, str | int | None] = {
         "user": who.user_id,
-        "caller": caller()[:8],
-        "tries": tries,
+        "caller": caller()[: signing_in.TAG_CHARS],
+        "tries": max((key.limit.free for key in slowed), default=1),
     }
     here.database.write(
         lambda db: signing_in.note(db, here.guesses, Act.FACTOR_REFUSED, subject, now)

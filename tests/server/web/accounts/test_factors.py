@@ -125,6 +125,88 @@ def test_guesses_at_codes_wait(pages: Pages) -> None:
     assert someone.post("/admin/second-factor", {"code": code(pages, secret)}).status_code == 303
 
 
+class TestWhoKnowsThePassword:
+    """Guessing at codes by somebody who has the password, while the owner works."""
+
+    def at(self, address: str) -> dict[str, dict[str, str]]:
+        return {"environ_overrides": {"REMOTE_ADDR": address}}
+
+    def enter_at(self, pages: Pages, name: str, address: str) -> Staff:
+        someone = pages.stranger()
+        fields = {"name": name, "password": PASSWORD}
+        someone.post("/admin/sign-in", fields, **self.at(address))
+        return someone
+
+    def guess(self, someone: Staff, address: str, code: str = "000000") -> int:
+        fields = {"code": code}
+        return someone.post("/admin/second-factor", fields, **self.at(address)).status_code
+
+    def strangers_guess(self, pages: Pages, name: str) -> None:
+        """Until they wait, from addresses of which none has guessed too often itself."""
+        for number in range(7):
+            stranger = self.enter_at(pages, name, f"10.7.0.{number}")
+            found = [self.guess(stranger, f"10.7.0.{number}") for _ in range(5)]
+        assert found == [429] * 5
+
+    @pytest.mark.parametrize("moved", [False, True], ids=["new browser", "another address"])
+    def test_keeps_the_owner_out_of_no_place_that_the_account_knows(
+        self, pages: Pages, moved: bool
+    ) -> None:
+        name, secret, _ = with_app(pages)
+        owner = self.enter_at(pages, name, "10.0.0.1")
+        pages.now += MINUTE
+        assert self.guess(owner, "10.0.0.1", code(pages, secret)) == 303
+        owner.post("/admin/sign-out")
+        self.strangers_guess(pages, name)
+        place = "10.9.9.9" if moved else "10.0.0.1"
+        if moved:
+            fields = {"name": name, "password": PASSWORD}
+            owner.post("/admin/sign-in", fields, **self.at(place))
+        else:
+            owner = self.enter_at(pages, name, place)
+        assert self.guess(owner, place, code(pages, secret, 1)) == 303
+
+    def test_a_right_password_makes_no_place_known(self, pages: Pages) -> None:
+        name, _, _ = with_app(pages)
+        self.strangers_guess(pages, name)
+        stranger = self.enter_at(pages, name, "10.7.0.1")
+        assert self.guess(stranger, "10.7.0.1") == 429, "where the password was right before"
+        assert "hallkeeper-device" not in str(stranger.client._cookies)
+
+    def test_what_signed_in_before_there_was_a_factor_is_known_no_more(self, pages: Pages) -> None:
+        owner = pages.staff("admin")
+        name = name_of(pages)
+        stranger = self.enter_at(pages, name, "10.7.0.1")
+        stranger.post("/admin/sign-out")
+        set_up(pages, owner)
+        stranger.post("/admin/sign-in", {"name": name, "password": PASSWORD})
+        self.strangers_guess(pages, name)
+        assert self.guess(stranger, "10.7.0.1") == 429
+
+    def test_a_recovery_code_opens_at_a_new_place_meanwhile(self, pages: Pages) -> None:
+        name, secret, codes = with_app(pages)
+        owner = self.enter_at(pages, name, "10.9.9.9")
+        self.strangers_guess(pages, name)
+        assert self.guess(owner, "10.9.9.9", code(pages, secret)) == 429
+        assert self.guess(owner, "10.9.9.9", codes[0]) == 303
+
+    def test_an_unlocked_account_still_bounds_their_guesses(self, pages: Pages) -> None:
+        name, secret, _ = with_app(pages)
+        user_id = users.users(pages.database.reader)[-1].user_id
+        self.strangers_guess(pages, name)
+        page = pages.known("admin").get("/admin/users/").text
+        assert "Guessed at: new browsers wait until" in page
+        pages.database.write(lambda db: users.unlock(db, user_id, by="test", now=pages.now))
+        owner = self.enter_at(pages, name, "10.9.9.9")
+        pages.now += 1000
+        assert self.guess(owner, "10.9.9.9", code(pages, secret, 1)) == 303
+        looked_at = 0
+        for number in range(200):
+            stranger = self.enter_at(pages, name, f"10.8.0.{number}")
+            looked_at += self.guess(stranger, f"10.8.0.{number}") == 401
+        assert looked_at == 30
+
+
 def test_a_session_that_waits_ends_soon(pages: Pages) -> None:
     name, secret, _ = with_app(pages)
     someone = enter(pages, name)
