@@ -24,6 +24,7 @@ from tests.once.tries import tries
 from tests.order import forks
 from tests.order.alone import Watch
 from tests.order.kinds import is_long, is_quick, is_slow, waiting
+from tests.sqlite import locks
 
 # Or Hypothesis loads what other installed packages have for it, which no test here needs.
 os.environ.setdefault("HYPOTHESIS_NO_PLUGINS", "1")
@@ -81,6 +82,8 @@ def pytest_configure(config: pytest.Config) -> None:
     tries.quick = quick
     if quick:
         config.stash[WATCH] = Watch()
+    if OPEN.is_dir():
+        locks.watch()
     if memory_suits(MEMORY):
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
@@ -194,6 +197,14 @@ def _what_tests_share_is_as_before() -> Iterator[None]:
     for number, handler in handlers.items():
         if signal.getsignal(number) is not handler:
             signal.signal(number, handler)
+
+
+@pytest.fixture(autouse=True)
+def _no_lock_of_sqlite_is_dropped() -> Iterator[None]:
+    locks.found()
+    yield
+    if noted := locks.found():
+        pytest.fail("this drops SQLite's locks: " + ", ".join(noted), pytrace=False)
 
 
 @pytest.fixture(autouse=True)

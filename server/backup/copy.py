@@ -199,17 +199,19 @@ def _copy_database(source: Path, target: Path, progress: Progress, pause_s: floa
     """Copy one moment's state slowly, because the doors need the disk. Flush it now and then."""
     durable_files.write_new(target, b"")
     steps = 0
+    # It stays open longer than SQLite's connection, whose locks closing it would drop.
+    with target.open("rb+") as file:
 
-    def step(done: int, of: int) -> None:
-        nonlocal steps
-        steps += 1
-        if steps % SYNC_EVERY == 0:
-            durable_files.sync(target)
-        progress(done, of)
-        time.sleep(pause_s)
+        def step(done: int, of: int) -> None:
+            nonlocal steps
+            steps += 1
+            if steps % SYNC_EVERY == 0:
+                os.fsync(file.fileno())
+            progress(done, of)
+            time.sleep(pause_s)
 
-    database_file.copy_moment(source, target, pages=STEP_PAGES, progress=step)
-    durable_files.sync(target)
+        database_file.copy_moment(source, target, pages=STEP_PAGES, progress=step)
+        os.fsync(file.fileno())
 
 
 def prune(directory: Path, keep: int = KEEP) -> None:

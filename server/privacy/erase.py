@@ -5,9 +5,9 @@ log. Their scans and stays remain as scans and stays of nobody. The number of a 
 out is kept as void, because the card may still be shown at a door.
 """
 
+import logging
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,9 +26,12 @@ from server.privacy import person
 from server.privacy.columns import PERSON, TABLES, Erasure
 from server.storage import database_file, dialect
 from server.storage.connection import Connection
+from server.storage.disk import DatabaseError
+from server.storage.errors import EngineError
+
+log = logging.getLogger(__name__)
 
 UPLOADS = "uploads"  # Of the event's directory: files that staff have sent, before they are taken.
-_PIECE = 1 << 20
 COUNTED = N_(
     "Nothing was erased: this person is counted in a hall. Wait until they left, or count the hall"
     " as empty."
@@ -36,6 +39,10 @@ COUNTED = N_(
 PRINTING = N_(
     "Nothing was erased: a badge of this person is being printed. Wait until it is out, or give the"
     " job up."
+)
+NOT_WRITTEN_ANEW = N_(
+    "The database's file was not written anew. What was erased may stand in it until the next"
+    " erasure. Is there room on the disk for a second copy of the database?"
 )
 NOT_FOLDED = N_(
     "Somebody reads the database for long, so its log was not folded. What was erased stands in it"
@@ -123,22 +130,14 @@ def erase(db: Connection, event: Event, serial: int, *, by: str, now: int) -> Er
 def settle(event: Event) -> str:
     """Write the database's file anew, so that no byte of what was erased is left in it.
 
-    Return "", or what is still to be done in a sentence. Raises EngineError or DatabaseError.
+    Return "", or why some may be left and what to do, as a marked text. It raises nothing, because
+    the erasure is committed.
     """
-    return "" if database_file.written_anew(event.database_path) else NOT_FOLDED
-
-
-def leftovers(event: Event, needles: Sequence[str]) -> list[tuple[Path, str]]:
-    """Search every file of the event's directory for the texts, byte by byte.
-
-    Somebody else may have the same text, such as a name, so a find is a reason to look.
-    """
-    wanted = [(text, text.encode()) for text in needles]
-    found = []
-    for path in _files(event.path):
-        with suppress(OSError):  # It went meanwhile.
-            found += [(path, text) for text in _standing_in(path, wanted)]
-    return found
+    try:
+        return "" if database_file.written_anew(event.database_path) else NOT_FOLDED
+    except (EngineError, DatabaseError) as error:
+        log.error("the database's file was not written anew after an erasure: %s", error)
+        return NOT_WRITTEN_ANEW
 
 
 def old_backups(event: Event) -> list[Backup]:
@@ -253,20 +252,3 @@ def _number_together(db: Connection, wanted: str) -> None:
 def _uploads(event: Event) -> list[Path]:
     folder = event.path / UPLOADS
     return sorted(folder.iterdir()) if folder.is_dir() else []
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    return (path for path in sorted(folder.rglob("*")) if path.is_file())
-
-
-def _standing_in(path: Path, wanted: Sequence[tuple[str, bytes]]) -> list[str]:
-    """Return which of the texts a file has. Pieces overlap, so that none is cut in two."""
-    overlap = max((len(data) for _, data in wanted), default=1)
-    found: dict[str, None] = {}
-    before = b""
-    with path.open("rb") as file:
-        while piece := file.read(_PIECE):
-            held = before + piece
-            found |= {text: None for text, data in wanted if data in held}
-            before = held[-overlap:]
-    return list(found)

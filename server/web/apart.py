@@ -1,4 +1,4 @@
-"""Runs long reading in a process of its own.
+"""Runs long reading in a process of its own, and reading of the database's files.
 
 A thread that computes for seconds keeps all other threads of a server waiting for the interpreter,
 again and again, and so every page and every door. A process beside it keeps nobody waiting, gives
@@ -6,6 +6,9 @@ way to the server where cores are few, and gives its memory back when it ends.
 
 A page does not wait for it either. `WorkedOut` begins the work and keeps what came of it, and the
 page that asked is shown again until it is there.
+
+The files of an open database are read there, too. A process that closes any descriptor of a file
+loses all POSIX locks that it has on it, and SQLite's are such (sqlite.org/howtocorrupt.html, 2.2).
 
 What goes there and comes back is pickled, between this program and itself, over pipes.
 """
@@ -19,6 +22,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -42,18 +46,25 @@ class ApartError(Spoken):
 
 
 def read_apart(path: Path, read: Callable[[Connection], T]) -> T:
-    """Return what `read` returns, which is given a connection to the database at `path`.
+    """Return what `read` returns, which is given a connection to the database at `path`. It can't
+    write. Raises what `work_apart` raises.
+    """
+    return work_apart(partial(_read, path, read))
 
-    `read` is a function of a module, or a partial of one, with arguments that can be pickled. It
-    can't write. What it raises is raised here. Raises ApartError too, where the process ended
-    before it was done, or where others keep the machine busy with such work.
+
+def work_apart(work: Callable[[], T]) -> T:
+    """Return what `work` returns.
+
+    `work` is a function of a module, or a partial of one, with arguments that can be pickled. What
+    it raises is raised here. Raises ApartError too, where the process ended before it was done, or
+    where others keep the machine busy with such work.
     """
     if not _turns.acquire(timeout=TURN_S):
         raise ApartError(N_("The server is busy with other such work. Try again in a minute."))
     try:
         done = subprocess.run(
             [sys.executable, "-P", "-m", "server.web.apart"],
-            input=pickle.dumps((path, read), pickle.HIGHEST_PROTOCOL),
+            input=pickle.dumps(work, pickle.HIGHEST_PROTOCOL),
             stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             timeout=WORK_S,
@@ -143,11 +154,15 @@ class WorkedOut:
             work.result, work.raised, work.ended_at = result, raised, time.monotonic()
 
 
-def _answer(read: Callable[[Connection], Any], path: Path) -> bytes:
+def _read(path: Path, read: Callable[[Connection], T]) -> T:
+    with closing(connect_to_read(path)) as db:
+        return read(db)
+
+
+def _answer(work: Callable[[], Any]) -> bytes:
     """Return the pickled result, and the pickled error in its place where there is one."""
     try:
-        with closing(connect_to_read(path)) as db:
-            return pickle.dumps((read(db), None), pickle.HIGHEST_PROTOCOL)
+        return pickle.dumps((work(), None), pickle.HIGHEST_PROTOCOL)
     except Exception as error:
         return pickle.dumps((None, error), pickle.HIGHEST_PROTOCOL)
 
@@ -155,8 +170,8 @@ def _answer(read: Callable[[Connection], Any], path: Path) -> bytes:
 def main() -> None:
     """Do the work that stands on the standard input, and write its result to the output."""
     os.nice(NICE)
-    path, read = pickle.load(sys.stdin.buffer)  # noqa: S301 - our own process wrote it
-    sys.stdout.buffer.write(_answer(read, path))
+    work = pickle.load(sys.stdin.buffer)  # noqa: S301 - our own process wrote it
+    sys.stdout.buffer.write(_answer(work))
     sys.stdout.buffer.flush()
 
 

@@ -12,6 +12,7 @@ from server.people import attendees
 from server.people.card_design import DesignError
 from server.privacy import erase as erasing
 from server.privacy import export as exporting
+from server.privacy.leftovers import leftovers
 from server.privacy.words import SECTIONS
 from server.storage.database import Database
 
@@ -85,7 +86,7 @@ def erase(event_dir: Path, attendee: str, yes: bool, delete_backups: bool) -> No
     click.echo(f"Erased {done.number}.")
     if rest:
         click.echo(f"Warning: {rest}", err=True)
-    for path, text in erasing.leftovers(event, done.needles):
+    for path, text in leftovers(event.path, done.needles):
         click.echo(f"Warning: {path} still has {text!r}. Is that somebody else's?", err=True)
 
 

@@ -244,15 +244,15 @@ def move_to_sqlite(path: Path, progress: Progress, check: Check) -> dict[str, in
     new = path.with_name(f"{path.name}.new")
     new.unlink(missing_ok=True)
     try:
-        with ExitStack() as stack:
-            source = stack.enter_context(closing(engine.connect(address)))
-            target = stack.enter_context(closing(sqlite3.connect(new, isolation_level=None)))
-            new.chmod(0o600)
+        with closing(engine.connect(address)) as source:
             source.execute("BEGIN IMMEDIATE")
-            migrations.migrate(target)
-            with transaction(target):
-                counts = copy_all(source, target, progress)
-                check(source, target)
+            # It is closed before anything else opens its file, which would drop SQLite's locks.
+            with closing(sqlite3.connect(new, isolation_level=None)) as target:
+                new.chmod(0o600)
+                migrations.migrate(target)
+                with transaction(target):
+                    counts = copy_all(source, target, progress)
+                    check(source, target)
             sync(new)
             new.replace(path)
             sync_directory(path.parent)

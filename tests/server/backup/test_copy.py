@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from server.backup import copy as module
 from server.backup.copy import (
     KEEP,
     BackupError,
@@ -27,6 +28,7 @@ from server.web.app import close_app
 from server.web.services import services_of
 from tests.server.conftest import HOUR, NOW
 from tests.server.support.console import Console
+from tests.sqlite.locks import locks_of
 
 # A backup of ours is a copy of SQLite's file.
 pytestmark = pytest.mark.sqlite_alone
@@ -69,6 +71,22 @@ def test_it_works(event: Event, site: Database, second: Path) -> None:
     assert copy.settings == event.settings
     with closing(sqlite3.connect(made.path / "hallkeeper.db")) as found:
         assert found.execute("SELECT COUNT(*) FROM attendee").fetchone() == (4,)
+
+
+def test_flushing_the_copy_drops_no_lock(
+    event: Event, site: Database, second: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "STEP_PAGES", 8)
+    monkeypatch.setattr(module, "SYNC_EVERY", 1)
+    held: list[int] = []
+
+    def progress(done: int, of: int) -> None:
+        for made in second.glob("making-*/hallkeeper.db"):
+            held.append(len(locks_of(os.getpid(), made)))
+
+    make_backup(event, second, NOW, progress=progress)
+    assert len(held) > 2
+    assert all(held[:-1]), held  # SQLite itself lets go with the last page
 
 
 def test_only_its_owner_can_read_it(event: Event, second: Path) -> None:

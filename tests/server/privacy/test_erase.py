@@ -1,6 +1,7 @@
 """After a person is erased nothing of her stands in any byte, and all that is counted adds up."""
 
 import logging
+import sqlite3
 from itertools import chain
 
 import pytest
@@ -18,6 +19,7 @@ from server.people import attendees
 from server.privacy import erase
 from server.privacy.columns import TABLES, Erasure, Table
 from server.privacy.erase import PersonError
+from server.storage.disk import DatabaseError
 from tests.server.conftest import HOUR, NOW
 from tests.server.privacy.conftest import SECRETS, Known, stored
 from tests.server.support.stores import changes, everything
@@ -55,7 +57,6 @@ def test_no_byte_of_her_is_left(known: Known, caplog: pytest.LogCaptureFixture) 
     credentials = [row[0].encode() for row in known.rows(
         "SELECT credential FROM badge WHERE serial = ?", known.serial)]  # fmt: skip
     assert len(sealed) == 5
-    assert erase.leftovers(known.event, ["Quartermaine"])
     done = do(known)
     assert not photo.exists()
     backup = make_backup(known.event, known.backups, LATER)
@@ -63,7 +64,20 @@ def test_no_byte_of_her_is_left(known: Known, caplog: pytest.LogCaptureFixture) 
     assert standing(held) == []
     assert picture not in held
     assert [one for one in chain(sealed[:2], credentials) if one in held] == []
-    assert erase.leftovers(known.event, done.needles) == []
+    assert [text for text in done.needles if text.encode() in held] == []
+
+
+@pytest.mark.parametrize(
+    "error", [sqlite3.OperationalError("database or disk is full"), DatabaseError("away")]
+)
+def test_an_erasure_stands_where_the_file_can_not_be_written_anew(
+    known: Known, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def full(_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(erase.database_file, "written_anew", full)
+    assert erase.settle(known.event) == erase.NOT_WRITTEN_ANEW
 
 
 def test_musters_and_lists_know_her_no_more_and_musters_add_up(known: Known) -> None:

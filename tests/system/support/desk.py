@@ -52,12 +52,10 @@ class Form(HTMLParser):
 class Desk:
     """Use it in a `with`. For one thread."""
 
-    def __init__(self, place: LiveSite) -> None:
+    def __init__(self, place: LiveSite, role: str = "badge_desk") -> None:
         name = f"desk-{os.urandom(3).hex()}"
         hashed = users.hash_password(_PASSWORD)
-        place.write(
-            lambda db: users.add_user(db, name, "badge_desk", hashed, by="test", now=now_ms())
-        )
+        place.write(lambda db: users.add_user(db, name, role, hashed, by="test", now=now_ms()))
         _, token = users.sign_in(place.database, name, _PASSWORD, now=now_ms())
         self._cookies = {auth.COOKIE: token}
         self._origin = f"https://{place.address[0]}:{place.address[1]}"
@@ -82,6 +80,10 @@ class Desk:
     def give_day_credential(self, serial: int, day: int) -> None:
         form = {"day": str(day), "confirm": "yes"}
         self._send(_page(serial), f"{_page(serial)}/day-credential", **form)
+
+    def erase(self, serial: int) -> None:
+        person = f"/admin/privacy/person/{badge_number(serial)}"
+        self._send(person, f"{person}/erase", confirm="yes")
 
     def _send(self, page: str, action: str, **fields: str) -> None:
         status, shown = self._ask("GET", page)

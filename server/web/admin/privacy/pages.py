@@ -1,19 +1,27 @@
 """Serves the clocks of retention, and the page on which one person's data is exported or erased."""
 
+import logging
+from functools import partial
+
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
 from werkzeug.wrappers import Response as AnyResponse
 
 from badges.credential.badge_number import parse_badge_number
+from server.backup.copy import Backup
 from server.people import attendees
 from server.people.card_design import DesignError
 from server.privacy import clocks, erase, export, running
 from server.privacy.clocks import CLOCKS, ClockError, Since
 from server.privacy.daily import Daily
+from server.privacy.leftovers import leftovers
 from server.privacy.words import SECTIONS
 from server.web import auth, i18n
 from server.web.admin import forms
+from server.web.apart import ApartError, work_apart
 from server.web.services import services
+
+log = logging.getLogger(__name__)
 
 blueprint = Blueprint("privacy", __name__, url_prefix="/admin/privacy")
 
@@ -138,29 +146,42 @@ def remove(number: str) -> AnyResponse:
         return forms.turn_back(i18n.said(error), back)
     except DesignError as error:
         return forms.turn_back(i18n.said(error), back)
+    flash(_("%(number)s is erased.", number=holder.number), "good")
     here.database.give_back()
-    rest = erase.settle(here.event)
+    if rest := erase.settle(here.event):
+        flash(_(rest), "bad")
     if here.backups is not None:
         here.backups.keep_acts()
     if request.form.get("backups") == "yes":
-        here.database.write(lambda db: erase.delete_backups(db, before, by=by, now=here.now()))
-    flash(_("%(number)s is erased.", number=holder.number), "good")
-    for problem in (rest and _(rest), *_left(done)):
-        if problem:
-            flash(problem, "bad")
+        _delete(before)
+    for problem in _left(done):
+        flash(problem, "bad")
     return redirect(url_for("admin.privacy.show"), 303)
+
+
+def _delete(found: list[Backup]) -> None:
+    here, by = services(), auth.actor()
+    try:
+        here.database.write(lambda db: erase.delete_backups(db, found, by=by, now=here.now()))
+    except OSError as error:
+        log.error("backups from before an erasure were not deleted: %s", error)
+        flash(_("Not all backups from before could be deleted. Delete them by hand."), "bad")
 
 
 def _left(done: erase.Erased) -> list[str]:
     """Say which files still have a text of the person, without the text."""
-    event = services().event
-    paths = dict.fromkeys(path for path, _text in erase.leftovers(event, done.needles))
+    folder = services().event.path
+    try:
+        found = work_apart(partial(leftovers, folder, done.needles))
+    except ApartError as error:
+        log.error("files were not searched after an erasure: %s", error)
+        return [_("The event's files were not searched for texts of theirs that are left.")]
     return [
         _(
             "%(path)s still has a text of theirs, perhaps somebody else's.",
-            path=path.relative_to(event.path),
+            path=path.relative_to(folder),
         )
-        for path in paths
+        for path in dict.fromkeys(path for path, _text in found)
     ]
 
 

@@ -3,6 +3,7 @@
 What each may is docs/security.md's table. A route that has no line there fails.
 """
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from server.event.directory import Event
 from server.storage.database import Database
 from server.web import auth
 from tests.server.support.pages import ROLES, Pages, Staff
+from tests.sqlite.locks import keeps_locks
 
 TEXT = (Path(__file__).parents[4] / "docs/security.md").read_text(encoding="utf-8")
 SIGNED_OUT = "signed out"
@@ -97,6 +99,8 @@ def pages(event: Event, site: Database) -> Iterator[Pages]:
     with Pages(event, site) as opened:
         opened.issue()
         yield opened
+        if site.path.exists():  # It is SQLite's.
+            assert keeps_locks(os.getpid(), site.path), "a view has dropped SQLite's locks"
 
 
 def standing(pages: Pages) -> set[tuple[object, ...]]:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import sqlite3
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,8 +13,10 @@ import pytest
 from badges.credential.badge_number import badge_number
 from server.backup.copy import make_backup
 from server.event.directory import Event
-from server.privacy import clocks
+from server.privacy import clocks, erase
+from server.storage import database_file
 from server.storage.database import Database
+from server.web import apart
 from tests.server.conftest import MINUTE, NOW
 from tests.server.support.pages import Pages, Staff, acts, assert_only
 
@@ -63,6 +66,7 @@ def test_export(pages: Pages) -> None:
     assert acts(pages)[-1] == "person_exported"
 
 
+@pytest.mark.system
 @pytest.mark.sqlite_alone
 def test_it_says_first_what_it_does_and_then_does_it(pages: Pages) -> None:
     admin, one = confirmed(pages), f"{HOME}person/{number(pages)}"
@@ -87,6 +91,34 @@ def test_it_says_first_what_it_does_and_then_does_it(pages: Pages) -> None:
     )
     assert b"anna@example.org" not in held
     assert acts(pages)[-2:] == ["person_erased", "backups_deleted"]
+
+
+@pytest.mark.system
+@pytest.mark.sqlite_alone
+def test_an_erasure_says_that_it_was_done_whatever_fails_after_it(
+    pages: Pages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    def failing(*_: object, **__: object) -> None:
+        raise PermissionError
+
+    make_backup(pages.event, pages.event.backup_path, NOW)
+    admin, one = confirmed(pages), f"{HOME}person/{number(pages)}"
+    monkeypatch.setattr(database_file, "written_anew", full)
+    monkeypatch.setattr(erase.shutil, "rmtree", failing)
+    monkeypatch.setattr(apart, "WORK_S", 0.0)
+    answer = admin.post(f"{one}/erase", {"confirm": "yes", "backups": "yes"}, follow_redirects=True)
+    assert answer.status_code == 200
+    for said in (
+        "is erased.",
+        "The database&#39;s file was not written anew.",
+        "Not all backups from before could be deleted.",
+        "files were not searched",
+    ):
+        assert said in answer.text
+    assert admin.get(one).status_code == 404
 
 
 def test_who_is_inside(pages: Pages) -> None:

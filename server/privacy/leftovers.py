@@ -1,0 +1,39 @@
+"""Searches the event's files, byte by byte, for texts of a person who was erased."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+_PIECE = 1 << 20
+
+
+def leftovers(folder: Path, needles: Sequence[str]) -> list[tuple[Path, str]]:
+    """Return each file of the folder that has one of the texts, with that text.
+
+    Call it in a process without a connection to a database of the folder: it opens the database's
+    files, which drops the locks of such a process (`server.web.apart`). Another person may have the
+    same text, such as a name, so a match is a reason to look.
+    """
+    wanted = [(text, text.encode()) for text in needles]
+    found = []
+    for path in _files(folder):
+        with suppress(OSError):  # It went meanwhile.
+            found += [(path, text) for text in _texts_in(path, wanted)]
+    return found
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return (path for path in sorted(folder.rglob("*")) if path.is_file())
+
+
+def _texts_in(path: Path, wanted: Sequence[tuple[str, bytes]]) -> list[str]:
+    """Return which of the texts a file has. Pieces overlap, so that none is cut in two."""
+    overlap = max((len(data) for _, data in wanted), default=1)
+    found: dict[str, None] = {}
+    before = b""
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE):
+            held = before + piece
+            found |= {text: None for text, data in wanted if data in held}
+            before = held[-overlap:]
+    return list(found)
