@@ -416,7 +416,14 @@ class Database:
                 raise DatabaseError("the database is closed")
             self._waiting.put(job)
         result: T = job.wait()
+        self._local.has_written = True
         return result
+
+    def has_written(self) -> bool:
+        """Say whether a `write` of this thread was committed since it was asked the last time."""
+        found: bool = getattr(self._local, "has_written", False)
+        self._local.has_written = False
+        return found
 
     def write_then(
         self,

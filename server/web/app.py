@@ -109,6 +109,7 @@ def make_app(event_names: display.Names, time_zone: str, event_path: Path) -> Fl
     auth.guard(app)
     i18n.register(app, Words(event_path))
     display.register(app, event_names, ZoneInfo(time_zone))
+    app.before_request(security.begin_view)
     for blueprint in (api.blueprint, phone.blueprint, desk.blueprint, admin.blueprint):
         app.register_blueprint(blueprint)
     for blueprint in (receipts.blueprint, wallet.blueprint, passkit.blueprint):

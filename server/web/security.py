@@ -152,6 +152,12 @@ def _limit_forms() -> None:
             request.max_form_memory_size = FILE_PIECE_BYTES_MAX
 
 
+def begin_view() -> None:
+    """Let an error speak of the view's own commits alone. What comes before it has some, too."""
+    services().database.has_written()
+    g.is_in_view = True
+
+
 def _read_body() -> None:
     """Read the whole body before anything is done. Views find it where it always is."""
     if request.method in ("GET", "HEAD", "OPTIONS"):
@@ -254,6 +260,11 @@ _WORDS = {
         ),
     ),
 }
+# Of a view that failed after a commit.
+_IN_PART = N_(
+    "Part of what you sent was done. Look what is there before you send it again, and tell an "
+    "admin: the server's log names the cause."
+)
 # Of a server that is not the event's any more.
 _SUPERSEDED = (
     N_("Another server has taken over"),
@@ -289,6 +300,8 @@ def _error(error: Exception) -> Response:
     elif status == 500:
         _log_failure(error)
     title, remedy = _WORDS.get(507 if full else status, _WORDS[400 if status < 500 else 500])
+    if in_part := status >= 500 and "is_in_view" in g and services().database.has_written():
+        remedy = _IN_PART
     if isinstance(error, disk.SupersededError):
         title, remedy = _SUPERSEDED
     if isinstance(error, disk.AwayError | LostError):
@@ -302,7 +315,7 @@ def _error(error: Exception) -> Response:
     if status == 413:
         remedy = auth.file_too_large() or remedy
     if request.path.startswith("/api/v1/"):
-        response = problems.answer(status, remedy if full or title == _AWAY[0] else "")
+        response = problems.answer(status, remedy if full or in_part or title == _AWAY[0] else "")
     elif of_api():
         code = _AWAY_CODE if title == _AWAY[0] else _CODES.get(status, "failed")
         if full is not None or isinstance(error, disk.SupersededError):

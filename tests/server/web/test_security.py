@@ -1,5 +1,6 @@
 """What holds for every page: deny by default, headers, sizes, and errors that tell nothing."""
 
+import errno
 import io
 import logging
 import re
@@ -142,6 +143,30 @@ def test_a_failure_shows_and_logs_nothing_personal(
     assert "test_security.py:" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("error", "status"), [(RuntimeError(), 500), (OSError(errno.ENOSPC, "No space left"), 507)]
+)
+def test_a_failure_says_whether_anything_was_changed(
+    own_app: None, pages: Pages, error: Exception, status: int
+) -> None:
+    def fail(writes: bool) -> str:
+        if writes:
+            pages.database.write(lambda db: db.execute("DELETE FROM mail"))
+        raise error
+
+    _add_view(pages.app, "/nothing", auth.allow("admin")(lambda: fail(False)), "nothing")
+    _add_view(pages.app, "/part", auth.allow("admin")(lambda: fail(True)), "part")
+    admin = pages.staff("admin")
+    for _ in range(2):  # The first request of a session has a commit before the view.
+        answer = admin.get("/nothing")
+        assert answer.status_code == status
+        assert "Nothing was changed" in answer.text
+        answer = admin.get("/part")
+        assert answer.status_code == status
+        assert "Part of what you sent was done." in answer.text
+        assert "Nothing was changed" not in answer.text
+
+
 def test_a_failure_of_the_interface_is_json(pages: Pages) -> None:
     for target, status, code in (
         ("/api/nothing", 404, "not_found"),
@@ -224,9 +249,9 @@ def test_links_begin_where_the_app_is(pages: Pages) -> None:
             assert {link.startswith("/below/") for link in links} == {bool(place)}, place
 
 
-def _add_view(app: Flask, rule: str, view) -> None:
+def _add_view(app: Flask, rule: str, view, endpoint: str = "view") -> None:
     """Flask refuses new views once it has answered, which it has not in these tests."""
-    app.add_url_rule(rule, endpoint="view", view_func=view)
+    app.add_url_rule(rule, endpoint=endpoint, view_func=view)
 
 
 class Slow(io.RawIOBase):
