@@ -8,7 +8,7 @@ from server.desk import id_check
 from server.desk.acts import DeskError, Why
 from server.desk.undo import SHOWN_MS, Does
 from server.event.directory import Event
-from server.people import attendees
+from server.people import attendees, issuing
 from server.people.attendees import Attendee
 from server.printers import jobs
 from server.storage.database import Database
@@ -147,6 +147,29 @@ def test_what_an_admin_changed_since_stands(clerk: Clerk) -> None:
         )
     )
     assert refusal(clerk) is Why.CHANGED_SINCE
+
+
+@pytest.mark.parametrize("act", ["walk_in", "print", "correct", "check_id"])
+def test_a_badge_that_an_admin_issued_since_stands(clerk: Clerk, act: str) -> None:
+    """No desk did it, so only the number of the newest badge shows that the clerk's act is old."""
+    serial = clerk.serial("A1")
+    if act == "walk_in":
+        serial = clerk.walk_in().act.serial
+    elif act == "correct":
+        clerk.print(serial)
+        finish_all(clerk)
+        clerk.correct(serial, given_name="Hanna")
+    else:
+        {"print": clerk.print, "check_id": clerk.check_id}[act](serial)
+    before = person(clerk, serial)
+    clerk.database.write(
+        lambda db: issuing.reissue(
+            db, clerk.event, serial, reason="lost", by="user:9", now=clerk.now
+        )
+    )
+    assert refusal(clerk) is Why.CHANGED_SINCE
+    after = person(clerk, serial)
+    assert (after.issue, after.name, after.revoked_at) == (before.issue + 1, before.name, None)
 
 
 def test_only_the_last_act_and_only_once(clerk: Clerk) -> None:

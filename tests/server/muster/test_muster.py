@@ -282,6 +282,31 @@ class TestRollCall:
         pages.send(point)
         assert states(pages, found) == {one: State.SEEN}
 
+    def test_who_left_and_comes_back_is_missing_until_seen(
+        self, pages: Pages, west: FakeDoor, point: FakeDoor
+    ) -> None:
+        one, two, *_ = people(pages)
+        first, second = west.scan(NOW - 9 * MINUTE, one), west.scan(NOW - 9 * MINUTE, two)
+        pages.send(west)
+        found = begin(pages)
+        west.leave(NOW + MINUTE, one, west.ref(first))
+        west.leave(NOW + MINUTE, two, west.ref(second))
+        pages.now += MINUTE
+        pages.send(west)
+        assert states(pages, found) == {one: State.OUT, two: State.OUT}
+        west.scan(NOW + 2 * MINUTE, one)  # By the door that they left through,
+        point.scan(NOW + 2 * MINUTE, two)  # and by another hall's.
+        pages.now += MINUTE
+        pages.send(west)
+        pages.send(point)
+        assert states(pages, found) == {one: State.MISSING, two: State.MISSING}
+        halls = {line.serial: line.hall_id for line in listed(pages, found)}
+        assert halls == {one: west.hall, two: point.hall}
+        see(point, NOW + 3 * MINUTE, one)
+        pages.now += MINUTE
+        pages.send(point)
+        assert states(pages, found) == {one: State.SEEN, two: State.MISSING}
+
     def test_who_was_in_no_hall_by_the_records(self, pages: Pages, point: FakeDoor) -> None:
         found = begin(pages)
         see(point, NOW + MINUTE, people(pages)[0])

@@ -193,6 +193,26 @@ def test_a_job_that_perhaps_was_printed_is_not_repeated(database: Database, fail
     assert claim(database, failed.printer_id) is None
 
 
+def test_a_job_that_was_brought_back_while_it_printed_hands_nothing_over(
+    event: Event, database: Database, serials: list[int], add_printer: AddPrinter
+) -> None:
+    """Its desk is asked whether the card came out, so the printer's word comes too late."""
+    add_printer("north")
+    queue(database, serials[0])
+    (one,) = jobs.open_jobs(database.reader)
+    claimed = claim(database, one.printer_id)
+    assert claimed is not None
+    badges = jobs.printed_badges(database.reader, event, claimed)
+    assert badges
+    database.write(lambda db: jobs.bring_back_all(db, "", NOW))
+    database.write(lambda db: jobs.finish(db, claimed, badges, NOW))
+    back = jobs.job(database.reader, claimed.job_id)
+    assert (back.state, back.problem) == (JobState.FAILED, Problem.PERHAPS_PRINTED)
+    assert printed(database, serials[0]) == 0
+    database.write(lambda db: jobs.confirm(db, event, back.job_id, by="user:1", now=NOW))
+    assert printed(database, serials[0]) == 1
+
+
 def test_somebody_says_that_the_card_came_out(
     event: Event, database: Database, failed: Job
 ) -> None:

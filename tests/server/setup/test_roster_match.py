@@ -182,6 +182,30 @@ class TestDoubles:
         result = take(site, text, doubles="new", **KEEP)
         assert (result.added, said(result)) == (1, {"doubles": 1, "missing": 1})
 
+    def test_namesakes_of_two_organisations_are_two_people(self, site: Database) -> None:
+        """Also where the organiser says that doubles are the same people."""
+        before = attendees(site)
+        row = "B1,Anna,Keller,Northern Light,DE,other@example.org,vip,,,,en\n"
+        result = take(site, HEADER + "\n" + row, doubles="same", **KEEP)
+        assert (result.added, result.updated) == (1, 0)
+        assert "doubles" not in said(result)
+        after = attendees(site)
+        assert [one for one in after if one in before] == before
+        assert len(after) == len(before) + 1
+
+    def test_namesakes_without_id_and_address_keep_to_their_organisations(
+        self, database: Database
+    ) -> None:
+        text = "name,organisation,category\nLi Wei,Port,vip\nLi Wei,Fjord,vip\n"
+        take(database, text)
+        serials = {row["organisation"]: row["serial"] for row in attendees(database)}
+        turned = "name,organisation,category\nLi Wei,Fjord,vip\nLi Wei,Port,vip\n"
+        result = take(database, turned)
+        assert (result.added, result.updated, result.unchanged) == (0, 0, 2)
+        assert {row["organisation"]: row["serial"] for row in attendees(database)} == serials
+        third = "name,organisation,category\nLi Wei,Harbour,vip\n"
+        assert take(database, third, doubles="same", **KEEP).added == 1
+
     def test_who_has_a_row_of_their_own_is_somebody_else(self, site: Database) -> None:
         result = take(site, ROSTER + "B1,Anna,Keller,Harbour Pilots,DE,two@example.org,vip,,,,en\n")
         assert result.added == 1
