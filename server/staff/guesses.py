@@ -8,7 +8,6 @@ and all cores.
 
 import hashlib
 import threading
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -83,9 +82,10 @@ class Guesses:
         self._unlisted = 0
         self._since = COUNTED_EVERY
 
-    def check(self, keys: Sequence[Key], now: int, *, void_until: int | None = None) -> None:
-        """Raise WaitError where one of the keys has to wait. It only reads, however often somebody
-        guesses.
+    def check(self, keys: Sequence[Key], now: int, *, void_until: int | None = None) -> list[int]:
+        """Return the counts of the keys. Raises WaitError where one of them has to wait.
+
+        It only reads, however often somebody guesses.
         """
         with self._database.reading() as db:
             found = [self._find(db, key) for key in keys]
@@ -94,7 +94,7 @@ class Guesses:
             self._database.write(lambda db: self._cut_short(db, keys, now))
             with self._database.reading() as db:
                 found = [self._find(db, key) for key in keys]
-        self._counts(found, keys, now, void_until)
+        return [count.tries for count in self._counts(found, keys, now, void_until)]
 
     def charge(self, keys: Sequence[Key], now: int, *, void_until: int | None = None) -> list[int]:
         """Count a guess for each key, and return the counts, before it is looked at.
@@ -218,33 +218,77 @@ def _forget_the_oldest(db: Connection) -> None:
     )
 
 
+@dataclass(eq=False)
+class _Waiting:
+    """Waits for a turn. The lower the rank, the sooner it comes."""
+
+    address: str
+    rank: int
+
+
 class Lane:
     """Lets one password at a time be looked at. Few wait for their turn, and fewer of them from one
     address.
+
+    The turn is that of the address with the fewest guesses. So whoever guesses from some addresses
+    keeps nobody waiting who comes from another: where the lane is full, the one with the most
+    guesses is sent away.
     """
 
     def __init__(self) -> None:
-        self._turn = threading.Lock()
-        self._waiting: Counter[str] = Counter()
-        self._lock = threading.Lock()
+        # It guards all below, and is told whenever the turn is over or somebody is sent away.
+        self._changed = threading.Condition()
+        self._waiting: list[_Waiting] = []  # The first that came is the first here.
+        self._looks: _Waiting | None = None
 
     @contextmanager
-    def turn(self, address: str) -> Iterator[None]:
-        """Wait for the turn. Raises BusyError where too many wait, or it takes too long."""
-        with self._lock:
-            here = self._waiting[address]
-            if here >= WAITING_HERE_MAX or self._waiting.total() >= WAITING_MAX:
-                raise BusyError
-            self._waiting[address] += 1
+    def turn(self, address: str, guesses: int = 0) -> Iterator[None]:
+        """Wait for the turn of an address with so many wrong guesses. Raises BusyError where too
+        many wait who have fewer, or it takes too long.
+        """
+        mine = self._enter(address, guesses)
         try:
-            if not self._turn.acquire(timeout=WAIT_S):
-                raise BusyError
-            try:
-                yield
-            finally:
-                self._turn.release()
+            self._await_turn(mine)
+            yield
         finally:
-            with self._lock:
-                self._waiting[address] -= 1
-                if not self._waiting[address]:
-                    del self._waiting[address]
+            with self._changed:
+                self._leave(mine)
+
+    def _enter(self, address: str, guesses: int) -> _Waiting:
+        with self._changed:
+            all_here = [*self._waiting, *([self._looks] if self._looks else [])]
+            here = sum(one.address == address for one in all_here)
+            mine = _Waiting(address, guesses + here)
+            if here >= WAITING_HERE_MAX:
+                raise BusyError
+            if len(all_here) >= WAITING_MAX:
+                last = max(reversed(self._waiting), key=_rank, default=mine)
+                if last.rank <= mine.rank:
+                    raise BusyError
+                self._leave(last)
+            self._waiting.append(mine)
+            return mine
+
+    def _await_turn(self, mine: _Waiting) -> None:
+        def is_over() -> bool:
+            return mine not in self._waiting or self._is_next(mine)
+
+        with self._changed:
+            if not self._changed.wait_for(is_over, WAIT_S) or mine not in self._waiting:
+                raise BusyError
+            self._waiting.remove(mine)
+            self._looks = mine
+
+    def _is_next(self, mine: _Waiting) -> bool:
+        return self._looks is None and min(self._waiting, key=_rank) is mine
+
+    def _leave(self, one: _Waiting) -> None:
+        if one in self._waiting:
+            self._waiting.remove(one)
+        if self._looks is one:
+            self._looks = None
+        self._changed.notify_all()
+
+
+def _rank(one: _Waiting) -> int:
+    return one.rank

@@ -84,9 +84,10 @@ def sign_in(
     found = users.stored(database, attempt.name)
     keys, void_until, favoured = _keys(database, attempt, found, now)
     # Who has to wait is told so before all else, and takes nobody's turn.
-    guesses.check(keys, now, void_until=void_until)
+    counts = guesses.check(keys, now, void_until=void_until)
     lane = guesses.known if favoured else guesses.strangers
-    with lane.turn(attempt.address):
+    # The last of three counts is the account's, which strangers elsewhere drive up.
+    with lane.turn(attempt.address, max(counts[:2])):
         tries = guesses.charge(keys, now, void_until=void_until)
         right = users.fits(found, attempt.password)
     if found is None or not right or found.user.disabled:

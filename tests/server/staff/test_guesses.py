@@ -1,6 +1,8 @@
 """Counting guesses, and lanes: what the pages' tests do not reach."""
 
 import threading
+import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -161,33 +163,87 @@ def test_the_entry_log_gets_few_refusals_from_all_servers(
     assert database.write(lambda db: other.take_note(db, NOW + 60_000)) == 2
 
 
-def test_a_lane_has_few_that_wait_and_fewer_of_one_address(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+class Crew:
+    """Threads that wait for a lane's turn, and hold it until they are let go."""
+
+    def __init__(self, lane: Lane) -> None:
+        self.lane, self.go_on = lane, threading.Event()
+        self.looked: list[str] = []
+        self.sent_away: list[str] = []
+        self.threads: list[threading.Thread] = []
+
+    def hold(self, name: str, address: str, tries: int) -> None:
+        try:
+            with self.lane.turn(address, tries):
+                self.looked.append(name)
+                self.go_on.wait(60)
+        except BusyError:
+            self.sent_away.append(name)
+
+    def send(self, name: str, address: str, tries: int = 0) -> None:
+        """Returns once the thread has the turn, waits for it, or was sent away."""
+        thread = threading.Thread(target=self.hold, args=(name, address, tries))
+        self.threads.append(thread)
+        thread.start()
+        while len(self.lane._waiting) + len(self.looked) + len(self.sent_away) < len(self.threads):
+            time.sleep(0.001)
+
+    def end(self) -> None:
+        self.go_on.set()
+        for thread in self.threads:
+            thread.join(60)
+
+
+@pytest.fixture
+def crew(monkeypatch: pytest.MonkeyPatch) -> Iterator[Crew]:
+    """Two may wait beside the one that looks, and two of one address."""
     monkeypatch.setattr(guesses, "WAITING_MAX", 3)
     monkeypatch.setattr(guesses, "WAITING_HERE_MAX", 2)
-    lane, inside, go_on = Lane(), threading.Semaphore(0), threading.Event()
+    monkeypatch.setattr(guesses, "WAIT_S", 60.0)
+    made = Crew(Lane())
+    yield made
+    made.end()
 
-    def hold(address: str) -> None:
-        with lane.turn(address):
-            inside.release()
-            go_on.wait(10)
 
-    threads = [threading.Thread(target=hold, args=(one,)) for one in ("a", "a", "b")]
-    for thread in threads:
-        thread.start()
-    assert inside.acquire(timeout=10)
-    while sum(lane._waiting.values()) < 3:
+def test_a_lane_has_few_that_wait_and_fewer_of_one_address(crew: Crew) -> None:
+    for name in ("a1", "a2", "a3"):
+        crew.send(name, "a")
+    assert crew.sent_away == ["a3"]
+    crew.send("b1", "b")
+    crew.end()
+    assert sorted(crew.looked) == ["a1", "a2", "b1"]
+    with crew.lane.turn("a"):
         pass
-    for address in ("a", "c"):
-        with pytest.raises(BusyError), lane.turn(address):
-            pass
-    go_on.set()
-    for thread in threads:
-        thread.join(10)
-    with lane.turn("a"):
-        assert dict(lane._waiting) == {"a": 1}
-    assert dict(lane._waiting) == {}
+
+
+def test_the_turn_is_that_of_the_fewest_guesses(crew: Crew) -> None:
+    crew.send("first", "a")
+    crew.send("guesser", "b", 40)
+    crew.send("another", "c", 0)
+    crew.end()
+    assert crew.looked == ["first", "another", "guesser"]
+
+
+def test_whoever_has_guessed_most_makes_room(crew: Crew) -> None:
+    crew.send("first", "a")
+    crew.send("some", "b", 3)
+    crew.send("many", "c", 40)
+    crew.send("as many", "d", 40)
+    assert crew.sent_away == ["as many"], "whoever came first stays"
+    crew.send("none", "e")
+    crew.end()
+    assert crew.looked == ["first", "none", "some"]
+    assert sorted(crew.sent_away) == ["as many", "many"]
+
+
+def test_a_second_one_of_an_address_makes_room_for_another_address(crew: Crew) -> None:
+    crew.send("a1", "a")
+    crew.send("a2", "a")
+    crew.send("b1", "b")
+    crew.send("c1", "c")
+    crew.end()
+    assert crew.looked == ["a1", "b1", "c1"]
+    assert crew.sent_away == ["a2"]
 
 
 def test_waiting_for_a_turn_ends(monkeypatch: pytest.MonkeyPatch) -> None:

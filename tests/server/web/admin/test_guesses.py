@@ -9,8 +9,8 @@ import argon2
 import pytest
 
 from server.event.directory import Event
-from server.staff import signing_in, users
-from server.staff.guesses import WaitError
+from server.staff import guesses, signing_in, users
+from server.staff.guesses import BusyError, WaitError
 from server.storage.database import Database
 from server.web.admin.sign_in import caller
 from server.web.services import services_of
@@ -122,6 +122,50 @@ def test_guesses_from_many_addresses_at_once_hold_one_argon2(
     with ThreadPoolExecutor(24) as pool:
         list(pool.map(lambda n: guess(crew[n], "wrong password", f"10.2.0.{n}"), range(24)))
     assert counting.most == 1
+
+
+def test_five_addresses_with_made_up_names_keep_nobody_else_waiting(
+    pages: Pages, admin_password: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They have guessed before, and fill the lane. One who was never here gets the next turn."""
+    others = [caller_at(pages, f"10.4.0.{number}") for number in range(5)]
+    for who in others:
+        guess_from(pages, who, name="made up")
+    held, go_on = threading.Event(), threading.Event()
+    lane = services_of(pages.app).guesses.strangers
+    fits = users.fits
+
+    def slow(found: users.Stored | None, password: str) -> bool:
+        held.set()
+        assert go_on.wait(60)
+        return fits(found, password)
+
+    monkeypatch.setattr(users, "fits", slow)
+    busy: list[str] = []
+
+    def guess_and_note(who: str, name: str) -> None:
+        try:
+            guess_from(pages, who, name)
+        except BusyError:
+            busy.append(name)
+
+    owner = pages.stranger()
+    owner.form_token()
+    with ThreadPoolExecutor(21) as pool:
+        first = pool.submit(guess_and_note, others[0], "first")
+        assert held.wait(60)
+        crowd = [pool.submit(guess_and_note, who, f"{number}")
+                 for number in range(4) for who in others]  # fmt: skip
+        while len(lane._waiting) + len(busy) < len(crowd):
+            time.sleep(0.001)
+        assert len(lane._waiting) == guesses.WAITING_MAX - 1, "it is full"
+        asked = pool.submit(guess, owner, admin_password, HOME)
+        while len(busy) < len(crowd) - guesses.WAITING_MAX + 2 and not asked.done():
+            time.sleep(0.001)
+        go_on.set()
+        assert asked.result(60) == 303
+        for one in (first, *crowd):
+            one.result(60)
 
 
 def test_guesses_count_alike_with_a_page_and_without(pages: Pages) -> None:
