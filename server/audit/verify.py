@@ -304,9 +304,15 @@ class Export:
             need(sha256(self.read(name)).hex() == digest, f"{name} was altered since the export")
 
     def claim(self, raw: bytes, whose: str, key: Key | None = None) -> None:
-        """Take somebody's checkpoint, which `key` cosigned. `walk` compares its root."""
+        """Take somebody's checkpoint, which `key` cosigned. `walk` compares its root.
+
+        A restored log begins as the one of another name before it, of which a key may be, too.
+        """
         try:
-            size, root, signers, _ = read_checkpoint(raw, self.log, [key] if key else [])
+            name = raw.decode().partition("\n")[0]
+            is_of_event = key and name.split("/")[:2] == self.log.name.split("/")[:2]
+            log = make_key(name, LOG, self.log.raw) if is_of_event else self.log
+            size, root, signers, _ = read_checkpoint(raw, log, [key] if key else [])
         except ValueError as error:
             raise Refused(f"{whose}: {error}") from None
         need(size <= self.size, f"the log's end is missing: {whose} has {size} entries")
