@@ -48,8 +48,13 @@ class Held(Struct, frozen=True):
 
     @property
     def held(self) -> int:
-        """Places that the kiosk may hold free, or have used unseen."""
-        return self.unused - self.reclaimed
+        """Return how many places the kiosk may hold free, or have used unseen, never less than 0.
+
+        A word of staff may have given back more than the kiosk had left: then entries have turned
+        up of people who had left, or the word was wrong. Which of the two it was nobody knows, so
+        stays that are known to be open always count in full (rule 7).
+        """
+        return max(0, self.unused - self.reclaimed)
 
     @property
     def unused(self) -> int:
@@ -71,16 +76,14 @@ class Pool(Struct, frozen=True, dict=True):
     # Kiosks that must still echo a new incarnation (rule 8).
     awaited: frozenset[KioskKey] = frozenset()
 
-    @cached_property
+    @property
     def worst_case(self) -> int:
-        return sum(held.held for held in self.kiosks.values()) + self.open_stays
+        return self.unspent + self.open_stays
 
     @cached_property
     def unspent(self) -> int:
-        """Return how many places kiosks hold together, where a debt of one is no place of
-        another's.
-        """
-        return sum(max(0, held.held) for held in self.kiosks.values())
+        """Return how many places kiosks hold together."""
+        return sum(held.held for held in self.kiosks.values())
 
     @property
     def free(self) -> int:
@@ -100,9 +103,7 @@ class Pool(Struct, frozen=True, dict=True):
         if capacity == self.capacity:
             return self
         pool = type(self)(capacity, self.incarnation, self.open_stays, self.kiosks, self.awaited)
-        # What was added up does not rest on the capacity.
-        added_up = {name: self.__dict__[name] for name in _ADDED_UP if name in self.__dict__}
-        pool.__dict__.update(added_up)
+        pool.__dict__.update(self.__dict__)  # What was added up does not rest on the capacity.
         return pool
 
     def grant(self, kiosk: KioskKey, places: int) -> "Pool":
@@ -232,9 +233,9 @@ class Pool(Struct, frozen=True, dict=True):
         held = self.kiosks[kiosk]
         if not held.fenced:
             raise PlacesError(N_("only a fenced kiosk can be attested"))
-        surplus = held.held - inside
+        surplus = held.unused - held.reclaimed - inside
         if kiosk not in self.awaited:
-            if inside > max(0, held.held):
+            if inside > held.held:
                 return self
             surplus = max(0, surplus)
         attested = seq if held.attested is None else held.attested
@@ -261,9 +262,6 @@ class Pool(Struct, frozen=True, dict=True):
     def _with(self, kiosk: KioskKey, held: Held) -> "Pool":
         kiosks = {**self.kiosks, kiosk: held}
         return type(self)(self.capacity, self.incarnation, self.open_stays, kiosks, self.awaited)
-
-
-_ADDED_UP = ("worst_case", "unspent")
 
 
 class Limited(NamedTuple):
@@ -300,7 +298,6 @@ def within_limit(
     return Limited(
         ordinary.resized(within - max(kept, used)),
         override.resized(min(override.capacity, beyond)),
-        # People who are inside on kept places are no debt. Where a lost door's people were said to
-        # be out, there are fewer of them than open stays.
-        accessible.resized(max(left, min(used, accessible.open_stays))),
+        # People who are inside on kept places are no debt.
+        accessible.resized(max(left, accessible.open_stays)),
     )

@@ -69,7 +69,7 @@ def halls(db: Connection, now: int) -> dict[int, HallSureness]:
             sureness=_sureness(row, scanned, bool(silent)),
             away_since=min((one.seen_at for one in silent if one.seen_at), default=None),
             away_doors=tuple(sorted({one.door_id for one in silent})),
-            unseen=sum(max(0, one.held) + max(0, one.overrides) for one in silent),
+            unseen=sum(one.held + one.overrides for one in silent),
         )
     return found
 

@@ -167,7 +167,7 @@ def _share(
         pool = pool.grant(kiosk, count)
     recalls = dict(plan.recalls)
     for kiosk in elsewhere:
-        recalls[kiosk] = max(0, pool.kiosks[kiosk].held)
+        recalls[kiosk] = pool.kiosks[kiosk].held
     if pool != before:
         loaded[key] = pool.resized(loaded[key].capacity)
         loaded.save()
@@ -233,7 +233,7 @@ def _doors(
 def _door(kiosk: KioskKey, row: Mapping[str, Any], pool: Pool, now: int) -> sharing_policy.Door:
     return sharing_policy.Door(
         kiosk=kiosk,
-        held=max(0, pool.kiosks[kiosk].held),
+        held=pool.kiosks[kiosk].held,
         free=row["free"],
         rate=sharing_policy.smoothed(row["rate"], (now - row["rate_at"]) / 60_000, 0),
         wants=_wants(row, now),

@@ -148,7 +148,7 @@ def attest(
     found = {kind: pool for kind, pool in loaded.items() if kiosk in pool.kiosks}
     if PlaceKind.ORDINARY not in found or PlaceKind.OVERRIDE not in found:
         raise PlacesError(N_("This kiosk never had places in that hall."))
-    known = {kind: max(0, pool.kiosks[kiosk].held) for kind, pool in found.items()}
+    known = {kind: pool.kiosks[kiosk].held for kind, pool in found.items()}
     for kind, before in found.items():
         stands = kiosk in before.awaited or inside > sum(known.values())
         word = inside if stands else min(inside, known[kind])

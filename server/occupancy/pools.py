@@ -28,7 +28,7 @@ from server.venue.rules import Rules
 from server.venue.store import UnknownHallError
 
 # The same as `Held.held`, for a row of `place_account`. Statements that add up many rows use it.
-HELD = "granted - returned - handed_over - reclaimed + trusted"
+HELD = dialect.greatest("granted - returned - handed_over - reclaimed + trusted", "0")
 
 
 def load(db: Connection, key: PoolKey) -> Pool:

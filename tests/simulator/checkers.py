@@ -48,6 +48,8 @@ class Truth:
         self.over = -capacity  # the most people above B, where slack allowed it
         self.behind: dict[KioskKey, tuple[int, int]] = {}  # records and returns before a restore
         self.elsewhere_behind = 0
+        self.misjudged: set[KioskKey] = set()  # of whose people staff said too few
+        self._turned_up = 0  # entries of those kiosks that the server has
         self._seen: tuple[Pool, int] | None = None
         self._people = -1
 
@@ -187,29 +189,47 @@ class Truth:
         if self._seen == seen and people <= self._people:
             return
         self._seen, self._people = seen, people
-        worst = pool.worst_case
-        slack = slack_of(self)
+        # By true words the account is exact, and what is counted besides is on the safe side.
+        worst = pool.worst_case - (0 if self.misjudged else debts(pool))
+        slack, hidden = slack_of(self), self._hidden(server)
         # Though a move said that they left.
         stayed = self.inside.keys() & self.after_move if self.inferred else set()
         self.over = max(self.over, people - self.limit)
-        if people - len(stayed) > self.limit + slack:
+        if people - len(stayed) > self.limit + slack + hidden:
             raise ViolationError(
                 f"{people} inside, {len(stayed)} of them after a move; at most {self.limit} +"
-                f" {slack} may be besides"
+                f" {slack + hidden} may be besides"
             )
         if self.twice and not self.trusting and not self.rolled_back:
             raise ViolationError("a stay's place was given back twice")
         if pool.awaited or self.blind:
             return
         moves = server.moves if self.inferred else 0
-        if people > worst + moves + slack:
-            raise ViolationError(f"{people} inside, the worst case is {worst} + {moves} + {slack}")
+        if people > worst + moves + slack + hidden:
+            raise ViolationError(
+                f"{people} inside, the worst case is {worst} + {moves} + {slack + hidden}"
+            )
         if worst <= pool.capacity:
             self.limit = pool.capacity
         elif self.has_all(server):
             if worst > self.limit + slack + overstated(pool) + self.forgotten_by(server):
                 raise ViolationError(f"worst case {worst}, at most {self.limit} + {slack} may be")
             self.limit = min(self.limit, worst)
+
+    def _hidden(self, server: ModelServer) -> int:
+        """People inside whom a wrong word of staff took out of the account, as long as no record
+        tells of them. Once it does they count, even beyond the capacity, and the server adds
+        nobody.
+        """
+        if not self.misjudged:
+            return 0
+        kiosks = server.pool.kiosks
+        turned_up = sum(kiosks[key].handed_over for key in self.misjudged)
+        self.limit += turned_up - self._turned_up
+        self._turned_up = turned_up
+        return sum(
+            max(0, len(unseen(self, server, key)) - kiosks[key].held) for key in self.misjudged
+        )
 
     def forgotten_by(self, server: ModelServer) -> int:
         """Stays that an exit without a name or a move had ended, and that a restored server counts
@@ -239,11 +259,21 @@ def slack_of(truth: Truth) -> int:
 
 def overstated(pool: Pool) -> int:
     """By how much W may be too high: where a lost door was attested while another, or it, had taken
-    places on trust that the server had yet to hear of.
+    places on trust that the server had yet to hear of; or where entries of an attested door turn up
+    of people who had left.
     """
     if all(held.attested is None for held in pool.kiosks.values()):
         return 0
-    return sum(held.trusted + max(0, -held.reclaimed) for held in pool.kiosks.values())
+    return sum(held.trusted + max(0, -held.reclaimed) for held in pool.kiosks.values()) + debts(
+        pool
+    )
+
+
+def debts(pool: Pool) -> int:
+    """How many entries of attested doors have turned up beyond staff's word. Where the word was
+    true, as many people had left before it.
+    """
+    return sum(max(0, held.reclaimed - held.unused) for held in pool.kiosks.values())
 
 
 def _too_often(by: set[str]) -> int:

@@ -32,6 +32,7 @@ THEMES: dict[str, frozenset[str]] = {
 # Rare cases, by name alone: no seed draws one of these, so its day stays the same.
 RARE: dict[str, frozenset[str]] = {
     "put back, and doors lost then": frozenset({"put back", "restore", "fence", "lost then"}),
+    "wrong words": frozenset({"fence", "found again", "wrong word"}),
 }
 
 # Weights of steps to draw from; those of a fault that the theme lacks are 0.
@@ -65,6 +66,8 @@ FAULTS: dict[str, dict[str, tuple[float, ...]]] = {
                   "grant": (0.5, 1), "recall": (0,), "enter": (6, 12), "exit": (0.5, 1),
                   "false_exit": (0,), "capacity": (0,)},
     "roll back": {"image": (0.2, 1), "roll_back": (0.1, 0.3)},
+    # Staff say that fewer people are inside than are, of a kiosk that may be in use still.
+    "wrong word": {"wrong_word": (0.5, 2), "replace": (0.1, 0.3)},
 }  # fmt: skip
 
 

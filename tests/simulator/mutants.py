@@ -172,6 +172,15 @@ class GoneTwice(Pool):
         return super().open_stay(kiosk, gone=False)
 
 
+class Forgiving(Pool):
+    """An attested kiosk's debt is room for others: W may be less than the stays that are open."""
+
+    @property
+    def worst_case(self) -> int:
+        owed = (max(0, held.reclaimed - held.unused) for held in self.kiosks.values())
+        return super().worst_case - sum(owed)
+
+
 # Of the pools of a hall that keeps places.
 
 
@@ -209,15 +218,6 @@ def keeps_none_back(
     return limited._replace(ordinary=ordinary.resized(within))
 
 
-def counts_open_alone(
-    ordinary: Pool, override: Pool, accessible: Pool, *, kept: int, fire_limit: int
-) -> Limited:
-    """The pool of kept places never has less than its open stays, whoever was said to be out."""
-    limited = within_limit(ordinary, override, accessible, kept=kept, fire_limit=fire_limit)
-    least = max(limited.accessible.capacity, accessible.open_stays)
-    return limited._replace(accessible=accessible.resized(least))
-
-
 # Of the door's right to a place.
 
 
@@ -241,6 +241,7 @@ def trusts_unnamed(stay: StayRef | None, **facts: object) -> bool:
 NETWORK, LOST, RESTORES = "network", "lost doors", "restores"
 PUT_BACK = "put back silently"
 LOST_THEN = "put back, and doors lost then"
+WRONG_WORDS = "wrong words"
 BOTH, CLOCKS, TRUSTING, DISKS = "restores and lost doors", "clocks", "trusting", "old disks"
 COPIES, EPOCHS = "copies", "the server's clock"
 NESTED, KEPT_PLACES = "nested halls", "kept places"
@@ -294,6 +295,8 @@ MUTANTS = (
            Rules(names_attested=False)),
     Mutant("lastattested", "a second attestation forgets what the first covered", ATTESTED,
            Rules(pool=LastAttested)),
+    Mutant("forgiving", "staff's word is set against people who are known to be inside",
+           WRONG_WORDS, Rules(pool=Forgiving)),
     Mutant("hasty", "an attestation trusts a restored server's totals", FOUND,
            Rules(pool=Hasty)),
     Mutant("surprised", "grants heard after an attestation count again", FOUND,
@@ -364,8 +367,6 @@ MUTANTS = (
            Rules(within_limit=keeps_beyond)),
     Mutant("keptnone", "ordinary places are granted out of those that are kept", KEPT_PLACES,
            Rules(within_limit=keeps_none_back)),
-    Mutant("keptopen", "open stays on kept places are room for as many, whoever was said to be out",
-           KEPT_PLACES, Rules(within_limit=counts_open_alone)),
     Mutant("keptforall", "a door spends kept places on anybody", KEPT_PLACES,
            Rules(keeps_for_some=False)),
     Mutant("otherpool", "an exit gives its place back to the other pool", KEPT_PLACES,

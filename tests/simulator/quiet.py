@@ -124,8 +124,8 @@ def _agree(world: World) -> None:
         entries = sum(record.kind == "entry" for record in door.records)
         if held.handed_over != entries - len(door.credited):
             raise ViolationError(f"door {door.key}: entries that were not handed over once")
-        if held.held + held.reclaimed != account.free:
-            raise ViolationError(f"door {door.key}: {account.free} free, {held.held} held")
+        if held.unused != account.free:
+            raise ViolationError(f"door {door.key}: {account.free} free, {held.unused} unused")
 
 
 def _presence(world: World) -> None:

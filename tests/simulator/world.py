@@ -318,6 +318,16 @@ class World:
         self.sign(door)
         self.act_of_staff()
 
+    def wrong_word(self, door: ModelDoor) -> None:
+        """Staff say of a fenced kiosk that fewer are inside than are. It may be in use still."""
+        held = self.server.pool.kiosks.get(door.key)
+        if held is None or not held.fenced or door.forked:
+            return
+        said = self.random.randint(0, len(unseen(self.truth, self.server, door.key)))
+        self.server.pool = self.server.pool.attest(door.key, said, seq=self.server.acked[door.key])
+        self.truth.misjudged.add(door.key)
+        self.act_of_staff()
+
     def sign(self, door: ModelDoor) -> None:
         """A true attestation."""
         sign_hall(self.server, self.truth, door)

@@ -113,7 +113,7 @@ def lost() -> Pool:
 def test_a_place_that_was_attested_does_not_come_back_by_its_exit_too() -> None:
     assert lost().worst_case == 2
     found = lost().open_stay(A, gone=False).open_stay(A, gone=False)
-    assert found.worst_case == 2
+    assert found.worst_case == 3, "three are known to be in, whatever staff saw"
     out = found.close_stay(A2)  # the one that staff did not see
     assert out.worst_case == 2
     assert out.hear_returned(A, 2, incarnation=1).worst_case == 2
@@ -128,6 +128,22 @@ def test_once_all_that_was_attested_is_accounted_for_exits_count_again() -> None
     found = lost().open_stay(A, gone=False).hear_returned(A, 3, incarnation=1)
     assert found.kiosks[A].reclaimed == 0
     assert found.close_stay(A2).worst_case == found.worst_case - 1
+
+
+def test_a_wrong_word_puts_nobody_over_once_its_kiosk_is_heard() -> None:
+    """A let three in and is attested to have nobody inside. Three more come in by B, and then A's
+    entries turn up.
+    """
+    wrong = pool(3).grant(A, 3).fence(A).attest(A, 0, seq=0).grant(B, 3)
+    for seen in range(3):
+        wrong = wrong.open_stay(B, gone=False).open_stay(A, gone=False)
+        assert wrong.worst_case == 3 + seen + 1
+    for left in (StayRef(*B, 1), A1, StayRef(*B, 2)):
+        assert wrong.grant(B, 1) == wrong, "they are more than the hall takes"
+        wrong = wrong.close_stay(left)
+        assert wrong.worst_case == wrong.open_stays
+    assert wrong.grant(B, 1) == wrong, "it is full"
+    assert wrong.close_stay(A2).grant(B, 1).kiosks[B].held == 1
 
 
 def test_a_second_attestation_may_only_lower() -> None:

@@ -128,6 +128,40 @@ class World:
         assert sum(most) <= FIRE_LIMIT
 
 
+def test_a_wrong_word_of_staff_lets_nobody_in_once_the_kiosk_is_heard(database: Database) -> None:
+    """The hall is counted as empty while a fenced kiosk is still in use there. The word puts people
+    over by itself, but the server adds none to them.
+    """
+    site = open_site(database, FIRE_LIMIT)
+    here = [site.west.scan(NOW, serial) for serial in range(1, site.west.granted + 1)]
+    database.write(lambda db: registry.fence(db, *WEST, by="user:1", now=NOW))
+    database.write(lambda db: hall_control.clear(db, SMALL, by="user:1", now=NOW))
+    for _ in range(2):  # East is given what west had, and says that it has it.
+        site.send(site.east)
+    there = [site.east.scan(NOW, serial) for serial in range(11, 11 + site.east.granted)]
+    site.send(site.east)
+    inside = len(here) + len(there)
+    assert len(there) == 6 < inside, "the hall has six places"
+    assert site.figures(SMALL).worst_case == 6, "the word hid the others"
+
+    def asks() -> int:
+        """Somebody stands at the east door. Returns how many places come for them."""
+        before = site.east.granted
+        wants = wire.PlaceTotals(SMALL, before, site.east.returned, 0, wants=True)
+        site.send(site.east, places=[wants])
+        return site.east.granted - before
+
+    site.send(site.west, places=[])
+    while inside > 5:
+        figures = site.figures(SMALL)
+        assert (figures.inside, figures.worst_case) == (inside, inside)
+        assert asks() == 0, f"{inside} are inside, and it has six places"
+        site.east.leave(NOW, 11, site.east.ref(there.pop()))
+        site.send(site.east)
+        inside -= 1
+    assert asks() == 1
+
+
 @pytest.mark.parametrize("seed", tries.seeds(60))
 def test_nobody_is_inside_beyond_what_is_counted(tmp_path: Path, seed: int) -> None:
     path = tmp_path / "event.sqlite"
