@@ -5,6 +5,7 @@ time of the stamp. It does not prove that there was no other one beside it.
 """
 
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +28,9 @@ ANSWER_BYTES_MAX = 64 * 1024
 CA_BYTES_MAX = 1_000_000
 NAME_CHARS_MAX = 120
 _HEADERS = {"Content-Type": "application/timestamp-query"}
+_CERTIFICATES = 0xA0  # Their tag in the signed data (RFC 5652, 5.1).
+# What OpenSSL found, in the errors that the library puts together.
+_FOUND = re.compile(r'(?:reason: "|Verify error: *)([^"]+)"')
 _SHA512 = x509.ObjectIdentifier("2.16.840.1.101.3.4.2.3")
 
 
@@ -105,7 +109,7 @@ def verify(
     stamp, and be for time stamps alone.
     """
     try:
-        response = decode_timestamp_response(answer)
+        response = decode_timestamp_response(_in_order(answer))
         if response.status != 0:
             raise StampError(Code.WRONG, f"it refuses to stamp (status {response.status})")
         imprint = response.tst_info.message_imprint
@@ -120,10 +124,50 @@ def verify(
     except StampError:
         raise
     except VerificationError as error:
-        raise StampError(Code.WRONG, f"its stamp does not hold: {error}") from None
+        raise StampError(Code.WRONG, f"its stamp does not hold: {_reason(error)}") from None
     # The library raises many kinds for what is malformed.
     except (ValueError, TypeError, OverflowError, x509.DuplicateExtension) as error:
         raise StampError(Code.WRONG, f"its stamp is malformed ({type(error).__name__})") from None
+
+
+def _reason(error: VerificationError) -> str:
+    found = _FOUND.findall(str(error))
+    if not found:
+        return str(error)
+    return f"{found[-1]}. Are the certificates those of the authority that made it?"
+
+
+def _in_order(answer: bytes) -> bytes:
+    """Return the answer with its certificates in the order of DER.
+
+    They are a set that no signature covers. Authorities send their chains in the order of signing,
+    which the library refuses.
+    """
+    try:
+        _, token = _elements(_content(answer))
+        _, signed = _elements(_content(token))
+        (signed_data,) = _elements(_content(signed))
+        parts = _elements(_content(signed_data))
+        (certificates,) = [_content(one) for one in parts if one[0] == _CERTIFICATES]
+    except (IndexError, ValueError):
+        return answer  # It is a refusal, or malformed, which the library finds out.
+    return answer.replace(certificates, b"".join(sorted(_elements(certificates))), 1)
+
+
+def _content(element: bytes) -> bytes:
+    """Return what follows the tag and the length of an element (DER)."""
+    return element[2 if element[1] < 0x80 else 2 + (element[1] & 0x7F) :]
+
+
+def _elements(content: bytes) -> list[bytes]:
+    """Divide the content of a sequence or set into its elements (DER)."""
+    found = []
+    while content:
+        head = len(content) - len(_content(content))
+        size = content[1] if head == 2 else int.from_bytes(content[2:head], "big")
+        found.append(content[: head + size])
+        content = content[head + size :]
+    return found
 
 
 def _builder(authority: Authority, nonce: int | None) -> Verifier:
@@ -152,8 +196,7 @@ def _signer(response: TimeStampResponse) -> str:
 
 def with_policy(request: bytes, policy: str) -> bytes:
     """Return a request (DER) that asks for a stamp of a policy. The library makes none."""
-    start = 2 if request[1] < 0x80 else 2 + (request[1] & 0x7F)
-    body = request[start:]
+    body = _content(request)
     # The version has three bytes. The hash follows, and then the policy.
     at = 3 + 2 + body[4]
     number = _object_identifier(policy)

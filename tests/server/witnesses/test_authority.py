@@ -81,7 +81,9 @@ def test_another_root(tsa: TimeAuthority, tmp_path: Path) -> None:
         folder = tmp_path / name.split()[0]
         folder.mkdir()
         make_root(folder, name)
-        refused(tsa, "its stamp does not hold", ca=folder / "ca.pem")
+        why = r"(self-signed certificate|certificate signature failure|unable to get).*"
+        asks = r"[a-z]\. Are the certificates those of the authority that made it\?$"
+        refused(tsa, f"^its stamp does not hold: {why}{asks}", ca=folder / "ca.pem")
 
 
 @pytest.mark.system
@@ -197,3 +199,26 @@ def test_a_certificate_between(tsa: TimeAuthority, tmp_path: Path) -> None:
         assert found.authority == NAME
         longer.ca.write_bytes(root_pem)
         refused(longer, "its stamp does not hold")
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("with_root", [False, True])
+def test_an_authority_that_sends_its_chain(tmp_path: Path, with_root: bool) -> None:
+    """The file has the root alone. Two signers, for the chain is in another order for one."""
+    with TimeAuthority.made(tmp_path / "long") as longer:
+        key = make_middle(longer.folder, longer.root)
+        middle = (longer.folder / "middle.pem").read_bytes()
+        chain = [middle, longer.ca.read_bytes()] if with_root else [middle]
+        for order in (chain, chain[::-1]):
+            make_signer(longer.folder, key, "Harbour Middle")
+            longer.send_chain(b"".join(order))
+            answer, found = authority.ask(posting.post, known(longer), NOTE)
+            assert found.authority == NAME
+            assert answer == longer.answered[-1], "as it was sent, for others to verify"
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 20, 200])
+def test_a_cut_answer(tsa: TimeAuthority, size: int) -> None:
+    answer, _ = authority.ask(posting.post, known(tsa), NOTE)
+    tsa.answer = lambda query: (200, answer[:size])
+    refused(tsa, "malformed")
