@@ -107,12 +107,6 @@ class Engine(Protocol):
         """
         ...
 
-    def next_step(self, writer: Any) -> None:
-        """Let what was done since the savepoint `step` stand or fall with the transaction, and set
-        the savepoint anew.
-        """
-        ...
-
     def settler(self) -> "OwnConnection | None":
         """Return a connection for `make_durable` alone, or None where nothing is ever committed
         early.

@@ -15,7 +15,7 @@ import sqlite3
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
@@ -30,7 +30,7 @@ from server.storage.engines.joint import Joinable
 from server.storage.engines.reconnecting import Reconnecting
 from server.storage.engines.steps import Job, Steps, Told, reason
 from server.storage.engines.waiting import Waiting
-from server.storage.errors import EngineError
+from server.storage.errors import EngineError, is_unexplained
 from server.storage.postgresql.address import address_of, keep_address, read_address
 from server.storage.sqlite import engine as sqlite
 from server.storage.sqlite.engine import SqliteEngine
@@ -41,6 +41,9 @@ T = TypeVar("T")
 
 # This many readers stay open for later use, which is more than two cores can serve at once.
 IDLE_READERS_MAX = 32
+# After so many errors that neither the data nor the disk explain, the writer's connection to
+# another machine is replaced, whatever succeeded in between.
+FAILURES_MAX = 3
 
 
 def engine_of(path: Path, *, bounded: bool = False) -> Engine:
@@ -147,6 +150,7 @@ def undone_alone(db: Connection) -> Iterator[None]:
         return
     made: Any = db
     db.execute("SAVEPOINT alone")
+    made.arrive()  # An error before it would let the database skip it.
     try:
         yield
         made.arrive()
@@ -200,6 +204,7 @@ class Database:
         self._preparations: list[Callable[[Connection], None]] = []
         self._writer_connection = self._engine.writer()
         memory.attach(self._writer_connection)
+        self._failures = 0  # Of this connection, which nothing explains.
         self._reconnecting = Reconnecting(self._engine.writer, self._prepare)
         # What is wrong with the disk, since a commit failed for that reason.
         self._disk_trouble = ""
@@ -476,8 +481,7 @@ class Database:
                 # Elsewhere a refusal too may rest on what was lost.
                 self._refuse(failed)
             self._fail(group, error)
-            if self._engine.is_lost(connection):
-                self._reconnect()
+            self._after_errors(connection, [error, *(one for _, one in failed)])
             return
         if done and self._disk_trouble:
             log.warning("the disk takes writes again")
@@ -487,6 +491,8 @@ class Database:
         self._refuse(failed)
         for job, result in done:
             job.finish(result)
+        if failed:
+            self._after_errors(connection, [error for _, error in failed])
 
     def _write(
         self,
@@ -539,8 +545,18 @@ class Database:
         made = self._reconnecting.take()
         log.warning("the database is there again")
         self._writer_connection.close()
-        self._writer_connection = made
+        self._writer_connection, self._failures = made, 0
         return made
+
+    def _after_errors(self, connection: OwnConnection, found: Sequence[BaseException]) -> None:
+        """Begin to connect anew where the connection is lost, or has failed too often."""
+        unexplained = [error for error in found if is_unexplained(error)]
+        self._failures += bool(unexplained)
+        if unexplained and self._engine.is_far and self._failures >= FAILURES_MAX:
+            log.warning("connecting anew after %d failures: %s", self._failures, unexplained[-1])
+            connection.close()
+        if self._engine.is_lost(connection):
+            self._reconnect()
 
     def _reconnect(self) -> None:
         """Begin to connect anew, while nobody waits for it. Those that lie idle were lost, too."""

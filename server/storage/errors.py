@@ -24,6 +24,15 @@ def is_busy(error: EngineError) -> bool:
     return "locked" in str(error) or "busy" in str(error)
 
 
+def is_unexplained(error: BaseException) -> bool:
+    """Return whether the connection may be the reason, and neither the data nor another writer."""
+    return (
+        isinstance(error, (UnusableError, sqlite3.InterfaceError))
+        and not isinstance(error, LostError)
+        and not is_busy(error)
+    )
+
+
 def is_about(error: ConstraintError, column: str) -> bool:
     """Return whether the column is the one whose value may not be so."""
     return column in str(error)

@@ -95,12 +95,13 @@ class Steps:
         self._failed = failed
         self._done: list[tuple[Job, Any]] = []
         self._parted = False  # Whether a group had to be taken apart.
+        self._savepoint = 0  # Its number.
         self._saves = len(group) > 1 or (engine.is_far and group[0].joinable is not None)
 
     def run(self) -> list[tuple[Job, Any]]:
         """Return what each step returned that did not raise."""
         if self._saves:
-            self._db.execute("SAVEPOINT step")
+            self._save()
         parts = deque(_parts(self._group, least=1 if self._engine.is_far else 2))
         while parts:
             part = parts.popleft()
@@ -158,7 +159,18 @@ class Steps:
     def _keep(self, done: list[tuple[Job, Any]]) -> None:
         self._done += done
         if done[-1][0] is not self._group[-1]:
-            self._engine.next_step(self._db)
+            self._db.execute(f"RELEASE step_{self._savepoint}")
+            self._save()
+
+    def _save(self) -> None:
+        """Set the savepoint to which a step that fails goes back.
+
+        Each has a name of its own. An error before it may let the database skip it, unnoticed as
+        yet. Under one name for all, the step that notices would go back to the one before, and
+        undo a step that is told that it succeeded. So it fails, and with it the transaction.
+        """
+        self._savepoint += 1
+        self._db.execute(f"SAVEPOINT step_{self._savepoint}")
 
     def _undo(self, error: BaseException) -> None:
         memory.forget(self._db)
@@ -166,7 +178,7 @@ class Steps:
             # The disk is full or failing, and SQLite has undone the others' steps too. Or
             # PostgreSQL is gone.
             raise reason(error) from None
-        self._db.execute("ROLLBACK TO step")
+        self._db.execute(f"ROLLBACK TO step_{self._savepoint}")
 
 
 class _Part(NamedTuple):

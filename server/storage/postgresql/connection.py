@@ -14,7 +14,7 @@ from server.storage.disk import DatabaseError
 from server.storage.errors import EngineError
 from server.storage.postgresql.bounds import BoundedConnection
 from server.storage.postgresql.rows import named_rows
-from server.storage.postgresql.told import told
+from server.storage.postgresql.told import is_spoiled, told
 from server.storage.postgresql.translation.statements import (
     MAKE_DURABLE,
     Translated,
@@ -105,6 +105,8 @@ class PostgresConnection:
         self._pipeline: psycopg.Pipeline | None = None
         self._sent = self._failed = False
         self._over = ExitStack()
+        # Whether psycopg may take statements for prepared that the database has skipped.
+        self._skipped = False
         # What the writer knows (`server/storage/engines/memory.py`), and what steps do together.
         self.memory: Any = None
         self.joint: Any = None
@@ -148,12 +150,12 @@ class PostgresConnection:
             return self.raw.execute(asked.text, asked.values(values))
         except psycopg.DataError as error:
             if not asked.reads or "NUL" not in str(error):
-                raise told(error) from None
+                raise self._told(error) from None
             # No text here has a NUL, and so none is found that has what is asked for.
             given = [_without_nul(value) for value in asked.values(values)]
             return self.raw.execute(asked.text, given)
         except psycopg.Error as error:
-            raise told(error) from None
+            raise self._told(error) from None
 
     def executemany(self, statement: str, values: Iterable[Any], /) -> psycopg.Cursor[Any]:
         self._check()
@@ -165,8 +167,8 @@ class PostgresConnection:
             with self.raw.rows(len(rows)):
                 cursor.executemany(asked.text, rows)
         except psycopg.Error as error:
-            self._failed = True
-            raise told(error) from None
+            self._failed = self._skipped = True  # psycopg sends many rows in a pipeline.
+            raise self._told(error) from None
         self._sent = True
         return cursor
 
@@ -184,18 +186,16 @@ class PostgresConnection:
     def _send(self, asked: Translated, values: Any) -> psycopg.Cursor[Any]:
         if asked.plain and not asked.text.startswith(_WITHIN):
             return self._end(asked.text)
-        if asked.text.startswith("ROLLBACK TO"):
-            with suppress(EngineError):
-                self.arrive()
-            self._failed = False
+        if asked.text.startswith("ROLLBACK TO") and not self._arrives():
+            return self._walk_back(asked.text)
         try:
             if asked.plain:
                 made = self.raw.execute(asked.text, prepare=False)
             else:
                 made = self.raw.execute(asked.text, asked.values(values))
         except psycopg.Error as error:
-            self._failed = True
-            raise told(error) from None
+            self._failed = self._skipped = True
+            raise self._told(error) from None
         self._sent = True
         reads = asked.reads and self.waits_to_read
         if reads or asked.text.startswith("ROLLBACK TO"):
@@ -212,14 +212,30 @@ class PostgresConnection:
         try:
             self._pipeline.sync()
         except psycopg.Error as error:
-            self._failed = True
-            raise told(error) from None
+            self._failed = self._skipped = True
+            raise self._told(error) from None
+
+    def _arrives(self) -> bool:
+        """Wait for the answers, and say whether all statements since the savepoint succeeded."""
+        with suppress(EngineError):
+            self.arrive()
+        return not self._failed
 
     def _walk(self) -> None:
         """Wait for each statement from now on. Raises EngineError."""
         self.arrive()
         self._pipeline = None
         self._over.close()
+
+    def _walk_back(self, text: str) -> psycopg.Cursor[Any]:
+        """Go back to a savepoint after an error, and wait for each statement from now on."""
+        self._pipeline, self._failed = None, False
+        try:
+            with suppress(psycopg.Error):
+                self._over.close()
+            return self.raw.execute(text, prepare=False)
+        except psycopg.Error as error:
+            raise self._told(error) from None
 
     def _end(self, text: str) -> psycopg.Cursor[Any]:
         """Execute what ends the transaction, or what can't be sent on without waiting."""
@@ -233,12 +249,40 @@ class PostgresConnection:
                     self._over.close()
                 made = self.raw.execute(text, prepare=False)
         except psycopg.Error as error:
-            raise told(error) from None
+            self._skipped = True
+            raise self._told(error) from None
         if text == "COMMIT" and made.statusmessage != "COMMIT":
             raise sqlite3.OperationalError("the transaction was undone on the way")
         return made
 
+    def _prepare_anew(self) -> None:
+        """Have psycopg forget which statements are prepared, once the error's statements are
+        undone.
+
+        After an error the database skips what was sent behind it, and psycopg counts a statement
+        that was to be prepared there as prepared. It would fail for ever. psycopg forgets all of
+        them where a block of its own is rolled back, inside a transaction or outside of one.
+        """
+        idle_or_within = (TransactionStatus.IDLE, TransactionStatus.INTRANS)
+        if self._pipeline is not None or self.raw.info.transaction_status not in idle_or_within:
+            return
+        try:
+            with self.raw.transaction(force_rollback=True):
+                self._skipped = False
+        except psycopg.Error as error:
+            raise self._told(error) from None
+
+    def _told(self, error: psycopg.Error) -> Exception:
+        """Return the error that is raised for one of psycopg's. A connection whose prepared
+        statements are not those that psycopg knows is lost.
+        """
+        if is_spoiled(error):
+            self.raw.close()
+        return told(error)
+
     def _begin_statement(self, *, changes: bool = True) -> None:
+        if self._skipped:
+            self._prepare_anew()
         if self.joint is not None:
             self.joint.before_statement()
         self.total_changes += changes
@@ -249,7 +293,7 @@ class PostgresConnection:
         try:
             self.raw.execute(text, prepare=False)
         except psycopg.Error as error:
-            raise told(error) from None
+            raise self._told(error) from None
 
     def make_durable(self) -> None:
         """Wait until all that this connection can read is on disk, and at the synchronous standby.
@@ -276,7 +320,7 @@ class PostgresConnection:
                 for row in rows:
                     copy.write_row(row)
         except psycopg.Error as error:
-            raise told(error) from None
+            raise self._told(error) from None
 
     def settle(self) -> None:
         """Make it as new for the next borrower."""

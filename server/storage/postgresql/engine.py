@@ -112,10 +112,6 @@ class PostgresEngine:
         else:
             writer.execute("BEGIN IMMEDIATE")
 
-    def next_step(self, writer: Any) -> None:
-        writer.execute("RELEASE step")
-        writer.execute("SAVEPOINT step")
-
     def settler(self) -> PostgresConnection:
         made = self._open(read_only=False, silent_s=bounds.SILENT_S)
         if self._bounded:

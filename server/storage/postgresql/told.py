@@ -25,6 +25,9 @@ _KINDS = {
 _ENDED = (
     errors.AdminShutdown, errors.CrashShutdown, errors.IdleInTransactionSessionTimeout,
 )  # fmt: skip
+# The session has not the prepared statements that psycopg believes it has, or a table has changed
+# since one was prepared. It would fail again, and another connection does not.
+_SPOILED = (errors.InvalidSqlStatementName, errors.DuplicatePreparedStatement)
 
 
 def told(error: psycopg.Error) -> Exception:
@@ -59,8 +62,17 @@ def told(error: psycopg.Error) -> Exception:
 
 def is_lost(error: psycopg.Error) -> bool:
     """Say whether the connection is gone with this error."""
-    return isinstance(error, _ENDED) or (
-        isinstance(error, psycopg.OperationalError) and error.sqlstate is None
+    return (
+        isinstance(error, _ENDED)
+        or is_spoiled(error)
+        or (isinstance(error, psycopg.OperationalError) and error.sqlstate is None)
+    )
+
+
+def is_spoiled(error: psycopg.Error) -> bool:
+    """Say whether the session's prepared statements are of no use any more."""
+    return isinstance(error, _SPOILED) or (
+        isinstance(error, errors.FeatureNotSupported) and "cached plan" in str(error)
     )
 
 

@@ -166,10 +166,6 @@ class SqliteEngine:
         """Begin a transaction. Its commit waits for the disk, because one process alone writes."""
         writer.execute("BEGIN IMMEDIATE")
 
-    def next_step(self, writer: Any) -> None:
-        writer.execute("RELEASE step")
-        writer.execute("SAVEPOINT step")
-
     def settler(self) -> None:
         return None
 
