@@ -159,7 +159,10 @@ class Day:
         badge = dice.choice(BADGES)
         what = dice.random()
         if what < 0.4 and self.inside:
-            entered, badge, seq = self.inside.pop(dice.randrange(len(self.inside)))
+            chosen = dice.randrange(len(self.inside))
+            entered, badge, seq = self.inside[chosen]
+            if dice.random() < 0.8:  # else an exit names this stay once more
+                del self.inside[chosen]
             leaves = entered if dice.random() < 0.7 else door
             ref = StayRef(entered.kiosk, 1, seq) if dice.random() < 0.9 else None
             if dice.random() < 0.1:
@@ -378,6 +381,30 @@ def test_who_asks_for_places_in_one_hall_gets_them_in_turn(
         for hall in (1, 2):
             pool = pools.load(db, PoolKey(hall))
             assert pool.worst_case <= pool.capacity
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["known before", "of the same commit"])
+def test_exits_of_one_stay_in_one_commit_free_one_place(
+    database: Database, crowd: list[FakeDoor], taken: list[int], known: bool
+) -> None:
+    """Two doors of a hall were away, and somebody showed one badge on the way out at both. Two more
+    people stay inside.
+    """
+    first, *others = [door for door in crowd if door.hall == 1]
+    entries = [first.scan(NOW, serial) for serial in (1, 2, 3)]
+    if known:
+        heed(first, send(database, [step_of(first, 3)], together=False)[0])
+    for door in others[:2]:
+        door.leave(NOW, 1, first.ref(entries[0]))
+    together = [first, *others[:2]]
+    for door, answer in zip(
+        together, send(database, [step_of(door, 4) for door in together], together=True), strict=True
+    ):
+        heed(door, answer)
+    assert taken == [3]
+    with database.reading() as db:
+        assert pools.load(db, PoolKey(1)).open_stays == 2
+        assert sorted(stay.serial for stay in stays.in_hall(db, 1)) == [2, 3]
 
 
 def test_a_batch_that_is_wrong_leaves_the_others_together(
