@@ -60,7 +60,6 @@ ELSEWHERE = {
     "server/setup/roster_import.py": "the command line's last line",
     "server/staff/signing_in.py": "names of counters",
     "server/web/admin/account.py": "names of counters",
-    "server/web/admin/accounts/proof.py": "names of counters",
     "server/web/admin/forms.py": "an error that is caught where it is raised",
     "server/web/admin/inquiry/inside.py": "HTML, which has no words of its own",
     "server/web/admin/muster/paper.py": "HTML, whose words are marked one by one",
