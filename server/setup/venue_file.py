@@ -222,6 +222,10 @@ def _toml(data: bytes, name: str, known: tuple[str, ...]) -> dict[str, list[Entr
         raise VenueError(
             [Phrase("%(name)s is not UTF-8 text: save it as UTF-8", name=name)]
         ) from None
+    except RecursionError:
+        raise VenueError(
+            [Phrase("%(name)s has lists in lists without end: that is no venue", name=name)]
+        ) from None
     except tomllib.TOMLDecodeError as error:
         raise VenueError(
             [Phrase("%(name)s is not TOML: %(why)s", name=name, why=phrase_of(error))]

@@ -170,7 +170,7 @@ def _refused() -> tuple[type[Exception], ...]:
     """Return what the library raises for an answer that it can't take."""
     from webauthn.helpers import exceptions
 
-    return exceptions.WebAuthnException, ValueError, TypeError, KeyError
+    return exceptions.WebAuthnException, ValueError, TypeError, KeyError, RecursionError
 
 
 def _parsed(answer: str) -> dict[str, object]:

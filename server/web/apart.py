@@ -10,11 +10,16 @@ page that asked is shown again until it is there.
 The files of an open database are read there, too. A process that closes any descriptor of a file
 loses all POSIX locks that it has on it, and SQLite's are such (sqlite.org/howtocorrupt.html, 2.2).
 
+A file from outside is read there within bounds of memory and time, because whoever made it may have
+made it so that reading takes all of both.
+
 What goes there and comes back is pickled, between this program and itself, over pipes.
 """
 
 import os
 import pickle
+import resource
+import signal
 import subprocess
 import sys
 import threading
@@ -34,6 +39,9 @@ AT_ONCE = 2
 TURN_S = 60.0  # how long somebody waits for others' work
 WORK_S = 300.0
 NICE = 5
+# What may be used to read a file from outside, of memory and of the processor.
+FILE_MEMORY_BYTES = 1_000_000_000
+FILE_CPU_S = 120
 FRESH_S = 3.0  # for so long a result is shown although something has changed since it was begun
 KEPT_MAX = 8
 
@@ -45,6 +53,24 @@ class ApartError(Spoken):
     """Is raised where the work could not be done. The text says why and what to do."""
 
 
+@dataclass(frozen=True)
+class _Bounds:
+    """Says what a process may use. None is as much as there is."""
+
+    memory_bytes: int | None = None
+    cpu_s: int | None = None
+
+    def keep(self) -> None:
+        """Hold this process to them from now on."""
+        if self.memory_bytes is not None:
+            resource.setrlimit(resource.RLIMIT_DATA, (self.memory_bytes, self.memory_bytes))
+        if self.cpu_s is not None:
+            resource.setrlimit(resource.RLIMIT_CPU, (self.cpu_s, self.cpu_s + 1))
+
+
+_NO_BOUNDS = _Bounds()
+
+
 def read_apart(path: Path, read: Callable[[Connection], T]) -> T:
     """Return what `read` returns, which is given a connection to the database at `path`. It can't
     write. Raises what `work_apart` raises.
@@ -52,7 +78,14 @@ def read_apart(path: Path, read: Callable[[Connection], T]) -> T:
     return work_apart(partial(_read, path, read))
 
 
-def work_apart(work: Callable[[], T]) -> T:
+def read_file_apart(path: Path, read: Callable[[Connection], T]) -> T:
+    """Return what `read` makes of a file from outside, as `read_apart` does. Raises ApartError as
+    well where the file takes more memory or time than a file may.
+    """
+    return work_apart(partial(_read, path, read), _Bounds(FILE_MEMORY_BYTES, FILE_CPU_S))
+
+
+def work_apart(work: Callable[[], T], bounds: _Bounds = _NO_BOUNDS) -> T:
     """Return what `work` returns.
 
     `work` is a function of a module, or a partial of one, with arguments that can be pickled. What
@@ -62,19 +95,12 @@ def work_apart(work: Callable[[], T]) -> T:
     if not _turns.acquire(timeout=TURN_S):
         raise ApartError(N_("The server is busy with other such work. Try again in a minute."))
     try:
-        done = subprocess.run(
-            [sys.executable, "-P", "-m", "server.web.apart"],
-            input=pickle.dumps(work, pickle.HIGHEST_PROTOCOL),
-            stdout=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-            timeout=WORK_S,
-            check=True,
-        )
+        done = _run(pickle.dumps((bounds, work), pickle.HIGHEST_PROTOCOL))
     except subprocess.TimeoutExpired:
-        raise ApartError(
-            N_("This took more than %(seconds)s seconds and was given up."), seconds=f"{WORK_S:.0f}"
-        ) from None
+        raise _too_long(WORK_S) from None
     except (subprocess.CalledProcessError, OSError) as error:
+        if getattr(error, "returncode", 0) == -signal.SIGXCPU:
+            raise _too_long(FILE_CPU_S) from None
         raise ApartError(
             N_(
                 "This ended before it was done, perhaps because the machine has too little memory "
@@ -83,11 +109,29 @@ def work_apart(work: Callable[[], T]) -> T:
         ) from error
     finally:
         _turns.release()
-    result, raised = pickle.loads(done.stdout)  # noqa: S301 - our own process wrote it
+    result, raised = pickle.loads(done)  # noqa: S301 - our own process wrote it
     if raised is not None:
         raise raised
     found: T = result
     return found
+
+
+def _run(job: bytes) -> bytes:
+    """Do a job in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-P", "-m", "server.web.apart"],
+        input=job,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        timeout=WORK_S,
+        check=True,
+    ).stdout
+
+
+def _too_long(seconds: float) -> ApartError:
+    return ApartError(
+        N_("This took more than %(seconds)s seconds and was given up."), seconds=f"{seconds:.0f}"
+    )
 
 
 @dataclass
@@ -161,19 +205,29 @@ def _read(path: Path, read: Callable[[Connection], T]) -> T:
 
 def _answer(work: Callable[[], Any]) -> bytes:
     """Return the pickled result, and the pickled error in its place where there is one."""
+    raised: Exception
     try:
         return pickle.dumps((work(), None), pickle.HIGHEST_PROTOCOL)
+    except MemoryError:
+        raised = ApartError(N_("The file takes more memory than a file may. Make it smaller."))
+    except RecursionError:
+        raised = ApartError(N_("The file has parts in parts without end, and can't be read."))
     except Exception as error:
-        return pickle.dumps((None, error), pickle.HIGHEST_PROTOCOL)
+        raised = error
+    return pickle.dumps((None, raised), pickle.HIGHEST_PROTOCOL)
 
 
 def main() -> None:
-    """Do the work that stands on the standard input, and write its result to the output."""
+    """Do the job that stands on the standard input, and write its result to the output."""
     os.nice(NICE)
-    work = pickle.load(sys.stdin.buffer)  # noqa: S301 - our own process wrote it
+    bounds, work = pickle.load(sys.stdin.buffer)  # noqa: S301 - our own process wrote it
+    bounds.keep()
     sys.stdout.buffer.write(_answer(work))
     sys.stdout.buffer.flush()
 
 
 if __name__ == "__main__":
-    main()
+    # By its name, so that what is pickled here is known there.
+    from server.web import apart
+
+    apart.main()

@@ -45,7 +45,7 @@ def register(device: str, pass_type: str, name: str) -> Response:
     serial, issue = _proven(pass_type, name)
     try:
         token = msgspec.json.decode(_body(), type=_Registration).push_token
-    except (msgspec.DecodeError, msgspec.ValidationError):
+    except (msgspec.DecodeError, msgspec.ValidationError, RecursionError):
         abort(400)
     if not _DEVICE.fullmatch(device) or len(token) > 256:
         abort(400)

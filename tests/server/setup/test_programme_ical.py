@@ -182,6 +182,12 @@ def test_each_day_at_nine_stays_nine_when_clocks_change(event: Event) -> None:
     assert times(event, *lines) == ["04 15:00", "05 15:00", "06 15:00"]
 
 
+@pytest.mark.parametrize("until", ["99991231T235959Z", "99991231T235959", "99991231"])
+def test_for_ever_may_be_written_as_the_end_of_all_years(event: Event, until: str) -> None:
+    found = times(event, *START, f"RRULE:FREQ=DAILY;UNTIL={until}")
+    assert found == ["04 09:00", "05 09:00", "06 09:00"]
+
+
 def test_a_day_in_exdate_takes_the_whole_day(event: Event) -> None:
     lines = (*START, "RRULE:FREQ=DAILY", "EXDATE;VALUE=DATE:20260505")
     assert times(event, *lines) == ["04 09:00", "06 09:00"]
@@ -203,6 +209,20 @@ WRONG = {
     "since ever": (
         ("DTSTART:19700101T090000", "DURATION:PT1H", "RRULE:FREQ=DAILY"),
         "repeats since 1970, over 10 years before the event",
+    ),
+    "in another age": (("DTSTART:99991231T090000", "DURATION:PT1H"), "9999-12-31 is out of range"),
+    "repeated in another age": (
+        ("DTSTART:99991231T090000", "DURATION:PT1H", "RRULE:FREQ=WEEKLY"),
+        "9999-12-31 is out of range",
+    ),
+    "once more in another age": (
+        (*START, "RDATE:99991231T235959Z"), "9999-12-31 is out of range",
+    ),
+    "in place of another age": (
+        (*START, "RECURRENCE-ID:99991231T235959Z"), "9999-12-31 is out of range",
+    ),
+    "longer than any event": (
+        ("DTSTART:20260504T090000", "DURATION:P99999D"), "has a DURATION that is none",
     ),
     "too often": (
         (*START, "RRULE:FREQ=DAILY;BYHOUR=" + ",".join(map(str, range(24))) + ";BYMINUTE="

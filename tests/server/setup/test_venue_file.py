@@ -380,3 +380,11 @@ def test_places_that_a_hall_keeps(event: Event, database: Database) -> None:
     assert found == {"site": (0, None), "h1": (0, None), "green": (2, 15)}
     load(event, database, VENUE)
     assert {hall.accessible_places for hall in store.halls(database.reader)} == {0}
+
+
+@pytest.mark.parametrize(
+    "text", ["a=" + "[" * 5000, "a=" + "{a=" * 5000, "[" * 5000], ids=["lists", "tables", "heads"]
+)
+def test_parts_in_parts_without_end_are_refused_plainly(event: Event, text: str) -> None:
+    with pytest.raises(VenueError, match=r"lists in lists without end|is not TOML"):
+        venue_file.read_venue(text.encode(), "venue.toml", event.settings)

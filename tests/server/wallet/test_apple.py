@@ -322,6 +322,14 @@ def test_a_registration_that_makes_no_sense_is_refused(phone: Phone, body: objec
     assert phone.changed().status_code == 204
 
 
+def test_lists_in_lists_without_end_are_no_registration(phone: Phone) -> None:
+    answer = phone.client.post(
+        f"{phone.registration}/{phone.name}", data='{"x":' + "[" * 19_000, headers=phone.head(),
+        content_type="application/json", base_url=BASE,
+    )  # fmt: skip
+    assert answer.status_code == 400
+
+
 def test_a_phone_registers_only_so_many(
     pages: Pages, phone: Phone, monkeypatch: pytest.MonkeyPatch
 ) -> None:

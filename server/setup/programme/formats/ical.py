@@ -19,13 +19,14 @@ from server.event.settings import EventSettings
 from server.setup.programme.codes import stable_code
 from server.setup.programme.formats.draft import SESSIONS_MAX, Draft, DraftPerson, Found
 from server.setup.programme.formats.recurrence import Budget, RuleRefusedError, occurrences, rule_of
-from server.setup.programme.formats.times import TimeRefusedError, instant
+from server.setup.programme.formats.times import DURATION_MAX_H, YEARS, TimeRefusedError, instant
 from server.setup.venue_plan import VenueError, located
 
 DEPTH_MAX = 10
 LINES_MAX = 200_000
 ZONE_RULES_MAX = 60  # each may take a second
 OCCURRENCES_MAX = 1_000  # of one event
+DURATION_MAX = timedelta(hours=DURATION_MAX_H)
 _BEGIN_OR_END = re.compile(rb"^(BEGIN|END):", re.IGNORECASE | re.MULTILINE)
 _FOLD = re.compile(r"\r?\n[ \t]")
 _ZONE = re.compile(r"^BEGIN:VTIMEZONE(.*?)^END:VTIMEZONE", re.I | re.M | re.S)
@@ -304,8 +305,10 @@ class _Reader:
 
     def _until(self, rule: Any, zone: Any) -> datetime | None:
         value = next(iter(rule.get("UNTIL", ())), None)
+        if isinstance(value, datetime) and value.tzinfo and value.year in YEARS:
+            return value.astimezone(zone).replace(tzinfo=None)
         if isinstance(value, datetime):
-            return value.astimezone(zone).replace(tzinfo=None) if value.tzinfo else value
+            return value.replace(tzinfo=None)  # Such as the last second of the year 9999.
         return datetime.combine(value, time.max) if isinstance(value, date) else None
 
     def _length(self, part: Any) -> int:
@@ -315,7 +318,7 @@ class _Reader:
             length = self._instant(_one(part, "DTEND")) - begin
         elif "DURATION" in part:
             duration = _one(part, "DURATION").dt
-            if not isinstance(duration, timedelta):
+            if not isinstance(duration, timedelta) or abs(duration) > DURATION_MAX:
                 raise TimeRefusedError(N_("has a DURATION that is none"))
             length = int(duration.total_seconds()) * 1000
         elif not isinstance(_one(part, "DTSTART").dt, datetime):

@@ -157,7 +157,9 @@ def occurrences(
             year=start.year,
             most=YEARS_BEFORE_MAX,
         )
-    if first <= start.date() <= last:
+    if start.date() > last:
+        return
+    if first <= start.date():
         yield start
     left = None if rule.count is None else rule.count - 1
     for days in _periods(rule, start.date(), last):

@@ -8,6 +8,7 @@ from badges.i18n import N_, Spoken
 
 _DURATION = re.compile(r"(\d{1,4}):([0-5]\d)(?::[0-5]\d)?")
 DURATION_MAX_H = 16 * 24
+YEARS = range(1900, 3000)  # No arithmetic near these leaves what Python's dates can hold.
 
 
 class TimeRefusedError(Spoken, ValueError):
@@ -17,14 +18,13 @@ class TimeRefusedError(Spoken, ValueError):
 def instant(value: datetime, zone: ZoneInfo) -> int:
     """Return a time in Unix ms. A time without a zone is one of the venue's clocks.
 
-    Raises TimeRefusedError for a time that clocks skip, and for one that no calendar has.
+    Raises TimeRefusedError for a time that clocks skip, and for a year that no event is in.
     """
-    try:
-        aware = value if value.tzinfo is not None else value.replace(tzinfo=zone)
-        found = aware.astimezone(UTC)
-        again = found.astimezone(aware.tzinfo).replace(tzinfo=None)
-    except (OverflowError, ValueError):
-        raise TimeRefusedError(N_("%(value)s is out of range"), value=f"{value:%Y-%m-%d}") from None
+    if value.year not in YEARS:
+        raise TimeRefusedError(N_("%(value)s is out of range"), value=f"{value:%Y-%m-%d}")
+    aware = value if value.tzinfo is not None else value.replace(tzinfo=zone)
+    found = aware.astimezone(UTC)
+    again = found.astimezone(aware.tzinfo).replace(tzinfo=None)
     if again != aware.replace(tzinfo=None):
         raise TimeRefusedError(
             N_("%(value)s is a time that clocks skip on that day"), value=f"{value:%Y-%m-%d %H:%M}"

@@ -17,13 +17,12 @@ from server.editing.previews.mappings import MappingRefusedError
 from server.editing.previews.roster import RosterPreview
 from server.editing.previews.uploads import Upload, UploadBusyError, UploadGoneError
 from server.people import search
-from server.people.attendees import more_people_than
 from server.setup.roster_import import RosterChangedError, RosterRefusedError
 from server.venue import store
 from server.web import auth, i18n
 from server.web.admin import forms
 from server.web.admin.editing import uploads
-from server.web.apart import ApartError, read_apart
+from server.web.apart import ApartError, read_file_apart
 from server.web.i18n import gettext as _
 from server.web.security import limiter
 from server.web.services import services
@@ -63,9 +62,6 @@ COLUMN_WORDS = {
     "accessible": N_("Accessible place"),
     "status": N_("Status of the order"),
 }
-# Above these a preview is made in a process of its own. Below, starting one takes longer than that.
-BYTES_HERE_MAX = 100_000
-PEOPLE_HERE_MAX = 2_000
 
 
 @blueprint.post("/")
@@ -257,10 +253,7 @@ def _preview(kept: Upload) -> RosterPreview:
             roster.preview, settings=here.event.settings, data=data, name=kept.name,
             answers=dict(kept.answers), now=here.now(), random=os.urandom,
         )  # fmt: skip
-        with here.database.reading() as db:
-            large = len(data) > BYTES_HERE_MAX or more_people_than(db, PEOPLE_HERE_MAX)
-            made = None if large else make(db)
-        made = made or read_apart(here.database.path, make)
+        made = read_file_apart(here.database.path, make)
     uploads.kept_uploads().remember(kept, made)
     return made
 

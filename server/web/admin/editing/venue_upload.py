@@ -5,6 +5,7 @@ questions, and a confirmation.
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -15,7 +16,6 @@ from server.editing.previews import files
 from server.editing.previews.files import FileOvertakenError, Reading
 from server.editing.previews.uploads import Upload, UploadBusyError, UploadGoneError
 from server.editing.words import KINDS, PLURALS, field_words
-from server.event.settings import EventSettings
 from server.people import search
 from server.setup import venue_file
 from server.setup.preview.preview import Change, Preview, Thing, preview
@@ -24,6 +24,7 @@ from server.storage.connection import Connection
 from server.web import auth, i18n
 from server.web.admin import forms
 from server.web.admin.editing import uploads
+from server.web.apart import ApartError, read_file_apart
 from server.web.i18n import gettext as _
 from server.web.i18n import ngettext
 from server.web.security import limiter
@@ -86,6 +87,8 @@ def show(kind: str, token: str) -> Response | str:
         return uploads.gone()
     except UploadBusyError:
         return forms.turn_back(_(uploads.BUSY), url_for("admin.uploads.show"))
+    except ApartError as error:
+        return uploads.give_up(kept, i18n.said(error))
     found = shown.found
     return render_template(
         "editing/venue_preview.html", upload=kept, shown=shown, found=found, kinds=KINDS,
@@ -107,16 +110,12 @@ def answer(kind: str, token: str) -> Response:
     kept = uploads.find(token, kind)
     if not isinstance(kept, Upload):
         return kept
-    here = services()
     try:
-        with here.database.reading() as db:
-            asked = [one.key for one in _read(db, kept, here.event.settings).questions][
-                :ANSWERS_MAX
-            ]
+        asked = [one.key for one in _read(kept).questions][:ANSWERS_MAX]
     except UploadGoneError:
         return uploads.gone()
-    except VenueError:
-        asked = []
+    except (VenueError, ApartError):
+        asked = []  # The preview says why.
     for key in (*asked, files.SKIP_BAD):
         kept.answers[key] = request.form.get(key, "")[:ANSWER_CHARS_MAX]
     uploads.kept_uploads().keep_answers(kept)
@@ -141,19 +140,19 @@ def confirm(kind: str, token: str) -> Response:
     mark, gone = request.form.get("mark", ""), request.form.get("remove_sessions") == "yes"
 
     def step(db: Connection) -> Preview:
-        reading = _read(db, kept, here.event.settings)
-        if reading.problems and kept.answers.get(files.SKIP_BAD) != "yes":
-            raise VenueError(reading.problems)
         return files.take(
             db, reading.venue, here.event.settings, kept.name,
             mark=mark, remove_sessions=gone, by=by, now=here.now(),
         )  # fmt: skip
 
     try:
+        reading = _read(kept)
+        if reading.problems and kept.answers.get(files.SKIP_BAD) != "yes":
+            raise VenueError(reading.problems)
         done = here.database.write(step, long=True)
     except UploadGoneError:
         return uploads.gone()
-    except (FileOvertakenError, VenueError) as error:
+    except (FileOvertakenError, VenueError, ApartError) as error:
         flash(_("Nothing was imported. %(why)s", why=i18n.said(error)[:WARNING_CHARS_MAX]), "bad")
         return _to_preview(kept)
     search.fold_all(here.database.write)
@@ -174,16 +173,21 @@ def _to_preview(kept: Upload) -> Response:
     return redirect(url_for("admin.venue_upload.show", kind=kept.kind, token=kept.token), 303)
 
 
-def _read(db: Connection, kept: Upload, settings: EventSettings) -> Reading:
-    return files.read(db, kept.kind, kept.read(), kept.name, settings, kept.answers)
+def _read(kept: Upload) -> Reading:
+    """Read the file. Raises UploadGoneError, VenueError and ApartError."""
+    here = services()
+    read = partial(
+        files.read, kind=kept.kind, data=kept.read(), name=kept.name, settings=here.event.settings,
+        answers=dict(kept.answers),
+    )  # fmt: skip
+    return read_file_apart(here.database.path, read)
 
 
 def _look(kept: Upload) -> _Shown:
-    """Say what the file would do, if it can be imported. Raises UploadGoneError."""
+    """Say what the file would do, if it can be imported. Raises UploadGoneError and ApartError."""
     here = services()
     try:
-        with here.database.reading() as db:
-            reading = _read(db, kept, here.event.settings)
+        reading = _read(kept)
     except VenueError as error:
         return _Shown(problems=tuple(error.problems))
     if reading.problems and kept.answers.get(files.SKIP_BAD) != "yes":

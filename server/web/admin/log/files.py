@@ -24,7 +24,7 @@ from server.entry_log.act_names import Act
 from server.venue import store
 from server.web import auth, i18n
 from server.web.admin import forms
-from server.web.apart import ApartError, read_apart
+from server.web.apart import ApartError, read_apart, read_file_apart
 from server.web.security import limiter
 from server.web.services import services
 from server.witnesses.worker import Confirming
@@ -86,10 +86,10 @@ def _compared() -> Comparison:
             raise CompareError(N_("Nothing was sent: choose an export first."))
         if len(paths) == 2:
             both = partial(comparing.compare_beside, first=paths[0], second=paths[1])
-            return read_apart(here.database.path, both)
+            return read_file_apart(here.database.path, both)
         key = verifier_key(here.event.log_name, here.event.log_key.public)
         read = partial(comparing.compare_with_log, path=paths[0], log=here.event.log_name, key=key)
-        return read_apart(here.database.path, read)
+        return read_file_apart(here.database.path, read)
 
 
 @blueprint.get("/export")

@@ -20,7 +20,9 @@ from server.editing.previews import uploads as kept_files
 from server.editing.previews.uploads import Uploads
 from server.event.directory import Event
 from server.people import issuing
+from server.setup import venue_file
 from server.storage.database import Database
+from server.web import apart
 from server.web.admin.editing import roster_upload
 from server.web.admin.editing.uploads import kept_uploads
 from server.web.apart import ApartError
@@ -619,16 +621,12 @@ def test_who_may(pages: Pages) -> None:
 
 
 @pytest.mark.system
-def test_a_large_list_is_previewed_in_another_process(
+def test_a_list_is_previewed_in_another_process(
     pages: Pages, admin: Staff, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    changed = ROSTER.replace("Harbour Pilots", "Pilots Ltd")
-    _, here = preview(admin, PEOPLE, changed)
-    monkeypatch.setattr(roster_upload, "BYTES_HERE_MAX", 10)
     with monkeypatch.context() as only:
         only.setattr(roster_previews, "plan_import", lambda *_, **__: pytest.fail("planned here"))
-        location, page = preview(admin, PEOPLE, changed)
-    assert words(page.text) == words(here.text)
+        location, page = preview(admin, PEOPLE, ROSTER.replace("Harbour Pilots", "Pilots Ltd"))
     mark = re.search(r'name="mark" value="([^"]+)"', page.text)[1]
     assert admin.post(f"{location}/confirm", {"mark": mark}).location == "/admin/badges/"
     assert "Pilots Ltd" in {row["organisation"] for row in attendees(pages.database)}
@@ -636,19 +634,48 @@ def test_a_large_list_is_previewed_in_another_process(
 
 
 @pytest.mark.system
-def test_a_large_file_that_cannot_be_read(admin: Staff, monkeypatch: pytest.MonkeyPatch) -> None:
-    _, here = preview(admin, PEOPLE, b"\x00\x01" * 100, "list.xlsx")
-    monkeypatch.setattr(roster_upload, "BYTES_HERE_MAX", 10)
+def test_a_venue_is_read_in_another_process(
+    pages: Pages, admin: Staff, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as only:
+        only.setattr(venue_file, "read_venue", lambda *_, **__: pytest.fail("read here"))
+        location, page = preview(admin, HALLS, VENUE.replace("Hall 1", "Great Hall"), "v.toml")
+        mark = re.search(r'name="mark" value="([^"]+)"', page.text)[1]
+        assert admin.post(f"{location}/confirm", {"mark": mark}).location == "/admin/venue/"
+    assert "Great Hall" in admin.get("/admin/venue/").text
+
+
+@pytest.mark.system
+def test_a_list_that_cannot_be_read_in_another_process(admin: Staff) -> None:
     _, page = preview(admin, PEOPLE, b"\x00\x01" * 100, "list.xlsx")
-    assert words(page.text) == words(here.text)
+    assert "is no" in page.text
+
+
+@pytest.mark.system
+@pytest.mark.parametrize(
+    ("bound", "least"), [("FILE_MEMORY_BYTES", 150_000_000), ("FILE_CPU_S", 1)]
+)
+def test_a_file_that_takes_too_much_is_given_up(
+    pages: Pages, admin: Staff, monkeypatch: pytest.MonkeyPatch, bound: str, least: int
+) -> None:
+    """Forty thousand bytes of a TOML key, for which its reader would take 26 s and 1.2 GB."""
+    before = still(pages.database)
+    monkeypatch.setattr(apart, bound, least)
+    location = send(admin, HALLS, ".".join(["a"] * 20_000) + " = 1\n", "venue.toml").location
+    answer = admin.get(location)
+    assert answer.location == "/admin/imports/"
+    said = admin.get(answer.location).text
+    expected = "more memory than a file may" if bound == "FILE_MEMORY_BYTES" else "more than 1 s"
+    assert expected in said
+    assert still(pages.database) == before
+    assert admin.get(location).location == "/admin/imports/", "the file is deleted"
 
 
 def test_a_preview_that_cannot_be_made_now(admin: Staff, monkeypatch: pytest.MonkeyPatch) -> None:
     def busy(*_: object) -> None:
         raise ApartError("The server is busy with other such work. Try again in a minute.")
 
-    monkeypatch.setattr(roster_upload, "BYTES_HERE_MAX", 10)
-    monkeypatch.setattr(roster_upload, "read_apart", busy)
+    monkeypatch.setattr(roster_upload, "read_file_apart", busy)
     location = send(admin, PEOPLE, ROSTER).location
     answer = admin.get(location)
     assert answer.location == "/admin/imports/"
