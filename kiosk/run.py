@@ -342,7 +342,7 @@ class Kiosk:
             scans_waiting=state.waiting,
             skew_ms=link.skew_ms,
             retired=state.fenced,
-            refused=tuple(filter(None, (link.refused, link.log_alarm))),
+            refused=tuple(filter(None, (link.refused, link.log_alarm, link.unusable))),
         )
 
     def _device_status(self) -> DeviceStatus:

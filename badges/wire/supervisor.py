@@ -26,7 +26,7 @@ class LookUp(Struct, frozen=True, forbid_unknown_fields=True):
     by: Supervisor
 
 
-class PersonFacts(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class PersonFacts(Struct, frozen=True, kw_only=True):
     """Describes somebody on the roster as their newest badge says. Without a signature it is no
     badge.
     """
@@ -40,19 +40,19 @@ class PersonFacts(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     holder: HolderName
 
 
-class Found(Struct, frozen=True, forbid_unknown_fields=True):
+class Found(Struct, frozen=True):
     people: list[PersonFacts]
     more: bool  # Others match as well. More words narrow the search.
 
 
-class DoorChoice(Struct, frozen=True, forbid_unknown_fields=True):
+class DoorChoice(Struct, frozen=True):
     door: Count
     names: dict[str, str]
     hall_names: dict[str, str]
     mode: str
 
 
-class DoorChoices(Struct, frozen=True, forbid_unknown_fields=True):
+class DoorChoices(Struct, frozen=True):
     """Lists every door of the event (GET /api/doors)."""
 
     doors: list[DoorChoice]
@@ -65,5 +65,5 @@ class MoveDoor(Struct, frozen=True, forbid_unknown_fields=True):
     by: Supervisor
 
 
-class Moved(Struct, frozen=True, forbid_unknown_fields=True):
+class Moved(Struct, frozen=True):
     door: Count

@@ -37,12 +37,13 @@ SALTED_ASKED = "salted=1"
 # The same of a kiosk that goes on with another server where its own does not answer.
 SERVERS_ASKED = "servers=1"
 HEAD_CONTEXT = b"hallkeeper/head/v1\x00"
+KioskRun = Annotated[str, Meta(pattern="^[0-9]{16}-[0-9a-f]{16}$")]
 
 
 # The classes that follow are the parts of a snapshot. They tell a door about the venue and people.
 
 
-class CategoryFacts(Struct, frozen=True, forbid_unknown_fields=True):
+class CategoryFacts(Struct, frozen=True):
     code: Count
     key: str
     names: dict[str, str]  # By language.
@@ -66,7 +67,7 @@ class HallFacts(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     released: list[tuple[Instant, Instant]] | UnsetType = UNSET
 
 
-class SpeakerFacts(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class SpeakerFacts(Struct, frozen=True, kw_only=True):
     """Names somebody who speaks at a session, as the printed programme does."""
 
     name: Annotated[str, Meta(max_length=SPEAKER_NAME_MAX)]
@@ -205,7 +206,7 @@ class GoneOuter(Struct, frozen=True, array_like=True):
     hall: Count
 
 
-class Health(Struct, frozen=True, forbid_unknown_fields=True):
+class Health(Struct, frozen=True):
     """Says how a kiosk is. A value is None where it can't know."""
 
     version: Annotated[str, Meta(max_length=40)] = ""
@@ -256,6 +257,9 @@ class ScanBatch(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     sent_at: Instant
     health: Health = Health()
     mark: Mark | UnsetType = UNSET  # The newest that this kiosk was shown.
+    # Names this run of the kiosk, from its start on. The name of a later run is greater, as text.
+    # It is left out for a server that does not know the field (badges.wire.version.RUN_SINCE).
+    run: KioskRun | UnsetType = UNSET
     # The newest checkpoint that this kiosk verified. It is sent where the server's log contradicts
     # it.
     note: Annotated[str, Meta(max_length=4_000)] | UnsetType = UNSET
@@ -282,7 +286,7 @@ class PlaceOrder(Struct, frozen=True, forbid_unknown_fields=True):
         return PlaceKind.of(self.override, self.accessible)
 
 
-class ScanAnswer(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class ScanAnswer(Struct, frozen=True, kw_only=True):
     """Answers a batch. Everything up to `acked_seq` is in the ledger, on disk."""
 
     acked_seq: Count
@@ -302,7 +306,7 @@ class ScanAnswer(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     mark: Mark | None = None
 
 
-class Snapshot(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Snapshot(Struct, frozen=True, kw_only=True):
     """Holds all that one kiosk's door needs as of `cursor` (GET /api/replica)."""
 
     cursor: Count
@@ -426,7 +430,7 @@ class EnrolRequest(Struct, frozen=True, forbid_unknown_fields=True):
     signature: Signature  # badges.wire.enrolment.proof
 
 
-class EnrolAnswer(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class EnrolAnswer(Struct, frozen=True, kw_only=True):
     confirmed: bool
     identity: bytes = b""  # badges.wire.enrolment.sign_identity
     root_key: bytes = b""

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import click
 
 from badges.po import CatalogueError
+from badges.wire import version
 from kiosk.camera.camera import Camera
 from kiosk.camera.controls import request_of
 from kiosk.camera.sources import parse_source
@@ -83,6 +84,9 @@ def plain_errors(command: F) -> F:
 
 
 @click.group()
+@click.version_option(
+    package_name="hallkeeper", prog_name="hallkeeper-kiosk", message=version.SHOWN
+)
 def main() -> None:
     """Run a door, which reads badges, answers at once and keeps every scan."""
     # Only its own user may read what a kiosk writes (journal, replica and link).

@@ -5,6 +5,7 @@ door's places and stays. State is read inside each transaction, so several threa
 process may use one file.
 """
 
+import secrets
 import threading
 import time
 from collections import Counter
@@ -70,6 +71,7 @@ class Journal:
         self._none_came: Counter[int] = Counter()  # How often the server had no place, by hall.
         self._counter_lock = threading.Lock()
         self._counter = self._counter_end = 0
+        self._run = ""
         self._marked_at = float("-inf")  # In monotonic seconds.
 
     def __enter__(self) -> "Journal":
@@ -264,7 +266,19 @@ class Journal:
                     self._counter_end = transaction.reserve_counters(COUNTERS_RESERVED, at_least)
                     self._counter = self._counter_end - COUNTERS_RESERVED
             self._counter += 1
+            self._run = self._run or f"{self._counter:016d}-{secrets.token_hex(8)}"
             return self._counter
+
+    @property
+    def run(self) -> str:
+        """Return the name of this run of the kiosk, which begins with its first request counter.
+
+        That counter is on disk before it is used and above all before it. So a later run on this
+        disk has a greater name, and of two copies of a disk one is found out by its lower name.
+        """
+        if not self._run:
+            self.next_counter()
+        return self._run
 
     def own_open(self, up_to: int, hall: int) -> list[StayRef]:
         """Open stays in a hall that entries up to sequence `up_to` began."""

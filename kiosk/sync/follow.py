@@ -20,6 +20,7 @@ from kiosk.journal.values import Effect
 from kiosk.replica.replica import Replica
 from kiosk.sync.link import Link, pool_order
 from kiosk.sync.transport import SILENCE_S, Lines, Transport, TransportError
+from kiosk.texts.messages import Code, Message, as_message
 
 log = logging.getLogger(__name__)
 
@@ -134,13 +135,13 @@ class Feed:
     def _run(self) -> None:
         pause_s = self._back_off_s[0]
         while not self._stop.is_set():
-            began, failure = time.monotonic(), ""
+            began, failure, unusable = time.monotonic(), "", None
             try:
                 self.follow()
             except Exception as error:
                 # Whatever the fault is, the door goes on working and the feed tries again.
-                failure = self._explain(error)
-            self._link.feed(live=False, trouble=failure)
+                failure, unusable = self._explain(error), _unusable(error)
+            self._link.feed(live=False, trouble=failure, unusable=unusable)
             if time.monotonic() - began >= SHORT_S or (not failure and self._snapshot_wanted):
                 pause_s = self._back_off_s[0]
             if failure or not self._snapshot_wanted:
@@ -260,3 +261,11 @@ class Feed:
             self._on_restored()
         if effect.returned:
             self._on_returned()
+
+
+def _unusable(error: Exception) -> Message | None:
+    """Return what staff see where facts came that this kiosk does not understand."""
+    malformed = isinstance(error, TransportError) and error.code == "malformed_answer"
+    if malformed or isinstance(error, ValueError):
+        return Message(Code.FACTS_UNUSABLE, why=as_message(str(error).rstrip(".")))
+    return None

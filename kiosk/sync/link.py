@@ -35,6 +35,7 @@ class LinkState(Struct, frozen=True):
     offline_since: int | None = None  # Unix ms. None while online, and if it never was.
     feed_live: bool = False
     feed_trouble: str = ""  # Why no newer facts come.
+    unusable: Message | None = None  # Why the facts that came can't be used.
     skew_ms: int | None = None  # The kiosk's clock minus the server's, as last measured.
     epoch: int = 0  # The epoch of the server's time when the skew was measured.
     refused: Message | None = None  # Why the server takes no more scans from here.
@@ -107,9 +108,11 @@ class Link:
         with self._lock:
             self._state = replace(self._state, log_alarm=why)
 
-    def feed(self, *, live: bool, trouble: str = "") -> None:
+    def feed(self, *, live: bool, trouble: str = "", unusable: Message | None = None) -> None:
         with self._lock:
-            self._state = replace(self._state, feed_live=live, feed_trouble=trouble)
+            self._state = replace(
+                self._state, feed_live=live, feed_trouble=trouble, unusable=unusable
+            )
 
     def places(self, orders: Iterable[wire.PlaceOrder]) -> None:
         """Keep what the server's orders tell of whole halls. The newest counts."""

@@ -4,6 +4,7 @@ import base64
 from collections.abc import Callable
 
 from badges.credential.keys import PrivateKey
+from badges.wire import version
 from badges.wire.enrolment import RequestStamp, body_digest, signed_message
 
 COUNTER_MAX = 2**52  # Half of what the server takes. The clock in ms gives about 2**41.
@@ -37,4 +38,5 @@ class Signer:
             RequestStamp.COUNTER_HEADER: str(stamp.counter),
             RequestStamp.SIGNATURE_HEADER: base64.b64encode(signature).decode(),
             RequestStamp.DIGEST_HEADER: digest,
+            version.HEADER: version.OWN.text,
         }

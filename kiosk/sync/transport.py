@@ -25,6 +25,7 @@ from msgspec import Struct
 
 from badges.record import WireError
 from badges.wire import server_key, wire
+from badges.wire.version import HEADER, OWN, UNSTATED, WireVersion, read_version
 from kiosk.sync.known_server import Endpoint, KnownServer
 from kiosk.sync.signer import Signer
 from kiosk.texts.messages import Code, Message, as_message
@@ -50,6 +51,7 @@ REFUSED = {
     "unknown_kiosk": Code.UNKNOWN_KIOSK,
     "bad_signature": Code.BAD_SIGNATURE,
 }
+VERSION = "version"  # The server and this kiosk do not understand each other.
 # Faults of the server that end without the kiosk's help.
 AILING = {
     "disk_full": Code.SERVER_DISK_FULL,
@@ -90,6 +92,18 @@ class TransportError(Exception):
         # Staff see this while the fault lasts.
         self.ailing = Message(AILING[code]) if code in AILING else None
         self.message = Message(REFUSED[code]) if code in REFUSED else as_message(said)
+
+
+class VersionError(TransportError):
+    """Is raised where the server's version of the wire does not fit. Another server's may."""
+
+    def __init__(self, peer: WireVersion) -> None:
+        message = (
+            Message(Code.KIOSK_TOO_OLD, own=OWN.newest, needed=peer.oldest)
+            if OWN.is_too_old_for(peer)
+            else Message(Code.SERVER_TOO_OLD, own=peer.newest, needed=OWN.oldest)
+        )
+        super().__init__(VERSION, message, permanent=True, elsewhere=True)
 
 
 class Server(Protocol):
@@ -192,6 +206,8 @@ class Transport:
     """Sends requests to a server, or to the next one where that does not answer. Several threads
     may use it, and posts share one connection.
     """
+
+    peer = UNSTATED  # What the server stated that answered last.
 
     def __init__(
         self, server: Server | Choice, signer: Signer | None = None, *, answer_s: float = ANSWER_S
@@ -349,7 +365,11 @@ class Transport:
         if self._signer is not None:
             headers |= self._signer.headers(method, target, body)
         connection.request(method, target, body or None, headers)
-        return connection.getresponse()
+        response = connection.getresponse()
+        self.peer = read_version(response.getheader(HEADER)) or UNSTATED
+        if not OWN.understands(self.peer):
+            raise VersionError(self.peer)
+        return response
 
     def _drop(self) -> None:
         if self._kept is not None:

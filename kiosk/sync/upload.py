@@ -19,6 +19,7 @@ from badges.places.account import Account
 from badges.places.pool import PoolKey
 from badges.record import PlaceKind, accessible_field
 from badges.wire import wire
+from badges.wire.version import RUN_SINCE
 from kiosk.journal.checkpoints import Witnessed
 from kiosk.journal.errors import ForkError, JournalError, OldServerError
 from kiosk.journal.journal import Journal
@@ -265,6 +266,7 @@ class Sync:
             sent_at=self._clock(),
             health=self._health(),
             mark=UNSET if mark is None else mark,
+            run=self._journal.run if self._transport.peer.newest >= RUN_SINCE else UNSET,
             note=self._watch.contradicted or UNSET,
             cosigned=UNSET if seen is None else self._cosigned(seen),
         )

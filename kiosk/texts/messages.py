@@ -109,6 +109,21 @@ class Code(StrEnum):
         "The server can't reach its database: it takes no scans, and this kiosk keeps them. Tell an"
         " admin if this stays."
     )
+    KIOSK_TOO_OLD = N_(
+        "This kiosk's Hallkeeper is too old for the server: it speaks version {own} of the"
+        " protocol, and the server needs version {needed} or later. Tell an admin to install the"
+        " server's version of Hallkeeper here. The door goes on with what it knows, and keeps its"
+        " scans."
+    )
+    SERVER_TOO_OLD = N_(
+        "The server's Hallkeeper is too old for this kiosk: it speaks version {own} of the"
+        " protocol, and this kiosk needs version {needed} or later. Tell an admin to update the"
+        " server. The door goes on with what it knows, and keeps its scans."
+    )
+    FACTS_UNUSABLE = N_(
+        "This kiosk can't use the server's facts ({why}). They are probably of different versions"
+        " of Hallkeeper. Tell an admin. The door goes on with what it knew before."
+    )
     OTHER_LOG = N_("The server's entry log is not the one that this kiosk knew: {why}.")
     LOG_SHRANK = N_("it had {before} entries and has {n}")
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from badges.wire.version import OWN
 from server.cli.console import BY, Commands, count, event_option, opened, wall_clock
 from server.event.calendar import ago
 from server.event.directory import Event
@@ -62,13 +63,31 @@ def list_kiosks(event_dir: Path) -> None:
     for row in rows:
         hall = text_in(names_of(row.hall_names), "en")
         seen = "never heard" if row.seen_at is None else f"heard {ago(row.seen_at, now)}"
+        state = row.state if row.is_understood else f"{row.state}, WRONG VERSION"
         words = f", words: {row.words}" if row.state == "proven" else ""
         click.echo(
-            f"{row.kiosk}/{row.generation}  {row.door_code} ({hall})  {row.state}, {seen}{words}"
+            f"{row.kiosk}/{row.generation}  {row.door_code} ({hall})  {state}, {seen}{words}"
         )
         held = holdings.get((row.kiosk, row.generation), [])
         if held or row.waiting or row.state == "active":
             click.echo(f"    {_places(row, held)}; {_waiting(row, now)}")
+        if not row.is_understood:
+            click.echo(f"    {wrong_version(row)}")
+
+
+def wrong_version(row: registry.KioskRow) -> str:
+    """Say which version the kiosk has, which is needed, and what to do."""
+    version = row.version or OWN
+    spoken = f"It speaks version {version.newest} of the protocol, and this server version"
+    if OWN.is_too_old_for(version):
+        return (
+            f"{spoken} {OWN.newest}: it needs version {version.oldest} or later of the server. "
+            "Update the server. Its scans stay on it until then."
+        )
+    return (
+        f"{spoken} {OWN.newest}, which needs version {OWN.oldest} or later. Install this server's "
+        "version of Hallkeeper on the kiosk. Its scans stay on it until then."
+    )
 
 
 def _places(row: registry.KioskRow, held: Sequence[registry.Holding]) -> str:

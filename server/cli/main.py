@@ -10,12 +10,13 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from badges.wire import version
 from server.cli.console import BY, Commands, event_option, opened, refuse, wall_clock
 
 
 # All commands together take a second to load, so each is loaded when it is called.
 @click.group(cls=Commands)
-@click.version_option(package_name="hallkeeper", prog_name="hallkeeper")
+@click.version_option(package_name="hallkeeper", prog_name="hallkeeper", message=version.SHOWN)
 def main() -> None:
     """Check people in at the doors of a large event, with or without a network.
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from badges.places.pool import KioskKey, PoolKey
 from badges.wire import wire
+from badges.wire.version import WireVersion, read_version
 from server.entry_log import entry_log
 from server.feed import changes
 from server.occupancy import kiosk_accounts
@@ -49,6 +50,8 @@ class Sender:
     state: str
     acked_seq: int
     head: bytes  # The chain's head after `acked_seq`.
+    run: str  # Of the kiosk, the latest that a batch named. It is "" before the first.
+    version: WireVersion | None  # Of the wire, as it last stated.
     accounts: Mapping[PoolKey, KnownAccount]
     standing: Standing
     # As it was when this was read (`server/storage/engines/memory.py`).
@@ -66,6 +69,8 @@ class _Visit(NamedTuple):
 
     counter: int
     said: tuple[object, ...]  # When it was, and the values of `_HEALTH`.
+    run: str
+    version: WireVersion | None
 
 
 class _Kept(NamedTuple):
@@ -75,6 +80,8 @@ class _Kept(NamedTuple):
     state: str
     acked_seq: int
     head: bytes
+    run: str
+    version: WireVersion | None
     door_id: int
     counter: int
     accounts: Mapping[PoolKey, KnownAccount]
@@ -86,7 +93,7 @@ _UNKNOWN = -1  # stands for a cursor that is read when somebody asks
 _STANDING, _REACHED = "standing", "cursor reached"
 
 _KNOWN = (
-    "public_key, state, acked_seq, head, door_id, counter,"
+    "public_key, state, acked_seq, head, run, wire, door_id, counter,"
     f" {kiosk_accounts.KNOWN} AS accounts,"
     f" {event_state.INCARNATION} AS incarnation, {event_state.WITHOUT_ACTS} AS without_acts,"
     f" {event_state.GRANTS_FROM} AS grants_from,"
@@ -135,12 +142,13 @@ def known_standing(memo: Memo) -> Standing | None:
 
 
 def _sender(key: KioskKey, row: Row | list[Any], memo: Memo) -> tuple[Sender, int]:
-    public_key, state, acked_seq, head, door_id, counter, accounts, *more = row
+    public_key, state, acked_seq, head, run, stated, door_id, counter, accounts, *more = row
     incarnation, without_acts, grants_from, rules_version, cursor, entries = more
     event = EventState(int(incarnation), bool(without_acts), int(grants_from))
     standing = Standing(event, rules_version, cursor, entries)
     known = known_accounts(accounts)
-    kept = _Kept(public_key, state, acked_seq, head, door_id, counter, known)
+    version = read_version(stated)
+    kept = _Kept(public_key, state, acked_seq, head, run, version, door_id, counter, known)
     memo[key], memo[_STANDING], memo[_REACHED] = kept, standing, cursor
     return _found(key, kept, standing, memo, None)
 
@@ -164,8 +172,8 @@ def _found(
     key: KioskKey, kept: _Kept, standing: Standing, memo: Memo, visit: "_Visit | None"
 ) -> tuple[Sender, int]:
     found = Sender(
-        *key, kept.public_key, kept.state, kept.acked_seq, kept.head, kept.accounts, standing,
-        memo, visit,
+        *key, kept.public_key, kept.state, kept.acked_seq, kept.head, kept.run, kept.version,
+        kept.accounts, standing, memo, visit,
     )  # fmt: skip
     return found, kept.door_id
 
@@ -182,10 +190,16 @@ def count_request(db: Connection, key: KioskKey, counter: int, now: int) -> bool
 
 
 def counted_sender(
-    db: Connection, key: KioskKey, counter: int, now: int, batch: wire.ScanBatch | None
+    db: Connection,
+    key: KioskKey,
+    counter: int,
+    now: int,
+    batch: wire.ScanBatch | None,
+    version: WireVersion | None = None,
 ) -> tuple[Sender, int] | None:
-    """Keep a request's counter, and of its batch what the kiosk says of itself. Return the kiosk
-    and its door, or None where it is not enrolled or the counter has not risen.
+    """Keep a request's counter, and of its batch what the kiosk says of itself, with the `version`
+    of the wire that it states. Return the kiosk and its door, or None where it is not enrolled or
+    the counter has not risen.
 
     One statement does all of it, for a request of a kiosk mostly has little else to do. With a
     batch of a kiosk that is known, `acknowledge` does it.
@@ -197,7 +211,7 @@ def counted_sender(
         row = db.execute(f"{_COUNT} RETURNING {_KNOWN}", values).fetchone()
         memory.forget(db)
         return None if row is None else _sender(key, row, {})
-    visit = _Visit(counter, (now, *_health(batch, now)))
+    visit = _Visit(counter, (now, *_health(batch, now, version)), _run_of(batch), version)
     if kept is not None and kept.counter < counter:
         _keep_minute(db, key, batch, now)
         return _found(key, kept, memo[_STANDING], memo, visit)
@@ -271,11 +285,39 @@ def acknowledge(
         return
     memo[_STANDING] = Standing(before.state, before.rules_version, _UNKNOWN, entries)
     if kept is not None and accounts is not None:
-        counter = kept.counter if sender.visit is None else sender.visit.counter
-        memo[sender.key] = _Kept(
-            kept.public_key, kept.state, acked_seq, head, kept.door_id, counter, accounts
-        )
+        kept = kept._replace(acked_seq=acked_seq, head=head, accounts=accounts)
+        if sender.visit is not None:
+            kept = kept._replace(
+                counter=sender.visit.counter,
+                run=max(kept.run, sender.visit.run),
+                version=sender.visit.version or kept.version,
+            )
+        memo[sender.key] = kept
     memory.keep(db, memo)
+
+
+def is_of_an_earlier_run(sender: Sender, batch: wire.ScanBatch) -> bool:
+    """Tell whether the kiosk was started again since. Then two copies of its disk are at work.
+
+    It holds where the request's counter has risen, because a request of the run before that was
+    late has a lower counter than the first one of the run after it.
+    """
+    return isinstance(batch.run, str) and batch.run < sender.run
+
+
+def note_version(
+    db: Connection, key: KioskKey, counter: int, now: int, version: WireVersion
+) -> None:
+    """Keep the version of a kiosk that was refused for it, with its request's counter."""
+    if count_request(db, key, counter, now):
+        db.execute(_KEEP_VERSION, (version.text, *key))
+
+
+def keep_version(db: Connection, sender: Sender, version: WireVersion | None) -> None:
+    """Keep the version that a request states which is no batch."""
+    if version is not None and version != sender.version:
+        memory.forget(db)
+        db.execute(_KEEP_VERSION, (version.text, *sender.key))
 
 
 def last_request(db: Connection, key: KioskKey) -> int:
@@ -287,20 +329,23 @@ def last_request(db: Connection, key: KioskKey) -> int:
 
 _HEALTH = (
     f"health = ?, log_size = {dialect.greatest('log_size', '?')}, cursor = ?, resting = ?,"
-    " last_seq = ?, reported_at = ?"
+    f" last_seq = ?, reported_at = ?, run = {dialect.greatest('run', '?')},"
+    " wire = COALESCE(?, wire)"
 )
 _ACKNOWLEDGED = ("kiosk", "generation", "acked_seq", "head")
 _VISITED = (
     *_ACKNOWLEDGED, "counter", "seen_at", "health", "log_size", "cursor", "resting", "last_seq",
-    "reported_at",
+    "reported_at", "run", "wire",
 )  # fmt: skip
 _ACKNOWLEDGE = "acked_seq = v.acked_seq, head = v.head"
 _VISIT = (
     f"{_ACKNOWLEDGE}, counter = v.counter, seen_at = v.seen_at, health = v.health,"
     f" log_size = {dialect.greatest('kiosk.log_size', 'v.log_size')}, cursor = v.cursor,"
-    " resting = v.resting, last_seq = v.last_seq, reported_at = v.reported_at"
+    " resting = v.resting, last_seq = v.last_seq, reported_at = v.reported_at,"
+    f" run = {dialect.greatest('kiosk.run', 'v.run')}, wire = COALESCE(v.wire, kiosk.wire)"
 )
 _SAME = "kiosk.kiosk = v.kiosk AND kiosk.generation = v.generation"
+_KEEP_VERSION = "UPDATE kiosk SET wire = ? WHERE kiosk = ? AND generation = ?"
 _KEEP_HEALTH = f"UPDATE kiosk SET {_HEALTH} WHERE kiosk = ? AND generation = ?"
 _COUNT_AND_KEEP = (
     f"UPDATE kiosk SET counter = ?, seen_at = ?, {_HEALTH} WHERE {_WHO} AND counter < ?"
@@ -317,13 +362,19 @@ _COUNT_MINUTE = (
 )
 
 
-def keep_health(db: Connection, key: KioskKey, batch: wire.ScanBatch, now: int) -> None:
+def keep_health(
+    db: Connection,
+    key: KioskKey,
+    batch: wire.ScanBatch,
+    now: int,
+    version: WireVersion | None = None,
+) -> None:
     """Keep what the kiosk says of itself. That is its health, how long its journal is, and how far
     it follows log and feed.
     """
     memory.forget(db)
     _keep_minute(db, key, batch, now)
-    db.execute(_KEEP_HEALTH, (*_health(batch, now), *key))
+    db.execute(_KEEP_HEALTH, (*_health(batch, now, version), *key))
 
 
 def _keep_minute(db: Connection, key: KioskKey, batch: wire.ScanBatch, now: int) -> None:
@@ -332,7 +383,15 @@ def _keep_minute(db: Connection, key: KioskKey, batch: wire.ScanBatch, now: int)
     visits.write()
 
 
-def _health(batch: wire.ScanBatch, now: int) -> tuple[object, ...]:
+def _health(batch: wire.ScanBatch, now: int, version: WireVersion | None) -> tuple[object, ...]:
     """Return the values of `_HEALTH`."""
     health = wire.encode(batch.health).decode()
-    return health, batch.log_size, batch.cursor, batch.resting, batch.last_seq, now
+    stated = None if version is None else version.text
+    return (
+        health, batch.log_size, batch.cursor, batch.resting, batch.last_seq, now, _run_of(batch),
+        stated,
+    )  # fmt: skip
+
+
+def _run_of(batch: wire.ScanBatch) -> str:
+    return batch.run if isinstance(batch.run, str) else ""

@@ -26,6 +26,7 @@ from badges.wire.enrolment import (
     sign_identity,
     six_words,
 )
+from badges.wire.version import OWN, WireVersion, read_version
 from server.entry_log import entry_log
 from server.entry_log.act_names import Act
 from server.event.directory import Event
@@ -73,6 +74,12 @@ class KioskRow:
     health: wire.Health | None
     waiting: int  # By its last batch, scans in its journal that are not in the ledger yet.
     reported_at: int | None  # When that batch came. None means never.
+    version: WireVersion | None  # Of the wire, as the kiosk states it.
+
+    @property
+    def is_understood(self) -> bool:
+        """Tell whether it and this server understand each other, as far as it stated a version."""
+        return self.version is None or OWN.understands(self.version)
 
 
 @dataclass(frozen=True)
@@ -244,11 +251,20 @@ def kiosks(db: Connection) -> list[KioskRow]:
     rows = db.execute(
         "SELECT k.kiosk, k.generation, k.door_id, d.code AS door_code, d.names AS door_names,"
         " h.hall_id, h.names AS hall_names, k.state, k.words, k.token_expires_at, k.acked_seq,"
-        f" k.seen_at, k.health, {waiting} AS waiting, k.reported_at"
+        f" k.seen_at, k.health, {waiting} AS waiting, k.reported_at, k.wire AS version"
         " FROM kiosk k JOIN door d USING (door_id) JOIN hall h USING (hall_id)"
         " ORDER BY k.kiosk, k.generation DESC"
     )
-    return [KioskRow(**{**dict(row), "health": _health(row["health"])}) for row in rows]
+    return [
+        KioskRow(
+            **{
+                **dict(row),
+                "health": _health(row["health"]),
+                "version": read_version(row["version"]),
+            }
+        )
+        for row in rows
+    ]
 
 
 def holdings(db: Connection) -> dict[KioskKey, list[Holding]]:

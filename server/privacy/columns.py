@@ -246,7 +246,7 @@ TABLES: Mapping[str, Table] = {
     "kiosk": Table(
         none="kiosk generation door_id state token_hash token_expires_at public_key words identity"
         " counter acked_seq head log_size cursor resting seen_at health created_at last_seq"
-        " reported_at"
+        " reported_at run wire"
     ),
     "known_device": Table(none="user_id mark seen_at"),
     "organisation": Table(none="organisation_id code names country kind other_names"),

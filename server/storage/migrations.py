@@ -61,6 +61,7 @@ from server.storage.schema import (
     UNNAMED_KEY,
     UPLOADS,
     VENUE,
+    WIRE,
 )
 
 if TYPE_CHECKING:
@@ -412,6 +413,11 @@ def m061_only_signed(db: "Database") -> None:
     _run(db, ONLY_SIGNED)
 
 
+@step
+def m062_wire(db: "Database") -> None:
+    _run(db, WIRE)
+
+
 NAMES = (
     "m001_people",
     "m002_venue",
@@ -466,6 +472,7 @@ NAMES = (
     "m059_uploads",
     "m060_mappings_and_musters",
     "m061_only_signed",
+    "m062_wire",
 )
 
 

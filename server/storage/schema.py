@@ -1551,3 +1551,10 @@ WHERE muster_id IN (SELECT muster_id FROM muster) AND serial = NEW.serial
 ONLY_SIGNED = """
 ALTER TABLE kiosk DROP COLUMN word;
 """
+
+# The latest run that a kiosk's batches named, so that a copy of its disk is found out, and the
+# version of the wire that it states (badges/wire/version.py).
+WIRE = """
+ALTER TABLE kiosk ADD COLUMN run TEXT NOT NULL DEFAULT '';
+ALTER TABLE kiosk ADD COLUMN wire TEXT;
+"""

@@ -1,14 +1,15 @@
 """Finds what staff should look at on a kiosk, from what it last said and when."""
 
 from badges.wire import wire
+from badges.wire.version import OWN, WireVersion
 from server.event.settings import EventSettings
 from server.kiosks.registry import KioskRow
 from server.occupancy.grants import LIVE_MS
 from server.troubles.troubles import Kind, Trouble, Value, steps
 
 KINDS = frozenset((
-    Kind.SILENT, Kind.NEVER_HEARD, Kind.CAMERA, Kind.SLOW_CAMERA, Kind.FEW_READ, Kind.SKEW,
-    Kind.OLD_FACTS, Kind.QUEUE, Kind.KIOSK_DISK, Kind.BATTERY,
+    Kind.SILENT, Kind.NEVER_HEARD, Kind.VERSION, Kind.CAMERA, Kind.SLOW_CAMERA, Kind.FEW_READ,
+    Kind.SKEW, Kind.OLD_FACTS, Kind.QUEUE, Kind.KIOSK_DISK, Kind.BATTERY,
 ))  # fmt: skip
 SKEW_MS = 2_000
 DISK_MB = 500
@@ -38,8 +39,17 @@ def of_kiosk(row: KioskRow, settings: EventSettings, now: int) -> list[Trouble]:
         level = steps(silent_ms, 5 * MINUTE_MS, 30 * MINUTE_MS)
         values: dict[str, Value] = {"ms": silent_ms, "waiting": row.waiting}
         return [Trouble(Kind.SILENT, row.kiosk, True, level, row.seen_at, values)]
+    if not row.is_understood and row.version is not None:
+        return [Trouble(Kind.VERSION, row.kiosk, grave=True, values=_versions(row.version))]
     found = _from_health(row, row.health, settings) if row.health else []
     return sorted(found, key=lambda trouble: not trouble.grave)
+
+
+def _versions(kiosk: WireVersion) -> dict[str, Value]:
+    """Return which side is to be updated, the version that it has, and the one that it needs."""
+    if OWN.is_too_old_for(kiosk):
+        return {"side": "server", "own": OWN.newest, "needed": kiosk.oldest}
+    return {"side": "kiosk", "own": kiosk.newest, "needed": OWN.oldest}
 
 
 def _from_health(row: KioskRow, health: wire.Health, settings: EventSettings) -> list[Trouble]:

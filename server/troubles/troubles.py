@@ -15,6 +15,7 @@ class Kind(StrEnum):
     # Of kiosks.
     SILENT = "silent"
     NEVER_HEARD = "never_heard"
+    VERSION = "version"
     CAMERA = "camera"
     SLOW_CAMERA = "slow_camera"
     FEW_READ = "few_read"

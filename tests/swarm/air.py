@@ -14,6 +14,7 @@ from flask.testing import FlaskClient
 from msgspec import Struct
 
 from badges.wire import wire
+from badges.wire.version import OWN
 from kiosk.sync.signer import Signer
 from kiosk.sync.transport import TransportError
 
@@ -34,6 +35,8 @@ class Weather:
 
 class Air:
     """A transport to an app in the same process."""
+
+    peer = OWN
 
     def __init__(
         self,

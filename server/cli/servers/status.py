@@ -9,13 +9,14 @@ import click
 from server.backup import restore, set_back
 from server.backup.restore import Awaited
 from server.cli.console import count, event_option, opened, wall_clock
+from server.cli.kiosks import wrong_version
 from server.entry_log import entry_log
 from server.event import processes
 from server.event.calendar import ago
 from server.event.directory import Event
 from server.event.processes import Process
 from server.feed import changes
-from server.kiosks import addresses, runs
+from server.kiosks import addresses, registry, runs
 from server.storage import event_state
 from server.storage.connection import Connection
 from server.storage.engines.state import EngineState, engine_state
@@ -45,6 +46,8 @@ class Status:
     kiosks_heard: int
     put_back_at: int | None
     awaited: list[Awaited] = field(default_factory=list)
+    # Kiosks whose version of the wire does not fit, each with what to do.
+    wrong_versions: dict[str, str] = field(default_factory=dict)
 
     @property
     def silent(self) -> list[Process]:
@@ -76,9 +79,11 @@ class Status:
             )
         if self.seen_by_kiosks > self.log_size:
             found.append(
-                f"Kiosk {self.seen_most_by} has seen {self.seen_by_kiosks} entries of the log, and "
-                f"there are {self.log_size}: the database was set back."
+                f"Kiosk {self.seen_most_by} states that it has seen {self.seen_by_kiosks} entries "
+                f"of the log, and there are {self.log_size}. It showed no signature for them, so "
+                "look at that kiosk."
             )
+        found += [f"Kiosk {name}: {what}" for name, what in self.wrong_versions.items()]
         return found
 
 
@@ -128,6 +133,11 @@ def look(db: Connection, event: Event, now: int) -> Status:
         kiosks_heard=int(heard),
         put_back_at=None if put_back is None else put_back.at,
         awaited=restore.awaited(db),
+        wrong_versions={
+            row.kiosk: wrong_version(row)
+            for row in registry.kiosks(db)
+            if row.state == "active" and not row.is_understood
+        },
     )
 
 

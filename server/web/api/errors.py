@@ -6,7 +6,10 @@ from flask import Response
 from msgspec import UNSET, Struct, UnsetType
 
 from badges.record import WireError
-from badges.wire import wire
+from badges.wire import version, wire
+
+# Every answer to a kiosk states which version of the wire this server speaks.
+HEADERS = {version.HEADER: version.OWN.text}
 
 
 class ApiError(Exception):
@@ -37,4 +40,4 @@ def malformed(error: WireError) -> Response:
 
 
 def answer_json(message: Struct, status: int = 200) -> Response:
-    return Response(wire.encode(message), status, mimetype="application/json")
+    return Response(wire.encode(message), status, mimetype="application/json", headers=HEADERS)

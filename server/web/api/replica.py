@@ -2,16 +2,19 @@
 after both.
 """
 
+from dataclasses import replace
+
 from flask import Response, request
 
 from badges.wire import wire
+from badges.wire.version import FIRST, UNSTATED
 from server.feed import sse
 from server.feed.subscription import CursorGoneError
 from server.kiosks import snapshot
 from server.people import issuing
 from server.storage.connection import Connection
 from server.venue import nesting, store
-from server.web.api.errors import ApiError, answer_json
+from server.web.api.errors import HEADERS, ApiError, answer_json
 from server.web.api.signatures import Caller, read_signature, signed_caller, signed_write, still_as
 from server.web.services import services
 
@@ -21,8 +24,11 @@ NAMES_MAX = 5_000
 
 def replica() -> Response:
     """Return all that the kiosk's door needs to know, with the programme where it asks for it."""
-    here = services()
+    here, signed = services(), read_signature()
     asked = request.query_string.decode("latin-1").split("&")
+    if signed.version is None:
+        # Kiosks of before the header are told apart by what they ask for.
+        signed = replace(signed, version=UNSTATED if wire.SERVERS_ASKED in asked else FIRST)
 
     def step(db: Connection, caller: Caller, now: int) -> wire.Snapshot:
         return snapshot.snapshot(
@@ -38,7 +44,7 @@ def replica() -> Response:
             servers=wire.SERVERS_ASKED in asked,
         )
 
-    return answer_json(signed_write(read_signature(), step, at_work=True))
+    return answer_json(signed_write(signed, step, at_work=True))
 
 
 def names() -> Response:
@@ -71,7 +77,7 @@ def changes() -> Response:
     return Response(
         sse.Stream(here.hub, subscription, KEEP_ALIVE_S),
         mimetype="text/event-stream",
-        headers={"Cache-Control": "no-store"},
+        headers={"Cache-Control": "no-store", **HEADERS},
         direct_passthrough=True,  # Each layer around the stream would run at every delivery.
     )
 

@@ -15,13 +15,26 @@ from flask import g, request
 from badges.credential.keys import BadSignatureError, public_key
 from badges.wire import wire
 from badges.wire.enrolment import RequestStamp, request_message
+from badges.wire.version import HEADER, OWN, WireVersion, read_version
 from server.kiosks import contact
 from server.storage.connection import Connection
 from server.web.api.errors import ApiError
 from server.web.lanes import Lanes, Proof, read_stamp
-from server.web.services import address, services
+from server.web.services import Services, address, services
 
 Result = TypeVar("Result")
+KIOSK_TOO_OLD = (
+    "This kiosk's Hallkeeper is too old for the server: it speaks version {own} of the protocol, "
+    "and the server needs version {needed} or later. Tell an admin to install the server's version "
+    "of Hallkeeper here. The door goes on with what it knows, and keeps its scans. "
+    "本机的 Hallkeeper 版本过旧：使用协议版本 {own}，服务器需要版本 {needed} 或更高。"
+    "请通知管理员在本机安装与服务器相同版本的 Hallkeeper。"
+    "本入口继续按已知信息工作，并保留扫描记录。"
+)
+SERVER_TOO_OLD = (
+    "The server's Hallkeeper is too old for this kiosk. Tell an admin to update the server. The "
+    "door goes on with what it knows, and keeps its scans."
+)
 
 
 @dataclass(frozen=True)
@@ -36,11 +49,22 @@ class Signed:
     proven_by: bytes | None  # The kiosk's public key, where it has verified this already.
     address: str
     lanes: Lanes  # They are told once it is verified.
+    version: WireVersion | None  # As the request states it.
 
     @classmethod
-    def proven(cls, proof: Proof, address: str, lanes: Lanes) -> "Signed":
+    def proven(
+        cls, proof: Proof, address: str, lanes: Lanes, version: WireVersion | None
+    ) -> "Signed":
         """Return a request that a kiosk has proven by its headers, and whose body fits."""
-        return cls(proof.stamp, proof.message, proof.signature, proof.key, address, lanes)
+        return cls(proof.stamp, proof.message, proof.signature, proof.key, address, lanes, version)
+
+
+class VersionError(Exception):
+    """Is raised where the kiosk and this server do not understand each other."""
+
+    def __init__(self, version: WireVersion) -> None:
+        super().__init__()
+        self.version = version
 
 
 @dataclass(frozen=True)
@@ -69,7 +93,21 @@ def signed_write(
     """
     here = services()
     whole = verified_step(signed, step, here.now, at_work=at_work, counted=counted, batch=batch)
-    return here.database.write(whole, long=long)
+    try:
+        return here.database.write(whole, long=long)
+    except VersionError as error:
+        raise _refused(here, signed, error.version) from None
+
+
+def _refused(here: Services, signed: Signed, version: WireVersion) -> ApiError:
+    """Note which version the kiosk has, for staff, and return what it is answered.
+
+    A kiosk of an early version shows the text as it is.
+    """
+    key, counter = signed.stamp.key, signed.stamp.counter
+    here.database.write(lambda db: contact.note_version(db, key, counter, here.now(), version))
+    message = SERVER_TOO_OLD if OWN.is_too_old_for(version) else KIOSK_TOO_OLD
+    return ApiError(426, "version", message.format(own=version.newest, needed=OWN.oldest))
 
 
 def verified_step(
@@ -88,7 +126,7 @@ def verified_step(
         if counted:
             caller = _known(db, signed)
             if batch is not None:
-                contact.keep_health(db, caller.sender.key, batch, at)
+                contact.keep_health(db, caller.sender.key, batch, at, signed.version)
         else:
             caller = _verified(db, signed, at, at_work=at_work, batch=batch)
         return step(db, caller, at)
@@ -107,8 +145,9 @@ def read_signature(body: bytes = b"") -> Signed:
     """
     here = services().lanes
     proof: Proof | None = g.get("kiosk_proof")
+    stated = read_version(request.headers.get(HEADER))
     if proof is not None:
-        return Signed.proven(proof, address(), here)
+        return Signed.proven(proof, address(), here, stated)
     stamp = read_stamp(request.headers)
     try:
         signature = base64.b64decode(request.headers[RequestStamp.SIGNATURE_HEADER], validate=True)
@@ -118,7 +157,7 @@ def read_signature(body: bytes = b"") -> Signed:
         raise ApiError(401, "bad_signature", "The request is not signed by a kiosk.")
     target = request.full_path if request.query_string else request.path
     message = request_message(stamp, request.method, target, body)
-    return Signed(stamp, message, signature, None, address(), here)
+    return Signed(stamp, message, signature, None, address(), here, stated)
 
 
 def _verified(
@@ -132,7 +171,8 @@ def _verified(
     """Return the kiosk whose signature the request bears, and keep its counter, with what it says
     of itself in its batch. Raises ApiError, and then the caller's step undoes all.
     """
-    counted = contact.counted_sender(db, signed.stamp.key, signed.stamp.counter, now, batch)
+    stamp = signed.stamp
+    counted = contact.counted_sender(db, stamp.key, stamp.counter, now, batch, signed.version)
     caller = _known(db, signed) if counted is None else Caller(*counted)
     sender = caller.sender
     if signed.proven_by != sender.public_key:
@@ -144,6 +184,13 @@ def _verified(
     if counted is None:
         seen = contact.last_request(db, sender.key)
         raise ApiError(409, "replayed", "This request was made before.", retry=True, counter=seen)
+    version = signed.version or sender.version
+    if version is not None and not OWN.understands(version):
+        raise VersionError(version)
+    if batch is None:
+        contact.keep_version(db, sender, signed.version)
+    elif contact.is_of_an_earlier_run(sender, batch):
+        raise contact.ForkError
     if at_work and sender.state != "active":
         raise ApiError(403, "retired", "This kiosk has been retired. Enrol it again to use it.")
     return caller

@@ -14,12 +14,13 @@ from functools import partial
 from flask import Flask
 
 from badges.record import WireError
-from badges.wire import wire
+from badges.wire import version, wire
 from server.kiosks.runs import Came
 from server.ledger.prepared import Prepared, prepare
 from server.storage.disk import AwayError
 from server.storage.errors import LostError
 from server.web import logs, security
+from server.web.api.errors import HEADERS
 from server.web.api.scans import LONG_BATCH, Arrival, Last, Taken, answer_to, joinable, step_for
 from server.web.api.signatures import Signed, verified_step
 from server.web.lanes import BusyError, Proof
@@ -48,6 +49,7 @@ class ScansLane:
             ("content-type", "application/json"),
             *((name.lower(), value) for name, value in security.headers_of_every_answer().items()),
             ("cache-control", "no-store"),
+            *((name.lower(), value) for name, value in HEADERS.items()),
         ]
         # How far the server has come, all of it on disk.
         self._last = Last(0, Came("", 0, 0))
@@ -75,7 +77,8 @@ class ScansLane:
         except WireError:
             raise Left(body) from None
         began, arrived = time.perf_counter(), Arrival.now(here)
-        signed = Signed.proven(proof, address, here.lanes)
+        stated = scope.headers.get(version.HEADER.lower())
+        signed = Signed.proven(proof, address, here.lanes, version.read_version(stated))
         try:
             try:
                 taken = await self._write(here, signed, prepared)

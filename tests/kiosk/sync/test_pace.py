@@ -6,6 +6,7 @@ from itertools import pairwise
 import pytest
 
 from badges.wire import wire
+from badges.wire.version import OWN
 from kiosk.sync import upload as syncing
 from kiosk.sync.transport import TransportError
 from kiosk.sync.upload import Sync
@@ -175,6 +176,8 @@ def test_one_that_is_over_has_no_time_or_nothing_to_send(pace: Pace) -> None:
 
 class Refusing:
     """A transport whose every request ends with the same error."""
+
+    peer = OWN
 
     def __init__(self, code: str) -> None:
         self.code = code

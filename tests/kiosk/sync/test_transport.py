@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from badges.wire import wire
+from badges.wire import version, wire
 from badges.wire.enrolment import RequestStamp, request_message
 from kiosk.sync import transport
 from kiosk.sync.signer import Signer
-from kiosk.sync.transport import Transport, TransportError
+from kiosk.sync.transport import Transport, TransportError, VersionError
 from tests.kiosk.support.door_fixture import GENERATION, KIOSK, KIOSK_KEY
 from tests.kiosk.support.fake_server import (
     FakeServer,
@@ -309,3 +309,22 @@ class TestStreams:
         server.routes["GET", "/api/feed"] = self.feed("x" * 200)
         with way.stream("/api/feed") as lines, pytest.raises(TransportError, match="endless"):
             list(lines)
+
+
+@pytest.mark.parametrize("stated", ["0/0", "99/98"])
+@pytest.mark.parametrize("status", [200, 426])
+def test_a_server_of_a_version_that_does_not_fit(
+    way: Transport, server: FakeServer, stated: str, status: int
+) -> None:
+    """Its answer is not read, whatever it is."""
+    reply = json_reply(NAMES, status)
+    reply.headers[version.HEADER] = stated
+    server.routes["POST", "/api/scans"] = lambda request: reply
+    with pytest.raises(VersionError) as caught:
+        post(way)
+    assert caught.value.permanent
+    assert server.requests[0].headers[version.HEADER] == version.OWN.text
+    del reply.headers[version.HEADER]
+    if status == 200:
+        assert post(way) == NAMES
+        assert way.peer == version.UNSTATED

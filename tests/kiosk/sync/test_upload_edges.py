@@ -16,6 +16,7 @@ from badges.record import PlaceKind
 from badges.transparency.checkpoint import Checkpoint, sign_checkpoint
 from badges.transparency.merkle import Tree, leaf_hash
 from badges.wire import wire
+from badges.wire.version import OWN, UNSTATED
 from kiosk.journal.errors import ForkError, JournalError, OldServerError
 from kiosk.sync import upload as syncing
 from kiosk.sync.link import Link
@@ -32,6 +33,8 @@ AROUND = 3
 
 class Server:
     """Acknowledges all that it is sent, unless `changes` say otherwise. Keeps what it was sent."""
+
+    peer = OWN
 
     def __init__(self) -> None:
         self.batches: list[wire.ScanBatch] = []
@@ -429,6 +432,15 @@ class TestWishes:
 
 
 class TestBatches:
+    def test_they_name_the_run_of_the_kiosk(self, sync: Sync, server: Server) -> None:
+        """To a server that knows the field. An earlier one would refuse the batch."""
+        for version in (OWN, UNSTATED):
+            server.peer = version
+            sync.exchange()
+        first, second = server.batches
+        assert first.run == sync._journal.run
+        assert second.run is UNSET
+
     def test_fifty_go_at_once_and_the_rest_follows(
         self, sync: Sync, server: Server, door: LocalDoor
     ) -> None:

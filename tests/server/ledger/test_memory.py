@@ -47,13 +47,10 @@ def known(db: Connection) -> Memo:
                 found = contact.sender(db, *key)
                 assert found is not None
                 sender, door = found
-                assert kept[:5] == (
-                    sender.public_key,
-                    sender.state,
-                    sender.acked_seq,
-                    sender.head,
-                    door,
-                )
+                assert kept[:7] == (
+                    sender.public_key, sender.state, sender.acked_seq, sender.head, sender.run,
+                    sender.version, door,
+                )  # fmt: skip
                 assert rounded(kept.accounts) == rounded(sender.accounts)
                 assert kept.counter == contact.last_request(db, key)
                 standing = memo["standing"]

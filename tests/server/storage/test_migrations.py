@@ -67,6 +67,7 @@ FROZEN = {
     "m059_uploads": "365f31611aa836dd",
     "m060_mappings_and_musters": "2445b147dedea615",
     "m061_only_signed": "30bf2621026da95d",
+    "m062_wire": "a972b6351e48d48b",
 }
 
 

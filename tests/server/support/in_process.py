@@ -19,6 +19,7 @@ from badges.places.account import Account
 from badges.places.pool import PoolKey
 from badges.wire import wire
 from badges.wire.enrolment import proof
+from badges.wire.version import HEADER, UNSTATED, read_version
 from kiosk.door.admit import Admitter
 from kiosk.journal.journal import Journal
 from kiosk.replica.replica import Replica
@@ -70,6 +71,7 @@ class AppTransport(Transport):
             headers = self._signer.headers(method, target, body)
             client = self._forum.app.test_client()
             answer = client.open(target, method=method, data=body, headers=headers)
+            self.peer = read_version(answer.headers.get(HEADER)) or UNSTATED
             try:
                 return _checked(answer.status_code, answer.data)
             except TransportError as error:

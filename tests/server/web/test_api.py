@@ -15,7 +15,7 @@ from werkzeug.test import TestResponse
 
 from badges.credential.keys import PrivateKey, PublicKey
 from badges.transparency.checkpoint import cosign, witness_name
-from badges.wire import wire
+from badges.wire import version, wire
 from badges.wire.enrolment import (
     RequestStamp,
     body_digest,
@@ -57,6 +57,7 @@ class Kiosk:
             stamp.KIOSK_HEADER: f"{stamp.kiosk}/{stamp.generation}",
             stamp.COUNTER_HEADER: str(stamp.counter),
             stamp.SIGNATURE_HEADER: base64.b64encode(signature).decode(),
+            version.HEADER: version.OWN.text,
         }
 
     def get(self, target: str) -> TestResponse:

@@ -16,6 +16,7 @@ from badges.places.pool import PoolKey
 from badges.record import PlaceKind
 from badges.wire import wire
 from badges.wire.enrolment import open_identity, proof
+from badges.wire.version import OWN
 from kiosk.door.admit import Admitter
 from kiosk.door.answer import Answer
 from kiosk.journal.journal import Journal
@@ -224,6 +225,8 @@ class NestedDoor:
         return self.journal.accounts()[PoolKey(self.site.hall(code), PlaceKind(override))].free
 
     # What the sync and the feed ask of a transport.
+
+    peer = OWN
 
     def post(self, target: str, batch: wire.ScanBatch, kind: type) -> wire.ScanAnswer:
         self._needs_link()

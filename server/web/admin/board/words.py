@@ -151,6 +151,23 @@ def _camera(trouble: Trouble) -> tuple[str, str]:
     return what, _("Plug the camera in again, or scan with a hand scanner meanwhile.")
 
 
+def _version(trouble: Trouble) -> tuple[str, str]:
+    own, needed = trouble.values["own"], trouble.values["needed"]
+    if trouble.values["side"] == "kiosk":
+        what = _(
+            "Its Hallkeeper is too old: protocol version %(own)s, and %(needed)s is needed",
+            own=own,
+            needed=needed,
+        )
+        return what, _("Install the server's version of Hallkeeper on it. It keeps its scans.")
+    what = _(
+        "The server is too old for it: protocol version %(own)s, and %(needed)s is needed",
+        own=own,
+        needed=needed,
+    )
+    return what, _("Update the server. The kiosk keeps its scans.")
+
+
 def _slow_camera(trouble: Trouble) -> tuple[str, str]:
     pictures = int(trouble.values["pictures"])
     what = ngettext(
@@ -397,6 +414,7 @@ def _no_factor(trouble: Trouble) -> tuple[str, str]:
 _WORDS: Mapping[Kind, Callable[[Trouble], tuple[str, str]]] = {
     Kind.SILENT: _silent,
     Kind.NEVER_HEARD: _never_heard,
+    Kind.VERSION: _version,
     Kind.CAMERA: _camera,
     Kind.SLOW_CAMERA: _slow_camera,
     Kind.FEW_READ: _few_read,
