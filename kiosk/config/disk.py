@@ -14,7 +14,7 @@ from kiosk.texts.messages import Code, Message
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _NO_ROOM_BYTES = 65_536  # SQLite wants a few pages of 4096 bytes at once.
-_PRIMARY = 0xFF  # The part of SQLite's extended codes that says what kind of error it is.
+PRIMARY = 0xFF  # The part of SQLite's extended codes that says what kind of error it is.
 
 
 def write_trouble(error: Exception, directory: Path) -> Message | None:
@@ -27,7 +27,7 @@ def write_trouble(error: Exception, directory: Path) -> Message | None:
         return _read_only(directory) if error.errno == errno.EROFS else None
     if not isinstance(error, sqlite3.Error):
         return None
-    kind = getattr(error, "sqlite_errorcode", 0) & _PRIMARY
+    kind = getattr(error, "sqlite_errorcode", 0) & PRIMARY
     if kind == sqlite3.SQLITE_FULL:
         return Message(Code.DISK_FULL, directory=str(directory))
     if kind in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN) and _is_full(directory):

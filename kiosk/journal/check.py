@@ -128,6 +128,23 @@ def problem(connection: Connection, owner: Owner, seal: Seal) -> str | None:
     return seal_problem(connection, seal) or _order_problem(connection, owner)
 
 
+def foreign_problem(connection: Connection, owner: Owner) -> str | None:
+    """Say what is wrong with a journal that claims to be another kiosk's. None means that it may be
+    that one's.
+    """
+    (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if verdict != "ok":
+        return str(verdict)
+    newest = connection.execute("SELECT head, signature FROM scan ORDER BY seq DESC").fetchone()
+    if newest is None:
+        return None
+    try:
+        owner.public.verify(HEAD_CONTEXT + newest[0], newest[1])
+    except BadSignatureError:
+        return None
+    return "it names another kiosk, and this one signed its scans"
+
+
 class Replay:
     """Goes through all scans once more, and finds what they make of the tables."""
 

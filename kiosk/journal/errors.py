@@ -30,13 +30,18 @@ class JournalMissingError(JournalError):
 
 
 class JournalDamagedError(JournalError):
-    """Is raised where the file does not hold what was written. It was moved aside to `moved_to`."""
+    """Is raised where the file does not hold what was written. It was moved aside to `moved_to`,
+    unless that is None.
+    """
 
-    def __init__(self, problem: str, moved_to: Path) -> None:
-        super().__init__(
-            f"The journal is damaged: {problem}. It was kept as {moved_to.name}: give that file to "
-            f"the organiser. Enrol this kiosk again ({AGAIN}) to go on."
-        )
+    def __init__(self, problem: str, moved_to: Path | None) -> None:
+        remedy = "The kiosk keeps it aside at its next start, and says what to do."
+        if moved_to is not None:
+            remedy = (
+                f"It was kept as {moved_to.name}: give that file to the organiser. Enrol this "
+                f"kiosk again ({AGAIN}) to go on."
+            )
+        super().__init__(f"The journal is damaged: {problem}. {remedy}")
         self.problem = problem
         self.moved_to = moved_to
 

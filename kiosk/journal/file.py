@@ -8,13 +8,33 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from kiosk.config.disk import write_trouble
+from kiosk.config.disk import PRIMARY, write_trouble
 from kiosk.journal import check as journal_check
 from kiosk.journal import schema
 from kiosk.journal.check import Owner
-from kiosk.journal.errors import JournalDamagedError, JournalError, JournalMissingError
+from kiosk.journal.errors import (
+    AGAIN,
+    JournalDamagedError,
+    JournalError,
+    JournalMissingError,
+)
 from kiosk.journal.seal import Seal, seal_all
 from kiosk.texts.messages import Code, Message, as_message
+
+_AROUND = (
+    sqlite3.SQLITE_AUTH,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_INTERRUPT,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOLFS,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_PROTOCOL,
+    sqlite3.SQLITE_READONLY,
+)
 
 
 class JournalFile:
@@ -57,14 +77,18 @@ class JournalFile:
                 f"{error} for {self.path.name}; without it a power cut could lose scans. "
                 "Is the disk a network share? Use a local one."
             ) from None
-        except sqlite3.OperationalError as error:
-            said = write_trouble(error, self.path.parent)
-            raise JournalError(said or f"{self.path.name} can't be opened: {error}.") from None
+        except UnicodeDecodeError:
+            # Python can't read what SQLite says of damaged names.
+            problem = "the names of its tables can't be read"
         except sqlite3.DatabaseError as error:
+            said = write_trouble(error, self.path.parent)
+            if said is not None or not is_damage(error):
+                raise JournalError(said or f"{self.path.name} can't be opened: {error}.") from None
             problem = str(error)
         if problem is not None:
             self._connection.close()
-            raise JournalDamagedError(problem, move_aside(self.path))
+            # A command beside a running kiosk does not check, and leaves the kiosk its file.
+            raise JournalDamagedError(problem, move_aside(self.path) if check else None)
 
     def _make_tables(self) -> None:
         (version,) = self._connection.execute("PRAGMA user_version").fetchone()
@@ -73,24 +97,16 @@ class JournalFile:
                 f"{self.path.name} was written by a newer Hallkeeper. Nothing was changed. "
                 "Use the newer version."
             )
-        owner = (self._owner.kiosk, self._owner.generation)
         if version == 0:
             self._connection.execute("BEGIN IMMEDIATE")
             for statement in schema.TABLES:
                 self._connection.execute(statement)
             self._connection.execute(
-                "INSERT INTO state (one, kiosk, generation) VALUES (1, ?, ?)", owner
+                "INSERT INTO state (one, kiosk, generation) VALUES (1, ?, ?)",
+                (self._owner.kiosk, self._owner.generation),
             )
             self._connection.execute("COMMIT")
-        found = self._connection.execute("SELECT kiosk, generation FROM state").fetchone()
-        if found is None:
-            raise sqlite3.DatabaseError("it does not say whose it is")
-        kiosk, generation = found
-        if (kiosk, generation) != owner:
-            raise JournalError(
-                f"{self.path.name} is the journal of {kiosk} (generation {generation}), and this "
-                f"is {owner[0]} (generation {owner[1]}). Nothing was changed."
-            )
+        self._check_owner()
         for later in range(max(version, 1) + 1, schema.VERSION + 1):
             self._connection.execute("BEGIN IMMEDIATE")
             for statement in schema.CHANGES[later]:
@@ -98,6 +114,26 @@ class JournalFile:
             if later == schema.SEALS_SINCE:
                 seal_all(self._connection, self.seal)
             self._connection.execute("COMMIT")
+
+    def _check_owner(self) -> None:
+        """Raises JournalError for a whole journal of another kiosk, and DatabaseError where it does
+        not say whose it is.
+        """
+        found = self._connection.execute("SELECT kiosk, generation FROM state").fetchone()
+        if found is None:
+            raise sqlite3.DatabaseError("it does not say whose it is")
+        kiosk, generation = found
+        if (kiosk, generation) == (self._owner.kiosk, self._owner.generation):
+            return
+        problem = journal_check.foreign_problem(self._connection, self._owner)
+        if problem is not None:
+            raise sqlite3.DatabaseError(problem)
+        raise JournalError(
+            f"{self.path.name} is the journal of {kiosk!r} (generation {generation}), and this is "
+            f"{self._owner.kiosk!r} (generation {self._owner.generation}). Nothing was changed. "
+            f"Put the right journal there, or enrol this kiosk again ({AGAIN}), which keeps this "
+            "one aside."
+        )
 
     @contextmanager
     def transaction(self) -> Iterator[schema.Connection]:
@@ -109,7 +145,7 @@ class JournalFile:
                 self._connection.execute("BEGIN IMMEDIATE")
                 yield self._connection
                 self._connection.execute("COMMIT")
-            except sqlite3.Error as error:
+            except (sqlite3.Error, UnicodeDecodeError) as error:
                 self._roll_back()
                 said = write_trouble(error, self.path.parent)
                 why = as_message(str(error))
@@ -129,6 +165,12 @@ class JournalFile:
     def close(self) -> None:
         with self._lock:
             self._connection.close()
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Tell damage from what is around the file: its disk, its owner, or another process."""
+    kind = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & PRIMARY
+    return kind not in _AROUND
 
 
 def move_aside(path: Path) -> Path:

@@ -46,6 +46,7 @@ from tests.once.tries import tries
 ME = (KIOSK, GENERATION)
 AROUND, STREET = 31, 32  # halls around: one in the other
 ALTERATIONS = 800  # in all, every column of every table in turn
+DAMAGES, PAGE = 400, 4096
 CHECKED = 6  # signatures, in place of a thousand
 SIGNATURE = ("scan", "signature")
 
@@ -268,16 +269,54 @@ def test_each_alteration_is_noticed_or_harmless(written: Path, tmp_path: Path) -
                 missed.append((seed, table, column, row, old))
             continue
         noticed[table, column] = noticed.get((table, column), 0) + 1
-        if isinstance(error, JournalDamagedError):
-            assert "enrol --again" in str(error)
-            assert error.moved_to.read_bytes() == before, "what is there is evidence"
-            error.moved_to.unlink()
-        else:  # whose it is was altered, and nothing is moved
-            assert table == "state"
-            assert "is the journal of" in str(error)
+        assert isinstance(error, JournalDamagedError), error
+        assert "enrol --again" in str(error)
+        assert error.moved_to.read_bytes() == before, "what is there is evidence"
+        error.moved_to.unlink()
     assert missed == []
     # Chance need not have met one of the few signatures that are checked. The next test does.
     assert noticed.keys() | {SIGNATURE} == {(table, column) for table, column, _ in every}
+
+
+@pytest.mark.long
+def test_damaged_bytes_are_noticed_or_harmless(written: Path, tmp_path: Path) -> None:
+    """Also where the tables themselves are described, and at the row that says whose it is."""
+    path, whole = tmp_path / "journal.db", written.read_bytes()
+    pages = [
+        at
+        for at in range(0, len(whole), PAGE)
+        if at == 0 or b"CREATE " in whole[at : at + PAGE] or KIOSK.encode() in whole[at : at + PAGE]
+    ]
+    noticed = 0
+    for seed in range(tries(DAMAGES)):
+        chance = random.Random(seed)
+        raw = bytearray(whole)
+        at = chance.choice(pages) + chance.randrange(PAGE - 4)
+        raw[at : at + 4] = chance.choice([chance.randbytes(4), b"\xff" * 4, bytes(4)])
+        if at < 64 and at + 4 > 60:
+            continue  # It then claims to be of another version.
+        path.write_bytes(raw)
+        error = refusal(path)
+        if error is None:
+            continue  # test_each_alteration_is_noticed_or_harmless is about what it holds.
+        noticed += 1
+        assert isinstance(error, JournalDamagedError), (seed, at, error)
+        assert error.moved_to.read_bytes() == raw, "what is there is evidence"
+        assert not path.exists()
+        error.moved_to.unlink()
+    assert noticed
+
+
+@pytest.mark.parametrize("value", ["", "orth-1"])
+def test_a_journal_that_names_another_is_ours_by_its_signatures(
+    written: Path, tmp_path: Path, value: str
+) -> None:
+    path = Path(shutil.copy(written, tmp_path / "journal.db"))
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("UPDATE state SET kiosk = ?", (value,))
+    error = refusal(path)
+    assert isinstance(error, JournalDamagedError)
+    assert "names another kiosk, and this one signed its scans" in str(error)
 
 
 def test_each_signature_that_is_checked_is_noticed(written: Path, tmp_path: Path) -> None:

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from badges.credential.keys import PrivateKey
 from kiosk.journal import schema
 from kiosk.journal.errors import JournalDamagedError, JournalError, JournalMissingError
 from kiosk.journal.journal import Journal
 from tests.kiosk.support.door_fixture import GENERATION, KIOSK, KIOSK_KEY, orders
-from tests.kiosk.support.journals import enter, open_journal
+from tests.kiosk.support.journals import enter, leave, open_journal
 
 
 class TestOpening:
@@ -43,6 +44,31 @@ class TestOpening:
         open_journal(tmp_path).close()
         with pytest.raises(JournalError, match="generation 3"):
             Journal(tmp_path / "journal.db", KIOSK, GENERATION + 1, KIOSK_KEY)
+
+    def test_another_kiosk_s_journal_stays_where_it_is(self, tmp_path: Path) -> None:
+        with Journal(tmp_path / "journal.db", "south-1", 1, PrivateKey(bytes(32))) as journal:
+            leave(journal, 1, None)
+        with pytest.raises(JournalError, match=r"of 'south-1' \(generation 1\)") as caught:
+            open_journal(tmp_path)
+        assert "enrol --again" in str(caught.value)
+        assert (tmp_path / "journal.db").exists()
+
+    @pytest.mark.parametrize(
+        "code", [sqlite3.SQLITE_BUSY, sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_CANTOPEN]
+    )
+    def test_what_is_no_damage_leaves_it_where_it_is(self, tmp_path: Path, code: int) -> None:
+        open_journal(tmp_path).close()
+
+        class Failing(sqlite3.Connection):
+            def execute(self, *_: object) -> sqlite3.Cursor:
+                error = sqlite3.OperationalError("this failed")
+                error.sqlite_errorcode = code
+                raise error
+
+        with pytest.raises(JournalError, match="can't be opened: this failed") as caught:
+            open_journal(tmp_path, connect=lambda path: sqlite3.connect(path, factory=Failing))
+        assert not isinstance(caught.value, JournalDamagedError)
+        assert (tmp_path / "journal.db").exists()
 
     def test_a_newer_version_s_journal_is_refused(self, tmp_path: Path) -> None:
         open_journal(tmp_path).close()
@@ -104,6 +130,20 @@ class TestDamage:
     def test_of_everything(self, written: Path) -> None:
         written.write_bytes(b"not a database at all" * 500)
         self.expect(written, "not a database")
+
+    def test_of_the_names_of_its_tables(self, written: Path) -> None:
+        raw = written.read_bytes()
+        assert raw.count(b"(\n        serial INTEGER PRIMARY KEY") == 1
+        written.write_bytes(
+            raw.replace(b"serial INTEGER PRIMARY", b"serial \xff\xff\xff\xffGER PRIMARY")
+        )
+        self.expect(written, "the names of its tables can't be read")
+
+    def test_a_command_beside_the_kiosk_leaves_it_its_file(self, written: Path) -> None:
+        written.write_bytes(b"not a database at all" * 500)
+        with pytest.raises(JournalDamagedError, match="aside at its next start"):
+            open_journal(written.parent, check=False)
+        assert written.exists()
 
     def test_twice(self, written: Path) -> None:
         for number in (1, 2):
