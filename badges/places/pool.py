@@ -288,16 +288,21 @@ def within_limit(
     ones back in the same way, so a place is kept again as it comes free (docs/design/places.md,
     rule 10).
 
+    People who are inside on override places count against the capacity. So a place that comes back
+    goes first to who is inside beyond it, and doors admit by themselves only once fewer people are
+    inside than it allows (rule 11). Override places may then be given out for those people, too.
+
     Override places that are out hold the capacity back after it was raised, and what is out of the
     capacity holds override places back after it was lowered.
     """
+    capacity = ordinary.capacity - override.open_stays
     used = accessible.worst_case
-    beyond = fire_limit - max(ordinary.capacity, ordinary.worst_case + used)
-    within = min(ordinary.capacity, fire_limit - override.worst_case)
+    beyond = fire_limit - max(capacity, ordinary.worst_case + used)
+    within = min(capacity, fire_limit - override.worst_case)
     left = min(kept, within - ordinary.worst_case)
     return Limited(
         ordinary.resized(within - max(kept, used)),
-        override.resized(min(override.capacity, beyond)),
+        override.resized(beyond),
         # People who are inside on kept places are no debt.
         accessible.resized(max(left, accessible.open_stays)),
     )

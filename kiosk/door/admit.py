@@ -241,7 +241,7 @@ class Admitter:
             elif isinstance(decision, Admitted):
                 draft = _entering(draft, facts)
             self._repeats.note_clock(transaction)
-            seq = transaction.append(draft).seq
+            seq = transaction.append(draft, is_owed=self._known.is_owed(transaction)).seq
             free = least_free(context, transaction)
         if draft.badge is not None:
             self._repeats.forget(draft.badge.serial)

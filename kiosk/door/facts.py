@@ -3,7 +3,7 @@
 They are read in the transaction that records the decision, so that nothing changes in between.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from badges.admission.facts import Direction, Facts, Hall, Holder, Outer, Presence, Scan
@@ -130,6 +130,22 @@ class Known:
         """
         open_here = {own.stay.seq for own in transaction.own_stays(serial, hall)}
         return seq in open_here and not self._replica.is_ended(seq, hall)
+
+    def is_owed(self, transaction: JournalTransaction) -> Callable[[int], bool]:
+        """Return what tells of a hall whether somebody is inside on an override place, as far as
+        this door knows.
+
+        A place of the capacity that comes back is theirs first (docs/design/places.md, rule 11).
+        """
+
+        def is_owed(hall: int) -> bool:
+            own = transaction.own_beyond(hall)
+            if any(not self._replica.is_ended(seq, hall) for seq in own):
+                return True
+            others = self._replica.beyond(hall)
+            return any(not transaction.is_named(stay, hall) for stay in others)
+
+        return is_owed
 
 
 def free_kept(hall: Hall, transaction: JournalTransaction) -> int:

@@ -1,6 +1,7 @@
 """Makes a transaction on the journal. What it reads stays true until what it writes is on disk."""
 
 import sqlite3
+from collections.abc import Callable
 
 from msgspec.structs import replace
 
@@ -186,6 +187,14 @@ class JournalTransaction:
             for row in rows
         ]
 
+    def own_beyond(self, hall: int) -> list[int]:
+        """List the entries here that began stays on override places of the hall and are open."""
+        rows = self._connection.execute(
+            "SELECT seq FROM own_stay WHERE hall = ? AND override = ? AND open = 1",
+            (hall, PlaceKind.OVERRIDE),
+        ).fetchall()
+        return [row["seq"] for row in rows]
+
     def is_named(self, stay: StayRef, hall: int) -> bool:
         """Tell whether an exit here has named this stay of another kiosk in the hall, and so closed
         it.
@@ -213,8 +222,13 @@ class JournalTransaction:
         ).fetchall()
         return {(row["issue"], row["day"]) for row in rows}
 
-    def append(self, draft: Draft) -> ScanRecord:
+    def append(
+        self, draft: Draft, *, is_owed: Callable[[int], bool] = lambda hall: False
+    ) -> ScanRecord:
         """Record the scan, with its effect on places and stays in its hall and those around it.
+
+        `is_owed` tells of a hall whether a place of its capacity that comes back is for somebody
+        who is inside already (rule 11). It is asked where this kiosk would take such a place.
 
         Raises NoPlaceError for an entry without a free place in each of them; nothing is recorded
         then.
@@ -224,7 +238,7 @@ class JournalTransaction:
         record = make_record(draft, self.state, seq)
         if closes is not None:
             key = PoolKey(draft.hall, draft.kind)
-            credited, kind = self._close(closes, key, trusting=draft.trusting)
+            credited, kind = self._close(closes, key, is_owed, trusting=draft.trusting)
             record = replace(
                 record,
                 credited=credited,
@@ -232,7 +246,7 @@ class JournalTransaction:
                 accessible_place=accessible_field(kind),
             )
         if any(one.closes is not None for one in draft.outer):
-            outer = tuple(self._close_outer(one) for one in draft.outer)
+            outer = tuple(self._close_outer(one, is_owed) for one in draft.outer)
             record = replace(record, outer=outer)
         raw = encode_record(record)
         head = chain_next(head_at(self._connection, self.state, seq - 1), raw)
@@ -330,12 +344,12 @@ class JournalTransaction:
                  key.hall_id != draft.hall),
             )  # fmt: skip
 
-    def _close_outer(self, one: OuterDraft) -> OuterHall:
+    def _close_outer(self, one: OuterDraft, is_owed: Callable[[int], bool]) -> OuterHall:
         """Do what the exit does in a hall around the door's own."""
         if one.closes is None:
             return OuterHall(hall=one.hall)
         key = PoolKey(one.hall, one.kind)
-        credited, kind = self._close(one.closes, key, trusting=one.trusting)
+        credited, kind = self._close(one.closes, key, is_owed, trusting=one.trusting)
         return OuterHall(
             hall=one.hall,
             closes=one.closes,
@@ -344,28 +358,42 @@ class JournalTransaction:
             accessible_place=kind is PlaceKind.ACCESSIBLE,
         )
 
-    def _close(self, stay: StayRef, key: PoolKey, *, trusting: bool) -> tuple[bool, PlaceKind]:
+    def _close(
+        self, stay: StayRef, key: PoolKey, is_owed: Callable[[int], bool], *, trusting: bool
+    ) -> tuple[bool, PlaceKind]:
         """Close the stay in the pool's hall at once.
 
         It returns whether the stay's place came back to this kiosk (rule 3), and of which kind that
         place is. The rules are in docs/design/places.md.
         """
-        own = (stay.kiosk, stay.generation) == (self.state.kiosk, self.state.generation)
-        if not own:
+        if (stay.kiosk, stay.generation) == (self.state.kiosk, self.state.generation):
+            row = self._connection.execute(
+                "SELECT override, open FROM own_stay WHERE seq = ? AND hall = ?",
+                (stay.seq, key.hall_id),
+            ).fetchone()
+            if row is None:
+                return False, PlaceKind.ORDINARY
+            key, closed = PoolKey(key.hall_id, PlaceKind(row["override"])), not row["open"]
+        else:
             closed = self.is_named(stay, key.hall_id)
-            self._connection.execute(
-                "INSERT OR IGNORE INTO named_stay (kiosk, generation, seq, hall)"
-                " VALUES (?, ?, ?, ?)",
-                (stay.kiosk, stay.generation, stay.seq, key.hall_id),
-            )
-            return self._trust(stay, key, closed=closed, trusting=trusting), key.kind
-        row = self._connection.execute(
-            "SELECT override, open FROM own_stay WHERE seq = ? AND hall = ?",
-            (stay.seq, key.hall_id),
-        ).fetchone()
-        if row is None:
-            return False, PlaceKind.ORDINARY
-        key, closed = PoolKey(key.hall_id, PlaceKind(row["override"])), not row["open"]
+        credited, trusted = self._comes_back(stay, key, is_owed, closed=closed, trusting=trusting)
+        self._end(stay, key.hall_id, credited=credited)
+        if credited:
+            self.put_account(key, self.account(*key).credit())
+        elif trusted:
+            self.put_account(key, self.account(*key).trust())
+        return credited or trusted, key.kind
+
+    def _comes_back(
+        self,
+        stay: StayRef,
+        key: PoolKey,
+        is_owed: Callable[[int], bool],
+        *,
+        closed: bool,
+        trusting: bool,
+    ) -> tuple[bool, bool]:
+        """Tell whether this kiosk takes the stay's place back as its own, and whether on trust."""
         credited = may_credit(
             stay,
             kiosk=self.state.kiosk,
@@ -373,23 +401,25 @@ class JournalTransaction:
             offered=self.state.offered,
             closed=closed,
         )
-        self._connection.execute(
-            "UPDATE own_stay SET open = 0, credited = ? WHERE seq = ? AND hall = ? AND open = 1",
-            (int(credited), stay.seq, key.hall_id),
-        )
-        if credited:
-            account = self.account(*key).credit()
-            self.put_account(key, account)
-            return True, key.kind
-        return self._trust(stay, key, closed=closed, trusting=trusting), key.kind
+        trusted = not credited and may_trust(stay, offline=trusting, closed=closed)
+        if (credited or trusted) and key.kind is not PlaceKind.OVERRIDE and is_owed(key.hall_id):
+            return False, False
+        return credited, trusted
 
-    def _trust(self, stay: StayRef, key: PoolKey, *, closed: bool, trusting: bool) -> bool:
-        """Take back the place of any stay, in a trusting hall while the server is away."""
-        if not may_trust(stay, offline=trusting, closed=closed):
-            return False
-        account = self.account(*key).trust()
-        self.put_account(key, account)
-        return True
+    def _end(self, stay: StayRef, hall: int, *, credited: bool) -> None:
+        """Note that the stay is over."""
+        if (stay.kiosk, stay.generation) == (self.state.kiosk, self.state.generation):
+            self._connection.execute(
+                "UPDATE own_stay SET open = 0, credited = ?"
+                " WHERE seq = ? AND hall = ? AND open = 1",
+                (int(credited), stay.seq, hall),
+            )
+        else:
+            self._connection.execute(
+                "INSERT OR IGNORE INTO named_stay (kiosk, generation, seq, hall)"
+                " VALUES (?, ?, ?, ?)",
+                (stay.kiosk, stay.generation, stay.seq, hall),
+            )
 
     def _own(self, seq: int) -> StayRef:
         return StayRef(self.state.kiosk, self.state.generation, seq)

@@ -228,6 +228,15 @@ class Replica:
             for kiosk, generation, seq, since, door, kind in rows
         ]
 
+    def beyond(self, hall: int) -> list[StayRef]:
+        """List the stays on override places of the hall that began at other kiosks."""
+        with self._reading:
+            rows = self._reader.execute(
+                "SELECT kiosk, generation, seq FROM stay WHERE hall = ? AND override = ?",
+                (hall, PlaceKind.OVERRIDE),
+            ).fetchall()
+        return [StayRef(*row) for row in rows]
+
     def is_ended(self, seq: int, hall: int) -> bool:
         """Tell whether the stay in the hall that entry `seq` of this kiosk began has ended
         elsewhere.

@@ -219,7 +219,8 @@ class OverrideHandler:
                     facts_age_ms=self._replica.age_ms(),
                     outer=tuple(OuterDraft(one.hall, closes=stay) for one in entry.outer_halls),
                     salted=context.salted,
-                )
+                ),
+                is_owed=self._known.is_owed(transaction),
             )
             free = least_free(context, transaction)
         return _annulled(context, entry, badge, decision, record, free, word, holder)

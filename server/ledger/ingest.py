@@ -7,7 +7,7 @@ otherwise becomes a discrepancy, and the doors concerned hear of it. A repeated 
 nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 
 from msgspec import UnsetType
@@ -94,7 +94,7 @@ def ingest(
     accounts.save()
     if fresh:
         outages.note(db, sender.key, [line.record for line in fresh], now)
-    full, orders = _share(db, sender, batch, accounts, now)
+    full, orders = _share(db, sender, batch, accounts, _halls_beyond(fresh), now)
     accounts.pools.keep()
     head = fresh[-1].chain if fresh else sender.head
     contact.acknowledge(db, sender, acked, head, accounts.known(sender.accounts), entries)
@@ -102,10 +102,15 @@ def ingest(
 
 
 def _share(
-    db: Connection, sender: Sender, batch: wire.ScanBatch, accounts: Accounts, now: int
+    db: Connection,
+    sender: Sender,
+    batch: wire.ScanBatch,
+    accounts: Accounts,
+    beyond: Container[int],
+    now: int,
 ) -> tuple[tuple[int, ...], list[wire.PlaceOrder]]:
-    """Share the places of the halls concerned. Returns those that are full for the kiosk, and its
-    orders.
+    """Share the places of the halls concerned, at once those in which somebody came in `beyond` the
+    capacity. Returns those that are full for the kiosk, and its orders.
     """
     halls, usual = accounts.pools.halls, PlaceKind.ORDINARY
     wanting = {one.hall for one in batch.places if one.wants and one.kind is usual}
@@ -113,13 +118,23 @@ def _share(
     heard = (sender.key, batch.resting) if sender.visit is not None else None
     full = set()
     for hall in halls:
-        asked = hall in empty
+        asked = hall in empty or hall in beyond
         hopeless = grants.share(db, hall, now, accounts.pools, asked=asked, heard=heard)
         if sender.key in hopeless:
             full.add(hall)
     keys = accounts.pools.keys_of(sender.key, sender.accounts)
     orders = pools.orders_in(accounts.pools, keys, sender.key, now)
     return tuple(sorted(wanting & full)), orders
+
+
+def _halls_beyond(lines: Iterable[Line]) -> set[int]:
+    """Return the halls in which one of the scans is an entry on an override place."""
+    found = set()
+    for record in (line.record for line in lines if line.record.direction == "entry"):
+        if record.kind is PlaceKind.OVERRIDE:
+            found.add(record.hall)
+        found |= {one.hall for one in record.outer_halls if one.kind is PlaceKind.OVERRIDE}
+    return found
 
 
 def _gone_outer(batch: wire.ScanBatch) -> dict[int, list[int]]:

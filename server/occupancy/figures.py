@@ -35,6 +35,13 @@ class HallFigures:
     def unspent(self) -> int:
         return self.worst_case - self.inside
 
+    @property
+    def beyond(self) -> int:
+        """Return how many the doors may still let in beyond the capacity. They hold places that
+        they were given before somebody came in beyond it, or before it was lowered.
+        """
+        return max(0, self.worst_case - max(self.capacity, self.inside))
+
 
 def hall_figures(db: Connection) -> list[HallFigures]:
     """Return all halls, by number."""

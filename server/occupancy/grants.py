@@ -92,9 +92,11 @@ def share(
     plans = {}
     for kind in kinds:
         key = PoolKey(hall_id, kind)
+        beyond = 0 if kind is PlaceKind.OVERRIDE else limited.override.open_stays
         plans[kind] = _share(
-            db, key, limited.of(kind), loaded, accounts, leads_here, closed=closed, now=now
-        )
+            db, key, limited.of(kind), loaded, accounts, leads_here,
+            closed=closed, beyond=beyond, now=now,
+        )  # fmt: skip
     until = now + SHARED_MS if all(plan.settled for plan in plans.values()) else 0
     if until != hall.shared_until:
         loaded.share_until(hall_id, until)
@@ -149,10 +151,11 @@ def _share(
     leads_here: Container[int],
     *,
     closed: bool,
+    beyond: int,
     now: int,
 ) -> sharing_policy.Plan:
     """Share the places of one pool, and return the plan. `before` is the pool of `pools`, limited
-    to what the fire limit leaves of its capacity.
+    to what the others leave of its capacity, and `beyond` people are inside on override places.
 
     `accounts` are those of the hall, and `leads_here` has doors of other halls that lead into it.
     """
@@ -160,7 +163,7 @@ def _share(
     doors, elsewhere = _doors(mine, before, now, leads_here)
     free = before.free if loaded.may_grant(now) else min(0, before.free)
     plan = sharing_policy.plan(
-        doors, free, closed=closed, spread=key.kind is not PlaceKind.ORDINARY
+        doors, free, closed=closed, spread=key.kind is not PlaceKind.ORDINARY, beyond=beyond
     )
     pool = before
     for kiosk, count in plan.grants.items():

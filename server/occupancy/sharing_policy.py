@@ -95,11 +95,15 @@ def fair_shares(doors: Sequence[Door], places: int) -> dict[KioskKey, int]:
     return shares
 
 
-def plan(doors: Sequence[Door], free: int, *, closed: bool, spread: bool = False) -> Plan:
+def plan(
+    doors: Sequence[Door], free: int, *, closed: bool, spread: bool = False, beyond: int = 0
+) -> Plan:
     """Share a hall whose pool has `free` places. Below zero, the hall owes them.
 
     `spread` gives out all of them, also the last few, because a supervisor needs one when nobody
-    answers. Once the orders of a plan are obeyed and heard, the next plan has none.
+    answers. `beyond` people are inside on override places, for whom others' places are called back
+    at once. Once the orders of a plan are obeyed and heard, the next plan has none, but for places
+    that so came back beyond what the hall owed.
     """
     live = [door for door in doors if door.live]
     if closed:
@@ -107,7 +111,7 @@ def plan(doors: Sequence[Door], free: int, *, closed: bool, spread: bool = False
         hopeless = frozenset(door.kiosk for door in live if door.wants)
         return Plan({}, recalls, hopeless, settled=not recalls)
     missing = [door for door in doors if not door.live and door.held <= 0]
-    sharing = _Sharing(live, missing, free, spread=spread)
+    sharing = _Sharing(live, missing, free, spread=spread, beyond=beyond)
     sharing.give_one_each()
     sharing.fill()
     sharing.call_back_debt()
@@ -129,7 +133,13 @@ class _Sharing:
     """Holds one plan while it is made."""
 
     def __init__(
-        self, live: Sequence[Door], missing: Sequence[Door], free: int, *, spread: bool
+        self,
+        live: Sequence[Door],
+        missing: Sequence[Door],
+        free: int,
+        *,
+        spread: bool,
+        beyond: int,
     ) -> None:
         """Begin a plan. `missing` doors are still to come and hold nothing, so their shares wait in
         the pool and go to whoever asks.
@@ -138,6 +148,7 @@ class _Sharing:
         self.heard = [door for door in live if door.silent_ms <= SILENT_MS]
         self.asking = [door for door in self.heard if door.wants and door.free <= 0]
         self.left = free
+        self.beyond = beyond
         self.grants: dict[KioskKey, int] = {}
         self.recalls: dict[KioskKey, int] = {}
         places = max(0, free + sum(max(0, door.held) for door in self.heard))
@@ -163,11 +174,14 @@ class _Sharing:
 
     def call_back_debt(self) -> None:
         """Call places back where the hall owes some. Every door gives what is above its share of
-        the rest.
+        the rest. Of those that are owed to people beyond the capacity, every door gives as many as
+        it has: another may be away, or use its places first.
         """
         if self.left < 0:
+            owed = min(self.beyond, -self.left)
             for door in self.live:
-                self._recall(door, door.held - self.fair.get(door.kiosk, 0))
+                above = door.held - self.fair.get(door.kiosk, 0)
+                self._recall(door, max(above, min(door.held, owed)))
 
     def call_back_for_low(self) -> None:
         """Call places back once a door is below its low water mark. All doors are then brought to

@@ -263,12 +263,29 @@ class TestLimit:
         [
             (Pool(6), Pool(3), (6, 3)),
             (Pool(6), Pool(5), (6, 3)),
-            (Pool(6), Pool(2), (6, 2)),
+            (Pool(6), Pool(2), (6, 3)),
             (Pool(6, open_stays=8), Pool(3), (-2, 1)),
-            (Pool(6), Pool(3, open_stays=4), (5, -1)),
-            (Pool(9), Pool(0, open_stays=2), (7, -2)),
+            (Pool(6, open_stays=6), Pool(3, open_stays=2), (-2, 1)),
+            (Pool(6, open_stays=5), Pool(3, open_stays=1), (0, 3)),
+            (Pool(6, open_stays=4), Pool(3, open_stays=1), (1, 3)),
+            (Pool(6), Pool(3, open_stays=4), (2, 3)),
+            (Pool(6), Pool(3, kiosks={A: Held(granted=4)}), (5, -1)),
+            (Pool(9), Pool(0, open_stays=2), (7, 0)),
+            (Pool(9), Pool(0, kiosks={A: Held(granted=2)}), (7, -2)),
         ],
-        ids=["apart", "too many", "fewer", "a debt", "overrides out", "raised"],
+        ids=[
+            "apart",
+            "too many",
+            "fewer",
+            "a debt",
+            "two inside beyond",
+            "one place has come back",
+            "two have come back",
+            "inside beyond alone",
+            "overrides out",
+            "raised",
+            "raised with overrides out",
+        ],
     )
     def test_each_has_what_the_other_leaves(
         self, ordinary: Pool, beyond: Pool, free: tuple[int, int]

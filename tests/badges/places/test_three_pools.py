@@ -60,8 +60,7 @@ class ThreePools(RuleBasedStateMachine):
 
     @rule(kind=KIND, kiosk=KIOSK, count=st.integers(1, LIMIT))
     def grant(self, kind: PlaceKind, kiosk, count: int) -> None:
-        limited = self.limited().of(kind).grant(kiosk, count)
-        self.pools[kind] = limited.resized(self.pools[kind].capacity)
+        self._grant(self.limited(), kind, kiosk, count)
         if kind is not OVERRIDE:
             self.largest = max(self.largest, self.capacity)
 
@@ -70,9 +69,20 @@ class ThreePools(RuleBasedStateMachine):
         """As the server does it: what each pool may give is told once, and then all give."""
         limited = self.limited()
         for kind, to, count in zip(PlaceKind, (kiosk, other, kiosk), counts, strict=True):
-            granted = limited.of(kind).grant(to, count)
-            self.pools[kind] = granted.resized(self.pools[kind].capacity)
+            self._grant(limited, kind, to, count)
         self.largest = max(self.largest, self.capacity)
+
+    def _grant(self, limited: Limited, kind: PlaceKind, kiosk, count: int) -> None:
+        before = self.pools[kind]
+        granted = limited.of(kind).grant(kiosk, count).resized(before.capacity)
+        self.pools[kind] = granted
+        if kind is not OVERRIDE and granted != before:
+            assert self.with_those_beyond() <= self.capacity
+
+    def with_those_beyond(self) -> int:
+        """How many may be inside by ordinary and kept places, and who is by override places."""
+        ordinary, override, accessible = self.pools.values()
+        return ordinary.worst_case + accessible.worst_case + override.open_stays
 
     @rule(kind=KIND, kiosk=KIOSK, recall=st.integers(0, LIMIT))
     def obey(self, kind: PlaceKind, kiosk, recall: int) -> None:
@@ -144,6 +154,24 @@ def test_what_each_leaves_of_the_limit() -> None:
 def test_a_raised_capacity_waits_for_override_places() -> None:
     override = holding(3, 3).resized(0)
     assert free(Pool(9), override, Pool(0), kept=0) == (6, -3, 0)
+
+
+def test_a_place_that_comes_back_goes_first_to_who_is_inside_beyond_the_capacity() -> None:
+    """Three of three are in, and a fourth by override, whose own place serves somebody else once
+    it is a place within the capacity that they use.
+    """
+    full, beyond = holding(3, 0, open_stays=3), holding(6, 0, open_stays=1)
+    assert free(full, beyond, Pool(0), kept=0) == (-1, 5, 0)
+    one_left = full.close_stay()
+    assert free(one_left, beyond, Pool(0), kept=0) == (0, 6, 0)
+    assert free(one_left.close_stay(), beyond, Pool(0), kept=0) == (1, 6, 0)
+    assert free(full, beyond.close_stay(), Pool(0), kept=0) == (0, 6, 0)
+
+
+def test_a_kept_place_is_given_to_nobody_while_people_are_beyond_the_capacity() -> None:
+    beyond = holding(6, 0, open_stays=1)
+    assert free(holding(3, 0, open_stays=2), beyond, Pool(1), kept=1) == (-1, 6, 0)
+    assert free(holding(3, 0, open_stays=1), beyond, Pool(1), kept=1) == (0, 6, 1)
 
 
 def test_kept_places_are_a_part_of_the_capacity() -> None:

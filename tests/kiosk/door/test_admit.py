@@ -297,7 +297,7 @@ def test_sessions_open_and_invitations_and_refusals(door: LocalDoor) -> None:
 
 
 def test_a_full_disk_admits_nobody(door: LocalDoor, monkeypatch) -> None:
-    def fail(self, *_: object) -> None:
+    def fail(self, *_: object, **__: object) -> None:
         raise JournalError("The journal can't be written: database or disk is full.")
 
     monkeypatch.setattr("kiosk.journal.transaction.JournalTransaction.append", fail)

@@ -85,3 +85,18 @@ def test_an_own_stay_beyond_the_capacity_says_so(door: LocalDoor) -> None:
     door.present(badge(SERIAL), direction=EXIT)
     record = decode_record(records_of(door.journal)[0])
     assert (record.override_place, record.credited) == (True, False)
+
+
+def test_no_place_comes_back_while_somebody_is_known_to_be_beyond_the_capacity(
+    trusting: LocalDoor,
+) -> None:
+    """It is theirs first, and the server decides. Once they have left, places come back here."""
+    beyond = type(ELSEWHERE[0])(stay_of("south-1", 7, 1).stay, 1, 0, 71, True)
+    others = [stay_of("south-1", seq, seq) for seq in (2, 3)]
+    trusting.load(hall=hall_facts(exits="trusting"), stays=[beyond, *others])
+    trusting.grant(0, override=True)
+    trusting.present(badge(2), direction=EXIT)
+    trusting.present(badge(1), direction=EXIT)
+    trusting.present(badge(3), direction=EXIT)
+    assert credited(trusting) == [False, True, True]
+    assert (trusting.free(), trusting.free(override=True)) == (11, 1)

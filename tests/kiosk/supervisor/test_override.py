@@ -100,6 +100,30 @@ class TestOverride:
         assert here.last().override_place
         assert (here.door.free(), here.door.free(override=True)) == (0, 1)
 
+    @pytest.mark.parametrize("how", ["exit", "annulment"])
+    def test_until_then_no_other_place_comes_back_to_this_door(
+        self, here: Supervised, how: str
+    ) -> None:
+        """A place of the capacity goes first to whoever is inside beyond it."""
+        here.full()
+        here.door.grant(1, override=True)
+        beyond = here.present(badge(SERIAL))
+        here.supervision.override(beyond.seq, "vip", "")
+        here.door.grant(11, recall=10)
+        entry = here.present(badge(1))
+        assert entry.admitted
+        if how == "exit":
+            here.present(badge(1), direction=Direction.EXIT)
+        else:
+            here.supervision.annul(entry.seq, "nobody_passed", "")
+        assert not here.last().credited
+        assert reason(here.present(badge(2))) == "hall_full"
+        here.door.grant(12, recall=10)
+        here.present(badge(SERIAL), direction=Direction.EXIT)
+        assert here.present(badge(2)).admitted
+        here.present(badge(2), direction=Direction.EXIT)
+        assert here.last().credited, "nobody is beyond the capacity any more"
+
     def test_who_was_seen_at_another_hall_since_is_not_taken_to_be_inside(
         self, here: Supervised
     ) -> None:

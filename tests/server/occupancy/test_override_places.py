@@ -3,7 +3,7 @@
 import pytest
 
 from badges.places.pool import PoolKey
-from badges.record import PlaceKind
+from badges.record import PlaceKind, StayRef, decode_record
 from badges.wire import wire
 from server.occupancy import hall_control, pools
 from server.storage.database import Database
@@ -53,6 +53,92 @@ def test_an_override_uses_one_and_its_end_gives_it_back(site: Site) -> None:
     site.send(site.east)
     assert pools.load(site.database.reader, BEYOND).open_stays == 0
     assert pools.load(site.database.reader, PoolKey(SMALL)).open_stays == 0
+
+
+@pytest.fixture
+def full(site: Site) -> Site:
+    """Six are in a hall of six, three by each door, and a seventh by override."""
+    for serial, door in enumerate((site.west, site.east) * 3, 1):
+        door.scan(NOW, serial)
+    site.send(site.east)
+    site.west.scan(NOW, ANNA, act="override", override_place=True, by="user:1")
+    site.west.entries -= 1  # of the ordinary account
+    site.send(site.west, places=totals(site, "west", used=1))
+    assert site.figures(SMALL).inside == 7
+    return site
+
+
+def asks(site: Site) -> int:
+    """Somebody stands at the west door, as long as places come for them. Returns how many it was
+    granted in all.
+    """
+    while True:
+        before = site.west.granted
+        wants = wire.PlaceTotals(SMALL, before, site.west.returned, 0, wants=True)
+        site.send(site.west, places=[wants, *totals(site, "west")[1:]])
+        if site.west.granted == before:
+            return before
+
+
+@pytest.mark.parametrize("first", ["a place of the capacity", "the place beyond"])
+def test_a_place_that_comes_back_goes_first_to_who_is_beyond_the_capacity(
+    full: Site, first: str
+) -> None:
+    by_override, usual = full.west.ref(decode_record(full.west.records[3])), StayRef("west", 1, 1)
+    leaves = [(1, usual), (ANNA, by_override)]
+    if first == "the place beyond":
+        leaves.reverse()
+    granted = full.west.granted
+    for serial, stay in leaves:
+        assert asks(full) == granted, f"{full.figures(SMALL).inside} are in a hall of six"
+        full.east.leave(NOW, serial, stay)
+        full.send(full.east)
+    assert full.figures(SMALL).inside == 5
+    assert asks(full) == granted + 1
+
+
+@pytest.mark.parametrize("how", ["annulled", "cleared", "a larger hall"])
+def test_so_does_one_that_comes_back_otherwise(full: Site, how: str) -> None:
+    granted = full.west.granted
+    if how == "annulled":
+        full.west.leave(NOW, 1, StayRef("west", 1, 1), act="annul", by="user:1", note="left")
+        full.send(full.west)
+    elif how == "cleared":  # of those who came first
+        who = {"by": "user:1", "now": NOW, "before": 2}
+        full.database.write(lambda db: hall_control.clear(db, SMALL, **who))
+    else:
+        who = {"by": "user:1", "now": NOW}
+        full.database.write(lambda db: hall_control.set_capacity(db, SMALL, 7, **who))
+    inside, capacity = full.figures(SMALL).inside, full.figures(SMALL).capacity
+    assert asks(full) == granted + max(0, capacity - inside)
+
+
+def test_an_override_calls_back_what_other_doors_have(site: Site) -> None:
+    """East has places of the capacity that nobody uses. Once it has heard, it has none, and until
+    then the hall's page says how many it may let in too many.
+    """
+    for serial in range(1, site.west.granted + 1):
+        site.west.scan(NOW, serial)
+    site.send(site.west)
+    assert site.east.free > 1
+    (before,) = site.rows("SELECT MAX(cursor) FROM change")[0]
+    site.west.scan(NOW, ANNA, act="override", override_place=True, by="user:1")
+    site.west.entries -= 1
+    site.send(site.west, places=totals(site, "west", used=1))
+    orders = [
+        body
+        for (body,) in site.rows(
+            f"SELECT body FROM change WHERE kiosk = 'east' AND cursor > {before}"
+        )
+        if '"override":false' in body
+    ]
+    assert '"recall":3' in orders[-1], "few places are given to whoever asks"
+    figures = site.figures(SMALL)
+    assert (figures.worst_case, figures.beyond) == (7, 1)
+    site.east.returned += 3
+    site.send(site.east)
+    assert site.figures(SMALL).beyond == 0
+    assert asks(site) == 3 + 2, "four are in a hall of six"
 
 
 def test_an_annulment_ends_the_stay(site: Site) -> None:
