@@ -56,6 +56,27 @@ def page_drawn(pdf: bytes, at: int) -> np.ndarray:
         return _pixels(document[at])
 
 
+def box(pdf: bytes, text: str) -> tuple[float, float, float, float]:
+    """Left, top, right and bottom of a text's ink on the first page, in mm from its upper left
+    corner. The text stands there without spaces and line breaks.
+    """
+    with closing(pypdfium2.PdfDocument(pdf)) as document:
+        page = document[0]
+        height, words = page.get_height(), page.get_textpage()
+        letters = [
+            (char, words.get_charbox(at))
+            for at, char in enumerate(words.get_text_range())
+            if not char.isspace()
+        ]
+        found = "".join(char for char, _ in letters).find(text)
+        assert found >= 0, text
+        sides = zip(*(sides for _, sides in letters[found : found + len(text)]), strict=True)
+        left, bottom, right, top = sides
+        points = (min(left), height - max(top), max(right), height - min(bottom))
+        x0, y0, x1, y1 = (point / 72 * 25.4 for point in points)
+        return x0, y0, x1, y1
+
+
 def _pixels(page: pypdfium2.PdfPage) -> np.ndarray:
     return np.asarray(page.render(scale=DPI / 72).to_pil().convert("L"))
 
