@@ -25,6 +25,7 @@ from granian.http import HTTP1Settings
 from badges.po import CatalogueError
 from server.backup.copy import check_directory
 from server.cli.console import wall_clock
+from server.cli.port_turn import PortTurn
 from server.cli.supervise import REFUSED, THREAD_IDLE_VARIABLE, Leaving, Supervisor, beat
 from server.event import served
 from server.event.directory import Event, load_event
@@ -67,7 +68,7 @@ def serve(event_dir: Path, host: str | None = None, port: int | None = None) -> 
     port = event.settings.port if port is None else port
     # The lock comes first. If this event is served already, that server also has the port, and the
     # lock's message is the better one.
-    with only_server(event_dir):
+    with only_server(event_dir), contextlib.closing(PortTurn(port)) as turn:
         _check_address(host, port)
         warnings = (
             check_directory(event),
@@ -81,9 +82,10 @@ def serve(event_dir: Path, host: str | None = None, port: int | None = None) -> 
         tables.load()  # Each worker is a fork, and need not load it.
         server = _granian(event, host, port)
         server.certificate = lambda: (event.certificate_path, event.certificate_key_path)
+        server.listens = turn.close
         server.on_startup(lambda: _announce(event, host, port))
         server.on_shutdown(lambda: _fold_journal(event))
-        loader = partial(_load, os.getpid(), str(event_dir), (host, port))
+        loader = partial(_load, os.getpid(), str(event_dir), (host, port), turn)
         # What it loads is called by RSGI's own name.
         server.serve(target_loader=loader, wrap_loader=False)  # type: ignore[arg-type]
     if server.failed:
@@ -113,10 +115,13 @@ def _granian(event: Event, host: str, port: int) -> Supervisor:
     )
 
 
-def _load(parent: int, event_dir: str, address: tuple[str, int], beats: "Connection") -> Gateway:
+def _load(
+    parent: int, event_dir: str, address: tuple[str, int], turn: PortTurn, beats: "Connection"
+) -> Gateway:
     """Load the app in the worker, with its heartbeat. A watch on the supervisor lets no worker
     outlive it.
     """
+    turn.close()  # The supervisor holds it until the worker listens.
     threading.Thread(target=_end_with, args=(parent,), name="supervisor", daemon=True).start()
     _, port = address
     try:

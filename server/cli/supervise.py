@@ -62,6 +62,8 @@ class Supervisor(MPServer):
     failed = ""
     # The files of the certificate and its key, which may be others for the next worker.
     certificate: Callable[[], tuple[Path, Path]] | None = None
+    # Is called when the first worker has begun to take connections.
+    listens: Callable[[], object] = staticmethod(lambda: None)
 
     def startup(self, spawn_target: Any, target_loader: Any) -> None:
         self._hang_s = float(os.environ.get(HANG_VARIABLE, HANG_S))
@@ -131,6 +133,7 @@ class Supervisor(MPServer):
             return
         if not self._ready:
             self._ready = True
+            self.listens()
             notify("READY=1\nSTATUS=Serving")
         notify("WATCHDOG=1")
 

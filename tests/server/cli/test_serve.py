@@ -10,6 +10,7 @@ import http.client
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import ssl
@@ -287,6 +288,32 @@ def test_a_second_server_is_refused(shared: Server, forks: Nursery) -> None:
 def test_a_second_server_on_the_same_port_hears_the_true_reason(shared: Server) -> None:
     with pytest.raises(AlreadyServingError, match=f"by process {shared.process.pid}"):
         serve(shared.event.path, "127.0.0.1", shared.port)
+
+
+def test_of_two_events_that_begin_at_once_on_one_port_one_is_served(
+    event: Event, tmp_path: Path, forks: Nursery
+) -> None:
+    shutil.copytree(event.path, tmp_path / "other")
+    other, port = replace(event, path=tmp_path / "other"), free_port()
+    processes = [start(one, port, forks) for one in (event, other)]
+    deadline = time.monotonic() + BUSY_S
+    try:
+        while all(one.poll() is None for one in processes):
+            assert time.monotonic() < deadline, "both are served"
+            time.sleep(0.05)
+        (refused,) = [one for one in processes if one.poll() is not None]
+        (served,) = [one for one in processes if one is not refused]
+        said = all_said(refused)
+        assert f"can't listen on 127.0.0.1 port {port}: Address already in use" in said
+        assert "Traceback" not in said
+        _await_answer(Server(served, event, port))
+    finally:
+        for one in processes:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(one.pid, signal.SIGKILL)
+            one.wait(BUSY_S)
+            assert one.stdout is not None
+            one.stdout.close()
 
 
 def test_a_port_that_is_taken_leaves_the_event_free(event: Event) -> None:
