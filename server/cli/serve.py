@@ -25,7 +25,6 @@ from granian.http import HTTP1Settings
 from badges.po import CatalogueError
 from server.backup.copy import check_directory
 from server.cli.console import wall_clock
-from server.cli.port_turn import PortTurn
 from server.cli.supervise import REFUSED, THREAD_IDLE_VARIABLE, Leaving, Supervisor, beat
 from server.event import served
 from server.event.directory import Event, load_event
@@ -41,6 +40,7 @@ from server.web.connections import Guard
 from server.web.logs import write_json_lines
 from server.web.services import services_of
 from server.web.serving.gateway import Gateway
+from server.web.serving.port_turn import PortTurn
 from server.web.serving.threads import Threads
 from server.web.wsgi import open_app
 
