@@ -1,5 +1,6 @@
 """Tells what `hallkeeper-kiosk status` says of a kiosk, whether it runs or not."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from kiosk.config.server_list import load_servers
 from kiosk.health import disk_free_mb
 from kiosk.journal.journal import Journal
 from kiosk.replica.replica import Replica
+from kiosk.replica.schema import OtherVersionError
 from kiosk.sync.known_server import KnownServer
 from kiosk.sync.servers import Servers
 
@@ -45,9 +47,11 @@ def status_of(directory: Path) -> dict[str, Any]:
 def _servers(directory: Path, identity: KioskIdentity, who: tuple[str, int]) -> list[str]:
     """Return the addresses of the event's servers, in the order in which this kiosk tries them."""
     hall = None
-    if (directory / REPLICA_FILE).exists():
-        with Replica(directory / REPLICA_FILE, *who, identity.root) as replica:
-            hall = None if replica.context is None else replica.context.hall.hall_id
+    with (
+        suppress(OtherVersionError),
+        Replica(directory / REPLICA_FILE, *who, identity.root, replace=False) as replica,
+    ):
+        hall = None if replica.context is None else replica.context.hall.hall_id
     return Servers(KnownServer(identity), load_servers(directory), hall=hall).addresses
 
 
@@ -63,15 +67,14 @@ def checkpoint_of(directory: Path) -> str:
 
 
 def _facts(path: Path, who: tuple[str, int], identity: KioskIdentity) -> dict[str, Any]:
-    if not path.exists():
-        return {"hall": None, "door": None, "facts_age_ms": None}
-    with Replica(path, *who, identity.root) as replica:
+    with suppress(OtherVersionError), Replica(path, *who, identity.root, replace=False) as replica:
         context = replica.context
         return {
             "hall": None if context is None else dict(context.hall_names),
             "door": None if context is None else dict(context.door.names),
             "facts_age_ms": replica.age_ms(),
         }
+    return {"hall": None, "door": None, "facts_age_ms": None}
 
 
 def status_text(status: dict[str, Any]) -> str:

@@ -41,9 +41,14 @@ class Replica:
         *,
         clock: Callable[[], int] = now_ms,
         monotonic: Callable[[], int] = monotonic_ms,
+        replace: bool = True,
     ) -> None:
-        """`root` is the event's key, which must have signed the ring of badge keys."""
-        self._writer = schema.prepare(path)
+        """`root` is the event's key, which must have signed the ring of badge keys.
+
+        A file that can't be used is replaced by an empty one, or without `replace` it raises
+        OtherVersionError, because a running kiosk may have it open.
+        """
+        self._writer = schema.prepare(path, replace=replace)
         self._mine = (kiosk, generation)
         self._root = root
         self._clock = clock

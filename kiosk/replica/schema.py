@@ -8,6 +8,8 @@ from pathlib import Path
 VERSION = 4
 BUSY_TIMEOUT_MS = 5_000
 
+# What SQLite says of damaged names may be no UTF-8, which Python can't read.
+_DAMAGE = (sqlite3.DatabaseError, UnicodeDecodeError)
 _PRAGMAS = ("journal_mode = WAL", "synchronous = NORMAL", "trusted_schema = OFF")
 _TABLES = (
     # The last snapshot. Its lists of holders and stays are in tables of their own.
@@ -95,12 +97,18 @@ def connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def prepare(path: Path) -> sqlite3.Connection:
+class OtherVersionError(Exception):
+    """Is raised for a file that is damaged or of another version, and may not be replaced."""
+
+
+def prepare(path: Path, *, replace: bool) -> sqlite3.Connection:
     """Open the file with its tables. A damaged file, or one of another version, is replaced by an
-    empty one.
+    empty one. Raises OtherVersionError where it may not be.
     """
     if (current := _current(path)) is not None:
         return current
+    if not replace:
+        raise OtherVersionError
     for suffix in ("", "-wal", "-shm"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
     connection = connect(path)
@@ -120,12 +128,12 @@ def _current(path: Path) -> sqlite3.Connection | None:
         return None
     try:
         connection = connect(path)
-    except sqlite3.DatabaseError:
+    except _DAMAGE:
         return None
     try:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-    except sqlite3.DatabaseError:
+    except _DAMAGE:
         verdict = "damaged"
     if verdict == "ok" and version == VERSION:
         return connection

@@ -14,6 +14,7 @@ from typing import Any
 from server.storage.connection import Connection
 from server.storage.database import connect
 from server.storage.disk import DatabaseError
+from server.storage.errors import of_damaged_names
 
 Tables = Mapping[str, Sequence[Mapping[str, Any]]]  # By table, its rows, each by column.
 
@@ -59,7 +60,7 @@ def copy_moment(
 
 def damage(path: Path) -> str:
     """Return what is wrong inside a database, or "". It reads all of it. Raises EngineError."""
-    with closing(sqlite3.connect(path)) as db:
+    with closing(sqlite3.connect(path)) as db, of_damaged_names():
         (verdict,) = db.execute("PRAGMA integrity_check(1)").fetchone()
         astray = db.execute("PRAGMA foreign_key_check").fetchone()
     if astray is not None:
@@ -70,7 +71,7 @@ def damage(path: Path) -> str:
 @contextmanager
 def opened_read_only(path: Path) -> Iterator[Connection]:
     """Lend a connection to a database that is left exactly as it is. Raises EngineError."""
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db, of_damaged_names():
         yield db
 
 

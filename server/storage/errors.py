@@ -5,6 +5,8 @@ PostgreSQL's errors come as the same (`postgresql/told.py`). `DatabaseError` and
 """
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 EngineError = sqlite3.Error  # Anything that the database raises.
 # A row that the rules forbid. Only that one statement is undone.
@@ -17,6 +19,17 @@ class LostError(UnusableError):
     """Is raised when the database was lost before it answered. Whether a commit that was asked for
     stands is not known.
     """
+
+
+@contextmanager
+def of_damaged_names() -> Iterator[None]:
+    """Raise EngineError where SQLite's words of a damaged file are no UTF-8, which Python can't
+    read.
+    """
+    try:
+        yield
+    except UnicodeDecodeError:
+        raise sqlite3.DatabaseError("the names of its tables can't be read") from None
 
 
 def is_busy(error: EngineError) -> bool:

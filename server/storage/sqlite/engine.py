@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from server.storage import disk
 from server.storage.disk import DatabaseError
 from server.storage.engines.memory import Writer
+from server.storage.errors import of_damaged_names
 
 C = TypeVar("C", bound=sqlite3.Connection)
 
@@ -95,20 +96,25 @@ def _connect(path: Path, factory: type[C]) -> C:
         raise disk.trouble(error, path) or error from None
     try:
         connection.row_factory = sqlite3.Row
-        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-        for name, value, expected in _PRAGMAS:
-            connection.execute(f"PRAGMA {name} = {value}")
-            (actual,) = connection.execute(f"PRAGMA {name}").fetchone()
-            if actual != expected:
-                raise DatabaseError(
-                    f"SQLite did not take {name}={value} for {path.name} (it says {actual!r}); "
-                    "without it an acknowledged scan could be lost. Is the disk a network share?"
-                )
+        with of_damaged_names():
+            _set_up(connection, path)
     except BaseException as error:
         # A damaged file raises at the first of these statements.
         connection.close()
         raise disk.trouble(error, path) or error from None
     return connection
+
+
+def _set_up(connection: sqlite3.Connection, path: Path) -> None:
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    for name, value, expected in _PRAGMAS:
+        connection.execute(f"PRAGMA {name} = {value}")
+        (actual,) = connection.execute(f"PRAGMA {name}").fetchone()
+        if actual != expected:
+            raise DatabaseError(
+                f"SQLite did not take {name}={value} for {path.name} (it says {actual!r}); "
+                "without it an acknowledged scan could be lost. Is the disk a network share?"
+            )
 
 
 @contextmanager

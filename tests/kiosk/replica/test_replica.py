@@ -12,6 +12,7 @@ from badges.admission.facts import Presence
 from badges.record import StayRef
 from badges.wire import wire
 from kiosk.replica.replica import Replica
+from kiosk.replica.schema import OtherVersionError
 from tests.kiosk.support.door_fixture import (
     GENERATION,
     HALL,
@@ -210,16 +211,35 @@ def test_another_event_s_replica_is_not_used(replica: Replica, tmp_path: Path, c
         assert other.context is None
 
 
-@pytest.mark.parametrize("spoil", ["garbage", "version"])
-def test_a_damaged_file_is_fetched_again(tmp_path: Path, clock: Clock, spoil: str) -> None:
-    with open_replica(tmp_path, clock) as replica:
-        replica.load(snapshot())
-    path = tmp_path / "replica.db"
+def spoil_file(path: Path, spoil: str) -> None:
     if spoil == "garbage":
         path.write_bytes(b"garbage" * 5_000)
+    elif spoil == "names":
+        raw = path.read_bytes()
+        assert raw.count(b"CREATE TABLE holder") == 1
+        path.write_bytes(
+            raw.replace(b"serial INTEGER PRIMARY", b"serial \xff\xff\xff\xffGER PRIMARY")
+        )
     else:
         with closing(sqlite3.connect(path)) as db:
             db.execute("PRAGMA user_version = 99")
+
+
+@pytest.mark.parametrize("spoil", ["garbage", "version", "names"])
+def test_a_command_beside_the_kiosk_leaves_it_its_file(tmp_path: Path, spoil: str) -> None:
+    with Replica(tmp_path / "replica.db", KIOSK, GENERATION, ROOT.public) as replica:
+        replica.load(snapshot())
+    spoil_file(tmp_path / "replica.db", spoil)
+    with pytest.raises(OtherVersionError):
+        Replica(tmp_path / "replica.db", KIOSK, GENERATION, ROOT.public, replace=False)
+    assert (tmp_path / "replica.db").exists()
+
+
+@pytest.mark.parametrize("spoil", ["garbage", "version", "names"])
+def test_a_damaged_file_is_fetched_again(tmp_path: Path, clock: Clock, spoil: str) -> None:
+    with open_replica(tmp_path, clock) as replica:
+        replica.load(snapshot())
+    spoil_file(tmp_path / "replica.db", spoil)
     with open_replica(tmp_path, clock) as again:
         assert again.context is None
         again.load(snapshot())

@@ -56,6 +56,19 @@ def test_rows_that_belong_to_nothing_are_damage(database: Database) -> None:
     assert database_file.damage(database.path) == "rows of search_due belong to nothing"
 
 
+def test_names_that_can_not_be_read_are_damage(tmp_path: Path) -> None:
+    path = tmp_path / "names.db"
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("CREATE TABLE one (serial INTEGER PRIMARY KEY) STRICT")
+    path.write_bytes(path.read_bytes().replace(b"INTEGER", b"\xff\xff\xff\xffGER"))
+    for opening in (connect, database_file.damage):
+        with pytest.raises(EngineError, match="the names of its tables can't be read"):
+            opening(path)
+    with pytest.raises(EngineError, match="the names of its tables can't be read"):
+        with database_file.opened_read_only(path) as read:
+            read.execute("SELECT * FROM one")
+
+
 def test_a_damaged_page_is_damage(database: Database) -> None:
     with closing(connect(database.path)) as db:
         database_file.fold_log(db)
