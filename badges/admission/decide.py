@@ -50,6 +50,9 @@ def _exit(scan: Scan, facts: Facts) -> Admitted:
     """
     if isinstance(scan.badge, Reason):
         return Admitted(flags=frozenset({Flag.UNVERIFIED}))
+    if facts.passed_at is not None:
+        # It may be the same person again, so it must not end the stay of another.
+        return Admitted(flags=frozenset({Flag.REPEATED}))
     if facts.presence is None:
         return Admitted(flags=frozenset({Flag.NO_ENTRY}))
     return Admitted(closes=facts.presence.stay)
@@ -148,6 +151,16 @@ def _hall_closed(badge: Credential, at: int, facts: Facts) -> Denied | None:
     )
 
 
+def _before_restart(badge: Credential, at: int, facts: Facts) -> Denied | None:
+    """Leave to staff whether the holder is back who saw no light, or another person has the badge.
+
+    The first admission has its place either way, so a second person needs a place too.
+    """
+    if facts.passed_at is None:
+        return None
+    return Denied(Reason.BEFORE_RESTART, since=facts.passed_at)
+
+
 def _already_inside(badge: Credential, at: int, facts: Facts) -> Denied | None:
     here = facts.presence
     if here is not None and facts.hall.anti_passback is AntiPassback.HARD:
@@ -199,6 +212,7 @@ _CHECKS: tuple[Callable[[Credential, int, Facts], Denied | None], ...] = (
     _expired,
     _not_entitled,
     _hall_closed,
+    _before_restart,
     _already_inside,
     # A kiosk that is retired or out of service has given its places back. So it has none, and why
     # it has none is the better answer.

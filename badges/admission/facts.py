@@ -31,6 +31,8 @@ class Reason(StrEnum):
     EXPIRED = "expired"
     NOT_ENTITLED = "not_entitled"
     HALL_CLOSED = "hall_closed"
+    # Admitted at this door seconds before its kiosk restarted: is it the same person?
+    BEFORE_RESTART = "before_restart"
     ALREADY_INSIDE = "already_inside"
     HALL_FULL = "hall_full"
     KIOSK_RETIRED = "kiosk_retired"
@@ -48,7 +50,7 @@ class Flag(StrEnum):
     UNVERIFIED = "unverified"  # An exit with something that is not a valid badge of this event.
     ATTENTION = "attention"  # The credential asks staff to look.
     ESCORT = "escort"  # The holder must be escorted.
-    REPEATED = "repeated"  # The same presentation again, answered from the journal.
+    REPEATED = "repeated"  # A second exit, seconds after one that the kiosk's restart followed.
     LOOKED_UP = "looked_up"  # Found by name on a supervisor's word, without a badge.
     DAY_CREDENTIAL = "day_credential"  # By a day credential. Staff have nothing to do.
     CHECK_DAY = "check_day"  # A day credential whose holder's ID is to be checked.
@@ -170,6 +172,9 @@ class Facts:
     door_resting: bool = False  # Its shift has ended, and it has given its places back.
     roll_call: bool = False  # The kiosk stands at an assembly point, and lets nobody in.
     facts_age_ms: int | None = None  # None means that the server never sent any.
+    # When this badge passed this door in the same direction, seconds before its kiosk restarted.
+    # Nobody knows whether the light was seen.
+    passed_at: int | None = None
     outer: tuple[Outer, ...] = ()  # Innermost first.
 
 
@@ -193,7 +198,8 @@ class Denied:
     opens_at: int | None = None  # hall_closed: when this holder's next session opens
     session_id: int | None = None  # the session that the answer is about
     categories: frozenset[int] = frozenset()  # not_entitled: who is admitted
-    since: int | None = None  # already_inside: when the open stay began
+    # already_inside: when the open stay began; before_restart: when the badge was admitted
+    since: int | None = None
     door: str | None = None  # already_inside: where it began
     hall_id: int | None = None  # the hall around the door's own that is the reason, if one is
     kept: int = 0  # hall_full: places at this door that are kept for others

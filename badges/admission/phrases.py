@@ -51,7 +51,7 @@ class Explanation:
 
 
 def tone(decision: Decision, direction: Direction) -> Tone:
-    """Return how to show the decision. A repeated answer looks like the first one."""
+    """Return how to show the decision."""
     if direction is Direction.EXIT:
         return Tone.GOODBYE
     if isinstance(decision, Denied):
@@ -124,8 +124,6 @@ class _Saying:
             told.append(self.part("kept_place"))
         if told:
             return reduce(self.then, told)
-        if Flag.REPEATED in admitted.flags:
-            return self.pair(FLAGS[Flag.REPEATED])
         name = "admitted_to" if self.title(admitted.session_id) else "admitted"
         welcome = self.part(name, place=self.place(admitted.session_id))
         if Flag.DAY_CREDENTIAL in admitted.flags:
@@ -152,7 +150,13 @@ class _Saying:
             return self.inside(denied)
         if denied.reason is Reason.HALL_FULL and denied.kept:
             return self.kept(denied)
+        if denied.reason is Reason.BEFORE_RESTART:
+            return self.pair(DENIED[denied.reason], n=str(self.seconds_since(denied)))
         return self.pair(DENIED[denied.reason], hall=self.hall_of(denied))
+
+    def seconds_since(self, denied: Denied) -> int:
+        """Return how long ago the badge was admitted. It is 0 where the clock was set back."""
+        return 0 if denied.since is None else max(0, self.at - denied.since) // 1000
 
     def kept(self, denied: Denied) -> Pair:
         hall = self.hall_of(denied)

@@ -9,7 +9,7 @@ from badges.record import ScanRecord
 _LOCAL = frozenset(
     {
         *(Reason.HALL_FULL, Reason.KIOSK_RETIRED, Reason.DOOR_RESTING),
-        *(Reason.FACTS_TOO_OLD, Reason.ROLL_CALL),
+        *(Reason.FACTS_TOO_OLD, Reason.ROLL_CALL, Reason.BEFORE_RESTART),
     }
 )
 # A door knows these by the server's word, perhaps a moment after its scan by another clock, or

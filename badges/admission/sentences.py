@@ -2,8 +2,8 @@
 nothing helps.
 
 Other languages stand in `badges/translations`, and `N_` marks what they translate. In braces stand
-hall, place (a session's title or the hall), who, time, day, span, door, opens (a whole sentence
-"Opens …") and title (a session's).
+hall, place (a session's title or the hall), who, time, day, span, door, n (seconds), opens (a whole
+sentence "Opens …") and title (a session's).
 """
 
 from collections.abc import Mapping
@@ -42,7 +42,7 @@ FLAGS: Mapping[Flag, Pair] = {
         N_("Admitted by name, without a badge"),
         N_("Send to the badge desk for a new badge"),
     ),
-    Flag.REPEATED: (N_("Answered seconds ago"), N_("The same scan: let in once")),
+    Flag.REPEATED: (N_("Exit recorded before this kiosk restarted"), ""),
     Flag.NO_ENTRY: (N_("Exit recorded; no entry is known"), ""),
     Flag.UNVERIFIED: (
         N_("Exit recorded; not a valid badge"),
@@ -73,6 +73,10 @@ DENIED: Mapping[Reason, Pair] = {
     Reason.DOOR_RESTING: (
         N_("This door is closed: its shift has ended"),
         N_("Send to another door"),
+    ),
+    Reason.BEFORE_RESTART: (
+        N_("Admitted {n} s ago, before this kiosk restarted"),
+        N_("The same person: let in, already counted. Another: call a supervisor"),
     ),
     Reason.FACTS_TOO_OLD: (N_("Offline for too long"), _OTHER_DOOR),
     Reason.ROLL_CALL: (N_("Noted at this assembly point"), N_("The next person, please")),

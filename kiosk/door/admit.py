@@ -35,13 +35,14 @@ from badges.credential.keys import KeyRing
 from badges.record import PlaceKind
 from badges.wire.supervisor import PersonFacts
 from badges.wire.wire import HolderName
-from kiosk.clock import monotonic_ms, now_ms
+from kiosk.clock import monotonic_ms
 from kiosk.door.answer import Answer, make_answer
 from kiosk.door.direction import own_direction
 from kiosk.door.facts import Known, credential_of, least_free
 from kiosk.door.repeats import Repeats
 from kiosk.door.roll_call import RollCall
 from kiosk.journal.journal import Journal
+from kiosk.journal.transaction import JournalTransaction
 from kiosk.journal.values import Draft, OuterDraft
 from kiosk.replica.door_context import DoorContext
 from kiosk.replica.replica import Replica
@@ -94,7 +95,6 @@ class Admitter:
         is_offline: Callable[[], bool] = lambda: False,
         on_asking: Callable[[bool], None] = lambda asking: None,
         roll_call: Callable[[], RollCall | None] = lambda: None,
-        clock: Callable[[], int] = now_ms,
         monotonic: Callable[[], int] = monotonic_ms,
     ) -> None:
         """Take what the door needs.
@@ -103,8 +103,8 @@ class Admitter:
         returns False where that is no use now. Where the hall trusts exits, those made while
         `is_offline` give their places back here. `on_asking` is told when an answer waits for other
         doors, and when it does no more. `roll_call` says whether the kiosk stands at an assembly
-        point, where it notes people and lets nobody in. `clock` is the one that presentations are
-        seen by, and `monotonic` one that nobody sets, both in ms.
+        point, where it notes people and lets nobody in. `monotonic` is a clock that nobody sets,
+        in ms.
         """
         self._journal = journal
         self._replica = replica
@@ -114,7 +114,7 @@ class Admitter:
         self._is_offline = is_offline
         self._on_asking = on_asking
         self._roll_call = roll_call
-        self._repeats = Repeats(journal, clock=clock, monotonic=monotonic)
+        self._repeats = Repeats(journal, monotonic=monotonic)
 
     def present(self, text: str, *, at: int, direction: Direction | None = None) -> Answer:
         """Answer one presentation, seen at `at` (Unix ms), in the door's own direction by default.
@@ -125,7 +125,7 @@ class Admitter:
         context = self._context()
         badge = read_badge(context.ring, text)
         scan = Scan(badge, self._meant(direction, context), at)
-        return self._repeat(scan, context) or self._answer(scan, context)
+        return self._answer(scan, context)
 
     def admit_by_name(
         self,
@@ -212,7 +212,8 @@ class Admitter:
         with self._journal.transaction() as transaction:
             rolling = self._roll_call()
             facts = self._known.facts(scan, context, transaction, by_name=named is not None)
-            facts = replace(facts, roll_call=rolling is not None)
+            passed_at = self._passed_at(scan, context, transaction)
+            facts = replace(facts, roll_call=rolling is not None, passed_at=passed_at)
             decision = decide(scan, facts)
             full = isinstance(decision, Denied) and decision.reason is Reason.HALL_FULL
             if full and not last:
@@ -240,10 +241,9 @@ class Admitter:
                 draft = self._leaving(draft, context, facts)
             elif isinstance(decision, Admitted):
                 draft = _entering(draft, facts)
-            self._repeats.note_clock(transaction)
             seq = transaction.append(draft, is_owed=self._known.is_owed(transaction)).seq
             free = least_free(context, transaction)
-        if draft.badge is not None:
+        if draft.badge is not None and isinstance(decision, Admitted):
             self._repeats.forget(draft.badge.serial)
         return make_answer(
             scan,
@@ -254,6 +254,21 @@ class Admitter:
             holder=named.holder if named else self._name(draft.badge),
             by=named.user_name if named else "",
         )
+
+    def _passed_at(
+        self, scan: Scan, context: DoorContext, transaction: JournalTransaction
+    ) -> int | None:
+        """Return when the badge passed here in this direction, seconds before this kiosk restarted.
+
+        An entry whose stay is over is no matter any more.
+        """
+        record = self._repeats.find(scan, context.hall.hall_id)
+        if record is None or record.serial is None:
+            return None
+        if scan.direction is Direction.ENTRY:
+            if not self._known.is_open(record.seq, record.serial, record.hall, transaction):
+                return None
+        return record.scanned_at
 
     def _ask(self, hall: int, kinds: Iterable[PlaceKind]) -> bool:
         """Ask for a place of each kind that serves, and return False where that is no use now."""
@@ -268,11 +283,11 @@ class Admitter:
 
     def _leaving(self, draft: Draft, context: DoorContext, facts: Facts) -> Draft:
         """Return an exit's draft, with what its places are and whether they may come back here."""
-        offline = self._is_offline()
+        offline, repeats = self._is_offline(), facts.passed_at is not None
         outer = (
             OuterDraft(
                 around.hall.hall_id,
-                closes=None if around.presence is None else around.presence.stay,
+                closes=None if repeats or around.presence is None else around.presence.stay,
                 kind=_kind_of(around.presence),
                 trusting=around.hall.exits is Exits.TRUSTING and offline,
             )
@@ -283,34 +298,6 @@ class Admitter:
             kind=_kind_of(facts.presence),
             trusting=context.hall.exits is Exits.TRUSTING and offline,
             outer=tuple(outer),
-        )
-
-    def _repeat(self, scan: Scan, context: DoorContext) -> Answer | None:
-        """Return the first answer again, where it was on disk and the power failed before it was
-        seen.
-
-        That it is given again is on disk before it is. So a second failure can't give it twice.
-        """
-        badge = None if self._roll_call() is not None else credential_of(scan)
-        record = self._repeats.find(scan, badge) if badge else None
-        if record is None or badge is None:
-            return None
-        with self._journal.transaction() as transaction:
-            free = least_free(context, transaction)
-            entry = scan.direction is Direction.ENTRY
-            stands = not entry or self._known.is_open(
-                record.seq, badge.serial, record.hall, transaction
-            )
-            stands = stands and transaction.repeat(record.seq)
-        if not stands:
-            return None
-        decision = Admitted(
-            flags=frozenset({Flag(flag) for flag in record.flags} | {Flag.REPEATED}),
-            session_id=record.session,
-            closes=record.closes,
-        )
-        return make_answer(
-            scan, decision, context, seq=record.seq, free=free, holder=self._name(badge)
         )
 
     def _name(self, badge: Credential | None) -> HolderName | None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from badges.admission.facts import Admitted, Decision, Denied, Direction, Flag, Reason, Scan
+from badges.admission.facts import Admitted, Decision, Denied, Direction, Reason, Scan
 from badges.admission.phrases import Explanation, Language, Tone, explain, tone
 from badges.credential.credential import Credential
 from badges.wire.wire import CategoryFacts, HolderName
@@ -33,7 +33,7 @@ class Answer:
     decision: Decision
     direction: Direction
     scanned_at: int  # Unix ms by the kiosk's clock.
-    seq: int  # Of the journal's record. A repeated answer has that of the first one.
+    seq: int  # Of the journal's record.
     serial: int | None  # None for what is no badge of this event.
     holder: HolderName | None  # None where no name is known.
     category: CategoryFacts | None
@@ -57,11 +57,6 @@ class Answer:
     def passes(self) -> bool:
         """Tell whether somebody goes through the door now."""
         return self.admitted and self.act != "annul"
-
-    @property
-    def repeated(self) -> bool:
-        """Tell whether this is an earlier answer, said again from the journal."""
-        return isinstance(self.decision, Admitted) and Flag.REPEATED in self.decision.flags
 
     @property
     def tone(self) -> Tone:

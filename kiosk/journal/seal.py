@@ -28,8 +28,6 @@ SEALED = {
     ),
     "witnessed": ("one", "log_name", "log_key", "size", "root", "note"),
     "evidence": ("number", "noticed_at", "problem", "old_note", "new_note"),
-    "repeated": ("seq",),
-    "clock": ("one", "boot", "ahead_ms", "since"),
     "mark": ("one", "incarnation", "run", "cursor", "entries", "signature"),
 }
 

@@ -147,34 +147,6 @@ class JournalTransaction:
             (*values, self._seal("mark", *values)),
         )
 
-    def clock(self) -> tuple[str, int, int] | None:
-        """Return what was noted of the clock, or None where it never was.
-
-        It tells in which start of the machine it was, how many ms the clock was ahead of the one
-        that nobody sets, and after which sequence it was last set.
-        """
-        row = self._connection.execute("SELECT boot, ahead_ms, since FROM clock").fetchone()
-        return tuple(row) if row else None
-
-    def keep_clock(self, boot: str, ahead_ms: int) -> None:
-        """Note that the clock was set since the last scan, or the machine was started."""
-        values = (1, boot, ahead_ms, self.state.last_seq)
-        self._connection.execute(
-            "INSERT OR REPLACE INTO clock (one, boot, ahead_ms, since, seal)"
-            " VALUES (?, ?, ?, ?, ?)",
-            (*values, self._seal("clock", *values)),
-        )
-
-    def repeat(self, seq: int) -> bool:
-        """Note that the answer of that scan is given once more. It returns False where it was
-        already.
-        """
-        done = self._connection.execute(
-            "INSERT OR IGNORE INTO repeated (seq, seal) VALUES (?, ?) RETURNING seq",
-            (seq, self._seal("repeated", seq)),
-        ).fetchall()
-        return bool(done)
-
     def own_stays(self, serial: int, hall: int) -> list[OwnStay]:
         """List the holder's stays in the hall that began here and are open, the newest first."""
         rows = self._connection.execute(

@@ -113,12 +113,11 @@ def _words(messages: Message | tuple[Message, ...] | None) -> dict[str, str]:
 def _answer(answer: Answer, number: int) -> dict[str, Any]:
     holder, category = answer.holder, answer.category
     return {
-        # It counts what this board has shown, so a repeated answer has a new one.
+        # It counts the answers that this board has shown.
         "number": number,
         "tone": answer.tone,
         "direction": answer.direction,
         "at": answer.scanned_at,
-        "repeated": answer.repeated,
         "seq": answer.seq,
         "act": answer.act,
         "by": answer.by,

@@ -7,7 +7,7 @@ from collections.abc import Container, Iterable, Sequence
 
 import msgspec
 
-from badges.admission.facts import Calendar, Reason
+from badges.admission.facts import Calendar, Flag, Reason
 from badges.places.pool import PoolKey
 from badges.record import OuterHall, ScanRecord, StayRef
 from badges.wire import wire
@@ -261,6 +261,8 @@ class BatchRecorder:
         if said.closes is not None:
             key = PoolKey(hall, said.kind)
             self._leave(record, key, said.closes, credited=said.credited)
+        elif Flag.REPEATED in record.flags:
+            return  # The one who left before the door's restart, perhaps: it ends no other stay.
         elif record.serial is not None and self._clock_known(record):
             self._leave_unnamed(number, record, record.serial, hall)
 

@@ -1,5 +1,8 @@
 """Notes discrepancies. The server replays each decision with what it knows, and notes where it
 would have differed.
+
+It also notes each badge that a door left to staff, because its kiosk had restarted: one person or
+two.
 """
 
 import json
@@ -62,6 +65,9 @@ class Judge:
             stay = stays.overlapping(others, hall, at)
             if stay is not None:
                 inside[hall] = stay
+        if record.reason == Reason.BEFORE_RESTART:
+            self.note(number, record.reason, inside.get(record.hall))
+            return
         person = self._holders.person(record.serial)
         if person is None:
             difference: str | None = UNKNOWN_SERIAL

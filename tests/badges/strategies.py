@@ -107,6 +107,7 @@ def facts() -> st.SearchStrategy[Facts]:
         door_resting=st.booleans(),
         roll_call=st.booleans(),
         facts_age_ms=st.none() | st.integers(0, 9),
+        passed_at=st.none() | instants,
     )
 
 
@@ -130,6 +131,7 @@ GOOD_FACTS = {
     "kiosk_retired": False,
     "door_resting": False,
     "roll_call": False,
+    "passed_at": None,
 }
 
 

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from badges.admission.facts import Direction
+from badges.admission.facts import Denied, Direction, Reason
 from badges.credential.keys import PublicKey
 from badges.record import PlaceKind
 from badges.wire import wire
+from kiosk.door.answer import Answer
 from server.feed import changes
 from server.kiosks import registry, relocation
 from server.occupancy import hall_control, pools
@@ -153,18 +154,23 @@ class Day:
         if person is not None:
             self.enter(door, person)
 
-    def enter(self, door: SteppedDoor, person: Person, *, light_lost: bool = False) -> bool:
-        """Whether the person went in; with `light_lost` nobody saw the answer."""
-        answer = door.present(person.badge, Direction.ENTRY)
+    def enter(self, door: SteppedDoor, person: Person) -> bool:
+        """Whether the person went in."""
+        answer = self._show(door, person)
         if answer is None or not answer.passes:
             return False
-        self._check_kept(door, person, answer.seq)
-        if light_lost:
-            self.truth.admitted(person, self.hall_ids(door))
-            return False
-        self.truth.enter(person, self.hall_ids(door))
-        person.entry = (*door.key, answer.seq)
+        self._go_in(door, person, answer.seq)
         return True
+
+    def _show(self, door: SteppedDoor, person: Person) -> Answer | None:
+        answer = door.present(person.badge, Direction.ENTRY)
+        if answer is not None and answer.passes:
+            self._check_kept(door, person, answer.seq)
+        return answer
+
+    def _go_in(self, door: SteppedDoor, person: Person, seq: int) -> None:
+        self.truth.enter(person, self.hall_ids(door))
+        person.entry = (*door.key, seq)
 
     def _keep_places(self) -> None:
         """Each hall keeps some places, and they are for some of the people."""
@@ -295,24 +301,61 @@ class Day:
         door.restart()
 
     def _light_lost(self) -> None:
-        """The power fails between commit and light; copies try to gain by it as well."""
+        """The power fails between commit and light, and the person shows the badge again."""
+        self._power_fails_at_entry(light_seen=False)
+
+    def _light_seen(self) -> None:
+        """The power fails once the person is inside. The badge is handed back to somebody."""
+        self._power_fails_at_entry(light_seen=True)
+
+    def _power_fails_at_entry(self, *, light_seen: bool) -> None:
+        """Copies try to gain by it as well. The steward lets in whom the door let in before."""
         door = self._some_door()
         person = self._somebody_outside(door)
         if person is None:
             return
-        before = len(door.greens)
-        self.enter(door, person, light_lost=True)
-        admitted = len(door.greens) > before
+        first = self._show(door, person)
+        waits = first is not None and first.passes
+        if waits and light_seen:
+            self._go_in(door, person, first.seq)
+            friend = self._somebody_outside(door)
+            if friend is not None:
+                friend.serial, friend.badge = person.serial, person.badge
+        elif waits:
+            self.truth.admitted(person, self.hall_ids(door))
         if self.random.random() < 0.3:
             door.clock.set_by(-self.random.choice((1_000, 3_600_000)))
         door.restart()
         self.time.pass_ms(1_000)
         for other in [one for one in self.truth.people if one.serial == person.serial][:5]:
-            if not other.inside:
-                self.enter(door, other)
-                self.time.pass_ms(500)
-        if admitted:
-            self.time.pass_ms(15_000)
+            if other.inside:
+                continue
+            again = self._show(door, other)
+            if again is not None and again.passes:
+                self._go_in(door, other, again.seq)
+            elif other is person and waits and again is not None and is_asked(again):
+                self._go_in(door, other, first.seq)
+            self.time.pass_ms(500)
+
+    def _exit_light_lost(self) -> None:
+        """The power fails between commit and light, and the person scans out once more. A friend
+        with a copy stays inside, and others take what places are free.
+        """
+        door = self._some_door()
+        found = [one for one in self.truth.people if self.hall_ids(door) <= one.inside]
+        friend = self._somebody_outside(door)
+        if not found or friend is None:
+            return
+        person = self.random.choice(found)
+        friend.serial, friend.badge = person.serial, person.badge
+        self.enter(door, friend)
+        self._crowd_at(door)
+        if person.inside and door.present(person.badge, Direction.EXIT) is not None:
+            door.restart()
+            self.time.pass_ms(1_000)
+            door.present(person.badge, Direction.EXIT)
+            person.inside = set()
+            self._crowd_at(door)
 
     def _door_clock(self) -> None:
         self._some_door().clock.set_by(self.random.choice(self.mix.clock_jumps_ms))
@@ -586,6 +629,12 @@ class Day:
             before = now
         checks.check(self)
         checks.check_end(self)
+
+
+def is_asked(answer: Answer) -> bool:
+    """Whether the steward is asked if this is the person whom the door let in before it died."""
+    decision = answer.decision
+    return isinstance(decision, Denied) and decision.reason is Reason.BEFORE_RESTART
 
 
 def _last_seq(door: SteppedDoor) -> int:

@@ -95,7 +95,7 @@ class SteppedDoor:
             self.journal, self.replica,
             ask_for_place=self._ask, skew=self._skew,
             is_offline=lambda: not self.link.state.online,
-            clock=self.clock.wall, monotonic=self.clock.monotonic,
+            monotonic=self.clock.monotonic,
         )  # fmt: skip
         self.override_handler = OverrideHandler(
             self.journal, self.replica,
@@ -225,6 +225,6 @@ class SteppedDoor:
         return entry.serial
 
     def _shown(self, answer: Answer) -> Answer:
-        if answer.admitted and answer.serial is not None and not answer.repeated:
+        if answer.admitted and answer.serial is not None:
             self.greens.append(Green(*self.key, answer.seq, answer.serial, answer.direction))
         return answer

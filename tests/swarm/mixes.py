@@ -8,7 +8,10 @@ _NETWORK = {"cut": 5, "lossy": 5, "restart_door": 2}
 THEMES: dict[str, dict[str, int]] = {
     "quiet": {},
     "network": {"cut": 8, "lossy": 8},
-    "power": {"restart_door": 5, "light_lost": 6, "restart_server": 3},
+    "power": {
+        "restart_door": 5, "light_lost": 3, "light_seen": 4, "exit_light_lost": 2,
+        "restart_server": 3,
+    },
     "clocks": {"door_clock": 4, "server_clock": 4, "slip_out": 4, "set_while_away": 6},
     "copies": {"alternate": 8, "slip_out": 3},
     "server disk": {

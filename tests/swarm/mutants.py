@@ -14,10 +14,13 @@ from unittest.mock import patch
 from msgspec.structs import replace
 
 from badges.admission import kept
+from badges.admission.facts import Admitted, Direction, Scan
 from badges.places.pool import Limited, Pool, PoolKey, within_limit
 from badges.record import PlaceKind, ScanRecord, StayRef
 from badges.wire import wire
 from kiosk.door import repeats
+from kiosk.door.admit import Admitter, read_badge
+from kiosk.door.answer import Answer, make_answer
 from kiosk.journal import journal, transaction
 from server.backup import set_back
 from server.ledger import batch
@@ -110,6 +113,30 @@ def _releases_at_once(
     return limited._replace(ordinary=ordinary.resized(ordinary.capacity - accessible.open_stays))
 
 
+def _gives_again(
+    admitter: Admitter, text: str, *, at: int, direction: Direction | None = None
+) -> Answer:
+    """The holder may have seen no light, so the door gives the answer on its disk again, once."""
+    context = admitter._context()
+    scan = Scan(read_badge(context.ring, text), admitter._meant(direction, context), at)
+    record = admitter._repeats.find(scan, context.hall.hall_id)
+    if record is None or scan.direction is Direction.EXIT:
+        return _PRESENT(admitter, text, at=at, direction=direction)
+    admitter._repeats.forget(record.serial)
+    return make_answer(scan, Admitted(), context, seq=record.seq, free=(0, 0), holder=None)
+
+
+_PRESENT = Admitter.present
+
+
+def _finds_entries(self: repeats.Repeats, scan: Scan, hall: int) -> ScanRecord | None:
+    """Who scans out twice is taken for two people."""
+    return None if scan.direction is Direction.EXIT else _FIND(self, scan, hall)
+
+
+_FIND = repeats.Repeats.find
+
+
 MUTANTS = (
     Mutant(
         "movefrees", "an entry elsewhere frees the place in every hall", "copies",
@@ -130,12 +157,14 @@ MUTANTS = (
         lambda: [(Pool, "restored", _restored_at_once)],
     ),
     Mutant(
-        "repeats", "an answer is given again as often as it is asked for", "power",
-        lambda: [
-            (repeats.Repeats, "forget", lambda self, serial: None),
-            (transaction.JournalTransaction, "repeat", lambda self, *given: True),
-        ],
-        soon=4,
+        "repeats", "after a restart a badge gets its green again, without a place", "power",
+        lambda: [(Admitter, "present", _gives_again)],
+        soon=1,
+    ),
+    Mutant(
+        "exitagain", "an exit that is scanned again after a restart ends another stay", "power",
+        lambda: [(repeats.Repeats, "find", _finds_entries)],
+        soon=9,
     ),
     Mutant(
         "offered", "a door takes back places that the server may count", "network",
@@ -175,6 +204,7 @@ QUICK = (
     "movefrees",
     "oneepoch",
     "repeats",
+    "exitagain",
     "offered",
     "inneronly",
     "keptforall",

@@ -9,6 +9,7 @@ import pytest
 from kiosk.cli.status import status_of
 from server.demo.network_link import Link
 from server.ledger import entries
+from server.occupancy import figures
 from server.people import issuing
 from tests.system.support.hand_scanner import HandScanner
 from tests.system.support.site import LiveSite, free_port, now_ms, site, wait_for
@@ -129,3 +130,25 @@ def test_an_offline_door_that_sees_the_new_badge_denies_the_old(
     with at(place, "east", online=False) as east:
         assert east.present(place.badge(3), "entry").admitted
         assert east.present(old, "entry").reason == "superseded"
+
+
+def test_copies_get_nobody_in_when_the_kiosk_dies_and_comes_back(tmp_path: Path) -> None:
+    """The hall is full of people who saw their lights."""
+    venue = VENUE.replace("capacity = 20", "capacity = 3")
+    with site(tmp_path, venue, people=3) as place:
+        place.start_server()
+        place.enrol("west", "west")
+        with at(place, "west") as west:
+            for number in range(3):
+                west.let_in(place.badge(number))
+            place.kiosks["west"].kill()
+        with at(place, "west") as west:
+            copies = [west.present(place.badge(number), "entry") for number in range(3)]
+            wait_for("the ledger", place.settled)
+        # Where the restart took over a minute, the door asks about none, and admits none.
+        assert {copy.reason for copy in copies} <= {"before_restart", "already_inside"}
+        (hall,) = figures.hall_figures(place.database.reader)
+        assert (hall.inside, hall.worst_case) == (3, 3)
+        asked = sum(copy.reason == "before_restart" for copy in copies)
+        listed = place.query("SELECT COUNT(*) FROM discrepancy WHERE reason = 'before_restart'")
+        assert listed == [(asked,)]

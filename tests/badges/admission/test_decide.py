@@ -146,6 +146,11 @@ DENIED = [
         enter(replace(FACTS, presence=INSIDE)),
         Denied(Reason.ALREADY_INSIDE, since=INSIDE.since, door="West"),
     ),
+    (
+        "admitted before a restart, whatever the anti-passback",
+        enter(replace(hall(anti_passback=AntiPassback.OFF), passed_at=NOON, presence=INSIDE)),
+        Denied(Reason.BEFORE_RESTART, since=NOON),
+    ),
     ("full", enter(replace(FACTS, free_places=0)), Denied(Reason.HALL_FULL)),
     ("retired", enter(replace(FACTS, kiosk_retired=True)), Denied(Reason.KIOSK_RETIRED)),
     ("at an assembly point", enter(replace(FACTS, roll_call=True)), Denied(Reason.ROLL_CALL)),

@@ -82,9 +82,16 @@ ENGLISH = [
     (Denied(Reason.ALREADY_INSIDE, door="East"), "Already inside, by East"),
     (Admitted(), "Welcome to Hall 7"),
     (Admitted(session_id=5), "Keynote"),
-    (Admitted(flags=frozenset({Flag.REPEATED})), "Answered seconds ago"),
     (
-        Admitted(flags=frozenset({Flag.ESCORT, Flag.ATTENTION, Flag.REPEATED})),
+        Denied(Reason.BEFORE_RESTART, since=AT - 6_900),
+        "Admitted 6 s ago, before this kiosk restarted",
+    ),
+    (
+        Denied(Reason.BEFORE_RESTART, since=AT + 1),
+        "Admitted 0 s ago, before this kiosk restarted",
+    ),
+    (
+        Admitted(flags=frozenset({Flag.ESCORT, Flag.ATTENTION})),
         "This badge asks for attention. Enters only with an escort",
     ),
 ]
@@ -102,6 +109,7 @@ CHINESE = [
     (closed(AT + 3 * 1440 * MINUTE), "9月24日周四13:33开放"),
     (Denied(Reason.ALREADY_INSIDE, since=AT - 28 * MINUTE, door="East"), "13:05已从East入场"),
     (Denied(Reason.HALL_FULL), "7号厅已满"),
+    (Denied(Reason.BEFORE_RESTART, since=AT - 6_900), "6秒前已放行，之后本验证机重启"),
     (Admitted(), "欢迎来到7号厅"),
 ]
 
@@ -146,7 +154,6 @@ WORDS = [
     (Denied(Reason.REVOKED), Direction.ENTRY, Tone.DENY, "DENIED", "禁止入内"),
     (Admitted(flags=frozenset({Flag.ESCORT})), Direction.ENTRY, Tone.LOOK, "LOOK", "请注意"),
     (Admitted(flags=frozenset({Flag.PASSBACK})), Direction.ENTRY, Tone.LOOK, "LOOK", "请注意"),
-    (Admitted(flags=frozenset({Flag.REPEATED})), Direction.ENTRY, Tone.ADMIT, "ADMIT", "请进"),
     (Admitted(), Direction.EXIT, Tone.GOODBYE, "GOODBYE", "再见"),
     (Admitted(flags=frozenset({Flag.UNVERIFIED})), Direction.EXIT, Tone.GOODBYE, "GOODBYE", "再见"),
 ]
@@ -165,6 +172,13 @@ def test_exit_of_no_valid_badge_tells_so() -> None:
     unverified = Admitted(flags=frozenset({Flag.UNVERIFIED}))
 
     assert told(unverified, "en", Direction.EXIT).reason == "Exit recorded; not a valid badge"
+
+
+def test_exit_scanned_again_after_a_restart_tells_so() -> None:
+    again = Admitted(flags=frozenset({Flag.REPEATED}))
+
+    assert told(again, "en", Direction.EXIT).reason == "Exit recorded before this kiosk restarted"
+    assert told(again, "zh", Direction.EXIT).reason == "本验证机重启前已记录离场"
 
 
 def test_times_are_the_venues() -> None:

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 
-from badges.admission.facts import Admitted, Denied, Direction, Flag, Reason
+from badges.admission.facts import Admitted, Direction, Flag
 from badges.record import decode_record
 from badges.wire import wire
 from kiosk.door import admit
@@ -47,43 +47,6 @@ def test_who_is_found_by_name_keeps_the_flags_of_the_badge(
     assert answer.decision.flags == flags | {Flag.LOOKED_UP}
     record = decode_record(records_of(door.journal)[-1])
     assert (record.serial, record.issue, record.by) == (SERIAL, person.issue, "user:1")
-
-
-class TestAfterARestart:
-    @pytest.fixture(autouse=True)
-    def restarted(self, door: LocalDoor) -> None:
-        """Somebody was admitted, and the light was not seen."""
-        door.present(badge(SERIAL))
-        door.restart()
-
-    def test_what_is_no_badge_is_answered_as_ever(self, door: LocalDoor) -> None:
-        assert door.present("nonsense").decision == Denied(Reason.NOT_A_BADGE)
-        assert len(records_of(door.journal)) == 2
-
-    def test_an_exit_is_no_repeat_of_an_entry(self, door: LocalDoor) -> None:
-        left = door.present(badge(SERIAL), direction=Direction.EXIT)
-        assert Flag.REPEATED not in left.decision.flags
-        assert len(records_of(door.journal)) == 2
-
-    def test_another_person_s_badge_is_none(self, door: LocalDoor) -> None:
-        assert Flag.REPEATED not in door.present(badge(SERIAL + 1)).decision.flags
-        assert len(records_of(door.journal)) == 2
-
-    def test_a_newer_badge_of_the_same_person_is_none(self, door: LocalDoor) -> None:
-        assert isinstance(door.present(badge(SERIAL, issue=2)).decision, Denied)
-        assert len(records_of(door.journal)) == 2
-
-    def test_the_same_badge_is_one(self, door: LocalDoor) -> None:
-        assert Flag.REPEATED in door.present(badge(SERIAL)).decision.flags
-        assert len(records_of(door.journal)) == 1
-
-
-def test_a_denial_is_not_repeated(door: LocalDoor) -> None:
-    door.present(badge(SERIAL))
-    door.present(badge(SERIAL))
-    door.restart()
-    assert door.present(badge(SERIAL)).decision.reason is Reason.ALREADY_INSIDE
-    assert len(records_of(door.journal)) == 3
 
 
 class Waits:

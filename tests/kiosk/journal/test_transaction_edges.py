@@ -197,12 +197,7 @@ class TestState:
             first.offer(1)
             first.acked(1, 1)
             first.rest()
-            with first.transaction() as step:
-                step.keep_clock("boot", 5)
-                step.repeat(1)
         with open_journal(tmp_path) as again, again.transaction() as step:
-            assert step.clock() == ("boot", 5, 1)
-            assert step.repeat(1) is False
             assert (step.state.acked, step.state.resting) == (1, True)
             assert [one.stay for one in step.own_stays(1, HALL)] == [own(1)]
             (stay,) = step.own_stays(1, HALL)

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from badges.admission.facts import Admitted, Denied, Direction, Flag, Reason
+from badges.admission.facts import Admitted, Denied, Direction, Reason
 from badges.admission.phrases import Tone
 from kiosk.door.answer import Answer
 from kiosk.screen.board import ANSWERS_MAX, Board, DeviceStatus, DoorStatus, LinkStatus
@@ -172,10 +172,8 @@ def test_parts_that_are_as_before_wake_nobody() -> None:
 
 
 def test_answer_tells_what_it_is() -> None:
-    repeated = Answer(
-        Admitted(flags=frozenset({Flag.REPEATED})), Direction.ENTRY, 1, 1, 7, None, None, 1
-    )
+    admitted = Answer(Admitted(), Direction.ENTRY, 1, 1, 7, None, None, 1)
     denied = Answer(Denied(Reason.FORGED), Direction.ENTRY, 1, 2, None, None, None, 1)
 
-    assert (repeated.admitted, repeated.repeated, repeated.tone) == (True, True, Tone.ADMIT)
-    assert (denied.admitted, denied.repeated, denied.tone) == (False, False, Tone.DENY)
+    assert (admitted.admitted, admitted.tone) == (True, Tone.ADMIT)
+    assert (denied.admitted, denied.tone) == (False, Tone.DENY)

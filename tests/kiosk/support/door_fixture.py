@@ -156,7 +156,6 @@ class LocalDoor:
             is_offline=lambda: not self.online,
             on_asking=lambda asking: self.on_asking(asking),
             roll_call=lambda: self.roll_call(),
-            clock=lambda: self.clock.wall,
             monotonic=lambda: self.clock.monotonic,
         )
 

@@ -301,3 +301,33 @@ def test_an_entry_into_another_hall_than_the_door_s_counts_around_that_one_alone
     site.room.scan(NOW, ANNA, hall=SMALL)
     site.send(site.room)
     assert [site.figures(hall).inside for hall in (SMALL, OTHER, ROOM)] == [1, 0, 0]
+
+
+class TestAfterARestartOfTheDoor:
+    """The door could not tell whether a badge was shown again by the same person."""
+
+    @pytest.mark.parametrize("batches", [1, 2])
+    def test_a_badge_that_was_shown_again_is_listed_with_the_entry_before(
+        self, site: Site, batches: int
+    ) -> None:
+        site.west.scan(NOW, ANNA)
+        if batches == 2:
+            site.send(site.west)
+        site.west.scan(NOW + 6_000, ANNA, decision="denied", reason="before_restart")
+        site.send(site.west)
+        assert site.rows(
+            "SELECT d.reason, s.seq, o.seq FROM discrepancy d JOIN scan s ON s.number = d.number"
+            " JOIN scan o ON o.number = d.other_number"
+        ) == [("before_restart", 2, 1)]
+        assert site.rows("SELECT seq FROM stay WHERE closed_at IS NULL") == [(1,)]
+
+    def test_an_exit_that_was_scanned_again_ends_no_other_stay(self, site: Site) -> None:
+        """A copy came in at the other door meanwhile, of which the door did not know."""
+        entry = site.west.scan(NOW, ANNA)
+        site.west.leave(NOW + MINUTE, ANNA, site.west.ref(entry))
+        site.send(site.west)
+        site.east.scan(NOW + MINUTE + 20_000, ANNA)
+        site.send(site.east)
+        site.west.scan(NOW + MINUTE + 40_000, ANNA, direction="exit", flags=("repeated",))
+        site.send(site.west)
+        assert site.rows("SELECT kiosk FROM stay WHERE closed_at IS NULL") == [("east",)]
