@@ -28,7 +28,7 @@ from server.storage import database_file, durable_files, event_state
 from server.storage.connection import Connection
 from server.storage.database import Database
 from server.storage.disk import DatabaseError
-from server.storage.errors import EngineError
+from server.storage.errors import EngineError, cause
 
 log = logging.getLogger(__name__)
 
@@ -322,7 +322,7 @@ class Backups:
                 return
             except Exception as error:
                 # The next one may succeed, so it must be tried.
-                log.error("backup failed: %s", type(error).__name__)
+                log.error("backup failed: %s", cause(error))
                 self._status = replace(
                     self._status, trouble=Phrase("failed (%(why)s)", why=type(error).__name__)
                 )

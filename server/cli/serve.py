@@ -7,14 +7,16 @@ themselves.
 
 import contextlib
 import gc
+import logging
 import os
 import resource
 import socket
 import threading
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 from cryptography import x509
@@ -25,19 +27,28 @@ from granian.http import HTTP1Settings
 from badges.po import CatalogueError
 from server.backup.copy import check_directory
 from server.cli.console import wall_clock
-from server.cli.supervise import REFUSED, THREAD_IDLE_VARIABLE, Leaving, Supervisor, beat
+from server.cli.supervise import (
+    AWAITED,
+    REFUSED,
+    THREAD_IDLE_VARIABLE,
+    WAITS,
+    Leaving,
+    Supervisor,
+    beat,
+    notify,
+)
 from server.event import served
 from server.event.directory import Event, load_event
 from server.event.lock import only_server
 from server.event.settings import EventError
 from server.storage import database, disk, tables
 from server.storage.disk import DatabaseError
-from server.storage.errors import EngineError
+from server.storage.errors import EngineError, may_pass
 from server.storage.migrations import NewerVersionError
 from server.wallet import certificates
 from server.web.app import leave
 from server.web.connections import Guard
-from server.web.logs import write_json_lines
+from server.web.logs import write_json_lines, write_lines
 from server.web.services import services_of
 from server.web.serving.gateway import Gateway
 from server.web.serving.port_turn import PortTurn
@@ -56,6 +67,10 @@ THREAD_IDLE_S = 600
 STOP_S = 2  # For requests in flight. Feeds that are still open are cut.
 FILES_WANTED = 16_384  # For sockets, and two files for each reader of the database.
 PARENT_CHECK_S = 0.5
+AGAIN_S = 2.0  # Between two attempts to open an event whose database is away.
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 def serve(event_dir: Path, host: str | None = None, port: int | None = None) -> None:
@@ -63,7 +78,8 @@ def serve(event_dir: Path, host: str | None = None, port: int | None = None) -> 
 
     Raises EventError where it can't start, or where its worker fails again and again.
     """
-    event = load_event(event_dir)
+    write_lines()
+    event = _awaiting(partial(load_event, event_dir), lambda: notify(AWAITED))
     host = host or event.settings.host
     port = event.settings.port if port is None else port
     # The lock comes first. If this event is served already, that server also has the port, and the
@@ -125,8 +141,8 @@ def _load(
     threading.Thread(target=_end_with, args=(parent,), name="supervisor", daemon=True).start()
     _, port = address
     try:
-        app = open_app(Path(event_dir), port)
-    except (EventError, DatabaseError, NewerVersionError, CatalogueError) as error:
+        app = _awaiting(partial(open_app, Path(event_dir), port), lambda: beats.send_bytes(WAITS))
+    except (EngineError, EventError, DatabaseError, NewerVersionError, CatalogueError) as error:
         click.echo(f"Error: {error}", err=True)
         raise SystemExit(REFUSED) from None
     here = services_of(app)
@@ -146,6 +162,31 @@ def _load(
     # waited.
     gc.freeze()
     return gateway
+
+
+def _awaiting(opened: Callable[[], T], waits: Callable[[], object]) -> T:
+    """Return what `opened` does, and call it again for as long as the database is away or busy, or
+    its disk full.
+
+    `waits` is called after each attempt. A server that ended would be of no use once the database
+    is there.
+    """
+    began, logged = time.monotonic(), ""
+    while True:
+        try:
+            found = opened()
+        except (EngineError, DatabaseError, EventError) as error:
+            if not (may_pass(error) or isinstance(error, disk.DiskError)):
+                raise
+            if str(error) != logged:
+                logged = str(error)
+                log.warning("Waiting for the database, and trying again: %s", logged)
+            waits()
+            time.sleep(AGAIN_S)
+        else:
+            if logged:
+                log.warning("The database is there, after %.0f s.", time.monotonic() - began)
+            return found
 
 
 def _end_with(parent: int) -> None:

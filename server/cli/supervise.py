@@ -27,7 +27,7 @@ from granian.server.mp import MPServer, WorkerProcess
 from server.storage import disk
 from server.storage.database import Database
 from server.storage.disk import DatabaseError
-from server.storage.errors import EngineError
+from server.storage.errors import EngineError, cause
 
 log = logging.getLogger(__name__)
 
@@ -41,11 +41,15 @@ HANG_S = 30.0
 # A worker has this long to leave things in order when the server stops. systemd waits longer.
 LEAVE_S = 4.0
 LEAVE, LEFT = b"leave", b"left"
+# What a worker sends now and then: that it works, or that it waits for its database, to begin.
+WORKS, WAITS = b"works", b"waits"
 # The first heartbeat may take this long, because a large event takes a while to open.
 START_S = 120.0
 QUICK_S = 60.0  # A worker that failed sooner than this may fail again at once.
 FAILURES_MAX = 6  # This many quick failures in a row end it.
 PAUSES_S = (0.0, 1.0, 2.0, 5.0, 10.0)  # The pauses before each new worker.
+# systemd is told so where a database is awaited, and gives a start no more than five minutes.
+AWAITED = "EXTEND_TIMEOUT_USEC=300000000\nSTATUS=Waiting for the database"
 REFUSED = 3  # The worker's exit status where it has said why it can't start.
 # Only tests set these. They have seconds in place of HANG_S and of the time that threads wait for
 # work.
@@ -68,7 +72,7 @@ class Supervisor(MPServer):
     def startup(self, spawn_target: Any, target_loader: Any) -> None:
         self._hang_s = float(os.environ.get(HANG_VARIABLE, HANG_S))
         self._quick_failures = 0
-        self._ready = False
+        self._ready = self._waits = False
         super().startup(spawn_target, target_loader)  # type: ignore[no-untyped-call]
 
     def _spawn_worker(  # type: ignore[override]
@@ -78,6 +82,7 @@ class Supervisor(MPServer):
         self._beats, sender = multiprocessing.Pipe()
         self._started_at = time.monotonic()
         self._beat_at: float | None = None
+        self._waits, self._ended = False, ""
         loader = partial(callback_loader, sender)
         worker: WorkerProcess = super()._spawn_worker(idx, target, loader)
         return worker
@@ -108,12 +113,13 @@ class Supervisor(MPServer):
                 worker.join()
                 self._replace(spawn_target, target_loader)
             elif not worker.is_alive():
-                if not self._after_failure(said(worker.inner.exitcode)):
+                if not self._after_failure(self._ended or said(worker.inner.exitcode)):
                     return
                 self._replace(spawn_target, target_loader)
             elif self._hangs():
-                limit_s = self._hang_s if self._beat_at else START_S
-                log.error("The server's worker has not answered for %.0f s: it is ended.", limit_s)
+                self._ended = "was ended by its supervisor"
+                log.error("The server's worker has not answered for %.0f s: it is ended.",
+                          self._limit_s)  # fmt: skip
                 worker.inner.kill()
                 worker.inner.join()
 
@@ -127,9 +133,12 @@ class Supervisor(MPServer):
     def _listen(self) -> None:
         with contextlib.suppress(EOFError, OSError):
             while self._beats.poll():
-                self._beats.recv_bytes()
+                self._waits = self._beats.recv_bytes() == WAITS
                 self._beat_at = time.monotonic()
-        if self._beat_at is None or time.monotonic() - self._beat_at > self._hang_s:
+        if self._beat_at is None or time.monotonic() - self._beat_at > self._limit_s:
+            return
+        if self._waits and not self._ready:
+            notify(AWAITED)
             return
         if not self._ready:
             self._ready = True
@@ -137,10 +146,14 @@ class Supervisor(MPServer):
             notify("READY=1\nSTATUS=Serving")
         notify("WATCHDOG=1")
 
+    @property
+    def _limit_s(self) -> float:
+        """Return for how long the worker may send nothing. To open an event takes a while."""
+        return START_S if self._beat_at is None or self._waits else self._hang_s
+
     def _hangs(self) -> bool:
-        if self._beat_at is None:
-            return time.monotonic() - self._started_at > START_S
-        return time.monotonic() - self._beat_at > self._hang_s
+        since = self._started_at if self._beat_at is None else self._beat_at
+        return time.monotonic() - since > self._limit_s
 
     def _after_failure(self, why: str) -> bool:
         """Log the failure and pause. Return whether to go on."""
@@ -240,7 +253,8 @@ def beat(
     time is when the worker takes connections at `address`. `await_turn` returns once the server's
     event loop has turned.
 
-    What they answer does not matter, because no new worker would mend a full disk.
+    What they answer does not matter, because no new worker would mend a full disk. Nor would one
+    mend a database that keeps its writer waiting, which ends by itself.
     """
     client = app.test_client(use_cookies=False)
     room = disk.Watch(database.path)
@@ -250,21 +264,33 @@ def beat(
         # ready may connect at once.
         while not accepts(address):
             time.sleep(ACCEPTS_EVERY_S)
+        turned = _ask(database)
         while True:
             try:
                 await_turn()
                 client.get("/admin/sign-in")
-                with contextlib.suppress(EngineError, DatabaseError):
-                    database.write(lambda db: None, early=True)
-                sender.send_bytes(b".")
+                if turned.wait(BEAT_S) or database.waits:
+                    sender.send_bytes(WORKS)
+                if turned.is_set():
+                    turned = _ask(database)
                 room.look()
             except OSError:
                 return  # The supervisor has gone.
             except Exception as error:
-                log.error("the heartbeat failed: %s", type(error).__name__)
+                log.error("the heartbeat failed: %s", cause(error))
             time.sleep(BEAT_S)
 
     threading.Thread(target=run, name="heartbeat", daemon=True).start()
+
+
+def _ask(database: Database) -> threading.Event:
+    """Write nothing, and return what is set once the writer's thread has come to it."""
+    turned = threading.Event()
+    try:
+        database.write_then(lambda db: None, lambda *_: turned.set(), early=True)
+    except (EngineError, DatabaseError):
+        turned.set()  # It was refused at once.
+    return turned
 
 
 def accepts(address: tuple[str, int]) -> bool:

@@ -12,11 +12,11 @@ from pathlib import Path
 from badges.credential.keys import BadgeKey, KeyRing, PrivateKey, sign_ring
 from server.event.calendar import day_starts
 from server.event.certificate import spki_sha256
-from server.event.settings import EventError, EventSettings, parse_settings
+from server.event.settings import AwaitedError, EventError, EventSettings, parse_settings
 from server.storage import disk, event_state, migrations
 from server.storage.database import connect, is_there
 from server.storage.disk import DatabaseError
-from server.storage.errors import EngineError
+from server.storage.errors import EngineError, may_pass
 
 SETTINGS_FILE = "event.toml"
 DATABASE_FILE = "hallkeeper.db"
@@ -142,6 +142,10 @@ def _migrate(path: Path) -> int:
         finally:
             connection.close()
     except (EngineError, DatabaseError) as error:
+        if may_pass(error):
+            raise AwaitedError(
+                str(error) if isinstance(error, DatabaseError) else f"the database: {error}."
+            ) from None
         found = disk.trouble(error, path)
         if found is not None or isinstance(error, DatabaseError):
             raise EventError(str(found or error)) from None

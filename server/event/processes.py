@@ -19,7 +19,7 @@ from server.storage.connection import Connection
 from server.storage.database import Database
 from server.storage.disk import DatabaseError
 from server.storage.engines.history import history
-from server.storage.errors import EngineError
+from server.storage.errors import EngineError, cause, grade
 from server.storage.tables import keep_setting
 
 log = logging.getLogger(__name__)
@@ -46,6 +46,9 @@ class Process:
     run: str
     log_size: int
     stopped_at: int | None
+    # How many writes failed in the minute before `seen_at`, and why the last one did.
+    failed: int = 0
+    cause: str = ""
 
     def is_silent(self, now: int) -> bool:
         return self.stopped_at is None and now - self.seen_at > SILENT_MS
@@ -54,7 +57,8 @@ class Process:
 def all_processes(db: Connection) -> list[Process]:
     """Return the servers, those that are at work first."""
     rows = db.execute(
-        "SELECT name, address, version, started_at, seen_at, run, log_size, stopped_at"
+        "SELECT name, address, version, started_at, seen_at, run, log_size, stopped_at, failed,"
+        " cause"
         " FROM server_process ORDER BY stopped_at IS NOT NULL, address, started_at"
     )
     return [Process(**dict(row)) for row in rows]
@@ -111,14 +115,16 @@ class Reporter:
         now = self._now()
         values = (
             self._name, self._address, version("hallkeeper"), self._started_at, now, self._run(),
+            self._database.failures.within(), self._database.failures.cause,
         )  # fmt: skip
 
         def step(db: Connection) -> bool:
             db.execute("DELETE FROM server_process WHERE seen_at < ?", (now - FORGOTTEN_MS,))
             db.execute(
                 "INSERT INTO server_process"
-                " (name, address, version, started_at, seen_at, run, log_size, stopped_at)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET"
+                " (name, address, version, started_at, seen_at, run, failed, cause, log_size,"
+                " stopped_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE"
+                " SET failed = excluded.failed, cause = excluded.cause,"
                 " address = excluded.address, version = excluded.version,"
                 " started_at = excluded.started_at, seen_at = excluded.seen_at,"
                 " run = excluded.run, log_size = excluded.log_size,"
@@ -131,7 +137,7 @@ class Reporter:
         try:
             has_them = self._database.write(step)
         except (DatabaseError, EngineError) as error:
-            log.warning("this server's row can't be written: %s", type(error).__name__)
+            log.log(grade(error), "this server's row can't be written: %s", cause(error))
             has_them = began < self._believed_until
         else:
             self._believed_until = began + BELIEVED_S if has_them else float("-inf")

@@ -20,6 +20,7 @@ from badges.transparency.signed_note import NoteError
 from badges.transparency.witnessing import read_witness_key
 from server.event.roles import ROLES
 from server.outgoing.addresses import is_url
+from server.storage.disk import AwayError
 
 DAYS_MAX = 16  # The credential has one bit for each.
 NAME_CHARS_MAX = 120
@@ -32,6 +33,10 @@ class EventError(Spoken):
     """Is raised when the event can't be made or opened. The text says what is wrong and what to
     do.
     """
+
+
+class AwaitedError(EventError, AwayError):
+    """Is raised when the event can't be opened yet, because its database is away or busy."""
 
 
 def _is_zone(name: str) -> bool:

@@ -17,6 +17,7 @@ from server.feed.subscription import FeedItem, Subscription
 from server.storage.connection import Connection
 from server.storage.database import Database
 from server.storage.engines.durable import make_durable
+from server.storage.errors import cause, grade
 
 log = logging.getLogger(__name__)
 
@@ -153,7 +154,7 @@ class Hub:
             except Exception as error:
                 # Whatever the fault is, this thread must live on, or no feed would end or hear of
                 # other processes' changes.
-                log.error("the feed failed, and goes on: %s", type(error).__name__)
+                log.log(grade(error), "the feed failed, and goes on: %s", cause(error))
         with self._lock:
             for subscription in self._subscriptions:
                 subscription.end()

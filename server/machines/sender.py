@@ -20,7 +20,7 @@ from server.machines.post import Answer, Post, post
 from server.storage.connection import Connection
 from server.storage.database import Database
 from server.storage.disk import DatabaseError
-from server.storage.errors import EngineError
+from server.storage.errors import EngineError, cause, grade
 
 log = logging.getLogger(__name__)
 
@@ -170,7 +170,7 @@ class Webhooks:
                 self._manage(look_for_troubles=rounds % TROUBLES_EVERY == 0)
             except Exception as error:
                 # The next round may succeed, and without this thread nothing would be sent.
-                log.error("webhooks failed, and go on: %s", type(error).__name__)
+                log.log(grade(error), "webhooks failed, and go on: %s", cause(error))
             rounds += 1
 
     def _manage(self, *, look_for_troubles: bool) -> None:
@@ -203,7 +203,7 @@ class Webhooks:
             try:
                 outcome = courier.look()
             except (DatabaseError, EngineError, EndpointError) as error:
-                log.error("webhook %d waits: %s", endpoint_id, type(error).__name__)
+                log.log(grade(error), "webhook %d waits: %s", endpoint_id, cause(error))
                 outcome = Outcome.NOTHING
             if outcome is Outcome.ENDED:
                 return

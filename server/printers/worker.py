@@ -43,7 +43,7 @@ from server.printers.store import Printer
 from server.storage.connection import Connection
 from server.storage.database import Database
 from server.storage.disk import DatabaseError
-from server.storage.errors import EngineError
+from server.storage.errors import EngineError, cause, grade
 
 log = logging.getLogger(__name__)
 
@@ -124,7 +124,7 @@ class Printing:
                 with self._database.reading() as db:
                     self._follow(store.printers(db))
             except (DatabaseError, EngineError) as error:
-                log.error("printers can't be read: %s", type(error).__name__)
+                log.log(grade(error), "printers can't be read: %s", cause(error))
             if self._stop.wait(MANAGE_S):
                 return
 
@@ -210,7 +210,9 @@ class _PrinterThread:
             except UnknownPrinterError:
                 return  # It was removed.
             except (DatabaseError, EngineError) as error:
-                log.error("printer %d waits: %s", self._printer.printer_id, type(error).__name__)
+                log.log(
+                    grade(error), "printer %d waits: %s", self._printer.printer_id, cause(error)
+                )
                 self._stop.wait(_PAUSE)
 
     def _round(self, driver: Driver) -> bool:
@@ -329,7 +331,9 @@ class _PrinterThread:
                 self._database.write(step)
                 return
             except (DatabaseError, EngineError) as error:
-                log.error("printer %d waits: %s", self._printer.printer_id, type(error).__name__)
+                log.log(
+                    grade(error), "printer %d waits: %s", self._printer.printer_id, cause(error)
+                )
                 if self._stop.wait(_PAUSE):
                     raise StoppedError from None
 

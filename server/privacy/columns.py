@@ -267,7 +267,9 @@ TABLES: Mapping[str, Table] = {
     "guess": Table(none="what tries last_at until"),
     "pending": Table(none="session purpose sealed until"),
     "machine_rate": Table(none="token_id parts_left counted_at"),
-    "server_process": Table(none="name address version started_at seen_at run log_size stopped_at"),
+    "server_process": Table(
+        none="name address version started_at seen_at run log_size stopped_at failed cause"
+    ),
     "server_run": Table(none="run since_cursor since_entries started_at server history"),
     "session": Table(
         none="session_id code hall_id titles starts_at ends_at opens_at closes_at activity_id"

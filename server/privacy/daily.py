@@ -10,7 +10,7 @@ from server.people.card_design import DesignError
 from server.privacy import clocks, running
 from server.storage.database import Database
 from server.storage.disk import DatabaseError
-from server.storage.errors import EngineError
+from server.storage.errors import EngineError, cause, grade
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ class Daily:
             done = running.run(self._database, self._event, by=BY, now=now)
         except (DesignError, DatabaseError, EngineError, OSError) as error:
             if not self._trouble:
-                log.error("what was kept long enough is not erased: %s", type(error).__name__)
+                log.log(grade(error), "what was kept long enough is not erased: %s", cause(error))
             self._trouble = phrase_of(error)
             return []
         finally:

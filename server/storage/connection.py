@@ -117,6 +117,13 @@ class Engine(Protocol):
         """Return the number of the process that commits for this writer."""
         ...
 
+    def waits_s(self, writer: Any) -> float:
+        """Return for how long the writer has waited for an answer, in seconds. Any thread may ask.
+
+        The wait ends by itself. It is 0 for a file, which answers within the call.
+        """
+        ...
+
     def stands(self, writer: Any) -> bool:
         """Say whether the writer's transaction can be committed."""
         ...

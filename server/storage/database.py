@@ -26,11 +26,12 @@ from server.storage.connection import Connection, Engine, LentConnection, Listen
 from server.storage.disk import AwayError, DatabaseError
 from server.storage.engines import memory
 from server.storage.engines.durable import Durable, make_durable
+from server.storage.engines.failures import Failures
 from server.storage.engines.joint import Joinable
 from server.storage.engines.reconnecting import Reconnecting
 from server.storage.engines.steps import Job, Steps, Told, reason
 from server.storage.engines.waiting import Waiting
-from server.storage.errors import EngineError, is_unexplained
+from server.storage.errors import EngineError, cause, is_unexplained
 from server.storage.postgresql.address import address_of, keep_address, read_address
 from server.storage.sqlite import engine as sqlite
 from server.storage.sqlite.engine import SqliteEngine
@@ -44,6 +45,11 @@ IDLE_READERS_MAX = 32
 # After so many errors that neither the data nor the disk explain, the writer's connection to
 # another machine is replaced, whatever succeeded in between.
 FAILURES_MAX = 3
+# A database that has answered nothing for so long gets no more to write before it does. Whoever
+# asks is told at once, and a kiosk asks another server.
+HANGS_S = 3.0
+QUIET_S = 5.0  # So long after the last failure a far disk takes writes again.
+HANGS = "the database does not answer just now. Nothing was changed. Try again in a moment."
 
 
 def engine_of(path: Path, *, bounded: bool = False) -> Engine:
@@ -208,6 +214,7 @@ class Database:
         self._reconnecting = Reconnecting(self._engine.writer, self._prepare)
         # What is wrong with the disk, since a commit failed for that reason.
         self._disk_trouble = ""
+        self.failures = Failures()
         self._closed = False
         self._writer = threading.Thread(target=self._run, name="writer", daemon=True)
         self._writer.start()
@@ -336,8 +343,19 @@ class Database:
 
     @property
     def away(self) -> bool:
-        """Tell whether the database is on another machine that can't be reached now."""
-        return self._reconnecting.away
+        """Tell whether the database is on another machine that can't be reached now, or takes no
+        writes for the moment.
+        """
+        return self._reconnecting.away or self._hangs
+
+    @property
+    def waits(self) -> bool:
+        """Tell whether the writer waits for an answer of the database, which ends by itself."""
+        return self._engine.waits_s(self._writer_connection) > 0
+
+    @property
+    def _hangs(self) -> bool:
+        return self._engine.waits_s(self._writer_connection) > HANGS_S
 
     @property
     def disk_trouble(self) -> str:
@@ -415,11 +433,7 @@ class Database:
         writes again once the disk does. Raises DatabaseError once the database is closed.
         """
         job = Job(step, long, early)
-        # Nothing may come after the None that ends the writer. Nobody would ever answer it.
-        with self._lock:
-            if self._closed:
-                raise DatabaseError("the database is closed")
-            self._waiting.put(job)
+        self._ask(job)
         result: T = job.wait()
         self._local.has_written = True
         return result
@@ -446,10 +460,18 @@ class Database:
         asked for it brings again if it is lost. Steps of one kind that follow one another are taken
         together, where they are `joinable`. Raises DatabaseError once the database is closed.
         """
+        self._ask(Told(step, done, early, joinable))
+
+    def _ask(self, job: Job) -> None:
+        if self._hangs:
+            refused = AwayError(HANGS)
+            self.failures.note(refused)
+            raise refused
         with self._lock:
+            # Nothing may come after the None that ends the writer. Nobody would ever answer it.
             if self._closed:
                 raise DatabaseError("the database is closed")
-            self._waiting.put(Told(step, done, early, joinable))
+            self._waiting.put(job)
 
     def _run(self) -> None:
         long: deque[Job] = deque()
@@ -483,7 +505,7 @@ class Database:
             self._fail(group, error)
             self._after_errors(connection, [error, *(one for _, one in failed)])
             return
-        if done and self._disk_trouble:
+        if done and self._disk_trouble and not self._fails_lately:
             log.warning("the disk takes writes again")
             self._disk_trouble = ""
         for tell in told:
@@ -556,6 +578,8 @@ class Database:
             log.warning("connecting anew after %d failures: %s", self._failures, unexplained[-1])
             connection.close()
         if self._engine.is_lost(connection):
+            if not unexplained:
+                log.error("the database is lost, and connected to anew: %s", cause(found[0]))
             self._reconnect()
 
     def _reconnect(self) -> None:
@@ -571,6 +595,8 @@ class Database:
         with transaction(made):
             for prepare in self._preparations:
                 prepare(made)
+        # While commits hang there is no connection to write by, and nobody waits for one.
+        make_durable(made)
 
     def _refuse(self, failed: list[tuple[Job, BaseException]]) -> None:
         for job, error in failed:
@@ -582,11 +608,17 @@ class Database:
             if not job.finished:
                 job.finish(error=told)
 
+    @property
+    def _fails_lately(self) -> bool:
+        """Tell whether other writes fail. On a full disk those succeed that need no room there."""
+        return self._engine.is_far and self.failures.within(QUIET_S) > 0
+
     def _told(self, error: BaseException) -> BaseException:
         """Return the error that the caller gets. Trouble with the disk is told in plain words, and
         the log has it once.
         """
         found = disk.trouble(error, self.path)
+        self.failures.note(found or error)
         if found is None:
             return error
         if found.code != self._disk_trouble:

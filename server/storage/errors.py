@@ -4,9 +4,12 @@ PostgreSQL's errors come as the same (`postgresql/told.py`). `DatabaseError` and
 `disk.py` are our own. Their texts say what to do.
 """
 
+import logging
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from server.storage.disk import AwayError, DatabaseError
 
 EngineError = sqlite3.Error  # Anything that the database raises.
 # A row that the rules forbid. Only that one statement is undone.
@@ -32,9 +35,22 @@ def of_damaged_names() -> Iterator[None]:
         raise sqlite3.DatabaseError("the names of its tables can't be read") from None
 
 
-def is_busy(error: EngineError) -> bool:
+def is_busy(error: BaseException) -> bool:
     """Return whether another program is writing. Then the same would work later."""
-    return "locked" in str(error) or "busy" in str(error)
+    return isinstance(error, EngineError) and ("locked" in str(error) or "busy" in str(error))
+
+
+def grade(error: BaseException) -> int:
+    """Return how a log grades what failed with this error. That the database is away is logged
+    once, by who connects anew, and not by each that meets it.
+    """
+    return logging.DEBUG if isinstance(error, AwayError) else logging.ERROR
+
+
+def cause(error: BaseException) -> str:
+    """Return what a log may have of an error. The text of others may quote what was sent."""
+    told = isinstance(error, (DatabaseError, UnusableError)) and str(error)
+    return told or type(error).__name__
 
 
 def is_unexplained(error: BaseException) -> bool:
@@ -44,6 +60,11 @@ def is_unexplained(error: BaseException) -> bool:
         and not isinstance(error, LostError)
         and not is_busy(error)
     )
+
+
+def may_pass(error: BaseException) -> bool:
+    """Return whether the same would work later: the database is away, or another program writes."""
+    return isinstance(error, (AwayError, LostError)) or is_busy(error)
 
 
 def is_about(error: ConstraintError, column: str) -> bool:

@@ -24,6 +24,7 @@ from server.storage.schema import (
     DOOR_FROM,
     DOOR_QUEUES,
     EPOCHS,
+    FAILED_WRITES,
     FOUND_BY,
     KEPT_PLACES,
     KIOSK_REPORTED,
@@ -418,6 +419,11 @@ def m062_wire(db: "Database") -> None:
     _run(db, WIRE)
 
 
+@step
+def m066_failed_writes(db: "Database") -> None:
+    _run(db, FAILED_WRITES)
+
+
 NAMES = (
     "m001_people",
     "m002_venue",
@@ -473,6 +479,7 @@ NAMES = (
     "m060_mappings_and_musters",
     "m061_only_signed",
     "m062_wire",
+    "m066_failed_writes",
 )
 
 

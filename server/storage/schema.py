@@ -1451,6 +1451,12 @@ CREATE TABLE server_process (
 ) STRICT;
 """
 
+# How many writes of a server failed in the last minute, and why the last one did.
+FAILED_WRITES = """
+ALTER TABLE server_process ADD COLUMN failed INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE server_process ADD COLUMN cause TEXT NOT NULL DEFAULT '';
+"""
+
 # When a kiosk asked for what it may ask for only so often.
 BUDGETS = """
 CREATE TABLE kiosk_budget (

@@ -9,6 +9,7 @@ import logging
 import sys
 import time
 from datetime import UTC, datetime
+from typing import TextIO
 
 from flask import Flask, Response, g, request
 
@@ -34,6 +35,19 @@ class JsonLines(logging.Formatter):
         return json.dumps(said, ensure_ascii=False)
 
 
+class _Lines(logging.StreamHandler[TextIO]):
+    """Writes lines as `write_lines` says."""
+
+
+def write_lines() -> None:
+    """Let all logs go to standard error, each line with when it was written (UTC)."""
+    handler = _Lines(sys.stderr)
+    formatter = logging.Formatter("%(asctime)sZ %(message)s", "%Y-%m-%dT%H:%M:%S")
+    formatter.converter = time.gmtime
+    handler.setFormatter(formatter)
+    logging.getLogger().addHandler(handler)
+
+
 def write_json_lines(app: Flask) -> logging.Handler:
     """Let all logs go to standard error as JSON lines, with a line for each request.
 
@@ -42,6 +56,7 @@ def write_json_lines(app: Flask) -> logging.Handler:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     root = logging.getLogger()
+    root.handlers = [one for one in root.handlers if not isinstance(one, _Lines)]
     root.addHandler(handler)
     # Flask's own handler would write each line a second time.
     app.logger.handlers.clear()

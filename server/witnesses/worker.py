@@ -15,6 +15,7 @@ from server.event.directory import Event
 from server.outgoing import posting
 from server.outgoing.posting import Send
 from server.storage.database import Database
+from server.storage.errors import cause, grade
 from server.witnesses import asking, authority, checkpoints, stamps, troubles
 from server.witnesses.asking import RefusedError, Witness
 from server.witnesses.authority import Authority, StampError
@@ -222,4 +223,4 @@ class Confirming:
             step()
         except Exception as error:
             # The next look may succeed, and without this thread nobody would be asked.
-            log.error("the entry log is not confirmed, and goes on: %s", type(error).__name__)
+            log.log(grade(error), "the entry log is not confirmed, and goes on: %s", cause(error))

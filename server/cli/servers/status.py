@@ -23,6 +23,8 @@ from server.storage.engines.state import EngineState, engine_state
 from server.storage.localized import names_of, text_in
 
 HEARD_LATELY_MS = 60_000
+HEARD_TODAY_MS = 3_600_000  # A kiosk that was heard within this time was at work.
+TURN_MAX_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,10 @@ class Status:
     kiosks: int
     kiosks_heard: int
     put_back_at: int | None
+    # Kiosks of which more scans wait than the event's settings allow, with how many, and kiosks
+    # that were at work within the last hour and are not heard any more.
+    queues: dict[str, int] = field(default_factory=dict)
+    unheard: list[str] = field(default_factory=list)
     awaited: list[Awaited] = field(default_factory=list)
     # Kiosks whose version of the wire does not fit, each with what to do.
     wrong_versions: dict[str, str] = field(default_factory=dict)
@@ -69,6 +75,12 @@ class Status:
             "Does it run, and does it reach the database?"
             for one in self.silent
         ]
+        found += [
+            f"Writes of server {one.name} fail, {one.failed} in a minute: {one.cause}"
+            for one in self.servers
+            if one.failed and one.stopped_at is None and not one.is_silent(self.at)
+        ]
+        found += _of_engine(self.engine) + _of_kiosks(self)
         if self.awaited:
             halls = dict.fromkeys(_hall(one) for one in self.awaited)
             names = ", ".join(dict.fromkeys(one.kiosk for one in self.awaited))
@@ -85,6 +97,35 @@ class Status:
             )
         found += [f"Kiosk {name}: {what}" for name, what in self.wrong_versions.items()]
         return found
+
+
+def _of_engine(engine: EngineState) -> list[str]:
+    """Return what keeps commits waiting."""
+    found = []
+    if engine.lacks_standby:
+        found.append(
+            "Commits wait for a synchronous standby, and none is connected: nothing is written "
+            "before it is back. Start it, or change synchronous_standby_names."
+        )
+    if engine.held_s > TURN_MAX_S:
+        found.append(
+            f"{engine.writer} has had its turn to write for {engine.held_s:.0f} s, for which all "
+            "others wait."
+        )
+    return found
+
+
+def _of_kiosks(status: Status) -> list[str]:
+    found = []
+    if status.queues:
+        named = ", ".join(f"{name} ({scans})" for name, scans in status.queues.items())
+        found.append(f"Scans wait at kiosks, more than the event's alert_queue: {named}.")
+    if status.unheard:
+        found.append(
+            f"Kiosks that were at work within the hour are not heard: {', '.join(status.unheard)}. "
+            "Their scans wait with them."
+        )
+    return found
 
 
 @click.command()
@@ -116,6 +157,7 @@ def look(db: Connection, event: Event, now: int) -> Status:
         " MIN(CASE WHEN reported_at >= ? THEN cursor END) FROM kiosk WHERE state = 'active'",
         (now - HEARD_LATELY_MS, now - HEARD_LATELY_MS),
     ).fetchone()
+    queues, unheard = _waiting(db, event, now)
     put_back = set_back.notice(db)
     return Status(
         at=now,
@@ -132,6 +174,8 @@ def look(db: Connection, event: Event, now: int) -> Status:
         kiosks=int(at_work),
         kiosks_heard=int(heard),
         put_back_at=None if put_back is None else put_back.at,
+        queues=queues,
+        unheard=unheard,
         awaited=restore.awaited(db),
         wrong_versions={
             row.kiosk: wrong_version(row)
@@ -139,6 +183,20 @@ def look(db: Connection, event: Event, now: int) -> Status:
             if row.state == "active" and not row.is_understood
         },
     )
+
+
+def _waiting(db: Connection, event: Event, now: int) -> tuple[dict[str, int], list[str]]:
+    """Return the kiosks with a long queue, and those that are not heard any more."""
+    settings = event.settings
+    at_work = [row for row in registry.kiosks(db) if row.state == "active"]
+    queues = {row.kiosk: row.waiting for row in at_work if row.waiting > settings.alert_queue}
+    silent_ms = settings.alert_silent_s * 1000
+    unheard = [
+        row.kiosk
+        for row in at_work
+        if row.seen_at is not None and silent_ms < now - row.seen_at < HEARD_TODAY_MS
+    ]
+    return queues, unheard
 
 
 def lines(found: Status, now: int) -> list[str]:

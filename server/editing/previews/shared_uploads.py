@@ -31,7 +31,7 @@ from server.editing.previews.uploads import (
 from server.storage.connection import Connection
 from server.storage.database import Database
 from server.storage.disk import DatabaseError
-from server.storage.errors import EngineError
+from server.storage.errors import EngineError, cause
 
 log = logging.getLogger(__name__)
 
@@ -202,7 +202,7 @@ class SharedUploads(OneAtATime):
             with self._database.reading() as db:
                 more = count(db) > 0
         except (DatabaseError, EngineError) as error:
-            log.warning("files that were sent are not deleted yet: %s", type(error).__name__)
+            log.warning("files that were sent are not deleted yet: %s", cause(error))
             more = True
         with self._lock:
             if self._closed:

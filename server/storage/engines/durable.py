@@ -16,7 +16,7 @@ from typing import Any
 
 from server.storage.connection import Connection, OwnConnection
 from server.storage.disk import DatabaseError
-from server.storage.errors import EngineError
+from server.storage.errors import EngineError, cause, grade
 
 log = logging.getLogger(__name__)
 
@@ -112,7 +112,7 @@ class Durable:
             if self._connection is not None:
                 make_durable(self._connection)
         except (EngineError, DatabaseError) as error:
-            log.warning("it is not known what is on disk: %s", type(error).__name__)
+            log.log(grade(error), "it is not known what is on disk: %s", cause(error))
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None

@@ -75,7 +75,7 @@ class Reconnecting:
                 max(0.0, self._began + SOON_S - time.monotonic()),
             )
             if self._made is None:
-                raise self._error or AwayError(NOT_YET)
+                raise self._error if isinstance(self._error, DatabaseError) else AwayError(NOT_YET)
             made, self._made, self._thread = self._made, None, None
             return made
 

@@ -29,6 +29,9 @@ _HELD = (
 )
 
 
+_WAITED_FOR = ("sync", "quorum", "")
+
+
 @dataclass(frozen=True)
 class Standby:
     """Describes a standby. Where the database's user may not see more, only its name is known."""
@@ -56,6 +59,8 @@ class EngineState:
     about: str
     standbys: Sequence[Standby] = field(default_factory=list)
     synchronous: bool = False
+    # Whether commits wait for a standby and none is there, as far as the user may see that.
+    lacks_standby: bool = False
     waiting: int = 0
     writer: str = ""
     held_s: float = 0.0
@@ -73,6 +78,8 @@ def engine_state(db: Connection, path: str) -> EngineState:
     ]
     held = asked.raw.execute(_HELD).fetchone() or ("", 0.0)
     about = f"PostgreSQL {version}, {name} at {where}, history {history(db)}"
+    # A standby that may not be seen may be the one.
+    lacks = bool(wanted) and not any(one.sync in _WAITED_FOR for one in standbys)
     return EngineState(
-        about, standbys, bool(wanted), int(waiting), str(held[0]), max(0.0, float(held[1]))
+        about, standbys, bool(wanted), lacks, int(waiting), str(held[0]), max(0.0, float(held[1]))
     )

@@ -18,6 +18,7 @@ ended after TURN_S.
 import os
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -31,6 +32,7 @@ SILENT_S = 4
 CUT_S = 0.8  # The kernel counts it from where it sends again, some 0.2 s later.
 # Longer than a statement takes in a server, and longer than anybody waits for the writer's lock.
 ANSWER_S = 30.0
+CANCEL_S = 1.0
 ROW_S = 0.005  # For each of many rows that are sent at once.
 # Longer than a step works between two statements, as while it signs many badges.
 IDLE_S = 30.0
@@ -79,6 +81,8 @@ class BoundedConnection(psycopg.Connection[Any]):
     """Waits no longer than `answer_s` for an answer, and is lost after that. None is no bound."""
 
     answer_s: float | None = None
+    # Since when it waits for an answer, by the monotonic clock. Other threads read it.
+    waits_since: float | None = None
     _line: socket.socket | None = None
     _line_lock: threading.Lock
 
@@ -105,6 +109,7 @@ class BoundedConnection(psycopg.Connection[Any]):
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
         if timeout is not None or self.answer_s is None:
             return super().wait(gen, interval, timeout)
+        self.waits_since = time.monotonic()
         try:
             return super().wait(gen, interval, self.answer_s)
         except psycopg.OperationalError as error:
@@ -112,11 +117,17 @@ class BoundedConnection(psycopg.Connection[Any]):
             answered = error.sqlstate is not None or isinstance(error, PipelineAborted)
             if answered or self.pgconn.transaction_status != TransactionStatus.ACTIVE:
                 raise
+            # A commit that waits for its standby would keep its locks and its process there for as
+            # long as that is away, and there would be another one of them after each attempt.
+            with suppress(psycopg.Error):
+                self.cancel_safe(timeout=CANCEL_S)
             # The answer may still come, and would be taken for that of the next statement.
             self.pgconn.finish()
             raise psycopg.OperationalError(
                 f"the database did not answer within {self.answer_s:.0f} s"
             ) from None
+        finally:
+            self.waits_since = None
 
     @contextmanager
     def rows(self, count: int) -> Iterator[None]:

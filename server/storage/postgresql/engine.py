@@ -122,6 +122,10 @@ class PostgresEngine:
         """Return the number that the writer's process has in PostgreSQL."""
         return int(writer.raw.info.backend_pid)
 
+    def waits_s(self, writer: Any) -> float:
+        since: float | None = writer.raw.waits_since
+        return 0.0 if since is None else time.monotonic() - since
+
     def stands(self, writer: Any) -> bool:
         return bool(writer.stands)
 

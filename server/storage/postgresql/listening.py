@@ -9,13 +9,19 @@ from collections.abc import Callable
 
 import psycopg
 
+from server.storage.errors import cause, grade
 from server.storage.postgresql.bounds import PULSE_S
 from server.storage.postgresql.connection import PostgresConnection
+from server.storage.postgresql.told import told
 from server.storage.postgresql.translation.statements import CHANNEL
 
 log = logging.getLogger(__name__)
 
 AGAIN_S = 1.0  # Between two attempts, while the database is away.
+
+
+def _cause(error: Exception) -> str:
+    return cause(told(error) if isinstance(error, psycopg.Error) else error)
 
 
 class Listener:
@@ -48,7 +54,7 @@ class Listener:
                 self._listen()
             except Exception as error:
                 # Without it others are heard a little later, by those who look now and then.
-                log.warning("nothing is heard of other servers: %s", type(error).__name__)
+                log.log(grade(error), "nothing is heard of other servers: %s", _cause(error))
                 self._over.wait(AGAIN_S)
 
     def _listen(self) -> None:

@@ -178,6 +178,9 @@ class SqliteEngine:
     def number_of(self, writer: Any) -> int:
         return 0
 
+    def waits_s(self, writer: Any) -> float:
+        return 0.0
+
     def stands(self, writer: Any) -> bool:
         """Say whether the transaction can be committed. SQLite undoes it on a full disk."""
         return bool(writer.in_transaction)

@@ -9,13 +9,14 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from server.event import served
 from server.storage import disk
-from server.storage.errors import EngineError
+from server.storage.errors import EngineError, may_pass
 from server.web import auth
 from server.web.machines import figures, problems
 from server.web.machines.readiness import Finding, Readiness
 from server.web.machines.routes import bearer
 from server.web.services import Services, services
 
+FAILED_S = 10.0  # After a write has failed, the server is not ready for so long.
 METRICS_SCOPE = "read:metrics"
 
 blueprint = Blueprint("probes", __name__)
@@ -75,8 +76,13 @@ def _database(here: Services) -> str:
     try:
         here.database.write(lambda db: None, early=True)
     except (disk.DatabaseError, EngineError) as error:
-        return error.code if isinstance(error, disk.DiskError) else "failing"
-    return here.database.disk_trouble or "ok"
+        if isinstance(error, disk.DiskError):
+            return error.code
+        return "away" if may_pass(error) else "failing"
+    if here.database.disk_trouble:
+        return here.database.disk_trouble
+    # This one had nothing to write, which succeeds where others fail.
+    return "failing" if here.database.failures.within(FAILED_S) else "ok"
 
 
 def _certificate(here: Services) -> str:

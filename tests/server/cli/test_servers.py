@@ -12,6 +12,7 @@ from server.event.directory import Event
 from server.event.processes import Reporter, all_processes
 from server.kiosks import addresses, runs, snapshot
 from server.storage.database import Database
+from server.storage.disk import DiskError
 from server.storage.postgresql.address import address_of
 from tests.server.conftest import NOW
 from tests.server.support.console import Console
@@ -109,7 +110,9 @@ class TestStatus:
             row = (name, address, "1", NOW, seen_at, "run", 1, stopped_at)
             database.write(
                 lambda db: (
-                    db.execute("INSERT INTO server_process VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+                    db.execute(
+                        "INSERT INTO server_process VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, '')", row
+                    )
                     and None
                 )
             )
@@ -136,3 +139,36 @@ class TestStatus:
         said = console("status", status=1).output
         assert "states that it has seen 99999 entries" in said
         assert "set back" not in said, "what a kiosk does not prove is about that kiosk"
+
+    def test_writes_that_fail_are_a_trouble(self, event: Event, database: Database) -> None:
+        reporter = Reporter(database, "b:1, process 7", "b:1", lambda: "a run", lambda: NOW)
+        reporter.start()
+        try:
+            with database.reading() as db:
+                assert not look(db, event, NOW).troubles
+            database.failures.note(DiskError("disk_full", "the disk is full"))
+        finally:
+            reporter.close()
+        Reporter(database, "b:1, process 8", "b:1", lambda: "a run", lambda: NOW)._write(None)
+        with database.reading() as db:
+            (trouble,) = look(db, event, NOW).troubles
+        assert trouble == "Writes of server b:1, process 8 fail, 1 in a minute: the disk is full"
+
+    def test_scans_that_wait_at_kiosks_are_a_trouble(
+        self, event: Event, database: Database, halls: Site
+    ) -> None:
+        many = event.settings.alert_queue + 1
+
+        def step(db: sqlite3.Connection) -> None:
+            db.execute("UPDATE kiosk SET seen_at = ?, log_size = 0", (NOW,))
+            db.execute("UPDATE kiosk SET last_seq = acked_seq + ? WHERE kiosk = 'west'", (many,))
+
+        database.write(step)
+        with database.reading() as db:
+            (trouble,) = look(db, event, NOW).troubles
+            assert f"west ({many})" in trouble
+            later = NOW + event.settings.alert_silent_s * 1000 + 1
+            trouble = look(db, event, later).troubles[-1]
+            assert "not heard: east, other, room, west" in trouble
+            # Kiosks that went home are none.
+            assert not look(db, event, NOW + 24 * 3_600_000).unheard

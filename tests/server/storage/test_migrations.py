@@ -68,6 +68,7 @@ FROZEN = {
     "m060_mappings_and_musters": "2445b147dedea615",
     "m061_only_signed": "30bf2621026da95d",
     "m062_wire": "a972b6351e48d48b",
+    "m066_failed_writes": "11cc1ea254c654c9",
 }
 
 

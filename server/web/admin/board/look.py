@@ -176,6 +176,12 @@ def _of_server(db: Connection, now: int) -> list[Trouble]:
         add("disk", disk.room(here.database.path).warning, grave=True)
     except OSError:
         pass
+    if here.database.away or here.database.failures.within():
+        words = _(
+            "The database does not take all that is written. Doors go on with the places that they"
+            " have, and keep their scans. The server's log names the cause."
+        )
+        add("database", words, grave=True)
     backups: copy.Status | None = None if here.backups is None else here.backups.status
     if backups is None:
         add(

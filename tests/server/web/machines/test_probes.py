@@ -11,6 +11,7 @@ from server.event.directory import Event
 from server.storage import disk
 from server.storage.database import Database
 from server.storage.disk import DiskError, Room
+from server.storage.errors import LostError
 from server.web.machines.readiness import Finding, Readiness
 from server.web.services import services_of
 from tests.server.support.machines import machine
@@ -68,6 +69,13 @@ def test_a_database_that_takes_nothing_is_told(
     status, found = ready(pages)
     assert (status, found["database"]) == (503, "disk_read_only")
     assert str(pages.event.path) not in str(found)
+
+
+def test_writes_that_fail_are_told(pages: Pages) -> None:
+    """The probe's own, which has nothing to write, may succeed meanwhile."""
+    pages.database.failures.note(LostError("the database did not answer within 30 s"))
+    status, found = ready(pages)
+    assert (status, found["database"]) == (503, "failing")
 
 
 def test_many_questions_are_one_look() -> None:

@@ -12,6 +12,7 @@ from badges.wire import wire
 from server.event.clock import Epoch
 from server.event.directory import Event
 from server.storage.database import Database
+from server.storage.disk import AwayError
 from server.storage.tables import keep_setting
 from tests.server.conftest import MINUTE
 from tests.server.support.pages import Pages, Staff, acts, assert_only
@@ -237,6 +238,14 @@ def test_what_was_taken_on_survives_a_restart(event: Event, site: Database) -> N
         assert "Full with" in troubles(someone)[1]
     with Pages(event, site, now=pages.now + MINUTE) as again:
         assert "Full with" in troubles(again.staff("steward"))[1]
+
+
+def test_writes_that_fail_are_a_trouble(pages: Pages) -> None:
+    staff = pages.staff("supervisor")
+    assert "does not take all that is written" not in staff.get("/admin/").text
+    pages.database.failures.note(AwayError("the database can't be reached"))
+    pages.now += 60_000
+    assert "does not take all that is written" in staff.get("/admin/").text
 
 
 def test_who_may_take_a_trouble_on(shown: Pages) -> None:

@@ -1,0 +1,120 @@
+"""A server whose database is away, or takes no commits, lives and goes on by itself."""
+
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from server.cli import supervise
+from server.event.directory import Event
+from server.storage import migrations
+from server.storage.database import connect, transaction
+from server.storage.postgresql import engine, moving
+from server.storage.postgresql.address import Address, keep_address
+from tests.processes import children
+from tests.server.cli.test_supervise import BEATS, HANG_S, Supervised, supervised, wait_for
+from tests.server.support.postgresql.cluster import Cluster
+from tests.server.support.postgresql.databases import Databases
+from tests.server.support.postgresql.failover import REPLICATES
+from tests.system.support.nursery import forks as forks
+
+pytestmark = [pytest.mark.system, pytest.mark.sqlite_alone, pytest.mark.usefixtures("forks")]
+# Longer than a worker may send nothing.
+ANSWER_S = HANG_S + 2
+PATIENT = f"{BEATS}; from server.storage.postgresql import bounds; bounds.ANSWER_S = {ANSWER_S}"
+WAITING = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+
+
+@dataclass
+class Place:
+    """An event in a cluster of its own."""
+
+    event: Event
+    cluster: Cluster
+    url: str
+
+    def hang(self, names: str) -> None:
+        """Have each commit wait for standbys of these names."""
+        self.cluster.admin(f"ALTER SYSTEM SET synchronous_standby_names = '{names}'")
+        self.cluster.admin("SELECT pg_reload_conf()")
+
+    def hanging(self) -> set[int]:
+        with closing(psycopg.connect(self.url, autocommit=True)) as db:
+            return {row[0] for row in db.execute(WAITING).fetchall()}
+
+
+@pytest.fixture
+def place(postgres: Databases, event: Event, tmp_path: Path) -> Iterator[Place]:
+    """`postgres` skips the test where there is none."""
+    path = event.path.with_name("in-postgresql")
+    shutil.copytree(event.path, path)
+    cluster = Cluster(None, *REPLICATES)
+    try:
+        url = cluster.url(cluster.make())
+        with closing(connect(event.database_path)) as source:
+            with closing(engine.connect(Address(url))) as target:
+                migrations.migrate(target)
+                with transaction(target):
+                    moving.copy_all(source, target, lambda table, rows: None)
+        keep_address(path, Address(url))
+        yield Place(replace(event, path=path), cluster, url)
+    finally:
+        cluster.start() if not (cluster.path / "data" / "postmaster.pid").exists() else None
+        cluster.stop()
+
+
+def ready(server: Supervised) -> int:
+    try:
+        return server.get("/readyz").status
+    except OSError:
+        return 0
+
+
+def test_a_server_waits_for_its_database(place: Place, tmp_path: Path) -> None:
+    place.cluster.stop("fast", remove=False)
+    with supervised(place.event, tmp_path) as server:
+        wait_for(lambda: "Waiting for the database" in server.said(), server.said)
+        assert server.process.poll() is None
+        place.cluster.start()
+        wait_for(lambda: ready(server) == 200, server.said)
+        assert "The database is there" in server.said()
+
+
+def test_a_worker_that_starts_meanwhile_waits(place: Place, tmp_path: Path) -> None:
+    with supervised(place.event, tmp_path) as server:
+        wait_for(lambda: ready(server) == 200, server.said)
+        place.cluster.stop("fast", remove=False)
+        wait_for(lambda: ready(server) == 503, server.said)
+        os.kill(server.worker, signal.SIGKILL)
+        wait_for(lambda: "Waiting for the database" in server.said(), server.said)
+        (waits,) = children(server.process.pid)
+        place.cluster.start()
+        wait_for(lambda: ready(server) == 200, server.said)
+        assert children(server.process.pid) == [waits]
+
+
+def test_hanging_commits_end_no_worker(place: Place, tmp_path: Path) -> None:
+    hang = {supervise.HANG_VARIABLE: str(HANG_S)}
+    with supervised(place.event, tmp_path, PATIENT, **hang) as server:
+        wait_for(lambda: ready(server) == 200, server.said)
+        worker = server.worker
+        place.hang("nobody")
+        seen: set[int] = set()
+
+        def tried_again() -> bool:
+            seen.update(place.hanging())
+            return len(seen) >= 4
+
+        # Each lasts longer than a worker may send nothing.
+        wait_for(tried_again, server.said)
+        assert ready(server) == 503
+        place.hang("")
+        wait_for(lambda: ready(server) == 200, server.said)
+        assert server.worker == worker
+        assert "is ended" not in server.said()
