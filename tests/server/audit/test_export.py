@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from badges.transparency.merkle import Tree, leaf_hash
+from server.audit import export as module
 from server.audit.export import ExportError
 from server.audit.selection import Selection
 from server.audit.verify import check
+from server.storage.errors import UnusableError
 from tests.server.audit.conftest import Evidence
 from tests.server.conftest import MINUTE, NOW
 
@@ -67,6 +69,40 @@ def test_a_part_verifies_with_the_same_root(evidence: Evidence, part: str) -> No
     shown = [line for line in (path / "records.txt").read_bytes().splitlines() if b" {" in line]
     assert 0 < len(shown) < evidence.log.size()
     assert f" {len(shown)} records shown ({PARTS[part].text})" in notes[0]
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("kind", ["act", "scan"])
+def test_a_record_that_is_taken_out_of_a_part_is_missed(
+    evidence: Evidence, part: str, kind: str
+) -> None:
+    """Of an act nothing but the digest of all records tells: no kiosk's chain goes over it."""
+    path = evidence.export(PARTS[part])
+    records = path / "records.txt"
+    lines = records.read_bytes().splitlines(keepends=True)
+    (taken, *_) = [one for one in lines if f'"type":"{kind}"'.encode() in one]
+    records.write_bytes(b"".join(one for one in lines if one is not taken))
+    wrong, _ = check(path)
+    assert len(wrong) == 1
+    if kind == "act":
+        assert wrong == ["records.txt was altered since the export"]
+
+
+def test_what_could_still_be_lost_is_not_given_out(
+    evidence: Evidence, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An export has a signed checkpoint. Its entries are on disk before it appears."""
+    seen: list[bool] = []
+
+    def make_durable(_: object) -> None:
+        seen.append((evidence.folder / "export").exists())
+        raise UnusableError("the standby does not answer")
+
+    monkeypatch.setattr(module, "make_durable", make_durable)
+    with pytest.raises(UnusableError):
+        evidence.export()
+    assert seen == [False]
+    assert [one for one in evidence.folder.iterdir() if "export" in one.name] == []
 
 
 def test_a_part_shows_nothing_of_others(evidence: Evidence) -> None:
