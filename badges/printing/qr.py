@@ -9,9 +9,10 @@ done here in whole numbers, with the same result.
 
 import io
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 import qrcode
@@ -23,7 +24,7 @@ from qrcode.util import ALPHA_NUM, MODE_8BIT_BYTE, MODE_ALPHA_NUM, BitBuffer, QR
 
 from badges.printing.masks import best_mask
 
-_DARK = re.compile(rb"\x01+")
+_DARK = re.compile("1+")
 _TO_DIGITS = bytes.maketrans(b"\0\1", b"01")
 _TO_GREYS = bytes.maketrans(b"\0\1", b"\xff\0")
 _FROM_DIGITS = bytes.maketrans(b"01", b"\0\1")
@@ -56,6 +57,15 @@ class Symbol:
 
 def symbol(text: str, *, level: str = "M") -> Symbol:
     """Return the smallest symbol of `text` at `level` (L, M, Q or H). Raises SymbolError."""
+    modules, version = _modules(text, level)
+    size = _size(version)
+    return Symbol(_rows(modules, size), version)
+
+
+def _modules(text: str, level: str) -> tuple[int, int]:
+    """Return the modules as an integer with the bottom right one in its lowest bit, and the
+    version.
+    """
     if level not in _LEVELS:
         raise SymbolError(f"level {level!r}: use one of {', '.join(_LEVELS)}")
     if not text:
@@ -68,12 +78,11 @@ def symbol(text: str, *, level: str = "M") -> Symbol:
         raise SymbolError(
             f"{len(data):,} bytes are too many for a symbol at level {level}"
         ) from None
-    code = _code(level, mode, data, version)
-    code.data_cache = _codewords(code.data_list[0], version, level)
-    first = _trial(code, 0)
-    changes = _mask_changes(version, level)
-    chosen = best_mask([first ^ change.trial for change in changes], code.modules_count)
-    return Symbol(_rows(first ^ changes[chosen].final, code.modules_count), version)
+    text_data = (_Alphanumeric if mode == MODE_ALPHA_NUM else QRData)(data, mode, False)
+    layout = _layout(version, level)
+    first = layout.trial(_codewords(text_data, version, level))
+    chosen = best_mask([first ^ change.trial for change in layout.masks], layout.size)
+    return first ^ layout.masks[chosen].final, version
 
 
 @dataclass(frozen=True)
@@ -84,21 +93,57 @@ class _MaskChange:
     final: int
 
 
+@dataclass(frozen=True)
+class _Layout:
+    """Holds where the bits of a text are in a symbol, and what is the same for every text."""
+
+    size: int
+    empty: int  # A trial of mask 0 whose codewords are all 0.
+    bits: int
+    bit_of_module: Callable[[str], tuple[str, ...]]  # Gets each module's bit, or the last one.
+    masks: tuple[_MaskChange, ...]
+
+    def trial(self, codewords: list[int]) -> int:
+        """Return the modules of a trial of mask 0."""
+        bits = f"{int.from_bytes(bytes(codewords)):0{self.bits}b}0"
+        return self.empty ^ int("".join(self.bit_of_module(bits)), 2)
+
+
 @lru_cache(maxsize=160)
-def _mask_changes(version: int, level: str) -> tuple[_MaskChange, ...]:
-    """Have `qrcode` draw one text with each mask, and note where the symbols differ.
+def _layout(version: int, level: str) -> _Layout:
+    """Have `qrcode` draw some symbols, and note where they differ.
 
     The modules that hold the text are the exclusive or of text and mask. The others are the same
-    for every text. So what is noted here holds for all texts, and no other one needs eight trials.
+    for every text. So what is noted here holds for all texts, and `qrcode` draws no other.
     """
     code = _code(level, MODE_8BIT_BYTE, b"A", version)
-    first = _trial(code, 0)
-    changes = []
+    count = 8 * sum(block.total_count for block in rs_blocks(version, _LEVELS[level]))
+
+    def drawn(bits: list[int]) -> int:
+        code.data_cache = list(int("".join(map(str, bits)), 2).to_bytes(count // 8))
+        return _trial(code, 0)
+
+    empty = drawn([0] * count)
+    size = code.modules_count
+    # Digit by digit, modules tell the number of their bit. The first has number 1.
+    numbers = [0] * size**2
+    for digit in range(count.bit_length()):
+        changed = empty ^ drawn([(at + 1) >> digit & 1 for at in range(count)])
+        for at, module in enumerate(f"{changed:0{size**2}b}"):
+            numbers[at] |= int(module) << digit
+    masks = []
     for mask in range(8):
         trial = _trial(code, mask)
         code.makeImpl(False, mask)
-        changes.append(_MaskChange(first ^ trial, first ^ _packed(code)))
-    return tuple(changes)
+        masks.append((trial, _packed(code)))
+    first = masks[0][0]
+    return _Layout(
+        size,
+        empty,
+        count,
+        itemgetter(*(number - 1 for number in numbers)),
+        tuple(_MaskChange(first ^ trial, first ^ final) for trial, final in masks),
+    )
 
 
 @lru_cache(maxsize=1024)
@@ -195,6 +240,10 @@ def _packed(code: Any) -> int:
     return int(b"".join(map(bytes, code.modules)).translate(_TO_DIGITS), 2)
 
 
+def _size(version: int) -> int:
+    return 17 + 4 * version
+
+
 def _rows(modules: int, size: int) -> tuple[tuple[bool, ...], ...]:
     flat = f"{modules:0{size * size}b}".encode().translate(_FROM_DIGITS)
     return tuple(tuple(map(bool, flat[at : at + size])) for at in range(0, size * size, size))
@@ -202,13 +251,14 @@ def _rows(modules: int, size: int) -> tuple[tuple[bool, ...], ...]:
 
 def symbol_svg(text: str, *, level: str = "M", quiet_zone: int = QUIET_ZONE) -> str:
     """Return an SVG picture of one unit per module. It has a white ground and one black path."""
-    drawn = symbol(text, level=level)
-    side = drawn.size + 2 * quiet_zone
+    modules, version = _modules(text, level)
+    size = _size(version)
+    side = size + 2 * quiet_zone
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {side} {side}"'
         f' width="{side}" height="{side}" shape-rendering="crispEdges">'
         f'<path fill="#fff" d="M0 0h{side}v{side}H0z"/>'
-        f'<path fill="#000" d="{_path(drawn, quiet_zone)}"/></svg>'
+        f'<path fill="#000" d="{_path(modules, size, quiet_zone)}"/></svg>'
     )
 
 
@@ -227,14 +277,13 @@ def symbol_png(text: str, *, module_px: int = 8, level: str = "M") -> bytes:
     return out.getvalue()
 
 
-def _path(drawn: Symbol, offset: int) -> str:
-    return "".join(
-        f"M{x + offset} {y + offset}h{width}v1h-{width}z" for y, x, width in _runs(drawn.modules)
-    )
-
-
-def _runs(modules: Iterable[Iterable[bool]]) -> Iterator[tuple[int, int, int]]:
-    """Yield (row, first column, length) of every unbroken run of dark modules in a row."""
-    for y, row in enumerate(modules):
-        for run in _DARK.finditer(bytes(row)):
-            yield y, run.start(), run.end() - run.start()
+def _path(modules: int, size: int, offset: int) -> str:
+    """Return a rectangle for every unbroken run of dark modules in a row."""
+    digits = f"{modules:0{size * size}b}"
+    found = []
+    for y in range(size):
+        begin = y * size
+        for run in _DARK.finditer(digits, begin, begin + size):
+            width = run.end() - run.start()
+            found.append(f"M{run.start() - begin + offset} {y + offset}h{width}v1h-{width}z")
+    return "".join(found)

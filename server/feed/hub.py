@@ -93,12 +93,6 @@ class Hub:
         """Return the newest change that this server has seen."""
         return self._cursor
 
-    @property
-    def staff_listeners(self) -> int:
-        """Return how many subscribers hear everything."""
-        with self._lock:
-            return len(self._concerned[None])
-
     def unsubscribe(self, subscription: Subscription) -> None:
         with self._lock:
             self._remove(subscription)

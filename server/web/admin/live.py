@@ -4,6 +4,7 @@ It uses Server-Sent Events, WHATWG HTML §9.2.
 """
 
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
 
@@ -30,6 +31,28 @@ LOOK_S = 2.0
 KEEP_ALIVE_S = 15.0
 # For all users together, because each holds a thread of the server's, and the doors need those.
 FEEDS_MAX = 200
+USER_FEEDS_MAX = 20
+
+
+class Held:
+    """Knows the feeds that are open, and whose they are. It is thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users: dict[Subscription, int] = {}
+
+    def take(self, subscription: Subscription, user_id: int) -> bool:
+        """Hold one feed more, unless this user or all together have too many."""
+        with self._lock:
+            users = list(self._users.values())
+            if len(users) >= FEEDS_MAX or users.count(user_id) >= USER_FEEDS_MAX:
+                return False
+            self._users[subscription] = user_id
+            return True
+
+    def give_back(self, subscription: Subscription) -> None:
+        with self._lock:
+            self._users.pop(subscription, None)
 
 
 @blueprint.get("/live")
@@ -60,13 +83,20 @@ def feed(look: Callable[[], Parts | None]) -> Response:
     """Answer with a feed of what changes in the parts that `look` returns. It ends once that
     returns None.
     """
-    here = services()
-    if here.hub.staff_listeners >= FEEDS_MAX:
-        abort(503)
-    newest = changes.cursor(here.database.reader)
+    here, who = services(), auth.user()
+    assert who is not None  # The view names roles.
+    held, newest = here.own(Held), changes.cursor(here.database.reader)
     subscription = here.hub.subscribe(newest, hall_id=None, kiosk=None)
+
+    def end() -> None:
+        here.hub.unsubscribe(subscription)
+        held.give_back(subscription)
+
+    if not held.take(subscription, who.user_id):
+        end()
+        abort(503)
     response = Response(_events(look, subscription), mimetype="text/event-stream")
-    response.call_on_close(lambda: here.hub.unsubscribe(subscription))
+    response.call_on_close(end)
     return response
 
 

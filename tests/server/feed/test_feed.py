@@ -107,7 +107,7 @@ def test_server_sent_events(database: Database, hub: feed.Hub) -> None:
     say(database, 3)
     assert next(lines).startswith(b"id: ")
     stream.close()
-    assert hub.listeners == hub.staff_listeners == 0
+    assert hub.listeners == 0
 
 
 def test_the_hub_forgets_what_nobody_needs_any_more(

@@ -470,6 +470,8 @@ def test_the_secret_is_not_in_the_database(pages: Pages, receiver: Receiver) -> 
         "https://example.org/\n", "https://" + "a" * 600,
         "https://169.254.169.254/latest/meta-data", "https://[fe80::1]/", "https://[fe80::1%25eth0]/",
         "https://0.0.0.0/", "https://[::]/", "https://[::ffff:169.254.169.254]/",
+        "https://100.100.100.200/", "https://168.63.129.16/", "https://[fd00:ec2::254]/",
+        "https://[64:ff9b::a9fe:a9fe]/",
         "https://224.0.0.1/", "https://[ff02::1]/",
     ],
 )  # fmt: skip

@@ -157,3 +157,17 @@ def test_staff_have_so_many_feeds(shown: Pages, monkeypatch: pytest.MonkeyPatch)
         second.answer.close()
         with Feed(steward):
             pass
+
+
+def test_one_user_holds_few_of_them(shown: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "USER_FEEDS_MAX", 2)
+    steward, other = shown.staff("steward"), shown.staff("supervisor")
+    hub = services_of(shown.app).hub
+    with Feed(steward), Feed(steward) as second:
+        assert steward.get("/admin/live").status_code == 503
+        with Feed(other):
+            assert hub.listeners == 3, "who was refused holds nothing"
+        second.answer.close()
+        second.answer.close()
+        with Feed(steward):
+            assert steward.get("/admin/live").status_code == 503
