@@ -4,6 +4,7 @@ import sys
 
 import click
 
+from tests.simulator.beyond import OVERRIDES
 from tests.simulator.faults import RARE, THEMES
 from tests.simulator.kept import KEPT_PLACES
 from tests.simulator.mutants import BY_NAME, MUTANTS
@@ -25,7 +26,9 @@ MUTANT_SEEDS = 20_000  # a mutant that lives longer has survived
     help="Run this one instead of the protocol; all: after it.",
 )
 @click.option(
-    "--theme", type=click.Choice([*THEMES, *RARE, NESTED, KEPT_PLACES]), help="One mix of faults."
+    "--theme",
+    type=click.Choice([*THEMES, *RARE, NESTED, KEPT_PLACES, OVERRIDES]),
+    help="One mix of faults.",
 )
 @click.option("--jobs", default=1, show_default=True, help="Processes.")
 @click.option("--trace", is_flag=True, help="Tell every step of the first seed.")
@@ -41,7 +44,7 @@ def main(seeds: int, start: int, mutant: str, theme: str | None, jobs: int, trac
         tell(outcome, only, theme)
         sys.exit(outcome.violation is None)
     right = protocol(start, seeds, theme, jobs)
-    for other in (NESTED, KEPT_PLACES, *RARE) if theme is None else ():
+    for other in (NESTED, KEPT_PLACES, OVERRIDES, *RARE) if theme is None else ():
         right = right and protocol(start, seeds, other, jobs)
     alive = mutants(jobs) if mutant == "all" and right else 0
     sys.exit(not right or alive > 0)

@@ -1,5 +1,6 @@
 """A door: the kiosk's journal and replica in memory, in the order of kiosk/journal/journal.py."""
 
+from collections.abc import Callable
 from typing import Any
 
 from msgspec.structs import replace
@@ -74,6 +75,8 @@ class ModelDoor:
         self.sure = False  # of that
         self.epoch = 0  # of the server's time, when it was measured
         self.unsaved: tuple[Account, int] | None = None  # mutants alone
+        # Whether a place that comes back is for somebody who is inside already.
+        self.is_owed: Callable[[], bool] = lambda: False
 
     def presence(self, badge: int, *, moved: bool = False) -> Stay | None:
         """The stay that the holder is in, as far as is known here (kiosk/door/facts.py).
@@ -122,6 +125,8 @@ class ModelDoor:
             self._end_own(badge, stay)
         elif stay is not None and self.rules.remembers_named:
             self.named.add(stay)
+        if self.rules.leaves_owed and self.is_owed():
+            return False
         if self.rules.may_credit(
             stay, kiosk=self.key[0], generation=self.key[1], offered=self.offered, closed=False
         ):

@@ -218,6 +218,27 @@ def keeps_none_back(
     return limited._replace(ordinary=ordinary.resized(within))
 
 
+# Of the pools of a hall with override places.
+
+
+def goes_to_anybody(
+    ordinary: Pool, override: Pool, accessible: Pool, *, kept: int, fire_limit: int
+) -> Limited:
+    """A place that comes back is anybody's, whoever is inside beyond the capacity."""
+    limited = within_limit(ordinary, override, accessible, kept=kept, fire_limit=fire_limit)
+    within = min(ordinary.capacity, fire_limit - override.worst_case)
+    return limited._replace(ordinary=ordinary.resized(within - accessible.worst_case))
+
+
+def beyond_once_more(
+    ordinary: Pool, override: Pool, accessible: Pool, *, kept: int, fire_limit: int
+) -> Limited:
+    """Each person beyond the capacity frees an override place, before one of it came back."""
+    limited = within_limit(ordinary, override, accessible, kept=kept, fire_limit=fire_limit)
+    beyond = fire_limit - ordinary.capacity + override.open_stays
+    return limited._replace(override=override.resized(beyond))
+
+
 # Of the door's right to a place.
 
 
@@ -245,6 +266,7 @@ WRONG_WORDS = "wrong words"
 BOTH, CLOCKS, TRUSTING, DISKS = "restores and lost doors", "clocks", "trusting", "old disks"
 COPIES, EPOCHS = "copies", "the server's clock"
 NESTED, KEPT_PLACES = "nested halls", "kept places"
+OVERRIDES = "override places"
 ATTESTED, FOUND = "attested", "attested, and restores"
 
 MUTANTS = (
@@ -375,6 +397,14 @@ MUTANTS = (
            Rules(tells_pool=False)),
     Mutant("openkept", "a restored server grants kept places at once", KEPT_PLACES,
            Rules(awaits_in_all_pools=False)),
+    Mutant("beyondfree", "a place that comes back is anybody's, whoever is beyond the capacity",
+           OVERRIDES, Rules(within_limit=goes_to_anybody)),
+    Mutant("beyondtwice", "who is beyond the capacity frees an override place at once",
+           OVERRIDES, Rules(within_limit=beyond_once_more)),
+    Mutant("creditsowed", "a door takes places back that are for people beyond the capacity",
+           OVERRIDES, Rules(leaves_owed=False)),
+    Mutant("keepsowed", "an override calls no places back from other doors", OVERRIDES,
+           Rules(calls_back_owed=False)),
 )  # fmt: skip
 
 BY_NAME = {mutant.name: mutant for mutant in MUTANTS}

@@ -38,6 +38,9 @@ class Rules:
     credits_own_pool: bool = True  # an exit, with the place that the entry used
     tells_pool: bool = True  # an order, of which places it is
     awaits_in_all_pools: bool = True  # after a restore
+    # In a hall with override places.
+    leaves_owed: bool = True  # a door, the places that are for people beyond the capacity
+    calls_back_owed: bool = True  # the server, from every door
     # At the server.
     commit_before_order: bool = True
     orders_are_totals: bool = True

@@ -7,6 +7,7 @@ from functools import partial
 from multiprocessing import get_context
 
 from badges.places.account import PlacesError
+from tests.simulator.beyond import OVERRIDES, BeyondWorld
 from tests.simulator.checkers import ViolationError
 from tests.simulator.kept import KEPT_PLACES, KeptWorld
 from tests.simulator.mutants import BY_NAME
@@ -42,6 +43,8 @@ def world_of(seed: int, mutant: str | None = None, theme: str | None = None) -> 
         theme = BY_NAME[mutant].theme
     if theme == KEPT_PLACES:
         return KeptWorld(seed, rules)
+    if theme == OVERRIDES:
+        return BeyondWorld(seed, rules)
     return NestedWorld(seed, rules) if theme == NESTED else World(seed, rules, theme)
 
 

@@ -1,0 +1,230 @@
+"""A hall with override places: days on which supervisors admit people beyond its capacity.
+
+Each kiosk has one journal and a book for each of the two pools, as in `kept`. Whoever is inside is
+inside, by whichever pool. An automatic admission may bring their number above the capacity by at
+most the overrides that a door with places has not confirmed (docs/design/places.md, rule 11).
+"""
+
+from typing import Any
+
+from badges.places.pool import KioskKey, Pool
+from tests.simulator.checkers import ViolationError, overstated, slack_of
+from tests.simulator.messages import OPENED, Answer, Record
+from tests.simulator.nested import HALLS, ModelNestedDoor, NestedWorld
+from tests.simulator.rules import Rules
+from tests.simulator.server_side import OPEN
+
+OVERRIDES = "override places"
+ORDINARY, BEYOND = HALLS
+NOBODY = Pool(0)  # of kept places
+
+
+class BeyondDoor(ModelNestedDoor):
+    """A kiosk with its two books: of ordinary places, and of override places."""
+
+    def __init__(self, key: KioskKey, rules: Rules, *, trusting: bool, hard: bool) -> None:
+        super().__init__(key, rules, trusting=trusting, hard=hard, leads="hall")
+        self.books[ORDINARY].is_owed = self.is_owed
+        self.confirmed: set[int] = set()  # entries on override places that it has heard of
+        self._confirmed_in = -1, 0  # of the feed of which incarnation, and how far
+
+    def is_owed(self) -> bool:
+        """Whether somebody is inside on an override place, as far as is known here."""
+        book = self.books[BEYOND]
+        known = (stay for stays in book.known.values() for stay in stays if stay not in book.named)
+        return any(book.own.values()) or any(known)
+
+    def admit(self, badge: int, uid: int, now: int, *, override: bool) -> int | None:
+        """Admit the holder, and return the book whose place was used. None: the door stays shut."""
+        if self.stopped or self.forked:
+            return None
+        if self.hard and not override and any(book.refuses(badge) for book in self.books):
+            return None
+        for used in HALLS if override else (ORDINARY,):
+            if self.books[used].enter(badge, uid, now) is not None:
+                self.books[1 - used].refuse(badge, uid, now)
+                return used
+        return None
+
+    def leave(self, badge: int, uid: int, now: int, *, offline: bool) -> list[tuple[int, Record]]:
+        """Record an exit in the book that knows the stay."""
+        known = [h for h in HALLS if self.books[h].presence(badge)]
+        known += [h for h in HALLS if self.books[h].presence(badge, moved=True)]
+        mine = known[0] if known else uid % 2
+        record = self.books[mine].leave(badge, uid, now, offline=offline)
+        self.books[1 - mine].refuse(badge, uid, now)
+        return [(mine, record)]
+
+    def take(self, answers: tuple[Answer, ...]) -> None:
+        super().take(answers)
+        answer = answers[BEYOND]
+        if answer.order is None or answer.incarnation < self.account.incarnation or self.forked:
+            return
+        incarnation, cursor = self._confirmed_in
+        if incarnation != answer.incarnation:
+            self.confirmed, cursor = set(), 0
+        new = answer.feed[cursor : answer.cursor]
+        self.confirmed |= {one.stay.uid for one in new if one.what == OPENED and one.stay}
+        self._confirmed_in = answer.incarnation, max(cursor, answer.cursor)
+
+
+class BeyondWorld(NestedWorld):
+    """`servers` and `truths` are of the two pools. The hall is both together."""
+
+    leave_rounds = 3
+    names = ("places of the capacity", "override places")
+
+    def __init__(self, seed: int, rules: Rules, theme: str | None = None) -> None:
+        super().__init__(seed, rules, theme)
+        self.capacity_now = self.mix.capacity
+        self.fire_limit = self.mix.capacity + self.random.choice((1, 2, 4))
+        self.limit = self.capacity_now  # B of the hall
+        for truth in self.truths:
+            truth.limit = 0
+        self._limit()
+
+    def _size(self) -> int:
+        return self.mix.capacity
+
+    def _steps(self) -> Any:
+        weight = self.random.choice((4, 12, 30))
+        return [*super(NestedWorld, self)._steps(), *[("override", self.override)] * weight]
+
+    def _limit(self) -> None:
+        """Give each pool what the other leaves, as the server does before it grants."""
+        pools = [server.pool for server in self.servers]
+        limited = self.rules.within_limit(
+            pools[ORDINARY].resized(self.capacity_now),
+            pools[BEYOND].resized(self.fire_limit - self.capacity_now),
+            NOBODY,
+            kept=0,
+            fire_limit=self.fire_limit,
+        )
+        for hall, pool in zip(HALLS, limited[:2], strict=True):
+            self.servers[hall].pool = pool
+            self.truths[hall].capacity_changed(pool)
+
+    def enrol(self, kiosk: str) -> None:
+        (key, other) = (server.enrol(kiosk) for server in self.servers)
+        assert key == other
+        door = BeyondDoor(key, self.rules, trusting=self.mix.trusting, hard=self.mix.hard)
+        self.by_key[key] = door
+        self.doors.append(door)
+
+    # People.
+
+    def enter(self, door: Any) -> None:
+        random = self.random.random
+        if door.books[ORDINARY].account.free < 1 and random() < 0.7:
+            door = self.doors[int(random() * len(self.doors))]
+        self._admit(door, override=False)
+
+    def override(self, door: Any) -> None:
+        """A supervisor admits somebody, on an override place where no other is free."""
+        self._admit(door, override=True)
+
+    def _admit(self, door: Any, *, override: bool) -> None:
+        badge, uid = int(self.random.random() * self.mix.people), self.new_uid()
+        used = door.admit(badge, uid, self.now, override=override)
+        if used is not None:
+            if any(of == badge for truth in self.truths for of, _ in truth.inside.values()):
+                self.truth.shared.add(badge)
+            self.truths[used].enter(uid, badge, door.books[used], self.now)
+            self._check(door)
+            if not override:
+                self._check_admission(door)
+        elif self.mix.denials and not door.destroyed:
+            door.refuse(badge, uid, self.now)
+
+    def leave(self, door: Any, badge: int) -> None:
+        if not door.destroyed:
+            offline = not door.up or self.random.random() < 0.2
+            for hall, record in door.leave(badge, self.new_uid(), self.now, offline=offline):
+                self.truths[hall].leave(record, door.books[hall], self.now)
+            self._check(door)
+
+    # The server.
+
+    def grant(self, door: Any) -> None:
+        self._limit()
+        super().grant(door)
+
+    def receive(self, sent: Any) -> Any:
+        """Places that are owed to people beyond the capacity are called back from each door."""
+        answered = super().receive(sent)
+        self._limit()
+        held = self.servers[ORDINARY].pool.kiosks.get(sent.key)
+        if answered is None or held is None or not self.rules.calls_back_owed:
+            return answered
+        ordinary, beyond = answered.answers
+        pool = self.servers[ORDINARY].pool
+        if ordinary.order is not None and self.rules.orders_are_totals and pool.free < 0:
+            order = pool.order(sent.key, min(held.held, -pool.free))
+            ordinary = ordinary._replace(order=order)
+        return answered._replace(answers=(ordinary, beyond))
+
+    def capacity(self, door: Any) -> None:
+        """The organiser changes the capacity, up to the fire limit."""
+        self.capacity_now = self.random.randint(1, self.fire_limit)
+        self.limit = max(self.limit, self.capacity_now)
+        self._limit()
+        self.act_of_staff()
+
+    # What must hold of both pools together.
+
+    def check_halls(self) -> None:
+        super().check_halls()
+        people, slack = self._people(), sum(slack_of(truth) for truth in self.truths)
+        if people > self.fire_limit + slack and not self.all_cuts[BEYOND]:
+            raise ViolationError(f"{people} inside, and the fire limit is {self.fire_limit}")
+        pools = [server.pool for server in self.servers]
+        if any(pool.awaited for pool in pools):
+            return
+        worst = pools[ORDINARY].worst_case + pools[BEYOND].open_stays
+        if worst <= self.capacity_now:
+            self.limit = self.capacity_now
+        elif all(truth.has_all(server) for truth, server in self._sides()):
+            self.limit = min(self.limit, worst)
+
+    def _check_admission(self, by: Any) -> None:
+        """That door has admitted somebody by itself."""
+        if self.all_cuts[BEYOND] or any(door.rolled_back for door in self.doors):
+            return
+        slack = sum(slack_of(truth) for truth in self.truths)
+        slack += sum(
+            overstated(server.pool) + truth.forgotten_by(server) for truth, server in self._sides()
+        )
+        people, unconfirmed = self._people(), self._unconfirmed(by)
+        if people > self.limit + unconfirmed + slack:
+            raise ViolationError(
+                f"{people} inside by an automatic admission; at most {self.limit} + {slack}, and"
+                f" {unconfirmed} overrides are not confirmed"
+            )
+
+    def _sides(self) -> Any:
+        return zip(self.truths, self.servers, strict=True)
+
+    def _people(self) -> int:
+        stayed = {uid for truth in self.truths if truth.inferred for uid in truth.after_move}
+        return sum(len(truth.inside.keys() - stayed) for truth in self.truths)
+
+    def _unconfirmed(self, by: Any) -> int:
+        """How many people are inside on override places of whom the server or a door with places
+        has not heard.
+        """
+        pool = self.servers[ORDINARY].pool
+        stays = self.servers[BEYOND].stays
+        at_server = {stay.uid for stay, state in stays.items() if state == OPEN}
+        with_places = [
+            door
+            for door in self.doors
+            if door is by
+            or door.books[ORDINARY].account.free > 0
+            or door.key in pool.awaited
+            or door.key not in pool.kiosks
+            or pool.kiosks[door.key].held > 0
+        ]
+        return sum(
+            uid not in at_server or any(uid not in door.confirmed for door in with_places)
+            for uid in self.truths[BEYOND].inside
+        )
