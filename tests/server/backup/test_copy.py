@@ -22,13 +22,16 @@ from server.backup.copy import (
     prune,
 )
 from server.event.directory import Event, load_event
+from server.privacy import clocks
+from server.privacy.daily import Daily
 from server.storage.database import Database
 from server.web import wsgi
 from server.web.app import close_app
 from server.web.services import services_of
+from server.witnesses.worker import Confirming
 from tests.server.conftest import HOUR, NOW
 from tests.server.support.console import Console
-from tests.sqlite.locks import locks_of
+from tests.sqlite.locks import keeps_locks, locks_of
 
 # A backup of ours is a copy of SQLite's file.
 pytestmark = pytest.mark.sqlite_alone
@@ -260,6 +263,18 @@ class TestServing:
         assert services_of(app).backups.status.directory == second
         close_app(app)
         services_of(app).database.close()
+
+    def test_its_workers_keep_the_locks_on_the_database(self, safe: Event, second: Path) -> None:
+        app = wsgi.open_app(safe.path)
+        here = services_of(app)
+        until(lambda: len(backups(second)) == 1)
+        here.database.write(lambda db: clocks.put(db, {"mails": 0}, by="test", now=NOW))
+        here.own(Daily).look()
+        here.own(Confirming).confirm()
+        assert keeps_locks(os.getpid(), safe.database_path)
+        close_app(app)
+        here.database.close()
+        assert not keeps_locks(os.getpid(), safe.database_path)
 
     def test_the_app_of_one_without(self, event: Event) -> None:
         app = wsgi.open_app(event.path)

@@ -107,7 +107,7 @@ def test_an_erasure_says_that_it_was_done_whatever_fails_after_it(
     make_backup(pages.event, pages.event.backup_path, NOW)
     admin, one = confirmed(pages), f"{HOME}person/{number(pages)}"
     monkeypatch.setattr(database_file, "written_anew", full)
-    monkeypatch.setattr(erase.shutil, "rmtree", failing)
+    monkeypatch.setattr(erase, "delete_backups", failing)
     monkeypatch.setattr(apart, "WORK_S", 0.0)
     answer = admin.post(f"{one}/erase", {"confirm": "yes", "backups": "yes"}, follow_redirects=True)
     assert answer.status_code == 200
