@@ -175,7 +175,9 @@ def _visible(cluster: str) -> str:
     return "".join(
         char
         for char in cluster
-        if char not in _JOINERS and not "\ufe00" <= char <= "\ufe0f" and char < "\U000e0100"
+        if char not in _JOINERS
+        and not "\ufe00" <= char <= "\ufe0f"
+        and not "\U000e0100" <= char <= "\U000e01ef"
     )
 
 

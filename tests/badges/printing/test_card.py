@@ -33,6 +33,9 @@ from tests.badges.printing.cards import (
     texts,
 )
 
+# At the end of the last private plane, which no font in use has a glyph for.
+UNDRAWABLE = ("\U0010fff0", "\U0010fff1", "\U0010fff2")
+
 
 def test_it_works_for_three_readers():
     ((picture, text),) = pages(render_pdf([ANNA], event_name=EVENT))
@@ -112,9 +115,9 @@ def test_png_is_the_card():
     ("given", "characters", "message"),
     [
         (
-            "王\ue5d2",
-            "\ue5d2",
-            r"badge 7K3QX: no installed font .*U\+E5D2.*Remove invisible and private",
+            f"王{UNDRAWABLE[0]}",
+            UNDRAWABLE[0],
+            r"badge 7K3QX: no installed font .*U\+10FFF0.*Remove invisible and private",
         ),
         ("A\u202ennA", "\u202e", r"U\+202E.*Remove invisible"),
         ("A\x07", "\x07", r"a character \(U\+0007\).*Remove invisible"),
@@ -146,8 +149,9 @@ def test_the_hint_names_the_package(monkeypatch, name, package):
 
 
 def test_all_undrawable_cards_at_once():
-    errors = undrawable([named("\ue000"), ANNA, named("\ue001")], event_name="Forum \ue002")
-    assert [error.characters for error in errors] == ["\ue002", "\ue000", "\ue001"]
+    first, second, third = UNDRAWABLE
+    errors = undrawable([named(first), ANNA, named(second)], event_name=f"Forum {third}")
+    assert [error.characters for error in errors] == [third, first, second]
     assert str(errors[0]).startswith("the event's name: ")
 
 

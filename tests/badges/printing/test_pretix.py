@@ -270,10 +270,11 @@ def test_all_scripts_and_long_names_stay_on_the_page() -> None:
 
 def test_what_is_undrawable_is_named() -> None:
     look = looks({**TEXT, "content": "attendee_name"})
-    (error,) = undrawable([ANNA, replace(ANNA, given_name="\ue5d2")], look=look)
+    (error,) = undrawable([ANNA, replace(ANNA, given_name="\U0010fff0")], look=look)
     assert error.card is not None
-    assert "U+E5D2" in str(error)
-    assert undrawable([replace(ANNA, organisation="\ue5d2")], look=look) == []  # not on the layout
+    assert "U+10FFF0" in str(error)
+    unseen = replace(ANNA, organisation="\U0010fff0")
+    assert undrawable([unseen], look=look) == []  # It is not on the layout.
 
 
 @pytest.mark.parametrize(

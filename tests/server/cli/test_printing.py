@@ -156,7 +156,7 @@ def test_chunks_come_in_order_from_several_processes() -> None:
 
 
 def test_a_problem_in_one_process_is_told() -> None:
-    drawing = Drawing([[ANNA], [named("\ue000")]], Look(EVENT))
+    drawing = Drawing([[ANNA], [named("\U0010fff0")]], Look(EVENT))
     with pytest.raises(CardError, match="no installed font draws"):
         list(drawing.pdfs())
     drawing.cancel()
