@@ -42,7 +42,7 @@ MEMORY_FREE_BYTES = 2_000_000_000
 MAKES_WAY = 5  # niceness, with which a process gets a third of another's time
 HAS_BEGUN = pytest.StashKey[bool]()
 WATCH = pytest.StashKey[Watch]()
-GRACE_S = 3.0  # for a thread that has been told to end
+GRACE_S = 60.0  # for a thread that has been told to end
 SOON_S = 0.03  # Most have ended by then. To look for what hangs in a cycle takes longer.
 NURSERY = frozenset({"forks", "nursery"})  # fixtures of tests/system/support/nursery.py
 # A library's own, for as long as the process lives.

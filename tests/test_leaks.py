@@ -171,7 +171,7 @@ def test_a_quick_test_starts_no_process(
     pytester.makepyfile(STARTS)
     options = ["--quick"] if quick else []
     result = pytester.run(
-        sys.executable, "-m", "pytest", "-p", "tests.conftest", *options, timeout=200
+        sys.executable, "-m", "pytest", "-p", "tests.conftest", *options, timeout=500
     )
     if quick:
         result.assert_outcomes(passed=3, errors=2, deselected=1)

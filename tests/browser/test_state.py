@@ -80,7 +80,7 @@ def test_place_that_is_slow_to_come_is_waited_for_in_sight(
     seen = threading.Event()
 
     def slow(request: object) -> None:
-        seen.wait(90)
+        seen.wait(240)
 
     door.turn(Direction.ENTRY)
     while (free := door.kiosk.board.state.status.free_places) > 0:
@@ -196,7 +196,7 @@ def test_film_as_the_camera(browser: object, tmp_path: Path) -> None:
                     page.wait("the end", lambda: "Video ended" in page.text("state-camera"))
                 finally:
                     stop.set()
-                    watch.join(60)
+                    watch.join(240)
     event.close()
 
 

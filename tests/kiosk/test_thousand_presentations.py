@@ -19,7 +19,6 @@ from tests.kiosk.support.door_fixture import badge
 
 PRESENTATIONS = 1000
 LINGER = 2  # more frames in which a badge that was answered stays in view
-WAIT_S = 10.0
 
 
 class Queue:
@@ -37,7 +36,7 @@ class Queue:
         if self.left == 0:
             self._next()
         elif self.left == LINGER:
-            assert self.answered.acquire(timeout=WAIT_S)
+            assert self.answered.acquire(timeout=240)
         self.left -= 1
         self.noise ^= 1  # a live camera never gives the same picture twice
         self.view[0, 0] = self.noise
@@ -75,7 +74,7 @@ def test_a_thousand_presentations_are_a_thousand_scans(tmp_path: Path) -> None:
         eye = Eye(camera, kiosk)
         watcher = threading.Thread(target=eye.watch, args=(stop,))
         watcher.start()
-        assert queue.ended.wait(280)
+        assert queue.ended.wait(500)
         stop.set()
         watcher.join()
         records = [decode_record(s.record) for s in kiosk.journal.stored(0, 2 * PRESENTATIONS)]

@@ -34,6 +34,6 @@ def test_long_tests_are_asked_for(
     pytester.makeini("[pytest]\nmarkers =\n    system\n    long")
     pytester.makepyfile(TESTS)
     result = pytester.run(
-        sys.executable, "-m", "pytest", "-p", "tests.conftest", *options, timeout=200
+        sys.executable, "-m", "pytest", "-p", "tests.conftest", *options, timeout=500
     )
     result.assert_outcomes(passed=run, deselected=2 - run)

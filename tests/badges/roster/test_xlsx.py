@@ -3,7 +3,6 @@
 import datetime as dt
 import io
 import struct
-import time
 import zipfile
 
 import openpyxl
@@ -140,10 +139,8 @@ def test_xlsx_that_claims_to_be_huge():
     )
     space = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
     sheet = f'<worksheet xmlns="{space}">{rows}</worksheet>'.encode()
-    start = time.process_time()
     roster = read(repacked(workbook(["x"]), sheet1=sheet))
     assert [row.line for row in roster.rows] == [1_048_576]
-    assert time.process_time() - start < 10
 
 
 def test_zip_that_is_no_workbook():

@@ -36,7 +36,7 @@ def test_a_video_is_paced_by_its_time_stamps_and_ends(video: Path) -> None:
     began = time.monotonic()
     with Camera(parse_source(str(video))) as camera:
         status = wait_for(camera, lambda s: s.state == "ended")
-        assert 0.35 < time.monotonic() - began < 20
+        assert time.monotonic() - began > 0.35
         assert (status.frames, status.width, status.height) == (20, 64, 48)
         assert status.message is None
         last = camera.latest(0, 0)
@@ -62,7 +62,7 @@ def test_a_taker_who_keeps_up_gets_every_frame() -> None:
 
     def pictures() -> Iterator[np.ndarray]:
         for number in range(20):
-            assert taken.acquire(timeout=60)
+            assert taken.acquire(timeout=240)
             yield plain(number)
 
     numbers: list[int] = []
@@ -101,7 +101,7 @@ def test_a_folder_shows_each_photo_for_its_time(photos: Path) -> None:
     assert last is not None
     assert status.frames == 20  # 2 photos, 1 s at 10 a second; the broken one is passed over
     assert (int(first.picture.mean()), int(last.picture.mean())) == (50, 150)
-    assert 0.9 < last.captured_at - first.captured_at < 20
+    assert last.captured_at - first.captured_at > 0.9
 
 
 def test_a_file_that_is_no_video_ends_with_a_message(tmp_path: Path) -> None:
@@ -156,12 +156,12 @@ def test_a_lost_camera_comes_back_by_itself() -> None:
 
 def test_attempts_are_spaced_out() -> None:
     plug = Plug()
-    with Camera(WEBCAM, open_capture=plug, back_off_s=(0.02, 0.08)) as camera:
-        wait_for(camera, lambda _: len(plug.tried_at) > 12)
+    with Camera(WEBCAM, open_capture=plug, back_off_s=(0.01, 0.04)) as camera:
+        # If they grew on, the twentieth attempt would come after an hour.
+        wait_for(camera, lambda _: len(plug.tried_at) > 20)
         assert camera.status == CameraStatus("lost", as_message("still unplugged"))
     pauses = np.diff(plug.tried_at)
-    assert all(pauses[:5] > [0.019, 0.039, 0.079, 0.079, 0.079])
-    assert all(pauses < 10)  # the twelfth would be 40 s, if they grew on
+    assert all(pauses[:5] > [0.009, 0.019, 0.039, 0.039, 0.039])
 
 
 def test_a_driver_that_fails_while_reading_is_survived() -> None:
@@ -192,14 +192,13 @@ def test_a_picture_that_is_none_is_a_lost_camera(bad: np.ndarray) -> None:
 
 def test_close_wakes_a_waiter_and_ends_the_thread() -> None:
     threads = threading.active_count()
-    camera = Camera(WEBCAM, open_capture=Plug(), back_off_s=(30, 30)).start()
+    camera = Camera(WEBCAM, open_capture=Plug(), back_off_s=(3600, 3600)).start()
     got: list[object] = ["nothing yet"]
-    waiter = threading.Thread(target=lambda: got.append(camera.latest(0, 30)))
+    waiter = threading.Thread(target=lambda: got.append(camera.latest(0, 3600)))
     waiter.start()
-    began = time.monotonic()
     camera.close()
-    waiter.join(60)
+    waiter.join(240)
+    assert not waiter.is_alive()
     assert got[-1] is None
-    assert time.monotonic() - began < 20
     assert threading.active_count() == threads
     camera.close()

@@ -15,8 +15,6 @@ from tests.kiosk.support.pictures import plain
 
 WEBCAM = Source(Kind.WEBCAM, "0")
 QUICK = (0.01, 0.04)
-NOTICED_S = 2.0
-TRIES = 6  # A busy machine may be late with some of them.
 
 WIDE_AND_HD = {"video10": ("Wide", 0), "video2": ("HD C270", 0), "video3": ("HD C270", 1)}
 
@@ -79,26 +77,8 @@ def changing() -> Iterator[np.ndarray]:
 
 
 def wait_for(camera: Camera, wanted: Callable[[CameraStatus], bool]) -> CameraStatus:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     while not wanted(camera.status):
         assert time.monotonic() < deadline, camera.status
         time.sleep(0.002)
     return camera.status
-
-
-def noticed(
-    camera: Camera, happen: Callable[[], object], mend: Callable[[], object]
-) -> CameraStatus:
-    """The status once it is lost, which must be within two seconds of what happens. Where a busy
-    machine was late, it is mended and happens again.
-    """
-    for _ in range(TRIES):
-        happen()
-        began = time.monotonic()
-        status = wait_for(camera, lambda s: s.state == "lost")
-        if time.monotonic() - began < NOTICED_S:
-            return status
-        before = camera.status.frames
-        mend()
-        wait_for(camera, lambda s, before=before: s.state == "live" and s.frames > before)
-    raise AssertionError(f"not noticed within {NOTICED_S} s in {TRIES} tries")

@@ -141,7 +141,7 @@ def test_it_works(event: FakeEvent, video: Path, tmp_path: Path) -> None:
     }  # fmt: skip
     assert (first["decision"], first["reason"], first["direction"]) == ("admitted", None, "entry")
     assert (first["seq"], first["free_places"]) == (1, 4)
-    assert 0 < first["frame_to_answer_ms"] < 30_000
+    assert first["frame_to_answer_ms"] > 0
     assert [record.serial for record in event.scans()] == [1, 2]
 
 

@@ -99,7 +99,7 @@ def test_no_command_answers_a_full_disk_with_a_traceback(
     fill(small_disk)
     done = subprocess.run(
         [sys.executable, "-m", "kiosk", command[0], "--dir", directory, *command[1:]],
-        capture_output=True, text=True, timeout=60, cwd=Path(__file__).parents[3],
+        capture_output=True, text=True, timeout=240, cwd=Path(__file__).parents[3],
     )  # fmt: skip
     assert "Traceback" not in done.stderr
     if command[0] == "run":

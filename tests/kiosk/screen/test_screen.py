@@ -225,7 +225,7 @@ def test_a_feed_that_is_ended_waits_for_no_beat(face: Face) -> None:
     reader = threading.Thread(target=lambda: ended.extend(events))
     reader.start()
     feeds.close()
-    reader.join(60)
+    reader.join(240)
     assert not reader.is_alive()
     assert ended in ([], [b"event: beat\ndata: alive\n\n"]), "nothing, or what was on its way"
 

@@ -18,11 +18,11 @@ from tests.kiosk.support.fake_event import FakeEvent
 class Online:
     """A door with its threads to the server."""
 
-    def __init__(self, door: LocalDoor, event: FakeEvent, silence_s: float = 1.0) -> None:
+    def __init__(self, door: LocalDoor, event: FakeEvent, silence_s: float = 5.0) -> None:
         self.door = door
         self.link = Link(lambda: door.clock.wall)
         signer = Signer(KIOSK, GENERATION, KIOSK_KEY, door.journal.next_counter)
-        self.transport = Transport(event, signer, answer_s=2.0)
+        self.transport = Transport(event, signer, answer_s=240.0)
         self.health: Callable[[], wire.Health] = wire.Health
         self.sync = self.sync_by(self.transport)
         self.feed = Feed(
@@ -68,7 +68,7 @@ class Online:
         self.sync.wake()
         return answer
 
-    def until(self, condition: Callable[[], object], timeout_s: float = 30.0) -> None:
+    def until(self, condition: Callable[[], object], timeout_s: float = 240.0) -> None:
         deadline = time.monotonic() + timeout_s
         while not condition():
             assert time.monotonic() < deadline, f"waited in vain; {self.link.state}"

@@ -33,7 +33,7 @@ class Watched(threading.Condition):
         return super().wait_for(predicate, timeout)
 
     def until_begun(
-        self, count: int, thread: threading.Thread | None = None, within_s: float = 30.0
+        self, count: int, thread: threading.Thread | None = None, within_s: float = 240.0
     ) -> None:
         """Return once somebody waits, and that for the `count`th time at least, or once the
         `thread` has ended.

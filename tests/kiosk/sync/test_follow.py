@@ -1,7 +1,7 @@
 """The feed: changes as they happen, over real sockets, and what takes its place."""
 
 import threading
-import time
+from collections import Counter
 
 import msgspec
 import pytest
@@ -10,6 +10,7 @@ from badges.admission.facts import Reason
 from badges.record import WireError
 from badges.wire import wire
 from kiosk.sync.follow import REPLICA, Event, parse_events
+from kiosk.sync.transport import PinnedConnection
 from tests.kiosk.support.door_fixture import HALL, NOON, hall_facts, stay_of
 from tests.kiosk.support.fake_event import FakeEvent
 from tests.kiosk.support.fake_server import Request
@@ -84,7 +85,7 @@ class TestFeed:
         event.mute_feed = True
         event._server.drop_connections()
         event.facts["holders"] = [wire.HolderFacts(SERIAL, 2, True)]
-        online.until(lambda: online.door.replica.holder(SERIAL) == (2, True), timeout_s=40)
+        online.until(lambda: online.door.replica.holder(SERIAL) == (2, True), timeout_s=240.0)
         assert not online.link.state.feed_live
 
     @pytest.mark.parametrize("silence_s", [60.0])
@@ -96,12 +97,12 @@ class TestFeed:
         def close_first(request: Request) -> None:
             if request.target.startswith("/api/feed") and not closing.ident:
                 closing.start()
-                assert online.feed._stop.wait(30)
+                assert online.feed._stop.wait(240)
 
         event.spoil, event.mute_feed = close_first, True
         online.feed.move()
-        online.feed._stop.wait(30)
-        closing.join(30)
+        online.feed._stop.wait(240)
+        closing.join(240)
         assert not online.feed._thread.is_alive()
 
     @pytest.mark.parametrize("silence_s", [60.0])
@@ -122,11 +123,22 @@ class TestFeed:
         online.until(lambda: online.door.replica.age_ms() == 0)
 
     @pytest.mark.long
-    def test_and_age_while_nothing_comes(self, online: Online, event: FakeEvent) -> None:
+    def test_and_age_while_nothing_comes(
+        self, online: Online, event: FakeEvent, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         event.close()
         online.until(lambda: not online.link.state.online and not online.link.state.feed_live)
         online.door.clock.pass_ms(60_000)
-        time.sleep(0.15)  # Either thread has tried again by then.
+        tries = []
+        connect = PinnedConnection.connect
+
+        def counted(connection: PinnedConnection) -> None:
+            tries.append(threading.get_ident())
+            connect(connection)
+
+        monkeypatch.setattr(PinnedConnection, "connect", counted)
+        # The third try of each thread begins after the second has failed.
+        online.until(lambda: sorted(Counter(tries).values())[:2] >= [3, 3])
         assert online.door.replica.age_ms() == 60_000
         assert online.link.state.offline_since == NOON
 

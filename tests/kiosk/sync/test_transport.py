@@ -5,7 +5,6 @@ import itertools
 import socket
 import ssl
 import threading
-import time
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,7 +125,7 @@ def test_no_such_host() -> None:
 
 def test_a_server_that_says_nothing(server: FakeServer) -> None:
     stop = threading.Event()
-    server.routes["POST", "/api/scans"] = lambda request: stop.wait(60) and None
+    server.routes["POST", "/api/scans"] = lambda request: stop.wait(240) and None
     with closing(Transport(server, answer_s=0.1)) as way:
         with pytest.raises(TransportError, match="does not answer") as caught:
             post(way)
@@ -159,11 +158,11 @@ def test_a_post_that_is_broken_off_is_not_made_again(way: Transport, server: Fak
 
     def say_nothing(_: Request) -> Reply:
         asked.set()
-        silence.wait(60)
+        silence.wait(240)
         return json_reply(NAMES)
 
     def break_off() -> None:
-        asked.wait(60)
+        asked.wait(240)
         way.abort()
 
     server.routes["POST", "/api/scans"] = say_nothing
@@ -264,7 +263,7 @@ class TestStreams:
             for line in lines:
                 request.write(line.encode() + b"\n")
             if then is not None:
-                then.wait(60)
+                then.wait(240)
 
         return route
 
@@ -286,13 +285,11 @@ class TestStreams:
     def test_another_thread_ends_it(self, way: Transport, server: FakeServer) -> None:
         stop = threading.Event()
         server.routes["GET", "/api/feed"] = self.feed(": open", then=stop)
-        with way.stream("/api/feed") as lines:
-            began = time.monotonic()
+        with way.stream("/api/feed", silence_s=3600.0) as lines:
             timer = threading.Timer(0.1, lines.close)
             timer.start()
             with suppress(TransportError):
                 list(lines)
-            assert time.monotonic() - began < 15
             timer.join()
             stop.set()
 

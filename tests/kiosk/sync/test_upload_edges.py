@@ -259,33 +259,30 @@ class TestClosing:
         enter(door.journal, 1)
         loop = Loop(sync, monkeypatch)
         loop.ends = [away(), away()]
-        sync._stop_at = time.monotonic() + 60.0
+        sync._stop_at = time.monotonic() + 240
         sync._run()
         assert (loop.waits, len(loop.ends)) == ([], 1)
 
     def test_what_waits_is_sent_before(self, sync: Sync, server: Server, door: LocalDoor) -> None:
         """A scan that nobody told of, in the middle of a long pause."""
-        sync.heartbeat_s = 60.0
+        sync.heartbeat_s = 3600.0
+        waits = sync._changed = Watched()
         sync.start()
-        deadline = time.monotonic() + 20.0
-        while not server.batches and time.monotonic() < deadline:
-            time.sleep(0.01)
+        waits.until_begun(1)
         enter(door.journal, 1)
-        assert sync.close(within_s=20.0)
+        assert sync.close(within_s=240.0)
         assert [len(batch.records) for batch in server.batches] == [0, 1]
 
     @pytest.mark.parametrize("online", [True, False])
     def test_it_does_not_wait_for_the_end_of_a_pause(
         self, sync: Sync, server: Server, online: bool
     ) -> None:
-        sync.heartbeat_s, sync.back_off_s = 60.0, (60.0, 60.0)
+        sync.heartbeat_s, sync.back_off_s = 3600.0, (3600.0, 3600.0)
         server.error = None if online else away()
         waits = sync._changed = Watched()
         sync.start()
         waits.until_begun(1)
-        began = time.monotonic()
-        assert sync.close(within_s=20.0)
-        assert time.monotonic() - began < 10.0
+        assert sync.close(within_s=240.0)
         assert server.aborted == 0
 
     def test_the_newest_checkpoint_is_kept(

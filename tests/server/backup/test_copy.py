@@ -283,7 +283,7 @@ class TestServing:
         services_of(app).database.close()
 
 
-def until(check, timeout_s: float = 10) -> None:
+def until(check, timeout_s: float = 240.0) -> None:
     deadline = time.monotonic() + timeout_s
     while not check():
         assert time.monotonic() < deadline

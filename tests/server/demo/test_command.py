@@ -9,7 +9,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Callable
 from contextlib import closing
@@ -30,7 +29,6 @@ from tests.order.on_disk import tmp_path_factory as tmp_path_factory
 from tests.system.support.few_pictures import draw_few
 from tests.system.support.nursery import Nursery
 from tests.system.support.nursery import forks as forks
-from tests.system.support.own_time import end_of
 
 BUSY_S = 240.0  # for what surely comes, on a busy machine
 LINE = (
@@ -100,16 +98,14 @@ def test_a_process_that_fails_is_told_with_its_last_words(tmp_path: Path) -> Non
 def test_lines_are_heard_and_processes_are_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("server.demo.processes.STOP_S", 120.0)
+    monkeypatch.setattr("server.demo.processes.STOP_S", 240.0)
     heard: list[str] = []
     code = "import time; print('ready'); time.sleep(600)"
     with Children(tmp_path) as children:
         child = children.start("server", [sys.executable, "-c", code], heard.append)
         assert wait_until(lambda: heard == ["ready"], BUSY_S)
         children.check()
-        began = time.monotonic()
-    assert not child.running
-    assert time.monotonic() - began < 60
+    assert child._process.returncode == -signal.SIGTERM, "it was not killed"
 
 
 def test_a_process_that_ignores_sigterm_is_killed(
@@ -133,9 +129,8 @@ def test_who_asks_twice_does_not_wait(tmp_path: Path, monkeypatch: pytest.Monkey
         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
         " print('ready'); time.sleep(600)"
     )
-    monkeypatch.setattr("server.demo.processes.STOP_S", 200.0)
+    monkeypatch.setattr("server.demo.processes.STOP_S", 3600.0)
     heard: list[str] = []
-    began = time.monotonic()
 
     def impatient(children: Children, names: list[str]) -> list[Child]:
         with children:
@@ -150,7 +145,6 @@ def test_who_asks_twice_does_not_wait(tmp_path: Path, monkeypatch: pytest.Monkey
     with pytest.raises(KeyboardInterrupt):
         impatient(children, ["server", "door"])
     assert not any(child.running for child in children._children)
-    assert time.monotonic() - began < 150
 
 
 class Impatience:
@@ -183,15 +177,13 @@ def test_ctrl_c_while_films_are_drawn(tmp_path: Path) -> None:
         try:
             assert demo.stdout is not None
             assert any(line.startswith("Drawing films") for line in demo.stdout)
-            time.sleep(1)
+            assert wait_until(lambda: any((tmp_path / "demo").rglob("*.avi")), BUSY_S)
             os.killpg(demo.pid, signal.SIGINT)
-            took_s = end_of(demo, BUSY_S)
             _, said = demo.communicate(timeout=BUSY_S)
         finally:
             demo.kill()
     assert demo.returncode == 130
     assert said.strip() == "Stopped before the end: nothing was judged."
-    assert took_s < 30  # it takes one, where the machine has nothing else to do
 
 
 @pytest.mark.system

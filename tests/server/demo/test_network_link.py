@@ -62,7 +62,7 @@ def echo() -> Iterator[Echo]:
 
 
 def _call(link: Link) -> socket.socket:
-    return socket.create_connection(link.address, timeout=60)
+    return socket.create_connection(link.address, timeout=240)
 
 
 def test_what_is_said_passes_both_ways(echo: Echo) -> None:

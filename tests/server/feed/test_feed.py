@@ -121,7 +121,7 @@ def test_the_hub_forgets_what_nobody_needs_any_more(
         heard(subscription, 1)
     say(database, 8)
     assert heard(subscription, 1) == [8]
-    deadline = time.monotonic() + 10  # the hub forgets on a thread of its own, after it has told
+    deadline = time.monotonic() + 240  # the hub forgets on a thread of its own, after it has told
     while changes_kept(database) > 6 and time.monotonic() < deadline:
         time.sleep(0.01)
     assert changes_kept(database) <= 6

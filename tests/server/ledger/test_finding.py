@@ -287,7 +287,7 @@ def test_a_thread_marks_what_is_full_and_ends(pages: Pages) -> None:
         lambda db: full.set() if db.execute("SELECT COUNT(*) >= 10 FROM entry_block"
                                             " WHERE marked = 1").fetchone()[0] else None
     )  # fmt: skip
-    assert full.wait(20)
+    assert full.wait(240)
     marking.close()
     assert not marking._thread.is_alive()
 

@@ -101,7 +101,7 @@ def mailing(event: Event, site: Database, box: Postbox, office: Office) -> Maili
     return Mailing(event, site, box, office.port)
 
 
-def until(holds, within_s: float = 20.0) -> None:
+def until(holds, within_s: float = 240.0) -> None:
     """Wait until something holds."""
     end = time.monotonic() + within_s
     while not holds():

@@ -17,6 +17,7 @@ class FakeTurn:
         self.stood: list[Status] = []
         self.on_standing = lambda: None
         self.on_sending = lambda: None
+        self.on_waiting = lambda: None
         self.stopped = False
 
     def sending(self, remote: str) -> None:
@@ -26,6 +27,7 @@ class FakeTurn:
     def wait(self, seconds: float) -> None:
         if self.stopped:
             raise StoppedError
+        self.on_waiting()
         time.sleep(min(seconds, 0.01))
 
     def stands_still(self, status: Status) -> bool:

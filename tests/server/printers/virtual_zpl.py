@@ -173,7 +173,7 @@ def virtual_zpl(**how: object) -> Iterator[VirtualZpl]:
         made.close()
 
 
-def until(condition: object, seconds: float = 10.0) -> None:
+def until(condition: object, seconds: float = 240.0) -> None:
     """Wait for a condition. A test fails where it does not come true."""
     assert callable(condition)
     end = time.monotonic() + seconds

@@ -76,6 +76,6 @@ def test_the_thread_runs_it_and_ends(known: Known) -> None:
     put(known, mails=0)
     found = daily(known, told, look_s=0.01)
     found.start()
-    assert ran.wait(20)
+    assert ran.wait(240)
     found.close()
     assert known.rows("SELECT COUNT(*) FROM mail") == [(0,)]

@@ -287,7 +287,7 @@ HOSTILE = {
 }
 
 
-@pytest.mark.timeout(30)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("what", HOSTILE)
 def test_files_that_are_no_schedule(
     event: Event, what: str, monkeypatch: pytest.MonkeyPatch
@@ -300,7 +300,7 @@ def test_files_that_are_no_schedule(
     assert told in str(raised.value)
 
 
-@pytest.mark.timeout(30)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     "conference",
     [

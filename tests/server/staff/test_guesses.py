@@ -176,7 +176,7 @@ class Crew:
         try:
             with self.lane.turn(address, tries):
                 self.looked.append(name)
-                self.go_on.wait(60)
+                self.go_on.wait(240)
         except BusyError:
             self.sent_away.append(name)
 
@@ -191,7 +191,7 @@ class Crew:
     def end(self) -> None:
         self.go_on.set()
         for thread in self.threads:
-            thread.join(60)
+            thread.join(240)
 
 
 @pytest.fixture
@@ -199,7 +199,7 @@ def crew(monkeypatch: pytest.MonkeyPatch) -> Iterator[Crew]:
     """Two may wait beside the one that looks, and two of one address."""
     monkeypatch.setattr(guesses, "WAITING_MAX", 3)
     monkeypatch.setattr(guesses, "WAITING_HERE_MAX", 2)
-    monkeypatch.setattr(guesses, "WAIT_S", 60.0)
+    monkeypatch.setattr(guesses, "WAIT_S", 240.0)
     made = Crew(Lane())
     yield made
     made.end()

@@ -53,7 +53,7 @@ class Gate:
     def __enter__(self) -> "Gate":
         self.thread = threading.Thread(target=self.database.write, args=(self._hold,))
         self.thread.start()
-        assert self.reached.wait(10)
+        assert self.reached.wait(240)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -62,7 +62,7 @@ class Gate:
 
     def _hold(self, db: sqlite3.Connection) -> None:
         self.reached.set()
-        assert self.opened.wait(10)
+        assert self.opened.wait(240)
 
 
 def queued(database: Database, jobs: int) -> None:
@@ -132,7 +132,7 @@ def test_listeners_tell_once_it_is_on_disk(
         told.set()
 
     numbers.write_then(lambda db: add(db, 1) and None, done, early=True)
-    assert told.wait(5)
+    assert told.wait(240)
     assert order == ["read", "on disk", "listener", "told None None"]
     order.clear()
     with pytest.raises(ZeroDivisionError):
@@ -313,9 +313,9 @@ def test_a_write_that_meets_the_closing_is_done_or_refused(
 
     writing = threading.Thread(target=write, daemon=True)
     writing.start()
-    writing.join(10)
+    writing.join(240)
     assert not writing.is_alive(), "the write waits for ever"
-    closing.join(10)
+    closing.join(240)
     assert not closing.is_alive()
     assert told == [7]
     assert count_elsewhere(tmp_path / "n.db") == 1
@@ -422,7 +422,7 @@ class TestReaders:
         def read() -> None:
             with numbers.reading() as db:
                 db.execute("SELECT COUNT(*) FROM n").fetchone()
-                together.wait(20)
+                together.wait(240)
 
         for _ in range(3):
             with ThreadPoolExecutor(50) as pool:

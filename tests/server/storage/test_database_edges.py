@@ -304,7 +304,7 @@ def test_a_process_that_ends_without_closing_ends(tmp_path: Path) -> None:
         " Database(Path(sys.argv[1])).write(lambda db: db.execute('CREATE TABLE n (n)') and None)"
     )
     path = tmp_path / "n.db"
-    subprocess.run([sys.executable, "-c", code, path], check=True, timeout=30)
+    subprocess.run([sys.executable, "-c", code, path], check=True, timeout=240)
     connection = connect(path)
     connection.execute("SELECT * FROM n")
     connection.close()

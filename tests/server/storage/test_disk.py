@@ -281,7 +281,7 @@ def refused(*words: str) -> str:
         [sys.executable, "-m", "server.cli.main", *words],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
     )
     assert done.returncode == 1, (words, done.stdout, done.stderr)
     assert "Traceback" not in done.stderr, done.stderr

@@ -23,15 +23,15 @@ class IdentityProvider:
     asked: list[dict[str, str]] = field(default_factory=list)
 
     def user(self, subject: str, **claims: object) -> None:
-        answer = requests.put(f"{self.issuer}/users/{subject}", json=claims, timeout=5)
+        answer = requests.put(f"{self.issuer}/users/{subject}", json=claims, timeout=240)
         assert answer.status_code == 204
 
     def sign_in(self, address: str, subject: str, *, deny: bool = False) -> str:
         """Do what a browser does there, and return the address to which it is sent back."""
-        page = requests.get(address, timeout=5)
+        page = requests.get(address, timeout=240)
         assert page.status_code == 200, page.text
         form = {"action": "deny"} if deny else {"sub": subject}
-        answer = requests.post(address, data=form, timeout=5, allow_redirects=False)
+        answer = requests.post(address, data=form, timeout=240, allow_redirects=False)
         assert answer.status_code == 302, answer.text
         return answer.headers["Location"]
 

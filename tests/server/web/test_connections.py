@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from server.storage.database import Database
+from server.web import connections
 from server.web.connections import (
     KNOWN_ADDRESS_MAX,
     SILENT_KNOWN_S,
@@ -54,6 +55,11 @@ def test_strangers_together_hold_no_more_than_their_share() -> None:
     assert not any(known(one.address) for one in ended)
 
 
+def silent(port: int, of: socket.socket) -> float:
+    """For how many seconds nothing has passed on a connection."""
+    return next(one.silent_s for one in connections_to(port) if one.file == of.fileno())
+
+
 @pytest.mark.long
 def test_real_connections_are_found_and_ended_by_their_silence(
     monkeypatch: pytest.MonkeyPatch,
@@ -65,21 +71,21 @@ def test_real_connections_are_found_and_ended_by_their_silence(
         accepted = [listening.accept()[0] for _ in range(2)]
         local = socket.socketpair()  # other sockets of the process are no business of ours
         with quiet, lively, accepted[0], accepted[1], local[0], local[1]:
-            time.sleep(1)
+            while silent(port, accepted[0]) < 1.0:
+                time.sleep(0.01)
             accepted[1].sendall(b"still here")
             found = {one.file: one for one in connections_to(port)}
             assert set(found) == {one.fileno() for one in accepted}, "no client's end, no listener"
             assert {one.address for one in found.values()} == {"127.0.0.1"}
             silent_s, lively_s = (found[one.fileno()].silent_s for one in accepted)
-            assert 0.9 < silent_s < 60
             assert silent_s - lively_s > 0.7
-            # A busy machine has most of a second until the lively one is as silent as this.
-            accepted[1].sendall(b", and here")
-            monkeypatch.setattr("server.web.connections.SILENT_STRANGER_S", silent_s - 0.1)
+            # A busy machine may take long until the guard looks, as if both were silent.
+            monkeypatch.setattr(connections, "connections_to", lambda _: list(found.values()))
+            monkeypatch.setattr(connections, "SILENT_STRANGER_S", silent_s - 0.1)
             assert Guard(port, lambda address: False).sweep() == 2
-            quiet.settimeout(60)
+            quiet.settimeout(240)
             assert quiet.recv(10) == b"", "ended"
-            assert lively.recv(20) == b"still here, and here"
+            assert lively.recv(20) == b"still here"
             accepted[1].sendall(b"!")
             assert lively.recv(10) == b"!"
 

@@ -47,7 +47,7 @@ def running(directory: Path, *arguments: str) -> Iterator[tuple[str, str]]:
                 break
         yield url, key
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(240) == 0
         assert process.stdout.read().endswith("Stopped.\n")
     finally:
         process.kill()
@@ -91,7 +91,7 @@ def test_an_event_with_a_witness_and_an_authority(
         )
         # Whoever asks it sees how much it cosigned.
         host, _, port = url.removeprefix("http://").partition(":")
-        connection = http.client.HTTPConnection(host, int(port), timeout=10)
+        connection = http.client.HTTPConnection(host, int(port), timeout=240)
         connection.request("GET", "/")
         assert connection.getresponse().read().decode().endswith(" 2\n")
         connection.close()

@@ -202,7 +202,7 @@ def served(witness: Witness) -> Iterator[tuple[WitnessServer, list[str]]]:
 
 
 def request(server: WitnessServer, method: str, path: str, body: bytes = b"", **headers: str):
-    connection = http.client.HTTPConnection("127.0.0.1", server.server_address[1], timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_address[1], timeout=240)
     try:
         connection.request(method, path, body, headers)
         answer = connection.getresponse()

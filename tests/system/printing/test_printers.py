@@ -149,7 +149,7 @@ def office(tmp_path: Path) -> Iterator[tuple[int, Path]]:
 def _end(child: subprocess.Popen) -> None:
     child.terminate()
     try:
-        child.wait(10)
+        child.wait(240)
     except subprocess.TimeoutExpired:
         child.kill()
         child.wait()

@@ -23,8 +23,6 @@ CAPACITY = 8
 # The cuts are longer than any silence that is borne (`bounds.SILENT_S`). Before and after them each
 # door has time for some dozens of scans.
 BEFORE_S, ONE_S, BOTH_S, AFTER_S = 1.5, 6.0, 5.0, 2.0
-# It is 2 s, and a busy machine keeps each of the programs from its turn now and then.
-NEXT_S = 4.0
 
 
 def test_packets_vanish_between_a_server_and_the_database(tmp_path: Path) -> None:
@@ -49,7 +47,6 @@ def test_packets_vanish_between_a_server_and_the_database(tmp_path: Path) -> Non
             sys.stdout.write(f"{found.scans} scans, {found.greens} green, 0 lost\n")
             one, both = site.cuts
             assert one.until_next_s, "the kiosks of the server that was cut off went on elsewhere"
-            assert max(one.until_next_s) - one.stalled_s < NEXT_S
             assert len(site.answers(both)) > 20, "doors decide alone"
             assert found.greens > 10
 

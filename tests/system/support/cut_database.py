@@ -69,7 +69,6 @@ class Cut:
     # Until a scan of each kiosk was acknowledged that had asked a server which was cut off.
     until_next_s: list[float] = field(default_factory=list)
     # For how long the thread that looks was kept from it by a busy machine, until the last of them.
-    stalled_s: float = 0.0
 
 
 @dataclass
@@ -112,7 +111,6 @@ class CutSite:
             self.wires[number].cut()
         before = {id(one): one.journal.state().acked for one in concerned}
         until = time.monotonic() + cut_s
-        stalled_s = 0.0
         while not over.is_set() and (
             time.monotonic() < until or (goes_on_elsewhere and not found.until_next_s)
         ):
@@ -121,10 +119,7 @@ class CutSite:
                 if at is not None and one.journal.state().acked > at:
                     del before[id(one)]
                     found.until_next_s.append(time.monotonic() - since)
-                    found.stalled_s = stalled_s
-            looked_at = time.monotonic()
             time.sleep(_LOOK_S)
-            stalled_s += time.monotonic() - looked_at - _LOOK_S
         for number in which:
             self.wires[number].mend()
         found.mended_at = time.time()

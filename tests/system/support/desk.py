@@ -62,7 +62,7 @@ class Desk:
         # Kiosks pin the server's certificate. Here it is enough to be on the same machine.
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        self._server = http.client.HTTPSConnection(*place.address, timeout=30, context=context)
+        self._server = http.client.HTTPSConnection(*place.address, timeout=240, context=context)
 
     def __enter__(self) -> Self:
         return self

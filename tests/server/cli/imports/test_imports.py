@@ -330,7 +330,7 @@ class TestInterrupted:
 
         def write(database: Database, step: Callable[[sqlite3.Connection], Any]) -> Any:
             def interrupted(db: sqlite3.Connection) -> Any:
-                until = time.monotonic() + 60
+                until = time.monotonic() + 240
                 os.kill(os.getpid(), signal.SIGINT)
                 # A main thread that is about to wait hears of the first one when it has waited.
                 while not noted[0].wait(0.1):

@@ -38,7 +38,7 @@ def together(database: Database, *steps: Callable[[Connection], Any]) -> list[An
             )
 
     database.write(gate)
-    return [one.get(timeout=20) for one in told]
+    return [one.get(timeout=240) for one in told]
 
 
 def kept(database: Database) -> list[str]:

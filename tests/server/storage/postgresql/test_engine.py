@@ -80,7 +80,7 @@ def test_a_user_who_owns_the_database_and_no_more(
         opened.write_then(
             lambda db: keep_setting(db, "a", "1"), lambda *one: told.put(one), early=True
         )
-        assert told.get(timeout=10) == (None, None)
+        assert told.get(timeout=240) == (None, None)
         assert opened.wait_for_disk(10)
     cluster.drop(name)
     cluster.admin("DROP ROLE plain")

@@ -21,7 +21,7 @@ MISSING = (
 MEMORY = Path("/dev/shm")
 MEMORY_NEEDED = 2_000_000_000
 USER = "hallkeeper"
-START_S = 60
+START_S = 240
 # The directory of a cluster that was made and never started, once there is one.
 _MADE: list[Path] = []
 
@@ -72,8 +72,8 @@ class Cluster:
         self.start()
 
     def start(self) -> None:
-        self._run("pg_ctl", "-D", f"{self.path}/data", "-o", self._options, "-w", "-t", "60",
-                  "-l", f"{self.path}/log", "start")  # fmt: skip
+        self._run("pg_ctl", "-D", f"{self.path}/data", "-o", self._options, "-w",
+                  "-t", str(START_S), "-l", f"{self.path}/log", "start")  # fmt: skip
 
     def stop(self, mode: str = "immediate", *, remove: bool = True) -> None:
         self._run("pg_ctl", "-D", f"{self.path}/data", "-w", "-m", mode, "stop")

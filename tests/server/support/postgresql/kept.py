@@ -27,7 +27,7 @@ _OTHERS = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
     " WHERE datname = current_database() AND pid <> pg_backend_pid() AND pid <> ALL($1)"
 )
-_ALONE_S = 60.0
+_ALONE_S = 240.0
 
 
 @dataclass(frozen=True)

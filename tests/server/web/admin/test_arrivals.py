@@ -3,7 +3,6 @@
 import html
 import json
 import re
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -308,7 +307,10 @@ def test_acts_have_ids_alone(pages: Pages) -> None:
 
 
 @pytest.mark.long
-def test_the_header_of_any_page_is_live(pages: Pages, main: FakeDoor) -> None:
+def test_the_header_of_any_page_is_live(
+    pages: Pages, main: FakeDoor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "LOOK_S", 3600.0)  # It is told, and does not just look again.
     desk, user_id = staff(pages, "badge_desk")
     flag(pages, "A2", user_id)
     page = desk.get("/admin/people/").text
@@ -321,10 +323,8 @@ def test_the_header_of_any_page_is_live(pages: Pages, main: FakeDoor) -> None:
         first = json.loads(next(stream).removeprefix(b"data: "))
         assert set(first) == {"arrivals", "arrival-list"}
         main.scan(NOW, pages.serial("A2"))
-        began = time.monotonic()
         pages.send(main)
         changed = json.loads(next(stream).removeprefix(b"data: "))
-        assert time.monotonic() - began < 2 * live.PACE_S
         assert "1 new" in changed["arrivals"]
         assert "王小明" in changed["arrival-list"]
     finally:

@@ -104,12 +104,12 @@ def test_a_look_that_hangs_keeps_nobody_waiting() -> None:
 
     def hang() -> Readiness:
         begun.set()
-        go_on.wait(10)
+        go_on.wait(240)
         return Readiness(True, "ok", "ok", "ok")
 
     thread = threading.Thread(target=finding.now, args=(hang,))
     thread.start()
-    begun.wait(10)
+    begun.wait(240)
     assert finding.now(hang).ready
     at = 20.0
     assert finding.now(hang).database == "slow"

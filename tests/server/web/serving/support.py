@@ -16,7 +16,7 @@ from server.web.serving.gateway import Gateway
 from server.web.serving.threads import Threads
 from tests.server.support.fake_door import FakeDoor
 
-WAIT_S = 60
+WAIT_S = 240
 
 
 class Headers(dict):

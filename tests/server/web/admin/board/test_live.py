@@ -1,7 +1,6 @@
 """The overview's feed of changed parts."""
 
 import json
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -50,7 +49,7 @@ class Feed:
 
 @pytest.mark.long
 def test_it_works(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "LOOK_S", 60.0)
+    monkeypatch.setattr(live, "LOOK_S", 3600.0)  # It is told, and does not just look again.
     main = pages.kiosk("main-1", "main")
     pages.send(main)
     with Feed(pages.staff("steward")) as feed:
@@ -59,10 +58,8 @@ def test_it_works(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
         others = {"latest", "kiosks", "discrepancies", "totals", "troubles", "taken"}
         assert {*halls, *others, "troubles-count", "taken-count"} == set(first)
         main.scan(pages.now, pages.serial("A1"))
-        began = time.monotonic()
         pages.send(main)
         changed = feed.parts()
-        assert time.monotonic() - began < 20, "it is told, and does not just look again"
     site = f"hall-{main.hall}"
     assert set(changed) == {site, "latest"}  # what stayed the same is not sent again
     assert "<b>1</b> of 500" in changed[site]

