@@ -17,6 +17,7 @@ from server.storage.postgresql import bounds
 from server.storage.postgresql.address import Address
 from server.storage.postgresql.bounds import BoundedConnection
 from server.storage.postgresql.catalogue import SCHEMA
+from server.storage.postgresql.checks import pooler
 from server.storage.postgresql.connection import PostgresConnection
 from server.storage.postgresql.listening import Listener
 from server.storage.postgresql.machines import Machines
@@ -65,7 +66,24 @@ class PostgresEngine:
         given = self._options
         raw, why = self._machines.connection(given)
         silent_ms = max(round(silent_s * 1000), _silent_ms(given))
-        return _set_up(raw, why, self._address, silent_ms, read_only)
+        made = _set_up(raw, why, self._address, silent_ms, read_only)
+        if not read_only:
+            self._check(made)
+        return made
+
+    def _check(self, made: PostgresConnection) -> None:
+        """Refuse what would not do, once it is written by. Raises DatabaseError."""
+        try:
+            pooler.check(made.raw, self._address.shown, self._another)
+        except BaseException:
+            made.close()
+            raise
+
+    def _another(self) -> BoundedConnection:
+        raw, why = self._machines.connection(self._options)
+        if raw is None:
+            raise _away(self._address, why)
+        return raw
 
     def writer(self) -> PostgresConnection:
         made = self._open(
@@ -179,14 +197,18 @@ def _why(error: psycopg.Error, given: dict[str, Any]) -> str:
     return said.replace(str(password), "…") if password else said
 
 
+def _away(address: Address, why: str) -> AwayError:
+    return AwayError(
+        f"the database ({address.shown}) can't be opened: {why}. Is it running, and may this user "
+        "connect?"
+    )
+
+
 def _set_up(
     raw: BoundedConnection | None, why: str, address: Address, silent_ms: int, read_only: bool
 ) -> PostgresConnection:
     if raw is None:
-        raise AwayError(
-            f"the database ({address.shown}) can't be opened: {why}. Is it running, and may this "
-            "user connect?"
-        )
+        raise _away(address, why)
     try:
         connection = PostgresConnection(raw)
         _prepare(connection, address, silent_ms, read_only)

@@ -1,0 +1,1 @@
+"""Checks what a connection leads to, before an event is served from it."""
