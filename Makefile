@@ -19,7 +19,8 @@ BENCH ?=
 
 .PHONY: demo kiosk set-up test quick check bench libraries clean
 
-demo: $(VENV)/.run
+# With `--database postgresql` the demo needs PostgreSQL and a library, too.
+demo: $(VENV)/.run $(if $(findstring postgresql,$(DEMO)),$(VENV)/.postgresql)
 	$(BIN)/hallkeeper demo $(DEMO)
 
 kiosk: $(VENV)/.kiosk
@@ -69,10 +70,14 @@ $(VENV)/.run: pyproject.toml $(CONSTRAINTS) .ci/setup
 	PYTHON="$(PYTHON)" .ci/setup $(VENV) ".[server,kiosk]"
 	touch $(VENV)/.kiosk $@
 
+$(VENV)/.postgresql: $(VENV)/.run
+	PYTHON="$(PYTHON)" .ci/setup $(VENV) ".[server,kiosk,postgresql]"
+	touch $@
+
 $(VENV)/.test: pyproject.toml $(CONSTRAINTS) .ci/setup
 	PYTHON="$(PYTHON)" .ci/setup $(VENV) ".[test]"
-	touch $(VENV)/.kiosk $(VENV)/.run $@
+	touch $(VENV)/.kiosk $(VENV)/.run $(VENV)/.postgresql $@
 
 $(VENV)/.bench: pyproject.toml $(CONSTRAINTS) .ci/setup
 	PYTHON="$(PYTHON)" .ci/setup $(VENV) ".[bench]"
-	touch $(VENV)/.kiosk $(VENV)/.run $(VENV)/.test $@
+	touch $(VENV)/.kiosk $(VENV)/.run $(VENV)/.postgresql $(VENV)/.test $@

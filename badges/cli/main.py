@@ -48,7 +48,9 @@ _WHY = {
     "forged": "No key of this event signed it.",
 }
 
-_DRAWING = "To draw, install the rest of the badges part: pip install 'hallkeeper[badges]'."
+_DRAWING = (
+    "To draw, install the rest of the badges part: pip install '.[badges]' in Hallkeeper's folder."
+)
 
 
 existing_file = click.Path(exists=True, dir_okay=False, path_type=Path)

@@ -20,7 +20,8 @@ def read_symbols(path: Path) -> list[str]:
         from PIL import Image, UnidentifiedImageError
     except ImportError:
         raise PictureError(
-            "to read pictures, install the kiosk part too: pip install 'hallkeeper[kiosk]'"
+            "to read pictures, install the kiosk part too: pip install '.[kiosk]' in Hallkeeper's "
+            "folder"
         ) from None
     try:
         with Image.open(path) as picture:

@@ -1,5 +1,6 @@
 """Runs `hallkeeper demo`, which is a whole made-up forum on this machine, judged."""
 
+import importlib.util
 import shutil
 import signal
 import tempfile
@@ -12,6 +13,7 @@ from pathlib import Path
 import click
 
 from server.cli.console import refuse
+from server.demo import postgres
 from server.demo.forum.people import CAST_SIZE
 from server.demo.processes import StageError
 from server.event.settings import EventError
@@ -73,6 +75,8 @@ def demo(
     if once and camera:
         raise refuse("--once exits after the films, before you could hold up a badge to --camera.")
     _require_opencv()
+    if database == "postgresql":
+        _require_postgresql()
     # It draws, so it can be imported only after OpenCV was found.
     from server.demo.show import Show
 
@@ -101,13 +105,24 @@ def _require_opencv() -> None:
     except ModuleNotFoundError:
         raise click.ClickException(
             "the demo draws films and runs kiosks, for which OpenCV is missing: "
-            "pip install 'hallkeeper[server,kiosk]'."
+            "run `make demo`, or `pip install '.[server,kiosk]'` in Hallkeeper's folder."
         ) from None
     except ImportError as error:
         raise click.ClickException(
             f"OpenCV can't be loaded ({error}): apt install libgl1 libglib2.0-0t64 "
             "(libglib2.0-0 on older systems)."
         ) from None
+
+
+def _require_postgresql() -> None:
+    if importlib.util.find_spec("psycopg") is None:
+        raise click.ClickException(
+            "for PostgreSQL a library is missing. In Hallkeeper's folder run"
+            ' `make demo DEMO="--database postgresql"`, which installs it, or'
+            " `pip install 'psycopg[binary]'`. Or leave out --database."
+        )
+    if postgres.binaries() is None:
+        raise click.ClickException(postgres.MISSING)
 
 
 @contextmanager

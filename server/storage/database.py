@@ -64,7 +64,7 @@ def engine_of(path: Path, *, bounded: bool = False) -> Engine:
     # psycopg is no part of a usual installation.
     from server.storage.postgresql.engine import PostgresEngine
 
-    return PostgresEngine(address, bounded=bounded)
+    return PostgresEngine(address, directory=path.parent, bounded=bounded)
 
 
 def is_there(path: Path) -> bool:

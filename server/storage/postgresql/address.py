@@ -17,8 +17,8 @@ from server.storage.durable_files import sync_directory, write_whole
 
 ADDRESS_FILE = "database.toml"
 INSTALL = (
-    "This event is in PostgreSQL, which needs a library that is not installed: "
-    "`pip install 'hallkeeper[postgresql]'`."
+    "This event is in PostgreSQL, which needs a library that is not installed: run "
+    "`pip install 'psycopg[binary]'` in Hallkeeper's environment (.venv/bin/pip)."
 )
 _URL = re.compile(r"postgres(ql)?://\S*")
 _HINT = "It is like postgresql://user@host:5432/database."

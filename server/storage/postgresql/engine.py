@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 try:
@@ -17,10 +18,11 @@ from server.storage.postgresql import bounds
 from server.storage.postgresql.address import Address
 from server.storage.postgresql.bounds import BoundedConnection
 from server.storage.postgresql.catalogue import SCHEMA
-from server.storage.postgresql.checks import pooler
+from server.storage.postgresql.checks import pooler, timeline
 from server.storage.postgresql.connection import PostgresConnection
 from server.storage.postgresql.listening import Listener
-from server.storage.postgresql.machines import Machines
+from server.storage.postgresql.machines import Machines, each_machine
+from server.storage.postgresql.told import told
 from server.storage.postgresql.translation.statements import BEGIN_EARLY
 
 VERSION_MIN = 140000
@@ -43,8 +45,12 @@ class PostgresEngine:
     commits_early = True
     is_far = True
 
-    def __init__(self, address: Address, *, bounded: bool = False) -> None:
+    def __init__(
+        self, address: Address, *, directory: Path | None = None, bounded: bool = False
+    ) -> None:
+        """`directory` is the event's, which remembers what it was served from."""
         self._address = address
+        self._directory = directory
         self._bounded = bounded
         self._machines = Machines(_raw)
         self._begin_early = BEGIN_EARLY
@@ -61,23 +67,36 @@ class PostgresEngine:
 
     def _open(self, *, read_only: bool, silent_s: float) -> PostgresConnection:
         """Return a connection whose other end lets go after `silent_s`, or later where the address
-        says so.
+        says so. Raises DatabaseError.
         """
         given = self._options
-        raw, why = self._machines.connection(given)
         silent_ms = max(round(silent_s * 1000), _silent_ms(given))
-        made = _set_up(raw, why, self._address, silent_ms, read_only)
-        if not read_only:
-            self._check(made)
-        return made
+        refused: AwayError | None = None
+        for _ in each_machine(given):
+            made = _set_up(*self._machines.connection(given), self._address, silent_ms, read_only)
+            try:
+                if not read_only:
+                    self._check(made)
+            except BaseException as error:
+                made.close()
+                if not isinstance(error, timeline.EarlierPrimaryError):
+                    raise
+                # The later one may answer too.
+                self._machines.skip()
+                refused = error
+            else:
+                return made
+        assert refused is not None
+        raise refused
 
     def _check(self, made: PostgresConnection) -> None:
-        """Refuse what would not do, once it is written by. Raises DatabaseError."""
+        """Refuse what can't be written by, or may not. Raises DatabaseError or EngineError."""
         try:
             pooler.check(made.raw, self._address.shown, self._another)
-        except BaseException:
-            made.close()
-            raise
+            if self._directory is not None:
+                timeline.check(made.raw, self._directory, self._address.shown)
+        except psycopg.Error as error:
+            raise told(error) from None
 
     def _another(self) -> BoundedConnection:
         raw, why = self._machines.connection(self._options)

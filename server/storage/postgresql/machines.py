@@ -47,6 +47,10 @@ class Machines(Generic[Made]):
         self._connect = connect
         self._answered = 0  # Which machine did, the last time.
 
+    def skip(self) -> None:
+        """Try another machine first the next time: the one that answered will not do."""
+        self._answered += 1
+
     def connection(self, given: Mapping[str, Any]) -> tuple[Made | None, str]:
         """Return a connection to the first machine that suits, or None and why none does."""
         machines = each_machine(given)

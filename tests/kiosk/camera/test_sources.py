@@ -73,7 +73,7 @@ def test_missing_libraries_are_named() -> None:
     assert "libGL.so.1" in str(broken)
     assert "apt install libgl1 libglib2.0-0t64" in broken.remedy
     absent = missing_opencv(ModuleNotFoundError("No module named 'cv2'"))
-    assert "hallkeeper[kiosk]" in absent.remedy
+    assert ".[kiosk]" in absent.remedy
 
 
 @pytest.mark.parametrize(
@@ -145,4 +145,4 @@ def test_everything_loads_and_says_what_is_missing_without_opencv() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 1
-    assert done.stderr == "OpenCV isn't installed; pip install 'hallkeeper[kiosk]'\n"
+    assert done.stderr == "OpenCV isn't installed; pip install '.[kiosk]' in Hallkeeper's folder\n"

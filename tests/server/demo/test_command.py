@@ -2,6 +2,7 @@
 is told.
 """
 
+import importlib.util
 import json
 import os
 import re
@@ -20,6 +21,7 @@ import pytest
 from click.testing import CliRunner
 
 from server.cli.main import main
+from server.demo import postgres
 from server.demo.forum.forum import DOORS
 from server.demo.network_link import Link
 from server.demo.processes import Child, Children, StageError, wait_until
@@ -60,7 +62,19 @@ def test_without_opencv_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setitem(sys.modules, "cv2", None)
     result = CliRunner().invoke(main, ["demo", "--once"])
     assert result.exit_code == 1
-    assert "pip install 'hallkeeper[server,kiosk]'" in result.output
+    assert "pip install '.[server,kiosk]'" in result.output
+
+
+def test_without_postgresql_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = ["demo", "--once", "--database", "postgresql"]
+    monkeypatch.setattr(postgres, "binaries", lambda: None)
+    result = CliRunner().invoke(main, asked)
+    assert result.exit_code == 1
+    assert "apt install postgresql" in result.output
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    result = CliRunner().invoke(main, asked)
+    assert result.exit_code == 1
+    assert "pip install 'psycopg[binary]'" in result.output
 
 
 @pytest.fixture

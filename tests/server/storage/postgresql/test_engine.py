@@ -162,7 +162,7 @@ class TestAddress:
             check=True,
         )
         assert done.stdout.startswith("AddressError")
-        assert "pip install 'hallkeeper[postgresql]'" in done.stdout
+        assert "pip install 'psycopg[binary]'" in done.stdout
 
 
 @pytest.mark.parametrize("setting", ["fsync=off", "full_page_writes=off"])
