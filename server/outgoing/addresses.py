@@ -4,6 +4,18 @@ import ipaddress
 from urllib.parse import urlsplit
 
 URL_CHARS_MAX = 500
+# Where machines in a cloud find their own settings and secrets: those of Amazon, Google, Azure,
+# Oracle, Alibaba, Tencent, Scaleway and OpenStack. A cloud has all of 169.254/16 for such.
+CLOUD_SERVICES = tuple(
+    map(
+        ipaddress.ip_network,
+        ("169.254.0.0/16", "100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::/32",
+         "fd20:ce::254", "fd00:42::42", "fe80::a9fe:a9fe"),
+    )
+)  # fmt: skip
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+
+IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class AddressError(ValueError):
@@ -49,8 +61,25 @@ def is_nearby(host: str) -> bool:
         found = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
         return False
-    mapped = getattr(found, "ipv4_mapped", None) or found
-    return mapped.is_link_local or mapped.is_multicast or mapped.is_unspecified
+    plain = plain_ip(found)
+    return (
+        plain.is_link_local or plain.is_multicast or plain.is_unspecified
+        or is_cloud_service(plain)
+    )  # fmt: skip
+
+
+def is_cloud_service(ip: IpAddress) -> bool:
+    """Tell whether a machine in a cloud finds its own settings or secrets at an address."""
+    return any(plain_ip(ip) in network for network in CLOUD_SERVICES)
+
+
+def plain_ip(ip: IpAddress) -> IpAddress:
+    """Return the IPv4 address to which an IPv6 address leads, or else the address itself."""
+    if isinstance(ip, ipaddress.IPv4Address):
+        return ip
+    if ip in _NAT64:
+        return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+    return ip.ipv4_mapped or ip.sixtofour or ip
 
 
 def is_url(url: str) -> bool:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from badges.i18n import N_, Phrase, joined, phrase_of
+from server.outgoing.addresses import is_cloud_service, plain_ip
 from server.printers.states import PrintingError
 
 KINDS = {
@@ -28,7 +29,6 @@ _EXAMPLES = {
     "zpl": "tcp://192.168.1.41:9100",
     "brother": "tcp://192.168.1.42:9100",
 }
-_CLOUD_SERVICE = ipaddress.ip_address("169.254.169.254")
 
 
 class AddressError(PrintingError):
@@ -130,8 +130,9 @@ def connect(address: Address, timeout_s: float = CONNECT_S) -> socket.socket:
 
 
 def _check_ip(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> None:
-    plain = getattr(ip, "ipv4_mapped", None) or ip
-    if plain.is_multicast or plain.is_unspecified or plain.is_reserved or plain == _CLOUD_SERVICE:
+    plain = plain_ip(ip)
+    nowhere = plain.is_multicast or plain.is_unspecified or plain.is_reserved
+    if nowhere or is_cloud_service(plain):
         raise AddressError(Phrase("%(ip)s is no printer's address.", ip=ip))
 
 
