@@ -1,4 +1,4 @@
-"""Draws badges in several processes at once, some hundreds at a time.
+"""Draws badges in several processes at once, some dozens at a time.
 
 A process forgets what Typst remembers of the cards that it has drawn before it takes the next ones.
 So memory does not grow with the number of badges.
@@ -17,8 +17,9 @@ from badges.i18n import N_, phrase_of
 from badges.printing.card import Card, CardError, forget_drawn, render_pdf
 from badges.printing.look import Look
 
-CHUNK_CARDS = 240  # At once in one process. It is a multiple of the cards on a sheet.
-PROCESSES_MAX = 4
+# At once in one process. Typst keeps 0.2 MB for each. It is a multiple of the cards on a sheet.
+CHUNK_CARDS = 60
+PROCESSES_MAX = 3  # Each takes 110 MB.
 # A fork would copy locks that the parent's threads hold.
 _SPAWN = multiprocessing.get_context("spawn")
 
@@ -34,7 +35,7 @@ class Drawing:
     """Represents PDFs that are being drawn, one for each chunk. Take them in order, or cancel."""
 
     def __init__(self, chunks: Sequence[Sequence[Card]], look: Look) -> None:
-        """Begin to draw in as many processes as there are processors, up to four."""
+        """Begin to draw in as many processes as there are processors, up to three."""
         self._chunks = chunks
         self._begun = 0
         self._workers: list[_Worker] = []
@@ -80,8 +81,11 @@ class Drawing:
         self._give(worker)
 
     def _give(self, worker: _Worker) -> None:
+        """Give a process its next chunk. One that has no more to do ends, and frees its memory."""
         worker.chunk = None
-        if self._begun < len(self._chunks):
+        if self._begun == len(self._chunks):
+            worker.pipe.close()
+        else:
             worker.chunk = self._begun
             self._begun += 1
             with suppress(BrokenPipeError):  # `_take` says so, when its turn comes.

@@ -26,11 +26,11 @@ from tests.server.support.console import Console
 pytestmark = pytest.mark.system
 
 
-# The command as it is typed, but that a process draws 60 badges at a time in place of 240.
+# The command as it is typed, but that a process draws 30 badges at a time in place of 60.
 SMALL_CHUNKS = """
 from server.cli.main import main
 from server.people import drawing
-drawing.CHUNK_CARDS = 60
+drawing.CHUNK_CARDS = 30
 main()
 """
 
@@ -153,6 +153,15 @@ def test_chunks_come_in_order_from_several_processes() -> None:
     finally:
         drawing.cancel()
     assert [f"N{n:04}" in text for n, (_, text) in enumerate(found)] == [True] * 45
+
+
+def test_a_process_that_has_no_more_to_draw_ends() -> None:
+    """Its memory is free before all PDFs are joined, which takes the most."""
+    drawing = Drawing([[ANNA]], Look(EVENT))
+    drawn_by = [one.process.pid for one in drawing._workers]
+    assert len(list(drawing.pdfs())) == 1
+    await_ended(drawn_by, BUSY_S)
+    drawing.cancel()
 
 
 def test_a_problem_in_one_process_is_told() -> None:
