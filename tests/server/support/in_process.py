@@ -112,7 +112,7 @@ class InProcessKiosk:
             self.link,
             clock=lambda: self.forum.now,
         )
-        self.admitter = Admitter(self.journal, self.replica, clock=lambda: self.forum.now)
+        self.admitter = Admitter(self.journal, self.replica, monotonic=lambda: self.forum.now)
 
     def close(self) -> None:
         self.journal.close()
