@@ -72,7 +72,7 @@ class Kiosk:
         transport = AppTransport(world, Signer(*who, self.key, self.journal.next_counter))
         self._feed = Feed(self.journal, self.replica, transport, link)
         self._sync = Sync(self.journal, self.replica, transport, link, clock=clock)
-        self.admitter = Admitter(self.journal, self.replica, clock=clock, monotonic=still)
+        self.admitter = Admitter(self.journal, self.replica, monotonic=still)
 
     def hear(self) -> None:
         """Fetch what the server knows, and places."""

@@ -123,7 +123,7 @@ def test_a_one_way_door_does_not_turn(kiosk: Kiosk) -> None:
 def test_an_unwritable_journal_is_shown_and_admits_nobody(
     kiosk: Kiosk, told: list[AnswerReport], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise JournalError("The journal can't be written: database or disk is full.")
 
     monkeypatch.setattr("kiosk.journal.transaction.JournalTransaction.append", full)
