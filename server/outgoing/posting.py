@@ -35,23 +35,37 @@ Send = Callable[[str, bytes, Mapping[str, str], int], Reply]
 
 
 def post(url: str, body: bytes, headers: Mapping[str, str], answer_max: int) -> Reply:
-    """POST a body. The certificate is checked, and redirects are not followed.
+    """POST a body, as `ask` does."""
+    return ask("POST", url, body, headers, answer_max, whole_s=WHOLE_S)
 
-    A name that leads to an address of `addresses.is_nearby` gets nothing.
+
+def ask(
+    method: str, url: str, body: bytes, headers: Mapping[str, str], answer_max: int, *,
+    whole_s: float,
+) -> Reply:  # fmt: skip
+    """Send a request. The certificate is checked, and redirects are not followed.
+
+    A name that leads to an address of `addresses.is_nearby` gets nothing. `whole_s` from now it is
+    over, also where the answer comes byte by byte.
     """
     parts = urlsplit(url)
-    connection = _connection(parts.scheme, parts.hostname or "", parts.port)
+    connection = _connection(
+        parts.scheme, parts.hostname or "", parts.port, min(TIMEOUT_S, max(whole_s, 0.01))
+    )
     target = parts.path or "/"
     if parts.query:
         target += f"?{parts.query}"
-    timer = threading.Timer(WHOLE_S, _cut, (connection,))
+    # A connection lets go of its socket when an answer has no length, and reads on.
+    held: list[socket.socket] = []
+    timer = threading.Timer(whole_s, _cut, (connection, held))
     timer.daemon = True
     timer.start()
     try:
         connection.connect()
+        held.append(connection.sock)
         if addresses.is_nearby(connection.sock.getpeername()[0]):
             return Reply(0, N_("its name leads to an address where no receiver can be"))
-        connection.request("POST", target, body, {"User-Agent": "Hallkeeper", **headers})
+        connection.request(method, target, body or None, {"User-Agent": "Hallkeeper", **headers})
         response = connection.getresponse()
         found = response.read(answer_max + 1)
         kind = response.headers.get_content_type()
@@ -64,18 +78,20 @@ def post(url: str, body: bytes, headers: Mapping[str, str], answer_max: int) -> 
         connection.close()
 
 
-def _connection(scheme: str, host: str, port: int | None) -> http.client.HTTPConnection:
+def _connection(
+    scheme: str, host: str, port: int | None, timeout_s: float
+) -> http.client.HTTPConnection:
     if scheme == "https":
         context = ssl.create_default_context()
-        return http.client.HTTPSConnection(host, port, timeout=TIMEOUT_S, context=context)
-    return http.client.HTTPConnection(host, port, timeout=TIMEOUT_S)
+        return http.client.HTTPSConnection(host, port, timeout=timeout_s, context=context)
+    return http.client.HTTPConnection(host, port, timeout=timeout_s)
 
 
-def _cut(connection: http.client.HTTPConnection) -> None:
-    found = connection.sock
-    if found is not None:
-        with suppress(OSError):
-            found.shutdown(socket.SHUT_RDWR)
+def _cut(connection: http.client.HTTPConnection, held: list[socket.socket]) -> None:
+    for found in held or [connection.sock]:
+        if found is not None:
+            with suppress(OSError):
+                found.shutdown(socket.SHUT_RDWR)
 
 
 def _words(error: Exception) -> str:

@@ -22,7 +22,11 @@ if TYPE_CHECKING:
     from authlib.integrations.requests_client import OAuth2Session
 
 SECRET_FILE = "sign-on.secret"
-TIMEOUT_S = 5
+# All requests of one step of a sign-on have this long together, however slowly they are answered.
+WHOLE_S = 10.0
+# A provider's description, its keys or a token are some thousand bytes.
+ANSWER_BYTES_MAX = 500_000
+TURN_S = 5.0  # So long somebody waits for others' sign-ons.
 # Requests to the provider that may run at once. Each holds a thread of the server's.
 AT_ONCE = 4
 # Signatures by a key that the provider alone has.
@@ -121,7 +125,6 @@ class Provider:
                     code=answer["code"],
                     code_verifier=begun.verifier,
                     grant_type="authorization_code",
-                    timeout=TIMEOUT_S,
                     # The client's secret goes to the address that the provider named, and no other.
                     allow_redirects=False,
                 )
@@ -252,10 +255,15 @@ class _Turn:
         )
 
     def __enter__(self) -> "OAuth2Session":
-        if not self._turn.acquire(timeout=TIMEOUT_S):
+        from server.outgoing.for_requests import Bounded
+
+        if not self._turn.acquire(timeout=TURN_S):
             raise SignOnError(
                 N_("Too many are signing in with %(name)s. Try again in a moment."), name=self._name
             )
+        bounded = Bounded(WHOLE_S, ANSWER_BYTES_MAX)
+        for scheme in ("https://", "http://"):
+            self._session.mount(scheme, bounded)
         return self._session
 
     def __exit__(self, *_: object) -> None:
@@ -306,9 +314,7 @@ def is_safe(address: object) -> bool:
 
 
 def _json(session: "OAuth2Session", address: str) -> Any:
-    answer = session.request(
-        "GET", address, withhold_token=True, timeout=TIMEOUT_S, allow_redirects=False
-    )
+    answer = session.request("GET", address, withhold_token=True, allow_redirects=False)
     answer.raise_for_status()
     return answer.json()
 

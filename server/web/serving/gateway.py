@@ -11,7 +11,7 @@ from collections.abc import Callable
 from flask import Flask
 
 from server.web.serving import feeds
-from server.web.serving.pages import Exchange, Pages, Scope
+from server.web.serving.pages import Exchange, Pages, Scope, lines_of
 from server.web.serving.scans import Left, ScansLane
 from server.web.serving.threads import Threads
 from server.web.serving.waker import Waker
@@ -48,6 +48,9 @@ class Gateway:
 
     async def __rsgi__(self, scope: Scope, exchange: Exchange) -> None:
         """Answer one request."""
+        if not _names_one_host(scope):
+            exchange.response_bytes(400, [("content-type", "text/plain")], b"Name one host.\n")
+            return
         body = None
         if self._scans.takes(scope):
             try:
@@ -57,3 +60,11 @@ class Gateway:
         feed = await self._pages.answer(scope, exchange, body)
         if feed is not None:
             await feeds.hold(feed, exchange, self._waker)
+
+
+def _names_one_host(scope: Scope) -> bool:
+    """Tell whether a request names its host once, as RFC 9112 demands (3.2). Two programs on its
+    way could otherwise take it for two hosts. HTTP/1.0 has none.
+    """
+    hosts = lines_of(scope, "host")
+    return len(hosts) == 1 or (not hosts and scope.http_version in ("1", "1.0"))

@@ -3,7 +3,10 @@
 import base64
 import hashlib
 import os
+import socket
+import threading
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from dataclasses import replace
 
 import pytest
@@ -237,6 +240,52 @@ def test_a_provider_that_is_away_stops_nobody_else(event: Event, site: Database)
         assert answer.status_code == 502
         assert "does not answer. Sign in with a password" in answer.text
         assert pages.staff("admin").get("/admin/users/").status_code == 200
+
+
+class Endless:
+    """A provider whose description never ends. It knows how much of it was taken."""
+
+    def __init__(self, piece: bytes, pause_s: float) -> None:
+        self.piece, self.pause_s = piece, pause_s
+        self.sent, self.over = 0, threading.Event()
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.thread = threading.Thread(target=self.serve)
+        self.thread.start()
+
+    @property
+    def issuer(self) -> str:
+        return f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+
+    def serve(self) -> None:
+        connection, _ = self.listener.accept()
+        with connection, suppress(OSError):
+            connection.recv(65_536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n")
+            while not self.over.wait(self.pause_s):
+                self.sent += connection.send(self.piece)
+
+    def close(self) -> None:
+        self.over.set()
+        self.thread.join()
+        self.listener.close()
+
+
+@pytest.mark.parametrize(
+    ("piece", "pause_s"), [(b" " * 65_536, 0.0), (b" ", 0.01)], ids=["endless", "drop by drop"]
+)
+def test_a_provider_that_never_ends_its_answer_is_left(
+    event: Event, site: Database, monkeypatch: pytest.MonkeyPatch, piece: bytes, pause_s: float
+) -> None:
+    """Its thread ends because the connection is cut, which the provider hears."""
+    if pause_s:
+        monkeypatch.setattr(sign_on, "WHOLE_S", 0.5)
+    with closing(Endless(piece, pause_s)) as endless:
+        with Pages(with_provider(event, endless.issuer), site) as pages:
+            answer = pages.stranger().get("/admin/sign-on/")
+            assert answer.status_code == 502
+            assert "Forum ID does not answer" in answer.text
+        endless.thread.join()
+        assert endless.sent < 20_000_000
 
 
 def test_without_a_provider_there_is_no_such_way(event: Event, site: Database) -> None:

@@ -94,6 +94,29 @@ def test_what_the_app_learns_of_a_request(echo: Served) -> None:
     }
 
 
+class TwoHosts(Headers):
+    def items(self):
+        yield from super().items()
+        yield "host", "localhost"
+
+
+@pytest.mark.parametrize(
+    ("headers", "version", "status"),
+    [
+        (Headers(), "1.1", 400),
+        (Headers(), "1.0", 200),
+        (Headers(host="localhost"), "1.1", 200),
+        (TwoHosts(host="localhost"), "1.1", 400),
+        (TwoHosts(host="localhost"), "1.0", 400),
+    ],
+)
+def test_a_request_names_one_host(
+    pages: Pages, headers: Headers, version: str, status: int
+) -> None:
+    scope = Scope("GET", "/admin/sign-in", headers, http_version=version)
+    assert Served(pages.app).ask(scope).status == status
+
+
 def test_a_header_with_an_underscore_is_not_taken_for_another(event: Event, site: Database) -> None:
     """WSGI would take X_Forwarded_For for X-Forwarded-For. The proxy strikes out one of them."""
     settings = replace(event.settings, proxy="127.0.0.1")
