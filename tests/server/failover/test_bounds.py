@@ -116,9 +116,10 @@ def until(so: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-def waits_for_a_lock(database: Database) -> bool:
+def found(database: Database, what: str) -> bool:
+    """Whether PostgreSQL has such a session."""
     with database.reading() as db:
-        asked = "SELECT COUNT(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        asked = f"SELECT COUNT(*) FROM pg_stat_activity WHERE {what}"
         return int(db.execute(asked).fetchone()[0]) > 0
 
 
@@ -153,12 +154,13 @@ def test_a_writer_that_waits_is_told_that_the_database_is_silent(
     behind, direct = servers
     behind.on_foreign_commit(lambda: None)
     write(behind, "before")
+    until(lambda: found(direct, "query = 'SELECT 1'"))  # The pulse by which it notices a silence.
     inside, go_on = threading.Event(), threading.Event()
 
     def step(db: Connection) -> None:
         inside.set()
         while not go_on.wait(0.2):
-            db.execute("SELECT 1")  # It is at work.
+            db.execute("SELECT 2")  # It is at work.
 
     thread = threading.Thread(target=lambda: direct.write(step))
     thread.start()
@@ -166,7 +168,7 @@ def test_a_writer_that_waits_is_told_that_the_database_is_silent(
     behind._writer_connection.raw.answer_s = BUSY_S  # type: ignore[attr-defined]
     waiting: queue.SimpleQueue[object] = queue.SimpleQueue()
     behind.write_then(lambda db: None, lambda result, error: waiting.put(error))
-    until(lambda: waits_for_a_lock(direct))
+    until(lambda: found(direct, "wait_event_type = 'Lock'"))
     link.cut()
     assert isinstance(waiting.get(timeout=BUSY_S), LostError)
     go_on.set()
