@@ -22,7 +22,7 @@ from server.event.directory import Event
 from server.feed import changes
 from server.occupancy import copies
 from server.people import attendees, search
-from server.privacy import person
+from server.privacy import person, waiting_messages
 from server.privacy.columns import PERSON, TABLES, Erasure
 from server.storage import database_file, dialect
 from server.storage.connection import Connection
@@ -195,6 +195,7 @@ def erase_rows(db: Connection, serials: Sequence[int], *, now: int) -> int:
     wanted, of_them = dialect.many(serials), dialect.one_of(PERSON)
     with database_file.deleted_is_overwritten(db):
         entries = erasure.forget(db, serials)
+        waiting_messages.forget(db, serials)
         void = db.execute(
             f"SELECT serial, MAX(issue) FROM badge WHERE {of_them} GROUP BY serial", (wanted,)
         ).fetchall()

@@ -237,6 +237,30 @@ def test_what_was_tampered_with_or_is_old_is_no_message(pages: Pages, receiver: 
         own.verify(body, headers)
 
 
+def test_two_receivers_have_different_keys(pages: Pages, receiver: Receiver) -> None:
+    """One of them could otherwise send the other what looks like ours."""
+    door = pages.kiosk("k1", "main")
+    first = subscribe(pages, receiver, "entries")
+    secret = receiver.secret
+    second = subscribe(pages, receiver, "entries")
+    assert secret != receiver.secret
+    scans(pages, door, 1)
+    drain(courier(pages, first))
+    drain(courier(pages, second))
+    messages = receiver.requests
+    assert len(messages) == 2
+    for key, (own, other) in ((secret, messages), (receiver.secret, reversed(messages))):
+        reader = standardwebhooks.Webhook(key)
+        reader.verify(own[1], own[0])
+        with pytest.raises(standardwebhooks.WebhookVerificationError):
+            reader.verify(other[1], other[0])
+
+
+def test_a_key_is_of_its_event_alone() -> None:
+    keys = {signing.secret(event, of) for event in (b"one", b"two") for of in (b"a", b"b")}
+    assert len(keys) == 4
+
+
 def test_a_message_that_is_sent_again_has_its_id_and_a_new_time(
     pages: Pages, receiver: Receiver
 ) -> None:

@@ -1,11 +1,13 @@
 """After a person is erased nothing of her stands in any byte, and all that is counted adds up."""
 
+import json
 import logging
 import sqlite3
 from itertools import chain
 
 import pytest
 
+from badges.credential.badge_number import badge_number
 from badges.wire import wire
 from server.audit import check
 from server.audit.export import export
@@ -13,12 +15,14 @@ from server.audit.selection import Selection
 from server.audit.verify import check as verified
 from server.backup.copy import make_backup
 from server.entry_log import entry_log
+from server.machines import endpoints, outbox
 from server.muster import lists
 from server.occupancy.figures import hall_figures
-from server.people import attendees
+from server.people import attendees, issuing
 from server.privacy import erase
 from server.privacy.columns import TABLES, Erasure, Table
 from server.privacy.erase import PersonError
+from server.storage.connection import Connection
 from server.storage.disk import DatabaseError
 from tests.server.conftest import HOUR, NOW
 from tests.server.privacy.conftest import SECRETS, Known, stored
@@ -201,3 +205,43 @@ def test_backups_are_named_and_deleted_if_asked(known: Known) -> None:
     )
     assert count == 1
     assert standing(stored(known.backups)) == []
+
+
+def test_a_message_that_waits_for_a_webhook_has_her_number_no_more(known: Known) -> None:
+    url, topics = "https://receiver.example/", ("entries", "badges")
+
+    def add(db: Connection) -> list[int]:
+        made = [endpoints.add(db, url, (one,), by="test", now=NOW, http_allowed=False)
+                for one in topics]  # fmt: skip
+        return [one.endpoint_id for one in made]
+
+    def make(db: Connection) -> None:
+        for endpoint_id in ids:
+            outbox.make_next(db, endpoints.endpoint(db, endpoint_id), NOW)
+
+    ids = known.database.write(add)
+    known.door.scan(NOW, known.serial, decision="denied", reason="already_inside")
+    known.pages.send(known.door)
+    known.database.write(
+        lambda db: issuing.reissue(
+            db, known.event, known.serial, reason="lost", by="user:1", now=NOW
+        )
+    )
+    known.database.write(make)
+    number = badge_number(known.serial)
+    before = waiting(known)
+    assert [number in text for text in before] == [True, True]
+    do(known)
+    after = waiting(known)
+    assert [number in text for text in after] == [False, False]
+    assert [kind(text) for text in after] == [kind(text) for text in before]
+
+
+def kind(message: str) -> str:
+    return str(json.loads(message)["type"])
+
+
+def waiting(known: Known) -> list[str]:
+    """The bodies of webhooks' messages that wait."""
+    rows = known.rows("SELECT body FROM webhook_message WHERE delivered_at IS NULL")
+    return [bytes(row[0]).decode() for row in rows]

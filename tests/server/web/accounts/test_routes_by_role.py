@@ -161,3 +161,31 @@ def test_no_session_opens_what_is_for_kiosks(pages: Pages, role: str) -> None:
             found[f"{method} {rule.rule}"] = answer.status_code
     assert len(found) > 5
     assert {one for one, code in found.items() if code not in (400, 401, 403)} == OPEN
+
+
+@pytest.mark.parametrize("role", [SIGNED_OUT, "steward"])
+def test_head_opens_nothing_that_get_does_not(pages: Pages, role: str) -> None:
+    """Flask answers HEAD by each view for GET. Its headers alone would tell sizes and names."""
+    said, number = lines(), badge_number(pages.serial("A1"))
+    someone = pages.stranger() if role == SIGNED_OUT else pages.staff(role)
+    expected = "asked to sign in" if role == SIGNED_OUT else "refused"
+    wrong, asked = [], 0
+    for method, rule in routes(pages):
+        who = said.get(f"{method} {rule.rule}", set())
+        if method != "GET" or rule.rule.startswith(OWN_PROOF) or who & {auth.EVERYBODY, role}:
+            continue
+        asked += 1
+        came = verdict(ask(someone, "HEAD", address(rule, number)))
+        if came != expected:
+            wrong.append(f"{rule.rule}: {came}")
+    assert wrong == []
+    assert asked > 20
+
+
+def test_head_without_a_signature_or_a_token_opens_nothing(pages: Pages) -> None:
+    number, found = badge_number(pages.serial("A1")), {}
+    for method, rule in routes(pages):
+        if method == "GET" and rule.rule.startswith(OWN_PROOF):
+            answer = ask(pages.stranger(), "HEAD", address(rule, number))
+            found[f"GET {rule.rule}"] = answer.status_code
+    assert {one for one, code in found.items() if code not in (400, 401, 403)} == OPEN
