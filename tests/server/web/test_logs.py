@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -12,7 +13,7 @@ from server.event.directory import Event
 from server.machines import signing
 from server.storage.database import Database
 from server.web import auth
-from server.web.logs import write_json_lines
+from server.web.logs import write_json_lines, write_lines
 from tests.server.support.machines import machine
 from tests.server.support.pages import PASSWORD, Pages
 
@@ -104,3 +105,22 @@ def test_a_line_says_what_happened(pages: Pages, written: io.StringIO) -> None:
     }  # fmt: skip
     asker.ask("GET", "/nothing/here")
     assert lines(written)[-1]["route"] == "unknown"
+
+
+def test_plain_lines_have_the_time_until_json_ones_take_their_place(
+    capsys: pytest.CaptureFixture[str], event: Event, site: Database, own_app: None
+) -> None:
+    root = logging.getLogger()
+    before = list(root.handlers)
+    try:
+        write_lines()
+        logging.getLogger("server").error("the disk is full")
+        said = capsys.readouterr().err
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ the disk is full\n", said)
+        with Pages(event, site) as opened:
+            write_json_lines(opened.app)
+            logging.getLogger("server").error("the disk is full")
+        (line,) = [one for one in capsys.readouterr().err.splitlines() if "full" in one]
+        assert json.loads(line)["message"] == "the disk is full"
+    finally:
+        root.handlers[:] = before

@@ -182,6 +182,8 @@ def forks() -> Nursery:
 def nursery() -> Iterator[None]:
     """Let servers and kiosks be forks."""
     with pytest.MonkeyPatch.context() as patch:
+        # A test may start its first process from within a network of its own.
+        shared().begin()
         patch.setattr(Process, "starts", shared().start)
         yield
 
