@@ -465,7 +465,7 @@ def test_the_threads_deliver_by_themselves(pages: Pages, receiver: Receiver) -> 
     try:
         scans(pages, door, 4)
         waited = threading.Event()
-        for _ in range(500):
+        for _ in range(12_000):
             if len(receiver.entries) == 4:
                 break
             waited.wait(0.02)

@@ -67,7 +67,7 @@ class Gate:
 
 def queued(database: Database, jobs: int) -> None:
     """Wait until that many jobs stand in the queue."""
-    for _ in range(1000):
+    for _ in range(48_000):
         if database.waiting >= jobs:
             return
         threading.Event().wait(0.005)

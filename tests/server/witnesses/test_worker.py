@@ -197,7 +197,7 @@ def test_a_slow_authority_keeps_nobody_waiting(
         assert begun.wait(240)
         world.act()
         world.now += MINUTE
-        for _ in range(1000):
+        for _ in range(24_000):
             if given(world).size == 6:
                 break
             threading.Event().wait(0.01)
@@ -234,7 +234,7 @@ def test_a_failure_ends_no_thread(world: World, tmp_path: Path) -> None:
     try:
         assert failed.wait(240)
         world.log.note = true
-        for _ in range(1000):
+        for _ in range(24_000):
             if world.cosigned is not None:
                 break
             threading.Event().wait(0.01)
@@ -250,7 +250,7 @@ def read_here(path: Path, read: Callable[[Connection], object]) -> object:
 
 def test_at_once_and_no_longer_than_so(world: World) -> None:
     """A page asks everybody before an export, and does not wait for who is slow."""
-    world.confirming.confirm_within(20)
+    world.confirming.confirm_within(240)
     assert world.cosigned.size == 5
     begun, done = threading.Event(), threading.Event()
 
@@ -269,7 +269,7 @@ def test_at_once_and_no_longer_than_so(world: World) -> None:
     done.set()
     world.confirming.close()
     assert world.trouble == (Code.AWAY, "no answer in time")
-    world.confirming.confirm_within(20)
+    world.confirming.confirm_within(240)
     assert len(world.asked) == 2
 
 

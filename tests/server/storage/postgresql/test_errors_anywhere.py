@@ -81,7 +81,7 @@ def take(database: Database, steps: Sequence[Step], before: Callable[[], object]
     begun, gate = threading.Event(), threading.Event()
     told: list[queue.SimpleQueue[Any]] = [queue.SimpleQueue() for _ in steps]
     database.write_then(lambda db: before() or begun.set() or gate.wait(), lambda *_: None)
-    assert begun.wait(60)
+    assert begun.wait(240)
     for step, mine in zip(steps, told, strict=True):
         database.write_then(
             step.run,
@@ -90,7 +90,7 @@ def take(database: Database, steps: Sequence[Step], before: Callable[[], object]
             joinable=step.joinable,
         )
     gate.set()
-    return [mine.get(timeout=60) for mine in told]
+    return [mine.get(timeout=240) for mine in told]
 
 
 def prepared_anew(db: Any) -> None:

@@ -23,7 +23,7 @@ def test_the_next_one_waits_until_the_turn_is_given_back() -> None:
     thread.start()
     order.append("first")
     first.close()
-    thread.join(60)
+    thread.join(240)
     assert order == ["first", "second"]
 
 
