@@ -13,7 +13,7 @@ from badges.admission.facts import Direction
 from badges.credential.keys import PublicKey
 from badges.places.account import Account
 from badges.places.pool import PoolKey
-from badges.record import PlaceKind
+from badges.record import PlaceKind, StayRef
 from badges.wire.supervisor import PersonFacts
 from kiosk.door.admit import Admitter, NotReadyError
 from kiosk.door.answer import Answer
@@ -59,6 +59,9 @@ class SteppedDoor:
         self.clock = MachineClock(time)
         self.weather = Weather()
         self.greens: list[Green] = []
+        # Stays on override places that it has heard of, with the orders that came of them.
+        self.confirmed: frozenset[StayRef] = frozenset()
+        self.in_use = False  # though it is fenced
         self.lost = False  # stolen or broken: nobody uses it any more
         self.plans: dict[int, DoorPlan] = {}  # every door of the event, by its number
         self._directory = directory
@@ -133,6 +136,7 @@ class SteppedDoor:
         if self._old_disk is None:
             return False
         self.close()
+        self.confirmed = frozenset()
         shutil.rmtree(self._directory)
         shutil.copytree(self._old_disk, self._directory)
         self.start()
@@ -162,6 +166,20 @@ class SteppedDoor:
             self._accounts = as_of, self.journal.accounts()
         return self._accounts[1]
 
+    def granted(self) -> int:
+        """How many places of halls' capacity it was ever granted."""
+        return sum(
+            account.granted
+            for key, account in self.accounts().items()
+            if key.kind is not PlaceKind.OVERRIDE
+        )
+
+    def has_place(self, hall: int) -> bool:
+        """Whether it has a place free in that hall, of whichever kind."""
+        return any(
+            key.hall_id == hall and account.free > 0 for key, account in self.accounts().items()
+        )
+
     def _talk(self) -> None:
         """A stream that is still open is not opened anew. One is lost as soon as a request is."""
         try:
@@ -176,7 +194,9 @@ class SteppedDoor:
             if not error.permanent:
                 return  # the server can't be reached: the feed would not get through either
         try:
+            overridden = self._site.overridden()
             self._hear()
+            self.confirmed = overridden
         except (TransportError, JournalError, ValueError) as error:
             self._air.break_off()
             self.feed._explain(error)

@@ -29,6 +29,12 @@ THEMES: dict[str, dict[str, int]] = {
 _OTHERS = list(THEMES)  # of which a day draws a few faults besides
 KEPT = "kept places"
 THEMES[KEPT] = {"plan_session": 8, "cut": 4, "talk_all": 4}
+# Supervisors fill halls beyond their capacity, and people leave.
+THEMES["overrides"] = {"beyond": 12, "override": 6, "crowd": 6, "cut": 2, "talk_all": 6}
+# Scans of several doors share a commit.
+THEMES["groups"] = {"group": 20, "crowd": 10, "talk_all": 4}
+# Staff's word about kiosks that are still in use.
+THEMES["wrong words"] = {"misjudge": 6, "found_again": 3, "talk_all": 4}
 HALLS = {"a": ("a1", "a2"), "b": ("b1", "b2"), "t": ("t1", "t2"), "o": ("o1", "r1")}
 
 
@@ -58,7 +64,7 @@ def mix_of(draw: random.Random, theme: str | None = None) -> Mix:
     halls = draw.sample(list(HALLS), draw.randint(1, 3))
     if theme == "nested" and "o" not in halls:
         halls.append("o")
-    if theme == "copies" and len(halls) == 1:
+    if theme in ("copies", "wrong words") and len(halls) == 1:
         halls = ["a", "b"]
     if theme == "clocks" and (len(halls) == 1 or "b" not in halls):
         halls = ["a", "b"]  # a move frees places in b

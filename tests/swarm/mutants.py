@@ -15,10 +15,10 @@ from msgspec.structs import replace
 
 from badges.admission import kept
 from badges.admission.facts import Admitted, Direction, Scan
-from badges.places.pool import Limited, Pool, PoolKey, within_limit
+from badges.places.pool import Held, Limited, Pool, PoolKey, within_limit
 from badges.record import PlaceKind, ScanRecord, StayRef
 from badges.wire import wire
-from kiosk.door import repeats
+from kiosk.door import facts, repeats
 from kiosk.door.admit import Admitter, read_badge
 from kiosk.door.answer import Answer, make_answer
 from kiosk.journal import journal, transaction
@@ -137,6 +137,31 @@ def _finds_entries(self: repeats.Repeats, scan: Scan, hall: int) -> ScanRecord |
 _FIND = repeats.Repeats.find
 
 
+class _KeepsAll(dict[Any, Any]):
+    """What was taken out of it stays."""
+
+    def pop(self, key: Any, default: Any = None) -> Any:
+        return self.get(key, default)
+
+
+def _remembers_open(made: stays.Opened, db: Any) -> None:
+    """A stay that was read ahead is open for each exit of a commit."""
+    _OPENED(made, db)
+    made._known = _KeepsAll()
+
+
+_OPENED = stays.Opened.__init__
+
+
+def _goes_to_anybody(
+    ordinary: Pool, override: Pool, accessible: Pool, *, kept: int, fire_limit: int
+) -> Limited:
+    """A place that comes back is anybody's, whoever is inside beyond the capacity."""
+    limited = within_limit(ordinary, override, accessible, kept=kept, fire_limit=fire_limit)
+    within = min(ordinary.capacity, fire_limit - override.worst_case)
+    return limited._replace(ordinary=ordinary.resized(within - max(kept, accessible.worst_case)))
+
+
 MUTANTS = (
     Mutant(
         "movefrees", "an entry elsewhere frees the place in every hall", "copies",
@@ -198,6 +223,28 @@ MUTANTS = (
         lambda: [(wire.Snapshot, "outer_facts", property(lambda self: []))],
         soon=15,
     ),
+    Mutant(
+        "exitstwice", "two exits of one stay in one commit free two places", "groups",
+        lambda: [(stays.Opened, "__init__", _remembers_open)],
+    ),
+    Mutant(
+        "beyondfree", "a place that comes back is anybody's, whoever is beyond the capacity",
+        "overrides", lambda: [(pools, "within_limit", _goes_to_anybody)],
+        soon=2,
+    ),
+    Mutant(
+        "creditsowed", "a door takes places back that are for people beyond the capacity",
+        "overrides", lambda: [(facts.Known, "is_owed", lambda *given: lambda hall: False)],
+        soon=10,
+    ),
+    Mutant(
+        "forgiving", "staff's word is set against people who are known to be inside", "wrong words",
+        lambda: [
+            (Held, "held", property(lambda self: self.unused - self.reclaimed)),
+            (pools, "HELD", "granted - returned - handed_over - reclaimed + trusted"),
+        ],
+        soon=1,
+    ),
 )  # fmt: skip
 BY_NAME = {mutant.name: mutant for mutant in MUTANTS}
 QUICK = (
@@ -209,4 +256,8 @@ QUICK = (
     "inneronly",
     "keptforall",
     "releasenow",
+    "exitstwice",
+    "beyondfree",
+    "creditsowed",
+    "forgiving",
 )  # found within seconds

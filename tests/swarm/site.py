@@ -3,18 +3,28 @@ from a backup, or put back by hand.
 """
 
 import gc
+import queue
 import random
 import shutil
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 import argon2
 from flask.testing import FlaskClient
 
 from badges.credential.keys import PrivateKey
+from badges.record import StayRef
 from badges.wire import wire
 from badges.wire.enrolment import proof
+from kiosk.journal.errors import JournalError
+from kiosk.sync.transport import TransportError
 from server.backup.copy import BackupError, Backups, make_backup
 from server.backup.critical_state import ACTS_FILE, ActsError
 from server.backup.restore import restore
@@ -22,6 +32,7 @@ from server.event.clock import ServerClock
 from server.event.directory import Event, load_event
 from server.event.settings import EventSettings
 from server.kiosks import registry
+from server.ledger.prepared import prepare
 from server.people import issuing
 from server.setup.new_event import init_event
 from server.setup.roster_import import import_roster
@@ -29,9 +40,10 @@ from server.setup.venue_file import read_venue
 from server.setup.venue_import import import_venue
 from server.staff import users
 from server.storage.database import Database
-from server.web.api import replica
+from server.web.api import replica, scans
+from server.web.api.signatures import Signed, verified_step
 from server.web.app import close_app, create_app
-from server.web.services import keep_services, services_of
+from server.web.services import keep_services, services, services_of
 from tests.once.pages.apps import give_back
 from tests.server.conftest import roster_of
 from tests.swarm.clocks import MachineClock, Time
@@ -228,8 +240,69 @@ class SteppedSite:
         self.start()
         return True
 
+    def overridden(self) -> frozenset[StayRef]:
+        """The stays on override places that the server knows and that may be open."""
+        rows = self.database.reader.execute(
+            "SELECT kiosk, generation, seq FROM stay WHERE override = 1"
+            " AND (closed_at IS NULL OR after_move IS NOT NULL)"
+        )
+        return frozenset(StayRef(*row) for row in rows)
+
+    def take_together(self, senders: Sequence[Callable[[], object]]) -> None:
+        """Let each of them send its scans, in this order, and have one commit take all of them.
+
+        None may have a backlog, for that takes turns with others' scans.
+        """
+        gate, begun = threading.Event(), threading.Event()
+        self.database.write_then(lambda db: begun.set() or gate.wait(), lambda *_: None)
+        begun.wait()
+        came = threading.Semaphore(0)  # Of each: it waits for the commit, or is done without.
+        joined = partial(_joined, came, scans.signed_write)
+        with patch.object(scans, "signed_write", joined):
+            threads = [threading.Thread(target=_send, args=(one, came)) for one in senders]
+            for thread in threads:
+                thread.start()
+                came.acquire()
+            gate.set()
+            for thread in threads:
+                thread.join()
+
     def _restore_from(self, source: Path) -> None:
         restore(
             source, self.directory, now=self.clock.wall(), over=True,
             acts_file=self.second / ACTS_FILE,
         )  # fmt: skip
+
+
+def _send(send: Callable[[], object], came: threading.Semaphore) -> None:
+    with suppress(TransportError, JournalError):
+        send()
+    came.release()
+
+
+def _joined(
+    came: threading.Semaphore,
+    alone: Callable[..., Any],
+    signed: Signed,
+    step: Callable[..., Any],
+    *,
+    batch: wire.ScanBatch | None = None,
+    **options: bool,
+) -> Any:
+    """As the serving loop does it (server/web/serving/scans.py), and not the app."""
+    if batch is None:
+        came.release()
+        return alone(signed, step, **options)
+    here = services()
+    told: queue.SimpleQueue[tuple[Any, Any]] = queue.SimpleQueue()
+    prepared = prepare(batch)
+    here.database.write_then(
+        verified_step(signed, scans.step_for(here, batch, prepared), here.now, batch=batch),
+        lambda taken, error: told.put((taken, error)),
+        joinable=scans.joinable(prepared, signed.stamp.key),
+    )
+    came.release()
+    taken, error = told.get()
+    if error is not None:
+        raise error
+    return taken

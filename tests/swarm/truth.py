@@ -14,6 +14,8 @@ class Person:
     inside: set[int] = field(default_factory=set)  # hall ids, with the halls around them
     beyond: set[int] = field(default_factory=set)  # halls where the place is an override place
     entry: tuple[str, int, int] | None = None  # the record that let them in
+    granted_then: int = 0  # What the door had been granted of the capacity, where it is `beyond`.
+    misjudged: bool = False  # a word of staff about their fenced kiosk may have left them out
 
     def __hash__(self) -> int:
         return self.number
@@ -45,4 +47,4 @@ class Truth:
         """The person goes in, and so out of wherever they were."""
         self.admitted(person, halls)
         person.inside = halls
-        person.beyond = set()
+        person.beyond, person.misjudged = set(), False
