@@ -14,8 +14,7 @@ import logging
 import sqlite3
 import threading
 import weakref
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
@@ -30,7 +29,7 @@ from server.storage.engines.failures import Failures
 from server.storage.engines.joint import Joinable
 from server.storage.engines.reconnecting import Reconnecting
 from server.storage.engines.steps import Job, Steps, Told, reason
-from server.storage.engines.waiting import Waiting
+from server.storage.engines.waiting import Turns, Waiting
 from server.storage.errors import EngineError, cause, is_unexplained
 from server.storage.postgresql.address import address_of, keep_address, read_address
 from server.storage.sqlite import engine as sqlite
@@ -421,18 +420,24 @@ class Database:
                 self._idle.append(reader)
 
     def write(
-        self, step: Callable[[Connection], T], *, long: bool = False, early: bool = False
+        self,
+        step: Callable[[Connection], T],
+        *,
+        long: bool = False,
+        early: bool = False,
+        owner: Hashable | None = None,
     ) -> T:
         """Run `step` in a transaction, and return its result once that is on disk.
 
         What `step` raises is raised here, and nothing that it did remains. A `long` step has a
         commit of its own, and between two of them all the short ones that wait have theirs. An
-        `early` one is as `write_then` says.
+        `early` one is as `write_then` says. A commit has one step of each `owner` at most, and
+        owners of long steps take turns.
 
         Raises DiskError where the disk is full or can't be written. The writer goes on, and takes
         writes again once the disk does. Raises DatabaseError once the database is closed.
         """
-        job = Job(step, long, early)
+        job = Job(step, long, early, owner)
         self._ask(job)
         result: T = job.wait()
         self._local.has_written = True
@@ -451,6 +456,7 @@ class Database:
         *,
         early: bool = False,
         joinable: Joinable | None = None,
+        owner: Hashable | None = None,
     ) -> None:
         """Run `step` as `write` does, without waiting for it.
 
@@ -460,7 +466,7 @@ class Database:
         asked for it brings again if it is lost. Steps of one kind that follow one another are taken
         together, where they are `joinable`. Raises DatabaseError once the database is closed.
         """
-        self._ask(Told(step, done, early, joinable))
+        self._ask(Told(step, done, early, joinable, owner))
 
     def _ask(self, job: Job) -> None:
         if self._hangs:
@@ -474,15 +480,18 @@ class Database:
             self._waiting.put(job)
 
     def _run(self) -> None:
-        long: deque[Job] = deque()
+        long = Turns()
         while long or not self._waiting.ended:
             group: list[Job] = []
             for job in self._waiting.group(idle=not long):
-                (long if job.long else group).append(job)
+                if job.long:
+                    long.put(job)
+                else:
+                    group.append(job)
             if group:
                 self._commit(group)
             if long:
-                self._commit([long.popleft()])
+                self._commit([long.take()])
 
     def _commit(self, group: list[Job]) -> None:
         try:

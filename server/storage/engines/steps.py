@@ -9,7 +9,7 @@ import logging
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -27,8 +27,15 @@ class Job:
     future costs, and a busy server would need hundreds of futures a second.
     """
 
-    def __init__(self, step: Callable[[Connection], Any], long: bool, early: bool) -> None:
+    def __init__(
+        self,
+        step: Callable[[Connection], Any],
+        long: bool,
+        early: bool,
+        owner: Hashable | None = None,
+    ) -> None:
         self.step = step
+        self.owner = owner
         self.long = long
         self.early = early
         self.joinable: Joinable | None = None
@@ -59,8 +66,10 @@ class Told(Job):
         done: Callable[[Any, Any], object],
         early: bool,
         joinable: Joinable | None,
+        owner: Hashable | None = None,
     ) -> None:
         self.step = step
+        self.owner = owner
         self.long = False
         self.early = early
         self.joinable = joinable

@@ -25,6 +25,8 @@ from server.web.services import Services, renewed, services
 
 log = logging.getLogger(__name__)
 
+# Scans, twice as many as a kiosk sends. Everybody waits for the commit of a batch.
+BATCH_MAX = 100
 LONG_BATCH = ingest.IN_ORDER  # Scans. More are a backlog, and take turns with what others send.
 
 FORKED = (
@@ -74,6 +76,8 @@ def scans() -> Response:
     batch = wire.decode(body, wire.ScanBatch)
     began, arrived = time.perf_counter(), Arrival.now(here)
     signed = read_signature(body)
+    if len(batch.records) > BATCH_MAX:
+        raise ApiError(413, "too_large", f"A batch may have {BATCH_MAX} scans at most.")
     long = len(batch.records) > LONG_BATCH
     # Its counter is checked in its turn, because the kiosk's next request may overtake it.
     if long:

@@ -6,7 +6,7 @@ logged can be used again.
 
 import base64
 import binascii
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -51,6 +51,11 @@ class Signed:
     lanes: Lanes  # They are told once it is verified.
     version: WireVersion | None  # As the request states it.
 
+    @property
+    def owner(self) -> Hashable:
+        """Return who takes turns with others at the writer. Nobody takes a kiosk's by its name."""
+        return self.address if self.proven_by is None else self.stamp.key
+
     @classmethod
     def proven(
         cls, proof: Proof, address: str, lanes: Lanes, version: WireVersion | None
@@ -94,7 +99,7 @@ def signed_write(
     here = services()
     whole = verified_step(signed, step, here.now, at_work=at_work, counted=counted, batch=batch)
     try:
-        return here.database.write(whole, long=long)
+        return here.database.write(whole, long=long, owner=signed.owner)
     except VersionError as error:
         raise _refused(here, signed, error.version) from None
 

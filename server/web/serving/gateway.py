@@ -10,9 +10,10 @@ from collections.abc import Callable
 
 from flask import Flask
 
+from server.web.lanes import BusyError
 from server.web.serving import feeds
 from server.web.serving.pages import Exchange, Pages, Scope, lines_of
-from server.web.serving.scans import Left, ScansLane
+from server.web.serving.scans import Left, ScansLane, Sending
 from server.web.serving.threads import Threads
 from server.web.serving.waker import Waker
 from server.web.wsgi import in_one_piece
@@ -51,15 +52,22 @@ class Gateway:
         if not _names_one_host(scope):
             exchange.response_bytes(400, [("content-type", "text/plain")], b"Name one host.\n")
             return
-        body = None
         if self._scans.takes(scope):
             try:
-                return await self._scans.answer(scope, exchange)
-            except Left as left:
-                body = left.body
-        feed = await self._pages.answer(scope, exchange, body)
+                with self._scans.place(scope) as sending:
+                    await self._take_scans(scope, exchange, sending)
+            except BusyError:
+                self._scans.send_busy(exchange)
+            return
+        feed = await self._pages.answer(scope, exchange, None)
         if feed is not None:
             await feeds.hold(feed, exchange, self._waker)
+
+    async def _take_scans(self, scope: Scope, exchange: Exchange, sending: Sending | None) -> None:
+        try:
+            await self._scans.answer(scope, exchange, sending)
+        except Left as left:
+            await self._pages.answer(scope, exchange, left.body)
 
 
 def _names_one_host(scope: Scope) -> bool:

@@ -9,7 +9,10 @@ anew, and says what is wrong.
 
 import asyncio
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from functools import partial
+from typing import NamedTuple
 
 from flask import Flask
 
@@ -23,7 +26,7 @@ from server.web import logs, security
 from server.web.api.errors import HEADERS
 from server.web.api.scans import LONG_BATCH, Arrival, Last, Taken, answer_to, joinable, step_for
 from server.web.api.signatures import Signed, verified_step
-from server.web.lanes import BusyError, Proof
+from server.web.lanes import Proof
 from server.web.services import Services, address_of, services_of
 from server.web.serving.pages import Exchange, Headers, Scope, lines_of, peer_of
 from server.web.serving.waker import Waker
@@ -37,6 +40,13 @@ class Left(Exception):
     def __init__(self, body: bytes | None) -> None:
         super().__init__()
         self.body = body
+
+
+class Sending(NamedTuple):
+    """Says from where a request comes, and which kiosk has proven that it sends it."""
+
+    address: str
+    proof: Proof
 
 
 class ScansLane:
@@ -58,13 +68,36 @@ class ScansLane:
     def takes(scope: Scope) -> bool:
         return scope.path == TARGET and scope.method == METHOD and not scope.query_string
 
-    async def answer(self, scope: Scope, exchange: Exchange) -> None:
-        """Answer the request, or raise Left."""
-        begun = time.perf_counter()
+    @contextmanager
+    def place(self, scope: Scope) -> Iterator[Sending | None]:
+        """Hold a place in the kiosk's lane until its request is answered, by the app or here. So no
+        kiosk takes all threads or all of the loop's time. It is None where the app has to answer.
+
+        Raises BusyError where the kiosk's lane is full.
+        """
         here = services_of(self._app)
         forwarded = ",".join(lines_of(scope, "x-forwarded-for"))
         address = address_of(peer_of(scope), forwarded, here.event.settings.proxy)
-        body, proof = await _read(here, scope, exchange, address)
+        proof = here.lanes.prove(scope.headers, METHOD, TARGET)
+        with ExitStack() as held:
+            if proof is not None:
+                held.enter_context(here.lanes.hold(address, proof.stamp.key))
+            yield None if proof is None else Sending(address, proof)
+
+    def send_busy(self, exchange: Exchange) -> None:
+        """Refuse a request of a kiosk whose lane is full."""
+        error = wire.ErrorBody("failed", "This kiosk sends too much at once.", retry=True)
+        exchange.response_bytes(503, self._headers, wire.encode(wire.ErrorAnswer(error)))
+        logs.answered(METHOD, TARGET, 503, time.perf_counter())
+
+    async def answer(self, scope: Scope, exchange: Exchange, sending: Sending | None) -> None:
+        """Answer the request, or raise Left."""
+        begun = time.perf_counter()
+        here = services_of(self._app)
+        if sending is None:
+            raise Left(None)
+        address, proof = sending
+        body = await _read(scope, exchange, proof)
         if here.database.away:
             # All kiosks ask now and then until it is there again.
             self._send_away(exchange, begun)
@@ -115,31 +148,24 @@ class ScansLane:
         step = verified_step(signed, step_for(here, batch, prepared), here.now, batch=batch)
         alike = joinable(prepared, signed.stamp.key)
         # A kiosk keeps its scans until they are acknowledged, and would send them again.
-        here.database.write_then(step, done, early=True, joinable=alike)
+        here.database.write_then(step, done, early=True, joinable=alike, owner=signed.owner)
         return await took
 
 
-async def _read(
-    here: Services, scope: Scope, exchange: Exchange, address: str
-) -> tuple[bytes, Proof]:
-    """Return the body and what its sender has proven. Raises Left."""
+async def _read(scope: Scope, exchange: Exchange, proof: Proof) -> bytes:
+    """Return the body, which is the one that was signed. Raises Left."""
     length = scope.headers.get("content-length", "")
     if not (length.isascii() and length.isdigit() and len(length) < 10):
         raise Left(None)
-    proof = here.lanes.prove(scope.headers, METHOD, TARGET)
-    if proof is None or int(length) > wire.BODY_BYTES_MAX:
+    if int(length) > wire.BODY_BYTES_MAX:
         raise Left(None)
     try:
-        held = here.lanes.take(address, proof.stamp.key)
-        try:
-            body = await exchange()
-        finally:
-            here.lanes.give_back(held)
-    except (BusyError, RuntimeError):
+        body = await exchange()
+    except RuntimeError:
         raise Left(None) from None
     if len(body) != int(length) or not proof.fits(body):
         raise Left(body)
-    return body, proof
+    return body
 
 
 def _settle(

@@ -7,7 +7,7 @@ import pytest
 
 from server.storage.engines.joint import Joinable, Kind
 from server.storage.engines.steps import Job, Told
-from server.storage.engines.waiting import GROUP_MAX, LEAST, Waiting
+from server.storage.engines.waiting import GROUP_MAX, LEAST, Turns, Waiting
 
 LONG_S = 3600.0  # Nobody waits so long here: a test that did would say so by its own limit.
 BATCH = Joinable(Kind(lambda db, about: None, lambda db, results: results), None)
@@ -103,3 +103,53 @@ def test_a_group_has_no_more_than_64() -> None:
     assert len(waiting) == GROUP_MAX + 1
     assert waiting.group(idle=True) == jobs[:GROUP_MAX]
     assert waiting.group(idle=False) == jobs[GROUP_MAX:]
+
+
+class TestOwners:
+    """A kiosk that sends a lot keeps nobody else waiting."""
+
+    def of(self, owner: str, *, long: bool = False) -> Job:
+        return Job(lambda db: None, long, False, owner)
+
+    def test_a_commit_has_one_step_of_each(self) -> None:
+        waiting = Waiting()
+        flood = put(waiting, *(self.of("flood") for _ in range(3)))
+        (other,) = put(waiting, self.of("other"))
+        assert len(waiting) == 4
+        assert waiting.group(idle=True) == [flood[0], other]
+        (late,) = put(waiting, self.of("late"))
+        assert waiting.group(idle=True) == [flood[1], late]
+        assert waiting.group(idle=True) == [flood[2]], "in their order"
+        assert len(waiting) == 0
+
+    def test_steps_of_nobody_share_one_as_before(self) -> None:
+        waiting = Waiting()
+        jobs = put(waiting, page(), page(), self.of("a"), page())
+        assert waiting.group(idle=True) == jobs
+
+    def test_all_that_waits_is_done_before_the_end(self) -> None:
+        waiting = Waiting()
+        jobs = put(waiting, *(self.of("flood") for _ in range(3)))
+        waiting.end()
+        done = []
+        while not waiting.ended:
+            done += waiting.group(idle=True)
+        assert done == jobs
+
+    def test_nobody_overtakes_within_a_full_group(self) -> None:
+        waiting = Waiting()
+        flood = put(waiting, *(self.of("flood") for _ in range(2)))
+        many = put(waiting, *(self.of(str(number)) for number in range(GROUP_MAX + 5)))
+        assert waiting.group(idle=True) == [flood[0], *many[: GROUP_MAX - 1]]
+        assert waiting.group(idle=True) == [flood[1], *many[GROUP_MAX - 1 :]]
+
+    def test_long_ones_take_turns(self) -> None:
+        turns = Turns()
+        flood = [self.of("flood", long=True) for _ in range(3)]
+        other = [self.of("other", long=True) for _ in range(2)]
+        for job in (*flood, *other):
+            turns.put(job)
+        taken = []
+        while turns:
+            taken.append(turns.take())
+        assert taken == [flood[0], other[0], flood[1], other[1], flood[2]]

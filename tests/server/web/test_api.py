@@ -32,7 +32,7 @@ from server.kiosks import registry
 from server.people import attendees, day_credentials, issuing
 from server.storage.database import Database
 from server.web import lanes
-from server.web.api.scans import LONG_BATCH
+from server.web.api.scans import BATCH_MAX, LONG_BATCH
 from server.web.app import close_app, create_app
 from server.web.services import keep_services, services_of
 from tests.once.pages.apps import give_back
@@ -471,15 +471,25 @@ def test_a_backlog_waits_for_its_turn(
     turns = []
     write = Database.write
 
-    def noted(self, step, *, long=False):
+    def noted(self, step, *, long=False, **more):
         turns.append(long)
-        return write(self, step, long=long)
+        return write(self, step, long=long, **more)
 
     monkeypatch.setattr(Database, "write", noted)
     for _ in range(scans):
         kiosk.door.scan(NOW, None, decision="denied", reason="forged")
     assert kiosk.post(kiosk.door.batch(NOW)).status_code == 200
     assert any(turns) is waits
+
+
+def test_a_batch_that_others_would_wait_for_is_refused(kiosk: Kiosk, database: Database) -> None:
+    """A kiosk halves its batches then, and loses nothing."""
+    for _ in range(BATCH_MAX + 1):
+        kiosk.door.scan(NOW, None, decision="denied", reason="forged")
+    answer = kiosk.post(kiosk.door.batch(NOW))
+    assert (answer.status_code, code_of(answer)) == (413, "too_large")
+    assert database.reader.execute("SELECT COUNT(*) FROM scan").fetchone()[0] == 0
+    assert kiosk.post(kiosk.door.batch(NOW, last=BATCH_MAX)).status_code == 200
 
 
 @pytest.mark.parametrize(
