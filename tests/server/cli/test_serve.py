@@ -21,6 +21,7 @@ import time
 import urllib.parse
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,7 @@ from server.event.settings import EventError
 from server.staff import users
 from server.storage.database import Database
 from server.web import wsgi
+from server.web.admin.live import USER_FEEDS_MAX
 from server.web.app import close_app
 from server.web.services import services_of
 from tests.processes import await_ended, children
@@ -379,11 +381,25 @@ def test_many_requests_at_once(shared: Server) -> None:
     assert statuses == [200] * 100
 
 
-def test_more_feeds_than_a_default_pool_has_threads(shared: Server, admin_password: str) -> None:
-    """Each held feed takes a thread; pages must still be answered beside 150 of them."""
-    cookie = signed_in(shared.event, admin_password)
+def stewards(event: Event, count: int) -> list[str]:
+    """A cookie of each of so many new users."""
+    password = "a long enough passphrase"
+    stored = users.hash_password(password)
+    now = time.time_ns() // 1_000_000
+    with Database(event.database_path) as database:
+        for n in range(count):
+            add = partial(users.add_user, role="steward", password_hash=stored, by="test", now=now)
+            database.write(partial(add, name=f"Steward {n}"))
+        tokens = [
+            users.sign_in(database, f"Steward {n}", password, now=now)[1] for n in range(count)
+        ]
+    return [f"__Host-hallkeeper={token}" for token in tokens]
+
+
+def test_more_feeds_than_a_default_pool_has_threads(shared: Server) -> None:
+    """Each held feed takes a thread; pages must still be answered beside 160 of them."""
     with contextlib.ExitStack() as held:
-        for _ in range(150):
+        for cookie in stewards(shared.event, 8) * USER_FEEDS_MAX:
             connection = shared.connect()
             held.callback(connection.close)
             connection.request("GET", "/admin/live", headers={"Cookie": cookie})
