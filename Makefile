@@ -42,7 +42,7 @@ check: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -q tests/test_rooms.py tests/test_tidy.py
+	$(BIN)/pytest -q tests/test_house.py tests/test_docs.py
 
 bench: $(VENV)/.bench
 	$(BIN)/python -m tests.bench $(BENCH)

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from badges.credential.keys import PrivateKey
-from server.audit.export import export
-from server.audit.selection import Selection
-from server.audit.verify import check
-from server.event.directory import load_event
+from server.core.event.directory import load_event
+from server.features.evidence.export import export
+from server.features.evidence.selection import Selection
+from server.features.evidence.verify import check
 from server.web import auth
 from server.web.services import services_of
 from tests.once.folders import Folder

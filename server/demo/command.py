@@ -12,11 +12,11 @@ from pathlib import Path
 
 import click
 
-from server.cli.console import refuse
+from server.console import refuse
+from server.core.event.settings import EventError
 from server.demo import postgres
 from server.demo.forum.people import CAST_SIZE
 from server.demo.processes import StageError
-from server.event.settings import EventError
 
 STOPPED = 130  # The exit status of shells after Ctrl-C.
 PEOPLE_MIN, PEOPLE_MAX = 2 * CAST_SIZE, 50_000

@@ -16,6 +16,9 @@ from typing import TypeAlias
 import click
 
 from badges.roster.reader import read_roster
+from server.app.new_event import init_event
+from server.core.event.directory import Event
+from server.core.people import issuing
 from server.demo.film.film import Shown, film_seconds, make_films
 from server.demo.forum.forum import (
     DAYS,
@@ -34,10 +37,7 @@ from server.demo.processes import Children, StageError
 from server.demo.report import LiveTable
 from server.demo.script import Presentation, Script, make_script
 from server.demo.stage import Kiosk, Stage, clock_ms
-from server.event.directory import Event
-from server.people import issuing
-from server.setup import roster_import, venue_file, venue_import
-from server.setup.new_event import init_event
+from server.features.imports import roster_import, venue_file, venue_import
 from server.storage.database import Database
 
 RULES: Mapping[str, HallRule] = {

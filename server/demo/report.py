@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from server.core.programme.counts import ForumCounts
 from server.demo.judge import ADMITTED, Answer, HallRule, Verdict, percentile
 from server.demo.script import SHARED, Presentation
-from server.programme.counts import ForumCounts
 
 ROW = "{:<8}  {:<10}  {:<42}  {:<16}  {:<9}  {}"
 

@@ -13,10 +13,10 @@ from badges.credential import base45
 from badges.credential.credential import PREFIX, Credential, issue_credential
 from badges.credential.keys import PrivateKey
 from badges.printing.card import Card
+from server.core.event.directory import Event
+from server.core.people import cards, issuing
+from server.core.people.attendees import Attendee, find_attendees
 from server.demo.forum.forum import DOORS, EXPO, SMALL_HALL, Forum
-from server.event.directory import Event
-from server.people import cards, issuing
-from server.people.attendees import Attendee, find_attendees
 from server.storage.connection import Connection
 
 # One word stands for each presentation. It is its kind, and a label where the same badge comes

@@ -11,7 +11,12 @@ from pathlib import Path
 import click
 
 from badges.printing.card import CardError, render_pdf
-from server.cli.console import count, progress
+from server.app.new_event import FIRST_ADMIN
+from server.console import count, progress
+from server.core.event.directory import Event
+from server.core.people import cards, issuing, phone_links
+from server.core.people.attendees import find_attendees
+from server.core.programme.counts import forum_counts
 from server.demo import play, postgres
 from server.demo.forum.forum import DAYS, DOORS, HALLS, NAME, WEBCAM_DOOR, Forum, make_forum
 from server.demo.forum.people import CAST_SIZE
@@ -20,12 +25,6 @@ from server.demo.processes import Children
 from server.demo.report import as_json, forum_lines, summary
 from server.demo.script import Script
 from server.demo.stage import Kiosk, Stage, clock_ms
-from server.event.calendar import day_starts
-from server.event.directory import Event
-from server.people import cards, issuing, phone_links
-from server.people.attendees import find_attendees
-from server.programme.counts import forum_counts
-from server.setup.new_event import FIRST_ADMIN
 from server.storage.database import Database
 
 HOST = "127.0.0.1"
@@ -76,9 +75,7 @@ class Show:
         self.good = verdict.good
         discrepancies = stage.discrepancies()
         told = summary(verdict, play.RULES, discrepancies, stage.after_moves())
-        counts = forum_counts(
-            database.reader, day_starts(event.settings), event.settings.country or ""
-        )
+        counts = forum_counts(database.reader, event.settings)
         click.echo("\n" + "\n".join([*told, "", *forum_lines(counts)]))
         if performance.killed is not None:
             stage.start_server(performance.killed)

@@ -16,15 +16,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from badges.wire.servers import ServerAddress, preferred
+from server.core.event.directory import Event
+from server.core.kiosks import addresses, registry
+from server.core.ledger import entries
+from server.core.ledger.finding import Filter
+from server.core.venue import store
 from server.demo.judge import Answer, LedgerRow, Outage
 from server.demo.network_link import Link
 from server.demo.processes import Child, Children, wait_until
-from server.event.directory import Event
-from server.kiosks import addresses, registry
-from server.ledger import entries
-from server.ledger.finding import Filter
 from server.storage.database import Database
-from server.venue import store
 
 START_S = 40.0
 ENROL_S = 40.0

@@ -282,8 +282,8 @@ CREATE INDEX stay_serial
 CREATE INDEX place_account_kiosk ON place_account (kiosk, generation);
 """
 
-# The value changes with each change of what server/venue/rules.py keeps, whoever makes it. It is
-# random because a number that was rolled back would be used again by the next change.
+# The value changes with each change of what server/core/venue/rules.py keeps, whoever makes it. It
+# is random because a number that was rolled back would be used again by the next change.
 _RULES = (
     "INSERT ON hall",
     "UPDATE OF code, parent_id, zones, sessions_only, anti_passback, exits ON hall",
@@ -315,12 +315,12 @@ BEGIN UPDATE attendee SET revoked_at = COALESCE(revoked_at,
 """
 
 # Until that time the hall's places need no new share, as long as nobody asks
-# (server/occupancy/grants.py).
+# (server/core/occupancy/grants.py).
 SHARED_UNTIL = """
 ALTER TABLE hall ADD COLUMN shared_until INTEGER NOT NULL DEFAULT 0;
 """
 
-# The words by which people are found (server/people/search.py), and the people whose words are
+# The words by which people are found (server/core/people/search.py), and the people whose words are
 # still to be folded, at first everybody. The index gives the whole list by name without sorting it.
 SEARCH = """
 CREATE TABLE attendee_search (
@@ -445,7 +445,7 @@ BEGIN UPDATE setting SET value = hex(randomblob(16)) WHERE key = 'rules_version'
 """
 
 # For each holder, the newest badge that seems to have been in two places at once
-# (server/occupancy/copies.py).
+# (server/core/occupancy/copies.py).
 LIKELY_COPIES = """
 CREATE TABLE likely_copy (
     serial INTEGER PRIMARY KEY CHECK (serial BETWEEN 0 AND 16777215),
@@ -622,8 +622,9 @@ CREATE INDEX stand_exhibitor ON stand (exhibitor_id);
     for code, en, zh in _KINDS
 )
 
-# What was measured in a hall (server/venue/capacity_reasons.py), and by whose word its capacity is
-# what it is: as the entry log names them, and when. NULL: not said, or from before this was kept.
+# What was measured in a hall (server/core/venue/capacity_reasons.py), and by whose word its
+# capacity is what it is: as the entry log names them, and when. NULL: not said, or from before this
+# was kept.
 CAPACITY_REASONS = "".join(
     f"ALTER TABLE hall ADD COLUMN {column};\n"
     for column in (
@@ -718,8 +719,8 @@ ALTER TABLE badge ADD COLUMN printed_as TEXT NOT NULL DEFAULT '';
 """
 
 # How to reach somebody, and what they order by. The words of a search have more columns, and two
-# indexes (server/people/search.py). Triggers keep these, whoever changes the words. A name that an
-# organisation has is a word of its people.
+# indexes (server/core/people/search.py). Triggers keep these, whoever changes the words. A name
+# that an organisation has is a word of its people.
 _WORDS = "whole, name, organisation, contact, pieces"
 _INSIDE = "whole, name, organisation, contact"
 
@@ -982,8 +983,8 @@ CREATE TABLE id_check (
 ) STRICT;
 """
 
-# After how many days which kind of record is erased (server/privacy/clocks.py), and what was erased
-# so far. Without a row nothing of a kind is erased. `left_over` could not be erased then.
+# After how many days which kind of record is erased (server/core/event/retention.py), and what was
+# erased so far. Without a row nothing of a kind is erased. `left_over` could not be erased then.
 RETENTION = """
 CREATE TABLE retention_clock (
     kind TEXT PRIMARY KEY,
@@ -1088,11 +1089,12 @@ CREATE TABLE webhook_trouble (
 ) STRICT;
 """
 
-# What staff said of a thing that needs a look (server/inquiry): `subject` is a discrepancy, a scan,
-# a person's serial or a door, and `period` the day or the quarter hour that it is about. `count` is
-# how many denials there were then. The entry log has every mark, and this table the last one.
-# `door_quarter` counts each door's answers to entries by quarter hours of Unix time. A hall that is
-# full or closed denies everybody, which says nothing of the door, so those denials are left out.
+# What staff said of a thing that needs a look (server/features/reports): `subject` is a
+# discrepancy, a scan, a person's serial or a door, and `period` the day or the quarter hour that it
+# is about. `count` is how many denials there were then. The entry log has every mark, and this
+# table the last one. `door_quarter` counts each door's answers to entries by quarter hours of Unix
+# time. A hall that is full or closed denies everybody, which says nothing of the door, so those
+# denials are left out.
 _COUNTED = (
     "{0}act = 'scan' AND {0}direction = 'entry' AND ({0}decision = 'admitted' OR {0}reason NOT IN"
     " ('hall_full', 'hall_closed', 'door_resting', 'kiosk_retired', 'roll_call'))"
@@ -1135,7 +1137,7 @@ CREATE INDEX discrepancy_number ON discrepancy (number);
 CREATE INDEX print_job_serial ON print_job (serial) WHERE serial IS NOT NULL;
 """
 
-# What finds entries by what they are (server/ledger/marks.py). A block is 8,192 numbers of the
+# What finds entries by what they are (server/core/ledger/marks.py). A block is 8,192 numbers of the
 # entry log, and a mark says which of them have a value. Blocks are marked once they are full, so
 # that a scan that arrives costs nothing more. A scan that changes unmarks its block.
 # `act_change` has what acts changed, before and after, as the entry log may not: it is personal.
@@ -1195,7 +1197,7 @@ CREATE TABLE saved_filter (
 
 
 # In an evacuation, who was in which hall when it began, by which stay, and how sure that is
-# (server/muster/snapshot.py). `seen_at` is the first time that counts. Serials stand without a
+# (server/core/muster/snapshot.py). `seen_at` is the first time that counts. Serials stand without a
 # reference, because a badge that is on no roster may be inside too.
 MUSTERS = """
 CREATE TABLE muster (
@@ -1346,7 +1348,7 @@ CREATE TABLE taken_trouble (
 
 # What others outside say of the entry log: the newest checkpoint that was given out, the newest one
 # that each witness cosigned, and stamps by which a time-stamping authority says when a checkpoint
-# was there (server/witnesses). `log` is the log's name, which a restored server changes.
+# was there (server/features/evidence). `log` is the log's name, which a restored server changes.
 OUTSIDE = """
 CREATE TABLE given_checkpoint (
     log TEXT PRIMARY KEY,
@@ -1510,7 +1512,7 @@ CREATE TABLE machine_rate (
 """
 
 # Files that staff have sent, between a preview and its confirmation, where several servers serve an
-# event (server/editing/previews/shared_uploads.py). All of it but who sent it is encrypted.
+# event (server/web/shared_uploads.py). All of it but who sent it is encrypted.
 UPLOADS = """
 CREATE TABLE upload (
     token BLOB PRIMARY KEY NOT NULL,
@@ -1553,7 +1555,8 @@ WHERE muster_id IN (SELECT muster_id FROM muster) AND serial = NEW.serial
     AND hall_id = NEW.hall_id; END;
 """
 
-# No kiosk is believed without the server's signature any more (server/backup/set_back.py).
+# No kiosk is believed without the server's signature any more
+# (server/core/second_disk/set_back.py).
 ONLY_SIGNED = """
 ALTER TABLE kiosk DROP COLUMN word;
 """

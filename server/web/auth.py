@@ -13,8 +13,8 @@ from flask import Flask, abort, current_app, g, redirect, request, session, url_
 from werkzeug.routing import BuildError
 from werkzeug.wrappers import Response
 
-from server.event.roles import ROLES
-from server.staff import signing_in, users
+from server.core.event.roles import ROLES
+from server.core.staff import signing_in, users
 from server.web import i18n
 from server.web.i18n import gettext as _
 from server.web.services import address, services

@@ -14,10 +14,10 @@ from flask import Flask, request, url_for
 from badges.credential.badge_number import badge_number
 from badges.i18n import N_
 from badges.roster.countries import country_name
-from server.event.calendar import Clock
-from server.ledger.entries import Entry
-from server.ledger.remarks import LATE_MS, SKEW_MS
-from server.occupancy.figures import HallFigures
+from server.core.event.calendar import Clock
+from server.core.ledger.entries import Entry
+from server.core.ledger.remarks import LATE_MS, SKEW_MS
+from server.core.occupancy.figures import HallFigures
 from server.storage.localized import names_of, text_in
 from server.web import auth, i18n, security
 from server.web.i18n import gettext as _

@@ -24,7 +24,7 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 
 from badges.i18n import ENGLISH, locale_of, say
-from server.words import DOMAIN, Words, told_of
+from server.core.translations import DOMAIN, Words, told_of
 
 PARAMETER = "lang"  # Part of a page's address, as in ?lang=fr.
 COOKIE = "__Host-hallkeeper-language"

@@ -5,7 +5,7 @@ from collections import Counter
 
 from prometheus_client import CollectorRegistry, Histogram
 
-from server.ledger import scan_counts
+from server.core.ledger import scan_counts
 from server.storage.connection import Connection
 
 # Seconds until a kiosk's batch was on disk.

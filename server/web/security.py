@@ -21,10 +21,9 @@ from badges.i18n import N_
 from badges.wire import wire
 from server.storage import disk
 from server.storage.errors import LostError
-from server.web import auth
+from server.web import auth, problems
 from server.web.i18n import gettext as _
 from server.web.lanes import BusyError
-from server.web.machines import problems
 from server.web.services import address, services
 
 FORM_BYTES_MAX = 64 * 1024

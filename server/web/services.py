@@ -11,19 +11,19 @@ from typing import TypeVar, cast
 from flask import Flask, current_app, request
 
 from badges.admission.facts import Calendar
-from server.backup.copy import Backups
-from server.entry_log.entry_log import Log
-from server.event.calendar import Clock
-from server.event.clock import ServerClock
-from server.event.directory import Event
-from server.event.duties import Duties
-from server.event.processes import Reporter
-from server.feed.hub import Hub
-from server.kiosks.runs import Standing
-from server.kiosks.vouching import Voucher
-from server.staff.guesses import Guesses
-from server.staff.pending import Pending
-from server.staff.sign_on import Provider
+from server.core.entry_log.entry_log import Log
+from server.core.event.calendar import Clock
+from server.core.event.clock import ServerClock
+from server.core.event.directory import Event
+from server.core.event.duties import Duties
+from server.core.event.processes import Reporter
+from server.core.feed.hub import Hub
+from server.core.kiosks.runs import Standing
+from server.core.kiosks.vouching import Voucher
+from server.core.second_disk.copy import Backups
+from server.core.staff.guesses import Guesses
+from server.core.staff.pending import Pending
+from server.core.staff.sign_on import Provider
 from server.storage.database import Database
 from server.web.lanes import Lanes
 from server.web.measures import Measures

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from badges.admission.facts import Admitted, Denied, Direction
 from badges.credential.badge_number import badge_number
-from server.people import issuing
-from server.rehearsal.would_enter import Answer, would_enter
+from server.core.people import issuing
+from server.features.rehearsal.would_enter import Answer, would_enter
 from tests.agreement.world import World, random_world
 
 

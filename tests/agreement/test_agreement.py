@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from server.people import issuing
-from server.rehearsal import would_enter
-from server.rehearsal.places import Place
+from server.core.people import issuing
+from server.features.rehearsal import would_enter
+from server.features.rehearsal.places import Place
 from tests.agreement.compare import compare, compare_in
 from tests.agreement.world import random_world
 from tests.once.tries import tries

@@ -28,19 +28,19 @@ from kiosk.sync.follow import Feed
 from kiosk.sync.link import Link
 from kiosk.sync.signer import Signer
 from kiosk.sync.upload import Sync
-from server.event.calendar import day_starts
-from server.event.directory import Event
-from server.event.settings import EventSettings
-from server.kiosks import registry
-from server.occupancy import hall_control
-from server.people import attendees, day_credentials, issuing
-from server.setup.new_event import init_event
-from server.setup.venue_file import read_venue
-from server.setup.venue_import import import_venue
-from server.staff import users
+from server.app.app import close_app, create_app
+from server.app.new_event import init_event
+from server.core.event.calendar import day_starts
+from server.core.event.directory import Event
+from server.core.event.settings import EventSettings
+from server.core.kiosks import registry
+from server.core.occupancy import hall_control
+from server.core.people import attendees, day_credentials, issuing
+from server.core.staff import users
+from server.core.venue import nesting, store
+from server.features.imports.venue_file import read_venue
+from server.features.imports.venue_import import import_venue
 from server.storage.database import Database
-from server.venue import nesting, store
-from server.web.app import close_app, create_app
 from tests.once.pages.apps import give_back
 from tests.server.support.in_process import AppTransport
 

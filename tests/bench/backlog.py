@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 from badges.places.pool import PoolKey
 from kiosk.sync.upload import BATCH_SCANS
-from server.occupancy import pools
+from server.core.occupancy import pools
 from tests.bench.doors import scan_steadily
 from tests.bench.load.kiosk import LoadKiosk
 from tests.bench.load.load import Load, Timings, enrol_all, quantiles, used, venue

@@ -21,7 +21,7 @@ from badges.printing.card import Card, Day, forget_drawn, render_pdf
 from badges.printing.joining import join_pdfs
 from badges.printing.look import Look
 from badges.printing.qr import symbol
-from server.people.drawing import CHUNK_CARDS, PROCESSES_MAX, Drawing
+from server.features.cards.drawing import CHUNK_CARDS, PROCESSES_MAX, Drawing
 from tests.processes import with_descendants
 
 CARDS = int(os.environ.get("BENCH_CARDS", "10000"))

@@ -10,8 +10,8 @@ from tempfile import TemporaryDirectory
 
 from badges.credential.keys import PrivateKey
 from badges.transparency.checkpoint import open_checkpoint
-from server.entry_log.entry_log import Log
-from server.feed import changes
+from server.core.entry_log.entry_log import Log
+from server.core.feed import changes
 from tests.bench.load.ledger_site import LedgerSite
 
 SIZES = (1_000, 100_000, 1_000_000)

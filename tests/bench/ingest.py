@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from badges.transparency.merkle import leaf_hash
-from server.entry_log import entry_log
+from server.core.entry_log import entry_log
 from server.storage.database import connect
 from tests.bench.load.ledger_site import LedgerSite
 

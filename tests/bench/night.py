@@ -12,13 +12,13 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from server.cli.supervise import THREAD_IDLE_VARIABLE
-from server.event.settings import EventSettings
-from server.people.attendees import add_attendee
-from server.setup.new_event import init_event
+from server.app.new_event import init_event
+from server.app.supervise import THREAD_IDLE_VARIABLE
+from server.core.event.settings import EventSettings
+from server.core.people.attendees import add_attendee
 from server.storage.database import Database
 from tests.processes import children
-from tests.server.cli.test_serve import running, signed_in
+from tests.server.app.test_serve import running, signed_in
 from tests.server.storage.test_threads_ending import IDLE_S, files_of, night, threads_of
 
 CYCLES = 200

@@ -11,12 +11,12 @@ from tempfile import TemporaryDirectory
 from zoneinfo import ZoneInfo
 
 from badges.credential.badge_number import badge_number
-from server.event.calendar import Clock, day_starts
-from server.event.directory import Event
-from server.event.settings import EventSettings
-from server.rehearsal.report import rehearse
-from server.rehearsal.would_enter import would_enter
-from server.setup.new_event import init_event
+from server.app.new_event import init_event
+from server.core.event.calendar import Clock, day_starts
+from server.core.event.directory import Event
+from server.core.event.settings import EventSettings
+from server.features.rehearsal.report import rehearse
+from server.features.rehearsal.would_enter import would_enter
 from server.storage.database import Database
 
 PEOPLE = 100_000

@@ -12,12 +12,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from badges.categories import DEFAULT_CATEGORIES
-from server.people import desk_search, search
-from server.people.attendees import find_attendees
-from server.people.lookup import look_up
+from server.core.people import desk_search, search
+from server.core.people.attendees import find_attendees
+from server.core.people.lookup import look_up
+from server.core.venue.categories import put_category
 from server.storage import migrations
 from server.storage.database import connect
-from server.venue.categories import put_category
 
 PEOPLE = 100_000
 REPEATS = 7

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from server.event.settings import EventSettings
-from server.setup.new_event import init_event
+from server.app.new_event import init_event
+from server.core.event.settings import EventSettings
 from tests.messy import rosters, venues
 from tests.messy.run import tried
 from tests.server.support.console import Console

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from server.event.directory import Event
+from server.core.event.directory import Event
 from tests.messy import rosters, venues
 from tests.messy.cases import Case
 from tests.messy.run import tried

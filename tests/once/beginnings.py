@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from server.event.directory import Event
+from server.core.event.directory import Event
 from server.storage.database import Database
 from tests.once.folders import Folder
 

@@ -4,5 +4,5 @@ import importlib
 
 from badges.printing import fonts
 
-importlib.import_module("server.people.drawing")
+importlib.import_module("server.features.cards.drawing")
 fonts.installed()

@@ -21,9 +21,9 @@ WAITING = (
         "kiosk/cli/test_commands.py",
         "kiosk/journal/test_power_cut.py",
         "server/cli/test_printing.py",
-        "server/cli/test_serve.py",
-        "server/cli/test_supervise.py",
-        "server/mail/test_killed.py",
+        "server/app/test_serve.py",
+        "server/app/test_supervise.py",
+        "server/features/mail/test_killed.py",
     ),
 )
 # With processes, films, pictures to read or a browser: what `--quick` leaves out.
@@ -39,15 +39,15 @@ SLOW = (
     "kiosk/texts/test_pseudo_language_pages.py",
     "server/cli/test_cli.py",
     "server/demo/test_film.py",
-    "server/web/admin/cards/",
-    "server/web/admin/log/test_files.py",
+    "server/features/cards/test_cards_page.py",
+    "server/features/evidence/pages/test_files.py",
     "server/web/test_apart.py",
     "test_ci_run.py",
     "test_leaks.py",
     "test_mutants.py",
-    "test_rooms.py",
+    "test_house.py",
     "test_setup.py",
-    "test_tidy.py",
+    "test_docs.py",
 )
 # Fixtures that start a process.
 STARTING = frozenset({"postgres", "small_disk", "time_authority"})

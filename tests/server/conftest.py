@@ -12,14 +12,14 @@ import pytest
 
 from badges.categories import DEFAULT_CATEGORIES
 from badges.roster.reader import Roster, read_roster
-from server.event.directory import Event, load_event
-from server.event.settings import EventSettings
-from server.setup.new_event import init_event
-from server.setup.roster_import import import_roster
-from server.setup.venue_file import read_venue
-from server.setup.venue_import import import_venue
-from server.setup.venue_plan import Venue
-from server.staff import users
+from server.app.new_event import init_event
+from server.core.event.directory import Event, load_event
+from server.core.event.settings import EventSettings
+from server.core.staff import users
+from server.features.imports.roster_import import import_roster
+from server.features.imports.venue_file import read_venue
+from server.features.imports.venue_import import import_venue
+from server.features.imports.venue_plan import Venue
 from server.storage.database import Database
 from tests.once import beginnings
 from tests.once.databases import slots

@@ -1,5 +1,5 @@
 """The server: ledger, stays and feed in memory, in the order of steps of
-server/ledger/ingest.py.
+server/core/ledger/ingest.py.
 """
 
 from collections.abc import Callable
@@ -30,7 +30,7 @@ from tests.simulator.rules import Rules
 OPEN, CLOSED, GONE, EARLY = "open", "closed", "gone", "early"
 COUNTED, FREED = "counted", "freed"  # ended by a move, and no exit has confirmed it
 FOREVER = 1 << 60
-WALK_MS = 60_000  # as in server/occupancy/copies.py
+WALK_MS = 60_000  # as in server/core/occupancy/copies.py
 WINDOW_MS = 600_000
 
 
@@ -113,7 +113,7 @@ class ModelServer:
 
     def shows_more(self, batch: Batch) -> bool:
         """Whether the kiosk has what this server signed and does not know
-        (server/backup/set_back.py).
+        (server/core/second_disk/set_back.py).
         """
         here, mark = self.pool.incarnation, batch.mark
         if mark is not None and self.rules.believes_marks:
@@ -315,7 +315,9 @@ class ModelServer:
         return stay
 
     def _leave_unnamed(self, record: Record) -> None:
-        """An exit at a door that did not know the stay (server/occupancy/unmatched_exits.py)."""
+        """An exit at a door that did not know the stay
+        (server/core/occupancy/unmatched_exits.py).
+        """
         if not record.sure and self.rules.infers_from_sure_clocks:
             return
         stay = self._meant(record)
@@ -410,8 +412,8 @@ class ModelServer:
         return is_hasty and rules.hasty_frees_nothing
 
     def _suspect(self, badge: int, at: int) -> None:
-        """The second hasty move within a while (server/occupancy/copies.py, the part that frees
-        places).
+        """The second hasty move within a while (server/core/occupancy/copies.py, the part that
+        frees places).
         """
         before = self.hasty.get(badge, ())
         self.hasty[badge] = (*before, at)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from server.privacy.leftovers import leftovers
+from server.features.privacy.leftovers import leftovers
 from server.storage import durable_files
 from tests.sqlite import locks
 

@@ -15,13 +15,13 @@ from badges.credential.keys import PublicKey
 from badges.record import PlaceKind
 from badges.wire import wire
 from kiosk.door.answer import Answer
-from server.feed import changes
-from server.kiosks import registry, relocation
-from server.occupancy import hall_control, pools
-from server.people import issuing
+from server.core.feed import changes
+from server.core.kiosks import registry, relocation
+from server.core.occupancy import hall_control, pools
+from server.core.people import issuing
+from server.core.venue import kept_places
+from server.doors.scans import LONG_BATCH
 from server.storage.connection import Connection
-from server.venue import kept_places
-from server.web.api.scans import LONG_BATCH
 from tests.swarm import checks
 from tests.swarm.checks import BrokenPromiseError
 from tests.swarm.clocks import Time

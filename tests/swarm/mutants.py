@@ -22,10 +22,10 @@ from kiosk.door import facts, repeats
 from kiosk.door.admit import Admitter, read_badge
 from kiosk.door.answer import Answer, make_answer
 from kiosk.journal import journal, transaction
-from server.backup import set_back
-from server.ledger import batch
-from server.ledger.batch import BatchRecorder
-from server.occupancy import pools, stays
+from server.core.ledger import batch
+from server.core.ledger.batch import BatchRecorder
+from server.core.occupancy import pools, stays
+from server.core.second_disk import set_back
 
 Change = tuple[object, str, object]  # of what, which name, and what stands there instead
 

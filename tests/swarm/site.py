@@ -25,24 +25,24 @@ from badges.wire import wire
 from badges.wire.enrolment import proof
 from kiosk.journal.errors import JournalError
 from kiosk.sync.transport import TransportError
-from server.backup.copy import BackupError, Backups, make_backup
-from server.backup.critical_state import ACTS_FILE, ActsError
-from server.backup.restore import restore
-from server.event.clock import ServerClock
-from server.event.directory import Event, load_event
-from server.event.settings import EventSettings
-from server.kiosks import registry
-from server.ledger.prepared import prepare
-from server.people import issuing
-from server.setup.new_event import init_event
-from server.setup.roster_import import import_roster
-from server.setup.venue_file import read_venue
-from server.setup.venue_import import import_venue
-from server.staff import users
+from server.app.app import close_app, create_app
+from server.app.new_event import init_event
+from server.core.event.clock import ServerClock
+from server.core.event.directory import Event, load_event
+from server.core.event.settings import EventSettings
+from server.core.kiosks import registry
+from server.core.ledger.prepared import prepare
+from server.core.people import issuing
+from server.core.second_disk.copy import BackupError, Backups, make_backup
+from server.core.second_disk.critical_state import ACTS_FILE, ActsError
+from server.core.staff import users
+from server.doors import replica, scans
+from server.doors.signatures import Signed, verified_step
+from server.features.backup.restore import restore
+from server.features.imports.roster_import import import_roster
+from server.features.imports.venue_file import read_venue
+from server.features.imports.venue_import import import_venue
 from server.storage.database import Database
-from server.web.api import replica, scans
-from server.web.api.signatures import Signed, verified_step
-from server.web.app import close_app, create_app
 from server.web.services import keep_services, services, services_of
 from tests.once.pages.apps import give_back
 from tests.server.conftest import roster_of
@@ -289,7 +289,7 @@ def _joined(
     batch: wire.ScanBatch | None = None,
     **options: bool,
 ) -> Any:
-    """As the serving loop does it (server/web/serving/scans.py), and not the app."""
+    """As the serving loop does it (server/doors/scans_lane.py), and not the app."""
     if batch is None:
         came.release()
         return alone(signed, step, **options)

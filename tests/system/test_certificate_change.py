@@ -11,7 +11,7 @@ import pytest
 
 from kiosk.config.identity import load_identity
 from kiosk.sync.transport import spki_sha256
-from server.event.directory import load_event
+from server.core.event.directory import load_event
 from tests.server.support.authority import Authority, pem
 from tests.system.support.hand_scanner import HandScanner
 from tests.system.support.site import (

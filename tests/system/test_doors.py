@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from kiosk.cli.status import status_of
+from server.core.ledger import entries
+from server.core.occupancy import figures
+from server.core.people import issuing
 from server.demo.network_link import Link
-from server.ledger import entries
-from server.occupancy import figures
-from server.people import issuing
 from tests.system.support.hand_scanner import HandScanner
 from tests.system.support.site import LiveSite, free_port, now_ms, site, wait_for
 

@@ -19,7 +19,7 @@ import pytest
 
 from kiosk.cli.status import status_of
 from kiosk.door.admit import PLACE_WAIT_S
-from server.occupancy.stays import CLOCK_MARGIN_MS
+from server.core.occupancy.stays import CLOCK_MARGIN_MS
 from tests.system.support.faults import happen, make_faults
 from tests.system.support.hand_scanner import Answer, HandScanner
 from tests.system.support.ledger_checks import (

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from server.setup import venue_file, venue_import
+from server.features.imports import venue_file, venue_import
 from tests.system.support.hand_scanner import HandScanner, open_screen
 from tests.system.support.site import LiveSite, free_port, now_ms, site, wait_for
 

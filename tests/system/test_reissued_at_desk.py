@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from server.core.people import day_credentials
 from server.demo.network_link import Link
-from server.people import day_credentials
 from tests.system.support.desk import Desk
 from tests.system.support.hand_scanner import HandScanner
 from tests.system.support.own_time import OwnTime

@@ -16,10 +16,10 @@ import pytest
 
 from badges.places.pool import PoolKey
 from kiosk.cli.status import status_of
-from server.backup.copy import backups
-from server.backup.critical_state import Keeper
-from server.event.directory import load_event
-from server.occupancy import hall_control, pools
+from server.core.event.directory import load_event
+from server.core.occupancy import hall_control, pools
+from server.core.second_disk.copy import backups
+from server.core.second_disk.critical_state import Keeper
 from server.storage.database import Database
 from tests.system.support.hand_scanner import HandScanner, open_screen
 from tests.system.support.ledger_checks import Journals, Watch, check_ledger, check_places

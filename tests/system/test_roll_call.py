@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from server.muster import lists, muster
-from server.muster.lists import State, Wanted
-from server.muster.snapshot import Sureness
-from server.occupancy.grants import LIVE_MS
-from server.staff import pins, users
+from server.core.muster import muster
+from server.core.muster.snapshot import Sureness
+from server.core.occupancy.grants import LIVE_MS
+from server.core.staff import pins, users
+from server.features.muster import lists
+from server.features.muster.lists import State, Wanted
 from tests.system.support.site import LiveSite, now_ms, site, wait_for
 from tests.system.test_supervisor import MEI, PIN, Desk
 

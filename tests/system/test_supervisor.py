@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from server.staff import pins, users
+from server.core.staff import pins, users
 from tests.system.support.hand_scanner import HandScanner
 from tests.system.support.site import READY_S, LiveSite, free_port, now_ms, site, wait_for
 

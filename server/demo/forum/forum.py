@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
 
+from server.core.event.settings import EventSettings
 from server.demo.forum.exhibition import NORTH, SOUTH, exhibition
 from server.demo.forum.names import HOME
 from server.demo.forum.organisations import Organisations
 from server.demo.forum.people import Person, make_people
 from server.demo.forum.programme import Programme
 from server.demo.forum.toml import table
-from server.event.settings import EventSettings
 
 HALLS = 55
 DAYS = 6

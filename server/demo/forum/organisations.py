@@ -61,8 +61,8 @@ _OFFICES = ("Directorate", "Agency", "Department", "Office")
 
 @dataclass(frozen=True)
 class Organisation:
-    """Represents one organisation. `kind` is one of those of server/programme, and `country` is ""
-    for one of many countries.
+    """Represents one organisation. `kind` is one of those of server/core/programme, and `country`
+    is "" for one of many countries.
     """
 
     code: str

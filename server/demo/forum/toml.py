@@ -1,6 +1,6 @@
 """Writes the tables of a venue file."""
 
-from server.event.settings import quoted
+from server.core.event.settings import quoted
 
 
 def table(kind: str, /, **values: object) -> str:

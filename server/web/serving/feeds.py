@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable
 
-from server.feed.subscription import CursorGoneError
+from server.core.feed.subscription import CursorGoneError
 from server.web.serving.pages import Exchange, Feed
 from server.web.serving.waker import Waker
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
-from server.feed.sse import Stream
+from server.core.feed.sse import Stream
 from server.web.serving.threads import Threads
 from server.web.serving.waker import Waker
 

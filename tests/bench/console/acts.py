@@ -14,14 +14,14 @@ from tempfile import TemporaryDirectory
 
 from flask.testing import FlaskClient
 
-from server.entry_log import act_list, entry_log
-from server.entry_log.act_words import WORDS
-from server.event.settings import EventSettings
-from server.setup.new_event import init_event
-from server.staff import users
+from server.app.app import close_app, create_app
+from server.app.new_event import init_event
+from server.core.entry_log import act_list, entry_log
+from server.core.entry_log.act_words import WORDS
+from server.core.event.settings import EventSettings
+from server.core.staff import users
 from server.storage.database import Database
 from server.web import auth
-from server.web.app import close_app, create_app
 
 LEAVES = 1_000_000
 TURNS = 40

@@ -21,7 +21,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from server.staff import users
+from server.core.staff import users
 from server.web import auth
 from tests.bench.load.kiosk import LoadKiosk
 from tests.bench.load.load import Load, Timings, enrol_all, quantiles, used, venue

@@ -15,8 +15,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from server.printers import jobs
-from server.printers.states import JobState
+from server.features.printers import jobs
+from server.features.printers.states import JobState
 from tests.browser.desk.place import DESK, Keyboard, Place, desk_place
 from tests.browser.engine.chromium import end, start
 from tests.system.support.site import now_ms

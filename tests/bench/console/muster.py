@@ -23,17 +23,18 @@ from badges.credential.keys import PrivateKey
 from badges.record import ScanRecord, encode_record
 from badges.transparency.chain import chain_next, chain_start
 from badges.wire import wire
-from server.event.calendar import day_starts
-from server.event.directory import Event, load_event
-from server.event.settings import EventSettings
-from server.kiosks import contact
-from server.ledger import ingest
-from server.muster import lists, muster
-from server.setup.new_event import init_event
-from server.staff import users
+from server.app.app import close_app, create_app
+from server.app.new_event import init_event
+from server.core.event.calendar import day_starts
+from server.core.event.directory import Event, load_event
+from server.core.event.settings import EventSettings
+from server.core.kiosks import contact
+from server.core.ledger import ingest
+from server.core.muster import muster
+from server.core.staff import users
+from server.features.muster import lists
 from server.storage.database import Database
 from server.web import auth
-from server.web.app import close_app, create_app
 
 PEOPLE = 100_000  # on the roster
 INSIDE = 30_000

@@ -13,11 +13,11 @@ import msgspec
 
 from badges.transparency.checkpoint import cosign, witness_name
 from badges.wire import wire
-from server.entry_log import cosignatures, entry_log
-from server.event.directory import Event
-from server.event.settings import EventSettings
-from server.ledger.rows import ScanLeaf
-from server.setup.new_event import init_event
+from server.app.new_event import init_event
+from server.core.entry_log import cosignatures, entry_log
+from server.core.event.directory import Event
+from server.core.event.settings import EventSettings
+from server.core.ledger.rows import ScanLeaf
 from server.storage.database import Database
 from tests.server.support.fake_door import FakeDoor
 

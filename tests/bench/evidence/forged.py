@@ -10,11 +10,11 @@ from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from server.event.settings import EventSettings
-from server.setup.new_event import init_event
+from server.app.new_event import init_event
+from server.core.event.settings import EventSettings
 from server.storage.database import Database
-from tests.server.audit.conftest import Evidence
-from tests.server.audit.test_fuzz import fill, fuzz_exports, fuzz_receipts, fuzz_zips
+from tests.server.features.evidence.conftest import Evidence
+from tests.server.features.evidence.test_fuzz import fill, fuzz_exports, fuzz_receipts, fuzz_zips
 from tests.server.support.site import open_site
 
 TURNS = 100_000

@@ -14,13 +14,13 @@ from tempfile import TemporaryDirectory
 
 from flask.testing import FlaskClient
 
-from server.entry_log.act_names import Act
-from server.setup.new_event import init_event
-from server.staff import users
+from server.app.app import close_app, create_app
+from server.app.new_event import init_event
+from server.core.entry_log.act_names import Act
+from server.core.staff import users
 from server.storage.connection import Connection
 from server.storage.database import Database
 from server.web import auth
-from server.web.app import close_app, create_app
 from tests.bench.forum import entries
 from tests.bench.forum.entries import DAY_MS, DOORS, HALLS, SETTINGS, START
 

@@ -16,16 +16,16 @@ from tempfile import TemporaryDirectory
 
 from flask.testing import FlaskClient
 
-from server.event.directory import Event
-from server.event.settings import EventSettings
-from server.ledger import marks
-from server.people import search
-from server.setup.new_event import init_event
-from server.staff import users
+from server.app.app import close_app, create_app
+from server.app.new_event import init_event
+from server.core.event.directory import Event
+from server.core.event.settings import EventSettings
+from server.core.ledger import marks
+from server.core.people import search
+from server.core.staff import users
 from server.storage.connection import Connection
 from server.storage.database import Database
 from server.web import auth
-from server.web.app import close_app, create_app
 from tests.bench import searching
 
 SCANS = 1_000_000

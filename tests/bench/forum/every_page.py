@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from werkzeug.routing import Rule
 
 from badges.credential.badge_number import badge_number
-from server.muster import muster
-from server.people import issuing
-from server.people.phone_token import phone_token
+from server.core.muster import muster
+from server.core.people import issuing
+from server.core.people.phone_token import phone_token
 from tests.bench.forum.large import PEOPLE
 from tests.server.support.pages import Pages
 

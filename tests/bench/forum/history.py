@@ -7,9 +7,9 @@ They are written into the tables at once, because no door could make them in the
 import random
 from collections.abc import Iterator
 
-from server.entry_log import entry_log
-from server.entry_log.act_names import Act
-from server.ledger import marks
+from server.core.entry_log import entry_log
+from server.core.entry_log.act_names import Act
+from server.core.ledger import marks
 from server.storage.connection import Connection
 from server.storage.database import Database
 from tests.server.conftest import NOW

@@ -16,17 +16,17 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
-from server.event.directory import load_event
-from server.event.settings import EventSettings
-from server.setup.new_event import init_event
-from server.setup.venue_file import read_venue
-from server.setup.venue_import import import_venue
+from server.app.new_event import init_event
+from server.core.event.directory import load_event
+from server.core.event.settings import EventSettings
+from server.features.imports.venue_file import read_venue
+from server.features.imports.venue_import import import_venue
 from server.storage.database import Database
 from tests.bench.forum import every_page, history, large, saving
 from tests.server.conftest import NOW
+from tests.server.features.imports.test_uploads import send
 from tests.server.support.fake_door import FakeDoor
 from tests.server.support.pages import Pages, Staff
-from tests.server.web.editing.test_uploads import send
 
 KIOSKS = 20
 TIMES = 20

@@ -10,14 +10,14 @@ from tempfile import TemporaryDirectory
 
 from flask.testing import FlaskClient
 
-from server.event.settings import EventSettings
-from server.setup.new_event import init_event
-from server.staff import users
+from server.app.app import close_app, create_app
+from server.app.new_event import init_event
+from server.core.event.settings import EventSettings
+from server.core.staff import users
 from server.storage.connection import Connection
 from server.storage.database import Database
 from server.storage.localized import names_text
 from server.web import auth
-from server.web.app import close_app, create_app
 
 PEOPLE, ACTIVITIES, ORGANISATIONS, STANDS, HALLS = 100_000, 2_000, 20_000, 2_000, 55
 REPEATS = 25

@@ -4,11 +4,11 @@ import itertools
 from collections.abc import Callable, Iterator
 
 from badges.credential.badge_number import badge_number
+from server.features.editing.pages.guests import ANSWERS
 from server.storage.connection import Connection
-from server.web.admin.editing.guests import ANSWERS
+from tests.server.features.editing.test_editing import fields
+from tests.server.features.imports.test_uploads import send
 from tests.server.support.pages import Pages, Staff
-from tests.server.web.editing.test_editing import fields
-from tests.server.web.editing.test_uploads import send
 
 Step = Callable[[], None]
 

@@ -13,11 +13,11 @@ from badges.admission.facts import Calendar
 from badges.places.pool import PoolKey
 from badges.transparency.chain import chain_start
 from badges.wire import wire
-from server.feed import changes
-from server.kiosks import contact
-from server.ledger import ingest, read_ahead
-from server.ledger.prepared import prepare
-from server.occupancy import pools
+from server.core.feed import changes
+from server.core.kiosks import contact
+from server.core.ledger import ingest, read_ahead
+from server.core.ledger.prepared import prepare
+from server.core.occupancy import pools
 from server.storage.database import Database, connect
 from server.storage.migrations import migrate
 from tests.server.support.fake_door import FakeDoor

@@ -18,7 +18,7 @@ from pathlib import Path
 from badges.transparency.chain import chain_start
 from badges.wire import wire
 from kiosk.sync.upload import HEARTBEAT_S
-from server.occupancy import pools
+from server.core.occupancy import pools
 from tests.bench.load.kiosk import LoadKiosk, signed_request
 from tests.processes import children
 from tests.server.support.fake_door import FakeDoor

@@ -21,8 +21,8 @@ from typing import Any
 from badges.places.pool import PoolKey
 from badges.transparency.chain import chain_start
 from badges.wire import wire
-from server.feed import changes
-from server.occupancy import pools
+from server.core.feed import changes
+from server.core.occupancy import pools
 from server.storage.connection import Connection
 from server.storage.database import connect, transaction
 from server.storage.migrations import migrate

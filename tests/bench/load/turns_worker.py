@@ -17,7 +17,7 @@ from server.storage import database as storage
 from server.storage.connection import Connection
 from server.storage.database import Database
 from tests.bench.load.ledger_site import CALENDAR, DAY, NOW
-from tests.server.ledger.together.sending import Step, batch_step
+from tests.server.core.ledger.together.sending import Step, batch_step
 from tests.server.support.fake_door import FakeDoor
 
 HURRIED = ("hurried", "joined", "before")  # Modes in which statements are not waited for.

@@ -8,9 +8,9 @@ The receiver takes everything at once, so what is sent costs the server and nobo
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from server.machines import endpoints
-from server.machines.post import Answer
-from server.machines.sender import Webhooks
+from server.features.integrations import endpoints
+from server.features.integrations.post import Answer
+from server.features.integrations.sender import Webhooks
 from server.storage.connection import Connection
 from tests.bench.load.ledger_site import NOW, LedgerSite
 

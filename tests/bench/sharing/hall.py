@@ -1,8 +1,8 @@
 """One hall under the product's own protocol (badges/places/pool.py) and policy
-(server/occupancy/sharing_policy.py).
+(server/core/occupancy/sharing_policy.py).
 
 A message takes no time here; whether a link carries it is the day's matter. The steps are those of
-kiosk/journal/journal.py and server/ledger/batch.py, for people who come once.
+kiosk/journal/journal.py and server/core/ledger/batch.py, for people who come once.
 """
 
 from dataclasses import dataclass, field
@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from badges.places.account import Account, may_credit, may_trust
 from badges.places.pool import KioskKey, Pool
 from badges.record import StayRef
-from server.occupancy import sharing_policy
+from server.core.occupancy import sharing_policy
 
-LIVE_S = 30  # as in server/occupancy/grants.py
+LIVE_S = 30  # as in server/core/occupancy/grants.py
 TRIPS_MAX = 4
 
 
@@ -145,9 +145,8 @@ class Hall:
             self.pool = self.pool.open_stay(door.key, gone=gone)
             stay.heard_at = now
         elif kind == "unnamed":
-            stay.left = (
-                True  # it ends the stay once both are here (server/occupancy/unmatched_exits.py)
-            )
+            # It ends the stay once both are here (server/core/occupancy/unmatched_exits.py).
+            stay.left = True
         elif not gone:
             if credited:
                 self.pool = self.pool.trust(door.key)

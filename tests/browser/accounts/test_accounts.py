@@ -10,10 +10,10 @@ from datetime import timedelta
 
 import pytest
 
+from server.core.event.directory import load_event
+from server.core.event.settings import settings_text
+from server.core.staff import sign_on, users
 from server.demo.forum.forum import noon_zone
-from server.event.directory import load_event
-from server.event.settings import settings_text
-from server.staff import sign_on, users
 from tests.browser.attendee.phones import Phone, serve_trusted, venue
 from tests.browser.organiser import Organiser
 from tests.server.support.authority import Authority

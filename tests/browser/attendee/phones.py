@@ -11,8 +11,8 @@ from typing import Any
 import pypdfium2
 
 from kiosk.cli.read import read_files
-from server.event.directory import load_event
-from server.people import issuing, phone_links
+from server.core.event.directory import load_event
+from server.core.people import issuing, phone_links
 from server.storage.connection import Connection
 from tests.browser.engine.chromium import end, start
 from tests.server.support.authority import Authority, pem

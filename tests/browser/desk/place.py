@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from server.people import attendees
-from server.printers import store
-from server.printers.states import PrinterState
-from server.printers.store import PrinterPlan
-from server.staff import users
+from server.core.people import attendees
+from server.core.staff import users
+from server.features.desk.pages import forms
+from server.features.printers import store
+from server.features.printers.states import PrinterState
+from server.features.printers.store import PrinterPlan
 from server.web import auth
-from server.web.desk import forms
 from tests.browser.page import Page
-from tests.server.printers.fake_ipp import FakeIpp
-from tests.server.printers.virtual_zpl import VirtualZpl
+from tests.server.features.printers.fake_ipp import FakeIpp
+from tests.server.features.printers.virtual_zpl import VirtualZpl
 from tests.system.support.site import LiveSite, now_ms, site, wait_for
 
 WAIT_S = 240.0  # on a busy machine

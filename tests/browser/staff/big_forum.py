@@ -9,12 +9,12 @@ from pathlib import Path
 
 from badges.roster.reader import read_roster
 from badges.wire import wire
+from server.app.new_event import init_event
 from server.demo.forum.forum import DAYS, make_forum
 from server.demo.forum.people import CATEGORY_WEIGHTS, roster_csv
-from server.setup.new_event import init_event
-from server.setup.roster_import import import_roster
-from server.setup.venue_file import read_venue
-from server.setup.venue_import import import_venue
+from server.features.imports.roster_import import import_roster
+from server.features.imports.venue_file import read_venue
+from server.features.imports.venue_import import import_venue
 from server.storage.connection import Connection
 from server.storage.database import Database
 from tests.server.conftest import MINUTE, NOW

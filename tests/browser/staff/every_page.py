@@ -11,22 +11,22 @@ from werkzeug.routing import Rule
 
 from badges.credential.badge_number import badge_number
 from badges.wire import wire
-from server.event.directory import Event
-from server.machines import endpoints
-from server.muster import muster
-from server.people import issuing
-from server.people.phone_token import phone_token
-from server.printers import store
-from server.printers.states import PrinterState, Status
-from server.printers.store import PrinterPlan
-from server.staff import users
+from server.core.event.directory import Event
+from server.core.muster import muster
+from server.core.people import issuing
+from server.core.people.phone_token import phone_token
+from server.core.staff import users
+from server.features.integrations import endpoints
+from server.features.printers import store
+from server.features.printers.states import PrinterState, Status
+from server.features.printers.store import PrinterPlan
 from tests.server.conftest import MINUTE, VENUE
-from tests.server.mail.conftest import write_settings
-from tests.server.setup.test_programme_import import PROGRAMME
+from tests.server.features.desk.pages.support import DeskClerk
+from tests.server.features.imports.test_programme_import import PROGRAMME
+from tests.server.features.imports.test_uploads import send
+from tests.server.features.mail.conftest import write_settings
 from tests.server.support.pages import PASSWORD, Pages, Staff
 from tests.server.support.stores import load
-from tests.server.web.desk.support import DeskClerk
-from tests.server.web.editing.test_uploads import send
 
 # What is no page of its own: files, feeds, parts of pages, probes, and ways to somewhere else.
 NO_PAGES = {

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import server.web as server_web
-from server.event.directory import Event
+from server.core.event.directory import Event
 from server.storage.database import Database
 from tests.browser.page import Page
 from tests.browser.staff.big_forum import busy_forum

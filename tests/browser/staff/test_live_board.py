@@ -9,7 +9,7 @@ import pytest
 
 from badges.places.account import NoPlaceError
 from badges.wire import wire
-from server.staff import users
+from server.core.staff import users
 from server.web import auth
 from tests.bench.load.kiosk import LoadKiosk, signed_request
 from tests.bench.load.load import enrol_all, venue

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 import server.web
-from server.audit.export import export
-from server.audit.selection import Selection
-from server.entry_log import entry_log
-from server.entry_log.act_names import Act
-from server.event.directory import Event
+from server.core.entry_log import entry_log
+from server.core.entry_log.act_names import Act
+from server.core.event.directory import Event
+from server.features.evidence.export import export
+from server.features.evidence.selection import Selection
 from server.storage.database import Database
 from tests.browser.staff.test_staff_pages import (
     NARROW,
@@ -32,8 +32,8 @@ from tests.server.conftest import engine as engine
 from tests.server.conftest import event as event
 from tests.server.conftest import settings as settings
 from tests.server.conftest import site as site
+from tests.server.features.phone.test_receipts import link
 from tests.server.support.pages import Pages
-from tests.server.web.phone.test_receipts import link
 
 STYLE = Path(server.web.__file__).parent / "static/style.css"
 

@@ -12,7 +12,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 import server.web as server_web
-from server.event.directory import Event
+from server.core.event.directory import Event
 from server.storage.database import Database
 from tests.browser.engine.axe import RULES, faults, rules_but
 from tests.browser.page import Page
@@ -26,8 +26,8 @@ from tests.server.conftest import engine as engine
 from tests.server.conftest import event as event
 from tests.server.conftest import settings as settings
 from tests.server.conftest import site as site
-from tests.server.mail.conftest import write_settings
-from tests.server.setup.test_programme_import import PROGRAMME
+from tests.server.features.imports.test_programme_import import PROGRAMME
+from tests.server.features.mail.conftest import write_settings
 from tests.server.support.pages import Pages, Staff
 from tests.server.support.stores import load
 from tests.server.web.language import lively

@@ -28,8 +28,8 @@ TESTS = Path(__file__).parent.parent.parent
 OF_FILES = tuple(
     f"{TESTS}/server/{name}"
     for name in (
-        "audit/test_erasure.py", "backup/", "failover/", "privacy/", "storage/",
-        "web/admin/privacy/",
+        "core/second_disk/", "failover/", "features/backup/", "features/evidence/test_erasure.py",
+        "features/privacy/", "storage/",
     )
 )  # fmt: skip
 READERS_MAX = 2

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from server.web import app as app_module
+from server.app import app as app_module
+from server.core.translations import OWN
 from server.web import security
-from server.words import OWN
 
 
 @dataclass

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from server.event.directory import Event
+from server.core.event.directory import Event
 from tests.server.support.console import kept_open
 
 

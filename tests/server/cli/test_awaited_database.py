@@ -11,14 +11,14 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from server.cli import supervise
-from server.event.directory import Event
+from server.app import supervise
+from server.core.event.directory import Event
 from server.storage import migrations
 from server.storage.database import connect, transaction
 from server.storage.postgresql import engine, moving
 from server.storage.postgresql.address import Address, keep_address
 from tests.processes import children
-from tests.server.cli.test_supervise import BEATS, HANG_S, Supervised, supervised, wait_for
+from tests.server.app.test_supervise import BEATS, HANG_S, Supervised, supervised, wait_for
 from tests.server.support.postgresql.cluster import Cluster
 from tests.server.support.postgresql.databases import Databases
 from tests.server.support.postgresql.failover import REPLICATES

@@ -11,11 +11,11 @@ from cryptography.x509 import load_pem_x509_certificates
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from badges.wire.server_key import open_server_key
-from server.event import served
-from server.event.certificate import spki_sha256
-from server.event.directory import Event, load_event
-from server.event.settings import EventError
-from tests.server.cli.test_serve import announcement
+from server.core.event import served
+from server.core.event.certificate import spki_sha256
+from server.core.event.directory import Event, load_event
+from server.core.event.settings import EventError
+from tests.server.app.test_serve import announcement
 from tests.server.support.authority import DAY, Authority, key_pem, pem
 from tests.server.support.console import Console
 from tests.system.support.site import now_ms

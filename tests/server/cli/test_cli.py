@@ -24,13 +24,14 @@ from badges.credential.badge_number import badge_number
 from badges.credential.keys import PrivateKey
 from badges.printing import fonts
 from badges.wire import enrolment, wire
-from server.cli.console import SPOKEN, Later
 from server.cli.main import machine_zone, main
-from server.event.directory import Event, load_event
-from server.event.settings import EventSettings
-from server.kiosks import registry
-from server.people import drawing, issuing
-from server.staff import second_factors, users
+from server.console import SPOKEN, Later
+from server.core.event.directory import Event, load_event
+from server.core.event.settings import EventSettings
+from server.core.kiosks import registry
+from server.core.people import issuing
+from server.core.staff import second_factors, users
+from server.features.cards import drawing
 from server.storage.database import Database, connect
 from tests.badges.printing.test_pretix import background
 from tests.lasting import lasts
@@ -289,7 +290,7 @@ class TestBadges:
     def test_more_than_one_transaction(
         self, console: Console, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("server.cli.badges.ISSUE_AT_ONCE", 2)
+        monkeypatch.setattr("server.features.cards.commands.ISSUE_AT_ONCE", 2)
         console("import", console.file("r.csv", "name,category\nA,vip\nB,vip\nC,vip\n"))
         assert "Issued 3 badges." in console("issue").output
         acts = [body for (body,) in console.rows("SELECT body FROM leaf")]

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from server.cli.desks import printers as command
-from server.printers import worker
-from server.printers.drivers import zpl
-from server.printers.worker import Printing
+from server.features.printers import commands as command
+from server.features.printers import worker
+from server.features.printers.drivers import zpl
+from server.features.printers.worker import Printing
 from server.storage.database import Database
 from tests.server.conftest import NOW
-from tests.server.printers.virtual_zpl import VirtualZpl
+from tests.server.features.printers.virtual_zpl import VirtualZpl
 from tests.server.support.console import Console
 
 

@@ -16,11 +16,11 @@ import pytest
 from badges.printing.card import CardError
 from badges.printing.joining import join_pdfs
 from badges.printing.look import Look
-from server.people import drawing
-from server.people.drawing import Drawing
+from server.features.cards import drawing
+from server.features.cards.drawing import Drawing
 from tests.badges.printing.cards import ANNA, EVENT, named, pages
 from tests.processes import await_ended, children
-from tests.server.cli.test_serve import BUSY_S
+from tests.server.app.test_serve import BUSY_S
 from tests.server.support.console import Console
 
 pytestmark = pytest.mark.system
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.system
 # The command as it is typed, but that a process draws 30 badges at a time in place of 60.
 SMALL_CHUNKS = """
 from server.cli.main import main
-from server.people import drawing
+from server.features.cards import drawing
 drawing.CHUNK_CARDS = 30
 main()
 """

@@ -5,7 +5,7 @@ import zipfile
 
 import pytest
 
-from server.privacy.clocks import CLOCKS
+from server.core.event.retention import CLOCKS
 from server.storage.database import Database
 from tests.server.support.console import Console
 from tests.server.support.stores import dump

@@ -7,10 +7,10 @@ from contextlib import closing
 import pytest
 
 from badges.wire.servers import ServerAddress, open_servers
-from server.cli.servers.status import look
-from server.event.directory import Event
-from server.event.processes import Reporter, all_processes
-from server.kiosks import addresses, runs, snapshot
+from server.core.event.directory import Event
+from server.core.event.processes import Reporter, all_processes
+from server.core.kiosks import addresses, runs, snapshot
+from server.features.servers.status import look
 from server.storage.database import Database
 from server.storage.disk import DiskError
 from server.storage.postgresql.address import address_of

@@ -1,6 +1,6 @@
 """`hallkeeper token`."""
 
-from server.machines import tokens
+from server.features.integrations import tokens
 from server.storage.database import Database
 from tests.server.support.console import Console
 

@@ -19,6 +19,14 @@ from badges.credential.credential import (
     open_credential,
 )
 from badges.roster.reader import read_roster
+from server.core.event.directory import Event
+from server.core.occupancy.copies import WALK_MS
+from server.core.people import issuing
+from server.core.people.attendees import attendee
+from server.core.programme import activities, exhibition
+from server.core.programme.counts import forum_counts
+from server.core.programme.speakers import speakers_of
+from server.core.venue import kiosk_facts, store
 from server.demo.film.motion import PRESENTATION_S
 from server.demo.forum.forum import (
     DAYS,
@@ -34,16 +42,7 @@ from server.demo.forum.forum import (
 from server.demo.forum.people import CAST_SIZE, CATEGORY_WEIGHTS, Person, make_people, roster_csv
 from server.demo.play import prepare
 from server.demo.script import _REUSING, Presentation, Script
-from server.event.calendar import day_starts
-from server.event.directory import Event
-from server.occupancy.copies import WALK_MS
-from server.people import issuing
-from server.people.attendees import attendee
-from server.programme import activities, exhibition
-from server.programme.counts import forum_counts
-from server.programme.speakers import speakers_of
 from server.storage.database import Database
-from server.venue import kiosk_facts, store
 
 NOW = 1_777_860_000_000
 HOUR = 3_600_000
@@ -109,7 +108,7 @@ def test_it_has_the_shape_of_a_large_forum(made: Made) -> None:
 
 def test_its_counts_are_those_that_it_is_to_show(made: Made) -> None:
     settings = made.event.settings
-    counts = forum_counts(made.database.reader, day_starts(settings), settings.country or "")
+    counts = forum_counts(made.database.reader, settings)
     assert asdict(counts) == {
         "days": 6,
         "activities": 158,

@@ -18,11 +18,11 @@ from typing import Any
 
 import pytest
 
+from server.app.new_event import init_event
+from server.core.entry_log import entry_log
+from server.core.event.directory import Event
+from server.core.event.settings import EventSettings
 from server.demo.network_link import Link
-from server.entry_log import entry_log
-from server.event.directory import Event
-from server.event.settings import EventSettings
-from server.setup.new_event import init_event
 from server.storage.connection import Connection
 from server.storage.database import Database, connect
 from server.storage.disk import AwayError, DatabaseError

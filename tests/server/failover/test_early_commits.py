@@ -13,13 +13,13 @@ import pytest
 
 from badges.credential.keys import PrivateKey
 from badges.wire import wire
-from server.backup import set_back
-from server.entry_log import entry_log
-from server.event.settings import EventSettings
-from server.feed import changes
-from server.feed.hub import Hub
-from server.kiosks import runs
-from server.setup.new_event import init_event
+from server.app.new_event import init_event
+from server.core.entry_log import entry_log
+from server.core.event.settings import EventSettings
+from server.core.feed import changes
+from server.core.feed.hub import Hub
+from server.core.kiosks import runs
+from server.core.second_disk import set_back
 from server.storage import database as storage
 from server.storage.connection import Connection
 from server.storage.database import Database

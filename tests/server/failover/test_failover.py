@@ -16,14 +16,14 @@ from pathlib import Path
 import pytest
 
 from kiosk.sync.transport import TransportError
-from server.backup import set_back
-from server.cli.servers.status import lines, look
-from server.entry_log import entry_log
-from server.event.directory import Event
-from server.event.settings import EventSettings
-from server.kiosks import registry, runs
-from server.occupancy import hall_control
-from server.setup.new_event import init_event
+from server.app.new_event import init_event
+from server.core.entry_log import entry_log
+from server.core.event.directory import Event
+from server.core.event.settings import EventSettings
+from server.core.kiosks import registry, runs
+from server.core.occupancy import hall_control
+from server.core.second_disk import set_back
+from server.features.servers.status import lines, look
 from server.storage.connection import Connection
 from server.storage.database import Database
 from server.storage.disk import DatabaseError

@@ -12,19 +12,19 @@ import pytest
 from click.testing import CliRunner
 
 from badges.wire import wire
-from server.backup.copy import make_backup
-from server.backup.restore import restore
+from server.app.new_event import init_event
 from server.cli.main import main
-from server.event.directory import Event, load_event
-from server.event.settings import EventError, EventSettings
-from server.setup.new_event import init_event
+from server.core.event.directory import Event, load_event
+from server.core.event.settings import EventError, EventSettings
+from server.core.second_disk.copy import make_backup
+from server.features.backup.restore import restore
 from server.storage import disk
 from server.storage.database import Database
 from server.storage.disk import DiskError, Room
 from tests.server.conftest import NOW
+from tests.server.doors.test_api import Kiosk
 from tests.server.support.disks.small_disk import fill, remount, small_disk
 from tests.server.support.pages import Pages
-from tests.server.web.test_api import Kiosk
 
 pytestmark = pytest.mark.sqlite_alone
 

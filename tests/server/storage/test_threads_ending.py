@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from server.cli.supervise import THREAD_IDLE_VARIABLE
-from server.event.directory import Event
+from server.app.supervise import THREAD_IDLE_VARIABLE
+from server.core.event.directory import Event
 from server.storage.database import Database
 from tests.processes import children
-from tests.server.cli.test_serve import Server, running, signed_in
+from tests.server.app.test_serve import Server, running, signed_in
 from tests.system.support.nursery import Nursery
 from tests.system.support.nursery import forks as forks
 

@@ -16,7 +16,7 @@ def write(db: sqlite3.Connection) -> None:
 
 
 def refuse(_: sqlite3.Connection) -> None:
-    from server.setup.venue_plan import VenueError  # which the others do without
+    from server.features.imports.venue_plan import VenueError  # which the others do without
 
     raise VenueError(["hall h1: is missing", "hall h2: is missing"])
 

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from server.cli.main import main
-from server.event.directory import Event
+from server.core.event.directory import Event
 from server.storage.database import connect
 from tests.once.databases.slots import Slots
 from tests.order.kinds import is_quick

@@ -28,14 +28,14 @@ from kiosk.sync.link import Link
 from kiosk.sync.signer import Signer
 from kiosk.sync.transport import REPLAY_TRIES, Transport, TransportError, _checked
 from kiosk.sync.upload import Sync
-from server.backup.copy import Backups
-from server.backup.critical_state import log_size
-from server.event.directory import Event, load_event
-from server.kiosks import registry
-from server.occupancy import pools
+from server.app.app import close_app, create_app
+from server.core.event.directory import Event, load_event
+from server.core.kiosks import registry
+from server.core.occupancy import pools
+from server.core.second_disk.copy import Backups
+from server.core.second_disk.critical_state import log_size
 from server.storage import event_state
 from server.storage.database import Database
-from server.web.app import close_app, create_app
 from server.web.services import keep_services, services_of
 from tests.once.pages.apps import give_back
 from tests.server.conftest import NOW

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from werkzeug.test import TestResponse
 
-from server.machines import tokens
+from server.features.integrations import tokens
 from tests.server.support.pages import Pages
 
 

@@ -13,18 +13,18 @@ from werkzeug.test import TestResponse, create_environ
 from badges.admission.facts import Calendar
 from badges.wire import wire
 from badges.wire.enrolment import proof
-from server.entry_log import entry_log
-from server.entry_log.act_names import Act
-from server.event.calendar import day_starts
-from server.event.directory import Event
-from server.event.roles import ROLES
-from server.kiosks import contact, registry
-from server.ledger import ingest
-from server.people import issuing
-from server.staff import users
+from server.app.app import close_app, create_app
+from server.core.entry_log import entry_log
+from server.core.entry_log.act_names import Act
+from server.core.event.calendar import day_starts
+from server.core.event.directory import Event
+from server.core.event.roles import ROLES
+from server.core.kiosks import contact, registry
+from server.core.ledger import ingest
+from server.core.people import issuing
+from server.core.staff import users
 from server.storage.database import Database
 from server.web import auth
-from server.web.app import close_app, create_app
 from tests.once.pages.apps import give_back
 from tests.server.conftest import NOW, serial_of
 from tests.server.support.fake_door import FakeDoor

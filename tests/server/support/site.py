@@ -7,11 +7,11 @@ import pytest
 from badges.admission.facts import Calendar
 from badges.transparency.chain import chain_start
 from badges.wire import wire
-from server.event.directory import Event
-from server.kiosks import contact
-from server.ledger import ingest
-from server.occupancy import pools
-from server.occupancy.figures import HallFigures, hall_figures
+from server.core.event.directory import Event
+from server.core.kiosks import contact
+from server.core.ledger import ingest
+from server.core.occupancy import pools
+from server.core.occupancy.figures import HallFigures, hall_figures
 from server.storage.database import Database
 from tests.once import beginnings
 from tests.server.conftest import HOUR, NOW

@@ -7,11 +7,11 @@ from typing import Any
 
 from badges.roster.reader import Roster
 from badges.wire import wire
-from server.event.directory import Event
-from server.feed.changes import changes_after
-from server.setup import roster_import, roster_match, venue_import
-from server.setup.roster_import import ImportResult
-from server.setup.writer import ImportedVenue
+from server.core.event.directory import Event
+from server.core.feed.changes import changes_after
+from server.features.imports import roster_import, roster_match, venue_import
+from server.features.imports.roster_import import ImportResult
+from server.features.imports.writer import ImportedVenue
 from server.storage.database import Database
 from server.storage.postgresql import moving
 from server.storage.tables import tables

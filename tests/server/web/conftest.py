@@ -1,24 +1,6 @@
-"""What the tests of pages share besides: pages that they only read, and what routes are compiled
-to.
-"""
+"""Fixtures of pages: pages that a test only reads, and files read in this process."""
 
-import pickle
-
-import pytest
-
-from server.web import apart
-from tests.once.pages.compiled import routes_are_compiled_once as routes_are_compiled_once
-from tests.server.web.reading.shown import kept_pages as kept_pages
-from tests.server.web.reading.shown import shown as shown
-
-
-@pytest.fixture(autouse=True)
-def _apart_is_here(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have a quick test's pages read files in this process, which no bounds hold."""
-
-    def run(job: bytes) -> bytes:
-        _, work = pickle.loads(job)
-        return apart._answer(work)
-
-    if request.node.get_closest_marker("system") is None:
-        monkeypatch.setattr(apart, "_run", run)
+from tests.server.support.page_fixtures import _apart_is_here as _apart_is_here
+from tests.server.support.page_fixtures import kept_pages as kept_pages
+from tests.server.support.page_fixtures import routes_are_compiled_once as routes_are_compiled_once
+from tests.server.support.page_fixtures import shown as shown

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from server.setup.venue_plan import VenueError
+from server.features.imports.venue_plan import VenueError
 from server.storage.database import Database
 from server.storage.disk import DatabaseError
 from server.web import apart

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 from werkzeug.exceptions import HTTPException
 
-from server.event import roles
-from server.event.directory import Event
+from server.core.event import roles
+from server.core.event.directory import Event
 from server.storage.database import Database
 from server.web import auth
 from tests.server.support.pages import Pages, Staff

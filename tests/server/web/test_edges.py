@@ -14,17 +14,17 @@ from werkzeug.routing import AnyConverter, Map, Rule
 from badges.credential.keys import PrivateKey
 from badges.wire import wire
 from badges.wire.enrolment import proof
-from server.event.directory import Event
-from server.kiosks import registry
+from server.app.app import make_app
+from server.core.event.directory import Event
+from server.core.kiosks import registry
 from server.storage.database import Database
 from server.storage.disk import AwayError
 from server.storage.errors import LostError
 from server.web import auth, lanes, security
-from server.web.app import make_app
 from tests.once.pages.apps import prepared
 from tests.server.conftest import NOW
+from tests.server.doors.test_api import Kiosk
 from tests.server.support.pages import ROLES, Pages
-from tests.server.web.test_api import Kiosk
 
 ADMINS = "/admin/users/"  # for admins alone
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from badges.credential.badge_number import badge_number
-from server.event.directory import Event
-from server.machines import signing
+from server.core.event.directory import Event
+from server.features.integrations import signing
 from server.storage.database import Database
 from server.web import auth
 from server.web.logs import write_json_lines, write_lines

@@ -12,7 +12,7 @@ from flask import Flask, session
 from flask.sessions import NullSession
 
 from badges.wire import wire
-from server.event.directory import Event
+from server.core.event.directory import Event
 from server.storage.database import Database
 from server.web import auth, lanes
 from tests.server.support.pages import ROLES, Pages

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from server.entry_log import act_words
-from server.event import directory, served
-from server.event.directory import Event
-from server.staff import (
+from server.core.entry_log import act_words
+from server.core.event import directory, served
+from server.core.event.directory import Event
+from server.core.staff import (
     guesses,
     invitations,
     passwords,
@@ -18,8 +18,8 @@ from server.staff import (
     signing_in,
     users,
 )
+from server.features.wallet import certificates
 from server.storage.database import Database
-from server.wallet import certificates
 from server.web import auth, security
 from tests.server.support.pages import Pages
 

@@ -14,8 +14,8 @@ import pytest
 
 from badges.admission.facts import Denied, Reason
 from kiosk.supervisor.texts import SupervisorError
-from server.kiosks import relocation
-from server.occupancy import hall_control
+from server.core.kiosks import relocation
+from server.core.occupancy import hall_control
 from tests.system.nested.test_nested_halls import VENUE
 from tests.system.support.nested_site import WORD, Nested, NestedDoor
 

@@ -10,8 +10,8 @@ import pytest
 
 from badges.admission.facts import Denied
 from kiosk.supervisor.texts import SupervisorError
-from server.kiosks import relocation
-from server.occupancy import hall_control
+from server.core.kiosks import relocation
+from server.core.occupancy import hall_control
 from tests.kiosk.support.door_fixture import reason
 from tests.system.support.nested_site import WORD, Nested, NestedDoor
 

@@ -12,15 +12,15 @@ from pathlib import Path
 import pytest
 from zebrafy import ZebrafyZPL
 
-from server.printers import jobs, store
-from server.printers.drivers import address
-from server.printers.drivers.driver import PerhapsPrintedError, Sheet
-from server.printers.drivers.ipp import IppDriver
-from server.printers.jobs import Job
-from server.printers.states import JobState, PrinterState, Problem
-from server.printers.store import PrinterPlan
-from tests.server.printers.turns import FakeTurn, picture
-from tests.server.printers.virtual_zpl import VirtualZpl
+from server.features.printers import jobs, store
+from server.features.printers.drivers import address
+from server.features.printers.drivers.driver import PerhapsPrintedError, Sheet
+from server.features.printers.drivers.ipp import IppDriver
+from server.features.printers.jobs import Job
+from server.features.printers.states import JobState, PrinterState, Problem
+from server.features.printers.store import PrinterPlan
+from tests.server.features.printers.turns import FakeTurn, picture
+from tests.server.features.printers.virtual_zpl import VirtualZpl
 from tests.system.support.site import LiveSite, free_port, now_ms, site, wait_for
 
 pytestmark = pytest.mark.system
@@ -158,7 +158,7 @@ def _end(child: subprocess.Popen) -> None:
 
 
 def real_sheet(place: LiveSite, name: str) -> Sheet:
-    from server.printers.sheets import sheet_of
+    from server.features.printers.sheets import sheet_of
 
     plan = PrinterPlan("office", "ipp://localhost/", "ipp", "a6", 300)
     with place.database.reading() as db:

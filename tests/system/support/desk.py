@@ -8,7 +8,7 @@ from typing import Self
 from urllib.parse import urlencode
 
 from badges.credential.badge_number import badge_number
-from server.staff import users
+from server.core.staff import users
 from server.web import auth
 from tests.system.support.site import LiveSite, now_ms
 

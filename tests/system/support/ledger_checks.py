@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from kiosk.cli.status import status_of
-from server.occupancy.figures import hall_figures
+from server.core.occupancy.figures import hall_figures
 from tests.system.support.site import LiveSite, wait_for
 
 Stay = tuple[str, int, int]  # kiosk, generation, sequence of the entry

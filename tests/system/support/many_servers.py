@@ -29,12 +29,12 @@ from kiosk.config.identity import make_identity, save_identity, save_key
 from kiosk.config.settings import KioskSettings
 from kiosk.journal.journal import Journal
 from kiosk.run import Kiosk
+from server.app.new_event import init_event
+from server.core.entry_log.entry_log import Log, entry_of
+from server.core.event.directory import load_event
+from server.core.event.settings import EventSettings
+from server.core.kiosks import addresses, registry
 from server.demo.forum.forum import noon_zone
-from server.entry_log.entry_log import Log, entry_of
-from server.event.directory import load_event
-from server.event.settings import EventSettings
-from server.kiosks import addresses, registry
-from server.setup.new_event import init_event
 from server.storage.connection import Connection
 from server.storage.database import Database
 from server.storage.postgresql.address import Address, keep_address

@@ -26,21 +26,21 @@ from kiosk.sync.follow import Feed
 from kiosk.sync.link import Link, Skew
 from kiosk.sync.transport import TransportError
 from kiosk.sync.upload import Sync
-from server.event.calendar import day_starts
-from server.event.directory import Event
-from server.event.settings import EventSettings
-from server.feed import changes
-from server.feed.subscription import CursorGoneError, Subscription
-from server.kiosks import contact, registry, snapshot
-from server.kiosks.vouching import Voucher
-from server.ledger import ingest
-from server.occupancy.figures import hall_figures
-from server.people import issuing
-from server.setup import roster_import, venue_file, venue_import
-from server.setup.new_event import init_event
-from server.setup.writer import ImportedVenue
+from server.app.new_event import init_event
+from server.core.event.calendar import day_starts
+from server.core.event.directory import Event
+from server.core.event.settings import EventSettings
+from server.core.feed import changes
+from server.core.feed.subscription import CursorGoneError, Subscription
+from server.core.kiosks import contact, registry, snapshot
+from server.core.kiosks.vouching import Voucher
+from server.core.ledger import ingest
+from server.core.occupancy.figures import hall_figures
+from server.core.people import issuing
+from server.core.venue import nesting, store
+from server.features.imports import roster_import, venue_file, venue_import
+from server.features.imports.writer import ImportedVenue
 from server.storage.database import Database
-from server.venue import nesting, store
 from tests.server.conftest import HOUR, NOW, roster_of
 
 WORD = Word("7", "Petra", "invited by the minister")

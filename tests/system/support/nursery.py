@@ -33,7 +33,7 @@ from tests.system.support.site import Process
 ROOT = Path(__file__).parents[3]
 # By what follows `python -m`: where the command is, and what it loads once it runs.
 COMMANDS = {
-    "server.cli.main": ("server.cli.serve", "server.web.wsgi", "sqlite_utils"),
+    "server.cli.main": ("server.app.serve", "server.app.wsgi", "sqlite_utils"),
     "kiosk.cli.main": ("cv2", "zxingcpp", "pyzbar.pyzbar"),
 }
 WORDS = ("badges/translations", "kiosk/screen/translations", "server/translations")

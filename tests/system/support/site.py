@@ -27,14 +27,15 @@ from click.testing import CliRunner
 from badges.wire.enrolment import EnrolmentCode
 from kiosk.cli.enrol import enrol
 from kiosk.config.files import JOURNAL_FILE, REPLICA_FILE
+from server.app import new_event
 from server.cli.main import main
+from server.core.event import directory as config
+from server.core.event.directory import Event
+from server.core.event.settings import EventSettings
+from server.core.kiosks import registry
+from server.core.people import issuing
 from server.demo.forum.forum import noon_zone
-from server.event import directory as config
-from server.event.directory import Event
-from server.event.settings import EventSettings
-from server.kiosks import registry
-from server.people import issuing
-from server.setup import new_event, roster_import, venue_file, venue_import
+from server.features.imports import roster_import, venue_file, venue_import
 from server.storage.database import Database
 
 READY_S = 240.0  # on a busy machine

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.server.conftest import VENUE
-from tests.server.setup import test_programme_frab as frab
-from tests.server.setup.test_programme_ical import FORUM
+from tests.server.features.imports import test_programme_frab as frab
+from tests.server.features.imports.test_programme_ical import FORUM
 from tests.server.support.console import Console
 
 FAIR = "exhibitor,stand,area,m2\nCrane Works,R-1,Robots,20\nDelta Drives,R-2,Robots,30\n"

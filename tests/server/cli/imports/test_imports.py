@@ -16,12 +16,12 @@ import openpyxl
 import pytest
 
 from badges.credential.badge_number import badge_number
-from server.backup.copy import backups
-from server.cli import imports
-from server.setup.roster_import import ImportPlan, RosterChangedError
+from server.core.second_disk.copy import backups
+from server.features.imports.commands import roster_and_venue as imports
+from server.features.imports.roster_import import ImportPlan, RosterChangedError
 from server.storage.database import Database, connect, transaction
 from tests.server.conftest import ROSTER, VENUE, serial_of
-from tests.server.setup.test_venue_file import SHEETS, with_value, workbook
+from tests.server.features.imports.test_venue_file import SHEETS, with_value, workbook
 from tests.server.support.console import Console
 
 

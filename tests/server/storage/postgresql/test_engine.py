@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from server.event.directory import Event
-from server.setup.new_event import init_event
+from server.app.new_event import init_event
+from server.core.event.directory import Event
 from server.storage import errors, migrations
 from server.storage.database import Database, connect, one_state, undone_alone
 from server.storage.disk import DatabaseError
@@ -92,7 +92,7 @@ def test_what_fails_leaves_the_database_empty(
     def fail(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("server.staff.users.add_user", fail)
+    monkeypatch.setattr("server.core.staff.users.add_user", fail)
     with pytest.raises(ZeroDivisionError):
         init_event(tmp_path / "made", event.settings, postgresql=address.url)
     assert not (tmp_path / "made").exists()

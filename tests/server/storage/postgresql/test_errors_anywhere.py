@@ -21,7 +21,7 @@ from server.storage.engines import reconnecting
 from server.storage.postgresql.bounds import BoundedConnection
 from server.storage.postgresql.connection import PostgresConnection, _Cursor
 from tests.server.conftest import NOW
-from tests.server.ledger.together.sending import Step, batch_step
+from tests.server.core.ledger.together.sending import Step, batch_step
 from tests.server.support.postgresql.databases import Databases
 from tests.server.support.site import Site, heed, open_site
 

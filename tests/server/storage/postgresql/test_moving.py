@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from server.backup import move as module
-from server.backup.move import SQLITE, move
-from server.event.directory import Event, load_event
-from server.event.lock import AlreadyServingError, only_server
+from server.core.event.directory import Event, load_event
+from server.core.event.lock import AlreadyServingError, only_server
+from server.features.backup import move as module
+from server.features.backup.move import SQLITE, move
 from server.storage.database import Database
 from server.storage.disk import DatabaseError
 from server.storage.postgresql import engine, moving

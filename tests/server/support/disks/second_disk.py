@@ -8,10 +8,10 @@ from pathlib import Path
 
 from badges.wire import wire
 from badges.wire.enrolment import proof
-from server.backup.critical_state import ACTS_FILE, Acts, Keeper, read_acts
-from server.backup.restore import Restored
-from server.event.directory import Event
-from server.kiosks import registry
+from server.core.event.directory import Event
+from server.core.kiosks import registry
+from server.core.second_disk.critical_state import ACTS_FILE, Acts, Keeper, read_acts
+from server.features.backup.restore import Restored
 from server.storage.database import Database
 from tests.server.conftest import NOW
 from tests.server.support.fake_door import FakeDoor

@@ -6,7 +6,7 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from server.event.directory import Event
+from server.core.event.directory import Event
 from server.storage import migrations
 from server.storage.database import Database, connect, transaction
 from server.storage.postgresql import engine, moving

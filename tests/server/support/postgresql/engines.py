@@ -12,11 +12,12 @@ import pytest
 # What writes most, and what the figures rest on. Each test costs a tenth of a second of CPU more on
 # PostgreSQL, most of it for a database of its own, so the other folders wait for `--engine`.
 BOTH = (
-    "storage", "venue", "feed", "ledger/test_ingest.py", "ledger/test_order.py",
-    "ledger/test_batch_edges.py", "ledger/together/test_together.py",
-    "occupancy/test_copied_badge.py", "occupancy/test_grants.py", "occupancy/test_held.py",
-    "occupancy/test_nesting.py", "occupancy/test_sharing_in_halls.py",
-    "web/test_api_supervisor.py",
+    "storage", "core/venue", "core/feed", "core/ledger/test_ingest.py", "core/ledger/test_order.py",
+    "core/ledger/test_batch_edges.py", "core/ledger/together/test_together.py",
+    "core/occupancy/test_copied_badge.py", "core/occupancy/test_grants.py",
+    "core/occupancy/test_held.py",
+    "core/occupancy/test_nesting.py", "core/occupancy/test_sharing_in_halls.py",
+    "doors/test_supervisor.py",
 )  # fmt: skip
 HERE = Path(__file__).parents[2]
 

@@ -23,7 +23,10 @@ from server.storage.postgresql.bounds import BoundedConnection
 from tests.lasting import lasts
 
 SERVER = Path(__file__).parents[2]
-OF_CONNECTIONS = tuple(f"{SERVER}/{name}" for name in ("backup/", "failover/", "storage/"))
+OF_CONNECTIONS = tuple(
+    f"{SERVER}/{name}"
+    for name in ("core/second_disk/", "failover/", "features/backup/", "storage/")
+)
 # As `DISCARD ALL`, but plans and prepared statements stay.
 FORGET = (
     b"RESET ALL; UNLISTEN *; SELECT pg_advisory_unlock_all(); CLOSE ALL;"

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from server.event.directory import Event
+from server.app.app import close_app, create_app
+from server.core.event.directory import Event
 from server.storage.database import Database
-from server.web.app import close_app, create_app
 from tests.server.support.pages import Pages
 
 TARGETS = (

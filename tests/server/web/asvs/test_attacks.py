@@ -8,19 +8,19 @@ import pytest
 from werkzeug.test import TestResponse
 
 from badges.credential.badge_number import badge_number
-from server.event.directory import Event
-from server.staff import users
+from server.core.event.directory import Event
+from server.core.staff import users
 from server.storage.connection import Connection
 from server.storage.database import Database
 from server.storage.tables import columns_of
 from server.web import auth
 from tests.server.conftest import NOW
-from tests.server.mail.conftest import write_settings
-from tests.server.setup.test_programme_import import PROGRAMME
+from tests.server.features.imports.test_programme_import import PROGRAMME
+from tests.server.features.imports.test_uploads import CHANGED, PEOPLE, preview
+from tests.server.features.mail.conftest import write_settings
+from tests.server.features.users.test_routes_by_role import address, routes
 from tests.server.support.pages import PASSWORD, Pages, Staff
 from tests.server.support.stores import dump, load
-from tests.server.web.accounts.test_routes_by_role import address, routes
-from tests.server.web.editing.test_uploads import CHANGED, PEOPLE, preview
 from tests.server.web.language import lively
 from tests.server.web.language.test_pseudo_language_pages import addresses
 

@@ -60,7 +60,7 @@ def test_no_code_is_made_of_input(known: Calls) -> None:
 
 def test_pickles_are_this_programs_own(known: Calls) -> None:
     assert files(known, "pickle.loads", "pickle.load", "shelve.open") == {
-        "server/web/apart.py", "server/people/designing/drawer.py",
+        "server/web/apart.py", "server/features/cards/designing/drawer.py",
     }  # fmt: skip
 
 
@@ -73,7 +73,9 @@ def test_commands_are_lists_without_a_shell(known: Calls) -> None:
 
 def test_weak_hashes_are_where_others_ask_for_them(known: Calls) -> None:
     """Apple's manifest of a pass has SHA-1 beside the signature."""
-    assert files(known, "hashlib.md5", "hashlib.new", "hashlib.sha1") == {"server/wallet/apple.py"}
+    assert files(known, "hashlib.md5", "hashlib.new", "hashlib.sha1") == {
+        "server/features/wallet/apple.py"
+    }
 
 
 def test_what_must_not_be_guessed_is_not_made_by_random(known: Calls) -> None:

@@ -4,20 +4,20 @@ import re
 from contextlib import suppress
 
 from badges.i18n import Phrase
-from server.entry_log import entry_log
-from server.entry_log.act_names import Act
-from server.entry_log.act_words import WORDS
-from server.kiosks import registry
-from server.machines import endpoints, tokens
-from server.muster import muster
-from server.people import attendees, day_credentials, issuing
-from server.printers import jobs, store
-from server.printers.states import PrinterState, Problem, Status
-from server.printers.store import PrinterPlan
-from server.staff import invitations
+from server.core.entry_log import entry_log
+from server.core.entry_log.act_names import Act
+from server.core.entry_log.act_words import WORDS
+from server.core.kiosks import registry
+from server.core.muster import muster
+from server.core.people import attendees, day_credentials, issuing
+from server.core.staff import invitations
+from server.features.integrations import endpoints, tokens
+from server.features.printers import jobs, store
+from server.features.printers.states import PrinterState, Problem, Status
+from server.features.printers.store import PrinterPlan
 from server.storage.connection import Connection
 from server.storage.errors import ConstraintError
-from server.web.admin.records.about import VALUES
+from server.web.about import VALUES
 from server.web.display import FLAGS, REASONS
 from tests.server.conftest import HOUR, NOW
 from tests.server.support.pages import Pages

@@ -13,7 +13,7 @@ from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_file
 
 import badges as badges_package
 import server as server_package
-from server.event.directory import Event
+from server.core.event.directory import Event
 from tests.kiosk.texts.pseudo_language import made_up
 
 SERVER = Path(server_package.__file__).parent

@@ -14,10 +14,10 @@ from flask_babel import ngettext
 
 import server as server_package
 from badges.po import CatalogueError
-from server.event.directory import Event
+from server.core.event.directory import Event
+from server.core.translations import Words
 from server.storage.database import Database
 from server.web import auth, i18n
-from server.words import Words
 from tests.once.pages.apps import prepared
 from tests.server.support.pages import Pages
 from tests.server.web.language import pseudo

@@ -9,13 +9,13 @@ from collections.abc import Iterator
 import pytest
 
 from badges.credential.badge_number import badge_number
-from server.event.directory import Event
+from server.core.event.directory import Event
 from server.storage.database import Database
-from tests.server.mail.conftest import write_settings
-from tests.server.setup.test_programme_import import PROGRAMME
+from tests.server.features.imports.test_programme_import import PROGRAMME
+from tests.server.features.imports.test_uploads import send
+from tests.server.features.mail.conftest import write_settings
 from tests.server.support.pages import PASSWORD, Pages, Staff
 from tests.server.support.stores import load
-from tests.server.web.editing.test_uploads import send
 from tests.server.web.language import lively, pseudo
 from tests.server.web.language.test_pseudo_language_pages import english_on
 

@@ -9,15 +9,15 @@ import pytest
 
 from badges.credential.badge_number import badge_number
 from badges.roster.countries import country_name
-from server.event.directory import Event
+from server.core.event.directory import Event
 from server.storage.database import Database
 from server.storage.postgresql import moving
 from tests.kiosk.texts.pseudo_language import left_out
-from tests.server.mail.conftest import write_settings
-from tests.server.setup.test_programme_import import PROGRAMME
+from tests.server.features.imports.test_programme_import import PROGRAMME
+from tests.server.features.imports.test_uploads import send
+from tests.server.features.mail.conftest import write_settings
 from tests.server.support.pages import Pages, Staff
 from tests.server.support.stores import load
-from tests.server.web.editing.test_uploads import send
 from tests.server.web.language import lively, pseudo
 
 # No pages, or pages that are looked at below.

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from server.event.roles import ROLES
+from server.core.event.roles import ROLES
 from server.storage.database import Database
 from server.web import auth, security
 from tests.lasting import all_lasts_in, open_in

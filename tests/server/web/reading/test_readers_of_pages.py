@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from server.event.directory import Event
+from server.core.event.directory import Event
 from server.storage.database import Database
 from tests.server.support.pages import Pages
 

@@ -12,7 +12,7 @@ from flask import Flask
 
 from badges.wire import wire
 from badges.wire.enrolment import RequestStamp, body_digest, request_message
-from server.web.serving.gateway import Gateway
+from server.app.gateway import Gateway
 from server.web.serving.threads import Threads
 from tests.server.support.fake_door import FakeDoor
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from flask import Flask, session
 
-from server.event.directory import Event
+from server.core.event.directory import Event
 from server.storage.database import Database
 from server.web import security
 from server.web.auth import allow_everybody

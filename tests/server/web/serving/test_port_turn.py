@@ -4,9 +4,9 @@ import threading
 
 import pytest
 
-from server.event.settings import EventError
-from server.web.serving import port_turn
-from server.web.serving.port_turn import PortTurn
+from server.app import port_turn
+from server.app.port_turn import PortTurn
+from server.core.event.settings import EventError
 from tests.system.support.site import free_port
 
 

@@ -1,0 +1,1 @@
+"""Puts the server together: the list of features, the Flask app, its services, and serving."""

@@ -1,0 +1,190 @@
+"""Makes the Flask app from the event, its database and all features."""
+
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask import Flask, Response, request
+from jinja2 import ChoiceLoader, FileSystemLoader
+
+from badges.admission.facts import Calendar
+from server import doors
+from server.app import pages
+from server.app.features import load_features, template_folders
+from server.core.entry_log.entry_log import Log
+from server.core.event.calendar import day_starts
+from server.core.event.clock import ServerClock
+from server.core.event.directory import Event
+from server.core.event.processes import server_name
+from server.core.feed import changes
+from server.core.feed.hub import Hub
+from server.core.kiosks.runs import Standing, stand
+from server.core.kiosks.vouching import Voucher
+from server.core.people import search
+from server.core.second_disk import set_back
+from server.core.staff import sign_on
+from server.core.staff.guesses import Guesses
+from server.core.staff.pending import Pending
+from server.core.translations import Words
+from server.storage.connection import Connection
+from server.storage.database import Database
+from server.storage.engines.history import history
+from server.web import auth, display, i18n, problems, security
+from server.web.feature import features
+from server.web.services import Services, keep_services, renew_services, services, services_of
+
+SHOWN_WITHIN_S = 1.0
+NOT_ON_DISK = "The database's commits hang just now. Nothing was changed. Try again in a moment."
+
+
+class _App(Flask):
+    """Calls what it has as it is. Flask would look at each of the dozens of functions of a request
+    whether it is a coroutine, and none is.
+    """
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        return func
+
+
+def create_app(
+    event: Event,
+    database: Database,
+    *,
+    now: Callable[[], int] | None = None,
+    clock: ServerClock | None = None,
+) -> Flask:
+    """Make the event's app, with the kiosks' API, the attendees' phone page and the staff's pages.
+    It denies by default.
+
+    Close it with `close_app`, before the database. Raises CatalogueError for a spoilt file in the
+    event's own `translations`, and EventError for a missing secret of its identity provider.
+    """
+    app = make_app(event.settings.name, event.settings.time_zone, event.path)
+    app.secret_key = security.derived_key(event.phone_secret, b"hallkeeper/forms/v1")
+    wall = now or _wall_clock
+    standing = stand(database, wall, server_name(event.settings.port))
+    database.write(search.fold)
+    here = _services(event, database, wall, clock, standing)
+    keep_services(app, here)
+    with app.app_context():
+        for feature in features():
+            if feature.start is not None:
+                feature.start(here)
+    standing.watch(lambda db: _compare(app, db), lambda number: renew_services(app, number))
+    with database.reading() as db:
+        here.measures.begin(db)
+    return app
+
+
+def make_app(event_names: display.Names, time_zone: str, event_path: Path) -> Flask:
+    """Make the app with its routes, rules and words. It answers once it has its secret and its
+    services.
+
+    Raises CatalogueError for a spoilt file in the event's own `translations`.
+    """
+    app = _App("server.web")  # The package of the base templates and static files.
+    app.jinja_loader = ChoiceLoader([FileSystemLoader(path) for path in template_folders()])
+    security.protect(app)
+    auth.guard(app)
+    i18n.register(app, Words(event_path))
+    display.register(app, event_names, ZoneInfo(time_zone))
+    app.before_request(security.begin_view)
+    app.register_blueprint(doors.blueprint)
+    security.csrf.exempt(doors.blueprint)
+    found = load_features()
+    pages.register(app, found)
+    for feature in found:
+        for blueprint in feature.exempt:
+            security.csrf.exempt(blueprint)
+    app.after_request(_wait_for_disk)
+    # This runs before the body is sent, so that a held feed or a slow client holds no reader.
+    app.teardown_appcontext(lambda _: services_of(app).database.give_back())
+    return app
+
+
+def _services(
+    event: Event,
+    database: Database,
+    wall: Callable[[], int],
+    clock: ServerClock | None,
+    standing: Standing,
+) -> Services:
+    """Make what the app keeps. Where several servers serve the event, what they must find alike is
+    kept in the database. With SQLite one server alone has it.
+    """
+    voucher = Voucher(event.root_key, event.event_id)
+    with database.reading() as db:
+        several = bool(history(db))
+    secret = partial(security.derived_key, event.phone_secret)
+    return Services(
+        event=event,
+        database=database,
+        hub=Hub(database, voucher.change),
+        log=Log(database, event.log_name, event.log_key),
+        voucher=voucher,
+        standing=standing,
+        calendar=Calendar(day_starts(event.settings)),
+        now=wall,
+        clock=clock or ServerClock(database),
+        venue_clock=display.PageClock(ZoneInfo(event.settings.time_zone)),
+        guesses=Guesses(database, secret(b"hallkeeper/guesses/v1")),
+        pending=Pending(database, secret(b"hallkeeper/asked/v1")),
+        several=several,
+        sign_on=sign_on.provider_of(event),
+    )
+
+
+def close_app(app: Flask) -> None:
+    """End every held feed and stop the app's threads."""
+    leave(app)
+    services_of(app).hub.close()
+
+
+def leave(app: Flask) -> None:
+    """Stop what the server does by itself, tell other servers so, and delete what staff have sent.
+    Requests are still answered.
+    """
+    here = services_of(app)
+    # Another server has them as soon as it hears that this one stops.
+    if here.duties is not None:
+        here.duties.close()
+    if here.reporter is not None:
+        here.reporter.close()
+    if here.backups is not None:
+        here.backups.close()
+    here.close_kept()
+
+
+def _wait_for_disk(answer: Response) -> Response:
+    """Show nothing that could still be lost with the database's machine. While commits hang, pages
+    are shown all the same, and other machines are asked to come again.
+    """
+    database = services().database
+    if not database.has_read() or database.wait_for_disk(SHOWN_WITHIN_S):
+        return answer
+    durable = {blueprint.name for one in features() for blueprint in one.durable}
+    if request.blueprint in durable and request.method == "GET":
+        # Another system may store an answer that a person only looks at.
+        return problems.answer(503, NOT_ON_DISK)
+    return answer
+
+
+def _compare(app: Flask, db: Connection) -> None:
+    """Compare another database, or another state of it, with what this server remembers."""
+    here = services_of(app)
+    known = here.hub.cursor
+    if not here.log.resume(db):
+        sign = "entry log"
+    elif changes.cursor(db) < known:
+        sign = "feed"
+    else:
+        return
+    kept = [] if here.backups is None else here.backups.kept_acts()
+    set_back.renew_by_memory(db, here.event, sign, kept, here.now())
+
+
+def _wall_clock() -> int:
+    return time.time_ns() // 1_000_000

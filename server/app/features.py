@@ -1,0 +1,40 @@
+"""Lists all features. The app, the menu and the command line are put together from this list."""
+
+from collections.abc import Iterator
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from server.web.feature import Feature
+
+FEATURES = (
+    "imports", "cards", "rehearsal", "mail", "wallet", "phone", "board", "halls", "kiosks", "desk",
+    "printers", "attendees", "protocol", "programme", "editing", "reports", "records", "muster",
+    "users", "integrations", "certificate", "servers", "backup", "evidence", "privacy",
+)  # fmt: skip
+
+
+def load_features() -> "tuple[Feature, ...]":
+    """Return what each feature adds to the app. Some have commands alone."""
+    names = [f"server.features.{name}.feature" for name in FEATURES]
+    found: list[Feature] = [
+        import_module(name).FEATURE for name in names if find_spec(name) is not None
+    ]
+    return tuple(found)
+
+
+def template_folders() -> list[Path]:
+    """Return the folders of templates: the base's, and each feature's."""
+    server = Path(__file__).parent.parent
+    own = [server / "features" / name / "templates" for name in FEATURES]
+    return [server / "web" / "templates", *filter(Path.is_dir, own)]
+
+
+def commands() -> Iterator[tuple[str, str, str]]:
+    """Yield each feature's commands: name, `module:function`, and one line of help."""
+    for feature in FEATURES:
+        package = f"server.features.{feature}"
+        for name, where, text in getattr(import_module(package), "COMMANDS", ()):
+            yield name, f"{package}.{where}", text

@@ -1,0 +1,78 @@
+"""Is what granian calls for each request (RSGI), on one event loop.
+
+It answers batches of scans itself, holds the feeds that the app has opened, and has the app answer
+everything else on threads.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable
+
+from flask import Flask
+
+from server.app.wsgi import in_one_piece
+from server.doors.scans_lane import Left, ScansLane, Sending
+from server.web.lanes import BusyError
+from server.web.serving import feeds
+from server.web.serving.pages import Exchange, Pages, Scope, lines_of
+from server.web.serving.threads import Threads
+from server.web.serving.waker import Waker
+
+
+class Gateway:
+    """Serves an app to granian."""
+
+    def __init__(self, app: Flask, threads: Threads) -> None:
+        self._app = app
+        self._threads = threads
+        self._at_end: Callable[[], object] = lambda: None
+
+    def on_end(self, call: Callable[[], object]) -> None:
+        """Call this when the loop has ended, before the process does."""
+        self._at_end = call
+
+    def await_turn(self) -> None:
+        """Wait, on another thread, until the loop has turned once. A loop that hangs never does."""
+        turned = threading.Event()
+        self._waker.call(turned.set)
+        turned.wait()
+
+    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin on a loop, before the first request."""
+        self._waker = Waker(loop)
+        self._pages = Pages(in_one_piece(self._app.wsgi_app), self._threads, self._waker)
+        self._scans = ScansLane(self._app, self._waker)
+
+    def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Put things in order after the last request."""
+        self._at_end()
+
+    async def __rsgi__(self, scope: Scope, exchange: Exchange) -> None:
+        """Answer one request."""
+        if not _names_one_host(scope):
+            exchange.response_bytes(400, [("content-type", "text/plain")], b"Name one host.\n")
+            return
+        if self._scans.takes(scope):
+            try:
+                with self._scans.place(scope) as sending:
+                    await self._take_scans(scope, exchange, sending)
+            except BusyError:
+                self._scans.send_busy(exchange)
+            return
+        feed = await self._pages.answer(scope, exchange, None)
+        if feed is not None:
+            await feeds.hold(feed, exchange, self._waker)
+
+    async def _take_scans(self, scope: Scope, exchange: Exchange, sending: Sending | None) -> None:
+        try:
+            await self._scans.answer(scope, exchange, sending)
+        except Left as left:
+            await self._pages.answer(scope, exchange, left.body)
+
+
+def _names_one_host(scope: Scope) -> bool:
+    """Tell whether a request names its host once, as RFC 9112 demands (3.2). Two programs on its
+    way could otherwise take it for two hosts. HTTP/1.0 has none.
+    """
+    hosts = lines_of(scope, "host")
+    return len(hosts) == 1 or (not hosts and scope.http_version in ("1", "1.0"))

@@ -1,0 +1,150 @@
+"""Makes a new event, with its directory, settings, keys, certificate and database."""
+
+import os
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from badges.categories import DEFAULT_CATEGORIES
+from server.core.event.certificate import make_certificate
+from server.core.event.directory import DATABASE_FILE, SETTINGS_FILE, Event, load_event
+from server.core.event.settings import EventError, EventSettings, settings_text
+from server.core.staff import users
+from server.core.venue.categories import put_category
+from server.storage import disk, migrations
+from server.storage.database import (
+    connect,
+    leave_postgresql,
+    put_into_postgresql,
+    transaction,
+)
+from server.storage.disk import DatabaseError
+from server.storage.errors import EngineError
+
+FIRST_ADMIN = "admin"
+_SEEDS = ("root", "log", "phone", "badge-1")
+
+Random = Callable[[int], bytes]
+
+
+def init_event(
+    path: Path,
+    settings: EventSettings,
+    *,
+    random: Random = os.urandom,
+    now: int | None = None,
+    password_stays: bool = False,
+    postgresql: str | None = None,
+) -> tuple[Event, str]:
+    """Make an event in a new or empty directory. Returns it with the first admin's password, which
+    is not kept.
+
+    The admin chooses another password at the first sign-in, unless `password_stays`, as in a demo.
+    `now` (Unix ms) is when the event says it was made, and None is the machine's clock.
+    `postgresql` is the address of an empty database there, or a file that has it, and None makes a
+    database of SQLite in the directory. Raises EventError or DatabaseError, with nothing left
+    behind, or with what could not be taken away.
+    """
+    path = Path(path)
+    existed = _empty_directory(path)
+    made_at = now if now is not None else int(datetime.now(UTC).timestamp() * 1000)
+    try:
+        if postgresql is not None:
+            put_into_postgresql(path / DATABASE_FILE, postgresql)
+        _write_keys(path / "keys", settings, made_at, random)
+        password = _make_database(path / DATABASE_FILE, made_at, random, not password_stays)
+        _write_private(path / SETTINGS_FILE, settings_text(settings).encode())
+        return load_event(path), password
+    except BaseException as error:
+        with suppress(DatabaseError, EngineError):
+            leave_postgresql(path / DATABASE_FILE)
+        left = _leave_nothing(path, existed)
+        found = disk.trouble(error, _existing(path))
+        if found is None and not left:
+            raise
+        reason = str(found or error)
+        raise EventError(f"{reason} {left}" if left else reason) from None
+
+
+def _empty_directory(path: Path) -> bool:
+    """Make `path`, or accept it if it is empty. Returns whether it was there before."""
+    existed = path.exists()
+    if existed and not path.is_dir():
+        raise EventError(f"{path} is a file. Name a new or an empty directory.")
+    if existed and any(path.iterdir()):
+        what = "already holds an event" if (path / SETTINGS_FILE).exists() else "is not empty"
+        raise EventError(f"{path} {what}. Name a new or an empty directory; nothing was changed.")
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        found = disk.trouble(error, _existing(path))
+        raise EventError(str(found or f"{path} can't be made: {error.strerror}.")) from None
+    return existed
+
+
+def _existing(path: Path) -> Path:
+    """Return the nearest directory above `path` that is there."""
+    return next((one for one in path.absolute().parents if one.is_dir()), Path("/"))
+
+
+def _leave_nothing(path: Path, existed: bool) -> str:
+    """Take away what was made. Returns "" or a sentence about what is left."""
+    for made in path.iterdir():
+        if made.is_dir():
+            shutil.rmtree(made, ignore_errors=True)
+        else:
+            with suppress(OSError):
+                made.unlink()
+    if any(path.iterdir()):
+        return f"Half an event is left in {path}: delete that directory before the next try."
+    if not existed:
+        path.rmdir()
+    return ""
+
+
+def _write_keys(keys: Path, settings: EventSettings, now: int, random: Random) -> None:
+    keys.mkdir(mode=0o700)
+    uuid = bytearray(random(16))
+    uuid[6] = uuid[6] & 0x0F | 0x40  # Version 4.
+    uuid[8] = uuid[8] & 0x3F | 0x80
+    _write_private(keys / "event.id", bytes(uuid).hex().encode() + b"\n")
+    for name in _SEEDS:
+        _write_private(keys / f"{name}.key", random(32).hex().encode() + b"\n")
+    certificate, key = make_certificate(settings.public_host, now)
+    _write_private(keys / "certificate.pem", certificate)
+    _write_private(keys / "certificate.key", key)
+
+
+def _write_private(path: Path, data: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(descriptor)
+
+
+def _make_database(path: Path, now: int, random: Random, first: bool) -> str:
+    """Make the tables, the default categories and the first admin, whose password is returned."""
+    password = users.make_password(random)
+    connection = connect(path)
+    try:
+        if path.exists():
+            path.chmod(0o600)
+        migrations.migrate(connection)
+        with transaction(connection):
+            for category in DEFAULT_CATEGORIES:
+                put_category(connection, category)
+            users.add_user(
+                connection,
+                FIRST_ADMIN,
+                "admin",
+                users.hash_password(password),
+                by="command-line",
+                now=now,
+                first=first,
+            )
+    finally:
+        connection.close()
+    return password

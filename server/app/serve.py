@@ -1,0 +1,269 @@
+"""Runs granian in front of the app with `hallkeeper serve`, one server per event directory.
+
+The supervisor (server/app/supervise.py) holds the event's lock and the signals. Its one worker has
+the app. Feeds are held open for hours, so a stop does not wait for them. Kiosks connect again by
+themselves.
+"""
+
+import contextlib
+import gc
+import logging
+import os
+import resource
+import socket
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from granian.constants import HTTPModes, Interfaces, Loops, SSLProtocols
+from granian.http import HTTP1Settings
+
+from badges.po import CatalogueError
+from server.app.app import leave
+from server.app.gateway import Gateway
+from server.app.port_turn import PortTurn
+from server.app.supervise import (
+    AWAITED,
+    REFUSED,
+    THREAD_IDLE_VARIABLE,
+    WAITS,
+    Leaving,
+    Supervisor,
+    beat,
+    notify,
+)
+from server.app.wsgi import open_app
+from server.console import wall_clock
+from server.core.event import served
+from server.core.event.directory import Event, load_event
+from server.core.event.lock import only_server
+from server.core.event.settings import EventError
+from server.core.second_disk.copy import check_directory
+from server.features.wallet import certificates
+from server.storage import database, disk, tables
+from server.storage.disk import DatabaseError
+from server.storage.errors import EngineError, may_pass
+from server.storage.migrations import NewerVersionError
+from server.web.connections import Guard
+from server.web.logs import write_json_lines, write_lines
+from server.web.services import services_of
+from server.web.serving.threads import Threads
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+# For pages. A live page of staff holds one. Kiosks' feeds and scans take none.
+THREADS = 400
+# Far more than strangers may hold (server/web/connections.py).
+CONNECTIONS = 8192
+HEADERS_MS = 10_000  # The headers of a request must have come by then.
+THREAD_IDLE_S = 600
+STOP_S = 2  # For requests in flight. Feeds that are still open are cut.
+FILES_WANTED = 16_384  # For sockets, and two files for each reader of the database.
+PARENT_CHECK_S = 0.5
+AGAIN_S = 2.0  # Between two attempts to open an event whose database is away.
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+def serve(event_dir: Path, host: str | None = None, port: int | None = None) -> None:
+    """Serve the event until Ctrl-C or SIGTERM.
+
+    Raises EventError where it can't start, or where its worker fails again and again.
+    """
+    write_lines()
+    event = _awaiting(partial(load_event, event_dir), lambda: notify(AWAITED))
+    host = host or event.settings.host
+    port = event.settings.port if port is None else port
+    # The lock comes first. If this event is served already, that server also has the port, and the
+    # lock's message is the better one.
+    with only_server(event_dir), contextlib.closing(PortTurn(port)) as turn:
+        _check_address(host, port)
+        warnings = (
+            check_directory(event),
+            disk.room(event.path).warning,
+            certificates.trouble(event, wall_clock()),
+        )
+        for warning in warnings:
+            if warning:
+                click.echo(f"Warning: {warning}", err=True)
+        _raise_file_limit()
+        tables.load()  # Each worker is a fork, and need not load it.
+        server = _granian(event, host, port)
+        server.certificate = lambda: (event.certificate_path, event.certificate_key_path)
+        server.listens = turn.close
+        server.on_startup(lambda: _announce(event, host, port))
+        server.on_shutdown(lambda: _fold_journal(event))
+        loader = partial(_load, os.getpid(), str(event_dir), (host, port), turn)
+        # What it loads is called by RSGI's own name.
+        server.serve(target_loader=loader, wrap_loader=False)  # type: ignore[arg-type]
+    if server.failed:
+        raise EventError(server.failed)
+    click.echo("Stopped.")
+
+
+def _granian(event: Event, host: str, port: int) -> Supervisor:
+    return Supervisor(
+        target="hallkeeper",
+        address=host,
+        port=port,
+        interface=Interfaces.RSGI,
+        workers=1,
+        loop=Loops.uvloop,
+        backlog=CONNECTIONS,
+        backpressure=CONNECTIONS,
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=HEADERS_MS),
+        websockets=False,
+        log_enabled=False,
+        log_access=False,
+        ssl_cert=event.certificate_path,
+        ssl_key=event.certificate_key_path,
+        ssl_protocol_min=SSLProtocols.tls13,
+        workers_kill_timeout=STOP_S,
+    )
+
+
+def _load(
+    parent: int, event_dir: str, address: tuple[str, int], turn: PortTurn, beats: "Connection"
+) -> Gateway:
+    """Load the app in the worker, with its heartbeat. A watch on the supervisor lets no worker
+    outlive it.
+    """
+    turn.close()  # The supervisor holds it until the worker listens.
+    threading.Thread(target=_end_with, args=(parent,), name="supervisor", daemon=True).start()
+    _, port = address
+    try:
+        app = _awaiting(partial(open_app, Path(event_dir), port), lambda: beats.send_bytes(WAITS))
+    except (EngineError, EventError, DatabaseError, NewerVersionError, CatalogueError) as error:
+        click.echo(f"Error: {error}", err=True)
+        raise SystemExit(REFUSED) from None
+    here = services_of(app)
+    if here.event.settings.log_lines == "json":
+        write_json_lines(app)
+    idle_s = float(os.environ.get(THREAD_IDLE_VARIABLE, THREAD_IDLE_S))
+    gateway = Gateway(app, Threads(THREADS, idle_s))
+    beat(app, here.database, beats, address, await_turn=gateway.await_turn)
+    gateway.on_end(Leaving(partial(leave, app), beats))
+    proxy = here.event.settings.proxy
+    # A proxy's connections are those of many.
+    Guard(port, lambda one: one == proxy or here.lanes.is_known(one)).start()
+    # The tree of a long log takes a while, for which no kiosk should wait.
+    here.log.size()
+    gc.collect()
+    # What is loaded stays. To go through it at each collection took 60 ms, for which everybody
+    # waited.
+    gc.freeze()
+    return gateway
+
+
+def _awaiting(opened: Callable[[], T], waits: Callable[[], object]) -> T:
+    """Return what `opened` does, and call it again for as long as the database is away or busy, or
+    its disk full.
+
+    `waits` is called after each attempt. A server that ended would be of no use once the database
+    is there.
+    """
+    began, logged = time.monotonic(), ""
+    while True:
+        try:
+            found = opened()
+        except (EngineError, DatabaseError, EventError) as error:
+            if not (may_pass(error) or isinstance(error, disk.DiskError)):
+                raise
+            if str(error) != logged:
+                logged = str(error)
+                log.warning("Waiting for the database, and trying again: %s", logged)
+            waits()
+            time.sleep(AGAIN_S)
+        else:
+            if logged:
+                log.warning("The database is there, after %.0f s.", time.monotonic() - began)
+            return found
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(PARENT_CHECK_S)
+    # This is as safe as a power cut, because what was acknowledged is on disk.
+    os._exit(1)
+
+
+def _announce(event: Event, host: str, port: int) -> None:
+    here = "127.0.0.1" if host in ("0.0.0.0", "::") else host
+    for line in announcement(event, here, port):
+        click.echo(line)
+
+
+def announcement(event: Event, host: str, port: int) -> list[str]:
+    """Return what `serve` prints. It says where the server is, how to tell that it is the right
+    one, and how to stop it.
+    """
+    here = f"[{host}]" if ":" in host else host
+    names = dict.fromkeys((event.settings.public_host, here))
+    return [
+        f"Serving {' / '.join(event.settings.name.values())}",
+        *(f"  https://{name}:{port}/" for name in names),
+        f"  The certificate is {_whose(event)} Its fingerprints (SHA-256):",
+        f"  certificate  {_pairs(_certificate_digest(event.certificate_path))}",
+        f"  public key   {_pairs(event.spki_sha256.hex())}",
+        "Stop with Ctrl-C.",
+    ]
+
+
+def _whose(event: Event) -> str:
+    if not event.has_installed_certificate:
+        return "the event's own; browsers warn once."
+    found = served.served(event)
+    soon = served.until(found, time.time_ns() // 1_000_000)
+    return f"installed, good until {found.not_valid_after_utc:%Y-%m-%d}. {soon}".rstrip()
+
+
+def _certificate_digest(path: Path) -> str:
+    return x509.load_pem_x509_certificate(path.read_bytes()).fingerprint(hashes.SHA256()).hex()
+
+
+def _pairs(digest: str) -> str:
+    """Write a digest as browsers show it, such as `AB:CD:…`."""
+    return ":".join(digest[at : at + 2] for at in range(0, len(digest), 2)).upper()
+
+
+def _check_address(host: str, port: int) -> None:
+    """Say plainly what granian would only die of. Raises EventError."""
+    if not 1 <= port <= 65535:
+        raise EventError(f"port {port} is not between 1 and 65535")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except OSError as error:
+        reason = error.strerror or "it is not an address of this machine"
+        raise EventError(
+            f"can't listen on {host} port {port}: {reason}. Choose another with --host and --port."
+        ) from None
+
+
+def _raise_file_limit() -> None:
+    """Raise the limit of open files. Many systems allow 1024, which 300 held feeds and their
+    readers would exceed.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES_WANTED if hard == resource.RLIM_INFINITY else min(FILES_WANTED, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _fold_journal(event: Event) -> None:
+    """Fold SQLite's write-ahead log in, by being the last to close. The database is one file again,
+    which is easy to copy.
+    """
+    with contextlib.suppress(EngineError, DatabaseError):  # The server works without it.
+        database.connect(event.database_path).close()

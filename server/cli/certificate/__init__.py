@@ -1,1 +1,0 @@
-"""Defines `hallkeeper certificate`. Begin with `commands.py`."""

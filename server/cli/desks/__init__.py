@@ -1,1 +1,0 @@
-"""Has the commands for the badge desks, such as `hallkeeper printer`."""

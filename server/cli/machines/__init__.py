@@ -1,1 +1,0 @@
-"""Defines the commands for other machines: their tokens."""

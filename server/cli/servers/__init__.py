@@ -1,1 +1,0 @@
-"""Defines the commands about an event's servers."""

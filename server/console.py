@@ -1,0 +1,227 @@
+"""Provides what the commands of `hallkeeper` share. That is the event's directory, plain errors and
+progress.
+"""
+
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import click
+
+from badges.cli.console import InputError
+from server.storage import disk, errors
+
+if TYPE_CHECKING:
+    from badges.roster.problems import Problem
+    from server.core.event.directory import Event
+    from server.storage.database import Database
+
+BY = "command-line"  # The name that the entry log has for whoever acts here.
+PROBLEMS_SHOWN = 100
+# Errors whose text is for people, by their names, because to import them all takes half a second.
+SPOKEN = {
+    "badges.po.CatalogueError",
+    "badges.printing.card.CardError",
+    "badges.roster.problems.RosterError",
+    "server.core.event.served.CertificateError",
+    "server.core.event.settings.EventError",
+    "server.core.kiosks.registry.KioskError",
+    "server.core.people.attendees.AttendeeError",
+    "server.core.people.attendees.UnknownAttendeeError",
+    "server.core.people.issuing.IssuingError",
+    "server.features.printers.states.PrintingError",
+    "server.core.staff.users.AccountError",
+    "server.storage.disk.DatabaseError",
+    "server.storage.migrations.NewerVersionError",
+}
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+file_path = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+def event_option(command: F) -> F:
+    """Add `--event DIR`, as the argument `event_dir`."""
+    return click.option(
+        "--event",
+        "event_dir",
+        type=click.Path(path_type=Path),
+        envvar="HALLKEEPER_EVENT_DIR",
+        default=Path(),
+        metavar="DIR",
+        help="The event's directory; else HALLKEEPER_EVENT_DIR, else this directory.",
+    )(command)
+
+
+class Later(click.Command):
+    """Stands for a command in lists, until it is called or asked for its own help."""
+
+    def __init__(self, name: str, where: str, short_help: str) -> None:
+        super().__init__(name, short_help=short_help)
+        self.where = where
+
+    def loaded(self) -> click.Command:
+        """Return the command itself."""
+        module, _, name = self.where.partition(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+
+class Commands(click.Group):
+    """Is a group whose commands say in a sentence what went wrong, with exit status 1.
+
+    They are listed in the order in which they were added, which is the order in which they are
+    needed.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+    def add_later(self, name: str, where: str, short_help: str) -> None:
+        """Add a command whose code is loaded when it is called. `where` is its `module:name`."""
+        self.add_command(Later(name, where, short_help))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, command.loaded() if isinstance(command, Later) else command, rest
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            said = _said(error)
+            if said is None:
+                raise
+            raise click.ClickException(said) from None
+
+
+def _said(error: Exception) -> str | None:
+    """Say an error in a sentence, or return None for one that nobody foresaw."""
+    kinds = {f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__}
+    if "server.features.imports.venue_plan.VenueError" in kinds:
+        return listed(error.problems)  # type: ignore[attr-defined]
+    if kinds & SPOKEN:
+        return _sentence(str(error))
+    if isinstance(error, errors.UnusableError):
+        return _database_trouble(error)
+    if isinstance(error, OSError):
+        found = disk.trouble(error, Path(error.filename or "."))
+        return None if found is None else _sentence(str(found))
+    return None
+
+
+def listed(
+    problems: "Sequence[str | Problem]",
+    title: str = "nothing was imported:",
+    total: int | None = None,
+) -> str:
+    """Say what did not happen, and list the reasons. These are all, or the first of `total`."""
+    shown = [str(problem) for problem in problems[:PROBLEMS_SHOWN]]
+    more = (len(problems) if total is None else total) - len(shown)
+    if more > 0:
+        shown.append(f"… and {more:,} more")
+    return "\n  ".join((title, *shown))
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "?", ")")) else f"{text}."
+
+
+def _database_trouble(error: errors.UnusableError) -> str:
+    if errors.is_busy(error):
+        return "another command is writing to this event; nothing was changed. Try again."
+    return f"the database can't be used: {error}. Nothing was changed."
+
+
+@contextmanager
+def opened(event_dir: Path) -> "Iterator[tuple[Event, Database]]":
+    """Open the event and its database. Raises EventError, NewerVersionError or DiskError."""
+    from server.core.event.directory import load_event
+    from server.storage.database import Database
+
+    event = load_event(event_dir)
+    with Database(event.database_path) as database, _disk_told(event.path):
+        if event.backup_path is None:
+            yield event, database
+            return
+        from server.core.second_disk.critical_state import Keeper
+
+        keeper = Keeper(event.event_id, database, event.backup_path, wall_clock)
+        yield event, database
+        if keeper.trouble:
+            click.echo(
+                f"Warning: {keeper.trouble} It is done, but a server that is restored from a "
+                "backup would not know of it.",
+                err=True,
+            )
+
+
+@contextmanager
+def _disk_told(path: Path) -> Iterator[None]:
+    """Say in plain words what SQLite says of a full disk. Raises DiskError."""
+    try:
+        yield
+    except errors.EngineError as error:
+        raise disk.trouble(error, path) or error from None
+
+
+def wall_clock() -> int:
+    """Return the time in Unix ms."""
+    return time.time_ns() // 1_000_000
+
+
+class Tell(Protocol):
+    """Takes how much is done in all, and of how much where that was not known before."""
+
+    def __call__(self, done: int, of: int | None = None, /) -> None: ...
+
+
+@contextmanager
+def progress(label: str, length: int) -> Iterator[Tell]:
+    """Give a function to tell how much is done in all. It shows a bar on a terminal, and nothing
+    elsewhere.
+    """
+    if not sys.stderr.isatty():
+        yield lambda done, of=None: None
+        return
+    with click.progressbar(length=length, label=label, file=sys.stderr, show_pos=True) as bar:
+
+        def tell(done: int, of: int | None = None) -> None:
+            bar.length = of if of is not None else bar.length
+            bar.update(done - bar.pos)
+
+        yield tell
+
+
+@contextmanager
+def interrupts_noted() -> Iterator[threading.Event]:
+    """Let Ctrl-C only set the event meanwhile. It does not stop what must end one way or the
+    other.
+    """
+    noted = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield noted
+        return
+    before = signal.signal(signal.SIGINT, lambda *_: noted.set())
+    try:
+        yield noted
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def count(number: int, one: str, many: str | None = None) -> str:
+    """Say a number with its word, such as `1 badge` or `12,000 badges`."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def refuse(sentence: str) -> InputError:
+    """Return an error for what was typed, with exit status 2. The caller raises it."""
+    return InputError(sentence)

@@ -1,0 +1,42 @@
+"""Finds badges that were forged or copied and came to a door within the last hour."""
+
+from server.core.alerts.alerts import Kind, Trouble
+from server.storage.connection import Connection
+
+RECENT_MS = 3_600_000
+ROWS_MAX = 500
+
+
+def of_badges(db: Connection, now: int) -> list[Trouble]:
+    """List the doors to which forged badges came, and the badges that are likely copied."""
+    forged: dict[int, list[int]] = {}
+    copied: dict[int, list[int]] = {}
+    for row in db.execute(
+        # The index `scan_spoiled` serves the query as long as both have the same condition.
+        "SELECT number, reason, serial, door_id, received_at FROM scan"
+        " WHERE reason IN ('forged', 'likely_copy') ORDER BY number DESC LIMIT ?",
+        (ROWS_MAX,),
+    ):
+        if row["received_at"] < now - RECENT_MS:
+            break
+        if row["reason"] == "forged":
+            forged.setdefault(row["door_id"], []).append(row["number"])
+        elif row["serial"] is not None:
+            copied.setdefault(row["serial"], []).append(row["number"])
+    for row in db.execute(
+        "SELECT n.number, n.noticed_at, s.serial FROM discrepancy n JOIN scan s"
+        " ON s.number = n.number WHERE n.reason IN ('likely_copy', 'fast_move')"
+        " AND s.serial IS NOT NULL ORDER BY n.discrepancy_id DESC LIMIT ?",
+        (ROWS_MAX,),
+    ):
+        if row["noticed_at"] < now - RECENT_MS:
+            break
+        copied.setdefault(row["serial"], []).append(row["number"])
+    found = [
+        Trouble(Kind.FORGED, str(door), level=len(set(numbers)), values={"times": len(numbers)})
+        for door, numbers in forged.items()
+    ]
+    for serial, numbers in copied.items():
+        times = len(set(numbers))
+        found.append(Trouble(Kind.COPIED, str(serial), level=times, values={"times": times}))
+    return found

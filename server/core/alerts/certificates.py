@@ -1,0 +1,74 @@
+"""Finds certificates that end soon, have ended, or are damaged."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from badges.i18n import Phrase
+from server.core.alerts.alerts import Kind, Trouble, steps
+from server.core.event import served
+from server.core.event.directory import Event
+
+DAY_MS = 24 * 3_600_000
+WEEK_DAYS = 7
+FRESH_MS = 60_000
+SERVER, APPLE, GOOGLE = "server", "apple", "google"
+
+
+@dataclass
+class Ends:
+    """Holds by certificate when it ends (Unix ms), or the words for what is damaged."""
+
+    at: dict[str, int] = field(default_factory=dict)
+    damaged: dict[str, str] = field(default_factory=dict)
+
+
+class Certificates:
+    """Finds the certificates that end soon. Their files are read once a minute, because the board
+    asks five times a second. Thread-safe.
+    """
+
+    def __init__(self, look: Callable[[Event], Ends]) -> None:
+        self._look = look
+        # The lock guards the values.
+        self._lock = threading.Lock()
+        self._looked_at: int | None = None
+        self._ends = Ends()
+
+    def troubles(self, event: Event, now: int) -> list[Trouble]:
+        """List the certificates that end within the event's `alert_certificate_days`."""
+        with self._lock:
+            if self._looked_at is None or abs(now - self._looked_at) >= FRESH_MS:
+                self._ends = self._look(event)
+                self._looked_at = now
+            ends = self._ends
+        found = [
+            Trouble(Kind.CERTIFICATE, about, about == SERVER, values={"words": words})
+            for about, words in ends.damaged.items()
+        ]
+        for about, at in ends.at.items():
+            left = at - now
+            if left < event.settings.alert_certificate_days * DAY_MS:
+                level = steps(-left, -WEEK_DAYS * DAY_MS, -DAY_MS, 0)
+                # Doors know the server by its key, and phones by its certificate.
+                grave = left < DAY_MS and about == SERVER
+                found.append(
+                    Trouble(Kind.CERTIFICATE, about, grave, level, at, {"at": at, "ms": left})
+                )  # fmt: skip
+        return found
+
+
+class ServerCertificate(Certificates):
+    """Watches the server's own certificate."""
+
+    def __init__(self) -> None:
+        super().__init__(_served)
+
+
+def _served(event: Event) -> Ends:
+    try:
+        found = served.served(event).not_valid_after_utc
+    except (OSError, ValueError):
+        words = Phrase("%(path)s is missing or damaged.", path=event.certificate_path)
+        return Ends(damaged={SERVER: words})
+    return Ends({SERVER: int(found.timestamp() * 1000)})

@@ -1,0 +1,54 @@
+"""Finds halls that are nearly full, full, or will be before their doors close."""
+
+from collections.abc import Mapping
+
+from server.core.alerts.alerts import Kind, Trouble
+from server.core.occupancy.figures import HallFigures
+from server.core.occupancy.minutes import MINUTE_MS, Trend
+from server.core.venue.session_states import HallPhase, Phase
+
+SOON_MS = 30 * MINUTE_MS
+# A session that closes later than this after the hall is full turns people away.
+FEW = 10  # So many people more in a quarter of an hour are no trend.
+
+
+def of_halls(
+    halls: list[HallFigures],
+    trends: Mapping[int, Trend],
+    phases: Mapping[int, HallPhase],
+    percent: int,
+    now: int,
+) -> list[Trouble]:
+    """List the halls that have `percent` of their capacity inside, or fill within half an hour and
+    before admission ends. Halls that staff closed, and halls without room for anybody, are left
+    out.
+    """
+    found = []
+    for hall in halls:
+        phase = phases.get(hall.hall_id, HallPhase(Phase.OPEN))
+        inside = hall.inside - hall.moved_on
+        if hall.closed or not hall.capacity:
+            continue
+        if inside * 100 >= hall.capacity * percent:
+            level = (inside >= hall.capacity) + (inside > hall.capacity)
+            level += inside * 100 >= hall.capacity * (100 + percent) // 2
+            found.append(
+                Trouble(
+                    Kind.FILL,
+                    str(hall.hall_id),
+                    grave=inside >= hall.capacity,
+                    level=level,
+                    values={"inside": inside, "capacity": hall.capacity},
+                )
+            )
+            continue
+        trend = trends.get(hall.hall_id, Trend())
+        full_in = trend.full_in_ms(hall.capacity - inside)
+        if full_in is None or full_in > SOON_MS or trend.change < FEW:
+            continue
+        ends = phase.at if phase.phase is Phase.ADMITTING else None
+        if ends is not None and now + full_in >= ends:
+            continue
+        values = {"at": now + full_in, "in_15_min": trend.change}
+        found.append(Trouble(Kind.FILLING, str(hall.hall_id), values=values))
+    return found

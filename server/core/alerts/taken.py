@@ -1,0 +1,64 @@
+"""Keeps who looks after which trouble, with their note. Both stand in the entry log too."""
+
+from dataclasses import dataclass
+
+from badges.i18n import N_, Spoken
+from server.core.alerts.alerts import Trouble
+from server.core.entry_log import entry_log
+from server.core.entry_log.act_names import Act
+from server.core.staff import users
+from server.storage.connection import Connection
+
+NOTE_CHARS_MAX = 300
+
+
+class TakenError(Spoken, ValueError):
+    """Is raised where a trouble can't be taken on so. The text says what to do."""
+
+
+@dataclass(frozen=True)
+class Taken:
+    """Says who took a trouble on, when (Unix ms), and what they noted."""
+
+    level: int
+    since: int | None
+    taken_by: str
+    taken_at: int
+    note: str
+
+
+def take(db: Connection, trouble: Trouble, note: str, *, by: str, now: int) -> None:
+    """Note that `by` looks after the trouble. Raises TakenError for a note that is empty or too
+    long.
+    """
+    note = " ".join(note.split())
+    if not note:
+        raise TakenError(N_("Say in a few words what is being done."))
+    if len(note) > NOTE_CHARS_MAX:
+        raise TakenError(N_("The note has more than %(most)s characters."), most=NOTE_CHARS_MAX)
+    db.execute(
+        "INSERT INTO taken_trouble (trouble, level, since, taken_by, taken_at, note)"
+        " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (trouble) DO UPDATE SET level = excluded.level,"
+        " since = excluded.since, taken_by = excluded.taken_by, taken_at = excluded.taken_at,"
+        " note = excluded.note",
+        (trouble.key, trouble.level, trouble.since, by, now, note),
+    )
+    subject: dict[str, str | int | None] = {
+        "trouble": trouble.key,
+        "level": trouble.level,
+        "note": note,
+    }
+    entry_log.act(db, by, Act.TROUBLE_TAKEN, subject, now)
+
+
+def all_taken(db: Connection) -> dict[str, Taken]:
+    """Return what was taken on, by the trouble's key. `taken_by` is the user's name."""
+    known = {user.by: user.name for user in users.users(db)}
+    found = {}
+    for row in db.execute(
+        "SELECT trouble, level, since, taken_by, taken_at, note FROM taken_trouble"
+    ):
+        values = dict(row)
+        key, by = values.pop("trouble"), values["taken_by"]
+        found[key] = Taken(**{**values, "taken_by": known.get(by, by)})
+    return found

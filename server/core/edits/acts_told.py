@@ -1,0 +1,127 @@
+"""Tells what acts changed, with the values before and after, for people and for files.
+
+What is kept is shown as it was then. Of a person whose columns changed and of whom no values are
+kept, the values of now are shown, marked as those of now. Where nothing is known any more, that is
+said.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from server.core.edits.person_words import PersonWords
+from server.core.edits.things import VENUE_KINDS, Thing, values_of
+from server.core.edits.words import KINDS, LABELS, Difference, differences, name_of, shown
+from server.core.entry_log import act_changes
+from server.core.entry_log.act_changes import Change
+from server.core.entry_log.act_list import LoggedAct
+from server.core.entry_log.act_names import Act
+from server.core.people.attendees import whole_name
+from server.storage import dialect
+from server.storage.connection import Connection
+
+MADE, GONE = "made", "removed"
+# Acts that change something whose values are kept from this version on.
+KEPT_BY = frozenset(
+    {
+        Act.ATTENDEE_CHANGED, Act.ATTENDEES_MERGED, Act.VENUE_EDITED, Act.GUEST_SET,
+        Act.ORGANISATIONS_MERGED, Act.EDIT_UNDONE, Act.DOOR_REMOVED, Act.HALL_REMOVED,
+        Act.CATEGORY_REMOVED, Act.PROGRAMME_REMOVED, Act.SESSION_REMOVED,
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Telling:
+    """Tells of one thing that an act changed.
+
+    `state` is `made` or `removed` where the thing was not there before or is not there after, and
+    otherwise empty.
+    """
+
+    kind: str
+    name: str
+    state: str
+    differences: list[Difference]
+
+    def __str__(self) -> str:
+        """Write it in one line, in English, as files have it."""
+        if self.state:
+            return f"{self.kind} {self.name}: {self.state}"
+        return f"{self.kind} {self.name}: {'; '.join(map(str, self.differences))}"
+
+
+@dataclass(frozen=True)
+class Told:
+    """Holds what is known of an act: what it changed, or, where that is not kept, what the data say
+    `now` of it, and whether values of then are `lost`.
+    """
+
+    changed: list[Telling]
+    now: list[Difference]
+    lost: bool
+    person: str  # Whom the act was about, where it was about an attendee who is still known.
+
+    def __str__(self) -> str:
+        """Write it in one line, in English, as files have it."""
+        if self.lost:
+            now = "; ".join(f"{one.label} {one.new}" for one in self.now)
+            return f"before: not kept{f'; now: {now}' if now else ''}"
+        return " | ".join(map(str, self.changed))
+
+
+def told(db: Connection, zone: ZoneInfo, acts: Sequence[LoggedAct]) -> dict[int, Told]:
+    """Return what is known of these acts, by their numbers."""
+    kept = act_changes.of_acts(db, [one.number for one in acts])
+    names = _names(db, [one.serial for one in acts if one.serial is not None])
+    words = PersonWords(db)
+    found = {}
+    for one in acts:
+        changes = [_telling(change, words) for change in kept.get(one.number, [])]
+        lost = not changes and one.act in KEPT_BY
+        now = _now(db, zone, one, words) if lost else []
+        person = "" if one.serial is None else names.get(one.serial, "")
+        found[one.number] = Told(changes, now, lost, person)
+    return found
+
+
+def _telling(change: Change, words: PersonWords) -> Telling:
+    before, after = dict(change.before or {}), dict(change.after or {})
+    if change.kind == "attendee":
+        before, after = words.of(before), words.of(after)
+    state = MADE if change.before is None else GONE if change.after is None else ""
+    return Telling(
+        KINDS.get(change.kind, change.kind),
+        _name(change, after or before),
+        state,
+        [] if change.after is None else differences(before, after),
+    )
+
+
+def _name(change: Change, values: dict[str, Any]) -> str:
+    if change.kind in VENUE_KINDS:
+        return name_of(values)
+    if change.kind == "attendee":
+        return whole_name(values.get("given_name", ""), values.get("family_name", ""))
+    return change.key.partition(":")[0]
+
+
+def _names(db: Connection, serials: Sequence[int]) -> dict[int, str]:
+    rows = db.execute(
+        f"SELECT serial, given_name, family_name FROM attendee WHERE {dialect.one_of('serial')}",
+        (dialect.many(set(serials)),),
+    )
+    return {row[0]: whole_name(row[1], row[2]) for row in rows.fetchall()}
+
+
+def _now(db: Connection, zone: ZoneInfo, one: LoggedAct, words: PersonWords) -> list[Difference]:
+    """Return what the data say now of the columns that an act changed."""
+    columns = str(one.subject.get("columns") or "").split(",")
+    if one.serial is None or one.act != Act.ATTENDEE_CHANGED:
+        return []
+    values = values_of(db, Thing("attendee", str(one.serial)), zone)
+    if values is None:
+        return []
+    known = words.of({key: values[key] for key in columns if key in values and key in LABELS})
+    return [Difference(key, "", shown(value)) for key, value in known.items()]

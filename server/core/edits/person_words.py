@@ -1,0 +1,46 @@
+"""Says in plain words what the columns of an attendee hold."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from badges.credential.credential import CredentialFlag
+from badges.i18n import Phrase
+from server.core.people.attendees import ALL_ZONES
+from server.core.venue import store
+from server.storage.connection import Connection
+from server.storage.localized import text_in
+
+ALL_DAYS = 0xFFFF
+DAYS_MAX = 16
+FLAGS = {
+    CredentialFlag.ATTENTION: Phrase("needs attention"),
+    CredentialFlag.ESCORT: Phrase("escort"),
+}
+EVERY = Phrase("all")
+
+
+class PersonWords:
+    """Knows what categories and zones are called."""
+
+    def __init__(self, db: Connection) -> None:
+        self.categories = {
+            one.code: text_in(one.names, "en") or one.key for one in store.categories(db)
+        }
+        self._zones = store.zones(db)
+
+    def of(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return columns of an attendee with their values in words."""
+        return {key: self._value(key, value) for key, value in values.items()}
+
+    def _value(self, key: str, value: Any) -> Any:
+        if key == "category":
+            return self.categories.get(value, value)
+        if key == "valid_days":
+            days = [n + 1 for n in range(DAYS_MAX) if value >> n & 1]
+            return EVERY if value == ALL_DAYS else days
+        if key == "zones":
+            named = [code for code, bit in self._zones.items() if value >> bit & 1]
+            return EVERY if value == ALL_ZONES else named
+        if key == "flags":
+            return [words for flag, words in FLAGS.items() if value & flag]
+        return value

@@ -1,0 +1,236 @@
+"""Describes single things of an event as values that can be compared, kept and put back.
+
+Things of the venue have the keys and values of a venue file, so that `venue_file` reads them.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from server.core.edits import programme_things
+from server.core.people import attendees
+from server.core.people.attendees import ALL_ZONES, UnknownAttendeeError
+from server.core.venue import store
+from server.core.venue.capacity_reasons import Measures
+from server.core.venue.fields import ALL, OUTSIDE
+from server.storage.connection import Connection, Row
+
+HALL_KINDS = ("category", "hall", "door", "session")
+# What may refer to what, in an order in which all of it can be made.
+VENUE_KINDS = (
+    "category", "organisation", "activity_kind", "activity", "hall", "door", "session", "area",
+    "exhibitor", "stand",
+)  # fmt: skip
+_MINUTE_MS = 60_000
+
+Values = dict[str, Any]
+
+
+class NothingThereError(ValueError):
+    """Is raised where there is no such thing in the event."""
+
+
+@dataclass(frozen=True)
+class Thing:
+    """Names one thing of the event.
+
+    `key` is a code of the venue, a category's key, an attendee's serial, of speakers their
+    session's code, or for a guest the session's code and the serial with a colon between them.
+    """
+
+    kind: str
+    key: str
+
+
+def guest(session_code: str, serial: int) -> Thing:
+    """Name somebody's invitation to a session, or their refusal."""
+    return Thing("guest", f"{session_code}:{serial}")
+
+
+def values_of(
+    db: Connection, thing: Thing, zone: ZoneInfo, categories: Collection[str] = ()
+) -> Values | None:
+    """Return what the event has of a thing, or None where it has no such thing.
+
+    A hall or session that admits all `categories` admits all. Without them, these are the event's.
+    """
+    if thing.kind == "category":
+        return _category(db, thing.key)
+    if thing.kind == "hall":
+        return _hall(db, thing.key, categories)
+    if thing.kind == "door":
+        return _door(db, thing.key)
+    if thing.kind == "session":
+        return _session(db, thing.key, zone, categories)
+    if thing.kind == "attendee":
+        return _attendee(db, int(thing.key))
+    if thing.kind in programme_things.KINDS:
+        return programme_things.stored_values(db, thing.kind, thing.key)
+    if thing.kind == "speakers":
+        return _speakers(db, thing.key)
+    return _guest(db, thing.key)
+
+
+def code_of(db: Connection, kind: str, number: int) -> str:
+    """Return the code of a hall, door, session or category by its number in the database.
+
+    Raises NothingThereError.
+    """
+    column = "category" if kind == "category" else f"{kind}_id"
+    row = db.execute(f"SELECT code FROM {kind} WHERE {column} = ?", (number,)).fetchone()
+    if row is None:
+        raise NothingThereError(f"{kind} {number}")
+    return str(row[0])
+
+
+def number_of(db: Connection, kind: str, code: str) -> int:
+    """Return the number of a thing of the venue by its code. Raises NothingThereError."""
+    column = "category" if kind == "category" else f"{kind}_id"
+    row = db.execute(f"SELECT {column} FROM {kind} WHERE code = ?", (code,)).fetchone()
+    if row is None:
+        raise NothingThereError(f"{kind} {code}")
+    return int(row[0])
+
+
+def local_text(at: int, zone: ZoneInfo) -> str:
+    """Write an instant (Unix ms) as a venue file has it."""
+    local = datetime.fromtimestamp(at // 1000, zone).replace(tzinfo=None)
+    return local.isoformat(sep=" ", timespec="seconds" if local.second else "minutes")
+
+
+def measured(measures: Measures) -> Values:
+    """Return what was measured in a hall, of which nothing is said where it is not known."""
+    said = {key: value for key, value in vars(measures).items() if value is not None}
+    return {key: int(value) if value == int(value) else value for key, value in said.items()}
+
+
+def _names(names: Mapping[str, str], key: str) -> Values:
+    chinese = {f"{key}_zh": names["zh"]} if names.get("zh") else {}
+    return {key: names.get("en") or next(iter(names.values()), ""), **chinese}
+
+
+def _row(db: Connection, table: str, code: str) -> Row | None:
+    row: Row | None = db.execute(f"SELECT * FROM {table} WHERE code = ?", (code,)).fetchone()
+    return row
+
+
+def _category(db: Connection, key: str) -> Values | None:
+    for plan in store.categories(db):
+        if plan.key == key:
+            names = _names(plan.names, "name")
+            return {"code": plan.code, "key": key, "letter": plan.letter, "colour": plan.colour,
+                    **names}  # fmt: skip
+    return None
+
+
+def _hall(db: Connection, code: str, categories: Collection[str]) -> Values | None:
+    row = _row(db, "hall", code)
+    if row is None:
+        return None
+    hall = store.hall(db, row["hall_id"])
+    found: Values = {
+        "code": code,
+        **_names(hall.names, "name"),
+        "capacity": hall.capacity,
+        "fire_limit": hall.fire_limit,
+        "categories": _choice(db, "hall", hall.hall_id, categories),
+        "sessions_only": hall.sessions_only,
+        "anti_passback": hall.anti_passback,
+        "exits": hall.exits,
+        "leaving": hall.leaving,
+    }
+    if hall.parent_id is not None:
+        found["parent"] = code_of(db, "hall", hall.parent_id)
+    if hall.zones != ALL_ZONES:
+        found["zones"] = [one for one, bit in store.zones(db).items() if hall.zones >> bit & 1]
+    if hall.accessible_places:
+        found["accessible_places"] = hall.accessible_places
+        if hall.accessible_until_min is not None:
+            found["accessible_until_min"] = hall.accessible_until_min
+    if hall.walk_s is not None:
+        found["walk_s"] = hall.walk_s
+    if hall.facts_age_max_ms is not None:
+        found["facts_age_max_min"] = hall.facts_age_max_ms // _MINUTE_MS
+    return found | measured(hall.measures)
+
+
+def _door(db: Connection, code: str) -> Values | None:
+    row = _row(db, "door", code)
+    if row is None:
+        return None
+    door = store.door(db, row["door_id"])
+    found: Values = {
+        "code": code,
+        "hall": code_of(db, "hall", door.hall_id),
+        **_names(door.names, "name"),
+        "mode": door.mode,
+    }
+    if door.said:
+        found["from"] = OUTSIDE if door.from_id is None else code_of(db, "hall", door.from_id)
+    return found
+
+
+def _session(
+    db: Connection, code: str, zone: ZoneInfo, categories: Collection[str]
+) -> Values | None:
+    row = _row(db, "session", code)
+    if row is None:
+        return None
+    one = store.session(db, row["session_id"])
+    activity = db.execute(
+        "SELECT code FROM activity WHERE activity_id = ?", (one.activity_id,)
+    ).fetchone()
+    found = {} if activity is None else {"activity": activity[0]}
+    return found | {
+        "code": code,
+        "hall": code_of(db, "hall", one.hall_id),
+        **_names(one.titles, "title"),
+        "starts": local_text(one.starts_at, zone),
+        "ends": local_text(one.ends_at, zone),
+        "opens_before_min": (one.starts_at - one.opens_at) // _MINUTE_MS,
+        "closes_after_min": (one.closes_at - one.ends_at) // _MINUTE_MS,
+        "categories": _choice(db, "session", one.session_id, categories),
+    }
+
+
+def _choice(db: Connection, kind: str, number: int, categories: Collection[str]) -> str | list[str]:
+    """Return the keys of the categories that a hall or session admits, or the word for all."""
+    rows = db.execute(
+        f"SELECT c.code FROM {kind}_category JOIN category c USING (category)"
+        f" WHERE {kind}_id = ? ORDER BY category",
+        (number,),
+    )
+    keys = [row[0] for row in rows]
+    if not categories:
+        categories = [one.key for one in store.categories(db)]
+    return ALL if set(keys) == set(categories) else keys
+
+
+def _attendee(db: Connection, serial: int) -> Values | None:
+    try:
+        person = attendees.attendee(db, serial)
+    except UnknownAttendeeError:
+        return None
+    found = {column: getattr(person, column) for column in sorted(attendees.CHANGEABLE)}
+    return {**found, "revoked": person.revoked_at is not None}
+
+
+def _speakers(db: Connection, code: str) -> Values | None:
+    rows = db.execute(
+        "SELECT serial, label, name, role, p.starts_at FROM session_speaker p"
+        " JOIN session s USING (session_id) WHERE s.code = ? ORDER BY position",
+        (code,),
+    ).fetchall()
+    return {"speakers": [list(row) for row in rows]} if rows else None
+
+
+def _guest(db: Connection, key: str) -> Values | None:
+    code, _, serial = key.rpartition(":")
+    row = db.execute(
+        "SELECT invited FROM session_guest JOIN session USING (session_id)"
+        " WHERE code = ? AND serial = ?",
+        (code, int(serial)),
+    ).fetchone()
+    return None if row is None else {"invited": bool(row[0])}

@@ -1,0 +1,220 @@
+"""Lists acts of the entry log to look at, also as CSV. They tell who did what and when.
+
+They stand in the order of the server's clock, and of the log where the clock says the same. Pages
+are keyed by both, so that turning to the thousandth costs what turning to the first does.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from server.core.entry_log.act_names import Act
+from server.core.entry_log.act_words import Names, Subject, label, subject_text
+from server.storage import dialect
+from server.storage.connection import Connection
+from server.storage.sheets.csv_cells import csv_chunks
+from server.storage.sheets.xlsx_sheets import xlsx_chunks
+
+PAGE_ROWS = 50
+# Those of which there are most come last: the first that is asked for is looked up.
+THINGS = ("serial", "session", "door", "kiosk", "user", "hall")
+CHUNK_ROWS = 2000
+COLUMNS = ("number", "at", "who", "what", "about", "by", "act", "subject")
+_ACT = dialect.in_json("body", "act")
+_BY = dialect.in_json("body", "by")
+
+Instant = Callable[[int], str]  # Makes text for machines of an instant in Unix ms.
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Describes which acts are wanted. None stands for any, and `since` is inclusive and `until`
+    exclusive, by the server's clock (ms).
+    """
+
+    by: str | None = None
+    act: Act | None = None
+    since: int | None = None
+    until: int | None = None
+    serial: int | None = None
+    hall: int | None = None
+    door: int | None = None
+    session: int | None = None
+    user: int | None = None
+    kiosk: str | None = None
+
+    @property
+    def things(self) -> dict[str, int | str]:
+        """Return what the acts are to be about, by the fields that acts have for it."""
+        asked = {field: getattr(self, field) for field in THINGS}
+        return {field: value for field, value in asked.items() if value is not None}
+
+    @property
+    def index(self) -> str:
+        """Return the name of the index that serves this filter, however many acts there are."""
+        for field in self.things:
+            return f"leaf_act_of_{field}"
+        if self.by is None:
+            return "leaf_act_at" if self.act is None else "leaf_act"
+        return "leaf_act_by" if self.act is None else "leaf_act_by_act"
+
+
+@dataclass(frozen=True)
+class Edge:
+    """Says where a page ends. It has an act's time (Unix ms) and its number in the entry log."""
+
+    at: int
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.at}-{self.number}"
+
+
+@dataclass(frozen=True)
+class LoggedAct:
+    """Holds one act as its leaf has it, under the name that it had then."""
+
+    number: int
+    at: int
+    by: str
+    act: str
+    subject: Subject
+
+    @property
+    def edge(self) -> Edge:
+        return Edge(self.at, self.number)
+
+    @property
+    def serial(self) -> int | None:
+        """Return the serial of the attendee whom the act was about. It is None where it was about
+        no attendee.
+        """
+        found = self.subject.get("serial")
+        return found if isinstance(found, int) else None
+
+
+@dataclass(frozen=True)
+class Page:
+    """Holds one page, newest first. `older` and `newer` are the edges to go on from, and None where
+    there is nothing more.
+    """
+
+    acts: list[LoggedAct]
+    older: Edge | None
+    newer: Edge | None
+
+
+def page(
+    db: Connection,
+    wanted: Filter,
+    *,
+    before: Edge | None = None,
+    after: Edge | None = None,
+    rows: int = PAGE_ROWS,
+) -> Page:
+    """Return the page that ends just before the act `before`, or begins just after `after`."""
+    upwards = after is not None and before is None
+    edge = after if upwards else before
+    found = _acts(db, wanted, edge, rows + 1, upwards=upwards)
+    more = len(found) > rows
+    found = found[:rows]
+    if upwards:
+        found.reverse()
+    behind = more if upwards else before is not None
+    ahead = after is not None if upwards else more
+    return Page(
+        found,
+        older=found[-1].edge if found and ahead else None,
+        newer=found[0].edge if found and behind else None,
+    )
+
+
+More = Callable[[Connection, Sequence[LoggedAct]], Sequence[tuple[object, ...]]]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Describes a file of acts. `instant` writes when an act was done, and `more` makes the cells
+    of the columns `more_columns`, for each of some acts.
+    """
+
+    wanted: Filter
+    instant: Instant
+    more_columns: tuple[str, ...] = ()
+    more: More | None = None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return COLUMNS + self.more_columns
+
+
+def csv_lines(db: Connection, asked: Asked) -> Iterator[str]:
+    """Yield the filtered acts as CSV, oldest first, in words and as the entry log has them.
+
+    Acts that are done meanwhile are left out. Attendees appear by badge number, but for what `more`
+    says of them.
+    """
+    return csv_chunks(asked.columns, _chunks(db, asked))
+
+
+def xlsx_pieces(db: Connection, asked: Asked) -> Iterator[bytes]:
+    """Yield what `csv_lines` does as a workbook. What a sheet has no room for is on the next."""
+    return xlsx_chunks("acts", asked.columns, _chunks(db, asked))
+
+
+def _chunks(db: Connection, asked: Asked) -> Iterator[list[tuple[object, ...]]]:
+    names = Names(db)
+    (end,) = db.execute("SELECT COALESCE(MAX(number), -1) FROM leaf").fetchone()
+    last: Edge | None = Edge(-1, -1)
+    while last is not None:
+        found = _acts(db, asked.wanted, last, CHUNK_ROWS, upwards=True)
+        last = found[-1].edge if len(found) == CHUNK_ROWS else None
+        kept = [one for one in found if one.number <= end]
+        more = [()] * len(kept) if asked.more is None else asked.more(db, kept)
+        yield [
+            (*_cells(one, names, asked.instant), *cells)
+            for one, cells in zip(kept, more, strict=True)
+        ]
+
+
+def _cells(one: LoggedAct, names: Names, instant: Instant) -> tuple[object, ...]:
+    return (
+        one.number,
+        instant(one.at),
+        names.who(one.by),
+        label(one.act),
+        names.about(one.act, one.subject),
+        one.by,
+        one.act,
+        subject_text(one.subject),
+    )
+
+
+def _acts(
+    db: Connection, wanted: Filter, edge: Edge | None, rows: int, *, upwards: bool
+) -> list[LoggedAct]:
+    sign, order = (">", "ASC") if upwards else ("<", "DESC")
+    names = () if wanted.act is None else wanted.act.written_as
+    given: list[tuple[str, tuple[str | int, ...] | None]] = [
+        (f"{_BY} = ?", None if wanted.by is None else (wanted.by,)),
+        (f"{_ACT} IN ({', '.join('?' * len(names))})", names or None),
+        ("at >= ?", None if wanted.since is None else (wanted.since,)),
+        ("at < ?", None if wanted.until is None else (wanted.until,)),
+        (f"(at, number) {sign} (?, ?)", None if edge is None else (edge.at, edge.number)),
+    ]
+    for field, value in wanted.things.items():
+        about = dialect.in_json("body", "subject", field)
+        given.append((f"{about} IS NOT NULL AND {about} = ?", (value,)))
+    used = [(text, values) for text, values in given if values is not None]
+    conditions = " AND ".join(("kind = 'act'", *(text for text, _ in used)))
+    found = db.execute(
+        f"SELECT number, at, body FROM leaf {dialect.by_index(wanted.index)} WHERE {conditions}"
+        f" ORDER BY at {order}, number {order} LIMIT ?",
+        (*(value for _, values in used for value in values), rows),
+    )
+    return [_act(*row) for row in found]
+
+
+def _act(number: int, at: int, body: bytes) -> LoggedAct:
+    told = json.loads(body)
+    return LoggedAct(number, at, told["by"], told["act"], told["subject"])

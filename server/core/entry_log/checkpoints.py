@@ -1,0 +1,110 @@
+"""Keeps the newest checkpoint that was given out, and what each witness cosigned."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+
+from badges.transparency import signed_note
+from server.core.entry_log.entry_log import Log
+from server.storage.connection import Connection
+
+# The server signs a checkpoint so often while there is news, whether or not anybody asks.
+EVERY_MS = 60_000
+
+
+@dataclass(frozen=True)
+class Given:
+    """Holds a checkpoint that was given out, as a note that the log's key signed."""
+
+    size: int
+    note: str
+    at: int  # Unix ms
+
+
+@dataclass(frozen=True)
+class Cosigned:
+    """Holds the newest checkpoint that a witness cosigned, as a note with its cosignature.
+
+    Times are Unix ms. `cosigned_at` is by the witness's clock. `set_back_at` is when it last asked
+    for a proof from fewer entries than it had cosigned.
+    """
+
+    witness: str
+    size: int
+    note: str
+    cosigned_at: int
+    at: int
+    set_back_at: int | None = None
+
+    @property
+    def line(self) -> str:
+        """Return the witness's line alone."""
+        return self.note[self.note.rindex("\n— ") + 1 :]
+
+
+def given(db: Connection, log: str) -> Given | None:
+    """Return the newest checkpoint that was given out of the log of this name."""
+    row = db.execute("SELECT size, note, at FROM given_checkpoint WHERE log = ?", (log,)).fetchone()
+    return None if row is None else Given(**dict(row))
+
+
+def keep_given(db: Connection, log: str, one: Given) -> None:
+    """Keep a checkpoint in place of the one before."""
+    db.execute(
+        "INSERT INTO given_checkpoint (log, size, note, at) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (log) DO UPDATE SET size = excluded.size, note = excluded.note,"
+        " at = excluded.at",
+        (log, one.size, one.note, one.at),
+    )
+
+
+def sign_due(log: Log, before: Given | None, now: int) -> Given | None:
+    """Return a new checkpoint, if there is news and a minute has passed since the last one."""
+    if before is not None and 0 <= now - before.at < EVERY_MS:
+        return None
+    return sign_new(log, before, now)
+
+
+def sign_new(log: Log, before: Given | None, now: int) -> Given | None:
+    """Return a new checkpoint, if there is news."""
+    size = log.size()
+    if not size or (before is not None and size == before.size):
+        return None
+    return Given(size, log.note(size), now)
+
+
+def cosigned(db: Connection, log: str) -> list[Cosigned]:
+    """Return the newest cosignature of each witness, by name."""
+    rows = db.execute(
+        "SELECT witness, size, note, cosigned_at, at, set_back_at FROM witness_cosignature"
+        " WHERE log = ? ORDER BY witness",
+        (log,),
+    )
+    return [Cosigned(**dict(row)) for row in rows]
+
+
+def keep_cosigned(db: Connection, log: str, one: Cosigned) -> None:
+    """Keep a witness's cosignature in place of the one before."""
+    db.execute(
+        "INSERT INTO witness_cosignature"
+        " (log, witness, size, note, cosigned_at, at, set_back_at) VALUES (?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (log, witness) DO UPDATE SET size = excluded.size, note = excluded.note,"
+        " cosigned_at = excluded.cosigned_at, at = excluded.at, set_back_at = excluded.set_back_at",
+        (log, one.witness, one.size, one.note, one.cosigned_at, one.at, one.set_back_at),
+    )
+
+
+def lines_for(db: Connection, log: str, note: str) -> list[str]:
+    """Return the witnesses' lines that belong under this very checkpoint, by name."""
+    text = signed_note.SignedNote(note).text
+    found = []
+    for one in cosigned(db, log):
+        # Whoever altered the database may have made it anything.
+        with suppress(ValueError):
+            if signed_note.SignedNote(one.note).text == text and one.line not in note:
+                found.append(one.line)
+    return found
+
+
+def cosigned_note(db: Connection, log: str, note: str) -> str:
+    """Return a checkpoint with the lines of all witnesses that cosigned it."""
+    return note + "".join(lines_for(db, log, note))

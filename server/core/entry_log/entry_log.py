@@ -1,0 +1,284 @@
+"""Keeps the entry log. Every scan and every admin act is a leaf of an RFC 9162 Merkle tree, in the
+order of commitment.
+
+A leaf is written in the transaction of what it records. Its hash is over a commitment to the
+record, with a random salt that is kept beside it and nowhere else (docs/entry-log.md). The tree
+over the leaves is derived, and kept in memory. A checkpoint states its size and root under the
+event's log key (C2SP tlog-checkpoint).
+"""
+
+import json
+import os
+import threading
+from collections.abc import Iterable, Mapping
+
+from badges.credential.keys import PrivateKey
+from badges.transparency.checkpoint import Checkpoint, sign_checkpoint
+from badges.transparency.commitment import SALT_BYTES, commitment
+from badges.transparency.merkle import Tree, leaf_hash
+from server.core.entry_log.act_names import Act
+from server.storage import dialect
+from server.storage.connection import Connection
+from server.storage.database import Database
+from server.storage.engines import memory
+from server.storage.engines.durable import make_durable
+from server.storage.tables import write_rows
+
+# The kind of a leaf whose record was erased. Its body is the entry, without the salt.
+ERASED = "erased"
+READ_MAX = 50_000  # Leaves that are read at once.
+_COLUMNS = ("number", "kind", "at", "hash", "body", "salt")
+SIZE = "(SELECT COALESCE(MAX(number) + 1, 0) FROM leaf)"  # `size`, in a larger statement
+
+
+def size(db: Connection) -> int:
+    """Return how many leaves there are. That is also the number of the next one."""
+    return int(db.execute(f"SELECT {SIZE}").fetchone()[0])
+
+
+def newest(db: Connection) -> int | None:
+    """Return the number of the newest act of anybody, or None where there is none yet."""
+    # The index over acts leaves scans out. It is used only if the query does so too.
+    (number,) = db.execute(
+        "SELECT MAX(number) FROM leaf WHERE kind = 'act' AND kind <> 'scan'"
+    ).fetchone()
+    return None if number is None else int(number)
+
+
+def append(db: Connection, kind: str, body: bytes, now: int) -> int:
+    """Add a leaf and return its number, from 0."""
+    memory.forget(db)  # Steps may know how many there were.
+    number = size(db)
+    extend(db, [(number, kind, now, body)])
+    return number
+
+
+def extend(db: Connection, leaves: Iterable[tuple[int, str, int, bytes]]) -> None:
+    """Add leaves, each numbered (from `size`), of a kind, with its time (Unix ms) and its body."""
+    wanted = list(leaves)
+    # A salt that could be worked out again, from a secret and the number, could never be deleted.
+    # All are drawn at once, because each call asks the operating system.
+    drawn = os.urandom(SALT_BYTES * len(wanted))
+    rows = [
+        _row(number, kind, at, body, drawn[place * SALT_BYTES : (place + 1) * SALT_BYTES])
+        for place, (number, kind, at, body) in enumerate(wanted)
+    ]
+    write_rows(db, "leaf", _COLUMNS, rows)
+
+
+def _row(
+    number: int, kind: str, now: int, body: bytes, salt: bytes
+) -> tuple[int, str, int, bytes, bytes, bytes]:
+    return number, kind, now, leaf_hash(commitment(salt, body)), body, salt
+
+
+def act(
+    db: Connection, by: str, act: Act, subject: Mapping[str, str | int | None], now: int
+) -> int:
+    """Add an admin act. `subject` has ids and never anything personal, because leaves outlive
+    erasure.
+    """
+    body = canonical({"act": act, "at": now, "by": by, "subject": dict(subject), "type": "act"})
+    return append(db, "act", body, now)
+
+
+def acts(
+    db: Connection,
+    by: str,
+    act: Act,
+    subjects: Iterable[Mapping[str, str | int | None]],
+    now: int,
+) -> None:
+    """Add the same act on many subjects, as `act` does on one."""
+    bodies = (
+        canonical({"act": act, "at": now, "by": by, "subject": dict(subject), "type": "act"})
+        for subject in subjects
+    )
+    memory.forget(db)
+    first = size(db)
+    extend(db, ((first + place, "act", now, body) for place, body in enumerate(bodies)))
+
+
+def entry_of(body: bytes, salt: bytes | None) -> bytes:
+    """Return the log's entry, whose hash is the leaf's, for what the table `leaf` holds.
+
+    A leaf from before there were salts, and an erased one, has none. Its body is the entry.
+    """
+    return body if salt is None else commitment(salt, body)
+
+
+def newest_act(db: Connection, act: Act, kiosk: tuple[str, int]) -> int | None:
+    """Return the number of the newest such act on a kiosk (name, generation). Returns None where
+    there is none here.
+    """
+    names = act.written_as
+    # The index over acts leaves scans out. It is used only if the query does so too.
+    (number,) = db.execute(
+        "SELECT MAX(number) FROM leaf WHERE kind = 'act' AND kind <> 'scan'"
+        f" AND {dialect.in_json('body', 'act')} IN ({', '.join('?' * len(names))})"
+        f" AND {dialect.in_json('body', 'subject', 'kiosk')} = ?"
+        f" AND {dialect.in_json('body', 'subject', 'generation')} = ?",
+        (*names, *kiosk),
+    ).fetchone()
+    return None if number is None else int(number)
+
+
+def canonical(value: object) -> bytes:
+    """Encode as JSON with sorted keys, without spaces and in UTF-8. The bytes are the same as those
+    of badges.record.
+    """
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+class Log:
+    """Keeps the tree over the committed leaves, and checkpoints of it. Safe to use from many
+    threads.
+    """
+
+    def __init__(self, database: Database, name: str, key: PrivateKey) -> None:
+        self._database = database
+        self._name = name
+        self._key = key
+        self._tree = Tree()
+        self._note = ""
+        self._cosigned = ""
+        self._proofs: dict[int, list[bytes]] = {}  # To the present size, by what they prove.
+        self._lock = threading.Lock()
+
+    def checkpoint(self, known: int, *, least: int | None = None) -> tuple[str, list[bytes]]:
+        """Return the signed checkpoint of the present log, and the proof that the log of `known`
+        leaves is its prefix.
+
+        The proof is empty where `known` is 0, the present size, or more than there is. With
+        `least`, a log of so many leaves is present enough, so that one look at the database serves
+        everybody who was in the same commit. So many must be on disk.
+        """
+        with self._lock:
+            if least is None or self._tree.size < least:
+                self._catch_up(least)
+            if not self._note:
+                checkpoint = Checkpoint(self._name, self._tree.size, self._tree.root())
+                self._note = sign_checkpoint(self._key, self._name, checkpoint)
+            note = self._cosigned if self._cosigned.startswith(self._note) else self._note
+            if not 0 < known < self._tree.size:
+                return note, []
+            if known not in self._proofs:
+                self._proofs[known] = self._tree.consistency(known, self._tree.size)
+            return note, self._proofs[known]
+
+    def keep_cosigned(self, note: str) -> None:
+        """Serve this note, a checkpoint of ours with witnesses' lines under it, for as long as it
+        is the newest one.
+        """
+        with self._lock:
+            self._cosigned = note
+
+    def size(self) -> int:
+        """Return how many leaves are committed."""
+        with self._lock:
+            self._catch_up()
+            return self._tree.size
+
+    def state(self) -> tuple[int, bytes]:
+        """Return how many leaves are committed, and their root."""
+        with self._lock:
+            self._catch_up()
+            return self._tree.size, self._tree.root()
+
+    def has(self, size: int, root: bytes) -> bool:
+        """Say whether the first `size` leaves are those of `root`. If they are not, another log was
+        shown.
+        """
+        with self._lock:
+            return self._reaches(size) and self._tree.root(size) == root
+
+    def reaches(self, size: int) -> bool:
+        """Say whether so many leaves are committed."""
+        with self._lock:
+            return self._reaches(size)
+
+    def note(self, size: int) -> str:
+        """Return the checkpoint of the first `size` leaves, signed. Raises ValueError where there
+        are not so many.
+        """
+        with self._lock:
+            self._reaches(size)
+            checkpoint = Checkpoint(self._name, size, self._tree.root(size))
+            return sign_checkpoint(self._key, self._name, checkpoint)
+
+    def consistency(self, old: int, new: int) -> list[bytes]:
+        """Prove that the log of `old` leaves is a prefix of the one of `new`. The proof is empty
+        where `old` is 0. Raises ValueError where there are not so many.
+        """
+        with self._lock:
+            self._catch_up()
+            return self._tree.consistency(old, new) if old else []
+
+    def inclusion(self, number: int, size: int | None = None) -> tuple[str, list[bytes]]:
+        """Return the signed checkpoint of the present log, or of its first `size` leaves, and the
+        proof that leaf `number` is in it. Raises ValueError where there is no such leaf.
+        """
+        with self._lock:
+            self._catch_up()
+            size = self._tree.size if size is None else size
+            checkpoint = Checkpoint(self._name, size, self._tree.root(size))
+            proof = self._tree.inclusion(number, size)
+            return sign_checkpoint(self._key, self._name, checkpoint), proof
+
+    def resume(self, db: Connection) -> bool:
+        """Tell whether a database has all leaves that this server knows, after it was changed for
+        another one. If it has not, this server forgets them, and reads those that are there.
+        """
+        with self._lock:
+            if not self._tree.size:
+                return True
+            last = self._tree.full_subtree(0)
+            found = db.execute(
+                "SELECT hash FROM leaf WHERE number = ?", (self._tree.size - 1,)
+            ).fetchone()
+            if found is not None and bytes(found[0]) == last:
+                return True
+            self._tree, self._note = Tree(), ""
+            self._proofs.clear()
+            return False
+
+    @property
+    def name(self) -> str:
+        """Return the log's name in its checkpoints."""
+        return self._name
+
+    def rename(self, name: str) -> None:
+        """Turn this log into another one, called `name`. The new log begins with the leaves of this
+        one.
+        """
+        with self._lock:
+            self._name, self._note = name, ""
+
+    def _reaches(self, size: int) -> bool:
+        if size > self._tree.size:
+            self._catch_up()
+        return size <= self._tree.size
+
+    def _catch_up(self, on_disk: int | None = None) -> None:
+        """Read the leaves that are new. The tree never has one that could be lost, because what was
+        signed over it would then be of another log.
+
+        Those before number `on_disk` are known to be on disk, and no others are read then.
+        """
+        before, more = self._tree.size, True
+        while more:
+            size = self._tree.size
+            end = size + READ_MAX if on_disk is None else min(size + READ_MAX, on_disk)
+            with self._database.reading() as db:
+                found = db.execute(
+                    "SELECT hash FROM leaf WHERE number >= ? AND number < ? ORDER BY number",
+                    (size, end),
+                ).fetchall()
+                if found and on_disk is None:
+                    make_durable(db)
+            for (digest,) in found:
+                self._tree.append(digest)
+            more = len(found) == READ_MAX
+        if self._tree.size > before:
+            self._note = ""
+            self._proofs.clear()

@@ -1,0 +1,136 @@
+"""Erases a person's part of the entry log, and leaves every proof as it is.
+
+Of each of their records the log keeps the commitment, which tells nothing once record and salt are
+gone. Of a scan it keeps the record's own hash as well, so that its kiosk's chain can still be
+checked. In the ledger the scan stays as a scan of nobody, and so does the stay.
+"""
+
+import secrets
+from collections.abc import Sequence
+
+import msgspec
+
+from badges.transparency.chain import HASHED_END, record_hash
+from server.core.entry_log import entry_log
+from server.core.entry_log.act_names import Act
+from server.storage import database_file, dialect
+from server.storage.connection import Connection
+
+_NOBODIES = 2**31 - 1  # Numbers of stays of nobody.
+
+
+class ErasureError(Exception):
+    """Is raised where nothing was erased. The text says why."""
+
+
+class _Scan(msgspec.Struct):
+    record: msgspec.Raw
+    signature: str | None = None
+
+
+def erase(db: Connection, serial: int, *, by: str, now: int) -> int:
+    """Erase what the log and the ledger's scans say of a holder, and return how many entries that
+    were. Raises ErasureError.
+
+    The caller folds the database's log afterwards (`database_file.fold_log`), because the records
+    stand in it. Backups from before keep them, until they are deleted.
+    """
+    if is_counted(db, serial):
+        raise ErasureError(
+            "this person is counted in a hall. Wait until they left, or count the hall as empty."
+        )
+    count = forget(db, [serial])
+    if count:
+        # Which entries they were is not said, because that would keep them together.
+        entry_log.act(db, by, Act.LOG_ERASED, {"count": count}, now)
+    return count
+
+
+def is_counted(db: Connection, serial: int) -> bool:
+    """Tell whether a stay of the holder takes a place, also where a move has ended it."""
+    row = db.execute(
+        "SELECT 1 FROM stay WHERE serial = ? AND (closed_at IS NULL OR after_move = 'counted')",
+        (serial,),
+    ).fetchone()
+    return row is not None
+
+
+def forget(db: Connection, serials: Sequence[int], *, acts: bool = True) -> int:
+    """Do what `erase` does, for holders who are counted nowhere, without an act that says so.
+
+    Without `acts` the acts about them stay. The stays remain, each under a number of nobody, so
+    that halls and doors still add up, and no two of them can be told to be of one person.
+    """
+    wanted = dialect.many(serials)
+    with database_file.deleted_is_overwritten(db):
+        numbers = numbers_of(db, serials, acts=acts)
+        for number in numbers:
+            _forget(db, number)
+        of_them = dialect.one_of("serial")
+        db.execute(
+            f"UPDATE scan SET serial = NULL, issue = NULL, note = NULL WHERE {of_them}", (wanted,)
+        )
+        db.execute(f"DELETE FROM unnamed_exit WHERE {of_them}", (wanted,))
+        stays = db.execute(
+            f"SELECT kiosk, generation, seq, hall_id FROM stay WHERE {of_them}", (wanted,)
+        ).fetchall()
+        # Numbers below 0 are of nobody, because no badge has one.
+        db.executemany(
+            "UPDATE stay SET serial = ?, issue = 0"
+            " WHERE kiosk = ? AND generation = ? AND seq = ? AND hall_id = ?",
+            [(-1 - secrets.randbelow(_NOBODIES), *stay) for stay in stays],
+        )
+    return len(numbers)
+
+
+def numbers_of(db: Connection, serials: Sequence[int], *, acts: bool = True) -> list[int]:
+    """Return the numbers of the entries about holders. They are scans, the exits that were
+    inferred, and with `acts` also the acts.
+    """
+    wanted = dialect.many(serials)
+    scans = f"SELECT number FROM scan WHERE {dialect.one_of('serial')}"
+    numbers = {row[0] for row in db.execute(scans, (wanted,))}
+    # The index over acts leaves scans out. It is used only if the query does so too.
+    about = [
+        dialect.one_of(dialect.in_json("body", "subject", name)) for name in ("serial", "merged")
+    ]
+    query = (
+        "SELECT number FROM leaf WHERE kind = 'act' AND kind <> 'scan'"
+        f" AND ({about[0]} OR {about[1]})"
+    )
+    if acts:
+        numbers |= {row[0] for row in db.execute(query, (wanted, wanted))}
+    stay = [
+        f"{dialect.in_json('l.body', 'closes', name)}" for name in ("kiosk", "generation", "seq")
+    ]
+    inferred = (
+        "SELECT DISTINCT l.number FROM leaf l JOIN stay s"
+        f" ON s.kiosk = {stay[0]} AND s.generation = {stay[1]} AND s.seq = {stay[2]}"
+        f" WHERE l.kind = 'inferred_exit' AND l.kind <> 'scan' AND {dialect.one_of('s.serial')}"
+    )
+    numbers |= {row[0] for row in db.execute(inferred, (wanted,))}
+    return sorted(numbers)
+
+
+def _forget(db: Connection, number: int) -> None:
+    """Delete a leaf's record and salt. Of one from before there were salts nothing is left but its
+    hash.
+    """
+    kind, body, salt = db.execute(
+        "SELECT kind, body, salt FROM leaf WHERE number = ?", (number,)
+    ).fetchone()
+    if kind == "scan":
+        scan = msgspec.json.decode(body, type=_Scan)
+        record = bytes(scan.record)
+        # A record of version 1 has no salt of its own, and so its hash would tell too much.
+        hashed = record_hash(record) if record.endswith(HASHED_END) else None
+        signature = None if scan.signature is None else bytes.fromhex(scan.signature)
+        db.execute(
+            "INSERT INTO erased_scan (number, record_hash, signature) VALUES (?, ?, ?)",
+            (number, hashed, signature),
+        )
+    entry = b"" if salt is None else entry_log.entry_of(body, salt)
+    db.execute(
+        "UPDATE leaf SET kind = ?, body = ?, salt = NULL WHERE number = ?",
+        (entry_log.ERASED, entry, number),
+    )

@@ -1,0 +1,225 @@
+"""Opens and describes an event's directory. It has `event.toml` with the settings, `keys/` with the
+secrets, and the database.
+
+`load_event` opens one that `hallkeeper init` made. Everything about an event is in its directory,
+so to copy, hand over or destroy the event is to copy, hand over or destroy the directory.
+"""
+
+import os
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from badges.credential.keys import BadgeKey, KeyRing, PrivateKey, sign_ring
+from server.core.event.calendar import day_starts
+from server.core.event.certificate import spki_sha256
+from server.core.event.settings import AwaitedError, EventError, EventSettings, parse_settings
+from server.storage import disk, event_state, migrations
+from server.storage.database import connect, is_there
+from server.storage.disk import DatabaseError
+from server.storage.errors import EngineError, may_pass
+
+SETTINGS_FILE = "event.toml"
+DATABASE_FILE = "hallkeeper.db"
+CARDS_FOLDER = "cards"
+MAIL_FOLDER = "mail"
+WALLET_FILE = "wallet.toml"
+SERVED_FILE = "served.pem"  # In `keys`: an installed certificate, after its key.
+NUMBER_FILE = "served.number"  # In `keys`: how often the certificate was changed.
+
+
+@dataclass(frozen=True)
+class Event:
+    """Represents an event as its directory has it. The secrets are never printed."""
+
+    path: Path
+    settings: EventSettings
+    event_id: bytes  # UUID, 16 bytes
+    root_key: PrivateKey = field(repr=False)
+    badge_keys: dict[int, PrivateKey] = field(repr=False)  # By key id.
+    log_key: PrivateKey = field(repr=False)
+    phone_secret: bytes = field(repr=False)
+    ring: KeyRing = field(repr=False)
+    signed_ring: bytes = field(repr=False)
+    spki_sha256: bytes = field(repr=False)  # Of the certificate's public key.
+    server_key_number: int = 0  # How often that key was changed.
+    incarnation: int = 1  # It is higher after each restore from a backup.
+
+    @property
+    def uuid(self) -> str:
+        """Return the event's UUID as people write it."""
+        return uuid_text(self.event_id)
+
+    @property
+    def log_name(self) -> str:
+        """Return the name of the entry log in its checkpoints.
+
+        A restored server's log lacks what came after the backup. It is another log, and says so.
+        """
+        name = f"hallkeeper/{self.uuid}"
+        return name if self.incarnation == 1 else f"{name}/{self.incarnation}"
+
+    @property
+    def backup_path(self) -> Path | None:
+        """Return where backups go. A relative path begins in the event's directory."""
+        named = self.settings.backup_dir
+        return None if named is None else self.path / named
+
+    @property
+    def database_path(self) -> Path:
+        return self.path / DATABASE_FILE
+
+    @property
+    def has_installed_certificate(self) -> bool:
+        """Tell whether another certificate than the event's own is served."""
+        return (self.path / "keys" / SERVED_FILE).exists()
+
+    @property
+    def certificate_path(self) -> Path:
+        own = self.path / "keys" / "certificate.pem"
+        return self.path / "keys" / SERVED_FILE if self.has_installed_certificate else own
+
+    @property
+    def certificate_key_path(self) -> Path:
+        own = self.path / "keys" / "certificate.key"
+        return self.path / "keys" / SERVED_FILE if self.has_installed_certificate else own
+
+    @property
+    def issuing_key_id(self) -> int:
+        """Return the id of the key that signs new badges. It is the newest of the ring."""
+        return max(self.badge_keys)
+
+
+def uuid_text(event_id: bytes) -> str:
+    """Write 16 bytes as 8-4-4-4-12 hexadecimal digits (RFC 9562 §4)."""
+    text = event_id.hex()
+    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
+
+
+def load_event(path: Path) -> Event:
+    """Return the event in a directory. Its database is brought up to this version.
+
+    Raises EventError with what is wrong and the remedy, or migrations.NewerVersionError.
+    """
+    path = Path(path)
+    settings = _read_settings(path)
+    keys = path / "keys"
+    event_id = _read_hex(keys / "event.id", 16, secret=False)
+    root_key = PrivateKey(_read_hex(keys / "root.key", 32))
+    badge_keys = _read_badge_keys(keys)
+    starts = day_starts(settings)
+    window = (starts[0], starts[-1])
+    ring = KeyRing(
+        event_id, {key_id: BadgeKey(key.public, *window) for key_id, key in badge_keys.items()}
+    )
+    check_private(keys / "certificate.key")
+    check_private(keys / SERVED_FILE)
+    served = keys / SERVED_FILE
+    event = Event(
+        path=path,
+        settings=settings,
+        event_id=event_id,
+        root_key=root_key,
+        badge_keys=badge_keys,
+        log_key=PrivateKey(_read_hex(keys / "log.key", 32)),
+        phone_secret=_read_hex(keys / "phone.key", 32),
+        ring=ring,
+        signed_ring=sign_ring(root_key, ring),
+        spki_sha256=_read_spki(served if served.exists() else keys / "certificate.pem"),
+        server_key_number=_read_number(keys / NUMBER_FILE),
+    )
+    return replace(event, incarnation=_migrate(event.database_path))
+
+
+def _migrate(path: Path) -> int:
+    """Bring the tables up to this version. Returns the server's incarnation."""
+    try:
+        if not is_there(path):
+            raise EventError(f"{path} is missing: bring the event back with `hallkeeper restore`.")
+        connection = connect(path)
+        try:
+            migrations.migrate(connection)
+            return event_state.incarnation(connection)
+        finally:
+            connection.close()
+    except (EngineError, DatabaseError) as error:
+        if may_pass(error):
+            raise AwaitedError(
+                str(error) if isinstance(error, DatabaseError) else f"the database: {error}."
+            ) from None
+        found = disk.trouble(error, path)
+        if found is not None or isinstance(error, DatabaseError):
+            raise EventError(str(found or error)) from None
+        raise EventError(f"{path} can't be used as a database: {error}.") from None
+
+
+def _read_settings(path: Path) -> EventSettings:
+    file = path / SETTINGS_FILE
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise EventError(
+            f"{path} is not an event's directory: it has no {SETTINGS_FILE}. Name one with "
+            "--event, or make one with `hallkeeper init`."
+        ) from None
+    except UnicodeDecodeError:
+        raise EventError(f"{file} is not UTF-8 text: save it as UTF-8.") from None
+    except OSError as error:
+        raise EventError(f"{file} can't be read: {error.strerror}.") from None
+    return parse_settings(text, str(file))
+
+
+def _read_badge_keys(keys: Path) -> dict[int, PrivateKey]:
+    found = {}
+    for file in keys.glob("badge-*.key"):
+        number = file.stem.removeprefix("badge-")
+        if not (number.isascii() and number.isdigit() and int(number) <= 255):
+            raise EventError(f"{file}: a badge key is called badge-N.key, N from 0 to 255.")
+        found[int(number)] = PrivateKey(_read_hex(file, 32))
+    if not found:
+        raise EventError(f"{keys} has no badge-N.key: put it back from the event's backup.")
+    return dict(sorted(found.items()))
+
+
+def _read_hex(path: Path, size: int, *, secret: bool = True) -> bytes:
+    """Read `size` bytes that `path` holds as hexadecimal digits. It never says what it read."""
+    if secret:
+        check_private(path)
+    try:
+        data = bytes.fromhex(path.read_text(encoding="ascii").strip())
+    except FileNotFoundError:
+        raise EventError(f"{path} is missing: put it back from the event's backup.") from None
+    except OSError as error:
+        raise EventError(f"{path} can't be read: {error.strerror}.") from None
+    except ValueError:
+        data = b""
+    if len(data) != size:
+        raise EventError(f"{path} is damaged: put it back from the event's backup.")
+    return data
+
+
+def check_private(path: Path) -> None:
+    """Refuse a secret that others on this machine can read."""
+    if os.name == "posix" and path.exists() and path.stat().st_mode & 0o077:
+        raise EventError(f"{path} can be read by others: run `chmod 600` on it.")
+
+
+def _read_number(path: Path) -> int:
+    try:
+        text = path.read_text("ascii")
+    except FileNotFoundError:
+        return 0
+    except (OSError, UnicodeDecodeError):
+        text = ""
+    if not (text.isdigit() and len(text) <= 9):
+        raise EventError(f"{path} is damaged: put it back from the event's backup.")
+    return int(text)
+
+
+def _read_spki(path: Path) -> bytes:
+    try:
+        return spki_sha256(path.read_bytes())
+    except (OSError, ValueError):
+        raise EventError(
+            f"{path} is missing or damaged: put it back from the event's backup. "
+            "With another certificate no kiosk would trust this server."
+        ) from None

@@ -1,0 +1,22 @@
+"""Reads small files of an event's directory, which people may have written by hand."""
+
+from pathlib import Path
+
+from badges.i18n import Count, Phrase
+from server.core.event.settings import EventError
+
+
+def read_small(path: Path, most: int, refused: type[EventError] = EventError) -> bytes:
+    """Return what a file has, at most `most` bytes. Raises `refused` where it has more, or can't be
+    read.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(most + 1)
+    except OSError as error:
+        raise refused(
+            Phrase("%(path)s can't be read: %(why)s.", path=path, why=error.strerror)
+        ) from None
+    if len(data) > most:
+        raise refused(Phrase("%(path)s has more than %(most)s bytes.", path=path, most=Count(most)))
+    return data

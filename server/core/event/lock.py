@@ -1,0 +1,64 @@
+"""Holds an event's lock. Only one process serves an event, or brings it back from a backup."""
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO
+
+from server.core.event.settings import EventError
+from server.storage import disk
+
+LOCK_NAME = "serving.lock"
+
+
+class AlreadyServingError(EventError):
+    """Is raised where another server has this event open."""
+
+
+@contextlib.contextmanager
+def held(
+    path: Path, taken: Callable[[IO[str]], EventError], refused: type[EventError] = EventError
+) -> Iterator[IO[str]]:
+    """Hold the lock of a file, which ends with the process, however that ends. Yields the file.
+
+    Raises what `taken` returns while another process or thread holds it, and `refused` where the
+    file can't be written.
+    """
+    try:
+        opened = path.open("a+")
+    except OSError as error:
+        found = disk.trouble(error, path)
+        raise refused(str(found or f"{path} can't be written: {error.strerror}.")) from None
+    with opened as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise taken(lock) from None
+        yield lock
+
+
+@contextlib.contextmanager
+def only_server(event_dir: Path) -> Iterator[None]:
+    """Hold the event's lock. Raises AlreadyServingError while another process holds it."""
+    with held(event_dir / LOCK_NAME, _served) as lock:
+        # On a full disk the lock holds without the number in it.
+        with contextlib.suppress(OSError):
+            lock.truncate(0)
+            lock.write(f"{os.getpid()}\n")
+            lock.flush()
+        yield
+
+
+def _served(lock: IO[str]) -> AlreadyServingError:
+    lock.seek(0)
+    holder = lock.read(20).strip()
+    if not holder.isdigit():
+        return AlreadyServingError(
+            "this event is already being served by another process. Stop that one first."
+        )
+    return AlreadyServingError(
+        f"this event is already being served by process {holder}. Stop that one first (Ctrl-C, or "
+        f"`kill {holder}`); two servers would give out a hall's places twice."
+    )

@@ -1,0 +1,159 @@
+"""Keeps which servers serve the event, and when each was last at work, for `hallkeeper status`.
+
+Each server writes its own row now and then. With the same write one of them takes on, for some
+time, what one server does for all of them.
+"""
+
+import json
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from server.core.entry_log import entry_log
+from server.storage.connection import Connection
+from server.storage.database import Database
+from server.storage.disk import DatabaseError
+from server.storage.engines.history import history
+from server.storage.errors import EngineError, cause, grade
+from server.storage.tables import keep_setting
+
+log = logging.getLogger(__name__)
+
+REPORT_S = 10.0
+SILENT_MS = 30_000  # A server that wrote nothing for longer does not work, or can't reach it.
+FORGOTTEN_MS = 24 * 3_600_000
+# For so long a server has the duties after it wrote that it has them, and believes it a little
+# shorter.
+DUTY_MS = 30_000
+BELIEVED_S = 20.0
+_DUTY = "duty"  # The setting's value is JSON of a server's name, and until when (Unix ms).
+
+
+@dataclass(frozen=True)
+class Process:
+    """Describes one server. Times are Unix ms by its own clock."""
+
+    name: str
+    address: str
+    version: str
+    started_at: int
+    seen_at: int
+    run: str
+    log_size: int
+    stopped_at: int | None
+    # How many writes failed in the minute before `seen_at`, and why the last one did.
+    failed: int = 0
+    cause: str = ""
+
+    def is_silent(self, now: int) -> bool:
+        return self.stopped_at is None and now - self.seen_at > SILENT_MS
+
+
+def all_processes(db: Connection) -> list[Process]:
+    """Return the servers, those that are at work first."""
+    rows = db.execute(
+        "SELECT name, address, version, started_at, seen_at, run, log_size, stopped_at, failed,"
+        " cause"
+        " FROM server_process ORDER BY stopped_at IS NOT NULL, address, started_at"
+    )
+    return [Process(**dict(row)) for row in rows]
+
+
+def server_name(port: int) -> str:
+    """Return what this server is called among the event's servers."""
+    return f"{socket.gethostname()}:{port}, process {os.getpid()}"
+
+
+class Reporter:
+    """Writes the row of this server until it is closed. Close it before the database."""
+
+    def __init__(
+        self,
+        database: Database,
+        name: str,
+        address: str,
+        run: Callable[[], str],
+        now: Callable[[], int],
+        on_duty: Callable[[bool], object] = lambda _: None,
+        every_s: float = REPORT_S,
+    ) -> None:
+        """`on_duty` is told after each write whether this server has the duties."""
+        self._database = database
+        self._name = name
+        self._address = address
+        self._run = run
+        self._now = now
+        self._on_duty = on_duty
+        self._believed_until = float("-inf")
+        self._every_s = every_s
+        self._started_at = now()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._report_on, name="report", daemon=True)
+
+    def start(self) -> None:
+        """Write the first time, and go on on a thread of its own."""
+        self._write(None)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop, say so in the row, and leave the duties to another server."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+            self._write(self._now())
+
+    def _report_on(self) -> None:
+        while not self._stop.wait(self._every_s):
+            self._write(None)
+
+    def _write(self, stopped_at: int | None) -> None:
+        now = self._now()
+        values = (
+            self._name, self._address, version("hallkeeper"), self._started_at, now, self._run(),
+            self._database.failures.within(), self._database.failures.cause,
+        )  # fmt: skip
+
+        def step(db: Connection) -> bool:
+            db.execute("DELETE FROM server_process WHERE seen_at < ?", (now - FORGOTTEN_MS,))
+            db.execute(
+                "INSERT INTO server_process"
+                " (name, address, version, started_at, seen_at, run, failed, cause, log_size,"
+                " stopped_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE"
+                " SET failed = excluded.failed, cause = excluded.cause,"
+                " address = excluded.address, version = excluded.version,"
+                " started_at = excluded.started_at, seen_at = excluded.seen_at,"
+                " run = excluded.run, log_size = excluded.log_size,"
+                " stopped_at = excluded.stopped_at",
+                (*values, entry_log.size(db), stopped_at),
+            )
+            return take_duties(db, self._name, now, leave=stopped_at is not None)
+
+        began = time.monotonic()
+        try:
+            has_them = self._database.write(step)
+        except (DatabaseError, EngineError) as error:
+            log.log(grade(error), "this server's row can't be written: %s", cause(error))
+            has_them = began < self._believed_until
+        else:
+            self._believed_until = began + BELIEVED_S if has_them else float("-inf")
+        self._on_duty(has_them)
+
+
+def take_duties(db: Connection, name: str, now: int, *, leave: bool = False) -> bool:
+    """Take on what one server does for all, or go on with it. Tells whether this server has it now.
+
+    With SQLite there is one server, which always has it.
+    """
+    if not history(db):
+        return not leave
+    row = db.execute("SELECT value FROM setting WHERE key = ?", (_DUTY,)).fetchone()
+    holder, until = json.loads(row[0]) if row else ("", 0)
+    if holder != name and now < until <= now + DUTY_MS:
+        return False
+    keep_setting(db, _DUTY, json.dumps(["", 0] if leave else [name, now + DUTY_MS]))
+    return not leave

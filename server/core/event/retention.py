@@ -1,0 +1,203 @@
+"""Has the clocks of retention: which kind of record is erased how long after what.
+
+Nothing runs unless somebody has set its days. What a kind proposes is where a data-protection
+officer may begin, and why it proposes it is in docs/privacy.md.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from badges.i18n import N_, Count, Spoken
+from server.core.entry_log import entry_log
+from server.core.entry_log.act_names import Act
+from server.core.event.calendar import day_starts
+from server.core.event.settings import EventSettings
+from server.storage.connection import Connection
+
+DAY_MS = 86_400_000
+DAYS_MAX = 3_650
+
+
+class Since(StrEnum):
+    """Says from when a clock counts."""
+
+    END = "end"  # the end of the event's last day
+    MADE = "made"  # when the record was made
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Describes a kind of record. `words` say what is erased, and `leaves` what remains."""
+
+    kind: str
+    since: Since
+    proposal: int  # days
+    words: str
+    leaves: str
+
+
+CLOCKS: Mapping[str, Clock] = {
+    clock.kind: clock
+    for clock in (
+        Clock(
+            "undo", Since.MADE, 7,
+            N_("What staff need to undo their last change"),
+            N_("The change itself"),
+        ),
+        Clock(
+            "kept_places", Since.END, 7,
+            N_("For whom a place is kept: wheelchair users and companions"),
+            N_("How many places halls keep"),
+        ),
+        Clock("photos", Since.END, 7, N_("Photos on cards"), N_("Nothing of them")),
+        Clock(
+            "id_checks", Since.END, 30,
+            N_("Whose identity document was seen"),
+            N_("The act in the entry log"),
+        ),
+        Clock(
+            "protocol", Since.END, 30,
+            N_("Guests of protocol, and notices of their arrivals"),
+            N_("Their scans"),
+        ),
+        Clock(
+            "contact", Since.END, 30,
+            N_("E-mail addresses, telephone and order numbers"),
+            N_("Name, organisation and badge"),
+        ),
+        Clock(
+            "wallets", Since.END, 30,
+            N_("Wallet passes, the phones that have one, and calendars"),
+            N_("What is on the phones themselves"),
+        ),
+        Clock(
+            "invitations", Since.END, 30,
+            N_("Invitations of people who never registered"),
+            N_("Invitations of attendees"),
+        ),
+        Clock(
+            "mails", Since.MADE, 90,
+            N_("To whom a mail was sent, and what the mail server said"),
+            N_("Nothing of them"),
+        ),
+        Clock(
+            "desk", Since.MADE, 90,
+            N_("What the badge desk did for whom, and prints"),
+            N_("The acts in the entry log"),
+        ),
+        Clock(
+            "movements", Since.END, 90,
+            N_("Whose scans and stays they were"),
+            N_("The scans and stays themselves, as those of nobody"),
+        ),
+        Clock(
+            "devices", Since.MADE, 180,
+            N_("Browsers and addresses from which staff signed in"),
+            N_("The acts in the entry log"),
+        ),
+        Clock(
+            "people", Since.END, 365,
+            N_("All attendees with everything of them"),
+            N_("Halls, sessions, numbers, and a log that still verifies"),
+        ),
+    )
+}  # fmt: skip
+
+
+class ClockError(Spoken, ValueError):
+    """Is raised where a clock can't be set so. The text says why."""
+
+
+@dataclass(frozen=True)
+class Set:
+    """Describes a clock that somebody has set."""
+
+    days: int
+    by: str
+    at: int
+
+
+@dataclass(frozen=True)
+class Done:
+    """Describes what a run has done with a kind of record. `left_over` could not be erased."""
+
+    at: int
+    kind: str
+    by: str
+    count: int
+    left_over: int
+
+
+def settings(db: Connection) -> dict[str, Set]:
+    """Return the clocks that are set, by kind."""
+    rows = db.execute("SELECT kind, days, set_by, set_at FROM retention_clock")
+    return {
+        row["kind"]: Set(row["days"], row["set_by"], row["set_at"])
+        for row in rows
+        if row["kind"] in CLOCKS
+    }
+
+
+def put(db: Connection, wanted: Mapping[str, int | None], *, by: str, now: int) -> list[str]:
+    """Set clocks, each in days, or None for one that does not run. Return the kinds that changed.
+
+    Raises ClockError, with nothing changed.
+    """
+    for kind, days in wanted.items():
+        if kind not in CLOCKS:
+            raise ClockError(
+                N_("There is no kind of record %(kind)s: choose %(clocks)s."),
+                kind=repr(kind),
+                clocks=", ".join(CLOCKS),
+            )
+        if days is not None and not 0 <= days <= DAYS_MAX:
+            raise ClockError(
+                N_("Days are a whole number from 0 to %(most)s."), most=Count(DAYS_MAX)
+            )
+    before = {kind: one.days for kind, one in settings(db).items()}
+    changed = [kind for kind, days in wanted.items() if before.get(kind) != days]
+    for kind in changed:
+        days = wanted[kind]
+        db.execute("DELETE FROM retention_clock WHERE kind = ?", (kind,))
+        if days is not None:
+            db.execute("INSERT INTO retention_clock VALUES (?, ?, ?, ?)", (kind, days, by, now))
+        told = "off" if days is None else days
+        entry_log.act(db, by, Act.RETENTION_SET, {"clock": kind, "days": told}, now)
+    return changed
+
+
+def ends_at(event: EventSettings) -> int:
+    """Return the end of the event's last day, in Unix ms."""
+    return day_starts(event)[-1]
+
+
+def limit(clock: Clock, days: int, event: EventSettings, now: int) -> int | None:
+    """Return the time before which records of a kind are erased now, or None where none are yet.
+
+    Once the clock of the event's end is over, that is all of them.
+    """
+    if clock.since is Since.MADE:
+        return now - days * DAY_MS
+    return now if now >= ends_at(event) + days * DAY_MS else None
+
+
+def last_runs(db: Connection, limit: int) -> list[Done]:
+    """Return what was erased, the newest first."""
+    rows = db.execute(
+        "SELECT at, kind, made_by, count, left_over FROM retention_run ORDER BY run_id DESC"
+        " LIMIT ?",
+        (limit,),
+    )
+    return [Done(*row) for row in rows]
+
+
+def note(db: Connection, done: Done) -> None:
+    """Keep what a run has done. The entry log gets the count alone."""
+    db.execute(
+        "INSERT INTO retention_run (at, kind, made_by, count, left_over) VALUES (?, ?, ?, ?, ?)",
+        (done.at, done.kind, done.by, done.count, done.left_over),
+    )
+    entry_log.act(
+        db, done.by, Act.RETENTION_RUN, {"clock": done.kind, "count": done.count}, done.at
+    )

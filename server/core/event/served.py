@@ -1,0 +1,246 @@
+"""Keeps which TLS certificate the server serves: the event's own, or one that was installed in its
+place.
+
+The event's own is never given up. An installed one stands whole in one file, with its key and its
+chain, so that no moment has half of it. Kiosks follow the change on the event's signed word.
+"""
+
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from badges.wire.server_key import ServerKey, sign_server_key
+from server.core.event.directory import NUMBER_FILE, SERVED_FILE, Event
+from server.core.event.settings import EventSettings
+from server.storage import durable_files
+
+FILE_BYTES_MAX = 1_000_000
+RSA_BITS_MIN = 2048
+CURVES = ("secp256r1", "secp384r1")
+SOON = timedelta(days=14)
+
+
+class CertificateError(Exception):
+    """Is raised where a certificate can't be installed. The text says why, and what to do."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """Holds a certificate that can be served, with its key and its chain. `warnings` say what
+    phones may not like.
+    """
+
+    chain: tuple[x509.Certificate, ...]  # The server's own first.
+    pem: bytes  # The key, and the chain.
+    warnings: tuple[str, ...]
+
+
+def read_certificate(
+    certificate: Path, key: Path, chain: Path | None, settings: EventSettings, now: int
+) -> Checked:
+    """Read and check the PEM files of an authority. Raises CertificateError."""
+    private = _private_key(key)
+    public = _spki(private.public_key())
+    given = _certificates(certificate) + ([] if chain is None else _certificates(chain))
+    leaf = next((one for one in given if _spki(one.public_key()) == public), None)
+    if leaf is None:
+        raise CertificateError(
+            f"The key in {key} is not the key of a certificate in {certificate}. Take the two that "
+            "were made together."
+        )
+    at = datetime.fromtimestamp(now / 1000, UTC)
+    _check_leaf(leaf, certificate, settings, at)
+    ordered = _ordered(leaf, given, at)
+    text = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    pem = text + b"".join(one.public_bytes(Encoding.PEM) for one in ordered)
+    return Checked(tuple(ordered), pem, tuple(_warnings(ordered, at)))
+
+
+def install(event: Event, checked: Checked | None) -> None:
+    """Let the server serve that certificate from its next start, or with None the event's own."""
+    keys = event.path / "keys"
+    # A number too high does no harm, but a changed key under an old number would not be believed.
+    number = str(event.server_key_number + 1)
+    durable_files.write_whole(keys / NUMBER_FILE, number.encode())
+    if checked is None:
+        (keys / SERVED_FILE).unlink(missing_ok=True)
+        durable_files.sync_directory(keys)
+    else:
+        durable_files.write_whole(keys / SERVED_FILE, checked.pem)
+
+
+def signed_word(event: Event) -> bytes:
+    """Return the event's word on the key that its server has, for kiosks that pinned another."""
+    key = ServerKey(event.event_id, event.spki_sha256, event.server_key_number)
+    return sign_server_key(event.root_key, key)
+
+
+def served(event: Event) -> x509.Certificate:
+    """Return the certificate that is served."""
+    return x509.load_pem_x509_certificate(event.certificate_path.read_bytes())
+
+
+def names_of(certificate: x509.Certificate) -> list[str]:
+    """Return the host names and addresses that the certificate is for."""
+    try:
+        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return []
+    names = found.get_values_for_type(x509.DNSName)
+    return [*names, *(str(one) for one in found.get_values_for_type(x509.IPAddress))]
+
+
+def is_for(certificate: x509.Certificate, host: str) -> bool:
+    """Tell whether the certificate is for a host, by its name or by a wildcard (RFC 9525 §6.3)."""
+    wanted = host.strip("[]").lower().rstrip(".")
+    try:
+        wanted = str(ipaddress.ip_address(wanted))
+        return wanted in names_of(certificate)
+    except ValueError:
+        pass
+    _, _, domain = wanted.partition(".")
+    known = {one.lower() for one in names_of(certificate)}
+    return wanted in known or (bool(domain) and f"*.{domain}" in known)
+
+
+def until(certificate: x509.Certificate, now: int) -> str:
+    """Say how long a certificate is still good, or nothing where that is long."""
+    left = certificate.not_valid_after_utc - datetime.fromtimestamp(now / 1000, UTC)
+    if left < timedelta(0):
+        return f"It expired on {certificate.not_valid_after_utc:%Y-%m-%d}. Phones refuse it."
+    if left < SOON:
+        return f"It expires on {certificate.not_valid_after_utc:%Y-%m-%d}, in {left.days} days."
+    return ""
+
+
+def _private_key(path: Path) -> ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey:
+    try:
+        found = load_pem_private_key(_read(path), password=None)
+    except TypeError:
+        raise CertificateError(
+            f"The key in {path} is behind a password, and a server starts without one. Take that "
+            f"off: `openssl pkey -in {path} -out open.key`."
+        ) from None
+    except ValueError:
+        raise CertificateError(f"{path} is no private key in PEM.") from None
+    if isinstance(found, rsa.RSAPrivateKey) and found.key_size >= RSA_BITS_MIN:
+        return found
+    if isinstance(found, ec.EllipticCurvePrivateKey) and found.curve.name in CURVES:
+        return found
+    raise CertificateError(
+        f"Phones do not take a key as in {path}. Use ECDSA P-256 or P-384, or RSA of "
+        f"{RSA_BITS_MIN} bits or more."
+    )
+
+
+def _certificates(path: Path) -> list[x509.Certificate]:
+    try:
+        return x509.load_pem_x509_certificates(_read(path))
+    except ValueError:
+        raise CertificateError(f"{path} has no certificate in PEM.") from None
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > FILE_BYTES_MAX:
+            raise CertificateError(f"{path} is too large for a certificate or a key.")
+        return path.read_bytes()
+    except OSError as error:
+        raise CertificateError(f"{path} can't be read: {error.strerror}.") from None
+
+
+def _check_leaf(leaf: x509.Certificate, path: Path, settings: EventSettings, at: datetime) -> None:
+    if not is_for(leaf, settings.public_host):
+        names = ", ".join(names_of(leaf)) or "nothing"
+        raise CertificateError(
+            f"The certificate in {path} is for {names}, and phones open "
+            f"{settings.public_host}. Take one for that name, or set public_host in event.toml."
+        )
+    _check_dates(leaf, at)
+    try:
+        usage = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        return
+    if ExtendedKeyUsageOID.SERVER_AUTH not in usage:
+        raise CertificateError(f"The certificate in {path} is not meant for servers.")
+
+
+def _check_dates(one: x509.Certificate, at: datetime) -> None:
+    subject = one.subject.rfc4514_string() or ", ".join(names_of(one))
+    if one.not_valid_after_utc < at:
+        raise CertificateError(
+            f"The certificate of {subject} expired on {one.not_valid_after_utc:%Y-%m-%d}. Take one "
+            "that is good for the days of the event."
+        )
+    if one.not_valid_before_utc > at:
+        raise CertificateError(
+            f"The certificate of {subject} is good from {one.not_valid_before_utc:%Y-%m-%d %H:%M} "
+            "UTC only. If that is past, set this machine's clock."
+        )
+
+
+def _ordered(
+    leaf: x509.Certificate, given: Sequence[x509.Certificate], at: datetime
+) -> list[x509.Certificate]:
+    """Return the chain in the order that TLS wants, whatever order the files had."""
+    ordered, left = [leaf], [one for one in given if one != leaf]
+    while True:
+        issuer = next((one for one in left if _issued(ordered[-1], one)), None)
+        if issuer is None:
+            break
+        _check_dates(issuer, at)
+        ordered.append(issuer)
+        left = [one for one in left if one != issuer]
+    if left:
+        raise CertificateError(
+            f"The certificate of {left[0].subject.rfc4514_string()} does not belong to the chain: "
+            f"{ordered[-1].subject.rfc4514_string()} was issued by "
+            f"{ordered[-1].issuer.rfc4514_string()}. Leave it out, or add what is missing between."
+        )
+    return ordered
+
+
+def _issued(one: x509.Certificate, issuer: x509.Certificate) -> bool:
+    if one == issuer:
+        return False
+    try:
+        one.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
+
+
+def _warnings(ordered: Sequence[x509.Certificate], at: datetime) -> list[str]:
+    found = []
+    leaf, last = ordered[0], ordered[-1]
+    if leaf.issuer == leaf.subject:
+        found.append("Nobody vouches for this certificate, so browsers warn of it.")
+    elif len(ordered) == 1:
+        found.append(
+            f"No certificate of its issuer came along ({last.issuer.rfc4514_string()}). Unless "
+            "phones know that one themselves, name the file of the chain too."
+        )
+    words = until(leaf, int(at.timestamp() * 1000))
+    return [*found, words] if words else found
+
+
+def _spki(public: object) -> bytes:
+    encode = getattr(public, "public_bytes", None)
+    if encode is None:
+        return b""
+    raw: bytes = encode(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return raw

@@ -1,0 +1,443 @@
+"""Reads and writes the settings of an event, as `event.toml` holds them.
+
+A setting's type is its check, and `rule` says it in plain words (see badges/settings_check.py).
+"""
+
+import ipaddress
+import json
+import re
+from dataclasses import dataclass, field, fields
+from datetime import date
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from msgspec import Meta
+
+from badges.i18n import Spoken
+from badges.roster.countries import codes
+from badges.settings_check import SettingsError, check_values, read_settings, rule
+from badges.transparency.signed_note import NoteError
+from badges.transparency.witnessing import read_witness_key
+from server.core.event.roles import ROLES
+from server.core.outgoing.addresses import is_url
+from server.storage.disk import AwayError
+
+DAYS_MAX = 16  # The credential has one bit for each.
+NAME_CHARS_MAX = 120
+LANGUAGES = ("en", "zh")
+_SETTINGS_CHARS_MAX = 100_000
+_CATEGORY_KEY = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+
+
+class EventError(Spoken):
+    """Is raised when the event can't be made or opened. The text says what is wrong and what to
+    do.
+    """
+
+
+class AwaitedError(EventError, AwayError):
+    """Is raised when the event can't be opened yet, because its database is away or busy."""
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, KeyError):
+        return False
+    return True
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _witness(key: str) -> str:
+    """Return the name of the witness whose verifier key this is, or "" where it is none."""
+    try:
+        return read_witness_key(key)[0]
+    except NoteError:
+        return ""
+
+
+_ISSUER = r"\A(?:https://[^/?#\s]+|http://(?:localhost|127\.0\.0\.1)(?::\d+)?)(?:/[^?#\s]*)?\Z"
+_Language = Annotated[str, Meta(pattern=rf"\A(?:{'|'.join(LANGUAGES)})\Z")]
+_Name = Annotated[str, Meta(pattern=r"\S", max_length=NAME_CHARS_MAX)]
+_Directory = Annotated[str, Meta(pattern=r"\S", max_length=1000)]
+
+
+@dataclass(frozen=True)
+class EventSettings:
+    """Holds what an organiser decides about an event. Raises EventError for a value that can't be
+    right.
+    """
+
+    name: Annotated[
+        dict[_Language, _Name],
+        Meta(min_length=1),
+        rule(
+            'the event\'s name by language, as en = "…", zh = "…", each up to '
+            f"{NAME_CHARS_MAX} characters",
+            holds=lambda names: all(text.isprintable() for text in names.values()),
+        ),
+    ]
+    # The days of the event begin at this zone's midnights.
+    time_zone: Annotated[
+        str, rule('a time zone by its IANA name, such as "Asia/Shanghai"', holds=_is_zone)
+    ]
+    first_day: Annotated[
+        date,
+        rule(
+            "a date such as 2026-05-04, without quotation marks",
+            holds=lambda day: 2000 <= day.year < 2100,
+        ),
+    ]
+    days: Annotated[
+        int, Meta(ge=1, le=DAYS_MAX), rule(f"the number of the event's days, 1 to {DAYS_MAX}")
+    ]
+    # Kiosks and phones know the server by this name.
+    public_host: Annotated[
+        str,
+        Meta(pattern=r"\A(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])\Z"),
+        rule("a host name or an address, without https:// and without a port"),
+    ] = "localhost"
+    host: Annotated[
+        str,
+        Meta(pattern=r"\A[A-Za-z0-9.:-]{1,253}\Z"),
+        rule('an address to listen on, such as "0.0.0.0" or "127.0.0.1"'),
+    ] = "0.0.0.0"
+    port: Annotated[int, Meta(ge=1, le=65_535), rule("a port from 1 to 65535")] = 8443
+    # With None no backups are made.
+    backup_dir: Annotated[
+        _Directory | None,
+        rule(
+            'a directory on a second disk, such as "/mnt/second/forum"',
+            holds=lambda path: path is None or path.isprintable(),
+        ),
+    ] = None
+
+    # The authorities of this country are national ones. Those of other countries are foreign.
+    country: Annotated[
+        str | None,
+        rule(
+            'the country where the event is, by its ISO 3166 code in capitals, such as "CN"',
+            holds=lambda code: code is None or code in codes(),
+        ),
+    ] = None
+
+    # For whose day credentials doors ask for an ID: all, or these categories.
+    check_day_credentials: Annotated[
+        list[str],
+        rule(
+            'a list of category keys, such as ["press", "staff"], or ["all"]',
+            holds=lambda keys: len(keys) <= 256 and all(map(_CATEGORY_KEY.fullmatch, keys)),
+        ),
+    ] = field(default_factory=list)
+
+    # The badge desk takes photos for the cards, where the cards' settings name a folder for them.
+    desk_photo: Annotated[bool, rule("true or false")] = False
+
+    # With None phones use the same address as kiosks.
+    phone_address: Annotated[
+        Annotated[
+            str,
+            Meta(
+                pattern=r"\Ahttps://(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?\Z"
+            ),
+        ]
+        | None,
+        rule('where phones open a badge, such as "https://badges.example.org", without more'),
+    ] = None
+    # It may say for whom it asks. Nobody else may.
+    proxy: Annotated[
+        str | None,
+        rule(
+            'the address from which a reverse proxy asks this server, such as "127.0.0.1"',
+            holds=lambda text: text is None or _is_address(text),
+        ),
+    ] = None
+
+    # Otherwise webhooks go by https alone, but for those to this machine.
+    webhooks_without_tls: Annotated[bool, rule("true or false, without quotation marks")] = False
+    # How `hallkeeper serve` writes its log to standard error.
+    log_lines: Annotated[
+        str, Meta(pattern=r"\A(?:text|json)\Z"), rule('"text", or "json" for one object a line')
+    ] = "text"
+
+    # Users of these roles do nothing before they have set up a second factor.
+    second_factor_roles: Annotated[
+        list[str],
+        rule(
+            f'a list of roles, such as ["admin"]; the roles are {", ".join(ROLES)}',
+            holds=lambda roles: len(set(roles)) == len(roles) and set(roles) <= set(ROLES),
+        ),
+    ] = field(default_factory=list)
+
+    # An identity provider (OpenID Connect) that signs users on. With None there is none.
+    sign_on_issuer: Annotated[
+        Annotated[str, Meta(pattern=_ISSUER, max_length=1000)] | None,
+        rule(
+            'the identity provider\'s issuer, such as "https://login.example.org/realm"; http://'
+            " is for this machine alone"
+        ),
+    ] = None
+    sign_on_client: Annotated[
+        Annotated[str, Meta(pattern=r"\A[!-~]+\Z", max_length=500)] | None,
+        rule("the client's id that the identity provider gave, beside sign_on_issuer"),
+    ] = None
+    sign_on_name: Annotated[
+        _Name, rule("what staff call the identity provider", holds=str.isprintable)
+    ] = "single sign-on"
+    sign_on_claim: Annotated[
+        str,
+        Meta(pattern=r"\A[!-~]+\Z", max_length=500),
+        rule('the claim that has the groups of a user, such as "groups"'),
+    ] = "groups"
+    # By what the claim has, in the order in which they count.
+    sign_on_roles: Annotated[
+        dict[str, str],
+        rule(
+            f'a role by each value of the claim, as "forum-admins" = "admin"; the roles are'
+            f" {', '.join(ROLES)}",
+            holds=lambda roles: set(roles.values()) <= set(ROLES) and len(roles) <= 256,
+        ),
+    ] = field(default_factory=dict)
+
+    # Others outside who cosign the entry log's checkpoints (C2SP tlog-witness): the verifier key of
+    # each by the address that it is asked at. They see hashes alone.
+    witnesses: Annotated[
+        dict[str, str],
+        rule(
+            "a witness's verifier key by its address, as"
+            ' "https://witness.example.org" = "name+mark+key", up to 16',
+            holds=lambda found: (
+                len(found) <= 16
+                and all(map(is_url, found))
+                and len(set(map(_witness, found.values())) - {""}) == len(found)
+            ),
+        ),
+    ] = field(default_factory=dict)
+    # An authority that stamps the time on checkpoints (RFC 3161). With None there is none.
+    time_authority: Annotated[
+        str | None,
+        rule(
+            'the address of a time-stamping authority, such as "https://tsa.example.org/tsr"',
+            holds=lambda text: text is None or is_url(text),
+        ),
+    ] = None
+    time_authority_ca: Annotated[
+        _Directory | None,
+        rule(
+            "a file with the authority's root certificate, and those between, as PEM",
+            holds=lambda path: path is None or path.isprintable(),
+        ),
+    ] = None
+    time_authority_policy: Annotated[
+        Annotated[str, Meta(pattern=r"\A[0-2](?:\.(?:0|[1-9][0-9]{0,9})){1,20}\Z")] | None,
+        rule('the policy that each stamp must be of, as numbers such as "1.3.6.1.4.1.13762.3"'),
+    ] = None
+
+    # From when on the board names a door or a hall as a trouble.
+    alert_silent_s: Annotated[int, Meta(ge=30, le=3_600), rule("seconds from 30 to 3600")] = 30
+    alert_facts_age_s: Annotated[int, Meta(ge=5, le=86_400), rule("seconds from 5 to 86400")] = 60
+    alert_queue: Annotated[int, Meta(ge=1, le=100_000), rule("scans from 1 to 100000")] = 50
+    alert_pictures_per_second: Annotated[
+        int, Meta(ge=0, le=60), rule("pictures a second from 0 to 60")
+    ] = 5
+    alert_read_percent: Annotated[int, Meta(ge=0, le=100), rule("percent from 0 to 100")] = 50
+    alert_battery_percent: Annotated[int, Meta(ge=0, le=100), rule("percent from 0 to 100")] = 20
+    alert_hall_percent: Annotated[int, Meta(ge=10, le=100), rule("percent from 10 to 100")] = 90
+    alert_print_wait_s: Annotated[int, Meta(ge=10, le=3_600), rule("seconds from 10 to 3600")] = 120
+    alert_mails_failed: Annotated[
+        int, Meta(ge=1, le=2_000), rule("mails of a day from 1 to 2000")
+    ] = 10
+    alert_webhook_min: Annotated[int, Meta(ge=1, le=1_440), rule("minutes from 1 to 1440")] = 15
+    alert_certificate_days: Annotated[int, Meta(ge=1, le=365), rule("days from 1 to 365")] = 30
+    alert_second_factor: Annotated[bool, rule("true or false")] = True
+
+    def __post_init__(self) -> None:
+        try:
+            check_values(EventSettings, vars(self))
+        except SettingsError as error:
+            raise EventError(str(error)) from None
+        if self.sign_on_issuer is not None and not (self.sign_on_client and self.sign_on_roles):
+            raise EventError("sign_on_issuer needs sign_on_client and [sign_on_roles] beside it.")
+        if self.time_authority is not None and self.time_authority_ca is None:
+            raise EventError("time_authority needs time_authority_ca beside it.")
+
+    @property
+    def public_address(self) -> str:
+        """Return `https://host:port`, as kiosks and phones use it."""
+        return f"https://{self.public_host}:{self.port}"
+
+    @property
+    def phones_at(self) -> str:
+        """Return the address before the path of a phone's link."""
+        return self.phone_address or self.public_address
+
+
+def parse_settings(text: str, place: str) -> EventSettings:
+    """Read settings from TOML. Raises EventError with `place`, the key at fault, and the remedy."""
+    if len(text) > _SETTINGS_CHARS_MAX:
+        raise EventError(f"{place} is too long to be an event's settings.")
+    try:
+        return read_settings(EventSettings, text, place)
+    except SettingsError as error:
+        raise EventError(str(error)) from None
+
+
+def settings_text(settings: EventSettings) -> str:
+    """Return the settings as the text of `event.toml`, with comments."""
+    name = "\n".join(f"{key} = {quoted(text)}" for key, text in settings.name.items())
+    backup = _or_example("backup_dir", settings.backup_dir, "/mnt/second/forum")
+    country = _or_example("country", settings.country, "CN")
+    asked = _or_example("check_day_credentials", settings.check_day_credentials, ["all"])
+    factors = _or_example("second_factor_roles", settings.second_factor_roles, ["admin"])
+    sign_on = _sign_on_text(settings)
+    alerts = "\n".join(_alert(settings, *alert) for alert in _ALERTS)
+    return f"""\
+# The settings of this event. `hallkeeper serve` reads them when it starts.
+
+# The event's days begin at midnight in this time zone; a badge is valid on whole days.
+time_zone = {quoted(settings.time_zone)}
+first_day = {settings.first_day.isoformat()}
+days = {settings.days}  # 1 to {DAYS_MAX}
+
+# The country where the event is (ISO 3166). Government departments of others count as foreign.
+{country}
+
+# For whose day credentials doors ask for an ID: for those of some categories, or of all.
+{asked}
+
+# Roles that need a second factor beside the password: an authenticator app or a passkey.
+{factors}
+
+# An identity provider (OpenID Connect) that signs users on: its issuer, the client's id (its secret
+# is in keys/sign-on.secret), what staff call it, and the claim with a user's groups, to which
+# [sign_on_roles] gives roles. See docs/security.md.
+{sign_on}
+
+{_addresses_text(settings)}
+
+# Whether webhooks may go to other machines without TLS; and the log's lines, "text" or "json".
+webhooks_without_tls = {"true" if settings.webhooks_without_tls else "false"}
+log_lines = {quoted(settings.log_lines)}
+
+# The address to listen on; "127.0.0.1" serves this machine alone.
+host = {quoted(settings.host)}
+
+# A directory on a second disk: the event is copied there every 5 minutes, secrets and all, and
+# what a restored server must know is there before it is answered. Without it the loss of this
+# disk is the loss of the event. See `hallkeeper restore --help`.
+{backup}
+
+# Whether the badge desk takes photos by webcam. cards/cards.toml names the folder for them.
+desk_photo = {"true" if settings.desk_photo else "false"}
+
+{_outside_text(settings)}
+
+# From when on the board names a door or a hall as a trouble. Without a line it is as here.
+{alerts}
+
+[name]
+{name}
+{_roles_text(settings)}{_witnesses_text(settings)}"""
+
+
+def _addresses_text(settings: EventSettings) -> str:
+    phones = _or_example("phone_address", settings.phone_address, "https://badges.example.org")
+    proxy = _or_example("proxy", settings.proxy, "127.0.0.1")
+    return f"""\
+# What kiosks and phones call this server: a name or an address that they can reach. A kiosk
+# keeps what it was told when it was enrolled.
+public_host = {quoted(settings.public_host)}
+port = {settings.port}
+
+# Where a reverse proxy stands before this server for phones and staff: what phones call it, and the
+# address from which it asks. Kiosks go on coming to public_host.
+{phones}
+{proxy}"""
+
+
+def _outside_text(settings: EventSettings) -> str:
+    lines = (
+        _or_example("time_authority", settings.time_authority, "https://tsa.example.org/tsr"),
+        _or_example("time_authority_ca", settings.time_authority_ca, "keys/tsa.pem"),
+        _or_example("time_authority_policy", settings.time_authority_policy, "1.2.3.4.1"),
+    )
+    return "\n".join((
+        "# Who stamps the time on the entry log's checkpoints (RFC 3161): the address, its root",
+        "# certificate, and perhaps the policy of its stamps. [witnesses] has those outside who",
+        '# cosign them, each as "https://address" = "verifier key". See docs/entry-log.md.',
+        *lines,
+    ))  # fmt: skip
+
+
+def _witnesses_text(settings: EventSettings) -> str:
+    if not settings.witnesses:
+        return ""
+    rows = (f"{quoted(url)} = {quoted(key)}" for url, key in settings.witnesses.items())
+    return "\n".join(("", "[witnesses]", *rows, ""))
+
+
+def _or_example(key: str, value: str | list[str] | None, example: str | list[str]) -> str:
+    """Return the line of a setting, or an example of one as a comment where there is none."""
+    return f"{key} = {quoted(value)}" if value else f"# {key} = {quoted(example)}"
+
+
+def _sign_on_text(settings: EventSettings) -> str:
+    lines = []
+    for key, shown in (
+        ("sign_on_issuer", settings.sign_on_issuer or "https://login.example.org"),
+        ("sign_on_client", settings.sign_on_client or "hallkeeper"),
+        ("sign_on_name", settings.sign_on_name),
+        ("sign_on_claim", settings.sign_on_claim),
+    ):
+        off = settings.sign_on_issuer is None and vars(settings)[key] == _default(key)
+        lines.append(f"{'# ' if off else ''}{key} = {quoted(shown)}")
+    return "\n".join(lines)
+
+
+def _roles_text(settings: EventSettings) -> str:
+    if not settings.sign_on_roles:
+        return ""
+    rows = (f"{quoted(key)} = {quoted(role)}" for key, role in settings.sign_on_roles.items())
+    return "\n".join(("", "[sign_on_roles]", *rows, ""))
+
+
+def _default(key: str) -> object:
+    return next(one.default for one in fields(EventSettings) if one.name == key)
+
+
+_ALERTS = (
+    ("alert_silent_s", "seconds since a kiosk was heard, 30 or more"),
+    ("alert_facts_age_s", "seconds that a door's facts are old"),
+    ("alert_queue", "scans that a door has not sent"),
+    ("alert_pictures_per_second", "of a camera, fewer than these"),
+    ("alert_read_percent", "of the codes that a camera saw, fewer than these were read"),
+    ("alert_battery_percent", "of a kiosk's battery, less than this is left"),
+    ("alert_hall_percent", "of a hall's capacity, so much is in use"),
+    ("alert_print_wait_s", "seconds that a card waits for its printer"),
+    ("alert_mails_failed", "mails that failed within a day, and likewise mails that came back"),
+    ("alert_webhook_min", "minutes for which a webhook's receiver takes nothing"),
+    ("alert_certificate_days", "days until a certificate ends"),
+    ("alert_second_factor", "whether admins are told that an admin has no second factor"),
+)
+
+
+def _alert(settings: EventSettings, name: str, words: str) -> str:
+    """Return a threshold as a line, which is a comment where it is as by default."""
+    value = getattr(settings, name)
+    mark = "# " if value == EventSettings.__dataclass_fields__[name].default else ""
+    text = str(value).lower()  # As TOML has truth.
+    return f"{mark}{name} = {text}  # {words}"
+
+
+def quoted(text: str | list[str]) -> str:
+    """Return `text` as a TOML basic string, or a list of such. JSON's form of printable text is
+    one.
+    """
+    return json.dumps(text, ensure_ascii=False)

@@ -1,0 +1,188 @@
+"""Hands what was published to held connections at once.
+
+After each commit (and a little later, for what another process wrote) the hub reads what is new
+once, and gives each subscriber what concerns it.
+"""
+
+import contextlib
+import logging
+import queue
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Collection
+from functools import partial
+
+from server.core.feed.changes import Sign, as_it_is, changes_after, cursor, read_changes, trim
+from server.core.feed.subscription import FeedItem, Subscription
+from server.storage.connection import Connection
+from server.storage.database import Database
+from server.storage.engines.durable import make_durable
+from server.storage.errors import cause, grade
+
+log = logging.getLogger(__name__)
+
+FOREIGN_WRITES_S = 0.4
+READ_MAX = 1_000
+# Old changes are removed in steps of this many. More at once would hold up the commits of others.
+TRIM_EVERY = 1_000
+
+
+class Hub:
+    """Hands new changes to subscribers on the writer's thread, as soon as they are committed. Close
+    it with the database.
+
+    Where the writer's thread would have to wait, a thread of the hub's own hands them over.
+    """
+
+    def __init__(self, database: Database, sign: Sign = as_it_is) -> None:
+        """`sign` puts the server's signature into what is an order of places."""
+        self._database = database
+        self._sign = sign
+        self._subscriptions: set[Subscription] = set()
+        # The listeners by hall and by kiosk. Those who hear everything are under None.
+        self._concerned: defaultdict[int | str | None, set[Subscription]] = defaultdict(set)
+        self._lock = threading.Lock()
+        self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._closing = False
+        with database.reading() as db:
+            self._cursor = self._trimmed = cursor(db)
+        database.on_commit(self._committed)
+        database.on_foreign_commit(lambda: self._wake.put(None))
+        self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """End every subscription and stop."""
+        self._closing = True
+        self._wake.put(None)
+        self._thread.join()
+
+    def subscribe(
+        self,
+        after: int,
+        *,
+        hall_id: int | None,
+        kiosk: str | None,
+        generation: int | None = None,
+        outer: Collection[int] = (),
+    ) -> Subscription:
+        """Listen from `after` on. What was missed is queued first. Raises CursorGoneError.
+
+        A kiosk, named with its `generation`, has one feed. An earlier feed of the same kiosk ends.
+        """
+        subscription = Subscription(hall_id, kiosk, generation, outer)
+        with self._lock, self._database.reading() as db:
+            # A new subscription must not get as news what it knows already.
+            while self._read_on(db):
+                pass
+            missed = changes_after(db, after, sign=self._sign)
+            for other in list(self._concerned[kiosk]):
+                if generation and (other.kiosk, other.generation) == (kiosk, generation):
+                    other.end()
+                    self._remove(other)
+            if subscription.put(
+                [one for one in missed if one.cursor <= self._cursor and subscription.concerns(one)]
+            ):
+                self._subscriptions.add(subscription)
+                for key in subscription.keys:
+                    self._concerned[key].add(subscription)
+        return subscription
+
+    @property
+    def cursor(self) -> int:
+        """Return the newest change that this server has seen."""
+        return self._cursor
+
+    def unsubscribe(self, subscription: Subscription) -> None:
+        with self._lock:
+            self._remove(subscription)
+
+    @property
+    def listeners(self) -> int:
+        return len(self._subscriptions)
+
+    def _remove(self, subscription: Subscription) -> None:
+        self._subscriptions.discard(subscription)
+        for key in subscription.keys:
+            self._concerned[key].discard(subscription)
+
+    def _committed(self, db: Connection) -> Callable[[], None] | None:
+        """Read what was committed, on the writer's thread, which waits for nobody. Return what
+        delivers it once it is on disk. Where somebody holds the lock to read what they missed, the
+        hub's own thread delivers it.
+        """
+        if not self._lock.acquire(blocking=False):
+            self._wake.put(None)
+            return None
+        try:
+            items = read_changes(db, self._cursor, READ_MAX, self._sign)
+        finally:
+            self._lock.release()
+        return partial(self._hand_over, items) if items else None
+
+    def _hand_over(self, items: list[FeedItem]) -> None:
+        if not self._lock.acquire(blocking=False):
+            self._wake.put(None)
+            return
+        try:
+            # Some may have been delivered meanwhile.
+            self._deliver([item for item in items if item.cursor > self._cursor])
+        finally:
+            self._lock.release()
+
+    def _read_on(self, db: Connection) -> bool:
+        """Deliver the next changes, if there are any. What others have committed may not be on
+        disk, and what a kiosk has heard it keeps.
+        """
+        items = read_changes(db, self._cursor, READ_MAX, self._sign)
+        if items:
+            make_durable(db)
+            self._deliver(items)
+        return bool(items)
+
+    def _run(self) -> None:
+        while not self._closing:
+            self._sleep()
+            try:
+                self._work()
+            except Exception as error:
+                # Whatever the fault is, this thread must live on, or no feed would end or hear of
+                # other processes' changes.
+                log.log(grade(error), "the feed failed, and goes on: %s", cause(error))
+        with self._lock:
+            for subscription in self._subscriptions:
+                subscription.end()
+
+    def _work(self) -> None:
+        if self._cursor - self._trimmed >= TRIM_EVERY:
+            self._trimmed = self._cursor
+            self._database.write(trim)
+        with self._lock, self._database.reading() as db:
+            self._read_on(db)
+
+    def _sleep(self) -> None:
+        """Sleep until there is something to do, or until another process may have made changes."""
+        with contextlib.suppress(queue.Empty):
+            self._wake.get(timeout=FOREIGN_WRITES_S)
+            while True:
+                self._wake.get_nowait()
+
+    def _deliver(self, items: list[FeedItem]) -> None:
+        """Give each subscription its part at once. It wakes only once, however much there is."""
+        if not items:
+            return
+        self._cursor = items[-1].cursor
+        if len(items) == READ_MAX or self._cursor - self._trimmed >= TRIM_EVERY:
+            self._wake.put(None)  # There may be more.
+        for subscription in self._concerned_by(items):
+            mine = [item for item in items if subscription.concerns(item)]
+            if mine and not subscription.put(mine):
+                # It fell too far behind, so its kiosk comes back for a snapshot.
+                self._remove(subscription)
+
+    def _concerned_by(self, items: list[FeedItem]) -> set[Subscription]:
+        if any(item.hall_id is None and item.kiosk is None for item in items):
+            return self._subscriptions.copy()
+        keys = {item.hall_id if item.kiosk is None else item.kiosk for item in items}
+        found = self._concerned[None].copy()
+        return found.union(*(self._concerned[key] for key in keys if key in self._concerned))

@@ -1,0 +1,62 @@
+"""Keeps at which addresses the event's servers are, and signs that for the kiosks.
+
+The list stands in the database, which all servers of the event share, so that all tell the same.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from badges.wire import wire
+from badges.wire.servers import SERVERS_MAX, ServerAddress, ServerList, sign_servers
+from server.core.entry_log import entry_log
+from server.core.entry_log.act_names import Act
+from server.core.event.directory import Event
+from server.core.event.settings import EventError
+from server.core.feed import changes
+from server.storage.connection import Connection
+from server.storage.tables import keep_setting
+
+_SETTING = "servers"  # Its value is a ServerList as JSON.
+
+
+class AddressesError(EventError):
+    """Is raised where a list of addresses can't be. Nothing was changed."""
+
+
+def servers_of(db: Connection) -> ServerList | None:
+    """Return the list, or None where nobody has ever set one."""
+    row = db.execute("SELECT value FROM setting WHERE key = ?", (_SETTING,)).fetchone()
+    return None if row is None else msgspec.json.decode(row[0], type=ServerList)
+
+
+def signed_servers(db: Connection, event: Event) -> bytes | None:
+    """Return the list as kiosks take it, or None where nobody has ever set one."""
+    found = servers_of(db)
+    return None if found is None else sign_servers(event.root_key, found)
+
+
+def set_servers(
+    db: Connection, event: Event, addresses: Sequence[ServerAddress], *, by: str, now: int
+) -> bool:
+    """Set the list, and have kiosks hear of it. Returns whether it is another one than before.
+
+    Raises AddressesError for an address that stands there twice, or for too many.
+    """
+    texts = [one.text for one in addresses]
+    twice = next((text for text in texts if texts.count(text) > 1), None)
+    if twice is not None:
+        raise AddressesError(f"{twice} stands there twice. Name each server once.")
+    if len(addresses) > SERVERS_MAX:
+        raise AddressesError(f"these are {len(addresses)} servers. {SERVERS_MAX} are allowed.")
+    before = servers_of(db)
+    if tuple(addresses) == (() if before is None else before.servers):
+        return False
+    number = 1 if before is None else before.number + 1
+    # After a restore the number would be lower than what kiosks have seen, and be refused.
+    made = ServerList(event.event_id, max(number, now // 1000), tuple(addresses))
+    keep_setting(db, _SETTING, msgspec.json.encode(made).decode())
+    subject: dict[str, str | int | None] = {"servers": " ".join(texts)}
+    entry_log.act(db, by, Act.SERVERS_SET, subject, now)
+    changes.publish(db, wire.VenueChanged())
+    return True

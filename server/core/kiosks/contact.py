@@ -1,0 +1,397 @@
+"""Keeps what passes at every request of a kiosk. That is who sends it, its counter, and what it
+says of itself.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from badges.places.pool import KioskKey, PoolKey
+from badges.wire import wire
+from badges.wire.version import WireVersion, read_version
+from server.core.entry_log import entry_log
+from server.core.feed import changes
+from server.core.occupancy import kiosk_accounts
+from server.core.occupancy.kiosk_accounts import KnownAccount, known_accounts
+from server.core.venue import rules
+from server.storage import dialect, event_state
+from server.storage.connection import Connection, Row
+from server.storage.engines import joint, memory
+from server.storage.engines.joint import Collected, Reading
+from server.storage.engines.memory import Memo
+from server.storage.event_state import EventState
+from server.storage.tables import change_rows, padded, write_rows
+
+
+class ForkError(Exception):
+    """Is raised when the kiosk's journal, or what it says that it returned, is not what it sent
+    before. Then its disk was copied or restored.
+    """
+
+
+class Standing(NamedTuple):
+    """Says how the event stands where a step begins. It is read together with the sender, because
+    each statement costs more than what it reads.
+    """
+
+    state: EventState
+    rules_version: str | None
+    cursor: int  # The newest change's. It is not known where nobody has asked `standing`.
+    entries: int  # How many leaves the entry log has.
+
+
+@dataclass(frozen=True)
+class Sender:
+    """Describes the kiosk that sends, as the server knows it. It is good in one transaction."""
+
+    kiosk: str
+    generation: int
+    public_key: bytes
+    state: str
+    acked_seq: int
+    head: bytes  # The chain's head after `acked_seq`.
+    run: str  # Of the kiosk, the latest that a batch named. It is "" before the first.
+    version: WireVersion | None  # Of the wire, as it last stated.
+    accounts: Mapping[PoolKey, KnownAccount]
+    standing: Standing
+    # As it was when this was read (`server/storage/engines/memory.py`).
+    memo: Memo = field(default_factory=dict, compare=False, repr=False)
+    # What is still to be written, for `acknowledge` writes it with its own.
+    visit: "_Visit | None" = field(default=None, compare=False, repr=False)
+
+    @property
+    def key(self) -> KioskKey:
+        return (self.kiosk, self.generation)
+
+
+class _Visit(NamedTuple):
+    """Holds what a request changes of its kiosk's row."""
+
+    counter: int
+    said: tuple[object, ...]  # When it was, and the values of `_HEALTH`.
+    run: str
+    version: WireVersion | None
+
+
+class _Kept(NamedTuple):
+    """Holds what is kept of a kiosk between two of its batches."""
+
+    public_key: bytes
+    state: str
+    acked_seq: int
+    head: bytes
+    run: str
+    version: WireVersion | None
+    door_id: int
+    counter: int
+    accounts: Mapping[PoolKey, KnownAccount]
+
+
+_UNKNOWN = -1  # stands for a cursor that is read when somebody asks
+# Keys of the memo: the `Standing`, and a cursor that the feed has reached. A kiosk's is its
+# `KioskKey`.
+_STANDING, _REACHED = "standing", "cursor reached"
+
+_KNOWN = (
+    "public_key, state, acked_seq, head, run, wire, door_id, counter,"
+    f" {kiosk_accounts.KNOWN} AS accounts,"
+    f" {event_state.INCARNATION} AS incarnation, {event_state.WITHOUT_ACTS} AS without_acts,"
+    f" {event_state.GRANTS_FROM} AS grants_from,"
+    f" {rules.VERSION} AS rules_version, {changes.CURSOR} AS newest, {entry_log.SIZE} AS entries"
+)
+_SENDS = "state IN ('active', 'retired', 'fenced') AND head IS NOT NULL"
+_WHO = f"kiosk = ? AND generation = ? AND {_SENDS}"
+
+
+def sender(db: Connection, kiosk: str, generation: int) -> tuple[Sender, int] | None:
+    """Return the kiosk as one that sends, and its door. Return None where it is not enrolled."""
+    key, memo = (kiosk, generation), memory.memo_of(db)
+    kept = memo.get(key)
+    if kept is not None:
+        return _found(key, kept, memo[_STANDING], memo, None)
+    sql = f"SELECT {_KNOWN} FROM kiosk WHERE {_WHO}"
+    row = db.execute(sql, key).fetchone()
+    return None if row is None else _sender(key, row, memo)
+
+
+def read_ahead(db: Connection, kiosks: Iterable[KioskKey]) -> Reading:
+    """Read together what steps need to know of these kiosks, and how the event stands."""
+    memo = memory.memo_of(db)
+    missing = [key for key in dict.fromkeys(kiosks) if key not in memo]
+    asked = []
+    for keys in padded(missing):
+        values = ", ".join(["(?, CAST(? AS BIGINT))"] * len(keys))
+        asked.append(
+            db.execute(
+                f"SELECT kiosk.kiosk AS name, kiosk.generation AS number, {_KNOWN}"
+                f" FROM (VALUES {values}) AS v JOIN kiosk ON kiosk.kiosk = v.column1"
+                f" AND kiosk.generation = v.column2 WHERE {_SENDS}",
+                [value for key in keys for value in key],
+            )
+        )
+    yield
+    for rows in asked:
+        for name, number, *row in rows.fetchall():
+            _sender((name, number), row, memo)
+
+
+def known_standing(memo: Memo) -> Standing | None:
+    """Return how the event stands, but for the newest cursor, or None where steps don't know."""
+    found: Standing | None = memo.get(_STANDING)
+    return found
+
+
+def _sender(key: KioskKey, row: Row | list[Any], memo: Memo) -> tuple[Sender, int]:
+    public_key, state, acked_seq, head, run, stated, door_id, counter, accounts, *more = row
+    incarnation, without_acts, grants_from, rules_version, cursor, entries = more
+    event = EventState(int(incarnation), bool(without_acts), int(grants_from))
+    standing = Standing(event, rules_version, cursor, entries)
+    known = known_accounts(accounts)
+    version = read_version(stated)
+    kept = _Kept(public_key, state, acked_seq, head, run, version, door_id, counter, known)
+    memo[key], memo[_STANDING], memo[_REACHED] = kept, standing, cursor
+    return _found(key, kept, standing, memo, None)
+
+
+def standing(db: Connection, memo: Memo) -> Standing | None:
+    """Return how the event stands, or None where steps don't know."""
+    known: Standing | None = memo.get(_STANDING)
+    if known is not None and known.cursor == _UNKNOWN:
+        memo[_STANDING] = known = known._replace(cursor=changes.cursor(db))
+        memo[_REACHED] = known.cursor
+    return known
+
+
+def has_reached(memo: Memo, cursor: int, entries: int) -> bool:
+    """Say whether steps know that feed and entry log have come so far. They may have."""
+    known: Standing | None = memo.get(_STANDING)
+    return known is not None and cursor <= memo[_REACHED] and entries <= known.entries
+
+
+def _found(
+    key: KioskKey, kept: _Kept, standing: Standing, memo: Memo, visit: "_Visit | None"
+) -> tuple[Sender, int]:
+    found = Sender(
+        *key, kept.public_key, kept.state, kept.acked_seq, kept.head, kept.run, kept.version,
+        kept.accounts, standing, memo, visit,
+    )  # fmt: skip
+    return found, kept.door_id
+
+
+_COUNT = f"UPDATE kiosk SET counter = ?, seen_at = ? WHERE {_WHO} AND counter < ?"
+
+
+def count_request(db: Connection, key: KioskKey, counter: int, now: int) -> bool:
+    """Keep a request's counter. Returns False where it has not risen, because the request is then a
+    replay.
+    """
+    memory.forget(db)
+    return db.execute(_COUNT, (counter, now, *key, counter)).rowcount == 1
+
+
+def counted_sender(
+    db: Connection,
+    key: KioskKey,
+    counter: int,
+    now: int,
+    batch: wire.ScanBatch | None,
+    version: WireVersion | None = None,
+) -> tuple[Sender, int] | None:
+    """Keep a request's counter, and of its batch what the kiosk says of itself, with the `version`
+    of the wire that it states. Return the kiosk and its door, or None where it is not enrolled or
+    the counter has not risen.
+
+    One statement does all of it, for a request of a kiosk mostly has little else to do. With a
+    batch of a kiosk that is known, `acknowledge` does it.
+    """
+    memo = memory.memo_of(db)
+    kept: _Kept | None = memo.get(key)
+    if batch is None:
+        values = (counter, now, *key, counter)
+        row = db.execute(f"{_COUNT} RETURNING {_KNOWN}", values).fetchone()
+        memory.forget(db)
+        return None if row is None else _sender(key, row, {})
+    visit = _Visit(counter, (now, *_health(batch, now, version)), _run_of(batch), version)
+    if kept is not None and kept.counter < counter:
+        _keep_minute(db, key, batch, now)
+        return _found(key, kept, memo[_STANDING], memo, visit)
+    row = db.execute(_COUNT_AND_KEEP, (counter, *visit.said, *key, counter)).fetchone()
+    if row is None:
+        return None
+    _keep_minute(db, key, batch, now)
+    return _sender(key, row, memo)
+
+
+class Visits(Collected):
+    """Collects what requests change of their kiosks' rows."""
+
+    tables = ("kiosk", "kiosk_minute")
+
+    def __init__(self, db: Connection) -> None:
+        super().__init__(db)
+        self._minutes: dict[tuple[str, int], tuple[object, ...]] = {}
+        self._visited: dict[KioskKey, tuple[object, ...]] = {}
+        self._acknowledged: dict[KioskKey, tuple[object, ...]] = {}
+
+    def minute(self, key: KioskKey, batch: wire.ScanBatch, now: int) -> None:
+        """Count a request in its minute."""
+        minute = now // 60_000
+        slot = key[0], minute % 60
+        if slot in self._minutes:
+            self.put()
+        self._minutes[slot] = (*slot, minute, 1, batch.health.queue)
+
+    def acknowledge(self, key: KioskKey, visit: _Visit | None, acked_seq: int, head: bytes) -> None:
+        """Keep how far the kiosk's journal is in the ledger, and its visit."""
+        if key in self._visited or key in self._acknowledged:
+            self.put()
+        row = (*key, acked_seq, head)
+        if visit is None:
+            self._acknowledged[key] = row
+        else:
+            self._visited[key] = (*row, visit.counter, *visit.said)
+
+    def put(self) -> None:
+        minutes, visited = list(self._minutes.values()), list(self._visited.values())
+        acknowledged = list(self._acknowledged.values())
+        self._minutes, self._visited, self._acknowledged = {}, {}, {}
+        write_rows(self._db, "kiosk_minute", _MINUTE, minutes, _COUNT_MINUTE)
+        change_rows(self._db, "kiosk", _VISITED, visited, sets=_VISIT, where=_SAME)
+        change_rows(self._db, "kiosk", _ACKNOWLEDGED, acknowledged, sets=_ACKNOWLEDGE, where=_SAME)
+
+
+def acknowledge(
+    db: Connection,
+    sender: Sender,
+    acked_seq: int,
+    head: bytes,
+    accounts: Mapping[PoolKey, KnownAccount] | None,
+    entries: int,
+) -> None:
+    """Keep how far the kiosk's journal is in the ledger, as the last thing that a step writes.
+
+    `accounts` is what is known of its accounts now, or None where nobody knows, and `entries` is
+    how many leaves the entry log has now.
+    """
+    if sender.visit is not None or acked_seq != sender.acked_seq:
+        visits = joint.shared(db, Visits, lambda: Visits(db))
+        visits.acknowledge(sender.key, sender.visit, acked_seq, head)
+        visits.write()
+    memo = sender.memo
+    kept: _Kept | None = memo.pop(sender.key, None)
+    before = sender.standing
+    if before.state.restored_without_acts:
+        memory.forget(db)
+        return
+    memo[_STANDING] = Standing(before.state, before.rules_version, _UNKNOWN, entries)
+    if kept is not None and accounts is not None:
+        kept = kept._replace(acked_seq=acked_seq, head=head, accounts=accounts)
+        if sender.visit is not None:
+            kept = kept._replace(
+                counter=sender.visit.counter,
+                run=max(kept.run, sender.visit.run),
+                version=sender.visit.version or kept.version,
+            )
+        memo[sender.key] = kept
+    memory.keep(db, memo)
+
+
+def is_of_an_earlier_run(sender: Sender, batch: wire.ScanBatch) -> bool:
+    """Tell whether the kiosk was started again since. Then two copies of its disk are at work.
+
+    It holds where the request's counter has risen, because a request of the run before that was
+    late has a lower counter than the first one of the run after it.
+    """
+    return isinstance(batch.run, str) and batch.run < sender.run
+
+
+def note_version(
+    db: Connection, key: KioskKey, counter: int, now: int, version: WireVersion
+) -> None:
+    """Keep the version of a kiosk that was refused for it, with its request's counter."""
+    if count_request(db, key, counter, now):
+        db.execute(_KEEP_VERSION, (version.text, *key))
+
+
+def keep_version(db: Connection, sender: Sender, version: WireVersion | None) -> None:
+    """Keep the version that a request states which is no batch."""
+    if version is not None and version != sender.version:
+        memory.forget(db)
+        db.execute(_KEEP_VERSION, (version.text, *sender.key))
+
+
+def last_request(db: Connection, key: KioskKey) -> int:
+    """Return the highest counter of the kiosk's requests so far."""
+    sql = "SELECT counter FROM kiosk WHERE kiosk = ? AND generation = ?"
+    (counter,) = db.execute(sql, key).fetchone()
+    return int(counter)
+
+
+_HEALTH = (
+    f"health = ?, log_size = {dialect.greatest('log_size', '?')}, cursor = ?, resting = ?,"
+    f" last_seq = ?, reported_at = ?, run = {dialect.greatest('run', '?')},"
+    " wire = COALESCE(?, wire)"
+)
+_ACKNOWLEDGED = ("kiosk", "generation", "acked_seq", "head")
+_VISITED = (
+    *_ACKNOWLEDGED, "counter", "seen_at", "health", "log_size", "cursor", "resting", "last_seq",
+    "reported_at", "run", "wire",
+)  # fmt: skip
+_ACKNOWLEDGE = "acked_seq = v.acked_seq, head = v.head"
+_VISIT = (
+    f"{_ACKNOWLEDGE}, counter = v.counter, seen_at = v.seen_at, health = v.health,"
+    f" log_size = {dialect.greatest('kiosk.log_size', 'v.log_size')}, cursor = v.cursor,"
+    " resting = v.resting, last_seq = v.last_seq, reported_at = v.reported_at,"
+    f" run = {dialect.greatest('kiosk.run', 'v.run')}, wire = COALESCE(v.wire, kiosk.wire)"
+)
+_SAME = "kiosk.kiosk = v.kiosk AND kiosk.generation = v.generation"
+_KEEP_VERSION = "UPDATE kiosk SET wire = ? WHERE kiosk = ? AND generation = ?"
+_KEEP_HEALTH = f"UPDATE kiosk SET {_HEALTH} WHERE kiosk = ? AND generation = ?"
+_COUNT_AND_KEEP = (
+    f"UPDATE kiosk SET counter = ?, seen_at = ?, {_HEALTH} WHERE {_WHO} AND counter < ?"
+    f" RETURNING {_KNOWN}"
+)
+_MINUTE = ("kiosk", "slot", "minute", "heard", "queue")
+# A ring of an hour. A slot of an earlier hour begins anew.
+_COUNT_MINUTE = (
+    " ON CONFLICT (kiosk, slot) DO UPDATE SET minute = excluded.minute,"
+    " heard = CASE WHEN kiosk_minute.minute = excluded.minute"
+    "  THEN kiosk_minute.heard + 1 ELSE 1 END,"
+    " queue = CASE WHEN kiosk_minute.minute = excluded.minute"
+    "  AND kiosk_minute.queue > excluded.queue THEN kiosk_minute.queue ELSE excluded.queue END"
+)
+
+
+def keep_health(
+    db: Connection,
+    key: KioskKey,
+    batch: wire.ScanBatch,
+    now: int,
+    version: WireVersion | None = None,
+) -> None:
+    """Keep what the kiosk says of itself. That is its health, how long its journal is, and how far
+    it follows log and feed.
+    """
+    memory.forget(db)
+    _keep_minute(db, key, batch, now)
+    db.execute(_KEEP_HEALTH, (*_health(batch, now, version), *key))
+
+
+def _keep_minute(db: Connection, key: KioskKey, batch: wire.ScanBatch, now: int) -> None:
+    visits = joint.shared(db, Visits, lambda: Visits(db))
+    visits.minute(key, batch, now)
+    visits.write()
+
+
+def _health(batch: wire.ScanBatch, now: int, version: WireVersion | None) -> tuple[object, ...]:
+    """Return the values of `_HEALTH`."""
+    health = wire.encode(batch.health).decode()
+    stated = None if version is None else version.text
+    return (
+        health, batch.log_size, batch.cursor, batch.resting, batch.last_seq, now, _run_of(batch),
+        stated,
+    )  # fmt: skip
+
+
+def _run_of(batch: wire.ScanBatch) -> str:
+    return batch.run if isinstance(batch.run, str) else ""

@@ -1,0 +1,312 @@
+"""Keeps the register of kiosks. A kiosk is added by an admin, enrolled by a one-time code,
+confirmed by six words, and retired or fenced for good.
+
+Each enrolment is a new generation with a key of its own. What an earlier generation sends later is
+still its own journal.
+"""
+
+import hashlib
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+import msgspec
+
+from badges.credential.keys import BadSignatureError, PublicKey
+from badges.i18n import N_, Spoken
+from badges.places.pool import KioskKey
+from badges.record import KioskId
+from badges.transparency.chain import chain_start
+from badges.wire import wire
+from badges.wire.enrolment import (
+    TOKEN_BYTES,
+    EnrolmentCode,
+    Identity,
+    check_proof,
+    sign_identity,
+    six_words,
+)
+from badges.wire.version import OWN, WireVersion, read_version
+from server.core.entry_log import entry_log
+from server.core.entry_log.act_names import Act
+from server.core.event.directory import Event
+from server.core.feed import changes
+from server.core.occupancy import pools
+from server.core.venue import nesting
+from server.storage import dialect, event_state
+from server.storage.connection import Connection
+
+CODE_LIFE_MS = 15 * 60 * 1000
+AFTER_RESTORE = 1_000  # No server before the restore has given a generation above this.
+KIOSK_NAME = msgspec.json.Decoder(KioskId)
+
+
+class KioskError(Spoken, ValueError):
+    """Is raised when what an admin asked of a kiosk can't be done. The text says why and what to
+    do.
+    """
+
+
+class EnrolError(ValueError):
+    """Is raised when an enrolment is refused. `code` is `wrong_code` or `code_expired`."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True)
+class KioskRow:
+    """Describes one kiosk in one generation."""
+
+    kiosk: str
+    generation: int
+    door_id: int
+    door_code: str
+    door_names: str  # JSON by language
+    hall_id: int
+    hall_names: str  # JSON by language
+    state: str
+    words: str | None
+    token_expires_at: int | None
+    acked_seq: int
+    seen_at: int | None
+    health: wire.Health | None
+    waiting: int  # By its last batch, scans in its journal that are not in the ledger yet.
+    reported_at: int | None  # When that batch came. None means never.
+    version: WireVersion | None  # Of the wire, as the kiosk states it.
+
+    @property
+    def is_understood(self) -> bool:
+        """Tell whether it and this server understand each other, as far as it stated a version."""
+        return self.version is None or OWN.understands(self.version)
+
+
+@dataclass(frozen=True)
+class Holding:
+    """Places of one hall that a kiosk may use, or has used for scans not yet in the ledger."""
+
+    hall_id: int
+    hall_code: str
+    held: int
+    free: int  # How many of these were free, as it last said. The others are used.
+    overrides: int  # Places beyond the capacity that it holds in addition.
+
+
+def add_kiosk(
+    db: Connection,
+    event: Event,
+    kiosk: str,
+    door_code: str,
+    *,
+    address: tuple[str, int],
+    by: str,
+    now: int,
+    random: Callable[[int], bytes],
+) -> EnrolmentCode:
+    """Make a kiosk at a door and its one-time code, or a new code for it. The code is good for 15
+    minutes.
+
+    A kiosk that is enrolled already gets a new generation. The present one goes on until the new
+    one is confirmed.
+    """
+    try:
+        KIOSK_NAME.decode(msgspec.json.encode(kiosk))
+    except msgspec.ValidationError:
+        raise KioskError(
+            N_(
+                "%(kiosk)s is no name for a kiosk: use small letters, digits and "
+                "hyphens, 32 at most"
+            ),
+            kiosk=repr(kiosk),
+        ) from None
+    door = db.execute("SELECT door_id FROM door WHERE code = ?", (door_code,)).fetchone()
+    if door is None:
+        known = ", ".join(r[0] for r in db.execute("SELECT code FROM door ORDER BY code LIMIT 12"))
+        raise KioskError(
+            N_("there is no door %(door_code)s; known doors: %(what)s"),
+            door_code=repr(door_code),
+            what=known or "none",
+        )
+    db.execute("DELETE FROM kiosk WHERE kiosk = ? AND state IN ('waiting', 'proven')", (kiosk,))
+    (generation,) = db.execute(
+        "SELECT COALESCE(MAX(generation), 0) + 1 FROM kiosk WHERE kiosk = ?", (kiosk,)
+    ).fetchone()
+    if generation < AFTER_RESTORE and event_state.was_restored_without_acts(db):
+        # A kiosk that this server has forgotten may be at work and have stays.
+        generation += AFTER_RESTORE
+    token = random(TOKEN_BYTES)
+    db.execute(
+        "INSERT INTO kiosk (kiosk, generation, door_id, state, token_hash, token_expires_at,"
+        " created_at) VALUES (?, ?, ?, 'waiting', ?, ?, ?)",
+        (kiosk, generation, door["door_id"], _token_hash(token), now + CODE_LIFE_MS, now),
+    )
+    subject = {"kiosk": kiosk, "generation": generation, "door": door["door_id"]}
+    entry_log.act(db, by, Act.KIOSK_ADDED, subject, now)
+    return EnrolmentCode(address[0], address[1], event.spki_sha256, token)
+
+
+def enrol(db: Connection, event: Event, request: wire.EnrolRequest, now: int) -> wire.EnrolAnswer:
+    """Take the code and the key that a kiosk shows. It shows them again and again until the admin
+    has confirmed.
+
+    Raises EnrolError. A code serves the first key that was shown with it, and no other.
+    """
+    row = db.execute(
+        "SELECT * FROM kiosk WHERE token_hash = ?", (_token_hash(request.token),)
+    ).fetchone()
+    if row is None:
+        raise EnrolError("wrong_code", "No kiosk waits for this code. Ask for a new one.")
+    if row["token_expires_at"] <= now and row["state"] in ("waiting", "proven"):
+        raise EnrolError("code_expired", "This code was good for 15 minutes. Ask for a new one.")
+    if row["public_key"] is not None and row["public_key"] != request.public_key:
+        raise EnrolError("wrong_code", "Another device has used this code. Ask for a new one.")
+    try:
+        check_proof(PublicKey(request.public_key), request.token, request.signature)
+    except BadSignatureError:
+        raise EnrolError("wrong_code", "The kiosk could not prove its key.") from None
+    if row["state"] == "waiting":
+        db.execute(
+            "UPDATE kiosk SET state = 'proven', public_key = ?, words = ? WHERE token_hash = ?",
+            (request.public_key, six_words(request.public_key, request.token), row["token_hash"]),
+        )
+    if row["state"] in ("waiting", "proven"):
+        return wire.EnrolAnswer(confirmed=False)
+    return wire.EnrolAnswer(
+        confirmed=True,
+        identity=row["identity"],
+        root_key=event.root_key.public.raw,
+        event_id=event.event_id,
+    )
+
+
+def confirm(db: Connection, event: Event, kiosk: str, *, by: str, now: int) -> None:
+    """Make the kiosk one of the event's. The admin has compared the six words.
+
+    An earlier generation at work is retired. Its places stay counted until it has returned them.
+    """
+    row = db.execute(
+        "SELECT * FROM kiosk WHERE kiosk = ? AND state = 'proven'", (kiosk,)
+    ).fetchone()
+    if row is None:
+        raise KioskError(
+            N_("kiosk %(kiosk)s has not shown its code yet; enter the code there first"),
+            kiosk=repr(kiosk),
+        )
+    for old in db.execute(
+        "SELECT generation FROM kiosk WHERE kiosk = ? AND state = 'active'", (kiosk,)
+    ).fetchall():
+        _stop(db, kiosk, old["generation"], "retired", by, now)
+    generation = row["generation"]
+    identity = Identity(event.event_id, kiosk, generation, row["public_key"], now)
+    changed = db.execute(
+        "UPDATE kiosk SET state = 'active', identity = ?, head = ?"
+        " WHERE kiosk = ? AND generation = ? AND state = 'proven'",
+        (
+            sign_identity(event.root_key, identity),
+            chain_start(kiosk, generation),
+            kiosk,
+            generation,
+        ),
+    ).rowcount
+    assert changed == 1
+    for hall_id in nesting.halls_of(db, row["door_id"]):
+        pools.enrol(db, hall_id, (kiosk, generation))
+    subject = {"kiosk": kiosk, "generation": generation, "key": row["public_key"].hex()}
+    entry_log.act(db, by, Act.KIOSK_CONFIRMED, subject, now)
+
+
+def retire(db: Connection, kiosk: str, *, by: str, now: int) -> None:
+    """End a kiosk's work. As soon as it hears of this it admits nobody, and it hands in its
+    journal.
+    """
+    rows = db.execute(
+        "SELECT generation FROM kiosk WHERE kiosk = ? AND state IN ('active', 'waiting', 'proven')",
+        (kiosk,),
+    ).fetchall()
+    if not rows:
+        raise KioskError(N_("there is no kiosk %(kiosk)s at work"), kiosk=repr(kiosk))
+    for row in rows:
+        _stop(db, kiosk, row["generation"], "retired", by, now)
+
+
+def fence(db: Connection, kiosk: str, generation: int, *, by: str, now: int) -> None:
+    """Fence a lost kiosk. Nothing more is granted to it, and its places stay counted as possibly
+    used.
+    """
+    _stop(db, kiosk, generation, "fenced", by, now)
+
+
+def fence_forked(db: Connection, key: KioskKey, now: int) -> None:
+    """Fence a kiosk whose journal is not the one that it sent before. Nothing more is granted to it
+    (docs/design/places.md, rule 9).
+    """
+    with suppress(KioskError):
+        fence(db, *key, by="server", now=now)
+
+
+def kiosks(db: Connection) -> list[KioskRow]:
+    """Return all kiosks, the newest generation of each first."""
+    waiting = dialect.greatest("0", "k.last_seq - k.acked_seq")
+    rows = db.execute(
+        "SELECT k.kiosk, k.generation, k.door_id, d.code AS door_code, d.names AS door_names,"
+        " h.hall_id, h.names AS hall_names, k.state, k.words, k.token_expires_at, k.acked_seq,"
+        f" k.seen_at, k.health, {waiting} AS waiting, k.reported_at, k.wire AS version"
+        " FROM kiosk k JOIN door d USING (door_id) JOIN hall h USING (hall_id)"
+        " ORDER BY k.kiosk, k.generation DESC"
+    )
+    return [
+        KioskRow(
+            **{
+                **dict(row),
+                "health": _health(row["health"]),
+                "version": read_version(row["version"]),
+            }
+        )
+        for row in rows
+    ]
+
+
+def holdings(db: Connection) -> dict[KioskKey, list[Holding]]:
+    """Return in which halls each kiosk holds places, in the order of the halls' codes."""
+    found: dict[KioskKey, list[Holding]] = {}
+    for row in db.execute(
+        "SELECT a.kiosk, a.generation, h.hall_id, h.code AS hall_code,"
+        " SUM(CASE a.override WHEN 1 THEN 0 ELSE a.held END) AS held,"
+        " SUM(CASE a.override WHEN 1 THEN 0 ELSE a.free END) AS free,"
+        " SUM(CASE a.override WHEN 1 THEN a.held ELSE 0 END) AS overrides"
+        f" FROM (SELECT *, {pools.HELD} AS held"
+        "  FROM place_account) a JOIN hall h USING (hall_id)"
+        " GROUP BY a.kiosk, a.generation, h.hall_id HAVING MAX(a.held) > 0 ORDER BY h.code"
+    ):
+        values = dict(row)
+        kiosk = (values.pop("kiosk"), values.pop("generation"))
+        found.setdefault(kiosk, []).append(Holding(**values))
+    return found
+
+
+def _health(text: str | None) -> wire.Health | None:
+    return None if text is None else wire.decode(text.encode(), wire.Health)
+
+
+def _stop(db: Connection, kiosk: str, generation: int, state: str, by: str, now: int) -> None:
+    changed = db.execute(
+        "UPDATE kiosk SET state = ? WHERE kiosk = ? AND generation = ? AND state <> ?",
+        (state, kiosk, generation, state),
+    ).rowcount
+    if changed != 1:
+        raise KioskError(
+            N_("kiosk %(kiosk)s in generation %(generation)s is %(state)s already"),
+            kiosk=repr(kiosk),
+            generation=generation,
+            state=state,
+        )
+    pools.fence(db, (kiosk, generation))
+    changes.publish(db, wire.KioskRetired(generation), kiosk=kiosk)
+    subject: dict[str, str | int | None] = {"kiosk": kiosk, "generation": generation}
+    act = Act.KIOSK_FENCED if state == "fenced" else Act.KIOSK_RETIRED
+    entry_log.act(db, by, act, subject, now)
+
+
+def _token_hash(token: bytes) -> bytes:
+    return hashlib.sha256(b"hallkeeper/token/v1\x00" + token).digest()

@@ -1,0 +1,452 @@
+"""Puts one record after another into the ledger. Each has its leaf, its row, its stay, its place,
+its discrepancy, and what the doors concerned hear of it.
+"""
+
+from collections import Counter
+from collections.abc import Container, Iterable, Sequence
+
+import msgspec
+
+from badges.admission.facts import Calendar, Flag, Reason
+from badges.places.pool import PoolKey
+from badges.record import OuterHall, ScanRecord, StayRef
+from badges.wire import wire
+from server.core.entry_log import entry_log
+from server.core.entry_log.act_names import Act
+from server.core.ledger import discrepancies
+from server.core.ledger.holders import Holders
+from server.core.ledger.rows import Line, Rows
+from server.core.muster import muster
+from server.core.occupancy import copies, stays, unmatched_exits
+from server.core.occupancy.kiosk_accounts import Accounts
+from server.core.occupancy.stays import CLOCK_MARGIN_MS, Span
+from server.core.people import protocol_guests
+from server.storage.connection import Connection
+from server.storage.engines import joint
+from server.storage.engines.joint import Reading
+from server.storage.engines.memory import Memo
+
+# A kiosk that has measured its clock's error is never wrong by more than this.
+AHEAD_MS = 300_000
+# Keys of the memo.
+_MUSTER_IS_ON, _HAS_EARLY_EXITS = "muster is on", "has early exits"
+
+
+class BatchRecorder:
+    """Takes one batch into the ledger. `judge_again` writes what it adds, and the places that it
+    moves are those of `accounts`.
+    """
+
+    def __init__(
+        self,
+        db: Connection,
+        accounts: Accounts,
+        calendar: Calendar,
+        now: int,
+        records: Iterable[ScanRecord],
+        *,
+        entries: int,
+        quarantined: bool,
+        memo: Memo,
+    ) -> None:
+        """Begin a step with the kiosk's `accounts`, which is to take these records. The entry log
+        has `entries` leaves. The scans are marked as `quarantined` where the kiosk was fenced as
+        lost. `memo` is the transaction's.
+        """
+        self.db = db
+        self.sender = accounts.kiosk
+        self.now = now
+        self.came: dict[int, int] = {}  # People who came to the door, by hall.
+        self._quarantined = quarantined
+        self._memo = memo
+        # The leaf of the act that fenced the kiosk, once it was looked for.
+        self._fenced: int | None = None
+        self._accounts = accounts
+        self._pools = accounts.pools
+        self._rows = Rows(db, now, entries=entries, quarantined=quarantined)
+        self._rules = accounts.pools.rules
+        asked = ((one.serial or 0, self._since(one)) for one in records if is_presented(one))
+        self._opened = opened = stays.opened(db)
+        self._holders = joint.shared(db, Holders, lambda: Holders(db, opened.write))
+        joint.read(db, self._holders.read_ahead(asked))
+        self._judge = discrepancies.Judge(db, self._holders, self._rules, calendar, self._rows)
+        # Only on a restored server can an exit have come before its entry.
+        restored = accounts.pools.incarnation > 1
+        self._early = restored and _has_early_exits(db, memo)
+        self._entered: list[stays.Stay] = []
+        # Entries of those of whose arrival somebody is told, and annulled ones, in order.
+        self._guests: list[protocol_guests.Entered | StayRef] = []
+        self._calendar = calendar
+        self._seen: list[muster.RollCallScan] = []  # At assembly points.
+        # Stays after which the holder is known to have entered somewhere else.
+        self._followed: set[StayRef] = set()
+
+    @property
+    def entries(self) -> int:
+        """Return how many leaves the entry log has with those of this step."""
+        return self._rows.entries
+
+    def judge_again(self) -> None:
+        """Judge again the stays that the batch opened. All its records are known now, so it is
+        known how long each stay lasted, or that it is open.
+        """
+        self._rows.write()
+        self._opened.write()
+        self._judge.write()
+        protocol_guests.note_arrivals(self.db, self._guests, self._calendar)
+        if not self._quarantined:
+            if self._seen or self._memo.get(_MUSTER_IS_ON, True):
+                on = muster.note(self.db, self._seen, self._entered, self.now)
+                self._memo[_MUSTER_IS_ON] = on
+        if len(self._entered) == 1 and not self._followed:
+            return  # As in most batches.
+        serials = Counter(stay.serial for stay in self._entered if not stay.around)
+        for stay in self._entered:
+            if serials[stay.serial] > 1 or stay.ref in self._followed:
+                self._judge.judge_again(stay)
+
+    def take(self, line: Line, *, gone: bool, gone_outer: Container[int] = ()) -> None:
+        """Take one record. `gone` says that its stay was over before the kiosk offered it
+        (docs/design/places.md, rule 4).
+
+        `gone_outer` names the halls around in which it was over as well.
+        """
+        record = line.record
+        number = self._rows.scan(line, skew_ms=None if self._is_ahead(record) else record.skew_ms)
+        admitted = record.decision == "admitted"
+        if record.act == "annul" or record.direction == "exit":
+            self._exit(number, record, record.hall, record)
+            for one in record.outer_halls:
+                self._exit(number, record, one.hall, one)
+            if record.act == "annul" and record.closes is not None:
+                self._annulled(record.serial, record.closes)
+        elif is_presented(record):
+            assert record.serial is not None
+            at = server_time(record, self.now)
+            if record.reason == Reason.ROLL_CALL:
+                self._seen.append(self._roll_call_scan(number, record.serial, record, at))
+            others = self._holders.stays(record.serial, self._since(record))
+            if admitted:
+                self._enter(number, record, others, gone=gone, gone_outer=gone_outer)
+                if record.serial in self._rules.protocol_guests and not self._quarantined:
+                    self._guests.append(protocol_guests.Entered(record.serial, number, at))
+            self._judge.judge(number, record, others, at)
+        if record.direction == "entry" and (admitted or record.reason == Reason.HALL_FULL):
+            for hall in (record.hall, *self._rules.outer_ids(record.door)):
+                self.came[hall] = self.came.get(hall, 0) + 1
+
+    def _since(self, record: ScanRecord) -> int:
+        """Return since when the holder's other stays matter to an entry."""
+        return server_time(record, self.now) - copies.WINDOW_MS
+
+    def _roll_call_scan(
+        self, number: int, serial: int, record: ScanRecord, at: int
+    ) -> muster.RollCallScan:
+        known = self._clock_known(record)
+        return muster.RollCallScan(
+            number, serial, record.issue or 0, at, known, record.note or "", record.by
+        )
+
+    def _annulled(self, serial: int | None, entry: StayRef) -> None:
+        """Note that a guest did not pass after all. A kiosk can say so of its own entries."""
+        own = (entry.kiosk, entry.generation) == self.sender
+        if own and serial in self._rules.protocol_guests and not self._quarantined:
+            self._guests.append(entry)
+
+    def _clock_known(self, record: ScanRecord) -> bool:
+        """Say whether others' stays may end by the time of this record. They may not where the
+        kiosk is fenced, or where the record arrives before the time that it names.
+        """
+        known = record.skew_ms is not None and not self._is_ahead(record)
+        return known and not self._quarantined
+
+    def _is_ahead(self, record: ScanRecord) -> bool:
+        return record.scanned_at - (record.skew_ms or 0) > self.now + AHEAD_MS
+
+    def _enter(
+        self,
+        number: int,
+        record: ScanRecord,
+        others: Sequence[Span],
+        *,
+        gone: bool,
+        gone_outer: Container[int],
+    ) -> None:
+        """`others` are the holder's other stays, as far as they matter to this one."""
+        key = PoolKey(record.hall, record.kind)
+        own, over = self._open(record, key, others, gone=gone)
+        self._suspect(number, own, others)
+        for one in record.outer_halls:
+            key = PoolKey(one.hall, one.kind)
+            stay, ended = self._open(record, key, others, gone=one.hall in gone_outer)
+            self._left_later(stay, others, over=ended)
+        if not gone:
+            for key in self._uncounted(record):
+                stay, ended = self._open(record, key, others, gone=False, counted=False)
+                self._left_later(stay, others, over=ended)
+        self._move(own, others, over=over)
+
+    def _uncounted(self, record: ScanRecord) -> Sequence[PoolKey]:
+        """Return the halls around that the server knows the door to lead into, but of which the
+        record says nothing.
+
+        The kiosk had not heard of them. Whoever came in is in them all the same.
+        """
+        outer = self._rules.outer_ids(record.door)
+        if not outer:
+            return ()
+        said = {record.hall, *(one.hall for one in record.outer_halls)}
+        around = self._rules.lineage.get(record.hall, frozenset())
+        return [PoolKey(hall) for hall in outer if hall in around and hall not in said]
+
+    def _open(
+        self,
+        record: ScanRecord,
+        key: PoolKey,
+        others: Sequence[Span],
+        *,
+        gone: bool,
+        counted: bool = True,
+    ) -> tuple[stays.Stay, bool]:
+        """Open the stay in one of the halls, on a place of the kiosk's or, not `counted` by it, on
+        none. The stay, and whether it is over by now.
+        """
+        assert record.serial is not None
+        if counted:
+            self._pools[key] = self._accounts.own(key).open_stay(self.sender, gone=gone)
+        else:
+            self._pools[key] = self._accounts.pool(key).count_in()
+        ref = StayRef(*self.sender, record.seq)
+        at = server_time(record, self.now)
+        stay = stays.Stay(
+            ref, key.hall_id, record.door, record.serial, at,
+            clock_known=self._clock_known(record), kind=key.kind,
+            issue=record.issue or 0, epoch=_epoch(record), around=key.hall_id != record.hall,
+        )  # fmt: skip
+        self._opened.add(stay, gone_at=at if gone else None)
+        self._holders.moved(record.serial)
+        self._entered.append(stay)
+        if any(other.hall_id == stay.hall_id and other.opened_at > at for other, _ in others):
+            self._followed.add(ref)
+        early = stays.early_exit(self.db, ref, key.hall_id) if self._early else None
+        over = gone or early is not None
+        if early is not None and not gone:
+            self._settle(self._opened.close(ref, key.hall_id, *early))
+        if not over:
+            self._rows.change(key.hall_id, wire.StayOpened(stays.facts(stay), key.hall_id))
+            ended = None
+            if stay.clock_known and self._holders.may_have_unnamed_exit(stay.serial):
+                self._opened.write()
+                ended = unmatched_exits.exit_of(self.db, stay)
+            if ended is not None:
+                self._close_inferred(stay, "exit", {"exit": ended[0]}, ended[1])
+                over = True
+        return stay, over
+
+    def _suspect(self, number: int, stay: stays.Stay, others: Sequence[Span]) -> None:
+        """Look for what shows that several people use the badge."""
+        found = copies.find(stay, others, self._rules)
+        if found is None:
+            return
+        if found.sure and copies.suspect(self.db, stay, found, number, self.now):
+            self._holders.suspected(stay.serial)
+            self._judge.note(number, copies.LIKELY_COPY, found.other)
+        elif copies.is_hasty(self._rules, stay, found.other):
+            self._judge.note(number, copies.FAST_MOVE, found.other)
+
+    def _exit(
+        self, number: int, record: ScanRecord, hall: int, said: ScanRecord | OuterHall
+    ) -> None:
+        """Apply what the record says of one of the halls."""
+        if said.closes is not None:
+            key = PoolKey(hall, said.kind)
+            self._leave(record, key, said.closes, credited=said.credited)
+        elif Flag.REPEATED in record.flags:
+            return  # The one who left before the door's restart, perhaps: it ends no other stay.
+        elif record.serial is not None and self._clock_known(record):
+            self._leave_unnamed(number, record, record.serial, hall)
+
+    def _leave(self, record: ScanRecord, key: PoolKey, ref: StayRef, *, credited: bool) -> None:
+        """Take an exit or an annulment. It closes the stay that it names in one of the halls, one
+        time only, whatever the order in which they arrive.
+        """
+        by, at = "annul" if record.act == "annul" else "exit", server_time(record, self.now)
+        own = (ref.kiosk, ref.generation) == self.sender
+        hall = key.hall_id
+        if credited and not (own and self._is_gone(ref, hall)):
+            self._pools[key] = self._accounts.own(key).trust(self.sender)
+        if self._cannot_know(ref):
+            return
+        closed = self._opened.close(ref, hall, by, at)
+        if closed is None:
+            self._opened.write()
+            stays.ended(self.db, ref, hall, at)
+            self._holders.somebody_moved()
+            # A server that was never restored has every real stay, so there this one is made up.
+            if self._pools.incarnation > 1:
+                if stays.remember_early(self.db, ref, hall, by, at):
+                    self._early = self._memo[_HAS_EARLY_EXITS] = True
+        self._settle(closed)
+
+    def _is_gone(self, ref: StayRef, hall: int) -> bool:
+        self._opened.write()
+        return stays.is_gone(self.db, ref, hall)
+
+    def _cannot_know(self, ref: StayRef) -> bool:
+        """Say whether a fenced kiosk names another door's stay that began after it was fenced. It
+        can't know that stay, for it has heard of none since.
+        """
+        if not self._quarantined or (ref.kiosk, ref.generation) == self.sender:
+            return False
+        entry = self.db.execute(
+            "SELECT number FROM scan WHERE kiosk = ? AND generation = ? AND seq = ?",
+            (ref.kiosk, ref.generation, ref.seq),
+        ).fetchone()
+        if self._fenced is None:
+            self._fenced = entry_log.newest_act(self.db, Act.KIOSK_FENCED, self.sender)
+        return entry is not None and self._fenced is not None and entry[0] > self._fenced
+
+    def _leave_unnamed(self, number: int, record: ScanRecord, serial: int, hall: int) -> None:
+        at = server_time(record, self.now)
+        epoch = _epoch(record)
+        self._opened.write()
+        stay = unmatched_exits.meant(self.db, serial, hall, at, epoch)
+        if stay is None:
+            # The scan has to be in its table, because the row below refers to it.
+            self._rows.write()
+            unmatched_exits.remember(self.db, number, serial, hall, at, epoch)
+            self._holders.left_unnamed(serial)
+        else:
+            self._close_inferred(stay, "exit", {"exit": number}, at)
+
+    def _move(self, stay: stays.Stay, others: Sequence[Span], *, over: bool) -> None:
+        """End a holder's presence where an entry elsewhere shows that they left, for people do not
+        scan out. The order in which the two records arrive does not matter.
+
+        An entry whose own stay is `over` by now counts too. A presence ends only where it is sure
+        which entry came first. Both kiosks must have measured their clocks, by a server's clock
+        that was not set in between, and the times must lie apart. Otherwise the stay stays open,
+        which errs on the safe side.
+        """
+        if not stay.clock_known:
+            return
+        others = [span for span in others if span[0].epoch == stay.epoch]
+        around = self._rules.lineage[stay.hall_id]
+        still_open = [other for other, closed_at in others if closed_at is None]
+        for other in sorted(still_open, key=lambda one: one.opened_at):
+            earlier = other.opened_at < stay.opened_at - CLOCK_MARGIN_MS
+            if other.hall_id not in around and other.clock_known and earlier:
+                cause = msgspec.to_builtins(stay.ref)
+                self._move_on(other, cause, stay)
+        self._left_later(stay, others, over=over)
+
+    def _left_later(self, stay: stays.Stay, others: Sequence[Span], *, over: bool) -> None:
+        """End a stay whose record came after that of a later entry elsewhere."""
+        if over or not stay.clock_known:
+            return
+        others = [span for span in others if span[0].epoch == stay.epoch]
+        within = self._rules.surroundings[stay.hall_id]
+        to = stays.moved_on(others, stay.opened_at + CLOCK_MARGIN_MS, within)
+        if to is not None:
+            self._move_on(stay, None, to)
+
+    def _move_on(self, stay: stays.Stay, cause: dict[str, object] | None, to: stays.Stay) -> None:
+        """End the presence of a holder who was seen elsewhere.
+
+        That frees the place only where the hall counts so and nothing hints at a copied badge. With
+        a copied badge, somebody may be inside still.
+        """
+        counted = (
+            stay.hall_id not in self._rules.inferred
+            or copies.is_hasty(self._rules, stay, to)
+            or copies.is_likely(self.db, stay.serial, stay.issue)
+        )
+        self._inferred_leaf(stay, "move", cause, to.opened_at, counted=counted)
+        moved = self._opened.move_on(stay.ref, stay.hall_id, to.opened_at, counted=counted)
+        self._holders.moved(stay.serial)
+        if moved is not None and counted:
+            change = wire.StayClosed(moved.ref, moved.hall_id, moved.serial, counted=True)
+            self._rows.change(moved.hall_id, change)
+        elif moved is not None:
+            self._settle(moved)
+
+    def _close_inferred(
+        self, stay: stays.Stay, by: str, cause: dict[str, object] | None, at: int
+    ) -> None:
+        """End a stay that no exit names. `cause` is the exit's leaf."""
+        self._inferred_leaf(stay, by, cause, at)
+        self._holders.moved(stay.serial)
+        self._settle(self._opened.close(stay.ref, stay.hall_id, by, at))
+
+    def _inferred_leaf(
+        self,
+        stay: stays.Stay,
+        by: str,
+        cause: dict[str, object] | None,
+        at: int,
+        *,
+        counted: bool = False,
+    ) -> None:
+        """Add the leaf of an inferred exit. `cause` is the entry elsewhere or the exit's leaf, and
+        `counted` says that the place stays taken.
+
+        The leaf names the hall where it is one around the door's own.
+        """
+        body: dict[str, object] = {
+            "at": at,
+            "by": by,
+            "cause": cause,
+            "closes": msgspec.to_builtins(stay.ref),
+            "type": "inferred_exit",
+        }
+        if counted:
+            body["counted"] = True
+        if stay.around:
+            body["hall"] = stay.hall_id
+        self._rows.leaf("inferred_exit", entry_log.canonical(body))
+
+    def _settle(self, closed: stays.Stay | None) -> None:
+        """Give the place of a closed stay back to the pool. The stay was open here."""
+        if closed is None:
+            return
+        self._holders.moved(closed.serial)
+        key = PoolKey(closed.hall_id, closed.kind)
+        self._pools[key] = self._accounts.pool(key).close_stay(closed.ref)
+        change = wire.StayClosed(closed.ref, closed.hall_id, closed.serial)
+        self._rows.change(closed.hall_id, change)
+
+
+def read_ahead(db: Connection, memo: Memo) -> Reading:
+    """Read what batches need to know of the event, if it is not known."""
+    if _MUSTER_IS_ON in memo:
+        return
+    asked = db.execute(muster.IS_ON)
+    yield
+    memo[_MUSTER_IS_ON] = bool(asked.fetchone()[0])
+
+
+def _has_early_exits(db: Connection, memo: Memo) -> bool:
+    """Say whether an exit may wait for its entry."""
+    found: bool | None = memo.get(_HAS_EARLY_EXITS)
+    if found is None:
+        found = memo[_HAS_EARLY_EXITS] = stays.has_early_exits(db)
+    return found
+
+
+def is_presented(record: ScanRecord) -> bool:
+    """Say whether the record is of a badge that somebody presented to enter or to be seen."""
+    return record.serial is not None and record.act != "annul" and record.direction != "exit"
+
+
+def _epoch(record: ScanRecord) -> int:
+    """Return the epoch of the server's time by which the kiosk knew its own error. It is 0 where
+    the kiosk did not say.
+    """
+    return 0 if record.epoch is msgspec.UNSET else record.epoch
+
+
+def server_time(record: ScanRecord, now: int) -> int:
+    """Return when the scan happened by the server's clock (Unix ms), as far as the kiosk knew its
+    own error. A time that can't be told to the other doors is moved to the nearest one that can.
+    """
+    return max(0, min(record.scanned_at - (record.skew_ms or 0), now + AHEAD_MS))

@@ -1,0 +1,252 @@
+"""Notes discrepancies. The server replays each decision with what it knows, and notes where it
+would have differed.
+
+It also notes each badge that a door left to staff, because its kiosk had restarted: one person or
+two.
+"""
+
+import json
+from collections.abc import Hashable, Iterable, Mapping
+
+import msgspec
+from msgspec import UnsetType
+
+from badges.admission.decide import decide, event_day
+from badges.admission.facts import (
+    Calendar,
+    Decision,
+    Direction,
+    Facts,
+    Holder,
+    Outer,
+    Presence,
+    Reason,
+    Scan,
+)
+from badges.admission.replay import discrepancy
+from badges.credential.credential import Credential, CredentialFlag, Kind
+from badges.record import ScanRecord, WireError
+from server.core.ledger.holders import Holders
+from server.core.ledger.rows import Rows
+from server.core.occupancy import stays
+from server.core.venue.rules import Rules
+from server.storage.connection import Connection, Row
+
+# The badge is validly signed, but no roster here has its serial. Somebody may hold a key.
+UNKNOWN_SERIAL = "unknown_serial"
+ANSWERS_MAX = 5_000  # are kept.
+
+
+class Judge:
+    """Replays records of one transaction."""
+
+    def __init__(
+        self, db: Connection, holders: Holders, rules: Rules, calendar: Calendar, rows: Rows
+    ) -> None:
+        """`rows` are those of the step, which what was found is added to."""
+        self._db = db
+        self._rows = rows
+        self._holders = holders
+        self._rules = rules
+        self._calendar = calendar
+        self._found: list[tuple[int, str, stays.Stay | None]] = []
+
+    def judge(self, number: int, record: ScanRecord, others: Iterable[stays.Span], at: int) -> None:
+        """Note a discrepancy of the scan `number` if the server's answer differs. `write` stores it
+        later.
+
+        `others` are the holder's other stays, as far as they may have lasted until then. Their
+        times are the server's, and so is `at`, when it happened.
+        """
+        if record.serial is None or record.direction != "entry" or record.act != "scan":
+            return
+        inside: dict[int, stays.Stay] = {}
+        for hall in (record.hall, *self._rules.outer_ids(record.door)):
+            stay = stays.overlapping(others, hall, at)
+            if stay is not None:
+                inside[hall] = stay
+        if record.reason == Reason.BEFORE_RESTART:
+            self.note(number, record.reason, inside.get(record.hall))
+            return
+        person = self._holders.person(record.serial)
+        if person is None:
+            difference: str | None = UNKNOWN_SERIAL
+        else:
+            difference = discrepancy(record, self._answer(record, person, inside))
+        if difference is not None:
+            involved = difference in (Reason.ALREADY_INSIDE, "passback")
+            other = next(iter(inside.values()), None) if involved else None
+            self.note(number, difference, other if involved else None)
+
+    def note(self, number: int, reason: str, other: stays.Stay | None) -> None:
+        """Keep what was found, once for each scan and reason. `write` stores it later."""
+        if (number, reason) not in [found[:2] for found in self._found]:
+            self._found.append((number, reason, other))
+
+    def write(self) -> None:
+        """Write what was found. The scans that it names must have been written before."""
+        for number, reason, other in self._found:
+            self._add(number, reason, other)
+        if self._found:
+            self._found = []
+            self._rows.write()
+
+    def judge_again(self, stay: stays.Stay) -> None:
+        """Judge again who entered by the same badge during a stay that came late. Only what is not
+        listed yet is added.
+        """
+        for number in stays.entered_during(self._db, stay.ref, stay.hall_id):
+            known = self._db.execute(
+                "SELECT 1 FROM discrepancy WHERE number = ? AND reason IN (?, 'passback')",
+                (number, Reason.ALREADY_INSIDE),
+            ).fetchone()
+            row = self._db.execute(
+                "SELECT body FROM leaf WHERE number = ? AND kind = 'scan'", (number,)
+            ).fetchone()
+            if row is None:
+                # Its record was erased.
+                continue
+            (body,) = row
+            record = msgspec.convert(json.loads(body)["record"], ScanRecord)
+            person = self._holders.person(stay.serial)
+            if known or person is None or record.act != "scan":
+                continue
+            difference = discrepancy(record, self._answer(record, person, {stay.hall_id: stay}))
+            if difference in (Reason.ALREADY_INSIDE, "passback"):
+                self._add(number, difference, stay)
+                self._rows.write()
+
+    def _add(self, number: int, reason: str, other: stays.Stay | None) -> None:
+        other_number = None if other is None else _number_of(self._db, other)
+        self._rows.discrepancy(number, other_number, reason)
+
+    def _answer(
+        self, record: ScanRecord, person: Row, inside: Mapping[int, stays.Stay]
+    ) -> Decision:
+        """Return what the server would have answered. `inside` are the holder's stays then, by
+        hall.
+
+        Most people differ in nothing that an answer rests on, so it is kept for the next one.
+        """
+        usual = None if inside else self._usual(record, person)
+        known = None if usual is None else self._rules.answers.get(usual)
+        if known is not None:
+            return known
+        scan = Scan(_badge(record, person), Direction.ENTRY, record.scanned_at)
+        answer = decide(scan, self._facts(record, person, inside))
+        if usual is not None:
+            if len(self._rules.answers) >= ANSWERS_MAX:
+                self._rules.answers.clear()
+            self._rules.answers[usual] = answer
+        return answer
+
+    def _usual(self, record: ScanRecord, person: Row) -> Hashable:
+        """Return all that the answer rests on for a holder of whom nothing is known beyond the
+        badge and the roster, and who is in none of these halls. Otherwise return None.
+        """
+        at, hall, issued_at = record.scanned_at, record.hall, person["issued_at"]
+        outer = self._rules.outer.get(record.door, ())
+        if (
+            not isinstance(record.day, UnsetType)
+            or person["revoked_at"] is not None
+            or person["copied_at"] is not None
+            or person["has_days"]
+            or hall not in self._rules.halls
+            or any(one.keeps_places for one in (self._rules.halls[hall], *outer))
+            or (self._rules.sessions(hall, at) and self._guest(record.serial or 0))
+        ):
+            return None
+        superseded = issued_at is not None and issued_at <= at and record.issue != person["issue"]
+        return (
+            self._calendar, event_day(self._calendar.day_starts, at), record.door, hall,
+            self._rules.phase(hall, at), person["category"], person["valid_days"],
+            person["zones"], person["flags"], superseded and (record.issue, person["issue"]),
+        )  # fmt: skip
+
+    def _facts(self, record: ScanRecord, person: Row, inside: Mapping[int, stays.Stay]) -> Facts:
+        """`inside` are the holder's stays at that time, by hall."""
+        at = record.scanned_at
+        issued_by_then = person["issued_at"] is not None and person["issued_at"] <= at
+        hall = self._rules.halls.get(record.hall)
+        if hall is None:
+            raise WireError("scan record: no such hall")
+        sessions = self._rules.sessions(record.hall, at)
+        guests = self._guest(record.serial or 0) if sessions else {}
+        return Facts(
+            calendar=self._calendar,
+            hall=hall,
+            sessions=sessions,
+            holder=Holder(
+                revoked=person["revoked_at"] is not None and person["revoked_at"] <= at,
+                highest_issue=person["issue"] if issued_by_then else 0,
+                copied_issue=_copied_issue(person, at),
+                day_credentials=self._days(record.serial or 0, at)
+                if person["has_days"]
+                else frozenset(),
+                invited_to=frozenset(one for one, invited in guests.items() if invited),
+                refused_from=frozenset(one for one, invited in guests.items() if not invited),
+            ),
+            presence=_presence(inside.get(record.hall)),
+            outer=self._outer(record.door, inside),
+            # Whether the door had a place is its own affair (badges/places/pool.py).
+            free_places=1,
+            facts_age_ms=0,
+        )
+
+    def _outer(self, door: int, inside: Mapping[int, stays.Stay]) -> tuple[Outer, ...]:
+        """Return the halls around the door's own that it leads into."""
+        outer = self._rules.outer.get(door)
+        if outer is None:
+            return ()
+        return tuple(Outer(one, _presence(inside.get(one.hall_id)), 1) for one in outer)
+
+    def _days(self, serial: int, at: int) -> frozenset[tuple[int, int]]:
+        """Return the day credentials that were given out by then, by issue and day."""
+        rows = self._db.execute(
+            "SELECT issue, day FROM day_credential WHERE serial = ? AND issued_at <= ?",
+            (serial, at),
+        )
+        return frozenset((row["issue"], row["day"]) for row in rows)
+
+    def _guest(self, serial: int) -> dict[int, bool]:
+        """Return the sessions that name the holder, and whether they invite or refuse."""
+        rows = self._db.execute(
+            "SELECT session_id, invited FROM session_guest WHERE serial = ?", (serial,)
+        )
+        return {row["session_id"]: bool(row["invited"]) for row in rows}
+
+
+def _presence(stay: stays.Stay | None) -> Presence | None:
+    return None if stay is None else Presence(stay.ref)
+
+
+def _number_of(db: Connection, stay: stays.Stay) -> int | None:
+    """Return the number of the scan that opened the stay, or None where it is not here."""
+    row = db.execute(
+        "SELECT number FROM scan WHERE kiosk = ? AND generation = ? AND seq = ?", stay.ref_values
+    ).fetchone()
+    return row[0] if row else None
+
+
+def _copied_issue(person: Row, at: int) -> int:
+    """Return up to which issue the badges were likely copies at `at`. It is 0 where none was."""
+    copied_at, cleared_at = person["copied_at"], person["cleared_at"]
+    if copied_at is None or copied_at > at or (cleared_at is not None and cleared_at <= at):
+        return 0
+    return int(person["copied_issue"])
+
+
+def _badge(record: ScanRecord, person: Row) -> Credential:
+    of_day = not isinstance(record.day, UnsetType)
+    return Credential(
+        serial=record.serial or 0,
+        issue=record.issue or 1,
+        category=person["category"],
+        valid_days=person["valid_days"]
+        if isinstance(record.day, UnsetType)
+        else 1 << record.day & person["valid_days"],
+        zones=person["zones"],
+        key_id=0,
+        kind=Kind.DAY if of_day else Kind.PRINTED,
+        flags=CredentialFlag(person["flags"]),
+    )

@@ -1,0 +1,116 @@
+"""Writes entries as CSV and XLSX. Times have their offset.
+
+Attendees appear by badge number, and by name and organisation where whoever asks may see those.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from badges.credential.badge_number import badge_number
+from server.core.event.calendar import Clock
+from server.core.ledger.entries import Entry, found, newest_number
+from server.core.ledger.finding import Filter
+from server.storage.connection import Connection
+from server.storage.sheets.csv_cells import csv_chunks
+from server.storage.sheets.xlsx_sheets import xlsx_chunks
+
+CHUNK_ROWS = 2000
+COLUMNS = (
+    "number",
+    "scanned_at",
+    "received_at",
+    "hall",
+    "door",
+    "direction",
+    "act",
+    "decision",
+    "reason",
+    "flags",
+    "badge",
+    "issue",
+    "category",
+    "session",
+    "kiosk",
+    "generation",
+    "sequence",
+    "skew_ms",
+    "facts_age_ms",
+    "quarantined",
+    "supervisor",
+    "note",
+)
+
+
+NAMED = ("name", "organisation")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Describes a file of entries. `has_names` says whether it may have whom a badge belongs to."""
+
+    wanted: Filter
+    time_zone: str
+    language: str = "en"
+    has_names: bool = False
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return COLUMNS + NAMED if self.has_names else COLUMNS
+
+
+def csv_lines(db: Connection, asked: Asked) -> Iterator[str]:
+    """Yield the filtered scans as CSV, oldest first.
+
+    A supervisor appears by the name of their account, and `note` is the reason that they typed.
+    Scans that arrive meanwhile are left out.
+    """
+    return csv_chunks(asked.columns, _chunks(db, asked))
+
+
+def xlsx_pieces(db: Connection, asked: Asked) -> Iterator[bytes]:
+    """Yield what `csv_lines` does as a workbook. What a sheet has no room for is on the next."""
+    return xlsx_chunks("entries", asked.columns, _chunks(db, asked))
+
+
+def _chunks(db: Connection, asked: Asked) -> Iterator[list[tuple[object, ...]]]:
+    end, zone = newest_number(db) + 1, ZoneInfo(asked.time_zone)
+    for chunk in found(db, asked.wanted, end, CHUNK_ROWS):
+        if asked.has_names:
+            yield [
+                (*_cells(one, zone, asked.language), one.name, one.organisation) for one in chunk
+            ]
+        else:
+            yield [_cells(one, zone, asked.language) for one in chunk]
+
+
+def _cells(entry: Entry, zone: ZoneInfo, language: str) -> tuple[object, ...]:
+    clock = Clock(zone)
+
+    def name(names: dict[str, str]) -> str:
+        return names.get(language) or next(iter(names.values()), "")
+
+    return (
+        entry.number,
+        clock.machine(entry.scanned_at),
+        clock.machine(entry.received_at),
+        name(entry.hall_names),
+        name(entry.door_names),
+        entry.direction,
+        entry.act,
+        entry.decision,
+        entry.reason,
+        entry.flags,
+        "" if entry.serial is None else badge_number(entry.serial),
+        entry.issue,
+        name(entry.category_names) if entry.category_names else entry.category,
+        name(entry.session_titles) if entry.session_titles else entry.session_id,
+        entry.kiosk,
+        entry.generation,
+        entry.seq,
+        entry.skew_ms,
+        entry.facts_age_ms,
+        "yes" if entry.quarantined else "",
+        entry.by,
+        entry.note,
+    )

@@ -1,0 +1,126 @@
+"""Reads together what entries need to know of their holders, and keeps it for a batch, or for all
+batches that are taken together.
+
+One statement reads it for all of them. The transaction has one writer, which is the batch itself.
+So what was read stands until a batch changes it, and whoever changes it says so here.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+from server.core.occupancy import stays, unmatched_exits
+from server.core.occupancy.stays import Span
+from server.storage.connection import Connection, Row, Rows
+from server.storage.engines.joint import Collected, Reading
+from server.storage.tables import padded
+
+# A value of a list, whose type the database can't tell from where it stands.
+_VALUE = "(CAST(? AS BIGINT), CAST(? AS BIGINT))"
+
+
+class _Stays(NamedTuple):
+    since: int  # None are left out that were over at this time or later.
+    spans: Sequence[Span]
+    unnamed: bool  # Whether an exit of the holder waits for its entry.
+
+
+class Holders(Collected):
+    """Holds what is known of holders."""
+
+    def __init__(self, db: Connection, before: Callable[[], object] = lambda: None) -> None:
+        """`before` is called each time before stays are read."""
+        super().__init__(db)
+        self._before = before
+        self._stays: dict[int, _Stays] = {}
+        self._people: dict[int, Row | None] = {}
+
+    def put(self) -> None:
+        """Do nothing, for nothing is written here."""
+
+    def read_ahead(self, asked: Iterable[tuple[int, int]]) -> Reading:
+        """Read what will be needed of holders (serials), each with the time since when their stays
+        are.
+        """
+        earliest: dict[int, int] = {}
+        for serial, since in asked:
+            if serial not in self._stays:
+                earliest[serial] = min(since, earliest.get(serial, since))
+        found = [(wanted, self._ask(wanted)) for wanted in padded(list(earliest.items()))]
+        yield
+        for wanted, rows in found:
+            self._take(wanted, rows)
+
+    def stays(self, serial: int, since: int) -> list[Span]:
+        """Return the holder's stays that were not over at `since`, also those that began later."""
+        known = self._stays.get(serial)
+        if known is None or since < known.since:
+            self._read([(serial, since)])
+            known = self._stays[serial]
+        return [span for span in known.spans if stays.was_on(span, since)]
+
+    def person(self, serial: int) -> Row | None:
+        """Return the holder's row, or None where no roster here has them."""
+        if serial not in self._people:
+            self._read([(serial, stays.NEVER_OVER)])
+        return self._people[serial]
+
+    def may_have_unnamed_exit(self, serial: int) -> bool:
+        """Say whether an exit of the holder may wait for its entry."""
+        known = self._stays.get(serial)
+        return known is None or known.unnamed
+
+    def moved(self, serial: int) -> None:
+        """Note that a stay of the holder was opened or ended."""
+        known = self._stays.get(serial)
+        if known is not None:
+            # What there is of unnamed exits stands.
+            self._stays[serial] = known._replace(since=stays.NEVER_OVER, spans=())
+
+    def left_unnamed(self, serial: int) -> None:
+        """Note that an exit of the holder waits for its entry."""
+        self._stays.pop(serial, None)
+
+    def somebody_moved(self) -> None:
+        """Note that a stay was changed of which nobody knows whose it is."""
+        self._stays.clear()
+
+    def suspected(self, serial: int) -> None:
+        """Note that the holder's badge became a likely copy."""
+        self._people.pop(serial, None)
+
+    def _read(self, asked: Sequence[tuple[int, int]]) -> None:
+        self._take(asked, self._ask(asked))
+
+    def _ask(self, asked: Sequence[tuple[int, int]]) -> Rows:
+        self._before()
+        values = [value for pair in asked for value in pair]
+        return self._db.execute(_reading(len(asked)), values)
+
+    def _take(self, asked: Sequence[tuple[int, int]], rows: Rows) -> None:
+        since = dict(asked)
+        for row in rows.fetchall():
+            serial = row["serial"]
+            spans = stays.unpacked(row["stays"])
+            self._stays[serial] = _Stays(since[serial], spans, bool(row["unnamed"]))
+            self._people[serial] = None if row["category"] is None else row
+
+
+@lru_cache(maxsize=256)
+def _reading(count: int) -> str:
+    """Write the statement for so many holders."""
+    return _READ.format(", ".join([_VALUE] * count))
+
+
+_READ = (
+    "SELECT v.column1 AS serial,"
+    f" {stays.packed('v.column1', 'v.column2')} AS stays,"
+    f" {unmatched_exits.waits('v.column1')} AS unnamed,"
+    " a.category, a.valid_days, a.zones, a.flags, a.revoked_at,"
+    " (SELECT MAX(issue) FROM badge b WHERE b.serial = v.column1) AS issue,"
+    " (SELECT MAX(issued_at) FROM badge b WHERE b.serial = v.column1) AS issued_at,"
+    " c.issue AS copied_issue, c.noticed_at AS copied_at, c.cleared_at,"
+    " EXISTS (SELECT 1 FROM day_credential d WHERE d.serial = v.column1) AS has_days"
+    " FROM (VALUES {}) AS v LEFT JOIN attendee a ON a.serial = v.column1"
+    " LEFT JOIN likely_copy c ON c.serial = v.column1"
+)

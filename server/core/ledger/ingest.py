@@ -1,0 +1,175 @@
+"""Takes every scan of every kiosk into the ledger, once, in the order of arrival, with all that
+follows from it.
+
+One batch is one step of a transaction. The journal's chain is checked, and each record becomes a
+leaf of the entry log. Stays open and close, and places move. What the server would have answered
+otherwise becomes a discrepancy, and the doors concerned hear of it. A repeated batch changes
+nothing.
+"""
+
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass
+
+from msgspec import UnsetType
+
+from badges.admission.facts import Calendar
+from badges.places.pool import PoolKey
+from badges.record import PlaceKind, WireError
+from badges.transparency.chain import chain_next
+from badges.wire import wire
+from server.core.kiosks import contact
+from server.core.kiosks.contact import ForkError, Sender
+from server.core.ledger import outages
+from server.core.ledger.batch import BatchRecorder
+from server.core.ledger.prepared import Prepared, is_signed, prepare
+from server.core.ledger.rows import Line
+from server.core.occupancy import grants, pools
+from server.core.occupancy.kiosk_accounts import Accounts
+from server.core.venue.rules import rules_of
+from server.storage.connection import Connection
+
+# A batch of more scans waits for its turn, and may be overtaken by what the kiosk sends next.
+IN_ORDER = 20
+
+
+class GapError(Exception):
+    """Is raised when the batch begins after `acked_seq` + 1. The kiosk has to send from there."""
+
+    def __init__(self, acked_seq: int) -> None:
+        super().__init__(f"records are missing: send from sequence {acked_seq + 1}")
+        self.acked_seq = acked_seq
+
+
+@dataclass(frozen=True)
+class Ingested:
+    acked_seq: int
+    full: tuple[int, ...]  # Halls in which the kiosk wants a place and none can come now.
+    orders: list[wire.PlaceOrder]  # One for each of its pools.
+    incarnation: int  # Of the server.
+
+
+def ingest(
+    db: Connection,
+    sender: Sender,
+    batch: wire.ScanBatch,
+    *,
+    calendar: Calendar,
+    now: int,
+    prepared: Prepared | None = None,
+) -> Ingested:
+    """Take a batch. Raises ForkError, GapError or WireError, and then the caller's step undoes
+    all.
+
+    `prepared` is the same batch, where that was done beforehand.
+    """
+    fresh = _verified(sender, batch, prepared)
+    standing = sender.standing
+    venue = rules_of(db, standing.rules_version)
+    accounts = Accounts(db, sender.key, standing.state, venue, sender.memo)
+    said = [(PoolKey(totals.hall, totals.kind), totals) for totals in batch.places]
+    for key, totals in said:
+        if len(batch.records) <= IN_ORDER and accounts.has_forgotten(key, totals):
+            raise ForkError
+        accounts.hear(key, totals, batch.incarnation)
+    came: Mapping[int, int] = {}
+    entries = standing.entries
+    if fresh:
+        quarantined = sender.state == "fenced"
+        recorder = BatchRecorder(
+            db, accounts, calendar, now, (line.record for line in fresh),
+            entries=entries, quarantined=quarantined, memo=sender.memo,
+        )  # fmt: skip
+        gone, gone_outer = set(batch.gone), _gone_outer(batch)
+        for line in fresh:
+            seq = line.record.seq
+            recorder.take(line, gone=seq in gone, gone_outer=gone_outer.get(seq, ()))
+        recorder.judge_again()
+        came, entries = recorder.came, recorder.entries
+    acked = fresh[-1].record.seq if fresh else sender.acked_seq
+    # Before that, the places that it returned may have come back by records that are still to come.
+    if acked >= batch.last_seq:
+        for key, totals in said:
+            accounts.hear_returned(key, totals, batch.incarnation)
+    grants.heard(accounts.pools, sender.key, sender.accounts, said, came, now)
+    accounts.save()
+    if fresh:
+        outages.note(db, sender.key, [line.record for line in fresh], now)
+    full, orders = _share(db, sender, batch, accounts, _halls_beyond(fresh), now)
+    accounts.pools.keep()
+    head = fresh[-1].chain if fresh else sender.head
+    contact.acknowledge(db, sender, acked, head, accounts.known(sender.accounts), entries)
+    return Ingested(acked, full, orders, accounts.pools.incarnation)
+
+
+def _share(
+    db: Connection,
+    sender: Sender,
+    batch: wire.ScanBatch,
+    accounts: Accounts,
+    beyond: Container[int],
+    now: int,
+) -> tuple[tuple[int, ...], list[wire.PlaceOrder]]:
+    """Share the places of the halls concerned, at once those in which somebody came in `beyond` the
+    capacity. Returns those that are full for the kiosk, and its orders.
+    """
+    halls, usual = accounts.pools.halls, PlaceKind.ORDINARY
+    wanting = {one.hall for one in batch.places if one.wants and one.kind is usual}
+    empty = {one.hall for one in batch.places if one.wants or (not one.free and one.kind is usual)}
+    heard = (sender.key, batch.resting) if sender.visit is not None else None
+    full = set()
+    for hall in halls:
+        asked = hall in empty or hall in beyond
+        hopeless = grants.share(db, hall, now, accounts.pools, asked=asked, heard=heard)
+        if sender.key in hopeless:
+            full.add(hall)
+    keys = accounts.pools.keys_of(sender.key, sender.accounts)
+    orders = pools.orders_in(accounts.pools, keys, sender.key, now)
+    return tuple(sorted(wanting & full)), orders
+
+
+def _halls_beyond(lines: Iterable[Line]) -> set[int]:
+    """Return the halls in which one of the scans is an entry on an override place."""
+    found = set()
+    for record in (line.record for line in lines if line.record.direction == "entry"):
+        if record.kind is PlaceKind.OVERRIDE:
+            found.add(record.hall)
+        found |= {one.hall for one in record.outer_halls if one.kind is PlaceKind.OVERRIDE}
+    return found
+
+
+def _gone_outer(batch: wire.ScanBatch) -> dict[int, list[int]]:
+    """Return the halls of `gone_outer` by the sequence of their entry."""
+    found: dict[int, list[int]] = {}
+    if not isinstance(batch.gone_outer, UnsetType):
+        for one in batch.gone_outer:
+            found.setdefault(one.seq, []).append(one.hall)
+    return found
+
+
+def _verified(sender: Sender, batch: wire.ScanBatch, prepared: Prepared | None) -> list[Line]:
+    """Return the records that are new."""
+    if batch.last_seq < sender.acked_seq:
+        raise ForkError
+    known = sender.acked_seq - batch.first_seq + 1
+    if known < 0:
+        raise GapError(sender.acked_seq)
+    prepared = prepare(batch) if prepared is None else prepared
+    head = sender.head
+    fresh = []
+    for seq, (record, raw) in enumerate(prepared.records[known:], sender.acked_seq + 1):
+        if (record.kiosk, record.generation) != sender.key or record.seq != seq:
+            raise WireError(f"scan record {seq}: of another kiosk or out of order")
+        head = chain_next(head, raw)
+        fresh.append(Line(record, raw, head))
+    if known > len(batch.records):
+        # This is an old batch that was sent again, and its head is behind ours.
+        return []
+    if head != batch.head:
+        raise ForkError
+    if not fresh:
+        # The kiosk signed this head in an earlier batch.
+        return []
+    if prepared.signed_by != sender.public_key and not is_signed(batch, sender.public_key):
+        raise ForkError
+    fresh[-1] = fresh[-1]._replace(signature=batch.signature)
+    return fresh

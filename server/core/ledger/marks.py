@@ -1,0 +1,236 @@
+"""Marks which entries have which values, a block of numbers at a time.
+
+A filter asks for a hall and a category and a remark and more, in any combination, and most
+combinations are rare. No index finds them all within a glance, and each would make every scan
+dearer. So the entries of a full block get one string of bits for each value that occurs in it. To
+find those that have several values is then to combine a few numbers, 8,192 entries at a time.
+
+Marks are derived, and may be made again at any time. Blocks without marks are looked through one
+entry after the other.
+"""
+
+import threading
+from array import array
+from collections.abc import Iterator
+from itertools import compress
+from typing import NamedTuple
+
+from server.core.entry_log import entry_log
+from server.core.ledger import remarks
+from server.storage.connection import Connection, Row
+from server.storage.database import Database
+from server.storage.disk import DatabaseError
+from server.storage.errors import EngineError
+from server.storage.tables import insert_many
+
+BLOCK = 8192  # Triggers of the scan table have this number as well.
+EVERY_S = 5.0
+NOBODY = 0xFFFFFFFF  # stands for an entry without a serial
+MINUTE_MS = 60_000
+_MINUTES_MAX = 10**12 - 1
+_BYTES = BLOCK // 8
+_ALL = (1 << BLOCK) - 1
+_DIGITS = bytes.maketrans(b"01", b"\x00\x01")
+_OF_COLUMNS = (
+    ("hall", "hall_id"), ("door", "door_id"), ("kiosk", "kiosk"), ("session", "session_id"),
+    ("category", "category"), ("supervisor", "supervisor"), ("decision", "decision"),
+    ("reason", "reason"),
+)  # fmt: skip
+
+
+class Block(NamedTuple):
+    """Holds what is known of all entries of a marked block."""
+
+    number: int
+    oldest_at: int  # by the doors' clocks, Unix ms
+    newest_at: int
+
+
+def marked_blocks(db: Connection, first: int, last: int) -> dict[int, Block]:
+    """Return the marked ones of these blocks, by their numbers."""
+    rows = db.execute(
+        "SELECT block, oldest_at, newest_at FROM entry_block"
+        " WHERE marked = 1 AND block >= ? AND block <= ?",
+        (first, last),
+    )
+    return {row[0]: Block(*row) for row in rows.fetchall()}
+
+
+def with_values(db: Connection, block: int, facet: str, values: tuple[str, ...]) -> int:
+    """Return the bits of a block's entries that have one of the values. The lowest bit is the
+    first entry's.
+    """
+    several = ", ".join("?" * len(values))
+    rows = db.execute(
+        f"SELECT bits FROM entry_mark WHERE block = ? AND facet = ? AND value IN ({several})",
+        (block, facet, *values),
+    ).fetchall()
+    return _either(rows)
+
+
+def at_times(db: Connection, block: Block, since: int | None, until: int | None) -> int:
+    """Return the bits of the entries of the minutes from `since` to before `until` (Unix ms). They
+    are whole minutes, so that some of the first and the last may be outside.
+    """
+    since = block.oldest_at if since is None else since
+    until = block.newest_at + 1 if until is None else until
+    if since <= block.oldest_at and block.newest_at < until:
+        return _ALL
+    if since > block.newest_at or until <= block.oldest_at:
+        return 0
+    rows = db.execute(
+        "SELECT bits FROM entry_mark WHERE block = ? AND facet = 'minute'"
+        " AND value >= ? AND value <= ?",
+        (block.number, _minute(since), _minute(until - 1)),
+    ).fetchall()
+    return _either(rows)
+
+
+def between(first: int, end: int) -> int:
+    """Return the bits of the places from `first` to before `end`."""
+    return (1 << end) - (1 << first)
+
+
+def places(bits: int) -> list[int]:
+    """Return which places of a block are set, in order."""
+    told = format(bits, f"0{BLOCK}b").encode()[::-1].translate(_DIGITS)
+    return list(compress(range(BLOCK), told))
+
+
+def serials_of(db: Connection, block: int) -> "array[int]":
+    """Return whom each place of a marked block is about, or NOBODY."""
+    found: array[int] = array("I")
+    (packed,) = db.execute("SELECT serials FROM entry_block WHERE block = ?", (block,)).fetchone()
+    found.frombytes(packed)
+    return found
+
+
+def mark_next(database: Database) -> bool:
+    """Mark the newest full block that is not marked. Returns False where there is none.
+
+    If an entry of it changes meanwhile, it stays unmarked for the next time.
+    """
+    with database.reading() as db:
+        block = _next(db)
+    if block is None:
+        return False
+    insert = "INSERT INTO entry_block (block) VALUES (?) ON CONFLICT DO NOTHING"
+    database.write(lambda db: db.execute(insert, (block,)) and None)
+    with database.reading() as db:
+        made = _Made(db, block)
+    database.write(made.keep)
+    return True
+
+
+class Marking:
+    """Marks blocks as they fill, on a thread of its own."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="marking", daemon=True)
+
+    def start(self) -> None:
+        self._stop.clear()
+        self._thread = threading.Thread(target=self._run, name="marking", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                pause = 0.05 if mark_next(self._database) else EVERY_S
+            except (DatabaseError, EngineError):
+                # The page of entries is right without marks, and trouble of the disk is told
+                # where it can be mended.
+                pause = EVERY_S
+            self._stop.wait(pause)
+
+
+def _next(db: Connection) -> int | None:
+    full = entry_log.size(db) // BLOCK
+    rows = db.execute("SELECT block FROM entry_block WHERE marked = 1").fetchall()
+    marked = {row[0] for row in rows}
+    if len(marked) >= full:
+        return None
+    return next((block for block in range(full - 1, -1, -1) if block not in marked), None)
+
+
+class _Made:
+    """Works out the marks of a block, and keeps them."""
+
+    def __init__(self, db: Connection, block: int) -> None:
+        self.block = block
+        first = block * BLOCK
+        rows = db.execute(
+            "SELECT number, kiosk, act, direction, door_id, hall_id, serial, category, session_id,"
+            " decision, reason, flags, scanned_at, received_at, skew_ms, facts_age_ms, supervisor,"
+            " note, quarantined FROM scan WHERE number >= ? AND number < ?",
+            (first, first + BLOCK),
+        ).fetchall()
+        self.serials = array("I", [NOBODY]) * BLOCK
+        self.places: dict[tuple[str, str], list[int]] = {}
+        for row in rows:
+            place = row["number"] - first
+            if row["serial"] is not None:
+                self.serials[place] = row["serial"]
+            for mark in _marks_of(row):
+                self.places.setdefault(mark, []).append(place)
+        times = [row["scanned_at"] for row in rows]
+        self.times = (min(times), max(times)) if times else (0, -1)
+
+    def keep(self, db: Connection) -> None:
+        done = db.execute(
+            "UPDATE entry_block SET marked = 1, oldest_at = ?, newest_at = ?, serials = ?"
+            " WHERE block = ? AND marked = 0",
+            (*self.times, self.serials.tobytes(), self.block),
+        )
+        if done.rowcount == 1:
+            marks = [(self.block, *mark, _packed(found)) for mark, found in self.places.items()]
+            insert_many(db, "entry_mark", ("block", "facet", "value", "bits"), marks)
+
+
+def _marks_of(row: Row) -> Iterator[tuple[str, str]]:
+    for facet, column in _OF_COLUMNS:
+        if row[column] is not None:
+            yield facet, str(row[column])
+    yield "minute", _minute(row["scanned_at"])
+    if row["note"]:
+        yield "noted", "yes"
+    for kind in remarks.kinds_of(row):
+        yield "kind", kind
+    for remark in remarks.remarks_of(row):
+        yield "remark", remark
+
+
+def _minute(at: int) -> str:
+    """Write a minute so that texts stand in the order of time."""
+    return f"{min(max(at // MINUTE_MS, 0), _MINUTES_MAX):012}"
+
+
+def _packed(found: list[int]) -> bytes:
+    """Write places in the shorter of two ways: each by itself, or a bit for each of the block."""
+    if len(found) * 2 < _BYTES:
+        return array("H", found).tobytes()
+    bits = bytearray(_BYTES)
+    for place in found:
+        bits[place >> 3] |= 1 << (place & 7)
+    return bytes(bits)
+
+
+def _either(rows: list[Row]) -> int:
+    bits = bytearray(_BYTES)
+    whole = 0
+    for (packed,) in rows:
+        if len(packed) == _BYTES:
+            whole |= int.from_bytes(packed, "little")
+        else:
+            few: array[int] = array("H")
+            few.frombytes(packed)
+            for place in few:
+                bits[place >> 3] |= 1 << (place & 7)
+    return whole | int.from_bytes(bits, "little")

@@ -1,0 +1,93 @@
+"""Reads together what the batches of several kiosks need, before they are taken one after the
+other (`server/storage/engines/joint.py`).
+
+What is missing here is read by the batch that needs it. So this decides what the batches cost, and
+nothing of what becomes of them.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from badges.places.pool import KioskKey
+from badges.record import ScanRecord, StayRef
+from server.core.kiosks import contact, runs
+from server.core.ledger import batch as batches
+from server.core.ledger.holders import Holders
+from server.core.ledger.prepared import Prepared
+from server.core.occupancy import copies, pools, stays
+from server.storage.connection import Connection
+from server.storage.engines import joint, memory
+from server.storage.engines.joint import Joinable, Kind
+from server.storage.event_state import EventState
+
+
+class About(NamedTuple):
+    """Says which kiosk a batch is of."""
+
+    kiosk: KioskKey
+    prepared: Prepared
+
+
+def read_ahead(db: Connection, asked: Sequence[About]) -> None:
+    """Read what these batches need, by a few statements."""
+    memo = memory.memo_of(db)
+    records = [record for one in asked for record, _ in one.prepared.records]
+    opened = stays.opened(db)
+    holders = joint.shared(db, Holders, lambda: Holders(db, opened.write))
+
+    def state() -> EventState | None:
+        standing = contact.known_standing(memo)
+        return None if standing is None else standing.state
+
+    joint.read(
+        db,
+        runs.read_ahead(db),
+        contact.read_ahead(db, [one.kiosk for one in asked]),
+        batches.read_ahead(db, memo),
+        pools.read_ahead(db, memo, _halls(asked), state),
+        opened.read_ahead(_named(records)),
+        holders.read_ahead(
+            (record.serial, batches.server_time(record, record.scanned_at) - copies.WINDOW_MS)
+            for record in records
+            if batches.is_presented(record) and record.serial is not None
+        ),
+    )
+
+
+def _halls(asked: Sequence[About]) -> Iterator[int]:
+    """Yield the halls in which places may move. Those that are not there do no harm."""
+    for one in asked:
+        for totals in one.prepared.batch.places:
+            yield totals.hall
+        for record, _ in one.prepared.records:
+            yield record.hall
+            for around in record.outer_halls:
+                yield around.hall
+
+
+def _named(records: Sequence[ScanRecord]) -> Iterator[tuple[StayRef, int]]:
+    """Yield the stays that exits name, each with its hall."""
+    for record in records:
+        if record.closes is not None:
+            yield record.closes, record.hall
+        for around in record.outer_halls:
+            if around.closes is not None:
+                yield around.closes, around.hall
+
+
+def as_they_are(db: Connection, results: Sequence[Any]) -> Sequence[Any]:
+    """Return what the steps returned."""
+    return results
+
+
+def kind(finish: Callable[[Connection, Sequence[Any]], Sequence[Any]] = as_they_are) -> Kind:
+    """Return what makes steps that each take a batch a kind (`Joinable`)."""
+    return Kind(read_ahead, finish)
+
+
+_BATCHES = kind()
+
+
+def joinable(kiosk: KioskKey, prepared: Prepared, of: Kind = _BATCHES) -> Joinable:
+    """Return what `Database.write_then` is told of a step that takes this batch."""
+    return Joinable(of, About(kiosk, prepared))

@@ -1,0 +1,145 @@
+"""Collects what batches add to the ledger's tables. It is numbered as it comes and written
+together, for one statement for many rows costs a fraction of many statements.
+"""
+
+from typing import NamedTuple
+
+import msgspec
+
+from badges.record import ScanRecord
+from badges.wire import wire
+from server.core.entry_log import entry_log
+from server.core.feed import changes
+from server.storage.connection import Connection
+from server.storage.engines import joint
+from server.storage.engines.joint import Collected
+from server.storage.tables import write_rows
+
+_SCAN = (
+    "number", "kiosk", "generation", "seq", "act", "direction", "door_id", "hall_id", "serial",
+    "issue", "category", "session_id", "decision", "reason", "flags", "scanned_at", "received_at",
+    "skew_ms", "facts_age_ms", "override_place", "supervisor", "note", "quarantined",
+)  # fmt: skip
+_DISCREPANCY = ("number", "other_number", "reason", "noticed_at")
+
+
+class Line(NamedTuple):
+    """Holds one verified line of a kiosk's journal."""
+
+    record: ScanRecord
+    raw: bytes  # The record's canonical bytes.
+    chain: bytes  # The chain's head after it.
+    signature: bytes | None = None  # The kiosk's, of that head. The last line of a batch has it.
+
+
+class ScanLeaf(msgspec.Struct):
+    """Represents a scan as the entry log has it. Its fields are in canonical order, and the record
+    is kept as it came.
+
+    `signature` is the kiosk's, of `chain`. The last scan of a batch has it.
+    """
+
+    chain: str
+    received_at: int
+    record: msgspec.Raw
+    signature: str | msgspec.UnsetType = msgspec.UNSET
+    type: str = "scan"
+
+
+class Added(Collected):
+    """Holds leaves and scans that are still to be written, and then discrepancies, which name
+    scans.
+    """
+
+    tables = ("leaf", "scan", "discrepancy")
+
+    def __init__(self, db: Connection) -> None:
+        super().__init__(db)
+        self.leaves: list[tuple[int, str, int, bytes]] = []
+        self.scans: list[tuple[object, ...]] = []
+        self.discrepancies: list[tuple[object, ...]] = []
+
+    def put(self) -> None:
+        leaves, scans, found = self.leaves, self.scans, self.discrepancies
+        self.leaves, self.scans, self.discrepancies = [], [], []
+        entry_log.extend(self._db, leaves)
+        write_rows(self._db, "scan", _SCAN, scans)
+        write_rows(self._db, "discrepancy", _DISCREPANCY, found)
+
+
+class Rows:
+    """Leaves, scans and changes of one step. Only this one numbers leaves meanwhile."""
+
+    def __init__(self, db: Connection, now: int, *, entries: int, quarantined: bool) -> None:
+        """`entries` is how many leaves the entry log has."""
+        self._db = db
+        self._now = now
+        self._quarantined = quarantined
+        self._number = entries
+        self._added = joint.shared(db, Added, lambda: Added(db))
+        self._changes: list[tuple[int, wire.Change]] = []
+
+    @property
+    def entries(self) -> int:
+        """Return how many leaves there are with these."""
+        return self._number
+
+    def leaf(self, kind: str, body: bytes) -> int:
+        """Add a leaf and return its number."""
+        number = self._number
+        self._added.leaves.append((number, kind, self._now, body))
+        self._number += 1
+        return number
+
+    def scan(self, line: Line, *, skew_ms: int | None) -> int:
+        """Add a scan with its leaf, and return their number. `skew_ms` is None where the kiosk's
+        clock error is unknown or can't be right.
+        """
+        signature = msgspec.UNSET if line.signature is None else line.signature.hex()
+        leaf = ScanLeaf(line.chain.hex(), self._now, msgspec.Raw(line.raw), signature)
+        number = self.leaf("scan", msgspec.json.encode(leaf))
+        record = line.record
+        self._added.scans.append(
+            (
+                number,
+                record.kiosk,
+                record.generation,
+                record.seq,
+                record.act,
+                record.direction,
+                record.door,
+                record.hall,
+                record.serial,
+                record.issue,
+                record.category,
+                record.session,
+                record.decision,
+                record.reason,
+                " ".join(record.flags),
+                record.scanned_at,
+                self._now,
+                skew_ms,
+                record.facts_age_ms,
+                record.override_place,
+                record.by,
+                # Not every engine keeps the character NUL in a text. The leaf has it.
+                record.note and record.note.replace("\0", "\N{SYMBOL FOR NULL}"),
+                self._quarantined,
+            )
+        )
+        return number
+
+    def change(self, hall_id: int, change: wire.Change) -> None:
+        """Add a change that the hall's doors are to hear."""
+        self._changes.append((hall_id, change))
+
+    def discrepancy(self, number: int, other_number: int | None, reason: str) -> None:
+        """Add that the server would have answered the scan `number` otherwise."""
+        self._added.discrepancies.append((number, other_number, reason, self._now))
+
+    def write(self) -> None:
+        """Write what was added since. A row that names a scan may be written after this alone."""
+        self._added.write()
+        if self._changes:
+            changes.publish_to_halls(self._db, self._changes)
+            self._changes = []

@@ -1,0 +1,4 @@
+"""Keeps musters: who was in which hall when an evacuation began, and who was seen since.
+
+Begin with `muster.py`. The pages are `server/features/muster`.
+"""

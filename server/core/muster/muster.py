@@ -1,0 +1,309 @@
+"""Begins and ends a muster, and keeps who was seen.
+
+A muster begins with a list of everybody inside, taken in one transaction (`snapshot`). It goes on
+by itself from there: who is seen at an assembly point leaves the list, and doors that were away add
+whom they had let in. There is one at a time.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from badges.i18n import N_, Phrase, Spoken
+from server.core.entry_log import entry_log
+from server.core.entry_log.act_names import Act
+from server.core.muster import snapshot
+from server.core.muster.snapshot import Listed, Sureness
+from server.core.occupancy.stays import Stay
+from server.core.people.attendees import attendee
+from server.storage.connection import Connection, Row
+from server.storage.tables import insert_many
+
+# Assembly points may begin before anybody has begun the muster on the server.
+EARLY_MS = 30 * 60_000
+WORDS_MAX = 200
+
+_PERSON = (
+    "muster_id", "serial", "hall_id", "kiosk", "generation", "seq", "door_id", "since", "sureness",
+    "away_since", "also_in",
+)  # fmt: skip
+
+
+class MusterError(Spoken, ValueError):
+    """Is raised where a muster can't be begun, ended or changed so. The text says why."""
+
+
+@dataclass(frozen=True)
+class Muster:
+    """Represents one muster. Times are Unix ms."""
+
+    muster_id: int
+    reason: str
+    begun_at: int
+    begun_by: str
+    ended_at: int | None
+    ended_by: str | None
+    note: str | None
+
+
+class RollCallScan(NamedTuple):
+    """Says that a kiosk at an assembly point saw a badge."""
+
+    number: int  # Of the scan.
+    serial: int
+    issue: int
+    at: int  # Unix ms, by the server's clock as far as the kiosk knew its own error.
+    clock_known: bool
+    point: str
+    by: str | None
+
+
+# Whether a muster is on.
+IS_ON = "SELECT EXISTS (SELECT 1 FROM muster WHERE ended_at IS NULL)"
+
+
+def current(db: Connection) -> Muster | None:
+    """Return the muster that is on."""
+    row = db.execute("SELECT * FROM muster WHERE ended_at IS NULL").fetchone()
+    return None if row is None else _muster(row)
+
+
+def musters(db: Connection, limit: int = 20) -> list[Muster]:
+    """Return the newest musters, with the newest first."""
+    rows = db.execute("SELECT * FROM muster ORDER BY muster_id DESC LIMIT ?", (limit,))
+    return [_muster(row) for row in rows.fetchall()]
+
+
+def muster(db: Connection, muster_id: int) -> Muster | None:
+    """Return that muster, or None where there is none."""
+    row = db.execute("SELECT * FROM muster WHERE muster_id = ?", (muster_id,)).fetchone()
+    return None if row is None else _muster(row)
+
+
+def begin(db: Connection, reason: str, *, by: str, now: int) -> Muster:
+    """Take the list of everybody inside, and begin. Raises MusterError.
+
+    It changes nothing at the doors. Whoever was seen at an assembly point shortly before counts.
+    """
+    if current(db) is not None:
+        raise MusterError(N_("a muster is on already. End it first."))
+    reason = _words(reason, Phrase("say in a few words why, such as: drill, fire alarm in hall 3."))
+    (muster_id,) = db.execute(
+        "INSERT INTO muster (reason, begun_at, begun_by) VALUES (?, ?, ?) RETURNING muster_id",
+        (reason, now, by),
+    ).fetchone()
+    halls, people = snapshot.halls(db, now), snapshot.people_inside(db)
+    insert_many(
+        db,
+        "muster_hall",
+        ("muster_id", "hall_id", "sureness", "away_since", "away_doors", "unseen"),
+        [
+            (muster_id, one.hall_id, one.sureness.value, one.away_since,
+             snapshot.door_text(one.away_doors), one.unseen)
+            for one in halls.values()
+        ],
+    )  # fmt: skip
+    insert_many(
+        db, "muster_person", _PERSON, [_row(muster_id, one, halls[one.hall_id]) for one in people]
+    )
+    _take_earlier(db, muster_id, now)
+    subject = {"muster": muster_id, "people": len(people), "reason": reason}
+    entry_log.act(db, by, Act.MUSTER_BEGUN, subject, now)
+    found = muster(db, muster_id)
+    assert found is not None
+    return found
+
+
+def end(db: Connection, muster_id: int, note: str, *, by: str, now: int) -> None:
+    """End the muster with a note of how it went. Raises MusterError."""
+    _require_on(db, muster_id)
+    note = _words(note, Phrase("say in a few words how it ended."))
+    (missing,) = db.execute(
+        "SELECT COUNT(*) FROM muster_person WHERE muster_id = ? AND seen_at IS NULL"
+        " AND left_at IS NULL",
+        (muster_id,),
+    ).fetchone()
+    db.execute(
+        "UPDATE muster SET ended_at = ?, ended_by = ?, note = ? WHERE muster_id = ?",
+        (now, by, note, muster_id),
+    )
+    subject = {"muster": muster_id, "people": missing, "reason": note}
+    entry_log.act(db, by, Act.MUSTER_ENDED, subject, now)
+
+
+def tick(db: Connection, muster_id: int, serial: int, point: str, *, by: str, now: int) -> None:
+    """Note on a user's word that somebody was seen. Raises MusterError or UnknownAttendeeError."""
+    _require_on(db, muster_id)
+    attendee(db, serial)
+    point = " ".join(point.split())[:WORDS_MAX]
+    db.execute(
+        "INSERT INTO muster_seen (muster_id, serial, at, point, by) VALUES (?, ?, ?, ?, ?)",
+        (muster_id, serial, now, point, by),
+    )
+    _mark(db, muster_id, serial)
+    subject = {"muster": muster_id, "serial": serial}
+    entry_log.act(db, by, Act.MUSTER_PERSON_SEEN, subject, now)
+
+
+def take_back(db: Connection, muster_id: int, serial: int, *, by: str, now: int) -> None:
+    """Take back that somebody was seen. They are on the list again. Raises MusterError.
+
+    What was noted stays on record, also by kiosks, and no longer counts.
+    """
+    _require_on(db, muster_id)
+    changed = db.execute(
+        "UPDATE muster_seen SET withdrawn = 1 WHERE muster_id = ? AND serial = ? AND withdrawn = 0",
+        (muster_id, serial),
+    ).rowcount
+    if not changed:
+        raise MusterError(N_("nobody has said that this person was seen."))
+    _mark(db, muster_id, serial)
+    subject = {"muster": muster_id, "serial": serial}
+    entry_log.act(db, by, Act.MUSTER_PERSON_UNSEEN, subject, now)
+
+
+def note(db: Connection, scans: Sequence[RollCallScan], entered: Sequence[Stay], now: int) -> bool:
+    """Take what a batch tells: who was seen, and who had entered by a door that was away. Returns
+    whether a muster may be on.
+
+    The scans have to be in their table.
+    """
+    for one in scans:
+        muster_id = _muster_of(db, one)
+        if muster_id is not None:
+            _see(db, muster_id, one)
+    if not entered:
+        return True  # Nobody has looked.
+    on = current(db)
+    if on is not None:
+        _add_late(db, on, entered, now)
+    return on is not None
+
+
+def _see(db: Connection, muster_id: int, one: RollCallScan) -> None:
+    db.execute(
+        "INSERT INTO muster_seen (muster_id, serial, number, at, point, by, doubtful)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (muster_id, one.serial, one.number, one.at, one.point, one.by, _is_doubtful(db, one)),
+    )
+    _mark(db, muster_id, one.serial)
+
+
+def _is_doubtful(db: Connection, one: RollCallScan) -> bool:
+    """Say whether somebody else may have had the badge: it is void, or likely copied."""
+    row = db.execute(
+        "SELECT a.revoked_at IS NOT NULL OR ? < (SELECT COALESCE(MAX(issue), 0) FROM badge b"
+        " WHERE b.serial = a.serial) OR EXISTS (SELECT 1 FROM likely_copy c WHERE c.serial ="
+        " a.serial AND c.issue >= ? AND c.cleared_at IS NULL) FROM attendee a WHERE a.serial = ?",
+        (one.issue, one.issue, one.serial),
+    ).fetchone()
+    return row is None or bool(row[0])
+
+
+def _mark(db: Connection, muster_id: int, serial: int) -> None:
+    """Say on the list when the person was first seen, by what counts now.
+
+    Who went in again after the muster had begun has to be seen again.
+    """
+    first = db.execute(
+        "SELECT s.at, s.point, s.by FROM muster_seen s JOIN muster m USING (muster_id)"
+        " JOIN muster_person p ON p.muster_id = s.muster_id AND p.serial = s.serial"
+        " WHERE s.muster_id = ? AND s.serial = ? AND s.doubtful = 0 AND s.withdrawn = 0"
+        " AND (s.at >= p.since OR p.since <= m.begun_at) ORDER BY s.at, s.seen_id LIMIT 1",
+        (muster_id, serial),
+    ).fetchone()
+    values = (None, None, None) if first is None else (first["at"], first["point"], first["by"])
+    db.execute(
+        "UPDATE muster_person SET seen_at = ?, seen_point = ?, seen_by = ?"
+        " WHERE muster_id = ? AND serial = ?",
+        (*values, muster_id, serial),
+    )
+
+
+def _muster_of(db: Connection, one: RollCallScan) -> int | None:
+    """Return the muster during which somebody was seen. A point that was away may tell of it after
+    the end, and one that began early before the beginning.
+    """
+    if not one.clock_known:
+        on = current(db)
+        return None if on is None else on.muster_id
+    row = db.execute(
+        "SELECT muster_id FROM muster WHERE begun_at - ? <= ? AND (ended_at IS NULL OR ended_at"
+        " >= ?) ORDER BY muster_id DESC LIMIT 1",
+        (EARLY_MS, one.at, one.at),
+    ).fetchone()
+    return None if row is None else int(row[0])
+
+
+def _take_earlier(db: Connection, muster_id: int, now: int) -> None:
+    """Count who was seen before the beginning, and in no muster before."""
+    rows = db.execute(
+        "SELECT s.number, s.serial, s.issue, s.scanned_at - COALESCE(s.skew_ms, 0) AS at,"
+        " s.skew_ms, s.note, s.supervisor FROM scan s WHERE s.reason = 'roll_call'"
+        " AND s.received_at >= ? AND s.quarantined = 0 AND s.serial IS NOT NULL"
+        " AND NOT EXISTS (SELECT 1 FROM muster_seen m WHERE m.number = s.number)",
+        (now - EARLY_MS,),
+    ).fetchall()
+    for row in rows:
+        if row["at"] >= now - EARLY_MS:
+            _see(
+                db,
+                muster_id,
+                RollCallScan(
+                    row["number"], row["serial"], row["issue"] or 0, row["at"],
+                    row["skew_ms"] is not None, row["note"] or "", row["supervisor"],
+                ),
+            )  # fmt: skip
+
+
+def _add_late(db: Connection, on: Muster, entered: Sequence[Stay], now: int) -> None:
+    """Add whom a door had let in before the muster began, and told of since. Who enters while it is
+    on is added too. Who was listed elsewhere, and entered later here, is moved.
+    """
+    for stay in entered:
+        is_open = db.execute(
+            "SELECT 1 FROM stay WHERE kiosk = ? AND generation = ? AND seq = ? AND hall_id = ?"
+            " AND closed_at IS NULL",
+            (stay.ref.kiosk, stay.ref.generation, stay.ref.seq, stay.hall_id),
+        ).fetchone()
+        # In a hall around they are listed by the entry into the inner one.
+        if is_open is None or stay.around:
+            continue
+        db.execute(
+            f"INSERT INTO muster_person ({', '.join(_PERSON)}) VALUES"
+            " (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)"
+            " ON CONFLICT (muster_id, serial) DO UPDATE SET hall_id = excluded.hall_id,"
+            " kiosk = excluded.kiosk, generation = excluded.generation, seq = excluded.seq,"
+            " door_id = excluded.door_id, since = excluded.since, sureness = excluded.sureness,"
+            " away_since = NULL, also_in = NULL, left_at = NULL"
+            " WHERE excluded.since > muster_person.since",
+            (on.muster_id, stay.serial, stay.hall_id, stay.ref.kiosk, stay.ref.generation,
+             stay.ref.seq, stay.door_id, stay.opened_at, Sureness.TOLD_LATE.value),
+        )  # fmt: skip
+        _mark(db, on.muster_id, stay.serial)
+
+
+def _require_on(db: Connection, muster_id: int) -> None:
+    on = current(db)
+    if on is None or on.muster_id != muster_id:
+        raise MusterError(N_("this muster has ended."))
+
+
+def _words(text: str, missing: str) -> str:
+    text = " ".join(text.split())
+    if not text:
+        raise MusterError(missing)
+    if len(text) > WORDS_MAX:
+        raise MusterError(N_("that is longer than %(most)s letters."), most=WORDS_MAX)
+    return text
+
+
+def _row(muster_id: int, one: Listed, hall: snapshot.HallSureness) -> tuple[object, ...]:
+    return (
+        muster_id, one.serial, one.hall_id, one.kiosk, one.generation, one.seq, one.door_id,
+        one.since, hall.sureness.value, hall.away_since, one.also_in,
+    )  # fmt: skip
+
+
+def _muster(row: Row) -> Muster:
+    return Muster(**dict(row))

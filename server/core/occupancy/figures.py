@@ -1,0 +1,61 @@
+"""Computes what a page shows of each hall. That is how many are inside, and how many more the doors
+may let in.
+"""
+
+from dataclasses import dataclass
+
+from server.core.occupancy import pools
+from server.storage.connection import Connection
+
+
+@dataclass(frozen=True)
+class HallFigures:
+    """Describes a hall as its page shows it. `worst_case` counts unspent places as if people used
+    them, and those who moved on as if they had not left.
+
+    `worst_case` does not count `unconfirmed_moves`. `overrides` are places beyond the capacity that
+    supervisors at the doors may still use.
+    """
+
+    hall_id: int
+    names: str  # JSON by language
+    parent_id: int | None
+    capacity: int
+    fire_limit: int
+    inside: int
+    worst_case: int
+    overrides: int
+    closed: bool
+    moved_on: int  # of those inside, as counted: seen at another hall since
+    unconfirmed_moves: int  # m: so many more may be inside than `worst_case`
+    accessible_places: int = 0  # of the capacity, kept for wheelchair users and their companions
+    accessible_inside: int = 0  # people inside on such places
+
+    @property
+    def unspent(self) -> int:
+        return self.worst_case - self.inside
+
+    @property
+    def beyond(self) -> int:
+        """Return how many the doors may still let in beyond the capacity. They hold places that
+        they were given before somebody came in beyond it, or before it was lowered.
+        """
+        return max(0, self.worst_case - max(self.capacity, self.inside))
+
+
+def hall_figures(db: Connection) -> list[HallFigures]:
+    """Return all halls, by number."""
+    rows = db.execute(
+        "SELECT h.hall_id, h.names, h.parent_id, h.capacity, h.fire_limit,"
+        " h.open_stays + h.open_overrides + h.open_accessible AS inside,"
+        " h.open_stays + h.open_overrides + h.open_accessible"
+        "  + SUM(CASE a.override WHEN 1 THEN 0 ELSE a.held END) AS worst_case,"
+        " SUM(CASE a.override WHEN 1 THEN a.held ELSE 0 END) AS overrides,"
+        " h.closed_at IS NOT NULL AS closed, h.moved_on, h.unconfirmed_moves,"
+        " h.accessible_places, h.open_accessible AS accessible_inside"
+        " FROM hall h LEFT JOIN (SELECT hall_id, override,"
+        f"  {pools.HELD} AS held FROM place_account"
+        "  UNION ALL SELECT hall_id, 0, 0 FROM hall) a USING (hall_id)"
+        " GROUP BY h.hall_id ORDER BY h.hall_id"
+    )
+    return [HallFigures(**{**dict(row), "closed": bool(row["closed"])}) for row in rows]

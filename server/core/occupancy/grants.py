@@ -1,0 +1,245 @@
+"""Decides who is granted places. It applies the sharing policy to what the database knows of a
+hall's doors.
+
+Sharing may be poor without harm, for only the protocol keeps the promise (badges/places/pool.py).
+Every order is published in the transaction that grants it.
+"""
+
+from collections.abc import Container, Iterable, Mapping, Sequence
+from typing import Any
+
+from badges.places.pool import KioskKey, Pool, PoolKey
+from badges.record import PlaceKind
+from badges.wire import wire
+from server.core.feed import changes
+from server.core.occupancy import pools, sharing_policy
+from server.core.occupancy.kiosk_accounts import KnownAccount
+from server.core.occupancy.pools import Said
+from server.storage.connection import Connection, Row
+from server.storage.engines import joint
+
+WANT_MS = 3_000  # A kiosk's request for a place is remembered for this long.
+LIVE_MS = 30_000  # A kiosk that was not heard for longer gets nothing new.
+SHARED_MS = 1_000  # A share stands for this long in a hall where nobody waits for a place.
+# A rate is kept at least this often, because all arrivals since the last time are taken as evenly
+# spread.
+RATE_MS = 10_000
+
+_ACCOUNTS = (
+    "SELECT a.override, a.kiosk, a.generation, a.free, a.rate, a.rate_at, a.wanted_at, a.fenced,"
+    " k.seen_at, k.resting, k.door_id, d.hall_id = a.hall_id AS at_home, d.mode <> 'exit' AS admits"
+    " FROM place_account a JOIN kiosk k USING (kiosk, generation) JOIN door d USING (door_id)"
+    " WHERE a.hall_id = ? AND k.state = 'active' ORDER BY a.override, a.kiosk, a.generation"
+)
+
+
+def heard(
+    loaded: pools.Pools,
+    kiosk: KioskKey,
+    known: Mapping[PoolKey, KnownAccount],
+    said: Iterable[tuple[PoolKey, wire.PlaceTotals]],
+    came: Mapping[int, int],
+    now: int,
+) -> None:
+    """Keep what a kiosk says of its need, and how many people `came` to it, by hall. Only sharing
+    uses this. `known` are its accounts as they were, and `loaded` writes what changes.
+    """
+    for key, totals in said:
+        before = known.get(key) or KnownAccount(*key)
+        rate, rate_at = before.rate, before.rate_at
+        people = came.get(key.hall_id, 0) if key.kind is PlaceKind.ORDINARY else 0
+        stale = not 0 <= now - rate_at < RATE_MS
+        asked = before.wanted_at is not None
+        if people or totals.wants or totals.free != before.free or asked or stale:
+            # The rate of a new account was never kept: who came has come lately.
+            since = rate_at or now - RATE_MS
+            rate = sharing_policy.smoothed(rate, (now - since) / 60_000, people)
+            wanted_at = now if totals.wants else None
+            loaded.say(key, kiosk, Said(totals.free, wanted_at, rate, now))
+
+
+def share(
+    db: Connection,
+    hall_id: int,
+    now: int,
+    loaded: pools.Pools | None = None,
+    *,
+    asked: bool = True,
+    heard: tuple[KioskKey, bool] | None = None,
+) -> frozenset[KioskKey]:
+    """Grant and recall by the policy, in all pools, and publish each order.
+
+    Returns the kiosks that asked for an ordinary place and for which none can come now, nor a kept
+    one where they asked for such as well. `loaded` are the pools that this transaction has already.
+    Unless it was `asked` for, a hall in which nobody waits is shared once in a while: hundreds of
+    scans and heartbeats move little in that time. A kiosk that was `heard` now, and may rest, need
+    not have been written yet.
+    """
+    loaded = pools.Pools(db) if loaded is None else loaded
+    hall = loaded.hall(hall_id)
+    if not asked and 0 < hall.shared_until - now <= SHARED_MS:
+        return frozenset()
+    kinds = pools.kinds(loaded, hall_id)
+    if PlaceKind.ACCESSIBLE in kinds:
+        _open_accounts(db, loaded, hall_id)
+    limited = loaded.limited(hall_id, now)
+    # A closed hall's override places come back too: nobody gets in, by no one's word.
+    closed = hall.closed_at is not None
+    with joint.beside(db, "kiosk", "place_account"):
+        rows = db.execute(_ACCOUNTS, (hall_id,)).fetchall()
+    accounts = [_as_heard(row, heard, now) for row in rows]
+    leads_here = _leads_here(loaded, hall_id, accounts)
+    plans = {}
+    for kind in kinds:
+        key = PoolKey(hall_id, kind)
+        beyond = 0 if kind is PlaceKind.OVERRIDE else limited.override.open_stays
+        plans[kind] = _share(
+            db, key, limited.of(kind), loaded, accounts, leads_here,
+            closed=closed, beyond=beyond, now=now,
+        )  # fmt: skip
+    until = now + SHARED_MS if all(plan.settled for plan in plans.values()) else 0
+    if until != hall.shared_until:
+        loaded.share_until(hall_id, until)
+    hopeless = plans[PlaceKind.ORDINARY].hopeless
+    kept = plans.get(PlaceKind.ACCESSIBLE)
+    if kept is None:
+        return hopeless
+    asked_too = {
+        (row["kiosk"], row["generation"])
+        for row in accounts
+        if row["override"] == PlaceKind.ACCESSIBLE and _wants(row, now)
+    }
+    return hopeless - (asked_too - kept.hopeless)
+
+
+def _as_heard(row: Row, heard: tuple[KioskKey, bool] | None, now: int) -> Mapping[str, Any]:
+    """Return an account with what is known of its kiosk now."""
+    account = {name: row[name] for name in row.keys()}  # noqa: SIM118 - a row is no mapping
+    if heard is not None and heard[0] == (account["kiosk"], account["generation"]):
+        account.update(seen_at=now, resting=heard[1])
+    return account
+
+
+def _wants(row: Mapping[str, Any], now: int) -> bool:
+    return row["wanted_at"] is not None and row["wanted_at"] >= now - WANT_MS
+
+
+def _open_accounts(db: Connection, loaded: pools.Pools, hall_id: int) -> None:
+    """Open an account with the hall's kept places for each kiosk that has one with the others.
+
+    The kiosk must have it before it hears of anybody on such a place, because an exit may give that
+    place to it.
+    """
+    key = PoolKey(hall_id, PlaceKind.ACCESSIBLE)
+    kept = loaded[key]
+    for kiosk, held in loaded[PoolKey(hall_id)].kiosks.items():
+        if kiosk not in kept.kiosks and not held.fenced:
+            kept = kept.enrol(kiosk)
+    if kept is not loaded[key]:
+        for kiosk in kept.kiosks:
+            loaded.forget(kiosk)  # It may lack this account.
+        loaded[key] = kept
+        loaded.save()
+
+
+def _share(
+    db: Connection,
+    key: PoolKey,
+    before: Pool,
+    loaded: pools.Pools,
+    accounts: Sequence[Mapping[str, Any]],
+    leads_here: Container[int],
+    *,
+    closed: bool,
+    beyond: int,
+    now: int,
+) -> sharing_policy.Plan:
+    """Share the places of one pool, and return the plan. `before` is the pool of `pools`, limited
+    to what the others leave of its capacity, and `beyond` people are inside on override places.
+
+    `accounts` are those of the hall, and `leads_here` has doors of other halls that lead into it.
+    """
+    mine = [row for row in accounts if row["override"] == key.kind]
+    doors, elsewhere = _doors(mine, before, now, leads_here)
+    free = before.free if loaded.may_grant(now) else min(0, before.free)
+    plan = sharing_policy.plan(
+        doors, free, closed=closed, spread=key.kind is not PlaceKind.ORDINARY, beyond=beyond
+    )
+    pool = before
+    for kiosk, count in plan.grants.items():
+        pool = pool.grant(kiosk, count)
+    recalls = dict(plan.recalls)
+    for kiosk in elsewhere:
+        recalls[kiosk] = pool.kiosks[kiosk].held
+    if pool != before:
+        loaded[key] = pool.resized(loaded[key].capacity)
+        loaded.save()
+        _remember(db, key, loaded, before, pool)
+    for kiosk in {*recalls, *plan.grants}:
+        recall = recalls.get(kiosk, 0)
+        if recall or pool.kiosks[kiosk] != before.kiosks[kiosk]:
+            name, generation = kiosk
+            order = pools.order(key, pool, kiosk, recall)
+            changes.publish(db, wire.PlacesOrdered(order, generation), kiosk=name)
+    return plan
+
+
+def _remember(db: Connection, key: PoolKey, loaded: pools.Pools, before: Pool, after: Pool) -> None:
+    """Remember that a kiosk that was granted places has them, until it says otherwise. So they may
+    be called back at once.
+    """
+    for kiosk, held in after.kiosks.items():
+        given = held.granted - before.kiosks[kiosk].granted
+        if given:
+            loaded.forget(kiosk)
+            with joint.beside(db, "place_account"):
+                db.execute(
+                    "UPDATE place_account SET free = free + ?, wanted_at = NULL"
+                    " WHERE hall_id = ? AND override = ? AND kiosk = ? AND generation = ?",
+                    (given, *key, *kiosk),
+                )
+
+
+def _leads_here(
+    loaded: pools.Pools, hall_id: int, accounts: Iterable[Mapping[str, Any]]
+) -> frozenset[int]:
+    """Find which of those kiosks' doors belong to halls inside this one and lead into this one as
+    well.
+    """
+    doors = {row["door_id"] for row in accounts if not row["at_home"]}
+    if not doors:
+        return frozenset()
+    return frozenset(door for door in doors if hall_id in loaded.rules.outer_ids(door))
+
+
+def _doors(
+    accounts: Iterable[Mapping[str, Any]], pool: Pool, now: int, leads_here: Container[int]
+) -> tuple[list[sharing_policy.Door], list[KioskKey]]:
+    """Return the kiosks that may be granted places, and those that hold places here and can't use
+    them.
+
+    The first are at work at a door into this hall that admits. The others are at work too, but they
+    have moved or stand at an exit.
+    """
+    doors, elsewhere = [], []
+    for row in accounts:
+        kiosk = (row["kiosk"], row["generation"])
+        here = row["at_home"] or row["door_id"] in leads_here
+        if not (here and row["admits"]):
+            if row["free"] > 0:
+                elsewhere.append(kiosk)
+        elif not row["fenced"] and not row["resting"]:
+            doors.append(_door(kiosk, row, pool, now))
+    return doors, elsewhere
+
+
+def _door(kiosk: KioskKey, row: Mapping[str, Any], pool: Pool, now: int) -> sharing_policy.Door:
+    return sharing_policy.Door(
+        kiosk=kiosk,
+        held=pool.kiosks[kiosk].held,
+        free=row["free"],
+        rate=sharing_policy.smoothed(row["rate"], (now - row["rate_at"]) / 60_000, 0),
+        wants=_wants(row, now),
+        live=row["seen_at"] is not None and row["seen_at"] >= now - LIVE_MS,
+        silent_ms=max(0, now - (row["seen_at"] or 0)),
+    )

@@ -1,0 +1,207 @@
+"""Carries out the safety officer's acts. They close a hall, change its capacity, clear it, and say
+what became of a lost kiosk's places.
+
+Each takes effect at every door that hears of it. `unconfirmed` names the doors that have not.
+"""
+
+from dataclasses import dataclass
+
+from badges.i18n import N_, Spoken
+from badges.places.account import PlacesError
+from badges.places.pool import KioskKey, PoolKey
+from badges.record import PlaceKind
+from badges.wire import wire
+from server.core.entry_log import entry_log
+from server.core.entry_log.act_names import Act
+from server.core.feed import changes
+from server.core.occupancy import grants, pools, stays
+from server.core.staff import dual_control
+from server.core.venue import nesting, store
+from server.storage import dialect
+from server.storage.connection import Connection
+
+
+class CapacityError(Spoken, ValueError):
+    """Is raised for a capacity that the hall may not have. The text names hall and limit."""
+
+
+class NotTwoError(Exception):
+    """Is raised where the two users may be one person, until `until` (Unix ms)."""
+
+    def __init__(self, until: int) -> None:
+        super().__init__("the two users may be one person")
+        self.until = until
+
+
+@dataclass(frozen=True)
+class KioskHolding:
+    """Describes what a kiosk holds of a hall. `held` places may be in use unseen."""
+
+    kiosk: str
+    generation: int
+    door_id: int
+    door_names: str  # JSON by language
+    state: str
+    seen_at: int | None
+    confirmed: bool  # It has applied the hall's last closing, opening or change of capacity.
+    free: int  # As the kiosk last said.
+    held: int
+    overrides: int  # Places beyond the capacity that it holds.
+    awaited: bool  # A restored server is still waiting to hear from it.
+
+
+def set_closed(db: Connection, hall_id: int, closed: bool, *, by: str, now: int) -> None:
+    """Shut a hall whatever its programme says, or open it again. Raises UnknownHallError.
+
+    Closing calls every place back; nobody inside is put out.
+    """
+    store.hall(db, hall_id)
+    db.execute(
+        "UPDATE hall SET closed_at = ? WHERE hall_id = ?", (now if closed else None, hall_id)
+    )
+    _changed(db, hall_id, now)
+    entry_log.act(db, by, Act.HALL_CLOSED if closed else Act.HALL_OPENED, {"hall": hall_id}, now)
+
+
+def set_capacity(db: Connection, hall_id: int, capacity: int, *, by: str, now: int) -> None:
+    """Set the organiser's capacity, up to the fire limit. Raises VenueError, UnknownHallError.
+
+    A capacity below the number of people inside puts nobody out. Nobody more gets in, and what the
+    doors hold above it is called back.
+    """
+    row = store.hall(db, hall_id)
+    if not 0 <= capacity <= row.fire_limit:
+        raise CapacityError(
+            N_("hall %(code)s: the capacity is 0 to %(fire_limit)s, its limit."),
+            code=row.code,
+            fire_limit=row.fire_limit,
+        )
+    db.execute(
+        "UPDATE hall SET capacity = ?, capacity_by = ?, capacity_at = ? WHERE hall_id = ?",
+        (capacity, by, now, hall_id),
+    )
+    _changed(db, hall_id, now)
+    subject = {"hall": hall_id, "capacity": capacity, "before": row.capacity}
+    entry_log.act(db, by, Act.CAPACITY_SET, subject, now)
+
+
+def clear(db: Connection, hall_id: int, *, by: str, now: int, before: int | None = None) -> int:
+    """Record staff's word that the hall is empty, and so every hall inside it. Raises
+    UnknownHallError.
+
+    Every stay known here ends, no move is unconfirmed any more, and fenced kiosks hold no place of
+    it. Returns how many places came back by stays in the hall itself.
+
+    Somebody whom a door admitted meanwhile stays counted where that door has not been heard. With
+    `before`, whoever came by a scan of that number or a later one stays counted too, for they may
+    have come after somebody had looked.
+    """
+    store.hall(db, hall_id)
+    ended = _clear(db, hall_id, by=by, now=now, before=before)
+    for inner in nesting.inside(nesting.parents_of(db), hall_id):
+        _clear(db, inner, by=by, now=now, before=before)
+    return ended
+
+
+def _clear(db: Connection, hall_id: int, *, by: str, now: int, before: int | None) -> int:
+    ended = 0
+    for kind in PlaceKind:
+        key = PoolKey(hall_id, kind)
+        found = pool = pools.load(db, key)
+        for stay in stays.open_in(db, hall_id, kind, before=before):
+            if stays.close(db, stay.ref, hall_id, "cleared", now) is None:
+                # A move gave this stay's place back already. The stay's end only confirms that.
+                continue
+            pool = pool.close_stay(stay.ref)
+            change = wire.StayClosed(stay.ref, hall_id, stay.serial)
+            changes.publish(db, change, hall_id=hall_id)
+            ended += 1
+        for kiosk, held in pool.kiosks.items():
+            if held.fenced:
+                pool = pool.attest(kiosk, 0, seq=_last_seq(db, kiosk))
+        pools.save(db, key, found, pool)
+    entry_log.act(db, by, Act.HALL_CLEARED, {"hall": hall_id, "stays": ended}, now)
+    grants.share(db, hall_id, now)
+    return ended
+
+
+def attest(
+    db: Connection, hall_id: int, kiosk: KioskKey, inside: int, *, by: str, with_: str,
+    now: int,
+) -> None:  # fmt: skip
+    """Record two people's word about people whom a fenced kiosk let in and of whom the ledger does
+    not know. At most `inside` of them are in the hall.
+
+    The rest of the kiosk's places come back. Raises PlacesError, or NotTwoError where the accounts
+    may be one person's.
+
+    Nobody can say who of them used which pool, so the word bounds each. After a restore the kiosk
+    may have held more than is known here. Then the word stands as it was said. Otherwise a word
+    about more people than the kiosk had places brings back none (docs/design/places.md, rule 8).
+    """
+    if inside < 0:
+        raise PlacesError(N_("The number of people is 0 or more."))
+    two_from = dual_control.apart_from(db, by, with_, now)
+    if two_from is not None:
+        raise NotTwoError(two_from)
+    loaded = {kind: pools.load(db, PoolKey(hall_id, kind)) for kind in PlaceKind}
+    found = {kind: pool for kind, pool in loaded.items() if kiosk in pool.kiosks}
+    if PlaceKind.ORDINARY not in found or PlaceKind.OVERRIDE not in found:
+        raise PlacesError(N_("This kiosk never had places in that hall."))
+    known = {kind: pool.kiosks[kiosk].held for kind, pool in found.items()}
+    for kind, before in found.items():
+        stands = kiosk in before.awaited or inside > sum(known.values())
+        word = inside if stands else min(inside, known[kind])
+        after = before.attest(kiosk, word, seq=_last_seq(db, kiosk))
+        pools.save(db, PoolKey(hall_id, kind), before, after)
+    subject: dict[str, str | int | None] = {"hall": hall_id, "with": with_}
+    subject |= {"kiosk": kiosk[0], "generation": kiosk[1]}
+    entry_log.act(db, by, Act.KIOSK_ATTESTED, subject, now)
+    grants.share(db, hall_id, now)
+
+
+def holdings(db: Connection, hall_id: int) -> list[KioskHolding]:
+    """Return the accounts of the hall's kiosks. Those at work come first, and then those that still
+    hold places.
+
+    The kiosks at work stand at the hall's doors, or at doors of halls inside it that lead into it.
+    """
+    outer = nesting.outer_by_door(db, nesting.parents_of(db))
+    leading = [door for door, around in outer.items() if hall_id in around]
+    rows = db.execute(
+        "SELECT k.kiosk, k.generation, k.door_id, d.names AS door_names, k.state, k.seen_at,"
+        " k.cursor >= h.change_cursor AS confirmed,"
+        " SUM(CASE a.override WHEN 1 THEN 0 ELSE a.free END) AS free,"
+        " SUM(CASE a.override WHEN 1 THEN 0 ELSE a.held END) AS held,"
+        " SUM(CASE a.override WHEN 1 THEN a.held ELSE 0 END) AS overrides,"
+        " MAX(a.awaited) AS awaited"
+        f" FROM (SELECT *, {pools.HELD} AS held"
+        "  FROM place_account WHERE hall_id = ?) a"
+        " JOIN kiosk k USING (kiosk, generation) JOIN door d USING (door_id)"
+        " JOIN hall h ON h.hall_id = a.hall_id"
+        " GROUP BY k.kiosk, k.generation, d.door_id, h.hall_id"
+        " HAVING (k.state = 'active' AND (d.hall_id = h.hall_id OR"
+        f"  {dialect.one_of('k.door_id')})) OR MAX(a.held) > 0"
+        " OR MAX(a.awaited) > 0 ORDER BY k.state <> 'active', k.kiosk, k.generation",
+        (hall_id, dialect.many(leading)),
+    )
+    return [
+        KioskHolding(
+            **{**dict(r), "confirmed": bool(r["confirmed"]), "awaited": bool(r["awaited"])}
+        )
+        for r in rows
+    ]
+
+
+def _changed(db: Connection, hall_id: int, now: int) -> None:
+    """Tell the hall's doors, keep from where on in the feed they know it, and move the places."""
+    changes.publish(db, wire.VenueChanged(), hall_id=hall_id)
+    db.execute("UPDATE hall SET change_cursor = ? WHERE hall_id = ?", (changes.cursor(db), hall_id))
+    grants.share(db, hall_id, now)
+
+
+def _last_seq(db: Connection, kiosk: KioskKey) -> int:
+    row = db.execute(
+        "SELECT acked_seq FROM kiosk WHERE kiosk = ? AND generation = ?", kiosk
+    ).fetchone()
+    return int(row[0])

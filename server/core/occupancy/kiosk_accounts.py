@@ -1,0 +1,134 @@
+"""Keeps one kiosk's accounts with the pools that its batch moves, and takes in what it says of
+them.
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from badges.places.pool import KioskKey, Pool, PoolKey
+from badges.record import PlaceKind, WireError
+from badges.wire import wire
+from server.core.occupancy import pools
+from server.core.venue import store
+from server.core.venue.rules import Rules
+from server.storage import dialect, event_state
+from server.storage.connection import Connection
+from server.storage.engines.memory import Memo
+from server.storage.event_state import EventState
+
+
+class KnownAccount(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """Holds what the server knows of one of the kiosk's accounts before a step. The fields are
+    columns of `place_account`.
+    """
+
+    hall_id: int
+    override: PlaceKind
+    granted: int = 0
+    awaited: int = 0
+    free: int = 0
+    wanted_at: int | None = None
+    rate: float = 0.0
+    rate_at: int = 0
+
+    @property
+    def pool(self) -> PoolKey:
+        return PoolKey(self.hall_id, self.override)
+
+
+# All accounts of the kiosk of a statement on the table `kiosk`, as one text in it.
+KNOWN = dialect.rows_as_json(
+    ", ".join(KnownAccount.__struct_fields__),
+    "place_account a WHERE a.kiosk = kiosk.kiosk AND a.generation = kiosk.generation",
+)
+_KNOWN = msgspec.json.Decoder(tuple[KnownAccount, ...])
+
+
+def known_accounts(text: str) -> dict[PoolKey, KnownAccount]:
+    """Read what `KNOWN` wrote."""
+    return {one.pool: one for one in _KNOWN.decode(text)}
+
+
+class Accounts:
+    """Holds the kiosk's accounts for one transaction. Every step raises WireError for a hall that
+    is not there, or for one in which the kiosk has no account.
+    """
+
+    def __init__(
+        self,
+        db: Connection,
+        kiosk: KioskKey,
+        state: EventState | None = None,
+        rules: Rules | None = None,
+        memo: Memo | None = None,
+    ) -> None:
+        """`state`, `rules` and `memo` are what this transaction knows of them (`pools.Pools`)."""
+        self.kiosk = kiosk
+        self.pools = pools.Pools(db, state, rules, memo)
+        self._db = db
+
+    def hear(self, key: PoolKey, totals: wire.PlaceTotals, incarnation: int) -> None:
+        """Take in the kiosk's total of grants, before its records."""
+        pool = self.own(key)
+        self.pools[key] = pool.hear(self.kiosk, granted=totals.granted, incarnation=incarnation)
+
+    def has_forgotten(self, key: PoolKey, totals: wire.PlaceTotals) -> bool:
+        """Say whether the kiosk says that it returned fewer places than before."""
+        pool = self.own(key)
+        return totals.returned < pool.kiosks[self.kiosk].returned
+
+    def hear_returned(self, key: PoolKey, totals: wire.PlaceTotals, incarnation: int) -> None:
+        """Take in the kiosk's total of returned places, after its records."""
+        self.pools[key] = self.own(key).hear_returned(
+            self.kiosk, totals.returned, incarnation=incarnation
+        )
+
+    def pool(self, key: PoolKey) -> Pool:
+        """Return the pool as it stands in this step."""
+        try:
+            return self.pools[key]
+        except store.UnknownHallError:
+            raise WireError("scan record: no such hall") from None
+
+    def own(self, key: PoolKey) -> Pool:
+        """Return the pool, in which the kiosk has an account."""
+        pool = self.pool(key)
+        if self.kiosk not in pool.kiosks:
+            if not event_state.was_restored_without_acts(self._db):
+                raise WireError("this kiosk has no places in that hall")
+            pool = pool.enrol(self.kiosk)
+            if not self._is_at_work():
+                pool = pool.fence(self.kiosk)
+            self.pools[key] = pool
+        return pool
+
+    def _is_at_work(self) -> bool:
+        """Tell whether the kiosk is neither retired nor fenced, as its other accounts say."""
+        sql = "SELECT state FROM kiosk WHERE kiosk = ? AND generation = ?"
+        row = self._db.execute(sql, self.kiosk).fetchone()
+        return row is not None and row["state"] == "active"
+
+    def save(self) -> None:
+        """Write what was moved."""
+        self.pools.save()
+
+    def known(
+        self, before: Mapping[PoolKey, KnownAccount]
+    ) -> Mapping[PoolKey, KnownAccount] | None:
+        """Return what is known of the kiosk's accounts after this step, if `before` was known
+        before it. It is None where another account was opened.
+        """
+        after = dict(before)
+        for key, pool, said in self.pools.of(self.kiosk):
+            known = before.get(key)
+            if known is None:
+                return None
+            granted, awaited = pool.kiosks[self.kiosk].granted, int(self.kiosk in pool.awaited)
+            if said is not None:
+                after[key] = KnownAccount(
+                    *key, granted, awaited, said.free, said.wanted_at, said.rate, said.rate_at
+                )
+            elif granted != known.granted or awaited != known.awaited:
+                after[key] = msgspec.structs.replace(known, granted=granted, awaited=awaited)
+        return after

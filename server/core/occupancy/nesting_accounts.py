@@ -1,0 +1,60 @@
+"""Brings accounts and counts up to date after a change of halls or doors.
+
+Kiosks have accounts in every hall that their doors lead into, and whoever is inside counts in every
+hall that they are in.
+"""
+
+from collections.abc import Mapping
+
+from badges.places.pool import PoolKey
+from badges.wire import wire
+from server.core.feed import changes
+from server.core.occupancy import pools, stays
+from server.core.venue import nesting
+from server.storage.connection import Connection
+
+Paths = Mapping[int, tuple[int, ...]]  # By door, the halls around its own that it leads into.
+
+
+def paths(db: Connection) -> Paths:
+    """Return which halls each door leads into now. `settle` needs this after the change."""
+    return nesting.outer_by_door(db, nesting.parents_of(db))
+
+
+def settle(db: Connection, before: Paths) -> None:
+    """Open accounts, count people in, and keep from where in the feed on doors know it.
+
+    Nobody is counted out: whoever is counted twice by a door that leads elsewhere than was said
+    stays so until they leave or the hall is cleared, for the other mistake could overfill it.
+    """
+    after = paths(db)
+    changed = [door for door in {*before, *after} if before.get(door) != after.get(door)]
+    gained = {door: set(after.get(door, ())) - set(before.get(door, ())) for door in changed}
+    for door, halls in sorted(gained.items()):
+        for hall in sorted(halls):
+            _enrol(db, door, hall)
+            _count_in(db, door, hall)
+    halls = {hall for door in changed for hall in (*before.get(door, ()), *after.get(door, ()))}
+    db.executemany(
+        "UPDATE hall SET change_cursor = ? WHERE hall_id = ?",
+        ((changes.cursor(db), hall) for hall in sorted(halls)),
+    )
+
+
+def _enrol(db: Connection, door: int, hall: int) -> None:
+    rows = db.execute(
+        "SELECT kiosk, generation FROM kiosk WHERE door_id = ? AND state = 'active'", (door,)
+    ).fetchall()
+    for kiosk, generation in rows:
+        pools.enrol(db, hall, (kiosk, generation))
+
+
+def _count_in(db: Connection, door: int, hall: int) -> None:
+    """Count in that hall, too, whoever came in by that door (Pool.count_in)."""
+    key = PoolKey(hall)
+    before = pool = pools.load(db, key)
+    for stay in stays.uncounted(db, door, hall):
+        stays.add(db, stay)
+        pool = pool.count_in()
+        changes.publish(db, wire.StayOpened(stays.facts(stay), hall), hall_id=hall)
+    pools.save(db, key, before, pool)

@@ -1,0 +1,522 @@
+"""Keeps places on the server. Each hall's pools are loaded for a step of the protocol and saved
+with what caused it.
+
+Ordinary places go up to the hall's capacity, and override places lie between that and the fire
+limit. A hall may keep some of its capacity for wheelchair users and their companions, as a third
+pool, until they are released. The protocol is badges/places/pool.py, and this file keeps its state.
+`grants` decides who gets how many.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from badges.admission.kept import is_released
+from badges.places.pool import Held, KioskKey, Limited, Pool, PoolKey, within_limit
+from badges.record import PlaceKind, accessible_field
+from badges.wire import wire
+from server.core.venue import rules
+from server.core.venue.rules import Rules
+from server.core.venue.store import UnknownHallError
+from server.storage import dialect
+from server.storage.connection import Connection
+from server.storage.engines import joint
+from server.storage.engines.joint import Collected, Reading
+from server.storage.engines.memory import Memo
+from server.storage.event_state import EventState, event_state
+from server.storage.tables import change_rows, write_rows
+
+# The same as `Held.held`, for a row of `place_account`. Statements that add up many rows use it.
+HELD = dialect.greatest("granted - returned - handed_over - reclaimed + trusted", "0")
+
+
+def load(db: Connection, key: PoolKey) -> Pool:
+    """Return the pool. Its capacity is the hall's capacity, or for override places what lies above
+    that, or for kept places how many the hall keeps.
+
+    Raises UnknownHallError.
+    """
+    return Pools(db)[key]
+
+
+class Said(NamedTuple):
+    """Holds what a kiosk says of its need for places in one pool. Only sharing uses it."""
+
+    free: int
+    wanted_at: int | None
+    rate: float
+    rate_at: int
+
+
+def save(db: Connection, key: PoolKey, before: Pool, after: Pool) -> None:
+    """Write what differs between the two."""
+    saved = Saved(db)
+    saved.add(key, before, after)
+    saved.put()
+
+
+class Saved(Collected):
+    """Collects what becomes of halls and of kiosks' accounts with their pools."""
+
+    tables = ("hall", "place_account")
+
+    def __init__(self, db: Connection) -> None:
+        super().__init__(db)
+        self._halls: dict[str, dict[int, int]] = {}  # Values of each column, by hall.
+        # What is kept of an account, and what its kiosk said, each where it is to be written.
+        self._accounts: dict[_AccountKey, tuple[tuple[object, ...], Said | None]] = {}
+
+    def hall(self, hall_id: int, column: str, value: int) -> None:
+        """Set a column of the hall."""
+        self._halls.setdefault(column, {})[hall_id] = value
+
+    def add(
+        self, key: PoolKey, before: Pool, after: Pool, said: tuple[KioskKey, Said] | None = None
+    ) -> None:
+        """Add what differs between the two, and what one kiosk `said`."""
+        if after.open_stays != before.open_stays:
+            self.hall(key.hall_id, _OPEN[key.kind], after.open_stays)
+        if after.kiosks is before.kiosks and after.awaited is before.awaited:
+            changed: Iterable[KioskKey] = () if said is None else (said[0],)
+        else:
+            changed = after.kiosks
+        for kiosk in changed:
+            held = after.kiosks.get(kiosk)
+            if held is None:
+                continue
+            awaited = kiosk in after.awaited
+            more = None if said is None or said[0] != kiosk else said[1]
+            moved = before.kiosks.get(kiosk) != held or awaited != (kiosk in before.awaited)
+            if moved or more is not None:
+                account = (*key, *kiosk)
+                kept, known = self._accounts.get(account, ((), None))
+                kept = (*_stored(held), awaited) if moved else kept
+                self._accounts[account] = kept, known if more is None else more
+
+    def put(self) -> None:
+        halls, accounts = self._halls, self._accounts
+        self._halls, self._accounts = {}, {}
+        for column, values in halls.items():
+            _set_halls(self._db, column, values)
+        saved, told, both = [], [], []
+        for account, (kept, said) in accounts.items():
+            if said is None:
+                saved.append((*account, *kept))
+            elif kept:
+                both.append((*account, *kept, *said))
+            else:
+                told.append((*account, *said))
+        write_rows(self._db, "place_account", (*_ACCOUNT, *_HELD), saved, _SAVE)
+        write_rows(self._db, "place_account", _ALL_OF_IT, both, _SAVE_AND_SAY)
+        change_rows(self._db, "place_account", _TOLD, told, sets=_SAY, where=_SAME)
+
+
+def _saved(db: Connection) -> Saved:
+    return joint.shared(db, Saved, lambda: Saved(db))
+
+
+_AccountKey = tuple[int, PlaceKind, str, int]
+
+
+def _set_halls(db: Connection, column: str, values: Mapping[int, int]) -> None:
+    change_rows(
+        db, "hall", ("hall_id", column), list(values.items()),
+        sets=f"{column} = v.{column}", where="hall.hall_id = v.hall_id",
+    )  # fmt: skip
+
+
+def _stored(held: Held) -> tuple[object, ...]:
+    """Return an account's values in the order of `_HELD`."""
+    return (
+        held.granted, held.returned, held.handed_over, held.reclaimed, held.fenced, held.trusted,
+        held.attested,
+    )  # fmt: skip
+
+
+_HELD = (
+    "granted", "returned", "handed_over", "reclaimed", "fenced", "trusted", "attested", "awaited",
+)  # fmt: skip
+_ACCOUNT = ("hall_id", "override", "kiosk", "generation")
+
+
+def _or_set(columns: Sequence[str]) -> str:
+    """Write that these columns of an account are set where it is there already."""
+    sets = ", ".join(f"{name} = excluded.{name}" for name in columns)
+    return f" ON CONFLICT ({', '.join(_ACCOUNT)}) DO UPDATE SET {sets}"
+
+
+_SAVE = _or_set(_HELD)
+_SAVE_AND_SAY = _or_set((*_HELD, *Said._fields))
+_ALL_OF_IT, _TOLD = (*_ACCOUNT, *_HELD, *Said._fields), (*_ACCOUNT, *Said._fields)
+_SAY = ", ".join(f"{name} = v.{name}" for name in Said._fields)
+_SAME = " AND ".join(f"place_account.{name} = v.{name}" for name in _ACCOUNT)
+
+# The hall's column of stays that use each kind of place.
+_OPEN = {
+    PlaceKind.ORDINARY: "open_stays",
+    PlaceKind.OVERRIDE: "open_overrides",
+    PlaceKind.ACCESSIBLE: "open_accessible",
+}
+_AWAITED = "SELECT kiosk, generation FROM place_account WHERE awaited"
+
+
+class _Account(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """Holds a row of `place_account` as it is packed into a hall's. The fields are its columns."""
+
+    override: PlaceKind
+    kiosk: str
+    generation: int
+    awaited: int
+    granted: int
+    returned: int
+    handed_over: int
+    reclaimed: int
+    fenced: int
+    trusted: int
+    attested: int | None
+
+
+_ACCOUNTS = msgspec.json.Decoder(list[_Account])
+
+
+class HallRow(NamedTuple):
+    """Holds what a step needs of a hall. The fields are columns of `hall`."""
+
+    capacity: int
+    fire_limit: int
+    open_stays: int  # As they were read, and so are the next two.
+    open_overrides: int
+    open_accessible: int
+    accessible_places: int
+    closed_at: int | None
+    shared_until: int
+
+
+# A hall and its accounts with all pools, as one row.
+_PACKED = dialect.rows_as_json(
+    ", ".join(_Account.__struct_fields__), "place_account WHERE hall_id = hall.hall_id"
+)
+_HALL = f"SELECT {', '.join(HallRow._fields)}, {_PACKED} AS accounts FROM hall WHERE hall_id = ?"
+_HALLS = (
+    f"SELECT hall_id, {', '.join(HallRow._fields)}, {_PACKED} AS accounts FROM hall"
+    f" WHERE {dialect.one_of('hall_id')}"
+)
+
+
+class Pools:
+    """Holds the pools that one transaction moves. Each is read once, and written with what became
+    of it.
+    """
+
+    def __init__(
+        self,
+        db: Connection,
+        state: EventState | None = None,
+        rules: Rules | None = None,
+        memo: Memo | None = None,
+    ) -> None:
+        """`state` and `rules` are what this transaction has read of them, if it has. Pools are
+        in the `memo` from one step to the next, where `keep` put them there.
+        """
+        self._db = db
+        self._memo: Memo = {} if memo is None else memo
+        self._rules = rules
+        self._saved: dict[PoolKey, Pool] = {}
+        self._pools: dict[PoolKey, Pool] = {}
+        self._said: dict[PoolKey, tuple[KioskKey, Said]] = {}
+        self._told: dict[PoolKey, tuple[KioskKey, Said]] = {}  # What was said and is written.
+        self._rows: dict[int, HallRow] = {}
+        self._accounts: dict[PoolKey, _Accounts] = {}
+        self._state = state
+
+    def __getitem__(self, key: PoolKey) -> Pool:
+        """Raises UnknownHallError."""
+        pool = self._pools.get(key)
+        if pool is None:
+            pool = self._memo.get(key)
+            if pool is None:
+                pool = self._load(key)
+            self._saved[key] = self._pools[key] = pool
+        return pool
+
+    def __setitem__(self, key: PoolKey, pool: Pool) -> None:
+        """`pool` is the one that stands here, some steps on."""
+        self._pools[key] = pool
+
+    @property
+    def halls(self) -> frozenset[int]:
+        """Return the halls whose places may have moved."""
+        return frozenset(key.hall_id for key in self._pools)
+
+    def of(self, kiosk: KioskKey) -> Iterator[tuple[PoolKey, Pool, Said | None]]:
+        """Yield the pools here in which the kiosk has an account, with what it said now."""
+        for key, pool in self._pools.items():
+            if kiosk in pool.kiosks:
+                by, said = self._told.get(key, (kiosk, None))
+                yield key, pool, said if by == kiosk else None
+
+    @property
+    def incarnation(self) -> int:
+        """Return the server's incarnation."""
+        return self._known_state().incarnation
+
+    def may_grant(self, now: int) -> bool:
+        """Tell whether places may be given out at all at `now` (Unix ms)."""
+        return now >= self._known_state().grants_from
+
+    def say(self, key: PoolKey, kiosk: KioskKey, said: Said) -> None:
+        """Keep what one kiosk says of its need. `save` writes it."""
+        self._said[key] = kiosk, said
+
+    def save(self) -> None:
+        """Write what was moved and said since."""
+        saved: Saved | None = None
+        for key, pool in self._pools.items():
+            said = self._said.pop(key, None)
+            if pool is not self._saved[key] or said is not None:
+                saved = saved or _saved(self._db)
+                saved.add(key, self._saved[key], pool, said)
+                self._saved[key] = pool
+                if said is not None:
+                    self._told[key] = said
+        if saved is not None:
+            saved.write()
+
+    def _known_state(self) -> EventState:
+        if self._state is None:
+            self._state = event_state(self._db)
+        return self._state
+
+    def forget(self, kiosk: KioskKey) -> None:
+        """Take out of the memo what it has of the kiosk's accounts."""
+        self._memo.pop(kiosk, None)
+
+    def keep(self) -> None:
+        """Put all pools into the memo, once they are saved."""
+        self._memo.update(self._pools)
+        for hall_id, row in self._rows.items():
+            self._memo[HallRow, hall_id] = row
+
+    def hall(self, hall_id: int) -> HallRow:
+        """Raises UnknownHallError."""
+        row = self._rows.get(hall_id)
+        if row is None:
+            row = self._memo.get((HallRow, hall_id))
+            if row is None:
+                row = self._read(hall_id)
+            self._rows[hall_id] = row
+        return row
+
+    def share_until(self, hall_id: int, until: int) -> None:
+        """Keep until when the hall's share stands."""
+        saved = _saved(self._db)
+        saved.hall(hall_id, "shared_until", until)
+        saved.write()
+        self._rows[hall_id] = self.hall(hall_id)._replace(shared_until=until)
+
+    def limited(self, hall_id: int, now: int) -> Limited:
+        """Return the hall's pools, each with what the others leave it at `now` (Unix ms). Raises
+        UnknownHallError.
+        """
+        return within_limit(
+            self[PoolKey(hall_id, PlaceKind.ORDINARY)],
+            self[PoolKey(hall_id, PlaceKind.OVERRIDE)],
+            self[PoolKey(hall_id, PlaceKind.ACCESSIBLE)],
+            kept=self.kept(hall_id, now),
+            fire_limit=self.hall(hall_id).fire_limit,
+        )
+
+    def kept(self, hall_id: int, now: int) -> int:
+        """Return how many places the hall keeps at `now` (Unix ms), which is 0 once they are
+        released.
+        """
+        places = self.hall(hall_id).accessible_places
+        if places and is_released(self.rules.halls[hall_id], now):
+            return 0
+        return places
+
+    @property
+    def rules(self) -> Rules:
+        """Return the venue's rules as this transaction sees them."""
+        if self._rules is None:
+            self._rules = rules.rules(self._db)
+        return self._rules
+
+    def keys_of(self, kiosk: KioskKey, known: Iterable[PoolKey]) -> list[PoolKey]:
+        """Return the pools that the kiosk has an account with, in order. `known` are those that it
+        had before this transaction.
+        """
+        opened = (key for key, pool in self._pools.items() if kiosk in pool.kiosks)
+        return sorted({*known, *opened})
+
+    def _load(self, key: PoolKey) -> Pool:
+        if key not in self._accounts:
+            self._rows[key.hall_id] = self._read(key.hall_id)
+        hall, accounts = self._rows[key.hall_id], self._accounts[key]
+        kiosks, awaited = accounts.kiosks, set(accounts.awaited)
+        if self._known_state().restored_without_acts:
+            everywhere = {(row["kiosk"], row["generation"]) for row in self._db.execute(_AWAITED)}
+            awaited |= everywhere - kiosks.keys()
+        capacities = {
+            PlaceKind.ORDINARY: hall.capacity,
+            PlaceKind.OVERRIDE: hall.fire_limit - hall.capacity,
+            PlaceKind.ACCESSIBLE: hall.accessible_places,
+        }
+        return Pool(
+            capacity=capacities[key.kind],
+            incarnation=self.incarnation,
+            open_stays=getattr(hall, _OPEN[key.kind]),
+            kiosks=kiosks,
+            awaited=frozenset(awaited),
+        )
+
+    def _read(self, hall_id: int) -> HallRow:
+        """Read the hall with its accounts of all pools, because what moves one of them mostly
+        reads the others too.
+        """
+        found = self._db.execute(_HALL, (hall_id,)).fetchone()
+        if found is None:
+            raise UnknownHallError(f"hall {hall_id}")
+        return self._take(hall_id, found)
+
+    def remember(self, hall_id: int, found: Iterable[Any]) -> None:
+        """Put a hall into the memo that was read as `_HALLS`."""
+        self._memo[HallRow, hall_id] = self._take(hall_id, found)
+        for key in _keys(hall_id):
+            if key not in self._memo:
+                self._memo[key] = self._load(key)
+
+    def _take(self, hall_id: int, found: Iterable[Any]) -> HallRow:
+        *row, accounts = found
+        for kind, mine in _by_kind(_ACCOUNTS.decode(accounts)).items():
+            self._accounts[PoolKey(hall_id, kind)] = mine
+        made = self._rows[hall_id] = HallRow(*row)
+        return made
+
+
+def read_ahead(
+    db: Connection, memo: Memo, halls: Iterable[int], state: Callable[[], EventState | None]
+) -> Reading:
+    """Put the pools of these halls into the memo. `state` is asked once others have read it."""
+    missing = [hall for hall in dict.fromkeys(halls) if not _is_known(memo, hall)]
+    asked = db.execute(_HALLS, (dialect.many(missing),)) if missing else None
+    yield
+    known = state()
+    if asked is None or known is None or known.restored_without_acts:
+        return
+    loaded = Pools(db, known, memo=memo)
+    for hall_id, *row in asked.fetchall():
+        loaded.remember(hall_id, row)
+
+
+def _is_known(memo: Memo, hall_id: int) -> bool:
+    return all(key in memo for key in _keys(hall_id)) and (HallRow, hall_id) in memo
+
+
+def _keys(hall_id: int) -> list[PoolKey]:
+    return [PoolKey(hall_id, kind) for kind in PlaceKind]
+
+
+class _Accounts(NamedTuple):
+    """Holds the accounts of a hall with one kind of place."""
+
+    kiosks: dict[KioskKey, Held]
+    awaited: set[KioskKey]
+
+
+def _by_kind(accounts: Iterable[_Account]) -> dict[PlaceKind, _Accounts]:
+    found = {kind: _Accounts({}, set()) for kind in PlaceKind}
+    for one in accounts:
+        kiosk, mine = (one.kiosk, one.generation), found[one.override]
+        mine.kiosks[kiosk] = Held(
+            one.granted, one.returned, one.handed_over, one.reclaimed, bool(one.fenced),
+            one.trusted, one.attested,
+        )  # fmt: skip
+        if one.awaited:
+            mine.awaited.add(kiosk)
+    return found
+
+
+def order(key: PoolKey, pool: Pool, kiosk: KioskKey, recall: int = 0) -> wire.PlaceOrder:
+    """Return what the kiosk has been granted, and what it is to give back, in the form for the
+    wire.
+    """
+    told = pool.order(kiosk, recall)
+    left = max(0, pool.free + pool.unspent)
+    return wire.PlaceOrder(
+        hall=key.hall_id,
+        granted=told.granted,
+        recall=told.recall,
+        incarnation=told.incarnation,
+        override=key.kind is PlaceKind.OVERRIDE,
+        left=left,
+        accessible=accessible_field(key.kind),
+    )
+
+
+def orders_for(
+    db: Connection, kiosk: KioskKey, now: int, pools: Pools | None = None
+) -> list[wire.PlaceOrder]:
+    """Return what the kiosk has been granted of each pool, with no recall."""
+    return orders_in(Pools(db) if pools is None else pools, accounts_of(db, kiosk), kiosk, now)
+
+
+def orders_in(
+    pools: Pools, keys: Iterable[PoolKey], kiosk: KioskKey, now: int
+) -> list[wire.PlaceOrder]:
+    """Return what the kiosk has been granted of these pools, with no recall."""
+    keys = list(keys)
+    limited = {hall: pools.limited(hall, now) for hall in dict.fromkeys(key[0] for key in keys)}
+    return [order(key, limited[key.hall_id].of(key.kind), kiosk) for key in keys]
+
+
+def await_all(db: Connection, incarnation: int, *, was_put_back: bool) -> None:
+    """Take the step that follows a restore (`Pool.restored`, rule 8) in all pools of every hall.
+
+    `incarnation` is the restored server's, above every one that was ever in use. `was_put_back`
+    tells that the database may have gone on as an old copy before anybody knew.
+    """
+    pools = Pools(db)
+    for (hall_id,) in db.execute("SELECT hall_id FROM hall ORDER BY hall_id").fetchall():
+        for kind in PlaceKind:
+            key = PoolKey(hall_id, kind)
+            pools[key] = pools[key].restored(incarnation, was_put_back=was_put_back)
+    pools.save()
+
+
+def accounts_of(db: Connection, kiosk: KioskKey) -> list[PoolKey]:
+    """Return the pools that the kiosk has an account with."""
+    rows = db.execute(
+        "SELECT hall_id, override FROM place_account WHERE kiosk = ? AND generation = ?"
+        " ORDER BY hall_id, override",
+        kiosk,
+    )
+    return [PoolKey(row["hall_id"], PlaceKind(row["override"])) for row in rows]
+
+
+def enrol(db: Connection, hall_id: int, kiosk: KioskKey) -> None:
+    """Open the kiosk's accounts with the pools of a hall."""
+    for kind in kinds(Pools(db), hall_id):
+        key = PoolKey(hall_id, kind)
+        before = load(db, key)
+        save(db, key, before, before.enrol(kiosk))
+
+
+def kinds(pools: Pools, hall_id: int) -> list[PlaceKind]:
+    """Return which kinds of place the hall has. Kept ones are among them where it keeps some, or
+    ever did, so that no other hall's kiosks are told of them. Raises UnknownHallError.
+    """
+    keeps = pools.hall(hall_id).accessible_places
+    if keeps or pools[PoolKey(hall_id, PlaceKind.ACCESSIBLE)].kiosks:
+        return list(PlaceKind)
+    return [PlaceKind.ORDINARY, PlaceKind.OVERRIDE]
+
+
+def fence(db: Connection, kiosk: KioskKey) -> None:
+    """Grant the kiosk nothing more, anywhere. What it holds stays counted (docs/design/places.md,
+    rule 7).
+    """
+    for key in accounts_of(db, kiosk):
+        before = load(db, key)
+        save(db, key, before, before.fence(kiosk))

@@ -1,0 +1,70 @@
+"""Finds what an exit means at a door that did not know the stay. Such an exit ends the one stay
+that it can mean, if there is one.
+
+A door without the server knows of no entry elsewhere, so people's exits there name nothing. Such an
+exit means a stay of the same holder in the same hall that began before it. It does so only where
+there is no other that it could mean. Both clocks must have been measured, in one epoch of the
+server's time. It does not matter which record comes first.
+"""
+
+from server.core.occupancy import stays
+from server.core.occupancy.stays import CLOCK_MARGIN_MS, Stay
+from server.storage.connection import Connection
+
+
+def meant(db: Connection, serial: int, hall_id: int, at: int, epoch: int) -> Stay | None:
+    """Return the stay that an exit at `at` ends, or None. That stay is open, began before the exit,
+    and is the only one of that time.
+
+    Where none is open, it is the newest such stay that a move ended and that no exit has confirmed.
+    """
+    known = stays.stays_of(db, serial, hall_id)
+    if not all(stay.clock_known and stay.epoch == epoch for stay, _ in known):
+        return None
+    before = at - CLOCK_MARGIN_MS
+    still_open = [stay for stay, closed_at in known if closed_at is None]
+    moved = [stay for stay, _ in known if stay.after_move and stay.opened_at < before]
+    if len(still_open) > 1 or not (still_open or moved):
+        return None
+    found = still_open[0] if still_open else max(moved, key=lambda stay: stay.opened_at)
+    if found.opened_at >= before:
+        return None
+    overlapping = any(
+        stay.opened_at < at and closed_at is not None and closed_at > found.opened_at
+        for stay, closed_at in known
+        if stay.ref != found.ref
+    )
+    return None if overlapping else found
+
+
+def waits(serial: str) -> str:
+    """Write the condition that an exit of a holder waits for its entry, for a statement in which
+    `serial` is the holder.
+    """
+    return f"EXISTS (SELECT 1 FROM unnamed_exit u WHERE u.serial = {serial})"
+
+
+def remember(db: Connection, number: int, serial: int, hall_id: int, at: int, epoch: int) -> None:
+    """Keep the exit, because its entry may still come from a door that is away."""
+    db.execute(
+        "INSERT INTO unnamed_exit (number, serial, hall_id, at, epoch) VALUES (?, ?, ?, ?, ?)",
+        (number, serial, hall_id, at, epoch),
+    )
+
+
+def exit_of(db: Connection, stay: Stay) -> tuple[int, int] | None:
+    """Return the number and the time of the remembered exit that ends the stay just opened, or
+    None. The answer is given one time only.
+    """
+    for number, at in db.execute(
+        "SELECT number, at FROM unnamed_exit WHERE serial = ? AND hall_id = ? AND at > ?"
+        " AND epoch = ? ORDER BY at",
+        (stay.serial, stay.hall_id, stay.opened_at + CLOCK_MARGIN_MS, stay.epoch),
+    ).fetchall():
+        found = meant(db, stay.serial, stay.hall_id, at, stay.epoch)
+        if found is not None and found.ref == stay.ref:
+            db.execute(
+                "DELETE FROM unnamed_exit WHERE number = ? AND hall_id = ?", (number, stay.hall_id)
+            )
+            return number, at
+    return None

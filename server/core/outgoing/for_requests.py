@@ -1,0 +1,52 @@
+"""Lets a library that asks by `requests` ask within the bounds of `posting`."""
+
+import io
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import requests
+from requests.adapters import BaseAdapter
+
+from server.core.outgoing import posting
+
+
+class Bounded(BaseAdapter):
+    """Answers a session's requests, which end together `whole_s` from now. Of each answer at most
+    `answer_max` bytes are read. The certificate is checked against those that the system trusts.
+    """
+
+    def __init__(self, whole_s: float, answer_max: int) -> None:
+        super().__init__()
+        self._until = time.monotonic() + whole_s
+        self._answer_max = answer_max
+
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: Any = None,
+        verify: bool | str = True,
+        cert: Any = None,
+        proxies: Mapping[str, str] | None = None,
+    ) -> requests.Response:
+        """Send a request. Raises a RequestException where there is no whole answer in time."""
+        body = request.body or b""
+        headers = {name: value for name, value in request.headers.items()
+                   if name.casefold() != "accept-encoding"}  # fmt: skip
+        reply = posting.ask(
+            request.method or "GET", request.url or "",
+            body.encode() if isinstance(body, str) else bytes(body), headers, self._answer_max,
+            whole_s=max(0.0, self._until - time.monotonic()),
+        )  # fmt: skip
+        if not reply.status or reply.too_long:
+            raise requests.ConnectionError(reply.words, request=request)
+        answer = requests.Response()
+        answer.status_code, answer.url, answer.request = reply.status, request.url or "", request
+        answer.headers["Content-Type"] = reply.content_type
+        answer.encoding = "utf-8"
+        answer.raw = io.BytesIO(reply.body)
+        return answer
+
+    def close(self) -> None:
+        """Do nothing: each request has a connection of its own."""

@@ -1,0 +1,285 @@
+"""Makes cards of badges, chooses which to print, and remembers which were printed, and as what."""
+
+import hashlib
+import unicodedata
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from badges.categories import CategoryPlan
+from badges.credential.badge_number import badge_number
+from badges.printing.card import Card, Day
+from badges.printing.latin import latin_name
+from badges.printing.name_order import NameKey, name_key, text_key
+from badges.roster.countries import country_name
+from server.core.entry_log import entry_log
+from server.core.entry_log.act_names import Act
+from server.core.event.directory import Event
+from server.core.event.settings import EventSettings
+from server.core.people import attendees
+from server.core.people.attendees import Attendee
+from server.core.people.issuing import Badge
+from server.core.venue import store
+from server.storage import dialect
+from server.storage.connection import Connection
+
+DAYS_SHOWN_MAX = 8  # An event of more days shows none on its cards.
+_AT_ONCE = 2_000
+
+Photo = Callable[[Attendee], str]
+
+
+@dataclass(frozen=True)
+class PrintedBadge:
+    """Holds a badge with its holder, the card of it, and how it was printed before."""
+
+    badge: Badge
+    holder: Attendee
+    card: Card
+    printed: int  # How often this issue was printed.
+    printed_as: str  # What `content_of` said then.
+
+    @property
+    def has_changed(self) -> bool:
+        """Say whether the holder's last print no longer shows what is so."""
+        return self.printed > 0 and self.printed_as != content_of(self.card)
+
+    @property
+    def made_latin(self) -> str:
+        """Return the name in Latin letters that was made here, or "" where the roster gave it."""
+        return "" if self.holder.latin_name else self.card.latin_name
+
+    @property
+    def lacks_latin(self) -> bool:
+        """Say whether the name has no Latin letter, and none can be made for it."""
+        letters = [char for char in self.holder.name if char.isalpha()]
+        return not self.card.latin_name and not any(map(_is_latin, letters))
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Holds whose badges to print. What is empty leaves nobody out."""
+
+    categories: Collection[str] = ()  # Keys.
+    organisations: Collection[str] = ()
+    not_printed: bool = False
+    changed: bool = False  # Since they were printed.
+    order: str = "name"  # One of ORDERS.
+
+
+def _by_name(one: PrintedBadge) -> tuple[NameKey, int]:
+    return name_key(one.holder.given_name, one.holder.family_name), one.badge.serial
+
+
+def _by_organisation(one: PrintedBadge) -> tuple[object, ...]:
+    return text_key(one.holder.organisation), _by_name(one)
+
+
+def _by_category(one: PrintedBadge) -> tuple[object, ...]:
+    return one.holder.category, _by_name(one)
+
+
+def _by_number(one: PrintedBadge) -> tuple[object, ...]:
+    return (one.card.badge_number,)
+
+
+ORDERS: Mapping[str, Callable[[PrintedBadge], tuple[Any, ...]]] = {
+    "name": _by_name,
+    "organisation": _by_organisation,
+    "category": _by_category,
+    "number": _by_number,
+}
+
+
+def card(
+    db: Connection, event: Event, badge: Badge, *, latin: bool = True, photo: Photo | None = None
+) -> Card:
+    """Return what is printed on a badge. Raises UnknownAttendeeError."""
+    return next(_cards(db, event, [badge], latin, photo)).card
+
+
+def specimen(
+    db: Connection, event: Event, badge: Badge, holder: Attendee, *, latin: bool = True
+) -> Card:
+    """Return the card of a badge that need not be there, as it would be printed."""
+    category = next(one for one in store.categories(db) if one.code == holder.category)
+    return _card(event, badge, holder, category, store.zones(db), latin)
+
+
+def read(
+    db: Connection,
+    event: Event,
+    badges: Sequence[Badge],
+    *,
+    latin: bool = True,
+    photo: Photo | None = None,
+) -> list[PrintedBadge]:
+    """Return the badges with all that is printed of them, in their order.
+
+    With `latin`, names in other letters get a line in Latin ones, where one can be made. `photo`
+    returns somebody's photo as `badges.printing.look.photo` makes it.
+    """
+    return list(_cards(db, event, badges, latin, photo))
+
+
+def chosen(
+    badges: Iterable[PrintedBadge], choice: Choice, categories: Mapping[str, int]
+) -> list[PrintedBadge]:
+    """Return those whom the choice means, in its order. `categories` gives codes by key."""
+    codes = {categories[key] for key in choice.categories}
+    wanted = {_folded(text) for text in choice.organisations}
+    found = (
+        one
+        for one in badges
+        if (not codes or one.holder.category in codes)
+        and (not wanted or _folded(one.holder.organisation) in wanted)
+        and _is_due(one, choice)
+    )
+    return sorted(found, key=ORDERS[choice.order])
+
+
+def _is_due(one: PrintedBadge, choice: Choice) -> bool:
+    if choice.not_printed and choice.changed:
+        return not one.printed or one.has_changed
+    if choice.not_printed:
+        return not one.printed
+    return one.has_changed if choice.changed else True
+
+
+def note_printed(db: Connection, printed: Sequence[PrintedBadge], *, by: str, now: int) -> int:
+    """Count each badge as printed once more, and write the act. Return how many are reprints."""
+    before = _printed_before(db, [one.badge.serial for one in printed])
+    again = sum(before[one.badge.serial, one.badge.issue][0] > 0 for one in printed)
+    db.executemany(
+        "UPDATE badge SET printed = printed + 1, printed_at = ?, printed_as = ?"
+        " WHERE serial = ? AND issue = ?",
+        ((now, content_of(one.card), one.badge.serial, one.badge.issue) for one in printed),
+    )
+    subject: dict[str, str | int | None] = {"count": len(printed)}
+    if len(printed) == 1:
+        subject = {"serial": printed[0].badge.serial}
+    if again:
+        subject["again"] = again
+    entry_log.act(db, by, Act.BADGES_PRINTED, subject, now)
+    return again
+
+
+def content_of(card: Card) -> str:
+    """Return a hash of what stands on a card. Its photo and its signature don't count."""
+    shown = replace(card, text="", photo="")
+    return hashlib.blake2b(repr(shown).encode(), digest_size=12).hexdigest()
+
+
+def event_days(settings: EventSettings, valid_days: int) -> tuple[Day, ...]:
+    """Return the days of the event, and on which of them a badge is good."""
+    if not 2 <= settings.days <= DAYS_SHOWN_MAX:
+        return ()
+    return tuple(
+        Day(str((settings.first_day + timedelta(days=day)).day), bool(valid_days >> day & 1))
+        for day in range(settings.days)
+    )
+
+
+def _cards(
+    db: Connection, event: Event, badges: Sequence[Badge], latin: bool, photo: Photo | None
+) -> Iterator[PrintedBadge]:
+    categories = {one.code: one for one in store.categories(db)}
+    zones = store.zones(db)
+    for at in range(0, len(badges), _AT_ONCE):
+        some = badges[at : at + _AT_ONCE]
+        serials = dialect.many([badge.serial for badge in some])
+        holders = {
+            row["serial"]: attendees.attendee_of(row)
+            for row in db.execute(
+                f"{attendees.SELECT} WHERE {dialect.one_of('a.serial')}", (serials,)
+            )
+        }
+        before = _printed_before(db, [badge.serial for badge in some])
+        for badge in some:
+            holder = holders.get(badge.serial) or attendees.attendee(db, badge.serial)
+            make = partial(_card, event, badge, holder, categories[holder.category], zones)
+            made = replace(make(latin), photo=photo(holder)) if photo else make(latin)
+            yield PrintedBadge(badge, holder, made, *before[badge.serial, badge.issue])
+
+
+def _printed_before(
+    db: Connection, serials: Sequence[int]
+) -> dict[tuple[int, int], tuple[int, str]]:
+    """Return how often each issue of these attendees was printed, and as what."""
+    rows = db.execute(
+        f"SELECT serial, issue, printed, printed_as FROM badge WHERE {dialect.one_of('serial')}",
+        (dialect.many(serials),),
+    )
+    return {(row["serial"], row["issue"]): (row["printed"], row["printed_as"]) for row in rows}
+
+
+def _card(
+    event: Event,
+    badge: Badge,
+    holder: Attendee,
+    category: CategoryPlan,
+    zones: Mapping[str, int],
+    latin: bool,
+) -> Card:
+    first, second = both_languages(category.names)
+    return Card(
+        text=badge.credential,
+        given_name=holder.given_name,
+        family_name=holder.family_name,
+        organisation=holder.organisation,
+        country=country_name(holder.country),
+        category_name=first,
+        category_second_name=second,
+        category_letter=category.letter,
+        category_colour=category.colour,
+        badge_number=badge_number(badge.serial),
+        zones=_open_zones(zones, holder.zones),
+        language=holder.language,
+        latin_name=holder.latin_name or (_made_latin(holder) if latin else ""),
+        days=event_days(event.settings, holder.valid_days),
+    )
+
+
+def of_one_day(made: Card, event: Event, day: int) -> Card:
+    """Return the card of a day credential for `day`, where 0 is the event's first."""
+    date = event.settings.first_day + timedelta(days=day)
+    return replace(
+        made,
+        days=event_days(event.settings, 1 << day),
+        good_on=(
+            f"{date:%a} {date.day} {date:%b}",
+            f"{date.month}月{date.day}日当日证 · DAY CREDENTIAL",
+        ),
+    )
+
+
+def latin_line(holder: Attendee) -> tuple[str, bool]:
+    """Return the name in Latin letters, and whether it was made here and should be checked."""
+    return (holder.latin_name, False) if holder.latin_name else (_made_latin(holder), True)
+
+
+def both_languages(names: Mapping[str, str]) -> tuple[str, str]:
+    """Return a name in Chinese and in English, or the one that there is and nothing."""
+    found = list(dict.fromkeys(filter(None, (names.get("zh"), names.get("en")))))
+    found += [text for text in names.values() if text and not found]
+    return (found[0], found[1]) if len(found) > 1 else (found[0] if found else "", "")
+
+
+def _made_latin(holder: Attendee) -> str:
+    return latin_name(holder.given_name, holder.family_name, holder.language, holder.country)
+
+
+def _open_zones(known: Mapping[str, int], bits: int) -> tuple[str, ...]:
+    """Return the codes of the zones that are open to a holder, or none where all are open."""
+    granted = tuple(code for code, bit in known.items() if bits >> bit & 1)
+    return () if len(granted) == len(known) else granted
+
+
+def _is_latin(char: str) -> bool:
+    return unicodedata.name(char, "").startswith("LATIN")
+
+
+def _folded(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())

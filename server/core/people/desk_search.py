@@ -1,0 +1,199 @@
+"""Finds people for the badge desk, from one box in which what is known of them is typed or scanned.
+
+Whoever is called so stands first, then whose name begins so, and then who has it elsewhere. Among
+equals, those whose badge was not printed yet come first. Where very many people fit, only the first
+that are met are put in order, and one more word finds the right one.
+"""
+
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from badges.credential.badge_number import parse_badge_number
+from server.core.event.directory import Event
+from server.core.people import attendees, cards, search
+from server.core.people.attendees import Attendee
+from server.core.people.folding import readings
+from server.core.people.phone_links import GoneLinkError, open_link
+from server.core.people.phone_token import TOKEN_CHARS, PhoneTokenError
+from server.core.people.search import BETWEEN, Wanted
+from server.storage import dialect
+from server.storage.connection import Connection, Row
+
+RANKED_MAX = 300  # So many people of each kind of finding are put in order.
+_CREDENTIAL = "HK"
+_LINK = re.compile(rf"/b/([A-Za-z0-9_-]{{{TOKEN_CHARS}}})(?![A-Za-z0-9_-])")
+_WHOLE, _CALLED, _BEGINS, _ELSEWHERE, _INSIDE = range(5)
+
+
+@dataclass(frozen=True)
+class Hit:
+    """Holds what a list shows of somebody who was found."""
+
+    serial: int
+    name: str
+    latin: str  # The name in Latin letters, from the roster or made here, or "".
+    organisation: str
+    category: int
+    issue: int  # The newest badge, or 0 where there is none.
+    printed: bool  # Whether the newest badge was printed.
+    revoked: bool
+
+
+@dataclass(frozen=True)
+class Found:
+    """Holds who was found, the best first, and whether there are more."""
+
+    people: list[Hit]
+    more: bool
+
+
+def find(db: Connection, text: str, *, limit: int, event: Event | None = None) -> Found:
+    """Find the people whom `text` means, at most `limit` of them.
+
+    It is words in any order, a number, or what a scanner reads from a badge or a confirmation. The
+    code of a phone page is understood where `event` is given.
+    """
+    scanned = _scanned(db, text.strip(), event)
+    if scanned is not None:
+        return Found(_hits(db, [scanned]), more=False)
+    ranks: dict[int, int] = {}
+    more = False
+    for words in readings(text):
+        more |= _rank(db, words, limit, ranks)
+    for serial in _of_number(db, text):
+        ranks[serial] = _WHOLE - 1
+    ordered = _in_order(db, ranks)
+    return Found(_hits(db, ordered[: max(0, limit)]), more=more or len(ordered) > limit)
+
+
+def _scanned(db: Connection, text: str, event: Event | None) -> int | None:
+    """Return the serial of whom a scanned badge or phone page belongs to, or None."""
+    if text.startswith(_CREDENTIAL) and text.isascii():
+        row = db.execute(
+            "SELECT serial FROM badge WHERE credential = ? UNION ALL"
+            " SELECT serial FROM day_credential WHERE credential = ?",
+            (text, text),
+        ).fetchone()
+        return None if row is None else int(row["serial"])
+    link = _LINK.search(text)
+    if link is None or event is None:
+        return None
+    try:
+        return open_link(db, event, link[1])[0]
+    except GoneLinkError as error:
+        return error.serial  # It was theirs once, and they stand at the desk with it.
+    except PhoneTokenError:
+        return None
+
+
+def _of_number(db: Connection, text: str) -> list[int]:
+    """Return the serials of those with this badge number."""
+    try:
+        return [parse_badge_number(text)]
+    except ValueError:
+        return []
+
+
+def _rank(db: Connection, words: Sequence[str], limit: int, ranks: dict[int, int]) -> bool:
+    """Note in `ranks` how well people fit, and return whether some who fit were not looked at."""
+    joined = ["".join([*words[at:], *words[:at]]).replace(" ", "") for at in range(len(words))]
+    fits = _fitting(words, frozenset(joined))
+    kinds: tuple[Callable[[], Wanted], ...] = (
+        lambda: search.whole(joined),
+        lambda: search.called(words),
+        lambda: search.beginning(words),
+        lambda: search.anywhere(words),
+    )
+    for kind in kinds:
+        rows = _rows(db, kind())
+        for row in rows:
+            ranks[row["serial"]] = min(fits(row), ranks.get(row["serial"], _FARTHEST))
+        if len(rows) > RANKED_MAX:
+            return True
+        if len(ranks) > limit:
+            return False
+    return False
+
+
+_FARTHEST = 1_000_000
+
+
+def _rows(db: Connection, wanted: Wanted) -> list[Row]:
+    return db.execute(
+        "SELECT f.serial, f.whole, f.name, f.organisation, f.contact FROM"
+        f" (SELECT serial FROM ({wanted.query}) LIMIT {RANKED_MAX + 1})"
+        " JOIN attendee_search f USING (serial)",
+        wanted.values,
+    ).fetchall()
+
+
+def _fitting(words: Sequence[str], joined: frozenset[str]) -> Callable[[Row], int]:
+    """Return what tells how far somebody is from the words. The nearest is called exactly so."""
+
+    def far(row: Row) -> int:
+        whole = row["whole"].split()
+        if not joined.isdisjoint(whole):
+            return _WHOLE
+        called = {*whole, *row["name"].split(), *row["contact"].split(BETWEEN)}
+        rest = f" {row['organisation']}{BETWEEN}{row['contact']}"
+        return 1 + sum(_far(word, called, rest) for word in words)
+
+    return far
+
+
+def _far(word: str, called: Collection[str], rest: str) -> int:
+    if word in called:
+        return _CALLED
+    if any(one.startswith(word) for one in called):
+        return _BEGINS
+    return _ELSEWHERE if f" {word}" in rest else _INSIDE
+
+
+def _in_order(db: Connection, ranks: Mapping[int, int]) -> list[int]:
+    """Return the serials of those of these people who are there, the best first."""
+    rows = db.execute(
+        f"SELECT serial, family_name, given_name FROM attendee WHERE {dialect.one_of('serial')}",
+        (dialect.many(ranks),),
+    ).fetchall()
+    printed = _printed(db, [row["serial"] for row in rows])
+
+    def place(row: Row) -> tuple[int, bool, str, str, int]:
+        serial = row["serial"]
+        return ranks[serial], serial in printed, row["family_name"], row["given_name"], serial
+
+    return [row["serial"] for row in sorted(rows, key=place)]
+
+
+def _hits(db: Connection, serials: Sequence[int]) -> list[Hit]:
+    """Return these people, in this order."""
+    rows = db.execute(
+        f"{attendees.SELECT} WHERE {dialect.one_of('a.serial')}", (dialect.many(serials),)
+    ).fetchall()
+    people = {row["serial"]: attendees.attendee_of(row) for row in rows}
+    printed = _printed(db, serials)
+    return [_hit(people[one], one in printed) for one in serials if one in people]
+
+
+def _printed(db: Connection, serials: Sequence[int]) -> set[int]:
+    """Return the serials of those whose newest badge was printed."""
+    rows = db.execute(
+        f"SELECT serial, issue, printed FROM badge WHERE {dialect.one_of('serial')}"
+        " ORDER BY serial, issue",
+        (dialect.many(serials),),
+    )
+    newest = {row["serial"]: row["printed"] for row in rows}
+    return {serial for serial, printed in newest.items() if printed}
+
+
+def _hit(one: Attendee, printed: bool) -> Hit:
+    return Hit(
+        serial=one.serial,
+        name=one.name,
+        latin=cards.latin_line(one)[0],
+        organisation=one.organisation,
+        category=one.category,
+        issue=one.issue,
+        printed=printed,
+        revoked=one.revoked_at is not None,
+    )

@@ -1,0 +1,65 @@
+"""Finds somebody whose badge is lost, for a supervisor at a door who asks by name or organisation.
+
+It goes into the entry log that somebody asked, and how many answers there were. What they asked for
+is kept nowhere.
+"""
+
+from badges.places.pool import KioskKey
+from badges.wire.supervisor import PEOPLE_MAX, Found, PersonFacts
+from badges.wire.wire import HolderName
+from server.core.entry_log import entry_log
+from server.core.entry_log.act_names import Act
+from server.core.people import search
+from server.core.people.attendees import whole_name
+from server.core.people.folding import readings
+from server.storage.connection import Connection, Row
+
+LOOKUPS_MAX = 30  # The most by one kiosk within `WINDOW_MS`.
+WINDOW_MS = 10 * 60_000
+
+
+def look_up(db: Connection, text: str) -> Found:
+    """Find people with a badge in whose name and organisation every word of `text` is found.
+
+    Case, accents and the order of the words don't matter, and Chinese names are found by pinyin.
+    """
+    words = readings(text)
+    if not words:
+        return Found([], more=False)
+    found = search.anywhere(words[0], named=True)
+    rows = db.execute(
+        f"WITH found AS MATERIALIZED ({found.query})"
+        " SELECT a.serial, (SELECT MAX(b.issue) FROM badge b WHERE b.serial = a.serial) AS issue,"
+        " a.category, a.valid_days, a.zones, a.flags, a.given_name, a.family_name, a.organisation,"
+        " a.country FROM found CROSS JOIN attendee a"
+        " WHERE a.serial = found.serial"
+        " AND EXISTS (SELECT 1 FROM badge b WHERE b.serial = a.serial)"
+        " ORDER BY a.family_name, a.given_name, a.serial LIMIT ?",
+        (*found.values, PEOPLE_MAX + 1),
+    ).fetchall()
+    return Found([_person(row) for row in rows[:PEOPLE_MAX]], more=len(rows) > PEOPLE_MAX)
+
+
+def note(db: Connection, kiosk: KioskKey, answers: int, *, by: str, now: int) -> None:
+    """Note that a supervisor asked, and how many answers there were."""
+    name, generation = kiosk
+    subject: dict[str, str | int | None] = {
+        "kiosk": name,
+        "generation": generation,
+        "answers": answers,
+    }
+    entry_log.act(db, by, Act.PEOPLE_LOOKED_UP, subject, now)
+
+
+def _person(row: Row) -> PersonFacts:
+    return PersonFacts(
+        serial=row["serial"],
+        issue=row["issue"],
+        category=row["category"],
+        valid_days=row["valid_days"],
+        zones=row["zones"],
+        flags=row["flags"],
+        holder=HolderName(
+            whole_name(row["given_name"], row["family_name"]), row["organisation"], row["country"]
+        ),
+    )

@@ -1,0 +1,112 @@
+"""Keeps which link of an attendee's phone page stands. A link can be revoked, and renewed by
+another one, without a new badge.
+
+Most people have no row, because their first link stands. Doors know nothing of links. To void a
+code that somebody has seen takes a new issue of the badge.
+"""
+
+from dataclasses import dataclass
+
+from badges.i18n import N_, Spoken
+from server.core.entry_log import entry_log
+from server.core.entry_log.act_names import Act
+from server.core.event.directory import Event
+from server.core.people.issuing import Badge
+from server.core.people.phone_token import (
+    PhoneTokenError,
+    open_phone_token,
+    phone_token,
+    token_subject,
+)
+from server.storage.connection import Connection
+
+NUMBER_MAX = 255
+
+
+class LinkError(Spoken, ValueError):
+    """Is raised where a link can't be revoked or renewed. The text says why and what to do."""
+
+
+class GoneLinkError(Exception):
+    """Is raised where the link was this attendee's once. `serial` says whose."""
+
+    def __init__(self, serial: int) -> None:
+        super().__init__("the link was revoked or renewed")
+        self.serial = serial
+
+
+@dataclass(frozen=True)
+class Link:
+    """Describes an attendee's newest link. `number` says how often it was renewed."""
+
+    number: int = 0
+    revoked_at: int | None = None
+
+
+def link(db: Connection, serial: int) -> Link:
+    """Return the attendee's newest link."""
+    row = db.execute(
+        "SELECT number, revoked_at FROM phone_link WHERE serial = ?", (serial,)
+    ).fetchone()
+    return Link() if row is None else Link(row["number"], row["revoked_at"])
+
+
+def token(db: Connection, event: Event, badge: Badge) -> str | None:
+    """Return the secret in the link of this badge's phone page, or None where the link is
+    revoked.
+    """
+    newest = link(db, badge.serial)
+    if newest.revoked_at is not None:
+        return None
+    return phone_token(event, badge.serial, badge.issue, newest.number)
+
+
+def open_link(db: Connection, event: Event, text: str) -> tuple[int, int]:
+    """Return (serial, issue) of the phone page that a link's secret is for.
+
+    Raises PhoneTokenError for any other text, and GoneLinkError for a link that was revoked or
+    renewed.
+    """
+    serial, _ = token_subject(text)
+    newest = link(db, serial)
+    for number in range(newest.number, -1, -1):
+        try:
+            found = open_phone_token(event, text, number)
+        except PhoneTokenError:
+            continue
+        if number < newest.number or newest.revoked_at is not None:
+            raise GoneLinkError(serial)
+        return found
+    raise PhoneTokenError
+
+
+def revoke(db: Connection, serial: int, *, by: str, now: int) -> None:
+    """Void the attendee's link, and give no other. Raises LinkError where it is void already."""
+    newest = link(db, serial)
+    if newest.revoked_at is not None:
+        raise LinkError(N_("The link is revoked already."))
+    _put(db, serial, Link(newest.number, now))
+    entry_log.act(db, by, Act.PHONE_LINK_REVOKED, {"serial": serial}, now)
+
+
+def renew(db: Connection, serial: int, *, by: str, now: int) -> None:
+    """Void the attendee's link, if it stands, and let the next one stand. Raises LinkError."""
+    number = link(db, serial).number + 1
+    if number > NUMBER_MAX:
+        raise LinkError(
+            N_(
+                "This link was renewed %(most)s times, and can't be again. Issue a new "
+                "badge, which has a new link."
+            ),
+            most=NUMBER_MAX,
+        )
+    _put(db, serial, Link(number))
+    entry_log.act(db, by, Act.PHONE_LINK_RENEWED, {"serial": serial}, now)
+
+
+def _put(db: Connection, serial: int, newest: Link) -> None:
+    db.execute(
+        "INSERT INTO phone_link (serial, number, revoked_at) VALUES (?, ?, ?) ON CONFLICT (serial)"
+        " DO UPDATE SET number = excluded.number, revoked_at = excluded.revoked_at",
+        (serial, newest.number, newest.revoked_at),
+    )

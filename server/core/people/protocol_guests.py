@@ -1,0 +1,233 @@
+"""Keeps who is a protocol guest, and tells named staff silently when one arrives.
+
+Nothing of it reaches a door. The first entry of a guest on a day is their arrival, and each user
+who was named has a notice of it until they mark it as seen.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from badges.admission.facts import Calendar
+from badges.i18n import N_, Spoken
+from badges.record import StayRef
+from server.core.entry_log import entry_log
+from server.core.entry_log.act_names import Act
+from server.core.people.attendees import attendee, whole_name
+from server.storage import dialect
+from server.storage.connection import Connection
+from server.storage.localized import names_of
+
+DAY_MS = 86_400_000
+WATCHERS_MAX = 50  # Of one guest.
+
+
+class ProtocolGuestError(Spoken, ValueError):
+    """Is raised where a person can't be flagged so. The text says what to do."""
+
+
+@dataclass(frozen=True)
+class ProtocolGuest:
+    """Represents a guest, with the users who are told."""
+
+    serial: int
+    name: str
+    organisation: str
+    set_at: int
+    watchers: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Entered:
+    """Says that a guest came in. `number` is the scan's, and `at` its time (Unix ms)."""
+
+    serial: int
+    number: int
+    at: int
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """Represents the notice that one user has of an arrival."""
+
+    arrival_id: int
+    serial: int
+    name: str
+    organisation: str
+    hall_names: dict[str, str]
+    door_names: dict[str, str]
+    at: int  # Unix ms, by the door's clock as far as its error was known
+    seen_at: int | None
+
+
+def set_protocol_guest(
+    db: Connection, serial: int, watchers: Iterable[int], *, by: str, now: int
+) -> None:
+    """Let exactly these users be told when the attendee arrives.
+
+    Raises UnknownAttendeeError or ProtocolGuestError.
+    """
+    attendee(db, serial)
+    wanted = sorted(set(watchers))
+    if not wanted:
+        raise ProtocolGuestError(N_("choose at least one user who is told."))
+    if len(wanted) > WATCHERS_MAX:
+        raise ProtocolGuestError(
+            N_("at most %(most)s users can be told of one guest."), most=WATCHERS_MAX
+        )
+    (known,) = db.execute(
+        f"SELECT COUNT(*) FROM user WHERE disabled_at IS NULL AND {dialect.one_of('user_id')}",
+        (dialect.many(wanted),),
+    ).fetchone()
+    if known != len(wanted):
+        raise ProtocolGuestError(N_("one of these users is shut out or not there any more."))
+    db.execute(
+        "INSERT INTO protocol_guest (serial, set_at) VALUES (?, ?) ON CONFLICT DO NOTHING",
+        (serial, now),
+    )
+    db.execute("DELETE FROM protocol_watcher WHERE serial = ?", (serial,))
+    db.executemany(
+        "INSERT INTO protocol_watcher (serial, user_id) VALUES (?, ?)",
+        [(serial, user_id) for user_id in wanted],
+    )
+    told = " ".join(str(user_id) for user_id in wanted)
+    entry_log.act(db, by, Act.PROTOCOL_GUEST_SET, {"serial": serial, "users": told}, now)
+
+
+def clear_protocol_guest(db: Connection, serial: int, *, by: str, now: int) -> None:
+    """Tell nobody any more when the attendee arrives. Notices that there are stay.
+
+    Raises ProtocolGuestError where nobody was told.
+    """
+    db.execute("DELETE FROM protocol_watcher WHERE serial = ?", (serial,))
+    if db.execute("DELETE FROM protocol_guest WHERE serial = ?", (serial,)).rowcount < 1:
+        raise ProtocolGuestError(N_("this attendee is no protocol guest."))
+    entry_log.act(db, by, Act.PROTOCOL_GUEST_CLEARED, {"serial": serial}, now)
+
+
+def protocol_guests(db: Connection, serial: int | None = None) -> list[ProtocolGuest]:
+    """Return all guests by name, or the one with this serial."""
+    watchers: dict[int, list[int]] = {}
+    for row in db.execute("SELECT serial, user_id FROM protocol_watcher ORDER BY 1, 2"):
+        watchers.setdefault(row["serial"], []).append(row["user_id"])
+    where, values = ("", ()) if serial is None else (" WHERE g.serial = ?", (serial,))
+    rows = db.execute(
+        "SELECT g.serial, g.set_at, a.given_name, a.family_name, a.organisation"
+        f" FROM protocol_guest g JOIN attendee a ON a.serial = g.serial{where}"
+        " ORDER BY a.family_name, a.given_name, g.serial",
+        values,
+    )
+    return [
+        ProtocolGuest(
+            serial=row["serial"],
+            name=whole_name(row["given_name"], row["family_name"]),
+            organisation=row["organisation"],
+            set_at=row["set_at"],
+            watchers=tuple(watchers.get(row["serial"], ())),
+        )
+        for row in rows
+    ]
+
+
+def note_arrivals(
+    db: Connection, happened: Sequence[Entered | StayRef], calendar: Calendar
+) -> None:
+    """Note the arrivals among these entries of guests, with a notice for each user who is told.
+
+    Of several entries on one day the one that came to the ledger first is the arrival. An entry
+    that is named by its stay was annulled: nobody passed, so it is taken back, and the next entry
+    is the arrival.
+    """
+    for one in happened:
+        if isinstance(one, StayRef):
+            _take_back(db, one)
+            continue
+        row = db.execute(
+            "INSERT INTO arrival (serial, day, number) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+            " RETURNING arrival_id",
+            (one.serial, day_of(calendar, one.at), one.number),
+        ).fetchone()
+        if row is not None:
+            db.execute(
+                "INSERT INTO arrival_notice (user_id, arrival_id)"
+                " SELECT user_id, ? FROM protocol_watcher WHERE serial = ?",
+                (row[0], one.serial),
+            )
+
+
+def _take_back(db: Connection, annulled: StayRef) -> None:
+    row = db.execute(
+        "SELECT v.arrival_id FROM scan s JOIN arrival v ON v.number = s.number"
+        " WHERE s.kiosk = ? AND s.generation = ? AND s.seq = ?",
+        (annulled.kiosk, annulled.generation, annulled.seq),
+    ).fetchone()
+    if row is not None:
+        db.execute("DELETE FROM arrival_notice WHERE arrival_id = ?", (row[0],))
+        db.execute("DELETE FROM arrival WHERE arrival_id = ?", (row[0],))
+
+
+def day_of(calendar: Calendar, at: int) -> int:
+    """Return which day of the event an instant is in. The first is 0, and days before and after
+    the event count on.
+    """
+    starts = calendar.day_starts
+    place = bisect_right(starts, at) - 1
+    if place < 0:
+        return (at - starts[0]) // DAY_MS
+    return place + (at - starts[place]) // DAY_MS if place == len(starts) - 1 else place
+
+
+def arrivals(db: Connection, user_id: int, *, limit: int, offset: int = 0) -> list[Arrival]:
+    """Return the user's notices, the newest first. `limit` and `offset` choose a page of them."""
+    rows = db.execute(
+        "SELECT v.arrival_id, v.serial, n.seen_at, s.scanned_at - COALESCE(s.skew_ms, 0) AS at,"
+        " a.given_name, a.family_name, a.organisation, h.names AS hall, d.names AS door"
+        " FROM arrival_notice n JOIN arrival v ON v.arrival_id = n.arrival_id"
+        " JOIN scan s ON s.number = v.number JOIN attendee a ON a.serial = v.serial"
+        " JOIN hall h ON h.hall_id = s.hall_id JOIN door d ON d.door_id = s.door_id"
+        " WHERE n.user_id = ? ORDER BY n.arrival_id DESC LIMIT ? OFFSET ?",
+        (user_id, limit, offset),
+    )
+    return [
+        Arrival(
+            arrival_id=row["arrival_id"],
+            serial=row["serial"],
+            name=whole_name(row["given_name"], row["family_name"]),
+            organisation=row["organisation"],
+            hall_names=names_of(row["hall"]),
+            door_names=names_of(row["door"]),
+            at=row["at"],
+            seen_at=row["seen_at"],
+        )
+        for row in rows
+    ]
+
+
+def unseen(db: Connection, user_id: int) -> int:
+    """Return how many notices the user has not marked as seen."""
+    (count,) = db.execute(
+        "SELECT COUNT(*) FROM arrival_notice WHERE user_id = ? AND seen_at IS NULL", (user_id,)
+    ).fetchone()
+    return int(count)
+
+
+def is_told(db: Connection, user_id: int) -> bool:
+    """Tell whether a user is told of anybody's arrival, or has been."""
+    (told,) = db.execute(
+        "SELECT EXISTS (SELECT 1 FROM protocol_watcher WHERE user_id = ?)"
+        " OR EXISTS (SELECT 1 FROM arrival_notice WHERE user_id = ?)",
+        (user_id, user_id),
+    ).fetchone()
+    return bool(told)
+
+
+def mark_seen(db: Connection, user_id: int, newest: int, now: int) -> int:
+    """Mark the user's notices up to the arrival `newest` as seen, and return how many were not.
+
+    Those that came since the page was made stay as they are.
+    """
+    return db.execute(
+        "UPDATE arrival_notice SET seen_at = ? WHERE user_id = ? AND arrival_id <= ?"
+        " AND seen_at IS NULL",
+        (now, user_id, newest),
+    ).rowcount

@@ -1,0 +1,205 @@
+"""Finds people by what is typed, wherever it stands in names, organisation, e-mail, telephone
+number, order number and external id.
+
+Each attendee's words are kept folded (see `folding`) in the table `attendee_search`, with other
+ways to write a name. Two indexes stand over it, which the database keeps by itself. One finds words
+by how they begin, and pairs of East Asian characters. The other finds three letters in the middle
+of a word. Triggers note whose words have changed, and whoever changes them calls `fold`.
+"""
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from server.core.people.folding import digits, folded, glued, is_east_asian, name_forms, pairs
+from server.storage import dialect
+from server.storage.connection import Connection, Row
+from server.storage.localized import names_of
+from server.storage.tables import insert_many
+
+FOLDED_TOGETHER = 500  # takes a thirtieth of a second, in which nobody else writes
+COLUMNS = ("serial", "whole", "name", "organisation", "contact", "pieces")
+# Where whoever may not see how to reach somebody looks.
+_NAMED = ("whole", "name", "organisation", "pieces")
+_ANYTHING = (*_NAMED, "contact")
+_PARTS = {"name": ("whole", "name"), "organisation": ("organisation",)}
+_INSIDE_MIN = 3  # So many letters are found in the middle of a word.
+_SEVERAL = re.compile("[,;、，；]")
+BETWEEN = "\n "  # between two texts, so that no word spans them
+_FROM = "SELECT s.serial FROM attendee_search s WHERE "
+_HAS_WORDS = dialect.indexed("s.serial", "search_word")
+_HAS_LETTERS = dialect.indexed("s.serial", "search_inside")
+_OF_WORDS = _FROM + _HAS_WORDS
+
+
+class Wanted(NamedTuple):
+    """Holds a condition on people, as a query of serials, and its parameters."""
+
+    query: str
+    values: tuple[str, ...]
+
+
+def fold(db: Connection, limit: int = -1) -> int:
+    """Keep the folded words of everybody who is new or has changed, in the caller's transaction.
+
+    `limit` is how many at most, and a negative one stands for all. Returns how many it were.
+    """
+    due = db.execute(
+        "SELECT a.serial, a.given_name, a.family_name, a.latin_name, a.organisation, a.email,"
+        " a.external_id, a.order_number, a.phone, o.names, o.other_names"
+        " FROM search_due JOIN attendee a USING (serial)"
+        " LEFT JOIN organisation o ON o.organisation_id = a.organisation_id LIMIT ?",
+        (limit,),
+    ).fetchall()
+    if not due:
+        return 0
+    serials = dialect.many(row["serial"] for row in due)
+    db.execute(f"DELETE FROM attendee_search WHERE {dialect.one_of('serial')}", (serials,))
+    insert_many(db, "attendee_search", COLUMNS, list(map(_words_of, due)))
+    db.execute(f"DELETE FROM search_due WHERE {dialect.one_of('serial')}", (serials,))
+    return len(due)
+
+
+def drop_deleted(db: Connection) -> None:
+    """Take the words of people who are gone out of the indexes, which would keep them until they
+    are merged. It takes about as long as indexing everybody.
+    """
+    for index in ("search_word", "search_inside"):
+        db.execute(dialect.without_the_deleted(index))
+
+
+def fold_all(write: Callable[[Callable[[Connection], int]], int]) -> None:
+    """Keep everybody's folded words, some people at a time, so that others can write in between.
+
+    `write` runs a step in a transaction of its own. If it ends before everybody is through, the
+    next start of the server goes on.
+    """
+    while write(lambda db: fold(db, FOLDED_TOGETHER)) == FOLDED_TOGETHER:
+        pass
+
+
+def _words_of(row: Row) -> tuple[int, str, str, str, str, str]:
+    names, whole = name_forms(row["given_name"], row["family_name"], row["latin_name"])
+    printed = row["organisation"]
+    organisations = [printed]
+    if row["names"] is not None:
+        organisations += [*names_of(row["names"]).values(), *json.loads(row["other_names"])]
+    called = list(dict.fromkeys(map(folded, organisations)))
+    ids = [row["external_id"] or "", row["order_number"]]
+    phones = map(digits, _SEVERAL.split(row["phone"]))
+    contact = [folded(row["email"]), *map(folded, ids), *glued(" ".join(ids)), *phones]
+    pieces = ["".join(names[:1]).replace(" ", ""), *called]
+    return (
+        row["serial"],
+        " ".join(whole),
+        BETWEEN.join(names),
+        BETWEEN.join(called),
+        BETWEEN.join(dict.fromkeys(filter(None, contact))),
+        " ".join(dict.fromkeys(pair for text in pieces for pair in pairs(text))),
+    )
+
+
+def beginning(words: Sequence[str]) -> Wanted:
+    """Return who has all these words, each as the beginning of one.
+
+    East Asian characters may stand anywhere in a name or an organisation.
+    """
+    long = [word for word in words if not _is_short(word)]
+    in_words = long or words
+    checks = [word for word in long if _is_checked(word)]
+    checks += [f" {word}" for word in words if word not in in_words]
+    sought = dialect.every([_beginning(word, _ANYTHING) for word in in_words])
+    return Wanted(_OF_WORDS + _holds(_ANYTHING) * len(checks), (sought, *checks))
+
+
+def whole(joined: Sequence[str]) -> Wanted:
+    """Return whose whole name, without spaces, is one of `joined`."""
+    asked = [dialect.word(form, columns=("whole",)) for form in joined]
+    return Wanted(_OF_WORDS, (dialect.either(asked),))
+
+
+def called(words: Sequence[str]) -> Wanted:
+    """Return who has all these words as they are, in the name or in what is known of them."""
+    pieces = [piece for word in words for piece in word.split()]
+    asked = [dialect.word(piece, columns=("whole", "name", "contact")) for piece in pieces]
+    checks = [word for word in words if _is_checked(word)]
+    return Wanted(_OF_WORDS + _holds(_ANYTHING) * len(checks), (dialect.every(asked), *checks))
+
+
+def anywhere(words: Sequence[str], *, named: bool = False) -> Wanted:
+    """Return who has all these words, each as the beginning or in the middle of one.
+
+    With `named`, names and organisations are looked through alone. Fewer than three letters have to
+    begin a word.
+    """
+    columns = _NAMED if named else _ANYTHING
+    east_asian = [word for word in words if is_east_asian(word)]
+    short = [word for word in words if _is_short(word)]
+    letters = [word for word in words if word not in east_asian and word not in short]
+    query, values = _FROM + "TRUE", []
+    if letters:
+        query += f" AND {_HAS_LETTERS}"
+        values.append(dialect.every([dialect.threes(word) for word in letters]))
+    in_words = east_asian if letters or east_asian else short
+    if in_words:
+        query += f" AND {_HAS_WORDS}"
+        values.append(dialect.every([_beginning(word, columns) for word in in_words]))
+    checks = [*letters, *filter(_is_checked, east_asian)]
+    checks += [f" {word}" for word in short if in_words is not short]
+    return Wanted(query + _holds(columns) * len(checks), (*values, *checks))
+
+
+def within(words: Sequence[str], part: str) -> Wanted:
+    """Return in whose name or organisation all these words are, by `part`, which says which.
+
+    Each is the beginning of one, or three letters or more in the middle of one.
+    """
+    columns = _PARTS[part]
+    letters = [word for word in words if not is_east_asian(word) and not _is_short(word)]
+    others = [word for word in words if word not in letters]
+    query, values = _FROM + "TRUE", []
+    if letters:
+        query += f" AND {_HAS_LETTERS}"
+        values.append(dialect.every([dialect.threes(word) for word in letters]))
+    if others:
+        query += f" AND {_HAS_WORDS}"
+        sought = (*columns, "pieces")
+        values.append(dialect.every([_beginning(word, sought) for word in others]))
+    # The pairs of East Asian characters are those of names and of organisations.
+    checks = [*letters, *filter(is_east_asian, others)]
+    return Wanted(query + _holds(columns) * len(checks), (*values, *checks))
+
+
+def _beginning(word: str, columns: Sequence[str]) -> str:
+    """Return what the index of words is asked for one word, which may have spaces."""
+    *before, last = word.split()
+    sought = [_stretch(piece, columns, begins=is_east_asian(piece)) for piece in before]
+    return dialect.every([*sought, _stretch(last, columns, begins=True)])
+
+
+def _stretch(piece: str, columns: Sequence[str], *, begins: bool) -> str:
+    plain = dialect.word(piece, begins=begins, columns=columns)
+    if not is_east_asian(piece) or len(piece) <= 2:
+        return plain
+    neighbours = [dialect.word(pair, columns=("pieces",)) for pair in pairs(piece)[:-1]]
+    return dialect.either([plain, dialect.every(neighbours)])
+
+
+def _is_short(word: str) -> bool:
+    """Tell whether a word is the beginning of so many that, beside others, their texts are looked
+    at, and no index is asked for it.
+    """
+    return len(word) < _INSIDE_MIN and not is_east_asian(word)
+
+
+def _is_checked(word: str) -> bool:
+    """Tell whether the index of words finds more for this word than has it."""
+    return " " in word or is_east_asian(word) and len(word) > 2
+
+
+def _holds(columns: Sequence[str]) -> str:
+    """Write the condition that the texts hold the parameter. A space stands before each word."""
+    texts = [f"s.{column}" for column in columns if column != "pieces"]
+    spaced = "' ' || " + f" || '{BETWEEN}' || ".join(texts)
+    return f" AND {dialect.contains(spaced)}"

@@ -1,0 +1,67 @@
+"""Finds badges that say something that is no longer true, and issues and replaces badges in parts,
+so that the scans of doors never wait for long.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from server.core.event.directory import Event
+from server.core.people import issuing
+from server.core.people.attendees import Attendee
+from server.storage.connection import Connection
+from server.storage.database import Database
+
+AT_ONCE = 200  # in one transaction
+LOOKED_AT_ONCE = 2_000  # after an update of the event, every badge is looked at once
+
+
+def find_changed(event: Event, database: Database) -> list[Attendee]:
+    """Find the holders whose badges say something that is no longer true. It remembers whose were
+    looked at and are right.
+    """
+    holders = issuing.changed_badges(database.reader, event)
+    right = issuing.unchanged_badges(database.reader, {holder.serial for holder in holders})
+    for at in range(0, len(right), LOOKED_AT_ONCE):
+        part = right[at : at + LOOKED_AT_ONCE]
+        database.write(partial(issuing.forget_unchanged, event=event, serials=part))
+    return holders
+
+
+def replace_badges(
+    event: Event,
+    database: Database,
+    serials: Sequence[int],
+    *,
+    by: str,
+    clock: Callable[[], int],
+) -> tuple[int, list[str]]:
+    """Replace these badges. Return how many were replaced, and why others could not be."""
+    failed: list[str] = []
+
+    def step(db: Connection, part: Sequence[int]) -> int:
+        done = 0
+        for serial in part:
+            try:
+                issuing.reissue(db, event, serial, reason="changed", now=clock(), by=by)
+                done += 1
+            except issuing.IssuingError as error:
+                failed.append(str(error))
+        return done
+
+    done = 0
+    for at in range(0, len(serials), AT_ONCE):
+        part = serials[at : at + AT_ONCE]
+        done += database.write(partial(step, part=part), long=True)
+    return done, failed
+
+
+def issue_all(event: Event, database: Database, *, by: str, clock: Callable[[], int]) -> int:
+    """Issue a badge to everybody who has none and is not revoked. Return how many were issued."""
+
+    def step(db: Connection) -> int:
+        return issuing.issue_missing(db, event, now=clock(), by=by, limit=AT_ONCE)
+
+    done = 0
+    while part := database.write(step, long=True):
+        done += part
+    return done

@@ -1,0 +1,118 @@
+"""Counts what a forum has, as an organiser tells it to the press."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+from server.core.event.calendar import day_starts
+from server.core.event.settings import EventSettings
+from server.core.programme.exhibition import exhibitor_count
+from server.storage.connection import Connection
+
+
+@dataclass(frozen=True)
+class ForumCounts:
+    """Holds the forum in figures."""
+
+    days: int  # on which sessions are held
+    activities: int
+    kinds: int  # of activities, without those of which there is none
+    parallel_forums: int
+    official_forums: int  # parallel forums that national authorities lead or co-host
+    # The most parallel forums that one and the same international organisation leads.
+    hosted_by_one: int
+    keynote_speakers: int  # people, each counted once
+    countries: int  # of attendees
+    # International organisations, institutes, and government departments of other countries.
+    organisations: int
+    exhibitors: int  # with a stand
+    exhibition_m2: int
+    areas: int
+
+
+@dataclass(frozen=True)
+class CountryCounts:
+    """Holds how many attendees and organisations a country has. `country` is "" for those without
+    one.
+    """
+
+    country: str
+    people: int
+    organisations: int
+
+
+def forum_counts(db: Connection, settings: EventSettings) -> ForumCounts:
+    """Count the forum.
+
+    Where the settings name no country, every government department counts as foreign.
+    """
+    return ForumCounts(
+        days=_days(db, day_starts(settings)),
+        activities=_one(db, "SELECT COUNT(*) FROM activity"),
+        kinds=_one(db, "SELECT COUNT(DISTINCT kind) FROM activity"),
+        parallel_forums=_one(db, "SELECT COUNT(*) FROM activity WHERE parallel = 1"),
+        official_forums=_one(
+            db, "SELECT COUNT(*) FROM activity WHERE parallel = 1 AND official = 1"
+        ),
+        hosted_by_one=_one(
+            db,
+            "SELECT COALESCE(MAX(led), 0) FROM (SELECT COUNT(*) AS led FROM activity_host h"
+            " JOIN activity a ON a.activity_id = h.activity_id"
+            " JOIN organisation o ON o.organisation_id = h.organisation_id"
+            " WHERE a.parallel = 1 AND h.role = 'lead' AND o.kind = 'international'"
+            " GROUP BY h.organisation_id) AS hosts",
+        ),
+        keynote_speakers=_keynote_speakers(db),
+        countries=_one(db, "SELECT COUNT(DISTINCT country) FROM attendee WHERE country <> ''"),
+        organisations=_one(
+            db,
+            "SELECT COUNT(*) FROM organisation WHERE kind IN ('international', 'institute')"
+            " OR (kind = 'government' AND country <> ?)",
+            settings.country or "",
+        ),
+        exhibitors=exhibitor_count(db),
+        exhibition_m2=_one(db, "SELECT COALESCE(SUM(m2), 0) FROM area"),
+        areas=_one(db, "SELECT COUNT(*) FROM area"),
+    )
+
+
+def country_counts(db: Connection) -> list[CountryCounts]:
+    """Return the countries that attendees or organisations have, those with most people first."""
+    people = dict(_pairs(db, "SELECT country, COUNT(*) FROM attendee GROUP BY country"))
+    organisations = dict(_pairs(db, "SELECT country, COUNT(*) FROM organisation GROUP BY country"))
+    found = [
+        CountryCounts(country, people.get(country, 0), organisations.get(country, 0))
+        for country in {*people, *organisations}
+    ]
+    return sorted(found, key=lambda one: (-one.people, one.country))
+
+
+def _days(db: Connection, midnights: tuple[int, ...]) -> int:
+    """Count the event's days on which a session begins."""
+    return sum(
+        _one(
+            db,
+            "SELECT EXISTS (SELECT 1 FROM session WHERE starts_at >= ? AND starts_at < ?)",
+            *bound,
+        )
+        for bound in pairwise(midnights)
+    )
+
+
+def _keynote_speakers(db: Connection) -> int:
+    """Count attendees by their number, and people who are not on the roster by their label or
+    name.
+    """
+    known = "SELECT COUNT(DISTINCT serial) FROM session_speaker WHERE role = 'keynote'"
+    others = (
+        "SELECT COUNT(DISTINCT CASE WHEN label <> '' THEN label ELSE name END)"
+        " FROM session_speaker WHERE role = 'keynote' AND serial IS NULL"
+    )
+    return _one(db, known) + _one(db, others)
+
+
+def _one(db: Connection, sql: str, *values: object) -> int:
+    return int(db.execute(sql, values).fetchone()[0])
+
+
+def _pairs(db: Connection, sql: str) -> list[tuple[str, int]]:
+    return [(row[0], row[1]) for row in db.execute(sql)]

@@ -1,0 +1,66 @@
+"""Invitations that wait for a session or for a person.
+
+A venue file invites people, and a roster names sessions. Whichever is imported first, what it says
+of the other is kept here until that is there.
+"""
+
+from collections.abc import Iterable
+
+from server.core.people.attendees import people_of_label
+from server.storage.connection import Connection
+
+
+def await_guests(
+    db: Connection, session_code: str, labels: Iterable[str], *, invited: bool
+) -> None:
+    """Keep that people are invited to a session, or refused. A label is an external id or an
+    e-mail.
+    """
+    db.executemany(
+        "INSERT INTO awaited_guest (session_code, label, invited) VALUES (?, ?, ?)"
+        " ON CONFLICT (session_code, label) DO UPDATE SET invited = excluded.invited",
+        [(session_code, label, int(invited)) for label in labels],
+    )
+
+
+def settle_guests(db: Connection) -> int:
+    """Take over the invitations whose session and person are both there now, and return how
+    many.
+
+    A label that finds several people keeps waiting. Case does not matter in a session's code,
+    because a roster may write it otherwise.
+    """
+    rows = db.execute("SELECT session_code, label, invited FROM awaited_guest").fetchall()
+    if not rows:
+        return 0
+    sessions = {
+        row["code"].casefold(): row["session_id"]
+        for row in db.execute("SELECT code, session_id FROM session")
+    }
+    settled = 0
+    for row in rows:
+        session_id = sessions.get(row["session_code"].casefold())
+        if session_id is None:
+            continue
+        people = people_of_label(db, row["label"])
+        if len(people) != 1:
+            continue
+        db.execute(
+            "INSERT INTO session_guest (session_id, serial, invited) VALUES (?, ?, ?)"
+            " ON CONFLICT (session_id, serial) DO UPDATE SET invited = excluded.invited",
+            (session_id, people[0]["serial"], row["invited"]),
+        )
+        db.execute(
+            "DELETE FROM awaited_guest WHERE session_code = ? AND label = ?",
+            (row["session_code"], row["label"]),
+        )
+        settled += 1
+    return settled
+
+
+def awaited(db: Connection) -> dict[str, tuple[str, ...]]:
+    """Return who is awaited, by the session's code."""
+    found: dict[str, list[str]] = {}
+    for row in db.execute("SELECT session_code, label FROM awaited_guest ORDER BY 1, 2"):
+        found.setdefault(row["session_code"], []).append(row["label"])
+    return {code: tuple(labels) for code, labels in found.items()}

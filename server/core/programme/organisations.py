@@ -1,0 +1,187 @@
+"""Organisations, to which attendees and exhibitors belong, and which host activities.
+
+An attendee keeps the text that a card prints. Where that text is a name of an organisation, the
+attendee belongs to it.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from badges.roster.same_name import name_key
+from server.core.people.attendees import SELECT, Attendee, attendee_of
+from server.core.people.folding import folded, readings
+from server.storage import dialect
+from server.storage.connection import Connection, Row
+from server.storage.localized import names_of
+
+KINDS = (
+    "company", "university", "institute", "international", "government", "association", "media",
+    "other",
+)  # fmt: skip
+_COUNTED = (
+    "SELECT o.*, (SELECT COUNT(*) FROM attendee a WHERE a.organisation_id = o.organisation_id)"
+    " AS people FROM organisation o"
+)
+
+
+class UnknownOrganisationError(ValueError):
+    """Is raised where there is no such organisation in the event."""
+
+
+@dataclass(frozen=True)
+class Organisation:
+    """Represents an organisation. `people` counts the attendees who belong to it."""
+
+    organisation_id: int
+    code: str
+    names: dict[str, str]
+    country: str  # ISO 3166, or ""
+    kind: str  # one of KINDS
+    other_names: tuple[str, ...]  # which rosters and lists may have, and pages do not show
+    people: int
+
+    @property
+    def all_names(self) -> tuple[str, ...]:
+        return (*self.names.values(), *self.other_names)
+
+
+def organisations(
+    db: Connection, *, limit: int | None = None, offset: int = 0
+) -> list[Organisation]:
+    """Return organisations by code. `limit` and `offset` choose a page of them."""
+    page = "" if limit is None else " LIMIT ? OFFSET ?"
+    values = () if limit is None else (limit, offset)
+    return [_organisation(row) for row in db.execute(f"{_COUNTED} ORDER BY o.code{page}", values)]
+
+
+@dataclass(frozen=True)
+class OrganisationFilter:
+    """Says which organisations are wanted. None means any."""
+
+    kind: str | None = None
+    country: str | None = None
+    text: str | None = None  # words of its code and names, whatever the case and accents
+
+
+def find_organisations(
+    db: Connection, wanted: OrganisationFilter, limit: int, offset: int
+) -> tuple[list[Organisation], int]:
+    """Return a page of organisations by code, and how many there are."""
+    found = [
+        (condition, value)
+        for condition, value in (
+            ("o.kind = ?", wanted.kind),
+            ("o.country = ?", wanted.country),
+        )
+        if value is not None
+    ]
+    if wanted.text and wanted.text.strip():
+        called = _called(db, wanted.text)
+        found.append((dialect.one_of("o.organisation_id"), dialect.many(called)))
+    where = " WHERE " + " AND ".join(condition for condition, _ in found) if found else ""
+    values = tuple(value for _, value in found)
+    (total,) = db.execute(f"SELECT COUNT(*) FROM organisation o{where}", values).fetchone()
+    rows = db.execute(
+        f"{_COUNTED}{where} ORDER BY o.code LIMIT ? OFFSET ?", (*values, limit, offset)
+    )
+    return [_organisation(row) for row in rows], total
+
+
+def _called(db: Connection, text: str) -> list[int]:
+    """Return the numbers of the organisations that have all these words in their code or names,
+    whatever the case, accents and width.
+    """
+    asked = readings(text)[:1]
+    rows = db.execute("SELECT organisation_id, code, names, other_names FROM organisation")
+    return [
+        row["organisation_id"]
+        for row in rows.fetchall()
+        if asked and all(word in _words(row) for word in asked[0])
+    ]
+
+
+def _words(row: Row) -> str:
+    names = [row["code"], *names_of(row["names"]).values(), *json.loads(row["other_names"])]
+    return "\n".join(map(folded, names))
+
+
+def countries_of_organisations(db: Connection) -> list[str]:
+    """Return the countries (ISO 3166) that organisations have."""
+    rows = db.execute("SELECT DISTINCT country FROM organisation WHERE country <> ''")
+    return sorted(row["country"] for row in rows)
+
+
+def people_of(db: Connection, organisation_id: int, limit: int, offset: int) -> list[Attendee]:
+    """Return a page of the attendees who belong to an organisation, by name."""
+    rows = db.execute(
+        f"{SELECT} WHERE a.organisation_id = ?"
+        " ORDER BY a.family_name, a.given_name, a.serial LIMIT ? OFFSET ?",
+        (organisation_id, limit, offset),
+    )
+    return [attendee_of(row) for row in rows]
+
+
+def organisation(db: Connection, code: str) -> Organisation:
+    """Raises UnknownOrganisationError."""
+    row = db.execute(f"{_COUNTED} WHERE o.code = ?", (code,)).fetchone()
+    if row is None:
+        raise UnknownOrganisationError(f"organisation {code}")
+    return _organisation(row)
+
+
+def _organisation(row: Row) -> Organisation:
+    others = tuple(json.loads(row["other_names"]))
+    return Organisation(**{**dict(row), "names": names_of(row["names"]), "other_names": others})
+
+
+def link_people(db: Connection) -> int:
+    """Let attendees belong to the organisation that their card names, and return how many that
+    changed.
+
+    Case, width, spaces and punctuation do not matter. A name that two organisations have links
+    nobody. One that is another's other name links to whose own name it is. `db` is in a
+    transaction.
+    """
+    known = organisations_by_name(db)
+    printed = db.execute(
+        "SELECT DISTINCT organisation, organisation_id FROM attendee WHERE organisation <> ''"
+    ).fetchall()
+    due = [
+        (wanted, row["organisation"], wanted)
+        for row in printed
+        if (wanted := known.get(name_key("", row["organisation"]))) != row["organisation_id"]
+    ]
+    return _link(db, due)
+
+
+def organisations_by_name(db: Connection) -> dict[str, int | None]:
+    """Return the number of each organisation by the keys of its names (see
+    `badges.roster.same_name`). None stands for a name that two of them have.
+
+    A name of its own comes before another that lists have for an organisation.
+    """
+    rows = db.execute("SELECT organisation_id, names, other_names FROM organisation").fetchall()
+    known = _known((row["organisation_id"], json.loads(row["other_names"])) for row in rows)
+    return known | _known((row["organisation_id"], names_of(row["names"]).values()) for row in rows)
+
+
+def _known(found: Iterable[tuple[int, Iterable[str]]]) -> dict[str, int | None]:
+    """Return the number for each name, or None where several have it."""
+    known: dict[str, int | None] = {}
+    for number, names in found:
+        for key in {name_key("", name) for name in names}:
+            if known.setdefault(key, number) != number:
+                known[key] = None
+    return known
+
+
+def _link(db: Connection, due: Iterable[tuple[int | None, str, int | None]]) -> int:
+    return max(
+        0,
+        db.executemany(
+            "UPDATE attendee SET organisation_id = ? WHERE organisation = ?"
+            f" AND {dialect.differs('organisation_id', '?')}",
+            due,
+        ).rowcount,
+    )

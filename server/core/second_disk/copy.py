@@ -1,0 +1,350 @@
+"""Makes backups of the event's whole directory, as it is at one moment. They go to a second disk
+every 5 minutes.
+
+A backup is a directory that is an event. It has the database, the settings, what organisers put
+beside them, and the keys, without which no kiosk and no badge would know the restored server. It
+appears under its name once it is whole and on disk. Writers go on meanwhile. What must not be lost
+in between is kept by `critical_state`.
+"""
+
+import logging
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from badges.i18n import N_, Phrase, phrase_of
+from server.core.event.directory import DATABASE_FILE, SETTINGS_FILE, Event
+from server.core.event.settings import EventError
+from server.core.feed import changes
+from server.core.second_disk import own_files
+from server.core.second_disk.critical_state import Acts, ActsError, Keeper, log_size
+from server.core.second_disk.own_files import TooManyFilesError
+from server.storage import database_file, durable_files, event_state
+from server.storage.connection import Connection
+from server.storage.database import Database
+from server.storage.disk import DatabaseError
+from server.storage.errors import EngineError, cause
+
+log = logging.getLogger(__name__)
+
+EVERY_S = 300.0
+RETRY_S = 20.0  # After one that failed, and while the second disk lacks acts.
+# This many of the newest are kept. Of the others the last of each day (UTC) is kept for ever.
+KEEP = 12
+STEP_PAGES = 128
+PAUSE_S = 0.005  # The pause between steps, because the doors need the disk.
+# Steps between two flushes. One flush of a whole large copy would hold everybody up.
+SYNC_EVERY = 64
+_NAME = "%Y%m%d-%H%M%SZ"
+_MAKING = "making-"
+
+# Takes how many pages of the database are done, and of how many. Before it both are 0.
+Progress = Callable[[int, int], None]
+
+
+class BackupError(EventError):
+    """Is raised when the backup was not made. The text says why and what to do. Earlier backups are
+    as they were.
+    """
+
+
+class _StoppedError(Exception):
+    """Is raised when the server stops. What was being made is left out."""
+
+
+@dataclass(frozen=True)
+class Backup:
+    path: Path
+    made_at: int  # Unix ms
+
+
+@dataclass(frozen=True)
+class Status:
+    """Says how it stands with the second disk. The texts are for staff, and are "" while all is
+    well.
+    """
+
+    directory: Path
+    newest: Backup | None = None
+    trouble: str = ""  # Why the last backup was not made.
+    acts_trouble: str = ""  # Why the last acts are on one disk only.
+    warning: str = ""  # Set where the second disk is the first one.
+
+
+def backups(directory: Path) -> list[Backup]:
+    """Return the whole backups, the oldest first."""
+    found = []
+    for path in directory.iterdir():
+        made_at = _made_at(path)
+        if made_at is not None and (path / SETTINGS_FILE).is_file():
+            found.append(Backup(path, made_at))
+    return sorted(found, key=lambda one: (one.made_at, one.path.name))
+
+
+def _made_at(path: Path) -> int | None:
+    try:
+        made = datetime.strptime(f"{path.name.partition('-copy')[0]}+0000", f"{_NAME}%z")
+    except ValueError:
+        return None
+    return int(made.timestamp()) * 1000
+
+
+def check_directory(event: Event) -> str:
+    """Raises BackupError where backups can't be made. Otherwise it returns a warning for staff, or
+    "" where there is none.
+    """
+    directory = event.backup_path
+    if directory is None:
+        return Phrase(
+            "No backups are made: the loss of this disk would be the loss of the "
+            "event. Name a directory on a second disk as backup_dir in event.toml."
+        )
+    if not directory.is_dir():
+        raise BackupError(
+            N_(
+                "backup_dir: there is no directory %(directory)s. Is the second disk "
+                "mounted? Make the directory there, or take backup_dir out of event.toml."
+            ),
+            directory=directory,
+        )
+    probe = directory / f"{_MAKING}probe-{os.getpid()}"
+    try:
+        probe.unlink(missing_ok=True)
+        durable_files.write_new(probe, b"")
+        probe.unlink()
+    except OSError as error:
+        raise BackupError(
+            N_("backup_dir: %(directory)s can't be written: %(why)s."),
+            directory=directory,
+            why=error.strerror,
+        ) from None
+    if directory.stat().st_dev == event.path.stat().st_dev:
+        return Phrase(
+            "backup_dir: %(directory)s is on the same disk as the event, which would "
+            "be lost with it. Is the second disk mounted?",
+            directory=directory,
+        )
+    return ""
+
+
+def make_backup(
+    event: Event,
+    directory: Path,
+    now: int,
+    *,
+    progress: Progress = lambda done, of: None,
+    pause_s: float = PAUSE_S,
+) -> Backup:
+    """Copy the event into a new directory in `directory`. Raises BackupError."""
+    name = datetime.fromtimestamp(now // 1000, UTC).strftime(_NAME)
+    making = directory / f"{_MAKING}{name}-{os.getpid()}"
+    try:
+        newest = next(reversed(backups(directory)), None)
+        before = newest.path if newest else None
+        _check_room(event, directory, before)
+        making.mkdir(mode=0o700)
+        _copy_files(event, making)
+        own_files.copy_own_files(event.path, making, before, lambda: progress(0, 0))
+        _copy_database(event.database_path, making / DATABASE_FILE, progress, pause_s)
+        durable_files.sync_directory(making)
+        final = directory / name
+        # Two backups were made within one second.
+        if final.exists():
+            final = durable_files.free_name(directory, f"{name}-copy")
+        making.rename(final)
+        durable_files.sync_directory(directory)
+    except (OSError, EngineError, DatabaseError, TooManyFilesError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise BackupError(
+            N_("no backup was made in %(directory)s: %(why)s."), directory=directory, why=why
+        ) from None
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+    return Backup(final, now // 1000 * 1000)
+
+
+def _check_room(event: Event, directory: Path, before: Path | None) -> None:
+    wal = event.database_path.with_name(f"{DATABASE_FILE}-wal")
+    needed = event.database_path.stat().st_size + (wal.stat().st_size if wal.exists() else 0)
+    needed += own_files.copied_bytes(event.path, before)
+    free = shutil.disk_usage(directory).free
+    if free < needed * 1.1:
+        raise BackupError(
+            N_(
+                "no backup was made in %(directory)s: it needs %(needed)s MB, and "
+                "%(free)s MB are free. Delete old backups, or take a larger disk."
+            ),
+            directory=directory,
+            needed=f"{needed / 1e6:.0f}",
+            free=f"{free / 1e6:.0f}",
+        )
+
+
+def _copy_files(event: Event, making: Path) -> None:
+    durable_files.write_new(making / SETTINGS_FILE, (event.path / SETTINGS_FILE).read_bytes())
+    keys = making / "keys"
+    keys.mkdir(mode=0o700)
+    for path in sorted((event.path / "keys").iterdir()):
+        if path.is_file():
+            durable_files.write_new(keys / path.name, path.read_bytes())
+    durable_files.sync_directory(keys)
+
+
+def _copy_database(source: Path, target: Path, progress: Progress, pause_s: float) -> None:
+    """Copy one moment's state slowly, because the doors need the disk. Flush it now and then."""
+    durable_files.write_new(target, b"")
+    steps = 0
+    # It stays open longer than SQLite's connection, whose locks closing it would drop.
+    with target.open("rb+") as file:
+
+        def step(done: int, of: int) -> None:
+            nonlocal steps
+            steps += 1
+            if steps % SYNC_EVERY == 0:
+                os.fsync(file.fileno())
+            progress(done, of)
+            time.sleep(pause_s)
+
+        database_file.copy_moment(source, target, pages=STEP_PAGES, progress=step)
+        os.fsync(file.fileno())
+
+
+def prune(directory: Path, keep: int = KEEP) -> None:
+    """Delete all but the newest `keep` backups and the last of each day. What was never finished is
+    deleted too.
+    """
+    old = backups(directory)[:-keep]
+    last_of_day = {one.made_at // 86_400_000: one for one in old}
+    for one in old:
+        if last_of_day[one.made_at // 86_400_000] is not one:
+            shutil.rmtree(one.path)
+    for path in directory.glob(f"{_MAKING}*"):
+        if not _alive(path.name.rpartition("-")[2]):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _alive(process: str) -> bool:
+    try:
+        os.kill(int(process), 0)
+    except (ProcessLookupError, ValueError, OverflowError):
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def _check_age(directory: Path, opened: Database) -> None:
+    """Raises BackupError where the newest backup is of a later state than the database."""
+    newest = next(reversed(backups(directory)), None)
+    if newest is None:
+        return
+    try:
+        with database_file.opened_read_only(newest.path / DATABASE_FILE) as db:
+            there = _state(db)
+    except EngineError:
+        # A backup that can't be read says nothing about the database.
+        return
+    if there > _state(opened.reader):
+        raise BackupError(
+            N_(
+                "this database is older than the backup %(path)s: it is a copy that was "
+                "put back by hand. Doors may hold places that it does not know of. Use "
+                "`hallkeeper restore`, which asks them."
+            ),
+            path=newest.path,
+        )
+
+
+def _state(db: Connection) -> tuple[int, int, int]:
+    """Return what tells how late a state is. Later states of one event's line of servers compare
+    higher.
+    """
+    return event_state.incarnation(db), changes.cursor(db), log_size(db)
+
+
+class Backups:
+    """Makes them while the server runs, on a thread of its own, and keeps the acts."""
+
+    def __init__(
+        self, event: Event, opened: Database, clock: Callable[[], int], every_s: float = EVERY_S
+    ) -> None:
+        """`event` has a backup directory. Raises BackupError or ActsError."""
+        check_directory(event)
+        directory = event.backup_path
+        assert directory is not None
+        self._event = event
+        self._clock = clock
+        self._every_s = every_s
+        self._directory = directory
+        self._keeper = Keeper(event.event_id, opened, directory, clock)
+        _check_age(directory, opened)
+        self._status = Status(directory, next(reversed(backups(directory)), None))
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="backup", daemon=True)
+
+    @property
+    def status(self) -> Status:
+        return replace(self._status, acts_trouble=self._keeper.trouble)
+
+    def kept_acts(self) -> list[Acts]:
+        """Return the acts on the second disk, also such as the database may lack."""
+        return self._keeper.kept()
+
+    def keep_acts(self) -> None:
+        """Write the acts with the server's incarnation, because it has just become the next of its
+        line.
+        """
+        self._keeper.keep()
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop, also in the middle of one."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        due = time.monotonic()
+        while not self._stop.is_set():
+            try:
+                if time.monotonic() >= due:
+                    due = time.monotonic() + (self._every_s if self._back_up() else RETRY_S)
+                if self._keeper.trouble:
+                    self._keeper.keep()
+            except _StoppedError:
+                return
+            except Exception as error:
+                # The next one may succeed, so it must be tried.
+                log.error("backup failed: %s", cause(error))
+                self._status = replace(
+                    self._status, trouble=Phrase("failed (%(why)s)", why=type(error).__name__)
+                )
+                due = time.monotonic() + RETRY_S
+            waits_s = max(0.0, due - time.monotonic())
+            self._stop.wait(min(waits_s, RETRY_S) if self._keeper.trouble else waits_s)
+
+    def _back_up(self) -> bool:
+        """Make a backup, and say whether one was made."""
+        try:
+            warning = check_directory(self._event)
+            self._keeper.keep()
+            newest = make_backup(self._event, self._directory, self._clock(), progress=self._go_on)
+            prune(self._directory)
+        except (BackupError, ActsError, OSError) as error:
+            if not self._status.trouble:
+                log.error("%s", error)
+            self._status = replace(self._status, trouble=phrase_of(error))
+            return False
+        self._status = replace(self._status, newest=newest, trouble="", warning=warning)
+        return True
+
+    def _go_on(self, done: int, of: int) -> None:
+        if self._stop.is_set():
+            raise _StoppedError

@@ -1,0 +1,310 @@
+"""Acts that a restored server must not have forgotten, on the second disk before they are answered.
+
+Backups are minutes apart. A kiosk that was confirmed since the last one holds places of which a
+restored server would know nothing; so kiosks, halls, users, revocations and reissues are written
+whole to one small file beside the backups, in the step that changes them. Scans and heartbeats
+touch none of it: triggers on the writer's own connection tell which steps do.
+"""
+
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from badges.i18n import N_, Phrase
+from server.core.event.settings import EventError
+from server.storage import dialect, event_state
+from server.storage.connection import Connection
+from server.storage.database import Database
+from server.storage.database_file import NewerFileError, pack, unpack
+from server.storage.durable_files import write_whole
+from server.storage.engines.durable import make_durable
+from server.storage.errors import EngineError
+from server.storage.tables import columns_of
+
+log = logging.getLogger(__name__)
+
+ACTS_FILE = "acts.sqlite"
+UNSURE_FILE = "acts-unsure.sqlite"  # see `_keep_unsure`
+FORMAT = 1
+_BYTES_MAX = 500_000_000
+
+
+class ActsError(EventError):
+    """Is raised when the file of acts can't be used, or an act can't be kept. The text says what to
+    do.
+    """
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Describes a table whose rows are kept. It keeps all columns but `without`, or only the key
+    and the columns of `only`.
+    """
+
+    table: str
+    key: tuple[str, ...]
+    without: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    where: str = "1"
+
+    def columns(self, db: Connection) -> list[str]:
+        if self.only:
+            return [*self.key, *self.only]
+        return [name for name in columns_of(db, self.table) if name not in self.without]
+
+
+KEPT = (
+    Kept(
+        "hall",
+        ("hall_id",),
+        without=(
+            *("open_stays", "open_overrides", "open_accessible"),
+            *("change_cursor", "shared_until"),
+            *("moved_on", "unconfirmed_moves"),
+        ),
+    ),
+    Kept("door", ("door_id",)),
+    Kept("door_from", ("door_id",)),
+    Kept(
+        "kiosk",
+        ("kiosk", "generation"),
+        without=(
+            *("counter", "acked_seq", "head", "log_size"),
+            *("cursor", "resting", "seen_at", "health", "word", "last_seq", "reported_at"),
+        ),
+    ),
+    Kept("place_account", ("hall_id", "override", "kiosk", "generation"), only=("fenced",)),
+    Kept("user", ("user_id",)),
+    Kept("badge", ("serial", "issue"), where="issue > 1"),
+    Kept("day_credential", ("serial", "issue", "day"), without=("printed", "printed_at")),
+    Kept("attendee", ("serial",), only=("revoked_at",), where="revoked_at IS NOT NULL"),
+    Kept("unknown_holder", ("serial",)),
+    Kept("api_token", ("token_id",), without=("used_at",)),
+    # A webhook that was removed must not be sent to again.
+    Kept(
+        "webhook_endpoint",
+        ("endpoint_id",),
+        only=("removed_at",),
+        where="removed_at IS NOT NULL",
+    ),
+)
+_TABLES = tuple(kept.table for kept in KEPT)
+# Files of earlier versions lack these.
+_SINCE = {"unknown_holder", "door_from", "day_credential", "api_token", "webhook_endpoint"}
+# New rows of these tables that come by the thousand are not critical.
+_INSERTS = {"badge": "NEW.issue > 1", "attendee": None}
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Says which state of an event something belongs to. `committed` leaves were surely on disk by
+    then.
+    """
+
+    event_id: bytes
+    incarnation: int
+    log_size: int
+    committed: int
+    at: int  # Unix ms
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """Return a pair to compare moments by. Later states compare higher."""
+        return self.incarnation, self.log_size
+
+
+@dataclass(frozen=True)
+class Acts:
+    """Holds what a file of acts contains. It has rows by table, and each row has its values by
+    column.
+    """
+
+    moment: Moment
+    rows: dict[str, list[dict[str, Any]]]
+
+
+class Keeper:
+    """Keeps the acts of one process's writes. `trouble` says why the last could not be kept."""
+
+    def __init__(
+        self, event_id: bytes, database: Database, directory: Path, clock: Callable[[], int]
+    ) -> None:
+        """Raises ActsError, also where the database is older than what was kept."""
+        self.trouble = ""
+        self._event_id = event_id
+        self._database = database
+        self._path = directory / ACTS_FILE
+        self._clock = clock
+        with database.reading() as db:
+            _check_age(self._path, self._moment(db))
+            _keep_unsure(self._path, self._moment(db))
+        database.prepare_writer(self._watch)
+        database.check_steps(self._check)
+
+    def keep(self) -> None:
+        """Write the file where it is out of date. `trouble` says so where that failed."""
+        self._database.write(self._try)
+
+    def kept(self) -> list[Acts]:
+        """Return what the second disk has of this event's acts, also such as the database may
+        lack.
+        """
+        found = []
+        for path in (self._path, self._path.with_name(UNSURE_FILE)):
+            with suppress(ActsError):
+                found.append(read_acts(path))
+        return [one for one in found if one.moment.event_id == self._event_id]
+
+    def _watch(self, db: Connection) -> None:
+        # It notes what this step changed. A `grave` change must be kept on the second disk, or the
+        # step is undone. This is a table because its rows are undone with the step.
+        db.execute("CREATE TEMP TABLE act_changed (grave INTEGER NOT NULL)")
+        for kept in KEPT:
+            columns = [name for name in kept.columns(db) if name not in kept.key]
+            differs = " OR ".join(dialect.differs(f"NEW.{name}", f"OLD.{name}") for name in columns)
+            # A kiosk at work holds places, so a restored server must know it.
+            working = "CASE NEW.state WHEN 'active' THEN 1 ELSE 0 END"
+            grave = working if kept.table == "kiosk" else "0"
+            _trigger(db, kept.table, f"UPDATE OF {', '.join(columns)}", differs, grave)
+            when = _INSERTS.get(kept.table, "1")
+            if when is not None:
+                _trigger(db, kept.table, "INSERT", when, grave)
+
+    def _check(self, db: Connection) -> None:
+        """Keep the acts of a step, after it and in its transaction. Raises ActsError where the step
+        must not stand.
+        """
+        (grave,) = db.execute("SELECT MAX(grave) FROM act_changed").fetchone()
+        if grave is None:
+            return
+        self._try(db)
+        if self.trouble and grave:
+            raise ActsError(
+                N_(
+                    "%(trouble)s A kiosk that is on one disk alone could be forgotten with "
+                    "places in its hands, so it is not confirmed. Mend the second disk, or "
+                    "take backup_dir out of event.toml and start the server again."
+                ),
+                trouble=self.trouble,
+            )
+
+    def _try(self, db: Connection) -> None:
+        db.execute("DELETE FROM act_changed")
+        try:
+            self._write(db)
+        except (OSError, ActsError) as error:
+            why = error.strerror if isinstance(error, OSError) else str(error)
+            if not self.trouble:
+                log.error("acts are not kept on the second disk: %s", why)
+            self.trouble = Phrase(
+                "The second disk did not take %(path)s (%(why)s).", path=self._path, why=why
+            )
+        else:
+            self.trouble = ""
+
+    def _write(self, db: Connection) -> None:
+        moment, rows = self._moment(db), {kept.table: _rows(db, kept) for kept in KEPT}
+        with suppress(ActsError):  # A file that can't be read is written anew.
+            there = read_acts(self._path)
+            if (there.rows, there.moment.incarnation) == (rows, moment.incarnation):
+                return
+        write_whole(self._path, pack(FORMAT, {"moment": [asdict(moment)], **rows}))
+
+    def _moment(self, db: Connection) -> Moment:
+        with self._database.reading() as other:
+            committed = log_size(other)
+            make_durable(other)
+        size = log_size(db)
+        return Moment(self._event_id, event_state.incarnation(db), size, committed, self._clock())
+
+
+def log_size(db: Connection) -> int:
+    """Return how many leaves the entry log has."""
+    (size,) = db.execute("SELECT COALESCE(MAX(number) + 1, 0) FROM leaf").fetchone()
+    return int(size)
+
+
+def _trigger(db: Connection, table: str, event: str, when: str, grave: str) -> None:
+    name = f"act_{table}_{event.split()[0].lower()}"
+    noted = f"INSERT INTO act_changed VALUES ({grave})"
+    db.execute(dialect.temporary_trigger(name, table, event, when, noted))
+
+
+def _check_age(path: Path, database: Moment) -> None:
+    """Check that the database is no old copy. It is one where it lacks what was on disk when an act
+    was kept.
+    """
+    if not path.exists():
+        return
+    kept = read_acts(path).moment
+    if kept.event_id != database.event_id:
+        raise ActsError(
+            N_(
+                "%(path)s is of another event. Name another directory in backup_dir: "
+                "each event has its own."
+            ),
+            path=path,
+        )
+    if (kept.incarnation, kept.committed) > (database.incarnation, database.log_size):
+        raise ActsError(
+            N_(
+                "this database is older than %(path)s: it is a copy that was put back by hand. "
+                "Doors may hold places that it does not know of. Use `hallkeeper restore`, which "
+                "asks them."
+            ),
+            path=path,
+        )
+
+
+def _keep_unsure(path: Path, database: Moment) -> None:
+    """Keep acts that this database may lack, before they are written anew.
+
+    The last act was on the second disk before its own commit. If the server died in between, it was
+    never answered. If the database was put back to just before it, it was, and kiosks will tell.
+    """
+    unsure = path.with_name(UNSURE_FILE)
+    with suppress(OSError):
+        if path.exists() and read_acts(path).moment.order > database.order:
+            write_whole(unsure, path.read_bytes())
+        else:
+            unsure.unlink(missing_ok=True)
+
+
+def _rows(db: Connection, kept: Kept) -> list[dict[str, Any]]:
+    columns = kept.columns(db)
+    names, order = ", ".join(columns), ", ".join(kept.key)
+    found = db.execute(f"SELECT {names} FROM {kept.table} WHERE {kept.where} ORDER BY {order}")
+    return [dict(zip(columns, row, strict=True)) for row in found]
+
+
+def read_acts(path: Path) -> Acts:
+    """Read what the file holds. Raises ActsError for one that can't be read or is damaged."""
+    try:
+        if path.stat().st_size > _BYTES_MAX:
+            raise ActsError(N_("%(path)s is too large to be what it is called."), path=path)
+        data = path.read_bytes()
+    except OSError as error:
+        raise ActsError(
+            N_("%(path)s can't be read: %(why)s."), path=path, why=error.strerror
+        ) from None
+    try:
+        found = unpack(data, FORMAT, ("moment", *_TABLES))
+        if not found.keys() >= {"moment", *_TABLES} - _SINCE:
+            raise ValueError("a table is missing")
+        (moment,) = found["moment"]
+        return Acts(Moment(**moment), {table: found.get(table, []) for table in _TABLES})
+    except NewerFileError:
+        raise ActsError(
+            N_("%(path)s was written by a newer Hallkeeper. Use the newer version."), path=path
+        ) from None
+    except (EngineError, TypeError, ValueError):
+        raise ActsError(
+            N_(
+                "%(path)s is damaged. Move it away to go on without it; where the "
+                "server's own disk is well, a new one is made at its next start."
+            ),
+            path=path,
+        ) from None

@@ -1,0 +1,119 @@
+"""Makes a database that of the next server in its line, after it was put back to an earlier state.
+
+A restore does so, and so does a running server that finds its database older than what it signed
+(docs/design/places.md, rule 8).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from badges.i18n import N_, stored
+from badges.transparency.merkle import Tree
+from badges.wire import wire
+from server.core.entry_log import entry_log
+from server.core.entry_log.act_names import Act
+from server.core.occupancy import pools
+from server.core.second_disk import critical_state, restore_critical
+from server.storage.connection import Connection
+from server.storage.tables import keep_setting
+
+# A feed never has this many. After a restore it begins above the old one.
+CURSORS_PER_S = 1_000
+
+
+@dataclass(frozen=True)
+class Awaited:
+    """Names a kiosk that must be heard before its hall gives out places. Names are JSON by
+    language.
+    """
+
+    hall_id: int
+    hall_names: str
+    kiosk: str
+    generation: int
+    state: str
+    door_names: str
+
+
+def next_of_line(
+    db: Connection,
+    log_name: str,
+    incarnation: int,
+    newer: Sequence[critical_state.Acts],
+    subject: dict[str, str | int | None],
+    *,
+    by: str,
+    now: int,
+    was_put_back: bool,
+) -> tuple[dict[str, int], int]:
+    """Make this database that of the next server in its line. It may have forgotten grants (rule
+    8).
+
+    `newer` are acts that it may lack, the oldest first. `log_name` is the entry log's name until
+    now. `subject` goes into the act. `was_put_back` tells that the database may have gone on as an
+    old copy before anybody knew. Returns which rows the acts brought, and how many fit nothing.
+    """
+    left: dict[str, str | int | None] = {"log_name": log_name}
+    left |= {"log_size": critical_state.log_size(db), "log_root": _root(db)}
+    keep_setting(db, "incarnation", str(incarnation))
+    # This comes before the acts, because a kiosk that they know as fenced may have been granted
+    # places until then.
+    pools.await_all(db, incarnation, was_put_back=was_put_back)
+    gained: dict[str, int] = {}
+    skipped = 0
+    for one in newer:
+        brought, failed = restore_critical.merge(db, one.rows)
+        gained |= brought
+        skipped += failed
+    _forget_what_is_over(db, incarnation)
+    ask_about_print_jobs(db, now)
+    entry_log.act(db, by, Act.SERVER_RESTORED, subject | left, now)
+    return gained, skipped
+
+
+def ask_about_print_jobs(db: Connection, now: int) -> None:
+    """Return unfinished print jobs to their desks. A job that waited in the earlier state may have
+    been printed since.
+    """
+    words = N_("The server was set back to an earlier state since.")
+    db.execute(
+        "UPDATE print_job SET state = 'failed', problem = 'perhaps_printed', words = ?, done_at = ?"
+        " WHERE state IN ('waiting', 'printing')",
+        (stored(words), now),
+    )
+
+
+def _forget_what_is_over(db: Connection, incarnation: int) -> None:
+    """Forget the sessions of pages, for some may have been ended since. The old server's feed is
+    forgotten too.
+
+    The new feed begins where no kiosk has been. So each kiosk takes a snapshot first, and none is
+    thought to know what it does not.
+    """
+    db.execute("DELETE FROM web_session")
+    (newest,) = db.execute("SELECT COALESCE(MAX(cursor), 0) FROM change").fetchone()
+    cursor = max(newest + CURSORS_PER_S, incarnation * CURSORS_PER_S)
+    db.execute("DELETE FROM change")
+    body = wire.encode_change(wire.VenueChanged())
+    db.execute("INSERT INTO change (cursor, body) VALUES (?, ?)", (cursor, body))
+    db.execute("UPDATE hall SET change_cursor = ?", (cursor,))
+    db.execute("UPDATE kiosk SET cursor = 0, log_size = 0")
+
+
+def _root(db: Connection) -> str:
+    tree = Tree()
+    for (digest,) in db.execute("SELECT hash FROM leaf ORDER BY number"):
+        tree.append(digest)
+    return tree.root().hex()
+
+
+def awaited(db: Connection) -> list[Awaited]:
+    """Return the kiosks whose word a restored server's halls wait for, hall by hall."""
+    rows = db.execute(
+        "SELECT a.hall_id, h.names AS hall_names, a.kiosk, a.generation, k.state,"
+        " d.names AS door_names"
+        " FROM (SELECT DISTINCT hall_id, kiosk, generation FROM place_account WHERE awaited) a"
+        " JOIN kiosk k USING (kiosk, generation) JOIN hall h USING (hall_id)"
+        " JOIN door d USING (door_id) ORDER BY h.code, a.kiosk, a.generation"
+    )
+    return [Awaited(**dict(row)) for row in rows]

@@ -1,0 +1,114 @@
+"""Copies what an organiser has put into the event's directory into a backup and back.
+
+That is the folder `cards`, with settings, logos, templates and photos, the folder `mail`, with
+settings and texts, and the settings of wallets' passes. A backup is made every 5 minutes, and
+photos seldom change. So a file that is as it was in the backup before is a second name of that one
+(a hard link) and takes no room, where the disk can do that.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from server.core.event.directory import CARDS_FOLDER, MAIL_FOLDER, WALLET_FILE
+from server.storage import durable_files
+
+FOLDERS = (CARDS_FOLDER, MAIL_FOLDER)
+FILES = (WALLET_FILE,)
+NAMES = (*FOLDERS, *FILES)
+
+FILES_MAX = 300_000
+
+GoOn = Callable[[], None]  # It raises where the copy is to be given up.
+
+
+class TooManyFilesError(Exception):
+    """Is raised where a folder has more files than an event can need."""
+
+
+def copied_bytes(source: Path, before: Path | None) -> int:
+    """Return how much room a copy of these in `source` takes beside the backup `before`."""
+    return sum(
+        path.stat().st_size
+        for path in _all_files(source)
+        if not _is_as(path, _earlier(source, before, path))
+    )
+
+
+def copy_own_files(
+    source: Path, target: Path, before: Path | None = None, go_on: GoOn = lambda: None
+) -> None:
+    """Copy these from the event in `source` into the directory `target`.
+
+    `before` is an earlier backup on the disk of `target`. Only the owner may read the copy. Raises
+    OSError, and TooManyFilesError. A file that goes while it is copied is left out.
+    """
+    made = {target / name for name in FOLDERS if (source / name).is_dir()}
+    for folder in made:
+        folder.mkdir(mode=0o700)
+    for path in _all_files(source):
+        go_on()
+        copy = target / path.relative_to(source)
+        if copy.parent not in made and copy.parent != target:
+            copy.parent.mkdir(mode=0o700, parents=True)
+            made.add(copy.parent)
+        earlier = _earlier(source, before, path)
+        if not (_is_as(path, earlier) and _linked(earlier, copy)):
+            _copied(path, copy)
+    for directory in (*sorted(made, reverse=True), target):
+        durable_files.sync_directory(directory)
+
+
+def _all_files(source: Path) -> Iterator[Path]:
+    for name in FOLDERS:
+        yield from _files(source / name)
+    yield from (source / name for name in FILES if (source / name).is_file())
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Yield the files in a folder and those below it. What is half written is left out, and links
+    to other folders are not followed.
+    """
+    count = 0
+    for directory, folders, names in os.walk(folder):
+        folders.sort()
+        for name in sorted(names):
+            path = Path(directory, name)
+            if path.is_file() and path.suffix != ".new":
+                count += 1
+                if count > FILES_MAX:
+                    raise TooManyFilesError(f"{folder} has more than {FILES_MAX:,} files")
+                yield path
+
+
+def _earlier(source: Path, before: Path | None, path: Path) -> Path | None:
+    return before / path.relative_to(source) if before else None
+
+
+def _is_as(path: Path, earlier: Path | None) -> bool:
+    if earlier is None or not earlier.is_file():
+        return False
+    now, then = path.stat(), earlier.stat()
+    return (now.st_size, now.st_mtime_ns) == (then.st_size, then.st_mtime_ns)
+
+
+def _linked(earlier: Path | None, copy: Path) -> bool:
+    """Give a file of the earlier backup a second name, and say whether the disk can do that."""
+    assert earlier is not None
+    try:
+        os.link(earlier, copy)
+    except OSError:
+        return False
+    return True
+
+
+def _copied(path: Path, copy: Path) -> None:
+    try:
+        with path.open("rb") as file:
+            stat = os.fstat(file.fileno())
+            data = file.read()
+    except FileNotFoundError:
+        return
+    durable_files.write_new(copy, data)
+    # By its time the next backup sees whether a file was changed.
+    os.utime(copy, ns=(stat.st_atime_ns, stat.st_mtime_ns))

@@ -1,0 +1,115 @@
+"""Brings the acts' rows into a restored database. They say what was done after its backup, as far
+as it was kept.
+"""
+
+from typing import Any
+
+from badges.transparency.chain import chain_start
+from server.core.second_disk import critical_state
+from server.storage import dialect
+from server.storage.connection import Connection
+from server.storage.database import undone_alone
+from server.storage.errors import ConstraintError
+
+_OF_HOLDERS = frozenset({"badge", "day_credential", "attendee", "unknown_holder"})
+_REVOKED = next(kept for kept in critical_state.KEPT if kept.table == "attendee")
+
+
+def merge(db: Connection, rows: dict[str, list[dict[str, Any]]]) -> tuple[dict[str, int], int]:
+    """Take the acts' rows. Returns how many the backup lacked or had differently, by table, and how
+    many fit nothing.
+
+    Attestations and clearings are not among them. What the ledger forgot must be attested again,
+    and meanwhile those places count as used.
+    """
+    gained: dict[str, int] = {}
+    skipped = 0
+    unknown = _unknown_holders(db)
+    for kept in critical_state.KEPT:
+        columns = kept.columns(db)
+        waiting = [{n: v for n, v in row.items() if n in columns} for row in rows[kept.table]]
+        taken, failed = _take_all(db, kept, waiting)
+        # A hall may come before the one around it, which it refers to.
+        while failed and len(failed) < len(waiting):
+            waiting = failed
+            more, failed = _take_all(db, kept, waiting)
+            taken += more
+        skipped += len(failed)
+        if taken:
+            gained[kept.table] = taken
+    if _unknown_holders(db) > unknown:
+        gained["unknown_holder"] = _unknown_holders(db) - unknown
+    for kiosk, generation in db.execute(
+        "SELECT kiosk, generation FROM kiosk WHERE head IS NULL AND identity IS NOT NULL"
+    ).fetchall():
+        db.execute(
+            "UPDATE kiosk SET head = ? WHERE kiosk = ? AND generation = ?",
+            (chain_start(kiosk, generation), kiosk, generation),
+        )
+    return gained, skipped
+
+
+def _take_all(
+    db: Connection, kept: critical_state.Kept, rows: list[dict[str, Any]]
+) -> tuple[int, list[dict[str, Any]]]:
+    """Take all rows. Returns how many were new or different, and those that fit nothing."""
+    taken, failed = 0, []
+    for row in rows:
+        try:
+            with undone_alone(db):
+                taken += _take(db, kept, row)
+        except ConstraintError:
+            failed.append(row)
+    return taken, failed
+
+
+def _take(db: Connection, kept: critical_state.Kept, row: dict[str, Any]) -> bool:
+    """Take one row. Returns whether it was new or different."""
+    if kept.table in _OF_HOLDERS and not _is_known(db, row["serial"]):
+        _keep_unknown(db, row)
+        return False
+    # This backup does know the holder.
+    if kept.table == "unknown_holder":
+        kept, row = _REVOKED, {"serial": row["serial"], "revoked_at": row["revoked_at"]}
+        if row["revoked_at"] is None:
+            return False
+    where = " AND ".join(f"{name} = :{name}" for name in kept.key)
+    others = [name for name in row if name not in kept.key]
+    differs = " OR ".join(dialect.differs(name, f":{name}") for name in others)
+    known = db.execute(f"SELECT {differs} FROM {kept.table} WHERE {where}", row).fetchone()
+    if known is None:
+        # What it held has changed since in unknown ways, so the server must hear from it first.
+        if kept.table == "place_account":
+            row = {**row, "awaited": 1}
+        names, marks = ", ".join(row), ", ".join(f":{name}" for name in row)
+        db.execute(f"INSERT INTO {kept.table} ({names}) VALUES ({marks})", row)
+        return True
+    if known[0]:
+        sets = ", ".join(f"{name} = :{name}" for name in others)
+        db.execute(f"UPDATE {kept.table} SET {sets} WHERE {where}", row)
+    return bool(known[0])
+
+
+def _is_known(db: Connection, serial: int) -> bool:
+    query = "SELECT 1 FROM attendee WHERE serial = ?"
+    return db.execute(query, (serial,)).fetchone() is not None
+
+
+def _keep_unknown(db: Connection, row: dict[str, Any]) -> None:
+    """Keep by serial that a badge was revoked or replaced whose holder is on no roster here.
+
+    The roster is not among the acts, so whoever came after the backup is on none. Their badges are
+    out there all the same, and what was revoked or replaced stays so.
+    """
+    issue = dialect.greatest("unknown_holder.highest_issue", "excluded.highest_issue")
+    db.execute(
+        "INSERT INTO unknown_holder (serial, highest_issue, revoked_at) VALUES (?, ?, ?)"
+        f" ON CONFLICT (serial) DO UPDATE SET highest_issue = {issue},"
+        " revoked_at = COALESCE(excluded.revoked_at, unknown_holder.revoked_at)",
+        (row["serial"], row.get("issue", row.get("highest_issue", 1)), row.get("revoked_at")),
+    )
+
+
+def _unknown_holders(db: Connection) -> int:
+    (count,) = db.execute("SELECT COUNT(*) FROM unknown_holder").fetchone()
+    return int(count)

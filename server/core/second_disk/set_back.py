@@ -1,0 +1,270 @@
+"""Detects a database that was put back to an older state, by hand or with a snapshot of the
+machine.
+
+Such a server has forgotten places that it granted, and would grant them again. Its kiosks know
+better, because they keep what it signed. So it takes the step that a restore takes
+(docs/design/places.md, rule 8). It becomes the next server of its line, and grants nothing in a
+hall before the doors there have been heard.
+
+Only signed statements of the server are evidence: a mark beyond what this database knows, a grant
+above what it knows, or a checkpoint of the log that this log contradicts. A kiosk that claims a
+grant and shows no signature lies, or its journal was altered. It is fenced, and no hall waits.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from msgspec import UNSET
+
+from badges.credential.keys import BadSignatureError
+from badges.places.pool import PoolKey
+from badges.places.signed import mark_message, verify_order
+from badges.transparency.checkpoint import open_checkpoint
+from badges.transparency.signed_note import NoteError
+from badges.wire import wire
+from server.core.entry_log import entry_log
+from server.core.event.directory import Event
+from server.core.kiosks import contact
+from server.core.kiosks.contact import ForkError, Sender
+from server.core.kiosks.runs import RUN
+from server.core.second_disk import critical_state, line
+from server.storage import dialect, event_state
+from server.storage.connection import Connection
+from server.storage.tables import keep_setting
+
+log = logging.getLogger(__name__)
+
+BY = "server"
+_SETTING = "set_back"  # Its value is when it was noticed, in Unix ms.
+
+
+class SetBackError(Exception):
+    """Is raised when the database is older than what the server has signed."""
+
+    def __init__(self, sign: str, incarnation: int) -> None:
+        """Keep the sign by which the database was found to be older. `incarnation` is the highest
+        that is known to be in use.
+        """
+        super().__init__(sign)
+        self.sign = sign
+        self.incarnation = incarnation
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Tells staff that the database was put back. It has when that was noticed (Unix ms), and which
+    kiosks the halls wait for.
+    """
+
+    at: int
+    awaited: Sequence[line.Awaited]
+
+
+def judge(
+    db: Connection,
+    event: Event,
+    entries: entry_log.Log,
+    sender: Sender,
+    batch: wire.ScanBatch,
+) -> None:
+    """Raises SetBackError where the batch shows that the database was put back.
+
+    Raises ForkError where the batch claims what the server would have signed, and shows no
+    signature.
+    """
+    here = sender.standing.state.incarnation
+    if isinstance(batch.mark, wire.Mark):
+        _judge_mark(db, event, sender, batch.mark)
+    if isinstance(batch.note, str):
+        _judge_note(event, entries, batch.note, here)
+    _judge_grants(event, sender, batch, here)
+
+
+def _judge_mark(db: Connection, event: Event, sender: Sender, mark: wire.Mark) -> None:
+    here = sender.standing.state.incarnation
+    if mark.incarnation < here or (mark.incarnation == here and _came_so_far(db, sender, mark)):
+        return
+    message = mark_message(event.event_id, mark.incarnation, mark.run, mark.cursor, mark.entries)
+    try:
+        event.root_key.public.verify(message, mark.signature)
+    except BadSignatureError:
+        raise ForkError from None
+    raise SetBackError("mark", mark.incarnation)
+
+
+def _came_so_far(db: Connection, sender: Sender, mark: wire.Mark) -> bool:
+    """Say whether this database knows the run, and has come as far in it."""
+    own = mark.run == sender.memo.get(RUN)
+    if own and contact.has_reached(sender.memo, mark.cursor, mark.entries):
+        return True
+    standing = contact.standing(db, sender.memo) or sender.standing
+    if own:
+        return mark.cursor <= standing.cursor and mark.entries <= standing.entries
+    row = db.execute(
+        "SELECT n.since_cursor, n.since_entries FROM server_run r LEFT JOIN server_run n"
+        f" ON {dialect.insertion_order('n')} = {dialect.insertion_order('r')} + 1 WHERE r.run = ?",
+        (mark.run,),
+    ).fetchone()
+    if row is None:
+        return False
+    cursor, entries = row
+    if cursor is None:  # it is the run that goes on
+        cursor, entries = standing.cursor, standing.entries
+    return bool(mark.cursor <= cursor and mark.entries <= entries)
+
+
+def _judge_note(event: Event, entries: entry_log.Log, note: str, here: int) -> None:
+    """Check a checkpoint. Raises SetBackError where it names this log, or a later one of its line,
+    and does not fit this log.
+    """
+    name = note.partition("\n")[0]
+    stem = f"hallkeeper/{event.uuid}"
+    number = name.removeprefix(f"{stem}/")
+    if name != stem and not (number.isascii() and number.isdigit() and len(number) <= 15):
+        return
+    incarnation = 1 if name == stem else int(number)
+    if incarnation < here:
+        return
+    try:
+        checkpoint = open_checkpoint(event.log_key.public, name, note)
+    except NoteError:
+        raise ForkError from None
+    if incarnation > here or not entries.has(checkpoint.size, checkpoint.root):
+        raise SetBackError("entry log", incarnation)
+
+
+def _judge_grants(event: Event, sender: Sender, batch: wire.ScanBatch, here: int) -> None:
+    for totals in batch.places:
+        signed_in = 0 if totals.signed_in is UNSET else totals.signed_in
+        if signed_in < here:
+            continue
+        key = PoolKey(totals.hall, totals.kind)
+        if signed_in > here or totals.granted > _granted(sender, key):
+            _check_grant(event, sender, totals, key, signed_in)
+            raise SetBackError("grant", signed_in)
+    if sender.state == "active" and _claims(sender, batch, here):
+        raise ForkError
+
+
+def _check_grant(
+    event: Event, sender: Sender, totals: wire.PlaceTotals, key: PoolKey, signed_in: int
+) -> None:
+    signature = b"" if totals.signature is UNSET else totals.signature
+    try:
+        verify_order(
+            event.root_key.public, event.event_id, sender.key, key, signature,
+            granted=totals.granted, incarnation=signed_in,
+        )  # fmt: skip
+    except BadSignatureError:
+        raise ForkError from None
+
+
+def _claims(sender: Sender, batch: wire.ScanBatch, here: int) -> bool:
+    """Say whether the kiosk claims that it was granted more than is known, in the server's own
+    incarnation or a later one.
+
+    After a restore this is allowed in the server's own incarnation, until the kiosk has been heard.
+    """
+    if batch.incarnation > here:
+        return True
+    if batch.incarnation < here or _is_awaited(sender):
+        return False
+    return any(
+        totals.granted > _granted(sender, PoolKey(totals.hall, totals.kind))
+        for totals in batch.places
+    )
+
+
+def _granted(sender: Sender, key: PoolKey) -> int:
+    """Return how many places the server knows to have granted, 0 where it knows no account."""
+    known = sender.accounts.get(key)
+    return 0 if known is None else known.granted
+
+
+def _is_awaited(sender: Sender) -> bool:
+    return any(one.awaited for one in sender.accounts.values())
+
+
+def renew(
+    db: Connection,
+    event: Event,
+    entries: entry_log.Log,
+    sender: Sender,
+    batch: wire.ScanBatch,
+    kept: Sequence[critical_state.Acts],
+    now: int,
+) -> int | None:
+    """Become the next server of the line, in the writer's transaction. Returns the incarnation.
+
+    Returns None where another request has shown the same and the step is done. Raises ForkError, as
+    `judge` does. `kept` are the acts of the second disk, also such as this database may not have.
+    Where it is empty there are none, so a kiosk may hold places in halls where it is not known to
+    have been.
+    """
+    try:
+        judge(db, event, entries, sender, batch)
+        return None
+    except SetBackError as error:
+        found = error
+    before = (event_state.incarnation(db), critical_state.log_size(db))
+    incarnation = max(before[0] + 1, found.incarnation + 1, now // 1000)
+    newer = [one for one in kept if one.moment.order > before]
+    newer.sort(key=lambda one: one.moment.order)
+    subject: dict[str, str | int | None] = {
+        "incarnation": incarnation,
+        "kiosk": sender.kiosk,
+        "generation": sender.generation,
+        "sign": found.sign,
+    }
+    line.next_of_line(
+        db, event.log_name, incarnation, newer, subject, by=BY, now=now, was_put_back=True
+    )
+    if not kept:
+        event_state.await_all_everywhere(db)
+    keep_setting(db, _SETTING, str(now))
+    log.error(
+        "This database is older than what kiosk %s has of this server (%s): it was put back. No "
+        "places are given out in a hall before its doors have been heard. The page Overview names "
+        "those that are awaited; fence one that is lost, and attest on the hall's page.",
+        sender.kiosk,
+        found.sign,
+    )
+    return incarnation
+
+
+def renew_by_memory(
+    db: Connection,
+    event: Event,
+    sign: str,
+    kept: Sequence[critical_state.Acts],
+    now: int,
+) -> int:
+    """Become the next server of the line, because this server itself remembers more than the
+    database has. That is so after a standby became the primary that lacked commits. Returns the
+    incarnation.
+    """
+    incarnation = max(event_state.incarnation(db) + 1, now // 1000)
+    subject: dict[str, str | int | None] = {"incarnation": incarnation, "sign": sign}
+    here = (event_state.incarnation(db), critical_state.log_size(db))
+    newer = [one for one in kept if one.moment.order > here]
+    newer.sort(key=lambda one: one.moment.order)
+    line.next_of_line(
+        db, event.log_name, incarnation, newer, subject, by=BY, now=now, was_put_back=True
+    )
+    keep_setting(db, _SETTING, str(now))
+    log.error(
+        "The database lacks what this server has written (%s): a standby that was behind became "
+        "the primary, or it was put back. No places are given out in a hall before its doors have "
+        "been heard. The page Overview names those that are awaited.",
+        sign,
+    )
+    return incarnation
+
+
+def notice(db: Connection) -> Notice | None:
+    """Return the notice that the database was put back. It is None where it never was, as far as
+    anybody showed.
+    """
+    row = db.execute("SELECT value FROM setting WHERE key = ?", (_SETTING,)).fetchone()
+    return None if row is None else Notice(int(row[0]), line.awaited(db))

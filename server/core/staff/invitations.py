@@ -1,0 +1,115 @@
+"""Keeps invitations. An admin makes a link for a name and a role, and whoever has it chooses the
+password, once and within three days.
+
+Only a hash of the link's secret is stored. The account counts as made by the admin, who has seen
+the link (`dual_control`).
+"""
+
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from badges.i18n import N_
+from server.core.entry_log import entry_log
+from server.core.entry_log.act_names import Act
+from server.core.staff import users
+from server.core.staff.users import AccountError, User
+from server.storage import dialect
+from server.storage.connection import Connection, Row
+
+LIFE_MS = 72 * 3_600_000
+TOKEN_BYTES = 32
+
+Random = Callable[[int], bytes]
+
+
+class InvitationOverError(Exception):
+    """Is raised where there is no such invitation, or it was used, taken back, or is too old."""
+
+
+@dataclass(frozen=True)
+class Invitation:
+    """Describes an invitation that is open."""
+
+    mark: str  # It tells invitations apart, and opens nothing.
+    name: str
+    role: str
+    expires_at: int
+
+
+def invite(
+    db: Connection, name: str, role: str, *, by: str, now: int, random: Random = os.urandom
+) -> str:
+    """Return the secret of a new invitation's link, which is shown once. Raises AccountError."""
+    name = users.checked_name(name)
+    users.check_role(role)
+    if db.execute(f"SELECT 1 FROM user WHERE {dialect.same_letters('name')}", (name,)).fetchone():
+        raise AccountError(N_("There is already a user called %(name)s."), name=name)
+    token = random(TOKEN_BYTES).hex()
+    db.execute("DELETE FROM invitation WHERE expires_at <= ?", (now,))
+    db.execute(
+        "INSERT INTO invitation (token_hash, name, role, made_by, expires_at)"
+        " VALUES (?, ?, ?, ?, ?)",
+        (_hash(token), name, role, by, now + LIFE_MS),
+    )
+    entry_log.act(db, by, Act.USER_INVITED, {"role": role}, now)
+    return token
+
+
+def open_invitations(db: Connection, now: int) -> list[Invitation]:
+    """Return the invitations that can still be used, the newest first."""
+    rows = db.execute(
+        "SELECT token_hash, name, role, expires_at FROM invitation WHERE expires_at > ?"
+        " ORDER BY expires_at DESC",
+        (now,),
+    )
+    return [_invitation(row) for row in rows]
+
+
+def find(db: Connection, token: str, now: int) -> Invitation:
+    """Return the invitation of a link. Raises InvitationOverError."""
+    row = db.execute(
+        "SELECT token_hash, name, role, expires_at FROM invitation"
+        " WHERE token_hash = ? AND expires_at > ?",
+        (_hash(token), now),
+    ).fetchone()
+    if row is None:
+        raise InvitationOverError
+    return _invitation(row)
+
+
+def accept(db: Connection, token: str, password_hash: str, *, now: int) -> User:
+    """Make the account, with the password that the invited has chosen. The link is then over.
+
+    Raises InvitationOverError, or AccountError where somebody else has the name by now.
+    """
+    found = find(db, token, now)
+    (made_by,) = db.execute(
+        "SELECT made_by FROM invitation WHERE token_hash = ?", (_hash(token),)
+    ).fetchone()
+    made = users.add_user(db, found.name, found.role, password_hash, by=made_by, now=now)
+    db.execute("DELETE FROM invitation WHERE token_hash = ?", (_hash(token),))
+    return made
+
+
+def take_back(db: Connection, mark: str, *, by: str, now: int) -> None:
+    """End an invitation. Raises AccountError where it is over already."""
+    for row in db.execute("SELECT token_hash, role FROM invitation").fetchall():
+        if _mark(row["token_hash"]) == mark:
+            db.execute("DELETE FROM invitation WHERE token_hash = ?", (row["token_hash"],))
+            entry_log.act(db, by, Act.INVITATION_ENDED, {"role": row["role"]}, now)
+            return
+    raise AccountError(N_("This invitation is over already."))
+
+
+def _invitation(row: Row) -> Invitation:
+    return Invitation(_mark(row["token_hash"]), row["name"], row["role"], row["expires_at"])
+
+
+def _hash(token: str) -> bytes:
+    return hashlib.sha256(b"hallkeeper/invitation/v1\x00" + token.encode()).digest()
+
+
+def _mark(token_hash: bytes) -> str:
+    return hashlib.sha256(token_hash).hexdigest()[:16]

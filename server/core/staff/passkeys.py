@@ -1,0 +1,182 @@
+"""Registers passkeys and checks what they sign (WebAuthn level 3, by the library `webauthn`).
+
+A passkey belongs to a host. It signs nothing for a page of another host, so a page that only looks
+like ours gets nothing out of it.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from badges.i18n import N_
+from server.core.entry_log import entry_log
+from server.core.entry_log.act_names import Act
+from server.core.staff import second_factors
+from server.core.staff.second_factors import NAME_CHARS_MAX, PASSKEYS_MAX, WrongFactorError
+from server.core.staff.users import AccountError, User
+from server.storage.connection import Connection
+from server.storage.errors import ConstraintError
+
+ANSWER_CHARS_MAX = 20_000
+CHALLENGE_BYTES = 32
+
+
+@dataclass(frozen=True)
+class Place:
+    """Names the host and the address of our pages, as browsers sign them."""
+
+    rp_id: str
+    origin: str
+    name: str
+
+
+def registration_options(db: Connection, place: Place, who: User, challenge: bytes) -> str:
+    """Return what the browser needs to make a passkey, as JSON."""
+    # The library is loaded with the first passkey, because it takes a while and many have none.
+    import webauthn
+    from webauthn.helpers import structs
+
+    known = second_factors.factors(db, who.user_id).passkeys
+    options = webauthn.generate_registration_options(
+        rp_id=place.rp_id,
+        rp_name=place.name,
+        user_name=who.name,
+        user_id=hashlib.sha256(f"{place.origin}\x00{who.user_id}".encode()).digest(),
+        challenge=challenge,
+        authenticator_selection=structs.AuthenticatorSelectionCriteria(
+            resident_key=structs.ResidentKeyRequirement.DISCOURAGED,
+            user_verification=structs.UserVerificationRequirement.PREFERRED,
+        ),
+        exclude_credentials=[
+            structs.PublicKeyCredentialDescriptor(id=one.credential_id) for one in known
+        ],
+    )
+    return webauthn.options_to_json(options)
+
+
+def new_challenge() -> bytes:
+    return os.urandom(CHALLENGE_BYTES)
+
+
+def sign_options(db: Connection, place: Place, who: User, challenge: Callable[[], bytes]) -> str:
+    """Return what the browser needs to have a passkey sign, as JSON. It is empty where the user has
+    no passkey for this host, and then nobody is asked for a challenge.
+    """
+    known = [
+        one for one in second_factors.factors(db, who.user_id).passkeys if one.rp_id == place.rp_id
+    ]
+    if not known:
+        return ""
+    import webauthn
+    from webauthn.helpers import structs
+
+    options = webauthn.generate_authentication_options(
+        rp_id=place.rp_id,
+        challenge=challenge(),
+        allow_credentials=[
+            structs.PublicKeyCredentialDescriptor(id=one.credential_id) for one in known
+        ],
+        user_verification=structs.UserVerificationRequirement.PREFERRED,
+    )
+    return webauthn.options_to_json(options)
+
+
+def add_passkey(
+    db: Connection,
+    place: Place,
+    who: User,
+    answer: str,
+    challenge: bytes,
+    name: str,
+    *,
+    now: int,
+) -> list[str]:
+    """Take a passkey that the browser has made. Returns recovery codes if this is the first factor.
+
+    Raises WrongFactorError for an answer that does not fit, and AccountError for a poor name or too
+    many passkeys.
+    """
+    import webauthn
+
+    name = name.strip()
+    if not name or len(name) > NAME_CHARS_MAX or not name.isprintable():
+        raise AccountError(
+            N_("A passkey's name has 1 to %(most)s printable characters."), most=NAME_CHARS_MAX
+        )
+    before = second_factors.factors(db, who.user_id)
+    if len(before.passkeys) >= PASSKEYS_MAX:
+        raise AccountError(
+            N_("There are %(most)s passkeys already; remove one first."), most=PASSKEYS_MAX
+        )
+    try:
+        found = webauthn.verify_registration_response(
+            credential=_parsed(answer),
+            expected_challenge=challenge,
+            expected_rp_id=place.rp_id,
+            expected_origin=place.origin,
+        )
+        db.execute(
+            "INSERT INTO passkey"
+            " (credential_id, user_id, rp_id, public_key, sign_count, name, created_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                found.credential_id, who.user_id, place.rp_id, found.credential_public_key,
+                found.sign_count, name, now,
+            ),
+        )  # fmt: skip
+    except ConstraintError:
+        raise WrongFactorError from None
+    except _refused():
+        raise WrongFactorError from None
+    entry_log.act(db, who.by, Act.FACTOR_ADDED, {"user": who.user_id, "factor": "passkey"}, now)
+    return second_factors.fresh_recovery_codes(db, who, now=now) if before.count == 0 else []
+
+
+def use_passkey(
+    db: Connection, place: Place, who: User, answer: str, challenge: bytes, *, now: int
+) -> None:
+    """Take what a passkey has signed. Raises WrongFactorError."""
+    import webauthn
+
+    try:
+        given = _parsed(answer)
+        credential_id = webauthn.base64url_to_bytes(str(given["id"]))
+        row = db.execute(
+            "SELECT public_key, sign_count FROM passkey"
+            " WHERE credential_id = ? AND user_id = ? AND rp_id = ?",
+            (credential_id, who.user_id, place.rp_id),
+        ).fetchone()
+        if row is None:
+            raise WrongFactorError
+        found = webauthn.verify_authentication_response(
+            credential=given,
+            expected_challenge=challenge,
+            expected_rp_id=place.rp_id,
+            expected_origin=place.origin,
+            credential_public_key=row["public_key"],
+            credential_current_sign_count=row["sign_count"],
+        )
+    except _refused():
+        raise WrongFactorError from None
+    db.execute(
+        "UPDATE passkey SET sign_count = ?, used_at = ? WHERE credential_id = ?",
+        (found.new_sign_count, now, credential_id),
+    )
+
+
+def _refused() -> tuple[type[Exception], ...]:
+    """Return what the library raises for an answer that it can't take."""
+    from webauthn.helpers import exceptions
+
+    return exceptions.WebAuthnException, ValueError, TypeError, KeyError, RecursionError
+
+
+def _parsed(answer: str) -> dict[str, object]:
+    if len(answer) > ANSWER_CHARS_MAX:
+        raise ValueError("longer than any passkey's answer")
+    found = json.loads(answer)
+    if not isinstance(found, dict):
+        raise ValueError("no object")
+    return found

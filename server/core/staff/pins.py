@@ -1,0 +1,62 @@
+"""Keeps supervisors' PINs for the doors, as kiosks check them without the server.
+
+A kiosk holds argon2id hashes alone. Six digits are a million guesses. A stolen kiosk may be made to
+find a PIN in days, so PINs are set anew when a kiosk is fenced (docs/doors.md).
+"""
+
+from badges.i18n import N_
+from badges.wire import wire
+from server.core.entry_log import entry_log
+from server.core.entry_log.act_names import Act
+from server.core.feed import changes
+from server.core.staff import users
+from server.core.staff.users import AccountError, user
+from server.storage.connection import Connection
+
+PIN_DIGITS = (6, 12)
+ROLES = ("supervisor", "admin")
+_ROW = "0123456789012345678909876543210987654321"
+
+
+def hash_pin(pin: str) -> str:
+    """Raises AccountError for a PIN that is too short, too long, or the first that one tries."""
+    low, high = PIN_DIGITS
+    if not (pin.isascii() and pin.isdigit() and low <= len(pin) <= high):
+        raise AccountError(N_("A PIN has %(low)s to %(high)s digits."), low=low, high=high)
+    if len(set(pin)) < 3 or pin in _ROW:
+        raise AccountError(N_("This PIN is among the first that anybody tries; choose another."))
+    return users.HASHER.hash(pin)
+
+
+def set_pin(db: Connection, user_id: int, pin_hash: str, *, by: str, now: int) -> None:
+    """Let a user act at the doors, and let kiosks hear of it. Raises AccountError."""
+    found = user(db, user_id)
+    if found.role not in ROLES or found.disabled:
+        raise AccountError(N_("Only supervisors and admins have a PIN; change the role first."))
+    db.execute("UPDATE user SET pin_hash = ? WHERE user_id = ?", (pin_hash, user_id))
+    changes.publish(db, wire.VenueChanged())
+    entry_log.act(db, by, Act.PIN_SET, {"user": user_id}, now)
+
+
+def remove_pin(db: Connection, user_id: int, *, by: str, now: int) -> None:
+    """End a user's word at the doors. Raises AccountError where there is no such user."""
+    user(db, user_id)
+    db.execute("UPDATE user SET pin_hash = NULL WHERE user_id = ?", (user_id,))
+    changes.publish(db, wire.VenueChanged())
+    entry_log.act(db, by, Act.PIN_REMOVED, {"user": user_id}, now)
+
+
+def supervisors(db: Connection) -> list[wire.SupervisorFacts]:
+    """Return who may act at a door, by name."""
+    rows = db.execute(
+        "SELECT user_id, name, pin_hash FROM user WHERE pin_hash IS NOT NULL"
+        " AND disabled_at IS NULL AND role IN (?, ?) ORDER BY name",
+        ROLES,
+    )
+    return [wire.SupervisorFacts(row["user_id"], row["name"], row["pin_hash"]) for row in rows]
+
+
+def has_pin(db: Connection) -> frozenset[int]:
+    """Return the users with a PIN."""
+    rows = db.execute("SELECT user_id FROM user WHERE pin_hash IS NOT NULL")
+    return frozenset(row[0] for row in rows)

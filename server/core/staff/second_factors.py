@@ -1,0 +1,222 @@
+"""Keeps users' second factors. They are codes of an authenticator app (TOTP, RFC 6238), passkeys,
+and recovery codes for whoever has lost both.
+
+The app's secret is encrypted under a key of the event, which is not in the database. A code counts
+once. Recovery codes are 120 random bits, so their plain hash is enough.
+"""
+
+import hashlib
+import hmac
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import nacl.exceptions
+import nacl.secret
+import pyotp
+
+from badges.i18n import N_
+from server.core.entry_log import entry_log
+from server.core.entry_log.act_names import Act
+from server.core.staff import users
+from server.core.staff.users import AccountError, User
+from server.storage.connection import Connection
+
+STEP_S = 30
+# A phone's clock may be this many steps away.
+STEPS_AROUND = 1
+RECOVERY_CODES = 10
+PASSKEYS_MAX = 10
+NAME_CHARS_MAX = 40
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+
+Random = Callable[[int], bytes]
+
+
+class WrongFactorError(Exception):
+    """Is raised for a wrong, old or used code, and for a passkey that is not the user's."""
+
+
+@dataclass(frozen=True)
+class Passkey:
+    """Describes a passkey as its user sees it."""
+
+    credential_id: bytes
+    name: str
+    rp_id: str  # The host for which it was made.
+    created_at: int
+    used_at: int | None
+
+
+@dataclass(frozen=True)
+class Factors:
+    """Holds what a user can show beside the password."""
+
+    totp: bool
+    passkeys: tuple[Passkey, ...]
+    recovery_codes: int  # How many are left.
+
+    @property
+    def count(self) -> int:
+        """Return how many factors there are. Recovery codes are none."""
+        return self.totp + len(self.passkeys)
+
+
+def factors(db: Connection, user_id: int) -> Factors:
+    """Return the second factors of a user."""
+    row = db.execute(
+        "SELECT totp_sealed IS NOT NULL, (SELECT COUNT(*) FROM recovery_code r"
+        " WHERE r.user_id = user.user_id) FROM user WHERE user_id = ?",
+        (user_id,),
+    ).fetchone()
+    rows = db.execute(
+        "SELECT credential_id, name, rp_id, created_at, used_at FROM passkey WHERE user_id = ?"
+        " ORDER BY created_at, name",
+        (user_id,),
+    )
+    passkeys = tuple(Passkey(**{key: one[key] for key in one.keys()}) for one in rows)
+    return Factors(bool(row[0]), passkeys, row[1])
+
+
+def new_secret() -> str:
+    """Return a random secret for an authenticator app, of 160 bits in base32."""
+    return pyotp.random_base32()
+
+
+def setup_uri(secret: str, user_name: str, event_name: str) -> str:
+    """Return what the app's QR code says."""
+    return pyotp.TOTP(secret).provisioning_uri(name=user_name, issuer_name=event_name)
+
+
+def add_totp(
+    db: Connection, key: bytes, who: User, secret: str, code: str, *, now: int
+) -> list[str]:
+    """Take an authenticator app into use that has shown a right code, in place of an earlier one.
+
+    `key` is `sealing_key`'s. Returns recovery codes if this is the first factor. Raises
+    WrongFactorError.
+    """
+    step = _step_of(secret, code, now, after=0)
+    first = factors(db, who.user_id).count == 0
+    sealed = bytes(nacl.secret.SecretBox(key).encrypt(secret.encode()))
+    db.execute(
+        "UPDATE user SET totp_sealed = ?, totp_step = ? WHERE user_id = ?",
+        (sealed, step, who.user_id),
+    )
+    _note(db, Act.FACTOR_ADDED, who.by, who.user_id, "app", now)
+    return fresh_recovery_codes(db, who, now=now) if first else []
+
+
+def use_totp(db: Connection, key: bytes, who: User, code: str, *, now: int) -> None:
+    """Take a code of the user's app. It counts once. Raises WrongFactorError."""
+    sealed, after = db.execute(
+        "SELECT totp_sealed, totp_step FROM user WHERE user_id = ?", (who.user_id,)
+    ).fetchone()
+    if sealed is None:
+        raise WrongFactorError
+    try:
+        secret = nacl.secret.SecretBox(key).decrypt(sealed).decode()
+    except nacl.exceptions.CryptoError:
+        raise WrongFactorError from None
+    step = _step_of(secret, code, now, after=after)
+    db.execute("UPDATE user SET totp_step = ? WHERE user_id = ?", (step, who.user_id))
+
+
+def fresh_recovery_codes(
+    db: Connection, who: User, *, now: int, random: Random = os.urandom
+) -> list[str]:
+    """Make recovery codes, and void earlier ones. They are shown once, and only hashes are kept."""
+    codes = []
+    for _ in range(RECOVERY_CODES):
+        text = "".join(_ALPHABET[byte & 31] for byte in random(24))
+        codes.append("-".join(text[i : i + 4] for i in range(0, 24, 4)))
+    db.execute("DELETE FROM recovery_code WHERE user_id = ?", (who.user_id,))
+    for code in codes:
+        db.execute(
+            "INSERT INTO recovery_code (user_id, code_hash) VALUES (?, ?)",
+            (who.user_id, _code_hash(code)),
+        )
+    _note(db, Act.FACTOR_ADDED, who.by, who.user_id, "recovery codes", now)
+    return codes
+
+
+def use_recovery_code(db: Connection, who: User, code: str) -> None:
+    """Take a recovery code, which then is gone. Raises WrongFactorError."""
+    gone = db.execute(
+        "DELETE FROM recovery_code WHERE user_id = ? AND code_hash = ?",
+        (who.user_id, _code_hash(code)),
+    ).rowcount
+    if gone != 1:
+        raise WrongFactorError
+
+
+def remove_totp(db: Connection, who: User, *, now: int) -> None:
+    """Take the user's app out of use. Raises AccountError where the user has none."""
+    gone = db.execute(
+        "UPDATE user SET totp_sealed = NULL WHERE user_id = ? AND totp_sealed IS NOT NULL",
+        (who.user_id,),
+    ).rowcount
+    if gone != 1:
+        raise AccountError(N_("There is no authenticator app."))
+    _after_removal(db, who, "app", now)
+
+
+def remove_passkey(db: Connection, who: User, credential_id: bytes, *, now: int) -> None:
+    """Forget a passkey. Raises AccountError where the user has no such one."""
+    gone = db.execute(
+        "DELETE FROM passkey WHERE user_id = ? AND credential_id = ?", (who.user_id, credential_id)
+    ).rowcount
+    if gone != 1:
+        raise AccountError(N_("There is no such passkey."))
+    _after_removal(db, who, "passkey", now)
+
+
+def remove_all(db: Connection, user_id: int, password_hash: str, *, by: str, now: int) -> None:
+    """Take all second factors from a user who has lost them, and give a new first password.
+
+    Without that a thief of the password would set up factors of their own. Raises AccountError.
+    """
+    found = users.user(db, user_id)
+    db.execute("UPDATE user SET totp_sealed = NULL WHERE user_id = ?", (user_id,))
+    db.execute("DELETE FROM passkey WHERE user_id = ?", (user_id,))
+    db.execute("DELETE FROM recovery_code WHERE user_id = ?", (user_id,))
+    _note(db, Act.FACTOR_REMOVED, by, user_id, "all", now)
+    if found.signed_on:
+        users.end_sessions(db, user_id)
+    else:
+        users.set_password(db, user_id, password_hash, by=by, now=now, first=True)
+
+
+def sealing_key(event_secret: bytes) -> bytes:
+    """Return the key under which secrets of apps are kept."""
+    return hmac.digest(event_secret, b"hallkeeper/totp/v1", "sha256")
+
+
+def _after_removal(db: Connection, who: User, factor: str, now: int) -> None:
+    if factors(db, who.user_id).count == 0:
+        db.execute("DELETE FROM recovery_code WHERE user_id = ?", (who.user_id,))
+        # A factor that is gone proves nothing, should the user's role come to need one.
+        db.execute("UPDATE web_session SET factor_at = NULL WHERE user_id = ?", (who.user_id,))
+    _note(db, Act.FACTOR_REMOVED, who.by, who.user_id, factor, now)
+
+
+def _step_of(secret: str, code: str, now: int, *, after: int) -> int:
+    """Return the step whose code this is. It must be later than `after`."""
+    plain, here, app = code.replace(" ", ""), now // 1000 // STEP_S, pyotp.TOTP(secret)
+    found = None
+    for step in range(here - STEPS_AROUND, here + STEPS_AROUND + 1):
+        right = hmac.compare_digest(app.generate_otp(step).encode(), plain.encode())
+        if right and step > after:
+            found = step
+    if found is None:
+        raise WrongFactorError
+    return found
+
+
+def _code_hash(code: str) -> bytes:
+    plain = "".join(one for one in code.lower() if one in _ALPHABET)
+    return hashlib.sha256(b"hallkeeper/recovery/v1\x00" + plain.encode()).digest()
+
+
+def _note(db: Connection, act: Act, by: str, user_id: int, factor: str, now: int) -> None:
+    entry_log.act(db, by, act, {"user": user_id, "factor": factor}, now)

@@ -1,0 +1,323 @@
+"""Signs users on by an identity provider, by OpenID Connect Core 1.0 with the authorization code.
+
+Every request has a state, a nonce and a proof key (PKCE, RFC 7636), each used once. The provider's
+word is taken for who somebody is, and for their role by the mapping of `event.toml`. Nothing else
+of theirs is kept, and no token is.
+"""
+
+import hmac
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from badges.i18n import N_, Spoken
+from server.core.event.directory import Event, check_private
+from server.core.event.settings import EventError
+
+# The libraries are loaded with the first sign-on, because they take a while and most events have no
+# identity provider.
+if TYPE_CHECKING:
+    from authlib.integrations.requests_client import OAuth2Session
+
+SECRET_FILE = "sign-on.secret"
+# All requests of one step of a sign-on have this long together, however slowly they are answered.
+WHOLE_S = 10.0
+# A provider's description, its keys or a token are some thousand bytes.
+ANSWER_BYTES_MAX = 500_000
+TURN_S = 5.0  # So long somebody waits for others' sign-ons.
+# Requests to the provider that may run at once. Each holds a thread of the server's.
+AT_ONCE = 4
+# Signatures by a key that the provider alone has.
+ALGORITHMS = (
+    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA",
+)  # fmt: skip
+# A session at the provider this young counts as a sign-in of now.
+FRESH_S = 5 * 60
+LEEWAY_S = 60
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+class SignOnError(Spoken):
+    """Is raised where the provider's answer is missing or wrong. The text says what to do."""
+
+
+class NoRoleError(SignOnError):
+    """Is raised for somebody whom the provider knows and to whom `event.toml` gives no role."""
+
+
+@dataclass(frozen=True)
+class Begun:
+    """Holds what the browser keeps while its user is at the provider."""
+
+    address: str  # Where the browser goes.
+    state: str
+    nonce: str
+    verifier: str
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Says whom the provider has signed on."""
+
+    issuer: str
+    subject: str
+    name: str
+    role: str
+    many_factors: bool  # The provider says that it asked for more than one factor (RFC 8176).
+
+
+@dataclass(frozen=True)
+class Provider:
+    """Asks one identity provider. Safe to use from many threads."""
+
+    issuer: str
+    client_id: str
+    secret: str = field(repr=False)
+    name: str
+    claim: str
+    roles: Mapping[str, str]
+    _turn: threading.BoundedSemaphore = field(
+        default_factory=lambda: threading.BoundedSemaphore(AT_ONCE), repr=False
+    )
+
+    def begin(self, back: str, *, fresh: bool = False) -> Begun:
+        """Return where the browser goes to be signed on, and then comes `back`.
+
+        Where it is to be `fresh`, the provider asks its user again. Raises SignOnError.
+        """
+        from authlib.common.security import generate_token
+
+        state, nonce, verifier = (generate_token(48) for _ in range(3))
+        more: dict[str, Any] = {"prompt": "login", "max_age": 0} if fresh else {}
+        with self._session(back) as session:
+            endpoint = self._metadata(session)["authorization_endpoint"]
+            address, _ = session.create_authorization_url(
+                endpoint, state=state, nonce=nonce, code_verifier=verifier, **more
+            )
+        return Begun(address, state, nonce, verifier)
+
+    def finish(
+        self, answer: Mapping[str, str], begun: Begun, back: str, *, now: int, fresh: bool = False
+    ) -> Identity:
+        """Return who was signed on, by the `answer` that the browser brought back.
+
+        Raises SignOnError, or NoRoleError.
+        """
+        import requests
+        from authlib.common.errors import AuthlibBaseError
+        from joserfc.errors import JoseError
+
+        # Providers that say no may leave the state out. Nothing is done then.
+        if "error" in answer or "code" not in answer:
+            raise SignOnError(
+                N_("%(name)s did not sign you in. Start again, or ask there."), name=self.name
+            )
+        if not hmac.compare_digest(answer.get("state", "").encode(), begun.state.encode()):
+            raise SignOnError(N_("This answer belongs to another sign-in. Start again."))
+        try:
+            with self._session(back) as session:
+                metadata = self._metadata(session)
+                self._check_sender(answer, metadata)
+                token = session.fetch_token(
+                    metadata["token_endpoint"],
+                    code=answer["code"],
+                    code_verifier=begun.verifier,
+                    grant_type="authorization_code",
+                    # The client's secret goes to the address that the provider named, and no other.
+                    allow_redirects=False,
+                )
+                keys = _json(session, metadata["jwks_uri"])
+            claims = self._claims(token, keys, begun.nonce, now // 1000)
+        except SignOnError:
+            raise
+        except (AuthlibBaseError, JoseError, requests.RequestException, ValueError, KeyError):
+            raise SignOnError(
+                N_(
+                    "%(name)s gave an answer that can't be trusted. Start again; if it "
+                    "happens again, tell whoever runs this server."
+                ),
+                name=self.name,
+            ) from None
+        if fresh and not 0 <= now // 1000 - _number(claims.get("auth_time")) <= FRESH_S:
+            raise SignOnError(
+                N_("%(name)s did not say that it has asked you again just now."), name=self.name
+            )
+        return self._identity(claims)
+
+    def _check_sender(self, answer: Mapping[str, str], metadata: Mapping[str, Any]) -> None:
+        """Refuse an answer of another provider (RFC 9207)."""
+        needed = metadata.get("authorization_response_iss_parameter_supported") is True
+        if answer.get("iss", "" if needed else self.issuer) != self.issuer:
+            raise SignOnError(N_("This answer comes from another provider. Start again."))
+
+    def _claims(
+        self, token: Mapping[str, Any], keys: Any, nonce: str, now_s: int
+    ) -> Mapping[str, Any]:
+        from authlib.oidc.core import CodeIDToken
+        from joserfc import jwt
+        from joserfc.jwk import KeySet
+
+        found = jwt.decode(token["id_token"], KeySet.import_key_set(keys), list(ALGORITHMS))
+        claims = CodeIDToken(
+            found.claims,
+            found.header,
+            {
+                "iss": {"essential": True, "value": self.issuer},
+                "aud": {"essential": True, "value": self.client_id},
+            },
+            {
+                "nonce": nonce,
+                "client_id": self.client_id,
+                "access_token": token.get("access_token"),
+            },
+        )
+        claims.validate(now=now_s, leeway=LEEWAY_S)
+        return dict(claims)
+
+    def _identity(self, claims: Mapping[str, Any]) -> Identity:
+        name = next(
+            (
+                text.strip()
+                for text in map(claims.get, ("name", "preferred_username", "email"))
+                if isinstance(text, str) and text.strip()
+            ),
+            "",
+        )
+        given = claims.get(self.claim, [])
+        groups = given if isinstance(given, list) else [given]
+        # The first of the mapping counts, whatever the order of the claim.
+        role = next((role for group, role in self.roles.items() if group in groups), None)
+        if role is None:
+            raise NoRoleError(
+                N_(
+                    "%(name)s knows you as %(user)s, but nothing there gives you a role at this "
+                    "event. Ask whoever runs this server."
+                )
+                if name
+                else N_(
+                    "%(name)s knows you, but nothing there gives you a role at this event. Ask "
+                    "whoever runs this server."
+                ),
+                name=self.name,
+                user=name,
+            )
+        amr = claims.get("amr", [])
+        many = isinstance(amr, list) and "mfa" in amr
+        return Identity(self.issuer, str(claims["sub"]), name, role, many)
+
+    def _session(self, back: str) -> "_Turn":
+        return _Turn(self, back)
+
+    def _metadata(self, session: "OAuth2Session") -> Mapping[str, Any]:
+        import requests
+
+        address = f"{self.issuer.rstrip('/')}/.well-known/openid-configuration"
+        try:
+            found: Mapping[str, Any] = _json(session, address)
+            good = found["issuer"] == self.issuer and all(
+                is_safe(found[key])
+                for key in ("authorization_endpoint", "token_endpoint", "jwks_uri")
+            )
+        except requests.RequestException:
+            raise SignOnError(
+                N_("%(name)s does not answer. Sign in with a password, or try again later."),
+                name=self.name,
+            ) from None
+        except (ValueError, KeyError, TypeError):
+            good = False
+        if not good:
+            raise SignOnError(
+                N_(
+                    "%(name)s does not describe itself as an OpenID provider should. Tell "
+                    "whoever runs this server."
+                ),
+                name=self.name,
+            )
+        return found
+
+
+class _Turn:
+    """Holds a session with the provider, of which few are open at once."""
+
+    def __init__(self, provider: Provider, back: str) -> None:
+        from authlib.integrations.requests_client import OAuth2Session
+
+        self._turn = provider._turn
+        self._name = provider.name
+        self._session = OAuth2Session(
+            provider.client_id,
+            provider.secret,
+            scope="openid profile email",
+            redirect_uri=back,
+            code_challenge_method="S256",
+        )
+
+    def __enter__(self) -> "OAuth2Session":
+        from server.core.outgoing.for_requests import Bounded
+
+        if not self._turn.acquire(timeout=TURN_S):
+            raise SignOnError(
+                N_("Too many are signing in with %(name)s. Try again in a moment."), name=self._name
+            )
+        bounded = Bounded(WHOLE_S, ANSWER_BYTES_MAX)
+        for scheme in ("https://", "http://"):
+            self._session.mount(scheme, bounded)
+        return self._session
+
+    def __exit__(self, *_: object) -> None:
+        self._session.close()
+        self._turn.release()
+
+
+def provider_of(event: Event) -> Provider | None:
+    """Return the event's identity provider, or None where it has none.
+
+    Raises EventError for a secret that is missing or can be read by others.
+    """
+    settings = event.settings
+    if settings.sign_on_issuer is None or settings.sign_on_client is None:
+        return None
+    path = event.path / "keys" / SECRET_FILE
+    check_private(path)
+    try:
+        secret = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        secret = ""
+    if not secret:
+        raise EventError(
+            N_(
+                "%(path)s is missing or empty: write the client's secret there that the "
+                "identity provider gave you, or take sign_on_issuer out of event.toml."
+            ),
+            path=path,
+        )
+    return Provider(
+        issuer=settings.sign_on_issuer,
+        client_id=settings.sign_on_client,
+        secret=secret,
+        name=settings.sign_on_name,
+        claim=settings.sign_on_claim,
+        roles=settings.sign_on_roles,
+    )
+
+
+def is_safe(address: object) -> bool:
+    """Say whether nobody on the way can read what is sent to an address."""
+    try:
+        found = urlsplit(str(address))
+    except ValueError:
+        return False
+    plain = found.scheme == "http" and found.hostname in _LOOPBACK
+    return plain or (found.scheme == "https" and bool(found.hostname))
+
+
+def _json(session: "OAuth2Session", address: str) -> Any:
+    answer = session.request("GET", address, withhold_token=True, allow_redirects=False)
+    answer.raise_for_status()
+    return answer.json()
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, int | float) else float("-inf")

@@ -1,0 +1,82 @@
+"""Keeps the accounts of users whom an identity provider signs on.
+
+An account belongs to the provider's own number of somebody, never to a name. So nobody gets into a
+local account by calling themselves like its user.
+"""
+
+from server.core.entry_log import entry_log
+from server.core.entry_log.act_names import Act
+from server.core.staff import users
+from server.core.staff.sign_on import Identity
+from server.core.staff.users import NAME_CHARS_MAX, SignInError, User
+from server.storage import dialect
+from server.storage.connection import Connection
+
+BY = "sign-on"  # How the entry log names the identity provider.
+
+
+def enter(
+    db: Connection, found: Identity, password_hash: str, token: str, *, tag: str, now: int
+) -> User:
+    """Open a session of an account of the provider's, which is made at the first sign-on.
+
+    `password_hash` is of a password that nobody knows. The account's role is set to what the
+    provider says now. Raises SignInError for a disabled user, and AccountError where the last admin
+    would be lost.
+    """
+    who = find(db, found)
+    if who is None:
+        who = _add(db, found, password_hash, now)
+    if who.disabled:
+        raise SignInError
+    if who.role != found.role:
+        users.set_role(db, who.user_id, found.role, by=BY, now=now)
+        who = users.user(db, who.user_id)
+    waits = who.has_factor and not found.many_factors
+    users.open_session(
+        db,
+        users.Stored(who, password_hash),
+        password_hash,
+        token,
+        now,
+        waits=waits,
+        showed_factor=found.many_factors,
+    )
+    if not waits:
+        subject: dict[str, str | int | None] = {"user": who.user_id, "caller": tag}
+        subject["factor"] = "the identity provider"
+        entry_log.act(db, who.by, Act.SIGNED_IN, subject, now)
+    return who
+
+
+def find(db: Connection, found: Identity) -> User | None:
+    """Return the account of somebody at the provider, if there is one."""
+    row = db.execute(
+        "SELECT user_id FROM sign_on_account WHERE issuer = ? AND subject = ?",
+        (found.issuer, found.subject),
+    ).fetchone()
+    return None if row is None else users.user(db, row[0])
+
+
+def _add(db: Connection, found: Identity, password_hash: str, now: int) -> User:
+    name = _free_name(db, found.name or "User")
+    made = users.add_user(db, name, found.role, password_hash, by=BY, now=now)
+    db.execute("UPDATE user SET signed_on = 1 WHERE user_id = ?", (made.user_id,))
+    db.execute(
+        "INSERT INTO sign_on_account (issuer, subject, user_id) VALUES (?, ?, ?)",
+        (found.issuer, found.subject, made.user_id),
+    )
+    return users.user(db, made.user_id)
+
+
+def _free_name(db: Connection, name: str) -> str:
+    """Return the name, with a number behind it where somebody has it."""
+    plain = "".join(one for one in name if one.isprintable()).strip() or "User"
+    wished, number = plain[:NAME_CHARS_MAX], 1
+    while db.execute(
+        f"SELECT 1 FROM user WHERE {dialect.same_letters('name')}", (wished,)
+    ).fetchone():
+        number += 1
+        tail = f" ({number})"
+        wished = plain[: NAME_CHARS_MAX - len(tail)] + tail
+    return wished

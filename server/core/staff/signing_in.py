@@ -1,0 +1,309 @@
+"""Signs users in. A guess is counted, then looked at, and what came of it goes into the entry log.
+
+Whoever signed in before, from a browser or an address that the account knows, has an allowance of
+their own. So strangers who guess at an account can't keep its user out (docs/security.md).
+"""
+
+import hashlib
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from server.core.entry_log import entry_log
+from server.core.entry_log.act_names import Act
+from server.core.staff import passwords, users
+from server.core.staff.guesses import Guesses, Key, Limit
+from server.core.staff.users import SignInError, User
+from server.storage.connection import Connection
+from server.storage.database import Database
+
+MINUTE = 60_000
+HERE = Limit(free=10, first_ms=30_000, most_ms=15 * MINUTE)  # One name from one place.
+ADDRESS = Limit(free=60, first_ms=30_000, most_ms=15 * MINUTE)  # All names from one address.
+ACCOUNT = Limit(free=30, first_ms=10_000, most_ms=5 * MINUTE)  # One name from all strangers.
+# An unlocked account may be entered this long although strangers are guessing.
+UNLOCKED_MS = 15 * MINUTE
+KNOWN_MS = 30 * 24 * 60 * MINUTE
+KNOWN_MAX = 20  # The most browsers and addresses of one account.
+DEVICE_BYTES = 16
+TAG_CHARS = 8  # So many digits of an address's hash are in the entry log.
+# The entry log says that nobody tried, because a name that was typed proves nothing.
+NOBODY = "nobody"
+
+Random = Callable[[int], bytes]
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """Holds what a browser sent. `address` is a keyed hash in hexadecimal digits, never the
+    address.
+
+    `device` is the token that an earlier success left in the browser, and `session` is the token of
+    the session that it has now. Both may be empty.
+    """
+
+    name: str
+    password: str
+    address: str
+    device: str = ""
+    session: str = ""
+
+    @property
+    def tag(self) -> str:
+        """Tell addresses apart in the entry log without saying which they are."""
+        return self.address[:TAG_CHARS]
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    user: User
+    token: str  # Of the new session.
+    # The browser keeps it. It is empty where the second factor has to come first.
+    device: str
+
+
+def sign_in(
+    database: Database,
+    guesses: Guesses,
+    attempt: Attempt,
+    *,
+    now: int,
+    random: Random = os.urandom,
+    with_factor: frozenset[str] = frozenset(),
+) -> SignedIn:
+    """Open a session, and end the one that the browser had. It waits for the second factor of a
+    user who has one.
+
+    Roles of `with_factor` need one, so their passwords may be shorter. Whose password is too short
+    by the rules of today must choose another. The browser is known from now on, or once the second
+    factor is shown.
+
+    Raises SignInError for a wrong name or password, WaitError after too many of them, and BusyError
+    where too many are being looked at.
+    """
+    found = users.stored(database, attempt.name)
+    keys, void_until, favoured = _keys(database, attempt, found, now)
+    # Who has to wait is told so before all else, and takes nobody's turn.
+    counts = guesses.check(keys, now, void_until=void_until)
+    lane = guesses.known if favoured else guesses.strangers
+    # The last of three counts is the account's, which strangers elsewhere drive up.
+    with lane.turn(attempt.address, max(counts[:2])):
+        tries = guesses.charge(keys, now, void_until=void_until)
+        right = users.fits(found, attempt.password)
+    if found is None or not right or found.user.disabled:
+        _note_refusal(database, guesses, attempt, found.user if found else None, keys, tries, now)
+        raise SignInError
+    token, renewed = random(users.TOKEN_BYTES).hex(), users.renewed(found, attempt.password)
+    user = found.user
+    short = len(attempt.password) < chars_min(user, with_factor)
+
+    def step(db: Connection) -> str:
+        guesses.refund(db, keys, right=True)
+        users.sign_out(db, attempt.session)
+        users.open_session(db, found, renewed, token, now, waits=user.has_factor)
+        if short:
+            users.must_choose_password(db, user.user_id)
+        subject: dict[str, str | int | None] = {"user": user.user_id, "caller": attempt.tag}
+        if tries[0] > 1:
+            subject["refused_before"] = tries[0] - 1
+        act = Act.PASSWORD_TAKEN if user.has_factor else Act.SIGNED_IN
+        entry_log.act(db, user.by, act, subject, now)
+        if user.has_factor:
+            return ""
+        return _know(db, user, attempt.address, attempt.device, now, random)
+
+    return SignedIn(user, token, database.write(step))
+
+
+def factor_keys(
+    db: Connection, who: User, address: str, device: str, now: int, *, code: bool
+) -> list[Key]:
+    """Return what a guess at the user's second factor counts for.
+
+    It counts for the place, so that whoever knows the password keeps the user out of no browser
+    and no address that the account knows. A `code` of six digits from all other places counts for
+    the account as well. The rest is too long to be guessed.
+    """
+    what = f"factor of {who.user_id}"
+    known = _known_key(db, who.user_id, what, address, device, now)
+    if known is not None:
+        return [known]
+    here = Key(f"{what} at {address}", HERE, own=True)
+    return [here, Key(_codes_key(who), ACCOUNT)] if code else [here]
+
+
+def chars_min(user: User, with_factor: frozenset[str]) -> int:
+    """Return how many characters the user's password must have."""
+    beside = user.has_factor or user.role in with_factor
+    return passwords.CHARS_MIN if beside else passwords.CHARS_ALONE_MIN
+
+
+def strangers_wait(
+    db: Connection, guesses: Guesses, known: Sequence[User], now: int
+) -> dict[int, int]:
+    """Return at whose accounts strangers guess so much that they have to wait, and until when."""
+    keys = {user.user_id: (_account_key(user.name), _codes_key(user)) for user in known}
+    waiting = guesses.waiting(db, [key for pair in keys.values() for key in pair], now)
+    found: dict[int, int] = {}
+    for user in known:
+        for key in keys[user.user_id]:
+            last_at, until = waiting.get(key, (-1, 0))
+            if last_at > (user.unlocked_at or -1):
+                found[user.user_id] = max(until, found.get(user.user_id, 0))
+    return found
+
+
+def _keys(
+    database: Database, attempt: Attempt, found: users.Stored | None, now: int
+) -> tuple[list[Key], int | None, bool]:
+    """Return what the guess counts for, which counts are void, and whether it is no stranger's."""
+    name, address = _name(attempt.name), attempt.address
+    here = Key(f"{name} at {address}", HERE, own=True)
+    strange = [here, Key(f"from {address}", ADDRESS), Key(_account_key(attempt.name), ACCOUNT)]
+    if found is None:
+        return strange, None, False
+    known = _known_key(database.reader, found.user.user_id, name, address, attempt.device, now)
+    if known is not None:
+        return [known], found.user.unlocked_at, True
+    unlocked_at = found.user.unlocked_at
+    if unlocked_at is not None and 0 <= now - unlocked_at < UNLOCKED_MS:
+        return [here], unlocked_at, True
+    return strange, unlocked_at, False
+
+
+def _note_refusal(
+    database: Database,
+    guesses: Guesses,
+    attempt: Attempt,
+    user: User | None,
+    keys: list[Key],
+    tries: list[int],
+    now: int,
+) -> None:
+    """Note the first refusal of each row of them, and whenever guesses have to wait from now on."""
+    slowed = [key for key, count in zip(keys, tries, strict=True) if count == key.limit.free]
+    if tries[0] != 1 and not slowed:
+        return
+    subject: dict[str, str | int | None] = {
+        "user": user.user_id if user else None,
+        "caller": attempt.tag,
+        "tries": max((key.limit.free for key in slowed), default=1),
+    }
+    act = Act.SIGN_IN_SLOWED if slowed else Act.SIGN_IN_REFUSED
+    database.write(lambda db: note(db, guesses, act, subject, now))
+
+
+def note(
+    db: Connection,
+    guesses: Guesses,
+    act: Act,
+    subject: dict[str, str | int | None],
+    now: int,
+) -> None:
+    """Note a refusal in the entry log, unless it has so many of them already."""
+    unlisted = guesses.take_note(db, now)
+    if unlisted is None:
+        return
+    more = {"unlisted": unlisted} if unlisted else {}
+    entry_log.act(db, NOBODY, act, {**subject, **more}, now)
+
+
+def _known_key(
+    db: Connection, user_id: int, what: str, address: str, device: str, now: int
+) -> Key | None:
+    """Return what a guess counts for in a browser, or from an address, that the account knows."""
+    known = _known(db, user_id, now)
+    for mark in (_device_mark(device), _address_mark(address)):
+        if mark in known:
+            return Key(f"{what} known {mark.hex()}", HERE, own=True)
+    return None
+
+
+def _know(
+    db: Connection, who: User, address: str, device: str, now: int, random: Random = os.urandom
+) -> str:
+    """Remember where the user signed in, and return the browser's token."""
+    if _device_mark(device) not in _known(db, who.user_id, now):
+        device = random(DEVICE_BYTES).hex()
+    for mark in (_device_mark(device), _address_mark(address)):
+        _remember(db, who.user_id, mark, now)
+    return device
+
+
+def _known(db: Connection, user_id: int, now: int) -> frozenset[bytes]:
+    rows = db.execute(
+        "SELECT mark FROM known_device WHERE user_id = ? AND seen_at > ?",
+        (user_id, now - KNOWN_MS),
+    )
+    return frozenset(row[0] for row in rows)
+
+
+def _remember(db: Connection, user_id: int, mark: bytes, now: int) -> None:
+    db.execute(
+        "INSERT INTO known_device (user_id, mark, seen_at) VALUES (?, ?, ?)"
+        " ON CONFLICT (user_id, mark) DO UPDATE SET seen_at = excluded.seen_at",
+        (user_id, mark, now),
+    )
+    db.execute(
+        "DELETE FROM known_device WHERE user_id = ? AND mark NOT IN"
+        " (SELECT mark FROM known_device WHERE user_id = ? ORDER BY seen_at DESC LIMIT ?)",
+        (user_id, user_id, KNOWN_MAX),
+    )
+
+
+def _device_mark(token: str) -> bytes:
+    return hashlib.sha256(b"hallkeeper/device/v1\x00" + token.encode()).digest()
+
+
+def _address_mark(address: str) -> bytes:
+    return hashlib.sha256(b"hallkeeper/address/v1\x00" + address.encode()).digest()
+
+
+def _name(text: str) -> str:
+    plain = users.name_key(text).casefold()
+    return hashlib.sha256(plain.encode(errors="surrogatepass")).hexdigest()
+
+
+def _account_key(name: str) -> str:
+    return f"all at {_name(name)}"
+
+
+def _codes_key(who: User) -> str:
+    return f"all codes of {who.user_id}"
+
+
+def finish(
+    db: Connection,
+    who: User,
+    before: str,
+    token: str,
+    *,
+    factor: str,
+    address: str,
+    device: str,
+    now: int,
+) -> str:
+    """Let a session open pages, whose second factor was right. It goes on as `token`.
+
+    Returns the token that the browser keeps.
+    """
+    users.confirm(db, before, token, now=now, showed_factor=True)
+    subject: dict[str, str | int | None] = {
+        "user": who.user_id,
+        "caller": address[:TAG_CHARS],
+        "factor": factor,
+    }
+    entry_log.act(db, who.by, Act.SIGNED_IN, subject, now)
+    return _know(db, who, address, device, now)
+
+
+def know_alone(db: Connection, who: User, address: str, device: str, now: int) -> str:
+    """Forget where the user signed in by the password alone, but for this browser and address.
+
+    Returns the token that the browser keeps.
+    """
+    kept = _known(db, who.user_id, now) & {_device_mark(device)}
+    db.execute("DELETE FROM known_device WHERE user_id = ?", (who.user_id,))
+    for mark in kept:
+        _remember(db, who.user_id, mark, now)
+    return _know(db, who, address, device, now)

@@ -1,0 +1,527 @@
+"""Keeps users of the server's pages, with their passwords (argon2id), roles, and sessions that can
+be ended at once.
+
+A session is a random token in a cookie, and only its hash is stored. Work with argon2 happens on
+the caller's thread, never on the one that writes.
+"""
+
+import hashlib
+import os
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+import argon2
+
+from badges.i18n import N_, Spoken
+from badges.wire import wire
+from server.core.entry_log import entry_log
+from server.core.entry_log.act_names import Act
+from server.core.event.roles import ROLES
+from server.core.feed import changes
+from server.core.staff import passwords
+from server.storage import dialect
+from server.storage.connection import Connection, Row
+from server.storage.database import Database
+from server.storage.disk import DiskError
+from server.storage.errors import ConstraintError
+
+IDLE_MS = 12 * 3_600_000
+ABSOLUTE_MS = 24 * 3_600_000
+TOUCH_MS = 60_000  # `seen_at` is kept to this precision.
+# A session may change accounts for this long after the password was typed.
+CONFIRMED_MS = 15 * 60_000
+TOKEN_BYTES = 32
+NAME_CHARS_MAX = 60
+
+HASHER = argon2.PasswordHasher()  # RFC 9106's second choice: 64 MiB, 3 passes, 4 lanes
+# One hash takes 64 MiB. Many guesses at once must not use up the machine's memory.
+_HASHING = threading.BoundedSemaphore(2)
+WAITING_MS = 10 * 60_000  # A session waits this long for its second factor.
+_COLUMNS = (
+    "user_id, name, role, disabled_at, must_change, unlocked_at, signed_on,"
+    " (totp_sealed IS NOT NULL OR EXISTS"
+    " (SELECT 1 FROM passkey p WHERE p.user_id = user.user_id)) AS has_factor"
+)
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+
+Random = Callable[[int], bytes]
+
+
+class AccountError(Spoken, ValueError):
+    """Is raised when the account can't be made or changed so. The text says what to do."""
+
+
+class SignInError(Exception):
+    """Is raised for an unknown user, a wrong password, or a disabled user. It never says which."""
+
+
+class SessionEndedError(Exception):
+    """Is raised when there is no such session, or it has ended."""
+
+
+@dataclass(frozen=True)
+class User:
+    user_id: int
+    name: str
+    role: str
+    disabled: bool = False
+    must_change: bool = False  # Somebody else made the password.
+    unlocked_at: int | None = None
+    signed_on: bool = False  # The account is an identity provider's. It has no password here.
+    has_factor: bool = False
+    # Of the session that asks: the second factor is still to be shown, or was shown.
+    waits: bool = False
+    showed_factor: bool = False
+
+    @property
+    def by(self) -> str:
+        """Return how the entry log names this user."""
+        return f"user:{self.user_id}"
+
+
+def make_password(random: Random = os.urandom) -> str:
+    """Make a password of 80 bits, as four groups of four characters that can't be confused."""
+    text = "".join(_ALPHABET[byte & 31] for byte in random(16))
+    return "-".join(text[i : i + 4] for i in range(0, 16, 4))
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Holds an account with its password's hash."""
+
+    user: User
+    password_hash: str
+
+
+@dataclass(frozen=True)
+class WebSession:
+    """Describes a session as its user sees it. It says since when, when it was last used, and
+    whether it is this one.
+    """
+
+    created_at: int
+    seen_at: int
+    here: bool
+    mark: str = ""  # It tells sessions apart, and opens none.
+
+
+def hash_password(password: str) -> str:
+    """Hash a password, which `passwords.check` has looked at where somebody chose it.
+
+    Raises AccountError for one that is too short or too long.
+    """
+    if not passwords.CHARS_MIN <= len(password) <= passwords.CHARS_MAX:
+        raise AccountError(
+            N_("A password has %(chars_min)s to %(chars_max)s characters."),
+            chars_min=passwords.CHARS_MIN,
+            chars_max=passwords.CHARS_MAX,
+        )
+    with _HASHING:
+        return HASHER.hash(password)
+
+
+def add_user(
+    db: Connection,
+    name: str,
+    role: str,
+    password_hash: str,
+    *,
+    by: str,
+    now: int,
+    first: bool = False,
+) -> User:
+    """Add a user. `password_hash` is `hash_password`'s, and `first` says that the user must choose
+    another at the first sign-in. Raises AccountError.
+    """
+    name = checked_name(name)
+    check_role(role)
+    try:
+        (user_id,) = db.execute(
+            "INSERT INTO user (name, password_hash, role, created_at, must_change)"
+            " VALUES (?, ?, ?, ?, ?) RETURNING user_id",
+            (name, password_hash, role, now, first),
+        ).fetchone()
+    except ConstraintError:
+        raise AccountError(N_("There is already a user called %(name)s."), name=name) from None
+    entry_log.act(db, by, Act.USER_ADDED, {"user": user_id, "role": role}, now)
+    return User(user_id, name, role, must_change=first)
+
+
+def checked_name(name: str) -> str:
+    """Return a user's name without the space around it. Raises AccountError for a poor one."""
+    name = name.strip()
+    if not name or len(name) > NAME_CHARS_MAX or not name.isprintable():
+        raise AccountError(
+            N_("A user's name has 1 to %(most)s printable characters."), most=NAME_CHARS_MAX
+        )
+    return name
+
+
+def users(db: Connection) -> list[User]:
+    """Return all users, by name."""
+    rows = db.execute(f"SELECT {_COLUMNS} FROM user ORDER BY {dialect.by_letters('name')}")
+    return [_user(row) for row in rows]
+
+
+def user(db: Connection, user_id: int) -> User:
+    """Raises AccountError where there is none."""
+    row = db.execute(f"SELECT {_COLUMNS} FROM user WHERE user_id = ?", (user_id,)).fetchone()
+    if row is None:
+        raise AccountError(N_("There is no such user."))
+    return _user(row)
+
+
+def set_password(
+    db: Connection,
+    user_id: int,
+    password_hash: str,
+    *,
+    by: str,
+    now: int,
+    first: bool = False,
+) -> None:
+    """Give a user a new password, which they must change at the next sign-in if it is a `first`.
+
+    Their sessions end, no browser is known any more, and guesses of before count no longer.
+    """
+    if user(db, user_id).signed_on:
+        raise AccountError(
+            N_("This user is signed on by the identity provider, without a password.")
+        )
+    db.execute(
+        "UPDATE user SET password_hash = ?, must_change = ?, unlocked_at = ? WHERE user_id = ?",
+        (password_hash, first, now, user_id),
+    )
+    end_sessions(db, user_id)
+    db.execute("DELETE FROM known_device WHERE user_id = ?", (user_id,))
+    entry_log.act(db, by, Act.PASSWORD_SET, {"user": user_id}, now)
+
+
+def change_password(
+    db: Connection,
+    before: Stored,
+    password_hash: str,
+    token: str,
+    *,
+    now: int,
+    showed_factor: bool = False,
+) -> None:
+    """Take the password that a user has chosen. All their sessions end, and one of `token` begins.
+
+    Raises AccountError where the password was changed meanwhile.
+    """
+    user_id = before.user.user_id
+    changed = db.execute(
+        "UPDATE user SET password_hash = ?, must_change = 0"
+        " WHERE user_id = ? AND password_hash = ? AND disabled_at IS NULL",
+        (password_hash, user_id, before.password_hash),
+    ).rowcount
+    if changed != 1:
+        raise AccountError(N_("The password was changed meanwhile; sign in with the new one."))
+    end_sessions(db, user_id)
+    open_session(db, before, password_hash, token, now, showed_factor=showed_factor)
+    entry_log.act(db, before.user.by, Act.PASSWORD_CHANGED, {"user": user_id}, now)
+
+
+def unlock(db: Connection, user_id: int, *, by: str, now: int) -> None:
+    """Let a user sign in for a while from anywhere, however often strangers have guessed."""
+    user(db, user_id)
+    db.execute("UPDATE user SET unlocked_at = ? WHERE user_id = ?", (now, user_id))
+    entry_log.act(db, by, Act.USER_UNLOCKED, {"user": user_id}, now)
+
+
+def set_role(db: Connection, user_id: int, role: str, *, by: str, now: int) -> None:
+    """Raises AccountError where the last admin would be lost."""
+    check_role(role)
+    before = user(db, user_id)
+    if role != "admin":
+        _keep_an_admin(db, before)
+    db.execute("UPDATE user SET role = ? WHERE user_id = ?", (role, user_id))
+    _tell_doors(db, user_id)
+    entry_log.act(db, by, Act.ROLE_SET, {"user": user_id, "role": role}, now)
+
+
+def disable_user(db: Connection, user_id: int, *, by: str, now: int) -> None:
+    """Shut a user out, here and at the doors. Their PIN is gone for good, and their sessions end.
+
+    Raises AccountError for the last admin.
+    """
+    _keep_an_admin(db, user(db, user_id))
+    _tell_doors(db, user_id)
+    db.execute("UPDATE user SET disabled_at = ?, pin_hash = NULL WHERE user_id = ?", (now, user_id))
+    end_sessions(db, user_id)
+    entry_log.act(db, by, Act.USER_DISABLED, {"user": user_id}, now)
+
+
+def enable_user(db: Connection, user_id: int, *, by: str, now: int) -> None:
+    """Let a disabled user in again."""
+    user(db, user_id)
+    db.execute("UPDATE user SET disabled_at = NULL WHERE user_id = ?", (user_id,))
+    entry_log.act(db, by, Act.USER_ENABLED, {"user": user_id}, now)
+
+
+def sign_in(
+    database: Database, name: str, password: str, *, now: int, random: Random = os.urandom
+) -> tuple[User, str]:
+    """Open a session without counting guesses. Returns the user and the session's token.
+
+    Pages use `signing_in`, which counts. Raises SignInError.
+    """
+    found = _verified(database, name, password)
+    token = random(TOKEN_BYTES).hex()
+    fresh = renewed(found, password)
+
+    def step(db: Connection) -> None:
+        open_session(db, found, fresh, token, now)
+        entry_log.act(db, found.user.by, Act.SIGNED_IN, {"user": found.user.user_id}, now)
+
+    database.write(step)
+    return found.user, token
+
+
+def open_session(
+    db: Connection,
+    found: Stored,
+    password_hash: str,
+    token: str,
+    now: int,
+    *,
+    waits: bool = False,
+    showed_factor: bool = False,
+) -> None:
+    """Begin a session of a user whose password was right, and sweep those that are over.
+
+    `password_hash` takes the place of the stored one where that is older. A session that `waits`
+    opens nothing before the second factor was shown.
+    """
+    if password_hash != found.password_hash:
+        db.execute(
+            "UPDATE user SET password_hash = ? WHERE user_id = ? AND password_hash = ?",
+            (password_hash, found.user.user_id, found.password_hash),
+        )
+    db.execute(
+        "INSERT INTO web_session"
+        " (token_hash, user_id, created_at, seen_at, confirmed_at, waits, factor_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            _token_hash(token), found.user.user_id, now, now, 0 if waits else now, waits,
+            now if showed_factor else None,
+        ),
+    )  # fmt: skip
+    db.execute(
+        "DELETE FROM web_session WHERE seen_at < ? OR created_at < ?",
+        (now - IDLE_MS, now - ABSOLUTE_MS),
+    )
+
+
+def verify(database: Database, name: str, password: str) -> User:
+    """Return the user whose password this is, without a session. Raises SignInError."""
+    return _verified(database, name, password).user
+
+
+def stored(database: Database, name: str) -> Stored | None:
+    """Return the account of that name, whatever its case."""
+    row = database.reader.execute(
+        f"SELECT {_COLUMNS}, password_hash FROM user WHERE {dialect.same_letters('name')}",
+        (name_key(name),),
+    ).fetchone()
+    return None if row is None else Stored(_user(row), row["password_hash"])
+
+
+def name_key(name: str) -> str:
+    """Return a name in the form by which accounts are looked for."""
+    return name.strip()[:NAME_CHARS_MAX]
+
+
+def fits(found: Stored | None, password: str) -> bool:
+    """Say whether the password is the account's. It takes as long where there is no account."""
+    with _HASHING:
+        try:
+            if found is None:
+                HASHER.hash(password)
+                return False
+            return HASHER.verify(found.password_hash, password)
+        except (argon2.exceptions.Argon2Error, argon2.exceptions.InvalidHashError):
+            return False
+
+
+def renewed(found: Stored, password: str) -> str:
+    """Return the hash to keep of a right password. It has today's parameters."""
+    if not HASHER.check_needs_rehash(found.password_hash):
+        return found.password_hash
+    with _HASHING:
+        return HASHER.hash(password)
+
+
+def session_user(database: Database, token: str, *, now: int) -> User:
+    """Return the user of a live session. Each use keeps the session alive. Raises
+    SessionEndedError.
+    """
+    row = database.reader.execute(
+        f"SELECT {_COLUMNS}, s.created_at, s.seen_at, s.waits, s.factor_at"
+        " FROM web_session AS s JOIN user USING (user_id) WHERE token_hash = ?",
+        (_token_hash(token),),
+    ).fetchone()
+    if row is None or row["disabled_at"] is not None:
+        raise SessionEndedError
+    if now - row["seen_at"] > IDLE_MS or now - row["created_at"] > ABSOLUTE_MS:
+        raise SessionEndedError
+    if row["waits"] and now - row["created_at"] > WAITING_MS:
+        raise SessionEndedError
+    if now - row["seen_at"] > TOUCH_MS:
+        touch = "UPDATE web_session SET seen_at = ? WHERE token_hash = ?"
+        with suppress(DiskError):  # Users who are signed in can then still see what is wrong.
+            database.write(lambda db: db.execute(touch, (now, _token_hash(token))) and None)
+    shown = row["factor_at"] is not None
+    return replace(_user(row), waits=bool(row["waits"]), showed_factor=shown)
+
+
+def sign_out(db: Connection, token: str) -> None:
+    """End one session."""
+    db.execute("DELETE FROM web_session WHERE token_hash = ?", (_token_hash(token),))
+
+
+def leave(db: Connection, token: str, who: User | None, *, now: int) -> None:
+    """End one session because its user says so. `who` is None where it had ended already."""
+    sign_out(db, token)
+    if who is not None:
+        entry_log.act(db, who.by, Act.SIGNED_OUT, {"user": who.user_id}, now)
+
+
+def end_sessions(db: Connection, user_id: int) -> int:
+    """End all sessions of a user. Returns how many there were."""
+    return db.execute("DELETE FROM web_session WHERE user_id = ?", (user_id,)).rowcount
+
+
+def sessions(db: Connection, user_id: int, token: str, *, now: int) -> list[WebSession]:
+    """Return the live sessions of a user, the newest first. `token` is that of the session that
+    asks.
+    """
+    rows = db.execute(
+        "SELECT created_at, seen_at, token_hash FROM web_session WHERE user_id = ?"
+        " AND seen_at >= ? AND created_at >= ? ORDER BY seen_at DESC",
+        (user_id, now - IDLE_MS, now - ABSOLUTE_MS),
+    )
+    here = _token_hash(token)
+    return [
+        WebSession(
+            row["created_at"],
+            row["seen_at"],
+            row["token_hash"] == here,
+            hashlib.sha256(row["token_hash"]).hexdigest()[:16],
+        )
+        for row in rows
+    ]
+
+
+def end_session(db: Connection, user: User, mark: str, *, now: int) -> None:
+    """End one session of a user, which `WebSession.mark` names. Raises AccountError where it is
+    over.
+    """
+    rows = db.execute("SELECT token_hash FROM web_session WHERE user_id = ?", (user.user_id,))
+    for (token_hash,) in rows.fetchall():
+        if hashlib.sha256(token_hash).hexdigest()[:16] == mark:
+            db.execute("DELETE FROM web_session WHERE token_hash = ?", (token_hash,))
+            entry_log.act(db, user.by, Act.SESSIONS_ENDED, {"user": user.user_id, "count": 1}, now)
+            return
+    raise AccountError(N_("That session has ended already."))
+
+
+def end_other_sessions(db: Connection, user: User, token: str, *, now: int) -> int:
+    """End all sessions of a user but that of `token`. Returns how many there were."""
+    ended = db.execute(
+        "DELETE FROM web_session WHERE user_id = ? AND token_hash <> ?",
+        (user.user_id, _token_hash(token)),
+    ).rowcount
+    entry_log.act(db, user.by, Act.SESSIONS_ENDED, {"user": user.user_id, "count": ended}, now)
+    return ended
+
+
+def sign_everywhere_out(db: Connection, user_id: int, *, by: str, now: int) -> None:
+    """End all sessions of a user, by an admin's word. Raises AccountError."""
+    user(db, user_id)
+    ended = end_sessions(db, user_id)
+    entry_log.act(db, by, Act.SESSIONS_ENDED, {"user": user_id, "count": ended}, now)
+
+
+def is_confirmed(db: Connection, token: str, *, now: int) -> bool:
+    """Say whether the session's user has typed their password or shown a second factor lately."""
+    row = db.execute(
+        "SELECT confirmed_at FROM web_session WHERE token_hash = ?", (_token_hash(token),)
+    ).fetchone()
+    return row is not None and 0 <= now - row[0] < CONFIRMED_MS
+
+
+def confirm(
+    db: Connection, token: str, new_token: str, *, now: int, showed_factor: bool = False
+) -> None:
+    """Record that the session's user has typed their password again, or shown a second factor.
+
+    The session goes on under a new token.
+    """
+    db.execute(
+        "UPDATE web_session SET token_hash = ?, confirmed_at = ? WHERE token_hash = ?",
+        (_token_hash(new_token), now, _token_hash(token)),
+    )
+    if showed_factor:
+        db.execute(
+            "UPDATE web_session SET waits = 0, factor_at = ? WHERE token_hash = ?",
+            (now, _token_hash(new_token)),
+        )
+
+
+def must_choose_password(db: Connection, user_id: int) -> None:
+    """Let a user choose another password before anything else opens."""
+    db.execute("UPDATE user SET must_change = 1 WHERE user_id = ?", (user_id,))
+
+
+def _verified(database: Database, name: str, password: str) -> Stored:
+    found = stored(database, name)
+    if not fits(found, password) or found is None or found.user.disabled:
+        raise SignInError
+    return found
+
+
+def _user(row: Row) -> User:
+    return User(
+        row["user_id"],
+        row["name"],
+        row["role"],
+        row["disabled_at"] is not None,
+        bool(row["must_change"]),
+        row["unlocked_at"],
+        bool(row["signed_on"]),
+        bool(row["has_factor"]),
+    )
+
+
+def check_role(role: str) -> None:
+    """Raises AccountError where there is no such role."""
+    if role not in ROLES:
+        raise AccountError(
+            N_("There is no role %(role)s; the roles are %(roles)s."),
+            role=repr(role),
+            roles=", ".join(ROLES),
+        )
+
+
+def _keep_an_admin(db: Connection, leaving: User) -> None:
+    (others,) = db.execute(
+        "SELECT COUNT(*) FROM user WHERE role = 'admin' AND disabled_at IS NULL AND user_id <> ?",
+        (leaving.user_id,),
+    ).fetchone()
+    if leaving.role == "admin" and not leaving.disabled and not others:
+        raise AccountError(N_("This is the last admin; make another one first."))
+
+
+def _tell_doors(db: Connection, user_id: int) -> None:
+    """Tell kiosks whether a user's PIN still counts, where the user has a PIN."""
+    query = "SELECT 1 FROM user WHERE user_id = ? AND pin_hash IS NOT NULL"
+    if db.execute(query, (user_id,)).fetchone():
+        changes.publish(db, wire.VenueChanged())
+
+
+def _token_hash(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()

@@ -1,0 +1,93 @@
+"""Keeps for whom a hall's kept places are, and says when they are everybody's.
+
+The code on a badge says nothing of this, and neither do logs. Doors of halls that keep places are
+told serials alone.
+"""
+
+from collections.abc import Iterable
+from typing import Literal, get_args
+
+from badges.wire import wire
+from server.core.entry_log import entry_log
+from server.core.entry_log.act_names import Act
+from server.core.feed import changes
+from server.core.venue import store
+from server.storage.connection import Connection
+
+Kind = Literal["wheelchair", "companion"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+MINUTE_MS = 60_000
+
+
+def released(
+    db: Connection, hall_id: int, places: int, until_min: int | None
+) -> tuple[tuple[int, int], ...]:
+    """Return when the hall's kept places are everybody's (Unix ms), the soonest first.
+
+    That is from `until_min` minutes before a session's start until its admission closes. None means
+    that they are kept all the time.
+    """
+    if not places or until_min is None:
+        return ()
+    rows = db.execute(
+        "SELECT starts_at, closes_at FROM session WHERE hall_id = ? ORDER BY starts_at, closes_at",
+        (hall_id,),
+    ).fetchall()
+    before = until_min * MINUTE_MS
+    spans = ((row["starts_at"] - before, row["closes_at"]) for row in rows)
+    return tuple((max(0, since), until) for since, until in spans if since < until)
+
+
+def now_kept(db: Connection, hall_id: int, now: int) -> tuple[bool, int | None]:
+    """Return whether the hall's kept places are everybody's now, and until when that stays so
+    (Unix ms). None means that no such time is known. Raises UnknownHallError.
+    """
+    row = store.hall(db, hall_id)
+    spans = released(db, hall_id, row.accessible_places, row.accessible_until_min)
+    until = max((end for since, end in spans if since <= now < end), default=None)
+    if until is not None:
+        return True, until
+    return False, min((since for since, _ in spans if since > now), default=None)
+
+
+def kind_of(db: Connection, serial: int) -> Kind | None:
+    """Return as what the attendee may use kept places. None means not at all."""
+    row = db.execute("SELECT kind FROM accessible_guest WHERE serial = ?", (serial,)).fetchone()
+    return None if row is None else row["kind"]
+
+
+def kind_named(word: str) -> Kind | None:
+    """Return the kind of that name, and None for any other word."""
+    return next((kind for kind in KINDS if kind == word), None)
+
+
+def serials(db: Connection) -> list[int]:
+    """Return for whom kept places are, by serial."""
+    rows = db.execute("SELECT serial FROM accessible_guest ORDER BY serial").fetchall()
+    return [row["serial"] for row in rows]
+
+
+def put(db: Connection, said: Iterable[tuple[int, Kind | None]], *, by: str, now: int) -> int:
+    """Say of attendees, by serial, as what they may use kept places. None means not at all.
+
+    Doors of halls that keep places are told. The entry log, which is for ever, learns how many
+    people it was and not who. Returns of how many anything changed.
+    """
+    known: dict[int, Kind] = dict(
+        db.execute("SELECT serial, kind FROM accessible_guest").fetchall()
+    )
+    changed = [(serial, kind) for serial, kind in said if known.get(serial) != kind]
+    for serial, kind in changed:
+        if kind is None:
+            db.execute("DELETE FROM accessible_guest WHERE serial = ?", (serial,))
+        else:
+            db.execute(
+                "INSERT INTO accessible_guest (serial, kind) VALUES (?, ?)"
+                " ON CONFLICT (serial) DO UPDATE SET kind = excluded.kind",
+                (serial, kind),
+            )
+    if changed:
+        for row in db.execute("SELECT hall_id FROM hall WHERE accessible_places > 0").fetchall():
+            changes.publish(db, wire.VenueChanged(), hall_id=row["hall_id"])
+        entry_log.act(db, by, Act.KEPT_PLACES_SET, {"people": len(changed)}, now)
+    return len(changed)

@@ -1,0 +1,288 @@
+"""Keeps the venue in the database, with categories, zones, halls, doors and sessions.
+
+It comes from a file (server/features/imports). A few things change on the day, here.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+
+from badges.categories import CategoryPlan
+from badges.wire import wire
+from server.core.entry_log import entry_log
+from server.core.entry_log.act_names import Act
+from server.core.feed import changes
+from server.core.venue.capacity_reasons import Measures
+from server.storage.connection import Connection, Row
+from server.storage.localized import names_of
+
+
+class UnknownHallError(ValueError):
+    """Is raised when there is no such hall in the event."""
+
+
+class UnknownDoorError(ValueError):
+    """Is raised when there is no such door in the event."""
+
+
+class UnknownSessionError(ValueError):
+    """Is raised where there is no such session in the event."""
+
+
+@dataclass(frozen=True)
+class HallRow:
+    """Holds a hall with its policy. `zones` is a bit set, and `categories` are those who may enter
+    at any time.
+    """
+
+    hall_id: int
+    code: str
+    names: dict[str, str]
+    parent_id: int | None
+    capacity: int
+    fire_limit: int
+    zones: int
+    sessions_only: bool
+    anti_passback: str
+    exits: str
+    facts_age_max_ms: int | None
+    closed_at: int | None
+    open_stays: int
+    open_overrides: int  # people inside on places beyond the capacity
+    change_cursor: int  # of the feed: doors that have applied it know the present policy
+    shared_until: int  # its places need no new share before, as long as nobody asks
+    leaving: str  # how it counts who left: by scanned exits alone, or inferred from moves as well
+    walk_s: int | None  # nobody gets from here to another hall, or back, in less; None: not said
+    moved_on: int  # of `open_stays` and `open_overrides`: seen at another hall since
+    unconfirmed_moves: int  # places that moves gave back and no exit confirmed
+    accessible_places: int  # of the capacity, kept for wheelchair users and their companions
+    accessible_until_min: int | None  # minutes before a session's start; None: always kept
+    open_accessible: int  # people inside on such places
+    categories: tuple[int, ...]
+    floor_m2: float | None = None
+    m2_per_person: float | None = None
+    seats: int | None = None
+    exit_width_m: float | None = None
+    exit_steps_width_m: float | None = None
+    entry_lanes: int | None = None
+    fill_min: float | None = None
+    clear_min: float | None = None
+    emergency_min: float | None = None
+    capacity_by: str | None = None  # as the entry log names who set it; None: not kept
+    capacity_at: int | None = None
+
+    @property
+    def measures(self) -> Measures:
+        """Return what was measured in the hall."""
+        return Measures(**{one.name: getattr(self, one.name) for one in fields(Measures)})
+
+
+@dataclass(frozen=True)
+class SessionRow:
+    """Holds a session. It admits from `opens_at` to `closes_at`, and where `categories` is empty,
+    only by invitation.
+    """
+
+    session_id: int
+    code: str
+    hall_id: int
+    titles: dict[str, str]
+    starts_at: int
+    ends_at: int
+    opens_at: int
+    closes_at: int
+    activity_id: int | None  # of which it is the time in a hall, where it is known
+    categories: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class DoorRow:
+    door_id: int
+    code: str
+    hall_id: int
+    names: dict[str, str]
+    mode: str
+    said: bool = False  # Whether anybody has said where it leads from.
+    # The hall around its own in which it begins. None means outside.
+    from_id: int | None = None
+
+
+def categories(db: Connection) -> list[CategoryPlan]:
+    """Return all categories, by number."""
+    rows = db.execute("SELECT category, code, names, letter, colour FROM category ORDER BY 1")
+    return [
+        CategoryPlan(
+            code=row["category"],
+            key=row["code"],
+            names=names_of(row["names"]),
+            letter=row["letter"],
+            colour=row["colour"],
+        )
+        for row in rows
+    ]
+
+
+def zones(db: Connection) -> dict[str, int]:
+    """Return the bit of each zone group, by code."""
+    return dict(db.execute("SELECT code, bit FROM zone ORDER BY bit").fetchall())
+
+
+def halls(db: Connection) -> list[HallRow]:
+    """Return all halls, by code."""
+    return [_hall(db, row) for row in db.execute("SELECT * FROM hall ORDER BY code").fetchall()]
+
+
+def hall(db: Connection, hall_id: int) -> HallRow:
+    """Raises UnknownHallError."""
+    row = db.execute("SELECT * FROM hall WHERE hall_id = ?", (hall_id,)).fetchone()
+    if row is None:
+        raise UnknownHallError(f"hall {hall_id}")
+    return _hall(db, row)
+
+
+def doors(db: Connection) -> list[DoorRow]:
+    """Return all doors, by code."""
+    return [_door(row) for row in db.execute(f"{_DOORS} ORDER BY code")]
+
+
+def door(db: Connection, door_id: int) -> DoorRow:
+    """Raises UnknownDoorError."""
+    row = db.execute(f"{_DOORS} WHERE door_id = ?", (door_id,)).fetchone()
+    if row is None:
+        raise UnknownDoorError(f"door {door_id}")
+    return _door(row)
+
+
+def door_hall(db: Connection, door_id: int) -> int:
+    """Return the hall that the door opens. Raises UnknownDoorError."""
+    return door(db, door_id).hall_id
+
+
+def sessions(
+    db: Connection, hall_id: int | None = None, after: int | None = None
+) -> list[SessionRow]:
+    """Return the sessions, the soonest first. They can be limited to one hall, or to those that
+    still admit after an instant.
+    """
+    asked = {"hall_id = ?": hall_id, "closes_at > ?": after}
+    used = {condition: value for condition, value in asked.items() if value is not None}
+    rows = db.execute(
+        f"SELECT * FROM session WHERE {' AND '.join(used) or 'TRUE'} ORDER BY starts_at, code",
+        tuple(used.values()),
+    ).fetchall()
+    admitted = _session_categories(db)
+    return [_session(row, admitted) for row in rows]
+
+
+def sessions_between(
+    db: Connection, since: int, until: int, limit: int, offset: int = 0
+) -> tuple[list[SessionRow], int]:
+    """Return a page of the sessions that start in a span (Unix ms), the soonest first, and how many
+    there are in all.
+    """
+    span = "starts_at >= ? AND starts_at < ?"
+    (total,) = db.execute(f"SELECT COUNT(*) FROM session WHERE {span}", (since, until)).fetchone()
+    rows = db.execute(
+        f"SELECT * FROM session WHERE {span} ORDER BY starts_at, code LIMIT ? OFFSET ?",
+        (since, until, limit, offset),
+    ).fetchall()
+    return [_session(row, lambda one: _categories_of(db, one)) for row in rows], total
+
+
+def sessions_of_day(db: Connection, hall_id: int, since: int, until: int) -> list[SessionRow]:
+    """Return the sessions of a hall that run in a span (Unix ms), the soonest first."""
+    rows = db.execute(
+        "SELECT * FROM session WHERE hall_id = ? AND starts_at < ? AND ends_at > ?"
+        " ORDER BY starts_at, code",
+        (hall_id, until, since),
+    ).fetchall()
+    return [_session(row, lambda one: _categories_of(db, one)) for row in rows]
+
+
+def session(db: Connection, session_id: int) -> SessionRow:
+    """Raises UnknownSessionError."""
+    row = db.execute("SELECT * FROM session WHERE session_id = ?", (session_id,)).fetchone()
+    if row is None:
+        raise UnknownSessionError(f"session {session_id}")
+    return _session(row, lambda one: _categories_of(db, one))
+
+
+def programme_for(
+    db: Connection, serial: int, *, after: int | None = None, limit: int | None = None,
+    named: bool = False,
+) -> list[SessionRow]:  # fmt: skip
+    """Return the sessions that the attendee may enter, by category or invitation, the soonest
+    first.
+
+    They can be limited to those that still admit after an instant, to so many, and to those that
+    invite them by name.
+    """
+    by_category = (
+        "(g.invited IS NULL AND EXISTS (SELECT 1 FROM session_category c"
+        " WHERE c.session_id = s.session_id AND c.category = a.category))"
+    )
+    rows = db.execute(
+        "SELECT s.* FROM session s JOIN attendee a ON a.serial = ?"
+        " LEFT JOIN session_guest g ON g.session_id = s.session_id AND g.serial = a.serial"
+        f" WHERE s.closes_at > ? AND (g.invited = 1{'' if named else f' OR {by_category}'})"
+        " ORDER BY s.starts_at, s.code LIMIT ?",
+        (serial, -1 if after is None else after, -1 if limit is None else limit),
+    ).fetchall()
+    if limit is not None:
+        return [_session(row, lambda one: _categories_of(db, one)) for row in rows]
+    admitted = _session_categories(db)
+    return [_session(row, admitted) for row in rows]
+
+
+def remove_session(db: Connection, session_id: int, *, by: str, now: int) -> None:
+    """Take a session off the programme. Raises UnknownSessionError."""
+    row = db.execute("SELECT hall_id FROM session WHERE session_id = ?", (session_id,)).fetchone()
+    if row is None:
+        raise UnknownSessionError(f"session {session_id}")
+    for table in ("session_speaker", "session_guest", "session_category", "session"):
+        db.execute(f"DELETE FROM {table} WHERE session_id = ?", (session_id,))
+    changes.publish(db, wire.VenueChanged(), hall_id=row[0])
+    entry_log.act(db, by, Act.SESSION_REMOVED, {"session": session_id}, now)
+
+
+def _hall(db: Connection, row: Row) -> HallRow:
+    admitted = db.execute(
+        "SELECT category FROM hall_category WHERE hall_id = ? ORDER BY 1", (row["hall_id"],)
+    )
+    values = {key: row[key] for key in row.keys() if key != "names"}
+    values["sessions_only"] = bool(row["sessions_only"])
+    return HallRow(
+        **values, names=names_of(row["names"]), categories=tuple(found[0] for found in admitted)
+    )
+
+
+_DOORS = (
+    "SELECT door.*, COALESCE(said, 0) AS said, from_id"
+    " FROM door LEFT JOIN door_from USING (door_id)"
+)
+
+
+def _door(row: Row) -> DoorRow:
+    values = {key: row[key] for key in row.keys() if key != "names"}
+    values["said"] = bool(values["said"])
+    return DoorRow(**values, names=names_of(row["names"]))
+
+
+def _categories_of(db: Connection, session_id: int) -> tuple[int, ...]:
+    rows = db.execute(
+        "SELECT category FROM session_category WHERE session_id = ? ORDER BY 1", (session_id,)
+    )
+    return tuple(row[0] for row in rows)
+
+
+def _session_categories(db: Connection) -> Callable[[int], tuple[int, ...]]:
+    found: dict[int, list[int]] = {}
+    for session_id, category in db.execute("SELECT * FROM session_category ORDER BY 1, 2"):
+        found.setdefault(session_id, []).append(category)
+    return lambda session_id: tuple(found.get(session_id, ()))
+
+
+def _session(row: Row, admitted: Callable[[int], tuple[int, ...]]) -> SessionRow:
+    values = {key: row[key] for key in row.keys() if key != "titles"}
+    return SessionRow(
+        **values, titles=names_of(row["titles"]), categories=admitted(row["session_id"])
+    )

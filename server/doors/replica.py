@@ -1,0 +1,89 @@
+"""Sends kiosks what they may know of the event, as a snapshot, the sealed names, and the changes
+after both.
+"""
+
+from dataclasses import replace
+
+from flask import Response, request
+
+from badges.wire import wire
+from badges.wire.version import FIRST, UNSTATED
+from server.core.feed import sse
+from server.core.feed.subscription import CursorGoneError
+from server.core.kiosks import snapshot
+from server.core.people import issuing
+from server.core.venue import nesting, store
+from server.doors.errors import HEADERS, ApiError, answer_json
+from server.doors.signatures import Caller, read_signature, signed_caller, signed_write, still_as
+from server.storage.connection import Connection
+from server.web.services import services
+
+KEEP_ALIVE_S = 15.0
+NAMES_MAX = 5_000
+
+
+def replica() -> Response:
+    """Return all that the kiosk's door needs to know, with the programme where it asks for it."""
+    here, signed = services(), read_signature()
+    asked = request.query_string.decode("latin-1").split("&")
+    if signed.version is None:
+        # Kiosks of before the header are told apart by what they ask for.
+        signed = replace(signed, version=UNSTATED if wire.SERVERS_ASKED in asked else FIRST)
+
+    def step(db: Connection, caller: Caller, now: int) -> wire.Snapshot:
+        return snapshot.snapshot(
+            db,
+            here.event,
+            caller.sender.key,
+            caller.door_id,
+            now,
+            here.voucher,
+            programme=wire.PROGRAMME_ASKED in asked,
+            days=wire.DAYS_ASKED in asked,
+            salted=wire.SALTED_ASKED in asked,
+            servers=wire.SERVERS_ASKED in asked,
+        )
+
+    return answer_json(signed_write(signed, step, at_work=True))
+
+
+def names() -> Response:
+    """Return the sealed names of badges issued after row `after`."""
+    signed_caller(read_signature(), at_work=True)
+    after = _number("after")
+    return answer_json(issuing.names_after(services().database.reader, after, NAMES_MAX))
+
+
+def changes() -> Response:
+    """Changes after a cursor, as they happen, as Server-Sent Events."""
+    here = services()
+    caller = signed_caller(read_signature(), at_work=True)
+    with here.database.reading() as db:
+        hall_id = store.door_hall(db, caller.door_id)
+        outer = nesting.outer_of(db, caller.door_id)
+    try:
+        subscription = here.hub.subscribe(
+            _number("after"),
+            hall_id=hall_id,
+            kiosk=caller.sender.kiosk,
+            generation=caller.sender.generation,
+            outer=outer,
+        )
+    except CursorGoneError:
+        raise ApiError(409, "cursor_gone", "Take a new replica first.") from None
+    # The word that the kiosk was retired or moved may have gone out just before.
+    if not still_as(here.database.reader, caller):
+        subscription.end()
+    return Response(
+        sse.Stream(here.hub, subscription, KEEP_ALIVE_S),
+        mimetype="text/event-stream",
+        headers={"Cache-Control": "no-store", **HEADERS},
+        direct_passthrough=True,  # Each layer around the stream would run at every delivery.
+    )
+
+
+def _number(name: str) -> int:
+    text = request.args.get(name, "")
+    if not text.isascii() or not text.isdigit() or len(text) > 15:
+        raise ApiError(400, "malformed", f"{name}: a whole number, please")
+    return int(text)

@@ -1,0 +1,195 @@
+"""Takes batches of scans, which are also a kiosk's heartbeat."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from flask import Response, request
+
+from badges.places.pool import KioskKey
+from badges.transparency.signed_note import NoteError
+from badges.wire import wire
+from server.core.entry_log import cosignatures
+from server.core.entry_log.entry_log import Log
+from server.core.kiosks import contact, registry, runs
+from server.core.ledger import ingest, read_ahead
+from server.core.ledger.prepared import Prepared
+from server.core.second_disk import set_back
+from server.doors.errors import ApiError, answer_json
+from server.doors.signatures import Caller, Signed, read_signature, signed_caller, signed_write
+from server.storage.connection import Connection
+from server.storage.engines import joint
+from server.storage.engines.joint import Joinable
+from server.web.services import Services, renewed, services
+
+log = logging.getLogger(__name__)
+
+# Scans, twice as many as a kiosk sends. Everybody waits for the commit of a batch.
+BATCH_MAX = 100
+LONG_BATCH = ingest.IN_ORDER  # Scans. More are a backlog, and take turns with what others send.
+
+FORKED = (
+    "This kiosk's journal is not the one that it sent before (a copied or restored disk?). "
+    "Keep its directory, and enrol it again."
+)
+
+
+class Taken(NamedTuple):
+    """Holds what became of a batch, and how far feed and entry log had come with it, or with those
+    that were taken together with it.
+    """
+
+    sender: contact.Sender
+    ingested: ingest.Ingested
+    came: runs.Came
+
+
+class Last(NamedTuple):
+    """Says how far the server has come, and in which incarnation."""
+
+    incarnation: int
+    came: runs.Came
+
+
+class Arrival(NamedTuple):
+    """Says when a batch came, by the server's clock and in which epoch of it."""
+
+    at: int
+    epoch: int
+
+    @classmethod
+    def now(cls, here: Services) -> "Arrival":
+        # The epoch is read after the time. An exchange that spans two epochs is too slow to
+        # measure by.
+        return cls(here.now(), here.clock.epoch())
+
+
+def scans() -> Response:
+    """Take a batch of scans, or an empty one as a heartbeat. Kiosks that are no longer at work may
+    send it too.
+
+    Most batches do not come here. `server/doors/scans_lane.py` answers them in the same way.
+    """
+    here = services()
+    body = request.get_data()
+    batch = wire.decode(body, wire.ScanBatch)
+    began, arrived = time.perf_counter(), Arrival.now(here)
+    signed = read_signature(body)
+    if len(batch.records) > BATCH_MAX:
+        raise ApiError(413, "too_large", f"A batch may have {BATCH_MAX} scans at most.")
+    long = len(batch.records) > LONG_BATCH
+    # Its counter is checked in its turn, because the kiosk's next request may overtake it.
+    if long:
+        signed_caller(signed)
+    try:
+        try:
+            taken = signed_write(
+                signed, step_for(here, batch), counted=long, long=long, batch=batch
+            )
+        except set_back.SetBackError:
+            here = _become_the_next(here, signed, batch)
+            taken = signed_write(
+                signed, step_for(here, batch), counted=long, long=long, batch=batch
+            )
+    except ingest.GapError as error:
+        raise ApiError(409, "gap", str(error), retry=True) from None
+    except contact.ForkError:
+        here.database.write(lambda db: registry.fence_forked(db, signed.stamp.key, here.now()))
+        raise ApiError(409, "fork", FORKED) from None
+    here.measures.ledger.observe(time.perf_counter() - began)
+    last = Last(taken.ingested.incarnation, taken.came)
+    return answer_json(answer_to(here, batch, arrived, taken, last))
+
+
+def step_for(
+    here: Services, batch: wire.ScanBatch, prepared: Prepared | None = None
+) -> Callable[[Connection, Caller, int], Taken]:
+    """Return the step that takes a batch, for `signed_write`. `prepared` is the same batch, where
+    that was done beforehand.
+
+    It raises SetBackError, GapError, ForkError or WireError, and then leaves nothing behind.
+    """
+
+    def step(db: Connection, caller: Caller, now: int) -> Taken:
+        # What the kiosk says of itself was kept before, because a door that is out of service gets
+        # nothing.
+        set_back.judge(db, here.event, here.log, caller.sender, batch)
+        if isinstance(batch.cosigned, wire.Cosigned):
+            _keep_cosigned(db, here.log, caller.sender, batch.cosigned, now)
+        ingested = ingest.ingest(
+            db, caller.sender, batch, calendar=here.calendar, now=now, prepared=prepared
+        )
+        came = _NOWHERE if joint.is_on(db) else runs.came(db)
+        return Taken(caller.sender, ingested, came)
+
+    return step
+
+
+def _all_came(db: Connection, taken: Sequence[Taken]) -> list[Taken]:
+    """Say of batches that were taken together how far the server has come with all of them."""
+    came = runs.came(db)
+    return [one._replace(came=came) for one in taken]
+
+
+_NOWHERE = runs.Came("", 0, 0)  # until `_all_came`
+_TOGETHER = read_ahead.kind(_all_came)
+
+
+def joinable(prepared: Prepared, kiosk: KioskKey) -> Joinable:
+    """Return by what the step for this batch may be taken together with others."""
+    return read_ahead.joinable(kiosk, prepared, _TOGETHER)
+
+
+def answer_to(
+    here: Services, batch: wire.ScanBatch, arrived: Arrival, taken: Taken, last: Last
+) -> wire.ScanAnswer:
+    """Return the answer to a batch that was taken and is on disk.
+
+    `last` may be further than this batch, and all of it is on disk.
+    """
+    ingested = taken.ingested
+    checkpoint, consistency = here.log.checkpoint(batch.log_size, least=last.came.entries)
+    return wire.ScanAnswer(
+        acked_seq=ingested.acked_seq,
+        incarnation=ingested.incarnation,
+        fenced=taken.sender.state != "active",
+        orders=here.voucher.orders(taken.sender.key, ingested.orders),
+        received_at=arrived.at,
+        answered_at=here.now(),
+        epoch=arrived.epoch,
+        cursor=last.came.cursor,
+        checkpoint=checkpoint,
+        consistency=consistency,
+        full=list(ingested.full),
+        mark=here.voucher.mark(*last),
+    )
+
+
+def _keep_cosigned(
+    db: Connection, entries: Log, sender: contact.Sender, cosigned: wire.Cosigned, now: int
+) -> None:
+    """Keep the kiosk's cosignature. One that is wrong keeps no scan out of the ledger."""
+    try:
+        cosignatures.keep(db, entries, sender.key, sender.public_key, cosigned, now)
+    except NoteError as error:
+        log.warning("a cosignature of kiosk %s is not kept: %s", sender.kiosk, error)
+
+
+def _become_the_next(here: Services, signed: Signed, batch: wire.ScanBatch) -> Services:
+    """Become the next of the server's line, because the batch shows that the database was put back.
+    The kiosk's signature was verified.
+    """
+    kept = [] if here.backups is None else here.backups.kept_acts()
+
+    def step(db: Connection, caller: Caller, now: int) -> int | None:
+        return set_back.renew(db, here.event, here.log, caller.sender, batch, kept, now)
+
+    incarnation = signed_write(signed, step, counted=True)
+    if incarnation is None:
+        return services()
+    found = renewed(incarnation)
+    if found.backups is not None:
+        # A restore from an earlier backup must know of it.
+        found.backups.keep_acts()
+    return found

@@ -1,0 +1,179 @@
+"""Answers kiosks' batches of scans on the event loop, without the app.
+
+Hundreds come in a second, and nearly all are alike: signed by a kiosk that has proven itself
+before, small, and right. What such a batch needs is done here by the same functions as in
+`server/doors/scans.py`. Whatever is otherwise in any way is left to the app as if it had never
+been here: a step of the database that fails leaves nothing behind, so the app takes the request
+anew, and says what is wrong.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import NamedTuple
+
+from flask import Flask
+
+from badges.record import WireError
+from badges.wire import version, wire
+from server.core.kiosks.runs import Came
+from server.core.ledger.prepared import Prepared, prepare
+from server.doors.errors import HEADERS
+from server.doors.scans import LONG_BATCH, Arrival, Last, Taken, answer_to, joinable, step_for
+from server.doors.signatures import Signed, verified_step
+from server.storage.disk import AwayError
+from server.storage.errors import LostError
+from server.web import logs, security
+from server.web.lanes import Proof
+from server.web.services import Services, address_of, services_of
+from server.web.serving.pages import Exchange, Headers, Scope, lines_of, peer_of
+from server.web.serving.waker import Waker
+
+METHOD, TARGET = "POST", "/api/scans"
+
+
+class Left(Exception):
+    """Is raised where the app has to answer. `body` is the request's, where it was read."""
+
+    def __init__(self, body: bytes | None) -> None:
+        super().__init__()
+        self.body = body
+
+
+class Sending(NamedTuple):
+    """Says from where a request comes, and which kiosk has proven that it sends it."""
+
+    address: str
+    proof: Proof
+
+
+class ScansLane:
+    """Answers batches of scans. It belongs to one loop."""
+
+    def __init__(self, app: Flask, waker: Waker) -> None:
+        self._app = app
+        self._waker = waker
+        self._headers: Headers = [
+            ("content-type", "application/json"),
+            *((name.lower(), value) for name, value in security.headers_of_every_answer().items()),
+            ("cache-control", "no-store"),
+            *((name.lower(), value) for name, value in HEADERS.items()),
+        ]
+        # How far the server has come, all of it on disk.
+        self._last = Last(0, Came("", 0, 0))
+
+    @staticmethod
+    def takes(scope: Scope) -> bool:
+        return scope.path == TARGET and scope.method == METHOD and not scope.query_string
+
+    @contextmanager
+    def place(self, scope: Scope) -> Iterator[Sending | None]:
+        """Hold a place in the kiosk's lane until its request is answered, by the app or here. So no
+        kiosk takes all threads or all of the loop's time. It is None where the app has to answer.
+
+        Raises BusyError where the kiosk's lane is full.
+        """
+        here = services_of(self._app)
+        forwarded = ",".join(lines_of(scope, "x-forwarded-for"))
+        address = address_of(peer_of(scope), forwarded, here.event.settings.proxy)
+        proof = here.lanes.prove(scope.headers, METHOD, TARGET)
+        with ExitStack() as held:
+            if proof is not None:
+                held.enter_context(here.lanes.hold(address, proof.stamp.key))
+            yield None if proof is None else Sending(address, proof)
+
+    def send_busy(self, exchange: Exchange) -> None:
+        """Refuse a request of a kiosk whose lane is full."""
+        error = wire.ErrorBody("failed", "This kiosk sends too much at once.", retry=True)
+        exchange.response_bytes(503, self._headers, wire.encode(wire.ErrorAnswer(error)))
+        logs.answered(METHOD, TARGET, 503, time.perf_counter())
+
+    async def answer(self, scope: Scope, exchange: Exchange, sending: Sending | None) -> None:
+        """Answer the request, or raise Left."""
+        begun = time.perf_counter()
+        here = services_of(self._app)
+        if sending is None:
+            raise Left(None)
+        address, proof = sending
+        body = await _read(scope, exchange, proof)
+        if here.database.away:
+            # All kiosks ask now and then until it is there again.
+            self._send_away(exchange, begun)
+            return
+        try:
+            batch = wire.decode(body, wire.ScanBatch)
+            if len(batch.records) > LONG_BATCH:
+                raise Left(body)
+            prepared = prepare(batch, proof.key)
+        except WireError:
+            raise Left(body) from None
+        began, arrived = time.perf_counter(), Arrival.now(here)
+        stated = scope.headers.get(version.HEADER.lower())
+        signed = Signed.proven(proof, address, here.lanes, version.read_version(stated))
+        try:
+            try:
+                taken = await self._write(here, signed, prepared)
+            except (AwayError, LostError):
+                raise
+            except Exception:
+                raise Left(body) from None
+            here.measures.ledger.observe(time.perf_counter() - began)
+            answer = answer_to(here, batch, arrived, taken, self._last)
+        except (AwayError, LostError):
+            # The app would have to wait for the database, and another server may have it. Whatever
+            # was taken is known there when the kiosk sends it again.
+            self._send_away(exchange, begun)
+            return
+        exchange.response_bytes(200, self._headers, wire.encode(answer))
+        logs.answered(METHOD, TARGET, 200, begun)
+
+    def _send_away(self, exchange: Exchange, begun: float) -> None:
+        exchange.response_bytes(503, self._headers, security.database_away())
+        logs.answered(METHOD, TARGET, 503, begun)
+
+    async def _write(self, here: Services, signed: Signed, prepared: Prepared) -> Taken:
+        """Take the batch, and wait until it is on disk. Raises what its step raises."""
+        took: asyncio.Future[Taken] = asyncio.get_running_loop().create_future()
+
+        def done(taken: Taken | None, error: BaseException | None) -> None:
+            if taken is not None:
+                # All steps of a commit are told before the loop answers the first, and so share
+                # one signed word of how far the server has come.
+                self._last = Last(taken.ingested.incarnation, taken.came)
+            self._waker.call(partial(_settle, took, taken, error))
+
+        batch = prepared.batch
+        step = verified_step(signed, step_for(here, batch, prepared), here.now, batch=batch)
+        alike = joinable(prepared, signed.stamp.key)
+        # A kiosk keeps its scans until they are acknowledged, and would send them again.
+        here.database.write_then(step, done, early=True, joinable=alike, owner=signed.owner)
+        return await took
+
+
+async def _read(scope: Scope, exchange: Exchange, proof: Proof) -> bytes:
+    """Return the body, which is the one that was signed. Raises Left."""
+    length = scope.headers.get("content-length", "")
+    if not (length.isascii() and length.isdigit() and len(length) < 10):
+        raise Left(None)
+    if int(length) > wire.BODY_BYTES_MAX:
+        raise Left(None)
+    try:
+        body = await exchange()
+    except RuntimeError:
+        raise Left(None) from None
+    if len(body) != int(length) or not proof.fits(body):
+        raise Left(body)
+    return body
+
+
+def _settle(
+    took: "asyncio.Future[Taken]", taken: Taken | None, error: BaseException | None
+) -> None:
+    if took.done():
+        return  # The kiosk has gone. What it sent is in the ledger, and it will ask again.
+    if taken is None:
+        took.set_exception(error or RuntimeError("nothing came of it"))
+    else:
+        took.set_result(taken)

@@ -1,0 +1,215 @@
+"""Finds out who sent a request. Every call but enrolment is signed by a kiosk.
+
+A signature covers method, path, body and a counter that only rises, so that nothing overheard or
+logged can be used again.
+"""
+
+import base64
+import binascii
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from flask import g, request
+
+from badges.credential.keys import BadSignatureError, public_key
+from badges.wire import wire
+from badges.wire.enrolment import RequestStamp, request_message
+from badges.wire.version import HEADER, OWN, WireVersion, read_version
+from server.core.kiosks import contact
+from server.doors.errors import ApiError
+from server.storage.connection import Connection
+from server.web.lanes import Lanes, Proof, read_stamp
+from server.web.services import Services, address, services
+
+Result = TypeVar("Result")
+KIOSK_TOO_OLD = (
+    "This kiosk's Hallkeeper is too old for the server: it speaks version {own} of the protocol, "
+    "and the server needs version {needed} or later. Tell an admin to install the server's version "
+    "of Hallkeeper here. The door goes on with what it knows, and keeps its scans. "
+    "本机的 Hallkeeper 版本过旧：使用协议版本 {own}，服务器需要版本 {needed} 或更高。"
+    "请通知管理员在本机安装与服务器相同版本的 Hallkeeper。"
+    "本入口继续按已知信息工作，并保留扫描记录。"
+)
+SERVER_TOO_OLD = (
+    "The server's Hallkeeper is too old for this kiosk. Tell an admin to update the server. The "
+    "door goes on with what it knows, and keeps its scans."
+)
+
+
+@dataclass(frozen=True)
+class Signed:
+    """Holds a request as a kiosk claims to have signed it. It is taken here, and verified on the
+    writer's thread.
+    """
+
+    stamp: RequestStamp
+    message: bytes
+    signature: bytes
+    proven_by: bytes | None  # The kiosk's public key, where it has verified this already.
+    address: str
+    lanes: Lanes  # They are told once it is verified.
+    version: WireVersion | None  # As the request states it.
+
+    @property
+    def owner(self) -> Hashable:
+        """Return who takes turns with others at the writer. Nobody takes a kiosk's by its name."""
+        return self.address if self.proven_by is None else self.stamp.key
+
+    @classmethod
+    def proven(
+        cls, proof: Proof, address: str, lanes: Lanes, version: WireVersion | None
+    ) -> "Signed":
+        """Return a request that a kiosk has proven by its headers, and whose body fits."""
+        return cls(proof.stamp, proof.message, proof.signature, proof.key, address, lanes, version)
+
+
+class VersionError(Exception):
+    """Is raised where the kiosk and this server do not understand each other."""
+
+    def __init__(self, version: WireVersion) -> None:
+        super().__init__()
+        self.version = version
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Represents the kiosk that signed the request."""
+
+    sender: contact.Sender
+    door_id: int
+
+
+def signed_write(
+    signed: Signed,
+    step: Callable[[Connection, Caller, int], Result],
+    *,
+    at_work: bool = False,
+    counted: bool = False,
+    long: bool = False,
+    batch: wire.ScanBatch | None = None,
+) -> Result:
+    """Verify the request and do what it asks for, in one transaction.
+
+    `step` gets the database, the kiosk that signed, and the time (Unix ms). `at_work` refuses
+    kiosks that were retired. A request that is `counted` was verified before, and `long` has it
+    take turns with others. What the kiosk says of itself in a `batch` is kept as well. Raises
+    ApiError.
+    """
+    here = services()
+    whole = verified_step(signed, step, here.now, at_work=at_work, counted=counted, batch=batch)
+    try:
+        return here.database.write(whole, long=long, owner=signed.owner)
+    except VersionError as error:
+        raise _refused(here, signed, error.version) from None
+
+
+def _refused(here: Services, signed: Signed, version: WireVersion) -> ApiError:
+    """Note which version the kiosk has, for staff, and return what it is answered.
+
+    A kiosk of an early version shows the text as it is.
+    """
+    key, counter = signed.stamp.key, signed.stamp.counter
+    here.database.write(lambda db: contact.note_version(db, key, counter, here.now(), version))
+    message = SERVER_TOO_OLD if OWN.is_too_old_for(version) else KIOSK_TOO_OLD
+    return ApiError(426, "version", message.format(own=version.newest, needed=OWN.oldest))
+
+
+def verified_step(
+    signed: Signed,
+    step: Callable[[Connection, Caller, int], Result],
+    now: Callable[[], int],
+    *,
+    at_work: bool = False,
+    counted: bool = False,
+    batch: wire.ScanBatch | None = None,
+) -> Callable[[Connection], Result]:
+    """Return the step of the database that verifies the request first (see `signed_write`)."""
+
+    def verify_and_write(db: Connection) -> Result:
+        at = now()
+        if counted:
+            caller = _known(db, signed)
+            if batch is not None:
+                contact.keep_health(db, caller.sender.key, batch, at, signed.version)
+        else:
+            caller = _verified(db, signed, at, at_work=at_work, batch=batch)
+        return step(db, caller, at)
+
+    return verify_and_write
+
+
+def signed_caller(signed: Signed, *, at_work: bool = False) -> Caller:
+    """Verify a request that writes nothing but its counter. Raises ApiError."""
+    return signed_write(signed, lambda db, caller, now: caller, at_work=at_work)
+
+
+def read_signature(body: bytes = b"") -> Signed:
+    """Read what the request says of its sender, unverified. Raises ApiError where it says
+    nothing.
+    """
+    here = services().lanes
+    proof: Proof | None = g.get("kiosk_proof")
+    stated = read_version(request.headers.get(HEADER))
+    if proof is not None:
+        return Signed.proven(proof, address(), here, stated)
+    stamp = read_stamp(request.headers)
+    try:
+        signature = base64.b64decode(request.headers[RequestStamp.SIGNATURE_HEADER], validate=True)
+    except (KeyError, ValueError, binascii.Error):
+        stamp = None
+    if stamp is None:
+        raise ApiError(401, "bad_signature", "The request is not signed by a kiosk.")
+    target = request.full_path if request.query_string else request.path
+    message = request_message(stamp, request.method, target, body)
+    return Signed(stamp, message, signature, None, address(), here, stated)
+
+
+def _verified(
+    db: Connection,
+    signed: Signed,
+    now: int,
+    *,
+    at_work: bool = False,
+    batch: wire.ScanBatch | None = None,
+) -> Caller:
+    """Return the kiosk whose signature the request bears, and keep its counter, with what it says
+    of itself in its batch. Raises ApiError, and then the caller's step undoes all.
+    """
+    stamp = signed.stamp
+    counted = contact.counted_sender(db, stamp.key, stamp.counter, now, batch, signed.version)
+    caller = _known(db, signed) if counted is None else Caller(*counted)
+    sender = caller.sender
+    if signed.proven_by != sender.public_key:
+        try:
+            public_key(sender.public_key).verify(signed.message, signed.signature)
+        except BadSignatureError:
+            raise ApiError(401, "bad_signature", "The request's signature is wrong.") from None
+    signed.lanes.remember_kiosk(sender.key, sender.public_key, signed.address)
+    if counted is None:
+        seen = contact.last_request(db, sender.key)
+        raise ApiError(409, "replayed", "This request was made before.", retry=True, counter=seen)
+    version = signed.version or sender.version
+    if version is not None and not OWN.understands(version):
+        raise VersionError(version)
+    if batch is None:
+        contact.keep_version(db, sender, signed.version)
+    elif contact.is_of_an_earlier_run(sender, batch):
+        raise contact.ForkError
+    if at_work and sender.state != "active":
+        raise ApiError(403, "retired", "This kiosk has been retired. Enrol it again to use it.")
+    return caller
+
+
+def _known(db: Connection, signed: Signed) -> Caller:
+    """Return the kiosk that the request names. Raises ApiError."""
+    known = contact.sender(db, signed.stamp.kiosk, signed.stamp.generation)
+    if known is None:
+        raise ApiError(401, "unknown_kiosk", "This kiosk is not enrolled here. Enrol it again.")
+    return Caller(*known)
+
+
+def still_as(db: Connection, caller: Caller) -> bool:
+    """Tell whether the kiosk still is at work, at the same door."""
+    now = contact.sender(db, *caller.sender.key)
+    return now is not None and now[0].state == "active" and now[1] == caller.door_id

@@ -1,0 +1,76 @@
+"""Answers what a supervisor at a door asks through the kiosk. They ask who somebody is, and to move
+the kiosk.
+
+The kiosk signs, and says whose PIN it has checked. The server checks that there is such a
+supervisor, keeps to a budget, and writes each request into the entry log.
+"""
+
+from flask import Response, request
+
+from badges.places.pool import KioskKey
+from badges.wire import supervisor, wire
+from server.core.event.budgets import Budget
+from server.core.kiosks import relocation
+from server.core.people import lookup
+from server.core.staff import pins
+from server.doors.errors import ApiError, answer_json
+from server.doors.signatures import Caller, read_signature, signed_caller, signed_write
+from server.storage.connection import Connection
+from server.web.services import services
+
+LOOKUPS = Budget("lookups", lookup.LOOKUPS_MAX, lookup.WINDOW_MS)
+MOVES = Budget("moves", relocation.MOVES_MAX, relocation.WINDOW_MS)
+
+
+def people() -> Response:
+    """Find people by name or organisation. What was asked for is neither logged nor kept."""
+    here = services()
+    body = request.get_data()
+    asked, signed = wire.decode(body, supervisor.LookUp), read_signature(body)
+
+    def allow(db: Connection, caller: Caller, now: int) -> tuple[KioskKey, bool]:
+        kiosk = _supervised(db, caller, asked.by)
+        return kiosk, LOOKUPS.take(db, _text(kiosk), now)
+
+    kiosk, allowed = signed_write(signed, allow, at_work=True)
+    if not allowed:
+        raise ApiError(429, "too_many", "This kiosk has asked too often; wait some minutes.")
+    found = lookup.look_up(here.database.reader, asked.words)
+    answers = len(found.people)
+    here.database.write(lambda db: lookup.note(db, kiosk, answers, by=asked.by, now=here.now()))
+    return answer_json(found)
+
+
+def doors() -> Response:
+    """Return every door of the event."""
+    signed_caller(read_signature(), at_work=True)
+    return answer_json(supervisor.DoorChoices(relocation.choices(services().database.reader)))
+
+
+def door() -> Response:
+    """Move the kiosk to another door, from now on."""
+    body = request.get_data()
+    asked, signed = wire.decode(body, supervisor.MoveDoor), read_signature(body)
+
+    def step(db: Connection, caller: Caller, now: int) -> None:
+        kiosk = _supervised(db, caller, asked.by)
+        if not MOVES.take(db, _text(kiosk), now):
+            raise ApiError(429, "moved_often", "This kiosk was moved too often; wait an hour.")
+        relocation.move(db, kiosk, asked.door, by=asked.by, now=now)
+
+    try:
+        signed_write(signed, step, at_work=True)
+    except relocation.NoSuchDoorError:
+        raise ApiError(404, "no_such_door", "There is no such door in this event.") from None
+    return answer_json(supervisor.Moved(asked.door))
+
+
+def _text(kiosk: KioskKey) -> str:
+    return "/".join(str(part) for part in kiosk)
+
+
+def _supervised(db: Connection, caller: Caller, by: str) -> KioskKey:
+    """Return the kiosk that signed, at work, for a supervisor with a PIN. Raises ApiError."""
+    if by not in {f"user:{one.user}" for one in pins.supervisors(db)}:
+        raise ApiError(403, "not_a_supervisor", "There is no such supervisor with a PIN.")
+    return caller.sender.key

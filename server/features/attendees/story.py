@@ -1,0 +1,201 @@
+"""Tells one person's whole story in one line of time, newest first: registration, badges, acts on
+them, prints, mails, and every scan with what a supervisor said.
+
+Several tables have a part of it. Each part is read from the same edge on, and they are merged.
+"""
+
+import heapq
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+
+from server.core.entry_log.act_names import Act
+from server.core.ledger.entries import SELECT_ENTRY, Entry, entry_of
+from server.storage import dialect
+from server.storage.connection import Connection, Row
+
+PAGE_ROWS = 60
+REGISTERED, ISSUED, PRINTED, JOB, MAIL, COPY, ACT, SCAN = range(8)
+_WHOM = dialect.in_json("l.body", "subject", "serial")
+_ACT = dialect.in_json("l.body", "act")
+
+
+@dataclass(frozen=True)
+class Edge:
+    """Says where a page ends. It has a moment's time (Unix ms), its part and its number there."""
+
+    at: int
+    part: int
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.at}-{self.part}-{self.number}"
+
+
+@dataclass(frozen=True)
+class LoggedAct:
+    """Holds what somebody did, as the entry log has it."""
+
+    by: str
+    act: str
+    subject: Mapping[str, str | int | None]
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Represents one thing that happened. `part` says what kind it is, and with it which of the
+    rest is set.
+    """
+
+    edge: Edge
+    values: Mapping[str, str | int | None] = field(default_factory=dict)
+    act: LoggedAct | None = None
+    entry: Entry | None = None
+
+    @property
+    def at(self) -> int:
+        return self.edge.at
+
+    @property
+    def part(self) -> int:
+        return self.edge.part
+
+
+@dataclass(frozen=True)
+class Page:
+    """Holds one page of the story. `older` is the edge to go on from, or None at the end."""
+
+    moments: list[Moment]
+    older: Edge | None
+    # What the server would have answered, by the scan's number.
+    discrepancies: Mapping[int, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Describes a table's part. `at` and `number` are its columns, and `rows` what to read."""
+
+    part: int
+    at: str
+    number: str
+    columns: str
+    rows: str
+
+
+# `badge` and `print` rows tell only what no act tells: badges and prints that were made by the
+# hundred stand in the entry log as one act, without whose they are.
+_NO_ACT = (
+    f"NOT EXISTS (SELECT 1 FROM leaf l {dialect.by_index('leaf_act_serial')}"
+    f" WHERE l.kind = 'act' AND {_WHOM} = b.serial AND {_ACT} = '{{}}' AND {{}})"
+)
+_PARTS = (
+    _Part(REGISTERED, "a.created_at", "0", "a.serial", "attendee a WHERE a.serial = ?"),
+    _Part(
+        ISSUED, "b.issued_at", "b.issue", "b.issue",
+        "badge b WHERE b.serial = ? AND "
+        + _NO_ACT.format(Act.BADGE_REISSUED, dialect.in_json("l.body", "subject", "issue")
+                         + " = b.issue"),
+    ),
+    _Part(
+        PRINTED, "b.printed_at", "b.issue", "b.issue, b.printed",
+        "badge b WHERE b.serial = ? AND b.printed_at IS NOT NULL AND "
+        + _NO_ACT.format(Act.BADGES_PRINTED, "l.at = b.printed_at"),
+    ),
+    _Part(
+        JOB, "j.made_at", "j.job_id", "j.issue, j.desk, j.state, j.made_by AS \"by\","
+        " j.done_at, p.name AS printer",
+        "print_job j JOIN printer p ON p.printer_id = j.printer_id WHERE j.serial = ?",
+    ),
+    _Part(MAIL, "m.at", "m.issue", "m.issue, m.template, m.state", "mail m WHERE m.serial = ?"),
+    _Part(
+        COPY, "c.noticed_at", "c.number", "c.issue, c.cleared_at",
+        "likely_copy c WHERE c.serial = ?",
+    ),
+)  # fmt: skip
+
+
+def page(db: Connection, serial: int, *, before: Edge | None = None, rows: int = PAGE_ROWS) -> Page:
+    """Return the page of the story that ends just before the edge `before`."""
+    parts = [
+        *(_plain(db, one, serial, before, rows + 1) for one in _PARTS),
+        _acts(db, serial, before, rows + 1),
+        _scans(db, serial, before, rows + 1),
+    ]
+    merged = heapq.merge(*parts, key=lambda one: _order(one.edge))
+    found = list(islice(merged, rows + 1))
+    more, found = len(found) > rows, found[:rows]
+    return Page(found, found[-1].edge if more else None, _discrepancies(db, found))
+
+
+def _order(edge: Edge) -> tuple[int, int, int]:
+    return (-edge.at, -edge.part, -edge.number)
+
+
+def _edge(part: int, at: str, number: str, before: Edge | None) -> tuple[str, tuple[int, ...]]:
+    """Return the condition that a row of a part stands before the edge."""
+    if before is None:
+        return "", ()
+    if part < before.part:
+        return f" AND {at} <= ?", (before.at,)
+    if part > before.part:
+        return f" AND {at} < ?", (before.at,)
+    return f" AND ({at} < ? OR ({at} = ? AND {number} < ?))", (
+        before.at, before.at, before.number,
+    )  # fmt: skip
+
+
+def _plain(db: Connection, one: _Part, serial: int, before: Edge | None, rows: int) -> list[Moment]:
+    condition, values = _edge(one.part, one.at, one.number, before)
+    found = db.execute(
+        f"SELECT {one.at} AS moment_at, {one.number} AS moment_number, {one.columns}"
+        f" FROM {one.rows}{condition} ORDER BY 1 DESC, 2 DESC LIMIT ?",
+        (serial, *values, rows),
+    )
+    return [_moment(one.part, row) for row in found]
+
+
+def _moment(part: int, row: Row) -> Moment:
+    values = dict(row)
+    return Moment(Edge(values.pop("moment_at"), part, values.pop("moment_number")), values)
+
+
+def _acts(db: Connection, serial: int, before: Edge | None, rows: int) -> list[Moment]:
+    condition, values = _edge(ACT, "l.at", "l.number", before)
+    found = db.execute(
+        f"SELECT l.number, l.at, l.body FROM leaf l {dialect.by_index('leaf_act_serial')}"
+        f" WHERE l.kind = 'act' AND {_WHOM} = ?{condition}"
+        " ORDER BY l.at DESC, l.number DESC LIMIT ?",
+        (serial, *values, rows),
+    )
+    return [_act(row["number"], row["at"], json.loads(row["body"])) for row in found]
+
+
+def _act(number: int, at: int, told: Mapping[str, str | Mapping[str, str | int | None]]) -> Moment:
+    by, act, subject = told["by"], told["act"], told["subject"]
+    assert isinstance(by, str)
+    assert isinstance(act, str)
+    assert isinstance(subject, Mapping)
+    return Moment(Edge(at, ACT, number), act=LoggedAct(by, act, subject))
+
+
+def _scans(db: Connection, serial: int, before: Edge | None, rows: int) -> list[Moment]:
+    condition, values = _edge(SCAN, "s.scanned_at", "s.number", before)
+    found = db.execute(
+        f"{SELECT_ENTRY} WHERE s.serial = ?{condition}"
+        " ORDER BY s.scanned_at DESC, s.number DESC LIMIT ?",
+        (serial, *values, rows),
+    )
+    entries = (entry_of(row) for row in found)
+    return [Moment(Edge(one.scanned_at, SCAN, one.number), entry=one) for one in entries]
+
+
+def _discrepancies(db: Connection, found: list[Moment]) -> dict[int, tuple[str, ...]]:
+    numbers = [one.entry.number for one in found if one.entry is not None]
+    told: dict[int, tuple[str, ...]] = {}
+    for row in db.execute(
+        f"SELECT number, reason FROM discrepancy WHERE {dialect.one_of('number')} ORDER BY 1",
+        (dialect.many(numbers),),
+    ):
+        told[row["number"]] = (*told.get(row["number"], ()), row["reason"])
+    return told

@@ -1,0 +1,18 @@
+"""Makes a server again from its backup, and moves an event to PostgreSQL or back.
+
+The copies themselves are made by `server/core/second_disk`.
+"""
+
+COMMANDS = (
+    (
+        "backup",
+        "commands:backup",
+        "Copy the event, keys and all, while it is served.",
+    ),
+    (
+        "restore",
+        "commands:restore",
+        "Make the event's server again from a backup.",
+    ),
+    ("move", "commands:move", "Move the event to PostgreSQL, or back."),
+)

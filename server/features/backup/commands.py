@@ -1,0 +1,207 @@
+"""Makes a copy of the event now with `hallkeeper backup`, and a server from one with `hallkeeper
+restore`.
+"""
+
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from server.console import count, event_option, progress, refuse, wall_clock
+from server.core.event.directory import load_event
+from server.core.event.lock import only_server
+from server.core.second_disk.copy import check_directory, make_backup, prune
+from server.features.backup.move import SQLITE
+from server.features.backup.move import move as move_event
+from server.features.backup.restore import Restored
+from server.features.backup.restore import restore as restore_event
+from server.storage.localized import names_of, text_in
+
+_STEPS = 100  # Of the progress bar.
+
+_TABLES = {
+    "hall": ("hall", "halls"),
+    "door": ("door", "doors"),
+    "kiosk": ("kiosk", "kiosks"),
+    "user": ("user", "users"),
+    "badge": ("reissued badge", "reissued badges"),
+    "attendee": ("revocation", "revocations"),
+    "api_token": ("token of a machine", "tokens of machines"),
+    "webhook_endpoint": ("removed webhook", "removed webhooks"),
+    "unknown_holder": ("void badge of somebody unknown", "void badges of people unknown"),
+}
+
+
+@click.command()
+@click.argument("to", metavar="[TO]", type=click.Path(path_type=Path), required=False)
+@event_option
+def backup(to: Path | None, event_dir: Path) -> None:
+    """Copy the event into a new directory in TO, or in its backup_dir where TO is not given.
+
+    The copy is of one moment, whatever is written meanwhile. It holds the event's keys. Keep it as
+    private as the event itself, for whoever has it can make badges.
+    """
+    event = load_event(event_dir)
+    into = to or event.backup_path
+    if into is None:
+        raise refuse("name a directory on another disk: hallkeeper backup TO")
+    if to is None:
+        warning = check_directory(event)
+        if warning:
+            click.echo(f"Warning: {warning}", err=True)
+    elif not to.is_dir():
+        raise refuse(f"there is no directory {to}.")
+    with progress("Copying", _STEPS) as tell:
+        made = make_backup(
+            event, into, wall_clock(), progress=lambda done, of: tell(done * _STEPS // max(1, of))
+        )
+    if to is None:
+        prune(into)
+    click.echo(f"Copied the event to {made.path}.")
+
+
+@click.command()
+@click.argument(
+    "event_dir", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path)
+)
+@click.option(
+    "--to",
+    required=True,
+    metavar="ADDRESS",
+    help="An empty database in PostgreSQL, as postgresql://user@host/name without its password, or"
+    " a file that holds the address; or the word sqlite.",
+)
+def move(event_dir: Path, to: str) -> None:
+    """Move the database of the event in DIR, while no server runs, with nothing lost.
+
+    Every row and the entry log's root are compared before the event uses the new database. Where
+    anything fails, the event stays where it is.
+    """
+    with progress("Moving", _STEPS) as tell:
+        table, steps = "", 0
+
+        def told(now: str, _: int) -> None:
+            nonlocal table, steps
+            steps += now != table
+            table = now
+            tell(min(steps, _STEPS))
+
+        done = move_event(event_dir, to, told)
+    rows = sum(done.counts.values())
+    tables = sum(1 for number in done.counts.values() if number)
+    click.echo(
+        f"Moved {count(rows, 'row', 'rows')} of {count(tables, 'table', 'tables')}. The entry log"
+        f" has {count(done.entries, 'entry', 'entries')}, and its root is as it was:"
+        f" {done.root.hex()}."
+    )
+    click.echo(
+        f"What was here before is kept in {event_dir}/hallkeeper.db.moved. Delete it once a backup"
+        " of the new database is made."
+        if to != SQLITE
+        else "What was there before is kept in the database, in a schema hallkeeper_moved_N. Drop"
+        " it once a backup is made."
+    )
+
+
+@click.command()
+@click.argument(
+    "source", metavar="BACKUP", type=click.Path(exists=True, file_okay=False, path_type=Path)
+)
+@event_option
+@click.option("--replace", "over", is_flag=True, help="Move aside the event that is there.")
+@click.option(
+    "--acts",
+    "acts_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The file acts.sqlite, where it is not beside BACKUP.",
+)
+@click.option("--without-acts", is_flag=True, help="No kiosk was added since the backup.")
+def restore(
+    source: Path, event_dir: Path, over: bool, acts_file: Path | None, without_acts: bool
+) -> None:
+    """Make the event in DIR from BACKUP, a directory that `hallkeeper backup` or the server made.
+
+    The server that was lost must not run any more. Doors send again all that the backup lacks; a
+    hall gives out no place until every door that may hold some has been heard.
+    """
+    with ExitStack() as held:
+        if over and event_dir.is_dir():
+            held.enter_context(only_server(event_dir))
+        done = restore_event(
+            source,
+            event_dir,
+            now=wall_clock(),
+            acts_file=acts_file,
+            without_acts=without_acts,
+            over=over,
+        )
+    for line in report(done, source):
+        click.echo(line)
+
+
+def report(done: Restored, source: Path) -> list[str]:
+    """Say what was done, what happens next, and what is lost."""
+    settings = done.event.settings
+    lines = [
+        f"Restored the event {' / '.join(settings.name.values())!r} in {done.event.path} from"
+        f" {source}.",
+        f"  Its entry log has {count(done.log_size, 'entry', 'entries')}; this is server number"
+        f" {done.event.incarnation} of its line.",
+    ]
+    lines += [f"  {line}" for line in _gains(done)]
+    if done.moved_to is not None:
+        lines.append(f"  What was here before is kept in {done.moved_to}.")
+    lines += ["", *_awaited(done), "", "Now start it, under the address that the kiosks know:"]
+    lines.append(f"  hallkeeper serve --event {done.event.path}    # {settings.public_address}")
+    lines += ["", *_LOST]
+    return lines
+
+
+def _gains(done: Restored) -> list[str]:
+    if done.acts_at is None:
+        return ["The acts on the second disk held nothing that the backup lacks."]
+    at = datetime.fromtimestamp(done.acts_at / 1000, UTC)
+    what = [
+        count(number, *_TABLES[table])
+        for table, number in done.gained.items()
+        if table in _TABLES
+    ]  # fmt: skip
+    lines = [
+        f"From the acts on the second disk, as of {at:%Y-%m-%d %H:%M:%S} UTC:"
+        f" {', '.join(what) or 'nothing that the backup lacks'}."
+    ]
+    if done.skipped:
+        lines.append(
+            f"{count(done.skipped, 'row')} of them fit nothing in the backup and were left out."
+        )
+    return lines
+
+
+def _awaited(done: Restored) -> list[str]:
+    if not done.awaited:
+        return ["No kiosk can hold places that this server does not know of."]
+    lines = ["A hall gives out no place before these kiosks have been heard (doors go on with the"]
+    lines.append("places that they hold):")
+    if done.without_acts:
+        lines = ["No hall gives out a place before all these kiosks have been heard, for each may"]
+        lines.append("have been moved (doors go on with the places that they hold):")
+    for hall_id in dict.fromkeys(one.hall_id for one in done.awaited):
+        here = [one for one in done.awaited if one.hall_id == hall_id]
+        kiosks = ", ".join(
+            f"{one.kiosk} ({text_in(names_of(one.door_names), 'en')}"
+            f"{'' if one.state == 'active' else ', ' + one.state})"
+            for one in here
+        )
+        lines.append(f"  {text_in(names_of(here[0].hall_names), 'en')}: {kiosks}")
+    lines.append("One that is lost: fence it on the page Kiosks, and attest on the hall's page.")
+    if done.without_acts:
+        lines.append("One that was moved since the backup stands where it stood: move it again.")
+    return lines
+
+
+_LOST = [
+    "Scans come back from the doors by themselves. Not so what was done here after the backup:",
+    "rows of the roster, badges of new attendees, sessions, attestations and clearings of halls.",
+    "Everybody must sign in again.",
+]

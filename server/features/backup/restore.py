@@ -1,0 +1,185 @@
+"""Makes a server from its backup. What the backup lacks comes from the kiosks' journals and the
+acts.
+
+The restored server is another of its line, with a higher incarnation. It grants no place in a hall
+until each kiosk that may hold places there has told its own total (docs/design/places.md, rule 8).
+Its entry log is another log. It begins as the old one, and says where it left it.
+"""
+
+import shutil
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from server.core.event.directory import DATABASE_FILE, SETTINGS_FILE, Event, load_event
+from server.core.event.settings import EventError
+from server.core.second_disk import critical_state, line, own_files
+from server.storage import database, database_file, disk, durable_files, event_state
+from server.storage.connection import Connection
+from server.storage.disk import DatabaseError
+from server.storage.errors import EngineError
+
+BY = "command-line"
+_STAGE = ".restoring"
+_LOCK = "serving.lock"
+
+
+class RestoreError(EventError):
+    """Is raised when nothing was restored and nothing changed. The text says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Restored:
+    event: Event
+    log_size: int  # The size of the entry log in the backup.
+    # When the newest act that the backup lacks was kept. None means that it lacks none.
+    acts_at: int | None
+    # By table, the rows from the acts that the backup lacked, or had with other values.
+    gained: dict[str, int]
+    skipped: int  # Rows that do not fit anything here.
+    awaited: list[line.Awaited]
+    moved_to: Path | None  # Where the earlier content of the directory went.
+    without_acts: bool = False
+
+
+def restore(
+    backup: Path,
+    target: Path,
+    *,
+    now: int,
+    acts_file: Path | None = None,
+    without_acts: bool = False,
+    over: bool = False,
+) -> Restored:
+    """Make the event in `target` from a backup. With `over`, what is there is moved aside and never
+    deleted.
+
+    Raises RestoreError or ActsError, with nothing changed.
+    """
+    if not (backup / SETTINGS_FILE).is_file() or not (backup / DATABASE_FILE).is_file():
+        raise RestoreError(f"{backup} is no backup: it has no {SETTINGS_FILE} or {DATABASE_FILE}.")
+    _check_target(target, over)
+    stage = target / _STAGE
+    made = not target.exists()
+    try:
+        shutil.rmtree(stage, ignore_errors=True)
+        stage.mkdir(parents=True, mode=0o700)
+        _copy(backup, stage)
+        _check_whole(stage / DATABASE_FILE, backup)
+        event = load_event(stage)
+        kept = None if without_acts else _acts_for(event, backup, target, acts_file)
+        with closing(database.connect(event.database_path)) as db:
+            found = _renew(db, event, kept, now)
+        durable_files.sync(event.database_path)
+        aside = _settle(stage, target)
+    except (OSError, EngineError, DatabaseError, own_files.TooManyFilesError) as error:
+        told = disk.trouble(error, target)
+        why = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise RestoreError(str(told or f"{target} can't be written: {why}.")) from None
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+        if made and target.is_dir() and not any(target.iterdir()):
+            target.rmdir()
+    return Restored(load_event(target), *found, aside, without_acts)
+
+
+def _check_target(target: Path, over: bool) -> None:
+    if target.exists() and not target.is_dir():
+        raise RestoreError(f"{target} is a file. Name a new or an empty directory.")
+    there = {path.name for path in target.iterdir()} if target.exists() else set()
+    if there - {_STAGE, _LOCK} and not over:
+        raise RestoreError(
+            f"{target} is not empty. With --replace, what is there is moved aside (not deleted) "
+            "and the backup takes its place."
+        )
+
+
+def _copy(backup: Path, stage: Path) -> None:
+    """Copy all that makes an event. Only its owner may read the copy."""
+    (stage / "keys").mkdir(mode=0o700)
+    sources = [backup / SETTINGS_FILE, *sorted((backup / "keys").glob("*"))]
+    for path in sources:
+        durable_files.write_new(stage / path.relative_to(backup), path.read_bytes())
+    own_files.copy_own_files(backup, stage)
+    # A copy that was made by hand may have the second file.
+    for name in (DATABASE_FILE, f"{DATABASE_FILE}-wal"):
+        if (backup / name).exists():
+            durable_files.write_new(stage / name, b"")
+            shutil.copyfile(backup / name, stage / name)
+
+
+def _check_whole(path: Path, backup: Path) -> None:
+    try:
+        said = database_file.damage(path)
+    except EngineError as error:
+        found = disk.trouble(error, path)
+        # The disk is at fault, and not the backup.
+        if found is not None:
+            raise found from None
+        said = str(error)
+    if said:
+        said = " ".join(said.split())  # SQLite says some of it in two lines.
+        raise RestoreError(f"{backup / DATABASE_FILE} is damaged ({said}). Take an earlier backup.")
+
+
+def _acts_for(event: Event, backup: Path, target: Path, named: Path | None) -> critical_state.Acts:
+    """Return the newest acts of this event that can be found. Raises RestoreError where there are
+    none.
+    """
+    places_to_look = [backup.absolute().parent / critical_state.ACTS_FILE]
+    if event.settings.backup_dir is not None:
+        places_to_look.append(target / event.settings.backup_dir / critical_state.ACTS_FILE)
+    if named is not None:
+        places_to_look = [named]
+    found = [critical_state.read_acts(path) for path in places_to_look if named or path.is_file()]
+    own = [one for one in found if one.moment.event_id == event.event_id]
+    if not own:
+        where = " or ".join(str(path) for path in dict.fromkeys(places_to_look))
+        raise RestoreError(
+            f"there is no file of this event's acts ({where}). Without it a kiosk that was "
+            "confirmed after the backup would be unknown, and its hall could be overfilled. Name "
+            "the file with --acts; or, if no kiosk was added since, say --without-acts."
+        )
+    return max(own, key=lambda one: one.moment.order)
+
+
+def _renew(
+    db: Connection, event: Event, kept: critical_state.Acts | None, now: int
+) -> tuple[int, int | None, dict[str, int], int, list[line.Awaited]]:
+    """Make the copied database the next of its line, in one transaction."""
+    old = (event.incarnation, critical_state.log_size(db))
+    used = max(event.incarnation, kept.moment.incarnation if kept else 0)
+    incarnation = max(used + 1, now // 1000)
+    newer = kept if kept is not None and kept.moment.order > old else None
+    subject: dict[str, str | int | None] = {"incarnation": incarnation}
+    subject["acts_at"] = newer.moment.at if newer else None
+    acts_since = [newer] if newer else []
+    with database.transaction(db):
+        # One of the line's later servers may have found out that this one was put back.
+        gained, skipped = line.next_of_line(
+            db, event.log_name, incarnation, acts_since, subject, by=BY, now=now,
+            was_put_back=used > event.incarnation,
+        )  # fmt: skip
+        if kept is None:
+            event_state.await_all_everywhere(db)
+    database_file.fold_log(db)
+    return old[1], newer.moment.at if newer else None, gained, skipped, line.awaited(db)
+
+
+def _settle(stage: Path, target: Path) -> Path | None:
+    """Move what is there aside, and put the restored event there. Its settings are put last."""
+    aside = None
+    own = [name for name in own_files.NAMES if (stage / name).exists()]
+    named = [target / name for name in (SETTINGS_FILE, "keys", *own)]
+    named += sorted(target.glob(f"{DATABASE_FILE}*"))
+    old = [path for path in named if path.exists()]
+    if old:
+        aside = durable_files.free_name(target, "earlier")
+        aside.mkdir(mode=0o700)
+        for path in old:
+            path.rename(aside / path.name)
+        durable_files.sync_directory(target)
+    for name in ("keys", *own, DATABASE_FILE, SETTINGS_FILE):
+        (stage / name).rename(target / name)
+        durable_files.sync_directory(target)
+    return aside

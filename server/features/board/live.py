@@ -1,0 +1,41 @@
+"""Sends the board's parts as they change."""
+
+from flask import Blueprint, Response, copy_current_request_context, request
+
+from server.features.board import overview
+from server.web import auth, i18n, live
+from server.web.feature import header_parts
+from server.web.rendered import Parts, Rendered
+from server.web.services import services
+
+blueprint = Blueprint("live", __name__, url_prefix="/admin")
+
+
+class Shown(Rendered):
+    """Keeps the board's parts, for all who look at it."""
+
+
+@blueprint.get("/live")
+@auth.allow(*overview.ROLES)
+def stream() -> Response:
+    here = services()
+    asked = request.args.get("view", "")
+    view = asked if asked in overview.VIEWS else "tiles"
+    # The page has the order that it was asked in, and no other.
+    sort = request.args.get("sort", "")
+    others = {overview.order_part(one) for one in overview.LIVE_SORTS if one != sort}
+
+    @copy_current_request_context
+    def look() -> Parts | None:
+        # It is asked anew each time, so that a session that ends also ends its feeds.
+        who = auth.user()
+        if who is None or who.role not in auth.allowed_here():
+            return None
+        known = f"{who.role}/{i18n.language()}/{view}"
+        shared = here.own(Shown).parts(
+            known, lambda: overview.parts(view), fresh_s=live.PACE_S * 0.9
+        )
+        mine = {part: html for part, html in shared.items() if part not in others}
+        return {**mine, **header_parts()}
+
+    return live.feed(look)

@@ -1,0 +1,265 @@
+"""Shows the board: what is in trouble and what to do about it, then halls by the state of their
+session, then who is on site.
+
+`live` keeps it fresh.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flask import Blueprint, make_response, render_template, request, url_for
+from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
+from flask_babel import ngettext
+from markupsafe import Markup
+from werkzeug.wrappers import Response
+
+from badges.i18n import N_
+from badges.roster.countries import country_name
+from server.core.alerts import kiosks as kiosk_troubles
+from server.core.ledger import entries
+from server.core.occupancy import minutes
+from server.core.programme.counts import ForumCounts, forum_counts
+from server.core.second_disk import set_back
+from server.core.venue import store
+from server.core.venue.session_states import Phase
+from server.features.board import look
+from server.features.board.look import HallRow, Look
+from server.web import alerts as words
+from server.web import auth, i18n
+from server.web.rendered import Pieces, Rendered
+from server.web.services import services
+
+blueprint = Blueprint("overview", __name__, url_prefix="/admin")
+
+LATEST_ROWS = 5
+DISCREPANCY_ROWS = 8
+TOTALS_FRESH_S = 15.0
+COUNTRIES_SHOWN = 8
+ROLES = ("steward", "supervisor", "auditor")
+COOKIE = "__Host-hallkeeper-board"
+COOKIE_S = 30 * 24 * 3600
+
+
+class Totals(Rendered):
+    """Keeps the forum's totals, which take a moment to count."""
+
+
+VIEWS = {"tiles": N_("Tiles"), "table": N_("Table")}
+SORTS: dict[str, tuple[str, Callable[[HallRow], object]]] = {
+    "state": (N_("By state"), lambda hall: (list(Phase).index(hall.phase.phase), -hall.share)),
+    "trouble": (N_("Most troubled first"), lambda hall: -hall.trouble),
+    "fill": (N_("Fullest first"), lambda hall: -hall.share),
+    "trend": (N_("Filling fastest first"), lambda hall: -hall.trend.change),
+    "denied": (N_("Most denials first"), lambda hall: -hall.trend.denied),
+    "name": (N_("By name"), lambda hall: hall.name),
+}
+# By these the page sorts its halls anew while it is open.
+LIVE_SORTS = ("trouble", "fill", "trend", "denied")
+_ADMITS = (Phase.ADMITTING, Phase.OPEN)
+SHOWN: dict[str, tuple[str, Callable[[HallRow], bool]]] = {
+    "all": (N_("All halls"), lambda hall: True),
+    "admitting": (N_("Admitting now"), lambda hall: hall.phase.phase in _ADMITS),
+    "soon": (N_("Open later today"), lambda hall: hall.phase.phase is Phase.OPENS),
+    "full": (N_("Nearly full or full"), lambda hall: hall.share >= 0.9),
+}
+PHASES = {
+    Phase.ADMITTING: ("good", "●", N_("Admitting until %(when)s")),
+    Phase.OPEN: ("good", "●", N_("Open")),
+    Phase.OPENS: ("quiet", "◔", N_("Opens %(when)s")),
+    Phase.RUNNING: ("quiet", "▶", N_("Admission over, session until %(when)s")),
+    Phase.OVER: ("quiet", "✓", N_("Over for today")),
+    Phase.NONE: ("quiet", "·", N_("Nothing today")),
+    Phase.CLOSED: ("quiet", "—", N_("Closed by staff")),
+}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Says how somebody wants to see the halls. Words that mean nothing stand for the default."""
+
+    view: str = "tiles"
+    sort: str = "state"
+    show: str = "all"
+    q: str = ""
+
+    @classmethod
+    def of_request(cls) -> "Choice":
+        """Return what the address asks for, else what the cookie keeps."""
+        kept = dict(
+            part.split(":", 1) for part in request.cookies.get(COOKIE, "").split("/") if ":" in part
+        )
+
+        def chosen(name: str, known: object, default: str) -> str:
+            for value in (request.args.get(name, ""), kept.get(name, "")):
+                if value in known:  # type: ignore[operator]
+                    return str(value)
+            return default
+
+        return cls(
+            chosen("view", VIEWS, cls.view),
+            chosen("sort", SORTS, cls.sort),
+            chosen("show", SHOWN, cls.show),
+            request.args.get("q", "").strip()[:60],
+        )
+
+    def cookie(self) -> str:
+        return f"view:{self.view}/sort:{self.sort}/show:{self.show}"
+
+    def halls(self, halls: list[HallRow]) -> list[HallRow]:
+        """Return the halls that are wanted, in the wanted order."""
+        wanted = SHOWN[self.show][1]
+        text = self.q.casefold()
+        found = [one for one in halls if wanted(one) and text in one.name.casefold()]
+        return in_order(found, self.sort)
+
+
+def in_order(halls: list[HallRow], sort: str) -> list[HallRow]:
+    """Return the halls in an order of SORTS. Those that are equal in it are by name."""
+    order = SORTS[sort][1]
+    return sorted(halls, key=lambda one: (order(one), one.name))
+
+
+def order_part(sort: str) -> str:
+    """Return the id of the part that has the halls' order, as their numbers."""
+    return f"order-{sort}"
+
+
+@blueprint.get("/")
+@auth.allow(*ROLES)
+def show() -> Response:
+    here = services()
+    db = here.database.reader
+    choice = Choice.of_request()
+    now = look.look()
+    shown = {part: Markup(html) for part, html in parts(choice.view, now).items()}
+    response = make_response(
+        render_template(
+            "overview.html",
+            halls=choice.halls(now.halls),
+            order=order_part(choice.sort) if choice.sort in LIVE_SORTS else "",
+            known=",".join(str(one.hall_id) for one in now.halls),
+            choice=choice,
+            views=VIEWS,
+            sorts={name: words for name, (words, _order) in SORTS.items()},
+            shows={name: words for name, (words, _wanted) in SHOWN.items()},
+            parts=shown,
+            set_back=set_back.notice(db),
+            counts=_forum(),
+        )
+    )
+    if request.cookies.get(COOKIE) != choice.cookie():
+        response.set_cookie(
+            COOKIE, choice.cookie(), max_age=COOKIE_S, secure=True, httponly=True, samesite="Lax",
+            path="/",
+        )  # fmt: skip
+    return response
+
+
+def _forum() -> ForumCounts | None:
+    """Return the forum in figures, where it has activities or an exhibition."""
+    here = services()
+    counts = forum_counts(here.database.reader, here.event.settings)
+    return counts if counts.activities or counts.areas else None
+
+
+def parts(view: str = "tiles", now: Look | None = None) -> dict[str, str]:
+    """Return every part of the page that changes, by its id, as HTML for the user who asks."""
+    here, now = services(), now or look.look()
+    db = here.database.reader
+    shown = {f"hall-{hall.hall_id}": _hall(hall, view) for hall in now.halls}
+    shown["latest"] = render_template(
+        "parts/latest.html",
+        entries=entries.latest(db, LATEST_ROWS),
+        named=words.in_page_language,
+    )
+    shown["discrepancies"] = render_template(
+        "parts/discrepancies.html",
+        discrepancies=entries.discrepancies(db, DISCREPANCY_ROWS),
+        count=entries.discrepancy_count(db),
+    )
+    shown["troubles"] = _troubles(now)
+    shown["troubles-count"] = ngettext("%(num)s trouble", "%(num)s troubles", len(now.new))
+    shown["taken-count"] = str(len(now.taken))
+    shown["taken"] = render_template(
+        "parts/taken.html",
+        taken=[(one, words.told(one, now.places), by) for one, by in now.taken],
+    )
+    shown |= here.own(Totals).parts(i18n.language(), _totals, fresh_s=TOTALS_FRESH_S)
+    shown["kiosks"] = _kiosks(now, here.now())
+    for sort in LIVE_SORTS:
+        ordered = in_order(now.halls, sort)
+        shown[order_part(sort)] = ",".join(str(hall.hall_id) for hall in ordered)
+    return shown
+
+
+def _troubles(now: Look) -> str:
+    return render_template(
+        "parts/troubles.html",
+        troubles=[(one, words.told(one, now.places)) for one in now.new],
+        may_take=auth.may_open("admin.taking.show"),
+    )
+
+
+def _hall(hall: HallRow, view: str) -> str:
+    """Return a hall as a tile, or as the cells of its row."""
+    # Who may not open the hall's page sees its day.
+    page = "admin.halls.show" if auth.may_open("admin.halls.show") else "admin.plots.show"
+    name = f"{hall.hall_id}/{view}/{i18n.language()}/{page}"
+    value = (hall.name, _shown_figures(hall), hall.phase, hall.when, hall.trend, hall.full_at)
+    return (
+        services()
+        .own(Pieces)
+        .piece(
+            name,
+            value,
+            lambda: render_template(
+                f"parts/hall_{'row' if view == 'table' else 'tile'}.html",
+                hall=hall,
+                phase=PHASES[hall.phase.phase],
+                session=words.in_page_language(hall.phase.titles),
+                hall_link=url_for(page, hall_id=hall.hall_id),
+            ),
+        )
+    )
+
+
+def _shown_figures(hall: HallRow) -> tuple[int, int, bool]:
+    return hall.inside, hall.figures.capacity, hall.figures.closed
+
+
+def _totals() -> dict[str, str]:
+    """Return how many are on site, by category and country. Counting them takes a while."""
+    db, language = services().database.reader, i18n.language()
+    by_category, by_country = minutes.on_site(db)
+    known = {one.code: one for one in store.categories(db)}
+    most = sorted(by_country.items(), key=lambda item: (-item[1], item[0]))
+    html = render_template(
+        "parts/totals.html",
+        people=sum(by_category.values()),
+        categories=[
+            (known[code], people)
+            for code, people in sorted(by_category.items(), key=lambda item: -item[1])
+            if code in known
+        ],
+        countries=[
+            (country_name(code, language) if code else _("no country told"), people)
+            for code, people in most[:COUNTRIES_SHOWN]
+        ],
+        more=len(most[COUNTRIES_SHOWN:]),
+    )
+    return {"totals": html}
+
+
+def _kiosks(now: Look, at: int) -> str:
+    active = [row for row in now.kiosks if row.state == "active"]
+    tally = {
+        "all": len(now.kiosks),
+        "active": len(active),
+        "live": sum(kiosk_troubles.heard_lately(row, at) for row in active),
+        "waiting": sum(row.state == "proven" for row in now.kiosks),
+    }
+    return render_template(
+        "parts/kiosks.html",
+        tally=tally,
+        kiosks_link=auth.may_open("admin.kiosks.show") and url_for("admin.kiosks.show"),
+    )

@@ -1,0 +1,63 @@
+"""Lets staff take a trouble on, with a note of what they do about it."""
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
+from werkzeug.wrappers import Response
+
+from server.core.alerts import taken
+from server.core.alerts.alerts import Trouble
+from server.core.alerts.taken import TakenError
+from server.features.board import look
+from server.web import alerts as words
+from server.web import auth, i18n
+from server.web.services import services
+
+blueprint = Blueprint("taking", __name__, url_prefix="/admin/troubles")
+
+
+@blueprint.get("/<key>")
+@auth.allow("steward", "supervisor")
+def show(key: str) -> str:
+    return _page(key)
+
+
+@blueprint.post("/<key>")
+@auth.allow("steward", "supervisor")
+def take(key: str) -> Response | str | tuple[str, int]:
+    here, by = services(), auth.actor()
+    note = request.form.get("note", "")
+    trouble, _told, _by = _found(key)
+    if trouble is None:
+        flash(_("This trouble is over."), "good")
+        return redirect(url_for("admin.overview.show"), 303)
+    try:
+        here.database.write(lambda db: taken.take(db, trouble, note, by=by, now=here.now()))
+    except TakenError as error:
+        return _page(key, problem=i18n.said(error), note=note), 400
+    flash(_("Taken on. It comes back to the board if it gets worse or happens again."), "good")
+    return redirect(url_for("admin.overview.show"), 303)
+
+
+def _page(key: str, *, problem: str = "", note: str = "") -> str:
+    trouble, told, by = _found(key)
+    if ":" not in key:
+        abort(404)
+    return render_template(
+        "board/trouble.html",
+        key=key,
+        trouble=trouble,
+        told=told,
+        by=by,
+        problem=problem,
+        note=note,
+        note_chars_max=taken.NOTE_CHARS_MAX,
+    )
+
+
+def _found(key: str) -> tuple[Trouble | None, words.Told | None, taken.Taken | None]:
+    """Return the trouble if it is there now, in words, and who looks after it."""
+    now = look.look()
+    for one, by in [*((one, None) for one in now.new), *now.taken]:
+        if one.key == key:
+            return one, words.told(one, now.places), by
+    return None, None, None

@@ -1,0 +1,15 @@
+"""Designs and prints cards, and issues badges.
+
+Organisers choose paper, lines, colours and logos on one page, with a preview. `commands.py` issues
+badges and writes PDFs. What a card looks like is `badges/printing`.
+"""
+
+COMMANDS = (
+    ("issue", "commands:issue", "Issue badges to those who have none."),
+    (
+        "reissue",
+        "commands:reissue",
+        "Replace badges; the earlier ones are void.",
+    ),
+    ("print", "commands:print_badges", "Make a PDF of badges."),
+)

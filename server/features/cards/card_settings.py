@@ -1,0 +1,176 @@
+"""Saves how an event's cards look, and undoes the last save.
+
+Settings are in the folder `cards`, and colours of categories in the database. A save writes new
+pictures first, under names that no settings use yet. Then the act, the colours and `cards.toml` are
+written together. So whatever fails, all is as it was.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from badges.i18n import N_
+from server.core.edits.last_edit import EditError
+from server.core.edits.things import Thing, values_of
+from server.core.entry_log import entry_log
+from server.core.entry_log.act_names import Act
+from server.core.event.directory import CARDS_FOLDER, Event
+from server.core.people.card_design import (
+    SETTINGS_FILE,
+    CardSettings,
+    design_of,
+    parse_card_settings,
+    read_card_text,
+)
+from server.core.venue import store
+from server.features.cards.designing.settings_file import rewritten
+from server.features.editing import venue_edit
+from server.storage import durable_files
+from server.storage.connection import Connection
+from server.storage.database import Database
+
+LAST_SAVE_FILE = "last-save.json"
+
+
+@dataclass(frozen=True)
+class Saved:
+    """Says which settings changed, and which comments are no longer in the file."""
+
+    changed: tuple[str, ...]
+    dropped: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class LastSave:
+    """Holds the texts of `cards.toml` before and after, and the colours by the categories' keys."""
+
+    by: str
+    at: int  # Unix ms
+    before: str | None  # None: there was no file.
+    after: str
+    colours_before: Mapping[str, str]
+    colours_after: Mapping[str, str]
+
+
+def mark_of(event: Event) -> str:
+    """Return a text that tells whether the file has changed since. Raises DesignError."""
+    text = read_card_text(event.path / CARDS_FOLDER)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def name_for(kind: str, data: bytes, suffix: str) -> str:
+    """Return the name of a new file. Another content has another name."""
+    return f"{kind}-{hashlib.sha256(data).hexdigest()[:8]}{suffix}"
+
+
+def save(
+    event: Event, database: Database, settings: CardSettings, new_files: Mapping[str, bytes],
+    colours: Mapping[str, str], *, seen: str, by: str, now: int,
+) -> Saved:  # fmt: skip
+    """Write the settings, the files that they name, and the colours by the categories' keys.
+
+    Raises EditError where the file is not as `seen`, DesignError where the cards could not be
+    printed so, and VenueError for a colour that can't be.
+    """
+    folder = event.path / CARDS_FOLDER
+    if mark_of(event) != seen:
+        raise EditError(
+            N_("somebody has changed %(file)s since this page was made. Look at it again."),
+            file=SETTINGS_FILE,
+        )
+    text = read_card_text(folder)
+    design_of(event.settings, folder, settings, new_files)
+    made = rewritten(text, settings, str(folder / SETTINGS_FILE))
+    old_colours = _colours(database)
+    new_colours = {key: one for key, one in colours.items() if one != old_colours[key]}
+    changed = _changed(text, settings) + (["colours"] if new_colours else [])
+    if not changed:
+        return Saved((), ())
+    folder.mkdir(mode=0o700, exist_ok=True)
+    for name, data in new_files.items():
+        if not (folder / name).exists():
+            durable_files.write_whole(folder / name, data)
+    last = LastSave(
+        by, now, text if (folder / SETTINGS_FILE).exists() else None, made.text,
+        {key: old_colours[key] for key in new_colours}, new_colours,
+    )  # fmt: skip
+    subject = {"columns": ",".join(changed)}
+    _write(event, database, made.text, new_colours, last, subject, by=by, now=now)
+    return Saved(tuple(changed), made.dropped)
+
+
+def last_save(event: Event) -> LastSave | None:
+    """Return the last save, or None where there is none that could be undone."""
+    try:
+        return LastSave(**json.loads((event.path / CARDS_FOLDER / LAST_SAVE_FILE).read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def undo(event: Event, database: Database, *, by: str, now: int) -> LastSave:
+    """Put back what the last save changed. Raises EditError where somebody has changed it since."""
+    last = last_save(event)
+    folder = event.path / CARDS_FOLDER
+    if last is None:
+        raise EditError(N_("nothing was undone: there is no save that could be."))
+    known = _colours(database)
+    if read_card_text(folder) != last.after or any(
+        known.get(key) != colour for key, colour in last.colours_after.items()
+    ):
+        raise EditError(
+            N_("nothing was undone: somebody has changed the same since. Change it by hand.")
+        )
+    subject = {"undone": last.at}
+    _write(event, database, last.before, last.colours_before, None, subject, by=by, now=now)
+    return last
+
+
+def _write(
+    event: Event, database: Database, text: str | None, colours: Mapping[str, str],
+    last: LastSave | None, subject: Mapping[str, Any], *, by: str, now: int,
+) -> None:  # fmt: skip
+    """Write the act and the colours, and then the files, before all of it is committed."""
+    folder = event.path / CARDS_FOLDER
+    path = folder / SETTINGS_FILE
+    old = path.read_bytes() if path.exists() else None
+    old_last = folder / LAST_SAVE_FILE
+    kept = old_last.read_bytes() if old_last.exists() else None
+
+    def step(db: Connection) -> None:
+        for key, colour in colours.items():
+            thing = Thing("category", key)
+            values = values_of(db, thing, ZoneInfo(event.settings.time_zone)) or {}
+            venue_edit.put(db, event.settings, thing, {**values, "colour": colour}, by=by, now=now)
+        entry_log.act(db, by, Act.CARDS_SET, dict(subject), now)
+        _put(old_last, json.dumps(asdict(last)).encode() if last else None)
+        _put(path, None if text is None else text.encode())
+
+    try:
+        database.write(step)
+    except BaseException:
+        with suppress(OSError):
+            _put(path, old)
+            _put(old_last, kept)
+        raise
+
+
+def _put(path: Path, data: bytes | None) -> None:
+    if data is None:
+        path.unlink(missing_ok=True)
+        durable_files.sync_directory(path.parent)
+    elif not path.exists() or path.read_bytes() != data:
+        durable_files.write_whole(path, data)
+
+
+def _changed(text: str, settings: CardSettings) -> list[str]:
+    before = asdict(parse_card_settings(text, SETTINGS_FILE))
+    return [key for key, value in asdict(settings).items() if before[key] != value]
+
+
+def _colours(database: Database) -> dict[str, str]:
+    return {one.key: one.colour for one in store.categories(database.reader)}

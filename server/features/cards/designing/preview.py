@@ -1,0 +1,126 @@
+"""Chooses whose cards are shown before any are printed, and draws them by the code that prints."""
+
+import functools
+import heapq
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from badges.credential.base45 import ALPHABET
+from badges.i18n import phrase_of
+from badges.printing.card import Card, CardError, layout_notes, render_pngs, undrawable
+from server.core.event.directory import Event
+from server.core.event.settings import EventError, EventSettings
+from server.core.people import attendees, cards
+from server.core.people.attendees import Attendee, whole_name
+from server.core.people.card_design import CardSettings, design_of
+from server.core.people.issuing import Badge
+from server.storage.connection import Connection
+
+LONGEST_SHOWN = 12
+SCRIPTS_SHOWN = 24
+WIDTH_PX = 620
+DPI_MAX = 150
+# As long as a badge's code, but no badge: nobody gets in with a picture of a preview.
+SPECIMEN = "HK" + ALPHABET[:40] * 3
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Names somebody whose card can be looked at, and why."""
+
+    serial: int
+    name: str
+    why: str  # "" for a long name, else a script as Unicode calls it.
+
+
+@dataclass(frozen=True)
+class Job:
+    """Holds all that a preview is drawn from."""
+
+    event: EventSettings
+    folder: Path
+    settings: CardSettings
+    new_files: Mapping[str, bytes]
+    holder: Attendee
+    card: Card
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Holds the pages as PNGs, or what is in the way, and what is printed otherwise than meant."""
+
+    pages: tuple[bytes, ...] = ()
+    problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def people_to_show(db: Connection) -> list[Shown]:
+    """Return the people with the longest names, and one with a long name of each other script."""
+    longest: list[tuple[int, int, str]] = []
+    by_script: dict[str, tuple[int, int, str]] = {}
+    rows = db.execute(
+        "SELECT serial, given_name, family_name FROM attendee WHERE revoked_at IS NULL"
+    )
+    for serial, given, family in rows:
+        name = whole_name(given, family)
+        entry = (len(name), -serial, name)
+        if len(longest) < LONGEST_SHOWN:
+            heapq.heappush(longest, entry)
+        elif entry > longest[0]:
+            heapq.heapreplace(longest, entry)
+        if not name.isascii():
+            for script in {_script(char) for char in name} - {"", "LATIN"}:
+                by_script[script] = max(by_script.get(script, entry), entry)
+    found = [Shown(-number, name, "") for _, number, name in sorted(longest, reverse=True)]
+    found += [
+        Shown(-by_script[script][1], by_script[script][2], _script_name(script))
+        for script in sorted(by_script)[:SCRIPTS_SHOWN]
+    ]
+    return found
+
+
+@functools.lru_cache(maxsize=1 << 14)
+def _script(char: str) -> str:
+    """Return the first word of the character's name, which names the script of a letter."""
+    return unicodedata.name(char, "").partition(" ")[0] if char.isalpha() else ""
+
+
+def _script_name(script: str) -> str:
+    return {"CJK": "Han"}.get(script, script.capitalize())
+
+
+def job_for(
+    db: Connection, event: Event, folder: Path, serial: int, settings: CardSettings,
+    new_files: Mapping[str, bytes], colours: Mapping[int, str],
+) -> Job:  # fmt: skip
+    """Return what somebody's card is drawn from, with these colours by the categories' codes.
+
+    Raises UnknownAttendeeError, and CardError for what no card can have.
+    """
+    badge = Badge(serial, 0, SPECIMEN, 0, 0)
+    holder = attendees.attendee(db, serial)
+    made = cards.specimen(db, event, badge, holder, latin=settings.latin)
+    colour = colours.get(holder.category, made.category_colour)
+    return Job(
+        event.settings, folder, settings, new_files, holder, replace(made, category_colour=colour)
+    )
+
+
+def draw(job: Job) -> Drawn:
+    """Draw a card's pages, or say what is in the way. This runs in the other process."""
+    try:
+        design = design_of(job.event, job.folder, job.settings, job.new_files)
+        photo = design.photo_of()
+        card = replace(job.card, photo=photo(job.holder)) if photo else job.card
+        notes = layout_notes(design.look.layout) if design.look.layout else []
+        lacking = undrawable([card], look=design.look)
+        if lacking:
+            return Drawn(problems=tuple(map(phrase_of, lacking)), notes=tuple(notes))
+        layout = design.look.layout
+        width = layout.pages[0][0] if layout else design.look.format.page_width
+        dpi = max(30.0, min(DPI_MAX, WIDTH_PX / width * 25.4))
+        return Drawn(tuple(render_pngs([card], design.look, dpi)), notes=tuple(notes))
+    except (CardError, EventError) as error:
+        return Drawn(problems=(phrase_of(error),))

@@ -1,0 +1,133 @@
+"""Reads the form on which cards are designed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from flask import request
+from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
+
+from badges.printing.card import CardError, check_colour
+from badges.printing.look import LINES, PICTURE_BYTES_MAX
+from badges.printing.pretix import BACKGROUND_BYTES_MAX, LAYOUT_BYTES_MAX
+from badges.settings_check import SettingsError, check_values
+from server.core.people.card_design import CardSettings
+from server.core.venue import store
+from server.features.cards.card_settings import name_for
+from server.storage.connection import Connection
+from server.web import i18n
+
+# Each file that can be sent: the setting that names it, and its limit.
+FILES: Mapping[str, int] = {
+    "logo": PICTURE_BYTES_MAX,
+    "host_logo": PICTURE_BYTES_MAX,
+    "pretix_layout": LAYOUT_BYTES_MAX,
+    "pretix_background": BACKGROUND_BYTES_MAX,
+}
+FILE_BYTES_MAX = sum(FILES.values())
+_SUFFIXES = {
+    "logo": (".svg", ".png", ".jpg", ".jpeg", ".webp"),
+    "host_logo": (".svg", ".png", ".jpg", ".jpeg", ".webp"),
+    "pretix_layout": (".json",),
+    "pretix_background": (".pdf",),
+}
+_PLAIN = ("format", "template", "dates", "wifi_name", "wifi_password")
+
+
+class FormError(ValueError):
+    """Is raised where the form can't be meant. The text says which field and why."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Holds what a form asks for."""
+
+    settings: CardSettings
+    new_files: Mapping[str, bytes] = field(default_factory=dict)
+    colours: Mapping[str, str] = field(default_factory=dict)  # By the categories' keys.
+
+
+def read_form(db: Connection, before: CardSettings) -> Wanted:
+    """Return what was sent. What the form does not ask for stays as before. Raises FormError."""
+    form = request.form
+    shown = form.getlist("shown")
+    values: dict[str, object] = {key: form.get(key, "").strip() for key in _PLAIN}
+    values |= {
+        "back": form.get("back") == "yes",
+        "layer_only": form.get("layer_only") == "yes",
+        "latin": form.get("latin") == "yes",
+        "hide": [line for line in LINES if line not in shown],
+        "help": [line for line in map(_line, form.get("help", "").splitlines()) if line],
+        "programme": programme_of(form.get("programme", "")),
+    }
+    new_files: dict[str, bytes] = {}
+    for kind in FILES:
+        values[kind] = _file(kind, getattr(before, kind), new_files)
+    if not values["pretix_layout"]:
+        values["pretix_background"] = ""
+    try:
+        check_values(CardSettings, values)
+    except SettingsError as error:
+        raise FormError(i18n.said(error)) from None
+    known = {one.key: one.colour for one in store.categories(db)}
+    try:
+        colours = {
+            key: check_colour(form[f"colour-{key}"]) for key in known if f"colour-{key}" in form
+        }
+    except CardError as error:
+        raise FormError(f"{i18n.said(error)}.") from None
+    return Wanted(replace(before, **values), new_files, colours)  # type: ignore[arg-type]  # checked
+
+
+def programme_of(text: str) -> list[dict[str, str]]:
+    """Read the programme of the back, one line each: time | Chinese | English | place."""
+    found = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
+        parts = [part.strip() for part in line.split("|")]
+        if not 2 <= len(parts) <= 4 or not parts[0] or not any(parts[1:3]):
+            raise FormError(
+                _("Programme, line %(number)s: write time | Chinese | English | place.",
+                  number=number)
+            )  # fmt: skip
+        keys = ("at", "zh", "en", "place")
+        found.append({key: part for key, part in zip(keys, parts, strict=False) if part})
+    return found
+
+
+def programme_text(items: list[dict[str, str]]) -> str:
+    """Write the programme as the form has it."""
+    lines = []
+    for item in items:
+        parts = [item.get(key, "") for key in ("at", "zh", "en", "place")]
+        while not parts[-1]:
+            parts.pop()
+        lines.append(" | ".join(parts))
+    return "\n".join(lines)
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _file(kind: str, before: str, new_files: dict[str, bytes]) -> str:
+    """Return the name of a file that was sent now, or of the one before, or "" for none."""
+    sent = request.files.get(kind)
+    if sent is None or not sent.filename:
+        return "" if request.form.get(f"no_{kind}") == "yes" else before
+    suffix = Path(sent.filename).suffix.lower()
+    if suffix not in _SUFFIXES[kind]:
+        raise FormError(
+            _("“%(name)s” is not taken here: choose a file of %(kinds)s.",
+              name=sent.filename[:80], kinds=", ".join(_SUFFIXES[kind]))
+        )  # fmt: skip
+    data = sent.stream.read(FILES[kind] + 1)
+    if len(data) > FILES[kind]:
+        raise FormError(
+            _("“%(name)s” is larger than %(size)s kB.",
+              name=sent.filename[:80], size=i18n.decimal(FILES[kind] // 1000))
+        )  # fmt: skip
+    name = name_for(kind, data, suffix)
+    new_files[name] = data
+    return name

@@ -1,0 +1,256 @@
+"""Serves how cards look, with a preview that follows each change, and saves it."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from babel import Locale
+from flask import Blueprint, Response, flash, jsonify, redirect, render_template, request, url_for
+from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
+from werkzeug.wrappers import Response as AnyResponse
+
+from badges import colours
+from badges.i18n import N_, locale_of
+from badges.printing.card import CardError
+from badges.printing.look import FORMATS, LINES
+from server.core.edits.last_edit import EditError
+from server.core.event.directory import CARDS_FOLDER
+from server.core.event.settings import EventError
+from server.core.people import issuing
+from server.core.people.attendees import UnknownAttendeeError, more_people_than
+from server.core.people.card_design import (
+    SETTINGS_FILE,
+    CardSettings,
+    read_card_settings,
+    read_card_text,
+)
+from server.core.venue import store
+from server.features.cards import card_settings
+from server.features.cards.designing.chosen import Chosen
+from server.features.cards.designing.drawer import Drawer, PreviewError
+from server.features.cards.designing.preview import Drawn, Shown, job_for, people_to_show
+from server.features.cards.designing.settings_file import rewritten
+from server.features.cards.pages import form
+from server.features.cards.pages.form import FormError, Wanted
+from server.features.cards.pages.words import FORMATS as FORMAT_WORDS
+from server.features.imports.venue_plan import VenueError
+from server.storage.connection import Connection
+from server.web import auth, forms, i18n
+from server.web.apart import ApartError, read_apart
+from server.web.display import main_name
+from server.web.security import limiter
+from server.web.services import services
+
+blueprint = Blueprint("cards", __name__, url_prefix="/admin/cards")
+
+PEOPLE_HERE_MAX = 2_000
+TOO_LARGE = N_("These files are too large: a logo has up to 3 MB, a background 5 MB.")
+
+
+@blueprint.get("/")
+@auth.allow()
+def show() -> str:
+    here = services()
+    folder = here.event.path / CARDS_FOLDER
+    problem = ""
+    settings = CardSettings()
+    try:
+        settings = read_card_settings(folder)
+    except EventError as error:
+        problem = i18n.said(error)
+    last = card_settings.last_save(here.event)
+    db = here.database.reader
+    return render_template(
+        "cards/cards.html",
+        settings=settings,
+        problem=problem,
+        seen="" if problem else card_settings.mark_of(here.event),
+        programme=form.programme_text(settings.programme),
+        formats=FORMATS,
+        format_words=FORMAT_WORDS,
+        script=_script,
+        lines=_lines(),
+        templates=_templates(folder),
+        people=_people(db),
+        categories=store.categories(db),
+        alike=_alike({one.key: one.colour for one in store.categories(db)}),
+        last=last,
+    )
+
+
+@blueprint.post("/preview")
+@limiter.limit("600 per 5 minutes", key_func=auth.actor)
+@auth.allow()
+@auth.takes_file(form.FILE_BYTES_MAX, TOO_LARGE)
+def preview() -> Response:
+    """Draw the card of the form as it is now. Nothing is stored."""
+    here = services()
+    db = here.database.reader
+    folder = here.event.path / CARDS_FOLDER
+    alike: list[str] = []
+    dropped: Sequence[str] = ()
+    try:
+        wanted = form.read_form(db, read_card_settings(folder))
+        alike = _alike(wanted.colours)
+        place = str(folder / SETTINGS_FILE)
+        dropped = rewritten(read_card_text(folder), wanted.settings, place).dropped
+        drawn = _drawn(db, folder, wanted)
+    except (FormError, EventError, CardError, PreviewError) as error:
+        drawn = Drawn(problems=(i18n.said(error),))
+    except UnknownAttendeeError:
+        drawn = Drawn(problems=(_("Nobody is on the roster whose card could be shown."),))
+    return jsonify(
+        pages=[_data_address(png) for png in drawn.pages],
+        problems=list(map(i18n.said, drawn.problems)),
+        notes=list(map(i18n.said, drawn.notes)),
+        alike=alike,
+        dropped=list(dropped),
+    )
+
+
+@blueprint.post("/save")
+@auth.allow()
+@auth.takes_file(form.FILE_BYTES_MAX, TOO_LARGE)
+def save() -> AnyResponse:
+    here, by = services(), auth.actor()
+    back = url_for("admin.cards.show")
+    try:
+        wanted = form.read_form(
+            here.database.reader, read_card_settings(here.event.path / CARDS_FOLDER)
+        )
+        saved = card_settings.save(
+            here.event, here.database, wanted.settings, wanted.new_files, wanted.colours,
+            seen=request.form.get("seen", ""), by=by, now=here.now(),
+        )  # fmt: skip
+    except VenueError as error:
+        return _refused("; ".join(map(i18n.said, error.problems)), back)
+    except (FormError, EditError, EventError, CardError) as error:
+        return _refused(i18n.said(error), back)
+    except OSError as error:
+        return _refused(f"{error.filename or CARDS_FOLDER}: {error.strerror}", back)
+    if not saved.changed:
+        flash(_("Nothing was changed: it was so before."), "good")
+    else:
+        flash(_("Saved. Cards are printed so from now on."), "good")
+        _say_of_badges(saved.changed)
+    if saved.dropped:
+        flash(_("These comments are no longer in cards.toml: %(comments)s",
+                comments=" ".join(saved.dropped)[:500]), "warn")  # fmt: skip
+    return redirect(back, 303)
+
+
+@blueprint.post("/undo")
+@auth.allow()
+def undo() -> AnyResponse:
+    here = services()
+    back = url_for("admin.cards.show")
+    try:
+        card_settings.undo(here.event, here.database, by=auth.actor(), now=here.now())
+    except VenueError as error:
+        return _refused("; ".join(map(i18n.said, error.problems)), back)
+    except (EditError, EventError) as error:
+        return _refused(i18n.said(error), back)
+    flash(_("The last save is undone."), "good")
+    return redirect(back, 303)
+
+
+def _refused(why: str, back: str) -> AnyResponse:
+    return forms.turn_back(_("Nothing was changed: %(why)s", why=why), back)
+
+
+def _say_of_badges(changed: Sequence[str]) -> None:
+    if "colours" in changed and not issuing.missing_badges(services().database.reader):
+        flash(_("Cards that were printed before have the colours of then."), "warn")
+
+
+def _drawn(db: Connection, folder: Path, wanted: Wanted) -> Drawn:
+    here = services()
+    codes = {one.key: one.code for one in store.categories(db)}
+    by_code = {codes[key]: colour for key, colour in wanted.colours.items()}
+    serial = request.form.get("person", "")
+    if not serial:
+        people = _people(db)
+        serial = str(people[0].serial) if people else ""
+    try:
+        number = forms.whole(serial)
+    except ValueError:
+        raise UnknownAttendeeError(serial) from None
+    settings, files = wanted.settings, wanted.new_files
+    return here.own(Drawer).draw(job_for(db, here.event, folder, number, settings, files, by_code))
+
+
+def _people(db: Connection) -> list[Shown]:
+    """Return whose cards can be chosen. A large roster is looked through beside the server, and not
+    at each look at the page.
+    """
+    if not more_people_than(db, PEOPLE_HERE_MAX):
+        return people_to_show(db)
+    here = services()
+    choose = partial(read_apart, here.database.path, partial(people_to_show))
+    try:
+        return here.own(Chosen).people(db, choose)
+    except ApartError:
+        return []
+
+
+# The codes of scripts (ISO 15924), by what Unicode calls them.
+_SCRIPTS = {
+    "Arabic": "Arab", "Armenian": "Armn", "Bengali": "Beng", "Cyrillic": "Cyrl",
+    "Devanagari": "Deva", "Ethiopic": "Ethi", "Georgian": "Geor", "Greek": "Grek",
+    "Gujarati": "Gujr", "Gurmukhi": "Guru", "Han": "Hani", "Hangul": "Hang", "Hebrew": "Hebr",
+    "Hiragana": "Hira", "Kannada": "Knda", "Katakana": "Kana", "Khmer": "Khmr", "Lao": "Laoo",
+    "Latin": "Latn", "Malayalam": "Mlym", "Mongolian": "Mong", "Myanmar": "Mymr",
+    "Sinhala": "Sinh", "Tamil": "Taml", "Telugu": "Telu", "Thai": "Thai", "Tibetan": "Tibt",
+}  # fmt: skip
+
+
+def _script(name: str) -> str:
+    """Name a script in the page's language, where that is known."""
+    known = Locale.parse(locale_of(i18n.language())).scripts
+    return str(known.get(_SCRIPTS.get(name, ""), name))
+
+
+def _data_address(png: bytes) -> str:
+    """Return a picture as an address that holds it."""
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
+
+
+def _alike(by_key: Mapping[str, str]) -> list[str]:
+    """Say which colours look alike, and to whom."""
+    known = {one.key: one for one in store.categories(services().database.reader)}
+    found = {known[key].code: colour for key, colour in by_key.items()}
+    names = {one.code: main_name(one.names) for one in known.values()}
+    return [
+        _("%(first)s and %(second)s look alike %(eyes)s: they differ by %(distance)s, and %(least)s"
+          " is the least.", first=names[pair.first], second=names[pair.second],
+          eyes=_eyes(pair.eyes), distance=f"{pair.distance:.0f}", least=colours.LEAST)
+        for pair in colours.alike(found)
+    ]  # fmt: skip
+
+
+def _eyes(eyes: str) -> str:
+    words: dict[str, str] = {
+        "to everybody": _("to everybody"),
+        "to eyes without red (protanopia)": _("to eyes without red (protanopia)"),
+        "to eyes without green (deuteranopia)": _("to eyes without green (deuteranopia)"),
+        "to eyes without blue (tritanopia)": _("to eyes without blue (tritanopia)"),
+    }
+    return words.get(eyes, eyes)
+
+
+def _lines() -> list[tuple[str, str]]:
+    words = {
+        "latin": _("Name in Latin letters"),
+        "organisation": _("Organisation"),
+        "country": _("Country"),
+        "days": _("Days"),
+        "zones": _("Zones"),
+        "number": _("Badge number"),
+        "photo": _("Photo"),
+    }
+    return [(line, words[line]) for line in LINES]
+
+
+def _templates(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.glob("*.typ")) if folder.is_dir() else []

@@ -1,0 +1,95 @@
+"""Defines `hallkeeper certificate`, for the TLS certificate that the server serves."""
+
+from pathlib import Path
+
+import click
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from server.console import BY, Commands, event_option, opened, refuse, wall_clock
+from server.core.entry_log import entry_log
+from server.core.entry_log.act_names import Act
+from server.core.event import served
+from server.core.event.certificate import spki_sha256
+from server.core.event.directory import load_event
+
+
+@click.group(cls=Commands)
+def certificate() -> None:
+    """Show the server's certificate, or serve one of an authority that phones know.
+
+    With the event's own, browsers warn, and keep no badge for a hall without a network.
+    """
+
+
+@certificate.command()
+@event_option
+def show(event_dir: Path) -> None:
+    """Show which certificate is served: whose it is, for which names, and until when."""
+    event = load_event(event_dir)
+    found = served.served(event)
+    whose = "installed" if event.has_installed_certificate else "the event's own"
+    _tell(found, whose)
+    if not served.is_for(found, event.settings.public_host):
+        click.echo(
+            f"Warning: phones open {event.settings.public_host}, which it is not for.", err=True
+        )
+    words = served.until(found, wall_clock())
+    if words:
+        click.echo(f"Warning: {words}", err=True)
+
+
+@certificate.command()
+@click.argument("cert", type=click.Path(path_type=Path), required=False)
+@click.argument("key", type=click.Path(path_type=Path), required=False)
+@click.argument("chain", type=click.Path(path_type=Path), required=False)
+@click.option("--self-signed", is_flag=True, help="Serve the event's own certificate again.")
+@event_option
+def install(
+    cert: Path | None, key: Path | None, chain: Path | None, self_signed: bool, event_dir: Path
+) -> None:
+    """Serve the certificate CERT with its private KEY, both in PEM, from the next start on.
+
+    CHAIN has the certificates between it and the authority, where CERT has not. Enrolled kiosks
+    follow the change by themselves.
+    """
+    if self_signed != (cert is None) or (cert is not None and key is None):
+        raise refuse("name CERT and KEY, or --self-signed alone")
+    with opened(event_dir) as (event, database):
+        checked = None
+        if cert is not None and key is not None:
+            checked = served.read_certificate(cert, key, chain, event.settings, wall_clock())
+        elif not event.has_installed_certificate:
+            raise refuse("the event's own certificate is served already")
+        served.install(event, checked)
+        event = load_event(event_dir)
+        found = served.served(event)
+        digest = found.fingerprint(hashes.SHA256()).hex()
+        database.write(
+            lambda db: entry_log.act(
+                db, BY, Act.CERTIFICATE_SET, {"fingerprint": digest}, wall_clock()
+            )
+        )
+    _tell(found, "installed" if checked else "the event's own")
+    for warning in checked.warnings if checked else ():
+        click.echo(f"Warning: {warning}", err=True)
+    click.echo("Start the server again, or send it SIGHUP, to serve it. Kiosks follow.")
+
+
+def _tell(found: x509.Certificate, whose: str) -> None:
+    key = spki_sha256(found.public_bytes(Encoding.PEM)).hex()
+    click.echo(
+        f"Certificate   {whose}\n"
+        f"  subject     {found.subject.rfc4514_string() or '(none)'}\n"
+        f"  issuer      {found.issuer.rfc4514_string()}\n"
+        f"  for         {', '.join(served.names_of(found))}\n"
+        f"  good        {found.not_valid_before_utc:%Y-%m-%d} to "
+        f"{found.not_valid_after_utc:%Y-%m-%d}\n"
+        f"  SHA-256     {_pairs(found.fingerprint(hashes.SHA256()).hex())}\n"
+        f"  public key  {_pairs(key)}"
+    )
+
+
+def _pairs(digest: str) -> str:
+    return ":".join(digest[at : at + 2] for at in range(0, len(digest), 2)).upper()

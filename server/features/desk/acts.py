@@ -1,0 +1,237 @@
+"""Keeps what the badge desk did, so that a form is done once and never on what has changed since.
+
+Each form has a nonce of its own, and the mark of the person as its page showed them.
+"""
+
+import json
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+from server.core.edits.last_edit import mark_of
+from server.core.people import attendees
+from server.storage.connection import Connection, Row
+
+DESK_CHARS_MAX = 24
+BEGUN_MS_MAX = 60 * 60_000  # A clerk who began earlier has done something else in between.
+_NONCE = re.compile(r"[A-Za-z0-9_-]{16,64}")
+
+
+class Kind(StrEnum):
+    """Names what a clerk did."""
+
+    WALK_IN = "walk_in"
+    PRINT = "print"
+    REISSUE = "reissue"
+    CORRECTION = "correction"
+    PHONE = "phone"
+    ID_CHECKED = "id_checked"
+    UNDO = "undo"
+
+
+class Why(StrEnum):
+    """Names why the desk can't do something."""
+
+    DESK_NAME = "desk_name"
+    OLD_FORM = "old_form"
+    REVOKED = "revoked"
+    NO_BADGE = "no_badge"
+    NO_REASON = "no_reason"
+    NO_NAME = "no_name"
+    NO_CATEGORY = "no_category"
+    EMAIL_KNOWN = "email_known"
+    CHECKED_ALREADY = "checked_already"
+    NOTHING_TO_UNDO = "nothing_to_undo"
+    CHANGED_SINCE = "changed_since"
+    NEW_BADGE_STANDS = "new_badge_stands"
+    PRINTED_STANDS = "printed_stands"
+    PHONE_STANDS = "phone_stands"
+    NOT_TO_CONFIRM = "not_to_confirm"
+    ANSWER_FIRST = "answer_first"
+    PHOTO_OFF = "photo_off"
+    PHOTO_UNREADABLE = "photo_unreadable"
+
+
+class DeskError(ValueError):
+    """Is raised where the desk can't do something. `why` names the reason, and nothing was done."""
+
+    def __init__(self, why: Why) -> None:
+        super().__init__(why.value)
+        self.why = why
+
+
+class StaleError(ValueError):
+    """Is raised where somebody else has acted on the person since the form's page was made."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """Holds what every form of the desk brings along."""
+
+    nonce: str
+    seen: str  # What `mark` said when the page was made.
+    desk: str
+    by: str  # The user, as the entry log names them.
+    begun_at: int  # When the clerk began with this person, in Unix ms of the server's clock.
+    now: int
+
+
+@dataclass(frozen=True)
+class DeskAct:
+    """Represents one act of a desk. `issue` is the person's newest badge after it."""
+
+    act_id: int
+    desk: str
+    made_by: str
+    made_at: int
+    kind: Kind
+    serial: int
+    issue: int
+    begun_at: int
+    job_id: int | None
+    by_browser: bool  # Whether the clerk's own browser prints the card.
+    done_at: int | None
+    kept: Mapping[str, Any]
+    undone_at: int | None
+
+
+@dataclass(frozen=True)
+class Done:
+    """Holds what a form did, and whether an earlier sending of the same form did it."""
+
+    act: DeskAct
+    again: bool
+
+
+@dataclass(frozen=True)
+class Paper:
+    """Says how a card gets onto paper. By default nothing is printed."""
+
+    job_id: int | None = None
+    by_browser: bool = False
+
+
+NO_PAPER = Paper()
+
+
+def desk_name(text: str) -> str:
+    """Return the name of a desk as it is kept. Raises DeskError."""
+    name = " ".join(unicodedata.normalize("NFC", text).split())
+    if not name or len(name) > DESK_CHARS_MAX or not name.isprintable():
+        raise DeskError(Why.DESK_NAME)
+    return name
+
+
+def mark(db: Connection, serial: int) -> str:
+    """Return a text that tells whether anybody has acted on a person since a page was made.
+
+    A print that ends does not count, because the page's own act may have begun it. Raises
+    UnknownAttendeeError.
+    """
+    (newest,) = db.execute(
+        "SELECT COALESCE(MAX(act_id), 0) FROM desk_act WHERE serial = ?", (serial,)
+    ).fetchone()
+    checked = db.execute("SELECT checked_at FROM id_check WHERE serial = ?", (serial,)).fetchone()
+    seen = asdict(attendees.attendee(db, serial))
+    return mark_of(seen | {"act": newest, "id_checked": None if checked is None else checked[0]})
+
+
+def once(db: Connection, form: Form, act: Callable[[], DeskAct]) -> Done:
+    """Do what a form asks for, or find what an earlier sending of it did. Raises what `act` raises,
+    or DeskError for a form without a nonce.
+    """
+    if not _NONCE.fullmatch(form.nonce):
+        raise DeskError(Why.OLD_FORM)
+    row = db.execute("SELECT * FROM desk_act WHERE nonce = ?", (form.nonce,)).fetchone()
+    if row is not None:
+        return Done(_act(row), again=True)
+    return Done(act(), again=False)
+
+
+def check_seen(db: Connection, form: Form, serial: int) -> None:
+    """Raises StaleError, or UnknownAttendeeError."""
+    if mark(db, serial) != form.seen:
+        raise StaleError
+
+
+def keep(
+    db: Connection, form: Form, kind: Kind, serial: int, *,
+    paper: Paper = NO_PAPER, done_at: int | None = None, kept: Mapping[str, Any] | None = None,
+) -> DeskAct:  # fmt: skip
+    """Keep an act. What was kept for undoing this user's earlier acts is dropped."""
+    db.execute("UPDATE desk_act SET kept = NULL WHERE made_by = ? AND kept IS NOT NULL", (form.by,))
+    issue = attendees.attendee(db, serial).issue
+    begun_at = min(max(form.begun_at, form.now - BEGUN_MS_MAX), form.now)
+    row = db.execute(
+        "INSERT INTO desk_act (nonce, desk, made_by, made_at, kind, serial, issue, begun_at,"
+        " job_id, by_browser, done_at, kept) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " RETURNING *",
+        (
+            form.nonce, form.desk, form.by, form.now, kind.value, serial, issue, begun_at,
+            paper.job_id, int(paper.by_browser), done_at,
+            json.dumps(kept, ensure_ascii=False) if kept else None,
+        ),
+    ).fetchone()  # fmt: skip
+    return _act(row)
+
+
+def last_act(db: Connection, by: str) -> DeskAct | None:
+    """Return the newest act of a user, or None where there is none."""
+    row = db.execute(
+        "SELECT * FROM desk_act WHERE made_by = ? ORDER BY act_id DESC LIMIT 1", (by,)
+    ).fetchone()
+    return None if row is None else _act(row)
+
+
+def act(db: Connection, act_id: int) -> DeskAct | None:
+    """Return one act, or None where there is none of this number."""
+    row = db.execute("SELECT * FROM desk_act WHERE act_id = ?", (act_id,)).fetchone()
+    return None if row is None else _act(row)
+
+
+def is_newest(db: Connection, one: DeskAct) -> bool:
+    """Tell whether no desk has acted on the same person since."""
+    (newest,) = db.execute(
+        "SELECT MAX(act_id) FROM desk_act WHERE serial = ?", (one.serial,)
+    ).fetchone()
+    return bool(newest == one.act_id)
+
+
+def note_undone(db: Connection, one: DeskAct, now: int) -> None:
+    """Note that an act was undone. It then counts in no pace."""
+    db.execute("UPDATE desk_act SET undone_at = ? WHERE act_id = ?", (now, one.act_id))
+
+
+def drop_browser_prints(db: Connection, serial: int) -> None:
+    """Note that no browser prints a card for this person any more."""
+    db.execute(
+        "UPDATE desk_act SET by_browser = 0 WHERE serial = ? AND by_browser = 1"
+        " AND done_at IS NULL",
+        (serial,),
+    )
+
+
+def note_done(db: Connection, one: DeskAct, now: int) -> None:
+    """Note that what a browser printed is handed over."""
+    db.execute("UPDATE desk_act SET done_at = ? WHERE act_id = ?", (now, one.act_id))
+
+
+def _act(row: Row) -> DeskAct:
+    return DeskAct(
+        act_id=row["act_id"],
+        desk=row["desk"],
+        made_by=row["made_by"],
+        made_at=row["made_at"],
+        kind=Kind(row["kind"]),
+        serial=row["serial"],
+        issue=row["issue"],
+        begun_at=row["begun_at"],
+        job_id=row["job_id"],
+        by_browser=bool(row["by_browser"]),
+        done_at=row["done_at"],
+        kept=json.loads(row["kept"]) if row["kept"] else {},
+        undone_at=row["undone_at"],
+    )

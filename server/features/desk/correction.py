@@ -1,0 +1,108 @@
+"""Corrects what the roster has of somebody, and replaces the badge where it says otherwise.
+
+`plan` tells beforehand what a correction does to the badge, and `correct` does exactly that.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from server.core.event.directory import Event
+from server.core.people import attendees, issuing
+from server.core.people.attendees import CARRIED, Attendee
+from server.features.desk import acts, hand_over
+from server.features.desk.acts import NO_PAPER, DeskAct, DeskError, Done, Form, Kind, Why
+from server.storage.connection import Connection
+
+FIELDS = ("given_name", "family_name", "latin_name", "organisation", "country", "email", "category")
+REASON = "changed"
+# What a card shows beside what its badge carries.
+_ON_PAPER = {"latin_name"}
+
+
+class Effect(StrEnum):
+    """Names what a correction does to the badge."""
+
+    VOIDS = "voids"  # The earlier badge is void everywhere, and the next one is printed.
+    PRINTS_AGAIN = "prints_again"  # The badge stays good, and its card is printed again.
+    NONE = "none"
+    NO_BADGE = "no_badge"  # There is no badge yet that could say something wrong.
+
+
+@dataclass(frozen=True)
+class Change:
+    """Says what one column has, and what it will have."""
+
+    column: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True)
+class CorrectionPlan:
+    """Holds what a correction would change, and what it would do to the badge."""
+
+    holder: Attendee
+    changes: list[Change]
+    effect: Effect
+
+
+def plan(db: Connection, serial: int, values: Mapping[str, Any]) -> CorrectionPlan:
+    """Say what a correction would do. Raises DeskError, AttendeeError or UnknownAttendeeError."""
+    holder = hand_over.standing(db, serial)
+    checked = attendees.checked({key: values[key] for key in FIELDS if key in values})
+    after = {key: getattr(holder, key) for key in FIELDS} | checked
+    if not (after["given_name"] or after["family_name"]):
+        raise DeskError(Why.NO_NAME)
+    found = [
+        Change(key, getattr(holder, key), value)
+        for key, value in checked.items()
+        if getattr(holder, key) != value
+    ]
+    return CorrectionPlan(holder, found, _effect(holder, {one.column for one in found}))
+
+
+def correct(
+    db: Connection, event: Event, form: Form, serial: int, values: Mapping[str, Any]
+) -> Done | None:
+    """Correct somebody, and replace and print the badge where that is needed.
+
+    Returns None where nothing would change. Then nothing was done. Raises DeskError, StaleError,
+    UnknownAttendeeError, AttendeeError or IssuingError.
+    """
+
+    def do() -> DeskAct:
+        acts.check_seen(db, form, serial)
+        found = plan(db, serial, values)
+        if not found.changes:
+            raise _NothingChangedError
+        after = {one.column: one.after for one in found.changes}
+        attendees.change_attendee(db, serial, after, by=form.by, now=form.now)
+        paper = NO_PAPER
+        if found.effect is Effect.VOIDS:
+            issuing.reissue(db, event, serial, reason=REASON, now=form.now, by=form.by)
+        if found.effect in (Effect.VOIDS, Effect.PRINTS_AGAIN):
+            paper = hand_over.to_paper(db, form, serial)
+        before = {one.column: one.before for one in found.changes}
+        kept = {"before": before, "after": after, "effect": found.effect.value}
+        return acts.keep(db, form, Kind.CORRECTION, serial, paper=paper, kept=kept)
+
+    try:
+        return acts.once(db, form, do)
+    except _NothingChangedError:
+        return None
+
+
+class _NothingChangedError(Exception):
+    """Leaves `once` where there is nothing to do."""
+
+
+def _effect(holder: Attendee, columns: set[str]) -> Effect:
+    if not columns:
+        return Effect.NONE
+    if not holder.issue:
+        return Effect.NO_BADGE
+    if CARRIED & columns:
+        return Effect.VOIDS
+    return Effect.PRINTS_AGAIN if _ON_PAPER & columns else Effect.NONE

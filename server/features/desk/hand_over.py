@@ -1,0 +1,136 @@
+"""Puts cards on paper, replaces badges, and hands badges over to phones.
+
+Where a printer serves the desk, the job is queued in the same transaction. Where none does, the
+clerk's own browser prints, and the clerk says that the card came out.
+"""
+
+from server.core.entry_log import entry_log
+from server.core.entry_log.act_names import Act
+from server.core.event.directory import Event
+from server.core.people import attendees, card_design, cards, issuing
+from server.core.people.attendees import Attendee
+from server.features.desk import acts
+from server.features.desk.acts import DeskAct, DeskError, Done, Form, Kind, Paper, Why
+from server.features.printers import jobs
+from server.features.printers.states import NoPrinterError
+from server.storage.connection import Connection
+
+FIRST = "first"
+REASONS = ("lost", "stolen", "misprint", "changed")
+
+
+def print_badge(db: Connection, event: Event, form: Form, serial: int) -> Done:
+    """Print somebody's newest badge, and issue it first where there is none.
+
+    Raises DeskError, StaleError, UnknownAttendeeError or IssuingError.
+    """
+
+    def do() -> DeskAct:
+        acts.check_seen(db, form, serial)
+        if standing(db, serial).issue == 0:
+            issuing.reissue(db, event, serial, reason=FIRST, now=form.now, by=form.by)
+        return acts.keep(db, form, Kind.PRINT, serial, paper=to_paper(db, form, serial))
+
+    return acts.once(db, form, do)
+
+
+def reissue(db: Connection, event: Event, form: Form, serial: int, reason: str) -> Done:
+    """Issue somebody's next badge, which voids the earlier ones, and print it.
+
+    Raises DeskError, StaleError, UnknownAttendeeError or IssuingError.
+    """
+
+    def do() -> DeskAct:
+        acts.check_seen(db, form, serial)
+        if reason not in REASONS:
+            raise DeskError(Why.NO_REASON)
+        if standing(db, serial).issue == 0:
+            raise DeskError(Why.NO_BADGE)
+        issuing.reissue(db, event, serial, reason=reason, now=form.now, by=form.by)
+        return acts.keep(db, form, Kind.REISSUE, serial, paper=to_paper(db, form, serial))
+
+    return acts.once(db, form, do)
+
+
+def show_phone_link(db: Connection, form: Form, serial: int) -> Done:
+    """Note that somebody has their badge on their phone now.
+
+    Raises DeskError, StaleError or UnknownAttendeeError.
+    """
+
+    def do() -> DeskAct:
+        acts.check_seen(db, form, serial)
+        holder = standing(db, serial)
+        if holder.issue == 0:
+            raise DeskError(Why.NO_BADGE)
+        subject: dict[str, str | int | None] = {"serial": serial, "issue": holder.issue}
+        entry_log.act(db, form.by, Act.PHONE_LINK_SHOWN, subject, form.now)
+        return acts.keep(db, form, Kind.PHONE, serial, done_at=form.now)
+
+    return acts.once(db, form, do)
+
+
+def confirm_browser_print(db: Connection, event: Event, act_id: int, *, by: str, now: int) -> None:
+    """Note that the card that a browser printed came out, once. It counts as handed over.
+
+    Raises DeskError where that is not the question, or DesignError.
+    """
+    one = acts.act(db, act_id)
+    if one is None or not one.by_browser:
+        raise DeskError(Why.NOT_TO_CONFIRM)
+    if one.done_at is not None:
+        return
+    badges = [badge for badge in issuing.badges_of(db, one.serial) if badge.issue == one.issue]
+    latin = card_design.read_design(event).latin
+    cards.note_printed(db, cards.read(db, event, badges, latin=latin), by=by, now=now)
+    acts.note_done(db, one, now)
+
+
+def drop_browser_print(db: Connection, act_id: int) -> None:
+    """Note that a card that a browser should print is not wanted. Raises DeskError."""
+    one = acts.act(db, act_id)
+    if one is None or not one.by_browser or one.done_at is not None:
+        raise DeskError(Why.NOT_TO_CONFIRM)
+    acts.drop_browser_prints(db, one.serial)
+
+
+def to_paper(db: Connection, form: Form, serial: int) -> Paper:
+    """Put somebody's newest badge into this desk's queue. What waits or failed for the same person
+    is given up, so that nobody repeats it.
+
+    Raises DeskError where a card of the same badge perhaps came out and nobody has said so.
+    """
+    issue = attendees.attendee(db, serial).issue
+    if asked_at(db, serial, issue):
+        raise DeskError(Why.ANSWER_FIRST)
+    rows = db.execute(
+        "SELECT job_id FROM print_job WHERE serial = ?"
+        " AND (state = 'failed' OR (state = 'waiting' AND issue <> ?))",
+        (serial, issue),
+    ).fetchall()
+    for row in rows:
+        jobs.cancel(db, row["job_id"], by=form.by, now=form.now)
+    acts.drop_browser_prints(db, serial)
+    try:
+        job_id = jobs.enqueue(db, serial, issue, desk=form.desk, by=form.by, now=form.now)
+    except NoPrinterError:
+        return Paper(by_browser=True)
+    return Paper(job_id)
+
+
+def asked_at(db: Connection, serial: int, issue: int) -> str:
+    """Return the desk that is asked whether a card of this badge came out, or ""."""
+    row = db.execute(
+        "SELECT desk FROM print_job WHERE serial = ? AND issue = ? AND state = 'failed'"
+        " AND problem = 'perhaps_printed' LIMIT 1",
+        (serial, issue),
+    ).fetchone()
+    return "" if row is None else str(row["desk"])
+
+
+def standing(db: Connection, serial: int) -> Attendee:
+    """Return somebody whose badges are not revoked. Raises DeskError or UnknownAttendeeError."""
+    holder = attendees.attendee(db, serial)
+    if holder.revoked_at is not None:
+        raise DeskError(Why.REVOKED)
+    return holder

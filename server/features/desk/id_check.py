@@ -1,0 +1,47 @@
+"""Notes that an ID document was checked, by whom and when. Its number is kept nowhere."""
+
+from dataclasses import dataclass
+
+from server.core.entry_log import entry_log
+from server.core.entry_log.act_names import Act
+from server.features.desk import acts
+from server.features.desk.acts import DeskError, Done, Form, Kind, Why
+from server.storage.connection import Connection
+
+
+@dataclass(frozen=True)
+class IdCheck:
+    """Says who saw somebody's ID document, as the entry log names them, and when."""
+
+    checked_by: str
+    checked_at: int
+
+
+def id_check(db: Connection, serial: int) -> IdCheck | None:
+    """Return who saw the document of this person, or None where nobody did."""
+    row = db.execute(
+        "SELECT checked_by, checked_at FROM id_check WHERE serial = ?", (serial,)
+    ).fetchone()
+    return None if row is None else IdCheck(row["checked_by"], row["checked_at"])
+
+
+def note(db: Connection, form: Form, serial: int) -> Done:
+    """Note that the clerk has seen the document. Raises DeskError, StaleError or
+    UnknownAttendeeError.
+    """
+
+    def do() -> acts.DeskAct:
+        acts.check_seen(db, form, serial)
+        if id_check(db, serial) is not None:
+            raise DeskError(Why.CHECKED_ALREADY)
+        db.execute("INSERT INTO id_check VALUES (?, ?, ?)", (serial, form.by, form.now))
+        entry_log.act(db, form.by, Act.ID_CHECKED, {"serial": serial}, form.now)
+        return acts.keep(db, form, Kind.ID_CHECKED, serial, kept={"checked_at": form.now})
+
+    return acts.once(db, form, do)
+
+
+def forget(db: Connection, serial: int, *, by: str, now: int) -> None:
+    """Take the note away, because it was a mistake."""
+    db.execute("DELETE FROM id_check WHERE serial = ?", (serial,))
+    entry_log.act(db, by, Act.ID_CHECK_UNDONE, {"serial": serial}, now)

@@ -1,0 +1,199 @@
+"""Serves the box in which a clerk types or scans, the desk's queue, and undoing."""
+
+from typing import Any
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from badges.credential.badge_number import badge_number
+from server.core.entry_log import entry_log
+from server.core.entry_log.act_names import Act
+from server.core.event.budgets import Budget
+from server.core.people import desk_search, issuing, phone_links
+from server.core.people.attendees import UnknownAttendeeError
+from server.core.people.desk_search import Found, Hit
+from server.core.people.phone_links import GoneLinkError
+from server.core.people.phone_token import PhoneTokenError
+from server.features.desk import acts, undo
+from server.features.desk.acts import DeskAct, DeskError
+from server.features.desk.pace import pace
+from server.features.desk.pages import forms, words
+from server.features.desk.queue import known_desks, queue
+from server.features.printers import store as printers
+from server.storage.connection import Connection
+from server.web import auth
+from server.web.display import ink_on
+from server.web.forms import whole
+from server.web.i18n import gettext as _
+from server.web.services import services
+
+blueprint = Blueprint("home", __name__)
+
+FOUND_MAX = 8
+# The search box asks at each key. The entry log gets one act a minute of it.
+SEARCHES = Budget("desk searches", 1, 60_000)
+QUERY_CHARS_MAX = 2_000  # A scanned link is longer than what anybody types.
+
+
+@blueprint.get("/")
+@auth.allow(forms.ROLE)
+def show() -> str | Response:
+    if not forms.desk():
+        return choose()
+    text = _asked()
+    found = _find(text)
+    if text and len(found.people) == 1:
+        return redirect(forms.page_of(found.people[0].serial), 303)
+    return render_template("desk/home.html", text=text, found=_told(text, found), **_live())
+
+
+@blueprint.get("/find")
+@auth.allow(forms.ROLE)
+def find() -> dict[str, Any]:
+    """Answer with the people whom the text of the box means, as JSON."""
+    text = _asked()
+    return _told(text, _find(text))
+
+
+@blueprint.get("/part")
+@auth.allow(forms.ROLE)
+def part() -> str:
+    """Return the part of the page that changes by itself."""
+    return render_template("desk/live.html", **_live())
+
+
+@blueprint.get("/name")
+@auth.allow(forms.ROLE)
+def choose() -> str:
+    known = known_desks(services().database.reader, forms.day_began())
+    return render_template("desk/name.html", known=known)
+
+
+@blueprint.post("/name")
+@auth.allow(forms.ROLE)
+def keep_name() -> Response:
+    try:
+        name = acts.desk_name(request.form.get("desk", ""))
+    except DeskError as error:
+        flash(words.why(error.why), "bad")
+        return redirect(url_for("desk.home.choose"), 303)
+    response = redirect(url_for("desk.home.show"), 303)
+    forms.keep_desk(response, name)
+    return response
+
+
+@blueprint.post("/undo")
+@auth.allow(forms.ROLE)
+def take_back() -> Response:
+    act_id = request.form.get("act", default=0, type=whole)
+    event = services().event
+    return forms.perform(lambda db, form: undo.undo(db, event, form, act_id), _undone, back=_home())
+
+
+def _undone(act: DeskAct) -> str:
+    name = forms.name_of(services().database.reader, act.serial)
+    return _("Your last act for %(name)s is undone.", name=name)
+
+
+def _home() -> str:
+    return url_for("desk.home.show")
+
+
+def _live() -> dict[str, Any]:
+    """Return what changes by itself, from the last act to the desk's queue and pace."""
+    here, since = services(), forms.day_began()
+    db = here.database.reader
+    own = [one for one in pace(db, since=since, now=here.now()) if one.desk == forms.desk()]
+    return {
+        "queue": queue(db, forms.desk(), since=since),
+        "printers": printers.printers(db),
+        "pace": own[0] if own else None,
+        "undo": undo.undo_plan(db, auth.actor(), here.now()),
+    }
+
+
+def _asked() -> str:
+    return request.args.get("q", "")[:QUERY_CHARS_MAX].strip()
+
+
+def _find(text: str) -> Found:
+    """Return whom the text means. A badge's own code, or the link of a phone page, is that person.
+
+    That somebody searched goes into the entry log once a minute for each clerk, because each key
+    asks anew.
+    """
+    if not text:
+        return Found([], more=False)
+    here = services()
+    db = here.database.reader
+    found = desk_search.find(db, _scanned_link(text) or text, limit=FOUND_MAX)
+    by = auth.actor()
+    if SEARCHES.has(db, by, here.now()):
+        said: dict[str, str | int | None] = {"answers": len(found.people)}
+
+        def note(one: Connection) -> None:
+            if SEARCHES.take(one, by, here.now()):
+                entry_log.act(one, by, Act.PEOPLE_SEARCHED, said, here.now())
+
+        here.database.write(note)
+    return found
+
+
+def _scanned_link(text: str) -> str:
+    """Return the code of the badge whose phone page's link somebody scanned, or ""."""
+    here = services()
+    db = here.database.reader
+    try:
+        serial = phone_links.open_link(db, here.event, text.rstrip("/").rpartition("/")[2])[0]
+    except GoneLinkError as error:
+        serial = error.serial
+    except PhoneTokenError:
+        return ""
+    try:
+        return issuing.current_badge(db, serial).credential
+    except (UnknownAttendeeError, issuing.NoBadgeError):
+        return ""
+
+
+def _told(text: str, found: Found) -> dict[str, Any]:
+    known = forms.categories()
+    people = []
+    for hit in found.people:
+        category = known.get(hit.category)
+        colour = category.colour if category else "#777777"
+        people.append(
+            {
+                "number": badge_number(hit.serial),
+                "name": hit.name,
+                "latin": hit.latin if hit.latin != hit.name else "",
+                "organisation": hit.organisation,
+                "category": words.category_name(category),
+                "letter": category.letter if category else "?",
+                "colour": colour,
+                "ink": ink_on(colour),
+                "state": _state(hit),
+                "url": forms.page_of(hit.serial),
+            }
+        )
+    return {"text": text, "people": people, "more": found.more, "says": _says(text, found)}
+
+
+def _state(hit: Hit) -> str:
+    if hit.revoked:
+        return _("Revoked")
+    if not hit.issue:
+        return _("No badge yet")
+    if hit.printed:
+        return _("Printed")
+    return _("Not printed yet")
+
+
+def _says(text: str, found: Found) -> str:
+    """Say in words how the search went, also to those who hear the page."""
+    if not text:
+        return ""
+    if not found.people:
+        return _("Nobody found. Try another spelling, the e-mail, or register a walk-in.")
+    if found.more:
+        return _("There are more. Type more of the name or the organisation.")
+    return _("%(count)s found", count=len(found.people))

@@ -1,0 +1,86 @@
+"""Serves the other ways in which somebody gets in today: a day credential for whoever forgot the
+badge, and the badge by mail.
+"""
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from server.core.people import day_credentials
+from server.core.people.issuing import IssuingError
+from server.features.desk.pages import forms
+from server.features.desk.pages.person import person_of
+from server.features.mail.outbox import Choice
+from server.features.mail.pages.pages import sender
+from server.features.mail.settings import MailError
+from server.web import auth, i18n
+from server.web.forms import whole
+from server.web.i18n import gettext as _
+from server.web.services import services
+
+blueprint = Blueprint("other_ways", __name__, url_prefix="/person")
+
+
+@blueprint.get("/<number>/day")
+@auth.allow(forms.ROLE)
+def day(number: str) -> str:
+    """Show for which days the person may get a credential, and which ones they were given."""
+    here, person = services(), person_of(number)
+    holder = person.holder
+    if holder.issue == 0 or holder.revoked_at is not None:
+        abort(404)
+    given = day_credentials.of_attendee(here.database.reader, holder.serial)
+    taken = {one.day for one in given if one.issue == holder.issue}
+    days = day_credentials.days_to_choose(here.event, holder, here.now())
+    return render_template(
+        "desk/day.html",
+        person=person,
+        number=number,
+        days=[one for one in days if one not in taken],
+        given=[one for one in given if one.issue == holder.issue],
+        none_left=len(given) >= day_credentials.EACH_MAX,
+        each_max=day_credentials.EACH_MAX,
+        date=lambda one: i18n.said(day_credentials.day_words(here.event.settings, one)),
+    )
+
+
+@blueprint.post("/<number>/day")
+@auth.allow(forms.ROLE)
+def give_day(number: str) -> Response:
+    """Give out a credential for one day. A form that comes twice gives one."""
+    here, by = services(), auth.actor()
+    serial = person_of(number).holder.serial
+    chosen = request.form.get("day", type=whole)
+    back = url_for("desk.other_ways.day", number=number)
+    if chosen is None:
+        flash(_("Nothing was done. %(why)s", why=_("Choose a day.")), "bad")
+        return redirect(back, 303)
+    try:
+        here.database.write(
+            lambda db: day_credentials.issue_day_credential(
+                db, here.event, serial, day=chosen, by=by, now=here.now()
+            )
+        )
+    except IssuingError as error:
+        flash(forms.refusal(error), "bad")
+        return redirect(back, 303)
+    flash(_("The day credential is valid. Print it now: on its day doors deny the badge."), "good")
+    return redirect(back, 303)
+
+
+@blueprint.post("/<number>/mail")
+@auth.allow(forms.ROLE)
+def mail(number: str) -> Response:
+    """Mail the badge to the address that stands on the person's page, also once more."""
+    holder, by = person_of(number).holder, auth.actor()
+    back = url_for("desk.person.show", number=number)
+    if holder.issue == 0 or holder.revoked_at is not None or not holder.email:
+        flash(_("Nothing was done. %(why)s", why=_("There is no badge or no address.")), "bad")
+        return redirect(back, 303)
+    try:
+        choice = Choice("invite", serials=[holder.serial], again=True)
+        sender().start(choice, by=by, limit=None)
+    except MailError as error:
+        flash(_("Nothing was done. %(why)s", why=i18n.said(error)), "bad")
+        return redirect(back, 303)
+    flash(_("The badge is on its way to %(address)s.", address=holder.email), "good")
+    return redirect(back, 303)

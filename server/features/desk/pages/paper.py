@@ -1,0 +1,126 @@
+"""Serves what becomes of cards on paper. These are jobs that need somebody, and cards that this
+browser prints because no printer serves the desk.
+"""
+
+from collections.abc import Callable
+
+from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from badges.printing import card as drawn_card
+from server.core.people import attendees, card_design, cards, issuing
+from server.features.desk import acts, hand_over
+from server.features.desk.acts import DeskAct
+from server.features.desk.pages import forms
+from server.features.printers import jobs
+from server.features.printers.states import PrintingError
+from server.storage.connection import Connection
+from server.web import auth, i18n
+from server.web.forms import whole
+from server.web.i18n import gettext as _
+from server.web.services import services
+
+blueprint = Blueprint("paper", __name__)
+
+# The card's frame, and nothing else, may be shown within our own page.
+_OWN_FRAME = "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'; "
+_WITH_FRAME = (
+    "default-src 'none'; base-uri 'none'; object-src 'none'; form-action 'self'; "
+    "frame-ancestors 'none'; connect-src 'self'; img-src 'self' data:; script-src 'self'; "
+    "style-src 'self'; frame-src 'self'"
+)
+
+
+@blueprint.post("/jobs/<int:job_id>/retry")
+@auth.allow(forms.ROLE)
+def retry(job_id: int) -> AnyResponse:
+    """Print again what failed, at the printer that is chosen or at any that serves the desk."""
+    printer_id = request.form.get("printer", type=whole)
+    return _job(
+        lambda db, by, now: jobs.retry(db, job_id, by=by, now=now, printer_id=printer_id),
+        _("The card is queued again."),
+    )
+
+
+@blueprint.post("/jobs/<int:job_id>/give-up")
+@auth.allow(forms.ROLE)
+def give_up(job_id: int) -> AnyResponse:
+    return _job(
+        lambda db, by, now: jobs.cancel(db, job_id, by=by, now=now), _("The card is not printed.")
+    )
+
+
+@blueprint.post("/jobs/<int:job_id>/printed")
+@auth.allow(forms.ROLE)
+def printed(job_id: int) -> AnyResponse:
+    """Note that the card came out, where the printer could not say so."""
+    event = services().event
+    return _job(
+        lambda db, by, now: jobs.confirm(db, event, job_id, by=by, now=now),
+        _("The card counts as handed over."),
+    )
+
+
+@blueprint.get("/cards/<int:act_id>")
+@auth.allow(forms.ROLE)
+def show(act_id: int) -> Response:
+    """Show the card in a frame, which this browser prints."""
+    act = _waits_for_browser(act_id)
+    holder = attendees.attendee(services().database.reader, act.serial)
+    page = render_template("desk/paper.html", act=act, holder=holder)
+    return Response(page, headers={"Content-Security-Policy": _WITH_FRAME})
+
+
+@blueprint.get("/cards/<int:act_id>/card.pdf")
+@auth.allow(forms.ROLE)
+def card(act_id: int) -> AnyResponse:
+    act, here = _waits_for_browser(act_id), services()
+    db = here.database.reader
+    badges = [one for one in issuing.badges_of(db, act.serial) if one.issue == act.issue]
+    try:
+        design = card_design.read_design(here.event)
+        (one,) = cards.read(db, here.event, badges, latin=design.latin, photo=design.photo_of())
+        pdf = drawn_card.render_pdf([one.card], look=design.look)
+    except (drawn_card.CardError, card_design.DesignError) as error:
+        flash(_("The card can't be drawn: %(why)s", why=i18n.said(error)), "bad")
+        return redirect(forms.page_of(act.serial), 303)
+    headers = {"Content-Security-Policy": _OWN_FRAME, "Content-Disposition": "inline"}
+    return Response(pdf, mimetype="application/pdf", headers=headers)
+
+
+@blueprint.post("/cards/<int:act_id>/printed")
+@auth.allow(forms.ROLE)
+def came_out(act_id: int) -> AnyResponse:
+    event = services().event
+    return _job(
+        lambda db, by, now: hand_over.confirm_browser_print(db, event, act_id, by=by, now=now),
+        _("The card counts as handed over."),
+    )
+
+
+@blueprint.post("/cards/<int:act_id>/give-up")
+@auth.allow(forms.ROLE)
+def drop(act_id: int) -> AnyResponse:
+    return _job(
+        lambda db, by, now: hand_over.drop_browser_print(db, act_id), _("The card is not printed.")
+    )
+
+
+def _job(step: Callable[[Connection, str, int], None], said: str) -> AnyResponse:
+    here, by = services(), auth.actor()
+    try:
+        here.database.write(lambda db: step(db, by, here.now()))
+    except PrintingError as error:
+        flash(i18n.said(error), "bad")
+    except forms.REFUSED as error:
+        flash(forms.refusal(error), "bad")
+    else:
+        flash(said, "good")
+    return redirect(url_for("desk.home.show"), 303)
+
+
+def _waits_for_browser(act_id: int) -> DeskAct:
+    act = acts.act(services().database.reader, act_id)
+    if act is None or not act.by_browser or act.done_at is not None:
+        abort(404)
+    return act

@@ -1,0 +1,142 @@
+"""Serves one person's page at the desk, with how their badge is and what can be done."""
+
+from flask import Blueprint, abort, render_template, request, url_for
+from markupsafe import Markup
+from werkzeug.wrappers import Response
+
+from badges.printing.qr import symbol_svg
+from server.core.edits.person_words import FLAGS
+from server.core.event.settings import EventError
+from server.core.people import issuing, phone_links
+from server.core.people.attendees import UnknownAttendeeError
+from server.features.desk import hand_over, id_check, photo
+from server.features.desk.acts import DeskAct
+from server.features.desk.pages import forms
+from server.features.desk.person import DeskPerson, desk_person
+from server.features.mail.settings import settings_path
+from server.web import auth, display
+from server.web.i18n import gettext as _
+from server.web.services import services
+
+blueprint = Blueprint("person", __name__, url_prefix="/person")
+
+
+@blueprint.get("/<number>")
+@auth.allow(forms.ROLE)
+def show(number: str) -> str:
+    person = person_of(number)
+    return render_template(
+        "desk/person.html",
+        person=person,
+        number=number,
+        country=display.country(person.holder.country) if person.holder.country else "",
+        category=forms.categories().get(person.holder.category),
+        flags=[text for flag, text in FLAGS.items() if person.holder.flags & flag],
+        picture=Markup(person.photo),
+        takes_photos=takes_photos(),
+        mails=settings_path(services().event.path).exists(),
+    )
+
+
+@blueprint.post("/<number>/print")
+@auth.allow(forms.ROLE)
+def print_badge(number: str) -> Response:
+    serial, event = _serial(number), services().event
+    return forms.perform(
+        lambda db, form: hand_over.print_badge(db, event, form, serial),
+        _printing,
+        back=_page(number),
+    )
+
+
+@blueprint.post("/<number>/reissue")
+@auth.allow(forms.ROLE)
+def reissue(number: str) -> Response:
+    serial, event = _serial(number), services().event
+    reason = request.form.get("reason", "")
+    return forms.perform(
+        lambda db, form: hand_over.reissue(db, event, form, serial, reason),
+        _reissued,
+        back=_page(number),
+    )
+
+
+@blueprint.post("/<number>/id-checked")
+@auth.allow(forms.ROLE)
+def id_checked(number: str) -> Response:
+    serial, page = _serial(number), _page(number)
+    return forms.perform(
+        lambda db, form: id_check.note(db, form, serial), _noted, back=page, after=page
+    )
+
+
+@blueprint.get("/<number>/phone")
+@auth.allow(forms.ROLE)
+def phone(number: str) -> str:
+    """Show the link of the phone page, as a code for the attendee's own camera."""
+    person = person_of(number)
+    if person.holder.issue == 0 or person.holder.revoked_at is not None:
+        abort(404)
+    here = services()
+    db = here.database.reader
+    badge = issuing.current_badge(db, person.holder.serial)
+    token = phone_links.token(db, here.event, badge)
+    link = here.event.settings.phones_at + url_for("phone.badge", token=token) if token else ""
+    symbol = Markup(symbol_svg(link, level="L")) if link else ""
+    return render_template("desk/phone.html", person=person, number=number, symbol=symbol)
+
+
+@blueprint.post("/<number>/phone")
+@auth.allow(forms.ROLE)
+def phone_done(number: str) -> Response:
+    serial = _serial(number)
+    return forms.perform(
+        lambda db, form: hand_over.show_phone_link(db, form, serial),
+        lambda act: _("%(name)s has the badge on the phone.", name=_name(act)),
+        back=_page(number),
+    )
+
+
+def person_of(number: str) -> DeskPerson:
+    """Return the person of a number in an address, or answer with 404."""
+    here = services()
+    return desk_person(here.database.reader, here.event, _serial(number))
+
+
+def takes_photos() -> bool:
+    """Tell whether the desk takes photos for cards."""
+    try:
+        return photo.folder(services().event) is not None
+    except EventError:
+        return False
+
+
+def _printing(act: DeskAct) -> str:
+    return "" if act.by_browser else _("The badge of %(name)s is queued.", name=_name(act))
+
+
+def _reissued(act: DeskAct) -> str:
+    return _(
+        "Badge %(issue)s of %(name)s is issued. Every earlier badge is void at every door.",
+        issue=act.issue,
+        name=_name(act),
+    )
+
+
+def _noted(act: DeskAct) -> str:
+    return _("Noted that an ID document of %(name)s was checked.", name=_name(act))
+
+
+def _name(act: DeskAct) -> str:
+    return forms.name_of(services().database.reader, act.serial)
+
+
+def _page(number: str) -> str:
+    return url_for("desk.person.show", number=number)
+
+
+def _serial(number: str) -> int:
+    try:
+        return forms.serial_of(number)
+    except UnknownAttendeeError:
+        abort(404)

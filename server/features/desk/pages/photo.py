@@ -1,0 +1,68 @@
+"""Serves the page on which the desk takes somebody's photo, where the event wants that."""
+
+from flask import Blueprint, Response, abort, flash, redirect, render_template, request
+from markupsafe import Markup
+from werkzeug.wrappers import Response as AnyResponse
+
+from server.core.people import attendees
+from server.features.desk import photo
+from server.features.desk.acts import DeskError, Why
+from server.features.desk.pages import forms
+from server.features.desk.pages.person import person_of, takes_photos
+from server.storage.connection import Connection
+from server.web import auth
+from server.web.i18n import gettext as _
+from server.web.services import services
+
+blueprint = Blueprint("photo", __name__, url_prefix="/person")
+
+TOO_LARGE = "A photo has at most 6 MB. Take it again, or choose a smaller one."
+_CAMERA = "camera=(self), microphone=(), geolocation=(), payment=()"
+
+
+@blueprint.get("/<number>/photo")
+@auth.allow(forms.ROLE)
+def show(number: str) -> Response:
+    person = person_of(number)
+    if not takes_photos():
+        abort(404)
+    picture = Markup(person.photo)
+    return with_camera(
+        render_template("desk/photo.html", person=person, number=number, picture=picture)
+    )
+
+
+@blueprint.post("/<number>/photo")
+@auth.allow(forms.ROLE)
+@auth.takes_file(photo.PHOTO_BYTES_MAX, TOO_LARGE)
+def take(number: str) -> AnyResponse:
+    person, here, by = person_of(number), services(), auth.actor()
+    serial, event = person.holder.serial, here.event
+    sent = request.files.get("photo")
+    data = sent.read() if sent else b""
+    removes = request.form.get("act") == "remove"
+
+    def step(db: Connection) -> None:
+        holder = attendees.attendee(db, serial)
+        if removes:
+            photo.remove(db, event, holder, by=by, now=here.now())
+        else:
+            photo.keep(db, event, holder, made, by=by, now=here.now())
+
+    try:
+        if not takes_photos():
+            raise DeskError(Why.PHOTO_OFF)
+        made = b"" if removes else photo.prepared(data)
+        here.database.write(step)
+    except forms.REFUSED as error:
+        flash(forms.refusal(error), "bad")
+        return redirect(request.path if takes_photos() else forms.page_of(serial), 303)
+    said = _("The photo is removed.") if removes else _("The photo is kept. Print the card anew.")
+    flash(said, "good")
+    return redirect(forms.page_of(serial), 303)
+
+
+def with_camera(page: str) -> Response:
+    """Answer with a page that may use the camera, where the desk takes photos."""
+    headers = {"Permissions-Policy": _CAMERA} if takes_photos() else {}
+    return Response(page, headers=headers)

@@ -1,0 +1,140 @@
+"""Says what the desk's errors and plans mean, in the page's language."""
+
+from badges.categories import CategoryPlan
+from server.features.desk.acts import DeskAct, Kind, Why
+from server.features.desk.hand_over import REASONS
+from server.features.desk.undo import Does
+from server.features.printers.pages.words import JOB_STATES, PROBLEMS, STATES
+from server.features.printers.states import JobState, PrinterState, Problem
+from server.storage.localized import text_in
+from server.web import i18n
+from server.web.i18n import gettext as _
+
+
+def why(found: Why) -> str:
+    """Say why the desk can't do something, and what to do."""
+    if found in _WHY_NOT_UNDONE:
+        return _WHY_NOT_UNDONE[found]()
+    return {
+        Why.DESK_NAME: _("A desk's name has 1 to 24 letters or digits. Choose a short one."),
+        Why.OLD_FORM: _("This page is too old. Open it again, and then send it."),
+        Why.REVOKED: _("This badge is revoked. Only an admin can reinstate it: send for one."),
+        Why.NO_BADGE: _("There is no badge yet. Print it first: that issues it."),
+        Why.NO_REASON: _("Choose why there is a new badge: lost, stolen, misprint or changed."),
+        Why.NO_NAME: _("A name is needed. Write it into one of the two name boxes."),
+        Why.NO_CATEGORY: _("A category is needed. Choose one."),
+        Why.EMAIL_KNOWN: _(
+            "Somebody else has this e-mail address. Open that person, or leave the address out."
+        ),
+        Why.CHECKED_ALREADY: _("It is noted already that an ID document was checked."),
+        Why.NOT_TO_CONFIRM: _("This card is not waiting for your browser any more."),
+        Why.ANSWER_FIRST: _(
+            "A card of this badge perhaps came out already. Say among the cards of the desk "
+            "whether it did, and then print."
+        ),
+        Why.PHOTO_OFF: _(
+            "This event takes no photos here. An admin sets desk_photo in the event's settings, "
+            "and a folder for photos in those of the cards."
+        ),
+        Why.PHOTO_UNREADABLE: _("This is no photo that can be used. Take it again."),
+    }[found]
+
+
+_WHY_NOT_UNDONE = {
+    Why.NOTHING_TO_UNDO: lambda: _("There is nothing of yours to undo any more."),
+    Why.CHANGED_SINCE: lambda: _(
+        "Somebody has changed this person since. Open the person, look, and correct by hand."
+    ),
+    Why.NEW_BADGE_STANDS: lambda: _(
+        "A new badge can't be taken back: doors may know already that the earlier one is void. "
+        "If this one is wrong as well, issue the next."
+    ),
+    Why.PRINTED_STANDS: lambda: _(
+        "The card is printed, or is being printed. If nobody may use it, issue a new badge: that "
+        "voids this one."
+    ),
+    Why.PHONE_STANDS: lambda: _(
+        "Whoever read the code has the badge. If that was the wrong person, issue a new badge: "
+        "that voids the link."
+    ),
+}
+
+
+def undoing(does: Does) -> str:
+    """Say beforehand what undoing does."""
+    return {
+        Does.REVOKES: _("The badge becomes void, and its print is given up if it still waits."),
+        Does.PUTS_BACK: _("What was written before is put back. The badge stays as it is."),
+        Does.PUTS_BACK_AND_PRINTS: _(
+            "What was written before is put back, and the card is printed again."
+        ),
+        Does.PUTS_BACK_AND_REISSUES: _(
+            "What was written before is put back, and the next badge is issued and printed. "
+            "The present one becomes void."
+        ),
+        Does.CANCELS_PRINT: _("The card is not printed, and the badge stays as it is."),
+        Does.FORGETS_ID: _("The note that an ID document was checked is taken away."),
+    }[does]
+
+
+def act_words(act: DeskAct) -> str:
+    """Say what a clerk did, in one or two words."""
+    return {
+        Kind.WALK_IN: _("Registered"),
+        Kind.PRINT: _("Print"),
+        Kind.REISSUE: _("New badge"),
+        Kind.CORRECTION: _("Corrected"),
+        Kind.PHONE: _("Handed over to the phone"),
+        Kind.ID_CHECKED: _("ID checked"),
+        Kind.UNDO: _("Undone"),
+    }[act.kind]
+
+
+def reasons() -> dict[str, str]:
+    """Return the words of each reason for a new badge."""
+    said = {
+        "lost": _("Lost"),
+        "stolen": _("Stolen"),
+        "misprint": _("Misprint"),
+        "changed": _("Changed"),
+    }
+    return {reason: said[reason] for reason in REASONS}
+
+
+def columns() -> dict[str, str]:
+    """Return what the fields of a person are called."""
+    return {
+        "given_name": _("Given name"),
+        "family_name": _("Family name"),
+        "latin_name": _("Name in Latin letters"),
+        "organisation": _("Organisation"),
+        "country": _("Country"),
+        "email": _("E-mail"),
+        "category": _("Category"),
+    }
+
+
+def job_state(state: JobState) -> str:
+    return _(JOB_STATES[state][1])
+
+
+def printer_state(state: PrinterState) -> str:
+    """Say how a printer is. It is empty where all is well."""
+    return "" if state.can_print else _(STATES[state][1])
+
+
+def problem(found: Problem) -> str:
+    """Say why a job failed."""
+    return _(PROBLEMS[found]) if found in PROBLEMS else ""
+
+
+def said(text: str) -> str:
+    """Return what a printer or a job says of itself in the page's language, where there are words
+    for it.
+    """
+    return i18n.said(text)
+
+
+def category_name(one: CategoryPlan | None) -> str:
+    """Return what a category is called in the page's language."""
+    return "" if one is None else text_in(one.names, i18n.language()) or one.key

@@ -1,0 +1,90 @@
+"""Keeps the photos that the desk takes, among those of the event's cards."""
+
+import io
+from pathlib import Path
+
+from PIL import Image, ImageOps
+
+from server.core.entry_log import entry_log
+from server.core.entry_log.act_names import Act
+from server.core.event.directory import Event
+from server.core.people import card_design
+from server.core.people.attendees import Attendee
+from server.features.desk.acts import DeskError, Why
+from server.storage.connection import Connection
+from server.storage.durable_files import write_whole
+
+PHOTO_BYTES_MAX = 6_000_000
+_PIXELS_MAX = 40_000_000
+_SIDE_PX = 1_200
+_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+
+
+def folder(event: Event) -> Path | None:
+    """Return where the desk keeps photos, or None where the event wants none.
+
+    The event's settings have to ask for them, and those of the cards have to name a folder. Raises
+    DesignError.
+    """
+    return card_design.read_design(event).photos if event.settings.desk_photo else None
+
+
+def prepared(data: bytes) -> bytes:
+    """Return a photo as a small upright JPEG that tells nothing of the camera or the place.
+
+    Raises DeskError.
+    """
+    if len(data) > PHOTO_BYTES_MAX:
+        raise DeskError(Why.PHOTO_UNREADABLE)
+    try:
+        with Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "WEBP")) as image:
+            if image.width * image.height > _PIXELS_MAX:
+                raise DeskError(Why.PHOTO_UNREADABLE)
+            upright = ImageOps.exif_transpose(image).convert("RGB")
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        if isinstance(error, DeskError):
+            raise
+        raise DeskError(Why.PHOTO_UNREADABLE) from None
+    upright.thumbnail((_SIDE_PX, _SIDE_PX))
+    plain = Image.new("RGB", upright.size)
+    plain.paste(upright)
+    made = io.BytesIO()
+    plain.save(made, "JPEG", quality=88)
+    return made.getvalue()
+
+
+def keep(db: Connection, event: Event, holder: Attendee, made: bytes, *, by: str, now: int) -> None:
+    """Keep somebody's photo, as `prepared` made it, in place of an earlier one.
+
+    Raises DeskError or DesignError, and OSError where the disk takes nothing.
+    """
+    place = folder(event)
+    if place is None:
+        raise DeskError(Why.PHOTO_OFF)
+    # A photo that is called by the registration comes before one by the badge number.
+    kept = _files(place, holder)
+    named = next((path.stem for path in kept if path.stem == holder.external_id), holder.number)
+    write_whole(place / f"{named}.jpg", made)
+    for path in kept:
+        if path.stem == named and path.name != f"{named}.jpg":
+            path.unlink(missing_ok=True)
+    entry_log.act(db, by, Act.PHOTO_TAKEN, {"serial": holder.serial}, now)
+
+
+def remove(db: Connection, event: Event, holder: Attendee, *, by: str, now: int) -> None:
+    """Delete somebody's photos. Raises DeskError or DesignError."""
+    place = folder(event)
+    if place is None:
+        raise DeskError(Why.PHOTO_OFF)
+    for path in _files(place, holder):
+        path.unlink(missing_ok=True)
+    entry_log.act(db, by, Act.PHOTO_REMOVED, {"serial": holder.serial}, now)
+
+
+def _files(place: Path, holder: Attendee) -> list[Path]:
+    names = {holder.number, holder.external_id}
+    return [
+        path
+        for path in place.iterdir()
+        if path.stem in names and path.suffix.lower() in _SUFFIXES and path.is_file()
+    ]

@@ -1,0 +1,114 @@
+"""Registers somebody who comes without a registration, and issues and prints their badge at once.
+
+Whoever is on the roster with the same name or e-mail is shown before a second entry is made.
+"""
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from server.core.event.directory import Event
+from server.core.people import attendees, issuing, search
+from server.core.people.attendees import Attendee
+from server.core.people.folding import folded
+from server.features.desk import acts, hand_over, photo
+from server.features.desk.acts import DeskAct, DeskError, Done, Form, Kind, Why
+from server.storage import dialect
+from server.storage.connection import Connection
+
+SIMILAR_MAX = 8
+_CANDIDATES = 400
+_HAN = re.compile(r"[\u3400-\u9fff]")
+_KANA = re.compile(r"[\u3040-\u30ff]")
+
+
+class SimilarError(ValueError):
+    """Is raised where people like that are on the roster already, whom the clerk has not seen."""
+
+    def __init__(self, people: list[Attendee]) -> None:
+        super().__init__("people like that are registered already")
+        self.people = people
+
+
+def register(
+    db: Connection, event: Event, form: Form, values: Mapping[str, Any], *,
+    known: Collection[int], random: Callable[[int], bytes], picture: bytes = b"",
+) -> Done:  # fmt: skip
+    """Register somebody, issue their badge and print it.
+
+    `known` has the serials of those who are alike, and whom the clerk has seen. `picture` is a
+    photo as `photo.prepared` makes it. Raises SimilarError where there are others, and DeskError,
+    AttendeeError or DesignError.
+    """
+
+    def do() -> DeskAct:
+        checked = needed(values)
+        alike = similar(db, checked)
+        if any(one.serial not in known for one in alike):
+            raise SimilarError(alike)
+        if any(has_email(one, checked) for one in alike):
+            raise DeskError(Why.EMAIL_KNOWN)
+        made = attendees.add_attendee(
+            db, {"language": _language(checked), **checked}, by=form.by, now=form.now,
+            random=random,
+        )  # fmt: skip
+        if picture:
+            photo.keep(db, event, made, picture, by=form.by, now=form.now)
+        issuing.reissue(db, event, made.serial, reason=hand_over.FIRST, now=form.now, by=form.by)
+        paper = hand_over.to_paper(db, form, made.serial)
+        return acts.keep(
+            db, form, Kind.WALK_IN, made.serial, paper=paper, kept={"email": made.email}
+        )
+
+    return acts.once(db, form, do)
+
+
+def needed(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values as they are kept. Raises DeskError or AttendeeError."""
+    checked = attendees.checked(values)
+    if not (checked.get("given_name") or checked.get("family_name")):
+        raise DeskError(Why.NO_NAME)
+    if "category" not in checked:
+        raise DeskError(Why.NO_CATEGORY)
+    return checked
+
+
+def similar(db: Connection, values: Mapping[str, Any]) -> list[Attendee]:
+    """Return who has the same name (without case, accents and order, or in Latin letters) or the
+    same e-mail, at most eight people. A walk-in that was undone does not count.
+    """
+    wanted = folded(f"{values.get('given_name', '')} {values.get('family_name', '')}").split()
+    called = _called(db, wanted) if wanted else []
+    rows = db.execute(
+        f"{attendees.SELECT} WHERE ({dialect.one_of('a.serial')} OR"
+        f" ({dialect.same_letters('a.email')} AND a.email <> '')) AND NOT EXISTS"
+        " (SELECT 1 FROM desk_act d WHERE d.serial = a.serial AND d.kind = 'walk_in'"
+        " AND d.undone_at IS NOT NULL) ORDER BY a.serial",
+        (dialect.many(called), values.get("email", "")),
+    )
+    alike = [attendees.attendee_of(row) for row in rows]
+    return sorted(alike, key=lambda one: not has_email(one, values))[:SIMILAR_MAX]
+
+
+def has_email(one: Attendee, values: Mapping[str, Any]) -> bool:
+    """Tell whether somebody has the e-mail address that is to be registered."""
+    email = values.get("email", "")
+    return bool(email) and one.email.lower() == email.lower()
+
+
+def _called(db: Connection, words: list[str]) -> list[int]:
+    """Return the serials of those whose whole name these words are, beginning with any of them.
+    Somebody's name in Latin letters counts as well.
+    """
+    ways = ["".join([*words[at:], *words[:at]]) for at in range(len(words))]
+    wanted = search.whole(ways)
+    rows = db.execute(f"SELECT serial FROM ({wanted.query}) LIMIT {_CANDIDATES}", wanted.values)
+    return [row["serial"] for row in rows]
+
+
+def _language(values: Mapping[str, Any]) -> str:
+    """Return the language of somebody's pages, which is guessed by how their name is written."""
+    name = f"{values.get('given_name', '')}{values.get('family_name', '')}"
+    if _KANA.search(name) or (_HAN.search(name) and values.get("country") == "JP"):
+        return "ja"
+    return "zh" if _HAN.search(name) else "en"

@@ -1,0 +1,81 @@
+"""Serves the banner that says what somebody last changed and which doors have it, and undoes it."""
+
+from dataclasses import dataclass
+
+from flask import Blueprint, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from server.core.edits import last_edit, reach
+from server.core.edits.last_edit import EditError, LastEdit
+from server.core.edits.things import NothingThereError
+from server.core.people import search
+from server.core.people.attendees import AttendeeError
+from server.core.people.issuing import IssuingError
+from server.features.editing import undo
+from server.features.imports.venue_plan import VenueError
+from server.web import auth, forms, i18n
+from server.web.i18n import gettext as _
+from server.web.services import services
+
+blueprint = Blueprint("edits", __name__, url_prefix="/admin/edits")
+
+SHOWN_MS = 60 * 60 * 1000  # how long after a change its banner is shown
+NAMED = 3  # doors without the change that are named
+ROLES = ("badge_desk",)
+
+
+@dataclass(frozen=True)
+class Banner:
+    """Holds what the banner shows of a change."""
+
+    edit: LastEdit
+    doors: list[reach.DoorReach]
+    concerns_doors: bool
+
+    @property
+    def missing(self) -> list[reach.DoorReach]:
+        return [one for one in self.doors if not one.has_it]
+
+
+@blueprint.post("/undo")
+@auth.allow(*ROLES)
+def take_back() -> Response:
+    here = services()
+    mark = request.form.get("mark", "")[:64]
+    answer = forms.perform(
+        lambda db, by, now: undo.undo(db, here.event.settings, mark, by=by, now=now),
+        lambda found: _("As it was before: %(what)s is undone.", what=i18n.said(found.what)),
+        back=_back(),
+        refused=(EditError, VenueError, NothingThereError, AttendeeError, IssuingError),
+        words=i18n.said,
+    )
+    search.fold_all(here.database.write)
+    return answer
+
+
+@blueprint.get("/reach")
+@auth.allow(*ROLES)
+def doors() -> str:
+    """Return the part of the banner that says which doors have the change."""
+    return render_template("parts/reach.html", banner=banner(), named=NAMED, now=services().now())
+
+
+def banner() -> Banner | None:
+    """Return what the user who asks last changed, unless that is long ago."""
+    who = auth.user()
+    if who is None or who.role not in (*ROLES, "admin"):
+        return None
+    here = services()
+    db = here.database.reader
+    edit = last_edit.last_edit(db, who.by)
+    if edit is None or here.now() - edit.at > SHOWN_MS:
+        return None
+    found = [] if edit.cursor is None else reach.reach(db, edit.cursor, edit.hall_id)
+    return Banner(edit, found, edit.cursor is not None)
+
+
+def _back() -> str:
+    """Return the page that the button stood on, if it is one of ours."""
+    page = request.form.get("page", "")
+    ours = page.startswith("/admin/") and "\\" not in page and "//" not in page
+    return page if ours else url_for("admin.venue.show")

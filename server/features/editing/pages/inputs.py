@@ -1,0 +1,322 @@
+"""Says which inputs the form of a thing has, and reads what was sent into the values of a venue
+file.
+
+The labels and explanations of these forms stand here, and nowhere else.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from werkzeug.datastructures import MultiDict
+
+from badges.i18n import N_, Phrase
+from server.core.edits.things import Values
+from server.core.programme import activities, exhibition
+from server.core.venue import store
+from server.core.venue.fields import ALL, OUTSIDE
+from server.features.editing.programme.named import Named
+from server.storage.connection import Connection
+from server.web.display import main_name
+from server.web.i18n import gettext as _
+from server.web.lists import ORGANISATION_KINDS
+
+NOT_SAID = ""
+_CODE = N_(
+    "Short, and for good: files and lists name it so. Letters, digits, dots and hyphens. "
+    "Empty: made from the name."
+)
+
+_EXHIBITOR_CODE = N_(
+    "Short, and for good: files and lists name it so. Letters, digits, dots and hyphens. "
+    "Empty: made from the organisation's."
+)
+_HOSTS = N_("Organisations, one a line, by name or code.")
+_UNKNOWN = {
+    "organisation": N_(
+        "no organisation is called “%(name)s”, or several are: write its code, or add it first"
+    ),
+    "activity": N_(
+        "no activity is called “%(name)s”, or several are: write its code, or add it first"
+    ),
+    "exhibitor": N_(
+        "no exhibitor is called “%(name)s”, or several are: write its code, or add it first"
+    ),
+}
+NAMES_OFFERED = 500  # at most; of more, nobody would look through the list
+
+Options = Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Input:
+    """Describes one input of a form. `kind` is text, number, measure, moment, colour, choice,
+    flag, several, named (by a code or a name), lines (of what is named so), or texts.
+    """
+
+    key: str
+    label: str
+    kind: str = "text"
+    help: str = ""
+    required: bool = False
+    options: Options = ()
+    value: Any = ""
+    rare: bool = False  # shown below what everybody sets
+    only_new: bool = False  # it never changes afterwards
+    of: str = ""  # the kind of what is named
+
+
+_NAMES = (
+    Input("name", N_("Name in English"), required=True),
+    Input("name_zh", N_("Name in Chinese")),
+)
+_TITLES = (
+    Input("title", N_("Title in English"), required=True),
+    Input("title_zh", N_("Title in Chinese")),
+)
+_NEW_CODE = Input("code", N_("Code"), help=_CODE, only_new=True)
+_FORMS: Mapping[str, tuple[Input, ...]] = {
+    "hall": (
+        *_NAMES,
+        _NEW_CODE,
+        Input("capacity", N_("Capacity"), "number", required=True,
+              help=N_("People whom the doors let in by themselves.")),
+        Input("fire_limit", N_("Legal limit"), "number",
+              help=N_("The most by law. Empty: the same as the capacity.")),
+        Input("parent", N_("Within"), "choice", help=N_("The hall around this one.")),
+        Input("sessions_only", N_("Nobody gets in but for a session"), "flag"),
+        Input("categories", N_("Who may enter at any time"), "several"),
+        Input("zones", N_("Zones"), "several", help=N_("None: badges of any zone."), rare=True),
+        Input("anti_passback", N_("Second entry without an exit"), "choice", rare=True, options=(
+            ("hard", N_("Denied")), ("soft", N_("Admitted and flagged")),
+            ("off", N_("Not looked at")))),
+        Input("exits", N_("Exits at a door without a network"), "choice", rare=True, options=(
+            ("strict", N_("Exact: it gives back only places of its own")),
+            ("trusting", N_("Trusting: it gives back any place")))),
+        Input("leaving", N_("Who left"), "choice", rare=True, options=(
+            ("scanned", N_("Counted by scanned exits alone")),
+            ("inferred", N_("Counted by scanned exits, and by entering another hall")))),
+        Input("accessible_places", N_("Places kept for wheelchair users and companions"), "number",
+              rare=True, help=N_("Of the capacity. Empty: none.")),
+        Input("accessible_until_min",
+              N_("Minutes before a start at which kept places are everybody's"), "number",
+              rare=True, help=N_("Empty: they are kept all the time.")),
+        Input("walk_s", N_("Seconds to walk to another hall, at least"), "number", rare=True),
+        Input("floor_m2", N_("Floor area, m²"), "measure", rare=True),
+        Input("m2_per_person", N_("m² for a person"), "measure", rare=True),
+        Input("seats", N_("Seats"), "number", rare=True),
+        Input("exit_width_m", N_("Width of all level exits, m"), "measure", rare=True),
+        Input("exit_steps_width_m", N_("Width of all exits with steps, m"), "measure", rare=True),
+        Input("entry_lanes", N_("Entry lanes"), "number", rare=True),
+        Input("fill_min", N_("Minutes to fill it"), "measure", rare=True),
+        Input("clear_min", N_("Minutes to leave it"), "measure", rare=True),
+        Input("emergency_min", N_("Minutes to leave it in an emergency"), "measure", rare=True),
+        Input("facts_age_max_min", N_("Oldest facts of a door, in minutes"), "number", rare=True,
+              help=N_("A door that has been away for longer admits nobody. Empty: no limit.")),
+    ),
+    "door": (
+        *_NAMES,
+        _NEW_CODE,
+        Input("hall", N_("Hall"), "choice", required=True),
+        Input("mode", N_("Way"), "choice", options=(
+            ("both", N_("Entry and exit")), ("entry", N_("Entry only")),
+            ("exit", N_("Exit only")))),
+        Input("from", N_("Leads from"), "choice",
+              help=N_("For a door of a hall inside another: where people stand before it.")),
+    ),
+    "session": (
+        *_TITLES,
+        _NEW_CODE,
+        Input("hall", N_("Hall"), "choice", required=True),
+        Input("starts", N_("Starts"), "moment", required=True),
+        Input("ends", N_("Ends"), "moment", required=True),
+        Input("opens_before_min", N_("Doors open, minutes before the start"), "number",
+              help=N_("Empty: 30.")),
+        Input("closes_after_min", N_("Doors admit, minutes after the end"), "number",
+              help=N_("Empty: until the end.")),
+        Input("activity", N_("Activity"), "named", of="activity",
+              help=N_("Its title or code. Empty: none.")),
+        Input("categories", N_("Who may enter"), "several",
+              help=N_("None: only who is invited by name.")),
+    ),
+    "category": (
+        *_NAMES,
+        Input("key", N_("Key"), only_new=True,
+              help=N_("Files name the category so. Small letters, digits and hyphens. "
+                   "Empty: made from the name.")),
+        Input("letter", N_("Letter"), required=True,
+              help=N_("On the badge and the screen, for those who see no colours.")),
+        Input("colour", N_("Colour"), "colour", required=True,
+              help=N_("Any but red, which means no at a door.")),
+    ),
+    "organisation": (
+        Input("name", N_("Name in English")),
+        Input("name_zh", N_("Name in Chinese"), help=N_("One of both names is enough.")),
+        _NEW_CODE,
+        Input("kind", N_("Kind"), "choice", options=tuple(ORGANISATION_KINDS.items())),
+        Input("country", N_("Country or region"), help=N_("A code of two letters, or a name.")),
+        Input("other_names", N_("Other names"), "texts",
+              help=N_("One a line: what cards and lists call it too.")),
+    ),
+    "activity_kind": (
+        *_NAMES,
+        Input("code", N_("Key"), only_new=True,
+              help=N_("Files name the kind so. Small letters, digits and hyphens. "
+                   "Empty: made from the name.")),
+    ),
+    "activity": (
+        *_TITLES,
+        _NEW_CODE,
+        Input("kind", N_("Kind"), "choice", required=True),
+        Input("parallel", N_("One of the parallel forums"), "flag"),
+        Input("official", N_("Led or co-hosted by national authorities"), "flag"),
+        Input("theme", N_("Theme")),
+        Input("language", N_("Language"), help=N_("A code such as en or zh, or a name.")),
+        Input("lead", N_("Lead"), "lines", of="organisation", help=_HOSTS),
+        Input("co_hosts", N_("Co-hosts"), "lines", of="organisation", help=_HOSTS),
+    ),
+    "area": (
+        *_NAMES,
+        _NEW_CODE,
+        Input("hall", N_("Hall"), "choice", required=True),
+        Input("m2", N_("Size, m²"), "number"),
+    ),
+    "exhibitor": (
+        Input("organisation", N_("Organisation"), "named", of="organisation", required=True,
+              help=N_("Its name or code. Add it first, where it is new.")),
+        Input("code", N_("Code"), help=_EXHIBITOR_CODE, only_new=True),
+    ),
+    "stand": (
+        Input("code", N_("Number"), only_new=True, required=True,
+              help=N_("As people look for it. Letters, digits, dots and hyphens.")),
+        Input("area", N_("Area"), "choice", required=True),
+        Input("exhibitor", N_("Exhibitor"), "named", of="exhibitor",
+              help=N_("The organisation's name, or the exhibitor's code. Empty: it is free.")),
+        Input("m2", N_("Size, m²"), "number"),
+    ),
+}  # fmt: skip
+_DEFAULTS: Mapping[str, Values] = {
+    "hall": {"categories": ALL, "anti_passback": "hard", "exits": "strict", "leaving": "scanned"},
+    "door": {"mode": "both"},
+    "session": {"categories": ALL},
+    "category": {"colour": "#2f5d7c"},
+    "organisation": {"kind": "company"},
+    "activity": {"kind": "conference"},
+}
+
+
+def new_values(kind: str) -> Values:
+    """Return what the form of a new thing begins with."""
+    return dict(_DEFAULTS.get(kind, {}))
+
+
+def inputs(db: Connection, kind: str, values: Mapping[str, Any], *, new: bool) -> list[Input]:
+    """List the inputs of a thing's form, each with its value and with what can be chosen."""
+    options = _options(db, kind, values)
+    found = []
+    for one in _FORMS[kind]:
+        if one.only_new and not new or one.key == "zones" and not options["zones"]:
+            continue
+        one = _said(one)
+        value = values.get(one.key, "")
+        if one.kind in ("named", "lines"):
+            found.append(_named(db, one, value))
+            continue
+        if one.kind == "several":
+            known = [key for key, _ in options[one.key]]
+            value = known if value == ALL else value or []
+        elif one.kind == "texts":
+            value = "\n".join(value or ())
+        elif one.kind == "moment":
+            value = str(value).replace(" ", "T")
+        found.append(replace(one, value=value, options=options.get(one.key, one.options)))
+    return found
+
+
+def _said(one: Input) -> Input:
+    """Return the input with its words in the page's language."""
+    options = tuple((value, _(words)) for value, words in one.options)
+    return replace(one, label=_(one.label), help=_(one.help) if one.help else "", options=options)
+
+
+def form_values(
+    db: Connection, kind: str, form: MultiDict[str, str], values: Mapping[str, Any]
+) -> Values:
+    """Return the values that a form means. What it does not ask for stays as in `values`."""
+    found = dict(values)
+    for one in inputs(db, kind, values, new=False) + [
+        each for each in _FORMS[kind] if each.only_new and each.key in form
+    ]:
+        if one.kind == "flag":
+            found[one.key] = form.get(one.key) == "yes"
+        elif one.kind == "several":
+            known, chosen = [key for key, _ in one.options], form.getlist(one.key)
+            every = one.key == "categories" and set(chosen) >= set(known)
+            found[one.key] = ALL if every else chosen
+        elif one.kind == "texts":
+            lines = [" ".join(line.split()) for line in form.get(one.key, "").splitlines()]
+            found[one.key] = [line for line in lines if line]
+        elif one.kind == "lines":
+            lines = [" ".join(line.split()) for line in form.get(one.key, "").splitlines()]
+            known_names = Named(db, one.of)
+            found[one.key] = sorted({known_names.code(each) or each for each in lines if each})
+        elif one.kind == "named" and form.get(one.key, "").strip():
+            text = " ".join(form[one.key].split())
+            found[one.key] = Named(db, one.of).code(text) or text
+        else:
+            text = form.get(one.key, "").strip()
+            found[one.key] = text.replace("T", " ") if one.kind == "moment" else text
+            if text == NOT_SAID:
+                found.pop(one.key)
+    return found
+
+
+def unknown(db: Connection, kind: str, values: Mapping[str, Any]) -> list[str]:
+    """List the names in `values` that mean nothing, or more than one thing, each in a sentence."""
+    problems: list[str] = []
+    for one in _FORMS[kind]:
+        said = values.get(one.key) if one.kind in ("named", "lines") else None
+        known = Named(db, one.of) if said else None
+        for text in [said] if isinstance(said, str) else said or ():
+            if known and known.code(text) is None:
+                problems.append(
+                    Phrase(
+                        "%(key)s %(what)s", key=one.key, what=Phrase(_UNKNOWN[one.of], name=text)
+                    )
+                )
+    return problems
+
+
+def _named(db: Connection, one: Input, value: Any) -> Input:
+    """Return an input of things by name, with their names in place of codes."""
+    known = Named(db, one.of)
+    if one.kind == "lines":
+        return replace(one, value="\n".join(known.words(code) for code in value or ()))
+    offered = known.all_words()
+    options = [(words, words) for words in offered] if len(offered) <= NAMES_OFFERED else []
+    return replace(one, value=known.words(value) if value else "", options=options)
+
+
+def labels(kind: str) -> dict[str, str]:
+    """Return what each input of a form is called, by its key."""
+    return {one.key: _(one.label) for one in _FORMS[kind]}
+
+
+def _options(db: Connection, kind: str, values: Mapping[str, Any]) -> dict[str, Options]:
+    if kind == "activity":
+        known = activities.kinds(db).values()
+        return {"kind": [(one.code, main_name(one.names)) for one in known]}
+    if kind == "stand":
+        areas = exhibition.areas(db)
+        return {"area": [(one.code, main_name(one.names)) for one in areas]}
+    if kind not in ("hall", "door", "session", "area"):
+        return {"zones": ()}
+    halls = [(one.code, main_name(one.names)) for one in store.halls(db)]
+    own = values.get("code")
+    return {
+        "hall": halls,
+        "parent": [(NOT_SAID, _("No hall")), *(one for one in halls if one[0] != own)],
+        "from": [(NOT_SAID, _("Not said")), (OUTSIDE, _("Outside")), *halls],
+        "zones": [(code, code) for code in store.zones(db)],
+        "categories": [(one.key, main_name(one.names)) for one in store.categories(db)],
+    }

@@ -1,0 +1,240 @@
+"""Serves the forms on which people are registered, changed and merged."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from badges.credential.badge_number import parse_badge_number
+from badges.i18n import N_
+from server.core.edits import last_edit
+from server.core.edits.last_edit import EditError
+from server.core.edits.person_words import ALL_DAYS, FLAGS
+from server.core.edits.things import Thing, Values, values_of
+from server.core.people import attendees
+from server.core.people.attendees import ALL_ZONES, Attendee, AttendeeError, UnknownAttendeeError
+from server.core.venue import store
+from server.features.editing import people
+from server.features.editing.pages.things import MARK_CHARS
+from server.web import auth, i18n
+from server.web.forms import whole
+from server.web.i18n import gettext as _
+from server.web.services import services
+
+blueprint = Blueprint("persons", __name__, url_prefix="/admin/people")
+
+FOUND_ROWS = 20
+TEXTS = {
+    "given_name": N_("Given name"),
+    "family_name": N_("Family name"),
+    "organisation": N_("Organisation"),
+    "country": N_("Country"),
+    "email": N_("E-mail"),
+    "phone": N_("Telephone"),
+    "order_number": N_("Order number"),
+    "external_id": N_("Registration"),
+    "language": N_("Language"),
+}
+HELP = {
+    "given_name": N_("The whole name, where it has no parts."),
+    "country": N_("A code of two letters, or a name."),
+    "phone": N_("Only the badge desk and auditors see it, to find the person."),
+    "order_number": N_("Of the order in a ticket shop. Several people may have one."),
+    "external_id": N_("What your own system calls the person."),
+    "language": N_("en, zh and so on."),
+}
+TEXT_CHARS_MAX = 254
+
+
+@blueprint.get("/new")
+@auth.allow("badge_desk")
+def new() -> str:
+    values: Values = {"valid_days": ALL_DAYS, "zones": ALL_ZONES, "flags": 0, "language": "en"}
+    return _form(Form(None, values, ""))
+
+
+@blueprint.post("/new")
+@auth.allow("badge_desk")
+def add() -> Response | tuple[str, int]:
+    here, by = services(), auth.actor()
+    form = Form(None, _sent({}), "")
+    try:
+        made = here.database.write(
+            lambda db: people.register(db, form.values, by=by, now=here.now(), random=os.urandom)
+        )
+    except AttendeeError as error:
+        return _form(form, i18n.said(error)), 400
+    flash(_("Registered. Issue the badge below."), "good")
+    return redirect(_page(made.number), 303)
+
+
+@blueprint.get("/<number>/edit")
+@auth.allow("badge_desk")
+def show(number: str) -> str:
+    person = _person(number)
+    values = _values(person)
+    return _form(Form(person, values, last_edit.mark_of(values)))
+
+
+@blueprint.post("/<number>/edit")
+@auth.allow("badge_desk")
+def save(number: str) -> Response | tuple[str, int]:
+    here, by, zone = services(), auth.actor(), _zone()
+    person = _person(number)
+    form = Form(person, _sent(_values(person)), request.form.get("seen", "")[:MARK_CHARS])
+    try:
+        wrong = here.database.write(
+            lambda db: people.change(
+                db, zone, person.serial, form.values, seen=form.seen, by=by, now=here.now()
+            )
+        )
+    except (AttendeeError, EditError) as error:
+        return _form(form, i18n.said(error)), 400
+    if wrong:
+        flash(
+            _(
+                "The badge says what was so before: doors go by it, and show it, until it is "
+                "replaced. Issue a new badge below."
+            ),
+            "warn",
+        )
+    return redirect(_page(number), 303)
+
+
+@blueprint.get("/<number>/merge")
+@auth.allow()
+def choose(number: str) -> str | Response:
+    """Look for the other entry of the same person, and show what merging them would do."""
+    db = services().database.reader
+    person = _person(number)
+    other = request.args.get("other", "")
+    if other:
+        return _confirm(person, _person(other))
+    text = request.args.get("q", person.name).strip()[:200]
+    found, total = attendees.find_attendees(db, text, FOUND_ROWS)
+    shown = [one for one in found if one.serial != person.serial]
+    return render_template(
+        "editing/merge_choose.html", person=person, text=text, found=shown,
+        more=total - len(found), categories=_categories(),
+    )  # fmt: skip
+
+
+@blueprint.post("/<number>/merge")
+@auth.allow()
+def merge(number: str) -> Response:
+    here, by, zone = services(), auth.actor(), _zone()
+    stays, goes = _person(number), _person(request.form.get("other", ""))
+    back = url_for("admin.persons.choose", number=number, other=goes.number)
+    if request.form.get("confirm") != "yes":
+        flash(_("Nothing was changed: tick the box."), "bad")
+        return redirect(back, 303)
+    mark = request.form.get("mark", "")[:MARK_CHARS]
+    try:
+        here.database.write(
+            lambda db: people.merge(
+                db, zone, stays.serial, goes.serial, mark=mark, by=by, now=here.now()
+            )
+        )
+    except (EditError, AttendeeError) as error:
+        flash(_("Nothing was changed. %(why)s", why=i18n.said(error)), "bad")
+        return redirect(back, 303)
+    return redirect(_page(number), 303)
+
+
+@dataclass(frozen=True)
+class Form:
+    """Holds a form of a person, with what stands in it, and the mark of the state that it was made
+    of. Somebody new has no person yet.
+    """
+
+    person: Attendee | None
+    values: Values
+    seen: str
+
+
+def _confirm(person: Attendee, other: Attendee) -> str | Response:
+    db = services().database.reader
+    try:
+        plan = people.merge_plan(db, person.serial, other.serial)
+    except EditError as error:
+        flash(i18n.said(error), "bad")
+        return redirect(url_for("admin.persons.choose", number=person.number), 303)
+    return render_template(
+        "editing/merge.html",
+        plan=plan,
+        hall_names={hall.hall_id: hall.names for hall in store.halls(db)},
+        categories=_categories(),
+    )
+
+
+def _sent(before: Values) -> Values:
+    """Return the columns that the form means. `before` is what it was made of."""
+    form = request.form
+    found: Values = {key: form.get(key, "")[: TEXT_CHARS_MAX + 1].strip() for key in TEXTS}
+    category = form.get("category", type=whole)
+    if category is not None:
+        found["category"] = category
+    days = range(services().event.settings.days)
+    found["valid_days"] = _bits("days", days, ALL_DAYS, before.get("valid_days", ALL_DAYS))
+    zones = sorted(store.zones(services().database.reader).values())
+    found["zones"] = _bits("zones", zones, ALL_ZONES, before.get("zones", ALL_ZONES))
+    found["flags"] = sum(flag for flag in FLAGS if form.get(f"flag-{int(flag)}") == "yes")
+    return found
+
+
+def _bits(name: str, boxes: Sequence[int], every: int, before: int) -> int:
+    """Return a bit set of ticked boxes. All of them stand for `every`, unless `before` had each of
+    them one by one.
+    """
+    wanted = {text for text in request.form.getlist(name) if text.isascii() and text.isdigit()}
+    chosen = sum(1 << box for box in boxes if str(box) in wanted)
+    if chosen != sum(1 << box for box in boxes):
+        return chosen
+    return before if before & chosen == chosen else every
+
+
+def _form(form: Form, problem: str = "") -> str:
+    here = services()
+    settings = here.event.settings
+    days = [settings.first_day + timedelta(days=number) for number in range(settings.days)]
+    return render_template(
+        "editing/person.html",
+        form=form,
+        problem=problem,
+        texts=TEXTS,
+        help=HELP,
+        days=days,
+        zones=store.zones(here.database.reader),
+        categories=_categories(),
+        flags={int(flag): words for flag, words in FLAGS.items()},
+        chars_max=TEXT_CHARS_MAX,
+    )
+
+
+def _values(person: Attendee) -> Values:
+    db = services().database.reader
+    return values_of(db, Thing("attendee", str(person.serial)), _zone()) or {}
+
+
+def _zone() -> ZoneInfo:
+    return ZoneInfo(services().event.settings.time_zone)
+
+
+def _categories() -> dict[int, Any]:
+    return {one.code: one for one in store.categories(services().database.reader)}
+
+
+def _page(number: str) -> str:
+    return url_for("admin.people.person", number=number)
+
+
+def _person(number: str) -> Attendee:
+    try:
+        return attendees.attendee(services().database.reader, parse_badge_number(number))
+    except (ValueError, UnknownAttendeeError):
+        abort(404)

@@ -1,0 +1,265 @@
+"""Serves the forms on which things of the venue and the programme are added, changed, removed."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from badges import colours
+from badges.i18n import N_, Phrase
+from server.core.edits import last_edit, things
+from server.core.edits.last_edit import EditError
+from server.core.edits.things import NothingThereError, Thing, Values
+from server.core.edits.words import KINDS, name_of
+from server.core.people import search
+from server.core.programme import activities
+from server.core.venue import store
+from server.features.editing import venue_edit
+from server.features.editing.pages import inputs
+from server.features.imports.venue_plan import VenueError
+from server.storage.connection import Connection
+from server.web import auth, i18n
+from server.web.i18n import gettext as _
+from server.web.services import services
+
+blueprint = Blueprint("things", __name__, url_prefix="/admin/venue")
+
+_KIND = "<any(hall,door,session,category):kind>"
+# Of the programme's things the address has the code, and of others the number.
+_CODED = "<any(organisation,activity_kind,activity,area,exhibitor,stand):kind>"
+MARK_CHARS = 16
+# Of which a code is made, where none is typed.
+_NAMING = ("name", "title", "organisation", "name_zh")
+_FROM_LINK = ("hall", "parent", "area", "organisation", "activity", "exhibitor")
+
+
+@blueprint.get(f"/{_KIND}/new")
+@blueprint.get(f"/{_CODED}/new", endpoint="new_coded")
+@auth.allow()
+def new(kind: str) -> str:
+    values = inputs.new_values(kind)
+    values |= {key: request.args[key] for key in _FROM_LINK if key in request.args}
+    return _form(Form(kind, None, values, last_edit.mark_of(None)))
+
+
+@blueprint.post(f"/{_KIND}/new")
+@blueprint.post(f"/{_CODED}/new", endpoint="add_coded")
+@auth.allow()
+def add(kind: str) -> Response | tuple[str, int]:
+    db = services().database.reader
+    values = inputs.form_values(db, kind, request.form, {})
+    name = next((str(values[key]) for key in _NAMING if key in values), "")
+    try:
+        if kind == "category":
+            values["code"] = venue_edit.new_category_number(db)
+        key = "key" if kind == "category" else "code"
+        if kind != "stand":
+            values.setdefault(key, venue_edit.new_code(db, kind, name))
+    except EditError as error:
+        return _again(Form(kind, None, values, last_edit.mark_of(None)), [i18n.said(error)])
+    return _save(Form(kind, None, values, last_edit.mark_of(None)))
+
+
+@blueprint.get(f"/{_KIND}/<int:number>")
+@blueprint.get(f"/{_CODED}/<number>/edit", endpoint="show_coded")
+@auth.allow()
+def show(kind: str, number: int | str) -> str:
+    db = services().database.reader
+    _, values = _thing(db, kind, number)
+    return _form(Form(kind, number, values, last_edit.mark_of(values)))
+
+
+@blueprint.post(f"/{_KIND}/<int:number>")
+@blueprint.post(f"/{_CODED}/<number>/edit", endpoint="save_coded")
+@auth.allow()
+def save(kind: str, number: int | str) -> Response | tuple[str, int]:
+    db = services().database.reader
+    _, before = _thing(db, kind, number)
+    values = inputs.form_values(db, kind, request.form, before)
+    return _save(Form(kind, number, values, request.form.get("seen", "")[:MARK_CHARS]))
+
+
+@blueprint.post(f"/{_KIND}/<int:number>/remove")
+@blueprint.post(f"/{_CODED}/<number>/remove", endpoint="remove_coded")
+@auth.allow()
+def remove(kind: str, number: int | str) -> Response:
+    here, by = services(), auth.actor()
+    thing = _thing(here.database.reader, kind, number)[0]
+    if request.form.get("confirm") != "yes":
+        flash(_("Nothing was removed: tick the box."), "bad")
+        return redirect(_address("show", kind, number), 303)
+    try:
+        here.database.write(
+            lambda db: venue_edit.remove(db, here.event.settings, thing, by=by, now=here.now())
+        )
+    except (EditError, NothingThereError) as error:
+        flash(i18n.said(error), "bad")
+        return redirect(_address("show", kind, number), 303)
+    search.fold_all(here.database.write)
+    return redirect(_back(kind, {}).address, 303)
+
+
+@blueprint.get("/categories")
+@auth.allow("auditor")
+def categories() -> str:
+    known = store.categories(services().database.reader)
+    return render_template(
+        "editing/categories.html",
+        categories=known,
+        alike=colours.alike({one.code: one.colour for one in known}),
+        names={one.code: one.names for one in known},
+        least=colours.LEAST,
+    )
+
+
+@blueprint.get("/kinds")
+@auth.allow()
+def kinds() -> str:
+    db = services().database.reader
+    return render_template("editing/kinds.html", kinds=activities.kinds(db))
+
+
+@dataclass(frozen=True)
+class Form:
+    """Holds a form of a thing, with what it is about, what stands in it, and the mark of the state
+    that it was made of.
+    """
+
+    kind: str
+    number: int | str | None  # None: a new one
+    values: Values
+    seen: str
+
+
+def _save(form: Form) -> Response | tuple[str, int]:
+    here, by = services(), auth.actor()
+    unknown = inputs.unknown(here.database.reader, form.kind, form.values)
+    if unknown:
+        return _again(form, unknown)
+    key = str(form.values.get("key" if form.kind == "category" else "code", ""))
+    thing = Thing(form.kind, key)
+    try:
+        said = here.database.write(
+            lambda db: venue_edit.save(
+                db, here.event.settings, thing, form.values, seen=form.seen, by=by, now=here.now()
+            )
+        )
+    except EditError as error:
+        return _again(form, [i18n.said(error)])
+    except VenueError as error:
+        return _again(form, error.problems)
+    search.fold_all(here.database.write)
+    if not said:
+        flash(_("Nothing was changed: it was so before."), "good")
+    if form.kind == "category":
+        _warn_of_colours(int(form.values["code"]))
+    return redirect(_back(form.kind, form.values).address, 303)
+
+
+def _warn_of_colours(number: int | str) -> None:
+    """Name the categories whose colours can't be told from this one's."""
+    known = store.categories(services().database.reader)
+    names = {one.code: one.names.get("en") or one.key for one in known}
+    for pair in colours.alike({one.code: one.colour for one in known}):
+        if number in (pair.first, pair.second):
+            flash(
+                _(
+                    "The colours of %(first)s and %(second)s look alike %(eyes)s: they differ by "
+                    "%(distance)s, and %(least)s is the least. Their letters still tell them "
+                    "apart.",
+                    first=names[pair.first],
+                    second=names[pair.second],
+                    eyes=_(pair.eyes),
+                    distance=f"{pair.distance:.0f}",
+                    least=colours.LEAST,
+                ),
+                "warn",
+            )
+
+
+@dataclass(frozen=True)
+class _Back:
+    """Says from where a form was reached."""
+
+    address: str
+    words: str
+
+
+def _back(kind: str, values: Values) -> _Back:
+    """Return the page that lists things of a kind, or shows the one that the form is of."""
+    code = str(values.get("code", ""))
+    if kind == "category":
+        return _Back(url_for("admin.things.categories"), N_("All categories"))
+    if kind == "activity_kind":
+        return _Back(url_for("admin.things.kinds"), N_("Kinds of activities"))
+    if kind in ("activity", "organisation") and code:
+        words = {"activity": N_("The activity"), "organisation": N_("The organisation")}[kind]
+        return _Back(url_for(f"admin.programme.{kind}", code=code), words)
+    if kind == "activity":
+        return _Back(url_for("admin.programme.activities"), N_("Programme"))
+    if kind == "organisation":
+        return _Back(url_for("admin.programme.organisations"), N_("Organisations"))
+    if kind in ("area", "exhibitor", "stand"):
+        area = values.get("area") if kind == "stand" else None
+        return _Back(url_for("admin.programme.exhibition", area=area), N_("Exhibition"))
+    day = re.fullmatch(r"(\d{4}-\d{2}-\d{2}).*", str(values.get("starts", "")))
+    return _Back(url_for("admin.venue.show", day=day[1] if day else None), N_("Venue"))
+
+
+def _under_the_input(problem: str, labels: Mapping[str, str]) -> str:
+    """Say a problem without the key that it begins with, and other keys as the form calls them."""
+    assert isinstance(problem, Phrase)
+    fields = {**problem.fields, "key": ""}
+    if isinstance(other := fields.get("other"), str):
+        fields["other"] = labels.get(other, other)
+    return i18n.said(Phrase(problem.text, problem.many, **fields)).strip()
+
+
+def _again(form: Form, problems: Sequence[str]) -> tuple[str, int]:
+    """Show a form again with what is wrong with it."""
+    return _form(form, problems), 400
+
+
+def _form(form: Form, problems: Sequence[str] = ()) -> str:
+    db = services().database.reader
+    shown = inputs.inputs(db, form.kind, form.values, new=form.number is None)
+    labels = inputs.labels(form.kind)
+    by_key: dict[str, str] = {}
+    others = []
+    for problem in problems:
+        key = problem.fields.get("key") if isinstance(problem, Phrase) else None
+        if isinstance(key, str) and any(one.key == key for one in shown):
+            by_key.setdefault(key, _under_the_input(problem, labels))
+        else:
+            others.append(problem)
+    return render_template(
+        "editing/thing.html",
+        form=form,
+        kind_words=KINDS[form.kind],
+        title=name_of(form.values) if form.number is not None else "",
+        inputs=shown,
+        problems=others,
+        by_key=by_key,
+        removal=_address("remove", form.kind, form.number) if form.number is not None else "",
+        has_rare=any(one.rare for one in shown),
+        back=_back(form.kind, form.values if form.number is not None else {}),
+    )
+
+
+def _address(view: str, kind: str, number: int | str) -> str:
+    """Return the address of a thing's form, or of its removal."""
+    coded = "_coded" if isinstance(number, str) else ""
+    return url_for(f"admin.things.{view}{coded}", kind=kind, number=number)
+
+
+def _thing(db: Connection, kind: str, number: int | str) -> tuple[Thing, Values]:
+    zone = ZoneInfo(services().event.settings.time_zone)
+    try:
+        code = number if isinstance(number, str) else things.code_of(db, kind, number)
+    except NothingThereError:
+        abort(404)
+    thing = Thing(kind, code)
+    return thing, things.values_of(db, thing, zone) or abort(404)

@@ -1,0 +1,230 @@
+"""Registers people, changes them, and merges two entries of the roster that are one person."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from badges.i18n import N_, Phrase
+from badges.wire import wire
+from server.core.edits import last_edit
+from server.core.edits.last_edit import EditError
+from server.core.edits.person_words import PersonWords
+from server.core.edits.things import Thing, guest, values_of
+from server.core.edits.words import NONE, Difference, differences, told
+from server.core.entry_log import entry_log
+from server.core.entry_log.act_names import Act
+from server.core.feed import changes
+from server.core.occupancy import stays
+from server.core.people import attendees, issuing, protocol_guests
+from server.core.people.attendees import CARRIED, Attendee
+from server.core.programme.speakers import sessions_where_speaks, speaks_as
+from server.core.venue import kept_places, store
+from server.features.editing.guests import ANSWERS, answer, put_guest
+from server.features.editing.venue_edit import SOMEBODY_ELSE
+from server.features.imports.venue_plan import located
+from server.storage.connection import Connection
+from server.storage.localized import text_in
+
+REASON = "merged"
+# What the one who stays takes over from the other, where they have nothing themselves.
+FILLED = ("external_id", "email", "phone", "order_number", "organisation", "country")
+# Of these nobody else may have the same, so the other loses them.
+_UNIQUE = {"external_id", "email"}
+
+
+def register(
+    db: Connection, values: Mapping[str, Any], *, by: str, now: int, random: Callable[[int], bytes]
+) -> Attendee:
+    """Register somebody. Raises AttendeeError."""
+    since = changes.cursor(db)
+    made = attendees.add_attendee(db, values, by=by, now=now, random=random)
+    last_edit.keep_words(db, Phrase("%(name)s: registered", name=made.name), since, by=by, now=now)
+    return made
+
+
+def change(
+    db: Connection, zone: ZoneInfo, serial: int, values: Mapping[str, Any], *,
+    seen: str, by: str, now: int,
+) -> bool:  # fmt: skip
+    """Change somebody. Return whether their badge now says something that is no longer true.
+
+    `seen` is the mark of the values that the form was made of. Raises AttendeeError, or EditError
+    where somebody else has changed them since.
+    """
+    thing = Thing("attendee", str(serial))
+    before = values_of(db, thing, zone) or {}
+    if last_edit.mark_of(before) != seen:
+        raise EditError(SOMEBODY_ELSE)
+    words = PersonWords(db)
+    with last_edit.kept(db, zone, [thing], by=by, now=now) as note:
+        wrong = attendees.change_attendee(db, serial, values, by=by, now=now)
+        after = values_of(db, thing, zone) or {}
+        found = differences(words.of(before), words.of(after))
+        if found:
+            name = attendees.attendee(db, serial).name
+            note.what = located(name, told(found))
+    return wrong
+
+
+def set_standing(
+    db: Connection, zone: ZoneInfo, serial: int, revoked: bool, *, reason: str, by: str, now: int
+) -> None:
+    """Revoke somebody's badges or reinstate them, so that `by` may undo it.
+
+    Raises UnknownAttendeeError, or IssuingError where it is so already.
+    """
+    person = attendees.attendee(db, serial)
+    with last_edit.kept(db, zone, [Thing("attendee", str(serial))], by=by, now=now) as note:
+        step = issuing.revoke if revoked else issuing.reinstate
+        step(db, serial, reason=reason, now=now, by=by)
+        what = N_("%(name)s (%(number)s): revoked")
+        if not revoked:
+            what = N_("%(name)s (%(number)s): reinstated")
+        note.what = Phrase(what, name=person.name, number=person.number)
+
+
+@dataclass(frozen=True)
+class GuestMove:
+    """Says what one person and the other are answered at a session, and what is so afterwards."""
+
+    session_id: int
+    code: str
+    title: str
+    stays: bool | None  # the answer of the one who stays
+    goes: bool | None
+    after: bool | None
+
+    @property
+    def words(self) -> str:
+        return ANSWERS[self.after]
+
+
+@dataclass(frozen=True)
+class MergePlan:
+    """Holds exactly what a merge would do."""
+
+    stays: Attendee
+    goes: Attendee
+    filled: list[Difference]
+    guests: list[GuestMove]
+    speaks: list[tuple[str, str]]  # sessions at which the one who goes speaks: code and title
+    inside: list[int]  # halls where the one who goes is now
+    left: list[str]  # what the one who goes has, and what does not go over, in sentences
+    replace: bool  # the badge of the one who stays is wrong afterwards
+    mark: str
+
+
+def merge_plan(db: Connection, stays_serial: int, goes_serial: int) -> MergePlan:
+    """Say what a merge would do. Raises UnknownAttendeeError or EditError."""
+    one, other = attendees.attendee(db, stays_serial), attendees.attendee(db, goes_serial)
+    if one.serial == other.serial:
+        raise EditError(N_("These are the same badge number: choose another person."))
+    if one.revoked_at is not None:
+        raise EditError(
+            N_("%(name)s (%(number)s) is revoked: keep the other, or reinstate them first."),
+            name=one.name,
+            number=one.number,
+        )
+    found = [
+        Difference(column, NONE, str(getattr(other, column)))
+        for column in FILLED
+        if getattr(other, column) and not getattr(one, column)
+    ]
+    moves = [move for move in _guests(db, one.serial, other.serial) if move.goes is not None]
+    speaks = [
+        (session.code, text_in(session.titles, "en"))
+        for number in dict.fromkeys(one[0] for one in sessions_where_speaks(db, other.serial))
+        for session in (store.session(db, number),)
+    ]
+    inside = [stay.hall_id for stay in stays.open_stays(db, other.serial)]
+    replace = one.issue > 0 and any(each.key in CARRIED for each in found)
+    left = _left(db, other.serial)
+    seen = {
+        "left": left,
+        "people": repr((one, other)),
+        "guests": repr((moves, speaks)),
+        "inside": inside,
+    }
+    mark = last_edit.mark_of(seen)
+    return MergePlan(one, other, found, moves, speaks, inside, left, replace, mark)
+
+
+def merge(
+    db: Connection, zone: ZoneInfo, stays_serial: int, goes_serial: int, *,
+    mark: str, by: str, now: int,
+) -> MergePlan:  # fmt: skip
+    """Merge two people, as `merge_plan` said. The badges of the one who goes are revoked.
+
+    Scans and stays are history, and keep the badge number that they were made with. Raises
+    EditError where somebody has changed one of them since.
+    """
+    plan = merge_plan(db, stays_serial, goes_serial)
+    if plan.mark != mark:
+        raise EditError(SOMEBODY_ELSE)
+    one, other = plan.stays, plan.goes
+    things = [Thing("attendee", str(one.serial)), Thing("attendee", str(other.serial))]
+    things += [guest(move.code, who) for move in plan.guests for who in (one.serial, other.serial)]
+    things += [Thing("speakers", code) for code, _ in plan.speaks]
+    with last_edit.kept(db, zone, things, by=by, now=now) as note:
+        taken = {each.key: getattr(other, each.key) for each in plan.filled}
+        lost = {key: "" for key in taken if key in _UNIQUE}
+        if lost:
+            attendees.change_attendee(db, other.serial, lost, by=by, now=now)
+        if taken:
+            attendees.change_attendee(db, one.serial, taken, by=by, now=now)
+        for move in plan.guests:
+            put_guest(db, move.session_id, one.serial, move.after, by=by, now=now)
+            put_guest(db, move.session_id, other.serial, None, by=by, now=now)
+        if plan.speaks:
+            speaks_as(db, other.serial, one.serial)
+            changes.publish(db, wire.VenueChanged())
+        if other.revoked_at is None:
+            issuing.revoke(db, other.serial, reason=REASON, now=now, by=by)
+        subject: dict[str, str | int | None] = {"serial": one.serial, "merged": other.serial}
+        entry_log.act(db, by, Act.ATTENDEES_MERGED, subject, now)
+        note.what = Phrase(
+            "%(name)s: %(number)s stays, %(other)s (%(other_name)s) is revoked",
+            name=one.name, number=one.number, other=other.number, other_name=other.name,
+        )  # fmt: skip
+    return plan
+
+
+def _left(db: Connection, goes: int) -> list[str]:
+    """Say what somebody has that a merge does not move."""
+    found: list[str] = []
+    if protocol_guests.protocol_guests(db, goes):
+        found.append(
+            Phrase(
+                "The one who goes is a protocol guest. Who is told of the arrival is to be said"
+                " anew on the page of the one who stays."
+            )
+        )
+    if kept_places.kind_of(db, goes) is not None:
+        found.append(
+            Phrase(
+                "Halls keep places for the one who goes. That is to be said anew on the page of the"
+                " one who stays."
+            )
+        )
+    return found
+
+
+def _guests(db: Connection, one: int, other: int) -> list[GuestMove]:
+    """List the sessions at which either of two people has an answer of their own.
+
+    A refusal stands over an invitation: somebody meant it.
+    """
+    rows = db.execute(
+        "SELECT DISTINCT s.session_id, s.code, s.titles, s.starts_at FROM session_guest g"
+        " JOIN session s USING (session_id) WHERE g.serial IN (?, ?) ORDER BY s.starts_at, s.code",
+        (one, other),
+    ).fetchall()
+    found = []
+    for row in rows:
+        session = store.session(db, row["session_id"])
+        mine, theirs = (answer(db, session.session_id, serial) for serial in (one, other))
+        after = False if False in (mine, theirs) else mine or theirs
+        title = text_in(session.titles, "en")
+        found.append(GuestMove(session.session_id, session.code, title, mine, theirs, after))
+    return found

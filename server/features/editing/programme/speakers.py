@@ -1,0 +1,159 @@
+"""Says who speaks at a session, one at a time: added, changed, moved and taken off.
+
+A session's speakers are checked and written as those of a venue file, all of them at once.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from badges.i18n import Phrase
+from badges.wire import wire
+from server.core.edits import last_edit
+from server.core.edits.last_edit import EditError
+from server.core.edits.things import Thing, values_of
+from server.core.entry_log import entry_log
+from server.core.entry_log.act_names import Act
+from server.core.event.settings import EventSettings
+from server.core.feed import changes
+from server.core.people import attendees
+from server.core.programme.speakers import Speaker, put_speakers
+from server.core.venue import store
+from server.features.editing.venue_edit import SOMEBODY_ELSE
+from server.features.imports import venue_file, venue_import
+from server.features.imports.programme.plan import Programme, SpeakerPlan
+from server.features.imports.venue_check import VenueCheck
+from server.features.imports.venue_plan import Venue, VenueError
+from server.storage.connection import Connection
+from server.storage.localized import text_in
+
+_ROLES = {
+    "keynote": Phrase("keynote"),
+    "speaker": Phrase("speaker"),
+    "moderator": Phrase("moderator"),
+    "panellist": Phrase("panellist"),
+}
+
+
+class SpeakersEdit:
+    """Changes the speakers of one session. `seen` is the mark of the list that the page showed.
+
+    Each change returns what was done, in words. Each raises EditError where somebody else has
+    changed the list since, VenueError for what a file would be refused for, and
+    UnknownSessionError.
+    """
+
+    def __init__(
+        self, db: Connection, settings: EventSettings, session_id: int, *,
+        seen: str, by: str, now: int,
+    ) -> None:  # fmt: skip
+        self.db = db
+        self.settings = settings
+        self.session = store.session(db, session_id)
+        self.by = by
+        self.now = now
+        if mark(db, self.session.code) != seen:
+            raise EditError(SOMEBODY_ELSE)
+        self.speakers = stored(db, self.session.code)
+
+    def add(self, serial: int | None, values: Mapping[str, Any]) -> str:
+        """Let somebody speak after the others. Whoever is on the roster is named by `serial`.
+
+        `values` are under the keys of a venue file. Raises UnknownAttendeeError.
+        """
+        found = dict(values)
+        if serial is not None:
+            person = attendees.attendee(self.db, serial)
+            found["name"] = person.name
+        new = replace(self._read(found), serial=serial)
+        if serial is not None:
+            new = replace(new, label=person.external_id or person.email)
+        return self._put(
+            [*self.speakers, new],
+            Phrase("%(name)s added, as %(role)s", name=new.name, role=_ROLES[new.role]),
+        )
+
+    def change(self, at: int, values: Mapping[str, Any]) -> str:
+        """Change the role of a speaker, or when their talk starts."""
+        one = self._one(at)
+        new = self._read({**values, "name": one.name})
+        changed = replace(one, role=new.role, starts_at=new.starts_at)
+        if changed == one:
+            return ""
+        other_time = one.starts_at != new.starts_at
+        if one.role == new.role:
+            what = Phrase("%(name)s: another time", name=one.name)
+        else:
+            roles = _ROLES[one.role], _ROLES[new.role]
+            what = Phrase("%(name)s %(old)s → %(new)s", name=one.name, old=roles[0], new=roles[1])
+            if other_time:
+                what = Phrase("%(what)s, with another time", what=what)
+        return self._put([*self.speakers[:at], changed, *self.speakers[at + 1 :]], what)
+
+    def move(self, at: int, to: int) -> str:
+        """Put a speaker at another place of the order."""
+        one = self._one(at)
+        others = [*self.speakers[:at], *self.speakers[at + 1 :]]
+        to = min(max(0, to), len(others))
+        return (
+            ""
+            if to == at
+            else self._put(
+                [*others[:to], one, *others[to:]], Phrase("%(name)s moved", name=one.name)
+            )
+        )
+
+    def remove(self, at: int) -> str:
+        """Take a speaker off the list."""
+        one = self._one(at)
+        return self._put(
+            [*self.speakers[:at], *self.speakers[at + 1 :]],
+            Phrase("%(name)s removed", name=one.name),
+        )
+
+    def _one(self, at: int) -> Speaker:
+        if not 0 <= at < len(self.speakers):
+            raise EditError(SOMEBODY_ELSE)
+        return self.speakers[at]
+
+    def _read(self, values: Mapping[str, Any]) -> Speaker:
+        given = {**values, "session": self.session.code}
+        (plan,) = venue_file.read_one("speaker", given, self.settings).programme.speakers
+        return plan.speaker
+
+    def _put(self, speakers: Sequence[Speaker], what: str) -> str:
+        plans = tuple(SpeakerPlan(self.session.code, one) for one in speakers)
+        venue = Venue(programme=Programme(speakers=plans))
+        problems = VenueCheck(self.db, venue).problems()
+        if problems:
+            raise VenueError(problems)
+        zone = ZoneInfo(self.settings.time_zone)
+        things = [Thing("speakers", self.session.code)]
+        with last_edit.kept(self.db, zone, things, by=self.by, now=self.now) as note:
+            if plans:
+                venue_import.take_venue(self.db, venue, self._log, by=self.by, now=self.now)
+            else:  # no file can say that nobody speaks
+                put_speakers(self.db, self.session.session_id, [])
+                changes.publish(self.db, wire.VenueChanged())
+                self._log()
+            title = text_in(self.session.titles, "en")
+            note.what = Phrase("Session %(title)s: speaker %(what)s", title=title, what=what)
+        return note.what
+
+    def _log(self) -> None:
+        subject: dict[str, str | int | None] = {"session": self.session.session_id}
+        subject["columns"] = "speakers"
+        entry_log.act(self.db, self.by, Act.VENUE_EDITED, subject, self.now)
+
+
+def stored(db: Connection, session_code: str) -> list[Speaker]:
+    """Return the speakers of a session with the names that were written for them."""
+    found = values_of(db, Thing("speakers", session_code), ZoneInfo("UTC"))
+    return [Speaker(*row) for row in found["speakers"]] if found else []
+
+
+def mark(db: Connection, session_code: str) -> str:
+    """Return a text that tells whether the list has changed since a page was made of it."""
+    found = values_of(db, Thing("speakers", session_code), ZoneInfo("UTC"))
+    return last_edit.mark_of(found)

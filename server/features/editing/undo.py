@@ -1,0 +1,93 @@
+"""Puts back what a user's last change has changed."""
+
+from zoneinfo import ZoneInfo
+
+from badges.i18n import N_, Phrase
+from badges.wire import wire
+from server.core.edits import last_edit
+from server.core.edits.last_edit import EditError, Kept, LastEdit
+from server.core.edits.things import VENUE_KINDS, Values, number_of
+from server.core.entry_log import act_changes, entry_log
+from server.core.entry_log.act_changes import Change
+from server.core.entry_log.act_names import Act
+from server.core.event.settings import EventSettings
+from server.core.feed import changes
+from server.core.people import attendees, issuing
+from server.core.programme.speakers import Speaker, put_speakers
+from server.features.editing.guests import put_guest
+from server.features.editing.venue_edit import put, take_away
+from server.storage.connection import Connection
+
+# What may refer to what: things are put back in this order, and taken away in the other.
+_ORDER = (*VENUE_KINDS, "attendee", "speakers", "guest")
+REASON = "mistake"
+
+
+def undo(db: Connection, settings: EventSettings, mark: str, *, by: str, now: int) -> LastEdit:
+    """Undo the last change of `by`, whose mark the page had, and return it.
+
+    Raises EditError where somebody has changed the same things since, or where they can't be as
+    they were, and VenueError where the rest of the venue has changed so that they would not fit.
+    """
+    zone = ZoneInfo(settings.time_zone)
+    found = last_edit.undoable(db, by, mark, zone)
+    since = changes.cursor(db)
+    things = sorted(found.things, key=lambda one: _ORDER.index(one.thing.kind))
+    for one in reversed(things):
+        if one.before is None:
+            _take_away(db, one, by=by, now=now)
+    for one in things:
+        if one.before is not None:
+            _put_back(db, settings, one, one.before, by=by, now=now)
+    number = entry_log.act(db, by, Act.EDIT_UNDONE, {}, now)
+    back = [Change(one.thing.kind, one.thing.key, one.after, one.before) for one in found.things]
+    act_changes.keep(db, [number], back)
+    what = Phrase("Undone: %(what)s", what=found.what)
+    last_edit.keep_words(db, what, since, by=by, now=now, hall_id=found.hall_id)
+    return found
+
+
+def _take_away(db: Connection, one: Kept, *, by: str, now: int) -> None:
+    if one.thing.kind == "guest":
+        _put_guest(db, one, None, by=by, now=now)
+    elif one.thing.kind == "speakers":
+        _put_speakers(db, one.thing.key, [])
+    elif one.thing.kind == "attendee":
+        raise EditError(N_("A registration is not undone: revoke the attendee instead."))
+    else:
+        take_away(db, one.thing, by=by, now=now)
+
+
+def _put_back(
+    db: Connection, settings: EventSettings, one: Kept, before: Values, *, by: str, now: int
+) -> None:
+    if one.thing.kind == "guest":
+        _put_guest(db, one, before["invited"], by=by, now=now)
+    elif one.thing.kind == "speakers":
+        speakers = [Speaker(*row) for row in before["speakers"]]
+        _put_speakers(db, one.thing.key, speakers)
+    elif one.thing.kind == "attendee":
+        _put_attendee(db, int(one.thing.key), dict(before), by=by, now=now)
+    else:
+        put(db, settings, one.thing, before, by=by, now=now)
+
+
+def _put_speakers(db: Connection, session_code: str, speakers: list[Speaker]) -> None:
+    put_speakers(db, number_of(db, "session", session_code), speakers)
+    changes.publish(db, wire.VenueChanged())
+
+
+def _put_guest(db: Connection, one: Kept, invited: bool | None, *, by: str, now: int) -> None:
+    code, _, serial = one.thing.key.rpartition(":")
+    session_id = number_of(db, "session", code)
+    put_guest(db, session_id, int(serial), invited, by=by, now=now)
+
+
+def _put_attendee(db: Connection, serial: int, values: Values, *, by: str, now: int) -> None:
+    revoked = values.pop("revoked")
+    attendees.change_attendee(db, serial, values, by=by, now=now)
+    is_revoked = attendees.attendee(db, serial).revoked_at is not None
+    if revoked and not is_revoked:
+        issuing.revoke(db, serial, reason=REASON, now=now, by=by)
+    elif is_revoked and not revoked:
+        issuing.reinstate(db, serial, reason=REASON, now=now, by=by)

@@ -1,0 +1,296 @@
+"""Adds, changes and removes single things of the venue.
+
+An edit is read and checked as a small venue file. So a page refuses what a file would be refused
+for, in the same words.
+"""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from badges.i18n import N_, Phrase
+from badges.wire import wire
+from server.core.edits import last_edit, programme_things
+from server.core.edits.last_edit import EditError
+from server.core.edits.things import NothingThereError, Thing, Values, guest, number_of, values_of
+from server.core.edits.words import differences, named, told
+from server.core.entry_log import entry_log
+from server.core.entry_log.act_names import Act
+from server.core.event.settings import EventSettings
+from server.core.feed import changes
+from server.core.occupancy import hall_control, nesting_accounts
+from server.core.people import search
+from server.core.venue import store
+from server.features.imports import venue_file, venue_import, venue_plan
+from server.features.imports.venue_check import VenueCheck
+from server.features.imports.venue_plan import NO_ACTIVITY, Venue, VenueError, located
+from server.storage import errors
+from server.storage.connection import Connection
+from server.storage.localized import text_in
+
+SOMEBODY_ELSE = N_("Somebody else has changed this since the page was made. Look at it again.")
+_REMOVED = {
+    "hall": Act.HALL_REMOVED,
+    "door": Act.DOOR_REMOVED,
+    "session": Act.SESSION_REMOVED,
+    "category": Act.CATEGORY_REMOVED,
+    **dict.fromkeys(programme_things.KINDS, Act.PROGRAMME_REMOVED),
+}
+_NOT_IN_A_CODE = re.compile(r"[^a-z0-9]+")
+
+
+def save(
+    db: Connection, settings: EventSettings, thing: Thing, values: Mapping[str, Any], *,
+    seen: str, by: str, now: int,
+) -> str:  # fmt: skip
+    """Add or change a thing, and return what was changed, in words. It is empty for nothing.
+
+    `seen` is the mark of the values that the form was made of. Raises VenueError, or EditError
+    where somebody else has changed the thing since.
+    """
+    zone = ZoneInfo(settings.time_zone)
+    before = values_of(db, thing, zone)
+    if last_edit.mark_of(before) != seen:
+        there = N_("There is one with this code already.") if before else N_("It is gone.")
+        raise EditError(SOMEBODY_ELSE if before and seen != last_edit.mark_of(None) else there)
+    with last_edit.kept(db, zone, [thing], by=by, now=now) as note:
+        note.what = put(db, settings, thing, values, by=by, now=now)
+    return note.what
+
+
+def put(
+    db: Connection, settings: EventSettings, thing: Thing, values: Mapping[str, Any], *,
+    by: str, now: int,
+) -> str:  # fmt: skip
+    """Add or change a thing, and return what was changed, in words. Raises VenueError."""
+    zone = ZoneInfo(settings.time_zone)
+    before = values_of(db, thing, zone)
+    venue = venue_file.read_one(thing.kind, values, settings)
+    if "activity" not in values:
+        venue = _without_activity(venue)
+    _check(db, settings, venue, thing, before)
+
+    def log() -> None:
+        subject = _subject(db, thing)
+        after = values_of(db, thing, zone) or {}
+        if before is not None:
+            subject["columns"] = ",".join(one.key for one in differences(before, after))
+        entry_log.act(db, by, Act.VENUE_EDITED, subject, now)
+
+    result = venue_import.take_venue(db, venue, log, by=by, now=now)
+    after = values_of(db, thing, zone) or {}
+    if not result.changed:
+        return ""
+    if before is None:
+        return Phrase("%(thing)s: added", thing=named(thing.kind, after))
+    return located(named(thing.kind, after), told(differences(before, after)))
+
+
+def set_capacity(
+    db: Connection, settings: EventSettings, hall_id: int, capacity: int, *, by: str, now: int
+) -> None:
+    """Set a hall's capacity, so that it can be undone. Raises CapacityError, UnknownHallError."""
+    hall = store.hall(db, hall_id)
+    zone = ZoneInfo(settings.time_zone)
+    things = [Thing("hall", hall.code)]
+    with last_edit.kept(db, zone, things, by=by, now=now, hall_id=hall_id) as note:
+        hall_control.set_capacity(db, hall_id, capacity, by=by, now=now)
+        if capacity != hall.capacity:
+            name = text_in(hall.names, "en")
+            note.what = Phrase(
+                "Hall %(name)s: capacity %(before)s → %(capacity)s",
+                name=name,
+                before=hall.capacity,
+                capacity=capacity,
+            )
+
+
+def remove(db: Connection, settings: EventSettings, thing: Thing, *, by: str, now: int) -> str:
+    """Remove a thing, so that it can be put back, and return what was removed, in words.
+
+    Raises EditError where something refers to it.
+    """
+    zone = ZoneInfo(settings.time_zone)
+    before = values_of(db, thing, zone)
+    if before is None:
+        raise EditError(N_("It is gone already."))
+    things = [thing]
+    if thing.kind == "session":
+        things += [Thing("speakers", thing.key)]
+        things += [guest(thing.key, serial) for serial in _guests(db, thing.key)]
+    with last_edit.kept(db, zone, things, by=by, now=now) as note:
+        take_away(db, thing, by=by, now=now)
+        note.what = Phrase("%(thing)s: removed", thing=named(thing.kind, before))
+    return note.what
+
+
+def take_away(db: Connection, thing: Thing, *, by: str, now: int) -> None:
+    """Delete a thing of the venue. Raises EditError where something refers to it."""
+    subject = _subject(db, thing)
+    key = subject[thing.kind]
+    if thing.kind == "session":
+        store.remove_session(db, number_of(db, "session", thing.key), by=by, now=now)
+        return
+    if _scanned(db, thing):
+        raise EditError(
+            N_("This %(kind)s has scans, so it stays. Close it instead."),
+            kind=venue_plan.KINDS[thing.kind],
+        )
+    before = nesting_accounts.paths(db)
+    try:
+        for statement in _TAKEN[thing.kind]:
+            db.execute(statement, (key,))
+    except errors.ConstraintError:
+        raise EditError(_IN_USE[thing.kind]) from None
+    nesting_accounts.settle(db, before)
+    search.fold(db, search.FOLDED_TOGETHER)
+    changes.publish(db, wire.VenueChanged())
+    entry_log.act(db, by, _REMOVED[thing.kind], subject, now)
+
+
+def new_code(db: Connection, kind: str, name: str) -> str:
+    """Make a code that no thing of this kind has yet, from a name that is typed."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().casefold()
+    stem = _NOT_IN_A_CODE.sub("-", plain).strip("-")[:24].strip("-") or kind
+    known = {row[0].casefold() for row in db.execute(f"SELECT code FROM {kind}")}
+    numbered = (stem, *(f"{stem}-{number}" for number in range(2, len(known) + 3)))
+    return next(code for code in numbered if code not in known)
+
+
+def new_category_number(db: Connection) -> int:
+    """Return the lowest number that no category has. Raises EditError."""
+    known = {one.code for one in store.categories(db)}
+    found = next((number for number in range(256) if number not in known), None)
+    if found is None:
+        raise EditError(N_("There are 256 categories, the most that badges can tell apart."))
+    return found
+
+
+# What is deleted with a thing, itself last. What else refers to it keeps it.
+# What goes with a thing, in this order. Of a thing of the programme the code is given, else its
+# number.
+_TAKEN = {
+    "category": ("DELETE FROM category WHERE category = ?",),
+    "hall": ("DELETE FROM hall_category WHERE hall_id = ?", "DELETE FROM hall WHERE hall_id = ?"),
+    "door": ("DELETE FROM door_from WHERE door_id = ?", "DELETE FROM door WHERE door_id = ?"),
+    "organisation": (
+        "UPDATE attendee SET organisation_id = NULL WHERE organisation_id ="
+        " (SELECT organisation_id FROM organisation WHERE code = ?)",
+        "DELETE FROM organisation WHERE code = ?",
+    ),
+    "activity_kind": ("DELETE FROM activity_kind WHERE code = ?",),
+    "activity": (
+        "DELETE FROM activity_host WHERE activity_id ="
+        " (SELECT activity_id FROM activity WHERE code = ?)",
+        "DELETE FROM activity WHERE code = ?",
+    ),
+    "area": ("DELETE FROM area WHERE code = ?",),
+    "exhibitor": ("DELETE FROM exhibitor WHERE code = ?",),
+    "stand": ("DELETE FROM stand WHERE code = ?",),
+}
+_IN_USE = {
+    "category": N_(
+        "Nothing was removed: somebody is in this category, or a hall or a session admits it."
+    ),
+    "hall": N_(
+        "Nothing was removed: it still has a door, a session, an area, a hall inside it, or a "
+        "kiosk's places."
+    ),
+    "door": N_("Nothing was removed: a kiosk is or was at work there."),
+    "organisation": N_("Nothing was removed: it still hosts an activity, or exhibits."),
+    "activity_kind": N_("Nothing was removed: an activity is still of this kind."),
+    "activity": N_("Nothing was removed: it still has a session."),
+    "area": N_("Nothing was removed: it still has a stand."),
+    "exhibitor": N_("Nothing was removed: it still has a stand."),
+    "stand": N_("Nothing was removed: something still refers to it."),
+}
+
+
+def _subject(db: Connection, thing: Thing) -> dict[str, str | int | None]:
+    """Return of what an act speaks. The programme's things have their codes."""
+    if thing.kind not in programme_things.KINDS:
+        return {thing.kind: number_of(db, thing.kind, thing.key)}
+    if values_of(db, thing, ZoneInfo("UTC")) is None:
+        raise NothingThereError(f"{thing.kind} {thing.key}")
+    return {thing.kind: thing.key}
+
+
+def _without_activity(venue: Venue) -> Venue:
+    """Let a session have no activity. In a file, a session of which none is said keeps its own."""
+    sessions = (replace(plan, activity=NO_ACTIVITY) for plan in venue.sessions)
+    return replace(venue, sessions=tuple(sessions))
+
+
+def _check(
+    db: Connection, settings: EventSettings, venue: Venue, thing: Thing, before: Values | None
+) -> None:
+    """Raise VenueError for what is wrong with the venue as it would be.
+
+    A hall is checked with its sessions, and a session with its hall, as in one file. What was wrong
+    before the edit is not held against it.
+    """
+    zone = ZoneInfo(settings.time_zone)
+    beside = _beside(db, settings, venue, zone)
+    wrong = VenueCheck(db, _with(venue, beside)).problems()
+    if wrong and before is not None:
+        stood = _as_it_stands(thing.kind, before, settings)
+        wrong = [one for one in wrong if one not in VenueCheck(db, _with(stood, beside)).problems()]
+    if wrong:
+        raise VenueError(wrong)
+
+
+def _with(venue: Venue, beside: Venue) -> Venue:
+    return replace(
+        venue, halls=venue.halls or beside.halls, sessions=venue.sessions or beside.sessions
+    )
+
+
+def _beside(db: Connection, settings: EventSettings, venue: Venue, zone: ZoneInfo) -> Venue:
+    """Return the sessions of the hall that is edited, or the hall of the session that is."""
+    halls = [
+        _as_it_stands("hall", values_of(db, Thing("hall", one.hall), zone), settings)
+        for one in venue.sessions
+    ]
+    codes = [
+        row[0]
+        for plan in venue.halls
+        for row in db.execute(
+            "SELECT s.code FROM session s JOIN hall h USING (hall_id) WHERE h.code = ?",
+            (plan.code,),
+        )
+    ]
+    sessions = [
+        _as_it_stands("session", values_of(db, Thing("session", code), zone), settings)
+        for code in codes
+    ]
+    return Venue(
+        halls=tuple(plan for one in halls for plan in one.halls),
+        sessions=tuple(plan for one in sessions for plan in one.sessions),
+    )
+
+
+def _as_it_stands(kind: str, values: Values | None, settings: EventSettings) -> Venue:
+    """Return what the event has, or nothing where a file could not say it (any more)."""
+    try:
+        return Venue() if values is None else venue_file.read_one(kind, values, settings)
+    except VenueError:
+        return Venue()
+
+
+def _guests(db: Connection, session_code: str) -> list[int]:
+    rows = db.execute(
+        "SELECT serial FROM session_guest JOIN session USING (session_id) WHERE code = ?",
+        (session_code,),
+    )
+    return [row[0] for row in rows]
+
+
+def _scanned(db: Connection, thing: Thing) -> bool:
+    """Tell whether the ledger speaks of a hall or a door."""
+    if thing.kind not in ("hall", "door"):
+        return False
+    query = f"SELECT 1 FROM scan WHERE {thing.kind}_id = ? LIMIT 1"
+    return db.execute(query, (number_of(db, thing.kind, thing.key),)).fetchone() is not None

@@ -1,0 +1,117 @@
+"""Checks the database of an event against its own entry log.
+
+Pages and CSV files read the ledger's rows, and an export has the log's records. Whoever altered a
+row altered what people see, and this finds it. It also finds records that are not the ones that
+were logged, entries that are missing, and a log that is not the one that kiosks and witnesses
+cosigned, or that was stamped.
+"""
+
+import base64
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from badges.record import ScanRecord, WireError, decode_record
+from badges.transparency.merkle import Tree, leaf_hash
+from server.core.entry_log import checkpoints, cosignatures
+from server.core.entry_log.entry_log import ERASED, entry_of
+from server.features.evidence.witnesses import stamps
+from server.storage.connection import Connection, Row
+
+
+class _Leaf(msgspec.Struct):
+    received_at: int
+    record: msgspec.Raw
+
+
+_LEAF = msgspec.json.Decoder(_Leaf)
+_COLUMNS = (
+    "kiosk", "generation", "seq", "act", "direction", "door_id", "hall_id", "serial", "issue",
+    "category", "session_id", "decision", "reason", "flags", "scanned_at", "facts_age_ms",
+    "override_place", "supervisor", "note",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Claim:
+    """Holds a checkpoint that somebody else confirmed, as a note."""
+
+    size: int
+    note: str
+    whose: str
+
+
+def problems(db: Connection, log: str) -> Iterator[str]:
+    """Yield what is wrong, in the order of the entries. Each is a sentence without its full
+    stop. `log` is the log's name.
+    """
+    tree, number = Tree(), 0
+    claims = sorted(_claims(db, log), key=lambda one: one.size)
+    columns = ", ".join(f"s.{column}" for column in _COLUMNS)
+    rows = db.execute(
+        f"SELECT l.number, l.kind, l.hash, l.body, l.salt, s.received_at, {columns}"
+        " FROM leaf l LEFT JOIN scan s ON s.number = l.number ORDER BY l.number"
+    )
+    for row in rows:
+        if row["number"] != number:
+            yield f"entries {number} to {row['number'] - 1} are missing"
+            return
+        if row["kind"] != ERASED or row["body"]:
+            if leaf_hash(entry_of(row["body"], row["salt"])) != row["hash"]:
+                yield f"entry {number} is not what was logged"
+            elif row["kind"] == "scan":
+                yield from _differences(row)
+        tree.append(row["hash"])
+        number += 1
+    for kept in claims:
+        yield from _compare(kept, tree)
+
+
+def _differences(row: Row) -> Iterator[str]:
+    """Compare a scan's row with its record, column by column."""
+    number = row["number"]
+    try:
+        leaf = _LEAF.decode(row["body"])
+        record = decode_record(bytes(leaf.record))
+    except (msgspec.MsgspecError, WireError, UnicodeDecodeError):
+        yield f"entry {number} is no scan"
+        return
+    if row["kiosk"] is None:
+        yield f"scan {number} of the log is missing in the ledger"
+        return
+    said = dict(zip(_COLUMNS, _values(record), strict=True)) | {"received_at": leaf.received_at}
+    for column, value in said.items():
+        if row[column] != value:
+            yield f"scan {number}: the ledger has another {column} than the log"
+
+
+def _values(record: ScanRecord) -> tuple[Any, ...]:
+    """Return a record's values in the order of the columns."""
+    return (
+        record.kiosk, record.generation, record.seq, record.act, record.direction, record.door,
+        record.hall, record.serial, record.issue, record.category, record.session, record.decision,
+        record.reason, " ".join(record.flags), record.scanned_at, record.facts_age_ms,
+        record.override_place, record.by, record.note,
+    )  # fmt: skip
+
+
+def _claims(db: Connection, log: str) -> Iterator[_Claim]:
+    for one in cosignatures.all_kept(db):
+        whose = f"kiosk {one.kiosk} (generation {one.generation}) cosigned"
+        yield _Claim(one.size, one.note, whose)
+    for seen in checkpoints.cosigned(db, log):
+        yield _Claim(seen.size, seen.note, f"witness {seen.witness} cosigned")
+    for stamp in stamps.stamps(db, log):
+        yield _Claim(stamp.size, stamp.note, f"{stamp.authority} stamped")
+
+
+def _compare(claim: _Claim, tree: Tree) -> Iterator[str]:
+    if claim.size > tree.size:
+        yield f"{claim.whose} {claim.size} entries, and there are {tree.size}"
+        return
+    root = base64.b64encode(tree.root(claim.size)).decode()
+    # A log from before a restore has another name, and its beginning alone is here.
+    if claim.note.split("\n")[2:3] != [root]:
+        yield f"{claim.whose} another log of {claim.size} entries than this one"

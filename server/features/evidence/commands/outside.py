@@ -1,0 +1,108 @@
+"""Has the entry log confirmed from outside, and runs a witness for others' logs."""
+
+import signal
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from server.console import event_option, opened, refuse, wall_clock
+from server.core.entry_log import checkpoints
+from server.core.entry_log import outside as troubles
+from server.core.entry_log.entry_log import Log
+from server.core.event.directory import Event
+from server.features.evidence.witnesses import asking, authority
+from server.features.evidence.witnesses.witness import opened as opened_witness
+from server.features.evidence.witnesses.witness_http import WitnessServer
+from server.features.evidence.witnesses.worker import Confirming
+from server.storage.database import Database
+
+WITNESS_PORT = 8480
+
+
+def confirm(event: Event, database: Database, log: Log) -> None:
+    """Ask the event's witnesses and its time-stamping authority for the newest checkpoint, and say
+    who did not confirm it. It never fails for that.
+    """
+    settings = event.settings
+    if not settings.witnesses and settings.time_authority is None:
+        return
+    Confirming(event, database, log, wall_clock).confirm()
+    asked = {troubles.of_witness(one.name): one.name for one in asking.witnesses(settings)}
+    asked[troubles.AUTHORITY] = "the time-stamping authority"
+    with database.reading() as db:
+        for one in troubles.all_troubles(db):
+            if one.who in asked:
+                click.echo(f"Not confirmed by {asked[one.who]}: {one.words}.", err=True)
+
+
+def read_stamp(answer: bytes, message: bytes, certificates: bytes) -> str:
+    """Say who stamped a message and when. Raises StampError, which is a ValueError, where that does
+    not hold.
+    """
+    known = authority.Authority("", authority.certificates_of(certificates, "the certificates"))
+    found = authority.verify(answer, message, known)
+    at = datetime.fromtimestamp(found.stamped_at // 1000, UTC)
+    return f"by {found.authority} at {at:%Y-%m-%d %H:%M:%S} UTC"
+
+
+@click.command(short_help="Print the newest checkpoint, with witnesses' signatures.")
+@event_option
+def checkpoint(event_dir: Path) -> None:
+    """Print the newest checkpoint of the entry log, after asking witnesses and the authority.
+
+    Keep it, or give it away: whoever has it finds out whether the log was rewritten later, with
+    `hallkeeper audit verify --checkpoint`.
+    """
+    with opened(event_dir) as (event, database):
+        log = Log(database, event.log_name, event.log_key)
+        if not log.size():
+            raise refuse("the entry log is empty.")
+        confirm(event, database, log)
+        with database.reading() as db:
+            note = checkpoints.cosigned_note(db, log.name, log.note(log.size()))
+    click.echo(note, nl=False)
+
+
+@click.command(short_help="Run a witness that cosigns others' entry logs.")
+@click.option(
+    "--dir", "directory", type=click.Path(file_okay=False, path_type=Path), required=True,
+    help="Its directory; made where there is none.",
+)  # fmt: skip
+@click.option("--name", help="Its name, when its directory is made, as example.org/witness.")
+@click.option("--log", "logs", multiple=True, metavar="KEY", help="A log's key to cosign from now.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="An address to listen on.")
+@click.option("--port", default=WITNESS_PORT, show_default=True, type=click.IntRange(0, 65_535))
+def witness(directory: Path, name: str | None, logs: tuple[str, ...], host: str, port: int) -> None:
+    """Run a witness (C2SP tlog-witness): a program for others to run, on a machine of their own.
+
+    It sees hashes alone. It cosigns a log's checkpoint where a proof shows that it goes on from
+    the one before, and refuses every other one. What it cosigned is in its directory: keep that,
+    and never put an older copy of it back. Put a web server with TLS before it.
+    """
+    with opened_witness(directory, name, list(logs)) as one:
+        try:
+            server = WitnessServer((host, port), one, lambda text: click.echo(text, err=True))
+        except OSError as error:
+            raise refuse(f"can't listen on {host} port {port}: {error.strerror}.") from None
+        with server:
+            click.echo(f"Witness at http://{host}:{server.server_address[1]}/add-checkpoint")
+            click.echo(f"  its key, for the logs' event.toml and for auditors:\n  {one.key}")
+            for origin in one.origins:
+                click.echo(f"  cosigns {origin}, {one.size(origin):,} entries so far")
+            click.echo("Stop with Ctrl-C.")
+            _until_stopped(server)
+    click.echo("Stopped.")
+
+
+def _until_stopped(server: WitnessServer) -> None:
+    """Serve until Ctrl-C or SIGTERM. A request that has begun is answered first."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    stop.wait()
+    server.shutdown()
+    thread.join()

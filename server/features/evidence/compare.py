@@ -1,0 +1,257 @@
+"""Compares two exports of the entry log, or an export with the log itself. It tells whether they
+are the same log, whether one is the beginning of the other, or from which entry on they differ.
+
+What is compared is each entry's hash, from the first to the last, in one pass that holds a tile of
+each side. A file may be anybody's, so that each is bounded, and refused in plain words where it is
+no export.
+"""
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from badges.i18n import N_, Spoken
+from server.core.venue.names import NAMED, names_now
+from server.features.evidence import verify
+from server.features.evidence.verify import TILE, Refused
+from server.storage.connection import Connection
+
+ENTRIES_MAX = 20_000_000
+FILES_MAX = 2 * ENTRIES_MAX // TILE + 1_000
+RENAMED_MAX = 100
+SAME, BEGINNING, FORK, OTHER = "same", "beginning", "fork", "other_log"
+
+
+class CompareError(Spoken):
+    """Is raised where a side can't be compared. The text says which one and why."""
+
+
+class Side(NamedTuple):
+    """Describes one side. `key` is the log's, `shown` which records an export has, and `made_at`
+    when it was made (Unix ms). The log itself has neither.
+    """
+
+    log: str
+    key: str
+    size: int
+    root: str
+    shown: str | None = None
+    made_at: int | None = None
+
+
+class Renamed(NamedTuple):
+    """Says what a hall, a door or a category is called on each side. It is None where it is not
+    there.
+    """
+
+    kind: str
+    number: str
+    one: str | None
+    other: str | None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Says how two sides stand to each other. They have the first `agreed` entries in common.
+
+    Names are no part of the log, and `renamed` has those that differ. Of a fork `records` are the
+    records of entry `agreed` on each side, None where it is not shown.
+    """
+
+    verdict: str
+    one: Side
+    other: Side
+    agreed: int
+    records: tuple[str | None, str | None] = (None, None)
+    renamed: tuple[Renamed, ...] = ()
+
+    @property
+    def longer(self) -> int:
+        """Return which side goes on after the other's end, 0 or 1."""
+        return int(self.other.size > self.one.size)
+
+
+class _Opened(NamedTuple):
+    side: Side
+    export: verify.Export | None
+    db: Connection | None
+    names: dict[str, Any]
+
+    def tiles(self) -> Iterator[bytes]:
+        """Yield the hashes of the entries, so many at a time."""
+        if self.export is not None:
+            for first in range(0, self.side.size, TILE):
+                width = min(TILE, self.side.size - first)
+                tile = self.export.read(verify.tile_name("0", first // TILE, width))
+                verify.need(len(tile) == 32 * width, "a tile is malformed")
+                yield tile
+            return
+        assert self.db is not None
+        query = "SELECT hash FROM leaf WHERE number < ? ORDER BY number"
+        rows = iter(self.db.execute(query, (self.side.size,)))
+        while some := b"".join(digest for (digest,) in islice(rows, TILE)):
+            yield some
+
+    def record(self, number: int) -> str | None:
+        """Return the record of an entry, if it is shown here."""
+        if self.export is not None:
+            try:
+                for at, (_, record, *_) in self.export.lines(hashlib.sha256()):
+                    if at >= number:
+                        return record.decode() if at == number and record else None
+            # Verifying names what is wrong with the records. Here they are only shown.
+            except Exception:
+                return None
+            return None
+        assert self.db is not None
+        row = self.db.execute("SELECT body, salt FROM leaf WHERE number = ?", (number,)).fetchone()
+        return None if row is None or row["salt"] is None else bytes(row["body"]).decode()
+
+
+def compare_exports(first: Path, second: Path) -> Comparison:
+    """Compare two exports, each a folder or a zip. Raises CompareError."""
+    return _compare(_open(first, 1), _open(second, 2))
+
+
+def compare_beside(_: Connection, first: Path, second: Path) -> Comparison:
+    """Do what `compare_exports` does, in a process that has a database at hand for other work."""
+    return compare_exports(first, second)
+
+
+def compare_with_log(db: Connection, path: Path, *, log: str, key: str) -> Comparison:
+    """Compare an export with the log in a database, whose name and key are given. Raises
+    CompareError.
+    """
+    opened = _open(path, 1)
+    (size,) = db.execute("SELECT COALESCE(MAX(number) + 1, 0) FROM leaf").fetchone()
+    return _compare(opened, _Opened(Side(log, key, size, ""), None, db, _named(db)))
+
+
+def _open(path: Path, place: int) -> _Opened:
+    """Read what an export says of itself, and whether its own key signed that."""
+    try:
+        export = verify.Export(path)
+        if len(export.names) > FILES_MAX:
+            raise Refused("it has more files than an export")
+        export.read_log(None, ())
+        if export.size > ENTRIES_MAX:
+            raise Refused(f"it says that it has more than {ENTRIES_MAX:,} entries")
+        text, signers, _ = verify.read_note(export.read("manifest"), [export.log])
+        if export.log not in signers:
+            raise Refused("the manifest is not signed by the log's key")
+        head = text.split("\n")[:5]
+        if head[:3] != ["hallkeeper/log-export/v1", export.log.name, str(export.size)]:
+            raise Refused("the manifest is another export's")
+        names = json.loads(export.read("names.json"))
+        for kind in NAMED:
+            names[kind] = {str(key): _line(value) for key, value in names[kind].items()}
+        shown, made_at = head[3], int(head[4])
+    except (OSError, zipfile.BadZipFile, NotImplementedError) as error:
+        raise CompareError(N_("File %(place)s can't be read as an export: %(why)s."), place=place,
+                           why=type(error).__name__) from None  # fmt: skip
+    # A file may be malformed in any way. It is refused, whatever that was.
+    except Exception as error:
+        why = str(error) if isinstance(error, Refused) else "it is malformed"
+        raise CompareError(
+            N_("File %(place)s is no export of an entry log: %(why)s."), place=place, why=why
+        ) from None
+    key = export.log
+    side = Side(key.name, key.text, export.size, export.root.hex(), shown, made_at)
+    return _Opened(side, export, None, names)
+
+
+def _named(db: Connection) -> dict[str, Any]:
+    return {
+        kind: {number: _line(names) for number, names in found.items()}
+        for kind, found in names_now(db).items()
+    }
+
+
+def _line(names: dict[str, str]) -> str:
+    return ", ".join(f"{language}: {text}" for language, text in sorted(names.items()))
+
+
+def _renamed(one: _Opened, other: _Opened) -> Iterator[Renamed]:
+    for kind in NAMED:
+        ours, theirs = one.names[kind], other.names[kind]
+        for number in sorted(ours.keys() | theirs.keys()):
+            if ours.get(number) != theirs.get(number):
+                yield Renamed(kind, number, ours.get(number), theirs.get(number))
+
+
+def _compare(one: _Opened, other: _Opened) -> Comparison:
+    """Go through both sides at once. Each must be what its own checkpoint says."""
+    roots = [_Root(), _Root()]
+    agreed, differs = 0, False
+    both = (_pieces(one, 1), _pieces(other, 2))
+    while any(tiles := tuple(next(side, b"") for side in both)):
+        for root, tile in zip(roots, tiles, strict=True):
+            root.add(tile)
+        if not differs:
+            agreed += _same(*tiles)
+            differs = tiles[0] != tiles[1]
+    for place, (side, root) in enumerate(zip((one, other), roots, strict=True), 1):
+        if side.export is not None and root.digest().hex() != side.side.root:
+            raise CompareError(
+                N_("File %(place)s was altered: its entries are not those of its own checkpoint. "
+                   "Verify it, which names them."), place=place,
+            )  # fmt: skip
+    if other.export is None:
+        other = other._replace(side=other.side._replace(root=roots[1].digest().hex()))
+    sizes = one.side.size, other.side.size
+    if one.side.key.rpartition("+")[2] != other.side.key.rpartition("+")[2]:
+        verdict = OTHER
+    elif agreed < min(sizes):
+        verdict = FORK
+    else:
+        verdict = SAME if sizes[0] == sizes[1] else BEGINNING
+    records = (one.record(agreed), other.record(agreed)) if verdict == FORK else (None, None)
+    renamed = tuple(islice(_renamed(one, other), RENAMED_MAX))
+    return Comparison(verdict, one.side, other.side, agreed, records, renamed)
+
+
+def _pieces(side: _Opened, place: int) -> Iterator[bytes]:
+    try:
+        yield from side.tiles()
+    except Exception as error:
+        if side.export is None:
+            raise
+        raise CompareError(
+            N_("File %(place)s is no whole export: one of its tiles is missing or malformed."),
+            place=place,
+        ) from error
+
+
+def _same(first: bytes, second: bytes) -> int:
+    """Return how many hashes two tiles have in common from the beginning."""
+    if first == second:
+        return len(first) // 32
+    count = min(len(first), len(second)) // 32
+    for at in range(count):
+        if first[at * 32 : at * 32 + 32] != second[at * 32 : at * 32 + 32]:
+            return at
+    return count
+
+
+class _Root:
+    """Works out the root of a tree from its tiles, and holds the root of each full one."""
+
+    def __init__(self) -> None:
+        self._tops: list[bytes] = []
+        self._last: list[bytes] = []
+
+    def add(self, tile: bytes) -> None:
+        hashes = [tile[at : at + 32] for at in range(0, len(tile), 32)]
+        if len(hashes) == TILE:
+            self._tops.append(verify.root_of(hashes))
+        else:
+            self._last = hashes or self._last
+
+    def digest(self) -> bytes:
+        last = [verify.root_of(self._last)] if self._last else []
+        return verify.root_of(self._tops + last)

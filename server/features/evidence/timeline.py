@@ -1,0 +1,329 @@
+"""Lists the entries of the log as they stand in it, the newest first. These are scans, acts, exits
+that were worked out, and what was erased.
+
+Pages are keyed by the entries' numbers, which never change, so that the address of a page stays
+good, and turning to the thousandth costs what turning to the first does.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from badges.transparency.merkle import leaf_hash
+from server.core.entry_log import entry_log
+from server.core.entry_log.act_list import LoggedAct
+from server.core.entry_log.act_names import Act
+from server.core.ledger import entries, finding, remarks
+from server.core.ledger.entries import Entry
+from server.storage import dialect
+from server.storage.connection import Connection
+
+PAGE_ROWS = 50
+# So many entries are looked at for one page where no index says which of them are meant.
+LOOKED_AT_MAX = 10_000
+SCAN, ACT, INFERRED = "scan", "act", "inferred_exit"
+# What an entry may be, beside the kinds of scan (server/core/ledger/remarks.py) and the single
+# acts.
+KINDS = (SCAN, ACT, INFERRED, entry_log.ERASED)
+_ACT = dialect.in_json("body", "act")
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Describes which entries are wanted. None stands for any.
+
+    `since` is inclusive and `until` exclusive (Unix ms), by the door's clock for a scan and by the
+    server's for all else. `what` is one of `KINDS` or of the kinds of scan. An act is of a hall or
+    a kiosk where it is about it. What was erased has those of its scan, if it was one.
+    """
+
+    since: int | None = None
+    until: int | None = None
+    hall_id: int | None = None
+    kiosk: str | None = None
+    what: str | None = None
+    act: Act | None = None
+
+    @property
+    def wants_scans(self) -> bool:
+        return self.act is None and self.what in (None, SCAN, *remarks.KINDS)
+
+    def wants(self, kind: str) -> bool:
+        """Tell whether entries of this kind may be meant that are not found as scans."""
+        if self.act is not None:
+            return kind == ACT
+        if kind == INFERRED and self.kiosk is not None:
+            return False  # The server worked it out, and no kiosk.
+        # A scan that was erased is found as a scan too, by what the ledger has of it.
+        of_all = self.hall_id is None and self.kiosk is None
+        return self.what == kind or (self.what is None and (of_all or kind != entry_log.ERASED))
+
+
+@dataclass(frozen=True)
+class Item:
+    """Holds one entry. `at` is the time of the scan or the act, and `scan` also what the ledger
+    still has of a scan that was erased.
+    """
+
+    number: int
+    kind: str
+    at: int
+    scan: Entry | None = None
+    act: LoggedAct | None = None
+    hall_id: int | None = None  # Of an exit that was worked out.
+
+
+@dataclass(frozen=True)
+class Page:
+    """Holds one page, newest first. `older` and `newer` are the numbers to go on from, and None
+    where there is nothing more. `looked_until` is where looking was given up for this page.
+    """
+
+    items: list[Item]
+    older: int | None
+    newer: int | None
+    looked_until: int | None = None
+
+
+@dataclass(frozen=True)
+class _Range:
+    """Says where to look: from `start` to before `end`, in which direction, for how many."""
+
+    start: int
+    end: int
+    upwards: bool
+    rows: int
+
+    @property
+    def order(self) -> str:
+        return "ASC" if self.upwards else "DESC"
+
+
+def page(
+    db: Connection,
+    wanted: Filter,
+    *,
+    before: int | None = None,
+    after: int | None = None,
+    rows: int = PAGE_ROWS,
+) -> Page:
+    """Return the page that ends just before the number `before`, or begins just after `after`."""
+    upwards = after is not None and before is None
+    start, end = 0, entry_log.size(db)
+    if upwards:
+        start = (after or 0) + 1
+    elif before is not None:
+        end = min(end, before)
+    numbers, stopped = _numbers(db, wanted, _Range(start, end, upwards, rows + 1))
+    edge = numbers[rows - 1] if len(numbers) > rows else stopped
+    items = items_of(db, numbers[:rows])
+    newest, oldest = (items[0].number, items[-1].number) if items else (end - 1, start)
+    looked_until = None if len(numbers) > rows else stopped
+    if upwards:
+        return Page(items, oldest, edge, looked_until)
+    return Page(items, edge, None if before is None else newest, looked_until)
+
+
+def _numbers(db: Connection, wanted: Filter, where: _Range) -> tuple[list[int], int | None]:
+    """Return the numbers of the first entries, and where looking was given up, if it was."""
+    found: set[int] = set()
+    stops: list[int] = []
+    if wanted.wants_scans:
+        kind = wanted.what if wanted.what in remarks.KINDS else None
+        scans = finding.Filter(
+            hall_id=wanted.hall_id, kiosk=wanted.kiosk, act=kind, since=wanted.since,
+            until=wanted.until,
+        )  # fmt: skip
+        numbers = list(
+            islice(
+                finding.numbers(db, scans, where.start, where.end, upwards=where.upwards),
+                where.rows,
+            )
+        )
+        found |= set(numbers)
+        if len(numbers) == where.rows:
+            # The page ends with the last of these at the latest, and nothing is looked for beyond.
+            last = numbers[-1]
+            where = replace(where, end=last) if where.upwards else replace(where, start=last)
+    if wanted.wants(ACT):
+        found |= set(_acts(db, wanted, where))
+    for kind in (INFERRED, entry_log.ERASED):
+        if wanted.wants(kind):
+            numbers_of_kind, stop = _others(db, kind, wanted, where)
+            found |= set(numbers_of_kind)
+            stops += [] if stop is None else [stop]
+    first = sorted(found, reverse=not where.upwards)[: where.rows]
+    if not stops:
+        return first, None
+    stopped = min(stops) if where.upwards else max(stops)
+    return [one for one in first if (one <= stopped) is where.upwards or one == stopped], stopped
+
+
+def _acts(db: Connection, wanted: Filter, where: _Range) -> list[int]:
+    conditions = ["kind = 'act'", "number >= ?", "number < ?"]
+    values: list[int | str] = [where.start, where.end]
+    index = "leaf_kind"
+    if wanted.act is not None:
+        names = wanted.act.written_as
+        conditions.append(f"{_ACT} IN ({', '.join('?' * len(names))})")
+        values += names
+        index = "leaf_act"
+    for field, value in (("hall", wanted.hall_id), ("kiosk", wanted.kiosk)):
+        if value is not None:
+            about = dialect.in_json("body", "subject", field)
+            conditions += [f"{about} IS NOT NULL", f"{about} = ?"]
+            values.append(value)
+            index = f"leaf_act_of_{field}"
+    if index == "leaf_kind":
+        # The index leaves scans out. It is used only if the query does so too.
+        conditions.append("kind <> 'scan'")
+        first, last = _bounds(db, "kind = 'act'", "leaf_act_at", wanted)
+        conditions += ["number >= ?", "number <= ?"]
+        values += [first, last]
+    for text, time in (("at >= ?", wanted.since), ("at < ?", wanted.until)):
+        if time is not None:
+            conditions.append(text)
+            values.append(time)
+    rows = db.execute(
+        f"SELECT number FROM leaf {dialect.by_index(index)} WHERE {' AND '.join(conditions)}"
+        f" ORDER BY number {where.order} LIMIT ?",
+        (*values, where.rows),
+    )
+    return [number for (number,) in rows]
+
+
+def _bounds(db: Connection, kind: str, index: str, wanted: Filter) -> tuple[int, int]:
+    """Return between which numbers the entries of the wanted time are, with few others."""
+    if wanted.since is None and wanted.until is None:
+        return 0, entry_log.size(db)
+    since = 0 if wanted.since is None else wanted.since
+    until = 2**62 if wanted.until is None else wanted.until
+    first, last = db.execute(
+        f"SELECT MIN(number), MAX(number) FROM leaf {dialect.by_index(index)}"
+        f" WHERE {kind} AND at >= ? AND at < ?",
+        (since, until),
+    ).fetchone()
+    return (0, -1) if first is None else (first, last)
+
+
+def _others(
+    db: Connection, kind: str, wanted: Filter, where: _Range
+) -> tuple[list[int], int | None]:
+    """Return numbers of exits that were worked out, or of what was erased, and where looking was
+    given up, because many were looked at that were not meant.
+    """
+    first, last = _bounds(db, "kind <> 'scan' AND kind <> 'act'", "leaf_other_at", wanted)
+    start, end = max(where.start, first), min(where.end, last + 1)
+    found: list[int] = []
+    looked_at, chunk = 0, max(where.rows, 500)
+    while start < end and len(found) < where.rows:
+        rows = db.execute(
+            f"SELECT number, at FROM leaf {dialect.by_index('leaf_kind')} WHERE kind = ?"
+            " AND kind <> 'scan' AND number >= ? AND number < ?"
+            f" ORDER BY number {where.order} LIMIT ?",
+            (kind, start, end, chunk),
+        ).fetchall()
+        found += _meant(db, kind, wanted, rows)
+        if len(rows) < chunk:
+            return found[: where.rows], None
+        start, end = (rows[-1][0] + 1, end) if where.upwards else (start, rows[-1][0])
+        looked_at += chunk
+        if looked_at >= LOOKED_AT_MAX and len(found) < where.rows:
+            return found, rows[-1][0]
+    return found[: where.rows], None
+
+
+def _meant(db: Connection, kind: str, wanted: Filter, rows: Sequence[Sequence[int]]) -> list[int]:
+    """Return those of the numbers (with their times) that the filter means."""
+    numbers = [
+        number
+        for number, at in rows
+        if (wanted.since is None or at >= wanted.since)
+        and (wanted.until is None or at < wanted.until)
+    ]
+    if wanted.hall_id is None and wanted.kiosk is None:
+        return numbers
+    if kind == INFERRED:
+        halls = _halls_of_inferred(db, numbers)
+        return [number for number in numbers if halls.get(number) == wanted.hall_id]
+    found = db.execute(
+        f"SELECT number, hall_id, kiosk FROM scan WHERE {dialect.one_of('number')}",
+        (dialect.many(numbers),),
+    )
+    meant = {
+        number
+        for number, hall_id, kiosk in found
+        if wanted.hall_id in (None, hall_id) and wanted.kiosk in (None, kiosk)
+    }
+    return [number for number in numbers if number in meant]
+
+
+def _halls_of_inferred(db: Connection, numbers: Sequence[int]) -> dict[int, int]:
+    """Return which hall each exit was worked out for. That is the one of the entry which it ends,
+    where it does not name another.
+    """
+    part = [dialect.in_json("l.body", "closes", name) for name in ("kiosk", "generation", "seq")]
+    rows = db.execute(
+        f"SELECT l.number, COALESCE({dialect.in_json('l.body', 'hall')}, s.hall_id)"
+        f" FROM leaf l LEFT JOIN scan s ON s.kiosk = {part[0]} AND s.generation = {part[1]}"
+        f" AND s.seq = {part[2]} WHERE {dialect.one_of('l.number')}",
+        (dialect.many(numbers),),
+    )
+    return {number: hall for number, hall in rows if hall is not None}
+
+
+def items_of(db: Connection, numbers: Sequence[int]) -> list[Item]:
+    """Return the entries of these numbers that there are, newest first."""
+    rows = db.execute(
+        f"SELECT number, kind, at, body FROM leaf WHERE {dialect.one_of('number')}"
+        " ORDER BY number DESC",
+        (dialect.many(numbers),),
+    ).fetchall()
+    scans = {
+        one.number: one
+        for one in entries.entries_of(
+            db, [number for number, kind, _, _ in rows if kind in (SCAN, entry_log.ERASED)]
+        )
+    }
+    halls = _halls_of_inferred(db, [number for number, kind, *_ in rows if kind == INFERRED])
+    items = []
+    for number, kind, at, body in rows:
+        scan = scans.get(number)
+        act = None
+        if kind == ACT:
+            told = json.loads(body)
+            act = LoggedAct(number, at, told["by"], told["act"], told["subject"])
+        when = at if scan is None else scan.scanned_at
+        items.append(Item(number, kind, when, scan, act, halls.get(number)))
+    return items
+
+
+@dataclass(frozen=True)
+class Single:
+    """Holds one entry with all that the log has of it. `record` and `salt` are None where the
+    record was erased, and `salt` also from before there were salts. `is_true` says whether the
+    record is the one that was logged.
+    """
+
+    item: Item
+    record: bytes | None
+    salt: bytes | None
+    entry: bytes
+    digest: bytes
+    is_true: bool
+
+
+def single(db: Connection, number: int) -> Single | None:
+    """Return one entry, or None where there is no such number."""
+    row = db.execute(
+        "SELECT kind, hash, body, salt FROM leaf WHERE number = ?", (number,)
+    ).fetchone()
+    if row is None:
+        return None
+    (item,) = items_of(db, [number])
+    is_erased = row["kind"] == entry_log.ERASED
+    entry = entry_log.entry_of(row["body"], row["salt"])
+    is_true = leaf_hash(entry) == row["hash"] or (is_erased and not row["body"])
+    record = None if is_erased else row["body"]
+    return Single(item, record, row["salt"], entry, row["hash"], is_true)

@@ -1,0 +1,160 @@
+"""Asks a witness to cosign a checkpoint of the entry log (C2SP tlog-witness).
+
+The witness has the last checkpoint that it cosigned, and gets a proof that this one goes on from
+it. It sees hashes alone. What it answers is believed as far as its signature goes.
+"""
+
+import base64
+from dataclasses import dataclass, replace
+
+from badges.credential.keys import PublicKey
+from badges.transparency.signed_note import NoteError
+from badges.transparency.witnessing import (
+    Submission,
+    read_cosignature,
+    read_size,
+    read_witness_key,
+)
+from server.core.entry_log.checkpoints import Cosigned, Given
+from server.core.entry_log.entry_log import Log
+from server.core.entry_log.outside import Code
+from server.core.event.settings import EventSettings
+from server.core.outgoing.posting import Reply, Send
+
+ANSWER_BYTES_MAX = 16 * 1024
+# A cosignature that is this much older or newer than our clock has it, is not of now.
+CLOCK_MS = 3_600_000
+_AHEAD = "it cosigned {} entries of this log, and there are {}"
+_HEADERS = {"Content-Type": "text/plain; charset=utf-8"}
+
+
+@dataclass(frozen=True)
+class Witness:
+    """Describes a witness of the event's settings. `key` is its verifier key."""
+
+    name: str
+    url: str
+    key: str
+    public: PublicKey
+
+    @property
+    def mark(self) -> str:
+        """Return eight digits that tell its key from others."""
+        return self.key.split("+", 2)[1]
+
+    @property
+    def call(self) -> str:
+        """Return where checkpoints are sent."""
+        return f"{self.url.rstrip('/')}/add-checkpoint"
+
+
+def witnesses(settings: EventSettings) -> list[Witness]:
+    """Return the witnesses that the event asks, as its settings list them."""
+    found = []
+    for url, key in settings.witnesses.items():
+        name, public = read_witness_key(key)
+        found.append(Witness(name, url, key.strip(), public))
+    return found
+
+
+class RefusedError(Exception):
+    """Is raised where a witness did not cosign. The text is for staff."""
+
+    def __init__(self, code: Code, words: str) -> None:
+        super().__init__(words)
+        self.code = code
+
+
+def check_kept(log: Log, kept: Cosigned) -> None:
+    """Raise RefusedError where the log is another one than this witness cosigned. Nobody is asked
+    for that.
+    """
+    try:
+        root = base64.b64decode(kept.note.split("\n")[2])
+    except (ValueError, IndexError):
+        root = b""  # Whoever altered the database may have made it anything.
+    if kept.size <= log.size() and not log.has(kept.size, root):
+        raise RefusedError(
+            Code.FORK, f"it cosigned another log of {kept.size} entries than this one"
+        )
+
+
+def ask(
+    send: Send, witness: Witness, log: Log, given: Given, kept: Cosigned | None, now: int
+) -> Cosigned:
+    """Return the witness's cosignature of the checkpoint. `kept` is its newest one.
+
+    Raises RefusedError. Where the witness knows a newer checkpoint than the given one, it is asked
+    for the newest.
+    """
+    known = 0 if kept is None else kept.size
+    if known > log.size():
+        raise RefusedError(Code.AHEAD, _AHEAD.format(known, log.size()))
+    if known > given.size:
+        given = replace(given, size=log.size(), note=log.note(log.size()))
+    set_back_at = None if kept is None else kept.set_back_at
+    reply = _send(send, witness, log, known, given)
+    if reply.status == 409:
+        told = _told_size(reply, known, given, log)
+        if told < known:
+            set_back_at = now
+        if told > given.size:
+            given = replace(given, size=log.size(), note=log.note(log.size()))
+        known = told
+        reply = _send(send, witness, log, known, given)
+    if reply.status == 409:
+        _told_size(reply, known, given, log)
+        raise RefusedError(Code.WRONG, "it names another size each time")
+    _check_status(reply)
+    try:
+        line, time_s = read_cosignature(reply.body, witness.name, witness.public, given.note)
+    except NoteError as error:
+        raise RefusedError(Code.WRONG, f"its cosignature is wrong: {error}") from None
+    if abs(time_s * 1000 - now) > CLOCK_MS:
+        raise RefusedError(Code.WRONG, "by its clock, or by this one, it cosigned at another time")
+    note = given.note + line
+    return Cosigned(witness.name, given.size, note, time_s * 1000, now, set_back_at)
+
+
+def _send(send: Send, witness: Witness, log: Log, known: int, given: Given) -> Reply:
+    proof = tuple(log.consistency(known, given.size)) if known < given.size else ()
+    body = Submission(known, proof, given.note).encoded()
+    reply = send(witness.call, body, _HEADERS, ANSWER_BYTES_MAX)
+    if reply.too_long:
+        raise RefusedError(Code.WRONG, "its answer is too long")
+    return reply
+
+
+def _told_size(reply: Reply, known: int, given: Given, log: Log) -> int:
+    """Return how many entries the witness knows. Raises RefusedError where it can't be asked on."""
+    try:
+        told = read_size(reply.body)
+    except NoteError:
+        # It has nothing to say but that this is another checkpoint of the same size.
+        if known == given.size:
+            told = known
+        else:
+            raise RefusedError(Code.WRONG, "it names no size") from None
+    if told == known:
+        if known == given.size:
+            raise RefusedError(
+                Code.FORK, f"it cosigned another log of {known} entries under this name"
+            )
+        raise RefusedError(Code.WRONG, f"it refuses {known} entries, and names the same")
+    if told > log.size():
+        raise RefusedError(Code.AHEAD, _AHEAD.format(told, log.size()))
+    return told
+
+
+def _check_status(reply: Reply) -> None:
+    if reply.status == 200:
+        return
+    if reply.status in (403, 404):
+        raise RefusedError(
+            Code.UNKNOWN, f"it does not know this log and its key (status {reply.status})"
+        )
+    if reply.status == 422:
+        raise RefusedError(
+            Code.FORK, "what it cosigned before is not the beginning of this log, so it says"
+        )
+    raise RefusedError(Code.AWAY, reply.words)

@@ -1,0 +1,222 @@
+"""Asks a time-stamping authority (RFC 3161) for stamps, and verifies them.
+
+A stamp is over the SHA-512 of a checkpoint's note. It proves that this very note was there at the
+time of the stamp. It does not prove that there was no other one beside it.
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+from rfc3161_client import (
+    HashAlgorithm,
+    TimestampRequestBuilder,
+    TimeStampResponse,
+    VerificationError,
+    Verifier,
+    VerifierBuilder,
+    decode_timestamp_response,
+)
+
+from server.core.entry_log.outside import Code
+from server.core.outgoing.posting import Send
+
+ANSWER_BYTES_MAX = 64 * 1024
+CA_BYTES_MAX = 1_000_000
+NAME_CHARS_MAX = 120
+_HEADERS = {"Content-Type": "application/timestamp-query"}
+_CERTIFICATES = 0xA0  # Their tag in the signed data (RFC 5652, 5.1).
+# What OpenSSL found, in the errors that the library puts together.
+_FOUND = re.compile(r'(?:reason: "|Verify error: *)([^"]+)"')
+_SHA512 = x509.ObjectIdentifier("2.16.840.1.101.3.4.2.3")
+
+
+class StampError(ValueError):
+    """Is raised where there is no stamp, or none that holds. The text is for staff."""
+
+    def __init__(self, code: Code, words: str) -> None:
+        super().__init__(words)
+        self.code = code
+
+
+@dataclass(frozen=True)
+class Authority:
+    """Describes an authority of the event's settings."""
+
+    url: str
+    certificates: tuple[x509.Certificate, ...]
+    policy: str | None = None
+
+
+@dataclass(frozen=True)
+class Verified:
+    """Says what a stamp proves: by whose word, and at which time (Unix ms) the note was there."""
+
+    authority: str
+    stamped_at: int
+
+
+def read_certificates(path: Path) -> tuple[x509.Certificate, ...]:
+    """Read the authority's root certificate and those between. Raises StampError."""
+    try:
+        with path.open("rb") as file:
+            raw = file.read(CA_BYTES_MAX)
+    except OSError as error:
+        raise StampError(
+            Code.SETTINGS, f"time_authority_ca: {path} can't be read: {error.strerror}"
+        ) from None
+    return certificates_of(raw, f"time_authority_ca: {path}")
+
+
+def certificates_of(pem: bytes, place: str) -> tuple[x509.Certificate, ...]:
+    """Read certificates from PEM, of which one is a root. Raises StampError with their `place`."""
+    try:
+        found = x509.load_pem_x509_certificates(pem)
+    except ValueError:
+        raise StampError(Code.SETTINGS, f"{place} can't be read as PEM certificates") from None
+    if not any(one.issuer == one.subject for one in found):
+        raise StampError(Code.SETTINGS, f"{place} has no root certificate")
+    return tuple(found)
+
+
+def ask(send: Send, authority: Authority, note: str) -> tuple[bytes, Verified]:
+    """Return a new stamp over a checkpoint's note, as the authority's whole answer. Raises
+    StampError.
+    """
+    message = note.encode()
+    request = TimestampRequestBuilder(message, HashAlgorithm.SHA512, nonce=True).build()
+    body = request.as_bytes()
+    if authority.policy is not None:
+        body = with_policy(body, authority.policy)
+    reply = send(authority.url, body, _HEADERS, ANSWER_BYTES_MAX)
+    if reply.status != 200:
+        raise StampError(Code.AWAY, reply.words)
+    if reply.too_long:
+        raise StampError(Code.WRONG, "its answer is too long")
+    found = verify(reply.body, message, authority, nonce=request.nonce)
+    return reply.body, found
+
+
+def verify(
+    answer: bytes, message: bytes, authority: Authority, *, nonce: int | None = None
+) -> Verified:
+    """Return what the stamp in an answer proves of `message`. Raises StampError.
+
+    Its signer's certificate must lead to one of the authority's roots, be valid at the time of the
+    stamp, and be for time stamps alone.
+    """
+    try:
+        response = decode_timestamp_response(_in_order(answer))
+        if response.status != 0:
+            raise StampError(Code.WRONG, f"it refuses to stamp (status {response.status})")
+        imprint = response.tst_info.message_imprint
+        if imprint.hash_algorithm != _SHA512:
+            raise StampError(Code.WRONG, "its stamp is not over SHA-512")
+        if imprint.message != hashlib.sha512(message).digest():
+            raise StampError(Code.WRONG, "its stamp is of another checkpoint")
+        if nonce is not None and response.tst_info.nonce != nonce:
+            raise StampError(Code.WRONG, "its stamp is an old one, not made for this request")
+        _builder(authority, nonce).verify(response, imprint.message)
+        return Verified(_signer(response), int(response.tst_info.gen_time.timestamp() * 1000))
+    except StampError:
+        raise
+    except VerificationError as error:
+        raise StampError(Code.WRONG, f"its stamp does not hold: {_reason(error)}") from None
+    # The library raises many kinds for what is malformed.
+    except (ValueError, TypeError, OverflowError, x509.DuplicateExtension) as error:
+        raise StampError(Code.WRONG, f"its stamp is malformed ({type(error).__name__})") from None
+
+
+def _reason(error: VerificationError) -> str:
+    found = _FOUND.findall(str(error))
+    if not found:
+        return str(error)
+    return f"{found[-1]}. Are the certificates those of the authority that made it?"
+
+
+def _in_order(answer: bytes) -> bytes:
+    """Return the answer with its certificates in the order of DER.
+
+    They are a set that no signature covers. Authorities send their chains in the order of signing,
+    which the library refuses.
+    """
+    try:
+        _, token = _elements(_content(answer))
+        _, signed = _elements(_content(token))
+        (signed_data,) = _elements(_content(signed))
+        parts = _elements(_content(signed_data))
+        (certificates,) = [_content(one) for one in parts if one[0] == _CERTIFICATES]
+    except (IndexError, ValueError):
+        return answer  # It is a refusal, or malformed, which the library finds out.
+    return answer.replace(certificates, b"".join(sorted(_elements(certificates))), 1)
+
+
+def _content(element: bytes) -> bytes:
+    """Return what follows the tag and the length of an element (DER)."""
+    return element[2 if element[1] < 0x80 else 2 + (element[1] & 0x7F) :]
+
+
+def _elements(content: bytes) -> list[bytes]:
+    """Divide the content of a sequence or set into its elements (DER)."""
+    found = []
+    while content:
+        head = len(content) - len(_content(content))
+        size = content[1] if head == 2 else int.from_bytes(content[2:head], "big")
+        found.append(content[: head + size])
+        content = content[head + size :]
+    return found
+
+
+def _builder(authority: Authority, nonce: int | None) -> Verifier:
+    roots = [one for one in authority.certificates if one.issuer == one.subject]
+    between = [one for one in authority.certificates if one.issuer != one.subject]
+    policy = authority.policy
+    return VerifierBuilder(
+        policy_id=None if policy is None else x509.ObjectIdentifier(policy),
+        intermediates=between,
+        roots=roots,
+        nonce=nonce,
+    ).build()
+
+
+def _signer(response: TimeStampResponse) -> str:
+    """Return what the certificate of the stamp's signer is called."""
+    (signer,) = response.signed_data.signer_infos
+    for raw in response.signed_data.certificates:
+        found = x509.load_der_x509_certificate(raw)
+        if (found.issuer, found.serial_number) == (signer.issuer, signer.serial_number):
+            names = found.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+            name = str(names[0].value) if names else found.subject.rfc4514_string()
+            return "".join(one for one in name if one.isprintable())[:NAME_CHARS_MAX]
+    raise ValueError("no certificate of the signer")
+
+
+def with_policy(request: bytes, policy: str) -> bytes:
+    """Return a request (DER) that asks for a stamp of a policy. The library makes none."""
+    body = _content(request)
+    # The version has three bytes. The hash follows, and then the policy.
+    at = 3 + 2 + body[4]
+    number = _object_identifier(policy)
+    body = body[:at] + number + body[at:]
+    return _tagged(0x30, body)
+
+
+def _object_identifier(text: str) -> bytes:
+    first, second, *rest = map(int, text.split("."))
+    encoded = bytearray()
+    for part in (40 * first + second, *rest):
+        digits = [part & 0x7F]
+        while part := part >> 7:
+            digits.append(part & 0x7F | 0x80)
+        encoded += bytes(reversed(digits))
+    return _tagged(0x06, bytes(encoded))
+
+
+def _tagged(tag: int, body: bytes) -> bytes:
+    if len(body) < 0x80:
+        return bytes([tag, len(body)]) + body
+    length = len(body).to_bytes((len(body).bit_length() + 7) // 8, "big")
+    return bytes([tag, 0x80 | len(length)]) + length + body

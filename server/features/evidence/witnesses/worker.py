@@ -1,0 +1,228 @@
+"""Signs checkpoints of the entry log once a minute while there is news, and has them confirmed
+outside, on threads of the running server.
+
+Nothing waits for it. What fails is a trouble that staff see, and is tried again.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from server.core.entry_log import checkpoints
+from server.core.entry_log import outside as troubles
+from server.core.entry_log.checkpoints import Given
+from server.core.entry_log.entry_log import Log
+from server.core.entry_log.outside import AUTHORITY, Code
+from server.core.event.calendar import day_starts
+from server.core.event.directory import Event
+from server.core.outgoing import posting
+from server.core.outgoing.posting import Send
+from server.features.evidence.witnesses import asking, authority, stamps
+from server.features.evidence.witnesses.asking import RefusedError, Witness
+from server.features.evidence.witnesses.authority import Authority, StampError
+from server.features.evidence.witnesses.stamps import Stamp
+from server.storage.database import Database
+from server.storage.errors import cause, grade
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 5.0
+STAMP_EVERY_MS = 3_600_000
+FIRST_MS = 60_000  # Before the second try. Each further wait is twice as long,
+MOST_MS = 15 * 60_000  # up to this.
+
+
+@dataclass
+class _Waits:
+    """Counts failures in a row of whoever is asked, and says when the next try is."""
+
+    failures: dict[str, int] = field(default_factory=dict)
+    next_at: dict[str, int] = field(default_factory=dict)
+
+    def is_due(self, who: str, now: int) -> bool:
+        # Where the clock was set back by much, what it said before is forgotten.
+        return not 0 < self.next_at.get(who, 0) - now <= MOST_MS
+
+    def note(self, who: str, *, failed: bool, now: int) -> None:
+        if not failed:
+            self.failures.pop(who, None)
+            self.next_at.pop(who, None)
+            return
+        count = self.failures[who] = self.failures.get(who, 0) + 1
+        self.next_at[who] = now + min(MOST_MS, FIRST_MS * 2 ** min(count - 1, 10))
+
+
+class Confirming:
+    """Does it for one event. `sign` and `ask` are called by one thread each."""
+
+    def __init__(
+        self,
+        event: Event,
+        database: Database,
+        entries: Log,
+        now: Callable[[], int],
+        *,
+        send: Send = posting.post,
+        look_s: float = LOOK_S,
+    ) -> None:
+        self._event, self._database, self._log = event, database, entries
+        self._now, self._send, self._look_s = now, send, look_s
+        self._waits = _Waits()
+        self._day_ends = day_starts(event.settings)[1:]
+        self._stop = threading.Event()
+        # The lock guards who asks everybody at once, which one thread does at a time.
+        self._lock = threading.Lock()
+        self._at_once: threading.Thread | None = None
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        with self._database.reading() as db:
+            given = checkpoints.given(db, self._log.name)
+        if given is not None:
+            self._serve(given)
+        self._stop.clear()
+        self._threads = [
+            threading.Thread(target=self._run, args=(step,), name=name, daemon=True)
+            for name, step in (("checkpoints", self.sign), ("witnesses", self.ask))
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def close(self) -> None:
+        """Stop. Whoever is just asked is waited for, as long as a request may take."""
+        self._stop.set()
+        with self._lock:
+            threads = [*self._threads, *([] if self._at_once is None else [self._at_once])]
+        for thread in threads:
+            if thread.is_alive():
+                thread.join()
+
+    def sign(self, *, at_once: bool = False) -> Given | None:
+        """Sign a checkpoint if one is due, or at once if there is news. Return the newest one."""
+        name, now = self._log.name, self._now()
+        with self._database.reading() as db:
+            before = checkpoints.given(db, name)
+        make = checkpoints.sign_new if at_once else checkpoints.sign_due
+        made = make(self._log, before, now)
+        if made is None:
+            return before
+        self._database.write(lambda db: checkpoints.keep_given(db, name, made))
+        return made
+
+    def ask(self) -> None:
+        """Ask whoever has not confirmed the newest checkpoint, and whose turn it is."""
+        for witness in asking.witnesses(self._event.settings):
+            self.ask_witness(witness)
+        self.ask_authority()
+
+    def confirm(self) -> None:
+        """Sign the newest checkpoint, and ask everybody at once. It is for exports."""
+        self.sign(at_once=True)
+        self._waits = _Waits()
+        for witness in asking.witnesses(self._event.settings):
+            self.ask_witness(witness)
+        self.ask_authority(at_once=True)
+
+    def confirm_within(self, seconds: float) -> None:
+        """Do what `confirm` does, and wait for it no longer than so. It goes on by itself."""
+        with self._lock:
+            thread = self._at_once
+            if thread is None or not thread.is_alive():
+                if self._stop.is_set():
+                    return
+                thread = threading.Thread(target=self._once, args=(self.confirm,), daemon=True)
+                thread.start()
+                self._at_once = thread
+        thread.join(seconds)
+
+    def ask_witness(self, witness: Witness) -> None:
+        """Ask one witness for the newest checkpoint that was given out, if its turn has come."""
+        name, now, who = self._log.name, self._now(), troubles.of_witness(witness.name)
+        with self._database.reading() as db:
+            given = checkpoints.given(db, name)
+            kept = {one.witness: one for one in checkpoints.cosigned(db, name)}.get(witness.name)
+        if given is None or not self._waits.is_due(who, now):
+            return
+        # The database may have been put back, and the next checkpoint is not signed yet.
+        if given.size > self._log.size():
+            return
+        try:
+            if kept is not None:
+                asking.check_kept(self._log, kept)
+                if kept.size == given.size:
+                    return
+            found = asking.ask(self._send, witness, self._log, given, kept, now)
+        except RefusedError as error:
+            self._note(who, error.code, str(error))
+            return
+        self._database.write(lambda db: checkpoints.keep_cosigned(db, name, found))
+        if found.set_back_at == now:
+            before = 0 if kept is None else kept.size
+            self._note(who, Code.SET_BACK, f"it had cosigned {before} entries, and knew fewer")
+        elif found.set_back_at is None or now - found.set_back_at >= 86_400_000:
+            self._note(who, None)
+        self._waits.note(who, failed=False, now=now)
+        self._serve(given)
+
+    def _serve(self, given: Given) -> None:
+        """Put the witnesses' lines under the checkpoint that is served."""
+        with self._database.reading() as db:
+            self._log.keep_cosigned(checkpoints.cosigned_note(db, self._log.name, given.note))
+
+    def ask_authority(self, *, at_once: bool = False) -> None:
+        """Ask the authority for a stamp, if one is due."""
+        settings, now, name = self._event.settings, self._now(), self._log.name
+        if settings.time_authority is None or settings.time_authority_ca is None:
+            return
+        with self._database.reading() as db:
+            newest = stamps.newest(db, name)
+        if not (at_once or self._stamp_is_due(newest, now)):
+            return
+        if not self._waits.is_due(AUTHORITY, now):
+            return
+        given = self.sign(at_once=True)
+        if given is None or (newest is not None and newest.size == given.size):
+            return
+        try:
+            known = Authority(
+                settings.time_authority,
+                authority.read_certificates(self._event.path / settings.time_authority_ca),
+                settings.time_authority_policy,
+            )
+            answer, found = authority.ask(self._send, known, given.note)
+        except StampError as error:
+            self._note(AUTHORITY, error.code, str(error))
+            return
+        stamp = Stamp(0, given.size, given.note, found.authority, found.stamped_at, now, answer)
+        self._database.write(lambda db: stamps.keep(db, name, stamp))
+        self._note(AUTHORITY, None)
+
+    def _stamp_is_due(self, newest: Stamp | None, now: int) -> bool:
+        if newest is None or not 0 <= now - newest.at < STAMP_EVERY_MS:
+            return True
+        return any(newest.at < end <= now for end in self._day_ends)
+
+    def _note(self, who: str, code: Code | None, words: str = "") -> None:
+        """Note how it went. Nothing is written where nothing has changed."""
+        now = self._now()
+        self._waits.note(who, failed=code is not None, now=now)
+        with self._database.reading() as db:
+            before = {one.who: one for one in troubles.all_troubles(db)}.get(who)
+        said = (None, "") if before is None else (before.code, before.words)
+        if said == (code, words):
+            return
+        if code is not None and (before is None or before.code is not code):
+            log.warning("%s: %s (%s)", who, code, words)
+        self._database.write(lambda db: troubles.note(db, who, code, words, now))
+
+    def _run(self, step: Callable[[], object]) -> None:
+        while not self._stop.wait(self._look_s):
+            self._once(step)
+
+    def _once(self, step: Callable[[], object]) -> None:
+        try:
+            step()
+        except Exception as error:
+            # The next look may succeed, and without this thread nobody would be asked.
+            log.log(grade(error), "the entry log is not confirmed, and goes on: %s", cause(error))

@@ -1,0 +1,6 @@
+"""Registers the feature with the app."""
+
+from server.features.halls import pages as halls
+from server.web.feature import Feature
+
+FEATURE = Feature(pages=(halls.blueprint,), undoable=("admin.halls",))

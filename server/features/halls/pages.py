@@ -1,0 +1,220 @@
+"""Shows one hall and how full it is by each door's account, and takes the safety officer's acts on
+it.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from flask import (
+    Blueprint,
+    abort,
+    render_template,
+    request,
+    url_for,
+)
+from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
+from werkzeug.wrappers import Response
+
+from badges.places.account import PlacesError
+from badges.places.pool import PoolKey
+from server.core.entry_log import act_words
+from server.core.ledger import denial_rates, entries, finding
+from server.core.occupancy import figures, hall_control, pools
+from server.core.staff import users
+from server.core.staff.guesses import BusyError
+from server.core.venue import capacity_reasons, kept_places, nesting, store
+from server.core.venue.store import UnknownHallError
+from server.features.editing import venue_edit
+from server.storage.connection import Connection
+from server.web import auth, forms, i18n
+from server.web.callers import caller
+from server.web.forms import whole
+from server.web.security import limiter
+from server.web.services import services
+
+LAST_ROWS = 12
+blueprint = Blueprint("halls", __name__, url_prefix="/admin/halls")
+
+
+@blueprint.get("/<int:hall_id>")
+@auth.allow("supervisor", "auditor")
+def show(hall_id: int) -> str:
+    here = services()
+    db, now = here.database.reader, here.now()
+    hall, clock = _hall(db, hall_id), here.venue_clock
+    today = clock.local(now).date()
+    day = [clock.parse(f"{one.isoformat()}T00:00") for one in (today, today + timedelta(days=1))]
+    doors = hall_control.holdings(db, hall_id)
+    reasons = capacity_reasons.reasons(hall.measures)
+    return render_template(
+        "hall.html",
+        hall=hall,
+        figures=next(one for one in figures.hall_figures(db) if one.hall_id == hall_id),
+        doors=doors,
+        unconfirmed=[one for one in doors if one.state == "active" and not one.confirmed],
+        awaited=sorted({one[0] for one in pools.load(db, PoolKey(hall_id)).awaited}),
+        stopped=[one for one in doors if one.state != "active"],
+        inner=_inner(db, hall_id),
+        reasons=reasons,
+        above=capacity_reasons.warning(hall.capacity, reasons),
+        set_by=act_words.Names(db).who(hall.capacity_by) if hall.capacity_by else "",
+        released=kept_places.now_kept(db, hall_id, now),
+        now=now,
+        next_scan=entries.newest_number(db) + 1,
+        kind_words={
+            "entry": _("Entry capacity"),
+            "exit": _("Exit capacity"),
+            "holding": _("Holding capacity"),
+            "emergency": _("Emergency capacity"),
+        },
+        arrivals=denial_rates.latest_of_hall(db, hall_id, now),
+        quarter_at=now // denial_rates.QUARTER_MS * denial_rates.QUARTER_MS,
+        last=entries.page(db, finding.Filter(hall_id=hall_id), rows=LAST_ROWS).entries,
+        named=auth.may_open("admin.people.person"),
+        programme=store.sessions_of_day(db, hall_id, *day),
+    )
+
+
+@blueprint.post("/<int:hall_id>/close")
+@auth.allow("supervisor")
+def close(hall_id: int) -> Response:
+    """Close the hall at once and without a question. To open it again is as quick."""
+    return _perform(
+        hall_id,
+        lambda db, by, now: hall_control.set_closed(db, hall_id, True, by=by, now=now),
+        _(
+            "The hall is closed: nobody more gets in. Below are the doors that have not confirmed"
+            " yet."
+        ),
+    )
+
+
+@blueprint.post("/<int:hall_id>/open")
+@auth.allow("supervisor")
+def reopen(hall_id: int) -> Response:
+    return _perform(
+        hall_id,
+        lambda db, by, now: hall_control.set_closed(db, hall_id, False, by=by, now=now),
+        _("The hall is open again, as its programme says."),
+    )
+
+
+@blueprint.post("/<int:hall_id>/capacity")
+@auth.allow()
+def capacity(hall_id: int) -> Response:
+    wished = request.form.get("capacity", type=whole)
+    if wished is None:
+        return _turn_back(hall_id, _("the capacity is a whole number."))
+    settings = services().event.settings
+    return _perform(
+        hall_id,
+        lambda db, by, now: venue_edit.set_capacity(db, settings, hall_id, wished, by=by, now=now),
+        _(
+            "The capacity is %(capacity)s. What doors hold above it is called back.",
+            capacity=i18n.decimal(wished),
+        ),
+    )
+
+
+@blueprint.post("/<int:hall_id>/clear")
+@auth.allow()
+@auth.confirmed
+def clear(hall_id: int) -> Response:
+    """Count the hall as empty. Somebody has looked, and there is nobody in it."""
+    if request.form.get("confirm") != "yes":
+        return _turn_back(hall_id, _("tick the box to confirm that the hall is empty."))
+    before = request.form.get("before", type=whole)
+    return _perform(
+        hall_id,
+        lambda db, by, now: hall_control.clear(db, hall_id, by=by, now=now, before=before),
+        _(
+            "The hall counts as empty. Who came in since the page was opened stays counted, and"
+            " whom doors without a network have let in."
+        ),
+    )
+
+
+@blueprint.post("/<int:hall_id>/attest")
+# Without a limit the second user's password could be guessed.
+@limiter.limit("10 per 5 minutes", key_func=auth.actor)
+@auth.allow()
+def attest(hall_id: int) -> Response:
+    """Take two people's word on a lost kiosk's places. One is signed in, and the other is another
+    admin or supervisor with their own password.
+    """
+    if request.form.get("stopped") != "yes":
+        return _turn_back(hall_id, _("tick the box, the kiosk must let nobody in any more."))
+    here, by = services(), auth.actor()
+    form = request.form
+    inside, generation = form.get("inside", type=whole), form.get("generation", type=whole)
+    if inside is None or generation is None:
+        return _turn_back(hall_id, _("say how many people may be inside, as a number."))
+    kiosk = (form.get("kiosk", "")[:64], generation)
+    try:
+        with here.guesses.known.turn(caller()):
+            second = users.verify(
+                here.database, form.get("name", "")[:200], form.get("password", "")
+            )
+    except BusyError:
+        abort(503)
+    except users.SignInError:
+        return _turn_back(hall_id, _("the second person's name or password is wrong."))
+    if second.must_change:
+        return _turn_back(hall_id, _("the second person has not chosen a password yet."))
+    if second.by == by or second.role not in ("supervisor", "admin"):
+        return _turn_back(hall_id, _("the second person is another supervisor or admin."))
+    return _perform(
+        hall_id,
+        lambda db, by, now: hall_control.attest(
+            db, hall_id, kiosk, inside, by=by, with_=second.by, now=now
+        ),
+        _(
+            "%(kiosk)s: at most %(inside)s counted as inside; its other places are free again.",
+            kiosk=kiosk[0],
+            inside=inside,
+        ),
+    )
+
+
+def _perform(hall_id: int, step: Callable[[Connection, str, int], object], said: str) -> Response:
+    def on_hall(db: Connection, by: str, now: int) -> None:
+        _hall(db, hall_id)
+        step(db, by, now)
+
+    refused = (hall_control.CapacityError, PlacesError, hall_control.NotTwoError)
+    return forms.perform(on_hall, said, back=_back(hall_id), refused=refused, words=_words)
+
+
+def _words(error: Exception) -> str:
+    """Say why nothing was changed."""
+    if not isinstance(error, hall_control.NotTwoError):
+        return str(_("Nothing was changed: %(why)s", why=i18n.said(error)))
+    return str(
+        _(
+            "Nothing was changed: one of the two accounts was made, let in again, or given its role"
+            " or password by the other, or both by the same admin, within a day. They count as two"
+            " people from %(time)s. Ask somebody else, or make an account on the server: hallkeeper"
+            " user add.",
+            time=services().venue_clock.moment(error.until),
+        )
+    )
+
+
+def _turn_back(hall_id: int, why: str) -> Response:
+    return forms.turn_back(_("Nothing was changed: %(why)s", why=why), _back(hall_id))
+
+
+def _back(hall_id: int) -> str:
+    return url_for("admin.halls.show", hall_id=hall_id)
+
+
+def _inner(db: Connection, hall_id: int) -> list[store.HallRow]:
+    """Return the halls inside the hall."""
+    return [store.hall(db, one) for one in nesting.inside(nesting.parents_of(db), hall_id)]
+
+
+def _hall(db: Connection, hall_id: int) -> store.HallRow:
+    try:
+        return store.hall(db, hall_id)
+    except UnknownHallError:
+        abort(404)

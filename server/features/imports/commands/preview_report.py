@@ -1,0 +1,52 @@
+"""Says what an import does, or would do."""
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+
+import click
+
+from server.features.imports.preview.preview import Preview
+
+SHOWN_MAX = 50  # of each list; --json has all
+
+
+def say_preview(found: Preview, name: str, kinds: Collection[str] | None, dry_run: bool) -> None:
+    """Print what an import does, or would do. What the file called `name` lacks is told of `kinds`
+    alone, or of all kinds where that is None.
+    """
+    would = "Would " if dry_run else ""
+    for verb, things in ((f"{would}add".capitalize(), found.added),
+                         (f"{would}remove".capitalize(), found.removed)):  # fmt: skip
+        by_kind = defaultdict(list)
+        for thing in things:
+            by_kind[thing.kind].append(f"{thing.code} ({thing.name})" if thing.name else thing.code)
+        for kind, texts in by_kind.items():
+            click.echo(f"{verb} {kind} {len(texts):,}: {_some(texts)}")
+    changed = defaultdict(list)
+    for change in found.changed:
+        changed[change.kind, change.code].append(
+            f"{change.field} {change.old or 'nothing'} → {change.new or 'nothing'}"
+        )
+    for number, ((kind, code), texts) in enumerate(changed.items()):
+        if number == SHOWN_MAX:
+            click.echo(f"… and {len(changed) - SHOWN_MAX:,} more changes (--json has all)")
+            break
+        click.echo(f"{f'{would}change'.capitalize()} {kind} {code}: {'; '.join(texts)}")
+    click.echo(f"Unchanged: {found.unchanged:,}")
+    missing = defaultdict(list)
+    for thing in found.missing:
+        if kinds is None or thing.kind in kinds:
+            missing[thing.kind].append(thing.code)
+    for kind, texts in missing.items():
+        click.echo(f"Not in {name}, and kept: {kind} {len(texts):,}: {_some(texts)}")
+    for warning in found.warnings:
+        click.echo(f"Note: {warning}.", err=True)
+    if dry_run:
+        click.echo("Nothing was imported: this was a dry run.")
+
+
+def _some(texts: Sequence[str]) -> str:
+    more = len(texts) - SHOWN_MAX
+    return ", ".join(texts[:SHOWN_MAX]) + (
+        f" and {more:,} more (--json has all)" if more > 0 else ""
+    )

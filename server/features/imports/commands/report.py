@@ -1,0 +1,141 @@
+"""Says what came of an import. There is one summary, as text for people and as JSON for
+programs.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from badges.credential.badge_number import badge_number
+from badges.roster.problems import Finding
+from badges.roster.reader import Roster
+from server.console import PROBLEMS_SHOWN, count, listed
+from server.features.imports.roster_import import ImportResult
+
+EXAMPLES_SHOWN = 20
+NOTES_SHOWN = 5  # Examples of what needs no answer.
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Holds all that is to be said of one import, whether it was done or not."""
+
+    result: ImportResult
+    roster: Roster
+    refused: bool
+    dry_run: bool
+
+    def json(self) -> dict[str, Any]:
+        """Return everything. Only the problems beyond the first thousand are left out."""
+        result = self.result
+        return {
+            "imported": not (self.refused or self.dry_run),
+            "dry_run": self.dry_run,
+            "rows": len(self.roster.rows),
+            "added": result.added,
+            "updated": result.updated,
+            "unchanged": result.unchanged,
+            "skipped": result.skipped,
+            "revoked": result.revoked,
+            "columns_not_used": list(self.roster.unread),
+            "problem_count": result.problem_count,
+            "problems": [
+                {"line": one.line, "column": one.column, "message": one.message}
+                for one in result.problems
+            ],
+            "findings": [
+                {
+                    "kind": one.kind,
+                    "count": one.count,
+                    "message": one.message,
+                    "examples": list(one.examples),
+                    "answers": list(one.answers),
+                }
+                for one in result.findings
+            ],
+            "changes": list(result.changes),
+            "badges_out_of_date": [badge_number(serial) for serial in result.needs_reissue],
+        }
+
+    def notes(self) -> list[str]:
+        """List what needs no answer. That is columns that were not used, and what was left out or
+        changed.
+        """
+        lines = []
+        if self.roster.unread:
+            lines.append(f"Columns that were not used: {', '.join(self.roster.unread)}")
+        for finding in self.result.findings:
+            if not finding.open:
+                lines += _lines(finding)
+        if self.dry_run:
+            lines += self._changes()
+        return lines
+
+    def _changes(self) -> list[str]:
+        """List who would be changed and how, and whose badge would then be wrong."""
+        changes, wrong = self.result.changes, self.result.needs_reissue
+        lines = []
+        if changes:
+            lines.append(f"people who would change: {len(changes):,}:")
+            lines += [f"    {change}" for change in changes[:EXAMPLES_SHOWN]]
+            more = len(changes) - EXAMPLES_SHOWN
+            lines += [f"    … and {more:,} more (--json has all)"] if more > 0 else []
+        if wrong:
+            numbers = " ".join(map(badge_number, wrong[:EXAMPLES_SHOWN]))
+            more = len(wrong) - EXAMPLES_SHOWN
+            lines.append(
+                f"badges that would then say what was so before: {len(wrong):,}: {numbers}"
+                + (f" and {more:,} more" if more > 0 else "")
+                + ". Import with --reissue to replace them at once"
+            )
+        return lines
+
+    def skipped(self) -> list[str]:
+        """List the rows that are left out because they are bad."""
+        lines = [f"Skipped {problem}" for problem in self.result.problems[:PROBLEMS_SHOWN]]
+        more = self.result.problem_count - len(lines)
+        return [*lines, f"… and {more:,} more"] if more > 0 else lines
+
+    def refusal(self, skip_bad: bool) -> str:
+        """Name every bad row and every open question, and say what to do about each."""
+        parts = []
+        if self.result.problem_count and (not skip_bad or not self.roster.rows):
+            parts.append(self._problems(skip_bad))
+        if self.result.open:
+            heading = "nothing was imported. Answer these first, each with an option:"
+            lines = [line for finding in self.result.open for line in _lines(finding)]
+            parts.append("\n  ".join((heading, *lines)))
+        return "\n\n".join(parts)
+
+    def _problems(self, skip_bad: bool) -> str:
+        problems, total = self.result.problems, self.result.problem_count
+        remedy = f"Mend {'it' if total == 1 else 'them'}"
+        bad = {problem.line for problem in problems}
+        good = sum(row.line not in bad for row in self.roster.rows)
+        if good and not skip_bad:
+            remedy += f", or import the other {count(good, 'row')} with --skip-bad"
+        return f"{listed(problems, total=total)}\n{remedy}."
+
+    def counts(self) -> str:
+        """Return the one line that everybody reads."""
+        result = self.result
+        would = "Would have " if self.dry_run else ""
+        revoked = f", revoked {result.revoked:,}" if result.revoked else ""
+        text = (
+            f"added {result.added:,}, updated {result.updated:,}, unchanged"
+            f" {result.unchanged:,}, skipped {result.skipped:,}{revoked}."
+        )
+        return f"{would}{text}" if would else text.capitalize()
+
+
+def _lines(finding: Finding) -> Iterable[str]:
+    """Give a finding with its first examples, and with the answers that it can have."""
+    shown = finding.examples[: EXAMPLES_SHOWN if finding.open else NOTES_SHOWN]
+    yield finding.message + (":" if shown else "")
+    for example in shown:
+        yield f"    {example}"
+    more = len(finding.examples) - len(shown)
+    if more:
+        yield f"    … and {more:,} more (--json has all)"
+    for answer in finding.answers:
+        yield f"    {answer}"

@@ -1,0 +1,393 @@
+"""Imports a roster or a venue, all of it or nothing, with `hallkeeper import` and
+`import-venue`.
+"""
+
+import gc
+import json
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from badges.cli.console import read_file
+from badges.printing.glyphs import undrawable
+from badges.roster.mapping import MappingError, RosterMapping, mapping_text, read_mapping
+from badges.roster.reader import Roster
+from badges.roster.table import RosterAnswers, RosterLimits
+from server.console import (
+    BY,
+    count,
+    event_option,
+    file_path,
+    interrupts_noted,
+    opened,
+    progress,
+    refuse,
+    wall_clock,
+)
+from server.core.event.directory import Event
+from server.core.people import issuing, search
+from server.core.people.wrong_badges import find_changed
+from server.core.second_disk.copy import BackupError, make_backup
+from server.features.imports import venue_file
+from server.features.imports.commands.changed_badges import replace_changed, say_changed
+from server.features.imports.commands.preview_report import say_preview
+from server.features.imports.commands.report import Summary
+from server.features.imports.preview.preview import preview, take_over
+from server.features.imports.roster_import import ImportPlan, RosterChangedError, plan_import
+from server.features.imports.roster_match import ImportAnswers
+from server.features.imports.roster_read import ReadRoster, RosterFile, read_for_event
+from server.features.imports.venue_advice import advice
+from server.features.imports.venue_file import FILE_BYTES_MAX
+from server.features.imports.writer import ImportedVenue
+from server.storage.connection import Connection
+from server.storage.database import Database
+
+MAPPING_BYTES_MAX = 100_000
+PLANS_MOST = 3  # A plan is made so often, because others may change the roster meanwhile.
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+# What a roster may leave open, each with the option, its choices, and help.
+_ANSWERS: tuple[tuple[str, tuple[str, ...], str], ...] = (
+    ("--row-numbers", ("ids", "ignore"), "Ids that only number the rows."),
+    ("--hidden-rows", ("take", "leave"), "Rows that are hidden or filtered away."),
+    ("--merged", ("fill", "blank"), "Cells that are merged with the one above."),
+    ("--cancelled", ("leave", "take"), "Rows of cancelled orders."),
+    ("--pending", ("leave", "take"), "Rows of orders that are not yet confirmed."),
+    ("--renames", ("accept", "skip"), "People who would have another name."),
+    ("--doubles", ("same", "new"), "New people with the name of somebody who has no row."),
+    ("--missing", ("keep", "revoke"), "People who are in the event and not in the file."),
+)
+
+
+def _answer_options(command: F) -> F:
+    for option, choices, text in reversed(_ANSWERS):
+        command = click.option(option, type=click.Choice(choices), help=text)(command)
+    return command
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """Holds what was typed."""
+
+    path: Path
+    mapping: RosterMapping | None
+    save_mapping: Path | None
+    encoding: str | None
+    new_categories: bool
+    skip_bad: bool
+    reissue: bool
+    dry_run: bool
+    as_json: bool
+    of_file: RosterAnswers
+    of_people: ImportAnswers
+
+
+class _Interrupted(click.ClickException):
+    """Is raised at Ctrl-C, and says what had been done by then."""
+
+    exit_code = 130
+
+
+@click.command("import")
+@click.argument("roster_path", metavar="ROSTER", type=file_path)
+@event_option
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and change nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print the whole summary as JSON.")
+@click.option("--skip-bad", is_flag=True, help="Import the good rows and leave out the bad ones.")
+@click.option(
+    "--mapping",
+    "mapping_path",
+    type=file_path,
+    metavar="FILE",
+    help='TOML that names the file\'s columns, as in: given_name = "First Name".',
+)
+@click.option(
+    "--save-mapping",
+    "save_mapping",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write what was read as what, for --mapping the next time.",
+)
+@click.option("--new-categories", is_flag=True, help="Make categories of words that are none.")
+@click.option("--encoding", help="Of a CSV file, where it is not found by itself.")
+@click.option("--sheet", metavar="NAME", help="The sheet of a workbook that is read.")
+@_answer_options
+@click.option("--shared-emails", is_flag=True, help="People may share an e-mail address.")
+@click.option("--reissue", is_flag=True, help="Replace badges that no longer say what is so.")
+def import_people(
+    roster_path: Path,
+    event_dir: Path,
+    dry_run: bool,
+    as_json: bool,
+    skip_bad: bool,
+    mapping_path: Path | None,
+    save_mapping: Path | None,
+    new_categories: bool,
+    encoding: str | None,
+    reissue: bool,
+    **answers: Any,
+) -> None:
+    """Take the attendees of ROSTER, a CSV or XLSX file, into the event.
+
+    A row with the external id, else the e-mail and name, of somebody who is there already changes
+    them. Badge numbers stay. If any row is bad, every bad row is named and nothing is imported. The
+    same where the file would rename, double or drop people, or leaves rows open: each question
+    names the options that answer it.
+    """
+    if save_mapping is not None and save_mapping.exists():
+        raise refuse(f"{save_mapping} is there already: name another file for --save-mapping.")
+    of_people = {name: answers[name] for name in ("renames", "doubles", "missing")}
+    of_file = {name: value for name, value in answers.items() if name not in of_people}
+    shared = answers["shared_emails"]
+    wanted = _Wanted(
+        path=roster_path,
+        mapping=_mapping(mapping_path) if mapping_path else None,
+        save_mapping=save_mapping,
+        new_categories=new_categories,
+        encoding=encoding,
+        skip_bad=skip_bad,
+        reissue=reissue,
+        dry_run=dry_run,
+        as_json=as_json,
+        of_file=RosterAnswers(**of_file),
+        of_people=ImportAnswers(**of_people, shared_emails=shared),
+    )
+    try:
+        with opened(event_dir) as (event, database), _no_collector():
+            done = _import(event, database, wanted)
+    except KeyboardInterrupt:
+        raise _Interrupted("interrupted. Nothing was imported.") from None
+    if done:
+        raise _Interrupted(done)
+
+
+def _mapping(path: Path) -> RosterMapping:
+    try:
+        return read_mapping(read_file(path, MAPPING_BYTES_MAX).decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise refuse(f"{path} is not TOML: {error}.") from None
+    except MappingError as error:
+        raise refuse(f"{path}: {error}.") from None
+
+
+def _save_mapping(roster: Roster, wanted: _Wanted) -> None:
+    """Write how the file was read, also where something in it is open and nothing is imported."""
+    if wanted.save_mapping is None:
+        return
+    countries = wanted.mapping.countries if wanted.mapping else {}
+    text = mapping_text(roster.columns, roster.words, countries)
+    try:
+        with wanted.save_mapping.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise refuse(f"{wanted.save_mapping} is there already.") from None
+    said = f"How this file was read is in {wanted.save_mapping}"
+    if roster.unknown_words:
+        said += ". Write there what each empty word means"
+    click.echo(f"{said}. The next time: --mapping {wanted.save_mapping}", err=True)
+
+
+@contextmanager
+def _no_collector() -> Iterator[None]:
+    """Turn off the search for cycles. Rows have no cycles, and the search would take a third of the
+    time.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _import(event: Event, database: Database, wanted: _Wanted) -> str:
+    """Import, and say so. What to say at an interrupt that came too late to stop it, else ""."""
+    data = read_file(wanted.path, RosterLimits().file_bytes)
+    read = _read(database, event, data, wanted)
+    roster = read.roster
+    _save_mapping(roster, wanted)
+    interrupted = False
+    for trial in range(1, PLANS_MOST + 1):
+        plan = _plan(database, read, wanted)
+        summary = Summary(plan.result, roster, plan.refused, wanted.dry_run)
+        if plan.refused or wanted.dry_run:
+            break
+        _back_up(event, plan, wanted)
+        try:
+            interrupted = _write(database, plan)
+            break
+        except RosterChangedError:
+            if trial == PLANS_MOST:
+                raise click.ClickException(
+                    "others keep changing people or the venue; nothing was imported. Try again."
+                ) from None
+    _say(summary, wanted)
+    if wanted.dry_run:
+        return ""
+    done = f"interrupted. Already imported: {summary.counts()}"
+    if interrupted:
+        return done
+    try:
+        _say_badges(event, database, wanted)
+    except KeyboardInterrupt:
+        return f"{done} Whose badges are to be replaced: hallkeeper issue --changed --dry-run"
+    return ""
+
+
+def _read(database: Database, event: Event, data: bytes, wanted: _Wanted) -> ReadRoster:
+    file = RosterFile(
+        data,
+        wanted.path.name,
+        wanted.mapping,
+        wanted.encoding,
+        wanted.of_file,
+        wanted.new_categories,
+    )
+    with progress("Reading", 1) as tell:
+        read = read_for_event(
+            database.reader, event.settings, file, lambda done, of: tell(done, of)
+        )
+    boxes = undrawable(read.roster.rows)
+    if boxes is None:
+        return read
+    return replace(read, roster=replace(read.roster, findings=(*read.roster.findings, boxes)))
+
+
+def _plan(database: Database, read: ReadRoster, wanted: _Wanted) -> ImportPlan:
+    """Make the plan outside of any transaction that others would wait for."""
+    with progress("Comparing", len(read.roster.rows)) as tell:
+        return plan_import(
+            database.reader,
+            read.roster,
+            wanted.of_people,
+            wanted.skip_bad,
+            wall_clock(),
+            os.urandom,
+            tell,
+            read.new_categories,
+        )
+
+
+def _write(database: Database, plan: ImportPlan) -> bool:
+    """Write all of it. Return whether an interrupt came when it was on disk already.
+
+    An interrupt that comes before takes everything back, and is raised as KeyboardInterrupt.
+    """
+    with interrupts_noted() as noted:
+        database.write(lambda db: _write_step(db, plan, noted))
+        search.fold_all(database.write)
+    return noted.is_set()
+
+
+def _write_step(db: Connection, plan: ImportPlan, noted: threading.Event) -> None:
+    plan.write(db, BY)
+    if noted.is_set():
+        raise KeyboardInterrupt
+
+
+def _back_up(event: Event, plan: ImportPlan, wanted: _Wanted) -> None:
+    """Make a backup to go back to, before anybody is changed. This is done where a second disk is
+    named.
+    """
+    if not plan.changes_people or wanted.as_json and event.backup_path is None:
+        return
+    if event.backup_path is None:
+        click.echo(
+            "No backup was made before this import: event.toml names no backup_dir. To undo it,"
+            " import the earlier file again.",
+            err=True,
+        )
+        return
+    try:
+        made = make_backup(event, event.backup_path, wall_clock())
+    except BackupError as error:
+        click.echo(f"Warning: {error}", err=True)
+    else:
+        click.echo(f"The event as it was before this import: {made.path}", err=True)
+
+
+def _say(summary: Summary, wanted: _Wanted) -> None:
+    """Say the summary. It is raised as an error where nothing was imported because of it."""
+    if wanted.as_json:
+        click.echo(json.dumps(summary.json(), ensure_ascii=False, indent=2))
+        if summary.refused:
+            raise click.exceptions.Exit(1)
+        return
+    if not summary.refused:
+        for line in summary.skipped():
+            click.echo(line, err=True)
+    for line in summary.notes():
+        click.echo(line, err=True)
+    if summary.refused:
+        raise click.ClickException(summary.refusal(wanted.skip_bad))
+    click.echo(summary.counts())
+    if wanted.dry_run:
+        click.echo("Nothing was imported: this was a dry run.")
+
+
+def _say_badges(event: Event, database: Database, wanted: _Wanted) -> None:
+    """Say whose badge is to be replaced or issued, after this import and those before it."""
+    holders = find_changed(event, database)
+    if holders and wanted.reissue:
+        replace_changed(event, database, holders, err=wanted.as_json)
+    elif holders and not wanted.as_json:
+        say_changed(holders)
+    missing = issuing.missing_badges(database.reader)
+    if missing and not wanted.as_json:
+        click.echo(f"{count(missing, 'attendee')} without a badge. Next: hallkeeper issue")
+
+
+@click.command("import-venue")
+@click.argument("venue_path", metavar="FILE", type=file_path)
+@event_option
+@click.option(
+    "--remove-sessions", is_flag=True, help="Remove the sessions that FILE no longer has."
+)
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and change nothing.")
+def import_venue(venue_path: Path, event_dir: Path, remove_sessions: bool, dry_run: bool) -> None:
+    """Take halls, doors, sessions, zones and categories from FILE, in TOML or XLSX, into the event.
+
+    What is there already is changed, by its code; what FILE lacks stays. If anything is wrong, all
+    of it is named and nothing is imported. What may be meant, such as a hall without a door, is
+    imported with a warning. docs/venue-file.md has every column; `hallkeeper sample` writes a file
+    to begin with.
+    """
+    data = read_file(venue_path, FILE_BYTES_MAX)
+    with opened(event_dir) as (event, database):
+        plan = venue_file.read_venue(data, venue_path.name, event.settings)
+        now = wall_clock()
+        if dry_run:
+            found = preview(
+                database, plan, event.settings, by=BY, now=now, remove_sessions=remove_sessions
+            )
+            say_preview(found, venue_path.name, None, dry_run=True)
+            return
+
+        def step(db: Connection) -> tuple[ImportedVenue, list[str]]:
+            result = take_over(db, plan, by=BY, now=now, remove_sessions=remove_sessions)
+            return result, advice(db, plan, event.settings)
+
+        result, warnings = database.write(step)
+        search.fold_all(database.write)
+    for what, counts in (
+        ("Added", result.added),
+        ("Updated", result.updated),
+        ("Unchanged", result.unchanged),
+    ):
+        if counts:
+            click.echo(f"{what}: {', '.join(f'{kind} {n:,}' for kind, n in counts.items())}")
+    for kind, codes in result.absent.items():
+        if codes and kind != "categories":
+            removed = kind == "sessions" and remove_sessions
+            verb = "Removed" if removed else f"Not in {venue_path.name}, and kept"
+            click.echo(f"{verb}: {kind} {', '.join(codes)}")
+    for said in (*plan.notes, *warnings):
+        click.echo(f"Warning: {said}.", err=True)

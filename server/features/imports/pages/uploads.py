@@ -1,0 +1,88 @@
+"""Serves the page on which a file is chosen, and the sample files to begin with."""
+
+from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from badges.i18n import N_
+from server.features.imports import sample
+from server.web import auth, forms
+from server.web.i18n import gettext as _
+from server.web.services import services
+from server.web.shared_uploads import SharedUploads
+from server.web.uploads import Upload, UploadBusyError, UploadGoneError, Uploads
+
+blueprint = Blueprint("uploads", __name__, url_prefix="/admin/imports")
+
+GONE = N_(
+    "This file is no longer kept: it was imported or given up, or an hour has passed. Choose it "
+    "again."
+)
+BUSY = N_("Others are importing just now. Wait a minute, then try again.")
+_TYPES = {"csv": "text/csv", "toml": "text/plain",
+          "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}  # fmt: skip
+
+
+@blueprint.get("/")
+@auth.allow()
+def show() -> str:
+    return render_template("editing/uploads.html", samples=sample.NAMES)
+
+
+@blueprint.get("/sample/<name>")
+@auth.allow()
+def sample_file(name: str) -> Response:
+    if name not in sample.NAMES:
+        abort(404)
+    data = sample.sample_files(services().event.settings.first_day)[name]
+    return Response(
+        data,
+        mimetype=_TYPES[name.rpartition(".")[2]],
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+def kept_uploads() -> Uploads | SharedUploads:
+    """Return the files that staff have uploaded and not yet imported."""
+    here = services()
+    return here.find(SharedUploads) or here.own(Uploads)
+
+
+def keep(kind: str) -> Upload | AnyResponse:
+    """Keep the file of the form that was sent, or say why it can't be kept."""
+    back = url_for("admin.uploads.show")
+    sent = request.files.get("file")
+    if sent is None or not sent.filename:
+        return forms.turn_back(_("Nothing was sent: choose a file first."), back)
+    data = sent.stream.read()
+    if not data:
+        return forms.turn_back(_("The file is empty: save it again, then choose it."), back)
+    try:
+        return kept_uploads().keep(data, kind=kind, by=auth.actor(), name=sent.filename)
+    except UploadBusyError:
+        return forms.turn_back(_(BUSY), back)
+    except OSError:
+        return forms.turn_back(
+            _("The file can't be kept: the server's disk takes nothing more. Tell an admin."), back
+        )
+
+
+def find(token: str, kind: str) -> Upload | AnyResponse:
+    """Return a kept file of the user who asks, or say that it is gone."""
+    try:
+        return kept_uploads().find(token, kind=kind, by=auth.actor())
+    except UploadGoneError:
+        return gone()
+
+
+def gone() -> AnyResponse:
+    return forms.turn_back(_(GONE), url_for("admin.uploads.show"))
+
+
+def give_up(upload: Upload, why: str = "") -> AnyResponse:
+    """Delete a file of which nothing was imported, and go back to choosing one."""
+    kept_uploads().drop(upload)
+    back = url_for("admin.uploads.show")
+    if why:
+        return forms.turn_back(why, back)
+    flash(_("Nothing was imported, and the file is deleted."), "good")
+    return redirect(back, 303)

@@ -1,0 +1,213 @@
+"""Serves the import of a venue file, a programme or exhibitors. It is a file, a preview with
+questions, and a confirmation.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import groupby
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from badges.i18n import N_
+from server.core.edits.words import KINDS, PLURALS, field_words
+from server.core.people import search
+from server.features.imports import venue_file
+from server.features.imports.pages import uploads
+from server.features.imports.preview.preview import Change, Preview, Thing, preview
+from server.features.imports.previews import files
+from server.features.imports.previews.files import FileOvertakenError, Reading
+from server.features.imports.venue_plan import Venue, VenueError
+from server.storage.connection import Connection
+from server.web import auth, forms, i18n
+from server.web.apart import ApartError, read_file_apart
+from server.web.i18n import gettext as _
+from server.web.i18n import ngettext
+from server.web.security import limiter
+from server.web.services import services
+from server.web.uploads import Upload, UploadBusyError, UploadGoneError
+
+blueprint = Blueprint(
+    "venue_upload", __name__,
+    url_prefix=f"/admin/imports/<any({','.join(files.KINDS)}):kind>",
+)  # fmt: skip
+
+TOO_LARGE = N_(
+    "Such a file has at most %(size)s MB. Save what is to be "
+    "imported alone, without pictures, and choose that file."
+)
+CHANGED_SHOWN = 300
+ADDED_SHOWN = 100
+PROBLEMS_SHOWN = 200
+WARNINGS_SHOWN = 5
+WARNING_CHARS_MAX = 300  # they travel in a cookie
+ANSWER_CHARS_MAX = 64
+ANSWERS_MAX = 500
+# Of what it is told that the file does not have it.
+_WHOLE = {
+    "venue": frozenset(PLURALS),
+    "programme": frozenset({"sessions", "activities"}),
+    "exhibitors": frozenset({"exhibitors", "stands"}),
+}
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """Holds what the page shows. Without `found` nothing can be imported yet."""
+
+    reading: Reading = field(default_factory=lambda: Reading(Venue()))
+    problems: tuple[str, ...] = ()
+    found: Preview | None = None
+
+
+@blueprint.post("/")
+@limiter.limit("30 per 5 minutes", key_func=auth.actor)
+@auth.allow()
+@auth.takes_file(venue_file.FILE_BYTES_MAX, TOO_LARGE)
+def send(kind: str) -> Response:
+    kept = uploads.keep(kind)
+    if not isinstance(kept, Upload):
+        return kept
+    return _to_preview(kept)
+
+
+@blueprint.get("/<token>")
+@auth.allow()
+def show(kind: str, token: str) -> Response | str:
+    kept = uploads.find(token, kind)
+    if not isinstance(kept, Upload):
+        return kept
+    try:
+        with uploads.kept_uploads().turn():
+            shown = _look(kept)
+    except UploadGoneError:
+        return uploads.gone()
+    except UploadBusyError:
+        return forms.turn_back(_(uploads.BUSY), url_for("admin.uploads.show"))
+    except ApartError as error:
+        return uploads.give_up(kept, i18n.said(error))
+    found = shown.found
+    return render_template(
+        "editing/venue_preview.html", upload=kept, shown=shown, found=found, kinds=KINDS,
+        added=_by_kind(found.added if found else ()),
+        missing=_by_kind(
+            one for one in (found.missing if found else ()) if one.kind in _WHOLE[kind]
+        ),
+        changed=_changed(found) if found else [],
+        guests=sum(len(one.invited) + len(one.refused) for one in shown.reading.venue.sessions),
+        skips=kept.answers.get(files.SKIP_BAD) == "yes", words=field_words, plurals=PLURALS,
+        changed_shown=CHANGED_SHOWN, added_shown=ADDED_SHOWN, problems_shown=PROBLEMS_SHOWN,
+    )  # fmt: skip
+
+
+@blueprint.post("/<token>/answer")
+@auth.allow()
+def answer(kind: str, token: str) -> Response:
+    """Keep the answers to what the preview asks, and make it anew."""
+    kept = uploads.find(token, kind)
+    if not isinstance(kept, Upload):
+        return kept
+    try:
+        asked = [one.key for one in _read(kept).questions][:ANSWERS_MAX]
+    except UploadGoneError:
+        return uploads.gone()
+    except (VenueError, ApartError):
+        asked = []  # The preview says why.
+    for key in (*asked, files.SKIP_BAD):
+        kept.answers[key] = request.form.get(key, "")[:ANSWER_CHARS_MAX]
+    uploads.kept_uploads().keep_answers(kept)
+    return _to_preview(kept)
+
+
+@blueprint.post("/<token>/cancel")
+@auth.allow()
+def cancel(kind: str, token: str) -> Response:
+    kept = uploads.find(token, kind)
+    return uploads.give_up(kept) if isinstance(kept, Upload) else kept
+
+
+@blueprint.post("/<token>/confirm")
+@auth.allow()
+def confirm(kind: str, token: str) -> Response:
+    """Import what the page showed, and nothing else."""
+    kept = uploads.find(token, kind)
+    if not isinstance(kept, Upload):
+        return kept
+    here, by = services(), auth.actor()
+    mark, gone = request.form.get("mark", ""), request.form.get("remove_sessions") == "yes"
+
+    def step(db: Connection) -> Preview:
+        return files.take(
+            db, reading.venue, here.event.settings, kept.name,
+            mark=mark, remove_sessions=gone, by=by, now=here.now(),
+        )  # fmt: skip
+
+    try:
+        reading = _read(kept)
+        if reading.problems and kept.answers.get(files.SKIP_BAD) != "yes":
+            raise VenueError(reading.problems)
+        done = here.database.write(step, long=True)
+    except UploadGoneError:
+        return uploads.gone()
+    except (FileOvertakenError, VenueError, ApartError) as error:
+        flash(_("Nothing was imported. %(why)s", why=i18n.said(error)[:WARNING_CHARS_MAX]), "bad")
+        return _to_preview(kept)
+    search.fold_all(here.database.write)
+    uploads.kept_uploads().drop(kept)
+    for warning in done.warnings[:WARNINGS_SHOWN]:
+        flash(_("%(sentence)s.", sentence=i18n.said(warning)[:WARNING_CHARS_MAX]), "warn")
+    if len(done.warnings) > WARNINGS_SHOWN:
+        more = len(done.warnings) - WARNINGS_SHOWN
+        flash(
+            ngettext("… and %(num)s more such remark.", "… and %(num)s more such remarks.", more),
+            "warn",
+        )
+    after = {"programme": "programme.activities", "exhibitors": "programme.exhibition"}
+    return redirect(url_for(f"admin.{after.get(kind, 'venue.show')}"), 303)
+
+
+def _to_preview(kept: Upload) -> Response:
+    return redirect(url_for("admin.venue_upload.show", kind=kept.kind, token=kept.token), 303)
+
+
+def _read(kept: Upload) -> Reading:
+    """Read the file. Raises UploadGoneError, VenueError and ApartError."""
+    here = services()
+    read = partial(
+        files.read, kind=kept.kind, data=kept.read(), name=kept.name, settings=here.event.settings,
+        answers=dict(kept.answers),
+    )  # fmt: skip
+    return read_file_apart(here.database.path, read)
+
+
+def _look(kept: Upload) -> _Shown:
+    """Say what the file would do, if it can be imported. Raises UploadGoneError and ApartError."""
+    here = services()
+    try:
+        reading = _read(kept)
+    except VenueError as error:
+        return _Shown(problems=tuple(error.problems))
+    if reading.problems and kept.answers.get(files.SKIP_BAD) != "yes":
+        return _Shown(reading, reading.problems)
+    try:
+        found = preview(
+            here.database, reading.venue, here.event.settings, by=auth.actor(), now=here.now()
+        )
+    except VenueError as error:
+        return _Shown(reading, (*reading.problems, *error.problems))
+    return _Shown(reading, reading.problems, found)
+
+
+def _by_kind(things: Iterable[Thing]) -> dict[str, list[Thing]]:
+    found = defaultdict(list)
+    for one in things:
+        found[one.kind].append(one)
+    return dict(found)
+
+
+def _changed(found: Preview) -> list[tuple[str, str, list[Change]]]:
+    """Return the changes of each thing, with its kind and code."""
+    by_thing = groupby(found.changed, key=lambda one: (one.kind, one.code))
+    return [(kind, code, list(changes)) for (kind, code), changes in by_thing]

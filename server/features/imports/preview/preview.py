@@ -1,0 +1,163 @@
+"""Says what an import would add, change and leave without a row, before anything is written.
+
+The import itself is run, and taken back. So a preview can't differ from what the import does.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from server.core.event.settings import EventSettings
+from server.core.venue import store
+from server.features.imports.preview.state import State, state
+from server.features.imports.venue_advice import advice
+from server.features.imports.venue_import import import_venue
+from server.features.imports.venue_plan import Venue
+from server.features.imports.writer import ImportedVenue
+from server.storage.connection import Connection
+from server.storage.database import Database
+
+
+@dataclass(frozen=True)
+class Thing:
+    """Names something of the event, of a kind such as "sessions"."""
+
+    kind: str
+    code: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Change:
+    """Says how one field of a thing would change. Texts are empty where there is nothing."""
+
+    kind: str
+    code: str
+    field: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
+class Preview:
+    """Holds what an import would do."""
+
+    added: tuple[Thing, ...]
+    changed: tuple[Change, ...]
+    removed: tuple[Thing, ...]
+    missing: tuple[Thing, ...]  # in the event, not in the file, and kept
+    unchanged: int  # things of the file that are so already
+    warnings: tuple[str, ...]
+    # Tells this preview from every other, down to each field of what is added. Whether sessions
+    # that the file lacks are to be removed makes no difference.
+    mark: str
+
+    @property
+    def empty(self) -> bool:
+        return not (self.added or self.changed or self.removed)
+
+
+def take_over(
+    db: Connection, venue: Venue, *, by: str, now: int, remove_sessions: bool
+) -> ImportedVenue:
+    """Import a venue, and remove the sessions that it lacks where that is wanted.
+
+    `db` is in a transaction. Raises VenueError, with nothing changed.
+    """
+    result = import_venue(db, venue, by=by, now=now)
+    gone = set(result.absent.get("sessions", ())) if remove_sessions else set()
+    if gone:
+        for session in store.sessions(db):
+            if session.code in gone:
+                store.remove_session(db, session.session_id, by=by, now=now)
+    return result
+
+
+def preview(
+    database: Database,
+    venue: Venue,
+    settings: EventSettings,
+    *,
+    by: str,
+    now: int,
+    remove_sessions: bool = False,
+) -> Preview:
+    """Tell what importing `venue` would do, and change nothing. Raises VenueError as the import
+    would.
+
+    Other writes wait meanwhile, as they do for the import.
+    """
+
+    def step(db: Connection) -> None:
+        found = compared(db, venue, settings, by=by, now=now, remove_sessions=remove_sessions)
+        raise _TakenBackError(found)
+
+    try:
+        database.write(step, long=True)
+    except _TakenBackError as done:
+        return done.preview
+    raise AssertionError("the step always raises")
+
+
+def compared(
+    db: Connection,
+    venue: Venue,
+    settings: EventSettings,
+    *,
+    by: str,
+    now: int,
+    remove_sessions: bool,
+) -> Preview:
+    """Import a venue, and tell what that did. Raises VenueError, with nothing changed."""
+    before = state(db, settings)
+    result = take_over(db, venue, by=by, now=now, remove_sessions=remove_sessions)
+    after = state(db, settings)
+    warnings = (*venue.notes, *advice(db, venue, settings))
+    return _compared(before, after, result, remove_sessions, warnings)
+
+
+class _TakenBackError(Exception):
+    """Takes back what was written, and brings out what it did."""
+
+    def __init__(self, found: Preview) -> None:
+        super().__init__("taken back")
+        self.preview = found
+
+
+def _compared(
+    before: State,
+    after: State,
+    result: ImportedVenue,
+    remove_sessions: bool,
+    warnings: tuple[str, ...],
+) -> Preview:
+    missing = [
+        Thing(kind, code, _name(after.get((kind, code), {})))
+        for kind, codes in result.absent.items()
+        if kind != "categories" and not (kind == "sessions" and remove_sessions)
+        for code in codes
+    ]
+    removed = tuple(Thing(*key, _name(before[key])) for key in before if key not in after)
+    changed = {
+        key: (before.get(key), fields) for key, fields in after.items() if before.get(key) != fields
+    }
+    lacking = sorted({(one.kind, one.code) for one in (*removed, *missing)})
+    return Preview(
+        added=tuple(Thing(*key, _name(after[key])) for key in after if key not in before),
+        changed=tuple(
+            Change(*key, field, before[key].get(field, ""), after[key].get(field, ""))
+            for key in after
+            if key in before and before[key] != after[key]
+            for field in {**before[key], **after[key]}
+            if before[key].get(field, "") != after[key].get(field, "")
+        ),
+        removed=removed,
+        missing=tuple(missing),
+        unchanged=sum(result.unchanged.values()),
+        warnings=warnings,
+        mark=hashlib.sha256(repr((changed, lacking)).encode()).hexdigest()[:16],
+    )
+
+
+def _name(fields: Mapping[str, str]) -> str:
+    return next((text for field, text in fields.items() if field.startswith(("name", "title"))), "")

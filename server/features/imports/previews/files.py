@@ -1,0 +1,142 @@
+"""Reads venue files, programmes and lists of exhibitors that were sent, and imports what a preview
+has shown.
+
+A file may leave questions open, such as which hall a room is. Their answers come with it.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from badges.i18n import N_, Count, Phrase, Spoken, counted
+from server.core.edits import last_edit
+from server.core.event.settings import EventSettings
+from server.core.feed import changes
+from server.core.programme import activities, exhibition
+from server.core.venue import store
+from server.features.imports import venue_file
+from server.features.imports.preview.preview import Preview, compared
+from server.features.imports.programme.adopt import Adopted, adopt
+from server.features.imports.programme.exhibitors import read_exhibitors
+from server.features.imports.programme.formats.programme_file import read_programme
+from server.features.imports.programme.mapping import ProgrammeMapping, folded
+from server.features.imports.venue_plan import Venue
+from server.storage.connection import Connection
+from server.storage.localized import text_in
+
+KINDS = ("venue", "programme", "exhibitors")
+LEFT_OUT = "-"  # answers that the events of a room or a kind are left out; it is no code
+SKIP_BAD = "skip_bad"
+_AREA, _NEW_AREAS = "area", "new_areas"
+
+
+class FileOvertakenError(Spoken, ValueError):
+    """Is raised where somebody changed the event since the preview. Nothing was imported."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """Asks what a word of the file means. `options` are answers with their words."""
+
+    key: str
+    words: str
+    options: tuple[tuple[str, str], ...]
+    answer: str  # "" where nobody knows
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Holds what a file says. Things with a problem are in `problems`, and not in `venue`."""
+
+    venue: Venue
+    problems: tuple[str, ...] = ()
+    left_out: str = ""  # how many of what
+    questions: tuple[Question, ...] = field(default=())
+
+
+def read(
+    db: Connection, kind: str, data: bytes, name: str, settings: EventSettings,
+    answers: Mapping[str, str],
+) -> Reading:  # fmt: skip
+    """Read a file of one of KINDS. Raises VenueError where nothing of it can be read."""
+    if kind == "programme":
+        return _programme(db, data, name, settings, answers)
+    if kind == "exhibitors":
+        return _exhibitors(db, data, name, answers)
+    return Reading(venue_file.read_venue(data, name, settings))
+
+
+def take(
+    db: Connection, venue: Venue, settings: EventSettings, name: str, *,
+    mark: str, remove_sessions: bool, by: str, now: int,
+) -> Preview:  # fmt: skip
+    """Import what was previewed, and return what that did.
+
+    `db` is in a transaction. Raises VenueError, and FileOvertakenError where it would now do
+    something else.
+    """
+    since = changes.cursor(db)
+    found = compared(db, venue, settings, by=by, now=now, remove_sessions=remove_sessions)
+    if found.mark != mark:
+        raise FileOvertakenError(N_("Somebody has changed the venue since. Look at it again."))
+    changed = len({(one.kind, one.code) for one in found.changed})
+    what = Phrase(
+        "%(name)s: %(added)s things added, %(changed)s changed",
+        name=name, added=Count(len(found.added)), changed=Count(changed),
+    )  # fmt: skip
+    if found.removed:
+        what += Phrase(", %(count)s sessions removed", count=Count(len(found.removed)))
+    last_edit.keep_words(db, what, since, by=by, now=now)
+    return found
+
+
+def _programme(
+    db: Connection, data: bytes, name: str, settings: EventSettings, answers: Mapping[str, str]
+) -> Reading:
+    mapping = ProgrammeMapping(_mapped(answers, "hall"), _mapped(answers, "kind"))
+    drafts = read_programme(data, name, settings)
+    found = adopt(db, drafts, mapping, settings, on_page=True)
+    skipped = counted("%(num)s session", "%(num)s sessions", found.skipped)
+    left_out = skipped if found.skipped else ""
+    return Reading(found.venue, found.problems, left_out, tuple(_of_words(db, found)))
+
+
+def _mapped(answers: Mapping[str, str], table: str) -> dict[str, str | None]:
+    return {
+        folded(key.removeprefix(f"{table}:")): None if answer == LEFT_OUT else answer
+        for key, answer in answers.items()
+        if key.startswith(f"{table}:") and answer
+    }
+
+
+def _of_words(db: Connection, found: Adopted) -> Iterator[Question]:
+    """Ask what each room and kind means. Those that nobody knows come first."""
+    halls = {one.code: text_in(one.names, "en") for one in store.halls(db)}
+    kinds = {one.code: text_in(one.names, "en") for one in activities.kinds(db).values()}
+    for table, asked, met, known in (
+        ("hall", N_("Room “%(word)s”"), found.rooms, halls),
+        ("kind", N_("Kind “%(word)s”"), found.kinds, kinds),
+    ):
+        options = (
+            ("", Phrase("Choose one")),
+            *known.items(),
+            (LEFT_OUT, Phrase("Leave these events out")),
+        )
+        for word, code in sorted(met.items(), key=lambda one: (one[1] != "", one[0])):
+            answer = LEFT_OUT if code is None else code
+            yield Question(f"{table}:{word}", Phrase(asked, word=word), options, answer)
+
+
+def _exhibitors(db: Connection, data: bytes, name: str, answers: Mapping[str, str]) -> Reading:
+    area, new_areas = answers.get(_AREA) or None, answers.get(_NEW_AREAS) or None
+    found = read_exhibitors(db, data, name, area=area, new_areas=new_areas, on_page=True)
+    skipped = counted("%(num)s row", "%(num)s rows", found.skipped)
+    left_out = skipped if found.skipped else ""
+    areas = [(one.code, text_in(one.names, "en")) for one in exhibition.areas(db)]
+    halls = [(one.code, text_in(one.names, "en")) for one in store.halls(db)]
+    questions = (
+        Question(_AREA, Phrase("Area of stands of which the file says none"),
+                 (("", Phrase("None")), *areas), area or ""),
+        Question(_NEW_AREAS, Phrase("Hall in which areas are made that the event does not have"),
+                 (("", Phrase("They are not made")), *halls), new_areas or ""),
+    )  # fmt: skip
+    return Reading(found.venue, found.problems, left_out, questions)

@@ -1,0 +1,264 @@
+"""Says what a roster that was sent would change, before anything is written.
+
+The questions that a roster leaves open are those of `hallkeeper import`. There an answer is an
+option of the command, and here one of a few choices under the question.
+"""
+
+import heapq
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from badges.categories import CategoryPlan
+from badges.credential.badge_number import badge_number
+from badges.i18n import Count, Phrase
+from badges.printing.glyphs import undrawable
+from badges.roster.mapping import RosterMapping, WantedColumn
+from badges.roster.problems import Finding, Problem
+from badges.roster.table import RosterAnswers
+from server.core.edits import last_edit
+from server.core.edits.person_words import PersonWords
+from server.core.edits.words import Difference, differences
+from server.core.event.settings import EventSettings
+from server.core.feed import changes
+from server.core.people.attendees import whole_name
+from server.features.imports.roster_import import ImportPlan, plan_import
+from server.features.imports.roster_match import ImportAnswers, RosterValues
+from server.features.imports.roster_read import RosterFile, read_for_event
+from server.storage import dialect
+from server.storage.connection import Connection
+
+OF_FILE = {"sheet", "hidden_rows", "merged", "row_numbers", "cancelled", "pending"}
+OF_PEOPLE = {"renames", "doubles", "missing"}
+SHARED = "shared_emails"
+ENCODING = "encoding"
+SKIP_BAD = "skip_bad"
+NEW_CATEGORIES = "new_categories"
+WORD = "category_"  # and a word of the file: the key of the category that it means
+MAPPED = "column_"  # and one of our columns: the title that it has in the file
+ADDED_SHOWN = 50
+CHANGED_SHOWN = 200
+PROBLEMS_SHOWN = 200
+EXAMPLES_SHOWN = 20
+YES = "yes"
+
+_OPTION = re.compile(r"--(?P<option>[a-z-]+)(?: (?P<value>.+))?", re.S)
+# What is said otherwise than on the command line, by its English.
+_ON_PAGE = {
+    "read this sheet. For people on several sheets, import each, with --missing keep": Phrase(
+        "read this sheet. For people on several sheets, import each, and then let the people who"
+        " are not in it stay"
+    )
+}
+_UNKNOWN = Phrase("words that are no category of this event")  # The page asks for each of them.
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Describes one answer to a question. `option` and `value` are those of the command."""
+
+    option: str
+    value: str
+    words: str
+
+
+@dataclass(frozen=True)
+class Question:
+    """Holds what a roster leaves open, with examples and the answers that there are."""
+
+    kind: str
+    words: str
+    examples: tuple[str, ...]
+    more: int
+    choices: tuple[Choice, ...]
+
+
+@dataclass(frozen=True)
+class NewPerson:
+    name: str
+    organisation: str
+    category: str
+
+
+@dataclass(frozen=True)
+class ChangedPerson:
+    """Holds what becomes of somebody who is in the event. `wrong` says whether their badge will no
+    longer say what is so.
+    """
+
+    number: str
+    name: str
+    changes: list[Difference]
+    wrong: bool
+
+
+@dataclass(frozen=True)
+class RosterPreview:
+    """Holds what a roster would change. Look at `refused` first."""
+
+    plan: ImportPlan
+    unread: tuple[str, ...]  # columns
+    rows: int
+    questions: list[Question]
+    notes: list[Question]
+    added: list[NewPerson]
+    changed: list[ChangedPerson]
+    problems: tuple[Problem, ...]
+    skip_bad: bool
+    unknown_words: tuple[str, ...]  # for categories
+    mark: str = field(default="")
+
+    @property
+    def refused(self) -> bool:
+        return self.plan.refused
+
+    @property
+    def does_nothing(self) -> bool:
+        plan = self.plan
+        return not (
+            plan.added or plan.updated or plan.revoke or plan.invited or plan.awaited
+            or plan.new_categories
+        )  # fmt: skip
+
+
+def preview(
+    db: Connection, settings: EventSettings, data: bytes, name: str, answers: Mapping[str, str], *,
+    now: int, random: Callable[[int], bytes],
+) -> RosterPreview:  # fmt: skip
+    """Read a roster and say what it would change. Raises RosterError.
+
+    `answers` has the options of the command, without their hyphens. This writes nothing, and holds
+    nobody up who writes.
+    """
+    shared = answers.get(SHARED) == YES
+    of_file: dict[str, Any] = {key: answers[key] for key in OF_FILE & answers.keys()}
+    of_people: dict[str, Any] = {key: answers[key] for key in OF_PEOPLE & answers.keys()}
+    said = RosterAnswers(**of_file, shared_emails=shared)
+    columns = {
+        key.removeprefix(MAPPED): WantedColumn((title,))
+        for key, title in answers.items()
+        if key.startswith(MAPPED)
+    }
+    words = {
+        key.removeprefix(WORD): category
+        for key, category in answers.items()
+        if key.startswith(WORD)
+    }
+    mapping = RosterMapping(columns, words) if columns or words else None
+    file = RosterFile(
+        data, name, mapping, answers.get(ENCODING), said, answers.get(NEW_CATEGORIES) == YES
+    )
+    read = read_for_event(db, settings, file)
+    roster = read.roster
+    boxes = undrawable(roster.rows)
+    if boxes:
+        roster = replace(roster, findings=(*roster.findings, boxes))
+    skip_bad = answers.get(SKIP_BAD) == YES
+    plan = plan_import(
+        db, roster, ImportAnswers(**of_people, shared_emails=shared), skip_bad, now, random,
+        new_categories=read.new_categories,
+    )  # fmt: skip
+    found = _Found(db, read.new_categories)
+    result = plan.result
+    made = RosterPreview(
+        plan=plan,
+        unread=roster.unread,
+        rows=len(roster.rows),
+        questions=[_question(one) for one in result.open],
+        notes=[_question(one) for one in result.findings if not one.open],
+        added=[found.added(row) for row in heapq.nsmallest(ADDED_SHOWN, plan.added, key=_name)],
+        changed=list(found.changed(plan)),
+        problems=result.problems[:PROBLEMS_SHOWN],
+        skip_bad=skip_bad,
+        unknown_words=() if read.new_categories else roster.unknown_words,
+    )
+    seen: Sequence[object] = (
+        dict(sorted(answers.items())), result.added, result.updated, result.revoked,
+        result.problem_count, [str(one.changes) for one in made.changed],
+    )  # fmt: skip
+    return replace(made, mark=last_edit.mark_of({"seen": repr(seen)}))
+
+
+def take(db: Connection, found: RosterPreview, name: str, *, by: str, now: int) -> None:
+    """Write what was previewed. Raises RosterRefusedError or RosterChangedError."""
+    since = changes.cursor(db)
+    found.plan.write(db, by)
+    result = found.plan.result
+    what = Phrase(
+        "%(name)s: %(added)s people added, %(changed)s changed",
+        name=name, added=Count(result.added), changed=Count(result.updated),
+    )  # fmt: skip
+    if result.revoked:
+        what += Phrase(", %(count)s revoked", count=Count(result.revoked))
+    last_edit.keep_words(db, what, since, by=by, now=now)
+
+
+def choices(answers: Sequence[str]) -> tuple[Choice, ...]:
+    """Turn the answers of a finding, which are options of the command, into choices."""
+    found = []
+    for answer in answers:
+        assert isinstance(answer, Phrase), answer
+        match = _OPTION.fullmatch(str(answer.fields["option"]))
+        assert match is not None, answer
+        option = match["option"].replace("-", "_")
+        value = (match["value"] or YES).strip("'")
+        words = answer.fields["words"]
+        assert isinstance(words, str)
+        found.append(Choice(option, value, _ON_PAGE.get(words, words)))
+    return tuple(found)
+
+
+def _name(row: tuple[Any, ...]) -> tuple[str, str]:
+    values = RosterValues(*row[1 : 1 + len(RosterValues._fields)])
+    return values.family_name, values.given_name
+
+
+def _question(finding: Finding) -> Question:
+    examples = finding.examples[:EXAMPLES_SHOWN]
+    more = len(finding.examples) - len(examples)
+    words = _UNKNOWN if finding.kind == "unknown_categories" else finding.message
+    return Question(finding.kind, words, examples, more, choices(finding.answers))
+
+
+class _Found:
+    """Says in words what an import would write."""
+
+    def __init__(self, db: Connection, new_categories: Sequence[CategoryPlan]) -> None:
+        self._db = db
+        self._words = PersonWords(db)
+        names = {one.code: next(iter(one.names.values())) for one in new_categories}
+        self._words.categories |= names
+
+    def added(self, row: tuple[Any, ...]) -> NewPerson:
+        values = RosterValues(*row[1 : 1 + len(RosterValues._fields)])
+        name = whole_name(values.given_name, values.family_name)
+        return NewPerson(name, values.organisation, self._words.categories[values.category])
+
+    def changed(self, plan: ImportPlan) -> Iterator[ChangedPerson]:
+        """Yield the first of those whom the import changes or revokes, those with a badge that will
+        be wrong before the others.
+        """
+        wrong = set(plan.result.needs_reissue)
+        after = {
+            row[-1]: dict(zip(columns, row[:-1], strict=True))
+            for columns, rows in plan.updated.items()
+            for row in rows
+        }
+        after |= {serial: {"revoked": True} for serial in plan.revoke}
+        serials = sorted(after, key=lambda serial: (serial not in wrong, serial))[:CHANGED_SHOWN]
+        rows = self._db.execute(
+            f"SELECT * FROM attendee WHERE {dialect.one_of('serial')}", (dialect.many(serials),)
+        )
+        before = {row["serial"]: row for row in rows}
+        for serial in serials:
+            row, new = before[serial], after[serial]
+            old = {key: False if key == "revoked" else row[key] for key in new}
+            yield ChangedPerson(
+                badge_number(serial),
+                whole_name(row["given_name"], row["family_name"]),
+                differences(self._words.of(old), self._words.of(new)),
+                serial in wrong,
+            )

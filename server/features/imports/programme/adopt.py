@@ -1,0 +1,471 @@
+"""Compares the drafts of a programme with the event, and makes plans of them.
+
+A programme says what happens when and where, and who speaks. It does not say who may come, when
+doors open, which forum is official, or a title in another language. What the event has of these
+stays as it is.
+"""
+
+import re
+import uuid
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from badges.i18n import Phrase, counted, joined, phrase_of
+from badges.roster import cells
+from badges.roster.same_name import name_key
+from server.core.event.calendar import day_starts
+from server.core.event.settings import EventSettings
+from server.core.programme import activities, organisations
+from server.core.programme.activities import Activity
+from server.core.programme.speakers import Speaker, speakers_of
+from server.core.venue import fields as venue_fields
+from server.core.venue import store
+from server.core.venue.fields import ValueRefusedError
+from server.core.venue.store import SessionRow
+from server.features.imports.programme.formats.draft import Draft, DraftPerson, Found
+from server.features.imports.programme.mapping import ProgrammeMapping, folded
+from server.features.imports.programme.plan import ActivityPlan, Programme, SpeakerPlan
+from server.features.imports.venue_plan import SessionPlan, Venue, located
+from server.storage.connection import Connection
+
+NO_KIND = "conference"  # of an activity of which the file says none
+OPENS_BEFORE_MS = 30 * 60_000
+NAMED_MAX = 20  # people whom a note names
+_HAN = re.compile(r"[\u3400-\u9fff]")
+
+
+@dataclass(frozen=True)
+class Adopted:
+    """Holds the venue that a programme makes, and all that is to be said of it."""
+
+    venue: Venue
+    problems: tuple[str, ...]
+    skipped: int  # sessions that a problem keeps out, or the mapping
+    cancelled: tuple[str, ...]  # codes of sessions in the event that do not take place
+    # What the file calls rooms and kinds, with the code of each; None: left out; "": not known.
+    rooms: Mapping[str, str | None] = field(default_factory=dict)
+    kinds: Mapping[str, str | None] = field(default_factory=dict)
+
+
+def adopt(
+    db: Connection,
+    found: Found,
+    mapping: ProgrammeMapping,
+    settings: EventSettings,
+    *,
+    on_page: bool = False,
+) -> Adopted:
+    """Make plans of the drafts that can be taken over, and tell why the others can't.
+
+    `on_page` says that words are mapped on a page, so that no remedy speaks of the command line.
+    """
+    return _Adopter(db, mapping, settings, on_page).adopt(found)
+
+
+class _Adopter:
+    def __init__(
+        self, db: Connection, mapping: ProgrammeMapping, settings: EventSettings, on_page: bool
+    ) -> None:
+        self.db = db
+        self.on_page = on_page
+        self.days = day_starts(settings)
+        self.settings = settings
+        halls = {one.code: one.names for one in store.halls(db)}
+        kinds = {code: kind.names for code, kind in activities.kinds(db).items()}
+        self.halls = _Words(Phrase("hall"), "halls", halls, mapping.halls)
+        self.kinds = _Words(Phrase("kind of activity"), "kinds", kinds, mapping.kinds)
+        self.sessions = {one.code: one for one in store.sessions(db)}
+        self.activities = {one.code: one for one in activities.activities(db)}
+        categories = {one.code: one.key for one in store.categories(db)}
+        self.categories = categories
+        self.problems: list[str] = []
+        self.notes: list[str] = []
+        self.unknown_hosts: Counter[str] = Counter()
+
+    def adopt(self, found: Found) -> Adopted:
+        plans: list[SessionPlan] = []
+        made: dict[str, ActivityPlan] = {}
+        taken: list[Draft] = []
+        rows: dict[tuple[str, str], str] = {}
+        self.problems = list(found.problems)
+        for draft in found.drafts:
+            if ("session", draft.code) in rows:
+                self.problems.append(
+                    Phrase(
+                        "%(place)s: its code %(code)s is there twice",
+                        place=draft.place,
+                        code=draft.code,
+                    )
+                )
+                continue
+            plan, activity = self._session(draft), self._activity(draft)
+            if plan is None or activity is None:
+                continue
+            rows["session", draft.code] = rows["activity", draft.activity] = draft.place
+            plans.append(plan)
+            made.setdefault(draft.activity, activity)
+            taken.append(draft)
+        speakers = tuple(_Speakers(self.db, self.sessions, self.notes).plans(taken))
+        self.problems += [
+            *self.halls.problems(self.on_page),
+            *self.kinds.problems(self.on_page),
+        ]
+        cancelled = tuple(code for code in found.cancelled if code in self.sessions)
+        self._note(found, cancelled)
+        return Adopted(
+            venue=Venue(
+                sessions=tuple(plans),
+                programme=Programme(activities=tuple(made.values()), speakers=speakers),
+                notes=(*found.all_notes(), *self.notes),
+                rows=rows,
+            ),
+            problems=tuple(self.problems),
+            skipped=len(found.drafts) - len(taken),
+            cancelled=cancelled,
+            rooms=self.halls.met,
+            kinds=self.kinds.met,
+        )
+
+    def _note(self, found: Found, cancelled: tuple[str, ...]) -> None:
+        if found.cancelled:
+            self.notes.append(
+                Phrase("cancelled in the file: %(cancelled)s", cancelled=_some(found.cancelled))
+            )
+        if cancelled:
+            remedy = (
+                Phrase("go to the session's page")
+                if self.on_page
+                else Phrase("say so with --remove-sessions, or go to the session's page")
+            )
+            self.notes.append(
+                Phrase(
+                    "cancelled, and still in the event: %(cancelled)s. To remove them, %(remedy)s",
+                    cancelled=_some(cancelled),
+                    remedy=remedy,
+                )
+            )
+        if self.unknown_hosts:
+            self.notes.append(
+                Phrase(
+                    "no organisation of the event, so that they host nothing: %(unknown_hosts)s",
+                    unknown_hosts=_some(list(self.unknown_hosts)),
+                )
+            )
+
+    def _session(self, draft: Draft) -> SessionPlan | None:
+        problems = list(self._flaws(draft))
+        self.problems += [located(draft.place, problem) for problem in problems]
+        hall = self.halls.code(draft.room) if draft.room else ""
+        if problems or not hall:
+            return None
+        before = self.sessions.get(draft.code)
+        opens, closes = OPENS_BEFORE_MS, 0
+        if before is not None:
+            opens, closes = before.starts_at - before.opens_at, before.closes_at - before.ends_at
+        return SessionPlan(
+            code=draft.code,
+            hall=hall,
+            titles={**(before.titles if before else {}), **_titles(draft.title)},
+            starts_at=draft.starts_at,
+            ends_at=draft.ends_at,
+            opens_at=draft.starts_at - opens,
+            closes_at=draft.ends_at + closes,
+            categories=self._admitted(before),
+            invited=(),
+            refused=(),
+            activity=draft.activity,
+        )
+
+    def _flaws(self, draft: Draft) -> Iterator[str]:
+        try:
+            venue_fields.text(draft.title)
+        except ValueRefusedError as error:
+            yield (
+                Phrase("has no title")
+                if not draft.title
+                else Phrase("its title %(why)s", why=phrase_of(error))
+            )
+        if not draft.room:
+            yield Phrase("has no room, so that no hall is known")
+        if not self.days[0] <= draft.starts_at < self.days[-1]:
+            yield (
+                Phrase(
+                    "starts outside the event, which is %(days)s days from %(first_day)s",
+                    days=self.settings.days,
+                    first_day=self.settings.first_day,
+                )
+            )
+
+    def _admitted(self, before: SessionRow | None) -> tuple[str | int, ...] | None:
+        """Return who may come, as the event has it. To a new session everybody may."""
+        if before is None or set(before.categories) == set(self.categories):
+            return None
+        return before.categories
+
+    def _activity(self, draft: Draft) -> ActivityPlan | None:
+        before = self.activities.get(draft.activity)
+        kind, others = self._kind(draft, before)
+        if not kind:
+            return None
+        hosts = list(self._hosts(draft))
+        lead = tuple(code for code, role in hosts if role == "lead")
+        co_hosts = tuple(code for code, role in hosts if role == "co_host" and code not in lead)
+        if not hosts and before is not None:
+            lead = tuple(host.code for host in before.hosts if host.role == "lead")
+            co_hosts = tuple(host.code for host in before.hosts if host.role == "co_host")
+        theme = draft.theme or next(iter(others), "") or (before.theme if before else "")
+        return ActivityPlan(
+            code=draft.activity,
+            kind=kind,
+            titles={**(before.titles if before else {}), **_titles(draft.title)},
+            official=before.official if before else False,
+            parallel=before.parallel if before else False,
+            theme=self._theme(draft, theme),
+            language=self._language(draft, before),
+            lead=lead,
+            co_hosts=co_hosts,
+        )
+
+    def _kind(self, draft: Draft, before: Activity | None) -> tuple[str, list[str]]:
+        """Return the code of the kind, "" where the activity is left out, and the other words."""
+        if not draft.kinds:
+            return (before.kind if before else NO_KIND), []
+        known = [word for word in draft.kinds if self.kinds.knows(word)]
+        word = known[0] if known else draft.kinds[0]
+        code = self.kinds.code(word)
+        return code or "", [other for other in draft.kinds if other != word]
+
+    def _theme(self, draft: Draft, theme: str) -> str:
+        try:
+            return venue_fields.text(theme) if theme else ""
+        except ValueRefusedError as error:
+            self.notes.append(
+                Phrase(
+                    "%(place)s: its theme is left out: it %(why)s",
+                    place=draft.place,
+                    why=phrase_of(error),
+                )
+            )
+            return ""
+
+    def _language(self, draft: Draft, before: Activity | None) -> str:
+        try:
+            said = cells.language(draft.language) if draft.language else ""
+        except cells.CellError as error:
+            self.notes.append(
+                Phrase(
+                    "%(place)s: its language is left out: %(why)s",
+                    place=draft.place,
+                    why=phrase_of(error),
+                )
+            )
+            said = ""
+        return said or (before.language if before else "")
+
+    def _hosts(self, draft: Draft) -> Iterator[tuple[str, str]]:
+        known = self._organisations() if draft.hosts else {}
+        for name, role in dict.fromkeys(draft.hosts):
+            code = known.get(name_key("", name))
+            if code:
+                yield code, role
+            else:
+                self.unknown_hosts[name] += 1
+
+    def _organisations(self) -> dict[str, str]:
+        """Return the code for each name that only one organisation has."""
+        if not hasattr(self, "_by_name"):
+            met: dict[str, set[str]] = {}
+            for one in organisations.organisations(self.db):
+                for name in (one.code, *one.all_names):
+                    met.setdefault(name_key("", name), set()).add(one.code)
+            self._by_name = {key: min(codes) for key, codes in met.items() if len(codes) == 1}
+        return self._by_name
+
+
+class _Words:
+    """Finds the code that a word of the file means, by mapping, code or any name."""
+
+    def __init__(
+        self,
+        what: str,
+        table: str,
+        names: Mapping[str, Mapping[str, str]],
+        mapping: Mapping[str, str | None],
+    ) -> None:
+        self.what = what
+        self.table = table
+        self.mapping = mapping
+        self.codes = {folded(code): code for code in names}
+        self.by_name: dict[str, set[str]] = {}
+        for code, by_language in names.items():
+            for name in by_language.values():
+                self.by_name.setdefault(name_key("", name), set()).add(code)
+        self.met: dict[str, str | None] = {}
+        self.unknown: Counter[str] = Counter()
+
+    def knows(self, word: str) -> bool:
+        return self._find(word) != ""
+
+    def code(self, word: str) -> str | None:
+        """Return the code, None where the mapping leaves the word out, or "" where it is not
+        known.
+        """
+        found = self.met[word] = self._find(word)
+        if found == "":
+            self.unknown[word] += 1
+        return found
+
+    def _find(self, word: str) -> str | None:
+        key = folded(word)
+        if key in self.mapping:
+            mapped = self.mapping[key]
+            return None if mapped is None else self.codes.get(folded(mapped), "")
+        if key in self.codes:
+            return self.codes[key]
+        named = self.by_name.get(name_key("", word), set())
+        return next(iter(named)) if len(named) == 1 else ""
+
+    def problems(self, on_page: bool) -> Iterator[str]:
+        for word, events in self.unknown.most_common():
+            quoted = word[:60].replace('"', '\\"')
+            times = counted("%(num)s event", "%(num)s events", events)
+            mapped = self.mapping.get(folded(word))
+            named = sorted(self.by_name.get(name_key("", word), ()))
+            why = Phrase("is no %(what)s of this event", what=self.what)
+            if mapped:
+                why = Phrase("is mapped to %(mapped)s, which %(why)s", mapped=mapped, why=why)
+            elif named:
+                why = Phrase("could be %(named)s", named=joined(Phrase(" or "), named))
+            if on_page:
+                yield Phrase(
+                    "%(word)s (%(times)s) %(why)s: choose one below, or leave them out",
+                    word=word[:60],
+                    times=times,
+                    why=why,
+                )
+                continue
+            yield (
+                Phrase(
+                    "%(quoted)s (%(times)s) %(why)s: write in a mapping, under [%(table)s], "
+                    '"%(quoted2)s" = "CODE", or false to leave them out; there are %(what)s',
+                    quoted=repr(quoted),
+                    times=times,
+                    why=why,
+                    table=self.table,
+                    quoted2=quoted,
+                    what=", ".join(sorted(self.codes.values())[:12]) or "none",
+                )
+            )
+
+
+class _Speakers:
+    """Makes plans of speakers, and finds who of them is on the roster."""
+
+    def __init__(
+        self, db: Connection, sessions: Mapping[str, SessionRow], notes: list[str]
+    ) -> None:
+        self.db = db
+        self.sessions = sessions
+        self.notes = notes
+        self.unknown: dict[str, None] = {}
+
+    def plans(self, drafts: Iterable[Draft]) -> Iterator[SpeakerPlan]:
+        with_people = [draft for draft in drafts if draft.people]
+        if not with_people:
+            return
+        guids = any(person.guid for draft in with_people for person in draft.people)
+        people = _People(self.db, guids=guids)
+        numbers = [
+            self.sessions[draft.code].session_id
+            for draft in with_people
+            if draft.code in self.sessions
+        ]
+        before = speakers_of(self.db, numbers)
+        for draft in with_people:
+            known = self.sessions.get(draft.code)
+            stood = before.get(known.session_id, ()) if known else ()
+            yield from self._of_session(draft, people, stood)
+        if self.unknown:
+            self.notes.append(
+                Phrase(
+                    "not on the roster yet, and shown by name: %(unknown)s",
+                    unknown=_some(list(self.unknown)),
+                )
+            )
+
+    def _of_session(
+        self, draft: Draft, people: "_People", stood: Iterable[Speaker]
+    ) -> Iterator[SpeakerPlan]:
+        roles = {_who(one): one.role for one in stood}
+        starts = {_who(one): one.starts_at for one in stood}
+        met: set[str] = set()
+        for person in draft.people:
+            serial, label, name = people.find(person)
+            speaker = Speaker(serial, label, name, person.role or "speaker", None)
+            if serial is None:
+                self.unknown[person.name] = None
+            who = _who(speaker)
+            if {who, (label or name).casefold()} & met:
+                continue
+            met |= {who, (label or name).casefold()}
+            role = person.role or roles.get(who, "speaker")
+            whole = Speaker(serial, label, name, role, starts.get(who))
+            yield SpeakerPlan(draft.code, whole)
+
+
+def _who(one: Speaker) -> str:
+    return f"#{one.serial}" if one.serial is not None else (one.label or one.name).casefold()
+
+
+class _People:
+    """Finds attendees by what a programme says of people. `guids` says whether it has any, since
+    making those of a whole roster takes seconds.
+    """
+
+    def __init__(self, db: Connection, *, guids: bool) -> None:
+        self.by_id: dict[str, list[tuple[int, str, str]]] = {}
+        self.by_name: dict[str, list[tuple[int, str, str]]] = {}
+        for row in db.execute(
+            "SELECT serial, external_id, email, given_name, family_name FROM attendee"
+        ):
+            mail = row["email"] or ""
+            name = name_key(row["given_name"], row["family_name"])
+            who = (row["serial"], row["external_id"] or mail, name)
+            self.by_name.setdefault(name, []).append(who)
+            keys = {row["external_id"] or "", mail.casefold()}
+            if mail and guids:
+                # The format makes a person's guid of their address in this way.
+                for form in {mail, mail.lower()}:
+                    keys.add(str(uuid.uuid5(uuid.NAMESPACE_URL, f"acct:{form}")))
+            for key in keys - {""}:
+                self.by_id.setdefault(key, []).append(who)
+
+    def find(self, person: DraftPerson) -> tuple[int | None, str, str]:
+        """Return serial, label and name. The serial is None where nobody or several are found."""
+        name = name_key("", person.name)
+        for key in (person.email.casefold(), person.code, person.guid):
+            found = self.by_id.get(key, []) if key else []
+            if len(found) > 1:
+                found = [one for one in found if one[2] == name]
+            if len(found) == 1:
+                return found[0][0], found[0][1] or person.email, person.name
+        named = self.by_name.get(name, [])
+        if not person.email and len(named) == 1:
+            return named[0][0], named[0][1], person.name
+        return None, person.email, person.name
+
+
+def _titles(title: str) -> dict[str, str]:
+    plain = " ".join(title.split())
+    return {"zh" if _HAN.search(plain) else "en": plain}
+
+
+def _some(names: Iterable[str]) -> str:
+    whole = list(names)
+    more = (
+        Phrase(" and %(count)s more", count=len(whole) - NAMED_MAX)
+        if len(whole) > NAMED_MAX
+        else ""
+    )
+    return ", ".join(one[:60] for one in whole[:NAMED_MAX]) + more

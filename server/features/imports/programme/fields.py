@@ -1,0 +1,151 @@
+"""Names every column that a venue file may have of a programme and an exhibition, and makes plans
+of what stands in them.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from badges.i18n import N_
+from badges.roster import cells
+from server.core.programme import organisations, speakers
+from server.core.venue import fields as venue_fields
+from server.core.venue.fields import Field, ValueRefusedError
+from server.features.imports.programme.plan import (
+    ActivityKindPlan,
+    ActivityPlan,
+    AreaPlan,
+    ExhibitorPlan,
+    OrganisationPlan,
+    SpeakerPlan,
+    StandPlan,
+)
+
+M2_MAX = 1_000_000
+_CODE = Field(venue_fields.code, True)
+_CODES = Field(venue_fields.listed(venue_fields.code))
+_YES_OR_NO = Field(venue_fields.yes_or_no)
+_M2 = Field(venue_fields.whole(0, M2_MAX))
+_TITLED = {"title": Field(venue_fields.text, True), "title_zh": Field(venue_fields.text)}
+_NAMED = {"name": Field(venue_fields.text, True), "name_zh": Field(venue_fields.text)}
+# One of both is enough: an organisation may have no English name.
+_NAMED_EITHER = {"name": Field(venue_fields.text), "name_zh": Field(venue_fields.text)}
+
+
+def _country(value: Any) -> str:
+    try:
+        return cells.country(venue_fields.text(value))
+    except cells.CellError as error:
+        raise ValueRefusedError(error.phrase) from None
+
+
+def _language(value: Any) -> str:
+    try:
+        return cells.language(venue_fields.text(value))
+    except cells.CellError as error:
+        raise ValueRefusedError(error.phrase) from None
+
+
+def before_sessions() -> dict[str, dict[str, Field]]:
+    """Return the kinds to which sessions refer, with their columns."""
+    return {
+        "organisation": {
+            "code": _CODE,
+            **_NAMED_EITHER,
+            "country": Field(_country),
+            "kind": Field(venue_fields.choice(*organisations.KINDS)),
+            "other_names": Field(venue_fields.listed(venue_fields.text)),
+        },
+        "activity_kind": {"code": Field(venue_fields.key, True), **_NAMED},
+        "activity": {
+            "code": _CODE,
+            "kind": Field(venue_fields.key, True),
+            "official": _YES_OR_NO,
+            "parallel": _YES_OR_NO,
+            "theme": Field(venue_fields.text),
+            "language": Field(_language),
+            "lead": _CODES,
+            "co_hosts": _CODES,
+            **_TITLED,
+        },
+    }
+
+
+def after_sessions(zone: ZoneInfo) -> dict[str, dict[str, Field]]:
+    """Return the kinds that refer to sessions and halls, with their columns."""
+    return {
+        "speaker": {
+            "session": _CODE,
+            "attendee": Field(venue_fields.attendee),
+            "name": Field(venue_fields.text),
+            "role": Field(venue_fields.choice(*speakers.ROLES)),
+            "starts": Field(venue_fields.local_time(zone)),
+        },
+        "area": {"code": _CODE, "hall": _CODE, "m2": _M2, **_NAMED},
+        "exhibitor": {"code": _CODE, "organisation": _CODE},
+        "stand": {
+            "code": _CODE,
+            "area": _CODE,
+            "exhibitor": Field(venue_fields.code),
+            "m2": _M2,
+        },
+    }
+
+
+def organisation(found: Mapping[str, Any]) -> OrganisationPlan:
+    names = venue_fields.names(found, "name")
+    if not names:
+        raise ValueRefusedError(N_("%(key)s is missing: write name or name_zh"), key="name")
+    country, kind = found.get("country", ""), found.get("kind", "other")
+    return OrganisationPlan(found["code"], names, country, kind, found.get("other_names"))
+
+
+def activity_kind(found: Mapping[str, Any]) -> ActivityKindPlan:
+    return ActivityKindPlan(found["code"], venue_fields.names(found, "name"))
+
+
+def activity(found: Mapping[str, Any]) -> ActivityPlan:
+    lead, co_hosts = found.get("lead", ()), found.get("co_hosts", ())
+    twice = sorted(set(lead) & set(co_hosts))
+    if twice:
+        raise ValueRefusedError(
+            N_("%(twice)s can't be both lead and co-host"), twice=", ".join(twice)
+        )
+    return ActivityPlan(
+        code=found["code"],
+        kind=found["kind"],
+        titles=venue_fields.names(found, "title"),
+        official=found.get("official", False),
+        parallel=found.get("parallel", False),
+        theme=found.get("theme", ""),
+        language=found.get("language", ""),
+        lead=lead,
+        co_hosts=co_hosts,
+    )
+
+
+def speaker(found: Mapping[str, Any]) -> SpeakerPlan:
+    label, name = found.get("attendee", ""), found.get("name", "")
+    if not label and not name:
+        raise ValueRefusedError(N_("write attendee (an external id or e-mail), or a name"))
+    one = speakers.Speaker(
+        serial=None,
+        label=label,
+        name=name or label,
+        role=found.get("role", "speaker"),
+        starts_at=found.get("starts"),
+    )
+    return SpeakerPlan(found["session"], one)
+
+
+def area(found: Mapping[str, Any]) -> AreaPlan:
+    names = venue_fields.names(found, "name")
+    return AreaPlan(found["code"], found["hall"], names, found.get("m2", 0))
+
+
+def exhibitor(found: Mapping[str, Any]) -> ExhibitorPlan:
+    return ExhibitorPlan(found["code"], found["organisation"])
+
+
+def stand(found: Mapping[str, Any]) -> StandPlan:
+    return StandPlan(found["code"], found["area"], found.get("exhibitor"), found.get("m2", 0))

@@ -1,0 +1,240 @@
+"""Reads a schedule as frab and pretalx write it, in JSON and in XML.
+
+https://c3voc.de/schedule has the format. Both forms become one, and are read alike.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from badges.i18n import Phrase, joined, phrase_of
+from server.core.event.settings import EventSettings
+from server.features.imports.programme.codes import stable_code
+from server.features.imports.programme.formats.draft import Draft, DraftPerson, Found
+from server.features.imports.programme.formats.schedule_xml import XmlRefusedError, read_xml
+from server.features.imports.programme.formats.times import (
+    TimeRefusedError,
+    clock_on,
+    duration_ms,
+    instant,
+    iso_time,
+)
+from server.features.imports.venue_plan import VenueError, located
+
+# What of an event is taken over, and what only says where its system keeps it.
+_TAKEN = {"date", "start", "duration", "room", "title", "subtitle", "track", "type", "language",
+          "persons"}  # fmt: skip
+_OF_ITS_SYSTEM = {"id", "guid", "code", "slug", "url", "origin_url", "feedback_url"}
+_PERSON_TAKEN = {"name", "public_name", "full_public_name", "email", "role", "id", "code", "guid",
+                 "url"}  # fmt: skip
+_ROLES = (
+    ("moderator", "moderator"), ("chair", "moderator"), ("keynote", "keynote"),
+    ("panel", "panellist"),
+)  # fmt: skip
+
+
+def read_frab_json(data: bytes, name: str, settings: EventSettings) -> Found:
+    """Read a schedule in JSON. Raises VenueError where the file is none."""
+    try:
+        document = json.loads(data.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise VenueError(
+            [
+                Phrase(
+                    "%(name)s is not UTF-8 text (first at byte %(start)s)",
+                    name=name,
+                    start=error.start + 1,
+                )
+            ]
+        ) from None
+    except RecursionError:
+        raise VenueError(
+            [Phrase("%(name)s has lists in lists without end: that is no schedule", name=name)]
+        ) from None
+    except ValueError as error:
+        raise VenueError(
+            [Phrase("%(name)s is not JSON: %(why)s", name=name, why=phrase_of(error))]
+        ) from None
+    schedule = document.get("schedule") if isinstance(document, dict) else None
+    conference = schedule.get("conference") if isinstance(schedule, dict) else None
+    if not isinstance(conference, dict):
+        raise VenueError(
+            [
+                Phrase(
+                    "%(name)s has no schedule.conference: it is no frab or pretalx schedule",
+                    name=name,
+                )
+            ]
+        )
+    return _Reader(conference, name, ZoneInfo(settings.time_zone)).read()
+
+
+def read_frab_xml(data: bytes, name: str, settings: EventSettings) -> Found:
+    """Read a schedule in XML. Raises VenueError where the file is none."""
+    try:
+        conference = read_xml(data)
+    except XmlRefusedError as error:
+        raise VenueError([joined(" ", [name, error.phrase])]) from None
+    return _Reader(conference, name, ZoneInfo(settings.time_zone)).read()
+
+
+class _Reader:
+    def __init__(self, conference: dict[str, Any], name: str, zone: ZoneInfo) -> None:
+        self.conference = conference
+        self.name = name
+        self.zone = zone
+        self.found = Found()
+        self.met: Counter[str] = Counter()
+
+    def read(self) -> Found:
+        self.zone = self._own_zone()
+        for day, room, event in self._events():
+            try:
+                draft = self._draft(day, room, event)
+            except TimeRefusedError as error:
+                self.found.problems.append(located(_place(event), phrase_of(error)))
+                continue
+            if draft is not None:
+                self.found.drafts.append(draft)
+        return self.found
+
+    def _own_zone(self) -> ZoneInfo:
+        """Return the zone of times that name none."""
+        named = _text(self.conference.get("time_zone_name"))
+        if not named:
+            return self.zone
+        try:
+            return ZoneInfo(named)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            told = Phrase(
+                "%(name)s: there is no time zone %(named)s; the event's is taken",
+                name=self.name,
+                named=repr(named[:40]),
+            )
+            self.found.notes.append(told)
+            return self.zone
+
+    def _events(self) -> Iterator[tuple[dict[str, Any], str, dict[str, Any]]]:
+        days = self.conference.get("days")
+        if not isinstance(days, list):
+            raise VenueError(
+                [Phrase("%(name)s has no list of days: it is no schedule", name=self.name)]
+            )
+        for number, day in enumerate(days, 1):
+            rooms = day.get("rooms") if isinstance(day, dict) else None
+            if not isinstance(rooms, dict):
+                self.found.problems.append(
+                    Phrase("day %(number)s: has no rooms by their names", number=number)
+                )
+                continue
+            for room, events in rooms.items():
+                if not isinstance(events, list):
+                    told = Phrase(
+                        "day %(number)s, room %(room)s: has no list of events",
+                        number=number,
+                        room=repr(room[:40]),
+                    )
+                    self.found.problems.append(told)
+                    continue
+                for event in events:
+                    if isinstance(event, dict):
+                        yield day, room, event
+                    else:
+                        told = Phrase(
+                            "day %(number)s, room %(room)s: holds what is no event",
+                            number=number,
+                            room=repr(room[:40]),
+                        )
+                        self.found.problems.append(told)
+
+    def _draft(self, day: dict[str, Any], room: str, event: dict[str, Any]) -> Draft | None:
+        place, number = _place(event), _text(event.get("id"))
+        guid = _text(event.get("guid")) or (f"event-{number}" if number else "")
+        if not guid:
+            told = Phrase(
+                "%(place)s: has neither guid nor id, so that nobody could find it again",
+                place=place,
+            )
+            self.found.problems.append(told)
+            return None
+        starts_at = self._starts(day, event)
+        self.met[guid] += 1
+        times = self.met[guid]
+        for key, value in event.items():
+            if key not in _TAKEN | _OF_ITS_SYSTEM and value not in (None, "", [], {}, False):
+                self.found.leave(str(key)[:40])
+        title, subtitle = _text(event.get("title")), _text(event.get("subtitle"))
+        kind = _text(event.get("type"))
+        return Draft(
+            place=place,
+            code=stable_code(guid, f"-{times}" if times > 1 else ""),
+            activity=stable_code(_text(event.get("code")) or guid),
+            title=f"{title} – {subtitle}" if title and subtitle else title,
+            room=_text(event.get("room")) or room.strip(),
+            starts_at=starts_at,
+            ends_at=starts_at + duration_ms(_text(event.get("duration"))),
+            kinds=(kind,) if kind else (),
+            theme=_text(event.get("track")),
+            language=_text(event.get("language")),
+            people=tuple(self._people(event.get("persons"), kind)),
+        )
+
+    def _starts(self, day: dict[str, Any], event: dict[str, Any]) -> int:
+        date = _text(event.get("date"))
+        if "T" in date or " " in date:
+            return instant(iso_time(date), self.zone)
+        own = clock_on(
+            date or _text(day.get("date")),
+            _text(event.get("start")),
+            "" if date else _text(day.get("day_start")),
+        )
+        return instant(own, self.zone)
+
+    def _people(self, value: Any, kind: str) -> Iterator[DraftPerson]:
+        for one in value if isinstance(value, list) else ():
+            person = one if isinstance(one, dict) else {"name": one}
+            names = (person.get(key) for key in ("name", "public_name", "full_public_name"))
+            name = next(filter(None, map(_text, names)), "")
+            email = _text(person.get("email"))
+            if not name and not email:
+                continue
+            for key, content in person.items():
+                if key not in _PERSON_TAKEN and content not in (None, "", [], {}, False):
+                    self.found.leave(Phrase("%(key)s of persons", key=str(key)[:40]))
+            yield DraftPerson(
+                name=name or email,
+                email=email,
+                code=_text(person.get("code")) or _text(person.get("id")),
+                guid=_text(person.get("guid")).lower(),
+                role=_role(_text(person.get("role"))) or _role(kind),
+            )
+
+
+def _role(word: str) -> str:
+    low = word.casefold()
+    return next((role for part, role in _ROLES if part in low), "")
+
+
+def _place(event: dict[str, Any]) -> str:
+    title = _text(event.get("title"))
+    return (
+        Phrase("event %(title)s", title=repr(title[:60]))
+        if title
+        else Phrase("event %(what)s", what=_text(event.get("id"))[:20] or "?")
+    )
+
+
+def _text(value: Any) -> str:
+    """Return a text with single spaces. Of texts by language it is the English one, or the
+    first.
+    """
+    if isinstance(value, dict):
+        value = value.get("en") or next(iter(value.values()), "")
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        return ""
+    try:
+        return " ".join(str(value).split())
+    except ValueError:  # a number with thousands of digits
+        return ""

@@ -1,0 +1,92 @@
+"""Reads and writes the mapping that says which hall a room is, and which kind a word means.
+
+It is TOML, with a table `[halls]` and a table `[kinds]`. A word is mapped to a code, or to false
+where its events are to be left out.
+"""
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from badges.roster.cells import narrow
+from badges.settings_check import unknown_key
+from server.features.imports.venue_plan import VenueError
+
+_TABLES = ("halls", "kinds")
+
+
+def folded(word: str) -> str:
+    """Return `word` without case, width and needless spaces, to compare words by."""
+    return " ".join(narrow(word).casefold().split())
+
+
+@dataclass(frozen=True)
+class ProgrammeMapping:
+    """Holds the code for each folded word, or None where its events are left out."""
+
+    halls: Mapping[str, str | None] = field(default_factory=dict)
+    kinds: Mapping[str, str | None] = field(default_factory=dict)
+
+
+def read_mapping(data: bytes, name: str) -> ProgrammeMapping:
+    """Read a mapping from a TOML file called `name`. Raises VenueError with every problem.
+
+    An empty text stands for a word of which nothing was said yet.
+    """
+    try:
+        document = tomllib.loads(data.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        raise VenueError([f"{name} is not UTF-8 text: save it as UTF-8"]) from None
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise VenueError([f"{name} is not TOML: {error}"]) from None
+    problems: list[str] = []
+    tables: dict[str, dict[str, str | None]] = {table: {} for table in _TABLES}
+    for key, table in document.items():
+        if key not in tables:
+            problems.append(f"{name}: {unknown_key(key, _TABLES)}")
+        elif not isinstance(table, dict):
+            problems.append(f"{name}: write [{key}], and below it a line for each word")
+        else:
+            _read_table(name, key, table, tables[key], problems)
+    if problems:
+        raise VenueError(problems)
+    return ProgrammeMapping(**tables)
+
+
+def _read_table(
+    name: str,
+    key: str,
+    table: Mapping[str, Any],
+    found: dict[str, str | None],
+    problems: list[str],
+) -> None:
+    for word, code in table.items():
+        if code is False:
+            found[folded(word)] = None
+        elif isinstance(code, str):
+            if code.strip():
+                found[folded(word)] = code.strip()
+        else:
+            problems.append(
+                f'{name}, {key}, "{word[:40]}": write a code in quotation marks, or false'
+            )
+
+
+def mapping_text(halls: Iterable[tuple[str, Any]], kinds: Iterable[tuple[str, Any]]) -> str:
+    """Return a mapping as TOML. Each word comes with its code, None where it is left out, or ""
+    where nobody knows.
+    """
+    lines = ["# A code, or false to leave out what is called so. Fill in what is empty."]
+    for table, words in (("halls", halls), ("kinds", kinds)):
+        lines += ["", f"[{table}]"]
+        for word, code in words:
+            lines.append(f"{_quoted(word)} = {'false' if code is None else _quoted(code)}")
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(
+        char if char.isprintable() else f"\\U{ord(char):08X}" for char in escaped
+    ) + '"'  # fmt: skip

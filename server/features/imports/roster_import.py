@@ -1,0 +1,529 @@
+"""Takes a whole roster over into the event. If it can't, it names every problem and question and
+takes nothing.
+
+A row belongs to the attendee with its external id, else to the one with its e-mail and name. Where
+neither side has an id or e-mail, it belongs to the one with the same name and organisation. An
+empty cell leaves a text as it was. Category, days and zones are always taken from the file. What
+would change who somebody is, or drop or double them, is asked first.
+`server.features.imports.roster_match` finds such rows.
+"""
+
+import difflib
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+from badges.categories import CategoryPlan
+from badges.i18n import Count, Phrase, counted, joined
+from badges.roster.countries import country_name
+from badges.roster.problems import Finding, Problem, shown
+from badges.roster.reader import Roster, RosterRow
+from badges.roster.same_name import name_key
+from badges.wire import wire
+from server.core.entry_log import entry_log
+from server.core.entry_log.act_names import Act
+from server.core.feed import changes
+from server.core.people import issuing, search
+from server.core.people.attendees import ALL_ZONES, CARRIED, draw_serial, more_people_than
+from server.core.programme.guests import await_guests, settle_guests
+from server.core.programme.organisations import link_people, organisations_by_name
+from server.core.programme.speakers import link_speakers, speaking
+from server.core.venue import kept_places
+from server.core.venue.categories import add_category
+from server.features.imports.roster_match import (
+    ImportAnswers,
+    Match,
+    Person,
+    RosterValues,
+    described,
+    load_people,
+)
+from server.storage import dialect
+from server.storage.connection import Connection
+from server.storage.database import indexes_anew, large_cache, one_state
+from server.storage.tables import insert_many, update_many
+
+ALL_DAYS = 0xFFFF
+LANGUAGE = "en"  # For attendees whose language the roster does not say.
+PROGRESS_ROWS = 1000
+FOLDED_AT_ONCE_MAX = 2_000  # people whose words for searching are folded in the same transaction
+ANEW_FROM = 10_000  # new people, from which on indexes are made anew if there were fewer before
+# Columns of a new attendee beside those of the roster.
+_OF_NEW = ("flags", "created_at", "revoked_at", "organisation_id")
+# These acts leave people, their badges and an import's codes as they are. Any other act between
+# planning and writing means that the plan may be wrong by now.
+_HARMLESS = frozenset(
+    {
+        Act.SIGNED_IN, Act.PEOPLE_LOOKED_UP, Act.CAPACITY_SET, Act.HALL_CLEARED, Act.HALL_CLOSED,
+        Act.HALL_OPENED, Act.KEPT_PLACES_SET, Act.KIOSK_ATTESTED, Act.KIOSK_MOVED,
+        Act.PASSWORD_SET, Act.PIN_REMOVED, Act.PIN_SET, Act.ROLE_SET, Act.SIGNED_OUT,
+        Act.SIGN_IN_REFUSED, Act.SIGN_IN_SLOWED,
+        Act.PASSWORD_CHANGED, Act.SESSIONS_ENDED, Act.USER_UNLOCKED, Act.PEOPLE_SEARCHED,
+        Act.BADGES_PRINTED, Act.ENTRIES_EXPORTED, Act.ACTS_EXPORTED, Act.KIOSK_ADDED,
+        Act.KIOSK_CONFIRMED, Act.KIOSK_RETIRED, Act.KIOSK_FENCED, Act.COPY_DENIED, Act.CLOCK_SET,
+        Act.USER_ADDED, Act.USER_DISABLED, Act.USER_ENABLED, Act.LOG_EXPORTED,
+        Act.PROTOCOL_GUEST_SET, Act.PROTOCOL_GUEST_CLEARED, Act.CARDS_SET,
+    }
+)  # fmt: skip
+_KEPT_WHERE_EMPTY = {
+    "external_id",
+    "email",
+    "organisation",
+    "country",
+    "language",
+    "family_name",
+    "latin_name",
+    "phone",
+    "order_number",
+}
+
+Random = Callable[[int], bytes]
+Progress = Callable[[int], None]
+
+
+class RosterRefusedError(ValueError):
+    """Is raised where the roster has problems or leaves questions open. Nothing was imported."""
+
+    def __init__(self, result: "ImportResult") -> None:
+        self.problems = result.problems
+        self.findings = result.findings
+        self.result = result
+        asked = sum(finding.open for finding in result.findings)
+        super().__init__(
+            f"the roster has {result.problem_count:,} problems and {asked} open questions;"
+            " nothing was imported"
+        )
+
+
+class RosterChangedError(ValueError):
+    """Is raised where somebody changed people or the venue since the import was planned. Nothing
+    was imported.
+    """
+
+
+@dataclass(frozen=True)
+class ImportResult:
+    """Holds how many rows were taken and how, and whose badge no longer says what the roster
+    says.
+    """
+
+    added: int
+    updated: int
+    unchanged: int
+    skipped: int
+    needs_reissue: tuple[int, ...] = ()  # Serials.
+    # Of the skipped rows. Only the first ones, where there are very many.
+    problems: tuple[Problem, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    revoked: int = 0
+    problem_count: int = 0
+    changes: tuple[str, ...] = ()  # For each person who is changed, what becomes what.
+
+    @property
+    def open(self) -> tuple[Finding, ...]:
+        """Return the questions that must be answered before anything is imported."""
+        return tuple(finding for finding in self.findings if finding.open)
+
+
+def import_roster(
+    db: Connection,
+    roster: Roster,
+    *,
+    skip_bad: bool,
+    by: str,
+    now: int,
+    random: Random,
+    answers: ImportAnswers | None = None,
+) -> ImportResult:
+    """Make the plan of an import and write it, in one step. Raises RosterRefusedError, with nothing
+    changed.
+
+    `db` is in a transaction, which keeps others waiting while a long roster is planned.
+    """
+    plan = plan_import(db, roster, answers or ImportAnswers(), skip_bad, now, random)
+    plan.write(db, by)
+    search.fold(db)
+    return plan.result
+
+
+def plan_import(
+    db: Connection,
+    roster: Roster,
+    answers: ImportAnswers,
+    skip_bad: bool,
+    now: int,
+    random: Random,
+    progress: Progress | None = None,
+    new_categories: Sequence[CategoryPlan] = (),
+) -> "ImportPlan":
+    """Find what an import would write, and everything that must be said before. This writes
+    nothing.
+
+    `skip_bad` leaves out the rows with a problem. `progress` is told how many rows are done.
+    `new_categories` are added with the people.
+    """
+    with one_state(db):
+        planner = _Planner(db, roster, answers, random, now, tuple(new_categories))
+        return planner.plan(skip_bad, progress)
+
+
+@dataclass(frozen=True)
+class ImportPlan:
+    """Holds what an import will write, and its result. Look at `result.open` and `refused`
+    first.
+    """
+
+    result: ImportResult
+    refused: bool
+    acts: int  # How many the entry log had when this was planned.
+    now: int
+    added: list[tuple[Any, ...]]
+    # By changed columns, the values and the serial.
+    updated: dict[tuple[str, ...], list[tuple[Any, ...]]]
+    invited: list[tuple[int, int]]  # Pairs of session and serial.
+    revoke: list[int]
+    # Serial, and as what halls keep places for them. None stands for not any more.
+    accessible: list[tuple[int, kept_places.Kind | None]]
+    new_categories: tuple[CategoryPlan, ...] = ()
+    # Ids or e-mails of the people whom the roster invites, by the code of a session that is not
+    # there yet.
+    awaited: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    @property
+    def changes_people(self) -> bool:
+        """Say whether somebody who is in the event already is changed or revoked."""
+        return bool(self.updated or self.revoke)
+
+    def write(self, db: Connection, by: str) -> None:
+        """Write all of it. Raises RosterRefusedError or RosterChangedError.
+
+        Where very many people are new or changed, they are found by a search only after
+        `search.fold_all`, which keeps nobody else from writing for long.
+        """
+        if self.refused:
+            raise RosterRefusedError(self.result)
+        if _acts_since(db, self.acts) - _HARMLESS:
+            raise RosterChangedError
+        for plan in self.new_categories:
+            add_category(db, plan)
+        # Ids and addresses are in no order, so a write may touch any part of their indexes.
+        with large_cache(db):
+            self._write(db, by)
+
+    def _write(self, db: Connection, by: str) -> None:
+        for columns, rows in self.updated.items():
+            # An id may move from one attendee to another, so all of them are removed first.
+            if "external_id" in columns:
+                none = [(None, row[-1]) for row in rows]
+                update_many(db, "attendee", ["external_id"], "serial", none)
+        for columns, rows in self.updated.items():
+            update_many(db, "attendee", columns, "serial", rows)
+        self._add(db)
+        if len(self.added) + sum(map(len, self.updated.values())) <= FOLDED_AT_ONCE_MAX:
+            search.fold(db)
+        # Who is new has been linked by the plan.
+        if any("organisation" in columns for columns in self.updated):
+            link_people(db)
+        speak = link_speakers(db)
+        speak += speaking(db, [row[-1] for rows in self.updated.values() for row in rows])
+        invited = self._invite(db)
+        # Doors show speakers by name, and greet them.
+        if invited or self.new_categories or speak:
+            changes.publish(db, wire.VenueChanged())
+        kept = kept_places.put(db, self.accessible, by=by, now=self.now)
+        if self.revoke:
+            issuing.revoke_many(db, self.revoke, reason="not_on_roster", now=self.now, by=by)
+        changed = self.added or self.updated or self.revoke or self.new_categories
+        if changed or invited or kept:
+            counts = {
+                "added": self.result.added,
+                "updated": self.result.updated,
+                "skipped": self.result.skipped,
+                "invited": invited,
+            }
+            if self.new_categories:
+                counts["categories"] = len(self.new_categories)
+            entry_log.act(db, by, Act.ROSTER_IMPORTED, counts, self.now)
+
+    def _add(self, db: Connection) -> None:
+        columns = ("serial", *RosterValues._fields, *_OF_NEW)
+        many = len(self.added) >= ANEW_FROM and not more_people_than(db, len(self.added))
+        with indexes_anew(db, "attendee") if many else nullcontext():
+            insert_many(db, "attendee", columns, self.added)
+
+    def _invite(self, db: Connection) -> int:
+        """Write the invitations, and take over those that waited. Return how many became valid."""
+        invited = db.executemany(
+            "INSERT INTO session_guest (session_id, serial, invited) VALUES (?, ?, 1)"
+            " ON CONFLICT DO NOTHING",
+            self.invited,
+        ).rowcount
+        for code, labels in self.awaited.items():
+            await_guests(db, code, labels, invited=True)
+        return max(0, invited) + settle_guests(db)
+
+
+def _acts_since(db: Connection, number: int) -> set[str]:
+    """Return the kinds of admin acts that the log got after act `number`."""
+    rows = db.execute(
+        f"SELECT DISTINCT {dialect.in_json('body', 'act')} FROM leaf"
+        " WHERE kind = 'act' AND kind <> 'scan' AND number > ?",
+        (number,),
+    )
+    return {str(row[0]) for row in rows}
+
+
+class _Planner:
+    """Finds row by row what an import will write."""
+
+    def __init__(
+        self,
+        db: Connection,
+        roster: Roster,
+        answers: ImportAnswers,
+        random: Random,
+        now: int,
+        new_categories: tuple[CategoryPlan, ...] = (),
+    ) -> None:
+        self._new_categories = new_categories
+        self._roster = roster
+        self._answers = answers
+        self._random = random
+        self._now = now
+        self._categories = _codes(db, "category", "category")
+        self._categories |= {plan.key: plan.code for plan in new_categories}
+        self._zones = _codes(db, "zone", "bit")
+        self._sessions = {
+            code.casefold(): number for code, number in _codes(db, "session", "session_id").items()
+        }
+        self._session_codes = [row[0] for row in db.execute("SELECT code FROM session ORDER BY 1")]
+        emails = Counter(row.email.casefold() for row in roster.rows if row.email)
+        self._shared = {email for email, people in emails.items() if people > 1}
+        self._awaited: dict[str, list[str]] = {}
+        self._spelling: dict[str, str] = {}  # By the folded code.
+        self._awaited_since: dict[str, int] = {}  # The first line that names it.
+        (self._acts,) = db.execute(
+            "SELECT COALESCE(MAX(number), -1) FROM leaf WHERE kind = 'act' AND kind <> 'scan'"
+        ).fetchone()
+        self._people = load_people(db)
+        self._taken = set(self._people) | {
+            row[0] for row in db.execute("SELECT serial FROM unknown_holder")
+        }
+        self._organisations = organisations_by_name(db)
+        self._printed: dict[str, int | None] = {"": None}
+        self._match = Match(self._people, answers)
+        self._problems: list[Problem] = []
+        self._added: list[tuple[Any, ...]] = []
+        self._updated: dict[tuple[str, ...], list[tuple[Any, ...]]] = {}
+        self._unchanged = 0
+        self._invited: list[tuple[int, int]] = []
+        self._needs_reissue: set[int] = set()
+        self._changes: list[str] = []
+        self._keys = {number: key for key, number in self._categories.items()}
+        self._zone_codes = {bit: code for code, bit in self._zones.items()}
+        self._accessible: list[tuple[int, kept_places.Kind | None]] = []
+
+    def plan(self, skip_bad: bool, progress: Progress | None) -> ImportPlan:
+        rows = [row for row in self._roster.rows if self._is_known_here(row)]
+        matched = self._match.rows(rows)
+        for done, (row, serial) in enumerate(matched, 1):
+            self._take(row, serial)
+            if progress and (done % PROGRESS_ROWS == 0 or done == len(matched)):
+                progress(done)
+        self._problems += self._match.problems
+        bad = self._roster.bad_lines | {p.line for p in self._problems if p.line is not None}
+        count = self._roster.problem_count + len(self._problems)
+        gone = self._match.gone(len(bad))
+        result = ImportResult(
+            added=len(self._added),
+            updated=sum(map(len, self._updated.values())),
+            unchanged=self._unchanged,
+            skipped=len(bad) + self._match.left_out,
+            needs_reissue=tuple(sorted(self._needs_reissue)),
+            problems=(*self._roster.problems, *self._problems),
+            findings=(
+                *self._roster.findings,
+                *self._match.findings(len(bad)),
+                *self._awaited_findings(),
+            ),
+            revoked=len(gone),
+            problem_count=count,
+            changes=tuple(self._changes),
+        )
+        refused = bool(count and (not skip_bad or not self._roster.rows)) or bool(result.open)
+        self._added.sort()  # The order of the table itself is quicker to write.
+        return ImportPlan(
+            result, refused, self._acts, self._now, self._added, self._updated, self._invited, gone,
+            self._accessible, self._new_categories, self._awaited,
+        )  # fmt: skip
+
+    def _take(self, row: RosterRow, person: Person | None) -> None:
+        values = self._values(row)
+        if person is None:
+            serial = self._add(values)
+        else:
+            serial = person.serial
+            self._update(row, person, values)
+        for code in row.invitations:
+            session_id = self._sessions.get(code.casefold())
+            if session_id is not None:
+                self._invited.append((session_id, serial))
+            else:
+                # An id that somebody has already is kept where the row has none.
+                own = person.values.external_id if person is not None else None
+                code = self._spelling.setdefault(code.casefold(), code)
+                self._awaited.setdefault(code, []).append(row.external_id or own or row.email)
+                self._awaited_since.setdefault(code, row.line)
+        if row.accessible:
+            kind = kept_places.kind_named(row.accessible)
+            self._accessible.append((serial, kind))
+
+    def _is_known_here(self, row: RosterRow) -> bool:
+        """Tell whether the event has all the codes of the row. Each code that it lacks becomes a
+        problem.
+        """
+        before = len(self._problems)
+        for column, codes, known in (
+            ("category", (row.category,), self._categories),
+            ("zones", row.zones, self._zones),
+        ):
+            for code in codes:
+                if code not in known:
+                    message = Phrase("%(code)s is not known in this event", code=repr(code))
+                    self._problems.append(Problem(row.line, column, message))
+        for code in row.invitations:
+            if code.casefold() not in self._sessions and not self._may_wait(row):
+                message = Phrase(
+                    "%(code)s is no session of this event yet, and without an id or an "
+                    "e-mail of their own nobody can wait for it. Import the venue first",
+                    code=shown(code),
+                )
+                self._problems.append(Problem(row.line, "invitations", message))
+        return len(self._problems) == before
+
+    def _may_wait(self, row: RosterRow) -> bool:
+        """Tell whether the row's person can be found again when a session comes."""
+        return bool(row.external_id or row.email and row.email.casefold() not in self._shared)
+
+    def _awaited_findings(self) -> list[Finding]:
+        """Say which invitations wait for a session that a venue file has to bring."""
+        if not self._awaited:
+            return []
+        examples = []
+        for code, labels in self._awaited.items():
+            near = difflib.get_close_matches(code, self._session_codes, n=2)
+            meant = (
+                Phrase(". Is it %(near)s?", near=joined(Phrase(" or "), map(shown, near)))
+                if near
+                else ""
+            )
+            examples.append(
+                counted(
+                    "%(code)s: %(num)s person, first in line %(line)s%(meant)s",
+                    "%(code)s: %(num)s people, first in line %(line)s%(meant)s",
+                    len(labels),
+                    code=shown(code),
+                    line=self._awaited_since[code],
+                    meant=meant,
+                )
+            )
+        said = Phrase(
+            "invitations to sessions that this event does not have yet, which hold "
+            "as soon as a venue file brings the session: %(count)s",
+            count=Count(sum(map(len, self._awaited.values()))),
+        )
+        return [Finding("awaited_sessions", len(examples), said, tuple(examples))]
+
+    def _values(self, row: RosterRow) -> RosterValues:
+        return RosterValues(
+            external_id=row.external_id or None,
+            given_name=row.given_name,
+            family_name=row.family_name,
+            organisation=row.organisation,
+            country=row.country,
+            email=row.email,
+            category=self._categories[row.category],
+            valid_days=_bits(day - 1 for day in row.days) if row.days else ALL_DAYS,
+            zones=_bits(self._zones[code] for code in row.zones) if row.zones else ALL_ZONES,
+            language=row.language,
+            latin_name=row.latin_name,
+            phone=row.phone,
+            order_number=row.order_number,
+        )
+
+    def _add(self, values: RosterValues) -> int:
+        serial = draw_serial(self._taken.__contains__, self._random)
+        self._taken.add(serial)
+        if not values.language:
+            values = values._replace(language=LANGUAGE)
+        organisation_id = self._organisation_id(values.organisation)
+        self._added.append((serial, *values, 0, self._now, None, organisation_id))
+        return serial
+
+    def _organisation_id(self, printed: str) -> int | None:
+        """Return the organisation that a card's text names, looked up once for each text."""
+        if printed not in self._printed:
+            self._printed[printed] = self._organisations.get(name_key("", printed))
+        return self._printed[printed]
+
+    def _update(self, row: RosterRow, person: Person, values: RosterValues) -> None:
+        before = person.values
+        if before == values:
+            self._unchanged += 1
+            return
+        after = {
+            column: value if value or column not in _KEPT_WHERE_EMPTY else old
+            for column, value, old in zip(values._fields, values, before, strict=True)
+        }
+        if (after["given_name"], after["family_name"]) != person.names:
+            after["family_name"] = values.family_name  # A name changes as a whole.
+        old = zip(before._fields, before, strict=True)
+        changed = tuple(column for column, value in old if after[column] != value)
+        if not changed:
+            self._unchanged += 1
+            return
+        written = (*(after[column] for column in changed), person.serial)
+        self._updated.setdefault(changed, []).append(written)
+        texts = (
+            f"{_COLUMN_NAMES.get(column, column)} {self._said(column, getattr(before, column))} →"
+            f" {self._said(column, after[column])}"
+            for column in changed
+        )
+        self._changes.append(f"line {row.line}: {described(person)}: {', '.join(texts)}")
+        # A country's name that became its code says the same on a badge.
+        same = country_name(after["country"]) == country_name(before.country)
+        carried = CARRIED - {"country"} if same else CARRIED
+        if person.issue and carried.intersection(changed):
+            self._needs_reissue.add(person.serial)
+
+    def _said(self, column: str, value: Any) -> str:
+        """Return a value of a column of `attendee` as a roster would have it."""
+        if column == "category":
+            return self._keys.get(value, str(value))
+        if column == "valid_days":
+            return _listed(value, ALL_DAYS, lambda bit: str(bit + 1))
+        if column == "zones":
+            return _listed(value, ALL_ZONES, lambda bit: self._zone_codes.get(bit, str(bit)))
+        return shown(value, 80) if value else "nothing"
+
+
+_COLUMN_NAMES = {"valid_days": "days"}
+
+
+def _listed(bits: int, every: int, name: Callable[[int], str]) -> str:
+    if bits == every:
+        return "all"
+    return ",".join(name(bit) for bit in range(bits.bit_length()) if bits >> bit & 1)
+
+
+def _codes(db: Connection, table: str, key: str) -> dict[str, int]:
+    return dict(db.execute(f"SELECT code, {key} FROM {table}").fetchall())
+
+
+def _bits(numbers: Iterable[int]) -> int:
+    bits = 0
+    for number in numbers:
+        bits |= 1 << number
+    return bits

@@ -1,0 +1,547 @@
+"""Finds which attendees the rows of a roster are about, and what must be asked before they are
+taken.
+
+Certain matches are made first, over the whole file. So no row takes an attendee who has a row of
+their own further down. A row that is left may be a new person, or a known one under another name,
+address or id. The organiser has to say which.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from badges.credential.badge_number import badge_number
+from badges.i18n import Count, Phrase, joined
+from badges.roster import cells
+from badges.roster.problems import Finding, Problem, choice, shown
+from badges.roster.reader import RosterRow
+from badges.roster.same_name import name_key
+from server.core.people.attendees import whole_name
+from server.storage import dialect
+from server.storage.connection import Connection
+
+
+@dataclass(frozen=True)
+class ImportAnswers:
+    """Holds what the organiser says about people who are in the event already. None means that
+    there is no answer yet, and the question is asked.
+    """
+
+    renames: Literal["accept", "skip"] | None = None
+    doubles: Literal["same", "new"] | None = None
+    missing: Literal["keep", "revoke"] | None = None
+    shared_emails: bool = False
+
+
+class RosterValues(NamedTuple):
+    """Holds what a roster says of an attendee, as the columns of the table `attendee` have it."""
+
+    external_id: str | None
+    given_name: str
+    family_name: str
+    organisation: str
+    country: str
+    email: str
+    category: int
+    valid_days: int
+    zones: int
+    language: str
+    latin_name: str = ""
+    phone: str = ""
+    order_number: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Holds an attendee as the event knows them before the import."""
+
+    serial: int
+    values: RosterValues
+    revoked_at: int | None
+    issue: int  # 0 means that there is no badge.
+    at_desk: bool  # Registered at the badge desk, and never on a roster before.
+
+    @property
+    def external_id(self) -> str:
+        return self.values.external_id or ""
+
+    @property
+    def names(self) -> tuple[str, str]:
+        return self.values.given_name, self.values.family_name
+
+    @property
+    def email(self) -> str:
+        return self.values.email
+
+
+def load_people(db: Connection) -> dict[int, Person]:
+    """Read all attendees, by serial."""
+    desk = {
+        row[0]
+        for row in db.execute(
+            f"SELECT {dialect.in_json('body', 'subject', 'serial')} FROM leaf"
+            " WHERE kind = 'act' AND kind <> 'scan'"
+            f" AND {dialect.in_json('body', 'act')} = 'attendee_added'"
+        )
+    }
+    issues = dict(db.execute("SELECT serial, MAX(issue) FROM badge GROUP BY serial").fetchall())
+    return {
+        row["serial"]: Person(
+            serial=row["serial"],
+            values=RosterValues(*(row[name] for name in RosterValues._fields)),
+            revoked_at=row["revoked_at"],
+            issue=issues.get(row["serial"], 0),
+            at_desk=row["serial"] in desk,
+        )
+        for row in db.execute(
+            "SELECT serial, revoked_at, external_id, given_name, family_name, organisation,"
+            " country, email, category, valid_days, zones, language, latin_name, phone,"
+            " order_number"
+            " FROM attendee ORDER BY serial"
+        )
+    }
+
+
+class Match:
+    """Finds the attendee of each row, and collects what is to be said."""
+
+    def __init__(self, people: dict[int, Person], answers: ImportAnswers) -> None:
+        self._people = people
+        self._answers = answers
+        self._by_id: dict[str, Person] = {}
+        self._by_email: dict[str, list[Person]] = {}
+        # People without id and e-mail address.
+        self._nameless: dict[tuple[str, str], list[Person]] = {}
+        for person in people.values():
+            if person.external_id:
+                self._by_id.setdefault(_id_key(person.external_id), person)
+            if person.email:
+                self._by_email.setdefault(person.email.casefold(), []).append(person)
+            if not person.external_id and not person.email:
+                key = (name_key(*person.names), _plain(person.values.organisation))
+                self._nameless.setdefault(key, []).append(person)
+        self._claimed: dict[int, RosterRow] = {}  # By serial.
+        # Serials of people who must not be counted as gone in addition.
+        self._asked_about: set[int] = set()
+        self._free_by_name: dict[str, list[Person]] = {}
+        self._new_by_email: dict[str, list[RosterRow]] = {}
+        self._new_names: Counter[tuple[str, str, str]] = Counter()
+        self._renames: list[tuple[RosterRow, Person]] = []
+        self._spellings: list[tuple[RosterRow, Person]] = []
+        self._other_names: list[tuple[RosterRow, list[Person]]] = []
+        self._doubles: list[str] = []
+        self._revoked: list[tuple[RosterRow, Person]] = []
+        self.problems: list[Problem] = []
+        self.left_out = 0  # Rows that the answers leave out.
+
+    def rows(self, rows: Sequence[RosterRow]) -> list[tuple[RosterRow, Person | None]]:
+        """Return each row that is to be taken, with its attendee. The attendee is None for somebody
+        new.
+        """
+        found: dict[int, Person | None] = {}  # By the row's position.
+        rest = []
+        for place, row in enumerate(rows):
+            person = self._certain(row)
+            if person is None:
+                rest.append(place)
+            elif self._claim(row, person):
+                found[place] = person
+        self._index_names(rest)
+        for place in rest:
+            taken, person = self._decide(rows[place])
+            if taken and (person is None or self._claim(rows[place], person)):
+                found[place] = person
+        return [(rows[place], found[place]) for place in sorted(found)]
+
+    def _certain(self, row: RosterRow) -> Person | None:
+        """Find the attendee by id, or by e-mail and name, or by name and organisation where the row
+        has nothing else.
+        """
+        if row.external_id:
+            person = self._by_id.get(_id_key(row.external_id))
+            if person is not None:
+                return person
+        if row.email:
+            same = [one for one in self._mates(row) if _same_name(row, one)]
+            return next((one for one in same if one.serial not in self._claimed), None)
+        if row.external_id or not self._nameless:
+            return None
+        key = (name_key(row.given_name, row.family_name), _plain(row.organisation))
+        people = self._nameless.get(key)
+        return people.pop(0) if people else None
+
+    def _mates(self, row: RosterRow) -> list[Person]:
+        """List the people who have the row's e-mail and could be the row's attendee. Whoever has
+        another id could not.
+        """
+        people = self._by_email.get(row.email.casefold(), []) if row.email else []
+        return [one for one in people if not (row.external_id and one.external_id)]
+
+    def _claim(self, row: RosterRow, person: Person) -> bool:
+        """Tell whether the row is taken for this attendee, and note what it changes about who they
+        are.
+        """
+        first = self._claimed.setdefault(person.serial, row)
+        if first is not row:
+            message = Phrase("is the attendee of line %(line)s too. Keep one", line=first.line)
+            column = "email" if row.email else "external_id"
+            self.problems.append(Problem(row.line, column, message))
+            return False
+        if person.revoked_at is not None:
+            self._revoked.append((row, person))
+        if _names_after(row, person) == person.names:
+            return True
+        if _same_name(row, person):
+            self._spellings.append((row, person))
+            return True
+        self._renames.append((row, person))
+        if self._answers.renames == "skip":
+            self.left_out += 1
+            return False
+        return True
+
+    def _index_names(self, rest: Sequence[int]) -> None:
+        """Index by name those who have no row yet. A new row under another address could be about
+        one of them.
+        """
+        if not rest:
+            return
+        for person in self._people.values():
+            if person.serial not in self._claimed:
+                self._free_by_name.setdefault(name_key(*person.names), []).append(person)
+
+    def _decide(self, row: RosterRow) -> tuple[bool, Person | None]:
+        """Decide whether a row without a certain match is taken, and for whom. None stands for
+        somebody new.
+        """
+        for person in self._mates(row):
+            first = self._claimed.get(person.serial)
+            if first is not None and _row_key(first) == _row_key(row):
+                return True, person  # `_claim` then refuses it as the second row of one person.
+        free = [one for one in self._mates(row) if one.serial not in self._claimed]
+        if free and not self._answers.shared_emails:
+            if len(free) == 1 and self._answers.renames is not None:
+                return True, free[0]
+            self._other_names.append((row, free))
+            self._asked_about.update(one.serial for one in free)
+            return False, None
+        if self._is_doubled(row):
+            return self._answers.doubles == "new", None
+        double = self._double_of(row)
+        if double is not None and self._answers.doubles == "same":
+            return True, double
+        if double is not None and self._answers.doubles is None:
+            self._asked_about.add(double.serial)
+        self._new_names[row.given_name, row.family_name, row.organisation] += 1
+        return True, None
+
+    def _is_doubled(self, row: RosterRow) -> bool:
+        """Tell whether an earlier row has the same e-mail and name under another id."""
+        if not row.email:
+            return False
+        others = self._new_by_email.setdefault(row.email.casefold(), [])
+        key = _row_key(row) if others else ""
+        first = next((one for one in others if _row_key(one) == key), None)
+        if first is None:
+            others.append(row)
+            return False
+        self._doubles.append(
+            Phrase(
+                "line %(line)s: %(name)s stands in line %(line2)s too, under another id",
+                line=row.line,
+                name=_row_name(row),
+                line2=first.line,
+            )
+        )
+        if self._answers.doubles == "same":
+            self.left_out += 1
+        return True
+
+    def _double_of(self, row: RosterRow) -> Person | None:
+        """Find somebody without a row who has the same name, where nothing says that it is another
+        person.
+        """
+        people = self._free_by_name.get(_row_key(row), []) if self._free_by_name else []
+        for person in people:
+            theirs, own = _plain(person.values.organisation), _plain(row.organisation)
+            known = person.serial in self._claimed or person.serial in self._asked_about
+            if not known and (theirs == own or not theirs or not own):
+                self._doubles.append(
+                    Phrase(
+                        "line %(line)s: %(name)s%(email)s has the name of %(person)s",
+                        line=row.line,
+                        name=_row_name(row),
+                        email=_ways(row.external_id, row.email),
+                        person=described(person),
+                    )
+                )
+                return person
+        return None
+
+    def gone(self, bad: int) -> list[int]:
+        """Return the serials of those who are to be revoked, because the file no longer has
+        them.
+        """
+        if self._answers.missing != "revoke" or bad:
+            return []
+        return [person.serial for person in self._missing()]
+
+    def _missing(self) -> list[Person]:
+        known = self._claimed.keys() | self._asked_about
+        return [
+            person
+            for person in self._people.values()
+            if person.serial not in known and person.revoked_at is None and not person.at_desk
+        ]
+
+    def findings(self, bad: int) -> list[Finding]:
+        """List what is to be said. `bad` is how many rows have a problem."""
+        found = [
+            self._renames_finding(),
+            self._other_names_finding(),
+            self._doubles_finding(),
+            self._missing_finding(bad),
+            *self._notes(),
+        ]
+        return [finding for finding in found if finding is not None]
+
+    def _renames_finding(self) -> Finding | None:
+        if not self._renames:
+            return None
+        holders = {name_key(*person.names): person for person in self._people.values()}
+        examples = []
+        shuffled = 0
+        for row, person in self._renames:
+            other = holders.get(_row_key(row))
+            shuffled += other is not None
+            known_as = Phrase(", the name of %(person)s", person=described(other)) if other else ""
+            examples.append(
+                Phrase(
+                    "line %(line)s: %(person)s → %(name)s%(known_as)s",
+                    line=row.line,
+                    person=described(person),
+                    name=_row_name(row),
+                    known_as=known_as,
+                )
+            )
+        issued = sum(person.issue > 0 for _, person in self._renames)
+        warning = (
+            Phrase(
+                ". %(shuffled)s of them get the name of somebody else here: have the ids moved?",
+                shuffled=Count(shuffled),
+            )
+            if shuffled
+            else ""
+        )
+        done = {"accept": Phrase(", taken"), "skip": Phrase(", these rows left out")}.get(
+            self._answers.renames or "", ""
+        )
+        return Finding(
+            "renames",
+            len(examples),
+            Phrase(
+                "people who would have another name: %(count)s, of whom %(issued)s have "
+                "a badge%(done)s%(warning)s",
+                count=Count(len(examples)),
+                issued=Count(issued),
+                done=done,
+                warning=warning,
+            ),
+            tuple(examples),
+            ()
+            if self._answers.renames
+            else (
+                choice("--renames accept", Phrase("these are the same people under a new name")),
+                choice("--renames skip", Phrase("leave these rows out")),
+            ),
+        )
+
+    def _other_names_finding(self) -> Finding | None:
+        if not self._other_names:
+            return None
+        return Finding(
+            "same_email",
+            len(self._other_names),
+            Phrase(
+                "rows with the e-mail of somebody here who has another name: %(count)s",
+                count=Count(len(self._other_names)),
+            ),
+            tuple(
+                Phrase(
+                    "line %(line)s: %(name)s has the e-mail of %(people)s",
+                    line=row.line,
+                    name=_row_name(row),
+                    people=joined(Phrase(" and of "), map(described, people[:3])),
+                )
+                for row, people in self._other_names
+            ),
+            (
+                choice("--shared-emails", Phrase("they are other people, who share the address")),
+                choice("--renames accept", Phrase("they are the same people under a new name")),
+                choice("--renames skip", Phrase("leave these rows out")),
+            ),
+        )
+
+    def _doubles_finding(self) -> Finding | None:
+        if not self._doubles:
+            return None
+        done = {
+            "same": Phrase(", taken as the same"),
+            "new": Phrase(", taken as other people"),
+        }.get(self._answers.doubles or "", "")
+        return Finding(
+            "doubles",
+            len(self._doubles),
+            Phrase(
+                "people who may stand here twice: %(count)s%(done)s",
+                count=Count(len(self._doubles)),
+                done=done,
+            ),
+            tuple(self._doubles),
+            ()
+            if self._answers.doubles
+            else (
+                choice(
+                    "--doubles same", Phrase("they are the same people, with another address or id")
+                ),
+                choice(
+                    "--doubles new",
+                    Phrase("they are other people of the same name, with badges of their own"),
+                ),
+            ),
+        )
+
+    def _missing_finding(self, bad: int) -> Finding | None:
+        missing = self._missing()
+        if not missing:
+            return None
+        answer = self._answers.missing
+        message = Phrase(
+            "people who are in the event and not in this file: %(count)s", count=Count(len(missing))
+        )
+        answers: tuple[str, ...] = (
+            choice(
+                "--missing keep",
+                Phrase("they stay as they are, as with a file of late registrations"),
+            ),
+            choice(
+                "--missing revoke", Phrase("they come no longer, and their badges open no door")
+            ),
+        )
+        if answer == "revoke" and bad:
+            message += Phrase(
+                ". With %(bad)s bad rows it can't be told who is gone: mend these first",
+                bad=Count(bad),
+            )
+            answers = answers[:1]
+        elif answer:
+            message += {"keep": Phrase(", kept"), "revoke": Phrase(", revoked")}[answer]
+            answers = ()
+        return Finding("missing", len(missing), message, tuple(map(described, missing)), answers)
+
+    def _notes(self) -> Iterable[Finding]:
+        """Give the findings that need no answer."""
+        if self._spellings:
+            yield Finding(
+                "spellings",
+                len(self._spellings),
+                Phrase(
+                    "names written otherwise (case, width, spaces, order): %(count)s",
+                    count=Count(len(self._spellings)),
+                ),
+                tuple(
+                    Phrase(
+                        "line %(line)s: %(person)s → %(name)s",
+                        line=row.line,
+                        person=described(person),
+                        name=_row_name(row),
+                    )
+                    for row, person in self._spellings
+                ),
+            )
+        twice = {names: count for names, count in self._new_names.items() if count > 1}
+        if twice:
+            yield Finding(
+                "namesakes",
+                sum(twice.values()),
+                Phrase(
+                    "new people with the same name and organisation as another new one: "
+                    "%(count)s. Each gets a badge",
+                    count=Count(sum(twice.values())),
+                ),
+                tuple(
+                    Phrase(
+                        "%(family)s, %(organisation)s: %(count)s times",
+                        family=shown(whole_name(given, family)),
+                        organisation=shown(organisation),
+                        count=Count(count),
+                    )
+                    for (given, family, organisation), count in twice.items()
+                ),
+            )
+        if self._revoked:
+            yield Finding(
+                "revoked",
+                len(self._revoked),
+                Phrase(
+                    "people in this file whose badges are revoked, and stay so: %(count)s",
+                    count=Count(len(self._revoked)),
+                ),
+                tuple(
+                    Phrase("line %(line)s: %(person)s", line=row.line, person=described(person))
+                    for row, person in self._revoked
+                ),
+            )
+
+
+def _id_key(external_id: str) -> str:
+    return cells.narrow(external_id).casefold()
+
+
+def _row_key(row: RosterRow) -> str:
+    return name_key(row.given_name, row.family_name)
+
+
+def _plain(text: str) -> str:
+    return name_key(text, "")
+
+
+def _same_name(row: RosterRow, person: Person) -> bool:
+    names = _names_after(row, person)
+    return names == person.names or name_key(*names) == name_key(*person.names)
+
+
+def _names_after(row: RosterRow, person: Person) -> tuple[str, str]:
+    """Return an attendee's names after the import. A row with the same given name and no family
+    name leaves the whole name as it was.
+    """
+    if row.given_name == person.names[0] and not row.family_name:
+        return person.names
+    return row.given_name, row.family_name
+
+
+def _row_name(row: RosterRow) -> str:
+    return shown(whole_name(row.given_name, row.family_name), 80)
+
+
+def described(person: Person) -> str:
+    """Say who somebody is, and whether they have a badge."""
+    who = joined(
+        "", [shown(whole_name(*person.names), 80), _ways(person.external_id, person.email)]
+    )
+    if not person.issue:
+        if person.revoked_at is None:
+            return Phrase("%(who)s (no badge yet)", who=who)
+        return Phrase("%(who)s (no badge yet, revoked)", who=who)
+    number = badge_number(person.serial)
+    if person.revoked_at is None:
+        return Phrase("%(who)s (badge %(number)s)", who=who, number=number)
+    return Phrase("%(who)s (badge %(number)s, revoked)", who=who, number=number)
+
+
+def _ways(external_id: str, email: str) -> str:
+    """Say what somebody is known by, their id or else their e-mail."""
+    if external_id:
+        return Phrase(", id %(id)s", id=shown(external_id))
+    return f", {email}" if email else ""

@@ -1,0 +1,141 @@
+"""Reads a roster for an event, with its categories by all their names, its zones and its days.
+
+Words that are no category can become categories of their own.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from badges.categories import CategoryPlan, new_category
+from badges.i18n import N_, Count, Phrase, counted, phrase_of
+from badges.roster.category_words import category_words
+from badges.roster.cells import wording
+from badges.roster.mapping import RosterMapping
+from badges.roster.problems import Finding, RosterError, shown
+from badges.roster.reader import Roster, read_roster
+from badges.roster.table import RosterAnswers
+from server.core.event.settings import EventSettings
+from server.core.venue import store
+from server.storage.connection import Connection
+
+
+@dataclass(frozen=True)
+class RosterFile:
+    """Holds a file as it came, and how it is to be read."""
+
+    data: bytes
+    name: str
+    mapping: RosterMapping | None = None
+    encoding: str | None = None
+    answers: RosterAnswers | None = None
+    new_categories: bool = False  # Whether words that are no category become one.
+
+
+@dataclass(frozen=True)
+class ReadRoster:
+    """Holds the roster, and the categories that an import of it adds."""
+
+    roster: Roster
+    new_categories: tuple[CategoryPlan, ...] = ()
+
+
+def read_for_event(
+    db: Connection,
+    settings: EventSettings,
+    file: RosterFile,
+    progress: Callable[[int, int], None] | None = None,
+) -> ReadRoster:
+    """Read `file`. Raises RosterError where nothing can be read from it. This writes nothing."""
+    known = store.categories(db)
+
+    def read(categories: list[CategoryPlan]) -> Roster:
+        return read_roster(
+            file.data,
+            file.name,
+            categories=category_words(categories),
+            mapping=file.mapping,
+            encoding=file.encoding,
+            days=settings.days,
+            zones=list(store.zones(db)),
+            sessions=None,  # Invitations wait for sessions that are not there yet.
+            language="",
+            answers=file.answers,
+            progress=progress,
+        )
+
+    roster = read(known)
+    made: list[CategoryPlan] = []
+    if file.new_categories and roster.unknown_words:
+        for word in _one_of_each(roster.unknown_words):
+            try:
+                made.append(new_category(word, [*known, *made]))
+            except ValueError as error:
+                raise RosterError(
+                    N_("%(why)s: say in a mapping which ones %(word)s and others are"),
+                    why=phrase_of(error),
+                    word=shown(word),
+                ) from None
+        roster = read([*known, *made])
+    notes = [*_new_category_notes(roster, made), *_word_notes(roster, [*known, *made])]
+    return ReadRoster(replace(roster, findings=(*roster.findings, *notes)), tuple(made))
+
+
+def _one_of_each(words: tuple[str, ...]) -> list[str]:
+    """Return the words without those that differ from an earlier one in case or width alone."""
+    found: dict[str, str] = {}
+    for word in words:
+        found.setdefault(wording(word), word)
+    return list(found.values())
+
+
+def _new_category_notes(roster: Roster, made: list[CategoryPlan]) -> list[Finding]:
+    """Say which categories are added, and where they may enter."""
+    if not made:
+        return []
+    rows = {one.key: 0 for one in made}
+    for word in roster.words:
+        if word.category in rows:
+            rows[word.category] += word.rows
+    said = Phrase(
+        "categories that are new. They enter where every category may, and other "
+        "halls and sessions name them in the venue file: %(count)s",
+        count=Count(len(made)),
+    )
+    examples = tuple(
+        counted(
+            "%(names)s: key %(key)s, letter %(letter)s, colour %(colour)s, %(num)s row",
+            "%(names)s: key %(key)s, letter %(letter)s, colour %(colour)s, %(num)s rows",
+            rows[one.key],
+            names=shown(next(iter(one.names.values()))),
+            key=one.key,
+            letter=one.letter,
+            colour=one.colour,
+        )
+        for one in made
+    )
+    return [Finding("new_categories", len(made), said, examples)]
+
+
+def _word_notes(roster: Roster, categories: list[CategoryPlan]) -> list[Finding]:
+    """Say which words were read as a category that is called otherwise."""
+    own = {
+        one.key: {wording(name) for name in (one.key, one.letter, *one.names.values())}
+        for one in categories
+    }
+    others = tuple(
+        counted(
+            "%(word)s is %(category)s in %(num)s row",
+            "%(word)s is %(category)s in %(num)s rows",
+            one.rows,
+            word=shown(one.word) if one.word else Phrase("nothing"),
+            category=one.category,
+        )
+        for one in roster.words
+        if one.category and wording(one.word) not in own.get(one.category, ())
+    )
+    if not others:
+        return []
+    said = Phrase(
+        "words that were read as a category with another name: %(count)s", count=Count(len(others))
+    )
+    return [Finding("category_words", len(others), said, others)]

@@ -1,0 +1,164 @@
+"""Makes the files of `hallkeeper sample`, which describe a made-up forum to begin with. Each is
+there as text and as a workbook.
+"""
+
+import csv
+import io
+import tomllib
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from server.features.imports.venue_file import columns
+from server.features.imports.venue_xlsx import SHEETS
+
+# It takes a while to load, so servers do without it until somebody wants a sample.
+if TYPE_CHECKING:
+    import openpyxl
+    from openpyxl.worksheet.worksheet import Worksheet
+
+DAYS = 3
+NAMES = ("venue.toml", "venue.xlsx", "roster.csv", "roster.xlsx", "guests.toml")
+_WIDTH = 18  # Letters in a column of a workbook.
+_FIRST = {"code", "key", "name", "name_zh", "title", "title_zh"}
+_NOTES = {
+    "capacity": "People that the doors let in by themselves.",
+    "fire_limit": "The most by law; the same as capacity if empty.",
+    "parent": "Code of the hall around this one.",
+    "categories": "Keys with commas, all, or none.",
+    "zones": "Codes with commas; any if empty.",
+    "sessions_only": "true or false: nobody gets in but for a session.",
+    "anti_passback": "hard, soft or off; hard if empty.",
+    "exits": "strict or trusting; strict if empty.",
+    "facts_age_max_min": "Minutes; no limit if empty.",
+    "floor_m2": "With m2_per_person; not said if empty.",
+    "m2_per_person": "With floor_m2; not said if empty.",
+    "exit_width_m": "Metres of exits without steps, together.",
+    "exit_steps_width_m": "Metres of exits by steps, together.",
+    "fill_min": "Minutes in which the hall must fill; 60 if empty.",
+    "clear_min": "Minutes in which people must be out; 8 if empty.",
+    "emergency_min": "Minutes by the risk assessment; 8 if empty.",
+    "accessible_places": "Of the capacity, for wheelchair users and companions.",
+    "accessible_until_min": "Minutes before the start; always kept if empty.",
+    "mode": "entry, exit or both; both if empty.",
+    "from": "Code of the hall before the door, or outside.",
+    "starts": "Local time of the venue, as 2026-05-04 13:45.",
+    "ends": "Local time of the venue, as 2026-05-04 13:45.",
+    "opens_before_min": "Minutes before the start; 30 if empty.",
+    "closes_after_min": "Minutes after the end; 0 if empty.",
+    "invited": "Ids or e-mails with commas, as in the roster.",
+    "refused": "Ids or e-mails with commas, as in the roster.",
+    "bit": "0 to 31; never changes.",
+    "letter": "One letter or digit.",
+    "colour": "As #2f5d7c; not red.",
+}
+
+
+class SampleThereError(Exception):
+    """Is raised where files of these names are there already."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        super().__init__(", ".join(map(str, paths)))
+        self.paths = tuple(paths)
+
+
+@lru_cache(maxsize=1)
+def sample_files(first_day: date) -> Mapping[str, bytes]:
+    """Make the files, by name, for an event of three days from `first_day` on."""
+    venue, guests = _text("venue.toml", first_day), _text("guests.toml", first_day)
+    roster = _text("roster.csv", first_day)
+    made = (
+        venue.encode(), _venue_workbook(venue), roster.encode("utf-8-sig"),
+        _roster_workbook(roster), guests.encode(),
+    )  # fmt: skip
+    return MappingProxyType(dict(zip(NAMES, made, strict=True)))
+
+
+def _text(name: str, first_day: date) -> str:
+    text = resources.files("server.features.imports").joinpath("samples", name).read_text("utf-8")
+    for day in range(DAYS):
+        text = text.replace(f"DAY{day + 1}", (first_day + timedelta(days=day)).isoformat())
+    return text
+
+
+def _venue_workbook(text: str) -> bytes:
+    """Make a workbook with a sheet for each kind, and every column that there is."""
+    import openpyxl
+    from openpyxl.comments import Comment
+
+    document = tomllib.loads(text)
+    book = openpyxl.Workbook()
+    book.remove(book.worksheets[0])
+    for kind, fields in columns().items():
+        sheet = book.create_sheet(SHEETS[kind])
+        header = sorted(fields, key=lambda key: key not in _FIRST)  # the others keep their order
+        _fill(
+            sheet,
+            header,
+            [[_cell(one.get(key)) for key in header] for one in document.get(kind, [])],
+        )
+        for at, key in enumerate(header, 1):
+            need = "Needed." if fields[key].required else "May be empty."
+            told = " ".join(filter(None, (_NOTES.get(key), need)))
+            sheet.cell(1, at).comment = Comment(told, "Hallkeeper")
+    return _saved(book)
+
+
+def _roster_workbook(text: str) -> bytes:
+    import openpyxl
+
+    header, *rows = csv.reader(io.StringIO(text))
+    book = openpyxl.Workbook()
+    sheet = book.worksheets[0]
+    sheet.title = "roster"
+    _fill(sheet, header, rows)
+    return _saved(book)
+
+
+def _cell(value: object) -> object:
+    if value == []:
+        return "none"
+    return ", ".join(map(str, value)) if isinstance(value, list) else value
+
+
+def _fill(sheet: "Worksheet", header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Fill a sheet. Text stays text, so that no spreadsheet turns "1-3" into a date."""
+    from openpyxl.styles import Font
+    from openpyxl.utils import get_column_letter
+
+    sheet.append(list(header))
+    for row in rows:
+        sheet.append([None if cell == "" else cell for cell in row])
+    sheet.freeze_panes = "A2"
+    for at in range(1, len(header) + 1):
+        sheet.cell(1, at).font = Font(bold=True)
+        sheet.column_dimensions[get_column_letter(at)].width = _WIDTH
+    for cells in sheet.iter_rows(min_row=2):
+        for cell in cells:
+            if isinstance(cell.value, str):
+                cell.number_format = "@"
+
+
+def _saved(book: "openpyxl.Workbook") -> bytes:
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def write_sample(directory: Path, first_day: date, *, force: bool) -> list[Path]:
+    """Write the files. Raises SampleThereError, with nothing written, where one of them is there
+    already and `force` is not given. Raises OSError too.
+    """
+    paths = [directory / name for name in NAMES]
+    there = [path for path in paths if path.exists()]
+    if there and not force:
+        raise SampleThereError(there)
+    files = sample_files(first_day)
+    directory.mkdir(parents=True, exist_ok=True)
+    for path in paths:
+        path.write_bytes(files[path.name])
+    return paths

@@ -1,0 +1,12 @@
+"""Serves other systems: tokens, the HTTP interface under /api/v1, webhooks, metrics and probes.
+
+Begin with `interface/routes.py`, where each route is declared once, and `outbox.py`.
+"""
+
+COMMANDS = (
+    (
+        "token",
+        "commands:token",
+        "Make, list and revoke other machines' tokens.",
+    ),
+)

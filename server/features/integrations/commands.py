@@ -1,0 +1,77 @@
+"""Defines `hallkeeper token`, for machines that ask the server."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from server.console import BY, Commands, event_option, opened, refuse, wall_clock
+from server.features.integrations import tokens
+
+
+@click.group(cls=Commands)
+def token() -> None:
+    """Make, list and revoke tokens, by which other machines ask this server."""
+
+
+@token.command("make")
+@click.argument("name")
+@event_option
+@click.option(
+    "--scope",
+    "scopes",
+    type=click.Choice(tuple(tokens.SCOPES)),
+    multiple=True,
+    required=True,
+    help="What it may do; give it once for each.",
+)
+@click.option(
+    "--days",
+    type=click.IntRange(1, tokens.DAYS_MAX),
+    default=tokens.DAYS_USUAL,
+    show_default=True,
+    help="For how long it stands.",
+)
+def make_token(name: str, event_dir: Path, scopes: tuple[str, ...], days: int) -> None:
+    """Make a token called NAME. It is shown once and kept nowhere."""
+    with opened(event_dir) as (_, database):
+        try:
+            made, secret = database.write(
+                lambda db: tokens.make(db, name, scopes, days, by=BY, now=wall_clock())
+            )
+        except tokens.TokenError as error:
+            raise refuse(str(error)) from None
+    click.echo(f"{made.name} stands until {_day(made.ends_at)}. The token is shown once:\n{secret}")
+
+
+@token.command("list")
+@event_option
+def list_tokens(event_dir: Path) -> None:
+    """List every token with its scopes and its end."""
+    now = wall_clock()
+    with opened(event_dir) as (_, database):
+        for one in tokens.tokens(database.reader):
+            state = "" if one.stands(now) else ("  revoked" if one.revoked_at else "  over")
+            scopes = " ".join(sorted(one.scopes))
+            click.echo(f"{one.name}  {scopes}  until {_day(one.ends_at)}{state}")
+
+
+@token.command("revoke")
+@click.argument("name")
+@event_option
+def revoke_token(name: str, event_dir: Path) -> None:
+    """End the token called NAME at once."""
+    with opened(event_dir) as (_, database):
+        known = {one.name.casefold(): one for one in tokens.tokens(database.reader)}
+        found = known.get(name.casefold())
+        if found is None:
+            raise refuse(f"there is no token {name!r}; there are {', '.join(known) or 'none'}.")
+        try:
+            database.write(lambda db: tokens.revoke(db, found.token_id, by=BY, now=wall_clock()))
+        except tokens.TokenError as error:
+            raise refuse(str(error)) from None
+    click.echo(f"{found.name} opens nothing any more.")
+
+
+def _day(at: int) -> str:
+    return f"{datetime.fromtimestamp(at / 1000, UTC):%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,153 @@
+"""Keeps the endpoints of webhooks: where other machines want to be told, and of what."""
+
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from badges.i18n import N_, Spoken
+from server.core.entry_log import entry_log
+from server.core.entry_log.act_names import Act
+from server.core.outgoing import addresses
+from server.core.outgoing.addresses import AddressError
+from server.features.integrations import signing
+from server.storage.connection import Connection, Row
+
+# What can be told, in the words of pages.
+TOPICS = {
+    "entries": "entries and denials",
+    "badges": "badges issued, replaced, revoked and reinstated",
+    "halls": "halls that become full, open or closed",
+    "troubles": "troubles that begin and end",
+}
+ENDPOINTS_MAX = 10
+_REFUSED = {
+    "form": N_("The address is one such as https://example.org/hooks."),
+    "secret": N_("The address has no name, no password and no #. The signature proves."),
+    "plain": N_(
+        "The address begins with https://. Without TLS messages go to this machine alone, unless"
+        " `webhooks_without_tls = true` stands in event.toml."
+    ),
+    "nearby": N_("No receiver can be at this address. Give its name or its own address."),
+}
+
+
+class EndpointError(Spoken, ValueError):
+    """Is raised where an endpoint can't be added or changed. The text says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Describes an endpoint. Times are Unix ms.
+
+    Its next message is made of leaves from `next_leaf` on and of notices after `last_notice`.
+    """
+
+    endpoint_id: int
+    url: str
+    topics: frozenset[str]
+    secret_of: bytes
+    made_at: int
+    next_leaf: int
+    last_notice: int
+    failing_since: int | None
+    disabled_at: int | None
+
+
+def check_url(url: str, *, http_allowed: bool = False) -> None:
+    """Check where messages would go. Raises EndpointError.
+
+    Without TLS they go to this machine alone, or with `http_allowed` anywhere.
+    """
+    try:
+        addresses.check_url(url, http_allowed=http_allowed)
+    except AddressError as error:
+        raise EndpointError(_REFUSED[error.kind]) from None
+
+
+def add(
+    db: Connection, url: str, topics: Iterable[str], *, by: str, now: int, http_allowed: bool
+) -> Endpoint:
+    """Add an endpoint. It is told of what happens from now on. Raises EndpointError."""
+    wanted = sorted(set(topics))
+    check_url(url, http_allowed=http_allowed)
+    if not wanted or set(wanted) - TOPICS.keys():
+        raise EndpointError(N_("Choose what it is told of."))
+    if len(endpoints(db)) >= ENDPOINTS_MAX:
+        raise EndpointError(
+            N_("There are %(most)s webhooks, the most. Remove one first."), most=ENDPOINTS_MAX
+        )
+    first = entry_log.size(db)
+    (notice,) = db.execute("SELECT COALESCE(MAX(notice_id), 0) FROM webhook_notice").fetchone()
+    db.execute(
+        "INSERT INTO webhook_endpoint"
+        " (url, topics, secret_of, made_by, made_at, next_leaf, last_notice)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            url, " ".join(wanted), secrets.token_bytes(signing.SECRET_OF_BYTES), by, now,
+            first, notice,
+        ),
+    )  # fmt: skip
+    (endpoint_id,) = db.execute("SELECT MAX(endpoint_id) FROM webhook_endpoint").fetchone()
+    subject: dict[str, str | int | None] = {"webhook": endpoint_id, "topics": ", ".join(wanted)}
+    entry_log.act(db, by, Act.WEBHOOK_ADDED, subject, now)
+    return endpoint(db, endpoint_id)
+
+
+def endpoint(db: Connection, endpoint_id: int) -> Endpoint:
+    """Raises EndpointError where there is none, or none any more."""
+    row = db.execute(f"{_SELECT} AND endpoint_id = ?", (endpoint_id,)).fetchone()
+    if row is None:
+        raise EndpointError(N_("There is no such webhook any more."))
+    return _endpoint(row)
+
+
+def endpoints(db: Connection) -> list[Endpoint]:
+    """Return all endpoints, the oldest first."""
+    return [_endpoint(row) for row in db.execute(f"{_SELECT} ORDER BY endpoint_id").fetchall()]
+
+
+def remove(db: Connection, endpoint_id: int, *, by: str, now: int) -> None:
+    """Remove an endpoint, with what waits for it. Raises EndpointError."""
+    endpoint(db, endpoint_id)
+    db.execute("DELETE FROM webhook_message WHERE endpoint_id = ?", (endpoint_id,))
+    db.execute("UPDATE webhook_endpoint SET removed_at = ? WHERE endpoint_id = ?",
+               (now, endpoint_id))  # fmt: skip
+    entry_log.act(db, by, Act.WEBHOOK_REMOVED, {"webhook": endpoint_id}, now)
+
+
+def disable(db: Connection, endpoint_id: int, *, by: str, now: int) -> None:
+    """Send nothing for the time being. What happens meanwhile is told later. Raises
+    EndpointError.
+    """
+    if endpoint(db, endpoint_id).disabled_at is not None:
+        return
+    db.execute("UPDATE webhook_endpoint SET disabled_at = ? WHERE endpoint_id = ?",
+               (now, endpoint_id))  # fmt: skip
+    entry_log.act(db, by, Act.WEBHOOK_DISABLED, {"webhook": endpoint_id}, now)
+
+
+def enable(db: Connection, endpoint_id: int, *, by: str, now: int) -> None:
+    """Try again at once, whether it was disabled or waits after a failure. Raises EndpointError."""
+    before = endpoint(db, endpoint_id)
+    db.execute(
+        "UPDATE webhook_endpoint SET disabled_at = NULL, failing_since = NULL"
+        " WHERE endpoint_id = ?",
+        (endpoint_id,),
+    )
+    db.execute(
+        "UPDATE webhook_message SET next_at = ?, tries = 0"
+        " WHERE endpoint_id = ? AND delivered_at IS NULL",
+        (now, endpoint_id),
+    )
+    if before.disabled_at is not None:
+        entry_log.act(db, by, Act.WEBHOOK_ENABLED, {"webhook": endpoint_id}, now)
+
+
+_SELECT = (
+    "SELECT endpoint_id, url, topics, secret_of, made_at, next_leaf, last_notice, failing_since,"
+    " disabled_at FROM webhook_endpoint WHERE removed_at IS NULL"
+)
+
+
+def _endpoint(row: Row) -> Endpoint:
+    return Endpoint(**{**dict(row), "topics": frozenset(row["topics"].split())})

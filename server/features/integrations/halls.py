@@ -1,0 +1,50 @@
+"""Reads halls as other machines get them, with how many are inside and whether more may come."""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from server.core.occupancy import figures
+from server.core.venue import store
+from server.storage.connection import Connection
+
+State = Literal["open", "full", "closed"]
+Count = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class Hall(msgspec.Struct):
+    """Tells of one hall."""
+
+    code: str
+    names: Annotated[dict[str, str], msgspec.Meta(description="by language")]
+    parent: Annotated[str | None, msgspec.Meta(description="the code of the hall around it")]
+    inside: Annotated[Count, msgspec.Meta(description="people inside by the records")]
+    at_most: Annotated[Count, msgspec.Meta(description="with places that doors have not used yet")]
+    capacity: Count
+    state: State
+
+
+def halls(db: Connection) -> list[Hall]:
+    """Return all halls, by code."""
+    found = {one.hall_id: one for one in figures.hall_figures(db)}
+    rows = store.halls(db)
+    codes = {row.hall_id: row.code for row in rows}
+    return [
+        Hall(
+            code=row.code,
+            names=row.names,
+            parent=None if row.parent_id is None else codes[row.parent_id],
+            inside=found[row.hall_id].inside,
+            at_most=found[row.hall_id].worst_case,
+            capacity=row.capacity,
+            state=state_of(found[row.hall_id]),
+        )
+        for row in rows
+    ]
+
+
+def state_of(hall: figures.HallFigures) -> State:
+    """Return whether more people may come in, as far as the hall itself says."""
+    if hall.closed:
+        return "closed"
+    return "full" if hall.inside >= hall.capacity else "open"

@@ -1,0 +1,124 @@
+"""Describes the interface for machines in OpenAPI 3.1, from its routes and their structs."""
+
+import re
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+
+from server.features.integrations.interface.routes import PREFIX, Nothing, Route
+from server.web import problems
+
+_ALWAYS = (400, 401, 403, 429, 500, 503)
+_WITH_BODY = (413, 415, 422, 507)
+_REF = "#/components/schemas/{name}"
+_PATHS = {"badge": "the badge number, such as 0Z8X7", "number": "the number of the entry"}
+_VARIES = re.compile(r"<(\w+)>")
+
+
+def description(routes: Iterable[Route]) -> bytes:
+    """Return the description as JSON."""
+    declared = list(routes)
+    structs = {
+        one
+        for route in declared
+        for one in (route.query, route.body, route.answer)
+        if one is not None and one is not Nothing
+    }
+    ordered = sorted(structs, key=lambda one: one.__name__)
+    schemas, components = msgspec.json.schema_components(
+        [*ordered, problems.Problem], ref_template=_REF
+    )
+    refs = dict(zip([*ordered, problems.Problem], schemas, strict=True))
+    paths: dict[str, dict[str, Any]] = {}
+    for route in declared:
+        address = PREFIX + _VARIES.sub(r"{\1}", route.path)
+        paths.setdefault(address, {})[route.method.lower()] = _operation(route, refs, components)
+    # Queries stand as parameters, and their structs in no schema.
+    for route in declared:
+        components.pop(route.query.__name__, None)
+    found = {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Hallkeeper",
+            "version": "1",
+            "description": "Halls, entries, people and programme of an event, for machines.",
+        },
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "securitySchemes": {
+                "token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "A token that an admin made. Its scopes say what it opens.",
+                }
+            },
+        },
+    }
+    return msgspec.json.encode(found, order="deterministic")
+
+
+def _operation(
+    route: Route, refs: Mapping[type, dict[str, Any]], components: Mapping[str, dict[str, Any]]
+) -> dict[str, Any]:
+    statuses = {*_ALWAYS, *route.problems, *(_WITH_BODY if route.body is not None else ())}
+    if route.scope.endswith(":people"):
+        statuses.add(507)  # The act in the log needs room.
+    found: dict[str, Any] = {
+        "operationId": route.name,
+        "summary": route.summary,
+        "description": f"Needs the scope `{route.scope}`.",
+        "security": [{"token": []}],
+        "responses": {
+            str(route.status): {
+                "description": HTTPStatus(route.status).phrase,
+                "content": {"application/json": {"schema": refs[route.answer]}},
+            },
+            **{str(status): _problem(status, refs) for status in sorted(statuses)},
+        },
+    }
+    parameters = [_in_path(name) for name in _VARIES.findall(route.path)]
+    if route.query is not Nothing:
+        parameters += _in_query(components[route.query.__name__])
+    if parameters:
+        found["parameters"] = parameters
+    if route.body is not None:
+        content = {"application/json": {"schema": refs[route.body]}}
+        found["requestBody"] = {"required": True, "content": content}
+    return found
+
+
+def _problem(status: int, refs: Mapping[type, dict[str, Any]]) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "description": problems.WORDS[status],
+        "content": {problems.MEDIA_TYPE: {"schema": refs[problems.Problem]}},
+    }
+    if status == 429:
+        told["headers"] = {"Retry-After": {"schema": {"type": "string"}, "description": "seconds"}}
+    if status == 401:
+        told["headers"] = {"WWW-Authenticate": {"schema": {"type": "string"}}}
+    return told
+
+
+def _in_path(name: str) -> dict[str, Any]:
+    words = _PATHS[name]
+    schema = {"type": "string", "minLength": 1}
+    return {"name": name, "in": "path", "required": True, "schema": schema, "description": words}
+
+
+def _in_query(schema: Mapping[str, Any]) -> list[dict[str, Any]]:
+    needed = set(schema.get("required", ()))
+    found = []
+    for name, one in schema["properties"].items():
+        shape = {key: value for key, value in one.items() if key != "description"}
+        if "anyOf" in shape:
+            # A parameter that is absent is None, and nobody can send that.
+            (shape,) = [kind for kind in shape["anyOf"] if kind.get("type") != "null"]
+        shape.pop("default", None)
+        parameter = {"name": name, "in": "query", "required": name in needed, "schema": shape}
+        if "description" in one:
+            parameter["description"] = one["description"]
+        found.append(parameter)
+    return found

@@ -1,0 +1,104 @@
+"""Answers probes: whether the server lives, whether it can do its work, and its figures."""
+
+import ipaddress
+from datetime import UTC, datetime
+
+import msgspec
+from flask import Blueprint, Response, request
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from server.core.event import served
+from server.features.integrations.interface import figures
+from server.features.integrations.interface.readiness import Finding, Readiness
+from server.features.integrations.interface.routes import bearer
+from server.storage import disk
+from server.storage.errors import EngineError, may_pass
+from server.web import auth, problems
+from server.web.services import Services, services
+
+FAILED_S = 10.0  # After a write has failed, the server is not ready for so long.
+METRICS_SCOPE = "read:metrics"
+
+blueprint = Blueprint("probes", __name__)
+
+
+@blueprint.get("/healthz")
+@auth.allow_everybody
+def healthz() -> Response:
+    """Say that the process answers, and no more."""
+    return Response('{"alive":true}', mimetype="application/json")
+
+
+@blueprint.get("/readyz")
+@auth.allow_everybody
+def readyz() -> Response:
+    """Say whether scans can be taken: the database is written, the certificate stands, and the
+    disk has room.
+    """
+    here = services()
+    found = here.own(Finding).now(lambda: _look(here))
+    return Response(
+        msgspec.json.encode(found), 200 if found.ready else 503, mimetype="application/json"
+    )
+
+
+@blueprint.get("/metrics")
+@auth.allow_everybody
+def metrics() -> Response:
+    """Show the figures to this machine itself, and to whoever has a token for them."""
+    if not _is_this_machine():
+        token = bearer()
+        if token is None:
+            return problems.answer(401, headers={"WWW-Authenticate": "Bearer"})
+        if METRICS_SCOPE not in token.scopes:
+            return problems.answer(403, f"The token has not the scope {METRICS_SCOPE}.")
+    return Response(figures.exposition(services()), content_type=CONTENT_TYPE_LATEST)
+
+
+def _is_this_machine() -> bool:
+    """Tell whether the request was made on this machine. One that a proxy passes on was not."""
+    if any(name in request.headers for name in ("X-Forwarded-For", "Forwarded", "Via")):
+        return False
+    try:
+        caller = ipaddress.ip_address(request.remote_addr or "")
+    except ValueError:
+        return False
+    return (getattr(caller, "ipv4_mapped", None) or caller).is_loopback
+
+
+def _look(here: Services) -> Readiness:
+    database, certificate, room = _database(here), _certificate(here), _room(here)
+    ready = database == certificate == room == "ok"
+    return Readiness(ready, database, certificate, room)
+
+
+def _database(here: Services) -> str:
+    try:
+        here.database.write(lambda db: None, early=True)
+    except (disk.DatabaseError, EngineError) as error:
+        if isinstance(error, disk.DiskError):
+            return error.code
+        return "away" if may_pass(error) else "failing"
+    if here.database.disk_trouble:
+        return here.database.disk_trouble
+    # This one had nothing to write, which succeeds where others fail.
+    return "failing" if here.database.failures.within(FAILED_S) else "ok"
+
+
+def _certificate(here: Services) -> str:
+    try:
+        found = served.served(here.event)
+    except (OSError, ValueError):
+        return "unreadable"
+    now = datetime.fromtimestamp(here.now() / 1000, UTC)
+    if now < found.not_valid_before_utc:
+        return "not_valid_yet"
+    return "ok" if now < found.not_valid_after_utc else "expired"
+
+
+def _room(here: Services) -> str:
+    try:
+        free = disk.room(here.database.path).free
+    except OSError:
+        return "unknown"
+    return "ok" if free >= disk.NEEDED_BYTES else "full"

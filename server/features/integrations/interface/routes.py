@@ -1,0 +1,141 @@
+"""Declares the routes of the interface for machines, and asks of each request what its route says.
+
+A route names its scope, its query, its body and its answer, as msgspec structs. What is checked
+here and what /openapi.json says are therefore one and the same.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from flask import Response, g, request
+
+from server.features.integrations import tokens
+from server.features.integrations.interface.rates import AT_ONCE, PER_MINUTE, Rates
+from server.features.integrations.shared_rates import SharedRates
+from server.features.integrations.tokens import Token
+from server.web.problems import ProblemError
+from server.web.services import address, services
+
+PREFIX = "/api/v1"
+BODY_BYTES_MAX = 64 * 1024
+
+
+class Nothing(msgspec.Struct, forbid_unknown_fields=True):
+    """Is the query of a route that takes none."""
+
+
+@dataclass(frozen=True)
+class Route:
+    """Declares one route. `path` is below PREFIX, with `<number>` for what varies."""
+
+    method: str
+    path: str
+    scope: str
+    summary: str
+    view: Callable[..., Any]
+    answer: type
+    query: type = Nothing
+    body: type | None = None
+    status: int = 200
+    problems: tuple[int, ...] = ()  # beside those that every route may answer
+    tag: str = ""
+
+    @property
+    def name(self) -> str:
+        """Return the name by which the description knows the route."""
+        return self.view.__name__
+
+
+def run(route: Route, **where: str) -> Response:
+    """Answer a request for a route: the token first, then the query and the body, then the view."""
+    _authorize(route)
+    arguments: list[Any] = [_query(route.query)]
+    if route.body is not None:
+        arguments.append(_body(route.body))
+    found = route.view(*arguments, **where)
+    return Response(msgspec.json.encode(found), route.status, mimetype="application/json")
+
+
+def bearer() -> Token | None:
+    """Return the token of the request, if it has one that stands."""
+    kind, _, secret = request.headers.get("Authorization", "").partition(" ")
+    if kind.lower() != "bearer" or not secret.startswith(tokens.PREFIX):
+        return None
+    here = services()
+    now = here.now()
+    found = tokens.find(here.database.reader, secret.strip())
+    if found is None or not found.stands(now):
+        return None
+    here.lanes.remember(address())
+    if found.used_at is None or now - found.used_at >= tokens.USED_EVERY_MS:
+        here.database.write(lambda db: tokens.note_use(db, found.token_id, now))
+    return found
+
+
+def actor() -> str:
+    """Return whoever asks, as the entry log names them."""
+    asker: Token = g.machine
+    return asker.by
+
+
+def limits() -> Rates | SharedRates:
+    """Return the limits of other machines' requests."""
+    here = services()
+    if not here.several:
+        return here.own(Rates)
+    return here.own(
+        SharedRates,
+        lambda: SharedRates(here.database, here.now, per_minute=PER_MINUTE, at_once=AT_ONCE),
+    )
+
+
+def _authorize(route: Route) -> None:
+    found = bearer()
+    if found is None:
+        raise ProblemError(401, headers={"WWW-Authenticate": "Bearer"})
+    wait_s = limits().wait_s(found.token_id)
+    if wait_s:
+        raise ProblemError(429, headers={"Retry-After": str(math.ceil(wait_s))})
+    if route.scope not in found.scopes:
+        raise ProblemError(
+            403, f"The token has not the scope {route.scope}.",
+            {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{route.scope}"'},
+        )  # fmt: skip
+    g.machine = found
+
+
+def _query(wanted: type) -> Any:
+    given = request.args.to_dict(flat=False)
+    twice = next((name for name, values in given.items() if len(values) > 1), None)
+    if twice is not None:
+        raise ProblemError(400, "The address names a parameter more than once.")
+    try:
+        flat = {name: values[0] for name, values in given.items()}
+        return msgspec.convert(flat, wanted, strict=False)
+    except msgspec.ValidationError as error:
+        raise ProblemError(400, f"The address's parameters can't be read: {_said(error)}") from None
+
+
+def _body(wanted: type) -> Any:
+    if request.mimetype != "application/json":
+        raise ProblemError(415)
+    raw = request.get_data()
+    if len(raw) > BODY_BYTES_MAX:
+        raise ProblemError(413)
+    try:
+        return msgspec.json.decode(raw, type=wanted)
+    except msgspec.ValidationError as error:
+        raise ProblemError(422, f"The body's values can't be taken: {_said(error)}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise ProblemError(400, "The body is not JSON.") from None
+
+
+def _said(error: Exception) -> str:
+    """Return what msgspec found. It names fields and types, and of values at most an unknown key,
+    which is left out.
+    """
+    text = str(error)
+    return "a name that is not known." if "unknown field" in text else f"{text}."

@@ -1,0 +1,151 @@
+"""Makes and revokes tokens of other machines, adds and removes webhooks, and shows deliveries."""
+
+from flask import Blueprint, abort, flash, render_template, request, url_for
+from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
+from werkzeug.wrappers import Response
+
+from server.core.entry_log import act_words
+from server.core.entry_log.scope_words import SCOPE_WORDS, TOPIC_WORDS
+from server.core.outgoing.addresses import URL_CHARS_MAX
+from server.features.integrations import endpoints, outbox, signing, tokens
+from server.web import auth, forms, i18n
+from server.web.services import services
+
+blueprint = Blueprint("machines", __name__, url_prefix="/admin/machines")
+
+DELIVERIES = 100
+
+
+@blueprint.get("/")
+@auth.allow()
+def show() -> str:
+    return _page()
+
+
+@blueprint.post("/tokens")
+@auth.allow()
+@auth.confirmed
+def make_token() -> str:
+    """Make a token, and show it this once."""
+    here, by = services(), auth.actor()
+    name, days = request.form.get("name", "")[:200], request.form.get("days", "")
+    scopes = request.form.getlist("scope")
+    try:
+        many = forms.whole(days)
+    except ValueError:
+        many = 0  # Which the store refuses with what it takes.
+    try:
+        made, secret = here.database.write(
+            lambda db: tokens.make(db, name, scopes, many, by=by, now=here.now())
+        )
+    except tokens.TokenError as error:
+        flash(_("Nothing was changed. %(why)s", why=i18n.said(error)), "bad")
+        return _page()
+    return _page(shown=(made.name, secret))
+
+
+@blueprint.post("/tokens/<int:token_id>/revoke")
+@auth.allow()
+@auth.confirmed
+def revoke_token(token_id: int) -> Response:
+    return forms.perform(
+        lambda db, by, now: tokens.revoke(db, token_id, by=by, now=now),
+        _("The token opens nothing any more."),
+        back=url_for("admin.machines.show"),
+        refused=(tokens.TokenError,),
+    )
+
+
+@blueprint.post("/webhooks")
+@auth.allow()
+@auth.confirmed
+def add_webhook() -> str:
+    """Add a webhook, and show its secret this once."""
+    here, by = services(), auth.actor()
+    url, topics = request.form.get("url", "").strip(), request.form.getlist("topic")
+    http_allowed = here.event.settings.webhooks_without_tls
+    try:
+        made = here.database.write(
+            lambda db: endpoints.add(
+                db, url, topics, by=by, now=here.now(), http_allowed=http_allowed
+            )
+        )
+    except endpoints.EndpointError as error:
+        flash(_("Nothing was changed. %(why)s", why=i18n.said(error)), "bad")
+        return _page()
+    key = signing.secret(here.event.phone_secret, made.secret_of)
+    return _page(shown=(made.url, signing.shown(key)))
+
+
+@blueprint.get("/webhooks/<int:endpoint_id>")
+@auth.allow()
+def webhook(endpoint_id: int) -> str:
+    """Show what was sent to a webhook, and what came of it."""
+    db = services().database.reader
+    try:
+        found = endpoints.endpoint(db, endpoint_id)
+    except endpoints.EndpointError:
+        abort(404)
+    return render_template(
+        "machines/webhook.html",
+        endpoint=found,
+        topic_words=TOPIC_WORDS,
+        deliveries=outbox.deliveries(db, endpoint_id, DELIVERIES),
+    )
+
+
+@blueprint.post("/webhooks/<int:endpoint_id>/remove")
+@auth.allow()
+@auth.confirmed
+def remove_webhook(endpoint_id: int) -> Response:
+    return forms.perform(
+        lambda db, by, now: endpoints.remove(db, endpoint_id, by=by, now=now),
+        _("The webhook is removed, with what waited for it."),
+        back=url_for("admin.machines.show"),
+        refused=(endpoints.EndpointError,),
+    )
+
+
+@blueprint.post("/webhooks/<int:endpoint_id>/pause")
+@auth.allow()
+@auth.confirmed
+def pause_webhook(endpoint_id: int) -> Response:
+    return forms.perform(
+        lambda db, by, now: endpoints.disable(db, endpoint_id, by=by, now=now),
+        _("Nothing is sent until you let it go on. What happens meanwhile is told then."),
+        back=url_for("admin.machines.show"),
+        refused=(endpoints.EndpointError,),
+    )
+
+
+@blueprint.post("/webhooks/<int:endpoint_id>/try")
+@auth.allow()
+@auth.confirmed
+def try_webhook(endpoint_id: int) -> Response:
+    """Let a webhook go on, or try again without waiting."""
+    return forms.perform(
+        lambda db, by, now: endpoints.enable(db, endpoint_id, by=by, now=now),
+        _("It is tried again now."),
+        back=url_for("admin.machines.show"),
+        refused=(endpoints.EndpointError,),
+    )
+
+
+def _page(shown: tuple[str, str] | None = None) -> str:
+    here = services()
+    db = here.database.reader
+    found = endpoints.endpoints(db)
+    return render_template(
+        "machines/machines.html",
+        tokens=tokens.tokens(db),
+        now=here.now(),
+        scope_words=SCOPE_WORDS,
+        topic_words=TOPIC_WORDS,
+        webhooks=[(one, outbox.waiting(db, one.endpoint_id)) for one in found],
+        names=act_words.Names(db),
+        shown=shown,
+        days_usual=tokens.DAYS_USUAL,
+        days_max=tokens.DAYS_MAX,
+        name_chars_max=tokens.NAME_CHARS_MAX,
+        url_chars_max=URL_CHARS_MAX,
+    )

@@ -1,0 +1,31 @@
+"""Sends one message to a webhook's address, and says what came of it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from server.core.outgoing import posting
+
+ANSWER_BYTES_MAX = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Says what came of sending. `status` is 0 where there was no answer."""
+
+    status: int
+    words: str  # The status, or the kind of failure. Never what the receiver wrote.
+
+    @property
+    def taken(self) -> bool:
+        """Tell whether the receiver has taken the message. A redirect is no such answer."""
+        return 200 <= self.status < 300
+
+
+Post = Callable[[str, bytes, Mapping[str, str]], Answer]
+
+
+def post(url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+    """POST a body. The certificate is checked, and redirects are not followed."""
+    headers = {"Content-Type": "application/json", **headers}
+    reply = posting.post(url, body, headers, ANSWER_BYTES_MAX)
+    return Answer(reply.status, reply.words)

@@ -1,0 +1,140 @@
+"""Keeps the tokens by which other machines ask. Each has scopes and an end, and is shown once.
+
+Only a token's hash is stored. It is random and of 256 bits, so that nobody guesses it and a plain
+hash is enough.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from badges.i18n import N_, Spoken
+from server.core.entry_log import entry_log
+from server.core.entry_log.act_names import Act
+from server.storage import errors
+from server.storage.connection import Connection, Row
+
+# What each scope opens, in the words of pages.
+SCOPES = {
+    "read:halls": "halls, with how many are inside",
+    "read:entries": "entries and denials, by badge number",
+    "read:receipts": "receipts, each with one whole record and what a supervisor wrote in it",
+    "read:people": "people, with names and addresses",
+    "write:people": "registering and changing people, replacing and revoking badges",
+    "read:programme": "the programme",
+    "read:metrics": "the server's figures at /metrics",
+}
+PREFIX = "hkt_"
+DAY_MS = 86_400_000
+DAYS_MAX = 400
+DAYS_USUAL = 90
+NAME_CHARS_MAX = 60
+USED_EVERY_MS = 600_000  # The last use is written down at most so often.
+
+
+class TokenError(Spoken, ValueError):
+    """Is raised where a token can't be made or revoked. The text says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Token:
+    """Describes a token. Times are Unix ms. The token itself is not kept."""
+
+    token_id: int
+    name: str
+    scopes: frozenset[str]
+    made_by: str
+    made_at: int
+    ends_at: int
+    revoked_at: int | None
+    used_at: int | None
+
+    @property
+    def by(self) -> str:
+        """Return whoever uses it, as the entry log names them."""
+        return f"token:{self.token_id}"
+
+    def stands(self, now: int) -> bool:
+        """Tell whether it opens anything at that time (Unix ms)."""
+        return self.revoked_at is None and now < self.ends_at
+
+
+def make(
+    db: Connection, name: str, scopes: Iterable[str], days: int, *, by: str, now: int
+) -> tuple[Token, str]:
+    """Make a token that stands for so many days. Return it, and the secret to show once.
+
+    Raises TokenError.
+    """
+    name, wanted = name.strip(), sorted(set(scopes))
+    if not name or len(name) > NAME_CHARS_MAX or not name.isprintable():
+        raise TokenError(
+            N_("A token needs a name of 1 to %(most)s characters."), most=NAME_CHARS_MAX
+        )
+    if not wanted or set(wanted) - SCOPES.keys():
+        raise TokenError(
+            N_("A token needs scopes, of these: %(scopes)s."), scopes=", ".join(SCOPES)
+        )
+    if not 1 <= days <= DAYS_MAX:
+        raise TokenError(N_("A token stands for 1 to %(most)s days."), most=DAYS_MAX)
+    secret = PREFIX + secrets.token_urlsafe(32)
+    try:
+        db.execute(
+            "INSERT INTO api_token (name, token_hash, scopes, made_by, made_at, ends_at)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (name, _hash(secret), " ".join(wanted), by, now, now + days * DAY_MS),
+        )
+    except errors.ConstraintError:
+        raise TokenError(
+            N_("There is a token of this name already. Choose another name.")
+        ) from None
+    row = db.execute(f"{_SELECT} WHERE name = ?", (name,)).fetchone()
+    made = _token(row)
+    subject: dict[str, str | int | None] = {
+        "api_token": made.token_id,
+        "scopes": ", ".join(wanted),
+    }
+    entry_log.act(db, by, Act.API_TOKEN_MADE, subject, now)
+    return made, secret
+
+
+def revoke(db: Connection, token_id: int, *, by: str, now: int) -> None:
+    """End a token at once. Raises TokenError where there is none, or it is revoked already."""
+    changed = db.execute(
+        "UPDATE api_token SET revoked_at = ? WHERE token_id = ? AND revoked_at IS NULL",
+        (now, token_id),
+    ).rowcount
+    if not changed:
+        raise TokenError(N_("There is no such token, or it is revoked already."))
+    entry_log.act(db, by, Act.API_TOKEN_REVOKED, {"api_token": token_id}, now)
+
+
+def find(db: Connection, secret: str) -> Token | None:
+    """Return the token of a secret, whether it stands or not. Return None where there is none."""
+    row = db.execute(f"{_SELECT} WHERE token_hash = ?", (_hash(secret),)).fetchone()
+    return None if row is None else _token(row)
+
+
+def note_use(db: Connection, token_id: int, now: int) -> None:
+    """Keep when a token was used last."""
+    db.execute("UPDATE api_token SET used_at = ? WHERE token_id = ?", (now, token_id))
+
+
+def tokens(db: Connection) -> list[Token]:
+    """Return all tokens, the newest first."""
+    rows = db.execute(f"{_SELECT} ORDER BY token_id DESC").fetchall()
+    return [_token(row) for row in rows]
+
+
+_SELECT = (
+    "SELECT token_id, name, scopes, made_by, made_at, ends_at, revoked_at, used_at FROM api_token"
+)
+
+
+def _hash(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode()).digest()
+
+
+def _token(row: Row) -> Token:
+    return Token(**{**dict(row), "scopes": frozenset(row["scopes"].split())})

@@ -1,0 +1,151 @@
+"""Defines `hallkeeper kiosk`, for the devices at the doors."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from badges.wire.version import OWN
+from server.console import BY, Commands, count, event_option, opened, wall_clock
+from server.core.event.calendar import ago
+from server.core.event.directory import Event
+from server.core.kiosks import registry
+from server.storage.database import Database
+from server.storage.localized import names_of, text_in
+
+
+@click.group(cls=Commands)
+def kiosk() -> None:
+    """Add, confirm and retire the kiosks at the doors."""
+
+
+@kiosk.command()
+@click.argument("name", metavar="KIOSK")
+@click.argument("door", metavar="DOOR")
+@event_option
+def add(name: str, door: str, event_dir: Path) -> None:
+    """Make KIOSK at DOOR (a code of the venue), and the code that enrols a device as it.
+
+    The code is good once, for 15 minutes. On the device:
+
+        hallkeeper-kiosk enrol --dir DIR --code CODE
+    """
+    with opened(event_dir) as (event, database):
+        address = (event.settings.public_host, event.settings.port)
+        code = database.write(
+            lambda db: registry.add_kiosk(
+                db, event, name, door, address=address, by=BY, now=wall_clock(), random=os.urandom
+            )
+        )
+    click.echo(code.text())
+    click.echo(
+        f"Enter this on the device within 15 minutes. Then: hallkeeper kiosk confirm {name}",
+        err=True,
+    )
+
+
+@kiosk.command("list")
+@event_option
+def list_kiosks(event_dir: Path) -> None:
+    """List every kiosk with its door and its state, when it was last heard, the places that it
+    holds, and the scans that it has not sent yet.
+
+    Places that are held count as people in the hall until the kiosk says what became of them. They
+    and the scans are as it last reported, which it does every two seconds while it is in touch.
+    """
+    with opened(event_dir) as (_, database):
+        rows = registry.kiosks(database.reader)
+        holdings = registry.holdings(database.reader)
+    if not rows:
+        click.echo("There are no kiosks. Add one: hallkeeper kiosk add KIOSK DOOR")
+    now = wall_clock()
+    for row in rows:
+        hall = text_in(names_of(row.hall_names), "en")
+        seen = "never heard" if row.seen_at is None else f"heard {ago(row.seen_at, now)}"
+        state = row.state if row.is_understood else f"{row.state}, WRONG VERSION"
+        words = f", words: {row.words}" if row.state == "proven" else ""
+        click.echo(
+            f"{row.kiosk}/{row.generation}  {row.door_code} ({hall})  {state}, {seen}{words}"
+        )
+        held = holdings.get((row.kiosk, row.generation), [])
+        if held or row.waiting or row.state == "active":
+            click.echo(f"    {_places(row, held)}; {_waiting(row, now)}")
+        if not row.is_understood:
+            click.echo(f"    {wrong_version(row)}")
+
+
+def wrong_version(row: registry.KioskRow) -> str:
+    """Say which version the kiosk has, which is needed, and what to do."""
+    version = row.version or OWN
+    spoken = f"It speaks version {version.newest} of the protocol, and this server version"
+    if OWN.is_too_old_for(version):
+        return (
+            f"{spoken} {OWN.newest}: it needs version {version.oldest} or later of the server. "
+            "Update the server. Its scans stay on it until then."
+        )
+    return (
+        f"{spoken} {OWN.newest}, which needs version {OWN.oldest} or later. Install this server's "
+        "version of Hallkeeper on the kiosk. Its scans stay on it until then."
+    )
+
+
+def _places(row: registry.KioskRow, held: Sequence[registry.Holding]) -> str:
+    """Say how many places a kiosk holds. Where they are not of its door's hall, the hall is
+    named.
+    """
+    told = []
+    for one in held:
+        there = "" if one.hall_id == row.hall_id else f" in {one.hall_code}"
+        used = one.held - one.free
+        told.append(f"holds {count(one.held, 'place')}{f' ({used} used)' if used > 0 else ''}")
+        told[-1] += f" and {count(one.overrides, 'override place')}" if one.overrides else ""
+        told[-1] += there
+    return ", ".join(told) or "holds no places"
+
+
+def _waiting(row: registry.KioskRow, now: int) -> str:
+    if row.reported_at is None:
+        return "has reported nothing yet"
+    return f"{count(row.waiting, 'scan')} waiting, as of {ago(row.reported_at, now)}"
+
+
+@kiosk.command()
+@click.argument("name", metavar="KIOSK")
+@event_option
+@click.option("--yes", is_flag=True, help="The six words have been compared already.")
+def confirm(name: str, event_dir: Path, yes: bool) -> None:
+    """Let KIOSK work, once its screen shows the same six words as this command."""
+    with opened(event_dir) as (event, database):
+        words = _words(database, name)
+        click.echo(f"The screen of {name} must show:  {words}")
+        if not yes:
+            click.confirm("Does it?", abort=True)
+        _confirm_same(event, database, name, words)
+    click.echo(f"{name} may admit people now.")
+
+
+def _words(database: Database, name: str) -> str:
+    for row in registry.kiosks(database.reader):
+        if row.kiosk == name and row.state == "proven" and row.words:
+            return row.words
+    raise registry.KioskError(
+        f"no device has shown the code of kiosk {name!r} yet; enter the code there first"
+    )
+
+
+def _confirm_same(event: Event, database: Database, name: str, words: str) -> None:
+    """Confirm the device whose words were compared, not one that took its turn meanwhile."""
+    if _words(database, name) != words:
+        raise registry.KioskError(f"another device has shown a code of {name!r}; compare again")
+    database.write(lambda db: registry.confirm(db, event, name, by=BY, now=wall_clock()))
+
+
+@kiosk.command()
+@click.argument("name", metavar="KIOSK")
+@event_option
+def retire(name: str, event_dir: Path) -> None:
+    """End the work of KIOSK. It admits nobody once it hears of it, and hands in its journal."""
+    with opened(event_dir) as (_, database):
+        database.write(lambda db: registry.retire(db, name, by=BY, now=wall_clock()))
+    click.echo(f"{name} is retired. Its places come back when it has handed in its journal.")

@@ -1,0 +1,239 @@
+"""Shows how kiosks are, adds one by a one-time code, shows the six words, and ends one."""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from flask import Blueprint, abort, render_template, request, url_for
+from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
+from flask_babel import ngettext
+from werkzeug.wrappers import Response
+
+from badges.i18n import N_
+from badges.printing.qr import symbol_svg
+from server.core.alerts import kiosks as kiosk_troubles
+from server.core.kiosks import last_hour, registry
+from server.core.kiosks.last_hour import KioskMinute
+from server.core.kiosks.registry import KioskRow
+from server.core.occupancy import minutes
+from server.core.second_disk import critical_state
+from server.core.venue import store
+from server.storage.connection import Connection
+from server.web import alerts as board_words
+from server.web import auth, forms, i18n
+from server.web.alerts import Places, Told
+from server.web.forms import whole
+from server.web.services import services
+from server.web.sparkline import sparkline
+
+blueprint = Blueprint("kiosks", __name__, url_prefix="/admin/kiosks")
+
+SPARK = (120, 24)  # Of a sparkline, in its own units.
+
+
+@dataclass(frozen=True)
+class Working:
+    """Holds what the page shows of one kiosk that somebody counts on."""
+
+    row: KioskRow
+    troubles: list[tuple[bool, Told]]  # Whether it is grave, and its words.
+    places: int  # That it may still give out, as it last said.
+    spark: str  # Points of a line of the scans at its door in the last hour.
+    scans: int  # So many they were.
+    silent: list[tuple[float, float]]  # Of minutes in which it was not heard: x and width.
+    unheard: int  # So many minutes they were.
+
+
+@blueprint.get("/")
+@auth.allow("auditor")
+def show() -> str:
+    return _list()
+
+
+@blueprint.post("/add")
+@auth.allow()
+def add() -> tuple[str, int]:
+    """Make a kiosk, and show its code this one time. Only a hash of it is kept."""
+    here, by = services(), auth.actor()
+    kiosk = request.form.get("kiosk", "").strip()[:64]
+    door = request.form.get("door", "")
+    settings = here.event.settings
+    try:
+        code = here.database.write(
+            lambda db: registry.add_kiosk(
+                db,
+                here.event,
+                kiosk,
+                door,
+                address=(settings.public_host, settings.port),
+                by=by,
+                now=here.now(),
+                random=os.urandom,
+            )
+        )
+    except registry.KioskError as error:
+        return _list(problem=i18n.said(error), kiosk=kiosk, door=door), 400
+    text = code.text()
+    row = _newest(kiosk)
+    return render_template("kiosk_code.html", row=row, code=text, symbol=symbol_svg(text)), 201
+
+
+@blueprint.get("/<kiosk>/words")
+@auth.allow("auditor")
+def words(kiosk: str) -> str:
+    """Return the part of the code's page that changes. It is empty at first, and has the six words
+    later.
+    """
+    return render_template("parts/words.html", row=_newest(kiosk))
+
+
+@blueprint.post("/<kiosk>/confirm")
+@auth.allow()
+def confirm(kiosk: str) -> Response:
+    here = services()
+    if request.form.get("same") != "yes":
+        why = _("Nothing was changed: compare the six words, then tick the box.")
+        return forms.turn_back(why, _back())
+    seen = (request.form.get("generation", type=whole), request.form.get("words", ""))
+
+    def step(db: Connection, by: str, now: int) -> None:
+        row = _row(db, kiosk)
+        if (row.generation, row.words) != seen:
+            # Another device has shown a newer code since this page was made.
+            abort(409)
+        registry.confirm(db, here.event, kiosk, by=by, now=now)
+
+    return _perform(step, _("%(kiosk)s is at work.", kiosk=kiosk))
+
+
+@blueprint.post("/<kiosk>/retire")
+@auth.allow()
+def retire(kiosk: str) -> Response:
+    return _ending(
+        lambda db, by, now: registry.retire(db, kiosk, by=by, now=now),
+        _("%(kiosk)s is retired: it admits nobody from when it hears of it.", kiosk=kiosk),
+    )
+
+
+@blueprint.post("/<kiosk>/fence")
+@auth.allow()
+@auth.confirmed
+def fence(kiosk: str) -> Response:
+    """Fence a kiosk that is lost or stolen."""
+    generation = request.form.get("generation", 0, type=whole)
+    return _ending(
+        lambda db, by, now: registry.fence(db, kiosk, generation, by=by, now=now),
+        _(
+            "%(kiosk)s is fenced: nothing more is given to it, and its places stay counted as"
+            " used.",
+            kiosk=kiosk,
+        ),
+    )
+
+
+def _ending(step: Callable[[Connection, str, int], None], said: str) -> Response:
+    if request.form.get("confirm") != "yes":
+        return forms.turn_back(_("Nothing was changed: tick the box to confirm."), _back())
+    return _perform(step, said)
+
+
+def _perform(step: Callable[[Connection, str, int], None], said: str) -> Response:
+    refused = (registry.KioskError, critical_state.ActsError)
+    return forms.perform(step, said, back=_back(), refused=refused, words=i18n.said)
+
+
+def _back() -> str:
+    return url_for("admin.kiosks.show")
+
+
+def _row(db: Connection, kiosk: str) -> registry.KioskRow:
+    """Return the kiosk in its newest generation."""
+    for row in registry.kiosks(db):
+        if row.kiosk == kiosk:
+            return row
+    raise registry.KioskError(N_("there is no kiosk %(kiosk)s"), kiosk=repr(kiosk))
+
+
+def _newest(kiosk: str) -> registry.KioskRow:
+    try:
+        return _row(services().database.reader, kiosk)
+    except registry.KioskError:
+        abort(404)
+
+
+def _list(*, problem: str = "", kiosk: str = "", door: str = "") -> str:
+    here = services()
+    db, now = here.database.reader, here.now()
+    rows = registry.kiosks(db)
+    working = kiosk_troubles.at_work(rows)
+    return render_template(
+        "kiosks.html",
+        working=_working(db, working, now),
+        ended=[row for row in rows if row not in working],
+        spark=SPARK,
+        named=board_words.in_page_language,
+        **_said(),
+        settings=here.event.settings,
+        doors=store.doors(db),
+        halls={hall.hall_id: hall.names for hall in store.halls(db)},
+        problem=problem,
+        kiosk=kiosk,
+        door=door,
+        now=now,
+    )
+
+
+def _said() -> dict[str, Callable[[int], str]]:
+    """Return what says numbers in words. Most of some hundred kiosks have the same ones, and are
+    told in words that were looked up once.
+    """
+
+    @cache
+    def seconds_ago(seconds: int) -> str:
+        return _("%(time)s ago", time=board_words.lasting(seconds * 1000))  # type: ignore[no-any-return]
+
+    return {
+        "ago": lambda length_ms: seconds_ago(length_ms // 1000),
+        "pictures": cache(lambda number: _("%(pictures)s a second", pictures=number)),
+        "percent_read": cache(lambda number: _("%(percent)s %% read", percent=number)),
+        "scans": cache(lambda number: ngettext("%(num)s scan", "%(num)s scans", number)),
+    }
+
+
+def _working(db: Connection, rows: list[KioskRow], now: int) -> list[Working]:
+    """Return the kiosks, those with the gravest troubles first."""
+    settings = services().event.settings
+    places = Places({}, {}, {})
+    held = registry.holdings(db)
+    hours, scans = last_hour.last_hours(db, now), minutes.door_hours(db, now)
+    found = []
+    for row in rows:
+        troubles = [
+            (one.grave, board_words.told(one, places))
+            for one in kiosk_troubles.of_kiosk(row, settings, now)
+        ]
+        counts = scans.get(row.door_id, ())
+        silent = _silent(hours.get(row.kiosk, ()) if row.state == "active" else ())
+        free = sum(max(0, one.free) for one in held.get((row.kiosk, row.generation), ()))
+        line = sparkline(counts, *SPARK) if counts else ""
+        found.append(Working(row, troubles, free, line, sum(counts), silent, len(silent)))
+    return sorted(found, key=lambda one: (_urgency(one), one.row.kiosk))
+
+
+def _urgency(one: Working) -> int:
+    if any(grave for grave, _told in one.troubles):
+        return 0
+    return 1 if one.troubles else 2
+
+
+def _silent(minutes_of_hour: Sequence[KioskMinute]) -> list[tuple[float, float]]:
+    """Return the minutes without a word, after the first in which it was heard."""
+    heard = [bool(minute.heard) for minute in minutes_of_hour]
+    first = heard.index(True) if True in heard else len(heard)
+    width = SPARK[0] / last_hour.MINUTES
+    return [
+        (round(place * width, 1), round(width, 1))
+        for place, was in enumerate(heard[:-1])
+        if place > first and not was
+    ]

@@ -1,0 +1,13 @@
+"""Mails attendees their badges, each mail once, and keeps whether it arrived.
+
+Begin with `sending.py`.
+"""
+
+COMMANDS = (
+    ("links", "commands.links:links", "Write everybody's link as CSV."),
+    (
+        "mail",
+        "commands.mail:mail",
+        "Send attendees their badges by mail (docs/mail.md).",
+    ),
+)

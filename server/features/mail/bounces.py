@@ -1,0 +1,118 @@
+"""Reads which mails came back, from the delivery reports (RFC 3464) in a mailbox.
+
+A report is known by the Message-ID of the mail that it returns. Answers of people, and of machines
+that say somebody is away, have that too, and are no reports.
+"""
+
+import mailbox
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from email import policy
+from email.message import Message
+from email.parser import BytesParser
+from pathlib import Path
+from typing import Any
+
+from server.core.entry_log import entry_log
+from server.core.entry_log.act_names import Act
+from server.features.mail import outbox
+from server.features.mail.settings import MailError
+from server.storage.connection import Connection
+
+MESSAGE_BYTES_MAX = 5_000_000
+_OWN = re.compile(r"<?(hk-[0-9a-f]{32})@[^\s<>]+>?")
+_RETURNED = ("message/rfc822", "text/rfc822-headers", "message/rfc822-headers")
+
+
+@dataclass(frozen=True)
+class Report:
+    """Holds what a delivery report says of a mail of ours."""
+
+    own_id: str
+    answer: str
+
+
+@dataclass(frozen=True)
+class Found:
+    """Counts what was in a mailbox."""
+
+    bounced: int  # Mails that count as come back from now on.
+    known: int  # Reports of mails that did so already, or that are not of this event.
+    others: int  # Messages that are no reports of a failure.
+
+
+def reports_in(path: Path) -> Iterator[Report | None]:
+    """Yield what each message of an mbox file, or the one message of another file, says. None
+    stands for one that is no report of a failure. Raises MailError.
+    """
+    try:
+        with path.open("rb") as file:
+            is_mbox = file.read(5) == b"From "
+        if not is_mbox:
+            yield report_of(path.read_bytes()[:MESSAGE_BYTES_MAX])
+            return
+        box = mailbox.mbox(path, factory=None, create=False)
+        try:
+            for key in box.iterkeys():
+                yield report_of(box.get_bytes(key)[:MESSAGE_BYTES_MAX])
+        finally:
+            box.close()
+    except OSError as error:
+        raise MailError(f"{path} can't be read: {error.strerror}.") from None
+
+
+def report_of(data: bytes) -> Report | None:
+    """Return what a message says of a mail of ours that could not be delivered, or None."""
+    try:
+        message = BytesParser(policy=policy.compat32).parsebytes(data)
+        parts = list(message.walk())
+        failed = next(filter(None, map(_failure, parts)), None)
+        own_id = next(filter(None, map(_returned_id, parts)), None)
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        # Whatever anybody sent there must not keep the other reports from being read.
+        return None
+    return Report(own_id, failed) if failed is not None and own_id is not None else None
+
+
+def note_bounces(db: Connection, reports: list[Report | None], *, by: str, now: int) -> Found:
+    """Keep which mails came back."""
+    ours = [one for one in reports if one is not None]
+    bounced = sum(outbox.note_bounce(db, one.own_id, one.answer, now) for one in ours)
+    if bounced:
+        entry_log.act(db, by, Act.MAIL_BOUNCES_READ, {"count": bounced}, now)
+    return Found(bounced, len(ours) - bounced, len(reports) - len(ours))
+
+
+def _failure(part: "Message[Any, Any]") -> str | None:
+    """Return why a delivery failed, where this part of a report says that it did for good."""
+    if part.get_content_type() != "message/delivery-status":
+        return None
+    blocks = part.get_payload()
+    for block in blocks if isinstance(blocks, list) else []:
+        if not isinstance(block, Message):
+            continue
+        if str(block.get("Action", "")).strip().lower() == "failed":
+            status = str(block.get("Status", "")).strip()
+            said = str(block.get("Diagnostic-Code", "")).partition(";")[2] or "no reason given"
+            text = " ".join(f"{status} {said}".split())
+            # The addresses that servers quote are not kept.
+            plain = re.sub(r"\S+@\S+", "…", text)
+            return "".join(char for char in plain if char.isprintable())
+    return None
+
+
+def _returned_id(part: "Message[Any, Any]") -> str | None:
+    """Return the id of the mail of ours that this part of a report returns."""
+    if part.get_content_type() not in _RETURNED:
+        return None
+    inner: Any = part.get_payload()
+    if isinstance(inner, list):
+        returned: Any = inner[0] if inner else None
+    else:
+        raw = part.get_payload(decode=True)
+        returned = BytesParser().parsebytes(raw) if isinstance(raw, bytes) else None
+    if returned is None:
+        return None
+    found = _OWN.fullmatch(str(returned.get("Message-ID", "")).strip())
+    return found[1] if found else None

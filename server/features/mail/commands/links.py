@@ -1,0 +1,26 @@
+"""Defines `hallkeeper links`, for mails that another program merges and sends."""
+
+from pathlib import Path
+
+import click
+
+from badges.cli.console import write_file
+from server.console import BY, count, event_option, opened, wall_clock
+from server.features.mail import links_csv
+
+
+@click.command()
+@event_option
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The CSV to make."
+)
+def links(event_dir: Path, out: Path) -> None:
+    """Write name, e-mail address, language and link of everybody who has a badge, as CSV.
+
+    The file has personal data, and each link opens a badge. Only you may read it.
+    """
+    with opened(event_dir) as (event, database):
+        found = links_csv.links(database.reader, event)
+        write_file(out, "".join(links_csv.csv_lines(found)).encode())
+        database.write(lambda db: links_csv.note_exported(db, len(found), by=BY, now=wall_clock()))
+    click.echo(f"{count(len(found), 'link')} in {out}. {links_csv.NOTE}")

@@ -1,0 +1,62 @@
+"""Writes everybody's link as CSV, for those who send mails by a program of their own.
+
+The file has personal data, and each link in it opens a badge.
+"""
+
+from collections.abc import Iterator
+
+from badges.credential.badge_number import badge_number
+from badges.i18n import N_
+from server.core.entry_log import entry_log
+from server.core.entry_log.act_names import Act
+from server.core.event.directory import Event
+from server.core.people.attendees import whole_name
+from server.core.people.phone_token import phone_token
+from server.features.wallet.links import links_of
+from server.storage.connection import Connection
+from server.storage.sheets.csv_cells import csv_chunks
+
+NOTE = N_(
+    "This file has personal data, and whoever has a link has that badge: keep it to yourself."
+)
+HEADER = (
+    "badge", "id", "name", "given name", "family name", "organisation", "e-mail", "language",
+    "link", "calendar",
+)  # fmt: skip
+_AT_ONCE = 1_000
+
+
+def links(db: Connection, event: Event) -> list[tuple[object, ...]]:
+    """Return a row for everybody who has a badge and a link that stand, by name."""
+    rows = db.execute(
+        "SELECT a.serial, a.external_id, a.given_name, a.family_name, a.organisation, a.email,"
+        " a.language, MAX(b.issue) AS issue, COALESCE(p.number, 0) AS link"
+        " FROM attendee a JOIN badge b ON b.serial = a.serial"
+        " LEFT JOIN phone_link p ON p.serial = a.serial"
+        " WHERE a.revoked_at IS NULL AND p.revoked_at IS NULL GROUP BY a.serial, a.external_id,"
+        " a.given_name, a.family_name, a.organisation, a.email, a.language, p.number"
+        " ORDER BY a.family_name, a.given_name, a.serial"
+    )
+    found: list[tuple[object, ...]] = []
+    for row in rows:
+        token = phone_token(event, row["serial"], row["issue"], row["link"])
+        addresses = links_of(event, token)
+        name = whole_name(row["given_name"], row["family_name"])
+        found.append(
+            (
+                badge_number(row["serial"]), row["external_id"] or "", name, row["given_name"],
+                row["family_name"], row["organisation"], row["email"], row["language"],
+                addresses.badge, addresses.calendar,
+            )
+        )  # fmt: skip
+    return found
+
+
+def csv_lines(found: list[tuple[object, ...]]) -> Iterator[str]:
+    """Write the rows of `links`, with every cell guarded."""
+    return csv_chunks(HEADER, (found[at : at + _AT_ONCE] for at in range(0, len(found), _AT_ONCE)))
+
+
+def note_exported(db: Connection, count: int, *, by: str, now: int) -> None:
+    """Write the act."""
+    entry_log.act(db, by, Act.LINKS_EXPORTED, {"count": count}, now)

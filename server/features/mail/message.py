@@ -1,0 +1,136 @@
+"""Makes the mail to one attendee, with the code of their badge and the link to its page."""
+
+import hmac
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email import policy
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.utils import format_datetime
+from hashlib import blake2b
+
+from badges.categories import CategoryPlan
+from badges.printing.qr import symbol_png
+from server.core.event.directory import Event
+from server.core.people.attendees import Attendee
+from server.core.people.card_design import dates_texts
+from server.core.people.issuing import Badge
+from server.features.mail.addresses import MailAddress, plain_address
+from server.features.mail.settings import MailSettings
+from server.features.mail.templates import Filled, Words, fill, find_template
+from server.features.wallet.links import links_of
+from server.storage.localized import text_in
+
+CODE_PX = 8  # Of a module of the code.
+_CONTEXT = b"hallkeeper/mail/v1\x00"
+_NAME_CHARS_MAX = 100
+
+
+@dataclass(frozen=True)
+class Mail:
+    """Holds a mail as it goes out."""
+
+    to: MailAddress
+    message: EmailMessage
+    language: str
+
+    def data(self) -> bytes:
+        """Return it as SMTP carries it, with lines that end in CR and LF."""
+        # Every server takes it, as nothing in a body needs eight bits.
+        rules = (policy.SMTPUTF8 if self.to.needs_utf8 else policy.SMTP).clone(cte_type="7bit")
+        return self.message.as_bytes(policy=rules)
+
+
+def message_id(event: Event, template: str, badge: Badge, token: str) -> str:
+    """Return what stands before the @ of the Message-ID. It is the same each time for a badge and
+    its link, so that a mail that was sent twice is known as one.
+    """
+    subject = f"{template}/{badge.serial}/{badge.issue}/{token}".encode()
+    return f"hk-{hmac.digest(event.phone_secret, _CONTEXT + subject, 'sha256')[:16].hex()}"
+
+
+def address_hash(email: str, link_number: int) -> bytes:
+    """Return a hash by which a changed address and a renewed link are noticed."""
+    subject = f"{link_number}/{email.casefold()}".encode()
+    return blake2b(subject, digest_size=12).digest()
+
+
+def make_mail(
+    event: Event,
+    settings: MailSettings,
+    template: str,
+    holder: Attendee,
+    badge: Badge,
+    token: str,
+    category: CategoryPlan,
+    now: int,
+) -> Mail:
+    """Return the mail, with the link whose secret is `token`.
+
+    Raises AddressError, or MailError for a template that can't be filled.
+    """
+    to = plain_address(holder.email)
+    found = find_template(event.path, template, holder.language)
+    said = fill(found, _words(event, holder, token, category, found.language))
+    message = EmailMessage(policy.SMTPUTF8)
+    sender = plain_address(settings.sender)
+    name = settings.sender_name or text_in(event.settings.name, found.language)
+    message["From"] = _header_address(name, sender)
+    message["To"] = _header_address(holder.name, to)
+    if settings.reply_to:
+        message["Reply-To"] = _header_address("", plain_address(settings.reply_to))
+    message["Subject"] = said.subject
+    message["Date"] = format_datetime(datetime.fromtimestamp(now // 1000, UTC))
+    own = message_id(event, template, badge, token)
+    message["Message-ID"] = f"<{own}@{sender.domain}>"
+    # Nobody's answering machine is to answer (RFC 3834).
+    message["Auto-Submitted"] = "auto-generated"
+    _set_body(message, said, badge)
+    # A body takes such headers with it, so that this one comes after it.
+    message["Content-Language"] = found.language
+    return Mail(to, message, found.language)
+
+
+def _set_body(message: EmailMessage, said: Filled, badge: Badge) -> None:
+    code = symbol_png(badge.credential, module_px=CODE_PX)
+    message.set_content(said.text)
+    if not said.html:
+        message.add_attachment(code, "image", "png", filename="badge.png")
+        return
+    message.add_alternative(said.html, subtype="html")
+    _, html = message.iter_parts()
+    assert isinstance(html, EmailMessage)
+    html.add_related(
+        code, "image", "png", cid="<badge>", filename="badge.png", disposition="inline"
+    )
+
+
+def _words(
+    event: Event, holder: Attendee, token: str, category: CategoryPlan, language: str
+) -> Words:
+    links = links_of(event, token)
+    chinese, others = dates_texts(event.settings)
+    return Words(
+        event=text_in(event.settings.name, language),
+        dates=chinese if language.startswith("zh") else others,
+        name=holder.name,
+        given_name=holder.given_name,
+        family_name=holder.family_name,
+        organisation=holder.organisation,
+        category=text_in(category.names, language),
+        number=holder.number,
+        link=links.badge,
+        calendar=links.calendar,
+        subscription=links.subscription,
+        language=language,
+    )
+
+
+def _header_address(name: str, address: MailAddress) -> Address:
+    return Address(_shown(name), username=address.local, domain=address.domain)
+
+
+def _shown(name: str) -> str:
+    """Return a name as it may stand in a header, in one line without signs that steer anything."""
+    printable = "".join(char if char.isprintable() else " " for char in name)
+    return " ".join(printable.split())[:_NAME_CHARS_MAX]

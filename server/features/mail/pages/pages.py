@@ -1,0 +1,167 @@
+"""Serves the mails to attendees. An admin sees who would get one, starts and stops sending, and
+reads what became of them.
+"""
+
+from functools import partial
+
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
+from werkzeug.datastructures import MultiDict
+from werkzeug.wrappers import Response as AnyResponse
+
+from badges.i18n import N_
+from server.core.people import attendees
+from server.core.venue import store
+from server.features.mail import links_csv, outbox, sending
+from server.features.mail.message import Mail
+from server.features.mail.outbox import Choice, Plan, State
+from server.features.mail.settings import MailError, MailSettings, read_mail_settings
+from server.features.mail.templates import INVITE
+from server.features.mail.worker import Worker
+from server.web import auth, forms, i18n
+from server.web.apart import ApartError, read_apart
+from server.web.forms import whole
+from server.web.i18n import gettext as _
+from server.web.services import services
+
+blueprint = Blueprint("mailing", __name__, url_prefix="/admin/mail")
+
+RESULTS_SHOWN = 100
+PEOPLE_HERE = 5_000  # Of more people the plan is made in a process of its own.
+WHO = {
+    "due": N_("Everybody who is due"),
+    "not_mailed": N_("Only those who were never sent one"),
+    "changed": N_("Only those whose badge or address is another one now"),
+}
+STATES = {
+    State.SENT: N_("Sent"),
+    State.DELAYED: N_("Delayed"),
+    State.REFUSED: N_("Refused"),
+    State.BOUNCED: N_("Came back"),
+    State.SENDING: N_("Perhaps sent"),
+}
+_FAILED = (State.REFUSED, State.BOUNCED, State.DELAYED, State.SENDING)
+
+
+@blueprint.get("/")
+@auth.allow()
+def show() -> str:
+    here = services()
+    db = here.database.reader
+    settings, problem = _settings()
+    plan: Plan | None = None
+    first: Mail | None = None
+    if settings is not None and "who" in request.args:
+        choice = _choice(request.args)
+        try:
+            plan = _plan(choice)
+            first = sending.first_mail(db, here.event, settings, choice, plan, here.now())
+        except (MailError, ApartError) as error:
+            problem = i18n.said(error)
+    return render_template(
+        "mailing.html",
+        settings=settings,
+        problem=problem,
+        plan=plan,
+        first=first,
+        first_text=_text_of(first),
+        asked=request.args,
+        who=WHO,
+        categories=store.categories(db),
+        progress=sender().progress,
+        counts=outbox.counts(db, INVITE),
+        states=STATES,
+        failed=outbox.mails_in(db, INVITE, _FAILED, RESULTS_SHOWN),
+        note=links_csv.NOTE,
+    )
+
+
+def sender() -> Worker:
+    """Return the thread that sends mails."""
+    here = services()
+    return here.own(Worker, lambda: Worker(here.event, here.database, here.now))
+
+
+@blueprint.post("/start")
+@auth.allow()
+def start() -> AnyResponse:
+    back = url_for("admin.mailing.show")
+    if request.form.get("confirm") != "yes":
+        return forms.turn_back(_("Nothing was sent: tick the box."), back)
+    choice = _choice(request.form)
+    try:
+        sender().start(
+            choice, by=auth.actor(), limit=_limit(request.form), plan=_plan_later(choice)
+        )
+    except MailError as error:
+        return forms.turn_back(_("Nothing was sent: %(why)s", why=i18n.said(error)), back)
+    flash(_("Mails are being sent. This page shows how far they are."), "good")
+    return redirect(back, 303)
+
+
+@blueprint.post("/stop")
+@auth.allow()
+def stop() -> AnyResponse:
+    sender().stop()
+    flash(_("Sending ends after the mail that is on its way."), "good")
+    return redirect(url_for("admin.mailing.show"), 303)
+
+
+@blueprint.post("/links.csv")
+@auth.allow()
+@auth.confirmed
+def links() -> AnyResponse:
+    """Give everybody's link, for a mail merge by another program."""
+    if request.form.get("confirm") != "yes":
+        return forms.turn_back(_("Nothing was made: tick the box."), url_for("admin.mailing.show"))
+    here, by = services(), auth.actor()
+    found = links_csv.links(here.database.reader, here.event)
+    now = here.now()
+    here.database.write(lambda db: links_csv.note_exported(db, len(found), by=by, now=now))
+    return Response(
+        links_csv.csv_lines(found),
+        mimetype="text/csv",
+        headers={"Content-Disposition": 'attachment; filename="links.csv"'},
+    )
+
+
+def _settings() -> tuple[MailSettings | None, str]:
+    try:
+        return read_mail_settings(services().event.path), ""
+    except MailError as error:
+        return None, i18n.said(error)
+
+
+def _choice(given: MultiDict[str, str]) -> Choice:
+    """Return whom the form means. What it does not know leaves nobody out."""
+    codes = {one.key: one.code for one in store.categories(services().database.reader)}
+    category = codes.get(given.get("category", ""))
+    return Choice(
+        INVITE,
+        categories=() if category is None else (category,),
+        not_mailed=given.get("who") == "not_mailed",
+        changed=given.get("who") == "changed",
+        resend_uncertain=given.get("resend") == "yes",
+    )
+
+
+def _limit(given: MultiDict[str, str]) -> int | None:
+    return given.get("limit", type=whole) or None
+
+
+def _plan(choice: Choice) -> Plan:
+    """Return who is to get a mail. Raises ApartError."""
+    later = _plan_later(choice)
+    return outbox.plan(services().database.reader, choice) if later is None else later()
+
+
+def _plan_later(choice: Choice) -> "partial[Plan] | None":
+    """Return how to read the plan beside the server, where that takes long."""
+    database = services().database
+    if not attendees.more_people_than(database.reader, PEOPLE_HERE):
+        return None
+    return partial(read_apart, database.path, partial(outbox.plan, choice=choice))
+
+
+def _text_of(mail: Mail | None) -> str:
+    body = mail.message.get_body(("plain",)) if mail else None
+    return str(body.get_content()) if body is not None else ""

@@ -1,0 +1,240 @@
+"""Sends the mails that are due, at a steady rate, and goes on where the last run ended.
+
+Nobody gets a mail twice, because that it goes out is on disk before its text does. If this process
+ends in between, the mail counts as perhaps sent, and is sent again only if asked for.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from threading import Event as Flag
+
+from badges.categories import CategoryPlan
+from badges.i18n import N_, phrase_of
+from server.core.entry_log import entry_log
+from server.core.entry_log.act_names import Act
+from server.core.event.directory import Event
+from server.core.people import attendees, issuing, phone_links
+from server.core.people.attendees import Attendee
+from server.core.people.issuing import Badge
+from server.core.venue import store
+from server.features.mail import outbox
+from server.features.mail.addresses import AddressError
+from server.features.mail.lock import only_mailer
+from server.features.mail.message import Mail, make_mail, message_id
+from server.features.mail.outbox import Choice, Plan, State
+from server.features.mail.settings import MailError, MailSettings
+from server.features.mail.smtp import Fate, Line, LostError, Outcome
+from server.storage.connection import Connection
+from server.storage.database import Database
+
+TRIES_MAX = 5  # Connections that fail one after the other.
+PAUSE_S = 2.0  # Before the second of them, and longer before each next one.
+DELAYS_MAX = 20  # One after the other. Then the server wants no more for now.
+# What pages say of addresses that AddressError refuses. The outbox has it in English.
+REFUSED_ADDRESSES = (
+    N_("the address is no address of mail"),
+    N_("the address has no domain that can exist"),
+    N_("the address is too long"),
+)
+_STATES = {
+    Fate.SENT: State.SENT,
+    Fate.DELAYED: State.DELAYED,
+    Fate.REFUSED: State.REFUSED,
+    Fate.UNCERTAIN: State.SENDING,
+}
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Counts what a run has done so far."""
+
+    due: int
+    sent: int = 0
+    delayed: int = 0
+    refused: int = 0
+    uncertain: int = 0
+    skipped: int = 0  # Sent meanwhile, or no longer as they were.
+
+    @property
+    def done(self) -> int:
+        """Return how many have had their turn."""
+        return self.sent + self.delayed + self.refused + self.uncertain + self.skipped
+
+
+@dataclass
+class Run:
+    """Holds what one run needs. `now` gives Unix ms, `tell` hears of each mail."""
+
+    event: Event
+    database: Database
+    settings: MailSettings
+    choice: Choice
+    by: str
+    now: Callable[[], int]
+    rate_per_min: int
+    limit: int | None = None
+    stop: Flag = field(default_factory=Flag)
+    tell: Callable[[Tally], None] = lambda tally: None
+    # Who is to get a mail, where that is not to be read here.
+    plan: Callable[[], Plan] | None = None
+
+
+def first_mail(
+    db: Connection, event: Event, settings: MailSettings, choice: Choice, found: Plan, now: int
+) -> Mail | None:
+    """Return the first of the mails that a plan means, or None where there is none. Raises
+    MailError.
+    """
+    categories = _categories(db)
+    for serial in found.due:
+        holder, badge = attendees.attendee(db, serial), issuing.current_badge(db, serial)
+        token = phone_links.token(db, event, badge) or ""
+        category = categories[holder.category]
+        try:
+            return make_mail(event, settings, choice.template, holder, badge, token, category, now)
+        except AddressError:
+            continue
+    return None
+
+
+def send(run: Run) -> Tally:
+    """Send what is due until all is sent, or `stop` is set. Raises MailError with what to do, and
+    what was sent until then stays kept as sent.
+    """
+    with only_mailer(run.event.path):
+        found = run.plan() if run.plan else _plan(run)
+        due = found.due[: run.limit]
+        with run.database.reading() as db:
+            # A template that can't be filled is found before anything is sent.
+            first_mail(db, run.event, run.settings, run.choice, found, run.now())
+        tally = Tally(len(due))
+        if not due:
+            return tally
+        _note(run, Act.MAILING_BEGUN, {"count": len(due)})
+        mailer = _Mailer(run, tally)
+        try:
+            mailer.send_all(due)
+        finally:
+            mailer.close()
+            done = mailer.tally
+            subject = {
+                key: getattr(done, key) for key in ("sent", "delayed", "refused", "uncertain")
+            }
+            _note(run, Act.MAILING_ENDED, subject)
+        return mailer.tally
+
+
+class _Mailer:
+    """Sends mails over one connection after the other."""
+
+    def __init__(self, run: Run, tally: Tally) -> None:
+        self._run = run
+        self.tally = tally
+        self._line: Line | None = None
+        self._delays = 0
+        with run.database.reading() as db:
+            self._categories = _categories(db)
+
+    def close(self) -> None:
+        if self._line is not None:
+            self._line.close()
+            self._line = None
+
+    def send_all(self, due: tuple[int, ...]) -> None:
+        pause_s = 60.0 / self._run.rate_per_min
+        next_at = time.monotonic()
+        for serial in due:
+            if self._run.stop.wait(max(0.0, next_at - time.monotonic())):
+                return
+            next_at = max(next_at + pause_s, time.monotonic())
+            self._count(self._send_one(serial))
+            self._run.tell(self.tally)
+            if self._delays >= DELAYS_MAX:
+                raise MailError(
+                    N_(
+                        "The mail server has put off %(most)s mails one after the other. Go on "
+                        "later, or at a lower rate: `hallkeeper mail status` has its words."
+                    ),
+                    most=DELAYS_MAX,
+                )
+
+    def _count(self, fate: Fate) -> None:
+        name = "skipped" if fate is Fate.NOT_WANTED else fate.value
+        self.tally = replace(self.tally, **{name: getattr(self.tally, name) + 1})
+        self._delays = self._delays + 1 if fate is Fate.DELAYED else 0
+
+    def _send_one(self, serial: int) -> Fate:
+        run = self._run
+        with run.database.reading() as db:
+            holder = attendees.attendee(db, serial)
+            badge = issuing.current_badge(db, serial)
+            token = phone_links.token(db, run.event, badge)
+        if token is None:
+            return Fate.NOT_WANTED
+        template = run.choice.template
+        own_id = message_id(run.event, template, badge, token)
+
+        def claim() -> bool:
+            return run.database.write(
+                lambda db: outbox.claim(
+                    db, run.choice, serial, badge.issue, own_id, holder.email, run.now()
+                )
+            )
+
+        outcome = self._outcome(holder, badge, token, claim)
+        if outcome.fate in _STATES:
+            state = _STATES[outcome.fate]
+            run.database.write(
+                lambda db: outbox.settle(
+                    db, serial, badge.issue, template, own_id, holder.email, state,
+                    outcome.answer, run.now(), tried=outcome.tried,
+                )
+            )  # fmt: skip
+        return outcome.fate
+
+    def _outcome(
+        self, holder: Attendee, badge: Badge, token: str, claim: Callable[[], bool]
+    ) -> Outcome:
+        run = self._run
+        category: CategoryPlan = self._categories[holder.category]
+        try:
+            mail = make_mail(
+                run.event, run.settings, run.choice.template, holder, badge, token, category,
+                run.now(),
+            )  # fmt: skip
+        except AddressError as error:
+            return Outcome(Fate.REFUSED, f"the address {error}", False)
+        why = ""
+        for attempt in range(TRIES_MAX):
+            if attempt and run.stop.wait(PAUSE_S * 2 ** (attempt - 1)):
+                return Outcome(Fate.NOT_WANTED, "", False)
+            try:
+                if self._line is None or not self._line.is_open:
+                    self.close()
+                    self._line = Line(run.settings, run.event.path)
+                return self._line.deliver(mail, claim)
+            except LostError as error:
+                why = phrase_of(error)
+                self.close()
+        raise MailError(
+            N_(
+                "The mail server can't be used, after %(most)s tries: %(why)s. Nothing "
+                "is lost: start again once it is there."
+            ),
+            most=TRIES_MAX,
+            why=why,
+        )
+
+
+def _plan(run: Run) -> Plan:
+    with run.database.reading() as db:
+        return outbox.plan(db, run.choice)
+
+
+def _categories(db: Connection) -> dict[int, CategoryPlan]:
+    return {one.code: one for one in store.categories(db)}
+
+
+def _note(run: Run, act: Act, subject: dict[str, int]) -> None:
+    run.database.write(lambda db: entry_log.act(db, run.by, act, subject, run.now()))

@@ -1,0 +1,168 @@
+"""Reads how mails are sent, from `mail/mail.toml` in the event's directory."""
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta
+
+from badges.i18n import N_, Count, Phrase
+from badges.settings_check import SettingsError, read_settings, rule
+from server.core.event.directory import MAIL_FOLDER
+from server.core.event.files import read_small
+from server.core.event.settings import EventError
+from server.features.mail.addresses import AddressError, plain_address
+
+FILE = "mail.toml"
+FILE_BYTES_MAX = 100_000
+SECRET_BYTES_MAX = 10_000
+RATE_MAX = 6_000
+SECURITY = ("starttls", "tls", "none")
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,100}")
+
+
+class MailError(EventError):
+    """Is raised where mails can't be sent as asked. The text says what to do. Nothing was sent
+    beyond what is kept as sent.
+    """
+
+
+def _is_address(text: str) -> bool:
+    try:
+        plain_address(text)
+    except AddressError:
+        return not text
+    return True
+
+
+_Text = Annotated[
+    str,
+    rule(
+        Phrase("a text of up to 200 characters"),
+        holds=lambda text: len(text) <= 200 and (not text or text.isprintable()),
+    ),
+]
+_Address = Annotated[str, rule(Phrase("an address such as forum@example.org"), holds=_is_address)]
+
+
+@dataclass(frozen=True)
+class MailSettings:
+    """Holds `mail.toml`."""
+
+    host: Annotated[
+        str,
+        Meta(pattern=r"\A[A-Za-z0-9.:-]{1,253}\Z"),
+        rule(Phrase("the name or address of a mail server")),
+    ]
+    sender: Annotated[
+        str,
+        rule(
+            Phrase("the address that mails come from, such as forum@example.org"),
+            holds=lambda text: bool(text) and _is_address(text),
+        ),
+    ]
+    sender_name: _Text = ""  # Without it, the event's name.
+    reply_to: _Address = ""
+    # Where mails go back to that can't be delivered. Without it, to the sender.
+    bounce_to: _Address = ""
+    port: Annotated[int, Meta(ge=1, le=65_535), rule(Phrase("a port from 1 to 65535"))] = 587
+    security: Annotated[
+        str,
+        rule(
+            Phrase("one of %(security)s", security=", ".join(SECURITY)),
+            holds=lambda word: word in SECURITY,
+        ),
+    ] = "starttls"
+    user: _Text = ""
+    # The file or the environment's variable that holds the password.
+    password_file: _Text = ""
+    password_env: Annotated[
+        str,
+        rule(
+            Phrase("the name of a variable"),
+            holds=lambda text: not text or _VARIABLE.fullmatch(text) is not None,
+        ),
+    ] = ""
+    # Certificates to trust instead of the machine's own, for a mail server of the organiser's.
+    ca_file: _Text = ""
+    rate_per_min: Annotated[
+        int,
+        Meta(ge=1, le=RATE_MAX),
+        rule(Phrase("how many mails a minute, 1 to %(most)s", most=Count(RATE_MAX))),
+    ] = 60
+
+
+def password_of(settings: MailSettings, event_dir: Path) -> str:
+    """Return the password, or "" where there is no user. Raises MailError."""
+    if not settings.user:
+        return ""
+    if settings.password_env:
+        found = os.environ.get(settings.password_env, "")
+        if not found:
+            raise MailError(
+                N_("The variable %(password_env)s that password_env names is not set."),
+                password_env=settings.password_env,
+            )
+        return found
+    path = named_file(event_dir, settings.password_file)
+    if os.name == "posix" and path.exists() and path.stat().st_mode & 0o077:
+        raise MailError(N_("%(path)s can be read by others: run `chmod 600` on it."), path=path)
+    return _read(path, SECRET_BYTES_MAX).strip("\r\n")
+
+
+def named_file(event_dir: Path, name: str) -> Path:
+    """Return a file that the settings name. A relative one begins in their own folder."""
+    return event_dir / MAIL_FOLDER / name
+
+
+def settings_path(event_dir: Path) -> Path:
+    """Return where an event's settings for mails are, or should be."""
+    return event_dir / MAIL_FOLDER / FILE
+
+
+def read_mail_settings(event_dir: Path) -> MailSettings:
+    """Return the settings of the event in a directory. Raises MailError."""
+    path = settings_path(event_dir)
+    if not path.exists():
+        raise MailError(
+            N_("Mails can't be sent yet: write %(path)s with host and sender (docs/mail.md)."),
+            path=path,
+        )
+    try:
+        found = read_settings(MailSettings, _read(path, FILE_BYTES_MAX), str(path))
+    except SettingsError as error:
+        raise MailError(error.phrase) from None
+    _check(found, path)
+    return found
+
+
+def _check(found: MailSettings, path: Path) -> None:
+    """Raises MailError where the settings don't go together."""
+    if found.user and bool(found.password_file) == bool(found.password_env):
+        raise MailError(
+            N_("%(path)s: user needs password_file or password_env, one of them."), path=path
+        )
+    if found.user and found.security == "none" and found.host not in _LOOPBACK:
+        raise MailError(
+            N_(
+                '%(path)s: with security = "none" the password would be readable on the '
+                "way. Take starttls or tls, or leave user out."
+            ),
+            path=path,
+        )
+
+
+def _read(path: Path, most: int) -> str:
+    data = read_small(path, most, MailError)
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise MailError(N_("%(path)s is not text in UTF-8."), path=path) from None
+
+
+def read_text(path: Path) -> str:
+    """Return a text of the folder `mail`. Raises MailError."""
+    return _read(path, FILE_BYTES_MAX)

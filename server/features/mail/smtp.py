@@ -1,0 +1,244 @@
+"""Hands mails to an SMTP server, one at a time, and tells what the server said of each.
+
+The steps of a mail are taken one by one, because it matters at which of them a connection is lost.
+Before the text goes out nothing was delivered. After that, and before the server's answer, nobody
+can know.
+"""
+
+import contextlib
+import re
+import smtplib
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from badges.i18n import N_, Phrase
+from server.features.mail.addresses import plain_address
+from server.features.mail.message import Mail
+from server.features.mail.settings import MailError, MailSettings, named_file, password_of
+
+TIMEOUT_S = 60.0
+ANSWER_TIMEOUT_S = 600.0  # For the answer to a text (RFC 5321 §4.5.3.2.6).
+_DOTS = re.compile(rb"(?m)^\.")
+_CLOSING = 421
+_GO_ON = 354
+
+
+class Fate(Enum):
+    """Says what became of a mail that was handed over."""
+
+    SENT = "sent"
+    DELAYED = "delayed"
+    REFUSED = "refused"
+    UNCERTAIN = "uncertain"
+    NOT_WANTED = "not wanted"  # `before_text` said no.
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Holds what became of a mail, and the server's words."""
+
+    fate: Fate
+    answer: str
+    tried: bool  # Whether `before_text` was asked, and said yes.
+
+
+class LostError(Exception):
+    """Is raised where the connection was lost before a text went out. It may be tried again."""
+
+
+class Line:
+    """Represents a connection to the mail server. Close it."""
+
+    def __init__(self, settings: MailSettings, event_dir: Path) -> None:
+        """Connect, encrypt and sign in. Raises LostError, or MailError where it makes no sense to
+        try again.
+        """
+        self._settings = settings
+        self._envelope = plain_address(settings.bounce_to or settings.sender)
+        context = _context(settings, event_dir)
+        password = password_of(settings, event_dir)
+        where = Phrase("%(host)s port %(port)s", host=settings.host, port=settings.port)
+        try:
+            if settings.security == "tls":
+                self._smtp: smtplib.SMTP = smtplib.SMTP_SSL(
+                    settings.host, settings.port, timeout=TIMEOUT_S, context=context
+                )
+            else:
+                self._smtp = smtplib.SMTP(settings.host, settings.port, timeout=TIMEOUT_S)
+        except ssl.SSLError as error:
+            raise MailError(
+                N_("The mail server %(where)s can't be trusted: %(why)s."),
+                where=where,
+                why=error.reason,
+            ) from None
+        except (OSError, smtplib.SMTPException) as error:
+            raise LostError(
+                Phrase("%(where)s can't be reached: %(why)s", where=where, why=_words(error))
+            ) from None
+        try:
+            self._begin(context, password, where)
+        except BaseException:
+            self._smtp.close()
+            raise
+
+    def _begin(self, context: ssl.SSLContext | None, password: str, where: str) -> None:
+        settings = self._settings
+        try:
+            self._smtp.ehlo_or_helo_if_needed()
+            if settings.security == "starttls":
+                self._smtp.starttls(context=context)
+                self._smtp.ehlo()
+            if settings.user:
+                self._smtp.login(settings.user, password)
+        except smtplib.SMTPAuthenticationError as error:
+            said = _text(error.smtp_error)
+            raise MailError(
+                N_("%(where)s does not take user and password: %(said)s"), where=where, said=said
+            ) from None
+        except smtplib.SMTPNotSupportedError as error:
+            remedy = Phrase("Set security and user in mail.toml as the server wants them")
+            raise MailError(f"{where}: {error} {remedy}.") from None
+        except ssl.SSLError as error:
+            raise MailError(
+                N_("The mail server %(where)s can't be trusted: %(why)s."),
+                where=where,
+                why=error.reason,
+            ) from None
+        except (OSError, smtplib.SMTPException) as error:
+            raise LostError(
+                Phrase("%(where)s ended the connection: %(why)s", where=where, why=_words(error))
+            ) from None
+
+    def close(self) -> None:
+        """End the connection."""
+        with contextlib.suppress(OSError, smtplib.SMTPException):
+            self._smtp.quit()
+        self._smtp.close()
+
+    def deliver(self, mail: Mail, before_text: Callable[[], bool]) -> Outcome:
+        """Hand over one mail. `before_text` is called when only the text is left to send, and says
+        whether it may go.
+
+        Raises LostError, or MailError where the server takes no mail from us at all.
+        """
+        # What can't be written is found before anything is said.
+        data = mail.data()
+        try:
+            refused = self._envelope_taken(mail)
+        except (OSError, smtplib.SMTPException) as error:
+            raise LostError(_words(error)) from None
+        if refused is not None:
+            return refused
+        if not before_text():
+            self._reset()
+            return Outcome(Fate.NOT_WANTED, "", False)
+        try:
+            code, answer = self._smtp.docmd("DATA")
+        except (OSError, smtplib.SMTPException):
+            # No text has gone out.
+            self._smtp.close()
+            return Outcome(Fate.DELAYED, Phrase("the connection was lost before the text"), True)
+        if code != _GO_ON:
+            return self._failed(code, answer, tried=True)
+        return self._text_sent(data)
+
+    def _envelope_taken(self, mail: Mail) -> Outcome | None:
+        """Say from whom and to whom. Return what became of the mail where it goes no further."""
+        utf8 = mail.to.needs_utf8 or self._envelope.needs_utf8
+        if utf8 and not self._smtp.has_extn("smtputf8"):
+            return Outcome(
+                Fate.REFUSED, Phrase("the mail server takes no addresses with such letters"), False
+            )
+        options = ["SMTPUTF8"] if utf8 else []
+        self._smtp.command_encoding = "utf-8" if utf8 else "ascii"
+        notify = []
+        if self._smtp.has_extn("dsn"):
+            # What comes back has the headers, by which it is known again.
+            options.append("RET=HDRS")
+            notify = ["NOTIFY=FAILURE,DELAY"]
+        code, answer = self._smtp.mail(self._envelope.text, options)
+        self._check_open(code, answer)
+        if code // 100 == 5:
+            raise MailError(
+                N_("The mail server takes no mail from %(text)s: %(code)s %(answer)s"),
+                text=self._envelope.text,
+                code=code,
+                answer=_text(answer),
+            )
+        if code != 250:
+            return self._failed(code, answer, tried=False)
+        code, answer = self._smtp.rcpt(mail.to.text, notify)
+        self._check_open(code, answer)
+        return None if code in (250, 251) else self._failed(code, answer, tried=False)
+
+    def _text_sent(self, data: bytes) -> Outcome:
+        try:
+            if self._smtp.sock is not None:
+                self._smtp.sock.settimeout(ANSWER_TIMEOUT_S)
+            self._smtp.send(_DOTS.sub(b"..", data) + b".\r\n")
+            code, answer = self._smtp.getreply()
+        except (OSError, smtplib.SMTPException) as error:
+            self._smtp.close()
+            return Outcome(Fate.UNCERTAIN, _words(error), True)
+        if self._smtp.sock is not None:
+            self._smtp.sock.settimeout(TIMEOUT_S)
+        if code == 250:
+            return Outcome(Fate.SENT, _text(answer), True)
+        return self._failed(code, answer, tried=True)
+
+    def _failed(self, code: int, answer: bytes, *, tried: bool) -> Outcome:
+        """Return what a code beyond success means, and make ready for the next mail."""
+        if code == _CLOSING:
+            self._smtp.close()
+        else:
+            self._reset()
+        fate = Fate.REFUSED if code // 100 == 5 else Fate.DELAYED
+        return Outcome(fate, f"{code} {_text(answer)}", tried)
+
+    def _check_open(self, code: int, answer: bytes) -> None:
+        """Raises LostError where the server says that it ends the connection."""
+        if code == _CLOSING:
+            self._smtp.close()
+            raise LostError(f"{code} {_text(answer)}")
+
+    def _reset(self) -> None:
+        """Make ready for the next mail. A connection that is gone is noticed then."""
+        with contextlib.suppress(OSError, smtplib.SMTPException):
+            self._smtp.rset()
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether the next mail can go over this connection."""
+        return self._smtp.sock is not None
+
+
+def _context(settings: MailSettings, event_dir: Path) -> ssl.SSLContext | None:
+    if not settings.ca_file:
+        # The system's authorities take a hundredth of a second to read.
+        if settings.security == "none":
+            return None
+        return ssl.create_default_context()
+    path = named_file(event_dir, settings.ca_file)
+    try:
+        return ssl.create_default_context(cafile=str(path))
+    except (OSError, ssl.SSLError):
+        raise MailError(
+            N_("%(path)s has no certificates in PEM that could be read."), path=path
+        ) from None
+
+
+def _text(answer: bytes | str) -> str:
+    """Return a server's words in one line without signs that steer a terminal."""
+    text = answer.decode("utf-8", "replace") if isinstance(answer, bytes) else answer
+    return "".join(char if char.isprintable() else " " for char in text)[:300]
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, smtplib.SMTPResponseException):
+        return f"{error.smtp_code} {_text(error.smtp_error)}"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return _text(str(error)) or type(error).__name__

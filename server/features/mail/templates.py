@@ -1,0 +1,140 @@
+"""Finds and fills the templates of mails, of which each language has its own.
+
+A template is a text whose first line is the subject, and perhaps the same as HTML. The event's
+folder `mail` stands above ours. The texts in braces are those of `Words`.
+"""
+
+from dataclasses import asdict, dataclass
+from functools import cache, lru_cache
+from importlib import resources
+from pathlib import Path
+
+import jinja2
+from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError
+from jinja2.sandbox import SandboxedEnvironment
+
+from badges.i18n import N_
+from server.core.event.directory import MAIL_FOLDER
+from server.features.mail.settings import MailError, read_text
+
+INVITE = "invite"
+FALLBACK = "en"
+_SUBJECT = "Subject:"
+SUBJECT_CHARS_MAX = 200
+
+
+@dataclass(frozen=True)
+class Words:
+    """Holds what a template may say. All of it is text."""
+
+    event: str
+    dates: str
+    name: str
+    given_name: str
+    family_name: str
+    organisation: str
+    category: str
+    number: str
+    link: str
+    calendar: str
+    subscription: str
+    language: str
+
+
+@dataclass(frozen=True)
+class Template:
+    """Holds the sources of a template. `html` is empty where there is only the text."""
+
+    language: str
+    text: str
+    html: str
+    place: str  # Where it comes from, for errors.
+
+
+@dataclass(frozen=True)
+class Filled:
+    """Holds what a mail says."""
+
+    subject: str
+    text: str
+    html: str
+
+
+def find_template(event_dir: Path, name: str, language: str) -> Template:
+    """Return the template for people of a language, or else the English one. Raises MailError."""
+    for wanted in dict.fromkeys((language, language.partition("-")[0], FALLBACK)):
+        own = event_dir / MAIL_FOLDER / f"{name}.{wanted}.txt"
+        if wanted and own.is_file():
+            html = own.with_suffix(".html")
+            return Template(
+                wanted, read_text(own), read_text(html) if html.is_file() else "", str(own)
+            )
+        shipped = resources.files("server.features.mail") / "messages"
+        ours = shipped / f"{name}.{wanted}.txt"
+        if wanted.isalnum() and ours.is_file():
+            ours_html = (shipped / f"{name}.{wanted}.html").read_text("utf-8")
+            return Template(wanted, ours.read_text("utf-8"), ours_html, ours.name)
+    raise MailError(
+        N_("There is no template %(name)s: write %(path)s."),
+        name=repr(name),
+        path=event_dir / MAIL_FOLDER / f"{name}.en.txt",
+    )
+
+
+def fill(template: Template, words: Words) -> Filled:
+    """Return what the mail says. Raises MailError with the place in the template."""
+    values = asdict(words)
+    text = _filled(template.text, values, template.place, html=False)
+    first, _, rest = text.partition("\n")
+    if not first.startswith(_SUBJECT):
+        raise MailError(N_("%(place)s: the first line must be `Subject: …`."), place=template.place)
+    # A name may hold anything, and a subject is one line.
+    subject = " ".join(first.removeprefix(_SUBJECT).split())[:SUBJECT_CHARS_MAX]
+    subject = "".join(char for char in subject if char.isprintable())
+    if not subject or not rest.strip():
+        raise MailError(
+            N_("%(place)s: the subject or the text below it is empty."), place=template.place
+        )
+    html_place = template.place.removesuffix(".txt") + ".html"
+    html = _filled(template.html, values, html_place, html=True) if template.html else ""
+    return Filled(subject, rest.strip("\n") + "\n", html)
+
+
+@cache
+def _environment(html: bool) -> SandboxedEnvironment:
+    return SandboxedEnvironment(
+        autoescape=html, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+
+
+@lru_cache(maxsize=50)
+def _compiled(source: str, html: bool) -> jinja2.Template:
+    """Compile a template once for all the mails that it makes, which takes longer than a mail.
+
+    Raises TemplateSyntaxError.
+    """
+    return _environment(html).from_string(source)
+
+
+def _filled(source: str, values: dict[str, str], place: str, *, html: bool) -> str:
+    try:
+        return _compiled(source, html).render(values)
+    except TemplateSyntaxError as error:
+        raise MailError(
+            N_("%(place)s, line %(lineno)s: %(message)s."),
+            place=place,
+            lineno=error.lineno,
+            message=error.message,
+        ) from None
+    except TemplateError as error:
+        known = ", ".join(values)
+        raise MailError(
+            N_("%(place)s: %(message)s. Known are %(known)s."),
+            place=place,
+            message=error.message,
+            known=known,
+        ) from None
+    except (ValueError, TypeError, ArithmeticError, LookupError, AttributeError) as error:
+        raise MailError(
+            N_("%(place)s: %(name)s while it was filled."), place=place, name=type(error).__name__
+        ) from None

@@ -1,0 +1,100 @@
+"""Sends mails beside the pages, in a thread of the server, one run at a time."""
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from badges.i18n import N_, Phrase, phrase_of
+from server.core.event.directory import Event
+from server.features.mail.outbox import Choice, Plan
+from server.features.mail.sending import Run, Tally, send
+from server.features.mail.settings import MailError, read_mail_settings
+from server.storage.database import Database
+from server.storage.disk import DatabaseError
+
+log = logging.getLogger(__name__)
+
+CLOSE_S = 5.0  # The longest wait for the mail on its way, when the server ends.
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Says how the run goes, or how the last one went. `tally` is None before its first mail."""
+
+    begun_at: int
+    running: bool = True
+    stopping: bool = False
+    tally: Tally | None = None
+    problem: str = ""
+
+
+class Worker:
+    """Runs mailings. It is thread-safe. Close it before the database."""
+
+    def __init__(self, event: Event, database: Database, now: Callable[[], int]) -> None:
+        self._event, self._database, self._now = event, database, now
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._progress: Progress | None = None
+
+    @property
+    def progress(self) -> Progress | None:
+        """Return how it stands, or None where nothing was sent since the server started."""
+        with self._lock:
+            return self._progress
+
+    def start(
+        self, choice: Choice, *, by: str, limit: int | None, plan: Callable[[], Plan] | None = None
+    ) -> None:
+        """Begin to send. Raises MailError where that makes no sense or where a run goes on."""
+        settings = read_mail_settings(self._event.path)
+        with self._lock:
+            if self._progress is not None and self._progress.running:
+                raise MailError(
+                    N_("Mails are being sent already. Wait for that, or stop it first.")
+                )
+            self._progress = Progress(self._now())
+            self._stop.clear()
+            run = Run(
+                self._event, self._database, settings, choice, by=by, now=self._now,
+                rate_per_min=settings.rate_per_min, limit=limit, stop=self._stop, tell=self._tell,
+                plan=plan,
+            )  # fmt: skip
+            self._thread = threading.Thread(
+                target=self._send, args=(run,), name="mailing", daemon=True
+            )
+            self._thread.start()
+
+    def stop(self) -> None:
+        """End the run after the mail that is on its way."""
+        self._stop.set()
+        with self._lock:
+            if self._progress is not None and self._progress.running:
+                self._progress = replace(self._progress, stopping=True)
+
+    def close(self) -> None:
+        """Stop, and wait for the mail on its way a while."""
+        self.stop()
+        if self._thread is not None:
+            self._thread.join(CLOSE_S)
+
+    def _send(self, run: Run) -> None:
+        problem = ""
+        try:
+            self._tell(send(run))
+        except (MailError, DatabaseError) as error:
+            problem = phrase_of(error)
+        except Exception as error:
+            # Its words may quote an address.
+            log.error("%s while mails were sent", type(error).__name__)
+            problem = Phrase("Sending broke off. The server's log says where. Start it again.")
+        with self._lock:
+            assert self._progress is not None
+            self._progress = replace(self._progress, running=False, stopping=False, problem=problem)
+
+    def _tell(self, tally: Tally) -> None:
+        with self._lock:
+            if self._progress is not None:
+                self._progress = replace(self._progress, tally=tally)

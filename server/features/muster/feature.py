@@ -1,0 +1,7 @@
+"""Registers the feature with the app."""
+
+from badges.i18n import N_
+from server.features.muster.pages import pages
+from server.web.feature import Feature, Menu
+
+FEATURE = Feature(pages=(pages.blueprint,), menu=(Menu(130, "admin.muster.show", N_("Muster")),))

@@ -1,0 +1,269 @@
+"""Reads a muster: its figures by hall, and the lines of its list."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from server.core.muster import snapshot
+from server.core.muster.snapshot import Sureness
+from server.core.people.attendees import whole_name
+from server.storage.connection import Connection, Row
+from server.storage.localized import names_of
+
+LINES_MAX = 2**31  # More than there are badges.
+
+
+class State(StrEnum):
+    """Says what is known of somebody on the list by now."""
+
+    MISSING = "missing"  # Nobody has seen them, and no door has let them out.
+    OUT = "out"  # A door or staff have ended the stay. Nobody has seen them at an assembly point.
+    SEEN = "seen"
+
+
+@dataclass(frozen=True)
+class Line:
+    """Represents one person on the list. Times are Unix ms."""
+
+    serial: int
+    name: str  # "" for a badge that is on no roster.
+    organisation: str
+    hall_id: int
+    door_id: int
+    since: int
+    sureness: Sureness
+    away_since: int | None
+    also_in: int | None
+    help: str | None  # As what they need help to get out: wheelchair, companion.
+    state: State
+    at: int | None  # Since when that is so. None for who is missing.
+    point: str  # Where they were seen.
+    doubtful: bool  # Their badge was seen, but it is void or seems to be copied.
+
+
+class Group(NamedTuple):
+    """Names those on the list whom the figures count together."""
+
+    hall_id: int
+    state: State
+    sureness: Sureness
+    help: bool
+
+
+@dataclass(frozen=True)
+class HallCount:
+    """Holds the figures of one hall."""
+
+    hall_id: int
+    names: dict[str, str]
+    sureness: Sureness
+    away_since: int | None
+    away_doors: tuple[int, ...]
+    unseen: int
+    missing: int = 0
+    out: int = 0
+    seen: int = 0
+    help_missing: int = 0
+
+    @property
+    def listed(self) -> int:
+        return self.missing + self.out + self.seen
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Holds the figures of a muster. `extra` were seen, and are on no list."""
+
+    halls: list[HallCount]
+    sureness: dict[Sureness, int] = field(default_factory=dict)  # Of those who are missing.
+    extra: int = 0
+    doubtful: int = 0
+    groups: Mapping[Group, int] = field(default_factory=dict)
+
+    def total(self, name: str) -> int:
+        """Return the sum of one of the figures over all halls."""
+        return sum(getattr(hall, name) for hall in self.halls)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Says which lines to show. Without any of these it is all of them."""
+
+    hall_id: int | None = None
+    state: State | None = None
+    help: bool = False
+    sureness: Sureness | None = None
+
+
+# What is so now. A stay that ended after the muster was still open in it.
+_STATE = (
+    "CASE WHEN p.seen_at IS NOT NULL THEN 'seen' WHEN p.left_at IS NOT NULL"
+    " AND (u.ended_at IS NULL OR p.left_at <= u.ended_at) THEN 'out' ELSE 'missing' END"
+)
+_PEOPLE = " FROM muster_person p JOIN muster u ON u.muster_id = p.muster_id"
+_HELPED = " AND p.serial IN (SELECT serial FROM accessible_guest)"
+_ORDER = (
+    f"CASE {_STATE} WHEN 'missing' THEN 0 WHEN 'out' THEN 1 ELSE 2 END,"
+    " CASE WHEN p.serial IN (SELECT serial FROM accessible_guest) THEN 0 ELSE 1 END,"
+    " a.family_name, a.given_name, p.serial"
+)
+
+
+def _groups(db: Connection, muster_id: int) -> dict[Group, int]:
+    """Return how many people there are of each kind. All figures of a muster are sums of these."""
+    query = (
+        "SELECT {helped}, p.hall_id, {state}, p.sureness, COUNT(*){people}"
+        " WHERE p.muster_id = ?{more} GROUP BY 2, 3, 4"
+    )
+    # One statement reads both, so that nothing changes between them.
+    both = " UNION ALL ".join(
+        query.format(helped=helped, state=_STATE, people=_PEOPLE, more=more)
+        for helped, more in ((0, ""), (1, _HELPED))
+    )
+    found: dict[Group, int] = {}
+    for helped, hall_id, state, sureness, people in db.execute(both, (muster_id, muster_id)):
+        group = Group(hall_id, State(state), Sureness(sureness), bool(helped))
+        found[group] = people
+    for group, people in list(found.items()):
+        if group.help:
+            found[group._replace(help=False)] -= people
+    return found
+
+
+def counts(db: Connection, muster_id: int) -> Counts:
+    """Return the figures by hall, the fullest of missing people first."""
+    people = _groups(db, muster_id)
+    by_hall: dict[int, dict[str, int]] = {}
+    sureness: dict[Sureness, int] = dict.fromkeys(Sureness, 0)
+    for group, many in people.items():
+        figures = by_hall.setdefault(group.hall_id, {})
+        figures[group.state.value] = figures.get(group.state.value, 0) + many
+        if group.state is State.MISSING:
+            sureness[group.sureness] += many
+            if group.help:
+                figures["help_missing"] = figures.get("help_missing", 0) + many
+    halls = [_hall(row, by_hall.get(row["hall_id"], {})) for row in _halls(db, muster_id)]
+    halls.sort(key=lambda one: (-one.help_missing, -one.missing, -one.listed, one.hall_id))
+    extra, doubtful = db.execute(
+        "SELECT COUNT(DISTINCT CASE WHEN p.serial IS NULL THEN m.serial END),"
+        " COUNT(DISTINCT CASE WHEN m.doubtful = 1 AND p.seen_at IS NULL THEN m.serial END)"
+        " FROM muster_seen m LEFT JOIN muster_person p USING (muster_id, serial)"
+        " WHERE m.muster_id = ? AND m.withdrawn = 0",
+        (muster_id,),
+    ).fetchone()
+    return Counts(halls, sureness, extra, doubtful, people)
+
+
+def _halls(db: Connection, muster_id: int) -> list[Row]:
+    found: list[Row] = db.execute(
+        "SELECT m.hall_id, h.names, m.sureness, m.away_since, m.away_doors, m.unseen"
+        " FROM muster_hall m JOIN hall h USING (hall_id) WHERE m.muster_id = ?",
+        (muster_id,),
+    ).fetchall()
+    return found
+
+
+def _hall(row: Row, figures: dict[str, int]) -> HallCount:
+    return HallCount(
+        hall_id=row["hall_id"],
+        names=names_of(row["names"]),
+        sureness=Sureness(row["sureness"]),
+        away_since=row["away_since"],
+        away_doors=snapshot.door_list(row["away_doors"]),
+        unseen=row["unseen"],
+        **figures,
+    )
+
+
+def lines(
+    db: Connection,
+    muster_id: int,
+    wanted: Wanted = Wanted(),
+    *,
+    limit: int | None = None,
+    skip: int = 0,
+) -> Iterator[Line]:
+    """Yield the lines: who is missing first, and of these who needs help to get out, then by
+    name.
+    """
+    where, values = _where(wanted)
+    # Of all those people only what orders them is read, and the rest of the part alone.
+    chosen = (
+        f"SELECT p.*, {_STATE} AS state{_PEOPLE} LEFT JOIN attendee a ON a.serial = p.serial"
+        f" WHERE p.muster_id = ?{where} ORDER BY {_ORDER} LIMIT ? OFFSET ?"
+    )
+    rows = db.execute(
+        "SELECT p.serial, a.given_name, a.family_name, a.organisation, p.hall_id, p.door_id,"
+        " p.since, p.sureness, p.away_since, p.also_in, g.kind, p.state, p.seen_at, p.left_at,"
+        " p.seen_point, p.serial IN (SELECT m.serial FROM muster_seen m WHERE m.muster_id = ?"
+        " AND m.doubtful = 1 AND m.withdrawn = 0) AS doubtful"
+        f" FROM ({chosen}) AS p LEFT JOIN accessible_guest g ON g.serial = p.serial"
+        " LEFT JOIN attendee a ON a.serial = p.serial"
+        f" ORDER BY {_ORDER.replace(_STATE, 'p.state')}",
+        (muster_id, muster_id, *values, LINES_MAX if limit is None else limit, skip),
+    )
+    return (_line(row) for row in rows)
+
+
+def how_many(counts: Counts, wanted: Wanted) -> int:
+    """Return how many lines there are of these."""
+    return sum(
+        people
+        for group, people in counts.groups.items()
+        if wanted.hall_id in (None, group.hall_id)
+        and wanted.state in (None, group.state)
+        and wanted.sureness in (None, group.sureness)
+        and (group.help or not wanted.help)
+    )
+
+
+def _where(wanted: Wanted) -> tuple[str, list[Any]]:
+    asked: list[tuple[str, Any]] = []
+    if wanted.hall_id is not None:
+        asked.append((" AND p.hall_id = ?", wanted.hall_id))
+    if wanted.state is not None:
+        asked.append((f" AND {_STATE} = ?", wanted.state.value))
+    if wanted.sureness is not None:
+        asked.append((" AND p.sureness = ?", wanted.sureness.value))
+    text = "".join(one for one, _ in asked)
+    return text + (_HELPED if wanted.help else ""), [v for _, v in asked]
+
+
+def _line(row: Row) -> Line:
+    given, family = row["given_name"], row["family_name"]
+    state = State(row["state"])
+    times = {State.MISSING: None, State.OUT: row["left_at"], State.SEEN: row["seen_at"]}
+    return Line(
+        serial=row["serial"],
+        name="" if given is None else whole_name(given, family),
+        organisation=row["organisation"] or "",
+        hall_id=row["hall_id"],
+        door_id=row["door_id"],
+        since=row["since"],
+        sureness=Sureness(row["sureness"]),
+        away_since=row["away_since"],
+        also_in=row["also_in"],
+        help=row["kind"],
+        state=state,
+        at=times[state],
+        point=row["seen_point"] or "",
+        doubtful=bool(row["doubtful"]),
+    )
+
+
+def away_door_names(db: Connection, counts: Counts) -> dict[int, dict[str, str]]:
+    """Return the names of the doors that are not heard, by door."""
+    wanted = {door for hall in counts.halls for door in hall.away_doors}
+    rows = db.execute("SELECT door_id, names FROM door").fetchall()
+    return {row["door_id"]: names_of(row["names"]) for row in rows if row["door_id"] in wanted}
+
+
+def hall_names(db: Connection, muster_id: int) -> dict[int, dict[str, str]]:
+    """Return the names of the muster's halls, by hall and in the order of their codes."""
+    rows = db.execute(
+        "SELECT h.hall_id, h.names FROM muster_hall m JOIN hall h USING (hall_id)"
+        " WHERE m.muster_id = ? ORDER BY h.code",
+        (muster_id,),
+    ).fetchall()
+    return {row["hall_id"]: names_of(row["names"]) for row in rows}

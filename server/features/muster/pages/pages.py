@@ -1,0 +1,230 @@
+"""Shows who is in which hall in an evacuation, takes who was seen, and gives the list for paper."""
+
+from typing import Any
+
+from flask import (
+    Blueprint,
+    Response,
+    abort,
+    copy_current_request_context,
+    render_template,
+    request,
+    url_for,
+)
+from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
+from markupsafe import Markup
+from werkzeug.wrappers import Response as AnyResponse
+
+from server.core.entry_log import act_words, entry_log
+from server.core.entry_log.act_names import Act
+from server.core.muster import muster
+from server.core.muster.muster import Muster, MusterError
+from server.core.muster.snapshot import Sureness
+from server.core.people.attendees import UnknownAttendeeError
+from server.features.muster import lists
+from server.features.muster.lists import State, Wanted
+from server.features.muster.pages import paper, words
+from server.storage.connection import Connection
+from server.web import auth, forms, i18n, live
+from server.web.rendered import Parts, Rendered
+from server.web.services import services
+
+
+class Shown(Rendered):
+    """Keeps a muster's parts, for all who look at it."""
+
+
+blueprint = Blueprint("muster", __name__, url_prefix="/admin/muster")
+
+ROWS = 100
+PACE_S = 1.0
+ROLES = ("steward", "supervisor", "auditor")
+
+
+@blueprint.get("/")
+@auth.allow(*ROLES)
+def show() -> str:
+    """Show the muster that is on, else how to begin one, and earlier ones."""
+    db = services().database.reader
+    on = muster.current(db)
+    if on is not None:
+        return _page(db, on)
+    return render_template(
+        "muster/begin.html", earlier=muster.musters(db), who=act_words.Names(db).who
+    )
+
+
+@blueprint.get("/<int:muster_id>")
+@auth.allow(*ROLES)
+def one(muster_id: int) -> str:
+    return _page(services().database.reader, _muster(muster_id))
+
+
+@blueprint.get("/<int:muster_id>/live")
+@auth.allow(*ROLES)
+def stream(muster_id: int) -> Response:
+    """Send the figures as people are seen."""
+    found = _muster(muster_id)
+
+    @copy_current_request_context
+    def look() -> Parts | None:
+        who = auth.user()
+        if who is None or who.role not in auth.allowed_here():
+            return None
+        return _parts(found.muster_id)
+
+    return live.feed(look)
+
+
+@blueprint.post("/begin")
+@auth.allow("supervisor")
+def begin() -> AnyResponse:
+    if request.form.get("confirm") != "yes":
+        return forms.turn_back(_("Nothing was begun: tick the box."), url_for("admin.muster.show"))
+    reason = request.form.get("reason", "")[:1000]
+    return forms.perform(
+        lambda db, by, now: muster.begin(db, reason, by=by, now=now),
+        _("The muster has begun. Doors go on as before: nothing was locked or opened."),
+        back=url_for("admin.muster.show"),
+        refused=(MusterError,),
+        words=lambda error: _("Nothing was begun: %(why)s", why=i18n.said(error)),
+    )
+
+
+@blueprint.post("/<int:muster_id>/end")
+@auth.allow("supervisor")
+def end(muster_id: int) -> AnyResponse:
+    note = request.form.get("note", "")[:1000]
+    return _change(
+        lambda db, by, now: muster.end(db, muster_id, note, by=by, now=now),
+        _("The muster has ended. Its list stays here."),
+        muster_id,
+    )
+
+
+@blueprint.post("/<int:muster_id>/seen")
+@auth.allow("steward", "supervisor")
+def seen(muster_id: int) -> AnyResponse:
+    """Tick somebody off whom the user has seen."""
+    serial = _serial()
+    point = request.form.get("point", "")[:200]
+    return _change(
+        lambda db, by, now: muster.tick(db, muster_id, serial, point, by=by, now=now),
+        _("Noted as seen."),
+        muster_id,
+    )
+
+
+@blueprint.post("/<int:muster_id>/unseen")
+@auth.allow("steward", "supervisor")
+def unseen(muster_id: int) -> AnyResponse:
+    """Put somebody back on the list who was noted as seen by mistake."""
+    serial = _serial()
+    return _change(
+        lambda db, by, now: muster.take_back(db, muster_id, serial, by=by, now=now),
+        _("On the list again."),
+        muster_id,
+    )
+
+
+@blueprint.get("/<int:muster_id>/list")
+@auth.allow(*ROLES)
+def printed(muster_id: int) -> Response:
+    """Give the list for paper, with one hall on each sheet. It names who was not seen yet."""
+    found, here = _muster(muster_id), services()
+    wanted = Wanted(hall_id=_number("hall"), state=None if "all" in request.args else State.MISSING)
+    db = here.database.reader
+    counts = lists.counts(db, found.muster_id)
+    lines = list(lists.lines(db, found.muster_id, wanted))
+    by = auth.actor()
+    subject = {"muster": found.muster_id, "people": len(lines)}
+    here.database.write(lambda db: entry_log.act(db, by, Act.MUSTER_PRINTED, subject, here.now()))
+    return Response("".join(paper.pages(found, counts, lines, here.now())), mimetype="text/html")
+
+
+def _page(db: Connection, found: Muster) -> str:
+    wanted = _wanted()
+    page = max(1, _number("page") or 1)
+    counts = lists.counts(db, found.muster_id)
+    how_many = lists.how_many(counts, wanted)
+    names = act_words.Names(db)
+    shown = lists.lines(db, found.muster_id, wanted, limit=ROWS, skip=(page - 1) * ROWS)
+    return render_template(
+        "muster/show.html",
+        muster=found,
+        on=found.ended_at is None,
+        begun_by=names.who(found.begun_by),
+        ended_by=names.who(found.ended_by or ""),
+        parts={name: Markup(html) for name, html in _parts(found.muster_id, counts).items()},
+        hall_names=lists.hall_names(db, found.muster_id),
+        lines=list(shown),
+        how_many=how_many,
+        page=page,
+        sheets=-(-how_many // ROWS),
+        asked={key: value for key, value in request.args.items() if value and key != "page"},
+        words=words,
+    )
+
+
+def _parts(muster_id: int, known: lists.Counts | None = None) -> Parts:
+    """Return the figures as HTML, made once a second for all who look in the same language."""
+
+    def render() -> Parts:
+        db = services().database.reader
+        counts = known or lists.counts(db, muster_id)
+        names = ("missing", "out", "seen", "help_missing")
+        figures: dict[str, Any] = {
+            "counts": counts,
+            "muster_id": muster_id,
+            "words": words,
+            "door_names": lists.away_door_names(db, counts),
+            "total": {name: counts.total(name) for name in names},
+        }
+        return {
+            "muster-totals": render_template("muster/totals.html", **figures),
+            "muster-halls": render_template("muster/halls.html", **figures),
+        }
+
+    key = f"muster-{muster_id}-{i18n.language()}"
+    return services().own(Shown).parts(key, render, fresh_s=PACE_S * 0.9)
+
+
+def _wanted() -> Wanted:
+    """Return what the filter asks. What means nothing is not asked."""
+    state, sure = request.args.get("state", ""), request.args.get("sureness", "")
+    return Wanted(
+        hall_id=_number("hall"),
+        state=State(state) if state in list(State) else None,
+        help="help" in request.args,
+        sureness=Sureness(sure) if sure in list(Sureness) else None,
+    )
+
+
+def _number(name: str) -> int | None:
+    return request.args.get(name, type=forms.whole)
+
+
+def _serial() -> int:
+    serial = request.form.get("serial", type=forms.whole)
+    if serial is None:
+        abort(400)
+    return serial
+
+
+def _muster(muster_id: int) -> Muster:
+    found = muster.muster(services().database.reader, muster_id)
+    if found is None:
+        abort(404)
+    return found
+
+
+def _change(step: Any, said: str, muster_id: int) -> AnyResponse:
+    kept = ("hall", "state", "help")
+    back: dict[str, Any] = {key: value for key, value in request.args.items() if key in kept}
+    return forms.perform(
+        step,
+        said,
+        back=url_for("admin.muster.one", muster_id=muster_id, **back),
+        refused=(MusterError, UnknownAttendeeError),
+        words=lambda error: _("Nothing was changed: %(why)s", why=i18n.said(error)),
+    )

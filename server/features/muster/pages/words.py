@@ -1,0 +1,34 @@
+"""Holds the muster's words in English. `_()` puts them into the page's language."""
+
+from badges.i18n import N_
+from server.core.muster.snapshot import Sureness
+from server.features.muster.lists import State
+
+STATES: dict[State, str] = {
+    State.MISSING: N_("Not seen yet"),
+    State.OUT: N_("Left the hall"),
+    State.SEEN: N_("Seen"),
+}
+# A tag's kind beside its word, as elsewhere.
+KINDS: dict[State, str] = {State.MISSING: "bad", State.OUT: "warn", State.SEEN: "good"}
+SURENESS: dict[Sureness, str] = {
+    Sureness.EXITS_SCANNED: N_("Exits are scanned"),
+    Sureness.EXITS_INFERRED: N_("Exits partly inferred"),
+    Sureness.NO_EXITS: N_("No exit scanning here"),
+    Sureness.DOOR_AWAY: N_("A door is offline"),
+    Sureness.TOLD_LATE: N_("Told after the beginning"),
+}
+EXPLAINED: dict[Sureness, str] = {
+    Sureness.EXITS_SCANNED: N_(
+        "An exit would have been seen. Only who left without a scan is here wrongly."
+    ),
+    Sureness.EXITS_INFERRED: N_(
+        "People count as gone when they enter another hall. Who went home is here still."
+    ),
+    Sureness.NO_EXITS: N_(
+        "No kiosk at this hall scans exits. Many on the list may have left before."
+    ),
+    Sureness.DOOR_AWAY: N_("People may have left or come in by that door, and nobody knows here."),
+    Sureness.TOLD_LATE: N_("A door told of the entry only after the muster had begun."),
+}
+HELP = {"wheelchair": N_("Wheelchair"), "companion": N_("Companion")}

@@ -1,0 +1,1 @@
+"""Shows attendees their badge and programme on their phone, behind a link with a secret."""

@@ -1,0 +1,198 @@
+"""Shows an attendee's badge on their phone, behind a link with a secret.
+
+Once open, the page is kept on the phone and needs no network. Its worker (static/phone-worker.js)
+keeps what bears our mark, and nothing else.
+"""
+
+import hashlib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from flask import (
+    Blueprint,
+    Response,
+    abort,
+    current_app,
+    jsonify,
+    render_template,
+    url_for,
+)
+from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
+from markupsafe import Markup
+
+from badges.printing.qr import symbol_svg
+from server.core.people import attendees, day_credentials, issuing, phone_links
+from server.core.people.phone_token import PhoneTokenError
+from server.core.venue import store
+from server.features.phone import programme
+from server.storage.connection import Connection
+from server.storage.localized import text_in
+from server.web import auth, i18n
+from server.web.display import both_names
+from server.web.services import services
+
+blueprint = Blueprint("phone", __name__)
+
+# A worker that the browser runs is newer at once, and so is a page where there is a network.
+CACHE = "private, no-cache, stale-if-error=604800"
+MARK = "Hallkeeper-Page"  # The worker keeps only answers with it, as "badge" or "gone".
+HEADERS = {"Cache-Control": CACHE, "Referrer-Policy": "no-referrer"}
+NAME_CHARS_SHORT = 12  # So many letters of a name are under the icon of a home screen.
+
+
+class GoneError(Exception):
+    """Is raised for a link that stood once. `language` is the attendee's own."""
+
+    def __init__(self, language: str) -> None:
+        super().__init__("the link does not stand any more")
+        self.language = language
+
+
+@blueprint.get("/b/<token>")
+@auth.allow_everybody
+def badge(token: str) -> Response:
+    here = services()
+    db = here.database.reader
+    current = open_badge(db, token)
+    person = attendees.attendee(db, current.serial)
+    i18n.propose(person.language)
+    now = here.now()
+    of_day = day_credentials.standing(db, here.event, current.serial, now)
+    page = render_template(
+        "phone/badge.html",
+        person=person,
+        badge=current,
+        token=token,
+        now=now,
+        symbol=Markup(symbol_svg((of_day or current).credential)),
+        good_on=programme.day_words(here.venue_clock, now) if of_day else "",
+        category={one.code: one for one in store.categories(db)}.get(person.category),
+        static=static,
+        said=said,
+        words=_words(),
+        **programme.shown(db, person.serial, now, here.venue_clock),
+    )
+    return Response(page, headers={**HEADERS, MARK: "badge"})
+
+
+@blueprint.get("/b/<token>/halls")
+@auth.allow_everybody
+def halls(token: str) -> Response:
+    """Say how full the halls of the person's next sessions are now."""
+    here = services()
+    db = here.database.reader
+    current = open_badge(db, token)
+    answer = jsonify(programme.halls_now(db, current.serial, here.now()))
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+@blueprint.get("/b/<token>/manifest.webmanifest")
+@auth.allow_everybody
+def manifest(token: str) -> Response:
+    """Describe the page to a phone that puts it on its home screen. It names nobody."""
+    open_badge(services().database.reader, token)
+    address = url_for("phone.badge", token=token)
+    name = text_in(both_names(services().event.settings.name), i18n.language())
+    icons = [
+        {"src": static("icon.svg"), "sizes": "any", "type": "image/svg+xml"},
+        *(
+            {"src": static(f"icon-{side}.png"), "sizes": f"{side}x{side}", "type": "image/png"}
+            for side in (192, 512)
+        ),
+    ]
+    answer = jsonify(
+        id=address,
+        name=name,
+        short_name=name if len(name) <= NAME_CHARS_SHORT else _("Badge"),
+        lang=i18n.page_language()["tag"],
+        dir=i18n.page_language()["dir"],
+        start_url=address,
+        scope=address,
+        display="standalone",
+        background_color="#eef0f3",
+        theme_color="#eef0f3",
+        icons=icons,
+    )
+    answer.mimetype = "application/manifest+json"
+    answer.headers.extend(HEADERS)
+    return answer
+
+
+@blueprint.get("/b/worker.js")
+@auth.allow_everybody
+def worker() -> Response:
+    """Return the script that keeps a page on the phone. It is the same for everybody."""
+    script = Path(_folder(), "phone-worker.js").read_text("utf-8")
+    return Response(script, mimetype="text/javascript", headers={"Cache-Control": "no-cache"})
+
+
+@blueprint.errorhandler(GoneError)
+def gone(error: GoneError) -> Response:
+    """Say that the link does not stand any more, and what to do. It names nobody."""
+    i18n.propose(error.language)
+    page = render_template("phone/gone.html", static=static, said=said)
+    return Response(page, 410, headers={**HEADERS, MARK: "gone"})
+
+
+def open_badge(db: Connection, token: str) -> issuing.Badge:
+    """Return the badge that the link is for. Any other text is answered with 404.
+
+    Raises GoneError for a link or a badge that was replaced or revoked.
+    """
+    try:
+        serial, issue = phone_links.open_link(db, services().event, token)
+        current = issuing.current_badge(db, serial)
+        person = attendees.attendee(db, serial)
+    except phone_links.GoneLinkError as error:
+        raise GoneError(attendees.attendee(db, error.serial).language) from None
+    except (PhoneTokenError, issuing.NoBadgeError, attendees.UnknownAttendeeError):
+        abort(404)
+    if current.issue != issue or person.revoked_at is not None:
+        raise GoneError(person.language)
+    return current
+
+
+def said(names: str | dict[str, str]) -> list[tuple[str, str]]:
+    """Return (language, text) of a name in the page's language, and of another one beside it."""
+    known = both_names(names)
+    own = i18n.language()
+    main = text_in(known, own) or "?"
+    # A name that is the same in both is not said twice.
+    found = [(language, text) for language, text in known.items() if text == main][:1]
+    order = ["en" if own != "en" else "zh", *known]
+    others = [(one, known[one]) for one in order if known.get(one, main) != main]
+    return [*(found or [(own, main)]), *others[:1]]
+
+
+def _words() -> dict[str, Any]:
+    """Return what the page's script has to say."""
+    return {
+        "open": _("Places free"),
+        "nearly": _("Nearly full"),
+        "full": _("Full"),
+        "closed": _("Closed"),
+        "live": _("Halls as of now"),
+        "age": _("Halls as of {time}"),
+        "offline": _("No network: halls as of {time}"),
+        "kept": _("Kept on this phone. It works without a network."),
+        "awake": _("The screen stays on."),
+        "home": _("To keep it at hand: Share, then “Add to Home Screen”."),
+    }
+
+
+def static(name: str) -> str:
+    """Return the address of a file of ours. It changes with what is in the file."""
+    return url_for("static", filename=name, v=_digest(str(Path(_folder(), name))))
+
+
+def _folder() -> str:
+    folder = current_app.static_folder
+    assert folder is not None
+    return folder
+
+
+@cache
+def _digest(path: str) -> str:
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:12]

@@ -1,0 +1,128 @@
+"""Reads the programme of an attendee's phone page, and how full its halls are."""
+
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from babel.dates import format_skeleton
+from flask_babel import get_locale  # type: ignore[import-untyped]  # it ships no types
+from flask_babel import gettext as _
+
+from server.core.event.calendar import Clock
+from server.core.occupancy.figures import hall_figures
+from server.core.programme import activities, speakers
+from server.core.venue import store
+from server.storage.connection import Connection
+from server.web.display import hall_state
+from server.web.rendered import Rendered
+from server.web.services import services
+
+SESSIONS_SHOWN = 100  # of a programme that admits the person to more
+PRINTED = 6  # of those to come, so that the page stays one sheet
+HALLS_AHEAD = 20  # So many of the next sessions may have their halls told.
+FRESH_S = 5.0  # All phones share what was read of the halls within that time.
+
+
+class HallStates(Rendered):
+    """Keeps how full the halls are, for all phones."""
+
+
+STATES = {"Over capacity": "full", "Full": "full", "Nearly full": "nearly", "Closed": "closed"}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Holds a session and its day in words. `printed` is whether paper has it too."""
+
+    row: store.SessionRow
+    day: str
+    printed: bool
+
+
+def shown(db: Connection, serial: int, now: int, clock: Clock) -> dict[str, Any]:
+    """Return what the page's template needs of the programme."""
+    found, left_out = _sessions(db, serial, now)
+    past = [row for row in found if row.ends_at <= now]
+    under_way = [row for row in found if row.starts_at <= now < row.ends_at]
+    to_come = [row for row in found if now < row.starts_at]
+    first = [row for row in to_come if row.starts_at == to_come[0].starts_at]
+    printed = {row.session_id for row in (*under_way, *to_come)[:PRINTED]}
+
+    def described(rows: list[store.SessionRow]) -> list[Shown]:
+        return [
+            Shown(row, day_words(clock, row.starts_at), row.session_id in printed) for row in rows
+        ]
+
+    return {
+        "under_way": described(under_way),
+        "first": described(first),
+        "later": _by_day(described(to_come[len(first) :])),
+        "past": _by_day(described(past)),
+        "past_count": len(past),
+        "printed": PRINTED,
+        "not_printed": len(under_way) + len(to_come) > PRINTED,
+        "left_out": left_out,
+        "kinds": activities.kinds(db),
+        "activities": activities.activities_of(db, (row.activity_id or 0 for row in found)),
+        "speakers": speakers.speakers_of(db, (row.session_id for row in found)),
+        "talks": speakers.talks(db, serial),
+        "roles": _roles(),
+        "hall_names": {hall.hall_id: hall.names for hall in store.halls(db)},
+        "halls": halls_now(db, serial, now),
+        "day_words": lambda at: day_words(clock, at),
+    }
+
+
+def _by_day(those: list[Shown]) -> list[tuple[str, list[Shown]]]:
+    return [(day, list(rows)) for day, rows in groupby(those, key=lambda one: one.day)]
+
+
+def day_words(clock: Clock, at: int) -> str:
+    """Return the venue's day of an instant, in the page's language, such as "Tue, May 5"."""
+    return str(format_skeleton("MMMEd", clock.local(at), locale=get_locale()))
+
+
+def halls_now(db: Connection, serial: int, now: int) -> dict[str, Any]:
+    """Return how full the halls of the person's next sessions are.
+
+    `at` says when that was so (Unix ms), and `halls` has a word by hall.
+    """
+
+    def read() -> dict[str, str]:
+        figures = {
+            str(hall.hall_id): STATES.get(hall_state(hall).words, "open")
+            for hall in hall_figures(db)
+        }
+        return {"at": str(now), **figures}
+
+    known = services().own(HallStates).parts("all", read, fresh_s=FRESH_S)
+    rows = store.programme_for(db, serial, after=now, limit=HALLS_AHEAD)
+    own = {str(row.hall_id) for row in rows}
+    return {
+        "at": int(known["at"]),
+        "halls": {hall: known[hall] for hall in sorted(own) if hall in known},
+    }
+
+
+def _sessions(db: Connection, serial: int, now: int) -> tuple[list[store.SessionRow], bool]:
+    """Return the sessions to show, the soonest first, and whether some are left out.
+
+    Of very many, only those are shown that are not over: all that invite the person by name, and
+    the next ones of the others.
+    """
+    found = store.programme_for(db, serial, limit=SESSIONS_SHOWN + 1)
+    if len(found) <= SESSIONS_SHOWN:
+        return found, False
+    soon = store.programme_for(db, serial, after=now, limit=SESSIONS_SHOWN)
+    named = store.programme_for(db, serial, after=now, limit=SESSIONS_SHOWN, named=True)
+    both = {row.session_id: row for row in (*soon, *named)}
+    return sorted(both.values(), key=lambda row: (row.starts_at, row.code)), True
+
+
+def _roles() -> dict[str, str]:
+    return {
+        "keynote": _("Keynote speaker"),
+        "speaker": _("Speaker"),
+        "moderator": _("Moderator"),
+        "panellist": _("Panellist"),
+    }

@@ -1,0 +1,164 @@
+"""Defines `hallkeeper printer`, for the printers of the badge desks."""
+
+import time
+from pathlib import Path
+
+import click
+
+from server.console import BY, Commands, count, event_option, opened, wall_clock
+from server.core.event.calendar import ago
+from server.features.printers import jobs, store
+from server.features.printers.drivers.address import KINDS, parse
+from server.features.printers.jobs import Job
+from server.features.printers.sheets import DPIS, FORMATS_OF, check_plan
+from server.features.printers.states import JobState
+from server.features.printers.store import PrinterPlan
+from server.features.printers.worker import make_driver
+from server.storage.database import Database
+
+TEST_S = 30.0
+_POLL_S = 0.2
+_FORMATS = tuple(dict.fromkeys(name for some in FORMATS_OF.values() for name in some))
+
+
+@click.group(cls=Commands)
+def printer() -> None:
+    """Set up the printers of the badge desks, and see how they are."""
+
+
+@printer.command()
+@click.argument("name")
+@click.argument("kind", type=click.Choice(tuple(KINDS)))
+@click.argument("address")
+@event_option
+@click.option("--format", "format_name", type=click.Choice(_FORMATS), help="What it prints.")
+@click.option("--dpi", type=click.Choice(tuple(map(str, DPIS))), help="Dots per inch.")
+@click.option("--desk", "desks", multiple=True, help="A desk that it serves; all if absent.")
+@click.option("--place", default=1, show_default=True, help="Desks take the lowest first.")
+@click.option("--layer-only", is_flag=True, help="Its cards are pre-printed.")
+@click.option("--trusts-sending", is_flag=True, help="It can't say that a card came out.")
+def add(
+    name: str,
+    kind: str,
+    address: str,
+    event_dir: Path,
+    format_name: str | None,
+    dpi: str | None,
+    desks: tuple[str, ...],
+    place: int,
+    layer_only: bool,
+    trusts_sending: bool,
+) -> None:
+    """Add the printer NAME of KIND at ADDRESS.
+
+    An address is such as ipp://192.168.1.40/ipp/print for IPP, and tcp://192.168.1.41:9100 for ZPL
+    and for Brother QL. The event's server connects to it.
+    """
+    plan = PrinterPlan(
+        name=name,
+        address=str(parse(address, kind)),
+        kind=kind,
+        format=format_name or FORMATS_OF[kind][0],
+        dpi=int(dpi) if dpi else (203 if kind == "zpl" else 300),
+        layer_only=layer_only,
+        trusts_sending=trusts_sending,
+        place=place,
+        desks=desks,
+    )
+    check_plan(plan)
+    with opened(event_dir) as (_, database):
+        database.write(lambda db: store.add(db, plan, by=BY, now=wall_clock()))
+    click.echo(f"{name} prints {plan.format}. Try it: hallkeeper printer test {name}")
+
+
+@printer.command("list")
+@event_option
+def list_printers(event_dir: Path) -> None:
+    """List every printer with its state, its desks, and the labels that it has left.
+
+    The state is as the running server last heard it.
+    """
+    with opened(event_dir) as (_, database):
+        found = store.printers(database.reader)
+        waiting = [one.printer_id for one in jobs.open_jobs(database.reader)]
+    if not found:
+        click.echo("There are no printers. Add one: hallkeeper printer add NAME KIND ADDRESS")
+    now = wall_clock()
+    for one in found:
+        plan = one.plan
+        heard = "" if one.state_at is None else f" (since {ago(one.state_at, now)})"
+        click.echo(f"{plan.name}  {one.state.replace('_', ' ')}{heard}  {plan.address}")
+        desks = f"desks {', '.join(plan.desks)}" if plan.desks else "all desks"
+        click.echo(f"    {plan.format} at {plan.dpi} dpi, {desks}, {_labels(one)}")
+        click.echo(f"    {count(waiting.count(one.printer_id), 'job')} waiting")
+        if one.state_words:
+            click.echo(f"    {one.state_words}")
+
+
+@printer.command()
+@click.argument("name")
+@event_option
+def test(name: str, event_dir: Path) -> None:
+    """Ask the printer NAME how it is, and make a test print.
+
+    The running server makes it. Without one it is made when the server starts.
+    """
+    with opened(event_dir) as (_, database):
+        found = store.named(database.reader, name)
+        status = make_driver(found).status()
+        click.echo(f"{name}: {status.state.replace('_', ' ')}. {status.words}".rstrip())
+        number = database.write(
+            lambda db: jobs.enqueue_test(db, found.printer_id, by=BY, now=wall_clock())
+        )
+        ended = _ended(database, number)
+    if ended is None:
+        click.echo("The test print waits. Is the server running, and the printer ready?")
+    elif ended.state is JobState.DONE:
+        click.echo("The test print came out.")
+    else:
+        raise click.ClickException(f"The test print: {ended.words or ended.state}")
+
+
+@printer.command()
+@click.argument("name")
+@click.argument("number", type=int, required=False)
+@event_option
+def labels(name: str, number: int | None, event_dir: Path) -> None:
+    """Note that a roll of NUMBER labels was loaded in NAME. Without a number, count no longer."""
+    with opened(event_dir) as (_, database):
+        found = store.named(database.reader, name)
+        database.write(
+            lambda db: store.load_labels(db, found.printer_id, number, by=BY, now=wall_clock())
+        )
+        now = store.named(database.reader, name)
+    click.echo(f"{name}: {_labels(now)}.")
+
+
+@printer.command()
+@click.argument("name")
+@event_option
+def remove(name: str, event_dir: Path) -> None:
+    """Remove the printer NAME. What waits for it goes to other printers of its desks."""
+    with opened(event_dir) as (_, database):
+        found = store.named(database.reader, name)
+        database.write(lambda db: store.remove(db, found.printer_id, by=BY, now=wall_clock()))
+    click.echo(f"{name} is removed.")
+
+
+def _labels(one: store.Printer) -> str:
+    if one.labels_left is None:
+        return "labels are not counted"
+    few = " (few)" if one.has_few_labels else ""
+    return f"{count(one.labels_left, 'label')} left{few}"
+
+
+def _ended(database: Database, number: int) -> Job | None:
+    """Return how a job ended, or None where it still waits after a while."""
+    until = time.monotonic() + TEST_S
+    while time.monotonic() < until:
+        with database.reading() as db:
+            found = jobs.job(db, number)
+        if found.state not in (JobState.WAITING, JobState.PRINTING):
+            return found
+        time.sleep(_POLL_S)
+    return None

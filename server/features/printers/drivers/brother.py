@@ -1,0 +1,200 @@
+"""Drives Brother's QL label printers with a 62 mm roll, by their raster commands over TCP.
+
+Over the network these printers answer nothing on that connection. How they are is asked over SNMP,
+which gives the same 32 bytes that they give over USB. A printer on which SNMP is switched off is
+silent: nobody can know then whether it has paper, or whether a label came out.
+"""
+
+import contextlib
+import time
+from dataclasses import dataclass
+
+from PIL import Image
+
+from badges.i18n import N_, Phrase, phrase_of
+from server.features.printers.drivers import address as addresses
+from server.features.printers.drivers import snmp
+from server.features.printers.drivers.address import Address
+from server.features.printers.drivers.driver import (
+    GarbledError,
+    NotPrintedError,
+    PerhapsPrintedError,
+    Sheet,
+    Turn,
+)
+from server.features.printers.drivers.tcp import Line
+from server.features.printers.states import PrinterState, Status
+
+WIDTH_MM = 62
+DOTS = 696  # Of a line of 720 that lie on a 62 mm roll.
+LINE_DOTS = 720
+_RIGHT_DOTS = 12  # Of the line, beside the roll.
+LINE_BYTES = LINE_DOTS // 8
+DARK_BELOW = 140
+SEND_S = 20.0
+POLL_S = 0.3
+SETTLE_S = 1.0
+SILENT_S = 8.0
+PRINT_S = 120.0
+STATUS_OID = (1, 3, 6, 1, 4, 1, 2435, 3, 3, 9, 1, 6, 1, 0)
+SILENT_WORDS = Phrase(
+    "The printer says nothing about itself (SNMP is switched off): whether "
+    "it has paper is not known."
+)
+_HEAD = b"\x80\x20\x42"
+_NO_MEDIA, _MEDIA_END, _JAM = 0x01, 0x02, 0x04
+_COVER, _REPLACE, _NOT_FED = 0x10, 0x01, 0x40
+
+
+@dataclass(frozen=True)
+class QlStatus:
+    """Holds the status of a QL printer, as it gives it in 32 bytes."""
+
+    error: int  # Two bytes of flags.
+    width_mm: int
+    is_printing: bool
+
+    @property
+    def status(self) -> Status:
+        first, second = self.error >> 8, self.error & 0xFF
+        if second & _COVER:
+            return Status(PrinterState.COVER_OPEN, N_("The printer's cover is open."))
+        if first & (_NO_MEDIA | _MEDIA_END) or second & _NOT_FED:
+            return Status(PrinterState.PAPER_OUT, N_("The printer has no labels left."))
+        if first & _JAM:
+            return Status(PrinterState.ERROR, N_("The printer's cutter is jammed."))
+        if second & _REPLACE or (not self.error and self.width_mm not in (0, WIDTH_MM)):
+            return Status(PrinterState.ERROR, N_("Another roll than 62 mm is in the printer."))
+        if self.error:
+            return Status(
+                PrinterState.ERROR, N_("The printer reports a fault: switch it off and on.")
+            )
+        return Status(PrinterState.PRINTING if self.is_printing else PrinterState.READY)
+
+
+def read_status(answer: bytes) -> QlStatus:
+    """Return what the 32 bytes say. Raises GarbledError."""
+    if len(answer) != 32 or answer[:3] != _HEAD:
+        raise GarbledError(N_("The printer's answer can't be read: is it a Brother QL?"))
+    return QlStatus(answer[8] << 8 | answer[9], answer[10], is_printing=answer[19] == 1)
+
+
+def label(picture: Image.Image) -> bytes:
+    """Return the commands for one label, cut off after it. The picture is as it is read, and its
+    height is the roll's width of 62 mm.
+    """
+    grey = picture.convert("L").transpose(Image.Transpose.ROTATE_90)
+    if grey.width != DOTS:
+        raise ValueError(f"a picture of {grey.width} dots does not fit a roll of {DOTS}")
+    line = Image.new("L", (LINE_DOTS, grey.height), 255)
+    line.paste(grey, (_RIGHT_DOTS, 0))
+    # The head prints the line's last dot first.
+    line = line.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    data = line.point([255 if level < DARK_BELOW else 0 for level in range(256)], "1").tobytes()
+    made = [
+        bytes(400),  # Ends whatever command was left half sent.
+        b"\x1b@",
+        b"\x1bia\x01",  # Raster commands follow.
+        # The roll is endless and 62 mm wide, so many lines follow, and this is the first page.
+        b"\x1biz\x8e\x0a\x3e\x00" + grey.height.to_bytes(4, "little") + b"\x00\x00",
+        b"\x1biM\x40",  # Cut.
+        b"\x1biA\x01",  # After each label.
+        b"\x1biK\x08",  # At its end.
+        b"\x1bid\x23\x00",  # 35 dots of margin, the least on a roll.
+        b"M\x00",  # Not compressed.
+    ]
+    for at in range(0, len(data), LINE_BYTES):
+        made.append(b"g\x00" + bytes([LINE_BYTES]) + data[at : at + LINE_BYTES])
+    return b"".join((*made, b"\x1a"))
+
+
+class BrotherDriver:
+    """Drives one QL printer."""
+
+    def __init__(
+        self, address: Address, *, trusts_sending: bool = False, snmp_port: int = snmp.PORT
+    ) -> None:
+        self._address = address
+        self._trusts_sending = trusts_sending
+        self._snmp_port = snmp_port
+
+    def status(self) -> Status:
+        try:
+            told = self._told()
+            if told is not None:
+                return told.status
+            addresses.connect(self._address).close()
+            return Status(PrinterState.READY, SILENT_WORDS)
+        except GarbledError as error:
+            return Status(PrinterState.ERROR, phrase_of(error))
+        except (OSError, addresses.AddressError) as error:
+            return Status(PrinterState.OFFLINE, addresses.why(error))
+
+    def print(self, sheet: Sheet, turn: Turn) -> None:
+        # The picture's height becomes exactly the dots of the roll, so that no code is blurred.
+        data = label(_fitted(sheet.picture(DOTS / sheet.size_mm[1] * 25.4)))
+        status = self.status()
+        if not status.state.can_print:
+            raise NotPrintedError(status)
+        try:
+            line = Line(addresses.connect(self._address))
+        except (OSError, addresses.AddressError) as error:
+            raise NotPrintedError(Status(PrinterState.OFFLINE, addresses.why(error))) from None
+        with line:
+            turn.sending("")
+            try:
+                line.send(data, SEND_S)
+                line.finish(POLL_S)
+            except OSError:
+                words = N_("The connection was lost while the label was being sent.")
+                raise PerhapsPrintedError(words) from None
+        self._watch(turn, is_silent=status.words == SILENT_WORDS)
+
+    def resume(self, remote: str, turn: Turn) -> None:
+        raise PerhapsPrintedError(N_("The server stopped while the label was being printed."))
+
+    def _told(self) -> QlStatus | None:
+        """Return what the printer says over SNMP, or None where it says nothing.
+
+        Raises GarbledError.
+        """
+        try:
+            answer = snmp.get(self._address.host, STATUS_OID, self._snmp_port)
+        except OSError:
+            return None
+        return read_status(answer) if isinstance(answer, bytes) else None
+
+    def _watch(self, turn: Turn, *, is_silent: bool) -> None:
+        """Return when the printer was seen to print and has no fault after."""
+        until = time.monotonic() + PRINT_S
+        sent_at = time.monotonic()
+        was_printing, idle_since = False, 0.0
+        while not is_silent and time.monotonic() < until:
+            told: QlStatus | None = None
+            with contextlib.suppress(GarbledError):
+                told = self._told()
+            now = time.monotonic()
+            if told is not None and not told.status.state.can_print:
+                # What it does with the label after that, these printers do not say.
+                turn.stands_still(told.status)
+                raise PerhapsPrintedError(
+                    Phrase("%(words)s Look whether the label came out.", words=told.status.words)
+                )
+            if told is not None and told.is_printing:
+                was_printing, idle_since = True, 0.0
+            elif told is not None:
+                idle_since = idle_since or now
+                if was_printing and now - idle_since > SETTLE_S:
+                    return
+            if not was_printing and now - sent_at > SILENT_S:
+                break
+            turn.wait(POLL_S)
+        if not self._trusts_sending:
+            raise PerhapsPrintedError(
+                N_("The printer took the label, but can't say that it is out.")
+            )
+
+
+def _fitted(picture: Image.Image) -> Image.Image:
+    """Return the picture with exactly the roll's dots. Drawing rounds up to one dot more."""
+    return picture.crop((0, 0, picture.width, DOTS)) if picture.height != DOTS else picture

@@ -1,0 +1,290 @@
+"""Drives label printers that speak ZPL over TCP, one label at a time.
+
+`~HS` tells how the printer is and what waits in it. Zebra's printers also count the labels that
+they ever printed (`odometer.total_label_count`). Where the count is given, a label is out when it
+went up. Where it is not, a label is out when the printer was seen at work and then had nothing left
+to do. Nothing else may print on such a printer.
+"""
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from PIL import Image
+
+from badges.i18n import N_, Phrase, phrase_of
+from server.features.printers.drivers import address as addresses
+from server.features.printers.drivers.address import Address
+from server.features.printers.drivers.driver import (
+    GarbledError,
+    NotPrintedError,
+    PerhapsPrintedError,
+    Sheet,
+    Turn,
+)
+from server.features.printers.drivers.tcp import Line
+from server.features.printers.states import PrinterState, Status
+
+ANSWER_S = 3.0
+COUNT_ANSWER_S = 1.5
+SEND_S = 20.0
+POLL_S = 0.1
+SETTLE_S = 0.4  # A printer that was at work has nothing left to do for so long.
+SILENT_S = 4.0  # A printer that took a label shows no work for so long.
+PRINT_S = 180.0
+CLEAR_S = 4.0
+RECONNECT_S = 8.0
+AGAIN_S = 0.5  # Between two attempts of that.
+DARK_BELOW = 140  # Of 256. Lighter dots stay white.
+_STRINGS = re.compile(rb"\x02([^\x02\x03]{0,200})\x03")
+_COUNT = re.compile(rb'"(\d{1,12})"')
+_ASK_COUNT = b'! U1 getvar "odometer.total_label_count"\r\n'
+_LOST = N_("The connection was lost while the label was being printed.")
+
+
+@dataclass(frozen=True)
+class HostStatus:
+    """Holds what a printer answers to `~HS`."""
+
+    paper_out: bool
+    paused: bool
+    formats: int  # Labels that wait in the printer's memory.
+    partial: bool  # It has received the beginning of a label, and waits for the rest.
+    head_open: bool
+    ribbon_out: bool
+    remaining: int  # Labels of the batch that are still to print.
+    hot: bool
+    spoilt_memory: bool
+
+    @property
+    def is_busy(self) -> bool:
+        return self.formats > 0 or self.partial or self.remaining > 0
+
+    @property
+    def status(self) -> Status:
+        if self.head_open:
+            return Status(PrinterState.COVER_OPEN, N_("The printer's cover is open."))
+        if self.paper_out:
+            return Status(PrinterState.PAPER_OUT, N_("The printer has no labels left."))
+        if self.ribbon_out:
+            return Status(PrinterState.ERROR, N_("The printer's ribbon is used up."))
+        if self.hot:
+            return Status(PrinterState.ERROR, N_("The printer is too hot and waits."))
+        if self.spoilt_memory:
+            return Status(
+                PrinterState.ERROR, N_("The printer's settings are lost: set it up again.")
+            )
+        if self.paused:
+            return Status(PrinterState.ERROR, N_("The printer is paused: press its pause key."))
+        return Status(PrinterState.PRINTING if self.is_busy else PrinterState.READY)
+
+
+def read_host_status(answer: bytes) -> HostStatus:
+    """Return what an answer to `~HS` says. Raises GarbledError."""
+    strings = _STRINGS.findall(answer)
+    try:
+        first, second = (text.decode("ascii").split(",") for text in strings[:2])
+        return HostStatus(
+            paper_out=int(first[1]) == 1,
+            paused=int(first[2]) == 1,
+            formats=int(first[4]),
+            partial=int(first[7]) == 1,
+            spoilt_memory=int(first[9]) == 1,
+            hot=int(first[11]) == 1,
+            head_open=int(second[2]) == 1,
+            ribbon_out=int(second[3]) == 1,
+            remaining=int(second[8]),
+        )
+    except (ValueError, IndexError):
+        raise GarbledError(N_("The printer's answer can't be read: does it speak ZPL?")) from None
+
+
+def label(picture: Image.Image) -> bytes:
+    """Return the ZPL of one label that shows a picture in black and white."""
+    grey = picture.convert("L")
+    # A bit that is set is a black dot.
+    dots = grey.point([255 if level < DARK_BELOW else 0 for level in range(256)], mode="1")
+    data = dots.tobytes()
+    row = (dots.width + 7) // 8
+    return b"".join(
+        (
+            f"^XA^PW{dots.width}^LL{dots.height}^LH0,0^FO0,0".encode(),
+            f"^GFA,{len(data)},{len(data)},{row},".encode(),
+            data.hex().upper().encode(),
+            b"^FS^PQ1,0,0,N^XZ\r\n",
+        )
+    )
+
+
+class ZplDriver:
+    """Drives one printer that speaks ZPL."""
+
+    def __init__(self, address: Address, dpi: int, *, trusts_sending: bool = False) -> None:
+        self._address = address
+        self._dpi = dpi
+        self._trusts_sending = trusts_sending
+        self._counts = True  # Until the printer leaves the question unanswered.
+
+    def status(self) -> Status:
+        try:
+            with self._open() as line:
+                return self._host(line).status
+        except GarbledError as error:
+            return Status(PrinterState.ERROR, phrase_of(error))
+        except (OSError, addresses.AddressError) as error:
+            return Status(PrinterState.OFFLINE, addresses.why(error))
+
+    def print(self, sheet: Sheet, turn: Turn) -> None:
+        data = label(sheet.picture(self._dpi))
+        with self._ready(turn) as (line, before):
+            turn.sending("" if before is None else str(before))
+            try:
+                line.send(data, SEND_S)
+                self._watch(line, before, turn)
+                return
+            except (OSError, GarbledError):
+                pass
+        self._look_again(before, turn)
+
+    def resume(self, remote: str, turn: Turn) -> None:
+        self._look_again(int(remote) if remote.isdigit() else None, turn)
+
+    @contextmanager
+    def _open(self) -> Iterator[Line]:
+        with Line(addresses.connect(self._address)) as line:
+            yield line
+
+    @contextmanager
+    def _ready(self, turn: Turn) -> Iterator[tuple[Line, int | None]]:
+        """Connect to the printer, see that it can print and has nothing of earlier times, and read
+        its count.
+        """
+        try:
+            line = Line(addresses.connect(self._address))
+        except (OSError, addresses.AddressError) as error:
+            raise NotPrintedError(Status(PrinterState.OFFLINE, addresses.why(error))) from None
+        with line:
+            try:
+                host = self._host(line)
+                if host.is_busy:
+                    # It belongs to a job that was given up. It must not come out later.
+                    host = self._clear(line, turn)
+                if host.status.state is not PrinterState.READY:
+                    raise NotPrintedError(host.status)
+                before = self._count(line)
+            except GarbledError as error:
+                raise NotPrintedError(Status(PrinterState.ERROR, phrase_of(error))) from None
+            except OSError as error:
+                raise NotPrintedError(Status(PrinterState.OFFLINE, addresses.why(error))) from None
+            yield line, before
+
+    def _host(self, line: Line) -> HostStatus:
+        line.send(b"~HS\r\n", ANSWER_S)
+        return read_host_status(line.read(lambda got: got.count(b"\x03") >= 3, ANSWER_S))
+
+    def _count(self, line: Line) -> int | None:
+        """Return how many labels the printer ever printed, or None where it does not say."""
+        if not self._counts:
+            return None
+        line.send(_ASK_COUNT, ANSWER_S)
+        try:
+            answer = line.read(lambda got: got.count(b'"') >= 2, COUNT_ANSWER_S)
+        except TimeoutError:
+            answer = b""
+        found = _COUNT.search(answer)
+        self._counts = found is not None
+        return int(found[1]) if found else None
+
+    def _clear(self, line: Line, turn: Turn) -> HostStatus:
+        """Take back all that waits in the printer. Raises NotPrintedError where it stays."""
+        line.send(b"~JA\r\n", ANSWER_S)
+        until = time.monotonic() + CLEAR_S
+        while (host := self._host(line)).is_busy:
+            if time.monotonic() > until:
+                words = N_("The printer does not give up an earlier label: switch it off and on.")
+                raise NotPrintedError(Status(PrinterState.ERROR, words))
+            turn.wait(POLL_S)
+        return host
+
+    def _watch(self, line: Line, before: int | None, turn: Turn) -> None:
+        """Return when the label is out. Raises OSError where the connection is lost."""
+        until = time.monotonic() + PRINT_S
+        was_busy, idle_since = False, 0.0
+        while time.monotonic() < until:
+            host = self._host(line)
+            counted = self._count(line) if before is not None else None
+            if before is not None and counted is not None and counted > before:
+                return
+            if not host.status.state.can_print:
+                idle_since = 0.0
+                if turn.stands_still(host.status):
+                    self._take_back(line, before, host.status, turn)
+                    return
+            elif host.is_busy:
+                was_busy, idle_since = True, 0.0
+            else:
+                idle_since = idle_since or time.monotonic()
+                idle = time.monotonic() - idle_since
+                if before is None and was_busy and idle > SETTLE_S:
+                    return
+                if idle > SILENT_S:
+                    self._judge_silence(before)
+                    return
+            turn.wait(POLL_S)
+        raise PerhapsPrintedError(
+            N_("The printer did not say in three minutes that the label is out.")
+        )
+
+    def _judge_silence(self, before: int | None) -> None:
+        if before is None and self._trusts_sending:
+            return
+        if before is None:
+            raise PerhapsPrintedError(
+                N_("The printer took the label, but does not say that it is out.")
+            )
+        raise PerhapsPrintedError(N_("The printer took the label, but its counter did not go up."))
+
+    def _take_back(self, line: Line, before: int | None, status: Status, turn: Turn) -> None:
+        """Take the label back. Returns where it came out after all."""
+        try:
+            self._clear(line, turn)
+            counted = self._count(line) if before is not None else None
+        except NotPrintedError as error:
+            raise PerhapsPrintedError(phrase_of(error)) from None
+        if before is None or counted is None:
+            raise PerhapsPrintedError(
+                Phrase("%(words)s Part of the label may have come out.", words=status.words)
+            )
+        if counted == before:
+            raise NotPrintedError(status)
+
+    def _look_again(self, before: int | None, turn: Turn) -> None:
+        """Find out after a lost connection whether a label came out."""
+        until = time.monotonic() + RECONNECT_S
+        while before is not None and time.monotonic() < until:
+            try:
+                with self._open() as line:
+                    counted = self._count(line)
+                    if counted is not None and counted > before:
+                        return
+                    if counted is None:
+                        break
+                    host = self._host(line)
+                    if host.partial:
+                        # The rest of the label was lost with the connection.
+                        host = self._clear(line, turn)
+                    if not host.is_busy and host.status.state.can_print:
+                        # A printer that was switched off may have lost count of its last label.
+                        raise PerhapsPrintedError(
+                            Phrase(
+                                "%(lost)s The printer's counter says that it did not come out.",
+                                lost=_LOST,
+                            )
+                        )
+                    self._watch(line, before, turn)
+                    return
+            except (OSError, GarbledError, NotPrintedError, addresses.AddressError):
+                turn.wait(AGAIN_S)
+        raise PerhapsPrintedError(_LOST)

@@ -1,0 +1,393 @@
+"""Keeps the jobs of the desks' printers.
+
+A job waits, is being printed, and is done when its printer said so. Before the first byte leaves
+for a printer, the job says so on disk (`sent_at`). So after a crash it is known which jobs perhaps
+were printed. Such a job is never repeated by itself. It fails as `perhaps_printed`, and the desk
+says whether the card came out.
+"""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from badges.i18n import N_, restored, stored
+from server.core.event.directory import Event
+from server.core.event.settings import EventError
+from server.core.people import card_design, cards, issuing
+from server.core.people.cards import PrintedBadge
+from server.features.printers.states import (
+    JobError,
+    JobState,
+    NoPrinterError,
+    PrinterState,
+    Problem,
+    UnknownJobError,
+    UnknownPrinterError,
+)
+from server.storage.connection import Connection
+
+DESK_CHARS_MAX = 40
+_COLUMNS = (
+    "job_id, serial, issue, desk, made_by, made_at, printer_id, fixed, "
+    "state, problem, words, sent_at, remote, done_at"
+)
+_SELECT = f"SELECT {_COLUMNS} FROM print_job"
+# The printers that serve a desk. Those that can print come first, among them the desk's own before
+# those of everybody, and of these the idle ones before the busy ones.
+_SERVING = (
+    "SELECT p.printer_id FROM printer p"
+    " LEFT JOIN printer_desk d ON d.printer_id = p.printer_id AND d.desk = ?"
+    " WHERE p.removed_at IS NULL AND (d.desk IS NOT NULL OR NOT EXISTS"
+    " (SELECT 1 FROM printer_desk o WHERE o.printer_id = p.printer_id))"
+    " ORDER BY CASE WHEN p.state IN ('ready', 'printing') THEN 0 WHEN p.state = 'unknown' THEN 1"
+    " ELSE 2 END, CASE WHEN d.desk IS NULL THEN 1 ELSE 0 END,"
+    " CASE WHEN p.state = 'printing' THEN 1 ELSE 0 END, p.place, p.printer_id"
+)
+
+
+@dataclass(frozen=True)
+class Job:
+    """Represents one card to print. A test print has no serial and no issue."""
+
+    job_id: int
+    serial: int | None
+    issue: int | None
+    desk: str
+    made_by: str
+    made_at: int
+    printer_id: int
+    fixed: bool  # Only this printer may print it.
+    state: JobState
+    problem: Problem
+    words: str  # What went wrong, as a phrase.
+    sent_at: int | None  # When the first byte may have left for the printer.
+    remote: str  # What the printer calls it, or what the printer had counted before.
+    done_at: int | None
+
+    @property
+    def is_test(self) -> bool:
+        return self.serial is None
+
+
+def enqueue(
+    db: Connection,
+    serial: int,
+    issue: int,
+    *,
+    desk: str,
+    by: str,
+    now: int,
+    printer_id: int | None = None,
+) -> int:
+    """Queue a badge for a printer, and return the job's number.
+
+    Without `printer_id` it goes to the desk's first printer that is ready, and another one takes it
+    over when that one can't print. A badge that already waits or is being printed is not queued
+    again: the same job is returned. Raises NoPrinterError or UnknownPrinterError.
+    """
+    waiting = db.execute(
+        "SELECT job_id FROM print_job WHERE serial = ? AND issue = ?"
+        " AND state IN ('waiting', 'printing')",
+        (serial, issue),
+    ).fetchone()
+    if waiting is not None:
+        found: int = waiting["job_id"]
+        return found
+    return _add(db, (serial, issue), desk, by, now, printer_id)
+
+
+def enqueue_test(db: Connection, printer_id: int, *, by: str, now: int) -> int:
+    """Queue a test print, and return the job's number. Raises UnknownPrinterError."""
+    return _add(db, (None, None), "", by, now, printer_id)
+
+
+def job(db: Connection, job_id: int) -> Job:
+    """Return a job. Raises UnknownJobError."""
+    row = db.execute(f"{_SELECT} WHERE job_id = ?", (job_id,)).fetchone()
+    if row is None:
+        raise UnknownJobError(N_("There is no print job %(job_id)s."), job_id=job_id)
+    return _job(row)
+
+
+def jobs_of_desk(db: Connection, desk: str, limit: int) -> list[Job]:
+    """Return a desk's last jobs, the newest first."""
+    rows = db.execute(
+        f"{_SELECT} WHERE desk = ? ORDER BY job_id DESC LIMIT ?", (" ".join(desk.split()), limit)
+    )
+    return [_job(row) for row in rows.fetchall()]
+
+
+def newest_jobs(db: Connection, limit: int) -> list[Job]:
+    """Return the last jobs of all desks and the test prints, the newest first."""
+    rows = db.execute(f"{_SELECT} ORDER BY job_id DESC LIMIT ?", (limit,))
+    return [_job(row) for row in rows.fetchall()]
+
+
+def open_jobs(db: Connection) -> list[Job]:
+    """Return the jobs that wait or are being printed, the oldest first."""
+    rows = db.execute(f"{_SELECT} WHERE state IN ('waiting', 'printing') ORDER BY job_id")
+    return [_job(row) for row in rows.fetchall()]
+
+
+def retry(db: Connection, job_id: int, *, by: str, now: int, printer_id: int | None = None) -> None:
+    """Queue a job again that failed or was cancelled.
+
+    For one that perhaps was printed, this is somebody's word that it was not, or that they want
+    another card. Raises JobError, NoPrinterError, UnknownPrinterError or UnknownJobError.
+    """
+    found = job(db, job_id)
+    if found.state not in (JobState.FAILED, JobState.CANCELLED):
+        raise JobError(
+            N_("Job %(job_id)s is %(state)s: only one that failed is printed again."),
+            job_id=job_id,
+            state=found.state,
+        )
+    if (
+        found.serial is not None
+        and db.execute(
+            "SELECT 1 FROM print_job WHERE serial = ? AND issue = ?"
+            " AND state IN ('waiting', 'printing')",
+            (found.serial, found.issue),
+        ).fetchone()
+    ):
+        raise JobError(
+            N_("The badge of job %(job_id)s already waits for a printer, in another job."),
+            job_id=job_id,
+        )
+    fixed = found.fixed if printer_id is None else True
+    chosen = printer_id if printer_id is not None else found.printer_id if fixed else None
+    db.execute(
+        "UPDATE print_job SET state = 'waiting', problem = '', words = '', sent_at = NULL,"
+        " remote = '', done_at = NULL, made_by = ?, made_at = ?, printer_id = ?, fixed = ?"
+        " WHERE job_id = ?",
+        (by, now, _printer(db, found.desk, chosen), int(fixed), job_id),
+    )
+
+
+def cancel(db: Connection, job_id: int, *, by: str, now: int) -> None:
+    """Give up a job that waits or failed. Raises JobError where it is being printed or is done."""
+    found = job(db, job_id)
+    if found.state not in (JobState.WAITING, JobState.FAILED):
+        raise JobError(
+            N_("Job %(job_id)s is %(state)s: it can't be cancelled any more."),
+            job_id=job_id,
+            state=found.state,
+        )
+    db.execute(
+        "UPDATE print_job SET state = 'cancelled', made_by = ?, done_at = ? WHERE job_id = ?",
+        (by, now, job_id),
+    )
+
+
+def confirm(db: Connection, event: Event, job_id: int, *, by: str, now: int) -> None:
+    """Note that the card of a job that perhaps was printed came out. It counts as handed over.
+
+    Raises JobError for a job of which that is not the question.
+    """
+    found = job(db, job_id)
+    if found.state is not JobState.FAILED or found.problem is not Problem.PERHAPS_PRINTED:
+        raise JobError(
+            N_("Job %(job_id)s is %(state)s: nobody asks whether its card came out."),
+            job_id=job_id,
+            state=found.state,
+        )
+    db.execute(
+        "UPDATE print_job SET state = 'done', problem = '', words = '', done_at = ?"
+        " WHERE job_id = ?",
+        (now, job_id),
+    )
+    if found.serial is not None and found.issue is not None:
+        cards.note_printed(db, printed_badges(db, event, found), by=by, now=now)
+
+
+def printed_badges(db: Connection, event: Event, found: Job) -> list[PrintedBadge]:
+    """Return the badge of a job with what stands on its card, or none for a test print."""
+    badges = [] if found.serial is None else issuing.badges_of(db, found.serial)
+    latin = True
+    with suppress(EventError):  # The card is out, whatever the settings of the next one say.
+        latin = card_design.read_design(event).latin
+    return cards.read(db, event, [one for one in badges if one.issue == found.issue], latin=latin)
+
+
+def next_job(db: Connection, printer_id: int) -> int | None:
+    """Return the number of the job that a printer which is ready takes next, or None.
+
+    That is the oldest of its own and of those whose printer can't print now, at desks that this one
+    serves.
+    """
+    row = db.execute(
+        "SELECT j.job_id FROM print_job j WHERE j.state = 'waiting' AND (j.printer_id = ?"
+        " OR (j.fixed = 0 AND EXISTS (SELECT 1 FROM printer p WHERE p.printer_id = j.printer_id"
+        " AND (p.removed_at IS NOT NULL OR p.state NOT IN ('ready', 'printing')))"
+        " AND (EXISTS (SELECT 1 FROM printer_desk d WHERE d.printer_id = ? AND d.desk = j.desk)"
+        " OR NOT EXISTS (SELECT 1 FROM printer_desk d WHERE d.printer_id = ?))))"
+        " ORDER BY j.job_id LIMIT 1",
+        (printer_id, printer_id, printer_id),
+    ).fetchone()
+    found: int | None = None if row is None else row["job_id"]
+    return found
+
+
+def claim(db: Connection, printer_id: int) -> Job | None:
+    """Give a printer that is ready its next job, which from then on is being printed. Returns None
+    where nothing waits for it.
+    """
+    number = next_job(db, printer_id)
+    if number is None:
+        return None
+    db.execute(
+        "UPDATE print_job SET state = 'printing', printer_id = ?, words = '', sent_at = NULL,"
+        " remote = '' WHERE job_id = ?",
+        (printer_id, number),
+    )
+    return job(db, number)
+
+
+def note_sending(db: Connection, job_id: int, remote: str, now: int) -> None:
+    """Note that from now on bytes may reach the printer, and what the printer calls the job.
+
+    Raises JobError where the job is no longer being printed. Then nothing may be sent.
+    """
+    noted = db.execute(
+        "UPDATE print_job SET sent_at = ?, remote = ? WHERE job_id = ? AND state = 'printing'",
+        (now, remote, job_id),
+    )
+    if noted.rowcount != 1:
+        raise JobError(N_("Job %(job_id)s is no longer being printed."), job_id=job_id)
+
+
+def finish(db: Connection, found: Job, printed: Sequence[PrintedBadge], now: int) -> None:
+    """Note that the printer said that the card is out. It counts as handed over from then on.
+
+    A job that was brought back to its desk meanwhile stays there.
+    """
+    noted = db.execute(
+        "UPDATE print_job SET state = 'done', problem = '', words = '', done_at = ?"
+        " WHERE job_id = ? AND state = 'printing'",
+        (now, found.job_id),
+    )
+    if printed and noted.rowcount == 1:
+        cards.note_printed(db, printed, by=found.made_by, now=now)
+
+
+def fail(db: Connection, job_id: int, problem: Problem, words: str, now: int) -> None:
+    """Bring a job back to its desk, with what went wrong."""
+    db.execute(
+        "UPDATE print_job SET state = 'failed', problem = ?, words = ?, done_at = ?"
+        " WHERE job_id = ? AND state IN ('waiting', 'printing')",
+        (problem, stored(words), now, job_id),
+    )
+
+
+def put_back(db: Connection, job_id: int, words: str) -> None:
+    """Let a job wait again that certainly was not printed. `words` says why it still waits."""
+    db.execute(
+        "UPDATE print_job SET state = 'waiting', words = ?, sent_at = NULL, remote = ''"
+        " WHERE job_id = ? AND state = 'printing'",
+        (stored(words), job_id),
+    )
+
+
+def recover(db: Connection, words: str, now: int) -> None:
+    """Bring back what a server that is gone left half done.
+
+    What was not sent yet waits again. What was sent, and has no number by which its printer could
+    be asked, comes back to its desk. The rest stays for the printers' threads.
+    """
+    db.execute(
+        "UPDATE print_job SET state = 'waiting' WHERE state = 'printing' AND sent_at IS NULL"
+    )
+    db.execute(
+        "UPDATE print_job SET state = 'failed', problem = 'perhaps_printed', words = ?, done_at = ?"
+        " WHERE state = 'printing' AND (remote = '' OR printer_id IN"
+        " (SELECT printer_id FROM printer WHERE removed_at IS NOT NULL))",
+        (stored(words), now),
+    )
+
+
+def waiting(db: Connection) -> dict[int, tuple[int, int]]:
+    """Return for each printer with cards that wait how many there are, and since when the oldest
+    does (Unix ms).
+    """
+    rows = db.execute(
+        "SELECT printer_id, COUNT(*) AS cards, MIN(made_at) AS since FROM print_job"
+        " WHERE state = 'waiting' GROUP BY printer_id"
+    )
+    return {row["printer_id"]: (row["cards"], row["since"]) for row in rows}
+
+
+def is_any_waiting(db: Connection) -> bool:
+    """Say whether any job waits for a printer."""
+    row = db.execute("SELECT 1 FROM print_job WHERE state = 'waiting' LIMIT 1").fetchone()
+    return row is not None
+
+
+def _add(
+    db: Connection,
+    badge: tuple[int | None, int | None],
+    desk: str,
+    by: str,
+    now: int,
+    printer_id: int | None,
+) -> int:
+    desk = " ".join(desk.split())
+    if len(desk) > DESK_CHARS_MAX:
+        raise JobError(
+            N_("The desk's name has %(count)s characters: the most is %(most)s."),
+            count=len(desk),
+            most=DESK_CHARS_MAX,
+        )
+    row = db.execute(
+        "INSERT INTO print_job (serial, issue, desk, made_by, made_at, printer_id, fixed, state)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, 'waiting') RETURNING job_id",
+        (*badge, desk, by, now, _printer(db, desk, printer_id), int(printer_id is not None)),
+    ).fetchone()
+    made: int = row["job_id"]
+    return made
+
+
+def _printer(db: Connection, desk: str, printer_id: int | None) -> int:
+    if printer_id is None:
+        row = db.execute(f"{_SERVING} LIMIT 1", (desk,)).fetchone()
+        if row is None:
+            raise NoPrinterError(
+                N_("No printer serves the desk %(desk)s: an admin adds one under Printers."),
+                desk=repr(desk),
+            )
+    else:
+        row = db.execute(
+            "SELECT printer_id FROM printer WHERE printer_id = ? AND removed_at IS NULL",
+            (printer_id,),
+        ).fetchone()
+        if row is None:
+            raise UnknownPrinterError(
+                N_("There is no printer %(printer_id)s, or it was removed."), printer_id=printer_id
+            )
+    found: int = row["printer_id"]
+    return found
+
+
+def has_ready_peer(db: Connection, found: Job) -> bool:
+    """Say whether another printer, one that is ready, may take a job over."""
+    if found.fixed:
+        return False
+    others = [row["printer_id"] for row in db.execute(_SERVING, (found.desk,)).fetchall()]
+    ready = {
+        row["printer_id"]
+        for row in db.execute("SELECT printer_id, state FROM printer WHERE removed_at IS NULL")
+        if PrinterState(row["state"]).can_print
+    }
+    return any(one in ready for one in others if one != found.printer_id)
+
+
+def _job(row: object) -> Job:
+    values = dict(row)  # type: ignore[call-overload]
+    return Job(
+        **{
+            **values,
+            "fixed": bool(values["fixed"]),
+            "state": JobState(values["state"]),
+            "problem": Problem(values["problem"]),
+            "words": restored(values["words"]),
+        }
+    )

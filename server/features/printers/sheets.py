@@ -1,0 +1,101 @@
+"""Draws the card of a job in the way that a printer is set."""
+
+import io
+from collections.abc import Mapping
+from functools import partial
+
+from PIL import Image
+
+from badges.i18n import N_
+from badges.printing.card import Card, render_pdf, render_pngs
+from badges.printing.look import Look
+from server.core.event.directory import Event
+from server.core.people import attendees, card_design, cards, issuing
+from server.core.people.cards import PrintedBadge
+from server.core.venue import store
+from server.features.printers.drivers.driver import Sheet
+from server.features.printers.jobs import Job
+from server.features.printers.states import PrintingError, Problem
+from server.features.printers.store import PrinterPlan
+from server.storage.connection import Connection
+
+# What fits the paper of each kind. A sheet of four cards has no place at a desk.
+FORMATS_OF: Mapping[str, tuple[str, ...]] = {
+    "ipp": ("a6", "4x6in", "a4-folded", "86x54", "4x3in", "62mm"),
+    "zpl": ("4x3in", "62mm", "86x54", "4x6in", "a6"),
+    "brother": ("62mm",),
+}
+DPIS = (203, 300, 600)
+TEST_TEXT = "TEST PRINT"  # In the code. A door says that it is no badge.
+TEST_NAME = "test"
+
+
+class NotDueError(PrintingError):
+    """Is raised where the badge must not be printed any more. `problem` says why."""
+
+    def __init__(self, problem: Problem, words: str) -> None:
+        super().__init__(words)
+        self.problem = problem
+
+
+def check_plan(plan: PrinterPlan) -> None:
+    """Raise PrintingError where a printer of that kind can't print so."""
+    if plan.format not in FORMATS_OF[plan.kind]:
+        known = ", ".join(FORMATS_OF[plan.kind])
+        raise PrintingError(
+            N_("A printer of the kind %(kind)s can't print %(format)s: use one of %(known)s."),
+            kind=plan.kind,
+            format=repr(plan.format),
+            known=known,
+        )
+    if plan.dpi not in DPIS:
+        raise PrintingError(
+            N_("%(dpi)s dots per inch: use %(dpis)s."), dpi=plan.dpi, dpis=", ".join(map(str, DPIS))
+        )
+
+
+def sheet_of(
+    db: Connection, event: Event, plan: PrinterPlan, found: Job
+) -> tuple[Sheet, list[PrintedBadge]]:
+    """Return the card of a job, and the badge on it, of which a test print has none.
+
+    Raises NotDueError, or DesignError. What is drawn later may raise CardError.
+    """
+    design = card_design.read_design(event, format_name=plan.format, layer_only=plan.layer_only)
+    if found.serial is None:
+        return _sheet(_test_card(db), design.look, TEST_NAME), []
+    badge = issuing.current_badge(db, found.serial)
+    if badge.issue != found.issue:
+        words = N_("The badge was replaced since it was sent here: print the new one.")
+        raise NotDueError(Problem.REPLACED, words)
+    if attendees.attendee(db, found.serial).revoked_at is not None:
+        raise NotDueError(Problem.REVOKED, N_("The badge was revoked since it was sent here."))
+    (printed,) = cards.read(db, event, [badge], latin=design.latin, photo=design.photo_of())
+    return _sheet(printed.card, design.look, printed.card.badge_number), [printed]
+
+
+def _sheet(card: Card, look: Look, name: str) -> Sheet:
+    size = (look.format.page_width, look.format.page_height)
+    pdf = partial(render_pdf, [card], look=look)
+    return Sheet(name, size, pdf, partial(_picture, card, look))
+
+
+def _picture(card: Card, look: Look, dpi: float) -> Image.Image:
+    return Image.open(io.BytesIO(render_pngs([card], look, dpi)[0]))
+
+
+def _test_card(db: Connection) -> Card:
+    category = store.categories(db)[0]
+    first, second = cards.both_languages(category.names)
+    return Card(
+        text=TEST_TEXT,
+        given_name="Test",
+        family_name="print",
+        organisation="测试打印",
+        country="",
+        category_name=first,
+        category_second_name=second,
+        category_letter=category.letter,
+        category_colour=category.colour,
+        badge_number="TEST",
+    )

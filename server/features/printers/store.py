@@ -1,0 +1,235 @@
+"""Keeps which printers there are, which desks they serve, how they are and how many labels they
+have.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from badges.i18n import N_, Count, Phrase, restored, stored
+from server.core.entry_log import entry_log
+from server.core.entry_log.act_names import Act
+from server.features.printers.states import PrinterState, PrintingError, Status, UnknownPrinterError
+from server.storage.connection import Connection
+
+FEW_LABELS = 20  # From here on, pages and the command line warn.
+NAME_CHARS_MAX = 40
+DESKS_MAX = 50
+LABELS_MAX = 100_000
+_SELECT = (
+    "SELECT printer_id, name, address, kind, format, layer_only, dpi, trusts_sending, certificate,"
+    " place, labels_left, state, state_words, state_at FROM printer"
+)
+
+
+@dataclass(frozen=True)
+class PrinterPlan:
+    """Holds what an admin sets of a printer."""
+
+    name: str
+    address: str  # As `address.checked` returns it.
+    kind: str  # One of KINDS.
+    format: str  # One of badges.printing.look.FORMATS.
+    dpi: int = 300
+    layer_only: bool = False  # Print names alone, on pre-printed cards.
+    trusts_sending: bool = False  # For printers that can't say that a card came out.
+    place: int = 0  # The order in which desks choose printers.
+    desks: tuple[str, ...] = ()  # Those that it serves, or all where there are none.
+
+
+@dataclass(frozen=True)
+class Printer:
+    """Represents a printer, as it was set and as it is."""
+
+    printer_id: int
+    plan: PrinterPlan
+    certificate: str  # SHA-256 of what it showed over TLS first, in hex, or "".
+    labels_left: int | None  # None where nobody counts them.
+    state: PrinterState
+    state_words: str
+    state_at: int | None
+
+    @property
+    def has_few_labels(self) -> bool:
+        return self.labels_left is not None and self.labels_left <= FEW_LABELS
+
+
+def add(db: Connection, plan: PrinterPlan, *, by: str, now: int) -> int:
+    """Add a printer, and return its number. Raises PrintingError where the name is taken."""
+    _check(db, plan, None)
+    row = db.execute(
+        "INSERT INTO printer (name, address, kind, format, layer_only, dpi, trusts_sending, place)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING printer_id",
+        _values(plan),
+    ).fetchone()
+    made: int = row["printer_id"]
+    _set_desks(db, made, plan.desks)
+    entry_log.act(db, by, Act.PRINTER_ADDED, {"printer": made}, now)
+    return made
+
+
+def change(db: Connection, printer_id: int, plan: PrinterPlan, *, by: str, now: int) -> None:
+    """Set a printer anew. At another address its certificate and its state are not known.
+
+    Raises PrintingError where the name is taken, or UnknownPrinterError.
+    """
+    before = printer(db, printer_id)
+    _check(db, plan, printer_id)
+    db.execute(
+        "UPDATE printer SET name = ?, address = ?, kind = ?, format = ?, layer_only = ?, dpi = ?,"
+        " trusts_sending = ?, place = ? WHERE printer_id = ?",
+        (*_values(plan), printer_id),
+    )
+    if (before.plan.address, before.plan.kind) != (plan.address, plan.kind):
+        db.execute(
+            "UPDATE printer SET certificate = '', state = 'unknown', state_words = '',"
+            " state_at = NULL WHERE printer_id = ?",
+            (printer_id,),
+        )
+    _set_desks(db, printer_id, plan.desks)
+    entry_log.act(db, by, Act.PRINTER_CHANGED, {"printer": printer_id}, now)
+
+
+def remove(db: Connection, printer_id: int, *, by: str, now: int) -> None:
+    """Remove a printer. What waits for it goes to others, but for what only it may print, which
+    comes back to its desk. Raises UnknownPrinterError.
+    """
+    printer(db, printer_id)
+    db.execute("UPDATE printer SET removed_at = ? WHERE printer_id = ?", (now, printer_id))
+    db.execute(
+        "UPDATE print_job SET state = 'failed', problem = 'not_printed', done_at = ?, words = ?"
+        " WHERE printer_id = ? AND state = 'waiting' AND fixed = 1",
+        (now, N_("The printer was removed."), printer_id),
+    )
+    entry_log.act(db, by, Act.PRINTER_REMOVED, {"printer": printer_id}, now)
+
+
+def forget_certificate(db: Connection, printer_id: int, *, by: str, now: int) -> None:
+    """Take whatever certificate the printer shows next as its own. Raises UnknownPrinterError."""
+    printer(db, printer_id)
+    db.execute("UPDATE printer SET certificate = '' WHERE printer_id = ?", (printer_id,))
+    entry_log.act(db, by, Act.PRINTER_CHANGED, {"printer": printer_id}, now)
+
+
+def load_labels(db: Connection, printer_id: int, labels: int | None, *, by: str, now: int) -> None:
+    """Note how many labels a new roll has, or None to count no longer. Raises PrintingError."""
+    printer(db, printer_id)
+    if labels is not None and not 0 <= labels <= LABELS_MAX:
+        raise PrintingError(
+            N_("%(labels)s labels: give a number from 0 to %(most)s."),
+            labels=Count(labels),
+            most=Count(LABELS_MAX),
+        )
+    db.execute("UPDATE printer SET labels_left = ? WHERE printer_id = ?", (labels, printer_id))
+    entry_log.act(db, by, Act.LABELS_LOADED, {"printer": printer_id, "count": labels}, now)
+
+
+def count_label(db: Connection, printer_id: int) -> None:
+    """Count one label less, where labels are counted."""
+    db.execute(
+        "UPDATE printer SET labels_left = labels_left - 1 WHERE printer_id = ? AND labels_left > 0",
+        (printer_id,),
+    )
+
+
+def note_status(db: Connection, printer_id: int, status: Status, now: int) -> None:
+    """Note what a printer says of itself. The first certificate that it shows is kept."""
+    db.execute(
+        "UPDATE printer SET state = ?, state_words = ?, state_at = ?, certificate ="
+        " CASE WHEN certificate = '' THEN ? ELSE certificate END WHERE printer_id = ?",
+        (status.state.value, stored(status.words), now, status.certificate, printer_id),
+    )
+
+
+def printers(db: Connection) -> list[Printer]:
+    """Return the printers, in the order in which desks choose them."""
+    rows = db.execute(f"{_SELECT} WHERE removed_at IS NULL ORDER BY place, printer_id").fetchall()
+    desks = _desks(db)
+    return [_printer(row, desks) for row in rows]
+
+
+def printer(db: Connection, printer_id: int) -> Printer:
+    """Return a printer. Raises UnknownPrinterError, also where it was removed."""
+    row = db.execute(
+        f"{_SELECT} WHERE printer_id = ? AND removed_at IS NULL", (printer_id,)
+    ).fetchone()
+    if row is None:
+        raise UnknownPrinterError(
+            N_("There is no printer %(printer_id)s, or it was removed."), printer_id=printer_id
+        )
+    return _printer(row, _desks(db))
+
+
+def printer_names(db: Connection) -> dict[int, str]:
+    """Return the names of all printers by number, also of those that were removed."""
+    return {row["printer_id"]: row["name"] for row in db.execute("SELECT * FROM printer")}
+
+
+def named(db: Connection, name: str) -> Printer:
+    """Return the printer of that name. Raises UnknownPrinterError."""
+    for one in printers(db):
+        if one.plan.name == name:
+            return one
+    known = ", ".join(one.plan.name for one in printers(db)) or Phrase("there is none yet")
+    raise UnknownPrinterError(
+        N_("There is no printer %(name)s. Printers: %(known)s."), name=repr(name), known=known
+    )
+
+
+def _check(db: Connection, plan: PrinterPlan, printer_id: int | None) -> None:
+    if not 1 <= len(plan.name) <= NAME_CHARS_MAX:
+        raise PrintingError(
+            N_("A printer's name has 1 to %(most)s characters."), most=NAME_CHARS_MAX
+        )
+    if len(plan.desks) > DESKS_MAX:
+        raise PrintingError(
+            N_("A printer serves at most %(most)s desks. Leave none for all."), most=DESKS_MAX
+        )
+    taken = [one for one in printers(db) if one.plan.name == plan.name]
+    if any(one.printer_id != printer_id for one in taken):
+        raise PrintingError(
+            N_("There is a printer %(name)s already: choose another name."), name=repr(plan.name)
+        )
+
+
+def _values(plan: PrinterPlan) -> tuple[object, ...]:
+    return (
+        plan.name,
+        plan.address,
+        plan.kind,
+        plan.format,
+        int(plan.layer_only),
+        plan.dpi,
+        int(plan.trusts_sending),
+        plan.place,
+    )
+
+
+def _set_desks(db: Connection, printer_id: int, desks: Sequence[str]) -> None:
+    db.execute("DELETE FROM printer_desk WHERE printer_id = ?", (printer_id,))
+    db.executemany(
+        "INSERT INTO printer_desk (printer_id, desk) VALUES (?, ?)",
+        [(printer_id, desk) for desk in dict.fromkeys(" ".join(one.split()) for one in desks)],
+    )
+
+
+def _desks(db: Connection) -> dict[int, tuple[str, ...]]:
+    found: dict[int, tuple[str, ...]] = {}
+    for row in db.execute("SELECT printer_id, desk FROM printer_desk ORDER BY desk"):
+        found[row["printer_id"]] = (*found.get(row["printer_id"], ()), row["desk"])
+    return found
+
+
+def _printer(row: object, desks: dict[int, tuple[str, ...]]) -> Printer:
+    values = dict(row)  # type: ignore[call-overload]
+    set_by_admin = ("name", "address", "kind", "format", "dpi", "place")
+    plan = PrinterPlan(
+        **{key: values[key] for key in set_by_admin},
+        layer_only=bool(values["layer_only"]),
+        trusts_sending=bool(values["trusts_sending"]),
+        desks=desks.get(values["printer_id"], ()),
+    )
+    kept = ("printer_id", "certificate", "labels_left", "state_words", "state_at")
+    values["state_words"] = restored(values["state_words"])
+    return Printer(
+        plan=plan, state=PrinterState(values["state"]), **{key: values[key] for key in kept}
+    )

@@ -1,0 +1,377 @@
+"""Prints what waits, with one thread for each printer.
+
+A thread owns its driver and speaks to its printer alone. What all must know stands in the database,
+so that a server that is killed goes on where it was. What was sent to a printer before that, and
+whose end nobody saw, is asked of the printer where it can tell. Else its desk is asked.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from badges.i18n import N_, phrase_of
+from badges.printing.card import CardError
+from server.core.event.directory import Event
+from server.core.event.settings import EventError
+from server.core.people.attendees import UnknownAttendeeError
+from server.core.people.cards import PrintedBadge
+from server.core.people.issuing import IssuingError
+from server.features.printers import jobs, store
+from server.features.printers.drivers import address
+from server.features.printers.drivers.brother import BrotherDriver
+from server.features.printers.drivers.driver import (
+    Driver,
+    NotPrintedError,
+    PerhapsPrintedError,
+    Sheet,
+    StoppedError,
+)
+from server.features.printers.drivers.ipp import IppDriver
+from server.features.printers.drivers.zpl import ZplDriver
+from server.features.printers.jobs import Job
+from server.features.printers.sheets import NotDueError, sheet_of
+from server.features.printers.states import (
+    JobError,
+    PrinterState,
+    Problem,
+    Status,
+    UnknownPrinterError,
+)
+from server.features.printers.store import Printer
+from server.storage.connection import Connection
+from server.storage.database import Database
+from server.storage.disk import DatabaseError
+from server.storage.errors import EngineError, cause, grade
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 5.0  # An idle printer is asked this often how it is.
+LOOK_AGAIN_S = 1.0  # One that can't print, which somebody may be mending.
+WAKE_S = 1.0  # Jobs of other programs, such as the command line, are seen after this.
+MANAGE_S = 1.0
+PATIENCE_S = 120.0  # For somebody to load paper, where no other printer is ready.
+TAKE_OVER_S = 3.0
+CLOSE_S = 3.0
+_PAUSE = 5.0  # After a fault of ours or of the disk.
+_STOPPED_WORDS = N_("The server stopped while this was being printed.")
+
+MakeDriver = Callable[[Printer], Driver]
+
+
+def make_driver(printer: Printer) -> Driver:
+    """Return the driver of a printer. Raises AddressError."""
+    plan = printer.plan
+    where = address.parse(plan.address, plan.kind)
+    if plan.kind == "ipp":
+        return IppDriver(where, plan.dpi, certificate=printer.certificate)
+    if plan.kind == "zpl":
+        return ZplDriver(where, plan.dpi, trusts_sending=plan.trusts_sending)
+    return BrotherDriver(where, trusts_sending=plan.trusts_sending)
+
+
+class Printing:
+    """Prints the jobs of an event's desks until it is closed."""
+
+    def __init__(
+        self,
+        event: Event,
+        database: Database,
+        now: Callable[[], int],
+        make: MakeDriver = make_driver,
+    ) -> None:
+        self._event = event
+        self._database = database
+        self._now = now
+        self._make = make
+        self._stop = threading.Event()
+        self._woken = False
+        self._printers: dict[int, _PrinterThread] = {}
+        self._thread = threading.Thread(target=self._manage, name="printers", daemon=True)
+
+    def start(self) -> None:
+        """Bring back what a server before this one left half done, and begin to print."""
+        self._database.write(lambda db: jobs.recover(db, _STOPPED_WORDS, self._now()))
+        if not self._woken:
+            self._woken = True
+            self._database.on_commit(self._wake)
+        self._stop.clear()
+        self._printers.clear()
+        self._thread = threading.Thread(target=self._manage, name="printers", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop. What is being printed is looked after at the next start."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        until = time.monotonic() + CLOSE_S
+        for one in self._printers.values():
+            one.wake.set()
+        for one in self._printers.values():
+            one.thread.join(max(0.0, until - time.monotonic()))
+
+    def _wake(self, db: Connection) -> None:
+        """Tell the printers at once where a job waits. This runs after each commit."""
+        if not self._stop.is_set() and jobs.is_any_waiting(db):
+            for one in list(self._printers.values()):
+                one.wake.set()
+
+    def _manage(self) -> None:
+        while True:
+            try:
+                with self._database.reading() as db:
+                    self._follow(store.printers(db))
+            except (DatabaseError, EngineError) as error:
+                log.log(grade(error), "printers can't be read: %s", cause(error))
+            if self._stop.wait(MANAGE_S):
+                return
+
+    def _follow(self, printers: Sequence[Printer]) -> None:
+        """Have a thread for each printer as it is set now. One that was set anew has it once the
+        thread before has ended, which is after its job.
+        """
+        wanted = {one.printer_id: one for one in printers}
+        for number, running in list(self._printers.items()):
+            if number not in wanted or not running.serves(wanted[number]):
+                running.retire()
+            if not running.thread.is_alive():
+                del self._printers[number]
+        for number, printer in wanted.items():
+            if number not in self._printers:
+                made = _PrinterThread(
+                    self._event, self._database, self._now, self._make, printer, self._stop
+                )
+                self._printers[number] = made
+                made.thread.start()
+
+
+class _PrinterThread:
+    """Prints on one printer. All but `wake` and `retire` belongs to its own thread."""
+
+    def __init__(
+        self,
+        event: Event,
+        database: Database,
+        now: Callable[[], int],
+        make: MakeDriver,
+        printer: Printer,
+        stop: threading.Event,
+    ) -> None:
+        self._event = event
+        self._database = database
+        self._now = now
+        self._make = make
+        self._printer = printer
+        self._stop = stop
+        self._retired = False
+        self._noted = Status(printer.state, printer.state_words)
+        self._looked_at: float | None = None
+        self.wake = threading.Event()
+        name = f"printer {printer.printer_id}"
+        self.thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def serves(self, printer: Printer) -> bool:
+        """Say whether this thread may go on for the printer as it is set now."""
+        mine, now = self._printer, printer
+        return (mine.plan.address, mine.plan.kind, mine.plan.dpi, mine.plan.trusts_sending) == (
+            now.plan.address,
+            now.plan.kind,
+            now.plan.dpi,
+            now.plan.trusts_sending,
+        ) and not (mine.certificate and mine.certificate != now.certificate)
+
+    def retire(self) -> None:
+        """End after the job that is being printed."""
+        self._retired = True
+        self.wake.set()
+
+    def _run(self) -> None:
+        try:
+            driver = self._make(self._printer)
+        except address.AddressError as error:
+            self._note(Status(PrinterState.ERROR, phrase_of(error)))
+            return
+        resumed = False
+        while True:
+            # What was told before is seen now, and what is told from here on ends the wait below.
+            self.wake.clear()
+            if self._stop.is_set() or self._retired:
+                return
+            try:
+                if not resumed:
+                    self._resume(driver)
+                    resumed = True
+                if not self._round(driver):
+                    self.wake.wait(WAKE_S)
+            except StoppedError:
+                return
+            except UnknownPrinterError:
+                return  # It was removed.
+            except (DatabaseError, EngineError) as error:
+                log.log(
+                    grade(error), "printer %d waits: %s", self._printer.printer_id, cause(error)
+                )
+                self._stop.wait(_PAUSE)
+
+    def _round(self, driver: Driver) -> bool:
+        """Print one job, if one waits and the printer is ready. Returns whether one was there."""
+        every = LOOK_S if self._noted.state.can_print else LOOK_AGAIN_S
+        if self._looked_at is None or time.monotonic() - self._looked_at >= every:
+            self._note(driver.status())
+            self._looked_at = time.monotonic()
+        if not self._noted.state.can_print:
+            return False
+        number = self._printer.printer_id
+        # This looks without writing, since each commit wakes every printer while a job waits.
+        with self._database.reading() as db:
+            if jobs.next_job(db, number) is None:
+                return False
+        found = self._database.write(lambda db: jobs.claim(db, number))
+        if found is None:
+            return False
+        self._do(found, partial(self._print, driver, found))
+        return True
+
+    def _resume(self, driver: Driver) -> None:
+        """See to the jobs that a server before this one had sent to the printer."""
+        with self._database.reading() as db:
+            left = [
+                one
+                for one in jobs.open_jobs(db)
+                if one.printer_id == self._printer.printer_id and one.sent_at is not None
+            ]
+        for found in left:
+            self._do(found, partial(self._resumed, driver, found))
+
+    def _resumed(self, driver: Driver, found: Job, turn: "_Turn") -> list[PrintedBadge]:
+        driver.resume(found.remote, turn)
+        with self._database.reading() as db:
+            return jobs.printed_badges(db, self._event, found)
+
+    def _print(self, driver: Driver, found: Job, turn: "_Turn") -> list[PrintedBadge]:
+        self._note(Status(PrinterState.PRINTING))
+        sheet, printed = self._drawn(found)
+        driver.print(sheet, turn)
+        return printed
+
+    def _drawn(self, found: Job) -> tuple[Sheet, list[PrintedBadge]]:
+        with self._database.reading() as db:
+            plan = store.printer(db, self._printer.printer_id).plan
+            return sheet_of(db, self._event, plan, found)
+
+    def _do(self, found: Job, work: Callable[["_Turn"], list[PrintedBadge]]) -> None:
+        """Do the work of one job, and write what became of it."""
+        turn = _Turn(self, found)
+        try:
+            printed = work(turn)
+        except StoppedError:
+            raise
+        except NotPrintedError as error:
+            self._not_printed(found, error.status)
+        except PerhapsPrintedError as error:
+            self._fail(found, Problem.PERHAPS_PRINTED, phrase_of(error))
+        except NotDueError as error:
+            self._fail(found, error.problem, phrase_of(error))
+        except (CardError, EventError, IssuingError, UnknownAttendeeError) as error:
+            self._fail(found, Problem.NOT_DRAWN, phrase_of(error))
+        except JobError:
+            pass  # It was brought back to its desk meanwhile, so nothing was sent.
+        except UnknownPrinterError:
+            self._database.write(lambda db: jobs.put_back(db, found.job_id, ""))
+            raise
+        except (DatabaseError, EngineError):
+            # The job stays as it is on disk until the disk takes writes again.
+            self._after_trouble(found, turn)
+        except Exception as error:
+            log.exception("printer %d: %s", self._printer.printer_id, type(error).__name__)
+            problem = Problem.PERHAPS_PRINTED if turn.has_sent else Problem.NOT_PRINTED
+            self._fail(found, problem, N_("A fault of this program: its log has more."))
+        else:
+            self._finish(found, printed)
+
+    def _finish(self, found: Job, printed: list[PrintedBadge]) -> None:
+        def step(db: Connection) -> None:
+            jobs.finish(db, found, printed, self._now())
+            store.count_label(db, self._printer.printer_id)
+
+        self._until_written(step)
+        self._note(Status(PrinterState.READY, self._noted.words))
+
+    def _fail(self, found: Job, problem: Problem, words: str) -> None:
+        def step(db: Connection) -> None:
+            jobs.fail(db, found.job_id, problem, words, self._now())
+            if problem is Problem.PERHAPS_PRINTED:
+                store.count_label(db, self._printer.printer_id)
+
+        self._until_written(step)
+        self._looked_at = None  # How the printer is now has to be asked.
+
+    def _not_printed(self, found: Job, status: Status) -> None:
+        """Let the job wait for a printer that can print, or bring it back where this one refused
+        it.
+        """
+        if status.state.can_print:
+            self._fail(found, Problem.NOT_PRINTED, status.words)
+            return
+        self._note(status)
+        self._until_written(lambda db: jobs.put_back(db, found.job_id, status.words))
+
+    def _after_trouble(self, found: Job, turn: "_Turn") -> None:
+        if turn.has_sent:
+            self._fail(found, Problem.PERHAPS_PRINTED, N_("The server's disk failed meanwhile."))
+        else:
+            self._until_written(lambda db: jobs.put_back(db, found.job_id, ""))
+
+    def _until_written(self, step: Callable[[Connection], None]) -> None:
+        """Write, and try again where the disk is full or fails. Raises StoppedError."""
+        while True:
+            try:
+                self._database.write(step)
+                return
+            except (DatabaseError, EngineError) as error:
+                log.log(
+                    grade(error), "printer %d waits: %s", self._printer.printer_id, cause(error)
+                )
+                if self._stop.wait(_PAUSE):
+                    raise StoppedError from None
+
+    def _note(self, status: Status) -> None:
+        """Write how the printer is, where that is news."""
+        if status == self._noted:
+            return
+        number, now = self._printer.printer_id, self._now()
+        self._database.write(lambda db: store.note_status(db, number, status, now))
+        self._noted = status
+
+
+class _Turn:
+    """Represents one print of one job, on its printer's thread."""
+
+    def __init__(self, owner: _PrinterThread, found: Job) -> None:
+        self._owner = owner
+        self._found = found
+        self._still_since = 0.0
+        self.has_sent = found.sent_at is not None
+
+    def sending(self, remote: str) -> None:
+        owner, number = self._owner, self._found.job_id
+        owner._database.write(lambda db: jobs.note_sending(db, number, remote, owner._now()))
+        self.has_sent = True
+
+    def wait(self, seconds: float) -> None:
+        if self._owner._stop.wait(seconds):
+            raise StoppedError
+
+    def stands_still(self, status: Status) -> bool:
+        self._owner._note(status)
+        now = time.monotonic()
+        self._still_since = self._still_since or now
+        still = now - self._still_since
+        if still > PATIENCE_S:
+            return True
+        if still < TAKE_OVER_S:
+            return False
+        with self._owner._database.reading() as db:
+            return jobs.has_ready_peer(db, self._found)

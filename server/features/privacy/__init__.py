@@ -1,0 +1,14 @@
+"""Exports and erases one person's data, and ends records when their time is over."""
+
+COMMANDS = (
+    (
+        "person",
+        "commands.person:person",
+        "Export or erase one person's data.",
+    ),
+    (
+        "retention",
+        "commands.retention:retention",
+        "Say how long which records are kept.",
+    ),
+)

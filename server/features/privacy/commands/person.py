@@ -1,0 +1,126 @@
+"""Exports and erases one person's data with `hallkeeper person`."""
+
+from pathlib import Path
+
+import click
+
+from badges.cli.console import write_file
+from server.console import BY, Commands, count, event_option, opened, refuse, wall_clock
+from server.core.event.directory import Event
+from server.core.people import attendees
+from server.core.people.card_design import DesignError
+from server.core.second_disk.critical_state import Keeper
+from server.features.privacy import erase as erasing
+from server.features.privacy import export as exporting
+from server.features.privacy.leftovers import leftovers
+from server.features.privacy.words import SECTIONS
+from server.storage.database import Database
+
+
+@click.group(cls=Commands)
+def person() -> None:
+    """Hand one person's data out, or erase it, as their rights demand."""
+
+
+_attendee = click.option(
+    "--attendee", required=True, metavar="WHO", help="A badge number or external id."
+)
+
+
+@person.command(short_help="Write all that there is of one person.")
+@event_option
+@_attendee
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The zip to make."
+)
+def export(event_dir: Path, attendee: str, out: Path) -> None:
+    """Write everything that the event has of one person, as a zip.
+
+    It has JSON for machines, a page in English and Chinese, and the photos. Only you may read it.
+    """
+    with opened(event_dir) as (event, database):
+        db = database.reader
+        serial = attendees.find_by_label(db, attendee)
+        try:
+            done = exporting.export(db, event, serial, now=wall_clock())
+        except DesignError as error:
+            raise refuse(f"nothing was written: {error}") from None
+        write_file(out, done.data)
+        database.write(lambda db: exporting.note(db, serial, by=BY, now=wall_clock()))
+    click.echo(
+        f"Wrote {out}: {count(done.rows, 'row')}, {count(done.entries, 'entry', 'entries')} of the"
+        f" log, {count(done.photos, 'photo')}. What it leaves out stands at its end."
+    )
+
+
+@person.command(short_help="Erase one person.")
+@event_option
+@_attendee
+@click.option("--yes", is_flag=True, help="Do it. Without this it only says what it would do.")
+@click.option("--delete-backups", is_flag=True, help="Delete every backup from before, too.")
+def erase(event_dir: Path, attendee: str, yes: bool, delete_backups: bool) -> None:
+    """Erase one person from the database, the entry log, the files and what doors know.
+
+    Scans and stays remain as those of nobody, so that totals add up and the log verifies. The
+    number of a badge that was given out is kept as void. This can't be undone.
+    """
+    with opened(event_dir) as (event, database):
+        serial = attendees.find_by_label(database.reader, attendee)
+        try:
+            plan = erasing.plan(database.reader, event, serial)
+            _say(plan)
+            if plan.refusal:
+                raise refuse(plan.refusal)
+            if not yes:
+                click.echo("Nothing was erased. To do it, say --yes.")
+                return
+            done = database.write(
+                lambda db: erasing.erase(db, event, serial, by=BY, now=wall_clock())
+            )
+        except erasing.PersonError as error:
+            raise refuse(str(error)) from None
+        except DesignError as error:
+            raise refuse(f"nothing was erased: {error}") from None
+        rest = erasing.settle(event)
+        _back_up(event, database, plan, delete=delete_backups)
+    click.echo(f"Erased {done.number}.")
+    if rest:
+        click.echo(f"Warning: {rest}", err=True)
+    for path, text in leftovers(event.path, done.needles):
+        click.echo(f"Warning: {path} still has {text!r}. Is that somebody else's?", err=True)
+
+
+def _say(plan: erasing.Plan) -> None:
+    """Say exactly what erasing does."""
+    click.echo(f"Erasing {plan.number} deletes:")
+    for table, number in plan.deleted.items():
+        english, _ = SECTIONS.get(table, (table, table))
+        click.echo(f"  {number:7,}  {english}")
+    click.echo(f"  {plan.entries:7,}  records of the entry log, whose proofs stay")
+    for path in (*plan.photos, *plan.uploads):
+        click.echo(f"           {path}")
+    if plan.shared_uploads:
+        click.echo(f"  {plan.shared_uploads:7,}  uploaded files that wait for a confirmation")
+    click.echo(
+        f"It keeps, as those of nobody: {count(plan.counts.get('scan', 0), 'scan')} and"
+        f" {count(plan.counts.get('stay', 0), 'stay')}. Their badges are void. The database's file"
+        " is written anew, and whoever writes to it waits meanwhile."
+    )
+    if plan.backups:
+        click.echo(
+            f"{count(len(plan.backups), 'backup')} from before still"
+            f" {'has' if len(plan.backups) == 1 else 'have'} all of it, until deleted"
+            " (--delete-backups)."
+        )
+
+
+def _back_up(event: Event, database: Database, plan: erasing.Plan, *, delete: bool) -> None:
+    """Write the acts on the second disk anew, and delete the backups that were named."""
+    if event.backup_path is None or not event.backup_path.is_dir():
+        return
+    Keeper(event.event_id, database, event.backup_path, wall_clock).keep()
+    if delete:
+        gone = database.write(
+            lambda db: erasing.delete_backups(db, plan.backups, by=BY, now=wall_clock())
+        )
+        click.echo(f"Deleted {count(gone, 'backup')}.")

@@ -1,0 +1,89 @@
+"""Sets the clocks of retention, and erases what is due, with `hallkeeper retention`."""
+
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import click
+
+from server.console import BY, Commands, count, event_option, opened, refuse, wall_clock
+from server.core.event import retention as clocks
+from server.core.event.calendar import Clock
+from server.core.event.retention import CLOCKS, Since
+from server.core.people.card_design import DesignError
+from server.features.privacy import running
+
+_SINCE = {Since.END: "after the event's end", Since.MADE: "after it was made"}
+
+
+@click.group(cls=Commands)
+def retention() -> None:
+    """Say after how many days which records are erased, and erase them.
+
+    Nothing is erased until somebody has set a clock. The running server looks once a day.
+    """
+
+
+@retention.command("show", short_help="List the clocks, and what they would erase.")
+@event_option
+def show(event_dir: Path) -> None:
+    """List every kind of record with its clock, and when it is due."""
+    with opened(event_dir) as (event, database):
+        known = clocks.settings(database.reader)
+        end = clocks.ends_at(event.settings)
+        clock = Clock(ZoneInfo(event.settings.time_zone))
+    for kind, one in CLOCKS.items():
+        found = known.get(kind)
+        state = f"off (proposed: {one.proposal} days)"
+        if found is not None:
+            state = f"{found.days} days {_SINCE[one.since]}"
+            if one.since is Since.END:
+                due: datetime = clock.local(end + found.days * clocks.DAY_MS)
+                state += f", on {due:%Y-%m-%d}"
+        click.echo(f"{kind:12}  {state}\n{'':12}  {one.words}")
+
+
+@retention.command("set", short_help="Set or stop a clock.")
+@event_option
+@click.argument("kind")
+@click.argument("days")
+def set_clock(event_dir: Path, kind: str, days: str) -> None:
+    """Have records of KIND erased after so many DAYS, or never where DAYS is `off`."""
+    if days != "off" and not (days.isascii() and days.isdigit() and len(days) < 6):
+        raise refuse(f"{days!r} is no number of days; write one such as 90, or off.")
+    wanted = None if days == "off" else int(days)
+    with opened(event_dir) as (_, database):
+        try:
+            changed = database.write(
+                lambda db: clocks.put(db, {kind: wanted}, by=BY, now=wall_clock())
+            )
+        except clocks.ClockError as error:
+            raise refuse(str(error)) from None
+    click.echo(f"{kind}: {days}." if changed else f"{kind} was so already.")
+
+
+@retention.command("run", short_help="Erase what is due.")
+@event_option
+@click.option("--dry-run", is_flag=True, help="Say what is due, and erase nothing.")
+def run(event_dir: Path, dry_run: bool) -> None:
+    """Erase what the clocks say. The running server does the same once a day."""
+    with opened(event_dir) as (event, database):
+        now = wall_clock()
+        try:
+            if dry_run:
+                found = running.due(database.reader, event, now=now)
+                for one in found:
+                    click.echo(f"{one.clock.kind:12}  {one.count:9,} due")
+                click.echo("Nothing was erased." if found else _NONE_SET)
+                return
+            done = running.run(database, event, by=BY, now=now)
+        except DesignError as error:
+            raise refuse(str(error)) from None
+    for past in done:
+        rest = f", {past.left_over:,} are left over" if past.left_over else ""
+        click.echo(f"{past.kind:12}  {past.count:9,} erased{rest}")
+    total = sum(past.count for past in done)
+    click.echo(f"Erased {count(total, 'record')}." if done else "Nothing is due.")
+
+
+_NONE_SET = "No clock is set: see `hallkeeper retention show`."

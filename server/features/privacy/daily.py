@@ -1,0 +1,79 @@
+"""Runs the clocks of retention once a day, on a thread of the running server."""
+
+import logging
+import threading
+from collections.abc import Callable
+
+from badges.i18n import phrase_of
+from server.core.event import retention as clocks
+from server.core.event.directory import Event
+from server.core.people.card_design import DesignError
+from server.features.privacy import running
+from server.storage.database import Database
+from server.storage.disk import DatabaseError
+from server.storage.errors import EngineError, cause, grade
+
+log = logging.getLogger(__name__)
+
+BY = "server"
+LOOK_S = 15 * 60.0
+
+
+class Daily:
+    """Looks every quarter of an hour whether a day has passed since the last run."""
+
+    def __init__(
+        self,
+        event: Event,
+        database: Database,
+        now: Callable[[], int],
+        settled: Callable[[], None],
+        look_s: float = LOOK_S,
+    ) -> None:
+        """`settled` is called after a run that erased something, such as to write acts anew."""
+        self._event, self._database = event, database
+        self._now, self._settled = now, settled
+        self._look_s = look_s
+        self._ran_at = 0
+        self._trouble = ""
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="retention", daemon=True)
+
+    @property
+    def trouble(self) -> str:
+        """Return why the last run failed, or "" where it did not."""
+        return self._trouble
+
+    def start(self) -> None:
+        self._stop.clear()
+        self._thread = threading.Thread(target=self._run, name="retention", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop. A run that has begun ends first."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def look(self) -> list[clocks.Done]:
+        """Run, if a day has passed. What fails is tried again at the next look."""
+        now = self._now()
+        if 0 <= now - self._ran_at < clocks.DAY_MS:
+            return []
+        try:
+            done = running.run(self._database, self._event, by=BY, now=now)
+        except (DesignError, DatabaseError, EngineError, OSError) as error:
+            if not self._trouble:
+                log.log(grade(error), "what was kept long enough is not erased: %s", cause(error))
+            self._trouble = phrase_of(error)
+            return []
+        finally:
+            self._database.give_back()
+        self._ran_at, self._trouble = now, ""
+        if done:
+            self._settled()
+        return done
+
+    def _run(self) -> None:
+        while not self._stop.wait(min(self._look_s, 30.0) if not self._ran_at else self._look_s):
+            self.look()

@@ -1,0 +1,254 @@
+"""Erases one person, and leaves what is counted as it was.
+
+What the person was called and how they were reached goes from rows, indexes, files and the entry
+log. Their scans and stays remain as scans and stays of nobody. The number of a badge that was given
+out is kept as void, because the card may still be shown at a door.
+"""
+
+import logging
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from badges.i18n import N_, Spoken
+from badges.wire import wire
+from server.core.entry_log import entry_log, erasure
+from server.core.entry_log.act_names import Act
+from server.core.event.directory import Event
+from server.core.feed import changes
+from server.core.occupancy import copies
+from server.core.people import attendees, search
+from server.core.second_disk.copy import Backup, backups
+from server.features.privacy import person, waiting_messages
+from server.features.privacy.columns import PERSON, TABLES, Erasure
+from server.storage import database_file, dialect
+from server.storage.connection import Connection
+from server.storage.disk import DatabaseError
+from server.storage.errors import EngineError
+from server.web import shared_uploads
+
+log = logging.getLogger(__name__)
+
+UPLOADS = "uploads"  # Of the event's directory: files that staff have sent, before they are taken.
+COUNTED = N_(
+    "Nothing was erased: this person is counted in a hall. Wait until they left, or count the hall"
+    " as empty."
+)
+PRINTING = N_(
+    "Nothing was erased: a badge of this person is being printed. Wait until it is out, or give the"
+    " job up."
+)
+NOT_WRITTEN_ANEW = N_(
+    "The database's file was not written anew. What was erased may stand in it until the next"
+    " erasure. Is there room on the disk for a second copy of the database?"
+)
+NOT_FOLDED = N_(
+    "Somebody reads the database for long, so its log was not folded. What was erased stands in it"
+    " for some minutes more, or until the server is stopped."
+)
+
+
+class PersonError(Spoken, ValueError):
+    """Is raised where somebody can't be erased now. The text says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Says what erasing somebody would do."""
+
+    number: str
+    counts: dict[str, int]  # rows by table
+    entries: int  # of the entry log, scans among them
+    photos: tuple[Path, ...]
+    uploads: tuple[Path, ...]
+    shared_uploads: int  # those in the database
+    backups: tuple[Backup, ...]
+    refusal: str  # why it can't be done now, or ""
+
+    @property
+    def deleted(self) -> dict[str, int]:
+        """Return the rows that go, by table."""
+        return {table: n for table, n in self.counts.items() if table not in ("stay", "scan")}
+
+
+@dataclass(frozen=True)
+class Erased:
+    """Says what was done. `needles` are texts of the person, to look for what is left."""
+
+    number: str
+    counts: dict[str, int]
+    entries: int
+    photos: tuple[Path, ...]
+    needles: tuple[str, ...]
+
+
+def plan(db: Connection, event: Event, serial: int) -> Plan:
+    """Return what erasing somebody would do. Raises UnknownAttendeeError or DesignError."""
+    holder = attendees.attendee(db, serial)
+    held = person.rows(db, serial)
+    return Plan(
+        holder.number,
+        {table: len(rows) for table, rows in held.items()},
+        len(erasure.numbers_of(db, [serial])),
+        tuple(person.photos(event, holder)),
+        tuple(_uploads(event)),
+        shared_uploads.count(db),
+        tuple(old_backups(event)),
+        refusal(db, serial),
+    )
+
+
+def erase(db: Connection, event: Event, serial: int, *, by: str, now: int) -> Erased:
+    """Erase somebody in the caller's transaction, with their photos and uploads that may name them.
+
+    The caller calls `settle` once it is committed. Raises PersonError, UnknownAttendeeError or
+    DesignError, and OSError, with nothing erased in the database.
+    """
+    holder = attendees.attendee(db, serial)
+    why_not = refusal(db, serial)
+    if why_not:
+        raise PersonError(why_not)
+    held = person.rows(db, serial)
+    photos = tuple(person.photos(event, holder))
+    with database_file.deleted_is_overwritten(db):
+        _erase_lists(db, serial)
+        entries = erase_rows(db, [serial], now=now)
+        search.drop_deleted(db)
+        shared_uploads.forget_all(db)
+    if {"session_speaker", "accessible_guest", "session_guest", "awaited_guest"} & held.keys():
+        changes.publish(db, wire.VenueChanged())
+    # Which entries and whose they were is not said, because that would keep them together.
+    entry_log.act(db, by, Act.PERSON_ERASED, {}, now)
+    for path in (*photos, *_uploads(event)):
+        path.unlink(missing_ok=True)
+    counts = {table: len(rows) for table, rows in held.items()}
+    return Erased(holder.number, counts, entries, photos, tuple(person.needles(holder)))
+
+
+def settle(event: Event) -> str:
+    """Write the database's file anew, so that no byte of what was erased is left in it.
+
+    Return "", or why some may be left and what to do, as a marked text. It raises nothing, because
+    the erasure is committed.
+    """
+    try:
+        return "" if database_file.written_anew(event.database_path) else NOT_FOLDED
+    except (EngineError, DatabaseError) as error:
+        log.error("the database's file was not written anew after an erasure: %s", error)
+        return NOT_WRITTEN_ANEW
+
+
+def old_backups(event: Event) -> list[Backup]:
+    """Return the backups that there are. Each has the data of its day."""
+    directory = event.backup_path
+    return backups(directory) if directory is not None and directory.is_dir() else []
+
+
+def delete_backups(db: Connection, found: Sequence[Backup], *, by: str, now: int) -> int:
+    """Delete backups, and return how many those were. Raises OSError."""
+    for one in found:
+        shutil.rmtree(one.path)
+    if found:
+        entry_log.act(db, by, Act.BACKUPS_DELETED, {"count": len(found)}, now)
+    return len(found)
+
+
+def refusal(db: Connection, serial: int) -> str:
+    """Return why somebody can't be erased now and what to do, as a marked text. It is "" where
+    they can.
+    """
+    if erasure.is_counted(db, serial):
+        return COUNTED
+    printing = "SELECT 1 FROM print_job WHERE serial = ? AND state IN ('waiting', 'printing')"
+    return PRINTING if db.execute(printing, (serial,)).fetchone() else ""
+
+
+def _erase_lists(db: Connection, serial: int) -> None:
+    """Erase rows that name the person without their number, or what refers to such rows."""
+    db.execute(
+        "DELETE FROM arrival_notice WHERE arrival_id IN"
+        " (SELECT arrival_id FROM arrival WHERE serial = ?)",
+        (serial,),
+    )
+    for row in person.edits_of(db, serial):
+        db.execute("DELETE FROM page_edit WHERE made_by = ?", (row["made_by"],))
+    for row in person.changes_of(db, serial):
+        db.execute(
+            "DELETE FROM act_change WHERE number = ? AND place = ?", (row["number"], row["place"])
+        )
+    for row in person.filters_of(db, serial):
+        db.execute("DELETE FROM saved_filter WHERE filter_id = ?", (row["filter_id"],))
+    for label in person.labels(attendees.attendee(db, serial)):
+        for table in ("awaited_guest", "session_speaker"):
+            db.execute(f"DELETE FROM {table} WHERE {dialect.same_letters('label')}", (label,))
+    db.execute("DELETE FROM session_speaker WHERE serial = ?", (serial,))
+
+
+def erase_rows(db: Connection, serials: Sequence[int], *, now: int) -> int:
+    """Erase the rows of people who take no place, and what the log says of them. Their badges are
+    void, and the doors hear of it. Return how many entries of the log those were.
+
+    Lists that name people by words, text indexes and files are the caller's.
+    """
+    wanted, of_them = dialect.many(serials), dialect.one_of(PERSON)
+    with database_file.deleted_is_overwritten(db):
+        entries = erasure.forget(db, serials)
+        waiting_messages.forget(db, serials)
+        void = db.execute(
+            f"SELECT serial, MAX(issue) FROM badge WHERE {of_them} GROUP BY serial", (wanted,)
+        ).fetchall()
+        sealed = [
+            row[0]
+            for table in ("badge", "day_credential")
+            for row in db.execute(f"SELECT lookup FROM {table} WHERE {of_them}", (wanted,))
+        ]
+        db.execute(
+            f"DELETE FROM attention WHERE kind = 'denials' AND {dialect.one_of('subject')}",
+            (wanted,),
+        )
+        _number_together(db, wanted)
+        for table in person.tables_of_people(db):
+            known = TABLES.get(table)
+            if known is None or known.erasure is Erasure.DELETED:
+                db.execute(f"DELETE FROM {table} WHERE {of_them}", (wanted,))
+            elif known.erasure is Erasure.NUMBERED:
+                numbered = f"UPDATE {table} SET {PERSON} = {dialect.nobody()} WHERE {of_them}"
+                db.execute(numbered, (wanted,))
+    db.executemany(
+        "INSERT INTO unknown_holder (serial, highest_issue, revoked_at) VALUES (?, ?, ?)",
+        [(serial, issue, now) for serial, issue in void],
+    )
+    facts = [wire.HolderChanged(copies.holder_facts(db, serial)) for serial, _ in void]
+    changes.publish_all(db, facts)
+    if sealed:
+        changes.publish(db, wire.NamesChanged(sealed))
+    return entries
+
+
+def _number_together(db: Connection, wanted: str) -> None:
+    """Give these people one number of nobody for all that they have of one muster, so that who is
+    on its list and was seen is still the same.
+    """
+    of_them = dialect.one_of(PERSON)
+    groups: dict[str, list[str]] = {}
+    for table, known in TABLES.items():
+        if known.together:
+            groups.setdefault(known.together, []).append(table)
+    for column, tables in groups.items():
+        query = " UNION ".join(
+            f"SELECT {column}, {PERSON} FROM {table} WHERE {of_them}" for table in tables
+        )
+        found = db.execute(query, (wanted,) * len(tables)).fetchall()
+        for value, serial in [(row[0], row[1]) for row in found]:
+            (number,) = db.execute(f"SELECT {dialect.nobody()}").fetchone()
+            for table in tables:
+                db.execute(
+                    f"UPDATE {table} SET {PERSON} = ? WHERE {column} = ? AND {PERSON} = ?",
+                    (number, value, serial),
+                )
+
+
+def _uploads(event: Event) -> list[Path]:
+    folder = event.path / UPLOADS
+    return sorted(folder.iterdir()) if folder.is_dir() else []

@@ -1,0 +1,24 @@
+"""Registers the feature with the app."""
+
+from collections.abc import Sequence
+
+from badges.i18n import N_
+from server.core.event.duties import Work
+from server.features.privacy.daily import Daily
+from server.features.privacy.pages import pages
+from server.web.feature import Feature, Menu
+from server.web.services import Services
+
+
+def _works(here: Services) -> Sequence[Work]:
+    settled = (lambda: None) if here.backups is None else here.backups.keep_acts
+    daily = Daily(here.event, here.database, here.now, settled)
+    here.keep(daily)
+    return [daily]
+
+
+FEATURE = Feature(
+    pages=(pages.blueprint,),
+    menu=(Menu(210, "admin.privacy.show", N_("Retention")),),
+    works=_works,
+)

@@ -1,0 +1,192 @@
+"""Serves the clocks of retention, and the page on which one person's data is exported or erased."""
+
+import logging
+from functools import partial
+
+from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
+from werkzeug.wrappers import Response as AnyResponse
+
+from badges.credential.badge_number import parse_badge_number
+from server.core.event import retention as clocks
+from server.core.event.retention import CLOCKS, ClockError, Since
+from server.core.people import attendees
+from server.core.people.card_design import DesignError
+from server.core.second_disk.copy import Backup
+from server.features.privacy import erase, export, running
+from server.features.privacy.daily import Daily
+from server.features.privacy.leftovers import leftovers
+from server.features.privacy.words import SECTIONS
+from server.web import auth, forms, i18n
+from server.web.apart import ApartError, work_apart
+from server.web.services import services
+
+log = logging.getLogger(__name__)
+
+blueprint = Blueprint("privacy", __name__, url_prefix="/admin/privacy")
+
+RUNS_SHOWN = 50
+
+
+@blueprint.get("/")
+@auth.allow("auditor")
+def show() -> AnyResponse | str:
+    """Show the clocks, what was erased, and with `?count=1` what is due. A badge number that was
+    typed leads to that person's page.
+    """
+    asked = request.args.get("badge", "").strip()
+    if asked and auth.may_open("admin.privacy.person"):
+        try:
+            serial = attendees.find_by_label(services().database.reader, asked[:64])
+        except attendees.UnknownAttendeeError:
+            return forms.turn_back(
+                _("There is no attendee with this badge number or registration."),
+                url_for("admin.privacy.show"),
+            )
+        number = attendees.attendee(services().database.reader, serial).number
+        return redirect(url_for("admin.privacy.person", number=number), 303)
+    here = services()
+    db = here.database.reader
+    due: dict[str, int] = {}
+    daily = here.find(Daily)
+    problem = daily.trouble if daily else ""
+    if request.args.get("count") == "1":
+        try:
+            found = running.due(db, here.event, now=here.now())
+            due = {one.clock.kind: one.count for one in found}
+        except DesignError as error:
+            problem = i18n.said(error)
+    return render_template(
+        "privacy/clocks.html",
+        clocks=CLOCKS,
+        known=clocks.settings(db),
+        due=due,
+        problem=problem,
+        ends_at=clocks.ends_at(here.event.settings),
+        day_ms=clocks.DAY_MS,
+        since_end=Since.END,
+        days_max=clocks.DAYS_MAX,
+        runs=clocks.last_runs(db, RUNS_SHOWN),
+    )
+
+
+@blueprint.post("/clocks")
+@auth.allow()
+@auth.confirmed
+def put() -> AnyResponse:
+    """Set every clock as the form says. An empty field stops one."""
+    wanted: dict[str, int | None] = {}
+    try:
+        for kind in CLOCKS:
+            text = request.form.get(kind, "").strip()
+            wanted[kind] = forms.whole(text) if text else None
+    except ValueError:
+        return forms.turn_back(
+            _("Nothing was changed: days are whole numbers."), url_for("admin.privacy.show")
+        )
+    return forms.perform(
+        lambda db, by, now: clocks.put(db, wanted, by=by, now=now),
+        lambda changed: _("Clocks changed: %(count)s.", count=len(changed)),
+        back=url_for("admin.privacy.show"),
+        refused=(ClockError,),
+    )
+
+
+@blueprint.get("/person/<number>")
+@auth.allow()
+def person(number: str) -> AnyResponse | str:
+    """Say what there is of one person, and what erasing them does."""
+    here, holder = services(), _holder(number)
+    try:
+        plan = erase.plan(here.database.reader, here.event, holder.serial)
+    except DesignError as error:
+        return forms.turn_back(i18n.said(error), url_for("admin.privacy.show"))
+    return render_template(
+        "privacy/person.html",
+        person=holder,
+        plan=plan,
+        folder=here.event.path,
+        sections={
+            table: _(SECTIONS[table][0]) if table in SECTIONS else table for table in plan.counts
+        },
+    )
+
+
+@blueprint.post("/person/<number>/export.zip")
+@auth.allow()
+@auth.confirmed
+def take(number: str) -> AnyResponse:
+    """Hand out everything that there is of one person."""
+    here, holder, by = services(), _holder(number), auth.actor()
+    back = url_for("admin.privacy.person", number=number)
+    try:
+        done = export.export(here.database.reader, here.event, holder.serial, now=here.now())
+    except DesignError as error:
+        return forms.turn_back(i18n.said(error), back)
+    here.database.write(lambda db: export.note(db, holder.serial, by=by, now=here.now()))
+    headers = {"Content-Disposition": f'attachment; filename="person-{holder.number}.zip"'}
+    return Response(done.data, mimetype="application/zip", headers=headers)
+
+
+@blueprint.post("/person/<number>/erase")
+@auth.allow()
+@auth.confirmed
+def remove(number: str) -> AnyResponse:
+    """Erase one person, and say what is left to do."""
+    here, holder, by = services(), _holder(number), auth.actor()
+    back = url_for("admin.privacy.person", number=number)
+    if request.form.get("confirm") != "yes":
+        return forms.turn_back(_("Nothing was changed: tick the box."), back)
+    before = erase.old_backups(here.event)
+    try:
+        done = here.database.write(
+            lambda db: erase.erase(db, here.event, holder.serial, by=by, now=here.now())
+        )
+    except erase.PersonError as error:
+        return forms.turn_back(i18n.said(error), back)
+    except DesignError as error:
+        return forms.turn_back(i18n.said(error), back)
+    flash(_("%(number)s is erased.", number=holder.number), "good")
+    here.database.give_back()
+    if rest := erase.settle(here.event):
+        flash(_(rest), "bad")
+    if here.backups is not None:
+        here.backups.keep_acts()
+    if request.form.get("backups") == "yes":
+        _delete(before)
+    for problem in _left(done):
+        flash(problem, "bad")
+    return redirect(url_for("admin.privacy.show"), 303)
+
+
+def _delete(found: list[Backup]) -> None:
+    here, by = services(), auth.actor()
+    try:
+        here.database.write(lambda db: erase.delete_backups(db, found, by=by, now=here.now()))
+    except OSError as error:
+        log.error("backups from before an erasure were not deleted: %s", error)
+        flash(_("Not all backups from before could be deleted. Delete them by hand."), "bad")
+
+
+def _left(done: erase.Erased) -> list[str]:
+    """Say which files still have a text of the person, without the text."""
+    folder = services().event.path
+    try:
+        found = work_apart(partial(leftovers, folder, done.needles))
+    except ApartError as error:
+        log.error("files were not searched after an erasure: %s", error)
+        return [_("The event's files were not searched for texts of theirs that are left.")]
+    return [
+        _(
+            "%(path)s still has a text of theirs, perhaps somebody else's.",
+            path=path.relative_to(folder),
+        )
+        for path in dict.fromkeys(path for path, _text in found)
+    ]
+
+
+def _holder(number: str) -> attendees.Attendee:
+    try:
+        return attendees.attendee(services().database.reader, parse_badge_number(number))
+    except ValueError:
+        abort(404)

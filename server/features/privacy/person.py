@@ -1,0 +1,190 @@
+"""Finds everything that the event has of one person: rows, entries of the log, and files."""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote_plus
+
+from server.core.entry_log import erasure
+from server.core.event.directory import Event
+from server.core.people import attendees, card_design
+from server.core.people.attendees import Attendee
+from server.features.privacy.columns import PERSON, TABLES
+from server.storage import dialect
+from server.storage.connection import Connection, Row
+from server.storage.tables import columns_of, tables_with
+
+Rows = list[dict[str, Any]]
+
+PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+NEEDLE_CHARS_MIN = 4  # Shorter texts stand everywhere, and prove nothing.
+
+
+def tables_of_people(db: Connection) -> list[str]:
+    """Return the tables whose rows belong to people, those that refer to others first.
+
+    They are found in the database itself, so that one that nobody has thought of is not left out.
+    """
+    there = tables_with(db, PERSON)
+    order = {name: place for place, name in enumerate(TABLES)}
+    # One that is not known yet may refer to attendees.
+    return sorted(there, key=lambda name: order.get(name, -1))
+
+
+def rows(db: Connection, serial: int) -> dict[str, Rows]:
+    """Return the rows of a person by table, without tables that have none."""
+    found: dict[str, Rows] = {}
+    for table in tables_of_people(db):
+        columns = ", ".join(f'"{name}"' for name in columns_of(db, table))
+        owned = db.execute(f"SELECT {columns} FROM {table} WHERE {PERSON} = ?", (serial,))
+        found[table] = [dict(zip(row.keys(), row, strict=True)) for row in owned]
+    for table, held in (
+        ("arrival_notice", _notices(db, serial)),
+        ("discrepancy", _discrepancies(db, serial)),
+        ("awaited_guest", _awaited(db, serial)),
+        ("page_edit", edits_of(db, serial)),
+        ("act_change", changes_of(db, serial)),
+        ("attention", _attention(db, serial)),
+        ("saved_filter", filters_of(db, serial)),
+    ):
+        found[table] = [dict(zip(row.keys(), row, strict=True)) for row in held]
+    # Of a speaker who is on the roster the row has the badge number, and of others only words.
+    known = {tuple(row.values()) for row in found.get("session_speaker", [])}
+    found.setdefault("session_speaker", []).extend(
+        dict(zip(row.keys(), row, strict=True))
+        for row in _labelled(db, "session_speaker", serial)
+        if tuple(row) not in known
+    )
+    return {table: held for table, held in found.items() if held}
+
+
+def entries(db: Connection, serial: int) -> Iterator[dict[str, Any]]:
+    """Yield what the entry log says of a person: their scans, the exits that were inferred of
+    them, and the acts about them.
+    """
+    for number in sorted(erasure.numbers_of(db, [serial])):
+        row = db.execute("SELECT kind, at, body FROM leaf WHERE number = ?", (number,)).fetchone()
+        said = json.loads(row["body"])
+        yield {"number": number, "kind": row["kind"], "at": row["at"], "record": said}
+
+
+def photos(event: Event, holder: Attendee) -> list[Path]:
+    """Return the files with a person's photo. Raises DesignError."""
+    folder = card_design.read_design(event).photos
+    if folder is None:
+        return []
+    names = {holder.number, holder.external_id}
+    return [
+        path
+        for path in sorted(folder.iterdir())
+        if path.stem in names and path.suffix.lower() in PHOTO_SUFFIXES and path.is_file()
+    ]
+
+
+def labels(holder: Attendee) -> list[str]:
+    """Return by what lists name somebody: the external id, the e-mail address, the number."""
+    return [one for one in (holder.external_id, holder.email, holder.number) if one]
+
+
+def needles(holder: Attendee) -> list[str]:
+    """Return texts of a person that stand nowhere once they are erased, unless somebody else has
+    the same.
+    """
+    texts = (
+        holder.name, holder.latin_name, holder.email, holder.phone, holder.order_number,
+        holder.external_id or "", f"{holder.family_name}{holder.given_name}",
+    )  # fmt: skip
+    found = dict.fromkeys(text for text in texts if len(text.encode()) >= NEEDLE_CHARS_MIN)
+    return list(found)
+
+
+def _notices(db: Connection, serial: int) -> list[Row]:
+    return db.execute(
+        "SELECT n.* FROM arrival_notice n JOIN arrival a USING (arrival_id) WHERE a.serial = ?",
+        (serial,),
+    ).fetchall()
+
+
+def _discrepancies(db: Connection, serial: int) -> list[Row]:
+    return db.execute(
+        "SELECT d.* FROM discrepancy d JOIN scan s USING (number) WHERE s.serial = ?", (serial,)
+    ).fetchall()
+
+
+def _awaited(db: Connection, serial: int) -> list[Row]:
+    return _labelled(db, "awaited_guest", serial)
+
+
+def _labelled(db: Connection, table: str, serial: int) -> list[Row]:
+    """Return the rows of a list that names somebody as the roster does."""
+    named = labels(attendees.attendee(db, serial))
+    marks = " OR ".join(dialect.same_letters("label") for _ in named)
+    return db.execute(f"SELECT * FROM {table} WHERE {marks}", tuple(named)).fetchall()
+
+
+def edits_of(db: Connection, serial: int) -> list[Row]:
+    """Return the last changes of staff that have something of a person, to be undone or in
+    words.
+    """
+    told = _telling(db, serial)
+    found = []
+    for row in db.execute("SELECT * FROM page_edit").fetchall():
+        stored = json.loads(row["things"]) if row["things"] else []
+        said = told(f"{row['what']} {json.dumps(stored, ensure_ascii=False)}")
+        if said or serial in _numbers_in(stored):
+            found.append(row)
+    return found
+
+
+def changes_of(db: Connection, serial: int) -> list[Row]:
+    """Return what is kept of acts that changed a person, or changed something that names them."""
+    told = _telling(db, serial)
+    rows = db.execute("SELECT * FROM act_change").fetchall()
+    return [
+        row
+        for row in rows
+        if (row["kind"] == "attendee" and row["key"] == str(serial))
+        or (row["kind"] == "guest" and row["key"].endswith(f":{serial}"))
+        or told(f"{row['before']} {row['after']}")
+    ]
+
+
+def filters_of(db: Connection, serial: int) -> list[Row]:
+    """Return the saved filters in which something of a person was typed, if only a part of the
+    name.
+    """
+    holder = attendees.attendee(db, serial)
+    parts = re.findall(r"\w{2,}", f"{holder.name} {holder.latin_name}")
+    told = _telling(db, serial, parts)
+    rows = db.execute("SELECT * FROM saved_filter").fetchall()
+    return [row for row in rows if told(f"{row['name']} {unquote_plus(row['query'])}")]
+
+
+def _attention(db: Connection, serial: int) -> list[Row]:
+    return db.execute(
+        "SELECT * FROM attention WHERE kind = 'denials' AND subject = ?", (serial,)
+    ).fetchall()
+
+
+def _telling(db: Connection, serial: int, more: Sequence[str] = ()) -> Callable[[str], bool]:
+    """Return a test of whether a text has something of a person, or one of `more`."""
+    holder = attendees.attendee(db, serial)
+    names = [one for one in (holder.given_name, holder.family_name) if len(one) > 1]
+    texts = [one.casefold() for one in (*needles(holder), *labels(holder), *names, *more) if one]
+    return lambda text: any(one in text.casefold() for one in texts)
+
+
+def _numbers_in(value: object) -> Iterator[int]:
+    """Yield every whole number in a value from JSON. Keys of things are texts."""
+    if isinstance(value, dict):
+        for one in value.values():
+            yield from _numbers_in(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _numbers_in(one)
+    elif isinstance(value, int):
+        yield value
+    elif isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10:
+        yield int(value)

@@ -1,0 +1,206 @@
+"""Erases what the clocks of retention say, some people at a time, so that doors don't wait long."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from server.core.entry_log import erasure
+from server.core.event import retention as clocks
+from server.core.event.directory import Event
+from server.core.event.retention import CLOCKS, Clock, Done
+from server.core.people import card_design, search
+from server.features.privacy import erase
+from server.features.privacy.person import PHOTO_SUFFIXES
+from server.storage import database_file, dialect
+from server.storage.connection import Connection
+from server.storage.database import Database
+
+PEOPLE_TOGETHER = 500  # In one transaction.
+
+# What is deleted of each kind, those first that refer to others: a table, and which rows. `:limit`
+# is the time before which they go.
+_DELETED: dict[str, tuple[tuple[str, str], ...]] = {
+    "undo": (("page_edit", "made_at < :limit"),),
+    "kept_places": (("accessible_guest", "TRUE"),),
+    "id_checks": (("id_check", "TRUE"),),
+    "protocol": (
+        ("arrival_notice", "TRUE"),
+        ("arrival", "TRUE"),
+        ("protocol_watcher", "TRUE"),
+        ("protocol_guest", "TRUE"),
+    ),
+    "wallets": (("wallet_device", "TRUE"), ("wallet_pass", "TRUE"), ("calendar_person", "TRUE")),
+    "invitations": (
+        ("awaited_guest", "TRUE"),
+        ("session_speaker", "serial IS NULL"),
+    ),
+    "mails": (("mail", "at < :limit"),),
+    "desk": (
+        ("desk_act", "made_at < :limit"),
+        ("print_job", "made_at < :limit AND state NOT IN ('waiting', 'printing')"),
+    ),
+    "devices": (("known_device", "seen_at < :limit"), ("web_session", "seen_at < :limit")),
+}
+_REACHED = "email <> '' OR phone <> '' OR order_number <> ''"
+_HOLDERS = {
+    "movements": "SELECT serial FROM stay WHERE serial >= 0 UNION SELECT serial FROM scan"
+    " WHERE serial IS NOT NULL",
+    "people": "SELECT serial FROM attendee",
+}
+
+
+@dataclass(frozen=True)
+class Due:
+    """Says how many records of a kind a run would erase now."""
+
+    clock: Clock
+    days: int
+    count: int
+
+
+def due(db: Connection, event: Event, *, now: int) -> list[Due]:
+    """Return what a run would erase now, by the clocks that are set. Raises DesignError."""
+    found = []
+    for kind, one in clocks.settings(db).items():
+        before = clocks.limit(CLOCKS[kind], one.days, event.settings, now)
+        count = 0 if before is None else _count(db, event, kind, before)
+        found.append(Due(CLOCKS[kind], one.days, count))
+    order = list(CLOCKS)
+    return sorted(found, key=lambda one: order.index(one.clock.kind))
+
+
+def run(database: Database, event: Event, *, by: str, now: int) -> list[Done]:
+    """Erase what is due, and return what that was. Raises DesignError, OSError and EngineError.
+
+    What was erased when it fails stays erased, and the next run goes on.
+    """
+    done = []
+    for one in due(database.reader, event, now=now):
+        before = clocks.limit(one.clock, one.days, event.settings, now)
+        if not one.count or before is None:
+            continue
+        count = _erase(database, event, one.clock.kind, before, by=by, now=now)
+        left_over = _count(database.reader, event, one.clock.kind, before)
+        if not count:
+            continue
+        found = Done(now, one.clock.kind, by, count, left_over)
+        database.write(lambda db, found=found: clocks.note(db, found))  # type: ignore[misc]
+        done.append(found)
+    if done:
+        database.write(_drop_words)
+        # While doors are busy the file is not written anew. What was deleted is overwritten anyway.
+        if now >= clocks.ends_at(event.settings):
+            database_file.written_anew(event.database_path)
+    return done
+
+
+def _drop_words(db: Connection) -> None:
+    with database_file.deleted_is_overwritten(db):
+        search.fold(db)
+        search.drop_deleted(db)
+
+
+def _count(db: Connection, event: Event, kind: str, before: int) -> int:
+    if kind == "photos":
+        return len(_photos(event))
+    if kind == "contact":
+        return _one(db, f"SELECT COUNT(*) FROM attendee WHERE {_REACHED}")
+    if kind in _HOLDERS:
+        return _one(db, f"SELECT COUNT(*) FROM ({_HOLDERS[kind]})")
+    return sum(
+        _one(db, f"SELECT COUNT(*) FROM {table} WHERE {which.replace(':limit', str(int(before)))}")
+        for table, which in _DELETED[kind]
+    )
+
+
+def _one(db: Connection, query: str) -> int:
+    return int(db.execute(query).fetchone()[0])
+
+
+def _erase(database: Database, event: Event, kind: str, before: int, *, by: str, now: int) -> int:
+    """Erase the records of a kind, and return how many those were."""
+    if kind == "photos":
+        photos = _photos(event)
+        for path in photos:
+            path.unlink(missing_ok=True)
+        return len(photos)
+    if kind == "contact":
+        return database.write(_forget_contact)
+    if kind == "movements":
+        return _of_holders(
+            database, kind, lambda db, serials: erasure.forget(db, serials, acts=False)
+        )
+    if kind == "people":
+        for path in _photos(event):
+            path.unlink(missing_ok=True)
+        database.write(_delete_lists)
+        return _of_holders(
+            database, kind, lambda db, serials: erase.erase_rows(db, serials, now=now)
+        )
+    return database.write(lambda db: _delete(db, kind, before))
+
+
+def _of_holders(
+    database: Database, kind: str, step: Callable[[Connection, Sequence[int]], object]
+) -> int:
+    """Do something with all holders of a kind who take no place, and return with how many."""
+    serials = [row[0] for row in database.reader.execute(_HOLDERS[kind]).fetchall()]
+
+    def some(db: Connection, at: int) -> int:
+        asked = serials[at : at + PEOPLE_TOGETHER]
+        ready = [one for one in asked if not erase.refusal(db, one)]
+        step(db, ready)
+        return len(ready)
+
+    places = range(0, len(serials), PEOPLE_TOGETHER)
+    return sum(database.write(lambda db, at=at: some(db, at)) for at in places)  # type: ignore[misc]
+
+
+_NAMING = (
+    "arrival_notice", "awaited_guest", "session_speaker", "page_edit", "act_change",
+    "saved_filter",
+)  # fmt: skip
+
+
+def _delete_lists(db: Connection) -> None:
+    """Delete what names people by words. All of them go, so nobody is looked for in it."""
+    with database_file.deleted_is_overwritten(db):
+        for table in _NAMING:
+            db.execute(f"DELETE FROM {table}")
+
+
+def _delete(db: Connection, kind: str, before: int) -> int:
+    with database_file.deleted_is_overwritten(db):
+        return sum(
+            db.execute(
+                f"DELETE FROM {table} WHERE {which.replace(':limit', str(int(before)))}"
+            ).rowcount
+            for table, which in _DELETED[kind]
+        )
+
+
+def _forget_contact(db: Connection) -> int:
+    """Erase how people are reached, also where it stands to undo a change, or in what a mail server
+    said.
+    """
+    with database_file.deleted_is_overwritten(db):
+        about = dialect.contains("things")
+        db.execute(f"DELETE FROM page_edit WHERE {about}", ('"attendee"',))
+        db.execute("DELETE FROM act_change WHERE kind = 'attendee'")
+        db.execute("DELETE FROM saved_filter")
+        db.execute("UPDATE desk_act SET kept = NULL WHERE kept IS NOT NULL")
+        db.execute("UPDATE mail SET answer = '' WHERE answer <> ''")
+        return db.execute(
+            f"UPDATE attendee SET email = '', phone = '', order_number = '' WHERE {_REACHED}"
+        ).rowcount
+
+
+def _photos(event: Event) -> list[Path]:
+    folder = card_design.read_design(event).photos
+    if folder is None:
+        return []
+    return [
+        path
+        for path in sorted(folder.iterdir())
+        if path.suffix.lower() in PHOTO_SUFFIXES and path.is_file()
+    ]

@@ -1,0 +1,25 @@
+"""Shows the forum in figures, and the countries that its people are from."""
+
+from flask import render_template
+
+from server.core.programme import counts
+from server.web import auth, display
+from server.web.lists import ROLES
+from server.web.services import services
+
+
+@auth.allow(*ROLES)
+def show() -> str:
+    here = services()
+    return render_template(
+        "programme/forum.html",
+        counts=counts.forum_counts(here.database.reader, here.event.settings),
+        host=here.event.settings.country,
+    )
+
+
+@auth.allow(*ROLES)
+def countries() -> str:
+    found = counts.country_counts(services().database.reader)
+    named = [(display.country(one.country), one) for one in found]
+    return render_template("programme/countries.html", countries=named)

@@ -1,0 +1,33 @@
+"""Shows in the header of each page how many arrivals its user has not seen."""
+
+from flask import render_template, url_for
+from markupsafe import Markup
+
+from server.core.people import protocol_guests
+from server.web import auth
+from server.web.rendered import Parts
+from server.web.services import services
+
+PART = "arrivals"  # The id of its element.
+
+
+def parts() -> Parts:
+    """Return the badge for the user who asks. It is empty for users who are told of nobody."""
+    who = auth.user()
+    if who is None or who.must_change:
+        return {}
+    db = services().database.reader
+    if not protocol_guests.is_told(db, who.user_id):
+        return {}
+    count = protocol_guests.unseen(db, who.user_id)
+    return {PART: render_template("parts/arrivals_badge.html", count=count)}
+
+
+def header() -> Markup:
+    """Return the badge as the header of each page has it, live."""
+    shown = parts().get(PART, "")
+    if not shown:
+        return Markup()
+    return Markup('<span id="{}" class="arrivals" data-live="{}">{}</span>').format(
+        PART, url_for("admin.arrivals.stream"), Markup(shown)
+    )

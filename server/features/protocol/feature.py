@@ -1,0 +1,10 @@
+"""Registers the feature with the app."""
+
+from server.features.protocol import arrivals, badge
+from server.web.feature import Feature
+
+FEATURE = Feature(
+    pages=(arrivals.blueprint,),
+    header=badge.header,
+    header_parts=badge.parts,
+)

@@ -1,0 +1,14 @@
+"""Registers the feature with the app."""
+
+from badges.i18n import N_
+from server.features.records import acts, entries, saved
+from server.web.feature import Feature, Menu
+
+FEATURE = Feature(
+    pages=(entries.blueprint, acts.blueprint, entries.absences, saved.blueprint),
+    menu=(
+        Menu(70, "admin.entries.show", N_("Entries")),
+        Menu(80, "admin.acts.show", N_("Acts")),
+        Menu(120, "admin.absences.show", N_("Outages")),
+    ),
+)

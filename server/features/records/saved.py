@@ -1,0 +1,78 @@
+"""Saves the filter of a page under a name, and removes it."""
+
+from urllib.parse import urlencode
+
+from flask import Blueprint, abort, flash, redirect, request, url_for
+from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
+from werkzeug.wrappers import Response
+
+from server.core.staff import saved_filters
+from server.core.staff.saved_filters import SavedFilter, SavedFilterError
+from server.web import auth
+from server.web.forms import Asked, Filter, turn_back
+from server.web.services import services
+
+blueprint = Blueprint("saved_filters", __name__, url_prefix="/admin/filters")
+SHOWN_BY = {"entries": "admin.entries.show", "acts": "admin.acts.show"}
+
+
+def filters(page: str) -> list[SavedFilter]:
+    """Return the filters of a page that the user who asks may use."""
+    who = auth.user()
+    return (
+        [] if who is None else saved_filters.visible(services().database.reader, page, who.user_id)
+    )
+
+
+def save(page: str, asked: Asked[Filter]) -> Response:
+    """Save the filter that a form has, and go back to the page with it."""
+    here, who, name = services(), auth.user() or abort(401), request.form.get("filter_name", "")
+    is_shared = "filter_shared" in request.form
+    back = asked.address(SHOWN_BY[page])
+    if asked.problems:
+        return turn_back(_("Nothing was saved: mend the fields in red first."), back)
+    query = urlencode(asked.fields)
+    try:
+        here.database.write(
+            lambda db: saved_filters.save(
+                db, page, who.user_id, name, query, shared=is_shared, now=here.now()
+            )
+        )
+    except SavedFilterError as error:
+        return turn_back(_said(error), back)
+    flash(_("The filter is saved."), "good")
+    return redirect(back, 303)
+
+
+@blueprint.post("/<int:filter_id>/remove")
+@auth.allow("auditor")
+def remove(filter_id: int) -> Response:
+    """Admins may remove what others share as well, because everybody sees it."""
+    here, who = services(), auth.user() or abort(401)
+    try:
+        page = here.database.write(
+            lambda db: saved_filters.remove(
+                db, filter_id, who.user_id, any_owner=who.role == "admin"
+            )
+        )
+    except SavedFilterError as error:
+        return turn_back(_said(error), url_for("admin.entries.show"))
+    flash(_("The filter is removed."), "good")
+    return redirect(url_for(SHOWN_BY[page]), 303)
+
+
+def _said(error: SavedFilterError) -> str:
+    said: dict[str, str] = {
+        "name": _(
+            "Nothing was saved: give the filter a name of at most %(most)s characters.",
+            most=saved_filters.NAME_CHARS_MAX,
+        ),
+        "empty": _("Nothing was saved: choose something to filter by first."),
+        "long": _("Nothing was saved: this filter is too long."),
+        "many": _(
+            "Nothing was saved: you have %(most)s filters. Remove one first.",
+            most=saved_filters.EACH_MAX,
+        ),
+        "gone": _("Nothing was removed: you have no such filter."),
+    }
+    return said[error.reason]

@@ -1,0 +1,198 @@
+"""Reads who could come on a day, as groups of people whom every door answers alike.
+
+Of 100,000 people there are some hundred groups. Who is named by a session, as invited or refused,
+is looked at apart.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from badges.admission.facts import Holder
+from badges.credential.badge_number import badge_number
+from badges.credential.credential import Credential, CredentialError, open_credential
+from server.core.event.calendar import day_starts
+from server.core.event.directory import Event
+from server.storage.connection import Connection, Row
+
+
+@dataclass(frozen=True)
+class Group:
+    """Describes people whom every door answers alike on a day, but for sessions that name them."""
+
+    category: int
+    valid: bool  # on that day
+    zones: int
+    revoked: bool
+    copied: bool
+
+    def badge(self, day: int) -> Credential:
+        """Return a badge as these people have it."""
+        return Credential(
+            serial=0,
+            issue=1,
+            category=self.category,
+            valid_days=int(self.valid) << day,
+            zones=self.zones,
+            key_id=0,
+        )
+
+    def holder(self, session: int | None = None, invited: bool | None = None) -> Holder:
+        """Return what is known of them, where the session may invite or refuse them."""
+        named = frozenset[int]() if session is None else frozenset({session})
+        nobody = frozenset[int]()
+        return Holder(
+            revoked=self.revoked,
+            highest_issue=1,
+            copied_issue=1 if self.copied else 0,
+            invited_to=named if invited is True else nobody,
+            refused_from=named if invited is False else nobody,
+        )
+
+
+@dataclass(frozen=True)
+class Guest:
+    """Describes somebody whom sessions of the day name, or who speaks at one."""
+
+    serial: int
+    external_id: str | None
+    group: int  # its place among the crowd's groups
+    has_badge: bool
+    invited: frozenset[int]  # sessions
+    refused: frozenset[int]  # sessions
+    speaks: frozenset[int]  # at sessions
+
+    @property
+    def label(self) -> str:
+        """Return how lists name them."""
+        number = badge_number(self.serial)
+        return f"{number} ({self.external_id})" if self.external_id else number
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """Holds everybody on the roster, as groups and how many each has. Guests are in them too."""
+
+    groups: tuple[Group, ...]
+    counts: tuple[int, ...]
+    guests: tuple[Guest, ...]
+    without_badge: int  # not revoked, and no badge yet
+
+    @property
+    def people(self) -> int:
+        return sum(self.counts)
+
+    @property
+    def valid(self) -> int:
+        """Count those whose badge is valid on that day and stands."""
+        found = zip(self.groups, self.counts, strict=True)
+        return sum(people for group, people in found if group.valid and not group.revoked)
+
+
+_PEOPLE = (
+    "FROM attendee a LEFT JOIN (SELECT serial, MAX(issue) AS issue FROM badge GROUP BY serial) b"
+    " USING (serial) LEFT JOIN (SELECT serial AS copy_of, issue AS copied_issue FROM likely_copy"
+    " WHERE cleared_at IS NULL) c ON copy_of = a.serial"
+)
+# What `_group` reads, with the day as a parameter.
+_GROUP = (
+    "a.category, a.valid_days >> ? & 1 AS valid, a.zones,"
+    " CASE WHEN a.revoked_at IS NULL THEN 0 ELSE 1 END AS revoked,"
+    " CASE WHEN copied_issue >= COALESCE(b.issue, 1) THEN 1 ELSE 0 END AS copied,"
+    " CASE WHEN b.issue IS NULL THEN 0 ELSE 1 END AS has_badge"
+)
+_THAT_DAY = "JOIN session s USING (session_id) WHERE s.starts_at >= ? AND s.starts_at < ?"
+_NAMED = f"FROM session_guest g {_THAT_DAY}"
+_SPEAKING = f"FROM session_speaker g {_THAT_DAY} AND g.serial IS NOT NULL"
+
+
+def read_crowd(db: Connection, event: Event, day: int) -> Crowd:
+    """Return everybody as the doors would know them on a day of the event, counted from 0.
+
+    Doors go by the badge. Who has none counts as if one was issued now. Guests are those whom
+    sessions name that start on that day.
+    """
+    groups: Counter[Group] = Counter()
+    without_badge = 0
+    for row in db.execute(
+        f"SELECT {_GROUP}, COUNT(*) AS people {_PEOPLE}"
+        " GROUP BY a.category, valid, a.zones, revoked, copied, has_badge",
+        (day,),
+    ):
+        groups[_group(row)] += row["people"]
+        without_badge += 0 if row["has_badge"] or row["revoked"] else row["people"]
+    otherwise = dict(_otherwise(db, event, day))
+    for roster, carried in otherwise.values():
+        groups[roster] -= 1
+        groups[carried] += 1
+    told = {serial: carried for serial, (_, carried) in otherwise.items()}
+    found = +groups
+    numbers = {group: number for number, group in enumerate(found)}
+    starts = day_starts(event.settings)
+    guests = _guests(db, day, (starts[day], starts[day + 1]), told, numbers)
+    return Crowd(tuple(found), tuple(found.values()), tuple(guests), without_badge)
+
+
+def _group(row: Row) -> Group:
+    return Group(
+        category=row["category"],
+        valid=bool(row["valid"]),
+        zones=row["zones"],
+        revoked=bool(row["revoked"]),
+        copied=bool(row["copied"]),
+    )
+
+
+def _otherwise(db: Connection, event: Event, day: int) -> Iterator[tuple[int, tuple[Group, Group]]]:
+    """Yield those whose badge says otherwise than the roster, with both groups of each.
+
+    The table `changed_holder` has everybody whose badge may. A badge that no key of the event
+    signed opens no door, as one that is revoked.
+    """
+    for row in db.execute(
+        f"SELECT a.serial, {_GROUP}, n.credential {_PEOPLE}"
+        " JOIN changed_holder h ON h.serial = a.serial"
+        " JOIN badge n ON n.serial = a.serial AND n.issue = b.issue",
+        (day,),
+    ):
+        roster = _group(row)
+        try:
+            badge = open_credential(event.ring, row["credential"])
+        except CredentialError:
+            carried = replace(roster, revoked=True)
+        else:
+            valid = bool(badge.valid_days >> day & 1)
+            carried = replace(roster, category=badge.category, valid=valid, zones=badge.zones)
+        if carried != roster:
+            yield row["serial"], (roster, carried)
+
+
+def _guests(
+    db: Connection, day: int, starts: tuple[int, int], told: Mapping[int, Group],
+    numbers: Mapping[Group, int],
+) -> Iterator[Guest]:  # fmt: skip
+    """Yield whom sessions name, or who speaks at them, that start from the first instant on and
+    before the second.
+    """
+    invited: defaultdict[int, list[int]] = defaultdict(list)
+    refused: defaultdict[int, list[int]] = defaultdict(list)
+    speaks: defaultdict[int, list[int]] = defaultdict(list)
+    for row in db.execute(f"SELECT g.session_id, g.serial, g.invited {_NAMED}", starts):
+        (invited if row["invited"] else refused)[row["serial"]].append(row["session_id"])
+    for row in db.execute(f"SELECT g.session_id, g.serial {_SPEAKING}", starts):
+        speaks[row["serial"]].append(row["session_id"])
+    for row in db.execute(
+        f"SELECT a.serial, a.external_id, {_GROUP} {_PEOPLE} WHERE a.serial IN"
+        f" (SELECT g.serial {_NAMED} UNION SELECT g.serial {_SPEAKING}) ORDER BY a.serial",
+        (day, *starts, *starts),
+    ):
+        serial = row["serial"]
+        yield Guest(
+            serial=serial,
+            external_id=row["external_id"],
+            group=numbers[told.get(serial, _group(row))],
+            has_badge=bool(row["has_badge"]),
+            invited=frozenset(invited[serial]),
+            refused=frozenset(refused[serial]),
+            speaks=frozenset(speaks[serial]),
+        )

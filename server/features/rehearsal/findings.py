@@ -1,0 +1,348 @@
+"""Says what would go wrong on a day that was played through, and why.
+
+Each finding is a sentence about a hall, a session or a category. What is found may be meant, and
+the organiser decides.
+"""
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import combinations
+
+from badges.i18n import N_, Count, Phrase, counted
+from server.core.event.calendar import Clock
+from server.core.programme.speakers import speakers_of
+from server.core.venue import capacity_reasons, nesting, store
+from server.core.venue.store import SessionRow
+from server.features.rehearsal.crowd import Guest
+from server.features.rehearsal.day import Day
+from server.storage.connection import Connection
+
+EXAMPLES_MAX = 5  # people named in a finding
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Holds one thing that is odd. `about` is the code of a hall, a session or a category."""
+
+    kind: str
+    about: str
+    sentence: str
+    people: int = 0
+    examples: tuple[str, ...] = ()  # badge numbers with external ids, the first of them
+
+
+def findings(db: Connection, day: Day, clock: Clock) -> list[Finding]:
+    """Return all that is odd about the day, the gravest kinds first. `day` was read from `db`."""
+    found = _Findings(db, day, clock)
+    checks: tuple[Callable[[], Iterable[Finding]], ...] = (
+        found.admits_nobody,
+        found.no_way_in,
+        found.crowds_above_capacity,
+        found.venues_above_capacity,
+        found.guests_whom_no_door_admits,
+        found.speakers_whom_no_door_admits,
+        found.people_who_are_awaited,
+        found.guests_in_two_places,
+        found.overlaps_in_a_hall,
+        found.categories_without_anything,
+        found.closed_halls,
+        found.capacities_above_their_reasons,
+    )
+    return [one for check in checks for one in check()]
+
+
+class _Findings:
+    def __init__(self, db: Connection, day: Day, clock: Clock) -> None:
+        self.db = db
+        self.day = day
+        self.clock = clock
+        self.rows = sorted(day.rows.values(), key=lambda row: (row.starts_at, row.code))
+        self.used = sorted({row.hall_id for row in self.rows})
+        self.invited: defaultdict[int, list[Guest]] = defaultdict(list)
+        for guest in day.crowd.guests:
+            for session in guest.invited:
+                self.invited[session].append(guest)
+
+    def admits_nobody(self) -> Iterator[Finding]:
+        for row in self.rows:
+            if not self.day.crowds[row.session_id].may_come:
+                why = self._why_nobody(row)
+                said = Phrase(
+                    "%(session)s admits nobody: %(why)s", session=self._named(row), why=why
+                )
+                yield Finding("admits_nobody", row.code, said)
+
+    def _why_nobody(self, row: SessionRow) -> str:
+        hall = self.day.halls[row.hall_id]
+        if not row.categories and not self.invited[row.session_id]:
+            return Phrase("it is by invitation, and nobody is invited")
+        groups = zip(self.day.crowd.groups, self.day.crowd.counts, strict=True)
+        named = [group for group, people in groups if people and group.category in row.categories]
+        if row.categories and not named:
+            return Phrase("nobody has a category that it admits")
+        if named and not any(group.valid for group in named):
+            return Phrase("no badge of its categories is valid on that day")
+        if named and not any(group.zones & hall.zones for group in named):
+            return Phrase("no badge of its categories has a zone of hall %(hall)s", hall=hall.code)
+        return Phrase(
+            "every badge that it could admit is revoked, not valid then, or of another zone"
+        )
+
+    def no_way_in(self) -> Iterator[Finding]:
+        """Find halls with sessions where no door, or no kiosk, lets anybody in."""
+        doors = [door for door in store.doors(self.db) if door.mode != "exit"]
+        at_work = {
+            row[0] for row in self.db.execute("SELECT door_id FROM kiosk WHERE state = 'active'")
+        }
+        for hall_id in self.used:
+            hall = self.day.halls[hall_id]
+            here = [door for door in doors if door.hall_id == hall_id]
+            if not here:
+                said = Phrase("Hall %(hall)s has no door that lets in", hall=hall.code)
+                yield Finding("no_door", hall.code, said)
+            elif not any(door.door_id in at_work for door in here):
+                said = Phrase(
+                    "No kiosk is at work yet at a door of hall %(hall)s that lets in",
+                    hall=hall.code,
+                )
+                yield Finding("no_kiosk", hall.code, said)
+
+    def crowds_above_capacity(self) -> Iterator[Finding]:
+        """Find sessions to which more are invited, or more are expected, than the hall takes."""
+        for row in self.rows:
+            crowd = self.day.crowds[row.session_id]
+            capacity, expected = crowd.hall.capacity, math.ceil(crowd.expected - 1e-6)
+            known = {
+                "session": self._named(row),
+                "hall": crowd.hall.code,
+                "capacity": Count(capacity),
+            }
+            if crowd.invited > capacity:
+                said = Phrase(
+                    "%(session)s invites %(people)s people, and the capacity of hall %(hall)s is"
+                    " %(capacity)s",
+                    people=Count(crowd.invited),
+                    **known,
+                )
+                yield Finding("invited_above_capacity", row.code, said, crowd.invited)
+            elif expected > capacity:
+                said = Phrase(
+                    "%(session)s may expect %(people)s people of the %(may_come)s whom it admits,"
+                    " and the capacity of hall %(hall)s is %(capacity)s",
+                    people=Count(expected),
+                    may_come=Count(crowd.may_come),
+                    **known,
+                )
+                yield Finding("crowd_above_capacity", row.code, said, expected)
+
+    def venues_above_capacity(self) -> Iterator[Finding]:
+        """Find halls around others with less capacity than there are badges for the day."""
+        around = {row.parent_id for row in self.day.halls.values()} - {None, *self.used}
+        valid = self.day.crowd.valid
+        for hall in (self.day.halls[one] for one in sorted(one for one in around if one)):
+            if hall.parent_id is None and valid > hall.capacity:
+                said = Phrase(
+                    "%(valid)s badges are valid on that day, and the capacity of hall %(hall)s"
+                    " around the others is %(capacity)s",
+                    valid=Count(valid),
+                    hall=hall.code,
+                    capacity=Count(hall.capacity),
+                )
+                yield Finding("crowd_above_capacity", hall.code, said, valid)
+
+    def guests_whom_no_door_admits(self) -> Iterator[Finding]:
+        """Find people who are invited, and whom the doors do not admit for their badge."""
+        for row in self.rows:
+            guests = self.invited[row.session_id]
+            groups = self.day.crowd.groups
+            revoked = [one for one in guests if groups[one.group].revoked]
+            standing = [one for one in guests if not groups[one.group].revoked]
+            absent = [one for one in standing if not groups[one.group].valid]
+            others = [one for one in standing if groups[one.group].valid]
+            shut = [one for one in others if not self.day.admits(one, row.session_id)]
+            without = [one for one in standing if not one.has_badge]
+            for kind, people, said in (
+                (
+                    "revoked_but_invited", revoked,
+                    N_("%(session)s invites %(people)s whose badge is revoked"),
+                ),
+                (
+                    "not_valid_that_day", absent,
+                    N_("%(session)s invites %(people)s whose badge is not valid then"),
+                ),
+                (
+                    "invited_but_shut_out", shut,
+                    N_(
+                        "%(session)s invites %(people)s whom the hall's zones or rules do not admit"
+                    ),
+                ),
+                (
+                    "invited_without_badge", without,
+                    N_("%(session)s invites %(people)s without a badge yet"),
+                ),
+            ):  # fmt: skip
+                if people:
+                    text = Phrase(said, session=self._named(row), people=_people(len(people)))
+                    yield _of_people(kind, row.code, text, people)
+
+    def speakers_whom_no_door_admits(self) -> Iterator[Finding]:
+        """Find speakers who would not get into their own session. To speak is no invitation."""
+        for row in self.rows:
+            here = [one for one in self.day.crowd.guests if row.session_id in one.speaks]
+            shut = [one for one in here if not self.day.lets_in(one, row.session_id)]
+            if shut:
+                said = Phrase(
+                    "%(session)s has %(people)s speaking whom its door does not admit",
+                    session=self._named(row),
+                    people=_people(len(shut)),
+                )
+                yield _of_people("speaker_shut_out", row.code, said, shut)
+
+    def people_who_are_awaited(self) -> Iterator[Finding]:
+        """Find people who are invited, or speak, and are not on the roster yet."""
+        guests = {
+            row["session_code"]: row["people"]
+            for row in self.db.execute(
+                "SELECT session_code, COUNT(*) AS people FROM awaited_guest WHERE invited = 1"
+                " GROUP BY session_code"
+            )
+        }
+        for row in self.rows:
+            speakers = speakers_of(self.db, [row.session_id]).get(row.session_id, ())
+            named, awaited = self._named(row), guests.get(row.code, 0)
+            if awaited:
+                said = counted(
+                    "%(session)s invites one person who is not on the roster",
+                    "%(session)s invites %(num)s people who are not on the roster",
+                    awaited,
+                    session=named,
+                )
+                yield Finding("guests_awaited", row.code, said, awaited)
+            unknown = sum(one.serial is None for one in speakers)
+            if unknown:
+                said = counted(
+                    "%(session)s names as speakers one person who is not on the roster",
+                    "%(session)s names as speakers %(num)s people who are not on the roster",
+                    unknown,
+                    session=named,
+                )
+                yield Finding("speakers_awaited", row.code, said, unknown)
+
+    def guests_in_two_places(self) -> Iterator[Finding]:
+        """Find people who are invited to sessions at the same time in different halls.
+
+        A hall and one around it are not different, for one is in both.
+        """
+        parents = nesting.parents_of(self.db)
+        lines = {hall: {hall, *nesting.outer_halls(hall, parents, None)} for hall in parents}
+        pairs: defaultdict[tuple[int, int], list[Guest]] = defaultdict(list)
+        for guest in self.day.crowd.guests:
+            for one, other in combinations(sorted(guest.invited), 2):
+                first, second = self.day.rows[one], self.day.rows[other]
+                nested = first.hall_id in lines[second.hall_id]
+                nested = nested or second.hall_id in lines[first.hall_id]
+                if not nested and _overlap(first, second):
+                    pairs[one, other].append(guest)
+        for (one, other), guests in sorted(pairs.items()):
+            first, second = self.day.rows[one], self.day.rows[other]
+            said = counted(
+                "One person is invited to %(first)s and to %(second)s, at the same time in"
+                " different halls",
+                "%(num)s people are invited to %(first)s and to %(second)s, at the same time in"
+                " different halls",
+                len(guests),
+                first=self._named(first),
+                second=self._named(second),
+            )
+            yield _of_people("invited_twice", first.code, said, guests)
+
+    def overlaps_in_a_hall(self) -> Iterator[Finding]:
+        for hall_id in self.used:
+            here = [row for row in self.rows if row.hall_id == hall_id]
+            for one, other in combinations(here, 2):
+                if _overlap(one, other):
+                    said = Phrase(
+                        "%(first)s and %(second)s are in hall %(hall)s at the same time: its doors"
+                        " admit to both",
+                        first=self._named(one),
+                        second=self._named(other),
+                        hall=self.day.halls[hall_id].code,
+                    )
+                    yield Finding("overlap", one.code, said)
+
+    def categories_without_anything(self) -> Iterator[Finding]:
+        """Find categories of which nobody can enter anything that day, or some people can't."""
+        names = {one.code: one.key for one in store.categories(self.db)}
+        crowd = self.day.crowd
+        valid: Counter[int] = Counter()
+        shut: Counter[int] = Counter()
+        for number, (group, people) in enumerate(zip(crowd.groups, crowd.counts, strict=True)):
+            if group.valid and not group.revoked:
+                valid[group.category] += people
+                shut[group.category] += people if number in self.day.nowhere else 0
+        for guest in crowd.guests:
+            group = crowd.groups[guest.group]
+            admitted = any(self.day.admits(guest, session) for session in guest.invited)
+            if guest.group in self.day.nowhere and group.valid and not group.revoked and admitted:
+                shut[group.category] -= 1
+        for category, people in sorted(shut.items()):
+            key = names.get(category, str(category))
+            if people == valid[category] > 0:
+                said = Phrase(
+                    "Nobody of category %(category)s can enter anything on that day (%(people)s)",
+                    category=key,
+                    people=_people(people),
+                )
+                yield Finding("category_shut_out", key, said, people)
+            elif people:
+                said = Phrase(
+                    "%(people)s of category %(category)s can enter nothing on that day, for the"
+                    " zones of their badges",
+                    people=_people(people),
+                    category=key,
+                )
+                yield Finding("people_shut_out", key, said, people)
+
+    def closed_halls(self) -> Iterator[Finding]:
+        for hall_id in self.used:
+            hall = self.day.halls[hall_id]
+            if hall.closed_at is not None:
+                said = Phrase(
+                    "Hall %(hall)s is closed by staff now; open it before its first session",
+                    hall=hall.code,
+                )
+                yield Finding("hall_closed", hall.code, said)
+
+    def capacities_above_their_reasons(self) -> Iterator[Finding]:
+        for hall_id in self.used:
+            hall = self.day.halls[hall_id]
+            said = capacity_reasons.warning(hall.capacity, capacity_reasons.reasons(hall.measures))
+            if said is not None:
+                yield Finding(
+                    "capacity_reasons",
+                    hall.code,
+                    Phrase("Hall %(hall)s: %(what)s", hall=hall.code, what=said),
+                )
+
+    def _named(self, row: SessionRow) -> str:
+        return Phrase(
+            "Session %(session)s (%(starts)s to %(ends)s)",
+            session=row.code,
+            starts=self.clock.minute(row.starts_at),
+            ends=self.clock.minute(row.ends_at),
+        )
+
+
+def _overlap(one: SessionRow, other: SessionRow) -> bool:
+    return one.starts_at < other.ends_at and other.starts_at < one.ends_at
+
+
+def _people(number: int) -> str:
+    return counted("one person", "%(num)s people", number)
+
+
+def _of_people(kind: str, about: str, sentence: str, guests: list[Guest]) -> Finding:
+    examples = tuple(guest.label for guest in guests[:EXAMPLES_MAX])
+    return Finding(kind, about, sentence, len(guests), examples)

@@ -1,0 +1,132 @@
+"""Asks whether somebody would be let in, and plays a day through. Nobody is admitted by either."""
+
+from dataclasses import dataclass, field
+from datetime import date
+from functools import partial
+
+from flask import Blueprint, render_template, request
+
+from server.core.entry_log import entry_log
+from server.core.event.calendar import Clock
+from server.core.people.attendees import UnknownAttendeeError, more_people_than
+from server.core.venue import store
+from server.features.rehearsal import report, told
+from server.features.rehearsal.places import AskedError
+from server.features.rehearsal.would_enter import WouldEnter, would_enter
+from server.web import auth, display, i18n
+from server.web.apart import ApartError, WorkedOut, read_apart
+from server.web.i18n import gettext as _
+from server.web.services import services
+
+blueprint = Blueprint("rehearsal", __name__, url_prefix="/admin/rehearsal")
+
+FIELD_CHARS_MAX = 200
+FINDINGS_MAX = 500  # on the page
+# With more people a day is played in a process of its own. With fewer, starting one takes longer.
+PEOPLE_HERE_MAX = 2_000
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Holds what was typed, and what is wrong with it, by field."""
+
+    person: str = ""
+    place: str = ""
+    at: str = ""
+    as_now: bool = False
+    problems: dict[str, str] = field(default_factory=dict)
+
+
+@blueprint.get("/")
+@auth.allow("badge_desk", "auditor")
+def show() -> tuple[str, int]:
+    """Show the form, and the answer where somebody was asked about."""
+    here = services()
+    db, clock = here.database.reader, display.PageClock(here.venue_clock.zone)
+    asked, found = _asked()
+    shown = render_template(
+        "rehearsal.html",
+        asked=asked,
+        found=found,
+        facts=told.facts(db, found, clock, _, i18n.language()) if found else [],
+        assumed=told.assumptions(found, _) if found else [],
+        notes=told.notes(found, _) if found else [],
+        halls=store.halls(db),
+        doors=[door for door in store.doors(db) if door.mode != "exit"],
+        days=report.dates(here.event.settings),
+    )
+    return shown, 400 if asked.problems else 200
+
+
+@blueprint.get("/day")
+@auth.allow("auditor")
+def day() -> tuple[str, int]:
+    """Play a day through, and show what would go wrong."""
+    days = report.dates(services().event.settings)
+    problem, status, found = "", 400, None
+    try:
+        found = _played(date.fromisoformat(request.args.get("day", "")))
+    except report.NoSuchDayError as error:
+        problem = i18n.said(error)
+    except ApartError as error:
+        problem, status = i18n.said(error), 503
+    except ValueError:
+        problem = _(
+            "Choose a day of the event, %(first)s to %(last)s.", first=days[0], last=days[-1]
+        )
+    shown = render_template(
+        "rehearsal_day.html",
+        found=found,
+        problem=problem,
+        days=days,
+        assumed=report.ASSUMED,
+        expected=report.expected,
+        most=FINDINGS_MAX,
+    )
+    return shown, status if problem else 200
+
+
+def _played(wanted: date) -> report.Rehearsal | None:
+    """Return the day played through, or None while a process of its own does so."""
+    here = services()
+    # What is found there is in English, and another process does not know of pages.
+    db, clock = here.database.reader, Clock(here.venue_clock.zone)
+    if not more_people_than(db, PEOPLE_HERE_MAX):
+        return report.rehearse(db, here.event, wanted, clock)
+    report.number_of(here.event.settings, wanted)
+    state = entry_log.newest(db)  # Whatever staff change is an act there.
+    read = partial(report.rehearse_of, path=here.event.path, wanted=wanted, clock=clock)
+    path = here.database.path
+    return here.own(WorkedOut).get(f"day {wanted}", state, lambda: read_apart(path, read))
+
+
+def _asked() -> tuple[Asked, WouldEnter | None]:
+    """Read the form, and ask. What is wrong is told by its field."""
+    given = {
+        key: request.args.get(key, "").strip()[:FIELD_CHARS_MAX] for key in ("person", "place")
+    }
+    at, as_now = request.args.get("at", "").strip()[:40], request.args.get("as_now") == "yes"
+    here = services()
+    if "place" not in request.args:
+        begins = here.venue_clock.local(here.now()).strftime("%Y-%m-%dT%H:%M")
+        return Asked(person=given["person"], at=begins), None
+    problems = {}
+    for key, wanted in (("person", _("Say who it is.")), ("place", _("Say which hall or door."))):
+        if not given[key]:
+            problems[key] = wanted
+    try:
+        instant = here.venue_clock.parse(at)
+    except ValueError:
+        problems["at"] = _("A date and time, such as 2026-05-04 13:45.")
+    found = None
+    if not problems:
+        try:
+            found = would_enter(
+                here.database.reader, here.event, given["person"], given["place"], instant,
+                as_now=as_now,
+            )  # fmt: skip
+        except UnknownAttendeeError as error:
+            problems["person"] = i18n.said(error)
+        except AskedError as error:
+            problems[error.about] = i18n.said(error)
+    return Asked(**given, at=at, as_now=as_now, problems=problems), found

@@ -1,0 +1,187 @@
+"""Finds the person and the place that somebody asks about, and what a door there would know."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from badges.admission.facts import AntiPassback, Hall, Session
+from badges.i18n import Count, Phrase, Spoken, joined
+from badges.wire.door_policy import hall_of, session_of
+from server.core.people import attendees
+from server.core.people.attendees import UnknownAttendeeError
+from server.core.venue import kiosk_facts, nesting, store
+from server.core.venue.store import DoorRow, HallRow, SessionRow
+from server.storage.connection import Connection
+from server.storage.localized import names_of
+
+NAMED_MAX = 5  # in a message
+_KINDS = ("hall", "door")
+
+
+class _Named(NamedTuple):
+    """Holds what a hall or a door is called."""
+
+    number: int
+    code: str
+    names: dict[str, str]
+
+
+class AskedError(Spoken, ValueError):
+    """Is raised where it is not clear who or what is asked about. The text says what to do.
+
+    `about` is `person` or `place`.
+    """
+
+    def __init__(self, about: str, text: str) -> None:
+        super().__init__(text)
+        self.about = about
+
+
+@dataclass(frozen=True)
+class Way:
+    """Describes a way into a hall, as doors that lead into the same halls and what they know."""
+
+    doors: tuple[DoorRow, ...]  # none, where the hall has no door that lets anybody in
+    hall: Hall
+    outer: tuple[Hall, ...]  # halls around that one enters too, from the inside out
+
+
+@dataclass(frozen=True)
+class Place:
+    """Describes a hall with its programme, and the ways in that are asked about."""
+
+    hall: HallRow
+    ways: tuple[Way, ...]
+    sessions: tuple[SessionRow, ...]  # soonest opening first, as doors have them
+
+    @property
+    def programme(self) -> tuple[Session, ...]:
+        """Return the sessions as a decision knows them."""
+        facts = (kiosk_facts.facts_of_session(row, invited=[], refused=[]) for row in self.sessions)
+        return tuple(session_of(one) for one in facts)
+
+
+def find_person(db: Connection, text: str) -> int:
+    """Return the serial of the person by badge number, external id, e-mail or name.
+
+    Raises UnknownAttendeeError, or AskedError where several people could be meant.
+    """
+    text = text.strip()
+    try:
+        return attendees.find_by_label(db, text)
+    except UnknownAttendeeError:
+        found, total = attendees.find_attendees(db, text, NAMED_MAX) if text else ([], 0)
+        if total == 0:
+            raise UnknownAttendeeError(
+                Phrase(
+                    "There is nobody with the badge number, external id, e-mail or name %(text)s.",
+                    text=repr(text[:64]),
+                )
+            ) from None
+    if total > 1:
+        named = ", ".join(f"{one.number} {one.name}" for one in found)
+        more = (
+            Phrase(" and %(total)s more", total=Count(total - len(found)))
+            if total > len(found)
+            else ""
+        )
+        raise AskedError(
+            "person",
+            Phrase(
+                "%(text)s may be any of %(total)s people: %(named)s%(more)s. Name one by "
+                "badge number or external id.",
+                text=repr(text[:64]),
+                total=Count(total),
+                named=named,
+                more=more,
+            ),
+        )
+    return found[0].serial
+
+
+def find_place(db: Connection, text: str) -> Place:
+    """Return the hall, or the door, by code or by name. Raises AskedError.
+
+    Where a hall and a door are called alike, `hall:` or `door:` before it says which.
+    """
+    kind, _, rest = text.strip().partition(":")
+    kinds = (kind,) if rest and kind in _KINDS else _KINDS
+    name = (rest if rest and kind in _KINDS else text).strip()
+    halls = _called(_named(db, "hall"), name) if "hall" in kinds else []
+    doors = _called(_named(db, "door"), name) if "door" in kinds else []
+    found = [f"hall:{one.code}" for one in halls] + [f"door:{one.code}" for one in doors]
+    if len(found) != 1:
+        if not found:
+            codes = [one.code for one in _named(db, "hall")]
+            known = ", ".join(codes[:NAMED_MAX]) or "none"
+            more = (
+                Phrase(" and %(count)s more", count=Count(len(codes) - NAMED_MAX))
+                if len(codes) > NAMED_MAX
+                else ""
+            )
+            text = Phrase(
+                "There is no hall or door %(name)s. Halls are %(known)s%(more)s.",
+                name=repr(name[:64]),
+                known=known,
+                more=more,
+            )
+            raise AskedError("place", text)
+        raise AskedError(
+            "place",
+            Phrase(
+                "%(name)s may be %(found)s: write it so.",
+                name=repr(name[:64]),
+                found=joined(Phrase(" or "), found),
+            ),
+        )
+    if halls:
+        hall = store.hall(db, halls[0].number)
+        inward = [d for d in store.doors(db) if d.hall_id == hall.hall_id and _lets_in(d)]
+        return _place(db, hall, inward)
+    door = store.door(db, doors[0].number)
+    if not _lets_in(door):
+        raise AskedError(
+            "place",
+            Phrase("Door %(code)s is for exit alone: nobody enters there.", code=door.code),
+        )
+    return _place(db, store.hall(db, door.hall_id), [door])
+
+
+def _lets_in(door: DoorRow) -> bool:
+    return door.mode != "exit"
+
+
+def _named(db: Connection, kind: str) -> list[_Named]:
+    """Return all halls, or all doors, by code."""
+    rows = db.execute(f"SELECT {kind}_id, code, names FROM {kind} ORDER BY code").fetchall()
+    return [_Named(number, code, names_of(names)) for number, code, names in rows]
+
+
+def _called(known: Sequence[_Named], name: str) -> list[_Named]:
+    """Return the one with that code, or else those with that code or name in whatever case."""
+    exact = [one for one in known if one.code == name]
+    return exact or [one for one in known if _is_called(one, name.casefold())]
+
+
+def _is_called(one: _Named, name: str) -> bool:
+    return name in (one.code.casefold(), *(text.casefold() for text in one.names.values()))
+
+
+def _place(db: Connection, row: HallRow, doors: Collection[DoorRow]) -> Place:
+    hall, unsaid = hall_of(kiosk_facts.facts_of_hall(db, row)), nesting.unsaid(db)
+    ways: dict[tuple[Hall, ...], list[DoorRow]] = {}
+    for door in doors:
+        around = (store.hall(db, one) for one in nesting.outer_of(db, door.door_id))
+        outer = (hall_of(kiosk_facts.facts_of_hall(db, one)) for one in around)
+        if door.door_id in unsaid:  # as in server/core/kiosks/snapshot.py
+            outer = (replace(one, anti_passback=AntiPassback.OFF) for one in outer)
+        ways.setdefault(tuple(outer), []).append(door)
+    sessions = sorted(
+        store.sessions(db, row.hall_id), key=lambda one: (one.opens_at, one.session_id)
+    )
+    return Place(
+        hall=row,
+        ways=tuple(Way(tuple(of), hall, outer) for outer, of in ways.items())
+        or (Way((), hall, ()),),
+        sessions=tuple(sessions),
+    )

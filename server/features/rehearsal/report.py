@@ -1,0 +1,109 @@
+"""Tells what became of a day that was played through, for people and for machines."""
+
+import math
+from dataclasses import asdict, dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+from badges.i18n import N_, Spoken
+from server.core.event.calendar import Clock
+from server.core.event.directory import Event, load_event
+from server.core.event.settings import EventSettings
+from server.features.rehearsal.day import Day, SessionCrowd, play
+from server.features.rehearsal.findings import Finding, findings
+from server.storage.connection import Connection
+from server.storage.database import one_state
+
+ASSUMED = (
+    N_("Everybody without a badge gets one as the roster stands now; who is revoked stays so."),
+    N_("Halls that are closed now are open by then."),
+    N_(
+        "Expected are as many as if everybody came whose badge is valid on that day, chose evenly "
+        "among the sessions that start or go on at that time and admit them, and went where "
+        "invited."
+    ),
+    N_("Places are free, and nobody is inside already."),
+)
+
+
+class NoSuchDayError(Spoken, ValueError):
+    """Is raised where the date is none of the event's. The text says which are."""
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """Holds a day that was played through, with what is odd about it."""
+
+    date: date
+    day: Day
+    findings: tuple[Finding, ...]
+
+    @property
+    def sessions(self) -> tuple[SessionCrowd, ...]:
+        """Return the sessions, the soonest first."""
+        crowds = self.day.crowds.values()
+        return tuple(sorted(crowds, key=lambda one: (one.row.starts_at, one.row.code)))
+
+
+def rehearse(db: Connection, event: Event, wanted: date, clock: Clock) -> Rehearsal:
+    """Play a day of the event through, as everything stands now. Raises NoSuchDayError."""
+    number = number_of(event.settings, wanted)
+    with one_state(db):
+        day = play(db, event, number)
+        return Rehearsal(wanted, day, tuple(findings(db, day, clock)))
+
+
+def rehearse_of(db: Connection, path: Path, wanted: date, clock: Clock) -> Rehearsal:
+    """Do the same for the event in a directory, so that no key leaves this process for another."""
+    return rehearse(db, load_event(path), wanted, clock)
+
+
+def number_of(settings: EventSettings, wanted: date) -> int:
+    """Return which day of the event it is, counted from 0. Raises NoSuchDayError."""
+    number = (wanted - settings.first_day).days
+    if not 0 <= number < settings.days:
+        days = dates(settings)
+        raise NoSuchDayError(
+            N_("%(wanted)s is no day of the event, which is %(days)s to %(days2)s."),
+            wanted=wanted,
+            days=days[0],
+            days2=days[-1],
+        )
+    return number
+
+
+def dates(settings: EventSettings) -> list[date]:
+    """Return the days of the event."""
+    return [settings.first_day + timedelta(days=number) for number in range(settings.days)]
+
+
+def as_json(found: Rehearsal, clock: Clock) -> dict[str, Any]:
+    """Return all of it for machines."""
+    crowd = found.day.crowd
+    return {
+        "day": found.date.isoformat(),
+        "people": crowd.people,
+        "badges_valid": crowd.valid,
+        "without_badge": crowd.without_badge,
+        "findings": [asdict(one) for one in found.findings],
+        "sessions": [
+            {
+                "session": one.row.code,
+                "hall": one.hall.code,
+                "starts": clock.machine(one.row.starts_at),
+                "ends": clock.machine(one.row.ends_at),
+                "may_come": one.may_come,
+                "invited": one.invited,
+                "expected": expected(one),
+                "capacity": one.hall.capacity,
+            }
+            for one in found.sessions
+        ],
+        "assumed": list(ASSUMED),
+    }
+
+
+def expected(crowd: SessionCrowd) -> int:
+    """Return how many are expected, rounded up to whole people."""
+    return math.ceil(crowd.expected - 1e-6)

@@ -1,0 +1,236 @@
+"""Tells an answer, with the facts that it rests on and what it takes for granted.
+
+It is told for people and for machines.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from badges.admission.facts import Denied, Reason
+from badges.credential.credential import Credential, Kind
+from badges.i18n import ENGLISH, N_
+from server.core.event.calendar import Clock
+from server.core.people.attendees import Attendee
+from server.core.venue import store
+from server.core.venue.store import SessionRow
+from server.features.rehearsal.would_enter import Answer, WouldEnter, day_of
+from server.storage.connection import Connection
+from server.storage.localized import text_in
+
+SESSIONS_TOLD = 8
+_ALL_ZONES = 0xFFFFFFFF
+
+Fact = tuple[str, str]  # what it is about, and what is so
+Say = Callable[..., str]  # says a marked text with its fields in some language
+
+
+def english(text: str, **fields: object) -> str:
+    """Say a text as it stands in the code."""
+    return text % fields if fields else text
+
+
+def facts(
+    db: Connection, found: WouldEnter, clock: Clock, say: Say = english, language: str = ENGLISH
+) -> list[Fact]:
+    """Return the facts that the answer rests on, each with what it is about. `say` speaks the
+    language.
+    """
+    categories = {one.code: text_in(one.names, language) for one in store.categories(db)}
+    zones = store.zones(db)
+    hall = found.answers[0].facts.hall
+    told: list[Fact] = [(say(N_("Badge")), _badge(found, say))]
+    day = day_of(found)
+    told.append(
+        (
+            say(N_("Day")),
+            say(N_("outside the event"))
+            if day is None
+            else say(N_("day %(number)s of the event"), number=day + 1),
+        )
+    )
+    if isinstance(found.badge, Credential):
+        told += [
+            (say(N_("Category")), categories.get(found.badge.category, str(found.badge.category))),
+            (say(N_("Badge's days")), _days(found.badge.valid_days, found, say)),
+            (say(N_("Badge's zones")), _zones(found.badge.zones, zones, say)),
+        ]
+    told.append((say(N_("Hall's zones")), _zones(hall.zones, zones, say)))
+    always = say(N_(", ")).join(categories.get(code, str(code)) for code in sorted(hall.categories))
+    if hall.sessions_only:
+        always = say(N_("nobody, for it opens for sessions alone"))
+    told.append((say(N_("Hall lets in at any time")), always or say(N_("nobody"))))
+    if hall.closed:
+        told.append((say(N_("Hall")), say(N_("closed by staff now"))))
+    coming = [row for row in found.place.sessions if row.closes_at > found.at]
+    for row in coming[:SESSIONS_TOLD]:
+        told.append(
+            (
+                say(N_("Session %(code)s"), code=row.code),
+                say(N_("; ")).join(_session(row, found, categories, clock, say)),
+            )
+        )
+    if len(coming) > SESSIONS_TOLD:
+        told.append(
+            (
+                say(N_("Sessions")),
+                say(N_("and %(count)s later ones"), count=f"{len(coming) - SESSIONS_TOLD:,}"),
+            )
+        )
+    if not coming:
+        told.append((say(N_("Sessions")), say(N_("none is to come in this hall"))))
+    return told
+
+
+def assumptions(found: WouldEnter, say: Say = english) -> list[str]:
+    """Return what the answer takes for granted, each in a sentence."""
+    told = [say(N_("The kiosk is at work and has just heard of the server."))]
+    if found.as_now:
+        told.append(
+            say(N_("Whether the person is inside, and how many places are free, are as now."))
+        )
+    else:
+        told.append(
+            say(N_("A place is free. Whether the person is inside already is not looked at."))
+        )
+    if not found.has_badge:
+        told.append(
+            say(N_("The person has no badge yet. The answer is that of one that is issued now."))
+        )
+    told.append(say(N_("Rules, revocations and closed halls are as they are now.")))
+    return told
+
+
+def notes(found: WouldEnter, say: Say = english) -> list[str]:
+    """Return what is odd about the question, each in a sentence."""
+    told = []
+    badge, person = found.badge, found.person
+    if isinstance(badge, Credential) and badge.issue >= person.issue:
+        carried = (badge.category, badge.valid_days, badge.zones)
+        if carried != (person.category, person.valid_days, person.zones):
+            told.append(
+                say(
+                    N_(
+                        "The badge says otherwise than the roster, and doors go by the badge: "
+                        "replace it (hallkeeper issue --changed)."
+                    )
+                )
+            )
+    if not found.answers[0].doors:
+        told.append(
+            say(
+                N_(
+                    "Hall %(code)s has no door that lets anybody in. The answer is that of a door "
+                    "without halls around."
+                ),
+                code=found.place.hall.code,
+            )
+        )
+    return told
+
+
+def as_json(db: Connection, found: WouldEnter, clock: Clock) -> dict[str, Any]:
+    """Return all of it for machines."""
+    codes = {row.session_id: row.code for row in found.place.sessions}
+    categories = {one.code: one.key for one in store.categories(db)}
+    return {
+        "person": _person(found.person),
+        "category": (
+            categories.get(found.badge.category) if isinstance(found.badge, Credential) else None
+        ),
+        "issue": found.badge.issue if isinstance(found.badge, Credential) else None,
+        "hall": found.place.hall.code,
+        "at": clock.machine(found.at),
+        "admitted": found.admitted,
+        "answers": [_answer(one, codes) for one in found.answers],
+        "facts": [{"about": about, "is": text} for about, text in facts(db, found, clock)],
+        "assumed": assumptions(found),
+        "notes": notes(found),
+    }
+
+
+def _person(person: Attendee) -> dict[str, Any]:
+    return {"number": person.number, "id": person.external_id, "name": person.name}
+
+
+def _answer(answer: Answer, codes: dict[int, str]) -> dict[str, Any]:
+    decision = answer.decision
+    reason = decision.reason.value if isinstance(decision, Denied) else None
+    flags = [] if isinstance(decision, Denied) else sorted(flag.value for flag in decision.flags)
+    says = {
+        language: {"word": one.word, "reason": one.reason, "next_step": one.next_step}
+        for language, one in answer.says.items()
+    }
+    return {
+        "doors": list(answer.doors),
+        "admitted": answer.admitted,
+        "reason": reason,
+        "flags": flags,
+        "session": None if decision.session_id is None else codes.get(decision.session_id),
+        "says": says,
+    }
+
+
+def _badge(found: WouldEnter, say: Say) -> str:
+    if isinstance(found.badge, Reason):
+        return say(N_("can't be read by a door (%(reason)s)"), reason=found.badge.value)
+    if not found.has_badge:
+        return say(N_("none yet"))
+    words = [say(N_("issue %(number)s"), number=found.badge.issue)]
+    if found.badge.kind is Kind.DAY:
+        words = [
+            say(
+                N_("a day credential, which stands in for issue %(number)s"),
+                number=found.badge.issue,
+            )
+        ]
+    holder = found.answers[0].facts.holder
+    if found.badge.issue < holder.highest_issue:
+        words.append(say(N_("replaced by issue %(number)s"), number=holder.highest_issue))
+    if holder.revoked:
+        words.append(say(N_("revoked")))
+    if found.badge.issue <= holder.copied_issue:
+        words.append(say(N_("likely copied")))
+    return say(N_(", ")).join(words)
+
+
+def _days(valid_days: int, found: WouldEnter, say: Say) -> str:
+    days = len(found.answers[0].facts.calendar.day_starts) - 1
+    valid = [day + 1 for day in range(days) if valid_days >> day & 1]
+    if len(valid) == days:
+        return say(N_("every day"))
+    return say(N_(", ")).join(map(str, valid)) or say(N_("none of the event"))
+
+
+def _zones(bits: int, known: dict[str, int], say: Say) -> str:
+    if bits == _ALL_ZONES:
+        return say(N_("all"))
+    codes = {bit: code for code, bit in known.items()}
+    named = (
+        codes.get(bit) or say(N_("number %(number)s"), number=bit)
+        for bit in range(32)
+        if bits >> bit & 1
+    )
+    return say(N_(", ")).join(named) or say(N_("none"))
+
+
+def _session(
+    row: SessionRow, found: WouldEnter, categories: dict[int, str], clock: Clock, say: Say
+) -> Iterator[str]:
+    yield say(
+        N_("doors admit to it %(day)s %(from)s to %(until)s"),
+        **{
+            "day": clock.day(row.opens_at),
+            "from": clock.minute(row.opens_at),
+            "until": clock.minute(row.closes_at),
+        },
+    )
+    named = say(N_(", ")).join(categories.get(code, str(code)) for code in row.categories)
+    if len(row.categories) == len(categories):
+        yield say(N_("for everybody"))
+    elif named:
+        yield say(N_("for %(categories)s"), categories=named)
+    else:
+        yield say(N_("for the invited alone"))
+    if row.session_id in found.guest_of:
+        invited = found.guest_of[row.session_id]
+        yield say(N_("this person is invited")) if invited else say(N_("this person is refused"))

@@ -1,0 +1,287 @@
+"""Says whether a person would be let in at a place and an instant, and why not.
+
+It decides as a kiosk there would that is in touch with the server, on the badge that the person
+has. That places are free and that nobody is inside yet is assumed, unless it is asked for both as
+they are now.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from badges.admission.decide import decide, event_day
+from badges.admission.facts import (
+    Admitted,
+    Calendar,
+    Decision,
+    Direction,
+    Facts,
+    Holder,
+    Outer,
+    Presence,
+    Reason,
+    Scan,
+)
+from badges.admission.phrases import Explanation, Language, explain
+from badges.credential.credential import Credential, CredentialError, open_credential
+from badges.i18n import N_
+from server.core.event.calendar import day_starts
+from server.core.event.directory import Event
+from server.core.occupancy import copies, stays
+from server.core.people import attendees, day_credentials, issuing
+from server.core.people.attendees import Attendee
+from server.core.people.issuing import IssuingError
+from server.core.venue import kept_places, store
+from server.features.rehearsal.door_words import door_words
+from server.features.rehearsal.places import Place, Way, find_person, find_place
+from server.storage.connection import Connection
+from server.storage.database import one_state
+from server.storage.localized import names_of, text_in
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Holds what doors that lead into the same halls would answer, in each language."""
+
+    doors: tuple[str, ...]  # their codes; none, where the hall has no door that lets anybody in
+    facts: Facts
+    decision: Decision
+    says: Mapping[Language, Explanation]
+
+    @property
+    def admitted(self) -> bool:
+        return isinstance(self.decision, Admitted)
+
+
+@dataclass(frozen=True)
+class WouldEnter:
+    """Holds who would enter where and when, what the doors would answer, and on what facts."""
+
+    person: Attendee
+    place: Place
+    at: int  # Unix ms
+    badge: Credential | Reason  # as the door reads it
+    has_badge: bool
+    guest_of: Mapping[int, bool]  # sessions that name the person: invited, or refused
+    as_now: bool  # presence and places are those of now
+    answers: tuple[Answer, ...]
+
+    @property
+    def admitted(self) -> bool:
+        """Tell whether every door in question would let the person in."""
+        return all(one.admitted for one in self.answers)
+
+
+def would_enter(
+    db: Connection,
+    event: Event,
+    person: str,
+    place: str,
+    at: int,
+    *,
+    as_now: bool = False,
+    issue: int | None = None,
+) -> WouldEnter:
+    """Return what the doors of `place` would answer `person` at `at` (Unix ms).
+
+    Both are texts as `find_person` and `find_place` take them. The badge is that of `issue`, or
+    else the day credential of that day, or else the newest one. Raises UnknownAttendeeError,
+    AskedError, or IssuingError where there is no such issue.
+    """
+    with one_state(db):
+        return _would_enter(db, event, person, place, at, as_now, issue)
+
+
+def _would_enter(
+    db: Connection,
+    event: Event,
+    person: str,
+    place: str,
+    at: int,
+    as_now: bool,
+    issue: int | None,
+) -> WouldEnter:
+    holder = attendees.attendee(db, find_person(db, person))
+    where = find_place(db, place)
+    badge = _badge(db, event, holder, issue, at)
+    guest_of = _guest_of(db, holder.serial)
+    known = Holder(
+        revoked=holder.revoked_at is not None,
+        highest_issue=holder.issue,
+        copied_issue=_copied_issue(db, holder.serial),
+        day_credentials=_day_credentials(db, holder.serial),
+        invited_to=frozenset(one for one, invited in guest_of.items() if invited),
+        refused_from=frozenset(one for one, invited in guest_of.items() if not invited),
+        accessible=kept_places.kind_of(db, holder.serial) is not None,
+    )
+    scan, called = Scan(badge, Direction.ENTRY, at), _names(db)
+    answers = []
+    for way in where.ways:
+        facts = _facts(db, event, where, way, at, badge, known, holder.serial if as_now else None)
+        decision = decide(scan, facts)
+        says = _explanations(event, where, scan, decision, called)
+        answers.append(Answer(tuple(one.code for one in way.doors), facts, decision, says))
+    return WouldEnter(holder, where, at, badge, holder.issue > 0, guest_of, as_now, tuple(answers))
+
+
+def _badge(
+    db: Connection, event: Event, holder: Attendee, issue: int | None, at: int
+) -> Credential | Reason:
+    """Return the badge as a door reads it. Who has none shows the one that would be issued now, and
+    who was given a day credential for that day shows it.
+    """
+    badges = issuing.badges_of(db, holder.serial)
+    if issue is not None:
+        badges = [one for one in badges if one.issue == issue]
+        if not badges:
+            raise IssuingError(
+                N_("%(number)s has no badge of issue %(issue)s."), number=holder.number, issue=issue
+            )
+    if not badges:
+        return issuing.credential_of(holder, 1, event.issuing_key_id)
+    of_day = day_credentials.standing(db, event, holder.serial, at) if issue is None else None
+    shown = badges[-1] if of_day is None else of_day
+    try:
+        return open_credential(event.ring, shown.credential)
+    except CredentialError as error:
+        return Reason(error.reason)
+
+
+def _guest_of(db: Connection, serial: int) -> dict[int, bool]:
+    rows = db.execute(
+        "SELECT session_id, invited FROM session_guest WHERE serial = ? ORDER BY session_id",
+        (serial,),
+    )
+    return {row["session_id"]: bool(row["invited"]) for row in rows}
+
+
+def _copied_issue(db: Connection, serial: int) -> int:
+    """Return the issue up to which badges are likely copies now, or 0 where none is."""
+    known = copies.suspicion(db, serial)
+    return 0 if known is None or known.cleared_at is not None else known.issue
+
+
+def _day_credentials(db: Connection, serial: int) -> frozenset[tuple[int, int]]:
+    """Return the day credentials that doors are told of, by issue and day."""
+    return frozenset((one.issue, one.day) for one in day_credentials.of_attendee(db, serial))
+
+
+def _facts(
+    db: Connection,
+    event: Event,
+    place: Place,
+    way: Way,
+    at: int,
+    badge: Credential | Reason,
+    holder: Holder,
+    serial: int | None,
+) -> Facts:
+    """Return what a kiosk knows that has just heard of the server.
+
+    With a `serial`, where that person is and how many places are free are as they are now.
+    """
+    inside, free = _presence(db, serial), _free_places(db) if serial is not None else {}
+    here = next(iter(inside.get(way.hall.hall_id, ())), None)
+    outer = []
+    for hall in way.outer:
+        there = inside.get(hall.hall_id, [])
+        same = [one for one in there if here is not None and one.stay == here.stay]
+        presence = next(iter([*same, *there]), None)
+        there_is = free.get(hall.hall_id, _ASSUMED)
+        kept = there_is.kept if hall.keeps_places else 0
+        outer.append(Outer(hall, presence, there_is.places, kept))
+    own = free.get(way.hall.hall_id, _ASSUMED)
+    return Facts(
+        calendar=Calendar(day_starts(event.settings)),
+        hall=way.hall,
+        sessions=tuple(one for one in place.programme if one.closes_at > at),
+        holder=holder,
+        presence=here,
+        free_places=own.places,
+        free_kept=own.kept if way.hall.keeps_places else 0,
+        key_expired=_key_expired(event, badge, at),
+        facts_age_ms=0,
+        outer=tuple(outer),
+    )
+
+
+def _key_expired(event: Event, badge: Credential | Reason, at: int) -> bool:
+    if isinstance(badge, Reason):
+        return False
+    key = event.ring.keys.get(badge.key_id)
+    return key is None or not key.not_before <= at < key.not_after
+
+
+def _presence(db: Connection, serial: int | None) -> dict[int, list[Presence]]:
+    """Return the person's open stays by hall, the newest first, as kiosks look at them."""
+    found: dict[int, list[Presence]] = {}
+    for stay in reversed([] if serial is None else stays.open_stays(db, serial)):
+        known = Presence(stay.ref, stay.opened_at, str(stay.door_id), stay.kind)
+        found.setdefault(stay.hall_id, []).append(known)
+    return found
+
+
+class _Free(NamedTuple):
+    places: int
+    kept: int
+
+
+_ASSUMED = _Free(1, 1)
+
+
+def _free_places(db: Connection) -> dict[int, _Free]:
+    """Return how many more each hall takes by those who are inside now, and how many of its kept
+    places nobody uses.
+    """
+    free = {}
+    for row in store.halls(db):
+        kept = max(0, row.accessible_places - row.open_accessible)
+        inside = row.open_stays + row.open_accessible
+        free[row.hall_id] = _Free(max(0, row.capacity - kept - inside), kept)
+    return free
+
+
+class _Names(NamedTuple):
+    """Holds what categories, doors and halls are called, in each language."""
+
+    categories: dict[int, dict[str, str]]
+    doors: dict[int, dict[str, str]]
+    halls: dict[int, dict[str, str]]
+
+
+def _names(db: Connection) -> _Names:
+    asked = (
+        "category, names FROM category",
+        "door_id, names FROM door",
+        "hall_id, names FROM hall",
+    )
+    rows = (db.execute(f"SELECT {one}").fetchall() for one in asked)
+    return _Names(*({number: names_of(names) for number, names in of} for of in rows))
+
+
+def _explanations(
+    event: Event, place: Place, scan: Scan, decision: Decision, called: _Names
+) -> dict[Language, Explanation]:
+    """Put the decision in the words that a door shows."""
+    return {
+        language: explain(
+            decision,
+            scan.direction,
+            language=language,
+            words=words,
+            time_zone=event.settings.time_zone,
+            at=scan.scanned_at,
+            categories={one: text_in(names, language) for one, names in called.categories.items()},
+            category=scan.badge.category if isinstance(scan.badge, Credential) else None,
+            hall=text_in(place.hall.names, language),
+            sessions={one.session_id: text_in(one.titles, language) for one in place.sessions},
+            doors={str(one): text_in(names, language) for one, names in called.doors.items()},
+            outer={one: text_in(names, language) for one, names in called.halls.items()},
+        )
+        for language, words in door_words().items()
+    }
+
+
+def day_of(found: WouldEnter) -> int | None:
+    """Return the event's day of the instant, from 0, or None outside the event."""
+    return event_day(found.answers[0].facts.calendar.day_starts, found.at)

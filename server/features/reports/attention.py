@@ -1,0 +1,333 @@
+"""Lists what needs a look, each with its state and note: discrepancies, conflicts that came up when
+a door was back, overrides, people who were denied again and again, and doors that stand out.
+
+A state is kept with how many denials there were then. Where more come, the thing is open again.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from server.core.entry_log import entry_log
+from server.core.entry_log.act_names import Act
+from server.core.ledger import denial_rates, entries
+from server.core.ledger.denial_rates import DoorRate
+from server.core.ledger.entries import Entry
+from server.core.people.attendees import whole_name
+from server.storage import dialect
+from server.storage.connection import Connection, Row
+from server.storage.localized import names_of
+
+PAGE_ROWS = 30
+COUNTED_MAX = 500  # Open things beyond it are not counted one by one.
+DENIALS_MIN = 3  # of one person on one day
+NOTE_CHARS_MAX = 200
+STATES = ("open", "seen", "settled")
+
+
+# Why a mark was refused.
+NO_STATE, NOTE_TOO_LONG = "no such state", "the note is too long"
+NOTE_MISSING, NOT_THERE = "settled without a note", "no such thing"
+
+
+class MarkError(ValueError):
+    """Is raised where nothing can be said of the thing. The text is one of the reasons above."""
+
+
+class Kind(StrEnum):
+    """Names the lists. `CONFLICT` and `DISCREPANCY` are marked as discrepancies."""
+
+    CONFLICT = "conflict"
+    DISCREPANCY = "discrepancy"
+    OVERRIDE = "override"
+    DENIALS = "denials"
+    DOOR = "door"
+
+    @property
+    def stored(self) -> str:
+        return "discrepancy" if self is Kind.CONFLICT else self.value
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Says what staff said of a thing, by whom and when. `since` counts denials that came after."""
+
+    state: str
+    note: str = ""
+    by: str = ""
+    at: int | None = None
+    since: int = 0
+
+
+OPEN = Mark("open")
+
+
+@dataclass(frozen=True)
+class Thing:
+    """Names a thing for its mark. `count` is how many denials it has now, or 1."""
+
+    kind: Kind
+    subject: int
+    period: int = 0
+    count: int = 1
+
+
+@dataclass(frozen=True)
+class Denied:
+    """Describes how often somebody was denied on a day, where and why."""
+
+    serial: int
+    name: str
+    count: int
+    first_at: int
+    last_at: int
+    why: tuple[tuple[str, dict[str, str], int], ...]  # reason, door and how often
+
+
+@dataclass(frozen=True)
+class Item:
+    """Holds one thing that needs a look. What it is about stands in one of the last four."""
+
+    thing: Thing
+    mark: Mark
+    discrepancy: entries.Discrepancy | None = None
+    override: Entry | None = None
+    denied: Denied | None = None
+    door: DoorRate | None = None
+
+
+@dataclass(frozen=True)
+class Day:
+    """Describes a day at the venue, from `since` to `until` (Unix ms). `number` tells it from
+    others.
+    """
+
+    number: int
+    since: int
+    until: int
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Describes which things are wanted. `state` None stands for any. Denials are of one day."""
+
+    kind: Kind
+    state: str | None
+    day: Day
+
+
+def items(db: Connection, asked: Asked, *, limit: int, offset: int) -> list[Item]:
+    """Return a page of the things of one kind, the newest first."""
+    if asked.kind is Kind.OVERRIDE:
+        return _overrides(db, asked.state, limit, offset)
+    if asked.kind is Kind.DENIALS:
+        return _denials(db, asked, limit, offset)
+    if asked.kind is Kind.DOOR:
+        return _doors(db, asked)[offset : offset + limit]
+    return _discrepancies(db, asked.kind, asked.state, limit, offset)
+
+
+def open_counts(db: Connection, day: Day) -> dict[Kind, int]:
+    """Return how many things of each kind are open, up to one more than `COUNTED_MAX`."""
+    most = COUNTED_MAX + 1
+    counts: dict[Kind, int] = {}
+    for kind in (Kind.CONFLICT, Kind.DISCREPANCY):
+        query, values = _numbers(kind, "open")
+        counts[kind] = _count(db, f"{query} LIMIT ?", (*values, most))
+    query, values = _override_numbers("open")
+    counts[Kind.OVERRIDE] = _count(db, f"{query} LIMIT ?", (*values, most))
+    query, denied = _denied_query(day, "open")
+    counts[Kind.DENIALS] = _count(db, f"{query} LIMIT ?", (*denied, most))
+    counts[Kind.DOOR] = len(_doors(db, Asked(Kind.DOOR, "open", day)))
+    return counts
+
+
+def put_mark(db: Connection, thing: Thing, state: str, note: str, *, by: str, now: int) -> None:
+    """Say of a thing how it stands, with a note that the entry log keeps.
+
+    Raises MarkError for a state that there is not, a note that is too long or missing where the
+    thing is settled, and a thing that is not there.
+    """
+    note = " ".join(note.split())
+    if state not in STATES:
+        raise MarkError(NO_STATE)
+    if len(note) > NOTE_CHARS_MAX:
+        raise MarkError(NOTE_TOO_LONG)
+    if state == "settled" and not note:
+        raise MarkError(NOTE_MISSING)
+    _check(db, thing)
+    kind = thing.kind.stored
+    db.execute(
+        "INSERT INTO attention (kind, subject, period, state, count, note, set_by, set_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (kind, subject, period) DO UPDATE SET"
+        " state = excluded.state, count = excluded.count, note = excluded.note,"
+        " set_by = excluded.set_by, set_at = excluded.set_at",
+        (kind, thing.subject, thing.period, state, thing.count, note, by, now),
+    )
+    subject: dict[str, str | int | None] = {"about": kind, "state": state, "note": note or None}
+    subject[_FIELDS[kind]] = thing.subject
+    if thing.period:
+        subject["period"] = thing.period
+    entry_log.act(db, by, Act.ATTENTION_MARKED, subject, now)
+
+
+# What the entry log calls the subject of a mark.
+_FIELDS = {
+    "discrepancy": "discrepancy", "override": "entry", "denials": "serial", "door": "door",
+}  # fmt: skip
+_THERE = {
+    "discrepancy": "SELECT 1 FROM discrepancy WHERE discrepancy_id = ?",
+    "override": "SELECT 1 FROM scan WHERE number = ? AND act = 'override'",
+    "denials": "SELECT 1 FROM scan WHERE serial = ? AND decision = 'denied'",
+    "door": "SELECT 1 FROM door WHERE door_id = ?",
+}
+
+
+def _check(db: Connection, thing: Thing) -> None:
+    if db.execute(f"{_THERE[thing.kind.stored]} LIMIT 1", (thing.subject,)).fetchone() is None:
+        raise MarkError(NOT_THERE)
+
+
+def _count(db: Connection, query: str, values: Sequence[str | int]) -> int:
+    (found,) = db.execute(f"SELECT COUNT(*) FROM ({query}) AS found", tuple(values)).fetchone()
+    return int(found)
+
+
+def _with_marks(
+    table: str, number: str, kind: str, state: str | None
+) -> tuple[str, tuple[str | int, ...]]:
+    """Return what stands after FROM, with conditions, to read a table with the marks of its rows in
+    a state.
+
+    What is seen or settled is found by its marks, so that the many others need not be looked at.
+    """
+    mark = f"t.kind = '{kind}' AND t.subject = {number} AND t.period = 0"
+    if state in (None, "open"):
+        wanted = "" if state is None else " WHERE COALESCE(t.state, 'open') = 'open'"
+        return f"{table} LEFT JOIN attention t ON {mark}{wanted or ' WHERE TRUE'}", ()
+    return f"attention t CROSS JOIN {table} WHERE {mark} AND t.state = ?", (str(state),)
+
+
+def _numbers(kind: Kind, state: str | None) -> tuple[str, tuple[str | int, ...]]:
+    """Return the query for the discrepancies that came up with scans made without the server, or
+    for the others, newest first.
+    """
+    source, values = _with_marks("discrepancy n", "n.discrepancy_id", "discrepancy", state)
+    away = (
+        "EXISTS (SELECT 1 FROM scan s JOIN absence a ON a.kiosk = s.kiosk"
+        " AND a.generation = s.generation AND s.seq BETWEEN a.first_seq AND a.last_seq"
+        " WHERE s.number = n.number)"
+    )
+    return (
+        f"SELECT n.discrepancy_id FROM {source}"
+        f" AND {'' if kind is Kind.CONFLICT else 'NOT '}{away} ORDER BY n.discrepancy_id DESC",
+        values,
+    )
+
+
+def _discrepancies(
+    db: Connection, kind: Kind, state: str | None, limit: int, offset: int
+) -> list[Item]:
+    query, values = _numbers(kind, state)
+    rows = db.execute(f"{query} LIMIT ? OFFSET ?", (*values, limit, offset)).fetchall()
+    found = entries.discrepancies_of(db, [row["discrepancy_id"] for row in rows])
+    things = [Thing(kind, one.discrepancy_id) for one in found]
+    marks = _marks(db, things)
+    return [
+        Item(thing, marks[thing], discrepancy=one) for thing, one in zip(things, found, strict=True)
+    ]
+
+
+def _override_numbers(state: str | None) -> tuple[str, tuple[str | int, ...]]:
+    source, values = _with_marks("scan s", "s.number", "override", state)
+    return (
+        f"SELECT s.number FROM {source} AND s.act <> 'scan' AND s.act = 'override'"
+        " ORDER BY s.number DESC",
+        values,
+    )
+
+
+def _overrides(db: Connection, state: str | None, limit: int, offset: int) -> list[Item]:
+    query, values = _override_numbers(state)
+    rows = db.execute(f"{query} LIMIT ? OFFSET ?", (*values, limit, offset)).fetchall()
+    found = entries.entries_of(db, [row["number"] for row in rows])
+    things = [Thing(Kind.OVERRIDE, one.number) for one in found]
+    marks = _marks(db, things)
+    return [
+        Item(thing, marks[thing], override=one) for thing, one in zip(things, found, strict=True)
+    ]
+
+
+def _denied_query(day: Day, state: str | None) -> tuple[str, tuple[str | int, ...]]:
+    stands = "CASE WHEN t.state IS NULL OR d.denials > t.count THEN 'open' ELSE t.state END"
+    condition = "" if state is None else f" WHERE {stands} = ?"
+    values = () if state is None else (state,)
+    return (
+        "SELECT d.* FROM (SELECT serial, COUNT(*) AS denials, MIN(scanned_at) AS first_at,"
+        f" MAX(scanned_at) AS last_at FROM scan {dialect.by_index('scan_denied')}"
+        " WHERE decision = 'denied' AND reason <> 'roll_call' AND serial IS NOT NULL"
+        " AND scanned_at >= ? AND scanned_at < ? GROUP BY serial HAVING COUNT(*) >= ?) AS d"
+        " LEFT JOIN attention t ON t.kind = 'denials' AND t.subject = d.serial AND t.period = ?"
+        f"{condition} ORDER BY d.last_at DESC, d.serial",
+        (day.since, day.until, DENIALS_MIN, day.number, *values),
+    )
+
+
+def _denials(db: Connection, asked: Asked, limit: int, offset: int) -> list[Item]:
+    query, values = _denied_query(asked.day, asked.state)
+    rows = db.execute(f"{query} LIMIT ? OFFSET ?", (*values, limit, offset)).fetchall()
+    found = [_denied(db, row, asked.day) for row in rows]
+    things = [Thing(Kind.DENIALS, one.serial, asked.day.number, one.count) for one in found]
+    marks = _marks(db, things)
+    return [Item(thing, marks[thing], denied=one) for thing, one in zip(things, found, strict=True)]
+
+
+def _denied(db: Connection, row: Row, day: Day) -> Denied:
+    serial = row["serial"]
+    why = db.execute(
+        "SELECT s.reason, d.names, COUNT(*) AS times FROM scan s"
+        " LEFT JOIN door d ON d.door_id = s.door_id WHERE s.serial = ? AND s.decision = 'denied'"
+        " AND s.reason <> 'roll_call' AND s.scanned_at >= ? AND s.scanned_at < ?"
+        " GROUP BY s.reason, s.door_id, d.names ORDER BY 3 DESC, 1",
+        (serial, day.since, day.until),
+    ).fetchall()
+    person = db.execute(
+        "SELECT given_name, family_name FROM attendee WHERE serial = ?", (serial,)
+    ).fetchone()
+    return Denied(
+        serial=serial,
+        name="" if person is None else whole_name(person["given_name"], person["family_name"]),
+        count=row["denials"],
+        first_at=row["first_at"],
+        last_at=row["last_at"],
+        why=tuple((one["reason"], names_of(one["names"] or "{}"), one["times"]) for one in why),
+    )
+
+
+def _doors(db: Connection, asked: Asked) -> list[Item]:
+    found = denial_rates.unusual(db, asked.day.since, asked.day.until)
+    things = [Thing(Kind.DOOR, one.door_id, one.hour, one.own.denied) for one in found]
+    marks = _marks(db, things)
+    return [
+        Item(thing, marks[thing], door=one)
+        for thing, one in zip(things, found, strict=True)
+        if asked.state is None or marks[thing].state == asked.state
+    ]
+
+
+def _marks(db: Connection, things: Sequence[Thing]) -> dict[Thing, Mark]:
+    """Return what was said of each thing."""
+    found = {}
+    for thing in things:
+        row = db.execute(
+            "SELECT * FROM attention WHERE kind = ? AND subject = ? AND period = ?",
+            (thing.kind.stored, thing.subject, thing.period),
+        ).fetchone()
+        found[thing] = OPEN if row is None else _mark(row, thing)
+    return found
+
+
+def _mark(row: Row, thing: Thing) -> Mark:
+    since = max(0, thing.count - row["count"])
+    state = "open" if since else row["state"]
+    return Mark(state, row["note"], row["set_by"], row["set_at"], since)

@@ -1,0 +1,189 @@
+"""Serves the user's own account. They change their password, see and end their sessions, and type
+the password or show the second factor once more before acts that change much.
+"""
+
+import os
+
+from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
+from werkzeug.wrappers import Response as AnyResponse
+
+from badges.i18n import N_
+from server.core.event.roles import ROLES
+from server.core.staff import passwords, second_factors, signing_in, users
+from server.core.staff.guesses import BusyError, Key, WaitError
+from server.core.staff.second_factors import WrongFactorError
+from server.core.staff.signing_in import HERE
+from server.features.users.accounts import proof
+from server.features.users.sign_in import own_page
+from server.web import auth, forms, i18n
+from server.web.callers import caller
+from server.web.services import services
+
+blueprint = Blueprint("account", __name__, url_prefix="/admin/account")
+
+WRONG = N_("Nothing was changed: the present password is wrong.")
+
+
+class WrongPasswordError(Exception):
+    """Is raised where it is not the password of whoever is signed in."""
+
+
+@blueprint.get("/")
+@auth.allow(*ROLES)
+@auth.with_first_password
+@auth.before_factor
+def show() -> str:
+    return _page()
+
+
+@blueprint.post("/password")
+@auth.allow(*ROLES)
+@auth.with_first_password
+@auth.before_factor
+def password() -> AnyResponse:
+    """Take a password of the user's own choice. Every other session of theirs ends."""
+    here, form = services(), request.form
+    try:
+        found = _present()
+        chosen = form.get("chosen", "")
+        if chosen != form.get("again", ""):
+            raise passwords.PoorPasswordError(_("The two new passwords differ."))
+        if chosen == form.get("present", ""):
+            raise passwords.PoorPasswordError(_("The new password is the present one."))
+        context = (*here.event.settings.name.values(), found.user.name)
+        passwords.check(chosen, context, chars_min=_chars_min(found.user))
+        hashed = users.hash_password(chosen)
+        token, showed = os.urandom(users.TOKEN_BYTES).hex(), _who().showed_factor
+        here.database.write(
+            lambda db: users.change_password(
+                db, found, hashed, token, now=here.now(), showed_factor=showed
+            )
+        )
+    except WrongPasswordError:
+        return _again(_(WRONG))
+    except (passwords.PoorPasswordError, users.AccountError) as error:
+        return _again(_("Nothing was changed: %(why)s", why=i18n.said(error)))
+    flash(_("Your password is changed. Everywhere else you are signed out."), "good")
+    response = redirect(url_for("admin.home"), 303)
+    auth.keep_session(response, token)
+    return response
+
+
+@blueprint.post("/sign-out-elsewhere")
+@auth.allow(*ROLES)
+@auth.confirmed
+def sign_out_elsewhere() -> AnyResponse:
+    here, who, token = services(), _who(), auth.token()
+    ended = here.database.write(lambda db: users.end_other_sessions(db, who, token, now=here.now()))
+    flash(_("Sessions ended elsewhere: %(count)s.", count=ended), "good")
+    return redirect(url_for("admin.account.show"), 303)
+
+
+@blueprint.post("/sessions/<mark>/end")
+@auth.allow(*ROLES)
+@auth.confirmed
+def end_session(mark: str) -> AnyResponse:
+    who = _who()
+    return forms.perform(
+        lambda db, by, now: users.end_session(db, who, mark, now=now),
+        _("That session is ended."),
+        back=url_for("admin.account.show"),
+        refused=(users.AccountError,),
+    )
+
+
+@blueprint.get("/confirm")
+@auth.allow(*ROLES)
+@auth.before_factor
+def confirm_form() -> str:
+    return _confirm_page()
+
+
+@blueprint.post("/confirm")
+@auth.allow(*ROLES)
+@auth.before_factor
+def confirm() -> AnyResponse:
+    """Take the second factor once more, or the password of a user who has none. For a while what
+    changes much may be done from this session.
+    """
+    here, who = services(), _who()
+    try:
+        if who.has_factor:
+            proof.show_factor(who)
+        else:
+            _present()
+    except WrongPasswordError:
+        return Response(_confirm_page(_("The password is wrong.")), 400)
+    except WrongFactorError:
+        return Response(_confirm_page(_("That was not right. A code counts once.")), 400)
+    token, before = os.urandom(users.TOKEN_BYTES).hex(), auth.token()
+    here.database.write(
+        lambda db: users.confirm(db, before, token, now=here.now(), showed_factor=who.has_factor)
+    )
+    flash(_("Thank you. Now do once more what you were about to do."), "good")
+    response = redirect(own_page(request.args.get("next", "")), 303)
+    auth.keep_session(response, token)
+    return response
+
+
+def _confirm_page(problem: str = "") -> str:
+    here, who = services(), _who()
+    return render_template(
+        "confirm.html",
+        problem=problem,
+        factors=second_factors.factors(here.database.reader, who.user_id),
+        sign_options=proof.sign_options(who),
+    )
+
+
+def _present() -> users.Stored:
+    """Return the account of whoever is signed in, if the field `present` has its password.
+
+    Guesses are counted before they are looked at, as at the sign-in. Raises WrongPasswordError.
+    """
+    here, who = services(), auth.user()
+    assert who is not None
+    keys = [Key(f"own of {who.user_id}", HERE, own=True)]
+    try:
+        here.guesses.check(keys, here.now())
+        found = users.stored(here.database, who.name)
+        with here.guesses.known.turn(caller()):
+            here.guesses.charge(keys, here.now())
+            right = users.fits(found, request.form.get("present", ""))
+    except WaitError:
+        abort(429)
+    except BusyError:
+        abort(503)
+    if not right or found is None or found.user.user_id != who.user_id:
+        raise WrongPasswordError
+    here.database.write(lambda db: here.guesses.refund(db, keys, right=True))
+    return found
+
+
+def _who() -> users.User:
+    who = auth.user()
+    assert who is not None  # The view names roles.
+    return who
+
+
+def _chars_min(who: users.User) -> int:
+    return signing_in.chars_min(who, frozenset(services().event.settings.second_factor_roles))
+
+
+def _again(problem: str) -> Response:
+    return Response(_page(problem), 400)
+
+
+def _page(problem: str = "") -> str:
+    here, who = services(), auth.user()
+    assert who is not None
+    return render_template(
+        "account.html",
+        problem=problem,
+        sessions=users.sessions(here.database.reader, who.user_id, auth.token(), now=here.now()),
+        chars_min=_chars_min(who),
+        factors=second_factors.factors(here.database.reader, who.user_id),
+        chars_max=passwords.CHARS_MAX,
+        now=here.now(),
+    )

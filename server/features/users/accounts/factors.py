@@ -1,0 +1,252 @@
+"""Asks for the second factor after the password, and lets users set up and remove their own."""
+
+import os
+from collections.abc import Callable
+
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
+from werkzeug.wrappers import Response as AnyResponse
+
+from badges.i18n import N_
+from badges.printing.qr import symbol_svg
+from server.core.event.roles import ROLES
+from server.core.staff import passkeys, second_factors, signing_in, users
+from server.core.staff.second_factors import WrongFactorError
+from server.core.staff.users import AccountError, User
+from server.features.users.accounts import proof
+from server.features.users.sign_in import own_page
+from server.storage.connection import Connection
+from server.web import auth, i18n
+from server.web.callers import caller
+from server.web.services import services
+
+blueprint = Blueprint("factors", __name__, url_prefix="/admin")
+
+_NEW_APP, _NEW_PASSKEY = "new app", "new passkey"  # Purposes of what is pending.
+
+
+@blueprint.get("/second-factor")
+@auth.allow(*ROLES)
+@auth.while_waiting
+@auth.with_first_password
+@auth.before_factor
+def ask() -> str | AnyResponse:
+    who = _who()
+    if not who.waits:
+        return redirect(url_for("admin.home"), 303)
+    return _ask_page(who)
+
+
+@blueprint.post("/second-factor")
+@auth.allow(*ROLES)
+@auth.while_waiting
+@auth.with_first_password
+@auth.before_factor
+def answer() -> AnyResponse:
+    """Take the second factor. The session goes on under a new token."""
+    here, who = services(), _who()
+    if not who.waits:
+        return redirect(url_for("admin.home"), 303)
+    try:
+        shown = proof.show_factor(who)
+    except WrongFactorError:
+        problem = _("That was not right. A code counts once, and for half a minute.")
+        return Response(_ask_page(who, problem), 401)
+    token, before, now = os.urandom(users.TOKEN_BYTES).hex(), auth.token(), here.now()
+    address, known = caller(), auth.device()
+    device = here.database.write(
+        lambda db: signing_in.finish(
+            db, who, before, token, factor=shown, address=address, device=known, now=now
+        )
+    )
+    if shown == "recovery code":
+        left = second_factors.factors(here.database.reader, who.user_id).recovery_codes
+        flash(_("That recovery code is used up. Codes left: %(left)s.", left=left), "warn")
+    response = redirect(own_page(request.args.get("next", "")), 303)
+    auth.keep_session(response, token)
+    auth.keep_device(response, device)
+    return response
+
+
+@blueprint.get("/account/factors")
+@auth.allow(*ROLES)
+@auth.before_factor
+@auth.confirmed
+def show() -> str:
+    return _page()
+
+
+@blueprint.post("/account/factors/app")
+@auth.allow(*ROLES)
+@auth.before_factor
+@auth.confirmed
+def add_app() -> AnyResponse:
+    """Take an authenticator app into use that shows a right code."""
+    here, who, code = services(), _who(), request.form.get("code", "")[:20]
+    secret = here.pending.take(auth.token(), _NEW_APP, here.now())
+    if secret is None:
+        return _again(_("That took too long. Scan the new code below."))
+    key, now = second_factors.sealing_key(here.event.phone_secret), here.now()
+    try:
+        codes = here.database.write(
+            lambda db: second_factors.add_totp(db, key, who, secret.decode(), code, now=now)
+        )
+    except WrongFactorError:
+        here.pending.put(auth.token(), _NEW_APP, secret, now)
+        return _again(
+            _("The code does not fit. Is the phone's clock right? Type what it shows now."),
+            secret=secret.decode(),
+        )
+    return _added(_("The authenticator app is set up."), codes)
+
+
+@blueprint.post("/account/factors/passkey")
+@auth.allow(*ROLES)
+@auth.before_factor
+@auth.confirmed
+def add_passkey() -> AnyResponse:
+    """Take a passkey that the browser has made."""
+    here, who, where = services(), _who(), proof.place()
+    challenge = here.pending.take(auth.token(), _NEW_PASSKEY, here.now())
+    made, name = request.form.get("credential", ""), request.form.get("name", "")[:200]
+    if challenge is None or where is None:
+        return _again(_("That took too long. Try again."))
+    try:
+        codes = here.database.write(
+            lambda db: passkeys.add_passkey(db, where, who, made, challenge, name, now=here.now())
+        )
+    except AccountError as error:
+        return _again(_("Nothing was changed: %(why)s", why=i18n.said(error)))
+    except WrongFactorError:
+        return _again(_("The browser's answer is no passkey for this server. Try again."))
+    return _added(_("The passkey is set up."), codes)
+
+
+@blueprint.post("/account/factors/recovery")
+@auth.allow(*ROLES)
+@auth.confirmed
+def recovery() -> AnyResponse:
+    """Make recovery codes anew. The earlier ones are void."""
+    here, who = services(), _who()
+    if not who.has_factor:
+        return _again(_("Set up an authenticator app or a passkey first."))
+    codes = here.database.write(
+        lambda db: second_factors.fresh_recovery_codes(db, who, now=here.now())
+    )
+    return Response(_page(codes=codes))
+
+
+@blueprint.post("/account/factors/app/remove")
+@auth.allow(*ROLES)
+@auth.confirmed
+def remove_app() -> AnyResponse:
+    now = services().now()
+    return _remove(lambda db, who: second_factors.remove_totp(db, who, now=now))
+
+
+@blueprint.post("/account/factors/passkey/remove")
+@auth.allow(*ROLES)
+@auth.confirmed
+def remove_passkey() -> AnyResponse:
+    now = services().now()
+    try:
+        chosen = bytes.fromhex(request.form.get("passkey", "")[:4096])
+    except ValueError:
+        chosen = b""
+    return _remove(lambda db, who: second_factors.remove_passkey(db, who, chosen, now=now))
+
+
+def _remove(step: Callable[[Connection, User], None]) -> AnyResponse:
+    """Remove a factor, unless the role needs one and it is the last."""
+    here, who = services(), _who()
+    needed = who.role in here.event.settings.second_factor_roles
+
+    def remove(db: Connection) -> None:
+        if needed and second_factors.factors(db, who.user_id).count <= 1:
+            raise AccountError(N_("Your role needs a second factor. Set up another one first."))
+        step(db, who)
+
+    try:
+        here.database.write(remove)
+    except AccountError as error:
+        return _again(_("Nothing was changed: %(why)s", why=i18n.said(error)))
+    return _changed(_("The second factor is removed."), [])
+
+
+def _added(said: str, codes: list[str]) -> AnyResponse:
+    """Count the new factor as shown in this session. With the first one, for which there are
+    recovery codes, other browsers and addresses are strangers until they show one too.
+    """
+    here, who, token = services(), _who(), auth.token()
+    address, known = caller(), auth.device()
+
+    def step(db: Connection) -> str:
+        users.confirm(db, token, token, now=here.now(), showed_factor=True)
+        return signing_in.know_alone(db, who, address, known, here.now()) if codes else ""
+
+    device = here.database.write(step)
+    response = _changed(said, codes)
+    if device:
+        auth.keep_device(response, device)
+    return response
+
+
+def _changed(said: str, codes: list[str]) -> AnyResponse:
+    """Say what was done, and end the user's other sessions."""
+    here, who, token = services(), _who(), auth.token()
+    here.database.write(lambda db: users.end_other_sessions(db, who, token, now=here.now()))
+    if codes:
+        return Response(_page(said=said, codes=codes))
+    flash(f"{said} {_('Everywhere else you are signed out.')}", "good")
+    return redirect(url_for("admin.factors.show"), 303)
+
+
+def _again(problem: str, *, secret: str = "") -> Response:
+    return Response(_page(problem=problem, secret=secret), 400)
+
+
+def _ask_page(who: User, problem: str = "") -> str:
+    found = second_factors.factors(services().database.reader, who.user_id)
+    return render_template(
+        "accounts/ask.html",
+        problem=problem,
+        factors=found,
+        sign_options=proof.sign_options(who),
+    )
+
+
+def _page(
+    *, problem: str = "", said: str = "", codes: list[str] | None = None, secret: str = ""
+) -> str:
+    here, who, where = services(), _who(), proof.place()
+    db, now = here.database.reader, here.now()
+    if not secret:
+        # Another look at the page must not make the code void that is already in the app.
+        kept = here.pending.asked(
+            auth.token(), _NEW_APP, lambda: second_factors.new_secret().encode(), now
+        )
+        secret = kept.decode()
+    options = ""
+    if where is not None:
+        challenge = here.pending.asked(auth.token(), _NEW_PASSKEY, passkeys.new_challenge, now)
+        options = passkeys.registration_options(db, where, who, challenge)
+    event_name = next(iter(here.event.settings.name.values()))
+    return render_template(
+        "accounts/factors.html",
+        problem=problem,
+        said=said,
+        codes=codes or [],
+        secret=secret,
+        symbol=symbol_svg(second_factors.setup_uri(secret, who.name, event_name)),
+        factors=second_factors.factors(db, who.user_id),
+        options=options,
+        needed=who.role in here.event.settings.second_factor_roles,
+        now=now,
+        name_chars_max=second_factors.NAME_CHARS_MAX,
+    )
+
+
+def _who() -> User:
+    who = auth.user()
+    assert who is not None  # The view names roles.
+    return who

@@ -1,0 +1,126 @@
+"""Lets admins invite users, and the invited choose their own password."""
+
+import os
+
+from flask import Blueprint, Response, flash, redirect, render_template, request, session, url_for
+from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
+from werkzeug.wrappers import Response as AnyResponse
+
+from server.core.entry_log import entry_log
+from server.core.entry_log.act_names import Act
+from server.core.staff import invitations, passwords, signing_in, users
+from server.core.staff.invitations import InvitationOverError
+from server.core.staff.users import AccountError, User
+from server.storage.connection import Connection
+from server.web import auth, forms, i18n
+from server.web.callers import caller
+from server.web.security import limiter
+from server.web.services import services
+
+blueprint = Blueprint("invitations", __name__, url_prefix="/admin")
+
+
+@blueprint.post("/users/invite")
+@auth.allow()
+@auth.confirmed
+def invite() -> AnyResponse:
+    """Make an invitation, and show its link this once."""
+    here, by = services(), auth.actor()
+    name, role = request.form.get("name", "")[:200], request.form.get("role", "")
+    try:
+        token = here.database.write(
+            lambda db: invitations.invite(db, name, role, by=by, now=here.now())
+        )
+    except AccountError as error:
+        return forms.turn_back(
+            _("Nothing was changed: %(why)s", why=i18n.said(error)), url_for("admin.users.show")
+        )
+    link = request.host_url.rstrip("/") + url_for("admin.invitations.show", token=token)
+    return Response(
+        render_template(
+            "accounts/invited.html",
+            link=link,
+            name=name.strip(),
+            role=role,
+            now=here.now(),
+            until=here.now() + invitations.LIFE_MS,
+        )  # fmt: skip
+    )
+
+
+@blueprint.post("/users/invitations/<mark>/end")
+@auth.allow()
+@auth.confirmed
+def take_back(mark: str) -> AnyResponse:
+    return forms.perform(
+        lambda db, by, now: invitations.take_back(db, mark, by=by, now=now),
+        _("The invitation is taken back. Its link opens nothing any more."),
+        back=url_for("admin.users.show"),
+        refused=(AccountError,),
+    )
+
+
+@blueprint.get("/invitation/<token>")
+@auth.allow_everybody
+@limiter.limit("60 per 5 minutes")
+def show(token: str) -> AnyResponse:
+    return _page(token)
+
+
+@blueprint.post("/invitation/<token>")
+@auth.allow_everybody
+@limiter.limit("60 per 5 minutes")
+def accept(token: str) -> AnyResponse:
+    """Make the account with the password that was chosen, and sign its user in."""
+    here, form = services(), request.form
+    now, chosen = here.now(), form.get("chosen", "")
+    try:
+        found = invitations.find(here.database.reader, token, now)
+        if chosen != form.get("again", ""):
+            raise passwords.PoorPasswordError(_("The two new passwords differ."))
+        context = (*here.event.settings.name.values(), found.name)
+        passwords.check(chosen, context, chars_min=_chars_min(found))
+        hashed = users.hash_password(chosen)
+        session_token = os.urandom(users.TOKEN_BYTES).hex()
+        tag = caller()[:8]
+
+        def step(db: Connection) -> User:
+            made = invitations.accept(db, token, hashed, now=now)
+            users.open_session(db, users.Stored(made, hashed), hashed, session_token, now)
+            entry_log.act(db, made.by, Act.SIGNED_IN, {"user": made.user_id, "caller": tag}, now)
+            return made
+
+        here.database.write(step)
+    except InvitationOverError:
+        return _page(token)
+    except (passwords.PoorPasswordError, AccountError) as error:
+        return _page(token, i18n.said(error))
+    session.clear()  # The new session gets a new form token.
+    flash(_("Welcome. Your account is ready."), "good")
+    response = redirect(url_for("admin.home"), 303)
+    auth.keep_session(response, session_token)
+    return response
+
+
+def _page(token: str, problem: str = "") -> Response:
+    here = services()
+    try:
+        found = invitations.find(here.database.reader, token, here.now())
+    except InvitationOverError:
+        answer = Response(render_template("accounts/invitation_over.html"), 410)
+    else:
+        answer = Response(
+            render_template(
+                "accounts/invitation.html", invitation=found, problem=problem,
+                chars_min=_chars_min(found), chars_max=passwords.CHARS_MAX,
+            ),
+            400 if problem else 200,
+        )  # fmt: skip
+    # The address is a secret while the invitation is open. Forms of ours need our own origin.
+    answer.headers["Referrer-Policy"] = "same-origin"
+    return answer
+
+
+def _chars_min(found: invitations.Invitation) -> int:
+    made = User(0, found.name, found.role)
+    return signing_in.chars_min(made, frozenset(services().event.settings.second_factor_roles))

@@ -1,0 +1,114 @@
+"""Takes what a user shows beside the password, from whichever form it stands in."""
+
+import ipaddress
+from urllib.parse import urlsplit
+
+from flask import abort, request
+
+from server.core.entry_log.act_names import Act
+from server.core.staff import passkeys, second_factors, signing_in
+from server.core.staff.guesses import Key, WaitError
+from server.core.staff.passkeys import Place
+from server.core.staff.second_factors import WrongFactorError
+from server.core.staff.users import User
+from server.storage.connection import Connection
+from server.web import auth
+from server.web.callers import caller
+from server.web.services import services
+
+SIGN = "passkey"  # The purpose of a challenge that a passkey signs.
+_CODE_CHARS_MAX = 60
+
+
+def place() -> Place | None:
+    """Return the host for which passkeys are made here. It is None where the page was opened at an
+    address that is no name, because browsers make no passkey for it.
+    """
+    here = services().event.settings
+    for address in (here.public_address, here.phones_at):
+        known = urlsplit(address)
+        host = known.hostname or ""
+        if host == urlsplit(f"//{request.host}").hostname and not _is_number(host):
+            port = "" if known.port in (None, 443) else f":{known.port}"
+            return Place(host, f"https://{host}{port}", next(iter(here.name.values())))
+    return None
+
+
+def sign_options(who: User) -> str:
+    """Return what a passkey shall sign, as JSON. It is empty where there is no passkey to do so."""
+    here, where = services(), place()
+    if where is None:
+        return ""
+    return passkeys.sign_options(
+        here.database.reader, where, who,
+        lambda: here.pending.asked(auth.token(), SIGN, passkeys.new_challenge, here.now()),
+    )  # fmt: skip
+
+
+def show_factor(who: User) -> str:
+    """Take the code or the passkey of the form, and say which factor it was.
+
+    Guesses are counted before they are looked at. Raises WrongFactorError.
+    """
+    here, now = services(), services().now()
+    answer = request.form.get("credential", "")
+    code = request.form.get("code", "").strip()[:_CODE_CHARS_MAX]
+    is_code = not answer and code.replace(" ", "").isdigit()
+    keys = signing_in.factor_keys(
+        here.database.reader, who, caller(), auth.device(), now, code=is_code
+    )
+    try:
+        tries = here.guesses.charge(keys, now, void_until=who.unlocked_at)
+    except WaitError:
+        abort(429)
+    where = place()
+    challenge = here.pending.take(auth.token(), SIGN, now) if answer else None
+    key = second_factors.sealing_key(here.event.phone_secret)
+
+    def step(db: Connection) -> str:
+        shown = look(db)
+        here.guesses.refund(db, keys, right=True)
+        return shown
+
+    def look(db: Connection) -> str:
+        if answer:
+            if where is None or challenge is None:
+                raise WrongFactorError
+            passkeys.use_passkey(db, where, who, answer, challenge, now=now)
+            return "passkey"
+        if is_code:
+            second_factors.use_totp(db, key, who, code, now=now)
+            return "app"
+        second_factors.use_recovery_code(db, who, code)
+        return "recovery code"
+
+    try:
+        shown = here.database.write(step)
+    except WrongFactorError:
+        _note_refusal(who, keys, tries, now)
+        raise
+    return shown
+
+
+def _note_refusal(who: User, keys: list[Key], tries: list[int], now: int) -> None:
+    """Note the first refusal of a row, and each from which on guesses wait."""
+    slowed = [key for key, count in zip(keys, tries, strict=True) if count == key.limit.free]
+    if tries[0] != 1 and not slowed:
+        return
+    here = services()
+    subject: dict[str, str | int | None] = {
+        "user": who.user_id,
+        "caller": caller()[: signing_in.TAG_CHARS],
+        "tries": max((key.limit.free for key in slowed), default=1),
+    }
+    here.database.write(
+        lambda db: signing_in.note(db, here.guesses, Act.FACTOR_REFUSED, subject, now)
+    )
+
+
+def _is_number(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,146 @@
+"""Signs users on by the event's identity provider, and has it ask them again before what weighs
+much.
+"""
+
+import os
+import secrets
+from urllib.parse import urlsplit
+
+from flask import Blueprint, abort, current_app, flash, redirect, request, session, url_for
+from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
+from itsdangerous import BadSignature, URLSafeTimedSerializer
+from werkzeug.wrappers import Response as AnyResponse
+
+from server.core.entry_log.act_names import Act
+from server.core.staff import sign_on, sign_on_accounts, signing_in, users
+from server.core.staff.sign_on import Begun, Identity, NoRoleError, SignOnError
+from server.core.staff.users import AccountError, SignInError
+from server.features.users.sign_in import own_page, sign_in_page
+from server.storage.connection import Connection
+from server.web import auth, i18n
+from server.web.callers import caller
+from server.web.security import limiter
+from server.web.services import services
+
+blueprint = Blueprint("sign_on", __name__, url_prefix="/admin/sign-on")
+
+COOKIE = "__Host-hallkeeper-sign-on"
+LIFE_S = 600  # So long somebody may take at the provider.
+
+
+@blueprint.get("/")
+@auth.allow_everybody
+@limiter.limit("60 per 5 minutes")
+def go() -> AnyResponse:
+    """Send the browser to the provider."""
+    provider = _provider()
+    fresh = "fresh" in request.args and auth.user() is not None
+    try:
+        begun = provider.begin(_back(), fresh=fresh)
+    except SignOnError as error:
+        return sign_in_page(i18n.said(error), 502)
+    kept = {
+        "state": begun.state,
+        "nonce": begun.nonce,
+        "verifier": begun.verifier,
+        "next": own_page(request.args.get("next", "")),
+        "fresh": fresh,
+    }
+    response = redirect(begun.address, 303)
+    response.set_cookie(
+        COOKIE, _sealer().dumps(kept), max_age=LIFE_S, secure=True, httponly=True,
+        samesite="Lax", path="/",
+    )  # fmt: skip
+    return response
+
+
+@blueprint.get("/back")
+@auth.allow_everybody
+@limiter.limit("60 per 5 minutes")
+def back() -> AnyResponse:
+    """Take the provider's answer. It counts once, in the browser that was sent there."""
+    here, provider = services(), _provider()
+    try:
+        kept = _sealer().loads(request.cookies.get(COOKIE, ""), max_age=LIFE_S)
+    except BadSignature:
+        return _over(sign_in_page(_("This sign-in took too long. Start again."), 400))
+    begun = Begun("", kept["state"], kept["nonce"], kept["verifier"])
+    try:
+        found = provider.finish(request.args, begun, _back(), now=here.now(), fresh=kept["fresh"])
+        response = _confirm(found, kept["next"]) if kept["fresh"] else _enter(found, kept["next"])
+    except (SignOnError, AccountError) as error:
+        _note_refusal(None)
+        return _over(sign_in_page(i18n.said(error), 403 if isinstance(error, NoRoleError) else 400))
+    except SignInError:
+        who = sign_on_accounts.find(here.database.reader, found)
+        _note_refusal(who)
+        return _over(sign_in_page(_("This account is shut out here. Ask an admin."), 403))
+    return _over(response)
+
+
+def _enter(found: Identity, target: str) -> AnyResponse:
+    here, token, before = services(), os.urandom(users.TOKEN_BYTES).hex(), auth.token()
+    hashed = users.hash_password(secrets.token_hex(users.TOKEN_BYTES))
+    tag, now = caller()[:8], here.now()
+
+    def step(db: Connection) -> None:
+        users.sign_out(db, before)
+        sign_on_accounts.enter(db, found, hashed, token, tag=tag, now=now)
+
+    here.database.write(step)
+    session.clear()  # The new session gets a new form token.
+    response = redirect(target, 303)
+    auth.keep_session(response, token)
+    return response
+
+
+def _confirm(found: Identity, target: str) -> AnyResponse:
+    """Note that the provider has asked again, if it was about whoever is signed in."""
+    here, who = services(), auth.user()
+    known = sign_on_accounts.find(here.database.reader, found)
+    if who is None or known is None or known.user_id != who.user_id or who.waits:
+        raise SignOnError(_("Somebody else is signed in there than here. Start again."))
+    token, before = os.urandom(users.TOKEN_BYTES).hex(), auth.token()
+    here.database.write(lambda db: users.confirm(db, before, token, now=here.now()))
+    flash(_("Thank you. Now do once more what you were about to do."), "good")
+    response = redirect(target, 303)
+    auth.keep_session(response, token)
+    return response
+
+
+def _note_refusal(who: users.User | None) -> None:
+    here = services()
+    subject: dict[str, str | int | None] = {
+        "user": who.user_id if who else None,
+        "caller": caller()[:8],
+    }
+    here.database.write(
+        lambda db: signing_in.note(db, here.guesses, Act.SIGN_ON_REFUSED, subject, here.now())
+    )
+
+
+def _over(response: AnyResponse) -> AnyResponse:
+    response.delete_cookie(COOKIE, secure=True, httponly=True, samesite="Lax", path="/")
+    return response
+
+
+def _provider() -> sign_on.Provider:
+    found = services().sign_on
+    if found is None:
+        abort(404)
+    return found
+
+
+def _back() -> str:
+    """Return where the provider sends the browser, at that address of ours which it has open."""
+    settings = services().event.settings
+    host = urlsplit(f"//{request.host}").hostname
+    known = (settings.public_address, settings.phones_at)
+    ours = next((one for one in known if urlsplit(one).hostname == host), known[0])
+    return ours + url_for("admin.sign_on.back")
+
+
+def _sealer() -> URLSafeTimedSerializer:
+    key = current_app.secret_key
+    assert key is not None
+    return URLSafeTimedSerializer(key, salt="hallkeeper/sign-on/v1")

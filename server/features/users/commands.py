@@ -1,0 +1,96 @@
+"""Defines `hallkeeper user`, for those who may sign in to the pages."""
+
+from pathlib import Path
+
+import click
+
+from server.console import BY, Commands, event_option, opened, refuse, wall_clock
+from server.core.event import roles
+from server.core.staff import second_factors, users
+from server.storage.database import Database
+
+
+@click.group(cls=Commands)
+def user() -> None:
+    """Add and list the people who may sign in to the pages."""
+
+
+@user.command("add")
+@click.argument("name")
+@event_option
+@click.option(
+    "--role", type=click.Choice(roles.ROLES), required=True, help="What they may see and do."
+)
+def add_user(name: str, event_dir: Path, role: str) -> None:
+    """Add the user NAME. The password is made here and shown once."""
+    password = users.make_password()
+    password_hash = users.hash_password(password)
+    with opened(event_dir) as (_, database):
+        database.write(
+            lambda db: users.add_user(
+                db, name, role, password_hash, by=BY, now=wall_clock(), first=True
+            )
+        )
+    click.echo(f"{name} signs in with this password, and then chooses another: {password}")
+
+
+@user.command("list")
+@event_option
+def list_users(event_dir: Path) -> None:
+    """List every user with their role."""
+    with opened(event_dir) as (_, database):
+        for one in users.users(database.reader):
+            click.echo(f"{one.name}  {one.role}{'  disabled' if one.disabled else ''}")
+
+
+@user.command("password")
+@click.argument("name")
+@event_option
+def new_password(name: str, event_dir: Path) -> None:
+    """Give the user NAME a new password, which is shown once. Their sessions end."""
+    password = users.make_password()
+    password_hash = users.hash_password(password)
+    with opened(event_dir) as (_, database):
+        one = _user(database, name)
+        database.write(
+            lambda db: users.set_password(
+                db, one.user_id, password_hash, by=BY, now=wall_clock(), first=True
+            )
+        )
+    click.echo(f"{one.name} signs in with this password, and then chooses another: {password}")
+
+
+@user.command("no-second-factor")
+@click.argument("name")
+@event_option
+def no_second_factor(name: str, event_dir: Path) -> None:
+    """Take the second factors of the user NAME, who has lost them. A new password is shown once."""
+    password = users.make_password()
+    password_hash = users.hash_password(password)
+    with opened(event_dir) as (_, database):
+        one = _user(database, name)
+        database.write(
+            lambda db: second_factors.remove_all(
+                db, one.user_id, password_hash, by=BY, now=wall_clock()
+            )
+        )
+    click.echo(f"{one.name} signs in with this password, and then chooses another: {password}")
+
+
+@user.command()
+@click.argument("name")
+@event_option
+def unlock(name: str, event_dir: Path) -> None:
+    """Let the user NAME sign in from anywhere for 15 minutes, however often others have guessed."""
+    with opened(event_dir) as (_, database):
+        one = _user(database, name)
+        database.write(lambda db: users.unlock(db, one.user_id, by=BY, now=wall_clock()))
+    click.echo(f"{one.name} may sign in from anywhere for 15 minutes.")
+
+
+def _user(database: Database, name: str) -> users.User:
+    known = {one.name.casefold(): one for one in users.users(database.reader)}
+    found = known.get(name.casefold())
+    if found is None:
+        raise refuse(f"there is no user {name!r}; there are {', '.join(known)}.")
+    return found

@@ -1,0 +1,20 @@
+"""Registers the feature with the app."""
+
+from badges.i18n import N_
+from server.features.users import account, sign_in
+from server.features.users import pages as users
+from server.features.users.accounts import factors, invitations, sign_on
+from server.web.feature import Feature, Menu
+
+FEATURE = Feature(
+    pages=(
+        users.blueprint,
+        sign_in.blueprint,
+        account.blueprint,
+        factors.blueprint,
+        invitations.blueprint,
+        sign_on.blueprint,
+    ),
+    menu=(Menu(190, "admin.users.show", N_("Users")),),
+    sections={"admin.invitations": "admin.users"},
+)

@@ -1,0 +1,184 @@
+"""Manages users. It says who may use these pages in which role, and who may act at the doors with a
+PIN.
+"""
+
+from collections.abc import Callable
+
+from flask import Blueprint, flash, render_template, request, url_for
+from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
+from werkzeug.wrappers import Response
+
+from server.core.event import roles
+from server.core.staff import invitations, pins, second_factors, signing_in, users
+from server.storage.connection import Connection
+from server.web import auth, forms, i18n
+from server.web.services import services
+
+blueprint = Blueprint("users", __name__, url_prefix="/admin/users")
+
+
+@blueprint.get("/")
+@auth.allow()
+def show() -> str:
+    return _list()
+
+
+@blueprint.post("/add")
+@auth.allow()
+@auth.confirmed
+def add() -> str:
+    """Make a user, and show the first password this once."""
+    here, by = services(), auth.actor()
+    name, role = request.form.get("name", "")[:200], request.form.get("role", "")
+    password = users.make_password()
+    hashed = users.hash_password(password)
+    try:
+        made = here.database.write(
+            lambda db: users.add_user(db, name, role, hashed, by=by, now=here.now(), first=True)
+        )
+    except users.AccountError as error:
+        flash(_("Nothing was changed: %(why)s", why=i18n.said(error)), "bad")
+        return _list()
+    return _list(shown=(made.name, password))
+
+
+@blueprint.post("/<int:user_id>/password")
+@auth.allow()
+@auth.confirmed
+def password(user_id: int) -> str:
+    """Make a new password and show it this one time. The user's sessions end."""
+    by, now = auth.actor(), services().now()
+    return _with_fresh_password(
+        user_id,
+        lambda db, hashed: users.set_password(db, user_id, hashed, by=by, now=now, first=True),
+    )
+
+
+@blueprint.post("/<int:user_id>/no-second-factor")
+@auth.allow()
+@auth.confirmed
+def no_second_factor(user_id: int) -> str:
+    """Take the second factors of a user who has lost them, and show a new password this once."""
+    by, now = auth.actor(), services().now()
+    return _with_fresh_password(
+        user_id, lambda db, hashed: second_factors.remove_all(db, user_id, hashed, by=by, now=now)
+    )
+
+
+def _with_fresh_password(user_id: int, step: Callable[[Connection, str], object]) -> str:
+    """Do something that gives the user a new password, of which `step` takes the hash. Show it."""
+    here = services()
+    fresh = users.make_password()
+    hashed = users.hash_password(fresh)
+    try:
+        found = users.user(here.database.reader, user_id)
+        here.database.write(lambda db: step(db, hashed))
+    except users.AccountError as error:
+        flash(_("Nothing was changed: %(why)s", why=i18n.said(error)), "bad")
+        return _list()
+    return _list(shown=(found.name, fresh))
+
+
+@blueprint.post("/<int:user_id>/role")
+@auth.allow()
+@auth.confirmed
+def role(user_id: int) -> Response:
+    wished = request.form.get("role", "")
+    return _perform(
+        lambda db, by, now: users.set_role(db, user_id, wished, by=by, now=now),
+        _("The role is changed."),
+    )
+
+
+@blueprint.post("/<int:user_id>/disable")
+@auth.allow()
+@auth.confirmed
+def disable(user_id: int) -> Response:
+    return _perform(
+        lambda db, by, now: users.disable_user(db, user_id, by=by, now=now),
+        _("The user is shut out, here and at the doors."),
+    )
+
+
+@blueprint.post("/<int:user_id>/enable")
+@auth.allow()
+@auth.confirmed
+def enable(user_id: int) -> Response:
+    return _perform(
+        lambda db, by, now: users.enable_user(db, user_id, by=by, now=now),
+        _("The user may sign in again."),
+    )
+
+
+@blueprint.post("/<int:user_id>/unlock")
+@auth.allow()
+@auth.confirmed
+def unlock(user_id: int) -> Response:
+    """Let a user past the waiting that strangers' guesses have caused."""
+    return _perform(
+        lambda db, by, now: users.unlock(db, user_id, by=by, now=now),
+        _(
+            "The user may sign in from anywhere for a quarter of an hour, whoever guesses"
+            " meanwhile."
+        ),
+    )
+
+
+@blueprint.post("/<int:user_id>/sign-out")
+@auth.allow()
+@auth.confirmed
+def sign_out(user_id: int) -> Response:
+    return _perform(
+        lambda db, by, now: users.sign_everywhere_out(db, user_id, by=by, now=now),
+        _("The user is signed out everywhere."),
+    )
+
+
+@blueprint.post("/<int:user_id>/pin")
+@auth.allow()
+@auth.confirmed
+def pin(user_id: int) -> Response:
+    """Set a PIN for the doors. The supervisor types it where nobody looks."""
+    try:
+        hashed = pins.hash_pin(request.form.get("pin", "")[:40])
+    except users.AccountError as error:
+        return forms.turn_back(_("Nothing was changed: %(why)s", why=i18n.said(error)), _back())
+    return _perform(
+        lambda db, by, now: pins.set_pin(db, user_id, hashed, by=by, now=now),
+        _("The PIN holds at every door that has heard of it."),
+    )
+
+
+@blueprint.post("/<int:user_id>/no-pin")
+@auth.allow()
+@auth.confirmed
+def no_pin(user_id: int) -> Response:
+    return _perform(
+        lambda db, by, now: pins.remove_pin(db, user_id, by=by, now=now),
+        _("The PIN is removed at every door that has heard of it."),
+    )
+
+
+def _perform(step: Callable[[Connection, str, int], object], said: str) -> Response:
+    return forms.perform(step, said, back=_back(), refused=(users.AccountError,))
+
+
+def _back() -> str:
+    return url_for("admin.users.show")
+
+
+def _list(shown: tuple[str, str] | None = None) -> str:
+    here = services()
+    db, now = here.database.reader, here.now()
+    known = users.users(db)
+    return render_template(
+        "users.html",
+        users=known,
+        guessed_at=signing_in.strangers_wait(db, here.guesses, known, now),
+        with_pin=pins.has_pin(db),
+        may_pin=pins.ROLES,
+        pin_digits=pins.PIN_DIGITS,
+        roles=roles.ROLES,
+        shown=shown,
+        invitations=invitations.open_invitations(db, now),
+    )

@@ -1,0 +1,114 @@
+"""Signs staff in and out. Guesses are counted before a password is looked at (`signing_in`)."""
+
+from flask import (
+    Blueprint,
+    Response,
+    abort,
+    current_app,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
+from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
+from werkzeug.wrappers import Response as AnyResponse
+
+from server.core.event.calendar import span
+from server.core.staff import signing_in, users
+from server.core.staff.guesses import BusyError, WaitError
+from server.web import auth
+from server.web.callers import caller
+from server.web.services import services
+
+blueprint = Blueprint("sign_in", __name__, url_prefix="/admin")
+REFUSED = 401
+# A device may use as many addresses of its network as it likes.
+
+
+@blueprint.get("/sign-in")
+@auth.allow_everybody
+def form() -> AnyResponse:
+    if auth.user() is not None:
+        return redirect(url_for("admin.home"))
+    return sign_in_page("", 200)
+
+
+@blueprint.post("/sign-in")
+@auth.allow_everybody
+def enter() -> AnyResponse:
+    here = services()
+    name, now = request.form.get("name", ""), here.now()
+    attempt = signing_in.Attempt(
+        name,
+        request.form.get("password", ""),
+        caller(),
+        device=auth.device(),
+        session=auth.token(),
+    )
+    try:
+        done = signing_in.sign_in(
+            here.database,
+            here.guesses,
+            attempt,
+            now=now,
+            with_factor=frozenset(here.event.settings.second_factor_roles),
+        )
+    except users.SignInError:
+        current_app.logger.warning("a sign-in was refused")
+        return sign_in_page(_("Name and password do not match an account here."), REFUSED)
+    except WaitError as error:
+        wait_ms = max(1000, error.until - now)
+        answer = sign_in_page(
+            _(
+                "Too many attempts. Try again in %(span)s. If somebody else guesses, use the"
+                " browser that you signed in with before, or ask another admin to unlock you.",
+                span=span(wait_ms),
+            ),
+            429,
+        )
+        answer.headers["Retry-After"] = str(-(-wait_ms // 1000))
+        return answer
+    except BusyError:
+        abort(503)
+    session.clear()  # The new session gets a new form token.
+    response = redirect(own_page(request.args.get("next", "")), 303)
+    auth.keep_session(response, done.token)
+    if done.device:
+        auth.keep_device(response, done.device)
+    return response
+
+
+@blueprint.post("/sign-out")
+@auth.allow_everybody
+def leave() -> AnyResponse:
+    token, who = auth.token(), auth.user()
+    if token:
+        here = services()
+        here.database.write(lambda db: users.leave(db, token, who, now=here.now()))
+    session.clear()
+    response = redirect(url_for("admin.sign_in.form"), 303)
+    auth.drop_session(response)
+    # Going back in the browser must not show again what was shown.
+    response.headers["Clear-Site-Data"] = '"cache", "storage"'
+    return response
+
+
+def own_page(target: str) -> str:
+    """Return `target` if it is a page of ours. It is never the address of another site."""
+    if target.startswith("/admin/") and "\\" not in target and target.isprintable():
+        return target
+    return url_for("admin.home")
+
+
+def sign_in_page(problem: str, status: int) -> Response:
+    """Show the sign-in, with what went wrong."""
+    provider = services().sign_on
+    text = render_template(
+        "sign_in.html",
+        problem=problem,
+        name=request.form.get("name", "")[:60],
+        provider=provider.name if provider else "",
+        next=request.args.get("next", ""),
+    )
+    return Response(text, status)

@@ -1,0 +1,29 @@
+"""Finds certificates of the wallets that end soon, have ended, or are damaged."""
+
+from server.core.alerts.certificates import APPLE, GOOGLE, Certificates, Ends
+from server.core.event.directory import Event
+from server.features.wallet import certificates
+from server.features.wallet.certificates import WalletError
+
+
+class WalletCertificates(Certificates):
+    """Watches Apple's certificate and Google's key."""
+
+    def __init__(self) -> None:
+        super().__init__(_look)
+
+
+def _look(event: Event) -> Ends:
+    ends = Ends()
+    try:
+        apple = certificates.apple_signer(event)
+        if apple is not None:
+            ends.at[APPLE] = apple.ends_at
+    except WalletError as error:
+        ends.damaged[APPLE] = error.phrase
+    try:
+        # Google's key has no end. It can only be damaged.
+        certificates.google_signer(event)
+    except WalletError as error:
+        ends.damaged[GOOGLE] = error.phrase
+    return ends

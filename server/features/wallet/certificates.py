@@ -1,0 +1,336 @@
+"""Keeps what an organiser gets from Apple and Google to sign passes, among the event's keys.
+
+A pass of Apple's wallet is signed by a pass type certificate, which Apple's intermediate one has
+signed. A link of Google's wallet is signed by the key of a service account.
+"""
+
+import json
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+from cryptography.hazmat.primitives.serialization import load_pem_private_key, pkcs12
+from cryptography.x509.oid import NameOID
+
+from badges.i18n import N_, Phrase, counted
+from server.core.event.directory import Event
+from server.core.event.files import read_small
+from server.core.event.settings import EventError
+from server.storage import durable_files
+
+APPLE_CERTIFICATE = "wallet-apple.pem"
+APPLE_KEY = "wallet-apple.key"
+GOOGLE = "wallet-google.json"
+FILE_BYTES_MAX = 100_000
+DAY_MS = 24 * 3_600_000
+WARN_DAYS = (30, 7)
+_ISSUER = re.compile(r"[0-9]{5,32}")
+_TYPE_ID = re.compile(r"[A-Za-z0-9.-]{3,155}")
+_TEAM_ID = re.compile(r"[A-Z0-9]{10}")
+
+PassKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+
+
+class WalletError(EventError):
+    """Is raised where a certificate or key can't be used. The text says what to do."""
+
+
+@dataclass(frozen=True)
+class AppleSigner:
+    """Holds what signs passes for Apple's wallet."""
+
+    certificate: x509.Certificate
+    intermediate: x509.Certificate
+    key: PassKey = field(repr=False)
+    pass_type: str  # Such as pass.org.example.forum.
+    team: str
+
+    @property
+    def ends_at(self) -> int:
+        """Return when the first of both certificates expires, in Unix ms."""
+        return min(_ends_at(self.certificate), _ends_at(self.intermediate))
+
+
+@dataclass(frozen=True)
+class GoogleSigner:
+    """Holds what signs links for Google's wallet."""
+
+    issuer: str
+    account: str  # The service account's e-mail address.
+    key: rsa.RSAPrivateKey = field(repr=False)
+
+
+def install_apple(
+    event: Event,
+    certificate: bytes,
+    key: bytes,
+    intermediate: bytes,
+    password: bytes | None,
+    now: int,
+) -> AppleSigner:
+    """Check the certificates and the key, and keep them among the event's keys.
+
+    `certificate` is PEM or DER, or PKCS #12 with the key in it, where `key` may be empty. Raises
+    WalletError, and then keeps what was there before.
+    """
+    own, private = _own(certificate, key, password)
+    signer = _apple_signer(
+        own, _certificate(intermediate, Phrase("the intermediate certificate")), private
+    )
+    if signer.ends_at <= now:
+        raise WalletError(
+            N_("This certificate has expired: make a new one at Apple's developer site.")
+        )
+    if now < _begins_at(own):
+        raise WalletError(N_("This certificate is not valid yet: is this machine's clock right?"))
+    chain = own.public_bytes(serialization.Encoding.PEM)
+    chain += signer.intermediate.public_bytes(serialization.Encoding.PEM)
+    _keep(event, APPLE_KEY, _key_pem(private))
+    _keep(event, APPLE_CERTIFICATE, chain)
+    return signer
+
+
+def apple_signer(event: Event) -> AppleSigner | None:
+    """Return what signs passes, or None where none is installed. Raises WalletError."""
+    certificate, key = _read(event, APPLE_CERTIFICATE), _read(event, APPLE_KEY)
+    if certificate is None and key is None:
+        return None
+    try:
+        own, intermediate = x509.load_pem_x509_certificates(certificate or b"")
+        return _apple_signer(own, intermediate, _private(key or b"", None))
+    except (ValueError, WalletError) as error:
+        raise WalletError(
+            N_("%(path)s or %(key)s is damaged: run `hallkeeper wallet install apple` again."),
+            path=event.path / "keys" / APPLE_CERTIFICATE,
+            key=APPLE_KEY,
+        ) from error
+
+
+def install_google(event: Event, account: bytes, issuer: str) -> GoogleSigner:
+    """Check a service account's key as Google gives it in JSON, and keep it among the event's keys.
+
+    Raises WalletError, and then keeps what was there before.
+    """
+    try:
+        values = json.loads(account)
+    except (ValueError, RecursionError):
+        raise WalletError(
+            N_("The key of the service account is no JSON file of Google's.")
+        ) from None
+    signer = _google_signer(values, issuer)
+    kept = {"issuer": issuer, "client_email": signer.account}
+    kept["private_key"] = _key_pem(signer.key).decode()
+    _keep(event, GOOGLE, json.dumps(kept, indent=1).encode())
+    return signer
+
+
+def google_signer(event: Event) -> GoogleSigner | None:
+    """Return what signs links, or None where none is installed. Raises WalletError."""
+    kept = _read(event, GOOGLE)
+    if kept is None:
+        return None
+    try:
+        values = json.loads(kept)
+        return _google_signer(values, values["issuer"])
+    except (ValueError, TypeError, KeyError, WalletError) as error:
+        raise WalletError(
+            N_("%(path)s is damaged: run `hallkeeper wallet install google` again."),
+            path=event.path / "keys" / GOOGLE,
+        ) from error
+
+
+def trouble(event: Event, now: int) -> str:
+    """Return what staff must do about the wallets' certificates soon, or "" while all is well."""
+    try:
+        google_signer(event)
+        apple = apple_signer(event)
+    except WalletError as error:
+        return error.phrase
+    if apple is None:
+        return ""
+    remedy = Phrase(
+        "Make a new one at Apple's developer site and run `hallkeeper wallet install apple`. Passes"
+        " that are on phones keep working."
+    )
+    left_ms = apple.ends_at - now
+    if left_ms <= 0:
+        return Phrase(
+            "The certificate for Apple Wallet has expired, and no pass is made. %(remedy)s",
+            remedy=remedy,
+        )
+    days = left_ms // DAY_MS
+    if days >= WARN_DAYS[0]:
+        return ""
+    if days >= WARN_DAYS[1]:
+        return counted(
+            "The certificate for Apple Wallet expires in %(num)s day. %(remedy)s",
+            "The certificate for Apple Wallet expires in %(num)s days. %(remedy)s",
+            days,
+            remedy=remedy,
+        )
+    if days:
+        return counted(
+            "The certificate for Apple Wallet expires in %(num)s day. Do it now. %(remedy)s",
+            "The certificate for Apple Wallet expires in %(num)s days. Do it now. %(remedy)s",
+            days,
+            remedy=remedy,
+        )
+    return Phrase(
+        "The certificate for Apple Wallet expires today. Do it now. %(remedy)s", remedy=remedy
+    )
+
+
+def _own(
+    certificate: bytes, key: bytes, password: bytes | None
+) -> tuple[x509.Certificate, PassKey]:
+    """Return the certificate with its key, from one PKCS #12 file or from two others."""
+    if not key:
+        try:
+            found, own, _ = pkcs12.load_key_and_certificates(certificate, password)
+        except (ValueError, TypeError):
+            raise WalletError(
+                N_(
+                    "The file is no PKCS #12 file (.p12), or has another password. Give the"
+                    " password with --password-file, or the key as a file of its own with --key."
+                )
+            ) from None
+        if own is None or not isinstance(found, PassKey):
+            raise WalletError(N_("The .p12 file has no certificate with its private key."))
+        return own, found
+    return _certificate(certificate, Phrase("the certificate")), _private(key, password)
+
+
+def _apple_signer(
+    own: x509.Certificate, intermediate: x509.Certificate, key: PassKey
+) -> AppleSigner:
+    if _spki(own.public_key()) != _spki(key.public_key()):
+        raise WalletError(N_("The key is not the certificate's: they are from two requests."))
+    try:
+        own.verify_directly_issued_by(intermediate)
+    except (ValueError, TypeError, InvalidSignature):
+        raise WalletError(
+            N_(
+                "The intermediate certificate has not signed the pass type certificate. Take the"
+                " one of Apple's (WWDR) that the certificate names as its issuer."
+            )
+        ) from None
+    pass_type = _subject(own, NameOID.USER_ID)
+    team = _subject(own, NameOID.ORGANIZATIONAL_UNIT_NAME)
+    if not _TYPE_ID.fullmatch(pass_type) or not _TEAM_ID.fullmatch(team):
+        raise WalletError(
+            N_(
+                "This is no pass type certificate: its subject lacks a pass type (UID) or a team"
+                " (OU)."
+            )
+        )
+    return AppleSigner(own, intermediate, key, pass_type, team)
+
+
+def _google_signer(values: Any, issuer: str) -> GoogleSigner:
+    if not _ISSUER.fullmatch(issuer):
+        raise WalletError(N_("The issuer is a number, as Google's Wallet console shows it."))
+    account = values.get("client_email") if isinstance(values, dict) else None
+    text = values.get("private_key") if isinstance(values, dict) else None
+    if not isinstance(account, str) or "@" not in account or not isinstance(text, str):
+        raise WalletError(
+            N_("The file is no key of a service account: it lacks client_email or private_key.")
+        )
+    key = _private(text.encode(), None)
+    if not isinstance(key, rsa.RSAPrivateKey):
+        raise WalletError(N_("The service account's key is no RSA key."))
+    return GoogleSigner(issuer, account, key)
+
+
+def _certificate(data: bytes, what: str) -> x509.Certificate:
+    load = (
+        x509.load_pem_x509_certificate if b"-----BEGIN" in data else x509.load_der_x509_certificate
+    )
+    try:
+        return load(data)
+    except ValueError:
+        raise WalletError(
+            N_("The file for %(what)s is no certificate in PEM or DER."), what=what
+        ) from None
+
+
+@lru_cache(maxsize=4)
+def _parsed(data: bytes) -> PrivateKeyTypes:
+    """Read a key once. To check one of RSA takes tens of milliseconds, and each pass asks for it
+    again.
+    """
+    return load_pem_private_key(data, None)
+
+
+def _private(data: bytes, password: bytes | None) -> PassKey:
+    try:
+        key = _parsed(data) if password is None else load_pem_private_key(data, password)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise WalletError(
+            N_(
+                "The file for the key is no private key in PEM, or has another password. Give the"
+                " password with --password-file."
+            )
+        ) from None
+    if not isinstance(key, PassKey):
+        raise WalletError(N_("The key is neither RSA nor of an elliptic curve."))
+    return key
+
+
+def _subject(certificate: x509.Certificate, oid: x509.ObjectIdentifier) -> str:
+    found = certificate.subject.get_attributes_for_oid(oid)
+    return str(found[0].value) if len(found) == 1 else ""
+
+
+def _spki(key: Any) -> bytes:
+    found: bytes = key.public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return found
+
+
+def _key_pem(key: PassKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+
+
+def _ends_at(certificate: x509.Certificate) -> int:
+    return _ms(certificate.not_valid_after_utc)
+
+
+def _begins_at(certificate: x509.Certificate) -> int:
+    return _ms(certificate.not_valid_before_utc)
+
+
+def _ms(moment: datetime) -> int:
+    return int(moment.astimezone(UTC).timestamp() * 1000)
+
+
+def _keep(event: Event, name: str, data: bytes) -> None:
+    try:
+        durable_files.write_whole(event.path / "keys" / name, data)
+    except OSError as error:
+        path = event.path / "keys" / name
+        raise WalletError(
+            N_("%(path)s can't be written: %(why)s."), path=path, why=error.strerror
+        ) from None
+
+
+def _read(event: Event, name: str) -> bytes | None:
+    path = event.path / "keys" / name
+    return read_limited(path) if path.exists() else None
+
+
+def read_limited(path: Path) -> bytes:
+    """Return a file of a certificate or key. Raises WalletError."""
+    return read_small(path, FILE_BYTES_MAX, WalletError)

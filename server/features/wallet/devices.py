@@ -1,0 +1,100 @@
+"""Keeps which passes of Apple's wallet are out, when each changed, and which phones have asked to
+hear of it.
+"""
+
+from dataclasses import dataclass
+
+from server.core.event.directory import Event
+from server.features.wallet import apple
+from server.features.wallet.certificates import AppleSigner
+from server.storage.connection import Connection
+
+PASSES_MAX = 50  # Of one phone.
+DEVICES_MAX = 20  # Of one pass.
+
+
+class TooManyError(ValueError):
+    """Is raised where a phone asks for more than any phone has."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Holds the texts of a pass, and when they last changed (Unix ms)."""
+
+    texts: dict[str, bytes]
+    changed_at: int
+
+
+def keep_pass(
+    db: Connection, event: Event, signer: AppleSigner, serial: int, issue: int, now: int
+) -> Kept:
+    """Return a pass as it is now, and note when it changed. Raises UnknownPassError or
+    WalletError.
+    """
+    texts = apple.contents(db, event, signer, serial, issue)
+    content = apple.content_hash(texts)
+    row = db.execute(
+        "SELECT content, changed_at FROM wallet_pass WHERE serial = ? AND issue = ?",
+        (serial, issue),
+    ).fetchone()
+    if row is not None and row["content"] == content:
+        return Kept(texts, int(row["changed_at"]))
+    # Phones know times to a second, so a change is never told as one of the second before.
+    changed_at = max(now, 0 if row is None else row["changed_at"] + 1000)
+    db.execute(
+        "INSERT INTO wallet_pass (serial, issue, content, changed_at) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (serial, issue) DO UPDATE SET content = excluded.content,"
+        " changed_at = excluded.changed_at",
+        (serial, issue, content, changed_at),
+    )
+    return Kept(texts, changed_at)
+
+
+def register(
+    db: Connection, device: str, serial: int, issue: int, push_token: str, now: int
+) -> bool:
+    """Keep that a phone has a pass. Return whether it was new. Raises TooManyError, or
+    UnknownPassError where the pass was never given out.
+    """
+    given = db.execute(
+        "SELECT 1 FROM wallet_pass WHERE serial = ? AND issue = ?", (serial, issue)
+    ).fetchone()
+    if given is None:
+        raise apple.UnknownPassError
+    key = (device, serial, issue)
+    known = db.execute(
+        "SELECT 1 FROM wallet_device WHERE device = ? AND serial = ? AND issue = ?", key
+    ).fetchone()
+    if known is None:
+        (passes,) = db.execute(
+            "SELECT COUNT(*) FROM wallet_device WHERE device = ?", (device,)
+        ).fetchone()
+        (devices,) = db.execute(
+            "SELECT COUNT(*) FROM wallet_device WHERE serial = ? AND issue = ?", (serial, issue)
+        ).fetchone()
+        if passes >= PASSES_MAX or devices >= DEVICES_MAX:
+            raise TooManyError
+    db.execute(
+        "INSERT INTO wallet_device (device, serial, issue, push_token, registered_at)"
+        " VALUES (?, ?, ?, ?, ?) ON CONFLICT (device, serial, issue)"
+        " DO UPDATE SET push_token = excluded.push_token",
+        (*key, push_token, now),
+    )
+    return known is None
+
+
+def unregister(db: Connection, device: str, serial: int, issue: int) -> None:
+    """Forget that a phone has a pass."""
+    db.execute(
+        "DELETE FROM wallet_device WHERE device = ? AND serial = ? AND issue = ?",
+        (device, serial, issue),
+    )
+
+
+def passes_of(db: Connection, device: str) -> list[tuple[int, int]]:
+    """Return (serial, issue) of each pass that the phone has."""
+    rows = db.execute(
+        "SELECT serial, issue FROM wallet_device WHERE device = ? ORDER BY serial, issue",
+        (device,),
+    )
+    return [(row["serial"], row["issue"]) for row in rows]

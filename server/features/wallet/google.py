@@ -1,0 +1,98 @@
+"""Makes links that save a badge in Google's wallet. A link is a signed JSON Web Token (RFC 7519).
+
+All that the wallet shows is in the token, so nothing is told to Google from here. The attendee's
+own phone carries it there, if its owner follows the link. What was saved can't be changed or taken
+back from here. Doors refuse its code once the badge is replaced.
+"""
+
+import base64
+import json
+import re
+from typing import Any
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding
+
+from badges.categories import CategoryPlan
+from server.core.event.directory import Event
+from server.core.people.attendees import Attendee
+from server.core.people.issuing import Badge
+from server.features.wallet.certificates import GoogleSigner
+from server.features.wallet.settings import read_wallet_settings
+from server.storage.localized import text_in
+
+ADDRESS = "https://pay.google.com/gp/v/save/"
+# What Google calls the safe length of a token, as some browsers cut longer addresses.
+TOKEN_CHARS_SAFE = 1_800
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
+
+
+def save_link(
+    event: Event,
+    signer: GoogleSigner,
+    holder: Attendee,
+    badge: Badge,
+    category: CategoryPlan,
+    now: int,
+) -> str:
+    """Return the address that saves the badge. `now` (Unix ms) is when it is signed. Raises
+    WalletError.
+    """
+    class_id = f"{signer.issuer}.{event.event_id.hex()}"
+    settings = read_wallet_settings(event.path)
+    ticket_class: dict[str, Any] = {
+        "id": class_id,
+        "issuerName": settings.organisation or text_in(event.settings.name, "en"),
+        "eventName": _localised(event.settings.name),
+        "reviewStatus": "UNDER_REVIEW",
+    }
+    number = _UNSAFE.sub("", holder.number)
+    ticket: dict[str, Any] = {
+        "id": f"{class_id}.{number}.{badge.issue}",
+        "classId": class_id,
+        "state": "ACTIVE",
+        "ticketHolderName": holder.name,
+        "ticketNumber": holder.number,
+        "ticketType": _localised(category.names),
+        "barcode": {
+            "type": "QR_CODE", "value": badge.credential, "alternateText": holder.number,
+        },
+    }  # fmt: skip
+    if settings.latitude is not None and settings.longitude is not None:
+        ticket_class["locations"] = [
+            {"latitude": settings.latitude, "longitude": settings.longitude}
+        ]
+    claims = {
+        "iss": signer.account,
+        "aud": "google",
+        "typ": "savetowallet",
+        "iat": now // 1000,
+        "origins": [],
+        "payload": {"eventTicketClasses": [ticket_class], "eventTicketObjects": [ticket]},
+    }
+    return ADDRESS + _signed(signer, claims)
+
+
+def _localised(names: dict[str, str]) -> dict[str, Any]:
+    """Return a text in both languages, in English where the phone speaks neither."""
+    first = text_in(names, "en")
+    found: dict[str, Any] = {"defaultValue": {"language": "en", "value": first}}
+    if names.get("zh") and names["zh"] != first:
+        found["translatedValues"] = [{"language": "zh", "value": names["zh"]}]
+    return found
+
+
+def _signed(signer: GoogleSigner, claims: dict[str, Any]) -> str:
+    """Return the token of these claims, signed with RS256 (RFC 7515, RFC 7518 §3.3)."""
+    head = _encoded({"alg": "RS256", "typ": "JWT"})
+    body = f"{head}.{_encoded(claims)}"
+    signature = signer.key.sign(body.encode(), padding.PKCS1v15(), hashes.SHA256())
+    return f"{body}.{_base64(signature)}"
+
+
+def _encoded(value: dict[str, Any]) -> str:
+    return _base64(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
+
+
+def _base64(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

@@ -1,0 +1,193 @@
+"""Serves an attendee's programme as a calendar, and their badge for Apple's and Google's wallets.
+
+The addresses belong to the secret link of one badge. What the event has no certificate or key for
+is refused in plain words, and `wallet_offers` names no link to it.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+
+from flask import (
+    Blueprint,
+    Response,
+    abort,
+    current_app,
+    make_response,
+    render_template,
+    request,
+    url_for,
+)
+from flask import redirect as redirect_to
+from werkzeug.wrappers import Response as AnyResponse
+
+from badges.credential.badge_number import badge_number
+from server.core.people import attendees, issuing, phone_links
+from server.core.people.card_design import DesignError
+from server.core.people.phone_token import PhoneTokenError
+from server.core.venue import store
+from server.features.wallet import apple, calendar_feed, certificates, devices, google, pictures
+from server.features.wallet.certificates import AppleSigner, GoogleSigner, WalletError
+from server.features.wallet.links import links_of
+from server.web import auth
+from server.web.services import services
+
+blueprint = Blueprint("wallet", __name__)
+
+CALENDAR_CACHE = "private, max-age=300"
+# What people are told of a wallet for which this event has nothing.
+NO_PASS = (
+    "No wallet pass here · 无法添加到钱包",
+    "This event makes no passes for this wallet. Your badge's page does the same: open it at the"
+    " door, or keep a screenshot of the code. 本活动不提供此钱包的电子证件。"
+    "请在门口打开您的电子证件页面，或保存二维码截图。",
+)
+
+
+@dataclass(frozen=True)
+class Offers:
+    """Holds the addresses that a badge's page may show. An empty one is not to be shown."""
+
+    calendar: str
+    subscription: str
+    apple: str
+    google: str
+
+
+@blueprint.app_template_global()
+def wallet_offers(token: str) -> Offers:
+    """Return what the page of a badge may offer beside it. `token` is the secret of its link."""
+    now = services().now()
+    signer = _apple()
+    links = links_of(services().event, token)
+    return Offers(
+        calendar=url_for("wallet.programme", token=token),
+        subscription=links.subscription,
+        apple=url_for("wallet.apple_pass", token=token) if signer and signer.ends_at > now else "",
+        google=url_for("wallet.google_link", token=token) if _google() else "",
+    )
+
+
+@blueprint.get("/b/<token>/programme.ics")
+@auth.allow_everybody
+def programme(token: str) -> Response:
+    here = services()
+    serial = _badge(token).serial
+    holder = attendees.attendee(here.database.reader, serial)
+    if not calendar_feed.is_current(here.database.reader, serial):
+        now = here.now()
+        here.database.write(lambda db: calendar_feed.refresh(db, serial, now))
+        # The reader of this request may stand before what was just written.
+        here.database.give_back()
+    found = calendar_feed.given(here.database.reader, serial)
+    body = calendar_feed.calendar(here.event, found, holder.language)
+    answer = Response(body, mimetype="text/calendar")
+    answer.headers["Content-Disposition"] = 'inline; filename="programme.ics"'
+    answer.headers["Cache-Control"] = CALENDAR_CACHE
+    answer.headers["Referrer-Policy"] = "no-referrer"
+    answer.set_etag(sha256(body).hexdigest()[:32])
+    return _if_changed(answer)
+
+
+@blueprint.get("/b/<token>/pass.pkpass")
+@auth.allow_everybody
+def apple_pass(token: str) -> Response:
+    badge = _badge(token)
+    signer = _apple()
+    if signer is None or signer.ends_at <= services().now():
+        return _no_pass()
+    return pass_answer(signer, badge.serial, badge.issue)
+
+
+@blueprint.get("/b/<token>/google-wallet")
+@auth.allow_everybody
+def google_link(token: str) -> AnyResponse:
+    """Send the phone to Google's wallet, with all that it saves in the address."""
+    here = services()
+    badge = _badge(token)
+    signer = _google()
+    if signer is None:
+        return _no_pass()
+    db = here.database.reader
+    holder = attendees.attendee(db, badge.serial)
+    (category,) = (one for one in store.categories(db) if one.code == holder.category)
+    try:
+        target = google.save_link(here.event, signer, holder, badge, category, here.now())
+    except WalletError as error:
+        current_app.logger.error("%s", error)
+        return _no_pass()
+    answer = redirect_to(target, 303)
+    answer.headers["Referrer-Policy"] = "no-referrer"
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+def pass_answer(signer: AppleSigner, serial: int, issue: int) -> Response:
+    """Return a pass for Apple's wallet as it is now, or that it has not changed.
+
+    Raises UnknownPassError.
+    """
+    here = services()
+    now = here.now()
+    try:
+        kept = here.database.write(
+            lambda db: devices.keep_pass(db, here.event, signer, serial, issue, now)
+        )
+        drawn = pictures.pictures(here.event)
+    except (WalletError, DesignError) as error:
+        current_app.logger.error("%s", error)
+        return _no_pass()
+    answer = Response(apple.package(signer, {**kept.texts, **drawn}), mimetype=apple.MIME)
+    name = f'attachment; filename="badge-{badge_number(serial)}.pkpass"'
+    answer.headers["Content-Disposition"] = name
+    answer.headers["Cache-Control"] = "private, no-cache"
+    answer.headers["Referrer-Policy"] = "no-referrer"
+    answer.last_modified = datetime.fromtimestamp(kept.changed_at // 1000, UTC)
+    return _if_changed(answer)
+
+
+def _if_changed(answer: Response) -> Response:
+    """Return the answer, or a short one where the phone has it already."""
+    answer.make_conditional(request)
+    return answer
+
+
+def _no_pass() -> Response:
+    title, remedy = NO_PASS
+    return make_response(render_template("error.html", title=title, remedy=remedy), 404)
+
+
+def _apple() -> AppleSigner | None:
+    """Return what signs passes. What is damaged is told to staff (`certificates.trouble`)."""
+    try:
+        return certificates.apple_signer(services().event)
+    except WalletError as error:
+        current_app.logger.error("%s", error)
+        return None
+
+
+def _google() -> GoogleSigner | None:
+    try:
+        return certificates.google_signer(services().event)
+    except WalletError as error:
+        current_app.logger.error("%s", error)
+        return None
+
+
+def _badge(token: str) -> issuing.Badge:
+    """Return the badge that the link is for. Any other text is answered with 404, and a badge that
+    was replaced or revoked, or a link that was, with 410.
+    """
+    here = services()
+    db = here.database.reader
+    try:
+        serial, issue = phone_links.open_link(db, here.event, token)
+        current = issuing.current_badge(db, serial)
+        person = attendees.attendee(db, serial)
+    except phone_links.GoneLinkError:
+        abort(410)
+    except (PhoneTokenError, issuing.NoBadgeError, attendees.UnknownAttendeeError):
+        abort(404)
+    if current.issue != issue or person.revoked_at is not None:
+        abort(410)
+    return current

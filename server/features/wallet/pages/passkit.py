@@ -1,0 +1,161 @@
+"""Answers what a phone asks by itself about the passes in Apple's wallet.
+
+The addresses and answers are those of Apple's web service for passes. A phone says that it has a
+pass, asks which of its passes have changed, and fetches them. It asks when its owner pulls the pass
+down to refresh it. Nobody is told of a change by a push message, because those go through Apple's
+servers, and nothing here reaches the internet.
+"""
+
+import re
+
+import msgspec
+from flask import Blueprint, Response, abort, current_app, request
+
+from server.features.wallet import apple, certificates, devices
+from server.features.wallet.certificates import AppleSigner, WalletError
+from server.features.wallet.pages.pages import pass_answer
+from server.storage.connection import Connection
+from server.web import auth
+from server.web.security import limiter
+from server.web.services import services
+
+blueprint = Blueprint("passkit", __name__, url_prefix=f"{apple.SERVICE}/v1")
+
+BODY_BYTES_MAX = 20_000
+ASKED_MAX = "600 per hour"  # From one address. A venue's network may have one for many phones.
+_SCHEME = "ApplePass "
+_DEVICE = re.compile(r"[A-Za-z0-9-]{8,128}")
+_DEVICE_PATH = "/devices/<device>/registrations/<pass_type>"
+
+
+class _Registration(msgspec.Struct):
+    push_token: str = msgspec.field(name="pushToken")
+
+
+class _Changed(msgspec.Struct, rename="camel"):
+    serial_numbers: list[str]
+    last_updated: str
+
+
+@blueprint.post(f"{_DEVICE_PATH}/<name>")
+@auth.allow_everybody
+@limiter.limit(ASKED_MAX)
+def register(device: str, pass_type: str, name: str) -> Response:
+    """Keep that a phone has a pass."""
+    serial, issue = _proven(pass_type, name)
+    try:
+        token = msgspec.json.decode(_body(), type=_Registration).push_token
+    except (msgspec.DecodeError, msgspec.ValidationError, RecursionError):
+        abort(400)
+    if not _DEVICE.fullmatch(device) or len(token) > 256:
+        abort(400)
+    here = services()
+    now = here.now()
+    try:
+        new = here.database.write(
+            lambda db: devices.register(db, device, serial, issue, token, now)
+        )
+    except apple.UnknownPassError:
+        abort(404)
+    except devices.TooManyError:
+        abort(429)
+    return Response(status=201 if new else 200)
+
+
+@blueprint.delete(f"{_DEVICE_PATH}/<name>")
+@auth.allow_everybody
+@limiter.limit(ASKED_MAX)
+def unregister(device: str, pass_type: str, name: str) -> Response:
+    """Forget that a phone has a pass."""
+    serial, issue = _proven(pass_type, name)
+    here = services()
+    here.database.write(lambda db: devices.unregister(db, device, serial, issue))
+    return Response(status=200)
+
+
+@blueprint.get(_DEVICE_PATH)
+@auth.allow_everybody
+@limiter.limit(ASKED_MAX)
+def changed(device: str, pass_type: str) -> Response:
+    """Name the phone's passes that have changed since it last asked."""
+    here = services()
+    signer = _signer(pass_type)
+    found = devices.passes_of(here.database.reader, device)
+    if not found:
+        return Response(status=204)
+    now = here.now()
+
+    def step(db: Connection) -> list[tuple[str, int]]:
+        return [
+            (
+                apple.pass_name(serial, issue),
+                devices.keep_pass(db, here.event, signer, serial, issue, now).changed_at,
+            )
+            for serial, issue in found
+        ]
+
+    try:
+        passes = here.database.write(step)
+    except (WalletError, apple.UnknownPassError) as error:
+        current_app.logger.error("%s", error)
+        abort(503)
+    given = request.args.get("passesUpdatedSince", "")
+    since = int(given) if given.isascii() and given.isdigit() and len(given) <= 15 else -1
+    newer = [name for name, at in passes if at > since]
+    if not newer:
+        return Response(status=204)
+    body = _Changed(newer, str(max(at for _, at in passes)))
+    return Response(msgspec.json.encode(body), mimetype="application/json")
+
+
+@blueprint.get("/passes/<pass_type>/<name>")
+@auth.allow_everybody
+@limiter.limit(ASKED_MAX)
+def latest(pass_type: str, name: str) -> Response:
+    """Return a pass as it is now. One that was replaced is void, and has no code."""
+    serial, issue = _proven(pass_type, name)
+    try:
+        return pass_answer(_signer(pass_type), serial, issue)
+    except apple.UnknownPassError:
+        abort(404)
+
+
+@blueprint.post("/log")
+@auth.allow_everybody
+@limiter.limit("60 per hour")
+def complaints() -> Response:
+    """Take what a phone complains of. That it did is logged, and its words are not, as they may
+    name a pass.
+    """
+    current_app.logger.warning("a phone could not use the web service of wallet passes")
+    return Response(status=200)
+
+
+def _proven(pass_type: str, name: str) -> tuple[int, int]:
+    """Return (serial, issue) of the pass whose own token stands in the request."""
+    _signer(pass_type)
+    given = request.headers.get("Authorization", "")
+    if not given.startswith(_SCHEME):
+        abort(401)
+    try:
+        return apple.open_pass(services().event, name, given.removeprefix(_SCHEME))
+    except apple.UnknownPassError:
+        abort(401)
+
+
+def _signer(pass_type: str) -> AppleSigner:
+    try:
+        signer = certificates.apple_signer(services().event)
+    except WalletError as error:
+        current_app.logger.error("%s", error)
+        abort(503)
+    if signer is None or signer.pass_type != pass_type:
+        abort(404)
+    return signer
+
+
+def _body() -> bytes:
+    data = request.get_data()
+    if len(data) > BODY_BYTES_MAX:
+        abort(413)
+    return data

@@ -1,0 +1,66 @@
+"""Says in the page's language what acts of the entry log were about.
+
+The log has short words for reasons, roles and columns. Pages say them in whole words, and files
+have them as they are.
+"""
+
+from collections.abc import Mapping
+
+from badges.i18n import N_
+from server.core.edits.words import LABELS
+from server.core.entry_log.act_words import Names, Subject
+from server.core.entry_log.scope_words import SCOPE_WORDS, TOPIC_WORDS
+from server.core.event.retention import CLOCKS
+from server.web import display, i18n
+
+VALUES: Mapping[str, Mapping[str, str]] = {
+    "answer": {"invited": N_("invited"), "refused": N_("refused"), "neither": N_("neither")},
+    "clock": {kind: clock.words for kind, clock in CLOCKS.items()},
+    "columns": {
+        **LABELS,
+        "capacity_by": N_("who set the capacity"),
+        "colours": N_("colours"),
+        "kind": N_("kind"),
+        "latin_name": N_("name in Latin letters"),
+        "lead": N_("hosts"),
+        "other_names": N_("other names"),
+        "speakers": N_("speakers"),
+    },
+    "factor": {
+        "app": N_("a code of an app"),
+        "passkey": N_("a passkey"),
+        "recovery code": N_("a recovery code"),
+        "recovery codes": N_("recovery codes"),
+        "the identity provider": N_("the identity provider"),
+    },
+    "names": {"yes": N_("yes")},
+    "reason": {
+        "changed": N_("Name or organisation changed"),
+        "conduct": N_("Conduct"),
+        "damaged": N_("Damaged or unreadable"),
+        "first": N_("First badge"),
+        "lost": N_("Lost"),
+        "merged": N_("Two entries of one person"),
+        "misprint": N_("Misprinted"),
+        "mistake": N_("Registered by mistake"),
+        "not_on_roster": N_("Not on the roster any more"),
+        "security": N_("Security"),
+        "settled": N_("The matter is settled"),
+        "stolen": N_("Stolen, or in the wrong hands"),
+        "withdrawn": N_("Registration withdrawn"),
+    },
+    "role": display.ROLES,
+    "scopes": SCOPE_WORDS,
+    "state": {"open": N_("open"), "seen": N_("seen"), "settled": N_("settled")},
+    "topics": TOPIC_WORDS,
+}
+_AFTER_COLON = "：，、（"  # After these no space is written.
+_AT_THE_END = " ,:，：、"
+
+
+def about(names: Names, act: str, subject: Subject) -> str:
+    """Say in one line what an act was about."""
+    said = " ".join(i18n.said(piece) for piece in names.pieces(act, subject, VALUES))
+    for sign in _AFTER_COLON:
+        said = said.replace(f"{sign} ", sign)
+    return said.rstrip(_AT_THE_END)

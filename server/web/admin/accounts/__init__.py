@@ -1,4 +1,0 @@
-"""Serves second factors, invitations, and the sign-on by an identity provider.
-
-Begin with `factors.py`. The stores are `server/staff/second_factors.py` and its neighbours.
-"""

@@ -1,1 +1,0 @@
-"""Serves the records of what happened, entries and acts, as pages and files."""

@@ -1,0 +1,440 @@
+"""Says a trouble in words: what is wrong, and what to do about it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from flask import g, url_for
+from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
+from flask_babel import ngettext
+
+from badges.credential.badge_number import badge_number
+from badges.i18n import N_
+from server.core.alerts import certificates
+from server.core.alerts.alerts import Kind, Trouble
+from server.core.entry_log.outside import Code
+from server.storage.localized import names_of, text_in
+from server.web import auth, i18n
+from server.web.services import services
+
+
+@dataclass(frozen=True)
+class Told:
+    """Holds a trouble in the words of the page's language. `where` names the place, and `link` is
+    empty where the user may not go there.
+    """
+
+    what: str
+    todo: str
+    where: str
+    link: str
+
+
+@dataclass(frozen=True)
+class Places:
+    """Knows the names, as JSON by language, of the places that troubles are about."""
+
+    doors_of_kiosks: Mapping[str, str]
+    halls: Mapping[int, str]
+    doors: Mapping[int, str]
+
+
+def in_page_language(names: str | Mapping[str, str] | None) -> str:
+    """Return a name, by language or as JSON of that, in the page's language, else in any other."""
+    if not names:
+        return ""
+    if "board_language" not in g:
+        # What the browser asks for is not weighed again for each of some hundred names.
+        g.board_language = i18n.language()
+    return text_in(names_of(names) if isinstance(names, str) else names, g.board_language)
+
+
+def lasting(length_ms: int) -> str:
+    """Say a duration in the largest unit that fits, in the page's language."""
+    seconds = abs(length_ms) // 1000
+    if seconds >= 86_400:
+        return ngettext("%(num)s day", "%(num)s days", seconds // 86_400)  # type: ignore[no-any-return]
+    if seconds >= 3_600:
+        return _("%(number)s h", number=seconds // 3_600)  # type: ignore[no-any-return]
+    if seconds >= 60:
+        return _("%(number)s min", number=seconds // 60)  # type: ignore[no-any-return]
+    return _("%(number)s s", number=seconds)  # type: ignore[no-any-return]
+
+
+def told(trouble: Trouble, places: Places) -> Told:
+    """Return the trouble's words."""
+    what, todo = _WORDS[trouble.kind](trouble)
+    return Told(what, todo, *_place(trouble, places))
+
+
+def _place(trouble: Trouble, places: Places) -> tuple[str, str]:
+    about = trouble.about
+    if trouble.kind in (Kind.FILL, Kind.FILLING):
+        name, link = places.halls.get(int(about)), _link("admin.halls.show", hall_id=int(about))
+        return in_page_language(name), link
+    if trouble.kind is Kind.FORGED:
+        link = _link("admin.entries.show", door=int(about), reason="forged")
+        return in_page_language(places.doors.get(int(about))), link
+    if trouble.kind is Kind.COPIED:
+        number = badge_number(int(about))
+        return number, _link("admin.people.person", number=number)
+    if trouble.kind in _FIXED:
+        return _FIXED[trouble.kind](trouble)
+    door = in_page_language(places.doors_of_kiosks.get(about))
+    link = _link("admin.kiosks.show", _anchor=f"kiosk-{about}")
+    return f"{about} · {door}" if door else about, link
+
+
+def _at_server(_trouble: Trouble) -> tuple[str, str]:
+    return _("Server"), ""
+
+
+def _at_log(_trouble: Trouble) -> tuple[str, str]:
+    return _("Entry log"), _link("admin.log.integrity")
+
+
+def _at_printer(trouble: Trouble) -> tuple[str, str]:
+    return str(trouble.values["name"]), _link("admin.printers.show")
+
+
+def _at_mails(_trouble: Trouble) -> tuple[str, str]:
+    return _("Mails"), _link("admin.mailing.show")
+
+
+def _at_certificate(trouble: Trouble) -> tuple[str, str]:
+    if trouble.about == certificates.SERVER:
+        return _("Server"), ""
+    return {"apple": "Apple Wallet", "google": "Google Wallet"}[trouble.about], ""
+
+
+def _at_webhook(trouble: Trouble) -> tuple[str, str]:
+    number = int(trouble.about)
+    link = _link("admin.machines.webhook", endpoint_id=number)
+    return _("Webhook %(number)s", number=number), link
+
+
+def _at_users(_trouble: Trouble) -> tuple[str, str]:
+    return _("Users"), _link("admin.users.show")
+
+
+_FIXED: Mapping[Kind, Callable[[Trouble], tuple[str, str]]] = {
+    Kind.PRINTER: _at_printer,
+    Kind.MAIL_STOPPED: _at_mails,
+    Kind.MAIL_FAILED: _at_mails,
+    Kind.MAIL_BOUNCED: _at_mails,
+    Kind.SERVER: _at_server,
+    Kind.WITNESS: _at_log,
+    Kind.TIME_STAMP: _at_log,
+    Kind.CERTIFICATE: _at_certificate,
+    Kind.WEBHOOK: _at_webhook,
+    Kind.NO_FACTOR: _at_users,
+}
+
+
+def _link(endpoint: str, **values: object) -> str:
+    return url_for(endpoint, **values) if auth.may_open(endpoint) else ""  # type: ignore[arg-type]
+
+
+def _silent(trouble: Trouble) -> tuple[str, str]:
+    what = _("Not heard for %(time)s", time=lasting(int(trouble.values["ms"])))
+    return what, _(
+        "Look whether it has power and network. As long as its screen answers, it goes on admitting"
+        " with the places that it holds. If it is lost, fence it."
+    )
+
+
+def _never_heard(_trouble: Trouble) -> tuple[str, str]:
+    return _("Never heard"), _("Start it at its door, or retire it.")
+
+
+def _camera(trouble: Trouble) -> tuple[str, str]:
+    what = _("Camera: %(words)s", words=trouble.values["camera"])
+    return what, _("Plug the camera in again, or scan with a hand scanner meanwhile.")
+
+
+def _version(trouble: Trouble) -> tuple[str, str]:
+    own, needed = trouble.values["own"], trouble.values["needed"]
+    if trouble.values["side"] == "kiosk":
+        what = _(
+            "Its Hallkeeper is too old: protocol version %(own)s, and %(needed)s is needed",
+            own=own,
+            needed=needed,
+        )
+        return what, _("Install the server's version of Hallkeeper on it. It keeps its scans.")
+    what = _(
+        "The server is too old for it: protocol version %(own)s, and %(needed)s is needed",
+        own=own,
+        needed=needed,
+    )
+    return what, _("Update the server. The kiosk keeps its scans.")
+
+
+def _slow_camera(trouble: Trouble) -> tuple[str, str]:
+    pictures = int(trouble.values["pictures"])
+    what = ngettext(
+        "Camera gives %(num)s picture a second", "Camera gives %(num)s pictures a second", pictures
+    )
+    return what, _("Close other programs on it, and give it more light.")
+
+
+def _few_read(trouble: Trouble) -> tuple[str, str]:
+    what = _("%(percent)s %% of the codes in view were read", percent=trouble.values["percent"])
+    return what, _("Wipe the lens, and look for glare on badges or too little light.")
+
+
+def _skew(trouble: Trouble) -> tuple[str, str]:
+    by = int(trouble.values["ms"])
+    what = (
+        _("Its clock is %(time)s ahead", time=lasting(by))
+        if by > 0
+        else _("Its clock is %(time)s behind", time=lasting(by))
+    )
+    return what, _("Set its clock. Entries are recorded with the difference, and stay right.")
+
+
+def _old_facts(trouble: Trouble) -> tuple[str, str]:
+    what = _("Decides on what was known %(time)s ago", time=lasting(int(trouble.values["ms"])))
+    return what, _("Look at its network: it does not hear of revocations and closed halls.")
+
+
+def _queue(trouble: Trouble) -> tuple[str, str]:
+    scans = int(trouble.values["scans"])
+    what = ngettext("%(num)s scan to send", "%(num)s scans to send", scans)
+    return what, _("Look at its network. Nothing is lost; they come when it is back.")
+
+
+def _disk(trouble: Trouble) -> tuple[str, str]:
+    what = _("%(mb)s MB of disk left", mb=trouble.values["mb"])
+    return what, _("Make room on it: with a full disk it admits nobody.")
+
+
+def _battery(trouble: Trouble) -> tuple[str, str]:
+    what = _("Battery at %(percent)s %%", percent=trouble.values["percent"])
+    return what, _("Plug it in.")
+
+
+def _fill(trouble: Trouble) -> tuple[str, str]:
+    inside, capacity = int(trouble.values["inside"]), int(trouble.values["capacity"])
+    if inside > capacity:
+        what = _("Over capacity by %(people)s", people=i18n.decimal(inside - capacity))
+        return what, _("Let nobody more in, and open the exits' doors until it is below.")
+    if inside == capacity:
+        what = _("Full with %(people)s", people=i18n.decimal(inside))
+        return what, _("Send people to another hall, and tell the queue. Exits free places.")
+    what = _("%(percent)s %% full", percent=inside * 100 // capacity)
+    return what, _("Tell the stewards where to send people, and see that exits are scanned.")
+
+
+def _filling(trouble: Trouble) -> tuple[str, str]:
+    at = services().venue_clock.minute(int(trouble.values["at"]))
+    people = i18n.decimal(int(trouble.values["in_15_min"]))
+    what = _("Full at %(time)s at this rate, %(people)s more in 15 min", time=at, people=people)
+    return what, _("Prepare another hall or a stop at the queue before then.")
+
+
+def _forged(trouble: Trouble) -> tuple[str, str]:
+    times = int(trouble.values["times"])
+    what = ngettext("%(num)s forged badge in an hour", "%(num)s forged badges in an hour", times)
+    return what, _("Ask security to the door: somebody made these badges.")
+
+
+def _copied(trouble: Trouble) -> tuple[str, str]:
+    times = int(trouble.values["times"])
+    what = ngettext(
+        "Likely a copied badge, seen %(num)s time", "Likely a copied badge, seen %(num)s times",
+        times,
+    )  # fmt: skip
+    return what, _("Look at both entries, ask for an ID, and reissue the badge if it was copied.")
+
+
+# What is wrong with the server itself, in few words. What was found says the rest.
+_OF_SERVER = {
+    "disk": N_("The disk fills up"),
+    "no_second_disk": N_("No second disk"),
+    "backup": N_("No backup is made"),
+    "backup_acts": N_("Acts are not copied"),
+    "backup_disk": N_("The second disk fills up"),
+    "superseded": N_("Another server serves this event"),
+    "set_back": N_("The database was set back"),
+    "clock": N_("The clock was set"),
+}
+
+
+def _server(trouble: Trouble) -> tuple[str, str]:
+    found = i18n.said(trouble.values["words"])
+    short = _OF_SERVER.get(trouble.about.partition("-")[0])
+    return (found, "") if short is None else (_(short), found)
+
+
+def _witness(trouble: Trouble) -> tuple[str, str]:
+    values = {"name": trouble.values["name"], "words": trouble.values["words"]}
+    code = Code(str(trouble.values["code"]))
+    if code is Code.FORK:
+        what = _("Witness %(name)s knows another history of the entry log: %(words)s", **values)
+    elif code is Code.AHEAD:
+        what = _("Witness %(name)s saw more of the entry log than is here: %(words)s", **values)
+    elif code is Code.UNKNOWN:
+        what = _("Witness %(name)s does not know this entry log", **values)
+        return what, _("Ask who runs it to add the log's key, as `hallkeeper audit key` prints it.")
+    elif code is Code.SET_BACK:
+        what = _("Witness %(name)s has forgotten what it cosigned: %(words)s", **values)
+        return what, _("Ask who runs it whether it was put back from a copy.")
+    elif code is Code.AWAY:
+        what = _("Witness %(name)s does not answer: %(words)s", **values)
+        return what, _("It is asked again by itself. No door waits for it.")
+    else:
+        what = _("Witness %(name)s answers wrongly: %(words)s", **values)
+        return what, _("Ask who runs it, or take it out of event.toml.")
+    return what, _(
+        "Was the database put back by hand, or rewritten? Keep it as it is, export the log, and"
+        " compare it with what the witness has (docs/entry-log.md)."
+    )
+
+
+def _time_stamp(trouble: Trouble) -> tuple[str, str]:
+    words = trouble.values["words"]
+    if trouble.values["code"] == Code.AWAY:
+        what = _("The time-stamping authority does not answer: %(words)s", words=words)
+        return what, _("It is asked again by itself. No door waits for it.")
+    what = _("There is no time stamp of the entry log: %(words)s", words=words)
+    return what, _("Look at the settings time_authority in event.toml, or ask the authority.")
+
+
+_PRINTERS: Mapping[str, tuple[str, str]] = {
+    "paper_out": (N_("Out of paper"), N_("Put in paper or a new roll. Then it goes on by itself.")),
+    "cover_open": (N_("Cover open"), N_("Close it. Then it goes on by itself.")),
+    "offline": (
+        N_("Printer not reached"),
+        N_("Look whether it has power and network. Until then print at another desk."),
+    ),
+    "error": (
+        N_("Printer fault"),
+        N_("Read what its display says. Until then print at another desk."),
+    ),
+}
+
+
+def _printer(trouble: Trouble) -> tuple[str, str]:
+    cards = int(trouble.values["cards"])
+    slow = (
+        N_("Cards wait for long"),
+        N_("Look at the printer, and on Printers at its jobs. Print at another desk meanwhile."),
+    )
+    what, todo = _PRINTERS.get(str(trouble.values["state"]), slow)
+    if not cards:
+        return _(what), _(todo)
+    ago = lasting(int(trouble.values["ms"]))
+    waiting = ngettext(
+        "%(num)s card waits, the oldest for %(time)s",
+        "%(num)s cards wait, the oldest for %(time)s",
+        cards,
+        time=ago,
+    )
+    return f"{_(what)}: {waiting}", _(todo)
+
+
+def _mail_stopped(trouble: Trouble) -> tuple[str, str]:
+    what = _("Sending broke off: %(words)s", words=trouble.values["words"])
+    return what, _("Mend it, and start again on Mails. Nobody gets a mail twice by that.")
+
+
+def _mail_failed(trouble: Trouble) -> tuple[str, str]:
+    what = ngettext(
+        "%(mails)s mail refused or put off within a day",
+        "%(mails)s mails refused or put off within a day",
+        int(trouble.values["mails"]),
+        mails=_at_least(trouble),
+    )
+    return what, _(
+        "Read the mail server's answers on Mails. It may want a lower rate, or not know us."
+    )
+
+
+def _mail_bounced(trouble: Trouble) -> tuple[str, str]:
+    what = ngettext(
+        "%(mails)s mail came back within a day",
+        "%(mails)s mails came back within a day",
+        int(trouble.values["mails"]),
+        mails=_at_least(trouble),
+    )
+    return what, _(
+        "Correct these addresses, and tell the badge desk that these people come without."
+    )
+
+
+def _at_least(trouble: Trouble) -> str:
+    mails = f"{trouble.values['mails']:,}"
+    return f"{mails}+" if trouble.values["more"] else mails
+
+
+def _certificate(trouble: Trouble) -> tuple[str, str]:
+    if "words" in trouble.values:
+        words = i18n.said(trouble.values["words"])
+        what = _("Certificate or key damaged: %(words)s", words=words)
+        return what, _("Install it again (hallkeeper certificate, hallkeeper wallet).")
+    left = int(trouble.values["ms"])
+    at = services().venue_clock.local(int(trouble.values["at"])).date().isoformat()
+    if left > 0:
+        what = _("Certificate ends in %(time)s (%(at)s)", time=lasting(left), at=at)
+    else:
+        what = _("Certificate has ended (%(at)s)", at=at)
+    if trouble.about == certificates.APPLE:
+        return what, _(
+            "Make a new one at Apple's developer site, and run hallkeeper wallet install apple. No"
+            " pass is made without one. Passes on phones go on."
+        )
+    return what, _(
+        "Run hallkeeper certificate install with a new one. Browsers and phones refuse one that has"
+        " ended. Doors go on, for they know the server by its key."
+    )
+
+
+def _webhook(trouble: Trouble) -> tuple[str, str]:
+    time = lasting(int(trouble.values["ms"]))
+    if trouble.values["disabled"]:
+        what = _("Switched off, after its receiver took nothing for %(time)s", time=time)
+        return what, _("Mend the receiver, then press “Let it go on” on its page. Nothing is lost.")
+    what = _("Its receiver takes nothing for %(time)s", time=time)
+    return what, _("Tell whoever runs the receiver. Messages wait, in order, and none is lost.")
+
+
+def _no_factor(trouble: Trouble) -> tuple[str, str]:
+    lacking, admins = int(trouble.values["lacking"]), int(trouble.values["admins"])
+    what = ngettext(
+        "%(num)s of %(admins)s admins has no second factor",
+        "%(num)s of %(admins)s admins have no second factor",
+        lacking,
+        admins=admins,
+    )
+    return what, _(
+        "Whoever learns the password is admin. Set one up on Your account, or require it"
+        " (second_factor_roles in event.toml)."
+    )
+
+
+_WORDS: Mapping[Kind, Callable[[Trouble], tuple[str, str]]] = {
+    Kind.SILENT: _silent,
+    Kind.NEVER_HEARD: _never_heard,
+    Kind.VERSION: _version,
+    Kind.CAMERA: _camera,
+    Kind.SLOW_CAMERA: _slow_camera,
+    Kind.FEW_READ: _few_read,
+    Kind.SKEW: _skew,
+    Kind.OLD_FACTS: _old_facts,
+    Kind.QUEUE: _queue,
+    Kind.KIOSK_DISK: _disk,
+    Kind.BATTERY: _battery,
+    Kind.FILL: _fill,
+    Kind.FILLING: _filling,
+    Kind.FORGED: _forged,
+    Kind.COPIED: _copied,
+    Kind.PRINTER: _printer,
+    Kind.MAIL_STOPPED: _mail_stopped,
+    Kind.MAIL_FAILED: _mail_failed,
+    Kind.MAIL_BOUNCED: _mail_bounced,
+    Kind.SERVER: _server,
+    Kind.WITNESS: _witness,
+    Kind.TIME_STAMP: _time_stamp,
+    Kind.CERTIFICATE: _certificate,
+    Kind.WEBHOOK: _webhook,
+    Kind.NO_FACTOR: _no_factor,
+}

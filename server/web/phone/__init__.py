@@ -1,1 +1,0 @@
-"""Serves attendees their badge, behind a link with a secret."""

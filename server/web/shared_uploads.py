@@ -1,0 +1,234 @@
+"""Keeps files that staff have sent where every server of an event finds them.
+
+They stand in the database in parts, encrypted under a key of the event that is not there. So the
+page after the upload may come from any server. What a preview has found stays in the memory of the
+server that made it, and another server makes it anew. A file goes once it is imported or given up,
+and after an hour.
+"""
+
+import hashlib
+import json
+import logging
+import secrets
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import nacl.exceptions
+import nacl.secret
+
+from server.storage.connection import Connection
+from server.storage.database import Database
+from server.storage.disk import DatabaseError
+from server.storage.errors import EngineError, cause
+from server.web.uploads import (
+    KEPT_MAX,
+    LIFE_S,
+    OneAtATime,
+    Upload,
+    UploadBusyError,
+    UploadGoneError,
+    is_token,
+    shown_name,
+)
+
+log = logging.getLogger(__name__)
+
+# Each part is a write of its own, so that no scan waits for a whole file.
+PART_BYTES = 500_000
+LIFE_MS = LIFE_S * 1000
+
+
+class SharedUploads(OneAtATime):
+    """Keeps the uploads of an event. It is thread-safe. Close it."""
+
+    def __init__(self, database: Database, key: bytes, now: Callable[[], int]) -> None:
+        """Take a key of 32 bytes that is not in the database."""
+        super().__init__()
+        self._database = database
+        self._key = key
+        self._box = nacl.secret.SecretBox(key)
+        self._now = now
+        # The lock guards the timer, and the one plan that is remembered, with whose it is and what
+        # had been answered.
+        self._lock = threading.Lock()
+        self._plan: tuple[str, dict[str, str], Any] = ("", {}, None)
+        self._timer: threading.Timer | None = None
+        self._closed = False
+        self.sweep()
+
+    def keep(self, data: bytes, *, kind: str, by: str, name: str) -> Upload:
+        """Keep a file, in place of an earlier one of the same kind and user.
+
+        Raises UploadBusyError where too many are kept.
+        """
+        token = secrets.token_urlsafe(16)
+        upload = self._upload(token, kind, by, shown_name(name), {})
+        whose, about, until = self._whose(token), self._about(upload), self._now() + LIFE_MS
+
+        def begin(db: Connection) -> None:
+            self._forget_old(db)
+            rows = db.execute(
+                "SELECT token FROM upload WHERE kind = ? AND sent_by = ?", (kind, by)
+            ).fetchall()
+            for (earlier,) in rows:
+                _delete(db, earlier)
+            if db.execute("SELECT COUNT(*) FROM upload").fetchone()[0] >= KEPT_MAX:
+                raise UploadBusyError
+            db.execute(
+                "INSERT INTO upload (token, kind, sent_by, about, until) VALUES (?, ?, ?, ?, ?)",
+                (whose, kind, by, about, until),
+            )
+
+        self._database.write(begin)
+        try:
+            for number, at in enumerate(range(0, len(data), PART_BYTES)):
+                part = bytes(self._box.encrypt(data[at : at + PART_BYTES]))
+                self._database.write(partial(_add_part, whose, number, part))
+        except BaseException:
+            self.drop(upload)
+            raise
+        self._wake()
+        return upload
+
+    def find(self, token: str, *, kind: str, by: str) -> Upload:
+        """Return the upload of this user. Raises UploadGoneError."""
+        if not is_token(token):
+            raise UploadGoneError
+        with self._database.reading() as db:
+            row = db.execute(
+                "SELECT about FROM upload WHERE token = ? AND kind = ? AND sent_by = ?"
+                " AND until > ?",
+                (self._whose(token), kind, by, self._now()),
+            ).fetchone()
+        if row is None:
+            raise UploadGoneError
+        name, answers = json.loads(self._opened(row[0]))
+        upload = self._upload(token, kind, by, name, answers)
+        with self._lock:
+            of, answered, plan = self._plan
+        if of == token and answered == answers:
+            upload.plan = plan
+        return upload
+
+    def drop(self, upload: Upload) -> None:
+        """Delete a file. It does not matter whether it is there."""
+        self.forget_plan(upload)
+        whose = self._whose(upload.token)
+        self._database.write(lambda db: _delete(db, whose))
+
+    def remember(self, upload: Upload, plan: Any) -> None:
+        """Keep what a preview has found until it is confirmed, and forget that of all others."""
+        upload.plan = plan
+        with self._lock:
+            self._plan = (upload.token, dict(upload.answers), plan)
+
+    def forget_plan(self, upload: Upload) -> None:
+        """Forget what a preview has found, because it is no longer so."""
+        upload.plan = None
+        with self._lock:
+            if self._plan[0] == upload.token:
+                self._plan = ("", {}, None)
+
+    def keep_answers(self, upload: Upload) -> None:
+        """Keep what was answered to a preview's questions. What it had found is forgotten."""
+        self.forget_plan(upload)
+        values = self._about(upload), self._whose(upload.token)
+        self._database.write(
+            lambda db: db.execute("UPDATE upload SET about = ? WHERE token = ?", values) and None
+        )
+
+    def sweep(self) -> None:
+        """Delete the files that are kept for an hour, whichever server took them."""
+        self._database.write(self._forget_old)
+
+    def close(self) -> None:
+        """Stop the timer. Other servers have the files, and this one has them when it is back."""
+        with self._lock:
+            self._closed = True
+            timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
+            timer.join()
+
+    def _forget_old(self, db: Connection) -> None:
+        now = self._now()
+        # What lies in the future is from before the clock was set back.
+        rows = db.execute(
+            "SELECT token FROM upload WHERE until <= ? OR until > ?", (now, now + LIFE_MS)
+        ).fetchall()
+        for (whose,) in rows:
+            _delete(db, whose)
+
+    def _upload(self, token: str, kind: str, by: str, name: str, answers: dict[str, str]) -> Upload:
+        return Upload(token, kind, by, name, lambda: self._read(token), answers=answers)
+
+    def _read(self, token: str) -> bytes:
+        with self._database.reading() as db:
+            rows = db.execute(
+                "SELECT sealed FROM upload_part WHERE token = ? ORDER BY number",
+                (self._whose(token),),
+            ).fetchall()
+        if not rows:
+            raise UploadGoneError
+        return b"".join(self._opened(sealed) for (sealed,) in rows)
+
+    def _about(self, upload: Upload) -> bytes:
+        return bytes(self._box.encrypt(json.dumps([upload.name, upload.answers]).encode()))
+
+    def _opened(self, sealed: bytes) -> bytes:
+        try:
+            return self._box.decrypt(bytes(sealed))
+        except nacl.exceptions.CryptoError:
+            raise UploadGoneError from None  # It is of before the event's secret was changed.
+
+    def _whose(self, token: str) -> bytes:
+        return hashlib.blake2b(token.encode(), key=self._key, digest_size=16).digest()
+
+    def _wake(self) -> None:
+        """See to it that files go at their time, though nobody asks for a page."""
+        with self._lock:
+            if self._timer is not None or self._closed:
+                return
+            self._timer = threading.Timer(LIFE_S + 1, self._sweep_in_time)
+            self._timer.daemon = True
+            self._timer.name = "uploads"
+            self._timer.start()
+
+    def _sweep_in_time(self) -> None:
+        try:
+            self.sweep()
+            with self._database.reading() as db:
+                more = count(db) > 0
+        except (DatabaseError, EngineError) as error:
+            log.warning("files that were sent are not deleted yet: %s", cause(error))
+            more = True
+        with self._lock:
+            if self._closed:
+                return
+            self._timer = None
+        if more:
+            self._wake()
+
+
+def count(db: Connection) -> int:
+    """Return how many files are kept."""
+    return int(db.execute("SELECT COUNT(*) FROM upload").fetchone()[0])
+
+
+def forget_all(db: Connection) -> None:
+    """Delete every file in the caller's transaction, because some may name whoever is erased."""
+    db.execute("DELETE FROM upload_part")
+    db.execute("DELETE FROM upload")
+
+
+def _add_part(whose: bytes, number: int, sealed: bytes, db: Connection) -> None:
+    db.execute(
+        "INSERT INTO upload_part (token, number, sealed) VALUES (?, ?, ?)", (whose, number, sealed)
+    )
+
+
+def _delete(db: Connection, whose: bytes) -> None:
+    db.execute("DELETE FROM upload_part WHERE token = ?", (whose,))
+    db.execute("DELETE FROM upload WHERE token = ?", (whose,))

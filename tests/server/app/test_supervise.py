@@ -1,0 +1,397 @@
+"""A worker that dies, hangs or can't start: who notices, what the log says, and what is lost."""
+
+import base64
+import configparser
+import contextlib
+import http.client
+import multiprocessing
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from badges.wire import wire
+from badges.wire.enrolment import RequestStamp, request_message
+from server.app import supervise
+from server.app.serve import STOP_S
+from server.core.event.directory import Event
+from server.storage.database import Database
+from tests.processes import await_ended, children
+from tests.server.app.test_serve import BUSY_S, Server
+from tests.server.support.fake_door import FakeDoor
+from tests.server.support.pages import Pages
+from tests.system.support.nursery import forks as forks
+from tests.system.support.nursery import shared
+from tests.system.support.site import free_port
+
+pytestmark = pytest.mark.usefixtures("forks")
+UNIT = Path(supervise.__file__).parent / "systemd" / "hallkeeper.service"
+SCRIPT = """
+import sys
+from pathlib import Path
+from server.app import serve, supervise
+from server.core.event.settings import EventError
+
+def refuse(*_):
+    raise EventError("the second disk is gone")
+
+def die(*_):
+    import os, signal
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+{change}
+try:
+    serve.serve(Path(sys.argv[1]), "127.0.0.1", int(sys.argv[2]))
+except EventError as error:
+    sys.exit(f"Error: {{error}}")
+"""
+
+
+# A worker that is only slow beats more often, on a busy machine too.
+HANG_S = 4
+BEATS = "supervise.BEAT_S = 0.1"
+
+
+@dataclass
+class Supervised(Server):
+    log: Path = field(kw_only=True)
+
+    @property
+    def worker(self) -> int:
+        return children(self.process.pid)[-1]
+
+    def said(self) -> str:
+        return self.log.read_text()
+
+    def await_new(self, old: int) -> None:
+        """Until another worker answers."""
+
+        def answers() -> bool:
+            now = children(self.process.pid)
+            if not now or now[-1] == old:
+                return False
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                return self.get("/").status == 302
+            return False
+
+        wait_for(answers, self.said)
+
+
+def wait_for(so: Callable[[], bool], tell: Callable[[], str]) -> None:
+    deadline = time.monotonic() + BUSY_S
+    while not so():
+        assert time.monotonic() < deadline, tell()
+        time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def supervised(
+    event: Event, tmp_path: Path, change: str = "", **environment: str
+) -> Iterator[Supervised]:
+    """A fork of a process that has the code. tests/server/app/test_serve.py also starts and ends
+    the whole.
+    """
+    log, port = tmp_path / "server.log", free_port()
+    command = [sys.executable, "-c", SCRIPT.format(change=change), str(event.path), str(port)]
+    with log.open("wb") as out:
+        process = shared().start(command, out, {**os.environ, **environment})
+    server = Supervised(process, event, port, log=log)
+    try:
+        yield server
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait(BUSY_S)
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+@contextlib.contextmanager
+def serving(event: Event, tmp_path: Path, change: str = "") -> Iterator[Supervised]:
+    """From when the supervisor knows that it serves. A worker that dies before its first heartbeat
+    never served.
+    """
+    address = tmp_path / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(address))
+        systemd.setblocking(False)
+        with supervised(event, tmp_path, change, NOTIFY_SOCKET=str(address)) as server:
+
+            def is_ready() -> bool:
+                assert server.process.poll() is None, server.said()
+                with contextlib.suppress(BlockingIOError):
+                    return systemd.recv(100).startswith(b"READY=1")
+                return False
+
+            wait_for(is_ready, server.said)
+            systemd.close()  # Nobody would read what is said later.
+            yield server
+
+
+def send(server: Supervised, door: FakeDoor) -> None:
+    """The door's new scans by HTTP; `acked` is what the server answered."""
+    body = wire.encode(door.batch(time.time_ns() // 1_000_000))
+    door.counter += 1
+    stamp = RequestStamp(door.kiosk, door.generation, door.counter)
+    signature = door.key.sign(request_message(stamp, "POST", "/api/scans", body))
+    headers = {
+        stamp.KIOSK_HEADER: f"{stamp.kiosk}/{stamp.generation}",
+        stamp.COUNTER_HEADER: str(stamp.counter),
+        stamp.SIGNATURE_HEADER: base64.b64encode(signature).decode(),
+    }
+    connection = server.connect()
+    with contextlib.closing(connection):
+        connection.request("POST", "/api/scans", body=body, headers=headers)
+        answer = connection.getresponse()
+        said = answer.read()
+        assert answer.status == 200, said
+        door.acked = wire.decode(said, wire.ScanAnswer).acked_seq
+
+
+def keep_sending(server: Supervised, door: FakeDoor, serial: int, stop: threading.Event) -> None:
+    """Scan after scan, each sent until it is acknowledged."""
+    while not stop.is_set() or door.acked < len(door.records):
+        if door.acked == len(door.records):
+            door.scan(int(time.time() * 1000), serial, decision="denied", reason="already_inside")
+        try:
+            send(server, door)
+        except (OSError, http.client.HTTPException):
+            time.sleep(0.02)
+
+
+@pytest.mark.system
+@pytest.mark.parametrize(
+    ("killed_by", "times"), [(signal.SIGKILL, 1), (signal.SIGSEGV, 2)], ids=["killed", "crashed"]
+)
+def test_a_worker_that_dies_is_replaced(
+    event: Event, site: Database, tmp_path: Path, killed_by: signal.Signals, times: int
+) -> None:
+    with Pages(event, site, now=time.time_ns() // 1_000_000) as pages:
+        pages.issue()
+        door = pages.kiosk("main-1", "main")
+        serial = pages.serial("A1")
+    with serving(event, tmp_path) as server:
+        stop = threading.Event()
+        with ThreadPoolExecutor(1) as pool:
+            try:
+                sending = pool.submit(keep_sending, server, door, serial, stop)
+                for _ in range(times):
+                    before = door.acked
+                    wait_for(lambda: door.acked > before + 5, server.said)  # noqa: B023
+                    old = server.worker
+                    os.kill(old, killed_by)
+                    acked = door.acked  # what was answered by then, or on its way
+                    server.await_new(old)
+                    (count,) = site.reader.execute("SELECT COUNT(*) FROM scan").fetchone()
+                    assert count >= acked
+            finally:
+                stop.set()
+            sending.result(BUSY_S)
+        (count,) = site.reader.execute("SELECT COUNT(*) FROM scan").fetchone()
+        assert count == door.acked == len(door.records)
+        assert server.process.poll() is None
+        said = server.said()
+    assert said.count(f"was killed by {killed_by.name}") == times, said
+    assert "What was acknowledged is on disk" in said
+
+
+@pytest.mark.system
+def test_a_worker_that_hangs_is_replaced_and_systemd_hears_how_it_stands(
+    event: Event, tmp_path: Path
+) -> None:
+    address = tmp_path / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(address))
+        systemd.settimeout(BUSY_S)
+        hang = {supervise.HANG_VARIABLE: str(HANG_S), "NOTIFY_SOCKET": str(address)}
+        with supervised(event, tmp_path, BEATS, **hang) as server:
+            assert systemd.recv(100) == b"READY=1\nSTATUS=Serving"
+            assert systemd.recv(100) == b"WATCHDOG=1"
+            assert server.get("/").status == 302, "ready before it answers"
+            old = server.worker
+            os.kill(old, signal.SIGSTOP)
+            server.await_new(old)
+            await_ended([old], BUSY_S)
+            assert f"has not answered for {HANG_S} s" in server.said()
+            assert "was ended by its supervisor" in server.said()
+            assert "memory" not in server.said()
+            systemd.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    systemd.recv(100)
+            systemd.settimeout(BUSY_S)
+            assert systemd.recv(100) == b"WATCHDOG=1"
+            server.process.terminate()
+            assert server.process.wait(BUSY_S) == 0
+            heard = b""
+            while heard != b"STOPPING=1":
+                heard = systemd.recv(100)
+
+
+@pytest.mark.system
+def test_ready_is_said_only_when_it_takes_connections(event: Event, tmp_path: Path) -> None:
+    address = tmp_path / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(address))
+        systemd.settimeout(BUSY_S)
+        # The app is loaded, and granian listens only a while after that.
+        late = "import time; serve.gc.freeze = lambda: time.sleep(1)"
+        with supervised(event, tmp_path, late, NOTIFY_SOCKET=str(address)) as server:
+            assert systemd.recv(100).startswith(b"READY=1")
+            assert server.get("/").status == 302
+
+
+@pytest.mark.system
+def test_nobody_vouches_for_a_worker_that_hangs(event: Event, tmp_path: Path) -> None:
+    address = f"\0hallkeeper-test-{os.getpid()}-{free_port()}"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(address)
+        systemd.settimeout(BUSY_S)
+        named = {"NOTIFY_SOCKET": f"@{address[1:]}", supervise.HANG_VARIABLE: str(HANG_S)}
+        # The new worker never answers.
+        late = "import time; supervise.Supervisor._replace = lambda *_: time.sleep(60)"
+        with supervised(event, tmp_path, f"{BEATS}; {late}", **named) as server:
+            assert systemd.recv(100).startswith(b"READY=1")
+            os.kill(server.worker, signal.SIGSTOP)
+            wait_for(lambda: "has not answered" in server.said(), server.said)
+            systemd.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    systemd.recv(100)
+            systemd.settimeout(4 * supervise.LOOK_S)
+            with pytest.raises(TimeoutError):
+                systemd.recv(100)
+
+
+@pytest.mark.system
+def test_a_worker_that_fails_again_and_again_ends_the_server(event: Event, tmp_path: Path) -> None:
+    change = "supervise.PAUSES_S = (0.0, 0.2); supervise.LOOK_S = 0.05"
+    with serving(event, tmp_path, change) as server:
+        for _ in range(supervise.FAILURES_MAX):
+            old = server.worker
+            os.kill(old, signal.SIGKILL)
+            wait_for(lambda old=old: old not in children(server.process.pid), server.said)
+            wait_for(
+                lambda: server.process.poll() is not None or children(server.process.pid) != [],
+                server.said,
+            )
+        assert server.process.wait(BUSY_S) == 1
+        said = server.said()
+    assert f"has failed {supervise.FAILURES_MAX} times within a minute" in said
+    assert "in 0 s" in said, "no pause was made"
+    assert "Traceback" not in said
+
+
+@pytest.mark.system
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ("serve.open_app = refuse", "Error: the second disk is gone"),
+        ("serve.open_app = die", "was killed by SIGSEGV"),
+    ],
+)
+def test_a_server_that_never_served_says_why_and_ends(
+    event: Event, tmp_path: Path, change: str, why: str
+) -> None:
+    with supervised(event, tmp_path, change) as server:
+        assert server.process.wait(BUSY_S) == 1
+        said = server.said()
+    assert why in said
+    assert "could not start" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.system
+def test_hup_starts_the_worker_anew_never_two_at_once(event: Event, tmp_path: Path) -> None:
+    with serving(event, tmp_path) as server:
+        old = server.worker
+        server.process.send_signal(signal.SIGHUP)
+        seen = 0
+
+        def replaced() -> bool:
+            nonlocal seen
+            now = children(server.process.pid)
+            seen = max(seen, len(now))
+            return bool(now) and old not in now
+
+        wait_for(replaced, server.said)
+        assert seen == 1, "two workers would give out a hall's places twice"
+        server.await_new(old)
+
+
+@pytest.mark.parametrize(
+    ("exitcode", "words"),
+    [
+        (None, "was lost"),
+        (0, "ended by itself with status 0"),
+        (1, "ended by itself with status 1"),
+        (-signal.SIGSEGV, "was killed by SIGSEGV"),
+        (-signal.SIGKILL, "was killed by SIGKILL, perhaps for lack of memory"),
+        (-99, "was killed by signal 99"),
+    ],
+)
+def test_what_became_of_a_worker(exitcode: int | None, words: str) -> None:
+    assert supervise.said(exitcode) == words
+
+
+def test_without_systemd_nobody_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
+    supervise.notify("READY=1")
+    monkeypatch.setenv("NOTIFY_SOCKET", "/nowhere/at/all")
+    supervise.notify("READY=1")
+
+
+def test_the_unit_vouches_by_the_watchdog_and_restarts() -> None:
+    unit = configparser.RawConfigParser()
+    unit.optionxform = str  # type: ignore[method-assign,assignment]
+    unit.read(UNIT)
+    service = unit["Service"]
+    assert (service["Type"], service["Restart"]) == ("notify", "on-failure")
+    assert float(service["WatchdogSec"]) > supervise.START_S + supervise.HANG_S
+    assert float(service["TimeoutStartSec"]) > supervise.START_S
+    assert service["ExecStart"].endswith("/hallkeeper serve")
+    assert service["ProtectSystem"] == "strict"
+    assert "/srv/hallkeeper" in service["ReadWritePaths"]
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd-analyze")
+def test_systemd_takes_the_unit(tmp_path: Path) -> None:
+    """With this machine's places and user, so that nothing but the unit is judged."""
+    text = UNIT.read_text().replace("=hallkeeper\n", "=root\n")
+    text = text.replace("/opt/hallkeeper/.venv/bin/hallkeeper", sys.executable)
+    copy = tmp_path / UNIT.name
+    copy.write_text(text)
+    verdict = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", str(copy)], capture_output=True, text=True
+    )
+    assert verdict.returncode == 0, verdict.stderr
+    assert UNIT.name not in verdict.stderr, verdict.stderr
+
+
+def test_things_are_left_in_order_once_whoever_asks_first() -> None:
+    """The supervisor asks by the worker's pipe, and the worker does so at the loop's end."""
+    ours, theirs = multiprocessing.Pipe()
+    done: list[str] = []
+    with ours, theirs:
+        leaving = supervise.Leaving(lambda: done.append("left"), theirs)
+        ours.send_bytes(supervise.LEAVE)
+        assert ours.poll(BUSY_S)
+        assert ours.recv_bytes() == supervise.LEFT
+        leaving()
+        assert done == ["left"]
+
+
+def test_systemd_waits_until_things_are_left_in_order() -> None:
+    unit = configparser.ConfigParser(strict=False)
+    unit.read(UNIT)
+    assert float(unit["Service"]["TimeoutStopSec"]) > supervise.LEAVE_S + STOP_S

@@ -1,0 +1,99 @@
+"""Moves: entering elsewhere ends a stay, but only where it is sure which came first."""
+
+import pytest
+
+from server.core.occupancy.stays import CLOCK_MARGIN_MS
+from server.storage.database import Database
+from tests.server.conftest import NOW
+from tests.server.support.site import ANNA, OTHER, ROOM, SMALL, Site, open_site
+
+
+@pytest.fixture
+def site(database: Database) -> Site:
+    """In halls that count so who left, however near they are."""
+    found = open_site(database)
+    database.write(
+        lambda db: db.execute("UPDATE hall SET leaving = 'inferred', walk_s = 0") and None
+    )
+    return found
+
+
+def test_entering_elsewhere_ends_the_stay_and_is_marked_inferred(site: Site) -> None:
+    site.west.scan(NOW, ANNA)
+    site.send(site.west)
+    site.other.scan(NOW + 1000, ANNA)
+    site.send(site.other)
+    assert site.figures(SMALL).inside == 0
+    assert site.rows("SELECT kiosk, closed_by FROM stay ORDER BY opened_at") == [
+        ("west", "move"),
+        ("other", None),
+    ]
+    assert site.rows("SELECT kind FROM leaf WHERE kind = 'inferred_exit'") == [("inferred_exit",)]
+
+
+def test_a_move_is_seen_whichever_record_arrives_first(site: Site) -> None:
+    site.west.scan(NOW, ANNA)
+    site.other.scan(NOW + 1000, ANNA)
+    site.send(site.other)
+    site.send(site.west)
+    assert site.figures(SMALL).inside == 0
+    assert site.figures(OTHER).inside == 1
+
+
+@pytest.mark.parametrize("ahead_ms", [120_000, 1_800_000])
+def test_a_move_is_seen_by_a_door_whose_clock_is_ahead(site: Site, ahead_ms: int) -> None:
+    """Its scan says a time at which the stay elsewhere was over; by the server's it was not."""
+    elsewhere = site.other.scan(NOW + 60_000, ANNA)
+    site.other.leave(NOW + 90_000, ANNA, site.other.ref(elsewhere))
+    site.send(site.other)
+    site.west.scan(NOW + ahead_ms, ANNA, skew_ms=ahead_ms)
+    site.send(site.west)
+    assert site.rows("SELECT closed_by, closed_at FROM stay WHERE kiosk = 'west'") == [
+        ("move", NOW + 60_000)
+    ]
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_an_entry_whose_stay_is_over_when_it_arrives_was_a_move_all_the_same(
+    site: Site, named: bool
+) -> None:
+    restored = "INSERT INTO setting VALUES ('incarnation', '2')"  # else no door could name it
+    site.database.write(lambda db: db.execute(restored) and None)
+    site.west.scan(NOW, ANNA)
+    site.send(site.west)
+    entry = site.other.scan(NOW + 60_000, ANNA)
+    ref = site.other.ref(entry) if named else None
+    site.room.leave(NOW + 120_000, ANNA, ref, hall=OTHER)
+    site.send(site.room)
+    site.send(site.other)
+    assert (site.figures(SMALL).inside, site.figures(OTHER).inside) == (0, 0)
+    assert site.rows("SELECT closed_by FROM stay ORDER BY opened_at") == [("move",), ("exit",)]
+
+
+def test_a_room_inside_a_hall_does_not_end_the_stay_in_the_hall(site: Site) -> None:
+    site.other.scan(NOW, ANNA)
+    site.send(site.other)
+    site.room.scan(NOW + 1000, ANNA)
+    site.send(site.room)
+    assert (site.figures(OTHER).inside, site.figures(ROOM).inside) == (1, 1)
+
+
+@pytest.mark.parametrize("unmeasured", ["west", "other"])
+@pytest.mark.parametrize("first", ["west", "other"])
+def test_no_move_is_inferred_from_a_clock_that_nobody_measured(
+    site: Site, unmeasured: str, first: str
+) -> None:
+    """A wrong order would name the stay that the holder is in, and free a place that is taken."""
+    for door, at in ((site.west, NOW), (site.other, NOW + 60_000)):
+        door.scan(at, ANNA, skew_ms=None if door.kiosk == unmeasured else 0)
+    for door in (site.west, site.other) if first == "west" else (site.other, site.west):
+        site.send(door)
+    assert (site.figures(SMALL).inside, site.figures(OTHER).inside) == (1, 1)
+
+
+def test_no_move_is_inferred_from_two_entries_at_about_the_same_time(site: Site) -> None:
+    site.west.scan(NOW, ANNA)
+    site.other.scan(NOW + CLOCK_MARGIN_MS, ANNA)
+    site.send(site.west)
+    site.send(site.other)
+    assert (site.figures(SMALL).inside, site.figures(OTHER).inside) == (1, 1)

@@ -1,0 +1,333 @@
+"""What one record does, by what it says of time, of its badge and of halls around."""
+
+import json
+
+import pytest
+from msgspec import UNSET
+
+from badges.record import OuterHall, StayRef
+from badges.wire import wire
+from server.core.kiosks import registry
+from server.core.occupancy import copies, pools, stays
+from tests.server.conftest import MINUTE, NOW
+from tests.server.support.site import ANNA, BORIS, OTHER, ROOM, SMALL, Site
+from tests.server.support.site import site as site
+from tests.server.support.site import two_halls as two_halls
+from tests.server.support.stores import changes
+
+
+def reasons(site: Site) -> list[tuple]:
+    return site.rows("SELECT reason FROM discrepancy ORDER BY number, reason")
+
+
+@pytest.mark.parametrize("skew_ms", [-MINUTE, 0, MINUTE])
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_second_entry_is_noticed_whatever_the_door_s_clock_says(
+    site: Site, skew_ms: int, at_once: bool
+) -> None:
+    """By a slow clock it came before the first had begun by the server's."""
+    for at in (NOW, NOW + 5_000):
+        site.west.scan(at + skew_ms, ANNA, skew_ms=skew_ms)
+        if not at_once:
+            site.send(site.west, now=NOW + 2 * MINUTE)
+    site.send(site.west, now=NOW + 2 * MINUTE)
+    assert reasons(site) == [("already_inside",)]
+
+
+@pytest.mark.parametrize("skew_ms", [-MINUTE, 0, MINUTE])
+def test_whoever_comes_again_after_leaving_is_not_inside_by_a_wrong_clock(
+    site: Site, skew_ms: int
+) -> None:
+    entry = site.east.scan(NOW, ANNA)
+    site.east.leave(NOW + 50_000, ANNA, site.east.ref(entry))
+    site.send(site.east, now=NOW + 2 * MINUTE)
+    site.west.scan(NOW + 70_000 + skew_ms, ANNA, skew_ms=skew_ms)
+    site.send(site.west, now=NOW + 2 * MINUTE)
+    assert reasons(site) == []
+
+
+def test_an_entry_that_is_not_by_a_badge_is_no_copy_of_it(site: Site) -> None:
+    """Staff looked the holder up: no issue is known."""
+    site.west.scan(NOW, ANNA)
+    site.send(site.west)
+    site.other.scan(NOW + 1_000, ANNA, issue=None, category=None)
+    site.send(site.other)
+    assert not copies.is_likely(site.database.reader, ANNA, 1)
+    assert reasons(site) == []
+
+
+def inferred(site: Site) -> int:
+    ((count,),) = site.rows("SELECT COUNT(*) FROM leaf WHERE kind = 'inferred_exit'")
+    return count
+
+
+def test_a_stay_that_an_exit_ended_is_not_ended_by_the_next_entry_elsewhere(site: Site) -> None:
+    entry = site.west.scan(NOW, ANNA)
+    site.west.leave(NOW + MINUTE, ANNA, site.west.ref(entry))
+    site.send(site.west)
+    site.other.scan(NOW + 2 * MINUTE, ANNA)
+    site.send(site.other)
+    assert inferred(site) == 0
+
+
+class TestFenced:
+    """A kiosk that was fenced as lost turns up: what its records say of other doors' stays."""
+
+    def fence(self, site: Site) -> None:
+        site.database.write(lambda db: registry.fence(db, "east", 1, by="user:1", now=NOW))
+
+    def inside(self, site: Site) -> list[int]:
+        return sorted(one.serial for one in stays.in_hall(site.database.reader, SMALL))
+
+    def test_it_may_end_a_stay_that_began_before(self, site: Site) -> None:
+        entry = site.west.scan(NOW, ANNA)
+        site.send(site.west)
+        self.fence(site)
+        site.east.leave(NOW + MINUTE, ANNA, site.west.ref(entry))
+        site.send(site.east)
+        assert self.inside(site) == []
+
+    def test_it_can_not_know_of_one_that_began_since(self, site: Site) -> None:
+        before = site.west.scan(NOW, BORIS)
+        site.send(site.west)
+        self.fence(site)
+        entry = site.west.scan(NOW, ANNA)
+        site.send(site.west)
+        site.east.leave(NOW + MINUTE, ANNA, site.west.ref(entry))
+        site.east.leave(NOW + MINUTE, BORIS, site.west.ref(before))
+        site.send(site.east)
+        assert self.inside(site) == [ANNA]
+
+    def test_it_knows_its_own(self, site: Site) -> None:
+        self.fence(site)
+        entry = site.east.scan(NOW, ANNA)
+        site.send(site.east)
+        assert self.inside(site) == [ANNA]
+        site.east.leave(NOW + MINUTE, ANNA, site.east.ref(entry))
+        site.send(site.east)
+        assert self.inside(site) == []
+
+    def test_one_that_is_not_here_is_none(self, site: Site) -> None:
+        self.fence(site)
+        site.east.leave(NOW + MINUTE, ANNA, StayRef("west", 1, 77))
+        assert site.send(site.east).acked_seq == 1
+        assert self.inside(site) == []
+
+    def test_where_the_log_does_not_say_since_when_it_is_believed(self, site: Site) -> None:
+        """The log may be of a time before, and the kiosk's state of now."""
+        site.database.write(
+            lambda db: db.execute("UPDATE kiosk SET state = 'fenced' WHERE kiosk = 'east'") and None
+        )
+        entry = site.west.scan(NOW, ANNA)
+        site.send(site.west)
+        site.east.leave(NOW + MINUTE, ANNA, site.west.ref(entry))
+        site.send(site.east)
+        assert self.inside(site) == []
+
+    def test_its_clock_moves_nobody(self, site: Site) -> None:
+        """Nobody heard what time it had."""
+        query = "UPDATE hall SET leaving = 'inferred'"
+        site.database.write(lambda db: db.execute(query) and None)
+        site.west.scan(NOW, ANNA)
+        site.other.scan(NOW + 5 * MINUTE, ANNA)
+        site.send(site.west)
+        site.database.write(lambda db: registry.fence(db, "other", 1, by="user:1", now=NOW))
+        site.send(site.other)
+        assert self.inside(site) == [ANNA]
+        assert inferred(site) == 0
+
+
+class TestAround:
+    """The room's door leads into the hall around too, and an entry elsewhere came first."""
+
+    @pytest.fixture
+    def late(self, site: Site) -> Site:
+        site.database.write(
+            lambda db: db.execute("UPDATE hall SET leaving = 'inferred', walk_s = 0") and None
+        )
+        site.database.write(lambda db: db.execute("UPDATE door_from SET from_id = NULL") and None)
+        site.database.write(lambda db: pools.enrol(db, OTHER, ("room", 1)))
+        site.west.scan(NOW + MINUTE, ANNA)
+        site.send(site.west, now=NOW + MINUTE)
+        return site
+
+    def counts(self, site: Site) -> tuple[int, int, int]:
+        return tuple(site.figures(hall).inside for hall in (SMALL, OTHER, ROOM))
+
+    @pytest.mark.parametrize("says", [True, False])
+    def test_both_stays_are_over_when_they_come(self, late: Site, says: bool) -> None:
+        late.room.scan(NOW, ANNA, outer=(OuterHall(hall=OTHER),) if says else UNSET)
+        late.send(late.room, now=NOW + MINUTE)
+        assert self.counts(late) == (1, 0, 0)
+        assert inferred(late) == 2
+
+    def test_what_is_gone_is_over_without_a_move(self, late: Site) -> None:
+        entry = late.room.scan(NOW, ANNA, outer=(OuterHall(hall=OTHER),))
+        gone = [wire.GoneOuter(entry.seq, OTHER)]
+        late.send(late.room, now=NOW + MINUTE, gone=[entry.seq], gone_outer=gone)
+        assert self.counts(late) == (1, 0, 0)
+        assert inferred(late) == 0
+
+
+def test_who_was_refused_is_not_inside(site: Site) -> None:
+    site.west.scan(NOW, ANNA, decision="denied", reason="already_inside")
+    site.west.scan(NOW, None, decision="denied", reason="forged")
+    site.send(site.west)
+    assert site.rows("SELECT * FROM stay") == []
+    assert site.rows("SELECT decision, serial FROM scan ORDER BY seq") == [
+        ("denied", ANNA),
+        ("denied", None),
+    ]
+
+
+def test_an_annulment_ends_the_stay_and_begins_none(site: Site) -> None:
+    entry = site.west.scan(NOW, ANNA)
+    site.send(site.west)
+    site.west.scan(NOW + 1_000, ANNA, act="annul", closes=site.west.ref(entry))
+    site.west.entries -= 1
+    site.send(site.west)
+    assert site.rows("SELECT closed_by, closed_at FROM stay") == [("annul", NOW + 1_000)]
+    assert site.figures(SMALL).inside == 0
+
+
+@pytest.mark.parametrize(
+    ("ahead_ms", "skew_ms", "kept", "opened_ms"),
+    [
+        (300_000, 0, 0, 300_000),
+        (300_001, 0, None, 300_000),
+        (300_001, 1, 1, 300_000),
+        (900_000, 900_000, 900_000, 0),
+        (300_001, None, None, 300_000),
+        (-900_000, -900_000, -900_000, 0),
+        (-900_000, None, None, -900_000),
+    ],
+)
+def test_a_time_that_has_not_come_was_not_measured(
+    site: Site, ahead_ms: int, skew_ms: int | None, kept: int | None, opened_ms: int
+) -> None:
+    """By more than five minutes no kiosk is wrong that has measured its error."""
+    site.west.scan(NOW + ahead_ms, ANNA, skew_ms=skew_ms)
+    site.send(site.west)
+    assert site.rows("SELECT skew_ms FROM scan") == [(kept,)]
+    known = int(kept is not None)
+    assert site.rows("SELECT opened_at, clock_known FROM stay") == [(NOW + opened_ms, known)]
+
+
+def test_a_time_before_all_time_is_none(site: Site) -> None:
+    site.west.scan(5, ANNA, skew_ms=10)
+    site.send(site.west)
+    assert site.rows("SELECT opened_at FROM stay") == [(0,)]
+
+
+@pytest.mark.parametrize("epochs", [(1, 1), (1, 2)])
+@pytest.mark.parametrize("first", ["west", "other"])
+def test_moves_are_told_by_times_of_one_epoch_alone(
+    site: Site, epochs: tuple[int, int], first: str
+) -> None:
+    """The server's clock was set in between: then nobody knows which came first."""
+    query = "UPDATE hall SET leaving = 'inferred', walk_s = 0"
+    site.database.write(lambda db: db.execute(query) and None)
+    site.west.scan(NOW, ANNA, epoch=epochs[0])
+    site.other.scan(NOW + MINUTE, ANNA, epoch=epochs[1])
+    for door in (site.west, site.other) if first == "west" else (site.other, site.west):
+        site.send(door, now=NOW + MINUTE)
+    assert site.figures(SMALL).inside == (0 if epochs[0] == epochs[1] else 1)
+    assert site.figures(OTHER).inside == 1
+
+
+def test_doors_hear_of_every_stay_that_begins_and_ends(site: Site) -> None:
+    entry = site.west.scan(NOW, ANNA)
+    site.send(site.west)
+    site.east.leave(NOW + 1_000, ANNA, site.west.ref(entry))
+    site.send(site.east)
+    told = [
+        (type(one), one.hall, one.stay if isinstance(one, wire.StayClosed) else one.stay.stay)
+        for one in changes(site.database)
+        if isinstance(one, wire.StayOpened | wire.StayClosed)
+    ]
+    ref = site.west.ref(entry)
+    assert told == [(wire.StayOpened, SMALL, ref), (wire.StayClosed, SMALL, ref)]
+
+
+def test_one_who_moved_on_is_told_as_counted_where_scans_alone_count(site: Site) -> None:
+    entry = site.west.scan(NOW, ANNA)
+    site.send(site.west)
+    site.other.scan(NOW + 10 * MINUTE, ANNA)
+    site.send(site.other, now=NOW + 10 * MINUTE)
+    told = [one for one in changes(site.database) if isinstance(one, wire.StayClosed)]
+    assert told == [wire.StayClosed(site.west.ref(entry), SMALL, ANNA, counted=True)]
+    ((body,),) = site.rows("SELECT body FROM leaf WHERE kind = 'inferred_exit'")
+    assert json.loads(body) == {
+        "at": NOW + 10 * MINUTE,
+        "by": "move",
+        "cause": {"generation": 1, "kiosk": "other", "seq": 1},
+        "closes": {"generation": 1, "kiosk": "west", "seq": 1},
+        "counted": True,
+        "type": "inferred_exit",
+    }
+    assert site.figures(SMALL).inside == 1
+
+
+def test_of_a_hall_around_the_log_says_which(site: Site) -> None:
+    site.database.write(lambda db: db.execute("UPDATE door_from SET from_id = NULL") and None)
+    site.database.write(lambda db: pools.enrol(db, OTHER, ("room", 1)))
+    site.room.scan(NOW, ANNA, outer=(OuterHall(hall=OTHER),))
+    site.send(site.room)
+    site.west.scan(NOW + 10 * MINUTE, ANNA)
+    site.send(site.west, now=NOW + 10 * MINUTE)
+    bodies = [
+        json.loads(body)
+        for (body,) in site.rows(
+            "SELECT body FROM leaf WHERE kind = 'inferred_exit' ORDER BY number"
+        )
+    ]
+    assert {one.get("hall") for one in bodies} == {None, OTHER}
+    assert len(bodies) == 2
+
+
+def test_an_entry_of_nobody_is_kept_and_opens_no_stay(site: Site) -> None:
+    """No kiosk of ours sends one, and no record may stop those that come after it."""
+    site.west.scan(NOW, None)
+    assert site.send(site.west).acked_seq == 1
+    assert site.rows("SELECT * FROM stay") == []
+
+
+def test_an_entry_into_another_hall_than_the_door_s_counts_around_that_one_alone(
+    site: Site,
+) -> None:
+    """The record was made when the door stood at another hall."""
+    site.database.write(lambda db: db.execute("UPDATE door_from SET from_id = NULL") and None)
+    site.database.write(lambda db: pools.enrol(db, SMALL, ("room", 1)))
+    site.room.scan(NOW, ANNA, hall=SMALL)
+    site.send(site.room)
+    assert [site.figures(hall).inside for hall in (SMALL, OTHER, ROOM)] == [1, 0, 0]
+
+
+class TestAfterARestartOfTheDoor:
+    """The door could not tell whether a badge was shown again by the same person."""
+
+    @pytest.mark.parametrize("batches", [1, 2])
+    def test_a_badge_that_was_shown_again_is_listed_with_the_entry_before(
+        self, site: Site, batches: int
+    ) -> None:
+        site.west.scan(NOW, ANNA)
+        if batches == 2:
+            site.send(site.west)
+        site.west.scan(NOW + 6_000, ANNA, decision="denied", reason="before_restart")
+        site.send(site.west)
+        assert site.rows(
+            "SELECT d.reason, s.seq, o.seq FROM discrepancy d JOIN scan s ON s.number = d.number"
+            " JOIN scan o ON o.number = d.other_number"
+        ) == [("before_restart", 2, 1)]
+        assert site.rows("SELECT seq FROM stay WHERE closed_at IS NULL") == [(1,)]
+
+    def test_an_exit_that_was_scanned_again_ends_no_other_stay(self, site: Site) -> None:
+        """A copy came in at the other door meanwhile, of which the door did not know."""
+        entry = site.west.scan(NOW, ANNA)
+        site.west.leave(NOW + MINUTE, ANNA, site.west.ref(entry))
+        site.send(site.west)
+        site.east.scan(NOW + MINUTE + 20_000, ANNA)
+        site.send(site.east)
+        site.west.scan(NOW + MINUTE + 40_000, ANNA, direction="exit", flags=("repeated",))
+        site.send(site.west)
+        assert site.rows("SELECT kiosk FROM stay WHERE closed_at IS NULL") == [("east",)]

@@ -1,0 +1,120 @@
+"""What arrives in an unusual order, or from a door that is not what it was."""
+
+import pytest
+
+from badges.places.pool import PoolKey
+from badges.record import StayRef
+from server.core.kiosks import contact, registry
+from server.core.occupancy import hall_control, pools, stays
+from tests.server.conftest import NOW
+from tests.server.support.site import ANNA, BORIS, SMALL, Site
+from tests.server.support.site import site as site
+from tests.server.support.site import two_halls as two_halls
+
+HALL = PoolKey(SMALL)
+
+
+def pool(site: Site):
+    return pools.load(site.database.reader, HALL)
+
+
+def restore(site: Site) -> None:
+    """Else no door could know of a stay that the server doesn't."""
+    restored = "INSERT INTO setting VALUES ('incarnation', '2')"
+    site.database.write(lambda db: db.execute(restored) and None)
+
+
+def test_an_exit_before_its_entry_closes_it_when_it_comes(site: Site) -> None:
+    restore(site)
+    entry = site.west.scan(NOW, ANNA)
+    site.east.leave(NOW + 5, ANNA, site.west.ref(entry))
+    site.send(site.east)
+    site.send(site.west)
+    assert site.rows("SELECT closed_by, closed_at FROM stay") == [("exit", NOW + 5)]
+    assert site.rows("SELECT * FROM early_exit") == []
+    assert (pool(site).open_stays, stays.in_hall(site.database.reader, SMALL)) == (0, [])
+    bodies = [body for (body,) in site.rows("SELECT body FROM change") if "stay_" in body]
+    assert len(bodies) == 1
+    assert "stay_closed" in bodies[0]
+
+
+def test_an_exit_before_its_entry_in_one_batch(site: Site) -> None:
+    restore(site)
+    site.west.leave(NOW, ANNA, StayRef("west", 1, 2))
+    site.west.scan(NOW, ANNA)
+    site.send(site.west)
+    assert site.rows("SELECT closed_by, closed_at FROM stay") == [("exit", NOW)]
+    assert site.rows("SELECT * FROM early_exit") == []
+
+
+def test_a_second_exit_of_a_closed_stay_is_not_early(site: Site) -> None:
+    entry = site.west.scan(NOW, ANNA)
+    site.send(site.west)
+    for door in (site.east, site.west):
+        door.leave(NOW + 5, ANNA, site.west.ref(entry))
+        site.send(door)
+    assert site.rows("SELECT * FROM early_exit") == []
+
+
+def test_a_trusting_exit_moves_the_place_to_the_door_that_took_it(site: Site) -> None:
+    entry = site.west.scan(NOW, ANNA)
+    site.send(site.west)
+    before = pool(site)
+    site.east.leave(NOW + 5, ANNA, site.west.ref(entry), credited=True)
+    site.send(site.east)
+    after = pool(site)
+    assert after.open_stays == before.open_stays - 1
+    assert after.kiosks["east", 1].trusted == 1
+    assert after.worst_case == before.worst_case
+
+
+def test_an_own_exit_that_was_never_offered_is_no_trust(site: Site) -> None:
+    entry = site.west.scan(NOW, ANNA)
+    site.west.leave(NOW + 1, ANNA, site.west.ref(entry), credited=True)
+    site.west.entries -= 1
+    site.send(site.west, gone=[1])
+    assert pool(site).kiosks["west", 1].trusted == 0
+
+
+def test_a_retired_kiosk_is_granted_nothing_and_can_be_attested(site: Site) -> None:
+    site.database.write(lambda db: registry.retire(db, "west", by="user:1", now=NOW))
+    held = pool(site).kiosks["west", 1]
+    assert held.fenced
+    assert held.held > 0
+    site.database.write(
+        lambda db: hall_control.attest(
+            db, SMALL, ("west", 1), 0, by="user:1", with_="user:2", now=NOW
+        )
+    )
+    assert pool(site).kiosks["west", 1].held == 0
+
+
+def test_what_was_attested_is_not_given_back_twice(site: Site) -> None:
+    """A lost kiosk's journal turns up: with an entry, an exit of it elsewhere, and returned
+    places.
+    """
+    entry = site.west.scan(NOW, ANNA)
+    site.west.scan(NOW, BORIS)
+    site.database.write(lambda db: registry.fence(db, "west", 1, by="user:1", now=NOW))
+    site.database.write(
+        lambda db: hall_control.attest(
+            db, SMALL, ("west", 1), 1, by="user:1", with_="user:2", now=NOW
+        )
+    )
+    assert pool(site).kiosks["west", 1].held == 1
+    site.send(site.west)
+    site.east.leave(NOW + 5, ANNA, site.west.ref(entry))
+    site.send(site.east)
+    site.west.returned += site.west.free
+    site.send(site.west)
+    after = pool(site)
+    assert after.worst_case <= after.capacity
+    assert after.kiosks["west", 1].held >= 0
+    assert after.open_stays == 1  # Boris
+
+
+def test_a_fork_takes_nothing(site: Site) -> None:
+    site.west.scan(NOW, ANNA)
+    site.send(site.west)
+    with pytest.raises(contact.ForkError):
+        site.send(site.west, last_seq=0, records=[], first_seq=1)

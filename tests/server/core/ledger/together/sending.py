@@ -1,0 +1,87 @@
+"""Sends batches of several kiosks so that one commit has them, and so that each has its own."""
+
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from badges.admission.facts import Calendar
+from badges.wire import wire
+from server.core.kiosks import contact, runs
+from server.core.ledger import ingest, read_ahead
+from server.core.ledger.prepared import prepare
+from server.storage.connection import Connection
+from server.storage.database import Database
+from server.storage.engines import joint
+from server.storage.engines.joint import Joinable
+from tests.server.support.fake_door import FakeDoor
+from tests.server.support.site import CALENDAR
+
+
+class ReplayError(Exception):
+    """The counter of a request has not risen, or nobody knows its kiosk."""
+
+
+class Step(NamedTuple):
+    """A step of the writer, and by what it may be taken together with others."""
+
+    run: Callable[[Connection], Any]
+    joinable: Joinable | None = None
+
+
+def batch_step(
+    door: FakeDoor,
+    batch: wire.ScanBatch,
+    now: int,
+    counter: int,
+    *,
+    calendar: Calendar = CALENDAR,
+) -> Step:
+    """What the API does with a batch, but for what it says of the answer."""
+    prepared = prepare(batch, door.key.public.raw)
+    key = (door.kiosk, door.generation)
+
+    def run(db: Connection) -> ingest.Ingested:
+        found = contact.counted_sender(db, key, counter, now, batch)
+        if found is None:
+            raise ReplayError
+        taken = ingest.ingest(db, found[0], batch, calendar=calendar, now=now, prepared=prepared)
+        if not joint.is_on(db):
+            runs.came(db)
+        return taken
+
+    return Step(run, read_ahead.joinable(key, prepared, _BATCHES))
+
+
+def _finish(db: Connection, taken: Sequence[Any]) -> Sequence[Any]:
+    """What the API says of how far the server has come is read once for all."""
+    runs.came(db)
+    return taken
+
+
+_BATCHES = read_ahead.kind(_finish)
+
+
+def send(database: Database, steps: Sequence[Step], *, together: bool) -> list[Any]:
+    """Run the steps in one commit, or each in its own. Returns what each returned or raised."""
+    if not together:
+        return [_alone(database, step) for step in steps]
+    begun, gate = threading.Event(), threading.Event()
+    told: list[queue.SimpleQueue[Any]] = [queue.SimpleQueue() for _ in steps]
+    database.write_then(lambda db: begun.set() or gate.wait(), lambda *_: None)
+    begun.wait()  # Or the writer may find the gate and some of the steps, and take them at once.
+    for step, mine in zip(steps, told, strict=True):
+        database.write_then(
+            step.run,
+            lambda result, error, mine=mine: mine.put(error or result),
+            joinable=step.joinable,
+        )
+    gate.set()
+    return [mine.get() for mine in told]
+
+
+def _alone(database: Database, step: Step) -> Any:
+    try:
+        return database.write(step.run)
+    except Exception as error:
+        return error

@@ -1,0 +1,455 @@
+"""Batches that are taken together leave what they leave one after the other, and cost less."""
+
+import hashlib
+import random
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+import pytest
+
+from badges.places.pool import PoolKey
+from badges.record import StayRef
+from badges.wire import wire
+from server.core.entry_log import entry_log
+from server.core.event.directory import Event
+from server.core.kiosks import registry
+from server.core.ledger import ingest
+from server.core.muster import muster
+from server.core.occupancy import hall_control, pools, stays
+from server.core.people import protocol_guests
+from server.storage.database import Database
+from server.storage.engines import joint
+from server.storage.postgresql import moving
+from server.storage.postgresql.connection import PostgresConnection
+from tests.once.tries import tries
+from tests.server.conftest import MINUTE, NOW
+from tests.server.core.ledger.together.sending import ReplayError, Step, batch_step, send
+from tests.server.support.fake_door import FakeDoor
+from tests.server.support.site import ANNA, BORIS, SMALL, build, heed, open_site
+
+ROUNDS = 20
+SEEDS = 6
+BADGES = (ANNA, BORIS, *range(1, 9), 9_999)  # The last is on no roster.
+# Numbers that an engine gives to rows by itself. PostgreSQL leaves out those of what was undone.
+NUMBERED = {"change": "cursor", "discrepancy": "discrepancy_id", "absence": "absence_id"}
+RATE = "rate"
+
+
+class Twins(NamedTuple):
+    """One event twice. Its batches are taken together in one, and each by itself in the other."""
+
+    together: Database
+    apart: Database
+
+    def everywhere(self, step) -> None:
+        for one in self:
+            one.write(step)
+
+
+@pytest.fixture
+def twins(
+    event: Event,
+    engine: str,
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Twins]:
+    kept = entry_log._row
+    monkeypatch.setattr(
+        entry_log, "_row",
+        lambda number, kind, at, body, _: kept(
+            number, kind, at, body, hashlib.sha256(b"%d" % number).digest()[:16]
+        ),
+    )  # fmt: skip
+    path = tmp_path / "other"
+    shutil.copytree(event.path, path)
+    other = replace(event, path=path)
+    if engine == "postgresql":
+        with request.getfixturevalue("postgres").event(path, filled=False, keeps_lines=True):
+            with Database(event.database_path) as one, Database(other.database_path) as two:
+                yield Twins(one, two)
+    else:
+        with Database(event.database_path) as one, Database(other.database_path) as two:
+            yield Twins(one, two)
+
+
+class Rows:
+    """Reads every row of every table of one event, as words, in an order of its own.
+
+    One statement reads them all, because there are a hundred tables, and days have many rounds.
+    """
+
+    # By engine the tables and the statement, which are the same for all events.
+    made: ClassVar[dict[bool, tuple[list[str], str]]] = {}
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        with database.reading() as db:
+            at = isinstance(db, PostgresConnection)
+            if at not in self.made:
+                read = _read_in_postgresql if at else _read
+                tables = moving.tables_of(db)
+                parts = [read(name, moving.columns_of(db, name)) for name in tables]
+                self.made[at] = tables, " UNION ALL ".join(parts)
+            self._tables, self._statement = self.made[at]
+
+    def __call__(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {name: [] for name in self._tables}
+        with self._database.reading() as db:
+            # The words are the engine's own, and a translation of so many would take long.
+            if isinstance(db, PostgresConnection):
+                read = db.raw.execute(self._statement, prepare=True)
+            else:
+                read = db.execute(self._statement)
+            for name, words in read:
+                found[name].append(words)
+        return {name: sorted(lines) for name, lines in found.items()}
+
+
+def _read(table: str, columns: list[str], quote: str = "quote") -> str:
+    """Return the statement for the rows of a table, with numbers as if none was left out."""
+    shown = []
+    for column in columns:
+        name = f'"{column}"'
+        if column == NUMBERED.get(table):
+            name = f"ROW_NUMBER() OVER (ORDER BY {name})"
+        elif column == RATE:
+            # It is as exact as SQLite writes it in JSON, where it was read that way.
+            name = f"ROUND(CAST({name} AS NUMERIC), 9)"
+        shown.append(f"{quote}({name})")
+    return _statement(table, " || ' ' || ".join(shown))
+
+
+def _read_in_postgresql(table: str, columns: list[str]) -> str:
+    """Return the same, with a whole row at once where none of its columns is special."""
+    if table in NUMBERED or RATE in columns:
+        return _read(table, columns, "quote_nullable")
+    return _statement(table, "CAST(one_row.* AS TEXT)")
+
+
+def _statement(table: str, words: str) -> str:
+    but = " WHERE key <> 'rules_version'" if table == "setting" else ""  # which is by chance
+    return f"SELECT '{table}', {words} FROM \"{table}\" AS one_row{but}"
+
+
+class Day:
+    """Random batches of four doors, each of which goes to both events."""
+
+    def __init__(self, twins: Twins, seed: int) -> None:
+        self.twins = twins
+        self.site = open_site(twins.together)
+        self.doors = [self.site.west, self.site.east, self.site.other, self.site.room]
+        # The other event's doors begin in the same way. They have the same keys.
+        open_site(twins.apart)
+        self.dice = random.Random(seed)
+        self.now = NOW
+        self.counters = dict.fromkeys((door.kiosk for door in self.doors), 0)
+        self.inside: list[tuple[FakeDoor, int, int]] = []
+
+    def scan(self, door: FakeDoor) -> None:
+        dice = self.dice
+        at = self.now - dice.choice((0, 500, 2_000, 2_000, 30_000, 8 * MINUTE))
+        changes: dict[str, Any] = {"skew_ms": dice.choice((0, 0, 0, 120, None))}
+        if dice.random() < 0.1:
+            changes["epoch"] = dice.choice((1, 2))
+        badge = dice.choice(BADGES)
+        what = dice.random()
+        if what < 0.4 and self.inside:
+            chosen = dice.randrange(len(self.inside))
+            entered, badge, seq = self.inside[chosen]
+            if dice.random() < 0.8:  # else an exit names this stay once more
+                del self.inside[chosen]
+            leaves = entered if dice.random() < 0.7 else door
+            ref = StayRef(entered.kiosk, 1, seq) if dice.random() < 0.9 else None
+            if dice.random() < 0.1:
+                changes["act"], leaves = "annul", entered
+            changes["credited"] = dice.random() < 0.1
+            leaves.scan(at, badge, direction="exit", closes=ref, **changes)
+        elif what < 0.5:
+            reason = dice.choice(("hall_full", "roll_call", "not_invited", "already_inside"))
+            door.scan(at, badge, decision="denied", reason=reason, **changes)
+        elif door.free > 0 or dice.random() < 0.05:
+            if dice.random() < 0.1:
+                changes |= {"override_place": True, "act": "override", "by": "Zoe", "note": "me"}
+            self.inside.append((door, badge, door.scan(at, badge, **changes).seq))
+
+    def batch(self, door: FakeDoor, *, faults: bool) -> Step:
+        dice = self.dice
+        self.counters[door.kiosk] += 1
+        changes: dict[str, Any] = {"health": wire.Health(queue=dice.randrange(3))}
+        places = [wire.PlaceTotals(door.hall, door.granted, door.returned, max(0, door.free))]
+        if dice.random() < 0.3:
+            places = [
+                wire.PlaceTotals(
+                    door.hall, door.granted, door.returned, 0, wants=dice.random() < 0.7
+                )
+            ]
+        changes |= {"places": places, "resting": dice.random() < 0.05}
+        counter = self.counters[door.kiosk]
+        if faults and dice.random() < 0.15:
+            fault = dice.choice(("replay", "gap", "fork", "signature", "hall"))
+            if fault == "replay":
+                counter = 0
+            elif fault == "gap":
+                changes["first_seq"] = door.acked + 5
+            elif fault == "fork":
+                changes["head"] = bytes(32)
+            elif fault == "signature" and door.acked < len(door.records):
+                changes["signature"] = bytes(64)
+            elif fault == "hall":
+                changes["places"] = [wire.PlaceTotals(77, 1, 0, 1)]
+        return batch_step(door, door.batch(self.now, **changes), self.now, counter)
+
+    def round(self, *, faults: bool) -> None:
+        """Some batches of some doors, now and then with staff's steps between them."""
+        dice = self.dice
+        self.now += dice.choice((20, 400, 5_000, MINUTE))
+        steps, senders = [], []
+        for _ in range(dice.randrange(2, 9)):
+            door = dice.choice(self.doors)
+            for _ in range(dice.choice((0, 1, 1, 1, 2, 4))):
+                self.scan(door)
+            if door not in senders or dice.random() < 0.3:
+                steps.append(self.batch(door, faults=faults))
+                senders.append(door)
+            if dice.random() < 0.05:
+                steps.append(Step(self.of_staff()))
+                senders.append(None)
+        told = [send(one, steps, together=one is self.twins.together) for one in self.twins]
+        assert list(map(shown, told[0])) == list(map(shown, told[1]))
+        for door, answer in zip(senders, told[0], strict=True):
+            if door is not None and not isinstance(answer, Exception):
+                door.acked = max(door.acked, answer.acked_seq)
+                for order in answer.orders:
+                    if order.hall == door.hall and not order.override:
+                        door.granted = max(door.granted, order.granted)
+            elif door is not None and not faults:
+                raise answer
+
+    def of_staff(self):
+        capacity, now = self.dice.randrange(2, 9), self.now
+        return self.dice.choice(
+            (
+                lambda db: hall_control.set_capacity(db, SMALL, capacity, by="test", now=now),
+                lambda db: db.execute("UPDATE hall SET shared_until = 0") and None,
+                lambda db: None,
+            )
+        )
+
+
+def shown(answer: Any) -> Any:
+    return type(answer) if isinstance(answer, Exception) else answer
+
+
+def prepare(day: Day, seed: int) -> None:
+    """Let the day be one of those that few days are."""
+    guests = [lambda db: protocol_guests.set_protocol_guest(db, ANNA, [1], by="test", now=NOW)]
+    kinds = [
+        [],
+        guests,
+        [lambda db: registry.fence(db, "east", 1, by="test", now=NOW)],
+        [lambda db: db.execute("INSERT INTO setting VALUES ('incarnation', '2')") and None],
+        [lambda db: muster.begin(db, "drill", by="test", now=NOW) and None],
+        [lambda db: db.execute("UPDATE hall SET leaving = 'inferred', walk_s = 2") and None],
+    ]
+    for step in kinds[seed % len(kinds)]:
+        day.twins.everywhere(step)
+
+
+@pytest.fixture
+def taken(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many steps each group had that was taken together."""
+    made: list[int] = []
+    together = joint.together
+
+    def counted(db, kind, steps, about):
+        found = together(db, kind, steps, about)
+        made.append(len(steps))
+        return found
+
+    monkeypatch.setattr(joint, "together", counted)
+    return made
+
+
+@pytest.mark.parametrize("faults", [False, True], ids=["right", "faults"])
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_batches_together_are_the_same_as_apart(
+    twins: Twins, taken: list[int], seed: int, faults: bool
+) -> None:
+    day = Day(twins, seed)
+    together, apart = Rows(twins.together), Rows(twins.apart)
+    assert together() == apart()
+    prepare(day, seed)
+    rounds = tries(ROUNDS)
+    for _ in range(rounds):
+        day.round(faults=faults)
+        one, two = together(), apart()
+        for table in one:
+            assert one[table] == two[table], table
+    roots = [entry_log.Log(one, "log", day.site.west.key).state() for one in twins]
+    assert roots[0] == roots[1]
+    assert roots[0][0] > rounds
+    assert sum(taken) > rounds
+
+
+@pytest.mark.parametrize(
+    ("table", "change"),
+    [
+        ("place_account", "UPDATE place_account SET rate = rate + 0.001 WHERE kiosk = 'west'"),
+        ("kiosk", "UPDATE kiosk SET health = '' WHERE kiosk = 'west'"),
+        ("kiosk", "UPDATE kiosk SET head = NULL WHERE kiosk = 'west'"),
+        ("hall", "UPDATE hall SET names = '{ }' WHERE hall_id = 1"),
+        ("change", "UPDATE change SET body = body || body WHERE cursor = 2"),
+        ("door_from", "DELETE FROM door_from WHERE door_id = 1"),
+    ],
+)
+def test_a_difference_is_seen(twins: Twins, table: str, change: str) -> None:
+    Day(twins, 0)
+    twins.apart.write(lambda db: db.execute(change) and None)
+    one, two = (Rows(each)() for each in twins)
+    assert [name for name in one if one[name] != two[name]] == [table]
+
+
+@pytest.fixture
+def crowd(database: Database) -> list[FakeDoor]:
+    """Eight doors of two halls, with places."""
+    doors = [FakeDoor(f"k{n}", n, 1 + n % 2) for n in range(1, 9)]
+    database.write(lambda db: build(db, doors, 80, 99))
+    for counter in (1, 2):
+        for door in doors:
+            heed(door, send(database, [step_of(door, counter)], together=False)[0])
+    return doors
+
+
+def step_of(door: FakeDoor, counter: int) -> Step:
+    return batch_step(door, door.batch(NOW), NOW, counter)
+
+
+def statements(database: Database, doors: list[FakeDoor], counter: int) -> int:
+    """How many statements a commit takes that has a batch of each door."""
+    seen: list[str] = []
+    writer: Any = database._writer_connection
+    execute = writer.execute
+    writer.execute = lambda sql, *values: seen.append(sql) or execute(sql, *values)
+    try:
+        answers = send(database, [step_of(door, counter) for door in doors], together=True)
+    finally:
+        writer.execute = execute
+    for door, answer in zip(doors, answers, strict=True):
+        heed(door, answer)
+    return len(seen)
+
+
+def test_eight_batches_take_the_statements_of_a_few(
+    database: Database, crowd: list[FakeDoor], taken: list[int]
+) -> None:
+    """Entries of eight, and then their exits. One by one it would be ten and more for each."""
+    entries = [door.scan(NOW, serial) for serial, door in enumerate(crowd, 1)]
+    entered = statements(database, crowd, 3)
+    for entry, door in zip(entries, crowd, strict=True):
+        door.leave(NOW, entry.serial, door.ref(entry))
+    left = statements(database, crowd, 4)
+    assert taken == [8, 8]
+    assert entered <= 24
+    assert left <= 24
+
+
+def test_who_asks_for_places_in_one_hall_gets_them_in_turn(
+    database: Database, crowd: list[FakeDoor], taken: list[int]
+) -> None:
+    """Sharing reads what those before it said, although nothing of it is written yet."""
+    wants = [
+        batch_step(
+            door,
+            door.batch(NOW, places=[wire.PlaceTotals(door.hall, door.granted, 0, 0, wants=True)]),
+            NOW + 10,
+            3,
+        )
+        for door in crowd
+    ]
+    before = {door.kiosk: door.granted for door in crowd}
+    answers = send(database, wants, together=True)
+    assert taken == [8]
+    for door, answer in zip(crowd, answers, strict=True):
+        heed(door, answer)
+    assert sum(door.granted for door in crowd) > sum(before.values())
+    with database.reading() as db:
+        for hall in (1, 2):
+            pool = pools.load(db, PoolKey(hall))
+            assert pool.worst_case <= pool.capacity
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["known before", "of the same commit"])
+def test_exits_of_one_stay_in_one_commit_free_one_place(
+    database: Database, crowd: list[FakeDoor], taken: list[int], known: bool
+) -> None:
+    """Two doors of a hall were away, and somebody showed one badge on the way out at both. Two more
+    people stay inside.
+    """
+    first, *others = [door for door in crowd if door.hall == 1]
+    entries = [first.scan(NOW, serial) for serial in (1, 2, 3)]
+    if known:
+        heed(first, send(database, [step_of(first, 3)], together=False)[0])
+    for door in others[:2]:
+        door.leave(NOW, 1, first.ref(entries[0]))
+    send(database, [step_of(door, 4) for door in (first, *others[:2])], together=True)
+    assert taken == [3]
+    with database.reading() as db:
+        assert pools.load(db, PoolKey(1)).open_stays == 2
+        assert sorted(stay.serial for stay in stays.in_hall(db, 1)) == [2, 3]
+
+
+def test_a_batch_that_is_wrong_leaves_the_others_together(
+    database: Database, crowd: list[FakeDoor], taken: list[int]
+) -> None:
+    for serial, door in enumerate(crowd, 1):
+        door.scan(NOW, serial)
+    steps = [step_of(door, 3) for door in crowd]
+    steps[3] = step_of(crowd[3], 0)  # was made before
+    answers = send(database, steps, together=True)
+    assert [type(one) for one in answers] == [
+        *[ingest.Ingested] * 3, ReplayError, *[ingest.Ingested] * 4
+    ]  # fmt: skip
+    assert taken == [3, 4]
+    with database.reading() as db:
+        found = [row[0] for row in db.execute("SELECT kiosk FROM scan ORDER BY number")]
+    assert found == ["k1", "k2", "k3", "k5", "k6", "k7", "k8"]
+
+
+def test_two_that_are_wrong_leave_each_alone(
+    database: Database, crowd: list[FakeDoor], taken: list[int]
+) -> None:
+    for serial, door in enumerate(crowd, 1):
+        door.scan(NOW, serial)
+    steps = [step_of(door, 3) for door in crowd]
+    steps[1] = steps[5] = step_of(crowd[1], 0)
+    answers = send(database, steps, together=True)
+    assert [isinstance(one, ReplayError) for one in answers] == [at in (1, 5) for at in range(8)]
+    assert sum(taken) < 6
+
+
+def test_what_fails_as_it_is_written_is_taken_one_by_one(
+    database: Database, crowd: list[FakeDoor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the disk is full for a moment."""
+    for serial, door in enumerate(crowd, 1):
+        door.scan(NOW, serial)
+    fails = iter([True])
+    put = stays.Opened.put
+
+    def failing(self: stays.Opened) -> None:
+        if next(fails, False):
+            raise sqlite3.OperationalError("no")
+        put(self)
+
+    monkeypatch.setattr(stays.Opened, "put", failing)
+    answers = send(database, [step_of(door, 3) for door in crowd], together=True)
+    assert all(isinstance(one, ingest.Ingested) for one in answers)
+    with database.reading() as db:
+        (scans,) = db.execute("SELECT COUNT(*) FROM scan").fetchone()
+        (open_stays,) = db.execute("SELECT COUNT(*) FROM stay").fetchone()
+    assert (scans, open_stays) == (8, 8)

@@ -1,0 +1,176 @@
+"""A hall's pools come back as they were kept, and what is told of them adds up."""
+
+import pytest
+from msgspec.structs import replace
+
+from badges.places.pool import Held, PoolKey
+from badges.record import PlaceKind
+from server.core.occupancy import pools as places
+from server.storage import event_state
+from server.storage.database import Database
+from tests.server.conftest import NOW
+from tests.server.support.site import ANNA, BORIS, OTHER, SMALL, Site, open_site
+
+USUAL, BEYOND = PoolKey(SMALL), PoolKey(SMALL, PlaceKind.OVERRIDE)
+WEST, EAST = ("west", 1), ("east", 1)
+
+
+@pytest.fixture
+def site(database: Database) -> Site:
+    return open_site(database, fire_limit=8)
+
+
+def keep(site: Site, key: PoolKey, pool: places.Pool) -> None:
+    site.database.write(lambda db: places.save(db, key, places.load(db, key), pool))
+
+
+@pytest.mark.parametrize("key", [USUAL, BEYOND])
+def test_a_pool_comes_back_as_it_was_kept(site: Site, key: PoolKey) -> None:
+    """And the hall's other pool is as it was."""
+    other = PoolKey(SMALL, PlaceKind(1 - key.kind))
+    reader = site.database.reader
+    before, beside = places.load(reader, key), places.load(reader, other)
+    kiosks = {WEST: Held(9, 2, 3, 1, True, 4, 17), EAST: before.kiosks[EAST]}
+    pool = replace(before, kiosks=kiosks, open_stays=5, awaited=frozenset({EAST}))
+    keep(site, key, pool)
+    assert places.load(reader, key) == pool
+    assert places.load(reader, other) == beside
+    heard = replace(pool, awaited=frozenset())
+    keep(site, key, heard)
+    assert places.load(reader, key) == heard
+    assert site.rows(f"SELECT open_stays, open_overrides FROM hall WHERE hall_id = {OTHER}") == [
+        (0, 0)
+    ]
+
+
+def test_capacities_and_what_lies_beyond(site: Site) -> None:
+    reader = site.database.reader
+    assert (places.load(reader, USUAL).capacity, places.load(reader, BEYOND).capacity) == (6, 2)
+
+
+def test_a_step_that_is_taken_back_is_kept_as_taken_back(site: Site) -> None:
+    """Pools are written whenever something is to see them, more than once in a transaction."""
+
+    def step(db) -> None:
+        pools = places.Pools(db)
+        before = pools[USUAL]
+        for pool in (replace(before, open_stays=3), replace(before, open_stays=0)):
+            pools[USUAL] = pool
+            pools.save()
+            assert places.load(db, USUAL).open_stays == pool.open_stays
+        assert pools.halls == {SMALL}
+
+    site.database.write(step)
+
+
+def test_the_incarnation(site: Site) -> None:
+    """1, until a restore has made it a higher one."""
+    reader = site.database.reader
+    for said in (1, 2, 7):
+        if said > 1:
+            sql = (
+                "INSERT INTO setting VALUES ('incarnation', ?)"
+                " ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+            )
+            site.database.write(lambda db, q=sql, n=said: db.execute(q, (str(n),)) and None)
+        assert event_state.incarnation(reader) == said
+        assert places.Pools(reader).incarnation == said
+        assert places.load(reader, USUAL).incarnation == said
+
+
+def test_a_restore_without_acts_awaits_everybody_everywhere(site: Site) -> None:
+    reader = site.database.reader
+    assert not event_state.was_restored_without_acts(reader)
+    sql = "UPDATE place_account SET awaited = 1 WHERE kiosk IN ('west', 'other')"
+    site.database.write(lambda db: db.execute(sql) and None)
+    assert places.load(reader, USUAL).awaited == {WEST}
+    for _ in range(2):
+        site.database.write(event_state.await_all_everywhere)
+    assert event_state.was_restored_without_acts(reader)
+    assert places.load(reader, USUAL).awaited == {WEST, ("other", 1)}
+
+
+def test_a_hall_that_is_not_there(site: Site) -> None:
+    with pytest.raises(places.UnknownHallError, match="hall 99"):
+        places.load(site.database.reader, PoolKey(99))
+    with pytest.raises(places.UnknownHallError):
+        places.Pools(site.database.reader).hall(99)
+
+
+def test_what_an_order_says_is_left(site: Site) -> None:
+    """Places that nobody has used: in the pool and at doors. A door's debt is nobody's place."""
+    pool = replace(
+        places.load(site.database.reader, USUAL),
+        capacity=10,
+        open_stays=2,
+        kiosks={WEST: Held(granted=3), EAST: Held(granted=1, handed_over=3)},
+    )
+    assert (pool.kiosks[EAST].held, pool.free) == (0, 5)
+    order = places.order(USUAL, pool, WEST, 1)
+    assert (order.hall, order.granted, order.recall, order.override) == (SMALL, 3, 1, False)
+    assert order.left == pool.free + 3
+    owing = replace(pool, open_stays=40)
+    assert places.order(USUAL, owing, WEST).left == 0
+    assert places.order(USUAL, owing, WEST).recall == 0
+    full = replace(pool, open_stays=7, kiosks={WEST: Held(granted=3)})
+    assert places.order(BEYOND, full, WEST).left == 3
+
+
+def test_a_kiosk_s_orders_are_of_its_own_accounts(site: Site) -> None:
+    orders = places.orders_for(site.database.reader, WEST, NOW)
+    assert [(one.hall, one.override) for one in orders] == [(SMALL, False), (SMALL, True)]
+    assert [one.granted for one in orders] == [
+        places.load(site.database.reader, key).kiosks[WEST].granted for key in (USUAL, BEYOND)
+    ]
+
+
+def test_figures(site: Site) -> None:
+    """Of each hall by itself, and both pools of it."""
+    site.west.scan(NOW, ANNA)
+    site.west.scan(NOW, BORIS, override_place=True)
+    site.send(site.west)
+    reader = site.database.reader
+    found = site.figures(SMALL)
+    usual, beyond = places.load(reader, USUAL), places.load(reader, BEYOND)
+    assert (usual.open_stays, beyond.open_stays, found.inside) == (1, 1, 2)
+    assert found.worst_case == usual.worst_case + beyond.open_stays
+    assert found.overrides == beyond.worst_case - beyond.open_stays
+    assert found.unspent == found.worst_case - 2 == sum(held.held for held in usual.kiosks.values())
+    assert (found.capacity, found.fire_limit, found.closed) == (6, 8, False)
+    close = f"UPDATE hall SET closed_at = {NOW} WHERE hall_id = {SMALL}"
+    site.database.write(lambda db: db.execute(close) and None)
+    assert (site.figures(SMALL).closed, site.figures(OTHER).closed) == (True, False)
+    assert site.figures(OTHER).inside == 0
+
+
+def test_a_fence_is_of_one_kiosk_in_both_pools(site: Site) -> None:
+    site.database.write(lambda db: places.fence(db, WEST))
+    for key in (USUAL, BEYOND):
+        kiosks = places.load(site.database.reader, key).kiosks
+        assert (kiosks[WEST].fenced, kiosks[EAST].fenced) == (True, False)
+
+
+def test_a_kiosk_s_word_of_grants_that_a_backup_does_not_have(site: Site) -> None:
+    """It counts, and the kiosk is awaited no longer once it has heard of the new incarnation."""
+    for sql in (
+        "INSERT INTO setting VALUES ('incarnation', '2')",
+        "UPDATE place_account SET awaited = 1 WHERE hall_id = 1 AND NOT override",
+    ):
+        site.database.write(lambda db, s=sql: db.execute(s) and None)
+    known = places.load(site.database.reader, USUAL).kiosks[WEST].granted
+    site.west.granted = known + 4
+    site.send(site.west, incarnation=1)
+    pool = places.load(site.database.reader, USUAL)
+    assert pool.kiosks[WEST].granted == known + 4
+    assert pool.awaited == {WEST, EAST}
+    site.send(site.west, incarnation=2)
+    assert places.load(site.database.reader, USUAL).awaited == {EAST}
+
+
+def test_places_come_back_by_the_kiosk_s_word(site: Site) -> None:
+    site.west.returned = 2
+    before = places.load(site.database.reader, USUAL).free
+    site.send(site.west)
+    pool = places.load(site.database.reader, USUAL)
+    assert pool.kiosks[WEST].returned == 2
+    assert pool.free == before + 2

@@ -1,0 +1,174 @@
+"""Which stay an exit without a name means, and which it leaves alone."""
+
+import json
+
+import pytest
+
+from badges.record import PlaceKind, StayRef
+from server.core.occupancy import stays, unmatched_exits
+from server.core.occupancy.stays import COUNTED, Stay
+from tests.server.conftest import MINUTE, NOW
+from tests.server.support.site import ANNA, BORIS, OTHER, SMALL, Site
+from tests.server.support.site import site as site
+from tests.server.support.site import two_halls as two_halls
+
+EPOCH = 4
+
+
+def stay(seq: int, opened_min: float, *, known: bool = True, epoch: int = EPOCH) -> Stay:
+    """Of Anna in the small hall; times are minutes."""
+    at = NOW + int(opened_min * MINUTE)
+    return Stay(
+        StayRef("west", 1, seq), SMALL, 1, ANNA, at, known, kind=PlaceKind.ORDINARY, issue=1,
+        epoch=epoch, around=False,
+    )  # fmt: skip
+
+
+def keep(site: Site, one: Stay, closed_min: float | None = None, how: str = "exit") -> None:
+    """Write a stay that is open, or that an exit or a move has ended."""
+
+    def step(db) -> None:
+        stays.add(db, one)
+        if closed_min is None:
+            return
+        at = NOW + int(closed_min * MINUTE)
+        if how == "exit":
+            stays.close(db, one.ref, SMALL, "exit", at)
+        else:
+            stays.move_on(db, one.ref, SMALL, at, counted=how == COUNTED)
+
+    site.database.write(step)
+
+
+def meant(site: Site, at_min: float) -> int | None:
+    """The number of the stay that an exit at that minute ends."""
+    at = NOW + int(at_min * MINUTE)
+    found = unmatched_exits.meant(site.database.reader, ANNA, SMALL, at, EPOCH)
+    return None if found is None else found.ref.seq
+
+
+class TestMeant:
+    def test_the_open_one_after_another_was_over(self, site: Site) -> None:
+        keep(site, stay(1, 0), 5)
+        keep(site, stay(2, 5))
+        assert meant(site, 9) == 2
+
+    def test_none_while_another_lasted_too(self, site: Site) -> None:
+        """It may be that one which the exit would have ended."""
+        keep(site, stay(1, 0), 3)
+        keep(site, stay(2, 1), 7)
+        keep(site, stay(3, 6))
+        assert meant(site, 9) is None
+
+    def test_the_open_one_though_the_holder_came_again_later(self, site: Site) -> None:
+        keep(site, stay(1, 0))
+        keep(site, stay(2, 12), 14)
+        assert meant(site, 9) == 1
+
+    def test_the_open_one_though_the_holder_came_again_at_that_moment(self, site: Site) -> None:
+        keep(site, stay(1, 0))
+        keep(site, stay(2, 9), 14)
+        assert meant(site, 9) == 1
+
+    def test_none_of_two_that_are_open(self, site: Site) -> None:
+        keep(site, stay(1, 0))
+        keep(site, stay(2, 1))
+        assert meant(site, 9) is None
+
+    def test_none_where_all_have_ended_by_exits(self, site: Site) -> None:
+        keep(site, stay(1, 0), 5)
+        assert meant(site, 9) is None
+
+    @pytest.mark.parametrize("how", ["counted", "freed"])
+    def test_the_newest_that_a_move_ended(self, site: Site, how: str) -> None:
+        keep(site, stay(1, 0), 3, how)
+        keep(site, stay(2, 4), 6, how)
+        assert meant(site, 9) == 2
+
+    def test_none_that_a_move_ended_while_another_lasted_too(self, site: Site) -> None:
+        keep(site, stay(1, 0), 3, "counted")
+        keep(site, stay(2, 1), 2)
+        assert meant(site, 9) is None
+
+    def test_no_stay_that_a_move_ended_and_that_began_later(self, site: Site) -> None:
+        keep(site, stay(1, 0), 3, "counted")
+        keep(site, stay(2, 12), 15, "counted")
+        assert meant(site, 9) == 1
+
+    @pytest.mark.parametrize(
+        "doubtful",
+        [
+            pytest.param(stay(1, 0, known=False), id="its clock was not measured"),
+            pytest.param(stay(1, 0, epoch=EPOCH + 1), id="in another epoch of the server's time"),
+        ],
+    )
+    def test_none_where_the_order_of_any_is_not_sure(self, site: Site, doubtful: Stay) -> None:
+        """Its times may be others, and then it is this one that the exit means."""
+        keep(site, doubtful, 1)
+        keep(site, stay(2, 2))
+        assert meant(site, 9) is None
+
+
+def test_an_exit_that_came_first_waits_for_its_own_holder(site: Site) -> None:
+    site.east.leave(NOW + MINUTE, ANNA, None)
+    site.east.leave(NOW + 2 * MINUTE, BORIS, None)
+    site.other.leave(NOW + MINUTE, BORIS, None)
+    site.send(site.east)
+    site.send(site.other)
+    site.west.scan(NOW, BORIS)
+    site.send(site.west)
+    ended = "SELECT serial, hall_id, closed_at FROM stay ORDER BY serial"
+    assert site.rows(ended) == [(BORIS, SMALL, NOW + 2 * MINUTE)]
+    site.west.scan(NOW, ANNA)
+    site.send(site.west)
+    assert site.rows(ended) == [
+        (ANNA, SMALL, NOW + MINUTE),
+        (BORIS, SMALL, NOW + 2 * MINUTE),
+    ]
+    assert site.rows("SELECT serial, hall_id FROM unnamed_exit") == [(BORIS, OTHER)]
+
+
+def test_an_exit_that_could_mean_two_stays_does_not_end_a_third_that_comes_late(site: Site) -> None:
+    """Three people with one badge: one of them has left, and nobody can tell which."""
+    site.west.scan(NOW, ANNA)
+    site.east.scan(NOW + MINUTE, ANNA)
+    for door in (site.west, site.east):
+        site.send(door)
+    site.west.leave(NOW + 5 * MINUTE, ANNA, None)
+    site.send(site.west)
+    site.east.scan(NOW + 2 * MINUTE, ANNA)
+    site.send(site.east)
+    assert site.rows("SELECT COUNT(*) FROM stay WHERE closed_at IS NULL") == [(3,)]
+    assert site.rows("SELECT serial FROM unnamed_exit") == [(ANNA,)]
+
+
+@pytest.mark.parametrize("first", ["entry", "exit"])
+def test_the_log_names_the_exit_that_ended_the_stay(site: Site, first: str) -> None:
+    site.west.scan(NOW, ANNA)
+    site.east.leave(NOW + MINUTE, ANNA, None)
+    for door in (site.west, site.east) if first == "entry" else (site.east, site.west):
+        site.send(door)
+    ((number,),) = site.rows("SELECT number FROM scan WHERE direction = 'exit'")
+    ((body,),) = site.rows("SELECT body FROM leaf WHERE kind = 'inferred_exit'")
+    assert json.loads(body) == {
+        "at": NOW + MINUTE,
+        "by": "exit",
+        "cause": {"exit": number},
+        "closes": {"generation": 1, "kiosk": "west", "seq": 1},
+        "type": "inferred_exit",
+    }
+
+
+def test_a_stay_that_an_exit_ended_is_not_ended_again_by_a_move(site: Site) -> None:
+    """Its entry comes last, when the exit and an entry elsewhere are known."""
+    site.database.write(lambda db: db.execute("UPDATE hall SET leaving = 'inferred'") and None)
+    site.east.leave(NOW + 5 * MINUTE, ANNA, None)
+    site.other.scan(NOW + 10 * MINUTE, ANNA)
+    site.west.scan(NOW, ANNA)
+    for door in (site.east, site.other, site.west):
+        site.send(door, now=NOW + 10 * MINUTE)
+    bodies = [json.loads(b) for (b,) in site.rows("SELECT body FROM leaf ORDER BY number")]
+    assert [one["by"] for one in bodies if one["type"] == "inferred_exit"] == ["exit"]
+    assert site.rows("SELECT closed_by, closed_at FROM stay WHERE kiosk = 'west'") == [
+        ("exit", NOW + 5 * MINUTE)
+    ]

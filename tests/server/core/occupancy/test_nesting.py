@@ -1,0 +1,523 @@
+"""Halls that lie in others: what a door leads into, what counts there, and events of before."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from msgspec import UNSET
+
+from badges.places.pool import PoolKey
+from badges.places.signed import verify_order
+from badges.record import OuterHall, PlaceKind, StayRef
+from badges.wire import wire
+from server.core.event.directory import Event
+from server.core.kiosks import snapshot
+from server.core.kiosks.vouching import Voucher
+from server.core.occupancy import copies, hall_control, pools, stays
+from server.core.venue import nesting
+from server.features.imports.venue_plan import VenueError
+from server.storage import migrations
+from server.storage.database import Database, connect
+from tests.server.conftest import HOUR, MINUTE, NOW, VENUE
+from tests.server.support.console import Console
+from tests.server.support.site import ANNA, BORIS, OTHER, ROOM, SMALL, Site, open_site
+from tests.server.support.stores import changes, load
+
+PARENTS = {1: None, 2: 1, 3: 2, 4: 3}
+
+
+@pytest.mark.parametrize(
+    ("hall", "come_from", "outer"),
+    [
+        (1, None, ()),
+        (3, None, (2, 1)),
+        (4, None, (3, 2, 1)),
+        (4, 1, (3, 2)),
+        (4, 2, (3,)),
+        (4, 3, ()),
+        (2, 4, (1,)),  # a hall that is not around it: outside, which counts too much at worst
+        (3, 3, (2, 1)),
+    ],
+)
+def test_a_door_enters_every_hall_up_to_the_one_that_it_comes_from(
+    hall: int, come_from: int | None, outer: tuple[int, ...]
+) -> None:
+    assert nesting.outer_halls(hall, PARENTS, come_from) == outer
+
+
+def test_halls_that_lie_in_each_other_end_somewhere() -> None:
+    assert nesting.outer_halls(1, {1: 2, 2: 1}, None) == (2,)
+    assert nesting.outer_halls(3, {1: 2, 2: 1, 3: 1}, None) == (1, 2)
+
+
+@pytest.fixture
+def site(database: Database) -> Site:
+    """ROOM's door leads from outside OTHER."""
+    found = open_site(database)
+    database.write(lambda db: db.execute("UPDATE door_from SET from_id = NULL") and None)
+    database.write(lambda db: pools.enrol(db, OTHER, ("room", 1)))
+    return found
+
+
+OUTER = (OuterHall(hall=OTHER),)
+
+
+def counts(site: Site) -> tuple[int, int]:
+    return site.figures(ROOM).inside, site.figures(OTHER).inside
+
+
+def give(site: Site, kiosk: str, hall: int, count: int) -> None:
+    """Places of the hall for the kiosk, whatever the policy would say."""
+
+    def step(db: sqlite3.Connection) -> None:
+        db.execute("UPDATE hall SET capacity = capacity + ? WHERE hall_id = ?", (count, hall))
+        key = PoolKey(hall)
+        before = pools.load(db, key)
+        pools.save(db, key, before, before.grant((kiosk, 1), count))
+
+    site.database.write(step)
+
+
+def test_one_entry_opens_a_stay_in_each_hall_and_one_exit_closes_both(site: Site) -> None:
+    entry = site.room.scan(NOW, ANNA, outer=OUTER)
+    site.send(site.room)
+    assert counts(site) == (1, 1)
+    told = [c for c in changes(site.database) if isinstance(c, wire.StayOpened)]
+    assert [(one.hall, one.stay.stay) for one in told] == [
+        (ROOM, site.room.ref(entry)),
+        (OTHER, site.room.ref(entry)),
+    ]
+    ref = site.room.ref(entry)
+    closes = (OuterHall(hall=OTHER, closes=ref),)
+    site.room.leave(NOW + MINUTE, ANNA, ref, outer=closes)
+    site.send(site.room)
+    assert counts(site) == (0, 0)
+    told = [c for c in changes(site.database) if isinstance(c, wire.StayClosed)]
+    assert [one.hall for one in told] == [ROOM, OTHER]
+
+
+def test_a_repeated_batch_counts_once(site: Site) -> None:
+    site.room.scan(NOW, ANNA, outer=OUTER)
+    site.send(site.room)
+    site.room.acked = 0
+    site.send(site.room)
+    assert counts(site) == (1, 1)
+
+
+def test_a_place_of_the_hall_around_is_handed_over(site: Site) -> None:
+    give(site, "room", OTHER, 1)
+    before = pools.load(site.database.reader, PoolKey(OTHER)).worst_case
+    site.room.scan(NOW, ANNA, outer=OUTER)
+    site.send(site.room)
+    pool = pools.load(site.database.reader, PoolKey(OTHER))
+    assert (pool.kiosks["room", 1].handed_over, pool.worst_case) == (1, before)
+
+
+def test_an_exit_in_the_hall_around_alone_leaves_the_stay_in_the_room(site: Site) -> None:
+    entry = site.room.scan(NOW, ANNA, outer=OUTER)
+    site.send(site.room)
+    site.other.leave(NOW + MINUTE, ANNA, site.room.ref(entry))
+    site.send(site.other)
+    assert counts(site) == (1, 0)
+
+
+def test_an_exit_names_a_stay_in_its_own_hall_alone(site: Site) -> None:
+    """A kiosk of another hall can't end it."""
+    entry = site.room.scan(NOW, ANNA, outer=OUTER)
+    site.send(site.room)
+    site.west.leave(NOW + MINUTE, ANNA, site.room.ref(entry))
+    site.send(site.west)
+    assert counts(site) == (1, 1)
+
+
+def test_an_exit_that_knows_no_stay_means_the_one_in_each_hall(site: Site) -> None:
+    site.other.scan(NOW, ANNA)
+    site.send(site.other)
+    site.room.scan(NOW + MINUTE, BORIS, outer=OUTER)
+    site.send(site.room)
+    site.room.leave(NOW + 2 * MINUTE, ANNA, None, outer=OUTER)
+    site.send(site.room)
+    assert counts(site) == (1, 1)  # she had no stay in the room
+    bodies = [b for (b,) in site.rows("SELECT body FROM leaf WHERE kind = 'inferred_exit'")]
+    assert len(bodies) == 1
+    site.room.leave(NOW + 3 * MINUTE, BORIS, None, outer=OUTER)
+    site.send(site.room)
+    assert counts(site) == (0, 0)
+    bodies = [b for (b,) in site.rows("SELECT body FROM leaf WHERE kind = 'inferred_exit'")]
+    assert [b'"hall":2' in body for body in bodies] == [False, False, True]
+
+
+def infer(site: Site) -> None:
+    """From now on the halls count a move as leaving, however near they are."""
+    query = "UPDATE hall SET leaving = 'inferred', walk_s = 0"
+    site.database.write(lambda db: db.execute(query) and None)
+
+
+def test_both_stays_end_by_a_move(site: Site) -> None:
+    infer(site)
+    site.room.scan(NOW, ANNA, outer=OUTER)
+    site.send(site.room)
+    site.west.scan(NOW + MINUTE, ANNA)
+    site.send(site.west)
+    assert counts(site) == (0, 0)
+
+
+def test_both_stays_have_ended_by_a_move_that_came_first(site: Site) -> None:
+    infer(site)
+    site.room.scan(NOW, ANNA, outer=OUTER)
+    site.west.scan(NOW + MINUTE, ANNA)
+    site.send(site.west)
+    site.send(site.room)
+    assert counts(site) == (0, 0)
+
+
+def test_what_is_gone_is_so_by_hall(site: Site) -> None:
+    """The kiosk had the room's place back before it sent anything, and the other's not."""
+    give(site, "room", OTHER, 1)
+    entry = site.room.scan(NOW, ANNA, outer=OUTER)
+    site.room.leave(NOW + MINUTE, ANNA, site.room.ref(entry), credited=True)
+    site.send(site.room, gone=[entry.seq])
+    assert counts(site) == (0, 1)
+    again = site.room.scan(NOW + 2 * MINUTE, BORIS, outer=OUTER)
+    ref = site.room.ref(again)
+    back = (OuterHall(hall=OTHER, closes=ref, credited=True),)
+    site.room.leave(NOW + 3 * MINUTE, BORIS, ref, credited=True, outer=back)
+    gone = [wire.GoneOuter(again.seq, OTHER)]
+    site.send(site.room, gone=[again.seq], gone_outer=gone)
+    assert counts(site) == (0, 1)
+
+
+def test_an_override_place_of_the_hall_around(site: Site) -> None:
+    site.room.scan(NOW, ANNA, outer=(OuterHall(hall=OTHER, override_place=True),))
+    site.send(site.room)
+    columns = "hall_id, open_stays, open_overrides"
+    query = f"SELECT {columns} FROM hall WHERE hall_id > 1 ORDER BY hall_id"
+    assert site.rows(query) == [(OTHER, 0, 1), (ROOM, 1, 0)]
+
+
+def test_an_entry_that_does_not_say_it_counts_in_the_hall_around_all_the_same(site: Site) -> None:
+    """The kiosk has not heard that its hall lies in another."""
+    site.room.scan(NOW, ANNA)
+    site.send(site.room)
+    assert counts(site) == (1, 1)
+    pool = pools.load(site.database.reader, PoolKey(OTHER))
+    assert pool.kiosks["room", 1].handed_over == 0
+
+
+def test_those_counted_in_can_be_a_debt(site: Site) -> None:
+    for serial in range(1, 7):
+        site.other.scan(NOW, serial)
+    site.send(site.other)
+    site.room.scan(NOW, 7)
+    site.send(site.room)
+    assert pools.load(site.database.reader, PoolKey(OTHER)).free == -1
+    other = pools.load(site.database.reader, PoolKey(OTHER)).kiosks["other", 1]
+    assert other.held == 0
+
+
+def test_a_restored_server_awaits_the_exit_of_each_hall(site: Site) -> None:
+    restored = "INSERT INTO setting VALUES ('incarnation', '2')"
+    site.database.write(lambda db: db.execute(restored) and None)
+    entry = site.room.scan(NOW, ANNA, outer=OUTER)
+    site.other.leave(NOW + MINUTE, ANNA, site.room.ref(entry))
+    site.send(site.other)
+    assert site.rows("SELECT hall_id FROM early_exit") == [(OTHER,)]
+    site.send(site.room)
+    assert counts(site) == (1, 0)
+    assert site.rows("SELECT * FROM early_exit") == []
+
+
+def test_a_second_entry_is_a_discrepancy_in_the_hall_around(site: Site) -> None:
+    site.other.scan(NOW, ANNA)
+    site.send(site.other)
+    site.room.scan(NOW + MINUTE, ANNA, outer=OUTER)
+    site.send(site.room)
+    assert site.rows("SELECT reason FROM discrepancy") == [("already_inside",)]
+
+
+def test_who_comes_to_the_room_counts_as_demand_in_both(site: Site) -> None:
+    full = {"decision": "denied", "reason": "hall_full", "outer": (OuterHall(hall=OTHER),)}
+    here = [
+        wire.PlaceTotals(hall, site.room.granted if hall == ROOM else 0, 0, 0)
+        for hall in (OTHER, ROOM)
+    ]
+    site.send(site.room, places=here)
+    for serial in range(1, 6):
+        site.room.scan(NOW, serial, **full)
+    site.send(site.room, places=here)
+    rates = site.rows(
+        "SELECT hall_id, rate FROM place_account WHERE kiosk = 'room' AND NOT override"
+        " ORDER BY hall_id"
+    )
+    assert [hall for hall, _ in rates] == [OTHER, ROOM]
+    assert rates[0][1] == rates[1][1] > 0
+
+
+class TestVenue:
+    def test_where_a_door_leads_from(self, event: Event, database: Database) -> None:
+        load(event, database, VENUE.replace('from = "site"', 'from = "Outside"'))
+        door = "SELECT door_id FROM door WHERE code = 'h1-west'"
+        (west,) = database.reader.execute(door).fetchone()
+        assert len(nesting.outer_of(database.reader, west)) == 1
+        again = load(event, database, VENUE)
+        assert again.updated == {"doors": 1}
+        assert nesting.outer_of(database.reader, west) == ()
+        assert not load(event, database, VENUE).changed
+
+    @pytest.mark.parametrize(
+        ("come_from", "said"),
+        [
+            ("green", "door h1-west: hall h1 does not lie in green: from is site or outside"),
+            ("nowhere", "door h1-west: hall h1 does not lie in nowhere: from is site or outside"),
+        ],
+    )
+    def test_a_door_from_a_hall_that_is_not_around(
+        self, event: Event, database: Database, come_from: str, said: str
+    ) -> None:
+        with pytest.raises(VenueError) as caught:
+            load(event, database, VENUE.replace('from = "site"', f'from = "{come_from}"'))
+        assert caught.value.problems == (said,)
+
+    def test_a_hall_that_is_taken_out_of_the_one_that_its_door_comes_from(
+        self, event: Event, database: Database
+    ) -> None:
+        load(event, database, VENUE)
+        apart = '[[hall]]\ncode = "h1"\nname = "Hall 1"\ncapacity = 100\n'
+        with pytest.raises(VenueError, match="hall h1 does not lie in site: leave from out"):
+            load(event, database, apart)
+
+    def test_import_says_which_doors_say_nothing(self, console: Console) -> None:
+        text = VENUE.replace('from = "site"\n', "")
+        said = console("import-venue", console.file("venue.toml", text))
+        assert "door h1-west does not say where it leads from" in said.output
+        assert "takes a place in site too" in said.output
+        assert "who has come in by a door of site counts twice there" in said.output
+        assert 'Write from = "outside", or from = "site"' in said.output
+        told = console("import-venue", console.file("venue.toml", VENUE))
+        assert "where it leads from" not in told.output
+
+
+def test_an_event_of_before_counts_who_is_inside(tmp_path: Path) -> None:
+    """Its doors count as leading from outside until somebody says otherwise."""
+    connection = connect(tmp_path / "event.db")
+    migrations.run_before(connection, "m018_door_from")
+    for hall, parent in ((1, "NULL"), (2, "1"), (3, "2")):
+        connection.execute(
+            "INSERT INTO hall (hall_id, code, names, parent_id, fire_limit, capacity, zones,"
+            " sessions_only, anti_passback, exits, open_stays)"
+            f" VALUES ({hall}, 'H{hall}', '{{}}', {parent}, 9, 9, 1, 0, 'hard', 'strict', 1)"
+        )
+        connection.execute(f"INSERT INTO door VALUES ({hall}, 'd{hall}', {hall}, '{{}}', 'both')")
+        connection.execute(
+            "INSERT INTO kiosk (kiosk, generation, door_id, state, created_at)"
+            f" VALUES ('k{hall}', 1, {hall}, 'active', 0)"
+        )
+        for override in (0, 1):
+            connection.execute(
+                "INSERT INTO place_account (hall_id, override, kiosk, generation, granted)"
+                f" VALUES ({hall}, {override}, 'k{hall}', 1, 2)"
+            )
+        connection.execute(
+            "INSERT INTO stay (kiosk, generation, seq, hall_id, door_id, serial, opened_at)"
+            f" VALUES ('k{hall}', 1, 1, {hall}, {hall}, {hall}, 5)"
+        )
+    connection.execute("INSERT INTO leaf VALUES (0, 'scan', 5, x'00', ?)", (_EARLY,))
+    connection.execute(
+        "INSERT INTO scan (number, kiosk, generation, seq, act, direction, door_id, hall_id,"
+        " decision, flags, scanned_at, received_at)"
+        " VALUES (0, 'k2', 1, 2, 'scan', 'exit', 2, 2, 'admitted', '', 5, 5)"
+    )
+    connection.execute("INSERT INTO early_exit VALUES ('k9', 1, 7, 5, 'exit')")
+    connection.execute("INSERT INTO unnamed_exit (number, serial, hall_id, at) VALUES (0, 8, 2, 5)")
+    migrations.migrate(connection)
+    inside = connection.execute("SELECT hall_id, open_stays FROM hall").fetchall()
+    assert [tuple(row) for row in inside] == [(1, 3), (2, 2), (3, 1)]
+    assert [stay.serial for stay in stays.open_in(connection, 1, PlaceKind.ORDINARY)] == [1, 2, 3]
+    accounts = connection.execute(
+        "SELECT hall_id, kiosk, SUM(granted) FROM place_account GROUP BY hall_id, kiosk"
+    ).fetchall()
+    assert [tuple(row) for row in accounts] == [
+        (1, "k1", 4), (1, "k2", 0), (1, "k3", 0), (2, "k2", 4), (2, "k3", 0), (3, "k3", 4),
+    ]  # fmt: skip
+    early = connection.execute("SELECT kiosk, seq, hall_id, closed_at FROM early_exit").fetchall()
+    assert [tuple(row) for row in early] == [("k9", 7, 2, 5)]
+    unnamed = connection.execute("SELECT number, serial, hall_id, at FROM unnamed_exit").fetchall()
+    assert [tuple(row) for row in unnamed] == [(0, 8, 2, 5)]
+    (body,) = connection.execute("SELECT body FROM change").fetchone()
+    assert wire.decode_change(body) == wire.VenueChanged()
+    assert nesting.outer_of(connection, 3) == (2, 1)
+    connection.close()
+
+
+_EARLY = b'{"record":{"closes":{"generation":1,"kiosk":"k9","seq":7}},"type":"scan"}'
+
+
+def test_an_event_of_before_without_nested_halls_is_as_it_was(tmp_path: Path) -> None:
+    connection = connect(tmp_path / "event.db")
+    migrations.migrate(connection)
+    for table in ("change", "stay", "place_account", "door_from"):
+        assert connection.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0] == 0
+    connection.close()
+
+
+def test_moves_between_rooms_of_one_hall_stay_in_it(site: Site) -> None:
+    infer(site)
+    site.room.scan(NOW, ANNA, outer=OUTER)
+    site.send(site.room)
+    site.west.scan(NOW + MINUTE, ANNA, hall=SMALL)
+    lies_in = f"UPDATE hall SET parent_id = {OTHER} WHERE hall_id = {SMALL}"
+    site.database.write(lambda db: db.execute(lies_in) and None)
+    site.database.write(
+        lambda db: db.execute(f"UPDATE door_from SET from_id = {OTHER} WHERE door_id = 1") and None
+    )
+    site.send(site.west)
+    assert (site.figures(SMALL).inside, *counts(site)) == (1, 0, 1)
+
+
+def moved(site: Site, hall: int) -> tuple[int, int, int]:
+    """Inside as counted, of those moved on, and moves that nobody has confirmed."""
+    figures = site.figures(hall)
+    assert figures.inside == pools.load(site.database.reader, PoolKey(hall)).open_stays
+    return figures.inside, figures.moved_on, figures.unconfirmed_moves
+
+
+def move(site: Site) -> StayRef:
+    """Somebody enters the room from outside, and is seen at a hall elsewhere after."""
+    entry = site.room.scan(NOW, ANNA, outer=OUTER)
+    site.send(site.room)
+    site.west.scan(NOW + HOUR, ANNA)
+    site.send(site.west, now=NOW + HOUR)
+    return site.room.ref(entry)
+
+
+def test_a_move_keeps_the_places_of_both_where_scans_alone_count(site: Site) -> None:
+    ref = move(site)
+    assert (moved(site, ROOM), moved(site, OTHER)) == ((1, 1, 0), (1, 1, 0))
+    told = [c for c in changes(site.database) if isinstance(c, wire.StayClosed)]
+    assert [(one.hall, one.stay, one.counted) for one in told] == [
+        (ROOM, ref, True),
+        (OTHER, ref, True),
+    ]
+    site.other.leave(NOW + 2 * HOUR, ANNA, ref)
+    site.send(site.other, now=NOW + 2 * HOUR)
+    assert (moved(site, ROOM), moved(site, OTHER)) == ((1, 1, 0), (0, 0, 0))
+    site.room.leave(NOW + 2 * HOUR, ANNA, ref, outer=(OuterHall(hall=OTHER, closes=ref),))
+    site.send(site.room, now=NOW + 2 * HOUR)
+    assert (moved(site, ROOM), moved(site, OTHER)) == ((0, 0, 0), (0, 0, 0))
+
+
+def test_each_hall_has_its_own_way_with_moves(site: Site) -> None:
+    query = f"UPDATE hall SET leaving = 'inferred' WHERE hall_id = {OTHER}"
+    site.database.write(lambda db: db.execute(query) and None)
+    ref = move(site)
+    assert (moved(site, ROOM), moved(site, OTHER)) == ((1, 1, 0), (0, 0, 1))
+    site.other.leave(NOW + 2 * HOUR, ANNA, ref)
+    site.send(site.other, now=NOW + 2 * HOUR)
+    assert (moved(site, ROOM), moved(site, OTHER)) == ((1, 1, 0), (0, 0, 0))
+
+
+def test_counting_the_hall_around_as_empty_ends_moves_of_both(site: Site) -> None:
+    move(site)
+    ended = site.database.write(
+        lambda db: hall_control.clear(db, OTHER, by="test", now=NOW + 2 * HOUR)
+    )
+    assert ended == 1
+    assert (moved(site, ROOM), moved(site, OTHER)) == ((0, 0, 0), (0, 0, 0))
+
+
+def test_an_entry_by_an_inner_door_is_no_move_out_of_the_hall_around(site: Site) -> None:
+    infer(site)
+    query = f"UPDATE door_from SET from_id = {OTHER} WHERE door_id = 4"
+    site.database.write(lambda db: db.execute(query) and None)
+    site.other.scan(NOW, ANNA)
+    site.send(site.other)
+    site.room.scan(NOW + HOUR, ANNA)
+    site.send(site.room, now=NOW + HOUR)
+    assert (moved(site, ROOM), moved(site, OTHER)) == ((1, 0, 0), (1, 0, 0))
+
+
+def test_an_exit_without_a_name_confirms_the_move_of_each_hall(site: Site) -> None:
+    move(site)
+    site.room.leave(NOW + 2 * HOUR, ANNA, None, outer=OUTER)
+    site.send(site.room, now=NOW + 2 * HOUR)
+    assert (moved(site, ROOM), moved(site, OTHER)) == ((0, 0, 0), (0, 0, 0))
+
+
+def test_a_copy_that_goes_to_and_fro_is_noticed_though_the_hall_around_counts_it_too(
+    site: Site,
+) -> None:
+    for turn in range(4):
+        door, now = (site.west, site.room)[turn % 2], NOW + turn * 10_000
+        door.scan(now, ANNA, outer=OUTER if door is site.room else UNSET)
+        site.send(door, now=now)
+    assert copies.is_likely(site.database.reader, ANNA, 1)
+    reasons = {reason for (reason,) in site.rows("SELECT reason FROM discrepancy")}
+    assert {copies.FAST_MOVE, copies.LIKELY_COPY} <= reasons
+
+
+def test_two_rooms_of_one_hall_tell_a_copy_too(site: Site) -> None:
+    """That the hall around counts both entries hides nothing."""
+    lies_in = f"UPDATE hall SET parent_id = {OTHER} WHERE hall_id = {SMALL}"
+    site.database.write(lambda db: db.execute(lies_in) and None)
+    site.database.write(lambda db: pools.enrol(db, OTHER, ("west", 1)))
+    for turn in range(4):
+        door, now = (site.west, site.room)[turn % 2], NOW + turn * 10_000
+        door.scan(now, ANNA, outer=OUTER)
+        site.send(door, now=now)
+    assert copies.is_likely(site.database.reader, ANNA, 1)
+    assert site.figures(OTHER).inside == 4
+
+
+def test_orders_of_the_hall_around_are_signed(site: Site, event: Event) -> None:
+    voucher = Voucher(event.root_key, event.event_id)
+    give(site, "room", OTHER, 2)
+    kiosk = ("room", 1)
+    found = site.database.write(lambda db: snapshot.snapshot(db, event, kiosk, 4, NOW, voucher))
+    assert {order.hall for order in found.orders} == {ROOM, OTHER}
+    for order in found.orders:
+        verify_order(
+            event.root_key.public, event.event_id, kiosk, PoolKey(order.hall, order.kind),
+            order.signature, granted=order.granted, incarnation=order.incarnation,
+        )  # fmt: skip
+
+
+def test_what_moves_did_before_is_kept_when_an_event_is_brought_up(tmp_path: Path) -> None:
+    """With the triggers and the indexes; whose place is still counted may be in the hall around."""
+    connection = connect(tmp_path / "event.db")
+    migrations.run_before(connection, "m018_door_from")
+    for hall, parent in ((1, "NULL"), (2, "1")):
+        connection.execute(
+            "INSERT INTO hall (hall_id, code, names, parent_id, fire_limit, capacity, zones,"
+            " sessions_only, anti_passback, exits, open_stays)"
+            f" VALUES ({hall}, 'H{hall}', '{{}}', {parent}, 9, 9, 1, 0, 'hard', 'strict', 0)"
+        )
+        connection.execute(f"INSERT INTO door VALUES ({hall}, 'd{hall}', {hall}, '{{}}', 'both')")
+    for seq in (1, 2, 3):
+        connection.execute(
+            "INSERT INTO stay (kiosk, generation, seq, hall_id, door_id, serial, opened_at, issue,"
+            f" epoch) VALUES ('k2', 1, {seq}, 2, 2, {seq}, 5, 4, 3)"
+        )
+    for seq, how in ((1, "counted"), (2, "freed")):
+        connection.execute(
+            f"UPDATE stay SET closed_at = 9, closed_by = 'move', after_move = '{how}'"
+            f" WHERE seq = {seq}"
+        )
+    query = "SELECT name, sql FROM sqlite_schema WHERE tbl_name = 'stay' AND type <> 'table'"
+    made = {tuple(row) for row in connection.execute(query) if row[1]}
+    migrations.migrate(connection)
+    # Later steps add their own.
+    assert made <= {tuple(row) for row in connection.execute(query) if row[1]}
+    figures = "SELECT hall_id, open_stays, moved_on, unconfirmed_moves FROM hall ORDER BY hall_id"
+    assert [tuple(row) for row in connection.execute(figures)] == [(1, 2, 0, 0), (2, 0, 1, 1)]
+    rows = connection.execute(
+        "SELECT seq, hall_id, around, issue, epoch, closed_at, after_move FROM stay"
+        " ORDER BY seq, hall_id"
+    )
+    assert [tuple(row) for row in rows] == [
+        (1, 1, 1, 4, 3, None, None), (1, 2, 0, 4, 3, 9, "counted"),
+        (2, 2, 0, 4, 3, 9, "freed"),
+        (3, 1, 1, 4, 3, None, None), (3, 2, 0, 4, 3, None, None),
+    ]  # fmt: skip
+    connection.execute("UPDATE stay SET after_move = NULL WHERE seq < 3 AND hall_id = 2")
+    assert [tuple(row) for row in connection.execute(figures)] == [(1, 2, 0, 0), (2, 0, 0, 0)]
+    connection.close()

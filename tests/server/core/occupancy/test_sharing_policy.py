@@ -1,0 +1,183 @@
+"""The sharing policy: each rule by itself."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from server.core.occupancy.sharing_policy import (
+    FEW,
+    FLOOR,
+    MEMORY_MIN,
+    RATE_MAX,
+    RESERVE,
+    SILENT_MS,
+    Door,
+    Plan,
+    fair_shares,
+    plan,
+    smoothed,
+)
+
+QUIET = Plan({}, {}, frozenset(), settled=True)
+A, B, C = ("door-a", 1), ("door-b", 1), ("door-c", 1)
+
+
+def door(
+    kiosk: tuple[str, int], has: int, rate: float = 1.0, *, wants: bool = False, live: bool = True
+) -> Door:
+    return Door(kiosk, held=has, free=has, rate=rate, wants=wants, live=live)
+
+
+def shared(*doors: Door, free: int = 0, closed: bool = False, spread: bool = False) -> Plan:
+    return plan(doors, free, closed=closed, spread=spread)
+
+
+def test_at_the_opening_doors_get_equal_parts_and_the_pool_keeps_a_reserve() -> None:
+    found = shared(door(A, 0, 0), door(B, 0, 0), free=100)
+    kept = int(100 * RESERVE)
+    assert sum(found.grants.values()) == 100 - kept > 0
+    assert abs(found.grants[A] - found.grants[B]) <= 1
+    assert not found.recalls
+
+
+def test_places_follow_the_arrivals() -> None:
+    found = shared(door(A, 0, 9.0), door(B, 0, 1.0), free=100)
+    assert found.grants[A] > 4 * found.grants[B]
+
+
+def test_a_place_in_the_pool_goes_to_who_asks() -> None:
+    found = shared(door(A, 0, wants=True), door(B, 2), free=1)
+    assert found == Plan({A: 1}, {}, frozenset(), settled=False)
+
+
+def test_the_last_places_wait_in_the_pool_for_who_asks() -> None:
+    assert shared(door(A, 0), door(B, 0), free=2 * FEW) == QUIET
+    assert shared(door(A, 0, wants=True), door(B, 0), free=2 * FEW).grants == {A: 1}
+
+
+def test_the_last_places_are_spread_where_nobody_can_be_asked() -> None:
+    found = shared(door(A, 0), door(B, 0), free=2, spread=True)
+    assert found.grants == {A: 1, B: 1}
+
+
+def test_a_door_with_none_gets_one_from_the_richest() -> None:
+    found = shared(door(A, 0, wants=True), door(B, 1), door(C, 3))
+    assert found == Plan({}, {C: 1}, frozenset(), settled=False)
+
+
+def test_a_place_on_its_way_to_somebody_is_left_to_them() -> None:
+    found = shared(door(A, 1, wants=True), door(B, 0, wants=True))
+    assert found == replace(QUIET, settled=False)
+
+
+def test_an_idle_door_gives_back_when_another_runs_low() -> None:
+    found = shared(door(A, 90, 0.0), door(B, 10, 5.0))
+    assert found.recalls.keys() == {A}
+    assert 10 + found.recalls[A] >= 0.8 * 100
+
+
+def test_nothing_moves_while_no_door_is_low() -> None:
+    assert shared(door(A, 45, 1.1), door(B, 55, 0.9)) == QUIET
+
+
+def test_a_door_without_what_is_due_to_it_is_looked_after_at_once() -> None:
+    low = shared(door(A, 0), door(B, 10))
+    assert low.recalls.keys() == {B}
+    assert not low.settled, "what B returns is A's"
+    assert shared(door(A, 0), door(B, 10), free=30).settled, "it has been given some"
+    assert shared(door(A, 0), door(B, 0)).settled, "a full hall has none for anybody"
+
+
+def test_nobody_is_given_hope_in_vain() -> None:
+    assert shared(door(A, 0, wants=True), door(B, 0)).hopeless == {A}
+    assert shared(door(A, 0, wants=True), door(B, 4, live=False)).hopeless == {A}
+    assert shared(door(A, 0, wants=True), door(B, 1)).hopeless == frozenset()
+
+
+def test_a_closed_hall_calls_everything_back() -> None:
+    found = shared(door(A, 0, wants=True), door(B, 7), free=5, closed=True)
+    assert found == Plan({}, {B: 7}, frozenset({A}), settled=False)
+
+
+def test_a_debt_is_called_back_and_no_more_than_that_leaves_a_door_without() -> None:
+    found = shared(door(A, 50), door(B, 50), free=-30)
+    assert not found.grants
+    assert 30 <= sum(found.recalls.values()) <= 32
+    assert shared(door(A, 3, wants=True), door(B, 4), free=-30).recalls == {A: 3, B: 4}
+
+
+def test_a_door_that_asks_is_served_beside_the_debt() -> None:
+    found = shared(door(A, 0, 0.0, wants=True), door(B, 8, 60.0), free=-3)
+    assert sum(found.recalls.values()) >= 4
+
+
+def test_a_door_that_asks_while_the_debt_takes_all_is_told_so() -> None:
+    assert shared(door(A, 0, wants=True), door(B, 4), free=-4).hopeless == {A}
+
+
+def test_nothing_is_expected_of_a_silent_door() -> None:
+    silent = replace(door(C, 60), silent_ms=SILENT_MS + 1)
+    found = shared(door(A, 0, wants=True), door(B, 1), silent)
+    assert found.recalls == {B: 1}
+    found = shared(door(A, 0, wants=True), silent)
+    assert found == Plan({}, {C: 1}, frozenset(), settled=False), "it may be there after all"
+
+
+def test_a_door_that_says_nothing_of_what_it_was_granted_is_asked_too() -> None:
+    unsaid = replace(door(B, 2), free=0)
+    assert shared(door(A, 0, wants=True), unsaid).recalls == {B: 1}
+
+
+@given(st.floats(0, RATE_MAX), st.lists(st.floats(0.001, 30), min_size=1, max_size=8))
+def test_a_steady_stream_keeps_its_rate(rate: float, gaps: list[float]) -> None:
+    found = rate
+    for minutes in gaps:
+        found = smoothed(found, minutes, 0) + rate - smoothed(rate, minutes, 0)
+    assert found == pytest.approx(rate)
+    assert smoothed(6.0, 10.0, 60) == pytest.approx(6.0)
+
+
+def test_arrivals_fade() -> None:
+    assert smoothed(10.0, MEMORY_MIN, 0) == pytest.approx(10 / 2.71828, rel=1e-4)
+    assert smoothed(0.0, 0.05, 3) == pytest.approx(3 / MEMORY_MIN, rel=0.01)
+    assert smoothed(0.0, 0.0, 500) == RATE_MAX
+    assert smoothed(0.0, 600.0, 500) < 1
+
+
+rates = st.one_of(st.just(0.0), st.floats(0.001, RATE_MAX))
+
+
+@given(st.lists(rates, min_size=1, max_size=8), st.integers(0, 2000))
+def test_shares_are_whole_and_keep_the_floor(parts: list[float], places: int) -> None:
+    doors = [door((f"door-{n}", 1), 0, rate) for n, rate in enumerate(parts)]
+    shares = fair_shares(doors, places)
+    assert sum(shares.values()) == places
+    assert min(shares.values()) >= int(places * FLOOR / len(doors) * (1 - 1e-9))
+    ordered = sorted(doors, key=lambda one: one.rate)
+    for less, more in zip(ordered, ordered[1:], strict=False):
+        assert less.rate == more.rate or shares[less.kiosk] <= shares[more.kiosk]
+
+
+@given(st.lists(rates, min_size=2, max_size=8), st.integers(0, 2000), st.floats(0.01, 60))
+def test_more_arrivals_never_mean_less(parts: list[float], places: int, more: float) -> None:
+    doors = [door((f"door-{n}", 1), 0, rate) for n, rate in enumerate(parts)]
+    busier = [replace(doors[0], rate=parts[0] + more), *doors[1:]]
+    first = doors[0].kiosk
+    assert fair_shares(busier, places)[first] >= fair_shares(doors, places)[first]
+
+
+def test_the_first_door_of_the_day_does_not_get_everything() -> None:
+    """The others are enrolled and still to come; whoever asks may have their shares too."""
+    to_come = [door(kiosk, 0, 0.0, live=False) for kiosk in (B, C)]
+    given = shared(door(A, 0, 3.0), *to_come, free=90).grants[A]
+    assert 25 <= given <= 30
+    assert shared(door(A, 0, 3.0, wants=True), *to_come, free=2).grants == {A: 1}
+
+
+def test_the_first_person_of_the_day_moves_few_places() -> None:
+    """The network may go a second later: the other door must have some too."""
+    found = shared(door(A, 0, 0.125), door(B, 0, 0.0), free=12).grants
+    assert found[A] + found[B] == 12
+    assert found[B] >= 4

@@ -1,0 +1,187 @@
+"""Which badges are printed, in which order, as what, and how often."""
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from badges.printing.name_order import name_key, text_key
+from server.core.entry_log.act_names import Act
+from server.core.entry_log.act_words import WORDS
+from server.core.event.directory import Event
+from server.core.event.settings import EventSettings
+from server.core.people import attendees, cards, issuing
+from server.core.people.card_design import dates_texts
+from server.core.people.cards import Choice, PrintedBadge
+from server.storage.database import Database
+from tests.server.conftest import NOW
+
+CODES = {"delegate": 1, "speaker": 2, "press": 4}
+
+
+@pytest.fixture
+def issued(event: Event, site: Database) -> Database:
+    site.write(lambda db: issuing.issue_missing(db, event, now=NOW, by="admin"))
+    return site
+
+
+def read(event: Event, database: Database, **options: bool) -> list[PrintedBadge]:
+    badges = issuing.current_badges(database.reader)
+    return cards.read(database.reader, event, badges, **options)
+
+
+def ids(found: list[PrintedBadge]) -> list[str | None]:
+    return [one.holder.external_id for one in found]
+
+
+def note(database: Database, found: list[PrintedBadge]) -> int:
+    return database.write(lambda db: cards.note_printed(db, found, by="admin", now=NOW))
+
+
+def change(database: Database, serial: int, **values: str) -> None:
+    database.write(lambda db: attendees.change_attendee(db, serial, values, by="admin", now=NOW))
+
+
+def test_each_order(event: Event, issued: Database) -> None:
+    found = read(event, issued)
+    keys = {
+        "name": lambda one: name_key(one.holder.given_name, one.holder.family_name),
+        "organisation": lambda one: text_key(one.holder.organisation),
+        "category": lambda one: one.holder.category,
+        "number": lambda one: one.card.badge_number,
+    }
+    for order, key in keys.items():
+        chosen = cards.chosen(found, Choice(order=order), CODES)
+        assert list(map(key, chosen)) == sorted(map(key, found))
+
+
+def test_badges_come_by_name_also_within_an_organisation_and_a_category(
+    event: Event, site: Database
+) -> None:
+    def take_names(db):
+        people = [row["serial"] for row in db.execute("SELECT serial FROM attendee")]
+        names = [("Thu", "Trần"), ("Valéry", "d'Estaing"), ("国藩", "曾"), ("亮", "陈")]
+        for serial, (given, family) in zip(people, names, strict=False):
+            values = {"given_name": given, "family_name": family, "organisation": "Fjord AS"}
+            attendees.change_attendee(db, serial, values, by="admin", now=NOW)
+        db.execute("UPDATE attendee SET category = 1")
+        issuing.issue_missing(db, event, now=NOW, by="admin")
+
+    site.write(take_names)
+    badges = issuing.current_badges(site.reader)
+    read = cards.read(site.reader, event, badges)
+    for order in ("name", "organisation", "category"):
+        found = cards.chosen(read, replace(Choice(), order=order), {})
+        families = [one.holder.family_name for one in found]
+        named = [one for one in families if one in {"Trần", "d'Estaing", "曾", "陈"}]
+        assert named == ["陈", "曾", "d'Estaing", "Trần"]
+
+
+def test_a_category_and_an_organisation(event: Event, issued: Database) -> None:
+    found = read(event, issued)
+    press = cards.chosen(found, Choice(categories=["press"]), CODES)
+    assert ids(press) == ["A3"]
+    name = press[0].holder.organisation
+    assert "A3" in ids(cards.chosen(found, Choice(organisations=[f" {name.upper()} "]), CODES))
+    assert cards.chosen(found, Choice(organisations=["Nobody"]), CODES) == []
+
+
+def test_not_printed_changed_and_again(event: Event, issued: Database) -> None:
+    found = read(event, issued)
+    first = cards.chosen(found, Choice(categories=["press"]), CODES)
+    assert note(issued, first) == 0
+    rest = cards.chosen(read(event, issued), Choice(not_printed=True), CODES)
+    assert "A3" not in ids(rest)
+    assert len(rest) == len(found) - 1
+    assert cards.chosen(read(event, issued), Choice(changed=True), CODES) == []
+    change(issued, first[0].holder.serial, organisation="Elsewhere")
+    changed = cards.chosen(read(event, issued), Choice(changed=True), CODES)
+    assert ids(changed) == ["A3"]
+    both = cards.chosen(read(event, issued), Choice(changed=True, not_printed=True), CODES)
+    assert len(both) == len(found)
+    assert note(issued, changed) == 1
+    (again,) = cards.chosen(read(event, issued), Choice(categories=["press"]), CODES)
+    assert (again.printed, again.has_changed) == (2, False)
+
+
+def test_a_reissued_badge_was_never_printed(event: Event, issued: Database) -> None:
+    found = read(event, issued)
+    note(issued, found)
+    serial = found[0].holder.serial
+    issued.write(lambda db: issuing.reissue(db, event, serial, reason="lost", now=NOW, by="admin"))
+    due = cards.chosen(read(event, issued), Choice(not_printed=True), CODES)
+    assert [one.holder.serial for one in due] == [serial]
+
+
+def test_the_act_says_how_many_were_printed_before(event: Event, issued: Database) -> None:
+    found = read(event, issued)
+    note(issued, found)
+    note(issued, found)
+    bodies = [
+        bytes(row[0]).decode()
+        for row in issued.reader.execute("SELECT body FROM leaf WHERE kind = 'act'")
+    ]
+    printed = [body for body in bodies if "badges_printed" in body]
+    assert len(printed) == 2
+    assert '"again"' not in printed[0]
+    assert f'"again":{len(found)}' in printed[1].replace(" ", "")
+    assert "(%(again)s again)" in WORDS[Act.BADGES_PRINTED].about
+
+
+def test_latin_lines_are_the_rosters_or_made(event: Event, issued: Database) -> None:
+    one = next(one for one in read(event, issued) if one.holder.external_id == "A2")
+    change(issued, one.holder.serial, given_name="子衿", family_name="柳", language="zh")
+    one = next(one for one in read(event, issued) if one.holder.external_id == "A2")
+    assert (one.card.latin_name, one.made_latin, one.lacks_latin) == (
+        "LIU Zijin",
+        "LIU Zijin",
+        False,
+    )
+    assert cards.latin_line(one.holder) == ("LIU Zijin", True)
+    change(issued, one.holder.serial, latin_name="Claire LIU")
+    one = next(one for one in read(event, issued) if one.holder.external_id == "A2")
+    assert (one.card.latin_name, one.made_latin) == ("Claire LIU", "")
+    change(issued, one.holder.serial, latin_name="", given_name="محمد", family_name="")
+    one = next(one for one in read(event, issued) if one.holder.external_id == "A2")
+    assert (one.card.latin_name, one.lacks_latin) == ("", True)
+    silent = read(event, issued, latin=False)
+    assert not any(one.card.latin_name for one in silent)
+
+
+def test_a_latin_name_has_latin_letters(issued: Database) -> None:
+    serial = issuing.current_badges(issued.reader)[0].serial
+    with pytest.raises(attendees.AttendeeError, match=r"latin_name: has '柳'.*no Latin letter"):
+        change(issued, serial, latin_name="柳")
+    change(issued, serial, latin_name="Zoë d’Ångström-Nguyễn")
+
+
+@pytest.mark.parametrize(
+    ("first", "days", "text"),
+    [
+        (date(2026, 5, 4), 1, "2026年5月4日 · 4 May 2026"),
+        (date(2026, 5, 4), 3, "2026年5月4–6日 · 4–6 May 2026"),
+        (date(2026, 5, 30), 4, "2026年5月30日–6月2日 · 30 May – 2 Jun 2026"),
+    ],
+)
+def test_dates(settings: EventSettings, first: date, days: int, text: str) -> None:
+    assert " · ".join(dates_texts(replace(settings, first_day=first, days=days))) == text
+
+
+def test_days_are_shown_where_they_are_few(settings: EventSettings) -> None:
+    shown = cards.event_days(settings, 0b101)
+    assert [(day.label, day.valid) for day in shown] == [("4", True), ("5", False), ("6", True)]
+    for days in (1, 9):
+        assert cards.event_days(replace(settings, days=days), 1) == ()
+
+
+@pytest.mark.parametrize(
+    ("names", "both"),
+    [
+        ({"en": "Press", "zh": "媒体"}, ("媒体", "Press")),
+        ({"en": "VIP", "zh": "VIP"}, ("VIP", "")),
+        ({"en": "Press"}, ("Press", "")),
+        ({"fr": "Presse"}, ("Presse", "")),
+    ],
+)
+def test_names_in_both_languages(names: dict[str, str], both: tuple[str, str]) -> None:
+    assert cards.both_languages(names) == both

@@ -1,0 +1,538 @@
+"""A database that is put back by hand or with a snapshot of the machine, and kiosks that know it.
+
+The real app, ledger and journals. Two doors of a hall of six; what the one was granted is
+forgotten, and the other asks for it.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+import pytest
+from msgspec import UNSET
+
+from badges.credential.keys import PrivateKey
+from badges.places.pool import PoolKey
+from badges.record import StayRef
+from badges.transparency.checkpoint import Checkpoint, sign_checkpoint
+from badges.wire import wire
+from kiosk.sync.transport import TransportError
+from server.core.event.directory import Event
+from server.core.feed.changes import cursor, publish
+from server.core.kiosks import registry
+from server.core.occupancy import hall_control, pools
+from server.core.second_disk import set_back
+from server.core.second_disk.copy import BackupError, make_backup
+from server.core.second_disk.critical_state import ACTS_FILE, read_acts
+from server.doors import scans as api
+from server.web.services import services_of
+from tests.once.journals import new_journals_are_copied as new_journals_are_copied
+from tests.server.support.in_process import CAPACITY, FIRE_LIMIT, HALL, Forum, InProcessKiosk
+from tests.server.support.pages import Pages
+
+# It puts back copies of SQLite's file. tests/server/failover does the same with a standby.
+pytestmark = pytest.mark.sqlite_alone
+
+
+@pytest.fixture
+def forum(event: Event, tmp_path: Path) -> Iterator[Forum]:
+    made = Forum(event, tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture(params=["by hand", "with the machine"])
+def put_back(request: pytest.FixtureRequest, forum: Forum) -> Callable[[Path], None]:
+    return forum.put_back if request.param == "by hand" else forum.snapshot_back
+
+
+def empty_the_pool(forum: Forum, *names: str) -> None:
+    """Each of the doors takes what it can get."""
+    for _ in range(CAPACITY + 2):
+        for name in names:
+            forum.now += 1_100
+            forum.kiosks[name].ask()
+
+
+def entered(forum: Forum) -> int:
+    """Everybody who comes to any door, until all are shut."""
+    serial = 100
+    for _ in range(3):
+        for kiosk in forum.kiosks.values():
+            serial += 20
+            kiosk.fill(range(serial, serial + 20))
+            forum.now += 1_100
+            try:
+                kiosk.ask()
+            except TransportError:
+                continue
+    return forum.inside()
+
+
+def test_nine_in_a_hall_of_six(forum: Forum, put_back: Callable[[Path], None]) -> None:
+    """West was granted places after the copy and is away. East is heard, and knows that the server
+    had come further.
+    """
+    west, east = forum.enrol("west", heard=False), forum.enrol("east", heard=False)
+    kept = forum.copy()
+    west.exchange()
+    west.exchange()
+    assert west.account.free > 2
+    east.exchange()
+    west.transport.wire_cut = True
+    put_back(kept)
+    for kiosk in (west, east):
+        kiosk.fill(range(20, 40) if kiosk is west else range(40, 60))
+    for _ in range(CAPACITY):
+        forum.now += 1_100
+        east.ask()
+        east.fill(range(60, 80))
+    assert forum.inside() <= CAPACITY
+    assert forum.pool.awaited == {("west", 1)}
+    west.transport.wire_cut = False
+    west.exchange()
+    assert forum.pool.awaited == frozenset()
+    assert entered(forum) == CAPACITY
+    assert forum.pool.worst_case == CAPACITY
+
+
+@pytest.fixture(params=["fence", "retire"])
+def stop_west(request: pytest.FixtureRequest, forum: Forum) -> Callable[[], None]:
+    """Lost or retired, by staff who do not know that the database was put back."""
+
+    def step(db: sqlite3.Connection) -> None:
+        if request.param == "retire":
+            registry.retire(db, "west", by="test", now=forum.now)
+        else:
+            registry.fence(db, "west", 1, by="test", now=forum.now)
+
+    return lambda: forum.database.write(step)
+
+
+def test_a_lost_door_that_was_fenced_before_anybody_knew(
+    forum: Forum, put_back: Callable[[Path], None], stop_west: Callable[[], None]
+) -> None:
+    """The fence was given by a server that did not know what it had granted to west."""
+    west, east = forum.enrol("west", heard=False), forum.enrol("east", heard=False)
+    kept = forum.copy()
+    west.exchange()
+    west.exchange()
+    east.exchange()
+    west.transport.wire_cut = True
+    put_back(kept)
+    inside = west.fill(range(20, 40))
+    assert inside > 2
+    stop_west()
+    for _ in range(CAPACITY):
+        forum.now += 1_100
+        east.ask()
+        east.fill(range(60, 80))
+    assert forum.inside() <= CAPACITY
+    assert forum.pool.awaited == {("west", 1)}
+    attest_west(forum, inside)
+    assert forum.pool.awaited == frozenset()
+    assert forum.pool.kiosks["west", 1].held == inside
+    empty_the_pool(forum, "east")
+    east.fill(range(80, 99))
+    assert forum.inside() == CAPACITY
+
+
+def attest_west(forum: Forum, inside: int) -> None:
+    who = {"by": "user:1", "with_": "user:2", "now": forum.now}
+    forum.database.write(lambda db: hall_control.attest(db, HALL, ("west", 1), inside, **who))
+
+
+def test_a_word_about_more_people_than_the_old_database_knows_of(
+    forum: Forum, put_back: Callable[[Path], None]
+) -> None:
+    """Staff fence and attest west before anybody knew. The word is asked again. What the server
+    granted by then is another matter: it could not know.
+    """
+    west, east = forum.enrol("west", heard=False), forum.enrol("east", heard=False)
+    kept = forum.copy()
+    west.exchange()
+    west.exchange()
+    east.exchange()
+    west.transport.wire_cut = True
+    put_back(kept)
+    inside = west.fill(range(20, 40))
+    assert inside > 2
+    forum.database.write(lambda db: registry.fence(db, "west", 1, by="test", now=forum.now))
+    attest_west(forum, inside)
+    east.exchange()
+    assert forum.pool.awaited == {("west", 1)}
+    west.transport.wire_cut = False
+    west.exchange()
+    assert forum.pool.awaited == frozenset()
+    assert forum.pool.open_stays == inside
+    assert forum.pool.worst_case >= inside + east.account.free
+
+
+class TestSigns:
+    """Each by itself makes the server the next of its line."""
+
+    @pytest.fixture
+    def west(self, forum: Forum) -> InProcessKiosk:
+        return forum.enrol("west")
+
+    def went_on(self, forum: Forum, before: int, sign: str) -> None:
+        assert forum.incarnation > before
+        (act,) = forum.rows("SELECT body FROM leaf WHERE CAST(body AS TEXT) LIKE '%restored%'")
+        assert b'"by":"server"' in act[0]
+        assert f'"sign":"{sign}"'.encode() in act[0]
+
+    def capacity(self, forum: Forum, capacity: int) -> None:
+        forum.database.write(
+            lambda db: hall_control.set_capacity(db, HALL, capacity, by="test", now=forum.now)
+        )
+
+    def test_a_mark(
+        self, forum: Forum, west: InProcessKiosk, put_back: Callable[[Path], None]
+    ) -> None:
+        """Of something that left no other trace with this kiosk: another was granted places."""
+        kept, before = forum.copy(), forum.incarnation
+        size = services_of(forum.app).log.size()
+        forum.database.write(lambda db: publish(db, wire.StayClosed(StayRef("x", 1, 1), HALL, 1)))
+        west.exchange()
+        assert services_of(forum.app).log.size() == size, "the log tells nothing"
+        put_back(kept)
+        west.exchange()
+        self.went_on(forum, before, "mark")
+
+    def test_a_mark_after_the_old_database_went_on(
+        self, forum: Forum, west: InProcessKiosk
+    ) -> None:
+        """It has come further by now than the mark says, in a run that began too early."""
+        kept, before = forum.copy(), forum.incarnation
+        self.capacity(forum, 5)
+        west.exchange()
+        forum.put_back(kept)
+        for capacity in (1, 2, 3, 4, 5):
+            self.capacity(forum, capacity)
+        assert cursor(forum.database.reader) > west.sync._mark.cursor
+        west.exchange()
+        self.went_on(forum, before, "mark")
+
+    def test_a_grant(self, forum: Forum, west: InProcessKiosk) -> None:
+        """That came by the feed, and the kiosk was not answered since."""
+        self.capacity(forum, FIRE_LIMIT)
+        west.exchange()
+        kept, before = forum.copy(), forum.incarnation
+        given = west.account.granted
+
+        def grant(db: sqlite3.Connection) -> None:
+            pool = pools.load(db, PoolKey(HALL))
+            pools.save(db, PoolKey(HALL), pool, pool.grant(("west", 1), 1))
+
+        forum.database.write(grant)
+        west.refresh()
+        assert west.account.granted == given + 1
+        forum.put_back(kept)
+        west.exchange()
+        self.went_on(forum, before, "grant")
+        assert forum.pool.kiosks["west", 1].granted == west.account.granted
+
+    def test_a_checkpoint(self, forum: Forum, west: InProcessKiosk) -> None:
+        """The note of a log that is longer, though nothing else is shown."""
+        before = forum.incarnation
+        self.say(forum, west, self.note(forum, 900))
+        self.went_on(forum, before, "entry log")
+
+    def test_a_checkpoint_of_another_log_of_this_name(
+        self, forum: Forum, west: InProcessKiosk
+    ) -> None:
+        before = forum.incarnation
+        self.say(forum, west, self.note(forum, 1))
+        self.went_on(forum, before, "entry log")
+
+    def test_a_checkpoint_of_a_later_server(self, forum: Forum, west: InProcessKiosk) -> None:
+        """The database is one from before a restore."""
+        later = 2_000_000_000
+        self.say(forum, west, self.note(forum, 1, f"{forum.event.log_name}/{later}"))
+        assert forum.incarnation == later + 1
+
+    def note(self, forum: Forum, size: int, name: str = "") -> str:
+        name = name or forum.event.log_name
+        return sign_checkpoint(forum.event.log_key, name, Checkpoint(name, size, bytes(32)))
+
+    def say(self, forum: Forum, west: InProcessKiosk, note: str) -> None:
+        answer = post(west, note=note)
+        assert answer.incarnation == forum.incarnation
+
+    def test_a_kiosk_keeps_the_note_for_the_next_batch(
+        self, forum: Forum, west: InProcessKiosk
+    ) -> None:
+        """It was answered by a log that is shorter than the one that it saw."""
+        west.sync._watch.check(
+            self.note(forum, 900), [], name=forum.event.log_name,
+            key=forum.event.log_key.public.raw, now=forum.now,
+        )  # fmt: skip
+        west.sync._watch.contradicted = self.note(forum, 900)
+        before = forum.incarnation
+        west.exchange()
+        self.went_on(forum, before, "entry log")
+
+
+def claim(kiosk: InProcessKiosk, more: int = 0, **changes: object) -> wire.ScanAnswer:
+    """Say that so many more places were granted, by a kiosk that shows no signature."""
+    account = kiosk.account
+    said = wire.PlaceTotals(HALL, account.granted + more, account.returned, 0)
+    return post(kiosk, **{"places": [said], "mark": UNSET, **changes})
+
+
+class TestLies:
+    """A kiosk that lies stops no hall."""
+
+    @pytest.fixture
+    def west(self, forum: Forum) -> InProcessKiosk:
+        west = forum.enrol("west")
+        west.exchange()
+        return west
+
+    def refused(self, forum: Forum, tell: Callable[[], object]) -> None:
+        before = forum.incarnation
+        with pytest.raises(TransportError) as error:
+            tell()
+        assert error.value.code == "fork"
+        assert forum.incarnation == before
+        assert forum.rows("SELECT state FROM kiosk WHERE kiosk = 'west'") == [("fenced",)]
+
+    def test_more_than_it_was_granted(self, forum: Forum, west: InProcessKiosk) -> None:
+        self.refused(forum, lambda: claim(west, 1_000))
+
+    def test_and_with_a_mark_that_is_true(self, forum: Forum, west: InProcessKiosk) -> None:
+        self.refused(forum, lambda: claim(west, 1_000, mark=west.sync._mark))
+
+    def test_with_the_signature_of_another_total(self, forum: Forum, west: InProcessKiosk) -> None:
+        grant = west.journal.offer(0).grants[PoolKey(HALL)]
+        said = wire.PlaceTotals(
+            HALL, 1_000, 0, 0, signature=grant.signature, signed_in=grant.incarnation
+        )
+        self.refused(forum, lambda: post(west, places=[said]))
+
+    def test_a_mark_that_nobody_signed(self, forum: Forum, west: InProcessKiosk) -> None:
+        mark = msgspec.structs.replace(west.sync._mark, cursor=10**9)
+        self.refused(forum, lambda: post(west, mark=mark))
+
+    def test_a_note_that_nobody_signed(self, forum: Forum, west: InProcessKiosk) -> None:
+        key, name = PrivateKey(bytes(32)), forum.event.log_name
+        note = sign_checkpoint(key, name, Checkpoint(name, 900, bytes(32)))
+        self.refused(forum, lambda: post(west, note=note))
+
+    def test_an_incarnation_that_never_was(self, forum: Forum, west: InProcessKiosk) -> None:
+        self.refused(forum, lambda: post(west, incarnation=2**50))
+
+    def test_a_gap_is_answered_and_nothing_else(self, forum: Forum, west: InProcessKiosk) -> None:
+        """What it lacks is sent from the start; what was shown to it says that nothing is lost."""
+        before = forum.incarnation
+        with pytest.raises(TransportError) as error:
+            post(west, first_seq=50, last_seq=60)
+        assert error.value.code == "gap"
+        assert forum.incarnation == before
+
+    def test_a_log_that_is_longer_by_its_word_alone(
+        self, forum: Forum, west: InProcessKiosk
+    ) -> None:
+        before = forum.incarnation
+        post(west, log_size=10_000)
+        assert forum.incarnation == before
+
+    @pytest.mark.parametrize("lie", [{"more": 5}, {"incarnation": 9}, {"log_size": 10_000}])
+    def test_of_a_kiosk_whose_first_batch_it_is(self, forum: Forum, lie: dict[str, int]) -> None:
+        """No mark was ever given to it. The other door of the hall still gets its places."""
+        east, west = forum.enrol("east", heard=False), forum.enrol("west", heard=False)
+        before = forum.incarnation
+        with suppress(TransportError):
+            claim(west, **lie)
+        assert forum.incarnation == before
+        assert set_back.notice(forum.database.reader) is None
+        empty_the_pool(forum, "east")
+        assert east.account.free > 0
+
+    def test_an_old_mark_does_not_stop_the_next_server(
+        self, forum: Forum, west: InProcessKiosk
+    ) -> None:
+        """What proved it once proves nothing of the server that came after."""
+        kept = forum.copy()
+        west.fill(range(1, 3))
+        west.exchange()
+        old = west.sync._mark
+        forum.put_back(kept)
+        west.exchange()
+        after = forum.incarnation
+        post(west, mark=old)
+        assert forum.incarnation == after
+
+
+def test_two_requests_that_show_it_at_once_make_one_new_server(
+    forum: Forum, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one has done it by the time that this one would."""
+    west = forum.enrol("west")
+    kept = forum.copy()
+    west.fill(range(1, 3))
+    west.exchange()
+    forum.put_back(kept)
+    become = api._become_the_next
+
+    def twice(here, signed, batch):
+        first = become(here, signed, batch)
+        again = become(here, signed, batch)
+        assert again.event.incarnation == first.event.incarnation == forum.incarnation
+        return again
+
+    monkeypatch.setattr(api, "_become_the_next", twice)
+    before = forum.incarnation
+    west.exchange()
+    assert forum.incarnation > before
+    acts = forum.rows("SELECT number FROM leaf WHERE CAST(body AS TEXT) LIKE '%restored%'")
+    assert len(acts) == 1
+    assert west.journal.state().waiting == 0
+
+
+class TestAfterwards:
+    @pytest.mark.long
+    def test_staff_are_told(self, forum: Forum, put_back: Callable[[Path], None]) -> None:
+        west, east = forum.enrol("west"), forum.enrol("east")
+        kept = forum.copy()
+        west.fill(range(1, 4))
+        west.exchange()
+        put_back(kept)
+        west.exchange()
+        east.transport.wire_cut = True
+        found = set_back.notice(forum.database.reader)
+        assert found is not None
+        assert found.at == forum.now
+        assert [one.kiosk for one in found.awaited] == ["east"]
+        page = overview(forum)
+        assert "older state of its database" in page
+        assert "east" in page.partition("older state")[2][:1_500]
+        assert "Fence" in page
+
+    def test_nothing_is_told_of_a_server_that_was_not(self, forum: Forum) -> None:
+        forum.enrol("west")
+        assert set_back.notice(forum.database.reader) is None
+        assert "older state of its database" not in overview(forum)
+
+    def test_the_scans_come_again_and_the_log_goes_on(
+        self, forum: Forum, put_back: Callable[[Path], None]
+    ) -> None:
+        """Under its new name; kiosks keep the last note of the old one and raise no alarm."""
+        west = forum.enrol("west")
+        kept = forum.copy()
+        west.fill(range(1, 4))
+        west.exchange()
+        put_back(kept)
+        west.exchange()
+        west.refresh()
+        west.exchange()
+        assert forum.rows("SELECT COUNT(*) FROM scan") == [(3,)]
+        log = west.journal.witness.newest()
+        assert log is not None
+        assert log.log_name.endswith(f"/{forum.incarnation}")
+        assert west.link.state.log_alarm is None
+        assert forum.pool.open_stays == 3
+
+
+def overview(forum: Forum) -> str:
+    with Pages(forum.event, forum.database) as pages:
+        return " ".join(pages.staff("admin").get("/admin/").text.split())
+
+
+class TestSecondDisk:
+    @pytest.fixture
+    def forum(self, event: Event, tmp_path: Path) -> Iterator[Forum]:
+        second = tmp_path / "second"
+        second.mkdir()
+        settings = event.path / "event.toml"
+        line = '# backup_dir = "/mnt/second/forum"'
+        text = settings.read_text()
+        assert line in text
+        settings.write_text(text.replace(line, f'backup_dir = "{second}"'))
+        made = Forum(event, tmp_path, second)
+        yield made
+        made.close()
+
+    def test_it_is_not_served_where_a_backup_is_of_a_later_state(self, forum: Forum) -> None:
+        """No act was kept since, and no leaf was added: places were granted."""
+        west = forum.enrol("west", heard=False)
+        kept = forum.copy()
+        west.exchange()
+        make_backup(forum.event, forum.second, forum.now)
+        with pytest.raises(BackupError, match="put back by hand.*hallkeeper restore"):
+            forum.put_back(kept)
+        forum.second = None
+        forum._serve()
+
+    def test_a_fence_that_the_copy_lacks(self, forum: Forum) -> None:
+        """Of the copy taken just before it, the second disk can't tell it from an act that a crash
+        undid. When a kiosk shows that it is a copy, the act comes back.
+        """
+        west, east = forum.enrol("west"), forum.enrol("east")
+        kept = forum.copy()
+        forum.database.write(lambda db: registry.fence(db, "east", 1, by="test", now=forum.now))
+        west.exchange()
+        forum.put_back(kept)
+        assert not forum.pool.kiosks["east", 1].fenced
+        services_of(forum.app).backups._keeper.keep()  # as its thread does at the start
+        west.exchange()
+        assert forum.pool.kiosks["east", 1].fenced
+        assert ("east", 1) in forum.pool.awaited, "it may have been granted places before"
+        assert not east.journal.state().fenced
+
+    def test_the_discovery_is_kept_at_once(self, forum: Forum) -> None:
+        """Who restores a backup from before it must know that a later server was there."""
+        west = forum.enrol("west")
+        kept, before = forum.copy(), forum.incarnation
+        west.fill(range(1, 3))
+        west.exchange()
+        forum.put_back(kept)
+        west.exchange()
+        assert forum.incarnation > before
+        acts = read_acts(forum.second / ACTS_FILE)
+        assert acts.moment.incarnation == forum.incarnation
+
+    def test_a_kiosk_that_the_copy_lacks(self, forum: Forum) -> None:
+        west = forum.enrol("west")
+        kept = forum.copy()
+        east = forum.enrol("east", heard=False)
+        west.exchange()
+        forum.snapshot_back(kept)
+        assert forum.rows("SELECT kiosk FROM kiosk") == [("west",)]
+        west.exchange()
+        assert ("east", 1) in forum.pool.awaited
+        east.exchange()
+        assert forum.pool.awaited == frozenset()
+
+
+def post(kiosk: InProcessKiosk, **changes: object) -> wire.ScanAnswer:
+    """A heartbeat that says what it likes."""
+    offer = kiosk.journal.offer(0)
+    sent: list[wire.ScanBatch] = []
+    real = kiosk.transport.post
+
+    def catch(target: str, message: wire.ScanBatch, kind: type) -> wire.ScanAnswer:
+        sent.append(message)
+        raise TransportError("unreachable", "caught")
+
+    kiosk.transport.post = catch
+    try:
+        kiosk.sync._post(offer)
+    except TransportError:
+        pass
+    finally:
+        kiosk.transport.post = real
+    return real("/api/scans", msgspec.structs.replace(sent[0], **changes), wire.ScanAnswer)
+
+
+def test_the_mark_that_shows_more_is_kept() -> None:
+    """A server on an old copy shows less than before, and must not take its own proof away."""
+    earlier, later = wire.Mark(1, "0" * 32, 5, 9, b""), wire.Mark(1, "1" * 32, 7, 9, b"")
+    longer, next_one = wire.Mark(1, "0" * 32, 7, 10, b""), wire.Mark(2, "2" * 32, 1, 1, b"")
+    shown = [earlier, later, longer, next_one]
+    for less, more in zip(shown, shown[1:], strict=False):
+        assert wire.later_mark(less, more) == more
+        assert wire.later_mark(more, less) == more
+    assert wire.later_mark(None, later) == wire.later_mark(later, None) == later

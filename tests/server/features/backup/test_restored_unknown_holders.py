@@ -1,0 +1,238 @@
+"""What a restored server must not forget of whom its backup does not know: void badges, and places
+of kiosks that were moved.
+"""
+
+import os
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from badges.places.pool import PoolKey
+from badges.wire import wire
+from server.core.event.directory import Event
+from server.core.kiosks import registry, relocation, snapshot
+from server.core.occupancy import hall_control, pools
+from server.core.people import attendees, day_credentials, issuing
+from server.core.second_disk.copy import make_backup
+from server.core.second_disk.critical_state import ACTS_FILE, Keeper, read_acts
+from server.features.backup.commands import report
+from server.features.backup.restore import restore
+from server.storage.database import Database
+from tests.server.conftest import MINUTE, NOW
+from tests.server.support.disks.second_disk import Safe, open_safe, opened
+from tests.server.support.fake_door import FakeDoor
+from tests.server.support.site import OTHER, ROOM, SMALL, Site
+
+# A backup of ours is a copy of SQLite's file.
+pytestmark = pytest.mark.sqlite_alone
+
+LATER = NOW + 7 * MINUTE
+NEXT = LATER // 1000
+ANOTHER = 0x123456
+PERSON = {"given_name": "Ann", "category": 1}
+
+
+@pytest.fixture
+def safe(event: Event, database: Database, tmp_path: Path) -> Safe:
+    return open_safe(event, database, tmp_path / "second")
+
+
+@pytest.fixture
+def copy(safe: Safe) -> Path:
+    return make_backup(safe.event, safe.second, NOW).path
+
+
+def register(safe: Safe) -> int:
+    """Somebody new at the desk, with a badge."""
+    made = safe.write(attendees.add_attendee, PERSON, by="test", now=NOW, random=os.urandom)
+    safe.write(issuing.issue_missing, safe.event, now=NOW, by="test")
+    return made.serial
+
+
+def void(site: Site, event: Event) -> dict[int, tuple[int, bool]]:
+    """Whom doors are told of, by serial."""
+    facts = snapshot.snapshot(site.database.reader, event, ("west", 1), 1, LATER).holders
+    return {one.serial: (one.highest_issue, one.revoked) for one in facts}
+
+
+class TestBadges:
+    def test_one_that_was_revoked_stays_so(self, safe: Safe, copy: Path, tmp_path: Path) -> None:
+        serial = register(safe)
+        safe.write(issuing.revoke, serial, reason="conduct", now=NOW, by="test")
+        done = restore(copy, tmp_path / "new", now=LATER)
+        assert done.gained["unknown_holder"] == 1
+        assert done.skipped == 0
+        assert "1 void badge of somebody unknown" in "\n".join(report(done, copy))
+        with opened(done, safe.site) as again:
+            assert void(again, done.event)[serial] == (1, True)
+
+    def test_one_that_was_replaced_stays_so(self, safe: Safe, copy: Path, tmp_path: Path) -> None:
+        serial = register(safe)
+        for _ in range(2):
+            safe.write(issuing.reissue, safe.event, serial, reason="lost", now=NOW, by="test")
+        done = restore(copy, tmp_path / "new", now=LATER)
+        with opened(done, safe.site) as again:
+            assert void(again, done.event)[serial] == (3, False)
+
+    def test_a_day_credential_that_the_backup_lacks_is_there_again(
+        self, safe: Safe, tmp_path: Path
+    ) -> None:
+        """Bring it back with its holder, who has one more to come. Doors are told of it."""
+        serial = register(safe)
+        copy = make_backup(safe.event, safe.second, NOW).path
+        safe.write(
+            day_credentials.issue_day_credential, safe.event, serial, day=0, by="test", now=NOW
+        )
+        (given,) = day_credentials.of_attendee(safe.database.reader, serial)
+        done = restore(copy, tmp_path / "new", now=LATER)
+        assert (done.gained["day_credential"], done.skipped) == (1, 0)
+        with opened(done, safe.site) as again:
+            db = again.database.reader
+            assert day_credentials.of_attendee(db, serial) == [given]
+            facts = snapshot.snapshot(db, done.event, ("west", 1), 1, LATER, days=True).holders
+            assert [one.day_credentials for one in facts if one.serial == serial] == [[(1, 0)]]
+            newer = again.database.write(
+                lambda db: issuing.reissue(
+                    db, done.event, serial, reason="lost", now=LATER, by="test"
+                )
+            )
+            assert newer.names_row == given.names_row + 1
+
+    def test_a_day_credential_of_somebody_unknown_voids_nothing(
+        self, safe: Safe, copy: Path, tmp_path: Path
+    ) -> None:
+        """Their badge and the credential open doors by their signatures."""
+        serial = register(safe)
+        safe.write(
+            day_credentials.issue_day_credential, safe.event, serial, day=0, by="test", now=NOW
+        )
+        done = restore(copy, tmp_path / "new", now=LATER)
+        with opened(done, safe.site) as again:
+            assert void(again, done.event)[serial] == (1, False)
+
+    def test_its_number_is_nobody_else_s(self, safe: Safe, copy: Path, tmp_path: Path) -> None:
+        serial = register(safe)
+        safe.write(issuing.revoke, serial, reason="conduct", now=NOW, by="test")
+        done = restore(copy, tmp_path / "new", now=LATER)
+        draws = [serial.to_bytes(3, "big"), ANOTHER.to_bytes(3, "big")]
+        with opened(done, safe.site) as again:
+            made = again.database.write(
+                lambda db: attendees.add_attendee(
+                    db, PERSON, by="test", now=LATER, random=lambda _: draws.pop(0)
+                )
+            )
+            assert (made.serial, made.revoked_at) == (ANOTHER, None)
+
+    def test_with_its_holder_there_again_it_is_their_revocation(
+        self, safe: Safe, copy: Path, tmp_path: Path
+    ) -> None:
+        """By hand, or as a later backup has them."""
+        serial = register(safe)
+        late = make_backup(safe.event, safe.second, NOW + MINUTE).path
+        safe.write(issuing.revoke, serial, reason="conduct", now=NOW, by="test")
+        done = restore(copy, tmp_path / "new", now=LATER)
+        columns = "given_name, family_name, organisation, country, email, category, valid_days"
+        columns += ", zones, flags, language, created_at, revoked_at"
+        with opened(done, safe.site) as again:
+            Keeper(done.event.event_id, again.database, safe.second, lambda: LATER).keep()
+            row = safe.site.rows(f"SELECT {columns} FROM attendee WHERE serial = {serial}")[0]
+            insert = f"INSERT INTO attendee (serial, {columns}) VALUES ({'?, ' * 12}?)"
+            again.database.write(lambda db: db.execute(insert, (serial, *row[:-1], None)) and None)
+            assert attendees.attendee(again.database.reader, serial).revoked_at == NOW
+            assert again.rows("SELECT * FROM unknown_holder") == []
+        both = restore(late, tmp_path / "newer", now=LATER + MINUTE)
+        with opened(both, safe.site) as again:
+            assert attendees.attendee(again.database.reader, serial).revoked_at == NOW
+
+    def test_acts_of_an_earlier_version(self, safe: Safe, copy: Path, tmp_path: Path) -> None:
+        with closing(sqlite3.connect(safe.second / ACTS_FILE)) as kept:
+            kept.execute("DROP TABLE unknown_holder")
+            kept.execute("DROP TABLE day_credential")
+        assert read_acts(safe.second / ACTS_FILE).rows["unknown_holder"] == []
+        restore(copy, tmp_path / "new", now=LATER)
+
+
+def echo(site: Site, door: FakeDoor, *more: wire.PlaceTotals) -> None:
+    door.acked = site.rows(f"SELECT acked_seq FROM kiosk WHERE kiosk = '{door.kiosk}'")[0][0]
+    totals = [wire.PlaceTotals(door.hall, door.granted, door.returned, door.free)]
+    totals.append(wire.PlaceTotals(door.hall, 0, 0, 0, override=True))
+    site.send(door, LATER, incarnation=NEXT, places=[*totals, *more])
+
+
+def pool(site: Site, hall: int) -> pools.Pool:
+    return pools.load(site.database.reader, PoolKey(hall))
+
+
+class TestMoved:
+    """West was moved to the other hall after the backup, and the acts are lost with the server."""
+
+    @pytest.fixture
+    def restored(self, safe: Safe, copy: Path, tmp_path: Path):
+        away = Path(shutil.copytree(copy, tmp_path / "usb" / copy.name))
+        safe.write(relocation.move, ("west", 1), 3, by="test", now=NOW)
+        return restore(away, tmp_path / "new", now=LATER, without_acts=True)
+
+    def test_its_places_there_are_counted(self, restored, safe: Safe) -> None:
+        said = "\n".join(report(restored, Path()))
+        assert "move it again" in said
+        with opened(restored, safe.site) as again:
+            for door in (again.east, again.other, again.room):
+                echo(again, door)
+            assert pool(again, OTHER).awaited == {("west", 1)}
+            before = pool(again, OTHER)
+            assert before.grant(("other", 1), 1) == before
+            echo(again, again.west, wire.PlaceTotals(OTHER, 2, 0, 2))
+            for hall in (SMALL, OTHER, ROOM):
+                assert pool(again, hall).awaited == frozenset()
+            assert pool(again, OTHER).kiosks["west", 1].held == 2
+
+    def test_lost_it_is_fenced_and_attested_where_it_is_known(self, restored, safe: Safe) -> None:
+        who = {"by": "user:1", "with_": "user:2", "now": LATER}
+        with opened(restored, safe.site) as again:
+            for door in (again.east, again.other, again.room):
+                echo(again, door)
+            again.database.write(lambda db: registry.fence(db, "west", 1, by="test", now=LATER))
+            assert pool(again, OTHER).awaited == {("west", 1)}
+            again.database.write(lambda db: hall_control.attest(db, SMALL, ("west", 1), 0, **who))
+            assert pool(again, OTHER).awaited == frozenset()
+
+    def test_fenced_it_is_attested_where_it_turns_out_to_hold(self, restored, safe: Safe) -> None:
+        """The account that its word opens is fenced as its others are, so its places come back."""
+        who = {"by": "user:1", "with_": "user:2", "now": LATER}
+        with opened(restored, safe.site) as again:
+            for door in (again.east, again.other, again.room):
+                echo(again, door)
+            again.database.write(lambda db: registry.fence(db, "west", 1, by="test", now=LATER))
+            beyond = wire.PlaceTotals(OTHER, 0, 0, 0, override=True)
+            echo(again, again.west, wire.PlaceTotals(OTHER, 2, 0, 2), beyond)
+            assert pool(again, OTHER).kiosks["west", 1].held == 2
+            again.database.write(lambda db: hall_control.attest(db, OTHER, ("west", 1), 0, **who))
+            assert pool(again, OTHER).kiosks["west", 1].held == 0
+
+    def test_with_acts_it_is_known_there(self, safe: Safe, copy: Path, tmp_path: Path) -> None:
+        safe.write(relocation.move, ("west", 1), 3, by="test", now=NOW)
+        done = restore(copy, tmp_path / "new", now=LATER)
+        with opened(done, safe.site) as again:
+            assert ("west", 1) in pool(again, OTHER).awaited
+            assert again.rows("SELECT door_id FROM kiosk WHERE kiosk = 'west'") == [(3,)]
+
+
+def test_a_generation_that_was_forgotten_is_not_given_again(
+    safe: Safe, copy: Path, tmp_path: Path
+) -> None:
+    """Exits elsewhere name stays by it."""
+    away = Path(shutil.copytree(copy, tmp_path / "usb" / copy.name))
+    done = restore(away, tmp_path / "new", now=LATER, without_acts=True)
+    with opened(done, safe.site) as again:
+        for _ in range(2):
+            again.database.write(
+                lambda db: registry.add_kiosk(
+                    db, done.event, "west", "west", address=("localhost", 1), by="test", now=LATER,
+                    random=os.urandom,
+                )
+            )  # fmt: skip
+        generations = [row.generation for row in registry.kiosks(again.database.reader)]
+    assert max(generations) == 2 + registry.AFTER_RESTORE

@@ -1,0 +1,254 @@
+"""Troubles of printers, mails, certificates, webhooks and accounts on the board."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from server.core.alerts import certificates
+from server.core.alerts.certificates import SERVER, Certificates, Ends
+from server.core.event.directory import Event
+from server.features.integrations import endpoints, outbox
+from server.features.mail.worker import Progress, Worker
+from server.features.printers import jobs, store
+from server.features.printers.states import PrinterState, Status
+from server.features.printers.store import PrinterPlan
+from server.storage.database import Database
+from tests.server.conftest import MINUTE
+from tests.server.features.board.test_overview import take, troubles
+from tests.server.support.pages import Pages, Staff, acts
+
+DAY = 24 * 60 * MINUTE
+
+
+@pytest.fixture
+def pages(event: Event, site: Database) -> Iterator[Pages]:
+    with Pages(event, site) as opened:
+        opened.issue()
+        yield opened
+
+
+def seen_by(pages: Pages, role: str = "supervisor") -> str:
+    return troubles(pages.staff(role))[0]
+
+
+def printer(pages: Pages, name: str) -> int:
+    plan = PrinterPlan(name, "tcp://127.0.0.1:9100", "zpl", "4x3in", dpi=203)
+    return pages.database.write(lambda db: store.add(db, plan, by="test", now=pages.now))
+
+
+def say(pages: Pages, number: int, state: PrinterState) -> None:
+    pages.database.write(lambda db: store.note_status(db, number, Status(state), pages.now))
+
+
+def queue(pages: Pages, name: str, number: int) -> int:
+    serial = pages.serial(name)
+    return pages.database.write(
+        lambda db: jobs.enqueue(
+            db, serial, 1, desk="East", by="test", now=pages.now, printer_id=number
+        )
+    )
+
+
+def test_a_printer_without_paper_is_named_and_gravely_where_cards_wait(pages: Pages) -> None:
+    number = printer(pages, "Zebra East")
+    for state in (PrinterState.READY, PrinterState.UNKNOWN, PrinterState.OFFLINE):
+        say(pages, number, state)
+        assert "Zebra East" not in seen_by(pages), "nothing waits for it"
+    say(pages, number, PrinterState.PAPER_OUT)
+    supervisor = pages.staff("supervisor")
+    assert "◆ Out of paper Zebra East Put in paper or a new roll." in troubles(supervisor)[0]
+    take(supervisor, f"printer:{number}", "Roll is on its way")
+    assert "Roll is on its way" in troubles(supervisor)[1]
+    assert acts(pages)[-1] == "trouble_taken"
+    queue(pages, "A1", number)
+    pages.now += 30_000
+    queue(pages, "A2", number)
+    told = "▲ Out of paper: 2 cards wait, the oldest for 30 s Zebra East"
+    assert told in troubles(supervisor)[0], "worse than when it was taken on"
+    say(pages, number, PrinterState.OFFLINE)
+    assert "▲ Printer not reached: 2 cards wait" in troubles(supervisor)[0]
+    assert "/admin/printers/" not in supervisor.get("/admin/").text
+    assert "/admin/printers/" in pages.staff("admin").get("/admin/").text
+
+
+def test_cards_that_wait_for_long_are_named_whatever_the_printer_says(pages: Pages) -> None:
+    number = printer(pages, "Zebra East")
+    say(pages, number, PrinterState.READY)
+    job = queue(pages, "A1", number)
+    pages.now += 2 * MINUTE
+    assert "Zebra East" not in seen_by(pages)
+    pages.now += 1
+    assert "▲ Cards wait for long: 1 card waits, the oldest for 2 min Zebra East" in seen_by(pages)
+    pages.database.write(lambda db: jobs.cancel(db, job, by="test", now=pages.now))
+    assert "Zebra East" not in seen_by(pages)
+
+
+def test_mails_that_fail_or_come_back_are_named_from_some_on(event: Event, site: Database) -> None:
+    settings = replace(event.settings, alert_mails_failed=2)
+    with Pages(replace(event, settings=settings), site) as pages:
+        note_mails(pages, "bounced", "A1")
+        note_mails(pages, "sent", "A2", "A3")
+        assert "came back" not in seen_by(pages)
+        note_mails(pages, "bounced", "A4")
+        note_mails(pages, "refused", "A2")
+        note_mails(pages, "delayed", "A3")
+        text = seen_by(pages)
+        assert "2 mails came back within a day" in text
+        assert "2 mails refused or put off within a day" in text
+        pages.now += DAY + 1
+        assert "within a day" not in seen_by(pages)
+
+
+def note_mails(pages: Pages, state: str, *people: str) -> None:
+    rows = [(pages.serial(one), f"hk-{state}-{one}", state, pages.now) for one in people]
+    sql = (
+        "INSERT INTO mail (serial, issue, template, message_id, sent_to, state, tries, at)"
+        " VALUES (?, 1, 'invite', ?, X'00', ?, 1, ?) ON CONFLICT (serial, issue, template)"
+        " DO UPDATE SET state = excluded.state"
+    )
+    pages.database.write(lambda db: db.executemany(sql, rows) and None)
+
+
+@pytest.mark.sqlite_alone
+def test_failed_mails_are_found_by_an_index(site: Database) -> None:
+    sql = (
+        "EXPLAIN QUERY PLAN SELECT state FROM mail"
+        " WHERE state IN ('delayed', 'refused', 'bounced') AND at >= 1 ORDER BY at DESC LIMIT 9"
+    )
+    ((*_, plan),) = site.reader.execute(sql).fetchall()
+    assert "USING COVERING INDEX mail_failed (at>?)" in plan
+
+
+def test_a_run_of_mails_that_broke_off_is_named(
+    pages: Pages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broke = Progress(pages.now, running=False, problem="The mail server is away.")
+    monkeypatch.setattr(Worker, "progress", broke)
+    assert "Sending broke off: The mail server is away. Mails" in seen_by(pages)
+    pages.now += DAY
+    assert "broke off" not in seen_by(pages)
+
+
+def failing(pages: Pages) -> int:
+    """A webhook whose first message was not taken."""
+
+    def step(db) -> int:
+        made = endpoints.add(
+            db, "https://example.org/hooks?key=hidden", ["badges"], by="test", now=pages.now,
+            http_allowed=False,
+        )  # fmt: skip
+        db.execute("UPDATE webhook_endpoint SET next_leaf = 0")
+        endpoint = endpoints.endpoint(db, made.endpoint_id)
+        message = outbox.make_next(db, endpoint, pages.now)
+        assert message is not None
+        outbox.note_failed(db, message, "no answer", pages.now, pages.now + 5_000)
+        return made.endpoint_id
+
+    return pages.database.write(step)
+
+
+def test_a_webhook_that_fails_for_long_is_named_but_not_one_that_was_paused(pages: Pages) -> None:
+    number = failing(pages)
+    pages.now += 14 * MINUTE
+    assert "Webhook" not in seen_by(pages)
+    pages.now += MINUTE
+    supervisor = pages.staff("supervisor")
+    assert f"◆ Its receiver takes nothing for 15 min Webhook {number}" in troubles(supervisor)[0]
+    assert "example.org" not in supervisor.get("/admin/").text, "its address is the admins'"
+    take(supervisor, f"webhook:{number}", "told them")
+    pages.database.write(lambda db: endpoints.disable(db, number, by="nobody", now=pages.now))
+    assert "Switched off, after its receiver took nothing for 15 min" in troubles(supervisor)[0]
+    pages.database.write(lambda db: endpoints.enable(db, number, by="test", now=pages.now))
+    assert "Webhook" not in seen_by(pages)
+    pages.database.write(lambda db: endpoints.disable(db, number, by="user:1", now=pages.now))
+    assert "Webhook" not in seen_by(pages), "an admin paused it"
+
+
+def ends_at(event: Event) -> int:
+    found = certificates.served.served(event).not_valid_after_utc
+    return int(found.timestamp() * 1000)
+
+
+@pytest.mark.parametrize(
+    ("left", "words", "grave"),
+    [
+        (31 * DAY, None, False),
+        (29 * DAY, "Certificate ends in 29 days (", False),
+        (23 * 60 * MINUTE, "Certificate ends in 23 h (", True),
+        (-MINUTE, "Certificate has ended (", True),
+    ],
+)
+def test_the_servers_certificate_is_named_before_it_ends(
+    pages: Pages, left: int, words: str | None, grave: bool
+) -> None:
+    pages.now = ends_at(pages.event) - left
+    text = seen_by(pages)
+    if words is None:
+        assert "Certificate" not in text
+    else:
+        assert f"{'▲' if grave else '◆'} {words}" in text
+        assert "Run hallkeeper certificate install with a new one." in text
+
+
+def test_a_damaged_certificate_is_named(pages: Pages) -> None:
+    pages.event.certificate_path.write_text("-----BEGIN CERTIFICATE-----")
+    assert "▲ Certificate or key damaged:" in seen_by(pages)
+
+
+def test_a_damaged_key_of_a_wallet_is_named_in_the_readers_language(pages: Pages) -> None:
+    (pages.event.path / "keys" / "wallet-google.json").write_text("{}")
+    assert "is damaged: run `hallkeeper wallet install google` again." in seen_by(pages)
+    chinese = pages.staff("supervisor").get("/admin/?lang=zh").text
+    assert "wallet-google.json 已损坏：请重新运行" in chinese
+    assert "is damaged" not in chinese
+
+
+def test_certificates_are_read_once_a_minute(event: Event) -> None:
+    read = []
+    now = ends_at(event) - DAY
+
+    def look(_: Event) -> Ends:
+        read.append(1)
+        return Ends({SERVER: now + DAY})
+
+    kept = Certificates(look)
+    for step in range(0, 60_000, 200):
+        assert kept.troubles(event, now + step)
+    assert len(read) == 1
+    kept.troubles(event, now + 60_000)
+    assert len(read) == 2
+
+
+def admins_lack(someone: Staff) -> str:
+    found = re.search(r"\d of \d admins ha\w+ no second factor", troubles(someone)[0])
+    return found[0] if found else ""
+
+
+def test_admins_are_told_who_lacks_a_second_factor_and_nobody_else_is(pages: Pages) -> None:
+    admin = pages.staff("admin")
+    assert admins_lack(admin) == "2 of 2 admins have no second factor"
+    sql = "UPDATE user SET totp_sealed = X'00' WHERE name = 'admin'"
+    pages.database.write(lambda db: db.execute(sql) and None)
+    assert admins_lack(admin) == "1 of 2 admins has no second factor"
+    for role in ("steward", "supervisor", "auditor"):
+        assert "second factor" not in pages.staff(role).get("/admin/").text
+    assert take(admin, "no_factor:admins", "by tonight").status_code == 303
+    assert admins_lack(admin) == ""
+    pages.now += 10 * MINUTE
+    assert admins_lack(admin) == "", "nobody looked for a while, and it was there all the time"
+
+
+@pytest.mark.parametrize(
+    "changed", [{"alert_second_factor": False}, {"second_factor_roles": ["admin"]}]
+)
+def test_whoever_does_not_want_to_be_told_of_it_is_not(
+    event: Event, site: Database, changed: dict[str, object]
+) -> None:
+    settings = replace(event.settings, **changed)
+    with Pages(replace(event, settings=settings), site) as pages:
+        look = pages.staff("steward")
+        assert "second factor" not in look.get("/admin/").text
+        if "alert_second_factor" in changed:
+            assert admins_lack(pages.staff("admin")) == ""

@@ -1,0 +1,345 @@
+"""The board: troubles, halls by the state of their session, who is on site, latest entries."""
+
+import html
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+import msgspec
+import pytest
+
+from badges.wire import wire
+from server.core.event.clock import Epoch
+from server.core.event.directory import Event
+from server.storage.database import Database
+from server.storage.disk import AwayError
+from server.storage.tables import keep_setting
+from tests.server.conftest import MINUTE
+from tests.server.support.pages import Pages, Staff, acts, assert_only
+
+
+@pytest.fixture
+def pages(event: Event, site: Database) -> Iterator[Pages]:
+    with Pages(event, site) as opened:
+        opened.issue()
+        yield opened
+
+
+shown_with = Pages.issue  # before they are shown
+
+
+def test_it_works(pages: Pages) -> None:
+    main = pages.kiosk("main-1", "main")
+    pages.send(main)
+    main.scan(pages.now, pages.serial("A1"), category=1)
+    main.scan(pages.now, pages.serial("A2"), decision="denied", reason="hall_full", category=2)
+    pages.now += 1000
+    pages.send(main)
+    text = _words(pages.staff("steward").get("/admin/").text)
+    assert "Harbour Centre 1 of 500" in text
+    assert "↗ +1" in text
+    assert "1 denied" in text
+    assert re.search(r"1 on site .*Delegate", text)
+    assert "1 of 1 heard lately" in text
+    assert "✕ Hall full" in text
+    assert "None: every door answered" in text
+
+
+def test_who_may(shown: Pages) -> None:
+    assert_only(shown, "/admin/", "steward", "supervisor", "auditor")
+
+
+def test_names_of_people_are_not_shown(pages: Pages) -> None:
+    main = pages.kiosk("main-1", "main")
+    pages.send(main)
+    main.scan(pages.now, pages.serial("A1"))
+    pages.send(main)
+    for role in ("steward", "admin"):
+        assert "Keller" not in pages.staff(role).get("/admin/").text
+
+
+def test_links_only_for_those_who_may_follow(pages: Pages) -> None:
+    main = pages.kiosk("main-1", "main")
+    pages.send(main)
+    main.scan(pages.now, pages.serial("A1"))
+    pages.send(main)
+    steward, admin = (pages.staff(role).get("/admin/").text for role in ("steward", "admin"))
+    for link in ("/admin/people/", "/admin/entries", "/admin/kiosks/"):
+        assert link not in steward
+        assert link in admin
+
+
+def test_a_full_hall_and_a_closed_hall_are_said_in_words(pages: Pages) -> None:
+    pages.database.write(
+        lambda db: db.execute("UPDATE hall SET open_stays = capacity WHERE code = 'green'") and None
+    )
+    pages.database.write(
+        lambda db: db.execute("UPDATE hall SET closed_at = 1 WHERE code = 'h1'") and None
+    )
+    text = _words(pages.staff("steward").get("/admin/").text)
+    assert "■ Full" in text
+    assert "— Closed by staff" in text
+    pages.database.write(
+        lambda db: db.execute("UPDATE hall SET open_stays = 11 WHERE code = 'green'") and None
+    )
+    assert "▲ Over capacity" in _words(pages.staff("steward").get("/admin/").text)
+
+
+def test_a_discrepancy_names_both_doors_and_both_times(pages: Pages) -> None:
+    main, other = pages.kiosk("main-1", "main"), pages.kiosk("main-2", "main")
+    pages.send(main)
+    pages.send(other)
+    main.scan(pages.now, pages.serial("A1"))
+    other.scan(pages.now + 2 * MINUTE, pages.serial("A1"))
+    pages.now += 3 * MINUTE
+    pages.send(main)
+    pages.send(other)
+    text = _words(pages.staff("steward").get("/admin/").text)
+    assert "Already inside" in text
+    assert "Admitted at Main entrance, Harbour Centre, Mon 04 May 10:02:00" in text
+    assert "Inside since Main entrance, Harbour Centre, Mon 04 May 10:00:00" in text
+
+
+def test_a_door_that_denied_in_vain_is_named(pages: Pages) -> None:
+    main = pages.kiosk("main-1", "main")
+    pages.send(main)
+    main.scan(pages.now, pages.serial("A2"), decision="denied", reason="revoked")
+    pages.send(main)
+    text = _words(pages.staff("steward").get("/admin/").text)
+    assert "Would have been admitted" in text
+    assert "Denied (Revoked) at Main entrance" in text
+
+
+def test_a_silent_or_sick_kiosk_is_named_with_what_to_do(pages: Pages) -> None:
+    main, west = pages.kiosk("main-1", "main"), pages.kiosk("west-1", "h1-west")
+    sick = wire.Health(camera="no camera found", battery_percent=9)
+    pages.send(main, health=sick)
+    pages.send(west)
+    text = _words(pages.staff("steward").get("/admin/").text)
+    assert "Camera: no camera found main-1 · Main entrance" in text
+    assert "Battery at 9 %" in text
+    assert "Plug it in." in text
+    pages.now += 5 * MINUTE
+    pages.send(west)
+    text = _words(pages.staff("steward").get("/admin/").text)
+    assert "1 of 2 heard lately" in text
+    assert "Not heard for 5 min" in text
+    assert "If it is lost, fence it." in text
+    # What it said last is old.
+    assert "Camera" not in text
+    assert "west-1" not in text
+
+
+def test_a_door_without_a_camera_is_no_trouble(pages: Pages) -> None:
+    main = pages.kiosk("main-1", "main")
+    pages.send(main, health=wire.Health(camera="", frames_per_second=None))
+    assert "main-1" not in pages.staff("steward").get("/admin/").text
+    assert "none: hand scanner" in pages.staff("admin").get("/admin/kiosks/").text
+
+
+def test_thresholds_are_the_events(event: Event, site: Database) -> None:
+    settings = replace(event.settings, alert_battery_percent=5, alert_hall_percent=50)
+    with Pages(replace(event, settings=settings), site) as pages:
+        main = pages.kiosk("main-1", "main")
+        pages.send(main, health=wire.Health(battery_percent=9))
+        inside(pages, "green", 6)
+        text = _words(pages.staff("steward").get("/admin/").text)
+        assert "Battery" not in text
+        assert "60 % full" in text
+
+
+def inside(pages: Pages, hall: str, people: int) -> None:
+    sql = "UPDATE hall SET open_stays = ? WHERE code = ?"
+    pages.database.write(lambda db: db.execute(sql, (people, hall)) and None)
+
+
+def take(someone: Staff, key: str, note: str):
+    return someone.post(f"/admin/troubles/{key}", {"note": note})
+
+
+def troubles(someone: Staff) -> tuple[str, str]:
+    """What is new, and what was taken on."""
+    page = someone.get("/admin/").text
+    new = page.split('<div id="troubles"')[1].split("<details>")[0]
+    taken = page.split('<div id="taken">')[1].split("</section>")[0]
+    return _words(new), _words(taken)
+
+
+def test_a_trouble_is_taken_on_with_a_note_that_stands_in_the_entry_log(pages: Pages) -> None:
+    inside(pages, "green", 9)
+    hall = pages.database.reader.execute("SELECT hall_id FROM hall WHERE code='green'").fetchone()
+    key, steward = f"fill:{hall[0]}", pages.staff("steward")
+    assert "90 % full" in troubles(steward)[0]
+    assert "90 % full: Green Room" in _words(steward.get(f"/admin/troubles/{key}").text)
+    for note, why in (("  ", "Say in a few words"), ("x" * 301, "more than 300 characters")):
+        answer = take(steward, key, note)
+        assert answer.status_code == 400
+        assert why in answer.text
+    assert "90 % full" in troubles(steward)[0]
+    assert take(steward, key, "Queue sent to <h1>\n now").status_code == 303
+    new, taken = troubles(steward)
+    assert "90 % full" not in new
+    assert "90 % full" in taken
+    assert "Queue sent to &lt;h1&gt; now" in taken
+    assert "steward-" in taken
+    assert acts(pages)[-1] == "trouble_taken"
+    sql = "SELECT body FROM leaf WHERE kind = 'act' ORDER BY number DESC LIMIT 1"
+    (body,) = pages.database.reader.execute(sql).fetchone()
+    subject = {"trouble": key, "level": 0, "note": "Queue sent to <h1> now"}
+    assert msgspec.json.decode(body)["subject"] == subject
+    # It became worse.
+    inside(pages, "green", 10)
+    assert "Full with 10" in troubles(steward)[0]
+    # It is as before.
+    inside(pages, "green", 9)
+    assert "90 % full" in troubles(steward)[1]
+
+
+def test_a_trouble_that_occurs_anew_comes_back(pages: Pages) -> None:
+    inside(pages, "green", 9)
+    hall = pages.database.reader.execute("SELECT hall_id FROM hall WHERE code='green'").fetchone()
+    key, steward = f"fill:{hall[0]}", pages.staff("steward")
+    troubles(steward)
+    take(steward, key, "seen")
+    # The value wavers.
+    inside(pages, "green", 8)
+    troubles(steward)
+    inside(pages, "green", 9)
+    pages.now += MINUTE
+    assert "90 % full" in troubles(steward)[1]
+    # Now it was away for some time.
+    inside(pages, "green", 1)
+    for _minute in range(5):
+        pages.now += MINUTE
+        assert "90 % full" not in "".join(troubles(steward))
+    inside(pages, "green", 9)
+    assert "90 % full" in troubles(steward)[0]
+
+
+def test_a_kiosk_that_was_back_meanwhile_is_a_new_trouble(pages: Pages) -> None:
+    main, steward = pages.kiosk("main-1", "main"), pages.staff("supervisor")
+    pages.send(main)
+    pages.now += 2 * MINUTE
+    assert take(steward, "silent:main-1", "Looking").status_code == 303
+    assert "Not heard" in troubles(steward)[1]
+    pages.send(main)
+    pages.now += 2 * MINUTE
+    assert "Not heard" in troubles(steward)[0]
+
+
+def test_what_was_taken_on_survives_a_restart(event: Event, site: Database) -> None:
+    with Pages(event, site) as pages:
+        inside(pages, "h1", 100)
+        hall = pages.database.reader.execute("SELECT hall_id FROM hall WHERE code='h1'").fetchone()
+        someone = pages.staff("steward")
+        troubles(someone)
+        pages.now += MINUTE
+        take(someone, f"fill:{hall[0]}", "seen")
+        assert "Full with" in troubles(someone)[1]
+    with Pages(event, site, now=pages.now + MINUTE) as again:
+        assert "Full with" in troubles(again.staff("steward"))[1]
+
+
+def test_writes_that_fail_are_a_trouble(pages: Pages) -> None:
+    staff = pages.staff("supervisor")
+    assert "does not take all that is written" not in staff.get("/admin/").text
+    pages.database.failures.note(AwayError("the database can't be reached"))
+    pages.now += 60_000
+    assert "does not take all that is written" in staff.get("/admin/").text
+
+
+def test_who_may_take_a_trouble_on(shown: Pages) -> None:
+    assert_only(shown, "/admin/troubles/server:no_second_disk", "steward", "supervisor")
+    auditor = shown.staff("auditor")
+    assert take(auditor, "server:no_second_disk", "x").status_code == 403
+    assert "Take on" not in auditor.get("/admin/").text
+    admin = shown.staff("admin")
+    assert admin.get("/admin/troubles/nothing").status_code == 404
+    assert "This trouble is over" in admin.get("/admin/troubles/silent:main-1").text
+
+
+def test_forged_and_copied_badges_are_troubles_for_an_hour(pages: Pages) -> None:
+    main = pages.kiosk("main-1", "main")
+    pages.send(main)
+    main.scan(pages.now, None, decision="denied", reason="forged")
+    main.scan(pages.now, pages.serial("A2"), decision="denied", reason="likely_copy")
+    pages.send(main)
+    text = troubles(pages.staff("steward"))[0]
+    assert "1 forged badge in an hour" in text
+    assert "Main entrance" in text
+    assert "Likely a copied badge, seen 1 time" in text
+    pages.now += 61 * MINUTE
+    text = troubles(pages.staff("steward"))[0]
+    assert "forged" not in text
+    assert "copied" not in text
+
+
+def test_a_hall_that_fills_too_fast_is_a_trouble_before_it_is_full(pages: Pages) -> None:
+    west = pages.kiosk("west-1", "h1-west")
+    pages.send(west)
+    for number in range(40):
+        west.scan(pages.now - 9 * MINUTE + number, 500 + number, category=1)
+    pages.send(west)
+    text = troubles(pages.staff("steward"))[0]
+    assert re.search(r"Full at 10:\d\d at this rate, 40 more in 15 min", text), text
+
+
+def test_halls_say_the_state_of_their_session(shown: Pages) -> None:
+    text = _words(shown.staff("steward").get("/admin/").text)
+    assert re.search(r"Hall 1 .*?Admitting until \d\d:\d\d|Hall 1 .*?Opens", text)
+
+
+def test_the_choice_of_halls_is_kept(pages: Pages) -> None:
+    inside(pages, "green", 9)
+    someone = pages.staff("steward")
+    page = someone.get("/admin/?view=table&show=full&sort=fill").text
+    assert page.count('role="rowheader"') == 1
+    assert '<tr role="row" id="hall-' in page
+    assert someone.get("/admin/").text.count('role="rowheader"') == 1
+    assert someone.get("/admin/?show=all").text.count('role="rowheader"') == 3
+    assert someone.get("/admin/?q=harbour").text.count('role="rowheader"') == 1
+    assert someone.get("/admin/?view=sky&sort=<&show=%00").status_code == 200
+
+
+def test_the_board_in_chinese(shown: Pages) -> None:
+    text = _words(shown.staff("steward").get("/admin/?lang=zh").text)
+    assert "海港中心" in text
+    assert "跳到会场" in text
+
+
+def test_an_event_without_a_venue_says_what_to_do(event: Event, site: Database) -> None:
+    site.write(lambda db: [db.execute(f"DELETE FROM {table}") for table in _VENUE] and None)
+    with Pages(event, site) as pages:
+        text = pages.staff("admin").get("/admin/").text
+        assert "Add the first one" in text
+        assert "/admin/venue/hall/new" in text
+
+
+_VENUE = (
+    "session_guest",
+    "session_category",
+    "session",
+    "door_from",
+    "door",
+    "hall_category",
+    "hall",
+)
+
+
+def _words(page: str) -> str:
+    """The text of a page, its spaces folded."""
+    import re
+
+    text = re.sub(r"<[^>]+>", " ", page)
+    return re.sub(r"\s+([.,])", r"\1", re.sub(r"\s+", " ", text))
+
+
+@pytest.mark.parametrize(("by_ms", "said"), [(3_600_000, "forward by 1 h"), (-300_000, "back by")])
+def test_a_clock_that_was_set_is_told(pages: Pages, by_ms: int, said: str) -> None:
+    admin = pages.staff("admin")
+    assert "clock was set" not in admin.get("/admin/").text
+    kept = Epoch(7, 0, "boot", pages.now - MINUTE, by_ms)
+    text = msgspec.json.encode(kept).decode()
+    pages.database.write(lambda db: keep_setting(db, "clock", text))
+    page = html.unescape(" ".join(admin.get("/admin/").text.split()))
+    assert f"The server's clock was set {said}" in page

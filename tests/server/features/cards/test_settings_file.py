@@ -1,0 +1,96 @@
+"""What a person wrote in cards.toml stays, and what can't stay is named."""
+
+import tomllib
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from badges.printing.look import LINES
+from server.core.people.card_design import CardSettings, DesignError, parse_card_settings
+from server.features.cards.designing.settings_file import rewritten
+
+HAND = """\
+# Our cards, agreed with the host on 3 May.
+format = "4x6in"   # what the printer takes
+
+wifi_name = 'HARBOUR # 1'
+help = [
+  "Desk",  # in Hall 1
+  "+49 40",
+]
+# The programme
+[[programme]]
+at = "9:30"
+en = "Opening"
+"""
+
+
+def of(text: str) -> CardSettings:
+    return parse_card_settings(text, "cards.toml")
+
+
+def test_nothing_changed() -> None:
+    found = rewritten(HAND, of(HAND), "cards.toml")
+    assert (found.text, found.dropped) == (HAND, ())
+
+
+def test_only_what_changed_is_written_anew() -> None:
+    found = rewritten(HAND, replace(of(HAND), format="a6", back=True, dates="in May"), "x")
+    expected = HAND.replace('"4x6in"   #', '"a6"  #')
+    head, _, table = expected.partition("[[programme]]")
+    assert found.text == f'{head}back = true\ndates = "in May"\n[[programme]]{table}'
+    assert found.dropped == ()
+    assert tomllib.loads(found.text)["back"] is True
+    assert "'HARBOUR # 1'" in found.text
+
+
+def test_comments_that_go_are_named() -> None:
+    found = rewritten(HAND, replace(of(HAND), help=["Desk"], programme=[]), "x")
+    assert found.dropped == ("# in Hall 1",)
+    assert "[[programme]]" not in found.text
+    assert '"Desk"]' in found.text
+
+
+def test_a_programme_in_tables_becomes_a_list() -> None:
+    wanted = [{"at": "10:00", "zh": "开幕式", "place": 'the "big" hall'}]
+    found = rewritten(HAND, replace(of(HAND), programme=wanted), "x")
+    assert of(found.text).programme == wanted
+    assert "# Our cards" in found.text
+
+
+def test_a_file_that_can_t_be_read() -> None:
+    with pytest.raises(DesignError, match="x is not TOML"):
+        rewritten("format = ", CardSettings(), "x")
+
+
+def test_an_unusual_way_of_writing_is_written_whole() -> None:
+    """A key in quotation marks is none that is looked for here."""
+    odd = '"format" = "62mm" # odd\n'
+    found = rewritten(odd, CardSettings(format="a6", back=True), "x")
+    assert of(found.text) == CardSettings(back=True)
+    assert found.dropped == ("# odd",)
+
+
+_TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\n\r"), max_size=40)
+_SETTINGS = st.builds(
+    CardSettings,
+    format=st.sampled_from(["a6", "62mm", "a4-four"]),
+    back=st.booleans(),
+    latin=st.booleans(),
+    hide=st.lists(st.sampled_from(LINES), unique=True),
+    dates=_TEXT,
+    wifi_name=_TEXT,
+    help=st.lists(_TEXT, max_size=6),
+    programme=st.lists(
+        st.fixed_dictionaries({"at": _TEXT.filter(bool), "en": _TEXT.filter(bool)}), max_size=4
+    ),
+)
+
+
+@given(before=_SETTINGS, after=_SETTINGS, by_hand=st.booleans())
+def test_what_is_written_is_read(before: CardSettings, after: CardSettings, by_hand: bool) -> None:
+    text = rewritten(HAND if by_hand else "", before, "x").text
+    assert of(text) == before
+    assert of(rewritten(text, after, "x").text) == after

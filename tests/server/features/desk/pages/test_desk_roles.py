@@ -1,0 +1,37 @@
+"""Nobody but the badge desk and admins opens the desk's pages."""
+
+import pytest
+
+from server.core.event.directory import Event
+from server.storage.database import Database
+from tests.server.support.pages import Pages, assert_only
+
+
+def test_every_page_is_for_the_desk_alone(shown: Pages) -> None:
+    with shown.app.test_request_context():
+        rules = [one for one in shown.app.url_map.iter_rules() if one.endpoint.startswith("desk.")]
+        allowed = {
+            one.endpoint: shown.app.view_functions[one.endpoint].__dict__["allowed"]
+            for one in rules
+        }
+    assert len(allowed) > 15
+    assert {frozenset(roles) for roles in allowed.values()} == {frozenset({"badge_desk", "admin"})}
+
+
+@pytest.mark.parametrize("target", ["/desk/name", "/desk/walk-in", "/desk/pace"])
+def test_pages(shown: Pages, target: str) -> None:
+    assert_only(shown, target, "badge_desk")
+
+
+def test_who_may_search(event: Event, site: Database) -> None:
+    with Pages(event, site) as pages:
+        assert_only(pages, "/desk/find?q=a", "badge_desk")
+
+
+@pytest.mark.parametrize("target", ["/desk/undo", "/desk/jobs/1/retry", "/desk/walk-in"])
+def test_forms(shown: Pages, target: str) -> None:
+    assert_only(shown, target, "badge_desk", method="POST")
+
+
+def test_the_desk_begins_at_the_desk(shown: Pages) -> None:
+    assert shown.staff("badge_desk").get("/").location == "/desk/"

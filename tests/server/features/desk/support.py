@@ -1,0 +1,108 @@
+"""A clerk at a desk, as the stores know them: each form has a nonce and the mark of its page."""
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from server.core.event.directory import Event
+from server.features.desk import acts, correction, hand_over, id_check, undo, walk_in
+from server.features.desk.acts import Done, Form
+from server.features.desk.undo import UndoPlan
+from server.features.printers import store
+from server.features.printers.states import PrinterState, Status
+from server.storage.database import Database
+from tests.server.conftest import NOW, serial_of
+
+DELEGATE = 1
+
+
+@dataclass
+class Clerk:
+    event: Event
+    database: Database
+    desk: str = "North 2"
+    by: str = "user:1"
+    now: int = NOW
+    opened: dict[int, str] = field(default_factory=dict)
+
+    def open(self, serial: int) -> "Clerk":
+        """Look at a person's page. The next act on them has the mark of now."""
+        self.opened[serial] = acts.mark(self.database.reader, serial)
+        return self
+
+    def form(self, serial: int | None = None, nonce: str = "") -> Form:
+        """A form of a page that was made now, unless the person's page was opened before."""
+        self.now += 1_000
+        seen = ""
+        if serial is not None:
+            known = self.opened.pop(serial, "")
+            seen = known or acts.mark(self.database.reader, serial)
+        begun_at = self.now - 20_000
+        return Form(
+            nonce or secrets.token_urlsafe(16), seen, self.desk, self.by, begun_at, self.now
+        )
+
+    def serial(self, external_id: str) -> int:
+        return serial_of(self.database, external_id)
+
+    def print(self, serial: int, form: Form | None = None) -> Done:
+        asked = form or self.form(serial)
+        return self.database.write(lambda db: hand_over.print_badge(db, self.event, asked, serial))
+
+    def reissue(self, serial: int, reason: str = "lost", form: Form | None = None) -> Done:
+        asked = form or self.form(serial)
+        return self.database.write(
+            lambda db: hand_over.reissue(db, self.event, asked, serial, reason)
+        )
+
+    def phone(self, serial: int) -> Done:
+        asked = self.form(serial)
+        return self.database.write(lambda db: hand_over.show_phone_link(db, asked, serial))
+
+    def walk_in(self, form: Form | None = None, known: tuple[int, ...] = (), **values: Any) -> Done:
+        asked = form or self.form()
+        given: Mapping[str, Any] = {"given_name": "Noa", "family_name": "Bodin",
+                                    "category": DELEGATE, **values}  # fmt: skip
+        return self.database.write(
+            lambda db: walk_in.register(
+                db, self.event, asked, given, known=known, random=os.urandom
+            )
+        )
+
+    def correct(self, serial: int, form: Form | None = None, **values: Any) -> Done | None:
+        asked = form or self.form(serial)
+        return self.database.write(
+            lambda db: correction.correct(db, self.event, asked, serial, values)
+        )
+
+    def check_id(self, serial: int, form: Form | None = None) -> Done:
+        asked = form or self.form(serial)
+        return self.database.write(lambda db: id_check.note(db, asked, serial))
+
+    def undo(self, act_id: int | None = None, form: Form | None = None) -> Done:
+        asked = form or self.form()
+        if act_id is None:
+            found = self.plan()
+            assert found is not None
+            act_id = found.act.act_id
+        chosen = act_id
+        return self.database.write(lambda db: undo.undo(db, self.event, asked, chosen))
+
+    def plan(self) -> UndoPlan | None:
+        return undo.undo_plan(self.database.reader, self.by, self.now)
+
+
+def add_printer(database: Database, name: str = "North", desks: tuple[str, ...] = ()) -> int:
+    """A printer that says that it is ready. No worker drives it."""
+    plan = store.PrinterPlan(
+        name=name, address="127.0.0.1:9100", kind="zpl", format="62mm", desks=desks
+    )
+
+    def step(db) -> int:
+        made = store.add(db, plan, by="test", now=NOW)
+        store.note_status(db, made, Status(PrinterState.READY), NOW)
+        return made
+
+    return database.write(step)

@@ -1,0 +1,140 @@
+"""A correction voids the badge, and prints the next, only where the badge says otherwise."""
+
+import pytest
+
+from server.core.event.directory import Event
+from server.core.people import attendees
+from server.core.people.attendees import AttendeeError
+from server.features.desk import correction
+from server.features.desk.acts import DeskError, StaleError, Why
+from server.features.desk.correction import Effect
+from server.features.printers import jobs
+from server.storage.database import Database
+from tests.server.features.desk.support import Clerk, add_printer
+
+PRESS = 7
+
+
+@pytest.fixture
+def clerk(event: Event, site: Database) -> Clerk:
+    add_printer(site)
+    return Clerk(event, site)
+
+
+@pytest.fixture
+def serial(clerk: Clerk) -> int:
+    serial = clerk.serial("A1")
+    clerk.print(serial)
+    return serial
+
+
+def badges(clerk: Clerk, serial: int) -> tuple[int, list[tuple[int, str]]]:
+    """The newest issue, and what is queued, in the order in which it was."""
+    found = [one for one in jobs.newest_jobs(clerk.database.reader, 20) if one.serial == serial]
+    queued = [(one.issue, one.state.value) for one in reversed(found)]
+    return attendees.attendee(clerk.database.reader, serial).issue, queued
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"given_name": "Hanna"},
+        {"family_name": "Kellner"},
+        {"organisation": "Tug Masters"},
+        {"country": "AT"},
+        {"category": 2},
+        {"given_name": "Hanna", "email": "hanna@example.org"},
+    ],
+)
+def test_what_the_badge_says_is_replaced(clerk: Clerk, serial: int, values: dict) -> None:
+    assert correction.plan(clerk.database.reader, serial, values).effect is Effect.VOIDS
+    done = clerk.correct(serial, **values)
+    assert done is not None
+    assert badges(clerk, serial) == (2, [(1, "cancelled"), (2, "waiting")])
+    found = attendees.attendee(clerk.database.reader, serial)
+    assert {key: getattr(found, key) for key in values} == values
+
+
+@pytest.mark.parametrize(
+    "values", [{"email": "a.keller@example.org"}, {"given_name": " Anna ", "email": ""}]
+)
+def test_what_is_not_on_the_badge_voids_nothing(clerk: Clerk, serial: int, values: dict) -> None:
+    assert correction.plan(clerk.database.reader, serial, values).effect is Effect.NONE
+    assert clerk.correct(serial, **values) is not None
+    assert badges(clerk, serial) == (1, [(1, "waiting")])
+
+
+def test_a_latin_line_is_printed_again_and_voids_nothing(clerk: Clerk, serial: int) -> None:
+    values = {"latin_name": "Anna Keller-Lee"}
+    assert correction.plan(clerk.database.reader, serial, values).effect is Effect.PRINTS_AGAIN
+    done = clerk.correct(serial, **values)
+    assert done is not None
+    assert done.act.job_id is not None
+    assert badges(clerk, serial)[0] == 1
+
+
+def test_without_a_badge_nothing_is_voided_or_printed(clerk: Clerk) -> None:
+    serial = clerk.serial("A3")
+    values = {"given_name": "Borys"}
+    assert correction.plan(clerk.database.reader, serial, values).effect is Effect.NO_BADGE
+    assert clerk.correct(serial, **values) is not None
+    assert badges(clerk, serial) == (0, [])
+
+
+def test_nothing_changed_does_nothing(clerk: Clerk, serial: int) -> None:
+    assert clerk.correct(serial, given_name="Anna", family_name="Keller") is None
+    assert badges(clerk, serial) == (1, [(1, "waiting")])
+
+
+def test_twice_corrects_once(clerk: Clerk, serial: int) -> None:
+    form = clerk.form(serial)
+    first = clerk.correct(serial, form, given_name="Hanna")
+    second = clerk.correct(serial, form, given_name="Hanna")
+    assert first is not None
+    assert second is not None
+    assert (first.again, second.again) == (False, True)
+    assert badges(clerk, serial)[0] == 2
+
+
+def test_an_old_page_corrects_nothing(clerk: Clerk, serial: int) -> None:
+    form = clerk.form(serial)
+    clerk.correct(serial, given_name="Hanna")
+    with pytest.raises(StaleError):
+        clerk.correct(serial, form, family_name="Kellner")
+    assert attendees.attendee(clerk.database.reader, serial).family_name == "Keller"
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ({"given_name": "", "family_name": ""}, DeskError),
+        ({"category": 99}, AttendeeError),
+        ({"email": "xiaoming@example.org"}, AttendeeError),
+        ({"country": "Atlantis"}, AttendeeError),
+    ],
+)
+def test_wrong_input_changes_nothing(clerk: Clerk, serial: int, values: dict, kind: type) -> None:
+    before = attendees.attendee(clerk.database.reader, serial)
+    with pytest.raises(kind):
+        clerk.correct(serial, **values)
+    assert attendees.attendee(clerk.database.reader, serial) == before
+    assert badges(clerk, serial) == (1, [(1, "waiting")])
+
+
+def test_where_no_badge_can_follow_nothing_is_corrected(clerk: Clerk, serial: int) -> None:
+    """Correction and new badge are one transaction."""
+    clerk.database.write(
+        lambda db: db.execute("UPDATE badge SET issue = 255 WHERE serial = ?", (serial,))
+    )
+    with pytest.raises(ValueError, match="255"):
+        clerk.correct(serial, given_name="Hanna")
+    assert attendees.attendee(clerk.database.reader, serial).given_name == "Anna"
+
+
+def test_somebody_who_is_revoked_is_not_corrected(clerk: Clerk, serial: int) -> None:
+    clerk.database.write(
+        lambda db: db.execute("UPDATE attendee SET revoked_at = 1 WHERE serial = ?", (serial,))
+    )
+    with pytest.raises(DeskError) as refused:
+        clerk.correct(serial, given_name="Hanna")
+    assert refused.value.why is Why.REVOKED

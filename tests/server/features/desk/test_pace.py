@@ -1,0 +1,104 @@
+"""How quickly desks work: who was served, and how long from the first key to the card."""
+
+from dataclasses import replace
+
+import pytest
+
+from server.core.event.directory import Event
+from server.features.desk.pace import LATELY_MS, NOW_MS, DeskPace, pace, percentile
+from server.features.desk.queue import queue
+from server.storage.database import Database
+from tests.server.conftest import HOUR, NOW
+from tests.server.features.desk.support import Clerk, add_printer
+from tests.server.features.desk.test_hand_over import confirm, finish_all
+
+
+@pytest.fixture
+def clerk(event: Event, site: Database) -> Clerk:
+    return Clerk(event, site)
+
+
+def measured(clerk: Clerk) -> dict[str, DeskPace]:
+    found = pace(clerk.database.reader, since=NOW - HOUR, now=clerk.now)
+    return {one.desk: one for one in found}
+
+
+def test_nobody_yet(clerk: Clerk) -> None:
+    (every,) = measured(clerk).values()
+    assert (every.waiting, every.today.people, every.today.p50_ms) == (0, 0, None)
+
+
+def test_from_the_first_key_to_the_card(clerk: Clerk) -> None:
+    add_printer(clerk.database)
+    clerk.print(clerk.serial("A1"))  # begun 20 s before
+    assert measured(clerk)["North 2"].waiting == 1
+    clerk.now += 5_000
+    finish_all(clerk)
+    found = measured(clerk)["North 2"]
+    assert (found.waiting, found.now.people, found.now.p50_ms) == (0, 1, 25_000)
+    assert found.now.a_minute == pytest.approx(1 / (NOW_MS / 60_000))
+    clerk.now += NOW_MS
+    found = measured(clerk)["North 2"]
+    assert (found.now.people, found.lately.people, found.today.people) == (0, 1, 1)
+    clerk.now += LATELY_MS
+    found = measured(clerk)["North 2"]
+    assert (found.lately.people, found.today.people) == (0, 1)
+
+
+def test_one_person_counts_once(clerk: Clerk) -> None:
+    add_printer(clerk.database)
+    serial = clerk.serial("A1")
+    clerk.print(serial)
+    finish_all(clerk)
+    clerk.reissue(serial, "misprint")
+    finish_all(clerk)
+    clerk.phone(serial)
+    assert measured(clerk)["North 2"].today.people == 1
+
+
+def test_desks_apart_and_together(clerk: Clerk) -> None:
+    other = replace(clerk, desk="South 1", by="user:2", opened={})
+    for one, who in ((clerk, "A1"), (other, "A2"), (other, "A3")):
+        confirm(one, one.print(one.serial(who)).act.act_id)
+    other.print(other.serial("A4"))
+    found = measured(clerk)
+    assert {desk: one.today.people for desk, one in found.items()} == {
+        "": 3, "North 2": 1, "South 1": 2,
+    }  # fmt: skip
+    assert {desk: one.waiting for desk, one in found.items()} == {
+        "": 1, "North 2": 0, "South 1": 1,
+    }  # fmt: skip
+
+
+def test_what_serves_nobody_does_not_count(clerk: Clerk) -> None:
+    """A noted document, a correction without a card, what was undone, what was given up."""
+    add_printer(clerk.database)
+    clerk.check_id(clerk.serial("A1"))
+    clerk.correct(clerk.serial("A2"), email="new@example.org")
+    clerk.print(clerk.serial("A3"))
+    clerk.undo()
+    finish_all(clerk)
+    found = measured(clerk)[""]
+    assert (found.today.people, found.waiting) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("values", "percent", "found"),
+    [([], 50, None), ([7], 95, 7), ([1, 2, 3, 4], 50, 2), (range(1, 101), 95, 95)],
+)
+def test_percentiles(values: list[int], percent: int, found: int | None) -> None:
+    assert percentile(values, percent) == found
+
+
+def test_the_queue_of_a_desk(clerk: Clerk) -> None:
+    first = clerk.print(clerk.serial("A1")).act  # by browser: there is no printer yet
+    add_printer(clerk.database)
+    clerk.print(clerk.serial("A2"))
+    finish_all(clerk)
+    clerk.print(clerk.serial("A3"))
+    replace(clerk, desk="South 1", opened={}).print(clerk.serial("A4"))
+    found = queue(clerk.database.reader, clerk.desk, since=NOW - HOUR)
+    assert [row.name for row in found.open] == ["Anna Keller", "Boris Novak"]
+    assert [row.name for row in found.done] == ["王小明"]
+    assert found.open[0].act_id == first.act_id
+    assert found.waiting == 2

@@ -1,0 +1,373 @@
+"""Editing the venue on pages: one rule with the venue file, the banner, undo, guests."""
+
+import json
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from server.core.event.directory import Event
+from server.core.feed.changes import cursor
+from server.storage.database import Database
+from tests.server.conftest import MINUTE
+from tests.server.support.pages import Pages, Staff, acts, assert_only
+from tests.server.support.stores import changes, dump
+
+
+@pytest.fixture
+def pages(event: Event, site: Database) -> Iterator[Pages]:
+    with Pages(event, site) as opened:
+        yield opened
+
+
+@pytest.fixture
+def admin(pages: Pages) -> Staff:
+    return pages.staff("admin")
+
+
+def number(pages: Pages, kind: str, code: str) -> int:
+    column = "category" if kind == "category" else f"{kind}_id"
+    query = f"SELECT {column} FROM {kind} WHERE code = ?"
+    return pages.database.reader.execute(query, (code,)).fetchone()[0]
+
+
+def address(pages: Pages, kind: str, code: str, rest: str = "") -> str:
+    return f"/admin/venue/{kind}/{number(pages, kind, code)}{rest}"
+
+
+def row(pages: Pages, kind: str, code: str) -> dict:
+    query = f"SELECT * FROM {kind} WHERE code = ?"
+    return dict(pages.database.reader.execute(query, (code,)).fetchone())
+
+
+def fields(page: str) -> dict[str, object]:
+    """What a browser would send of the page's first form, as it stands."""
+    form = page.partition('<form class="panel narrow"')[2].partition("</form>")[0]
+    found: dict[str, object] = {}
+    for tag in re.findall(r"<input[^>]+>", form):
+        name = re.search(r'name="([^"]+)"', tag)[1]
+        value = re.search(r'value="([^"]*)"', tag)
+        text = value[1] if value else ""
+        if 'type="checkbox"' in tag:
+            if " checked" in tag:
+                found[name] = [*found.get(name, []), text]
+        elif name != "csrf_token":
+            found[name] = text
+    for name, options in re.findall(
+        r'<select id="[^"]+" name="([^"]+)".*?>(.*?)</select>', form, re.S
+    ):
+        chosen = re.search(r'value="([^"]*)" selected', options)
+        found[name] = chosen[1] if chosen else ""
+    return found
+
+
+def edit(admin: Staff, target: str, **changed: object):
+    form = {**fields(admin.get(target).text), **changed}
+    return admin.post(target, form, follow_redirects=True)
+
+
+def words(page: str) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page.partition("<main")[2]))
+
+
+def test_a_form_that_is_sent_as_it_is_changes_nothing(pages: Pages, admin: Staff) -> None:
+    things = [("hall", "site"), ("hall", "h1"), ("hall", "green"), ("door", "h1-west"),
+              ("door", "green-door"), ("session", "press"), ("session", "opening"),
+              ("category", "press")]  # fmt: skip
+    targets = [address(pages, *thing) for thing in things]
+    for target in targets:
+        admin.get(target)
+    before = sorted(line for line in dump(pages.database) if "web_session" not in line)
+    for target in targets:
+        said = edit(admin, target)
+        assert said.status_code == 200, said.text
+        assert "it was so before" in said.text, target
+    after = sorted(line for line in dump(pages.database) if "web_session" not in line)
+    assert after == before
+
+
+def test_a_hall_is_changed_and_the_doors_hear_of_it(pages: Pages, admin: Staff) -> None:
+    since = cursor(pages.database.reader)
+    said = edit(admin, address(pages, "hall", "h1"), capacity=90, name_zh="一号大厅")
+    assert "Hall Hall 1: name in Chinese 一号厅 → 一号大厅, capacity 100 → 90" in words(said.text)
+    hall = row(pages, "hall", "h1")
+    assert hall["capacity"] == 90
+    assert json.loads(hall["names"]) == {"en": "Hall 1", "zh": "一号大厅"}
+    assert [type(one).__name__ for one in changes(pages.database, since)][:1] == ["VenueChanged"]
+    assert acts(pages)[-1] == "venue_edited"
+    text = admin.get("/admin/acts").text
+    assert "Edited the venue" in text
+    assert "Hall 1 (name in Chinese, capacity)" in words(text)
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "changed", "problem"),
+    [
+        ("hall", "h1", {"capacity": "x"}, "is a whole number from 0 to 1000000"),
+        ("hall", "h1", {"capacity": ""}, "Capacity is missing"),
+        ("hall", "h1", {"capacity": "130"}, "Capacity 130 is above Legal limit 120"),
+        ("hall", "h1", {"capacity": "600", "fire_limit": "600"}, "above that of its parent"),
+        ("hall", "h1", {"name": ""}, "Name in English is missing"),
+        ("hall", "h1", {"parent": "nowhere"}, "there is no hall nowhere to be its parent"),
+        ("hall", "site", {"parent": "h1"}, "is inside itself"),
+        ("door", "main", {"hall": "nowhere"}, "there is no hall nowhere"),
+        ("door", "green-door", {"from": "site"}, "does not lie in site"),
+        ("session", "press", {"ends": "2026-05-04T12:00"}, "Ends is not after Starts"),
+        ("session", "press", {"starts": "2027-01-01T12:00", "ends": "2027-01-01T13:00"},
+         "Starts outside the event"),
+        ("session", "press", {"starts": "soon"}, "is a local time such as"),
+        ("session", "press", {"hall": "site"}, "its categories would mean nothing"),
+        ("category", "press", {"letter": "D"}, "letter D is category 1"),
+        ("category", "press", {"colour": "#ff0000"}, "is red, which means no at a door"),
+    ],
+)  # fmt: skip
+def test_what_a_file_would_be_refused_for_a_page_is_too(
+    shown: Pages, kind: str, code: str, changed: dict, problem: str
+) -> None:
+    admin = shown.staff("admin")
+    target = address(shown, kind, code)
+    before = row(shown, kind, code)
+    form = {**fields(admin.get(target).text), **changed}
+    answer = admin.post(target, form)
+    assert answer.status_code == 400
+    assert problem in words(answer.text)
+    assert row(shown, kind, code) == before
+    for value in changed.values():  # what was typed is not lost
+        assert not value or value == "nowhere" or f'"{value}"' in answer.text
+
+
+def test_a_venue_is_made_from_nothing(event: Event, database: Database) -> None:
+    with Pages(event, database) as pages:
+        admin = pages.staff("admin")
+        new = "/admin/venue/{}/new"
+        form = {**fields(admin.get(new.format("hall")).text), "name": "Main Hall", "capacity": 50}
+        said = admin.post(new.format("hall"), form, follow_redirects=True)
+        assert "Hall Main Hall: added" in words(said.text)
+        assert row(pages, "hall", "main-hall")["fire_limit"] == 50
+        form = {**form, "code": ""}
+        admin.post(new.format("hall"), form)
+        assert row(pages, "hall", "main-hall-2")["names"] == '{"en": "Main Hall"}'
+        again = {**form, "code": "main-hall"}
+        assert "one with this code already" in admin.post(new.format("hall"), again).text
+        door = {"name": "Ost", "name_zh": "东门", "hall": "main-hall", "mode": "both", "seen": "x"}
+        assert "added" in admin.post(new.format("door"), door, follow_redirects=True).text
+        session = {
+            "title": "开幕", "hall": "main-hall", "starts": "2026-05-05T09:00",
+            "ends": "2026-05-05T10:00", "categories": ["press", "staff"],
+        }  # fmt: skip
+        said = admin.post(new.format("session"), session, follow_redirects=True)
+        assert "its categories would mean nothing" in words(said.text)
+        hall = address(pages, "hall", "main-hall")
+        edit(admin, hall, sessions_only="yes", categories=[])
+        said = admin.post(new.format("session"), session, follow_redirects=True)
+        assert "Session 开幕: added" in words(said.text)
+        assert "Press, Staff" in words(said.text)
+        category = {"name": "Guest", "letter": "G", "colour": "#8a5b00"}
+        said = admin.post(new.format("category"), category, follow_redirects=True)
+        assert "look alike" in words(said.text)
+        assert "Guest" in words(said.text)
+        assert row(pages, "category", "guest")["category"] == 0
+
+
+def test_two_who_edit_at_the_same_time(pages: Pages, admin: Staff) -> None:
+    target = address(pages, "hall", "h1")
+    other = pages.staff("admin")
+    form = fields(other.get(target).text)
+    edit(admin, target, capacity=80)
+    answer = other.post(target, {**form, "capacity": 70})
+    assert answer.status_code == 400
+    assert "Somebody else has changed this" in answer.text
+    assert row(pages, "hall", "h1")["capacity"] == 80
+
+
+# How far doors are, when places are shared next, and by whose word the capacity is what it is.
+NOT_OF_AN_EDIT = ("change_cursor", "shared_until", "capacity_by", "capacity_at")
+
+
+def undo_form(page: str) -> dict[str, str]:
+    return {
+        "mark": re.search(r'name="mark" value="([^"]+)"', page)[1],
+        "page": re.search(r'name="page" value="([^"]+)"', page)[1],
+    }
+
+
+def test_undo_puts_back_what_was(pages: Pages, admin: Staff) -> None:
+    before = row(pages, "hall", "h1")
+    said = edit(admin, address(pages, "hall", "h1"), capacity=80, name_zh="", anti_passback="soft")
+    assert row(pages, "hall", "h1")["names"] == '{"en": "Hall 1"}'
+    assert "Undo" not in pages.staff("admin").get("/admin/venue/").text
+    undone = admin.post("/admin/edits/undo", undo_form(said.text), follow_redirects=True)
+    assert "As it was before" in undone.text
+    after = row(pages, "hall", "h1")
+    ours = [key for key in before if key not in NOT_OF_AN_EDIT]
+    assert {key: after[key] for key in ours} == {key: before[key] for key in ours}
+    assert ">Undo<" not in undone.text
+    again = admin.post("/admin/edits/undo", undo_form(said.text), follow_redirects=True)
+    assert "not your last change any more" in again.text
+    assert acts(pages)[-1] == "edit_undone"
+
+
+def test_a_capacity_that_was_set_on_the_halls_page_is_undone(pages: Pages, admin: Staff) -> None:
+    hall = f"/admin/halls/{number(pages, 'hall', 'h1')}"
+    said = admin.post(f"{hall}/capacity", {"capacity": 40}, follow_redirects=True)
+    assert "Hall Hall 1: capacity 100 → 40" in words(said.text)
+    admin.post("/admin/edits/undo", undo_form(said.text))
+    assert row(pages, "hall", "h1")["capacity"] == 100
+
+
+def test_nothing_is_changed_without_a_forms_token(shown: Pages) -> None:
+    admin = shown.staff("admin")
+    session = number(shown, "session", "opening")
+    for target in (
+        f"/admin/venue/session/{session}", f"/admin/venue/session/{session}/remove",
+        f"/admin/venue/session/{session}/guests/", "/admin/venue/hall/new", "/admin/edits/undo",
+        "/admin/imports/people/", "/admin/imports/venue/", "/admin/badges/issue",
+        "/admin/badges/reissue", "/admin/people/new",
+    ):  # fmt: skip
+        answer = admin.post(target, {"csrf_token": "made up"})
+        assert answer.status_code == 400, target
+        assert "too old" in answer.text
+
+
+def test_undo_is_refused_where_somebody_changed_the_same_since(pages: Pages, admin: Staff) -> None:
+    said = edit(admin, address(pages, "hall", "h1"), capacity=80)
+    edit(pages.staff("admin"), address(pages, "hall", "h1"), name="Hall One")
+    undone = admin.post("/admin/edits/undo", undo_form(said.text), follow_redirects=True)
+    assert "somebody has changed the same since (Hall Hall 1)" in undone.text
+    assert row(pages, "hall", "h1")["capacity"] == 80
+
+
+def test_undo_of_another_thing_stands_beside_a_colleagues_change(
+    pages: Pages, admin: Staff
+) -> None:
+    said = edit(admin, address(pages, "hall", "h1"), capacity=80)
+    edit(pages.staff("admin"), address(pages, "hall", "green"), capacity=9)
+    undone = admin.post("/admin/edits/undo", undo_form(said.text), follow_redirects=True)
+    assert "As it was before" in undone.text
+    assert row(pages, "hall", "h1")["capacity"] == 100
+    assert row(pages, "hall", "green")["capacity"] == 9
+
+
+def test_undo_is_refused_where_it_no_longer_fits(pages: Pages, admin: Staff) -> None:
+    said = edit(admin, address(pages, "hall", "h1"), capacity=80)
+    edit(pages.staff("admin"), address(pages, "hall", "site"), capacity=90, fire_limit=90)
+    undone = admin.post("/admin/edits/undo", undo_form(said.text), follow_redirects=True)
+    assert "above that of its parent" in undone.text
+    assert row(pages, "hall", "h1")["capacity"] == 80
+
+
+def test_undo_of_an_addition_takes_it_away(pages: Pages, admin: Staff) -> None:
+    new = "/admin/venue/door/new"
+    said = admin.post(new, {"name": "Back", "hall": "h1", "mode": "exit"}, follow_redirects=True)
+    assert row(pages, "door", "back")["mode"] == "exit"
+    admin.post("/admin/edits/undo", undo_form(said.text))
+    query = "SELECT COUNT(*) FROM door WHERE code = 'back'"
+    assert pages.database.reader.execute(query).fetchone()[0] == 0
+
+
+def test_a_removed_session_comes_back_with_its_guests(pages: Pages, admin: Staff) -> None:
+    guests = "SELECT serial, invited FROM session_guest JOIN session USING (session_id)"
+    before = [tuple(one) for one in pages.database.reader.execute(guests)]
+    assert before
+    target = address(pages, "session", "press")
+    assert "tick the box" in admin.post(f"{target}/remove", follow_redirects=True).text
+    said = admin.post(f"{target}/remove", {"confirm": "yes"}, follow_redirects=True)
+    assert "Session Press hour: removed" in words(said.text)
+    assert not list(pages.database.reader.execute(guests))
+    assert admin.get(target).status_code == 404
+    admin.post("/admin/edits/undo", undo_form(said.text))
+    assert [tuple(one) for one in pages.database.reader.execute(guests)] == before
+
+
+def test_what_is_in_use_is_not_removed(pages: Pages, admin: Staff) -> None:
+    hall = admin.post(
+        address(pages, "hall", "h1", "/remove"), {"confirm": "yes"}, follow_redirects=True
+    )
+    assert "still has a door, a session" in hall.text
+    west = pages.kiosk("west-1", "h1-west")
+    pages.send(west)
+    gone = {"confirm": "yes"}
+    door = address(pages, "door", "h1-west", "/remove")
+    assert "a kiosk is or was at work there" in admin.post(door, gone, follow_redirects=True).text
+    west.scan(pages.now, pages.serial("A1"), category=1)
+    pages.send(west)
+    assert "has scans, so it stays" in admin.post(door, gone, follow_redirects=True).text
+    assert row(pages, "door", "h1-west")
+
+
+def test_the_page_says_how_many_doors_have_it(pages: Pages, admin: Staff) -> None:
+    west, main = pages.kiosk("west-1", "h1-west"), pages.kiosk("main-1", "main")
+    for door in (west, main):
+        pages.send(door)
+    edit(admin, address(pages, "session", "press"), title="Press")
+    said = words("<main" + admin.get("/admin/edits/reach").text)
+    assert "0 of 2 doors have it" in said
+    newest = cursor(pages.database.reader)
+    pages.now += 3 * MINUTE
+    pages.send(west, cursor=newest)
+    said = words("<main" + admin.get("/admin/edits/reach").text)
+    assert "1 of 2 doors have it. Main entrance (main-1) was last seen 10:00:00" in said
+    pages.send(main, cursor=newest)
+    assert "All 2 doors have it" in admin.get("/admin/edits/reach").text
+    pages.now += 60 * MINUTE
+    assert "Your last change" not in admin.get("/admin/venue/").text
+
+
+def test_a_door_does_not_move_under_a_kiosk(pages: Pages, admin: Staff) -> None:
+    pages.send(pages.kiosk("west-1", "h1-west"))
+    form = {**fields(admin.get(address(pages, "door", "h1-west")).text), "hall": "site", "from": ""}
+    answer = admin.post(address(pages, "door", "h1-west"), form)
+    assert "retire it before the door moves" in words(answer.text)
+
+
+def test_guests_by_name(pages: Pages, admin: Staff) -> None:
+    target = address(pages, "session", "opening", "/guests/")
+    found = admin.get(f"{target}?q=keller")
+    assert "Anna Keller" in found.text
+    (badge,) = set(
+        re.findall(r'name="number" value="([^"]+)"', found.text.partition("h-guests")[0])
+    )
+    since = cursor(pages.database.reader)
+    said = admin.post(target, {"number": badge, "answer": "refuse"}, follow_redirects=True)
+    assert "Opening: Anna Keller is refused" in words(said.text)
+    assert [type(one).__name__ for one in changes(pages.database, since)] == ["VenueChanged"]
+    query = "SELECT invited FROM session_guest WHERE serial = ?"
+    serial = pages.serial("A1")
+
+    def invited() -> list[int]:
+        return [one[0] for one in pages.database.reader.execute(query, (serial,))]
+
+    assert invited() == [0]
+    said = admin.post(target, {"number": badge, "answer": "invite"}, follow_redirects=True)
+    assert invited() == [1]
+    admin.post("/admin/edits/undo", undo_form(said.text))
+    assert invited() == [0]
+    admin.post(target, {"number": badge, "answer": "neither"})
+    assert invited() == []
+    assert acts(pages)[-1] == "guest_set"
+    assert admin.post(target, {"number": badge, "answer": "x"}).status_code == 400
+    assert admin.post(target, {"number": "x", "answer": "invite"}).status_code == 404
+
+
+def test_who_may(shown: Pages) -> None:
+    session = number(shown, "session", "opening")
+    for target in ("hall/new", f"session/{session}", f"session/{session}/guests/"):
+        assert_only(shown, f"/admin/venue/{target}")
+    assert_only(shown, f"/admin/venue/session/{session}/remove", method="POST")
+    assert_only(shown, f"/admin/venue/session/{session}", method="POST")
+    assert_only(shown, "/admin/venue/categories", "auditor")
+    assert_only(shown, "/admin/edits/undo", "badge_desk", method="POST")
+
+
+def test_what_is_not_there(shown: Pages) -> None:
+    admin = shown.staff("admin")
+    for target in ("hall/99", "door/99", "session/99", "category/99", "zone/1", "hall/x",
+                   "session/99/guests/"):  # fmt: skip
+        assert admin.get(f"/admin/venue/{target}").status_code == 404
+
+
+def test_undo_goes_back_to_no_page_but_ours(shown: Pages) -> None:
+    admin = shown.staff("admin")
+    for page in ("https://example.org/", "//example.org", "/admin/\\example.org", "/b/x"):
+        answer = admin.post("/admin/edits/undo", {"mark": "x", "page": page})
+        assert answer.location == "/admin/venue/"

@@ -1,0 +1,63 @@
+"""The venue: halls, doors and the programme, to be read."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from server.core.event.directory import Event
+from server.storage.database import Database
+from tests.server.support.pages import Pages, assert_only
+from tests.server.support.stores import load
+
+
+@pytest.fixture
+def pages(event: Event, site: Database) -> Iterator[Pages]:
+    with Pages(event, site) as opened:
+        yield opened
+
+
+def test_it_works(shown: Pages) -> None:
+    answer = shown.staff("auditor").get("/admin/venue/")
+    assert answer.status_code == 200
+    for text in (
+        "Harbour Centre", "海港中心", "within Harbour Centre", "120", "Green Room door", "(entry)",
+        "Mon 04 May", "11:00–12:00", "Opening", "开幕式", "Press hour", "12:50–14:05",
+        "Asia/Shanghai", "from Harbour Centre",
+    ):  # fmt: skip
+        assert text in answer.text
+
+
+def test_who_may(shown: Pages) -> None:
+    assert_only(shown, "/admin/venue/", "auditor")
+
+
+def test_an_empty_event_says_what_to_do(event: Event, database: Database) -> None:
+    with Pages(event, database) as pages:
+        text = pages.staff("admin").get("/admin/venue/").text
+    assert "Add the first one, or import a venue file" in text
+    assert "/admin/venue/hall/new" in text
+    assert "No sessions yet" in text
+
+
+def test_the_programme_is_shown_day_by_day_and_in_pages(event: Event, site: Database) -> None:
+    many = "".join(
+        f"""[[session]]\ncode = "s{n}"\nhall = "h1"\ntitle = "Talk {n}"
+starts = "2026-05-05 09:00"\nends = "2026-05-05 10:00"\n"""
+        for n in range(101, 222)
+    )
+    load(event, site, many)
+    with Pages(event, site) as pages:
+        auditor = pages.staff("auditor")
+        first = auditor.get("/admin/venue/?day=2026-05-05").text
+        assert "Talk 101<" in first
+        assert "Talk 201<" not in first
+        assert "121 sessions, page 1 of 2" in first
+        assert "Opening" not in first
+        assert "Talk 221<" in auditor.get("/admin/venue/?day=2026-05-05&page=2").text
+        for wrong in ("?day=x", "?day=2030-01-01", "?page=0", "?page=x"):
+            assert "Opening" in auditor.get(f"/admin/venue/{wrong}").text
+
+
+def test_a_door_of_which_nobody_said_where_it_leads_from(pages: Pages) -> None:
+    pages.database.write(lambda db: db.execute("DELETE FROM door_from") and None)
+    assert "from outside, as nobody said" in pages.staff("auditor").get("/admin/venue/").text

@@ -1,0 +1,111 @@
+"""Files that are made to be taken for others: links, zips with two faces, and names that draw."""
+
+import os
+import shutil
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from server.features.evidence.verify import check, say
+from tests.server.conftest import NOW
+from tests.server.features.evidence.conftest import Evidence
+
+Verified = Callable[..., list[str]]
+
+
+def zipped(folder: Path, out: Path, extra: dict[str, bytes] | None = None) -> Path:
+    """A zip of a folder as anybody makes it, with the folders' own entries in it."""
+    with zipfile.ZipFile(out, "w") as target:
+        for one in sorted(folder.rglob("*")):
+            target.write(one, one.relative_to(folder).as_posix())
+        for name, data in (extra or {}).items():
+            target.writestr(name, data)
+    return out
+
+
+def test_a_zip_that_somebody_else_made(evidence: Evidence, verified: Verified) -> None:
+    path = evidence.export()
+    assert verified(zipped(path, evidence.folder / "again.zip")) == []
+    found = verified(zipped(path, evidence.folder / "more.zip", {"tile/0/001": b"x" * 32}))
+    assert found == ["tile/0/001 does not belong to the export"]
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_two_files_of_one_name(evidence: Evidence, verified: Verified) -> None:
+    """One program would read the first and another one the second."""
+    path = evidence.export()
+    for name in ("README.txt", "records.txt", "checkpoint"):
+        same = {name: (path / name).read_bytes()}
+        found = verified(zipped(path, evidence.folder / "two.zip", same))
+        assert found == ["it has a link, or two files of one name"]
+
+
+@pytest.mark.parametrize("name", ["README.txt", "tile/entries", "keys.json"])
+def test_links(evidence: Evidence, verified: Verified, name: str) -> None:
+    """What they point to may be another thing tomorrow. It says the same as the export today."""
+    path = evidence.export()
+    other = evidence.folder / "other"
+    shutil.move(path / name, other)
+    (path / name).symlink_to(other)
+    assert verified(path) == ["it has a link, or two files of one name"]
+
+
+def test_links_to_nothing_and_what_is_no_file(evidence: Evidence, verified: Verified) -> None:
+    path = evidence.export()
+    (path / "more").symlink_to(path / "nothing")
+    assert verified(path) == ["it has a link, or two files of one name"]
+    (path / "more").unlink()
+    os.mkfifo(path / "pipe")  # Whoever opens it waits for ever.
+    assert verified(path) == ["it has a link, or two files of one name"]
+    (path / "pipe").unlink()
+    shutil.move(path / "keys.json", evidence.folder / "keys")
+    os.mkfifo(path / "keys.json")
+    assert verified(path) == ["it has a link, or two files of one name"]
+
+
+def test_a_link_in_a_zip(evidence: Evidence, verified: Verified) -> None:
+    """Whoever unpacks it has a link where a file was verified."""
+    path = evidence.export()
+    data = (path / "README.txt").read_bytes()
+    (path / "README.txt").unlink()
+    link = zipfile.ZipInfo("README.txt")
+    link.external_attr = 0o120777 << 16
+    out = zipped(path, evidence.folder / "link.zip")
+    with zipfile.ZipFile(out, "a") as target:
+        target.writestr(link, data)
+    assert verified(out) == ["it has a link, or two files of one name"]
+
+
+def test_names_that_would_draw_on_the_screen(
+    evidence: Evidence, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = evidence.export()
+    (path / "\x1b[2J\rVERIFIED").write_text("")
+    assert say(*check(path)) == 1
+    said = capsys.readouterr().out
+    assert said == "WRONG: ?[2J?VERIFIED does not belong to the export.\nREFUSED\n"
+    assert say([], ["a\nVERIFIED\n"]) == 0
+    assert capsys.readouterr().out == "a?VERIFIED?\nVERIFIED\n"
+
+
+@pytest.mark.long
+def test_tiles_that_are_cut_off_or_too_long(evidence: Evidence, verified: Verified) -> None:
+    """Over 256 entries, so that there is a tile above the first level."""
+    for number in range(300):
+        evidence.scan(evidence.site.west, number % 20 + 1, NOW, decision="denied", reason="revoked")
+    evidence.send(evidence.site.west, NOW)
+    path = evidence.export()
+    files = [one for one in sorted((path / "tile").rglob("*")) if one.is_file()]
+    assert len(files) == 5
+    for file in files:
+        whole = file.read_bytes()
+        for changed in (b"", whole[:-1], whole[:-32], whole + b"\0", whole * 2, whole[::-1]):
+            file.write_bytes(changed)
+            (found,) = verified(path)
+            assert "is not" in found or "cut off" in found
+        file.unlink()
+        assert verified(path) == [f"{file.relative_to(path)} is missing"]
+        file.write_bytes(whole)
+    assert verified(path) == []

@@ -1,0 +1,61 @@
+"""The database against its own log: what pages show was logged so."""
+
+import pytest
+
+from server.core.entry_log import erasure
+from server.features.evidence.check import problems
+from tests.server.conftest import NOW
+from tests.server.features.evidence.conftest import Evidence
+
+
+def found(evidence: Evidence) -> list[str]:
+    return list(problems(evidence.database.reader, evidence.log.name))
+
+
+def test_it_works(evidence: Evidence) -> None:
+    assert found(evidence) == []
+    evidence.database.write(lambda db: erasure.erase(db, 7, by="user:1", now=NOW))
+    assert found(evidence) == []
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("decision", "admitted"), ("reason", None), ("scanned_at", 5), ("received_at", 5),
+        ("door_id", 9), ("hall_id", 3), ("serial", 9), ("seq", 900), ("note", "x"),
+        ("supervisor", "user:9"), ("override_place", 1), ("act", "annul"), ("flags", "escort"),
+    ],
+)  # fmt: skip
+def test_a_row_that_was_altered(evidence: Evidence, column: str, value: object) -> None:
+    ((number,),) = evidence.rows("SELECT number FROM scan WHERE serial = 8 LIMIT 1")
+    evidence.alter(f"UPDATE scan SET {column} = ? WHERE number = ?", value, number)
+    assert found(evidence) == [f"scan {number}: the ledger has another {column} than the log"]
+
+
+def test_a_record_that_was_altered(evidence: Evidence) -> None:
+    evidence.alter("UPDATE leaf SET body = x'7b7d' WHERE number = 9")
+    assert found(evidence) == ["entry 9 is not what was logged"]
+
+
+def test_what_is_missing(evidence: Evidence) -> None:
+    size = evidence.log.size()
+    ((number,),) = evidence.rows("SELECT number FROM scan WHERE serial = 8 LIMIT 1")
+    evidence.alter("DELETE FROM discrepancy")
+    evidence.alter("DELETE FROM scan WHERE number = ?", number)
+    assert found(evidence) == [f"scan {number} of the log is missing in the ledger"]
+    evidence.alter("DELETE FROM scan WHERE number >= ?", size - 5)
+    evidence.alter("DELETE FROM leaf WHERE number >= ?", size - 5)
+    assert f"kiosk west (generation 1) cosigned {size} entries, and there are {size - 5}" in found(
+        evidence
+    )
+    evidence.alter("DELETE FROM leaf WHERE number = ?", number)
+    assert found(evidence) == [f"entries {number} to {number} are missing"]
+
+
+def test_a_log_that_was_written_anew(evidence: Evidence) -> None:
+    size = evidence.log.size()
+    evidence.alter("UPDATE leaf SET hash = (SELECT hash FROM leaf WHERE number = 3),"
+                   " body = (SELECT body FROM leaf WHERE number = 3),"
+                   " salt = (SELECT salt FROM leaf WHERE number = 3) WHERE number = 4")  # fmt: skip
+    said = f"kiosk west (generation 1) cosigned another log of {size} entries than this one"
+    assert said in found(evidence)

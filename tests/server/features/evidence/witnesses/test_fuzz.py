@@ -1,0 +1,89 @@
+"""Answers of authorities and witnesses with bytes altered, cut or put in. None proves anything that
+the true one does not, and none is a traceback.
+"""
+
+import shutil
+
+import pytest
+
+from badges.credential.keys import PrivateKey
+from badges.transparency.checkpoint import cosign
+from badges.transparency.signed_note import NoteError, ProofError
+from badges.transparency.witnessing import Submission, read_cosignature, read_submission
+from server.core.outgoing import posting
+from server.features.evidence.witnesses import authority
+from server.features.evidence.witnesses.authority import Authority, StampError, read_certificates
+from server.features.evidence.witnesses.witness import opened
+from tests.server.features.evidence.test_fuzz import TURNS, draws, mutated
+from tests.server.features.evidence.witnesses.conftest import OtherLog
+from tests.server.features.evidence.witnesses.time_authority import TimeAuthority
+
+KEY, WITNESS = PrivateKey(b"a log's".ljust(32)), PrivateKey(b"a witness's".ljust(32))
+NAME = "example.org/w"
+
+
+@pytest.fixture
+def log() -> OtherLog:
+    made = OtherLog(KEY)
+    made.grow(*"abcdefghijk")
+    return made
+
+
+def test_stamps(time_authority: TimeAuthority, log: OtherLog) -> None:
+    """Bytes beside what is signed may differ. What is proven is the same."""
+    time_authority.answer = None
+    known = Authority(time_authority.url, read_certificates(time_authority.ca))
+    message = log.note().encode()
+    whole, true = authority.ask(posting.post, known, log.note())
+    for draw in draws(TURNS):
+        changed = mutated(draw, whole)
+        try:
+            found = authority.verify(changed, message, known)
+        except StampError:
+            continue
+        assert found == true, changed.hex()
+
+
+def test_cosignatures(log: OtherLog) -> None:
+    note = log.note()
+    whole = cosign(WITNESS, NAME, note, 1_777_860_000).encode()
+    for draw in draws(TURNS):
+        changed = mutated(draw, whole)
+        try:
+            found = read_cosignature(changed, NAME, WITNESS.public, note)
+        except NoteError:
+            continue
+        # Such as the same line with another one behind it.
+        assert found == (whole.decode(), 1_777_860_000), changed
+
+
+def test_requests_to_a_witness(log: OtherLog, tmp_path) -> None:
+    """It cosigns nothing but the log's own checkpoints, in their order."""
+    with opened(tmp_path / "w", NAME, [log.vkey]) as witness:
+        first = Submission(0, (), log.note(3)).encoded()
+        assert witness.add_checkpoint(first, 1).status == 200
+        whole = Submission(3, tuple(log.tree.consistency(3, 11)), log.note()).encoded()
+        for draw in draws(TURNS):
+            changed = mutated(draw, whole)
+            try:
+                same = read_submission(changed).note == log.note()
+            except ProofError:
+                same = False
+            found = witness.add_checkpoint(changed, 1)
+            if found.status != 200:
+                assert found.status in (400, 403, 404, 409, 422), changed
+                continue
+            # A signature that nobody knows may stand under the log's.
+            assert same or log.note() in changed.decode(), changed
+            shutil.rmtree(tmp_path / "w" / "evidence")
+            (tmp_path / "w" / "evidence").mkdir()
+            witness = reset(witness, first)
+
+
+def reset(witness, first: bytes):
+    """Begin anew, as the witness was before the request."""
+    (file,) = (witness._directory / "cosigned").iterdir()
+    file.unlink()
+    made = type(witness)(witness._directory, witness.name, witness._key)
+    assert made.add_checkpoint(first, 1).status == 200
+    return made

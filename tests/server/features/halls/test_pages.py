@@ -1,0 +1,258 @@
+"""A hall's page: closing, capacity, clearing, a lost kiosk's places; and the report of outages."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from badges.wire import wire
+from server.core.event.directory import Event
+from server.core.kiosks import registry
+from server.core.occupancy import figures
+from server.core.staff import users
+from server.storage.database import Database
+from tests.server.conftest import MINUTE
+from tests.server.support.pages import PASSWORD, Pages, acts, assert_only
+
+
+@pytest.fixture
+def pages(event: Event, site: Database) -> Iterator[Pages]:
+    with Pages(event, site) as opened:
+        yield opened
+
+
+def hall_of(pages: Pages, code: str) -> int:
+    query = "SELECT hall_id FROM hall WHERE code = ?"
+    return pages.database.reader.execute(query, (code,)).fetchone()[0]
+
+
+def words(page: str) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page.partition("<main")[2]))
+
+
+def test_closing_names_the_doors_that_have_not_confirmed(pages: Pages) -> None:
+    west = pages.kiosk("west-1", "h1-west")
+    pages.send(west)
+    hall = f"/admin/halls/{west.hall}"
+    officer = pages.staff("supervisor")
+    said = officer.post(f"{hall}/close", follow_redirects=True).text
+    assert "The hall is closed" in said
+    assert "Not yet confirmed the last change" in words(said)
+    assert re.search(r"west-1 \), last heard .* may still admit \d+", words(said))
+    (cursor,) = pages.database.reader.execute("SELECT MAX(cursor) FROM change").fetchone()
+    west.returned += west.free
+    pages.send(west, cursor=cursor)
+    page = words(officer.get(hall).text)
+    assert "Every door at work has confirmed" in page
+    assert "Not yet confirmed" not in page
+    assert "open again" in officer.post(f"{hall}/open", follow_redirects=True).text
+    assert acts(pages)[-2:] == ["hall_closed", "hall_opened"]
+
+
+def test_kept_places_and_until_when(pages: Pages) -> None:
+    hall = hall_of(pages, "h1")
+    officer = pages.staff("supervisor")
+    assert "Kept places" not in officer.get(f"/admin/halls/{hall}").text
+
+    def shown(until_min: int | None) -> str:
+        pages.database.write(
+            lambda db: (
+                db.execute(
+                    "UPDATE hall SET accessible_places = 6, accessible_until_min = ?"
+                    " WHERE hall_id = ?",
+                    (until_min, hall),
+                )
+                and None
+            )
+        )
+        return words(officer.get(f"/admin/halls/{hall}").text)
+
+    page = shown(None)
+    assert "Kept places 6 of the capacity, for wheelchair users and companions; 0 in use" in page
+    assert "Kept all the time" in page
+    assert re.search(r"Kept until .*\d\d:\d\d , then everybody", shown(0))
+    assert re.search(r"Everybody&#39;s until|Everybody's until", shown(24 * 60))
+
+
+def test_the_capacity_up_to_the_limit(pages: Pages) -> None:
+    pages.send(pages.kiosk("west-1", "h1-west"))
+    hall = hall_of(pages, "h1")
+    admin = pages.staff("admin")
+    page = admin.post(f"/admin/halls/{hall}/capacity", {"capacity": 40}, follow_redirects=True)
+    assert "The capacity is 40" in page.text
+    for wrong in ("121", "-1", "x", ""):
+        page = admin.post(
+            f"/admin/halls/{hall}/capacity", {"capacity": wrong}, follow_redirects=True
+        )
+        assert "Nothing was changed" in page.text
+    shown = next(f for f in figures.hall_figures(pages.database.reader) if f.hall_id == hall)
+    assert shown.capacity == 40
+
+
+def test_clearing_needs_the_box(pages: Pages) -> None:
+    west = pages.kiosk("west-1", "h1-west")
+    pages.send(west)
+    west.scan(pages.now, pages.serial("A1"), category=1)
+    pages.send(west)
+    admin, target = pages.staff("admin"), f"/admin/halls/{west.hall}/clear"
+    assert "tick the box" in admin.post(target, follow_redirects=True).text
+    said = admin.post(target, {"confirm": "yes"}, follow_redirects=True).text
+    assert "counts as empty" in said
+    assert "Inside, as scanned 0" in words(said)
+
+
+def test_who_came_in_after_somebody_looked_stays_counted(pages: Pages) -> None:
+    west = pages.kiosk("west-1", "h1-west")
+    pages.send(west)
+    west.scan(pages.now, pages.serial("A1"), category=1)
+    pages.send(west)
+    admin, target = pages.staff("admin"), f"/admin/halls/{west.hall}"
+    (before,) = re.findall(r'name="before" value="(\d+)"', admin.get(target).text)
+    west.scan(pages.now, pages.serial("A2"), category=2)
+    pages.send(west)
+    fields = {"confirm": "yes", "before": before}
+    said = admin.post(f"{target}/clear", fields, follow_redirects=True).text
+    assert "Inside, as scanned 1" in words(said)
+
+
+def test_a_lost_kiosk_is_attested_by_two_people(pages: Pages) -> None:
+    west = pages.kiosk("west-1", "h1-west")
+    pages.send(west)
+    pages.database.write(lambda db: registry.fence(db, "west-1", 1, by="test", now=pages.now))
+    hashed = users.hash_password(PASSWORD)
+    pages.database.write(
+        lambda db: users.add_user(db, "Second", "supervisor", hashed, by="test", now=pages.now)
+    )
+    admin, target = pages.staff("admin"), f"/admin/halls/{west.hall}/attest"
+    fields = {"kiosk": "west-1", "generation": 1, "inside": 3, "name": "Second"}
+    at_work = admin.post(target, {**fields, "password": PASSWORD}, follow_redirects=True).text
+    assert "nobody in any more" in at_work
+    fields["stopped"] = "yes"
+    wrong = admin.post(target, {**fields, "password": "no"}, follow_redirects=True).text
+    assert "second person" in wrong
+    alone = {**fields, "name": admin_name(pages), "password": PASSWORD}
+    assert "another supervisor" in admin.post(target, alone, follow_redirects=True).text
+    unsaid = {**fields, "password": PASSWORD, "inside": ""}
+    assert "as a number" in admin.post(target, unsaid, follow_redirects=True).text
+    said = admin.post(target, {**fields, "password": PASSWORD}, follow_redirects=True).text
+    assert "at most 3 counted as inside" in said
+    assert acts(pages)[-1] == "kiosk_attested"
+    shown = next(f for f in figures.hall_figures(pages.database.reader) if f.hall_id == west.hall)
+    assert shown.unspent == 3
+
+
+def test_a_second_password_is_not_guessed(pages: Pages) -> None:
+    west = pages.kiosk("west-1", "h1-west")
+    admin, target = pages.staff("admin"), f"/admin/halls/{west.hall}/attest"
+    codes = [admin.post(target, {"inside": 0}).status_code for _ in range(11)]
+    assert codes == [303] * 10 + [429]
+
+
+def test_a_lost_kiosk_that_a_restored_server_waits_for_can_be_attested(pages: Pages) -> None:
+    west = pages.kiosk("west-1", "h1-west")
+    forget = "UPDATE place_account SET granted = 0, returned = 0, awaited = 1"
+    pages.database.write(lambda db: db.execute(forget) and None)
+    pages.database.write(lambda db: registry.fence(db, "west-1", 1, by="test", now=pages.now))
+    page = pages.staff("admin").get(f"/admin/halls/{west.hall}").text
+    assert f'action="/admin/halls/{west.hall}/attest"' in page
+    assert 'name="inside" type="number" min="0" required' in page
+
+
+def admin_name(pages: Pages) -> str:
+    query = "SELECT name FROM user WHERE role = 'admin' ORDER BY user_id DESC LIMIT 1"
+    return pages.database.reader.execute(query).fetchone()[0]
+
+
+def test_who_may(pages: Pages) -> None:
+    hall = hall_of(pages, "h1")
+    assert_only(pages, f"/admin/halls/{hall}", "supervisor", "auditor")
+    assert_only(pages, "/admin/absences/", "supervisor", "auditor")
+    for act in ("close", "open"):
+        assert_only(pages, f"/admin/halls/{hall}/{act}", "supervisor", method="POST")
+    for act in ("capacity", "clear", "attest"):
+        assert_only(pages, f"/admin/halls/{hall}/{act}", method="POST")
+
+
+def test_a_hall_that_is_not_there(pages: Pages) -> None:
+    admin = pages.staff("admin")
+    assert admin.get("/admin/halls/999").status_code == 404
+    assert admin.post("/admin/halls/999/close").status_code == 404
+
+
+def test_outages_are_told(pages: Pages) -> None:
+    supervisor = pages.staff("supervisor")
+    assert "None: every scan came while it was made" in supervisor.get("/admin/absences/").text
+    west = pages.kiosk("west-1", "h1-west")
+    pages.send(west)
+    west.scan(pages.now + MINUTE, pages.serial("A1"), category=1, facts_age_ms=MINUTE)
+    pages.now += 5 * MINUTE
+    pages.send(west, health=wire.Health())
+    page = words(supervisor.get("/admin/absences/").text)
+    assert "1: 1 admitted, 0 denied, 0 exits" in page
+    assert "the oldest that a decision rested on was 1 min old" in page
+
+
+def test_who_moved_on_is_shown_and_the_hall_offered_to_be_cleared(pages: Pages) -> None:
+    west = pages.kiosk("west-1", "h1-west")
+    pages.send(west)
+    west.scan(pages.now, pages.serial("A1"), category=1)
+    pages.send(west)
+    admin, target = pages.staff("admin"), f"/admin/halls/{west.hall}"
+    page = words(admin.get(target).text)
+    assert "counted by scanned exits alone" in page
+    assert "entered another hall" not in page.replace("counted by", "")
+    pages.database.write(
+        lambda db: db.execute("UPDATE stay SET closed_at = 1, after_move = 'counted'") and None
+    )
+    page = admin.get(target).text
+    assert "Inside, as scanned 1; 1 of them has entered another hall since" in words(page)
+    assert "1 place is kept for people who entered another hall" in words(page)
+    assert "<details open>" in page
+    said = admin.post(f"{target}/clear", {"confirm": "yes"}, follow_redirects=True).text
+    assert "Inside, as scanned 0 At most" in words(said)
+
+
+def test_moves_that_nobody_confirmed_are_shown(pages: Pages) -> None:
+    pages.send(pages.kiosk("west-1", "h1-west"))
+    hall = hall_of(pages, "h1")
+    pages.database.write(
+        lambda db: (
+            db.execute("UPDATE hall SET unconfirmed_moves = 3, leaving = 'inferred'") and None
+        )
+    )
+    admin = pages.staff("admin")
+    page = words(admin.get(f"/admin/halls/{hall}").text)
+    assert "and 3 more if nobody left who entered another hall" in page
+    assert "and by entering another hall" in page
+
+
+def test_a_hall_is_cleared_with_the_halls_inside_it(pages: Pages) -> None:
+    pages.kiosk("west-1", "h1-west")
+    outer, inner = hall_of(pages, "site"), hall_of(pages, "h1")
+    admin = pages.staff("admin")
+    asked = "Nor is there anybody in the halls inside it, which count as empty too: Hall 1."
+    assert asked in words(admin.get(f"/admin/halls/{outer}").text)
+    assert "halls inside it" not in admin.get(f"/admin/halls/{inner}").text
+    admin.post(f"/admin/halls/{outer}/clear", {"confirm": "yes"})
+    assert acts(pages)[-2:] == ["hall_cleared", "hall_cleared"]
+
+
+def test_a_capacity_is_shown_with_its_reasons(pages: Pages) -> None:
+    hall = hall_of(pages, "h1")
+    admin = pages.staff("admin")
+    assert "capacity is above" not in words(admin.get(f"/admin/halls/{hall}").text)
+    pages.database.write(
+        lambda db: db.execute(
+            "UPDATE hall SET seats = 90, exit_width_m = 1.2, entry_lanes = 1 WHERE hall_id = ?",
+            (hall,),
+        )
+    )
+    page = words(admin.get(f"/admin/halls/{hall}").text)
+    assert "Holding capacity 90 90 seats" in page
+    assert "Entry capacity 660 1 × 660 an hour × 60 min (assumed)" in page
+    assert "Emergency capacity 787 1.2 m level × 82 a minute × 8 min (assumed)" in page
+    assert "The capacity 100 is above what its measures allow: holding 90 (90 seats)." in page
+    admin.post(f"/admin/halls/{hall}/capacity", {"capacity": 90})
+    page = words(admin.get(f"/admin/halls/{hall}").text)
+    assert "is above what" not in page
+    assert re.search(r"Capacity 90; set by admin-\w+ Mon 04 May 10:00:00", page)

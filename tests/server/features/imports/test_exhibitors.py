@@ -1,0 +1,223 @@
+"""Exhibitors and their stands, from tables to the database."""
+
+import io
+import zipfile
+import zlib
+from collections.abc import Sequence
+from typing import Any
+
+import openpyxl
+import pytest
+
+from server.core.event.directory import Event
+from server.core.programme import exhibition, organisations
+from server.features.imports.preview.preview import take_over
+from server.features.imports.programme.exhibitors import ExhibitorFile, read_exhibitors
+from server.features.imports.venue_plan import VenueError
+from server.storage.database import Database
+from tests.server.conftest import NOW
+from tests.server.support.stores import dump, load
+
+AREAS = """
+[[area]]
+code = "robots"
+hall = "site"
+name = "Robotics area"
+name_zh = "机器人展区"
+
+[[organisation]]
+code = "crane"
+name = "Crane Works"
+name_zh = "起重机厂"
+country = "DE"
+kind = "company"
+
+[[organisation]]
+code = "twin-1"
+name = "Twin"
+
+[[organisation]]
+code = "twin-2"
+name = "Twin"
+"""
+TABLE = """\
+Exhibitor,中文名称,Country,Kind,Stand No.,Area,m²,Phone
+CRANE  works,,,,"R-01, R-02",Robotics area,36,123
+Delta Drives,三角驱动,China,企业,R-03,机器人展区,22.5,
+海上风电,,中国,公司,R 04,robots,18,
+"""
+
+
+@pytest.fixture
+def fair(event: Event, site: Database) -> Database:
+    """A site with an area, and organisations of which two have one name."""
+    load(event, site, AREAS)
+    return site
+
+
+def read(site: Database, data: str | bytes, **options: Any) -> ExhibitorFile:
+    whole = data.encode() if isinstance(data, str) else data
+    return read_exhibitors(site.reader, whole, "fair.csv", **options)
+
+
+def take(site: Database, data: str | bytes, **options: Any) -> ExhibitorFile:
+    found = read(site, data, **options)
+    site.write(lambda db: take_over(db, found.venue, by="test", now=NOW, remove_sessions=False))
+    return found
+
+
+def stands(site: Database) -> list[tuple[str, str | None, int]]:
+    return [(one.code, one.exhibitor, one.m2) for one in exhibition.stands(site.reader)]
+
+
+def test_exhibitors_are_taken_over(fair: Database) -> None:
+    found = take(fair, TABLE)
+    assert found.problems == ()
+    assert [one[0] for one in stands(fair)] == ["R-01", "R-02", "R-03", "R-04"]
+    assert stands(fair)[:3] == [
+        ("R-01", "crane", 18),
+        ("R-02", "crane", 18),
+        ("R-03", "delta-drives", 23),
+    ]
+    delta = organisations.organisation(fair.reader, "delta-drives")
+    assert (delta.names, delta.country, delta.kind) == (
+        {"en": "Delta Drives", "zh": "三角驱动"},
+        "CN",
+        "company",
+    )
+    crane = organisations.organisation(fair.reader, "crane")
+    assert (crane.country, crane.kind) == ("DE", "company")  # of which the file says nothing
+    assert crane.names == {"en": "CRANE works", "zh": "起重机厂"}
+    assert set(found.venue.notes) == {
+        "columns that are not read: Phone",
+        "line 2: 36 m² are divided among 2 stands",
+        "line 3: 22.5 m² is taken as 23",
+    }
+
+
+def test_the_same_table_again_changes_nothing(fair: Database) -> None:
+    take(fair, TABLE)
+    before = dump(fair)
+    take(fair, TABLE)
+    assert dump(fair) == before
+
+
+def test_a_stand_moves_to_another_exhibitor(fair: Database) -> None:
+    take(fair, TABLE)
+    take(fair, "exhibitor,stand\n三角驱动,R-01\n")
+    assert stands(fair)[0] == ("R-01", "delta-drives", 18)  # in its area, as large as it was
+
+
+def test_new_areas_are_made_in_a_hall(fair: Database) -> None:
+    take(fair, "exhibitor,stand,area,m2\nOne,M-1,元宇宙展区,9\nTwo,M-2,元宇宙展区,6\n",
+         new_areas="site")  # fmt: skip
+    made = next(one for one in exhibition.areas(fair.reader) if one.code != "robots")
+    assert (made.names, made.m2, made.stands) == ({"zh": "元宇宙展区"}, 15, 2)
+
+
+def workbook(*rows: Sequence[object]) -> bytes:
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.worksheets[0].append(row)
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "参展商;展位号;展区;面积\n三角驱动;R-03;robots;22\n".encode("gb18030"),
+        "参展商\t展位号\t展区\t面积\n三角驱动\tR-03\trobots\t22\n".encode("utf-16"),
+        "\n2026 fair\n\n参展商,展位号,展区,面积\n三角驱动,Ｒ-０３,robots,２２\n".encode(),
+        workbook(["The fair"], [], ["参展商", "展位号", "展区", "展位面积(m²)"],
+                 ["三角驱动", "R-03", "Robotics area", 22]),
+    ],
+    ids=["gb18030", "utf-16", "wide", "xlsx"],
+)  # fmt: skip
+def test_tables_of_all_kinds(fair: Database, data: bytes) -> None:
+    take(fair, data, encoding="gb18030" if b"\xb2\xce" in data[:4] else None)
+    ((code, exhibitor, m2),) = stands(fair)
+    assert (code, m2) == ("R-03", 22)
+    assert exhibitor is not None
+
+
+def test_merged_cells_belong_to_each_of_their_rows(fair: Database) -> None:
+    book = openpyxl.Workbook()
+    sheet = book.worksheets[0]
+    for row in (["name", "stand", "area", "m2"], ["Delta Drives", "R-1", "robots", 9],
+                [None, "R-2", None, 6], ["Crane Works", "R-3", "robots", 4]):  # fmt: skip
+        sheet.append(row)
+    for span in ("A2:A3", "C2:C3"):
+        sheet.merge_cells(span)
+    out = io.BytesIO()
+    book.save(out)
+    take(fair, out.getvalue())
+    assert stands(fair) == [
+        ("R-1", "delta-drives", 9),
+        ("R-2", "delta-drives", 6),
+        ("R-3", "crane", 4),
+    ]
+
+
+WRONG = {
+    "a stand twice": ("A,R-9,robots,DE,1", "line 3: stand R-9 is there twice: it is in line 2 too"),
+    "twice in a row": ('A,"R-1,R-1",robots,DE,1', "line 3: stand R-1 is there twice"),
+    "no area": ("A,R-1,,DE,1", "line 3: stand R-1 has no area: write one, or name one with --area"),
+    "an unknown area": ("A,R-1,Moon,DE,1", "line 3: area 'Moon' is none of this event; there are"),
+    "no country": ("A,R-1,robots,Atlantis,1", "line 3: country 'Atlantis' is no country"),
+    "no stand": ("A,,robots,DE,1", "line 3: has no stand"),
+    "no code": ("A,R#1,robots,DE,1", "line 3: stand 'R#1' is 1 to 32 letters"),
+    "no name": (",R-1,robots,DE,1", "line 3: has no name of an exhibitor"),
+    "no size": ("A,R-1,robots,DE,large", "line 3: m² 'large' is no number of square metres"),
+    "other sizes": ('A,R-1,robots,DE,"1; 2"', "line 3: has 2 sizes for 1 stands"),
+    "two of a name": ("Twin,R-1,robots,DE,1", "could be the organisation twin-1 or twin-2"),
+    "a formula": ("=A1,R-1,robots,DE,1", "line 3: name starts with '='"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_what_is_wrong_with_a_row_is_named(fair: Database, what: str) -> None:
+    row, told = WRONG[what]
+    found = read(fair, f"name,stand,area,country,m2\nGood,R-9,robots,DE,1\n{row}\n")
+    assert any(told in problem for problem in found.problems), found.problems
+    assert found.skipped == 1
+    assert [one.code for one in found.venue.programme.stands] == ["R-9"]
+
+
+def bomb() -> bytes:
+    """A workbook whose sheet unpacks to 300 MB, of the same packed megabyte again and again.
+
+    Who unpacks all of it learns only then that its check sum is wrong.
+    """
+    packing = zlib.compressobj(1, wbits=-zlib.MAX_WBITS)
+    megabyte = packing.compress(bytes(1_000_000)) + packing.flush(zlib.Z_FULL_FLUSH)
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("xl/workbook.xml", "<workbook/>")
+        archive.writestr("xl/worksheets/sheet1.xml", megabyte * 300 + packing.flush())
+        sheet = archive.getinfo("xl/worksheets/sheet1.xml")
+        sheet.compress_type, sheet.file_size = zipfile.ZIP_DEFLATED, 300_000_000
+    return out.getvalue()
+
+
+def test_files_that_are_no_table(fair: Database) -> None:
+    for data, told in (
+        (b"", "is empty"),
+        (b"a,b\n1,2\n", "has no columns for exhibitors and their stands among 'a', 'b'"),
+        (b"PK\x03\x04 no zip", "is damaged"),
+        (bomb(), "unpacks to"),
+        (b"name,stand\n" + b"x" * 10_000_000, "has over 10,000,000 bytes"),
+        (b"name,stand\n" + b"x,y\n" * 20_001, "has over 20,000 rows"),
+        (b"<html>", "is not a table but another kind of file"),
+    ):
+        with pytest.raises(VenueError) as raised:
+            read(fair, data)
+        assert told in str(raised.value)
+
+
+def test_650_exhibitors(fair: Database) -> None:
+    rows = [f"Company {n},Stand-{n},robots,{20 + n % 30}" for n in range(650)]
+    take(fair, "exhibitor,booth,zone,sqm\n" + "\n".join(rows))
+    (area,) = exhibition.areas(fair.reader)
+    assert (area.stands, area.exhibitors) == (650, 650)

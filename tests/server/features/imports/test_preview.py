@@ -1,0 +1,82 @@
+"""What a preview says is what the import then does, and the preview itself changes nothing."""
+
+import pytest
+
+from server.core.event.directory import Event
+from server.features.imports.preview.preview import Change, Preview, Thing, preview, take_over
+from server.features.imports.preview.state import state
+from server.features.imports.venue_plan import VenueError
+from server.storage.database import Database
+from tests.server.conftest import NOW, VENUE, venue_of
+from tests.server.features.imports.test_programme_import import PROGRAMME
+from tests.server.support.stores import changes, dump, load
+
+
+def show(event: Event, site: Database, text: str, *, remove: bool = False) -> Preview:
+    plan = venue_of(event, text)
+    return preview(site, plan, event.settings, by="test", now=NOW, remove_sessions=remove)
+
+
+def test_nothing_is_written(event: Event, site: Database) -> None:
+    before, told = dump(site), changes(site)
+    assert not show(event, site, PROGRAMME + VENUE.replace("capacity = 100", "capacity = 90")).empty
+    assert dump(site) == before
+    assert changes(site) == told
+
+
+def test_the_same_file_again_is_empty(event: Event, site: Database) -> None:
+    load(event, site, PROGRAMME)
+    found = show(event, site, PROGRAMME)
+    assert found.empty
+    assert found.unchanged == 10
+    assert [one.code for one in found.missing if one.kind == "sessions"] == ["opening", "press"]
+
+
+def test_what_is_added_and_changed(event: Event, site: Database) -> None:
+    text = (
+        VENUE.replace("capacity = 100", "capacity = 90")
+        .replace('title = "Press hour"', 'title = "Press hour"\ntitle_zh = "记者会"')
+        .replace('2026-05-04 13:00"', '2026-05-04 12:30"')
+        .replace('["press"]', '["press", "vip"]')
+    )
+    found = show(event, site, text + PROGRAMME)
+    assert Change("halls", "h1", "capacity", "100", "90") in found.changed
+    assert {one for one in found.changed if one.kind == "sessions"} == {
+        Change("sessions", "press", "title (zh)", "", "记者会"),
+        Change("sessions", "press", "starts", "2026-05-04 13:00", "2026-05-04 12:30"),
+        Change("sessions", "press", "opens", "2026-05-04 12:50", "2026-05-04 12:20"),
+        Change("sessions", "press", "categories", "press", "press, vip"),
+    }
+    assert Thing("sessions", "ports-1", "Ports, first part") in found.added
+    assert Thing("activities", "ports", "Forum on Ports") in found.added
+    assert Thing("stands", "R-01", "") in found.added
+
+
+def test_speakers_and_hosts_are_told_by_name(event: Event, site: Database) -> None:
+    load(event, site, PROGRAMME)
+    text = PROGRAMME.replace('role = "keynote"', 'role = "panellist"').replace(
+        'co_hosts = ["pilots"]', ""
+    )
+    assert show(event, site, text).changed == (
+        Change("activities", "ports", "hosts", "council (lead), pilots (co-host)",
+               "council (lead)"),
+        Change("sessions", "ports-1", "speakers", "A2 (keynote), Lara Later (moderator)",
+               "A2 (panellist), Lara Later (moderator)"),
+    )  # fmt: skip
+
+
+def test_sessions_that_would_be_removed(event: Event, site: Database) -> None:
+    text = VENUE[: VENUE.index('[[session]]\ncode = "press"')]
+    assert [one.code for one in show(event, site, text).missing] == ["press"]
+    found = show(event, site, text, remove=True)
+    assert [one.code for one in found.removed] == ["press"]
+    assert found.missing == ()
+    plan = venue_of(event, text)
+    site.write(lambda db: take_over(db, plan, by="test", now=NOW, remove_sessions=True))
+    assert ("sessions", "press") not in state(site.reader, event.settings)
+
+
+def test_a_file_that_is_refused(event: Event, site: Database) -> None:
+    with pytest.raises(VenueError) as raised:
+        show(event, site, PROGRAMME.replace('kind = "conference"', 'kind = "party"'))
+    assert "there is no kind party" in str(raised.value)

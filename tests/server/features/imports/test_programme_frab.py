@@ -1,0 +1,316 @@
+"""Schedules of frab and pretalx, in JSON and XML, from the file to the database."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from server.core.event.directory import Event
+from server.core.programme import activities
+from server.core.programme.speakers import speakers_of
+from server.core.venue import store
+from server.core.venue.store import SessionRow
+from server.features.imports.preview.preview import take_over
+from server.features.imports.programme.adopt import Adopted, adopt
+from server.features.imports.programme.formats import schedule_xml
+from server.features.imports.programme.formats.programme_file import read_programme
+from server.features.imports.programme.mapping import ProgrammeMapping, read_mapping
+from server.features.imports.venue_plan import VenueError
+from server.storage.database import Database
+from tests.server.conftest import NOW, serial_of
+from tests.server.support.stores import dump, load
+
+FILES = Path(__file__).parent / "programme_files"
+JSON = (FILES / "schedule.json").read_bytes()
+XML = (FILES / "schedule.xml").read_bytes()
+MAPPING = """
+[halls]
+"Saal 9" = "site"
+[kinds]
+Talk = "conference"
+Keynote = "conference"
+panel = "conference"
+Workshop = false
+"""
+NINE = 1_777_856_400_000  # 2026-05-04 09:00 in Shanghai
+HOUR = 3_600_000
+
+
+def adopted(event: Event, site: Database, data: bytes, mapping: str = MAPPING) -> Adopted:
+    found = read_programme(data, "schedule", event.settings)
+    words = read_mapping(mapping.encode(), "m.toml") if mapping else ProgrammeMapping()
+    return adopt(site.reader, found, words, event.settings)
+
+
+def take(event: Event, site: Database, data: bytes, mapping: str = MAPPING) -> Adopted:
+    made = adopted(event, site, data, mapping)
+    site.write(lambda db: take_over(db, made.venue, by="test", now=NOW, remove_sessions=False))
+    return made
+
+
+def changed(change: Callable[[Any], None]) -> bytes:
+    document = json.loads(JSON)
+    change(document["schedule"]["conference"])
+    return json.dumps(document).encode()
+
+
+def session(site: Database, title: str) -> SessionRow:
+    return next(one for one in store.sessions(site.reader) if title in one.titles.values())
+
+
+@pytest.mark.parametrize("data", [JSON, XML], ids=["json", "xml"])
+def test_a_schedule_is_taken_over(event: Event, site: Database, data: bytes) -> None:
+    made = take(event, site, data)
+    assert made.problems == ()
+    assert made.skipped == 1  # the workshop
+    tides = session(site, "Tides and Trade – What harbours owe the sea")
+    halls = {one.hall_id: one.code for one in store.halls(site.reader)}
+    assert (halls[tides.hall_id], tides.starts_at) == ("h1", NINE)
+    assert tides.ends_at - tides.starts_at == 1.5 * HOUR
+    assert len(tides.code) == 12
+    activity = activities.activity(site.reader, tides.code)
+    assert (activity.kind, activity.theme, activity.language) == ("conference", "Oceans", "en")
+    (speaker,) = speakers_of(site.reader, [tides.session_id])[tides.session_id]
+    assert (speaker.serial, speaker.role) == (serial_of(site, "A1"), "keynote")
+    smart = session(site, "智能港口")
+    assert smart.titles == {"zh": "智能港口"}
+    both = speakers_of(site.reader, [smart.session_id])[smart.session_id]
+    assert [(one.name, one.serial is None, one.role) for one in both] == [
+        ("王小明", False, "speaker"),
+        ("Lara Later", True, "speaker"),
+    ]
+    who_pays = session(site, "Who pays")
+    assert halls[who_pays.hall_id] == "h1"  # by its Chinese name
+    assert {one.role for one in speakers_of(site.reader, [who_pays.session_id])
+            [who_pays.session_id]} == {"panellist"}  # fmt: skip
+    assert halls[session(site, "Lost in the attic").hall_id] == "site"
+    assert "not on the roster yet, and shown by name: Lara Later" in made.venue.notes
+    assert any("not taken over: abstract (1)" in note for note in made.venue.notes)
+
+
+@pytest.mark.parametrize("data", [JSON, XML], ids=["json", "xml"])
+def test_the_same_schedule_again_changes_nothing(event: Event, site: Database, data: bytes) -> None:
+    take(event, site, data)
+    before = dump(site)
+    take(event, site, data)
+    assert dump(site) == before
+
+
+def test_both_forms_make_the_same_of_it(event: Event, site: Database) -> None:
+    def plain(data: bytes) -> object:
+        venue = adopted(event, site, data).venue
+        return venue.sessions, venue.programme
+
+    assert plain(JSON) == plain(XML)
+
+
+def test_what_the_schedule_does_not_say_stays(event: Event, site: Database) -> None:
+    take(event, site, JSON)
+    tides = session(site, "Tides and Trade – What harbours owe the sea")
+    rest = 'hall = "h1"\ntitle = "Tides"\ntitle_zh = "潮汐"\n'
+    load(event, site, f"""
+[[organisation]]
+code = "port"
+name = "Port Authority"
+[[activity]]
+code = "{tides.code}"
+kind = "release"
+title = "Tides"
+official = true
+lead = ["port"]
+[[session]]
+code = "{tides.code}"
+{rest}starts = "2026-05-04 09:00"
+ends = "2026-05-04 10:00"
+opens_before_min = 5
+closes_after_min = 7
+categories = ["press"]
+""")  # fmt: skip
+
+    def later(conference: Any) -> None:
+        conference["days"][0]["rooms"]["Hall 1"][0]["date"] = "2026-05-04T02:00:00Z"
+
+    take(event, site, changed(later))
+    again = next(one for one in store.sessions(site.reader) if one.code == tides.code)
+    assert again.titles == {
+        "en": "Tides and Trade – What harbours owe the sea",
+        "zh": "潮汐",
+    }
+    assert again.starts_at == NINE + HOUR
+    assert again.starts_at - again.opens_at == 5 * 60_000
+    assert again.closes_at - again.ends_at == 7 * 60_000
+    keys = {one.code: one.key for one in store.categories(site.reader)}
+    assert [keys[one] for one in again.categories] == ["press"]
+    activity = activities.activity(site.reader, tides.code)
+    assert activity.official
+    assert [host.code for host in activity.hosts] == ["port"]
+
+
+def test_unknown_rooms_and_kinds_are_named_with_their_remedy(event: Event, site: Database) -> None:
+    made = adopted(event, site, JSON, "")
+    assert (
+        "'Saal 9' (1 event) is no hall of this event: write in a mapping, under [halls], "
+        '"Saal 9" = "CODE", or false to leave them out; there are green, h1, site'
+    ) in made.problems
+    assert any(one.startswith("'Talk' (2 events) is no kind of") for one in made.problems)
+    assert made.rooms["Saal 9"] == ""
+    assert made.rooms["一号厅"] == "h1"
+
+
+def test_a_guid_that_is_there_twice_is_an_activity_at_two_times(
+    event: Event, site: Database
+) -> None:
+    def again(conference: Any) -> None:
+        rooms = conference["days"][1]["rooms"]
+        first = conference["days"][0]["rooms"]["Hall 1"][0]
+        rooms["Hall 1"] = [{**first, "date": "2026-05-05T16:00:00+08:00"}]
+
+    take(event, site, changed(again))
+    code = session(site, "Tides and Trade – What harbours owe the sea").code.removesuffix("-2")
+    assert activities.activity(site.reader, code).sessions == 2
+
+
+WRONG: dict[str, tuple[Callable[[Any], None], str]] = {}
+
+
+def wrong(told: str) -> Callable[[Callable[[Any], None]], None]:
+    """Adds a case: what is changed of an event, and what is said of it."""
+
+    def add(change: Callable[[Any], None]) -> None:
+        WRONG[change.__name__] = (change, told)
+
+    return add
+
+
+@wrong("starts outside the event, which is 3 days from 2026-05-04")
+def another_month(one: Any) -> None:
+    one["date"] = "2026-06-04T09:00:00+08:00"
+
+
+@wrong("Tsoon' is no time such as")
+def no_time(one: Any) -> None:
+    one["date"] = None
+    one["start"] = "soon"
+
+
+@wrong("'90' is no duration such as 01:30")
+def no_duration(one: Any) -> None:
+    one["duration"] = "90"
+
+
+@wrong("'0:00' is no duration such as 01:30")
+def no_length(one: Any) -> None:
+    one["duration"] = "0:00"
+
+
+@wrong("has no title")
+def no_title(one: Any) -> None:
+    one["title"] = ""
+
+
+@wrong("its title is a text of 1 to 200 printable characters")
+def long_title(one: Any) -> None:
+    one["title"] = "x" * 300
+
+
+@wrong("has neither guid nor id, so that nobody could find it again")
+def nameless(one: Any) -> None:
+    del one["guid"], one["id"]
+
+
+@wrong("is out of range")
+def another_age(one: Any) -> None:
+    one["date"] = "0001-01-01T00:00:00+14:00"
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_what_is_wrong_with_an_event_is_named(event: Event, site: Database, what: str) -> None:
+    change, told = WRONG[what]
+    data = changed(lambda conference: change(conference["days"][0]["rooms"]["Hall 1"][0]))
+    made = adopted(event, site, data)
+    (problem,) = made.problems
+    assert told in problem
+    assert len(made.venue.sessions) == 3  # all others that are not left out
+
+
+def test_an_event_without_a_room(event: Event, site: Database) -> None:
+    def nowhere(conference: Any) -> None:
+        rooms = conference["days"][1]["rooms"]
+        rooms[""] = [{**rooms.pop("Saal 9")[0], "room": None}]
+
+    (problem,) = adopted(event, site, changed(nowhere)).problems
+    assert problem == "event 'Lost in the attic': has no room, so that no hall is known"
+
+
+def test_times_without_a_date_are_of_their_day(event: Event, site: Database) -> None:
+    """Older files have the clock alone, and the night belongs to the day before."""
+
+    def old(conference: Any) -> None:
+        for day in conference["days"]:
+            for events in day["rooms"].values():
+                for one in events:
+                    del one["date"]
+        conference["days"][0]["rooms"]["Hall 1"][0]["start"] = "01:00"
+
+    take(event, site, changed(old))
+    assert session(site, "Tides and Trade – What harbours owe the sea").starts_at == (
+        NINE + 16 * HOUR
+    )
+    assert session(site, "智能港口").starts_at == NINE + 6 * HOUR
+
+
+ENTITIES = """<?xml version="1.0"?><!DOCTYPE schedule [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;">]>
+<schedule><conference><title>&b;</title></conference></schedule>"""
+FETCHES = '<!DOCTYPE schedule SYSTEM "file:///etc/passwd"><schedule/>'
+HOSTILE = {
+    "entities": (ENTITIES.encode(), "has a DOCTYPE, which may hide more than it shows"),
+    "a fetch": (FETCHES.encode(), "has a DOCTYPE"),
+    "deep XML": (b"<schedule>" + b"<day>" * 100_000, "has elements in over 20 others"),
+    "endless XML": (b"<schedule>" + b"<day/>" * 5_001, "has over 5,000 elements"),
+    "broken XML": (b"<schedule><day></schedule>", "is not XML: mismatched tag"),
+    "another XML": (b"<rss/>", "begins with <rss> and not with <schedule>"),
+    "bytes in XML": (b"<schedule>\xff\xfe</schedule>", "is not XML: not well-formed"),
+    "an encoding": (b'<?xml version="1.0" encoding="x-none"?><schedule/>', "is not XML"),
+    "deep JSON": (b'{"schedule":' + b"[" * 1_000_000, "has lists in lists without end"),
+    "bytes in JSON": (b'{"schedule": "\xff"}', "is not UTF-8 text (first at byte 15)"),
+    "broken JSON": (b'{"schedule": }', "is not JSON: Expecting value"),
+    "long numbers": (b'{"schedule": ' + b"9" * 100_000 + b"}", "is not JSON"),
+    "another JSON": (b'{"talks": []}', "has no schedule.conference"),
+    "no days": (b'{"schedule": {"conference": {}}}', "has no list of days"),
+    "no events": (b'{"schedule": {"conference": {"days": []}}}', "has no events"),
+    "a zip": (b"PK\x03\x04" + bytes(100), "is packed: unpack it"),
+    "a venue file": (b'[[hall]]\ncode = "h1"\n', "Is it a venue file? That is for import-venue"),
+    "nothing": (b"", "is neither iCalendar"),
+    "too much": (b"{" + b" " * 10_000_000, "has over 10,000,000 bytes"),
+}
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("what", HOSTILE)
+def test_files_that_are_no_schedule(
+    event: Event, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert schedule_xml.ELEMENTS_MAX == 500_000
+    monkeypatch.setattr(schedule_xml, "ELEMENTS_MAX", 5_000)
+    data, told = HOSTILE[what]
+    with pytest.raises(VenueError) as raised:
+        read_programme(data, "s", event.settings)
+    assert told in str(raised.value)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    "conference",
+    [
+        '{"days": [3]}', '{"days": [{"rooms": []}]}', '{"days": [{"rooms": {"x": 3}}]}',
+        '{"days": [{"rooms": {"x": [3]}}]}', '{"days": [{"rooms": {"x": [{}]}}]}',
+        '{"days": [{"rooms": {"x": [{"id": [], "persons": 3, "title": {}}]}}]}',
+    ],
+)  # fmt: skip
+def test_parts_of_another_shape_are_named(event: Event, conference: str) -> None:
+    data = f'{{"schedule": {{"conference": {conference}}}}}'.encode()
+    found = read_programme(data, "s", event.settings)
+    assert len(found.problems) == 1
+    assert not found.drafts

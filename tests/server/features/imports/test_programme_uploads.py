@@ -1,0 +1,201 @@
+"""Programmes and exhibitors that are imported by browser: what is asked, shown and then written."""
+
+import html
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from server.core.event.directory import Event
+from server.core.programme import activities, exhibition
+from server.core.venue import store
+from server.storage.database import Database
+from tests.server.features.imports.test_exhibitors import AREAS, TABLE
+from tests.server.features.imports.test_programme_frab import FILES, JSON, XML
+from tests.server.features.imports.test_uploads import files, mark, preview, send, still
+from tests.server.features.imports.test_uploads import words as plain
+from tests.server.support.pages import Pages, Staff, acts, assert_only
+from tests.server.support.stores import load
+
+PROGRAMME, EXHIBITORS = "/admin/imports/programme/", "/admin/imports/exhibitors/"
+ANSWERS = {
+    "hall:Saal 9": "site", "hall:Hall 1": "h1", "hall:Green Room": "green", "hall:一号厅": "h1",
+    "kind:Talk": "conference", "kind:Keynote": "conference", "kind:Panel": "conference",
+    "kind:Workshop": "-",
+}  # fmt: skip
+
+
+@pytest.fixture
+def pages(event: Event, site: Database) -> Iterator[Pages]:
+    load(event, site, AREAS)
+    with Pages(event, site) as opened:
+        yield opened
+
+
+@pytest.fixture
+def admin(pages: Pages) -> Staff:
+    return pages.staff("admin")
+
+
+def words(page: str) -> str:
+    return plain(html.unescape(page))
+
+
+def selects(page: str) -> dict[str, str]:
+    """What each select box of a page has chosen."""
+    found = {}
+    for name, options in re.findall(r'<select id="[^"]+" name="([^"]+)">(.*?)</select>', page):
+        chosen = re.search(r'value="([^"]*)" selected', options)
+        found[html.unescape(name)] = chosen[1] if chosen else ""
+    return found
+
+
+def answer(admin: Staff, location: str, **more: str):
+    return admin.post(f"{location}/answer", more, follow_redirects=True)
+
+
+@pytest.mark.parametrize(("data", "name"), [(JSON, "schedule.json"), (XML, "schedule.xml")])
+def test_rooms_and_kinds_are_asked_and_mapped(
+    pages: Pages, admin: Staff, data: bytes, name: str
+) -> None:
+    before = still(pages.database)
+    location, page = preview(admin, PROGRAMME, data, name)
+    text = words(page.text)
+    assert "Saal 9 (1 event) is no hall of this event: choose one below" in text
+    assert "Room “Saal 9”" in text
+    assert "--" not in text.replace("----", "")
+    asked = selects(page.text)
+    assert (asked["hall:Saal 9"], asked["hall:Hall 1"]) == ("", "h1")
+    assert asked["kind:Workshop"] == ""
+    assert "Import</button>" not in page.text
+    refused = admin.post(f"{location}/confirm", {"mark": "x"}, follow_redirects=True)
+    assert "Nothing was imported" in refused.text
+    page = answer(admin, location, **ANSWERS)
+    assert selects(page.text) == {key: ANSWERS[key] for key in selects(page.text)}
+    assert "Import it?" in page.text
+    assert "Sessions that the file does not have: opening, press" in words(page.text)
+    assert still(pages.database) == before
+    done = admin.post(f"{location}/confirm", mark(page.text), follow_redirects=True)
+    assert "things added" in words(done.text)
+    assert acts(pages)[-1] == "venue_imported"
+    halls = {one.hall_id: one.code for one in store.halls(pages.database.reader)}
+    held = [halls[one.hall_id] for one in store.sessions(pages.database.reader)]
+    assert "site" in held
+    titles = [one.titles for one in activities.activities(pages.database.reader)]
+    assert len(titles) == 4
+    assert not files(pages)
+    location, page = preview(admin, PROGRAMME, data, name)
+    page = answer(admin, location, **ANSWERS)
+    assert "Changed" not in words(page.text)
+    assert "Added" not in words(page.text)
+
+
+def test_what_has_a_problem_may_be_left_out(pages: Pages, admin: Staff) -> None:
+    location, _ = preview(admin, PROGRAMME, JSON, "schedule.json")
+    without = {**ANSWERS, "hall:Saal 9": ""}
+    page = answer(admin, location, **without)
+    assert "Import</button>" not in page.text
+    page = answer(admin, location, **without, skip_bad="yes")
+    assert "What has a problem is left out" in words(page.text)
+    assert "Import</button>" in page.text
+    admin.post(f"{location}/confirm", mark(page.text), follow_redirects=True)
+    halls = {one.hall_id: one.code for one in store.halls(pages.database.reader)}
+    assert "site" not in {halls[one.hall_id] for one in store.sessions(pages.database.reader)}
+
+
+def test_a_calendar_is_previewed(pages: Pages, admin: Staff) -> None:
+    before = still(pages.database)
+    _, page = preview(admin, PROGRAMME, (FILES / "forum.ics").read_bytes(), "forum.ics")
+    assert "To know" in page.text
+    assert "--" not in words(page.text)
+    assert still(pages.database) == before
+
+
+def test_what_is_imported_is_what_was_shown(pages: Pages, admin: Staff) -> None:
+    location, _ = preview(admin, PROGRAMME, JSON, "schedule.json")
+    page = answer(admin, location, **ANSWERS)
+    other = answer(admin, location, **{**ANSWERS, "hall:Saal 9": "green"})
+    assert mark(page.text) != mark(other.text)
+    said = admin.post(f"{location}/confirm", mark(page.text), follow_redirects=True)
+    assert "Somebody has changed the venue since" in said.text
+    assert len(store.sessions(pages.database.reader)) == 2
+    admin.post(f"{location}/confirm", mark(said.text), follow_redirects=True)
+    assert len(store.sessions(pages.database.reader)) > 2
+
+
+def test_a_hall_that_there_is_not(pages: Pages, admin: Staff) -> None:
+    location, _ = preview(admin, PROGRAMME, JSON, "schedule.json")
+    page = answer(admin, location, **{**ANSWERS, "hall:Saal 9": "h99", "role": "admin"})
+    assert "is mapped to h99, which is no hall of this event" in words(page.text)
+
+
+def test_exhibitors_are_previewed_and_imported(pages: Pages, admin: Staff) -> None:
+    before = still(pages.database)
+    location, page = preview(admin, EXHIBITORS, TABLE, "fair.csv")
+    text = words(page.text)
+    assert "R-01" in text
+    assert "columns that are not read: Phone" in text
+    assert still(pages.database) == before
+    done = admin.post(f"{location}/confirm", mark(page.text), follow_redirects=True)
+    assert "Exhibition" in done.text
+    stands = {one.code: one.m2 for one in exhibition.stands(pages.database.reader)}
+    assert stands == {"R-01": 18, "R-02": 18, "R-03": 23, "R-04": 18}
+    assert not files(pages)
+
+
+def test_areas_of_exhibitors_are_chosen(pages: Pages, admin: Staff) -> None:
+    table = "Exhibitor,Stand,Area\nDelta,D-1,Metaverse\nGamma,G-1,\n"
+    location, page = preview(admin, EXHIBITORS, table, "fair.csv")
+    text = words(page.text)
+    assert "is none of this event; there are robots. Choose below where it is made" in text
+    assert "stand G-1 has no area: write one, or choose one below" in text
+    assert "--" not in text
+    page = answer(admin, location, new_areas="h1", area="robots")
+    assert "Metaverse (metaverse)" in words(page.text)
+    admin.post(f"{location}/confirm", mark(page.text))
+    areas = {one.code: one.area for one in exhibition.stands(pages.database.reader)}
+    assert areas == {"D-1": "metaverse", "G-1": "robots"}
+
+
+@pytest.mark.parametrize(
+    ("target", "data", "said"),
+    [
+        (PROGRAMME, b"\x00\xff" * 50, "bad is"),
+        (PROGRAMME, b'{"schedule": 1}', "bad has"),
+        (EXHIBITORS, b"one,two\n1,2\n", "has no columns for exhibitors"),
+    ],
+)
+def test_bad_files_get_a_clear_answer(
+    pages: Pages, admin: Staff, target: str, data: bytes, said: str
+) -> None:
+    before = still(pages.database)
+    location, page = preview(admin, target, data, "bad")
+    assert page.status_code == 200
+    assert said in words(page.text)
+    assert "Nothing can be imported yet" in page.text
+    assert (
+        "Nothing was imported"
+        in admin.post(f"{location}/confirm", {"mark": "x"}, follow_redirects=True).text
+    )
+    assert answer(admin, location).status_code == 200
+    gone = admin.post(f"{location}/cancel", follow_redirects=True)
+    assert "Nothing was imported, and the file is deleted" in gone.text
+    assert still(pages.database) == before
+
+
+def test_an_upload_is_of_one_kind_and_one_user(pages: Pages, admin: Staff) -> None:
+    sent = send(admin, PROGRAMME, JSON, "schedule.json").location
+    assert (
+        "no longer kept"
+        in admin.get(sent.replace("programme", "exhibitors"), follow_redirects=True).text
+    )
+    other = pages.staff("admin")
+    assert "no longer kept" in other.get(sent, follow_redirects=True).text
+    assert "no longer kept" in answer(other, sent).text
+
+
+def test_who_may(pages: Pages) -> None:
+    assert_only(pages, PROGRAMME, method="POST")
+    assert_only(pages, EXHIBITORS, method="POST")
+    for rest in ("", "/answer", "/confirm", "/cancel"):
+        assert_only(pages, f"{PROGRAMME}{'x' * 22}{rest}", method="POST" if rest else "GET")

@@ -1,0 +1,302 @@
+"""No import changes who somebody is, or drops or doubles them, without asking first."""
+
+import os
+import sqlite3
+
+import pytest
+
+from badges.roster.problems import Finding
+from badges.roster.reader import read_roster
+from badges.roster.table import RosterAnswers
+from server.core.event.directory import Event
+from server.core.people import issuing
+from server.core.people.attendees import add_attendee, attendee, change_attendee
+from server.features.imports import roster_import
+from server.features.imports.roster_import import (
+    ImportResult,
+    RosterChangedError,
+    RosterRefusedError,
+    plan_import,
+)
+from server.features.imports.roster_match import ImportAnswers
+from server.features.imports.venue_plan import VenueError
+from server.storage.database import Database
+from tests.server.conftest import NOW, ROSTER, VENUE, roster_of, serial_of
+from tests.server.support.stores import attendees, dump, load, take
+
+HEADER = ROSTER.partition("\n")[0]
+KEEP = {"missing": "keep"}
+
+
+def asked(database: Database, text: str, **answers: object) -> dict[str, Finding]:
+    """What the import stops at, by kind; the database stays as it is."""
+    before = dump(database)
+    with pytest.raises(RosterRefusedError) as caught:
+        take(database, text, **answers)
+    assert dump(database) == before
+    assert caught.value.problems == ()
+    return {one.kind: one for one in caught.value.findings if one.open}
+
+
+def sharing(text: str) -> roster_import.Roster:
+    """A roster whose people may share an address."""
+    shared = RosterAnswers(shared_emails=True)
+    return read_roster(text.encode(), "r.csv", categories=["vip"], answers=shared)
+
+
+def said(result: ImportResult) -> dict[str, int]:
+    return {one.kind: one.count for one in result.findings}
+
+
+def names(database: Database) -> list[str]:
+    return sorted(row["given_name"] for row in attendees(database))
+
+
+class TestRenames:
+    def test_a_sorted_file_with_row_numbers(self, database: Database) -> None:
+        """The badge of one person must not become another's."""
+        ids = RosterAnswers(row_numbers="ids")
+
+        def numbered(*people: str) -> roster_import.Roster:
+            rows = [f"{n},{name},vip" for n, name in enumerate(people, 1)]
+            text = "\n".join(["编号,name,category", *rows])
+            return read_roster(text.encode(), "r.csv", categories=["vip"], answers=ids)
+
+        take(database, numbered("Anna", "Bo", "Cy"))
+        found = asked(database, numbered("Aaron", "Anna", "Bo", "Cy"), doubles="new")["renames"]
+        assert found.count == 3
+        assert "3 of them" not in found.message
+        assert "2 of them get the name of somebody else here: have the ids moved?" in found.message
+        old, new = "'Bo', id '2' (no badge yet)", "'Anna', id '1' (no badge yet)"
+        assert found.examples[1] == f"line 3: {old} → 'Anna', the name of {new}"
+
+    @pytest.mark.parametrize("row", ["A1,Eve,Hill", ",Eve,Hill"])
+    def test_another_name(self, event: Event, site: Database, row: str) -> None:
+        site.write(lambda db: issuing.issue_missing(db, event, now=NOW, by="test"))
+        text = ROSTER.replace("A1,Anna,Keller", row)
+        found = asked(site, text)
+        kind = "renames" if row.startswith("A1") else "same_email"
+        assert found.keys() == {kind}
+        assert "'Anna Keller', id 'A1' (badge " in found[kind].examples[0]
+        assert "'Eve Hill'" in found[kind].examples[0]
+        assert "--renames accept" in " ".join(found[kind].answers)
+        skipped = take(site, text, renames="skip")
+        assert (skipped.updated, skipped.skipped) == (0, 1)
+        assert "Anna" in names(site)
+        taken = take(site, text, renames="accept")
+        assert (taken.updated, taken.added) == (1, 0)
+        assert taken.needs_reissue == (serial_of(site, "A1"),)
+        assert said(taken) == {"renames": 1}
+
+    @pytest.mark.parametrize(
+        "written", ["ANNA,Keller", "Anna Keller,", "Keller,Anna", "Ａnna,Keller"]
+    )
+    def test_the_same_name_written_otherwise_is_said(self, site: Database, written: str) -> None:
+        result = take(site, ROSTER.replace("Anna,Keller", written))
+        assert result.updated == 1
+        assert said(result) == {"spellings": 1}
+        assert "'Anna Keller', id 'A1' (no badge yet) →" in result.findings[0].examples[0]
+
+    def test_a_row_further_down_keeps_its_attendee(self, database: Database) -> None:
+        """A second person at the same address stands before the first in the new file."""
+        take(database, "name,email,category\nAnna,office@example.org,vip\n")
+        text = "name,email,category\nBo,office@example.org,vip\nAnna,office@example.org,vip\n"
+        result = take(database, sharing(text))
+        assert (result.added, result.updated, result.unchanged) == (1, 0, 1)
+        assert names(database) == ["Anna", "Bo"]
+
+
+class TestSharedEmails:
+    def test_a_second_person_never_renames_the_first(self, database: Database) -> None:
+        take(database, "name,email,category\nAnna,office@example.org,vip\n")
+        text = "name,email,category\nBo,OFFICE@example.org,vip\n"
+        found = asked(database, text, **KEEP)
+        assert found.keys() == {"same_email"}
+        result = take(database, text, shared_emails=True, **KEEP)
+        assert (result.added, result.updated) == (1, 0)
+        assert names(database) == ["Anna", "Bo"]
+        both = text.replace("OFFICE", "office") + "Anna,office@example.org,vip\n"
+        result = take(database, sharing(both))
+        assert (result.added, result.updated + result.unchanged) == (0, 2)
+
+    def test_with_ids_there_is_no_question(self, database: Database) -> None:
+        text = "id,name,email,category\nR1,Anna,o@example.org,vip\nR2,Bo,o@example.org,vip\n"
+        assert take(database, text).added == 2
+        assert take(database, text).unchanged == 2
+        assert take(database, text + "R3,Cy,o@example.org,vip\n").added == 1
+
+    def test_an_invitation_by_a_shared_address_names_nobody(
+        self, event: Event, database: Database
+    ) -> None:
+        text = "id,name,email,category\nR1,Anna,o@example.org,vip\nR2,Bo,o@example.org,vip\n"
+        take(database, text)
+        invited = f'{VENUE}invited = ["o@example.org"]\n'
+        with pytest.raises(VenueError) as caught:
+            load(event, database, invited)
+        assert "o…@example.org is the address of 2 people: name each by external id" in str(
+            caught.value.problems
+        )
+        load(event, database, invited.replace("o@example.org", "R1"))
+
+    def test_whoever_has_two_ids_is_asked_about(self, database: Database) -> None:
+        text = "id,name,email,category\nR1,Anna,o@example.org,vip\nR2,anna,o@example.org,vip\n"
+        found = asked(database, text)["doubles"]
+        assert found.examples == ("line 3: 'anna' stands in line 2 too, under another id",)
+        assert take(database, text, doubles="same").skipped == 1
+        assert take(database, text, doubles="new").added == 1
+        assert take(database, text).unchanged == 2
+
+    def test_ids_may_move_within_a_file(self, database: Database) -> None:
+        text = "id,name,email,category\nR1,Anna,a@example.org,vip\nR2,Bo,b@example.org,vip\n"
+        take(database, text)
+        swapped = text.replace("R1", "R3").replace("R2", "R1").replace("R3", "R2")
+        assert asked(database, swapped).keys() == {"renames"}
+        assert take(database, swapped, renames="accept").updated == 2
+
+
+class TestDoubles:
+    @pytest.mark.parametrize(
+        ("old", "new"),
+        [
+            ("A1,Anna", "B1,Anna"),
+            ("A1,Anna,Keller,Harbour Pilots,DE,anna@", ",anna,KELLER,Harbour Pilots,DE,keller@"),
+            ("A1,Anna,Keller,Harbour Pilots,DE,anna@example.org", ",Anna,Keller,,DE,"),
+        ],
+        ids=["another id", "another address", "neither"],
+    )
+    def test_a_second_badge_for_one_person(self, site: Database, old: str, new: str) -> None:
+        text = ROSTER.replace(old, new)
+        assert text != ROSTER
+        if "B1" in new:
+            text = text.replace("anna@example.org", "")
+        found = asked(site, text)
+        assert found.keys() == {"doubles"}
+        assert (
+            "has the name of 'Anna Keller', id 'A1' (no badge yet)" in found["doubles"].examples[0]
+        )
+        result = take(site, text, doubles="same")
+        assert (result.added, result.updated + result.unchanged) == (0, 4)
+
+    def test_other_people_of_the_same_name(self, site: Database) -> None:
+        text = ROSTER.replace("A1,Anna", "B1,Anna").replace("anna@", "other@")
+        result = take(site, text, doubles="new", **KEEP)
+        assert (result.added, said(result)) == (1, {"doubles": 1, "missing": 1})
+
+    def test_namesakes_of_two_organisations_are_two_people(self, site: Database) -> None:
+        """Also where the organiser says that doubles are the same people."""
+        before = attendees(site)
+        row = "B1,Anna,Keller,Northern Light,DE,other@example.org,vip,,,,en\n"
+        result = take(site, HEADER + "\n" + row, doubles="same", **KEEP)
+        assert (result.added, result.updated) == (1, 0)
+        assert "doubles" not in said(result)
+        after = attendees(site)
+        assert [one for one in after if one in before] == before
+        assert len(after) == len(before) + 1
+
+    def test_namesakes_without_id_and_address_keep_to_their_organisations(
+        self, database: Database
+    ) -> None:
+        text = "name,organisation,category\nLi Wei,Port,vip\nLi Wei,Fjord,vip\n"
+        take(database, text)
+        serials = {row["organisation"]: row["serial"] for row in attendees(database)}
+        turned = "name,organisation,category\nLi Wei,Fjord,vip\nLi Wei,Port,vip\n"
+        result = take(database, turned)
+        assert (result.added, result.updated, result.unchanged) == (0, 0, 2)
+        assert {row["organisation"]: row["serial"] for row in attendees(database)} == serials
+        third = "name,organisation,category\nLi Wei,Harbour,vip\n"
+        assert take(database, third, doubles="same", **KEEP).added == 1
+
+    def test_who_has_a_row_of_their_own_is_somebody_else(self, site: Database) -> None:
+        result = take(site, ROSTER + "B1,Anna,Keller,Harbour Pilots,DE,two@example.org,vip,,,,en\n")
+        assert result.added == 1
+
+    def test_new_namesakes_are_said(self, database: Database) -> None:
+        text = "name,organisation,email,category\nLi,Port,a@x.org,vip\nLi,Port,b@x.org,vip\n"
+        assert said(take(database, text)) == {"namesakes": 2}
+
+
+class TestMissing:
+    def test_people_who_are_gone(self, event: Event, site: Database) -> None:
+        site.write(lambda db: issuing.issue_missing(db, event, now=NOW, by="test"))
+        text = "\n".join(ROSTER.splitlines()[:3])
+        found = asked(site, text)["missing"]
+        assert found.count == 2
+        assert {one.partition(",")[0] for one in found.examples} == {"'Boris Novak'", "'Chen Lee'"}
+        assert said(take(site, text, **KEEP)) == {"missing": 2}
+        result = take(site, text, missing="revoke")
+        assert result.revoked == 2
+        revoked = {row["external_id"] for row in attendees(site) if row["revoked_at"] == NOW}
+        assert revoked == {"A3", "A4"}
+        acts = site.reader.execute("SELECT CAST(body AS TEXT) FROM leaf ORDER BY number").fetchall()
+        assert sum('"badge_revoked"' in one[0] and "not_on_roster" in one[0] for one in acts) == 2
+        told = site.reader.execute("SELECT COUNT(*) FROM change WHERE body LIKE '%older%'")
+        assert told.fetchone()[0] >= 2
+        again = take(site, text)
+        assert (again.revoked, said(again)) == (0, {})
+
+    def test_who_comes_back_stays_revoked_and_that_is_said(self, site: Database) -> None:
+        take(site, "\n".join(ROSTER.splitlines()[:4]), missing="revoke")
+        assert said(take(site, ROSTER)) == {"revoked": 1}
+
+    def test_walk_ins_were_never_on_a_roster(self, site: Database) -> None:
+        gia = {"given_name": "Gia", "category": 7}
+        site.write(lambda db: add_attendee(db, gia, by="u", now=NOW, random=os.urandom))
+        assert take(site, ROSTER, missing="revoke").revoked == 0
+
+    def test_with_bad_rows_nobody_is_revoked(self, site: Database) -> None:
+        text = ROSTER.replace("boris@example.org", "boris")
+        with pytest.raises(RosterRefusedError) as caught:
+            take(site, text, skip_bad=True, missing="revoke")
+        (found,) = caught.value.result.open
+        assert "With 1 bad rows it can't be told who is gone" in found.message
+        assert take(site, text, skip_bad=True, **KEEP).revoked == 0
+
+    def test_a_row_that_was_left_out_is_not_gone(self, site: Database) -> None:
+        result = take(site, ROSTER.replace("Anna", "Eve"), renames="skip", missing="revoke")
+        assert result.revoked == 0
+
+
+class TestPlanning:
+    def test_nobody_waits_for_it(self, site: Database) -> None:
+        """Others write while a roster is compared; only what is ready is written in one go."""
+        other = sqlite3.connect(site.path, isolation_level=None)
+        other.execute("PRAGMA busy_timeout = 0")
+        calls = []
+
+        def random(size: int) -> bytes:
+            other.execute("BEGIN IMMEDIATE")  # raises where somebody holds the database
+            other.execute("COMMIT")
+            calls.append(size)
+            return os.urandom(size)
+
+        try:
+            read = roster_of(ROSTER + "A5,Eve,Hill,,US,,vip,,,press,en\n")
+            plan = plan_import(site.reader, read, ImportAnswers(), False, NOW, random)
+            assert calls
+            site.write(lambda db: plan.write(db, "test"))
+        finally:
+            other.close()
+        assert len(attendees(site)) == 5
+
+    @pytest.mark.parametrize("harmless", [True, False])
+    def test_what_was_changed_meanwhile(self, site: Database, harmless: bool) -> None:
+        plan = plan_import(
+            site.reader, roster_of(ROSTER.replace("Port", "X")), ImportAnswers(), False, NOW,
+            os.urandom,
+        )  # fmt: skip
+        if harmless:
+            site.write(lambda db: roster_import.entry_log.act(db, "u", "signed_in", {}, NOW))
+            site.write(lambda db: plan.write(db, "test"))
+            return
+        change = {"organisation": "Elsewhere"}
+        serial = serial_of(site, "A1")
+        site.write(lambda db: change_attendee(db, serial, change, by="u", now=NOW))
+        with pytest.raises(RosterChangedError):
+            site.write(lambda db: plan.write(db, "test"))
+        assert attendee(site.reader, serial).organisation == "Elsewhere"
+
+    def test_a_plan_with_questions_can_not_be_written(self, site: Database) -> None:
+        read = roster_of(ROSTER.replace("Anna", "Eve"))
+        plan = plan_import(site.reader, read, ImportAnswers(), False, NOW, os.urandom)
+        with pytest.raises(RosterRefusedError):
+            site.write(lambda db: plan.write(db, "test"))

@@ -1,0 +1,682 @@
+"""Files sent by browser: previews that write nothing, questions, bad files, and what is kept."""
+
+import io
+import re
+import time
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import openpyxl
+import pytest
+from werkzeug.datastructures import FileStorage
+from werkzeug.test import encode_multipart
+
+from badges.roster.table import RosterLimits
+from server.core.event.directory import Event
+from server.core.people import issuing
+from server.features.imports import venue_file
+from server.features.imports.pages import roster as roster_upload
+from server.features.imports.pages.uploads import kept_uploads
+from server.features.imports.previews import mappings
+from server.features.imports.previews import roster as roster_previews
+from server.storage.database import Database
+from server.web import apart
+from server.web import uploads as kept_files
+from server.web.apart import ApartError
+from server.web.uploads import Uploads
+from tests.server.conftest import ROSTER, VENUE
+from tests.server.support.pages import Pages, Staff, acts, assert_only
+from tests.server.support.stores import attendees, dump
+
+PEOPLE, HALLS = "/admin/imports/people/", "/admin/imports/venue/"
+
+
+@pytest.fixture
+def pages(event: Event, site: Database) -> Iterator[Pages]:
+    with Pages(event, site) as opened:
+        yield opened
+
+
+@pytest.fixture
+def admin(pages: Pages) -> Staff:
+    return pages.staff("admin")
+
+
+def send(admin: Staff, target: str, data: bytes | str, name: str = "list.csv"):
+    raw = data.encode() if isinstance(data, str) else data
+    fields = {"csrf_token": admin.form_token(), "file": FileStorage(io.BytesIO(raw), name)}
+    boundary, body = encode_multipart(fields)  # the client would leave a large file open
+    return admin.client.post(
+        target,
+        data=body,
+        content_type=f'multipart/form-data; boundary="{boundary}"',
+        base_url="https://localhost",
+        headers={"Referer": "https://localhost/"},
+    )
+
+
+def preview(admin: Staff, target: str, data: bytes | str, name: str = "list.csv"):
+    """The page that is shown after a file was sent, and where it is."""
+    sent = send(admin, target, data, name)
+    assert sent.status_code == 303, sent.text
+    return sent.location, admin.get(sent.location)
+
+
+def words(page: str) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page.partition("<main")[2]))
+
+
+def still(database: Database) -> list[str]:
+    """What stands in the database but for sessions, and for files between preview and import."""
+    beside = ('INSERT INTO "web_session"', 'INSERT INTO "upload')
+    return sorted(line for line in dump(database) if not line.startswith(beside))
+
+
+def mark(page: str) -> dict[str, str]:
+    return {"mark": re.search(r'name="mark" value="([^"]+)"', page)[1]}
+
+
+def files(pages: Pages) -> list[Path]:
+    return list((pages.event.path / "uploads").glob("*"))
+
+
+CHANGED = """\
+id,given name,family name,organisation,country,email,category
+A1,Anna,Keller,Harbour Master,DE,anna@example.org,vip
+A2,小明,王,海事大学,CN,xiaoming@example.org,speaker
+N1,Nora,Quist,,NO,nora@example.org,press
+"""
+
+
+def test_a_preview_writes_nothing_and_says_everything(pages: Pages, admin: Staff) -> None:
+    pages.issue()
+    before = still(pages.database)
+    location, page = preview(admin, PEOPLE, CHANGED)
+    text = words(page.text)
+    assert "1 added 1 changed 1 as they are" in text
+    assert "organisation Harbour Pilots → Harbour Master" in text
+    assert "category Delegate → VIP" in text
+    assert "To be replaced" in text
+    assert "Nora Quist" in text
+    assert "People who are in the event and not in this file: 2" in text
+    assert "Boris Novak" in text
+    assert "Nothing can be imported before" in text
+    assert ">Import</button>" not in page.text
+    assert still(pages.database) == before
+    assert admin.post(f"{location}/confirm", {"mark": "x"}).location == location
+    assert still(pages.database) == before
+
+
+def test_characters_that_no_font_draws_are_named(pages: Pages, admin: Staff) -> None:
+    """With the person, the character and the package, and the import goes on."""
+    people = "id,given_name,family_name,organisation,category\n"
+    people += "X1,Anna \U00016ea0,Bo,,vip\nX2,Cy,Do,Cy \U00031350,vip\n"
+    location, page = preview(admin, PEOPLE, people)
+    text = words(page.text)
+    assert "eople with characters that no installed font draws: 2" in text
+    for named in ("line 2", "U+16EA0", "line 3", "U+31350", "fonts-babelstone-han"):
+        assert named in text, named
+    admin.post(f"{location}/answer", {"answer-missing": "missing=keep"})
+    admin.post(f"{location}/confirm", mark(admin.get(location).text))
+    assert pages.serial("X1") != pages.serial("X2")
+
+
+def test_questions_are_answered_and_the_import_is_what_was_shown(
+    pages: Pages, admin: Staff
+) -> None:
+    pages.issue()
+    location, page = preview(admin, PEOPLE, CHANGED)
+    (answer,) = re.findall(r'name="(answer-missing)" value="missing=revoke"', page.text)
+    page = admin.post(f"{location}/answer", {answer: "missing=revoke"}, follow_redirects=True)
+    assert "2 revoked" in words(page.text)
+    assert "2 people are revoked by this" in words(page.text)
+    page = admin.post(f"{location}/answer", {"forget": "yes"}, follow_redirects=True)
+    assert "2 revoked" not in words(page.text)
+    page = admin.post(f"{location}/answer", {answer: "missing=keep"}, follow_redirects=True)
+    done = admin.post(f"{location}/confirm", mark(page.text), follow_redirects=True)
+    text = words(done.text)
+    assert "list.csv: 1 people added, 1 changed" in text
+    assert "1 attendee has no badge yet" in text
+    assert "1 badge says what was so before" in text
+    assert "Anna Keller" in text
+    people = {one["external_id"]: one for one in attendees(pages.database)}
+    assert people["A1"]["organisation"] == "Harbour Master"
+    assert people["N1"]["email"] == "nora@example.org"
+    assert people["A3"]["revoked_at"] is None
+    assert acts(pages)[-1] == "roster_imported"
+    assert not files(pages)
+    assert admin.get(location).status_code == 303
+    admin.post("/admin/badges/issue")
+    assert "tick the box" in admin.post("/admin/badges/reissue", follow_redirects=True).text
+    said = admin.post("/admin/badges/reissue", {"confirm": "yes"}, follow_redirects=True)
+    assert "1 badge was replaced" in said.text
+    assert "Every badge says what is so" in said.text
+    assert issuing.missing_badges(pages.database.reader) == 0
+    assert issuing.current_badge(pages.database.reader, pages.serial("A1")).issue == 2
+
+
+def test_bad_rows_are_named_and_may_be_left_out(pages: Pages, admin: Staff) -> None:
+    bad = CHANGED + "N2,,,,,x@example.org,press\nN3,Otto,Wal,,XX,otto@example,pres\n"
+    location, page = preview(admin, PEOPLE, bad)
+    text = words(page.text)
+    assert "Line 5" in text
+    assert "Line 6 , Category" in text
+    assert "Line 6 , E-mail" in text
+    answers = {"answer-skip": "skip_bad=yes", "answer-missing": "missing=keep"}
+    page = admin.post(f"{location}/answer", answers, follow_redirects=True)
+    assert "Rows that are left out" in page.text
+    admin.post(f"{location}/confirm", mark(page.text))
+    assert {one["external_id"] for one in attendees(pages.database)} == {
+        "A1",
+        "A2",
+        "A3",
+        "A4",
+        "N1",
+    }
+
+
+def test_somebody_else_changes_people_between_preview_and_import(
+    pages: Pages, admin: Staff
+) -> None:
+    location, page = preview(admin, PEOPLE, ROSTER + "N1,Nora,Quist,,NO,,press,,,,\n")
+    pages.issue()
+    said = admin.post(f"{location}/confirm", mark(page.text), follow_redirects=True)
+    assert "somebody has changed people or the venue since" in said.text
+    assert len(attendees(pages.database)) == 4
+    admin.post(f"{location}/confirm", mark(said.text))
+    assert len(attendees(pages.database)) == 5
+
+
+def test_a_colleague_who_only_looks_is_in_nobodys_way(pages: Pages, admin: Staff) -> None:
+    location, page = preview(admin, PEOPLE, ROSTER + "N1,Nora,Quist,,NO,,press,,,,\n")
+    colleague = pages.staff("admin")
+    colleague.get("/admin/people/?q=keller")
+    colleague.get("/admin/entries.csv")
+    pages.kiosk("west-1", "h1-west")
+    admin.post(f"{location}/confirm", mark(page.text))
+    assert len(attendees(pages.database)) == 5
+
+
+def test_every_question_has_choices_that_answer_it(pages: Pages, admin: Staff) -> None:
+    """Hidden rows, merged cells, a second sheet, cancelled orders, numbers for ids, doubles."""
+    book = openpyxl.Workbook()
+    sheet = book.worksheets[0]
+    for line in (
+        ("No.", "id", "given name", "family name", "organisation", "email", "category", "status"),
+        (1, 1, "Nora", "Quist", "Pier", "n@example.org", "press", "confirmed"),
+        (2, 2, "Otto", "Wal", None, "o@example.org", "press", "cancelled"),
+        (3, 3, "Pia", "Rem", "Pier", "p@example.org", "press", "pending"),
+        (4, 4, "Anna", "Keller", "Harbour Pilots", "other@example.org", "delegate", "confirmed"),
+    ):
+        sheet.append(line)
+    sheet.merge_cells("E2:E3")
+    sheet.row_dimensions[4].hidden = True
+    other = book.create_sheet("Helpers, more")
+    other.append(("given name", "family name", "category"))
+    other.append(("Rita", "Sol", "staff"))
+    raw = io.BytesIO()
+    book.save(raw)
+    location, page = preview(admin, PEOPLE, raw.getvalue(), "list.xlsx")
+    asked: set[str] = set()
+    for _ in range(12):
+        choices = re.findall(r'type="radio" name="(answer-[\w-]+)" value="([^"]+)"', page.text)
+        if not choices:
+            break
+        asked |= {name for name, _ in choices}
+        page = admin.post(f"{location}/answer", dict(reversed(choices)), follow_redirects=True)
+        assert page.status_code == 200
+    assert "Import</button>" in page.text, words(page.text)
+    assert len(asked) >= 6, asked
+    assert "--" not in words(page.text)
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "said"),
+    [
+        (b"", "list.csv", "The file is empty"),
+        (b"MZ\x90\x00" + bytes(range(256)) * 40, "setup.exe", "Nothing was imported"),
+        (b"PK\x03\x04 not a zip", "list.xlsx", "Nothing was imported"),
+        (b"\xd0\xcf\x11\xe0" + b"\x00" * 2000, "old.xls", "Nothing was imported"),
+        (b"a,b,c\n1,2,3\n", "list.csv", "no column for names"),
+        ("id,prénom\nx,Zoë\n".encode("cp1252"), "list.csv", "Nothing was imported"),
+        (b"\x00" * 5000, "list.csv", "Nothing was imported"),
+    ],
+)
+def test_bad_files_get_a_clear_answer(
+    pages: Pages, admin: Staff, data: bytes, name: str, said: str
+) -> None:
+    before = still(pages.database)
+    sent = send(admin, PEOPLE, data, name)
+    page = admin.get(sent.location)
+    assert page.status_code == 200
+    assert said in page.text
+    assert "Traceback" not in page.text
+    assert "Error" not in words(page.text)
+    assert still(pages.database) == before
+
+
+def bomb(megabytes: int) -> bytes:
+    """A table that unpacks to so much. One of the megabytes is packed, and repeated."""
+    packer, million = zlib.compressobj(wbits=-zlib.MAX_WBITS), b"0" * 1_000_000
+    packed = packer.compress(million) + packer.flush(zlib.Z_FULL_FLUSH)
+    crc = 0
+    for _ in range(megabytes):
+        crc = zlib.crc32(million, crc)
+    raw = io.BytesIO()
+    with zipfile.ZipFile(raw, "w") as archive:
+        archive.writestr("[Content_Types].xml", "<Types/>")
+        sheet = zipfile.ZipInfo("xl/worksheets/sheet1.xml")
+        archive.writestr(sheet, packed * megabytes + packer.flush())
+        sheet.compress_type, sheet.CRC = zipfile.ZIP_DEFLATED, crc
+        sheet.file_size = megabytes * len(million)
+        raw.seek(sheet.header_offset)
+        raw.write(sheet.FileHeader())
+        raw.seek(archive.start_dir)
+    with zipfile.ZipFile(raw) as archive, archive.open(sheet.filename) as unpacked:
+        assert unpacked.read(2_000_000) == 2 * million
+    return raw.getvalue()
+
+
+@pytest.mark.system
+def test_a_zip_bomb_is_refused(pages: Pages, admin: Staff) -> None:
+    raw = bomb(250)
+    assert len(raw) < 1_000_000
+    for target in (PEOPLE, HALLS):
+        _, page = preview(admin, target, raw, "list.xlsx")
+        assert "bytes" in words(page.text) or "unpack" in words(page.text)
+        assert "Import</button>" not in page.text
+
+
+def announce(admin: Staff, target: str, length: int):
+    """Begin to send so much. Whoever reads it all before they refuse it finds that it ends."""
+    return admin.client.post(
+        target,
+        input_stream=io.BytesIO(b"--x\r\n"),
+        environ_overrides={"CONTENT_LENGTH": str(length)},
+        content_type='multipart/form-data; boundary="x"',
+        base_url="https://localhost",
+        headers={"Referer": "https://localhost/"},
+    )
+
+
+def test_what_is_too_large_is_refused_and_strangers_may_send_next_to_nothing(shown: Pages) -> None:
+    admin = shown.staff("admin")
+    answer = announce(admin, PEOPLE, RosterLimits().file_bytes + 100_000)
+    assert answer.status_code == 413
+    assert "at most 50 MB" in answer.text
+    answer = send(admin, HALLS, b"x" * 10_200_000, "venue.toml")
+    assert answer.status_code == 413
+    assert "at most 10 MB" in answer.text
+    for someone, status in ((shown.stranger(), 413), (shown.staff("badge_desk"), 413)):
+        assert send(someone, PEOPLE, b"x" * 200_000).status_code == status
+    assert not files(shown)
+
+
+@pytest.mark.system
+def test_a_long_list_is_taken(pages: Pages, admin: Staff) -> None:
+    rows = "".join(f"Z{n},Guest {n},Number,z{n}@example.org,press\n" for n in range(9_000))
+    text = f"id,given name,family name,email,category\n{rows}"
+    assert len(text) > 300_000
+    _, page = preview(admin, PEOPLE, text)
+    assert "9,000 added" in words(page.text)
+
+
+def test_an_encoding_can_be_chosen(pages: Pages, admin: Staff) -> None:
+    text = "id,prénom,nom de famille,family name,category\nZ1,Zoë,,Müller,press\n".encode("cp1252")
+    location, page = preview(admin, PEOPLE, text)
+    assert "Encoding of the file" in page.text
+    page = admin.post(
+        f"{location}/answer", {"answer-encoding": "encoding=cp1252"}, follow_redirects=True
+    )
+    assert "Zoë Müller" in page.text
+    page = admin.post(
+        f"{location}/answer", {"answer-encoding": "encoding=nonsense"}, follow_redirects=True
+    )
+    assert page.status_code == 200
+    assert "Nothing was imported" in page.text
+
+
+def test_columns_under_other_titles_can_be_chosen(pages: Pages, admin: Staff) -> None:
+    text = "Kennung;Rufname;Sorte\nZ1;Zoë;press\n"
+    location, page = preview(admin, PEOPLE, text)
+    assert "choose it" in page.text
+    chosen = {
+        "answer-column-name": "column_name=Rufname",
+        "answer-column-category": "column_category=Sorte",
+        "answer-column-email": "",
+    }
+    page = admin.post(f"{location}/answer", chosen, follow_redirects=True)
+    assert "1 added" in words(page.text)
+    assert "Zoë" in page.text
+
+
+ODD_LIST = "Kennung;Rufname;Sorte\nZ1;Zoë;Presse X\n"
+ODD_COLUMNS = {
+    "answer-column-name": "column_name=Rufname",
+    "answer-column-category": "column_category=Sorte",
+}
+ODD_WORD = {"answer-word-1": "category_Presse X=press"}
+
+
+def test_a_mapping_is_kept_by_name_and_offered_at_the_next_import(
+    pages: Pages, admin: Staff
+) -> None:
+    location, page = preview(admin, PEOPLE, ODD_LIST)
+    assert "h-mapping" not in page.text  # Nothing was answered, and nothing is kept.
+    admin.post(f"{location}/answer", ODD_COLUMNS)
+    admin.post(f"{location}/answer", ODD_WORD)
+    kept = admin.post(
+        f"{location}/mapping/keep", {"mapping_name": "  Shop  X "}, follow_redirects=True
+    )
+    assert "Kept as “Shop X”" in kept.text
+    admin.post(f"{location}/cancel")
+
+    colleague = pages.staff("admin")
+    location, page = preview(colleague, PEOPLE, ODD_LIST.replace("Z1", "Z2"))
+    assert "Rufname → Name" in words(page.text)
+    assert "0 added" in words(page.text)
+    page = colleague.post(f"{location}/mapping", {"mapping": "Shop X"}, follow_redirects=True)
+    assert "1 added" in words(page.text)
+    keep = {"answer-missing": "missing=keep"}
+    page = colleague.post(f"{location}/answer", keep, follow_redirects=True)
+    done = colleague.post(f"{location}/confirm", mark(page.text))
+    assert done.location == "/admin/badges/"
+
+    location, _ = preview(admin, PEOPLE, ODD_LIST.replace("Z1", "Z3"))
+    page = admin.post(f"{location}/mapping/remove", {"mapping": "Shop X"}, follow_redirects=True)
+    assert "The mapping is removed." in page.text
+    assert "h-mapping" not in page.text
+
+
+def test_a_mapping_takes_what_fits_and_leaves_the_rest_to_be_asked(
+    pages: Pages, admin: Staff
+) -> None:
+    location, _ = preview(admin, PEOPLE, ODD_LIST)
+    admin.post(f"{location}/answer", {**ODD_COLUMNS, **ODD_WORD})
+    admin.post(f"{location}/mapping/keep", {"mapping_name": "Shop"})
+    other = "Kennung;Rufname;Klasse\nZ1;Zoë;press\n"
+    location, _ = preview(admin, PEOPLE, other)
+    page = admin.post(f"{location}/mapping", {"mapping": "Shop"}, follow_redirects=True)
+    assert "0 added" in words(page.text)
+    assert "Category: the file has" in words(page.text) or "no column for the category" in page.text
+    page = admin.post(
+        f"{location}/answer",
+        {"answer-column-category": "column_category=Klasse"},
+        follow_redirects=True,
+    )
+    assert "1 added" in words(page.text)
+
+
+@pytest.mark.parametrize(
+    ("name", "answered", "said"),
+    [
+        ("", True, "give the mapping a name of at most 60 characters."),
+        ("x" * 61, True, "give the mapping a name of at most 60 characters."),
+        ("a\u202eb", True, "give the mapping a name of at most 60 characters."),
+        ("Shop", False, "answer first which column or word means what."),
+    ],
+)
+def test_a_mapping_that_cannot_be_kept_is_refused(
+    pages: Pages, admin: Staff, name: str, answered: bool, said: str
+) -> None:
+    location, _ = preview(admin, PEOPLE, ODD_LIST)
+    if answered:
+        admin.post(f"{location}/answer", ODD_COLUMNS)
+    page = admin.post(f"{location}/mapping/keep", {"mapping_name": name}, follow_redirects=True)
+    assert f"Nothing was kept: {said}" in page.text
+    assert pages.database.reader.execute("SELECT COUNT(*) FROM roster_mapping").fetchone()[0] == 0
+
+
+def test_a_mapping_that_is_gone_or_does_not_fit_changes_nothing(
+    pages: Pages, admin: Staff, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mappings, "MAPPINGS_MAX", 1)
+    location, _ = preview(admin, PEOPLE, ODD_LIST)
+    admin.post(f"{location}/answer", ODD_COLUMNS)
+    for name in ("Shop", "Other"):
+        page = admin.post(f"{location}/mapping/keep", {"mapping_name": name}, follow_redirects=True)
+    assert "1 mappings are kept already. Remove one first." in page.text
+    for target in ("mapping", "mapping/remove"):
+        page = admin.post(f"{location}/{target}", {"mapping": "None"}, follow_redirects=True)
+        assert "Nothing was changed: there is no such mapping any more." in page.text
+    location, _ = preview(admin, PEOPLE, CHANGED)
+    page = admin.post(f"{location}/mapping", {"mapping": "Shop"}, follow_redirects=True)
+    assert "nothing of this mapping fits the file" in page.text
+    with pages.database.reading() as db:
+        assert [one.name for one in mappings.kept(db)] == ["Shop"]
+
+
+def test_words_for_categories_are_chosen_or_become_categories(pages: Pages, admin: Staff) -> None:
+    text = "id,name,category\nZ1,Zoe,General Admission\nZ2,Per,Helper\n"
+    location, page = preview(admin, PEOPLE, text)
+    assert "For each word that is no category here" in page.text
+    chosen = {
+        "answer-word-1": "category_General Admission=delegate",
+        "answer-missing": "missing=keep",
+    }
+    page = admin.post(f"{location}/answer", chosen, follow_redirects=True)
+    assert "Zoe" in page.text.partition("h-added")[2]
+    assert "General Admission</bdi></label>" not in page.text
+    again = {"answer-new": "new_categories=yes"}
+    page = admin.post(f"{location}/answer", again, follow_redirects=True)
+    assert "2 added" in words(page.text)
+    admin.post(f"{location}/confirm", mark(page.text))
+    assert {one["external_id"] for one in attendees(pages.database)} >= {"Z1", "Z2"}
+    query = "SELECT COUNT(*) FROM category WHERE code = 'helper'"
+    assert pages.database.reader.execute(query).fetchone()[0] == 1
+
+
+@pytest.mark.sqlite_alone  # Where servers share the database, so do they the files.
+def test_what_is_kept_is_private_and_goes(pages: Pages, admin: Staff) -> None:
+    location, page = preview(admin, PEOPLE, CHANGED, "../../../etc/passwd")
+    (file,) = files(pages)
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert file.parent.stat().st_mode & 0o777 == 0o700
+    assert re.fullmatch(r"[A-Za-z0-9_-]{22}", file.name)
+    colleague = pages.staff("admin")
+    assert colleague.get(location).location == "/admin/imports/"
+    assert "no longer kept" in colleague.get(location, follow_redirects=True).text
+    for token in ("..", "../../event.toml", "%2e%2e%2fevent.toml", "x" * 22):
+        assert admin.get(f"{PEOPLE}{token}").status_code in (303, 404, 308)
+    preview(admin, PEOPLE, CHANGED)
+    assert len(files(pages)) == 1
+    said = admin.post(f"{PEOPLE}{files(pages)[0].name}/cancel", follow_redirects=True)
+    assert "the file is deleted" in said.text
+    assert not files(pages)
+
+
+def test_a_file_goes_after_an_hour_and_with_the_server(tmp_path: Path) -> None:
+    now = [0.0]
+    (tmp_path / "uploads").mkdir()
+    (tmp_path / "uploads" / "of-an-earlier-run").write_text("x")
+    uploads = Uploads(tmp_path / "uploads", lambda: now[0])
+    assert not (tmp_path / "uploads").exists()
+    first = uploads.keep(b"1", kind="people", by="user:1", name="a")
+    now[0] = 3599.0
+    assert uploads.find(first.token, kind="people", by="user:1") is first
+    for token, kind, by in (
+        (first.token, "venue", "user:1"),
+        (first.token, "people", "user:2"),
+        ("../event.toml", "people", "user:1"),
+    ):
+        with pytest.raises(kept_files.UploadGoneError):
+            uploads.find(token, kind=kind, by=by)
+    now[0] = 3600.0
+    with pytest.raises(kept_files.UploadGoneError):
+        uploads.find(first.token, kind="people", by="user:1")
+    assert not uploads._path(first.token).exists()
+    for user in range(kept_files.KEPT_MAX):
+        uploads.keep(b"1", kind="people", by=f"user:{user}", name="a")
+    with pytest.raises(kept_files.UploadBusyError):
+        uploads.keep(b"1", kind="people", by="user:99", name="a")
+    uploads.close()
+    assert not (tmp_path / "uploads").exists()
+
+
+def test_a_file_goes_though_nobody_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept_files, "LIFE_S", 0)
+    monkeypatch.setattr(kept_files, "SWEEP_S", 0.1)
+    uploads = Uploads(tmp_path / "uploads")
+    path = uploads._path(uploads.keep(b"1", kind="people", by="user:1", name="a").token)
+    deadline = time.monotonic() + 240
+    while path.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    uploads.close()
+
+
+def test_a_full_disk_is_said(shown: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
+    admin = shown.staff("admin")
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with shown.app.app_context():
+        monkeypatch.setattr(kept_uploads(), "keep", fail)
+    said = send(admin, PEOPLE, CHANGED)
+    assert "disk takes nothing more" in admin.get(said.location).text
+
+
+def test_a_venue_file_is_previewed_and_imported(pages: Pages, admin: Staff) -> None:
+    changed = (
+        VENUE.replace("capacity = 100", "capacity = 90")
+        .replace('starts = "2026-05-04 11:00"', 'starts = "2026-05-04 11:15"')
+        .replace('code = "press"\nhall', 'code = "news"\nhall')
+    )
+    before = still(pages.database)
+    location, page = preview(admin, HALLS, changed, "venue.toml")
+    text = words(page.text)
+    assert "capacity 100 → 90" in text
+    assert "starts 2026-05-04 11:00 → 2026-05-04 11:15" in text
+    assert "Press hour (news)" in text
+    assert "Sessions that the file does not have: press" in text
+    assert "Remove the 1 session" in text
+    assert still(pages.database) == before
+    done = admin.post(
+        f"{location}/confirm", {**mark(page.text), "remove_sessions": "yes"}, follow_redirects=True
+    )
+    assert "venue.toml: 1 things added, 2 changed, 1 sessions removed" in words(done.text)
+    codes = [row[0] for row in pages.database.reader.execute("SELECT code FROM session")]
+    assert sorted(codes) == ["news", "opening"]
+    assert not files(pages)
+    _, again = preview(admin, HALLS, changed, "venue.toml")
+    assert "Everything is here already" in again.text
+
+
+def test_a_venue_preview_that_is_overtaken(pages: Pages, admin: Staff) -> None:
+    changed = VENUE.replace("capacity = 100", "capacity = 90")
+    location, page = preview(admin, HALLS, changed, "venue.toml")
+    pages.database.write(
+        lambda db: db.execute("UPDATE hall SET capacity = 80 WHERE code = 'h1'") and None
+    )
+    said = admin.post(f"{location}/confirm", mark(page.text), follow_redirects=True)
+    assert "Somebody has changed the venue since" in said.text
+    assert "capacity 80 → 90" in words(said.text)
+
+
+def test_a_bad_venue_file_is_told_whole(pages: Pages, admin: Staff) -> None:
+    bad = VENUE.replace("capacity = 100", 'capacity = "many"').replace(
+        'mode = "entry"', 'mod = "x"'
+    )
+    _, page = preview(admin, HALLS, bad, "venue.toml")
+    text = words(page.text)
+    assert "2 problems" in text
+    assert "capacity is a whole number" in text
+    assert "did you mean mode" in text.lower() or "mod" in text
+    location, page = preview(admin, HALLS, VENUE.replace('hall = "h1"', 'hall = "h9"'), "v.toml")
+    assert "there is no hall h9" in words(page.text)
+    said = admin.post(f"{location}/confirm", {"mark": "x"}, follow_redirects=True)
+    assert "Nothing was imported" in said.text
+    _, page = preview(admin, HALLS, b"MZ\x90\x00\xff\xfe" * 100, "setup.exe")
+    assert "is not UTF-8 text" in words(page.text)
+
+
+def test_samples_to_begin_with(pages: Pages, admin: Staff) -> None:
+    page = admin.get("/admin/imports/").text
+    for name in ("roster.csv", "roster.xlsx", "venue.toml", "venue.xlsx"):
+        assert f"/admin/imports/sample/{name}" in page
+        assert admin.get(f"/admin/imports/sample/{name}").status_code == 200
+    assert admin.get("/admin/imports/sample/event.toml").status_code == 404
+    venue = admin.get("/admin/imports/sample/venue.xlsx").data
+    _, page = preview(admin, HALLS, venue, "venue.xlsx")
+    assert "Import</button>" in page.text
+
+
+def test_nothing_chosen(shown: Pages) -> None:
+    admin = shown.staff("admin")
+    said = admin.post(PEOPLE, {}, content_type="multipart/form-data", follow_redirects=True)
+    assert "choose a file first" in said.text
+
+
+def test_who_may(pages: Pages) -> None:
+    assert_only(pages, "/admin/imports/")
+    assert_only(pages, PEOPLE, method="POST")
+    assert_only(pages, HALLS, method="POST")
+    assert_only(pages, "/admin/badges/", "badge_desk")
+    assert_only(pages, "/admin/badges/issue", method="POST")
+
+
+@pytest.mark.system
+def test_a_list_is_previewed_in_another_process(
+    pages: Pages, admin: Staff, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as only:
+        only.setattr(roster_previews, "plan_import", lambda *_, **__: pytest.fail("planned here"))
+        location, page = preview(admin, PEOPLE, ROSTER.replace("Harbour Pilots", "Pilots Ltd"))
+    mark = re.search(r'name="mark" value="([^"]+)"', page.text)[1]
+    assert admin.post(f"{location}/confirm", {"mark": mark}).location == "/admin/badges/"
+    assert "Pilots Ltd" in {row["organisation"] for row in attendees(pages.database)}
+    assert "Pilots Ltd" in admin.get("/admin/people/?q=pilots").text
+
+
+@pytest.mark.system
+def test_a_venue_is_read_in_another_process(
+    pages: Pages, admin: Staff, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as only:
+        only.setattr(venue_file, "read_venue", lambda *_, **__: pytest.fail("read here"))
+        location, page = preview(admin, HALLS, VENUE.replace("Hall 1", "Great Hall"), "v.toml")
+        mark = re.search(r'name="mark" value="([^"]+)"', page.text)[1]
+        assert admin.post(f"{location}/confirm", {"mark": mark}).location == "/admin/venue/"
+    assert "Great Hall" in admin.get("/admin/venue/").text
+
+
+@pytest.mark.system
+def test_a_list_that_cannot_be_read_in_another_process(admin: Staff) -> None:
+    _, page = preview(admin, PEOPLE, b"\x00\x01" * 100, "list.xlsx")
+    assert "is no" in page.text
+
+
+@pytest.mark.system
+@pytest.mark.parametrize(
+    ("bound", "least"), [("FILE_MEMORY_BYTES", 150_000_000), ("FILE_CPU_S", 1)]
+)
+def test_a_file_that_takes_too_much_is_given_up(
+    pages: Pages, admin: Staff, monkeypatch: pytest.MonkeyPatch, bound: str, least: int
+) -> None:
+    """Forty thousand bytes of a TOML key, for which its reader would take 26 s and 1.2 GB."""
+    before = still(pages.database)
+    monkeypatch.setattr(apart, bound, least)
+    location = send(admin, HALLS, ".".join(["a"] * 20_000) + " = 1\n", "venue.toml").location
+    answer = admin.get(location)
+    assert answer.location == "/admin/imports/"
+    said = admin.get(answer.location).text
+    expected = "more memory than a file may" if bound == "FILE_MEMORY_BYTES" else "more than 1 s"
+    assert expected in said
+    assert still(pages.database) == before
+    assert admin.get(location).location == "/admin/imports/", "the file is deleted"
+
+
+def test_a_preview_that_cannot_be_made_now(admin: Staff, monkeypatch: pytest.MonkeyPatch) -> None:
+    def busy(*_: object) -> None:
+        raise ApartError("The server is busy with other such work. Try again in a minute.")
+
+    monkeypatch.setattr(roster_upload, "read_file_apart", busy)
+    location = send(admin, PEOPLE, ROSTER).location
+    answer = admin.get(location)
+    assert answer.location == "/admin/imports/"
+    assert "Try again in a minute" in admin.get(answer.location).text
+    monkeypatch.undo()
+    assert admin.get(location).status_code == 200, "the file is still there"

@@ -1,0 +1,285 @@
+"""The interface for machines: tokens, scopes, limits, and what each route answers."""
+
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+
+from server.core.event.directory import Event
+from server.core.people import attendees
+from server.features.evidence.verify_receipt import verify_receipt
+from server.features.integrations import tokens
+from server.features.integrations.interface import rates
+from server.features.integrations.interface.interface import ROUTES
+from server.storage.database import Database
+from server.web.services import services_of
+from tests.server.conftest import HOUR
+from tests.server.support.machines import Machine, machine
+from tests.server.support.pages import Pages, acts
+
+
+@pytest.fixture
+def pages(event: Event, site: Database) -> Iterator[Pages]:
+    with Pages(event, site) as opened:
+        opened.issue()
+        yield opened
+
+
+@pytest.fixture
+def asker(pages: Pages) -> Machine:
+    return machine(pages)
+
+
+def path_of(pages: Pages, path: str) -> str:
+    number = attendees.attendee(pages.database.reader, pages.serial("A1")).number
+    return "/api/v1" + path.replace("<badge>", number).replace("<number>", "0")
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda one: one.name)
+def test_no_route_answers_without_a_token_that_stands(pages: Pages, route) -> None:
+    path = path_of(pages, route.path)
+    stranger = pages.app.test_client(use_cookies=False)
+    for headers in ({}, {"Authorization": "Bearer hkt_nobody"}, {"Authorization": "Basic YTpi"}):
+        answer = stranger.open(path, method=route.method, headers=headers)
+        assert (answer.status_code, answer.mimetype) == (401, "application/problem+json")
+        assert answer.headers["WWW-Authenticate"] == "Bearer"
+    old = machine(pages, [route.scope], days=1)
+    pages.now += 25 * HOUR
+    assert old.ask(route.method, path).status_code == 401
+    revoked = machine(pages, [route.scope])
+    pages.database.write(
+        lambda db: tokens.revoke(db, revoked.token.token_id, by="test", now=pages.now)
+    )
+    assert revoked.ask(route.method, path).status_code == 401
+
+
+def test_a_machine_is_told_nothing_that_may_be_lost(
+    pages: Pages, asker: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While commits hang, pages are shown all the same."""
+    monkeypatch.setattr(pages.database, "wait_for_disk", lambda within_s: False)
+    answer = asker.ask("GET", "/api/v1/halls")
+    assert (answer.status_code, answer.mimetype) == (503, "application/problem+json")
+    assert "commits hang" in answer.json["detail"]
+    assert pages.staff("admin").get("/admin/").status_code == 200
+    monkeypatch.undo()
+    assert asker.ask("GET", "/api/v1/halls").status_code == 200
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda one: one.name)
+def test_each_route_needs_its_own_scope(pages: Pages, route) -> None:
+    others = machine(pages, set(tokens.SCOPES) - {route.scope})
+    answer = others.ask(route.method, path_of(pages, route.path))
+    assert answer.status_code == 403
+    assert route.scope in answer.json["detail"]
+    mine = machine(pages, [route.scope])
+    assert mine.ask(route.method, path_of(pages, route.path), json={}).status_code not in (401, 403)
+
+
+def test_a_receipt(pages: Pages, asker: Machine) -> None:
+    door = pages.kiosk("k1", "main")
+    door.scan(pages.now, pages.serial("A1"))
+    pages.send(door)
+    (entry,) = asker.ask("GET", "/api/v1/entries").json["entries"]
+    answer = asker.ask("GET", f"/api/v1/entries/{entry['number']}/receipt")
+    assert answer.status_code == 200
+    told = verify_receipt(answer.json["receipt"].encode(), answer.json["key"])
+    assert told.number == answer.json["number"] == entry["number"]
+    assert told.record.count('"type":"scan"') == 1
+    for number in ("0", "99999", "-1", "x", "9" * 30, "1.0", "%D9%A1"):
+        refused = asker.ask("GET", f"/api/v1/entries/{number}/receipt")
+        assert (refused.status_code, refused.mimetype) == (404, "application/problem+json")
+    for scope in ("read:entries", "read:people"):
+        other = machine(pages, [scope])
+        assert other.ask("GET", f"/api/v1/entries/{entry['number']}/receipt").status_code == 403
+
+
+def test_a_session_of_staff_opens_nothing_here(pages: Pages) -> None:
+    assert pages.staff("admin").get("/api/v1/people").status_code == 401
+
+
+def test_halls(pages: Pages, asker: Machine) -> None:
+    door = pages.kiosk("k1", "main")
+    pages.send(door)
+    answer = asker.ask("GET", "/api/v1/halls")
+    assert answer.status_code == 200
+    halls = {hall["code"]: hall for hall in answer.json["halls"]}
+    assert halls["h1"] | {"at_most": 0} == {
+        "code": "h1", "names": {"en": "Hall 1", "zh": "一号厅"}, "parent": "site",
+        "inside": 0, "at_most": 0, "capacity": 100, "state": "open",
+    }  # fmt: skip
+    pages.database.write(lambda db: db.execute("UPDATE hall SET capacity = 0 WHERE code = 'h1'"))
+    halls = {hall["code"]: hall for hall in asker.ask("GET", "/api/v1/halls").json["halls"]}
+    assert halls["h1"]["state"] == "full"
+
+
+def test_entries_are_paged_by_their_numbers(pages: Pages, asker: Machine) -> None:
+    door = pages.kiosk("k1", "main")
+    for external_id in ("A1", "A2", "A3"):
+        door.scan(pages.now, pages.serial(external_id))
+    pages.send(door)
+    first = asker.ask("GET", "/api/v1/entries?limit=2").json
+    assert (len(first["entries"]), first["more"]) == (2, True)
+    rest = asker.ask("GET", f"/api/v1/entries?after={first['next']}").json
+    assert (len(rest["entries"]), rest["more"]) == (1, False)
+    one = rest["entries"][0]
+    number = attendees.attendee(pages.database.reader, pages.serial("A3")).number
+    assert (one["badge"], one["hall"], one["door"]) == (number, "site", "main")
+    assert "Novak" not in str(first) + str(rest)
+    none = asker.ask("GET", f"/api/v1/entries?after={rest['next']}").json
+    assert none == {"entries": [], "next": rest["next"], "more": False}
+    assert asker.ask("GET", "/api/v1/entries?hall=h1").json["entries"] == []
+    assert asker.ask("GET", "/api/v1/entries?hall=nowhere").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=501", "after=x", "nothing=1", "after=1&after=2", "limit="]
+)
+def test_a_query_that_means_nothing_is_refused(asker: Machine, query: str) -> None:
+    answer = asker.ask("GET", f"/api/v1/entries?{query}")
+    assert (answer.status_code, answer.mimetype) == (400, "application/problem+json")
+
+
+def test_programme(asker: Machine) -> None:
+    found = asker.ask("GET", "/api/v1/programme").json
+    assert [one["code"] for one in found["sessions"]] == ["opening", "press"]
+    assert found["sessions"][1]["opens_at"] == "2026-05-04T04:50:00Z"
+    assert found["sessions"][1]["categories"] == ["press"]
+    assert asker.ask("GET", "/api/v1/programme?hall=green").json == {"sessions": [], "total": 0}
+
+
+def test_a_person_is_registered_changed_replaced_and_revoked(pages: Pages, asker: Machine) -> None:
+    given = {"given_name": "Ida", "family_name": "Berg", "category": "press", "days": [1, 3],
+             "email": "ida@example.org", "external_id": "X9"}  # fmt: skip
+    answer = asker.ask("POST", "/api/v1/people", json=given)
+    assert answer.status_code == 201, answer.json
+    person = answer.json
+    assert given.items() <= person.items()
+    assert person["issue"] == 1
+    path = f"/api/v1/people/{person['badge']}"
+    assert asker.ask("GET", path).json == person
+    found = asker.ask("GET", "/api/v1/people?q=berg").json
+    assert found == {"people": [person], "total": 1}
+    assert asker.ask("GET", "/api/v1/people?external_id=X9").json["total"] == 1
+    changed = asker.ask("PATCH", path, json={"organisation": "Harbour Pilots"}).json
+    assert changed["badge_is_wrong"]
+    assert changed["person"] == person | {"organisation": "Harbour Pilots"}
+    new = asker.ask("POST", f"{path}/reissue", json={"reason": "changed", "issue": 1})
+    assert new.json["issue"] == 2
+    again = asker.ask("POST", f"{path}/reissue", json={"reason": "changed", "issue": 1})
+    assert again.status_code == 409
+    gone = asker.ask("POST", f"{path}/revoke", json={"reason": "conduct"})
+    assert gone.json["revoked_at"] == "2026-05-04T02:00:00Z"
+    assert asker.ask("POST", f"{path}/revoke", json={"reason": "conduct"}).status_code == 409
+    assert acts(pages)[-8:] == [
+        "attendee_added", "badge_reissued", "people_searched", "people_searched",
+        "people_searched", "attendee_changed", "badge_reissued", "badge_revoked",
+    ]  # fmt: skip
+    who = pages.database.reader.execute(
+        "SELECT DISTINCT json_extract(body, '$.by') FROM leaf WHERE kind = 'act'"
+        " AND json_extract(body, '$.act') = 'badge_revoked'"
+    ).fetchall()
+    assert [row[0] for row in who] == [asker.token.by]
+
+
+@pytest.mark.parametrize(
+    ("given", "status", "words"),
+    [
+        ({"given_name": "Ida"}, 422, "category"),
+        ({"given_name": "Ida", "category": "king"}, 422, "delegate"),
+        ({"category": "press"}, 422, "a name"),
+        ({"given_name": "Ida", "category": "press", "days": [9]}, 422, "days 1 to 3"),
+        ({"given_name": "Ida", "category": "press", "email": "anna@example.org"}, 422, "e-mail"),
+        ({"given_name": "Ida", "category": "press", "shoe": 42}, 422, "not known"),
+        ({"given_name": "I\0da", "category": "press"}, 422, "given_name"),
+        ([], 422, "object"),
+    ],
+)
+def test_what_can_not_be_registered_changes_nothing(
+    pages: Pages, asker: Machine, given: object, status: int, words: str
+) -> None:
+    before = pages.database.reader.execute("SELECT COUNT(*) FROM attendee").fetchone()[0]
+    answer = asker.ask("POST", "/api/v1/people", json=given)
+    assert (answer.status_code, answer.mimetype) == (status, "application/problem+json")
+    assert words in answer.json["detail"]
+    pages.database.give_back()
+    after = pages.database.reader.execute("SELECT COUNT(*) FROM attendee").fetchone()[0]
+    assert after == before
+
+
+def test_bodies_that_are_no_json(asker: Machine) -> None:
+    for body, kind, status in (
+        (b"{", "application/json", 400),
+        (b"\xff", "application/json", 400),
+        (b"{}", "text/plain", 415),
+        (b" " * 70_000, "application/json", 413),
+    ):
+        answer = asker.ask("POST", "/api/v1/people", data=body, headers={"Content-Type": kind})
+        assert (answer.status_code, answer.mimetype) == (status, "application/problem+json")
+
+
+def test_other_addresses_and_methods_are_problems(asker: Machine) -> None:
+    for method, path, status in (
+        ("GET", "/api/v1/nothing", 404),
+        ("DELETE", "/api/v1/halls", 405),
+        ("GET", "/api/v1/people/00000000", 404),
+        ("GET", "/api/v1/people/ZZZZZ", 404),
+    ):
+        answer = asker.ask(method, path)
+        assert (answer.status_code, answer.mimetype) == (status, "application/problem+json")
+
+
+def test_who_asks_too_often_is_told_to_wait(pages: Pages, asker: Machine) -> None:
+    # A clock that stands still: on a busy machine requests would come back while others run.
+    services_of(pages.app).keep(rates.Rates(monotonic=lambda: 0.0))
+    for _ in range(rates.AT_ONCE):
+        assert asker.ask("GET", "/api/v1/halls").status_code == 200
+    answer = asker.ask("GET", "/api/v1/halls")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "1")
+    assert machine(pages).ask("GET", "/api/v1/halls").status_code == 200
+
+
+def test_rates_come_back_with_time() -> None:
+    at = 0.0
+    limit = rates.Rates(per_minute=60, at_once=2, monotonic=lambda: at)
+    assert [limit.wait_s("a") for _ in range(3)] == [0, 0, 1]
+    assert limit.wait_s("b") == 0
+    at = 0.5
+    assert limit.wait_s("a") == 0.5
+    at = 1.0
+    assert limit.wait_s("a") == 0
+
+
+def test_the_use_of_a_token_is_kept_now_and_then(pages: Pages, asker: Machine) -> None:
+    asker.ask("GET", "/api/v1/halls")
+    first = pages.now
+    pages.now += 60_000
+    asker.ask("GET", "/api/v1/halls")
+    pages.database.give_back()
+    assert tokens.tokens(pages.database.reader)[0].used_at == first
+    pages.now += HOUR
+    asker.ask("GET", "/api/v1/halls")
+    pages.database.give_back()
+    assert tokens.tokens(pages.database.reader)[0].used_at == pages.now
+
+
+@pytest.mark.usefixtures("own_database")
+def test_a_token_is_nowhere_in_the_database(pages: Pages, asker: Machine) -> None:
+    pages.database.give_back()
+    pages.database.reader.execute("SELECT 1").fetchone()
+    for path in pages.event.path.glob("*.db*"):
+        assert asker.secret.encode() not in path.read_bytes()
+
+
+def test_the_description_is_json_and_names_every_route(pages: Pages) -> None:
+    answer = pages.stranger().get("/openapi.json")
+    found = msgspec.json.decode(answer.data)
+    assert found["openapi"] == "3.1.0"
+    told = {op["operationId"] for path in found["paths"].values() for op in path.values()}
+    assert told == {route.name for route in ROUTES}
+    served = {
+        (rule.endpoint.partition(".")[2])
+        for rule in pages.app.url_map.iter_rules()
+        if rule.endpoint.startswith("machine.")
+    }
+    assert served == told

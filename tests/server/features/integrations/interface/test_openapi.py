@@ -1,0 +1,137 @@
+"""The description at /openapi.json against the app, by schemathesis.
+
+It makes requests that fit the description and such that don't, and looks whether each answer is one
+that the description tells of.
+"""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, assume, given, settings
+from schemathesis.checks import CHECKS as ALL_CHECKS
+from schemathesis.checks import load_all_checks
+from schemathesis.generation.feedback import FeedbackSources
+from schemathesis.python._constants.orchestrator import make_constants_value_source
+from schemathesis.python._constants.pool import ConstantsPool
+from schemathesis.schemas import BaseSchema
+
+from server.core.event.directory import Event
+from server.features.integrations.interface import rates
+from server.features.integrations.interface.interface import ROUTES
+from server.features.integrations.interface.rates import Rates
+from server.storage.database import Database
+from server.web.services import services_of
+from tests.server.support.machines import Machine, machine
+from tests.server.support.pages import Pages
+
+EXAMPLES = 40  # of each route, those that fit and those that don't
+QUICK_EXAMPLES = EXAMPLES // 4  # as of all properties
+# Left out is `positive_data_acceptance`: no schema says which e-mail address is free, or which
+# categories this event has. `test_api.py` has such values.
+CHECKS = (
+    "not_a_server_error", "status_code_conformance", "content_type_conformance",
+    "response_headers_conformance", "response_schema_conformance", "negative_data_rejection",
+    "ignored_auth", "unsupported_method", "allow_header_conformance",
+)  # fmt: skip
+
+
+@pytest.fixture
+def asker(event: Event, site: Database) -> Iterator[Machine]:
+    with Pages(event, site) as pages:
+        pages.issue()
+        services_of(pages.app).keep(Rates(per_minute=10**9, at_once=10**9))
+        door = pages.kiosk("k1", "main")
+        for external_id in ("A1", "A2", "A3"):
+            door.scan(pages.now, pages.serial(external_id))
+        pages.send(door)
+        yield machine(pages)
+
+
+@pytest.fixture(scope="module")
+def examples(pytestconfig: pytest.Config) -> int:
+    return QUICK_EXAMPLES if pytestconfig.getoption("--quick") else EXAMPLES
+
+
+@pytest.fixture(scope="module")
+def constants() -> Callable[[BaseSchema], ConstantsPool | None]:
+    """Values from the sources of all that the app imports, of which requests are made too. They
+    are looked for once: schemathesis would read all sources for each app anew.
+    """
+    found: list[ConstantsPool | None] = []
+
+    def of(schema: BaseSchema) -> ConstantsPool | None:
+        if not found:
+            found.append(make_constants_value_source(schema))
+        return found[0]
+
+    return of
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", [route.name for route in ROUTES])
+def test_every_answer_is_described(
+    asker: Machine,
+    examples: int,
+    constants: Callable[[BaseSchema], ConstantsPool | None],
+    name: str,
+) -> None:
+    load_all_checks()
+    chosen = ALL_CHECKS.get_by_names(CHECKS)
+    schema = schemathesis.openapi.from_wsgi("/openapi.json", asker.pages.app)
+    (operation,) = [
+        one.ok()
+        for one in schema.get_all_operations()
+        if one.ok().definition.raw["operationId"] == name
+    ]
+    headers = {"Authorization": f"Bearer {asker.secret}"}
+    feedback = FeedbackSources(constants_value_source=constants(schema))
+    statuses: set[int] = set()
+
+    @settings(
+        max_examples=examples, deadline=None, database=None, phases=[Phase.generate],
+        derandomize=True,
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    @given(
+        case=operation.as_strategy(
+            generation_mode=schemathesis.GenerationMode.POSITIVE, feedback=feedback
+        )
+    )
+    def fitting(case: schemathesis.Case) -> None:
+        answer = case.call_and_validate(headers=headers, checks=chosen)
+        statuses.add(answer.status_code)
+
+    @settings(
+        max_examples=examples, deadline=None, database=None, phases=[Phase.generate],
+        derandomize=True,
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    @given(
+        case=operation.as_strategy(
+            generation_mode=schemathesis.GenerationMode.NEGATIVE, feedback=feedback
+        )
+    )
+    def unfitting(case: schemathesis.Case) -> None:
+        assume(not _says_nothing(case))
+        case.call_and_validate(headers=headers, checks=chosen)
+
+    fitting()
+    if operation.body or operation.query or operation.path_parameters:
+        unfitting()
+    assert statuses
+
+
+def _says_nothing(case: schemathesis.Case) -> bool:
+    """Whether a parameter has no value that is sent, so that the request may be a fitting one."""
+    return any(value in (None, [], {}) for value in (case.query or {}).values())
+
+
+def test_the_limit_is_documented(asker: Machine) -> None:
+    services_of(asker.pages.app).keep(Rates(60, 1))
+    asker.ask("GET", "/api/v1/halls")
+    answer = asker.ask("GET", "/api/v1/halls")
+    described = asker.ask("GET", "/openapi.json").json["paths"]["/api/v1/halls"]["get"]
+    assert answer.status_code == 429
+    assert "Retry-After" in described["responses"]["429"]["headers"]
+    assert rates.PER_MINUTE > 60

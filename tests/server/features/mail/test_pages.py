@@ -1,0 +1,205 @@
+"""The page of mails to attendees: who would get one, sending, stopping, and what became of it."""
+
+import csv
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from server.core.event.directory import Event
+from server.features.mail.pages import pages as mailing_pages
+from server.features.mail.pages.pages import sender
+from server.features.mail.worker import Worker
+from server.storage.database import Database
+from tests.server.features.mail.conftest import until, write_settings
+from tests.server.support.pages import Pages, Staff, acts, assert_only
+from tests.server.support.postbox import Office, Postbox
+
+
+@pytest.fixture
+def box() -> Postbox:
+    return Postbox()
+
+
+@pytest.fixture
+def pages(event: Event, site: Database, box: Postbox) -> Iterator[Pages]:
+    office = Office(box)
+    office.start()
+    write_settings(event, office.port)
+    with Pages(event, site) as opened:
+        opened.issue()
+        yield opened
+    office.stop()
+
+
+def sender_of(pages: Pages) -> Worker:
+    with pages.app.app_context():
+        return sender()
+
+
+def ended(pages: Pages) -> bool:
+    progress = sender_of(pages).progress
+    return progress is not None and not progress.running
+
+
+def send(pages: Pages, admin: Staff, **fields: object) -> None:
+    assert admin.post("/admin/mail/start", {"confirm": "yes", **fields}).status_code == 303
+    until(lambda: ended(pages))
+
+
+def words(page: str) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", page).split())
+
+
+def test_who_may(pages: Pages) -> None:
+    assert_only(pages, "/admin/mail/")
+    for target in ("start", "stop", "links.csv"):
+        assert_only(pages, f"/admin/mail/{target}", method="POST")
+
+
+def test_what_would_be_sent(pages: Pages, box: Postbox) -> None:
+    shown = words(pages.staff("admin").get("/admin/mail/?who=due").text)
+    assert "4 mails are due. 0 have had theirs, 0 have no address, 0 no badge." in shown
+    assert "Subject: Your badge for Harbour Forum" in shown
+    assert "Dear Anna Keller" in shown
+    one = words(pages.staff("admin").get("/admin/mail/?who=due&category=press").text)
+    assert "1 mail is due." in one
+    assert box.taken == []
+
+
+def test_they_are_sent_once(pages: Pages, box: Postbox) -> None:
+    admin = pages.staff("admin")
+    box.on_recipient = lambda to: "550 no such user" if to == "boris@example.org" else None
+    send(pages, admin)
+    shown = words(admin.get("/admin/mail/").text)
+    assert "4 of 4: 3 sent, 0 delayed, 1 refused, 0 perhaps sent." in shown
+    assert "550 no such user" in shown
+    assert "boris@example.org" not in shown
+    send(pages, admin)
+    assert max(box.times().values()) == 1
+    assert [act for act in acts(pages) if act.startswith("mailing")] == [
+        "mailing_begun", "mailing_ended",
+    ]  # fmt: skip
+
+
+def test_a_few_of_them(pages: Pages, box: Postbox) -> None:
+    send(pages, pages.staff("admin"), limit="2")
+    assert len(box.taken) == 2
+
+
+def test_without_the_tick_nothing_is_sent(pages: Pages, box: Postbox) -> None:
+    admin = pages.staff("admin")
+    admin.post("/admin/mail/start")
+    assert "Nothing was sent: tick the box." in admin.get("/admin/mail/").text
+    assert sender_of(pages).progress is None
+    assert box.taken == []
+
+
+def test_it_can_be_watched_and_stopped(pages: Pages, box: Postbox) -> None:
+    admin = pages.staff("admin")
+    write_settings(pages.event, port_of(pages), "")
+    path = pages.event.path / "mail" / "mail.toml"
+    path.write_text(path.read_text().replace("6000", "1"))  # one a minute
+    admin.post("/admin/mail/start", {"confirm": "yes"})
+    until(lambda: len(box.taken) == 1)
+    running = admin.get("/admin/mail/").text
+    assert 'http-equiv="refresh"' in running
+    assert "Being sent" in running
+    admin.post("/admin/mail/start", {"confirm": "yes"})
+    assert "Mails are being sent already." in admin.get("/admin/mail/").text
+    admin.post("/admin/mail/stop")
+    until(lambda: ended(pages))
+    assert len(box.taken) == 1
+    shown = words(admin.get("/admin/mail/").text)
+    assert "1 of 4: 1 sent" in shown
+    assert 'http-equiv="refresh"' not in admin.get("/admin/mail/").text
+
+
+def port_of(pages: Pages) -> int:
+    text = (pages.event.path / "mail" / "mail.toml").read_text()
+    found = re.search(r"port = (\d+)", text)
+    assert found
+    return int(found[1])
+
+
+def test_what_is_in_the_way_is_said(pages: Pages) -> None:
+    admin = pages.staff("admin")
+    (pages.event.path / "mail" / "mail.toml").unlink()
+    page = admin.get("/admin/mail/").text
+    assert "Mails can&#39;t be sent yet: write" in page
+    assert "See what would be sent" not in page
+    admin.post("/admin/mail/start", {"confirm": "yes"})
+    assert "Nothing was sent: Mails can&#39;t be sent yet" in admin.get("/admin/mail/").text
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        (None, "尚不能发送邮件："),
+        ("host =", "不是 TOML"),
+        ('host = "localhost"\n', "缺少 sender："),
+        ('host = "localhost"\nsender = "a@example.org"\nport = 0\n', "1 至 65535 的端口"),
+        ('host = "localhost"\nsender = "a@example.org"\nprot = 25\n', "未知的键 &#39;prot&#39;"),
+        ('host = "a.example"\nsender = "a@example.org"\nuser = "u"\n', "password_file"),
+    ],
+)
+def test_what_is_wrong_with_the_settings_is_said_in_chinese(
+    pages: Pages, written: str | None, said: str
+) -> None:
+    path = pages.event.path / "mail" / "mail.toml"
+    path.unlink()
+    if written is not None:
+        path.write_text(written)
+    page = words(pages.staff("admin").get("/admin/mail/?lang=zh").text)
+    assert said in page
+    problem = page[page.index(path.name) :][:120]
+    assert not re.search(r"\b(is|must|lacks|needs|the|write)\b", problem), problem
+
+
+def test_what_broke_off_is_told(pages: Pages, box: Postbox) -> None:
+    box.on_mail = lambda sender: "550 not you"
+    admin = pages.staff("admin")
+    send(pages, admin)
+    assert "The mail server takes no mail from forum@example.org" in admin.get("/admin/mail/").text
+
+
+def test_whom_one_was_perhaps_sent(pages: Pages, box: Postbox) -> None:
+    admin = pages.staff("admin")
+    box.drops = lambda to: to == "boris@example.org"
+    send(pages, admin)
+    box.drops = lambda to: False
+    shown = words(admin.get("/admin/mail/?who=due").text)
+    assert "Sending broke off while 1 mail was on the way." in shown
+    assert "Perhaps sent already: 1." in shown
+    send(pages, admin)
+    assert box.times()["boris@example.org"] == 0
+    send(pages, admin, resend="yes")
+    assert box.times()["boris@example.org"] == 1
+
+
+@pytest.mark.system
+def test_of_many_people_it_is_read_beside_the_server(
+    pages: Pages, box: Postbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mailing_pages, "PEOPLE_HERE", 1)
+    admin = pages.staff("admin")
+    assert "4 mails are due." in words(admin.get("/admin/mail/?who=due").text)
+    send(pages, admin)
+    assert len(box.taken) == 4
+
+
+def test_links_for_another_program(pages: Pages) -> None:
+    admin = pages.staff("admin")
+    answer = admin.post("/admin/mail/links.csv", {"confirm": "yes"})
+    if answer.status_code == 303:  # the password is asked for first
+        assert "/admin/account" in answer.location or "confirm" in answer.location
+        query = "UPDATE web_session SET confirmed_at = ?"
+        pages.database.write(lambda db: db.execute(query, (pages.now,)) and None)
+        assert admin.post("/admin/mail/links.csv").status_code == 303
+        answer = admin.post("/admin/mail/links.csv", {"confirm": "yes"})
+    assert answer.status_code == 200
+    assert answer.mimetype == "text/csv"
+    rows = list(csv.DictReader(answer.data.decode("utf-8-sig").splitlines()))
+    assert {row["e-mail"] for row in rows} >= {"anna@example.org", "xiaoming@example.org"}
+    assert all(row["link"].startswith("https://localhost:8443/b/") for row in rows)
+    assert acts(pages)[-1] == "links_exported"

@@ -1,0 +1,327 @@
+"""Mails against a real SMTP server: each once, and told what became of it."""
+
+import socket
+import ssl
+import time
+from pathlib import Path
+
+import pytest
+
+from server.core.event.certificate import make_certificate
+from server.core.event.directory import Event
+from server.core.people import issuing, phone_links
+from server.features.mail import sending
+from server.features.mail.lock import only_mailer
+from server.features.mail.outbox import State
+from server.features.mail.settings import MailError
+from server.storage.database import Database
+from tests.server.conftest import NOW, serial_of
+from tests.server.features.mail.conftest import Mailing, write_settings
+from tests.server.support.postbox import Office, Postbox
+
+EVERYBODY = {
+    "anna@example.org", "xiaoming@example.org", "boris@example.org", "chen@example.org",
+}  # fmt: skip
+
+
+def test_everybody_gets_one(mailing: Mailing) -> None:
+    done = mailing.send()
+    assert (done.sent, done.due) == (4, 4)
+    assert mailing.box.times() == dict.fromkeys(EVERYBODY, 1)
+    assert {one.sender for one in mailing.box.taken} == {"forum@example.org"}
+    assert mailing.box.greetings == 1
+    assert set(mailing.states().values()) == {"sent"}
+
+
+def test_nobody_gets_it_again(mailing: Mailing) -> None:
+    mailing.send()
+    assert mailing.send().due == 0
+    assert mailing.send(resend_uncertain=True).due == 0
+    assert len(mailing.box.taken) == 4
+
+
+def test_who_is_chosen(mailing: Mailing) -> None:
+    assert mailing.send(categories=[9999]).due == 0
+    assert mailing.send(organisations=[" harbour  PILOTS "]).sent == 1
+    assert mailing.box.times() == {"anna@example.org": 1}
+    assert mailing.send(limit=1).due == 1
+    assert mailing.send(not_mailed=True).due == 2
+
+
+def test_a_new_badge_and_a_new_address_are_changes(mailing: Mailing) -> None:
+    mailing.send()
+    assert mailing.send(changed=True).due == 0
+    mailing.reissue("A1")
+    mailing.change("A3", email="novak@example.org")
+    mailing.change("A4", email="")
+    assert mailing.send(not_mailed=True).due == 0
+    assert mailing.send(changed=True).sent == 2
+    assert [one.to for one in mailing.box.taken[4:]] == ["anna@example.org", "novak@example.org"]
+    assert mailing.send().due == 0
+
+
+def test_whoever_is_revoked_gets_none(mailing: Mailing) -> None:
+    mailing.change("A1", revoked_at=NOW)
+    assert mailing.send().sent == 3
+    assert "anna@example.org" not in mailing.box.times()
+
+
+def test_a_renewed_link_is_sent_and_a_revoked_one_is_not(mailing: Mailing) -> None:
+    mailing.send()
+    serial, other = (serial_of(mailing.database, one) for one in ("A1", "A2"))
+    mailing.database.write(lambda db: phone_links.renew(db, serial, by="test", now=NOW))
+    mailing.database.write(lambda db: phone_links.revoke(db, other, by="test", now=NOW))
+    mailing.reissue("A2")
+    assert mailing.send(changed=True).sent == 1
+    first, second = (one for one in mailing.box.taken if one.to == "anna@example.org")
+    assert first.message["Message-ID"] != second.message["Message-ID"]
+    badge = issuing.current_badge(mailing.database.reader, serial)
+    token = phone_links.token(mailing.database.reader, mailing.event, badge)
+    assert token
+    (text, _) = second.message.iter_parts()
+    assert token in text.get_content()
+    assert mailing.box.times()["xiaoming@example.org"] == 1
+
+
+def test_what_the_server_says_is_kept_without_the_address(mailing: Mailing) -> None:
+    said = {
+        "anna@example.org": "550 5.1.1 <anna@example.org>: no such user",
+        "boris@example.org": "451 4.7.1 boris@example.org: come back later",
+    }
+    mailing.box.on_recipient = said.get
+    done = mailing.send()
+    assert (done.sent, done.refused, done.delayed) == (2, 1, 1)
+    assert mailing.states() == {
+        "anna@example.org": "refused", "boris@example.org": "delayed",
+        "chen@example.org": "sent", "xiaoming@example.org": "sent",
+    }  # fmt: skip
+    assert mailing.answers()["anna@example.org"] == "550 5.1.1 <…>: no such user"
+    mailing.box.on_recipient = lambda to: None
+    assert mailing.send().sent == 1  # the one that was delayed
+    assert mailing.box.times()["anna@example.org"] == 0
+    mailing.change("A1", email="keller@example.org")
+    assert mailing.send().sent == 1
+
+
+@pytest.mark.parametrize(("answer", "state"), [("554 spam", "refused"), ("452 full", "delayed")])
+def test_a_text_that_is_not_taken(mailing: Mailing, answer: str, state: str) -> None:
+    mailing.box.on_text = lambda to: answer if to == "anna@example.org" else None
+    assert mailing.send().sent == 3
+    assert mailing.states()["anna@example.org"] == state
+
+
+def test_a_sender_that_is_not_taken_ends_the_run(mailing: Mailing) -> None:
+    mailing.box.on_mail = lambda sender: "550 who are you?"
+    with pytest.raises(MailError, match=r"takes no mail from forum@example.org: 550 who are you"):
+        mailing.send()
+    assert mailing.states() == {}
+    rows = mailing.database.reader.execute(
+        "SELECT json_extract(body, '$.act') FROM leaf ORDER BY number DESC LIMIT 2"
+    )
+    assert [row[0] for row in rows.fetchall()] == ["mailing_ended", "mailing_begun"]
+
+
+def test_a_server_that_ends_the_connection_is_called_again(
+    mailing: Mailing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "PAUSE_S", 0.01)
+    told: list[str] = []
+
+    def closing(to: str) -> str | None:
+        told.append(to)
+        return "421 enough for one connection" if len(told) in (2, 4) else None
+
+    mailing.box.on_recipient = closing
+    assert mailing.send().sent == 4
+    assert mailing.box.times() == dict.fromkeys(EVERYBODY, 1)
+    assert mailing.box.greetings == 3
+
+
+@pytest.mark.long
+def test_a_server_that_is_not_there(
+    mailing: Mailing, office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "PAUSE_S", 0.01)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        write_settings(mailing.event, free.getsockname()[1])
+    with pytest.raises(MailError, match=r"can't be used, after 5 tries: .* can't be reached"):
+        mailing.send()
+    assert mailing.states() == {}
+    write_settings(mailing.event, office.port)
+    assert mailing.send().sent == 4
+
+
+def test_a_server_that_wants_no_more_is_left_alone(
+    mailing: Mailing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "DELAYS_MAX", 3)
+    mailing.box.on_recipient = lambda to: "450 slow down"
+    with pytest.raises(MailError, match="put off 3 mails one after the other"):
+        mailing.send()
+    assert list(mailing.states().values()) == ["delayed"] * 3
+
+
+@pytest.mark.parametrize("taken", [True, False], ids=["after the text", "in the text"])
+def test_a_connection_lost_at_the_text_is_perhaps_sent(mailing: Mailing, taken: bool) -> None:
+    """The mailer can't know which of both it was, and sends it again only if asked to."""
+    if taken:
+        mailing.box.on_text = lambda to: "drop" if to == "boris@example.org" else None
+    else:
+        mailing.box.drops = lambda to: to == "boris@example.org"
+    done = mailing.send()
+    assert (done.sent, done.uncertain) == (3, 1)
+    assert mailing.states()["boris@example.org"] == "sending"
+    mailing.box.on_text, mailing.box.drops = lambda to: None, lambda to: False
+    assert mailing.send().due == 0
+    assert mailing.box.times()["boris@example.org"] == int(taken)
+    assert mailing.send(resend_uncertain=True).sent == 1
+    assert mailing.box.times()["boris@example.org"] == int(taken) + 1
+    own = {o.message["Message-ID"] for o in mailing.box.taken if o.to == "boris@example.org"}
+    assert len(own) == 1
+    assert mailing.count(State.SENT) == 4
+
+
+def test_a_badge_replaced_on_the_way_is_not_sent(mailing: Mailing) -> None:
+    """The mail that was made of the earlier badge must not go out any more."""
+
+    def replaced(to: str) -> None:
+        if to == "anna@example.org" and len(mailing.states()) >= 0 and not done:
+            done.append(to)
+            mailing.reissue("A1")
+
+    done: list[str] = []
+    mailing.box.on_recipient = replaced
+    assert mailing.send().skipped == 1
+    assert mailing.box.times()["anna@example.org"] == 0
+    assert mailing.send().sent == 1
+
+
+def test_it_stops_between_two_mails(mailing: Mailing) -> None:
+    mailing.box.on_text = lambda to: mailing.stop.set()
+    assert mailing.send().sent == 1
+    assert list(mailing.states().values()) == ["sent"]
+    mailing.stop.clear()
+    mailing.box.on_text = lambda to: None
+    assert mailing.send().sent == 3
+    assert mailing.box.times() == dict.fromkeys(EVERYBODY, 1)
+
+
+@pytest.mark.long
+def test_the_rate_is_kept(mailing: Mailing) -> None:
+    begun = time.monotonic()
+    mailing.send(rate=1_000)  # 0.06 s between two of four
+    assert time.monotonic() - begun >= 0.18
+
+
+def test_only_one_sends_at_a_time(mailing: Mailing) -> None:
+    with only_mailer(mailing.event.path):
+        with pytest.raises(MailError, match="being sent already"):
+            mailing.send()
+    assert mailing.send().sent == 4
+
+
+def test_acts_have_counts_alone(mailing: Mailing) -> None:
+    mailing.send()
+    rows = mailing.database.reader.execute(
+        "SELECT CAST(body AS TEXT) FROM leaf WHERE kind = 'act' ORDER BY number DESC LIMIT 2"
+    ).fetchall()
+    ended, begun = (row[0] for row in rows)
+    assert '"subject":{"count":4}' in begun
+    assert '"subject":{"delayed":0,"refused":0,"sent":4,"uncertain":0}' in ended
+
+
+def test_addresses_with_other_letters(mailing: Mailing) -> None:
+    mailing.change("A1", email="anna@bücher.example")
+    mailing.change("A2", email="小明@海港.example")
+    mailing.send()
+    sent = {one.to: one for one in mailing.box.taken}
+    assert "SMTPUTF8" not in sent["anna@xn--bcher-kva.example"].options
+    assert "SMTPUTF8" in sent["小明@xn--90w6o.example"].options
+    assert "王小明" in sent["小明@xn--90w6o.example"].message["To"]
+
+
+@pytest.fixture
+def old_office(box: Postbox):
+    office = Office(box, smtputf8=False)
+    office.start()
+    yield office
+    office.stop()
+
+
+def test_a_server_that_takes_no_such_address(mailing: Mailing, old_office: Office) -> None:
+    write_settings(mailing.event, old_office.port)
+    mailing.change("A2", email="小明@海港.example")
+    done = mailing.send()
+    assert (done.sent, done.refused) == (3, 1)
+    assert "no addresses with such letters" in mailing.answers()["小明@海港.example"]
+
+
+def test_nothing_gets_into_the_headers_by_a_name_or_an_address(
+    mailing: Mailing, engine: str
+) -> None:
+    nul = "" if engine == "postgresql" else "\0"  # which refuses it (docs/scale.md)
+    evil = "Anna\r\nBcc: victim@example.org\r\n\r\nHello"
+    mailing.change("A1", given_name=evil, organisation="X\r\n.\r\nMAIL FROM:<x@example.org>")
+    mailing.change("A3", email="boris@example.org>\r\nRCPT TO:<victim@example.org")
+    mailing.change("A4", given_name='"<victim@example.org>, ', family_name=f"x\u202e{nul}")
+    done = mailing.send()
+    assert (done.sent, done.refused) == (3, 1)
+    assert "boris" not in str(mailing.box.times())
+    for one in mailing.box.taken:
+        assert one.message["Bcc"] is None
+        assert one.message.get_all("To") is not None
+        assert len(one.message["To"].addresses) == 1
+        assert one.message["To"].addresses[0].addr_spec == one.to
+    assert not mailing.box.times()["victim@example.org"]
+
+
+def encrypted(tmp_path: Path) -> tuple[ssl.SSLContext, Path]:
+    """A certificate of the test's own, for a server on this machine."""
+    certificate, key = make_certificate("127.0.0.1", int(time.time() * 1000))
+    (tmp_path / "own.pem").write_bytes(certificate)
+    (tmp_path / "own.key").write_bytes(key)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(tmp_path / "own.pem", tmp_path / "own.key")
+    return context, tmp_path / "own.pem"
+
+
+@pytest.fixture
+def safe(event: Event, site: Database, box: Postbox, tmp_path: Path):
+    """A server that wants encryption and a password."""
+    context, authority = encrypted(tmp_path)
+    office = Office(box, tls=context, password="open sesame")
+    office.start()
+    site.write(lambda db: issuing.issue_missing(db, event, now=NOW, by="test"))
+    more = f'security = "starttls"\nca_file = "{authority}"\nuser = "forum"\n'
+    write_settings(event, office.port, f'{more}password_file = "password"\n')
+    (event.path / "mail" / "password").write_text("open sesame\n")
+    (event.path / "mail" / "password").chmod(0o600)
+    yield Mailing(event, site, box, office.port)
+    office.stop()
+
+
+def test_starttls_and_a_password(safe: Mailing) -> None:
+    assert safe.send().sent == 4
+    assert safe.box.signed_in == ["forum"]
+
+
+def test_a_wrong_password_ends_the_run(safe: Mailing) -> None:
+    (safe.event.path / "mail" / "password").write_text("x")
+    with pytest.raises(MailError, match="does not take user and password: 5.7.8"):
+        safe.send()
+
+
+def test_a_server_that_nobody_vouches_for_gets_no_password(safe: Mailing) -> None:
+    text = (safe.event.path / "mail" / "mail.toml").read_text()
+    lines = [line for line in text.splitlines() if not line.startswith("ca_file")]
+    (safe.event.path / "mail" / "mail.toml").write_text("\n".join(lines))
+    with pytest.raises(MailError, match="can't be trusted"):
+        safe.send()
+    assert safe.box.signed_in == []
+
+
+def test_starttls_is_never_left_out(mailing: Mailing, office: Office) -> None:
+    write_settings(mailing.event, office.port, 'security = "starttls"\n')
+    with pytest.raises(MailError, match="STARTTLS extension not supported"):
+        mailing.send()
+    assert mailing.box.taken == []

@@ -1,0 +1,170 @@
+"""The muster's pages: who may see and begin it, its list, its paper, in both languages."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from server.core.event.directory import Event
+from server.core.venue import kept_places
+from server.features.muster.pages import pages as pages_of_musters
+from server.storage.database import Database
+from server.web import live
+from tests.server.conftest import MINUTE, NOW
+from tests.server.support.fake_door import FakeDoor
+from tests.server.support.pages import Pages, Staff, acts, assert_only
+
+
+@pytest.fixture
+def pages(event: Event, site: Database) -> Iterator[Pages]:
+    with Pages(event, site) as opened:
+        opened.issue()
+        yield opened
+
+
+def words(page: str) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page.partition("<main")[2]))
+
+
+def inside(pages: Pages, *who: str) -> FakeDoor:
+    """These people are in hall 1."""
+    west = pages.kiosk("west-1", "h1-west")
+    for one in who:
+        west.scan(NOW - MINUTE, pages.serial(one))
+    pages.send(west)
+    return west
+
+
+def begin(officer: Staff) -> str:
+    fields = {"reason": "drill <b>", "confirm": "yes"}
+    return officer.post("/admin/muster/begin", fields, follow_redirects=True).text
+
+
+def test_it_is_begun_with_a_confirmation_and_ended_with_a_note(pages: Pages) -> None:
+    inside(pages, "A1")
+    officer = pages.staff("supervisor")
+    assert "Nothing is locked or opened" in officer.get("/admin/muster/").text
+    fields = {"reason": "drill"}
+    said = officer.post("/admin/muster/begin", fields, follow_redirects=True).text
+    assert "Nothing was begun: tick the box." in said
+    fields = {"reason": " ", "confirm": "yes"}
+    said = officer.post("/admin/muster/begin", fields, follow_redirects=True).text
+    assert "Nothing was begun: say in a few words why" in said
+    said = begin(officer)
+    assert "The muster has begun. Doors go on as before" in said
+    assert "drill &lt;b&gt;" in said
+    assert "Anna Keller" in said
+    assert "on already" in begin(officer)
+    said = officer.post("/admin/muster/1/end", {"note": ""}, follow_redirects=True).text
+    assert "say in a few words how it ended" in said
+    said = officer.post("/admin/muster/1/end", {"note": "all out"}, follow_redirects=True).text
+    assert "The muster has ended" in said
+    assert "I see them" not in said
+    assert acts(pages)[-2:] == ["muster_begun", "muster_ended"]
+    assert 'href="/admin/muster/1"' in officer.get("/admin/muster/").text
+
+
+def test_a_steward_ticks_off_and_takes_back(pages: Pages) -> None:
+    inside(pages, "A1", "A3")
+    begin(pages.staff("admin"))
+    steward = pages.staff("steward")
+    serial = {"serial": pages.serial("A1"), "point": "B"}
+    said = steward.post("/admin/muster/1/seen?state=seen", serial, follow_redirects=True).text
+    assert "Noted as seen." in said
+    assert "Anna Keller" in said
+    assert "Boris Novak" not in said, "the filter stays"
+    page = words(steward.get("/admin/muster/").text)
+    assert page.index("Boris Novak") < page.index("Anna Keller"), "who is not seen stands first"
+    said = steward.post("/admin/muster/1/unseen", serial, follow_redirects=True).text
+    assert "On the list again." in said
+    said = steward.post("/admin/muster/1/unseen", serial, follow_redirects=True).text
+    assert "Nothing was changed: nobody has said that this person was seen." in said
+    assert steward.post("/admin/muster/1/seen", {"serial": "x"}).status_code == 400
+    nobody = {"serial": 1 if pages.serial("A1") != 1 else 2}
+    said = steward.post("/admin/muster/1/seen", nobody, follow_redirects=True).text
+    assert "There is no attendee with this badge number" in said
+
+
+def test_the_list_filters_by_help_hall_and_sureness(pages: Pages) -> None:
+    west = inside(pages, "A1", "A3")
+    pages.database.write(
+        lambda db: kept_places.put(db, [(pages.serial("A3"), "wheelchair")], by="t", now=NOW)
+    )
+    officer = pages.staff("supervisor")
+    begin(officer)
+    helped = officer.get("/admin/muster/1?help=1").text
+    assert "Boris Novak" in helped
+    assert "Wheelchair" in helped
+    assert "Anna Keller" not in helped
+    assert "Anna Keller" in officer.get(f"/admin/muster/1?hall={west.hall}").text
+    assert "Anna Keller" not in officer.get("/admin/muster/1?hall=1000").text
+    assert "Anna Keller" not in officer.get("/admin/muster/1?sureness=door_away").text
+    assert officer.get("/admin/muster/1?hall=x&state=y&sureness=z&page=q").status_code == 200
+    assert officer.get("/admin/muster/2").status_code == 404
+
+
+def test_paper_has_one_hall_a_sheet_and_who_was_not_seen(pages: Pages) -> None:
+    inside(pages, "A1", "A2", "A3")
+    pages.database.write(
+        lambda db: (
+            db.execute(
+                "UPDATE attendee SET organisation = '<script>' WHERE serial = ?",
+                (pages.serial("A3"),),
+            )
+            and None
+        )
+    )
+    officer = pages.staff("auditor")
+    begin(pages.staff("supervisor"))
+    steward = pages.staff("steward")
+    steward.post("/admin/muster/1/seen", {"serial": pages.serial("A1")})
+    paper = officer.get("/admin/muster/1/list").text
+    assert paper.count("<section>") == 2, "the totals and the one hall"
+    assert "王小明" in paper
+    assert "Anna Keller" not in paper
+    assert "&lt;script&gt;" in paper
+    assert "<script>" not in paper.partition("<main")[2]
+    assert "Anna Keller" in officer.get("/admin/muster/1/list?all=1").text
+    assert acts(pages)[-1] == "muster_printed"
+
+
+def test_it_speaks_chinese(pages: Pages) -> None:
+    inside(pages, "A1")
+    officer = pages.staff("supervisor")
+    assert "开始清点" in officer.get("/admin/muster/?lang=zh").text
+    begin(officer)
+    page = officer.get("/admin/muster/1?lang=zh").text.partition('<div lang="zh')[2]
+    assert "尚未见到" in page
+    assert "尚未见到" in officer.get("/admin/muster/1/list?lang=zh").text
+
+
+def test_the_page_is_live(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "LOOK_S", 0.05)
+    monkeypatch.setattr(live, "PACE_S", 0.05)
+    monkeypatch.setattr(pages_of_musters, "PACE_S", 0.05)
+    west = inside(pages, "A1", "A3")
+    officer = pages.staff("supervisor")
+    begin(officer)
+    feed = officer.get("/admin/muster/1/live")
+    events = iter(feed.response)
+    assert next(events) == b"retry: 1000\n\n"
+    assert b"muster-totals" in next(events)
+    west.scan(
+        pages.now, pages.serial("A1"), decision="denied", reason="roll_call", note="A", by="user:1"
+    )
+    pages.send(west)
+    changed = next(events)
+    assert b"muster-halls" in changed
+    feed.close()
+
+
+def test_who_may_what(pages: Pages) -> None:
+    inside(pages, "A1")
+    begin(pages.staff("admin"))
+    everybody = ("steward", "supervisor", "auditor")
+    for target in ("/admin/muster/", "/admin/muster/1", "/admin/muster/1/list"):
+        assert_only(pages, target, *everybody)
+    for target in ("/admin/muster/1/seen", "/admin/muster/1/unseen"):
+        assert_only(pages, target, "steward", "supervisor", method="POST")
+    for target in ("/admin/muster/begin", "/admin/muster/1/end"):
+        assert_only(pages, target, "supervisor", method="POST")

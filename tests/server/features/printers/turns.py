@@ -1,0 +1,53 @@
+"""One print of one job as a test sees it, and a small card to print."""
+
+import time
+
+from PIL import Image, ImageDraw
+
+from server.features.printers.drivers.driver import Sheet, StoppedError
+from server.features.printers.states import Status
+
+
+class FakeTurn:
+    """Notes what a driver tells, and gives up when the test says so."""
+
+    def __init__(self, *, gives_up: bool = True) -> None:
+        self.gives_up = gives_up
+        self.sent: list[str] = []
+        self.stood: list[Status] = []
+        self.on_standing = lambda: None
+        self.on_sending = lambda: None
+        self.on_waiting = lambda: None
+        self.stopped = False
+
+    def sending(self, remote: str) -> None:
+        self.sent.append(remote)
+        self.on_sending()
+
+    def wait(self, seconds: float) -> None:
+        if self.stopped:
+            raise StoppedError
+        self.on_waiting()
+        time.sleep(min(seconds, 0.01))
+
+    def stands_still(self, status: Status) -> bool:
+        self.stood.append(status)
+        self.on_standing()
+        return self.gives_up
+
+
+def picture(dpi: float, size_mm: tuple[float, float] = (101.6, 76.2)) -> Image.Image:
+    """A frame and a bar, which no rotation and no mirror leaves as it is."""
+    made = Image.new("L", tuple(round(mm / 25.4 * dpi) for mm in size_mm), 255)
+    drawing = ImageDraw.Draw(made)
+    drawing.rectangle((10, 10, made.width // 2, 30), fill=0)
+    drawing.rectangle((10, 10, 20, made.height - 40), fill=60)
+    drawing.rectangle((made.width - 60, 50, made.width - 20, 60), fill=200)
+    return made
+
+
+def sheet(size_mm: tuple[float, float] = (101.6, 76.2)) -> Sheet:
+    """A card without anybody on it. Its PDF is only told apart by its first bytes."""
+    return Sheet(
+        "0042", size_mm, lambda: b"%PDF-1.7 a card\n%%EOF\n", lambda dpi: picture(dpi, size_mm)
+    )

@@ -1,0 +1,74 @@
+"""Every column of the database is said to tell something of a person, or not to."""
+
+import re
+
+import pytest
+
+from server.features.privacy.columns import TABLES, Erasure, Kind
+from server.features.privacy.person import tables_of_people
+from server.storage.connection import Connection
+from server.storage.database import Database
+
+# The tables are made from one text, and this reads the list of them that SQLite has.
+pytestmark = pytest.mark.sqlite_alone
+
+# Text indexes keep their words in tables of their own, which go with them.
+DERIVED = re.compile(r"search_(word|inside)_(config|data|idx|docsize|content)|.*sqlite.*")
+
+
+def columns(db: Connection) -> dict[str, set[str]]:
+    names = [row[0] for row in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+    return {
+        name: {row[1] for row in db.execute(f"PRAGMA table_info({name})")}
+        for name in names
+        if not DERIVED.fullmatch(name)
+    }
+
+
+def test_every_column_is_classified(database: Database) -> None:
+    there = columns(database.reader)
+    unknown = {
+        name: sorted(held - TABLES[name].kinds().keys() if name in TABLES else held)
+        for name, held in there.items()
+    }
+    assert {name: held for name, held in unknown.items() if held} == {}, (
+        "say in server/features/privacy/columns.py what these tell of an attendee, and what"
+        " becomes of them when a person is erased"
+    )
+
+
+def test_what_is_classified_is_there(database: Database) -> None:
+    there = columns(database.reader)
+    assert sorted(TABLES.keys() - there.keys()) == []
+    gone = {name: table.kinds().keys() - there[name] for name, table in TABLES.items()}
+    assert {name: held for name, held in gone.items() if held} == {}
+
+
+def test_no_column_is_two_kinds() -> None:
+    for name, table in TABLES.items():
+        listed = f"{table.personal} {table.pseudonymous} {table.none}".split()
+        assert len(listed) == len(set(listed)), name
+
+
+def test_telling_tables_say_what_becomes_of_their_rows(database: Database) -> None:
+    for name, table in TABLES.items():
+        tells = bool(table.personal or table.pseudonymous)
+        assert tells == (table.erasure is not None), name
+    for name in tables_of_people(database.reader):
+        assert TABLES[name].kinds()["serial"] is Kind.PSEUDONYMOUS, name
+
+
+def test_tables_numbered_have_no_reference_that_a_number_of_nobody_breaks(
+    database: Database,
+) -> None:
+    for name, table in TABLES.items():
+        if table.erasure is Erasure.NUMBERED:
+            keys = database.reader.execute(f"PRAGMA foreign_key_list({name})").fetchall()
+            assert "serial" not in {row["from"] for row in keys}, name
+
+
+def test_a_new_column_would_be_noticed(database: Database) -> None:
+    """What the first test says of a database that has one more."""
+    database.write(lambda db: db.execute("ALTER TABLE badge ADD COLUMN nick_name TEXT"))
+    held = columns(database.reader)["badge"] - TABLES["badge"].kinds().keys()
+    assert held == {"nick_name"}

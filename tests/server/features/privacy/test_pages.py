@@ -1,0 +1,169 @@
+"""The pages of retention and of one person's data: who may, what they say, what they do."""
+
+import io
+import json
+import sqlite3
+import zipfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from badges.credential.badge_number import badge_number
+from server.core.event import retention as clocks
+from server.core.event.directory import Event
+from server.core.second_disk.copy import make_backup
+from server.features.privacy import erase
+from server.storage import database_file
+from server.storage.database import Database
+from server.web import apart
+from tests.server.conftest import MINUTE, NOW
+from tests.server.support.pages import Pages, Staff, acts, assert_only
+
+HOME = "/admin/privacy/"
+
+
+@pytest.fixture
+def pages(event: Event, site: Database, tmp_path: Path) -> Iterator[Pages]:
+    (tmp_path / "second").mkdir()
+    settings = replace(event.settings, backup_dir=str(tmp_path / "second"))
+    with Pages(replace(event, settings=settings), site) as opened:
+        opened.issue()
+        yield opened
+
+
+def number(pages: Pages) -> str:
+    return badge_number(pages.serial("A1"))
+
+
+def confirmed(pages: Pages) -> Staff:
+    """Somebody who has just signed in, with their password."""
+    return pages.staff("admin")
+
+
+def test_roles(pages: Pages) -> None:
+    one = f"{HOME}person/{number(pages)}"
+    assert_only(pages, HOME, "auditor")
+    assert_only(pages, one)
+    for target in (f"{HOME}clocks", f"{one}/export.zip", f"{one}/erase"):
+        assert_only(pages, target, method="POST")
+
+
+def test_the_password_is_asked_before_anything_leaves(pages: Pages) -> None:
+    admin, one = pages.staff("admin"), f"{HOME}person/{number(pages)}"
+    pages.now += 16 * MINUTE
+    for target in (f"{HOME}clocks", f"{one}/export.zip", f"{one}/erase"):
+        answer = admin.post(target, {"confirm": "yes", "people": "0"})
+        assert answer.location.startswith("/admin/account/confirm")
+    assert clocks.settings(pages.database.reader) == {}
+    assert pages.serial("A1")
+
+
+def test_export(pages: Pages) -> None:
+    answer = confirmed(pages).post(f"{HOME}person/{number(pages)}/export.zip")
+    whole = json.loads(zipfile.ZipFile(io.BytesIO(answer.data)).read("person.json"))
+    assert whole["tables"]["attendee"][0]["email"] == "anna@example.org"
+    assert acts(pages)[-1] == "person_exported"
+
+
+@pytest.mark.system
+@pytest.mark.sqlite_alone
+def test_it_says_first_what_it_does_and_then_does_it(pages: Pages) -> None:
+    admin, one = confirmed(pages), f"{HOME}person/{number(pages)}"
+    make_backup(pages.event, pages.event.backup_path, NOW)
+    page = admin.get(one).text
+    for said in ("Keller", "Badges", "Backups from before still have this person: 1."):
+        assert said in page
+    assert (
+        "Nothing was changed: tick the box"
+        in admin.post(f"{one}/erase", {}, follow_redirects=True).text
+    )
+    assert pages.serial("A1")
+    answer = admin.post(f"{one}/erase", {"confirm": "yes", "backups": "yes"}, follow_redirects=True)
+    assert "is erased." in answer.text
+    assert "still has" not in answer.text
+    assert admin.get(one).status_code == 404
+    held = b"".join(
+        path.read_bytes()
+        for folder in (pages.event.path, pages.event.backup_path)
+        for path in folder.rglob("*")
+        if path.is_file()
+    )
+    assert b"anna@example.org" not in held
+    assert acts(pages)[-2:] == ["person_erased", "backups_deleted"]
+
+
+@pytest.mark.system
+@pytest.mark.sqlite_alone
+def test_an_erasure_says_that_it_was_done_whatever_fails_after_it(
+    pages: Pages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    def failing(*_: object, **__: object) -> None:
+        raise PermissionError
+
+    make_backup(pages.event, pages.event.backup_path, NOW)
+    admin, one = confirmed(pages), f"{HOME}person/{number(pages)}"
+    monkeypatch.setattr(database_file, "written_anew", full)
+    monkeypatch.setattr(erase, "delete_backups", failing)
+    monkeypatch.setattr(apart, "WORK_S", 0.0)
+    answer = admin.post(f"{one}/erase", {"confirm": "yes", "backups": "yes"}, follow_redirects=True)
+    assert answer.status_code == 200
+    for said in (
+        "is erased.",
+        "The database&#39;s file was not written anew.",
+        "Not all backups from before could be deleted.",
+        "files were not searched",
+    ):
+        assert said in answer.text
+    assert admin.get(one).status_code == 404
+
+
+def test_who_is_inside(pages: Pages) -> None:
+    door = pages.kiosk("north", "main")
+    pages.send(door)
+    pages.send(door)
+    door.scan(NOW, pages.serial("A1"))
+    pages.send(door)
+    admin, one = confirmed(pages), f"{HOME}person/{number(pages)}"
+    why = "this person is counted in a hall. Wait until they left"
+    page = admin.get(one).text
+    assert why in page
+    assert "/erase" not in page
+    assert why in admin.post(f"{one}/erase", {"confirm": "yes"}, follow_redirects=True).text
+    assert pages.serial("A1")
+    assert "此人仍计入某会场" in admin.get(f"{one}?lang=zh").text
+
+
+def test_clocks_are_set_and_stopped(pages: Pages) -> None:
+    admin = confirmed(pages)
+    admin.post(f"{HOME}clocks", {"contact": "30", "mails": " "})
+    found = clocks.settings(pages.database.reader)
+    assert {kind: one.days for kind, one in found.items()} == {"contact": 30}
+    page = admin.get(f"{HOME}?count=1").text
+    assert 'value="30"' in page
+    assert "0 now" in page
+    answer = admin.post(f"{HOME}clocks", {"contact": "soon"}, follow_redirects=True)
+    assert "days are whole numbers" in answer.text
+    answer = admin.post(f"{HOME}clocks", {"contact": "5000"}, follow_redirects=True)
+    assert "from 0 to 3,650" in answer.text
+    assert clocks.settings(pages.database.reader)["contact"].days == 30
+    admin.post(f"{HOME}clocks", {})
+    assert clocks.settings(pages.database.reader) == {}
+
+
+def test_an_auditor_sees_and_sets_nothing(pages: Pages) -> None:
+    page = pages.staff("auditor").get(HOME).text
+    assert "E-mail addresses, telephone and order numbers" in page
+    assert "<input" not in page.partition("<main")[2]
+
+
+def test_a_person_is_found_by_number_or_registration(pages: Pages) -> None:
+    admin = pages.staff("admin")
+    for asked in ("A1", number(pages)):
+        assert admin.get(f"{HOME}?badge={asked}").location.endswith(number(pages))
+    answer = admin.get(f"{HOME}?badge=nobody", follow_redirects=True)
+    assert "There is no attendee" in answer.text

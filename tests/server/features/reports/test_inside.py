@@ -1,0 +1,128 @@
+"""Who is inside a hall: the list, its pages, print, names for those alone who may see them."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from badges.credential.badge_number import badge_number
+from server.core.event.directory import Event
+from server.storage.database import Database
+from tests.server.conftest import MINUTE, NOW
+from tests.server.support.fake_door import FakeDoor
+from tests.server.support.pages import Pages, acts, assert_only
+
+
+@pytest.fixture
+def pages(event: Event, site: Database) -> Iterator[Pages]:
+    with Pages(event, site) as opened:
+        opened.issue()
+        yield opened
+
+
+@pytest.fixture
+def west(pages: Pages) -> FakeDoor:
+    """Three people are inside; one of them has left again."""
+    door = pages.kiosk("west-1", "h1-west")
+    pages.send(door)
+    pages.send(door)
+    came = [door.scan(NOW - MINUTE, pages.serial(one)) for one in ("A1", "A2", "A3", "A4")]
+    door.leave(NOW, pages.serial("A3"), door.ref(came[2]))
+    pages.send(door)
+    return door
+
+
+def list_of(hall: int, rest: str = "") -> str:
+    return f"/admin/halls/{hall}/inside/{rest}"
+
+
+def rows(page: str) -> list[str]:
+    body = page.partition("<tbody>")[2].partition("</tbody>")[0]
+    return [
+        " ".join(re.sub(r"<[^>]+>", " ", row).split()) for row in re.split("<tr[^>]*>", body)[1:]
+    ]
+
+
+def test_who_may_see(pages: Pages, west: FakeDoor) -> None:
+    for rest in ("", "print"):
+        assert_only(pages, list_of(west.hall, rest), "supervisor", "auditor")
+
+
+@pytest.mark.parametrize("rest", ["", "print"])
+def test_a_list_with_names_is_an_act(pages: Pages, west: FakeDoor, rest: str) -> None:
+    auditor = pages.staff("auditor")
+    page = auditor.get(list_of(west.hall, rest)).text
+    found = rows(page)
+    assert len(found) == 3
+    assert ["Anna Keller" in found[0], "Chen Lee" in found[1], "王小明" in found[2]] == [True] * 3
+    assert "Hall 1 west" in found[0]
+    assert "Boris" not in page
+    assert "3 people" in page
+    assert acts(pages)[-1] == "inside_listed"
+    assert "Listed who is inside, by name" in auditor.get("/admin/acts").text
+
+
+@pytest.mark.parametrize("rest", ["", "print"])
+def test_a_supervisor_sees_badge_numbers_alone(pages: Pages, west: FakeDoor, rest: str) -> None:
+    before = acts(pages)
+    page = pages.staff("supervisor").get(list_of(west.hall, rest)).text
+    found = rows(page)
+    assert len(found) == 3
+    assert "Anna" not in page
+    assert "Harbour Pilots" not in page
+    numbers = sorted(badge_number(pages.serial(one)) for one in ("A1", "A2", "A4"))
+    assert sorted(number for number in numbers if any(number in row for row in found)) == numbers
+    assert acts(pages)[len(before) :] == ["user_added", "signed_in"]
+
+
+def test_whoever_goes_on_into_a_hall_within_is_in_both(pages: Pages, west: FakeDoor) -> None:
+    main = pages.kiosk("main-1", "main")
+    pages.send(main)
+    main.scan(NOW - 2 * MINUTE, pages.serial("A1"))
+    pages.send(main)
+    auditor = pages.staff("auditor")
+    (row,) = rows(auditor.get(list_of(main.hall)).text)
+    assert "Anna Keller" in row
+    assert "Main entrance" in row
+    assert "Anna Keller" in auditor.get(list_of(west.hall)).text
+
+
+def test_pages_of_the_list(pages: Pages, west: FakeDoor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("server.features.reports.pages.inside.PAGE_ROWS", 2)
+    auditor = pages.staff("auditor")
+    first, second, beyond = (
+        rows(auditor.get(list_of(west.hall, f"?page={one}")).text) for one in (1, 2, 99)
+    )
+    assert [row.split()[0] for row in first + second] == ["1", "2", "3"]
+    assert beyond == second
+    assert auditor.get(list_of(west.hall, "?page=x")).status_code == 200
+    assert len(rows(auditor.get(list_of(west.hall, "print")).text)) == 3
+
+
+def test_nobody_and_no_such_hall(pages: Pages) -> None:
+    auditor = pages.staff("auditor")
+    (green,) = pages.database.reader.execute(
+        "SELECT hall_id FROM hall WHERE code = 'green'"
+    ).fetchone()
+    assert "Nobody, by the records." in auditor.get(list_of(green)).text
+    assert auditor.get(list_of(9999)).status_code == 404
+    assert auditor.get(list_of(9999, "print")).status_code == 404
+
+
+def test_the_halls_page_has_arrivals_last_entries_and_the_programme(
+    pages: Pages, west: FakeDoor
+) -> None:
+    target = f"/admin/halls/{west.hall}"
+    west.scan(NOW, pages.serial("A3"), act="override", by="user:1", note="speaker's aide")
+    pages.send(west)
+    page = pages.staff("auditor").get(target).text
+    shown = " ".join(re.sub(r"<[^>]+>", " ", page).split())
+    assert "Boris Novak" in page
+    assert "speaker&#39;s aide" in page
+    assert re.search(r"Hall 1 west 一号厅西门 \S+ \S+ 0 \(4\)", shown) or "(4)" in shown
+    assert "11:00–12:00 Opening" in shown
+    seen = pages.staff("supervisor").get(target).text
+    assert "Boris" not in seen
+    assert "speaker&#39;s aide" in seen
+    pages.now = NOW - 24 * 60 * MINUTE
+    assert "No session is planned here today." in pages.staff("supervisor").get(target).text

@@ -1,0 +1,111 @@
+"""Users: adding, roles, passwords, shutting out; PINs for the doors."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from server.core.event.directory import Event
+from server.core.staff import pins, users
+from server.storage.database import Database
+from tests.server.conftest import NOW
+from tests.server.support.pages import PASSWORD, Pages, acts, assert_only
+
+
+@pytest.fixture
+def pages(event: Event, site: Database) -> Iterator[Pages]:
+    with Pages(event, site) as opened:
+        yield opened
+
+
+def made(pages: Pages, name: str, role: str) -> int:
+    hashed = users.hash_password(PASSWORD)
+    return pages.database.write(
+        lambda db: users.add_user(db, name, role, hashed, by="test", now=NOW)
+    ).user_id
+
+
+def test_a_new_user_signs_in_with_the_password_that_was_shown(pages: Pages) -> None:
+    page = pages.staff("admin").post("/admin/users/add", {"name": "Lin", "role": "supervisor"})
+    shown = re.search(r'<p class="code">([^<]+)</p>', page.text)
+    assert shown
+    user, _ = users.sign_in(pages.database, "Lin", shown[1], now=NOW)
+    assert user.role == "supervisor"
+
+
+def test_a_pin_reaches_the_doors_as_a_hash_and_goes(pages: Pages) -> None:
+    admin, lin = pages.staff("admin"), made(pages, "Lin", "supervisor")
+    said = admin.post(f"/admin/users/{lin}/pin", {"pin": "402917"}, follow_redirects=True).text
+    assert "The PIN holds" in said
+    assert "Has a PIN" in said
+    (known,) = pins.supervisors(pages.database.reader)
+    assert (known.user, known.name) == (lin, "Lin")
+    assert known.pin_hash.startswith("$argon2id$")
+    assert "402917" not in said
+    admin.post(f"/admin/users/{lin}/no-pin")
+    assert pins.supervisors(pages.database.reader) == []
+    assert acts(pages)[-2:] == ["pin_set", "pin_removed"]
+
+
+@pytest.mark.parametrize(
+    "pin", ["", "12345", "1234567890123", "abcdef", "111111", "123456", "１２３４５９"]
+)
+def test_poor_pins_are_refused(pages: Pages, pin: str) -> None:
+    lin = made(pages, "Lin", "supervisor")
+    page = pages.staff("admin").post(f"/admin/users/{lin}/pin", {"pin": pin}, follow_redirects=True)
+    assert "Nothing was changed" in page.text
+    assert pins.supervisors(pages.database.reader) == []
+
+
+def test_only_supervisors_and_admins_have_one(pages: Pages) -> None:
+    desk = made(pages, "Desk", "badge_desk")
+    page = pages.staff("admin").post(
+        f"/admin/users/{desk}/pin", {"pin": "402917"}, follow_redirects=True
+    )
+    assert "change the role first" in page.text
+
+
+def test_who_is_shut_out_has_no_word_at_the_doors(pages: Pages) -> None:
+    admin, lin = pages.staff("admin"), made(pages, "Lin", "supervisor")
+    admin.post(f"/admin/users/{lin}/pin", {"pin": "402917"})
+    admin.post(f"/admin/users/{lin}/disable")
+    assert pins.supervisors(pages.database.reader) == []
+    with pytest.raises(users.SignInError):
+        users.sign_in(pages.database, "Lin", PASSWORD, now=NOW)
+    admin.post(f"/admin/users/{lin}/enable")
+    assert pins.supervisors(pages.database.reader) == [], "the old PIN stays gone"
+
+
+def test_another_role_has_no_word_at_the_doors(pages: Pages) -> None:
+    admin, lin = pages.staff("admin"), made(pages, "Lin", "supervisor")
+    admin.post(f"/admin/users/{lin}/pin", {"pin": "402917"})
+    admin.post(f"/admin/users/{lin}/role", {"role": "steward"})
+    assert pins.supervisors(pages.database.reader) == []
+
+
+def test_a_new_password_ends_the_old_one(pages: Pages) -> None:
+    lin = made(pages, "Lin", "steward")
+    page = pages.staff("admin").post(f"/admin/users/{lin}/password")
+    shown = re.search(r'<p class="code">([^<]+)</p>', page.text)
+    assert shown
+    with pytest.raises(users.SignInError):
+        users.sign_in(pages.database, "Lin", PASSWORD, now=NOW)
+    users.sign_in(pages.database, "Lin", shown[1], now=NOW)
+
+
+def test_wrong_input_changes_nothing(pages: Pages) -> None:
+    admin = pages.staff("admin")
+    before = users.users(pages.database.reader)
+    for fields in ({"name": "", "role": "admin"}, {"name": "X", "role": "king"}):
+        assert "Nothing was changed" in admin.post("/admin/users/add", fields).text
+    for act in ("role", "disable", "enable", "pin", "no-pin"):
+        page = admin.post(f"/admin/users/999/{act}", {"pin": "402917"}, follow_redirects=True)
+        assert "Nothing was changed" in page.text
+    assert "Nothing was changed" in admin.post("/admin/users/999/password").text
+    assert users.users(pages.database.reader) == before
+
+
+def test_only_admins(pages: Pages) -> None:
+    assert_only(pages, "/admin/users/")
+    for act in ("add", "1/role", "1/disable", "1/enable", "1/pin", "1/no-pin", "1/password"):
+        assert_only(pages, f"/admin/users/{act}", method="POST")

@@ -1,0 +1,92 @@
+"""Links, files, names and rules that pages and code cite exist."""
+
+import re
+from pathlib import Path
+
+from tests.once.sources import source
+
+ROOT = Path(__file__).parent.parent
+CITING = {".py", ".md", ".toml", ".yaml", ".typ", ".js", ".html", ".css", ".po", ".service"}
+PAGE = re.compile(r"\bdocs/[\w/-]+\.md\b")
+LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)(?:#[^)]*)?\)")
+RULE = re.compile(r"\b[Rr]ule (\d+)\b")
+RULES_PAGE = "docs/design/places.md"
+ELSEWHERE = re.compile(r"\b(?:DESIGN|TRUST|ROOMS|DECODE|STYLE)(?:\.md\b|,? rules?\b|,? §)")
+SOURCE = re.compile(r"`((?:badges|kiosk|server|tests)/[\w/.-]+\.\w+)`")
+# A file, and the names in it that a page cites: `badges/record.py` `ScanRecord`, also across a
+# table's border.
+NAMED = re.compile(r"`((?:badges|kiosk|server|tests)/[\w/]+\.py)`(?: \|)?((?:,?\s`[\w.]+`)+)")
+
+
+def citing() -> list[Path]:
+    """Return code, tests, docs and settings: all that may cite a page."""
+    found = [path for path in ROOT.iterdir() if path.suffix in CITING or path.name == "Makefile"]
+    for folder in ("badges", "kiosk", "server", "tests", "docs"):
+        found += [path for path in (ROOT / folder).rglob("*") if path.suffix in CITING]
+    return sorted(path for path in found if path != Path(__file__))
+
+
+def pages() -> list[Path]:
+    return [path for path in citing() if path.suffix == ".md" and path.name != "CHANGELOG.md"]
+
+
+def name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def test_pages_that_are_cited_exist() -> None:
+    cited = {page for path in citing() for page in PAGE.findall(path.read_text("utf-8"))}
+    assert len(cited) > 10
+    assert sorted(page for page in cited if not (ROOT / page).is_file()) == []
+
+
+def test_links_lead_somewhere() -> None:
+    assert [
+        f"{name(path)}: {link}"
+        for path in pages()
+        for link in LINK.findall(path.read_text("utf-8"))
+        if not (path.parent / link).exists()
+    ] == []
+
+
+def test_rules_that_are_cited_exist() -> None:
+    """A file that cites a rule by its number also names the page of the rules."""
+    rules = set(re.findall(r"^### Rule (\d+)", (ROOT / RULES_PAGE).read_text("utf-8"), re.M))
+    wrong = []
+    for path in citing():
+        text = path.read_text("utf-8")
+        cited = set(RULE.findall(text)) if path.suffix == ".py" else set()
+        if cited and (RULES_PAGE not in text or not cited <= rules):
+            wrong.append(f"{name(path)}: {sorted(cited)}")
+    assert wrong == []
+
+
+def test_nothing_cites_pages_outside_the_project() -> None:
+    found = [
+        f"{name(path)}: {cited[0]}"
+        for path in citing()
+        for cited in ELSEWHERE.finditer(path.read_text("utf-8"))
+    ]
+    assert found == []
+
+
+def test_files_and_names_that_a_page_cites_exist() -> None:
+    missing = set()
+    for path in pages():
+        text = path.read_text("utf-8")
+        gone = {file for file in SOURCE.findall(text) if not (ROOT / file).exists()}
+        missing |= {f"{name(path)}: {file}" for file in gone}
+        for file, names in NAMED.findall(text):
+            if file not in gone:
+                defined = source(ROOT / file).defined
+                wanted = re.findall(r"[\w.]+", names)
+                missing |= {f"{name(path)}: {file} {one}" for one in wanted if one not in defined}
+    assert sorted(missing) == []
+
+
+def test_the_glossary_has_the_words_of_the_screens() -> None:
+    """Each Chinese word of the glossary is in a catalogue."""
+    catalogues = "".join(path.read_text("utf-8") for path in citing() if path.suffix == ".po")
+    words = re.findall(r"[\u4e00-\u9fff]+", (ROOT / "docs/glossary.md").read_text("utf-8"))
+    assert len(words) > 20
+    assert [word for word in words if word not in catalogues] == []

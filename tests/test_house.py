@@ -1,0 +1,381 @@
+"""The rules of the house: who may import whom, where SQL is, how long a function may be.
+
+Each test lists all that it finds wrong.
+"""
+
+import re
+import shutil
+import subprocess
+from fnmatch import fnmatch
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from server.app.features import FEATURES
+from tests.once.sources import Import, source
+
+ROOT = Path(__file__).parent.parent
+FUNCTION_LINES_MAX = 60
+
+# The packages of each part, from the top down. A package uses only packages below it.
+LAYERS = {
+    "badges": (
+        "cli", "printing", "roster", "wire", "places", "admission", "transparency", "credential",
+        "settings_check", "po", "i18n", "categories", "colours", "record",
+    ),
+    "kiosk": (
+        "cli", "run", "screen", "eye", "supervisor", "door", "sync", "replica", "journal", "health",
+        "reader", "camera", "pictures", "relay", "config", "texts", "clock",
+    ),
+    "server": (
+        "cli", "demo", "app", "features", "doors", "web", "console", "core", "storage",
+    ),
+    "server/core": (
+        "alerts", "edits", "second_disk", "ledger", "muster", "kiosks", "programme", "people",
+        "occupancy", "staff", "event", "venue", "feed", "entry_log", "outgoing", "translations",
+    ),
+}  # fmt: skip
+# Which parts a part may use besides itself.
+PARTS_BELOW = {"badges": (), "kiosk": ("badges",), "server": ("badges",)}
+# Which other features a feature may use. All else that two features need is in core or web.
+FEATURES_BELOW = {
+    "attendees": {"editing"},
+    "cards": {"editing", "imports"},
+    "desk": {"mail", "printers"},
+    "editing": {"imports"},
+    "halls": {"editing"},
+    "integrations": {"editing"},
+    "mail": {"wallet"},
+    "phone": {"evidence"},
+    "printers": {"cards"},
+    "servers": {"kiosks"},
+}
+# Files that use a package above their own, and why.
+UPWARD: dict[tuple[str, str], str] = {}
+
+PICTURES = {"cv2", "numpy", "zxingcpp", "pyzbar", "PIL"}
+PAPER = {
+    "qrcode", "PIL", "typst", "fontTools", "openpyxl", "pyzbar", "zxingcpp", "pypdfium2",
+    "pypinyin", "anyascii", "icu",
+}  # fmt: skip
+PURE = {"time", "random", "secrets", "socket", "sqlite3", "subprocess", "threading", "asyncio"}
+DISK = {"pathlib", "os", "shutil", "tempfile", "importlib", "pkgutil", "glob"}
+# Fonts and templates are on the disk, and commands read files.
+DISK_FILES = ("badges/printing/", "badges/cli/")
+PAPER_FILES = ("badges/printing/", "badges/roster/", "badges/cli/")
+KIOSK_SQL_FILES = ("kiosk/journal", "kiosk/replica")
+SQL = re.compile(r"\b(SELECT .+ FROM|INSERT INTO|UPDATE \w+ SET|DELETE FROM|CREATE TABLE)\b", re.S)
+PICTURE_FILES = ("kiosk/camera", "kiosk/reader", "kiosk/pictures", "kiosk/cli/read")
+# Transport calls the server, relay a turnstile, the screen listens on loopback, and autostart waits
+# until that page is there.
+SOCKET_FILES = (
+    "kiosk/sync/transport.py",
+    "kiosk/relay/relay.py",
+    "kiosk/screen/__init__.py",
+    "kiosk/cli/autostart.py",
+)
+SOCKETS = {"socket", "ssl", "http.client", "urllib", "requests", "httpx"}
+
+
+def files(*packages: str) -> list[str]:
+    """Return Python files by their names from the top folder."""
+    found = [path for package in packages for path in (ROOT / package).rglob("*.py")]
+    return sorted(path.relative_to(ROOT).as_posix() for path in found)
+
+
+OURS = files(*PARTS_BELOW)
+MODULES = {
+    file.removesuffix(".py").removesuffix("/__init__").replace("/", "."): file for file in OURS
+}
+
+
+def imports(file: str) -> list[tuple[Import, str]]:
+    """Return each import of a file of ours, wherever it is in the file, with the imported file."""
+    found = []
+    for statement in source(ROOT / file).imports:
+        for names in statement.modules():
+            module = next((one for one in names if one in MODULES), None)
+            if module is not None:
+                found.append((statement, MODULES[module]))
+    return found
+
+
+def libraries(file: str) -> set[str]:
+    return {module.split(".")[0] for module in source(ROOT / file).imported}
+
+
+def package(file: str, within: str) -> str:
+    """Return the package of a file within a folder, such as `web` of `server/web/auth.py`."""
+    return file.removeprefix(f"{within}/").partition("/")[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("folder", LAYERS)
+def test_a_package_uses_only_packages_below_it(folder: str) -> None:
+    order = LAYERS[folder]
+    wrong = []
+    for file in OURS:
+        own = package(file, folder)
+        if not file.startswith(f"{folder}/") or own in ("__init__", "__main__"):
+            continue
+        assert own in order, f"{file}: give {own} its place in LAYERS"
+        for statement, other in imports(file):
+            theirs = package(other, folder)
+            if not other.startswith(f"{folder}/") or (file, theirs) in UPWARD:
+                continue
+            if theirs in order and order.index(theirs) < order.index(own):
+                wrong.append(f"{file}:{statement.line} uses {other}")
+    assert wrong == []
+
+
+def test_a_part_uses_only_parts_below_it() -> None:
+    wrong = [
+        f"{file}:{statement.line} uses {other}"
+        for file in OURS
+        for statement, other in imports(file)
+        if (there := other.partition("/")[0]) != (here := file.partition("/")[0])
+        and there not in PARTS_BELOW[here]
+    ]
+    assert wrong == []
+
+
+def test_a_feature_uses_only_the_features_that_are_listed() -> None:
+    used: dict[str, set[str]] = {}
+    for file in OURS:
+        own = package(file, "server/features")
+        for _, other in imports(file):
+            if file.startswith("server/features/") and other.startswith("server/features/"):
+                theirs = package(other, "server/features")
+                if theirs not in (own, "__init__"):
+                    used.setdefault(own, set()).add(theirs)
+    assert used == FEATURES_BELOW
+
+
+def test_every_feature_is_in_the_list() -> None:
+    folders = {path.parent.name for path in (ROOT / "server/features").glob("*/__init__.py")}
+    assert folders == set(FEATURES)
+
+
+def test_every_package_says_what_it_is_for() -> None:
+    inits = [file for file in OURS if file.endswith("__init__.py") and file.count("/") > 1]
+    assert [file for file in inits if not source(ROOT / file).docstring] == []
+
+
+def test_a_name_has_one_home() -> None:
+    """No file imports a name from a file that has only imported it."""
+    wrong = []
+    for file in OURS:
+        for statement in source(ROOT / file).imports:
+            if statement.module not in MODULES:
+                continue
+            theirs = imported_names(MODULES[statement.module])
+            for name, own_name in statement.names:
+                if own_name == name:
+                    wrong.append(f"{file}:{statement.line} exports {name} again")
+                elif f"{statement.module}.{name}" not in MODULES and name in theirs:
+                    wrong.append(f"{file}:{statement.line} takes {name} from {statement.module}")
+    assert wrong == []
+
+
+@cache
+def imported_names(file: str) -> frozenset[str]:
+    """Return the names that a file imports from other files of ours."""
+    return frozenset(
+        own_name or name
+        for statement in source(ROOT / file).imports
+        if statement.module in MODULES
+        for name, own_name in statement.names
+    )
+
+
+def test_no_cycle_of_imports() -> None:
+    edges = {
+        module: {
+            name
+            for statement in source(ROOT / file).imports
+            if statement.is_at_the_top
+            for names in statement.modules()
+            for name in names
+            if name in MODULES
+        }
+        for module, file in MODULES.items()
+    }
+    done: set[str] = set()
+
+    def visit(module: str, trail: tuple[str, ...]) -> None:
+        assert module not in trail, " → ".join((*trail, module))
+        if module in done:
+            return
+        for other in sorted(edges[module] - {module}):
+            if not module.startswith(other + "."):  # A package's own __init__.
+                visit(other, (*trail, module))
+        done.add(module)
+
+    for module in sorted(edges):
+        visit(module, ())
+
+
+def test_functions_are_short() -> None:
+    long = [
+        f"{file}:{function.line} {function.name} has {function.lines} lines"
+        for file in files(*PARTS_BELOW, "tests")
+        for function in source(ROOT / file).functions
+        if function.lines > FUNCTION_LINES_MAX
+    ]
+    assert long == []
+
+
+def test_imports_of_ours_exist() -> None:
+    """Nothing runs a bench or a tool among the tests, and mypy checks the packages alone."""
+    wrong = []
+    for file in files(*PARTS_BELOW, "tests"):
+        for statement in source(ROOT / file).imports:
+            module = statement.module or ""
+            if module.split(".")[0] not in (*PARTS_BELOW, "tests"):
+                continue
+            where = ROOT.joinpath(*module.split("."))
+            there = where.with_suffix(".py")
+            found = source(there if there.exists() else where / "__init__.py")
+            names = found.defined | {
+                own or name for one in found.imports for name, own in one.names
+            }
+            for wanted, _ in statement.names:
+                is_module = (where / f"{wanted}.py").exists() or (where / wanted).is_dir()
+                if not is_module and wanted not in names:
+                    wrong.append(f"{file}:{statement.line} {module}.{wanted}")
+    assert wrong == []
+
+
+def test_imports_are_absolute() -> None:
+    assert [file for file in OURS if "relative" in libraries(file)] == []
+
+
+def test_badges_have_no_senses() -> None:
+    """No clock, network or randomness, and the disk for fonts and templates alone."""
+    wrong = []
+    for file in files("badges"):
+        used = libraries(file)
+        forbidden = {"flask", "sqlite_utils"}
+        if file != "badges/cli/main.py":
+            forbidden |= PURE
+        if not file.startswith(DISK_FILES):
+            forbidden |= DISK
+        if not file.startswith(PAPER_FILES):
+            forbidden |= PAPER | PICTURES
+        wrong += [f"{file} uses {one}" for one in sorted(used & forbidden)]
+        if source(ROOT / file).calls_open and not file.startswith(DISK_FILES):
+            wrong.append(f"{file} opens a file")
+    assert wrong == []
+
+
+def test_a_kiosk_s_parts_keep_to_their_senses() -> None:
+    wrong = []
+    for file in files("kiosk"):
+        if not file.startswith(PICTURE_FILES):
+            wrong += [f"{file} uses {one}" for one in sorted(libraries(file) & PICTURES)]
+        if file not in SOCKET_FILES:
+            wrong += [
+                f"{file} uses {one}" for one in sorted(source(ROOT / file).imported & SOCKETS)
+            ]
+        if not file.startswith(KIOSK_SQL_FILES) and SQL.search(source(ROOT / file).text):
+            wrong.append(f"{file} has SQL")
+    assert wrong == []
+
+
+def test_pages_have_no_sql_and_stores_no_flask() -> None:
+    assert [
+        file
+        for file in files("server")
+        if "flask" in libraries(file) and SQL.search(source(ROOT / file).text)
+    ] == []
+
+
+# What SQLite writes in its own way. Stores write what it has in common with PostgreSQL, and take
+# the rest from server/storage/dialect.py. Of Python's max(a, b) only the capitals tell MAX(a, b).
+SQLITE_WORDS = re.compile(
+    r"""
+    (?i: \b PRAGMA \s \w | \b INSERT \s OR \s (REPLACE | IGNORE | ABORT | FAIL | ROLLBACK) \b
+       | \b REPLACE \s INTO \b | \b BEGIN \s (IMMEDIATE | EXCLUSIVE | DEFERRED) \b
+       | \b COLLATE \s NOCASE \b | \b INDEXED \s BY \b | \b CREATE \s TEMP \s TRIGGER \b
+       | \b AUTOINCREMENT \b | \b (ROWID | SQLITE_MASTER | SQLITE_SCHEMA) \b
+       | \b (JSON_\w+ | IFNULL | IIF | INSTR | GROUP_CONCAT) \( | \b CREATE_FUNCTION \b )
+    | \b (GLOB | STRICT) \b | \b (MAX | MIN) \( ([^()] | \([^()]*\))* , | \? \d
+    """,
+    re.VERBOSE,
+)
+
+
+def test_sqlite_is_known_in_storage_alone() -> None:
+    wrong = []
+    for file in files("server"):
+        if file.startswith("server/storage/"):
+            continue
+        wrong += [f"{file} uses {one}" for one in libraries(file) & {"sqlite3", "sqlite_utils"}]
+        found = SQLITE_WORDS.search(source(ROOT / file).text)
+        if found is not None:
+            wrong.append(f"{file}: put {found[0]} into server/storage/dialect.py")
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("text", "theirs"),
+    [
+        ("PRAGMA cache_size", True),
+        ("insert or replace into setting values (?, ?)", True),
+        ("email = ? COLLATE NOCASE", True),
+        ("WHERE a.rowid = 1", True),
+        ("json_extract(body, '$.act')", True),
+        ("SELECT MAX(opened_at, ?)", True),
+        ("SELECT MIN({first}, {second})", True),
+        ("SELECT MAX(COALESCE(a, 0), 1)", True),
+        ("hall_id = ?1", True),
+        (") STRICT", True),
+        ("SELECT COALESCE(MAX(number), -1), 2 FROM leaf", False),
+        ("INSERT INTO setting (key, value) VALUES (?, ?) ON CONFLICT (key) DO NOTHING", False),
+        ("zip(a, max(b, c), strict=True)  # pragma: no cover", False),
+        ("directory.glob('*')", False),
+    ],
+)
+def test_words_of_sqlite_are_told_from_others(text: str, theirs: bool) -> None:
+    assert (SQLITE_WORDS.search(text) is not None) is theirs
+
+
+def test_top_level_is_small() -> None:
+    assert top_level() <= {
+        ".ci", ".editorconfig", ".github", ".gitignore", ".pre-commit-config.yaml", "CHANGELOG.md",
+        "CONTRIBUTING.md", "LICENSE", "Makefile", "README.md",
+        "badges", "docs", "kiosk", "pyproject.toml", "server", "tests",
+    }  # fmt: skip
+
+
+def top_level() -> set[str]:
+    """Return the names in the top folder: as git has it, or without git all that it would keep."""
+    if (ROOT / ".git").exists() and shutil.which("git"):
+        # Root may run this in another user's copy.
+        command = ["git", "-c", f"safe.directory={ROOT}", "ls-files"]
+        listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        if listed.returncode == 0:
+            return {line.split("/")[0] for line in listed.stdout.splitlines()}
+    ignored = [line.rstrip("/") for line in (ROOT / ".gitignore").read_text("utf-8").split()]
+    return {
+        path.name
+        for path in ROOT.iterdir()
+        if path.name != ".git" and not any(fnmatch(path.name, pattern) for pattern in ignored)
+    }
+
+
+def test_top_level_is_known_without_git(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for made in (".venv", "build", "hallkeeper.egg-info", "badges", "draft.txt"):
+        (tmp_path / made).mkdir()
+    shutil.copy(ROOT / ".gitignore", tmp_path)
+    monkeypatch.setattr("tests.test_house.ROOT", tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert top_level() == {".gitignore", "badges", "draft.txt"}
+
+
+def test_a_commit_runs_what_make_check_runs() -> None:
+    hooks = (ROOT / ".pre-commit-config.yaml").read_text("utf-8")
+    check = re.search(r"^check:.*\n((?:\t.+\n)+)", (ROOT / "Makefile").read_text("utf-8"), re.M)
+    assert check is not None
+    commands = check[1].replace("$(BIN)", ".venv/bin").split("\n")
+    assert re.findall(r"entry: (.+)", hooks) == [line.strip() for line in commands if line]
