@@ -295,5 +295,5 @@ def check_door(door: ModelDoor) -> None:
 
 def unseen(truth: Truth, server: ModelServer, key: KioskKey) -> list[int]:
     """People inside by that door of whom the ledger has no entry."""
-    seen = set(server.core.ledger[key])
+    seen = set(server.ledger[key])
     return [uid for uid, (_, by) in truth.inside.items() if by == key and uid not in seen]

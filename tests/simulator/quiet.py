@@ -115,7 +115,7 @@ def _agree(world: World) -> None:
             raise ViolationError(f"the server does not know door {door.key}")
     for door in at_work(world):
         held, account = server.pool.kiosks[door.key], door.account
-        if tuple(record.uid for record in door.records) != server.core.ledger[door.key]:
+        if tuple(record.uid for record in door.records) != server.ledger[door.key]:
             raise ViolationError(f"the ledger has not each scan of door {door.key} once")
         if door.rolled_back:
             continue
@@ -137,7 +137,7 @@ def _presence(world: World) -> None:
     freed = {stay.uid for stay, state in server.stays.items() if state == FREED}
     if len(freed) != server.moves:
         raise ViolationError("the moves that freed a place are miscounted")
-    seen = {uid for uids in server.core.ledger.values() for uid in uids}
+    seen = {uid for uids in server.ledger.values() for uid in uids}
     expected = {uid for uid in truth.inside if uid in seen and uid not in freed}
     in_vain = _closed_in_vain(world)
     found = {stay.uid for stay in open_now} - truth.swept - in_vain - (truth.meant - expected)

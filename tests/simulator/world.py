@@ -382,7 +382,7 @@ class World:
 def sign_hall(server: ModelServer, truth: Truth, door: ModelDoor) -> None:
     """A true attestation for one hall."""
     inside = len(unseen(truth, server, door.key))
-    seen = set(server.core.ledger[door.key])
+    seen = set(server.ledger[door.key])
     truth.attested(
         record.uid
         for record in door.records

@@ -143,4 +143,6 @@ def test_nothing_shown_green_is_lost_and_no_hall_is_overfilled(tmp_path: Path) -
         assert len(set(ledger)) == len(ledger)
         assert greens - set(ledger) == set()
         assert most_inside(place) == CAPACITY
-        assert place.query("SELECT reason FROM discrepancy") == []
+        # A badge that the film shows around the kill is asked about, and nothing else is odd.
+        odd = {reason for (reason,) in place.query("SELECT reason FROM discrepancy")}
+        assert odd <= {"before_restart"}
