@@ -16,6 +16,14 @@ SOURCE = re.compile(r"`((?:badges|kiosk|server|tests)/[\w/.-]+\.\w+)`")
 # A file, and the names in it that a page cites: `badges/record.py` `ScanRecord`, also across a
 # table's border.
 NAMED = re.compile(r"`((?:badges|kiosk|server|tests)/[\w/]+\.py)`(?: \|)?((?:,?\s`[\w.]+`)+)")
+# Wordy idioms. Use a noun, the passive, or a plain verb ("states", "reports", "is in").
+IDIOMS = re.compile(
+    r"\bwhat (?:is|it|was|has|comes|came|stands|lies)\b|\b(?:some|no)body\b"
+    r"|\b(?:said|says|told|tells)\b|\bone (?:that|with)\b|\bwhoever\b|\bwhatever\b"
+    r"|\b(?:stands?|lies) (?:in|on|at|there)\b",
+    re.IGNORECASE,
+)
+IDIOMS_PER_1000_WORDS = 8
 
 
 def citing() -> list[Path]:
@@ -90,3 +98,14 @@ def test_the_glossary_has_the_words_of_the_screens() -> None:
     words = re.findall(r"[\u4e00-\u9fff]+", (ROOT / "docs/glossary.md").read_text("utf-8"))
     assert len(words) > 20
     assert [word for word in words if word not in catalogues] == []
+
+
+def test_pages_are_in_plain_english() -> None:
+    """A page of docs has few wordy idioms for its length."""
+    wordy = {}
+    for path in [*(ROOT / "docs").rglob("*.md"), ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md"]:
+        text = path.read_text("utf-8")
+        rate = 1000 * len(IDIOMS.findall(text)) / len(text.split())
+        if rate > IDIOMS_PER_1000_WORDS:
+            wordy[name(path)] = f"{rate:.1f}: {sorted(set(IDIOMS.findall(text)))}"
+    assert wordy == {}
