@@ -1,21 +1,25 @@
-"""Says on which days and at which times a rule of RFC 5545 repeats something.
+"""Lists the times at which a rule of RFC 5545 repeats an event, by `dateutil`.
 
-It walks over days and never further than the event, so that no rule, endless or impossible, takes
-long. What it does not know is refused, not guessed. Times here are local, without a zone: "each day
+A rule that is unknown here or out of bounds is refused. Times are local, without a zone: "each day
 at nine" stays nine when clocks change.
 """
 
-import calendar
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import MAXYEAR, date, datetime, timedelta
 from typing import Any
+
+from dateutil.rrule import rrulestr
 
 from badges.i18n import N_, Spoken
 
-STEPS_MAX = 2_000_000  # of all rules of a file; a day or a time is one
+STEPS_MAX = 2_000_000  # of all rules of a file
+EMPTY_STEPS = 100_000  # of a rule that has no time until the end of the calendar, by each value
 YEARS_BEFORE_MAX = 10  # that a rule may begin before the event
 FREQUENCIES = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
+# dateutil looks for a rule's next time up to the year 9999. Days and weekdays are the same again
+# after 400 years, so a rule is followed in the last 400 years, and that search is short.
+_ALIKE_YEARS, _ALIKE_DAYS = 400, 146_097
 _WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 _NUMBERS = {
     "INTERVAL": (1, 10_000), "COUNT": (1, 100_000), "BYMONTH": (1, 12), "BYMONTHDAY": (-31, 31),
@@ -30,19 +34,14 @@ class RuleRefusedError(Spoken, ValueError):
 
 @dataclass(frozen=True)
 class Rule:
-    """Holds a rule. An empty set of numbers does not limit anything."""
+    """Holds a rule. `text` is the rule without COUNT and UNTIL, and `begin` is the time from which
+    its periods are counted.
+    """
 
-    frequency: str
-    interval: int
+    text: str
+    begin: datetime
     count: int | None
     until: datetime | None  # local
-    week_start: int
-    months: frozenset[int]
-    month_days: frozenset[int]
-    year_days: frozenset[int]
-    weekdays: frozenset[tuple[int, int]]  # weekday, and which one of its month or year; 0: each
-    times: tuple[time, ...]
-    positions: frozenset[int]
 
 
 def rule_of(parts: Mapping[str, Sequence[Any]], start: datetime, until: datetime | None) -> Rule:
@@ -51,7 +50,7 @@ def rule_of(parts: Mapping[str, Sequence[Any]], start: datetime, until: datetime
     Raises RuleRefusedError.
     """
     unknown = sorted(set(parts) - _KNOWN)
-    frequency = str(_first(parts, "FREQ", "")).upper()
+    frequency = str(next(iter(parts.get("FREQ", ())), "")).upper()
     if unknown or frequency not in FREQUENCIES:
         what = ", ".join(unknown)[:60] or f"FREQ={frequency[:20]}"
         raise RuleRefusedError(
@@ -61,45 +60,29 @@ def rule_of(parts: Mapping[str, Sequence[Any]], start: datetime, until: datetime
             ),
             what=what,
         )
-    numbers = {key: _numbers(parts, key) for key in _NUMBERS}
-    if numbers["COUNT"] and until is not None:
+    values: dict[str, list[Any]] = {
+        key: numbers for key in _NUMBERS if (numbers := _numbers(parts, key))
+    }
+    count = max(values.pop("COUNT", []), default=None)
+    if count and until is not None:
         raise RuleRefusedError(N_("repeats by a rule with both COUNT and UNTIL: write one of them"))
-    weekdays = frozenset(_weekday(word, frequency) for word in parts.get("BYDAY", ()))
-    months, month_days = numbers["BYMONTH"], numbers["BYMONTHDAY"]
-    if not (weekdays or month_days or numbers["BYYEARDAY"]):
-        # The start says what the rule does not.
-        if frequency == "WEEKLY":
-            weekdays = frozenset({(start.weekday(), 0)})
-        elif frequency in ("MONTHLY", "YEARLY"):
-            month_days = frozenset({start.day})
-            months = months or (frozenset({start.month}) if frequency == "YEARLY" else months)
-    times = [
-        start.time().replace(hour=hour, minute=minute)
-        for hour in sorted(numbers["BYHOUR"] or {start.hour})
-        for minute in sorted(numbers["BYMINUTE"] or {start.minute})
-    ]
-    return Rule(
-        frequency=frequency,
-        interval=max(numbers["INTERVAL"], default=1),
-        count=max(numbers["COUNT"], default=None),
-        until=until,
-        week_start=_weekday(_first(parts, "WKST", "MO"), "WEEKLY")[0],
-        months=months,
-        month_days=month_days,
-        year_days=numbers["BYYEARDAY"],
-        weekdays=weekdays,
-        times=tuple(times),
-        positions=numbers["BYSETPOS"],
-    )
+    values["FREQ"] = [frequency]
+    values["INTERVAL"] = [max(values.get("INTERVAL", [1]))]
+    values["WKST"] = [_weekday(next(iter(parts.get("WKST", ())), "MO"), "WEEKLY")]
+    values["BYDAY"] = [_weekday(word, frequency) for word in parts.get("BYDAY", ())]
+    begin = start
+    if frequency == "WEEKLY":
+        if not values.keys() & {"BYMONTHDAY", "BYYEARDAY"} and not values["BYDAY"]:
+            values["BYDAY"] = [_WEEKDAYS[start.weekday()]]
+        # Of its first week dateutil counts only the days from the start on.
+        begin -= timedelta(days=(start.weekday() - _WEEKDAYS.index(values["WKST"][0])) % 7)
+    text = ";".join(f"{key}={','.join(map(str, one))}" for key, one in values.items() if one)
+    return Rule(text, begin, count, until)
 
 
-def _first(parts: Mapping[str, Sequence[Any]], key: str, default: str) -> Any:
-    return next(iter(parts.get(key, ())), default)
-
-
-def _numbers(parts: Mapping[str, Sequence[Any]], key: str) -> frozenset[int]:
+def _numbers(parts: Mapping[str, Sequence[Any]], key: str) -> list[int]:
     least, most = _NUMBERS[key]
-    found = set()
+    numbers = []
     for value in parts.get(key, ()):
         if not isinstance(value, int) or not least <= value <= most or (least < 0 and value == 0):
             raise RuleRefusedError(
@@ -107,11 +90,11 @@ def _numbers(parts: Mapping[str, Sequence[Any]], key: str) -> frozenset[int]:
                 key=key,
                 value=str(value)[:20],
             )
-        found.add(int(value))
-    return frozenset(found)
+        numbers.append(int(value))
+    return numbers
 
 
-def _weekday(word: Any, frequency: str) -> tuple[int, int]:
+def _weekday(word: Any, frequency: str) -> str:
     text = str(word).upper()
     ordinal = text[:-2]
     number = int(ordinal) if ordinal.lstrip("+-").isdigit() and len(ordinal) < 4 else 0
@@ -123,12 +106,12 @@ def _weekday(word: Any, frequency: str) -> tuple[int, int]:
         raise RuleRefusedError(
             N_("repeats by a rule with %(text)s in each week: mend it"), text=text[:20]
         )
-    return _WEEKDAYS.index(text[-2:]), number
+    return text
 
 
 @dataclass
 class Budget:
-    """Counts the steps of all rules of a file. However many there are, they end."""
+    """Counts the steps of all rules of a file, so that they end."""
 
     left: int = STEPS_MAX
 
@@ -161,86 +144,18 @@ def occurrences(
         return
     if first <= start.date():
         yield start
-    left = None if rule.count is None else rule.count - 1
-    for days in _periods(rule, start.date(), last):
+    if rule.count == 1:
+        return
+    budget.spend(1)
+    shift = timedelta(days=(MAXYEAR - last.year) // _ALIKE_YEARS * _ALIKE_DAYS)
+    shifted = rrulestr(rule.text, dtstart=rule.begin + shift)
+    later = (at - shift for at in shifted if at - shift > start)
+    for number, at in enumerate(later, start=2):
         budget.spend(1)
-        if left is None and days[-1] < first:
-            continue
-        if left is None and not rule.positions:
-            days = [day for day in days if first <= day <= last]
-        elif left is not None and not rule.positions and start.date() < days[0] <= days[-1] < first:
-            # What is too early for the event is counted, and nothing else is done with it.
-            early = sum(_is_day(rule, day) for day in days) * len(rule.times)
-            budget.spend(len(days) + early)
-            if early > left:
-                return
-            left -= early
-            continue
-        found = _of_period(rule, days)
-        budget.spend(len(days) + len(found))
-        for at in found:
-            if at <= start:
-                continue
-            if (rule.until is not None and at > rule.until) or left == 0:
-                return
-            left = None if left is None else left - 1
-            if first <= at.date() <= last:
-                yield at
-
-
-def _periods(rule: Rule, start: date, last: date) -> Iterator[list[date]]:
-    """Yield the days of each day, week, month or year in which the rule repeats."""
-    begin = start
-    if rule.frequency == "WEEKLY":
-        begin -= timedelta(days=(start.weekday() - rule.week_start) % 7)
-    month = start.year * 12 + start.month - 1
-    while True:
-        if rule.frequency in ("DAILY", "WEEKLY"):
-            length = 1 if rule.frequency == "DAILY" else 7
-            step = timedelta(days=length * rule.interval)
-            following = begin + step if last - begin >= step else None
-        elif rule.frequency == "MONTHLY":
-            begin = date(month // 12, month % 12 + 1, 1)
-            length = calendar.monthrange(begin.year, begin.month)[1]
-            month += rule.interval
-            following = begin if month // 12 <= last.year else None
-        else:
-            begin = date(begin.year, 1, 1)
-            length = 365 + calendar.isleap(begin.year)
-            later = begin.year + rule.interval
-            following = date(later, 1, 1) if later <= last.year else None
-        yield [begin + timedelta(days=n) for n in range(length)]
-        if following is None:
+        if at.date() > last or (rule.until and at > rule.until):
             return
-        begin = following
-
-
-def _of_period(rule: Rule, days: Sequence[date]) -> list[datetime]:
-    found = [datetime.combine(day, at) for day in days if _is_day(rule, day) for at in rule.times]
-    if not rule.positions:
-        return found
-    chosen = {n - 1 if n > 0 else len(found) + n for n in rule.positions}
-    return [at for number, at in enumerate(found) if number in chosen]
-
-
-def _is_day(rule: Rule, day: date) -> bool:
-    if rule.months and day.month not in rule.months:
-        return False
-    in_month = calendar.monthrange(day.year, day.month)[1]
-    if rule.month_days and not {day.day, day.day - in_month - 1} & rule.month_days:
-        return False
-    in_year, of_year = 365 + calendar.isleap(day.year), day.timetuple().tm_yday
-    if rule.year_days and not {of_year, of_year - in_year - 1} & rule.year_days:
-        return False
-    return not rule.weekdays or _is_weekday(rule, day, in_month, of_year, in_year)
-
-
-def _is_weekday(rule: Rule, day: date, in_month: int, of_year: int, in_year: int) -> bool:
-    """Tell whether the day is one of the rule's weekdays. A numbered one counts within the month,
-    and within the year where the rule is yearly and names no month.
-    """
-    within, length = day.day, in_month
-    if rule.frequency == "YEARLY" and not rule.months:
-        within, length = of_year, in_year
-    numbers = {0, (within - 1) // 7 + 1, -((length - within) // 7 + 1)}
-    return any((day.weekday(), number) in rule.weekdays for number in numbers)
+        if first <= at.date():
+            yield at
+        if number == rule.count:
+            return
+    budget.spend(EMPTY_STEPS * (1 + rule.text.count(",")))
