@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from badges.admission import sentences
 from badges.admission.facts import Admitted, Decision, Denied, Direction, Flag, Reason
-from badges.admission.sentences import DENIED, FLAGS, PARTS, WORDS, Pair
+from badges.admission.sentences import FLAGS, PARTS, REFUSALS, WORDS, Pair
 from badges.i18n import ENGLISH
 
 Language = str  # As in the names of halls, for example "en" or "zh".
@@ -151,8 +151,8 @@ class _Saying:
         if denied.reason is Reason.HALL_FULL and denied.kept:
             return self.kept(denied)
         if denied.reason is Reason.BEFORE_RESTART:
-            return self.pair(DENIED[denied.reason], n=str(self.seconds_since(denied)))
-        return self.pair(DENIED[denied.reason], hall=self.hall_of(denied))
+            return self.refusal(denied.reason, n=str(self.seconds_since(denied)))
+        return self.refusal(denied.reason, hall=self.hall_of(denied))
 
     def seconds_since(self, denied: Denied) -> int:
         """Return how long ago the badge was admitted. It is 0 where the clock was set back."""
@@ -162,7 +162,7 @@ class _Saying:
         hall = self.hall_of(denied)
         hall = hall[:1].upper() + hall[1:]
         if denied.kept_until is None:
-            wait = self.say(DENIED[Reason.HALL_FULL][1])
+            wait = self.say(REFUSALS[Reason.HALL_FULL].next_step)
             return self.count(sentences.KEPT, denied.kept, hall=hall), wait
         time = self.moment(denied.kept_until)
         reason = self.count(sentences.KEPT_UNTIL, denied.kept, hall=hall, time=time)
@@ -174,13 +174,13 @@ class _Saying:
         if self.category is not None and self.category in denied.categories:
             # A zone shuts this holder out, or a refusal by name does. "Admits delegates" would
             # puzzle a delegate who is refused.
-            reason, next_step = self.part("not_this_badge", place=place)
+            reason, next_step = self.refusal(denied.reason, place=place)
         elif who:
             reason, next_step = self.part("admits", place=place, who=who)
         elif denied.session_id is not None:
             reason, next_step = self.part("invited", place=place)
         else:
-            reason, next_step = self.part("not_this_badge", place=place)
+            reason, next_step = self.refusal(denied.reason, place=place)
         if denied.opens_at is None:
             return reason, next_step
         opens, _ = self.opens(denied.opens_at)
@@ -188,22 +188,25 @@ class _Saying:
 
     def closed(self, denied: Denied) -> Pair:
         if denied.opens_at is None:
-            return self.part("closed", hall=self.hall_of(denied))
+            return self.refusal(denied.reason, hall=self.hall_of(denied))
         opens, next_step = self.opens(denied.opens_at)
         title = self.title(denied.session_id)
         return (self.part("titled", opens=opens, title=title)[0] if title else opens), next_step
 
     def inside(self, denied: Denied) -> Pair:
-        if denied.hall_id is not None:
-            name = "inside_outer" + ("_since" if denied.since is not None else "")
-            time = "" if denied.since is None else self.moment(denied.since)
-            reason, _ = self.part(name, time=time, hall=self.hall_of(denied))
-            return reason, self.part("inside")[1]
-        door = self.doors.get(denied.door, denied.door) if denied.door else ""
-        name = "inside" + ("_since" if denied.since is not None else "") + ("_door" if door else "")
+        around = denied.hall_id is not None
+        door = "" if around or not denied.door else self.doors.get(denied.door, denied.door)
         time = "" if denied.since is None else self.moment(denied.since)
-        reason, _ = self.part(name, time=time, door=door)
-        return reason, self.part("inside")[1]
+        reason, next_step = self.refusal(denied.reason)
+        name = (
+            "inside"
+            + ("_outer" if around else "")
+            + ("_since" if denied.since is not None else "")
+            + ("_door" if door else "")
+        )
+        if name in PARTS:
+            reason, _ = self.part(name, time=time, hall=self.hall_of(denied), door=door)
+        return reason, next_step
 
     def opens(self, opens_at: int) -> Pair:
         time, days = self.time(opens_at), self.days_away(opens_at)
@@ -212,6 +215,10 @@ class _Saying:
         if days == 1:
             return self.part("opens_tomorrow", time=time)
         return self.part("opens_later", time=time, day=self.day(opens_at))
+
+    def refusal(self, reason: Reason, **names: str) -> Pair:
+        words = REFUSALS[reason]
+        return self.pair((words.sentence, words.next_step), **names)
 
     def part(self, name: str, **names: str) -> Pair:
         return self.pair(PARTS[name], **names)

@@ -1,12 +1,14 @@
-"""Holds the sentences of `phrases` in English. Each is a reason and a next step, which is "" where
-nothing helps.
+"""Holds the words of refusals, for doors and for the server's pages, and the other sentences of
+`phrases`. They are in English. A sentence is a reason and a next step, which is "" where nothing
+helps.
 
-Other languages stand in `badges/translations`, and `N_` marks what they translate. In braces stand
+Other languages are in `badges/translations`, and `N_` marks what they translate. In braces stand
 hall, place (a session's title or the hall), who, time, day, span, door, n (seconds), opens (a whole
 sentence "Opens …") and title (a session's).
 """
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from badges.admission.facts import Flag, Reason
 from badges.i18n import N_
@@ -50,39 +52,81 @@ FLAGS: Mapping[Flag, Pair] = {
     ),
 }
 
+
+class Refusal(NamedTuple):
+    """Holds the words of a reason: its label in lists, and the door's sentence and next step."""
+
+    label: str
+    sentence: str
+    next_step: str
+
+
 _DESK = N_("Send the holder to the badge desk")
 _OTHER_DOOR = N_("Send to another door; tell an admin")
-DENIED: Mapping[Reason, Pair] = {
-    Reason.NOT_A_BADGE: (N_("Not a badge"), N_("Ask for the code on the badge")),
-    Reason.FORGED: (N_("This badge is not genuine"), N_("Call a supervisor")),
-    Reason.OTHER_EVENT: (N_("Badge of another event"), N_("Ask for the badge of this event")),
-    Reason.REVOKED: (N_("This badge was revoked"), _DESK),
-    Reason.SUPERSEDED: (N_("Replaced by a newer badge"), N_("Ask for the holder's newer badge")),
-    Reason.LIKELY_COPY: (
+_PROGRAMME = N_("Send to a hall on the holder's programme")
+REFUSALS: Mapping[Reason, Refusal] = {
+    Reason.NOT_A_BADGE: Refusal(
+        N_("Not a badge"), N_("Not a badge"), N_("Ask for the code on the badge")
+    ),
+    Reason.FORGED: Refusal(N_("Forged"), N_("This badge is not genuine"), N_("Call a supervisor")),
+    Reason.OTHER_EVENT: Refusal(
+        N_("Another event's badge"),
+        N_("Badge of another event"),
+        N_("Ask for the badge of this event"),
+    ),
+    Reason.REVOKED: Refusal(N_("Revoked"), N_("This badge was revoked"), _DESK),
+    Reason.SUPERSEDED: Refusal(
+        N_("Replaced by a newer badge"),
+        N_("Replaced by a newer badge"),
+        N_("Ask for the holder's newer badge"),
+    ),
+    Reason.LIKELY_COPY: Refusal(
+        N_("Likely a copied badge"),
         N_("This badge seems to be in use twice"),
         N_("Check whose badge it is; send the holder to the badge desk"),
     ),
-    Reason.NOT_VALID_TODAY: (N_("Not valid today"), _DESK),
-    Reason.DAY_CREDENTIAL: (
+    Reason.NOT_VALID_TODAY: Refusal(N_("Not valid today"), N_("Not valid today"), _DESK),
+    Reason.DAY_CREDENTIAL: Refusal(
+        N_("A day credential was given out"),
         N_("A day credential was given out for today"),
         N_("Ask for the day credential, or send to the badge desk"),
     ),
-    Reason.EXPIRED: (N_("This badge has expired"), _DESK),
-    Reason.HALL_FULL: (N_("No place left in {hall}"), N_("Ask to wait: a place may come free")),
-    Reason.KIOSK_RETIRED: (N_("This kiosk is retired"), _OTHER_DOOR),
-    Reason.DOOR_RESTING: (
-        N_("This door is closed: its shift has ended"),
-        N_("Send to another door"),
+    Reason.EXPIRED: Refusal(N_("Expired"), N_("This badge has expired"), _DESK),
+    Reason.NOT_ENTITLED: Refusal(
+        N_("Not entitled"), N_("This badge does not open {place}"), _PROGRAMME
     ),
-    Reason.BEFORE_RESTART: (
+    Reason.HALL_CLOSED: Refusal(
+        N_("Hall closed"), N_("{hall} is closed"), N_("Nothing opens here later for this holder")
+    ),
+    Reason.BEFORE_RESTART: Refusal(
+        N_("Shown again after a restart: one person or two?"),
         N_("Admitted {n} s ago, before this kiosk restarted"),
         N_("The same person: let in, already counted. Another: call a supervisor"),
     ),
-    Reason.FACTS_TOO_OLD: (N_("Offline for too long"), _OTHER_DOOR),
-    Reason.ROLL_CALL: (N_("Noted at this assembly point"), N_("The next person, please")),
+    Reason.ALREADY_INSIDE: Refusal(
+        N_("Already inside"),
+        N_("Already inside"),
+        N_("Check whose badge it is; call a supervisor"),
+    ),
+    Reason.HALL_FULL: Refusal(
+        N_("Hall full"), N_("No place left in {hall}"), N_("Ask to wait: a place may come free")
+    ),
+    Reason.KIOSK_RETIRED: Refusal(N_("Kiosk retired"), N_("This kiosk is retired"), _OTHER_DOOR),
+    Reason.DOOR_RESTING: Refusal(
+        N_("Door closed: shift ended"),
+        N_("This door is closed: its shift has ended"),
+        N_("Send to another door"),
+    ),
+    Reason.FACTS_TOO_OLD: Refusal(
+        N_("Door's facts too old"), N_("Offline for too long"), _OTHER_DOOR
+    ),
+    Reason.ROLL_CALL: Refusal(
+        N_("Seen at a roll call"),
+        N_("Noted at this assembly point"),
+        N_("The next person, please"),
+    ),
 }
 
-_PROGRAMME = N_("Send to a hall on the holder's programme")
 COME_BACK = N_("Ask the holder to come back then")
 PARTS: Mapping[str, Pair] = {
     "admitted": (N_("Welcome to {place}"), ""),
@@ -91,9 +135,6 @@ PARTS: Mapping[str, Pair] = {
     "left": (N_("Exit recorded"), ""),
     "admits": (N_("{place} admits {who}"), _PROGRAMME),
     "invited": (N_("{place} is by invitation"), _PROGRAMME),
-    "not_this_badge": (N_("This badge does not open {place}"), _PROGRAMME),
-    "closed": (N_("{hall} is closed"), N_("Nothing opens here later for this holder")),
-    "inside": (N_("Already inside"), N_("Check whose badge it is; call a supervisor")),
     "inside_since": (N_("Already inside since {time}"), ""),
     "inside_door": (N_("Already inside, by {door}"), ""),
     "inside_since_door": (N_("Already inside since {time}, by {door}"), ""),

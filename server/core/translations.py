@@ -1,8 +1,9 @@
 """Holds the words of pages and mails in every language.
 
-English stands in the code, marked by `_`, `ngettext` or `N_`. Other languages stand in
+English is in the code, marked by `_`, `ngettext` or `N_`. Other languages are in
 `translations/LOCALE/LC_MESSAGES/server.po` here, and in the event's own directory under the same
-names. The files are read as translators write them, so that no .mo file has to be made or kept.
+names. The words of refusals are in `badges.po`, which doors read too (`badges/translations`). The
+files are read as translators write them, so that no .mo file has to be made or kept.
 """
 
 import io
@@ -14,12 +15,17 @@ from pathlib import Path
 from babel import Locale, UnknownLocaleError
 from babel.support import Translations
 
+import badges
 from badges.i18n import ENGLISH, language_of, locale_of
 from badges.po import CatalogueError, compiled
 
 DOMAIN = "server"
+ANSWERS = "badges"  # The words of doors' answers.
 FILE_BYTES_MAX = 1_000_000
-SHIPPED = Path(__file__).parent.parent / "translations"
+SHIPPED = {
+    DOMAIN: Path(__file__).parent.parent / "translations",
+    ANSWERS: Path(badges.__file__).parent / "translations",
+}
 OWN = "translations"  # The folder in an event's directory.
 
 
@@ -31,7 +37,12 @@ class Words:
     def __init__(self, event_path: Path) -> None:
         """Read every catalogue. Raises CatalogueError for a spoilt one."""
         self._read: dict[str, Translations] = {ENGLISH: Translations()}
-        for language, words in (*_shipped(), *_catalogues(event_path / OWN)):
+        ours = [*_shipped(DOMAIN), *_catalogues(event_path / OWN, DOMAIN)]
+        answers = [*_shipped(ANSWERS), *_catalogues(event_path / OWN, ANSWERS)]
+        # A language of doors alone is none of pages.
+        languages = {language for language, _ in ours}
+        answers = [(language, words) for language, words in answers if language in languages]
+        for language, words in (*answers, *ours):
             # A copy gets a fallback of its own. The texts are the same, and nobody changes them.
             words = copy(words)
             words.add_fallback(self._read.get(language, self._read[ENGLISH]))
@@ -84,13 +95,13 @@ def _told_of(language: str) -> dict[str, str]:
 
 
 @cache
-def _shipped() -> tuple[tuple[str, Translations], ...]:
-    return tuple(_catalogues(SHIPPED))
+def _shipped(domain: str) -> tuple[tuple[str, Translations], ...]:
+    return tuple(_catalogues(SHIPPED[domain], domain))
 
 
-def _catalogues(directory: Path) -> Iterator[tuple[str, Translations]]:
+def _catalogues(directory: Path, domain: str) -> Iterator[tuple[str, Translations]]:
     """Yield each language of a directory with its words."""
-    for path in sorted(directory.glob(f"*/LC_MESSAGES/{DOMAIN}.po")):
+    for path in sorted(directory.glob(f"*/LC_MESSAGES/{domain}.po")):
         yield language_of(path.parent.parent.name), _translations(path)
 
 

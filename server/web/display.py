@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from flask import Flask, request, url_for
 
+from badges.admission.sentences import REFUSALS
 from badges.credential.badge_number import badge_number
 from badges.i18n import N_
 from badges.roster.countries import country_name
@@ -27,24 +28,7 @@ Names = Mapping[str, str]
 DECISIONS = {"admitted": N_("Admitted"), "denied": N_("Denied")}
 ACTS = {"scan": N_("Scan"), "override": N_("Override"), "annul": N_("Annulment")}
 REASONS = {
-    "not_a_badge": N_("Not a badge"),
-    "forged": N_("Forged"),
-    "other_event": N_("Another event's badge"),
-    "revoked": N_("Revoked"),
-    "superseded": N_("Replaced by a newer badge"),
-    "likely_copy": N_("Likely a copied badge"),
-    "not_valid_today": N_("Not valid today"),
-    "day_credential": N_("A day credential was given out"),
-    "expired": N_("Expired"),
-    "not_entitled": N_("Not entitled"),
-    "hall_closed": N_("Hall closed"),
-    "before_restart": N_("Shown again after a restart: one person or two?"),
-    "already_inside": N_("Already inside"),
-    "hall_full": N_("Hall full"),
-    "kiosk_retired": N_("Kiosk retired"),
-    "door_resting": N_("Door closed: shift ended"),
-    "facts_too_old": N_("Door's facts too old"),
-    "roll_call": N_("Seen at a roll call"),
+    **{reason.value: words.label for reason, words in REFUSALS.items()},
     # Only discrepancies have the following.
     "admitted": N_("Would have been admitted"),
     "passback": N_("Entered twice"),

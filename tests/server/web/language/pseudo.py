@@ -1,6 +1,6 @@
 """A language that nobody speaks, of the server's pages: each English text in ⟦…⟧.
 
-It is added as anybody would add one, by a file in the event's own directory.
+It is added as anybody would add one, by files in the event's own directory.
 """
 
 import json
@@ -14,7 +14,7 @@ from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_file
 import badges as badges_package
 import server as server_package
 from server.core.event.directory import Event
-from tests.kiosk.texts.pseudo_language import made_up
+from tests.kiosk.texts.pseudo_language import made_up, marked_in_answers
 
 SERVER = Path(server_package.__file__).parent
 BADGES = Path(badges_package.__file__).parent
@@ -53,6 +53,8 @@ def add_file(event: Event) -> None:
     path = event.path / "translations" / LOCALE / "LC_MESSAGES/server.po"
     path.parent.mkdir(parents=True)
     path.write_text(_text(marked()), "utf-8")
+    answers = frozenset((text,) for text in marked_in_answers())
+    path.with_name("badges.po").write_text(_text(answers), "utf-8")
 
 
 @cache

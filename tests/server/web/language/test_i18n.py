@@ -13,11 +13,13 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 
 import server as server_package
+from badges.admission.facts import Reason
 from badges.po import CatalogueError
 from server.core.event.directory import Event
 from server.core.translations import Words
 from server.storage.database import Database
 from server.web import auth, i18n
+from server.web.display import REASONS
 from tests.once.pages.apps import prepared
 from tests.server.support.pages import Pages
 from tests.server.web.language import pseudo
@@ -40,10 +42,11 @@ msgstr[1] "%(num)s chats de %(name)s"
 '''
 
 
-def write(event: Event, text: str, locale: str = "fr") -> None:
-    path = event.path / "translations" / locale / "LC_MESSAGES/server.po"
-    path.parent.mkdir(parents=True)
+def write(event: Event, text: str, locale: str = "fr", domain: str = "server") -> Path:
+    path = event.path / "translations" / locale / f"LC_MESSAGES/{domain}.po"
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, "utf-8")
+    return path
 
 
 @pytest.fixture
@@ -140,6 +143,24 @@ def test_what_the_event_leaves_out_is_in_our_own_words(event: Event) -> None:
     chinese = Words(event.path).get("zh")
     assert chinese.gettext(CODE) == "您的证件二维码"
     assert chinese.gettext("Other") == "别的"
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_each_reason_of_a_refusal_has_its_chinese(event: Event, reason: Reason) -> None:
+    label = REASONS[reason]
+    assert Words(event.path).get("zh").gettext(label) != label
+
+
+def test_words_of_refusals_are_those_of_doors(event: Event) -> None:
+    path = write(event, 'msgid "Forged"\nmsgstr "Faux"\n', domain="badges")
+    assert Words(event.path).languages == ("en", "zh")  # Pages have no other text in French.
+    write(event, FRENCH)
+    french = Words(event.path).get("fr")
+    assert french.gettext("Forged") == "Faux"
+    assert french.gettext(CODE) == "Présentez ce code à l'entrée"
+    path.write_text("nonsense", "utf-8")
+    with pytest.raises(CatalogueError, match=r"badges\.po, line 1"):
+        Words(event.path)
 
 
 def marked() -> set[str]:
