@@ -49,7 +49,6 @@ FEATURES_BELOW = {
     "mail": {"wallet"},
     "phone": {"evidence"},
     "printers": {"cards"},
-    "servers": {"kiosks"},
 }
 # Files that use a package above their own, and why.
 UPWARD: dict[tuple[str, str], str] = {}

@@ -13,7 +13,7 @@ from jinja2 import ChoiceLoader, FileSystemLoader
 from badges.admission.facts import Calendar
 from server import doors
 from server.app import pages
-from server.app.features import load_features, template_folders
+from server.app.features import alert_sources, load_features, template_folders
 from server.core.entry_log.entry_log import Log
 from server.core.event.calendar import day_starts
 from server.core.event.clock import ServerClock
@@ -134,6 +134,7 @@ def _services(
         pending=Pending(database, secret(b"hallkeeper/asked/v1")),
         several=several,
         sign_on=sign_on.provider_of(event),
+        alert_sources=alert_sources(),
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from server.core.alerts.sources import Source
     from server.web.feature import Feature
 
 FEATURES = (
@@ -30,6 +31,15 @@ def template_folders() -> list[Path]:
     server = Path(__file__).parent.parent
     own = [server / "features" / name / "templates" for name in FEATURES]
     return [server / "web" / "templates", *filter(Path.is_dir, own)]
+
+
+def alert_sources() -> "tuple[Source, ...]":
+    """Return core's sources of alerts, and those of each feature."""
+    from server.core.alerts.sources import CORE, sources_of
+
+    packages = [f"server.features.{name}" for name in FEATURES]
+    named = [sources_of(one, getattr(import_module(one), "ALERTS", ())) for one in packages]
+    return sum(named, CORE)
 
 
 def commands() -> Iterator[tuple[str, str, str]]:

@@ -10,18 +10,20 @@ from zoneinfo import ZoneInfo
 import click
 
 from badges.wire import version
-from server.app.features import commands
+from server.app.features import alert_sources, commands
 from server.console import Commands, event_option
 
 
 # All commands together take a second to load, so each is loaded when it is called.
 @click.group(cls=Commands)
 @click.version_option(package_name="hallkeeper", prog_name="hallkeeper", message=version.SHOWN)
-def main() -> None:
+@click.pass_context
+def main(ctx: click.Context) -> None:
     """Check people in at the doors of a large event, with or without a network.
 
     Begin with `hallkeeper init DIR`, or see it all at work with `hallkeeper demo`.
     """
+    ctx.obj = alert_sources  # For `status`, which knows no other feature.
 
 
 @main.command(short_help="Make a new event.")

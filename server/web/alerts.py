@@ -9,7 +9,7 @@ from flask_babel import ngettext
 
 from badges.credential.badge_number import badge_number
 from badges.i18n import N_
-from server.core.alerts import certificates
+from server.core.alerts import alerts, certificates
 from server.core.alerts.alerts import Kind, Trouble
 from server.core.entry_log.outside import Code
 from server.storage.localized import names_of, text_in
@@ -49,20 +49,17 @@ def in_page_language(names: str | Mapping[str, str] | None) -> str:
 
 
 def lasting(length_ms: int) -> str:
-    """Say a duration in the largest unit that fits, in the page's language."""
-    seconds = abs(length_ms) // 1000
-    if seconds >= 86_400:
-        return ngettext("%(num)s day", "%(num)s days", seconds // 86_400)  # type: ignore[no-any-return]
-    if seconds >= 3_600:
-        return _("%(number)s h", number=seconds // 3_600)  # type: ignore[no-any-return]
-    if seconds >= 60:
-        return _("%(number)s min", number=seconds // 60)  # type: ignore[no-any-return]
-    return _("%(number)s s", number=seconds)  # type: ignore[no-any-return]
+    """Return a duration in the largest unit that fits, in the page's language."""
+    return i18n.said(alerts.lasting(length_ms))
 
 
 def told(trouble: Trouble, places: Places) -> Told:
     """Return the trouble's words."""
-    what, todo = _WORDS[trouble.kind](trouble)
+    if trouble.what:
+        link = _link(trouble.page) if trouble.page else ""
+        what, todo, where = map(i18n.said, (trouble.what, trouble.todo, trouble.where))
+        return Told(what, todo, where, link)
+    what, todo = _WORDS[Kind(trouble.kind)](trouble)
     return Told(what, todo, *_place(trouble, places))
 
 
@@ -78,7 +75,7 @@ def _place(trouble: Trouble, places: Places) -> tuple[str, str]:
         number = badge_number(int(about))
         return number, _link("admin.people.person", number=number)
     if trouble.kind in _FIXED:
-        return _FIXED[trouble.kind](trouble)
+        return _FIXED[Kind(trouble.kind)](trouble)
     door = in_page_language(places.doors_of_kiosks.get(about))
     link = _link("admin.kiosks.show", _anchor=f"kiosk-{about}")
     return f"{about} · {door}" if door else about, link

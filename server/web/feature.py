@@ -1,7 +1,8 @@
 """Describes what a feature adds to the app. `server/app/features.py` has the list of all features.
 
-Web and core know no feature by name. Code that concerns all features (the board's alerts, the
-header of each page, the threads of a running server) asks each of them through its hooks.
+Web and core know no feature by name. Code that concerns all features (the header of each page, the
+threads of a running server) asks each of them through its hooks. A feature's commands and sources
+of alerts, which the command line has too, are in its package (`COMMANDS`, `ALERTS`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +12,6 @@ from typing import NamedTuple
 from flask import Blueprint, current_app
 from markupsafe import Markup
 
-from server.core.alerts.alerts import Trouble
 from server.core.event.duties import Work
 from server.web.rendered import Parts
 from server.web.services import Services
@@ -46,7 +46,6 @@ class Feature:
     start: Callable[[Services], None] | None = None  # Runs once, before the first request.
     # Threads of the one server that does such work for all servers of the event.
     works: Callable[[Services], Sequence[Work]] | None = None
-    alerts: Callable[[Services, int], list[Trouble]] | None = None  # At a time in Unix ms.
     header: Callable[[], Markup] | None = None  # A badge in the header of each page.
     header_parts: Callable[[], Parts] | None = None  # The same as parts of live pages.
 

@@ -11,6 +11,7 @@ from typing import TypeVar, cast
 from flask import Flask, current_app, request
 
 from badges.admission.facts import Calendar
+from server.core.alerts.sources import Source
 from server.core.entry_log.entry_log import Log
 from server.core.event.calendar import Clock
 from server.core.event.clock import ServerClock
@@ -20,7 +21,7 @@ from server.core.event.processes import Reporter
 from server.core.feed.hub import Hub
 from server.core.kiosks.runs import Standing
 from server.core.kiosks.vouching import Voucher
-from server.core.second_disk.copy import Backups
+from server.core.second_disk.copy import Backups, Status
 from server.core.staff.guesses import Guesses
 from server.core.staff.pending import Pending
 from server.core.staff.sign_on import Provider
@@ -50,6 +51,7 @@ class Services:
     several: bool  # Whether other servers serve the event too.
     sign_on: Provider | None = None  # Set where the event has an identity provider.
     backups: Backups | None = None  # Set where the event has a second disk.
+    alert_sources: tuple[Source, ...] = ()  # Core's and the features'.
     duties: Duties | None = None  # Set in a running server alone.
     reporter: Reporter | None = None  # Likewise.
     lanes: Lanes = field(default_factory=Lanes)
@@ -76,6 +78,18 @@ class Services:
                 if found is None:
                     found = self.kept[kind] = (make or kind)()
         return found
+
+    @property
+    def writes_fail(self) -> bool:
+        return bool(self.database.away or self.database.failures.within())
+
+    @property
+    def backup_status(self) -> Status | None:
+        return None if self.backups is None else self.backups.status
+
+    @property
+    def superseded_by(self) -> str | None:
+        return self.standing.superseded_by
 
     def close_kept(self) -> None:
         """Close the features' objects that can be closed, the newest first."""

@@ -1,14 +1,15 @@
 """Finds badges that were forged or copied and came to a door within the last hour."""
 
 from server.core.alerts.alerts import Kind, Trouble
-from server.storage.connection import Connection
+from server.core.alerts.sources import AlertContext
 
 RECENT_MS = 3_600_000
 ROWS_MAX = 500
 
 
-def of_badges(db: Connection, now: int) -> list[Trouble]:
+def of_badges(context: AlertContext) -> list[Trouble]:
     """List the doors to which forged badges came, and the badges that are likely copied."""
+    db, now = context.db, context.now
     forged: dict[int, list[int]] = {}
     copied: dict[int, list[int]] = {}
     for row in db.execute(

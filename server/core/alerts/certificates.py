@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from badges.i18n import Phrase
 from server.core.alerts.alerts import Kind, Trouble, steps
+from server.core.alerts.sources import AlertContext
 from server.core.event import served
 from server.core.event.directory import Event
 
@@ -63,6 +64,10 @@ class ServerCertificate(Certificates):
 
     def __init__(self) -> None:
         super().__init__(_served)
+
+
+def of_server(context: AlertContext) -> list[Trouble]:
+    return context.own(ServerCertificate).troubles(context.event, context.now)
 
 
 def _served(event: Event) -> Ends:

@@ -1,22 +1,22 @@
 """Finds admins whose account a stolen password would open."""
 
 from server.core.alerts.alerts import Kind, Trouble
-from server.core.event.settings import EventSettings
+from server.core.alerts.sources import AlertContext
 from server.core.staff import users
-from server.storage.connection import Connection
 
 ROLE = "admin"
 
 
-def of_admins(db: Connection, settings: EventSettings) -> list[Trouble]:
+def of_admins(context: AlertContext) -> list[Trouble]:
     """Say how many admins have no second factor, where the event asks none of them, and wants to
     be told. Those whom an identity provider signs on are its own to ask.
     """
+    settings = context.event.settings
     if not settings.alert_second_factor or ROLE in settings.second_factor_roles:
         return []
     admins = [
         one
-        for one in users.users(db)
+        for one in users.users(context.db)
         if one.role == ROLE and not one.disabled and not one.signed_on
     ]
     lacking = sum(not one.has_factor for one in admins)

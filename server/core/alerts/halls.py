@@ -1,9 +1,7 @@
 """Finds halls that are nearly full, full, or will be before their doors close."""
 
-from collections.abc import Mapping
-
 from server.core.alerts.alerts import Kind, Trouble
-from server.core.occupancy.figures import HallFigures
+from server.core.alerts.sources import AlertContext
 from server.core.occupancy.minutes import MINUTE_MS, Trend
 from server.core.venue.session_states import HallPhase, Phase
 
@@ -12,20 +10,15 @@ SOON_MS = 30 * MINUTE_MS
 FEW = 10  # So many people more in a quarter of an hour are no trend.
 
 
-def of_halls(
-    halls: list[HallFigures],
-    trends: Mapping[int, Trend],
-    phases: Mapping[int, HallPhase],
-    percent: int,
-    now: int,
-) -> list[Trouble]:
-    """List the halls that have `percent` of their capacity inside, or fill within half an hour and
-    before admission ends. Halls that staff closed, and halls without room for anybody, are left
-    out.
+def of_halls(context: AlertContext) -> list[Trouble]:
+    """List the halls that have `alert_hall_percent` of their capacity inside, or fill within half
+    an hour and before admission ends. Halls that staff closed, and halls without room for
+    anybody, are left out.
     """
     found = []
-    for hall in halls:
-        phase = phases.get(hall.hall_id, HallPhase(Phase.OPEN))
+    percent, now = context.event.settings.alert_hall_percent, context.now
+    for hall in context.halls:
+        phase = context.phases.get(hall.hall_id, HallPhase(Phase.OPEN))
         inside = hall.inside - hall.moved_on
         if hall.closed or not hall.capacity:
             continue
@@ -42,7 +35,7 @@ def of_halls(
                 )
             )
             continue
-        trend = trends.get(hall.hall_id, Trend())
+        trend = context.trends.get(hall.hall_id, Trend())
         full_in = trend.full_in_ms(hall.capacity - inside)
         if full_in is None or full_in > SOON_MS or trend.change < FEW:
             continue

@@ -3,6 +3,7 @@
 from badges.wire import wire
 from badges.wire.version import OWN, WireVersion
 from server.core.alerts.alerts import Kind, Trouble, Value, steps
+from server.core.alerts.sources import AlertContext
 from server.core.event.settings import EventSettings
 from server.core.kiosks.registry import KioskRow
 from server.core.occupancy.grants import LIVE_MS
@@ -23,6 +24,11 @@ def at_work(rows: list[KioskRow]) -> list[KioskRow]:
 
 def heard_lately(row: KioskRow, now: int) -> bool:
     return row.seen_at is not None and now - row.seen_at <= LIVE_MS
+
+
+def of_kiosks(context: AlertContext) -> list[Trouble]:
+    settings, now = context.event.settings, context.now
+    return [alert for row in context.kiosks for alert in of_kiosk(row, settings, now)]
 
 
 def of_kiosk(row: KioskRow, settings: EventSettings, now: int) -> list[Trouble]:

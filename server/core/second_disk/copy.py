@@ -75,6 +75,10 @@ class Status:
     acts_trouble: str = ""  # Why the last acts are on one disk only.
     warning: str = ""  # Set where the second disk is the first one.
 
+    @property
+    def fails(self) -> bool:
+        return bool(self.trouble or self.acts_trouble)
+
 
 def backups(directory: Path) -> list[Backup]:
     """Return the whole backups, the oldest first."""

@@ -4,27 +4,19 @@ from dataclasses import dataclass, replace
 
 from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
 
-from server.core.alerts import badges, factors, halls, kiosks, taken, watch
+from server.core.alerts import factors, halls, kiosks, taken, watch
 from server.core.alerts.alerts import Kind, Trouble, most_urgent_first
-from server.core.alerts.certificates import ServerCertificate
+from server.core.alerts.sources import BOARD, AlertContext, alerts
 from server.core.alerts.taken import Taken
 from server.core.alerts.watch import Watch
-from server.core.event import clock
 from server.core.kiosks import registry
-from server.core.occupancy import figures, minutes
 from server.core.occupancy.figures import HallFigures
 from server.core.occupancy.minutes import Trend
-from server.core.second_disk import copy, set_back
-from server.core.venue import session_states
 from server.core.venue.session_states import HallPhase, Phase
-from server.storage import disk
-from server.storage.connection import Connection
 from server.web import auth
-from server.web.alerts import Places, in_page_language, lasting
-from server.web.feature import features
+from server.web.alerts import Places, in_page_language
 from server.web.services import services
 
-DAY_MS = 24 * 3_600_000
 GRAVE_WEIGHT = 100  # One grave trouble weighs more than many others.
 
 
@@ -67,18 +59,10 @@ def look() -> Look:
     """Return what the board shows now, in the page's language."""
     here = services()
     db, now = here.database.reader, here.now()
-    found = figures.hall_figures(db)
-    trends = minutes.trends(db, now)
-    phases = session_states.hall_phases(db, now, _day_end(now))
-    at_work = kiosks.at_work(registry.kiosks(db))
-    settings = here.event.settings
-    troubles = [trouble for row in at_work for trouble in kiosks.of_kiosk(row, settings, now)]
-    troubles += halls.of_halls(found, trends, phases, settings.alert_hall_percent, now)
-    troubles += badges.of_badges(db, now)
-    troubles += _of_server(db, now)
-    for feature in features():
-        if feature.alerts is not None:
-            troubles += feature.alerts(here, now)
+    context = AlertContext(db, here.event, now, here)
+    found, trends, phases = context.halls, context.trends, context.phases
+    at_work = kiosks.at_work(context.kiosks)
+    troubles = alerts(BOARD, context, here.alert_sources)
     known = taken.all_taken(db)
     dated = most_urgent_first(here.own(Watch).dated(troubles, known, now))
     if not _is_admin():
@@ -143,86 +127,6 @@ def _row(
     return HallRow(hall.hall_id, name, hall, phase, trend, full_at, when)
 
 
-def _day_end(now: int) -> int:
-    """Return when the venue's day of now ends."""
-    here = services()
-    starts = here.calendar.day_starts
-    for end in starts[1:]:
-        if end > now:
-            return int(end)
-    return now + DAY_MS // 2
-
-
-def _of_server(db: Connection, now: int) -> list[Trouble]:
-    """List what is wrong with the server itself, each in the words of what found it."""
-    here = services()
-    found: list[Trouble] = []
-
-    def add(about: str, words: str, *, grave: bool = False) -> None:
-        if words:
-            found.append(Trouble(Kind.SERVER, about, grave, values={"words": words}))
-
-    try:
-        add("disk", disk.room(here.database.path).warning, grave=True)
-    except OSError:
-        pass
-    if here.database.away or here.database.failures.within():
-        words = _(
-            "The database does not take all that is written. Doors go on with the places that they"
-            " have, and keep their scans. The server's log names the cause."
-        )
-        add("database", words, grave=True)
-    backups: copy.Status | None = None if here.backups is None else here.backups.status
-    if backups is None:
-        add(
-            "no_second_disk",
-            _(
-                "A broken disk would lose this event. Name a second one as backup_dir in the"
-                " event's settings."
-            ),
-        )
-    else:
-        add("backup", backups.trouble, grave=True)
-        add("backup_acts", backups.acts_trouble, grave=True)
-        add("backup_disk", backups.warning)
-    if here.standing.superseded_by is not None:
-        words = _(
-            "Another server has begun to serve this event (%(server)s), so this one takes and gives"
-            " out nothing any more. Stop one of them.",
-            server=here.standing.superseded_by or "?",
-        )
-        add("superseded", words, grave=True)
-    put_back = set_back.notice(db)
-    if put_back is not None and put_back.awaited:
-        words = _(
-            "The database was set back to an earlier state, so halls give out no places before"
-            " these kiosks have been heard: %(kiosks)s. Doors go on with the places that they"
-            " have.",
-            kiosks=", ".join(dict.fromkeys(one.kiosk for one in put_back.awaited)),
-        )
-        add(f"set_back-{put_back.at}", words, grave=True)
-    was_set = clock.was_set(db, now)
-    if was_set:
-        add(f"clock-{was_set.number}", _clock_words(was_set))
-    found += here.own(ServerCertificate).troubles(here.event, now)
-    found += factors.of_admins(db, here.event.settings)
-    return found
-
-
 def _is_admin() -> bool:
     who = auth.user()
     return who is not None and who.role == factors.ROLE
-
-
-def _clock_words(epoch: clock.Epoch) -> str:
-    by_ms = epoch.by_ms or 0
-    first = (
-        _("The server's clock was set forward by %(time)s.", time=lasting(by_ms))
-        if by_ms > 0
-        else _("The server's clock was set back by %(time)s.", time=lasting(by_ms))
-    )
-    then = _(
-        "Nobody is taken to have left by times from before and after it; places kept for that come"
-        " back when a hall is counted as empty."
-    )
-    return f"{first} {then}"

@@ -11,3 +11,5 @@ COMMANDS = (
         "Export, verify and prove the entry log.",
     ),
 )
+
+ALERTS = (("alerts:of_outside", "board"), ("alerts:of_contradictions", "webhooks"))

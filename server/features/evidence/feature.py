@@ -3,17 +3,11 @@
 from collections.abc import Sequence
 
 from badges.i18n import N_
-from server.core.alerts.alerts import Trouble
 from server.core.event.duties import Work
-from server.features.evidence import alerts as outside
 from server.features.evidence.pages import files, timeline
 from server.features.evidence.witnesses.worker import Confirming
 from server.web.feature import Feature, Menu
 from server.web.services import Services
-
-
-def _alerts(here: Services, now: int) -> list[Trouble]:
-    return outside.of_outside(here.database.reader, here.event.settings, now)
 
 
 def _works(here: Services) -> Sequence[Work]:
@@ -26,6 +20,5 @@ FEATURE = Feature(
     pages=(timeline.blueprint, files.blueprint),
     menu=(Menu(90, "admin.log.show", N_("Entry log")),),
     sections={"admin.log_files": "admin.log"},
-    alerts=_alerts,
     works=_works,
 )

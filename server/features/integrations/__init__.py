@@ -10,3 +10,5 @@ COMMANDS = (
         "Make, list and revoke other machines' tokens.",
     ),
 )
+
+ALERTS = (("alerts:of_webhooks", "board"), ("alerts:of_disabled_webhooks", "webhooks"))

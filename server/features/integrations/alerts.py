@@ -1,20 +1,20 @@
 """Finds webhooks whose receiver has taken nothing for long."""
 
 from server.core.alerts.alerts import Kind, Trouble, steps
-from server.core.event.settings import EventSettings
+from server.core.alerts.sources import AlertContext
 from server.features.integrations import endpoints
-from server.storage.connection import Connection
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
 
 
-def of_webhooks(db: Connection, settings: EventSettings, now: int) -> list[Trouble]:
+def of_webhooks(context: AlertContext) -> list[Trouble]:
     """List the webhooks that fail for longer than the event's settings allow, or were disabled for
     it. One that an admin paused is none.
     """
+    settings, now = context.event.settings, context.now
     found = []
-    for one in endpoints.endpoints(db):
+    for one in endpoints.endpoints(context.db):
         if one.failing_since is None:
             continue
         failing_ms = now - one.failing_since
@@ -25,3 +25,11 @@ def of_webhooks(db: Connection, settings: EventSettings, now: int) -> list[Troub
         about = str(one.endpoint_id)
         found.append(Trouble(Kind.WEBHOOK, about, False, level, one.failing_since, values))
     return found
+
+
+def of_disabled_webhooks(context: AlertContext) -> list[Trouble]:
+    return [
+        Trouble("webhook.disabled", str(one.endpoint_id))
+        for one in endpoints.endpoints(context.db)
+        if one.disabled_at is not None
+    ]

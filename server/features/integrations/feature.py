@@ -4,25 +4,21 @@ from collections.abc import Sequence
 
 from badges.i18n import N_
 from server.core.alerts.alerts import Trouble
+from server.core.alerts.sources import WEBHOOKS, AlertContext, alerts
 from server.core.event.duties import Work
-from server.core.second_disk.copy import Status
-from server.features.integrations import alerts as failing
 from server.features.integrations.interface import interface, probes
 from server.features.integrations.pages import pages
 from server.features.integrations.sender import Webhooks
+from server.storage.connection import Connection
 from server.web.feature import Feature, Menu
 from server.web.services import Services
 
 
-def _alerts(here: Services, now: int) -> list[Trouble]:
-    return failing.of_webhooks(here.database.reader, here.event.settings, now)
-
-
 def _works(here: Services) -> Sequence[Work]:
-    def backup() -> Status | None:
-        return None if here.backups is None else here.backups.status
+    def current(db: Connection, now: int) -> list[Trouble]:
+        return alerts(WEBHOOKS, AlertContext(db, here.event, now, here), here.alert_sources)
 
-    return [Webhooks(here.database, here.event.phone_secret, here.now, backup=backup)]
+    return [Webhooks(here.database, here.event.phone_secret, here.now, alerts=current)]
 
 
 FEATURE = Feature(
@@ -31,6 +27,5 @@ FEATURE = Feature(
     exempt=(interface.blueprint,),
     durable=(interface.blueprint,),
     menu=(Menu(200, "admin.machines.show", N_("Machines")),),
-    alerts=_alerts,
     works=_works,
 )

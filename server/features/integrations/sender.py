@@ -10,9 +10,8 @@ import random
 import threading
 from collections.abc import Callable
 from enum import Enum
-from pathlib import Path
 
-from server.core.second_disk.copy import Status
+from server.core.alerts.alerts import Trouble
 from server.features.integrations import endpoints, outbox, signing, troubles
 from server.features.integrations.endpoints import Endpoint, EndpointError
 from server.features.integrations.outbox import Message
@@ -123,13 +122,13 @@ class Webhooks:
         event_secret: bytes,
         now: Callable[[], int],
         *,
-        backup: Callable[[], Status | None] = lambda: None,
+        alerts: Callable[[Connection, int], list[Trouble]] = lambda db, now: [],
         send: Post = post,
     ) -> None:
         self._database = database
         self._event_secret = event_secret
         self._now = now
-        self._backup = backup
+        self._alerts = alerts
         self._send = send
         self._stop = threading.Event()
         self._couriers: dict[int, threading.Thread] = {}
@@ -192,7 +191,7 @@ class Webhooks:
     def _note_troubles(self) -> None:
         now = self._now()
         with self._database.reading() as db:
-            current = troubles.found(db, Path(self._database.path), self._backup(), now)
+            current = frozenset((alert.kind, alert.about) for alert in self._alerts(db, now))
             changed = current != troubles.noted(db)
         if changed:
             self._database.write(lambda db: troubles.note(db, current, now))

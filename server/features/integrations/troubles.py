@@ -1,43 +1,9 @@
-"""Finds troubles that machines are told of, and notes when each begins and ends."""
+"""Notes when conditions that webhooks report begin and end."""
 
-from pathlib import Path
-
-from server.core.entry_log import outside
-from server.core.kiosks import registry
-from server.core.second_disk.copy import Status
-from server.features.integrations import endpoints, outbox
-from server.storage import disk
+from server.features.integrations import outbox
 from server.storage.connection import Connection
 
-QUIET_MS = 60_000  # A kiosk that was not heard for so long is quiet.
-Found = frozenset[tuple[str, str]]  # Kind of trouble, and what has it.
-
-
-def found(db: Connection, path: Path, backup: Status | None, now: int) -> Found:
-    """Return the troubles of now. `path` is on the disk of the event."""
-    troubles = {
-        ("kiosk.quiet", row.kiosk)
-        for row in registry.kiosks(db)
-        if row.state == "active" and (row.seen_at is None or now - row.seen_at > QUIET_MS)
-    }
-    troubles |= {
-        ("webhook.disabled", str(one.endpoint_id))
-        for one in endpoints.endpoints(db)
-        if one.disabled_at is not None
-    }
-    troubles |= {
-        ("witness.contradicts", one.who.removeprefix(outside.of_witness("")))
-        for one in outside.all_troubles(db)
-        if one.code.grave
-    }
-    if backup is not None and (backup.trouble or backup.acts_trouble):
-        troubles.add(("backup.failing", ""))
-    try:
-        if disk.room(path).low:
-            troubles.add(("disk.low", ""))
-    except OSError:
-        troubles.add(("disk.unknown", ""))
-    return frozenset(troubles)
+Found = frozenset[tuple[str, str]]  # An alert's kind, and what it is about.
 
 
 def noted(db: Connection) -> Found:

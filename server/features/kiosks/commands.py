@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from badges.wire.version import OWN
 from server.console import BY, Commands, count, event_option, opened, wall_clock
+from server.core.alerts import operations
 from server.core.event.calendar import ago
 from server.core.event.directory import Event
 from server.core.kiosks import registry
@@ -72,22 +72,7 @@ def list_kiosks(event_dir: Path) -> None:
         if held or row.waiting or row.state == "active":
             click.echo(f"    {_places(row, held)}; {_waiting(row, now)}")
         if not row.is_understood:
-            click.echo(f"    {wrong_version(row)}")
-
-
-def wrong_version(row: registry.KioskRow) -> str:
-    """Say which version the kiosk has, which is needed, and what to do."""
-    version = row.version or OWN
-    spoken = f"It speaks version {version.newest} of the protocol, and this server version"
-    if OWN.is_too_old_for(version):
-        return (
-            f"{spoken} {OWN.newest}: it needs version {version.oldest} or later of the server. "
-            "Update the server. Its scans stay on it until then."
-        )
-    return (
-        f"{spoken} {OWN.newest}, which needs version {OWN.oldest} or later. Install this server's "
-        "version of Hallkeeper on the kiosk. Its scans stay on it until then."
-    )
+            click.echo(f"    {operations.wrong_version(row)}")
 
 
 def _places(row: registry.KioskRow, held: Sequence[registry.Holding]) -> str:

@@ -11,3 +11,5 @@ COMMANDS = (
         "Send attendees their badges by mail (docs/mail.md).",
     ),
 )
+
+ALERTS = (("alerts:of_mails", "board"),)

@@ -1,22 +1,20 @@
 """Finds that mails to attendees fail or come back."""
 
 from server.core.alerts.alerts import Kind, Trouble, steps
-from server.core.event.settings import EventSettings
+from server.core.alerts.sources import AlertContext
 from server.features.mail import outbox
 from server.features.mail.outbox import State
-from server.features.mail.worker import Progress
-from server.storage.connection import Connection
+from server.features.mail.worker import Worker
 
 RECENT_MS = 24 * 3_600_000
 COUNTED_MAX = 2_000
 
 
-def of_mails(
-    db: Connection, progress: Progress | None, settings: EventSettings, now: int
-) -> list[Trouble]:
-    """List what is wrong with the mails of the last day. `progress` is the last run's of this
-    server, or None where there was none.
-    """
+def of_mails(context: AlertContext) -> list[Trouble]:
+    """List what is wrong with the mails of the last day."""
+    db, settings, now = context.db, context.event.settings, context.now
+    worker = None if context.server is None else context.server.find(Worker)
+    progress = None if worker is None else worker.progress
     found = []
     if progress and progress.problem and now - progress.begun_at < RECENT_MS:
         values = {"words": progress.problem}

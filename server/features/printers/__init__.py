@@ -11,3 +11,5 @@ COMMANDS = (
         "Set up the badge desks' printers, and see how they are.",
     ),
 )
+
+ALERTS = (("alerts:of_printers", "board"),)

@@ -1,20 +1,20 @@
 """Finds printers that can't print, and cards that wait for one for long."""
 
 from server.core.alerts.alerts import Kind, Trouble, Value, steps
-from server.core.event.settings import EventSettings
+from server.core.alerts.sources import AlertContext
 from server.features.printers import jobs, store
 from server.features.printers.states import PrinterState
-from server.storage.connection import Connection
 
 # With nothing to print, one that is off is as somebody left it.
 _STOPPED = (PrinterState.PAPER_OUT, PrinterState.COVER_OPEN, PrinterState.ERROR)
 FEW_WAIT, MANY_WAIT = 5, 20
 
 
-def of_printers(db: Connection, settings: EventSettings, now: int) -> list[Trouble]:
+def of_printers(context: AlertContext) -> list[Trouble]:
     """List the printers for which a card waits though they can't print, or waits for long, and
     those that can't print and are on.
     """
+    db, settings, now = context.db, context.event.settings, context.now
     waiting = jobs.waiting(db)
     found = []
     for printer in store.printers(db):

@@ -10,3 +10,5 @@ COMMANDS = (
         "Let attendees keep badges in a wallet (docs/wallet.md).",
     ),
 )
+
+ALERTS = (("alerts:of_certificates", "board"),)

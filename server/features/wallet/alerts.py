@@ -1,6 +1,8 @@
 """Finds certificates of the wallets that end soon, have ended, or are damaged."""
 
+from server.core.alerts.alerts import Trouble
 from server.core.alerts.certificates import APPLE, GOOGLE, Certificates, Ends
+from server.core.alerts.sources import AlertContext
 from server.core.event.directory import Event
 from server.features.wallet import certificates
 from server.features.wallet.certificates import WalletError
@@ -11,6 +13,10 @@ class WalletCertificates(Certificates):
 
     def __init__(self) -> None:
         super().__init__(_look)
+
+
+def of_certificates(context: AlertContext) -> list[Trouble]:
+    return context.own(WalletCertificates).troubles(context.event, context.now)
 
 
 def _look(event: Event) -> Ends:

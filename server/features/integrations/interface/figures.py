@@ -86,8 +86,7 @@ class _Now:
         yield _value("disk_free_bytes", "Free bytes on the event's disk.", free)
         if here.backups is not None:
             status = here.backups.status
-            trouble = bool(status.trouble or status.acts_trouble)
-            yield _value("backup_trouble", "1 where the second disk lacks something.", trouble)
+            yield _value("backup_trouble", "1 where the second disk lacks something.", status.fails)
             if status.newest is not None:
                 age_s = max(0.0, (here.now() - status.newest.made_at) / 1000)
                 yield _value("backup_age_seconds", "Age of the newest backup.", age_s)

@@ -15,6 +15,7 @@ from server.features.printers import jobs, store
 from server.features.printers.states import PrinterState, Status
 from server.features.printers.store import PrinterPlan
 from server.storage.database import Database
+from server.web.services import services_of
 from tests.server.conftest import MINUTE
 from tests.server.features.board.test_overview import take, troubles
 from tests.server.support.pages import Pages, Staff, acts
@@ -124,6 +125,7 @@ def test_failed_mails_are_found_by_an_index(site: Database) -> None:
 def test_a_run_of_mails_that_broke_off_is_named(
     pages: Pages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    services_of(pages.app).keep(Worker(pages.event, pages.database, lambda: pages.now))
     broke = Progress(pages.now, running=False, problem="The mail server is away.")
     monkeypatch.setattr(Worker, "progress", broke)
     assert "Sending broke off: The mail server is away. Mails" in seen_by(pages)

@@ -12,6 +12,9 @@ import pytest
 import standardwebhooks
 from standardwebhooks import webhooks as library
 
+from server.app.features import alert_sources
+from server.core.alerts.alerts import Trouble
+from server.core.alerts.sources import WEBHOOKS, AlertContext, alerts
 from server.core.entry_log import outside
 from server.core.entry_log.outside import Code
 from server.core.event.directory import Event
@@ -22,6 +25,7 @@ from server.features.integrations import endpoints, outbox, sender, signing
 from server.features.integrations.endpoints import Endpoint, EndpointError
 from server.features.integrations.post import post
 from server.features.integrations.sender import Courier, Outcome, Webhooks
+from server.storage.connection import Connection
 from server.storage.database import Database
 from tests.server.conftest import HOUR, MINUTE, NOW
 from tests.server.support.pages import Pages, acts
@@ -416,11 +420,19 @@ def test_a_removed_endpoint_gets_nothing_more(pages: Pages, receiver: Receiver) 
     assert receiver.requests == []
 
 
+def watching(pages: Pages) -> Webhooks:
+    def current(db: Connection, now: int) -> list[Trouble]:
+        return alerts(WEBHOOKS, AlertContext(db, pages.event, now), alert_sources())
+
+    secret = pages.event.phone_secret
+    return Webhooks(pages.database, secret, lambda: pages.now, alerts=current)
+
+
 def test_troubles_begin_and_end(pages: Pages, receiver: Receiver) -> None:
     door = pages.kiosk("k1", "main")
     scans(pages, door, 1)
     endpoint = subscribe(pages, receiver, "troubles")
-    webhooks = Webhooks(pages.database, pages.event.phone_secret, lambda: pages.now)
+    webhooks = watching(pages)
     webhooks._note_troubles()
     pages.now += 2 * MINUTE
     webhooks._note_troubles()
@@ -440,7 +452,7 @@ def test_troubles_begin_and_end(pages: Pages, receiver: Receiver) -> None:
 
 def test_a_witness_that_contradicts_the_log_is_told(pages: Pages, receiver: Receiver) -> None:
     endpoint = subscribe(pages, receiver, "troubles")
-    webhooks = Webhooks(pages.database, pages.event.phone_secret, lambda: pages.now)
+    webhooks = watching(pages)
     who = outside.of_witness("example.org/w")
     for code in (Code.AWAY, Code.FORK, None):
         pages.database.write(

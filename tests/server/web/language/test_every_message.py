@@ -56,6 +56,7 @@ ELSEWHERE = {
     "badges/printing/qr.py": "pictures as SVG, and faults of this program",
     "badges/roster/columns.py": "an example of a mapping's line",
     "badges/roster/mapping.py": "mappings, which the command line alone reads",
+    "server/core/alerts/operations.py": "what `hallkeeper status` reports, in English",
     "server/core/edits/acts_told.py": "acts as files have them",
     "server/core/kiosks/addresses.py": "addresses of servers, which the command line alone sets",
     "server/core/entry_log/receipts.py": "receipts, which are in English",

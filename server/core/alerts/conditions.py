@@ -1,0 +1,32 @@
+"""Finds the conditions of which webhooks report the begin and the end. A kind's first part names
+its subject in a message.
+"""
+
+from pathlib import Path
+
+from server.core.alerts.alerts import Trouble
+from server.core.alerts.sources import AlertContext
+from server.storage import disk
+
+QUIET_MS = 60_000  # A kiosk that was not heard for so long is quiet.
+
+
+def of_quiet_kiosks(context: AlertContext) -> list[Trouble]:
+    return [
+        Trouble("kiosk.quiet", row.kiosk)
+        for row in context.kiosks
+        if row.state == "active" and (row.seen_at is None or context.now - row.seen_at > QUIET_MS)
+    ]
+
+
+def of_backup(context: AlertContext) -> list[Trouble]:
+    backup = None if context.server is None else context.server.backup_status
+    return [Trouble("backup.failing", "")] if backup is not None and backup.fails else []
+
+
+def of_disk(context: AlertContext) -> list[Trouble]:
+    try:
+        low = disk.room(Path(context.event.database_path)).low
+    except OSError:
+        return [Trouble("disk.unknown", "")]
+    return [Trouble("disk.low", "")] if low else []

@@ -1,0 +1,130 @@
+"""Lists the alerts of an event: core's, and those of each feature.
+
+A source is a function that takes an AlertContext and returns alerts. Core's sources are in CORE. A
+feature names its own in `ALERTS` of its `__init__`, each with its audiences. The board, the
+webhooks and `hallkeeper status` show the alerts of the sources that name them.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pkgutil import resolve_name
+from typing import NamedTuple, Protocol, TypeVar
+
+from server.core.alerts.alerts import Trouble
+from server.core.event.calendar import day_starts
+from server.core.event.directory import Event
+from server.core.kiosks import registry
+from server.core.kiosks.registry import KioskRow
+from server.core.occupancy import figures, minutes
+from server.core.occupancy.figures import HallFigures
+from server.core.occupancy.minutes import Trend
+from server.core.second_disk.copy import Status
+from server.core.venue import session_states
+from server.core.venue.session_states import HallPhase
+from server.storage.connection import Connection
+
+BOARD, STATUS, WEBHOOKS = "board", "status", "webhooks"  # The audiences.
+HALF_DAY_MS = 12 * 3_600_000
+
+Kept = TypeVar("Kept")
+
+
+class RunningServer(Protocol):
+    """Has the state that only a running server knows."""
+
+    @property
+    def writes_fail(self) -> bool: ...
+
+    @property
+    def backup_status(self) -> Status | None:
+        """Return None where the event has no second disk."""
+
+    @property
+    def superseded_by(self) -> str | None: ...
+
+    def find(self, kind: type[Kept]) -> Kept | None: ...
+
+    def own(self, kind: type[Kept]) -> Kept: ...
+
+
+@dataclass(frozen=True)
+class AlertContext:
+    """Holds what a source may read. Data that several sources read is read once."""
+
+    db: Connection
+    event: Event
+    now: int  # Unix ms
+    server: RunningServer | None = None  # None on the command line.
+
+    @cached_property
+    def kiosks(self) -> list[KioskRow]:
+        return registry.kiosks(self.db)
+
+    @cached_property
+    def halls(self) -> list[HallFigures]:
+        return figures.hall_figures(self.db)
+
+    @cached_property
+    def trends(self) -> dict[int, Trend]:
+        return minutes.trends(self.db, self.now)
+
+    @cached_property
+    def phases(self) -> dict[int, HallPhase]:
+        ends = day_starts(self.event.settings)[1:]
+        day_end = next((end for end in ends if end > self.now), self.now + HALF_DAY_MS)
+        return session_states.hall_phases(self.db, self.now, day_end)
+
+    def own(self, kind: type[Kept]) -> Kept:
+        """Return the server's one object of this type, which may have a cache."""
+        return kind() if self.server is None else self.server.own(kind)
+
+
+class Source(NamedTuple):
+    """Names a function that returns alerts. Its module is loaded when it is called, because a
+    command loads little.
+    """
+
+    where: str  # As module:function.
+    audiences: frozenset[str]
+
+    def alerts(self, context: AlertContext) -> list[Trouble]:
+        found: list[Trouble] = resolve_name(self.where)(context)
+        return found
+
+
+def sources_of(package: str, named: Iterable[Sequence[str]]) -> tuple[Source, ...]:
+    """Return the sources that a package names, each as `module:function` and its audiences."""
+    return tuple(Source(f"{package}.{where}", frozenset(audiences)) for where, *audiences in named)
+
+
+CORE = sources_of(
+    "server.core.alerts",
+    (
+        ("kiosks:of_kiosks", BOARD),
+        ("halls:of_halls", BOARD),
+        ("badges:of_badges", BOARD),
+        ("server:of_server", BOARD),
+        ("certificates:of_server", BOARD),
+        ("factors:of_admins", BOARD),
+        ("operations:of_processes", STATUS),
+        ("operations:of_engine", STATUS),
+        ("operations:of_waiting_scans", STATUS),
+        ("operations:of_awaited_kiosks", STATUS),
+        ("operations:of_log_size", STATUS),
+        ("operations:of_versions", STATUS),
+        ("conditions:of_quiet_kiosks", WEBHOOKS),
+        ("conditions:of_backup", WEBHOOKS),
+        ("conditions:of_disk", WEBHOOKS),
+    ),
+)
+
+
+def alerts(audience: str, context: AlertContext, sources: Iterable[Source]) -> list[Trouble]:
+    """List the current alerts that the audience sees, in the order of their sources."""
+    return [
+        alert
+        for source in sources
+        if audience in source.audiences
+        for alert in source.alerts(context)
+    ]
