@@ -11,7 +11,6 @@ from badges.credential.badge_number import badge_number
 from badges.i18n import N_
 from server.core.alerts import alerts, certificates
 from server.core.alerts.alerts import Kind, Trouble
-from server.core.entry_log.outside import Code
 from server.storage.localized import names_of, text_in
 from server.web import auth, i18n
 from server.web.services import services
@@ -56,7 +55,7 @@ def lasting(length_ms: int) -> str:
 def told(trouble: Trouble, places: Places) -> Told:
     """Return the trouble's words."""
     if trouble.what:
-        link = _link(trouble.page) if trouble.page else ""
+        link = _link(trouble.page[0], **trouble.page[1]) if trouble.page else ""
         what, todo, where = map(i18n.said, (trouble.what, trouble.todo, trouble.where))
         return Told(what, todo, where, link)
     what, todo = _WORDS[Kind(trouble.kind)](trouble)
@@ -85,28 +84,10 @@ def _at_server(_trouble: Trouble) -> tuple[str, str]:
     return _("Server"), ""
 
 
-def _at_log(_trouble: Trouble) -> tuple[str, str]:
-    return _("Entry log"), _link("admin.log.integrity")
-
-
-def _at_printer(trouble: Trouble) -> tuple[str, str]:
-    return str(trouble.values["name"]), _link("admin.printers.show")
-
-
-def _at_mails(_trouble: Trouble) -> tuple[str, str]:
-    return _("Mails"), _link("admin.mailing.show")
-
-
 def _at_certificate(trouble: Trouble) -> tuple[str, str]:
     if trouble.about == certificates.SERVER:
         return _("Server"), ""
     return {"apple": "Apple Wallet", "google": "Google Wallet"}[trouble.about], ""
-
-
-def _at_webhook(trouble: Trouble) -> tuple[str, str]:
-    number = int(trouble.about)
-    link = _link("admin.machines.webhook", endpoint_id=number)
-    return _("Webhook %(number)s", number=number), link
 
 
 def _at_users(_trouble: Trouble) -> tuple[str, str]:
@@ -114,15 +95,8 @@ def _at_users(_trouble: Trouble) -> tuple[str, str]:
 
 
 _FIXED: Mapping[Kind, Callable[[Trouble], tuple[str, str]]] = {
-    Kind.PRINTER: _at_printer,
-    Kind.MAIL_STOPPED: _at_mails,
-    Kind.MAIL_FAILED: _at_mails,
-    Kind.MAIL_BOUNCED: _at_mails,
     Kind.SERVER: _at_server,
-    Kind.WITNESS: _at_log,
-    Kind.TIME_STAMP: _at_log,
     Kind.CERTIFICATE: _at_certificate,
-    Kind.WEBHOOK: _at_webhook,
     Kind.NO_FACTOR: _at_users,
 }
 
@@ -262,107 +236,6 @@ def _server(trouble: Trouble) -> tuple[str, str]:
     return (found, "") if short is None else (_(short), found)
 
 
-def _witness(trouble: Trouble) -> tuple[str, str]:
-    values = {"name": trouble.values["name"], "words": trouble.values["words"]}
-    code = Code(str(trouble.values["code"]))
-    if code is Code.FORK:
-        what = _("Witness %(name)s knows another history of the entry log: %(words)s", **values)
-    elif code is Code.AHEAD:
-        what = _("Witness %(name)s saw more of the entry log than is here: %(words)s", **values)
-    elif code is Code.UNKNOWN:
-        what = _("Witness %(name)s does not know this entry log", **values)
-        return what, _("Ask who runs it to add the log's key, as `hallkeeper audit key` prints it.")
-    elif code is Code.SET_BACK:
-        what = _("Witness %(name)s has forgotten what it cosigned: %(words)s", **values)
-        return what, _("Ask who runs it whether it was put back from a copy.")
-    elif code is Code.AWAY:
-        what = _("Witness %(name)s does not answer: %(words)s", **values)
-        return what, _("It is asked again by itself. No door waits for it.")
-    else:
-        what = _("Witness %(name)s answers wrongly: %(words)s", **values)
-        return what, _("Ask who runs it, or take it out of event.toml.")
-    return what, _(
-        "Was the database put back by hand, or rewritten? Keep it as it is, export the log, and"
-        " compare it with what the witness has (docs/entry-log.md)."
-    )
-
-
-def _time_stamp(trouble: Trouble) -> tuple[str, str]:
-    words = trouble.values["words"]
-    if trouble.values["code"] == Code.AWAY:
-        what = _("The time-stamping authority does not answer: %(words)s", words=words)
-        return what, _("It is asked again by itself. No door waits for it.")
-    what = _("There is no time stamp of the entry log: %(words)s", words=words)
-    return what, _("Look at the settings time_authority in event.toml, or ask the authority.")
-
-
-_PRINTERS: Mapping[str, tuple[str, str]] = {
-    "paper_out": (N_("Out of paper"), N_("Put in paper or a new roll. Then it goes on by itself.")),
-    "cover_open": (N_("Cover open"), N_("Close it. Then it goes on by itself.")),
-    "offline": (
-        N_("Printer not reached"),
-        N_("Look whether it has power and network. Until then print at another desk."),
-    ),
-    "error": (
-        N_("Printer fault"),
-        N_("Read what its display says. Until then print at another desk."),
-    ),
-}
-
-
-def _printer(trouble: Trouble) -> tuple[str, str]:
-    cards = int(trouble.values["cards"])
-    slow = (
-        N_("Cards wait for long"),
-        N_("Look at the printer, and on Printers at its jobs. Print at another desk meanwhile."),
-    )
-    what, todo = _PRINTERS.get(str(trouble.values["state"]), slow)
-    if not cards:
-        return _(what), _(todo)
-    ago = lasting(int(trouble.values["ms"]))
-    waiting = ngettext(
-        "%(num)s card waits, the oldest for %(time)s",
-        "%(num)s cards wait, the oldest for %(time)s",
-        cards,
-        time=ago,
-    )
-    return f"{_(what)}: {waiting}", _(todo)
-
-
-def _mail_stopped(trouble: Trouble) -> tuple[str, str]:
-    what = _("Sending broke off: %(words)s", words=trouble.values["words"])
-    return what, _("Mend it, and start again on Mails. Nobody gets a mail twice by that.")
-
-
-def _mail_failed(trouble: Trouble) -> tuple[str, str]:
-    what = ngettext(
-        "%(mails)s mail refused or put off within a day",
-        "%(mails)s mails refused or put off within a day",
-        int(trouble.values["mails"]),
-        mails=_at_least(trouble),
-    )
-    return what, _(
-        "Read the mail server's answers on Mails. It may want a lower rate, or not know us."
-    )
-
-
-def _mail_bounced(trouble: Trouble) -> tuple[str, str]:
-    what = ngettext(
-        "%(mails)s mail came back within a day",
-        "%(mails)s mails came back within a day",
-        int(trouble.values["mails"]),
-        mails=_at_least(trouble),
-    )
-    return what, _(
-        "Correct these addresses, and tell the badge desk that these people come without."
-    )
-
-
-def _at_least(trouble: Trouble) -> str:
-    mails = f"{trouble.values['mails']:,}"
-    return f"{mails}+" if trouble.values["more"] else mails
-
-
 def _certificate(trouble: Trouble) -> tuple[str, str]:
     if "words" in trouble.values:
         words = i18n.said(trouble.values["words"])
@@ -383,15 +256,6 @@ def _certificate(trouble: Trouble) -> tuple[str, str]:
         "Run hallkeeper certificate install with a new one. Browsers and phones refuse one that has"
         " ended. Doors go on, for they know the server by its key."
     )
-
-
-def _webhook(trouble: Trouble) -> tuple[str, str]:
-    time = lasting(int(trouble.values["ms"]))
-    if trouble.values["disabled"]:
-        what = _("Switched off, after its receiver took nothing for %(time)s", time=time)
-        return what, _("Mend the receiver, then press “Let it go on” on its page. Nothing is lost.")
-    what = _("Its receiver takes nothing for %(time)s", time=time)
-    return what, _("Tell whoever runs the receiver. Messages wait, in order, and none is lost.")
 
 
 def _no_factor(trouble: Trouble) -> tuple[str, str]:
@@ -424,14 +288,7 @@ _WORDS: Mapping[Kind, Callable[[Trouble], tuple[str, str]]] = {
     Kind.FILLING: _filling,
     Kind.FORGED: _forged,
     Kind.COPIED: _copied,
-    Kind.PRINTER: _printer,
-    Kind.MAIL_STOPPED: _mail_stopped,
-    Kind.MAIL_FAILED: _mail_failed,
-    Kind.MAIL_BOUNCED: _mail_bounced,
     Kind.SERVER: _server,
-    Kind.WITNESS: _witness,
-    Kind.TIME_STAMP: _time_stamp,
     Kind.CERTIFICATE: _certificate,
-    Kind.WEBHOOK: _webhook,
     Kind.NO_FACTOR: _no_factor,
 }

@@ -10,8 +10,8 @@ Value = str | int
 
 
 class Kind(StrEnum):
-    """Names the kinds whose words the board has (`server/web/alerts.py`). The names are in the
-    entry log for ever.
+    """Names core's kinds, whose words the board has (`server/web/alerts.py`). The entry log has the
+    names of kinds, so they never change.
     """
 
     # Of kiosks.
@@ -32,18 +32,9 @@ class Kind(StrEnum):
     # Of badges.
     FORGED = "forged"
     COPIED = "copied"
-    # Of badge desks and mails.
-    PRINTER = "printer"
-    MAIL_STOPPED = "mail_stopped"
-    MAIL_FAILED = "mail_failed"
-    MAIL_BOUNCED = "mail_bounced"
     # Of the server.
     SERVER = "server"
-    # Of those outside who confirm the entry log.
-    WITNESS = "witness"
-    TIME_STAMP = "time_stamp"
     CERTIFICATE = "certificate"
-    WEBHOOK = "webhook"
     NO_FACTOR = "no_factor"
 
 
@@ -57,8 +48,8 @@ class Trouble:
     None where nothing tells.
 
     The words are `what` and `todo`, as phrases where the board shows them. An alert of a `Kind` has
-    `values` in their place, which fill the board's words. On the board the user may open `page`, an
-    endpoint.
+    `values` in their place, which fill the board's words. `where` names the place, which links to
+    `page`, an endpoint with its values.
     """
 
     kind: str
@@ -70,7 +61,7 @@ class Trouble:
     what: str = ""
     todo: str = ""
     where: str = ""
-    page: str = ""
+    page: tuple[str, Mapping[str, Value]] | None = None
 
     @property
     def key(self) -> str:

@@ -1,6 +1,7 @@
 """Finds webhooks whose receiver has taken nothing for long."""
 
-from server.core.alerts.alerts import Kind, Trouble, steps
+from badges.i18n import Phrase
+from server.core.alerts.alerts import Trouble, lasting, steps
 from server.core.alerts.sources import AlertContext
 from server.features.integrations import endpoints
 
@@ -21,10 +22,31 @@ def of_webhooks(context: AlertContext) -> list[Trouble]:
         if failing_ms < settings.alert_webhook_min * MINUTE_MS and one.disabled_at is None:
             continue
         level = steps(failing_ms, 6 * HOUR_MS, 48 * HOUR_MS) + (one.disabled_at is not None)
-        values = {"ms": failing_ms, "disabled": int(one.disabled_at is not None)}
-        about = str(one.endpoint_id)
-        found.append(Trouble(Kind.WEBHOOK, about, False, level, one.failing_since, values))
+        what, todo = _words(failing_ms, disabled=one.disabled_at is not None)
+        found.append(
+            Trouble(
+                "webhook",
+                str(one.endpoint_id),
+                level=level,
+                since=one.failing_since,
+                what=what,
+                todo=todo,
+                where=Phrase("Webhook %(number)s", number=one.endpoint_id),
+                page=("admin.machines.webhook", {"endpoint_id": one.endpoint_id}),
+            )
+        )
     return found
+
+
+def _words(failing_ms: int, *, disabled: bool) -> tuple[Phrase, Phrase]:
+    time = lasting(failing_ms)
+    if disabled:
+        return Phrase(
+            "Switched off, after its receiver took nothing for %(time)s", time=time
+        ), Phrase("Mend the receiver, then press “Let it go on” on its page. Nothing is lost.")
+    return Phrase("Its receiver takes nothing for %(time)s", time=time), Phrase(
+        "Tell whoever runs the receiver. Messages wait, in order, and none is lost."
+    )
 
 
 def of_disabled_webhooks(context: AlertContext) -> list[Trouble]:

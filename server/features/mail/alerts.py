@@ -1,6 +1,7 @@
 """Finds that mails to attendees fail or come back."""
 
-from server.core.alerts.alerts import Kind, Trouble, steps
+from badges.i18n import Phrase, counted
+from server.core.alerts.alerts import Trouble, steps
 from server.core.alerts.sources import AlertContext
 from server.features.mail import outbox
 from server.features.mail.outbox import State
@@ -17,21 +18,52 @@ def of_mails(context: AlertContext) -> list[Trouble]:
     progress = None if worker is None else worker.progress
     found = []
     if progress and progress.problem and now - progress.begun_at < RECENT_MS:
-        values = {"words": progress.problem}
-        found.append(
-            Trouble(Kind.MAIL_STOPPED, "mail", since=progress.begun_at, values=values)
-        )  # fmt: skip
+        what = Phrase("Sending broke off: %(words)s", words=progress.problem)
+        todo = Phrase("Mend it, and start again on Mails. Nobody gets a mail twice by that.")
+        found.append(_alert("mail_stopped", what, todo, since=progress.begun_at))
     counts = outbox.failed_since(db, now - RECENT_MS, COUNTED_MAX)
     few = settings.alert_mails_failed
-    for kind, states in (
-        (Kind.MAIL_FAILED, (State.DELAYED, State.REFUSED)),
-        (Kind.MAIL_BOUNCED, (State.BOUNCED,)),
-    ):
-        mails = sum(counts[state] for state in states)
-        if mails >= few:
-            level = steps(mails, 4 * few, 16 * few)
-            more = int(mails >= COUNTED_MAX)
-            found.append(
-                Trouble(kind, "mail", level=level, values={"mails": mails, "more": more})
-            )  # fmt: skip
+    failed = counts[State.DELAYED] + counts[State.REFUSED]
+    if failed >= few:
+        what = counted(
+            "%(mails)s mail refused or put off within a day",
+            "%(mails)s mails refused or put off within a day",
+            failed,
+            mails=_at_least(failed),
+        )
+        todo = Phrase(
+            "Read the mail server's answers on Mails. It may want a lower rate, or not know us."
+        )
+        found.append(_alert("mail_failed", what, todo, level=steps(failed, 4 * few, 16 * few)))
+    bounced = counts[State.BOUNCED]
+    if bounced >= few:
+        what = counted(
+            "%(mails)s mail came back within a day",
+            "%(mails)s mails came back within a day",
+            bounced,
+            mails=_at_least(bounced),
+        )
+        todo = Phrase(
+            "Correct these addresses, and tell the badge desk that these people come without."
+        )
+        found.append(_alert("mail_bounced", what, todo, level=steps(bounced, 4 * few, 16 * few)))
     return found
+
+
+def _alert(
+    kind: str, what: Phrase, todo: Phrase, *, level: int = 0, since: int | None = None
+) -> Trouble:
+    return Trouble(
+        kind,
+        "mail",
+        level=level,
+        since=since,
+        what=what,
+        todo=todo,
+        where=Phrase("Mails"),
+        page=("admin.mailing.show", {}),
+    )
+
+
+def _at_least(mails: int) -> str:
+    return f"{mails:,}+" if mails >= COUNTED_MAX else f"{mails:,}"

@@ -1,6 +1,9 @@
 """Finds printers that can't print, and cards that wait for one for long."""
 
-from server.core.alerts.alerts import Kind, Trouble, Value, steps
+from collections.abc import Mapping
+
+from badges.i18n import Phrase, counted, joined
+from server.core.alerts.alerts import Trouble, lasting, steps
 from server.core.alerts.sources import AlertContext
 from server.features.printers import jobs, store
 from server.features.printers.states import PrinterState
@@ -23,13 +26,52 @@ def of_printers(context: AlertContext) -> list[Trouble]:
         is_down = printer.state in _STOPPED or (cards and printer.state is PrinterState.OFFLINE)
         if not (is_late or is_down):
             continue
-        values: dict[str, Value] = {
-            "name": printer.plan.name,
-            "state": printer.state.value,
-            "cards": cards,
-            "ms": now - since,
-        }
-        level = steps(cards, 1, FEW_WAIT, MANY_WAIT)
-        about = str(printer.printer_id)
-        found.append(Trouble(Kind.PRINTER, about, cards > 0, level, values=values))
+        what, todo = _WORDS.get(printer.state, _SLOW)
+        if cards:
+            what = joined(": ", (what, _waiting(cards, now - since)))
+        found.append(
+            Trouble(
+                "printer",
+                str(printer.printer_id),
+                grave=cards > 0,
+                level=steps(cards, 1, FEW_WAIT, MANY_WAIT),
+                what=what,
+                todo=todo,
+                where=printer.plan.name,
+                page=("admin.printers.show", {}),
+            )
+        )
     return found
+
+
+def _waiting(cards: int, ms: int) -> Phrase:
+    return counted(
+        "%(num)s card waits, the oldest for %(time)s",
+        "%(num)s cards wait, the oldest for %(time)s",
+        cards,
+        time=lasting(ms),
+    )
+
+
+_WORDS: Mapping[PrinterState, tuple[str, Phrase]] = {
+    PrinterState.PAPER_OUT: (
+        Phrase("Out of paper"),
+        Phrase("Put in paper or a new roll. Then it goes on by itself."),
+    ),
+    PrinterState.COVER_OPEN: (
+        Phrase("Cover open"),
+        Phrase("Close it. Then it goes on by itself."),
+    ),
+    PrinterState.OFFLINE: (
+        Phrase("Printer not reached"),
+        Phrase("Look whether it has power and network. Until then print at another desk."),
+    ),
+    PrinterState.ERROR: (
+        Phrase("Printer fault"),
+        Phrase("Read what its display says. Until then print at another desk."),
+    ),
+}
+_SLOW: tuple[str, Phrase] = (
+    Phrase("Cards wait for long"),
+    Phrase("Look at the printer, and on Printers at its jobs. Print at another desk meanwhile."),
+)
