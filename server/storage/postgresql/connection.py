@@ -250,6 +250,9 @@ class PostgresConnection:
                 made = self.raw.execute(text, prepare=False)
         except psycopg.Error as error:
             self._skipped = True
+            # COMMIT itself may bring the error of a statement before it, with the pipeline open.
+            with suppress(psycopg.Error):
+                self._over.close()
             raise self._told(error) from None
         if text == "COMMIT" and made.statusmessage != "COMMIT":
             raise sqlite3.OperationalError("the transaction was undone on the way")

@@ -5,6 +5,7 @@ sent behind an error, and psycopg counts a statement as prepared that was to be 
 """
 
 import queue
+import select
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -46,6 +47,7 @@ class Fault:
         self._at = -1
         self._sql = ""
         self._raw: object = None
+        self.is_awaited = False
         execute, executemany = BoundedConnection.execute, _Cursor.executemany
 
         def failing(raw: Any, *arguments: Any, **options: Any) -> Any:
@@ -66,12 +68,15 @@ class Fault:
     def disarm(self) -> None:
         self._raw = None
 
-    def _next(self, raw: object, execute: Callable[..., Any]) -> None:
+    def _next(self, raw: Any, execute: Callable[..., Any]) -> None:
         if raw is not self._raw:
             return
         self.statements += 1
         if self.statements == self._at:
             execute(raw, self._sql, prepare=False)
+            if self.is_awaited:
+                # The next statement is sent when the error is already here.
+                select.select([raw], [], [], 240)
 
 
 def take(database: Database, steps: Sequence[Step], before: Callable[[], object]) -> list[Any]:
@@ -133,13 +138,20 @@ class Doors:
         return sorted((one.kiosk, seq + 1) for one in self.doors for seq in range(len(one.records)))
 
 
+@pytest.mark.parametrize("is_awaited", [False, True])
 @pytest.mark.parametrize("together", [False, True])
 @pytest.mark.parametrize("state", STATES)
 def test_an_error_at_each_statement(
-    database: Database, state: str, together: bool, monkeypatch: pytest.MonkeyPatch
+    database: Database,
+    state: str,
+    together: bool,
+    is_awaited: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """The error arrives before the next statement is sent, or later."""
     monkeypatch.setattr(storage, "FAILURES_MAX", 1_000)
     fault, doors = Fault(monkeypatch), Doors(database, together=together)
+    fault.is_awaited = is_awaited
     writer: Any = database._writer_connection
     process = writer.raw.info.backend_pid
     writer.raw.prepare_threshold = 1  # The second time, in place of the sixth.
