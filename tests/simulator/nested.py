@@ -123,6 +123,8 @@ class ModelNestedDoor:
     def take(self, answers: tuple[Answer, ...]) -> None:
         for book, answer in zip(self.books, answers, strict=True):
             book.take(answer)
+        if self.forked:
+            self.set(forked=True)  # There is one journal.
 
 
 class View:
