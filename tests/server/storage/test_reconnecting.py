@@ -46,6 +46,7 @@ def database() -> Database:
 @pytest.fixture
 def again(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reconnecting]:
     monkeypatch.setattr(reconnecting, "AGAIN_S", 0.01)
+    monkeypatch.setattr(reconnecting, "SOON_S", BUSY_S)
     made = Reconnecting(database.connect, database.prepared)
     yield made
     made.close()
@@ -59,15 +60,17 @@ def until(so: Callable[[], bool]) -> None:
 
 
 def test_a_connection_that_comes_soon_is_waited_for(
-    database: Database, again: Reconnecting, monkeypatch: pytest.MonkeyPatch
+    database: Database, again: Reconnecting
 ) -> None:
-    monkeypatch.setattr(reconnecting, "SOON_S", BUSY_S)
     assert isinstance(again.take(), Made)
     assert isinstance(again.take(), Made), "that one was lost, too"
     assert database.attempts == 2
 
 
-def test_nobody_waits_for_one_that_does_not_come(database: Database, again: Reconnecting) -> None:
+def test_nobody_waits_for_one_that_does_not_come(
+    database: Database, again: Reconnecting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconnecting, "SOON_S", 0.1)
     go_on = threading.Event()
 
     def hang() -> Made:
@@ -114,13 +117,16 @@ def test_a_fault_of_ours_ends_nothing(database: Database, again: Reconnecting) -
     until(lambda: again._made is not None)
 
 
-def test_what_nobody_took_is_closed(database: Database, again: Reconnecting) -> None:
+def test_what_nobody_took_is_closed(
+    database: Database, again: Reconnecting, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = Made()
     database.answer = lambda: made
     again.begin()
     until(lambda: again._made is not None)
     again.close()
     assert made.closed
+    monkeypatch.setattr(reconnecting, "SOON_S", 0.0)
     with pytest.raises(AwayError):
         again.take()
 
