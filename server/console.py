@@ -38,7 +38,7 @@ SPOKEN = {
     "server.features.printers.states.PrintingError",
     "server.core.staff.users.AccountError",
     "server.storage.disk.DatabaseError",
-    "server.storage.migrations.NewerVersionError",
+    "server.storage.migrations.VersionError",
 }
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -143,7 +143,7 @@ def _database_trouble(error: errors.UnusableError) -> str:
 
 @contextmanager
 def opened(event_dir: Path) -> "Iterator[tuple[Event, Database]]":
-    """Open the event and its database. Raises EventError, NewerVersionError or DiskError."""
+    """Open the event and its database. Raises EventError, VersionError or DiskError."""
     from server.core.event.directory import load_event
     from server.storage.database import Database
 

@@ -1,4 +1,4 @@
-"""An event's directory that earlier code wrote opens, migrates, serves, and keeps its entry log."""
+"""An event's directory that 1.0 wrote opens, migrates, serves, and keeps its entry log."""
 
 import json
 import sqlite3
@@ -9,33 +9,24 @@ from pathlib import Path
 
 import pytest
 
-from badges.credential.keys import PrivateKey
 from server.core.event.directory import load_event
 from server.features.evidence.export import export
 from server.features.evidence.selection import Selection
 from server.features.evidence.verify import check
 from server.web import auth
 from server.web.services import services_of
+from tests.kept.make import KEPT, NAME, KeptForum, kiosk_of
 from tests.once.folders import Folder
-from tests.server.support.in_process import Forum, InProcessKiosk
 
-KEPT = Path(__file__).parent / "kept"
-TOLD = json.loads((KEPT / "event-2026-11.json").read_text(encoding="utf-8"))
-LAST_SCAN = 1_777_865_800_000  # Unix ms; later than everything in it
-
-
-class KeptForum(Forum):
-    """The forum that the directory holds, with nothing added."""
-
-    def _build(self, db: sqlite3.Connection) -> None:
-        pass
+TOLD = json.loads((KEPT / f"{NAME}.json").read_text(encoding="utf-8"))
+LATER = TOLD["last_at"] + 60_000
 
 
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Folder:
     """What was written then, unpacked and brought up to this version."""
     path = tmp_path_factory.mktemp("kept")
-    with tarfile.open(KEPT / "event-2026-11.tar.xz") as packed:
+    with tarfile.open(KEPT / f"{NAME}.tar.xz") as packed:
         packed.extractall(path, filter="data")
     # The server would write down that the clock differs from that of the machine then, or not, by
     # when this one was started.
@@ -48,16 +39,9 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Folder:
 @pytest.fixture
 def forum(tmp_path: Path, kept: Folder) -> Iterator[KeptForum]:
     kept.write(tmp_path / "then")
-    opened = KeptForum(load_event(tmp_path / "then" / "event"), tmp_path / "then", now=LAST_SCAN)
+    opened = KeptForum(load_event(tmp_path / "then" / "event"), tmp_path / "then", now=LATER)
     yield opened
     opened.close()
-
-
-def kiosk_of(forum: KeptForum, name: str) -> InProcessKiosk:
-    kiosk = forum.kiosks[name] = InProcessKiosk(
-        forum, name, PrivateKey(name.encode().ljust(32, b"."))
-    )
-    return kiosk
 
 
 def root_at(forum: KeptForum, size: int) -> str:
@@ -116,11 +100,10 @@ def test_a_kiosk_that_was_fenced_stays_fenced(forum: KeptForum) -> None:
 
 
 def test_its_entry_log_is_exported_and_goes_on(forum: KeptForum, tmp_path: Path) -> None:
-    """Its entries have no salts. Its kiosks go on, and write them from now on."""
     for name in ("before", "after"):
         with forum.database.reading() as db:
             export(
-                db, forum.event, tmp_path / name, Selection(), now=LAST_SCAN,
+                db, forum.event, tmp_path / name, Selection(), now=LATER,
                 progress=lambda at, of: None,
             )  # fmt: skip
         assert check(tmp_path / name)[0] == []
@@ -132,4 +115,3 @@ def test_its_entry_log_is_exported_and_goes_on(forum: KeptForum, tmp_path: Path)
     old, new = ((tmp_path / name / "records.txt").read_bytes() for name in ("before", "after"))
     assert new.startswith(old)
     assert b'"v":2}' in new[len(old) :]
-    assert old.count(b" - {") == TOLD["size"]

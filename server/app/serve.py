@@ -49,7 +49,7 @@ from server.features.wallet import certificates
 from server.storage import database, disk, tables
 from server.storage.disk import DatabaseError
 from server.storage.errors import EngineError, may_pass
-from server.storage.migrations import NewerVersionError
+from server.storage.migrations import VersionError
 from server.web.connections import Guard
 from server.web.logs import write_json_lines, write_lines
 from server.web.services import services_of
@@ -142,7 +142,7 @@ def _load(
     _, port = address
     try:
         app = _awaiting(partial(open_app, Path(event_dir), port), lambda: beats.send_bytes(WAITS))
-    except (EngineError, EventError, DatabaseError, NewerVersionError, CatalogueError) as error:
+    except (EngineError, EventError, DatabaseError, VersionError, CatalogueError) as error:
         click.echo(f"Error: {error}", err=True)
         raise SystemExit(REFUSED) from None
     here = services_of(app)

@@ -98,7 +98,7 @@ def uuid_text(event_id: bytes) -> str:
 def load_event(path: Path) -> Event:
     """Return the event in a directory. Its database is brought up to this version.
 
-    Raises EventError with what is wrong and the remedy, or migrations.NewerVersionError.
+    Raises EventError with what is wrong and the remedy, or migrations.VersionError.
     """
     path = Path(path)
     settings = _read_settings(path)

@@ -1,5 +1,5 @@
-"""Reads what came and went by the minute. The database keeps these counts itself (`BOARD` in
-`server/storage/schema.py`), so that no page counts scans.
+"""Reads what came and went by the minute. The database keeps these counts itself
+(`door_minute` and `hall_minute` in server/storage/schema.sql), so that no page counts scans.
 """
 
 from collections.abc import Sequence

@@ -73,7 +73,7 @@ KEPT = (
         ("kiosk", "generation"),
         without=(
             *("counter", "acked_seq", "head", "log_size"),
-            *("cursor", "resting", "seen_at", "health", "word", "last_seq", "reported_at"),
+            *("cursor", "resting", "seen_at", "health", "last_seq", "reported_at"),
         ),
     ),
     Kept("place_account", ("hall_id", "override", "kiosk", "generation"), only=("fenced",)),

@@ -2,7 +2,7 @@
 long as they stand.
 
 Triggers move `rules_version` with every change of what is read here, whoever makes it
-(server/storage/schema.py). Each version is a new random value. So what was read under a
+(server/storage/schema.sql). Each version is a new random value. So what was read under a
 version is valid under it in every transaction, and also after one was rolled back.
 """
 

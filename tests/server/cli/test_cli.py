@@ -423,6 +423,15 @@ class TestEvents:
         result = console("issue", status=1)
         assert "this event was made by a newer Hallkeeper" in result.output
 
+    @pytest.mark.sqlite_alone  # tests/server/storage/postgresql says so of the other.
+    def test_a_version_of_before_the_release(self, console: Console) -> None:
+        with sqlite3.connect(console.event.database_path) as connection:
+            connection.execute("UPDATE _sqlite_migrations SET name = 'm001_people'")
+        connection.close()
+        result = console("issue", status=1)
+        assert "by a Hallkeeper from before 1.0" in result.output
+        assert "make a new event with `hallkeeper init`" in result.output
+
     def test_a_misspelt_key(self, console: Console) -> None:
         settings = console.event.path / "event.toml"
         settings.write_text(settings.read_text("utf-8").replace("port", "prot"), "utf-8")

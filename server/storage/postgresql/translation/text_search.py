@@ -88,10 +88,5 @@ def text_index(name: str, definition: str) -> TextIndex:
     return TextIndex(name, options["content"], options["content_rowid"], tuple(columns), threes)
 
 
-# By their names, all that the migrations make.
-INDEXES = {
-    name: text_index(name, definition)
-    for script in vars(schema).values()
-    if isinstance(script, str)
-    for name, definition in _TABLE.findall(script)
-}
+# By their names, all that schema.sql makes. A later step that makes another one adds it here.
+INDEXES = {name: text_index(name, definition) for name, definition in _TABLE.findall(schema.TABLES)}

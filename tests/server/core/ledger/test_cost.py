@@ -7,9 +7,8 @@ import pytest
 from server.core.kiosks import contact
 from server.core.ledger import ingest
 from server.core.people import protocol_guests
-from server.storage.database import Database, connect
+from server.storage.database import Database
 from server.storage.engines import memory
-from server.storage.schema import STAYS
 from tests.server.conftest import HOUR, MINUTE, NOW
 from tests.server.support.site import ANNA, BORIS, CALENDAR, Site, open_site
 
@@ -141,18 +140,3 @@ def test_a_batch_reads_its_pools_once(site: Site) -> None:
     assert [(order.hall, order.override) for order in orders] == [(1, False), (1, True)]
     assert len([sql for sql in seen if "open_stays" in sql and "SELECT" in sql]) == 1
     assert len(seen) <= 8
-
-
-def test_what_an_older_version_knew_of_clocks_is_kept(site: Site) -> None:
-    """The migration reads it from the scans, where it stood until then."""
-    site.west.scan(NOW, ANNA)
-    site.west.scan(NOW, BORIS, skew_ms=None)
-    site.send(site.west)
-    known = [(ANNA, 1), (BORIS, 0)]
-    assert site.rows("SELECT serial, clock_known FROM stay ORDER BY serial") == known
-    older = connect(site.database.path)
-    older.execute("UPDATE stay SET clock_known = 1 - clock_known")
-    (update,) = [one for one in STAYS.split(";\n") if "UPDATE stay" in one]
-    older.execute(update)
-    older.close()
-    assert site.rows("SELECT serial, clock_known FROM stay ORDER BY serial") == known

@@ -1,15 +1,12 @@
 """What came and went by the minute: counts that the database keeps agree with scans and stays."""
 
-import sqlite3
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from server.core.event.directory import Event
 from server.core.occupancy import minutes
-from server.storage import migrations
-from server.storage.database import Database, connect
+from server.storage.database import Database
 from tests.server.conftest import HOUR, MINUTE, NOW
 from tests.server.support.pages import Pages
 
@@ -84,27 +81,3 @@ def test_when_a_hall_is_full() -> None:
     assert minutes.Trend(came=40, went=10).full_in_ms(60) == 30 * MINUTE
     assert minutes.Trend(came=10, went=10).full_in_ms(60) is None
     assert minutes.Trend(came=10, went=0).full_in_ms(0) is None
-
-
-def test_an_event_of_before_gets_its_minutes(tmp_path: Path) -> None:
-    path = tmp_path / "event.db"
-    made = connect(path)
-    migrations.run_before(made, "m040_board")
-    made.execute("PRAGMA foreign_keys = OFF")
-    scan = (
-        "INSERT INTO scan (number, kiosk, generation, seq, act, direction, door_id, hall_id,"
-        " decision, flags, scanned_at, received_at) VALUES (?, 'k', 1, ?, 'scan', ?, 1, 1, ?, '',"
-        " ?, ?)"
-    )
-    made.execute(scan, (0, 1, "entry", "admitted", NOW, NOW))
-    made.execute(scan, (1, 2, "exit", "admitted", NOW + MINUTE, NOW + MINUTE))
-    made.execute(
-        "INSERT INTO stay (kiosk, generation, seq, hall_id, door_id, serial, opened_at, closed_at,"
-        " closed_by) VALUES ('k', 1, 1, 1, 1, 5, ?, ?, 'exit')",
-        (NOW, NOW + MINUTE),
-    )
-    migrations.migrate(made)
-    made.row_factory = sqlite3.Row
-    assert minutes.door_day(made, 1, *DAY) == {1: {NOW // MINUTE: 1}}
-    assert [one.inside for one in minutes.hall_day(made, 1, *DAY)] == [1, 0]
-    made.close()

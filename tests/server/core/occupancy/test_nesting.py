@@ -1,23 +1,21 @@
 """Halls that lie in others: what a door leads into, what counts there, and events of before."""
 
 import sqlite3
-from pathlib import Path
 
 import pytest
 from msgspec import UNSET
 
 from badges.places.pool import PoolKey
 from badges.places.signed import verify_order
-from badges.record import OuterHall, PlaceKind, StayRef
+from badges.record import OuterHall, StayRef
 from badges.wire import wire
 from server.core.event.directory import Event
 from server.core.kiosks import snapshot
 from server.core.kiosks.vouching import Voucher
-from server.core.occupancy import copies, hall_control, pools, stays
+from server.core.occupancy import copies, hall_control, pools
 from server.core.venue import nesting
 from server.features.imports.venue_plan import VenueError
-from server.storage import migrations
-from server.storage.database import Database, connect
+from server.storage.database import Database
 from tests.server.conftest import HOUR, MINUTE, NOW, VENUE
 from tests.server.support.console import Console
 from tests.server.support.site import ANNA, BORIS, OTHER, ROOM, SMALL, Site, open_site
@@ -297,69 +295,6 @@ class TestVenue:
         assert "where it leads from" not in told.output
 
 
-def test_an_event_of_before_counts_who_is_inside(tmp_path: Path) -> None:
-    """Its doors count as leading from outside until somebody says otherwise."""
-    connection = connect(tmp_path / "event.db")
-    migrations.run_before(connection, "m018_door_from")
-    for hall, parent in ((1, "NULL"), (2, "1"), (3, "2")):
-        connection.execute(
-            "INSERT INTO hall (hall_id, code, names, parent_id, fire_limit, capacity, zones,"
-            " sessions_only, anti_passback, exits, open_stays)"
-            f" VALUES ({hall}, 'H{hall}', '{{}}', {parent}, 9, 9, 1, 0, 'hard', 'strict', 1)"
-        )
-        connection.execute(f"INSERT INTO door VALUES ({hall}, 'd{hall}', {hall}, '{{}}', 'both')")
-        connection.execute(
-            "INSERT INTO kiosk (kiosk, generation, door_id, state, created_at)"
-            f" VALUES ('k{hall}', 1, {hall}, 'active', 0)"
-        )
-        for override in (0, 1):
-            connection.execute(
-                "INSERT INTO place_account (hall_id, override, kiosk, generation, granted)"
-                f" VALUES ({hall}, {override}, 'k{hall}', 1, 2)"
-            )
-        connection.execute(
-            "INSERT INTO stay (kiosk, generation, seq, hall_id, door_id, serial, opened_at)"
-            f" VALUES ('k{hall}', 1, 1, {hall}, {hall}, {hall}, 5)"
-        )
-    connection.execute("INSERT INTO leaf VALUES (0, 'scan', 5, x'00', ?)", (_EARLY,))
-    connection.execute(
-        "INSERT INTO scan (number, kiosk, generation, seq, act, direction, door_id, hall_id,"
-        " decision, flags, scanned_at, received_at)"
-        " VALUES (0, 'k2', 1, 2, 'scan', 'exit', 2, 2, 'admitted', '', 5, 5)"
-    )
-    connection.execute("INSERT INTO early_exit VALUES ('k9', 1, 7, 5, 'exit')")
-    connection.execute("INSERT INTO unnamed_exit (number, serial, hall_id, at) VALUES (0, 8, 2, 5)")
-    migrations.migrate(connection)
-    inside = connection.execute("SELECT hall_id, open_stays FROM hall").fetchall()
-    assert [tuple(row) for row in inside] == [(1, 3), (2, 2), (3, 1)]
-    assert [stay.serial for stay in stays.open_in(connection, 1, PlaceKind.ORDINARY)] == [1, 2, 3]
-    accounts = connection.execute(
-        "SELECT hall_id, kiosk, SUM(granted) FROM place_account GROUP BY hall_id, kiosk"
-    ).fetchall()
-    assert [tuple(row) for row in accounts] == [
-        (1, "k1", 4), (1, "k2", 0), (1, "k3", 0), (2, "k2", 4), (2, "k3", 0), (3, "k3", 4),
-    ]  # fmt: skip
-    early = connection.execute("SELECT kiosk, seq, hall_id, closed_at FROM early_exit").fetchall()
-    assert [tuple(row) for row in early] == [("k9", 7, 2, 5)]
-    unnamed = connection.execute("SELECT number, serial, hall_id, at FROM unnamed_exit").fetchall()
-    assert [tuple(row) for row in unnamed] == [(0, 8, 2, 5)]
-    (body,) = connection.execute("SELECT body FROM change").fetchone()
-    assert wire.decode_change(body) == wire.VenueChanged()
-    assert nesting.outer_of(connection, 3) == (2, 1)
-    connection.close()
-
-
-_EARLY = b'{"record":{"closes":{"generation":1,"kiosk":"k9","seq":7}},"type":"scan"}'
-
-
-def test_an_event_of_before_without_nested_halls_is_as_it_was(tmp_path: Path) -> None:
-    connection = connect(tmp_path / "event.db")
-    migrations.migrate(connection)
-    for table in ("change", "stay", "place_account", "door_from"):
-        assert connection.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0] == 0
-    connection.close()
-
-
 def test_moves_between_rooms_of_one_hall_stay_in_it(site: Site) -> None:
     infer(site)
     site.room.scan(NOW, ANNA, outer=OUTER)
@@ -479,45 +414,3 @@ def test_orders_of_the_hall_around_are_signed(site: Site, event: Event) -> None:
             event.root_key.public, event.event_id, kiosk, PoolKey(order.hall, order.kind),
             order.signature, granted=order.granted, incarnation=order.incarnation,
         )  # fmt: skip
-
-
-def test_what_moves_did_before_is_kept_when_an_event_is_brought_up(tmp_path: Path) -> None:
-    """With the triggers and the indexes; whose place is still counted may be in the hall around."""
-    connection = connect(tmp_path / "event.db")
-    migrations.run_before(connection, "m018_door_from")
-    for hall, parent in ((1, "NULL"), (2, "1")):
-        connection.execute(
-            "INSERT INTO hall (hall_id, code, names, parent_id, fire_limit, capacity, zones,"
-            " sessions_only, anti_passback, exits, open_stays)"
-            f" VALUES ({hall}, 'H{hall}', '{{}}', {parent}, 9, 9, 1, 0, 'hard', 'strict', 0)"
-        )
-        connection.execute(f"INSERT INTO door VALUES ({hall}, 'd{hall}', {hall}, '{{}}', 'both')")
-    for seq in (1, 2, 3):
-        connection.execute(
-            "INSERT INTO stay (kiosk, generation, seq, hall_id, door_id, serial, opened_at, issue,"
-            f" epoch) VALUES ('k2', 1, {seq}, 2, 2, {seq}, 5, 4, 3)"
-        )
-    for seq, how in ((1, "counted"), (2, "freed")):
-        connection.execute(
-            f"UPDATE stay SET closed_at = 9, closed_by = 'move', after_move = '{how}'"
-            f" WHERE seq = {seq}"
-        )
-    query = "SELECT name, sql FROM sqlite_schema WHERE tbl_name = 'stay' AND type <> 'table'"
-    made = {tuple(row) for row in connection.execute(query) if row[1]}
-    migrations.migrate(connection)
-    # Later steps add their own.
-    assert made <= {tuple(row) for row in connection.execute(query) if row[1]}
-    figures = "SELECT hall_id, open_stays, moved_on, unconfirmed_moves FROM hall ORDER BY hall_id"
-    assert [tuple(row) for row in connection.execute(figures)] == [(1, 2, 0, 0), (2, 0, 1, 1)]
-    rows = connection.execute(
-        "SELECT seq, hall_id, around, issue, epoch, closed_at, after_move FROM stay"
-        " ORDER BY seq, hall_id"
-    )
-    assert [tuple(row) for row in rows] == [
-        (1, 1, 1, 4, 3, None, None), (1, 2, 0, 4, 3, 9, "counted"),
-        (2, 2, 0, 4, 3, 9, "freed"),
-        (3, 1, 1, 4, 3, None, None), (3, 2, 0, 4, 3, None, None),
-    ]  # fmt: skip
-    connection.execute("UPDATE stay SET after_move = NULL WHERE seq < 3 AND hall_id = 2")
-    assert [tuple(row) for row in connection.execute(figures)] == [(1, 2, 0, 0), (2, 0, 0, 0)]
-    connection.close()

@@ -19,6 +19,7 @@ from server.core.second_disk.critical_state import ACTS_FILE, Keeper
 from server.features.backup.restore import RestoreError, restore
 from server.features.integrations import endpoints, tokens
 from server.storage.database import Database
+from server.storage.migrations import BeforeReleaseError
 from tests.server.conftest import MINUTE, NOW
 from tests.server.support.console import Console
 from tests.server.support.disks.second_disk import Safe, open_safe, opened
@@ -138,6 +139,13 @@ class TestTarget:
             opened_file.seek(file.stat().st_size // 8192 * 4096)
             opened_file.write(b"\xff" * 4096 * 4)
         with pytest.raises(RestoreError, match="damaged.*Take an earlier backup"):
+            restore(copy, new, now=LATER)
+        assert not new.exists()
+
+    def test_a_backup_of_before_the_release(self, safe: Safe, copy: Path, new: Path) -> None:
+        with closing(sqlite3.connect(copy / "hallkeeper.db")) as db, db:
+            db.execute("UPDATE _sqlite_migrations SET name = 'm001_people'")
+        with pytest.raises(BeforeReleaseError, match="from before 1.0"):
             restore(copy, new, now=LATER)
         assert not new.exists()
 

@@ -60,7 +60,7 @@ def test_the_command_makes_an_event(console: Console, address: Address, tmp_path
     assert (path / ADDRESS_FILE).stat().st_mode & 0o777 == 0o600
     with closing(connect(path / "hallkeeper.db")) as db:
         assert db.execute("SELECT name FROM user").fetchone()["name"] == "admin"
-        assert schema.applied(db) == list(migrations.NAMES)
+        assert schema.applied(db) == list(migrations.names())
     again = console("init", str(tmp_path / "other"), "--database", address.url, status=1).output
     assert "already holds an event" in again
     assert not (tmp_path / "other").exists()

@@ -119,29 +119,36 @@ def test_a_later_migration_follows_by_itself(
     empty: PostgresConnection, postgres: Databases
 ) -> None:
     """An event that had it from the beginning, and one that gets it later, have the same."""
-    schema.bring_up(empty, run, migrations.NAMES)
-    schema.bring_up(empty, run, (*migrations.NAMES, NEW))
-    schema.bring_up(empty, run, (*migrations.NAMES, NEW))
-    assert schema.applied(empty) == [*migrations.NAMES, NEW]
+    schema.bring_up(empty, run, migrations.names())
+    schema.bring_up(empty, run, (*migrations.names(), NEW))
+    schema.bring_up(empty, run, (*migrations.names(), NEW))
+    assert schema.applied(empty) == [*migrations.names(), NEW]
     later = described(empty)
     name = postgres.cluster.make()
     with closing(engine.connect(Address(postgres.cluster.url(name)))) as other:
-        schema.bring_up(other, run, (*migrations.NAMES, NEW))
+        schema.bring_up(other, run, (*migrations.names(), NEW))
         assert described(other) == later
     postgres.cluster.drop(name)
 
 
 def test_each_migration_from_the_one_before(empty: PostgresConnection) -> None:
-    """The last ones, as an event that is a few versions old has them to come."""
-    for count in range(len(migrations.NAMES) - 6, len(migrations.NAMES) + 1):
-        schema.bring_up(empty, migrations.run_up_to, migrations.NAMES[:count])
-    assert schema.applied(empty) == list(migrations.NAMES)
+    for count in range(1, len(migrations.names()) + 1):
+        schema.bring_up(empty, migrations.run_up_to, migrations.names()[:count])
+    assert schema.applied(empty) == list(migrations.names())
 
 
 def test_a_newer_event_is_left_alone(empty: PostgresConnection) -> None:
-    schema.bring_up(empty, run, (*migrations.NAMES, NEW))
+    schema.bring_up(empty, run, (*migrations.names(), NEW))
     with pytest.raises(migrations.NewerVersionError, match=NEW):
         migrations.migrate(empty)
+
+
+def test_an_event_of_before_the_release_is_left_alone(empty: PostgresConnection) -> None:
+    schema.bring_up(empty, run, ("m001_people",))
+    before = described(empty)
+    with pytest.raises(migrations.BeforeReleaseError, match=r"from before 1\.0"):
+        migrations.migrate(empty)
+    assert described(empty) == before
 
 
 @pytest.mark.parametrize(
