@@ -673,10 +673,10 @@ def test_a_preview_that_cannot_be_made_now(admin: Staff, monkeypatch: pytest.Mon
     def busy(*_: object) -> None:
         raise ApartError("The server is busy with other such work. Try again in a minute.")
 
-    monkeypatch.setattr(roster_upload, "read_file_apart", busy)
-    location = send(admin, PEOPLE, ROSTER).location
-    answer = admin.get(location)
-    assert answer.location == "/admin/imports/"
-    assert "Try again in a minute" in admin.get(answer.location).text
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(roster_upload, "read_file_apart", busy)
+        location = send(admin, PEOPLE, ROSTER).location
+        answer = admin.get(location)
+        assert answer.location == "/admin/imports/"
+        assert "Try again in a minute" in admin.get(answer.location).text
     assert admin.get(location).status_code == 200, "the file is still there"
