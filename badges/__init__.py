@@ -1,5 +1,5 @@
-"""Says what a badge is, what it opens, and how doors speak of it.
+"""Badges, admission decisions, places, and the messages between kiosks and server.
 
-Nothing in here reads a clock, a disk, a network or a source of randomness. Time, keys and serials
+Nothing here reads a clock, a disk, a network or a source of randomness. Time, keys and serials
 are arguments.
 """

@@ -1,5 +1,5 @@
-"""Lists the categories that every event begins with, and makes new ones. Red means no at a door, so
-no category is red.
+"""The categories that every event begins with, and how new ones are made. None is red: at a door
+red means no.
 """
 
 from collections.abc import Collection, Sequence
@@ -10,16 +10,16 @@ from badges.colours import distance
 
 @dataclass(frozen=True)
 class CategoryPlan:
-    """Holds one category as a venue file or this list writes it."""
+    """A category of a venue file or of this list."""
 
-    code: int  # 0 to 255, as the credential has it.
-    key: str  # As rosters and venue files have it.
+    code: int  # 0 to 255, as in the credential
+    key: str  # as in rosters and venue files
     names: dict[str, str]
     letter: str
     colour: str  # #rrggbb
 
 
-# Colour-blind eyes tell their colours apart too (badges/colours.py), and white is read on each.
+# Distinguishable for colour-blind eyes too (badges/colours.py), and white text is legible on each.
 DEFAULT_CATEGORIES = (
     CategoryPlan(1, "delegate", {"en": "Delegate", "zh": "代表"}, "D", "#0067e6"),
     CategoryPlan(2, "speaker", {"en": "Speaker", "zh": "演讲嘉宾"}, "S", "#6b3399"),
@@ -30,8 +30,7 @@ DEFAULT_CATEGORIES = (
     CategoryPlan(7, "visitor", {"en": "Visitor", "zh": "观众"}, "N", "#206036"),
 )
 
-# What rosters call these besides, in English and Chinese. A category that an organiser gives one of
-# these names comes first.
+# Other names in rosters, in English and Chinese. An organiser's category of that name comes first.
 SYNONYMS = {
     "delegate": "delegates participant participants attendee attendees"
     " 参会代表 与会代表 会议代表 正式代表 参会人员 与会者 參會代表 與會代表",
@@ -44,18 +43,19 @@ SYNONYMS = {
     "visitor": "visitors 参观者 观展 访客 来宾 普通观众 專業觀眾 专业观众 觀眾 訪客",
 }
 
-# From these a new category gets its colour. None is red, and black or white is read on each.
+# Colours of new categories. None is red, and black or white text is legible on each.
 _PALETTE = (
     "#b0307a", "#f2c14e", "#8fd3fe", "#1b1f5e", "#b7e4a0", "#f4a6d7", "#00a9a5", "#5d4037",
     "#c7b8ea", "#a8a800", "#000000", "#e8e2d0", "#005f3c", "#c47f00", "#3f9be0", "#9c6ade",
     "#6f8f00", "#4e7d96", "#d9b48f", "#2e2e6e",
 )  # fmt: skip
-CATEGORIES_MAX = 256  # A credential has one byte for its number.
+CATEGORIES_MAX = 256  # the credential has one byte for it
 
 
 def new_category(word: str, known: Sequence[CategoryPlan]) -> CategoryPlan:
-    """Make a category that is called `word`, with a number, a key, a letter and a colour that no
-    other has. Raises ValueError where nothing is left.
+    """Make a category named `word` with an unused number, key, letter and colour.
+
+    Raises ValueError if no number or no letter is left.
     """
     numbers = {one.code for one in known}
     code = next((one for one in range(1, CATEGORIES_MAX) if one not in numbers), None)
@@ -72,7 +72,7 @@ def new_category(word: str, known: Sequence[CategoryPlan]) -> CategoryPlan:
 
 
 def free_letter(word: str, taken: Collection[str]) -> str | None:
-    """Return a letter or digit that no category has, of the word's own where there is one."""
+    """An unused letter or digit, if possible from the word itself. None if all are used."""
     own = [char for char in word.upper() if char.isascii() and char.isalnum()]
     every = [*own, *"ABCDEFGHIJKLMNOPQRSTUVWXYZ23456789"]
     used = {letter.upper() for letter in taken}
@@ -80,5 +80,5 @@ def free_letter(word: str, taken: Collection[str]) -> str | None:
 
 
 def free_colour(taken: Collection[str]) -> str:
-    """Return the colour that is least like the others, also to colour-blind eyes."""
+    """The colour least like those taken, also for colour-blind eyes."""
     return max(_PALETTE, key=lambda one: min((distance(one, other) for other in taken), default=0))

@@ -1,6 +1,7 @@
-"""Marks texts for other languages, and names these. Who shows the texts reads the catalogues.
+"""Texts that can be translated, and the names of languages.
 
-English stands in the code. A language is named as in the names of halls: "en", "zh", "fr", "pt-BR".
+The code has the English texts. Code that shows them looks up the catalogues. Languages are named
+as in the names of halls: "en", "zh", "fr", "pt-BR".
 """
 
 import json
@@ -9,7 +10,7 @@ from datetime import date
 from typing import Any, Protocol
 
 ENGLISH = "en"
-CHINESE = "zh"  # In simplified characters.
+CHINESE = "zh"  # simplified characters
 
 
 def N_(text: str) -> str:
@@ -18,14 +19,13 @@ def N_(text: str) -> str:
 
 
 class Count(int):
-    """Is a number in a phrase whose digits each language groups in its own way.
-
-    Other numbers, such as that of a line, are written as they are.
+    """A number in a phrase, with digits grouped as the language does it. Other numbers, such as
+    line numbers, are not grouped.
     """
 
 
 class Day(str):
-    """Is a day in English, such as "Mon 4 May", that each language writes in its own way."""
+    """A day in English, such as "Mon 4 May", that each language formats in its own way."""
 
     on: date
 
@@ -39,16 +39,15 @@ class Day(str):
 
 
 class Phrase(str):
-    """Is an English text that can be said in other languages too.
+    """An English text that can be translated.
 
-    It is a plain string for whoever shows English, such as the command line and logs. The
-    catalogues take its `text` from where it is made. `fields` are what stands in it, and a field
-    may be a phrase itself.
+    For command lines and logs it is a plain string. The catalogues contain its `text`. `fields`
+    are the values in it, and may be phrases themselves.
     """
 
     text: str
     fields: Mapping[str, object]
-    many: str  # The text for several, where `fields` count something as `num`. Else it is empty.
+    many: str  # The plural text, if `fields` has a count `num`; else empty.
 
     def __new__(cls, text: str, many: str = "", /, **fields: object) -> "Phrase":
         chosen = many if many and fields["num"] != 1 else text
@@ -70,18 +69,16 @@ def _english(count: int) -> str:
     return f"{count:,}"
 
 
-_TWO = "%(first)s%(second)s"  # No words are in it, so it waits for no translation.
+_TWO = "%(first)s%(second)s"  # Without words, so it needs no translation.
 
 
 def counted(one: str, many: str, num: int, **fields: object) -> Phrase:
-    """Return the phrase for a number of things, which stands in it as `%(num)s`. The catalogues
-    take both texts from here.
-    """
+    """A phrase with a number of things, `%(num)s`. Both texts go into the catalogues."""
     return Phrase(one, many, num=Count(num), **fields)
 
 
 def joined(between: str, parts: Iterable[str]) -> str:
-    """Return the parts with `between` them, as a phrase where any of them is one."""
+    """Join the parts, as a phrase if any of them is a phrase."""
     parts = list(parts)
     if not any(isinstance(one, Phrase) for one in (between, *parts)):
         return between.join(parts)
@@ -91,7 +88,7 @@ def joined(between: str, parts: Iterable[str]) -> str:
 
 
 class Translations(Protocol):
-    """Has the words of one language, such as the standard library's gettext has them."""
+    """The translations of one language, as in the standard library's gettext."""
 
     def gettext(self, message: str) -> str: ...
 
@@ -104,10 +101,9 @@ def say(
     number: Callable[[int], str],
     day: Callable[[date], str] = Day,
 ) -> str:
-    """Say a phrase or an error in the language of `words`. `number` writes a count, and `day` a
-    day.
+    """Translate a phrase or an error with `words`. `number` formats a count, `day` a day.
 
-    What is neither is said as it is.
+    Any other value becomes its `str()`.
     """
     if isinstance(what, Exception):
         what = phrase_of(what)
@@ -125,14 +121,16 @@ def say(
 
 
 def stored(what: str) -> str:
-    """Write a phrase as a text that `restored` reads, for a column of a database."""
+    """Write a phrase as text for a column of a database. `restored` reads it."""
     if not isinstance(what, Phrase) or not what.fields:
         return what
     return _MARK + json.dumps(_packed(what), ensure_ascii=False)
 
 
 def restored(text: str) -> Phrase:
-    """Read what `stored` wrote. A plain text is a phrase too, which a catalogue may have."""
+    """Read a phrase that `stored` wrote. A plain text is a phrase too, as a catalogue may have
+    it.
+    """
     if not text.startswith(_MARK):
         return Phrase(text)
     found = _unpacked(json.loads(text.removeprefix(_MARK)))
@@ -140,7 +138,7 @@ def restored(text: str) -> Phrase:
     return found
 
 
-_MARK = "phrase:"  # What a stored phrase begins with.
+_MARK = "phrase:"  # prefix of a stored phrase
 
 
 def _packed(what: object) -> object:
@@ -165,7 +163,7 @@ def _unpacked(what: Any) -> object:
 
 
 def phrase_of(error: Exception) -> str:
-    """Return what an error says, as a phrase where it is one."""
+    """The text of an error, as a phrase if it is one."""
     first = error.args[0] if error.args else ""
     return first if isinstance(first, Phrase) and first == str(error) else str(error)
 
@@ -185,10 +183,10 @@ def _filled(
 
 
 class Spoken(Exception):
-    """Is the base of errors that people read. `str()` gives the English.
+    """Base of errors that people read. `str()` is the English text.
 
-    `text` is marked by `N_`, and `fields` are what stands in it, so that whoever shows the error
-    can say it in another language. `text` may be a phrase, which has its fields already.
+    `text` is marked by `N_` and filled from `fields`, so that a page can translate it. It may be
+    a phrase with its own fields.
     """
 
     def __init__(self, text: str = "", /, **fields: object) -> None:
@@ -197,22 +195,18 @@ class Spoken(Exception):
 
     @property
     def text(self) -> str:
-        """Return the marked text."""
         return self.phrase.text
 
     @property
     def fields(self) -> Mapping[str, object]:
-        """Return what stands in the text."""
         return self.phrase.fields
 
 
 def language_of(locale: str) -> str:
-    """Name the language of a locale's directory, such as "zh" for "zh_Hans" and "pt-BR" for
-    "pt_BR".
-    """
+    """The language of a locale's directory, such as "zh" for "zh_Hans" and "pt-BR" for "pt_BR"."""
     return CHINESE if locale == "zh_Hans" else locale.replace("_", "-")
 
 
 def locale_of(language: str) -> str:
-    """Name the directory of a language, such as "zh_Hans" for "zh" and "pt_BR" for "pt-BR"."""
+    """The locale's directory for a language, such as "zh_Hans" for "zh" and "pt_BR" for "pt-BR"."""
     return "zh_Hans" if language == CHINESE else language.replace("-", "_")

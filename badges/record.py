@@ -1,7 +1,7 @@
-"""Defines the scan record, which is one line of a kiosk's journal, and its one canonical form.
+"""The scan record, which is one line of a kiosk's journal, and its one canonical form.
 
-That is canonical JSON, with sorted keys, no spaces, UTF-8 and no floats. So whoever hashes it needs
-no library of ours.
+The form is canonical JSON: sorted keys, no spaces, UTF-8, no floats. So it can be hashed without
+this library.
 """
 
 from enum import IntEnum
@@ -18,40 +18,39 @@ Milliseconds = Annotated[int, Meta(ge=-(2**53), le=2**53)]
 Word = Annotated[str, Meta(pattern="^[a-z_]{1,32}$")]
 Hash = Annotated[bytes, Meta(min_length=32, max_length=32)]
 Signature = Annotated[bytes, Meta(min_length=64, max_length=64)]
-SALT_BYTES = 16  # Of a record of version 2. It has them as twice as many hexadecimal digits.
+SALT_BYTES = 16  # of a record of version 2, written as twice as many hexadecimal digits
 Salt = Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
 
 
 class WireError(ValueError):
-    """Is raised where a message is malformed. The text names the field, never its value."""
+    """A malformed message. The text names the field, never its value."""
 
 
 class PlaceKind(IntEnum):
-    """Names the pool of a hall that a place is of. The numbers are stored, and never change."""
+    """The pool of a hall that a place belongs to. The numbers are stored and never change."""
 
-    ORDINARY = 0  # up to the capacity, without those that are kept
+    ORDINARY = 0  # up to the capacity, without the kept places
     OVERRIDE = 1  # between the capacity and the fire limit, for a supervisor
     ACCESSIBLE = 2  # of the capacity, kept for wheelchair users and their companions
 
     @classmethod
     def of(cls, override: bool, accessible: bool | UnsetType) -> "PlaceKind":
-        """Return the kind that two fields of a message or a record tell."""
         if accessible is True:
             return cls.ACCESSIBLE
         return cls.OVERRIDE if override else cls.ORDINARY
 
 
 def accessible_field(kind: PlaceKind) -> Literal[True] | UnsetType:
-    """Return what a message or a record says of a place, beside whether it is an override place.
+    """The field of a message or record that marks a kept place.
 
-    It is left out of all that no kept place is part of. So those have the bytes that they always
-    had.
+    It is left out for other places, so their messages keep the bytes that they had before kept
+    places existed.
     """
     return True if kind is PlaceKind.ACCESSIBLE else UNSET
 
 
 class StayRef(Struct, frozen=True, forbid_unknown_fields=True):
-    """Names the entry record that opened a stay."""
+    """The entry record that opened a stay."""
 
     kiosk: KioskId
     generation: Count
@@ -59,35 +58,34 @@ class StayRef(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class OuterHall(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """Says what a scan does in a hall around the door's own, where the door leads in from outside
-    both.
+    """A scan's effect in a hall around the door's own, if the door leads in from outside both.
 
-    An admitted entry takes a place of that hall too. An exit closes a stay there, if the door knew
-    of one. A denied entry names the hall that was the reason.
+    An entry takes a place of that hall too. An exit closes a stay there, if the door knew of
+    one. A denied entry has the one hall that was the reason.
     """
 
     hall: Count
     closes: StayRef | None = None
-    credited: bool = False  # As in the record, for this hall.
+    credited: bool = False  # as in the record, for this hall
     override_place: bool = False
     accessible_place: bool = False
 
     @property
     def kind(self) -> PlaceKind:
-        """Return the kind of the place that the entry used, or that the exit gave back."""
+        """The kind of the place that the entry used or the exit gave back."""
         return PlaceKind.of(self.override_place, self.accessible_place)
 
 
-OUTER_MAX = 8  # The most halls around a hall, one inside the other.
+OUTER_MAX = 8  # the most halls nested around a hall
 
 OuterHalls = Annotated[tuple[OuterHall, ...], Meta(min_length=1, max_length=OUTER_MAX)]
 
 
 class ScanRecord(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Holds one line of a kiosk's journal. Its canonical bytes are hashed, signed and logged.
+    """One line of a kiosk's journal. Its canonical bytes are hashed, signed and logged.
 
-    Version 2 has a salt, which lets its hash stand for it where it was deleted
-    (badges/transparency/chain.py). A kiosk writes it once its server has said that it takes it.
+    Version 2 has a salt, so that the hash can replace a deleted record
+    (badges/transparency/chain.py). A kiosk writes version 2 once its server accepts it.
     """
 
     v: Literal[1, 2] = 1
@@ -99,17 +97,17 @@ class ScanRecord(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     door: Count
     hall: Count
     scanned_at: Instant
-    skew_ms: Milliseconds | None  # The kiosk's clock minus the server's, as last measured.
+    skew_ms: Milliseconds | None  # kiosk's clock minus the server's, as last measured
     # The epoch of the server's time in which the skew was measured.
     epoch: Sequence | UnsetType = UNSET
-    facts_age_ms: Count | None  # How old the door's facts were. None means that it never had any.
+    facts_age_ms: Count | None  # age of the door's facts; None: it never had any
     decision: Literal["admitted", "denied"]
     reason: Word | None = None
     flags: Annotated[tuple[Word, ...], Meta(max_length=8)] = ()
     serial: Annotated[int, Meta(ge=0, le=0xFFFFFF)] | None = None
     issue: Annotated[int, Meta(ge=1, le=255)] | None = None
     category: Annotated[int, Meta(ge=0, le=255)] | None = None
-    # The day that a day credential is good for, counted from 0. Other badges leave it out.
+    # The day of a day credential, counted from 0. Other badges leave it out.
     day: Annotated[int, Meta(ge=0, le=15)] | UnsetType = UNSET
     session: Count | None = None
     closes: StayRef | None = None
@@ -118,28 +116,27 @@ class ScanRecord(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     accessible_place: bool | UnsetType = UNSET  # an entry on a kept place; else left out
     by: Annotated[str, Meta(max_length=32)] | None = None  # override, annul: the supervisor
     note: Annotated[str, Meta(max_length=200)] | None = None  # override, annul: the reason
-    # Halls around the door's own, from the inside out. Left out where the scan counts in none.
+    # Halls around the door's own, from the inside out. Left out if the scan counts in none.
     outer: OuterHalls | UnsetType = UNSET
-    salt: Salt | UnsetType = UNSET  # Random, and in version 2 alone.
+    salt: Salt | UnsetType = UNSET  # random, only in version 2
 
     @property
     def kind(self) -> PlaceKind:
-        """Return the kind of the place that the entry used, or that the exit gave back."""
+        """The kind of the place that the entry used or the exit gave back."""
         return PlaceKind.of(self.override_place, self.accessible_place)
 
     @property
     def outer_halls(self) -> tuple[OuterHall, ...]:
-        """List the halls around the door's own in which this scan counts, from the inside out."""
+        """The halls around the door's own in which this scan counts, from the inside out."""
         return () if isinstance(self.outer, UnsetType) else self.outer
 
 
 def encode_record(record: ScanRecord) -> bytes:
-    """Return the record's canonical bytes."""
     return msgspec.json.encode(record, order="sorted")
 
 
 def decode_record(raw: bytes) -> ScanRecord:
-    """Read the record in `raw`. Raises WireError where it is invalid or not in canonical form."""
+    """Raises WireError if `raw` is invalid or not in canonical form."""
     try:
         record = _RECORD.decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -167,8 +164,8 @@ _RECORD = msgspec.json.Decoder(ScanRecord)
 
 
 def error_place(error: Exception) -> str:
-    """Say what is wrong, without the value. What msgspec says names types and fields, and anything
-    else stays unsaid.
+    """Describe the error without the value. Texts of msgspec name only types and fields; other
+    texts are not shown.
     """
     if isinstance(error, RecursionError):
         return "nested too deeply"

@@ -1,5 +1,4 @@
-"""Makes the admission decision. `decide(scan, facts)` is written once, and kiosk and server both
-run it.
+"""The admission decision. Kiosk and server both run `decide(scan, facts)`.
 
-Begin with `decide.py`. It may use `badges.credential`, `badges.i18n` and `badges.record`.
+Begin with `decide.py`. May use `badges.credential`, `badges.i18n` and `badges.record`.
 """

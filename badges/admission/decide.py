@@ -1,8 +1,8 @@
-"""Decides by a flat list of checks, from what the holder can't change to what passes by itself.
+"""The admission decision, as a flat list of checks. The first check that fails is the answer.
 
-The first check that fails is the answer. Laws (tests/badges/admission/test_laws.py) say that it is
-total and repeatable, that revoking never opens a door, that fewer places never open a door, and
-that an exit is never refused.
+The order goes from causes that the holder can't change to those that pass by themselves.
+tests/badges/admission/test_laws.py tests its laws: `decide` is total and repeatable, revoking or
+fewer places never open a door, and an exit is never refused.
 """
 
 from collections.abc import Callable
@@ -25,9 +25,7 @@ from badges.credential.credential import Credential, CredentialFlag, Kind
 
 
 def decide(scan: Scan, facts: Facts) -> Decision:
-    """Answer one presentation. It is total, so it raises for no input, and reads nothing but its
-    arguments.
-    """
+    """Answer one presentation. Raises for no input, and depends only on its arguments."""
     if scan.direction is Direction.EXIT:
         return _exit(scan, facts)
     if isinstance(scan.badge, Reason):
@@ -45,13 +43,11 @@ def decide(scan: Scan, facts: Facts) -> Decision:
 
 
 def _exit(scan: Scan, facts: Facts) -> Admitted:
-    """Let somebody leave. People may always leave, so what can't be verified is flagged and never
-    refused.
-    """
+    """Record an exit. People may always leave, so an unverified exit is flagged, never refused."""
     if isinstance(scan.badge, Reason):
         return Admitted(flags=frozenset({Flag.UNVERIFIED}))
     if facts.passed_at is not None:
-        # It may be the same person again, so it must not end the stay of another.
+        # Perhaps the same person again, so it must not end another person's stay.
         return Admitted(flags=frozenset({Flag.REPEATED}))
     if facts.presence is None:
         return Admitted(flags=frozenset({Flag.NO_ENTRY}))
@@ -73,8 +69,8 @@ def _likely_copy(badge: Credential, at: int, facts: Facts) -> Denied | None:
 
 
 def _roll_call(badge: Credential, at: int, facts: Facts) -> Denied | None:
-    """Note whom a roll call has seen. Whoever else may have the card is not taken for its holder,
-    so a card for which another one stands in goes on to the checks that deny it.
+    """Record a roll call. A card that a day credential replaces goes on to the checks that deny it,
+    because another person may carry it.
     """
     if not facts.roll_call:
         return None
@@ -96,8 +92,8 @@ def _not_valid_today(badge: Credential, at: int, facts: Facts) -> Denied | None:
 
 
 def _day_credential(badge: Credential, at: int, facts: Facts) -> Denied | None:
-    """Deny the badge for which another card stands in on this day. Two cards of one person would
-    be about.
+    """Deny the badge that a day credential replaces on this day, so that one person has one valid
+    card.
     """
     if badge.kind is Kind.DAY:
         return None
@@ -123,7 +119,7 @@ def _not_entitled(badge: Credential, at: int, facts: Facts) -> Denied | None:
     coming = [session for session in facts.sessions if session.closes_at > at]
     later = _next(badge, at, facts)
     if not on and (later is not None or not _admits_anybody(coming, facts)):
-        # The holder is too early, or the programme is over. Then the hall is closed, not forbidden.
+        # The holder is early, or the programme is over: the hall is closed, not forbidden.
         return None
     nearest = coming[0] if coming else None
     return Denied(
@@ -152,9 +148,10 @@ def _hall_closed(badge: Credential, at: int, facts: Facts) -> Denied | None:
 
 
 def _before_restart(badge: Credential, at: int, facts: Facts) -> Denied | None:
-    """Leave to staff whether the holder is back who saw no light, or another person has the badge.
+    """Let staff decide: the holder may be back without having seen a light, or another person has
+    the badge.
 
-    The first admission has its place either way, so a second person needs a place too.
+    The first admission keeps its place either way, so a second person needs another.
     """
     if facts.passed_at is None:
         return None
@@ -205,7 +202,7 @@ _CHECKS: tuple[Callable[[Credential, int, Facts], Denied | None], ...] = (
     _revoked,
     _superseded,
     _likely_copy,
-    # Who stands at an assembly point counts as seen, whatever a door would ask of them besides.
+    # A person at an assembly point counts as seen, whatever a door would check.
     _roll_call,
     _not_valid_today,
     _day_credential,
@@ -214,8 +211,8 @@ _CHECKS: tuple[Callable[[Credential, int, Facts], Denied | None], ...] = (
     _hall_closed,
     _before_restart,
     _already_inside,
-    # A kiosk that is retired or out of service has given its places back. So it has none, and why
-    # it has none is the better answer.
+    # A retired or resting kiosk has returned its places. The reason for that is the better answer
+    # than "hall full".
     _kiosk_retired,
     _door_resting,
     _hall_full,
@@ -224,7 +221,7 @@ _CHECKS: tuple[Callable[[Credential, int, Facts], Denied | None], ...] = (
 
 
 def event_day(day_starts: tuple[int, ...], at: int) -> int | None:
-    """Index of the event's day that `at` falls on, or None outside the event."""
+    """The index of the event's day at `at`, or None outside the event."""
     for day in range(len(day_starts) - 1):
         if day_starts[day] <= at < day_starts[day + 1]:
             return day
@@ -232,7 +229,7 @@ def event_day(day_starts: tuple[int, ...], at: int) -> int | None:
 
 
 def _on(at: int, facts: Facts) -> list[Session]:
-    """List the sessions whose admission window is open."""
+    """Sessions whose admission window is open."""
     return [session for session in facts.sessions if session.opens_at <= at < session.closes_at]
 
 
@@ -266,8 +263,8 @@ def _flags(badge: Credential, facts: Facts) -> frozenset[Flag]:
 
 
 def asked_by(badge: Credential) -> frozenset[Flag]:
-    """Return what the credential itself tells. A day credential asks for attention where its
-    holder's ID is to be checked.
+    """The flags that come from the credential itself. A day credential asks for attention if its
+    holder's ID must be checked.
     """
     flags: set[Flag] = set()
     if badge.kind is Kind.DAY:

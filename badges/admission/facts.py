@@ -1,4 +1,4 @@
-"""Holds what a decision knows and what it answers, as frozen values without behaviour.
+"""The input and output of a decision, as frozen values without behaviour.
 
 Instants are Unix milliseconds in UTC (`…_at`). Durations end in `_ms`.
 """
@@ -16,9 +16,7 @@ class Direction(StrEnum):
 
 
 class Reason(StrEnum):
-    """Says why a door stayed shut. Released strings never change, because they stand in signed
-    records.
-    """
+    """Why a door stayed shut. Released values never change, because signed records contain them."""
 
     NOT_A_BADGE = "not_a_badge"
     FORGED = "forged"
@@ -27,33 +25,34 @@ class Reason(StrEnum):
     SUPERSEDED = "superseded"
     LIKELY_COPY = "likely_copy"
     NOT_VALID_TODAY = "not_valid_today"
-    DAY_CREDENTIAL = "day_credential"  # On this day another card stands in for this badge.
+    DAY_CREDENTIAL = "day_credential"  # another card replaces this badge today
     EXPIRED = "expired"
     NOT_ENTITLED = "not_entitled"
     HALL_CLOSED = "hall_closed"
-    # Admitted at this door seconds before its kiosk restarted: is it the same person?
+    # Admitted at this door seconds before its kiosk restarted. Staff decide if it is the same
+    # person.
     BEFORE_RESTART = "before_restart"
     ALREADY_INSIDE = "already_inside"
     HALL_FULL = "hall_full"
     KIOSK_RETIRED = "kiosk_retired"
     DOOR_RESTING = "door_resting"
     FACTS_TOO_OLD = "facts_too_old"
-    ROLL_CALL = "roll_call"  # Nobody enters here now. The holder was seen at an assembly point.
+    ROLL_CALL = "roll_call"  # no entry: the holder was seen at an assembly point
 
 
 class Flag(StrEnum):
-    """Says what staff or an auditor should notice about an admission."""
+    """What staff or an auditor should notice about an admission."""
 
-    LIKELY_COPY = "likely_copy"  # The badge seems to have been in two places at once.
-    PASSBACK = "passback"  # Entered again without an exit, under soft anti-passback.
-    NO_ENTRY = "no_entry"  # An exit for which no stay is known.
-    UNVERIFIED = "unverified"  # An exit with something that is not a valid badge of this event.
-    ATTENTION = "attention"  # The credential asks staff to look.
-    ESCORT = "escort"  # The holder must be escorted.
-    REPEATED = "repeated"  # A second exit, seconds after one that the kiosk's restart followed.
-    LOOKED_UP = "looked_up"  # Found by name on a supervisor's word, without a badge.
-    DAY_CREDENTIAL = "day_credential"  # By a day credential. Staff have nothing to do.
-    CHECK_DAY = "check_day"  # A day credential whose holder's ID is to be checked.
+    LIKELY_COPY = "likely_copy"  # the badge seems to have been in two places at once
+    PASSBACK = "passback"  # entered again without an exit, under soft anti-passback
+    NO_ENTRY = "no_entry"  # an exit without a known stay
+    UNVERIFIED = "unverified"  # an exit without a valid badge of this event
+    ATTENTION = "attention"  # the credential asks staff to look
+    ESCORT = "escort"  # the holder must be escorted
+    REPEATED = "repeated"  # a second exit, just before and after the kiosk restarted
+    LOOKED_UP = "looked_up"  # admitted by name by a supervisor, without a badge
+    DAY_CREDENTIAL = "day_credential"  # by a day credential; nothing to do for staff
+    CHECK_DAY = "check_day"  # a day credential whose holder's ID must be checked
 
 
 class AntiPassback(StrEnum):
@@ -63,7 +62,7 @@ class AntiPassback(StrEnum):
 
 
 class Exits(StrEnum):
-    """Says who may credit an exit while offline (docs/design/places.md)."""
+    """Who may credit an exit while offline (docs/design/places.md)."""
 
     STRICT = "strict"
     TRUSTING = "trusting"
@@ -71,7 +70,9 @@ class Exits(StrEnum):
 
 @dataclass(frozen=True)
 class Scan:
-    """Holds one presentation at a door. `badge` is the opened credential, or why there is none."""
+    """One presentation at a door. `badge` is the opened credential, or the reason why there is
+    none.
+    """
 
     badge: Credential | Reason
     direction: Direction
@@ -80,9 +81,10 @@ class Scan:
 
 @dataclass(frozen=True)
 class Calendar:
-    """Holds the event's days. `day_starts` are local midnights, one more than there are days.
+    """The event's days. `day_starts` are local midnights, one more than there are days.
 
-    Day i is `[day_starts[i], day_starts[i + 1])`. The caller computes them in the venue's zone.
+    Day i is `[day_starts[i], day_starts[i + 1])`. The caller computes them in the venue's time
+    zone.
     """
 
     day_starts: tuple[int, ...]
@@ -90,120 +92,116 @@ class Calendar:
 
 @dataclass(frozen=True)
 class Holder:
-    """Holds what is known of a serial beyond its badge. Unknown serials have the defaults."""
+    """Facts about a serial that its badge does not carry. Unknown serials have the defaults."""
 
     revoked: bool = False
-    highest_issue: int = 0  # 0: nothing known
-    copied_issue: int = 0  # badges up to this issue are likely copies; 0: none is
-    # The day credentials that are known, each as the issue that it stands in for and its day.
+    highest_issue: int = 0  # 0: unknown
+    copied_issue: int = 0  # badges up to this issue are likely copies; 0: none
+    # Known day credentials, each as the issue that it replaces and its day.
     day_credentials: frozenset[tuple[int, int]] = frozenset()
     invited_to: frozenset[int] = frozenset()  # session ids
     refused_from: frozenset[int] = frozenset()  # session ids
-    accessible: bool = False  # kept places are for this holder
+    accessible: bool = False  # may use kept places
 
 
 @dataclass(frozen=True)
 class Session:
-    """Holds a scheduled activity. It admits from `opens_at` (inclusive) to `closes_at`
-    (exclusive).
-    """
+    """A scheduled activity. It admits from `opens_at` (inclusive) to `closes_at` (exclusive)."""
 
     session_id: int
     title: str
     opens_at: int
     closes_at: int
-    categories: frozenset[int]  # Empty means by invitation only.
+    categories: frozenset[int]  # empty: by invitation only
 
 
 @dataclass(frozen=True)
 class Hall:
-    """Holds a bounded area with a capacity."""
+    """A bounded area with a capacity."""
 
     hall_id: int
     name: str
-    closed: bool = False  # Staff shut it, whatever the programme says.
-    # Who may enter in addition to the sessions' own rules.
+    closed: bool = False  # shut by staff, against the programme
+    # Categories that may enter besides the sessions' own rules.
     categories: frozenset[int] = frozenset()
-    zones: int = 0xFFFFFFFF  # The credential must have one of these zone groups.
-    sessions_only: bool = False  # The hall is shut while no session admits.
+    zones: int = 0xFFFFFFFF  # the credential must have one of these zone groups
+    sessions_only: bool = False  # shut while no session admits
     anti_passback: AntiPassback = AntiPassback.HARD
     exits: Exits = Exits.STRICT
     facts_age_max_ms: int | None = None
     keeps_places: bool = False  # some of its capacity, for wheelchair users and companions
-    # When these are everybody's, from (inclusive) and to (exclusive), the soonest first.
+    # When the kept places are open to everyone: from (inclusive), to (exclusive), in order of time.
     released: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True)
 class Presence:
-    """Holds the holder's open stay in this hall, as far as is known here."""
+    """The holder's open stay in this hall, as far as this door or server knows."""
 
     stay: StayRef
     since: int | None = None
     door: str | None = None
-    kind: PlaceKind = PlaceKind.ORDINARY  # of the place that it uses
+    kind: PlaceKind = PlaceKind.ORDINARY  # of the place in use
 
 
 @dataclass(frozen=True)
 class Outer:
-    """Holds a hall around the door's own that an entry here enters too, because the door leads in
-    from outside both.
+    """A hall around the door's own that an entry here also enters, because the door leads in from
+    outside.
     """
 
     hall: Hall
     presence: Presence | None = None
     free_places: int = 0  # at this door, in that hall
-    free_kept: int = 0  # of the places that are kept there
+    free_kept: int = 0  # kept places free at this door
 
 
 @dataclass(frozen=True)
 class Facts:
-    """Holds all that a decision may depend on."""
+    """Everything that a decision may depend on."""
 
     calendar: Calendar
     hall: Hall
-    sessions: tuple[Session, ...]  # Those of this hall that are not over yet, soonest first.
+    sessions: tuple[Session, ...]  # this hall's sessions that are not over, in order of time
     holder: Holder = Holder()
     presence: Presence | None = None
     free_places: int = 0  # at this door
-    free_kept: int = 0  # of the places that the hall keeps for wheelchair users and companions
+    free_kept: int = 0  # free kept places at this door
     key_expired: bool = False  # the badge's key is past its last day
     kiosk_retired: bool = False
-    door_resting: bool = False  # Its shift has ended, and it has given its places back.
-    roll_call: bool = False  # The kiosk stands at an assembly point, and lets nobody in.
-    facts_age_ms: int | None = None  # None means that the server never sent any.
-    # When this badge passed this door in the same direction, seconds before its kiosk restarted.
-    # Nobody knows whether the light was seen.
+    door_resting: bool = False  # its shift has ended, and it has returned its places
+    roll_call: bool = False  # the kiosk is at an assembly point and admits nobody
+    facts_age_ms: int | None = None  # None: the server never sent any
+    # When this badge passed here in the same direction, seconds before the kiosk restarted. The
+    # holder may not have seen the light.
     passed_at: int | None = None
-    outer: tuple[Outer, ...] = ()  # Innermost first.
+    outer: tuple[Outer, ...] = ()  # innermost first
 
 
 @dataclass(frozen=True)
 class Admitted:
-    """Says that the door opens. `closes` is the stay that an exit ends. Entries open their own."""
+    """The door opens. `closes` is the stay that an exit ends. An entry opens a stay of its own."""
 
     flags: frozenset[Flag] = frozenset()
     session_id: int | None = None
     closes: StayRef | None = None
-    kept_place: bool = False  # the holder uses a place of this hall that was kept for such people
+    kept_place: bool = False  # the holder uses a kept place of this hall
 
 
 @dataclass(frozen=True)
 class Denied:
-    """Says that the door stays shut, with what the nearest failing condition needs to be told
-    plainly.
-    """
+    """The door stays shut. The fields give the details of the reason."""
 
     reason: Reason
-    opens_at: int | None = None  # hall_closed: when this holder's next session opens
+    opens_at: int | None = None  # hall_closed: opening of this holder's next session
     session_id: int | None = None  # the session that the answer is about
-    categories: frozenset[int] = frozenset()  # not_entitled: who is admitted
+    categories: frozenset[int] = frozenset()  # not_entitled: the admitted categories
     # already_inside: when the open stay began; before_restart: when the badge was admitted
     since: int | None = None
     door: str | None = None  # already_inside: where it began
-    hall_id: int | None = None  # the hall around the door's own that is the reason, if one is
-    kept: int = 0  # hall_full: places at this door that are kept for others
-    kept_until: int | None = None  # hall_full: when they are everybody's; None: nobody knows yet
+    hall_id: int | None = None  # the outer hall that is the reason, if it is one
+    kept: int = 0  # hall_full: places at this door kept for others
+    kept_until: int | None = None  # hall_full: when they are released; None: unknown
 
 
 Decision = Admitted | Denied

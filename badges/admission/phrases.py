@@ -1,7 +1,6 @@
-"""Puts a decision into plain words. These are one huge word, the nearest failing condition, and
-what to do next.
+"""A decision in plain words: one huge word, the nearest failing condition, and the next step.
 
-All of it is pure. The instant, the zone, the words of the language and every name are arguments.
+Pure: the instant, the time zone, the translations and every name are arguments.
 """
 
 import gettext
@@ -17,31 +16,31 @@ from badges.admission.facts import Admitted, Decision, Denied, Direction, Flag, 
 from badges.admission.sentences import FLAGS, PARTS, REFUSALS, WORDS, Pair
 from badges.i18n import ENGLISH
 
-Language = str  # As in the names of halls, for example "en" or "zh".
-LANGUAGES: tuple[Language, ...] = ("en", "zh")  # These are always there, and complete.
+Language = str  # as in the names of halls, for example "en" or "zh"
+LANGUAGES: tuple[Language, ...] = ("en", "zh")  # always present and complete
 
-# The flags that staff are told about, most pressing first.
+# Flags shown to staff, most pressing first.
 _TOLD = (
     *(Flag.LIKELY_COPY, Flag.ATTENTION, Flag.CHECK_DAY),
     *(Flag.ESCORT, Flag.LOOKED_UP, Flag.PASSBACK),
 )
-# English nouns that end like these have a plural in s.
+# English nouns with these endings take an s in the plural.
 _COUNTED = ("er", "or", "ent", "ant", "ist", "ee", "gate", "guest")
 
 
 class Tone(StrEnum):
-    """Says what an answer looks and sounds like."""
+    """How an answer looks and sounds."""
 
     ADMIT = "admit"
-    LOOK = "look"  # Admitted, and staff should notice something.
+    LOOK = "look"  # admitted, with a notice for staff
     DENY = "deny"
-    GOODBYE = "goodbye"  # An exit, which is never refused.
-    SEEN = "seen"  # A roll call has noted the holder. Nobody passes a door by it.
+    GOODBYE = "goodbye"  # an exit, which is never refused
+    SEEN = "seen"  # noted at a roll call; opens no door
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """Holds what a door tells its steward in one language. `next_step` is "" where nothing is to
+    """A door's message to its steward in one language. `next_step` is "" if there is nothing to
     do.
     """
 
@@ -51,7 +50,6 @@ class Explanation:
 
 
 def tone(decision: Decision, direction: Direction) -> Tone:
-    """Return how to show the decision."""
     if direction is Direction.EXIT:
         return Tone.GOODBYE
     if isinstance(decision, Denied):
@@ -74,13 +72,13 @@ def explain(
     doors: Mapping[str, str] | None = None,
     outer: Mapping[int, str] | None = None,
 ) -> Explanation:
-    """Say the decision of instant `at` to the steward. All names are those of `language`.
+    """Describe a decision made at `at` to the steward. All names are in `language`.
 
-    `words` are the translations of `sentences` into it, from `badges/translations` or elsewhere.
-    `category` is the badge's own; `sessions` are titles by id; `doors` are names by what
-    `Denied.door` holds, which is shown as it is where there is none; `outer` are the halls around
-    the door's own, by id. Names that are missing are left out. Raises ZoneInfoNotFoundError for a
-    zone that does not exist.
+    `words` translates `sentences`, from `badges/translations` or another catalogue. `category`
+    is the badge's own; `sessions` are titles by id; `doors` are names by the values of
+    `Denied.door`, which is shown as it is if it has no name; `outer` are the halls around the
+    door's own, by id. Missing names are left out. Raises ZoneInfoNotFoundError for an unknown
+    zone.
     """
     zone = ZoneInfo(time_zone) if isinstance(time_zone, str) else time_zone
     saying = _Saying(
@@ -105,8 +103,6 @@ def explain(
 
 @dataclass(frozen=True)
 class _Saying:
-    """Puts one answer into words."""
-
     language: Language
     words: gettext.NullTranslations
     zone: ZoneInfo
@@ -155,7 +151,7 @@ class _Saying:
         return self.refusal(denied.reason, hall=self.hall_of(denied))
 
     def seconds_since(self, denied: Denied) -> int:
-        """Return how long ago the badge was admitted. It is 0 where the clock was set back."""
+        """Seconds since the badge was admitted; 0 if the clock was set back."""
         return 0 if denied.since is None else max(0, self.at - denied.since) // 1000
 
     def kept(self, denied: Denied) -> Pair:
@@ -172,8 +168,8 @@ class _Saying:
         place = self.place(denied.session_id)
         who = self.who(denied)
         if self.category is not None and self.category in denied.categories:
-            # A zone shuts this holder out, or a refusal by name does. "Admits delegates" would
-            # puzzle a delegate who is refused.
+            # A zone or a refusal by name shuts this holder out. "Admits delegates" would puzzle a
+            # delegate.
             reason, next_step = self.refusal(denied.reason, place=place)
         elif who:
             reason, next_step = self.part("admits", place=place, who=who)
@@ -231,7 +227,7 @@ class _Saying:
         return reason, self.say(pair[1])
 
     def say(self, text: str, **names: str) -> str:
-        # gettext answers "" with the catalogue's header, so it is not asked.
+        # Not for "", which gettext answers with the catalogue's header.
         return self.words.gettext(text).format(**names) if text else ""
 
     def then(self, first: Pair, second: Pair) -> Pair:
@@ -249,13 +245,13 @@ class _Saying:
         return self.title(session_id) or self.hall or self.say(sentences.THIS_HALL)
 
     def hall_of(self, denied: Denied) -> str:
-        """Return the hall that the denial is about, which may be one around the door's own."""
+        """The hall that the denial is about: the door's own, or an outer one."""
         if denied.hall_id is None:
             return self.place(None)
         return self.outer.get(denied.hall_id) or self.say(sentences.HALL_AROUND)
 
     def who(self, denied: Denied) -> str:
-        """List the admitted categories in one text, such as "speakers, staff and press"."""
+        """The admitted categories as one text, such as "speakers, staff and press"."""
         known = [self.categories.get(code, "") for code in sorted(denied.categories)]
         names = [name for name in known if name]
         if self.language == ENGLISH:
@@ -276,7 +272,7 @@ class _Saying:
         return (self.local(instant).date() - self.local(self.at).date()).days
 
     def moment(self, instant: int) -> str:
-        """Return the time, with the day where it is not today."""
+        """The time, with the day unless it is today."""
         if self.days_away(instant) == 0:
             return self.time(instant)
         return self.say(sentences.MOMENT, day=self.day(instant), time=self.time(instant))
@@ -291,9 +287,7 @@ class _Saying:
         )
 
     def span(self, instant: int) -> str:
-        """Return the wait from now, rounded up to minutes. It is never "in 0 minutes" before an
-        opening.
-        """
+        """The wait from now, rounded up to minutes and at least one."""
         hours, minutes = divmod(max(1, -(-(instant - self.at) // 60_000)), 60)
         told = [self.count(sentences.HOURS, hours), self.count(sentences.MINUTES, minutes)]
         if hours and minutes:
@@ -305,8 +299,8 @@ class _Saying:
 
 
 def _plural(name: str) -> str:
-    """Return a category's English name in a sentence. "Speaker" becomes "speakers", and "VIP"
-    becomes "VIPs".
+    """A category's English plural within a sentence: "Speaker" becomes "speakers", "VIP" becomes
+    "VIPs".
     """
     if not name.isascii() or " " in name:
         return name

@@ -1,30 +1,26 @@
-"""Finds where the server, knowing more, would have answered otherwise than a door did. It never
-overrules the door.
-"""
+"""Compares a door's decision with the server's, which knows more. It never overrules the door."""
 
 from badges.admission.facts import Admitted, Decision, Flag, Reason
 from badges.record import ScanRecord
 
-# These come from the door's own state, which the server cannot know better.
+# From the door's own state, which the server cannot know better.
 _LOCAL = frozenset(
     {
         *(Reason.HALL_FULL, Reason.KIOSK_RETIRED, Reason.DOOR_RESTING),
         *(Reason.FACTS_TOO_OLD, Reason.ROLL_CALL, Reason.BEFORE_RESTART),
     }
 )
-# A door knows these by the server's word, perhaps a moment after its scan by another clock, or
-# because it has seen the other card.
+# Facts that a door hears from the server, perhaps just after its scan, or sees by itself.
 _HEARD = frozenset({Reason.LIKELY_COPY, Reason.DAY_CREDENTIAL})
-# Flags for facts that a door may not have heard of yet, the gravest first.
+# Flags for facts that a door may not have heard yet, gravest first.
 _SEEN = (Flag.LIKELY_COPY, Flag.PASSBACK)
 
 
 def discrepancy(record: ScanRecord, answer: Decision) -> str | None:
-    """Return what the server's answer has that the door's had not, which is a reason, `admitted`,
-    or a flag.
+    """The difference between the server's answer and the door's: a reason, `admitted`, or a flag.
 
-    It is None where they agree. Exits, overrides and annulments are staff's or the holder's own
-    acts. What no credential stood behind can't be replayed.
+    None if they agree. Exits, overrides and annulments are decisions of people, and a scan
+    without a credential can't be replayed; these have no difference.
     """
     if record.direction != "entry" or record.act != "scan" or record.serial is None:
         return None

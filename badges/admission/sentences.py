@@ -1,10 +1,9 @@
-"""Holds the words of refusals, for doors and for the server's pages, and the other sentences of
-`phrases`. They are in English. A sentence is a reason and a next step, which is "" where nothing
-helps.
+"""English texts of refusals, for doors and the server's pages, and the other sentences of
+`phrases`.
 
-Other languages are in `badges/translations`, and `N_` marks what they translate. In braces stand
-hall, place (a session's title or the hall), who, time, day, span, door, n (seconds), opens (a whole
-sentence "Opens …") and title (a session's).
+A sentence is a pair: a reason and a next step, "" if there is none. `N_` marks texts for
+`badges/translations`. Names in braces: hall, place (a session's title or the hall), who, time,
+day, span, door, n (seconds), opens (a whole sentence "Opens …") and title (a session's).
 """
 
 from collections.abc import Mapping
@@ -54,7 +53,7 @@ FLAGS: Mapping[Flag, Pair] = {
 
 
 class Refusal(NamedTuple):
-    """Holds the words of a reason: its label in lists, and the door's sentence and next step."""
+    """The texts of a reason: its label in lists, and the door's sentence and next step."""
 
     label: str
     sentence: str
@@ -130,7 +129,7 @@ REFUSALS: Mapping[Reason, Refusal] = {
 COME_BACK = N_("Ask the holder to come back then")
 PARTS: Mapping[str, Pair] = {
     "admitted": (N_("Welcome to {place}"), ""),
-    "admitted_to": ("{place}", ""),  # a session: its title is enough
+    "admitted_to": ("{place}", ""),  # the session's title is enough
     "kept_place": (N_("Kept place"), N_("Show the way to it")),
     "left": (N_("Exit recorded"), ""),
     "admits": (N_("{place} admits {who}"), _PROGRAMME),
@@ -150,11 +149,11 @@ PARTS: Mapping[str, Pair] = {
 THIS_HALL = N_("this hall")
 HALL_AROUND = N_("the hall around this one")
 NEXT_SENTENCE = N_("{first}. {second}")
-NEXT_NAME = N_("{names}, {name}")  # How a list goes on, as in "speakers, staff".
+NEXT_NAME = N_("{names}, {name}")  # goes on with a list, as in "speakers, staff"
 LAST_NAME = N_("{names} and {name}")
 MOMENT = N_("{day} {time}")
 DAY = N_("{weekday} {day} {month}")
-# With hall, and time where it is known when they are everybody's.
+# With the hall, and the time of release if known.
 KEPT = (
     N_("{hall}: the last place here is kept for wheelchair users and companions"),
     "{hall}: the last {n} places here are kept for wheelchair users and companions",

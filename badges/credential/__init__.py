@@ -1,5 +1,5 @@
-"""Makes, writes, opens and trusts the signed statement in a badge's QR.
+"""The signed statement in a badge's QR code: how it is made, written, opened and verified.
 
-Begin with `credential.py`. Nothing here reads a clock, a disk or a network. It may use no other
-room.
+Begin with `credential.py`. Reads no clock, disk or network, and uses no other package of this
+project.
 """

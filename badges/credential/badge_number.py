@@ -1,7 +1,6 @@
-"""Writes a serial as a badge number, five characters that people can read out and type.
+"""The badge number: a serial as five characters that people can read out and type.
 
-It is Crockford's base32 of the serial's 24 bits, without I, L, O and U. Whoever types O or L for 0
-or 1 is understood.
+Crockford's base32 of the serial's 24 bits, without I, L, O and U. O is read as 0; I and L as 1.
 """
 
 SERIAL_MAX = 0xFFFFFF
@@ -11,16 +10,14 @@ _VALUE = {char: value for value, char in enumerate(_DIGITS)} | {"O": 0, "I": 1, 
 
 
 def badge_number(serial: int) -> str:
-    """Return the five characters of a serial. Raises ValueError outside 24 bits."""
+    """Raises ValueError for a serial outside 24 bits."""
     if not 0 <= serial <= SERIAL_MAX:
         raise ValueError(f"a serial is 0 to {SERIAL_MAX}, not {serial}")
     return "".join(_DIGITS[serial >> shift & 31] for shift in (20, 15, 10, 5, 0))
 
 
 def parse_badge_number(text: str) -> int:
-    """Return the serial that a person means by `text`. Raises ValueError with what a number looks
-    like.
-    """
+    """Read a typed badge number. Raises ValueError with an example of a valid number."""
     typed = text[:40].upper().replace("-", "").replace(" ", "")
     serial = 0
     for char in typed:

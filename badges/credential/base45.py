@@ -1,5 +1,5 @@
-"""Encodes and decodes base45 (RFC 9285) strictly. Each byte string has exactly one text, and the
-other way round.
+"""Strict base45 (RFC 9285). Each byte string has exactly one text, and each text one byte
+string.
 """
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:"
@@ -7,11 +7,11 @@ _VALUE = {char: value for value, char in enumerate(ALPHABET)}
 
 
 class Base45Error(ValueError):
-    """Is raised where the text is not the base45 form of anything."""
+    """The text is not base45."""
 
 
 def encode(data: bytes) -> str:
-    """Write `data` as text, three characters for two bytes and two for a last odd one."""
+    """Three characters for two bytes, two for a last odd byte."""
     out = []
     for i in range(0, len(data) - 1, 2):
         high, low = divmod(data[i] << 8 | data[i + 1], 45 * 45)
@@ -24,7 +24,7 @@ def encode(data: bytes) -> str:
 
 
 def decode(text: str) -> bytes:
-    """Return the bytes that encode to exactly `text`. Raises Base45Error for anything else."""
+    """Raises Base45Error unless `text` is exactly the encoding of some bytes."""
     if len(text) % 3 == 1:
         raise Base45Error("length")
     try:

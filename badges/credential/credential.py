@@ -1,9 +1,8 @@
-"""Defines the credential, which is the signed statement in a badge's QR. It has 122 characters, 80
-bytes, and nothing personal.
+"""The credential: the signed statement in a badge's QR code, 122 characters, nothing personal.
 
-The text is `HK` and the base45 of 16 bytes of fields and 64 bytes of Ed25519 signature over a
-context, the event's UUID (not carried) and the fields. There is one way to read a credential,
-`open_credential`, which verifies or raises.
+The text is `HK` and the base45 of 80 bytes: 16 bytes of fields, and 64 bytes of Ed25519
+signature over a context, the event's UUID (not carried) and the fields. `open_credential` is the
+only way to read it, and verifies or raises.
 """
 
 import hashlib
@@ -25,11 +24,10 @@ CREDENTIAL_BYTES = 80
 VERSION = 1
 CONTEXT = b"hallkeeper/badge/v1\x00"
 
-# The fields are version and kind, key id, the event's short id, serial (high byte, then the low 16
-# bits), issue, category, flags, valid days, and zone groups.
+# Version and kind, key id, the event's short id, serial (high byte, then low 16 bits), issue,
+# category, flags, valid days, zone groups.
 _FIELDS = struct.Struct(">BBHBHBBBHI")
-# These are plain integers. The complement of an IntFlag has only the known flags, so unknown ones
-# would slip through.
+# Plain integers: the complement of an IntFlag drops unknown flags, so they would slip through.
 _KNOWN_FLAGS = 0b11
 _RANGES = {
     "key_id": (0, 0xFF),
@@ -39,7 +37,7 @@ _RANGES = {
     "valid_days": (0, 0xFFFF),
     "zones": (0, 0xFFFFFFFF),
 }
-# Sealed names are padded to a multiple of this, so that their length says little.
+# Sealed names are padded to a multiple of this, to hide their length.
 _SEALED_PAD = 64
 
 
@@ -59,36 +57,36 @@ class CredentialFlag(IntFlag):
 
 
 class CredentialError(ValueError):
-    """Is raised where no credential of this event can be read from the text."""
+    """No credential of this event can be read from the text."""
 
-    reason: ClassVar[str]  # The reason that the decision gives for it (admission.facts.Reason).
+    reason: ClassVar[str]  # the decision's reason (admission.facts.Reason)
 
 
 class NotABadgeError(CredentialError):
-    """Is raised where the text is not a Hallkeeper credential at all, or a malformed one."""
+    """The text is no Hallkeeper credential, or malformed."""
 
     reason = "not_a_badge"
 
 
 class OtherEventError(CredentialError):
-    """Is raised for a well-formed credential of another event."""
+    """A well-formed credential of another event."""
 
     reason = "other_event"
 
 
 class ForgedError(CredentialError):
-    """Is raised where the text claims this event, but no key of the ring signed it."""
+    """The text claims this event, but no key of the ring signed it."""
 
     reason = "forged"
 
 
 @dataclass(frozen=True)
 class Credential:
-    """Holds the fields of a verified credential (docs/design/credential.md)."""
+    """The fields of a verified credential (docs/design/credential.md)."""
 
-    serial: int  # 24 bits, for one attendee.
-    # From 1 to 255. A higher issue voids the lower ones. A day credential has that of the badge
-    # which it stands in for.
+    serial: int  # 24 bits, one per attendee
+    # 1 to 255. A higher issue voids the lower ones. A day credential has the issue of the badge
+    # that it replaces.
     issue: int
     category: int
     valid_days: int  # 16-bit map, bit 0 is the event's first day
@@ -100,15 +98,15 @@ class Credential:
 
     @property
     def day(self) -> int | None:
-        """Return the day of a day credential, where 0 is the event's first. Other kinds have none,
-        and neither has one that names no day or several. No door admits by that.
+        """The day of a day credential, 0 for the event's first. None for other kinds, and for a day
+        credential without exactly one day, which no door admits.
         """
         if self.kind is not Kind.DAY or self.valid_days.bit_count() != 1:
             return None
         return self.valid_days.bit_length() - 1
 
     def pack(self, event_id: bytes) -> bytes:
-        """Return the 16 signed bytes. Raises ValueError for what no door would open."""
+        """The 16 bytes to sign. Raises ValueError for fields that no door would accept."""
         for name, (lowest, highest) in _RANGES.items():
             if not lowest <= getattr(self, name) <= highest:
                 raise ValueError(f"{name} is {lowest} to {highest}, not {getattr(self, name)}")
@@ -138,8 +136,8 @@ def issue_credential(key: PrivateKey, event_id: bytes, credential: Credential) -
 def open_credential(ring: KeyRing, text: str) -> Credential:
     """Return the credential in `text`, verified against `ring`.
 
-    Raises NotABadgeError, OtherEventError or ForgedError. Whether the key is past its last day is a
-    matter of time, and so of the decision, not of this function.
+    Raises NotABadgeError, OtherEventError or ForgedError. Does not check the key's last day: the
+    decision does.
     """
     raw = _decode(text)
     (head, key_id, short_id, serial_high, serial_low, issue, category, flags, days, zones) = (
@@ -169,8 +167,8 @@ def open_credential(ring: KeyRing, text: str) -> Credential:
 
 
 def _decode(text: str) -> bytes:
-    """Return the 80 bytes of a canonical credential text, or raise NotABadgeError. It verifies no
-    signature.
+    """Return the 80 bytes of a canonical text, without verifying the signature. Raises
+    NotABadgeError.
     """
     if len(text) != TEXT_CHARS or not text.startswith(PREFIX):
         raise NotABadgeError("malformed")
@@ -185,17 +183,15 @@ def _decode(text: str) -> bytes:
 
 
 def lookup_id(signature: bytes) -> bytes:
-    """Return 16 bytes under which a kiosk finds the sealed name of the badge with this
-    signature.
-    """
+    """The 16 bytes under which a kiosk finds the sealed name of this badge."""
     return hashlib.blake2b(signature, digest_size=16, person=b"hk-lookup").digest()
 
 
 def seal_name(signature: bytes, plain: bytes) -> bytes:
-    """Seal `plain` for the eyes of the badge's holder, by secretbox under a key that only the badge
-    yields.
+    """Encrypt `plain` with secretbox, under a key derived from the badge's signature.
 
-    The key serves one plaintext, hence a zero nonce. A corrected name needs a new issue.
+    So only the badge itself opens the name. Each key encrypts one plaintext, hence the zero
+    nonce: a corrected name needs a new issue.
     """
     padded = plain + b"\x80"
     padded += bytes(-len(padded) % _SEALED_PAD)
@@ -203,7 +199,7 @@ def seal_name(signature: bytes, plain: bytes) -> bytes:
 
 
 def open_name(signature: bytes, sealed: bytes) -> bytes:
-    """Open what `seal_name` sealed. Raises ForgedError where it was sealed for another badge."""
+    """Decrypt a sealed name. Raises ForgedError if it was sealed for another badge."""
     try:
         padded = nacl.bindings.crypto_secretbox_open(sealed, bytes(24), _name_key(signature))
     except nacl.exceptions.CryptoError:

@@ -1,7 +1,7 @@
-"""Reads and writes the two files of `hallkeeper-badges`, which are an event's secret keys and the
-public ring.
+"""The two files of `hallkeeper-badges`: an event's secret keys, and the public ring.
 
-Both are JSON and name their format and version. The server keeps its keys in its own directory.
+Both are JSON and contain their format and version. The server keeps its keys in its own
+directory.
 """
 
 from collections.abc import Mapping
@@ -30,14 +30,12 @@ _KeyId = Annotated[int, Meta(ge=0, le=255)]
 
 
 class KeyFileError(ValueError):
-    """Is raised where the file is neither of the two. The text says what is wrong, and never a
-    value of it.
-    """
+    """The file is neither of the two. The text gives the reason, never a value of the file."""
 
 
 @dataclass(frozen=True)
 class SecretKey:
-    """Holds a badge key that may sign, and when doors trust it (Unix ms)."""
+    """A badge key that can sign, and the period in which doors trust it (Unix ms)."""
 
     private: PrivateKey
     not_before: int
@@ -46,7 +44,7 @@ class SecretKey:
 
 @dataclass(frozen=True)
 class EventKeys:
-    """Holds all that is needed to issue an event's badges without a server."""
+    """All keys needed to issue an event's badges without a server."""
 
     event_id: bytes
     root: PrivateKey
@@ -86,7 +84,6 @@ _FILE: msgspec.json.Decoder[_Secret | _Public] = msgspec.json.Decoder(_Secret | 
 
 
 def encode_keys(keys: EventKeys) -> bytes:
-    """Write the secret file."""
     entries = [
         _SecretEntry(key_id, key.private.seed, key.not_before, key.not_after)
         for key_id, key in sorted(keys.badge_keys.items())
@@ -95,27 +92,27 @@ def encode_keys(keys: EventKeys) -> bytes:
 
 
 def encode_ring(keys: EventKeys) -> bytes:
-    """Write the public file, which is the ring as the root signed it."""
+    """The public file: the ring, signed by the root."""
     signed = _sign_ring(keys.root, keys.ring)
     return _lines(_Public(UUID(bytes=keys.event_id), keys.root.public.raw, signed))
 
 
 def decode_keys(raw: bytes) -> EventKeys:
-    """Read the keys in a secret file. Raises KeyFileError, for a public one too."""
+    """Raises KeyFileError, also for a public file."""
     file = _decode(raw)
     if isinstance(file, _Public):
-        raise KeyFileError("it is a public ring, which can't sign; take the secret key file")
+        raise KeyFileError("it is a public ring, which can't sign; use the secret key file")
     keys = {
         entry.key_id: SecretKey(PrivateKey(entry.seed), entry.not_before, entry.not_after)
         for entry in file.badge_keys
     }
     if len(keys) != len(file.badge_keys):
-        raise KeyFileError("a key id stands in it twice")
+        raise KeyFileError("it has a key id twice")
     return EventKeys(file.event.bytes, PrivateKey(file.root_seed), keys)
 
 
 def decode_ring(raw: bytes) -> KeyRing:
-    """Read the ring in either file, and verify its signature. Raises KeyFileError."""
+    """Read the ring from either file and verify its signature. Raises KeyFileError."""
     file = _decode(raw)
     if isinstance(file, _Secret):
         return decode_keys(raw).ring

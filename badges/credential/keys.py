@@ -1,8 +1,8 @@
-"""Defines signing keys and the ring of badge keys that doors trust.
+"""Signing keys, and the ring of badge keys that doors trust.
 
-One root key stands for an event. It signs the ring (and, on the server, the kiosks' identities), so
-that badge keys can be added and dropped while doors are offline. Ed25519 (RFC 8032) is by PyNaCl at
-both ends. Libraries accept different sets of odd signatures, and kiosk and server must not differ.
+Each event has one root key. It signs the ring (and, on the server, the kiosks' identities), so
+badge keys can change while doors are offline. Kiosk and server both use PyNaCl for Ed25519 (RFC
+8032), because libraries differ in the odd signatures that they accept.
 """
 
 from collections.abc import Mapping
@@ -23,13 +23,11 @@ KEPT_KEYS = 4_096
 
 
 class BadSignatureError(ValueError):
-    """Is raised where the signature is not by that key over that message."""
+    """The signature is not by that key over that message."""
 
 
 @dataclass(frozen=True)
 class PublicKey:
-    """Holds an Ed25519 public key of 32 bytes."""
-
     raw: bytes
 
     def __post_init__(self) -> None:
@@ -37,9 +35,7 @@ class PublicKey:
             raise ValueError(f"a public key has {KEY_BYTES} bytes, not {len(self.raw)}")
 
     def verify(self, message: bytes, signature: bytes) -> None:
-        """Return if `signature` is this key's over `message`. Raises BadSignatureError
-        otherwise.
-        """
+        """Raises BadSignatureError unless `signature` is this key's over `message`."""
         if len(signature) != SIGNATURE_BYTES:
             raise BadSignatureError("length")
         try:
@@ -50,13 +46,13 @@ class PublicKey:
 
 @lru_cache(maxsize=KEPT_KEYS)
 def public_key(raw: bytes) -> PublicKey:
-    """Return the key of these bytes. One that is used again and again is made once."""
+    """The key of these bytes, cached."""
     return PublicKey(raw)
 
 
 @dataclass(frozen=True)
 class PrivateKey:
-    """Holds an Ed25519 private key from its 32-byte seed. It is never printed."""
+    """An Ed25519 private key from its 32-byte seed. Never printed."""
 
     seed: bytes = field(repr=False)
     _key: nacl.signing.SigningKey = field(init=False, repr=False, compare=False)
@@ -71,15 +67,12 @@ class PrivateKey:
         return PublicKey(bytes(self._key.verify_key))
 
     def sign(self, message: bytes) -> bytes:
-        """Sign `message`. The signature has 64 bytes."""
         return self._key.sign(message).signature
 
 
 @dataclass(frozen=True)
 class BadgeKey:
-    """Holds one key of the ring, for badges shown from `not_before` to `not_after` (ms,
-    exclusive).
-    """
+    """A key of the ring, for badges shown from `not_before` to `not_after` (ms, exclusive)."""
 
     public: PublicKey
     not_before: int
@@ -88,9 +81,9 @@ class BadgeKey:
 
 @dataclass(frozen=True)
 class KeyRing:
-    """Holds the keys that may have signed this event's badges, by key id (0-255)."""
+    """The keys that may have signed this event's badges, by key id (0-255)."""
 
-    event_id: bytes  # The event's UUID, 16 bytes.
+    event_id: bytes  # 16 bytes
     keys: Mapping[int, BadgeKey]
 
     def __post_init__(self) -> None:
@@ -116,8 +109,9 @@ class _Ring(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def short_event_id(event_id: bytes) -> int:
-    """Return the 16 bits of the event's UUID that its badges carry. Raises ValueError unless the
-    UUID has 16 bytes.
+    """The 16 bits of the event's UUID that its badges carry.
+
+    Raises ValueError unless the UUID has 16 bytes.
     """
     if len(event_id) != EVENT_ID_BYTES:
         raise ValueError(f"an event's UUID has {EVENT_ID_BYTES} bytes, not {len(event_id)}")
@@ -125,14 +119,14 @@ def short_event_id(event_id: bytes) -> int:
 
 
 def sign_ring(root: PrivateKey, ring: KeyRing) -> bytes:
-    """Write the ring as 64 bytes of the root's signature and canonical JSON."""
+    """The root's signature, 64 bytes, and the ring as canonical JSON."""
     body = _encode_ring(ring)
     return root.sign(RING_CONTEXT + body) + body
 
 
 def open_ring(root: PublicKey, signed: bytes) -> KeyRing:
     """Read the ring that `root` signed. Raises BadSignatureError, or ValueError for a malformed
-    one.
+    ring.
     """
     signature, body = signed[:SIGNATURE_BYTES], signed[SIGNATURE_BYTES:]
     root.verify(RING_CONTEXT + body, signature)
@@ -144,7 +138,7 @@ def open_ring(root: PublicKey, signed: bytes) -> KeyRing:
             for key in decoded.keys
         },
     )
-    # This also refuses a ring in which one key id stands twice.
+    # Also refuses a ring with one key id twice.
     if _encode_ring(ring) != body:
         raise ValueError("malformed ring")
     return ring

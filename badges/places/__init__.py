@@ -1,5 +1,5 @@
-"""Keeps the protocol of places, which are permissions to let one more person in. Each place is held
-by exactly one owner.
+"""The protocol of places. A place is permission for one more person in a hall, and has exactly one
+owner.
 
-Begin with `pool.py`, which says the rules. It may use `badges.admission` and `badges.credential`.
+Begin with `pool.py`. May use `badges.admission` and `badges.credential`.
 """

@@ -1,7 +1,6 @@
-"""Keeps a kiosk's places. It has the kiosk's durable account with one hall, and the server's orders
-that the account obeys.
+"""The kiosk's side of the places protocol: its account with a hall, and the server's orders.
 
-`pool` is the other end. docs/design/places.md has the rules that are cited here by number.
+`pool` is the server's side. Rule numbers are those of docs/design/places.md.
 """
 
 from collections.abc import Mapping
@@ -13,40 +12,37 @@ from msgspec.structs import replace
 from badges.i18n import N_, Spoken
 from badges.record import StayRef
 
-# Says which pool of which hall an account is for. The protocol itself never looks inside it.
+# The pool that an account belongs to. The protocol does not look inside it.
 Key = TypeVar("Key")
 
 
 class PlacesError(Spoken, ValueError):
-    """Is raised for a step that the protocol does not allow. Nothing was changed."""
+    """The protocol does not allow this step. Nothing was changed."""
 
 
 class NoPlaceError(PlacesError):
-    """Is raised for an entry without a free place at this door."""
+    """An entry needs a free place, and this door has none."""
 
 
-# A door and the server make several of these for each scan, and a frozen dataclass takes ten times
-# as long to make and to copy.
+# A Struct, because each scan makes several: a frozen dataclass is ten times slower to make and
+# copy.
 class Order(Struct, frozen=True):
-    """Holds what the server says to one kiosk about one hall. It has totals and the server's
-    incarnation.
-    """
+    """The server's message to one kiosk about one hall, as totals."""
 
     granted: int
-    recall: int  # The door returns places until its total of returned ones is this.
+    recall: int  # The kiosk returns free places until its total of returned places is this.
     incarnation: int
-    # The server signs `granted` (badges.places.signed). Nothing in this file looks at the
-    # signature.
+    # The server's signature of `granted` (badges.places.signed). Not checked in this file.
     signature: bytes = b""
 
 
 class Account(Struct, frozen=True):
-    """Holds a kiosk's durable account with one hall. `free` never falls below zero."""
+    """A kiosk's durable account with one hall. `free` is never negative."""
 
     granted: int = 0
     returned: int = 0
     entries: int = 0
-    credited: int = 0  # Exits whose place the door took back at once.
+    credited: int = 0  # Exits whose place the kiosk took back at once.
     incarnation: int = 0
     fenced: bool = False
     trusted: int = 0  # Exits credited although the server may know the stay too.
@@ -56,26 +52,26 @@ class Account(Struct, frozen=True):
         return self.granted - self.returned - self.entries + self.credited + self.trusted
 
     def enter(self) -> "Account":
-        """Use one place. Durable in the same commit as the scan, before any light (rule 1)."""
+        """Use one place. The caller commits this with the scan, before any light (rule 1)."""
         if self.fenced or self.free < 1:
             raise NoPlaceError
         return replace(self, entries=self.entries + 1)
 
     def credit(self) -> "Account":
-        """Take back the place of an own stay that was never offered (see `may_credit`)."""
+        """Take back the place of an own stay that was never offered (`may_credit`)."""
         if self.credited >= self.entries:
             raise PlacesError(N_("more exits credited than entries made"))
         return replace(self, credited=self.credited + 1)
 
     def trust(self) -> "Account":
-        """Take back the place of any stay that was exited here (see `may_trust`)."""
+        """Take back the place of any stay that ended here (`may_trust`)."""
         return replace(self, trusted=self.trusted + 1)
 
     def obey(self, order: Order) -> "Account":
-        """Take a grant and return what is recalled, as far as there are free places.
+        """Take granted places and return recalled ones, as far as they are free.
 
-        Orders of an earlier incarnation are dropped: they were made by a server that has since
-        been restored from a backup and may not remember them (rule 8).
+        Orders of an earlier incarnation are ignored: the server has been restored from a backup
+        since and may not remember them (rule 8).
         """
         if order.incarnation < self.incarnation:
             return self
@@ -87,19 +83,18 @@ class Account(Struct, frozen=True):
         )
 
     def rest(self) -> "Account":
-        """Return every free place, because the door is out of use for a while."""
+        """Return every free place, because the door is out of service for a while."""
         return replace(self, returned=self.returned + max(0, self.free))
 
     def fence(self) -> "Account":
-        """Stop for good and return every free place."""
+        """Return every free place and stop for good."""
         return replace(self.rest(), fenced=True)
 
 
 def enter_all(accounts: Mapping[Key, Account]) -> dict[Key, Account]:
-    """Use one place of the door's hall, and one of every hall around it that the door leads into.
+    """Use one place of each hall that the door leads into: its own and the outer ones.
 
-    All of them are used in one commit. Raises NoPlaceError where one is missing, and then none is
-    used.
+    Raises NoPlaceError if any of them has no free place. Then none is used.
     """
     return {key: account.enter() for key, account in accounts.items()}
 
@@ -107,13 +102,10 @@ def enter_all(accounts: Mapping[Key, Account]) -> dict[Key, Account]:
 def may_credit(
     stay: StayRef | None, *, kiosk: str, generation: int, offered: int, closed: bool
 ) -> bool:
-    """Tell whether a kiosk takes a place back itself when `stay` is exited at its door (rule 3).
+    """Whether the kiosk takes back the place of `stay` when it ends at its door (rule 3).
 
-    The journal's transaction asks this first, and `may_trust` where the hall trusts exits.
-
-    It does so only for its own stay, which is still open and was never offered to the server.
-    `offered` is the highest sequence that a message ever carried. It was durable before that
-    message was sent.
+    The stay must be the kiosk's own, open, and never offered to the server. `offered` is the
+    highest sequence ever put in a message; it was on disk before that message was sent.
     """
     return (
         stay is not None
@@ -124,10 +116,9 @@ def may_credit(
 
 
 def may_trust(stay: StayRef | None, *, offline: bool, closed: bool) -> bool:
-    """Tell whether a kiosk of a `trusting` hall takes back the place of any stay that it knows of.
+    """Whether a kiosk of a `trusting` hall takes back the place of any known stay while offline.
 
-    It does so only while it can't reach the server, and once for each stay. A stay that two doors
-    close gives its place back twice, so the hall may be over its capacity by the number of those
-    stays.
+    If two offline doors close the same stay, its place comes back twice, and the hall may exceed
+    its capacity by the number of such stays.
     """
     return stay is not None and offline and not closed

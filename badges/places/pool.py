@@ -1,12 +1,10 @@
-"""Keeps the server's places. It has one hall's pool, and what each kiosk holds of it. `account` is
-the other end.
+"""The server's side of the places protocol: one hall's pool, and the places that each kiosk holds.
 
-A place is a permission for one more person in a hall. It is held by exactly one owner, which is the
-server's pool, a kiosk (free, or used by an entry that the server has not seen), or a stay that the
-server owns. Both ends are values whose steps are pure. The kiosk, the server and the simulator run
-these steps, not copies of them. Every message carries totals that only grow, so loss, repetition
-and reordering are harmless. badges/README.md has the proof, and docs/design/places.md has the rules
-that are cited here by number.
+A place is permission for one more person in a hall. It has exactly one owner: the pool, a kiosk
+(free, or used by an entry that the server has not seen), or a stay that the server owns.
+`account` is the kiosk's side. All steps are pure; kiosk, server and simulator run this same
+code. Messages carry totals that only grow, so loss, repetition and reordering are harmless.
+badges/README.md has the proof. Rule numbers are those of docs/design/places.md.
 """
 
 from collections.abc import Mapping
@@ -22,8 +20,8 @@ from badges.record import PlaceKind, StayRef
 
 
 class PoolKey(NamedTuple):
-    """Names one of a hall's pools. Ordinary places and those that are kept go up to its capacity,
-    and override places lie between that and the fire limit.
+    """A pool of a hall. Ordinary and kept places go up to the capacity, override places from there
+    to the fire limit.
     """
 
     hall_id: int
@@ -34,46 +32,42 @@ KioskKey = tuple[str, int]  # (kiosk, generation)
 
 
 class Held(Struct, frozen=True):
-    """Holds the server's side of one kiosk's account with a hall."""
+    """The server's side of one kiosk's account with a hall."""
 
     granted: int = 0
     returned: int = 0
-    handed_over: int = 0  # Entries that the server turned into stays of its own.
-    # Places that an attestation gave back after a fence and no later record accounts for.
+    handed_over: int = 0  # Entries that became stays of the server.
+    # Places that an attestation gave back after a fence, less those that later records account for.
     reclaimed: int = 0
     fenced: bool = False
-    trusted: int = 0  # Stays whose place the server took back by itself (`may_trust`).
+    trusted: int = 0  # Stays whose place the kiosk took back by itself (`may_trust`).
     # The kiosk's last sequence in the ledger when it was first attested.
     attested: int | None = None
 
     @property
     def held(self) -> int:
-        """Return how many places the kiosk may hold free, or have used unseen, never less than 0.
+        """The places that the kiosk may hold free or have used unseen, never less than 0.
 
-        A word of staff may have given back more than the kiosk had left: then entries have turned
-        up of people who had left, or the word was wrong. Which of the two it was nobody knows, so
-        stays that are known to be open always count in full (rule 7).
+        An attestation may have given back more than the kiosk had left: either later entries
+        were of people who had left, or the attestation was wrong. The server cannot know which,
+        so stays known to be open always count in full (rule 7).
         """
         return max(0, self.unused - self.reclaimed)
 
     @property
     def unused(self) -> int:
-        """Return how many of the places that the kiosk was given it may still have, whatever was
-        attested.
-        """
+        """The places that the kiosk may still have, attestations aside."""
         return self.granted - self.returned - self.handed_over + self.trusted
 
 
 class Pool(Struct, frozen=True, dict=True):
-    """Holds the server's account of one hall. `worst_case` is the most people that can be
-    inside.
-    """
+    """The server's account of one hall. `worst_case` is the most people that can be inside."""
 
     capacity: int
     incarnation: int = 1
     open_stays: int = 0
     kiosks: Mapping[KioskKey, Held] = field(default_factory=dict)
-    # Kiosks that must still echo a new incarnation (rule 8).
+    # Kiosks that must still confirm a new incarnation (rule 8).
     awaited: frozenset[KioskKey] = frozenset()
 
     @property
@@ -82,13 +76,13 @@ class Pool(Struct, frozen=True, dict=True):
 
     @cached_property
     def unspent(self) -> int:
-        """Return how many places kiosks hold together."""
+        """The places that all kiosks hold together."""
         return sum(held.held for held in self.kiosks.values())
 
     @property
     def free(self) -> int:
-        """Return how many places there are to give. It is negative after the capacity was lowered
-        below what is out.
+        """The places left to grant. Negative after the capacity was lowered below the worst
+        case.
         """
         return self.capacity - self.worst_case
 
@@ -97,17 +91,19 @@ class Pool(Struct, frozen=True, dict=True):
         return self if kiosk in self.kiosks else self._with(kiosk, Held())
 
     def resized(self, capacity: int) -> "Pool":
-        """Set another capacity. Where it is below what is out there is a debt, which exits repay
-        first (rule 6).
+        """Change the capacity. Below the worst case this is a debt, which exits repay first (rule
+        6).
         """
         if capacity == self.capacity:
             return self
         pool = type(self)(capacity, self.incarnation, self.open_stays, self.kiosks, self.awaited)
-        pool.__dict__.update(self.__dict__)  # What was added up does not rest on the capacity.
+        pool.__dict__.update(self.__dict__)  # The cached sum does not depend on the capacity.
         return pool
 
     def grant(self, kiosk: KioskKey, places: int) -> "Pool":
-        """Give up to `places` from the pool. The caller commits this before it is sent (rule 6)."""
+        """Grant up to `places` from the pool. The caller commits this before it is sent (rule
+        6).
+        """
         held = self.kiosks[kiosk]
         given = min(places, self.free)
         if held.fenced or self.awaited or given <= 0:
@@ -115,19 +111,17 @@ class Pool(Struct, frozen=True, dict=True):
         return self._with(kiosk, replace(held, granted=held.granted + given))
 
     def order(self, kiosk: KioskKey, recall: int = 0) -> Order:
-        """Return the message to a kiosk. It has its total of grants, and asks for `recall` places
-        back.
-        """
+        """The message to a kiosk: its total of grants, and a request to return `recall` places."""
         held = self.kiosks[kiosk]
         return Order(held.granted, max(0, held.returned + recall), self.incarnation)
 
     def hear(self, kiosk: KioskKey, *, granted: int, incarnation: int) -> "Pool":
-        """Take in a kiosk's own total of grants, before its records. That total outlives a restored
-        backup.
+        """Take in the kiosk's own total of grants, before its records.
 
-        Grants that were unknown when the kiosk was attested were attested with the rest. If it was
-        attested to more than they explain, the rest was taken on trust, and its records tell. A
-        total of an older incarnation may lack grants, so it explains none of the rest.
+        After a restore the kiosk may know of more grants than the server. If it was attested,
+        the attestation covered those too. If it was attested for more people than its grants
+        explain, the excess was accepted on trust, and its records settle it. A total of an older
+        incarnation may lack grants, so it explains none of the excess.
         """
         held = self.kiosks[kiosk]
         pool = self
@@ -142,12 +136,12 @@ class Pool(Struct, frozen=True, dict=True):
         return pool
 
     def hear_returned(self, kiosk: KioskKey, returned: int, *, incarnation: int) -> "Pool":
-        """Take in a kiosk's total of returned places, after all its records of that time (rule 5).
+        """Take in the kiosk's total of returned places, after all its records of that time (rule
+        5).
 
-        It never counts more than the kiosk can have, whatever it says. Places that an attestation
-        already gave back are not given back twice (rule 7). Of an attested kiosk that speaks in an
-        older incarnation it is not known what else it was granted, so all that it returned may be
-        among those.
+        It counts at most the places that the kiosk can have. Places that an attestation already
+        gave back are not given back twice (rule 7). In an older incarnation an attested kiosk
+        may have had unknown grants, so all that it returned may come from those.
         """
         held = self.kiosks[kiosk]
         returned = min(returned, held.returned + max(0, held.unused))
@@ -159,10 +153,10 @@ class Pool(Struct, frozen=True, dict=True):
         return self._with(kiosk, replace(held, returned=returned, reclaimed=reclaimed))
 
     def open_stay(self, kiosk: KioskKey, *, gone: bool) -> "Pool":
-        """Take in an entry record that is seen for the first time.
+        """Take in an entry record that is new to the server.
 
-        `gone` means that the kiosk had taken the place back already (rule 4). An entry without a
-        place, by a kiosk that lies, is on a place that it did not return.
+        `gone` means that the kiosk had already taken the place back (rule 4). An entry without a
+        place, from a lying kiosk, counts as a place that it did not return.
         """
         if gone:
             return self
@@ -178,18 +172,18 @@ class Pool(Struct, frozen=True, dict=True):
         )
 
     def count_in(self) -> "Pool":
-        """Count one more stay, of somebody in a hall inside this one.
+        """Count a stay in a hall inside this one whose door did not count it here.
 
-        The door there did not count it here, because it had not heard that the halls nest. No
-        door's place is used, so this may be a debt (rule 6).
+        That door had not heard that the halls nest. No kiosk's place is used, so this may be a
+        debt (rule 6).
         """
         return replace(self, open_stays=self.open_stays + 1)
 
     def close_stay(self, stay: StayRef | None = None) -> "Pool":
-        """Take in an exit that names `stay`, which is open here. The caller has closed it (rule 2).
+        """Take in an exit from `stay`, which is open here. The caller has closed the stay (rule 2).
 
-        If its entry came after its kiosk was attested, the attestation may have given this very
-        place back. Then it is not given back twice (rule 7).
+        If the entry came after its kiosk was attested, the attestation may have given this place
+        back already. It is not given back twice (rule 7).
         """
         if self.open_stays < 1:
             raise PlacesError(N_("no stay is open"))
@@ -199,36 +193,36 @@ class Pool(Struct, frozen=True, dict=True):
         if stay is None:
             return pool
         key = (stay.kiosk, stay.generation)
-        # The kiosk has no account where its stay was only counted in (`count_in`).
+        # The kiosk has no account here if its stay was only counted in (`count_in`).
         held = self.kiosks.get(key)
         if held is None or held.attested is None or stay.seq <= held.attested or held.reclaimed < 1:
             return pool
         return pool._with(key, replace(held, reclaimed=held.reclaimed - 1))
 
     def trust(self, kiosk: KioskKey) -> "Pool":
-        """Take in an exit whose place the kiosk took back though the stay was open here, or has yet
-        to be seen here.
+        """Take in an exit whose place the kiosk took back by itself.
 
-        The place is the kiosk's, whoever closes the stay.
+        The stay may be open here or not seen yet. The place belongs to the kiosk, no matter
+        which exit closes the stay.
         """
         held = self.kiosks[kiosk]
         return self._with(kiosk, replace(held, trusted=held.trusted + 1))
 
     def fence(self, kiosk: KioskKey) -> "Pool":
-        """Mark a kiosk as lost. It gets no more grants, and what it holds stays counted (rule
+        """Mark a kiosk as lost. It gets no more grants, and the places it holds stay counted (rule
         7).
         """
         return self._with(kiosk, replace(self.kiosks[kiosk], fenced=True))
 
     def attest(self, kiosk: KioskKey, inside: int, *, seq: int) -> "Pool":
-        """Take in the word that staff have signed about a lost kiosk.
+        """Take in the staff's signed attestation about a lost kiosk.
 
-        Of the people that it let in and the ledger does not know of, at most `inside` are inside,
-        and it will let in no more. `seq` is the kiosk's last sequence in the ledger. After a
-        restore the kiosk's grants may be unknown. The word stands for them too, so the hall need
-        not wait for it (rule 8). Otherwise a word about more people than the kiosk can have let in
-        changes nothing. Either it is wrong, or the database was put back and nobody knows yet (see
-        `restored`).
+        It states that of the people whom the kiosk admitted and the ledger does not know, at
+        most `inside` are inside, and that the kiosk will admit no more. `seq` is the kiosk's
+        last sequence in the ledger. After a restore some grants may be unknown. The attestation
+        covers those too, so the hall stops waiting for this kiosk (rule 8). Otherwise an
+        attestation of more people than the kiosk can have admitted changes nothing: it is wrong,
+        or the database was put back unnoticed (see `restored`).
         """
         held = self.kiosks[kiosk]
         if not held.fenced:
@@ -244,13 +238,12 @@ class Pool(Struct, frozen=True, dict=True):
 
     def restored(self, incarnation: int, *, was_put_back: bool = False) -> "Pool":
         """Begin again after a restore from a backup. Nothing is granted until every live kiosk has
-        echoed.
+        confirmed.
 
-        `incarnation` must be above every one that was ever in use. A kiosk that was fenced
-        meanwhile stays awaited until it is attested or heard. `was_put_back` tells that this state
-        may have gone on as an old copy before anybody knew. Then a kiosk may have been fenced by a
-        server that did not know all of its grants, so a fenced kiosk that was not attested is
-        awaited too.
+        `incarnation` must be higher than every earlier one. A kiosk fenced meanwhile is awaited
+        until it is attested or heard. `was_put_back`: this state may have run as an old copy
+        unnoticed. Then a kiosk may have been fenced by a server that did not know all its
+        grants, so fenced kiosks without an attestation are awaited too.
         """
         unsure = {
             key
@@ -265,35 +258,36 @@ class Pool(Struct, frozen=True, dict=True):
 
 
 class Limited(NamedTuple):
-    """Holds a hall's pools, each with what the others leave it."""
+    """A hall's three pools, with capacities adjusted for each other (`within_limit`)."""
 
     ordinary: Pool
     override: Pool
     accessible: Pool
 
     def of(self, kind: PlaceKind) -> Pool:
-        """Return the pool of that kind of place."""
         return self[kind]
 
 
 def within_limit(
     ordinary: Pool, override: Pool, accessible: Pool, *, kept: int, fire_limit: int
 ) -> Limited:
-    """Return a hall's three pools, each with what the others leave it.
+    """Adjust the capacities of a hall's three pools for each other.
 
-    `ordinary` comes with the organiser's capacity, and `kept` of it are kept now, which is 0 once
-    they are released. What is out of the kept places holds ordinary ones back, whether or not they
-    are released. So a released place is an ordinary one only after its door has given it back, and
-    the two pools together never pass the capacity. What is out of the ordinary places holds kept
-    ones back in the same way, so a place is kept again as it comes free (docs/design/places.md,
-    rule 10).
+    `ordinary` has the organiser's capacity. `kept` of its places are kept now; 0 once they are
+    released.
 
-    People who are inside on override places count against the capacity. So a place that comes back
-    goes first to who is inside beyond it, and doors admit by themselves only once fewer people are
-    inside than it allows (rule 11). Override places may then be given out for those people, too.
+    Kept places still out reduce the ordinary ones, released or not. So a released place becomes
+    an ordinary one only when its kiosk has returned it, and both pools together never exceed the
+    capacity. In the same way ordinary places still out reduce the kept ones, so places are kept
+    again as they come free (docs/design/places.md, rule 10).
 
-    Override places that are out hold the capacity back after it was raised, and what is out of the
-    capacity holds override places back after it was lowered.
+    People on override places count against the capacity. So a place that comes back first covers
+    the people beyond the capacity, and doors admit automatically only once fewer people are
+    inside than the capacity (rule 11). Override places may then be granted for the covered
+    people too.
+
+    Override places still out limit a raised capacity. Capacity places still out limit override
+    places after the capacity was lowered.
     """
     capacity = ordinary.capacity - override.open_stays
     used = accessible.worst_case
@@ -303,6 +297,6 @@ def within_limit(
     return Limited(
         ordinary.resized(within - max(kept, used)),
         override.resized(beyond),
-        # People who are inside on kept places are no debt.
+        # People inside on kept places are no debt.
         accessible.resized(max(left, accessible.open_stays)),
     )

@@ -1,9 +1,8 @@
-"""Signs what the server says about places. That is how many it granted to a kiosk, and how far it
-had come.
+"""Signatures of the server's grants, and of its progress.
 
-A kiosk keeps both. An account that says more than was granted was altered on the kiosk's disk. A
-server that knows less than it once signed runs on an old copy of its database. The event's root key
-signs, because every kiosk has known that key since its enrolment.
+A kiosk keeps both. If an account exceeds the signed grants, the kiosk's disk was altered. If a
+server knows less than it once signed, it runs on an old copy of its database. The event's root
+key signs, because every kiosk knows it from its enrolment.
 """
 
 from badges.credential.keys import PrivateKey, PublicKey
@@ -16,9 +15,7 @@ MARK_CONTEXT = b"hallkeeper/mark/v1\x00"
 def order_message(
     event_id: bytes, kiosk: KioskKey, pool: PoolKey, granted: int, incarnation: int
 ) -> bytes:
-    """Return the bytes that are signed for one total of grants. `event_id` is the UUID, 16
-    bytes.
-    """
+    """The bytes to sign for one total of grants. `event_id` is the UUID, 16 bytes."""
     name, generation = kiosk
     fields = (name, generation, pool.hall_id, int(pool.kind), granted, incarnation)
     return ORDER_CONTEXT + event_id + "/".join(map(str, fields)).encode()
@@ -33,7 +30,7 @@ def sign_order(
     granted: int,
     incarnation: int,
 ) -> bytes:
-    """Sign the total that the server granted to a kiosk. The signature has 64 bytes."""
+    """Sign a kiosk's total of grants, in 64 bytes."""
     return root.sign(order_message(event_id, kiosk, pool, granted, incarnation))
 
 
@@ -47,12 +44,12 @@ def verify_order(
     granted: int,
     incarnation: int,
 ) -> None:
-    """Raises BadSignatureError where the server never granted that total."""
+    """Raises BadSignatureError if the server never granted that total."""
     root.verify(order_message(event_id, kiosk, pool, granted, incarnation), signature)
 
 
 def mark_message(event_id: bytes, incarnation: int, run: str, cursor: int, entries: int) -> bytes:
-    """Return the bytes that are signed for a mark, which tells how far feed and entry log are in a
-    server's run.
+    """The bytes to sign for a mark: how far the feed and the entry log were in a run of the
+    server.
     """
     return MARK_CONTEXT + event_id + f"{incarnation}/{run}/{cursor}/{entries}".encode()
