@@ -1,5 +1,3 @@
-"""Finds and registers attendees, and issues, replaces and revokes their badges.
-
-Begin with `attendees.py`. It may use its peer `occupancy`, which never uses it, and `venue`,
-`event`, `feed` and `entry_log`.
+"""Attendees and their badges: register, find, issue, replace and revoke. Begin with
+`attendees.py`.
 """

@@ -1,6 +1,6 @@
-"""Finds and shows single attendees of an event, registers them at the desk, and changes them.
+"""Reads, registers and changes single attendees.
 
-A badge carries what its attendee was when it was issued. So changes of `CARRIED` need a reissue.
+A badge contains the attendee's data at the time of issue, so changes to `CARRIED` need a reissue.
 """
 
 import re
@@ -59,24 +59,20 @@ SELECT = (
 
 
 class UnknownAttendeeError(Spoken, ValueError):
-    """Is raised where there is no such attendee."""
+    pass
 
 
 class AttendeeError(Spoken, ValueError):
-    """Is raised where the attendee can't be added or changed in this way. The text says what to
-    do.
-    """
+    """Raised if the attendee can't be added or changed. The text states the remedy."""
 
 
 @dataclass(frozen=True)
 class Attendee:
-    """Represents a person on the roster. `issue` is the number of the newest badge, or 0 where
-    there is none.
-    """
+    """A person on the roster. `issue` is the number of the newest badge, or 0 if there is none."""
 
     serial: int
     external_id: str | None
-    given_name: str  # The whole name, where no family name is given.
+    given_name: str  # the whole name if there is no family name
     family_name: str
     organisation: str
     country: str
@@ -89,30 +85,29 @@ class Attendee:
     created_at: int
     revoked_at: int | None
     issue: int = 0
-    latin_name: str = ""  # The whole name as the roster gives it in Latin letters.
+    latin_name: str = ""  # the whole name in Latin letters, from the roster
     phone: str = ""
-    order_number: str = ""  # Several people may have one.
+    order_number: str = ""  # not unique
 
     @property
     def name(self) -> str:
-        """Return the whole name, in the order that is usual for it."""
+        """Return the whole name in its customary order."""
         return whole_name(self.given_name, self.family_name)
 
     @property
     def number(self) -> str:
-        """Return the badge number."""
         return badge_number(self.serial)
 
 
 def whole_name(given_name: str, family_name: str) -> str:
-    """Join both names. In Han, kana or hangul the family name comes first, without a space."""
+    """Join both names. In Han, kana and hangul the family name comes first, without a space."""
     if _EAST_ASIAN.fullmatch(given_name) and _EAST_ASIAN.fullmatch(family_name):
         return family_name + given_name
     return f"{given_name} {family_name}".strip()
 
 
 def attendee_of(row: Row) -> Attendee:
-    """Read a row of `SELECT`."""
+    """Convert a row of `SELECT`."""
     return Attendee(**dict(row))
 
 
@@ -125,7 +120,7 @@ def attendee(db: Connection, serial: int) -> Attendee:
 
 
 def find_by_label(db: Connection, label: str) -> int:
-    """Return the serial of the attendee with this external id, or else with this badge number.
+    """Return the serial of the attendee with this external id, else with this badge number.
 
     Raises UnknownAttendeeError.
     """
@@ -144,7 +139,7 @@ def find_by_label(db: Connection, label: str) -> int:
 
 
 def people_of_label(db: Connection, label: str) -> list[Row]:
-    """Return serial, given_name and family_name of everybody with this external id or e-mail
+    """Return serial, given_name and family_name of each attendee with this external id or e-mail
     address. Several people may share an address.
     """
     return db.execute(
@@ -157,11 +152,11 @@ def people_of_label(db: Connection, label: str) -> list[Row]:
 def find_attendees(
     db: Connection, text: str, limit: int = 50, offset: int = 0
 ) -> tuple[list[Attendee], int]:
-    """Find the attendees in whom every word of `text` is found, sorted by name. Return how many
-    there are in all, too.
+    """Return a page of attendees that match every word of `text`, sorted by name, and the total
+    count.
 
-    Words are looked for as `search` does, whatever their case and accents. A badge number finds its
-    attendee. An empty text finds everybody.
+    Words match as in `search`, ignoring case and accents. A badge number matches its attendee, and
+    an empty text matches everyone.
     """
     order = "ORDER BY a.family_name, a.given_name, a.serial LIMIT ? OFFSET ?"
     if not text.strip():
@@ -174,7 +169,7 @@ def find_attendees(
         for row in db.execute(*search.anywhere(words)).fetchall()
     }
     serials.update(_of_number(db, text))
-    # The list is gone through only once, for the count and for the page.
+    # Materialised, so that count and page need one pass.
     rows = db.execute(
         f"WITH found AS MATERIALIZED (SELECT a.serial FROM attendee a WHERE"
         f" {dialect.one_of('a.serial')} {order}) {SELECT} WHERE a.serial IN"
@@ -186,7 +181,7 @@ def find_attendees(
 
 
 def _of_number(db: Connection, text: str) -> list[int]:
-    """Return the serial of the attendee with this badge number, if it is one and there is one."""
+    """Return the serial of the attendee with this badge number, or an empty list."""
     try:
         return [attendee(db, parse_badge_number(text)).serial]
     except ValueError:
@@ -194,15 +189,13 @@ def _of_number(db: Connection, text: str) -> list[int]:
 
 
 def more_people_than(db: Connection, count: int) -> bool:
-    """Tell whether the roster has more people, without counting all of them."""
+    """Return whether the roster has more than `count` people, without counting all."""
     row = db.execute("SELECT 1 FROM attendee LIMIT 1 OFFSET ?", (count,)).fetchone()
     return row is not None
 
 
 def draw_serial(is_taken: Callable[[int], bool], random: Random) -> int:
-    """Draw a serial that nobody has, and never 0. It is random, so that badge numbers tell
-    nothing.
-    """
+    """Draw an unused serial other than 0. It is random, so badge numbers reveal nothing."""
     while True:
         serial = int.from_bytes(random(3), "big")
         if serial and not is_taken(serial):
@@ -212,9 +205,9 @@ def draw_serial(is_taken: Callable[[int], bool], random: Random) -> int:
 def add_attendee(
     db: Connection, values: Mapping[str, Any], *, by: str, now: int, random: Random
 ) -> Attendee:
-    """Register one attendee, as the badge desk does. Raises AttendeeError.
+    """Register one attendee. Raises AttendeeError.
 
-    `values` has columns of `CHANGEABLE`; a name and a category are needed.
+    `values` has columns of `CHANGEABLE`; a name and a category are required.
     """
     row = {
         "external_id": None, "given_name": "", "family_name": "", "organisation": "",
@@ -241,8 +234,7 @@ def add_attendee(
 def change_attendee(
     db: Connection, serial: int, values: Mapping[str, Any], *, by: str, now: int
 ) -> bool:
-    """Change columns of `CHANGEABLE`. Return whether an issued badge now says something that is no
-    longer true.
+    """Change columns of `CHANGEABLE`. Return whether an issued badge is now out of date.
 
     Raises UnknownAttendeeError or AttendeeError.
     """
@@ -271,13 +263,13 @@ def change_attendee(
 
 
 def _speaks(db: Connection, serial: int) -> bool:
-    """Tell whether doors show the attendee's name as a speaker's."""
+    """Return whether doors show the attendee as a speaker."""
     query = "SELECT EXISTS (SELECT 1 FROM session_speaker WHERE serial = ?)"
     return bool(db.execute(query, (serial,)).fetchone()[0])
 
 
 def checked(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values in the form that the database takes. Raises AttendeeError."""
+    """Validate and normalise the values for the database. Raises AttendeeError."""
     checked: dict[str, Any] = {}
     for column, value in values.items():
         if column not in CHANGEABLE:
@@ -303,8 +295,10 @@ def checked(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _refuse_known_email(db: Connection, email: str, own: int) -> None:
-    """Refuse an e-mail address that somebody else has. At the desk, a known address means a known
-    person. A roster may give one address to several people.
+    """Refuse the e-mail address of another attendee.
+
+    At the desk, a known address means a known person. A roster may give one address to several
+    people.
     """
     known = f"{dialect.same_letters('email')} AND email <> ''"
     query = f"SELECT 1 FROM attendee WHERE {known} AND serial <> ?"
@@ -313,7 +307,7 @@ def _refuse_known_email(db: Connection, email: str, own: int) -> None:
 
 
 def _refusal(error: errors.ConstraintError) -> AttendeeError:
-    """Say in plain words what a broken constraint of the database means."""
+    """Translate a violated database constraint into a message for staff."""
     if errors.is_about(error, "external_id"):
         return AttendeeError(Phrase("Another attendee has this external id."))
     return AttendeeError(Phrase("There is no such category."))

@@ -1,7 +1,6 @@
-"""Reads how an event's cards look, from the folder `cards` in its directory.
+"""Reads the design of an event's cards from the folder `cards` in the event's directory.
 
-The folder has `cards.toml`, logos, photos and the organiser's own templates, all of which may be
-absent.
+The folder holds `cards.toml`, logos, photos and the organiser's own templates. All are optional.
 """
 
 from collections.abc import Callable, Mapping
@@ -45,7 +44,7 @@ _MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 
 
 class DesignError(EventError):
-    """Is raised where the folder has something that can't be used. The text says what and where."""
+    """Raised if a file of the design can't be used. The text states the file and the fault."""
 
 
 def _is_file_name(name: str) -> bool:
@@ -69,7 +68,7 @@ _Text = Annotated[
 
 @dataclass(frozen=True)
 class CardSettings:
-    """Holds `cards.toml`. Every key may be absent."""
+    """The contents of `cards.toml`. Every key is optional."""
 
     format: Annotated[
         str,
@@ -79,7 +78,7 @@ class CardSettings:
         ),
     ] = "a6"
     template: _FileName = ""
-    # A layout as pretix' badge editor exports it, and the PDF under it. It stands above the format
+    # A layout exported from pretix' badge editor, and the PDF beneath it. It overrides the format
     # and the template.
     pretix_layout: _FileName = ""
     pretix_background: _FileName = ""
@@ -88,7 +87,7 @@ class CardSettings:
     photos: Annotated[
         str, rule(Phrase("the name of a folder in the folder cards"), holds=_is_file_name)
     ] = ""
-    # Whether backs are printed too, and whether only what a pre-printed shell lacks is.
+    # `back` prints backs too. `layer_only` prints only the text missing on a pre-printed card.
     back: Annotated[bool, rule(Phrase("true or false"))] = False
     layer_only: Annotated[bool, rule(Phrase("true or false"))] = False
     hide: Annotated[
@@ -98,7 +97,7 @@ class CardSettings:
             holds=lambda x: set(x) <= set(LINES),
         ),
     ] = field(default_factory=list)
-    # Whether names in other letters get a line in Latin ones where the roster gives none.
+    # Whether to transliterate names in other scripts if the roster has no Latin form.
     latin: Annotated[bool, rule(Phrase("true or false"))] = True
     dates: _Text = ""
     wifi_name: _Text = ""
@@ -120,18 +119,16 @@ class CardSettings:
 
 @dataclass(frozen=True)
 class CardDesign:
-    """Holds how an event's cards look, and where its people's photos are."""
-
     look: Look
-    back: Back  # What a back has, if one is printed.
+    back: Back  # the content of a back, even if backs are not printed
     latin: bool
     photos: Path | None
 
     def photo_of(self) -> Callable[[Attendee], str] | None:
-        """Return a function that reads somebody's photo, or None where cards have none.
+        """Return a function that reads the photo of an attendee, or None if cards have no photos.
 
-        A photo is called by external id or badge number. Whoever has none gets a card without one.
-        The function raises DesignError for a file that is no picture.
+        A photo's file is named by external id or badge number. Without a photo the function returns
+        "". It raises DesignError for a file that is no picture.
         """
         folder = self.photos
         if folder is None:
@@ -152,9 +149,9 @@ class CardDesign:
 def read_design(
     event: Event, *, format_name: str = "", back: bool | None = None, layer_only: bool = False
 ) -> CardDesign:
-    """Return how the event's cards look. Raises DesignError.
+    """Return the event's card design. Raises DesignError.
 
-    `format_name` and `back`, where they are given, stand above the settings.
+    `format_name` and `back` override the settings.
     """
     folder = event.path / CARDS_FOLDER
     settings = read_card_settings(folder)
@@ -173,9 +170,9 @@ def design_of(
     settings: CardSettings,
     new_files: Mapping[str, bytes] | None = None,
 ) -> CardDesign:
-    """Return how cards look by these settings. Raises DesignError.
+    """Return the card design for these settings. Raises DesignError.
 
-    `new_files` has files by name that are not in the folder yet.
+    `new_files` maps names to files that are not in the folder yet.
     """
     files = _Files(folder, new_files or {})
     first, second = both_languages(event.name)
@@ -209,12 +206,14 @@ def design_of(
 
 
 def read_card_settings(folder: Path) -> CardSettings:
-    """Return the settings in the folder `cards`, which may be absent. Raises DesignError."""
+    """Return the settings in the folder `cards`, or the defaults if it is absent. Raises
+    DesignError.
+    """
     return parse_card_settings(read_card_text(folder), str(folder / SETTINGS_FILE))
 
 
 def read_card_text(folder: Path) -> str:
-    """Return the text of the settings' file, or "" where there is none. Raises DesignError."""
+    """Return the text of the settings file, or "" if there is none. Raises DesignError."""
     path = folder / SETTINGS_FILE
     if not path.exists():
         return ""
@@ -225,7 +224,7 @@ def read_card_text(folder: Path) -> str:
 
 
 def parse_card_settings(text: str, place: str) -> CardSettings:
-    """Return the settings that a text has. Raises DesignError with `place`."""
+    """Parse the settings. Raises DesignError, which names `place`."""
     try:
         return read_settings(CardSettings, text, place)
     except SettingsError as error:
@@ -233,7 +232,9 @@ def parse_card_settings(text: str, place: str) -> CardSettings:
 
 
 def read_pretix_layout(layout: Path, background: Path | None, format_name: str) -> PretixLayout:
-    """Return a layout of pretix with the PDF under it. Without one its paper is that of the format.
+    """Return a pretix layout with the PDF beneath it. Without a PDF, the format gives the paper
+    size.
+
     Raises DesignError.
     """
     under = b"" if background is None else read_small(background, BACKGROUND_BYTES_MAX, DesignError)
@@ -243,7 +244,9 @@ def read_pretix_layout(layout: Path, background: Path | None, format_name: str) 
 
 
 def find_template(event: Event, name: str) -> Path:
-    """Return the file of a template, which is a path or a name in the event's folder cards."""
+    """Return the file of a template, given as a path or as a name in the folder `cards`. Raises
+    DesignError.
+    """
     inside = event.path / CARDS_FOLDER / name
     for path in (inside, inside.with_name(f"{inside.name}.typ"), Path(name)):
         if path.is_file():
@@ -256,7 +259,7 @@ def find_template(event: Event, name: str) -> Path:
 
 
 def read_template(path: Path) -> str:
-    """Return the text of a template. Raises DesignError."""
+    """Raises DesignError."""
     try:
         return read_small(path, TEMPLATE_BYTES_MAX, DesignError).decode()
     except UnicodeDecodeError:
@@ -264,7 +267,7 @@ def read_template(path: Path) -> str:
 
 
 def dates_texts(settings: EventSettings) -> tuple[str, str]:
-    """Return the event's dates in Chinese and in English, as short as they can be."""
+    """Return the event's dates in Chinese and in English, as short as possible."""
     first = settings.first_day
     last = first + timedelta(days=settings.days - 1)
     month, last_month = _MONTHS[first.month - 1], _MONTHS[last.month - 1]
@@ -292,7 +295,7 @@ def _back(settings: CardSettings) -> Back:
 
 
 class _Files:
-    """Reads files of the folder, and those that are not in it yet."""
+    """Reads files of the folder. Files that are not saved yet take precedence."""
 
     def __init__(self, folder: Path, new_files: Mapping[str, bytes]) -> None:
         self.folder = folder

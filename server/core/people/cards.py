@@ -1,4 +1,4 @@
-"""Makes cards of badges, chooses which to print, and remembers which were printed, and as what."""
+"""Builds the cards of badges, selects badges to print, and records what was printed."""
 
 import hashlib
 import unicodedata
@@ -25,7 +25,7 @@ from server.core.venue import store
 from server.storage import dialect
 from server.storage.connection import Connection
 
-DAYS_SHOWN_MAX = 8  # An event of more days shows none on its cards.
+DAYS_SHOWN_MAX = 8  # Longer events show no days on cards.
 _AT_ONCE = 2_000
 
 Photo = Callable[[Attendee], str]
@@ -33,40 +33,40 @@ Photo = Callable[[Attendee], str]
 
 @dataclass(frozen=True)
 class PrintedBadge:
-    """Holds a badge with its holder, the card of it, and how it was printed before."""
+    """A badge with its holder, its card, and its last print."""
 
     badge: Badge
     holder: Attendee
     card: Card
-    printed: int  # How often this issue was printed.
-    printed_as: str  # What `content_of` said then.
+    printed: int  # how often this issue was printed
+    printed_as: str  # `content_of` the card at that print
 
     @property
     def has_changed(self) -> bool:
-        """Say whether the holder's last print no longer shows what is so."""
+        """Return whether the last print is out of date."""
         return self.printed > 0 and self.printed_as != content_of(self.card)
 
     @property
     def made_latin(self) -> str:
-        """Return the name in Latin letters that was made here, or "" where the roster gave it."""
+        """Return the transliterated name, or "" if the roster has a Latin one."""
         return "" if self.holder.latin_name else self.card.latin_name
 
     @property
     def lacks_latin(self) -> bool:
-        """Say whether the name has no Latin letter, and none can be made for it."""
+        """Return whether the name has no Latin letter and could not be transliterated."""
         letters = [char for char in self.holder.name if char.isalpha()]
         return not self.card.latin_name and not any(map(_is_latin, letters))
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Holds whose badges to print. What is empty leaves nobody out."""
+    """A filter for badges to print. An empty field does not filter."""
 
-    categories: Collection[str] = ()  # Keys.
+    categories: Collection[str] = ()  # keys
     organisations: Collection[str] = ()
     not_printed: bool = False
-    changed: bool = False  # Since they were printed.
-    order: str = "name"  # One of ORDERS.
+    changed: bool = False  # since the last print
+    order: str = "name"  # a key of ORDERS
 
 
 def _by_name(one: PrintedBadge) -> tuple[NameKey, int]:
@@ -96,14 +96,14 @@ ORDERS: Mapping[str, Callable[[PrintedBadge], tuple[Any, ...]]] = {
 def card(
     db: Connection, event: Event, badge: Badge, *, latin: bool = True, photo: Photo | None = None
 ) -> Card:
-    """Return what is printed on a badge. Raises UnknownAttendeeError."""
+    """Return the card of a badge. Raises UnknownAttendeeError."""
     return next(_cards(db, event, [badge], latin, photo)).card
 
 
 def specimen(
     db: Connection, event: Event, badge: Badge, holder: Attendee, *, latin: bool = True
 ) -> Card:
-    """Return the card of a badge that need not be there, as it would be printed."""
+    """Return the card of a badge that need not exist, for a preview."""
     category = next(one for one in store.categories(db) if one.code == holder.category)
     return _card(event, badge, holder, category, store.zones(db), latin)
 
@@ -116,10 +116,10 @@ def read(
     latin: bool = True,
     photo: Photo | None = None,
 ) -> list[PrintedBadge]:
-    """Return the badges with all that is printed of them, in their order.
+    """Return the badges in the given order, each with its card and its last print.
 
-    With `latin`, names in other letters get a line in Latin ones, where one can be made. `photo`
-    returns somebody's photo as `badges.printing.look.photo` makes it.
+    With `latin`, names in other scripts get a transliterated line where possible. `photo` returns
+    the photo of an attendee, as `badges.printing.look.photo` makes it.
     """
     return list(_cards(db, event, badges, latin, photo))
 
@@ -127,7 +127,7 @@ def read(
 def chosen(
     badges: Iterable[PrintedBadge], choice: Choice, categories: Mapping[str, int]
 ) -> list[PrintedBadge]:
-    """Return those whom the choice means, in its order. `categories` gives codes by key."""
+    """Return the badges that match, sorted. `categories` maps keys to codes."""
     codes = {categories[key] for key in choice.categories}
     wanted = {_folded(text) for text in choice.organisations}
     found = (
@@ -149,7 +149,7 @@ def _is_due(one: PrintedBadge, choice: Choice) -> bool:
 
 
 def note_printed(db: Connection, printed: Sequence[PrintedBadge], *, by: str, now: int) -> int:
-    """Count each badge as printed once more, and write the act. Return how many are reprints."""
+    """Count each badge as printed once more and log it. Return the number of reprints."""
     before = _printed_before(db, [one.badge.serial for one in printed])
     again = sum(before[one.badge.serial, one.badge.issue][0] > 0 for one in printed)
     db.executemany(
@@ -167,13 +167,13 @@ def note_printed(db: Connection, printed: Sequence[PrintedBadge], *, by: str, no
 
 
 def content_of(card: Card) -> str:
-    """Return a hash of what stands on a card. Its photo and its signature don't count."""
+    """Return a hash of the card's visible content, except its photo and signature."""
     shown = replace(card, text="", photo="")
     return hashlib.blake2b(repr(shown).encode(), digest_size=12).hexdigest()
 
 
 def event_days(settings: EventSettings, valid_days: int) -> tuple[Day, ...]:
-    """Return the days of the event, and on which of them a badge is good."""
+    """Return the event's days, each with whether the badge is valid on it."""
     if not 2 <= settings.days <= DAYS_SHOWN_MAX:
         return ()
     return tuple(
@@ -207,7 +207,7 @@ def _cards(
 def _printed_before(
     db: Connection, serials: Sequence[int]
 ) -> dict[tuple[int, int], tuple[int, str]]:
-    """Return how often each issue of these attendees was printed, and as what."""
+    """Return (times printed, content of the last print) for each (serial, issue)."""
     rows = db.execute(
         f"SELECT serial, issue, printed, printed_as FROM badge WHERE {dialect.one_of('serial')}",
         (dialect.many(serials),),
@@ -243,7 +243,7 @@ def _card(
 
 
 def of_one_day(made: Card, event: Event, day: int) -> Card:
-    """Return the card of a day credential for `day`, where 0 is the event's first."""
+    """Return the card of a day credential. `day` counts from 0, the event's first day."""
     date = event.settings.first_day + timedelta(days=day)
     return replace(
         made,
@@ -256,12 +256,12 @@ def of_one_day(made: Card, event: Event, day: int) -> Card:
 
 
 def latin_line(holder: Attendee) -> tuple[str, bool]:
-    """Return the name in Latin letters, and whether it was made here and should be checked."""
+    """Return the name in Latin letters, and whether it was transliterated and needs checking."""
     return (holder.latin_name, False) if holder.latin_name else (_made_latin(holder), True)
 
 
 def both_languages(names: Mapping[str, str]) -> tuple[str, str]:
-    """Return a name in Chinese and in English, or the one that there is and nothing."""
+    """Return a name in Chinese and in English. If only one exists, the second is ""."""
     found = list(dict.fromkeys(filter(None, (names.get("zh"), names.get("en")))))
     found += [text for text in names.values() if text and not found]
     return (found[0], found[1]) if len(found) > 1 else (found[0] if found else "", "")
@@ -272,7 +272,7 @@ def _made_latin(holder: Attendee) -> str:
 
 
 def _open_zones(known: Mapping[str, int], bits: int) -> tuple[str, ...]:
-    """Return the codes of the zones that are open to a holder, or none where all are open."""
+    """Return the codes of the zones open to a holder, or none if all zones are."""
     granted = tuple(code for code, bit in known.items() if bits >> bit & 1)
     return () if len(granted) == len(known) else granted
 

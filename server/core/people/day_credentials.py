@@ -1,7 +1,7 @@
-"""Gives out day credentials, which are for people who forgot their badge. Each is good for one day.
+"""Issues day credentials for attendees who forgot their badge. Each is valid for one day.
 
-The badge that lies at home is not void. On that day doors admit by the day credential alone, and
-from the next day on by the badge alone. A new badge voids both.
+The forgotten badge stays valid on other days: doors admit by the day credential on its day, and by
+the badge afterwards. A new badge voids both.
 """
 
 from dataclasses import dataclass, replace
@@ -25,34 +25,34 @@ from server.core.venue import store
 from server.storage.connection import Connection
 from server.storage.tables import tables
 
-EACH_MAX = 2  # For one person in the event.
-ASK_ALL = "all"  # In the setting check_day_credentials.
+EACH_MAX = 2  # per attendee
+ASK_ALL = "all"  # in the setting check_day_credentials
 
 
 @dataclass(frozen=True)
 class DayCredential:
-    """Represents a day credential. `issue` is that of the badge for which it stands in."""
+    """A day credential. `issue` is the issue of the badge that it replaces."""
 
     serial: int
     issue: int
-    day: int  # From 0, the event's first.
-    credential: str  # The text of its QR.
+    day: int  # from 0, the event's first day
+    credential: str  # the text of its QR
     issued_at: int
     names_row: int
-    printed: int  # How often.
+    printed: int  # how often
 
     @property
     def badge(self) -> Badge:
-        """Return it as a badge, for what draws cards."""
+        """Return it as a badge, to draw its card."""
         return Badge(self.serial, self.issue, self.credential, self.issued_at, self.names_row)
 
 
 def issue_day_credential(
     db: Connection, event: Event, serial: int, *, day: int, by: str, now: int
 ) -> DayCredential:
-    """Give out a credential for one day of the event, counted from 0.
+    """Issue a credential for one day of the event, counted from 0.
 
-    Raises UnknownAttendeeError, NoBadgeError for whoever has no badge yet, or IssuingError.
+    Raises UnknownAttendeeError, NoBadgeError if the attendee has no badge yet, or IssuingError.
     """
     holder = attendees.attendee(db, serial)
     _check_holder(db, holder)
@@ -78,7 +78,7 @@ def issue_day_credential(
 
 
 def of_attendee(db: Connection, serial: int) -> list[DayCredential]:
-    """Return every day credential that the attendee was ever given, by day."""
+    """Return all of the attendee's day credentials, by day."""
     rows = db.execute(
         "SELECT serial, issue, day, credential, issued_at, names_row, printed FROM day_credential"
         " WHERE serial = ? ORDER BY day, issue",
@@ -88,9 +88,7 @@ def of_attendee(db: Connection, serial: int) -> list[DayCredential]:
 
 
 def standing(db: Connection, event: Event, serial: int, at: int) -> DayCredential | None:
-    """Return the day credential that stands in for the attendee's newest badge at `at` (Unix
-    ms).
-    """
+    """Return the day credential that replaces the attendee's newest badge at `at` (Unix ms)."""
     given = of_attendee(db, serial)
     if not given:
         return None
@@ -100,9 +98,7 @@ def standing(db: Connection, event: Event, serial: int, at: int) -> DayCredentia
 
 
 def days_to_choose(event: Event, holder: Attendee, now: int) -> list[int]:
-    """Return the days of the event, from 0, on which a day credential would be of use to the
-    holder.
-    """
+    """Return the days, from 0, for which the holder can still get a day credential."""
     starts = day_starts(event.settings)
     return [
         day
@@ -112,12 +108,12 @@ def days_to_choose(event: Event, holder: Attendee, now: int) -> list[int]:
 
 
 def day_words(settings: EventSettings, day: int) -> str:
-    """Return the date of a day of the event for people, such as "Mon 4 May"."""
+    """Return the date of a day for display, such as "Mon 4 May"."""
     return Day(settings.first_day + timedelta(days=day))
 
 
 def note_printed(db: Connection, one: DayCredential, event: Event, *, by: str, now: int) -> None:
-    """Count its card as printed once more, and write the act."""
+    """Count the card as printed once more and log it."""
     db.execute(
         "UPDATE day_credential SET printed = printed + 1, printed_at = ?"
         " WHERE serial = ? AND issue = ? AND day = ?",
@@ -194,7 +190,9 @@ def _check_given(
 
 
 def _asked(db: Connection, event: Event, holder: Attendee) -> CredentialFlag:
-    """Return whether doors are to ask for the holder's ID, by the event's settings."""
+    """Return ATTENTION if doors are to check the holder's ID. Raises IssuingError for a setting
+    with an unknown category.
+    """
     asked = event.settings.check_day_credentials
     known = {one.key: one.code for one in store.categories(db)}
     strange = [key for key in asked if key != ASK_ALL and key not in known]

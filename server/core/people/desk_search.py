@@ -1,8 +1,8 @@
-"""Finds people for the badge desk, from one box in which what is known of them is typed or scanned.
+"""Finds people for the badge desk, from one box for typed or scanned text.
 
-Whoever is called so stands first, then whose name begins so, and then who has it elsewhere. Among
-equals, those whose badge was not printed yet come first. Where very many people fit, only the first
-that are met are put in order, and one more word finds the right one.
+Exact names come first, then names that begin with the text, then other matches. Among equals,
+badges that are not printed yet come first. Of very many matches only the first few are ranked;
+another word narrows the search.
 """
 
 import re
@@ -20,7 +20,7 @@ from server.core.people.search import BETWEEN, Wanted
 from server.storage import dialect
 from server.storage.connection import Connection, Row
 
-RANKED_MAX = 300  # So many people of each kind of finding are put in order.
+RANKED_MAX = 300  # ranked matches of each kind
 _CREDENTIAL = "HK"
 _LINK = re.compile(rf"/b/([A-Za-z0-9_-]{{{TOKEN_CHARS}}})(?![A-Za-z0-9_-])")
 _WHOLE, _CALLED, _BEGINS, _ELSEWHERE, _INSIDE = range(5)
@@ -28,31 +28,31 @@ _WHOLE, _CALLED, _BEGINS, _ELSEWHERE, _INSIDE = range(5)
 
 @dataclass(frozen=True)
 class Hit:
-    """Holds what a list shows of somebody who was found."""
+    """An entry of the list of results."""
 
     serial: int
     name: str
-    latin: str  # The name in Latin letters, from the roster or made here, or "".
+    latin: str  # from the roster or transliterated, or ""
     organisation: str
     category: int
-    issue: int  # The newest badge, or 0 where there is none.
-    printed: bool  # Whether the newest badge was printed.
+    issue: int  # the newest badge, or 0
+    printed: bool  # whether the newest badge was printed
     revoked: bool
 
 
 @dataclass(frozen=True)
 class Found:
-    """Holds who was found, the best first, and whether there are more."""
+    """The matches, best first, and whether there are more."""
 
     people: list[Hit]
     more: bool
 
 
 def find(db: Connection, text: str, *, limit: int, event: Event | None = None) -> Found:
-    """Find the people whom `text` means, at most `limit` of them.
+    """Find at most `limit` people.
 
-    It is words in any order, a number, or what a scanner reads from a badge or a confirmation. The
-    code of a phone page is understood where `event` is given.
+    `text` is words in any order, a number, or the scanned code of a badge or confirmation. The code
+    of a phone page needs `event`.
     """
     scanned = _scanned(db, text.strip(), event)
     if scanned is not None:
@@ -68,7 +68,7 @@ def find(db: Connection, text: str, *, limit: int, event: Event | None = None) -
 
 
 def _scanned(db: Connection, text: str, event: Event | None) -> int | None:
-    """Return the serial of whom a scanned badge or phone page belongs to, or None."""
+    """Return the serial of the holder of a scanned badge or phone page, or None."""
     if text.startswith(_CREDENTIAL) and text.isascii():
         row = db.execute(
             "SELECT serial FROM badge WHERE credential = ? UNION ALL"
@@ -82,13 +82,13 @@ def _scanned(db: Connection, text: str, event: Event | None) -> int | None:
     try:
         return open_link(db, event, link[1])[0]
     except GoneLinkError as error:
-        return error.serial  # It was theirs once, and they stand at the desk with it.
+        return error.serial  # The link is void, but its holder is at the desk.
     except PhoneTokenError:
         return None
 
 
 def _of_number(db: Connection, text: str) -> list[int]:
-    """Return the serials of those with this badge number."""
+    """Return the serial with this badge number, whether or not it exists."""
     try:
         return [parse_badge_number(text)]
     except ValueError:
@@ -96,7 +96,7 @@ def _of_number(db: Connection, text: str) -> list[int]:
 
 
 def _rank(db: Connection, words: Sequence[str], limit: int, ranks: dict[int, int]) -> bool:
-    """Note in `ranks` how well people fit, and return whether some who fit were not looked at."""
+    """Put the rank of each match into `ranks`. Return whether some matches were not ranked."""
     joined = ["".join([*words[at:], *words[:at]]).replace(" ", "") for at in range(len(words))]
     fits = _fitting(words, frozenset(joined))
     kinds: tuple[Callable[[], Wanted], ...] = (
@@ -129,7 +129,7 @@ def _rows(db: Connection, wanted: Wanted) -> list[Row]:
 
 
 def _fitting(words: Sequence[str], joined: frozenset[str]) -> Callable[[Row], int]:
-    """Return what tells how far somebody is from the words. The nearest is called exactly so."""
+    """Return a function that ranks a row by its distance from the words. 0 is an exact name."""
 
     def far(row: Row) -> int:
         whole = row["whole"].split()
@@ -151,7 +151,7 @@ def _far(word: str, called: Collection[str], rest: str) -> int:
 
 
 def _in_order(db: Connection, ranks: Mapping[int, int]) -> list[int]:
-    """Return the serials of those of these people who are there, the best first."""
+    """Return the serials that exist, best first."""
     rows = db.execute(
         f"SELECT serial, family_name, given_name FROM attendee WHERE {dialect.one_of('serial')}",
         (dialect.many(ranks),),
@@ -166,7 +166,7 @@ def _in_order(db: Connection, ranks: Mapping[int, int]) -> list[int]:
 
 
 def _hits(db: Connection, serials: Sequence[int]) -> list[Hit]:
-    """Return these people, in this order."""
+    """Return the entries of these people, in this order."""
     rows = db.execute(
         f"{attendees.SELECT} WHERE {dialect.one_of('a.serial')}", (dialect.many(serials),)
     ).fetchall()
@@ -176,7 +176,7 @@ def _hits(db: Connection, serials: Sequence[int]) -> list[Hit]:
 
 
 def _printed(db: Connection, serials: Sequence[int]) -> set[int]:
-    """Return the serials of those whose newest badge was printed."""
+    """Return the serials whose newest badge was printed."""
     rows = db.execute(
         f"SELECT serial, issue, printed FROM badge WHERE {dialect.one_of('serial')}"
         " ORDER BY serial, issue",

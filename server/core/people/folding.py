@@ -1,5 +1,5 @@
-"""Writes texts as a search compares them, without case, accents, width and signs, and finds the
-ways in which people write a name.
+"""Normalises texts for search (case, accents, width, punctuation), and derives the spellings of a
+name.
 """
 
 import re
@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from badges.printing.latin import latin_name, letter_by_letter, syllables
 
 SEARCH_CHARS_MAX = 100
-WORDS_MAX = 12  # So many words of a search are looked for.
-_TURNED_MAX = 6  # A name of more words is joined in its own order alone.
-# Letters that are no plain letter with an accent, as those type them who don't have them.
+WORDS_MAX = 12  # Further words of a search are ignored.
+_TURNED_MAX = 6  # A name of more words is joined only in its own order.
+# Letters that do not decompose, as people type them on other keyboards.
 _AS_TYPED = {
     "ł": "l", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i", "ħ": "h",
     "ŋ": "n", "ə": "e", "ي": "ی", "ى": "ی", "ك": "ک", "ة": "ه", "ـ": "",
@@ -26,7 +26,7 @@ _CHINA = re.compile(r"86(?=1[0-9]{10}$|0?[1-9][0-9]{8,9}$)")
 
 
 class _Folds(dict[int, str]):
-    """Knows what becomes of each character, once it was met."""
+    """Caches the normal form of each character."""
 
     def __missing__(self, code: int) -> str:
         self[code] = found = _fold(chr(code))
@@ -35,7 +35,7 @@ class _Folds(dict[int, str]):
 
 def _fold(char: str) -> str:
     if "\uac00" <= char <= "\ud7a3":
-        return char  # Taken apart, it would be found by half of its letters.
+        return char  # Decomposed hangul would match half syllables.
     plain = (one for one in unicodedata.normalize("NFKD", char) if not unicodedata.combining(one))
     return "".join(
         _AS_TYPED.get(one, one) if unicodedata.category(one)[0] in "LNM" else " "
@@ -48,8 +48,8 @@ _FOLDS = _Folds()
 
 
 def folded(text: str) -> str:
-    """Return `text` without case, accents and width, its words and East Asian stretches separated
-    by single spaces. Whatever is no letter or digit separates words, too.
+    """Return `text` without case, accents and width. Single spaces separate words and East Asian
+    stretches. Characters other than letters and digits also separate words.
     """
     if text.isascii():
         return _ASCII_SIGNS.sub(" ", text.lower()).strip()
@@ -58,14 +58,14 @@ def folded(text: str) -> str:
 
 
 def glued(text: str) -> list[str]:
-    """Return the words in which there are signs, such as O'Brien and AB-12, without these."""
+    """Return the words with punctuation, such as O'Brien and AB-12, without it."""
     words = (folded(word) for word in text.split() if not word.isalnum())
     return [word.replace(" ", "") for word in words if " " in word]
 
 
 def digits(text: str) -> str:
-    """Return the digits of a telephone number, without the prefixes of international and national
-    calls and of China.
+    """Return the digits of a telephone number, without the prefixes for international and national
+    calls and for China.
     """
     plain = unicodedata.normalize("NFKC", text)
     found = "".join(char for char in plain if char.isascii() and char.isdigit())
@@ -74,12 +74,11 @@ def digits(text: str) -> str:
 
 
 def readings(text: str) -> list[list[str]]:
-    """Return the words that are asked for, folded, each of them once. It is empty where there are
-    none.
+    """Return the distinct words of a search, normalised, or an empty list.
 
-    A word in which a sign was has a space there. A word with which another one begins is left out,
-    because whoever has the longer one has it too. What looks like a telephone number with spaces is
-    read in a second way, as one number.
+    A word with punctuation keeps a space there. A word that begins another one is dropped, since
+    the longer one implies it. Text that looks like a telephone number with spaces gets a second
+    reading as one number.
     """
     text = " ".join(unicodedata.normalize("NFKC", text[:SEARCH_CHARS_MAX]).split())
     asked = dict.fromkeys(filter(None, map(_asked, text.split())))
@@ -97,15 +96,15 @@ def _asked(typed: str) -> str:
 
 
 def is_east_asian(text: str) -> bool:
-    """Tell whether a text begins with a character that is written without spaces between words."""
+    """Return whether a text begins in a script without spaces between words."""
     return bool(_BEGINS_EAST_ASIAN.match(text))
 
 
 def pairs(text: str) -> list[str]:
-    """Return each two neighbours in the East Asian stretches of a folded text, and the last
-    character of each stretch.
+    """Return each two neighbouring characters of the East Asian stretches, and each stretch's last
+    one.
 
-    By these, part of a name that is written without spaces is found wherever it stands.
+    By these, part of a name without spaces is found anywhere in it.
     """
     return [
         stretch[at : at + 2]
@@ -116,10 +115,10 @@ def pairs(text: str) -> list[str]:
 
 
 def name_forms(given: str, family: str, latin: str) -> tuple[list[str], list[str]]:
-    """Return the ways to write a name, folded, and those of them that are all of it as one word.
+    """Return the spellings of a name, normalised, and those that write the whole name as one word.
 
-    They are the name itself, its Latin line as the roster gives it and as it is made here, some
-    spelling letter by letter, and its pinyin, beginning with any of its words.
+    They are the name, its Latin line from the roster, transliterations, and pinyin, each beginning
+    with any of its words.
     """
     own = folded(f"{family} {given}").split()
     lines = [own, folded(latin).split()]
@@ -148,12 +147,12 @@ def name_forms(given: str, family: str, latin: str) -> tuple[list[str], list[str
 
 
 def _turned(line: Sequence[str]) -> Iterator[str]:
-    """Yield the words without spaces, beginning with each of them."""
+    """Yield the words joined without spaces, beginning with each of them."""
     for at in range(len(line) if len(line) <= _TURNED_MAX else 1):
         yield "".join([*line[at:], *line[:at]])
 
 
 def _as_typed(parts: Sequence[Sequence[str]]) -> list[list[list[str]]]:
-    """Return the syllables of parts of a name, in each way to type the vowel ü."""
+    """Return the syllables of parts of a name for each way to type the vowel ü."""
     vowels = ("v", "u", "yu") if any("v" in sound for part in parts for sound in part) else ("v",)
     return [[[sound.replace("v", vowel) for sound in part] for part in parts] for vowel in vowels]

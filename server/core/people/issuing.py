@@ -1,7 +1,7 @@
-"""Issues, replaces and revokes badges, and makes what is shown of them.
+"""Issues, replaces and revokes badges.
 
-A badge's name is sealed for that badge alone, once per issue. Kiosks carry the sealed names of
-everybody, and can read none without the badge in front of them.
+Each issue has the holder's name sealed for that badge alone. Kiosks carry all sealed names, and can
+read one only with its badge in front of the camera.
 """
 
 import re
@@ -38,22 +38,20 @@ from server.storage.tables import tables
 ISSUE_MAX = 255
 _REASON = re.compile(r"[a-z_]{1,32}")
 
-Progress = Callable[[int, int], None]  # Takes how many are done, and of how many.
+Progress = Callable[[int, int], None]  # takes how many are done, and the total
 
 
 class IssuingError(Spoken, ValueError):
-    """Is raised where the badge can't be issued, replaced or revoked in this way. The text says
-    what to do.
-    """
+    """Raised if the badge can't be issued, replaced or revoked. The text states the remedy."""
 
 
 class NoBadgeError(IssuingError):
-    """Is raised where the attendee has no badge yet."""
+    """Raised if the attendee has no badge yet."""
 
 
 @dataclass(frozen=True)
 class Badge:
-    """Represents one issue of an attendee's badge. `credential` is the text of its QR."""
+    """One issue of an attendee's badge. `credential` is the text of its QR."""
 
     serial: int
     issue: int
@@ -71,7 +69,7 @@ def issue_missing(
     progress: Progress | None = None,
     limit: int | None = None,
 ) -> int:
-    """Issue badges to those who have none and are not revoked, at most `limit`. Return how many
+    """Issue badges to at most `limit` attendees who have none and are not revoked. Return how many
     were issued.
     """
     missing = _without_badge(db, limit)
@@ -90,8 +88,8 @@ def issue_missing(
 
 
 def missing_badges(db: Connection) -> int:
-    """Count the attendees to whom `issue_missing` would issue a badge."""
-    # Where everybody has one, two indexes say so, ten times as quickly as looking at each.
+    """Count the attendees who are due a badge from `issue_missing`."""
+    # If all have one, two indexes answer ten times faster than a check of each attendee.
     (without,) = db.execute(
         "SELECT (SELECT COUNT(*) FROM attendee) - (SELECT COUNT(DISTINCT serial) FROM badge)"
     ).fetchone()
@@ -102,8 +100,7 @@ def missing_badges(db: Connection) -> int:
 
 
 def reissue(db: Connection, event: Event, serial: int, *, reason: str, now: int, by: str) -> Badge:
-    """Issue the attendee's next badge, which voids the earlier ones. Whoever has none gets the
-    first.
+    """Issue the attendee's first or next badge, which voids earlier ones.
 
     Raises UnknownAttendeeError or IssuingError.
     """
@@ -130,9 +127,9 @@ def reissue(db: Connection, event: Event, serial: int, *, reason: str, now: int,
 
 
 def revoke(db: Connection, serial: int, *, reason: str, now: int, by: str) -> None:
-    """Revoke every badge of the attendee. None opens a door once the doors have heard of it.
+    """Revoke every badge of the attendee. Doors refuse them once they have received the change.
 
-    Raises UnknownAttendeeError, or IssuingError where it is revoked already.
+    Raises UnknownAttendeeError, or IssuingError if it is revoked already.
     """
     _check_reason(reason)
     _set_revoked(db, serial, now)
@@ -140,7 +137,7 @@ def revoke(db: Connection, serial: int, *, reason: str, now: int, by: str) -> No
 
 
 def revoke_many(db: Connection, serials: Sequence[int], *, reason: str, now: int, by: str) -> None:
-    """Revoke many at once, each with its act. Those who are revoked already stay so."""
+    """Revoke several attendees, each with its own log entry. Skips those already revoked."""
     _check_reason(reason)
     standing = [
         (serial, issue)
@@ -166,18 +163,17 @@ def revoke_many(db: Connection, serials: Sequence[int], *, reason: str, now: int
 
 
 def reinstate(db: Connection, serial: int, *, reason: str, now: int, by: str) -> None:
-    """Undo a revocation, so that the newest badge opens doors again."""
+    """Undo a revocation. The newest badge is valid again."""
     _check_reason(reason)
     _set_revoked(db, serial, None)
     entry_log.act(db, by, Act.BADGE_REINSTATED, {"serial": serial, "reason": reason}, now)
 
 
 def changed_badges(db: Connection, event: Event, looks: int | None = None) -> list[Attendee]:
-    """List the holders whose newest badge says something that is no longer true, or whose name is
-    no longer as doors show it.
+    """List the holders whose newest badge, or its name shown by doors, is out of date.
 
-    Those who are revoked are left out. It looks only at badges whose holders have changed since
-    they were issued, and with `looks` only at so many of them.
+    Revoked attendees are left out. It checks only badges whose holders have changed since the
+    issue, and at most `looks` of them.
     """
     order = "a.family_name, a.given_name, a.serial" if looks is None else "a.serial"
     rows = db.execute(
@@ -190,7 +186,7 @@ def changed_badges(db: Connection, event: Event, looks: int | None = None) -> li
 
 
 def perhaps_changed(db: Connection) -> int:
-    """Count the badges that `changed_badges` would look at."""
+    """Count the badges that `changed_badges` would check."""
     (count,) = db.execute(
         "SELECT COUNT(*) FROM changed_holder JOIN attendee USING (serial) WHERE revoked_at IS NULL"
     ).fetchone()
@@ -198,9 +194,7 @@ def perhaps_changed(db: Connection) -> int:
 
 
 def _says_what_is_so(db: Connection, event: Event, holder: Attendee) -> bool:
-    """Tell whether the newest badge would come out the same if it were made again. Its key and its
-    number don't count.
-    """
+    """Return whether a new badge would have the same content, apart from key and issue."""
     text, sealed = db.execute(
         "SELECT credential, sealed FROM badge WHERE serial = ? AND issue = ?",
         (holder.serial, holder.issue),
@@ -213,7 +207,7 @@ def _says_what_is_so(db: Connection, event: Event, holder: Attendee) -> bool:
 
 
 def unchanged_badges(db: Connection, changed: Collection[int]) -> list[int]:
-    """Return those serials that `changed_badges` looked at and found to be right."""
+    """Return the serials that `changed_badges` checked and found up to date."""
     rows = db.execute(
         "SELECT serial FROM changed_holder JOIN attendee USING (serial) WHERE revoked_at IS NULL"
     )
@@ -221,7 +215,7 @@ def unchanged_badges(db: Connection, changed: Collection[int]) -> list[int]:
 
 
 def forget_unchanged(db: Connection, event: Event, serials: Sequence[int]) -> None:
-    """Let `changed_badges` look no more at these holders, where their badges still are right."""
+    """Remove these holders from the list of `changed_badges` if their badges are up to date."""
     for serial in serials:
         holder = attendees.attendee(db, serial)
         if not holder.issue or _says_what_is_so(db, event, holder):
@@ -240,16 +234,15 @@ def current_badge(db: Connection, serial: int) -> Badge:
 
 
 def badges_of(db: Connection, serial: int) -> list[Badge]:
-    """Return every issue of an attendee's badge, the oldest first."""
+    """Return all issues of an attendee's badge, oldest first."""
     rows = db.execute(f"{_SELECT} WHERE serial = ? ORDER BY issue", (serial,))
     return [Badge(**dict(row)) for row in rows]
 
 
 def current_badges(db: Connection, serials: Sequence[int] | None = None) -> list[Badge]:
-    """Return the newest badge of each attendee who is not revoked, in the order of their names.
+    """Return the newest badge of each attendee who is not revoked, sorted by name.
 
-    With `serials`, it returns the badges of these, in their own order, and raises as
-    `current_badge` does.
+    With `serials`, it returns their badges in that order, and raises like `current_badge`.
     """
     if serials is not None:
         return [current_badge(db, serial) for serial in serials]
@@ -262,9 +255,7 @@ def current_badges(db: Connection, serials: Sequence[int] | None = None) -> list
 
 
 def names_after(db: Connection, after: int, limit: int) -> wire.NamesPage:
-    """Read the sealed names of badges after names row `after`, at most `limit` of them. Day
-    credentials are among them.
-    """
+    """Return at most `limit` sealed names of badges and day credentials after row `after`."""
     rows = [
         row
         for table in ("badge", "day_credential")
@@ -296,7 +287,6 @@ def _without_badge(db: Connection, limit: int | None) -> list[Attendee]:
 
 
 def _make(event: Event, holder: Attendee, issue: int, names_row: int, now: int) -> dict[str, Any]:
-    """Make a row of `badge`."""
     credential = credential_of(holder, issue, event.issuing_key_id)
     return signed_row(event, holder, credential, names_row, now)
 
@@ -304,9 +294,7 @@ def _make(event: Event, holder: Attendee, issue: int, names_row: int, now: int) 
 def signed_row(
     event: Event, holder: Attendee, credential: Credential, names_row: int, now: int
 ) -> dict[str, Any]:
-    """Make the columns that every credential's row has. It is signed, and has the name sealed for
-    it.
-    """
+    """Return the columns common to all credentials: the signed text and the sealed name."""
     text = issue_credential(event.badge_keys[credential.key_id], event.event_id, credential)
     signature = base45.decode(text.removeprefix(PREFIX))[-SIGNATURE_BYTES:]
     return {
@@ -321,7 +309,7 @@ def signed_row(
 
 
 def credential_of(holder: Attendee, issue: int, key_id: int) -> Credential:
-    """Return what a badge of the attendee says if it is issued now."""
+    """Return the content of a badge issued now."""
     return Credential(
         serial=holder.serial,
         issue=issue,
@@ -338,7 +326,7 @@ def _holder_name(holder: Attendee) -> wire.HolderName:
 
 
 def newest_names_row(db: Connection) -> int:
-    """Return the row of the name that was sealed last, of badges and day credentials alike."""
+    """Return the row of the last sealed name, of badges and day credentials."""
     found = [
         db.execute(f"SELECT COALESCE(MAX(names_row), 0) FROM {table}").fetchone()[0]
         for table in ("badge", "day_credential")
@@ -363,9 +351,7 @@ def _publish_holder(db: Connection, serial: int) -> None:
 
 
 def _check_reason(reason: str) -> None:
-    """Check that a reason is one word of a list and never a text. The entry log is kept longer than
-    what is personal.
-    """
+    """Require a single word as the reason. The entry log is kept longer than personal data."""
     if not _REASON.fullmatch(reason):
         raise IssuingError(
             N_(

@@ -1,7 +1,7 @@
-"""Finds somebody whose badge is lost, for a supervisor at a door who asks by name or organisation.
+"""Finds attendees without their badge, for a supervisor at a door who searches by name or
+organisation.
 
-It goes into the entry log that somebody asked, and how many answers there were. What they asked for
-is kept nowhere.
+The entry log records that a search was made and the number of results, but not the text.
 """
 
 from badges.places.pool import KioskKey
@@ -14,14 +14,14 @@ from server.core.people.attendees import whole_name
 from server.core.people.folding import readings
 from server.storage.connection import Connection, Row
 
-LOOKUPS_MAX = 30  # The most by one kiosk within `WINDOW_MS`.
+LOOKUPS_MAX = 30  # by one kiosk within `WINDOW_MS`
 WINDOW_MS = 10 * 60_000
 
 
 def look_up(db: Connection, text: str) -> Found:
-    """Find people with a badge in whose name and organisation every word of `text` is found.
+    """Find people with a badge whose name and organisation contain every word of `text`.
 
-    Case, accents and the order of the words don't matter, and Chinese names are found by pinyin.
+    Case, accents and word order are ignored, and pinyin finds Chinese names.
     """
     words = readings(text)
     if not words:
@@ -41,7 +41,7 @@ def look_up(db: Connection, text: str) -> Found:
 
 
 def note(db: Connection, kiosk: KioskKey, answers: int, *, by: str, now: int) -> None:
-    """Note that a supervisor asked, and how many answers there were."""
+    """Log a supervisor's search and its number of results."""
     name, generation = kiosk
     subject: dict[str, str | int | None] = {
         "kiosk": name,

@@ -1,8 +1,8 @@
-"""Keeps which link of an attendee's phone page stands. A link can be revoked, and renewed by
-another one, without a new badge.
+"""Stores which link of an attendee's phone page is valid. A link can be revoked or renewed without
+a new badge.
 
-Most people have no row, because their first link stands. Doors know nothing of links. To void a
-code that somebody has seen takes a new issue of the badge.
+Most attendees have no row: their first link is valid. Doors know nothing of links, so a code that
+was seen by others is voided only by a new issue of the badge.
 """
 
 from dataclasses import dataclass
@@ -24,11 +24,11 @@ NUMBER_MAX = 255
 
 
 class LinkError(Spoken, ValueError):
-    """Is raised where a link can't be revoked or renewed. The text says why and what to do."""
+    """Raised if a link can't be revoked or renewed. The text states the remedy."""
 
 
 class GoneLinkError(Exception):
-    """Is raised where the link was this attendee's once. `serial` says whose."""
+    """Raised for a former link of the attendee `serial`."""
 
     def __init__(self, serial: int) -> None:
         super().__init__("the link was revoked or renewed")
@@ -37,14 +37,13 @@ class GoneLinkError(Exception):
 
 @dataclass(frozen=True)
 class Link:
-    """Describes an attendee's newest link. `number` says how often it was renewed."""
+    """An attendee's newest link. `number` counts renewals."""
 
     number: int = 0
     revoked_at: int | None = None
 
 
 def link(db: Connection, serial: int) -> Link:
-    """Return the attendee's newest link."""
     row = db.execute(
         "SELECT number, revoked_at FROM phone_link WHERE serial = ?", (serial,)
     ).fetchone()
@@ -52,9 +51,7 @@ def link(db: Connection, serial: int) -> Link:
 
 
 def token(db: Connection, event: Event, badge: Badge) -> str | None:
-    """Return the secret in the link of this badge's phone page, or None where the link is
-    revoked.
-    """
+    """Return the secret in the link of this badge's phone page, or None if the link is revoked."""
     newest = link(db, badge.serial)
     if newest.revoked_at is not None:
         return None
@@ -62,10 +59,9 @@ def token(db: Connection, event: Event, badge: Badge) -> str | None:
 
 
 def open_link(db: Connection, event: Event, text: str) -> tuple[int, int]:
-    """Return (serial, issue) of the phone page that a link's secret is for.
+    """Return (serial, issue) of the phone page for a link's secret.
 
-    Raises PhoneTokenError for any other text, and GoneLinkError for a link that was revoked or
-    renewed.
+    Raises PhoneTokenError for an invalid secret, and GoneLinkError for a revoked or renewed link.
     """
     serial, _ = token_subject(text)
     newest = link(db, serial)
@@ -81,7 +77,7 @@ def open_link(db: Connection, event: Event, text: str) -> tuple[int, int]:
 
 
 def revoke(db: Connection, serial: int, *, by: str, now: int) -> None:
-    """Void the attendee's link, and give no other. Raises LinkError where it is void already."""
+    """Void the attendee's link without a new one. Raises LinkError if it is void already."""
     newest = link(db, serial)
     if newest.revoked_at is not None:
         raise LinkError(N_("The link is revoked already."))
@@ -90,7 +86,7 @@ def revoke(db: Connection, serial: int, *, by: str, now: int) -> None:
 
 
 def renew(db: Connection, serial: int, *, by: str, now: int) -> None:
-    """Void the attendee's link, if it stands, and let the next one stand. Raises LinkError."""
+    """Replace the attendee's link by the next one. Raises LinkError at the limit."""
     number = link(db, serial).number + 1
     if number > NUMBER_MAX:
         raise LinkError(

@@ -1,6 +1,4 @@
-"""Makes the secret in the link of one badge's phone page. It stands for one issue and needs no
-table.
-"""
+"""Derives the secret in the link of a badge's phone page. It needs no table."""
 
 import base64
 import binascii
@@ -14,24 +12,22 @@ _CONTEXT = b"hallkeeper/phone/v1\x00"
 
 
 class PhoneTokenError(ValueError):
-    """Is raised where the text is no secret of a phone page of this event."""
+    """Raised if the text is no secret of a phone page of this event."""
 
 
 def phone_token(event: Event, serial: int, issue: int, number: int = 0) -> str:
-    """Return the secret in the link of one badge's phone page. It has 27 characters.
+    """Return the secret in the link of a badge's phone page, of 27 characters.
 
-    `number` says which of its links, from 0 to 255 (server/core/people/phone_links.py).
+    `number` counts the link's renewals, from 0 to 255 (server/core/people/phone_links.py).
     """
     subject = serial.to_bytes(3, "big") + bytes([issue])
-    # The first link's secret is as it was before links could be renewed.
+    # Links made before renewals existed stay valid.
     secret = _mac(event, subject + (bytes([number]) if number else b""))
     return base64.urlsafe_b64encode(subject + secret).rstrip(b"=").decode()
 
 
 def token_subject(token: str) -> tuple[int, int]:
-    """Return the (serial, issue) that a secret names. Anybody can write one, so the caller has to
-    compare it with the true one. Raises PhoneTokenError.
-    """
+    """Return the (serial, issue) that a secret claims, unverified. Raises PhoneTokenError."""
     if len(token) != TOKEN_CHARS:
         raise PhoneTokenError
     try:
@@ -46,10 +42,10 @@ def token_subject(token: str) -> tuple[int, int]:
 def open_phone_token(event: Event, token: str, number: int = 0) -> tuple[int, int]:
     """Return (serial, issue) of a phone page. Raises PhoneTokenError.
 
-    The caller has to find out whether that issue still is the newest, and that link too.
+    The caller must check that the issue and the link are still the newest.
     """
     serial, issue = token_subject(token)
-    # The texts are compared, because base64 has several texts for the same bytes.
+    # Compare the texts: base64 has several texts for the same bytes.
     expected = phone_token(event, serial, issue, number)
     if not hmac.compare_digest(token.encode(), expected.encode()):
         raise PhoneTokenError

@@ -1,7 +1,7 @@
-"""Keeps who is a protocol guest, and tells named staff silently when one arrives.
+"""Keeps the protocol guests, and notifies selected staff silently when one arrives.
 
-Nothing of it reaches a door. The first entry of a guest on a day is their arrival, and each user
-who was named has a notice of it until they mark it as seen.
+Doors know nothing of it. A guest's first entry on a day is the arrival. Each selected user keeps a
+notice of it until they mark it as seen.
 """
 
 from bisect import bisect_right
@@ -19,16 +19,16 @@ from server.storage.connection import Connection
 from server.storage.localized import names_of
 
 DAY_MS = 86_400_000
-WATCHERS_MAX = 50  # Of one guest.
+WATCHERS_MAX = 50  # of one guest
 
 
 class ProtocolGuestError(Spoken, ValueError):
-    """Is raised where a person can't be flagged so. The text says what to do."""
+    """Raised if a person can't be made a protocol guest. The text states the remedy."""
 
 
 @dataclass(frozen=True)
 class ProtocolGuest:
-    """Represents a guest, with the users who are told."""
+    """A guest with the ids of the users to notify."""
 
     serial: int
     name: str
@@ -39,7 +39,7 @@ class ProtocolGuest:
 
 @dataclass(frozen=True)
 class Entered:
-    """Says that a guest came in. `number` is the scan's, and `at` its time (Unix ms)."""
+    """A guest's entry. `number` is the scan's, and `at` its time (Unix ms)."""
 
     serial: int
     number: int
@@ -48,7 +48,7 @@ class Entered:
 
 @dataclass(frozen=True)
 class Arrival:
-    """Represents the notice that one user has of an arrival."""
+    """One user's notice of an arrival."""
 
     arrival_id: int
     serial: int
@@ -56,14 +56,14 @@ class Arrival:
     organisation: str
     hall_names: dict[str, str]
     door_names: dict[str, str]
-    at: int  # Unix ms, by the door's clock as far as its error was known
+    at: int  # Unix ms, by the door's clock, corrected as far as its error was known
     seen_at: int | None
 
 
 def set_protocol_guest(
     db: Connection, serial: int, watchers: Iterable[int], *, by: str, now: int
 ) -> None:
-    """Let exactly these users be told when the attendee arrives.
+    """Notify exactly these users when the attendee arrives.
 
     Raises UnknownAttendeeError or ProtocolGuestError.
     """
@@ -95,9 +95,9 @@ def set_protocol_guest(
 
 
 def clear_protocol_guest(db: Connection, serial: int, *, by: str, now: int) -> None:
-    """Tell nobody any more when the attendee arrives. Notices that there are stay.
+    """Stop notices of the attendee's arrival. Existing notices stay.
 
-    Raises ProtocolGuestError where nobody was told.
+    Raises ProtocolGuestError if the attendee is no protocol guest.
     """
     db.execute("DELETE FROM protocol_watcher WHERE serial = ?", (serial,))
     if db.execute("DELETE FROM protocol_guest WHERE serial = ?", (serial,)).rowcount < 1:
@@ -106,7 +106,7 @@ def clear_protocol_guest(db: Connection, serial: int, *, by: str, now: int) -> N
 
 
 def protocol_guests(db: Connection, serial: int | None = None) -> list[ProtocolGuest]:
-    """Return all guests by name, or the one with this serial."""
+    """Return all guests sorted by name, or only the guest with this serial."""
     watchers: dict[int, list[int]] = {}
     for row in db.execute("SELECT serial, user_id FROM protocol_watcher ORDER BY 1, 2"):
         watchers.setdefault(row["serial"], []).append(row["user_id"])
@@ -132,11 +132,10 @@ def protocol_guests(db: Connection, serial: int | None = None) -> list[ProtocolG
 def note_arrivals(
     db: Connection, happened: Sequence[Entered | StayRef], calendar: Calendar
 ) -> None:
-    """Note the arrivals among these entries of guests, with a notice for each user who is told.
+    """Record the arrivals among these entries of guests, with a notice for each user to notify.
 
-    Of several entries on one day the one that came to the ledger first is the arrival. An entry
-    that is named by its stay was annulled: nobody passed, so it is taken back, and the next entry
-    is the arrival.
+    The first entry of a day to reach the ledger is the arrival. A StayRef names an annulled entry:
+    its arrival is withdrawn, and the next entry is the arrival.
     """
     for one in happened:
         if isinstance(one, StayRef):
@@ -167,8 +166,8 @@ def _take_back(db: Connection, annulled: StayRef) -> None:
 
 
 def day_of(calendar: Calendar, at: int) -> int:
-    """Return which day of the event an instant is in. The first is 0, and days before and after
-    the event count on.
+    """Return the day of the event for an instant, from 0. Days before and after the event continue
+    the count.
     """
     starts = calendar.day_starts
     place = bisect_right(starts, at) - 1
@@ -178,7 +177,7 @@ def day_of(calendar: Calendar, at: int) -> int:
 
 
 def arrivals(db: Connection, user_id: int, *, limit: int, offset: int = 0) -> list[Arrival]:
-    """Return the user's notices, the newest first. `limit` and `offset` choose a page of them."""
+    """Return a page of the user's notices, newest first."""
     rows = db.execute(
         "SELECT v.arrival_id, v.serial, n.seen_at, s.scanned_at - COALESCE(s.skew_ms, 0) AS at,"
         " a.given_name, a.family_name, a.organisation, h.names AS hall, d.names AS door"
@@ -212,7 +211,7 @@ def unseen(db: Connection, user_id: int) -> int:
 
 
 def is_told(db: Connection, user_id: int) -> bool:
-    """Tell whether a user is told of anybody's arrival, or has been."""
+    """Return whether a user is or was notified of any arrival."""
     (told,) = db.execute(
         "SELECT EXISTS (SELECT 1 FROM protocol_watcher WHERE user_id = ?)"
         " OR EXISTS (SELECT 1 FROM arrival_notice WHERE user_id = ?)",
@@ -222,9 +221,9 @@ def is_told(db: Connection, user_id: int) -> bool:
 
 
 def mark_seen(db: Connection, user_id: int, newest: int, now: int) -> int:
-    """Mark the user's notices up to the arrival `newest` as seen, and return how many were not.
+    """Mark the user's notices up to the arrival `newest` as seen. Return how many were unseen.
 
-    Those that came since the page was made stay as they are.
+    Notices newer than the displayed page stay unseen.
     """
     return db.execute(
         "UPDATE arrival_notice SET seen_at = ? WHERE user_id = ? AND arrival_id <= ?"

@@ -1,10 +1,9 @@
-"""Finds people by what is typed, wherever it stands in names, organisation, e-mail, telephone
-number, order number and external id.
+"""Finds people by names, organisation, e-mail, telephone number, order number and external id.
 
-Each attendee's words are kept folded (see `folding`) in the table `attendee_search`, with other
-ways to write a name. Two indexes stand over it, which the database keeps by itself. One finds words
-by how they begin, and pairs of East Asian characters. The other finds three letters in the middle
-of a word. Triggers note whose words have changed, and whoever changes them calls `fold`.
+The table `attendee_search` keeps each attendee's normalised words (see `folding`) with other
+spellings of the name. The database maintains two indexes over it: one of words and their beginnings
+and of pairs of East Asian characters, one of three-letter sequences inside words. Triggers record
+whose words have changed. Code that changes them calls `fold`.
 """
 
 import json
@@ -18,15 +17,15 @@ from server.storage.connection import Connection, Row
 from server.storage.localized import names_of
 from server.storage.tables import insert_many
 
-FOLDED_TOGETHER = 500  # takes a thirtieth of a second, in which nobody else writes
+FOLDED_TOGETHER = 500  # takes about 33 ms, during which no one else writes
 COLUMNS = ("serial", "whole", "name", "organisation", "contact", "pieces")
-# Where whoever may not see how to reach somebody looks.
+# Excludes contact details, for searches by staff who may not see them.
 _NAMED = ("whole", "name", "organisation", "pieces")
 _ANYTHING = (*_NAMED, "contact")
 _PARTS = {"name": ("whole", "name"), "organisation": ("organisation",)}
-_INSIDE_MIN = 3  # So many letters are found in the middle of a word.
+_INSIDE_MIN = 3  # Shorter sequences are not found inside words.
 _SEVERAL = re.compile("[,;、，；]")
-BETWEEN = "\n "  # between two texts, so that no word spans them
+BETWEEN = "\n "  # separates texts, so that no match spans two
 _FROM = "SELECT s.serial FROM attendee_search s WHERE "
 _HAS_WORDS = dialect.indexed("s.serial", "search_word")
 _HAS_LETTERS = dialect.indexed("s.serial", "search_inside")
@@ -34,16 +33,16 @@ _OF_WORDS = _FROM + _HAS_WORDS
 
 
 class Wanted(NamedTuple):
-    """Holds a condition on people, as a query of serials, and its parameters."""
+    """A query of serials and its parameters."""
 
     query: str
     values: tuple[str, ...]
 
 
 def fold(db: Connection, limit: int = -1) -> int:
-    """Keep the folded words of everybody who is new or has changed, in the caller's transaction.
+    """Update the words of new and changed attendees, in the caller's transaction.
 
-    `limit` is how many at most, and a negative one stands for all. Returns how many it were.
+    `limit` is the maximum; -1 means all. Returns how many were updated.
     """
     due = db.execute(
         "SELECT a.serial, a.given_name, a.family_name, a.latin_name, a.organisation, a.email,"
@@ -62,18 +61,18 @@ def fold(db: Connection, limit: int = -1) -> int:
 
 
 def drop_deleted(db: Connection) -> None:
-    """Take the words of people who are gone out of the indexes, which would keep them until they
-    are merged. It takes about as long as indexing everybody.
+    """Remove the words of deleted people from the indexes, which otherwise keep them until a merge.
+    Takes about as long as indexing everyone.
     """
     for index in ("search_word", "search_inside"):
         db.execute(dialect.without_the_deleted(index))
 
 
 def fold_all(write: Callable[[Callable[[Connection], int]], int]) -> None:
-    """Keep everybody's folded words, some people at a time, so that others can write in between.
+    """Update all words in batches, so that others can write in between.
 
-    `write` runs a step in a transaction of its own. If it ends before everybody is through, the
-    next start of the server goes on.
+    `write` runs a step in its own transaction. If it stops early, the next start of the server
+    continues.
     """
     while write(lambda db: fold(db, FOLDED_TOGETHER)) == FOLDED_TOGETHER:
         pass
@@ -101,9 +100,9 @@ def _words_of(row: Row) -> tuple[int, str, str, str, str, str]:
 
 
 def beginning(words: Sequence[str]) -> Wanted:
-    """Return who has all these words, each as the beginning of one.
+    """Return a query for people who match all words, each at the beginning of a word.
 
-    East Asian characters may stand anywhere in a name or an organisation.
+    East Asian characters match anywhere in a name or an organisation.
     """
     long = [word for word in words if not _is_short(word)]
     in_words = long or words
@@ -114,13 +113,13 @@ def beginning(words: Sequence[str]) -> Wanted:
 
 
 def whole(joined: Sequence[str]) -> Wanted:
-    """Return whose whole name, without spaces, is one of `joined`."""
+    """Return a query for people whose whole name, without spaces, is in `joined`."""
     asked = [dialect.word(form, columns=("whole",)) for form in joined]
     return Wanted(_OF_WORDS, (dialect.either(asked),))
 
 
 def called(words: Sequence[str]) -> Wanted:
-    """Return who has all these words as they are, in the name or in what is known of them."""
+    """Return a query for people with all these exact words in the name or the contact details."""
     pieces = [piece for word in words for piece in word.split()]
     asked = [dialect.word(piece, columns=("whole", "name", "contact")) for piece in pieces]
     checks = [word for word in words if _is_checked(word)]
@@ -128,10 +127,10 @@ def called(words: Sequence[str]) -> Wanted:
 
 
 def anywhere(words: Sequence[str], *, named: bool = False) -> Wanted:
-    """Return who has all these words, each as the beginning or in the middle of one.
+    """Return a query for people who match all words, each at the beginning or inside of a word.
 
-    With `named`, names and organisations are looked through alone. Fewer than three letters have to
-    begin a word.
+    With `named`, only names and organisations are searched. Fewer than three letters match only at
+    the beginning.
     """
     columns = _NAMED if named else _ANYTHING
     east_asian = [word for word in words if is_east_asian(word)]
@@ -151,9 +150,9 @@ def anywhere(words: Sequence[str], *, named: bool = False) -> Wanted:
 
 
 def within(words: Sequence[str], part: str) -> Wanted:
-    """Return in whose name or organisation all these words are, by `part`, which says which.
+    """Return a query for people with all these words in the `part`: name or organisation.
 
-    Each is the beginning of one, or three letters or more in the middle of one.
+    Each matches at the beginning of a word, or with three letters or more also inside it.
     """
     columns = _PARTS[part]
     letters = [word for word in words if not is_east_asian(word) and not _is_short(word)]
@@ -166,13 +165,13 @@ def within(words: Sequence[str], part: str) -> Wanted:
         query += f" AND {_HAS_WORDS}"
         sought = (*columns, "pieces")
         values.append(dialect.every([_beginning(word, sought) for word in others]))
-    # The pairs of East Asian characters are those of names and of organisations.
+    # The index has the pairs of names and organisations together, so check the texts.
     checks = [*letters, *filter(is_east_asian, others)]
     return Wanted(query + _holds(columns) * len(checks), (*values, *checks))
 
 
 def _beginning(word: str, columns: Sequence[str]) -> str:
-    """Return what the index of words is asked for one word, which may have spaces."""
+    """Return the index query for one search word, which may have spaces."""
     *before, last = word.split()
     sought = [_stretch(piece, columns, begins=is_east_asian(piece)) for piece in before]
     return dialect.every([*sought, _stretch(last, columns, begins=True)])
@@ -187,19 +186,17 @@ def _stretch(piece: str, columns: Sequence[str], *, begins: bool) -> str:
 
 
 def _is_short(word: str) -> bool:
-    """Tell whether a word is the beginning of so many that, beside others, their texts are looked
-    at, and no index is asked for it.
-    """
+    """Return whether a word is too short for an index. Its matches are checked in the texts."""
     return len(word) < _INSIDE_MIN and not is_east_asian(word)
 
 
 def _is_checked(word: str) -> bool:
-    """Tell whether the index of words finds more for this word than has it."""
+    """Return whether the index of words returns false matches for this word."""
     return " " in word or is_east_asian(word) and len(word) > 2
 
 
 def _holds(columns: Sequence[str]) -> str:
-    """Write the condition that the texts hold the parameter. A space stands before each word."""
+    """Return the condition that the texts contain the parameter. A space precedes each word."""
     texts = [f"s.{column}" for column in columns if column != "pieces"]
     spaced = "' ' || " + f" || '{BETWEEN}' || ".join(texts)
     return f" AND {dialect.contains(spaced)}"

@@ -1,5 +1,5 @@
-"""Finds badges that say something that is no longer true, and issues and replaces badges in parts,
-so that the scans of doors never wait for long.
+"""Finds outdated badges, and issues and replaces badges in batches, so that scans never wait for
+long.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,13 +12,11 @@ from server.storage.connection import Connection
 from server.storage.database import Database
 
 AT_ONCE = 200  # in one transaction
-LOOKED_AT_ONCE = 2_000  # after an update of the event, every badge is looked at once
+LOOKED_AT_ONCE = 2_000  # After an update of the event, every badge is checked once.
 
 
 def find_changed(event: Event, database: Database) -> list[Attendee]:
-    """Find the holders whose badges say something that is no longer true. It remembers whose were
-    looked at and are right.
-    """
+    """Return the holders of outdated badges. Badges found up to date are not checked again."""
     holders = issuing.changed_badges(database.reader, event)
     right = issuing.unchanged_badges(database.reader, {holder.serial for holder in holders})
     for at in range(0, len(right), LOOKED_AT_ONCE):
@@ -35,7 +33,7 @@ def replace_badges(
     by: str,
     clock: Callable[[], int],
 ) -> tuple[int, list[str]]:
-    """Replace these badges. Return how many were replaced, and why others could not be."""
+    """Replace these badges. Return how many were replaced, and the reasons for failures."""
     failed: list[str] = []
 
     def step(db: Connection, part: Sequence[int]) -> int:
@@ -56,7 +54,9 @@ def replace_badges(
 
 
 def issue_all(event: Event, database: Database, *, by: str, clock: Callable[[], int]) -> int:
-    """Issue a badge to everybody who has none and is not revoked. Return how many were issued."""
+    """Issue a badge to each attendee who has none and is not revoked. Return how many were
+    issued.
+    """
 
     def step(db: Connection) -> int:
         return issuing.issue_missing(db, event, now=clock(), by=by, limit=AT_ONCE)
