@@ -220,7 +220,7 @@ def add_attendee(
     if count > SERIAL_MAX // 2:
         raise AttendeeError(N_("The event has more attendees than badge numbers can tell apart."))
     _refuse_known_email(db, row["email"], 0)
-    serial = draw_serial(lambda one: _is_taken(db, one), random)
+    serial = draw_serial(lambda candidate: _is_taken(db, candidate), random)
     row |= {"serial": serial, "created_at": now, "revoked_at": None}
     try:
         tables(db).table("attendee").insert(row)
@@ -300,8 +300,8 @@ def _refuse_known_email(db: Connection, email: str, own: int) -> None:
     At the desk, a known address means a known person. A roster may give one address to several
     people.
     """
-    known = f"{dialect.same_letters('email')} AND email <> ''"
-    query = f"SELECT 1 FROM attendee WHERE {known} AND serial <> ?"
+    same_email = f"{dialect.same_letters('email')} AND email <> ''"
+    query = f"SELECT 1 FROM attendee WHERE {same_email} AND serial <> ?"
     if db.execute(query, (email, own)).fetchone() is not None:
         raise AttendeeError(N_("Another attendee has this e-mail address."))
 

@@ -69,20 +69,20 @@ class Choice:
     order: str = "name"  # a key of ORDERS
 
 
-def _by_name(one: PrintedBadge) -> tuple[NameKey, int]:
-    return name_key(one.holder.given_name, one.holder.family_name), one.badge.serial
+def _by_name(printed: PrintedBadge) -> tuple[NameKey, int]:
+    return name_key(printed.holder.given_name, printed.holder.family_name), printed.badge.serial
 
 
-def _by_organisation(one: PrintedBadge) -> tuple[object, ...]:
-    return text_key(one.holder.organisation), _by_name(one)
+def _by_organisation(printed: PrintedBadge) -> tuple[object, ...]:
+    return text_key(printed.holder.organisation), _by_name(printed)
 
 
-def _by_category(one: PrintedBadge) -> tuple[object, ...]:
-    return one.holder.category, _by_name(one)
+def _by_category(printed: PrintedBadge) -> tuple[object, ...]:
+    return printed.holder.category, _by_name(printed)
 
 
-def _by_number(one: PrintedBadge) -> tuple[object, ...]:
-    return (one.card.badge_number,)
+def _by_number(printed: PrintedBadge) -> tuple[object, ...]:
+    return (printed.card.badge_number,)
 
 
 ORDERS: Mapping[str, Callable[[PrintedBadge], tuple[Any, ...]]] = {
@@ -104,7 +104,7 @@ def specimen(
     db: Connection, event: Event, badge: Badge, holder: Attendee, *, latin: bool = True
 ) -> Card:
     """Return the card of a badge that need not exist, for a preview."""
-    category = next(one for one in store.categories(db) if one.code == holder.category)
+    category = next(plan for plan in store.categories(db) if plan.code == holder.category)
     return _card(event, badge, holder, category, store.zones(db), latin)
 
 
@@ -130,32 +130,32 @@ def chosen(
     """Return the badges that match, sorted. `categories` maps keys to codes."""
     codes = {categories[key] for key in choice.categories}
     wanted = {_folded(text) for text in choice.organisations}
-    found = (
-        one
-        for one in badges
-        if (not codes or one.holder.category in codes)
-        and (not wanted or _folded(one.holder.organisation) in wanted)
-        and _is_due(one, choice)
+    matching = (
+        printed
+        for printed in badges
+        if (not codes or printed.holder.category in codes)
+        and (not wanted or _folded(printed.holder.organisation) in wanted)
+        and _is_due(printed, choice)
     )
-    return sorted(found, key=ORDERS[choice.order])
+    return sorted(matching, key=ORDERS[choice.order])
 
 
-def _is_due(one: PrintedBadge, choice: Choice) -> bool:
+def _is_due(printed: PrintedBadge, choice: Choice) -> bool:
     if choice.not_printed and choice.changed:
-        return not one.printed or one.has_changed
+        return not printed.printed or printed.has_changed
     if choice.not_printed:
-        return not one.printed
-    return one.has_changed if choice.changed else True
+        return not printed.printed
+    return printed.has_changed if choice.changed else True
 
 
 def note_printed(db: Connection, printed: Sequence[PrintedBadge], *, by: str, now: int) -> int:
     """Count each badge as printed once more and log it. Return the number of reprints."""
-    before = _printed_before(db, [one.badge.serial for one in printed])
-    again = sum(before[one.badge.serial, one.badge.issue][0] > 0 for one in printed)
+    before = _printed_before(db, [item.badge.serial for item in printed])
+    again = sum(before[item.badge.serial, item.badge.issue][0] > 0 for item in printed)
     db.executemany(
         "UPDATE badge SET printed = printed + 1, printed_at = ?, printed_as = ?"
         " WHERE serial = ? AND issue = ?",
-        ((now, content_of(one.card), one.badge.serial, one.badge.issue) for one in printed),
+        ((now, content_of(item.card), item.badge.serial, item.badge.issue) for item in printed),
     )
     subject: dict[str, str | int | None] = {"count": len(printed)}
     if len(printed) == 1:
@@ -185,7 +185,7 @@ def event_days(settings: EventSettings, valid_days: int) -> tuple[Day, ...]:
 def _cards(
     db: Connection, event: Event, badges: Sequence[Badge], latin: bool, photo: Photo | None
 ) -> Iterator[PrintedBadge]:
-    categories = {one.code: one for one in store.categories(db)}
+    categories = {plan.code: plan for plan in store.categories(db)}
     zones = store.zones(db)
     for at in range(0, len(badges), _AT_ONCE):
         some = badges[at : at + _AT_ONCE]
@@ -200,8 +200,8 @@ def _cards(
         for badge in some:
             holder = holders.get(badge.serial) or attendees.attendee(db, badge.serial)
             make = partial(_card, event, badge, holder, categories[holder.category], zones)
-            made = replace(make(latin), photo=photo(holder)) if photo else make(latin)
-            yield PrintedBadge(badge, holder, made, *before[badge.serial, badge.issue])
+            card = replace(make(latin), photo=photo(holder)) if photo else make(latin)
+            yield PrintedBadge(badge, holder, card, *before[badge.serial, badge.issue])
 
 
 def _printed_before(
@@ -242,11 +242,11 @@ def _card(
     )
 
 
-def of_one_day(made: Card, event: Event, day: int) -> Card:
+def of_one_day(card: Card, event: Event, day: int) -> Card:
     """Return the card of a day credential. `day` counts from 0, the event's first day."""
     date = event.settings.first_day + timedelta(days=day)
     return replace(
-        made,
+        card,
         days=event_days(event.settings, 1 << day),
         good_on=(
             f"{date:%a} {date.day} {date:%b}",
@@ -262,19 +262,19 @@ def latin_line(holder: Attendee) -> tuple[str, bool]:
 
 def both_languages(names: Mapping[str, str]) -> tuple[str, str]:
     """Return a name in Chinese and in English. If only one exists, the second is ""."""
-    found = list(dict.fromkeys(filter(None, (names.get("zh"), names.get("en")))))
-    found += [text for text in names.values() if text and not found]
-    return (found[0], found[1]) if len(found) > 1 else (found[0] if found else "", "")
+    texts = list(dict.fromkeys(filter(None, (names.get("zh"), names.get("en")))))
+    texts += [text for text in names.values() if text and not texts]
+    return (texts[0], texts[1]) if len(texts) > 1 else (texts[0] if texts else "", "")
 
 
 def _made_latin(holder: Attendee) -> str:
     return latin_name(holder.given_name, holder.family_name, holder.language, holder.country)
 
 
-def _open_zones(known: Mapping[str, int], bits: int) -> tuple[str, ...]:
+def _open_zones(zones: Mapping[str, int], bits: int) -> tuple[str, ...]:
     """Return the codes of the zones open to a holder, or none if all zones are."""
-    granted = tuple(code for code, bit in known.items() if bits >> bit & 1)
-    return () if len(granted) == len(known) else granted
+    granted = tuple(code for code, bit in zones.items() if bits >> bit & 1)
+    return () if len(granted) == len(zones) else granted
 
 
 def _is_latin(char: str) -> bool:

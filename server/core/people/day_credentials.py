@@ -74,7 +74,7 @@ def issue_day_credential(
         "day": _date(event.settings, day),
     }
     entry_log.act(db, by, Act.DAY_CREDENTIAL_ISSUED, subject, now)
-    return next(one for one in of_attendee(db, serial) if _is(one, holder.issue, day))
+    return next(given for given in of_attendee(db, serial) if _is(given, holder.issue, day))
 
 
 def of_attendee(db: Connection, serial: int) -> list[DayCredential]:
@@ -94,7 +94,7 @@ def standing(db: Connection, event: Event, serial: int, at: int) -> DayCredentia
         return None
     day = event_day(day_starts(event.settings), at)
     issue = attendees.attendee(db, serial).issue
-    return next((one for one in given if _is(one, issue, day)), None)
+    return next((credential for credential in given if _is(credential, issue, day)), None)
 
 
 def days_to_choose(event: Event, holder: Attendee, now: int) -> list[int]:
@@ -112,22 +112,24 @@ def day_words(settings: EventSettings, day: int) -> str:
     return Day(settings.first_day + timedelta(days=day))
 
 
-def note_printed(db: Connection, one: DayCredential, event: Event, *, by: str, now: int) -> None:
+def note_printed(
+    db: Connection, credential: DayCredential, event: Event, *, by: str, now: int
+) -> None:
     """Count the card as printed once more and log it."""
     db.execute(
         "UPDATE day_credential SET printed = printed + 1, printed_at = ?"
         " WHERE serial = ? AND issue = ? AND day = ?",
-        (now, one.serial, one.issue, one.day),
+        (now, credential.serial, credential.issue, credential.day),
     )
     subject: dict[str, str | int | None] = {
-        "serial": one.serial,
-        "day": _date(event.settings, one.day),
+        "serial": credential.serial,
+        "day": _date(event.settings, credential.day),
     }
     entry_log.act(db, by, Act.DAY_CREDENTIAL_PRINTED, subject, now)
 
 
-def _is(one: DayCredential, issue: int, day: int | None) -> bool:
-    return (one.issue, one.day) == (issue, day)
+def _is(credential: DayCredential, issue: int, day: int | None) -> bool:
+    return (credential.issue, credential.day) == (issue, day)
 
 
 def _date(settings: EventSettings, day: int) -> str:
@@ -171,7 +173,7 @@ def _check_day(event: Event, holder: Attendee, day: int, now: int) -> None:
 def _check_given(
     given: list[DayCredential], holder: Attendee, settings: EventSettings, day: int
 ) -> None:
-    if any(_is(one, holder.issue, day) for one in given):
+    if any(_is(credential, holder.issue, day) for credential in given):
         raise IssuingError(
             N_(
                 "A day credential for %(day)s was given out already: print it again, or "
@@ -194,8 +196,8 @@ def _asked(db: Connection, event: Event, holder: Attendee) -> CredentialFlag:
     with an unknown category.
     """
     asked = event.settings.check_day_credentials
-    known = {one.key: one.code for one in store.categories(db)}
-    strange = [key for key in asked if key != ASK_ALL and key not in known]
+    codes = {plan.key: plan.code for plan in store.categories(db)}
+    strange = [key for key in asked if key != ASK_ALL and key not in codes]
     if strange:
         raise IssuingError(
             N_(
@@ -203,9 +205,9 @@ def _asked(db: Connection, event: Event, holder: Attendee) -> CredentialFlag:
                 "the event has no such category. Its categories are %(known)s."
             ),
             strange=repr(strange[0][:60]),
-            known=", ".join(known),
+            known=", ".join(codes),
         )
-    ask = ASK_ALL in asked or holder.category in {known.get(key) for key in asked}
+    ask = ASK_ALL in asked or holder.category in {codes.get(key) for key in asked}
     return CredentialFlag.ATTENTION if ask else CredentialFlag(0)
 
 

@@ -145,7 +145,7 @@ def _fitting(words: Sequence[str], joined: frozenset[str]) -> Callable[[Row], in
 def _far(word: str, called: Collection[str], rest: str) -> int:
     if word in called:
         return _CALLED
-    if any(one.startswith(word) for one in called):
+    if any(text.startswith(word) for text in called):
         return _BEGINS
     return _ELSEWHERE if f" {word}" in rest else _INSIDE
 
@@ -172,7 +172,7 @@ def _hits(db: Connection, serials: Sequence[int]) -> list[Hit]:
     ).fetchall()
     people = {row["serial"]: attendees.attendee_of(row) for row in rows}
     printed = _printed(db, serials)
-    return [_hit(people[one], one in printed) for one in serials if one in people]
+    return [_hit(people[serial], serial in printed) for serial in serials if serial in people]
 
 
 def _printed(db: Connection, serials: Sequence[int]) -> set[int]:
@@ -186,14 +186,14 @@ def _printed(db: Connection, serials: Sequence[int]) -> set[int]:
     return {serial for serial, printed in newest.items() if printed}
 
 
-def _hit(one: Attendee, printed: bool) -> Hit:
+def _hit(person: Attendee, printed: bool) -> Hit:
     return Hit(
-        serial=one.serial,
-        name=one.name,
-        latin=cards.latin_line(one)[0],
-        organisation=one.organisation,
-        category=one.category,
-        issue=one.issue,
+        serial=person.serial,
+        name=person.name,
+        latin=cards.latin_line(person)[0],
+        organisation=person.organisation,
+        category=person.category,
+        issue=person.issue,
         printed=printed,
-        revoked=one.revoked_at is not None,
+        revoked=person.revoked_at is not None,
     )

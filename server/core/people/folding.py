@@ -29,18 +29,22 @@ class _Folds(dict[int, str]):
     """Caches the normal form of each character."""
 
     def __missing__(self, code: int) -> str:
-        self[code] = found = _fold(chr(code))
-        return found
+        self[code] = plain = _fold(chr(code))
+        return plain
 
 
 def _fold(char: str) -> str:
     if "\uac00" <= char <= "\ud7a3":
         return char  # Decomposed hangul would match half syllables.
-    plain = (one for one in unicodedata.normalize("NFKD", char) if not unicodedata.combining(one))
+    plain = (
+        letter
+        for letter in unicodedata.normalize("NFKD", char)
+        if not unicodedata.combining(letter)
+    )
     return "".join(
-        _AS_TYPED.get(one, one) if unicodedata.category(one)[0] in "LNM" else " "
-        for one in "".join(plain).casefold()
-        if not unicodedata.combining(one)
+        _AS_TYPED.get(letter, letter) if unicodedata.category(letter)[0] in "LNM" else " "
+        for letter in "".join(plain).casefold()
+        if not unicodedata.combining(letter)
     )
 
 
@@ -68,9 +72,9 @@ def digits(text: str) -> str:
     calls and for China.
     """
     plain = unicodedata.normalize("NFKC", text)
-    found = "".join(char for char in plain if char.isascii() and char.isdigit())
-    found = _CHINA.sub("", found.removeprefix("00"), count=1)
-    return found.lstrip("0")
+    number = "".join(char for char in plain if char.isascii() and char.isdigit())
+    number = _CHINA.sub("", number.removeprefix("00"), count=1)
+    return number.lstrip("0")
 
 
 def readings(text: str) -> list[list[str]]:
@@ -83,12 +87,14 @@ def readings(text: str) -> list[list[str]]:
     text = " ".join(unicodedata.normalize("NFKC", text[:SEARCH_CHARS_MAX]).split())
     asked = dict.fromkeys(filter(None, map(_asked, text.split())))
     kept = [
-        word for word in asked if not any(one != word and one.startswith(word) for one in asked)
+        word
+        for word in asked
+        if not any(other != word and other.startswith(word) for other in asked)
     ]
-    found = [kept[:WORDS_MAX]] if kept else []
+    results = [kept[:WORDS_MAX]] if kept else []
     if " " in text and _NUMBER.fullmatch(text):
-        found.append([digits(text)])
-    return [words for words in found if all(words)]
+        results.append([digits(text)])
+    return [words for words in results if all(words)]
 
 
 def _asked(typed: str) -> str:

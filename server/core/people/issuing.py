@@ -182,7 +182,9 @@ def changed_badges(db: Connection, event: Event, looks: int | None = None) -> li
         (-1 if looks is None else looks,),
     ).fetchall()
     holders = [attendees.attendee_of(row) for row in rows]
-    return [one for one in holders if one.issue and not _says_what_is_so(db, event, one)]
+    return [
+        holder for holder in holders if holder.issue and not _says_what_is_so(db, event, holder)
+    ]
 
 
 def perhaps_changed(db: Connection) -> int:
@@ -327,11 +329,11 @@ def _holder_name(holder: Attendee) -> wire.HolderName:
 
 def newest_names_row(db: Connection) -> int:
     """Return the row of the last sealed name, of badges and day credentials."""
-    found = [
+    newest = [
         db.execute(f"SELECT COALESCE(MAX(names_row), 0) FROM {table}").fetchone()[0]
         for table in ("badge", "day_credential")
     ]
-    return int(max(found))
+    return int(max(newest))
 
 
 def _set_revoked(db: Connection, serial: int, at: int | None) -> None:

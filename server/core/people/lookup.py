@@ -26,16 +26,16 @@ def look_up(db: Connection, text: str) -> Found:
     words = readings(text)
     if not words:
         return Found([], more=False)
-    found = search.anywhere(words[0], named=True)
+    matching = search.anywhere(words[0], named=True)
     rows = db.execute(
-        f"WITH found AS MATERIALIZED ({found.query})"
+        f"WITH found AS MATERIALIZED ({matching.query})"
         " SELECT a.serial, (SELECT MAX(b.issue) FROM badge b WHERE b.serial = a.serial) AS issue,"
         " a.category, a.valid_days, a.zones, a.flags, a.given_name, a.family_name, a.organisation,"
         " a.country FROM found CROSS JOIN attendee a"
         " WHERE a.serial = found.serial"
         " AND EXISTS (SELECT 1 FROM badge b WHERE b.serial = a.serial)"
         " ORDER BY a.family_name, a.given_name, a.serial LIMIT ?",
-        (*found.values, PEOPLE_MAX + 1),
+        (*matching.values, PEOPLE_MAX + 1),
     ).fetchall()
     return Found([_person(row) for row in rows[:PEOPLE_MAX]], more=len(rows) > PEOPLE_MAX)
 

@@ -67,12 +67,12 @@ def open_link(db: Connection, event: Event, text: str) -> tuple[int, int]:
     newest = link(db, serial)
     for number in range(newest.number, -1, -1):
         try:
-            found = open_phone_token(event, text, number)
+            subject = open_phone_token(event, text, number)
         except PhoneTokenError:
             continue
         if number < newest.number or newest.revoked_at is not None:
             raise GoneLinkError(serial)
-        return found
+        return subject
     raise PhoneTokenError
 
 

@@ -75,11 +75,11 @@ def set_protocol_guest(
         raise ProtocolGuestError(
             N_("at most %(most)s users can be told of one guest."), most=WATCHERS_MAX
         )
-    (known,) = db.execute(
+    (enabled,) = db.execute(
         f"SELECT COUNT(*) FROM user WHERE disabled_at IS NULL AND {dialect.one_of('user_id')}",
         (dialect.many(wanted),),
     ).fetchone()
-    if known != len(wanted):
+    if enabled != len(wanted):
         raise ProtocolGuestError(N_("one of these users is shut out or not there any more."))
     db.execute(
         "INSERT INTO protocol_guest (serial, set_at) VALUES (?, ?) ON CONFLICT DO NOTHING",
@@ -90,8 +90,8 @@ def set_protocol_guest(
         "INSERT INTO protocol_watcher (serial, user_id) VALUES (?, ?)",
         [(serial, user_id) for user_id in wanted],
     )
-    told = " ".join(str(user_id) for user_id in wanted)
-    entry_log.act(db, by, Act.PROTOCOL_GUEST_SET, {"serial": serial, "users": told}, now)
+    users = " ".join(str(user_id) for user_id in wanted)
+    entry_log.act(db, by, Act.PROTOCOL_GUEST_SET, {"serial": serial, "users": users}, now)
 
 
 def clear_protocol_guest(db: Connection, serial: int, *, by: str, now: int) -> None:
@@ -137,20 +137,20 @@ def note_arrivals(
     The first entry of a day to reach the ledger is the arrival. A StayRef names an annulled entry:
     its arrival is withdrawn, and the next entry is the arrival.
     """
-    for one in happened:
-        if isinstance(one, StayRef):
-            _take_back(db, one)
+    for event in happened:
+        if isinstance(event, StayRef):
+            _take_back(db, event)
             continue
         row = db.execute(
             "INSERT INTO arrival (serial, day, number) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
             " RETURNING arrival_id",
-            (one.serial, day_of(calendar, one.at), one.number),
+            (event.serial, day_of(calendar, event.at), event.number),
         ).fetchone()
         if row is not None:
             db.execute(
                 "INSERT INTO arrival_notice (user_id, arrival_id)"
                 " SELECT user_id, ? FROM protocol_watcher WHERE serial = ?",
-                (row[0], one.serial),
+                (row[0], event.serial),
             )
 
 
@@ -212,12 +212,12 @@ def unseen(db: Connection, user_id: int) -> int:
 
 def is_told(db: Connection, user_id: int) -> bool:
     """Return whether a user is or was notified of any arrival."""
-    (told,) = db.execute(
+    (notified,) = db.execute(
         "SELECT EXISTS (SELECT 1 FROM protocol_watcher WHERE user_id = ?)"
         " OR EXISTS (SELECT 1 FROM arrival_notice WHERE user_id = ?)",
         (user_id, user_id),
     ).fetchone()
-    return bool(told)
+    return bool(notified)
 
 
 def mark_seen(db: Connection, user_id: int, newest: int, now: int) -> int:
