@@ -1,10 +1,8 @@
-"""Decides whether two accounts may be taken to be those of two people. Some acts need two people's
-word.
+"""Decides whether two accounts may belong to the same person, for acts that need two people.
 
-Whoever makes an account, or sets its password, can sign in with it. So for a day two accounts count
-as one person's where either was made so by the other, or both by the same third, however many
-accounts lie between. What is done on the command line ties nobody, because that needs the server
-itself.
+An admin who creates an account or sets its password can sign in with it. So for a day after such an
+act, both accounts count as one person's. The relation is transitive: two accounts made by a third
+count as one. Acts on the command line do not tie accounts, since they need the server itself.
 """
 
 import json
@@ -18,12 +16,12 @@ _TIES = frozenset({Act.USER_ADDED, Act.USER_ENABLED, Act.ROLE_SET, Act.PASSWORD_
 
 
 def apart_from(db: Connection, first: str, second: str, now: int) -> int | None:
-    """Return from when on two accounts (such as `user:1`) count as two people's. Returns None where
-    they do now.
+    """Return when two accounts (such as `user:1`) will count as two people's, or None if they do
+    now.
     """
     if first == second:
         return now + TIE_MS
-    # A chain leads from each account to the one that stands for its group.
+    # Union-find: a chain leads from each account to the head of its group.
     group = {first: first, second: second}
 
     def head(account: str) -> str:
@@ -39,10 +37,8 @@ def apart_from(db: Connection, first: str, second: str, now: int) -> int | None:
 
 
 def _ties(db: Connection, now: int) -> list[tuple[int, str, str]]:
-    """Return the last day's ties between accounts, the newest first. Each says when, by whom and on
-    whose account.
-    """
-    # The index over acts leaves scans out. It is used only if the query does so too.
+    """Return the last day's ties between accounts as (at, by, account), newest first."""
+    # The index over acts excludes scans, and is used only if the query does too.
     rows = db.execute(
         "SELECT at, body FROM leaf WHERE kind = 'act' AND kind <> 'scan' AND at > ?",
         (now - TIE_MS,),

@@ -1,9 +1,8 @@
-"""Counts how often passwords are guessed at. Guesses are counted before they are looked at.
+"""Rate limits for password guesses. A guess is counted before it is checked.
 
-Nothing is locked for good. After some wrong guesses the next one has to wait, each time twice as
-long. The counts stand in the database, so that all servers of an event count together and a restart
-forgets nothing. A lane lets one guess at a time be looked at on a server, since each costs 64 MiB
-and all cores.
+Nothing is locked for good: after some wrong guesses each next one waits twice as long. The counts
+are in the database, so all servers of an event share them and a restart keeps them. Each server
+checks one guess at a time, since a check takes 64 MiB and all cores.
 """
 
 import hashlib
@@ -18,19 +17,17 @@ from server.storage.database import Database
 
 FORGET_MS = 60 * 60_000
 COUNTS_MAX = 20_000
-COUNTED_EVERY = 50  # So many guesses after the last time, this server looks for too many counts.
-WAITING_MAX = 16  # Those who wait in a lane each hold a thread of the server's.
-WAITING_HERE_MAX = 4  # The most of them from one address.
+COUNTED_EVERY = 50  # guesses between two searches for excess counts
+WAITING_MAX = 16  # Each waiting guess holds a server thread.
+WAITING_HERE_MAX = 4  # from one address
 WAIT_S = 5.0
-# The most entries in the entry log about refused guesses.
+# limits the entry log's entries about refused guesses
 NOTES = Budget("guesses noted", 200, 60 * 60_000)
 _ALL = "all"
 
 
 class WaitError(Exception):
-    """Is raised when there were too many guesses. The next one is looked at from `until` on (Unix
-    ms).
-    """
+    """Raised after too many guesses. The next is allowed from `until` (Unix ms)."""
 
     def __init__(self, until: int) -> None:
         super().__init__("too many guesses")
@@ -38,12 +35,14 @@ class WaitError(Exception):
 
 
 class BusyError(Exception):
-    """Is raised when too many passwords are being looked at. Nothing was counted."""
+    """Raised if too many passwords are being checked. Nothing was counted."""
 
 
 @dataclass(frozen=True)
 class Limit:
-    """`free` guesses, then a wait of `first_ms` that doubles with each further one to `most_ms`."""
+    """`free` guesses, then a wait of `first_ms` that doubles with each further one up to
+    `most_ms`.
+    """
 
     free: int
     first_ms: int
@@ -52,8 +51,8 @@ class Limit:
 
 @dataclass(frozen=True)
 class Key:
-    """Says what guesses are counted for. A right password clears the count of an `own` key, and is
-    not counted for the others.
+    """A subject of counting, such as a name or an address. A right password clears an `own` key,
+    and is not counted for other keys.
     """
 
     text: str
@@ -69,23 +68,23 @@ class _Count:
 
 
 class Guesses:
-    """Keeps the counts of an event. Safe to use from many threads."""
+    """The counts of an event. Thread-safe."""
 
     def __init__(self, database: Database, secret: bytes) -> None:
-        """Take a secret of the event. Nobody can tell from a count whose it is without that."""
+        """Take a secret of the event, which hides the subjects of the counts."""
         self.known, self.strangers = Lane(), Lane()
         self._database = database
         self._secret = secret
-        # The lock guards how many refusals this server left out of the entry log, and how many
-        # guesses came since it looked for too many counts.
+        # The lock guards the number of refusals not logged, and of guesses since the last search
+        # for excess counts.
         self._lock = threading.Lock()
         self._unlisted = 0
         self._since = COUNTED_EVERY
 
     def check(self, keys: Sequence[Key], now: int, *, void_until: int | None = None) -> list[int]:
-        """Return the counts of the keys. Raises WaitError where one of them has to wait.
+        """Return the counts of the keys. Raises WaitError if a key has to wait.
 
-        It only reads, however often somebody guesses.
+        Reads only, however many guesses there are.
         """
         with self._database.reading() as db:
             found = [self._find(db, key) for key in keys]
@@ -97,10 +96,10 @@ class Guesses:
         return [count.tries for count in self._counts(found, keys, now, void_until)]
 
     def charge(self, keys: Sequence[Key], now: int, *, void_until: int | None = None) -> list[int]:
-        """Count a guess for each key, and return the counts, before it is looked at.
+        """Count a guess for each key before it is checked, and return the counts.
 
-        Counts no newer than `void_until` are forgotten first. Raises WaitError, with nothing
-        counted, where one of the keys has to wait.
+        Counts no newer than `void_until` are dropped first. Raises WaitError, with nothing counted,
+        if a key has to wait.
         """
         self.check(keys, now, void_until=void_until)
 
@@ -123,8 +122,8 @@ class Guesses:
         return self._database.write(step)
 
     def refund(self, db: Connection, keys: Sequence[Key], *, right: bool) -> None:
-        """Take a guess back in the caller's transaction, because the password was right or nobody
-        looked at it.
+        """Uncount a guess, in the caller's transaction, if the password was right or was not
+        checked.
         """
         for key in keys:
             count = self._find(db, key)
@@ -139,15 +138,15 @@ class Guesses:
             self._keep(db, key, count)
 
     def waiting(self, db: Connection, texts: Sequence[str], now: int) -> dict[str, tuple[int, int]]:
-        """Return which of the keys wait, each with its last guess and until when it waits."""
+        """Return (last guess, waits until) of each key that has to wait."""
         rows = db.execute("SELECT what, last_at, until FROM guess WHERE until > ?", (now,))
         found = {bytes(what): (int(last_at), int(until)) for what, last_at, until in rows}
         return {text: found[what] for text in texts if (what := self._what(text)) in found}
 
     def take_note(self, db: Connection, now: int) -> int | None:
-        """Ask to write a refusal into the entry log, where strangers could have millions written.
+        """Decide whether to log a refusal, since strangers could cause millions of entries.
 
-        Returns how many before it were left out here, or None where this one has to be.
+        Returns how many were skipped before it, or None to skip this one.
         """
         noted = NOTES.take(db, _ALL, now)
         with self._lock:
@@ -160,7 +159,7 @@ class Guesses:
     def _counts(
         self, found: Sequence[_Count | None], keys: Sequence[Key], now: int, void_until: int | None
     ) -> list[_Count]:
-        """Return the counts as they stand now. Raises WaitError."""
+        """Return the current counts. Raises WaitError."""
         counts = []
         for key, kept in zip(keys, found, strict=True):
             count = kept or _Count()
@@ -175,7 +174,7 @@ class Guesses:
         return counts
 
     def _cut_short(self, db: Connection, keys: Sequence[Key], now: int) -> None:
-        """After a clock was set back nobody must wait longer than the longest wait from now."""
+        """After the clock was set back, limit waits to the longest one from now."""
         for key in keys:
             most = now + key.limit.most_ms
             db.execute(
@@ -198,7 +197,7 @@ class Guesses:
         )
 
     def _what(self, text: str) -> bytes:
-        """Return what stands for a key in the database. A typed name may be a password."""
+        """Return the keyed hash of a key. A typed name may be a password."""
         return hashlib.blake2b(text.encode(), key=self._secret, digest_size=16).digest()
 
     def _is_time(self) -> bool:
@@ -220,31 +219,30 @@ def _forget_the_oldest(db: Connection) -> None:
 
 @dataclass(eq=False)
 class _Waiting:
-    """Waits for a turn. The lower the rank, the sooner it comes."""
+    """A guess that waits. The lowest rank is served first."""
 
     address: str
     rank: int
 
 
 class Lane:
-    """Lets one password at a time be looked at. Few wait for their turn, and fewer of them from one
-    address.
+    """Checks one password at a time. Few may wait, and fewer from one address.
 
-    The turn is that of the address with the fewest guesses. So whoever guesses from some addresses
-    keeps nobody waiting who comes from another: where the lane is full, the one with the most
-    guesses is sent away.
+    The address with the fewest guesses is served first. So an attacker with a few addresses delays
+    no one else: if the lane is full, the guess with the highest rank is rejected.
     """
 
     def __init__(self) -> None:
-        # It guards all below, and is told whenever the turn is over or somebody is sent away.
+        # Guards all below. Notified when a turn ends or a guess is rejected.
         self._changed = threading.Condition()
-        self._waiting: list[_Waiting] = []  # The first that came is the first here.
+        self._waiting: list[_Waiting] = []  # in order of arrival
         self._looks: _Waiting | None = None
 
     @contextmanager
     def turn(self, address: str, guesses: int = 0) -> Iterator[None]:
-        """Wait for the turn of an address with so many wrong guesses. Raises BusyError where too
-        many wait who have fewer, or it takes too long.
+        """Wait for the turn of an address with so many wrong guesses.
+
+        Raises BusyError if the lane is full of lower ranks, or after WAIT_S.
         """
         mine = self._enter(address, guesses)
         try:

@@ -1,5 +1,4 @@
-"""Keeps invitations. An admin makes a link for a name and a role, and whoever has it chooses the
-password, once and within three days.
+"""Invitations: links by which a new user chooses the password, once and within three days.
 
 Only a hash of the link's secret is stored. The account counts as made by the admin, who has seen
 the link (`dual_control`).
@@ -25,14 +24,14 @@ Random = Callable[[int], bytes]
 
 
 class InvitationOverError(Exception):
-    """Is raised where there is no such invitation, or it was used, taken back, or is too old."""
+    """Raised if the invitation does not exist, was used or withdrawn, or has expired."""
 
 
 @dataclass(frozen=True)
 class Invitation:
-    """Describes an invitation that is open."""
+    """An open invitation."""
 
-    mark: str  # It tells invitations apart, and opens nothing.
+    mark: str  # identifies the invitation, and is no secret
     name: str
     role: str
     expires_at: int
@@ -58,7 +57,7 @@ def invite(
 
 
 def open_invitations(db: Connection, now: int) -> list[Invitation]:
-    """Return the invitations that can still be used, the newest first."""
+    """Return the valid invitations, newest first."""
     rows = db.execute(
         "SELECT token_hash, name, role, expires_at FROM invitation WHERE expires_at > ?"
         " ORDER BY expires_at DESC",
@@ -80,9 +79,9 @@ def find(db: Connection, token: str, now: int) -> Invitation:
 
 
 def accept(db: Connection, token: str, password_hash: str, *, now: int) -> User:
-    """Make the account, with the password that the invited has chosen. The link is then over.
+    """Create the account with the chosen password, and end the invitation.
 
-    Raises InvitationOverError, or AccountError where somebody else has the name by now.
+    Raises InvitationOverError, or AccountError if the name was taken meanwhile.
     """
     found = find(db, token, now)
     (made_by,) = db.execute(
@@ -94,7 +93,7 @@ def accept(db: Connection, token: str, password_hash: str, *, now: int) -> User:
 
 
 def take_back(db: Connection, mark: str, *, by: str, now: int) -> None:
-    """End an invitation. Raises AccountError where it is over already."""
+    """End an invitation. Raises AccountError if it has ended already."""
     for row in db.execute("SELECT token_hash, role FROM invitation").fetchall():
         if _mark(row["token_hash"]) == mark:
             db.execute("DELETE FROM invitation WHERE token_hash = ?", (row["token_hash"],))

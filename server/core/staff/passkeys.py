@@ -1,7 +1,6 @@
-"""Registers passkeys and checks what they sign (WebAuthn level 3, by the library `webauthn`).
+"""Registers and verifies passkeys (WebAuthn level 3, by the library `webauthn`).
 
-A passkey belongs to a host. It signs nothing for a page of another host, so a page that only looks
-like ours gets nothing out of it.
+A passkey belongs to a host, so a phishing page on another host gets no signature.
 """
 
 import hashlib
@@ -25,7 +24,7 @@ CHALLENGE_BYTES = 32
 
 @dataclass(frozen=True)
 class Place:
-    """Names the host and the address of our pages, as browsers sign them."""
+    """The host and origin of our pages, as browsers sign them."""
 
     rp_id: str
     origin: str
@@ -33,8 +32,8 @@ class Place:
 
 
 def registration_options(db: Connection, place: Place, who: User, challenge: bytes) -> str:
-    """Return what the browser needs to make a passkey, as JSON."""
-    # The library is loaded with the first passkey, because it takes a while and many have none.
+    """Return the options for creating a passkey, as JSON for the browser."""
+    # Imported here because it is slow and many events have no passkeys.
     import webauthn
     from webauthn.helpers import structs
 
@@ -61,8 +60,9 @@ def new_challenge() -> bytes:
 
 
 def sign_options(db: Connection, place: Place, who: User, challenge: Callable[[], bytes]) -> str:
-    """Return what the browser needs to have a passkey sign, as JSON. It is empty where the user has
-    no passkey for this host, and then nobody is asked for a challenge.
+    """Return the options for signing with a passkey, as JSON for the browser.
+
+    Returns "" without calling `challenge` if the user has no passkey for this host.
     """
     known = [
         one for one in second_factors.factors(db, who.user_id).passkeys if one.rp_id == place.rp_id
@@ -93,10 +93,10 @@ def add_passkey(
     *,
     now: int,
 ) -> list[str]:
-    """Take a passkey that the browser has made. Returns recovery codes if this is the first factor.
+    """Register a passkey. Returns recovery codes if it is the first factor.
 
-    Raises WrongFactorError for an answer that does not fit, and AccountError for a poor name or too
-    many passkeys.
+    Raises WrongFactorError for an invalid answer, and AccountError for an invalid name or too many
+    passkeys.
     """
     import webauthn
 
@@ -137,7 +137,7 @@ def add_passkey(
 def use_passkey(
     db: Connection, place: Place, who: User, answer: str, challenge: bytes, *, now: int
 ) -> None:
-    """Take what a passkey has signed. Raises WrongFactorError."""
+    """Verify a passkey's signature. Raises WrongFactorError."""
     import webauthn
 
     try:
@@ -167,7 +167,7 @@ def use_passkey(
 
 
 def _refused() -> tuple[type[Exception], ...]:
-    """Return what the library raises for an answer that it can't take."""
+    """Return the exceptions that the library raises for an invalid answer."""
     from webauthn.helpers import exceptions
 
     return exceptions.WebAuthnException, ValueError, TypeError, KeyError, RecursionError

@@ -1,11 +1,10 @@
-"""Decides which passwords are too easily guessed, by rule, by a list of common ones, and by a short
-list of words of our own.
+"""Rejects passwords that are easily guessed.
 
-A password is taken apart into pieces that a guesser tries whole. They are common words, what the
-event and its user are called, runs of one character, neighbours on the keyboard or in the alphabet,
-and years. What is no such piece counts by the character. Nothing is looked up outside this machine,
-and no kind of character is asked for (OWASP ASVS 5.0, 6.2, and NIST SP
-800-63B-4).
+A password is divided into pieces that a guesser tries whole: common words, names of the event and
+the user, repeated characters, neighbours on the keyboard or in the alphabet, and years. Other text
+counts by the character. It must have enough pieces and not be on the list of common passwords.
+Nothing is looked up on the network, and no kind of character is required (OWASP ASVS 5.0, 6.2, and
+NIST SP 800-63B-4).
 """
 
 import re
@@ -15,13 +14,13 @@ from functools import cache
 
 from badges.i18n import N_, Spoken
 
-CHARS_ALONE_MIN = 15  # Where the password is the only factor (NIST SP 800-63B-4, 3.1.1.2).
-CHARS_MIN = 8  # Beside a second factor.
+CHARS_ALONE_MIN = 15  # as the only factor (NIST SP 800-63B-4, 3.1.1.2)
+CHARS_MIN = 8  # with a second factor
 CHARS_MAX = 200
 PIECES_MIN = 6
 PIECE_CHARS_MAX = 24
 
-# Words of Hallkeeper and of the roles, whatever the event is called.
+# Words of Hallkeeper and its roles.
 CONTEXT = (
     "hallkeeper", "hall", "keeper", "kiosk", "badge", "desk", "door", "forum", "event", "server",
     "checkin", "steward", "supervisor", "admin", "administrator", "auditor",
@@ -50,7 +49,7 @@ _COMMON = frozenset(
     "god allah abc qwe asd zxc qaz wsx edc rfv zaq xsw cde vfr the and you my is are for not "
     "new old big".split()
 )
-# The alphabet, the digits, and rows and columns of keyboards. They may be typed in both directions.
+# The alphabet, the digits, and rows and columns of keyboards, in both directions.
 _WALKS = (
     "abcdefghijklmnopqrstuvwxyz", "01234567890", "qwertyuiop", "asdfghjkl", "zxcvbnm", "qwertzuiop",
     "yxcvbnm", "azertyuiop", "qsdfghjklm", "wxcvbn", "!@#$%^&*()", "!\"§$%&/()=", "1qaz", "2wsx",
@@ -67,17 +66,17 @@ _WALKED = frozenset(
 _YEAR = re.compile(r"(19|20)\d\d")
 _LOOKALIKES = [
     str.maketrans("013457@$!|", one) for one in ("oieastasii", "oleastasll")
-]  # "passw0rd" is no better than "password".
+]  # "passw0rd" is no better than "password"
 
 
 class PoorPasswordError(Spoken, ValueError):
-    """Is raised when the password can't be taken. The text says why and what would do."""
+    """Raised for an unacceptable password. The text states the reason and the remedy."""
 
 
 def check(password: str, context: Iterable[str] = (), *, chars_min: int = CHARS_ALONE_MIN) -> None:
     """Raise PoorPasswordError for a password that is too short, too long or easily guessed.
 
-    `context` has what belongs to the event or the user, such as their names.
+    `context` has related words, such as the names of the event and the user.
     """
     if not chars_min <= len(password) <= CHARS_MAX:
         raise PoorPasswordError(
@@ -97,15 +96,15 @@ def check(password: str, context: Iterable[str] = (), *, chars_min: int = CHARS_
 
 
 def _parts(text: str) -> set[str]:
-    """Return the words of a name, and all of them as one word."""
+    """Return the words of a name, and all of them joined."""
     plain = unicodedata.normalize("NFKC", text).casefold()
     words = re.findall(r"[^\W_]+", plain)
     return {word for word in (*words, "".join(words)) if len(word) >= 2}
 
 
 def _pieces(text: str, words: frozenset[str]) -> int:
-    """Return the fewest pieces that a text falls into. A text that repeats its first part counts as
-    that part and one piece more, not as double.
+    """Return the smallest number of pieces of a text. A repeated text counts as one repetition and
+    one more piece.
     """
     for length in range(1, len(text) // 2 + 1):
         if (text[:length] * (len(text) // length + 1))[: len(text)] == text:
@@ -132,9 +131,7 @@ def _is_piece(part: str, words: frozenset[str]) -> bool:
 
 @cache
 def _known() -> frozenset[str]:
-    """Return the 30,000 most common passwords of published breaches, as the package zxcvbn lists
-    them.
-    """
+    """Return the 30,000 most common passwords of published breaches, from the package zxcvbn."""
     # Loaded with the first new password.
     from zxcvbn.frequency_lists import FREQUENCY_LISTS
 

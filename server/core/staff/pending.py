@@ -1,8 +1,7 @@
-"""Remembers for a few minutes what a browser has been asked, so that its answer counts once.
+"""Stores for a few minutes the challenges sent to browsers, so that each answer counts once.
 
-These are secrets of an authenticator app that is being set up, and challenges to passkeys. They
-stand in the database, encrypted under a key of the event that is not there. So any server of the
-event takes the answer.
+These are secrets of authenticator apps during setup, and challenges to passkeys. They are in the
+database, encrypted under a key that is not, so any server of the event accepts the answer.
 """
 
 import hashlib
@@ -15,12 +14,12 @@ from server.storage.connection import Connection
 from server.storage.database import Database
 
 LIFE_MS = 10 * 60_000
-# A page that is opened again shows what it showed, if the browser has this long to answer.
+# A reloaded page shows the same value if the browser still has this long to answer.
 ENOUGH_MS = LIFE_MS // 2
 
 
 class Pending:
-    """Keeps what was asked. Safe to use from many threads."""
+    """The challenges of an event. Thread-safe."""
 
     def __init__(self, database: Database, key: bytes) -> None:
         """Take a key of 32 bytes that is not in the database."""
@@ -29,7 +28,7 @@ class Pending:
         self._box = nacl.secret.SecretBox(key)
 
     def put(self, token: str, purpose: str, value: bytes, now: int) -> None:
-        """Remember a value for the session of `token`, in place of the last one of that purpose."""
+        """Store a value for the session of `token`, replacing the last one of that purpose."""
         whose, sealed = self._whose(token), bytes(self._box.encrypt(value))
 
         def step(db: Connection) -> None:
@@ -44,21 +43,20 @@ class Pending:
         self._database.write(step)
 
     def asked(self, token: str, purpose: str, make: Callable[[], bytes], now: int) -> bytes:
-        """Return what the session was asked, or ask it what `make` returns. Only the latter writes.
-
-        So another look at a page makes nothing void.
+        """Return the session's pending value, or store what `make` returns. Only the latter
+        writes.
         """
         with self._database.reading() as db:
             value, until = self._find(db, token, purpose)
         if value is not None and now + ENOUGH_MS < until <= now + LIFE_MS:
             return value
-        # What will soon be too old is given its time anew.
+        # A value that expires soon is extended.
         value = value if value is not None and now < until else make()
         self.put(token, purpose, value, now)
         return value
 
     def take(self, token: str, purpose: str, now: int) -> bytes | None:
-        """Return the value and forget it. Returns None where there is none, or it is too old."""
+        """Return the value and delete it. Returns None if it is missing or expired."""
 
         def step(db: Connection) -> tuple[bytes | None, int]:
             found = self._find(db, token, purpose)
@@ -81,7 +79,7 @@ class Pending:
         try:
             return self._box.decrypt(bytes(row[0])), int(row[1])
         except nacl.exceptions.CryptoError:
-            return None, 0  # It is of before the event's secret was changed.
+            return None, 0  # encrypted under the event's former secret
 
     def _whose(self, token: str) -> bytes:
         return hashlib.blake2b(token.encode(), key=self._key, digest_size=16).digest()

@@ -1,7 +1,7 @@
-"""Keeps supervisors' PINs for the doors, as kiosks check them without the server.
+"""Keeps supervisors' PINs, which kiosks verify without the server.
 
-A kiosk holds argon2id hashes alone. Six digits are a million guesses. A stolen kiosk may be made to
-find a PIN in days, so PINs are set anew when a kiosk is fenced (docs/doors.md).
+Kiosks hold only argon2id hashes. Six digits are a million guesses, which a stolen kiosk allows in
+days, so PINs are replaced when a kiosk is fenced (docs/doors.md).
 """
 
 from badges.i18n import N_
@@ -19,7 +19,7 @@ _ROW = "0123456789012345678909876543210987654321"
 
 
 def hash_pin(pin: str) -> str:
-    """Raises AccountError for a PIN that is too short, too long, or the first that one tries."""
+    """Raises AccountError for a PIN that is too short, too long or too easily guessed."""
     low, high = PIN_DIGITS
     if not (pin.isascii() and pin.isdigit() and low <= len(pin) <= high):
         raise AccountError(N_("A PIN has %(low)s to %(high)s digits."), low=low, high=high)
@@ -29,7 +29,7 @@ def hash_pin(pin: str) -> str:
 
 
 def set_pin(db: Connection, user_id: int, pin_hash: str, *, by: str, now: int) -> None:
-    """Let a user act at the doors, and let kiosks hear of it. Raises AccountError."""
+    """Let a user act at the doors, and notify the kiosks. Raises AccountError."""
     found = user(db, user_id)
     if found.role not in ROLES or found.disabled:
         raise AccountError(N_("Only supervisors and admins have a PIN; change the role first."))
@@ -39,7 +39,7 @@ def set_pin(db: Connection, user_id: int, pin_hash: str, *, by: str, now: int) -
 
 
 def remove_pin(db: Connection, user_id: int, *, by: str, now: int) -> None:
-    """End a user's word at the doors. Raises AccountError where there is no such user."""
+    """Revoke a user's authority at the doors. Raises AccountError if there is no such user."""
     user(db, user_id)
     db.execute("UPDATE user SET pin_hash = NULL WHERE user_id = ?", (user_id,))
     changes.publish(db, wire.VenueChanged())
@@ -47,7 +47,7 @@ def remove_pin(db: Connection, user_id: int, *, by: str, now: int) -> None:
 
 
 def supervisors(db: Connection) -> list[wire.SupervisorFacts]:
-    """Return who may act at a door, by name."""
+    """Return the users who may act at a door, sorted by name."""
     rows = db.execute(
         "SELECT user_id, name, pin_hash FROM user WHERE pin_hash IS NOT NULL"
         " AND disabled_at IS NULL AND role IN (?, ?) ORDER BY name",
@@ -57,6 +57,6 @@ def supervisors(db: Connection) -> list[wire.SupervisorFacts]:
 
 
 def has_pin(db: Connection) -> frozenset[int]:
-    """Return the users with a PIN."""
+    """Return the ids of users with a PIN."""
     rows = db.execute("SELECT user_id FROM user WHERE pin_hash IS NOT NULL")
     return frozenset(row[0] for row in rows)

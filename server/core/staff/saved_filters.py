@@ -1,7 +1,7 @@
-"""Keeps filters that users have saved, each with a name, for the pages of entries and of acts.
+"""Filters of the pages of entries and of acts, saved by users under a name.
 
-A filter is what stands in an address after the question mark, so that opening it is following a
-link. Its owner may share it with everybody who may open the page.
+A filter is the query string of an address, so opening it is following a link. Its owner may share
+it with all users of the page.
 """
 
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ EACH_MAX = 50
 
 
 class SavedFilterError(ValueError):
-    """Is raised where a filter can't be saved or removed. `reason` is `name`, `empty`, `long`,
-    `many` or `gone`.
+    """Raised if a filter can't be saved or removed. `reason` is `name`, `empty`, `long`, `many` or
+    `gone`.
     """
 
     def __init__(self, reason: str) -> None:
@@ -26,7 +26,7 @@ class SavedFilterError(ValueError):
 
 @dataclass(frozen=True)
 class SavedFilter:
-    """Holds a saved filter. `owner` is the name of whose it is."""
+    """A saved filter. `owner` is the owner's name."""
 
     filter_id: int
     user_id: int
@@ -37,7 +37,7 @@ class SavedFilter:
 
 
 def visible(db: Connection, page: str, user_id: int) -> list[SavedFilter]:
-    """Return a user's own filters of a page, by name, and then those that others share."""
+    """Return a user's own filters of a page, sorted by name, then those shared by others."""
     rows = db.execute(
         "SELECT f.filter_id, f.user_id, u.name AS owner, f.name, f.query, f.shared"
         " FROM saved_filter f JOIN user u USING (user_id)"
@@ -51,9 +51,8 @@ def visible(db: Connection, page: str, user_id: int) -> list[SavedFilter]:
 def save(
     db: Connection, page: str, user_id: int, name: str, query: str, *, shared: bool, now: int
 ) -> int:
-    """Save a filter, in place of the user's one of that name, and return its number.
-
-    Raises SavedFilterError.
+    """Save a filter, replacing the user's filter of that name, and return its id. Raises
+    SavedFilterError.
     """
     name = " ".join(name.split())
     if not 0 < len(name) <= NAME_CHARS_MAX or not name.isprintable():
@@ -82,10 +81,10 @@ def save(
 
 
 def remove(db: Connection, filter_id: int, user_id: int, *, any_owner: bool) -> str:
-    """Remove a filter and return the page that it was for. `any_owner` lets a user remove one that
-    somebody else shares.
+    """Remove a filter and return its page. `any_owner` allows removing another user's shared
+    filter.
 
-    Raises SavedFilterError where the user has none of that number.
+    Raises SavedFilterError if the user may remove no filter with that id.
     """
     row = db.execute(
         "SELECT page FROM saved_filter WHERE filter_id = ? AND (user_id = ? OR (shared = 1 AND ?))",

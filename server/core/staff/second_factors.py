@@ -1,8 +1,7 @@
-"""Keeps users' second factors. They are codes of an authenticator app (TOTP, RFC 6238), passkeys,
-and recovery codes for whoever has lost both.
+"""Second factors of users: authenticator apps (TOTP, RFC 6238), passkeys and recovery codes.
 
-The app's secret is encrypted under a key of the event, which is not in the database. A code counts
-once. Recovery codes are 120 random bits, so their plain hash is enough.
+An app's secret is encrypted under a key of the event, which is not in the database. A code counts
+once. Recovery codes are 120 random bits, so a plain hash is enough.
 """
 
 import hashlib
@@ -23,7 +22,7 @@ from server.core.staff.users import AccountError, User
 from server.storage.connection import Connection
 
 STEP_S = 30
-# A phone's clock may be this many steps away.
+# allowed error of the phone's clock, in steps
 STEPS_AROUND = 1
 RECOVERY_CODES = 10
 PASSKEYS_MAX = 10
@@ -34,36 +33,33 @@ Random = Callable[[int], bytes]
 
 
 class WrongFactorError(Exception):
-    """Is raised for a wrong, old or used code, and for a passkey that is not the user's."""
+    """Raised for a wrong, old or used code, and for another user's passkey."""
 
 
 @dataclass(frozen=True)
 class Passkey:
-    """Describes a passkey as its user sees it."""
-
     credential_id: bytes
     name: str
-    rp_id: str  # The host for which it was made.
+    rp_id: str  # the host for which it was made
     created_at: int
     used_at: int | None
 
 
 @dataclass(frozen=True)
 class Factors:
-    """Holds what a user can show beside the password."""
+    """A user's second factors."""
 
     totp: bool
     passkeys: tuple[Passkey, ...]
-    recovery_codes: int  # How many are left.
+    recovery_codes: int  # unused ones
 
     @property
     def count(self) -> int:
-        """Return how many factors there are. Recovery codes are none."""
+        """Return the number of factors. Recovery codes do not count."""
         return self.totp + len(self.passkeys)
 
 
 def factors(db: Connection, user_id: int) -> Factors:
-    """Return the second factors of a user."""
     row = db.execute(
         "SELECT totp_sealed IS NOT NULL, (SELECT COUNT(*) FROM recovery_code r"
         " WHERE r.user_id = user.user_id) FROM user WHERE user_id = ?",
@@ -84,16 +80,16 @@ def new_secret() -> str:
 
 
 def setup_uri(secret: str, user_name: str, event_name: str) -> str:
-    """Return what the app's QR code says."""
+    """Return the content of the QR code for setting up the app."""
     return pyotp.TOTP(secret).provisioning_uri(name=user_name, issuer_name=event_name)
 
 
 def add_totp(
     db: Connection, key: bytes, who: User, secret: str, code: str, *, now: int
 ) -> list[str]:
-    """Take an authenticator app into use that has shown a right code, in place of an earlier one.
+    """Enable an authenticator app by one of its codes, replacing an earlier app.
 
-    `key` is `sealing_key`'s. Returns recovery codes if this is the first factor. Raises
+    `key` is from `sealing_key`. Returns recovery codes if this is the first factor. Raises
     WrongFactorError.
     """
     step = _step_of(secret, code, now, after=0)
@@ -108,7 +104,7 @@ def add_totp(
 
 
 def use_totp(db: Connection, key: bytes, who: User, code: str, *, now: int) -> None:
-    """Take a code of the user's app. It counts once. Raises WrongFactorError."""
+    """Verify a code of the user's app, once. Raises WrongFactorError."""
     sealed, after = db.execute(
         "SELECT totp_sealed, totp_step FROM user WHERE user_id = ?", (who.user_id,)
     ).fetchone()
@@ -125,7 +121,7 @@ def use_totp(db: Connection, key: bytes, who: User, code: str, *, now: int) -> N
 def fresh_recovery_codes(
     db: Connection, who: User, *, now: int, random: Random = os.urandom
 ) -> list[str]:
-    """Make recovery codes, and void earlier ones. They are shown once, and only hashes are kept."""
+    """Create recovery codes and void earlier ones. Only hashes are stored."""
     codes = []
     for _ in range(RECOVERY_CODES):
         text = "".join(_ALPHABET[byte & 31] for byte in random(24))
@@ -141,7 +137,7 @@ def fresh_recovery_codes(
 
 
 def use_recovery_code(db: Connection, who: User, code: str) -> None:
-    """Take a recovery code, which then is gone. Raises WrongFactorError."""
+    """Verify and delete a recovery code. Raises WrongFactorError."""
     gone = db.execute(
         "DELETE FROM recovery_code WHERE user_id = ? AND code_hash = ?",
         (who.user_id, _code_hash(code)),
@@ -151,7 +147,7 @@ def use_recovery_code(db: Connection, who: User, code: str) -> None:
 
 
 def remove_totp(db: Connection, who: User, *, now: int) -> None:
-    """Take the user's app out of use. Raises AccountError where the user has none."""
+    """Remove the user's app. Raises AccountError if there is none."""
     gone = db.execute(
         "UPDATE user SET totp_sealed = NULL WHERE user_id = ? AND totp_sealed IS NOT NULL",
         (who.user_id,),
@@ -162,7 +158,7 @@ def remove_totp(db: Connection, who: User, *, now: int) -> None:
 
 
 def remove_passkey(db: Connection, who: User, credential_id: bytes, *, now: int) -> None:
-    """Forget a passkey. Raises AccountError where the user has no such one."""
+    """Remove a passkey. Raises AccountError if the user has no such passkey."""
     gone = db.execute(
         "DELETE FROM passkey WHERE user_id = ? AND credential_id = ?", (who.user_id, credential_id)
     ).rowcount
@@ -172,9 +168,9 @@ def remove_passkey(db: Connection, who: User, credential_id: bytes, *, now: int)
 
 
 def remove_all(db: Connection, user_id: int, password_hash: str, *, by: str, now: int) -> None:
-    """Take all second factors from a user who has lost them, and give a new first password.
+    """Remove all second factors of a user who lost them, and set a new first password.
 
-    Without that a thief of the password would set up factors of their own. Raises AccountError.
+    Otherwise a thief of the password could set up new factors. Raises AccountError.
     """
     found = users.user(db, user_id)
     db.execute("UPDATE user SET totp_sealed = NULL WHERE user_id = ?", (user_id,))
@@ -188,20 +184,20 @@ def remove_all(db: Connection, user_id: int, password_hash: str, *, by: str, now
 
 
 def sealing_key(event_secret: bytes) -> bytes:
-    """Return the key under which secrets of apps are kept."""
+    """Return the key that encrypts the secrets of apps."""
     return hmac.digest(event_secret, b"hallkeeper/totp/v1", "sha256")
 
 
 def _after_removal(db: Connection, who: User, factor: str, now: int) -> None:
     if factors(db, who.user_id).count == 0:
         db.execute("DELETE FROM recovery_code WHERE user_id = ?", (who.user_id,))
-        # A factor that is gone proves nothing, should the user's role come to need one.
+        # If a role later requires a factor, a removed one must not count.
         db.execute("UPDATE web_session SET factor_at = NULL WHERE user_id = ?", (who.user_id,))
     _note(db, Act.FACTOR_REMOVED, who.by, who.user_id, factor, now)
 
 
 def _step_of(secret: str, code: str, now: int, *, after: int) -> int:
-    """Return the step whose code this is. It must be later than `after`."""
+    """Return the time step of this code. It must be later than `after`. Raises WrongFactorError."""
     plain, here, app = code.replace(" ", ""), now // 1000 // STEP_S, pyotp.TOTP(secret)
     found = None
     for step in range(here - STEPS_AROUND, here + STEPS_AROUND + 1):

@@ -1,8 +1,8 @@
-"""Signs users on by an identity provider, by OpenID Connect Core 1.0 with the authorization code.
+"""Signs users on through an identity provider (OpenID Connect Core 1.0, authorization code flow).
 
-Every request has a state, a nonce and a proof key (PKCE, RFC 7636), each used once. The provider's
-word is taken for who somebody is, and for their role by the mapping of `event.toml`. Nothing else
-of theirs is kept, and no token is.
+Each request has a state, a nonce and a proof key (PKCE, RFC 7636), each used once. The provider
+determines the identity, and the mapping in `event.toml` the role. No other data and no token is
+kept.
 """
 
 import hmac
@@ -16,42 +16,41 @@ from badges.i18n import N_, Spoken
 from server.core.event.directory import Event, check_private
 from server.core.event.settings import EventError
 
-# The libraries are loaded with the first sign-on, because they take a while and most events have no
-# identity provider.
+# Libraries are imported at the first sign-on: they are slow, and most events have no provider.
 if TYPE_CHECKING:
     from authlib.integrations.requests_client import OAuth2Session
 
 SECRET_FILE = "sign-on.secret"
-# All requests of one step of a sign-on have this long together, however slowly they are answered.
+# Time limit for all requests of one step together.
 WHOLE_S = 10.0
-# A provider's description, its keys or a token are some thousand bytes.
+# A provider's metadata, keys or token take a few thousand bytes.
 ANSWER_BYTES_MAX = 500_000
-TURN_S = 5.0  # So long somebody waits for others' sign-ons.
-# Requests to the provider that may run at once. Each holds a thread of the server's.
+TURN_S = 5.0  # maximum wait for other sign-ons
+# Concurrent requests to the provider. Each holds a server thread.
 AT_ONCE = 4
-# Signatures by a key that the provider alone has.
+# Asymmetric signatures, whose key only the provider has.
 ALGORITHMS = (
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA",
 )  # fmt: skip
-# A session at the provider this young counts as a sign-in of now.
+# A session at the provider this young counts as a new sign-in.
 FRESH_S = 5 * 60
 LEEWAY_S = 60
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class SignOnError(Spoken):
-    """Is raised where the provider's answer is missing or wrong. The text says what to do."""
+    """Raised if the provider's answer is missing or invalid. The text states the remedy."""
 
 
 class NoRoleError(SignOnError):
-    """Is raised for somebody whom the provider knows and to whom `event.toml` gives no role."""
+    """Raised for a user of the provider without a role in `event.toml`."""
 
 
 @dataclass(frozen=True)
 class Begun:
-    """Holds what the browser keeps while its user is at the provider."""
+    """What the browser stores while its user is at the provider."""
 
-    address: str  # Where the browser goes.
+    address: str  # the address to open at the provider
     state: str
     nonce: str
     verifier: str
@@ -59,18 +58,18 @@ class Begun:
 
 @dataclass(frozen=True)
 class Identity:
-    """Says whom the provider has signed on."""
+    """The user whom the provider signed on."""
 
     issuer: str
     subject: str
     name: str
     role: str
-    many_factors: bool  # The provider says that it asked for more than one factor (RFC 8176).
+    many_factors: bool  # The provider reports more than one factor (RFC 8176).
 
 
 @dataclass(frozen=True)
 class Provider:
-    """Asks one identity provider. Safe to use from many threads."""
+    """A client of one identity provider. Thread-safe."""
 
     issuer: str
     client_id: str
@@ -83,9 +82,9 @@ class Provider:
     )
 
     def begin(self, back: str, *, fresh: bool = False) -> Begun:
-        """Return where the browser goes to be signed on, and then comes `back`.
+        """Start a sign-on that returns to the address `back`.
 
-        Where it is to be `fresh`, the provider asks its user again. Raises SignOnError.
+        With `fresh`, the provider must ask its user again. Raises SignOnError.
         """
         from authlib.common.security import generate_token
 
@@ -101,15 +100,15 @@ class Provider:
     def finish(
         self, answer: Mapping[str, str], begun: Begun, back: str, *, now: int, fresh: bool = False
     ) -> Identity:
-        """Return who was signed on, by the `answer` that the browser brought back.
+        """Return the identity for the `answer` that the browser brought back.
 
-        Raises SignOnError, or NoRoleError.
+        Raises SignOnError or NoRoleError.
         """
         import requests
         from authlib.common.errors import AuthlibBaseError
         from joserfc.errors import JoseError
 
-        # Providers that say no may leave the state out. Nothing is done then.
+        # A refusal may lack the state. It has no effect.
         if "error" in answer or "code" not in answer:
             raise SignOnError(
                 N_("%(name)s did not sign you in. Start again, or ask there."), name=self.name
@@ -125,7 +124,7 @@ class Provider:
                     code=answer["code"],
                     code_verifier=begun.verifier,
                     grant_type="authorization_code",
-                    # The client's secret goes to the address that the provider named, and no other.
+                    # Never send the client's secret to a redirect target.
                     allow_redirects=False,
                 )
                 keys = _json(session, metadata["jwks_uri"])
@@ -187,7 +186,7 @@ class Provider:
         )
         given = claims.get(self.claim, [])
         groups = given if isinstance(given, list) else [given]
-        # The first of the mapping counts, whatever the order of the claim.
+        # The first match in the mapping counts, not in the claim.
         role = next((role for group, role in self.roles.items() if group in groups), None)
         if role is None:
             raise NoRoleError(
@@ -239,7 +238,7 @@ class Provider:
 
 
 class _Turn:
-    """Holds a session with the provider, of which few are open at once."""
+    """A session with the provider. The number of open sessions is limited."""
 
     def __init__(self, provider: Provider, back: str) -> None:
         from authlib.integrations.requests_client import OAuth2Session
@@ -272,9 +271,9 @@ class _Turn:
 
 
 def provider_of(event: Event) -> Provider | None:
-    """Return the event's identity provider, or None where it has none.
+    """Return the event's identity provider, or None.
 
-    Raises EventError for a secret that is missing or can be read by others.
+    Raises EventError for a secret that is missing or readable by others.
     """
     settings = event.settings
     if settings.sign_on_issuer is None or settings.sign_on_client is None:
@@ -304,7 +303,7 @@ def provider_of(event: Event) -> Provider | None:
 
 
 def is_safe(address: object) -> bool:
-    """Say whether nobody on the way can read what is sent to an address."""
+    """Return whether traffic to an address can't be read on the way."""
     try:
         found = urlsplit(str(address))
     except ValueError:

@@ -1,7 +1,7 @@
-"""Keeps the accounts of users whom an identity provider signs on.
+"""Accounts of users who sign on through an identity provider.
 
-An account belongs to the provider's own number of somebody, never to a name. So nobody gets into a
-local account by calling themselves like its user.
+An account belongs to the provider's id of a user, never to a name. So a provider's user can't enter
+a local account by choosing its name.
 """
 
 from server.core.entry_log import entry_log
@@ -12,17 +12,16 @@ from server.core.staff.users import NAME_CHARS_MAX, SignInError, User
 from server.storage import dialect
 from server.storage.connection import Connection
 
-BY = "sign-on"  # How the entry log names the identity provider.
+BY = "sign-on"  # the identity provider in the entry log
 
 
 def enter(
     db: Connection, found: Identity, password_hash: str, token: str, *, tag: str, now: int
 ) -> User:
-    """Open a session of an account of the provider's, which is made at the first sign-on.
+    """Open a session of the identity's account, which is created at the first sign-on.
 
-    `password_hash` is of a password that nobody knows. The account's role is set to what the
-    provider says now. Raises SignInError for a disabled user, and AccountError where the last admin
-    would be lost.
+    `password_hash` is of a random password. The role is set to the provider's current one. Raises
+    SignInError for a disabled user, and AccountError if it would demote the last admin.
     """
     who = find(db, found)
     if who is None:
@@ -50,7 +49,7 @@ def enter(
 
 
 def find(db: Connection, found: Identity) -> User | None:
-    """Return the account of somebody at the provider, if there is one."""
+    """Return the account of an identity, or None."""
     row = db.execute(
         "SELECT user_id FROM sign_on_account WHERE issuer = ? AND subject = ?",
         (found.issuer, found.subject),
@@ -70,7 +69,7 @@ def _add(db: Connection, found: Identity, password_hash: str, now: int) -> User:
 
 
 def _free_name(db: Connection, name: str) -> str:
-    """Return the name, with a number behind it where somebody has it."""
+    """Return the name, with a number added if it is taken."""
     plain = "".join(one for one in name if one.isprintable()).strip() or "User"
     wished, number = plain[:NAME_CHARS_MAX], 1
     while db.execute(

@@ -1,7 +1,7 @@
-"""Signs users in. A guess is counted, then looked at, and what came of it goes into the entry log.
+"""Signs users in by password: counts the guess, checks it, and logs the result.
 
-Whoever signed in before, from a browser or an address that the account knows, has an allowance of
-their own. So strangers who guess at an account can't keep its user out (docs/security.md).
+A browser or address with an earlier success has its own allowance. So strangers who guess at an
+account can't lock its user out (docs/security.md).
 """
 
 import hashlib
@@ -18,16 +18,16 @@ from server.storage.connection import Connection
 from server.storage.database import Database
 
 MINUTE = 60_000
-HERE = Limit(free=10, first_ms=30_000, most_ms=15 * MINUTE)  # One name from one place.
-ADDRESS = Limit(free=60, first_ms=30_000, most_ms=15 * MINUTE)  # All names from one address.
-ACCOUNT = Limit(free=30, first_ms=10_000, most_ms=5 * MINUTE)  # One name from all strangers.
-# An unlocked account may be entered this long although strangers are guessing.
+HERE = Limit(free=10, first_ms=30_000, most_ms=15 * MINUTE)  # one name from one place
+ADDRESS = Limit(free=60, first_ms=30_000, most_ms=15 * MINUTE)  # all names from one address
+ACCOUNT = Limit(free=30, first_ms=10_000, most_ms=5 * MINUTE)  # one name from all unknown places
+# For this long an unlocked account can be entered despite guesses by strangers.
 UNLOCKED_MS = 15 * MINUTE
 KNOWN_MS = 30 * 24 * 60 * MINUTE
-KNOWN_MAX = 20  # The most browsers and addresses of one account.
+KNOWN_MAX = 20  # browsers and addresses of one account
 DEVICE_BYTES = 16
-TAG_CHARS = 8  # So many digits of an address's hash are in the entry log.
-# The entry log says that nobody tried, because a name that was typed proves nothing.
+TAG_CHARS = 8  # digits of the address's hash in the entry log
+# The actor in the entry log: a typed name proves nothing.
 NOBODY = "nobody"
 
 Random = Callable[[int], bytes]
@@ -35,11 +35,10 @@ Random = Callable[[int], bytes]
 
 @dataclass(frozen=True)
 class Attempt:
-    """Holds what a browser sent. `address` is a keyed hash in hexadecimal digits, never the
-    address.
+    """A sign-in request. `address` is a keyed hash in hex, never the address.
 
-    `device` is the token that an earlier success left in the browser, and `session` is the token of
-    the session that it has now. Both may be empty.
+    `device` is the browser's token of an earlier success, and `session` its current session's
+    token. Both may be "".
     """
 
     name: str
@@ -50,15 +49,15 @@ class Attempt:
 
     @property
     def tag(self) -> str:
-        """Tell addresses apart in the entry log without saying which they are."""
+        """Return a short hash for the entry log, which does not reveal the address."""
         return self.address[:TAG_CHARS]
 
 
 @dataclass(frozen=True)
 class SignedIn:
     user: User
-    token: str  # Of the new session.
-    # The browser keeps it. It is empty where the second factor has to come first.
+    token: str  # of the new session
+    # kept by the browser; "" until the second factor is shown
     device: str
 
 
@@ -71,22 +70,21 @@ def sign_in(
     random: Random = os.urandom,
     with_factor: frozenset[str] = frozenset(),
 ) -> SignedIn:
-    """Open a session, and end the one that the browser had. It waits for the second factor of a
-    user who has one.
+    """Open a session and end the browser's former one. If the user has a second factor, the session
+    waits for it.
 
-    Roles of `with_factor` need one, so their passwords may be shorter. Whose password is too short
-    by the rules of today must choose another. The browser is known from now on, or once the second
-    factor is shown.
+    Roles in `with_factor` require a factor, so shorter passwords are allowed. A password that is
+    too short today must be changed. The browser becomes known, at once or after the second factor.
 
-    Raises SignInError for a wrong name or password, WaitError after too many of them, and BusyError
-    where too many are being looked at.
+    Raises SignInError for a wrong name or password, WaitError after too many guesses, and BusyError
+    if too many are being checked.
     """
     found = users.stored(database, attempt.name)
     keys, void_until, favoured = _keys(database, attempt, found, now)
-    # Who has to wait is told so before all else, and takes nobody's turn.
+    # Report a wait first, without taking a turn.
     counts = guesses.check(keys, now, void_until=void_until)
     lane = guesses.known if favoured else guesses.strangers
-    # The last of three counts is the account's, which strangers elsewhere drive up.
+    # The last of the three counts is the account's, which strangers elsewhere increase.
     with lane.turn(attempt.address, max(counts[:2])):
         tries = guesses.charge(keys, now, void_until=void_until)
         right = users.fits(found, attempt.password)
@@ -118,11 +116,11 @@ def sign_in(
 def factor_keys(
     db: Connection, who: User, address: str, device: str, now: int, *, code: bool
 ) -> list[Key]:
-    """Return what a guess at the user's second factor counts for.
+    """Return the keys for a guess at the user's second factor.
 
-    It counts for the place, so that whoever knows the password keeps the user out of no browser
-    and no address that the account knows. A `code` of six digits from all other places counts for
-    the account as well. The rest is too long to be guessed.
+    It counts for the place, so a thief of the password can't lock the user out of known browsers
+    and addresses. A `code` of six digits from unknown places also counts for the account. Other
+    factors are too long to guess.
     """
     what = f"factor of {who.user_id}"
     known = _known_key(db, who.user_id, what, address, device, now)
@@ -133,7 +131,7 @@ def factor_keys(
 
 
 def chars_min(user: User, with_factor: frozenset[str]) -> int:
-    """Return how many characters the user's password must have."""
+    """Return the minimum length of the user's password."""
     beside = user.has_factor or user.role in with_factor
     return passwords.CHARS_MIN if beside else passwords.CHARS_ALONE_MIN
 
@@ -141,7 +139,7 @@ def chars_min(user: User, with_factor: frozenset[str]) -> int:
 def strangers_wait(
     db: Connection, guesses: Guesses, known: Sequence[User], now: int
 ) -> dict[int, int]:
-    """Return at whose accounts strangers guess so much that they have to wait, and until when."""
+    """Return the users at whose accounts strangers have to wait, with the end of the wait."""
     keys = {user.user_id: (_account_key(user.name), _codes_key(user)) for user in known}
     waiting = guesses.waiting(db, [key for pair in keys.values() for key in pair], now)
     found: dict[int, int] = {}
@@ -156,7 +154,9 @@ def strangers_wait(
 def _keys(
     database: Database, attempt: Attempt, found: users.Stored | None, now: int
 ) -> tuple[list[Key], int | None, bool]:
-    """Return what the guess counts for, which counts are void, and whether it is no stranger's."""
+    """Return the keys of the guess, the time up to which counts are void, and whether the place is
+    known or the account unlocked.
+    """
     name, address = _name(attempt.name), attempt.address
     here = Key(f"{name} at {address}", HERE, own=True)
     strange = [here, Key(f"from {address}", ADDRESS), Key(_account_key(attempt.name), ACCOUNT)]
@@ -180,7 +180,7 @@ def _note_refusal(
     tries: list[int],
     now: int,
 ) -> None:
-    """Note the first refusal of each row of them, and whenever guesses have to wait from now on."""
+    """Log the first refusal of a series, and each start of a wait."""
     slowed = [key for key, count in zip(keys, tries, strict=True) if count == key.limit.free]
     if tries[0] != 1 and not slowed:
         return
@@ -200,7 +200,7 @@ def note(
     subject: dict[str, str | int | None],
     now: int,
 ) -> None:
-    """Note a refusal in the entry log, unless it has so many of them already."""
+    """Log a refusal, unless the entry log has too many already."""
     unlisted = guesses.take_note(db, now)
     if unlisted is None:
         return
@@ -211,7 +211,7 @@ def note(
 def _known_key(
     db: Connection, user_id: int, what: str, address: str, device: str, now: int
 ) -> Key | None:
-    """Return what a guess counts for in a browser, or from an address, that the account knows."""
+    """Return the key for a browser or an address known to the account, or None."""
     known = _known(db, user_id, now)
     for mark in (_device_mark(device), _address_mark(address)):
         if mark in known:
@@ -222,7 +222,7 @@ def _known_key(
 def _know(
     db: Connection, who: User, address: str, device: str, now: int, random: Random = os.urandom
 ) -> str:
-    """Remember where the user signed in, and return the browser's token."""
+    """Store the browser and address of a sign-in, and return the browser's token."""
     if _device_mark(device) not in _known(db, who.user_id, now):
         device = random(DEVICE_BYTES).hex()
     for mark in (_device_mark(device), _address_mark(address)):
@@ -283,9 +283,9 @@ def finish(
     device: str,
     now: int,
 ) -> str:
-    """Let a session open pages, whose second factor was right. It goes on as `token`.
+    """Let a session open pages after its second factor, under the new `token`.
 
-    Returns the token that the browser keeps.
+    Returns the token for the browser to keep.
     """
     users.confirm(db, before, token, now=now, showed_factor=True)
     subject: dict[str, str | int | None] = {
@@ -298,9 +298,8 @@ def finish(
 
 
 def know_alone(db: Connection, who: User, address: str, device: str, now: int) -> str:
-    """Forget where the user signed in by the password alone, but for this browser and address.
-
-    Returns the token that the browser keeps.
+    """Forget all known browsers and addresses except the current ones. Returns the browser's
+    token.
     """
     kept = _known(db, who.user_id, now) & {_device_mark(device)}
     db.execute("DELETE FROM known_device WHERE user_id = ?", (who.user_id,))

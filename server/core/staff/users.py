@@ -1,8 +1,7 @@
-"""Keeps users of the server's pages, with their passwords (argon2id), roles, and sessions that can
-be ended at once.
+"""Users of the pages: passwords (argon2id), roles, and sessions that can be ended at once.
 
-A session is a random token in a cookie, and only its hash is stored. Work with argon2 happens on
-the caller's thread, never on the one that writes.
+A session is a random token in a cookie. Only its hash is stored. Argon2 runs on the caller's
+thread, never on the writer's.
 """
 
 import hashlib
@@ -29,16 +28,16 @@ from server.storage.errors import ConstraintError
 
 IDLE_MS = 12 * 3_600_000
 ABSOLUTE_MS = 24 * 3_600_000
-TOUCH_MS = 60_000  # `seen_at` is kept to this precision.
-# A session may change accounts for this long after the password was typed.
+TOUCH_MS = 60_000  # precision of `seen_at`
+# For this long after the password was typed, a session may change accounts.
 CONFIRMED_MS = 15 * 60_000
 TOKEN_BYTES = 32
 NAME_CHARS_MAX = 60
 
 HASHER = argon2.PasswordHasher()  # RFC 9106's second choice: 64 MiB, 3 passes, 4 lanes
-# One hash takes 64 MiB. Many guesses at once must not use up the machine's memory.
+# A hash takes 64 MiB, so concurrent guesses could exhaust the memory.
 _HASHING = threading.BoundedSemaphore(2)
-WAITING_MS = 10 * 60_000  # A session waits this long for its second factor.
+WAITING_MS = 10 * 60_000  # maximum wait for the second factor
 _COLUMNS = (
     "user_id, name, role, disabled_at, must_change, unlocked_at, signed_on,"
     " (totp_sealed IS NOT NULL OR EXISTS"
@@ -50,15 +49,15 @@ Random = Callable[[int], bytes]
 
 
 class AccountError(Spoken, ValueError):
-    """Is raised when the account can't be made or changed so. The text says what to do."""
+    """Raised if the account can't be created or changed. The text states the remedy."""
 
 
 class SignInError(Exception):
-    """Is raised for an unknown user, a wrong password, or a disabled user. It never says which."""
+    """Raised alike for an unknown user, a wrong password and a disabled user."""
 
 
 class SessionEndedError(Exception):
-    """Is raised when there is no such session, or it has ended."""
+    """Raised if the session does not exist or has ended."""
 
 
 @dataclass(frozen=True)
@@ -67,29 +66,29 @@ class User:
     name: str
     role: str
     disabled: bool = False
-    must_change: bool = False  # Somebody else made the password.
+    must_change: bool = False  # the password was set by another person
     unlocked_at: int | None = None
-    signed_on: bool = False  # The account is an identity provider's. It has no password here.
+    signed_on: bool = False  # by an identity provider, without a password here
     has_factor: bool = False
-    # Of the session that asks: the second factor is still to be shown, or was shown.
+    # The current session's second factor: still required, or shown.
     waits: bool = False
     showed_factor: bool = False
 
     @property
     def by(self) -> str:
-        """Return how the entry log names this user."""
+        """Return the user's id in the entry log."""
         return f"user:{self.user_id}"
 
 
 def make_password(random: Random = os.urandom) -> str:
-    """Make a password of 80 bits, as four groups of four characters that can't be confused."""
+    """Return a password of 80 bits, as four groups of four unambiguous characters."""
     text = "".join(_ALPHABET[byte & 31] for byte in random(16))
     return "-".join(text[i : i + 4] for i in range(0, 16, 4))
 
 
 @dataclass(frozen=True)
 class Stored:
-    """Holds an account with its password's hash."""
+    """An account with its password's hash."""
 
     user: User
     password_hash: str
@@ -97,20 +96,18 @@ class Stored:
 
 @dataclass(frozen=True)
 class WebSession:
-    """Describes a session as its user sees it. It says since when, when it was last used, and
-    whether it is this one.
-    """
+    """A session as its user sees it. `here` marks the current one."""
 
     created_at: int
     seen_at: int
     here: bool
-    mark: str = ""  # It tells sessions apart, and opens none.
+    mark: str = ""  # identifies the session, and is no secret
 
 
 def hash_password(password: str) -> str:
-    """Hash a password, which `passwords.check` has looked at where somebody chose it.
+    """Hash a password. Passwords chosen by people must pass `passwords.check` first.
 
-    Raises AccountError for one that is too short or too long.
+    Raises AccountError if it is too short or too long.
     """
     if not passwords.CHARS_MIN <= len(password) <= passwords.CHARS_MAX:
         raise AccountError(
@@ -132,8 +129,8 @@ def add_user(
     now: int,
     first: bool = False,
 ) -> User:
-    """Add a user. `password_hash` is `hash_password`'s, and `first` says that the user must choose
-    another at the first sign-in. Raises AccountError.
+    """Add a user. `password_hash` is from `hash_password`. With `first`, the user must change the
+    password at the first sign-in. Raises AccountError.
     """
     name = checked_name(name)
     check_role(role)
@@ -150,7 +147,7 @@ def add_user(
 
 
 def checked_name(name: str) -> str:
-    """Return a user's name without the space around it. Raises AccountError for a poor one."""
+    """Return a user's name without surrounding space. Raises AccountError."""
     name = name.strip()
     if not name or len(name) > NAME_CHARS_MAX or not name.isprintable():
         raise AccountError(
@@ -160,13 +157,13 @@ def checked_name(name: str) -> str:
 
 
 def users(db: Connection) -> list[User]:
-    """Return all users, by name."""
+    """Return all users, sorted by name."""
     rows = db.execute(f"SELECT {_COLUMNS} FROM user ORDER BY {dialect.by_letters('name')}")
     return [_user(row) for row in rows]
 
 
 def user(db: Connection, user_id: int) -> User:
-    """Raises AccountError where there is none."""
+    """Raises AccountError if there is none."""
     row = db.execute(f"SELECT {_COLUMNS} FROM user WHERE user_id = ?", (user_id,)).fetchone()
     if row is None:
         raise AccountError(N_("There is no such user."))
@@ -182,9 +179,9 @@ def set_password(
     now: int,
     first: bool = False,
 ) -> None:
-    """Give a user a new password, which they must change at the next sign-in if it is a `first`.
+    """Set a user's password. With `first`, it must be changed at the next sign-in.
 
-    Their sessions end, no browser is known any more, and guesses of before count no longer.
+    Ends all sessions, forgets known browsers, and voids earlier guesses. Raises AccountError.
     """
     if user(db, user_id).signed_on:
         raise AccountError(
@@ -208,9 +205,9 @@ def change_password(
     now: int,
     showed_factor: bool = False,
 ) -> None:
-    """Take the password that a user has chosen. All their sessions end, and one of `token` begins.
+    """Set the password that a user has chosen. All sessions end, and one with `token` begins.
 
-    Raises AccountError where the password was changed meanwhile.
+    Raises AccountError if the password was changed meanwhile.
     """
     user_id = before.user.user_id
     changed = db.execute(
@@ -226,14 +223,14 @@ def change_password(
 
 
 def unlock(db: Connection, user_id: int, *, by: str, now: int) -> None:
-    """Let a user sign in for a while from anywhere, however often strangers have guessed."""
+    """Let a user sign in from anywhere for a while, despite guesses by strangers."""
     user(db, user_id)
     db.execute("UPDATE user SET unlocked_at = ? WHERE user_id = ?", (now, user_id))
     entry_log.act(db, by, Act.USER_UNLOCKED, {"user": user_id}, now)
 
 
 def set_role(db: Connection, user_id: int, role: str, *, by: str, now: int) -> None:
-    """Raises AccountError where the last admin would be lost."""
+    """Raises AccountError if it would demote the last admin."""
     check_role(role)
     before = user(db, user_id)
     if role != "admin":
@@ -244,7 +241,7 @@ def set_role(db: Connection, user_id: int, role: str, *, by: str, now: int) -> N
 
 
 def disable_user(db: Connection, user_id: int, *, by: str, now: int) -> None:
-    """Shut a user out, here and at the doors. Their PIN is gone for good, and their sessions end.
+    """Disable a user here and at the doors. Deletes the PIN and ends all sessions.
 
     Raises AccountError for the last admin.
     """
@@ -256,7 +253,6 @@ def disable_user(db: Connection, user_id: int, *, by: str, now: int) -> None:
 
 
 def enable_user(db: Connection, user_id: int, *, by: str, now: int) -> None:
-    """Let a disabled user in again."""
     user(db, user_id)
     db.execute("UPDATE user SET disabled_at = NULL WHERE user_id = ?", (user_id,))
     entry_log.act(db, by, Act.USER_ENABLED, {"user": user_id}, now)
@@ -265,9 +261,9 @@ def enable_user(db: Connection, user_id: int, *, by: str, now: int) -> None:
 def sign_in(
     database: Database, name: str, password: str, *, now: int, random: Random = os.urandom
 ) -> tuple[User, str]:
-    """Open a session without counting guesses. Returns the user and the session's token.
+    """Open a session without rate limits. Returns the user and the session's token.
 
-    Pages use `signing_in`, which counts. Raises SignInError.
+    Pages use `signing_in`, which has limits. Raises SignInError.
     """
     found = _verified(database, name, password)
     token = random(TOKEN_BYTES).hex()
@@ -291,10 +287,10 @@ def open_session(
     waits: bool = False,
     showed_factor: bool = False,
 ) -> None:
-    """Begin a session of a user whose password was right, and sweep those that are over.
+    """Begin a session after a right password, and delete expired ones.
 
-    `password_hash` takes the place of the stored one where that is older. A session that `waits`
-    opens nothing before the second factor was shown.
+    `password_hash` replaces the stored hash if that has old parameters. A session that `waits`
+    opens no page before the second factor.
     """
     if password_hash != found.password_hash:
         db.execute(
@@ -317,12 +313,12 @@ def open_session(
 
 
 def verify(database: Database, name: str, password: str) -> User:
-    """Return the user whose password this is, without a session. Raises SignInError."""
+    """Return the user with this name and password, without a session. Raises SignInError."""
     return _verified(database, name, password).user
 
 
 def stored(database: Database, name: str) -> Stored | None:
-    """Return the account of that name, whatever its case."""
+    """Return the account of that name, ignoring case."""
     row = database.reader.execute(
         f"SELECT {_COLUMNS}, password_hash FROM user WHERE {dialect.same_letters('name')}",
         (name_key(name),),
@@ -331,12 +327,12 @@ def stored(database: Database, name: str) -> Stored | None:
 
 
 def name_key(name: str) -> str:
-    """Return a name in the form by which accounts are looked for."""
+    """Return a name in the form used to look up accounts."""
     return name.strip()[:NAME_CHARS_MAX]
 
 
 def fits(found: Stored | None, password: str) -> bool:
-    """Say whether the password is the account's. It takes as long where there is no account."""
+    """Return whether the password is right. Takes equally long if there is no account."""
     with _HASHING:
         try:
             if found is None:
@@ -348,7 +344,7 @@ def fits(found: Stored | None, password: str) -> bool:
 
 
 def renewed(found: Stored, password: str) -> str:
-    """Return the hash to keep of a right password. It has today's parameters."""
+    """Return the hash to store for a right password, rehashed if its parameters are old."""
     if not HASHER.check_needs_rehash(found.password_hash):
         return found.password_hash
     with _HASHING:
@@ -356,9 +352,7 @@ def renewed(found: Stored, password: str) -> str:
 
 
 def session_user(database: Database, token: str, *, now: int) -> User:
-    """Return the user of a live session. Each use keeps the session alive. Raises
-    SessionEndedError.
-    """
+    """Return the user of a live session, and extend the session. Raises SessionEndedError."""
     row = database.reader.execute(
         f"SELECT {_COLUMNS}, s.created_at, s.seen_at, s.waits, s.factor_at"
         " FROM web_session AS s JOIN user USING (user_id) WHERE token_hash = ?",
@@ -372,33 +366,30 @@ def session_user(database: Database, token: str, *, now: int) -> User:
         raise SessionEndedError
     if now - row["seen_at"] > TOUCH_MS:
         touch = "UPDATE web_session SET seen_at = ? WHERE token_hash = ?"
-        with suppress(DiskError):  # Users who are signed in can then still see what is wrong.
+        with suppress(DiskError):  # With a full disk, signed-in users can still see the alerts.
             database.write(lambda db: db.execute(touch, (now, _token_hash(token))) and None)
     shown = row["factor_at"] is not None
     return replace(_user(row), waits=bool(row["waits"]), showed_factor=shown)
 
 
 def sign_out(db: Connection, token: str) -> None:
-    """End one session."""
     db.execute("DELETE FROM web_session WHERE token_hash = ?", (_token_hash(token),))
 
 
 def leave(db: Connection, token: str, who: User | None, *, now: int) -> None:
-    """End one session because its user says so. `who` is None where it had ended already."""
+    """Sign a user out. `user` is None if the session had ended already."""
     sign_out(db, token)
     if who is not None:
         entry_log.act(db, who.by, Act.SIGNED_OUT, {"user": who.user_id}, now)
 
 
 def end_sessions(db: Connection, user_id: int) -> int:
-    """End all sessions of a user. Returns how many there were."""
+    """End all sessions of a user. Returns how many."""
     return db.execute("DELETE FROM web_session WHERE user_id = ?", (user_id,)).rowcount
 
 
 def sessions(db: Connection, user_id: int, token: str, *, now: int) -> list[WebSession]:
-    """Return the live sessions of a user, the newest first. `token` is that of the session that
-    asks.
-    """
+    """Return the live sessions of a user, newest first. `token` is the current session's."""
     rows = db.execute(
         "SELECT created_at, seen_at, token_hash FROM web_session WHERE user_id = ?"
         " AND seen_at >= ? AND created_at >= ? ORDER BY seen_at DESC",
@@ -417,9 +408,7 @@ def sessions(db: Connection, user_id: int, token: str, *, now: int) -> list[WebS
 
 
 def end_session(db: Connection, user: User, mark: str, *, now: int) -> None:
-    """End one session of a user, which `WebSession.mark` names. Raises AccountError where it is
-    over.
-    """
+    """End the session with this `WebSession.mark`. Raises AccountError if it has ended already."""
     rows = db.execute("SELECT token_hash FROM web_session WHERE user_id = ?", (user.user_id,))
     for (token_hash,) in rows.fetchall():
         if hashlib.sha256(token_hash).hexdigest()[:16] == mark:
@@ -430,7 +419,7 @@ def end_session(db: Connection, user: User, mark: str, *, now: int) -> None:
 
 
 def end_other_sessions(db: Connection, user: User, token: str, *, now: int) -> int:
-    """End all sessions of a user but that of `token`. Returns how many there were."""
+    """End all sessions of a user except that of `token`. Returns how many."""
     ended = db.execute(
         "DELETE FROM web_session WHERE user_id = ? AND token_hash <> ?",
         (user.user_id, _token_hash(token)),
@@ -440,14 +429,14 @@ def end_other_sessions(db: Connection, user: User, token: str, *, now: int) -> i
 
 
 def sign_everywhere_out(db: Connection, user_id: int, *, by: str, now: int) -> None:
-    """End all sessions of a user, by an admin's word. Raises AccountError."""
+    """End all sessions of a user on an admin's order. Raises AccountError."""
     user(db, user_id)
     ended = end_sessions(db, user_id)
     entry_log.act(db, by, Act.SESSIONS_ENDED, {"user": user_id, "count": ended}, now)
 
 
 def is_confirmed(db: Connection, token: str, *, now: int) -> bool:
-    """Say whether the session's user has typed their password or shown a second factor lately."""
+    """Return whether the session's user recently typed the password or showed a second factor."""
     row = db.execute(
         "SELECT confirmed_at FROM web_session WHERE token_hash = ?", (_token_hash(token),)
     ).fetchone()
@@ -457,9 +446,9 @@ def is_confirmed(db: Connection, token: str, *, now: int) -> bool:
 def confirm(
     db: Connection, token: str, new_token: str, *, now: int, showed_factor: bool = False
 ) -> None:
-    """Record that the session's user has typed their password again, or shown a second factor.
+    """Record that the session's user typed the password again or showed a second factor.
 
-    The session goes on under a new token.
+    The session continues under a new token.
     """
     db.execute(
         "UPDATE web_session SET token_hash = ?, confirmed_at = ? WHERE token_hash = ?",
@@ -473,7 +462,7 @@ def confirm(
 
 
 def must_choose_password(db: Connection, user_id: int) -> None:
-    """Let a user choose another password before anything else opens."""
+    """Require a user to choose another password before any page opens."""
     db.execute("UPDATE user SET must_change = 1 WHERE user_id = ?", (user_id,))
 
 
@@ -498,7 +487,7 @@ def _user(row: Row) -> User:
 
 
 def check_role(role: str) -> None:
-    """Raises AccountError where there is no such role."""
+    """Raises AccountError for an unknown role."""
     if role not in ROLES:
         raise AccountError(
             N_("There is no role %(role)s; the roles are %(roles)s."),
@@ -517,7 +506,7 @@ def _keep_an_admin(db: Connection, leaving: User) -> None:
 
 
 def _tell_doors(db: Connection, user_id: int) -> None:
-    """Tell kiosks whether a user's PIN still counts, where the user has a PIN."""
+    """Notify kiosks if the user has a PIN."""
     query = "SELECT 1 FROM user WHERE user_id = ? AND pin_hash IS NOT NULL"
     if db.execute(query, (user_id,)).fetchone():
         changes.publish(db, wire.VenueChanged())
