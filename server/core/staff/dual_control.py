@@ -43,9 +43,9 @@ def _ties(db: Connection, now: int) -> list[tuple[int, str, str]]:
         "SELECT at, body FROM leaf WHERE kind = 'act' AND kind <> 'scan' AND at > ?",
         (now - TIE_MS,),
     )
-    found = []
+    ties = []
     for at, body in rows:
         act = json.loads(body)
         if act["act"] in _TIES and act["by"].startswith("user:"):
-            found.append((at, act["by"], f"user:{act['subject']['user']}"))
-    return sorted(found, reverse=True)
+            ties.append((at, act["by"], f"user:{act['subject']['user']}"))
+    return sorted(ties, reverse=True)

@@ -87,13 +87,13 @@ class Guesses:
         Reads only, however many guesses there are.
         """
         with self._database.reading() as db:
-            found = [self._find(db, key) for key in keys]
-        counted = zip(keys, found, strict=True)
+            stored = [self._find(db, key) for key in keys]
+        counted = zip(keys, stored, strict=True)
         if any(count and count.until > now + key.limit.most_ms for key, count in counted):
             self._database.write(lambda db: self._cut_short(db, keys, now))
             with self._database.reading() as db:
-                found = [self._find(db, key) for key in keys]
-        return [count.tries for count in self._counts(found, keys, now, void_until)]
+                stored = [self._find(db, key) for key in keys]
+        return [count.tries for count in self._counts(stored, keys, now, void_until)]
 
     def charge(self, keys: Sequence[Key], now: int, *, void_until: int | None = None) -> list[int]:
         """Count a guess for each key before it is checked, and return the counts.
@@ -104,8 +104,8 @@ class Guesses:
         self.check(keys, now, void_until=void_until)
 
         def step(db: Connection) -> list[int]:
-            found = [self._find(db, key) for key in keys]
-            counts = self._counts(found, keys, now, void_until)
+            stored = [self._find(db, key) for key in keys]
+            counts = self._counts(stored, keys, now, void_until)
             for key, count in zip(keys, counts, strict=True):
                 count.tries += 1
                 count.last_at = now
@@ -140,8 +140,8 @@ class Guesses:
     def waiting(self, db: Connection, texts: Sequence[str], now: int) -> dict[str, tuple[int, int]]:
         """Return (last guess, waits until) of each key that has to wait."""
         rows = db.execute("SELECT what, last_at, until FROM guess WHERE until > ?", (now,))
-        found = {bytes(what): (int(last_at), int(until)) for what, last_at, until in rows}
-        return {text: found[what] for text in texts if (what := self._what(text)) in found}
+        delays = {bytes(digest): (int(last_at), int(until)) for digest, last_at, until in rows}
+        return {text: delays[digest] for text in texts if (digest := self._what(text)) in delays}
 
     def take_note(self, db: Connection, now: int) -> int | None:
         """Decide whether to log a refusal, since strangers could cause millions of entries.
@@ -157,11 +157,11 @@ class Guesses:
             return unlisted
 
     def _counts(
-        self, found: Sequence[_Count | None], keys: Sequence[Key], now: int, void_until: int | None
+        self, stored: Sequence[_Count | None], keys: Sequence[Key], now: int, void_until: int | None
     ) -> list[_Count]:
         """Return the current counts. Raises WaitError."""
         counts = []
-        for key, kept in zip(keys, found, strict=True):
+        for key, kept in zip(keys, stored, strict=True):
             count = kept or _Count()
             count.until = min(count.until, now + key.limit.most_ms)
             void = void_until is not None and count.last_at <= void_until
@@ -255,7 +255,7 @@ class Lane:
     def _enter(self, address: str, guesses: int) -> _Waiting:
         with self._changed:
             all_here = [*self._waiting, *([self._looks] if self._looks else [])]
-            here = sum(one.address == address for one in all_here)
+            here = sum(waiting.address == address for waiting in all_here)
             mine = _Waiting(address, guesses + here)
             if here >= WAITING_HERE_MAX:
                 raise BusyError
@@ -280,13 +280,13 @@ class Lane:
     def _is_next(self, mine: _Waiting) -> bool:
         return self._looks is None and min(self._waiting, key=_rank) is mine
 
-    def _leave(self, one: _Waiting) -> None:
-        if one in self._waiting:
-            self._waiting.remove(one)
-        if self._looks is one:
+    def _leave(self, waiting: _Waiting) -> None:
+        if waiting in self._waiting:
+            self._waiting.remove(waiting)
+        if self._looks is waiting:
             self._looks = None
         self._changed.notify_all()
 
 
-def _rank(one: _Waiting) -> int:
-    return one.rank
+def _rank(waiting: _Waiting) -> int:
+    return waiting.rank

@@ -83,13 +83,15 @@ def accept(db: Connection, token: str, password_hash: str, *, now: int) -> User:
 
     Raises InvitationOverError, or AccountError if the name was taken meanwhile.
     """
-    found = find(db, token, now)
+    invitation = find(db, token, now)
     (made_by,) = db.execute(
         "SELECT made_by FROM invitation WHERE token_hash = ?", (_hash(token),)
     ).fetchone()
-    made = users.add_user(db, found.name, found.role, password_hash, by=made_by, now=now)
+    account = users.add_user(
+        db, invitation.name, invitation.role, password_hash, by=made_by, now=now
+    )
     db.execute("DELETE FROM invitation WHERE token_hash = ?", (_hash(token),))
-    return made
+    return account
 
 
 def take_back(db: Connection, mark: str, *, by: str, now: int) -> None:

@@ -31,25 +31,25 @@ class Place:
     name: str
 
 
-def registration_options(db: Connection, place: Place, who: User, challenge: bytes) -> str:
+def registration_options(db: Connection, place: Place, user: User, challenge: bytes) -> str:
     """Return the options for creating a passkey, as JSON for the browser."""
     # Imported here because it is slow and many events have no passkeys.
     import webauthn
     from webauthn.helpers import structs
 
-    known = second_factors.factors(db, who.user_id).passkeys
+    passkeys = second_factors.factors(db, user.user_id).passkeys
     options = webauthn.generate_registration_options(
         rp_id=place.rp_id,
         rp_name=place.name,
-        user_name=who.name,
-        user_id=hashlib.sha256(f"{place.origin}\x00{who.user_id}".encode()).digest(),
+        user_name=user.name,
+        user_id=hashlib.sha256(f"{place.origin}\x00{user.user_id}".encode()).digest(),
         challenge=challenge,
         authenticator_selection=structs.AuthenticatorSelectionCriteria(
             resident_key=structs.ResidentKeyRequirement.DISCOURAGED,
             user_verification=structs.UserVerificationRequirement.PREFERRED,
         ),
         exclude_credentials=[
-            structs.PublicKeyCredentialDescriptor(id=one.credential_id) for one in known
+            structs.PublicKeyCredentialDescriptor(id=passkey.credential_id) for passkey in passkeys
         ],
     )
     return webauthn.options_to_json(options)
@@ -59,15 +59,17 @@ def new_challenge() -> bytes:
     return os.urandom(CHALLENGE_BYTES)
 
 
-def sign_options(db: Connection, place: Place, who: User, challenge: Callable[[], bytes]) -> str:
+def sign_options(db: Connection, place: Place, user: User, challenge: Callable[[], bytes]) -> str:
     """Return the options for signing with a passkey, as JSON for the browser.
 
     Returns "" without calling `challenge` if the user has no passkey for this host.
     """
-    known = [
-        one for one in second_factors.factors(db, who.user_id).passkeys if one.rp_id == place.rp_id
+    passkeys = [
+        passkey
+        for passkey in second_factors.factors(db, user.user_id).passkeys
+        if passkey.rp_id == place.rp_id
     ]
-    if not known:
+    if not passkeys:
         return ""
     import webauthn
     from webauthn.helpers import structs
@@ -76,7 +78,7 @@ def sign_options(db: Connection, place: Place, who: User, challenge: Callable[[]
         rp_id=place.rp_id,
         challenge=challenge(),
         allow_credentials=[
-            structs.PublicKeyCredentialDescriptor(id=one.credential_id) for one in known
+            structs.PublicKeyCredentialDescriptor(id=passkey.credential_id) for passkey in passkeys
         ],
         user_verification=structs.UserVerificationRequirement.PREFERRED,
     )
@@ -86,7 +88,7 @@ def sign_options(db: Connection, place: Place, who: User, challenge: Callable[[]
 def add_passkey(
     db: Connection,
     place: Place,
-    who: User,
+    user: User,
     answer: str,
     challenge: bytes,
     name: str,
@@ -105,13 +107,13 @@ def add_passkey(
         raise AccountError(
             N_("A passkey's name has 1 to %(most)s printable characters."), most=NAME_CHARS_MAX
         )
-    before = second_factors.factors(db, who.user_id)
+    before = second_factors.factors(db, user.user_id)
     if len(before.passkeys) >= PASSKEYS_MAX:
         raise AccountError(
             N_("There are %(most)s passkeys already; remove one first."), most=PASSKEYS_MAX
         )
     try:
-        found = webauthn.verify_registration_response(
+        verified = webauthn.verify_registration_response(
             credential=_parsed(answer),
             expected_challenge=challenge,
             expected_rp_id=place.rp_id,
@@ -122,20 +124,20 @@ def add_passkey(
             " (credential_id, user_id, rp_id, public_key, sign_count, name, created_at)"
             " VALUES (?, ?, ?, ?, ?, ?, ?)",
             (
-                found.credential_id, who.user_id, place.rp_id, found.credential_public_key,
-                found.sign_count, name, now,
+                verified.credential_id, user.user_id, place.rp_id, verified.credential_public_key,
+                verified.sign_count, name, now,
             ),
         )  # fmt: skip
     except ConstraintError:
         raise WrongFactorError from None
     except _refused():
         raise WrongFactorError from None
-    entry_log.act(db, who.by, Act.FACTOR_ADDED, {"user": who.user_id, "factor": "passkey"}, now)
-    return second_factors.fresh_recovery_codes(db, who, now=now) if before.count == 0 else []
+    entry_log.act(db, user.by, Act.FACTOR_ADDED, {"user": user.user_id, "factor": "passkey"}, now)
+    return second_factors.fresh_recovery_codes(db, user, now=now) if before.count == 0 else []
 
 
 def use_passkey(
-    db: Connection, place: Place, who: User, answer: str, challenge: bytes, *, now: int
+    db: Connection, place: Place, user: User, answer: str, challenge: bytes, *, now: int
 ) -> None:
     """Verify a passkey's signature. Raises WrongFactorError."""
     import webauthn
@@ -146,11 +148,11 @@ def use_passkey(
         row = db.execute(
             "SELECT public_key, sign_count FROM passkey"
             " WHERE credential_id = ? AND user_id = ? AND rp_id = ?",
-            (credential_id, who.user_id, place.rp_id),
+            (credential_id, user.user_id, place.rp_id),
         ).fetchone()
         if row is None:
             raise WrongFactorError
-        found = webauthn.verify_authentication_response(
+        verified = webauthn.verify_authentication_response(
             credential=given,
             expected_challenge=challenge,
             expected_rp_id=place.rp_id,
@@ -162,7 +164,7 @@ def use_passkey(
         raise WrongFactorError from None
     db.execute(
         "UPDATE passkey SET sign_count = ?, used_at = ? WHERE credential_id = ?",
-        (found.new_sign_count, now, credential_id),
+        (verified.new_sign_count, now, credential_id),
     )
 
 
@@ -176,7 +178,7 @@ def _refused() -> tuple[type[Exception], ...]:
 def _parsed(answer: str) -> dict[str, object]:
     if len(answer) > ANSWER_CHARS_MAX:
         raise ValueError("longer than any passkey's answer")
-    found = json.loads(answer)
-    if not isinstance(found, dict):
+    parsed = json.loads(answer)
+    if not isinstance(parsed, dict):
         raise ValueError("no object")
-    return found
+    return parsed

@@ -65,7 +65,7 @@ _WALKED = frozenset(
 )
 _YEAR = re.compile(r"(19|20)\d\d")
 _LOOKALIKES = [
-    str.maketrans("013457@$!|", one) for one in ("oieastasii", "oleastasll")
+    str.maketrans("013457@$!|", letters) for letters in ("oieastasii", "oleastasll")
 ]  # "passw0rd" is no better than "password"
 
 

@@ -59,12 +59,12 @@ class Pending:
         """Return the value and delete it. Returns None if it is missing or expired."""
 
         def step(db: Connection) -> tuple[bytes | None, int]:
-            found = self._find(db, token, purpose)
+            entry = self._find(db, token, purpose)
             db.execute(
                 "DELETE FROM pending WHERE session = ? AND purpose = ?",
                 (self._whose(token), purpose),
             )
-            return found
+            return entry
 
         value, until = self._database.write(step)
         return value if now < until else None

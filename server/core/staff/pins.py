@@ -30,8 +30,8 @@ def hash_pin(pin: str) -> str:
 
 def set_pin(db: Connection, user_id: int, pin_hash: str, *, by: str, now: int) -> None:
     """Let a user act at the doors, and notify the kiosks. Raises AccountError."""
-    found = user(db, user_id)
-    if found.role not in ROLES or found.disabled:
+    account = user(db, user_id)
+    if account.role not in ROLES or account.disabled:
         raise AccountError(N_("Only supervisors and admins have a PIN; change the role first."))
     db.execute("UPDATE user SET pin_hash = ? WHERE user_id = ?", (pin_hash, user_id))
     changes.publish(db, wire.VenueChanged())

@@ -70,7 +70,7 @@ def factors(db: Connection, user_id: int) -> Factors:
         " ORDER BY created_at, name",
         (user_id,),
     )
-    passkeys = tuple(Passkey(**{key: one[key] for key in one.keys()}) for one in rows)
+    passkeys = tuple(Passkey(**{key: record[key] for key in record.keys()}) for record in rows)
     return Factors(bool(row[0]), passkeys, row[1])
 
 
@@ -85,7 +85,7 @@ def setup_uri(secret: str, user_name: str, event_name: str) -> str:
 
 
 def add_totp(
-    db: Connection, key: bytes, who: User, secret: str, code: str, *, now: int
+    db: Connection, key: bytes, user: User, secret: str, code: str, *, now: int
 ) -> list[str]:
     """Enable an authenticator app by one of its codes, replacing an earlier app.
 
@@ -93,20 +93,20 @@ def add_totp(
     WrongFactorError.
     """
     step = _step_of(secret, code, now, after=0)
-    first = factors(db, who.user_id).count == 0
+    first = factors(db, user.user_id).count == 0
     sealed = bytes(nacl.secret.SecretBox(key).encrypt(secret.encode()))
     db.execute(
         "UPDATE user SET totp_sealed = ?, totp_step = ? WHERE user_id = ?",
-        (sealed, step, who.user_id),
+        (sealed, step, user.user_id),
     )
-    _note(db, Act.FACTOR_ADDED, who.by, who.user_id, "app", now)
-    return fresh_recovery_codes(db, who, now=now) if first else []
+    _note(db, Act.FACTOR_ADDED, user.by, user.user_id, "app", now)
+    return fresh_recovery_codes(db, user, now=now) if first else []
 
 
-def use_totp(db: Connection, key: bytes, who: User, code: str, *, now: int) -> None:
+def use_totp(db: Connection, key: bytes, user: User, code: str, *, now: int) -> None:
     """Verify a code of the user's app, once. Raises WrongFactorError."""
     sealed, after = db.execute(
-        "SELECT totp_sealed, totp_step FROM user WHERE user_id = ?", (who.user_id,)
+        "SELECT totp_sealed, totp_step FROM user WHERE user_id = ?", (user.user_id,)
     ).fetchone()
     if sealed is None:
         raise WrongFactorError
@@ -115,56 +115,56 @@ def use_totp(db: Connection, key: bytes, who: User, code: str, *, now: int) -> N
     except nacl.exceptions.CryptoError:
         raise WrongFactorError from None
     step = _step_of(secret, code, now, after=after)
-    db.execute("UPDATE user SET totp_step = ? WHERE user_id = ?", (step, who.user_id))
+    db.execute("UPDATE user SET totp_step = ? WHERE user_id = ?", (step, user.user_id))
 
 
 def fresh_recovery_codes(
-    db: Connection, who: User, *, now: int, random: Random = os.urandom
+    db: Connection, user: User, *, now: int, random: Random = os.urandom
 ) -> list[str]:
     """Create recovery codes and void earlier ones. Only hashes are stored."""
     codes = []
     for _ in range(RECOVERY_CODES):
         text = "".join(_ALPHABET[byte & 31] for byte in random(24))
         codes.append("-".join(text[i : i + 4] for i in range(0, 24, 4)))
-    db.execute("DELETE FROM recovery_code WHERE user_id = ?", (who.user_id,))
+    db.execute("DELETE FROM recovery_code WHERE user_id = ?", (user.user_id,))
     for code in codes:
         db.execute(
             "INSERT INTO recovery_code (user_id, code_hash) VALUES (?, ?)",
-            (who.user_id, _code_hash(code)),
+            (user.user_id, _code_hash(code)),
         )
-    _note(db, Act.FACTOR_ADDED, who.by, who.user_id, "recovery codes", now)
+    _note(db, Act.FACTOR_ADDED, user.by, user.user_id, "recovery codes", now)
     return codes
 
 
-def use_recovery_code(db: Connection, who: User, code: str) -> None:
+def use_recovery_code(db: Connection, user: User, code: str) -> None:
     """Verify and delete a recovery code. Raises WrongFactorError."""
     gone = db.execute(
         "DELETE FROM recovery_code WHERE user_id = ? AND code_hash = ?",
-        (who.user_id, _code_hash(code)),
+        (user.user_id, _code_hash(code)),
     ).rowcount
     if gone != 1:
         raise WrongFactorError
 
 
-def remove_totp(db: Connection, who: User, *, now: int) -> None:
+def remove_totp(db: Connection, user: User, *, now: int) -> None:
     """Remove the user's app. Raises AccountError if there is none."""
     gone = db.execute(
         "UPDATE user SET totp_sealed = NULL WHERE user_id = ? AND totp_sealed IS NOT NULL",
-        (who.user_id,),
+        (user.user_id,),
     ).rowcount
     if gone != 1:
         raise AccountError(N_("There is no authenticator app."))
-    _after_removal(db, who, "app", now)
+    _after_removal(db, user, "app", now)
 
 
-def remove_passkey(db: Connection, who: User, credential_id: bytes, *, now: int) -> None:
+def remove_passkey(db: Connection, user: User, credential_id: bytes, *, now: int) -> None:
     """Remove a passkey. Raises AccountError if the user has no such passkey."""
     gone = db.execute(
-        "DELETE FROM passkey WHERE user_id = ? AND credential_id = ?", (who.user_id, credential_id)
+        "DELETE FROM passkey WHERE user_id = ? AND credential_id = ?", (user.user_id, credential_id)
     ).rowcount
     if gone != 1:
         raise AccountError(N_("There is no such passkey."))
-    _after_removal(db, who, "passkey", now)
+    _after_removal(db, user, "passkey", now)
 
 
 def remove_all(db: Connection, user_id: int, password_hash: str, *, by: str, now: int) -> None:
@@ -172,12 +172,12 @@ def remove_all(db: Connection, user_id: int, password_hash: str, *, by: str, now
 
     Otherwise a thief of the password could set up new factors. Raises AccountError.
     """
-    found = users.user(db, user_id)
+    account = users.user(db, user_id)
     db.execute("UPDATE user SET totp_sealed = NULL WHERE user_id = ?", (user_id,))
     db.execute("DELETE FROM passkey WHERE user_id = ?", (user_id,))
     db.execute("DELETE FROM recovery_code WHERE user_id = ?", (user_id,))
     _note(db, Act.FACTOR_REMOVED, by, user_id, "all", now)
-    if found.signed_on:
+    if account.signed_on:
         users.end_sessions(db, user_id)
     else:
         users.set_password(db, user_id, password_hash, by=by, now=now, first=True)
@@ -188,29 +188,29 @@ def sealing_key(event_secret: bytes) -> bytes:
     return hmac.digest(event_secret, b"hallkeeper/totp/v1", "sha256")
 
 
-def _after_removal(db: Connection, who: User, factor: str, now: int) -> None:
-    if factors(db, who.user_id).count == 0:
-        db.execute("DELETE FROM recovery_code WHERE user_id = ?", (who.user_id,))
+def _after_removal(db: Connection, user: User, factor: str, now: int) -> None:
+    if factors(db, user.user_id).count == 0:
+        db.execute("DELETE FROM recovery_code WHERE user_id = ?", (user.user_id,))
         # If a role later requires a factor, a removed one must not count.
-        db.execute("UPDATE web_session SET factor_at = NULL WHERE user_id = ?", (who.user_id,))
-    _note(db, Act.FACTOR_REMOVED, who.by, who.user_id, factor, now)
+        db.execute("UPDATE web_session SET factor_at = NULL WHERE user_id = ?", (user.user_id,))
+    _note(db, Act.FACTOR_REMOVED, user.by, user.user_id, factor, now)
 
 
 def _step_of(secret: str, code: str, now: int, *, after: int) -> int:
     """Return the time step of this code. It must be later than `after`. Raises WrongFactorError."""
     plain, here, app = code.replace(" ", ""), now // 1000 // STEP_S, pyotp.TOTP(secret)
-    found = None
+    matching = None
     for step in range(here - STEPS_AROUND, here + STEPS_AROUND + 1):
         right = hmac.compare_digest(app.generate_otp(step).encode(), plain.encode())
         if right and step > after:
-            found = step
-    if found is None:
+            matching = step
+    if matching is None:
         raise WrongFactorError
-    return found
+    return matching
 
 
 def _code_hash(code: str) -> bytes:
-    plain = "".join(one for one in code.lower() if one in _ALPHABET)
+    plain = "".join(char for char in code.lower() if char in _ALPHABET)
     return hashlib.sha256(b"hallkeeper/recovery/v1\x00" + plain.encode()).digest()
 
 

@@ -158,10 +158,10 @@ class Provider:
         from joserfc import jwt
         from joserfc.jwk import KeySet
 
-        found = jwt.decode(token["id_token"], KeySet.import_key_set(keys), list(ALGORITHMS))
+        decoded = jwt.decode(token["id_token"], KeySet.import_key_set(keys), list(ALGORITHMS))
         claims = CodeIDToken(
-            found.claims,
-            found.header,
+            decoded.claims,
+            decoded.header,
             {
                 "iss": {"essential": True, "value": self.issuer},
                 "aud": {"essential": True, "value": self.client_id},
@@ -214,9 +214,9 @@ class Provider:
 
         address = f"{self.issuer.rstrip('/')}/.well-known/openid-configuration"
         try:
-            found: Mapping[str, Any] = _json(session, address)
-            good = found["issuer"] == self.issuer and all(
-                is_safe(found[key])
+            metadata: Mapping[str, Any] = _json(session, address)
+            good = metadata["issuer"] == self.issuer and all(
+                is_safe(metadata[key])
                 for key in ("authorization_endpoint", "token_endpoint", "jwks_uri")
             )
         except requests.RequestException:
@@ -234,7 +234,7 @@ class Provider:
                 ),
                 name=self.name,
             )
-        return found
+        return metadata
 
 
 class _Turn:
@@ -305,11 +305,11 @@ def provider_of(event: Event) -> Provider | None:
 def is_safe(address: object) -> bool:
     """Return whether traffic to an address can't be read on the way."""
     try:
-        found = urlsplit(str(address))
+        parts = urlsplit(str(address))
     except ValueError:
         return False
-    plain = found.scheme == "http" and found.hostname in _LOOPBACK
-    return plain or (found.scheme == "https" and bool(found.hostname))
+    plain = parts.scheme == "http" and parts.hostname in _LOOPBACK
+    return plain or (parts.scheme == "https" and bool(parts.hostname))
 
 
 def _json(session: "OAuth2Session", address: str) -> Any:

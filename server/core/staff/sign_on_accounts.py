@@ -16,61 +16,61 @@ BY = "sign-on"  # the identity provider in the entry log
 
 
 def enter(
-    db: Connection, found: Identity, password_hash: str, token: str, *, tag: str, now: int
+    db: Connection, identity: Identity, password_hash: str, token: str, *, tag: str, now: int
 ) -> User:
     """Open a session of the identity's account, which is created at the first sign-on.
 
     `password_hash` is of a random password. The role is set to the provider's current one. Raises
     SignInError for a disabled user, and AccountError if it would demote the last admin.
     """
-    who = find(db, found)
-    if who is None:
-        who = _add(db, found, password_hash, now)
-    if who.disabled:
+    account = find(db, identity)
+    if account is None:
+        account = _add(db, identity, password_hash, now)
+    if account.disabled:
         raise SignInError
-    if who.role != found.role:
-        users.set_role(db, who.user_id, found.role, by=BY, now=now)
-        who = users.user(db, who.user_id)
-    waits = who.has_factor and not found.many_factors
+    if account.role != identity.role:
+        users.set_role(db, account.user_id, identity.role, by=BY, now=now)
+        account = users.user(db, account.user_id)
+    waits = account.has_factor and not identity.many_factors
     users.open_session(
         db,
-        users.Stored(who, password_hash),
+        users.Stored(account, password_hash),
         password_hash,
         token,
         now,
         waits=waits,
-        showed_factor=found.many_factors,
+        showed_factor=identity.many_factors,
     )
     if not waits:
-        subject: dict[str, str | int | None] = {"user": who.user_id, "caller": tag}
+        subject: dict[str, str | int | None] = {"user": account.user_id, "caller": tag}
         subject["factor"] = "the identity provider"
-        entry_log.act(db, who.by, Act.SIGNED_IN, subject, now)
-    return who
+        entry_log.act(db, account.by, Act.SIGNED_IN, subject, now)
+    return account
 
 
-def find(db: Connection, found: Identity) -> User | None:
+def find(db: Connection, identity: Identity) -> User | None:
     """Return the account of an identity, or None."""
     row = db.execute(
         "SELECT user_id FROM sign_on_account WHERE issuer = ? AND subject = ?",
-        (found.issuer, found.subject),
+        (identity.issuer, identity.subject),
     ).fetchone()
     return None if row is None else users.user(db, row[0])
 
 
-def _add(db: Connection, found: Identity, password_hash: str, now: int) -> User:
-    name = _free_name(db, found.name or "User")
-    made = users.add_user(db, name, found.role, password_hash, by=BY, now=now)
-    db.execute("UPDATE user SET signed_on = 1 WHERE user_id = ?", (made.user_id,))
+def _add(db: Connection, identity: Identity, password_hash: str, now: int) -> User:
+    name = _free_name(db, identity.name or "User")
+    account = users.add_user(db, name, identity.role, password_hash, by=BY, now=now)
+    db.execute("UPDATE user SET signed_on = 1 WHERE user_id = ?", (account.user_id,))
     db.execute(
         "INSERT INTO sign_on_account (issuer, subject, user_id) VALUES (?, ?, ?)",
-        (found.issuer, found.subject, made.user_id),
+        (identity.issuer, identity.subject, account.user_id),
     )
-    return users.user(db, made.user_id)
+    return users.user(db, account.user_id)
 
 
 def _free_name(db: Connection, name: str) -> str:
     """Return the name, with a number added if it is taken."""
-    plain = "".join(one for one in name if one.isprintable()).strip() or "User"
+    plain = "".join(char for char in name if char.isprintable()).strip() or "User"
     wished, number = plain[:NAME_CHARS_MAX], 1
     while db.execute(
         f"SELECT 1 FROM user WHERE {dialect.same_letters('name')}", (wished,)

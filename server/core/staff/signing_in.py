@@ -79,26 +79,28 @@ def sign_in(
     Raises SignInError for a wrong name or password, WaitError after too many guesses, and BusyError
     if too many are being checked.
     """
-    found = users.stored(database, attempt.name)
-    keys, void_until, favoured = _keys(database, attempt, found, now)
+    account = users.stored(database, attempt.name)
+    keys, void_until, favoured = _keys(database, attempt, account, now)
     # Report a wait first, without taking a turn.
     counts = guesses.check(keys, now, void_until=void_until)
     lane = guesses.known if favoured else guesses.strangers
     # The last of the three counts is the account's, which strangers elsewhere increase.
     with lane.turn(attempt.address, max(counts[:2])):
         tries = guesses.charge(keys, now, void_until=void_until)
-        right = users.fits(found, attempt.password)
-    if found is None or not right or found.user.disabled:
-        _note_refusal(database, guesses, attempt, found.user if found else None, keys, tries, now)
+        right = users.fits(account, attempt.password)
+    if account is None or not right or account.user.disabled:
+        _note_refusal(
+            database, guesses, attempt, account.user if account else None, keys, tries, now
+        )
         raise SignInError
-    token, renewed = random(users.TOKEN_BYTES).hex(), users.renewed(found, attempt.password)
-    user = found.user
+    token, renewed = random(users.TOKEN_BYTES).hex(), users.renewed(account, attempt.password)
+    user = account.user
     short = len(attempt.password) < chars_min(user, with_factor)
 
     def step(db: Connection) -> str:
         guesses.refund(db, keys, right=True)
         users.sign_out(db, attempt.session)
-        users.open_session(db, found, renewed, token, now, waits=user.has_factor)
+        users.open_session(db, account, renewed, token, now, waits=user.has_factor)
         if short:
             users.must_choose_password(db, user.user_id)
         subject: dict[str, str | int | None] = {"user": user.user_id, "caller": attempt.tag}
@@ -114,7 +116,7 @@ def sign_in(
 
 
 def factor_keys(
-    db: Connection, who: User, address: str, device: str, now: int, *, code: bool
+    db: Connection, user: User, address: str, device: str, now: int, *, code: bool
 ) -> list[Key]:
     """Return the keys for a guess at the user's second factor.
 
@@ -122,12 +124,12 @@ def factor_keys(
     and addresses. A `code` of six digits from unknown places also counts for the account. Other
     factors are too long to guess.
     """
-    what = f"factor of {who.user_id}"
-    known = _known_key(db, who.user_id, what, address, device, now)
-    if known is not None:
-        return [known]
-    here = Key(f"{what} at {address}", HERE, own=True)
-    return [here, Key(_codes_key(who), ACCOUNT)] if code else [here]
+    subject = f"factor of {user.user_id}"
+    key = _known_key(db, user.user_id, subject, address, device, now)
+    if key is not None:
+        return [key]
+    here = Key(f"{subject} at {address}", HERE, own=True)
+    return [here, Key(_codes_key(user), ACCOUNT)] if code else [here]
 
 
 def chars_min(user: User, with_factor: frozenset[str]) -> int:
@@ -137,22 +139,22 @@ def chars_min(user: User, with_factor: frozenset[str]) -> int:
 
 
 def strangers_wait(
-    db: Connection, guesses: Guesses, known: Sequence[User], now: int
+    db: Connection, guesses: Guesses, users: Sequence[User], now: int
 ) -> dict[int, int]:
     """Return the users at whose accounts strangers have to wait, with the end of the wait."""
-    keys = {user.user_id: (_account_key(user.name), _codes_key(user)) for user in known}
+    keys = {user.user_id: (_account_key(user.name), _codes_key(user)) for user in users}
     waiting = guesses.waiting(db, [key for pair in keys.values() for key in pair], now)
-    found: dict[int, int] = {}
-    for user in known:
+    waits: dict[int, int] = {}
+    for user in users:
         for key in keys[user.user_id]:
             last_at, until = waiting.get(key, (-1, 0))
             if last_at > (user.unlocked_at or -1):
-                found[user.user_id] = max(until, found.get(user.user_id, 0))
-    return found
+                waits[user.user_id] = max(until, waits.get(user.user_id, 0))
+    return waits
 
 
 def _keys(
-    database: Database, attempt: Attempt, found: users.Stored | None, now: int
+    database: Database, attempt: Attempt, account: users.Stored | None, now: int
 ) -> tuple[list[Key], int | None, bool]:
     """Return the keys of the guess, the time up to which counts are void, and whether the place is
     known or the account unlocked.
@@ -160,12 +162,12 @@ def _keys(
     name, address = _name(attempt.name), attempt.address
     here = Key(f"{name} at {address}", HERE, own=True)
     strange = [here, Key(f"from {address}", ADDRESS), Key(_account_key(attempt.name), ACCOUNT)]
-    if found is None:
+    if account is None:
         return strange, None, False
-    known = _known_key(database.reader, found.user.user_id, name, address, attempt.device, now)
-    if known is not None:
-        return [known], found.user.unlocked_at, True
-    unlocked_at = found.user.unlocked_at
+    key = _known_key(database.reader, account.user.user_id, name, address, attempt.device, now)
+    if key is not None:
+        return [key], account.user.unlocked_at, True
+    unlocked_at = account.user.unlocked_at
     if unlocked_at is not None and 0 <= now - unlocked_at < UNLOCKED_MS:
         return [here], unlocked_at, True
     return strange, unlocked_at, False
@@ -209,24 +211,24 @@ def note(
 
 
 def _known_key(
-    db: Connection, user_id: int, what: str, address: str, device: str, now: int
+    db: Connection, user_id: int, subject: str, address: str, device: str, now: int
 ) -> Key | None:
     """Return the key for a browser or an address known to the account, or None."""
-    known = _known(db, user_id, now)
+    marks = _known(db, user_id, now)
     for mark in (_device_mark(device), _address_mark(address)):
-        if mark in known:
-            return Key(f"{what} known {mark.hex()}", HERE, own=True)
+        if mark in marks:
+            return Key(f"{subject} known {mark.hex()}", HERE, own=True)
     return None
 
 
 def _know(
-    db: Connection, who: User, address: str, device: str, now: int, random: Random = os.urandom
+    db: Connection, user: User, address: str, device: str, now: int, random: Random = os.urandom
 ) -> str:
     """Store the browser and address of a sign-in, and return the browser's token."""
-    if _device_mark(device) not in _known(db, who.user_id, now):
+    if _device_mark(device) not in _known(db, user.user_id, now):
         device = random(DEVICE_BYTES).hex()
     for mark in (_device_mark(device), _address_mark(address)):
-        _remember(db, who.user_id, mark, now)
+        _remember(db, user.user_id, mark, now)
     return device
 
 
@@ -268,13 +270,13 @@ def _account_key(name: str) -> str:
     return f"all at {_name(name)}"
 
 
-def _codes_key(who: User) -> str:
-    return f"all codes of {who.user_id}"
+def _codes_key(user: User) -> str:
+    return f"all codes of {user.user_id}"
 
 
 def finish(
     db: Connection,
-    who: User,
+    user: User,
     before: str,
     token: str,
     *,
@@ -289,20 +291,20 @@ def finish(
     """
     users.confirm(db, before, token, now=now, showed_factor=True)
     subject: dict[str, str | int | None] = {
-        "user": who.user_id,
+        "user": user.user_id,
         "caller": address[:TAG_CHARS],
         "factor": factor,
     }
-    entry_log.act(db, who.by, Act.SIGNED_IN, subject, now)
-    return _know(db, who, address, device, now)
+    entry_log.act(db, user.by, Act.SIGNED_IN, subject, now)
+    return _know(db, user, address, device, now)
 
 
-def know_alone(db: Connection, who: User, address: str, device: str, now: int) -> str:
+def know_alone(db: Connection, user: User, address: str, device: str, now: int) -> str:
     """Forget all known browsers and addresses except the current ones. Returns the browser's
     token.
     """
-    kept = _known(db, who.user_id, now) & {_device_mark(device)}
-    db.execute("DELETE FROM known_device WHERE user_id = ?", (who.user_id,))
+    kept = _known(db, user.user_id, now) & {_device_mark(device)}
+    db.execute("DELETE FROM known_device WHERE user_id = ?", (user.user_id,))
     for mark in kept:
-        _remember(db, who.user_id, mark, now)
-    return _know(db, who, address, device, now)
+        _remember(db, user.user_id, mark, now)
+    return _know(db, user, address, device, now)

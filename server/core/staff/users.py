@@ -265,21 +265,21 @@ def sign_in(
 
     Pages use `signing_in`, which has limits. Raises SignInError.
     """
-    found = _verified(database, name, password)
+    account = _verified(database, name, password)
     token = random(TOKEN_BYTES).hex()
-    fresh = renewed(found, password)
+    fresh = renewed(account, password)
 
     def step(db: Connection) -> None:
-        open_session(db, found, fresh, token, now)
-        entry_log.act(db, found.user.by, Act.SIGNED_IN, {"user": found.user.user_id}, now)
+        open_session(db, account, fresh, token, now)
+        entry_log.act(db, account.user.by, Act.SIGNED_IN, {"user": account.user.user_id}, now)
 
     database.write(step)
-    return found.user, token
+    return account.user, token
 
 
 def open_session(
     db: Connection,
-    found: Stored,
+    account: Stored,
     password_hash: str,
     token: str,
     now: int,
@@ -292,17 +292,17 @@ def open_session(
     `password_hash` replaces the stored hash if that has old parameters. A session that `waits`
     opens no page before the second factor.
     """
-    if password_hash != found.password_hash:
+    if password_hash != account.password_hash:
         db.execute(
             "UPDATE user SET password_hash = ? WHERE user_id = ? AND password_hash = ?",
-            (password_hash, found.user.user_id, found.password_hash),
+            (password_hash, account.user.user_id, account.password_hash),
         )
     db.execute(
         "INSERT INTO web_session"
         " (token_hash, user_id, created_at, seen_at, confirmed_at, waits, factor_at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?)",
         (
-            _token_hash(token), found.user.user_id, now, now, 0 if waits else now, waits,
+            _token_hash(token), account.user.user_id, now, now, 0 if waits else now, waits,
             now if showed_factor else None,
         ),
     )  # fmt: skip
@@ -331,22 +331,22 @@ def name_key(name: str) -> str:
     return name.strip()[:NAME_CHARS_MAX]
 
 
-def fits(found: Stored | None, password: str) -> bool:
+def fits(account: Stored | None, password: str) -> bool:
     """Return whether the password is right. Takes equally long if there is no account."""
     with _HASHING:
         try:
-            if found is None:
+            if account is None:
                 HASHER.hash(password)
                 return False
-            return HASHER.verify(found.password_hash, password)
+            return HASHER.verify(account.password_hash, password)
         except (argon2.exceptions.Argon2Error, argon2.exceptions.InvalidHashError):
             return False
 
 
-def renewed(found: Stored, password: str) -> str:
+def renewed(account: Stored, password: str) -> str:
     """Return the hash to store for a right password, rehashed if its parameters are old."""
-    if not HASHER.check_needs_rehash(found.password_hash):
-        return found.password_hash
+    if not HASHER.check_needs_rehash(account.password_hash):
+        return account.password_hash
     with _HASHING:
         return HASHER.hash(password)
 
@@ -376,11 +376,11 @@ def sign_out(db: Connection, token: str) -> None:
     db.execute("DELETE FROM web_session WHERE token_hash = ?", (_token_hash(token),))
 
 
-def leave(db: Connection, token: str, who: User | None, *, now: int) -> None:
+def leave(db: Connection, token: str, user: User | None, *, now: int) -> None:
     """Sign a user out. `user` is None if the session had ended already."""
     sign_out(db, token)
-    if who is not None:
-        entry_log.act(db, who.by, Act.SIGNED_OUT, {"user": who.user_id}, now)
+    if user is not None:
+        entry_log.act(db, user.by, Act.SIGNED_OUT, {"user": user.user_id}, now)
 
 
 def end_sessions(db: Connection, user_id: int) -> int:
@@ -467,10 +467,10 @@ def must_choose_password(db: Connection, user_id: int) -> None:
 
 
 def _verified(database: Database, name: str, password: str) -> Stored:
-    found = stored(database, name)
-    if not fits(found, password) or found is None or found.user.disabled:
+    account = stored(database, name)
+    if not fits(account, password) or account is None or account.user.disabled:
         raise SignInError
-    return found
+    return account
 
 
 def _user(row: Row) -> User:
