@@ -8,9 +8,8 @@ import click
 from server.console import BY, Commands, count, event_option, opened, wall_clock
 from server.core.event.calendar import ago
 from server.features.printers import jobs, store
-from server.features.printers.drivers.address import KINDS, parse
 from server.features.printers.jobs import Job
-from server.features.printers.sheets import DPIS, FORMATS_OF, check_plan
+from server.features.printers.kinds import DPIS, DRIVERS, kind_of
 from server.features.printers.states import JobState
 from server.features.printers.store import PrinterPlan
 from server.features.printers.worker import make_driver
@@ -18,7 +17,8 @@ from server.storage.database import Database
 
 TEST_S = 30.0
 _POLL_S = 0.2
-_FORMATS = tuple(dict.fromkeys(name for some in FORMATS_OF.values() for name in some))
+_FORMATS = tuple(dict.fromkeys(name for kind in DRIVERS.values() for name in kind.formats))
+_ADDRESSES = "\n".join(f"{kind.name}: {', '.join(kind.examples)}" for kind in DRIVERS.values())
 
 
 @click.group(cls=Commands)
@@ -26,9 +26,9 @@ def printer() -> None:
     """Set up the printers of the badge desks, and see how they are."""
 
 
-@printer.command()
+@printer.command(epilog=f"\b\nAddresses:\n{_ADDRESSES}")
 @click.argument("name")
-@click.argument("kind", type=click.Choice(tuple(KINDS)))
+@click.argument("kind", type=click.Choice(tuple(DRIVERS)))
 @click.argument("address")
 @event_option
 @click.option("--format", "format_name", type=click.Choice(_FORMATS), help="What it prints.")
@@ -49,23 +49,19 @@ def add(
     layer_only: bool,
     trusts_sending: bool,
 ) -> None:
-    """Add the printer NAME of KIND at ADDRESS.
-
-    An address is such as ipp://192.168.1.40/ipp/print for IPP, and tcp://192.168.1.41:9100 for ZPL
-    and for Brother QL. The event's server connects to it.
-    """
+    """Add the printer NAME of KIND at ADDRESS, to which the event's server connects."""
+    how = kind_of(kind)
     plan = PrinterPlan(
         name=name,
-        address=str(parse(address, kind)),
+        address=str(how.address(address)),
         kind=kind,
-        format=format_name or FORMATS_OF[kind][0],
-        dpi=int(dpi) if dpi else (203 if kind == "zpl" else 300),
+        format=format_name or how.formats[0],
+        dpi=int(dpi) if dpi else how.dpi,
         layer_only=layer_only,
         trusts_sending=trusts_sending,
         place=place,
         desks=desks,
     )
-    check_plan(plan)
     with opened(event_dir) as (_, database):
         database.write(lambda db: store.add(db, plan, by=BY, now=wall_clock()))
     click.echo(f"{name} prints {plan.format}. Try it: hallkeeper printer test {name}")

@@ -1,7 +1,6 @@
 """Draws the card of a job in the way that a printer is set."""
 
 import io
-from collections.abc import Mapping
 from functools import partial
 
 from PIL import Image
@@ -19,13 +18,6 @@ from server.features.printers.states import PrintingError, Problem
 from server.features.printers.store import PrinterPlan
 from server.storage.connection import Connection
 
-# What fits the paper of each kind. A sheet of four cards has no place at a desk.
-FORMATS_OF: Mapping[str, tuple[str, ...]] = {
-    "ipp": ("a6", "4x6in", "a4-folded", "86x54", "4x3in", "62mm"),
-    "zpl": ("4x3in", "62mm", "86x54", "4x6in", "a6"),
-    "brother": ("62mm",),
-}
-DPIS = (203, 300, 600)
 TEST_TEXT = "TEST PRINT"  # In the code. A door says that it is no badge.
 TEST_NAME = "test"
 
@@ -36,22 +28,6 @@ class NotDueError(PrintingError):
     def __init__(self, problem: Problem, words: str) -> None:
         super().__init__(words)
         self.problem = problem
-
-
-def check_plan(plan: PrinterPlan) -> None:
-    """Raise PrintingError where a printer of that kind can't print so."""
-    if plan.format not in FORMATS_OF[plan.kind]:
-        known = ", ".join(FORMATS_OF[plan.kind])
-        raise PrintingError(
-            N_("A printer of the kind %(kind)s can't print %(format)s: use one of %(known)s."),
-            kind=plan.kind,
-            format=repr(plan.format),
-            known=known,
-        )
-    if plan.dpi not in DPIS:
-        raise PrintingError(
-            N_("%(dpi)s dots per inch: use %(dpis)s."), dpi=plan.dpi, dpis=", ".join(map(str, DPIS))
-        )
 
 
 def sheet_of(

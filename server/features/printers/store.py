@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from badges.i18n import N_, Count, Phrase, restored, stored
 from server.core.entry_log import entry_log
 from server.core.entry_log.act_names import Act
+from server.features.printers.kinds import DPIS, kind_of
 from server.features.printers.states import PrinterState, PrintingError, Status, UnknownPrinterError
 from server.storage.connection import Connection
 
@@ -26,8 +27,8 @@ class PrinterPlan:
     """Holds what an admin sets of a printer."""
 
     name: str
-    address: str  # As `address.checked` returns it.
-    kind: str  # One of KINDS.
+    address: str  # As `Kind.address` returns it.
+    kind: str  # One of `kinds.DRIVERS`.
     format: str  # One of badges.printing.look.FORMATS.
     dpi: int = 300
     layer_only: bool = False  # Print names alone, on pre-printed cards.
@@ -54,7 +55,9 @@ class Printer:
 
 
 def add(db: Connection, plan: PrinterPlan, *, by: str, now: int) -> int:
-    """Add a printer, and return its number. Raises PrintingError where the name is taken."""
+    """Add a printer, and return its number. Raises PrintingError for a plan that can't work, or a
+    name that is taken.
+    """
     _check(db, plan, None)
     row = db.execute(
         "INSERT INTO printer (name, address, kind, format, layer_only, dpi, trusts_sending, place)"
@@ -68,9 +71,9 @@ def add(db: Connection, plan: PrinterPlan, *, by: str, now: int) -> int:
 
 
 def change(db: Connection, printer_id: int, plan: PrinterPlan, *, by: str, now: int) -> None:
-    """Set a printer anew. At another address its certificate and its state are not known.
+    """Change a printer's plan. A new address or kind resets its certificate and its state.
 
-    Raises PrintingError where the name is taken, or UnknownPrinterError.
+    Raises PrintingError as `add` does, or UnknownPrinterError.
     """
     before = printer(db, printer_id)
     _check(db, plan, printer_id)
@@ -176,6 +179,18 @@ def named(db: Connection, name: str) -> Printer:
 
 
 def _check(db: Connection, plan: PrinterPlan, printer_id: int | None) -> None:
+    formats = kind_of(plan.kind).formats
+    if plan.format not in formats:
+        raise PrintingError(
+            N_("A printer of the kind %(kind)s can't print %(format)s: use one of %(known)s."),
+            kind=plan.kind,
+            format=repr(plan.format),
+            known=", ".join(formats),
+        )
+    if plan.dpi not in DPIS:
+        raise PrintingError(
+            N_("%(dpi)s dots per inch: use %(dpis)s."), dpi=plan.dpi, dpis=", ".join(map(str, DPIS))
+        )
     if not 1 <= len(plan.name) <= NAME_CHARS_MAX:
         raise PrintingError(
             N_("A printer's name has 1 to %(most)s characters."), most=NAME_CHARS_MAX

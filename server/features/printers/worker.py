@@ -19,8 +19,6 @@ from server.core.people.attendees import UnknownAttendeeError
 from server.core.people.cards import PrintedBadge
 from server.core.people.issuing import IssuingError
 from server.features.printers import jobs, store
-from server.features.printers.drivers import address
-from server.features.printers.drivers.brother import BrotherDriver
 from server.features.printers.drivers.driver import (
     Driver,
     NotPrintedError,
@@ -28,13 +26,14 @@ from server.features.printers.drivers.driver import (
     Sheet,
     StoppedError,
 )
-from server.features.printers.drivers.ipp import IppDriver
-from server.features.printers.drivers.zpl import ZplDriver
+from server.features.printers.drivers.kind import Options
 from server.features.printers.jobs import Job
+from server.features.printers.kinds import kind_of
 from server.features.printers.sheets import NotDueError, sheet_of
 from server.features.printers.states import (
     JobError,
     PrinterState,
+    PrintingError,
     Problem,
     Status,
     UnknownPrinterError,
@@ -61,14 +60,11 @@ MakeDriver = Callable[[Printer], Driver]
 
 
 def make_driver(printer: Printer) -> Driver:
-    """Return the driver of a printer. Raises AddressError."""
+    """Return the driver of a printer. Raises PrintingError."""
     plan = printer.plan
-    where = address.parse(plan.address, plan.kind)
-    if plan.kind == "ipp":
-        return IppDriver(where, plan.dpi, certificate=printer.certificate)
-    if plan.kind == "zpl":
-        return ZplDriver(where, plan.dpi, trusts_sending=plan.trusts_sending)
-    return BrotherDriver(where, trusts_sending=plan.trusts_sending)
+    kind = kind_of(plan.kind)
+    options = Options(plan.dpi, plan.trusts_sending, printer.certificate)
+    return kind.connect(kind.address(plan.address), options)
 
 
 class Printing:
@@ -190,7 +186,7 @@ class _PrinterThread:
     def _run(self) -> None:
         try:
             driver = self._make(self._printer)
-        except address.AddressError as error:
+        except PrintingError as error:
             self._note(Status(PrinterState.ERROR, phrase_of(error)))
             return
         resumed = False

@@ -13,7 +13,7 @@ import pytest
 from zebrafy import ZebrafyZPL
 
 from server.features.printers import jobs, store
-from server.features.printers.drivers import address
+from server.features.printers.drivers import ipp
 from server.features.printers.drivers.driver import PerhapsPrintedError, Sheet
 from server.features.printers.drivers.ipp import IppDriver
 from server.features.printers.jobs import Job
@@ -141,7 +141,7 @@ def office(tmp_path: Path) -> Iterator[tuple[int, Path]]:
             stderr=subprocess.STDOUT,
         )  # fmt: skip
         stack.callback(_end, server)
-        driver = IppDriver(address.parse(f"ipp://localhost:{port}/ipp/print", "ipp"), 300)
+        driver = IppDriver(ipp.KIND.address(f"ipp://localhost:{port}/ipp/print"), 300)
         wait_for("ippeveprinter", lambda: driver.status().state is PrinterState.READY)
         yield port, spool
 
@@ -171,7 +171,7 @@ def real_sheet(place: LiveSite, name: str) -> Sheet:
 
 def test_cups_own_printer_prints_a_card_as_pdf(place: LiveSite, office: tuple[int, Path]) -> None:
     port, spool = office
-    driver = IppDriver(address.parse(f"ipp://localhost:{port}/ipp/print", "ipp"), 300)
+    driver = IppDriver(ipp.KIND.address(f"ipp://localhost:{port}/ipp/print"), 300)
     turn = FakeTurn()
     driver.print(real_sheet(place, "0042"), turn)
     (kept,) = spool.glob("*.pdf")
@@ -185,7 +185,7 @@ def test_cups_own_printer_prints_a_card_as_pdf(place: LiveSite, office: tuple[in
 
 def test_cups_own_printer_takes_our_raster(place: LiveSite, office: tuple[int, Path]) -> None:
     port, spool = office
-    driver = IppDriver(address.parse(f"ipp://localhost:{port}/ipp/print", "ipp"), 300)
+    driver = IppDriver(ipp.KIND.address(f"ipp://localhost:{port}/ipp/print"), 300)
 
     class RasterOnly(IppDriver):
         def _document(self, sheet, printer):
@@ -200,7 +200,7 @@ def test_cups_own_printer_takes_our_raster(place: LiveSite, office: tuple[int, P
 
 def test_cups_own_printer_over_tls_is_known_by_its_certificate(office: tuple[int, Path]) -> None:
     port, _ = office
-    where = address.parse(f"ipps://localhost:{port}/ipp/print", "ipp")
+    where = ipp.KIND.address(f"ipps://localhost:{port}/ipp/print")
     first = IppDriver(where, 300).status()
     assert (first.state, len(first.certificate)) == (PrinterState.READY, 64)
     same = IppDriver(where, 300, certificate=first.certificate)

@@ -1,13 +1,13 @@
 """Checks the addresses of printers, and connects to them.
 
-Only admins set them. A printer stands in the event's own network, so private addresses are meant.
-What no printer has is refused: other schemes, users and passwords in the address, and addresses
-that mean everybody, nobody, or a cloud's own service. That is checked again at each connection, on
-the address that a name leads to then.
+Only admins set them. A printer is in the event's own network, so private addresses are allowed.
+Refused are other schemes, users and passwords, and multicast, unspecified and reserved addresses
+and those of a cloud's metadata service. Each connection checks the resolved address again.
 """
 
 import ipaddress
 import socket
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -15,52 +15,36 @@ from badges.i18n import N_, Phrase, joined, phrase_of
 from server.core.outgoing.addresses import is_cloud_service, plain_ip
 from server.features.printers.states import PrintingError
 
-KINDS = {
-    "ipp": "IPP or CUPS (office printers and most label printers)",
-    "zpl": "ZPL over TCP (Zebra label printers and those that speak as they do)",
-    "brother": "Brother QL raster over TCP (62 mm rolls)",
-}
 ADDRESS_CHARS_MAX = 200
 CONNECT_S = 4.0
-_PORTS = {"ipp": 631, "ipps": 631, "tcp": 9100}
-_SCHEMES = {"ipp": ("ipp", "ipps"), "zpl": ("tcp",), "brother": ("tcp",)}
-_EXAMPLES = {
-    "ipp": "ipp://192.168.1.40/ipp/print or ipps://printer.local/ipp/print",
-    "zpl": "tcp://192.168.1.41:9100",
-    "brother": "tcp://192.168.1.42:9100",
-}
 
 
 class AddressError(PrintingError):
-    """Is raised where an address can't be a printer's. The text says how one is written."""
+    """Is raised for an address that no printer of this kind has. The text has an example."""
 
 
 @dataclass(frozen=True)
 class Address:
-    """Represents where a printer listens."""
+    """Represents the address of a printer."""
 
-    scheme: str  # "ipp", "ipps" or "tcp".
+    scheme: str
     host: str
     port: int
-    path: str  # Of `ipp` and `ipps` alone.
+    path: str  # "" for kinds without one.
+    usual_port: int  # The scheme's, which the text leaves out.
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
-        port = "" if self.port == _PORTS[self.scheme] else f":{self.port}"
+        port = "" if self.port == self.usual_port else f":{self.port}"
         return f"{self.scheme}://{host}{port}{self.path}"
 
 
-def parse(text: str, kind: str) -> Address:
-    """Return the address of a printer of a kind. Raises AddressError."""
-    if kind not in KINDS:
-        raise AddressError(
-            Phrase(
-                "%(kind)s is no kind of printer: use one of %(kinds)s.",
-                kind=repr(kind),
-                kinds=", ".join(KINDS),
-            )
-        )
-    example = Phrase("Write it as %(examples)s.", examples=_EXAMPLES[kind])
+def parse(
+    text: str, ports: Mapping[str, int], examples: Sequence[str], *, has_path: bool
+) -> Address:
+    """Return a printer's address. Its scheme is one of `ports`. Raises AddressError."""
+    either = Phrase(" or ")
+    example = Phrase("Write it as %(examples)s.", examples=joined(either, examples))
     if len(text) > ADDRESS_CHARS_MAX or not text.isascii() or not text.isprintable():
         raise AddressError(Phrase("This is no printer's address. %(example)s", example=example))
     try:
@@ -70,13 +54,13 @@ def parse(text: str, kind: str) -> Address:
         raise AddressError(
             Phrase("%(text)s is no address. %(example)s", text=repr(text), example=example)
         ) from None
-    if parts.scheme not in _SCHEMES[kind]:
+    if parts.scheme not in ports:
         raise AddressError(
             Phrase(
                 "%(text)s does not begin with %(schemes)s, as this kind of printer "
                 "needs. %(example)s",
                 text=repr(text),
-                schemes=joined(Phrase(" or "), [f"{one}://" for one in _SCHEMES[kind]]),
+                schemes=joined(either, [f"{scheme}://" for scheme in ports]),
                 example=example,
             )
         )
@@ -90,54 +74,55 @@ def parse(text: str, kind: str) -> Address:
                 "%(text)s is no printer's address. %(example)s", text=repr(text), example=example
             )
         )
-    if parts.scheme == "tcp" and parts.path not in ("", "/"):
+    if not has_path and parts.path not in ("", "/"):
         raise AddressError(
             Phrase(
-                "%(text)s has a path, which tcp:// does not. %(example)s",
+                "%(text)s has a path, which %(scheme)s:// does not. %(example)s",
                 text=repr(text),
+                scheme=parts.scheme,
                 example=example,
             )
         )
-    path = "" if parts.scheme == "tcp" else parts.path or "/"
-    found = Address(parts.scheme, parts.hostname, port or _PORTS[parts.scheme], path)
     try:
-        _check_ip(ipaddress.ip_address(found.host))
+        _check_ip(ipaddress.ip_address(parts.hostname))
     except AddressError:
         raise
     except ValueError:
         pass  # It is a name.
-    return found
+    usual_port = ports[parts.scheme]
+    path = (parts.path or "/") if has_path else ""
+    return Address(parts.scheme, parts.hostname, port or usual_port, path, usual_port)
 
 
 def connect(address: Address, timeout_s: float = CONNECT_S) -> socket.socket:
-    """Connect to a printer. Raises OSError, or AddressError where its name leads elsewhere."""
+    """Connect to a printer. Raises OSError, or AddressError for a name with a refused address."""
     try:
-        found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
+        resolved = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
     except UnicodeError:  # Python raises this for a name that no name server could have.
         raise socket.gaierror(Phrase("no such name")) from None
     error: OSError = OSError(Phrase("the name has no address"))
-    for family, kind, protocol, _, where in found[:4]:
+    for family, kind, protocol, _, where in resolved[:4]:
         _check_ip(ipaddress.ip_address(str(where[0]).partition("%")[0]))
-        made = socket.socket(family, kind, protocol)
+        connection = socket.socket(family, kind, protocol)
         try:
-            made.settimeout(timeout_s)
-            made.connect(where)
-            return made
-        except OSError as failed:
-            made.close()
-            error = failed
+            connection.settimeout(timeout_s)
+            connection.connect(where)
+            return connection
+        except OSError as failure:
+            connection.close()
+            error = failure
     raise error
 
 
 def _check_ip(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> None:
     plain = plain_ip(ip)
-    nowhere = plain.is_multicast or plain.is_unspecified or plain.is_reserved
-    if nowhere or is_cloud_service(plain):
+    no_host = plain.is_multicast or plain.is_unspecified or plain.is_reserved
+    if no_host or is_cloud_service(plain):
         raise AddressError(Phrase("%(ip)s is no printer's address.", ip=ip))
 
 
 def why(error: Exception) -> str:
-    """Say in plain words why a printer can't be reached."""
+    """Return in plain words why a printer can't be reached."""
     if isinstance(error, AddressError):
         return phrase_of(error)
     if isinstance(error, socket.gaierror):
@@ -145,7 +130,7 @@ def why(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return N_("The printer does not answer: is it switched on and in the network?")
     if isinstance(error, ConnectionRefusedError):
-        return N_("The printer's machine answers, but refuses this port.")
+        return N_("The printer answers, but refuses this port.")
     if isinstance(error, ConnectionError | EOFError):
         return N_("The printer closed the connection.")
     return N_("The printer can't be reached: is it switched on and in the network?")

@@ -22,6 +22,7 @@ from server.features.printers.drivers.driver import (
     Sheet,
     Turn,
 )
+from server.features.printers.drivers.kind import Kind
 from server.features.printers.drivers.tcp import Line
 from server.features.printers.states import PrinterState, Status
 
@@ -198,3 +199,13 @@ class BrotherDriver:
 def _fitted(picture: Image.Image) -> Image.Image:
     """Return the picture with exactly the roll's dots. Drawing rounds up to one dot more."""
     return picture.crop((0, 0, picture.width, DOTS)) if picture.height != DOTS else picture
+
+
+KIND = Kind(
+    name="brother",
+    words=N_("Brother QL over TCP: rolls of 62 mm"),
+    examples=("tcp://192.168.1.42:9100",),
+    ports={"tcp": 9100},
+    formats=("62mm",),
+    connect=lambda address, options: BrotherDriver(address, trusts_sending=options.trusts_sending),
+)

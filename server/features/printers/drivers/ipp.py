@@ -36,6 +36,7 @@ from server.features.printers.drivers.ipp_messages import (
     request,
     texts,
 )
+from server.features.printers.drivers.kind import Kind
 from server.features.printers.states import PrinterState, Status
 
 REQUEST_S = 10.0
@@ -471,3 +472,16 @@ class _Connection(http.client.HTTPConnection):
                     "between."
                 )
             )
+
+
+KIND = Kind(
+    name="ipp",
+    words=N_("IPP or CUPS: office printers, and many label printers"),
+    examples=("ipp://192.168.1.40/ipp/print", "ipps://printer.local/ipp/print"),
+    ports={"ipp": 631, "ipps": 631},
+    formats=("a6", "4x6in", "a4-folded", "86x54", "4x3in", "62mm"),
+    connect=lambda address, options: IppDriver(
+        address, options.dpi, certificate=options.certificate
+    ),
+    has_path=True,
+)

@@ -24,6 +24,7 @@ from server.features.printers.drivers.driver import (
     Sheet,
     Turn,
 )
+from server.features.printers.drivers.kind import Kind
 from server.features.printers.drivers.tcp import Line
 from server.features.printers.states import PrinterState, Status
 
@@ -288,3 +289,16 @@ class ZplDriver:
             except (OSError, GarbledError, NotPrintedError, addresses.AddressError):
                 turn.wait(AGAIN_S)
         raise PerhapsPrintedError(_LOST)
+
+
+KIND = Kind(
+    name="zpl",
+    words=N_("ZPL over TCP: Zebra label printers, and compatible ones"),
+    examples=("tcp://192.168.1.41:9100",),
+    ports={"tcp": 9100},
+    formats=("4x3in", "62mm", "86x54", "4x6in", "a6"),
+    connect=lambda address, options: ZplDriver(
+        address, options.dpi, trusts_sending=options.trusts_sending
+    ),
+    dpi=203,
+)

@@ -14,9 +14,8 @@ from werkzeug.wrappers import Response
 from badges.i18n import N_
 from server.features.cards.pages.words import FORMATS
 from server.features.printers import jobs, store
-from server.features.printers.drivers.address import parse
+from server.features.printers.kinds import DPIS, DRIVERS, kind_of
 from server.features.printers.pages import words
-from server.features.printers.sheets import DPIS, FORMATS_OF, check_plan
 from server.features.printers.states import PrintingError, UnknownPrinterError
 from server.features.printers.store import Printer, PrinterPlan
 from server.storage.connection import Connection
@@ -189,15 +188,15 @@ def _keep(printer_id: int | None) -> Response | tuple[str, int]:
 def _plan(given: Mapping[str, str]) -> PrinterPlan:
     """Return the printer that the form describes. Raises PrintingError."""
     kind = given.get("kind", "")
-    where = parse(given.get("address", ""), kind)
+    address = kind_of(kind).address(given.get("address", ""))
     try:
         dpi, place = forms.whole(given.get("dpi", "")), forms.whole(given.get("place", "") or "1")
     except ValueError:
         raise PrintingError(N_("The order is a whole number, such as 1.")) from None
     desks = tuple(filter(None, (one.strip() for one in given.get("desks", "").split(","))))
-    plan = PrinterPlan(
+    return PrinterPlan(
         name=given.get("name", ""),
-        address=str(where),
+        address=str(address),
         kind=kind,
         format=given.get("format", ""),
         dpi=dpi,
@@ -206,8 +205,6 @@ def _plan(given: Mapping[str, str]) -> PrinterPlan:
         place=min(place, 1_000),
         desks=desks,
     )
-    check_plan(plan)
-    return plan
 
 
 def _form(printer_id: int | None, given: Mapping[str, str], *, problem: str = "") -> str:
@@ -218,7 +215,7 @@ def _form(printer_id: int | None, given: Mapping[str, str], *, problem: str = ""
         problem=problem,
         words=words,
         formats=FORMATS,
-        formats_of=FORMATS_OF,
+        kinds=DRIVERS.values(),
         dpis=DPIS,
     )
 

@@ -27,8 +27,3 @@ PROBLEMS = {
     Problem.REPLACED: N_("The badge was replaced meanwhile. Print the new one."),
     Problem.REVOKED: N_("The badge was revoked meanwhile."),
 }
-KINDS = {
-    "ipp": N_("IPP or CUPS: office printers, and many label printers"),
-    "zpl": N_("ZPL over TCP: Zebra label printers, and those that speak as they do"),
-    "brother": N_("Brother QL over TCP: rolls of 62 mm"),
-}

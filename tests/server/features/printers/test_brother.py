@@ -8,7 +8,7 @@ from contextlib import suppress
 import pytest
 from PIL import Image
 
-from server.features.printers.drivers import address, brother, snmp
+from server.features.printers.drivers import brother, snmp
 from server.features.printers.drivers.brother import SILENT_WORDS, BrotherDriver, label, read_status
 from server.features.printers.drivers.driver import (
     GarbledError,
@@ -116,7 +116,7 @@ def printer() -> Iterator[FakeQl]:
 
 
 def driver(printer: FakeQl, **how: bool) -> BrotherDriver:
-    where = address.parse(f"tcp://127.0.0.1:{printer.port}", "brother")
+    where = brother.KIND.address(f"tcp://127.0.0.1:{printer.port}")
     return BrotherDriver(where, snmp_port=printer.snmp_port, **how)
 
 
@@ -216,7 +216,7 @@ def test_a_printer_that_is_switched_off_is_offline(
     monkeypatch.setattr(snmp, "ANSWER_S", 0.03)
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
-    where = address.parse(f"tcp://127.0.0.1:{port}", "brother")
+    where = brother.KIND.address(f"tcp://127.0.0.1:{port}")
     found = BrotherDriver(where, snmp_port=printer.snmp_port)
     assert found.status().state is PrinterState.OFFLINE
     with pytest.raises(NotPrintedError):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.features.printers.drivers import address, ipp
+from server.features.printers.drivers import ipp
 from server.features.printers.drivers.driver import (
     GarbledError,
     NotPrintedError,
@@ -42,7 +42,7 @@ def printer() -> Iterator[FakeIpp]:
 
 
 def driver(printer: FakeIpp) -> IppDriver:
-    return IppDriver(address.parse(printer.address, "ipp"), 300)
+    return IppDriver(ipp.KIND.address(printer.address), 300)
 
 
 def test_a_card_is_out_when_its_job_is_completed(printer: FakeIpp) -> None:
@@ -269,7 +269,7 @@ def test_a_printer_that_hangs_is_offline(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(ipp, "REQUEST_S", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         where = f"ipp://127.0.0.1:{silent.getsockname()[1]}/ipp/print"
-        found = IppDriver(address.parse(where, "ipp"), 300).status()
+        found = IppDriver(ipp.KIND.address(where), 300).status()
     assert (found.state, "does not answer" in found.words) == (PrinterState.OFFLINE, True)
 
 

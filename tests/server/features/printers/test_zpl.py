@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from zebrafy import ZebrafyZPL
 
-from server.features.printers.drivers import address, zpl
+from server.features.printers.drivers import zpl
 from server.features.printers.drivers.driver import (
     NotPrintedError,
     PerhapsPrintedError,
@@ -70,7 +70,7 @@ def seen_at_work(printer: VirtualZpl) -> FakeTurn:
 
 
 def driver(printer: VirtualZpl, **how: bool) -> ZplDriver:
-    return ZplDriver(address.parse(printer.address, "zpl"), 203, **how)
+    return ZplDriver(zpl.KIND.address(printer.address), 203, **how)
 
 
 @pytest.mark.parametrize("dpi", [203, 300])
@@ -170,7 +170,7 @@ def test_nothing_is_sent_to_a_printer_that_cant_print(
 def test_a_printer_that_is_switched_off_is_offline() -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
-    found = ZplDriver(address.parse(f"tcp://127.0.0.1:{port}", "zpl"), 203)
+    found = ZplDriver(zpl.KIND.address(f"tcp://127.0.0.1:{port}"), 203)
     assert found.status().state is PrinterState.OFFLINE
     with pytest.raises(NotPrintedError, match="refuses this port"):
         found.print(sheet(), FakeTurn())
@@ -285,6 +285,6 @@ def test_an_answer_without_end_is_cut_off() -> None:
         thread = threading.Thread(target=flood, args=(listener,))
         thread.start()
         where = f"tcp://127.0.0.1:{listener.getsockname()[1]}"
-        found = ZplDriver(address.parse(where, "zpl"), 203).status()
+        found = ZplDriver(zpl.KIND.address(where), 203).status()
         assert found.state is PrinterState.OFFLINE
         thread.join()
