@@ -10,14 +10,16 @@ from unittest.mock import patch
 import pytest
 
 from kiosk.journal.errors import JournalDamagedError
+from server.core.occupancy import figures, hall_control
 from tests.once.journals import new_journals_are_copied as new_journals_are_copied
 from tests.once.pages.apps import apps_are_made_once as apps_are_made_once
 from tests.once.pages.compiled import routes_are_compiled_once as routes_are_compiled_once
 from tests.once.pages.compiled import templates_are_compiled_once as templates_are_compiled_once
 from tests.once.tries import tries
 from tests.swarm import checks, run
+from tests.swarm.checks import BrokenPromiseError
 from tests.swarm.day import Day
-from tests.swarm.mixes import THEMES
+from tests.swarm.mixes import KEPT, THEMES
 from tests.swarm.mutants import BY_NAME, QUICK, mutated
 from tests.swarm.run import first_broken, run_many
 
@@ -52,6 +54,45 @@ def test_an_override_place_of_the_hall_around_is_no_automatic_admission() -> Non
                 day._override()
                 day._hear_all()
         checks.check(day)
+
+
+def test_each_exit_is_of_one_person_where_a_badge_was_copied() -> None:
+    """Two people with one badge are inside. Two exits in one commit end both stays."""
+    with Day(0, "groups") as day:
+        one, other = (door for door in day.doors if door.plan.hall == "b")
+        first, second = day.truth.people[:2]
+        second.serial, second.badge = first.serial, first.badge
+        assert day.enter(one, first)
+        day._hear_all()
+        assert day.enter(other, second)
+        day._hear_all()
+        day._leave_by([one, other], first)
+        day.site.take_together([one.sync.exchange, other.sync.exchange])
+        hall = day.halls["b"].hall_id
+        assert day.truth.count(hall) == 0
+        assert figures.hall_figures(day.site.database.reader)[hall - 1].inside == 0
+
+
+def test_an_entry_heard_after_its_hall_was_seen_empty_is_no_place_given_out_twice() -> None:
+    """The lost door's place was granted to another door, and its entry counts when it is heard."""
+    with Day(0, KEPT) as day:
+        lost = next(door for door in day.doors if door.kiosk == "o1")
+        hall = day.halls["o"].hall_id
+        lost.weather.cut = True
+        day.time.pass_ms(1_000)
+        guest = day._somebody_outside(lost)
+        assert day.enter(lost, guest)
+        day._lose(lost)
+        guest.inside = set()
+        now = day.site.clock.wall()
+        day._write(lambda db: hall_control.clear(db, hall, by="test", now=now))
+        for _ in range(3):
+            day._hear_all()
+        lost.weather.cut = False
+        lost.talk()
+        checks.check(day)
+        with patch.object(checks, "_late", lambda *_: 0), pytest.raises(BrokenPromiseError):
+            checks.check(day)
 
 
 @pytest.mark.parametrize("mutant", QUICK)
