@@ -1,4 +1,3 @@
-"""Finds what staff should look at now, and keeps who has taken it on.
-
-Begin with `sources.py`, which lists all alerts for the board, the webhooks and `hallkeeper status`.
+"""Current problems that need attention, and who has taken them on. Begin with `sources.py`, which
+lists all alerts.
 """

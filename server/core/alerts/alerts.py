@@ -1,4 +1,4 @@
-"""Describes an alert: what it is about, how grave it is, and since when."""
+"""An alert: its subject, severity and start."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,11 +10,11 @@ Value = str | int
 
 
 class Kind(StrEnum):
-    """Names core's kinds, whose words the board has (`server/web/alerts.py`). The entry log has the
-    names of kinds, so they never change.
+    """Core's kinds of alerts. `server/web/alerts.py` has their texts. The entry log stores the
+    values, so they never change.
     """
 
-    # Of kiosks.
+    # of kiosks
     SILENT = "silent"
     NEVER_HEARD = "never_heard"
     VERSION = "version"
@@ -26,13 +26,13 @@ class Kind(StrEnum):
     QUEUE = "queue"
     KIOSK_DISK = "kiosk_disk"
     BATTERY = "battery"
-    # Of halls.
+    # of halls
     FILL = "fill"
     FILLING = "filling"
-    # Of badges.
+    # of badges
     FORGED = "forged"
     COPIED = "copied"
-    # Of the server.
+    # of the server
     SERVER = "server"
     CERTIFICATE = "certificate"
     NO_FACTOR = "no_factor"
@@ -40,16 +40,15 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Trouble:
-    """Describes one trouble.
+    """An alert.
 
-    `about` names the kiosk, the hall, the door, the badge, the printer or what else it is. With a
-    higher `level` it is worse. Where it is `grave`, people may stand before a door that does not
-    work. `since` (Unix ms, or another number that is never the same for the next occurrence) is
-    None where nothing tells.
+    `about` identifies the subject: a kiosk, hall, door, badge, printer and so on. A higher `level`
+    is worse. `grave` means that people may be waiting at a door that does not work. `since` is in
+    Unix ms, or another number unique to the occurrence, or None if unknown.
 
-    The words are `what` and `todo`, as phrases where the board shows them. An alert of a `Kind` has
-    `values` in their place, which fill the board's words. `where` names the place, which links to
-    `page`, an endpoint with its values.
+    `what` and `todo` are the texts, as phrases if the board shows them. An alert of a `Kind` has
+    `values` instead, which fill the board's texts. `where` names the place and links to `page`, an
+    endpoint with its values.
     """
 
     kind: str
@@ -69,7 +68,7 @@ class Trouble:
 
 
 def steps(value: float, *edges: float) -> int:
-    """Return how many of the edges the value has reached. That is its level."""
+    """Return how many edges the value has reached, as the level."""
     return sum(value >= edge for edge in edges)
 
 
@@ -86,5 +85,5 @@ def lasting(length_ms: int) -> Phrase:
 
 
 def most_urgent_first(troubles: list[Trouble]) -> list[Trouble]:
-    """Sort troubles: grave ones first, then by their level."""
+    """Sort by severity, then by level."""
     return sorted(troubles, key=lambda one: (not one.grave, -one.level, one.kind, one.about))

@@ -1,4 +1,4 @@
-"""Finds badges that were forged or copied and came to a door within the last hour."""
+"""Alerts on forged and copied badges within the last hour."""
 
 from server.core.alerts.alerts import Kind, Trouble
 from server.core.alerts.sources import AlertContext
@@ -8,12 +8,12 @@ ROWS_MAX = 500
 
 
 def of_badges(context: AlertContext) -> list[Trouble]:
-    """List the doors to which forged badges came, and the badges that are likely copied."""
+    """List the doors with forged badges, and the badges that are likely copied."""
     db, now = context.db, context.now
     forged: dict[int, list[int]] = {}
     copied: dict[int, list[int]] = {}
     for row in db.execute(
-        # The index `scan_spoiled` serves the query as long as both have the same condition.
+        # The condition matches the partial index `scan_spoiled`.
         "SELECT number, reason, serial, door_id, received_at FROM scan"
         " WHERE reason IN ('forged', 'likely_copy') ORDER BY number DESC LIMIT ?",
         (ROWS_MAX,),

@@ -1,4 +1,4 @@
-"""Finds certificates that end soon, have ended, or are damaged."""
+"""Alerts on certificates that end soon, have ended, or are damaged."""
 
 import threading
 from collections.abc import Callable
@@ -18,20 +18,20 @@ SERVER, APPLE, GOOGLE = "server", "apple", "google"
 
 @dataclass
 class Ends:
-    """Holds by certificate when it ends (Unix ms), or the words for what is damaged."""
+    """Ends of certificates (Unix ms) by name, and texts for damaged ones."""
 
     at: dict[str, int] = field(default_factory=dict)
     damaged: dict[str, str] = field(default_factory=dict)
 
 
 class Certificates:
-    """Finds the certificates that end soon. Their files are read once a minute, because the board
-    asks five times a second. Thread-safe.
+    """Lists certificates that end soon. Files are read once a minute, since the board refreshes
+    five times a second. Thread-safe.
     """
 
     def __init__(self, look: Callable[[Event], Ends]) -> None:
         self._look = look
-        # The lock guards the values.
+        # guards the values
         self._lock = threading.Lock()
         self._looked_at: int | None = None
         self._ends = Ends()
@@ -51,7 +51,7 @@ class Certificates:
             left = at - now
             if left < event.settings.alert_certificate_days * DAY_MS:
                 level = steps(-left, -WEEK_DAYS * DAY_MS, -DAY_MS, 0)
-                # Doors know the server by its key, and phones by its certificate.
+                # Doors pin the server's key; only phones check the certificate.
                 grave = left < DAY_MS and about == SERVER
                 found.append(
                     Trouble(Kind.CERTIFICATE, about, grave, level, at, {"at": at, "ms": left})

@@ -1,5 +1,5 @@
-"""Finds the conditions of which webhooks report the begin and the end. A kind's first part names
-its subject in a message.
+"""Conditions whose begin and end webhooks report. The first part of a kind names its subject in a
+message.
 """
 
 from pathlib import Path
@@ -8,7 +8,7 @@ from server.core.alerts.alerts import Trouble
 from server.core.alerts.sources import AlertContext
 from server.storage import disk
 
-QUIET_MS = 60_000  # A kiosk that was not heard for so long is quiet.
+QUIET_MS = 60_000  # A kiosk silent for this long is quiet.
 
 
 def of_quiet_kiosks(context: AlertContext) -> list[Trouble]:

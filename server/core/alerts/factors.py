@@ -1,4 +1,4 @@
-"""Finds admins whose account a stolen password would open."""
+"""Alerts on admins without a second factor."""
 
 from server.core.alerts.alerts import Kind, Trouble
 from server.core.alerts.sources import AlertContext
@@ -8,8 +8,10 @@ ROLE = "admin"
 
 
 def of_admins(context: AlertContext) -> list[Trouble]:
-    """Say how many admins have no second factor, where the event asks none of them, and wants to
-    be told. Those whom an identity provider signs on are its own to ask.
+    """Report the number of admins without a second factor, if the setting asks for it and does not
+    enforce one.
+
+    Admins who sign on through an identity provider are excluded.
     """
     settings = context.event.settings
     if not settings.alert_second_factor or ROLE in settings.second_factor_roles:

@@ -1,4 +1,4 @@
-"""Finds halls that are nearly full, full, or will be before their doors close."""
+"""Alerts on halls that are nearly full, full, or fill before admission ends."""
 
 from server.core.alerts.alerts import Kind, Trouble
 from server.core.alerts.sources import AlertContext
@@ -6,14 +6,13 @@ from server.core.occupancy.minutes import MINUTE_MS, Trend
 from server.core.venue.session_states import HallPhase, Phase
 
 SOON_MS = 30 * MINUTE_MS
-# A session that closes later than this after the hall is full turns people away.
-FEW = 10  # So many people more in a quarter of an hour are no trend.
+# A hall that fills within this time is reported, if its admission ends later.
+FEW = 10  # a smaller increase in 15 minutes is no trend
 
 
 def of_halls(context: AlertContext) -> list[Trouble]:
-    """List the halls that have `alert_hall_percent` of their capacity inside, or fill within half
-    an hour and before admission ends. Halls that staff closed, and halls without room for
-    anybody, are left out.
+    """List the halls with `alert_hall_percent` of their capacity inside, or that fill within half
+    an hour and before admission ends. Closed halls and halls without capacity are left out.
     """
     found = []
     percent, now = context.event.settings.alert_hall_percent, context.now

@@ -1,4 +1,4 @@
-"""Finds what staff should look at on a kiosk, from what it last said and when."""
+"""Alerts on kiosks, from their last report and its time."""
 
 from badges.wire import wire
 from badges.wire.version import OWN, WireVersion
@@ -18,7 +18,7 @@ MINUTE_MS = 60_000
 
 
 def at_work(rows: list[KioskRow]) -> list[KioskRow]:
-    """Return the kiosks that somebody still counts on, each in its newest generation first."""
+    """Return the kiosks in use, newest generation first."""
     return [row for row in rows if row.state in ("waiting", "proven", "active")]
 
 
@@ -32,9 +32,9 @@ def of_kiosks(context: AlertContext) -> list[Trouble]:
 
 
 def of_kiosk(row: KioskRow, settings: EventSettings, now: int) -> list[Trouble]:
-    """List the troubles, the gravest first. A kiosk that is not at work has none.
+    """List a kiosk's alerts, grave ones first. Only active kiosks have alerts.
 
-    Of a kiosk that is not heard nothing else is said, for what it said last is old.
+    For a silent kiosk only the silence is reported, since its last report is old.
     """
     if row.state != "active":
         return []
@@ -52,7 +52,7 @@ def of_kiosk(row: KioskRow, settings: EventSettings, now: int) -> list[Trouble]:
 
 
 def _versions(kiosk: WireVersion) -> dict[str, Value]:
-    """Return which side is to be updated, the version that it has, and the one that it needs."""
+    """Return the side to update, its version, and the needed version."""
     if OWN.is_too_old_for(kiosk):
         return {"side": "server", "own": OWN.newest, "needed": kiosk.oldest}
     return {"side": "kiosk", "own": kiosk.newest, "needed": OWN.oldest}

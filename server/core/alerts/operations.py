@@ -1,5 +1,5 @@
-"""Finds what `hallkeeper status` reports: servers, the database, and kiosks that wait for them.
-The words are English, for operators.
+"""Alerts of `hallkeeper status`: servers, the database, and kiosks that wait for them. The texts
+are English, for operators.
 """
 
 from badges.wire.version import OWN
@@ -14,7 +14,7 @@ from server.storage.connection import Connection
 from server.storage.engines.state import engine_state
 from server.storage.localized import names_of, text_in
 
-HEARD_TODAY_MS = 3_600_000  # A kiosk that was heard within this time was at work.
+HEARD_TODAY_MS = 3_600_000  # a kiosk heard within this time was in use
 TURN_MAX_S = 10.0
 
 
@@ -42,7 +42,7 @@ def of_processes(context: AlertContext) -> list[Trouble]:
 
 
 def _silent(servers: list[Process], now: int) -> list[Process]:
-    """Return the servers that are not heard, and in whose place no other one works."""
+    """Return the silent servers that no other server at their address replaces."""
     at_work = {
         server.address
         for server in servers
@@ -52,7 +52,7 @@ def _silent(servers: list[Process], now: int) -> list[Process]:
 
 
 def of_engine(context: AlertContext) -> list[Trouble]:
-    """Return what keeps commits waiting."""
+    """Report waits for a standby or a long-held write turn."""
     engine = engine_state(context.db, str(context.event.database_path))
     found = []
     if engine.lacks_standby:
@@ -77,7 +77,7 @@ def of_engine(context: AlertContext) -> list[Trouble]:
 
 
 def long_queues(context: AlertContext) -> dict[str, int]:
-    """Return the kiosks of which more scans wait than the event's `alert_queue`, with how many."""
+    """Return kiosks with more waiting scans than the event's `alert_queue`, with their number."""
     most = context.event.settings.alert_queue
     return {
         row.kiosk: row.waiting
@@ -87,7 +87,7 @@ def long_queues(context: AlertContext) -> dict[str, int]:
 
 
 def unheard(context: AlertContext) -> list[str]:
-    """Return the kiosks that were at work within the last hour and are not heard any more."""
+    """Return kiosks that were in use within the last hour and are now silent."""
     silent_ms = context.event.settings.alert_silent_s * 1000
     return [
         row.kiosk
@@ -129,7 +129,7 @@ def of_awaited_kiosks(context: AlertContext) -> list[Trouble]:
 
 
 def of_log_size(context: AlertContext) -> list[Trouble]:
-    """Report the kiosk that states more entries of the log than there are."""
+    """Report a kiosk that claims more log entries than there are."""
     kiosk, seen = seen_by_kiosks(context.db)
     size = entry_log.size(context.db)
     if seen <= size:
@@ -142,9 +142,7 @@ def of_log_size(context: AlertContext) -> list[Trouble]:
 
 
 def seen_by_kiosks(db: Connection) -> tuple[str, int]:
-    """Return the kiosk that verified the most entries in a checkpoint of this log, and how many
-    these are.
-    """
+    """Return the kiosk that verified the most log entries, and their number."""
     row = db.execute(
         "SELECT kiosk, log_size FROM kiosk WHERE state = 'active' ORDER BY log_size DESC LIMIT 1"
     ).fetchone()
@@ -152,7 +150,7 @@ def seen_by_kiosks(db: Connection) -> tuple[str, int]:
 
 
 def wrong_versions(context: AlertContext) -> dict[str, str]:
-    """Return the kiosks whose version of the wire does not fit, each with what to do."""
+    """Return the kiosks with an incompatible protocol version, each with the remedy."""
     return {
         row.kiosk: wrong_version(row)
         for row in context.kiosks
@@ -168,7 +166,7 @@ def of_versions(context: AlertContext) -> list[Trouble]:
 
 
 def wrong_version(row: KioskRow) -> str:
-    """Say which version the kiosk has, which is needed, and what to do."""
+    """Return the kiosk's version, the needed version, and the remedy."""
     version = row.version or OWN
     spoken = f"It speaks version {version.newest} of the protocol, and this server version"
     if OWN.is_too_old_for(version):

@@ -1,4 +1,4 @@
-"""Finds troubles of the server itself: its disks, its database, its backups and its clock."""
+"""Alerts on the server itself: its disks, database, backups and clock."""
 
 from badges.i18n import Phrase, joined
 from server.core.alerts.alerts import Kind, Trouble, lasting

@@ -1,8 +1,8 @@
 """Lists the alerts of an event: core's, and those of each feature.
 
-A source is a function that takes an AlertContext and returns alerts. Core's sources are in CORE. A
-feature names its own in `ALERTS` of its `__init__`, each with its audiences. The board, the
-webhooks and `hallkeeper status` show the alerts of the sources that name them.
+A source is a function from AlertContext to alerts. CORE lists core's sources. A feature lists its
+own in `ALERTS` of its `__init__`, with their audiences: the board, the webhooks and `hallkeeper
+status`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -24,21 +24,21 @@ from server.core.venue import session_states
 from server.core.venue.session_states import HallPhase
 from server.storage.connection import Connection
 
-BOARD, STATUS, WEBHOOKS = "board", "status", "webhooks"  # The audiences.
+BOARD, STATUS, WEBHOOKS = "board", "status", "webhooks"  # the audiences
 HALF_DAY_MS = 12 * 3_600_000
 
 Kept = TypeVar("Kept")
 
 
 class RunningServer(Protocol):
-    """Has the state that only a running server knows."""
+    """State known only to a running server."""
 
     @property
     def writes_fail(self) -> bool: ...
 
     @property
     def backup_status(self) -> Status | None:
-        """Return None where the event has no second disk."""
+        """Return None if the event has no second disk."""
 
     @property
     def superseded_by(self) -> str | None: ...
@@ -50,12 +50,12 @@ class RunningServer(Protocol):
 
 @dataclass(frozen=True)
 class AlertContext:
-    """Holds what a source may read. Data that several sources read is read once."""
+    """Data for sources. Data that several sources need is read once."""
 
     db: Connection
     event: Event
     now: int  # Unix ms
-    server: RunningServer | None = None  # None on the command line.
+    server: RunningServer | None = None  # None on the command line
 
     @cached_property
     def kiosks(self) -> list[KioskRow]:
@@ -81,11 +81,9 @@ class AlertContext:
 
 
 class Source(NamedTuple):
-    """Names a function that returns alerts. Its module is loaded when it is called, because a
-    command loads little.
-    """
+    """A function that returns alerts. Its module is imported when called, to keep commands fast."""
 
-    where: str  # As module:function.
+    where: str  # as module:function
     audiences: frozenset[str]
 
     def alerts(self, context: AlertContext) -> list[Trouble]:
@@ -94,7 +92,7 @@ class Source(NamedTuple):
 
 
 def sources_of(package: str, named: Iterable[Sequence[str]]) -> tuple[Source, ...]:
-    """Return the sources that a package names, each as `module:function` and its audiences."""
+    """Return a package's sources, each given as `module:function` and its audiences."""
     return tuple(Source(f"{package}.{where}", frozenset(audiences)) for where, *audiences in named)
 
 
@@ -121,7 +119,7 @@ CORE = sources_of(
 
 
 def alerts(audience: str, context: AlertContext, sources: Iterable[Source]) -> list[Trouble]:
-    """List the current alerts that the audience sees, in the order of their sources."""
+    """List the audience's current alerts, in the order of their sources."""
     return [
         alert
         for source in sources

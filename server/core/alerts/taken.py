@@ -1,4 +1,4 @@
-"""Keeps who looks after which trouble, with their note. Both stand in the entry log too."""
+"""Stores who has taken on which alert, with a note. The entry log has both too."""
 
 from dataclasses import dataclass
 
@@ -13,12 +13,12 @@ NOTE_CHARS_MAX = 300
 
 
 class TakenError(Spoken, ValueError):
-    """Is raised where a trouble can't be taken on so. The text says what to do."""
+    """Raised if an alert can't be taken on. The text states the remedy."""
 
 
 @dataclass(frozen=True)
 class Taken:
-    """Says who took a trouble on, when (Unix ms), and what they noted."""
+    """Who took on an alert, when (Unix ms), and the note."""
 
     level: int
     since: int | None
@@ -28,9 +28,7 @@ class Taken:
 
 
 def take(db: Connection, trouble: Trouble, note: str, *, by: str, now: int) -> None:
-    """Note that `by` looks after the trouble. Raises TakenError for a note that is empty or too
-    long.
-    """
+    """Record that `by` has taken on the alert. Raises TakenError for an empty or too long note."""
     note = " ".join(note.split())
     if not note:
         raise TakenError(N_("Say in a few words what is being done."))
@@ -52,7 +50,7 @@ def take(db: Connection, trouble: Trouble, note: str, *, by: str, now: int) -> N
 
 
 def all_taken(db: Connection) -> dict[str, Taken]:
-    """Return what was taken on, by the trouble's key. `taken_by` is the user's name."""
+    """Return the alerts taken on, by key. `taken_by` is the user's name."""
     known = {user.by: user.name for user in users.users(db)}
     found = {}
     for row in db.execute(

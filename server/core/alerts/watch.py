@@ -1,4 +1,6 @@
-"""Remembers since when each trouble is there, so that the next occurrence is told from this one."""
+"""Tracks since when each alert is present, to distinguish a new occurrence from a continuing
+one.
+"""
 
 import threading
 from collections.abc import Mapping
@@ -7,24 +9,24 @@ from dataclasses import replace
 from server.core.alerts.alerts import Trouble
 from server.core.alerts.taken import Taken
 
-# A trouble that was away for longer comes anew. A shorter gap is a value that wavers.
+# An alert absent for longer is a new occurrence. A shorter gap is a wavering value.
 AWAY_MS = 120_000
 
 
 class Watch:
-    """Knows when each trouble of one server was first and last seen. It begins empty, and what was
-    taken on before then goes on.
+    """First and last sightings of alerts on one server. It starts empty, and alerts taken on before
+    continue.
     """
 
     def __init__(self) -> None:
-        # The lock guards the dictionary.
+        # guards the dictionary
         self._lock = threading.Lock()
-        self._seen: dict[str, tuple[int, int]] = {}  # First and last, in Unix ms.
+        self._seen: dict[str, tuple[int, int]] = {}  # first and last, in Unix ms
         self._begun = False
         self._looked_at = 0  # Unix ms
 
     def dated(self, troubles: list[Trouble], taken: Mapping[str, Taken], now: int) -> list[Trouble]:
-        """Return the troubles that are there now, each with since when it is there."""
+        """Return the current alerts, each with its start."""
         with self._lock:
             if not self._begun:
                 self._begun = True
@@ -32,7 +34,7 @@ class Watch:
                     if one.since is not None:
                         self._seen[key] = (one.since, now)
             elif now - self._looked_at > AWAY_MS:
-                # Nobody looked meanwhile. What was there then counts as if it had stayed.
+                # After a pause in polling, alerts from before the pause count as continuous.
                 for key, (first, last) in self._seen.items():
                     if last == self._looked_at:
                         self._seen[key] = (first, now)
@@ -54,5 +56,5 @@ class Watch:
 
 
 def is_taken(trouble: Trouble, taken: Taken | None) -> bool:
-    """Say whether what was noted is about this occurrence, and it has not become worse since."""
+    """Return whether the note is about this occurrence, and it has not become worse since."""
     return taken is not None and taken.since == trouble.since and trouble.level <= taken.level

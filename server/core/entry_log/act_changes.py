@@ -1,8 +1,7 @@
-"""Keeps what acts changed, with the values before and after.
+"""Stores the values that acts changed, before and after.
 
-The entry log outlives erasure, so its leaves have ids alone. These values may be personal. They
-stand in a table of their own, where those of a person are found by the person's serial and can be
-erased, and then nobody knows them any more.
+The entry log outlives erasure, so its leaves have only ids. The values may be personal. They are in
+their own table, with the person's serial, so that they can be erased.
 """
 
 import json
@@ -19,9 +18,9 @@ Values = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Change:
-    """Holds a thing as it was before an act and after it. None stands for nothing there.
+    """A record before and after an act. None means that it did not exist.
 
-    `kind` and `key` name the thing as `server/core/edits/things.py` does.
+    `kind` and `key` identify the record as in `server/core/edits/things.py`.
     """
 
     kind: str
@@ -32,7 +31,7 @@ class Change:
 
 def acts_since(db: Connection, number: int) -> list[int]:
     """Return the numbers of the acts from `number` on, oldest first."""
-    # The index over acts leaves scans out. It is used only if the query does so too.
+    # Matches the partial index of acts.
     rows = db.execute(
         "SELECT number FROM leaf WHERE kind = 'act' AND kind <> 'scan' AND number >= ?"
         " ORDER BY number",
@@ -42,9 +41,9 @@ def acts_since(db: Connection, number: int) -> list[int]:
 
 
 def keep(db: Connection, acts: Sequence[int], changes: Sequence[Change]) -> None:
-    """Keep what these acts changed, in the caller's transaction.
+    """Store the changes of these acts, in the caller's transaction.
 
-    Where there are as many acts as changes, each has its own. Otherwise the last act has them all.
+    If there are as many acts as changes, each act has one change. Otherwise the last act has all.
     """
     if not acts:
         return
@@ -58,7 +57,7 @@ def keep(db: Connection, acts: Sequence[int], changes: Sequence[Change]) -> None
 
 
 def of_acts(db: Connection, numbers: Iterable[int]) -> dict[int, list[Change]]:
-    """Return what these acts changed, by their numbers, as far as it is kept."""
+    """Return the stored changes by act number."""
     rows = db.execute(
         "SELECT number, kind, key, before, after FROM act_change"
         f" WHERE {dialect.one_of('number')} ORDER BY number, place",

@@ -1,7 +1,7 @@
-"""Lists acts of the entry log to look at, also as CSV. They tell who did what and when.
+"""Lists acts of the entry log for pages, CSV and workbooks.
 
-They stand in the order of the server's clock, and of the log where the clock says the same. Pages
-are keyed by both, so that turning to the thousandth costs what turning to the first does.
+They are sorted by the server's clock, then by number. Pages are keyed by both, so a late page costs
+as much as the first.
 """
 
 import json
@@ -16,20 +16,20 @@ from server.storage.sheets.csv_cells import csv_chunks
 from server.storage.sheets.xlsx_sheets import xlsx_chunks
 
 PAGE_ROWS = 50
-# Those of which there are most come last: the first that is asked for is looked up.
+# The first field of a filter selects the index, so the most frequent fields come last.
 THINGS = ("serial", "session", "door", "kiosk", "user", "hall")
 CHUNK_ROWS = 2000
 COLUMNS = ("number", "at", "who", "what", "about", "by", "act", "subject")
 _ACT = dialect.in_json("body", "act")
 _BY = dialect.in_json("body", "by")
 
-Instant = Callable[[int], str]  # Makes text for machines of an instant in Unix ms.
+Instant = Callable[[int], str]  # formats an instant (Unix ms) for machines
 
 
 @dataclass(frozen=True)
 class Filter:
-    """Describes which acts are wanted. None stands for any, and `since` is inclusive and `until`
-    exclusive, by the server's clock (ms).
+    """A filter for acts. None matches any. `since` is inclusive, `until` exclusive (server's clock,
+    ms).
     """
 
     by: str | None = None
@@ -45,13 +45,13 @@ class Filter:
 
     @property
     def things(self) -> dict[str, int | str]:
-        """Return what the acts are to be about, by the fields that acts have for it."""
+        """Return the subjects to match, by field."""
         asked = {field: getattr(self, field) for field in THINGS}
         return {field: value for field, value in asked.items() if value is not None}
 
     @property
     def index(self) -> str:
-        """Return the name of the index that serves this filter, however many acts there are."""
+        """Return the index that serves this filter, however many acts there are."""
         for field in self.things:
             return f"leaf_act_of_{field}"
         if self.by is None:
@@ -61,7 +61,7 @@ class Filter:
 
 @dataclass(frozen=True)
 class Edge:
-    """Says where a page ends. It has an act's time (Unix ms) and its number in the entry log."""
+    """The end of a page: an act's time (Unix ms) and number."""
 
     at: int
     number: int
@@ -72,7 +72,7 @@ class Edge:
 
 @dataclass(frozen=True)
 class LoggedAct:
-    """Holds one act as its leaf has it, under the name that it had then."""
+    """An act as stored in its leaf, under its name at that time."""
 
     number: int
     at: int
@@ -86,18 +86,14 @@ class LoggedAct:
 
     @property
     def serial(self) -> int | None:
-        """Return the serial of the attendee whom the act was about. It is None where it was about
-        no attendee.
-        """
+        """Return the serial of the attendee whom the act concerns, or None."""
         found = self.subject.get("serial")
         return found if isinstance(found, int) else None
 
 
 @dataclass(frozen=True)
 class Page:
-    """Holds one page, newest first. `older` and `newer` are the edges to go on from, and None where
-    there is nothing more.
-    """
+    """A page of acts, newest first. `older` and `newer` are the edges of further pages, or None."""
 
     acts: list[LoggedAct]
     older: Edge | None
@@ -112,7 +108,7 @@ def page(
     after: Edge | None = None,
     rows: int = PAGE_ROWS,
 ) -> Page:
-    """Return the page that ends just before the act `before`, or begins just after `after`."""
+    """Return the page that ends before the act `before`, or begins after `after`."""
     upwards = after is not None and before is None
     edge = after if upwards else before
     found = _acts(db, wanted, edge, rows + 1, upwards=upwards)
@@ -134,8 +130,8 @@ More = Callable[[Connection, Sequence[LoggedAct]], Sequence[tuple[object, ...]]]
 
 @dataclass(frozen=True)
 class Asked:
-    """Describes a file of acts. `instant` writes when an act was done, and `more` makes the cells
-    of the columns `more_columns`, for each of some acts.
+    """A file of acts. `instant` formats times. `more` returns the cells of `more_columns` for each
+    act.
     """
 
     wanted: Filter
@@ -149,16 +145,15 @@ class Asked:
 
 
 def csv_lines(db: Connection, asked: Asked) -> Iterator[str]:
-    """Yield the filtered acts as CSV, oldest first, in words and as the entry log has them.
+    """Yield the filtered acts as CSV, oldest first, both in words and as logged.
 
-    Acts that are done meanwhile are left out. Attendees appear by badge number, but for what `more`
-    says of them.
+    Acts added meanwhile are left out. Attendees appear by badge number, unless `more` adds columns.
     """
     return csv_chunks(asked.columns, _chunks(db, asked))
 
 
 def xlsx_pieces(db: Connection, asked: Asked) -> Iterator[bytes]:
-    """Yield what `csv_lines` does as a workbook. What a sheet has no room for is on the next."""
+    """Yield the same rows as a workbook, continued on further sheets if one is full."""
     return xlsx_chunks("acts", asked.columns, _chunks(db, asked))
 
 

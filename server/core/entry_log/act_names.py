@@ -1,13 +1,13 @@
-"""Names the acts of the entry log. A name has a thing, and in the past tense what was done to it.
+"""Names of acts in the entry log: a subject, then a verb in the past tense.
 
-The names stand in leaves for ever. A name that was given up is still read as the act that it was.
+Leaves keep these names for ever. Former names are mapped to today's.
 """
 
 from enum import StrEnum
 
 
 class Act(StrEnum):
-    """Says what somebody, or the server itself, did. `Act(name)` takes earlier names too."""
+    """An act of staff or of the server. `Act(name)` accepts former names too."""
 
     SIGNED_IN = "signed_in"
     SIGNED_OUT = "signed_out"
@@ -118,11 +118,11 @@ class Act(StrEnum):
 
     @property
     def written_as(self) -> tuple[str, ...]:
-        """Return every name under which leaves have it, with today's first."""
+        """Return every name in leaves, today's first."""
         return (self.value, *(name for name, act in _EARLIER.items() if act is self))
 
 
-# Leaves from before December 2026 may have these names.
+# names in leaves from before December 2026
 _EARLIER = {
     "kiosk.add": Act.KIOSK_ADDED,
     "kiosk.confirm": Act.KIOSK_CONFIRMED,

@@ -1,7 +1,6 @@
-"""Says in plain words what acts of the entry log mean. It tells what was done, and what it was
-about.
+"""Describes acts of the entry log in plain words.
 
-A leaf has ids alone. Their names are looked up when they are read, so that a name can be erased.
+Leaves have only ids. Names are looked up on display, so they can be erased.
 """
 
 import json
@@ -30,8 +29,8 @@ Subject = Mapping[str, str | int | None]
 
 @dataclass(frozen=True)
 class Words:
-    """Holds the words for what was done, and pieces that tell what it was about. A piece is said
-    only where the act has all its fields.
+    """A label for an act, and pieces that describe its subject. A piece is shown only if the act
+    has all its fields.
     """
 
     label: str
@@ -286,13 +285,13 @@ def _words(act: str) -> Words | None:
 
 
 def label(act: str) -> str:
-    """Return what was done. An act that has no words of its own is told by its name."""
+    """Return the description of an act, or its name if there is none."""
     known = _words(act)
     return known.label if known else act.replace("_", " ").replace(".", " ").capitalize()
 
 
 class Names:
-    """Knows what the ids of acts are called now."""
+    """Current names for the ids in acts."""
 
     def __init__(self, db: Connection, language: str = "en") -> None:
         users = db.execute("SELECT user_id, name FROM user")
@@ -307,19 +306,19 @@ class Names:
         self._by_field["from"] = self._by_field["door"]
 
     def who(self, by: str) -> str:
-        """Return the name of whoever acted. `by` is the actor as the entry log has it."""
+        """Return the actor's name. `by` is the actor's id in the entry log."""
         return Phrase(WHO[by]) if by in WHO else self._account(by) or by
 
     def about(self, act: str, subject: Subject) -> str:
-        """Return what the act was about, in one line of English."""
+        """Return the subject of an act in one line of English."""
         return " ".join(self.pieces(act, subject)).rstrip(" ,:")
 
     def pieces(
         self, act: str, subject: Subject, values: Mapping[str, Mapping[str, str]] | None = None
     ) -> list[str]:
-        """Return what the act was about, in pieces that stand in one line.
+        """Return the subject of an act as pieces of one line.
 
-        `values` has marked words for what a field of the act may say, by field.
+        `values` maps a field's values to their translatable words.
         """
         known = _words(act)
         given = {key: value for key, value in subject.items() if value is not None}
@@ -378,5 +377,5 @@ def _fields(piece: str) -> set[str]:
 
 
 def subject_text(subject: Subject) -> str:
-    """Return the ids themselves as JSON, for machines."""
+    """Return the ids as JSON, for machines."""
     return json.dumps(dict(subject), sort_keys=True, ensure_ascii=False)

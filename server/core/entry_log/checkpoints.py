@@ -1,4 +1,4 @@
-"""Keeps the newest checkpoint that was given out, and what each witness cosigned."""
+"""Stores the newest published checkpoint, and the newest cosignature of each witness."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -7,13 +7,13 @@ from badges.transparency import signed_note
 from server.core.entry_log.entry_log import Log
 from server.storage.connection import Connection
 
-# The server signs a checkpoint so often while there is news, whether or not anybody asks.
+# Interval of checkpoints while there are new entries.
 EVERY_MS = 60_000
 
 
 @dataclass(frozen=True)
 class Given:
-    """Holds a checkpoint that was given out, as a note that the log's key signed."""
+    """A published checkpoint, as a note signed by the log's key."""
 
     size: int
     note: str
@@ -22,10 +22,10 @@ class Given:
 
 @dataclass(frozen=True)
 class Cosigned:
-    """Holds the newest checkpoint that a witness cosigned, as a note with its cosignature.
+    """The newest checkpoint cosigned by a witness, as a note with its cosignature.
 
     Times are Unix ms. `cosigned_at` is by the witness's clock. `set_back_at` is when it last asked
-    for a proof from fewer entries than it had cosigned.
+    for a proof from a smaller size than it had cosigned.
     """
 
     witness: str
@@ -37,18 +37,18 @@ class Cosigned:
 
     @property
     def line(self) -> str:
-        """Return the witness's line alone."""
+        """Return the witness's signature line."""
         return self.note[self.note.rindex("\n— ") + 1 :]
 
 
 def given(db: Connection, log: str) -> Given | None:
-    """Return the newest checkpoint that was given out of the log of this name."""
+    """Return the newest published checkpoint of this log."""
     row = db.execute("SELECT size, note, at FROM given_checkpoint WHERE log = ?", (log,)).fetchone()
     return None if row is None else Given(**dict(row))
 
 
 def keep_given(db: Connection, log: str, one: Given) -> None:
-    """Keep a checkpoint in place of the one before."""
+    """Store a checkpoint, replacing the last."""
     db.execute(
         "INSERT INTO given_checkpoint (log, size, note, at) VALUES (?, ?, ?, ?)"
         " ON CONFLICT (log) DO UPDATE SET size = excluded.size, note = excluded.note,"
@@ -58,14 +58,14 @@ def keep_given(db: Connection, log: str, one: Given) -> None:
 
 
 def sign_due(log: Log, before: Given | None, now: int) -> Given | None:
-    """Return a new checkpoint, if there is news and a minute has passed since the last one."""
+    """Return a new checkpoint if there are new entries and a minute has passed since the last."""
     if before is not None and 0 <= now - before.at < EVERY_MS:
         return None
     return sign_new(log, before, now)
 
 
 def sign_new(log: Log, before: Given | None, now: int) -> Given | None:
-    """Return a new checkpoint, if there is news."""
+    """Return a new checkpoint if there are new entries."""
     size = log.size()
     if not size or (before is not None and size == before.size):
         return None
@@ -73,7 +73,7 @@ def sign_new(log: Log, before: Given | None, now: int) -> Given | None:
 
 
 def cosigned(db: Connection, log: str) -> list[Cosigned]:
-    """Return the newest cosignature of each witness, by name."""
+    """Return the newest cosignature of each witness, sorted by name."""
     rows = db.execute(
         "SELECT witness, size, note, cosigned_at, at, set_back_at FROM witness_cosignature"
         " WHERE log = ? ORDER BY witness",
@@ -83,7 +83,7 @@ def cosigned(db: Connection, log: str) -> list[Cosigned]:
 
 
 def keep_cosigned(db: Connection, log: str, one: Cosigned) -> None:
-    """Keep a witness's cosignature in place of the one before."""
+    """Store a witness's cosignature, replacing its last."""
     db.execute(
         "INSERT INTO witness_cosignature"
         " (log, witness, size, note, cosigned_at, at, set_back_at) VALUES (?, ?, ?, ?, ?, ?, ?)"
@@ -94,11 +94,11 @@ def keep_cosigned(db: Connection, log: str, one: Cosigned) -> None:
 
 
 def lines_for(db: Connection, log: str, note: str) -> list[str]:
-    """Return the witnesses' lines that belong under this very checkpoint, by name."""
+    """Return the witnesses' signature lines for this checkpoint, sorted by name."""
     text = signed_note.SignedNote(note).text
     found = []
     for one in cosigned(db, log):
-        # Whoever altered the database may have made it anything.
+        # The database may have been altered.
         with suppress(ValueError):
             if signed_note.SignedNote(one.note).text == text and one.line not in note:
                 found.append(one.line)

@@ -1,7 +1,7 @@
-"""Keeps the kiosks' cosignatures of checkpoints. Of each kiosk the newest one is kept.
+"""Stores each kiosk's newest cosignature of a checkpoint.
 
-A kiosk cosigns what it has verified and can't forget. Whoever has these cosignatures need not
-believe the server that its log was never rewritten.
+A kiosk cosigns checkpoints that it has verified. The cosignatures prove, without trust in the
+server, that its log was never rewritten.
 """
 
 from collections.abc import Iterator
@@ -17,17 +17,17 @@ from server.storage.connection import Connection
 
 @dataclass(frozen=True)
 class Kept:
-    """Holds the newest checkpoint that a kiosk cosigned, as a note with its cosignature."""
+    """The newest checkpoint cosigned by a kiosk, as a note with its cosignature."""
 
     kiosk: str
     generation: int
     size: int
     note: str
-    at: int  # When it came, in Unix ms.
+    at: int  # arrival, in Unix ms
 
     @property
     def line(self) -> str:
-        """Return the kiosk's line alone."""
+        """Return the kiosk's signature line."""
         return self.note[self.note.rindex("\n— ") + 1 :]
 
 
@@ -39,7 +39,7 @@ def keep(
     cosigned: wire.Cosigned,
     now: int,
 ) -> None:
-    """Keep a kiosk's cosignature. Raises NoteError where it is not of a checkpoint of this log."""
+    """Store a kiosk's cosignature. Raises NoteError if it is not of a checkpoint of this log."""
     if not log.reaches(cosigned.size):
         raise NoteError("of more entries than there are")
     note = f"{log.note(cosigned.size)}{cosigned.line}"
@@ -53,7 +53,7 @@ def keep(
 
 
 def all_kept(db: Connection) -> Iterator[Kept]:
-    """Yield the newest cosignature of each kiosk that has cosigned."""
+    """Yield the newest cosignature of each kiosk."""
     for row in db.execute(
         "SELECT kiosk, generation, size, note, at FROM cosignature ORDER BY kiosk, generation"
     ):

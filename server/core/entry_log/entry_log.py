@@ -1,10 +1,9 @@
-"""Keeps the entry log. Every scan and every admin act is a leaf of an RFC 9162 Merkle tree, in the
-order of commitment.
+"""The entry log. Every scan and act is a leaf of an RFC 9162 Merkle tree, in order of commitment.
 
-A leaf is written in the transaction of what it records. Its hash is over a commitment to the
-record, with a random salt that is kept beside it and nowhere else (docs/entry-log.md). The tree
-over the leaves is derived, and kept in memory. A checkpoint states its size and root under the
-event's log key (C2SP tlog-checkpoint).
+A leaf is written in the transaction of its record. Its hash is over a commitment to the record with
+a random salt, which is stored only beside it (docs/entry-log.md). The tree is derived from the
+leaves and kept in memory. A checkpoint states size and root, signed by the event's log key (C2SP
+tlog-checkpoint).
 """
 
 import json
@@ -26,19 +25,19 @@ from server.storage.tables import write_rows
 
 # The kind of a leaf whose record was erased. Its body is the entry, without the salt.
 ERASED = "erased"
-READ_MAX = 50_000  # Leaves that are read at once.
+READ_MAX = 50_000  # leaves in one read
 _COLUMNS = ("number", "kind", "at", "hash", "body", "salt")
-SIZE = "(SELECT COALESCE(MAX(number) + 1, 0) FROM leaf)"  # `size`, in a larger statement
+SIZE = "(SELECT COALESCE(MAX(number) + 1, 0) FROM leaf)"  # `size`, as part of a larger statement
 
 
 def size(db: Connection) -> int:
-    """Return how many leaves there are. That is also the number of the next one."""
+    """Return the number of leaves, which is also the next leaf's number."""
     return int(db.execute(f"SELECT {SIZE}").fetchone()[0])
 
 
 def newest(db: Connection) -> int | None:
-    """Return the number of the newest act of anybody, or None where there is none yet."""
-    # The index over acts leaves scans out. It is used only if the query does so too.
+    """Return the number of the newest act, or None."""
+    # Matches the partial index of acts.
     (number,) = db.execute(
         "SELECT MAX(number) FROM leaf WHERE kind = 'act' AND kind <> 'scan'"
     ).fetchone()
@@ -47,17 +46,17 @@ def newest(db: Connection) -> int | None:
 
 def append(db: Connection, kind: str, body: bytes, now: int) -> int:
     """Add a leaf and return its number, from 0."""
-    memory.forget(db)  # Steps may know how many there were.
+    memory.forget(db)  # the cached standing has the number of leaves
     number = size(db)
     extend(db, [(number, kind, now, body)])
     return number
 
 
 def extend(db: Connection, leaves: Iterable[tuple[int, str, int, bytes]]) -> None:
-    """Add leaves, each numbered (from `size`), of a kind, with its time (Unix ms) and its body."""
+    """Add leaves, each as (number, kind, time in Unix ms, body). Numbers continue from `size`."""
     wanted = list(leaves)
-    # A salt that could be worked out again, from a secret and the number, could never be deleted.
-    # All are drawn at once, because each call asks the operating system.
+    # A salt derived from a secret and the number could never be deleted. All are drawn at once,
+    # since each call is a system call.
     drawn = os.urandom(SALT_BYTES * len(wanted))
     rows = [
         _row(number, kind, at, body, drawn[place * SALT_BYTES : (place + 1) * SALT_BYTES])
@@ -75,9 +74,7 @@ def _row(
 def act(
     db: Connection, by: str, act: Act, subject: Mapping[str, str | int | None], now: int
 ) -> int:
-    """Add an admin act. `subject` has ids and never anything personal, because leaves outlive
-    erasure.
-    """
+    """Add an act. `subject` has ids and never personal data, because leaves outlive erasure."""
     body = canonical({"act": act, "at": now, "by": by, "subject": dict(subject), "type": "act"})
     return append(db, "act", body, now)
 
@@ -89,7 +86,7 @@ def acts(
     subjects: Iterable[Mapping[str, str | int | None]],
     now: int,
 ) -> None:
-    """Add the same act on many subjects, as `act` does on one."""
+    """Add the same act for each of many subjects."""
     bodies = (
         canonical({"act": act, "at": now, "by": by, "subject": dict(subject), "type": "act"})
         for subject in subjects
@@ -100,19 +97,17 @@ def acts(
 
 
 def entry_of(body: bytes, salt: bytes | None) -> bytes:
-    """Return the log's entry, whose hash is the leaf's, for what the table `leaf` holds.
+    """Return the log's entry for a row of `leaf`. The leaf's hash is over the entry.
 
-    A leaf from before there were salts, and an erased one, has none. Its body is the entry.
+    A leaf from before salts existed, and an erased one, have none. Their body is the entry.
     """
     return body if salt is None else commitment(salt, body)
 
 
 def newest_act(db: Connection, act: Act, kiosk: tuple[str, int]) -> int | None:
-    """Return the number of the newest such act on a kiosk (name, generation). Returns None where
-    there is none here.
-    """
+    """Return the number of the newest such act on a kiosk (name, generation), or None."""
     names = act.written_as
-    # The index over acts leaves scans out. It is used only if the query does so too.
+    # Matches the partial index of acts.
     (number,) = db.execute(
         "SELECT MAX(number) FROM leaf WHERE kind = 'act' AND kind <> 'scan'"
         f" AND {dialect.in_json('body', 'act')} IN ({', '.join('?' * len(names))})"
@@ -124,16 +119,12 @@ def newest_act(db: Connection, act: Act, kiosk: tuple[str, int]) -> int | None:
 
 
 def canonical(value: object) -> bytes:
-    """Encode as JSON with sorted keys, without spaces and in UTF-8. The bytes are the same as those
-    of badges.record.
-    """
+    """Encode as JSON with sorted keys, without spaces, in UTF-8, identically to badges.record."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 class Log:
-    """Keeps the tree over the committed leaves, and checkpoints of it. Safe to use from many
-    threads.
-    """
+    """The tree over the committed leaves, and its checkpoints. Thread-safe."""
 
     def __init__(self, database: Database, name: str, key: PrivateKey) -> None:
         self._database = database
@@ -142,16 +133,16 @@ class Log:
         self._tree = Tree()
         self._note = ""
         self._cosigned = ""
-        self._proofs: dict[int, list[bytes]] = {}  # To the present size, by what they prove.
+        self._proofs: dict[int, list[bytes]] = {}  # proofs to the current size, by old size
         self._lock = threading.Lock()
 
     def checkpoint(self, known: int, *, least: int | None = None) -> tuple[str, list[bytes]]:
-        """Return the signed checkpoint of the present log, and the proof that the log of `known`
+        """Return the signed checkpoint of the current log, and the proof that the log of `known`
         leaves is its prefix.
 
-        The proof is empty where `known` is 0, the present size, or more than there is. With
-        `least`, a log of so many leaves is present enough, so that one look at the database serves
-        everybody who was in the same commit. So many must be on disk.
+        The proof is empty if `known` is 0, the current size, or larger. With `least`, a tree of at
+        least that size is current enough, so one read serves all requests of a commit. That many
+        leaves must be on disk.
         """
         with self._lock:
             if least is None or self._tree.size < least:
@@ -167,39 +158,35 @@ class Log:
             return note, self._proofs[known]
 
     def keep_cosigned(self, note: str) -> None:
-        """Serve this note, a checkpoint of ours with witnesses' lines under it, for as long as it
-        is the newest one.
-        """
+        """Serve this cosigned note instead of ours while it is of the newest checkpoint."""
         with self._lock:
             self._cosigned = note
 
     def size(self) -> int:
-        """Return how many leaves are committed."""
+        """Return the number of committed leaves."""
         with self._lock:
             self._catch_up()
             return self._tree.size
 
     def state(self) -> tuple[int, bytes]:
-        """Return how many leaves are committed, and their root."""
+        """Return the number of committed leaves, and their root."""
         with self._lock:
             self._catch_up()
             return self._tree.size, self._tree.root()
 
     def has(self, size: int, root: bytes) -> bool:
-        """Say whether the first `size` leaves are those of `root`. If they are not, another log was
-        shown.
-        """
+        """Return whether the first `size` leaves have this root. If not, it is of another log."""
         with self._lock:
             return self._reaches(size) and self._tree.root(size) == root
 
     def reaches(self, size: int) -> bool:
-        """Say whether so many leaves are committed."""
+        """Return whether that many leaves are committed."""
         with self._lock:
             return self._reaches(size)
 
     def note(self, size: int) -> str:
-        """Return the checkpoint of the first `size` leaves, signed. Raises ValueError where there
-        are not so many.
+        """Return the signed checkpoint of the first `size` leaves. Raises ValueError if there are
+        fewer.
         """
         with self._lock:
             self._reaches(size)
@@ -207,16 +194,20 @@ class Log:
             return sign_checkpoint(self._key, self._name, checkpoint)
 
     def consistency(self, old: int, new: int) -> list[bytes]:
-        """Prove that the log of `old` leaves is a prefix of the one of `new`. The proof is empty
-        where `old` is 0. Raises ValueError where there are not so many.
+        """Prove that the log of `old` leaves is a prefix of that of `new`. The proof is empty if
+        `old` is 0.
+
+        Raises ValueError if there are fewer leaves.
         """
         with self._lock:
             self._catch_up()
             return self._tree.consistency(old, new) if old else []
 
     def inclusion(self, number: int, size: int | None = None) -> tuple[str, list[bytes]]:
-        """Return the signed checkpoint of the present log, or of its first `size` leaves, and the
-        proof that leaf `number` is in it. Raises ValueError where there is no such leaf.
+        """Return the signed checkpoint of the current log, or of its first `size` leaves, and the
+        proof that leaf `number` is in it.
+
+        Raises ValueError if there is no such leaf.
         """
         with self._lock:
             self._catch_up()
@@ -226,8 +217,8 @@ class Log:
             return sign_checkpoint(self._key, self._name, checkpoint), proof
 
     def resume(self, db: Connection) -> bool:
-        """Tell whether a database has all leaves that this server knows, after it was changed for
-        another one. If it has not, this server forgets them, and reads those that are there.
+        """Return whether a database that replaced the former one has all leaves of this tree. If
+        not, reset the tree.
         """
         with self._lock:
             if not self._tree.size:
@@ -244,13 +235,10 @@ class Log:
 
     @property
     def name(self) -> str:
-        """Return the log's name in its checkpoints."""
         return self._name
 
     def rename(self, name: str) -> None:
-        """Turn this log into another one, called `name`. The new log begins with the leaves of this
-        one.
-        """
+        """Continue as another log with this name, which begins with the same leaves."""
         with self._lock:
             self._name, self._note = name, ""
 
@@ -260,10 +248,10 @@ class Log:
         return size <= self._tree.size
 
     def _catch_up(self, on_disk: int | None = None) -> None:
-        """Read the leaves that are new. The tree never has one that could be lost, because what was
-        signed over it would then be of another log.
+        """Read the new leaves. They are made durable first: a signed tree must never contain a leaf
+        that could be lost.
 
-        Those before number `on_disk` are known to be on disk, and no others are read then.
+        With `on_disk`, only leaves below that number, known to be on disk, are read.
         """
         before, more = self._tree.size, True
         while more:

@@ -1,8 +1,8 @@
-"""Erases a person's part of the entry log, and leaves every proof as it is.
+"""Erases a person's records from the entry log, while every proof stays valid.
 
-Of each of their records the log keeps the commitment, which tells nothing once record and salt are
-gone. Of a scan it keeps the record's own hash as well, so that its kiosk's chain can still be
-checked. In the ledger the scan stays as a scan of nobody, and so does the stay.
+The log keeps the commitment of each record, which reveals nothing without record and salt. For a
+scan it also keeps the record's hash, so that the kiosk's chain can be verified. In the ledger,
+scans and stays remain without a holder.
 """
 
 import secrets
@@ -16,11 +16,11 @@ from server.core.entry_log.act_names import Act
 from server.storage import database_file, dialect
 from server.storage.connection import Connection
 
-_NOBODIES = 2**31 - 1  # Numbers of stays of nobody.
+_NOBODIES = 2**31 - 1  # number range of stays without a holder
 
 
 class ErasureError(Exception):
-    """Is raised where nothing was erased. The text says why."""
+    """Raised if nothing was erased. The text states the reason."""
 
 
 class _Scan(msgspec.Struct):
@@ -29,11 +29,11 @@ class _Scan(msgspec.Struct):
 
 
 def erase(db: Connection, serial: int, *, by: str, now: int) -> int:
-    """Erase what the log and the ledger's scans say of a holder, and return how many entries that
-    were. Raises ErasureError.
+    """Erase a holder's records in the log and the ledger. Return the number of entries. Raises
+    ErasureError.
 
-    The caller folds the database's log afterwards (`database_file.fold_log`), because the records
-    stand in it. Backups from before keep them, until they are deleted.
+    The caller must then fold the database's log (`database_file.fold_log`), which still contains
+    the records. Older backups keep them until they are deleted.
     """
     if is_counted(db, serial):
         raise ErasureError(
@@ -41,13 +41,13 @@ def erase(db: Connection, serial: int, *, by: str, now: int) -> int:
         )
     count = forget(db, [serial])
     if count:
-        # Which entries they were is not said, because that would keep them together.
+        # Listing the entries would keep their relation to each other.
         entry_log.act(db, by, Act.LOG_ERASED, {"count": count}, now)
     return count
 
 
 def is_counted(db: Connection, serial: int) -> bool:
-    """Tell whether a stay of the holder takes a place, also where a move has ended it."""
+    """Return whether a stay of the holder uses a place, also if a move has ended it."""
     row = db.execute(
         "SELECT 1 FROM stay WHERE serial = ? AND (closed_at IS NULL OR after_move = 'counted')",
         (serial,),
@@ -56,10 +56,10 @@ def is_counted(db: Connection, serial: int) -> bool:
 
 
 def forget(db: Connection, serials: Sequence[int], *, acts: bool = True) -> int:
-    """Do what `erase` does, for holders who are counted nowhere, without an act that says so.
+    """Erase like `erase`, for holders who are counted nowhere, without logging the act.
 
-    Without `acts` the acts about them stay. The stays remain, each under a number of nobody, so
-    that halls and doors still add up, and no two of them can be told to be of one person.
+    Without `acts`, acts about them stay. Each stay remains under its own number, so that halls and
+    doors add up and no two stays can be linked.
     """
     wanted = dialect.many(serials)
     with database_file.deleted_is_overwritten(db):
@@ -74,7 +74,7 @@ def forget(db: Connection, serials: Sequence[int], *, acts: bool = True) -> int:
         stays = db.execute(
             f"SELECT kiosk, generation, seq, hall_id FROM stay WHERE {of_them}", (wanted,)
         ).fetchall()
-        # Numbers below 0 are of nobody, because no badge has one.
+        # Negative numbers are never on a badge.
         db.executemany(
             "UPDATE stay SET serial = ?, issue = 0"
             " WHERE kiosk = ? AND generation = ? AND seq = ? AND hall_id = ?",
@@ -84,13 +84,11 @@ def forget(db: Connection, serials: Sequence[int], *, acts: bool = True) -> int:
 
 
 def numbers_of(db: Connection, serials: Sequence[int], *, acts: bool = True) -> list[int]:
-    """Return the numbers of the entries about holders. They are scans, the exits that were
-    inferred, and with `acts` also the acts.
-    """
+    """Return the entries about holders: scans, inferred exits and, with `acts`, acts."""
     wanted = dialect.many(serials)
     scans = f"SELECT number FROM scan WHERE {dialect.one_of('serial')}"
     numbers = {row[0] for row in db.execute(scans, (wanted,))}
-    # The index over acts leaves scans out. It is used only if the query does so too.
+    # Matches the partial index of acts.
     about = [
         dialect.one_of(dialect.in_json("body", "subject", name)) for name in ("serial", "merged")
     ]
@@ -113,16 +111,14 @@ def numbers_of(db: Connection, serials: Sequence[int], *, acts: bool = True) -> 
 
 
 def _forget(db: Connection, number: int) -> None:
-    """Delete a leaf's record and salt. Of one from before there were salts nothing is left but its
-    hash.
-    """
+    """Delete a leaf's record and salt. Of a leaf without salt only the hash remains."""
     kind, body, salt = db.execute(
         "SELECT kind, body, salt FROM leaf WHERE number = ?", (number,)
     ).fetchone()
     if kind == "scan":
         scan = msgspec.json.decode(body, type=_Scan)
         record = bytes(scan.record)
-        # A record of version 1 has no salt of its own, and so its hash would tell too much.
+        # A record of version 1 has no salt of its own, so its hash would reveal too much.
         hashed = record_hash(record) if record.endswith(HASHED_END) else None
         signature = None if scan.signature is None else bytes.fromhex(scan.signature)
         db.execute(

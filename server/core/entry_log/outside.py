@@ -1,34 +1,34 @@
-"""Keeps what is wrong with witnesses and with the time-stamping authority, until it is over."""
+"""Stores current problems with witnesses and the time-stamping authority."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 from server.storage.connection import Connection
 
-AUTHORITY = "authority"  # In place of a witness's name, which has no such form.
+AUTHORITY = "authority"  # in place of `witness NAME`
 
 
 class Code(StrEnum):
-    """Says what is wrong."""
+    """The problem."""
 
-    AWAY = "away"  # It did not answer in time, or not as agreed. It is asked again.
-    UNKNOWN = "unknown"  # The witness does not know this log, or its key.
-    FORK = "fork"  # It knows another history of this log.
-    AHEAD = "ahead"  # It knows more of this log than is here.
-    SET_BACK = "set_back"  # It has forgotten what it cosigned.
-    WRONG = "wrong"  # It answered with what it must not: a wrong signature, clock or stamp.
-    SETTINGS = "settings"  # The event's settings can't be right.
+    AWAY = "away"  # no valid answer in time; it is asked again
+    UNKNOWN = "unknown"  # the witness does not know this log, or its key
+    FORK = "fork"  # it knows another history of this log
+    AHEAD = "ahead"  # it knows more of this log than the database has
+    SET_BACK = "set_back"  # it has forgotten its cosignature
+    WRONG = "wrong"  # an invalid answer: wrong signature, clock or stamp
+    SETTINGS = "settings"  # the event's settings are wrong
 
     @property
     def grave(self) -> bool:
-        """Tell whether this log may not be the one that others saw."""
+        """Return whether this log may differ from the one that others saw."""
         return self in (Code.FORK, Code.AHEAD)
 
 
 @dataclass(frozen=True)
 class OutsideTrouble:
-    """Describes a trouble. `who` is `authority`, or `witness ` and its name. `words` are details
-    for staff in English, and never what somebody outside wrote.
+    """A problem. `who` is `authority`, or `witness ` and its name. `words` are English details for
+    staff, and never text from outside.
     """
 
     who: str
@@ -38,12 +38,12 @@ class OutsideTrouble:
 
 
 def of_witness(name: str) -> str:
-    """Return what stands for a witness in `who`."""
+    """Return the value of `who` for a witness."""
     return f"witness {name}"
 
 
 def all_troubles(db: Connection) -> list[OutsideTrouble]:
-    """Return all troubles there are, by whom they are about."""
+    """Return all problems, sorted by `who`."""
     rows = db.execute("SELECT who, code, words, since FROM outside_trouble ORDER BY who")
     return [
         OutsideTrouble(row["who"], Code(row["code"]), row["words"], row["since"]) for row in rows
@@ -51,7 +51,7 @@ def all_troubles(db: Connection) -> list[OutsideTrouble]:
 
 
 def note(db: Connection, who: str, code: Code | None, words: str, now: int) -> None:
-    """Note a trouble, or with None that there is none any more. The same one keeps its time."""
+    """Store a problem, or with None delete it. A repeated problem keeps its time."""
     if code is None:
         db.execute("DELETE FROM outside_trouble WHERE who = ?", (who,))
         return

@@ -1,9 +1,8 @@
-"""Makes receipts. A receipt proves to anybody that one entry is in the entry log, with nothing else
-of it (C2SP tlog-proof).
+"""Creates receipts. A receipt proves that one entry is in the entry log, and reveals nothing else
+(C2SP tlog-proof).
 
-Its `extra` has the record and the salt, from which the entry is worked out again. So one text file
-is all that somebody needs beside the log's key. Its checkpoint bears the lines of those witnesses
-and kiosks that cosigned it.
+Its `extra` has the record and the salt, from which the entry is recomputed. So the text file and
+the log's key suffice. Its checkpoint carries the lines of witnesses and kiosks that cosigned it.
 """
 
 import base64
@@ -20,8 +19,8 @@ from server.core.entry_log.cosignatures import Kept
 from server.core.entry_log.entry_log import ERASED, Log, canonical, entry_of
 from server.storage.connection import Connection
 
-# What its holder may prove by themselves. A supervisor's word may be about more than the holder,
-# and so the organiser gives a receipt of that. An annulled entry says that nobody passed.
+# Entries whose receipt the holder may get. A supervisor's act may concern others too, so only the
+# organiser gives that receipt. An annulled entry did not happen.
 _OFFERED = (
     "FROM scan s LEFT JOIN stay t ON t.kiosk = s.kiosk AND t.generation = s.generation"
     " AND t.seq = s.seq AND t.hall_id = s.hall_id"
@@ -29,17 +28,17 @@ _OFFERED = (
     " AND COALESCE(s.note, '') = '' AND COALESCE(t.closed_by, '') <> 'annul'"
 )
 OFFERED_MAX = 200
-# A note has the log's own line as well, and verifiers need not accept more than 16 (C2SP).
+# Verifiers need not accept more than 16 lines (C2SP), and one is the log's own.
 COSIGNERS_MAX = 15
 
 
 class ReceiptError(Exception):
-    """Is raised where no receipt can be given. The text says why."""
+    """Raised if no receipt can be given. The text states the reason."""
 
 
 @dataclass(frozen=True)
 class Offered:
-    """Describes an entry or exit whose receipt its holder may have. `at` is by the door's clock."""
+    """An entry or exit whose holder may get a receipt. `at` is by the door's clock."""
 
     number: int
     direction: str
@@ -49,7 +48,7 @@ class Offered:
 
 
 def offered(db: Connection, serial: int) -> list[Offered]:
-    """Return the newest entries and exits of which their holder may have a receipt."""
+    """Return the holder's newest entries and exits with a receipt."""
     rows = db.execute(
         f"SELECT s.number, s.direction, s.scanned_at, s.hall_id, s.door_id {_OFFERED}"
         " ORDER BY s.number DESC LIMIT ?",
@@ -59,7 +58,7 @@ def offered(db: Connection, serial: int) -> list[Offered]:
 
 
 def own_receipt(db: Connection, log: Log, serial: int, number: int) -> str:
-    """Return the receipt of an entry or exit that its holder may have. Raises ReceiptError."""
+    """Return the receipt of the holder's own entry or exit. Raises ReceiptError."""
     row = db.execute(f"SELECT 1 {_OFFERED} AND s.number = ?", (serial, number)).fetchone()
     if row is None:
         raise ReceiptError(f"there is no receipt of entry {number} for this badge")
@@ -67,7 +66,7 @@ def own_receipt(db: Connection, log: Log, serial: int, number: int) -> str:
 
 
 def scan_receipt(db: Connection, log: Log, number: int) -> str:
-    """Return the receipt of a scan, of anybody. Raises ReceiptError where it is another entry."""
+    """Return the receipt of any scan. Raises ReceiptError if the entry is no scan."""
     if db.execute("SELECT 1 FROM scan WHERE number = ?", (number,)).fetchone() is None:
         raise ReceiptError(f"there is no scan with the number {number}")
     return receipt(db, log, number)
@@ -97,11 +96,11 @@ def receipt(db: Connection, log: Log, number: int) -> str:
 
 
 def _cosigned(db: Connection, log: Log, number: int) -> tuple[int | None, list[str]]:
-    """Return the size of the checkpoint to prove entry `number` with, and the lines under it.
+    """Return the size of the checkpoint for the proof of entry `number`, and its cosignature lines.
 
-    It is the one that most witnesses outside cosigned, then most kiosks, and then the newest. What
-    nobody else has seen, the log's owner could take back. Where there is none with the entry yet,
-    it is the present one, which is None.
+    It prefers the most witnesses, then the most kiosks, then the newest, since the log's owner
+    could withdraw a checkpoint that nobody else saw. Returns None for the current size if no
+    cosigned checkpoint has the entry.
     """
     outside = _lines(log, number, checkpoints.cosigned(db, log.name))
     kiosks = _lines(log, number, cosignatures.all_kept(db))
@@ -113,7 +112,7 @@ def _cosigned(db: Connection, log: Log, number: int) -> tuple[int | None, list[s
 
 
 def _lines(log: Log, number: int, kept: Iterable[Kept | Cosigned]) -> dict[int, list[str]]:
-    """Return the lines under checkpoints of this log that have entry `number`, by their sizes."""
+    """Return the cosignature lines of this log's checkpoints that have entry `number`, by size."""
     present = log.size()
     notes: dict[int, str] = {}
     found = defaultdict(list)
@@ -123,8 +122,7 @@ def _lines(log: Log, number: int, kept: Iterable[Kept | Cosigned]) -> dict[int, 
         if one.size not in notes:
             notes[one.size] = log.note(one.size)
         note = notes[one.size]
-        # It may be of another log, from before a restore. Whoever altered the database may have
-        # made it anything.
+        # It may be of another log, from before a restore, or an altered row.
         with suppress(ValueError):
             if SignedNote(one.note).text == SignedNote(f"{note}{one.line}").text:
                 found[one.size].append(one.line)

@@ -1,4 +1,4 @@
-"""Holds what tokens open, and what webhooks are told of, in the words of pages."""
+"""Labels of API token scopes and webhook topics."""
 
 from badges.i18n import N_
 

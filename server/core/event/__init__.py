@@ -1,5 +1,3 @@
-"""Keeps an event's directory and the server's clock. The directory has the event's settings, keys
-and certificate.
-
-Begin with `directory.py`. It may use `storage` and `entry_log`.
+"""An event's directory (settings, keys and certificate), its lock, and the server's clock. Begin
+with `directory.py`.
 """

@@ -1,4 +1,4 @@
-"""Reads instants by the venue's clocks, and says when the event's days begin."""
+"""Converts instants to the venue's local time, and computes the event's days."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -6,13 +6,11 @@ from zoneinfo import ZoneInfo
 
 from server.core.event.settings import EventSettings
 
-LAST_MS = 253_370_764_800_000  # The beginning of 9999, the last year that a calendar here knows.
+LAST_MS = 253_370_764_800_000  # The beginning of 9999, the last year of Python's calendar.
 
 
 def day_starts(settings: EventSettings) -> tuple[int, ...]:
-    """Return the local midnights in Unix ms. There is one for each day of the event, and the one
-    after the last.
-    """
+    """Return the local midnights of the event's days and the one after the last, in Unix ms."""
     zone = ZoneInfo(settings.time_zone)
     days = (settings.first_day + timedelta(days=n) for n in range(settings.days + 1))
     midnights = (datetime(day.year, day.month, day.day, tzinfo=zone) for day in days)
@@ -21,13 +19,13 @@ def day_starts(settings: EventSettings) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class Clock:
-    """Shows instants (Unix ms) as the venue's clocks show them."""
+    """Formats instants (Unix ms) in the venue's local time."""
 
     zone: ZoneInfo
 
     def local(self, at: int) -> datetime:
-        """Return the local time. Any instant is taken, even from a kiosk with a wrong clock or in
-        wrong hands.
+        """Return the local time. Accepts any integer, since a kiosk's clock may be wrong or
+        forged.
         """
         return datetime.fromtimestamp(min(max(at, 0), LAST_MS) / 1000, self.zone)
 
@@ -48,7 +46,7 @@ class Clock:
         return self.local(at).isoformat(timespec="milliseconds")
 
     def parse(self, text: str) -> int:
-        """Return the instant of a local date and time as forms send it. Raises ValueError."""
+        """Return the instant of a local date and time from a form. Raises ValueError."""
         local = datetime.fromisoformat(text)
         if local.tzinfo is not None or not 1970 < local.year < 2200:
             raise ValueError("not a local time of an event")
@@ -56,14 +54,14 @@ class Clock:
 
 
 def ago(then: int | None, now: int) -> str:
-    """Say how long ago it was, roughly. Staff need no more at a glance."""
+    """Return a rough text such as "5 min ago"."""
     if then is None:
         return "never"
     return span(max(0, now - then)) + " ago"
 
 
 def span(length_ms: int) -> str:
-    """Say a duration in the largest unit that fits."""
+    """Return a duration in the largest unit that fits."""
     seconds = abs(length_ms) // 1000
     for unit_s, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
         if seconds >= unit_s:

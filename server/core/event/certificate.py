@@ -1,5 +1,5 @@
-"""Makes the server's own TLS certificate. Venue networks have no public names, so kiosks pin its
-key.
+"""Creates the server's own TLS certificate. Kiosks pin its key, since venue networks have no public
+names.
 """
 
 import hashlib
@@ -12,11 +12,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 LIFE = timedelta(days=3650)
-_CLOCK_SLACK = timedelta(days=1)  # For kiosks and phones whose clocks are behind.
+_CLOCK_SLACK = timedelta(days=1)  # for kiosks and phones whose clocks are slow
 
 
 def make_certificate(host: str, now: int) -> tuple[bytes, bytes]:
-    """Make a self-signed ECDSA P-256 certificate for `host` and this machine. Returns it and its
+    """Create a self-signed ECDSA P-256 certificate for `host` and this machine. Return it and its
     key as PEM.
     """
     key = ec.generate_private_key(ec.SECP256R1())

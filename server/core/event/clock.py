@@ -1,11 +1,9 @@
-"""Reads the server's own clock, and finds out whether it was set, which the clock itself can't
-tell.
+"""Detects steps of the server's wall clock, and divides its time into epochs.
 
-Kiosks measure their clocks against this one, and the ledger orders entries by what they measured.
-If it is set, what was measured before and what is measured since can't be compared. So the server's
-time has epochs. As long as the clock goes on together with the one that nobody sets (which begins
-with the machine), it is one epoch. After that it is another, with a number of its own. This holds
-over restarts too.
+Kiosks measure their clocks against this one, and the ledger orders entries by these measurements.
+After a step, measurements from before and after can't be compared. So each step begins an epoch
+with a new number. An epoch lasts while the wall clock and the monotonic boot clock advance
+together, also across restarts of the server.
 """
 
 import secrets
@@ -22,32 +20,28 @@ from server.storage.connection import Connection
 from server.storage.database import Database
 from server.storage.tables import keep_setting
 
-# Within one epoch the clock may be corrected in steps, by no more than this in all.
+# Sum of the small corrections that are allowed within one epoch.
 JUMP_MS = 200
-TOLD_MS = 24 * 3_600_000  # The overview says this long that the clock was set.
+TOLD_MS = 24 * 3_600_000  # For this long the overview reports that the clock was set.
 _SETTING = "clock"
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
-# Numbers are drawn at random, because a restored server must not use one a second time.
+# Drawn at random, because a restored server must not reuse a number.
 _NUMBERS = 2**31
 
 
 class Epoch(msgspec.Struct, frozen=True):
-    """Describes an epoch of the server's time. `ahead` is the wall clock minus the one that nobody
-    sets, in ms.
-    """
+    """An epoch of the server's time. `ahead` is the wall clock minus the monotonic clock, in ms."""
 
     number: int
     ahead: int
-    boot: str  # Of the machine. Empty where it has no name.
-    since: int  # Unix ms by the clock as it was then.
-    # By how much the clock was set. None means that the machine was started since.
+    boot: str  # of the machine, or "" if unknown
+    since: int  # Unix ms, by the clock at that time
+    # The size of the step. None if the machine was restarted since.
     by_ms: int | None = None
 
 
 class ServerClock:
-    """Represents the clock of one process. `wall` and `steady` give ms, and `steady` reads a clock
-    that nobody sets.
-    """
+    """The clock of one process. `wall` and `steady` return ms; `steady` is monotonic."""
 
     def __init__(
         self,
@@ -65,8 +59,8 @@ class ServerClock:
         self._lock = threading.Lock()
 
     def epoch(self) -> int:
-        """Return the present epoch's number, which is on disk. Never call it from a step of the
-        database.
+        """Return the current epoch's number, which is on disk. Never call it within a database
+        step.
         """
         with self._lock:
             if self._epoch is None or self._was_set(self._epoch):
@@ -96,15 +90,13 @@ class ServerClock:
 
 
 def newest(db: Connection) -> Epoch | None:
-    """Return the epoch that the server was last in, or None before its first."""
+    """Return the server's last epoch, or None before its first."""
     row = db.execute("SELECT value FROM setting WHERE key = ?", (_SETTING,)).fetchone()
     return None if row is None else msgspec.json.decode(row[0], type=Epoch)
 
 
 def was_set(db: Connection, now: int) -> Epoch | None:
-    """Return the epoch that began because the clock was set, where staff should still be told.
-    Returns None otherwise.
-    """
+    """Return the current epoch if a recent clock step began it, else None."""
     epoch = newest(db)
     if epoch is None or epoch.by_ms is None or not 0 <= now - epoch.since < TOLD_MS:
         return None
@@ -116,7 +108,9 @@ def _wall_ms() -> int:
 
 
 def _steady_ms() -> int:
-    """Read the clock that nobody sets, in ms. It goes on while the machine sleeps, where it can."""
+    """Return the monotonic clock in ms. It continues during suspend where the system supports
+    that.
+    """
     clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
     return time.clock_gettime_ns(clock) // 1_000_000
 

@@ -1,8 +1,8 @@
-"""Opens and describes an event's directory. It has `event.toml` with the settings, `keys/` with the
-secrets, and the database.
+"""Opens an event's directory: `event.toml` with the settings, `keys/` with the secrets, and the
+database.
 
-`load_event` opens one that `hallkeeper init` made. Everything about an event is in its directory,
-so to copy, hand over or destroy the event is to copy, hand over or destroy the directory.
+All data of an event is in its directory, so copying, handing over or destroying the directory does
+so to the event.
 """
 
 import os
@@ -23,44 +23,44 @@ DATABASE_FILE = "hallkeeper.db"
 CARDS_FOLDER = "cards"
 MAIL_FOLDER = "mail"
 WALLET_FILE = "wallet.toml"
-SERVED_FILE = "served.pem"  # In `keys`: an installed certificate, after its key.
-NUMBER_FILE = "served.number"  # In `keys`: how often the certificate was changed.
+SERVED_FILE = "served.pem"  # in `keys`: an installed certificate, after its key
+NUMBER_FILE = "served.number"  # in `keys`: how often the certificate was changed
 
 
 @dataclass(frozen=True)
 class Event:
-    """Represents an event as its directory has it. The secrets are never printed."""
+    """An event as loaded from its directory. Its repr hides the secrets."""
 
     path: Path
     settings: EventSettings
     event_id: bytes  # UUID, 16 bytes
     root_key: PrivateKey = field(repr=False)
-    badge_keys: dict[int, PrivateKey] = field(repr=False)  # By key id.
+    badge_keys: dict[int, PrivateKey] = field(repr=False)  # by key id
     log_key: PrivateKey = field(repr=False)
     phone_secret: bytes = field(repr=False)
     ring: KeyRing = field(repr=False)
     signed_ring: bytes = field(repr=False)
-    spki_sha256: bytes = field(repr=False)  # Of the certificate's public key.
-    server_key_number: int = 0  # How often that key was changed.
-    incarnation: int = 1  # It is higher after each restore from a backup.
+    spki_sha256: bytes = field(repr=False)  # of the certificate's public key
+    server_key_number: int = 0  # how often that key was changed
+    incarnation: int = 1  # higher after each restore from a backup
 
     @property
     def uuid(self) -> str:
-        """Return the event's UUID as people write it."""
+        """Return the event's UUID as text."""
         return uuid_text(self.event_id)
 
     @property
     def log_name(self) -> str:
         """Return the name of the entry log in its checkpoints.
 
-        A restored server's log lacks what came after the backup. It is another log, and says so.
+        After a restore the log lacks the latest entries. It is another log, with another name.
         """
         name = f"hallkeeper/{self.uuid}"
         return name if self.incarnation == 1 else f"{name}/{self.incarnation}"
 
     @property
     def backup_path(self) -> Path | None:
-        """Return where backups go. A relative path begins in the event's directory."""
+        """Return the backup directory, resolved against the event's directory."""
         named = self.settings.backup_dir
         return None if named is None else self.path / named
 
@@ -70,7 +70,7 @@ class Event:
 
     @property
     def has_installed_certificate(self) -> bool:
-        """Tell whether another certificate than the event's own is served."""
+        """Return whether another certificate than the event's own is served."""
         return (self.path / "keys" / SERVED_FILE).exists()
 
     @property
@@ -85,20 +85,20 @@ class Event:
 
     @property
     def issuing_key_id(self) -> int:
-        """Return the id of the key that signs new badges. It is the newest of the ring."""
+        """Return the id of the key that signs new badges, the newest of the ring."""
         return max(self.badge_keys)
 
 
 def uuid_text(event_id: bytes) -> str:
-    """Write 16 bytes as 8-4-4-4-12 hexadecimal digits (RFC 9562 §4)."""
+    """Format 16 bytes as 8-4-4-4-12 hexadecimal digits (RFC 9562 §4)."""
     text = event_id.hex()
     return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
 
 
 def load_event(path: Path) -> Event:
-    """Return the event in a directory. Its database is brought up to this version.
+    """Load the event of a directory and migrate its database.
 
-    Raises EventError with what is wrong and the remedy, or migrations.VersionError.
+    Raises EventError with the fault and the remedy, or migrations.VersionError.
     """
     path = Path(path)
     settings = _read_settings(path)
@@ -131,7 +131,7 @@ def load_event(path: Path) -> Event:
 
 
 def _migrate(path: Path) -> int:
-    """Bring the tables up to this version. Returns the server's incarnation."""
+    """Migrate the database. Return the server's incarnation."""
     try:
         if not is_there(path):
             raise EventError(f"{path} is missing: bring the event back with `hallkeeper restore`.")
@@ -181,7 +181,7 @@ def _read_badge_keys(keys: Path) -> dict[int, PrivateKey]:
 
 
 def _read_hex(path: Path, size: int, *, secret: bool = True) -> bytes:
-    """Read `size` bytes that `path` holds as hexadecimal digits. It never says what it read."""
+    """Read `size` bytes in hexadecimal digits. Errors never contain the text."""
     if secret:
         check_private(path)
     try:
@@ -198,7 +198,7 @@ def _read_hex(path: Path, size: int, *, secret: bool = True) -> bytes:
 
 
 def check_private(path: Path) -> None:
-    """Refuse a secret that others on this machine can read."""
+    """Raise EventError for a secret that other users of the machine can read."""
     if os.name == "posix" and path.exists() and path.stat().st_mode & 0o077:
         raise EventError(f"{path} can be read by others: run `chmod 600` on it.")
 

@@ -1,7 +1,7 @@
-"""Starts what one server of an event does for all of them, and stops it where another one does it.
+"""Starts and stops the works that only one server of an event does: printing, webhooks, marking of
+entries, and retention.
 
-That is printing, webhooks, marking of entries, and retention. Which server it is stands in the
-database (server/core/event/processes.py).
+The database decides which server does them (server/core/event/processes.py).
 """
 
 import threading
@@ -10,7 +10,7 @@ from typing import Protocol
 
 
 class Work(Protocol):
-    """Describes what can be started, stopped, and started again."""
+    """A work that can be started, stopped, and started again."""
 
     def start(self) -> None: ...
 
@@ -18,17 +18,17 @@ class Work(Protocol):
 
 
 class Duties:
-    """Keeps the works of one server. Thread-safe."""
+    """The works of one server. Thread-safe."""
 
     def __init__(self, works: Sequence[Work]) -> None:
         self._works = works
-        # The lock guards whether the works run.
+        # guards `_running` and `_closed`
         self._lock = threading.Lock()
         self._running = False
         self._closed = False
 
     def turn(self, *, on: bool) -> None:
-        """Start or stop the works, where they are not so already."""
+        """Start or stop the works. Does nothing if they already are in that state."""
         with self._lock:
             if on == self._running or self._closed:
                 return

@@ -1,4 +1,4 @@
-"""Reads small files of an event's directory, which people may have written by hand."""
+"""Reads small files of an event's directory, which may be written by hand."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from server.core.event.settings import EventError
 
 
 def read_small(path: Path, most: int, refused: type[EventError] = EventError) -> bytes:
-    """Return what a file has, at most `most` bytes. Raises `refused` where it has more, or can't be
+    """Return a file's contents. Raises `refused` if it has more than `most` bytes or can't be
     read.
     """
     try:

@@ -1,4 +1,4 @@
-"""Holds an event's lock. Only one process serves an event, or brings it back from a backup."""
+"""Locks an event, so that only one process serves or restores it."""
 
 import contextlib
 import fcntl
@@ -14,16 +14,16 @@ LOCK_NAME = "serving.lock"
 
 
 class AlreadyServingError(EventError):
-    """Is raised where another server has this event open."""
+    """Raised if another server has the event open."""
 
 
 @contextlib.contextmanager
 def held(
     path: Path, taken: Callable[[IO[str]], EventError], refused: type[EventError] = EventError
 ) -> Iterator[IO[str]]:
-    """Hold the lock of a file, which ends with the process, however that ends. Yields the file.
+    """Lock a file until the process ends, and yield it.
 
-    Raises what `taken` returns while another process or thread holds it, and `refused` where the
+    Raises the result of `taken` if another process or thread holds the lock, and `refused` if the
     file can't be written.
     """
     try:
@@ -41,9 +41,9 @@ def held(
 
 @contextlib.contextmanager
 def only_server(event_dir: Path) -> Iterator[None]:
-    """Hold the event's lock. Raises AlreadyServingError while another process holds it."""
+    """Hold the event's lock. Raises AlreadyServingError if another process holds it."""
     with held(event_dir / LOCK_NAME, _served) as lock:
-        # On a full disk the lock holds without the number in it.
+        # On a full disk the lock works without the process id.
         with contextlib.suppress(OSError):
             lock.truncate(0)
             lock.write(f"{os.getpid()}\n")

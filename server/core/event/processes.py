@@ -1,7 +1,7 @@
-"""Keeps which servers serve the event, and when each was last at work, for `hallkeeper status`.
+"""Records which servers serve the event, and elects the one that performs the common duties.
 
-Each server writes its own row now and then. With the same write one of them takes on, for some
-time, what one server does for all of them.
+Each server updates its row regularly, for `hallkeeper status`. With the same write, one of them
+takes the duties for a limited time.
 """
 
 import json
@@ -25,18 +25,17 @@ from server.storage.tables import keep_setting
 log = logging.getLogger(__name__)
 
 REPORT_S = 10.0
-SILENT_MS = 30_000  # A server that wrote nothing for longer does not work, or can't reach it.
+SILENT_MS = 30_000  # A server without a write for longer is down, or cannot reach the database.
 FORGOTTEN_MS = 24 * 3_600_000
-# For so long a server has the duties after it wrote that it has them, and believes it a little
-# shorter.
+# A server keeps the duties for this long after a write, and assumes so for slightly less.
 DUTY_MS = 30_000
 BELIEVED_S = 20.0
-_DUTY = "duty"  # The setting's value is JSON of a server's name, and until when (Unix ms).
+_DUTY = "duty"  # The setting's value is JSON: the server's name and the end of its term (Unix ms).
 
 
 @dataclass(frozen=True)
 class Process:
-    """Describes one server. Times are Unix ms by its own clock."""
+    """A server. Times are Unix ms by its own clock."""
 
     name: str
     address: str
@@ -46,7 +45,7 @@ class Process:
     run: str
     log_size: int
     stopped_at: int | None
-    # How many writes failed in the minute before `seen_at`, and why the last one did.
+    # Failed writes in the minute before `seen_at`, and the cause of the last one.
     failed: int = 0
     cause: str = ""
 
@@ -55,7 +54,7 @@ class Process:
 
 
 def all_processes(db: Connection) -> list[Process]:
-    """Return the servers, those that are at work first."""
+    """Return the servers, working ones first."""
     rows = db.execute(
         "SELECT name, address, version, started_at, seen_at, run, log_size, stopped_at, failed,"
         " cause"
@@ -65,12 +64,12 @@ def all_processes(db: Connection) -> list[Process]:
 
 
 def server_name(port: int) -> str:
-    """Return what this server is called among the event's servers."""
+    """Return this server's name among the event's servers."""
     return f"{socket.gethostname()}:{port}, process {os.getpid()}"
 
 
 class Reporter:
-    """Writes the row of this server until it is closed. Close it before the database."""
+    """Updates this server's row until it is closed. Close it before the database."""
 
     def __init__(
         self,
@@ -82,7 +81,7 @@ class Reporter:
         on_duty: Callable[[bool], object] = lambda _: None,
         every_s: float = REPORT_S,
     ) -> None:
-        """`on_duty` is told after each write whether this server has the duties."""
+        """`on_duty` is called after each write with whether this server has the duties."""
         self._database = database
         self._name = name
         self._address = address
@@ -96,12 +95,12 @@ class Reporter:
         self._thread = threading.Thread(target=self._report_on, name="report", daemon=True)
 
     def start(self) -> None:
-        """Write the first time, and go on on a thread of its own."""
+        """Write the row, and continue on a thread."""
         self._write(None)
         self._thread.start()
 
     def close(self) -> None:
-        """Stop, say so in the row, and leave the duties to another server."""
+        """Stop, mark the row as stopped, and release the duties."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join()
@@ -145,9 +144,9 @@ class Reporter:
 
 
 def take_duties(db: Connection, name: str, now: int, *, leave: bool = False) -> bool:
-    """Take on what one server does for all, or go on with it. Tells whether this server has it now.
+    """Take or extend the common duties. Return whether this server has them now.
 
-    With SQLite there is one server, which always has it.
+    With SQLite there is one server, which always has them.
     """
     if not history(db):
         return not leave

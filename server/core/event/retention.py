@@ -1,7 +1,7 @@
-"""Has the clocks of retention: which kind of record is erased how long after what.
+"""Retention periods: which kind of record is erased how long after which time.
 
-Nothing runs unless somebody has set its days. What a kind proposes is where a data-protection
-officer may begin, and why it proposes it is in docs/privacy.md.
+No period is set by default. `proposal` is a suggestion to a data-protection officer;
+docs/privacy.md has the reasons.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ DAYS_MAX = 3_650
 
 
 class Since(StrEnum):
-    """Says from when a clock counts."""
+    """The start of a period."""
 
     END = "end"  # the end of the event's last day
     MADE = "made"  # when the record was made
@@ -28,7 +28,7 @@ class Since(StrEnum):
 
 @dataclass(frozen=True)
 class Clock:
-    """Describes a kind of record. `words` say what is erased, and `leaves` what remains."""
+    """A kind of record. `words` describe the erased data, and `leaves` the remaining data."""
 
     kind: str
     since: Since
@@ -106,12 +106,12 @@ CLOCKS: Mapping[str, Clock] = {
 
 
 class ClockError(Spoken, ValueError):
-    """Is raised where a clock can't be set so. The text says why."""
+    """Raised for an invalid period. The text states the reason."""
 
 
 @dataclass(frozen=True)
 class Set:
-    """Describes a clock that somebody has set."""
+    """A period that is set."""
 
     days: int
     by: str
@@ -120,7 +120,7 @@ class Set:
 
 @dataclass(frozen=True)
 class Done:
-    """Describes what a run has done with a kind of record. `left_over` could not be erased."""
+    """The result of a run for a kind of record. `left_over` records could not be erased."""
 
     at: int
     kind: str
@@ -130,7 +130,7 @@ class Done:
 
 
 def settings(db: Connection) -> dict[str, Set]:
-    """Return the clocks that are set, by kind."""
+    """Return the periods that are set, by kind."""
     rows = db.execute("SELECT kind, days, set_by, set_at FROM retention_clock")
     return {
         row["kind"]: Set(row["days"], row["set_by"], row["set_at"])
@@ -140,7 +140,7 @@ def settings(db: Connection) -> dict[str, Set]:
 
 
 def put(db: Connection, wanted: Mapping[str, int | None], *, by: str, now: int) -> list[str]:
-    """Set clocks, each in days, or None for one that does not run. Return the kinds that changed.
+    """Set periods in days; None removes a period. Return the kinds that changed.
 
     Raises ClockError, with nothing changed.
     """
@@ -173,9 +173,9 @@ def ends_at(event: EventSettings) -> int:
 
 
 def limit(clock: Clock, days: int, event: EventSettings, now: int) -> int | None:
-    """Return the time before which records of a kind are erased now, or None where none are yet.
+    """Return the time before which records of a kind are due, or None if none are due yet.
 
-    Once the clock of the event's end is over, that is all of them.
+    Once a period after the event's end is over, all records are due.
     """
     if clock.since is Since.MADE:
         return now - days * DAY_MS
@@ -183,7 +183,7 @@ def limit(clock: Clock, days: int, event: EventSettings, now: int) -> int | None
 
 
 def last_runs(db: Connection, limit: int) -> list[Done]:
-    """Return what was erased, the newest first."""
+    """Return the runs, newest first."""
     rows = db.execute(
         "SELECT at, kind, made_by, count, left_over FROM retention_run ORDER BY run_id DESC"
         " LIMIT ?",
@@ -193,7 +193,7 @@ def last_runs(db: Connection, limit: int) -> list[Done]:
 
 
 def note(db: Connection, done: Done) -> None:
-    """Keep what a run has done. The entry log gets the count alone."""
+    """Store the result of a run. The entry log gets only the count."""
     db.execute(
         "INSERT INTO retention_run (at, kind, made_by, count, left_over) VALUES (?, ?, ?, ?, ?)",
         (done.at, done.kind, done.by, done.count, done.left_over),

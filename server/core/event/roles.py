@@ -1,3 +1,3 @@
-"""Names the roles of the users of the server's pages. Settings of an event name them too."""
+"""Roles of users of the pages, which event settings also name."""
 
 ROLES = ("steward", "supervisor", "badge_desk", "admin", "auditor", "protocol")

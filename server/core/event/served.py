@@ -1,8 +1,7 @@
-"""Keeps which TLS certificate the server serves: the event's own, or one that was installed in its
-place.
+"""The TLS certificate that the server serves: the event's own, or an installed one.
 
-The event's own is never given up. An installed one stands whole in one file, with its key and its
-chain, so that no moment has half of it. Kiosks follow the change on the event's signed word.
+The event's own is always kept. An installed one is one file with key and chain, so it is replaced
+atomically. Kiosks follow the change by a statement signed with the event's key.
 """
 
 import ipaddress
@@ -35,24 +34,22 @@ SOON = timedelta(days=14)
 
 
 class CertificateError(Exception):
-    """Is raised where a certificate can't be installed. The text says why, and what to do."""
+    """Raised if a certificate can't be installed. The text states the reason and the remedy."""
 
 
 @dataclass(frozen=True)
 class Checked:
-    """Holds a certificate that can be served, with its key and its chain. `warnings` say what
-    phones may not like.
-    """
+    """A valid certificate with key and chain. `warnings` list likely problems with phones."""
 
-    chain: tuple[x509.Certificate, ...]  # The server's own first.
-    pem: bytes  # The key, and the chain.
+    chain: tuple[x509.Certificate, ...]  # the server's own first
+    pem: bytes  # the key, then the chain
     warnings: tuple[str, ...]
 
 
 def read_certificate(
     certificate: Path, key: Path, chain: Path | None, settings: EventSettings, now: int
 ) -> Checked:
-    """Read and check the PEM files of an authority. Raises CertificateError."""
+    """Read and check the PEM files from an authority. Raises CertificateError."""
     private = _private_key(key)
     public = _spki(private.public_key())
     given = _certificates(certificate) + ([] if chain is None else _certificates(chain))
@@ -71,9 +68,10 @@ def read_certificate(
 
 
 def install(event: Event, checked: Checked | None) -> None:
-    """Let the server serve that certificate from its next start, or with None the event's own."""
+    """Serve that certificate from the next start, or with None the event's own."""
     keys = event.path / "keys"
-    # A number too high does no harm, but a changed key under an old number would not be believed.
+    # Increased first: a skipped number is harmless, but kiosks refuse a changed key with an old
+    # number.
     number = str(event.server_key_number + 1)
     durable_files.write_whole(keys / NUMBER_FILE, number.encode())
     if checked is None:
@@ -84,7 +82,7 @@ def install(event: Event, checked: Checked | None) -> None:
 
 
 def signed_word(event: Event) -> bytes:
-    """Return the event's word on the key that its server has, for kiosks that pinned another."""
+    """Return the signed statement of the server's key, for kiosks that pinned another."""
     key = ServerKey(event.event_id, event.spki_sha256, event.server_key_number)
     return sign_server_key(event.root_key, key)
 
@@ -95,7 +93,7 @@ def served(event: Event) -> x509.Certificate:
 
 
 def names_of(certificate: x509.Certificate) -> list[str]:
-    """Return the host names and addresses that the certificate is for."""
+    """Return the certificate's host names and addresses."""
     try:
         found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
@@ -105,7 +103,7 @@ def names_of(certificate: x509.Certificate) -> list[str]:
 
 
 def is_for(certificate: x509.Certificate, host: str) -> bool:
-    """Tell whether the certificate is for a host, by its name or by a wildcard (RFC 9525 §6.3)."""
+    """Return whether the certificate is valid for a host, by name or wildcard (RFC 9525 §6.3)."""
     wanted = host.strip("[]").lower().rstrip(".")
     try:
         wanted = str(ipaddress.ip_address(wanted))
@@ -118,7 +116,7 @@ def is_for(certificate: x509.Certificate, host: str) -> bool:
 
 
 def until(certificate: x509.Certificate, now: int) -> str:
-    """Say how long a certificate is still good, or nothing where that is long."""
+    """Return a warning if a certificate ends soon or has ended, else ""."""
     left = certificate.not_valid_after_utc - datetime.fromtimestamp(now / 1000, UTC)
     if left < timedelta(0):
         return f"It expired on {certificate.not_valid_after_utc:%Y-%m-%d}. Phones refuse it."
@@ -196,7 +194,7 @@ def _check_dates(one: x509.Certificate, at: datetime) -> None:
 def _ordered(
     leaf: x509.Certificate, given: Sequence[x509.Certificate], at: datetime
 ) -> list[x509.Certificate]:
-    """Return the chain in the order that TLS wants, whatever order the files had."""
+    """Return the chain from the leaf upwards, whatever the files' order."""
     ordered, left = [leaf], [one for one in given if one != leaf]
     while True:
         issuer = next((one for one in left if _issued(ordered[-1], one)), None)

@@ -1,6 +1,6 @@
-"""Reads and writes the settings of an event, as `event.toml` holds them.
+"""Reads and writes the settings of an event in `event.toml`.
 
-A setting's type is its check, and `rule` says it in plain words (see badges/settings_check.py).
+A setting's type is its check, and `rule` describes it for people (see badges/settings_check.py).
 """
 
 import ipaddress
@@ -22,7 +22,7 @@ from server.core.event.roles import ROLES
 from server.core.outgoing.addresses import is_url
 from server.storage.disk import AwayError
 
-DAYS_MAX = 16  # The credential has one bit for each.
+DAYS_MAX = 16  # the credential has one bit for each
 NAME_CHARS_MAX = 120
 LANGUAGES = ("en", "zh")
 _SETTINGS_CHARS_MAX = 100_000
@@ -30,13 +30,11 @@ _CATEGORY_KEY = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 
 
 class EventError(Spoken):
-    """Is raised when the event can't be made or opened. The text says what is wrong and what to
-    do.
-    """
+    """Raised if the event can't be created or opened. The text states the fault and the remedy."""
 
 
 class AwaitedError(EventError, AwayError):
-    """Is raised when the event can't be opened yet, because its database is away or busy."""
+    """Raised if the event can't be opened yet, because its database is unavailable or busy."""
 
 
 def _is_zone(name: str) -> bool:
@@ -56,7 +54,7 @@ def _is_address(text: str) -> bool:
 
 
 def _witness(key: str) -> str:
-    """Return the name of the witness whose verifier key this is, or "" where it is none."""
+    """Return the name of the witness with this verifier key, or "" if the key is invalid."""
     try:
         return read_witness_key(key)[0]
     except NoteError:
@@ -71,9 +69,7 @@ _Directory = Annotated[str, Meta(pattern=r"\S", max_length=1000)]
 
 @dataclass(frozen=True)
 class EventSettings:
-    """Holds what an organiser decides about an event. Raises EventError for a value that can't be
-    right.
-    """
+    """The settings of an event. Raises EventError for an invalid value."""
 
     name: Annotated[
         dict[_Language, _Name],
@@ -84,7 +80,7 @@ class EventSettings:
             holds=lambda names: all(text.isprintable() for text in names.values()),
         ),
     ]
-    # The days of the event begin at this zone's midnights.
+    # The event's days begin at midnight in this zone.
     time_zone: Annotated[
         str, rule('a time zone by its IANA name, such as "Asia/Shanghai"', holds=_is_zone)
     ]
@@ -98,7 +94,7 @@ class EventSettings:
     days: Annotated[
         int, Meta(ge=1, le=DAYS_MAX), rule(f"the number of the event's days, 1 to {DAYS_MAX}")
     ]
-    # Kiosks and phones know the server by this name.
+    # The server's name for kiosks and phones.
     public_host: Annotated[
         str,
         Meta(pattern=r"\A(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])\Z"),
@@ -110,7 +106,7 @@ class EventSettings:
         rule('an address to listen on, such as "0.0.0.0" or "127.0.0.1"'),
     ] = "0.0.0.0"
     port: Annotated[int, Meta(ge=1, le=65_535), rule("a port from 1 to 65535")] = 8443
-    # With None no backups are made.
+    # None disables backups.
     backup_dir: Annotated[
         _Directory | None,
         rule(
@@ -119,7 +115,7 @@ class EventSettings:
         ),
     ] = None
 
-    # The authorities of this country are national ones. Those of other countries are foreign.
+    # Authorities of this country count as national, others as foreign.
     country: Annotated[
         str | None,
         rule(
@@ -128,7 +124,7 @@ class EventSettings:
         ),
     ] = None
 
-    # For whose day credentials doors ask for an ID: all, or these categories.
+    # Day credentials for which doors ask for an ID: all, or those of these categories.
     check_day_credentials: Annotated[
         list[str],
         rule(
@@ -137,10 +133,10 @@ class EventSettings:
         ),
     ] = field(default_factory=list)
 
-    # The badge desk takes photos for the cards, where the cards' settings name a folder for them.
+    # Whether the badge desk takes photos, if the cards' settings name a folder for them.
     desk_photo: Annotated[bool, rule("true or false")] = False
 
-    # With None phones use the same address as kiosks.
+    # None: phones use the same address as kiosks.
     phone_address: Annotated[
         Annotated[
             str,
@@ -151,7 +147,7 @@ class EventSettings:
         | None,
         rule('where phones open a badge, such as "https://badges.example.org", without more'),
     ] = None
-    # It may say for whom it asks. Nobody else may.
+    # The only address whose forwarded client addresses are trusted.
     proxy: Annotated[
         str | None,
         rule(
@@ -160,14 +156,14 @@ class EventSettings:
         ),
     ] = None
 
-    # Otherwise webhooks go by https alone, but for those to this machine.
+    # Otherwise webhooks need https, except to this machine.
     webhooks_without_tls: Annotated[bool, rule("true or false, without quotation marks")] = False
-    # How `hallkeeper serve` writes its log to standard error.
+    # Format of the log on standard error.
     log_lines: Annotated[
         str, Meta(pattern=r"\A(?:text|json)\Z"), rule('"text", or "json" for one object a line')
     ] = "text"
 
-    # Users of these roles do nothing before they have set up a second factor.
+    # Users with these roles must set up a second factor first.
     second_factor_roles: Annotated[
         list[str],
         rule(
@@ -176,7 +172,7 @@ class EventSettings:
         ),
     ] = field(default_factory=list)
 
-    # An identity provider (OpenID Connect) that signs users on. With None there is none.
+    # An OpenID Connect identity provider, or None.
     sign_on_issuer: Annotated[
         Annotated[str, Meta(pattern=_ISSUER, max_length=1000)] | None,
         rule(
@@ -196,7 +192,7 @@ class EventSettings:
         Meta(pattern=r"\A[!-~]+\Z", max_length=500),
         rule('the claim that has the groups of a user, such as "groups"'),
     ] = "groups"
-    # By what the claim has, in the order in which they count.
+    # Roles by the claim's values, in order of precedence.
     sign_on_roles: Annotated[
         dict[str, str],
         rule(
@@ -206,8 +202,8 @@ class EventSettings:
         ),
     ] = field(default_factory=dict)
 
-    # Others outside who cosign the entry log's checkpoints (C2SP tlog-witness): the verifier key of
-    # each by the address that it is asked at. They see hashes alone.
+    # Witnesses that cosign the log's checkpoints (C2SP tlog-witness): verifier keys by address.
+    # They see only hashes.
     witnesses: Annotated[
         dict[str, str],
         rule(
@@ -220,7 +216,7 @@ class EventSettings:
             ),
         ),
     ] = field(default_factory=dict)
-    # An authority that stamps the time on checkpoints (RFC 3161). With None there is none.
+    # A time-stamping authority for checkpoints (RFC 3161), or None.
     time_authority: Annotated[
         str | None,
         rule(
@@ -240,7 +236,7 @@ class EventSettings:
         rule('the policy that each stamp must be of, as numbers such as "1.3.6.1.4.1.13762.3"'),
     ] = None
 
-    # From when on the board names a door or a hall as a trouble.
+    # Thresholds of the board's alerts.
     alert_silent_s: Annotated[int, Meta(ge=30, le=3_600), rule("seconds from 30 to 3600")] = 30
     alert_facts_age_s: Annotated[int, Meta(ge=5, le=86_400), rule("seconds from 5 to 86400")] = 60
     alert_queue: Annotated[int, Meta(ge=1, le=100_000), rule("scans from 1 to 100000")] = 50
@@ -270,17 +266,17 @@ class EventSettings:
 
     @property
     def public_address(self) -> str:
-        """Return `https://host:port`, as kiosks and phones use it."""
+        """Return `https://host:port` for kiosks and phones."""
         return f"https://{self.public_host}:{self.port}"
 
     @property
     def phones_at(self) -> str:
-        """Return the address before the path of a phone's link."""
+        """Return the base address of phone links."""
         return self.phone_address or self.public_address
 
 
 def parse_settings(text: str, place: str) -> EventSettings:
-    """Read settings from TOML. Raises EventError with `place`, the key at fault, and the remedy."""
+    """Parse settings. Raises EventError with `place`, the key at fault, and the remedy."""
     if len(text) > _SETTINGS_CHARS_MAX:
         raise EventError(f"{place} is too long to be an event's settings.")
     try:
@@ -290,7 +286,7 @@ def parse_settings(text: str, place: str) -> EventSettings:
 
 
 def settings_text(settings: EventSettings) -> str:
-    """Return the settings as the text of `event.toml`, with comments."""
+    """Return the text of `event.toml`, with comments."""
     name = "\n".join(f"{key} = {quoted(text)}" for key, text in settings.name.items())
     backup = _or_example("backup_dir", settings.backup_dir, "/mnt/second/forum")
     country = _or_example("country", settings.country, "CN")
@@ -384,7 +380,7 @@ def _witnesses_text(settings: EventSettings) -> str:
 
 
 def _or_example(key: str, value: str | list[str] | None, example: str | list[str]) -> str:
-    """Return the line of a setting, or an example of one as a comment where there is none."""
+    """Return a setting's line, or a commented example if it is not set."""
     return f"{key} = {quoted(value)}" if value else f"# {key} = {quoted(example)}"
 
 
@@ -429,15 +425,13 @@ _ALERTS = (
 
 
 def _alert(settings: EventSettings, name: str, words: str) -> str:
-    """Return a threshold as a line, which is a comment where it is as by default."""
+    """Return a threshold's line, commented out if it is the default."""
     value = getattr(settings, name)
     mark = "# " if value == EventSettings.__dataclass_fields__[name].default else ""
-    text = str(value).lower()  # As TOML has truth.
+    text = str(value).lower()  # TOML's spelling of booleans
     return f"{mark}{name} = {text}  # {words}"
 
 
 def quoted(text: str | list[str]) -> str:
-    """Return `text` as a TOML basic string, or a list of such. JSON's form of printable text is
-    one.
-    """
+    """Return a TOML basic string or list of strings. JSON of printable text is valid TOML."""
     return json.dumps(text, ensure_ascii=False)

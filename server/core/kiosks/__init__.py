@@ -1,6 +1,3 @@
-"""Keeps the kiosks. They are added, enrolled, moved, fenced, and told what their door needs to
-know.
-
-Begin with `registry.py`. It may use `occupancy`, `people`, `venue`, `event`, `feed` and
-`entry_log`.
+"""The kiosks: added, enrolled, moved and fenced; their messages and snapshots. Begin with
+`registry.py`.
 """

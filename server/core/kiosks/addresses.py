@@ -1,6 +1,6 @@
-"""Keeps at which addresses the event's servers are, and signs that for the kiosks.
+"""Stores the addresses of the event's servers, and signs the list for kiosks.
 
-The list stands in the database, which all servers of the event share, so that all tell the same.
+The list is in the database, so all servers of the event return the same.
 """
 
 from collections.abc import Sequence
@@ -17,21 +17,21 @@ from server.core.feed import changes
 from server.storage.connection import Connection
 from server.storage.tables import keep_setting
 
-_SETTING = "servers"  # Its value is a ServerList as JSON.
+_SETTING = "servers"  # the value is a ServerList as JSON
 
 
 class AddressesError(EventError):
-    """Is raised where a list of addresses can't be. Nothing was changed."""
+    """Raised for an invalid list of addresses. Nothing was changed."""
 
 
 def servers_of(db: Connection) -> ServerList | None:
-    """Return the list, or None where nobody has ever set one."""
+    """Return the list, or None if none was ever set."""
     row = db.execute("SELECT value FROM setting WHERE key = ?", (_SETTING,)).fetchone()
     return None if row is None else msgspec.json.decode(row[0], type=ServerList)
 
 
 def signed_servers(db: Connection, event: Event) -> bytes | None:
-    """Return the list as kiosks take it, or None where nobody has ever set one."""
+    """Return the signed list for kiosks, or None if none was ever set."""
     found = servers_of(db)
     return None if found is None else sign_servers(event.root_key, found)
 
@@ -39,9 +39,9 @@ def signed_servers(db: Connection, event: Event) -> bytes | None:
 def set_servers(
     db: Connection, event: Event, addresses: Sequence[ServerAddress], *, by: str, now: int
 ) -> bool:
-    """Set the list, and have kiosks hear of it. Returns whether it is another one than before.
+    """Set the list and notify kiosks. Return whether it changed.
 
-    Raises AddressesError for an address that stands there twice, or for too many.
+    Raises AddressesError for a duplicate address or too many.
     """
     texts = [one.text for one in addresses]
     twice = next((text for text in texts if texts.count(text) > 1), None)
@@ -53,7 +53,7 @@ def set_servers(
     if tuple(addresses) == (() if before is None else before.servers):
         return False
     number = 1 if before is None else before.number + 1
-    # After a restore the number would be lower than what kiosks have seen, and be refused.
+    # Kiosks refuse a lower number, which a restore would cause; the time keeps it rising.
     made = ServerList(event.event_id, max(number, now // 1000), tuple(addresses))
     keep_setting(db, _SETTING, msgspec.json.encode(made).decode())
     subject: dict[str, str | int | None] = {"servers": " ".join(texts)}

@@ -1,5 +1,5 @@
-"""Keeps what passes at every request of a kiosk. That is who sends it, its counter, and what it
-says of itself.
+"""Handles the common part of each kiosk request: the sender, the request counter and the kiosk's
+reported state.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,39 +24,37 @@ from server.storage.tables import change_rows, padded, write_rows
 
 
 class ForkError(Exception):
-    """Is raised when the kiosk's journal, or what it says that it returned, is not what it sent
-    before. Then its disk was copied or restored.
+    """Raised if the kiosk's journal or its total of returned places contradicts earlier reports.
+    Its disk was copied or restored.
     """
 
 
 class Standing(NamedTuple):
-    """Says how the event stands where a step begins. It is read together with the sender, because
-    each statement costs more than what it reads.
-    """
+    """The event's state at the start of a step. It is read with the sender, to save a statement."""
 
     state: EventState
     rules_version: str | None
-    cursor: int  # The newest change's. It is not known where nobody has asked `standing`.
-    entries: int  # How many leaves the entry log has.
+    cursor: int  # the newest change's; unknown until `standing` is called
+    entries: int  # number of leaves of the entry log
 
 
 @dataclass(frozen=True)
 class Sender:
-    """Describes the kiosk that sends, as the server knows it. It is good in one transaction."""
+    """The sending kiosk as the server knows it. Valid within one transaction."""
 
     kiosk: str
     generation: int
     public_key: bytes
     state: str
     acked_seq: int
-    head: bytes  # The chain's head after `acked_seq`.
-    run: str  # Of the kiosk, the latest that a batch named. It is "" before the first.
-    version: WireVersion | None  # Of the wire, as it last stated.
+    head: bytes  # chain head after `acked_seq`
+    run: str  # the kiosk's latest run in a batch, or "" before the first
+    version: WireVersion | None  # of the protocol, as last stated
     accounts: Mapping[PoolKey, KnownAccount]
     standing: Standing
-    # As it was when this was read (`server/storage/engines/memory.py`).
+    # The memo at the time of reading (`server/storage/engines/memory.py`).
     memo: Memo = field(default_factory=dict, compare=False, repr=False)
-    # What is still to be written, for `acknowledge` writes it with its own.
+    # Pending changes of the kiosk's row, which `acknowledge` writes with its own.
     visit: "_Visit | None" = field(default=None, compare=False, repr=False)
 
     @property
@@ -65,16 +63,16 @@ class Sender:
 
 
 class _Visit(NamedTuple):
-    """Holds what a request changes of its kiosk's row."""
+    """A request's changes of its kiosk's row."""
 
     counter: int
-    said: tuple[object, ...]  # When it was, and the values of `_HEALTH`.
+    said: tuple[object, ...]  # the time, and the values of `_HEALTH`
     run: str
     version: WireVersion | None
 
 
 class _Kept(NamedTuple):
-    """Holds what is kept of a kiosk between two of its batches."""
+    """The cached state of a kiosk between two batches."""
 
     public_key: bytes
     state: str
@@ -87,8 +85,8 @@ class _Kept(NamedTuple):
     accounts: Mapping[PoolKey, KnownAccount]
 
 
-_UNKNOWN = -1  # stands for a cursor that is read when somebody asks
-# Keys of the memo: the `Standing`, and a cursor that the feed has reached. A kiosk's is its
+_UNKNOWN = -1  # a cursor that is read on demand
+# Keys of the memo: the `Standing`, and a cursor that the feed has reached. A kiosk's key is its
 # `KioskKey`.
 _STANDING, _REACHED = "standing", "cursor reached"
 
@@ -104,7 +102,7 @@ _WHO = f"kiosk = ? AND generation = ? AND {_SENDS}"
 
 
 def sender(db: Connection, kiosk: str, generation: int) -> tuple[Sender, int] | None:
-    """Return the kiosk as one that sends, and its door. Return None where it is not enrolled."""
+    """Return the kiosk as a sender, and its door, or None if it is not enrolled."""
     key, memo = (kiosk, generation), memory.memo_of(db)
     kept = memo.get(key)
     if kept is not None:
@@ -115,7 +113,7 @@ def sender(db: Connection, kiosk: str, generation: int) -> tuple[Sender, int] | 
 
 
 def read_ahead(db: Connection, kiosks: Iterable[KioskKey]) -> Reading:
-    """Read together what steps need to know of these kiosks, and how the event stands."""
+    """Read several kiosks and the event's state together, into the memo."""
     memo = memory.memo_of(db)
     missing = [key for key in dict.fromkeys(kiosks) if key not in memo]
     asked = []
@@ -136,7 +134,7 @@ def read_ahead(db: Connection, kiosks: Iterable[KioskKey]) -> Reading:
 
 
 def known_standing(memo: Memo) -> Standing | None:
-    """Return how the event stands, but for the newest cursor, or None where steps don't know."""
+    """Return the event's state from the memo, possibly without the cursor, or None."""
     found: Standing | None = memo.get(_STANDING)
     return found
 
@@ -154,7 +152,7 @@ def _sender(key: KioskKey, row: Row | list[Any], memo: Memo) -> tuple[Sender, in
 
 
 def standing(db: Connection, memo: Memo) -> Standing | None:
-    """Return how the event stands, or None where steps don't know."""
+    """Return the event's state from the memo, with the cursor, or None."""
     known: Standing | None = memo.get(_STANDING)
     if known is not None and known.cursor == _UNKNOWN:
         memo[_STANDING] = known = known._replace(cursor=changes.cursor(db))
@@ -163,7 +161,9 @@ def standing(db: Connection, memo: Memo) -> Standing | None:
 
 
 def has_reached(memo: Memo, cursor: int, entries: int) -> bool:
-    """Say whether steps know that feed and entry log have come so far. They may have."""
+    """Return whether the memo shows that feed and entry log have come this far. False may also mean
+    unknown.
+    """
     known: Standing | None = memo.get(_STANDING)
     return known is not None and cursor <= memo[_REACHED] and entries <= known.entries
 
@@ -182,9 +182,7 @@ _COUNT = f"UPDATE kiosk SET counter = ?, seen_at = ? WHERE {_WHO} AND counter < 
 
 
 def count_request(db: Connection, key: KioskKey, counter: int, now: int) -> bool:
-    """Keep a request's counter. Returns False where it has not risen, because the request is then a
-    replay.
-    """
+    """Store a request's counter. Return False if it has not risen: the request is a replay."""
     memory.forget(db)
     return db.execute(_COUNT, (counter, now, *key, counter)).rowcount == 1
 
@@ -197,12 +195,11 @@ def counted_sender(
     batch: wire.ScanBatch | None,
     version: WireVersion | None = None,
 ) -> tuple[Sender, int] | None:
-    """Keep a request's counter, and of its batch what the kiosk says of itself, with the `version`
-    of the wire that it states. Return the kiosk and its door, or None where it is not enrolled or
-    the counter has not risen.
+    """Store a request's counter and the kiosk's reported state. Return the kiosk and its door, or
+    None if it is not enrolled or the counter has not risen.
 
-    One statement does all of it, for a request of a kiosk mostly has little else to do. With a
-    batch of a kiosk that is known, `acknowledge` does it.
+    It takes one statement, since most requests do little else. For a batch of a cached kiosk,
+    `acknowledge` writes instead.
     """
     memo = memory.memo_of(db)
     kept: _Kept | None = memo.get(key)
@@ -223,7 +220,7 @@ def counted_sender(
 
 
 class Visits(Collected):
-    """Collects what requests change of their kiosks' rows."""
+    """Collects requests' changes of their kiosks' rows."""
 
     tables = ("kiosk", "kiosk_minute")
 
@@ -242,7 +239,7 @@ class Visits(Collected):
         self._minutes[slot] = (*slot, minute, 1, batch.health.queue)
 
     def acknowledge(self, key: KioskKey, visit: _Visit | None, acked_seq: int, head: bytes) -> None:
-        """Keep how far the kiosk's journal is in the ledger, and its visit."""
+        """Record the acknowledged position of the kiosk's journal, and its visit."""
         if key in self._visited or key in self._acknowledged:
             self.put()
         row = (*key, acked_seq, head)
@@ -268,10 +265,10 @@ def acknowledge(
     accounts: Mapping[PoolKey, KnownAccount] | None,
     entries: int,
 ) -> None:
-    """Keep how far the kiosk's journal is in the ledger, as the last thing that a step writes.
+    """Store the acknowledged position of the kiosk's journal, as the last write of a step.
 
-    `accounts` is what is known of its accounts now, or None where nobody knows, and `entries` is
-    how many leaves the entry log has now.
+    `accounts` are the kiosk's current place accounts, or None if unknown. `entries` is the current
+    number of leaves of the entry log.
     """
     if sender.visit is not None or acked_seq != sender.acked_seq:
         visits = joint.shared(db, Visits, lambda: Visits(db))
@@ -297,10 +294,11 @@ def acknowledge(
 
 
 def is_of_an_earlier_run(sender: Sender, batch: wire.ScanBatch) -> bool:
-    """Tell whether the kiosk was started again since. Then two copies of its disk are at work.
+    """Return whether the kiosk was started again since this batch's run. Then two copies of its
+    disk are in use.
 
-    It holds where the request's counter has risen, because a request of the run before that was
-    late has a lower counter than the first one of the run after it.
+    The request's counter must have risen, since a late request of the earlier run has a lower
+    counter.
     """
     return isinstance(batch.run, str) and batch.run < sender.run
 
@@ -308,20 +306,20 @@ def is_of_an_earlier_run(sender: Sender, batch: wire.ScanBatch) -> bool:
 def note_version(
     db: Connection, key: KioskKey, counter: int, now: int, version: WireVersion
 ) -> None:
-    """Keep the version of a kiosk that was refused for it, with its request's counter."""
+    """Store the counter and version of a kiosk that was refused for its version."""
     if count_request(db, key, counter, now):
         db.execute(_KEEP_VERSION, (version.text, *key))
 
 
 def keep_version(db: Connection, sender: Sender, version: WireVersion | None) -> None:
-    """Keep the version that a request states which is no batch."""
+    """Store the version stated in a request other than a batch."""
     if version is not None and version != sender.version:
         memory.forget(db)
         db.execute(_KEEP_VERSION, (version.text, *sender.key))
 
 
 def last_request(db: Connection, key: KioskKey) -> int:
-    """Return the highest counter of the kiosk's requests so far."""
+    """Return the highest counter of the kiosk's requests."""
     sql = "SELECT counter FROM kiosk WHERE kiosk = ? AND generation = ?"
     (counter,) = db.execute(sql, key).fetchone()
     return int(counter)
@@ -352,7 +350,7 @@ _COUNT_AND_KEEP = (
     f" RETURNING {_KNOWN}"
 )
 _MINUTE = ("kiosk", "slot", "minute", "heard", "queue")
-# A ring of an hour. A slot of an earlier hour begins anew.
+# A ring buffer of an hour. A slot from an earlier hour starts anew.
 _COUNT_MINUTE = (
     " ON CONFLICT (kiosk, slot) DO UPDATE SET minute = excluded.minute,"
     " heard = CASE WHEN kiosk_minute.minute = excluded.minute"
@@ -369,9 +367,7 @@ def keep_health(
     now: int,
     version: WireVersion | None = None,
 ) -> None:
-    """Keep what the kiosk says of itself. That is its health, how long its journal is, and how far
-    it follows log and feed.
-    """
+    """Store the kiosk's reported health, journal length, and positions in log and feed."""
     memory.forget(db)
     _keep_minute(db, key, batch, now)
     db.execute(_KEEP_HEALTH, (*_health(batch, now, version), *key))
@@ -384,7 +380,6 @@ def _keep_minute(db: Connection, key: KioskKey, batch: wire.ScanBatch, now: int)
 
 
 def _health(batch: wire.ScanBatch, now: int, version: WireVersion | None) -> tuple[object, ...]:
-    """Return the values of `_HEALTH`."""
     health = wire.encode(batch.health).decode()
     stated = None if version is None else version.text
     return (

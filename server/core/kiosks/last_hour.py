@@ -1,4 +1,4 @@
-"""Reads how a kiosk was in each minute of the last hour. `contact.keep_health` writes it."""
+"""Reads each kiosk's last hour by minute, which `contact.keep_health` writes."""
 
 from dataclasses import dataclass
 
@@ -9,14 +9,14 @@ MINUTES = 60
 
 @dataclass(frozen=True)
 class KioskMinute:
-    """Says how often a kiosk was heard in a minute, and its longest queue of scans in it."""
+    """Requests of a kiosk in a minute, and its longest queue of scans."""
 
     heard: int = 0
     queue: int = 0
 
 
 def last_hours(db: Connection, now: int) -> dict[str, list[KioskMinute]]:
-    """Return the last 60 minutes of each kiosk, the oldest first, up to `now` (Unix ms)."""
+    """Return the last 60 minutes of each kiosk, oldest first, up to `now` (Unix ms)."""
     first = now // 60_000 - MINUTES + 1
     found: dict[str, list[KioskMinute]] = {}
     for row in db.execute(

@@ -1,8 +1,8 @@
-"""Keeps the register of kiosks. A kiosk is added by an admin, enrolled by a one-time code,
-confirmed by six words, and retired or fenced for good.
+"""The register of kiosks. An admin adds a kiosk, it enrols by a one-time code, the admin confirms
+six words, and it can be retired or fenced for good.
 
-Each enrolment is a new generation with a key of its own. What an earlier generation sends later is
-still its own journal.
+Each enrolment is a new generation with its own key. Late records of an earlier generation still
+belong to that generation's journal.
 """
 
 import hashlib
@@ -37,18 +37,18 @@ from server.storage import dialect, event_state
 from server.storage.connection import Connection
 
 CODE_LIFE_MS = 15 * 60 * 1000
-AFTER_RESTORE = 1_000  # No server before the restore has given a generation above this.
+AFTER_RESTORE = 1_000  # above every generation that the server assigned before the restore
 KIOSK_NAME = msgspec.json.Decoder(KioskId)
 
 
 class KioskError(Spoken, ValueError):
-    """Is raised when what an admin asked of a kiosk can't be done. The text says why and what to
-    do.
+    """Raised if an admin's request on a kiosk can't be carried out. The text states the reason and
+    the remedy.
     """
 
 
 class EnrolError(ValueError):
-    """Is raised when an enrolment is refused. `code` is `wrong_code` or `code_expired`."""
+    """Raised if an enrolment is refused. `code` is `wrong_code` or `code_expired`."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -57,7 +57,7 @@ class EnrolError(ValueError):
 
 @dataclass(frozen=True)
 class KioskRow:
-    """Describes one kiosk in one generation."""
+    """A kiosk in one generation."""
 
     kiosk: str
     generation: int
@@ -72,25 +72,25 @@ class KioskRow:
     acked_seq: int
     seen_at: int | None
     health: wire.Health | None
-    waiting: int  # By its last batch, scans in its journal that are not in the ledger yet.
-    reported_at: int | None  # When that batch came. None means never.
-    version: WireVersion | None  # Of the wire, as the kiosk states it.
+    waiting: int  # scans in its journal that are not in the ledger yet, by its last batch
+    reported_at: int | None  # arrival of that batch, or None
+    version: WireVersion | None  # of the protocol, as the kiosk states it
 
     @property
     def is_understood(self) -> bool:
-        """Tell whether it and this server understand each other, as far as it stated a version."""
+        """Return whether kiosk and server have compatible versions, or the version is unknown."""
         return self.version is None or OWN.understands(self.version)
 
 
 @dataclass(frozen=True)
 class Holding:
-    """Places of one hall that a kiosk may use, or has used for scans not yet in the ledger."""
+    """A hall's places that a kiosk may use, or has used for scans not yet in the ledger."""
 
     hall_id: int
     hall_code: str
     held: int
-    free: int  # How many of these were free, as it last said. The others are used.
-    overrides: int  # Places beyond the capacity that it holds in addition.
+    free: int  # free places by its last report; the others are used
+    overrides: int  # additional places beyond the capacity
 
 
 def add_kiosk(
@@ -104,11 +104,11 @@ def add_kiosk(
     now: int,
     random: Callable[[int], bytes],
 ) -> EnrolmentCode:
-    """Make a kiosk at a door and its one-time code, or a new code for it. The code is good for 15
+    """Create a kiosk at a door with a one-time code, or a new code for it. The code is valid for 15
     minutes.
 
-    A kiosk that is enrolled already gets a new generation. The present one goes on until the new
-    one is confirmed.
+    An enrolled kiosk gets a new generation. The current one continues until the new one is
+    confirmed.
     """
     try:
         KIOSK_NAME.decode(msgspec.json.encode(kiosk))
@@ -133,7 +133,7 @@ def add_kiosk(
         "SELECT COALESCE(MAX(generation), 0) + 1 FROM kiosk WHERE kiosk = ?", (kiosk,)
     ).fetchone()
     if generation < AFTER_RESTORE and event_state.was_restored_without_acts(db):
-        # A kiosk that this server has forgotten may be at work and have stays.
+        # A kiosk that this server has forgotten may be in use and have stays.
         generation += AFTER_RESTORE
     token = random(TOKEN_BYTES)
     db.execute(
@@ -147,10 +147,9 @@ def add_kiosk(
 
 
 def enrol(db: Connection, event: Event, request: wire.EnrolRequest, now: int) -> wire.EnrolAnswer:
-    """Take the code and the key that a kiosk shows. It shows them again and again until the admin
-    has confirmed.
+    """Check the code and the key of a kiosk. It repeats the request until the admin has confirmed.
 
-    Raises EnrolError. A code serves the first key that was shown with it, and no other.
+    Raises EnrolError. A code is bound to the first key that was used with it.
     """
     row = db.execute(
         "SELECT * FROM kiosk WHERE token_hash = ?", (_token_hash(request.token),)
@@ -181,9 +180,9 @@ def enrol(db: Connection, event: Event, request: wire.EnrolRequest, now: int) ->
 
 
 def confirm(db: Connection, event: Event, kiosk: str, *, by: str, now: int) -> None:
-    """Make the kiosk one of the event's. The admin has compared the six words.
+    """Activate the kiosk after the admin has compared the six words.
 
-    An earlier generation at work is retired. Its places stay counted until it has returned them.
+    An active earlier generation is retired. Its places stay counted until it returns them.
     """
     row = db.execute(
         "SELECT * FROM kiosk WHERE kiosk = ? AND state = 'proven'", (kiosk,)
@@ -217,9 +216,7 @@ def confirm(db: Connection, event: Event, kiosk: str, *, by: str, now: int) -> N
 
 
 def retire(db: Connection, kiosk: str, *, by: str, now: int) -> None:
-    """End a kiosk's work. As soon as it hears of this it admits nobody, and it hands in its
-    journal.
-    """
+    """Retire a kiosk. Once notified, it admits nobody and hands in its journal."""
     rows = db.execute(
         "SELECT generation FROM kiosk WHERE kiosk = ? AND state IN ('active', 'waiting', 'proven')",
         (kiosk,),
@@ -231,22 +228,18 @@ def retire(db: Connection, kiosk: str, *, by: str, now: int) -> None:
 
 
 def fence(db: Connection, kiosk: str, generation: int, *, by: str, now: int) -> None:
-    """Fence a lost kiosk. Nothing more is granted to it, and its places stay counted as possibly
-    used.
-    """
+    """Fence a lost kiosk. It gets no more places, and its places stay counted as possibly used."""
     _stop(db, kiosk, generation, "fenced", by, now)
 
 
 def fence_forked(db: Connection, key: KioskKey, now: int) -> None:
-    """Fence a kiosk whose journal is not the one that it sent before. Nothing more is granted to it
-    (docs/design/places.md, rule 9).
-    """
+    """Fence a kiosk whose journal contradicts an earlier one (docs/design/places.md, rule 9)."""
     with suppress(KioskError):
         fence(db, *key, by="server", now=now)
 
 
 def kiosks(db: Connection) -> list[KioskRow]:
-    """Return all kiosks, the newest generation of each first."""
+    """Return all kiosks, newest generation first."""
     waiting = dialect.greatest("0", "k.last_seq - k.acked_seq")
     rows = db.execute(
         "SELECT k.kiosk, k.generation, k.door_id, d.code AS door_code, d.names AS door_names,"
@@ -268,7 +261,7 @@ def kiosks(db: Connection) -> list[KioskRow]:
 
 
 def holdings(db: Connection) -> dict[KioskKey, list[Holding]]:
-    """Return in which halls each kiosk holds places, in the order of the halls' codes."""
+    """Return each kiosk's places by hall, sorted by the halls' codes."""
     found: dict[KioskKey, list[Holding]] = {}
     for row in db.execute(
         "SELECT a.kiosk, a.generation, h.hall_id, h.code AS hall_code,"

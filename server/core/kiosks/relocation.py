@@ -1,6 +1,6 @@
-"""Moves a kiosk to another door. A supervisor carried it there, and nobody needs to enrol it again.
+"""Moves a kiosk to another door, without a new enrolment.
 
-Its places in the old hall are called back. What it sends of that hall stays valid.
+Its free places in the old hall are recalled. Records that it sends for that hall stay valid.
 """
 
 from badges.places.pool import KioskKey
@@ -14,18 +14,18 @@ from server.core.venue import nesting
 from server.storage.connection import Connection
 from server.storage.localized import names_of
 
-# The most moves of one kiosk within `WINDOW_MS`. A stolen kiosk must not gather the places of every
-# hall.
+# Maximum moves of one kiosk within `WINDOW_MS`, so that a stolen kiosk can't collect places of
+# every hall.
 MOVES_MAX = 10
 WINDOW_MS = 60 * 60_000
 
 
 class NoSuchDoorError(ValueError):
-    """Is raised when there is no such door in the event."""
+    pass
 
 
 def choices(db: Connection) -> list[DoorChoice]:
-    """Return every door, hall by hall."""
+    """Return all doors, by hall."""
     rows = db.execute(
         "SELECT d.door_id, d.names, h.names AS hall_names, d.mode"
         " FROM door d JOIN hall h USING (hall_id) ORDER BY h.code, d.code"
@@ -37,9 +37,9 @@ def choices(db: Connection) -> list[DoorChoice]:
 
 
 def move(db: Connection, kiosk: KioskKey, door_id: int, *, by: str, now: int) -> None:
-    """Put the kiosk at that door from now on. Nothing changes where it stands there already.
+    """Move the kiosk to that door. Does nothing if it is there already.
 
-    The kiosk hears of it and takes a new snapshot, and with that the new hall's feed. Raises
+    The kiosk is notified, takes a new snapshot, and follows the new hall's feed. Raises
     NoSuchDoorError.
     """
     name, generation = kiosk

@@ -1,13 +1,13 @@
-"""Names each run of the server in the database, and says in each write whether it still goes on.
+"""Names each run of the server in the database, and checks at each write that the run is still the
+current one.
 
-A run begins with the server. A server that finds a later run than its own has been superseded. It
-writes nothing any more, so it gives out no place, takes no scan, and says why. Its kiosks go on
-with the other one.
+A server that finds a later run has been superseded. It stops writing, so it grants no places and
+takes no scans, and reports the reason. Kiosks continue with the other server.
 
-A kiosk keeps the run's name, signed, with how far the server had come in it (badges/wire). So it
-can show to another copy of the database what that copy lacks. A server that does not find its own
-run was put onto such a copy while it worked. It begins another run there, so that the words of the
-earlier one are known to be more than this copy has.
+Kiosks store the signed run name with the server's position in it (badges/wire), so they can show a
+restored database what it lacks. A server that does not find its own run in the database was
+switched to such a copy while running. It begins a new run there, so that positions of the earlier
+run are recognised as missing.
 """
 
 import logging
@@ -30,11 +30,11 @@ from server.storage.engines.joint import Reading
 
 log = logging.getLogger(__name__)
 
-# Keys of the memo (`server/storage/engines/memory.py`). These are the newest run's name, all of it,
-# and the standing that has seen that its own goes on.
+# Keys of the memo (`server/storage/engines/memory.py`): the newest run's name, the whole run, and
+# the standing that has checked it.
 RUN, _NEWEST_RUN, _CHECKED = "run", "newest run", "run is checked"
-# After another database took the place of the one that was written, each kiosk that can be heard is
-# heard before places are given out, so that it can show what the other one lacks.
+# After a database switch, places are granted only after this time, so that every reachable kiosk
+# can first show what the new database lacks.
 HEARD_MS = 6_000
 _ORDER = f"ORDER BY {dialect.insertion_order('r')} DESC LIMIT 1"
 _NEWEST = (
@@ -49,16 +49,16 @@ _CAME = (
 
 
 class Came(NamedTuple):
-    """Says how far the server had come when it answered."""
+    """The server's position when it answered."""
 
     run: str
-    cursor: int  # The feed's.
-    entries: int  # How many the entry log has.
+    cursor: int  # of the feed
+    entries: int  # number of entries of the log
 
 
 class Run(NamedTuple):
-    """Describes a run. `server` says for people who began it, and `history` in which of the
-    engine's histories. `incarnation` is that of the line now.
+    """A run. `server` is the name of the server that began it, `history` the engine's history at
+    that time, and `incarnation` the line's current one.
     """
 
     run: str = ""
@@ -74,7 +74,7 @@ def begin_run(
     server: str = "",
     history: str = "",
 ) -> str:
-    """Note that the server starts, and where in the feed. Returns the name of this run."""
+    """Record the server's start and its position in the feed. Return the new run's name."""
     run = random(16).hex()
     db.execute(
         "INSERT INTO server_run (run, since_cursor, since_entries, started_at, server, history)"
@@ -85,7 +85,7 @@ def begin_run(
 
 
 def newest(db: Connection) -> Run:
-    """Return the newest run. Its name is empty before the first."""
+    """Return the newest run. Its name is "" before the first."""
     return _run(db.execute(_NEWEST).fetchone())
 
 
@@ -94,7 +94,7 @@ def _run(row: Row | None) -> Run:
 
 
 def read_ahead(db: Connection) -> Reading:
-    """Read which run is the newest, for `came` and for the check of steps."""
+    """Read the newest run into the memo, for `came` and the check of steps."""
     memo = memory.memo_of(db)
     if RUN in memo and _CHECKED in memo:
         return
@@ -105,9 +105,7 @@ def read_ahead(db: Connection) -> Reading:
 
 
 def came(db: Connection) -> Came:
-    """Return how far this database has come. It must be read where it was written, before the
-    commit.
-    """
+    """Return the position of this database. Must be read on the writer, before the commit."""
     memo = memory.memo_of(db)
     run, standing = memo.get(RUN), contact.standing(db, memo)
     if run is not None and standing is not None:
@@ -118,16 +116,16 @@ def came(db: Connection) -> Came:
 
 
 class Standing:
-    """Says of one server whether its run still goes on. Several threads may use it.
+    """Checks whether one server's run is still current. Thread-safe.
 
-    The writer's thread alone calls `begin` and `check`. With an engine that serves several servers
-    a run is theirs in common, as long as the engine's history goes on.
+    Only the writer's thread calls `begin` and `check`. With an engine for several servers, they
+    share a run while the engine's history continues.
     """
 
     def __init__(self, now: Callable[[], int], server: str) -> None:
         self._now = now
         self._server = server
-        # The lock guards the names of the run, and of who superseded this server.
+        # guards the names of the run and of the superseding server
         self._lock = threading.Lock()
         self._run = ""
         self._by: str | None = None
@@ -142,20 +140,20 @@ class Standing:
 
     @property
     def superseded_by(self) -> str | None:
-        """Return who superseded this server, or None while nobody has. The name may be empty."""
+        """Return the server that superseded this one (possibly ""), or None."""
         with self._lock:
             return self._by
 
     def watch(
         self, compare: Callable[[Connection], object], renewed: Callable[[int], object]
     ) -> None:
-        """Have `compare` called in the transaction in which the database is found to be another, or
-        in another state. `renewed` is told the incarnation of the line in each write.
+        """Set the hooks: `compare` runs in the transaction that finds another database or state,
+        and `renewed` gets the line's incarnation at each write.
         """
         self._compare, self._renewed = compare, renewed
 
     def begin(self, db: Connection) -> None:
-        """Begin a run on a new connection of the writer, or join the one that goes on there."""
+        """Begin a run on a new connection of the writer, or join the current one."""
         here, last = history(db), newest(db)
         before = self.run
         if here and here == last.history:
@@ -171,9 +169,7 @@ class Standing:
             self._compare(db)
 
     def check(self, db: Connection) -> None:
-        """Look in the transaction of a write. Raises SupersededError, so that nothing of it
-        stands.
-        """
+        """Check the run within a write. Raises SupersededError, which rolls it back."""
         memo = memory.memo_of(db)
         if memo.get(_CHECKED) is self:
             return
@@ -202,16 +198,16 @@ _STANDING: WeakKeyDictionary[Database, Standing] = WeakKeyDictionary()
 
 
 def stand(database: Database, now: Callable[[], int], server: str) -> Standing:
-    """Begin a run on a database, and from then on look in each of its writes whether it goes on.
+    """Begin a run on a database, and check it at each of its writes from then on.
 
-    A database that is opened once has one standing, however often it is served.
+    A database opened once has one standing, however often it is served.
     """
     known = _STANDING.get(database)
     standing = known or Standing(now, server)
     if known is not None:
         database.write(standing.begin)
         return standing
-    # Each later connection of the writer may be to another database.
+    # A new connection of the writer may be to another database.
     database.prepare_writer(standing.begin)
     database.check_steps(standing.check)
     _STANDING[database] = standing

@@ -1,4 +1,4 @@
-"""Makes a snapshot of what one kiosk's door needs to know. It belongs to one cursor of the feed."""
+"""Builds the snapshot of facts for one kiosk's door, as of one cursor of the feed."""
 
 import json
 from collections.abc import Collection
@@ -36,12 +36,10 @@ def snapshot(
     """Return all facts for the kiosk (name, generation) at `door_id`. `db` must be in a
     transaction.
 
-    `voucher` signs the orders of places. `programme` says that the kiosk asks for what its screen
-    shows of sessions, `days` that it knows of day credentials, `salted` that it wants to hear that
-    this server takes records of version 2 and cosignatures, and `servers` where they all are.
-
-    Of 100,000 holders only the exceptions travel. They are holders whose badges were reissued,
-    revoked or likely copied.
+    `voucher` signs the place orders. The flags state what the kiosk supports: `programme` the
+    programme of sessions, `days` day credentials, `salted` records of version 2 and cosignatures,
+    and `servers` the list of servers. Of 100,000 holders only exceptions are included: those with
+    reissued, revoked or likely copied badges.
     """
     hall_id = store.door_hall(db, door_id)
     outer = [_outer(db, hall, door_id) for hall in nesting.outer_of(db, door_id)]
@@ -81,10 +79,10 @@ def snapshot(
 
 
 def _outer(db: Connection, hall_id: int, door_id: int) -> wire.OuterFacts:
-    """Return the facts of a hall around the door's own, and who is in it.
+    """Return the facts of a surrounding hall, and its stays.
 
-    If nobody has said whether this door leads from outside, it refuses nobody who came in by that
-    hall's own door (server/core/venue/rules.py).
+    If it is not configured whether this door leads from outside, it refuses nobody who entered
+    through that hall's own door (server/core/venue/rules.py).
     """
     facts = kiosk_facts.hall_facts(db, hall_id)
     if door_id in nesting.unsaid(db):
@@ -93,9 +91,7 @@ def _outer(db: Connection, hall_id: int, door_id: int) -> wire.OuterFacts:
 
 
 def _doors(db: Connection, halls: Collection[int]) -> dict[str, dict[str, str]]:
-    """Return the names of the doors of the halls, and of halls inside those around the door's
-    own.
-    """
+    """Return the names of the doors of the halls and of their nested halls."""
     parents = nesting.parents_of(db) if len(halls) > 1 else {}
     wanted = {*halls, *(inner for hall in halls for inner in nesting.inside(parents, hall))}
     rows = db.execute("SELECT door_id, names, hall_id FROM door ORDER BY door_id")
@@ -105,8 +101,8 @@ def _doors(db: Connection, halls: Collection[int]) -> dict[str, dict[str, str]]:
 
 
 def _exceptions(db: Connection, days: bool = False) -> list[wire.HolderFacts]:
-    """Return the holders that are exceptions. Badges whose holders a restored server does not know
-    are among them. With `days`, so are those who were given a day credential.
+    """Return the exceptions, including badges unknown after a restore and, with `days`, holders of
+    day credentials.
     """
     rows = db.execute(
         "SELECT a.serial, MAX(b.issue) AS highest_issue, a.revoked_at IS NOT NULL AS revoked"

@@ -1,8 +1,7 @@
-"""Signs the server's words for its kiosks. They are each total of places, and how far the server
-has come in its run.
+"""Signs the server's statements for kiosks: totals of places, and the server's position in its run.
 
-A kiosk keeps these words. They show a journal that was altered on its disk, and a server that runs
-on an old copy of its database. A signature takes 30 µs, so what was signed once is kept.
+Kiosks keep them. They reveal a journal altered on disk, and a server on an old copy of its
+database. A signature takes 30 µs, so signatures are cached.
 """
 
 import threading
@@ -15,12 +14,12 @@ from badges.places.signed import mark_message, sign_order
 from badges.wire import wire
 from server.core.kiosks.runs import Came
 
-KEPT = 20_000  # Signatures, more than all accounts of an event have.
+KEPT = 20_000  # signatures, more than all accounts of an event
 _ORDER = '{"type":"places"'
 
 
 class Voucher:
-    """Signs with the event's root key. Safe to use from many threads."""
+    """Signs with the event's root key. Thread-safe."""
 
     def __init__(self, root: PrivateKey, event_id: bytes) -> None:
         self._root = root
@@ -30,7 +29,7 @@ class Voucher:
         self._mark: wire.Mark | None = None
 
     def order(self, kiosk: KioskKey, order: wire.PlaceOrder) -> wire.PlaceOrder:
-        """Return the order with the server's signature under its total."""
+        """Return the order with the server's signature of its total."""
         pool = PoolKey(order.hall, order.kind)
         key = (kiosk, pool, order.granted, order.incarnation)
         signature = self._orders.get(key)
@@ -49,7 +48,7 @@ class Voucher:
         return [self.order(kiosk, order) for order in orders]
 
     def change(self, kiosk: str | None, body: str) -> str:
-        """Return a change of the feed, signed where it is an order of places."""
+        """Return a change of the feed. A place order is signed."""
         if kiosk is None or not body.startswith(_ORDER):
             return body
         change = wire.decode_change(body)
@@ -58,9 +57,7 @@ class Voucher:
         return wire.encode_change(wire.PlacesOrdered(order, change.generation))
 
     def mark(self, incarnation: int, came: Came) -> wire.Mark:
-        """Return how far feed and entry log have come in the run, signed. What they count must be
-        on disk.
-        """
+        """Return the signed position of feed and entry log in the run. It must be on disk."""
         with self._lock:
             mark, here = self._mark, (incarnation, *came)
             if mark is not None and here == (

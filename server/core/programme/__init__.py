@@ -1,5 +1,5 @@
-"""Holds what a forum is beside its halls: organisations, activities, speakers, and the exhibition.
+"""The forum's programme: organisations, activities, speakers and the exhibition. Begin with
+`activities.py`.
 
-Everything comes from files (server/features/imports) or pages, and nobody is admitted or refused by
-it. Begin with `activities.py`. It may use `venue`, `entry_log`, `feed` and `storage`.
+It comes from imported files (server/features/imports) and pages. It does not affect admission.
 """

@@ -9,7 +9,7 @@ from server.storage.localized import names_of
 
 
 class UnknownActivityError(ValueError):
-    """Is raised where there is no such activity in the event."""
+    pass
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class ActivityKind:
 
 @dataclass(frozen=True)
 class Host:
-    """Represents an organisation that hosts an activity. `role` is "lead" or "co_host"."""
+    """An organisation that hosts an activity. `role` is "lead" or "co_host"."""
 
     code: str
     names: dict[str, str]
@@ -30,8 +30,8 @@ class Host:
 
 @dataclass(frozen=True)
 class Activity:
-    """Represents one activity. `official` says that national authorities lead or co-host it, and
-    `parallel` that it is one of the parallel forums.
+    """An activity. `official` means that national authorities lead or co-host it, and `parallel`
+    that it is a parallel forum.
     """
 
     activity_id: int
@@ -42,31 +42,31 @@ class Activity:
     parallel: bool
     theme: str
     language: str
-    hosts: tuple[Host, ...]  # the leading ones first
-    sessions: int  # how many
+    hosts: tuple[Host, ...]  # leading hosts first
+    sessions: int  # number of sessions
 
 
 def kinds(db: Connection) -> dict[str, ActivityKind]:
-    """Return the kinds of activities, by their code."""
+    """Return the kinds of activities, by code."""
     rows = db.execute("SELECT code, names FROM activity_kind ORDER BY code")
     return {row["code"]: ActivityKind(row["code"], names_of(row["names"])) for row in rows}
 
 
 @dataclass(frozen=True)
 class ActivityFilter:
-    """Says which activities are wanted. None means any."""
+    """A filter for activities. None matches any."""
 
     kind: str | None = None
     hall_id: int | None = None  # with a session in this hall
-    since: int | None = None  # with a session that begins from then on (Unix ms),
-    until: int | None = None  # and before then
-    parallel: bool = False  # parallel forums alone
-    official: bool = False  # official ones alone
+    since: int | None = None  # with a session that begins at or after this time (Unix ms)
+    until: int | None = None  # and before this time
+    parallel: bool = False  # only parallel forums
+    official: bool = False  # only official ones
 
 
 @dataclass(frozen=True)
 class ActivityTime:
-    """Represents a session of an activity, as a time in a hall."""
+    """A session of an activity, as a time in a hall."""
 
     session_id: int
     code: str
@@ -79,7 +79,7 @@ class ActivityTime:
 def find_activities(
     db: Connection, wanted: ActivityFilter, limit: int, offset: int
 ) -> tuple[list[Activity], int]:
-    """Return a page of activities in the order of their first sessions, and how many there are.
+    """Return a page of activities sorted by their first session, and the total count.
 
     Activities without a session come last.
     """
@@ -94,7 +94,9 @@ def find_activities(
 
 
 def hosted_by(db: Connection, organisation_id: int, limit: int) -> tuple[list[Activity], int]:
-    """Return the first activities by code that an organisation hosts, and how many it hosts."""
+    """Return the first activities hosted by an organisation, sorted by code, and the total
+    count.
+    """
     (total,) = db.execute(
         "SELECT COUNT(*) FROM activity_host WHERE organisation_id = ?", (organisation_id,)
     ).fetchone()
@@ -107,7 +109,7 @@ def hosted_by(db: Connection, organisation_id: int, limit: int) -> tuple[list[Ac
 
 
 def times_of(db: Connection, numbers: Iterable[int]) -> dict[int, tuple[ActivityTime, ...]]:
-    """Return the sessions of each of these activities, the earliest first."""
+    """Return the sessions of each activity, earliest first."""
     rows = db.execute(
         "SELECT s.activity_id, s.session_id, s.code, s.hall_id, h.names, s.starts_at, s.ends_at"
         " FROM session s JOIN hall h ON h.hall_id = s.hall_id"
@@ -129,7 +131,7 @@ def times_of(db: Connection, numbers: Iterable[int]) -> dict[int, tuple[Activity
 
 
 def activities(db: Connection, *, limit: int | None = None, offset: int = 0) -> list[Activity]:
-    """Return activities by code. `limit` and `offset` choose a page of them."""
+    """Return activities sorted by code."""
     page = "" if limit is None else " LIMIT ? OFFSET ?"
     values = () if limit is None else (limit, offset)
     rows = db.execute(f"{_COUNTED} ORDER BY a.code{page}", values).fetchall()
@@ -137,9 +139,7 @@ def activities(db: Connection, *, limit: int | None = None, offset: int = 0) -> 
 
 
 def activities_of(db: Connection, numbers: Iterable[int]) -> dict[int, Activity]:
-    """Return the activities of these numbers, by number. Numbers that are not known are left
-    out.
-    """
+    """Return the activities with these ids, by id. Unknown ids are left out."""
     wanted = dialect.many(sorted(set(numbers)))
     found = db.execute(f"{_COUNTED} WHERE {dialect.one_of('a.activity_id')}", (wanted,))
     rows = found.fetchall()
@@ -155,7 +155,7 @@ def activity(db: Connection, code: str) -> Activity:
 
 
 def _conditions(wanted: ActivityFilter) -> tuple[str, tuple[object, ...]]:
-    """Write the filter as SQL. Hall and time are those of one and the same session."""
+    """Return the filter as SQL. Hall and time must match in the same session."""
     found: list[tuple[str, object]] = []
     if wanted.kind is not None:
         found.append(("a.kind = ?", wanted.kind))

@@ -1,4 +1,4 @@
-"""Counts what a forum has, as an organiser tells it to the press."""
+"""Figures of the forum for the press."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -11,18 +11,16 @@ from server.storage.connection import Connection
 
 @dataclass(frozen=True)
 class ForumCounts:
-    """Holds the forum in figures."""
-
-    days: int  # on which sessions are held
+    days: int  # days with sessions
     activities: int
-    kinds: int  # of activities, without those of which there is none
+    kinds: int  # kinds of activities that occur
     parallel_forums: int
-    official_forums: int  # parallel forums that national authorities lead or co-host
-    # The most parallel forums that one and the same international organisation leads.
+    official_forums: int  # parallel forums led or co-hosted by national authorities
+    # The most parallel forums led by one international organisation.
     hosted_by_one: int
-    keynote_speakers: int  # people, each counted once
+    keynote_speakers: int  # distinct people
     countries: int  # of attendees
-    # International organisations, institutes, and government departments of other countries.
+    # International organisations, institutes, and foreign government departments.
     organisations: int
     exhibitors: int  # with a stand
     exhibition_m2: int
@@ -31,9 +29,7 @@ class ForumCounts:
 
 @dataclass(frozen=True)
 class CountryCounts:
-    """Holds how many attendees and organisations a country has. `country` is "" for those without
-    one.
-    """
+    """Counts for a country. `country` is "" for those without one."""
 
     country: str
     people: int
@@ -43,7 +39,7 @@ class CountryCounts:
 def forum_counts(db: Connection, settings: EventSettings) -> ForumCounts:
     """Count the forum.
 
-    Where the settings name no country, every government department counts as foreign.
+    If the settings name no country, every government department counts as foreign.
     """
     return ForumCounts(
         days=_days(db, day_starts(settings)),
@@ -76,7 +72,7 @@ def forum_counts(db: Connection, settings: EventSettings) -> ForumCounts:
 
 
 def country_counts(db: Connection) -> list[CountryCounts]:
-    """Return the countries that attendees or organisations have, those with most people first."""
+    """Return the countries of attendees and organisations, most people first."""
     people = dict(_pairs(db, "SELECT country, COUNT(*) FROM attendee GROUP BY country"))
     organisations = dict(_pairs(db, "SELECT country, COUNT(*) FROM organisation GROUP BY country"))
     found = [
@@ -99,9 +95,7 @@ def _days(db: Connection, midnights: tuple[int, ...]) -> int:
 
 
 def _keynote_speakers(db: Connection) -> int:
-    """Count attendees by their number, and people who are not on the roster by their label or
-    name.
-    """
+    """Count attendees by serial, and other speakers by label or name."""
     known = "SELECT COUNT(DISTINCT serial) FROM session_speaker WHERE role = 'keynote'"
     others = (
         "SELECT COUNT(DISTINCT CASE WHEN label <> '' THEN label ELSE name END)"

@@ -1,4 +1,4 @@
-"""Tells the doors of a hall what each session is, who hosts it, and who speaks."""
+"""The sessions of a hall for its doors, with hosts and speakers."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -11,16 +11,16 @@ from server.core.people.attendees import whole_name
 from server.storage.connection import Connection
 from server.storage.localized import names_of
 
-# Also of a session that admits nobody any more, as long as it goes on.
+# Includes sessions that still run but admit nobody any more.
 _COMING = "s.hall_id = ? AND (s.closes_at > ? OR s.ends_at > ?)"
 
 
 def with_programme(
     db: Connection, hall_id: int, now: int, sessions: Iterable[wire.SessionFacts]
 ) -> list[wire.SessionFacts]:
-    """Return the hall's sessions with their programme, the soonest first.
+    """Return the hall's sessions with their programme, soonest first.
 
-    Sessions that go on and admit nobody any more come as well.
+    Includes sessions that still run but admit nobody any more.
     """
     known = {one.session: one for one in sessions}
     asked = (hall_id, now, now)
@@ -57,7 +57,7 @@ def with_programme(
 
 
 def _hosts(db: Connection, asked: tuple[int, int, int]) -> dict[int, list[dict[str, str]]]:
-    """Return the names of those who lead each session's activity."""
+    """Return the names of the leading hosts of each session's activity."""
     found: dict[int, list[dict[str, str]]] = defaultdict(list)
     for row in db.execute(
         "SELECT s.session_id, o.names FROM session s"
@@ -71,7 +71,7 @@ def _hosts(db: Connection, asked: tuple[int, int, int]) -> dict[int, list[dict[s
 
 
 def _speakers(db: Connection, asked: tuple[int, int, int]) -> dict[int, list[wire.SpeakerFacts]]:
-    """Return who speaks at each session, in their order."""
+    """Return the speakers of each session, in order."""
     found: dict[int, list[wire.SpeakerFacts]] = defaultdict(list)
     for row in db.execute(
         "SELECT p.session_id, p.serial, p.name, p.role, p.starts_at, a.given_name, a.family_name"

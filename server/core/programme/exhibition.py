@@ -1,4 +1,4 @@
-"""The exhibition: areas of halls, stands in them, and the exhibitors to whom they belong."""
+"""The exhibition: areas of halls, stands in them, and their exhibitors."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from server.storage.localized import names_of
 
 @dataclass(frozen=True)
 class Area:
-    """Represents a part of a hall, with how many stands and exhibitors it has."""
+    """A part of a hall, with the number of its stands and exhibitors."""
 
     area_id: int
     code: str
@@ -21,14 +21,14 @@ class Area:
 
 @dataclass(frozen=True)
 class Stand:
-    """Represents a stand. `code` is the number that people look for. It may have no exhibitor."""
+    """A stand. `code` is its public number. It may have no exhibitor."""
 
     stand_id: int
     code: str
     area: str  # code
     m2: int
     exhibitor: str | None  # code
-    organisation: str | None  # code of the exhibitor's
+    organisation: str | None  # code of the exhibitor's organisation
     names: dict[str, str]  # of the exhibitor's organisation
     country: str
 
@@ -50,13 +50,13 @@ def exhibitor_count(db: Connection) -> int:
 
 
 def exhibitors_of(db: Connection, organisation_id: int) -> list[str]:
-    """Return the codes under which an organisation exhibits, with a stand or without."""
+    """Return the exhibitor codes of an organisation, with a stand or without."""
     query = "SELECT code FROM exhibitor WHERE organisation_id = ? ORDER BY code"
     return [row["code"] for row in db.execute(query, (organisation_id,))]
 
 
 def stands_of_organisation(db: Connection, organisation_id: int) -> list[Stand]:
-    """Return the stands of an organisation, by their number."""
+    """Return the stands of an organisation, sorted by code."""
     rows = db.execute(f"{_STANDS} WHERE x.organisation_id = ? ORDER BY s.code", (organisation_id,))
     return [_stand(row) for row in rows]
 
@@ -64,7 +64,7 @@ def stands_of_organisation(db: Connection, organisation_id: int) -> list[Stand]:
 def stands(
     db: Connection, area_id: int | None = None, *, limit: int | None = None, offset: int = 0
 ) -> list[Stand]:
-    """Return stands by their number, of one area or of all. `limit` and `offset` choose a page."""
+    """Return stands of one area or of all, sorted by code."""
     where, values = ("", ()) if area_id is None else (" WHERE s.area_id = ?", (area_id,))
     page = "" if limit is None else " LIMIT ? OFFSET ?"
     rows = db.execute(

@@ -1,7 +1,7 @@
 """Invitations that wait for a session or for a person.
 
-A venue file invites people, and a roster names sessions. Whichever is imported first, what it says
-of the other is kept here until that is there.
+A venue file invites people, and a roster names sessions. References to records that are not
+imported yet are kept here.
 """
 
 from collections.abc import Iterable
@@ -13,8 +13,8 @@ from server.storage.connection import Connection
 def await_guests(
     db: Connection, session_code: str, labels: Iterable[str], *, invited: bool
 ) -> None:
-    """Keep that people are invited to a session, or refused. A label is an external id or an
-    e-mail.
+    """Store invitations to a session, or refusals. A label is an external id or an e-mail
+    address.
     """
     db.executemany(
         "INSERT INTO awaited_guest (session_code, label, invited) VALUES (?, ?, ?)"
@@ -24,11 +24,9 @@ def await_guests(
 
 
 def settle_guests(db: Connection) -> int:
-    """Take over the invitations whose session and person are both there now, and return how
-    many.
+    """Apply the invitations whose session and person both exist now, and return how many.
 
-    A label that finds several people keeps waiting. Case does not matter in a session's code,
-    because a roster may write it otherwise.
+    A label that matches several people keeps waiting. Session codes match in any case.
     """
     rows = db.execute("SELECT session_code, label, invited FROM awaited_guest").fetchall()
     if not rows:
@@ -59,7 +57,7 @@ def settle_guests(db: Connection) -> int:
 
 
 def awaited(db: Connection) -> dict[str, tuple[str, ...]]:
-    """Return who is awaited, by the session's code."""
+    """Return the waiting labels, by session code."""
     found: dict[str, list[str]] = {}
     for row in db.execute("SELECT session_code, label FROM awaited_guest ORDER BY 1, 2"):
         found.setdefault(row["session_code"], []).append(row["label"])

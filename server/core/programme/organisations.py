@@ -1,7 +1,7 @@
-"""Organisations, to which attendees and exhibitors belong, and which host activities.
+"""Organisations of attendees and exhibitors, which also host activities.
 
-An attendee keeps the text that a card prints. Where that text is a name of an organisation, the
-attendee belongs to it.
+An attendee keeps the organisation text that the card prints. If that text is a name of an
+organisation, the attendee belongs to it.
 """
 
 import json
@@ -26,19 +26,19 @@ _COUNTED = (
 
 
 class UnknownOrganisationError(ValueError):
-    """Is raised where there is no such organisation in the event."""
+    pass
 
 
 @dataclass(frozen=True)
 class Organisation:
-    """Represents an organisation. `people` counts the attendees who belong to it."""
+    """An organisation. `people` counts its attendees."""
 
     organisation_id: int
     code: str
     names: dict[str, str]
     country: str  # ISO 3166, or ""
-    kind: str  # one of KINDS
-    other_names: tuple[str, ...]  # which rosters and lists may have, and pages do not show
+    kind: str  # a value of KINDS
+    other_names: tuple[str, ...]  # used in rosters and lists, and not shown on pages
     people: int
 
     @property
@@ -49,7 +49,7 @@ class Organisation:
 def organisations(
     db: Connection, *, limit: int | None = None, offset: int = 0
 ) -> list[Organisation]:
-    """Return organisations by code. `limit` and `offset` choose a page of them."""
+    """Return organisations sorted by code."""
     page = "" if limit is None else " LIMIT ? OFFSET ?"
     values = () if limit is None else (limit, offset)
     return [_organisation(row) for row in db.execute(f"{_COUNTED} ORDER BY o.code{page}", values)]
@@ -57,17 +57,17 @@ def organisations(
 
 @dataclass(frozen=True)
 class OrganisationFilter:
-    """Says which organisations are wanted. None means any."""
+    """A filter for organisations. None matches any."""
 
     kind: str | None = None
     country: str | None = None
-    text: str | None = None  # words of its code and names, whatever the case and accents
+    text: str | None = None  # words of its code and names, ignoring case and accents
 
 
 def find_organisations(
     db: Connection, wanted: OrganisationFilter, limit: int, offset: int
 ) -> tuple[list[Organisation], int]:
-    """Return a page of organisations by code, and how many there are."""
+    """Return a page of organisations sorted by code, and the total count."""
     found = [
         (condition, value)
         for condition, value in (
@@ -89,8 +89,8 @@ def find_organisations(
 
 
 def _called(db: Connection, text: str) -> list[int]:
-    """Return the numbers of the organisations that have all these words in their code or names,
-    whatever the case, accents and width.
+    """Return the ids of organisations with all these words in the code or names, ignoring case,
+    accents and width.
     """
     asked = readings(text)[:1]
     rows = db.execute("SELECT organisation_id, code, names, other_names FROM organisation")
@@ -107,13 +107,13 @@ def _words(row: Row) -> str:
 
 
 def countries_of_organisations(db: Connection) -> list[str]:
-    """Return the countries (ISO 3166) that organisations have."""
+    """Return the countries (ISO 3166) of organisations."""
     rows = db.execute("SELECT DISTINCT country FROM organisation WHERE country <> ''")
     return sorted(row["country"] for row in rows)
 
 
 def people_of(db: Connection, organisation_id: int, limit: int, offset: int) -> list[Attendee]:
-    """Return a page of the attendees who belong to an organisation, by name."""
+    """Return a page of an organisation's attendees, sorted by name."""
     rows = db.execute(
         f"{SELECT} WHERE a.organisation_id = ?"
         " ORDER BY a.family_name, a.given_name, a.serial LIMIT ? OFFSET ?",
@@ -136,11 +136,10 @@ def _organisation(row: Row) -> Organisation:
 
 
 def link_people(db: Connection) -> int:
-    """Let attendees belong to the organisation that their card names, and return how many that
-    changed.
+    """Link attendees to the organisation named on their card, and return how many changed.
 
-    Case, width, spaces and punctuation do not matter. A name that two organisations have links
-    nobody. One that is another's other name links to whose own name it is. `db` is in a
+    Case, width, spaces and punctuation are ignored. A name shared by two organisations links
+    nobody. An organisation's own name has precedence over another's other name. `db` must be in a
     transaction.
     """
     known = organisations_by_name(db)
@@ -156,10 +155,10 @@ def link_people(db: Connection) -> int:
 
 
 def organisations_by_name(db: Connection) -> dict[str, int | None]:
-    """Return the number of each organisation by the keys of its names (see
-    `badges.roster.same_name`). None stands for a name that two of them have.
+    """Return organisation ids by the keys of their names (see `badges.roster.same_name`). None
+    marks a name shared by two organisations.
 
-    A name of its own comes before another that lists have for an organisation.
+    An organisation's own name has precedence over another's other name.
     """
     rows = db.execute("SELECT organisation_id, names, other_names FROM organisation").fetchall()
     known = _known((row["organisation_id"], json.loads(row["other_names"])) for row in rows)
@@ -167,7 +166,7 @@ def organisations_by_name(db: Connection) -> dict[str, int | None]:
 
 
 def _known(found: Iterable[tuple[int, Iterable[str]]]) -> dict[str, int | None]:
-    """Return the number for each name, or None where several have it."""
+    """Return the id for each name, or None if several have it."""
     known: dict[str, int | None] = {}
     for number, names in found:
         for key in {name_key("", name) for name in names}:

@@ -1,7 +1,7 @@
 """Speakers of sessions.
 
-A speaker is an attendee. Of one whom the roster does not have yet, the file's words are kept, and
-the programme shows them.
+A speaker is an attendee. Until the roster has the person, the programme shows the name from the
+file.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,35 +18,29 @@ ROLES = ("keynote", "speaker", "moderator", "panellist")
 
 @dataclass(frozen=True)
 class Speaker:
-    """Represents who speaks at a session. `serial` is None for somebody who is not on the
-    roster.
-    """
+    """A speaker at a session. `serial` is None for a person who is not on the roster."""
 
     serial: int | None
-    label: str  # external id or e-mail, as the file had it
+    label: str  # external id or e-mail address from the file
     name: str
-    role: str  # one of ROLES
-    starts_at: int | None  # of the talk, where it is known
+    role: str  # a value of ROLES
+    starts_at: int | None  # start of the talk, if known
 
 
 @dataclass(frozen=True)
 class Talk:
-    """Represents what one attendee does at a session. It begins with the session where nothing else
-    was said.
-    """
+    """An attendee's part in a session. It begins with the session unless the file gives a time."""
 
     session_id: int
     titles: dict[str, str]
     hall_id: int
     role: str
     starts_at: int
-    ends_at: int  # Of the session.
+    ends_at: int  # of the session
 
 
 def put_speakers(db: Connection, session_id: int, speakers: Sequence[Speaker]) -> None:
-    """Let exactly these people speak at a session, in this order. `link_speakers` finds who they
-    are.
-    """
+    """Set the speakers of a session, in order. `link_speakers` finds their attendees."""
     db.execute("DELETE FROM session_speaker WHERE session_id = ?", (session_id,))
     db.executemany(
         "INSERT INTO session_speaker (session_id, position, serial, label, name, role, starts_at)"
@@ -59,10 +53,9 @@ def put_speakers(db: Connection, session_id: int, speakers: Sequence[Speaker]) -
 
 
 def link_speakers(db: Connection) -> int:
-    """Find the attendees who are speakers by their external id or e-mail, and return how many were
-    found.
+    """Link speakers to attendees by external id or e-mail address, and return how many were linked.
 
-    An address that several people share finds the one of them with the speaker's name.
+    If several attendees share an address, the name decides.
     """
     rows = db.execute(
         "SELECT session_id, position, label, name FROM session_speaker"
@@ -89,9 +82,7 @@ def _serial(db: Connection, label: str, name: str) -> int | None:
 
 
 def speakers_of(db: Connection, sessions: Iterable[int]) -> dict[int, tuple[Speaker, ...]]:
-    """Return who speaks at each of these sessions, in their order. Attendees have the name of the
-    roster.
-    """
+    """Return the speakers of each session, in order. Attendees have the roster's name."""
     found: dict[int, list[Speaker]] = {}
     for row in db.execute(
         "SELECT p.*, a.given_name, a.family_name FROM session_speaker p LEFT JOIN attendee a"
@@ -114,7 +105,7 @@ def speaking(db: Connection, serials: Sequence[int]) -> int:
 
 
 def talks(db: Connection, serial: int) -> list[Talk]:
-    """Return where and when an attendee speaks, the soonest first."""
+    """Return an attendee's talks, soonest first."""
     rows = db.execute(
         "SELECT s.session_id, s.titles, s.hall_id, p.role, s.ends_at,"
         " COALESCE(p.starts_at, s.starts_at) AS starts_at"
@@ -126,12 +117,12 @@ def talks(db: Connection, serial: int) -> list[Talk]:
 
 
 def speaks_as(db: Connection, serial: int, other: int) -> None:
-    """Let the attendee `other` speak wherever `serial` does, in their place."""
+    """Replace the attendee `serial` by `other` in all sessions."""
     db.execute("UPDATE session_speaker SET serial = ? WHERE serial = ?", (other, serial))
 
 
 def sessions_where_speaks(db: Connection, serial: int) -> list[tuple[int, str, int | None]]:
-    """Return the sessions at which an attendee speaks, as number, role and the talk's start."""
+    """Return an attendee's sessions as (session id, role, start of the talk)."""
     rows = db.execute(
         "SELECT session_id, role, starts_at FROM session_speaker WHERE serial = ?"
         " ORDER BY session_id, position",
@@ -142,25 +133,23 @@ def sessions_where_speaks(db: Connection, serial: int) -> list[tuple[int, str, i
 
 @dataclass(frozen=True)
 class Contribution:
-    """Represents somebody's part in a session, with where and when it is."""
+    """A person's part in a session, with place and time."""
 
     speaker: Speaker
-    organisation: str  # as on the card, or "" where the person is not on the roster
+    organisation: str  # as on the card, or "" for a person who is not on the roster
     session_titles: dict[str, str]
-    activity: str | None  # its code
+    activity: str | None  # code
     hall_names: dict[str, str]
-    at: int  # of the talk, or else of the session (Unix ms)
+    at: int  # start of the talk, else of the session (Unix ms)
 
 
 def find_contributions(
     db: Connection, role: str | None, limit: int, offset: int
 ) -> tuple[list[Contribution], int]:
-    """Return a page of what speakers do at sessions, in the order of time, and how many there
-    are.
-    """
+    """Return a page of contributions sorted by time, and the total count."""
     where, values = ("", ()) if role is None else (" WHERE p.role = ?", (role,))
     (total,) = db.execute(f"SELECT COUNT(*) FROM session_speaker p{where}", values).fetchone()
-    # The names of people and halls are read for the page alone, and not to sort them all.
+    # Join the names only for the page, not for the sort.
     page = (
         "SELECT p.*, s.titles, s.hall_id, s.activity_id,"
         " COALESCE(p.starts_at, s.starts_at) AS at"
@@ -190,7 +179,7 @@ def _contribution(row: Row) -> Contribution:
 
 
 def _speaker(row: Row) -> Speaker:
-    """Read a speaker with the names of the attendee. The roster's name comes before the file's."""
+    """Convert a row. The roster's name has precedence over the file's."""
     known = row["serial"] is not None
     return Speaker(
         serial=row["serial"],
