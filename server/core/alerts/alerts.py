@@ -86,4 +86,7 @@ def lasting(length_ms: int) -> Phrase:
 
 def most_urgent_first(troubles: list[Trouble]) -> list[Trouble]:
     """Sort by severity, then by level."""
-    return sorted(troubles, key=lambda one: (not one.grave, -one.level, one.kind, one.about))
+    return sorted(
+        troubles,
+        key=lambda trouble: (not trouble.grave, -trouble.level, trouble.kind, trouble.about),
+    )

@@ -33,11 +33,11 @@ def of_badges(context: AlertContext) -> list[Trouble]:
         if row["noticed_at"] < now - RECENT_MS:
             break
         copied.setdefault(row["serial"], []).append(row["number"])
-    found = [
+    troubles = [
         Trouble(Kind.FORGED, str(door), level=len(set(numbers)), values={"times": len(numbers)})
         for door, numbers in forged.items()
     ]
     for serial, numbers in copied.items():
         times = len(set(numbers))
-        found.append(Trouble(Kind.COPIED, str(serial), level=times, values={"times": times}))
-    return found
+        troubles.append(Trouble(Kind.COPIED, str(serial), level=times, values={"times": times}))
+    return troubles

@@ -43,7 +43,7 @@ class Certificates:
                 self._ends = self._look(event)
                 self._looked_at = now
             ends = self._ends
-        found = [
+        listed = [
             Trouble(Kind.CERTIFICATE, about, about == SERVER, values={"words": words})
             for about, words in ends.damaged.items()
         ]
@@ -53,10 +53,10 @@ class Certificates:
                 level = steps(-left, -WEEK_DAYS * DAY_MS, -DAY_MS, 0)
                 # Doors pin the server's key; only phones check the certificate.
                 grave = left < DAY_MS and about == SERVER
-                found.append(
+                listed.append(
                     Trouble(Kind.CERTIFICATE, about, grave, level, at, {"at": at, "ms": left})
                 )  # fmt: skip
-        return found
+        return listed
 
 
 class ServerCertificate(Certificates):
@@ -72,8 +72,8 @@ def of_server(context: AlertContext) -> list[Trouble]:
 
 def _served(event: Event) -> Ends:
     try:
-        found = served.served(event).not_valid_after_utc
+        end = served.served(event).not_valid_after_utc
     except (OSError, ValueError):
         words = Phrase("%(path)s is missing or damaged.", path=event.certificate_path)
         return Ends(damaged={SERVER: words})
-    return Ends({SERVER: int(found.timestamp() * 1000)})
+    return Ends({SERVER: int(end.timestamp() * 1000)})

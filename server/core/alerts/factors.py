@@ -17,11 +17,11 @@ def of_admins(context: AlertContext) -> list[Trouble]:
     if not settings.alert_second_factor or ROLE in settings.second_factor_roles:
         return []
     admins = [
-        one
-        for one in users.users(context.db)
-        if one.role == ROLE and not one.disabled and not one.signed_on
+        user
+        for user in users.users(context.db)
+        if user.role == ROLE and not user.disabled and not user.signed_on
     ]
-    lacking = sum(not one.has_factor for one in admins)
+    lacking = sum(not user.has_factor for user in admins)
     if not lacking:
         return []
     values = {"lacking": lacking, "admins": len(admins)}

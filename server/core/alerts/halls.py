@@ -14,7 +14,7 @@ def of_halls(context: AlertContext) -> list[Trouble]:
     """List the halls with `alert_hall_percent` of their capacity inside, or that fill within half
     an hour and before admission ends. Closed halls and halls without capacity are left out.
     """
-    found = []
+    troubles = []
     percent, now = context.event.settings.alert_hall_percent, context.now
     for hall in context.halls:
         phase = context.phases.get(hall.hall_id, HallPhase(Phase.OPEN))
@@ -24,7 +24,7 @@ def of_halls(context: AlertContext) -> list[Trouble]:
         if inside * 100 >= hall.capacity * percent:
             level = (inside >= hall.capacity) + (inside > hall.capacity)
             level += inside * 100 >= hall.capacity * (100 + percent) // 2
-            found.append(
+            troubles.append(
                 Trouble(
                     Kind.FILL,
                     str(hall.hall_id),
@@ -42,5 +42,5 @@ def of_halls(context: AlertContext) -> list[Trouble]:
         if ends is not None and now + full_in >= ends:
             continue
         values = {"at": now + full_in, "in_15_min": trend.change}
-        found.append(Trouble(Kind.FILLING, str(hall.hall_id), values=values))
-    return found
+        troubles.append(Trouble(Kind.FILLING, str(hall.hall_id), values=values))
+    return troubles

@@ -47,8 +47,8 @@ def of_kiosk(row: KioskRow, settings: EventSettings, now: int) -> list[Trouble]:
         return [Trouble(Kind.SILENT, row.kiosk, True, level, row.seen_at, values)]
     if not row.is_understood and row.version is not None:
         return [Trouble(Kind.VERSION, row.kiosk, grave=True, values=_versions(row.version))]
-    found = _from_health(row, row.health, settings) if row.health else []
-    return sorted(found, key=lambda trouble: not trouble.grave)
+    troubles = _from_health(row, row.health, settings) if row.health else []
+    return sorted(troubles, key=lambda trouble: not trouble.grave)
 
 
 def _versions(kiosk: WireVersion) -> dict[str, Value]:
@@ -59,10 +59,10 @@ def _versions(kiosk: WireVersion) -> dict[str, Value]:
 
 
 def _from_health(row: KioskRow, health: wire.Health, settings: EventSettings) -> list[Trouble]:
-    found = []
+    troubles = []
 
     def add(kind: Kind, level: int = 0, *, grave: bool = False, **values: Value) -> None:
-        found.append(Trouble(kind, row.kiosk, grave, level, None, values))
+        troubles.append(Trouble(kind, row.kiosk, grave, level, None, values))
 
     pictures, read = health.frames_per_second, health.read_rate
     if health.camera:
@@ -84,4 +84,4 @@ def _from_health(row: KioskRow, health: wire.Health, settings: EventSettings) ->
     battery = health.battery_percent
     if battery is not None and battery < settings.alert_battery_percent:
         add(Kind.BATTERY, steps(-battery, -10, -5), grave=battery <= 5, percent=battery)
-    return found
+    return troubles

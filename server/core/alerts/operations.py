@@ -20,7 +20,7 @@ TURN_MAX_S = 10.0
 
 def of_processes(context: AlertContext) -> list[Trouble]:
     servers, now = processes.all_processes(context.db), context.now
-    found = [
+    silent = [
         Trouble(
             "server.silent",
             server.name,
@@ -29,7 +29,7 @@ def of_processes(context: AlertContext) -> list[Trouble]:
         )
         for server in _silent(servers, now)
     ]
-    return found + [
+    return silent + [
         Trouble(
             "server.writes_fail",
             server.name,
@@ -54,9 +54,9 @@ def _silent(servers: list[Process], now: int) -> list[Process]:
 def of_engine(context: AlertContext) -> list[Trouble]:
     """Report waits for a standby or a long-held write turn."""
     engine = engine_state(context.db, str(context.event.database_path))
-    found = []
+    troubles = []
     if engine.lacks_standby:
-        found.append(
+        troubles.append(
             Trouble(
                 "database.standby",
                 "",
@@ -65,7 +65,7 @@ def of_engine(context: AlertContext) -> list[Trouble]:
             )
         )
     if engine.held_s > TURN_MAX_S:
-        found.append(
+        troubles.append(
             Trouble(
                 "database.turn",
                 "",
@@ -73,7 +73,7 @@ def of_engine(context: AlertContext) -> list[Trouble]:
                 "which all others wait.",
             )
         )
-    return found
+    return troubles
 
 
 def long_queues(context: AlertContext) -> dict[str, int]:
@@ -99,27 +99,27 @@ def unheard(context: AlertContext) -> list[str]:
 
 
 def of_waiting_scans(context: AlertContext) -> list[Trouble]:
-    found = []
+    troubles = []
     queues, silent = long_queues(context), unheard(context)
     if queues:
         named = ", ".join(f"{name} ({scans})" for name, scans in queues.items())
         words = f"Scans wait at kiosks, more than the event's alert_queue: {named}."
-        found.append(Trouble("kiosks.queue", "", what=words))
+        troubles.append(Trouble("kiosks.queue", "", what=words))
     if silent:
         words = (
             f"Kiosks that were at work within the hour are not heard: {', '.join(silent)}. Their "
             "scans wait with them."
         )
-        found.append(Trouble("kiosks.unheard", "", what=words))
-    return found
+        troubles.append(Trouble("kiosks.unheard", "", what=words))
+    return troubles
 
 
 def of_awaited_kiosks(context: AlertContext) -> list[Trouble]:
     awaited = line.awaited(context.db)
     if not awaited:
         return []
-    halls = dict.fromkeys(text_in(names_of(one.hall_names), "en") for one in awaited)
-    names = ", ".join(dict.fromkeys(one.kiosk for one in awaited))
+    halls = dict.fromkeys(text_in(names_of(kiosk.hall_names), "en") for kiosk in awaited)
+    names = ", ".join(dict.fromkeys(kiosk.kiosk for kiosk in awaited))
     words = (
         f"No places are given out in {', '.join(halls)}: the database was set back, and these "
         f"kiosks have not been heard since: {names}. Fence one that is lost, and attest on its "

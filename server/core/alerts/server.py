@@ -10,14 +10,16 @@ from server.storage.connection import Connection
 
 
 def of_server(context: AlertContext) -> list[Trouble]:
-    found = _of_database(context.db, context.now)
+    troubles = _of_database(context.db, context.now)
     try:
-        found.append(_trouble("disk", disk.room(context.event.database_path).warning, grave=True))
+        troubles.append(
+            _trouble("disk", disk.room(context.event.database_path).warning, grave=True)
+        )
     except OSError:
         pass
     if context.server is not None:
-        found += _of_running(context.server)
-    return [alert for alert in found if alert.values["words"]]
+        troubles += _of_running(context.server)
+    return [alert for alert in troubles if alert.values["words"]]
 
 
 def _trouble(about: str, words: str, *, grave: bool = False) -> Trouble:
@@ -25,49 +27,49 @@ def _trouble(about: str, words: str, *, grave: bool = False) -> Trouble:
 
 
 def _of_running(server: RunningServer) -> list[Trouble]:
-    found = []
+    troubles = []
     if server.writes_fail:
         words = Phrase(
             "The database does not take all that is written. Doors go on with the places that they"
             " have, and keep their scans. The server's log names the cause."
         )
-        found.append(_trouble("database", words, grave=True))
+        troubles.append(_trouble("database", words, grave=True))
     backup = server.backup_status
     if backup is None:
         words = Phrase(
             "A broken disk would lose this event. Name a second one as backup_dir in the"
             " event's settings."
         )
-        found.append(_trouble("no_second_disk", words))
+        troubles.append(_trouble("no_second_disk", words))
     else:
-        found.append(_trouble("backup", backup.trouble, grave=True))
-        found.append(_trouble("backup_acts", backup.acts_trouble, grave=True))
-        found.append(_trouble("backup_disk", backup.warning))
+        troubles.append(_trouble("backup", backup.trouble, grave=True))
+        troubles.append(_trouble("backup_acts", backup.acts_trouble, grave=True))
+        troubles.append(_trouble("backup_disk", backup.warning))
     if server.superseded_by is not None:
         words = Phrase(
             "Another server has begun to serve this event (%(server)s), so this one takes and gives"
             " out nothing any more. Stop one of them.",
             server=server.superseded_by or "?",
         )
-        found.append(_trouble("superseded", words, grave=True))
-    return found
+        troubles.append(_trouble("superseded", words, grave=True))
+    return troubles
 
 
 def _of_database(db: Connection, now: int) -> list[Trouble]:
-    found = []
+    troubles = []
     put_back = set_back.notice(db)
     if put_back is not None and put_back.awaited:
         words = Phrase(
             "The database was set back to an earlier state, so halls give out no places before"
             " these kiosks have been heard: %(kiosks)s. Doors go on with the places that they"
             " have.",
-            kiosks=", ".join(dict.fromkeys(one.kiosk for one in put_back.awaited)),
+            kiosks=", ".join(dict.fromkeys(kiosk.kiosk for kiosk in put_back.awaited)),
         )
-        found.append(_trouble(f"set_back-{put_back.at}", words, grave=True))
+        troubles.append(_trouble(f"set_back-{put_back.at}", words, grave=True))
     was_set = clock.was_set(db, now)
     if was_set:
-        found.append(_trouble(f"clock-{was_set.number}", _clock_words(was_set)))
-    return found
+        troubles.append(_trouble(f"clock-{was_set.number}", _clock_words(was_set)))
+    return troubles
 
 
 def _clock_words(epoch: clock.Epoch) -> str:

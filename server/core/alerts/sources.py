@@ -87,8 +87,8 @@ class Source(NamedTuple):
     audiences: frozenset[str]
 
     def alerts(self, context: AlertContext) -> list[Trouble]:
-        found: list[Trouble] = resolve_name(self.where)(context)
-        return found
+        troubles: list[Trouble] = resolve_name(self.where)(context)
+        return troubles
 
 
 def sources_of(package: str, named: Iterable[Sequence[str]]) -> tuple[Source, ...]:

@@ -51,12 +51,12 @@ def take(db: Connection, trouble: Trouble, note: str, *, by: str, now: int) -> N
 
 def all_taken(db: Connection) -> dict[str, Taken]:
     """Return the alerts taken on, by key. `taken_by` is the user's name."""
-    known = {user.by: user.name for user in users.users(db)}
-    found = {}
+    names = {user.by: user.name for user in users.users(db)}
+    taken = {}
     for row in db.execute(
         "SELECT trouble, level, since, taken_by, taken_at, note FROM taken_trouble"
     ):
         values = dict(row)
         key, by = values.pop("trouble"), values["taken_by"]
-        found[key] = Taken(**{**values, "taken_by": known.get(by, by)})
-    return found
+        taken[key] = Taken(**{**values, "taken_by": names.get(by, by)})
+    return taken

@@ -30,9 +30,9 @@ class Watch:
         with self._lock:
             if not self._begun:
                 self._begun = True
-                for key, one in taken.items():
-                    if one.since is not None:
-                        self._seen[key] = (one.since, now)
+                for key, handled in taken.items():
+                    if handled.since is not None:
+                        self._seen[key] = (handled.since, now)
             elif now - self._looked_at > AWAY_MS:
                 # After a pause in polling, alerts from before the pause count as continuous.
                 for key, (first, last) in self._seen.items():

@@ -49,8 +49,8 @@ def keep(db: Connection, acts: Sequence[int], changes: Sequence[Change]) -> None
         return
     each = acts if len(acts) == len(changes) else [acts[-1]] * len(changes)
     rows = [
-        (number, place, one.kind, one.key, _text(one.before), _text(one.after))
-        for place, (number, one) in enumerate(zip(each, changes, strict=True))
+        (number, place, change.kind, change.key, _text(change.before), _text(change.after))
+        for place, (number, change) in enumerate(zip(each, changes, strict=True))
     ]
     columns = ("number", "place", "kind", "key", "before", "after")
     insert_many(db, "act_change", columns, rows)
@@ -63,10 +63,10 @@ def of_acts(db: Connection, numbers: Iterable[int]) -> dict[int, list[Change]]:
         f" WHERE {dialect.one_of('number')} ORDER BY number, place",
         (dialect.many(numbers),),
     )
-    found: dict[int, list[Change]] = {}
+    changes: dict[int, list[Change]] = {}
     for number, kind, key, before, after in rows.fetchall():
-        found.setdefault(number, []).append(Change(kind, key, _values(before), _values(after)))
-    return found
+        changes.setdefault(number, []).append(Change(kind, key, _values(before), _values(after)))
+    return changes
 
 
 def _text(values: Values | None) -> str | None:
@@ -74,5 +74,5 @@ def _text(values: Values | None) -> str | None:
 
 
 def _values(text: str | None) -> Values | None:
-    found: Values | None = None if text is None else json.loads(text)
-    return found
+    decoded: Values | None = None if text is None else json.loads(text)
+    return decoded

@@ -87,8 +87,8 @@ class LoggedAct:
     @property
     def serial(self) -> int | None:
         """Return the serial of the attendee whom the act concerns, or None."""
-        found = self.subject.get("serial")
-        return found if isinstance(found, int) else None
+        value = self.subject.get("serial")
+        return value if isinstance(value, int) else None
 
 
 @dataclass(frozen=True)
@@ -111,17 +111,17 @@ def page(
     """Return the page that ends before the act `before`, or begins after `after`."""
     upwards = after is not None and before is None
     edge = after if upwards else before
-    found = _acts(db, wanted, edge, rows + 1, upwards=upwards)
-    more = len(found) > rows
-    found = found[:rows]
+    acts = _acts(db, wanted, edge, rows + 1, upwards=upwards)
+    more = len(acts) > rows
+    acts = acts[:rows]
     if upwards:
-        found.reverse()
+        acts.reverse()
     behind = more if upwards else before is not None
     ahead = after is not None if upwards else more
     return Page(
-        found,
-        older=found[-1].edge if found and ahead else None,
-        newer=found[0].edge if found and behind else None,
+        acts,
+        older=acts[-1].edge if acts and ahead else None,
+        newer=acts[0].edge if acts and behind else None,
     )
 
 
@@ -162,26 +162,26 @@ def _chunks(db: Connection, asked: Asked) -> Iterator[list[tuple[object, ...]]]:
     (end,) = db.execute("SELECT COALESCE(MAX(number), -1) FROM leaf").fetchone()
     last: Edge | None = Edge(-1, -1)
     while last is not None:
-        found = _acts(db, asked.wanted, last, CHUNK_ROWS, upwards=True)
-        last = found[-1].edge if len(found) == CHUNK_ROWS else None
-        kept = [one for one in found if one.number <= end]
+        acts = _acts(db, asked.wanted, last, CHUNK_ROWS, upwards=True)
+        last = acts[-1].edge if len(acts) == CHUNK_ROWS else None
+        kept = [act for act in acts if act.number <= end]
         more = [()] * len(kept) if asked.more is None else asked.more(db, kept)
         yield [
-            (*_cells(one, names, asked.instant), *cells)
-            for one, cells in zip(kept, more, strict=True)
+            (*_cells(act, names, asked.instant), *cells)
+            for act, cells in zip(kept, more, strict=True)
         ]
 
 
-def _cells(one: LoggedAct, names: Names, instant: Instant) -> tuple[object, ...]:
+def _cells(act: LoggedAct, names: Names, instant: Instant) -> tuple[object, ...]:
     return (
-        one.number,
-        instant(one.at),
-        names.who(one.by),
-        label(one.act),
-        names.about(one.act, one.subject),
-        one.by,
-        one.act,
-        subject_text(one.subject),
+        act.number,
+        instant(act.at),
+        names.who(act.by),
+        label(act.act),
+        names.about(act.act, act.subject),
+        act.by,
+        act.act,
+        subject_text(act.subject),
     )
 
 
@@ -202,14 +202,14 @@ def _acts(
         given.append((f"{about} IS NOT NULL AND {about} = ?", (value,)))
     used = [(text, values) for text, values in given if values is not None]
     conditions = " AND ".join(("kind = 'act'", *(text for text, _ in used)))
-    found = db.execute(
+    selected = db.execute(
         f"SELECT number, at, body FROM leaf {dialect.by_index(wanted.index)} WHERE {conditions}"
         f" ORDER BY at {order}, number {order} LIMIT ?",
         (*(value for _, values in used for value in values), rows),
     )
-    return [_act(*row) for row in found]
+    return [_act(*row) for row in selected]
 
 
 def _act(number: int, at: int, body: bytes) -> LoggedAct:
-    told = json.loads(body)
-    return LoggedAct(number, at, told["by"], told["act"], told["subject"])
+    entry = json.loads(body)
+    return LoggedAct(number, at, entry["by"], entry["act"], entry["subject"])

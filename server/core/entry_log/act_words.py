@@ -286,8 +286,8 @@ def _words(act: str) -> Words | None:
 
 def label(act: str) -> str:
     """Return the description of an act, or its name if there is none."""
-    known = _words(act)
-    return known.label if known else act.replace("_", " ").replace(".", " ").capitalize()
+    words = _words(act)
+    return words.label if words else act.replace("_", " ").replace(".", " ").capitalize()
 
 
 class Names:
@@ -320,19 +320,19 @@ class Names:
 
         `values` maps a field's values to their translatable words.
         """
-        known = _words(act)
+        words = _words(act)
         given = {key: value for key, value in subject.items() if value is not None}
-        told = {
+        texts = {
             key: self._value(key, value, (values or {}).get(key, {}))
             for key, value in given.items()
         }
-        if known is None:
-            pieces = [f"{key.replace('_', ' ')} {value}" for key, value in told.items()]
+        if words is None:
+            pieces = [f"{key.replace('_', ' ')} {value}" for key, value in texts.items()]
             return [", ".join(pieces)] if pieces else []
         return [
-            Phrase(piece, **{key: told[key] for key in _fields(piece)})
-            for piece in known.about
-            if _fields(piece) <= told.keys()
+            Phrase(piece, **{key: texts[key] for key in _fields(piece)})
+            for piece in words.about
+            if _fields(piece) <= texts.keys()
         ]
 
     def _account(self, by: str) -> str | None:
@@ -340,8 +340,8 @@ class Names:
         if not (number.isascii() and number.isdigit() and number == str(int(number))):
             return None
         if kind == "token":
-            found = self._tokens.get(int(number))
-            return found and Phrase("%(name)s (a machine)", name=found)
+            token = self._tokens.get(int(number))
+            return token and Phrase("%(name)s (a machine)", name=token)
         return self._users.get(int(number)) if kind == "user" else None
 
     def _value(self, field: str, value: str | int, words: Mapping[str, str]) -> object:

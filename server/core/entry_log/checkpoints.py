@@ -47,13 +47,13 @@ def given(db: Connection, log: str) -> Given | None:
     return None if row is None else Given(**dict(row))
 
 
-def keep_given(db: Connection, log: str, one: Given) -> None:
+def keep_given(db: Connection, log: str, checkpoint: Given) -> None:
     """Store a checkpoint, replacing the last."""
     db.execute(
         "INSERT INTO given_checkpoint (log, size, note, at) VALUES (?, ?, ?, ?)"
         " ON CONFLICT (log) DO UPDATE SET size = excluded.size, note = excluded.note,"
         " at = excluded.at",
-        (log, one.size, one.note, one.at),
+        (log, checkpoint.size, checkpoint.note, checkpoint.at),
     )
 
 
@@ -82,27 +82,38 @@ def cosigned(db: Connection, log: str) -> list[Cosigned]:
     return [Cosigned(**dict(row)) for row in rows]
 
 
-def keep_cosigned(db: Connection, log: str, one: Cosigned) -> None:
+def keep_cosigned(db: Connection, log: str, cosignature: Cosigned) -> None:
     """Store a witness's cosignature, replacing its last."""
     db.execute(
         "INSERT INTO witness_cosignature"
         " (log, witness, size, note, cosigned_at, at, set_back_at) VALUES (?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (log, witness) DO UPDATE SET size = excluded.size, note = excluded.note,"
         " cosigned_at = excluded.cosigned_at, at = excluded.at, set_back_at = excluded.set_back_at",
-        (log, one.witness, one.size, one.note, one.cosigned_at, one.at, one.set_back_at),
+        (
+            log,
+            cosignature.witness,
+            cosignature.size,
+            cosignature.note,
+            cosignature.cosigned_at,
+            cosignature.at,
+            cosignature.set_back_at,
+        ),
     )
 
 
 def lines_for(db: Connection, log: str, note: str) -> list[str]:
     """Return the witnesses' signature lines for this checkpoint, sorted by name."""
     text = signed_note.SignedNote(note).text
-    found = []
-    for one in cosigned(db, log):
+    lines = []
+    for cosignature in cosigned(db, log):
         # The database may have been altered.
         with suppress(ValueError):
-            if signed_note.SignedNote(one.note).text == text and one.line not in note:
-                found.append(one.line)
-    return found
+            if (
+                signed_note.SignedNote(cosignature.note).text == text
+                and cosignature.line not in note
+            ):
+                lines.append(cosignature.line)
+    return lines
 
 
 def cosigned_note(db: Connection, log: str, note: str) -> str:

@@ -136,7 +136,7 @@ class Log:
         self._proofs: dict[int, list[bytes]] = {}  # proofs to the current size, by old size
         self._lock = threading.Lock()
 
-    def checkpoint(self, known: int, *, least: int | None = None) -> tuple[str, list[bytes]]:
+    def checkpoint(self, old: int, *, least: int | None = None) -> tuple[str, list[bytes]]:
         """Return the signed checkpoint of the current log, and the proof that the log of `known`
         leaves is its prefix.
 
@@ -151,11 +151,11 @@ class Log:
                 checkpoint = Checkpoint(self._name, self._tree.size, self._tree.root())
                 self._note = sign_checkpoint(self._key, self._name, checkpoint)
             note = self._cosigned if self._cosigned.startswith(self._note) else self._note
-            if not 0 < known < self._tree.size:
+            if not 0 < old < self._tree.size:
                 return note, []
-            if known not in self._proofs:
-                self._proofs[known] = self._tree.consistency(known, self._tree.size)
-            return note, self._proofs[known]
+            if old not in self._proofs:
+                self._proofs[old] = self._tree.consistency(old, self._tree.size)
+            return note, self._proofs[old]
 
     def keep_cosigned(self, note: str) -> None:
         """Serve this cosigned note instead of ours while it is of the newest checkpoint."""
@@ -224,10 +224,10 @@ class Log:
             if not self._tree.size:
                 return True
             last = self._tree.full_subtree(0)
-            found = db.execute(
+            row = db.execute(
                 "SELECT hash FROM leaf WHERE number = ?", (self._tree.size - 1,)
             ).fetchone()
-            if found is not None and bytes(found[0]) == last:
+            if row is not None and bytes(row[0]) == last:
                 return True
             self._tree, self._note = Tree(), ""
             self._proofs.clear()
@@ -258,15 +258,15 @@ class Log:
             size = self._tree.size
             end = size + READ_MAX if on_disk is None else min(size + READ_MAX, on_disk)
             with self._database.reading() as db:
-                found = db.execute(
+                rows = db.execute(
                     "SELECT hash FROM leaf WHERE number >= ? AND number < ? ORDER BY number",
                     (size, end),
                 ).fetchall()
-                if found and on_disk is None:
+                if rows and on_disk is None:
                     make_durable(db)
-            for (digest,) in found:
+            for (digest,) in rows:
                 self._tree.append(digest)
-            more = len(found) == READ_MAX
+            more = len(rows) == READ_MAX
         if self._tree.size > before:
             self._note = ""
             self._proofs.clear()

@@ -115,15 +115,15 @@ def _lines(log: Log, number: int, kept: Iterable[Kept | Cosigned]) -> dict[int, 
     """Return the cosignature lines of this log's checkpoints that have entry `number`, by size."""
     present = log.size()
     notes: dict[int, str] = {}
-    found = defaultdict(list)
-    for one in kept:
-        if not number < one.size <= present:
+    lines = defaultdict(list)
+    for cosignature in kept:
+        if not number < cosignature.size <= present:
             continue
-        if one.size not in notes:
-            notes[one.size] = log.note(one.size)
-        note = notes[one.size]
+        if cosignature.size not in notes:
+            notes[cosignature.size] = log.note(cosignature.size)
+        note = notes[cosignature.size]
         # It may be of another log, from before a restore, or an altered row.
         with suppress(ValueError):
-            if SignedNote(one.note).text == SignedNote(f"{note}{one.line}").text:
-                found[one.size].append(one.line)
-    return found
+            if SignedNote(cosignature.note).text == SignedNote(f"{note}{cosignature.line}").text:
+                lines[cosignature.size].append(cosignature.line)
+    return lines

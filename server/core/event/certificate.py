@@ -20,7 +20,7 @@ def make_certificate(host: str, now: int) -> tuple[bytes, bytes]:
     key as PEM.
     """
     key = ec.generate_private_key(ec.SECP256R1())
-    made = datetime.fromtimestamp(now / 1000, UTC)
+    created = datetime.fromtimestamp(now / 1000, UTC)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Hallkeeper")])
     names = dict.fromkeys((host.strip("[]"), "localhost", "127.0.0.1"))
     certificate = (
@@ -29,8 +29,8 @@ def make_certificate(host: str, now: int) -> tuple[bytes, bytes]:
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(made - _CLOCK_SLACK)
-        .not_valid_after(made + LIFE)
+        .not_valid_before(created - _CLOCK_SLACK)
+        .not_valid_after(created + LIFE)
         .add_extension(x509.SubjectAlternativeName([_general(n) for n in names]), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)

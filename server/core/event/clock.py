@@ -74,16 +74,16 @@ class ServerClock:
         return abs(self._ahead() - epoch.ahead) > JUMP_MS
 
     def _begin(self, db: Connection) -> Epoch:
-        known = newest(db)
-        if known is not None and not self._was_set(known):
-            return known
+        last = newest(db)
+        if last is not None and not self._was_set(last):
+            return last
         ahead, boot, now = self._ahead(), self._boot(), self._wall()
-        same_boot = known is not None and boot == known.boot != ""
-        by_ms = ahead - known.ahead if known is not None and same_boot else None
+        same_boot = last is not None and boot == last.boot != ""
+        by_ms = ahead - last.ahead if last is not None and same_boot else None
         begun = Epoch(1 + secrets.randbelow(_NUMBERS), ahead, boot, now, by_ms)
         text = msgspec.json.encode(begun).decode()
         keep_setting(db, _SETTING, text)
-        if known is not None:
+        if last is not None:
             subject = {"number": begun.number, "by_ms": by_ms}
             entry_log.act(db, "server", Act.CLOCK_SET, subject, now)
         return begun

@@ -146,9 +146,9 @@ def _migrate(path: Path) -> int:
             raise AwaitedError(
                 str(error) if isinstance(error, DatabaseError) else f"the database: {error}."
             ) from None
-        found = disk.trouble(error, path)
-        if found is not None or isinstance(error, DatabaseError):
-            raise EventError(str(found or error)) from None
+        trouble = disk.trouble(error, path)
+        if trouble is not None or isinstance(error, DatabaseError):
+            raise EventError(str(trouble or error)) from None
         raise EventError(f"{path} can't be used as a database: {error}.") from None
 
 
@@ -169,15 +169,15 @@ def _read_settings(path: Path) -> EventSettings:
 
 
 def _read_badge_keys(keys: Path) -> dict[int, PrivateKey]:
-    found = {}
+    private_keys = {}
     for file in keys.glob("badge-*.key"):
         number = file.stem.removeprefix("badge-")
         if not (number.isascii() and number.isdigit() and int(number) <= 255):
             raise EventError(f"{file}: a badge key is called badge-N.key, N from 0 to 255.")
-        found[int(number)] = PrivateKey(_read_hex(file, 32))
-    if not found:
+        private_keys[int(number)] = PrivateKey(_read_hex(file, 32))
+    if not private_keys:
         raise EventError(f"{keys} has no badge-N.key: put it back from the event's backup.")
-    return dict(sorted(found.items()))
+    return dict(sorted(private_keys.items()))
 
 
 def _read_hex(path: Path, size: int, *, secret: bool = True) -> bytes:

@@ -29,8 +29,8 @@ def held(
     try:
         opened = path.open("a+")
     except OSError as error:
-        found = disk.trouble(error, path)
-        raise refused(str(found or f"{path} can't be written: {error.strerror}.")) from None
+        trouble = disk.trouble(error, path)
+        raise refused(str(trouble or f"{path} can't be written: {error.strerror}.")) from None
     with opened as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

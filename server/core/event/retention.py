@@ -155,15 +155,15 @@ def put(db: Connection, wanted: Mapping[str, int | None], *, by: str, now: int) 
             raise ClockError(
                 N_("Days are a whole number from 0 to %(most)s."), most=Count(DAYS_MAX)
             )
-    before = {kind: one.days for kind, one in settings(db).items()}
+    before = {kind: period.days for kind, period in settings(db).items()}
     changed = [kind for kind, days in wanted.items() if before.get(kind) != days]
     for kind in changed:
         days = wanted[kind]
         db.execute("DELETE FROM retention_clock WHERE kind = ?", (kind,))
         if days is not None:
             db.execute("INSERT INTO retention_clock VALUES (?, ?, ?, ?)", (kind, days, by, now))
-        told = "off" if days is None else days
-        entry_log.act(db, by, Act.RETENTION_SET, {"clock": kind, "days": told}, now)
+        value = "off" if days is None else days
+        entry_log.act(db, by, Act.RETENTION_SET, {"clock": kind, "days": value}, now)
     return changed
 
 

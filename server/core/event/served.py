@@ -53,7 +53,7 @@ def read_certificate(
     private = _private_key(key)
     public = _spki(private.public_key())
     given = _certificates(certificate) + ([] if chain is None else _certificates(chain))
-    leaf = next((one for one in given if _spki(one.public_key()) == public), None)
+    leaf = next((candidate for candidate in given if _spki(candidate.public_key()) == public), None)
     if leaf is None:
         raise CertificateError(
             f"The key in {key} is not the key of a certificate in {certificate}. Take the two that "
@@ -63,7 +63,7 @@ def read_certificate(
     _check_leaf(leaf, certificate, settings, at)
     ordered = _ordered(leaf, given, at)
     text = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    pem = text + b"".join(one.public_bytes(Encoding.PEM) for one in ordered)
+    pem = text + b"".join(candidate.public_bytes(Encoding.PEM) for candidate in ordered)
     return Checked(tuple(ordered), pem, tuple(_warnings(ordered, at)))
 
 
@@ -95,11 +95,13 @@ def served(event: Event) -> x509.Certificate:
 def names_of(certificate: x509.Certificate) -> list[str]:
     """Return the certificate's host names and addresses."""
     try:
-        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        alternative = certificate.extensions.get_extension_for_class(
+            x509.SubjectAlternativeName
+        ).value
     except x509.ExtensionNotFound:
         return []
-    names = found.get_values_for_type(x509.DNSName)
-    return [*names, *(str(one) for one in found.get_values_for_type(x509.IPAddress))]
+    names = alternative.get_values_for_type(x509.DNSName)
+    return [*names, *(str(address) for address in alternative.get_values_for_type(x509.IPAddress))]
 
 
 def is_for(certificate: x509.Certificate, host: str) -> bool:
@@ -111,8 +113,8 @@ def is_for(certificate: x509.Certificate, host: str) -> bool:
     except ValueError:
         pass
     _, _, domain = wanted.partition(".")
-    known = {one.lower() for one in names_of(certificate)}
-    return wanted in known or (bool(domain) and f"*.{domain}" in known)
+    names = {name.lower() for name in names_of(certificate)}
+    return wanted in names or (bool(domain) and f"*.{domain}" in names)
 
 
 def until(certificate: x509.Certificate, now: int) -> str:
@@ -127,7 +129,7 @@ def until(certificate: x509.Certificate, now: int) -> str:
 
 def _private_key(path: Path) -> ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey:
     try:
-        found = load_pem_private_key(_read(path), password=None)
+        key = load_pem_private_key(_read(path), password=None)
     except TypeError:
         raise CertificateError(
             f"The key in {path} is behind a password, and a server starts without one. Take that "
@@ -135,10 +137,10 @@ def _private_key(path: Path) -> ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey:
         ) from None
     except ValueError:
         raise CertificateError(f"{path} is no private key in PEM.") from None
-    if isinstance(found, rsa.RSAPrivateKey) and found.key_size >= RSA_BITS_MIN:
-        return found
-    if isinstance(found, ec.EllipticCurvePrivateKey) and found.curve.name in CURVES:
-        return found
+    if isinstance(key, rsa.RSAPrivateKey) and key.key_size >= RSA_BITS_MIN:
+        return key
+    if isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name in CURVES:
+        return key
     raise CertificateError(
         f"Phones do not take a key as in {path}. Use ECDSA P-256 or P-384, or RSA of "
         f"{RSA_BITS_MIN} bits or more."
@@ -177,17 +179,19 @@ def _check_leaf(leaf: x509.Certificate, path: Path, settings: EventSettings, at:
         raise CertificateError(f"The certificate in {path} is not meant for servers.")
 
 
-def _check_dates(one: x509.Certificate, at: datetime) -> None:
-    subject = one.subject.rfc4514_string() or ", ".join(names_of(one))
-    if one.not_valid_after_utc < at:
+def _check_dates(certificate: x509.Certificate, at: datetime) -> None:
+    subject = certificate.subject.rfc4514_string() or ", ".join(names_of(certificate))
+    if certificate.not_valid_after_utc < at:
         raise CertificateError(
-            f"The certificate of {subject} expired on {one.not_valid_after_utc:%Y-%m-%d}. Take one "
-            "that is good for the days of the event."
+            f"The certificate of {subject} expired on "
+            f"{certificate.not_valid_after_utc:%Y-%m-%d}. Take one that is good for the days of "
+            "the event."
         )
-    if one.not_valid_before_utc > at:
+    if certificate.not_valid_before_utc > at:
         raise CertificateError(
-            f"The certificate of {subject} is good from {one.not_valid_before_utc:%Y-%m-%d %H:%M} "
-            "UTC only. If that is past, set this machine's clock."
+            f"The certificate of {subject} is good only from "
+            f"{certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC. If that is past, set this "
+            "machine's clock."
         )
 
 
@@ -195,14 +199,14 @@ def _ordered(
     leaf: x509.Certificate, given: Sequence[x509.Certificate], at: datetime
 ) -> list[x509.Certificate]:
     """Return the chain from the leaf upwards, whatever the files' order."""
-    ordered, left = [leaf], [one for one in given if one != leaf]
+    ordered, left = [leaf], [other for other in given if other != leaf]
     while True:
-        issuer = next((one for one in left if _issued(ordered[-1], one)), None)
+        issuer = next((other for other in left if _issued(ordered[-1], other)), None)
         if issuer is None:
             break
         _check_dates(issuer, at)
         ordered.append(issuer)
-        left = [one for one in left if one != issuer]
+        left = [other for other in left if other != issuer]
     if left:
         raise CertificateError(
             f"The certificate of {left[0].subject.rfc4514_string()} does not belong to the chain: "
@@ -212,28 +216,28 @@ def _ordered(
     return ordered
 
 
-def _issued(one: x509.Certificate, issuer: x509.Certificate) -> bool:
-    if one == issuer:
+def _issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    if certificate == issuer:
         return False
     try:
-        one.verify_directly_issued_by(issuer)
+        certificate.verify_directly_issued_by(issuer)
     except (ValueError, TypeError, InvalidSignature):
         return False
     return True
 
 
 def _warnings(ordered: Sequence[x509.Certificate], at: datetime) -> list[str]:
-    found = []
+    warnings = []
     leaf, last = ordered[0], ordered[-1]
     if leaf.issuer == leaf.subject:
-        found.append("Nobody vouches for this certificate, so browsers warn of it.")
+        warnings.append("Nobody vouches for this certificate, so browsers warn of it.")
     elif len(ordered) == 1:
-        found.append(
+        warnings.append(
             f"No certificate of its issuer came along ({last.issuer.rfc4514_string()}). Unless "
             "phones know that one themselves, name the file of the chain too."
         )
     words = until(leaf, int(at.timestamp() * 1000))
-    return [*found, words] if words else found
+    return [*warnings, words] if words else warnings
 
 
 def _spki(public: object) -> bytes:

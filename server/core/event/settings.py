@@ -405,7 +405,7 @@ def _roles_text(settings: EventSettings) -> str:
 
 
 def _default(key: str) -> object:
-    return next(one.default for one in fields(EventSettings) if one.name == key)
+    return next(setting.default for setting in fields(EventSettings) if setting.name == key)
 
 
 _ALERTS = (

@@ -32,8 +32,8 @@ def servers_of(db: Connection) -> ServerList | None:
 
 def signed_servers(db: Connection, event: Event) -> bytes | None:
     """Return the signed list for kiosks, or None if none was ever set."""
-    found = servers_of(db)
-    return None if found is None else sign_servers(event.root_key, found)
+    servers = servers_of(db)
+    return None if servers is None else sign_servers(event.root_key, servers)
 
 
 def set_servers(
@@ -43,7 +43,7 @@ def set_servers(
 
     Raises AddressesError for a duplicate address or too many.
     """
-    texts = [one.text for one in addresses]
+    texts = [address.text for address in addresses]
     twice = next((text for text in texts if texts.count(text) > 1), None)
     if twice is not None:
         raise AddressesError(f"{twice} stands there twice. Name each server once.")
@@ -54,8 +54,8 @@ def set_servers(
         return False
     number = 1 if before is None else before.number + 1
     # Kiosks refuse a lower number, which a restore would cause; the time keeps it rising.
-    made = ServerList(event.event_id, max(number, now // 1000), tuple(addresses))
-    keep_setting(db, _SETTING, msgspec.json.encode(made).decode())
+    updated = ServerList(event.event_id, max(number, now // 1000), tuple(addresses))
+    keep_setting(db, _SETTING, msgspec.json.encode(updated).decode())
     subject: dict[str, str | int | None] = {"servers": " ".join(texts)}
     entry_log.act(db, by, Act.SERVERS_SET, subject, now)
     changes.publish(db, wire.VenueChanged())

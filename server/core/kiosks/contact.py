@@ -135,8 +135,8 @@ def read_ahead(db: Connection, kiosks: Iterable[KioskKey]) -> Reading:
 
 def known_standing(memo: Memo) -> Standing | None:
     """Return the event's state from the memo, possibly without the cursor, or None."""
-    found: Standing | None = memo.get(_STANDING)
-    return found
+    cached: Standing | None = memo.get(_STANDING)
+    return cached
 
 
 def _sender(key: KioskKey, row: Row | list[Any], memo: Memo) -> tuple[Sender, int]:
@@ -144,38 +144,38 @@ def _sender(key: KioskKey, row: Row | list[Any], memo: Memo) -> tuple[Sender, in
     incarnation, without_acts, grants_from, rules_version, cursor, entries = more
     event = EventState(int(incarnation), bool(without_acts), int(grants_from))
     standing = Standing(event, rules_version, cursor, entries)
-    known = known_accounts(accounts)
+    place_accounts = known_accounts(accounts)
     version = read_version(stated)
-    kept = _Kept(public_key, state, acked_seq, head, run, version, door_id, counter, known)
+    kept = _Kept(public_key, state, acked_seq, head, run, version, door_id, counter, place_accounts)
     memo[key], memo[_STANDING], memo[_REACHED] = kept, standing, cursor
     return _found(key, kept, standing, memo, None)
 
 
 def standing(db: Connection, memo: Memo) -> Standing | None:
     """Return the event's state from the memo, with the cursor, or None."""
-    known: Standing | None = memo.get(_STANDING)
-    if known is not None and known.cursor == _UNKNOWN:
-        memo[_STANDING] = known = known._replace(cursor=changes.cursor(db))
-        memo[_REACHED] = known.cursor
-    return known
+    cached: Standing | None = memo.get(_STANDING)
+    if cached is not None and cached.cursor == _UNKNOWN:
+        memo[_STANDING] = cached = cached._replace(cursor=changes.cursor(db))
+        memo[_REACHED] = cached.cursor
+    return cached
 
 
 def has_reached(memo: Memo, cursor: int, entries: int) -> bool:
     """Return whether the memo shows that feed and entry log have come this far. False may also mean
     unknown.
     """
-    known: Standing | None = memo.get(_STANDING)
-    return known is not None and cursor <= memo[_REACHED] and entries <= known.entries
+    cached: Standing | None = memo.get(_STANDING)
+    return cached is not None and cursor <= memo[_REACHED] and entries <= cached.entries
 
 
 def _found(
     key: KioskKey, kept: _Kept, standing: Standing, memo: Memo, visit: "_Visit | None"
 ) -> tuple[Sender, int]:
-    found = Sender(
+    identified = Sender(
         *key, kept.public_key, kept.state, kept.acked_seq, kept.head, kept.run, kept.version,
         kept.accounts, standing, memo, visit,
     )  # fmt: skip
-    return found, kept.door_id
+    return identified, kept.door_id
 
 
 _COUNT = f"UPDATE kiosk SET counter = ?, seen_at = ? WHERE {_WHO} AND counter < ?"

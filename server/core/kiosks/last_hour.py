@@ -18,11 +18,11 @@ class KioskMinute:
 def last_hours(db: Connection, now: int) -> dict[str, list[KioskMinute]]:
     """Return the last 60 minutes of each kiosk, oldest first, up to `now` (Unix ms)."""
     first = now // 60_000 - MINUTES + 1
-    found: dict[str, list[KioskMinute]] = {}
+    hours: dict[str, list[KioskMinute]] = {}
     for row in db.execute(
         "SELECT kiosk, minute, heard, queue FROM kiosk_minute WHERE minute >= ? AND minute < ?",
         (first, first + MINUTES),
     ):
-        minutes = found.setdefault(row["kiosk"], [KioskMinute()] * MINUTES)
+        minutes = hours.setdefault(row["kiosk"], [KioskMinute()] * MINUTES)
         minutes[row["minute"] - first] = KioskMinute(row["heard"], row["queue"])
-    return found
+    return hours

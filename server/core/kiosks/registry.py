@@ -122,11 +122,11 @@ def add_kiosk(
         ) from None
     door = db.execute("SELECT door_id FROM door WHERE code = ?", (door_code,)).fetchone()
     if door is None:
-        known = ", ".join(r[0] for r in db.execute("SELECT code FROM door ORDER BY code LIMIT 12"))
+        doors = ", ".join(r[0] for r in db.execute("SELECT code FROM door ORDER BY code LIMIT 12"))
         raise KioskError(
             N_("there is no door %(door_code)s; known doors: %(what)s"),
             door_code=repr(door_code),
-            what=known or "none",
+            what=doors or "none",
         )
     db.execute("DELETE FROM kiosk WHERE kiosk = ? AND state IN ('waiting', 'proven')", (kiosk,))
     (generation,) = db.execute(
@@ -262,7 +262,7 @@ def kiosks(db: Connection) -> list[KioskRow]:
 
 def holdings(db: Connection) -> dict[KioskKey, list[Holding]]:
     """Return each kiosk's places by hall, sorted by the halls' codes."""
-    found: dict[KioskKey, list[Holding]] = {}
+    holdings_of: dict[KioskKey, list[Holding]] = {}
     for row in db.execute(
         "SELECT a.kiosk, a.generation, h.hall_id, h.code AS hall_code,"
         " SUM(CASE a.override WHEN 1 THEN 0 ELSE a.held END) AS held,"
@@ -274,8 +274,8 @@ def holdings(db: Connection) -> dict[KioskKey, list[Holding]]:
     ):
         values = dict(row)
         kiosk = (values.pop("kiosk"), values.pop("generation"))
-        found.setdefault(kiosk, []).append(Holding(**values))
-    return found
+        holdings_of.setdefault(kiosk, []).append(Holding(**values))
+    return holdings_of
 
 
 def _health(text: str | None) -> wire.Health | None:

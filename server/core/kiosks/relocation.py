@@ -46,8 +46,8 @@ def move(db: Connection, kiosk: KioskKey, door_id: int, *, by: str, now: int) ->
     (old_door,) = db.execute(
         "SELECT door_id FROM kiosk WHERE kiosk = ? AND generation = ?", kiosk
     ).fetchone()
-    found = db.execute("SELECT hall_id FROM door WHERE door_id = ?", (door_id,)).fetchone()
-    if found is None:
+    door = db.execute("SELECT hall_id FROM door WHERE door_id = ?", (door_id,)).fetchone()
+    if door is None:
         raise NoSuchDoorError(f"door {door_id}")
     if old_door == door_id:
         return

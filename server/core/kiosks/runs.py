@@ -178,8 +178,8 @@ class Standing:
         if last.run == self._run:
             memo[_CHECKED] = self
             return
-        known = db.execute("SELECT 1 FROM server_run WHERE run = ?", (self._run,)).fetchone()
-        if known is None:
+        row = db.execute("SELECT 1 FROM server_run WHERE run = ?", (self._run,)).fetchone()
+        if row is None:
             log.error("the database does not know this run: it was put back while the server ran")
             run = begin_run(db, self._now(), os.urandom, self._server, last.history)
             with self._lock:
@@ -202,9 +202,9 @@ def stand(database: Database, now: Callable[[], int], server: str) -> Standing:
 
     A database opened once has one standing, however often it is served.
     """
-    known = _STANDING.get(database)
-    standing = known or Standing(now, server)
-    if known is not None:
+    existing = _STANDING.get(database)
+    standing = existing or Standing(now, server)
+    if existing is not None:
         database.write(standing.begin)
         return standing
     # A new connection of the writer may be to another database.

@@ -44,7 +44,9 @@ def snapshot(
     hall_id = store.door_hall(db, door_id)
     outer = [_outer(db, hall, door_id) for hall in nesting.outer_of(db, door_id)]
     hall, orders = kiosk_facts.hall_facts(db, hall_id), pools.orders_for(db, kiosk, now)
-    keeps_places = any(one.released is not UNSET for one in (hall, *(one.hall for one in outer)))
+    keeps_places = any(
+        facts.released is not UNSET for facts in (hall, *(facts.hall for facts in outer))
+    )
     sessions = kiosk_facts.session_facts(db, hall_id, now)
     if programme:
         sessions = with_programme(db, hall_id, now, sessions)
@@ -64,7 +66,7 @@ def snapshot(
         categories=kiosk_facts.category_facts(db),
         hall=hall,
         door=kiosk_facts.door_facts(db, door_id),
-        doors=_doors(db, (hall_id, *(one.hall.hall for one in outer))),
+        doors=_doors(db, (hall_id, *(facts.hall.hall for facts in outer))),
         sessions=sessions,
         holders=_exceptions(db, days),
         stays=stays.in_hall(db, hall_id),
@@ -110,14 +112,14 @@ def _exceptions(db: Connection, days: bool = False) -> list[wire.HolderFacts]:
         " HAVING MAX(b.issue) > 1 OR a.revoked_at IS NOT NULL"
         " UNION ALL SELECT serial, highest_issue, revoked_at IS NOT NULL FROM unknown_holder"
     )
-    found = {
+    facts = {
         row["serial"]: wire.HolderFacts(row["serial"], row["highest_issue"], bool(row["revoked"]))
         for row in rows
     }
     copied = db.execute("SELECT serial FROM likely_copy WHERE cleared_at IS NULL").fetchall()
     if days:
         copied += db.execute("SELECT DISTINCT serial FROM day_credential").fetchall()
-    found |= {serial: copies.holder_facts(db, serial) for (serial,) in copied}
+    facts |= {serial: copies.holder_facts(db, serial) for (serial,) in copied}
     if days:
-        return list(found.values())
-    return [msgspec.structs.replace(one, day_credentials=UNSET) for one in found.values()]
+        return list(facts.values())
+    return [msgspec.structs.replace(holder, day_credentials=UNSET) for holder in facts.values()]

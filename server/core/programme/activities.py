@@ -116,9 +116,9 @@ def times_of(db: Connection, numbers: Iterable[int]) -> dict[int, tuple[Activity
         f" WHERE {dialect.one_of('s.activity_id')} ORDER BY s.starts_at, s.code",
         (dialect.many(numbers),),
     )
-    found: dict[int, list[ActivityTime]] = {}
+    times_by_activity: dict[int, list[ActivityTime]] = {}
     for row in rows:
-        one = ActivityTime(
+        session_time = ActivityTime(
             session_id=row["session_id"],
             code=row["code"],
             hall_id=row["hall_id"],
@@ -126,8 +126,8 @@ def times_of(db: Connection, numbers: Iterable[int]) -> dict[int, tuple[Activity
             starts_at=row["starts_at"],
             ends_at=row["ends_at"],
         )
-        found.setdefault(row["activity_id"], []).append(one)
-    return {number: tuple(times) for number, times in found.items()}
+        times_by_activity.setdefault(row["activity_id"], []).append(session_time)
+    return {number: tuple(times) for number, times in times_by_activity.items()}
 
 
 def activities(db: Connection, *, limit: int | None = None, offset: int = 0) -> list[Activity]:
@@ -141,9 +141,9 @@ def activities(db: Connection, *, limit: int | None = None, offset: int = 0) -> 
 def activities_of(db: Connection, numbers: Iterable[int]) -> dict[int, Activity]:
     """Return the activities with these ids, by id. Unknown ids are left out."""
     wanted = dialect.many(sorted(set(numbers)))
-    found = db.execute(f"{_COUNTED} WHERE {dialect.one_of('a.activity_id')}", (wanted,))
-    rows = found.fetchall()
-    return {one.activity_id: one for one in _activities(db, rows)}
+    selected = db.execute(f"{_COUNTED} WHERE {dialect.one_of('a.activity_id')}", (wanted,))
+    rows = selected.fetchall()
+    return {item.activity_id: item for item in _activities(db, rows)}
 
 
 def activity(db: Connection, code: str) -> Activity:
@@ -156,13 +156,13 @@ def activity(db: Connection, code: str) -> Activity:
 
 def _conditions(wanted: ActivityFilter) -> tuple[str, tuple[object, ...]]:
     """Return the filter as SQL. Hall and time must match in the same session."""
-    found: list[tuple[str, object]] = []
+    filters: list[tuple[str, object]] = []
     if wanted.kind is not None:
-        found.append(("a.kind = ?", wanted.kind))
+        filters.append(("a.kind = ?", wanted.kind))
     if wanted.parallel:
-        found.append(("a.parallel = ?", 1))
+        filters.append(("a.parallel = ?", 1))
     if wanted.official:
-        found.append(("a.official = ?", 1))
+        filters.append(("a.official = ?", 1))
     session = [
         (condition, value)
         for condition, value in (
@@ -172,13 +172,13 @@ def _conditions(wanted: ActivityFilter) -> tuple[str, tuple[object, ...]]:
         )
         if value is not None
     ]
-    conditions = [condition for condition, _ in found]
+    conditions = [condition for condition, _ in filters]
     if session:
         met = " AND ".join(condition for condition, _ in session)
         conditions.append(
             f"EXISTS (SELECT 1 FROM session s WHERE s.activity_id = a.activity_id AND {met})"
         )
-    values = tuple(value for _, value in found) + tuple(value for _, value in session)
+    values = tuple(value for _, value in filters) + tuple(value for _, value in session)
     return (f" WHERE {' AND '.join(conditions)}" if conditions else ""), values
 
 
@@ -209,13 +209,13 @@ def _activities(db: Connection, rows: list[Row]) -> list[Activity]:
 
 
 def _hosts(db: Connection, numbers: list[int]) -> Callable[[int], tuple[Host, ...]]:
-    found: dict[int, list[Host]] = {}
+    hosts: dict[int, list[Host]] = {}
     for row in db.execute(
         "SELECT h.activity_id, o.code, o.names, o.kind, h.role FROM activity_host h"
         " JOIN organisation o ON o.organisation_id = h.organisation_id"
         f" WHERE {dialect.one_of('h.activity_id')} ORDER BY h.role DESC, o.code",
         (dialect.many(numbers),),
     ):
-        one = Host(row["code"], names_of(row["names"]), row["kind"], row["role"])
-        found.setdefault(row["activity_id"], []).append(one)
-    return lambda number: tuple(found.get(number, ()))
+        host = Host(row["code"], names_of(row["names"]), row["kind"], row["role"])
+        hosts.setdefault(row["activity_id"], []).append(host)
+    return lambda number: tuple(hosts.get(number, ()))

@@ -75,11 +75,11 @@ def country_counts(db: Connection) -> list[CountryCounts]:
     """Return the countries of attendees and organisations, most people first."""
     people = dict(_pairs(db, "SELECT country, COUNT(*) FROM attendee GROUP BY country"))
     organisations = dict(_pairs(db, "SELECT country, COUNT(*) FROM organisation GROUP BY country"))
-    found = [
+    counts = [
         CountryCounts(country, people.get(country, 0), organisations.get(country, 0))
         for country in {*people, *organisations}
     ]
-    return sorted(found, key=lambda one: (-one.people, one.country))
+    return sorted(counts, key=lambda count: (-count.people, count.country))
 
 
 def _days(db: Connection, midnights: tuple[int, ...]) -> int:
@@ -96,12 +96,12 @@ def _days(db: Connection, midnights: tuple[int, ...]) -> int:
 
 def _keynote_speakers(db: Connection) -> int:
     """Count attendees by serial, and other speakers by label or name."""
-    known = "SELECT COUNT(DISTINCT serial) FROM session_speaker WHERE role = 'keynote'"
+    attendees = "SELECT COUNT(DISTINCT serial) FROM session_speaker WHERE role = 'keynote'"
     others = (
         "SELECT COUNT(DISTINCT CASE WHEN label <> '' THEN label ELSE name END)"
         " FROM session_speaker WHERE role = 'keynote' AND serial IS NULL"
     )
-    return _one(db, known) + _one(db, others)
+    return _one(db, attendees) + _one(db, others)
 
 
 def _one(db: Connection, sql: str, *values: object) -> int:

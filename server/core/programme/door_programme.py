@@ -22,7 +22,7 @@ def with_programme(
 
     Includes sessions that still run but admit nobody any more.
     """
-    known = {one.session: one for one in sessions}
+    facts = {session_facts.session: session_facts for session_facts in sessions}
     asked = (hall_id, now, now)
     hosts, speakers = _hosts(db, asked), _speakers(db, asked)
     rows = db.execute(
@@ -32,10 +32,10 @@ def with_programme(
         " ORDER BY s.opens_at, s.session_id",
         asked,
     ).fetchall()
-    found = []
+    complete = []
     for row in rows:
         session = row["session_id"]
-        bare = known.get(session) or wire.SessionFacts(
+        bare = facts.get(session) or wire.SessionFacts(
             session=session,
             titles=names_of(row["titles"]),
             opens_at=row["opens_at"],
@@ -44,7 +44,7 @@ def with_programme(
             invited=[],
             refused=[],
         )
-        told = msgspec.structs.replace(
+        shown = msgspec.structs.replace(
             bare,
             starts_at=row["starts_at"],
             ends_at=row["ends_at"],
@@ -52,13 +52,13 @@ def with_programme(
             hosts=hosts[session][: wire.HOSTS_MAX] or UNSET,
             speakers=speakers[session][: wire.SPEAKERS_MAX] or UNSET,
         )
-        found.append(told)
-    return found
+        complete.append(shown)
+    return complete
 
 
 def _hosts(db: Connection, asked: tuple[int, int, int]) -> dict[int, list[dict[str, str]]]:
     """Return the names of the leading hosts of each session's activity."""
-    found: dict[int, list[dict[str, str]]] = defaultdict(list)
+    hosts: dict[int, list[dict[str, str]]] = defaultdict(list)
     for row in db.execute(
         "SELECT s.session_id, o.names FROM session s"
         " JOIN activity_host h ON h.activity_id = s.activity_id AND h.role = 'lead'"
@@ -66,13 +66,13 @@ def _hosts(db: Connection, asked: tuple[int, int, int]) -> dict[int, list[dict[s
         " ORDER BY s.session_id, o.code",
         asked,
     ):
-        found[row["session_id"]].append(names_of(row["names"]))
-    return found
+        hosts[row["session_id"]].append(names_of(row["names"]))
+    return hosts
 
 
 def _speakers(db: Connection, asked: tuple[int, int, int]) -> dict[int, list[wire.SpeakerFacts]]:
     """Return the speakers of each session, in order."""
-    found: dict[int, list[wire.SpeakerFacts]] = defaultdict(list)
+    speakers: dict[int, list[wire.SpeakerFacts]] = defaultdict(list)
     for row in db.execute(
         "SELECT p.session_id, p.serial, p.name, p.role, p.starts_at, a.given_name, a.family_name"
         " FROM session s JOIN session_speaker p ON p.session_id = s.session_id"
@@ -83,11 +83,11 @@ def _speakers(db: Connection, asked: tuple[int, int, int]) -> dict[int, list[wir
         name = row["name"]
         if row["serial"] is not None:
             name = whole_name(row["given_name"], row["family_name"])
-        one = wire.SpeakerFacts(
+        speaker = wire.SpeakerFacts(
             name=name[: wire.SPEAKER_NAME_MAX],
             role=row["role"],
             serial=UNSET if row["serial"] is None else row["serial"],
             starts_at=UNSET if row["starts_at"] is None else row["starts_at"],
         )
-        found[row["session_id"]].append(one)
-    return found
+        speakers[row["session_id"]].append(speaker)
+    return speakers

@@ -58,7 +58,7 @@ def settle_guests(db: Connection) -> int:
 
 def awaited(db: Connection) -> dict[str, tuple[str, ...]]:
     """Return the waiting labels, by session code."""
-    found: dict[str, list[str]] = {}
+    labels_of: dict[str, list[str]] = {}
     for row in db.execute("SELECT session_code, label FROM awaited_guest ORDER BY 1, 2"):
-        found.setdefault(row["session_code"], []).append(row["label"])
-    return {code: tuple(labels) for code, labels in found.items()}
+        labels_of.setdefault(row["session_code"], []).append(row["label"])
+    return {code: tuple(labels) for code, labels in labels_of.items()}

@@ -68,7 +68,7 @@ def find_organisations(
     db: Connection, wanted: OrganisationFilter, limit: int, offset: int
 ) -> tuple[list[Organisation], int]:
     """Return a page of organisations sorted by code, and the total count."""
-    found = [
+    filters = [
         (condition, value)
         for condition, value in (
             ("o.kind = ?", wanted.kind),
@@ -78,9 +78,9 @@ def find_organisations(
     ]
     if wanted.text and wanted.text.strip():
         called = _called(db, wanted.text)
-        found.append((dialect.one_of("o.organisation_id"), dialect.many(called)))
-    where = " WHERE " + " AND ".join(condition for condition, _ in found) if found else ""
-    values = tuple(value for _, value in found)
+        filters.append((dialect.one_of("o.organisation_id"), dialect.many(called)))
+    where = " WHERE " + " AND ".join(condition for condition, _ in filters) if filters else ""
+    values = tuple(value for _, value in filters)
     (total,) = db.execute(f"SELECT COUNT(*) FROM organisation o{where}", values).fetchone()
     rows = db.execute(
         f"{_COUNTED}{where} ORDER BY o.code LIMIT ? OFFSET ?", (*values, limit, offset)
@@ -142,14 +142,14 @@ def link_people(db: Connection) -> int:
     nobody. An organisation's own name has precedence over another's other name. `db` must be in a
     transaction.
     """
-    known = organisations_by_name(db)
+    ids = organisations_by_name(db)
     printed = db.execute(
         "SELECT DISTINCT organisation, organisation_id FROM attendee WHERE organisation <> ''"
     ).fetchall()
     due = [
         (wanted, row["organisation"], wanted)
         for row in printed
-        if (wanted := known.get(name_key("", row["organisation"]))) != row["organisation_id"]
+        if (wanted := ids.get(name_key("", row["organisation"]))) != row["organisation_id"]
     ]
     return _link(db, due)
 
@@ -161,18 +161,20 @@ def organisations_by_name(db: Connection) -> dict[str, int | None]:
     An organisation's own name has precedence over another's other name.
     """
     rows = db.execute("SELECT organisation_id, names, other_names FROM organisation").fetchall()
-    known = _known((row["organisation_id"], json.loads(row["other_names"])) for row in rows)
-    return known | _known((row["organisation_id"], names_of(row["names"]).values()) for row in rows)
+    others = _known((row["organisation_id"], json.loads(row["other_names"])) for row in rows)
+    return others | _known(
+        (row["organisation_id"], names_of(row["names"]).values()) for row in rows
+    )
 
 
-def _known(found: Iterable[tuple[int, Iterable[str]]]) -> dict[str, int | None]:
+def _known(named: Iterable[tuple[int, Iterable[str]]]) -> dict[str, int | None]:
     """Return the id for each name, or None if several have it."""
-    known: dict[str, int | None] = {}
-    for number, names in found:
+    ids: dict[str, int | None] = {}
+    for number, names in named:
         for key in {name_key("", name) for name in names}:
-            if known.setdefault(key, number) != number:
-                known[key] = None
-    return known
+            if ids.setdefault(key, number) != number:
+                ids[key] = None
+    return ids
 
 
 def _link(db: Connection, due: Iterable[tuple[int | None, str, int | None]]) -> int:

@@ -46,8 +46,16 @@ def put_speakers(db: Connection, session_id: int, speakers: Sequence[Speaker]) -
         "INSERT INTO session_speaker (session_id, position, serial, label, name, role, starts_at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?)",
         [
-            (session_id, at, one.serial, one.label, one.name, one.role, one.starts_at)
-            for at, one in enumerate(speakers)
+            (
+                session_id,
+                at,
+                speaker.serial,
+                speaker.label,
+                speaker.name,
+                speaker.role,
+                speaker.starts_at,
+            )
+            for at, speaker in enumerate(speakers)
         ],
     )
 
@@ -61,7 +69,7 @@ def link_speakers(db: Connection) -> int:
         "SELECT session_id, position, label, name FROM session_speaker"
         " WHERE serial IS NULL AND label <> ''"
     ).fetchall()
-    found = 0
+    linked = 0
     for row in rows:
         serial = _serial(db, row["label"], row["name"])
         if serial is not None:
@@ -69,8 +77,8 @@ def link_speakers(db: Connection) -> int:
             db.execute(
                 "UPDATE session_speaker SET serial = ? WHERE session_id = ? AND position = ?", key
             )
-            found += 1
-    return found
+            linked += 1
+    return linked
 
 
 def _serial(db: Connection, label: str, name: str) -> int | None:
@@ -83,15 +91,15 @@ def _serial(db: Connection, label: str, name: str) -> int | None:
 
 def speakers_of(db: Connection, sessions: Iterable[int]) -> dict[int, tuple[Speaker, ...]]:
     """Return the speakers of each session, in order. Attendees have the roster's name."""
-    found: dict[int, list[Speaker]] = {}
+    speakers_by_session: dict[int, list[Speaker]] = {}
     for row in db.execute(
         "SELECT p.*, a.given_name, a.family_name FROM session_speaker p LEFT JOIN attendee a"
         f" ON a.serial = p.serial WHERE {dialect.one_of('p.session_id')}"
         " ORDER BY p.session_id, p.position",
         (dialect.many(sessions),),
     ):
-        found.setdefault(row["session_id"], []).append(_speaker(row))
-    return {session: tuple(speakers) for session, speakers in found.items()}
+        speakers_by_session.setdefault(row["session_id"], []).append(_speaker(row))
+    return {session: tuple(speakers) for session, speakers in speakers_by_session.items()}
 
 
 def speaking(db: Connection, serials: Sequence[int]) -> int:
@@ -180,11 +188,11 @@ def _contribution(row: Row) -> Contribution:
 
 def _speaker(row: Row) -> Speaker:
     """Convert a row. The roster's name has precedence over the file's."""
-    known = row["serial"] is not None
+    on_roster = row["serial"] is not None
     return Speaker(
         serial=row["serial"],
         label=row["label"],
-        name=whole_name(row["given_name"], row["family_name"]) if known else row["name"],
+        name=whole_name(row["given_name"], row["family_name"]) if on_roster else row["name"],
         role=row["role"],
         starts_at=row["starts_at"],
     )
