@@ -1,10 +1,9 @@
-"""Finds colours that people can't tell apart, among them those who see colours otherwise.
+"""Finds colours that people can't distinguish, including colour-blind people.
 
 Colour blindness is simulated by the matrices of Machado, Oliveira and Fernandes, "A
-Physiologically-based Model for Simulation of Color Vision Deficiency", IEEE TVCG 15 (2009), for a
-whole deficiency (severity 1.0). They work on linear RGB. Distances are CIEDE2000 (Sharma, Wu and
-Dalal, "The CIEDE2000 Color-Difference Formula", Color Research and Application 30 (2005)), under
-D65.
+Physiologically-based Model for Simulation of Color Vision Deficiency", IEEE TVCG 15 (2009),
+severity 1.0, on linear RGB. Distances are CIEDE2000 (Sharma, Wu and Dalal, "The CIEDE2000
+Color-Difference Formula", Color Research and Application 30 (2005)), under D65.
 """
 
 import functools
@@ -13,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
-# Two colours side by side are just told apart at about 1. A badge is seen for a moment, at some
-# metres and in any light, so ten times that is asked for.
+# Side by side, colours are just distinguishable at about 1. A badge is seen for a moment, at some
+# metres and in any light, so ten times that is required.
 LEAST = 10
 
 Triple = tuple[float, float, float]
@@ -47,7 +46,7 @@ _WHITE: Triple = (0.95047, 1.0, 1.08883)
 
 @dataclass(frozen=True)
 class Alike:
-    """Names two colours that look alike, to whom, and how far they are apart."""
+    """Two similar colours, the eyes to which they are most similar, and their distance."""
 
     first: int
     second: int
@@ -56,9 +55,8 @@ class Alike:
 
 
 def alike(colours: Mapping[int, str], least: float = LEAST) -> list[Alike]:
-    """List the pairs of colours (#rrggbb) that are nearer to each other than `least`.
-
-    Each pair is listed once, for those eyes to which it is nearest.
+    """The pairs of colours (#rrggbb) closer than `least`, each once, for the eyes to which they are
+    closest.
     """
     seen = {key: _seen(colour) for key, colour in colours.items()}
     found = []
@@ -70,13 +68,13 @@ def alike(colours: Mapping[int, str], least: float = LEAST) -> list[Alike]:
 
 
 def distance(one: str, other: str) -> float:
-    """Return how far two colours (#rrggbb) are apart, for those eyes to which they are nearest."""
+    """The distance of two colours (#rrggbb), for the eyes to which they are closest."""
     return _nearest(_seen(one), _seen(other))[1]
 
 
 @functools.lru_cache(maxsize=1000)
 def _seen(colour: str) -> Mapping[str, Triple]:
-    """Return the colour in CIELAB as each kind of eyes sees it."""
+    """The colour in CIELAB as each kind of eyes sees it."""
     linear = _linear(colour)
     return {eyes: _lab(_as_seen(linear, matrix)) for eyes, matrix in _EYES.items()}
 
@@ -110,7 +108,7 @@ def _times(matrix: tuple[Triple, Triple, Triple], vector: Triple) -> Triple:
 
 
 def _lab(linear: Triple) -> Triple:
-    """Turn linear sRGB into CIELAB."""
+    """Convert linear sRGB to CIELAB."""
 
     def bent(part: float) -> float:
         return part ** (1 / 3) if part > (6 / 29) ** 3 else part / (3 * (6 / 29) ** 2) + 4 / 29
@@ -120,7 +118,7 @@ def _lab(linear: Triple) -> Triple:
 
 
 def ciede2000(one: Triple, other: Triple) -> float:
-    """Return the distance of two colours in CIELAB."""
+    """The distance of two colours in CIELAB."""
     lightness1, a1, b1 = one
     lightness2, a2, b2 = other
     chroma7 = ((math.hypot(a1, b1) + math.hypot(a2, b2)) / 2) ** 7

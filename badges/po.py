@@ -1,6 +1,6 @@
-"""Compiles .po files as translators write them. The caller reads the file, and no .mo file is kept.
+"""Compiles .po files at run time, without .mo files. The caller reads the file.
 
-A place in a text is kept for a field by `{name}` at the kiosk and by `%(name)s` on the server.
+Fields in a text are `{name}` at the kiosk and `%(name)s` on the server.
 """
 
 import gettext
@@ -16,22 +16,21 @@ from babel.messages.pofile import read_po as parse
 _FIELD = re.compile(r"\{\w*\}|%\(\w+\)[sd]|%%")
 _STRAY = re.compile(r"[{}]|%\(")
 _STRAY_BESIDE_PERCENT = re.compile(r"[{}%]")
-# Babel takes the first and the last character for quotation marks, whatever they are.
+# Babel strips the first and the last character as quotation marks, without a check.
 _LINE = re.compile(
     r'(?:(?:msgctxt|msgid|msgid_plural|msgstr|msgstr\[\d\]) )?[ \t]*"(?:[^"\\]|\\[\\"ntr])*"'
 )
 
 
 class CatalogueError(Exception):
-    """Is raised where a .po file can't be used. The text names the file, the line and the
-    remedy.
-    """
+    """A .po file can't be used. The text has the file, the line and the remedy."""
 
 
 @lru_cache(maxsize=16)
 def compiled(text: str, locale: str, where: str) -> bytes:
-    """Return the .mo form of a .po file's text, for gettext to read. `where` names the file in
-    errors. What was compiled before in this process is not compiled again. Raises CatalogueError.
+    """The .mo form of a .po file's text, for gettext. Cached.
+
+    `where` is the file's name in errors. Raises CatalogueError.
     """
     lines = text.splitlines()
     for number, line in enumerate(map(str.strip, lines), 1):
@@ -52,7 +51,7 @@ def compiled(text: str, locale: str, where: str) -> bytes:
     made = io.BytesIO()
     try:
         write_mo(made, catalogue)
-        # The plural rule is only understood here.
+        # Parses the plural rule.
         gettext.GNUTranslations(io.BytesIO(made.getvalue()))
     except (ValueError, LookupError) as error:
         raise CatalogueError(f"{where}: its header is malformed ({error}).") from None
@@ -60,7 +59,7 @@ def compiled(text: str, locale: str, where: str) -> bytes:
 
 
 def _check(where: str, catalogue: Catalog) -> None:
-    """Refuse a translation with fields of its own, and leave out one that is half done."""
+    """Refuse translations with other fields than the English text, and drop incomplete plurals."""
     for message in list(catalogue):
         if not message.id or message.fuzzy:
             continue
@@ -74,7 +73,7 @@ def _check(where: str, catalogue: Catalog) -> None:
 
 
 def _fits(message: Message) -> bool:
-    """Tell whether the translations name only what is to be put in."""
+    """Whether the translations use only fields of the English text."""
     known = {field for text in _forms(message.id) for field in _FIELD.findall(text)}
     stray = _STRAY_BESIDE_PERCENT if any(one[0] == "%" for one in known) else _STRAY
     return all(
@@ -84,5 +83,5 @@ def _fits(message: Message) -> bool:
 
 
 def _forms(text: str | list[str] | tuple[str, ...] | None) -> tuple[str, ...]:
-    """Return the singular and the plurals, or the one text."""
+    """The singular and the plurals, or the single text."""
     return (text or "",) if isinstance(text, str | None) else tuple(text)

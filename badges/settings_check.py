@@ -1,10 +1,10 @@
-"""Checks a settings file, of the server or of a kiosk, against the types of its settings.
+"""Checks a settings file of the server or a kiosk against the types of its settings.
 
-The settings are a dataclass. A setting's type is its check, because msgspec holds its bounds, and
-`rule` says them in plain words. What a type can't say is a function that `rule` takes.
+The settings are a dataclass. msgspec checks a setting's type and bounds, and `rule` describes
+them in plain words. A function in `rule` checks what a type can't express.
 
-A key that is not on the list is refused by name, with the one that was probably meant. A setting
-that is silently ignored is worse than none. A value is never shown, because it may be a secret.
+An unknown key is refused, with the most similar key: a setting ignored silently is worse than
+none. Values are never shown, because they may be secret.
 """
 
 import difflib
@@ -26,20 +26,19 @@ S = TypeVar("S", bound="DataclassInstance")
 
 
 class SettingsError(Spoken, ValueError):
-    """Is raised for settings that can't be right. The text names the key and what it must be."""
+    """Invalid settings. The text has the key and the valid values."""
 
 
 def rule(text: str, holds: Callable[[Any], bool] = lambda value: True) -> Meta:
-    """Say what a setting may be, as the end of the sentence "KEY must be …".
+    """A setting's valid values, as the end of the sentence "KEY must be …".
 
-    The catalogues take the text from here. `holds` is asked about each value that the setting's
-    type lets pass.
+    The catalogues contain the text. `holds` checks each value that the type accepts.
     """
     return Meta(description=str(text), extra={"holds": holds, "text": text})
 
 
 def read_settings(kind: type[S], text: str, place: str) -> S:
-    """Return the settings that `text` holds as TOML, where `kind` is a dataclass of settings.
+    """Read settings of the dataclass `kind` from TOML.
 
     Raises SettingsError with `place`, the key at fault, and the remedy.
     """
@@ -76,12 +75,12 @@ def read_settings(kind: type[S], text: str, place: str) -> S:
 
 
 def check_values(kind: type[S], values: Mapping[str, object]) -> None:
-    """Raises SettingsError for the first value that its setting in `kind` can't have."""
+    """Raises SettingsError for the first invalid value."""
     for key, value in values.items():
         its = _rules(kind)[key]
         try:
-            # If msgspec had to convert the value, such as a date in quotation marks, it has another
-            # type.
+            # If msgspec had to convert the value, such as a date in quotation marks, its type is
+            # wrong.
             good = msgspec.convert(value, its.type) == value and its.holds(value)
         except (msgspec.ValidationError, UnicodeEncodeError):
             good = False
@@ -90,7 +89,7 @@ def check_values(kind: type[S], values: Mapping[str, object]) -> None:
 
 
 def unknown_key(key: str, known: tuple[str, ...]) -> str:
-    """Return a sentence about a key that nobody knows."""
+    """An error text for an unknown key."""
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
     hint = (
         Phrase("did you mean %(near)s?", near=repr(near[0]))
@@ -117,7 +116,7 @@ def _rules(kind: type["DataclassInstance"]) -> dict[str, _Rule]:
     types = get_type_hints(kind, include_extras=True)
     found = {}
     for field in fields(kind):
-        # The last note stands outermost in the type, and is the setting's rule.
+        # The last annotation is the outermost of the type, and is the setting's rule.
         outermost = [note for note in types[field.name].__metadata__ if note.description][-1]
         found[field.name] = _Rule(
             types[field.name],

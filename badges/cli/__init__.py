@@ -1,5 +1,6 @@
-"""Holds the commands of `hallkeeper-badges`, for keys, single badges and a small roster's cards,
-without a server.
+"""The commands of `hallkeeper-badges`: keys, single badges and a small roster's cards, without a
+server.
 
-Begin with `main.py`. Here alone `badges` reads the clock, the disk and the command line.
+Begin with `main.py`. Only this package of `badges` uses the clock, the disk and the command
+line.
 """

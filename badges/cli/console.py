@@ -1,6 +1,4 @@
-"""Gives `hallkeeper-badges` what it needs of the command line and the disk, which are options,
-errors and files.
-"""
+"""Options, errors and files for the commands of `hallkeeper-badges`."""
 
 import os
 import re
@@ -11,16 +9,14 @@ import click
 
 
 class InputError(click.ClickException):
-    """Is raised where what was given can't be used. Exit status 2, because 1 is for a badge that is
-    refused.
-    """
+    """Unusable input. Exit status 2, because 1 is for a refused badge."""
 
     exit_code = 2
 
 
 def bit_list(bits: int, *, first: int) -> Callable[[click.Context, click.Parameter, str], int]:
-    """Return a callback for an option. It reads `1-3,5`, `all` or `none` as a bit map, where
-    `first` is bit 0.
+    """An option's callback that reads `1-3,5`, `all` or `none` as a bit map, with `first` as bit
+    0.
     """
     numbers = range(first, first + bits)
 
@@ -41,7 +37,7 @@ def bit_list(bits: int, *, first: int) -> Callable[[click.Context, click.Paramet
 
 
 def zone_bits(ctx: click.Context, param: click.Parameter, texts: tuple[str, ...]) -> dict[str, int]:
-    """Read texts `code=group` as the bit of each zone code. It is a callback for an option."""
+    """An option's callback that reads `code=group` texts as the bit of each zone code."""
     bits = {}
     for text in texts:
         match = re.fullmatch(r"([^=]{1,40})=([0-9]{1,2})", text)
@@ -56,7 +52,7 @@ def zone_bits(ctx: click.Context, param: click.Parameter, texts: tuple[str, ...]
 
 
 def _span(part: str) -> tuple[int, int] | None:
-    """Return `3` as (3, 3) and `1-3` as (1, 3), and None for anything else."""
+    """`3` as (3, 3) and `1-3` as (1, 3); None for anything else."""
     match = re.fullmatch(r"([0-9]{1,2})(?:-([0-9]{1,2}))?", part)
     if match is None:
         return None
@@ -65,7 +61,9 @@ def _span(part: str) -> tuple[int, int] | None:
 
 
 def read_file(path: Path, bytes_max: int) -> bytes:
-    """Read at most one byte more than `bytes_max`, so that the reader sees what is too large."""
+    """Read at most one byte more than `bytes_max`, so that the parser notices files that are too
+    large.
+    """
     try:
         with path.open("rb") as file:
             return file.read(bytes_max + 1)
@@ -74,9 +72,9 @@ def read_file(path: Path, bytes_max: int) -> bytes:
 
 
 def write_file(path: Path, data: bytes) -> None:
-    """Make or replace a file, whole or not at all, that its owner alone may read.
+    """Create or replace a file atomically, readable only by its owner.
 
-    Cards and codes are personal data. Raises InputError, with an earlier file left as it was.
+    Cards and codes are personal data. Raises InputError, with an earlier file unchanged.
     """
     try:
         # A pipe, for example, has no earlier content to replace.
@@ -98,13 +96,13 @@ def _replace(path: Path, data: bytes) -> None:
             os.fsync(file.fileno())
         part.replace(path)
     except BaseException:
-        # Ctrl-C counts as well.
+        # also for Ctrl-C
         part.unlink(missing_ok=True)
         raise
 
 
 def write_new(files: Mapping[Path, tuple[bytes, int]]) -> None:
-    """Make all the files, with their modes, or none. Keys that exist are never written over."""
+    """Create all files, with their modes, or none. Existing keys are never overwritten."""
     made: list[Path] = []
     try:
         for path, (data, mode) in files.items():

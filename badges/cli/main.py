@@ -1,7 +1,7 @@
-"""Holds the commands of `hallkeeper-badges`, for keys, single badges, and a small roster's cards,
-without a server.
+"""The commands of `hallkeeper-badges`: keys, single badges, and a small roster's cards, without a
+server.
 
-Here alone the package asks for randomness. It touches the disk here and in `console` alone.
+Only this module of `badges` uses randomness. Only this module and `console` use the disk.
 """
 
 import json
@@ -37,7 +37,7 @@ from badges.credential.keys import KeyRing, PrivateKey
 if TYPE_CHECKING:
     from badges.roster.reader import Roster
 
-FOREVER_MS = 253_402_300_800_000  # The beginning of the year 10000, in Unix ms.
+FOREVER_MS = 253_402_300_800_000  # beginning of the year 10000, in Unix ms
 DAYS = 16
 ZONES = 32
 PICTURE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
@@ -151,7 +151,7 @@ def issue(
 def inspect(target: str, keys_path: Path) -> None:
     """Show a badge's fields as JSON, or why it is refused (exit status 1).
 
-    TEXT is what the QR code says, in quotes: it may hold spaces and `$`. For IMAGE, one line is
+    TEXT is the QR code's text, in quotes: it may have spaces and `$`. For IMAGE, one line is
     printed for each QR code in it. KEYS is the secret file or the public ring.
     """
     try:
@@ -237,7 +237,7 @@ def sheet(
 
 
 def _problems(found: "Roster") -> list[str]:
-    """Return what has to be mended or answered before the cards of a roster can be made."""
+    """The roster's problems and open questions, which prevent making its cards."""
     lines = list(map(str, found.problems))
     more = found.problem_count - len(found.problems)
     lines += [f"… and {more:,} more"] if more else []
@@ -252,7 +252,7 @@ def _problems(found: "Roster") -> list[str]:
 
 
 def _texts(target: str) -> list[str]:
-    """Return what `target` says, or the codes in the picture that it names."""
+    """The text itself, or the texts of the codes in the picture file."""
     if os.path.isfile(target):
         try:
             return read_symbols(Path(target))

@@ -1,4 +1,4 @@
-"""Reads QR codes in a picture file for `hallkeeper-badges inspect`. Doors have a reader of their
+"""Reads QR codes in a picture file for `hallkeeper-badges inspect`. Kiosks have a reader of their
 own.
 """
 
@@ -8,13 +8,11 @@ PIXELS_MAX = 100_000_000
 
 
 class PictureError(ValueError):
-    """Is raised where the file can't be read as a picture, or this installation can't read
-    pictures.
-    """
+    """The file can't be read as a picture, or this installation can't read pictures."""
 
 
 def read_symbols(path: Path) -> list[str]:
-    """Return the texts of all QR codes in the picture. Raises PictureError."""
+    """The texts of all QR codes in the picture. Raises PictureError."""
     try:
         import zxingcpp
         from PIL import Image, UnidentifiedImageError
@@ -29,13 +27,13 @@ def read_symbols(path: Path) -> list[str]:
                 raise PictureError(
                     f"the picture has more than {PIXELS_MAX // 1_000_000} megapixels"
                 )
-            page = Image.new("RGBA", picture.size, "white")  # Transparent pixels count as white.
+            page = Image.new("RGBA", picture.size, "white")  # transparent pixels count as white
             page.alpha_composite(picture.convert("RGBA"))
     except UnidentifiedImageError:
         raise PictureError("the file is not a picture") from None
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise PictureError(f"the picture can't be read: {error}") from None
-    # Only Model 2 is read. With Micro QR among the formats, noise is taken for codes.
+    # Only Model 2: with Micro QR among the formats, noise is read as codes.
     formats = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCodeModel2)
     found = zxingcpp.read_barcodes(page.convert("L"), formats=formats)
     return [symbol.bytes.decode("utf-8", "replace") for symbol in found]

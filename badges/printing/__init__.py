@@ -1,5 +1,5 @@
-"""Makes what is printed, which are cards as PDF and PNG, their fonts, and QR symbols.
+"""Printed matter: cards as PDF and PNG, their fonts, and QR symbols.
 
-Begin with `card.py`. The layout is in `templates/`. It may use `badges.credential` and
+Begin with `card.py`. Layouts are in `templates/`. May use `badges.credential` and
 `badges.roster`.
 """

@@ -1,6 +1,6 @@
 """Transcribes words of other alphabets into Latin letters, as passports of their countries do.
 
-A function returns "" for a word whose reading its letters do not settle.
+Functions return "" for a word whose letters leave its reading open.
 """
 
 import re
@@ -17,15 +17,15 @@ _GREEK = dict(
     zip("αβγδεζηθικλμνξοπρστυφχψως",
         "a v g d e z i th i k l m n x o p r s t y f ch ps o s".split(), strict=True)
 )  # fmt: skip
-# Marks stand after their letter. An accent between the two letters, or a diaeresis, parts them.
+# Marks follow their letter. An accent between the two letters, or a diaeresis, separates them.
 _GREEK_VY = re.compile(rf"([αεη])υ(?!{_DIAERESIS})(?=\u0301?[αεηιουωβγδζλμνρ])")
 _GREEK_FY = re.compile(rf"([αεη])υ(?!{_DIAERESIS})")
 _GREEK_OU = re.compile(rf"ου(?!{_DIAERESIS})")
-_BREATHINGS = re.compile("[\u0304\u0306\u0313\u0314\u0345]")  # Of polytonic Greek.
+_BREATHINGS = re.compile("[\u0304\u0306\u0313\u0314\u0345]")  # of polytonic Greek
 
 
 def greek(word: str) -> str:
-    """Return a word by ELOT 743: Ευάγγελος is Evangelos."""
+    """By ELOT 743: Ευάγγελος is Evangelos."""
     plain = _BREATHINGS.sub("", unicodedata.normalize("NFD", word.lower()))
     plain = plain.replace("\u0300", "\u0301").replace("\u0342", "\u0301")
     plain = _GREEK_FY.sub(r"\1f", _GREEK_VY.sub(r"\1v", plain))
@@ -52,7 +52,7 @@ _MACEDONIAN = {
     **_ICAO, "ѓ": "gj", "ѕ": "dz", "ј": "j", "ќ": "kj", "љ": "lj", "њ": "nj", "џ": "dj", "х": "h",
     "ц": "c",
 }  # fmt: skip
-# Which letters words of a language have. In Russian ъ stands before some vowels alone.
+# Letters of a language's words. In Russian ъ precedes only some vowels.
 _LETTERS = {
     "ru": re.compile("(?:[а-щы-яё]|ъ(?=[еёюя]))+"),
     "be": re.compile("[абвгдеёжзійклмнопрстуўфхцчшыьэюя]+"),
@@ -69,9 +69,10 @@ _CYRILLIC_LANGUAGES = frozenset(_CYRILLIC_COUNTRIES.values())
 
 
 def cyrillic_language(name: str, language: str, country: str) -> str:
-    """Return the language in which a whole name is written, or "" where it is not known.
+    """The language of a whole name, or "" if unknown.
 
-    It is the attendee's, or that of their country, or else the only one that has such letters.
+    It is the attendee's or their country's language, else the only language that has all these
+    letters.
     """
     letters = "".join(char for char in _lower(name) if "\u0400" <= char <= "\u04ff")
     stated = (language, _CYRILLIC_COUNTRIES.get(country, ""))
@@ -81,7 +82,7 @@ def cyrillic_language(name: str, language: str, country: str) -> str:
 
 
 def cyrillic(word: str, language: str) -> str:
-    """Return a word as the passports of its language have it."""
+    """The word as in passports of its language, or ""."""
     return _CYRILLIC[language](_lower(word)) if language in _CYRILLIC else ""
 
 
@@ -113,26 +114,27 @@ _CYRILLIC: Mapping[str, Callable[[str], str]] = {
 }
 
 # ---- By ICU -----------------------------------------------------------------------------------
-# A western Armenian reads the letters otherwise, and the older spelling shows such a name.
+# Western Armenian pronounces the letters otherwise, and the older spelling shows such a name.
 _OLD_ARMENIAN = re.compile("եան|իւ|^յ")
-# Whether う or お lengthens the vowel before it or begins another one, as in Inoue, is not written.
+# The spelling does not show if う or お lengthens the vowel before it or begins another one, as in
+# Inoue.
 _LONG_VOWEL = re.compile("[ōū]|oo|uu|ou")
 
 
 def armenian(word: str) -> str:
-    """Return an eastern Armenian word: Ոսկանյան is Voskanyan."""
+    """An eastern Armenian word: Ոսկանյան is Voskanyan."""
     if _OLD_ARMENIAN.search(word.lower()):
         return ""
     return _by_icu("hy-hy_Latn/BGN", word).replace("rr", "r")
 
 
 def georgian(word: str) -> str:
-    """Return a word by Georgia's national system."""
+    """By Georgia's national system."""
     return _by_icu("ka-ka_Latn/BGN", word)
 
 
 def hiragana(word: str) -> str:
-    """Return a word by Hepburn's system."""
+    """By Hepburn's system."""
     spelt = _by_icu("ja_Hrkt-ja_Latn/BGN", word)
     return "" if _LONG_VOWEL.search(spelt) else spelt
 
@@ -144,12 +146,12 @@ def _by_icu(rules: str, word: str) -> str:
 
 @cache
 def _transliterator(rules: str) -> Any:
-    # ICU takes a while to load, and many events have no such name.
+    # Imported here because ICU loads slowly, and many events have no such name.
     import icu
 
     return icu.Transliterator.createInstance(rules)
 
 
 def _spelt(word: str, letters: Mapping[str, str]) -> str:
-    """Return the word with its letters replaced. Letters that are Latin already stay."""
+    """Replace the letters of a word. Latin letters stay."""
     return "".join(letters.get(char, char) for char in word)

@@ -1,8 +1,7 @@
-"""Draws cards as PDF and PNG. An attendee wears one for days, and a steward reads it at four
-metres.
+"""Draws cards as PDF and PNG. Attendees wear them for days; stewards read them at four metres.
 
-A card is a Typst template and data. Names reach the template as JSON and are set as text, so that
-nothing in them is ever read as markup.
+A card is a Typst template and data. Names reach the template as JSON and are set as text, so
+they are never interpreted as markup.
 """
 
 import colorsys
@@ -33,7 +32,7 @@ from badges.printing.pretix import (
 )
 from badges.printing.qr import SymbolError, symbol_svg
 
-CARDS_MAX = 5_000  # The most cards in one document. More are printed as several.
+CARDS_MAX = 5_000  # the most cards in one document; more become several documents
 _TEMPLATES = Path(str(resources.files("badges.printing") / "templates"))
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 _PACKAGE = re.compile(r"""["']@[a-z0-9-]+/""")
@@ -41,20 +40,20 @@ _EAST_ASIAN = re.compile(
     r"[\u3005\u3007\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\U00020000-\U0003ffff]+"
 )
 _KEPT_DOCUMENTS = 11
-_PROGRESS_CARDS = 20  # Progress is reported each time that this many cards are drawn.
+_PROGRESS_CARDS = 20  # report progress after this many cards
 
 
 class CardError(Spoken, ValueError):
-    """Is raised where the card can't be drawn as asked. The message says what to change."""
+    """The card can't be drawn. The message has the remedy."""
 
 
 class TemplateError(CardError):
-    """Is raised where the template does not compile, or asks for what it may not have."""
+    """The template does not compile, or imports a package."""
 
 
 class MissingGlyphError(CardError):
-    """Is raised where no installed font draws `characters` on `card`. The card is None where they
-    are in the event's name.
+    """No installed font has glyphs for `characters` on `card`. `card` is None for the event's
+    name.
     """
 
     def __init__(self, card: "Card | None", characters: str, hint: str) -> None:
@@ -79,34 +78,33 @@ class MissingGlyphError(CardError):
 
 @dataclass(frozen=True)
 class Day:
-    """Represents one day of the event, and whether the badge is good on it."""
+    """One day of the event, and whether the badge is valid on it."""
 
-    label: str  # The day of the month.
+    label: str  # day of the month
     valid: bool
 
 
 @dataclass(frozen=True)
 class Card:
-    """Holds what stands on one card. Raises CardError for what no card may have."""
+    """The content of one card. Raises CardError for invalid values."""
 
-    text: str  # The credential's text, as in its code.
+    text: str  # the credential's text, as in its code
     given_name: str
     family_name: str
     organisation: str
-    # Printed as it is. `country_name` turns a code into a name.
+    # Printed verbatim. `country_name` converts a code to a name.
     country: str
     category_name: str
     category_letter: str
-    category_colour: str  # "#rrggbb", and never red.
+    category_colour: str  # "#rrggbb", never red
     badge_number: str
     zones: tuple[str, ...] = ()
-    language: str = ""  # The attendee's language, which chooses the forms of Han characters.
-    category_second_name: str = ""  # In the other language.
-    latin_name: str = ""  # The whole name in Latin letters, where the name is in others.
-    days: tuple["Day", ...] = ()  # The days of the event, or none where they are not shown.
-    photo: str = ""  # As `look.photo` makes it.
-    # Of a day credential, its day and what it is, which stand big on it. Others have nothing, and
-    # it is no part of how a card is told from another.
+    language: str = ""  # the attendee's; chooses the forms of Han characters
+    category_second_name: str = ""  # in the other language
+    latin_name: str = ""  # the whole name in Latin letters, if the name is in others
+    days: tuple["Day", ...] = ()  # the days of the event; empty if not shown
+    photo: str = ""  # by `look.photo`
+    # Large on a day credential: its day and its name. Empty on other cards, and not in the repr.
     good_on: tuple[str, str] = field(default=("", ""), repr=False)
 
     def __post_init__(self) -> None:
@@ -134,8 +132,8 @@ class Card:
 
 
 def check_colour(colour: str) -> str:
-    """Return `colour`, if it is "#rrggbb" and not red, which says "denied" at doors. Raises
-    CardError.
+    """Return a valid colour "#rrggbb". Raises CardError, also for red, which means "denied" at
+    doors.
     """
     if not _COLOUR.fullmatch(colour):
         raise CardError(
@@ -158,11 +156,10 @@ def render_pdf(
     progress: Callable[[int, int], None] | None = None,
     template: str | None = None,
 ) -> bytes:
-    """Draw a PDF with a page for each card, or as the format of `look` says. The same cards give
-    the same bytes.
+    """Draw a PDF with a page per card, or as in the format of `look`. Deterministic.
 
-    Without a look they are A6 cards of the event `event_name`, drawn by `template` where there is
-    one. `progress` is called with the cards prepared and their number. Raises CardError.
+    Without a look, they are A6 cards of the event `event_name`, drawn by `template` if given.
+    `progress` gets the number of prepared cards and their total. Raises CardError.
     """
     if not 1 <= len(cards) <= CARDS_MAX:
         raise CardError(
@@ -175,10 +172,10 @@ def render_pdf(
 
 
 def forget_drawn() -> None:
-    """Let Typst forget the documents that this process has drawn.
+    """Empty Typst's cache of this process's documents.
 
-    It keeps what it has found out, 0.2 MB a card, for the next ten documents. So ten empty ones are
-    drawn.
+    Typst caches 0.2 MB a card, until ten more documents are compiled. So ten empty ones are
+    compiled.
     """
     compiler = typst.Compiler(root=_TEMPLATES, font_paths=fonts.none(), ignore_system_fonts=True)
     for number in range(_KEPT_DOCUMENTS):
@@ -214,7 +211,7 @@ def _look(look: Look | None, event_name: str, template: str | None) -> Look:
 def undrawable(
     cards: Sequence[Card], *, event_name: str = "", look: Look | None = None
 ) -> list[MissingGlyphError]:
-    """List an error for each card that no installed fonts can draw. Rendering raises the first."""
+    """An error for each card that no installed font can draw. Rendering raises the first."""
     look = _look(look, event_name, None)
     found = [_missing(None, look.texts(), "")[1]]
     found += [_missing(card, _printed_texts(card, look), card.language)[1] for card in cards]
@@ -222,7 +219,7 @@ def undrawable(
 
 
 def on_card(card: Card, look: Look) -> Card:
-    """Return the card without what the look hides."""
+    """The card without the lines that the look hides."""
     empty: dict[str, dict[str, Any]] = {
         "latin": {"latin_name": ""},
         "organisation": {"organisation": ""},
@@ -242,7 +239,7 @@ def _printed_texts(card: Card, look: Look) -> Iterable[str]:
 
 
 def _data(cards: Sequence[Card], look: Look, progress: Callable[[int, int], None] | None) -> bytes:
-    """Return what a template gets, as JSON. docs/cards.md lists it."""
+    """A template's data, as JSON. docs/cards.md lists the fields."""
     event_fonts, error = _missing(None, look.texts(), "")
     if error:
         raise error
@@ -287,7 +284,7 @@ def _back_data(look: Look) -> dict[str, object] | None:
 
 
 def layout_notes(layout: PretixLayout) -> list[str]:
-    """Say what is printed otherwise than a layout of pretix means it, each in a sentence."""
+    """Differences between a layout of pretix and its printing here, one sentence each."""
     families = {area.family for area in layout.areas if area.family}
     lacking = sorted(families.difference(fonts.installed().families()))
     said = (
@@ -329,7 +326,7 @@ def _layout_card(card: Card, look: Look) -> dict[str, object]:
 
 
 def _on_layout(card: Card, look: Look, layout: PretixLayout) -> list[tuple[Area, str]]:
-    """Return each area with its text, or with its picture as SVG text. Raises CardError."""
+    """Each area with its text, or with its picture as SVG. Raises CardError."""
     card = on_card(card, look)
     by_language = {chinese: _values(card, look, chinese=chinese) for chinese in (True, False)}
     found = []
@@ -355,7 +352,7 @@ def _on_layout(card: Card, look: Look, layout: PretixLayout) -> list[tuple[Area,
 
 
 def _values(card: Card, look: Look, *, chinese: bool) -> dict[str, str]:
-    """Return what is known of a card, by the names that contents have in layouts of pretix."""
+    """A card's values by the names of contents in layouts of pretix."""
 
     def one(first: str, second: str) -> str:
         return first if chinese or not second else second
@@ -413,8 +410,8 @@ def _card_data(card: Card, look: Look) -> dict[str, object]:
 
 
 def _headline(given: str, family: str) -> tuple[str, str]:
-    """Return the given name first and alone. Names in Han, kana or hangul stay whole, as their
-    holders say them.
+    """The given name first, on its own line. Names in Han, kana or hangul stay together, family
+    name first.
     """
     if given and family and _EAST_ASIAN.fullmatch(given) and _EAST_ASIAN.fullmatch(family):
         return family + given, ""
@@ -450,9 +447,7 @@ def _rgb(colour: str) -> tuple[int, int, int]:
 
 
 def _ink(colour: str) -> str:
-    """Return white where it reads well on `colour` (a contrast of 4.5 by WCAG 2.2), else
-    near-black.
-    """
+    """White if it is legible on `colour` (WCAG 2.2 contrast of 4.5), else near-black."""
     linear = [
         part / 3294.6 if part <= 10 else ((part / 255 + 0.055) / 1.055) ** 2.4
         for part in _rgb(colour)
@@ -477,7 +472,7 @@ def _compile(look: Look, data: bytes, form: str, dpi: float | None) -> list[byte
     with ExitStack() as stack:
         root = _TEMPLATES
         if look.layout and look.layout.background:
-            # Typst takes a PDF from a file alone.
+            # Typst reads a PDF only from a file.
             root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hallkeeper-")))
             (root / "background.pdf").write_bytes(look.layout.background)
         compiler = typst.Compiler(root=root, font_paths=fonts.installed(), ignore_system_fonts=True)

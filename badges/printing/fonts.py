@@ -1,6 +1,6 @@
-"""Finds which installed fonts draw a text, in their character maps and before anything is drawn.
+"""Finds installed fonts for a text by their character maps, before anything is drawn.
 
-A card is set in exactly the families chosen here, so that a character without a glyph is found,
+A card is set in exactly the families chosen here, so a character without a glyph is detected and
 never printed as a box.
 """
 
@@ -24,33 +24,29 @@ _SCRIPTS = (
 )  # fmt: skip
 _HAN = {"SC": "Noto Sans CJK SC", "TC": "Noto Sans CJK TC", "HK": "Noto Sans CJK HK",
         "JP": "Noto Sans CJK JP", "KR": "Noto Sans CJK KR"}  # fmt: skip
-# These fonts draw boxes only.
+# These fonts only draw boxes.
 _EMPTY_FONTS = ("LastResort", "Last Resort", "Adobe Blank", "Adobe NotDef")
 _JOINERS = "\u200c\u200d"
 _REGULAR, _BOLD = 400, 700
-_MAP_BYTES = 0x40000 // 8  # Planes 0 to 3. There are no letters beyond them.
+_MAP_BYTES = 0x40000 // 8  # Planes 0 to 3; the others have no letters.
 _MAP_BITS = range(_MAP_BYTES * 8)
 
 
 @functools.cache
 def installed() -> typst.Fonts:
-    """Return the system's fonts as Typst finds them, looked for once (0.2 s). Typst's own are left
-    out.
-    """
+    """The system's fonts without Typst's own. Cached, because the search takes 0.2 s."""
     return typst.Fonts(include_system_fonts=True, include_embedded_fonts=False)
 
 
 @functools.cache
 def none() -> typst.Fonts:
-    """Return no fonts at all, for what has no text."""
+    """No fonts at all, for documents without text."""
     return typst.Fonts(include_system_fonts=False, include_embedded_fonts=False)
 
 
 @functools.cache
 def family_order(region: str) -> tuple[str, ...]:
-    """Return installed families in the order of preference. `region` picks the forms of Han
-    characters.
-    """
+    """Installed families in order of preference. `region` chooses the forms of Han characters."""
     here = set(installed().families())
     han = (_HAN[region], *(family for key, family in _HAN.items() if key != region))
     preferred = [family for family in (*_FIRST, *han, *_SCRIPTS) if family in here]
@@ -63,9 +59,7 @@ def _rank(family: str) -> tuple[bool, bool, str]:
 
 
 def families_for(texts: Iterable[str], language: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return families that draw `texts`, in order of preference, and the characters that none
-    draws.
-    """
+    """Families for `texts` in order of preference, and the characters that none has."""
     found: set[str] = set()
     missing: dict[str, None] = {}
     joined = "\n".join(texts)
@@ -81,7 +75,7 @@ def families_for(texts: Iterable[str], language: str) -> tuple[tuple[str, ...], 
 
 
 def han_region(text: str, language: str) -> str:
-    """Return SC, TC, HK, JP or KR, by the language if it says so, else by kana or hangul in the
+    """SC, TC, HK, JP or KR: by the language if it determines it, else by kana or hangul in the
     text.
     """
     tag = language.lower()
@@ -95,10 +89,10 @@ def han_region(text: str, language: str) -> str:
 
 
 def package_for(character: str) -> str:
-    """Return the Debian package of fonts that most likely draws `character`."""
+    """The Debian package of fonts that most likely has `character`."""
     code = ord(character)
     if 0x30000 <= code <= 0x3FFFF or 0x2CEB0 <= code <= 0x2EE5D:
-        # These Han characters are newer than the Noto fonts.
+        # newer than the Noto fonts
         return "fonts-babelstone-han"
     if 0x2E80 <= code <= 0x9FFF or 0xAC00 <= code <= 0xD7FF or 0xF900 <= code <= 0xFAFF:
         return "fonts-noto-cjk"
@@ -110,12 +104,12 @@ def package_for(character: str) -> str:
 
 
 def undrawn(texts: Iterable[str], language: str = "") -> tuple[str, ...]:
-    """Return the characters of `texts` that no installed font draws, sorted."""
+    """The characters of `texts` that no installed font has, sorted."""
     return families_for(texts, language)[1]
 
 
 def remedy(characters: Iterable[str]) -> str:
-    """Say what to do about characters that no installed font draws, without a full stop."""
+    """The remedy for characters that no installed font has, without a full stop."""
     strange, packages = False, set()
     for char in characters:
         if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co"):
@@ -134,7 +128,7 @@ def remedy(characters: Iterable[str]) -> str:
 
 
 def _clusters(text: str) -> Iterator[str]:
-    """Yield each letter with the marks on it, because one font has to draw them together."""
+    """Each letter with its marks, because one font must have them together."""
     cluster = ""
     for char in text:
         if char.isspace():
@@ -162,16 +156,14 @@ def _family(cluster: str, region: str) -> str | None:
 
 
 def _unprintable(char: str) -> bool:
-    """Tell whether a character may not be printed. Some fonts map control and bidirectional
-    characters too, which would turn a line round.
+    """Whether a character must not be printed. Some fonts map control and bidirectional characters,
+    which would reverse a line.
     """
     return unicodedata.category(char) in ("Cc", "Cf", "Cs") and char not in _JOINERS
 
 
 def _visible(cluster: str) -> str:
-    """Return `cluster` without the joiners and variation selectors that choose a form of its
-    glyph.
-    """
+    """`cluster` without joiners and variation selectors, which only choose a form of its glyph."""
     return "".join(
         char
         for char in cluster
@@ -182,9 +174,7 @@ def _visible(cluster: str) -> str:
 
 
 def _lacking(cluster: str, region: str) -> list[str]:
-    """Return the characters of `cluster` that no font has, or all of them where only the union
-    fails.
-    """
+    """The characters of `cluster` that no font has, or all if only their combination fails."""
     alone = [char for char in cluster if _family(char, region) is None]
     return alone or list(_visible(cluster))
 
@@ -196,7 +186,7 @@ def _draws(covered: bytes, char: str) -> bool:
 
 @functools.cache
 def coverage(family: str) -> bytes:
-    """Return a bit for each code point that both the regular and the bold upright face draw."""
+    """A bit for each code point that both the regular and the bold upright face have."""
     maps = [
         _character_map(face.path, face.index)
         for face in installed().fonts()
@@ -207,24 +197,22 @@ def coverage(family: str) -> bytes:
 
 
 def _character_map(path: str | None, index: int) -> int:
-    """Return a number whose bit n says that the face draws code point n. Bits are used because sets
-    of all fonts' points need 400 MB.
-    """
-    # It takes a while to load, and who draws no names is spared.
+    """A bit map of the face's code points, as an integer. Sets for all fonts would need 400 MB."""
+    # Imported here because it loads slowly, and most commands draw no names.
     from fontTools.ttLib import TTFont
 
     if path is None:
         return 0
     bits = bytearray(_MAP_BYTES)
     try:
-        # Of what is no font it would leave the file open.
+        # TTFont(path) would leave the file open if it is no font.
         with open(path, "rb") as file, TTFont(file, fontNumber=index, lazy=True) as font:
-            # Names of glyphs are not needed here, and to read them takes as long as all the rest.
+            # Glyph names are not needed, and reading them takes as long as all the rest.
             font.setGlyphOrder([""] * font["maxp"].numGlyphs)
             for code in filter(_MAP_BITS.__contains__, font.getBestCmap() or ()):
                 bits[code >> 3] |= 1 << (code & 7)
     except Exception:
-        # What fontTools raises for a damaged file is not said anywhere. Typst may be able to read
-        # the font, but only what was seen in it can be promised.
+        # fontTools does not document its exceptions for damaged files. Typst may be able to read
+        # the font, but its characters are unknown here.
         return 0
     return int.from_bytes(bits, "little")

@@ -1,6 +1,4 @@
-"""Tells whether the installed fonts can draw everybody on a roster, long before cards are
-printed.
-"""
+"""Checks that installed fonts have all characters of a roster, long before cards are printed."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -15,9 +13,9 @@ _JOINERS = "\u200c\u200d"
 
 
 def undrawable(rows: Sequence[RosterRow]) -> Finding | None:
-    """List the people whose cards have characters that no installed font draws, or return None.
+    """People whose cards have characters that no installed font has, or None.
 
-    Each distinct character is looked up once, so that it costs little for 100,000 people.
+    Each distinct character is looked up once, which is fast for 100,000 people.
     """
     texts = {text for row in rows for text in _texts(row) if not text.isascii()}
     chars = set().union(*texts)

@@ -1,5 +1,3 @@
-"""Joins PDFs into one, page after page."""
-
 import io
 from collections.abc import Iterable
 
@@ -7,9 +5,9 @@ import pypdfium2
 
 
 def join_pdfs(pdfs: Iterable[bytes]) -> bytes:
-    """Return one PDF with the pages of all, in their order. One alone stays as it is.
+    """Join PDFs into one, in order. A single PDF stays unchanged.
 
-    Each is let go of before the next one is asked for.
+    Each part is released before the next one is requested.
     """
     parts = iter(pdfs)
     first = next(parts)

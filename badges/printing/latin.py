@@ -1,10 +1,11 @@
-"""Writes names in Latin letters, so that everybody at an international event can say them.
+"""Transcribes names into Latin letters, so that everyone at an international event can pronounce
+them.
 
-What is made here is a proposal. The holder's own spelling, as in a passport, is better, and a
-roster can bring it. Where the letters do not settle how a name sounds, nothing is made, because a
-wrong name on a chest is worse than none. So it is with scripts that leave vowels out or write some
-that are silent (Arabic, Hebrew, Ethiopic, Thai, Khmer and those of India), with names in katakana,
-most of which are foreign, and with all scripts that are not named here.
+The result is a proposal. The holder's own spelling, as in a passport, is better, and a roster
+can contain it. If the letters leave the pronunciation open, there is no result, because a wrong
+name on a card is worse than none. This applies to scripts that omit vowels or write silent ones
+(Arabic, Hebrew, Ethiopic, Thai, Khmer, scripts of India), to names in katakana, which are mostly
+foreign, and to all scripts not named here.
 """
 
 import re
@@ -15,7 +16,7 @@ from anyascii import anyascii
 
 from badges.printing import alphabets
 
-# In these surnames a character is read otherwise than in most other words. Syllables have spaces.
+# Surnames whose characters are read otherwise than in most other words. Syllables have spaces.
 _SURNAMES = {
     "单": "shan", "曾": "zeng", "解": "xie", "仇": "qiu", "查": "zha", "朴": "piao", "缪": "miao",
     "乐": "yue", "区": "ou", "覃": "qin", "翟": "zhai", "冼": "xian", "尉迟": "yu chi",
@@ -23,22 +24,22 @@ _SURNAMES = {
     "阚": "kan", "闞": "kan", "种": "chong", "折": "she", "繁": "po", "召": "shao", "员": "yun",
     "員": "yun", "秘": "bi", "佴": "nai",
 }  # fmt: skip
-_OF_TWO_READINGS = frozenset("盖牟隗乐樂")  # Bearers of these surnames differ.
+_OF_TWO_READINGS = frozenset("盖牟隗乐樂")  # bearers of these surnames differ
 _LONG_SURNAMES = frozenset(
     "欧阳 司马 上官 诸葛 夏侯 皇甫 尉迟 公孙 慕容 令狐 长孙 宇文 司徒 轩辕 东方 独孤 南宫 西门"
     " 呼延 端木 万俟 申屠 太史 公羊 澹台 濮阳 淳于 单于 钟离 闻人 司空 第五 拓跋 東方 歐陽 司馬"
     " 諸葛 長孫 獨孤 南宮 西門 軒轅 尉遲 夏侯".split()
 )
-# As most bearers write these surnames, otherwise than the Revised Romanization.
+# Usual spellings of surnames that differ from the Revised Romanization.
 _KOREAN = {"김": "Kim", "이": "Lee", "박": "Park", "최": "Choi", "정": "Jung", "강": "Kang",
            "조": "Cho", "임": "Lim", "신": "Shin", "권": "Kwon", "노": "Noh", "구": "Koo",
            "우": "Woo", "문": "Moon", "주": "Joo", "유": "Yoo"}  # fmt: skip
-# Bearers of Han names from there write them after another sound or another system.
+# Han names from there have another pronunciation or another romanization.
 _OTHER_READINGS = frozenset({"HK", "MO", "TW", "SG", "MY", "JP", "KR", "KP", "VN"})
 _HAN = re.compile(r"[\u3005\u3007\u3400-\u9fff\U00020000-\U0003ffff]")
 _HANGUL = re.compile(r"[\uac00-\ud7a3]")
 _KANA = re.compile(r"[\u3040-\u30ff]")
-_TWO_SYLLABLES = frozenset("남궁 황보 제갈 사공 선우 서문 독고 동방".split())  # Korean surnames.
+_TWO_SYLLABLES = frozenset("남궁 황보 제갈 사공 선우 서문 독고 동방".split())  # Korean surnames
 # The parts of a Hangul syllable by the Revised Romanization. A final consonant is not released.
 _INITIALS = "g kk n d tt r m b pp s ss  j jj ch k t p h".split(" ")
 _VOWELS = "a ae ya yae eo e yeo ye o wa wae oe yo u wo we wi yu eu ui i".split()
@@ -49,10 +50,10 @@ _NO_LETTERS = re.compile(r"[^\w\u0300-\u036f]|[\d_ʼ]")
 
 @lru_cache(maxsize=1 << 14)
 def latin_name(given: str, family: str, language: str = "", country: str = "") -> str:
-    """Return the whole name in Latin letters, or "" where it is so already or none can be made.
+    """The whole name in Latin letters, or "" if it already is, or if no transcription is certain.
 
-    `country` is an ISO 3166 code, where it is known. East Asian family names stand first, in
-    capitals, as passports have them.
+    `country` is an ISO 3166 code, or "". East Asian family names are first, in capitals, as in
+    passports.
     """
     whole = f"{given} {family}".strip()
     if not _needs_latin(whole):
@@ -69,15 +70,15 @@ def latin_name(given: str, family: str, language: str = "", country: str = "") -
 
 
 def letter_by_letter(text: str) -> str:
-    """Return some Latin spelling of a text in any script, by which a search may find it."""
+    """Any Latin spelling of a text in any script, for searches."""
     return anyascii(text)
 
 
 def syllables(given: str, family: str) -> tuple[list[str], list[str]]:
-    """Return the pinyin without tones of each character of a family name and of a given name.
+    """The pinyin without tones of each character of a family name and of a given name.
 
-    Both are empty where the name has other than Han characters. Wherever the bearer is from, people
-    who read Chinese look for the name by this sound. What `lü` sounds like is written `lv`.
+    Both are empty if the name has other than Han characters. People who read Chinese search by
+    this pronunciation, regardless of the bearer's country. `lü` is written `lv`.
     """
     if not family:
         family, given = _split(given)
@@ -98,8 +99,8 @@ def _script(char: str) -> str:
 
 
 def _pinyin(given: str, family: str, language: str, country: str) -> str:
-    """Return a Chinese name in pinyin, as Chinese passports write it. Names of Japan, Korea,
-    Hongkong and others are left to their bearers.
+    """A Chinese name in pinyin, as in Chinese passports. "" for names of Japan, Korea, Hong Kong
+    and others, which have their own spelling.
     """
     tag = language.lower()
     foreign = tag.startswith(("ja", "ko", "vi", "zh-hant", "zh-tw", "zh-hk", "zh-mo"))
@@ -121,13 +122,13 @@ def _split(name: str) -> tuple[str, str]:
 
 
 def _sound(han: str) -> str:
-    """Return the syllables as one word. Passports write YU for the vowel that pinyin writes ü."""
+    """The syllables as one word. Passports write YU for the vowel ü of pinyin."""
     return "".join(_sounds(han)).replace("v", "yu").replace("ü", "yu")
 
 
 @lru_cache(maxsize=1 << 14)
 def _sounds(han: str) -> tuple[str, ...]:
-    # Its tables take a tenth of a second to load, and many events and commands have no such name.
+    # Imported here because its tables take 0.1 s to load, and many events have no such name.
     from pypinyin import Style, lazy_pinyin
 
     return tuple(lazy_pinyin(han, style=Style.NORMAL))
@@ -146,7 +147,7 @@ def _korean(given: str, family: str) -> str:
 
 
 def _hangul(text: str) -> str:
-    """Return each syllable by itself, as names are romanized: 백두 is Baekdu."""
+    """Each syllable by itself, as names are romanized: 백두 is Baekdu."""
     found = ""
     for char in text:
         if char.isspace():
@@ -159,7 +160,7 @@ def _hangul(text: str) -> str:
 
 
 def _word_by_word(text: str, language: str, cyrillic: str) -> str:
-    """Return a part of a name in Latin letters, or "" where one of its words can't be written."""
+    """A part of a name in Latin letters, or "" if one of its words has no certain transcription."""
     words = [_NO_LETTERS.sub("", word) for word in _BETWEEN.split(text)]
     spelt = [_word(word, language, cyrillic) if word else "" for word in words]
     if any(word and not found for word, found in zip(words, spelt, strict=True)):

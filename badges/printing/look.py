@@ -1,4 +1,4 @@
-"""Holds what the cards of one printing have in common: format, event, logos, and the back."""
+"""The common properties of all cards of a printing: format, event, logos, and the back."""
 
 import base64
 import io
@@ -9,34 +9,34 @@ from xml.etree import ElementTree
 from badges.i18n import N_, Count, Spoken
 from badges.printing.pretix import PretixLayout
 
-# What a card can be without. The name, the category and the code are on every card.
+# Optional lines. The name, the category and the code are on every card.
 LINES = ("latin", "organisation", "country", "days", "zones", "number", "photo")
 TEXT_CHARS_MAX = 200
 PROGRAMME_MAX = 20
 HELP_MAX = 6
 PICTURE_BYTES_MAX = 3_000_000
-PICTURE_PX_MAX = 40_000_000  # Before it is made small.
+PICTURE_PX_MAX = 40_000_000  # before it is scaled down
 _LOGO_PX = 1_200
 _PHOTO_PX = 500
 _ACTIVE = re.compile(rb"<!ENTITY|<!DOCTYPE[^>]*\[|<script|<foreignObject", re.IGNORECASE)
 
 
 class LookError(Spoken, ValueError):
-    """Is raised where cards can't be printed as asked. The text says what to change."""
+    """Cards can't be printed as requested. The text has the remedy."""
 
 
 @dataclass(frozen=True)
 class Format:
-    """Represents the paper. Lengths are in mm."""
+    """The paper. Lengths are in mm."""
 
     page_width: float
     page_height: float
     card_width: float
     card_height: float
-    layout: str  # "upright" or "level".
-    on_page: str = "one"  # "one", "four" or "folded".
-    mono: bool = False  # Black and white, for label printers.
-    bleed: float = 0  # By how much colour goes over the edge, where the card is cut out.
+    layout: str  # "upright" or "level"
+    on_page: str = "one"  # "one", "four" or "folded"
+    mono: bool = False  # black and white, for label printers
+    bleed: float = 0  # overlap of colour beyond the edge, for cards that are cut out
 
 
 FORMATS = {
@@ -52,16 +52,16 @@ FORMATS = {
 
 @dataclass(frozen=True)
 class ProgrammeItem:
-    """Holds one line of the programme on the back."""
+    """One line of the programme on the back."""
 
     at: str
-    titles: tuple[str, ...]  # In one language or two.
+    titles: tuple[str, ...]  # in one language or two
     place: str = ""
 
 
 @dataclass(frozen=True)
 class Back:
-    """Holds what stands on the back of each card, beside its code."""
+    """The back of each card, without its code."""
 
     programme: tuple[ProgrammeItem, ...] = ()
     wifi_name: str = ""
@@ -77,27 +77,29 @@ class Back:
             raise LookError(N_("the back has room for %(most)s lines of help"), most=HELP_MAX)
 
     def texts(self) -> list[str]:
-        """List all texts, so that fonts are found for them."""
+        """All texts, to choose fonts."""
         lines = [text for item in self.programme for text in (item.at, *item.titles, item.place)]
         return [*lines, self.wifi_name, self.wifi_password, *self.help]
 
 
 @dataclass(frozen=True)
 class Look:
-    """Holds what all cards of a printing share. Pictures are SVG texts, as `picture` makes them."""
+    """The common properties of all cards of a printing. Pictures are SVG texts, made by `logo` and
+    `photo`.
+    """
 
     event_name: str
-    event_second_name: str = ""  # In the other language.
+    event_second_name: str = ""  # in the other language
     dates: str = ""
     format: Format = field(default_factory=lambda: FORMATS["a6"])
     logo: str = ""
     host_logo: str = ""
     back: Back | None = None
-    # Leave out what a pre-printed shell has, which is colour, logos and the event's name.
+    # Leave out the colour, logos and event name of a pre-printed shell.
     layer_only: bool = False
-    template: str | None = None  # The text of an own Typst template.
-    hidden: tuple[str, ...] = ()  # Those of LINES that no card shows.
-    layout: PretixLayout | None = None  # It stands above template, format and back.
+    template: str | None = None  # text of an own Typst template
+    hidden: tuple[str, ...] = ()  # those of LINES that no card shows
+    layout: PretixLayout | None = None  # overrides template, format and back
 
     def __post_init__(self) -> None:
         if not self.event_name.strip() or len(self.event_name) > TEXT_CHARS_MAX:
@@ -113,16 +115,15 @@ class Look:
                 )
 
     def texts(self) -> list[str]:
-        """List the texts that stand on every card, so that fonts are found for them."""
+        """The texts on every card, to choose fonts."""
         return [self.event_name, self.event_second_name, self.dates, *self.back_texts()]
 
     def back_texts(self) -> list[str]:
-        """List the texts of the back, or none where there is no back."""
         return self.back.texts() if self.back else []
 
 
 def logo(data: bytes, name: str) -> str:
-    """Return a logo, SVG or a picture, as SVG text. Raises LookError."""
+    """Convert a logo, SVG or picture, to SVG text. Raises LookError."""
     if len(data) > PICTURE_BYTES_MAX:
         raise LookError(
             N_("%(name)s has %(count)s bytes; the limit is %(most)s"),
@@ -136,12 +137,12 @@ def logo(data: bytes, name: str) -> str:
 
 
 def photo(data: bytes, name: str) -> str:
-    """Return a photo, turned upright and made small, as SVG text. Raises LookError."""
+    """Convert a photo to SVG text, turned upright and scaled down. Raises LookError."""
     return _embedded(data, name, _PHOTO_PX, "JPEG")
 
 
 def _checked_svg(data: bytes, name: str) -> str:
-    """Return the SVG, if it is one that draws nothing from elsewhere and runs nothing."""
+    """Check that the SVG loads nothing from elsewhere and runs nothing. Raises LookError."""
     if _ACTIVE.search(data):
         raise LookError(
             N_("%(name)s has scripts, entities or foreign parts: save it as plain SVG"), name=name
@@ -175,7 +176,7 @@ def _checked_svg(data: bytes, name: str) -> str:
 
 
 def _embedded(data: bytes, name: str, most_px: int, form: str) -> str:
-    # It takes a while to load, and who reads no picture is spared.
+    # Imported here because it loads slowly, and most commands read no picture.
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
@@ -186,8 +187,8 @@ def _embedded(data: bytes, name: str, most_px: int, form: str) -> str:
                     name=name,
                     most=PICTURE_PX_MAX // 1_000_000,
                 )
-            # A JPEG of a phone is far larger than what is kept. It is read in an eighth, a quarter
-            # or a half of its size, which still leaves twice as much.
+            # A phone's JPEG is far larger than needed. This decodes it at an eighth, a quarter or a
+            # half of its size, still twice the size needed.
             picture.draft(None, (2 * most_px, 2 * most_px))
             upright = ImageOps.exif_transpose(picture).convert("RGB" if form == "JPEG" else "RGBA")
     except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError):

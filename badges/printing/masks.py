@@ -1,28 +1,28 @@
 """Chooses the mask of a QR symbol by the penalties of ISO/IEC 18004, 7.8.3.
 
-The choice is that of `qrcode`, which scores module by module and takes 5 ms. Here a whole symbol is
-one integer with a bit for each module, row by row, and a rule is a few shifts of it.
+The result equals that of `qrcode`, which scores module by module in 5 ms. Here a symbol is one
+integer with a bit per module, row by row, and a rule is a few shifts of it.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-N1_EXTRA = 2  # A run of five scores 3, and each module more scores 1.
+N1_EXTRA = 2  # a run of five scores 3, each further module 1
 N2, N3, N4 = 3, 40, 10
 
 
 @dataclass(frozen=True)
 class _Bits:
-    """Holds the bits of a square symbol from which a pattern of so many modules can begin."""
+    """The modules where a pattern of a given length can begin in a square symbol, as bits."""
 
     all: int
-    pairs: tuple[int, int]  # Along rows, and along columns.
+    pairs: tuple[int, int]  # along rows, along columns
     elevens: tuple[int, int]
 
 
 def best_mask(trials: Sequence[int], size: int) -> int:
-    """Return the index of the trial with the lowest penalty, and the first one of several.
+    """The index of the first trial with the lowest penalty.
 
     Each trial has the modules of one mask, of a symbol with `size` modules along its side.
     """
@@ -31,7 +31,6 @@ def best_mask(trials: Sequence[int], size: int) -> int:
 
 
 def penalty(modules: int, size: int) -> int:
-    """Return the penalty of a symbol, in points."""
     bits = _bits(size)
     light = modules ^ bits.all
     alike_in_row = ~(modules ^ modules >> 1) & bits.pairs[0]
@@ -40,20 +39,20 @@ def penalty(modules: int, size: int) -> int:
     points += N2 * (alike_in_row & alike_in_row >> size & alike_in_column).bit_count()
     points += _finders(modules, light, 1, bits.elevens[0])
     points += _finders(modules, light, size, bits.elevens[1])
-    # It is a float because `qrcode` counts so, and the choice has to be the same.
+    # A float as in `qrcode`, because the choice must be the same.
     percent = modules.bit_count() / size**2 * 100
     return points + int(abs(percent - 50) / 5) * N4
 
 
 def _runs(alike: int, step: int) -> int:
-    """Score runs of five and more. Bit n of `alike` says that n and the next module are alike."""
+    """Score runs of five and more. Bit n of `alike`: module n equals the next one."""
     fives = alike & alike >> step & alike >> 2 * step & alike >> 3 * step
     starts = fives & ~(fives << step)
     return fives.bit_count() + N1_EXTRA * starts.bit_count()
 
 
 def _finders(dark: int, light: int, step: int, begin: int) -> int:
-    """Score what looks like a finder pattern, 1:1:3:1:1 with four light modules at one end."""
+    """Score finder patterns, 1:1:3:1:1 with four light modules at one end."""
     finder = dark & light >> step & dark >> 2 * step & dark >> 3 * step & dark >> 4 * step
     finder &= light >> 5 * step & dark >> 6 * step
     four = light & light >> step & light >> 2 * step & light >> 3 * step

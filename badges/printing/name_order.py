@@ -1,6 +1,6 @@
-"""Sorts names for people who look for them on paper: by the collation of ICU, Han names by pinyin.
+"""Sorts names for lists on paper: by ICU's collation, Han names by pinyin.
 
-Names in Han characters come first, as in ICU's Chinese collation, then Latin and other letters.
+Han names come first, as in ICU's Chinese collation, then Latin and other letters.
 """
 
 from functools import lru_cache
@@ -12,10 +12,10 @@ NameKey = tuple[bool, list[str], bytes, list[str], bytes]
 
 
 def name_key(given: str, family: str) -> NameKey:
-    """Return a key that sorts by family name, then by given name.
+    """A key that sorts by family name, then by given name.
 
-    ICU does not know that the surname 曾 is read zeng, and not ceng. So Han names are compared by
-    the syllables of their Latin line, and by ICU where these are the same.
+    ICU does not know that the surname 曾 is read zeng, not ceng. So Han names are compared by the
+    syllables of their transcription, and by ICU if these are equal.
     """
     family_sounds, given_sounds = syllables(given, family)
     if family_sounds:
@@ -26,14 +26,14 @@ def name_key(given: str, family: str) -> NameKey:
 
 @lru_cache(maxsize=1 << 14)
 def text_key(text: str) -> bytes:
-    """Return a key that sorts `text` among others as a Chinese reader expects it."""
+    """A key that sorts `text` as a Chinese reader expects."""
     key: bytes = _collator().getSortKey(text)
     return key
 
 
 @lru_cache(maxsize=1)
 def _collator() -> Any:
-    # ICU takes a while to load, and most commands sort nothing.
+    # Imported here because ICU loads slowly, and most commands sort nothing.
     import icu
 
     return icu.Collator.createInstance(icu.Locale("zh"))

@@ -1,7 +1,7 @@
-"""Makes cards for a small roster without a server (`hallkeeper-badges sheet`).
+"""Cards for a small roster without a server (`hallkeeper-badges sheet`).
 
-Nothing remembers who got which serial, so serials follow from the keys and the roster. The same
-roster gives the same cards, and printing again makes no second badge for anybody.
+No serials are stored: they are derived from the keys and the roster. So the same roster gives
+the same cards, and printing again makes no second badge.
 """
 
 import hashlib
@@ -26,9 +26,9 @@ CATEGORIES = {category.key: category for category in DEFAULT_CATEGORIES}
 def make_cards(
     keys: EventKeys, rows: Sequence[RosterRow], zone_bits: Mapping[str, int]
 ) -> list[Card]:
-    """Make a card with a first issue for each row, signed with the highest key.
+    """A card with a first issue for each row, signed with the highest key.
 
-    `zone_bits` has the bit of every zone code that the rows name.
+    `zone_bits` has the bit of every zone code in the rows.
     """
     taken: set[int] = set()
     cards = []
@@ -74,9 +74,7 @@ def _card(row: RosterRow, serial: int, text: str) -> Card:
 
 
 def _serial(keys: EventKeys, row: RosterRow, taken: set[int]) -> int:
-    """Return a serial that nobody can guess, the same each time, or the next one where it is
-    taken.
-    """
+    """A deterministic serial that can't be guessed. If it is taken, the next free one."""
     names = (row.given_name, row.family_name, row.organisation)
     who = row.external_id or row.email.casefold() or "\x00".join(names)
     digest = hashlib.blake2b(_SERIAL_CONTEXT + who.encode(), key=keys.root.seed).digest()

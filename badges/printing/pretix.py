@@ -1,8 +1,8 @@
-"""Reads badge layouts of pretix, a list of areas over a PDF, as its badge editor exports them.
+"""Reads badge layouts that pretix's badge editor exports: a list of areas over a PDF.
 
-Lengths are in mm from the bottom left of the page, font sizes in pt, and angles in degrees
-clockwise around an area's upper left corner. Numbers may be written as texts. What an area shows
-is named by its `content`. docs/cards.md lists which of these names are filled here.
+Lengths are in mm from the bottom left of the page, font sizes in pt, angles in degrees clockwise
+around an area's upper left corner. Numbers may be written as texts. An area's `content`
+determines its text; docs/cards.md lists the supported contents.
 """
 
 import json
@@ -26,7 +26,7 @@ CODE_CONTENTS = ("", "secret")
 LOGO_CONTENTS = ("logo", "event_logo", "organizer_logo")
 _PHOTO = re.compile(r"photo|attendee_photo|question_.+")
 _PLACEHOLDER = re.compile(r"\{([a-zA-Z0-9:_]+)\}")
-# What `values` of `badges.printing.card` fills. The last three are ours.
+# Filled by `_values` of `badges.printing.card`. The last three are Hallkeeper's own.
 TEXT_CONTENTS = frozenset(
     "attendee_name attendee_name_full_name attendee_name_given_name attendee_name_family_name"
     " attendee_company attendee_country item itemvar item_category event_name event_series_name"
@@ -37,23 +37,23 @@ _VERTICAL = ("top", "middle", "bottom")
 
 
 class PretixError(Spoken, ValueError):
-    """Is raised where the layout or its background can't be used. The text says what and where."""
+    """The layout or its background can't be used. The text has the place and the reason."""
 
 
 @dataclass(frozen=True)
 class Area:
-    """Represents one area of the layout. Lengths are in mm."""
+    """One area of the layout. Lengths are in mm."""
 
-    kind: str  # "text", "code" or "picture".
-    number: int  # In the list, from 1.
+    kind: str  # "text", "code" or "picture"
+    number: int  # in the list, from 1
     page: int
     left: float
     bottom: float
     width: float
-    height: float | None  # None: as high as its text.
+    height: float | None  # None: as high as its text
     content: str
     text: str = ""
-    texts: Mapping[str, str] = field(default_factory=dict)  # By language.
+    texts: Mapping[str, str] = field(default_factory=dict)  # by language
     locale: str = ""
     size: float = 12  # pt
     line_height: float = 1
@@ -63,18 +63,18 @@ class Area:
     italic: bool = False
     align: str = "left"
     vertical: str = "top"
-    downward: bool = False  # A text without a height hangs from `bottom`.
+    downward: bool = False  # a text without a height hangs from `bottom`
     rotation: float = 0
     shrinks: bool = False
-    quiet_zone: bool = True  # Whether the size of a code has its white margin in it.
+    quiet_zone: bool = True  # the size of a code includes its white margin
 
 
 @dataclass(frozen=True)
 class PretixLayout:
-    """Holds the areas, the PDF under them, and what can't be printed as it was meant."""
+    """The areas, the PDF under them, and notes on differences from pretix."""
 
     areas: tuple[Area, ...]
-    pages: tuple[tuple[float, float], ...]  # Width and height of each, in mm.
+    pages: tuple[tuple[float, float], ...]  # width and height of each, in mm
     background: bytes = field(default=b"", repr=False)
     notes: tuple[str, ...] = ()
 
@@ -82,9 +82,9 @@ class PretixLayout:
 def read_layout(
     data: bytes, name: str, background: bytes = b"", *, page: tuple[float, float] = (148, 105)
 ) -> PretixLayout:
-    """Return the layout in a file called `name`. Raises PretixError.
+    """Read the layout file `name`. Raises PretixError.
 
-    `page` is the size of the paper in mm, where there is no background that says it.
+    `page` is the size of the paper in mm, used if there is no background.
     """
     pages = _pages(background) if background else ()
     listed = _listed(data, name)
@@ -116,7 +116,7 @@ def read_layout(
 
 
 def filled(area: Area, values: Mapping[str, str]) -> str:
-    """Return the text of an area. `values` has what is known, by the names of contents."""
+    """The text of an area. `values` are texts by content name."""
     if area.content in ("other", "other_i18n"):
         text = area.text
         if area.content == "other_i18n":
@@ -148,7 +148,7 @@ def _listed(data: bytes, name: str) -> list[Any]:
             ),
             name=name,
         ) from None
-    if isinstance(found, dict):  # As the API gives it, with its name beside it.
+    if isinstance(found, dict):  # as in the API, with its name beside it
         found = found.get("layout")
     if not isinstance(found, list) or not found:
         raise PretixError(N_("%(name)s is no layout of pretix: that is a list of areas"), name=name)
@@ -169,7 +169,7 @@ def _pages(background: bytes) -> tuple[tuple[float, float], ...]:
             count=Count(len(background)),
             most=Count(BACKGROUND_BYTES_MAX),
         )
-    import pypdfium2  # Few events have a background, and it takes a while to load.
+    import pypdfium2  # imported here because it loads slowly, and few events have a background
 
     try:
         with pypdfium2.PdfDocument(background) as document:
@@ -251,7 +251,7 @@ def _area(given: Mapping[str, Any], number: int, where: str) -> Area:
 
 
 class _Reader:
-    """Reads the values of one area, and says of a wrong one where it is."""
+    """Reads the values of one area. Errors have the area's place."""
 
     def __init__(self, given: Mapping[str, Any], where: str) -> None:
         self._given = given
@@ -347,17 +347,17 @@ class _Reader:
 
 
 def shows_code(area: Area) -> bool:
-    """Say whether an area has the badge's code."""
+    """Whether an area has the badge's code."""
     return area.kind == "code" and area.content in CODE_CONTENTS
 
 
 def shows_photo(area: Area) -> bool:
-    """Say whether a picture is the photo. In pretix it is the answer to a question."""
+    """Whether a picture is the photo. In pretix it is the answer to a question."""
     return bool(_PHOTO.fullmatch(area.content))
 
 
 def _notes(areas: list[Area], left_out: int) -> Iterator[str]:
-    """Say what is printed otherwise than the layout means it."""
+    """Report the differences of the printed card from the layout."""
     if not any(map(shows_code, areas)):
         yield (
             Phrase(
@@ -405,7 +405,7 @@ def _notes(areas: list[Area], left_out: int) -> Iterator[str]:
 
 
 def _unfilled(area: Area) -> list[str]:
-    """Return the names of contents in an area for which nothing is known."""
+    """The contents of an area that have no value here."""
     if area.kind == "picture":
         known = area.content in LOGO_CONTENTS or shows_photo(area)
         return [] if known else [area.content or Phrase("a picture without a name")]
@@ -422,7 +422,7 @@ def _unfilled(area: Area) -> list[str]:
     )
 
 
-# Names of contents that pretix knows besides, by their beginnings. Other words in braces stay.
+# Prefixes of the other content names of pretix. Other words in braces are printed verbatim.
 _PRETIX = re.compile(
     r"(secret|order|positionid|item|variation|price|attendee|pseudonymization|event|telephone|email"
     r"|invoice|addons|organizer|now_|purchase|valid_|medium|seat|meta:|itemmeta:|question_|name)"

@@ -1,10 +1,10 @@
-"""Makes QR symbols (ISO/IEC 18004) of credentials and addresses, as modules, SVG or PNG.
+"""QR symbols (ISO/IEC 18004) of credentials and addresses, as modules, SVG or PNG.
 
-A credential's 122 characters are in the alphanumeric set, so that they fit version 5 at level M and
-7 at level Q.
+A credential's 122 characters are in the alphanumeric set, so they fit version 5 at level M and
+version 7 at level Q.
 
-`qrcode` makes the symbols. What it does bit by bit, which is codewords and the choice of a mask, is
-done here in whole numbers, with the same result.
+`qrcode` makes the symbols. Its slow bitwise parts, codewords and the choice of a mask, are done
+here in integers, with the same result.
 """
 
 import io
@@ -29,7 +29,7 @@ _TO_DIGITS = bytes.maketrans(b"\0\1", b"01")
 _TO_GREYS = bytes.maketrans(b"\0\1", b"\xff\0")
 _FROM_DIGITS = bytes.maketrans(b"01", b"\0\1")
 _VALUES = {byte: value for value, byte in enumerate(ALPHA_NUM)}
-QUIET_ZONE = 4  # The standard asks for this many white modules around a symbol.
+QUIET_ZONE = 4  # white modules around a symbol, required by the standard
 _LEVELS = {
     "L": qrcode.constants.ERROR_CORRECT_L,
     "M": qrcode.constants.ERROR_CORRECT_M,
@@ -39,33 +39,31 @@ _LEVELS = {
 
 
 class SymbolError(ValueError):
-    """Is raised where no symbol can hold the text."""
+    """No symbol can hold the text."""
 
 
 @dataclass(frozen=True)
 class Symbol:
-    """Holds the modules row by row from the top left, True for dark, without the quiet zone."""
+    """The modules row by row from the top left, True for dark, without the quiet zone."""
 
     modules: tuple[tuple[bool, ...], ...]
     version: int  # 1-40
 
     @property
     def size(self) -> int:
-        """Return the number of modules along one side."""
+        """The number of modules along one side."""
         return len(self.modules)
 
 
 def symbol(text: str, *, level: str = "M") -> Symbol:
-    """Return the smallest symbol of `text` at `level` (L, M, Q or H). Raises SymbolError."""
+    """The smallest symbol of `text` at `level` (L, M, Q or H). Raises SymbolError."""
     modules, version = _modules(text, level)
     size = _size(version)
     return Symbol(_rows(modules, size), version)
 
 
 def _modules(text: str, level: str) -> tuple[int, int]:
-    """Return the modules as an integer with the bottom right one in its lowest bit, and the
-    version.
-    """
+    """The modules as an integer, bottom right module in the lowest bit, and the version."""
     if level not in _LEVELS:
         raise SymbolError(f"level {level!r}: use one of {', '.join(_LEVELS)}")
     if not text:
@@ -87,34 +85,36 @@ def _modules(text: str, level: str) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class _MaskChange:
-    """Holds the modules in which a mask differs from a trial of mask 0, whatever the text is."""
+    """The modules in which a mask differs from a trial of mask 0, for any text."""
 
-    trial: int  # As masks are compared, without the bits that name the mask.
+    trial: int  # as masks are compared, without the bits that encode the mask
     final: int
 
 
 @dataclass(frozen=True)
 class _Layout:
-    """Holds where the bits of a text are in a symbol, and what is the same for every text."""
+    """The positions of a text's bits in a symbol, and the modules that are the same for every
+    text.
+    """
 
     size: int
-    empty: int  # A trial of mask 0 whose codewords are all 0.
+    empty: int  # a trial of mask 0 whose codewords are all 0
     bits: int
-    bit_of_module: Callable[[str], tuple[str, ...]]  # Gets each module's bit, or the last one.
+    bit_of_module: Callable[[str], tuple[str, ...]]  # each module's bit, or the last one
     masks: tuple[_MaskChange, ...]
 
     def trial(self, codewords: list[int]) -> int:
-        """Return the modules of a trial of mask 0."""
+        """The modules of a trial of mask 0."""
         bits = f"{int.from_bytes(bytes(codewords)):0{self.bits}b}0"
         return self.empty ^ int("".join(self.bit_of_module(bits)), 2)
 
 
 @lru_cache(maxsize=160)
 def _layout(version: int, level: str) -> _Layout:
-    """Have `qrcode` draw some symbols, and note where they differ.
+    """Derive a layout from some symbols that `qrcode` draws.
 
-    The modules that hold the text are the exclusive or of text and mask. The others are the same
-    for every text. So what is noted here holds for all texts, and `qrcode` draws no other.
+    Modules with text are the exclusive or of text and mask. The others are the same for every
+    text. So the result holds for all texts, and `qrcode` draws no others.
     """
     code = _code(level, MODE_8BIT_BYTE, b"A", version)
     count = 8 * sum(block.total_count for block in rs_blocks(version, _LEVELS[level]))
@@ -125,7 +125,7 @@ def _layout(version: int, level: str) -> _Layout:
 
     empty = drawn([0] * count)
     size = code.modules_count
-    # Digit by digit, modules tell the number of their bit. The first has number 1.
+    # Digit by digit, modules reveal the number of their bit. The first has number 1.
     numbers = [0] * size**2
     for digit in range(count.bit_length()):
         changed = empty ^ drawn([(at + 1) >> digit & 1 for at in range(count)])
@@ -148,13 +148,13 @@ def _layout(version: int, level: str) -> _Layout:
 
 @lru_cache(maxsize=1024)
 def _version(level: str, mode: int, length: int) -> int:
-    """Return the smallest version that holds `length` bytes. Raises as `qrcode` does."""
+    """The smallest version that holds `length` bytes. Raises like `qrcode`."""
     code = _code(level, mode, b"A" * length, None)
     return int(code.best_fit())
 
 
 class _Alphanumeric(QRData):  # type: ignore[misc]
-    """Writes all its bits at once, where `QRData` writes them one by one."""
+    """Writes all its bits at once; `QRData` writes them one by one."""
 
     def write(self, buffer: BitBuffer) -> None:
         bits, length = int.from_bytes(buffer.buffer), 8 * len(buffer.buffer)
@@ -177,7 +177,7 @@ def _code(level: str, mode: int, data: bytes, version: int | None) -> Any:
 
 
 def _codewords(data: QRData, version: int, level: str) -> list[int]:
-    """Return what `qrcode.util.create_data` does for one text, in a tenth of the time."""
+    """The same result as `qrcode.util.create_data` for one text, in a tenth of the time."""
     buffer = BitBuffer()
     buffer.put(data.mode, 4)
     buffer.put(len(data), length_in_bits(data.mode, version))
@@ -208,7 +208,7 @@ def _codewords(data: QRData, version: int, level: str) -> list[int]:
 
 
 def _correction(part: bytes, length: int) -> bytes:
-    """Return the Reed-Solomon bytes of a block, dividing byte by byte with a table."""
+    """The Reed-Solomon bytes of a block, by table division."""
     table = _remainders(length)
     top, mask = 8 * (length - 1), (1 << 8 * (length - 1)) - 1
     rest = 0
@@ -219,7 +219,7 @@ def _correction(part: bytes, length: int) -> bytes:
 
 @lru_cache(maxsize=64)
 def _remainders(length: int) -> tuple[int, ...]:
-    """Return for each byte its remainder by `qrcode`'s polynomial for so many bytes."""
+    """For each byte, its remainder by `qrcode`'s generator polynomial of this length."""
     divisor = Polynomial([1], 0)
     for power in range(length):
         divisor = divisor * Polynomial([1, gexp(power)], 0)
@@ -236,7 +236,7 @@ def _trial(code: Any, mask: int) -> int:
 
 
 def _packed(code: Any) -> int:
-    """Return the modules as an integer with the bottom right one in its lowest bit."""
+    """The modules as an integer, bottom right module in the lowest bit."""
     return int(b"".join(map(bytes, code.modules)).translate(_TO_DIGITS), 2)
 
 
@@ -250,7 +250,7 @@ def _rows(modules: int, size: int) -> tuple[tuple[bool, ...], ...]:
 
 
 def symbol_svg(text: str, *, level: str = "M", quiet_zone: int = QUIET_ZONE) -> str:
-    """Return an SVG picture of one unit per module. It has a white ground and one black path."""
+    """An SVG picture with one unit per module: a white ground and one black path."""
     modules, version = _modules(text, level)
     size = _size(version)
     side = size + 2 * quiet_zone
@@ -263,7 +263,7 @@ def symbol_svg(text: str, *, level: str = "M", quiet_zone: int = QUIET_ZONE) -> 
 
 
 def symbol_png(text: str, *, module_px: int = 8, level: str = "M") -> bytes:
-    """Return a black and white PNG with its quiet zone, each module `module_px` pixels wide."""
+    """A black and white PNG with its quiet zone, each module `module_px` pixels wide."""
     if not 1 <= module_px <= 100:
         raise SymbolError(f"modules of {module_px} pixels: use 1 to 100")
     drawn = symbol(text, level=level)
@@ -278,7 +278,7 @@ def symbol_png(text: str, *, module_px: int = 8, level: str = "M") -> bytes:
 
 
 def _path(modules: int, size: int, offset: int) -> str:
-    """Return a rectangle for every unbroken run of dark modules in a row."""
+    """A rectangle for every run of dark modules in a row."""
     digits = f"{modules:0{size * size}b}"
     found = []
     for y in range(size):

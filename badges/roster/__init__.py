@@ -1,4 +1,4 @@
-"""Reads rosters from CSV or XLSX files to checked rows, with every problem named at once.
+"""Rosters: CSV or XLSX files, read into checked rows, with all problems at once.
 
-Begin with `reader.py`. It may use no other room.
+Begin with `reader.py`. Uses no other package of this part.
 """

@@ -1,4 +1,4 @@
-"""Lists the words by which a roster may name each category of an event."""
+"""The words by which a roster may name each category of an event."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -8,8 +8,9 @@ from badges.roster.cells import wording
 
 
 def category_words(categories: Iterable[CategoryPlan]) -> dict[str, list[str]]:
-    """Return the names of each category in every language, its letter, and its usual synonyms, by
-    key. A synonym that is another category's name or key here is left out.
+    """Each category's names in every language, its letter and its usual synonyms, by key.
+
+    Synonyms that are another category's name or key here are left out.
     """
     categories = list(categories)
     words = {one.key: [*one.names.values(), one.letter] for one in categories}

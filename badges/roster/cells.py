@@ -1,4 +1,4 @@
-"""Cleans and checks one cell at a time, and turns it into the value that it stands for."""
+"""Cleans and checks one cell at a time, and converts it to its value."""
 
 import functools
 import re
@@ -18,10 +18,10 @@ _LIMITS = {
     "phone": 60, "order_number": 64, "category": 64, "days": 100, "zones": 400,
     "invitations": 2_000, "language": 35, "accessible": 40,
 }  # fmt: skip
-_MARKS_MOST = 8  # The most combining marks on one letter. Scripts in use need fewer.
-# In East Asian spreadsheets the wide forms begin formulas too.
+_MARKS_MOST = 8  # the most combining marks on one letter; living scripts need fewer
+# East Asian spreadsheets also accept the wide forms at the beginning of formulas.
 _FORMULA = "=+-@\t\r＝＋－＠"
-# A telephone number may begin as a formula does, but has nothing that one would work with.
+# A phone number may begin like a formula, but has no operators or names that one would compute.
 _INTERNATIONAL = re.compile(r"[+＋][0-9０-９ ()./-]+")
 _PHONE_DIGITS_MIN = 3
 _DASHES = frozenset("-–—―－")
@@ -29,9 +29,9 @@ _SHEET_ERRORS = {"#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NUL
 _INVISIBLE_SIGNS = frozenset("\u00ad\u061c\u200b\u200e\u200f\u2060\ufeff")
 _INVISIBLE = dict.fromkeys(map(ord, _INVISIBLE_SIGNS))
 _NARROW = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
-PRODUCT_AND_VARIATION = " – "  # stands between the two, as ticket shops write it
+PRODUCT_AND_VARIATION = " – "  # between the two, as ticket shops write it
 _HAN_OR_NOT = re.compile(r"[\u3400-\u9fff]+|[^\u3400-\u9fff]+")
-_JOINERS = "\u200c\u200d"  # Persian and Indic names need these.
+_JOINERS = "\u200c\u200d"  # needed in Persian and Indic names
 _WORD = r"[^\s@<>()\[\]\\,;:\"]"
 _EMAIL = re.compile(rf"{_WORD}{{1,64}}@{_WORD}+\.{_WORD}{{2,}}")
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
@@ -58,11 +58,11 @@ Reader = Callable[[str], str]
 
 
 class CellError(Spoken, ValueError):
-    """Says what is wrong with a cell and what to do, in plain words."""
+    """A cell's problem and its remedy, in plain words."""
 
 
 class UnknownCategoryError(CellError):
-    """Says that a word is no category here."""
+    """The word is no category here."""
 
 
 def clean(column: str, raw: str) -> str:
@@ -94,7 +94,7 @@ def clean(column: str, raw: str) -> str:
 
 
 def invisible(raw: str) -> str:
-    """Return the invisible characters that `clean` takes out of a cell, each once."""
+    """The invisible characters that `clean` removes from a cell, each once."""
     if _INVISIBLE_SIGNS.isdisjoint(raw):
         return ""
     return "".join(dict.fromkeys(sign for sign in raw if sign in _INVISIBLE_SIGNS))
@@ -142,12 +142,12 @@ def _refuse(char: str, kind: str) -> None:
 
 
 def narrow(text: str) -> str:
-    """Return `text` with letters, digits and signs of East Asian width as plain ones."""
+    """Convert East Asian full-width letters, digits and signs to plain ones."""
     return text if text.isascii() else text.translate(_NARROW).strip()
 
 
 def latin_name(text: str) -> str:
-    """Return a name that has Latin letters alone, and what stands between them."""
+    """Return a name whose letters are all Latin. Raises CellError."""
     for char in text:
         if char.isalpha() and not unicodedata.name(char, "").startswith(("LATIN", "MODIFIER")):
             raise CellError(
@@ -174,7 +174,6 @@ def external_id(text: str) -> str:
 
 
 def phone(text: str) -> str:
-    """Return a telephone number in plain digits and signs."""
     text = narrow(text)
     if re.fullmatch(r"\d(\.\d+)?E\+\d+", text, re.IGNORECASE):
         raise CellError(
@@ -191,7 +190,9 @@ def phone(text: str) -> str:
 
 
 def country(text: str) -> str:
-    """Return the ISO 3166 code of a country that is written as a code or by any of its names."""
+    """The ISO 3166 code of a country, written as a code or by any of its names. Raises
+    CellError.
+    """
     found = countries_called(text)
     if len(found) == 1:
         return found[0]
@@ -214,7 +215,7 @@ def country(text: str) -> str:
 
 
 def mapped_country(mapping: Mapping[str, str]) -> Reader:
-    """Make a reader of countries that knows the words of a mapping too."""
+    """A reader of countries that knows the mapping's words too."""
     meant = {wording(word): code for word, code in mapping.items()}
     return lambda text: country(meant.get(wording(text), text))
 
@@ -223,11 +224,11 @@ def category(
     known: Collection[str] | Mapping[str, str | Collection[str]],
     mapping: Mapping[str, str] | None = None,
 ) -> Reader:
-    """Make a reader of category codes. The values of `known`, if it is a mapping, are their names.
+    """A reader of category codes. If `known` is a mapping, its values are the names.
 
-    A name that two categories share is refused, and "代表 Delegate" is one category's two names.
-    What `mapping` says of a word comes first. It may name a product whatever its variation is,
-    where the file has the two together as "Ticket – Early bird".
+    A name shared by two categories is refused; "代表 Delegate" is two names of one category. The
+    meanings in `mapping` come first. A product there covers all its variations, as in "Ticket –
+    Early bird".
     """
     meant: dict[str, set[str]] = {}
     if isinstance(known, Mapping):
@@ -264,12 +265,12 @@ def category(
 
 
 def wording(text: str) -> str:
-    """Return `text` without case, width and needless spaces, to compare words by."""
+    """Normalise case, width and spaces, to compare words."""
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def days(last: int) -> Callable[[str], tuple[int, ...] | None]:
-    """Return a reader of event days such as "1,3" or "1-3". For "all" it gives None."""
+    """A reader of event days such as "1,3" or "1-3". For "all" it returns None."""
 
     def read(text: str) -> tuple[int, ...] | None:
         text = narrow(text)
@@ -296,7 +297,7 @@ def days(last: int) -> Callable[[str], tuple[int, ...] | None]:
 
 
 def codes(what: str, known: Collection[str] | None) -> Callable[[str], tuple[str, ...]]:
-    """Return a reader of lists of codes. With None it accepts any that are well formed."""
+    """A reader of lists of codes. If `known` is None it accepts any well-formed code."""
     right = {code.casefold(): code for code in known or ()}
 
     def read(text: str) -> tuple[str, ...]:
@@ -318,7 +319,7 @@ def codes(what: str, known: Collection[str] | None) -> Callable[[str], tuple[str
 
 
 def language(text: str) -> str:
-    """Return a BCP 47 tag such as "zh" or "zh-Hant", from a tag or the usual name of a language."""
+    """A BCP 47 tag such as "zh" or "zh-Hant", from a tag or the usual name of a language."""
     text = narrow(text)
     named = _LANGUAGES.get(text.casefold())
     if named:
@@ -332,7 +333,7 @@ def language(text: str) -> str:
 
 
 def accessible(text: str) -> str:
-    """Return "wheelchair" or "companion" for whom places are kept, or "none"."""
+    """Return "wheelchair" or "companion", for whom places are kept, or "none"."""
     named = _ACCESSIBLE.get(narrow(text).casefold())
     if named is None:
         raise CellError(

@@ -1,6 +1,4 @@
-"""Finds which column of the file is which of ours, by usual names in English and Chinese, or by a
-mapping.
-"""
+"""Assigns the file's columns to ours, by usual titles in English and Chinese or by a mapping."""
 
 import re
 import unicodedata
@@ -11,7 +9,7 @@ from badges.roster.exports import export_columns, export_of, has_orders_only, pl
 from badges.roster.mapping import RosterMapping, WantedColumn
 from badges.roster.problems import ProblemList, shown
 
-# For each of our columns, what others call it, normalised as `_normal` does.
+# Usual titles of each of our columns, normalised as in `_normal`.
 _SYNONYMS: dict[str, str] = {
     "external_id": "externalid id reference ref registrationid registrationnumber registrationno"
     " attendeeid ordercode regid 编号 报名编号 注册号 注册编号 参会编号 工号"
@@ -52,12 +50,12 @@ _SYNONYMS: dict[str, str] = {
 }
 COLUMNS = tuple(_SYNONYMS)
 _OURS = {word: column for column, words in _SYNONYMS.items() for word in words.split()}
-# Titles of columns that only count the rows. Such a number is no id, because it changes when
-# somebody is added or the rows are sorted.
+# Titles of columns that only number the rows. Such a number is no id: it changes when a person is
+# added or the rows are sorted.
 _ROW_NUMBERS = frozenset(
     "序号 行号 项次 次序 no nr num number row rownumber rownum sn sno serialno index lfdnr".split()
 )
-# Titles that give way to any other one of the same column.
+# Titles that give way to any other title of the same column.
 _SECOND_CHOICES = frozenset({"nationality", "国籍", "國籍"})
 _IN_BRACKETS = re.compile(r"[(\[（［【].*?[)\]）］】]")
 _HAN_OR_NOT = re.compile(r"[\u4e00-\u9fff]+|[^\u4e00-\u9fff]+")
@@ -66,10 +64,10 @@ _HAN_OR_NOT = re.compile(r"[\u4e00-\u9fff]+|[^\u4e00-\u9fff]+")
 def find_columns(
     header: Sequence[str], mapping: RosterMapping, problems: ProblemList, line: int
 ) -> dict[str, tuple[int, ...]]:
-    """Return the index in `header` of each of our columns that the file has, and note problems.
+    """The index in `header` of each of our columns that the file has. Problems go to `problems`.
 
-    Where there are several, the column is what they say together. A mapping comes before the titles
-    of a known export, and these before the usual ones. `status_columns` finds the status.
+    Several indexes mean that the columns are read together. A mapping takes precedence over a
+    known export's titles, and these over the usual titles. `status_columns` finds the status.
     """
     found = _mapped(header, mapping.columns, problems)
     export = export_of(header)
@@ -80,7 +78,7 @@ def find_columns(
                 found[column] = indexes
     usual = _usual(header, found, problems, line)
     if export is not None and "external_id" in export.columns:
-        usual.pop("external_id", None)  # an order's code alone is not one person's
+        usual.pop("external_id", None)  # an order's code alone does not identify one person
     found |= usual
     _require(found, header, mapping, problems, line)
     return found
@@ -89,12 +87,12 @@ def find_columns(
 def _usual(
     header: Sequence[str], found: Mapping[str, tuple[int, ...]], problems: ProblemList, line: int
 ) -> dict[str, tuple[int, ...]]:
-    """Return the columns that are called as usual, of those that are not in `found`."""
+    """Columns with usual titles, of those that are not in `found`."""
     taken = {index for indexes in found.values() for index in indexes}
     candidates: dict[str, list[int]] = {}
     for index, title in enumerate(header):
         column = column_of(title)
-        # A file may have several columns of the status, and `status_columns` finds them.
+        # A file may have several status columns; `status_columns` finds them.
         if column and column != "status" and column not in found and index not in taken:
             candidates.setdefault(column, []).append(index)
     usual: dict[str, tuple[int, ...]] = {}
@@ -116,8 +114,8 @@ def _usual(
 
 
 def status_columns(header: Sequence[str], found: Mapping[str, tuple[int, ...]]) -> list[int]:
-    """List the columns that say whether an order stands. They are what a mapping names, else those
-    of a known export, else all of them.
+    """The status columns of orders: those of a mapping, else of a known export, else all with usual
+    titles.
     """
     if "status" in found:
         return list(found["status"])
@@ -136,7 +134,7 @@ def status_columns(header: Sequence[str], found: Mapping[str, tuple[int, ...]]) 
 def wanted_columns(
     header: Sequence[str], found: Mapping[str, tuple[int, ...]], statuses: Sequence[int]
 ) -> dict[str, WantedColumn]:
-    """Return the mapping that finds these columns in another file with the same titles."""
+    """The mapping that finds these columns in another file with the same titles."""
     plain = [_normal(title, keep_brackets=True) for title in header]
     wanted = {}
     for column, indexes in {**found, "status": tuple(statuses)}.items():
@@ -150,7 +148,7 @@ def wanted_columns(
 
 
 def counts_rows(title: str) -> bool:
-    """Tell whether a column with this title numbers the rows, such as 序号, No. or #."""
+    """Whether a column with this title numbers the rows, such as 序号, No. or #."""
     return title.strip() in ("#", "＃", "№") or _normal(title) in _ROW_NUMBERS
 
 
@@ -256,7 +254,7 @@ def _listed(header: Sequence[str]) -> str:
 
 
 def column_of(title: str) -> str | None:
-    """Return our column that "E-mail *", "姓名（必填）" or "单位 Company" means, or None."""
+    """Our column for a title such as "E-mail *", "姓名（必填）" or "单位 Company", or None."""
     whole = _OURS.get(_normal(title))
     if whole:
         return whole

@@ -1,8 +1,7 @@
-"""Knows countries by their ISO 3166 codes and by their names in all languages of Unicode's CLDR.
+"""Countries by ISO 3166 code and by name, in all languages of Unicode's CLDR.
 
-Babel brings the names. It reads a language's file at the first question that needs it, so nothing
-is read when this module is imported. A name is looked for in English and Chinese first, then in all
-other languages. A name that means two countries is refused with both.
+Babel has the names. Language files are read on first use, not on import. English and Chinese are
+searched first, then all other languages. A name of two countries is refused, with both.
 """
 
 import difflib
@@ -18,11 +17,11 @@ from babel.localedata import locale_identifiers
 # Codes of CLDR that are no countries: groups, reserved islands, and codes for tests.
 _NO_COUNTRIES = frozenset("AC CP CQ DG EA EZ IC QO TA XA XB ZZ".split())
 # EU and UN are reserved in ISO 3166, and delegations use them. Kosovo has a code by custom.
-_FIRST = ("en", "zh", "zh_Hant", "zh_Hant_HK")  # where names are looked for first
+_FIRST = ("en", "zh", "zh_Hant", "zh_Hant_HK")  # searched first
 _CODE = re.compile(r"[A-Z]{2}")
 _SUGGESTIONS = 3
 
-# Names that CLDR lacks, by code: usual short forms, ISO's long ones, and former ones.
+# Names that CLDR lacks, by code: usual short forms, ISO's long forms, and former names.
 _ALIASES = {
     "AE": "UAE / Emirates / 阿联酋",
     "BA": "Bosnia / 波黑",
@@ -77,7 +76,7 @@ _ALIASES = {
     "VN": "Viet Nam",
     "XK": "Republic of Kosovo",
 }
-# What a column of nationalities says. CLDR has no such words, so the usual ones stand here.
+# Usual nationalities, because CLDR has none.
 _NATIONALITIES = (
     "AE Emirati AF Afghan AR Argentine AR Argentinian AT Austrian AU Australian BD Bangladeshi"
     " BE Belgian BG Bulgarian BR Brazilian BY Belarusian CA Canadian CH Swiss CL Chilean CN Chinese"
@@ -92,10 +91,10 @@ _NATIONALITIES = (
     " SN Senegalese TH Thai TN Tunisian TR Turkish TZ Tanzanian UA Ukrainian UG Ugandan US American"
     " UZ Uzbek VE Venezuelan VN Vietnamese ZA African ZM Zambian ZW Zimbabwean"
 )  # fmt: skip
-# Two words in the list above stand for these.
+# Full forms of words in the list above.
 _TWO_WORDS = {"Lankan": "Sri Lankan", "Zealander": "New Zealander", "African": "South African"}
-# "Kingdom of Norway" and "Moldova, Republic of" are the countries without these words. For some
-# names they tell two countries apart, so that they are never cut from these.
+# "Kingdom of Norway" and "Moldova, Republic of" are found without these words. The words are kept
+# in names where they distinguish two countries.
 _STATE = r"(?:republic|states?|kingdom|federation|commonwealth|sultanate|principality|grand duchy)"
 _BEFORE = re.compile(rf"^(?:the )?(?:[a-z'’-]+ ){{0,2}}{_STATE} of (?:the )?(.+)$", re.IGNORECASE)
 _AFTER = re.compile(rf"^([^,(]+?) *[,(](?:.*\b{_STATE}\b.*| *the\)?)$", re.IGNORECASE)
@@ -104,23 +103,24 @@ _TOLD_APART = frozenset({"china", "korea", "congo", "ireland north", "samoa"})
 
 @functools.cache
 def codes() -> frozenset[str]:
-    """Return every code that a country may have."""
+    """Every code that a country may have."""
     names = map(str, Locale("en").territories)
     return frozenset(code for code in names if _CODE.fullmatch(code)) - _NO_COUNTRIES
 
 
 @functools.cache
 def country_name(country: str, language: str = "en") -> str:
-    """Return a country's name in a language of CLDR, and any text that is no code as it is."""
+    """A country's name in a language of CLDR. A text that is no code is returned unchanged."""
     if country not in codes():
         return country
     return str(Locale.parse(language, sep="-").territories.get(country, country))
 
 
 def countries_called(text: str) -> tuple[str, ...]:
-    """Return the codes of the countries that `text` may mean. It may be a code of two or three
-    letters, a number of ISO 3166, a nationality, or a name in any language. Nothing is returned
-    for a text that names no country.
+    """The codes of the countries that `text` may mean; empty if none.
+
+    It may be a code of two or three letters, a number of ISO 3166, a nationality, or a name in
+    any language.
     """
     return _called(unicodedata.normalize("NFKC", text).strip())
 
@@ -145,7 +145,7 @@ def _called(text: str) -> tuple[str, ...]:
 
 
 def near_names(text: str) -> tuple[str, ...]:
-    """Return the known names that `text` resembles most, each once, for a suggestion."""
+    """Up to three known names most similar to `text`, for a suggestion."""
     shown = _shown_names()
     near = difflib.get_close_matches(_folded(text), shown, n=_SUGGESTIONS * 2, cutoff=0.6)
     names = dict.fromkeys(shown[one] for one in near)
@@ -153,7 +153,7 @@ def near_names(text: str) -> tuple[str, ...]:
 
 
 def _forms(text: str) -> Iterable[str]:
-    """Yield `text`, and then what is left of it without the words for a form of state."""
+    """`text`, and `text` without words for a form of state."""
     yield text
     for pattern in (_BEFORE, _AFTER):
         found = pattern.match(text)
@@ -162,7 +162,7 @@ def _forms(text: str) -> Iterable[str]:
 
 
 def _folded(name: str) -> str:
-    """Return a name without case, marks, spaces and signs. Saint is written St. as in CLDR."""
+    """Normalise a name: no case, marks, spaces or signs. Saint becomes St. as in CLDR."""
     text = unicodedata.normalize("NFKD", name.casefold().replace("&", " and "))
     words = "".join(c if c.isalnum() else "" if unicodedata.combining(c) else " " for c in text)
     parts = ["st" if word == "saint" else word for word in words.split()]
@@ -173,7 +173,7 @@ def _folded(name: str) -> str:
 
 @functools.cache
 def _first_names() -> Mapping[str, frozenset[str]]:
-    """Return codes by name in English and Chinese, with the usual other forms."""
+    """Codes by name in English and Chinese, with the usual other forms."""
     found: dict[str, frozenset[str]] = {}
     for language in _FIRST:
         for code, name in _territories(language):
@@ -183,7 +183,7 @@ def _first_names() -> Mapping[str, frozenset[str]]:
         found[_folded(_TWO_WORDS.get(word, word))] = frozenset({code})
     for code, names in _ALIASES.items():
         found |= {_folded(name): frozenset({code}) for name in names.split(" / ")}
-    # Each of these is two countries, whatever one language's short name says.
+    # Each of these means two countries, despite short names in some languages.
     found |= dict.fromkeys(("korea", "korean"), frozenset({"KP", "KR"}))
     found |= dict.fromkeys(("congo", "刚果", "剛果"), frozenset({"CD", "CG"}))
     return found
@@ -191,9 +191,9 @@ def _first_names() -> Mapping[str, frozenset[str]]:
 
 @functools.cache
 def _all_names() -> Mapping[str, frozenset[str]]:
-    """Return codes by name in every language of CLDR, in each of its scripts.
+    """Codes by name in every language of CLDR, in each of its scripts.
 
-    It takes about half a second, once, and only for a name that is neither English nor Chinese.
+    Takes about half a second, once, and only for a name that is neither English nor Chinese.
     """
     known = codes()
     meant: dict[str, set[str]] = {}
@@ -209,14 +209,14 @@ def _all_names() -> Mapping[str, frozenset[str]]:
 
 
 def _own_territories(language: str) -> Mapping[str, object]:
-    """Return the names in a language's own file. Those that it inherits stand in another one, and
-    to join the two takes longer than to read both.
+    """The names in a language's own file. Inherited names are in another file, and joining both
+    takes longer than reading both.
     """
     lock, cache = getattr(localedata, "_cache_lock", None), getattr(localedata, "_cache", None)
     if lock is None or cache is None:
         return Locale.parse(language).territories
-    # Babel keeps what it reads, and all languages come to 170 MB. Nobody else may find a part there
-    # either, so it is dropped again before another thread can ask.
+    # Babel caches all that it reads, 170 MB for all languages. This part is removed before another
+    # thread can find it.
     with lock:
         had = language in cache
         try:
@@ -235,6 +235,6 @@ def _territories(language: str) -> Iterable[tuple[str, str]]:
 
 @functools.cache
 def _shown_names() -> Mapping[str, str]:
-    """Return the names that a suggestion may show, by their folded form."""
+    """The names for suggestions, by normalised form."""
     names = [*_territories("en"), *_territories("zh")]
     return {_folded(name): f"{name} ({code})" for code, name in names}

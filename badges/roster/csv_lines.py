@@ -1,6 +1,4 @@
-"""Reads the lines of a CSV file, in whatever encoding and with whatever delimiter spreadsheets
-write.
-"""
+"""Reads the lines of a CSV file, in the encodings and with the delimiters of spreadsheets."""
 
 import codecs
 import csv
@@ -20,14 +18,14 @@ ENCODINGS = (
 )  # fmt: skip
 _SAME = {"utf8": "utf-8", "gbk": "gb18030", "gb2312": "gb18030", "cp936": "gb18030"}
 _DELIMITERS = ",;\t"
-# It also stands inside of titles, so it counts only where the titles have none of the others.
+# It also occurs within titles, so it counts only if the titles have no other delimiter.
 _LAST_DELIMITER = "|"
-# Spreadsheets write such a line by custom.
+# Some spreadsheets write this line first.
 _SEP_LINE = re.compile(r"sep=([,;\t|])\r?\n", re.IGNORECASE)
-_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # Old Office files begin so, and encrypted new ones.
-_TITLE_LINES = 10  # One of these first lines has the titles.
-_FOREIGN_LINES_MOST = 10  # With more such lines the whole file must be in another encoding.
-# These are recognised by our Chinese titles. No title reads alike in both.
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # old Office files, and encrypted new ones
+_TITLE_LINES = 10  # the titles are in one of these first lines
+_FOREIGN_LINES_MOST = 10  # more such lines mean that the whole file has another encoding
+# Recognised by our Chinese titles, none of which reads the same in both.
 _RECOGNISED = ("gb18030", "big5")
 _SHOWN_ENCODINGS = ("gb18030", "big5", "shift_jis", "euc-kr", "cp1251", "cp1252")
 
@@ -35,7 +33,7 @@ _SHOWN_ENCODINGS = ("gb18030", "big5", "shift_jis", "euc-kr", "cp1251", "cp1252"
 def csv_lines(
     data: bytes, name: str, encoding: str | None, tell: Callable[[Finding], None]
 ) -> Iterator[Line]:
-    """Yield every record of the file. Raises RosterError where it is no text, or in another
+    """Yield every record of the file. Raises RosterError if it is no text or has another
     encoding.
     """
     _refuse_other_kinds(data, name)
@@ -66,9 +64,9 @@ def _refuse_other_kinds(data: bytes, name: str) -> None:
 
 def _decode(data: bytes, name: str, encoding: str | None, tell: Callable[[Finding], None]) -> str:
     """Decode the text. Without `encoding` it is UTF-8, UTF-16 by its byte order mark, or a Chinese
-    encoding in which the titles are some of ours.
+    encoding in which some titles are ours.
 
-    A few foreign bytes in a UTF-8 file stay in it as lone surrogates, which the cells then report.
+    A few foreign bytes in a UTF-8 file become lone surrogates, which the cells report.
     """
     if encoding is not None:
         return _decode_as(data, name, encoding)
@@ -114,7 +112,7 @@ def _read_as(name: str, encoding: str) -> Finding:
 
 
 def _utf_16_without_mark(data: bytes) -> str | None:
-    """Return which UTF-16 the file is in, where one of its first lines has titles that are ours."""
+    """The UTF-16 of the file, if one of its first lines then has titles of ours."""
     for encoding in ("utf-16-le", "utf-16-be"):
         try:
             lines = data.decode(encoding).splitlines()[:_TITLE_LINES]
@@ -127,9 +125,7 @@ def _utf_16_without_mark(data: bytes) -> str | None:
 
 
 def _recognised(data: bytes, header: bytes) -> str | None:
-    """Return the encoding in which the header has a title that is ours, where the whole file is in
-    it.
-    """
+    """The encoding of the whole file in which the header has a title of ours, or None."""
     for encoding in _RECOGNISED:
         try:
             titles = re.split(r"[,;\t|\n]", header.decode(encoding))
@@ -142,7 +138,7 @@ def _recognised(data: bytes, header: bytes) -> str | None:
 
 
 def _readings(data: bytes, line: bytes) -> str:
-    """Show how a line reads in each encoding that the whole file could be in."""
+    """Show a line in each possible encoding of the whole file."""
     readings = []
     for encoding in _SHOWN_ENCODINGS:
         try:
@@ -209,7 +205,7 @@ def _records(text: str) -> Iterator[Line]:
 
 
 def _sniff(text: str) -> str:
-    """Return the delimiter that stands most often in the line with the titles."""
+    """The most frequent delimiter in the line with the titles."""
     header = _title_line(text)
     outside_quotes = "".join(header.split('"')[::2])
     if _LAST_DELIMITER in outside_quotes and not set(_DELIMITERS) & set(outside_quotes):
@@ -218,8 +214,8 @@ def _sniff(text: str) -> str:
 
 
 def _title_line(text: str) -> str:
-    """Return the first line that has a title of ours and something beside it, else the first line
-    with anything in it.
+    """The first line with a title of ours and another cell, else the first line that is not
+    blank.
     """
     filled = (line for line in io.StringIO(text) if line.strip())
     lines = list(itertools.islice(filled, _TITLE_LINES))

@@ -1,7 +1,7 @@
-"""Knows the files that ticket shops and registration systems export, by their own titles.
+"""The exports of ticket shops and registration systems, recognised by their titles.
 
-In such a file an id is made of the columns that tell one person from another for ever. An order's
-code alone does not, because several people may stand in one order.
+An id is made of columns that identify one person permanently. An order's code alone does not,
+because an order may have several people.
 """
 
 import unicodedata
@@ -11,16 +11,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Export:
-    """Describes what one system writes. Of each column's choices the first that is there is read.
-    Choices with several titles are read together.
+    """One system's export. Of each column's choices, the first one present is read. A choice of
+    several titles is read together.
     """
 
     name: str
-    marks: tuple[frozenset[str], ...]  # Of one of these every title is there.
+    marks: tuple[frozenset[str], ...]  # the file has all titles of one of these
     columns: Mapping[str, tuple[tuple[str, ...], ...]]
     statuses: tuple[str, ...] = ()
-    status_codes: bool = False  # Whether a status may be one letter, such as p for paid.
-    quantities: tuple[str, ...] = ()  # Titles of how many tickets a row stands for.
+    status_codes: bool = False  # a status may be one letter, such as p for paid
+    quantities: tuple[str, ...] = ()  # titles of the number of tickets of a row
 
 
 def _choices(text: str) -> tuple[tuple[str, ...], ...]:
@@ -96,26 +96,26 @@ EXPORTS = (
         statuses=("registration state",),
     ),
 )
-# Titles of lists in which a row is an order. The people of it stand in another list.
+# Titles of lists in which a row is an order, without its people.
 _ORDERS_ONLY = frozenset({"order code", "order total"})
 
 
 def export_of(header: Sequence[str]) -> Export | None:
-    """Return the system whose export has such titles, or None."""
+    """The system whose export has these titles, or None."""
     titles = {plain_title(title) for title in header}
     found = (one for one in EXPORTS if any(marks <= titles for marks in one.marks))
     return next(found, None)
 
 
 def has_orders_only(header: Sequence[str]) -> bool:
-    """Tell whether these are the titles of pretix's list of orders, which names no attendees."""
+    """Whether these are the titles of pretix's list of orders, which names no attendees."""
     titles = {plain_title(title) for title in header}
     return _ORDERS_ONLY <= titles and "product" not in titles
 
 
 def export_columns(export: Export, header: Sequence[str]) -> dict[str, tuple[int, ...]]:
-    """Return which columns the export's own titles name. Of two with one title it is the first,
-    since the address for the invoice comes last.
+    """The columns of the export's own titles. Of two equal titles the first, because the invoice
+    address comes last.
     """
     titles = [plain_title(title) for title in header]
     found = {}
@@ -128,11 +128,11 @@ def export_columns(export: Export, header: Sequence[str]) -> dict[str, tuple[int
 
 
 def places(titles: Sequence[str], header: Sequence[str]) -> list[int]:
-    """Return the first column with each of these titles, of those that the file has."""
+    """The first column with each of these titles, if the file has it."""
     plain = [plain_title(title) for title in header]
     return [plain.index(title) for title in titles if title in plain]
 
 
 def plain_title(title: str) -> str:
-    """Return a title without case, width and needless spaces, with its signs."""
+    """Normalise case, width and spaces of a title, but keep its signs."""
     return " ".join(unicodedata.normalize("NFKC", title).casefold().split())

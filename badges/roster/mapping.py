@@ -1,8 +1,8 @@
-"""Reads and writes mappings. A mapping says which column of a file is which of ours, and what the
-file's own words for categories and countries mean here.
+"""Mappings: which column of a file is which of ours, and the meaning of its words for categories
+and countries.
 
-It is TOML with the tables `columns`, `categories` and `countries`. What an import used can be
-written as such a file, and the next import of a file from the same system reads it.
+A mapping is TOML with the tables `columns`, `categories` and `countries`. An import can save its
+choices as a mapping, for the next file from the same system.
 """
 
 import json
@@ -14,48 +14,47 @@ from typing import Any
 _TABLES = ("columns", "categories", "countries")
 _HEAD = """\
 # How a roster's columns and words are read: hallkeeper import ROSTER --mapping THIS_FILE
-# Behind each word of the file stands what it means here. Without a meaning ("") it is asked again.
+# Each word of the file has its meaning here. Words without a meaning ("") are asked for again.
 """
 
 
 class MappingError(ValueError):
-    """Is raised where a text is no mapping. The message says where, and what to write."""
+    """The text is no mapping. The message has the place and the remedy."""
 
 
 @dataclass(frozen=True)
 class WantedColumn:
-    """Names the column of the file by its title. Several titles are columns that are read together,
-    such as an order's code and a position in it.
+    """A column of the file by its title. Several titles are columns that are read together, such as
+    an order's code and the position in it.
     """
 
     titles: tuple[str, ...]
-    # Which of several columns with this title it is, from 1. With 0 there is only one.
+    # Which of several columns with this title, from 1. 0: there is only one.
     number: int = 0
 
 
 @dataclass(frozen=True)
 class RosterMapping:
-    """Holds what a mapping says. The empty word stands for an empty cell, or a column that is not
-    there.
-    """
+    """A mapping. The empty word means an empty cell or an absent column."""
 
-    columns: Mapping[str, WantedColumn] = field(default_factory=dict)  # By our column.
-    categories: Mapping[str, str] = field(default_factory=dict)  # A category's key by the word.
-    countries: Mapping[str, str] = field(default_factory=dict)  # A country by the word.
+    columns: Mapping[str, WantedColumn] = field(default_factory=dict)  # by our column
+    # a category's key by the file's word
+    categories: Mapping[str, str] = field(default_factory=dict)
+    countries: Mapping[str, str] = field(default_factory=dict)  # a country by the file's word
 
 
 @dataclass(frozen=True)
 class WordRead:
-    """Holds a word that the file has for a category, what it was read as, and in how many rows."""
+    """A word of the file for a category, its meaning, and its number of rows."""
 
     word: str
-    category: str  # Empty where nobody has said what it means.
+    category: str  # empty: no meaning given yet
     rows: int
     is_unknown: bool = False
 
 
 def read_mapping(text: str) -> RosterMapping:
-    """Read a mapping from TOML. Keys outside of the tables name columns. Raises MappingError."""
+    """Read a mapping from TOML. Keys outside of the tables are columns. Raises MappingError."""
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -98,7 +97,7 @@ def _words(table: str, found: Mapping[str, Any], what: str) -> dict[str, str]:
 def mapping_text(
     columns: Mapping[str, WantedColumn], words: tuple[WordRead, ...], countries: Mapping[str, str]
 ) -> str:
-    """Write a mapping as TOML, with the number of rows beside each word of the file."""
+    """A mapping as TOML, with the number of rows beside each word of the file."""
     lines = [_HEAD, "[columns]"]
     lines += [f"{column} = {_column(wanted)}" for column, wanted in columns.items()]
     lines += ["", "[categories]"]
@@ -119,5 +118,5 @@ def _column(wanted: WantedColumn) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Return a basic string of TOML. Its escapes are those of JSON, but for one more character."""
+    """A basic string of TOML. Its escapes are those of JSON, except for DEL."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007F")

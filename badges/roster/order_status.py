@@ -1,4 +1,4 @@
-"""Tells whether an order stands, by what ticket shops and registration systems write beside it."""
+"""Whether an order is valid, by the status words of ticket shops and registration systems."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -29,33 +29,31 @@ _STANDING = frozenset(
 )
 _SAYS_CANCELLED = frozenset("cancelled canceled iscancelled iscanceled 已取消 是否取消".split())
 _SAYS_PAID = frozenset({"paid"})
-# Ticket shops' codes for the states of an order, as pretix has them.
+# Status codes of orders, as in pretix.
 _CODES = {"p": "standing", "n": "pending", "e": "cancelled", "c": "cancelled"}
 _YES = frozenset("yes y true 1 x ja oui si sí 是 对 √ ✓ ✔".split())
 _NO = frozenset("no n false 0 nein non 否 不 ×".split())
 
 
 class Orders:
-    """Leaves out the rows of orders that do not stand, and tells how many there were."""
+    """Leaves out rows of invalid orders, and counts them."""
 
     def __init__(
         self, header: Sequence[str], indexes: Sequence[int], *, codes: bool = False
     ) -> None:
-        """`codes` says that the file has the letters that pretix writes for a status."""
+        """With `codes` the file has pretix's letters for the status."""
         self.columns = [(index, _question(header[index])) for index in indexes]
         self._codes = _CODES if codes else {}
         self._said: dict[str, dict[str, list[int]]] = {"cancelled": {}, "pending": {}, "": {}}
 
     def is_left_out(self, line: Line, answers: RosterAnswers) -> bool:
-        """Tell whether the answers leave out this row. While nobody has answered, such rows are
-        left out too.
-        """
+        """Whether to leave out this row. Without an answer, such rows are left out too."""
         kind = self._kind(line)
         answer = {"cancelled": answers.cancelled, "pending": answers.pending}.get(kind, "take")
         return answer != "take"
 
     def _kind(self, line: Line) -> str:
-        """Return "cancelled", "pending", or "" where the order stands."""
+        """Return "cancelled", "pending", or "" if the order is valid or its status unknown."""
         kinds = []
         for index, question in self.columns:
             text = line.cells[index].strip() if index < len(line.cells) else ""
@@ -67,7 +65,7 @@ class Orders:
         return next((kind for kind in ("cancelled", "pending") if kind in kinds), "")
 
     def findings(self, answers: RosterAnswers) -> list[Finding]:
-        """List what stands in the status columns, where it is not that all orders stand."""
+        """Report the words in the status columns, unless all orders are valid."""
         found = []
         if self._said["cancelled"]:
             found.append(self._finding("cancelled", Phrase("cancelled orders"), answers.cancelled))
@@ -122,8 +120,8 @@ def _each(said: dict[str, list[int]]) -> list[str]:
 
 
 def _question(title: str) -> str:
-    """Return what a column of yes and no asks, which is "cancelled" or "paid". Other columns say
-    the status itself, and ask "".
+    """The question of a yes/no column, "cancelled" or "paid". "" for a column with the status
+    itself.
     """
     plain = _plain(title)
     return "cancelled" if plain in _SAYS_CANCELLED else "paid" if plain in _SAYS_PAID else ""
@@ -144,6 +142,6 @@ def _meaning(word: str, question: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """Return `text` without case, width, spaces and what stands in brackets."""
+    """Normalise `text`: no case, width, spaces or brackets."""
     folded = unicodedata.normalize("NFKC", text).casefold().partition("(")[0]
     return "".join(char for char in folded if char.isalnum())

@@ -1,6 +1,4 @@
-"""Tells what is wrong with a roster, and what it leaves open. It tells all of it at once, each with
-its remedy.
-"""
+"""A roster's problems and open questions, all at once, each with its remedy."""
 
 from dataclasses import dataclass
 
@@ -8,15 +6,13 @@ from badges.i18n import Phrase, Spoken
 
 
 class RosterError(Spoken, ValueError):
-    """Is raised where nothing can be read from the file at all. The message says why and what to
-    do.
-    """
+    """Nothing can be read from the file. The message has the reason and the remedy."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Holds one thing to mend. `line` counts from 1, the header included, and is None where it is
-    the file's.
+    """One thing to correct. `line` counts from 1, including the header. It is None for the whole
+    file.
     """
 
     line: int | None
@@ -30,7 +26,7 @@ class Problem:
 
     @property
     def words(self) -> str:
-        """Say the same as a phrase, without the column's name."""
+        """The problem as a phrase, without the column's name."""
         if self.line is None:
             return self.message
         return Phrase("line %(line)s: %(what)s", line=self.line, what=self.message)
@@ -38,36 +34,35 @@ class Problem:
 
 @dataclass(frozen=True)
 class Finding:
-    """Tells something that an organiser should know before a roster is imported.
+    """Information for the organiser before an import.
 
-    Where there are `answers`, it is open, and the import stops until one of these is given.
+    A finding with `answers` is open: the import stops until one is given.
     """
 
-    kind: str  # This word stays the same in every version.
+    kind: str  # stable across versions
     count: int
     message: str
-    examples: tuple[str, ...] = ()  # All of them. Whoever shows them cuts the list short.
-    answers: tuple[str, ...] = ()  # Each is made by `choice`.
+    examples: tuple[str, ...] = ()  # all of them; pages shorten the list
+    answers: tuple[str, ...] = ()  # made by `choice`
 
     @property
     def open(self) -> bool:
-        """Tell whether somebody must answer first."""
         return bool(self.answers)
 
 
 def choice(option: str, words: str) -> Phrase:
-    """Write an answer to a finding, which is an option of the command and what it does."""
+    """An answer to a finding: an option of the command, and its effect."""
     return Phrase("%(option)s: %(words)s", option=option, words=words)
 
 
 class ProblemList:
-    """Collects problems. It keeps the first `most` and counts the rest."""
+    """Keeps the first `most` problems and counts the rest."""
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._kept: list[Problem] = []
         self.count = 0
-        self.lines: set[int] = set()  # Lines of the file that have a problem.
+        self.lines: set[int] = set()  # lines of the file with a problem
 
     def add(self, line: int | None, column: str | None, message: str) -> None:
         self.count += 1
@@ -81,8 +76,6 @@ class ProblemList:
 
 
 def shown(text: str, most: int = 40) -> str:
-    """Return `text` in quotes for a message, cut short, with nothing in it that a terminal would
-    obey.
-    """
+    """Quote `text` for a message, shortened, without control characters for a terminal."""
     cut = text if len(text) <= most else text[: most - 1] + "…"
     return "'" + "".join(char if char.isprintable() else "�" for char in cut) + "'"

@@ -1,7 +1,6 @@
-"""Reads the roster from a CSV or XLSX file. It says who comes, as what, and where they may go.
+"""Reads a roster from a CSV or XLSX file: who attends, in which category, and with access to what.
 
-Every problem of a file, and all that it leaves open, is found in one reading. Whether such a roster
-is imported is for the caller to say.
+One reading finds all problems and open questions. The caller decides whether to import.
 """
 
 import itertools
@@ -28,10 +27,10 @@ from badges.roster.table import Line, RosterAnswers, RosterLimits
 from badges.roster.xlsx_lines import HEADER_LINES, xlsx_lines
 
 PROGRESS_ROWS = 1000
-# What stands between the parts of a value that the file has in several columns.
+# Separators of values that come from several columns.
 _BETWEEN = {"external_id": "-", "category": cells.PRODUCT_AND_VARIATION}
-# In these columns a merged cell belongs to each of its rows. A merged name or id would belong to
-# one person only.
+# Here a merged cell belongs to each of its rows. A merged name or id would belong to only one
+# person.
 _FILLED_DOWN = frozenset(COLUMNS) - {
     "external_id",
     "given_name",
@@ -44,42 +43,42 @@ _FILLED_DOWN = frozenset(COLUMNS) - {
 
 @dataclass(frozen=True)
 class RosterRow:
-    """Holds one attendee. Texts are in NFC, with single spaces, and an absent one is empty."""
+    """One attendee. Texts are in NFC, with single spaces. Absent texts are empty."""
 
-    line: int  # In the file, with the header counted.
+    line: int  # in the file, including the header
     external_id: str
-    given_name: str  # The whole name, where the file has only that.
+    given_name: str  # the whole name, if the file has no family name
     family_name: str
     organisation: str
     country: str  # ISO 3166 alpha-2 in upper case
     email: str
-    category: str  # The event's code of a category.
-    days: tuple[int, ...] | None  # Days of the event, from 1. None means all of them.
+    category: str  # the event's code of a category
+    days: tuple[int, ...] | None  # event days, from 1; None: all
     zones: tuple[str, ...]
-    invitations: tuple[str, ...]  # Codes of sessions.
+    invitations: tuple[str, ...]  # codes of sessions
     language: str
-    accessible: str = ""  # wheelchair, companion, none, or empty where the file does not say
-    latin_name: str = ""  # The whole name in Latin letters, where the roster gives one.
+    accessible: str = ""  # wheelchair, companion, none, or "" if the file has no value
+    latin_name: str = ""  # the whole name in Latin letters, if given
     phone: str = ""
-    order_number: str = ""  # Several people may stand in one order.
+    order_number: str = ""  # an order may have several people
 
 
 @dataclass(frozen=True)
 class Roster:
-    """Holds the rows without a problem, all problems, and what the file leaves open."""
+    """The rows without problems, all problems, and the open questions of a file."""
 
     rows: tuple[RosterRow, ...]
-    problems: tuple[Problem, ...]  # Only the first ones, where there are very many.
-    unread: tuple[str, ...] = ()  # Columns of the file that have no meaning here.
+    problems: tuple[Problem, ...]  # only the first ones if there are very many
+    unread: tuple[str, ...] = ()  # columns without a meaning here
     findings: tuple[Finding, ...] = ()
     problem_count: int = 0
-    bad_lines: frozenset[int] = frozenset()  # Lines of the file that have a problem.
-    columns: Mapping[str, WantedColumn] = field(default_factory=dict)  # The ones that were read.
-    words: tuple[WordRead, ...] = ()  # For categories, in the order of the file.
+    bad_lines: frozenset[int] = frozenset()  # lines of the file with a problem
+    columns: Mapping[str, WantedColumn] = field(default_factory=dict)  # those that were read
+    words: tuple[WordRead, ...] = ()  # for categories, in the file's order
 
     @property
     def unknown_words(self) -> tuple[str, ...]:
-        """Return the file's words that are no category."""
+        """The file's words that are no category."""
         return tuple(one.word for one in self.words if one.is_unknown)
 
 
@@ -100,8 +99,8 @@ def read_roster(
 ) -> Roster:
     """Read the roster in `data`, a CSV or XLSX file called `name`.
 
-    `categories` may map codes to names. `zones` and `sessions` are the known codes, or None where
-    any will do. `progress` hears how many rows are done, and of how many. Raises RosterError.
+    `categories` may map codes to names. `zones` and `sessions` are the known codes; None accepts
+    any. `progress` gets the number of rows done and their total. Raises RosterError.
     """
     mapping, limits = mapping or RosterMapping(), limits or RosterLimits()
     answers = answers or RosterAnswers()
@@ -148,7 +147,7 @@ def read_roster(
 def _unread(
     header: Line, found: Mapping[str, tuple[int, ...]], statuses: Sequence[int]
 ) -> tuple[str, ...]:
-    """Return the titles of the columns that mean nothing to us."""
+    """The titles of columns without a meaning here."""
     used = {index for indexes in found.values() for index in indexes} | {*statuses}
     titles = (title.strip() for at, title in enumerate(header.cells) if at not in used)
     return tuple(filter(None, titles))
@@ -157,7 +156,7 @@ def _unread(
 def _check_words(
     mapping: RosterMapping, categories: Collection[str], problems: ProblemList
 ) -> None:
-    """Note what a mapping says of categories and countries that there are not."""
+    """Report unknown categories and countries of a mapping."""
     for word, key in mapping.categories.items():
         if key not in categories:
             known = ", ".join(sorted(categories))
@@ -178,7 +177,7 @@ def _check_words(
 def _export_findings(
     export: Export | None, wanted: Mapping[str, WantedColumn], header: Line, rows: Sequence[Line]
 ) -> list[Finding]:
-    """Say that the file is read as an export of that system, and which rows are several tickets."""
+    """Report the recognised system, and rows that are several tickets."""
     if export is None:
         return []
     columns = tuple(
@@ -243,8 +242,8 @@ def _lines(
 
 
 def _header_place(lines: Sequence[Line], mapping: RosterMapping) -> int:
-    """Find the first line that has titles for a name and a category, or that is an export's. Else
-    take the first of all.
+    """The index of the first line with titles for a name and a category, or with an export's
+    titles; else 0.
     """
     for place, line in enumerate(lines):
         if export_of(line.cells) or has_orders_only(line.cells):
@@ -351,8 +350,8 @@ def _row_numbers(
 
 
 def _numbers(lines: Sequence[Line], index: int) -> list[int]:
-    """Return the values of a column that are 1, 2, 3 and so on in any order, or the lines'
-    numbers.
+    """The values of a column that are 1, 2, 3 and so on in any order, or the lines' numbers; else
+    [].
     """
     numbers = []
     on_lines = True
@@ -371,16 +370,16 @@ def _numbers(lines: Sequence[Line], index: int) -> list[int]:
 
 @dataclass
 class _Word:
-    """Counts a word that the file has for a category."""
+    """A word of the file for a category."""
 
     first_line: int
     rows: int = 0
-    key: str = ""  # That of the category, once it is known.
-    is_unknown: bool = False  # A word that could be several categories is not unknown.
+    key: str = ""  # of the category, once known
+    is_unknown: bool = False  # False if the word could be several categories
 
 
 class _Reader:
-    """Turns lines into rows, and remembers which e-mails and ids it has met."""
+    """Turns lines into rows, and detects duplicate ids and e-mail addresses."""
 
     def __init__(
         self,
@@ -396,7 +395,7 @@ class _Reader:
         self.answers = answers
         self.orders = orders
         self.named = bool({"given_name", "family_name", "name"} & found.keys())
-        self.default_category = ""  # of rows that have none
+        self.default_category = ""  # for rows without one
         self.readers: dict[str, Callable[[str], Any]] = {
             "email": cells.email,
             "external_id": cells.external_id,
@@ -407,10 +406,10 @@ class _Reader:
             "order_number": cells.external_id,
         }
         self._ids: dict[str, int] = {}
-        self._first_with: dict[str, tuple[tuple[str, str], int, str]] = {}  # Names, line and id.
-        # For addresses that people share, line and id by name.
+        self._first_with: dict[str, tuple[tuple[str, str], int, str]] = {}  # names, line and id
+        # For shared addresses, line and id by name.
         self._emails: dict[str, dict[str, tuple[int, str]]] = {}
-        # Lines of people without an id, by their e-mail address.
+        # Lines of people without an id, by e-mail address.
         self._sharing: dict[str, list[int]] = {}
         self._narrowed: list[str] = []
         self._invisible: list[str] = []
@@ -419,11 +418,11 @@ class _Reader:
 
     @property
     def complete(self) -> bool:
-        """Tell whether the file says a name and a category of everybody."""
+        """Whether the file has a name and a category for each person."""
         return self.named and ("category" in self.found or bool(self.default_category))
 
     def words(self) -> tuple[WordRead, ...]:
-        """Return what the file says for categories, and what each was read as."""
+        """The file's words for categories, with their meanings."""
         return tuple(
             WordRead(word, one.key, one.rows, one.is_unknown) for word, one in self._words.items()
         )
@@ -444,9 +443,7 @@ class _Reader:
                 yield self._row(line.number, values)
 
     def _values(self, line: Line, width: int) -> dict[str, Any] | None:
-        """Return what each column says, without empty cells. It is None where cells can't be told
-        apart.
-        """
+        """Each column's value, without empty cells. None if the cells can't be separated."""
         flaw = line.flaw or _ragged(line, width)
         if flaw:
             self.problems.add(line.number, None, flaw)
@@ -467,16 +464,15 @@ class _Reader:
                         self._note_narrowed(line.number, column, text, values[column])
             except cells.CellError as error:
                 self.problems.add(line.number, column, error.phrase)
-                # Something stands in the cell, so the value is not missing.
+                # The cell is not empty, so the value is not missing.
                 values[column] = None
         if "category" not in self.found:
             values["category"] = self._category("", line.number)
         return values
 
     def _category(self, text: str, number: int) -> str:
-        """Return the key of the category that `text` means, "" for none, and count the word.
-
-        Raises CellError.
+        """The key of the category that `text` means, or "" for none. Counts the word. Raises
+        CellError.
         """
         if not text and not self.default_category:
             return ""
@@ -505,9 +501,11 @@ class _Reader:
             self._check_email(number, values)
 
     def _check_email(self, number: int, values: Mapping[str, Any]) -> None:
-        """Tell one person in two rows, which is a problem, from two people with one e-mail address.
+        """Distinguish one person in two rows, a problem, from two people who share an e-mail
+        address.
 
-        The first of those who share is known by it as ever, and so all their rows are told.
+        The first of those who share an address keeps it as identification, so all their rows are
+        reported.
         """
         email, own = values["email"].casefold(), values.get("external_id") or ""
         given = values.get("given_name") or values.get("name") or ""
@@ -526,16 +524,14 @@ class _Reader:
             self._sharing[email] = [line for line, _ in others.values()]
 
     def _text(self, line: Line, column: str, indexes: tuple[int, ...]) -> str:
-        """Return what the columns say together. Most often it is one column."""
+        """The text of one column, or of several joined."""
         if len(indexes) == 1:
             return self._cell(line, column, indexes[0])
         parts = [self._cell(line, column, index) for index in indexes]
         return _BETWEEN.get(column, " ").join(part for part in parts if part.strip())
 
     def _cell(self, line: Line, column: str, index: int) -> str:
-        """Return the cell's text, or for an empty one that of the cell above with which it is
-        merged.
-        """
+        """The cell's text. For an empty cell merged with the one above, that cell's text."""
         if index in line.above and not line.cells[index] and column in _FILLED_DOWN:
             self._merged.setdefault(column, []).append(line.number)
             return line.above[index] if self.answers.merged == "fill" else ""
@@ -567,7 +563,7 @@ class _Reader:
             )
 
     def findings(self) -> list[Finding]:
-        """List what the rows leave open, and what was changed in them."""
+        """Report the open questions of the rows, and the changes made to them."""
         found = []
         if not all(one.key for one in self._words.values()):
             found.append(self._words_finding())

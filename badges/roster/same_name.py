@@ -1,4 +1,4 @@
-"""Tells whether two names are the same name, written in another way."""
+"""Whether two spellings are the same name."""
 
 import re
 import unicodedata
@@ -10,10 +10,9 @@ _NO_LETTER = re.compile(r"[^\w]+|_+")
 
 
 def name_key(given_name: str, family_name: str) -> str:
-    """Return a key that is equal for names that differ in case, width, spaces, punctuation or order
-    alone.
+    """A key that is equal for names that differ only in case, width, spaces, punctuation or order.
 
-    In Han, kana and hangul the order tells people apart, and stays.
+    In Han, kana and hangul the order distinguishes people, so it is kept.
     """
     whole = f"{family_name} {given_name}"
     if not whole.isascii():

@@ -1,6 +1,4 @@
-"""Holds what a CSV file and an XLSX sheet have in common, which are lines of text cells, and
-limits.
-"""
+"""The common form of CSV files and XLSX sheets: lines of text cells, and limits."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,8 +11,6 @@ SAVE_AS = Phrase("save it from the spreadsheet as 'CSV UTF-8' or as XLSX")
 
 @dataclass(frozen=True)
 class RosterLimits:
-    """Says how much of a file we are ready to read."""
-
     file_bytes: int = 50_000_000
     unpacked_bytes: int = 200_000_000
     rows: int = 200_000
@@ -24,26 +20,26 @@ class RosterLimits:
 
 @dataclass(frozen=True)
 class Line:
-    """Holds one row of the file. `flaw` says why its cells could not be read."""
+    """One row of the file. `flaw` is the reason why its cells could not be read."""
 
     number: int
     cells: tuple[str, ...]
     flaw: str | None = None
-    span: int = 1  # How many lines of the file it takes.
-    # What stands in the cells above that are merged with this line's, by column.
+    span: int = 1  # lines that it takes in the file
+    # The cells above that are merged with this line's, by column.
     above: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class RosterAnswers:
-    """Holds what the organiser says about what a file leaves open. None means that nothing was said
-    yet, so it is asked.
+    """The organiser's answers to a file's open questions. None: not answered yet, so it is
+    asked.
     """
 
-    sheet: str | None = None  # The name of the sheet to read.
+    sheet: str | None = None  # name of the sheet to read
     hidden_rows: Literal["take", "leave"] | None = None
     merged: Literal["fill", "blank"] | None = None
     row_numbers: Literal["ids", "ignore"] | None = None
     cancelled: Literal["take", "leave"] | None = None
     pending: Literal["take", "leave"] | None = None
-    shared_emails: bool = False  # People without an id may share an e-mail address.
+    shared_emails: bool = False  # people without an id may share an e-mail address

@@ -1,6 +1,6 @@
 """Reads one sheet of an XLSX workbook as lines of text. Formulas stay visible.
 
-What the sheet hides is told, which are other sheets, rows that are filtered away, and merged cells.
+Reports what the sheet hides: other sheets, filtered rows, and merged cells.
 """
 
 import datetime as dt
@@ -18,9 +18,9 @@ from badges.i18n import N_, Count, Phrase
 from badges.roster.problems import Finding, RosterError, choice, shown
 from badges.roster.table import SAVE_AS, Line, RosterAnswers, RosterLimits
 
-# The most rows that a sheet can have. Many files end in empty rows that are formatted.
+# The most rows of a sheet. Many files end in empty rows with formatting.
 _SHEET_ROWS = 1_048_576
-# One of these lines has the titles of the columns. Many files have a title of their own above them.
+# The titles are in one of these lines. Many files have a heading above them.
 HEADER_LINES = 10
 _MERGED_CELLS_MOST = 1_000_000
 _LAYOUT_TAGS = re.compile(rb"<(?:\w+:)?(row|mergeCell|col)\b([^>]*)>")
@@ -39,17 +39,17 @@ def xlsx_lines(
     answers: RosterAnswers,
     tell: Callable[[Finding], None],
 ) -> list[Line]:
-    """Yield every row, at least as wide as the header. Raises RosterError."""
+    """Every row, at least as wide as the header. Raises RosterError."""
     _check_archive(data, name, limits)
     try:
         with warnings.catch_warnings():
-            # The warnings are about styles and extensions, which are not used here.
+            # Warnings are about styles and extensions, which are not used here.
             warnings.simplefilter("ignore")
             rows, layout = _rows(data, name, limits, answers, tell)
     except RosterError:
         raise
     except Exception:
-        # openpyxl raises whatever its parts raise, such as KeyError, ParseError or zlib.error.
+        # openpyxl lets errors of its parts through, such as KeyError, ParseError or zlib.error.
         raise RosterError(
             N_("%(name)s is damaged: open it in the spreadsheet and save it again"),
             name=shown(name),
@@ -76,7 +76,7 @@ def xlsx_lines(
 
 
 def _hidden_columns(rows: list[tuple[str, ...]], hidden: list[tuple[int, int]]) -> tuple[str, ...]:
-    """Describe the hidden columns with something in them, each by its letter and first text."""
+    """The hidden columns that are not empty, each by its letter and first text."""
     from openpyxl.utils import get_column_letter
 
     width = max(map(len, rows), default=0)
@@ -121,7 +121,7 @@ def _hidden_rows(hidden: list[int], answers: RosterAnswers) -> Finding:
 def _merged_values(
     rows: list[tuple[str, ...]], merged: list[tuple[int, int, int, int]], header: int
 ) -> dict[int, dict[int, str]]:
-    """Return by row and column what the top of a merged range says to the cells below it."""
+    """By row and column, the top cell's text for the cells below it in a merged range."""
     above: dict[int, dict[int, str]] = {}
     cells = 0
     for top, left, bottom, _ in merged:
@@ -141,12 +141,12 @@ def _merged_values(
 
 
 def _check_archive(data: bytes, name: str, limits: RosterLimits) -> None:
-    """Look into the zip's directory before anything is unpacked."""
+    """Check the zip's directory before anything is unpacked."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             entries = archive.infolist()
     except Exception:
-        # The kind of damage decides what is raised, such as BadZipFile or struct.error.
+        # The damage determines the exception, such as BadZipFile or struct.error.
         raise RosterError(
             N_("%(name)s is damaged: %(save_as)s again"), name=shown(name), save_as=SAVE_AS
         ) from None
@@ -175,15 +175,15 @@ def _rows(
     answers: RosterAnswers,
     tell: Callable[[Finding], None],
 ) -> tuple[list[tuple[str, ...]], "_Layout"]:
-    """Return the rows of the sheet that is to be read, and what its cells do not say."""
-    # It takes a while to load, so servers and commands without a workbook do without it.
+    """The rows of the chosen sheet, and its layout."""
+    # Imported here because it loads slowly, and most commands need no workbook.
     import openpyxl
 
     with closing(openpyxl.load_workbook(io.BytesIO(data), read_only=True)) as book:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             sheet = _chosen(book, archive, name, answers, tell)
             layout = _layout(archive.read(_part(sheet)))
-        sheet.reset_dimensions()  # A file may claim to have any size.
+        sheet.reset_dimensions()  # a file may claim any size
         found = sheet.iter_rows(max_row=_SHEET_ROWS, max_col=limits.columns + 1)
         return list(_all_texts(found)), layout
 
@@ -195,7 +195,7 @@ def _chosen(
     answers: RosterAnswers,
     tell: Callable[[Finding], None],
 ) -> Any:
-    """Return the sheet that `answers` name, else the first visible one that has rows."""
+    """The sheet that `answers` name, else the first visible sheet with rows."""
     rows = {book.worksheets[0].title: 1}
     if len(book.worksheets) > 1:
         rows = {sheet.title: _filled_rows(archive.read(_part(sheet))) for sheet in book.worksheets}
@@ -227,7 +227,7 @@ def _chosen(
 def _other_sheets(
     name: str, sheet: Any, others: list[Any], rows: dict[str, int], answers: RosterAnswers
 ) -> Finding:
-    """Say which sheet is read, and which others have rows."""
+    """Report which sheet is read, and which other sheets have rows."""
     said = Phrase(
         "of the sheets of %(name)s only %(title)s is read (%(rows)s rows). Other sheets with rows:"
         " %(count)s",
@@ -250,21 +250,21 @@ def _other_sheets(
 
 
 def _part(sheet: Any) -> str:
-    """Return the sheet's place in the archive, which openpyxl keeps to itself."""
+    """The sheet's path in the archive. openpyxl has no public name for it."""
     return str(sheet._worksheet_path).lstrip("/")
 
 
 @dataclass(frozen=True)
 class _Layout:
-    """Holds what a sheet says of its rows beside their cells."""
+    """A sheet's hidden rows and columns, and merged cells."""
 
     hidden: list[int]
-    hidden_columns: list[tuple[int, int]]  # The first and last of each run, from 1.
-    merged: list[tuple[int, int, int, int]]  # Top, left, bottom and right, from 1.
+    hidden_columns: list[tuple[int, int]]  # first and last of each run, from 1
+    merged: list[tuple[int, int, int, int]]  # top, left, bottom and right, from 1
 
 
 def _layout(xml: bytes) -> _Layout:
-    """Find the layout by its tags alone. Reading the whole tree again would take as long as the
+    """Find the layout by its tags. Parsing the whole tree again would take as long as reading the
     cells.
     """
     from openpyxl.utils import column_index_from_string
@@ -294,7 +294,7 @@ def _layout(xml: bytes) -> _Layout:
 
 
 def _filled_rows(xml: bytes) -> int:
-    """Return how many rows of a sheet have something in them."""
+    """The number of rows that are not empty."""
     rows, filled = 0, False
     for tag in _FILLED_TAGS.findall(xml):
         if tag == b"row":
@@ -306,7 +306,7 @@ def _filled_rows(xml: bytes) -> int:
 
 
 def _all_texts(rows: Iterable[Iterable[Any]]) -> Iterator[tuple[str, ...]]:
-    # openpyxl gives the same tuple for all rows that the file leaves out.
+    # openpyxl returns the same tuple for all rows that the file leaves out.
     blank = None
     for cells in rows:
         if cells is blank:
@@ -318,7 +318,7 @@ def _all_texts(rows: Iterable[Iterable[Any]]) -> Iterator[tuple[str, ...]]:
 
 
 def _texts(cells: Iterable[Any]) -> tuple[str, ...]:
-    """Return the cells as text, without the empty ones at the end."""
+    """The cells as text, without empty ones at the end."""
     texts = [cell_text(cell.value) if cell.value is not None else "" for cell in cells]
     while texts and not texts[-1]:
         texts.pop()
@@ -326,8 +326,8 @@ def _texts(cells: Iterable[Any]) -> tuple[str, ...]:
 
 
 def cell_text(value: object) -> str:
-    """Return a cell as a person would type it. 1001.0 is "1001", a date is ISO, and a formula
-    starts with "=".
+    """A cell as a person would type it: 1001.0 is "1001", a date is ISO, a formula starts with
+    "=".
     """
     match value:
         case None:
@@ -351,8 +351,8 @@ def cell_text(value: object) -> str:
 
 
 def _number_text(value: float) -> str:
-    """Return a number as text. A spreadsheet keeps 15 digits, so a longer number has lost some, and
-    the exponent shows it.
+    """A number as text. Spreadsheets keep 15 digits, so longer numbers have lost some; the exponent
+    shows it.
     """
     if abs(value) >= 1e15:
         return f"{value:.14E}"

@@ -1,5 +1,4 @@
-"""Proves things about the entry log, by its Merkle tree, its signed checkpoints, and a kiosk's hash
-chain.
+"""Proofs about the entry log: its Merkle tree, signed checkpoints, and a kiosk's hash chain.
 
-Begin with `merkle.py`. It may use `badges.credential`.
+Begin with `merkle.py`. May use `badges.credential`.
 """

@@ -1,8 +1,8 @@
-"""Computes a kiosk's hash chain, in which each record's hash covers all records before it.
+"""A kiosk's hash chain, in which each hash covers all records before it.
 
-A record of version 2 is in the chain by its own hash. So the chain can be checked where the record
-was deleted and only that hash is left. The record has a random salt, and so nothing can be found
-out from the hash. A record of version 1 is in the chain as it is.
+A record of version 2 is in the chain by its own hash, so the chain can be verified after the
+record was deleted. Its random salt prevents guessing the record from the hash. A record of
+version 1 is in the chain as it is.
 """
 
 import hashlib
@@ -16,12 +16,12 @@ HASHED_END = b'"v":2}'
 
 
 def chain_start(kiosk: str, generation: int) -> bytes:
-    """Return what a kiosk's journal begins with, which is the hash before its first record."""
+    """The hash before the first record of a kiosk's journal."""
     return hashlib.sha256(CHAIN_CONTEXT + generation.to_bytes(8, "big") + kiosk.encode()).digest()
 
 
 def chain_next(previous: bytes, record: bytes) -> bytes:
-    """Return the chain's hash after `record` (canonical bytes, of either version)."""
+    """The chain's hash after `record` (canonical bytes, of either version)."""
     if record.endswith(HASHED_END):
         return chain_next_hashed(previous, record_hash(record))
     _check(previous)
@@ -29,14 +29,14 @@ def chain_next(previous: bytes, record: bytes) -> bytes:
 
 
 def chain_next_hashed(previous: bytes, hashed: bytes) -> bytes:
-    """Return the chain's hash after the record of version 2 whose `record_hash` is `hashed`."""
+    """The chain's hash after a record of version 2, by its `record_hash`."""
     _check(previous)
     _check(hashed)
     return hashlib.sha256(HASHED_CONTEXT + previous + hashed).digest()
 
 
 def record_hash(record: bytes) -> bytes:
-    """Return the hash that stands for a record (canonical bytes) in a chain."""
+    """The hash that represents a record (canonical bytes) in a chain."""
     return hashlib.sha256(record).digest()
 
 

@@ -1,7 +1,7 @@
-"""Signs and opens checkpoints of the entry log, with the signatures of witnesses under them.
+"""Checkpoints of the entry log, signed and cosigned by witnesses.
 
-The formats are C2SP's tlog-checkpoint and tlog-cosignature. A function that verifies returns or
-raises.
+The formats are C2SP's tlog-checkpoint and tlog-cosignature. Functions that verify return or
+raise.
 """
 
 import base64
@@ -12,15 +12,13 @@ from badges.transparency import signed_note
 from badges.transparency.merkle import HASH_BYTES
 from badges.transparency.signed_note import NoteError
 
-_INTEGER_MAX = (1 << 63) - 1  # The largest size, or time, that is accepted.
+_INTEGER_MAX = (1 << 63) - 1  # the largest accepted size or time
 _TIME_BYTES = 8
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Holds size and root of the log called `origin` (C2SP tlog-checkpoint, without extension
-    lines).
-    """
+    """Size and root of the log `origin` (C2SP tlog-checkpoint, without extension lines)."""
 
     origin: str
     size: int
@@ -32,26 +30,26 @@ class Checkpoint:
             raise NoteError("malformed")
 
     def text(self) -> str:
-        """Return the three lines that are signed."""
+        """The three lines to sign."""
         return f"{self.origin}\n{self.size}\n{base64.b64encode(self.root).decode()}\n"
 
 
 def witness_name(log_name: str, kiosk: str, generation: int) -> str:
-    """Return the name under which a kiosk of the event cosigns. It stays the same when the server
-    is restored and its log gets another name.
+    """The name under which a kiosk cosigns. It does not change when a restored server's log gets
+    another name.
     """
     return f"{'/'.join(log_name.split('/')[:2])}/kiosk/{kiosk}/{generation}"
 
 
 def sign_checkpoint(key: PrivateKey, name: str, checkpoint: Checkpoint) -> str:
-    """Write the checkpoint as a note, signed by the log's key called `name`."""
+    """The checkpoint as a note, signed by the log's key `name`."""
     text = checkpoint.text()
     key_id = signed_note.key_id(name, signed_note.ED25519, key.public)
     return f"{text}\n{signed_note.signature_line(name, key_id, key.sign(text.encode()))}"
 
 
 def open_checkpoint(public: PublicKey, name: str, note: str) -> Checkpoint:
-    """Read and verify the checkpoint in `note`. Raises NoteError for anything but one canonical
+    """Read and verify the checkpoint in `note`. Raises NoteError unless it is one canonical
     note.
     """
     signed = signed_note.SignedNote(note)
@@ -61,10 +59,10 @@ def open_checkpoint(public: PublicKey, name: str, note: str) -> Checkpoint:
 
 
 def cosign(key: PrivateKey, name: str, note: str, time_s: int) -> str:
-    """Make a witness's signature line for `note`, to be put at its end (C2SP cosignature/v1).
+    """A witness's signature line, to append to `note` (C2SP cosignature/v1).
 
     It states that at `time_s` (Unix seconds) this was the largest consistent checkpoint that the
-    witness had seen. The caller has opened it and verified its consistency before.
+    witness had seen. The caller has opened it and verified its consistency.
     """
     if not 0 <= time_s <= _INTEGER_MAX:
         raise ValueError(f"time out of range: {time_s}")
@@ -76,10 +74,10 @@ def cosign(key: PrivateKey, name: str, note: str, time_s: int) -> str:
 
 
 def verify_cosignature(public: PublicKey, name: str, note: str) -> int:
-    """Return when the witness `name` cosigned the checkpoint in `note`, in Unix seconds. It is the
-    last time if there are several.
+    """The last time, in Unix seconds, at which the witness `name` cosigned the checkpoint in
+    `note`.
 
-    Raises NoteError where it did not, or where one of its signatures is wrong.
+    Raises NoteError if there is none, or if one of its signatures is wrong.
     """
     signed = signed_note.SignedNote(note)
     _parse_checkpoint(signed.text)
@@ -96,7 +94,7 @@ def verify_cosignature(public: PublicKey, name: str, note: str) -> int:
 
 
 def _parse_checkpoint(text: str) -> Checkpoint:
-    """Read the checkpoint whose `text()` is exactly `text`, or raise NoteError."""
+    """Read the checkpoint whose `text()` is exactly `text`. Raises NoteError."""
     try:
         origin, size, root, _ = text.split("\n")
         checkpoint = Checkpoint(origin, int(size[:20]), base64.b64decode(root, validate=True))
@@ -108,7 +106,7 @@ def _parse_checkpoint(text: str) -> Checkpoint:
 
 
 def _cosigned(text: str, time_s: int) -> str:
-    """Return what a cosignature of the checkpoint `text` signs."""
+    """The text that a cosignature signs."""
     return f"cosignature/v1\ntime {time_s}\n{text}"
 
 

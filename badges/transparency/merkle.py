@@ -1,6 +1,6 @@
-"""Builds the entry log's Merkle tree, as in RFC 9162 (the same as RFC 6962's), and proofs from it.
+"""The entry log's Merkle tree and its proofs, as in RFC 9162 (same as RFC 6962).
 
-A function that verifies returns or raises. None of them answers yes or no.
+Functions that verify return or raise. None returns yes or no.
 """
 
 import hashlib
@@ -12,19 +12,19 @@ HASH_BYTES = 32
 
 
 def leaf_hash(data: bytes) -> bytes:
-    """Hash of one entry (RFC 9162, 2.1.1)."""
+    """The hash of one entry (RFC 9162, 2.1.1)."""
     return hashlib.sha256(b"\x00" + data).digest()
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
-    """Hash of two neighbouring subtrees (RFC 9162, 2.1.1)."""
+    """The hash of two neighbouring subtrees (RFC 9162, 2.1.1)."""
     return hashlib.sha256(b"\x01" + left + right).digest()
 
 
 class Tree:
-    """Holds a Merkle tree that only grows, as hashes alone. A million leaves take 64 MB.
+    """A Merkle tree that only grows, hashes only. A million leaves take 64 MB.
 
-    `_levels[k]` holds the hashes of the complete subtrees of 2**k leaves, one after the other.
+    `_levels[k]` has the hashes of the complete subtrees of 2**k leaves, concatenated.
     """
 
     def __init__(self) -> None:
@@ -32,11 +32,10 @@ class Tree:
 
     @property
     def size(self) -> int:
-        """Number of leaves."""
         return len(self._levels[0]) // HASH_BYTES
 
     def append(self, leaf: bytes) -> int:
-        """Add a leaf by its hash and return its index. It hashes twice on average."""
+        """Add a leaf by its hash and return its index. Two hashes on average."""
         if len(leaf) != HASH_BYTES:
             raise ValueError(f"a leaf hash has {HASH_BYTES} bytes, not {len(leaf)}")
         self._levels[0] += leaf
@@ -50,15 +49,15 @@ class Tree:
         return self.size - 1
 
     def root(self, size: int | None = None) -> bytes:
-        """Return the root of the first `size` leaves, or of all of them by default."""
+        """The root of the first `size` leaves; by default of all."""
         size = self.size if size is None else size
         if not 0 <= size <= self.size:
             raise ValueError(f"no tree of {size} leaves: there are {self.size}")
         return self._subtree(0, size) if size else hashlib.sha256().digest()
 
     def full_subtree(self, level: int) -> bytes:
-        """Return the hash of the last complete subtree of 2**level leaves. Raises IndexError where
-        there is none.
+        """The hash of the last complete subtree of 2**level leaves. Raises IndexError if there is
+        none.
         """
         found = bytes(self._levels[level][-HASH_BYTES:])
         if not found:
@@ -109,16 +108,14 @@ class Tree:
 
 
 def _middle(start: int, end: int) -> int:
-    """Find where a subtree splits. Its left part has the largest power of 2 below its width."""
+    """The split of a subtree: its left part has the largest power of 2 below its width."""
     return start + (1 << (end - start - 1).bit_length() - 1)
 
 
 def verify_inclusion(
     leaf: bytes, index: int, proof: Sequence[bytes], size: int, root: bytes
 ) -> None:
-    """Return if the leaf with this hash is number `index` under `root`. Raises ProofError
-    otherwise.
-    """
+    """Raises ProofError unless the leaf with this hash is number `index` under `root`."""
     _check_hashes(leaf, root, *proof)
     if not 0 <= index < size:
         raise ProofError(f"no leaf {index} in a tree of {size} leaves")
@@ -132,9 +129,9 @@ def verify_inclusion(
 def verify_consistency(
     old: int, old_root: bytes, new: int, new_root: bytes, proof: Sequence[bytes]
 ) -> None:
-    """Return if the tree of `old` leaves begins the one of `new`. Raises ProofError otherwise.
+    """Raises ProofError unless the tree of `old` leaves begins the tree of `new` leaves.
 
-    From an empty tree nothing can be proven, and that raises too.
+    Nothing can be proven from an empty tree, so that raises too.
     """
     if not 0 < old <= new:
         raise ProofError(f"no proof from {old} to {new} leaves")
@@ -143,7 +140,7 @@ def verify_consistency(
             raise ProofError("the same size, another tree")
         return
     _check_hashes(old_root, new_root, *proof)
-    # Where the old tree is one complete subtree, the verifier has its hash already.
+    # If the old tree is one complete subtree, the verifier has its hash already.
     path = [old_root, *proof] if old & (old - 1) == 0 else list(proof)
     if not path:
         raise ProofError("too short")
@@ -162,9 +159,9 @@ def verify_consistency(
 
 
 def _climb(index: int, last: int, proof: Sequence[bytes]) -> Iterator[tuple[bool, bytes]]:
-    """Yield each sibling on the way up and whether it stands left (RFC 9162, 2.1.3.2).
+    """Yield each sibling on the way up, and whether it is on the left (RFC 9162, 2.1.3.2).
 
-    Raises ProofError where the way is longer or shorter than the proof.
+    Raises ProofError if the way is longer or shorter than the proof.
     """
     for sibling in proof:
         if last == 0:

@@ -1,7 +1,6 @@
-"""Reads and writes signed notes (C2SP signed-note), which are a text, an empty line, and signature
-lines by named keys.
+"""Signed notes (C2SP signed-note): a text, an empty line, and signature lines by named keys.
 
-This module knows the form only. Who signed what is verified in `transparency`.
+Only the form; `checkpoint` verifies signatures.
 """
 
 import base64
@@ -11,9 +10,9 @@ import re
 
 from badges.credential.keys import PublicKey
 
-NOTE_CHARS_MAX = 1 << 18  # Enough for more than a thousand cosignatures.
+NOTE_CHARS_MAX = 1 << 18  # enough for more than a thousand cosignatures
 NAME_CHARS_MAX = 255
-# The types of signature that a note may bear, as in C2SP signed-note.
+# The types of signature, as in C2SP signed-note.
 ED25519 = b"\x01"
 COSIGNATURE = b"\x04"
 
@@ -22,20 +21,18 @@ _LINE = re.compile(r"— (\S+) ([A-Za-z0-9+/]+={0,2})")
 
 
 class ProofError(ValueError):
-    """Is raised where what should be proven does not follow from the proof."""
+    """The proof does not prove the claim."""
 
 
 class NoteError(ProofError):
-    """Is raised where the note is malformed, or the expected key has not signed it."""
+    """The note is malformed, or not signed by the expected key."""
 
 
 class SignedNote:
-    """Holds a note's text, its last newline included, and its signatures. It verifies none of
-    them.
-    """
+    """A note's text, including its last newline, and its signatures, unverified."""
 
     def __init__(self, note: str) -> None:
-        """Raises NoteError where `note` is not in canonical form."""
+        """Raises NoteError if `note` is not in canonical form."""
         if len(note) > NOTE_CHARS_MAX or not note.endswith("\n"):
             raise NoteError("malformed")
         body, _, lines = note[:-1].rpartition("\n\n")
@@ -43,9 +40,9 @@ class SignedNote:
         self._signatures = [_parse_line(line) for line in lines.split("\n")]
 
     def signatures(self, name: str, key_id: bytes) -> list[bytes]:
-        """List all signatures by the key, at least one. Raises NoteError where there is none.
+        """All signatures by the key. Raises NoteError if there is none.
 
-        Those of other keys are passed over, as the format demands.
+        Those of other keys are ignored, as the format demands.
         """
         found = [raw for signer, at, raw in self._signatures if (signer, at) == (name, key_id)]
         if not found:
@@ -53,7 +50,7 @@ class SignedNote:
         return found
 
     def lines(self, name: str, key_id: bytes) -> list[str]:
-        """List the signature lines of the key, each as it stands in the note."""
+        """The signature lines of the key, verbatim."""
         return [
             signature_line(signer, at, raw)
             for signer, at, raw in self._signatures
@@ -62,7 +59,7 @@ class SignedNote:
 
 
 def _parse_line(line: str) -> tuple[str, bytes, bytes]:
-    """Name, key id and signature in one signature line."""
+    """Name, key id and signature of one signature line."""
     match = _LINE.fullmatch(line)
     if match is None:
         raise NoteError("malformed")
@@ -78,26 +75,26 @@ def _parse_line(line: str) -> tuple[str, bytes, bytes]:
 
 
 def signature_line(name: str, key_id: bytes, signature: bytes) -> str:
-    """Return the line that puts `signature` under a note."""
+    """The line that appends `signature` to a note."""
     return f"— {check_name(name)} {base64.b64encode(key_id + signature).decode()}\n"
 
 
 def key_id(name: str, kind: bytes, public: PublicKey) -> bytes:
-    """Return four bytes that tell the keys of one name and the types of their signatures apart."""
+    """Four bytes that distinguish keys of the same name and their types of signature."""
     return hashlib.sha256(check_name(name).encode() + b"\n" + kind + public.raw).digest()[
         :_ID_BYTES
     ]
 
 
 def verifier_key(name: str, public: PublicKey, kind: bytes = ED25519) -> str:
-    """Return a key that signs notes as people hand it on (the `vkey` of C2SP signed-note)."""
+    """The text form of a key that signs notes (the `vkey` of C2SP signed-note)."""
     encoded = base64.b64encode(kind + public.raw).decode()
     return f"{name}+{key_id(name, kind, public).hex()}+{encoded}"
 
 
 def check_name(name: str) -> str:
-    """Return `name`, of a key or a log, if it may stand in a note. It must be printable, without
-    spaces and `+`.
+    """Return the name of a key or log. Raises NoteError unless it is printable, without spaces and
+    `+`.
     """
     good = name.isprintable() and not {" ", "+"} & set(name) and 0 < len(name) <= NAME_CHARS_MAX
     if not good:

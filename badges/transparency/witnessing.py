@@ -1,7 +1,7 @@
-"""Writes and reads what a log and a witness say to each other (C2SP tlog-witness).
+"""The messages between a log and a witness (C2SP tlog-witness).
 
-A log asks a witness to cosign a checkpoint, and proves that the checkpoint goes on from the one
-that the witness cosigned last. A witness sees hashes alone.
+The log asks the witness to cosign a checkpoint, and proves that it extends the checkpoint that
+the witness cosigned last. A witness sees only hashes.
 """
 
 import base64
@@ -16,7 +16,7 @@ from badges.transparency.merkle import HASH_BYTES
 from badges.transparency.signed_note import NoteError
 
 PROOF_LINES_MAX = 63
-# A note with many signatures, and a proof before it.
+# A note with many signatures, after a proof.
 BYTES_MAX = signed_note.NOTE_CHARS_MAX + 4096
 _OLD = re.compile(r"old (0|[1-9][0-9]{0,18})")
 _SIZE = re.compile(rb"(0|[1-9][0-9]{0,18})\n")
@@ -26,22 +26,22 @@ _SIZE_MAX = (1 << 63) - 1
 
 @dataclass(frozen=True)
 class Submission:
-    """Holds what a log sends. `proof` leads from `old` entries to those of the checkpoint."""
+    """The log's request. `proof` leads from `old` entries to those of the checkpoint."""
 
     old: int
     proof: tuple[bytes, ...]
     note: str
 
     def encoded(self) -> bytes:
-        """Return the body of the request `add-checkpoint`."""
+        """The body of the request `add-checkpoint`."""
         lines = [f"old {self.old}", *(base64.b64encode(one).decode() for one in self.proof)]
         return ("\n".join(lines) + f"\n\n{self.note}").encode()
 
 
 def read_submission(raw: bytes) -> Submission:
-    """Read the body of a request. Raises NoteError where it is malformed.
+    """Read the body of a request. Raises NoteError if it is malformed.
 
-    Of the note only its beginning is looked at. Whoever reads it verifies it.
+    Does not verify the note; the caller does.
     """
     if len(raw) > BYTES_MAX:
         raise NoteError("malformed")
@@ -65,9 +65,7 @@ def read_submission(raw: bytes) -> Submission:
 
 
 def read_size(raw: bytes) -> int:
-    """Return the size that a witness names where it knows another one (status 409). Raises
-    NoteError.
-    """
+    """Read the size in a witness's answer 409, which knows another one. Raises NoteError."""
     found = _SIZE.fullmatch(raw)
     if found is None or int(found[1]) > _SIZE_MAX:
         raise NoteError("malformed")
@@ -75,10 +73,10 @@ def read_size(raw: bytes) -> int:
 
 
 def read_cosignature(raw: bytes, name: str, public: PublicKey, note: str) -> tuple[str, int]:
-    """Return the witness's line under `note` out of its answer, and when it cosigned (Unix s).
+    """The witness's line under `note` from its answer, and the time of cosigning (Unix s).
 
-    Lines by other keys are left out. Raises NoteError where there is none by this one, or a wrong
-    one.
+    Lines by other keys are ignored. Raises NoteError unless there is exactly one correct line by
+    this key.
     """
     try:
         text = raw.decode()
@@ -92,8 +90,9 @@ def read_cosignature(raw: bytes, name: str, public: PublicKey, note: str) -> tup
 
 
 def read_key(text: str, kind: bytes) -> tuple[str, PublicKey]:
-    """Return the name and the key of a verifier key (the `vkey` of C2SP signed-note), which makes
-    signatures of that kind. Raises NoteError.
+    """The name and key in a verifier key (`vkey` of C2SP signed-note) for that type of signature.
+
+    Raises NoteError.
     """
     found = _KEY.fullmatch(text.strip())
     try:
@@ -110,10 +109,10 @@ def read_key(text: str, kind: bytes) -> tuple[str, PublicKey]:
 
 
 def read_witness_key(text: str) -> tuple[str, PublicKey]:
-    """Return a witness's name and key. Raises NoteError."""
+    """Raises NoteError."""
     return read_key(text, signed_note.COSIGNATURE)
 
 
 def witness_key(name: str, public: PublicKey) -> str:
-    """Return a witness's key as people hand it on."""
+    """The text form of a witness's key."""
     return signed_note.verifier_key(name, public, signed_note.COSIGNATURE)

@@ -1,5 +1,4 @@
-"""Holds what doors and server say to each other, which are typed messages with limits, and how a
-kiosk enrols.
+"""The messages between doors and server, with their limits, and a kiosk's enrolment.
 
-Begin with `wire.py`. It may use `badges.credential` and `badges.record`.
+Begin with `wire.py`. May use `badges.credential` and `badges.record`.
 """

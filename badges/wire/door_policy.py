@@ -1,4 +1,4 @@
-"""Turns what a door is told of its hall and its sessions into what its decision knows of them."""
+"""Converts the wire's facts about a hall and its sessions into those of a decision."""
 
 from msgspec import UNSET
 
@@ -7,7 +7,7 @@ from badges.wire.wire import HallFacts, SessionFacts
 
 
 def hall_of(facts: HallFacts) -> Hall:
-    """Return the hall as a decision knows it, by its English name."""
+    """The hall, with its English name."""
     return Hall(
         hall_id=facts.hall,
         name=_main_name(facts.names),
@@ -24,7 +24,7 @@ def hall_of(facts: HallFacts) -> Hall:
 
 
 def session_of(facts: SessionFacts) -> Session:
-    """Return the session as a decision knows it, by its English title."""
+    """The session, with its English title."""
     return Session(
         session_id=facts.session,
         title=_main_name(facts.titles),

@@ -1,10 +1,9 @@
-"""Makes a kiosk one of the event's, by the one-time code, the proof, the six words and the
-identity. It also signs requests.
+"""Enrolment of a kiosk: one-time code, proof, six words and identity. Also the signing of requests.
 
-The code carries the server's address, the hash of its certificate's key, and a token. So the kiosk
-can tell the right server before it says a word, and the server can tell the kiosk that the admin
-meant. Nothing bearer is left afterwards, because each request carries a signature and a counter
-that only rises.
+The code has the server's address, the hash of its certificate's key, and a token. So the kiosk
+verifies the server before it sends anything, and the server knows that this is the kiosk the
+admin meant. No bearer token remains afterwards: each request has a signature and a counter that
+only grows.
 """
 
 import base64
@@ -31,12 +30,12 @@ _ADDRESS = re.compile(
 
 
 class EnrolmentCodeError(ValueError):
-    """Is raised where the text is no enrolment code."""
+    """The text is no enrolment code."""
 
 
 @dataclass(frozen=True)
 class EnrolmentCode:
-    """Holds what an admin's screen shows and a kiosk reads once, within 15 minutes."""
+    """The code that an admin's screen shows. A kiosk uses it once, within 15 minutes."""
 
     host: str
     port: int
@@ -45,13 +44,13 @@ class EnrolmentCode:
     token: bytes  # 16 random bytes
 
     def text(self) -> str:
-        """Return `HKE1.<base64url of hash and token>.<host>:<port>`."""
+        """`HKE1.<base64url of hash and token>.<host>:<port>`"""
         packed = base64.urlsafe_b64encode(self.spki_sha256 + self.token).decode()
         return f"{CODE_PREFIX}.{packed}.{self.host}:{self.port}"
 
 
 def parse_code(text: str) -> EnrolmentCode:
-    """Read the code in `text`. Raises EnrolmentCodeError with what to do."""
+    """Raises EnrolmentCodeError with the remedy."""
     wrong = EnrolmentCodeError(
         "This is not an enrolment code. Copy all of it from the kiosk's page or from "
         f"`hallkeeper kiosk add`: it begins with {CODE_PREFIX}."
@@ -71,7 +70,7 @@ def parse_code(text: str) -> EnrolmentCode:
 
 
 def proof(key: PrivateKey, token: bytes) -> bytes:
-    """Sign that the kiosk holds `key` and was given `token`."""
+    """Sign that the kiosk has both `key` and `token`."""
     return key.sign(PROOF_CONTEXT + token + key.public.raw)
 
 
@@ -81,15 +80,13 @@ def check_proof(public: PublicKey, token: bytes, signature: bytes) -> None:
 
 
 def six_words(public_key: bytes, token: bytes) -> str:
-    """Return what both screens show, so that the admin confirms the kiosk in front of them. It has
-    48 bits.
-    """
+    """The six words (48 bits) on both screens, by which the admin confirms the kiosk."""
     digest = hashlib.sha256(b"hallkeeper/words/v1\x00" + token + public_key).digest()
     return " ".join(WORDS[byte] for byte in digest[:6])
 
 
 class Identity(Struct, frozen=True, forbid_unknown_fields=True):
-    """Says who a kiosk is, signed by the event's root key. A new enrolment is a new generation."""
+    """A kiosk's identity, signed by the event's root key. Each enrolment is a new generation."""
 
     event_id: Annotated[bytes, Meta(min_length=16, max_length=16)]
     kiosk: str
@@ -99,7 +96,7 @@ class Identity(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def sign_identity(root: PrivateKey, identity: Identity) -> bytes:
-    """Write 64 bytes of the root's signature and the identity's canonical JSON."""
+    """The root's signature, 64 bytes, and the identity as canonical JSON."""
     body = msgspec.json.encode(identity, order="sorted")
     return root.sign(IDENTITY_CONTEXT + body) + body
 
@@ -113,9 +110,7 @@ def open_identity(root: PublicKey, signed: bytes) -> Identity:
 
 @dataclass(frozen=True)
 class RequestStamp:
-    """Says who asks, and the request's place in the kiosk's own order. It is sent as headers of
-    these names.
-    """
+    """A request's kiosk and its number in the kiosk's own order, sent in the headers named here."""
 
     kiosk: str
     generation: int
@@ -132,17 +127,17 @@ class RequestStamp:
 
 
 def request_message(stamp: RequestStamp, method: str, target: str, body: bytes) -> bytes:
-    """Return the bytes that a kiosk signs for one request. `target` is path and query."""
+    """The bytes that a kiosk signs for a request. `target` is path and query."""
     return signed_message(stamp, method, target, body_digest(body))
 
 
 def body_digest(body: bytes) -> str:
-    """Return what a request says of its body, which is its SHA-256 in hexadecimal digits."""
+    """The SHA-256 of a request's body, in hexadecimal digits."""
     return hashlib.sha256(body).hexdigest()
 
 
 def signed_message(stamp: RequestStamp, method: str, target: str, digest: str) -> bytes:
-    """Return what `request_message` returns, for a body of which only the digest is known yet."""
+    """`request_message` for a body of which only the digest is known yet."""
     lines = (
         method,
         target,

@@ -1,10 +1,9 @@
-"""Lets the event say which TLS key its server has now, so that kiosks follow a change of the
+"""The event's signed statement of its server's TLS key, so that kiosks follow a changed
 certificate.
 
-A kiosk pins the key of the certificate that it was enrolled with. Where it meets another one, it
-asks on that connection, before anything else, for the event's word on the key, and checks the
-signature of the event's root key, which it has known since it was enrolled. The number rises with
-every change, so that the word on an earlier key does not count any more.
+A kiosk pins the key of the certificate at its enrolment. If it meets another key, it first
+requests the statement on that connection, and verifies it with the event's root key, known since
+its enrolment. The number rises with every change, which voids earlier statements.
 """
 
 from typing import Annotated
@@ -19,7 +18,7 @@ _CONTEXT = b"hallkeeper/server-key/v1\x00"
 
 
 class ServerKey(Struct, frozen=True, forbid_unknown_fields=True):
-    """Says which public key the server's certificate has. `number` is how often it was changed."""
+    """The public key of the server's certificate. `number` counts its changes."""
 
     event_id: Annotated[bytes, Meta(min_length=16, max_length=16)]
     spki_sha256: Annotated[bytes, Meta(min_length=32, max_length=32)]  # RFC 7469 §2.4
@@ -27,13 +26,13 @@ class ServerKey(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ServerKeyAnswer(Struct, frozen=True, forbid_unknown_fields=True):
-    """Is what the server answers at `TARGET` to anybody."""
+    """The server's public answer at `TARGET`."""
 
-    signed: bytes  # sign_server_key
+    signed: bytes  # by sign_server_key
 
 
 def sign_server_key(root: PrivateKey, key: ServerKey) -> bytes:
-    """Write 64 bytes of the root's signature and the canonical JSON."""
+    """The root's signature, 64 bytes, and the statement as canonical JSON."""
     body = msgspec.json.encode(key, order="sorted")
     return root.sign(_CONTEXT + body) + body
 
@@ -45,4 +44,4 @@ def open_server_key(root: PublicKey, signed: bytes) -> ServerKey:
     try:
         return msgspec.json.decode(body, type=ServerKey)
     except msgspec.MsgspecError:
-        raise BadSignatureError("the event's word on the server's key is malformed") from None
+        raise BadSignatureError("the event's statement of the server's key is malformed") from None

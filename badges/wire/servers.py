@@ -1,9 +1,9 @@
-"""Lets the event say at which addresses its servers are, so that kiosks go on with another one
-when theirs does not answer.
+"""The event's signed list of server addresses, so that kiosks switch when their server does not
+answer.
 
-The list is signed by the event's root key, which every kiosk has known since it was enrolled. Its
-number rises with every change, so that an earlier list does not count any more. The kiosks of one
-hall prefer the same server, because two servers then seldom want the places of one hall at once.
+The event's root key signs it, which every kiosk knows since its enrolment. The number rises with
+every change, which voids earlier lists. Kiosks of one hall prefer the same server, so that two
+servers seldom want places of the same hall.
 """
 
 import hashlib
@@ -26,12 +26,12 @@ _ADDRESS = re.compile(
 
 
 class AddressError(ValueError):
-    """Is raised where a text is no server's address. The text says what one looks like."""
+    """The text is no server's address. The message has an example."""
 
 
 class ServerAddress(Struct, frozen=True, forbid_unknown_fields=True):
-    """Says where one server is. `spki_sha256` is left out where it has the same certificate as the
-    others, whose key may change.
+    """One server's address. `spki_sha256` is absent if it shares its certificate with the
+    others.
     """
 
     host: Annotated[str, Meta(pattern=HOST_PATTERN)]
@@ -40,12 +40,11 @@ class ServerAddress(Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def text(self) -> str:
-        """Return `host:port`."""
         return f"{self.host}:{self.port}"
 
 
 class ServerList(Struct, frozen=True, forbid_unknown_fields=True):
-    """Holds where the servers of an event are. `number` is higher after each change."""
+    """The servers of an event. `number` rises with each change."""
 
     event_id: Annotated[bytes, Meta(min_length=16, max_length=16)]
     number: Annotated[int, Meta(ge=0)]
@@ -53,22 +52,23 @@ class ServerList(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def parse_address(text: str) -> ServerAddress:
-    """Read `HOST:PORT`, or `HOST:PORT=KEY` for a server with a certificate of its own. KEY is the
-    SHA-256 of its public key in hexadecimal digits. Raises AddressError.
+    """Read `HOST:PORT`, or `HOST:PORT=KEY` for a server with a certificate of its own.
+
+    KEY is the SHA-256 of its public key in hexadecimal digits. Raises AddressError.
     """
     found = _ADDRESS.fullmatch(text.strip())
     if found is None or not 1 <= int(found["port"]) <= 65535:
         raise AddressError(
             f"{text!r} is no server's address. Write HOST:PORT, such as a.example.org:8443, and "
             "for a server with another certificate HOST:PORT=KEY, where KEY are the 64 digits of "
-            "its public key that `hallkeeper certificate show` tells (without colons)."
+            "its public key from `hallkeeper certificate show` (without colons)."
         )
     key = bytes.fromhex(found["key"]) if found["key"] else UNSET
     return ServerAddress(found["host"], int(found["port"]), key)
 
 
 def sign_servers(root: PrivateKey, servers: ServerList) -> bytes:
-    """Write 64 bytes of the root's signature and the canonical JSON."""
+    """The root's signature, 64 bytes, and the list as canonical JSON."""
     body = msgspec.json.encode(servers, order="sorted")
     return root.sign(_CONTEXT + body) + body
 
@@ -84,10 +84,10 @@ def open_servers(root: PublicKey, signed: bytes) -> ServerList:
 
 
 def preferred(servers: Sequence[ServerAddress], hall: int | None) -> list[ServerAddress]:
-    """Return the servers in the order in which a kiosk of a hall tries them.
+    """The servers in the order in which a kiosk of `hall` tries them; the list's order if None.
 
-    Each server has a weight for each hall, so that a server which is added or taken away changes
-    the first choice of as few halls as can be. Where the hall is not known the order is the list's.
+    Rendezvous hashing: each server has a weight per hall, so that adding or removing a server
+    changes the first choice of as few halls as possible.
     """
     if hall is None:
         return list(servers)

@@ -1,7 +1,6 @@
-"""Holds what a supervisor at a door may ask of the server.
+"""A supervisor's requests at a door: to look up a person without a badge, and to move the kiosk.
 
-That is who somebody is whose badge is lost, and to move the kiosk to another door. The kiosk signs
-it like every request, and `by` is the supervisor.
+The kiosk signs them like every request. `by` is the supervisor.
 """
 
 from typing import Annotated
@@ -17,8 +16,8 @@ Supervisor = Annotated[str, Meta(min_length=1, max_length=32)]
 
 
 class LookUp(Struct, frozen=True, forbid_unknown_fields=True):
-    """Asks who somebody is (POST /api/people). The words are neither logged nor kept, but that
-    somebody asked is.
+    """Look up a person by name (POST /api/people). The words are neither logged nor stored; the
+    look-up is.
     """
 
     # Parts of the name or the organisation.
@@ -27,7 +26,7 @@ class LookUp(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PersonFacts(Struct, frozen=True, kw_only=True):
-    """Describes somebody on the roster as their newest badge says. Without a signature it is no
+    """A person on the roster, with the fields of their newest badge. Without a signature this is no
     badge.
     """
 
@@ -42,7 +41,7 @@ class PersonFacts(Struct, frozen=True, kw_only=True):
 
 class Found(Struct, frozen=True):
     people: list[PersonFacts]
-    more: bool  # Others match as well. More words narrow the search.
+    more: bool  # more people match; more words narrow the search
 
 
 class DoorChoice(Struct, frozen=True):
@@ -53,13 +52,13 @@ class DoorChoice(Struct, frozen=True):
 
 
 class DoorChoices(Struct, frozen=True):
-    """Lists every door of the event (GET /api/doors)."""
+    """Every door of the event (GET /api/doors)."""
 
     doors: list[DoorChoice]
 
 
 class MoveDoor(Struct, frozen=True, forbid_unknown_fields=True):
-    """Says that the kiosk now stands at another door (POST /api/door). Its answer is `Moved`."""
+    """The kiosk is at another door now (POST /api/door). The answer is `Moved`."""
 
     door: Count
     by: Supervisor

@@ -1,6 +1,4 @@
-"""Lists 256 short words, eight bits each, for people to compare on two screens. They are never
-reordered.
-"""
+"""256 short words, eight bits each, for people to compare on two screens. Never reordered."""
 
 WORDS = tuple(
     """
