@@ -1,7 +1,7 @@
 """Checks supervisors' PINs against argon2id hashes on this kiosk, so with or without a network.
 
-A wrong try is on disk before it is looked at, and counts for the user and for the kiosk as a whole.
-So pulling the plug wins no tries. docs/doors.md says what the hashes on a stolen kiosk are worth.
+A try is on disk before it is checked, and counts for the user and for the whole kiosk. So pulling
+the plug wins no tries. docs/doors.md has the limits of this protection on a stolen kiosk.
 """
 
 import threading
@@ -10,15 +10,16 @@ from collections.abc import Callable
 import argon2
 import msgspec
 
+from badges.limits import Backoff
 from badges.wire.wire import SupervisorFacts
 from kiosk.supervisor.state_file import Kept, SupervisorFile, Tries
 from kiosk.supervisor.texts import SupervisorError
 
-USER_TRIES = 5
-KIOSK_TRIES = 10  # All users together have this many tries.
-# The lock after the last free try. Each wrong try after that doubles it.
 LOCK_MS = 60_000
 LOCK_MS_MAX = 15 * 60_000
+NEVER_MS = 2**53  # Only a right PIN clears the count of wrong ones.
+USER = Backoff(5, LOCK_MS, LOCK_MS_MAX, NEVER_MS)
+KIOSK = Backoff(10, LOCK_MS, LOCK_MS_MAX, NEVER_MS)  # All users together.
 _KIOSK = "kiosk"
 
 
@@ -44,18 +45,14 @@ class Pins:
         }
 
     def locked_until(self, user: int | None = None) -> int | None:
-        """Return until when (Unix ms) no PIN of the user is looked at. None as the user stands for
-        everybody's PINs.
-        """
+        """Return the end (Unix ms) of the user's lock, or of the whole kiosk's, if there is one."""
         key = _KIOSK if user is None else str(user)
         left = self._ends.get(key, 0) - self._monotonic()
         # Whole seconds are shown, so that the text does not change each time it is read.
         return None if left <= 0 else (self._clock() + left + 999) // 1000 * 1000
 
     def check(self, supervisor: SupervisorFacts, pin: str) -> None:
-        """Check a PIN. Raises SupervisorError with `wrong_pin`, or with `pin_locked` without a look
-        at the PIN.
-        """
+        """Raises SupervisorError with `wrong_pin`, or with `pin_locked`, without a check."""
         with self._checking:
             until = max(self.locked_until(supervisor.user) or 0, self.locked_until() or 0)
             if until:
@@ -81,7 +78,7 @@ class Pins:
             return msgspec.structs.replace(kept, tries=kept.tries | more)
 
         kept = self._file.change(step)
-        self._ends |= {key: mono + _lock_ms(key, _wrong(kept, key)) for key in (user, _KIOSK)}
+        self._ends |= {key: mono + _limit(key).wait_ms(_wrong(kept, key)) for key in (user, _KIOSK)}
 
     def _forgive(self, user: str) -> None:
         def step(kept: Kept) -> Kept:
@@ -93,8 +90,8 @@ class Pins:
             self._ends.pop(key, None)
 
     def _tries_left(self, user: int) -> int:
-        limits = ((str(user), USER_TRIES), (_KIOSK, KIOSK_TRIES))
-        return min(max(0, most - _wrong(self._file.kept, key)) for key, most in limits)
+        keys = (str(user), _KIOSK)
+        return min(max(0, _limit(key).free - _wrong(self._file.kept, key)) for key in keys)
 
 
 def _wrong(kept: Kept, key: str) -> int:
@@ -102,14 +99,11 @@ def _wrong(kept: Kept, key: str) -> int:
     return tries.count if tries else 0
 
 
-def _lock_ms(key: str, count: int) -> int:
-    over = count - (KIOSK_TRIES if key == _KIOSK else USER_TRIES)
-    return 0 if over < 0 else min(LOCK_MS_MAX, LOCK_MS << min(over, 10))
+def _limit(key: str) -> Backoff:
+    return KIOSK if key == _KIOSK else USER
 
 
 def _left(key: str, tries: Tries, now: int) -> int:
-    """Return what is left of a lock after a restart, by the wall clock. A clock that was set back
-    adds nothing.
-    """
-    lock_ms = _lock_ms(key, tries.count)
-    return min(lock_ms, max(0, tries.at + lock_ms - now))
+    """Return the rest of a lock (ms) after a restart, by the wall clock."""
+    limit = _limit(key)
+    return max(0, limit.next_at(limit.settle((tries.count, tries.at), now)) - now)

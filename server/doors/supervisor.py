@@ -1,15 +1,15 @@
-"""Answers what a supervisor at a door asks through the kiosk. They ask who somebody is, and to move
-the kiosk.
+"""Answers a supervisor's requests at a kiosk: to find a person, and to move the kiosk.
 
-The kiosk signs, and says whose PIN it has checked. The server checks that there is such a
-supervisor, keeps to a budget, and writes each request into the entry log.
+The kiosk signs the request, with the supervisor whose PIN it has checked. The server checks that
+this supervisor has a PIN, limits the requests of each kiosk, and writes each into the entry log.
 """
 
 from flask import Response, request
 
+from badges.limits import Window
 from badges.places.pool import KioskKey
 from badges.wire import supervisor, wire
-from server.core.event.budgets import Budget
+from server.core.event.limits import StoredLimit
 from server.core.kiosks import relocation
 from server.core.people import lookup
 from server.core.staff import pins
@@ -18,17 +18,17 @@ from server.doors.signatures import Caller, read_signature, signed_caller, signe
 from server.storage.connection import Connection
 from server.web.services import services
 
-LOOKUPS = Budget("lookups", lookup.LOOKUPS_MAX, lookup.WINDOW_MS)
-MOVES = Budget("moves", relocation.MOVES_MAX, relocation.WINDOW_MS)
+LOOKUPS = StoredLimit("lookups", Window(lookup.LOOKUPS_MAX, lookup.WINDOW_MS))
+MOVES = StoredLimit("moves", Window(relocation.MOVES_MAX, relocation.WINDOW_MS))
 
 
 def people() -> Response:
-    """Find people by name or organisation. What was asked for is neither logged nor kept."""
+    """Find people by name or organisation. The words are neither logged nor stored."""
     here = services()
     body = request.get_data()
     asked, signed = wire.decode(body, supervisor.LookUp), read_signature(body)
 
-    def allow(db: Connection, caller: Caller, now: int) -> tuple[KioskKey, bool]:
+    def allow(db: Connection, caller: Caller, now: int) -> tuple[KioskKey, int]:
         kiosk = _supervised(db, caller, asked.by)
         return kiosk, LOOKUPS.take(db, _text(kiosk), now)
 
@@ -52,14 +52,16 @@ def door() -> Response:
     body = request.get_data()
     asked, signed = wire.decode(body, supervisor.MoveDoor), read_signature(body)
 
-    def step(db: Connection, caller: Caller, now: int) -> None:
+    def move(db: Connection, caller: Caller, now: int) -> bool:
         kiosk = _supervised(db, caller, asked.by)
         if not MOVES.take(db, _text(kiosk), now):
-            raise ApiError(429, "moved_often", "This kiosk was moved too often; wait an hour.")
+            return False
         relocation.move(db, kiosk, asked.door, by=asked.by, now=now)
+        return True
 
     try:
-        signed_write(signed, step, at_work=True)
+        if not signed_write(signed, move, at_work=True):
+            raise ApiError(429, "moved_often", "This kiosk was moved too often; wait an hour.")
     except relocation.NoSuchDoorError:
         raise ApiError(404, "no_such_door", "There is no such door in this event.") from None
     return answer_json(supervisor.Moved(asked.door))

@@ -134,22 +134,15 @@ CREATE TABLE server_process (
     cause TEXT NOT NULL DEFAULT ''
 ) STRICT;
 
--- What is allowed only so often: a row for each time.
-CREATE TABLE budget (
+-- The states of limits on how often something may be done (badges/limits.py), as JSON.
+CREATE TABLE limited (
     what TEXT NOT NULL,
-    who TEXT NOT NULL,
-    taken_at INTEGER NOT NULL
+    key BLOB NOT NULL,
+    state TEXT NOT NULL,
+    used_at INTEGER NOT NULL,
+    PRIMARY KEY (what, key)
 ) STRICT;
-CREATE INDEX budget_of ON budget (what, who);
-
--- Guesses at passwords and codes.
-CREATE TABLE guess (
-    what BLOB PRIMARY KEY NOT NULL,
-    tries INTEGER NOT NULL,
-    last_at INTEGER NOT NULL,
-    until INTEGER NOT NULL
-) STRICT;
-CREATE INDEX guess_last ON guess (last_at);
+CREATE INDEX limited_used ON limited (what, used_at);
 
 -- What a browser was asked, for a few minutes.
 CREATE TABLE pending (
@@ -158,13 +151,6 @@ CREATE TABLE pending (
     sealed BLOB NOT NULL,
     until INTEGER NOT NULL,
     PRIMARY KEY (session, purpose)
-) STRICT;
-
--- Requests of machines.
-CREATE TABLE machine_rate (
-    token_id INTEGER PRIMARY KEY,
-    parts_left INTEGER NOT NULL,
-    counted_at INTEGER NOT NULL
 ) STRICT;
 
 -- Files that staff have sent, between a preview and its confirmation

@@ -1,28 +1,26 @@
-"""Rate limits for password guesses. A guess is counted before it is checked.
+"""Counts guesses at passwords and codes, in the database, before each of them is checked.
 
-Nothing is locked for good: after some wrong guesses each next one waits twice as long. The counts
-are in the database, so all servers of an event share them and a restart keeps them. Each server
-checks one guess at a time, since a check takes 64 MiB and all cores.
+Nothing is locked for good: after some wrong guesses the next one has to wait (badges/limits.py
+`Backoff`).
 """
 
 import hashlib
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from server.core.event.budgets import Budget
+from badges.limits import NEW, Backoff, State, Window
+from server.core.event.limits import StoredLimit
+from server.core.staff.lane import Lane
 from server.storage.connection import Connection
 from server.storage.database import Database
 
 FORGET_MS = 60 * 60_000
 COUNTS_MAX = 20_000
-COUNTED_EVERY = 50  # guesses between two searches for excess counts
-WAITING_MAX = 16  # Each waiting guess holds a server thread.
-WAITING_HERE_MAX = 4  # from one address
-WAIT_S = 5.0
-# limits the entry log's entries about refused guesses
-NOTES = Budget("guesses noted", 200, 60 * 60_000)
+TRIM_EVERY = 50  # guesses on this server
+# Entries in the entry log about refused guesses.
+NOTES = StoredLimit("guesses noted", Window(200, 60 * 60_000))
+_WHAT = "guess"
 _ALL = "all"
 
 
@@ -34,21 +32,6 @@ class WaitError(Exception):
         self.until = until
 
 
-class BusyError(Exception):
-    """Raised if too many passwords are being checked. Nothing was counted."""
-
-
-@dataclass(frozen=True)
-class Limit:
-    """`free` guesses, then a wait of `first_ms` that doubles with each further one up to
-    `most_ms`.
-    """
-
-    free: int
-    first_ms: int
-    most_ms: int
-
-
 @dataclass(frozen=True)
 class Key:
     """A subject of counting, such as a name or an address. A right password clears an `own` key,
@@ -56,237 +39,123 @@ class Key:
     """
 
     text: str
-    limit: Limit
+    limit: Backoff
     own: bool = False
-
-
-@dataclass
-class _Count:
-    tries: int = 0
-    last_at: int = 0
-    until: int = 0
 
 
 class Guesses:
     """The counts of an event. Thread-safe."""
 
     def __init__(self, database: Database, secret: bytes) -> None:
-        """Take a secret of the event, which hides the subjects of the counts."""
+        """The database has keys as hashes with `secret`, because a typed name may be a password."""
         self.known, self.strangers = Lane(), Lane()
         self._database = database
         self._secret = secret
-        # The lock guards the number of refusals not logged, and of guesses since the last search
-        # for excess counts.
+        # It guards the refusals that this server left out of the entry log, and the guesses since
+        # it last trimmed the counts.
         self._lock = threading.Lock()
         self._unlisted = 0
-        self._since = COUNTED_EVERY
+        self._since_trim = TRIM_EVERY
 
     def check(self, keys: Sequence[Key], now: int, *, void_until: int | None = None) -> list[int]:
-        """Return the counts of the keys. Raises WaitError if a key has to wait.
+        """Return the counts of the keys. Raises WaitError where one of them has to wait.
 
-        Reads only, however many guesses there are.
+        Counts no newer than `void_until` are void. It writes only after a clock was set back.
         """
         with self._database.reading() as db:
-            stored = [self._find(db, key) for key in keys]
-        counted = zip(keys, stored, strict=True)
-        if any(count and count.until > now + key.limit.most_ms for key, count in counted):
-            self._database.write(lambda db: self._cut_short(db, keys, now))
-            with self._database.reading() as db:
-                stored = [self._find(db, key) for key in keys]
-        return [count.tries for count in self._counts(stored, keys, now, void_until)]
+            states, ahead = self._load(db, keys, now, void_until)
+        if ahead:
+            self._database.write(lambda db: self._store(db, keys, states, now))
+        return _counts(keys, states, now)
 
     def charge(self, keys: Sequence[Key], now: int, *, void_until: int | None = None) -> list[int]:
-        """Count a guess for each key before it is checked, and return the counts.
+        """Count a guess for each key, before it is checked, and return the counts.
 
-        Counts no newer than `void_until` are dropped first. Raises WaitError, with nothing counted,
-        if a key has to wait.
+        Raises WaitError, with nothing counted, where one of the keys has to wait.
         """
         self.check(keys, now, void_until=void_until)
 
         def step(db: Connection) -> list[int]:
-            stored = [self._find(db, key) for key in keys]
-            counts = self._counts(stored, keys, now, void_until)
-            for key, count in zip(keys, counts, strict=True):
-                count.tries += 1
-                count.last_at = now
-                over = count.tries - key.limit.free
-                if over >= 0:
-                    wait = min(key.limit.first_ms << min(over, 20), key.limit.most_ms)
-                    count.until = now + wait
-                self._keep(db, key, count)
-            db.execute("DELETE FROM guess WHERE last_at < ?", (now - FORGET_MS,))
-            if self._is_time():
-                _forget_the_oldest(db)
-            return [count.tries for count in counts]
+            states, _ = self._load(db, keys, now, void_until)
+            _counts(keys, states, now)
+            states = [key.limit.use(state, now) for key, state in zip(keys, states, strict=True)]
+            self._store(db, keys, states, now)
+            self._trim(db, now)
+            return [state[0] for state in states]
 
         return self._database.write(step)
 
-    def refund(self, db: Connection, keys: Sequence[Key], *, right: bool) -> None:
-        """Uncount a guess, in the caller's transaction, if the password was right or was not
-        checked.
-        """
-        for key in keys:
-            count = self._find(db, key)
-            if count is None:
-                continue
-            count.tries -= 1
-            if (key.own and right) or count.tries <= 0:
-                db.execute("DELETE FROM guess WHERE what = ?", (self._what(key.text),))
-                continue
-            if count.tries < key.limit.free:
-                count.until = 0
-            self._keep(db, key, count)
+    def refund(self, db: Connection, keys: Sequence[Key], now: int) -> None:
+        """Take a guess back in the caller's transaction, because the password was right."""
+        states, _ = self._load(db, keys, now, None)
+        left = [
+            NEW if key.own else key.limit.undo(state)
+            for key, state in zip(keys, states, strict=True)
+        ]
+        self._store(db, keys, left, now)
 
-    def waiting(self, db: Connection, texts: Sequence[str], now: int) -> dict[str, tuple[int, int]]:
-        """Return (last guess, waits until) of each key that has to wait."""
-        rows = db.execute("SELECT what, last_at, until FROM guess WHERE until > ?", (now,))
-        delays = {bytes(digest): (int(last_at), int(until)) for digest, last_at, until in rows}
-        return {text: delays[digest] for text in texts if (digest := self._what(text)) in delays}
+    def waiting(self, db: Connection, keys: Sequence[Key], now: int) -> dict[str, tuple[int, int]]:
+        """Return the keys that have to wait, each with its newest guess and its end (Unix ms)."""
+        states, _ = self._load(db, keys, now, None)
+        ends = {
+            key.text: (state[1], key.limit.next_at(state))
+            for key, state in zip(keys, states, strict=True)
+            if state
+        }
+        return {text: (used_at, until) for text, (used_at, until) in ends.items() if until > now}
 
     def take_note(self, db: Connection, now: int) -> int | None:
-        """Decide whether to log a refusal, since strangers could cause millions of entries.
+        """Ask to write a refusal into the entry log, which strangers could fill otherwise.
 
-        Returns how many were skipped before it, or None to skip this one.
+        Returns the number of refusals left out here before, or None where this one is left out.
         """
-        noted = NOTES.take(db, _ALL, now)
+        is_noted = NOTES.take(db, _ALL, now)
         with self._lock:
-            if not noted:
+            if not is_noted:
                 self._unlisted += 1
                 return None
             unlisted, self._unlisted = self._unlisted, 0
             return unlisted
 
-    def _counts(
-        self, stored: Sequence[_Count | None], keys: Sequence[Key], now: int, void_until: int | None
-    ) -> list[_Count]:
-        """Return the current counts. Raises WaitError."""
-        counts = []
-        for key, kept in zip(keys, stored, strict=True):
-            count = kept or _Count()
-            count.until = min(count.until, now + key.limit.most_ms)
-            void = void_until is not None and count.last_at <= void_until
-            if void or now - count.last_at > FORGET_MS:
-                count.tries, count.until = 0, 0
-            counts.append(count)
-        until = max(count.until for count in counts)
-        if now < until:
-            raise WaitError(until)
-        return counts
+    def _load(
+        self, db: Connection, keys: Sequence[Key], now: int, void_until: int | None
+    ) -> tuple[list[State], bool]:
+        """Return the keys' states, and whether one is ahead because the clock was set back."""
+        loaded = [StoredLimit(_WHAT, key.limit).load(db, self._hash(key), now) for key in keys]
+        states = [
+            NEW if void_until is not None and used_at <= void_until else state
+            for state, used_at in loaded
+        ]
+        return states, any(used_at > now for _, used_at in loaded)
 
-    def _cut_short(self, db: Connection, keys: Sequence[Key], now: int) -> None:
-        """After the clock was set back, limit waits to the longest one from now."""
-        for key in keys:
-            most = now + key.limit.most_ms
-            db.execute(
-                "UPDATE guess SET until = ? WHERE what = ? AND until > ?",
-                (most, self._what(key.text), most),
-            )
+    def _store(
+        self, db: Connection, keys: Sequence[Key], states: Sequence[State], now: int
+    ) -> None:
+        for key, state in zip(keys, states, strict=True):
+            StoredLimit(_WHAT, key.limit).store(db, self._hash(key), state, now)
 
-    def _find(self, db: Connection, key: Key) -> _Count | None:
-        row = db.execute(
-            "SELECT tries, last_at, until FROM guess WHERE what = ?", (self._what(key.text),)
-        ).fetchone()
-        return None if row is None else _Count(*row)
+    def _hash(self, key: Key) -> bytes:
+        return hashlib.blake2b(key.text.encode(), key=self._secret, digest_size=16).digest()
 
-    def _keep(self, db: Connection, key: Key, count: _Count) -> None:
+    def _trim(self, db: Connection, now: int) -> None:
+        db.execute("DELETE FROM limited WHERE what = ? AND used_at < ?", (_WHAT, now - FORGET_MS))
+        with self._lock:
+            self._since_trim += 1
+            if self._since_trim <= TRIM_EVERY:
+                return
+            self._since_trim = 0
         db.execute(
-            "INSERT INTO guess (what, tries, last_at, until) VALUES (?, ?, ?, ?)"
-            " ON CONFLICT (what) DO UPDATE SET tries = excluded.tries,"
-            " last_at = excluded.last_at, until = excluded.until",
-            (self._what(key.text), count.tries, count.last_at, count.until),
+            "DELETE FROM limited WHERE what = ? AND used_at < COALESCE("
+            "(SELECT used_at FROM limited WHERE what = ? ORDER BY used_at DESC LIMIT 1 OFFSET ?),"
+            " 0)",
+            (_WHAT, _WHAT, COUNTS_MAX - 1),
         )
 
-    def _what(self, text: str) -> bytes:
-        """Return the keyed hash of a key. A typed name may be a password."""
-        return hashlib.blake2b(text.encode(), key=self._secret, digest_size=16).digest()
 
-    def _is_time(self) -> bool:
-        with self._lock:
-            self._since += 1
-            if self._since <= COUNTED_EVERY:
-                return False
-            self._since = 0
-            return True
-
-
-def _forget_the_oldest(db: Connection) -> None:
-    db.execute(
-        "DELETE FROM guess WHERE last_at < COALESCE("
-        "(SELECT last_at FROM guess ORDER BY last_at DESC LIMIT 1 OFFSET ?), 0)",
-        (COUNTS_MAX - 1,),
-    )
-
-
-@dataclass(eq=False)
-class _Waiting:
-    """A guess that waits. The lowest rank is served first."""
-
-    address: str
-    rank: int
-
-
-class Lane:
-    """Checks one password at a time. Few may wait, and fewer from one address.
-
-    The address with the fewest guesses is served first. So an attacker with a few addresses delays
-    no one else: if the lane is full, the guess with the highest rank is rejected.
-    """
-
-    def __init__(self) -> None:
-        # Guards all below. Notified when a turn ends or a guess is rejected.
-        self._changed = threading.Condition()
-        self._waiting: list[_Waiting] = []  # in order of arrival
-        self._looks: _Waiting | None = None
-
-    @contextmanager
-    def turn(self, address: str, guesses: int = 0) -> Iterator[None]:
-        """Wait for the turn of an address with so many wrong guesses.
-
-        Raises BusyError if the lane is full of lower ranks, or after WAIT_S.
-        """
-        mine = self._enter(address, guesses)
-        try:
-            self._await_turn(mine)
-            yield
-        finally:
-            with self._changed:
-                self._leave(mine)
-
-    def _enter(self, address: str, guesses: int) -> _Waiting:
-        with self._changed:
-            all_here = [*self._waiting, *([self._looks] if self._looks else [])]
-            here = sum(waiting.address == address for waiting in all_here)
-            mine = _Waiting(address, guesses + here)
-            if here >= WAITING_HERE_MAX:
-                raise BusyError
-            if len(all_here) >= WAITING_MAX:
-                last = max(reversed(self._waiting), key=_rank, default=mine)
-                if last.rank <= mine.rank:
-                    raise BusyError
-                self._leave(last)
-            self._waiting.append(mine)
-            return mine
-
-    def _await_turn(self, mine: _Waiting) -> None:
-        def is_over() -> bool:
-            return mine not in self._waiting or self._is_next(mine)
-
-        with self._changed:
-            if not self._changed.wait_for(is_over, WAIT_S) or mine not in self._waiting:
-                raise BusyError
-            self._waiting.remove(mine)
-            self._looks = mine
-
-    def _is_next(self, mine: _Waiting) -> bool:
-        return self._looks is None and min(self._waiting, key=_rank) is mine
-
-    def _leave(self, waiting: _Waiting) -> None:
-        if waiting in self._waiting:
-            self._waiting.remove(waiting)
-        if self._looks is waiting:
-            self._looks = None
-        self._changed.notify_all()
-
-
-def _rank(waiting: _Waiting) -> int:
-    return waiting.rank
+def _counts(keys: Sequence[Key], states: Sequence[State], now: int) -> list[int]:
+    """Return the counts. Raises WaitError where one of them has to wait."""
+    pairs = zip(keys, states, strict=True)
+    until = max(key.limit.next_at(state) for key, state in pairs)
+    if now < until:
+        raise WaitError(until)
+    return [state[0] if state else 0 for state in states]

@@ -9,18 +9,19 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from badges.limits import Backoff
 from server.core.entry_log import entry_log
 from server.core.entry_log.act_names import Act
 from server.core.staff import passwords, users
-from server.core.staff.guesses import Guesses, Key, Limit
+from server.core.staff.guesses import FORGET_MS, Guesses, Key
 from server.core.staff.users import SignInError, User
 from server.storage.connection import Connection
 from server.storage.database import Database
 
 MINUTE = 60_000
-HERE = Limit(free=10, first_ms=30_000, most_ms=15 * MINUTE)  # one name from one place
-ADDRESS = Limit(free=60, first_ms=30_000, most_ms=15 * MINUTE)  # all names from one address
-ACCOUNT = Limit(free=30, first_ms=10_000, most_ms=5 * MINUTE)  # one name from all unknown places
+HERE = Backoff(10, 30_000, 15 * MINUTE, FORGET_MS)  # one name from one place
+ADDRESS = Backoff(60, 30_000, 15 * MINUTE, FORGET_MS)  # all names from one address
+ACCOUNT = Backoff(30, 10_000, 5 * MINUTE, FORGET_MS)  # one name from all unknown places
 # For this long an unlocked account can be entered despite guesses by strangers.
 UNLOCKED_MS = 15 * MINUTE
 KNOWN_MS = 30 * 24 * 60 * MINUTE
@@ -98,7 +99,7 @@ def sign_in(
     short = len(attempt.password) < chars_min(user, with_factor)
 
     def step(db: Connection) -> str:
-        guesses.refund(db, keys, right=True)
+        guesses.refund(db, keys, now)
         users.sign_out(db, attempt.session)
         users.open_session(db, account, renewed, token, now, waits=user.has_factor)
         if short:
@@ -143,7 +144,8 @@ def strangers_wait(
 ) -> dict[int, int]:
     """Return the users at whose accounts strangers have to wait, with the end of the wait."""
     keys = {user.user_id: (_account_key(user.name), _codes_key(user)) for user in users}
-    waiting = guesses.waiting(db, [key for pair in keys.values() for key in pair], now)
+    pairs = [Key(text, ACCOUNT) for pair in keys.values() for text in pair]
+    waiting = guesses.waiting(db, pairs, now)
     waits: dict[int, int] = {}
     for user in users:
         for key in keys[user.user_id]:

@@ -21,7 +21,7 @@ from server.core.entry_log import act_words
 from server.core.ledger import denial_rates, entries, finding
 from server.core.occupancy import figures, hall_control, pools
 from server.core.staff import users
-from server.core.staff.guesses import BusyError
+from server.core.staff.lane import BusyError
 from server.core.venue import capacity_reasons, kept_places, nesting, store
 from server.core.venue.store import UnknownHallError
 from server.features.editing import venue_edit

@@ -263,10 +263,8 @@ TABLES: Mapping[str, Table] = {
     "retention_run": Table(none="run_id at kind made_by count left_over"),
     "upload_part": Table(personal="sealed", none="token number", erasure=_OWN),
     "upload": Table(personal="about", none="token kind sent_by until", erasure=_OWN),
-    "budget": Table(none="what who taken_at"),
-    "guess": Table(none="what tries last_at until"),
+    "limited": Table(none="what key state used_at"),
     "pending": Table(none="session purpose sealed until"),
-    "machine_rate": Table(none="token_id parts_left counted_at"),
     "server_process": Table(
         none="name address version started_at seen_at run log_size stopped_at failed cause"
     ),

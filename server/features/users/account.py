@@ -11,7 +11,8 @@ from werkzeug.wrappers import Response as AnyResponse
 from badges.i18n import N_
 from server.core.event.roles import ROLES
 from server.core.staff import passwords, second_factors, signing_in, users
-from server.core.staff.guesses import BusyError, Key, WaitError
+from server.core.staff.guesses import Key, WaitError
+from server.core.staff.lane import BusyError
 from server.core.staff.second_factors import WrongFactorError
 from server.core.staff.signing_in import HERE
 from server.features.users.accounts import proof
@@ -157,7 +158,7 @@ def _present() -> users.Stored:
         abort(503)
     if not right or found is None or found.user.user_id != who.user_id:
         raise WrongPasswordError
-    here.database.write(lambda db: here.guesses.refund(db, keys, right=True))
+    here.database.write(lambda db: here.guesses.refund(db, keys, here.now()))
     return found
 
 

@@ -16,7 +16,8 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from server.core.event.calendar import span
 from server.core.staff import signing_in, users
-from server.core.staff.guesses import BusyError, WaitError
+from server.core.staff.guesses import WaitError
+from server.core.staff.lane import BusyError
 from server.web import auth
 from server.web.callers import caller
 from server.web.services import services

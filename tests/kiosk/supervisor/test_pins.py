@@ -5,13 +5,14 @@ import threading
 import pytest
 
 from badges.wire import wire
-from kiosk.supervisor.pins import KIOSK_TRIES, LOCK_MS, LOCK_MS_MAX, USER_TRIES
+from kiosk.supervisor.pins import KIOSK, LOCK_MS, LOCK_MS_MAX, USER
 from kiosk.supervisor.state_file import FILE
 from kiosk.supervisor.texts import SupervisorError
 from tests.kiosk.support.door_fixture import LocalDoor
 from tests.kiosk.support.supervised import CHEAP, MEI, OMAR, PIN, Supervised, load, refused
 
 WRONG = "111222"
+USER_TRIES, KIOSK_TRIES = USER.free, KIOSK.free
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
+from badges.limits import Window
 from badges.wire import wire
 from badges.wire.supervisor import (
     PEOPLE_MAX,
@@ -18,8 +19,8 @@ from badges.wire.supervisor import (
     PersonFacts,
 )
 from server.app.app import close_app, create_app
-from server.core.event.budgets import Budget
 from server.core.event.directory import Event
+from server.core.event.limits import StoredLimit
 from server.core.kiosks import registry, relocation
 from server.core.people import issuing, lookup, search
 from server.core.staff import pins, users
@@ -184,7 +185,7 @@ def test_a_supervisor_whose_pin_was_taken_away(kiosk: Kiosk, site: Database) -> 
 def test_a_kiosk_asks_so_often_and_no_more(
     kiosk: Kiosk, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(supervisor, "LOOKUPS", Budget("lookups", 3, lookup.WINDOW_MS))
+    monkeypatch.setattr(supervisor, "LOOKUPS", StoredLimit("lookups", Window(3, lookup.WINDOW_MS)))
     for _ in range(3):
         assert people(kiosk, "keller").status_code == 200
     answer = people(kiosk, "keller")

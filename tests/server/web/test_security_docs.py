@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from badges.limits import Backoff, Window
 from server.core.entry_log import act_words
 from server.core.event import directory, served
 from server.core.event.directory import Event
 from server.core.staff import (
     guesses,
     invitations,
+    lane,
     passwords,
     sign_on,
     sign_on_accounts,
@@ -99,15 +101,15 @@ def test_roles_are_those_of_the_views(event: Event, database: Database) -> None:
 
 
 @pytest.mark.parametrize("limit", [signing_in.HERE, signing_in.ADDRESS, signing_in.ACCOUNT])
-def test_limits_are_those_of_the_code(limit: guesses.Limit) -> None:
+def test_limits_are_those_of_the_code(limit: Backoff) -> None:
     row = f"| {limit.free} | {limit.first_ms // 1000} s | {limit.most_ms // 60_000} min |"
     assert row in TEXT
 
 
 def test_other_figures_are_those_of_the_code() -> None:
     for said in (
-        f"A lane has {guesses.WAITING_MAX} that wait, {guesses.WAITING_HERE_MAX} of one address,"
-        f" for {guesses.WAIT_S:.0f} s at most",
+        f"A lane has {lane.WAITING_MAX} that wait, {lane.WAITING_HERE_MAX} of one address,"
+        f" for {lane.WAIT_S:.0f} s at most",
         f"within {signing_in.KNOWN_MS // 86_400_000} days, the {signing_in.KNOWN_MAX} newest",
         f"for {signing_in.UNLOCKED_MS // 60_000} minutes only the first row counts",
         f"have {passwords.CHARS_ALONE_MIN} to {passwords.CHARS_MAX} characters of any kind where",
@@ -119,11 +121,12 @@ def test_other_figures_are_those_of_the_code() -> None:
         f"opens one page alone, for {users.WAITING_MS // 60_000} minutes",
         f"once, within {invitations.LIFE_MS // 3_600_000} hours",
         f"did within {sign_on.FRESH_S // 60} minutes",
-        f"{guesses.NOTES.most} an hour at most",
+        "200 an hour at most",
         ", ".join(passwords.CONTEXT),
     ):
         assert said in " ".join(TEXT.split()), said
     assert passwords.PIECES_MIN == 6
     assert "six pieces or more" in " ".join(TEXT.split())
-    assert guesses.FORGET_MS == guesses.NOTES.window_ms == 3_600_000
+    assert guesses.NOTES.limit == Window(200, 3_600_000)
+    assert guesses.FORGET_MS == 3_600_000
     assert act_words.WHO.keys() == {"command-line", signing_in.NOBODY, sign_on_accounts.BY}

@@ -6,9 +6,10 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from badges.credential.badge_number import badge_number
+from badges.limits import Window
 from server.core.entry_log import entry_log
 from server.core.entry_log.act_names import Act
-from server.core.event.budgets import Budget
+from server.core.event.limits import StoredLimit
 from server.core.people import desk_search, issuing, phone_links
 from server.core.people.attendees import UnknownAttendeeError
 from server.core.people.desk_search import Found, Hit
@@ -30,8 +31,8 @@ from server.web.services import services
 blueprint = Blueprint("home", __name__)
 
 FOUND_MAX = 8
-# The search box asks at each key. The entry log gets one act a minute of it.
-SEARCHES = Budget("desk searches", 1, 60_000)
+# The search box searches at each key. Of each clerk one search a minute is logged.
+LOGGED = StoredLimit("desk searches", Window(1, 60_000))
 QUERY_CHARS_MAX = 2_000  # A scanned link is longer than what anybody types.
 
 
@@ -128,12 +129,13 @@ def _find(text: str) -> Found:
     db = here.database.reader
     found = desk_search.find(db, _scanned_link(text) or text, limit=FOUND_MAX)
     by = auth.actor()
-    if SEARCHES.has(db, by, here.now()):
-        said: dict[str, str | int | None] = {"answers": len(found.people)}
+    now = here.now()
+    if LOGGED.next_at(db, by, now) <= now:
+        subject: dict[str, str | int | None] = {"answers": len(found.people)}
 
-        def note(one: Connection) -> None:
-            if SEARCHES.take(one, by, here.now()):
-                entry_log.act(one, by, Act.PEOPLE_SEARCHED, said, here.now())
+        def note(db: Connection) -> None:
+            if LOGGED.take(db, by, now):
+                entry_log.act(db, by, Act.PEOPLE_SEARCHED, subject, now)
 
         here.database.write(note)
     return found

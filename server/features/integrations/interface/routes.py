@@ -13,8 +13,7 @@ import msgspec
 from flask import Response, g, request
 
 from server.features.integrations import tokens
-from server.features.integrations.interface.rates import AT_ONCE, PER_MINUTE, Rates
-from server.features.integrations.shared_rates import SharedRates
+from server.features.integrations.interface.rates import Rates, SharedRates
 from server.features.integrations.tokens import Token
 from server.web.problems import ProblemError
 from server.web.services import address, services
@@ -82,14 +81,11 @@ def actor() -> str:
 
 
 def limits() -> Rates | SharedRates:
-    """Return the limits of other machines' requests."""
+    """Return the limits of API clients' requests."""
     here = services()
-    if not here.several:
-        return here.own(Rates)
-    return here.own(
-        SharedRates,
-        lambda: SharedRates(here.database, here.now, per_minute=PER_MINUTE, at_once=AT_ONCE),
-    )
+    if here.several:
+        return here.own(SharedRates, lambda: SharedRates(here.database, here.now))
+    return here.own(Rates)
 
 
 def _authorize(route: Route) -> None:

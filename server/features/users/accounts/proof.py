@@ -67,7 +67,7 @@ def show_factor(who: User) -> str:
 
     def step(db: Connection) -> str:
         shown = look(db)
-        here.guesses.refund(db, keys, right=True)
+        here.guesses.refund(db, keys, now)
         return shown
 
     def look(db: Connection) -> str:

@@ -8,9 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from server.core.event.directory import Event
-from server.features.integrations.interface.rates import AT_ONCE, Rates
+from server.features.integrations.interface.rates import AT_ONCE, Rates, SharedRates
 from server.features.integrations.interface.routes import limits
-from server.features.integrations.shared_rates import SharedRates
 from server.storage.database import Database
 from tests.server.conftest import MINUTE
 from tests.server.features.imports.test_uploads import (

@@ -9,8 +9,9 @@ import argon2
 import pytest
 
 from server.core.event.directory import Event
-from server.core.staff import guesses, signing_in, users
-from server.core.staff.guesses import BusyError, WaitError
+from server.core.staff import signing_in, users
+from server.core.staff.guesses import WaitError
+from server.core.staff.lane import WAITING_MAX, BusyError
 from server.storage.database import Database
 from server.web.callers import caller
 from server.web.services import services_of
@@ -158,9 +159,9 @@ def test_five_addresses_with_made_up_names_keep_nobody_else_waiting(
                  for number in range(4) for who in others]  # fmt: skip
         while len(lane._waiting) + len(busy) < len(crowd):
             time.sleep(0.001)
-        assert len(lane._waiting) == guesses.WAITING_MAX - 1, "it is full"
+        assert len(lane._waiting) == WAITING_MAX - 1, "it is full"
         asked = pool.submit(guess, owner, admin_password, HOME)
-        while len(busy) < len(crowd) - guesses.WAITING_MAX + 2 and not asked.done():
+        while len(busy) < len(crowd) - WAITING_MAX + 2 and not asked.done():
             time.sleep(0.001)
         go_on.set()
         assert asked.result(240) == 303

