@@ -52,23 +52,25 @@ _PALETTE = (
 CATEGORIES_MAX = 256  # the credential has one byte for it
 
 
-def new_category(word: str, known: Sequence[CategoryPlan]) -> CategoryPlan:
+def new_category(word: str, categories: Sequence[CategoryPlan]) -> CategoryPlan:
     """Make a category named `word` with an unused number, key, letter and colour.
 
     Raises ValueError if no number or no letter is left.
     """
-    numbers = {one.code for one in known}
-    code = next((one for one in range(1, CATEGORIES_MAX) if one not in numbers), None)
-    letter = free_letter(word, {one.letter for one in known})
+    numbers = {category.code for category in categories}
+    code = next((number for number in range(1, CATEGORIES_MAX) if number not in numbers), None)
+    letter = free_letter(word, {category.letter for category in categories})
     if code is None or letter is None:
         raise ValueError("there are as many categories as there can be")
-    keys = {one.key for one in known}
+    keys = {category.key for category in categories}
     ascii_word = "".join(c if c.isascii() and c.isalnum() else "-" for c in word.casefold())
     key = "-".join(part for part in ascii_word.split("-") if part)[:32].strip("-")
     if not key or key in keys or not word.isascii():
         key = next(f"category-{n}" for n in range(code, 2_000) if f"category-{n}" not in keys)
     language = "zh" if any("\u3400" <= char <= "\u9fff" for char in word) else "en"
-    return CategoryPlan(code, key, {language: word}, letter, free_colour([c.colour for c in known]))
+    return CategoryPlan(
+        code, key, {language: word}, letter, free_colour([c.colour for c in categories])
+    )
 
 
 def free_letter(word: str, taken: Collection[str]) -> str | None:
@@ -81,4 +83,6 @@ def free_letter(word: str, taken: Collection[str]) -> str | None:
 
 def free_colour(taken: Collection[str]) -> str:
     """The colour least like those taken, also for colour-blind eyes."""
-    return max(_PALETTE, key=lambda one: min((distance(one, other) for other in taken), default=0))
+    return max(
+        _PALETTE, key=lambda colour: min((distance(colour, other) for other in taken), default=0)
+    )

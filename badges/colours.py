@@ -59,17 +59,17 @@ def alike(colours: Mapping[int, str], least: float = LEAST) -> list[Alike]:
     closest.
     """
     seen = {key: _seen(colour) for key, colour in colours.items()}
-    found = []
+    pairs = []
     for first, second in combinations(sorted(colours), 2):
         eyes, nearest = _nearest(seen[first], seen[second])
         if nearest < least:
-            found.append(Alike(first, second, eyes, nearest))
-    return found
+            pairs.append(Alike(first, second, eyes, nearest))
+    return pairs
 
 
-def distance(one: str, other: str) -> float:
+def distance(first: str, second: str) -> float:
     """The distance of two colours (#rrggbb), for the eyes to which they are closest."""
-    return _nearest(_seen(one), _seen(other))[1]
+    return _nearest(_seen(first), _seen(second))[1]
 
 
 @functools.lru_cache(maxsize=1000)
@@ -79,8 +79,8 @@ def _seen(colour: str) -> Mapping[str, Triple]:
     return {eyes: _lab(_as_seen(linear, matrix)) for eyes, matrix in _EYES.items()}
 
 
-def _nearest(one: Mapping[str, Triple], other: Mapping[str, Triple]) -> tuple[str, float]:
-    distances = {eyes: ciede2000(one[eyes], other[eyes]) for eyes in _EYES}
+def _nearest(first: Mapping[str, Triple], second: Mapping[str, Triple]) -> tuple[str, float]:
+    distances = {eyes: ciede2000(first[eyes], second[eyes]) for eyes in _EYES}
     eyes = min(distances, key=lambda each: distances[each])
     return eyes, distances[eyes]
 
@@ -102,7 +102,7 @@ def _as_seen(linear: Triple, matrix: tuple[Triple, Triple, Triple] | None) -> Tr
 
 def _times(matrix: tuple[Triple, Triple, Triple], vector: Triple) -> Triple:
     first, second, third = (
-        sum(one * other for one, other in zip(row, vector, strict=True)) for row in matrix
+        sum(factor * value for factor, value in zip(row, vector, strict=True)) for row in matrix
     )
     return first, second, third
 
@@ -117,10 +117,10 @@ def _lab(linear: Triple) -> Triple:
     return 116 * y - 16, 500 * (x - y), 200 * (y - z)
 
 
-def ciede2000(one: Triple, other: Triple) -> float:
+def ciede2000(lab1: Triple, lab2: Triple) -> float:
     """The distance of two colours in CIELAB."""
-    lightness1, a1, b1 = one
-    lightness2, a2, b2 = other
+    lightness1, a1, b1 = lab1
+    lightness2, a2, b2 = lab2
     chroma7 = ((math.hypot(a1, b1) + math.hypot(a2, b2)) / 2) ** 7
     stretch = 1.5 - 0.5 * math.sqrt(chroma7 / (chroma7 + 25**7))
     chroma1, chroma2 = math.hypot(a1 * stretch, b1), math.hypot(a2 * stretch, b2)

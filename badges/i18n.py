@@ -30,9 +30,9 @@ class Day(str):
     on: date
 
     def __new__(cls, on: date) -> "Day":
-        made = super().__new__(cls, f"{on:%a} {on.day} {on:%b}")
-        made.on = on
-        return made
+        day = super().__new__(cls, f"{on:%a} {on.day} {on:%b}")
+        day.on = on
+        return day
 
     def __reduce__(self) -> tuple[type["Day"], tuple[date]]:
         return Day, (self.on,)
@@ -51,9 +51,9 @@ class Phrase(str):
 
     def __new__(cls, text: str, many: str = "", /, **fields: object) -> "Phrase":
         chosen = many if many and fields["num"] != 1 else text
-        made = super().__new__(cls, _filled(chosen, fields, str, _english))
-        made.text, made.many, made.fields = text, many, fields
-        return made
+        phrase = super().__new__(cls, _filled(chosen, fields, str, _english))
+        phrase.text, phrase.many, phrase.fields = text, many, fields
+        return phrase
 
     def __getnewargs_ex__(self) -> tuple[tuple[str, str], dict[str, object]]:
         return (self.text, self.many), dict(self.fields)
@@ -72,15 +72,15 @@ def _english(count: int) -> str:
 _TWO = "%(first)s%(second)s"  # Without words, so it needs no translation.
 
 
-def counted(one: str, many: str, num: int, **fields: object) -> Phrase:
+def counted(single: str, many: str, num: int, **fields: object) -> Phrase:
     """A phrase with a number of things, `%(num)s`. Both texts go into the catalogues."""
-    return Phrase(one, many, num=Count(num), **fields)
+    return Phrase(single, many, num=Count(num), **fields)
 
 
 def joined(between: str, parts: Iterable[str]) -> str:
     """Join the parts, as a phrase if any of them is a phrase."""
     parts = list(parts)
-    if not any(isinstance(one, Phrase) for one in (between, *parts)):
+    if not any(isinstance(text_part, Phrase) for text_part in (between, *parts)):
         return between.join(parts)
     text = "%(between)s".join(f"%(part{number})s" for number in range(len(parts)))
     fields = {f"part{number}": part for number, part in enumerate(parts)}
@@ -96,7 +96,7 @@ class Translations(Protocol):
 
 
 def say(
-    what: object,
+    value: object,
     words: Translations,
     number: Callable[[int], str],
     day: Callable[[date], str] = Day,
@@ -105,26 +105,26 @@ def say(
 
     Any other value becomes its `str()`.
     """
-    if isinstance(what, Exception):
-        what = phrase_of(what)
-    if isinstance(what, Day):
-        return day(what.on)
-    if not isinstance(what, Phrase):
-        return str(what)
-    if what.many:
-        counts = what.fields["num"]
+    if isinstance(value, Exception):
+        value = phrase_of(value)
+    if isinstance(value, Day):
+        return day(value.on)
+    if not isinstance(value, Phrase):
+        return str(value)
+    if value.many:
+        counts = value.fields["num"]
         assert isinstance(counts, int)
-        text = words.ngettext(what.text, what.many, counts)
+        text = words.ngettext(value.text, value.many, counts)
     else:
-        text = words.gettext(what.text) if what.text else ""
-    return _filled(text, what.fields, lambda field: say(field, words, number, day), number)
+        text = words.gettext(value.text) if value.text else ""
+    return _filled(text, value.fields, lambda field: say(field, words, number, day), number)
 
 
-def stored(what: str) -> str:
+def stored(phrase: str) -> str:
     """Write a phrase as text for a column of a database. `restored` reads it."""
-    if not isinstance(what, Phrase) or not what.fields:
-        return what
-    return _MARK + json.dumps(_packed(what), ensure_ascii=False)
+    if not isinstance(phrase, Phrase) or not phrase.fields:
+        return phrase
+    return _MARK + json.dumps(_packed(phrase), ensure_ascii=False)
 
 
 def restored(text: str) -> Phrase:
@@ -133,32 +133,32 @@ def restored(text: str) -> Phrase:
     """
     if not text.startswith(_MARK):
         return Phrase(text)
-    found = _unpacked(json.loads(text.removeprefix(_MARK)))
-    assert isinstance(found, Phrase)
-    return found
+    phrase = _unpacked(json.loads(text.removeprefix(_MARK)))
+    assert isinstance(phrase, Phrase)
+    return phrase
 
 
 _MARK = "phrase:"  # prefix of a stored phrase
 
 
-def _packed(what: object) -> object:
-    if isinstance(what, Exception):
-        what = phrase_of(what)
-    if isinstance(what, Phrase):
-        fields = {name: _packed(value) for name, value in what.fields.items()}
-        return {"text": what.text, "many": what.many, "fields": fields}
-    if isinstance(what, Count):
-        return {"count": int(what)}
-    return what if isinstance(what, int) else str(what)
+def _packed(field: object) -> object:
+    if isinstance(field, Exception):
+        field = phrase_of(field)
+    if isinstance(field, Phrase):
+        fields = {name: _packed(value) for name, value in field.fields.items()}
+        return {"text": field.text, "many": field.many, "fields": fields}
+    if isinstance(field, Count):
+        return {"count": int(field)}
+    return field if isinstance(field, int) else str(field)
 
 
-def _unpacked(what: Any) -> object:
-    if not isinstance(what, dict):
-        return what
-    if "count" in what:
-        return Count(what["count"])
-    fields = {name: _unpacked(value) for name, value in what["fields"].items()}
-    text, many = what["text"], what["many"]
+def _unpacked(packed: Any) -> object:
+    if not isinstance(packed, dict):
+        return packed
+    if "count" in packed:
+        return Count(packed["count"])
+    fields = {name: _unpacked(value) for name, value in packed["fields"].items()}
+    text, many = packed["text"], packed["many"]
     return Phrase(text, many, **fields)
 
 
@@ -171,13 +171,13 @@ def phrase_of(error: Exception) -> str:
 def _filled(
     text: str,
     fields: Mapping[str, object],
-    said: Callable[[object], str],
+    text_of: Callable[[object], str],
     number: Callable[[int], str],
 ) -> str:
     if not fields:
         return text
     return text % {
-        name: number(value) if isinstance(value, Count) else said(value)
+        name: number(value) if isinstance(value, Count) else text_of(value)
         for name, value in fields.items()
     }
 

@@ -48,14 +48,14 @@ def compiled(text: str, locale: str, where: str) -> bytes:
     except (ValueError, LookupError) as error:
         raise CatalogueError(f"{where}: its header is malformed ({error}).") from None
     _check(where, catalogue)
-    made = io.BytesIO()
+    buffer = io.BytesIO()
     try:
-        write_mo(made, catalogue)
+        write_mo(buffer, catalogue)
         # Parses the plural rule.
-        gettext.GNUTranslations(io.BytesIO(made.getvalue()))
+        gettext.GNUTranslations(io.BytesIO(buffer.getvalue()))
     except (ValueError, LookupError) as error:
         raise CatalogueError(f"{where}: its header is malformed ({error}).") from None
-    return made.getvalue()
+    return buffer.getvalue()
 
 
 def _check(where: str, catalogue: Catalog) -> None:
@@ -74,10 +74,12 @@ def _check(where: str, catalogue: Catalog) -> None:
 
 def _fits(message: Message) -> bool:
     """Whether the translations use only fields of the English text."""
-    known = {field for text in _forms(message.id) for field in _FIELD.findall(text)}
-    stray = _STRAY_BESIDE_PERCENT if any(one[0] == "%" for one in known) else _STRAY
+    allowed = {field for text in _forms(message.id) for field in _FIELD.findall(text)}
+    stray = (
+        _STRAY_BESIDE_PERCENT if any(placeholder[0] == "%" for placeholder in allowed) else _STRAY
+    )
     return all(
-        set(_FIELD.findall(text)) <= known and not stray.search(_FIELD.sub("", text))
+        set(_FIELD.findall(text)) <= allowed and not stray.search(_FIELD.sub("", text))
         for text in _forms(message.string)
     )
 

@@ -146,7 +146,7 @@ def decode_record(raw: bytes) -> ScanRecord:
     if (record.v == 2) is (record.salt is UNSET):
         raise WireError("scan record: version 2 has a salt, and version 1 has none")
     places: list[tuple[bool, bool | UnsetType]]
-    places = [(one.override_place, one.accessible_place) for one in record.outer_halls]
+    places = [(outer.override_place, outer.accessible_place) for outer in record.outer_halls]
     places.append((record.override_place, record.accessible_place))
     if (True, True) in places:
         raise WireError("scan record: one place of two kinds")
@@ -156,7 +156,7 @@ def decode_record(raw: bytes) -> ScanRecord:
 
 
 def _distinct(record: ScanRecord) -> bool:
-    halls = [record.hall, *(one.hall for one in record.outer_halls)]
+    halls = [record.hall, *(outer.hall for outer in record.outer_halls)]
     return len(set(halls)) == len(halls)
 
 

@@ -114,14 +114,14 @@ def _phrase(text: str) -> Phrase:
 @cache
 def _rules(kind: type["DataclassInstance"]) -> dict[str, _Rule]:
     types = get_type_hints(kind, include_extras=True)
-    found = {}
+    rules = {}
     for field in fields(kind):
         # The last annotation is the outermost of the type, and is the setting's rule.
         outermost = [note for note in types[field.name].__metadata__ if note.description][-1]
-        found[field.name] = _Rule(
+        rules[field.name] = _Rule(
             types[field.name],
             field.default is MISSING and field.default_factory is MISSING,
             _phrase(outermost.extra["text"]),
             outermost.extra["holds"],
         )
-    return found
+    return rules

@@ -115,17 +115,17 @@ class _Saying:
     outer: Mapping[int, str]
 
     def admitted(self, admitted: Admitted) -> Pair:
-        told = [self.pair(FLAGS[flag]) for flag in _TOLD if flag in admitted.flags]
-        if told and admitted.kept_place:
-            told.append(self.part("kept_place"))
-        if told:
-            return reduce(self.then, told)
+        notices = [self.pair(FLAGS[flag]) for flag in _TOLD if flag in admitted.flags]
+        if notices and admitted.kept_place:
+            notices.append(self.part("kept_place"))
+        if notices:
+            return reduce(self.then, notices)
         name = "admitted_to" if self.title(admitted.session_id) else "admitted"
         welcome = self.part(name, place=self.place(admitted.session_id))
         if Flag.DAY_CREDENTIAL in admitted.flags:
             card, nothing = self.pair(FLAGS[Flag.DAY_CREDENTIAL])
-            said = self.say(sentences.NEXT_SENTENCE, first=welcome[0], second=card)
-            welcome = said, nothing
+            sentence = self.say(sentences.NEXT_SENTENCE, first=welcome[0], second=card)
+            welcome = sentence, nothing
         if not admitted.kept_place:
             return welcome
         kept, next_step = self.part("kept_place")
@@ -166,13 +166,13 @@ class _Saying:
 
     def not_entitled(self, denied: Denied) -> Pair:
         place = self.place(denied.session_id)
-        who = self.who(denied)
+        categories = self.who(denied)
         if self.category is not None and self.category in denied.categories:
             # A zone or a refusal by name shuts this holder out. "Admits delegates" would puzzle a
             # delegate.
             reason, next_step = self.refusal(denied.reason, place=place)
-        elif who:
-            reason, next_step = self.part("admits", place=place, who=who)
+        elif categories:
+            reason, next_step = self.part("admits", place=place, who=categories)
         elif denied.session_id is not None:
             reason, next_step = self.part("invited", place=place)
         else:
@@ -252,8 +252,8 @@ class _Saying:
 
     def who(self, denied: Denied) -> str:
         """The admitted categories as one text, such as "speakers, staff and press"."""
-        known = [self.categories.get(code, "") for code in sorted(denied.categories)]
-        names = [name for name in known if name]
+        found_names = [self.categories.get(code, "") for code in sorted(denied.categories)]
+        names = [name for name in found_names if name]
         if self.language == ENGLISH:
             names = [_plural(name) for name in names]
         *most, last = names or [""]
@@ -289,10 +289,10 @@ class _Saying:
     def span(self, instant: int) -> str:
         """The wait from now, rounded up to minutes and at least one."""
         hours, minutes = divmod(max(1, -(-(instant - self.at) // 60_000)), 60)
-        told = [self.count(sentences.HOURS, hours), self.count(sentences.MINUTES, minutes)]
+        parts = [self.count(sentences.HOURS, hours), self.count(sentences.MINUTES, minutes)]
         if hours and minutes:
-            return self.say(sentences.HOURS_MINUTES, hours=told[0], minutes=told[1])
-        return told[0] if hours else told[1]
+            return self.say(sentences.HOURS_MINUTES, hours=parts[0], minutes=parts[1])
+        return parts[0] if hours else parts[1]
 
     def count(self, units: Pair, n: int, **names: str) -> str:
         return self.words.ngettext(*units, n).format(n=n, **names)

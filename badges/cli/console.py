@@ -103,17 +103,17 @@ def _replace(path: Path, data: bytes) -> None:
 
 def write_new(files: Mapping[Path, tuple[bytes, int]]) -> None:
     """Create all files, with their modes, or none. Existing keys are never overwritten."""
-    made: list[Path] = []
+    created: list[Path] = []
     try:
         for path, (data, mode) in files.items():
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-            made.append(path)
+            created.append(path)
             with os.fdopen(descriptor, "wb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
     except OSError as error:
-        for path in made:
+        for path in created:
             path.unlink()
         if isinstance(error, FileExistsError):
             raise InputError(f"{error.filename} exists; keys are never written over.") from None

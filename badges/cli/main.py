@@ -133,8 +133,8 @@ def issue(
     keys = _secret_keys(keys_path)
     key_id = max(keys.badge_keys) if key_id is None else key_id
     if key_id not in keys.badge_keys:
-        known = ", ".join(map(str, sorted(keys.badge_keys)))
-        raise InputError(f"{keys_path} has no key {key_id}; it has {known}.")
+        key_ids = ", ".join(map(str, sorted(keys.badge_keys)))
+        raise InputError(f"{keys_path} has no key {key_id}; it has {key_ids}.")
     flag_set = CredentialFlag(0)
     for flag in flags:
         flag_set |= CredentialFlag[flag.upper()]
@@ -209,12 +209,12 @@ def sheet(
     if format_name not in FORMATS:
         raise InputError(f"There is no format {format_name!r}: use {', '.join(FORMATS)}.")
     try:
-        found = read_roster(
+        table = read_roster(
             read_file(roster, RosterLimits().file_bytes),
             roster.name,
             categories={
-                key: [*one.names.values(), one.letter]
-                for key, one in offline_sheet.CATEGORIES.items()
+                key: [*category.names.values(), category.letter]
+                for key, category in offline_sheet.CATEGORIES.items()
             },
             encoding=encoding,
             zones=zones,
@@ -222,10 +222,10 @@ def sheet(
         )
     except RosterError as error:
         raise InputError(f"{error}.") from None
-    if lines := _problems(found):
+    if lines := _problems(table):
         raise InputError("\n".join((f"{roster} has problems:", *lines)))
     try:
-        cards = offline_sheet.make_cards(keys, found.rows, zones)
+        cards = offline_sheet.make_cards(keys, table.rows, zones)
         look = Look(event_name, format=FORMATS[format_name])
         missing = card.undrawable(cards, look=look)
         if missing:
@@ -236,14 +236,14 @@ def sheet(
     click.echo(f"{len(cards)} cards: {out}")
 
 
-def _problems(found: "Roster") -> list[str]:
+def _problems(roster: "Roster") -> list[str]:
     """The roster's problems and open questions, which prevent making its cards."""
-    lines = list(map(str, found.problems))
-    more = found.problem_count - len(found.problems)
+    lines = list(map(str, roster.problems))
+    more = roster.problem_count - len(roster.problems)
     lines += [f"… and {more:,} more"] if more else []
-    asked = [finding for finding in found.findings if finding.open]
+    asked = [finding for finding in roster.findings if finding.open]
     for finding in asked:
-        lines += [f"{finding.message}.", *(f"  {one}" for one in finding.examples)]
+        lines += [f"{finding.message}.", *(f"  {example}" for example in finding.examples)]
         if finding.kind == "row_numbers":
             lines += [f"  {answer}" for answer in finding.answers]
     if any(finding.kind != "row_numbers" for finding in asked):

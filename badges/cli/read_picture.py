@@ -35,5 +35,5 @@ def read_symbols(path: Path) -> list[str]:
         raise PictureError(f"the picture can't be read: {error}") from None
     # Only Model 2: with Micro QR among the formats, noise is read as codes.
     formats = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCodeModel2)
-    found = zxingcpp.read_barcodes(page.convert("L"), formats=formats)
-    return [symbol.bytes.decode("utf-8", "replace") for symbol in found]
+    symbols = zxingcpp.read_barcodes(page.convert("L"), formats=formats)
+    return [symbol.bytes.decode("utf-8", "replace") for symbol in symbols]

@@ -76,8 +76,8 @@ def cyrillic_language(name: str, language: str, country: str) -> str:
     """
     letters = "".join(char for char in _lower(name) if "\u0400" <= char <= "\u04ff")
     stated = (language, _CYRILLIC_COUNTRIES.get(country, ""))
-    named = [one for one in stated if one in _CYRILLIC_LANGUAGES]
-    fitting = [one for one in named or _LETTERS if one in _LETTERS and _has(one, letters)]
+    named = [code for code in stated if code in _CYRILLIC_LANGUAGES]
+    fitting = [code for code in named or _LETTERS if code in _LETTERS and _has(code, letters)]
     return fitting[0] if fitting and (named or len(fitting) == 1) else ""
 
 

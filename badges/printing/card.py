@@ -213,9 +213,9 @@ def undrawable(
 ) -> list[MissingGlyphError]:
     """An error for each card that no installed font can draw. Rendering raises the first."""
     look = _look(look, event_name, None)
-    found = [_missing(None, look.texts(), "")[1]]
-    found += [_missing(card, _printed_texts(card, look), card.language)[1] for card in cards]
-    return [error for error in found if error]
+    errors = [_missing(None, look.texts(), "")[1]]
+    errors += [_missing(card, _printed_texts(card, look), card.language)[1] for card in cards]
+    return [error for error in errors if error]
 
 
 def on_card(card: Card, look: Look) -> Card:
@@ -287,7 +287,7 @@ def layout_notes(layout: PretixLayout) -> list[str]:
     """Differences between a layout of pretix and its printing here, one sentence each."""
     families = {area.family for area in layout.areas if area.family}
     lacking = sorted(families.difference(fonts.installed().families()))
-    said = (
+    missing = (
         [
             Phrase(
                 "Not installed: %(lacking)s. Noto is set in place of it.",
@@ -297,7 +297,7 @@ def layout_notes(layout: PretixLayout) -> list[str]:
         if lacking
         else []
     )
-    return [*layout.notes, *said]
+    return [*layout.notes, *missing]
 
 
 def _layout_data(layout: PretixLayout) -> dict[str, object]:
@@ -329,7 +329,7 @@ def _on_layout(card: Card, look: Look, layout: PretixLayout) -> list[tuple[Area,
     """Each area with its text, or with its picture as SVG. Raises CardError."""
     card = on_card(card, look)
     by_language = {chinese: _values(card, look, chinese=chinese) for chinese in (True, False)}
-    found = []
+    values = []
     for area in layout.areas:
         value = filled(area, by_language[(area.locale or card.language).startswith("zh")])
         if area.kind == "picture":
@@ -347,18 +347,18 @@ def _on_layout(card: Card, look: Look, layout: PretixLayout) -> list[tuple[Area,
                 ) from None
         else:
             value = "\n".join(map(_clean, value.splitlines()))
-        found.append((area, value))
-    return found
+        values.append((area, value))
+    return values
 
 
 def _values(card: Card, look: Look, *, chinese: bool) -> dict[str, str]:
     """A card's values by the names of contents in layouts of pretix."""
 
-    def one(first: str, second: str) -> str:
+    def chosen(first: str, second: str) -> str:
         return first if chinese or not second else second
 
-    category = one(card.category_name, card.category_second_name)
-    event = one(look.event_name, look.event_second_name)
+    category = chosen(card.category_name, card.category_second_name)
+    event = chosen(look.event_name, look.event_second_name)
     name = " ".join(filter(None, _headline(card.given_name.strip(), card.family_name.strip())))
     return {
         "attendee_name": name,
@@ -477,7 +477,7 @@ def _compile(look: Look, data: bytes, form: str, dpi: float | None) -> list[byte
             (root / "background.pdf").write_bytes(look.layout.background)
         compiler = typst.Compiler(root=root, font_paths=fonts.installed(), ignore_system_fonts=True)
         try:
-            made = compiler.compile(
+            pages = compiler.compile(
                 template.encode(),
                 format="png" if form == "png" else "pdf",
                 ppi=dpi,
@@ -489,4 +489,4 @@ def _compile(look: Look, data: bytes, form: str, dpi: float | None) -> list[byte
             raise TemplateError(
                 N_("the template: %(message)s%(hints)s"), message=error.message, hints=hints
             ) from None
-    return made if isinstance(made, list) else [made or b""]
+    return pages if isinstance(pages, list) else [pages or b""]

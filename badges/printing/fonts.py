@@ -60,17 +60,17 @@ def _rank(family: str) -> tuple[bool, bool, str]:
 
 def families_for(texts: Iterable[str], language: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Families for `texts` in order of preference, and the characters that none has."""
-    found: set[str] = set()
+    families: set[str] = set()
     missing: dict[str, None] = {}
     joined = "\n".join(texts)
     region = han_region(joined, language)
     for cluster in set(_clusters(joined)):
         family = _family(cluster, region)
         if family:
-            found.add(family)
+            families.add(family)
         else:
             missing |= dict.fromkeys(_lacking(cluster, region))
-    order = (family for family in family_order(region) if family in found)
+    order = (family for family in family_order(region) if family in families)
     return tuple(order), tuple(sorted(missing))
 
 

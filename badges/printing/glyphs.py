@@ -29,10 +29,10 @@ def undrawable(rows: Sequence[RosterRow]) -> Finding | None:
     examples = []
     lacking: set[str] = set()
     for row in rows:
-        found = sorted({char for text in _texts(row) for char in text} & missing)
-        if found:
-            lacking.update(found)
-            which = ", ".join(f"{shown(char)} (U+{ord(char):04X})" for char in found)
+        undrawn = sorted({char for text in _texts(row) for char in text} & missing)
+        if undrawn:
+            lacking.update(undrawn)
+            which = ", ".join(f"{shown(char)} (U+{ord(char):04X})" for char in undrawn)
             name = shown(f"{row.given_name} {row.family_name}".strip())
             examples.append(
                 Phrase("line %(line)s, %(name)s: %(which)s", line=row.line, name=name, which=which)

@@ -148,22 +148,22 @@ def _korean(given: str, family: str) -> str:
 
 def _hangul(text: str) -> str:
     """Each syllable by itself, as names are romanized: 백두 is Baekdu."""
-    found = ""
+    spelt = ""
     for char in text:
         if char.isspace():
-            found += char
+            spelt += char
         else:
             rest, final = divmod(ord(char) - 0xAC00, 28)
             initial, vowel = divmod(rest, 21)
-            found += _INITIALS[initial] + _VOWELS[vowel] + _FINALS[final]
-    return found
+            spelt += _INITIALS[initial] + _VOWELS[vowel] + _FINALS[final]
+    return spelt
 
 
 def _word_by_word(text: str, language: str, cyrillic: str) -> str:
     """A part of a name in Latin letters, or "" if one of its words has no certain transcription."""
     words = [_NO_LETTERS.sub("", word) for word in _BETWEEN.split(text)]
     spelt = [_word(word, language, cyrillic) if word else "" for word in words]
-    if any(word and not found for word, found in zip(words, spelt, strict=True)):
+    if any(word and not result for word, result in zip(words, spelt, strict=True)):
         return ""
     between = [" " if sign.isspace() else sign for sign in _BETWEEN.findall(text)]
     return "".join(map("".join, zip(spelt, [*between, ""], strict=True))).strip()

@@ -56,8 +56,8 @@ def _finders(dark: int, light: int, step: int, begin: int) -> int:
     finder = dark & light >> step & dark >> 2 * step & dark >> 3 * step & dark >> 4 * step
     finder &= light >> 5 * step & dark >> 6 * step
     four = light & light >> step & light >> 2 * step & light >> 3 * step
-    found = (finder & four >> 7 * step) | (four & finder >> 4 * step)
-    return N3 * (found & begin).bit_count()
+    starts = (finder & four >> 7 * step) | (four & finder >> 4 * step)
+    return N3 * (starts & begin).bit_count()
 
 
 @lru_cache(maxsize=40)

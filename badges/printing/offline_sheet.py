@@ -76,8 +76,8 @@ def _card(row: RosterRow, serial: int, text: str) -> Card:
 def _serial(keys: EventKeys, row: RosterRow, taken: set[int]) -> int:
     """A deterministic serial that can't be guessed. If it is taken, the next free one."""
     names = (row.given_name, row.family_name, row.organisation)
-    who = row.external_id or row.email.casefold() or "\x00".join(names)
-    digest = hashlib.blake2b(_SERIAL_CONTEXT + who.encode(), key=keys.root.seed).digest()
+    identity = row.external_id or row.email.casefold() or "\x00".join(names)
+    digest = hashlib.blake2b(_SERIAL_CONTEXT + identity.encode(), key=keys.root.seed).digest()
     serial = int.from_bytes(digest[:3], "big")
     while serial in taken:
         serial = (serial + 1) & SERIAL_MAX

@@ -121,8 +121,8 @@ def filled(area: Area, values: Mapping[str, str]) -> str:
         text = area.text
         if area.content == "other_i18n":
             short = area.locale.partition("-")[0]
-            found = (area.texts.get(one) for one in (area.locale, short, "en"))
-            text = next(filter(None, found), next(iter(area.texts.values()), ""))
+            translations = (area.texts.get(language) for language in (area.locale, short, "en"))
+            text = next(filter(None, translations), next(iter(area.texts.values()), ""))
 
         def value_of(match: re.Match[str]) -> str:
             return values.get(match[1], "" if _is_pretix(match[1]) else match[0])
@@ -140,7 +140,7 @@ def _listed(data: bytes, name: str) -> list[Any]:
             most=Count(LAYOUT_BYTES_MAX),
         )
     try:
-        found = json.loads(data)
+        areas = json.loads(data)
     except (ValueError, RecursionError):
         raise PretixError(
             N_(
@@ -148,18 +148,18 @@ def _listed(data: bytes, name: str) -> list[Any]:
             ),
             name=name,
         ) from None
-    if isinstance(found, dict):  # as in the API, with its name beside it
-        found = found.get("layout")
-    if not isinstance(found, list) or not found:
+    if isinstance(areas, dict):  # as in the API, with its name beside it
+        areas = areas.get("layout")
+    if not isinstance(areas, list) or not areas:
         raise PretixError(N_("%(name)s is no layout of pretix: that is a list of areas"), name=name)
-    if len(found) > AREAS_MAX:
+    if len(areas) > AREAS_MAX:
         raise PretixError(
             N_("%(name)s has %(count)s areas; the limit is %(most)s"),
             name=name,
-            count=Count(len(found)),
+            count=Count(len(areas)),
             most=AREAS_MAX,
         )
-    return found
+    return areas
 
 
 def _pages(background: bytes) -> tuple[tuple[float, float], ...]:
@@ -262,27 +262,27 @@ class _Reader:
         if value is None:
             raise PretixError(N_("%(where)s lacks %(key)s"), where=self._where, key=key)
         try:
-            found = float("nan") if isinstance(value, bool) else float(value)
+            parsed = float("nan") if isinstance(value, bool) else float(value)
         except (TypeError, ValueError):
-            found = math.nan
-        if not abs(found) <= 10_000:
+            parsed = math.nan
+        if not abs(parsed) <= 10_000:
             raise PretixError(
                 N_("%(where)s: %(key)s must be a number, and is %(value)s"),
                 where=self._where,
                 key=key,
                 value=repr(str(value)[:40]),
             )
-        return found
+        return parsed
 
     def length(self, key: str) -> float:
-        found = self.number(key)
-        if not 0 < found <= PAGE_MM_MAX:
+        millimetres = self.number(key)
+        if not 0 < millimetres <= PAGE_MM_MAX:
             raise PretixError(
                 N_("%(where)s: %(key)s must be more than 0 mm, up to 1,000"),
                 where=self._where,
                 key=key,
             )
-        return found
+        return millimetres
 
     def text(self, key: str) -> str:
         value = self._given.get(key)
@@ -317,14 +317,14 @@ class _Reader:
             )
         return value
 
-    def one_of(self, key: str, known: tuple[str, ...], default: str) -> str:
+    def one_of(self, key: str, choices: tuple[str, ...], default: str) -> str:
         value = self._given.get(key) or default
-        if value not in known:
+        if value not in choices:
             raise PretixError(
                 N_("%(where)s: %(key)s must be one of %(known)s"),
                 where=self._where,
                 key=key,
-                known=", ".join(known),
+                known=", ".join(choices),
             )
         return str(value)
 
@@ -407,8 +407,8 @@ def _notes(areas: list[Area], left_out: int) -> Iterator[str]:
 def _unfilled(area: Area) -> list[str]:
     """The contents of an area that have no value here."""
     if area.kind == "picture":
-        known = area.content in LOGO_CONTENTS or shows_photo(area)
-        return [] if known else [area.content or Phrase("a picture without a name")]
+        supported = area.content in LOGO_CONTENTS or shows_photo(area)
+        return [] if supported else [area.content or Phrase("a picture without a name")]
     if shows_code(area):
         return []
     if area.content in ("other", "other_i18n"):

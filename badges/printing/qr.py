@@ -280,10 +280,10 @@ def symbol_png(text: str, *, module_px: int = 8, level: str = "M") -> bytes:
 def _path(modules: int, size: int, offset: int) -> str:
     """A rectangle for every run of dark modules in a row."""
     digits = f"{modules:0{size * size}b}"
-    found = []
+    runs = []
     for y in range(size):
         begin = y * size
         for run in _DARK.finditer(digits, begin, begin + size):
             width = run.end() - run.start()
-            found.append(f"M{run.start() - begin + offset} {y + offset}h{width}v1h-{width}z")
-    return "".join(found)
+            runs.append(f"M{run.start() - begin + offset} {y + offset}h{width}v1h-{width}z")
+    return "".join(runs)

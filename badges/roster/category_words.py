@@ -13,10 +13,10 @@ def category_words(categories: Iterable[CategoryPlan]) -> dict[str, list[str]]:
     Synonyms that are another category's name or key here are left out.
     """
     categories = list(categories)
-    words = {one.key: [*one.names.values(), one.letter] for one in categories}
+    words = {category.key: [*category.names.values(), category.letter] for category in categories}
     own = {key: {wording(word) for word in (key, *names)} for key, names in words.items()}
     synonyms = {key: SYNONYMS.get(key, "").split() for key in words}
     counted = Counter(word for names in own.values() for word in names)
-    for key, found in synonyms.items():
-        words[key] += [word for word in found if not counted[wording(word)]]
+    for key, usual in synonyms.items():
+        words[key] += [word for word in usual if not counted[wording(word)]]
     return words

@@ -193,14 +193,14 @@ def country(text: str) -> str:
     """The ISO 3166 code of a country, written as a code or by any of its names. Raises
     CellError.
     """
-    found = countries_called(text)
-    if len(found) == 1:
-        return found[0]
-    if found:
+    matches = countries_called(text)
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
         raise CellError(
             N_("%(text)s could be %(found)s. Write the ISO code"),
             text=shown(text),
-            found=joined(Phrase(" or "), found),
+            found=joined(Phrase(" or "), matches),
         )
     near = near_names(text)
     meant = Phrase(" Is it %(near)s?", near=joined(Phrase(" or "), near)) if near else ""
@@ -221,7 +221,7 @@ def mapped_country(mapping: Mapping[str, str]) -> Reader:
 
 
 def category(
-    known: Collection[str] | Mapping[str, str | Collection[str]],
+    categories: Collection[str] | Mapping[str, str | Collection[str]],
     mapping: Mapping[str, str] | None = None,
 ) -> Reader:
     """A reader of category codes. If `known` is a mapping, its values are the names.
@@ -231,23 +231,23 @@ def category(
     Early bird".
     """
     meant: dict[str, set[str]] = {}
-    if isinstance(known, Mapping):
-        for code, names in known.items():
+    if isinstance(categories, Mapping):
+        for code, names in categories.items():
             for name in [names] if isinstance(names, str) else names:
                 meant.setdefault(wording(name), set()).add(code)
-    meant |= {wording(code): {code} for code in known}
+    meant |= {wording(code): {code} for code in categories}
     mapped = {wording(word): code for word, code in (mapping or {}).items()}
 
     def read(text: str) -> str:
         product = text.partition(PRODUCT_AND_VARIATION)[0]
         code = mapped.get(wording(text)) or mapped.get(wording(product))
-        if code is not None and code in known:
+        if code is not None and code in categories:
             return code
         codes = meant.get(wording(text)) or set()
         if not codes:
             parts = [p for piece in re.split(r"[/|\n]", text) for p in _HAN_OR_NOT.findall(piece)]
-            found = [meant.get(wording(part), set()) for part in parts if wording(part)]
-            codes = set.intersection(*found) if found else set()
+            meanings = [meant.get(wording(part), set()) for part in parts if wording(part)]
+            codes = set.intersection(*meanings) if meanings else set()
         if len(codes) > 1:
             named = joined(Phrase(" or "), sorted(codes))
             raise CellError(
@@ -257,7 +257,7 @@ def category(
             raise UnknownCategoryError(
                 N_("%(text)s is no category. Use one of %(known)s"),
                 text=shown(text),
-                known=", ".join(sorted(known)),
+                known=", ".join(sorted(categories)),
             )
         return next(iter(codes))
 
@@ -276,7 +276,7 @@ def days(last: int) -> Callable[[str], tuple[int, ...] | None]:
         text = narrow(text)
         if text.casefold() in {"all", "全部", "全程"}:
             return None
-        found: set[int] = set()
+        numbers: set[int] = set()
         for part in re.split(r"[,;|、，；\s]+", re.sub(r"\s*[-–—~～至]\s*", "-", text)):
             match = re.fullmatch(r"([0-9]{1,2})(?:-([0-9]{1,2}))?", part)
             first = int(match[1]) if match else 0
@@ -290,30 +290,30 @@ def days(last: int) -> Callable[[str], tuple[int, ...] | None]:
                     text=shown(text),
                     last=last,
                 )
-            found.update(range(first, end + 1))
-        return tuple(sorted(found))
+            numbers.update(range(first, end + 1))
+        return tuple(sorted(numbers))
 
     return read
 
 
-def codes(what: str, known: Collection[str] | None) -> Callable[[str], tuple[str, ...]]:
+def codes(noun: str, known: Collection[str] | None) -> Callable[[str], tuple[str, ...]]:
     """A reader of lists of codes. If `known` is None it accepts any well-formed code."""
     right = {code.casefold(): code for code in known or ()}
 
     def read(text: str) -> tuple[str, ...]:
-        found = [part.strip() for part in _LIST.split(narrow(text)) if part.strip()]
-        for code in found:
+        listed = [part.strip() for part in _LIST.split(narrow(text)) if part.strip()]
+        for code in listed:
             if not _CODE.fullmatch(code):
                 raise CellError(
                     N_("%(code)s is no code of a %(what)s. Separate codes by commas"),
                     code=shown(code),
-                    what=what,
+                    what=noun,
                 )
             if known is not None and code.casefold() not in right:
                 raise CellError(
-                    N_("%(code)s is no %(what)s of this event"), code=shown(code), what=what
+                    N_("%(code)s is no %(what)s of this event"), code=shown(code), what=noun
                 )
-        return tuple(dict.fromkeys(right.get(code.casefold(), code) for code in found))
+        return tuple(dict.fromkeys(right.get(code.casefold(), code) for code in listed))
 
     return read
 

@@ -69,35 +69,35 @@ def find_columns(
     Several indexes mean that the columns are read together. A mapping takes precedence over a
     known export's titles, and these over the usual titles. `status_columns` finds the status.
     """
-    found = _mapped(header, mapping.columns, problems)
+    columns = _mapped(header, mapping.columns, problems)
     export = export_of(header)
     if export is not None:
-        taken = {index for indexes in found.values() for index in indexes}
+        taken = {index for indexes in columns.values() for index in indexes}
         for column, indexes in export_columns(export, header).items():
-            if column not in found and taken.isdisjoint(indexes):
-                found[column] = indexes
-    usual = _usual(header, found, problems, line)
+            if column not in columns and taken.isdisjoint(indexes):
+                columns[column] = indexes
+    usual = _usual(header, columns, problems, line)
     if export is not None and "external_id" in export.columns:
         usual.pop("external_id", None)  # an order's code alone does not identify one person
-    found |= usual
-    _require(found, header, mapping, problems, line)
-    return found
+    columns |= usual
+    _require(columns, header, mapping, problems, line)
+    return columns
 
 
 def _usual(
-    header: Sequence[str], found: Mapping[str, tuple[int, ...]], problems: ProblemList, line: int
+    header: Sequence[str], columns: Mapping[str, tuple[int, ...]], problems: ProblemList, line: int
 ) -> dict[str, tuple[int, ...]]:
     """Columns with usual titles, of those that are not in `found`."""
-    taken = {index for indexes in found.values() for index in indexes}
+    taken = {index for indexes in columns.values() for index in indexes}
     candidates: dict[str, list[int]] = {}
     for index, title in enumerate(header):
         column = column_of(title)
         # A file may have several status columns; `status_columns` finds them.
-        if column and column != "status" and column not in found and index not in taken:
+        if column and column != "status" and column not in columns and index not in taken:
             candidates.setdefault(column, []).append(index)
     usual: dict[str, tuple[int, ...]] = {}
     for column, indexes in candidates.items():
-        first = [one for one in indexes if _normal(header[one]) not in _SECOND_CHOICES]
+        first = [choice for choice in indexes if _normal(header[choice]) not in _SECOND_CHOICES]
         indexes = first or indexes
         exact = [index for index in indexes if _normal(header[index]) == column.replace("_", "")]
         if len(indexes) > 1 and len(exact) != 1:
@@ -113,17 +113,17 @@ def _usual(
     return usual
 
 
-def status_columns(header: Sequence[str], found: Mapping[str, tuple[int, ...]]) -> list[int]:
+def status_columns(header: Sequence[str], columns: Mapping[str, tuple[int, ...]]) -> list[int]:
     """The status columns of orders: those of a mapping, else of a known export, else all with usual
     titles.
     """
-    if "status" in found:
-        return list(found["status"])
+    if "status" in columns:
+        return list(columns["status"])
     export = export_of(header)
     own = places(export.statuses, header) if export is not None else []
     if own:
         return own
-    taken = {index for indexes in found.values() for index in indexes}
+    taken = {index for indexes in columns.values() for index in indexes}
     return [
         index
         for index, title in enumerate(header)
@@ -132,12 +132,12 @@ def status_columns(header: Sequence[str], found: Mapping[str, tuple[int, ...]]) 
 
 
 def wanted_columns(
-    header: Sequence[str], found: Mapping[str, tuple[int, ...]], statuses: Sequence[int]
+    header: Sequence[str], columns: Mapping[str, tuple[int, ...]], statuses: Sequence[int]
 ) -> dict[str, WantedColumn]:
     """The mapping that finds these columns in another file with the same titles."""
     plain = [_normal(title, keep_brackets=True) for title in header]
     wanted = {}
-    for column, indexes in {**found, "status": tuple(statuses)}.items():
+    for column, indexes in {**columns, "status": tuple(statuses)}.items():
         number = 0
         if len(indexes) == 1 and plain.count(plain[indexes[0]]) > 1:
             number = plain[: indexes[0] + 1].count(plain[indexes[0]])
@@ -155,7 +155,7 @@ def counts_rows(title: str) -> bool:
 def _mapped(
     header: Sequence[str], mapping: Mapping[str, WantedColumn], problems: ProblemList
 ) -> dict[str, tuple[int, ...]]:
-    found = {}
+    columns = {}
     for column, wanted in mapping.items():
         if column not in COLUMNS:
             problems.add(
@@ -173,22 +173,22 @@ def _mapped(
         ]
         there = tuple(index for index in indexes if index is not None)
         if len(there) == len(indexes):
-            found[column] = there
-    return found
+            columns[column] = there
+    return columns
 
 
 def _mapped_index(
     header: Sequence[str], column: str, title: str, wanted: WantedColumn, problems: ProblemList
 ) -> int | None:
     plain = _normal(title, keep_brackets=True)
-    same = [at for at, one in enumerate(header) if _normal(one, keep_brackets=True) == plain]
+    same = [at for at, other in enumerate(header) if _normal(other, keep_brackets=True) == plain]
     if wanted.number and wanted.number <= len(same):
         return same[wanted.number - 1]
     if len(same) == 1 and not wanted.number:
         return same[0]
     named, has = shown(title), _listed(header)
     if wanted.number:
-        said = counted(
+        message = counted(
             "the mapping looks for %(title)s, and only %(num)s of the columns is called so:"
             " %(has)s",
             "the mapping looks for %(title)s, and only %(num)s of the columns are called so:"
@@ -196,22 +196,22 @@ def _mapped_index(
             len(same), title=named, has=has,
         )  # fmt: skip
     elif same:
-        said = Phrase(
+        message = Phrase(
             "the mapping looks for %(title)s, and several of the columns are called so. Write"
             " %(example)s for the first one. The columns are: %(has)s",
             title=named, has=has, example=f"{column} = {{ title = …, number = 1 }}",
         )  # fmt: skip
     else:
-        said = Phrase(
+        message = Phrase(
             "the mapping looks for %(title)s, and none of the columns are called so: %(has)s",
             title=named, has=has,
         )  # fmt: skip
-    problems.add(None, column, said)
+    problems.add(None, column, message)
     return None
 
 
 def _require(
-    found: Mapping[str, tuple[int, ...]],
+    columns: Mapping[str, tuple[int, ...]],
     header: Sequence[str],
     mapping: RosterMapping,
     problems: ProblemList,
@@ -231,11 +231,11 @@ def _require(
             ),
         )
         return
-    if not {"given_name", "family_name", "name"} & found.keys():
+    if not {"given_name", "family_name", "name"} & columns.keys():
         problems.add(
             line, "given_name", Phrase("no column for names (given_name or name): %(has)s", has=has)
         )
-    if "category" not in found and not mapping.categories.get(""):
+    if "category" not in columns and not mapping.categories.get(""):
         problems.add(
             line,
             "category",

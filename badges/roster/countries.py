@@ -138,9 +138,9 @@ def _called(text: str) -> tuple[str, ...]:
     for form in _forms(text):
         key = _folded(form)
         for names in (_first_names, _all_names):
-            found = names().get(key, ()) if key else ()
-            if found:
-                return tuple(sorted(found))
+            matches = names().get(key, ()) if key else ()
+            if matches:
+                return tuple(sorted(matches))
     return ()
 
 
@@ -148,7 +148,7 @@ def near_names(text: str) -> tuple[str, ...]:
     """Up to three known names most similar to `text`, for a suggestion."""
     shown = _shown_names()
     near = difflib.get_close_matches(_folded(text), shown, n=_SUGGESTIONS * 2, cutoff=0.6)
-    names = dict.fromkeys(shown[one] for one in near)
+    names = dict.fromkeys(shown[key] for key in near)
     return tuple(names)[:_SUGGESTIONS]
 
 
@@ -156,9 +156,9 @@ def _forms(text: str) -> Iterable[str]:
     """`text`, and `text` without words for a form of state."""
     yield text
     for pattern in (_BEFORE, _AFTER):
-        found = pattern.match(text)
-        if found and _folded(found[1]) not in _TOLD_APART:
-            yield found[1]
+        match = pattern.match(text)
+        if match and _folded(match[1]) not in _TOLD_APART:
+            yield match[1]
 
 
 def _folded(name: str) -> str:
@@ -174,19 +174,19 @@ def _folded(name: str) -> str:
 @functools.cache
 def _first_names() -> Mapping[str, frozenset[str]]:
     """Codes by name in English and Chinese, with the usual other forms."""
-    found: dict[str, frozenset[str]] = {}
+    by_name: dict[str, frozenset[str]] = {}
     for language in _FIRST:
         for code, name in _territories(language):
-            found.setdefault(_folded(name), frozenset({code}))
+            by_name.setdefault(_folded(name), frozenset({code}))
     nationality = _NATIONALITIES.split()
     for code, word in zip(nationality[::2], nationality[1::2], strict=True):
-        found[_folded(_TWO_WORDS.get(word, word))] = frozenset({code})
+        by_name[_folded(_TWO_WORDS.get(word, word))] = frozenset({code})
     for code, names in _ALIASES.items():
-        found |= {_folded(name): frozenset({code}) for name in names.split(" / ")}
+        by_name |= {_folded(name): frozenset({code}) for name in names.split(" / ")}
     # Each of these means two countries, despite short names in some languages.
-    found |= dict.fromkeys(("korea", "korean"), frozenset({"KP", "KR"}))
-    found |= dict.fromkeys(("congo", "刚果", "剛果"), frozenset({"CD", "CG"}))
-    return found
+    by_name |= dict.fromkeys(("korea", "korean"), frozenset({"KP", "KR"}))
+    by_name |= dict.fromkeys(("congo", "刚果", "剛果"), frozenset({"CD", "CG"}))
+    return by_name
 
 
 @functools.cache
@@ -195,17 +195,17 @@ def _all_names() -> Mapping[str, frozenset[str]]:
 
     Takes about half a second, once, and only for a name that is neither English nor Chinese.
     """
-    known = codes()
+    country_codes = codes()
     meant: dict[str, set[str]] = {}
     for language in locale_identifiers():
         if len(language.partition("_")[2]) in (0, 4):
             names = _own_territories(language)
-            for code in known & names.keys():
+            for code in country_codes & names.keys():
                 meant.setdefault(str(names[code]), set()).add(code)
-    found: dict[str, set[str]] = {}
+    folded: dict[str, set[str]] = {}
     for name, named in meant.items():
-        found.setdefault(_folded(name), set()).update(named)
-    return {key: frozenset(named) for key, named in found.items()}
+        folded.setdefault(_folded(name), set()).update(named)
+    return {key: frozenset(named) for key, named in folded.items()}
 
 
 def _own_territories(language: str) -> Mapping[str, object]:
@@ -220,11 +220,11 @@ def _own_territories(language: str) -> Mapping[str, object]:
     with lock:
         had = language in cache
         try:
-            found = localedata.load(language, merge_inherited=False)
+            document = localedata.load(language, merge_inherited=False)
         finally:
             if not had:
                 cache.pop(language, None)
-    names: Mapping[str, object] = found.get("territories", {})
+    names: Mapping[str, object] = document.get("territories", {})
     return names
 
 

@@ -73,10 +73,10 @@ def _decode(data: bytes, name: str, encoding: str | None, tell: Callable[[Findin
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return _decode_as(data, name, "utf-16")
     if 0 in data:
-        found = _utf_16_without_mark(data)
-        if found:
-            tell(_read_as(name, found))
-            return _decode_as(data, name, found)
+        detected = _utf_16_without_mark(data)
+        if detected:
+            tell(_read_as(name, detected))
+            return _decode_as(data, name, detected)
     if data.count(0) > len(data) // 10:
         raise RosterError(
             N_("%(name)s is not text in UTF-8: %(save_as)s"), name=shown(name), save_as=SAVE_AS
@@ -87,10 +87,10 @@ def _decode(data: bytes, name: str, encoding: str | None, tell: Callable[[Findin
     except UnicodeDecodeError as error:
         lines = data.splitlines()
         start = lines[:_TITLE_LINES]
-        found = _recognised(data, b"\n".join(start)) if any(map(_foreign, start)) else None
-        if found:
-            tell(_read_as(name, found))
-            return _decode_as(data, name, found)
+        detected = _recognised(data, b"\n".join(start)) if any(map(_foreign, start)) else None
+        if detected:
+            tell(_read_as(name, detected))
+            return _decode_as(data, name, detected)
         if _foreign(lines[0]) or sum(map(_foreign, lines)) > _FOREIGN_LINES_MOST:
             number = data.count(b"\n", 0, error.start) + 1
             raise RosterError(
@@ -107,8 +107,10 @@ def _decode(data: bytes, name: str, encoding: str | None, tell: Callable[[Findin
 
 
 def _read_as(name: str, encoding: str) -> Finding:
-    said = Phrase("%(name)s is read as %(found)s, by its titles", name=shown(name), found=encoding)
-    return Finding("encoding", 1, said)
+    message = Phrase(
+        "%(name)s is read as %(found)s, by its titles", name=shown(name), found=encoding
+    )
+    return Finding("encoding", 1, message)
 
 
 def _utf_16_without_mark(data: bytes) -> str | None:
@@ -165,21 +167,21 @@ def _foreign(line: bytes) -> bool:
 
 
 def _decode_as(data: bytes, name: str, encoding: str) -> str:
-    known = _SAME.get(encoding.lower(), encoding.lower())
-    if known not in ENCODINGS:
+    codec = _SAME.get(encoding.lower(), encoding.lower())
+    if codec not in ENCODINGS:
         raise RosterError(
             N_("unknown encoding %(encoding)s: use one of %(encodings)s"),
             encoding=shown(encoding),
             encodings=", ".join(ENCODINGS),
         )
     try:
-        return data.decode(known).removeprefix("\ufeff")
+        return data.decode(codec).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         number = data.count(b"\n", 0, error.start) + 1
         raise RosterError(
             N_("%(name)s is not in %(known)s (first at line %(number)s): %(save_as)s"),
             name=shown(name),
-            known=known,
+            known=codec,
             number=number,
             save_as=SAVE_AS,
         ) from None

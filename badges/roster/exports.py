@@ -103,8 +103,8 @@ _ORDERS_ONLY = frozenset({"order code", "order total"})
 def export_of(header: Sequence[str]) -> Export | None:
     """The system whose export has these titles, or None."""
     titles = {plain_title(title) for title in header}
-    found = (one for one in EXPORTS if any(marks <= titles for marks in one.marks))
-    return next(found, None)
+    exports = (export for export in EXPORTS if any(marks <= titles for marks in export.marks))
+    return next(exports, None)
 
 
 def has_orders_only(header: Sequence[str]) -> bool:
@@ -118,13 +118,13 @@ def export_columns(export: Export, header: Sequence[str]) -> dict[str, tuple[int
     address comes last.
     """
     titles = [plain_title(title) for title in header]
-    found = {}
+    columns = {}
     for column, choices in export.columns.items():
         there = (choice for choice in choices if set(choice) <= set(titles))
         choice = next(there, None)
         if choice:
-            found[column] = tuple(titles.index(title) for title in choice)
-    return found
+            columns[column] = tuple(titles.index(title) for title in choice)
+    return columns
 
 
 def places(titles: Sequence[str], header: Sequence[str]) -> list[int]:

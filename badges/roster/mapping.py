@@ -87,11 +87,11 @@ def _wanted(column: str, value: object) -> WantedColumn:
     raise MappingError(f'write {column} = "the column\'s title in the file"')
 
 
-def _words(table: str, found: Mapping[str, Any], what: str) -> dict[str, str]:
-    for word, meaning in found.items():
+def _words(table: str, meanings: Mapping[str, Any], example: str) -> dict[str, str]:
+    for word, meaning in meanings.items():
         if not isinstance(meaning, str):
-            raise MappingError(f'[{table}]: write {_quoted(word)} = "{what}"')
-    return {word: meaning for word, meaning in found.items() if meaning}
+            raise MappingError(f'[{table}]: write {_quoted(word)} = "{example}"')
+    return {word: meaning for word, meaning in meanings.items() if meaning}
 
 
 def mapping_text(
@@ -101,9 +101,9 @@ def mapping_text(
     lines = [_HEAD, "[columns]"]
     lines += [f"{column} = {_column(wanted)}" for column, wanted in columns.items()]
     lines += ["", "[categories]"]
-    for one in words:
-        rows = f"{one.rows:,} {'row' if one.rows == 1 else 'rows'}"
-        lines.append(f"{_quoted(one.word)} = {_quoted(one.category)}  # {rows}")
+    for read in words:
+        rows = f"{read.rows:,} {'row' if read.rows == 1 else 'rows'}"
+        lines.append(f"{_quoted(read.word)} = {_quoted(read.category)}  # {rows}")
     if countries:
         lines += ["", "[countries]"]
         lines += [f"{_quoted(word)} = {_quoted(code)}" for word, code in countries.items()]

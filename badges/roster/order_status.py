@@ -66,15 +66,17 @@ class Orders:
 
     def findings(self, answers: RosterAnswers) -> list[Finding]:
         """Report the words in the status columns, unless all orders are valid."""
-        found = []
+        reported = []
         if self._said["cancelled"]:
-            found.append(self._finding("cancelled", Phrase("cancelled orders"), answers.cancelled))
+            reported.append(
+                self._finding("cancelled", Phrase("cancelled orders"), answers.cancelled)
+            )
         if self._said["pending"]:
-            found.append(
+            reported.append(
                 self._finding("pending", Phrase("orders not yet confirmed"), answers.pending)
             )
         if self._said[""]:
-            found.append(
+            reported.append(
                 Finding(
                     "status_unknown",
                     sum(map(len, self._said[""].values())),
@@ -84,19 +86,19 @@ class Orders:
                     tuple(_each(self._said[""])),
                 )
             )
-        return found
+        return reported
 
-    def _finding(self, kind: str, what: str, given: str | None) -> Finding:
-        said = self._said[kind]
-        count = len({line for lines in said.values() for line in lines})
+    def _finding(self, kind: str, label: str, given: str | None) -> Finding:
+        lines_by_word = self._said[kind]
+        count = len({line for lines in lines_by_word.values() for line in lines})
         done = {"take": Phrase(", taken all the same"), "leave": Phrase(", left out")}.get(
             given or "", ""
         )
         return Finding(
             kind,
             count,
-            Phrase("rows of %(what)s: %(count)s", what=what, count=Count(count)) + done,
-            tuple(_each(said)),
+            Phrase("rows of %(what)s: %(count)s", what=label, count=Count(count)) + done,
+            tuple(_each(lines_by_word)),
             ()
             if given
             else (
@@ -106,7 +108,7 @@ class Orders:
         )
 
 
-def _each(said: dict[str, list[int]]) -> list[str]:
+def _each(lines_by_word: dict[str, list[int]]) -> list[str]:
     return [
         counted(
             "%(text)s in %(num)s row, first in line %(lines)s",
@@ -115,7 +117,7 @@ def _each(said: dict[str, list[int]]) -> list[str]:
             text=shown(text),
             lines=lines[0],
         )
-        for text, lines in said.items()
+        for text, lines in lines_by_word.items()
     ]
 
 

@@ -79,7 +79,7 @@ class Roster:
     @property
     def unknown_words(self) -> tuple[str, ...]:
         """The file's words that are no category."""
-        return tuple(one.word for one in self.words if one.is_unknown)
+        return tuple(read.word for read in self.words if read.is_unknown)
 
 
 def read_roster(
@@ -111,18 +111,18 @@ def read_roster(
     place = _header_place(start, mapping)
     header = _header(start[place] if start else None, name, limits)
     findings += _header_finding(header, place)
-    found = find_columns(header.cells, mapping, problems, header.number)
-    statuses = status_columns(header.cells, found)
-    found.pop("status", None)
-    wanted = wanted_columns(header.cells, found, statuses)
+    columns = find_columns(header.cells, mapping, problems, header.number)
+    statuses = status_columns(header.cells, columns)
+    columns.pop("status", None)
+    wanted = wanted_columns(header.cells, columns, statuses)
     rest = list(_at_most(limits.rows, itertools.chain(start[place + 1 :], lines), problems))
     export = export_of(header.cells)
     findings += _export_findings(export, wanted, header, rest)
     if export is None or "external_id" in mapping.columns:
-        findings += _row_numbers(found, header, rest, answers)
+        findings += _row_numbers(columns, header, rest, answers)
     _check_words(mapping, categories, problems)
     orders = Orders(header.cells, statuses, codes=export is not None and export.status_codes)
-    reader = _Reader(found, problems, language, answers, orders)
+    reader = _Reader(columns, problems, language, answers, orders)
     reader.default_category = mapping.categories.get("", "")
     reader.readers |= {
         "category": cells.category(categories, mapping.categories),
@@ -135,7 +135,7 @@ def read_roster(
     return Roster(
         rows if reader.complete else (),
         problems.kept(),
-        _unread(header, found, statuses),
+        _unread(header, columns, statuses),
         (*findings, *orders.findings(answers), *reader.findings()),
         problems.count,
         frozenset(problems.lines),
@@ -145,10 +145,10 @@ def read_roster(
 
 
 def _unread(
-    header: Line, found: Mapping[str, tuple[int, ...]], statuses: Sequence[int]
+    header: Line, columns: Mapping[str, tuple[int, ...]], statuses: Sequence[int]
 ) -> tuple[str, ...]:
     """The titles of columns without a meaning here."""
-    used = {index for indexes in found.values() for index in indexes} | {*statuses}
+    used = {index for indexes in columns.values() for index in indexes} | {*statuses}
     titles = (title.strip() for at, title in enumerate(header.cells) if at not in used)
     return tuple(filter(None, titles))
 
@@ -159,14 +159,14 @@ def _check_words(
     """Report unknown categories and countries of a mapping."""
     for word, key in mapping.categories.items():
         if key not in categories:
-            known = ", ".join(sorted(categories))
-            said = Phrase(
+            choices = ", ".join(sorted(categories))
+            message = Phrase(
                 "the mapping says that %(word)s is %(key)s: use one of %(known)s",
                 word=shown(word),
                 key=shown(key),
-                known=known,
+                known=choices,
             )
-            problems.add(None, "category", said)
+            problems.add(None, "category", message)
     for code in mapping.countries.values():
         try:
             cells.country(code)
@@ -181,13 +181,13 @@ def _export_findings(
     if export is None:
         return []
     columns = tuple(
-        joined("", [f"{column}: ", joined(Phrase(" and "), map(shown, one.titles))])
-        for column, one in wanted.items()
+        joined("", [f"{column}: ", joined(Phrase(" and "), map(shown, source.titles))])
+        for column, source in wanted.items()
     )
-    said = Phrase(
+    message = Phrase(
         "the file has the titles of an export of %(name)s, and is read as one", name=export.name
     )
-    found = [Finding("export", 1, said, columns)]
+    findings = [Finding("export", 1, message, columns)]
     several = [
         Phrase(
             "line %(number)s: %(cells)s tickets",
@@ -199,12 +199,12 @@ def _export_findings(
         if index < len(line.cells) and _is_above_one(line.cells[index])
     ]
     if several:
-        said = Phrase(
+        message = Phrase(
             "rows that stand for several tickets, of which one is imported: %(count)s",
             count=Count(len(several)),
         )
-        found.append(Finding("several_tickets", len(several), said, tuple(several)))
-    return found
+        findings.append(Finding("several_tickets", len(several), message, tuple(several)))
+    return findings
 
 
 def _is_above_one(text: str) -> bool:
@@ -248,9 +248,9 @@ def _header_place(lines: Sequence[Line], mapping: RosterMapping) -> int:
     for place, line in enumerate(lines):
         if export_of(line.cells) or has_orders_only(line.cells):
             return place
-        found = find_columns(line.cells, mapping, ProblemList(0), line.number)
-        named = {"given_name", "family_name", "name"} & found.keys()
-        if named and ("category" in found or mapping.categories.get("") and len(found) > 1):
+        columns = find_columns(line.cells, mapping, ProblemList(0), line.number)
+        named = {"given_name", "family_name", "name"} & columns.keys()
+        if named and ("category" in columns or mapping.categories.get("") and len(columns) > 1):
             return place
     return 0
 
@@ -278,11 +278,11 @@ def _header(line: Line | None, name: str, limits: RosterLimits) -> Line:
 
 
 def _header_finding(header: Line, place: int) -> list[Finding]:
-    said = Phrase(
+    message = Phrase(
         "the titles are in line %(number)s; what stands above them is not read",
         number=header.number,
     )
-    return [Finding("header_line", place, said)] if place else []
+    return [Finding("header_line", place, message)] if place else []
 
 
 def _at_most(most: int, lines: Iterator[Line], problems: ProblemList) -> Iterator[Line]:
@@ -298,24 +298,24 @@ def _at_most(most: int, lines: Iterator[Line], problems: ProblemList) -> Iterato
 
 
 def _row_numbers(
-    found: dict[str, tuple[int, ...]], header: Line, lines: Sequence[Line], answers: RosterAnswers
+    columns: dict[str, tuple[int, ...]], header: Line, lines: Sequence[Line], answers: RosterAnswers
 ) -> list[Finding]:
     """Tell of ids that only number the rows, and drop them from `found` if that was the answer."""
-    indexes = found.get("external_id", ())
+    indexes = columns.get("external_id", ())
     if not indexes:
         titles = [title.strip() for title in header.cells if counts_rows(title)]
         if not titles:
             return []
-        said = Phrase(
+        message = Phrase(
             "%(titles)s numbers the rows, and is not taken for an id", titles=shown(titles[0])
         )
-        return [Finding("row_number_column", 1, said)]
+        return [Finding("row_number_column", 1, message)]
     index = indexes[0]
     numbers = _numbers(lines, index) if len(indexes) == 1 else []
     if not numbers:
         return []
     if answers.row_numbers == "ignore":
-        del found["external_id"]
+        del columns["external_id"]
     title = shown(header.cells[index].strip())
     done = {"ids": Phrase(", taken as ids"), "ignore": Phrase(", not taken as ids")}.get(
         answers.row_numbers or "", ""
@@ -383,18 +383,18 @@ class _Reader:
 
     def __init__(
         self,
-        found: Mapping[str, tuple[int, ...]],
+        columns: Mapping[str, tuple[int, ...]],
         problems: ProblemList,
         language: str,
         answers: RosterAnswers,
         orders: Orders,
     ) -> None:
-        self.found = found
+        self.found = columns
         self.problems = problems
         self.language = language
         self.answers = answers
         self.orders = orders
-        self.named = bool({"given_name", "family_name", "name"} & found.keys())
+        self.named = bool({"given_name", "family_name", "name"} & columns.keys())
         self.default_category = ""  # for rows without one
         self.readers: dict[str, Callable[[str], Any]] = {
             "email": cells.email,
@@ -424,7 +424,8 @@ class _Reader:
     def words(self) -> tuple[WordRead, ...]:
         """The file's words for categories, with their meanings."""
         return tuple(
-            WordRead(word, one.key, one.rows, one.is_unknown) for word, one in self._words.items()
+            WordRead(word, count.key, count.rows, count.is_unknown)
+            for word, count in self._words.items()
         )
 
     def rows(
@@ -564,31 +565,31 @@ class _Reader:
 
     def findings(self) -> list[Finding]:
         """Report the open questions of the rows, and the changes made to them."""
-        found = []
-        if not all(one.key for one in self._words.values()):
-            found.append(self._words_finding())
+        reported = []
+        if not all(word.key for word in self._words.values()):
+            reported.append(self._words_finding())
         if self._merged:
-            found.append(self._merged_finding())
+            reported.append(self._merged_finding())
         if self._sharing:
-            found.append(self._sharing_finding())
+            reported.append(self._sharing_finding())
         if self._invisible:
-            said = Phrase(
+            message = Phrase(
                 "cells with invisible characters, which were taken out: %(count)s",
                 count=Count(len(self._invisible)),
             )
             count = len(self._invisible)
-            found.append(Finding("invisible", count, said, tuple(self._invisible)))
+            reported.append(Finding("invisible", count, message, tuple(self._invisible)))
         if self._narrowed:
-            said = Phrase(
+            message = Phrase(
                 "e-mails and ids in wide letters or digits, taken as plain ones: %(count)s",
                 count=Count(len(self._narrowed)),
             )
             count = len(self._narrowed)
-            found.append(Finding("narrowed", count, said, tuple(self._narrowed)))
-        return found
+            reported.append(Finding("narrowed", count, message, tuple(self._narrowed)))
+        return reported
 
     def _words_finding(self) -> Finding:
-        unknown = {word: one for word, one in self._words.items() if not one.key}
+        unknown = {word: count for word, count in self._words.items() if not count.key}
         return Finding(
             "unknown_categories",
             len(unknown),
@@ -602,11 +603,11 @@ class _Reader:
                 counted(
                     "%(word)s in %(num)s row, first in line %(first_line)s",
                     "%(word)s in %(num)s rows, first in line %(first_line)s",
-                    one.rows,
+                    count.rows,
                     word=shown(word),
-                    first_line=one.first_line,
+                    first_line=count.first_line,
                 )
-                for word, one in unknown.items()
+                for word, count in unknown.items()
             ),
         )
 

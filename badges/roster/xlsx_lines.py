@@ -61,11 +61,11 @@ def xlsx_lines(
         tell(_hidden_rows(hidden, answers))
     hidden_columns = _hidden_columns(rows, layout.hidden_columns)
     if hidden_columns:
-        said = Phrase(
+        message = Phrase(
             "columns that are hidden, and are read all the same: %(count)s",
             count=Count(len(hidden_columns)),
         )
-        tell(Finding("hidden_columns", len(hidden_columns), said, hidden_columns))
+        tell(Finding("hidden_columns", len(hidden_columns), message, hidden_columns))
     left_out = set(hidden) if answers.hidden_rows == "leave" else set()
     above = _merged_values(rows, layout.merged, header)
     return [
@@ -80,20 +80,20 @@ def _hidden_columns(rows: list[tuple[str, ...]], hidden: list[tuple[int, int]]) 
     from openpyxl.utils import get_column_letter
 
     width = max(map(len, rows), default=0)
-    found = []
+    described = []
     for first, last in hidden:
         for column in range(first, min(last, width) + 1):
             texts = (cells[column - 1] for cells in rows if len(cells) >= column)
             text = next((text for text in texts if text.strip()), None)
             if text is not None:
-                found.append(
+                described.append(
                     Phrase(
                         "column %(column)s, %(text)s",
                         column=get_column_letter(column),
                         text=shown(text),
                     )
                 )
-    return tuple(found)
+    return tuple(described)
 
 
 def _hidden_rows(hidden: list[int], answers: RosterAnswers) -> Finding:
@@ -184,8 +184,8 @@ def _rows(
             sheet = _chosen(book, archive, name, answers, tell)
             layout = _layout(archive.read(_part(sheet)))
         sheet.reset_dimensions()  # a file may claim any size
-        found = sheet.iter_rows(max_row=_SHEET_ROWS, max_col=limits.columns + 1)
-        return list(_all_texts(found)), layout
+        cells = sheet.iter_rows(max_row=_SHEET_ROWS, max_col=limits.columns + 1)
+        return list(_all_texts(cells)), layout
 
 
 def _chosen(
@@ -213,12 +213,16 @@ def _chosen(
             )
         sheet = named[0]
     elif visible:
-        sheet = next((one for one in visible if rows[one.title]), visible[0])
+        sheet = next((candidate for candidate in visible if rows[candidate.title]), visible[0])
     else:
         raise RosterError(
             N_("%(name)s has no visible sheet: show the one with the roster"), name=shown(name)
         )
-    others = [one for one in book.worksheets if one is not sheet and rows[one.title]]
+    others = [
+        candidate
+        for candidate in book.worksheets
+        if candidate is not sheet and rows[candidate.title]
+    ]
     if others:
         tell(_other_sheets(name, sheet, others, rows, answers))
     return sheet
@@ -228,7 +232,7 @@ def _other_sheets(
     name: str, sheet: Any, others: list[Any], rows: dict[str, int], answers: RosterAnswers
 ) -> Finding:
     """Report which sheet is read, and which other sheets have rows."""
-    said = Phrase(
+    message = Phrase(
         "of the sheets of %(name)s only %(title)s is read (%(rows)s rows). Other sheets with rows:"
         " %(count)s",
         name=shown(name),
@@ -237,16 +241,16 @@ def _other_sheets(
         count=Count(len(others)),
     )
     examples = [
-        Phrase("%(title)s, %(rows)s rows", title=shown(one.title), rows=Count(rows[one.title]))
-        + ("" if one.sheet_state == "visible" else Phrase(", hidden"))
-        for one in others
+        Phrase("%(title)s, %(rows)s rows", title=shown(other.title), rows=Count(rows[other.title]))
+        + ("" if other.sheet_state == "visible" else Phrase(", hidden"))
+        for other in others
     ]
     read_it = choice(
         f"--sheet {shown(sheet.title)}",
         Phrase("read this sheet. For people on several sheets, import each, with --missing keep"),
     )
     answers_left = () if answers.sheet is not None else (read_it,)
-    return Finding("other_sheets", len(others), said, tuple(examples), answers_left)
+    return Finding("other_sheets", len(others), message, tuple(examples), answers_left)
 
 
 def _part(sheet: Any) -> str:
@@ -284,8 +288,8 @@ def _layout(xml: bytes) -> _Layout:
                 first, last = _COLUMN_MIN.search(attributes), _COLUMN_MAX.search(attributes)
                 if first and last and _HIDDEN.search(attributes):
                     columns.append((int(first[1]), int(last[1])))
-            elif (found := _RANGE.search(attributes)) is not None:
-                left, top, right, bottom = (one.decode() for one in found.groups())
+            elif (merge := _RANGE.search(attributes)) is not None:
+                left, top, right, bottom = (corner.decode() for corner in merge.groups())
                 merged.append(
                     (int(top), column_index_from_string(left), int(bottom),
                      column_index_from_string(right))

@@ -59,10 +59,10 @@ class Tree:
         """The hash of the last complete subtree of 2**level leaves. Raises IndexError if there is
         none.
         """
-        found = bytes(self._levels[level][-HASH_BYTES:])
-        if not found:
+        subtree = bytes(self._levels[level][-HASH_BYTES:])
+        if not subtree:
             raise IndexError(f"no subtree of 2**{level} leaves")
-        return found
+        return subtree
 
     def inclusion(self, index: int, size: int) -> list[bytes]:
         """Prove that leaf `index` is among the first `size` leaves (RFC 9162, 2.1.3.1)."""
@@ -119,10 +119,10 @@ def verify_inclusion(
     _check_hashes(leaf, root, *proof)
     if not 0 <= index < size:
         raise ProofError(f"no leaf {index} in a tree of {size} leaves")
-    found = leaf
+    computed = leaf
     for is_left, sibling in _climb(index, size - 1, proof):
-        found = node_hash(sibling, found) if is_left else node_hash(found, sibling)
-    if found != root:
+        computed = node_hash(sibling, computed) if is_left else node_hash(computed, sibling)
+    if computed != root:
         raise ProofError("another root")
 
 

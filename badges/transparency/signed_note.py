@@ -44,10 +44,10 @@ class SignedNote:
 
         Those of other keys are ignored, as the format demands.
         """
-        found = [raw for signer, at, raw in self._signatures if (signer, at) == (name, key_id)]
-        if not found:
+        matching = [raw for signer, at, raw in self._signatures if (signer, at) == (name, key_id)]
+        if not matching:
             raise NoteError("not signed by this key")
-        return found
+        return matching
 
     def lines(self, name: str, key_id: bytes) -> list[str]:
         """The signature lines of the key, verbatim."""

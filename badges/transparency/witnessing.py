@@ -34,7 +34,7 @@ class Submission:
 
     def encoded(self) -> bytes:
         """The body of the request `add-checkpoint`."""
-        lines = [f"old {self.old}", *(base64.b64encode(one).decode() for one in self.proof)]
+        lines = [f"old {self.old}", *(base64.b64encode(digest).decode() for digest in self.proof)]
         return ("\n".join(lines) + f"\n\n{self.note}").encode()
 
 
@@ -51,25 +51,25 @@ def read_submission(raw: bytes) -> Submission:
         proof = tuple(base64.b64decode(line, validate=True) for line in lines)
     except (ValueError, binascii.Error):
         raise NoteError("malformed") from None
-    found = _OLD.fullmatch(first)
+    old = _OLD.fullmatch(first)
     if (
-        found is None
+        old is None
         or not separator
         or len(proof) > PROOF_LINES_MAX
-        or any(len(one) != HASH_BYTES for one in proof)
-        or [base64.b64encode(one).decode() for one in proof] != lines
-        or int(found[1]) > _SIZE_MAX
+        or any(len(digest) != HASH_BYTES for digest in proof)
+        or [base64.b64encode(digest).decode() for digest in proof] != lines
+        or int(old[1]) > _SIZE_MAX
     ):
         raise NoteError("malformed")
-    return Submission(int(found[1]), proof, note)
+    return Submission(int(old[1]), proof, note)
 
 
 def read_size(raw: bytes) -> int:
     """Read the size in a witness's answer 409, which knows another one. Raises NoteError."""
-    found = _SIZE.fullmatch(raw)
-    if found is None or int(found[1]) > _SIZE_MAX:
+    size = _SIZE.fullmatch(raw)
+    if size is None or int(size[1]) > _SIZE_MAX:
         raise NoteError("malformed")
-    return int(found[1])
+    return int(size[1])
 
 
 def read_cosignature(raw: bytes, name: str, public: PublicKey, note: str) -> tuple[str, int]:
@@ -94,11 +94,11 @@ def read_key(text: str, kind: bytes) -> tuple[str, PublicKey]:
 
     Raises NoteError.
     """
-    found = _KEY.fullmatch(text.strip())
+    match = _KEY.fullmatch(text.strip())
     try:
-        if found is None:
+        if match is None:
             raise NoteError("no verifier key")
-        name, mark, encoded = found.groups()
+        name, mark, encoded = match.groups()
         raw = base64.b64decode(encoded, validate=True)
         public = PublicKey(raw[1:])
         if raw[:1] != kind or signed_note.key_id(name, kind, public).hex() != mark:

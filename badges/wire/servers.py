@@ -56,15 +56,15 @@ def parse_address(text: str) -> ServerAddress:
 
     KEY is the SHA-256 of its public key in hexadecimal digits. Raises AddressError.
     """
-    found = _ADDRESS.fullmatch(text.strip())
-    if found is None or not 1 <= int(found["port"]) <= 65535:
+    match = _ADDRESS.fullmatch(text.strip())
+    if match is None or not 1 <= int(match["port"]) <= 65535:
         raise AddressError(
             f"{text!r} is no server's address. Write HOST:PORT, such as a.example.org:8443, and "
             "for a server with another certificate HOST:PORT=KEY, where KEY are the 64 digits of "
             "its public key from `hallkeeper certificate show` (without colons)."
         )
-    key = bytes.fromhex(found["key"]) if found["key"] else UNSET
-    return ServerAddress(found["host"], int(found["port"]), key)
+    key = bytes.fromhex(match["key"]) if match["key"] else UNSET
+    return ServerAddress(match["host"], int(match["port"]), key)
 
 
 def sign_servers(root: PrivateKey, servers: ServerList) -> bytes:
@@ -91,4 +91,6 @@ def preferred(servers: Sequence[ServerAddress], hall: int | None) -> list[Server
     """
     if hall is None:
         return list(servers)
-    return sorted(servers, key=lambda one: hashlib.sha256(f"{hall}/{one.text}".encode()).digest())
+    return sorted(
+        servers, key=lambda server: hashlib.sha256(f"{hall}/{server.text}".encode()).digest()
+    )

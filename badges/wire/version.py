@@ -44,5 +44,5 @@ FIRST = WireVersion(newest=0, oldest=0)
 
 def read_version(text: str | None) -> WireVersion | None:
     """Read a header. None if it is absent or malformed."""
-    found = _TEXT.fullmatch(text or "")
-    return None if found is None else WireVersion(int(found[1]), int(found[2]))
+    match = _TEXT.fullmatch(text or "")
+    return None if match is None else WireVersion(int(match[1]), int(match[2]))

@@ -180,11 +180,11 @@ class Mark(Struct, frozen=True, forbid_unknown_fields=True):
     signature: Signature  # of badges.places.signed.mark_message
 
 
-def later_mark(one: Mark | None, other: Mark | None) -> Mark | None:
+def later_mark(first: Mark | None, second: Mark | None) -> Mark | None:
     """The mark of more progress. A server on an old copy of its database shows less than before."""
-    if one is None or other is None:
-        return one or other
-    return max(other, one, key=lambda mark: (mark.incarnation, mark.cursor, mark.entries))
+    if first is None or second is None:
+        return first or second
+    return max(second, first, key=lambda mark: (mark.incarnation, mark.cursor, mark.entries))
 
 
 class GoneOuter(Struct, frozen=True, array_like=True):
