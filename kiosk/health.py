@@ -1,4 +1,4 @@
-"""Tells how the machine is, as far as a kiosk can know of its own disk and battery."""
+"""The kiosk computer's disk, battery and software version."""
 
 import shutil
 from importlib.metadata import PackageNotFoundError, version
@@ -7,7 +7,7 @@ from pathlib import Path
 from kiosk.texts.messages import Code, Message
 
 POWER_SUPPLIES = Path("/sys/class/power_supply")
-# A day of scans takes a few MB, but the rest of the machine needs some too.
+# A day of scans takes a few MB, but the rest of the system needs some too.
 DISK_FREE_MB_MIN = 500
 
 
@@ -26,7 +26,7 @@ def disk_free_mb(directory: Path) -> int | None:
 
 
 def battery_percent(supplies: Path = POWER_SUPPLIES) -> int | None:
-    """Return the first battery's charge. It is None where there is none, or none that tells."""
+    """The first battery's charge, or None if unknown."""
     for capacity in sorted(supplies.glob("*/capacity")):
         try:
             return max(0, min(100, int(capacity.read_text())))
@@ -36,9 +36,7 @@ def battery_percent(supplies: Path = POWER_SUPPLIES) -> int | None:
 
 
 def disk_trouble(directory: Path) -> Message | None:
-    """Say what to tell staff of a disk that is nearly full. It is None where it is not, or is not
-    known.
-    """
+    """The warning about a nearly full disk, or None."""
     free_mb = disk_free_mb(directory)
     if free_mb is None or free_mb >= DISK_FREE_MB_MIN:
         return None

@@ -1,4 +1,4 @@
-"""Decides at the door, from a code's text to an answer that is on disk.
+"""The door's decisions: from a code's text to an answer that is on disk.
 
-Begin with `admit.py`. It may use `journal`, `replica`, `sync` and `texts`.
+Begin with `admit.py`. May use `journal`, `replica`, `sync` and `texts`.
 """

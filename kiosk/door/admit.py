@@ -1,7 +1,7 @@
-"""Turns a code's text into an answer. It opens, looks up, decides, commits, and only then answers.
+"""Turns a code's text into an answer: open, look up, decide, commit, then answer.
 
-Everything that a decision rests on is read in the transaction that records it, so that nothing can
-change between the two. The order is the promise that what is shown green is on disk.
+A decision's facts are read in the transaction that records it, so nothing changes in between. An
+answer shown green is on disk.
 """
 
 import time
@@ -49,12 +49,11 @@ from kiosk.replica.replica import Replica
 from kiosk.sync.link import Skew, steady
 from kiosk.texts.messages import Code, Message
 
-# The longest wait for a place. A place comes within 50 ms, and a refusal as soon, unless a disk
-# stalls.
+# The longest wait for a place. Places and refusals come within 50 ms, unless a disk stalls.
 PLACE_WAIT_S = 1.0
-QUIET_S = 0.1  # The first part of that wait. Staff are told only after it that the door waits.
+QUIET_S = 0.1  # the first part of that wait, before staff see that the door waits
 
-Lacking = Mapping[int, tuple[PlaceKind, ...]]  # by hall: of which kinds a place would serve
+Lacking = Mapping[int, tuple[PlaceKind, ...]]  # by hall: the kinds of place that would serve
 
 _UNREADABLE = {
     NotABadgeError: Reason.NOT_A_BADGE,
@@ -64,9 +63,7 @@ _UNREADABLE = {
 
 
 class NotReadyError(Exception):
-    """Is raised where this kiosk has never had facts from the server, and so can't tell whose badge
-    it sees.
-    """
+    """This kiosk never received facts from the server, so it knows no badge."""
 
     def __init__(self) -> None:
         self.message = Message(Code.NOT_READY)
@@ -75,15 +72,15 @@ class NotReadyError(Exception):
 
 @dataclass(frozen=True)
 class ByName:
-    """Says how somebody without a badge came to be known."""
+    """A person without a badge, as looked up by a supervisor."""
 
     holder: HolderName
-    user: str  # The supervisor's id, as records have it.
+    user: str  # the supervisor's id, as in records
     user_name: str
 
 
 class Admitter:
-    """Answers at one door. `present` may be called from several threads."""
+    """Answers at one door. `present` is thread-safe."""
 
     def __init__(
         self,
@@ -97,14 +94,11 @@ class Admitter:
         roll_call: Callable[[], RollCall | None] = lambda: None,
         monotonic: Callable[[], int] = monotonic_ms,
     ) -> None:
-        """Take what the door needs.
-
-        `ask_for_place` asks the server for a place in a hall, of a kind or an ordinary one, and
-        returns False where that is no use now. Where the hall trusts exits, those made while
-        `is_offline` give their places back here. `on_asking` is told when an answer waits for other
-        doors, and when it does no more. `roll_call` says whether the kiosk stands at an assembly
-        point, where it notes people and lets nobody in. `monotonic` is a clock that nobody sets,
-        in ms.
+        """`ask_for_place` requests a place in a hall from the server, of a kind or ordinary. It
+        returns False if that is pointless now. In halls that trust exits, exits made while
+        `is_offline` give their places back here. `on_asking` is called when an answer begins and
+        ends to wait for other doors. `roll_call` returns the assembly point of this kiosk, where
+        it notes people and admits nobody. `monotonic` is in ms.
         """
         self._journal = journal
         self._replica = replica
@@ -117,10 +111,10 @@ class Admitter:
         self._repeats = Repeats(journal, monotonic=monotonic)
 
     def present(self, text: str, *, at: int, direction: Direction | None = None) -> Answer:
-        """Answer one presentation, seen at `at` (Unix ms), in the door's own direction by default.
+        """Answer one presentation, seen at `at` (Unix ms); by default in the door's own direction.
 
-        Raises NotReadyError before the first snapshot, and JournalError where the answer can't be
-        put on disk. Then nobody is admitted.
+        Raises NotReadyError before the first snapshot, and JournalError if the answer can't be
+        stored. Then the door stays shut.
         """
         context = self._context()
         badge = read_badge(context.ring, text)
@@ -136,9 +130,8 @@ class Admitter:
         at: int,
         direction: Direction | None = None,
     ) -> Answer:
-        """Answer for somebody whose badge is lost and whom a supervisor has looked up.
-
-        It is decided as if their badge were shown. Raises as `present`.
+        """Answer for a person whom a supervisor looked up, as if their badge were shown. Raises
+        like `present`.
         """
         context = self._context()
         scan = Scan(_badge_of(person), self._meant(direction, context), at)
@@ -151,7 +144,7 @@ class Admitter:
         return context
 
     def _meant(self, direction: Direction | None, context: DoorContext) -> Direction:
-        """Return what a presentation means. At an assembly point nobody leaves a hall by it."""
+        """The direction of a presentation. At an assembly point it never ends a stay."""
         if self._roll_call() is not None:
             return Direction.ENTRY
         return direction or own_direction(context)
@@ -164,7 +157,7 @@ class Admitter:
             with ExitStack() as after:
                 slow = self._slow(answer, none_before)
                 if slow:
-                    # The answer that the screen still shows is somebody else's, so it has to go.
+                    # The screen still shows another person's answer, so replace it.
                     self._on_asking(True)
                     after.callback(self._on_asking, False)
                     self._wait(slow, none_before, PLACE_WAIT_S - QUIET_S)
@@ -173,9 +166,9 @@ class Admitter:
         return answer
 
     def _wait(self, halls: Lacking, none_before: Mapping[int, int], timeout_s: float) -> None:
-        """Wait until each hall has a place or has none to come, all within the time.
+        """Wait until each hall has a place or was refused one, all within `timeout_s`.
 
-        `none_before` has how often the server had said so before.
+        `none_before` is the number of earlier refusals per hall.
         """
         deadline = time.monotonic() + timeout_s
         for hall, kinds in halls.items():
@@ -183,11 +176,8 @@ class Admitter:
             self._journal.wait_for_place(hall, left, none_before[hall], kinds)
 
     def _slow(self, halls: Lacking, none_before: Mapping[int, int]) -> Lacking:
-        """Return those of the halls for which neither a place comes in no time, nor the word that
-        there is none.
-
-        None of them is returned where such a word came for another, because then waiting is of no
-        use.
+        """The halls that still wait for a place or a refusal after QUIET_S. None if any hall was
+        refused, because waiting is then pointless.
         """
         self._wait(halls, none_before, QUIET_S)
         none_now = {hall: self._journal.times_none(hall) for hall in halls}
@@ -203,10 +193,9 @@ class Admitter:
         *,
         last: bool,
     ) -> Answer | Lacking:
-        """Return the answer, committed, or the halls of which a place has been asked for and may
-        still come.
+        """The committed answer, or the halls where a place was requested and may still come.
 
-        `before` is what was known of the clock when the badge was seen.
+        `before` is the clock skew when the badge was seen.
         """
         skew = steady(before, self._skew())
         with self._journal.transaction() as transaction:
@@ -258,9 +247,9 @@ class Admitter:
     def _passed_at(
         self, scan: Scan, context: DoorContext, transaction: JournalTransaction
     ) -> int | None:
-        """Return when the badge passed here in this direction, seconds before this kiosk restarted.
+        """When the badge passed here in this direction, seconds before this kiosk restarted.
 
-        An entry whose stay is over is no matter any more.
+        None for an entry whose stay is over.
         """
         record = self._repeats.find(scan, context.hall.hall_id)
         if record is None or record.serial is None:
@@ -271,7 +260,7 @@ class Admitter:
         return record.scanned_at
 
     def _ask(self, hall: int, kinds: Iterable[PlaceKind]) -> bool:
-        """Ask for a place of each kind that serves, and return False where that is no use now."""
+        """Request a place of each kind. False if that is pointless now."""
         return all(
             [
                 self._ask_for_place(hall)
@@ -282,7 +271,7 @@ class Admitter:
         )
 
     def _leaving(self, draft: Draft, context: DoorContext, facts: Facts) -> Draft:
-        """Return an exit's draft, with what its places are and whether they may come back here."""
+        """An exit's draft, with the kinds of its places and whether they come back here."""
         offline, repeats = self._is_offline(), facts.passed_at is not None
         outer = (
             OuterDraft(
@@ -305,14 +294,14 @@ class Admitter:
 
 
 def _own(facts: Facts) -> Outer:
-    """Return the door's own hall, with what the door has free there."""
+    """The door's own hall, with its free places at this door."""
     return Outer(facts.hall, facts.presence, facts.free_places, facts.free_kept)
 
 
 def _lacking(facts: Facts, at: int) -> Lacking:
-    """Return the halls in which an entry has no place, and which kinds of place serve there.
+    """The halls without a place for an entry, with the kinds of place that serve there.
 
-    After the release a place is asked for as an ordinary one, for that is how it comes back.
+    Released places are requested as ordinary places, because they come back as such.
     """
     found = {}
     for one in (_own(facts), *facts.outer):
@@ -325,7 +314,7 @@ def _lacking(facts: Facts, at: int) -> Lacking:
 
 
 def _entering(draft: Draft, facts: Facts) -> Draft:
-    """Return an entry's draft, with the kind of place that it uses in each hall."""
+    """An entry's draft, with the kind of place in each hall."""
     kinds = [
         next(iter(serving(one, facts.holder, draft.scanned_at)), PlaceKind.ORDINARY)
         for one in (_own(facts), *facts.outer)
@@ -338,12 +327,12 @@ def _entering(draft: Draft, facts: Facts) -> Draft:
 
 
 def _kind_of(presence: Presence | None) -> PlaceKind:
-    """Return the kind of place that a stay uses. Where none is known, it does not matter."""
+    """The kind of place of a stay. Irrelevant if the stay is unknown."""
     return PlaceKind.ORDINARY if presence is None else presence.kind
 
 
 def read_badge(ring: KeyRing, text: str) -> Credential | Reason:
-    """Return the verified credential in `text`, or why there is none."""
+    """The verified credential in `text`, or the reason why there is none."""
     try:
         return open_credential(ring, text)
     except (NotABadgeError, OtherEventError, ForgedError) as error:
@@ -351,7 +340,7 @@ def read_badge(ring: KeyRing, text: str) -> Credential | Reason:
 
 
 def _badge_of(person: PersonFacts) -> Credential:
-    """Return what the person's newest badge says, on the server's word. No key signed it."""
+    """The person's newest badge as the server states it. No key signed it."""
     return Credential(
         serial=person.serial,
         issue=person.issue,

@@ -1,5 +1,5 @@
-"""Holds what a door tells its steward about one presentation, which is the decision, the holder and
-the words.
+"""The door's message to its steward about one presentation: the decision, the holder and the
+texts.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from kiosk.door.programme import Speaks, speaks_here
 from kiosk.replica.door_context import DoorContext, text_in
 from kiosk.texts.catalogue import answer_words, each
 
-# What makes it doubtful that whoever shows the badge is its holder, or is no time for a greeting.
+# Reasons that make the holder's identity doubtful, or that are no occasion for a greeting.
 _DOUBTFUL = frozenset(
     {
         Reason.ROLL_CALL,
@@ -26,28 +26,26 @@ _DOUBTFUL = frozenset(
 
 @dataclass(frozen=True)
 class Answer:
-    """Holds one answer. It exists only once its record is on disk. Names and words are by
-    language.
-    """
+    """One answer. It exists only once its record is on disk. Names and texts are by language."""
 
     decision: Decision
     direction: Direction
-    scanned_at: int  # Unix ms by the kiosk's clock.
-    seq: int  # Of the journal's record.
-    serial: int | None  # None for what is no badge of this event.
-    holder: HolderName | None  # None where no name is known.
+    scanned_at: int  # Unix ms by the kiosk's clock
+    seq: int  # of the journal's record
+    serial: int | None  # None without a badge of this event
+    holder: HolderName | None  # None if unknown
     category: CategoryFacts | None
-    # Places at this door after this answer, in that of its halls which has the fewest.
+    # Free places at this door after this answer, in the hall of this door that has the fewest.
     free_places: int
     door_names: Mapping[str, str] = field(default_factory=dict)
     hall_names: Mapping[str, str] = field(default_factory=dict)
     explanation: Mapping[str, Explanation] = field(default_factory=dict)
-    # The names of the hall that `free_places` is about, if that is a hall around the door's own.
+    # Names of the hall of `free_places`, if it is an outer hall.
     free_names: Mapping[str, str] = field(default_factory=dict)
     act: Literal["scan", "override", "annul"] = "scan"
-    by: str = ""  # The supervisor's name, where one acted.
-    badge: Credential | None = field(default=None, repr=False)  # The badge that was decided on.
-    speaks: Speaks | None = None  # The holder comes to speak here today.
+    by: str = ""  # the supervisor's name, if one acted
+    badge: Credential | None = field(default=None, repr=False)  # the badge of the decision
+    speaks: Speaks | None = None  # the holder speaks here today
 
     @property
     def admitted(self) -> bool:
@@ -55,7 +53,7 @@ class Answer:
 
     @property
     def passes(self) -> bool:
-        """Tell whether somebody goes through the door now."""
+        """Whether a person goes through the door now."""
         return self.admitted and self.act != "annul"
 
     @property
@@ -73,9 +71,7 @@ def make_answer(
     holder: HolderName | None,
     by: str = "",
 ) -> Answer:
-    """Make the answer to a scan, in the decision's own words. `free` are places, and of which
-    hall.
-    """
+    """The answer to a scan. `free` is the number of places and their hall."""
     badge = scan.badge if isinstance(scan.badge, Credential) else None
     return Answer(
         decision=decision,
@@ -99,7 +95,7 @@ def make_answer(
 def _speaks(
     scan: Scan, decision: Decision, context: DoorContext, badge: Credential | None
 ) -> Speaks | None:
-    """Return how to greet a speaker who comes in."""
+    """The greeting of a speaker who enters."""
     if badge is None or scan.direction is Direction.EXIT:
         return None
     if isinstance(decision, Denied) and decision.reason in _DOUBTFUL:
@@ -110,7 +106,7 @@ def _speaks(
 def explain_in(
     language: Language, scan: Scan, decision: Decision, context: DoorContext
 ) -> Explanation:
-    """Put the decision in words, with the venue's names in that language."""
+    """The decision's texts, with the venue's names in that language."""
     return explain(
         decision,
         scan.direction,

@@ -1,4 +1,4 @@
-"""Decides whether a presentation at this door means an entry or an exit. Nothing else knows it."""
+"""Decides whether a presentation at this door is an entry or an exit."""
 
 import threading
 from collections.abc import Callable
@@ -9,33 +9,34 @@ from kiosk.replica.replica import Replica
 
 
 def own_direction(context: DoorContext) -> Direction:
-    """Return what a presentation at the door means when staff have not said."""
+    """The direction at the door unless staff chose another."""
     return Direction.EXIT if context.door.mode == "exit" else Direction.ENTRY
 
 
 class DirectionState:
-    """Holds the direction of one door, and is thread-safe. Staff choose it where the door serves
-    both.
+    """The direction of one door. Thread-safe. Staff choose it if the door serves both
+    directions.
     """
 
     def __init__(self, replica: Replica, chosen: Direction = Direction.ENTRY) -> None:
-        """`chosen` holds until staff choose another direction."""
+        """`chosen` applies until staff choose another direction."""
         self._replica = replica
         self._chosen = chosen
-        self._guard = threading.Lock()  # It guards the list of listeners.
+        self._guard = threading.Lock()  # guards the list of listeners
         self._listeners: list[Callable[[], None]] = []
 
     def chosen(self) -> Direction | None:
-        """Return the direction that staff chose, or None at a door for one direction only."""
+        """The direction that staff chose, or None at a door for one direction only."""
         context = self._replica.context
         return self._chosen if context is not None and context.door.mode == "both" else None
 
     def at(self, context: DoorContext) -> Direction:
-        """Return what a presentation means at the door of `context`."""
         return self._chosen if context.door.mode == "both" else own_direction(context)
 
     def choose(self, direction: Direction) -> bool:
-        """Take staff's choice, and tell the listeners. False where the door has no choice."""
+        """Take the staff's choice and call the listeners. False if the door serves one direction
+        only.
+        """
         if self.chosen() is None:
             return False
         self._chosen = direction
@@ -46,6 +47,6 @@ class DirectionState:
         return True
 
     def on_choice(self, listener: Callable[[], None]) -> None:
-        """Call `listener` after each choice, in the thread of whoever chose."""
+        """Call `listener` after each choice, in the caller's thread."""
         with self._guard:
             self._listeners.append(listener)

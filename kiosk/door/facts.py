@@ -1,6 +1,5 @@
-"""Finds what a door knows of one presentation, which are the facts that its decision rests on.
-
-They are read in the transaction that records the decision, so that nothing changes in between.
+"""The facts of a decision, read in the transaction that records it, so that nothing changes in
+between.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -15,9 +14,7 @@ from kiosk.replica.replica import Replica
 
 
 class Known:
-    """Knows what one kiosk knows, from its journal's transaction first and from the server
-    second.
-    """
+    """One kiosk's knowledge: its journal's transaction first, then the server's facts."""
 
     def __init__(self, replica: Replica) -> None:
         self._replica = replica
@@ -30,8 +27,8 @@ class Known:
         *,
         by_name: bool,
     ) -> Facts:
-        """Return the facts of a scan. `by_name` says that the server gave the badge's fields, and
-        no key signed them.
+        """The facts of a scan. `by_name`: the badge's fields come from the server, and no key
+        signed them.
         """
         badge = credential_of(scan)
         serial = None if badge is None else badge.serial
@@ -90,14 +87,13 @@ class Known:
         *,
         leaving: bool = False,
     ) -> Presence | None:
-        """Return the stay that the holder is in. It is one that began here, or else one that the
-        server told of.
+        """The holder's stay: one that began here, else one that the server reported.
 
-        A stay that an exit here has named is over at once, whatever the server says yet. Among
-        several, that of the same entry as the stay `like`, in another hall, comes first.
+        A stay that an exit here closed is over at once, even if the server still reports it. If
+        `like` is a stay, the stay of the same entry in this hall comes first.
 
-        One who is `leaving` also ends a stay whose holder was seen at another hall since. By this
-        badge somebody was still here, or came back without a scan.
+        With `leaving`, a stay also counts if its holder was seen at another hall since: a person
+        with this badge was still here, or came back without a scan.
         """
         first, moved = None, (False, True) if leaving else (False,)
         for presence in self._presences(serial, hall, transaction, moved=moved):
@@ -109,10 +105,10 @@ class Known:
     def _presences(
         self, serial: int, hall: int, transaction: JournalTransaction, *, moved: Iterable[bool]
     ) -> Iterator[Presence]:
-        """Yield the stays that are not over.
+        """The stays that are not over.
 
-        `moved` says in which order come those whose holder was seen at another hall since (True),
-        and the others (False).
+        `moved` is the order of stays whose holder was seen at another hall since (True) and of
+        others (False).
         """
         for elsewhere in moved:
             for own in transaction.own_stays(serial, hall):
@@ -125,17 +121,16 @@ class Known:
                     yield presence
 
     def is_open(self, seq: int, serial: int, hall: int, transaction: JournalTransaction) -> bool:
-        """Tell whether the stay that entry `seq` here began has its place, wherever its holder
-        is.
-        """
+        """Whether the stay of entry `seq` here still has its place."""
         open_here = {own.stay.seq for own in transaction.own_stays(serial, hall)}
         return seq in open_here and not self._replica.is_ended(seq, hall)
 
     def is_owed(self, transaction: JournalTransaction) -> Callable[[int], bool]:
-        """Return what tells of a hall whether somebody is inside on an override place, as far as
-        this door knows.
+        """A function that says whether, as far as this door knows, a person is in a hall on an
+        override place.
 
-        A place of the capacity that comes back is theirs first (docs/design/places.md, rule 11).
+        If so, a returned ordinary place goes to that person first (docs/design/places.md, rule
+        11).
         """
 
         def is_owed(hall: int) -> bool:
@@ -149,14 +144,14 @@ class Known:
 
 
 def free_kept(hall: Hall, transaction: JournalTransaction) -> int:
-    """Return how many kept places this door has free in the hall."""
+    """The kept places that this door has free in the hall."""
     if not hall.keeps_places:
         return 0
     return transaction.account(hall.hall_id, PlaceKind.ACCESSIBLE).free
 
 
 def least_free(context: DoorContext, transaction: JournalTransaction) -> tuple[int, int]:
-    """Return the fewest places that this door has in a hall that an entry here enters, and that
+    """The fewest free places at this door among the halls that an entry here enters, and that
     hall.
     """
     return min(
@@ -168,10 +163,10 @@ def least_free(context: DoorContext, transaction: JournalTransaction) -> tuple[i
 def least_left(
     context: DoorContext, left: Mapping[int, tuple[int, int]]
 ) -> tuple[int | None, int, int | None]:
-    """Return the fewest places left in a whole hall that an entry here enters, that hall, and when
-    the server told so.
+    """The fewest places left in a whole hall that an entry here enters, that hall, and the time of
+    the server's report.
 
-    The time is None where the server never told. `left` has both by hall.
+    `left` has places and time by hall. Without a report, places and time are None.
     """
     told = [(*left[hall], hall) for hall in context.halls if hall in left]
     if not told:

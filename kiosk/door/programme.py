@@ -1,6 +1,6 @@
-"""Says what goes on now and next in a door's hall, and who comes to speak there.
+"""The programme now and next in a door's hall, and its speakers.
 
-It is for people's eyes. Nobody is admitted or refused by it.
+Only for display. It admits and refuses nobody.
 """
 
 from collections.abc import Mapping
@@ -12,13 +12,13 @@ from msgspec import UnsetType
 
 from kiosk.replica.door_context import DoorContext, ProgrammeSession
 
-SPEAKERS_SHOWN = 12  # Of one session. How many there are besides is told.
+SPEAKERS_SHOWN = 12  # of one session; the number of the others is shown
 HOSTS_SHOWN = 3
 
 
 @dataclass(frozen=True)
 class Speaks:
-    """Says that somebody speaks here. `at` is when, in Unix ms."""
+    """The holder speaks here, at `at` (Unix ms)."""
 
     role: str
     at: int
@@ -32,9 +32,7 @@ class ShownSpeaker:
 
 @dataclass(frozen=True)
 class ShownSession:
-    """Describes a session as the screen shows it. Instants are Unix ms, and names are by
-    language.
-    """
+    """A session on the screen. Instants are Unix ms. Names are by language."""
 
     when: Literal["now", "next"]
     titles: Mapping[str, str]
@@ -43,18 +41,18 @@ class ShownSession:
     kind: Mapping[str, str]
     hosts: tuple[Mapping[str, str], ...]
     speakers: tuple[ShownSpeaker, ...]
-    today: bool = True  # It begins on the present day, or goes on.
-    more: int = 0  # Speakers who are not among `speakers`.
+    today: bool = True  # begins today or is in progress
+    more: int = 0  # speakers beyond `speakers`
 
 
 def now_and_next(context: DoorContext, at: int) -> tuple[ShownSession, ...]:
-    """Return the session that goes on in the hall at `at`, and the one that comes next.
+    """The session in progress in the hall at `at`, and the next one.
 
-    Of several that go on, it is the one that began last. The next one is of the same day, or else
-    of whichever day where nothing goes on.
+    Of several in progress, the one that began last. The next one is on the same day, or on any
+    day if none is in progress.
     """
     going, coming = None, None
-    for one in context.programme:  # The soonest comes first.
+    for one in context.programme:  # in order of time
         if one.starts_at <= at < one.ends_at:
             going = one
         elif one.starts_at > at:
@@ -69,10 +67,10 @@ def now_and_next(context: DoorContext, at: int) -> tuple[ShownSession, ...]:
 
 
 def speaks_here(context: DoorContext, serial: int, at: int) -> Speaks | None:
-    """Return when and as what the holder speaks in this hall today. It is the talk that goes on or
-    the next one, and None where there is none.
+    """The holder's role and time as a speaker in this hall today, for the talk in progress or the
+    next one.
     """
-    for talk in context.talks.get(serial, ()):  # The soonest comes first.
+    for talk in context.talks.get(serial, ()):  # in order of time
         if at < talk.ends_at and _day(context, talk.starts_at) == _day(context, at):
             return Speaks(talk.role, talk.starts_at)
     return None

@@ -1,8 +1,8 @@
-"""Remembers who passed this door seconds before its kiosk restarted.
+"""Remembers badges that passed this door seconds before its kiosk restarted.
 
-The record of a scan is on disk before the light, so a crash in between leaves a record whose light
-nobody saw. The holder then shows the badge again. It may also be another person with a copy, or
-with the badge handed back, while the holder is inside. The journal can't tell them apart. So such a
+The scan's record is on disk before the light, so after a crash in between nobody saw the light.
+The holder shows the badge again. But it may also be another person with a copy, or with the
+badge handed back, while the holder is inside. The journal can't distinguish these. So such a
 badge gets no green without a place: an entry is a question to staff, and an exit ends no other
 stay.
 """
@@ -15,16 +15,14 @@ from kiosk.door.facts import credential_of
 from kiosk.journal.journal import Journal
 
 REPEAT_MS = 60_000  # since the scan, and since the start of this process
-REPEAT_RECORDS = 256  # How many of the newest records are searched.
+REPEAT_RECORDS = 256  # the newest records that are searched
 
 
 class Repeats:
-    """Holds the last passage of each holder before this process began, until there is a later
-    one.
-    """
+    """The last passage of each holder before this process began, until a later one."""
 
     def __init__(self, journal: Journal, *, monotonic: Callable[[], int]) -> None:
-        """`monotonic` gives ms by a clock that nobody sets."""
+        """`monotonic` is in ms."""
         self._monotonic = monotonic
         self._started_at = monotonic()
         self._records: dict[int, ScanRecord] = {
@@ -34,7 +32,7 @@ class Repeats:
         }
 
     def find(self, scan: Scan, hall: int) -> ScanRecord | None:
-        """Return the record of before the restart that this scan in the hall may repeat."""
+        """The record from before the restart that this scan in the hall may repeat."""
         badge = credential_of(scan)
         if self._monotonic() - self._started_at > REPEAT_MS:
             self._records = {}
@@ -43,12 +41,12 @@ class Repeats:
             record is None
             or record.act == "annul"
             or (record.hall, record.direction) != (hall, scan.direction)
-            # A scan of a time still to come is of a clock that was set back, and may be new.
+            # A later time means that the clock was set back; it may still be a repeat.
             or scan.scanned_at - record.scanned_at > REPEAT_MS
         ):
             return None
         return record
 
     def forget(self, serial: int) -> None:
-        """Forget the holder's passage of before the restart, because there is a later one."""
+        """Forget the holder's passage before the restart, because there is a later one."""
         self._records.pop(serial, None)

@@ -1,7 +1,7 @@
-"""Says that this kiosk stands at an assembly point, where it notes who is seen and lets nobody in.
+"""A kiosk at an assembly point, where it notes people and admits nobody.
 
-A supervisor puts it there with their PIN, with or without the server. The scans are records like
-all others: signed, chained and sent when the server can be reached (docs/design/muster.md).
+A supervisor moves it there with their PIN, with or without the server. The scans are ordinary
+records: signed, chained and uploaded (docs/design/muster.md).
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ POINT_CHARS_MAX = 30
 
 @dataclass(frozen=True)
 class RollCall:
-    """Holds which assembly point this kiosk takes the roll call at, and who put it there."""
+    """The assembly point of this kiosk, and the supervisor who moved it there."""
 
-    point: Annotated[str, Meta(min_length=1, max_length=POINT_CHARS_MAX)]  # As its sign says.
-    by: Annotated[str, Meta(max_length=32)]  # The supervisor, as records have them.
+    point: Annotated[str, Meta(min_length=1, max_length=POINT_CHARS_MAX)]  # as on its sign
+    by: Annotated[str, Meta(max_length=32)]  # the supervisor, as in records

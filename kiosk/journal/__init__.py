@@ -1,4 +1,5 @@
-"""Keeps the kiosk's own scans and places on disk before any light.
+"""The kiosk's own scans and places, on disk before any light.
 
-Begin with `journal.py`. SQL stands here and in `replica`. It may use `config` and `texts`.
+Begin with `journal.py`. Of the kiosk, only this package and `replica` use SQL. May use `config`
+and `texts`.
 """

@@ -1,7 +1,7 @@
-"""Checks at every start that the journal's tables say what its own scans say, and nothing else.
+"""Checks at every start that the journal's tables agree with its own scans.
 
-Every scan is read once, in the order of its chain. Stays, entries and credits follow from the
-scans. What does not follow bears a seal. What the server granted bears the server's signature.
+Every scan is read once, in the order of its chain. Stays, entries and credits are derived from
+the scans. Other rows have a seal. Grants have the server's signature.
 """
 
 from array import array
@@ -27,14 +27,14 @@ from badges.wire.wire import HEAD_CONTEXT
 from kiosk.journal.schema import Connection
 from kiosk.journal.seal import Seal, seal_problem
 
-SIGNATURES_CHECKED = 1_000  # of the newest scans; each takes as long as the rest of ten scans
-OPEN, CLOSED, CREDITED = 1, 2, 3  # what a table says of a stay that began here
+SIGNATURES_CHECKED = 1_000  # of the newest scans; one takes as long as ten scans without
+OPEN, CLOSED, CREDITED = 1, 2, 3  # states of own stays in the table
 NO_STAY = (None, None)  # a row that no scan can have begun
 
 
 @dataclass(frozen=True)
 class Owner:
-    """Says whose journal it has to be. `root` is the event's key, where it is known."""
+    """The expected owner of the journal. `root` is the event's key, if known."""
 
     kiosk: str
     generation: int
@@ -62,7 +62,7 @@ class _Outer(msgspec.Struct, gc=False):
 
 
 class _Line(msgspec.Struct, gc=False):
-    """Holds what this check reads of a record. The chain proves the rest to the byte."""
+    """The fields of a record that this check reads. The chain proves the rest."""
 
     kiosk: str
     generation: int
@@ -87,9 +87,7 @@ class _Line(msgspec.Struct, gc=False):
 
 
 class _Named(NamedTuple):
-    """Names a stay of another kiosk in one hall, by the kiosk, its generation, its entry and the
-    hall.
-    """
+    """A stay of another kiosk in one hall."""
 
     kiosk: str
     generation: int
@@ -105,11 +103,11 @@ _LINE = msgspec.json.Decoder(_Line)
 
 
 class Found(Exception):  # noqa: N818 - it is caught where it is made, and never leaves this file
-    """Is raised for a fault. The text says which."""
+    """A fault. The text describes it."""
 
 
 def problem(connection: Connection, owner: Owner, seal: Seal) -> str | None:
-    """Say what is wrong with the file or with what it holds. None means that all is well."""
+    """The fault of the file or its content, or None."""
     (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if verdict != "ok":
         return str(verdict)
@@ -129,9 +127,7 @@ def problem(connection: Connection, owner: Owner, seal: Seal) -> str | None:
 
 
 def foreign_problem(connection: Connection, owner: Owner) -> str | None:
-    """Say what is wrong with a journal that claims to be another kiosk's. None means that it may be
-    that one's.
-    """
+    """The fault of a journal that claims to be another kiosk's. None if the claim may be true."""
     (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if verdict != "ok":
         return str(verdict)
@@ -146,24 +142,24 @@ def foreign_problem(connection: Connection, owner: Owner) -> str | None:
 
 
 class Replay:
-    """Goes through all scans once more, and finds what they make of the tables."""
+    """Derives the tables from all scans, and compares."""
 
     def __init__(self, connection: Connection, owner: Owner, last: int) -> None:
         self._connection = connection
         self._owner = owner
         self._me = (owner.kiosk, owner.generation)
         self._last = last
-        # For each stay that began here, these hold its door's hall, what the table says of it in
-        # that hall, and whether an exit ended it there (1) and had its place (2).
+        # For each own stay: its door's hall, its state in the table for that hall, and whether an
+        # exit ended it there (1) and got its place (2).
         self._hall = array("q", bytes(8 * (last + 1)))
         self._said = bytearray(last + 1)
         self._closed = bytearray(last + 1)
-        # These hold the same for the halls around, by entry and hall.
+        # The same for outer halls, by entry and hall.
         self._said_around: dict[tuple[int, int], int] = {}
         self._closed_around: dict[tuple[int, int], int] = {}
         self._entries: Counter[PoolKey] = Counter()
         self._back: Counter[PoolKey] = Counter()  # places that exits took back
-        self._own_back: Counter[PoolKey] = Counter()  # of them, by stays that were never offered
+        self._own_back: Counter[PoolKey] = Counter()  # of these, by stays that were never offered
         self._named: set[_Named] = set()
         self._issues: dict[int, int] = {}
         self._days: set[tuple[int, int, int]] = set()
@@ -189,7 +185,7 @@ class Replay:
         self._compare()
 
     def _records(self) -> Iterator[_Line]:
-        """Yield each record with its link in the chain proven, and keep the newest signatures."""
+        """Verify the chain and the newest signatures, and yield each record."""
         head = chain_start(*self._me)
         rows = self._connection.execute(
             "SELECT seq, record, head, signature FROM scan ORDER BY seq"
@@ -199,7 +195,7 @@ class Replay:
                 record = _LINE.decode(raw)
             except (msgspec.MsgspecError, UnicodeDecodeError):
                 raise Found(f"scan {seq} is malformed") from None
-            # The same as chain_next, written out because it runs up to a million times.
+            # The same as chain_next, inlined because it runs up to a million times.
             if raw.endswith(HASHED_END):
                 head = sha256(HASHED_CONTEXT + head + sha256(raw).digest()).digest()
             else:
@@ -219,9 +215,9 @@ class Replay:
             raise Found(f"scan {seq} was not signed by this kiosk") from None
 
     def _stays(self) -> Iterator[Any]:
-        """Return the rows of all stays, which `_begun` takes apart by the order of their columns.
+        """The rows of all stays, which `_begun` unpacks by column order.
 
-        There may be a million, and reading them by name makes the whole check 6 % slower.
+        There may be a million, and reading by name makes the whole check 6 % slower.
         """
         return iter(
             self._connection.execute(
@@ -231,7 +227,7 @@ class Replay:
         )
 
     def _enter(self, record: _Line, stays: Iterator[Any]) -> None:
-        """Begin a stay in the door's hall, and one in each hall around that the entry counts in."""
+        """Begin a stay in the door's hall, and one in each outer hall in which the entry counts."""
         self._hall[record.seq] = record.hall
         self._said[record.seq] = self._begun(record, record.pool, stays)
         for one in sorted(record.outer, key=lambda outer: outer.hall):
@@ -239,7 +235,7 @@ class Replay:
             self._said_around[record.seq, one.hall] = said
 
     def _begun(self, record: _Line, pool: PoolKey, stays: Iterator[Any]) -> int:
-        """Return what the table says of the stay in the hall, which is the next of `stays`."""
+        """The state of the stay in the table, which is the next row of `stays`."""
         around, hall = int(pool.hall_id != record.hall), pool.hall_id
         fields = (record.seq, hall, record.serial, record.scanned_at, record.door, int(pool.kind))
         *began, is_open, credited = next(stays, NO_STAY)
@@ -251,8 +247,10 @@ class Replay:
         return OPEN if is_open else CREDITED if credited else CLOSED
 
     def _close(self, seq: int, pool: PoolKey, stay: _Stay, *, credited: bool) -> None:
-        """Close a stay as JournalTransaction.append does. A stay closes once in a hall, and its
-        place comes back here at most once. `seq` is of the exit.
+        """Close a stay like JournalTransaction.append: once per hall, and its place comes back at
+        most once.
+
+        `seq` is the exit's.
         """
         if (stay.kiosk, stay.generation) != self._me:
             self._named.add(_Named(stay.kiosk, stay.generation, stay.seq, pool.hall_id))
@@ -262,10 +260,10 @@ class Replay:
             self._back[pool] += 1
 
     def _end(self, seq: int, hall: int, how: int) -> bool:
-        """Note that an exit ended the stay in the hall, as `_closed` says.
+        """Note in `_closed` that an exit ended the stay in the hall.
 
-        It returns whether the exit is the first to do so, and the table says that the stay's place
-        came back by it.
+        True if it is the first exit to do so, and the table says that the stay's place came
+        back.
         """
         if (seq, hall) in self._said_around:
             if (seq, hall) in self._closed_around:
@@ -289,9 +287,7 @@ class Replay:
         self._compare_accounts()
 
     def _compare_named(self) -> None:
-        """Compare the stays that exits named. Those named before halls counted in each other stand
-        there with hall 0.
-        """
+        """Compare the stays that exits closed. Those from before nested halls have hall 0."""
         rows = self._connection.execute("SELECT kiosk, generation, seq, hall FROM named_stay")
         found = {_Named(**row) for row in rows}
         before = {one.stay for one in found if one.hall == 0}
@@ -331,9 +327,9 @@ def _compare_end(seq: int, said: int, closed: int) -> None:
 
 
 def _order_problem(connection: Connection, owner: Owner) -> str | None:
-    """Find an account that has more than the server granted, by the server's own signature.
+    """Find an account with more places than the server's signature grants.
 
-    An account of a journal from before there were signatures has none until the next exchange.
+    Accounts from before signatures have none until the next exchange.
     """
     rows: Iterable[Any] = connection.execute(
         "SELECT hall, override, granted, signed, signed_in, signature FROM account"

@@ -1,4 +1,4 @@
-"""Keeps the newest checkpoint of the server's entry log, and proofs of deceit, in the journal."""
+"""The newest checkpoint of the server's entry log, and evidence of deceit, in the journal."""
 
 from dataclasses import dataclass, field
 
@@ -12,7 +12,7 @@ EVIDENCE_MAX = 20
 
 @dataclass(frozen=True)
 class Witnessed:
-    """Holds a verified checkpoint of the entry log."""
+    """A verified checkpoint of the entry log."""
 
     log_name: str
     log_key: bytes = field(repr=False)
@@ -23,7 +23,7 @@ class Witnessed:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Holds two signed notes that can't both be true, for whoever has to judge."""
+    """Two signed checkpoints that can't both be true."""
 
     noticed_at: int
     problem: str
@@ -33,15 +33,13 @@ class Evidence:
 
 class Witness:
     def __init__(self, file: JournalFile, key: PrivateKey, kiosk: KioskKey) -> None:
-        """`kiosk` is whose journal this is, by name and generation, and `key` is its private
-        key.
-        """
+        """`kiosk` is the journal's owner, and `key` its private key."""
         self._file = file
         self._key = key
         self._kiosk = kiosk
 
     def newest(self) -> Witnessed | None:
-        """Return what the next checkpoint must be consistent with."""
+        """The checkpoint with which the next one must be consistent."""
         with self._file.transaction() as connection:
             row = connection.execute(
                 "SELECT log_name, log_key, size, root, note FROM witnessed"
@@ -58,16 +56,14 @@ class Witness:
             )
 
     def cosign(self, seen: Witnessed, time_s: int) -> str:
-        """Return this kiosk's signature line for a checkpoint that it verified and keeps (C2SP
+        """This kiosk's signature line for a checkpoint that it verified and stores (C2SP
         tlog-cosignature).
         """
         name = witness_name(seen.log_name, *self._kiosk)
         return cosign(self._key, name, seen.note, time_s)
 
     def accuse(self, evidence: Evidence) -> None:
-        """Keep `evidence` for ever. The same two notes are kept once, and no more than proves the
-        case.
-        """
+        """Store `evidence` for good. Duplicates are ignored, and so is more than EVIDENCE_MAX."""
         with self._file.transaction() as connection:
             known, count = connection.execute(
                 "SELECT coalesce(max(old_note = ? AND new_note = ?), 0), count(*) FROM evidence",

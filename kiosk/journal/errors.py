@@ -1,4 +1,4 @@
-"""Says what can be wrong with a journal. Every text says what to do, and holds nothing personal."""
+"""Faults of a journal. Every text has a remedy, and nothing personal."""
 
 from pathlib import Path
 
@@ -8,18 +8,16 @@ AGAIN = "`hallkeeper-kiosk enrol --again`"
 
 
 class JournalError(Exception):
-    """Is raised where the journal can't be read or written."""
+    """The journal can't be read or written."""
 
     def __init__(self, said: str | Message) -> None:
-        """Take what is to be said. A plain text is for the command line, before there is a
-        screen.
-        """
+        """A plain text is for the command line, before there is a screen."""
         super().__init__(str(said))
         self.message = as_message(said)
 
 
 class JournalMissingError(JournalError):
-    """Is raised where this kiosk is enrolled and its journal is gone."""
+    """This kiosk is enrolled, but its journal is missing."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(
@@ -30,8 +28,8 @@ class JournalMissingError(JournalError):
 
 
 class JournalDamagedError(JournalError):
-    """Is raised where the file does not hold what was written. It was moved aside to `moved_to`,
-    unless that is None.
+    """The file's content is not what was written. It was moved to `moved_to`, unless that is
+    None.
     """
 
     def __init__(self, problem: str, moved_to: Path | None) -> None:
@@ -47,9 +45,7 @@ class JournalDamagedError(JournalError):
 
 
 class ForkError(JournalError):
-    """Is raised where the server has scans that this journal never sent, so that one of the two was
-    set back.
-    """
+    """The server has scans that this journal never sent, so one of the two was set back."""
 
     def __init__(self, acked: int, offered: int) -> None:
         super().__init__(
@@ -60,7 +56,7 @@ class ForkError(JournalError):
 
 
 class OldServerError(JournalError):
-    """Is raised where the word comes from a server of before a restore that this kiosk knows of."""
+    """The message comes from a server from before a restore that this kiosk knows of."""
 
     def __init__(self, incarnation: int, known: int) -> None:
         super().__init__(

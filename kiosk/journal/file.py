@@ -1,6 +1,4 @@
-"""Holds the journal's file, with its settings, its check at every start, and one transaction at a
-time.
-"""
+"""The journal's file: its settings, its check at every start, and one transaction at a time."""
 
 import sqlite3
 import threading
@@ -38,7 +36,7 @@ _AROUND = (
 
 
 class JournalFile:
-    """Holds a connection and a lock. Every read and write happens inside `transaction`."""
+    """A connection and a lock. Every read and write is inside `transaction`."""
 
     def __init__(
         self,
@@ -50,7 +48,7 @@ class JournalFile:
         check: bool,
         connect: schema.Connect,
     ) -> None:
-        """Raises JournalError, or a subclass."""
+        """Raises JournalError or a subclass."""
         if must_exist and not path.exists():
             raise JournalMissingError(path)
         self.path = path
@@ -78,7 +76,7 @@ class JournalFile:
                 "Is the disk a network share? Use a local one."
             ) from None
         except UnicodeDecodeError:
-            # Python can't read what SQLite says of damaged names.
+            # Python can't decode SQLite's message about damaged names.
             problem = "the names of its tables can't be read"
         except sqlite3.DatabaseError as error:
             said = write_trouble(error, self.path.parent)
@@ -87,7 +85,7 @@ class JournalFile:
             problem = str(error)
         if problem is not None:
             self._connection.close()
-            # A command beside a running kiosk does not check, and leaves the kiosk its file.
+            # A command beside a running kiosk does not check, and leaves the file in place.
             raise JournalDamagedError(problem, move_aside(self.path) if check else None)
 
     def _make_tables(self) -> None:
@@ -116,8 +114,8 @@ class JournalFile:
             self._connection.execute("COMMIT")
 
     def _check_owner(self) -> None:
-        """Raises JournalError for a whole journal of another kiosk, and DatabaseError where it does
-        not say whose it is.
+        """Raises JournalError for another kiosk's intact journal, and DatabaseError if the owner is
+        missing.
         """
         found = self._connection.execute("SELECT kiosk, generation FROM state").fetchone()
         if found is None:
@@ -137,9 +135,7 @@ class JournalFile:
 
     @contextmanager
     def transaction(self) -> Iterator[schema.Connection]:
-        """Run from BEGIN IMMEDIATE to COMMIT. Whatever is raised rolls it back. Raises
-        JournalError.
-        """
+        """From BEGIN IMMEDIATE to COMMIT. Exceptions roll back. Raises JournalError."""
         with self._lock:
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
@@ -159,7 +155,7 @@ class JournalFile:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
         except sqlite3.Error:
-            # The caller raises the first error, which says more than this one.
+            # The caller raises the first error, which is more informative.
             pass
 
     def close(self) -> None:
@@ -168,15 +164,13 @@ class JournalFile:
 
 
 def is_damage(error: sqlite3.Error) -> bool:
-    """Tell damage from what is around the file: its disk, its owner, or another process."""
+    """Distinguish damage from faults around the file: its disk, its owner, or another process."""
     kind = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & PRIMARY
     return kind not in _AROUND
 
 
 def move_aside(path: Path) -> Path:
-    """Rename the file and its companions, which are evidence, and return the new name of the
-    first.
-    """
+    """Rename the file and its companions, as evidence. Returns the file's new path."""
     number = 1
     while (aside := path.with_name(f"{path.name}.bad-{number}")).exists():
         number += 1

@@ -1,6 +1,6 @@
-"""Keeps the kiosk's own scans on disk before any light. Nothing in it is ever deleted.
+"""The kiosk's own scans, on disk before any light. Nothing in it is ever deleted.
 
-One commit holds a scan's record, its link in the hash chain, its signature, and what it did to the
+One commit has a scan's record, its link in the hash chain, its signature, and its effect on the
 door's places and stays. State is read inside each transaction, so several threads and a second
 process may use one file.
 """
@@ -32,13 +32,13 @@ from kiosk.journal.seal import sealer
 from kiosk.journal.transaction import JournalTransaction
 from kiosk.journal.values import Effect, Offer, State, Stored, head_at
 
-COUNTERS_RESERVED = 100  # request counters that one commit makes durable
+COUNTERS_RESERVED = 100  # request counters made durable by one commit
 ORDINARY = (PlaceKind.ORDINARY,)
 MARK_S = 30.0  # how often a mark alone is worth a commit
 
 
 class Journal:
-    """Holds one kiosk's journal. Close it, or use it as a context manager."""
+    """One kiosk's journal. Also a context manager, which closes it."""
 
     def __init__(
         self,
@@ -53,9 +53,9 @@ class Journal:
         check: bool = True,
         connect: schema.Connect = schema.connect,
     ) -> None:
-        """Open or make the file, and `check` it, as is done at every start. Raises JournalError.
+        """Open or create the file. `check` it, as at every start. Raises JournalError.
 
-        `root` is the key of the event `event_id`, and what the server grants must be signed by it.
+        `root` is the key of the event `event_id`, which must sign the server's grants.
         """
         owner = Owner(kiosk, generation, key.public, root, event_id)
         self._owner = owner
@@ -68,11 +68,11 @@ class Journal:
         self.witness = Witness(self._file, key, (kiosk, generation))
         self._key = key
         self._places_came = threading.Condition()
-        self._none_came: Counter[int] = Counter()  # How often the server had no place, by hall.
+        self._none_came: Counter[int] = Counter()  # refusals of the server, by hall
         self._counter_lock = threading.Lock()
         self._counter = self._counter_end = 0
         self._run = ""
-        self._marked_at = float("-inf")  # In monotonic seconds.
+        self._marked_at = float("-inf")  # monotonic seconds
 
     def __enter__(self) -> "Journal":
         return self
@@ -81,12 +81,12 @@ class Journal:
         self.close()
 
     def close(self) -> None:
-        """Let the file go. Closing twice is harmless."""
+        """Idempotent."""
         self._file.close()
 
     @contextmanager
     def transaction(self) -> Iterator[JournalTransaction]:
-        """Begin a transaction. What was done in it is on disk when it ends. Raises JournalError."""
+        """A transaction, on disk when it ends. Raises JournalError."""
         with self._file.transaction() as connection:
             yield JournalTransaction(connection, self._key, self._file.seal)
 
@@ -95,16 +95,16 @@ class Journal:
             return transaction.state
 
     def accounts(self) -> dict[PoolKey, Account]:
-        """Return this kiosk's account with each pool that it ever had places of."""
+        """This kiosk's account with each pool of which it ever had places."""
         with self.transaction() as transaction:
             return transaction.accounts()
 
     def offer(self, limit: int, first: int | None = None) -> Offer:
-        """Return the next batch. It has up to `limit` records from sequence `first` on, by default
-        those that the server has not acknowledged.
+        """The next batch: up to `limit` records from sequence `first`, by default from the first
+        unacknowledged one.
 
-        That they are offered is on disk when this returns, so before they are sent (rule 3). The
-        rules are in docs/design/places.md.
+        On return it is on disk that they are offered, before they are sent
+        (docs/design/places.md, rule 3).
         """
         with self._file.transaction() as connection:
             transaction = JournalTransaction(connection, self._key, self._file.seal)
@@ -136,12 +136,12 @@ class Journal:
         )
 
     def closed_before_upload(self, first: int, last: int) -> list[int]:
-        """List the entries of these sequences whose place an exit here had taken back (rule 4)."""
+        """The entries of these sequences whose place an exit here took back (rule 4)."""
         with self._file.transaction() as connection:
             return _gone(connection, first, last)[0]
 
     def outer_closed_before_upload(self, first: int, last: int) -> list[tuple[int, int]]:
-        """List the same, by entry and hall, for halls around the door's own."""
+        """The same for outer halls, by entry and hall."""
         with self._file.transaction() as connection:
             return _gone(connection, first, last)[1]
 
@@ -154,11 +154,11 @@ class Journal:
         fenced: bool = False,
         mark: Mark | None = None,
     ) -> Effect:
-        """Take the answer to a batch. Its `seq` counts even if it is lower, because a restored
-        server lacks more.
+        """Take the answer to a batch. `seq` counts even if it is lower than before: a restored
+        server lacks records.
 
-        `mark` is the server's word of how far it has come. It is kept where this commit writes
-        anyway, and now and then. Raises ForkError or OldServerError, with nothing changed.
+        `mark` is the server's signed progress. It is stored with other changes of this commit,
+        else every MARK_S. Raises ForkError or OldServerError, with nothing changed.
         """
         with self.transaction() as transaction:
             if incarnation < transaction.state.incarnation:
@@ -177,7 +177,7 @@ class Journal:
         return self._tell(effect)
 
     def _is_due(self, writes: bool) -> bool:
-        """Tell whether a mark is to be kept, with what this commit writes or after `MARK_S`."""
+        """Whether to store a mark: with other changes, or after `MARK_S`."""
         now = time.monotonic()
         if writes or now - self._marked_at >= MARK_S:
             self._marked_at = now
@@ -185,38 +185,36 @@ class Journal:
         return False
 
     def obey(self, orders: Sequence[tuple[PoolKey, Order]]) -> Effect:
-        """Take what is granted and give back what is recalled, hall by hall."""
+        """Take granted places and give back recalled ones, hall by hall."""
         with self.transaction() as transaction:
             newest = max((order.incarnation for _, order in orders), default=0)
             effect = obey(transaction, orders, newest, self._owner)
         return self._tell(effect)
 
     def fence(self) -> Effect:
-        """Admit nobody any more, and give every free place back."""
+        """Stop admitting for good, and give every free place back."""
         with self.transaction() as transaction:
             effect = Effect(returned=transaction.fence())
         return effect
 
     def rest(self) -> Effect:
-        """Admit nobody until `resume`, because the shift has ended. Free places go back."""
+        """Stop admitting until `resume`, because the shift has ended. Free places go back."""
         with self.transaction() as transaction:
             return Effect(returned=transaction.rest())
 
     def resume(self) -> None:
-        """Put the door in use again. Places come with the next order."""
+        """Put the door in service again. Places come with the next order."""
         with self.transaction() as transaction:
             transaction.resume()
 
     def no_place(self, hall: int) -> None:
-        """Note that the server says that no place can come now, so that nobody need wait for
-        one.
-        """
+        """Note that the server refused a place, so that waiting ends."""
         with self._places_came:
             self._none_came[hall] += 1
             self._places_came.notify_all()
 
     def times_none(self, hall: int) -> int:
-        """Return how often the server has said so. Take it before asking, for `wait_for_place`."""
+        """The number of refusals so far. Read it before the request, for `wait_for_place`."""
         with self._places_came:
             return self._none_came[hall]
 
@@ -227,10 +225,10 @@ class Journal:
         none_before: int | None = 0,
         kinds: Collection[PlaceKind] = ORDINARY,
     ) -> bool:
-        """Wait for a free place of one of the `kinds`, and tell whether one came within `timeout_s`
-        and before the server said no again.
+        """Wait for a free place of one of the `kinds`. True if one came within `timeout_s` and
+        before the server's next refusal.
 
-        Where `none_before` is None, only the time ends the wait.
+        If `none_before` is None, only the time ends the wait.
         """
         deadline = time.monotonic() + timeout_s
         with self._places_came:
@@ -242,7 +240,6 @@ class Journal:
         return True
 
     def has_place(self, hall: int, kinds: Collection[PlaceKind] = ORDINARY) -> bool:
-        """Tell whether there is a free place of one of the `kinds`."""
         with self.transaction() as transaction:
             return any(transaction.account(hall, kind).free > 0 for kind in kinds)
 
@@ -253,11 +250,10 @@ class Journal:
         return effect
 
     def next_counter(self, above: int = 0) -> int:
-        """Return a request counter above all before it, over restarts too, and above `above`.
+        """A request counter above all earlier ones, even across restarts, and above `above`.
 
-        A journal that was set back must be heard, or it would never be found out. So its counters
-        begin at the clock. Where that was set back as well, they begin above what the server has
-        seen.
+        Counters start at the clock, so that a journal that was set back is still heard and
+        detected. If the clock was set back as well, they start above the server's last.
         """
         with self._counter_lock:
             if self._counter == self._counter_end or self._counter < above:
@@ -271,10 +267,10 @@ class Journal:
 
     @property
     def run(self) -> str:
-        """Return the name of this run of the kiosk, which begins with its first request counter.
+        """The name of this run of the kiosk, from its first request counter.
 
-        That counter is on disk before it is used and above all before it. So a later run on this
-        disk has a greater name, and of two copies of a disk one is found out by its lower name.
+        The counter is on disk before its use, and above all earlier ones. So a later run on this
+        disk has a greater name, and a copied disk is detected by its lower name.
         """
         if not self._run:
             self.next_counter()
@@ -289,7 +285,7 @@ class Journal:
         return [StayRef(self.kiosk, self.generation, seq) for (seq,) in rows]
 
     def newest(self, limit: int) -> list[ScanRecord]:
-        """List the newest records, the newest first."""
+        """The newest records, newest first."""
         with self._file.transaction() as connection:
             rows = connection.execute(
                 "SELECT record FROM scan ORDER BY seq DESC LIMIT ?", (limit,)
@@ -297,7 +293,7 @@ class Journal:
         return [decode_record(row["record"]) for row in rows]
 
     def stored(self, after: int, limit: int) -> list[Stored]:
-        """Records after sequence `after`, as they are on disk, the oldest first."""
+        """Records after sequence `after`, as stored, oldest first."""
         with self._file.transaction() as connection:
             rows = connection.execute(
                 "SELECT seq, record, head, signature FROM scan WHERE seq > ? ORDER BY seq LIMIT ?",
@@ -306,7 +302,7 @@ class Journal:
         return [Stored(**row) for row in rows]
 
     def tidy(self) -> None:
-        """Move what is in the write-ahead log to the file. Scans go on meanwhile."""
+        """Move the write-ahead log's content to the file, concurrently with scans."""
         with closing(schema.connect(self.path)) as connection:
             schema.configure(connection)
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
@@ -315,9 +311,7 @@ class Journal:
 def _gone(
     connection: schema.Connection, first: int, last: int
 ) -> tuple[list[int], list[tuple[int, int]]]:
-    """List what was taken back by entry. For halls around the door's own, list it by entry and
-    hall.
-    """
+    """Entries whose place was taken back. For outer halls, entries and halls."""
     rows = connection.execute(
         "SELECT seq, hall, around FROM own_stay WHERE credited = 1 AND seq BETWEEN ? AND ?"
         " ORDER BY seq, hall",

@@ -1,4 +1,4 @@
-"""Orders of places, obeyed in the journal."""
+"""Applies the server's orders of places in the journal."""
 
 import logging
 from collections.abc import Sequence
@@ -20,11 +20,11 @@ def obey(
     incarnation: int,
     owner: Owner,
 ) -> Effect:
-    """Take orders. Those of an earlier incarnation are dropped by the account
-    (docs/design/places.md, rule 8).
+    """Take orders. The account ignores those of an earlier incarnation (docs/design/places.md, rule
+    8).
 
-    A fenced kiosk takes none: what still comes under its name is its successor's. An order whose
-    signature is not the server's is dropped.
+    A fenced kiosk ignores them all: later orders under its name are its successor's. Orders
+    without the server's signature are ignored.
     """
     restored = 0 < transaction.state.incarnation < incarnation
     transaction.raise_incarnation(incarnation)
@@ -52,10 +52,10 @@ def obey(
 def _grant(
     key: PoolKey, order: Order, after: Account, kept: SignedGrant, owner: Owner
 ) -> SignedGrant:
-    """Return the server's word to keep beside the account. Raises BadSignatureError.
+    """The server's signed grant to store beside the account. Raises BadSignatureError.
 
-    A server from before there were signatures signs nothing. Where it grants more, there is no word
-    for what the account has, and so the word of before goes.
+    Servers from before signatures sign nothing. If such a server grants more, the stored
+    signature no longer covers the account and is dropped.
     """
     if order.granted < after.granted or order.incarnation < after.incarnation:
         return kept

@@ -1,8 +1,8 @@
-"""Defines the journal's tables, and the settings that its durability rests on.
+"""The journal's tables, and the SQLite settings on which its durability depends.
 
-WAL with synchronous=FULL is the quickest of SQLite's ways that loses no acknowledged commit in a
-power cut. `fullfsync` asks a Mac's disk for the same. Every setting is read back, because SQLite
-ignores in silence what it can't do.
+WAL with synchronous=FULL is SQLite's fastest mode that loses no acknowledged commit in a power
+cut. `fullfsync` asks the same of a Mac's disk. Every setting is read back, because SQLite
+silently ignores settings that it can't apply.
 """
 
 import sqlite3
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 VERSION = 6
-SEALS_SINCE = 2  # the version whose change is followed by sealing all that is there
+SEALS_SINCE = 2  # this version's migration also seals all existing rows
 BUSY_TIMEOUT_MS = 5_000
 
 PRAGMAS: tuple[tuple[str, str | int, str | int], ...] = (
@@ -63,7 +63,7 @@ TABLES = (
         CHECK (granted - returned - entries + credited + trusted >= 0)
     ) STRICT
     """,
-    # A stay that an entry here opened. It is credited when its place was taken back here
+    # A stay that an entry here opened. Credited: its place was taken back here
     # (docs/design/places.md, rule 3).
     """
     CREATE TABLE own_stay (
@@ -78,7 +78,7 @@ TABLES = (
     ) STRICT
     """,
     "CREATE INDEX own_stay_open ON own_stay (serial, hall) WHERE open = 1",
-    # A stay that began at another kiosk, and that an exit here named.
+    # A stay of another kiosk that an exit here closed.
     """
     CREATE TABLE named_stay (
         kiosk TEXT NOT NULL,
@@ -87,7 +87,7 @@ TABLES = (
         PRIMARY KEY (kiosk, generation, seq)
     ) STRICT, WITHOUT ROWID
     """,
-    # The highest issue of a serial that was shown here, where it is above the first.
+    # The highest issue of a serial that was shown here, if above the first.
     """
     CREATE TABLE seen_issue (
         serial INTEGER PRIMARY KEY,
@@ -105,7 +105,7 @@ TABLES = (
         note TEXT NOT NULL
     ) STRICT
     """,
-    # Proof that the log's owner showed two histories. Both notes are kept for ever.
+    # Proof that the log's owner showed two histories. Kept for good.
     """
     CREATE TABLE evidence (
         number INTEGER PRIMARY KEY,
@@ -118,10 +118,10 @@ TABLES = (
     "PRAGMA user_version = 1",
 )
 
-# What each later version changes in the tables of the one before. A new file takes them all.
+# Migrations to each later version. A new file runs them all.
 CHANGES: dict[int, tuple[str, ...]] = {
-    # From here on every row that the scans do not prove bears a seal (kiosk/journal/seal.py), and
-    # each account has the server's signature of what it granted.
+    # Every row that the scans do not prove has a seal (kiosk/journal/seal.py), and each account has
+    # the server's signature of its grants.
     2: (
         "ALTER TABLE state ADD COLUMN seal BLOB NOT NULL DEFAULT x''",
         "ALTER TABLE account ADD COLUMN signed INTEGER NOT NULL DEFAULT 0",
@@ -130,15 +130,15 @@ CHANGES: dict[int, tuple[str, ...]] = {
         "ALTER TABLE account ADD COLUMN seal BLOB NOT NULL DEFAULT x''",
         "ALTER TABLE witnessed ADD COLUMN seal BLOB NOT NULL DEFAULT x''",
         "ALTER TABLE evidence ADD COLUMN seal BLOB NOT NULL DEFAULT x''",
-        # Scans whose answer was given a second time after a restart.
+        # Scans that were answered again after a restart.
         """
         CREATE TABLE repeated (
             seq INTEGER PRIMARY KEY REFERENCES scan,
             seal BLOB NOT NULL
         ) STRICT
         """,
-        # How far the wall clock was ahead of the monotonic one, during which start of the machine,
-        # and the scan after which the wall clock was last set.
+        # The wall clock's lead over the monotonic clock, in which boot, and the scan after which
+        # the wall clock was last set.
         """
         CREATE TABLE clock (
             one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -148,7 +148,7 @@ CHANGES: dict[int, tuple[str, ...]] = {
             seal BLOB NOT NULL
         ) STRICT
         """,
-        # How far the server had come, by its own signed statement.
+        # The server's progress, by its signed statement.
         """
         CREATE TABLE mark (
             one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -162,8 +162,8 @@ CHANGES: dict[int, tuple[str, ...]] = {
         """,
         "PRAGMA user_version = 2",
     ),
-    # From here on an entry may open a stay in the door's hall and in each hall around it, and an
-    # exit may close them.
+    # An entry may open a stay in the door's hall and in each outer hall, and an exit may close
+    # them.
     3: (
         """
         CREATE TABLE own_stay_3 (
@@ -184,8 +184,7 @@ CHANGES: dict[int, tuple[str, ...]] = {
         "DROP TABLE own_stay",
         "ALTER TABLE own_stay_3 RENAME TO own_stay",
         "CREATE INDEX own_stay_open ON own_stay (serial, hall) WHERE open = 1",
-        # No hall has the number 0. Stays that were named before this version count as named in
-        # every hall.
+        # Hall 0 does not exist. Stays closed before this version count as closed in every hall.
         """
         CREATE TABLE named_stay_3 (
             kiosk TEXT NOT NULL,
@@ -200,8 +199,7 @@ CHANGES: dict[int, tuple[str, ...]] = {
         "ALTER TABLE named_stay_3 RENAME TO named_stay",
         "PRAGMA user_version = 3",
     ),
-    # A hall may keep places, which are a third pool. `override` is a badges.record.PlaceKind, here
-    # and in own_stay.
+    # Kept places are a third pool. `override` is a badges.record.PlaceKind, here and in own_stay.
     4: (
         """
         CREATE TABLE account_4 (
@@ -228,7 +226,7 @@ CHANGES: dict[int, tuple[str, ...]] = {
         "ALTER TABLE account_4 RENAME TO account",
         "PRAGMA user_version = 4",
     ),
-    # A day credential stands in for a badge on one day. Whatever was shown here is remembered.
+    # A day credential replaces a badge on one day. Those shown here are stored.
     5: (
         """
         CREATE TABLE seen_day (
@@ -240,13 +238,13 @@ CHANGES: dict[int, tuple[str, ...]] = {
         """,
         "PRAGMA user_version = 5",
     ),
-    # No answer is given a second time after a restart (kiosk/door/repeats.py).
+    # Answers are no longer repeated after a restart (kiosk/door/repeats.py).
     6: ("DROP TABLE repeated", "DROP TABLE clock", "PRAGMA user_version = 6"),
 }
 
 
 class Connection(Protocol):
-    """Describes what the journal asks of a connection to SQLite."""
+    """The subset of a SQLite connection that the journal uses."""
 
     @property
     def in_transaction(self) -> bool: ...
@@ -260,7 +258,7 @@ Connect = Callable[[Path], Connection]
 
 
 class SettingError(Exception):
-    """Is raised where SQLite did not take a setting that durability rests on."""
+    """SQLite did not accept a setting on which durability depends."""
 
     def __init__(self, name: str, wished: str | int, found: object) -> None:
         super().__init__(f"SQLite did not take {name} = {wished} (it says {found!r})")
@@ -268,9 +266,7 @@ class SettingError(Exception):
 
 
 def connect(path: Path) -> Connection:
-    """Open a connection whose rows are read by name. Transactions are begun and ended by hand, from
-    any thread.
-    """
+    """A connection with rows by name and explicit transactions, usable from any thread."""
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     connection.row_factory = sqlite3.Row
     return connection

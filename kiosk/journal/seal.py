@@ -1,8 +1,7 @@
-"""Makes seals. A seal is a short hash under a key of this kiosk, on each row that its scans do not
-prove.
+"""Seals: a short keyed hash on each row that the scans do not prove.
 
-A row that was altered on the disk, by decay or by hand, no longer fits its seal. Whoever has the
-kiosk's key can make seals, and is stopped by the server's signatures instead.
+A row altered on disk, by decay or by hand, no longer matches its seal. A person with the kiosk's
+key can make seals; the server's signatures protect against that.
 """
 
 import hashlib
@@ -16,7 +15,7 @@ from kiosk.journal.schema import Connection
 
 SEAL_BYTES = 16
 
-# The columns that a seal protects, by table. The first one is the row's key.
+# The columns that a seal covers, by table. The first one is the row's key.
 SEALED = {
     "state": (
         *("one", "kiosk", "generation", "acked", "offered", "counter", "incarnation"),
@@ -31,11 +30,10 @@ SEALED = {
     "mark": ("one", "incarnation", "run", "cursor", "entries", "signature"),
 }
 
-Seal = Callable[..., bytes]  # Takes the table and the values of its columns.
+Seal = Callable[..., bytes]  # takes the table and the values of its columns
 
 
 def sealer(key: PrivateKey) -> Seal:
-    """Makes the seals of one kiosk's journal."""
     own = hashlib.blake2b(key.seed, digest_size=32, person=b"hallkeeper/seal").digest()
 
     def seal(table: str, *values: Any) -> bytes:
@@ -46,7 +44,7 @@ def sealer(key: PrivateKey) -> Seal:
 
 
 def seal_all(connection: Connection, seal: Seal) -> None:
-    """Seal every row as it stands, in a journal that was written before there were seals."""
+    """Seal every existing row of a journal from before seals."""
     for table, columns in SEALED.items():
         names = ", ".join(columns)
         rows = connection.execute(f"SELECT rowid, {names} FROM {table}").fetchall()
@@ -57,7 +55,7 @@ def seal_all(connection: Connection, seal: Seal) -> None:
 
 
 def seal_problem(connection: Connection, seal: Seal) -> str | None:
-    """Return the first table in which a row does not fit its seal."""
+    """The first table with a row that does not match its seal."""
     for table, columns in SEALED.items():
         rows = connection.execute(f"SELECT seal, {', '.join(columns)} FROM {table}").fetchall()
         for made, *values in rows:

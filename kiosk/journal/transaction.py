@@ -1,4 +1,4 @@
-"""Makes a transaction on the journal. What it reads stays true until what it writes is on disk."""
+"""A transaction on the journal. Values read in it stay true until its writes are on disk."""
 
 import sqlite3
 from collections.abc import Callable
@@ -36,9 +36,7 @@ _ACCOUNT = "granted, returned, entries, credited, trusted"
 
 
 class JournalTransaction:
-    """Reads and writes the journal in one transaction. `Journal.step` makes it, and it is of no use
-    after it.
-    """
+    """One transaction of `Journal.transaction`. Not usable after it."""
 
     def __init__(self, connection: Connection, key: PrivateKey, seal: Seal) -> None:
         self._connection = connection
@@ -47,7 +45,7 @@ class JournalTransaction:
         self.state = read_state(connection)
 
     def account(self, hall: int, kind: PlaceKind = PlaceKind.ORDINARY) -> Account:
-        """Return this kiosk's account with a hall. It is empty where there was never a place."""
+        """This kiosk's account with a hall; empty if it never had a place there."""
         row = self._connection.execute(
             f"SELECT {_ACCOUNT} FROM account WHERE hall = ? AND override = ?", (hall, kind)
         ).fetchone()
@@ -67,9 +65,7 @@ class JournalTransaction:
         )
 
     def grant(self, key: PoolKey) -> SignedGrant:
-        """Return what the server has signed of the account's grants. It is empty where the server
-        has signed nothing yet.
-        """
+        """The server's signed grant of the account; empty if there is none."""
         row = self._connection.execute(
             "SELECT signed, signed_in, signature FROM account WHERE hall = ? AND override = ?",
             key,
@@ -81,10 +77,9 @@ class JournalTransaction:
     def put_account(
         self, key: PoolKey, account: Account, *, grant: SignedGrant | None = None
     ) -> None:
-        """Write the account, with `grant` as the server's word for it. None leaves that word as it
-        is.
+        """Write the account with the signed `grant`. None leaves the signature unchanged.
 
-        A kiosk that is fenced or rests gives back what it has free.
+        A fenced or resting kiosk gives back its free places.
         """
         if account.fenced or self.state.resting:
             account = account.rest()
@@ -110,7 +105,7 @@ class JournalTransaction:
         )
 
     def accounts(self) -> dict[PoolKey, Account]:
-        """Return the account with each pool that this kiosk ever had places of."""
+        """The account with each pool of which this kiosk ever had places."""
         rows = self._connection.execute(
             f"SELECT hall, override, {_ACCOUNT} FROM account ORDER BY hall, override"
         ).fetchall()
@@ -119,7 +114,7 @@ class JournalTransaction:
         }
 
     def grants(self) -> dict[PoolKey, SignedGrant]:
-        """Return what the server has signed, for each of those accounts."""
+        """The signed grants, for each of those accounts."""
         rows = self._connection.execute(
             "SELECT hall, override, signed, signed_in, signature FROM account"
             " ORDER BY hall, override"
@@ -132,14 +127,13 @@ class JournalTransaction:
         }
 
     def mark(self) -> Mark | None:
-        """Return how far the server had come, by its newest word that is kept here."""
+        """The server's newest stored progress."""
         row = self._connection.execute(
             "SELECT incarnation, run, cursor, entries, signature FROM mark"
         ).fetchone()
         return Mark(**row) if row else None
 
     def keep_mark(self, mark: Mark) -> None:
-        """Keep the server's newest word."""
         values = (1, mark.incarnation, mark.run, mark.cursor, mark.entries, mark.signature)
         self._connection.execute(
             "INSERT OR REPLACE INTO mark (one, incarnation, run, cursor, entries, signature, seal)"
@@ -148,7 +142,7 @@ class JournalTransaction:
         )
 
     def own_stays(self, serial: int, hall: int) -> list[OwnStay]:
-        """List the holder's stays in the hall that began here and are open, the newest first."""
+        """The holder's open stays in the hall that began here, newest first."""
         rows = self._connection.execute(
             "SELECT seq, since, door, override FROM own_stay"
             " WHERE serial = ? AND hall = ? AND open = 1 ORDER BY seq DESC",
@@ -160,7 +154,7 @@ class JournalTransaction:
         ]
 
     def own_beyond(self, hall: int) -> list[int]:
-        """List the entries here that began stays on override places of the hall and are open."""
+        """The entries here with open stays on override places of the hall."""
         rows = self._connection.execute(
             "SELECT seq FROM own_stay WHERE hall = ? AND override = ? AND open = 1",
             (hall, PlaceKind.OVERRIDE),
@@ -168,9 +162,7 @@ class JournalTransaction:
         return [row["seq"] for row in rows]
 
     def is_named(self, stay: StayRef, hall: int) -> bool:
-        """Tell whether an exit here has named this stay of another kiosk in the hall, and so closed
-        it.
-        """
+        """Whether an exit here closed this stay of another kiosk in the hall."""
         row = self._connection.execute(
             "SELECT 1 FROM named_stay WHERE kiosk = ? AND generation = ? AND seq = ?"
             " AND hall IN (?, 0)",
@@ -179,16 +171,14 @@ class JournalTransaction:
         return row is not None
 
     def seen_issue(self, serial: int) -> int:
-        """Return the highest issue of the holder's badges that was shown here, or 1 where none is
-        known.
-        """
+        """The highest issue of the holder's badges shown here, or 1 if unknown."""
         row = self._connection.execute(
             "SELECT issue FROM seen_issue WHERE serial = ?", (serial,)
         ).fetchone()
         return row["issue"] if row else 1
 
     def seen_days(self, serial: int) -> set[tuple[int, int]]:
-        """Return the holder's day credentials that were shown here, each as its issue and day."""
+        """The holder's day credentials shown here, each as its issue and day."""
         rows = self._connection.execute(
             "SELECT issue, day FROM seen_day WHERE serial = ?", (serial,)
         ).fetchall()
@@ -197,13 +187,13 @@ class JournalTransaction:
     def append(
         self, draft: Draft, *, is_owed: Callable[[int], bool] = lambda hall: False
     ) -> ScanRecord:
-        """Record the scan, with its effect on places and stays in its hall and those around it.
+        """Record the scan, with its effect on places and stays in its hall and outer halls.
 
-        `is_owed` tells of a hall whether a place of its capacity that comes back is for somebody
-        who is inside already (rule 11). It is asked where this kiosk would take such a place.
+        `is_owed` says whether a returned ordinary place of a hall belongs to a person inside on
+        an override place (rule 11).
 
-        Raises NoPlaceError for an entry without a free place in each of them; nothing is recorded
-        then.
+        Raises NoPlaceError, with nothing recorded, if an entry lacks a free place in any of
+        these halls.
         """
         seq = self.state.last_seq + 1
         closes = draft.decision.closes if isinstance(draft.decision, Admitted) else None
@@ -252,30 +242,29 @@ class JournalTransaction:
             self._change(replace(self.state, acked=seq))
 
     def raise_incarnation(self, incarnation: int) -> None:
-        """Raise the server's incarnation for all halls at once. An order of an older one counts in
-        none.
+        """Raise the server's incarnation for all halls at once. Orders of an older one are
+        ignored.
         """
         if incarnation > self.state.incarnation:
             self._change(replace(self.state, incarnation=incarnation))
 
     def reserve_counters(self, count: int, at_least: int) -> int:
-        """Reserve `count` request counters, above `at_least`, and return the last of them."""
+        """Reserve `count` request counters above `at_least`. Returns the last of them."""
         self._change(replace(self.state, counter=max(self.state.counter, at_least) + count))
         return self.state.counter
 
     def fence(self) -> bool:
-        """Stop for good, and tell whether free places go back by it."""
+        """Stop for good. True if free places go back."""
         if not self.state.fenced:
             self._change(replace(self.state, fenced=True))
         return self._give_back()
 
     def rest(self) -> bool:
-        """Admit nobody for a while, and tell whether free places go back by it."""
+        """Stop admitting for a while. True if free places go back."""
         self._change(replace(self.state, resting=True))
         return self._give_back()
 
     def resume(self) -> None:
-        """Put the door in use again."""
         self._change(replace(self.state, resting=False))
 
     def _give_back(self) -> bool:
@@ -317,7 +306,7 @@ class JournalTransaction:
             )  # fmt: skip
 
     def _close_outer(self, one: OuterDraft, is_owed: Callable[[int], bool]) -> OuterHall:
-        """Do what the exit does in a hall around the door's own."""
+        """Apply the exit in an outer hall."""
         if one.closes is None:
             return OuterHall(hall=one.hall)
         key = PoolKey(one.hall, one.kind)
@@ -335,8 +324,8 @@ class JournalTransaction:
     ) -> tuple[bool, PlaceKind]:
         """Close the stay in the pool's hall at once.
 
-        It returns whether the stay's place came back to this kiosk (rule 3), and of which kind that
-        place is. The rules are in docs/design/places.md.
+        Returns whether its place came back to this kiosk (docs/design/places.md, rule 3), and
+        its kind.
         """
         if (stay.kiosk, stay.generation) == (self.state.kiosk, self.state.generation):
             row = self._connection.execute(
@@ -365,7 +354,7 @@ class JournalTransaction:
         closed: bool,
         trusting: bool,
     ) -> tuple[bool, bool]:
-        """Tell whether this kiosk takes the stay's place back as its own, and whether on trust."""
+        """Whether this kiosk takes the stay's place back as its own, and whether on trust."""
         credited = may_credit(
             stay,
             kiosk=self.state.kiosk,
@@ -379,7 +368,6 @@ class JournalTransaction:
         return credited, trusted
 
     def _end(self, stay: StayRef, hall: int, *, credited: bool) -> None:
-        """Note that the stay is over."""
         if (stay.kiosk, stay.generation) == (self.state.kiosk, self.state.generation):
             self._connection.execute(
                 "UPDATE own_stay SET open = 0, credited = ?"

@@ -1,6 +1,4 @@
-"""Holds what the journal keeps, as values. They are its state, a scan to record, a stay and a
-record.
-"""
+"""The journal's values: its state, a scan to record, a stay and a record."""
 
 import secrets
 from dataclasses import dataclass, field
@@ -26,8 +24,6 @@ from kiosk.journal.schema import Connection
 
 
 class State(Struct, frozen=True):
-    """Holds the state of the journal in a few numbers."""
-
     kiosk: str
     generation: int
     acked: int
@@ -35,7 +31,7 @@ class State(Struct, frozen=True):
     counter: int
     incarnation: int
     fenced: bool
-    resting: bool  # The door is out of service. It admits nobody until a supervisor says so.
+    resting: bool  # out of service: it admits nobody until a supervisor resumes it
     last_seq: int
 
     @property
@@ -45,7 +41,7 @@ class State(Struct, frozen=True):
 
 @dataclass(frozen=True)
 class OuterDraft:
-    """Says what a scan is to do besides in a hall around the door's own."""
+    """A scan's effect in an outer hall."""
 
     hall: int
     closes: StayRef | None = None
@@ -55,7 +51,7 @@ class OuterDraft:
 
 @dataclass(frozen=True)
 class Draft:
-    """Holds a scan that was decided and is to be recorded."""
+    """A decided scan, not recorded yet."""
 
     direction: Direction
     door: int
@@ -65,31 +61,29 @@ class Draft:
     badge: Credential | None = None
     act: Literal["scan", "override", "annul"] = "scan"
     by: str | None = None  # the supervisor, of an override or an annulment
-    note: str | None = None  # and the reason
+    note: str | None = None  # the supervisor's reason
     kind: PlaceKind = PlaceKind.ORDINARY  # of the place that it uses or gives back
-    trusting: bool = False  # an exit takes back the place of any stay: the server is away
+    trusting: bool = False  # an exit takes back the place of any stay, because the server is away
     skew_ms: int | None = None
-    epoch: int = 0  # The epoch of the server's time in which the skew was measured.
+    epoch: int = 0  # of the server's time in which the skew was measured
     facts_age_ms: int | None = None
-    outer: tuple[OuterDraft, ...] = ()  # Innermost first.
-    salted: bool = False  # It becomes a record of version 2, because the server takes those.
+    outer: tuple[OuterDraft, ...] = ()  # innermost first
+    salted: bool = False  # becomes a record of version 2, which the server accepts
 
 
 @dataclass(frozen=True)
 class OwnStay:
-    """Holds an open stay that an entry at this kiosk began."""
+    """An open stay that an entry at this kiosk began."""
 
     stay: StayRef
     since: int
     door: int
-    kind: PlaceKind = PlaceKind.ORDINARY  # of the place that it uses
+    kind: PlaceKind = PlaceKind.ORDINARY  # of the place in use
 
 
 @dataclass(frozen=True)
 class SignedGrant:
-    """Holds the server's own word for what it granted of one pool. Without a signature there is
-    none yet.
-    """
+    """The server's signed total of grants for one pool. Without a signature there is none yet."""
 
     granted: int = 0
     incarnation: int = 0
@@ -98,13 +92,13 @@ class SignedGrant:
 
 @dataclass(frozen=True)
 class Offer:
-    """Holds a batch for the server, and what the same moment says of this kiosk."""
+    """A batch for the server, and this kiosk's state at the same moment."""
 
     first_seq: int
     records: list[bytes]
-    # Entries whose place an exit here had already given back (docs/design/places.md, rule 4).
+    # Entries whose place an exit here had already taken back (docs/design/places.md, rule 4).
     closed_before_upload: list[int]
-    head: bytes  # The head of the chain after the last of `records`.
+    head: bytes  # the chain's head after the last of `records`
     signature: bytes
     state: State
     accounts: dict[PoolKey, Account]
@@ -112,14 +106,12 @@ class Offer:
     mark: Mark | None = None
     outer_closed_before_upload: tuple[
         tuple[int, int], ...
-    ] = ()  # The same for halls around, as pairs of entry and hall.
+    ] = ()  # The same for outer halls, as pairs of entry and hall.
 
 
 @dataclass(frozen=True)
 class Effect:
-    """Says what the server's word changed. Places came, or went back, or the server had been
-    restored.
-    """
+    """The effect of the server's message: places came or went back, or the server was restored."""
 
     gained: bool = False
     returned: bool = False
@@ -128,7 +120,7 @@ class Effect:
 
 @dataclass(frozen=True)
 class Stored:
-    """Holds a scan as it is on disk."""
+    """A scan as stored."""
 
     seq: int
     record: bytes
@@ -155,7 +147,7 @@ def read_state(connection: Connection) -> State:
 
 
 def head_at(connection: Connection, state: State, seq: int) -> bytes:
-    """Return the chain's hash after record `seq`. 0 is before the first."""
+    """The chain's hash after record `seq`. 0 is before the first."""
     if seq == 0:
         return chain_start(state.kiosk, state.generation)
     row = connection.execute("SELECT head FROM scan WHERE seq = ?", (seq,)).fetchone()
@@ -164,7 +156,7 @@ def head_at(connection: Connection, state: State, seq: int) -> bytes:
 
 
 def make_record(draft: Draft, state: State, seq: int) -> ScanRecord:
-    """Make the journal's line for a draft. Whether an exit is credited is not known yet."""
+    """The record of a draft. An exit's credit is set later."""
     decision, badge = draft.decision, draft.badge
     admitted = isinstance(decision, Admitted)
     flags = decision.flags if isinstance(decision, Admitted) else frozenset()

@@ -1,4 +1,5 @@
-"""Keeps the kiosk's copy of the server's facts, and how fresh it is.
+"""The kiosk's copy of the server's facts, and its age.
 
-Begin with `replica.py`. All of it can be fetched again. It may use no other room of the kiosk.
+Begin with `replica.py`. Everything in it can be fetched again. Uses no other package of the
+kiosk.
 """

@@ -1,4 +1,4 @@
-"""Holds what a snapshot says of the door, as the decision wants it."""
+"""A snapshot's facts about the door, as a decision needs them."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from badges.wire.door_policy import hall_of, session_of
 
 @dataclass(frozen=True)
 class ProgrammeSession:
-    """Holds a session of the hall whose times the server told."""
+    """A session of the hall with its times."""
 
     starts_at: int
     ends_at: int
@@ -24,7 +24,7 @@ class ProgrammeSession:
 
 @dataclass(frozen=True)
 class Talk:
-    """Says that a holder speaks here. It ends with its session."""
+    """A holder's talk here. It ends with its session."""
 
     starts_at: int
     ends_at: int
@@ -33,7 +33,7 @@ class Talk:
 
 @dataclass(frozen=True)
 class DoorContext:
-    """Holds the door, its hall and the programme. Names are by language."""
+    """The door, its hall and the programme. Names are by language."""
 
     event_names: Mapping[str, str]
     time_zone: ZoneInfo
@@ -44,33 +44,34 @@ class DoorContext:
     hall: Hall
     hall_names: Mapping[str, str]
     door: wire.DoorFacts
-    door_names: Mapping[str, Mapping[str, str]]  # By door id as text, for the doors of the halls.
+    door_names: Mapping[str, Mapping[str, str]]  # by door id as text, for the doors of the halls
     categories: Mapping[int, wire.CategoryFacts]
-    sessions: tuple[Session, ...]  # Soonest first.
+    sessions: tuple[Session, ...]  # in order of time
     session_titles: Mapping[int, Mapping[str, str]]
-    invited: Mapping[int, frozenset[int]]  # Ids of sessions, by serial.
-    refused: Mapping[int, frozenset[int]]  # Ids of sessions, by serial.
+    invited: Mapping[int, frozenset[int]]  # session ids, by serial
+    refused: Mapping[int, frozenset[int]]  # session ids, by serial
     incarnation: int
     capacity: int
     supervisors: tuple[wire.SupervisorFacts, ...]
-    outer: tuple[Hall, ...] = ()  # halls around that the door leads into too, from the inside out
+    outer: tuple[Hall, ...] = ()  # outer halls that the door leads into too, innermost first
     outer_names: Mapping[int, Mapping[str, str]] = field(default_factory=dict)  # by hall
-    accessible: frozenset[int] = frozenset()  # for whom places are kept, by serial
-    programme: tuple[ProgrammeSession, ...] = ()  # Soonest first. An earlier server tells none.
-    talks: Mapping[int, tuple[Talk, ...]] = field(default_factory=dict)  # By serial, soonest first.
-    salted: bool = False  # The server takes records of version 2, and cosignatures.
+    accessible: frozenset[int] = frozenset()  # serials for whom places are kept
+    programme: tuple[ProgrammeSession, ...] = ()  # in order of time; empty from early servers
+    # by serial, in order of time
+    talks: Mapping[int, tuple[Talk, ...]] = field(default_factory=dict)
+    salted: bool = False  # the server accepts records of version 2, and cosignatures
 
     @property
     def halls(self) -> tuple[int, ...]:
-        """List every hall in which an entry here counts, from the inside out."""
+        """Every hall in which an entry here counts, innermost first."""
         return (self.hall.hall_id, *(hall.hall_id for hall in self.outer))
 
     def sessions_at(self, at: int) -> tuple[Session, ...]:
-        """List the sessions that are not yet over."""
+        """The sessions that are not over."""
         return tuple(session for session in self.sessions if session.closes_at > at)
 
     def local_time(self, at: int) -> str:
-        """Return hours and minutes on the venue's clocks."""
+        """Hours and minutes in the venue's time zone."""
         return datetime.fromtimestamp(at / 1000, self.time_zone).strftime("%H:%M")
 
     def key_expired(self, key_id: int, at: int) -> bool:
@@ -79,8 +80,8 @@ class DoorContext:
 
 
 def read_door_context(snapshot: wire.Snapshot, root: PublicKey) -> DoorContext:
-    """Read what the snapshot says of the door. Raises ValueError where the ring is not `root`'s, or
-    there is no such time zone.
+    """Read a snapshot. Raises ValueError if `root` did not sign the ring, or for an unknown time
+    zone.
     """
     try:
         zone = ZoneInfo(snapshot.time_zone)
@@ -149,5 +150,5 @@ def _by_serial(lists: Iterable[tuple[int, list[int]]]) -> dict[int, frozenset[in
 
 
 def text_in(names: Mapping[str, str], language: str) -> str:
-    """Return the name in `language`, else in any, or "" where there is none."""
+    """The name in `language`, else in any language, or ""."""
     return names.get(language) or next(iter(names.values()), "")

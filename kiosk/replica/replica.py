@@ -1,6 +1,6 @@
-"""Keeps the kiosk's copy of the server's facts, how fresh it is, and sealed names.
+"""The kiosk's copy of the server's facts, its age, and sealed names.
 
-One thread writes, and any may read. Readers see whole transactions and never wait for a writer.
+One thread writes; any thread reads. Readers see whole transactions and never wait for a writer.
 """
 
 import sqlite3
@@ -22,7 +22,7 @@ from kiosk.replica import schema
 from kiosk.replica.door_context import DoorContext, read_door_context
 
 _NO_OTHERS: Mapping[int, Collection[StayRef]] = {}
-FRESH_SAVED_MS = 10_000  # The age is saved this often where nothing else is written.
+FRESH_SAVED_MS = 10_000  # interval for storing the age if nothing else is written
 _PUT_HOLDER = (
     "INSERT OR REPLACE INTO holder (serial, highest_issue, revoked, copied_issue)"
     " VALUES (?, ?, ?, ?)"
@@ -45,8 +45,8 @@ class Replica:
     ) -> None:
         """`root` is the event's key, which must have signed the ring of badge keys.
 
-        A file that can't be used is replaced by an empty one, or without `replace` it raises
-        OtherVersionError, because a running kiosk may have it open.
+        An unusable file is replaced by an empty one. Without `replace` it raises
+        OtherVersionError instead, because a running kiosk may have the file open.
         """
         self._writer = schema.prepare(path, replace=replace)
         self._mine = (kiosk, generation)
@@ -57,8 +57,8 @@ class Replica:
         self._reading = threading.Lock()
         self._reader = schema.connect(path)
         self._context = self._load_context()
-        self._fresh_at: int | None = None  # Monotonic ms.
-        self._fresh_saved_at = 0  # Monotonic ms.
+        self._fresh_at: int | None = None  # monotonic ms
+        self._fresh_saved_at = 0  # monotonic ms
         self._start_age()
 
     def _load_context(self) -> DoorContext | None:
@@ -68,12 +68,12 @@ class Replica:
         try:
             return read_door_context(wire.decode(row[0], wire.Snapshot), self._root)
         except ValueError:
-            # It is another version's or another event's. The next snapshot replaces it.
+            # Another version's or another event's. The next snapshot replaces it.
             return None
 
     def _start_age(self) -> None:
-        """Begin the age after a restart, by the wall clock. Where that was set back, there never
-        were any facts.
+        """Restore the age after a restart, by the wall clock. If that was set back, there is no
+        age.
         """
         (saved,) = self._reader.execute("SELECT fresh_at FROM progress").fetchone()
         if saved is not None and self._clock() >= saved:
@@ -86,24 +86,24 @@ class Replica:
         self.close()
 
     def close(self) -> None:
-        """Let the file go. Closing twice is harmless."""
+        """Idempotent."""
         with self._writing, self._reading:
             self._writer.close()
             self._reader.close()
 
     @property
     def context(self) -> DoorContext | None:
-        """Return the door, its hall and the programme, or None before the first snapshot."""
+        """The door, its hall and the programme, or None before the first snapshot."""
         return self._context
 
     @property
     def cursor(self) -> int:
-        """Return the cursor of the last change that is in here."""
+        """The cursor of the last applied change."""
         return int(self._one("SELECT cursor FROM progress")[0])
 
     @property
     def names_after(self) -> int:
-        """Return the row after which names are to be fetched."""
+        """The row after which names are fetched."""
         return int(self._one("SELECT names_after FROM progress")[0])
 
     def load(
@@ -112,11 +112,11 @@ class Replica:
         own_open: Collection[StayRef] = (),
         outer_open: Mapping[int, Collection[StayRef]] = _NO_OTHERS,
     ) -> None:
-        """Take the whole of it, names aside.
+        """Replace all facts except names.
 
-        `own_open` are stays that began here, that the server had before it answered, and that are
-        not known to be over: those it no longer counts ended elsewhere. `outer_open` are such stays
-        in the halls around, by hall. Raises ValueError for a snapshot that can't be used, with
+        `own_open` are stays that began here, that the server had before it answered, and that
+        are not known to be over. Those missing in the snapshot ended elsewhere. `outer_open` are
+        such stays in outer halls, by hall. Raises ValueError for an unusable snapshot, with
         nothing changed.
         """
         context = read_door_context(snapshot, self._root)
@@ -148,7 +148,7 @@ class Replica:
         self.mark_fresh()
 
     def apply(self, change: wire.Change, cursor: int) -> None:
-        """Take one change of the feed, with its place in it."""
+        """Apply one change of the feed, at position `cursor`."""
         with self._write() as db:
             match change:
                 case wire.HolderChanged(holder):
@@ -160,18 +160,17 @@ class Replica:
                 case wire.StayClosed(stay, hall, counted=counted) if self._is_here(hall):
                     (self._move_on if counted else self._end)(db, stay, hall)
                 case wire.NamesChanged(erased) if not isinstance(erased, UnsetType):
-                    # What is deleted would stay in the file until its place is used again.
+                    # Otherwise deleted names would stay in the file until overwritten.
                     db.execute("PRAGMA secure_delete = ON")
                     db.executemany("DELETE FROM name WHERE lookup = ?", ((one,) for one in erased))
                     db.execute("PRAGMA secure_delete = OFF")
                 case _:
-                    # The rest is for the journal, or is a reason to fetch something.
+                    # Other changes are for the journal, or trigger a fetch.
                     pass
             db.execute("UPDATE progress SET cursor = ?", (cursor,))
         self.mark_fresh()
 
     def take_names(self, page: wire.NamesPage) -> None:
-        """Add a page of sealed names."""
         with self._write() as db:
             db.executemany(
                 "INSERT OR REPLACE INTO name (lookup, sealed) VALUES (?, ?)",
@@ -180,12 +179,12 @@ class Replica:
             db.execute("UPDATE progress SET names_after = ?", (page.next,))
 
     def fetch_names_again(self) -> None:
-        """Fetch names from the first on, because a restored server may number them otherwise."""
+        """Fetch all names again, because a restored server may number them differently."""
         with self._write() as db:
             db.execute("UPDATE progress SET names_after = 0")
 
     def holder(self, serial: int) -> tuple[int, bool]:
-        """Return the highest issue (0 where nothing is known) and whether it is revoked."""
+        """The highest issue (0 if unknown), and whether the holder is revoked."""
         with self._reading:
             row = self._reader.execute(
                 "SELECT highest_issue, revoked FROM holder WHERE serial = ?", (serial,)
@@ -194,7 +193,7 @@ class Replica:
         return highest_issue, bool(revoked)
 
     def copied_issue(self, serial: int) -> int:
-        """Return the issue up to which badges are likely copies. 0 means that none is."""
+        """The issue up to which badges are likely copies; 0: none."""
         with self._reading:
             row = self._reader.execute(
                 "SELECT copied_issue FROM holder WHERE serial = ?", (serial,)
@@ -202,9 +201,7 @@ class Replica:
         return row[0] if row else 0
 
     def day_credentials(self, serial: int) -> set[tuple[int, int]]:
-        """Return the holder's day credentials, each as the issue that it stands in for and its
-        day.
-        """
+        """The holder's day credentials, each as the issue that it replaces and its day."""
         with self._reading:
             rows = self._reader.execute(
                 "SELECT issue, day FROM day_credential WHERE serial = ?", (serial,)
@@ -212,10 +209,10 @@ class Replica:
         return {(issue, day) for issue, day in rows}
 
     def stays(self, serial: int, hall: int, *, moved: bool = False) -> list[Presence]:
-        """List the holder's open stays in the hall that began at other kiosks, the newest first.
+        """The holder's open stays in the hall that began at other kiosks, newest first.
 
-        With `moved` it lists those whose holder was seen at another hall since, instead. Only an
-        exit from the hall gives their places back.
+        With `moved`, those whose holder was seen at another hall since. Only an exit from the
+        hall gives their places back.
         """
         with self._reading:
             rows = self._reader.execute(
@@ -234,7 +231,7 @@ class Replica:
         ]
 
     def beyond(self, hall: int) -> list[StayRef]:
-        """List the stays on override places of the hall that began at other kiosks."""
+        """The stays on override places of the hall that began at other kiosks."""
         with self._reading:
             rows = self._reader.execute(
                 "SELECT kiosk, generation, seq FROM stay WHERE hall = ? AND override = ?",
@@ -243,9 +240,7 @@ class Replica:
         return [StayRef(*row) for row in rows]
 
     def is_ended(self, seq: int, hall: int) -> bool:
-        """Tell whether the stay in the hall that entry `seq` of this kiosk began has ended
-        elsewhere.
-        """
+        """Whether the stay in the hall from entry `seq` of this kiosk has ended elsewhere."""
         with self._reading:
             row = self._reader.execute(
                 "SELECT 1 FROM ended WHERE seq = ? AND hall = ?", (seq, hall)
@@ -253,9 +248,10 @@ class Replica:
         return row is not None
 
     def has_moved(self, seq: int, hall: int) -> bool:
-        """Tell whether the holder of a stay was seen at another hall since.
+        """Whether the holder of the stay from entry `seq` of this kiosk was seen at another hall
+        since.
 
-        The stay is the one in the hall that entry `seq` of this kiosk began, and it has not ended.
+        The stay has not ended.
         """
         with self._reading:
             row = self._reader.execute(
@@ -264,7 +260,7 @@ class Replica:
         return row is not None
 
     def name_of(self, signature: bytes) -> wire.HolderName | None:
-        """Return the holder's name, which only the badge with this signature opens."""
+        """The holder's name, which only the badge with this signature opens."""
         with self._reading:
             row = self._reader.execute(
                 "SELECT sealed FROM name WHERE lookup = ?", (lookup_id(signature),)
@@ -278,7 +274,7 @@ class Replica:
             return None
 
     def mark_fresh(self) -> None:
-        """Note that the server has just shown that all of this still stands."""
+        """Note that the server has just confirmed these facts."""
         now = self._fresh_at = self._monotonic()
         if now - self._fresh_saved_at >= FRESH_SAVED_MS:
             self._fresh_saved_at = now
@@ -286,7 +282,7 @@ class Replica:
                 db.execute("UPDATE progress SET fresh_at = ?", (self._clock(),))
 
     def age_ms(self) -> int | None:
-        """Return how old all of this is at most. None means that there was never anything."""
+        """The greatest possible age of the facts; None without facts."""
         if self._context is None or self._fresh_at is None:
             return None
         return max(0, self._monotonic() - self._fresh_at)
@@ -296,7 +292,7 @@ class Replica:
 
     def _open(self, db: sqlite3.Connection, facts: wire.StayFacts, hall: int) -> None:
         stay = facts.stay
-        # The journal knows this kiosk's own stays better than the server does.
+        # The journal knows this kiosk's own stays better than the server.
         if (stay.kiosk, stay.generation) != self._mine:
             db.execute(
                 "INSERT OR REPLACE INTO stay"
@@ -311,8 +307,8 @@ class Replica:
             self._move_on(db, stay, hall)
 
     def _move_on(self, db: sqlite3.Connection, stay: StayRef, hall: int) -> None:
-        """Mark a stay whose holder went on. As far as entries go nobody is here by it, but its
-        place is taken until an exit names it.
+        """Mark a stay whose holder went on. It no longer blocks an entry, but its place is taken
+        until an exit names it.
         """
         if (stay.kiosk, stay.generation) == self._mine:
             db.execute("INSERT OR IGNORE INTO moved (seq, hall) VALUES (?, ?)", (stay.seq, hall))

@@ -1,6 +1,4 @@
-"""Defines the replica's tables. All of it comes from the server and can be fetched again, so a
-commit need not wait for the disk.
-"""
+"""The replica's tables. Everything can be fetched again, so commits need not wait for the disk."""
 
 import sqlite3
 from pathlib import Path
@@ -8,11 +6,11 @@ from pathlib import Path
 VERSION = 4
 BUSY_TIMEOUT_MS = 5_000
 
-# What SQLite says of damaged names may be no UTF-8, which Python can't read.
+# SQLite's message about damaged names may be invalid UTF-8, which Python can't decode.
 _DAMAGE = (sqlite3.DatabaseError, UnicodeDecodeError)
 _PRAGMAS = ("journal_mode = WAL", "synchronous = NORMAL", "trusted_schema = OFF")
 _TABLES = (
-    # The last snapshot. Its lists of holders and stays are in tables of their own.
+    # The last snapshot, without holders and stays, which have tables of their own.
     """
     CREATE TABLE snapshot (
         one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -36,7 +34,7 @@ _TABLES = (
         copied_issue INTEGER NOT NULL
     ) STRICT
     """,
-    # The day credentials that the server told of, each by the issue that it stands in for.
+    # The server's day credentials, each by the issue that it replaces.
     """
     CREATE TABLE day_credential (
         serial INTEGER NOT NULL,
@@ -45,8 +43,8 @@ _TABLES = (
         PRIMARY KEY (serial, issue, day)
     ) STRICT, WITHOUT ROWID
     """,
-    # Stays that began at other kiosks and take a place in this door's hall or those around it.
-    # `moved` says that the holder was seen at another hall since.
+    # Stays that began at other kiosks, in this door's hall or outer halls. `moved`: the holder was
+    # seen at another hall since.
     """
     CREATE TABLE stay (
         kiosk TEXT NOT NULL,
@@ -70,7 +68,7 @@ _TABLES = (
         PRIMARY KEY (seq, hall)
     ) STRICT, WITHOUT ROWID
     """,
-    # Stays that began here and have not ended, though the holder was seen at another hall since.
+    # Open stays that began here, whose holder was seen at another hall since.
     """
     CREATE TABLE moved (
         seq INTEGER NOT NULL,
@@ -84,26 +82,26 @@ _TABLES = (
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Open a connection with its settings. Transactions are begun and ended by hand."""
+    """A connection with its settings and explicit transactions."""
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     try:
         connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
         for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
     except BaseException:
-        # A damaged file raises at the first of these statements.
+        # a damaged file raises at the first of these statements
         connection.close()
         raise
     return connection
 
 
 class OtherVersionError(Exception):
-    """Is raised for a file that is damaged or of another version, and may not be replaced."""
+    """The file is damaged or of another version, and must not be replaced."""
 
 
 def prepare(path: Path, *, replace: bool) -> sqlite3.Connection:
     """Open the file with its tables. A damaged file, or one of another version, is replaced by an
-    empty one. Raises OtherVersionError where it may not be.
+    empty one, or raises OtherVersionError.
     """
     if (current := _current(path)) is not None:
         return current

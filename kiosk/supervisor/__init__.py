@@ -1,5 +1,4 @@
-"""Lets a supervisor act at the door. They unlock, admit in spite of a denial, annul, and end a
-shift.
+"""A supervisor's actions at the door: unlock, override a denial, annul, end a shift.
 
-Begin with `supervision.py`. It may use `door`, `journal`, `replica`, `sync` and `texts`.
+Begin with `supervision.py`. May use `door`, `journal`, `replica`, `sync` and `texts`.
 """

@@ -1,8 +1,7 @@
-"""Sets a supervisor's word against the door's. It admits in spite of a denial, or annuls an
-admission.
+"""Overrides of a denial, and annulments of an admission.
 
-Both are new records beside the old ones, with the supervisor and the reason. An override needs a
-place like any entry. It is an ordinary one where the door has it free, else one between the hall's
+Both are new records, with the supervisor and the reason. An override needs a place like any
+entry: an ordinary one if the door has it free, else an override place between the hall's
 capacity and its fire limit.
 """
 
@@ -29,12 +28,11 @@ from kiosk.supervisor.texts import SupervisorError, annul_words, override_words
 from kiosk.sync.link import Skew
 from kiosk.texts.catalogue import each
 
-SERVES = (PlaceKind.ORDINARY, PlaceKind.OVERRIDE)  # an override, in this order
+SERVES = (PlaceKind.ORDINARY, PlaceKind.OVERRIDE)  # kinds of place for an override, in this order
 ANNUL_MS = 15 * 60_000
-LAST_RECORDS = 64  # How many of the newest records are searched for the last admission.
+LAST_RECORDS = 64  # the newest records that are searched for the last admission
 
-# For these reasons nobody can be admitted, because there is nobody to admit or the kiosk may admit
-# nobody.
+# These denials can't be overridden: there is no valid holder, or the kiosk may admit nobody.
 NEVER = frozenset(
     {
         Reason.NOT_A_BADGE,
@@ -49,15 +47,15 @@ NEVER = frozenset(
 
 @dataclass(frozen=True)
 class Word:
-    """Holds who overrules the door, and why."""
+    """The supervisor who overrules the door, and the reason."""
 
-    user: str  # The supervisor, as records name them.
+    user: str  # as in records
     name: str
     note: str
 
 
 class OverrideHandler:
-    """Lets a supervisor overrule one door. It may be called from several threads."""
+    """A supervisor's overrides at one door. Thread-safe."""
 
     def __init__(
         self,
@@ -67,7 +65,7 @@ class OverrideHandler:
         ask_for_place: Callable[[int], bool] = lambda hall: False,
         skew: Callable[[], Skew | None] = lambda: None,
     ) -> None:
-        """`ask_for_place` asks the server for a place beyond the capacity."""
+        """`ask_for_place` requests an override place from the server."""
         self._journal = journal
         self._replica = replica
         self._known = Known(replica)
@@ -75,7 +73,9 @@ class OverrideHandler:
         self._skew = skew
 
     def override(self, denied: Answer, word: Word, *, at: int) -> Answer:
-        """Admit whom `denied` refused. Raises SupervisorError, NotReadyError or JournalError."""
+        """Admit the holder of a denied badge. Raises SupervisorError, NotReadyError or
+        JournalError.
+        """
         context, badge = self._context(), denied.badge
         if badge is None:
             raise SupervisorError("not_overridable")
@@ -97,10 +97,10 @@ class OverrideHandler:
         return replace(answer, act="override", explanation=words)
 
     def _wait_for_places(self, context: DoorContext) -> bool:
-        """Wait for the places that are missing, in any hall that an entry here enters. Return
-        whether the server could be asked for them.
+        """Wait for the missing places in all halls that an entry here enters, as long as places may
+        come.
 
-        After this they have come, or do not come in time.
+        False if the server can't be reached.
         """
         lacking = [h for h in context.halls if not self._journal.has_place(h, SERVES)]
         if not all([self._ask_for_place(hall) for hall in lacking]):
@@ -114,10 +114,10 @@ class OverrideHandler:
     def _enter(
         self, context: DoorContext, badge: Credential, word: Word, at: int
     ) -> tuple[Decision, int, tuple[int, int]] | None:
-        """Admit the badge, and return the decision, its sequence and the places left, committed.
-        Return None where a hall has no place.
+        """Admit the badge. Returns the decision, its sequence and the places left, committed; None
+        if a hall has no place.
 
-        An ordinary place serves where there is one, whatever another hall has.
+        Each hall by itself uses an ordinary place if there is one.
         """
         skew = self._skew()
         with self._journal.transaction() as transaction:
@@ -165,16 +165,14 @@ class OverrideHandler:
         return frozenset(flags | asked_by(badge))
 
     def last_entry(self) -> ScanRecord | None:
-        """Return the last admission here, whether or not it is over."""
+        """The last admission here, also if it is over."""
         for record in self._journal.newest(LAST_RECORDS):
             if record.direction == "entry" and record.decision == "admitted":
                 return record
         return None
 
     def may_annul(self, entry: ScanRecord, at: int) -> str:
-        """Return "" where an admission here can be annulled, else the code of the reason why
-        not.
-        """
+        """Return "" if an admission here can be annulled, else the code of the reason."""
         if abs(at - entry.scanned_at) > ANNUL_MS:
             return "too_late"
         with self._journal.transaction() as transaction:
@@ -185,7 +183,7 @@ class OverrideHandler:
         return self._known.is_open(entry.seq, entry.serial, entry.hall, transaction)
 
     def annul(self, seq: int, word: Word, *, holder: HolderName | None, at: int) -> Answer:
-        """Say that the last admission, `seq`, did not happen. Its place is free again.
+        """Annul the last admission, `seq`. Its place is free again.
 
         Raises SupervisorError, NotReadyError or JournalError.
         """
@@ -233,10 +231,9 @@ class OverrideHandler:
 
 
 def _kinds(transaction: JournalTransaction, halls: Iterable[int]) -> dict[int, PlaceKind] | None:
-    """Return which kind of place an override takes in each of the halls. It is an ordinary one
-    where there is one. None means that a hall has no place.
+    """The kind of place that an override takes in each hall; None if a hall has no place.
 
-    Raises SupervisorError where this kiosk may admit nobody.
+    Raises SupervisorError if this kiosk may admit nobody.
     """
     if transaction.state.fenced:
         raise SupervisorError("kiosk_retired")
@@ -253,7 +250,7 @@ def _kinds(transaction: JournalTransaction, halls: Iterable[int]) -> dict[int, P
 
 
 def _badge_of(entry: ScanRecord) -> Credential:
-    """Return the credential of whom an entry let in, as far as its record says."""
+    """The credential of an entry's holder, as far as its record has it."""
     assert entry.serial is not None
     of_day = not isinstance(entry.day, UnsetType)
     return Credential(

@@ -1,4 +1,4 @@
-"""Checks supervisors' PINs against argon2id hashes on this kiosk, so with or without a network.
+"""Checks supervisors' PINs against argon2id hashes on this kiosk, with or without a network.
 
 A try is on disk before it is checked, and counts for the user and for the whole kiosk. So pulling
 the plug wins no tries. docs/doors.md has the limits of this protection on a stolen kiosk.
@@ -24,7 +24,7 @@ _KIOSK = "kiosk"
 
 
 class Pins:
-    """Checks PINs, one at a time, on the caller's thread. It is thread-safe."""
+    """Checks PINs, one at a time, in the caller's thread. Thread-safe."""
 
     def __init__(
         self,
@@ -33,7 +33,7 @@ class Pins:
         clock: Callable[[], int],
         monotonic: Callable[[], int],
     ) -> None:
-        """Take the file and both clocks, which are in ms."""
+        """Both clocks are in ms."""
         self._file = file
         self._clock = clock
         self._monotonic = monotonic
@@ -48,7 +48,7 @@ class Pins:
         """Return the end (Unix ms) of the user's lock, or of the whole kiosk's, if there is one."""
         key = _KIOSK if user is None else str(user)
         left = self._ends.get(key, 0) - self._monotonic()
-        # Whole seconds are shown, so that the text does not change each time it is read.
+        # Rounded to whole seconds, so that the text does not change on each read.
         return None if left <= 0 else (self._clock() + left + 999) // 1000 * 1000
 
     def check(self, supervisor: SupervisorFacts, pin: str) -> None:
@@ -70,7 +70,7 @@ class Pins:
             return False
 
     def _count(self, user: str) -> None:
-        """Count a try as wrong, until it proves right."""
+        """Count a try as wrong until it proves right."""
         now, mono = self._clock(), self._monotonic()
 
         def step(kept: Kept) -> Kept:

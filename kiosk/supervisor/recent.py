@@ -1,4 +1,4 @@
-"""Keeps what happened at this door a moment ago, and a supervisor may still overrule."""
+"""The newest answers at this door, which a supervisor may still overrule."""
 
 import threading
 from collections.abc import Callable
@@ -12,13 +12,11 @@ from kiosk.journal.values import State
 from kiosk.supervisor.override import ANNUL_MS, NEVER, OverrideHandler
 from kiosk.supervisor.status import RecentAnswer, RecentDenial
 
-OVERRIDE_MS = 60_000  # After the denial.
+OVERRIDE_MS = 60_000  # after the denial
 
 
 class Recent:
-    """Keeps the newest answers, and is thread-safe. `record_answer` is called with every answer
-    that is given here.
-    """
+    """Thread-safe. `record_answer` is called with every answer at this door."""
 
     def __init__(
         self,
@@ -31,15 +29,14 @@ class Recent:
         self._clock = clock
         self._monotonic = monotonic
         self._guard = threading.Lock()
-        # The newest denial, and when it was given in monotonic ms.
+        # The newest denial, and its time in monotonic ms.
         self._denied: tuple[Answer, int] | None = None
-        # The sequence and the name of the last one.
+        # The last admission's sequence and holder.
         self._admitted: tuple[int, HolderName | None] = (0, None)
         # The last entry as of a sequence.
         self._last_entry: tuple[int, ScanRecord | None] = (-1, None)
 
     def record_answer(self, answer: Answer) -> None:
-        """Keep what may be overridden or annulled."""
         with self._guard:
             if isinstance(answer.decision, Denied):
                 self._denied = (answer, self._monotonic())
@@ -53,7 +50,7 @@ class Recent:
             self._denied = None
 
     def denial(self) -> tuple[Answer, Denied] | None:
-        """Return the newest denial, while it can be overridden."""
+        """The newest denial, while it can be overridden."""
         found = self._denied
         if found is None or self._monotonic() - found[1] > OVERRIDE_MS:
             return None
@@ -62,14 +59,14 @@ class Recent:
         return answer, answer.decision
 
     def name_of(self, seq: int) -> HolderName | None:
-        """Return who was let in by entry `seq`, if it was the last one and there was no restart
+        """The holder admitted by entry `seq`, if it was the last one and there was no restart
         since.
         """
         last, holder = self._admitted
         return holder if seq == last else None
 
     def can_override(self) -> RecentDenial | None:
-        """Return the newest denial, while a supervisor may override it."""
+        """The newest denial, while a supervisor may override it."""
         found = self.denial()
         if found is None or found[0].badge is None or found[1].reason in NEVER:
             return None
@@ -79,7 +76,7 @@ class Recent:
         return RecentDenial(answer.seq, answer.scanned_at, until, badge, name, denied.reason)
 
     def can_annul(self, state: State) -> RecentAnswer | None:
-        """Return the last admission, while a supervisor may annul it."""
+        """The last admission, while a supervisor may annul it."""
         if self._last_entry[0] != state.last_seq:
             self._last_entry = (state.last_seq, self._override_handler.last_entry())
         entry = self._last_entry[1]
@@ -91,6 +88,6 @@ class Recent:
 
 
 def _about(serial: int | None, holder: HolderName | None) -> tuple[str | None, str | None]:
-    """Return the badge's number and the holder's name, as far as they are known."""
+    """The badge's number and the holder's name, as far as known."""
     badge = None if serial is None else badge_number(serial)
     return badge, holder.name if holder else None

@@ -1,8 +1,7 @@
-"""Asks the server for a supervisor who somebody is and what doors there are, and asks it to move
-the kiosk.
+"""A supervisor's requests to the server: look up a person, list the doors, move the kiosk.
 
-Names on a kiosk are ciphertext that only their badges open. So nobody can be looked up without the
-server, and only the server moves a kiosk.
+Names on a kiosk are ciphertext that only their badges open, so a look-up needs the server. Only
+the server moves a kiosk.
 """
 
 from collections.abc import Callable
@@ -18,7 +17,7 @@ T = TypeVar("T", bound=Struct)
 
 
 class ServerDesk:
-    """Asks the server on a connection of its own. Scans never wait for it."""
+    """Requests on a separate connection, so scans never wait."""
 
     def __init__(self, transport: Transport, is_online: Callable[[], bool]) -> None:
         self._transport = transport
@@ -30,17 +29,17 @@ class ServerDesk:
         return self._ask(lambda: self._transport.post("/api/people", asked, supervisor.Found))
 
     def doors(self) -> list[supervisor.DoorChoice]:
-        """Return every door of the event. Raises SupervisorError."""
+        """Every door of the event. Raises SupervisorError."""
         found = self._ask(lambda: self._transport.get("/api/doors", supervisor.DoorChoices))
         return found.doors
 
     def move(self, door: int, by: str) -> None:
-        """Move this kiosk to that door, from now on. Raises SupervisorError."""
+        """Move this kiosk to that door. Raises SupervisorError."""
         asked = supervisor.MoveDoor(door, by)
         self._ask(lambda: self._transport.post("/api/door", asked, supervisor.Moved))
 
     def _ask(self, request: Callable[[], T]) -> T:
-        # It fails at once, rather than after a time-out.
+        # fail at once instead of after a timeout
         if not self._is_online():
             raise SupervisorError("no_server")
         try:

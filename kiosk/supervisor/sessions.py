@@ -1,6 +1,4 @@
-"""Keeps who is unlocked at this kiosk. It is one supervisor, by a PIN, until the screen is idle for
-a while.
-"""
+"""The supervisor who is unlocked at this kiosk, by a PIN, until the screen is idle for a while."""
 
 import threading
 from collections.abc import Callable
@@ -19,15 +17,13 @@ IDLE_MS = 2 * 60_000
 
 @dataclass(frozen=True)
 class Session:
-    """Represents a supervisor whose PIN was right a short while ago."""
-
     supervisor: SupervisorFacts
-    until: int  # Unix ms, for the screen.
-    ends: int  # Monotonic ms.
+    until: int  # Unix ms, for the screen
+    ends: int  # monotonic ms
 
     @property
     def by(self) -> str:
-        """Return how records and the server name the supervisor."""
+        """The supervisor, as in records and requests."""
         return f"user:{self.supervisor.user}"
 
     @property
@@ -35,14 +31,11 @@ class Session:
         return self.supervisor.name
 
     def shown(self) -> Unlocked:
-        """Return the session as the screen knows it."""
         return Unlocked(self.supervisor.user, self.name, self.until)
 
 
 class Sessions:
-    """Keeps the session, and is thread-safe. `on_end` is called when a session ends, for whatever
-    reason.
-    """
+    """The one session. Thread-safe. `on_end` is called when a session ends, for any reason."""
 
     def __init__(
         self,
@@ -70,7 +63,7 @@ class Sessions:
         if supervisor is None:
             raise SupervisorError("not_a_supervisor")
         self._pins.check(supervisor, pin)
-        # Nobody goes on with what a colleague had open.
+        # Nothing that a colleague had open continues.
         self.lock()
         with self._guard:
             self._session = session = self._fresh(supervisor)
@@ -82,9 +75,7 @@ class Sessions:
         self._on_end()
 
     def require(self) -> Session:
-        """Return the session, and let the idle time begin anew. Raises SupervisorError where nobody
-        is unlocked.
-        """
+        """The session, with its idle time restarted. Raises SupervisorError if none is unlocked."""
         session = self.live()
         with self._guard:
             if session is None or self._session is not session:
@@ -93,8 +84,8 @@ class Sessions:
         return session
 
     def live(self) -> Session | None:
-        """Return who is unlocked. It is nobody after the idle time, or when the server has said
-        otherwise.
+        """The session. None after the idle time, or if the server has changed or removed the
+        supervisor.
         """
         session, context = self._session, self._replica.context
         if session is None:
@@ -106,7 +97,7 @@ class Sessions:
         return None
 
     def pin_holders(self) -> tuple[PinHolder, ...]:
-        """List everybody who can unlock this kiosk."""
+        """Everyone who can unlock this kiosk."""
         context = self._replica.context
         return tuple(
             PinHolder(known.user, known.name, self._pins.locked_until(known.user))
@@ -114,7 +105,7 @@ class Sessions:
         )
 
     def pin_locked_until(self) -> int | None:
-        """Return until when nobody's PIN is checked (Unix ms)."""
+        """The time until which no PIN is checked (Unix ms)."""
         return self._pins.locked_until()
 
     def _fresh(self, supervisor: SupervisorFacts) -> Session:

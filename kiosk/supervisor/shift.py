@@ -1,4 +1,4 @@
-"""Ends and begins a shift at a door for a supervisor, and counts it in figures from the journal."""
+"""Ends and begins a shift at a door, and counts its records."""
 
 from dataclasses import asdict
 from typing import Any
@@ -13,12 +13,12 @@ from kiosk.journal.values import State
 from kiosk.supervisor.state_file import SupervisorFile
 from kiosk.supervisor.status import ShiftFigures, Totals
 
-PAGE = 2_000  # How many records are read at once.
+PAGE = 2_000  # records read at once
 
 
 def totals(journal: Journal, after: int, before: Totals) -> tuple[int, Totals]:
-    """Add the records after sequence `after` to what was counted `before`. Return the sequence of
-    the last one, and the totals.
+    """Add the records after sequence `after` to `before`. Returns the last one's sequence, and the
+    totals.
     """
     sums = asdict(before)
     while page := journal.stored(after, PAGE):
@@ -47,42 +47,40 @@ def _counts_as(record: ScanRecord) -> list[str]:
 
 
 class Shift:
-    """Keeps the shift of one door. What is not in the journal is in the supervisors' file."""
+    """The shift of one door. Its state is in the supervisors' file, except for the journal's."""
 
     def __init__(self, journal: Journal, file: SupervisorFile) -> None:
         self._journal = journal
         self._file = file
-        # The totals, with the sequence after which they begin and the one up to which they go. What
-        # is counted stays so, and a roll call asks after each of thousands of records.
+        # The totals, with the first and last sequence that they cover. Cached, because a roll call
+        # asks after each of thousands of records.
         self._totals = (-1, -1, Totals())
 
     def end(self, now: int) -> None:
-        """Admit nobody from now on, and give free places back. It does nothing where that is so
-        already.
-        """
+        """Stop admitting and give free places back. Idempotent."""
         if not self._journal.state().resting:
             self._change(shift_ended_at=now)
             self._journal.rest()
 
     @property
     def roll_call(self) -> RollCall | None:
-        """Return at which assembly point the kiosk stands, if at any."""
+        """The assembly point of this kiosk, if any."""
         return self._file.kept.roll_call
 
     def begin_roll_call(self, roll_call: RollCall, now: int) -> None:
-        """End the shift, and note people at an assembly point from now on. Where the kiosk does so
-        already, only the point changes.
+        """End the shift, and note people at an assembly point from now on. In a roll call, change
+        the point.
         """
-        # The roll call is on disk first, so that the door never admits by a half of this.
+        # Stored first, so that a crash in between never leaves a door that admits.
         self._change(roll_call=roll_call)
         self.end(now)
 
     def end_roll_call(self) -> None:
-        """Note nobody any more. The door stays out of service until `resume`."""
+        """Stop noting people. The door stays out of service until `resume`."""
         self._change(roll_call=None)
 
     def resume(self, now: int) -> None:
-        """Begin a new shift. It does nothing where one is on. A roll call is over by it."""
+        """Begin a new shift and end any roll call. Does nothing during a shift."""
         if self._file.kept.roll_call is not None:
             self.end_roll_call()
         state = self._journal.state()
@@ -91,7 +89,7 @@ class Shift:
             self._change(shift_after=state.last_seq, shift_since=now, shift_ended_at=None)
 
     def figures(self, state: State) -> ShiftFigures:
-        """Count the shift that is on, or that has ended."""
+        """The figures of the current or last shift."""
         kept = self._file.kept
         after, up_to, found = self._totals
         if after != kept.shift_after:

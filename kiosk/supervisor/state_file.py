@@ -1,7 +1,6 @@
-"""Keeps what supervisors leave on the kiosk's disk beside the journal. That is wrong PINs and the
-shift.
+"""Supervisors' state on the kiosk's disk, beside the journal: wrong PINs and the shift.
 
-supervisor.json never holds a PIN. Without it the kiosk begins anew.
+supervisor.json never has a PIN. Without the file the kiosk starts with the defaults.
 """
 
 import threading
@@ -20,23 +19,23 @@ FILE = "supervisor.json"
 
 
 class Tries(Struct, frozen=True, forbid_unknown_fields=True):
-    """Holds the wrong PINs in a row, and when the last one came (by the kiosk's clock)."""
+    """Consecutive wrong PINs, and the time of the last one (kiosk's clock)."""
 
     count: Count
     at: Instant
 
 
 class Kept(Struct, frozen=True, forbid_unknown_fields=True):
-    # By user. "kiosk" stands for all users together.
+    # By user. "kiosk" is for all users together.
     tries: Annotated[dict[str, Tries], Meta(max_length=200)] = {}
-    shift_after: Count = 0  # The shift's scans come after this sequence.
-    shift_since: Instant | None = None  # None means that it began with the journal.
+    shift_after: Count = 0  # sequence before the shift's scans
+    shift_since: Instant | None = None  # None: it began with the journal
     shift_ended_at: Instant | None = None
-    roll_call: RollCall | None = None  # The kiosk stands at an assembly point.
+    roll_call: RollCall | None = None  # the kiosk is at an assembly point
 
 
 class SupervisorFile:
-    """Keeps the file. It is read once and written whole, and is thread-safe."""
+    """The file, read once and written whole. Thread-safe."""
 
     def __init__(self, directory: Path) -> None:
         self._path = directory / FILE
@@ -45,13 +44,11 @@ class SupervisorFile:
 
     @property
     def kept(self) -> Kept:
-        # No lock is needed, because this is one reference that is replaced as a whole.
+        # No lock: this is one reference, replaced as a whole.
         return self._kept
 
     def change(self, step: Callable[[Kept], Kept]) -> Kept:
-        """Return what `step` makes of what is kept. It is on disk on return. Raises OSError, with
-        nothing changed.
-        """
+        """Apply `step`. The result is on disk on return. Raises OSError, with nothing changed."""
         with self._writing:
             kept = step(self._kept)
             write_whole(self._path, msgspec.json.encode(kept))

@@ -1,7 +1,7 @@
-"""Lets a supervisor act at this door. A PIN unlocks them for a short while, and this says what it
-allows.
+"""A supervisor's actions at this door, allowed for a short while after their PIN.
 
-Nothing here holds up a scan. Whatever is done is a record with the supervisor's name and reason.
+Nothing here delays a scan. Each action that overrules the door is a record with the supervisor's
+name and reason.
 """
 
 import threading
@@ -31,9 +31,7 @@ NOTE_CHARS_MAX = 200
 
 
 class Supervision:
-    """Lets supervisors act at one door, and is thread-safe. Its methods raise SupervisorError, and
-    what the journal raises.
-    """
+    """Actions at one door. Thread-safe. Methods raise SupervisorError, and the journal's errors."""
 
     def __init__(
         self,
@@ -51,10 +49,10 @@ class Supervision:
         clock: Callable[[], int] = now_ms,
         monotonic: Callable[[], int] = monotonic_ms,
     ) -> None:
-        """Take the callbacks. Each is called after a commit, and never with a lock held.
+        """Callbacks are called after a commit, without a lock.
 
-        `on_answer` gets what was answered here, `on_move` is told that the kiosk stands at another
-        door, and `on_places` that places went back or are wanted again.
+        `on_answer` gets each answer made here. `on_move`: the kiosk is at another door.
+        `on_places`: places went back or are wanted again.
         """
         self._admitter = admitter
         self._override_handler = override_handler
@@ -71,13 +69,13 @@ class Supervision:
         )
         self._recent = Recent(override_handler, clock=clock, monotonic=monotonic)
         self._shift = Shift(journal, file)
-        # The people whom the last look-up found, by serial.
+        # The people found by the last look-up, by serial.
         self._found: dict[int, PersonFacts] = {}
-        # One act at a time. A second click then finds that it is done.
+        # One action at a time, so that a second click finds it done.
         self._acting = threading.Lock()
 
     def record_answer(self, answer: Answer) -> None:
-        """Keep an answer that was given here, as it may be overridden or annulled."""
+        """Note an answer given here, which may be overridden or annulled."""
         self._recent.record_answer(answer)
 
     def unlock(self, user: int, pin: str) -> Session:
@@ -87,7 +85,7 @@ class Supervision:
         self._sessions.lock()
 
     def override(self, seq: int, reason: str, note: str) -> Answer:
-        """Admit whom the newest denial, `seq`, refused."""
+        """Admit the holder whom the newest denial, `seq`, refused."""
         with self._acting:
             word = self._word(OVERRIDE_REASONS, reason, note)
             found = self._recent.denial()
@@ -101,7 +99,7 @@ class Supervision:
         return answer
 
     def annul(self, seq: int, reason: str, note: str) -> Answer:
-        """Say that the last admission, `seq`, did not happen."""
+        """Annul the last admission, `seq`."""
         with self._acting:
             word = self._word(ANNUL_REASONS, reason, note)
             holder = self._recent.name_of(seq)
@@ -110,16 +108,16 @@ class Supervision:
         return answer
 
     def people(self, words: str) -> Found:
-        """Ask the server who that is."""
+        """Look people up at the server."""
         session = self._sessions.require()
         found = self._server.look_up(words, session.by)
-        # The session may have ended meanwhile. Then nobody's name is kept.
+        # The session may have ended meanwhile; then keep no names.
         self._sessions.require()
         self._found = {person.serial: person for person in found.people}
         return found
 
     def admit(self, serial: int) -> Answer:
-        """Answer for one of the people just found, as if they had shown a badge."""
+        """Answer for a person found by the last look-up, as if they had shown a badge."""
         with self._acting:
             session = self._sessions.require()
             person = self._found.pop(serial, None)
@@ -147,24 +145,23 @@ class Supervision:
         return None if context is None else context.door.door
 
     def category(self, code: int) -> CategoryFacts | None:
-        """Return a category as the screen shows it."""
         context = self._replica.context
         return None if context is None else context.categories.get(code)
 
     def doors(self) -> list[DoorChoice]:
-        """Return every door of the event, as the server has them."""
+        """Every door of the event, from the server."""
         self._sessions.require()
         return self._server.doors()
 
     def move(self, door: int) -> None:
-        """Stand at another door from now on."""
+        """Move this kiosk to another door."""
         session = self._sessions.require()
         self._server.move(door, session.by)
         self._recent.forget_denial()
         self._on_move()
 
     def end_shift(self) -> ShiftFigures:
-        """Admit nobody until `resume`, and give all places back. The shift in figures."""
+        """Stop admitting until `resume`, give all places back, and return the shift's figures."""
         with self._acting:
             self._sessions.require()
             self._shift.end(self._clock())
@@ -173,14 +170,14 @@ class Supervision:
         return self._shift.figures(self._journal.state())
 
     def resume(self) -> None:
-        """Put the door in use again, with a new shift."""
+        """Put the door in service again, with a new shift."""
         with self._acting:
             self._sessions.require()
             self._shift.resume(self._clock())
         self._on_places()
 
     def begin_roll_call(self, point: str) -> None:
-        """Note people at that assembly point from now on, and let nobody in."""
+        """Note people at that assembly point from now on, and admit nobody."""
         with self._acting:
             session = self._sessions.require()
             point = _one_line(point)
@@ -192,14 +189,13 @@ class Supervision:
         self._on_places()
 
     def end_roll_call(self) -> None:
-        """Note nobody any more. The door stays closed until `resume`."""
+        """Stop noting people. The door stays closed until `resume`."""
         with self._acting:
             self._sessions.require()
             self._shift.end_roll_call()
         self._on_places()
 
     def status(self, state: State) -> SupervisorStatus:
-        """Return what the screen shows of all this."""
         session, rolling = self._sessions.live(), self._shift.roll_call
         return SupervisorStatus(
             supervisors=self._sessions.pin_holders(),
@@ -221,7 +217,7 @@ class Supervision:
 
 
 def written(reasons: Mapping[str, str], reason: str, note: str) -> str:
-    """Return what the record keeps of a reason. Raises SupervisorError."""
+    """A reason as it is recorded. Raises SupervisorError."""
     note = _one_line(note)
     if reason not in reasons or (reason == OTHER and not note):
         raise SupervisorError("reason_missing")

@@ -1,7 +1,7 @@
-"""Holds what a supervisor at a door is told. That is reasons to choose from, and refusals.
+"""Texts for supervisors at a door: reasons to choose from, and refusals.
 
-It is English, marked by `N_` for the catalogues. In braces stand name (of the supervisor), why,
-time, tries and minutes.
+English, marked by `N_` for the catalogues. Names in braces: name (of the supervisor), why, time,
+tries, minutes.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from badges.admission.phrases import Explanation, Language, Tone
 from badges.i18n import N_
 from kiosk.texts.catalogue import say
 
-OTHER = "other"  # The only reason that needs words of its own.
+OTHER = "other"  # the only reason that needs a note
 
 OVERRIDE_REASONS: Mapping[str, str] = {
     "invited_by_host": N_("invited by the host"),
@@ -27,7 +27,7 @@ ANNUL_REASONS: Mapping[str, str] = {
 }
 
 _OVERRIDE = N_("Admitted by {name}: {why}")
-_BESIDE = N_("{first} · {second}")  # First what staff should notice, and then who admitted.
+_BESIDE = N_("{first} · {second}")  # first the notice for staff, then the supervisor
 _ANNULLED = N_("ANNULLED")
 _ANNUL = N_("The entry of {time} does not count. {name}: {why}")
 _ANNUL_NEXT = N_("The holder may enter again")
@@ -65,8 +65,8 @@ REFUSALS: Mapping[str, str] = {
 
 
 class SupervisorError(Exception):
-    """Is raised where a supervisor's wish is refused. `code` is one of `REFUSALS`, and `fields` are
-    its numbers.
+    """A supervisor's request is refused. `code` is a key of `REFUSALS`, and `fields` are its
+    numbers.
     """
 
     def __init__(self, code: str, **fields: int) -> None:
@@ -75,12 +75,11 @@ class SupervisorError(Exception):
         self.fields = fields
 
     def message(self, language: Language) -> str:
-        """Say the refusal in words."""
         return say(language, REFUSALS[self.code], **self.fields)
 
 
 def why_in(reasons: Mapping[str, str], note: str, language: Language) -> str:
-    """Say a recorded reason in words. It is a key, a key with a note, or a note alone."""
+    """Translate a recorded reason: a key, a key with a note, or a note alone."""
     key, _, more = note.partition(": ")
     if key not in reasons:
         return note
@@ -91,9 +90,7 @@ def why_in(reasons: Mapping[str, str], note: str, language: Language) -> str:
 def override_words(
     language: Language, told: Explanation, tone: Tone, name: str, note: str
 ) -> Explanation:
-    """Return the words of an override. `told` has what else staff should notice about the
-    holder.
-    """
+    """The texts of an override. `told` has other notices about the holder."""
     why = why_in(OVERRIDE_REASONS, note, language)
     reason = say(language, _OVERRIDE, name=name, why=why)
     if tone is Tone.LOOK:
@@ -102,7 +99,7 @@ def override_words(
 
 
 def annul_words(language: Language, time: str, name: str, note: str) -> Explanation:
-    """Return the words of an annulment. `time` is that of the entry."""
+    """The texts of an annulment. `time` is the entry's."""
     why = why_in(ANNUL_REASONS, note, language)
     reason = say(language, _ANNUL, time=time, name=name, why=why)
     return Explanation(say(language, _ANNULLED), reason, say(language, _ANNUL_NEXT))

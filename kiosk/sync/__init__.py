@@ -1,4 +1,5 @@
-"""Talks with the server. Scans go up, and answers and changes come down, signed and over TLS.
+"""The exchange with the server: scans go up, answers and changes come down, signed and over TLS.
 
-Begin with `upload.py`. Sockets are opened here. It may use `journal`, `replica` and `texts`.
+Begin with `upload.py`. Only this package opens connections to servers. May use `journal`,
+`replica` and `texts`.
 """

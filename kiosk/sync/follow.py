@@ -1,8 +1,7 @@
-"""Follows the server's changes as they happen. A snapshot comes first, then a stream that is picked
-up where it broke.
+"""Follows the server's changes: first a snapshot, then a stream, resumed where it broke.
 
-One thread is the only writer of the replica. Where the stream does not get through but batches do,
-a snapshot now and then takes its place.
+One thread is the only writer of the replica. If the stream fails while batches work, it polls
+snapshots instead.
 """
 
 import logging
@@ -25,8 +24,8 @@ from kiosk.texts.messages import Code, Message, as_message
 log = logging.getLogger(__name__)
 
 BACK_OFF_S = (0.5, 5.0)
-POLL_S = 10.0  # Between snapshots, while the stream does not get through.
-SHORT_S = 1.0  # After a stream that ends sooner than this the next attempt waits longer.
+POLL_S = 10.0  # between snapshots, while the stream fails
+SHORT_S = 1.0  # after a shorter stream the next attempt waits longer
 REPLICA = "/api/replica?" + "&".join(
     (wire.PROGRAMME_ASKED, wire.DAYS_ASKED, wire.SALTED_ASKED, wire.SERVERS_ASKED)
 )
@@ -34,17 +33,16 @@ REPLICA = "/api/replica?" + "&".join(
 
 @dataclass(frozen=True)
 class Event:
-    """Holds one change with its place in the feed."""
+    """One change with its position in the feed."""
 
     cursor: int
     change: wire.Change
 
 
 def parse_events(lines: Iterable[str]) -> Iterator[Event | None]:
-    """Read Server-Sent Events (WHATWG HTML §9.2). None stands for a comment, which says "still
-    here".
+    """Read Server-Sent Events (WHATWG HTML §9.2). None is a comment, the keep-alive.
 
-    Raises WireError for what is no change.
+    Raises WireError for anything else than a change.
     """
     cursor, data = "", []
     for line in lines:
@@ -65,7 +63,7 @@ def parse_events(lines: Iterable[str]) -> Iterator[Event | None]:
 
 
 class Feed:
-    """Start it, close it. `hooks` tell the other thread what it has to know."""
+    """A thread: start it, close it. Its callbacks inform the other threads."""
 
     def __init__(
         self,
@@ -82,11 +80,9 @@ class Feed:
         silence_s: float = SILENCE_S,
         poll_s: float = POLL_S,
     ) -> None:
-        """Take what the feed works on, and whom it tells.
-
-        `on_back` hears that the server is heard again. `on_returned` hears that places went back
-        and must be told. `on_restored` hears that the server had been restored from a backup.
-        `on_facts` hears of each snapshot that was taken.
+        """`on_back`: the server is reachable again. `on_returned`: places went back, to be
+        reported. `on_restored`: the server was restored from a backup. `on_facts`: a snapshot
+        was taken.
         """
         self._journal = journal
         self._replica = replica
@@ -100,30 +96,30 @@ class Feed:
         self._silence_s = silence_s
         self._poll_s = poll_s
         self._snapshot_wanted = True
-        self._snapshot_at = float("-inf")  # Monotonic seconds.
+        self._snapshot_at = float("-inf")  # monotonic seconds
         self._stop = threading.Event()
         self._lines_lock = threading.Lock()
         self._lines: Lines | None = None
-        self._breaks = 0  # How often what is heard was broken off.
+        self._breaks = 0  # counts interruptions of the stream
         self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop, also in the middle of a silence."""
+        """Stop, even while the stream is silent."""
         self._stop.set()
         self._break_off()
         if self._thread.is_alive():
             self._thread.join(2.0)
 
     def refresh(self) -> None:
-        """Take a new snapshot, because what is known may have gaps."""
+        """Take a new snapshot, because the facts may have gaps."""
         self._snapshot_wanted = True
         self._break_off()
 
     def move(self) -> None:
-        """Go on at the server that is asked now, from where the stream was."""
+        """Continue at the current server, from the stream's position."""
         self._break_off()
 
     def _break_off(self) -> None:
@@ -139,7 +135,7 @@ class Feed:
             try:
                 self.follow()
             except Exception as error:
-                # Whatever the fault is, the door goes on working and the feed tries again.
+                # The door must go on, so retry after any error.
                 failure, unusable = self._explain(error), _unusable(error)
             self._link.feed(live=False, trouble=failure, unusable=unusable)
             if time.monotonic() - began >= SHORT_S or (not failure and self._snapshot_wanted):
@@ -149,7 +145,7 @@ class Feed:
                 pause_s = min(pause_s * 2, self._back_off_s[1])
 
     def _explain(self, error: Exception) -> str:
-        """Say for staff what went wrong, and note what the next attempt must do about it."""
+        """The error text for staff. Also decides what the next attempt does."""
         code = error.code if isinstance(error, TransportError) else ""
         if code == "retired":
             self._tell(self._journal.fence())
@@ -166,7 +162,7 @@ class Feed:
     def follow(self) -> None:
         """Get up to date, and stay so until the stream ends or a snapshot is needed.
 
-        Raises TransportError, JournalError, or ValueError for what can't be used.
+        Raises TransportError, JournalError, or ValueError for unusable facts.
         """
         if self._snapshot_wanted or self._replica.context is None:
             self._take_snapshot()
@@ -176,7 +172,7 @@ class Feed:
         with self._transport.stream(target, self._silence_s) as lines:
             with self._lines_lock:
                 self._lines = lines
-                # Whoever broke off while the stream was opened found nothing to close.
+                # An interruption while the stream was opened found nothing to close.
                 over = self._breaks != breaks or self._snapshot_wanted or self._stop.is_set()
             try:
                 if not over:
@@ -200,7 +196,7 @@ class Feed:
                 return
 
     def _hear(self, event: Event) -> None:
-        """Tell the journal first what it must know. A change that is heard again does no harm."""
+        """Apply a change, to the journal first. Idempotent."""
         match event.change:
             case wire.PlacesOrdered(order, generation) if generation == self._journal.generation:
                 self._link.places([order])
@@ -209,18 +205,17 @@ class Feed:
                 self._tell(self._journal.fence())
             case wire.VenueChanged():
                 self._snapshot_wanted = True
-                # The cursor stays where it is, because the snapshot will move it.
+                # The cursor stays, because the snapshot moves it.
                 return
         self._replica.apply(event.change, event.cursor)
         if isinstance(event.change, wire.NamesChanged) and not event.change.erased:
             self._take_names()
 
     def _take_snapshot(self) -> None:
-        """Take everything anew. Own stays that the server had before, and no longer counts, have
+        """Replace all facts. Own stays that the server had before, and no longer counts, have
         ended.
 
-        This is so for this door's halls alone, because the kiosk may have stood at another one
-        before.
+        Only for this door's halls, because the kiosk may have been at another door before.
         """
         self._snapshot_wanted = False
         try:
@@ -264,7 +259,7 @@ class Feed:
 
 
 def _unusable(error: Exception) -> Message | None:
-    """Return what staff see where facts came that this kiosk does not understand."""
+    """The notice for staff about facts that this kiosk does not understand, or None."""
     malformed = isinstance(error, TransportError) and error.code == "malformed_answer"
     if malformed or isinstance(error, ValueError):
         return Message(Code.FACTS_UNUSABLE, why=as_message(str(error).rstrip(".")))

@@ -1,5 +1,5 @@
-"""Is the server of a kiosk that is enrolled. It follows a change of the server's certificate, on
-the event's word alone.
+"""The server of an enrolled kiosk. A changed certificate is accepted only with the event's
+signature.
 """
 
 import hmac
@@ -14,12 +14,12 @@ from kiosk.config.identity import KioskIdentity
 
 
 class KnownServer:
-    """Says where the server is and how to know it. Several threads may use it."""
+    """The server's address and pinned key. Thread-safe."""
 
     def __init__(
         self, identity: KioskIdentity, keep: Callable[[KioskIdentity], None] = lambda _: None
     ) -> None:
-        """`keep` writes the identity down before a new key counts. It may raise OSError."""
+        """`keep` stores the identity before a new key is used. It may raise OSError."""
         self._identity = identity
         self._keep = keep
         self._learning = threading.Lock()
@@ -41,10 +41,10 @@ class KnownServer:
         return self._identity.spki_sha256
 
     def learn(self, spki_sha256: bytes, signed: bytes) -> bool:
-        """Take the event's word on the key of a connection. Returns whether this is the server.
+        """Verify the event's signed statement of a connection's key. True if this is the server.
 
-        Nothing is taken from anybody but the event, for another key, or from before the last
-        change that this kiosk knows.
+        False unless the event signed it, for this key, after the last change that this kiosk
+        knows.
         """
         with self._learning:
             known = self._identity
@@ -57,7 +57,7 @@ class KnownServer:
             ):
                 return False
             if hmac.compare_digest(spki_sha256, known.spki_sha256):
-                return True  # Another thread has learned it meanwhile.
+                return True  # another thread has learned it meanwhile
             if told.number <= known.server_key_number:
                 return False
             found = with_key(known, told)
@@ -67,8 +67,8 @@ class KnownServer:
 
 
 class Endpoint:
-    """Is one of the event's servers. It has the event's certificate, or one of its own that the
-    signed list names.
+    """One of the event's servers, with the event's certificate or one of its own in the signed
+    list.
     """
 
     def __init__(self, known: KnownServer, address: ServerAddress) -> None:
@@ -89,12 +89,12 @@ class Endpoint:
         return own if isinstance(own, bytes) else self._known.spki_sha256
 
     def learn(self, spki_sha256: bytes, signed: bytes) -> bool:
-        """Do as `KnownServer.learn`. A key that the list names changes with the list alone."""
+        """Like `KnownServer.learn`. A key in the list changes only with the list."""
         if isinstance(self.address.spki_sha256, bytes):
             return False
         return self._known.learn(spki_sha256, signed)
 
 
 def with_key(identity: KioskIdentity, told: ServerKey) -> KioskIdentity:
-    """Return the identity with that key of the server pinned."""
+    """The identity with that server key pinned."""
     return replace(identity, spki_sha256=told.spki_sha256, server_key_number=told.number)

@@ -1,4 +1,4 @@
-"""Keeps how the talk with the server goes, as the door's page and its records want to know it."""
+"""The state of the connection to the server, for the door's page and its records."""
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -16,10 +16,10 @@ from kiosk.texts.messages import Message
 
 
 class Skew(NamedTuple):
-    """Says by how much the kiosk's clock is ahead of the server's, and in which epoch of the
-    server's time that was measured.
+    """The kiosk's clock minus the server's, and the epoch of the server's time in which it was
+    measured.
 
-    The epoch is 0 where the server told none.
+    Epoch 0: the server stated none.
     """
 
     ms: int
@@ -27,23 +27,22 @@ class Skew(NamedTuple):
 
 
 class LinkState(Struct, frozen=True):
-    """Holds the state of the link. Messages are for staff, and None while all is well. Texts are
-    for logs and tests.
+    """The state of the link. Messages are for staff, None while all is well; texts are for logs and
+    tests.
     """
 
-    online: bool = False  # The last batch or heartbeat was answered.
-    offline_since: int | None = None  # Unix ms. None while online, and if it never was.
+    online: bool = False  # the last batch or heartbeat was answered
+    offline_since: int | None = None  # Unix ms; None while online, and if it never was
     feed_live: bool = False
-    feed_trouble: str = ""  # Why no newer facts come.
-    unusable: Message | None = None  # Why the facts that came can't be used.
-    skew_ms: int | None = None  # The kiosk's clock minus the server's, as last measured.
-    epoch: int = 0  # The epoch of the server's time when the skew was measured.
-    refused: Message | None = None  # Why the server takes no more scans from here.
-    trouble: str = ""  # Why the last exchange failed.
-    server_ails: Message | None = None  # Why a server that can be reached took nothing.
-    log_alarm: Message | None = None  # What is wrong with the server's entry log.
-    # By hall, how many ordinary places are left in it, and when the server said so by this kiosk's
-    # clock.
+    feed_trouble: str = ""  # why there are no newer facts
+    unusable: Message | None = None  # why received facts can't be used
+    skew_ms: int | None = None  # kiosk's clock minus the server's, as last measured
+    epoch: int = 0  # of the server's time when the skew was measured
+    refused: Message | None = None  # why the server refuses scans from here
+    trouble: str = ""  # why the last exchange failed
+    server_ails: Message | None = None  # why a reachable server accepted nothing
+    log_alarm: Message | None = None  # the fault of the server's entry log
+    # By hall: ordinary places left in it, and the time of the report by this kiosk's clock.
     left: Mapping[int, tuple[int, int]] = field(default_factory=dict)
 
     @property
@@ -51,30 +50,28 @@ class LinkState(Struct, frozen=True):
         return None if self.skew_ms is None else Skew(self.skew_ms, self.epoch)
 
 
-# An exchange that takes longer measures the clock's error too badly to be used.
+# A slower exchange measures the clock's error too inaccurately.
 ROUND_TRIP_MS = 300
-# If a clock was set by more than this since it was measured, its error is unknown again.
+# A clock set by more than this since its measurement has an unknown error again.
 JUMP_MS = 200
 
 
 class Link:
-    """Keeps the link's state, and is thread-safe. `clock` gives Unix ms, and `monotonic` gives ms
-    by a clock that nobody sets.
-    """
+    """Thread-safe. `clock` is Unix ms, `monotonic` is in ms."""
 
     def __init__(
         self, clock: Callable[[], int], monotonic: Callable[[], int] = monotonic_ms
     ) -> None:
         self._clock = clock
         self._monotonic = monotonic
-        # How far `clock` was ahead of `monotonic` when the skew was measured.
+        # `clock` minus `monotonic` when the skew was measured.
         self._ahead: int | None = None
         self._lock = threading.Lock()
         self._state = LinkState()
 
     @property
     def state(self) -> LinkState:
-        # No lock is needed, because the state is one reference that is replaced as a whole.
+        # No lock: this is one reference, replaced as a whole.
         state = self._state
         return replace(state, skew_ms=None) if self._jumped() else state
 
@@ -115,7 +112,7 @@ class Link:
             )
 
     def places(self, orders: Iterable[wire.PlaceOrder]) -> None:
-        """Keep what the server's orders tell of whole halls. The newest counts."""
+        """Take the places left in whole halls from the server's orders."""
         now = self._clock()
         told = {
             order.hall: (order.left, now) for order in orders if order.kind is PlaceKind.ORDINARY
@@ -126,7 +123,7 @@ class Link:
     def measure(self, sent_at: int, answer: wire.ScanAnswer, now: int) -> None:
         """Measure the clock's error from four readings of the two clocks (as in RFC 5905 §8).
 
-        It may be wrong by half the round trip. A slow one, over a bad link, tells nothing.
+        The error is up to half the round trip, so slow exchanges are ignored.
         """
         round_trip = (now - sent_at) - (answer.answered_at - answer.received_at)
         if not -ROUND_TRIP_MS < round_trip <= ROUND_TRIP_MS:
@@ -138,16 +135,14 @@ class Link:
 
 
 def steady(before: Skew | None, after: Skew | None) -> Skew | None:
-    """Return what was known of the clock throughout. It is None where the clock was set meanwhile,
-    or the server's was.
-    """
+    """The skew if it held throughout; None if either clock was set meanwhile."""
     if before is None or after is None or before.epoch != after.epoch:
         return None
     return after if abs(after.ms - before.ms) <= JUMP_MS else None
 
 
 def pool_order(order: wire.PlaceOrder) -> tuple[PoolKey, Order]:
-    """Turn an order of the wire into one of the protocol, with the pool that it is about."""
+    """Convert a wire order to one of the protocol, with its pool."""
     return (
         PoolKey(order.hall, order.kind),
         Order(order.granted, order.recall, order.incarnation, order.signature),

@@ -1,11 +1,11 @@
-"""Makes the kiosk a witness of the entry log. What it has seen once must stay.
+"""The kiosk as a witness of the entry log: entries that it has seen must stay.
 
-Each answer brings the newest checkpoint, and a proof that the log which this kiosk knew is its
-beginning. A log that shrank or differs is told loudly, and both signed notes are kept.
+Each answer has the newest checkpoint, and a proof that it extends the log known here. If the log
+shrank or differs, staff are alerted and both signed checkpoints are kept.
 
-A server restored from a backup lost entries. It says so by giving its log a new name, with its
-incarnation at the end. The kiosk keeps the old log's last note beside the new one's first, for
-whoever has to judge what was lost, and watches on. Under one name nothing may ever go missing.
+A server restored from a backup lost entries. It states this by a new name of its log, with its
+incarnation at the end. The kiosk keeps the old log's last checkpoint and the new log's first as
+evidence, and watches on. Under one name no entry may ever disappear.
 """
 
 import logging
@@ -20,12 +20,12 @@ from kiosk.texts.messages import Code, Message, as_message
 
 log = logging.getLogger(__name__)
 
-SAVED_MS = 30_000  # A new checkpoint is put on disk this often.
-RENAMED_MS = 60_000  # A log may have a name that no snapshot has told yet for this long.
+SAVED_MS = 30_000  # interval between new checkpoints on disk
+RENAMED_MS = 60_000  # how long a log may have a name that no snapshot has
 
 
 class ShrankError(ProofError):
-    """Is raised where entries are missing at the log's end."""
+    """Entries are missing at the log's end."""
 
     def __init__(self, before: int, size: int) -> None:
         self.message = Message(Code.LOG_SHRANK, before=before, n=size)
@@ -33,9 +33,7 @@ class ShrankError(ProofError):
 
 
 def line_of(name: str) -> tuple[str, int]:
-    """Return a log's name without the incarnation at its end, and the incarnation. That is 1 where
-    there is none.
-    """
+    """A log's name without the incarnation at its end, and the incarnation; 1 if it has none."""
     stem, _, number = name.rpartition("/")
     if stem and number.isascii() and number.isdigit() and len(number) <= 15:
         return stem, int(number)
@@ -43,7 +41,7 @@ def line_of(name: str) -> tuple[str, int]:
 
 
 def succeeds(name: str, earlier: str) -> bool:
-    """Tell whether `name` is of a server that was restored after the log `earlier` was kept."""
+    """Whether `name` is of a server restored after the log `earlier`."""
     (stem, number), (earlier_stem, earlier_number) = line_of(name), line_of(earlier)
     return stem == earlier_stem and number > earlier_number
 
@@ -57,25 +55,23 @@ class Watch:
         self._cosigned: Witnessed | None = None
         self._saved_at: int | None = None
         self._renamed_at: int | None = None
-        self.contradicted = ""  # This kiosk's note that the server's newest one contradicts.
+        self.contradicted = ""  # this kiosk's checkpoint that the server's newest one contradicts
 
     @property
     def size(self) -> int:
-        """Return the size of the log as last verified, where the next proof begins. 0 means that
-        nothing is verified yet.
-        """
+        """The verified size of the log, where the next proof begins; 0 if none."""
         return self._newest.size if self._newest else 0
 
     @property
     def unsaid(self) -> Witnessed | None:
-        """Return the newest verified checkpoint on this kiosk's disk, where it was not cosigned
-        yet. A witness cosigns only what it can't forget.
+        """The newest verified checkpoint on disk that is not cosigned yet. A witness cosigns only
+        what is on disk.
         """
         saved = self._saved
         return saved if saved is not None and saved.size and saved != self._cosigned else None
 
     def cosign(self, seen: Witnessed, now: int) -> str:
-        """Return this kiosk's signature line for a checkpoint that is on its disk."""
+        """This kiosk's signature line for a checkpoint on its disk."""
         return self._witness.cosign(seen, now // 1000)
 
     def said(self, seen: Witnessed) -> None:
@@ -85,12 +81,11 @@ class Watch:
     def check(
         self, note: str, proof: Sequence[bytes], *, name: str, key: bytes, now: int
     ) -> Message | None:
-        """Take the newest checkpoint, and say what is wrong with it. None means that it is
-        consistent.
+        """Verify the newest checkpoint. Returns its fault, or None if it is consistent.
 
-        `name` and `key` are the log's as the snapshot tells them. Right after a restore the note
-        may be ahead of that. Then it is not judged before the names agree, or until that takes
-        long.
+        `name` and `key` are the log's in the snapshot. Right after a restore the checkpoint may
+        be ahead of the snapshot. Then it is checked once the names agree, at the latest after
+        RENAMED_MS.
         """
         if succeeds(note.partition("\n")[0], name):
             self._renamed_at = self._renamed_at or now
@@ -114,7 +109,7 @@ class Watch:
             log.warning("%s", lost)
             self._witness.accuse(Evidence(now, lost, before.note, note))
         if before is None or before.log_name != name:
-            # The first checkpoint of a log goes to disk at once.
+            # the first checkpoint of a log is stored at once
             self._saved_at = None
         self._keep(newest, now)
         return None
@@ -126,7 +121,7 @@ class Watch:
             self.save()
 
     def save(self) -> None:
-        """Put the newest checkpoint on disk."""
+        """Store the newest checkpoint."""
         if self._newest is not None and self._newest != self._saved:
             self._witness.keep(self._newest)
             self._saved = self._newest
@@ -135,9 +130,7 @@ class Watch:
 def _compare(
     before: Witnessed | None, checkpoint: Checkpoint, proof: Sequence[bytes], newest: Witnessed
 ) -> str:
-    """Return what a restored server says that it lost, or "" where all is there. Raises
-    ProofError.
-    """
+    """The loss that a restored server admits, or "". Raises ProofError."""
     if checkpoint.origin != newest.log_name:
         raise ProofError("it is another log's checkpoint")
     if before is None:

@@ -1,9 +1,8 @@
-"""Knows all the event's servers, and says which of them this kiosk asks now.
+"""All servers of the event, and the choice of one.
 
-The list comes from the event, signed, with the snapshot, and is kept on disk. A kiosk prefers the
-server of its hall. Where that one does not answer it goes on with the next, and comes back when the
-preferred one can do its work again. The address of the enrolment stays the last resort, so that a
-wrong list locks nobody out.
+The signed list comes with the snapshot and is stored. A kiosk prefers the server of its hall. If
+that does not answer, it uses the next one, and returns when the preferred one works again. The
+address of the enrolment stays the last resort, so that a wrong list locks no kiosk out.
 """
 
 import logging
@@ -20,14 +19,14 @@ from kiosk.sync.transport import Server, answers
 
 log = logging.getLogger(__name__)
 
-# Between two looks at the preferred server, while another one is asked. It has to answer twice.
+# Between two checks of the preferred server, while another one is used. It must answer twice.
 LOOK_S = (1.5, 3.0)
 LOOKS = 2
-# After it was left again so soon after a return, the next look waits longer, up to this.
+# A server left again soon after a return is checked less often, at most at this interval.
 LOOK_MAX_S = 60.0
 SETTLED_S = 60.0
-# After a round in which no server answered in a hurry, this kiosk is patient for so long. So it is
-# after some moves in that time, because all servers are slow then, and moving makes them slower.
+# For this long after a round without any quick answer, or after some moves, this kiosk waits
+# patiently: all servers are slow then, and moving makes them slower.
 PATIENT_S = 60.0
 MOVES_MAX = 3
 LOOK_ANSWER_S = 3.0
@@ -35,9 +34,8 @@ READY = "/readyz"
 
 
 class Servers:
-    """Chooses a server. Start it, close it. Several threads may use it.
-
-    Its lock guards the list, the order and what is asked now.
+    """Chooses a server. Start it, close it. Thread-safe: a lock guards the list, the order and the
+    choice.
     """
 
     def __init__(
@@ -49,8 +47,8 @@ class Servers:
         keep: Callable[[bytes], None] = lambda _: None,
         look_s: tuple[float, float] = LOOK_S,
     ) -> None:
-        """Take the server of the enrolment, and the event's list as it was kept. `keep` writes a
-        new list down. It may raise OSError.
+        """`known` is the server of the enrolment, and `signed` the stored list. `keep` stores a new
+        list; it may raise OSError.
         """
         self._known = known
         self._keep = keep
@@ -73,7 +71,7 @@ class Servers:
             self._now = self._endpoints[0]
 
     def on_change(self, listener: Callable[[], None]) -> None:
-        """Call `listener` when another server is asked than before."""
+        """Call `listener` when the choice changes."""
         self._changed.append(listener)
 
     def start(self) -> None:
@@ -87,19 +85,19 @@ class Servers:
 
     @property
     def hurried(self) -> bool:
-        """Tell whether a server that is slow to answer is left for the next one."""
+        """Whether to leave a slow server for the next one."""
         return len(self._endpoints) > 1 and time.monotonic() >= self._patient_until
 
     @property
     def addresses(self) -> list[str]:
-        """Return all addresses, in the order in which this kiosk tries them."""
+        """All addresses, in order of preference."""
         return [one.address.text for one in self._endpoints]
 
     def current(self) -> Endpoint:
         return self._now
 
     def failed(self, server: Server, tried: Collection[Server]) -> bool:
-        """Note that a server did not answer. Tells whether one is left that was not tried."""
+        """Note that a server did not answer. True if there is one left to try."""
         with self._lock:
             moved = server is self._now and len(self._endpoints) > 1
             if moved:
@@ -115,10 +113,9 @@ class Servers:
         return left
 
     def take(self, signed: bytes) -> bool:
-        """Take the event's list. Returns whether it is newer than what was known.
+        """Take the event's list. True if it is newer than the known one.
 
-        Nothing is taken from anybody but the event, or from before the last change. Raises OSError
-        where it can't be kept.
+        Only a list signed by the event is taken. Raises OSError if it can't be stored.
         """
         found = self._opened(signed)
         with self._lock:
@@ -130,7 +127,7 @@ class Servers:
         return True
 
     def stand_at(self, hall: int) -> None:
-        """Note at which hall this kiosk stands, because the hall's kiosks prefer one server."""
+        """Note this kiosk's hall, because a hall's kiosks prefer one server."""
         if hall != self._hall:
             self._hall = hall
             self._use(self._list)
@@ -151,8 +148,8 @@ class Servers:
         return found if found.event_id == identity.identity.event_id else None
 
     def _use(self, found: ServerList | None) -> None:
-        """Go by another list or another hall. The server that is asked stays so, if it can: the
-        look-back brings this kiosk to the preferred one.
+        """Switch to another list or hall. The current server is kept if possible; `_look_back`
+        returns to the preferred one.
         """
         with self._lock:
             before = self._now
@@ -160,7 +157,7 @@ class Servers:
             self._list = found
             self._endpoints = self._ordered()
             same = [one for one in self._endpoints if one.address == before.address]
-            # A kiosk that has just heard of more servers is heard by the one that told it.
+            # Report to the server that sent the new list.
             self._now = same[0] if same else self._endpoints[0]
             moved = self._now.address != before.address
         if moved or first:
@@ -177,8 +174,8 @@ class Servers:
         return [Endpoint(self._known, one) for one in addresses]
 
     def _note_move(self) -> None:
-        """Wait longer for a server that was left again soon after a return, and for all of them
-        after some moves. The lock is held.
+        """Wait longer for a server left again soon after a return, and for all servers after some
+        moves. The caller holds the lock.
         """
         now = time.monotonic()
         self._moved_at.append(now)

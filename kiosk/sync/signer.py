@@ -1,4 +1,4 @@
-"""Signs each of a kiosk's requests, in place of anything that could be stolen and used again."""
+"""Signs each request of a kiosk, so there is no bearer token to steal."""
 
 import base64
 from collections.abc import Callable
@@ -7,16 +7,16 @@ from badges.credential.keys import PrivateKey
 from badges.wire import version
 from badges.wire.enrolment import RequestStamp, body_digest, signed_message
 
-COUNTER_MAX = 2**52  # Half of what the server takes. The clock in ms gives about 2**41.
+COUNTER_MAX = 2**52  # half of the server's limit; the clock in ms gives about 2**41
 
 
 class Signer:
-    """Signs requests, each with a counter above the last."""
+    """Signs requests with increasing counters."""
 
     def __init__(
         self, kiosk: str, generation: int, key: PrivateKey, next_counter: Callable[[int], int]
     ) -> None:
-        """`next_counter` gives one above its argument and above all that it gave before."""
+        """`next_counter` returns a counter above its argument and above all earlier ones."""
         self._kiosk = kiosk
         self._generation = generation
         self._key = key
@@ -24,12 +24,12 @@ class Signer:
         self._seen = 0
 
     def overtaken(self, counter: int) -> None:
-        """Note that the server has seen `counter`, so that the next one is above it."""
+        """Note that the server has seen `counter`, so that the next one is higher."""
         if counter < COUNTER_MAX:
             self._seen = max(self._seen, counter)
 
     def headers(self, method: str, target: str, body: bytes) -> dict[str, str]:
-        """Return what the server wants to see beside a request. `target` is path and query."""
+        """The signature headers of a request. `target` is path and query."""
         stamp = RequestStamp(self._kiosk, self._generation, self._next_counter(self._seen))
         digest = body_digest(body)
         signature = self._key.sign(signed_message(stamp, method, target, digest))

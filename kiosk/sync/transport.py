@@ -1,9 +1,9 @@
-"""Is the one way to the servers. It speaks TLS 1.3, pins the key of a server's certificate, and
-signs every request. Where one server does not answer, the next one is asked.
+"""The only way to the servers: TLS 1.3, a pinned server key, signed requests, and failover to the
+next server.
 
 Venue networks have no public names, so no authority vouches for the server. The hash of its key
-came with the enrolment code, and is compared before a byte of a request is sent. Another key is
-only believed on the event's signed word (badges/wire/server_key.py).
+came with the enrolment code, and is compared before any byte of a request is sent. Another key
+is accepted only with the event's signature (badges/wire/server_key.py).
 """
 
 import hashlib
@@ -32,27 +32,27 @@ from kiosk.texts.messages import Code, Message, as_message
 
 CONNECT_S = 3.0
 ANSWER_S = 10.0
-# While another server may answer, nobody waits longer for one. The kiosks of a server that ended
-# come to the next one a little apart.
+# While another server may answer, these timeouts are shorter. Kiosks of a failed server come to the
+# next one at random intervals.
 HURRIED_CONNECT_S = 1.2
 HURRIED_ANSWER_S = 1.5
 APART_S = 0.15
-# A feed that is silent for this long is dead, because a comment comes at least every 15 s.
+# A feed silent for this long is dead: a comment comes at least every 15 s.
 SILENCE_S = 30.0
 ANSWER_BYTES_MAX = 64_000_000
 LINE_BYTES_MAX = 1_000_000
 WORD_BYTES_MAX = 4_000
 REPLAY_TRIES = 3
 
-# What the server refuses for good. The kiosk says it in its own words, which every language has.
+# Permanent refusals of the server, with the kiosk's own texts, which every language has.
 REFUSED = {
     "fork": Code.NOT_ITS_JOURNAL,
     "retired": Code.RETIRED,
     "unknown_kiosk": Code.UNKNOWN_KIOSK,
     "bad_signature": Code.BAD_SIGNATURE,
 }
-VERSION = "version"  # The server and this kiosk do not understand each other.
-# Faults of the server that end without the kiosk's help.
+VERSION = "version"  # the server and this kiosk are incompatible
+# Temporary faults of the server.
 AILING = {
     "disk_full": Code.SERVER_DISK_FULL,
     "disk_read_only": Code.SERVER_DISK,
@@ -61,7 +61,7 @@ AILING = {
     "database_away": Code.SERVER_DATABASE_AWAY,
 }
 
-# What says that the server itself is at fault, and not what it was asked.
+# Codes that blame the server, not the request.
 NOT_HEARD = ("timeout", "tls", "unreachable", "wrong_server", "silent")
 
 Answer = TypeVar("Answer", bound=Struct)
@@ -69,10 +69,10 @@ Result = TypeVar("Result")
 
 
 class TransportError(Exception):
-    """Is raised where a request failed. `permanent` says that asking again as it is will not help,
-    and `elsewhere` that another server may answer it.
+    """A request failed. `permanent`: the same request will not work later. `elsewhere`: another
+    server may answer it.
 
-    `counter` is the highest that the server has seen, where the request's was too low.
+    `counter` is the highest that the server has seen, if the request's was too low.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class TransportError(Exception):
 
 
 class VersionError(TransportError):
-    """Is raised where the server's version of the wire does not fit. Another server's may."""
+    """The server's wire version is incompatible. Another server's may be compatible."""
 
     def __init__(self, peer: WireVersion) -> None:
         message = (
@@ -107,9 +107,7 @@ class VersionError(TransportError):
 
 
 class Server(Protocol):
-    """Says where the server is and how to know it. An enrolment code and an identity are both
-    one.
-    """
+    """A server's address and pinned key. Both an enrolment code and an identity satisfy it."""
 
     @property
     def host(self) -> str: ...
@@ -123,20 +121,20 @@ class Server(Protocol):
 
 @runtime_checkable
 class Choice(Protocol):
-    """Says which of several servers is asked now. Several threads may use it."""
+    """The choice among several servers. Thread-safe."""
 
     @property
     def hurried(self) -> bool:
-        """Tell whether a server that is slow to answer is left for the next one."""
+        """Whether to leave a slow server for the next one."""
 
     def current(self) -> Server: ...
 
     def failed(self, server: Server, tried: Collection[Server]) -> bool:
-        """Note that a server did not answer. Tells whether one is left that was not tried."""
+        """Note that a server did not answer. True if there is one left to try."""
 
 
 class _OneServer:
-    """Is the choice where there is none."""
+    """The only choice."""
 
     hurried = False
 
@@ -186,8 +184,8 @@ class PinnedConnection(http.client.HTTPConnection):
         )
 
     def _ask_for_word(self, secured: ssl.SSLSocket) -> bytes:
-        """Return the event's signed word on the key of this connection, or nothing. The request has
-        nothing of ours, because the other end may be anybody.
+        """The event's signed statement of this connection's key, or b"". The request has nothing
+        secret, because the other end may be anyone.
         """
         ask = f"GET {server_key.TARGET} HTTP/1.1\r\nHost: {self.host}:{self.port}\r\n\r\n"
         try:
@@ -203,16 +201,17 @@ class PinnedConnection(http.client.HTTPConnection):
 
 
 class Transport:
-    """Sends requests to a server, or to the next one where that does not answer. Several threads
-    may use it, and posts share one connection.
+    """Sends requests to a server, or to the next one if it does not answer.
+
+    Thread-safe. Posts share one connection.
     """
 
-    peer = UNSTATED  # What the server stated that answered last.
+    peer = UNSTATED  # of the server that answered last
 
     def __init__(
         self, server: Server | Choice, signer: Signer | None = None, *, answer_s: float = ANSWER_S
     ) -> None:
-        """Take the server. Without a `signer` requests bear no signature, as enrolment wants it."""
+        """Without a `signer` requests are unsigned, as in enrolment."""
         self._choice: Choice = server if isinstance(server, Choice) else _OneServer(server)
         self._signer = signer
         self._answer_s = answer_s
@@ -221,19 +220,19 @@ class Transport:
         self._aborted = False
 
     def close(self) -> None:
-        """Let the kept connection go. The next post makes a new one."""
+        """Close the kept connection. The next post makes a new one."""
         with self._posting:
             self._drop()
 
     def abort(self) -> None:
-        """Break off the post that another thread is waiting for, and ask no further server."""
+        """Interrupt another thread's post, and try no further server."""
         self._aborted = True
         kept = self._kept
         if kept is not None and kept.sock is not None:
             _shut(kept.sock)
 
     def avoid(self) -> None:
-        """Ask another server from now on, because this one's word does not count."""
+        """Use another server from now on, because this one's state is outdated."""
         self._choice.failed(self._choice.current(), ())
 
     def post(self, target: str, message: Struct, kind: type[Answer]) -> Answer:
@@ -247,7 +246,7 @@ class Transport:
             )
 
     def get(self, target: str, kind: type[Answer]) -> Answer:
-        """Ask for a message, on a connection of its own. Raises TransportError."""
+        """Request a message, on a separate connection. Raises TransportError."""
 
         def once(server: Server, method: str, target: str, body: bytes) -> bytes:
             connection = self._connection(server, self._answer_s)
@@ -263,9 +262,7 @@ class Transport:
 
     @contextmanager
     def stream(self, target: str, silence_s: float = SILENCE_S) -> Iterator["Lines"]:
-        """Yield the lines of an answer that goes on. Raises TransportError after `silence_s`
-        without one.
-        """
+        """The lines of a continuing answer. Raises TransportError after `silence_s` without one."""
         connection, secured, response = self._anywhere(
             lambda server: self._open_stream(server, target, silence_s)
         )
@@ -282,7 +279,7 @@ class Transport:
         try:
             with self._telling(server):
                 connection.connect()
-                # It is kept here because the connection forgets its socket once the answer begins.
+                # Kept here because the connection drops its socket once the answer begins.
                 secured = connection.sock
                 response = self._send(connection, "GET", target, b"")
                 if response.status != 200:
@@ -297,7 +294,7 @@ class Transport:
         return PinnedConnection(server, answer_s, hurried=self._choice.hurried)
 
     def _anywhere(self, ask: Callable[[Server], Result]) -> Result:
-        """Ask the server, and where it does not answer the next, each once. Raises
+        """Ask the current server, then each other one once, until one answers. Raises
         TransportError.
         """
         tried: list[Server] = []
@@ -314,10 +311,10 @@ class Transport:
                 time.sleep(random.uniform(0, APART_S))
 
     def _again(self, server: Server, method: str, target: str, body: bytes, once: "Once") -> bytes:
-        """Send the request again with a higher counter.
+        """Retry the request with a higher counter.
 
-        That is needed where another thread's request overtook this one, or where this disk is an
-        old copy and its counters are behind what the server has seen.
+        The counter is too low if another thread's request overtook this one, or if this disk is
+        an old copy.
         """
         for tries_left in reversed(range(REPLAY_TRIES)):
             try:
@@ -337,8 +334,7 @@ class Transport:
         try:
             return self._post_kept(server, method, target, body)
         except (http.client.HTTPException, OSError) as error:
-            # A server may drop an idle connection. Posting again is safe, because what arrives
-            # twice does no harm.
+            # Servers drop idle connections. Posting again is safe, because duplicates do no harm.
             if not reused or self._aborted or isinstance(error, TimeoutError):
                 raise
             return self._post_kept(server, method, target, body)
@@ -378,7 +374,7 @@ class Transport:
 
     @contextmanager
     def _telling(self, server: Server) -> Iterator[None]:
-        """Raise whatever a network can do as a TransportError in plain words."""
+        """Convert network errors to TransportError, in plain words."""
         where = f"{server.host}:{server.port}"
         try:
             yield
@@ -412,7 +408,7 @@ class Lines:
         self._response = response
 
     def __iter__(self) -> Iterator[str]:
-        """Yield each line without its end, until the server ends. Raises TransportError."""
+        """Each line without its end, until the server ends. Raises TransportError."""
         while True:
             try:
                 raw = self._response.readline(LINE_BYTES_MAX)
@@ -429,12 +425,12 @@ class Lines:
             yield raw.decode("utf-8", "replace").rstrip("\r\n")
 
     def close(self) -> None:
-        """Wake whoever waits for a line."""
+        """End a blocked read."""
         _shut(self._socket)
 
 
 def answers(server: Server, target: str, answer_s: float) -> bool:
-    """Tell whether a server answers a question that needs no signature with "OK"."""
+    """Whether a server answers an unsigned request with status 200."""
     connection = PinnedConnection(server, answer_s)
     try:
         connection.request("GET", target)
@@ -449,12 +445,12 @@ def _shut(connected: socket.socket) -> None:
     try:
         connected.shutdown(socket.SHUT_RDWR)
     except OSError:
-        # The connection is gone already.
+        # already disconnected
         pass
 
 
 def spki_sha256(certificate_der: bytes) -> bytes:
-    """Return the SHA-256 of the certificate's public key (RFC 7469 §2.4)."""
+    """The SHA-256 of the certificate's public key (RFC 7469 §2.4)."""
     public = x509.load_der_x509_certificate(certificate_der).public_key()
     raw = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return hashlib.sha256(raw).digest()
@@ -464,7 +460,7 @@ def spki_sha256(certificate_der: bytes) -> bytes:
 def _context() -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
-    # The pinned key identifies the server, so its name and its issuer do not matter.
+    # The pinned key identifies the server, so name and issuer do not matter.
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context
@@ -478,7 +474,7 @@ def _read(response: http.client.HTTPResponse) -> bytes:
 
 
 def _checked(status: int, answer: bytes) -> bytes:
-    """Return the answer, or raise the server's error as one of ours."""
+    """Return the answer, or raise the server's error as TransportError."""
     if status == 200:
         return answer
     try:

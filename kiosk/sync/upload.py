@@ -1,7 +1,7 @@
-"""Sends scans up and takes answers in. One thread sends at once when there is something to send.
+"""Uploads scans, at once when there are any, and takes in the answers.
 
-An answer acknowledges, grants and recalls places, fences, measures the clock, and shows the entry
-log's newest checkpoint. Nothing that the server says makes a scan go away.
+An answer acknowledges, grants and recalls places, fences, measures the clock, and has the entry
+log's newest checkpoint. No answer deletes a scan.
 """
 
 import logging
@@ -31,26 +31,25 @@ from kiosk.sync.transport import Transport, TransportError
 
 log = logging.getLogger(__name__)
 
-BATCH_SCANS = 50  # The server takes this many in one go while other kiosks wait.
+BATCH_SCANS = 50  # the server takes this many at once while other kiosks wait
 HEARTBEAT_S = 2.0
-BACK_OFF_S = (0.5, 5.0)  # The first and the longest pause while the server can't be reached.
-# The longest pause while a server answers and its database is away. It is there again as soon as
-# another machine has taken over.
+BACK_OFF_S = (0.5, 5.0)  # first and longest pause while the server can't be reached
+# The longest pause while a server's database is away. It is back as soon as a standby takes over.
 DATABASE_AWAY_S = 1.5
-WANT_S = 3.0  # A request for a place stands for this long.
+WANT_S = 3.0  # lifetime of a place request
 TIDY_S = 60.0
 
 
 @dataclass
 class PlaceRequest:
-    """Says that somebody stood at the door and there was no place.
+    """A person waits at the door and there is no place.
 
-    It ends with the place that comes. A door that is asked to give the place back, for another one,
-    must not want it again.
+    The request ends when a place comes. So a door that is asked to return the place for another
+    door does not want it again.
     """
 
-    until: float  # Monotonic seconds.
-    granted: int | None = None  # The total of grants when the server was first told.
+    until: float  # monotonic seconds
+    granted: int | None = None  # total of grants at the first report
 
     def stands(self, account: Account, now: float) -> bool:
         if self.granted is None:
@@ -59,7 +58,7 @@ class PlaceRequest:
 
 
 class Sync:
-    """Start it, tell it of each committed scan, close it."""
+    """The uploading thread. Start it, wake it after each committed scan, close it."""
 
     def __init__(
         self,
@@ -74,7 +73,7 @@ class Sync:
         heartbeat_s: float = HEARTBEAT_S,
         back_off_s: tuple[float, float] = BACK_OFF_S,
     ) -> None:
-        """`on_restored` is called when a restored server has again all that this kiosk knows."""
+        """`on_restored` is called once a restored server has everything that this kiosk knows."""
         self._journal = journal
         self._replica = replica
         self._transport = transport
@@ -84,15 +83,16 @@ class Sync:
         self._on_restored = on_restored
         self.heartbeat_s = heartbeat_s
         self.back_off_s = back_off_s
-        self.limit = BATCH_SCANS  # scans in a batch; what is too large for the server halves it
+        # scans in a batch; halved when a batch is too large for the server
+        self.limit = BATCH_SCANS
         self._watch = Watch(journal.witness)
-        self._mark: wire.Mark | None = None  # The newest mark that the server has shown.
+        self._mark: wire.Mark | None = None  # the newest mark of the server
         self._wants: dict[PoolKey, PlaceRequest] = {}
         self._restored = False
         self._tidied_at = time.monotonic()
         self._changed = threading.Condition()
-        self._work = False  # There is something to send.
-        self._retry = False  # The network is back, so there is no reason to wait any longer.
+        self._work = False  # there is something to send
+        self._retry = False  # the network is back, so stop waiting
         self._stop_at: float | None = None
         self._thread = threading.Thread(target=self._run, name="sync", daemon=True)
 
@@ -100,7 +100,7 @@ class Sync:
         self._thread.start()
 
     def close(self, within_s: float = 2.0) -> bool:
-        """Send what waits, if that works within the time, and stop. Whether nothing waits."""
+        """Upload waiting scans within the time, and stop. True if nothing waits."""
         with self._changed:
             self._stop_at = time.monotonic() + within_s
             self._changed.notify_all()
@@ -116,25 +116,25 @@ class Sync:
             return False
 
     def wake(self) -> None:
-        """Send at once, because a scan was committed or places went back."""
+        """Send now, because a scan was committed or places went back."""
         with self._changed:
             self._work = True
             self._changed.notify_all()
 
     def network_is_back(self) -> None:
-        """Try now, because the feed has come back."""
+        """Retry now, because the feed is back."""
         with self._changed:
             self._retry = True
             self._changed.notify_all()
 
     def ask_for_place(self, hall: int, kind: PlaceKind = PlaceKind.ORDINARY) -> bool:
-        """Ask the server for a place. It returns False where the server can't be asked."""
+        """Request a place from the server. False if it can't be reached."""
         self._wants[PoolKey(hall, kind)] = PlaceRequest(time.monotonic() + WANT_S)
         self.wake()
         return self._link.state.online
 
     def restored(self) -> None:
-        """Note that the feed or a snapshot told of a restored server."""
+        """Note that the server was restored."""
         self._restored = True
         self._replica.fetch_names_again()
         self.wake()
@@ -146,12 +146,11 @@ class Sync:
                 more = self.exchange()
                 self._tidy()
             except Exception as error:
-                # Whatever the fault is, this thread must live on, or no scan would ever be sent
-                # again.
+                # This thread must survive any error, or no scan would be sent again.
                 if not isinstance(error, TransportError | JournalError):
                     log.error("sync failed: %s", type(error).__name__)
                 if self._stop_at is not None:
-                    # Before it stops it has tried once more.
+                    # it has tried once more before stopping
                     return
                 if isinstance(error, TransportError):
                     if error.permanent:
@@ -165,13 +164,13 @@ class Sync:
                 self._wait_online(0.0 if more else self.heartbeat_s)
 
     def _tidy(self) -> None:
-        """Keep checkpoints out of the scans' commits."""
+        """Do SQLite's checkpoints outside of the scans' commits."""
         if time.monotonic() - self._tidied_at >= TIDY_S:
             self._tidied_at = time.monotonic()
             self._journal.tidy()
 
     def _is_over(self) -> bool:
-        """Tell whether it was asked to stop, and there is no more time or nothing left to send."""
+        """Whether to stop: it was requested, and time is up or nothing is left to send."""
         with self._changed:
             if self._stop_at is None:
                 return False
@@ -185,8 +184,7 @@ class Sync:
     def _wait_online(self, timeout_s: float) -> None:
         with self._changed:
             self._changed.wait_for(lambda: self._work or self._stop_at is not None, timeout_s)
-            # This comes before the batch is made, so that scans which come later wake the thread
-            # again.
+            # Before the batch is made, so that later scans wake the thread again.
             self._work = self._retry = False
 
     def _wait_offline(self, timeout_s: float) -> None:
@@ -198,9 +196,9 @@ class Sync:
             self._work = self._retry = False
 
     def exchange(self) -> bool:
-        """Send one batch, or a heartbeat. Whether to send another at once.
+        """Send one batch or a heartbeat. True if another should follow at once.
 
-        Raises TransportError or JournalError, with the link told.
+        Raises TransportError or JournalError, after updating the link.
         """
         try:
             return self._exchange()
@@ -208,7 +206,7 @@ class Sync:
             self._link.failed(str(error), error.ailing)
             if error.permanent:
                 self._link.refuse(error.message)
-            # The server has fenced it, because its free places may have been used or returned
+            # The server has fenced this kiosk, because its free places may be used or returned
             # already.
             if error.code == "fork":
                 self._journal.fence()
@@ -229,8 +227,8 @@ class Sync:
                 return True
             if error.code != "gap":
                 raise
-        # The server was restored from a backup. An empty batch from the start makes it tell what it
-        # has.
+        # The server was restored from a backup. To an empty batch from the start it answers with
+        # its last record.
         offer = self._journal.offer(0, first=1)
         return self._take(*self._post(offer), offer)
 
@@ -276,7 +274,7 @@ class Sync:
         return batch, answer
 
     def _to_cosign(self) -> Witnessed | None:
-        """Return the checkpoint to cosign now. An earlier server would refuse the cosignature."""
+        """The checkpoint to cosign now. Early servers would refuse the cosignature."""
         context = self._replica.context
         if context is None or not context.salted or self._watch.contradicted:
             return None
@@ -327,9 +325,7 @@ class Sync:
 
 
 def _grant(grant: SignedGrant, *, told: bool) -> dict[str, Any]:
-    """Return the server's own word for a total, on the wire. `told` says that this server gives
-    such words.
-    """
+    """The server's signature of a total, on the wire, if the server supports marks (`told`)."""
     if not grant.signature or not told:
         return {}
     return {"signature": grant.signature, "signed_in": grant.incarnation}
