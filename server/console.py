@@ -1,6 +1,4 @@
-"""Provides what the commands of `hallkeeper` share. That is the event's directory, plain errors and
-progress.
-"""
+"""Shared code of all `hallkeeper` commands: the event's directory, plain errors and progress."""
 
 import signal
 import sys
@@ -22,9 +20,9 @@ if TYPE_CHECKING:
     from server.core.event.directory import Event
     from server.storage.database import Database
 
-BY = "command-line"  # The name that the entry log has for whoever acts here.
+BY = "command-line"  # the actor in the entry log
 PROBLEMS_SHOWN = 100
-# Errors whose text is for people, by their names, because to import them all takes half a second.
+# Errors whose text is for people. Named, since importing them all takes half a second.
 SPOKEN = {
     "badges.po.CatalogueError",
     "badges.printing.card.CardError",
@@ -60,31 +58,29 @@ def event_option(command: F) -> F:
 
 
 class Later(click.Command):
-    """Stands for a command in lists, until it is called or asked for its own help."""
+    """A command that is imported only when called or asked for its help."""
 
     def __init__(self, name: str, where: str, short_help: str) -> None:
         super().__init__(name, short_help=short_help)
         self.where = where
 
     def loaded(self) -> click.Command:
-        """Return the command itself."""
         module, _, name = self.where.partition(":")
         command: click.Command = getattr(import_module(module), name)
         return command
 
 
 class Commands(click.Group):
-    """Is a group whose commands say in a sentence what went wrong, with exit status 1.
+    """A group that prints errors as a sentence, with exit status 1.
 
-    They are listed in the order in which they were added, which is the order in which they are
-    needed.
+    Commands are listed in the order in which they are added.
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
 
     def add_later(self, name: str, where: str, short_help: str) -> None:
-        """Add a command whose code is loaded when it is called. `where` is its `module:name`."""
+        """Add a command that is imported when called. `where` is its `module:name`."""
         self.add_command(Later(name, where, short_help))
 
     def resolve_command(
@@ -104,7 +100,7 @@ class Commands(click.Group):
 
 
 def _said(error: Exception) -> str | None:
-    """Say an error in a sentence, or return None for one that nobody foresaw."""
+    """Return an error's sentence, or None for an unexpected error."""
     kinds = {f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__}
     if "server.features.imports.venue_plan.VenueError" in kinds:
         return listed(error.problems)  # type: ignore[attr-defined]
@@ -123,7 +119,7 @@ def listed(
     title: str = "nothing was imported:",
     total: int | None = None,
 ) -> str:
-    """Say what did not happen, and list the reasons. These are all, or the first of `total`."""
+    """Return a title and the reasons, which may be the first of `total`."""
     shown = [str(problem) for problem in problems[:PROBLEMS_SHOWN]]
     more = (len(problems) if total is None else total) - len(shown)
     if more > 0:
@@ -166,7 +162,7 @@ def opened(event_dir: Path) -> "Iterator[tuple[Event, Database]]":
 
 @contextmanager
 def _disk_told(path: Path) -> Iterator[None]:
-    """Say in plain words what SQLite says of a full disk. Raises DiskError."""
+    """Convert SQLite's disk errors to plain words. Raises DiskError."""
     try:
         yield
     except errors.EngineError as error:
@@ -179,16 +175,14 @@ def wall_clock() -> int:
 
 
 class Tell(Protocol):
-    """Takes how much is done in all, and of how much where that was not known before."""
+    """Takes the amount done, and the total if it was unknown before."""
 
     def __call__(self, done: int, of: int | None = None, /) -> None: ...
 
 
 @contextmanager
 def progress(label: str, length: int) -> Iterator[Tell]:
-    """Give a function to tell how much is done in all. It shows a bar on a terminal, and nothing
-    elsewhere.
-    """
+    """Yield a function that reports progress, as a bar on a terminal only."""
     if not sys.stderr.isatty():
         yield lambda done, of=None: None
         return
@@ -203,9 +197,7 @@ def progress(label: str, length: int) -> Iterator[Tell]:
 
 @contextmanager
 def interrupts_noted() -> Iterator[threading.Event]:
-    """Let Ctrl-C only set the event meanwhile. It does not stop what must end one way or the
-    other.
-    """
+    """Make Ctrl-C only set the yielded event, for work that must not be interrupted."""
     noted = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield noted
@@ -218,10 +210,10 @@ def interrupts_noted() -> Iterator[threading.Event]:
 
 
 def count(number: int, one: str, many: str | None = None) -> str:
-    """Say a number with its word, such as `1 badge` or `12,000 badges`."""
+    """Return a number with its word, such as `1 badge` or `12,000 badges`."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def refuse(sentence: str) -> InputError:
-    """Return an error for what was typed, with exit status 2. The caller raises it."""
+    """Return an error for invalid input, with exit status 2. The caller raises it."""
     return InputError(sentence)

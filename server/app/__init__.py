@@ -1,1 +1,1 @@
-"""Puts the server together: the list of features, the Flask app, its services, and serving."""
+"""Assembles the server: the list of features, the Flask app, its services, and serving."""

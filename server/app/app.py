@@ -1,4 +1,4 @@
-"""Makes the Flask app from the event, its database and all features."""
+"""Creates the Flask app from the event, its database and all features."""
 
 import time
 from collections.abc import Callable
@@ -41,8 +41,8 @@ NOT_ON_DISK = "The database's commits hang just now. Nothing was changed. Try ag
 
 
 class _App(Flask):
-    """Calls what it has as it is. Flask would look at each of the dozens of functions of a request
-    whether it is a coroutine, and none is.
+    """Skips Flask's check of each called function for a coroutine. There are dozens a request, none
+    a coroutine.
     """
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
@@ -56,10 +56,9 @@ def create_app(
     now: Callable[[], int] | None = None,
     clock: ServerClock | None = None,
 ) -> Flask:
-    """Make the event's app, with the kiosks' API, the attendees' phone page and the staff's pages.
-    It denies by default.
+    """Create the event's app with all interfaces and pages. Access is denied by default.
 
-    Close it with `close_app`, before the database. Raises CatalogueError for a spoilt file in the
+    Close it with `close_app`, before the database. Raises CatalogueError for an invalid file in the
     event's own `translations`, and EventError for a missing secret of its identity provider.
     """
     app = make_app(event.settings.name, event.settings.time_zone, event.path)
@@ -80,12 +79,12 @@ def create_app(
 
 
 def make_app(event_names: display.Names, time_zone: str, event_path: Path) -> Flask:
-    """Make the app with its routes, rules and words. It answers once it has its secret and its
-    services.
+    """Create the app with routes, rules and translations. It needs its secret and services before
+    it can answer.
 
-    Raises CatalogueError for a spoilt file in the event's own `translations`.
+    Raises CatalogueError for an invalid file in the event's own `translations`.
     """
-    app = _App("server.web")  # The package of the base templates and static files.
+    app = _App("server.web")  # the package of base templates and static files
     app.jinja_loader = ChoiceLoader([FileSystemLoader(path) for path in template_folders()])
     security.protect(app)
     auth.guard(app)
@@ -100,7 +99,7 @@ def make_app(event_names: display.Names, time_zone: str, event_path: Path) -> Fl
         for blueprint in feature.exempt:
             security.csrf.exempt(blueprint)
     app.after_request(_wait_for_disk)
-    # This runs before the body is sent, so that a held feed or a slow client holds no reader.
+    # Runs before the body is sent, so that a feed or a slow client holds no reader.
     app.teardown_appcontext(lambda _: services_of(app).database.give_back())
     return app
 
@@ -112,9 +111,7 @@ def _services(
     clock: ServerClock | None,
     standing: Standing,
 ) -> Services:
-    """Make what the app keeps. Where several servers serve the event, what they must find alike is
-    kept in the database. With SQLite one server alone has it.
-    """
+    """Create the app's services. State common to several servers is in the database."""
     voucher = Voucher(event.root_key, event.event_id)
     with database.reading() as db:
         several = bool(history(db))
@@ -139,17 +136,17 @@ def _services(
 
 
 def close_app(app: Flask) -> None:
-    """End every held feed and stop the app's threads."""
+    """End all feeds and stop the app's threads."""
     leave(app)
     services_of(app).hub.close()
 
 
 def leave(app: Flask) -> None:
-    """Stop what the server does by itself, tell other servers so, and delete what staff have sent.
-    Requests are still answered.
+    """Stop background work, hand it to other servers, and delete uploads. Requests are still
+    answered.
     """
     here = services_of(app)
-    # Another server has them as soon as it hears that this one stops.
+    # Stop duties before the report: another server takes them as soon as this one reports its stop.
     if here.duties is not None:
         here.duties.close()
     if here.reporter is not None:
@@ -160,21 +157,21 @@ def leave(app: Flask) -> None:
 
 
 def _wait_for_disk(answer: Response) -> Response:
-    """Show nothing that could still be lost with the database's machine. While commits hang, pages
-    are shown all the same, and other machines are asked to come again.
+    """Delay answers until the data that they show is on disk. While commits hang, pages are shown
+    after a second, and machine interfaces answer 503.
     """
     database = services().database
     if not database.has_read() or database.wait_for_disk(SHOWN_WITHIN_S):
         return answer
     durable = {blueprint.name for one in features() for blueprint in one.durable}
     if request.blueprint in durable and request.method == "GET":
-        # Another system may store an answer that a person only looks at.
+        # A machine may store the answer; a person only looks at it.
         return problems.answer(503, NOT_ON_DISK)
     return answer
 
 
 def _compare(app: Flask, db: Connection) -> None:
-    """Compare another database, or another state of it, with what this server remembers."""
+    """Compare a new database, or a new state of it, with this server's memory."""
     here = services_of(app)
     known = here.hub.cursor
     if not here.log.resume(db):

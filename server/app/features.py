@@ -1,4 +1,4 @@
-"""Lists all features. The app, the menu and the command line are put together from this list."""
+"""The list of all features, from which the app, the menu and the command line are assembled."""
 
 from collections.abc import Iterator
 from importlib import import_module
@@ -18,7 +18,7 @@ FEATURES = (
 
 
 def load_features() -> "tuple[Feature, ...]":
-    """Return what each feature adds to the app. Some have commands alone."""
+    """Return the features' pages and hooks. Some features have only commands."""
     names = [f"server.features.{name}.feature" for name in FEATURES]
     found: list[Feature] = [
         import_module(name).FEATURE for name in names if find_spec(name) is not None
@@ -27,14 +27,13 @@ def load_features() -> "tuple[Feature, ...]":
 
 
 def template_folders() -> list[Path]:
-    """Return the folders of templates: the base's, and each feature's."""
     server = Path(__file__).parent.parent
     own = [server / "features" / name / "templates" for name in FEATURES]
     return [server / "web" / "templates", *filter(Path.is_dir, own)]
 
 
 def alert_sources() -> "tuple[Source, ...]":
-    """Return core's sources of alerts, and those of each feature."""
+    """Return core's and all features' alert sources."""
     from server.core.alerts.sources import CORE, sources_of
 
     packages = [f"server.features.{name}" for name in FEATURES]

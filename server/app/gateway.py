@@ -1,7 +1,6 @@
-"""Is what granian calls for each request (RSGI), on one event loop.
+"""granian's entry point for requests (RSGI), on one event loop.
 
-It answers batches of scans itself, holds the feeds that the app has opened, and has the app answer
-everything else on threads.
+It answers batches of scans, holds feeds, and passes everything else to the app on threads.
 """
 
 import asyncio
@@ -20,35 +19,32 @@ from server.web.serving.waker import Waker
 
 
 class Gateway:
-    """Serves an app to granian."""
-
     def __init__(self, app: Flask, threads: Threads) -> None:
         self._app = app
         self._threads = threads
         self._at_end: Callable[[], object] = lambda: None
 
     def on_end(self, call: Callable[[], object]) -> None:
-        """Call this when the loop has ended, before the process does."""
+        """Set a function to call after the loop has ended."""
         self._at_end = call
 
     def await_turn(self) -> None:
-        """Wait, on another thread, until the loop has turned once. A loop that hangs never does."""
+        """Block another thread until the loop has run once. Never returns if the loop hangs."""
         turned = threading.Event()
         self._waker.call(turned.set)
         turned.wait()
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Begin on a loop, before the first request."""
+        """Start on a loop, before the first request."""
         self._waker = Waker(loop)
         self._pages = Pages(in_one_piece(self._app.wsgi_app), self._threads, self._waker)
         self._scans = ScansLane(self._app, self._waker)
 
     def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Put things in order after the last request."""
+        """Clean up after the last request."""
         self._at_end()
 
     async def __rsgi__(self, scope: Scope, exchange: Exchange) -> None:
-        """Answer one request."""
         if not _names_one_host(scope):
             exchange.response_bytes(400, [("content-type", "text/plain")], b"Name one host.\n")
             return
@@ -71,8 +67,8 @@ class Gateway:
 
 
 def _names_one_host(scope: Scope) -> bool:
-    """Tell whether a request names its host once, as RFC 9112 demands (3.2). Two programs on its
-    way could otherwise take it for two hosts. HTTP/1.0 has none.
+    """Return whether a request names its host exactly once (RFC 9112, 3.2). Otherwise a proxy and
+    this server could see different hosts. HTTP/1.0 has none.
     """
     hosts = lines_of(scope, "host")
     return len(hosts) == 1 or (not hosts and scope.http_version in ("1", "1.0"))

@@ -1,4 +1,4 @@
-"""Makes a new event, with its directory, settings, keys, certificate and database."""
+"""Creates a new event: directory, settings, keys, certificate and database."""
 
 import os
 import shutil
@@ -38,14 +38,13 @@ def init_event(
     password_stays: bool = False,
     postgresql: str | None = None,
 ) -> tuple[Event, str]:
-    """Make an event in a new or empty directory. Returns it with the first admin's password, which
-    is not kept.
+    """Create an event in a new or empty directory. Return it with the first admin's password, which
+    is not stored.
 
-    The admin chooses another password at the first sign-in, unless `password_stays`, as in a demo.
-    `now` (Unix ms) is when the event says it was made, and None is the machine's clock.
-    `postgresql` is the address of an empty database there, or a file that has it, and None makes a
-    database of SQLite in the directory. Raises EventError or DatabaseError, with nothing left
-    behind, or with what could not be taken away.
+    The admin must change the password at the first sign-in, unless `password_stays`, as in a demo.
+    `now` (Unix ms) is the time of creation; None means now. `postgresql` is the address of an empty
+    database, or a file with it; None creates a SQLite database in the directory. Raises EventError
+    or DatabaseError, after removing what it made as far as possible.
     """
     path = Path(path)
     existed = _empty_directory(path)
@@ -69,7 +68,7 @@ def init_event(
 
 
 def _empty_directory(path: Path) -> bool:
-    """Make `path`, or accept it if it is empty. Returns whether it was there before."""
+    """Create `path`, or accept it if it is empty. Return whether it existed."""
     existed = path.exists()
     if existed and not path.is_dir():
         raise EventError(f"{path} is a file. Name a new or an empty directory.")
@@ -85,12 +84,12 @@ def _empty_directory(path: Path) -> bool:
 
 
 def _existing(path: Path) -> Path:
-    """Return the nearest directory above `path` that is there."""
+    """Return the nearest existing directory above `path`."""
     return next((one for one in path.absolute().parents if one.is_dir()), Path("/"))
 
 
 def _leave_nothing(path: Path, existed: bool) -> str:
-    """Take away what was made. Returns "" or a sentence about what is left."""
+    """Remove what was made. Return "" or a sentence about what remains."""
     for made in path.iterdir():
         if made.is_dir():
             shutil.rmtree(made, ignore_errors=True)
@@ -107,7 +106,7 @@ def _leave_nothing(path: Path, existed: bool) -> str:
 def _write_keys(keys: Path, settings: EventSettings, now: int, random: Random) -> None:
     keys.mkdir(mode=0o700)
     uuid = bytearray(random(16))
-    uuid[6] = uuid[6] & 0x0F | 0x40  # Version 4.
+    uuid[6] = uuid[6] & 0x0F | 0x40  # version 4
     uuid[8] = uuid[8] & 0x3F | 0x80
     _write_private(keys / "event.id", bytes(uuid).hex().encode() + b"\n")
     for name in _SEEDS:
@@ -126,7 +125,7 @@ def _write_private(path: Path, data: bytes) -> None:
 
 
 def _make_database(path: Path, now: int, random: Random, first: bool) -> str:
-    """Make the tables, the default categories and the first admin, whose password is returned."""
+    """Create the tables, default categories and the first admin. Return the admin's password."""
     password = users.make_password(random)
     connection = connect(path)
     try:

@@ -1,4 +1,4 @@
-"""Puts staff's pages together: one blueprint of all features' pages, the menu, and the way home."""
+"""Assembles staff's pages: one blueprint, the menu, and the redirect from the home address."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,6 @@ from server.web.feature import EXTENSION, Feature
 
 
 def register(app: Flask, features: Sequence[Feature]) -> None:
-    """Add all features' pages to the app."""
     app.extensions[EXTENSION] = features
     staff = Blueprint("admin", __name__)
     for feature in features:
@@ -38,7 +37,7 @@ def register(app: Flask, features: Sequence[Feature]) -> None:
 
     @auth.allow_everybody
     def home() -> Response:
-        """Send the user to the first page that they may open, or to the sign-in."""
+        """Redirect to the first page that the user may open, or to the sign-in."""
         who = auth.user()
         if who is not None and who.waits:
             return redirect(url_for("admin.factors.ask"))

@@ -1,8 +1,8 @@
-"""Lets one server at a time begin to listen on a port.
+"""Serialises servers that start on the same port.
 
-granian listens with SO_REUSEPORT, and not before its worker has loaded the app. So two servers that
-begin at once would both find the port free, and share it: a client would reach one or the other.
-Whoever has the turn finds out whether the port is taken, and gives the turn back once it listens.
+granian listens with SO_REUSEPORT, and only after its worker has loaded the app. So two servers
+starting at once would both find the port free and share it. A server holds the turn from its check
+of the port until it listens.
 """
 
 import socket
@@ -10,18 +10,16 @@ import time
 
 from server.core.event.settings import EventError
 
-WAIT_S = 180.0  # Longer than a worker may take to begin (server/app/supervise.py).
+WAIT_S = 180.0  # longer than a worker may take to start (server/app/supervise.py)
 LOOK_S = 0.1
 
 
 class PortTurn:
-    """Holds the turn on a port of this machine, or of this network namespace. It ends with the
-    process.
-    """
+    """The turn for a port of this machine or network namespace. It ends with the process."""
 
     def __init__(self, port: int) -> None:
-        """Wait for the turn. Raises EventError where another server keeps it for too long."""
-        # The system has one socket of a name without a file.
+        """Wait for the turn. Raises EventError if another server keeps it too long."""
+        # An abstract socket name is unique and needs no file.
         self._name = f"\0hallkeeper begins to listen on port {port}"
         self._held = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         until = time.monotonic() + WAIT_S
@@ -35,7 +33,7 @@ class PortTurn:
             time.sleep(LOOK_S)
 
     def close(self) -> None:
-        """End the turn in this process. A fork holds it until it has done so too."""
+        """Release the turn in this process. A fork holds it until it has done so too."""
         self._held.close()
 
     def _takes(self) -> bool:

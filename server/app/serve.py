@@ -1,8 +1,7 @@
-"""Runs granian in front of the app with `hallkeeper serve`, one server per event directory.
+"""Runs granian with the app for `hallkeeper serve`, one server per event directory.
 
 The supervisor (server/app/supervise.py) holds the event's lock and the signals. Its one worker has
-the app. Feeds are held open for hours, so a stop does not wait for them. Kiosks connect again by
-themselves.
+the app. A stop does not wait for feeds; kiosks reconnect.
 """
 
 import contextlib
@@ -58,16 +57,16 @@ from server.web.serving.threads import Threads
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
-# For pages. A live page of staff holds one. Kiosks' feeds and scans take none.
+# For pages. A live page holds one; kiosks' feeds and scans hold none.
 THREADS = 400
-# Far more than strangers may hold (server/web/connections.py).
+# Far above the limit for unknown clients (server/web/connections.py).
 CONNECTIONS = 8192
-HEADERS_MS = 10_000  # The headers of a request must have come by then.
+HEADERS_MS = 10_000  # deadline for a request's headers
 THREAD_IDLE_S = 600
-STOP_S = 2  # For requests in flight. Feeds that are still open are cut.
-FILES_WANTED = 16_384  # For sockets, and two files for each reader of the database.
+STOP_S = 2  # for requests in progress; open feeds are cut
+FILES_WANTED = 16_384  # for sockets, and two files for each database reader
 PARENT_CHECK_S = 0.5
-AGAIN_S = 2.0  # Between two attempts to open an event whose database is away.
+AGAIN_S = 2.0  # between two attempts to open an event whose database is unavailable
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -76,14 +75,14 @@ T = TypeVar("T")
 def serve(event_dir: Path, host: str | None = None, port: int | None = None) -> None:
     """Serve the event until Ctrl-C or SIGTERM.
 
-    Raises EventError where it can't start, or where its worker fails again and again.
+    Raises EventError if it can't start, or if its worker fails repeatedly.
     """
     write_lines()
     event = _awaiting(partial(load_event, event_dir), lambda: notify(AWAITED))
     host = host or event.settings.host
     port = event.settings.port if port is None else port
-    # The lock comes first. If this event is served already, that server also has the port, and the
-    # lock's message is the better one.
+    # Lock first: if this event is already served, the lock's message is better than that of the
+    # port.
     with only_server(event_dir), contextlib.closing(PortTurn(port)) as turn:
         _check_address(host, port)
         warnings = (
@@ -95,14 +94,14 @@ def serve(event_dir: Path, host: str | None = None, port: int | None = None) -> 
             if warning:
                 click.echo(f"Warning: {warning}", err=True)
         _raise_file_limit()
-        tables.load()  # Each worker is a fork, and need not load it.
+        tables.load()  # Loaded before the fork, once for all workers.
         server = _granian(event, host, port)
         server.certificate = lambda: (event.certificate_path, event.certificate_key_path)
         server.listens = turn.close
         server.on_startup(lambda: _announce(event, host, port))
         server.on_shutdown(lambda: _fold_journal(event))
         loader = partial(_load, os.getpid(), str(event_dir), (host, port), turn)
-        # What it loads is called by RSGI's own name.
+        # RSGI calls the object itself.
         server.serve(target_loader=loader, wrap_loader=False)  # type: ignore[arg-type]
     if server.failed:
         raise EventError(server.failed)
@@ -134,8 +133,8 @@ def _granian(event: Event, host: str, port: int) -> Supervisor:
 def _load(
     parent: int, event_dir: str, address: tuple[str, int], turn: PortTurn, beats: "Connection"
 ) -> Gateway:
-    """Load the app in the worker, with its heartbeat. A watch on the supervisor lets no worker
-    outlive it.
+    """Load the app in the worker, with its heartbeat and a watch that ends it with the
+    supervisor.
     """
     turn.close()  # The supervisor holds it until the worker listens.
     threading.Thread(target=_end_with, args=(parent,), name="supervisor", daemon=True).start()
@@ -153,23 +152,22 @@ def _load(
     beat(app, here.database, beats, address, await_turn=gateway.await_turn)
     gateway.on_end(Leaving(partial(leave, app), beats))
     proxy = here.event.settings.proxy
-    # A proxy's connections are those of many.
+    # Many clients share a proxy's connections.
     Guard(port, lambda one: one == proxy or here.lanes.is_known(one)).start()
-    # The tree of a long log takes a while, for which no kiosk should wait.
+    # Build the log's tree before kiosks connect.
     here.log.size()
     gc.collect()
-    # What is loaded stays. To go through it at each collection took 60 ms, for which everybody
-    # waited.
+    # Exclude loaded objects from collections, which took 60 ms each.
     gc.freeze()
     return gateway
 
 
 def _awaiting(opened: Callable[[], T], waits: Callable[[], object]) -> T:
-    """Return what `opened` does, and call it again for as long as the database is away or busy, or
-    its disk full.
+    """Call `opened` until it succeeds, while the database is unavailable or busy or its disk is
+    full.
 
-    `waits` is called after each attempt. A server that ended would be of no use once the database
-    is there.
+    `waits` is called after each attempt. A server that exited would not come back with its
+    database.
     """
     began, logged = time.monotonic(), ""
     while True:
@@ -192,7 +190,7 @@ def _awaiting(opened: Callable[[], T], waits: Callable[[], object]) -> T:
 def _end_with(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(PARENT_CHECK_S)
-    # This is as safe as a power cut, because what was acknowledged is on disk.
+    # As safe as a power cut: acknowledged data is on disk.
     os._exit(1)
 
 
@@ -203,8 +201,8 @@ def _announce(event: Event, host: str, port: int) -> None:
 
 
 def announcement(event: Event, host: str, port: int) -> list[str]:
-    """Return what `serve` prints. It says where the server is, how to tell that it is the right
-    one, and how to stop it.
+    """Return the lines that `serve` prints: addresses, certificate fingerprints, and how to stop
+    it.
     """
     here = f"[{host}]" if ":" in host else host
     names = dict.fromkeys((event.settings.public_host, here))
@@ -231,12 +229,12 @@ def _certificate_digest(path: Path) -> str:
 
 
 def _pairs(digest: str) -> str:
-    """Write a digest as browsers show it, such as `AB:CD:…`."""
+    """Format a digest as browsers do: `AB:CD:…`."""
     return ":".join(digest[at : at + 2] for at in range(0, len(digest), 2)).upper()
 
 
 def _check_address(host: str, port: int) -> None:
-    """Say plainly what granian would only die of. Raises EventError."""
+    """Check the address, for a clearer error than granian's. Raises EventError."""
     if not 1 <= port <= 65535:
         raise EventError(f"port {port} is not between 1 and 65535")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -252,8 +250,8 @@ def _check_address(host: str, port: int) -> None:
 
 
 def _raise_file_limit() -> None:
-    """Raise the limit of open files. Many systems allow 1024, which 300 held feeds and their
-    readers would exceed.
+    """Raise the limit of open files. Many systems allow 1024, too few for 300 feeds and their
+    readers.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = FILES_WANTED if hard == resource.RLIM_INFINITY else min(FILES_WANTED, hard)
@@ -262,8 +260,6 @@ def _raise_file_limit() -> None:
 
 
 def _fold_journal(event: Event) -> None:
-    """Fold SQLite's write-ahead log in, by being the last to close. The database is one file again,
-    which is easy to copy.
-    """
-    with contextlib.suppress(EngineError, DatabaseError):  # The server works without it.
+    """Fold in SQLite's write-ahead log, so that the database is one file."""
+    with contextlib.suppress(EngineError, DatabaseError):  # the server works without it
         database.connect(event.database_path).close()

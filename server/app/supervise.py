@@ -1,9 +1,8 @@
-"""Starts the worker of `hallkeeper serve` again where it has failed or hangs.
+"""Restarts the worker of `hallkeeper serve` when it fails or hangs.
 
-A worker that died says by its exit status why. One that lives but does nothing is found by its
-heartbeat, which goes through the app and the writer's thread. To systemd, whose unit ships as
-server/app/systemd/hallkeeper.service, the supervisor vouches for the worker's answers, never for
-its own life alone.
+A dead worker is explained by its exit status. A hanging one is detected by its heartbeat, which
+passes through the app and the writer's thread. The supervisor forwards the heartbeat to systemd
+(server/app/systemd/hallkeeper.service), never only its own liveness.
 """
 
 import contextlib
@@ -34,39 +33,37 @@ log = logging.getLogger(__name__)
 BEAT_S = 2.0
 LOOK_S = 0.5
 ACCEPTS_S, ACCEPTS_EVERY_S = 1.0, 0.05
-NOTIFY_S = 1.0  # systemd has this long to take what it is told.
-# A worker without a heartbeat for this long hangs. A write that waits for another process's
-# import waits less.
+NOTIFY_S = 1.0  # timeout for a message to systemd
+# A worker without a heartbeat for this long hangs. Waits for another process's import are shorter.
 HANG_S = 30.0
-# A worker has this long to leave things in order when the server stops. systemd waits longer.
+# Time for a worker to clean up at a stop. systemd allows longer.
 LEAVE_S = 4.0
 LEAVE, LEFT = b"leave", b"left"
-# What a worker sends now and then: that it works, or that it waits for its database, to begin.
+# Heartbeats: the worker works, or waits for its database.
 WORKS, WAITS = b"works", b"waits"
-# The first heartbeat may take this long, because a large event takes a while to open.
+# Limit for the first heartbeat. A large event takes a while to open.
 START_S = 120.0
-QUICK_S = 60.0  # A worker that failed sooner than this may fail again at once.
-FAILURES_MAX = 6  # This many quick failures in a row end it.
-PAUSES_S = (0.0, 1.0, 2.0, 5.0, 10.0)  # The pauses before each new worker.
-# systemd is told so where a database is awaited, and gives a start no more than five minutes.
+QUICK_S = 60.0  # an earlier failure counts as quick
+FAILURES_MAX = 6  # quick failures in a row before giving up
+PAUSES_S = (0.0, 1.0, 2.0, 5.0, 10.0)  # pauses before each new worker
+# Extends systemd's start timeout to five minutes while a database is awaited.
 AWAITED = "EXTEND_TIMEOUT_USEC=300000000\nSTATUS=Waiting for the database"
-REFUSED = 3  # The worker's exit status where it has said why it can't start.
-# Only tests set these. They have seconds in place of HANG_S and of the time that threads wait for
-# work.
+REFUSED = 3  # the worker's exit status after it has printed why it can't start
+# Only for tests: seconds for HANG_S and for idle threads.
 HANG_VARIABLE = "HALLKEEPER_TEST_HANG_S"
 THREAD_IDLE_VARIABLE = "HALLKEEPER_TEST_THREAD_IDLE_S"
 
 
-# granian has few types, which is why mypy is told to overlook some lines.
+# granian has few types, hence the ignored type errors.
 class Supervisor(MPServer):
-    """Is granian with one worker, which is replaced where it fails. `failed` says why it gave
+    """granian with one worker, which is restarted if it fails. `failed` is the reason for giving
     up.
     """
 
     failed = ""
-    # The files of the certificate and its key, which may be others for the next worker.
+    # The certificate and key files, which may change before the next worker.
     certificate: Callable[[], tuple[Path, Path]] | None = None
-    # Is called when the first worker has begun to take connections.
+    # Called when the first worker accepts connections.
     listens: Callable[[], object] = staticmethod(lambda: None)
 
     def startup(self, spawn_target: Any, target_loader: Any) -> None:
@@ -88,7 +85,7 @@ class Supervisor(MPServer):
         return worker
 
     def _read_certificate(self) -> None:
-        """Let the next worker serve the certificate that is there now."""
+        """Load the current certificate for the next worker."""
         if self.certificate is None:
             return
         try:
@@ -97,10 +94,10 @@ class Supervisor(MPServer):
             log.error("The certificate can't be read, and the one before is served: %s.", error)
 
     def _serve_loop(self, spawn_target: Any, target_loader: Any) -> None:
-        """Serve until a signal comes, or until the worker has failed too often.
+        """Serve until a signal, or until the worker has failed too often.
 
-        This takes the place of granian's own loop, which starts the new worker beside the old one,
-        and ends without a reason.
+        It replaces granian's own loop, which starts the new worker beside the old one, and ends
+        without a reason.
         """
         while not self._wait(LOOK_S):
             self._listen()
@@ -148,7 +145,7 @@ class Supervisor(MPServer):
 
     @property
     def _limit_s(self) -> float:
-        """Return for how long the worker may send nothing. To open an event takes a while."""
+        """Return the time limit for the next heartbeat. Opening an event takes longer."""
         return START_S if self._beat_at is None or self._waits else self._hang_s
 
     def _hangs(self) -> bool:
@@ -156,10 +153,10 @@ class Supervisor(MPServer):
         return time.monotonic() - since > self._limit_s
 
     def _after_failure(self, why: str) -> bool:
-        """Log the failure and pause. Return whether to go on."""
+        """Log the failure and pause. Return whether to continue."""
         lived_s = time.monotonic() - self._started_at
         self._quick_failures = self._quick_failures + 1 if lived_s < QUICK_S else 1
-        # It never served, so it would fail the same way again.
+        # A worker that never served would fail the same way again.
         if not self._ready:
             self.failed = f"the server's worker could not start: it {why}"
             return False
@@ -187,13 +184,13 @@ class Supervisor(MPServer):
     def shutdown(self, exit_code: int = 0) -> None:
         notify("STOPPING=1")
         self._await_leave()
-        # granian would report the worker's end as well, and `failed` says it already.
+        # granian would also report the worker's exit, which `failed` already covers.
         self.interrupt_children.clear()
         super().shutdown(exit_code)  # type: ignore[no-untyped-call]
 
     def _await_leave(self) -> None:
-        """Have the worker leave things in order. It goes on answering meanwhile, because a feed
-        that is held open would let it end by force alone.
+        """Let the worker clean up. It still answers meanwhile, since an open feed would prevent a
+        graceful end.
         """
         worker: Any = self.wrks[0]
         until = time.monotonic() + LEAVE_S
@@ -205,7 +202,7 @@ class Supervisor(MPServer):
 
 
 class Leaving:
-    """Leaves things in order in the worker, once, whoever asks for it first."""
+    """Cleans up in the worker, once, for the first caller."""
 
     def __init__(self, leave: Callable[[], object], asked: Connection) -> None:
         self._leave = leave
@@ -215,7 +212,7 @@ class Leaving:
         threading.Thread(target=self._listen, name="leaving", daemon=True).start()
 
     def __call__(self) -> None:
-        """Do it, or wait until it is done."""
+        """Clean up, or wait until it is done."""
         with self._lock:
             if not self._done:
                 self._done = True
@@ -229,7 +226,7 @@ class Leaving:
 
 
 def said(exitcode: int | None) -> str:
-    """Say what became of a process, by its exit status."""
+    """Describe a process's exit status."""
     if exitcode is None:
         return "was lost"
     if exitcode >= 0:
@@ -249,19 +246,18 @@ def beat(
     address: tuple[str, int],
     await_turn: Callable[[], None] = lambda: None,
 ) -> None:
-    """Tell the supervisor, from the worker, that the app answers and the writer works. The first
-    time is when the worker takes connections at `address`. `await_turn` returns once the server's
-    event loop has turned.
+    """Send heartbeats to the supervisor while the app answers and the writer works, first when the
+    worker accepts connections at `address`. `await_turn` returns once the event loop has run.
 
-    What they answer does not matter, because no new worker would mend a full disk. Nor would one
-    mend a database that keeps its writer waiting, which ends by itself.
+    The results do not matter: a restart would not fix a full disk, nor a database that blocks its
+    writer.
     """
     client = app.test_client(use_cookies=False)
     room = disk.Watch(database.path)
 
     def run() -> None:
-        # granian listens only after the app is loaded, and whoever is told that the server is
-        # ready may connect at once.
+        # granian listens only after the app is loaded, and clients may connect as soon as the
+        # server is reported ready.
         while not accepts(address):
             time.sleep(ACCEPTS_EVERY_S)
         turned = _ask(database)
@@ -275,7 +271,7 @@ def beat(
                     turned = _ask(database)
                 room.look()
             except OSError:
-                return  # The supervisor has gone.
+                return  # the supervisor has gone
             except Exception as error:
                 log.error("the heartbeat failed: %s", cause(error))
             time.sleep(BEAT_S)
@@ -284,32 +280,32 @@ def beat(
 
 
 def _ask(database: Database) -> threading.Event:
-    """Write nothing, and return what is set once the writer's thread has come to it."""
+    """Submit an empty write, and return an event that is set when the writer has reached it."""
     turned = threading.Event()
     try:
         database.write_then(lambda db: None, lambda *_: turned.set(), early=True)
     except (EngineError, DatabaseError):
-        turned.set()  # It was refused at once.
+        turned.set()  # refused at once
     return turned
 
 
 def accepts(address: tuple[str, int]) -> bool:
-    """Say whether a connection to `address` is accepted."""
+    """Return whether a connection to `address` is accepted."""
     with contextlib.suppress(OSError), socket.create_connection(address, timeout=ACCEPTS_S):
         return True
     return False
 
 
 def notify(state: str) -> None:
-    """Tell systemd, where it started us and asked for it (sd_notify(3))."""
+    """Send a state to systemd, if it asked for it (sd_notify(3))."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address.startswith(("/", "@")):
         return
-    # This is an abstract name, which is in no directory.
+    # an abstract name
     if address.startswith("@"):
         address = f"\0{address[1:]}"
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
-        # Whoever listens may not read for a while. A worker that hangs is replaced even so.
+        # The receiver may be slow; a hanging worker must be replaced anyway.
         sender.settimeout(NOTIFY_S)
         sender.connect(address)
         sender.sendall(state.encode())

@@ -1,6 +1,4 @@
-"""Makes the app for a WSGI server. It serves the event that HALLKEEPER_EVENT names, or that `serve`
-opens.
-"""
+"""Opens the app of an event, for `serve` or for a WSGI server with HALLKEEPER_EVENT."""
 
 import os
 from collections.abc import Callable, Iterable
@@ -24,15 +22,15 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
     from flask import Flask
 
-WHOLE_BYTES_MAX = 1_000_000  # A longer answer is not collected in memory.
+WHOLE_BYTES_MAX = 1_000_000  # longer responses are not collected in memory
 VARIABLE = "HALLKEEPER_EVENT"
 
 
 def open_app(event_dir: Path, port: int | None = None) -> "Flask":
     """Open the app of the event in `event_dir`, with its database. Raises EventError.
 
-    `port` is the one listened on, where it is not the event's own. Enrolment codes and phone links
-    must name it.
+    `port` is the port listened on, if not the event's own; enrolment codes and phone links contain
+    it.
     """
     tables.load()
     event = load_event(event_dir)
@@ -79,10 +77,9 @@ def _works_of_features(app: "Flask", here: Services) -> list[Work]:
 
 
 def in_one_piece(app: "WSGIApplication") -> "WSGIApplication":
-    """Return the same app, but with each short answer as a list of one piece.
+    """Wrap the app so that short responses are lists of one piece.
 
-    Granian sends a list by one call. It asks for anything else piece by piece, as it must for a
-    feed.
+    granian sends a list by one call, but requests other iterables piece by piece, as feeds need.
     """
 
     def run(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
@@ -110,7 +107,7 @@ def in_one_piece(app: "WSGIApplication") -> "WSGIApplication":
 
 
 def load() -> "Flask":
-    """Open the app of the event that the environment names. Raises EventError."""
+    """Open the app of the event in HALLKEEPER_EVENT. Raises EventError."""
     named = os.environ.get(VARIABLE)
     if not named:
         raise EventError(f"{VARIABLE} is not set: name the event's directory in it")

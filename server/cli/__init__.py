@@ -1,4 +1,1 @@
-"""Does what an admin does at the server's console with `hallkeeper`, and starts the server.
-
-Begin with `main.py`. It may use every room but `demo`, which only its own command imports.
-"""
+"""The command line. Begin with `main.py`."""

@@ -1,6 +1,4 @@
-"""Starts the server, and does what an admin does at its console with `hallkeeper`. Errors are one
-plain sentence.
-"""
+"""The `hallkeeper` command. Errors are one plain sentence."""
 
 import socket
 from datetime import date, datetime
@@ -14,7 +12,7 @@ from server.app.features import alert_sources, commands
 from server.console import Commands, event_option
 
 
-# All commands together take a second to load, so each is loaded when it is called.
+# Importing all commands takes a second, so each is imported when called.
 @click.group(cls=Commands)
 @click.version_option(package_name="hallkeeper", prog_name="hallkeeper", message=version.SHOWN)
 @click.pass_context
@@ -23,7 +21,7 @@ def main(ctx: click.Context) -> None:
 
     Begin with `hallkeeper init DIR`, or see it all at work with `hallkeeper demo`.
     """
-    ctx.obj = alert_sources  # For `status`, which knows no other feature.
+    ctx.obj = alert_sources  # for `status`, since core knows no feature
 
 
 @main.command(short_help="Make a new event.")
@@ -88,11 +86,11 @@ def _today(zone: str) -> date:
     try:
         return datetime.now(ZoneInfo(zone)).date()
     except (ValueError, OSError, KeyError):
-        return date(2000, 1, 1)  # The settings refuse this zone later, with a message.
+        return date(2000, 1, 1)  # the settings refuse this zone later, with a message
 
 
 def machine_zone() -> str:
-    """Return the IANA name of this machine's time zone, as far as it says one, else UTC."""
+    """Return the IANA name of this machine's time zone, else UTC."""
     try:
         path = Path("/etc/localtime").resolve(strict=True).as_posix()
     except OSError:
@@ -110,7 +108,7 @@ for command in commands():
 @click.option("--port", type=int, help="The port to listen on instead of the event's.")
 def serve(event_dir: Path, host: str | None, port: int | None) -> None:
     """Serve kiosks, phones and staff's pages, until Ctrl-C."""
-    # Loading granian alone takes a while, so other commands don't.
+    # granian is slow to import
     from server.app.serve import serve as run
 
     run(event_dir, host, port)
@@ -124,7 +122,7 @@ def serve(event_dir: Path, host: str | None, port: int | None) -> None:
 @click.pass_context
 def demo(ctx: click.Context) -> None:
     """Run a whole made-up forum here, with a server, and doors that watch films of badges."""
-    # The demo draws and plays films, and what it needs for that is loaded only now.
+    # imports the film code, which is slow
     from server.demo.command import demo as run
 
     run.main(args=ctx.args, prog_name="hallkeeper demo")

@@ -1,7 +1,5 @@
-"""Serves the kiosks' HTTP interface. Every call but enrolment, and the
-question for the server's key, is signed by the kiosk.
-
-Begin with `scans.py`. Messages are those of `badges.wire`, and errors have one shape.
+"""The kiosks' HTTP interface. Kiosks sign every request except enrolment and the one for the
+server's key. Messages are in `badges.wire`.
 """
 
 from flask import Blueprint

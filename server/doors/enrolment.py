@@ -1,4 +1,4 @@
-"""Enrols a new kiosk. It has no key that the server knows, so only this call is not signed."""
+"""Enrols a new kiosk. The server does not know its key yet, so this request is not signed."""
 
 from flask import Response, request
 
@@ -9,7 +9,6 @@ from server.web.services import services
 
 
 def enrol() -> Response:
-    """Enrol a kiosk that shows its one-time code and its key."""
     asked = wire.decode(request.get_data(), wire.EnrolRequest)
     here = services()
     try:

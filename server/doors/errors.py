@@ -1,6 +1,4 @@
-"""Makes the answers of the kiosks' interface, with messages of `badges.wire` and errors in one
-shape.
-"""
+"""Responses of the kiosks' interface, with errors in one shape."""
 
 from flask import Response
 from msgspec import UNSET, Struct, UnsetType
@@ -8,14 +6,12 @@ from msgspec import UNSET, Struct, UnsetType
 from badges.record import WireError
 from badges.wire import version, wire
 
-# Every answer to a kiosk states which version of the wire this server speaks.
+# Every response states the server's protocol version.
 HEADERS = {version.HEADER: version.OWN.text}
 
 
 class ApiError(Exception):
-    """Is raised for an answer other than the one asked for. With `retry`, the same request may work
-    later.
-    """
+    """Raised for an error response. With `retry`, the same request may succeed later."""
 
     def __init__(
         self,

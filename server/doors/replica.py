@@ -1,6 +1,4 @@
-"""Sends kiosks what they may know of the event, as a snapshot, the sealed names, and the changes
-after both.
-"""
+"""Sends kiosks their facts: the snapshot, the sealed names, and later changes."""
 
 from dataclasses import replace
 
@@ -23,11 +21,13 @@ NAMES_MAX = 5_000
 
 
 def replica() -> Response:
-    """Return all that the kiosk's door needs to know, with the programme where it asks for it."""
+    """Return all facts for the kiosk's door. The query lists the optional parts that it
+    supports.
+    """
     here, signed = services(), read_signature()
     asked = request.query_string.decode("latin-1").split("&")
     if signed.version is None:
-        # Kiosks of before the header are told apart by what they ask for.
+        # Kiosks from before the version header are distinguished by what they request.
         signed = replace(signed, version=UNSTATED if wire.SERVERS_ASKED in asked else FIRST)
 
     def step(db: Connection, caller: Caller, now: int) -> wire.Snapshot:
@@ -55,7 +55,7 @@ def names() -> Response:
 
 
 def changes() -> Response:
-    """Changes after a cursor, as they happen, as Server-Sent Events."""
+    """Stream the changes after a cursor (Server-Sent Events)."""
     here = services()
     caller = signed_caller(read_signature(), at_work=True)
     with here.database.reading() as db:
@@ -71,7 +71,7 @@ def changes() -> Response:
         )
     except CursorGoneError:
         raise ApiError(409, "cursor_gone", "Take a new replica first.") from None
-    # The word that the kiosk was retired or moved may have gone out just before.
+    # The kiosk may have been retired or moved just before the subscription.
     if not still_as(here.database.reader, caller):
         subscription.end()
     return Response(

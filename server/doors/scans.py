@@ -1,4 +1,4 @@
-"""Takes batches of scans, which are also a kiosk's heartbeat."""
+"""Receives batches of scans, which are also a kiosk's heartbeat."""
 
 import logging
 import time
@@ -25,9 +25,10 @@ from server.web.services import Services, renewed, services
 
 log = logging.getLogger(__name__)
 
-# Scans, twice as many as a kiosk sends. Everybody waits for the commit of a batch.
+# In scans, twice as many as a kiosk sends. All clients wait for the commit of a batch.
 BATCH_MAX = 100
-LONG_BATCH = ingest.IN_ORDER  # Scans. More are a backlog, and take turns with what others send.
+# in scans; a longer batch is a backlog, and takes turns with other writes
+LONG_BATCH = ingest.IN_ORDER
 
 FORKED = (
     "This kiosk's journal is not the one that it sent before (a copied or restored disk?). "
@@ -36,8 +37,8 @@ FORKED = (
 
 
 class Taken(NamedTuple):
-    """Holds what became of a batch, and how far feed and entry log had come with it, or with those
-    that were taken together with it.
+    """The result of a batch, with the position of feed and entry log after it, or after all batches
+    taken together with it.
     """
 
     sender: contact.Sender
@@ -46,30 +47,30 @@ class Taken(NamedTuple):
 
 
 class Last(NamedTuple):
-    """Says how far the server has come, and in which incarnation."""
+    """The server's position and incarnation."""
 
     incarnation: int
     came: runs.Came
 
 
 class Arrival(NamedTuple):
-    """Says when a batch came, by the server's clock and in which epoch of it."""
+    """Arrival of a batch, by the server's clock and in its epoch."""
 
     at: int
     epoch: int
 
     @classmethod
     def now(cls, here: Services) -> "Arrival":
-        # The epoch is read after the time. An exchange that spans two epochs is too slow to
-        # measure by.
+        # Read the epoch after the time: an exchange across two epochs is too slow to measure
+        # clocks.
         return cls(here.now(), here.clock.epoch())
 
 
 def scans() -> Response:
-    """Take a batch of scans, or an empty one as a heartbeat. Kiosks that are no longer at work may
-    send it too.
+    """Take a batch of scans, or an empty one as a heartbeat. Kiosks no longer in use may send it
+    too.
 
-    Most batches do not come here. `server/doors/scans_lane.py` answers them in the same way.
+    `server/doors/scans_lane.py` answers most batches in the same way.
     """
     here = services()
     body = request.get_data()
@@ -79,7 +80,7 @@ def scans() -> Response:
     if len(batch.records) > BATCH_MAX:
         raise ApiError(413, "too_large", f"A batch may have {BATCH_MAX} scans at most.")
     long = len(batch.records) > LONG_BATCH
-    # Its counter is checked in its turn, because the kiosk's next request may overtake it.
+    # Verify the counter first, since the kiosk's next request may overtake the batch.
     if long:
         signed_caller(signed)
     try:
@@ -105,15 +106,15 @@ def scans() -> Response:
 def step_for(
     here: Services, batch: wire.ScanBatch, prepared: Prepared | None = None
 ) -> Callable[[Connection, Caller, int], Taken]:
-    """Return the step that takes a batch, for `signed_write`. `prepared` is the same batch, where
-    that was done beforehand.
+    """Return the step that takes a batch, for `signed_write`. `prepared` is the prepared batch, if
+    available.
 
-    It raises SetBackError, GapError, ForkError or WireError, and then leaves nothing behind.
+    The step raises SetBackError, GapError, ForkError or WireError, and then has no effect.
     """
 
     def step(db: Connection, caller: Caller, now: int) -> Taken:
-        # What the kiosk says of itself was kept before, because a door that is out of service gets
-        # nothing.
+        # The kiosk's reported state is already stored, because a door out of service gets no
+        # places.
         set_back.judge(db, here.event, here.log, caller.sender, batch)
         if isinstance(batch.cosigned, wire.Cosigned):
             _keep_cosigned(db, here.log, caller.sender, batch.cosigned, now)
@@ -127,7 +128,7 @@ def step_for(
 
 
 def _all_came(db: Connection, taken: Sequence[Taken]) -> list[Taken]:
-    """Say of batches that were taken together how far the server has come with all of them."""
+    """Set the final position for all batches taken together."""
     came = runs.came(db)
     return [one._replace(came=came) for one in taken]
 
@@ -137,16 +138,16 @@ _TOGETHER = read_ahead.kind(_all_came)
 
 
 def joinable(prepared: Prepared, kiosk: KioskKey) -> Joinable:
-    """Return by what the step for this batch may be taken together with others."""
+    """Return the descriptor by which this batch may be taken together with others."""
     return read_ahead.joinable(kiosk, prepared, _TOGETHER)
 
 
 def answer_to(
     here: Services, batch: wire.ScanBatch, arrived: Arrival, taken: Taken, last: Last
 ) -> wire.ScanAnswer:
-    """Return the answer to a batch that was taken and is on disk.
+    """Return the answer to a batch that is on disk.
 
-    `last` may be further than this batch, and all of it is on disk.
+    `last` may be later than this batch, and is on disk too.
     """
     ingested = taken.ingested
     checkpoint, consistency = here.log.checkpoint(batch.log_size, least=last.came.entries)
@@ -169,7 +170,7 @@ def answer_to(
 def _keep_cosigned(
     db: Connection, entries: Log, sender: contact.Sender, cosigned: wire.Cosigned, now: int
 ) -> None:
-    """Keep the kiosk's cosignature. One that is wrong keeps no scan out of the ledger."""
+    """Store the kiosk's cosignature. An invalid one does not reject the scans."""
     try:
         cosignatures.keep(db, entries, sender.key, sender.public_key, cosigned, now)
     except NoteError as error:
@@ -177,7 +178,8 @@ def _keep_cosigned(
 
 
 def _become_the_next(here: Services, signed: Signed, batch: wire.ScanBatch) -> Services:
-    """Become the next of the server's line, because the batch shows that the database was put back.
+    """Become the next server of the line, since the batch proves that the database was set back.
+
     The kiosk's signature was verified.
     """
     kept = [] if here.backups is None else here.backups.kept_acts()

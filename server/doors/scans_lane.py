@@ -1,10 +1,8 @@
 """Answers kiosks' batches of scans on the event loop, without the app.
 
-Hundreds come in a second, and nearly all are alike: signed by a kiosk that has proven itself
-before, small, and right. What such a batch needs is done here by the same functions as in
-`server/doors/scans.py`. Whatever is otherwise in any way is left to the app as if it had never
-been here: a step of the database that fails leaves nothing behind, so the app takes the request
-anew, and says what is wrong.
+There are hundreds a second, nearly all small, valid and from kiosks verified before. They are
+handled by the same functions as in `server/doors/scans.py`. Every exception is left to the app: a
+failed database step has no effect, so the app handles the request anew and reports the error.
 """
 
 import asyncio
@@ -35,7 +33,7 @@ METHOD, TARGET = "POST", "/api/scans"
 
 
 class Left(Exception):
-    """Is raised where the app has to answer. `body` is the request's, where it was read."""
+    """Raised to let the app answer. `body` is the request's, if it was read."""
 
     def __init__(self, body: bytes | None) -> None:
         super().__init__()
@@ -43,14 +41,14 @@ class Left(Exception):
 
 
 class Sending(NamedTuple):
-    """Says from where a request comes, and which kiosk has proven that it sends it."""
+    """The address of a request, and its kiosk's proof."""
 
     address: str
     proof: Proof
 
 
 class ScansLane:
-    """Answers batches of scans. It belongs to one loop."""
+    """Answers batches of scans. Belongs to one loop."""
 
     def __init__(self, app: Flask, waker: Waker) -> None:
         self._app = app
@@ -61,7 +59,7 @@ class ScansLane:
             ("cache-control", "no-store"),
             *((name.lower(), value) for name, value in HEADERS.items()),
         ]
-        # How far the server has come, all of it on disk.
+        # the server's position, all on disk
         self._last = Last(0, Came("", 0, 0))
 
     @staticmethod
@@ -70,10 +68,10 @@ class ScansLane:
 
     @contextmanager
     def place(self, scope: Scope) -> Iterator[Sending | None]:
-        """Hold a place in the kiosk's lane until its request is answered, by the app or here. So no
-        kiosk takes all threads or all of the loop's time. It is None where the app has to answer.
+        """Hold a place in the kiosk's lane until its request is answered, so that no kiosk takes
+        all threads or the loop's time. Yields None if the app has to answer.
 
-        Raises BusyError where the kiosk's lane is full.
+        Raises BusyError if the kiosk's lane is full.
         """
         here = services_of(self._app)
         forwarded = ",".join(lines_of(scope, "x-forwarded-for"))
@@ -99,7 +97,7 @@ class ScansLane:
         address, proof = sending
         body = await _read(scope, exchange, proof)
         if here.database.away:
-            # All kiosks ask now and then until it is there again.
+            # All kiosks repeat the request until the database is back.
             self._send_away(exchange, begun)
             return
         try:
@@ -122,8 +120,8 @@ class ScansLane:
             here.measures.ledger.observe(time.perf_counter() - began)
             answer = answer_to(here, batch, arrived, taken, self._last)
         except (AwayError, LostError):
-            # The app would have to wait for the database, and another server may have it. Whatever
-            # was taken is known there when the kiosk sends it again.
+            # The app would have to wait for the database, and another server may reach it. Records
+            # that were stored are recognised when the kiosk repeats them.
             self._send_away(exchange, begun)
             return
         exchange.response_bytes(200, self._headers, wire.encode(answer))
@@ -134,26 +132,26 @@ class ScansLane:
         logs.answered(METHOD, TARGET, 503, begun)
 
     async def _write(self, here: Services, signed: Signed, prepared: Prepared) -> Taken:
-        """Take the batch, and wait until it is on disk. Raises what its step raises."""
+        """Take the batch and wait until it is on disk. Raises the step's exceptions."""
         took: asyncio.Future[Taken] = asyncio.get_running_loop().create_future()
 
         def done(taken: Taken | None, error: BaseException | None) -> None:
             if taken is not None:
-                # All steps of a commit are told before the loop answers the first, and so share
-                # one signed word of how far the server has come.
+                # All steps of a commit report before the loop answers the first, so they share one
+                # signed position.
                 self._last = Last(taken.ingested.incarnation, taken.came)
             self._waker.call(partial(_settle, took, taken, error))
 
         batch = prepared.batch
         step = verified_step(signed, step_for(here, batch, prepared), here.now, batch=batch)
         alike = joinable(prepared, signed.stamp.key)
-        # A kiosk keeps its scans until they are acknowledged, and would send them again.
+        # A kiosk keeps its scans until they are acknowledged, and repeats them.
         here.database.write_then(step, done, early=True, joinable=alike, owner=signed.owner)
         return await took
 
 
 async def _read(scope: Scope, exchange: Exchange, proof: Proof) -> bytes:
-    """Return the body, which is the one that was signed. Raises Left."""
+    """Return the body, if it is the signed one. Raises Left."""
     length = scope.headers.get("content-length", "")
     if not (length.isascii() and length.isdigit() and len(length) < 10):
         raise Left(None)
@@ -172,7 +170,7 @@ def _settle(
     took: "asyncio.Future[Taken]", taken: Taken | None, error: BaseException | None
 ) -> None:
     if took.done():
-        return  # The kiosk has gone. What it sent is in the ledger, and it will ask again.
+        return  # The kiosk has gone. Its scans are in the ledger, and it will repeat the request.
     if taken is None:
         took.set_exception(error or RuntimeError("nothing came of it"))
     else:

@@ -1,6 +1,5 @@
-"""Gives the event's word on the key of the server's certificate to kiosks that pinned another.
-
-Anybody may ask. Whoever has connected knows the key already.
+"""Sends the signed statement of the server's certificate key, for kiosks that pinned another. It is
+public.
 """
 
 from flask import Response

@@ -1,7 +1,6 @@
-"""Finds out who sent a request. Every call but enrolment is signed by a kiosk.
+"""Authenticates kiosks' requests. Every request except enrolment is signed.
 
-A signature covers method, path, body and a counter that only rises, so that nothing overheard or
-logged can be used again.
+A signature covers method, path, body and a counter that only rises, so requests can't be replayed.
 """
 
 import base64
@@ -39,33 +38,33 @@ SERVER_TOO_OLD = (
 
 @dataclass(frozen=True)
 class Signed:
-    """Holds a request as a kiosk claims to have signed it. It is taken here, and verified on the
-    writer's thread.
-    """
+    """A request with its claimed signature. It is verified on the writer's thread."""
 
     stamp: RequestStamp
     message: bytes
     signature: bytes
-    proven_by: bytes | None  # The kiosk's public key, where it has verified this already.
+    proven_by: bytes | None  # the kiosk's public key, if it has already verified the signature
     address: str
-    lanes: Lanes  # They are told once it is verified.
-    version: WireVersion | None  # As the request states it.
+    lanes: Lanes  # notified once it is verified
+    version: WireVersion | None  # as stated by the request
 
     @property
     def owner(self) -> Hashable:
-        """Return who takes turns with others at the writer. Nobody takes a kiosk's by its name."""
+        """Return the key for turns at the writer. An unverified request can't use a kiosk's
+        name.
+        """
         return self.address if self.proven_by is None else self.stamp.key
 
     @classmethod
     def proven(
         cls, proof: Proof, address: str, lanes: Lanes, version: WireVersion | None
     ) -> "Signed":
-        """Return a request that a kiosk has proven by its headers, and whose body fits."""
+        """Return a request proven by its headers, whose body fits."""
         return cls(proof.stamp, proof.message, proof.signature, proof.key, address, lanes, version)
 
 
 class VersionError(Exception):
-    """Is raised where the kiosk and this server do not understand each other."""
+    """Raised if kiosk and server have incompatible versions."""
 
     def __init__(self, version: WireVersion) -> None:
         super().__init__()
@@ -74,7 +73,7 @@ class VersionError(Exception):
 
 @dataclass(frozen=True)
 class Caller:
-    """Represents the kiosk that signed the request."""
+    """The authenticated kiosk."""
 
     sender: contact.Sender
     door_id: int
@@ -89,12 +88,11 @@ def signed_write(
     long: bool = False,
     batch: wire.ScanBatch | None = None,
 ) -> Result:
-    """Verify the request and do what it asks for, in one transaction.
+    """Verify the request and run `step`, in one transaction.
 
-    `step` gets the database, the kiosk that signed, and the time (Unix ms). `at_work` refuses
-    kiosks that were retired. A request that is `counted` was verified before, and `long` has it
-    take turns with others. What the kiosk says of itself in a `batch` is kept as well. Raises
-    ApiError.
+    `step` gets the database, the kiosk, and the time (Unix ms). `at_work` refuses retired kiosks.
+    `counted` means already verified, and `long` makes it take turns with other writes. The state
+    reported in `batch` is stored too. Raises ApiError.
     """
     here = services()
     whole = verified_step(signed, step, here.now, at_work=at_work, counted=counted, batch=batch)
@@ -105,9 +103,9 @@ def signed_write(
 
 
 def _refused(here: Services, signed: Signed, version: WireVersion) -> ApiError:
-    """Note which version the kiosk has, for staff, and return what it is answered.
+    """Record the kiosk's version for staff, and return the error.
 
-    A kiosk of an early version shows the text as it is.
+    A kiosk with an early version shows the text as it is.
     """
     key, counter = signed.stamp.key, signed.stamp.counter
     here.database.write(lambda db: contact.note_version(db, key, counter, here.now(), version))
@@ -124,7 +122,7 @@ def verified_step(
     counted: bool = False,
     batch: wire.ScanBatch | None = None,
 ) -> Callable[[Connection], Result]:
-    """Return the step of the database that verifies the request first (see `signed_write`)."""
+    """Return the database step that first verifies the request (see `signed_write`)."""
 
     def verify_and_write(db: Connection) -> Result:
         at = now()
@@ -140,14 +138,12 @@ def verified_step(
 
 
 def signed_caller(signed: Signed, *, at_work: bool = False) -> Caller:
-    """Verify a request that writes nothing but its counter. Raises ApiError."""
+    """Verify a request that writes only its counter. Raises ApiError."""
     return signed_write(signed, lambda db, caller, now: caller, at_work=at_work)
 
 
 def read_signature(body: bytes = b"") -> Signed:
-    """Read what the request says of its sender, unverified. Raises ApiError where it says
-    nothing.
-    """
+    """Parse the request's signature, unverified. Raises ApiError if there is none."""
     here = services().lanes
     proof: Proof | None = g.get("kiosk_proof")
     stated = read_version(request.headers.get(HEADER))
@@ -173,8 +169,9 @@ def _verified(
     at_work: bool = False,
     batch: wire.ScanBatch | None = None,
 ) -> Caller:
-    """Return the kiosk whose signature the request bears, and keep its counter, with what it says
-    of itself in its batch. Raises ApiError, and then the caller's step undoes all.
+    """Verify the signature, and store the request's counter and the state reported in its batch.
+
+    Raises ApiError; the caller's step then undoes the writes.
     """
     stamp = signed.stamp
     counted = contact.counted_sender(db, stamp.key, stamp.counter, now, batch, signed.version)
@@ -202,7 +199,7 @@ def _verified(
 
 
 def _known(db: Connection, signed: Signed) -> Caller:
-    """Return the kiosk that the request names. Raises ApiError."""
+    """Return the kiosk named in the request. Raises ApiError."""
     known = contact.sender(db, signed.stamp.kiosk, signed.stamp.generation)
     if known is None:
         raise ApiError(401, "unknown_kiosk", "This kiosk is not enrolled here. Enrol it again.")
@@ -210,6 +207,6 @@ def _known(db: Connection, signed: Signed) -> Caller:
 
 
 def still_as(db: Connection, caller: Caller) -> bool:
-    """Tell whether the kiosk still is at work, at the same door."""
+    """Return whether the kiosk is still active at the same door."""
     now = contact.sender(db, *caller.sender.key)
     return now is not None and now[0].state == "active" and now[1] == caller.door_id

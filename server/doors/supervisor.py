@@ -42,13 +42,12 @@ def people() -> Response:
 
 
 def doors() -> Response:
-    """Return every door of the event."""
     signed_caller(read_signature(), at_work=True)
     return answer_json(supervisor.DoorChoices(relocation.choices(services().database.reader)))
 
 
 def door() -> Response:
-    """Move the kiosk to another door, from now on."""
+    """Move the kiosk to another door."""
     body = request.get_data()
     asked, signed = wire.decode(body, supervisor.MoveDoor), read_signature(body)
 
@@ -72,7 +71,7 @@ def _text(kiosk: KioskKey) -> str:
 
 
 def _supervised(db: Connection, caller: Caller, by: str) -> KioskKey:
-    """Return the kiosk that signed, at work, for a supervisor with a PIN. Raises ApiError."""
+    """Return the active kiosk that signed, for a supervisor with a PIN. Raises ApiError."""
     if by not in {f"user:{one.user}" for one in pins.supervisors(db)}:
         raise ApiError(403, "not_a_supervisor", "There is no such supervisor with a PIN.")
     return caller.sender.key

@@ -1,4 +1,3 @@
-"""Answers requests. It has the app, who may do what, limits, and the phone page.
-
-Begin with `app.py`. Flask stands here alone. It calls rooms and holds no SQL.
+"""Code shared by all pages: authentication, forms, languages, limits, security headers. Only web,
+doors, app and features use Flask, and they contain no SQL.
 """

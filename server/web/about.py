@@ -1,7 +1,7 @@
-"""Says in the page's language what acts of the entry log were about.
+"""Describes the subjects of acts in the page's language.
 
-The log has short words for reasons, roles and columns. Pages say them in whole words, and files
-have them as they are.
+The log has short codes for reasons, roles and columns. Pages show words for them, and files the
+codes.
 """
 
 from collections.abc import Mapping
@@ -54,12 +54,12 @@ VALUES: Mapping[str, Mapping[str, str]] = {
     "state": {"open": N_("open"), "seen": N_("seen"), "settled": N_("settled")},
     "topics": TOPIC_WORDS,
 }
-_AFTER_COLON = "：，、（"  # After these no space is written.
+_AFTER_COLON = "：，、（"  # no space follows these
 _AT_THE_END = " ,:，：、"
 
 
 def about(names: Names, act: str, subject: Subject) -> str:
-    """Say in one line what an act was about."""
+    """Return the subject of an act in one line."""
     said = " ".join(i18n.said(piece) for piece in names.pieces(act, subject, VALUES))
     for sign in _AFTER_COLON:
         said = said.replace(f"{sign} ", sign)

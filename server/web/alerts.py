@@ -1,4 +1,4 @@
-"""Says a trouble in words: what is wrong, and what to do about it."""
+"""The texts of core's alerts: the problem and the remedy."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ from server.web.services import services
 
 @dataclass(frozen=True)
 class Told:
-    """Holds a trouble in the words of the page's language. `where` names the place, and `link` is
-    empty where the user may not go there.
+    """An alert in the page's language. `where` names the place. `link` is "" if the user may not
+    open it.
     """
 
     what: str
@@ -30,7 +30,7 @@ class Told:
 
 @dataclass(frozen=True)
 class Places:
-    """Knows the names, as JSON by language, of the places that troubles are about."""
+    """Names of places, as JSON by language."""
 
     doors_of_kiosks: Mapping[str, str]
     halls: Mapping[int, str]
@@ -38,22 +38,22 @@ class Places:
 
 
 def in_page_language(names: str | Mapping[str, str] | None) -> str:
-    """Return a name, by language or as JSON of that, in the page's language, else in any other."""
+    """Return the name in the page's language, else in any other. `names` may be JSON."""
     if not names:
         return ""
     if "board_language" not in g:
-        # What the browser asks for is not weighed again for each of some hundred names.
+        # Cached: language negotiation is slow for several hundred names.
         g.board_language = i18n.language()
     return text_in(names_of(names) if isinstance(names, str) else names, g.board_language)
 
 
 def lasting(length_ms: int) -> str:
-    """Return a duration in the largest unit that fits, in the page's language."""
+    """Return a duration in the page's language, in the largest unit that fits."""
     return i18n.said(alerts.lasting(length_ms))
 
 
 def told(trouble: Trouble, places: Places) -> Told:
-    """Return the trouble's words."""
+    """Return the alert in the page's language."""
     if trouble.what:
         link = _link(trouble.page[0], **trouble.page[1]) if trouble.page else ""
         what, todo, where = map(i18n.said, (trouble.what, trouble.todo, trouble.where))
@@ -217,7 +217,7 @@ def _copied(trouble: Trouble) -> tuple[str, str]:
     return what, _("Look at both entries, ask for an ID, and reissue the badge if it was copied.")
 
 
-# What is wrong with the server itself, in few words. What was found says the rest.
+# Titles of the server's alerts. The alert's own text has the details.
 _OF_SERVER = {
     "disk": N_("The disk fills up"),
     "no_second_disk": N_("No second disk"),

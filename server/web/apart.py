@@ -1,19 +1,16 @@
-"""Runs long reading in a process of its own, and reading of the database's files.
+"""Runs long computations in a separate process, and reads database files there.
 
-A thread that computes for seconds keeps all other threads of a server waiting for the interpreter,
-again and again, and so every page and every door. A process beside it keeps nobody waiting, gives
-way to the server where cores are few, and gives its memory back when it ends.
+A thread that computes for seconds blocks all others through the interpreter lock, and so every page
+and door. A process runs beside them at lower priority and returns its memory.
 
-A page does not wait for it either. `WorkedOut` begins the work and keeps what came of it, and the
-page that asked is shown again until it is there.
+Pages do not wait for it: `WorkedOut` starts the work and keeps the result, and the page reloads
+until it is there.
 
-The files of an open database are read there, too. A process that closes any descriptor of a file
-loses all POSIX locks that it has on it, and SQLite's are such (sqlite.org/howtocorrupt.html, 2.2).
+Files of an open database must be read there: closing any descriptor of a file releases all of the
+process's POSIX locks on it, including SQLite's (sqlite.org/howtocorrupt.html, 2.2). A file from
+outside is read with limits on memory and time, since it may be malicious.
 
-A file from outside is read there within bounds of memory and time, because whoever made it may have
-made it so that reading takes all of both.
-
-What goes there and comes back is pickled, between this program and itself, over pipes.
+Arguments and results are pickled and sent through pipes.
 """
 
 import os
@@ -36,13 +33,13 @@ from server.storage.connection import Connection
 from server.storage.database import connect_to_read
 
 AT_ONCE = 2
-TURN_S = 60.0  # how long somebody waits for others' work
+TURN_S = 60.0  # maximum wait for others' work
 WORK_S = 300.0
 NICE = 5
-# What may be used to read a file from outside, of memory and of the processor.
+# Limits for reading a file from outside.
 FILE_MEMORY_BYTES = 1_000_000_000
 FILE_CPU_S = 120
-FRESH_S = 3.0  # for so long a result is shown although something has changed since it was begun
+FRESH_S = 3.0  # a result is shown this long after it was started, even if data has changed since
 KEPT_MAX = 8
 
 T = TypeVar("T")
@@ -50,18 +47,18 @@ _turns = threading.BoundedSemaphore(AT_ONCE)
 
 
 class ApartError(Spoken):
-    """Is raised where the work could not be done. The text says why and what to do."""
+    """Raised if the work could not be done. The text states the reason and the remedy."""
 
 
 @dataclass(frozen=True)
 class _Bounds:
-    """Says what a process may use. None is as much as there is."""
+    """Resource limits of a process. None means unlimited."""
 
     memory_bytes: int | None = None
     cpu_s: int | None = None
 
     def keep(self) -> None:
-        """Hold this process to them from now on."""
+        """Apply the limits to this process."""
         if self.memory_bytes is not None:
             resource.setrlimit(resource.RLIMIT_DATA, (self.memory_bytes, self.memory_bytes))
         if self.cpu_s is not None:
@@ -72,25 +69,25 @@ _NO_BOUNDS = _Bounds()
 
 
 def read_apart(path: Path, read: Callable[[Connection], T]) -> T:
-    """Return what `read` returns, which is given a connection to the database at `path`. It can't
-    write. Raises what `work_apart` raises.
+    """Return the result of `read`, called with a read-only connection to the database at `path`.
+    Raises like `work_apart`.
     """
     return work_apart(partial(_read, path, read))
 
 
 def read_file_apart(path: Path, read: Callable[[Connection], T]) -> T:
-    """Return what `read` makes of a file from outside, as `read_apart` does. Raises ApartError as
-    well where the file takes more memory or time than a file may.
+    """Like `read_apart`, for a file from outside. Also raises ApartError if it exceeds the limits
+    of memory or time.
     """
     return work_apart(partial(_read, path, read), _Bounds(FILE_MEMORY_BYTES, FILE_CPU_S))
 
 
 def work_apart(work: Callable[[], T], bounds: _Bounds = _NO_BOUNDS) -> T:
-    """Return what `work` returns.
+    """Return the result of `work` from a separate process.
 
-    `work` is a function of a module, or a partial of one, with arguments that can be pickled. What
-    it raises is raised here. Raises ApartError too, where the process ended before it was done, or
-    where others keep the machine busy with such work.
+    `work` is a module's function or a partial of one, with picklable arguments. Its exceptions are
+    raised here. Raises ApartError if the process ended early, or if other such work keeps the
+    machine busy.
     """
     if not _turns.acquire(timeout=TURN_S):
         raise ApartError(N_("The server is busy with other such work. Try again in a minute."))
@@ -117,7 +114,6 @@ def work_apart(work: Callable[[], T], bounds: _Bounds = _NO_BOUNDS) -> T:
 
 
 def _run(job: bytes) -> bytes:
-    """Do a job in a process of its own."""
     return subprocess.run(
         [sys.executable, "-P", "-m", "server.web.apart"],
         input=job,
@@ -136,7 +132,7 @@ def _too_long(seconds: float) -> ApartError:
 
 @dataclass
 class _Work:
-    """Holds one piece of work, and what came of it once `ended_at` (monotonic, in s) is set."""
+    """A piece of work, with its result once `ended_at` (monotonic, in s) is set."""
 
     state: object
     ended_at: float | None = None
@@ -145,18 +141,18 @@ class _Work:
 
 
 class WorkedOut:
-    """Works things out on threads of its own, and keeps the newest result of each."""
+    """Computes results on threads, and keeps the newest of each."""
 
     def __init__(self) -> None:
-        # The lock guards the work and all that it holds.
+        # guards the work and its results
         self._lock = threading.Lock()
         self._works: dict[str, _Work] = {}
 
     def get(self, key: str, state: object, work: Callable[[], T]) -> T | None:
-        """Return what `work` returned, or None while it is under way. It is begun where it has not
-        been yet, or where `state` is another than it was then.
+        """Return the result of `work`, or None while it runs. Starts it if there is no result for
+        `state`.
 
-        What `work` raised is raised here once, and the next call begins anew.
+        Its exception is raised here once, and the next call starts again.
         """
         with self._lock:
             found = self._works.get(key)
@@ -169,8 +165,8 @@ class WorkedOut:
         return None
 
     def _is_good(self, done: _Work, state: object) -> bool:
-        """Say whether a result may still be shown. Where things change all the time, whoever waits
-        gets one that is as old as it took.
+        """Return whether a result is current enough. With constant changes, a result may be as old
+        as its computation took.
         """
         assert done.ended_at is not None
         return done.state == state or time.monotonic() - done.ended_at < FRESH_S
@@ -182,7 +178,7 @@ class WorkedOut:
         return work.result
 
     def _forget(self) -> None:
-        """Keep no more than so many results, the newest."""
+        """Drop the oldest results."""
         ended = [(work.ended_at, key) for key, work in self._works.items() if work.ended_at]
         for _, key in sorted(ended)[: max(0, len(ended) - KEPT_MAX + 1)]:
             del self._works[key]
@@ -191,7 +187,7 @@ class WorkedOut:
         result, raised = None, None
         try:
             result = read()
-        # Whatever it is, it is raised again where somebody waits for it.
+        # Any error is raised again in `get`.
         except Exception as error:
             raised = error
         with self._lock:
@@ -204,7 +200,7 @@ def _read(path: Path, read: Callable[[Connection], T]) -> T:
 
 
 def _answer(work: Callable[[], Any]) -> bytes:
-    """Return the pickled result, and the pickled error in its place where there is one."""
+    """Return the pickled result or exception."""
     raised: Exception
     try:
         return pickle.dumps((work(), None), pickle.HIGHEST_PROTOCOL)
@@ -218,7 +214,7 @@ def _answer(work: Callable[[], Any]) -> bytes:
 
 
 def main() -> None:
-    """Do the job that stands on the standard input, and write its result to the output."""
+    """Read a job from standard input, and write its result to standard output."""
     os.nice(NICE)
     bounds, work = pickle.load(sys.stdin.buffer)  # noqa: S301 - our own process wrote it
     bounds.keep()
@@ -227,7 +223,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    # By its name, so that what is pickled here is known there.
+    # Imported by name, so that pickled classes are found.
     from server.web import apart
 
     apart.main()

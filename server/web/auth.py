@@ -1,7 +1,7 @@
-"""Decides who may see which page. A view that names no roles is refused to everybody.
+"""Access control of pages. A view that names no roles is refused to everyone.
 
-Staff's sessions live in the database (`accounts`), so that signing out, disabling a user or a
-change of role works at once. The cookie holds nothing but a random id.
+Sessions are in the database, so sign-out, disabling a user and role changes take effect at once.
+The cookie has only a random id.
 """
 
 import hashlib
@@ -22,17 +22,15 @@ from server.web.services import address, services
 COOKIE = "__Host-hallkeeper"
 DEVICE_COOKIE = "__Host-hallkeeper-device"
 EVERYBODY = "everybody"
-# Kiosks prove themselves with a signature on each request, and other machines with a token.
+# Kiosks sign each request, and other machines send a token.
 _OWN_PROOF = frozenset({"api", "machine"})
-_FORMS_OF = "of"  # In the form cookie, this names the session that it belongs to.
+_FORMS_OF = "of"  # the key in the form cookie for the session that it belongs to
 
 View = TypeVar("View", bound=Callable[..., object])
 
 
 def allow(*roles: str) -> Callable[[View], View]:
-    """Mark a view as meant for `roles`. Admins may always see it. This decorator stands nearest to
-    the function.
-    """
+    """Permit a view for `roles` and admins. Must be the decorator nearest to the function."""
     unknown = set(roles) - set(ROLES)
     if unknown:
         raise ValueError(f"no such role: {', '.join(sorted(unknown))}")
@@ -45,41 +43,38 @@ def allow(*roles: str) -> Callable[[View], View]:
 
 
 def allow_everybody(view: View) -> View:
-    """Mark a view as open to people who have not signed in."""
+    """Permit a view without sign-in."""
     view.__dict__["allowed"] = frozenset({EVERYBODY})
     return view
 
 
 def with_first_password(view: View) -> View:
-    """Mark a view as open to users who have not chosen a password of their own yet."""
+    """Permit a view before the user has changed the first password."""
     view.__dict__["with_first_password"] = True
     return view
 
 
 def while_waiting(view: View) -> View:
-    """Mark a view as open to a session that has not shown its second factor yet."""
+    """Permit a view before the session has shown its second factor."""
     view.__dict__["while_waiting"] = True
     return view
 
 
 def before_factor(view: View) -> View:
-    """Mark a view as open to users whose role needs a second factor and who have none yet."""
+    """Permit a view before the user has set up a required second factor."""
     view.__dict__["before_factor"] = True
     return view
 
 
 def confirmed(view: View) -> View:
-    """Mark a view as meant for users who have typed their password, or shown a second factor,
-    within a quarter of an hour.
-    """
+    """Require that the password was typed or a second factor shown within the last 15 minutes."""
     view.__dict__["confirmed"] = True
     return view
 
 
 def takes_file(bytes_max: int, too_large: str) -> Callable[[View], View]:
-    """Mark a view as one that takes a file of at most so many bytes, from those who may open it.
-
-    `too_large` is what somebody is told whose file is larger.
+    """Accept a file of at most that many bytes, from permitted users. `too_large` is the message
+    for larger files.
     """
 
     def mark(view: View) -> View:
@@ -91,38 +86,34 @@ def takes_file(bytes_max: int, too_large: str) -> Callable[[View], View]:
 
 
 def file_bytes_max() -> int:
-    """Return how large a file the user who asks may send here. It is 0 where none is taken."""
+    """Return the current user's limit for a file here, or 0 if none is accepted."""
     view = current_app.view_functions.get(request.endpoint or "")
     most: int = getattr(view, "file_bytes_max", 0)
     return most if most and may_open(request.endpoint or "") else 0
 
 
 def file_too_large() -> str:
-    """Return what to say here of a file that is too large. It is empty where none is taken."""
+    """Return the message for a file that is too large here, or "" if none is accepted."""
     view = current_app.view_functions.get(request.endpoint or "")
     words: str = getattr(view, "file_too_large", "")
-    # A text without the field takes it too.
+    # Also works for texts without the field.
     return _(words, size=i18n.decimal(file_bytes_max() // 1_000_000)) if words else ""
 
 
 def allowed_roles(endpoint: str) -> frozenset[str]:
-    """Return the roles that may see the page. It is empty where the view names none, and then
-    nobody may.
-    """
+    """Return the roles permitted for a page. An empty set permits nobody."""
     view = current_app.view_functions.get(endpoint)
     roles: frozenset[str] = getattr(view, "allowed", frozenset())
     return roles
 
 
 def allowed_here() -> frozenset[str]:
-    """Return the roles of the view that runs."""
+    """Return the roles permitted for the current view."""
     return allowed_roles(request.endpoint or "")
 
 
 def may_open(endpoint: str) -> bool:
-    """Tell whether the user who asks may open that page. It is for links, so that nobody is sent to
-    a 403.
-    """
+    """Return whether the current user may open that page, to hide links that would answer 403."""
     roles, who = allowed_roles(endpoint), user()
     if who is not None and (who.waits or must_set_up(who)):
         return EVERYBODY in roles
@@ -130,7 +121,7 @@ def may_open(endpoint: str) -> bool:
 
 
 def user() -> users.User | None:
-    """Return who is signed in."""
+    """Return the signed-in user, or None."""
     if "user" not in g:
         g.user = _session_user(token())
     found: users.User | None = g.user
@@ -138,7 +129,7 @@ def user() -> users.User | None:
 
 
 def actor() -> str:
-    """Return the signed-in user as the entry log names them."""
+    """Return the signed-in user's id in the entry log."""
     who = user()
     if who is None:
         abort(401)
@@ -146,29 +137,29 @@ def actor() -> str:
 
 
 def guard(app: Flask) -> None:
-    """Ask before every view whether the caller may."""
+    """Check access before every view."""
     app.view_functions["static"].__dict__["allowed"] = frozenset({EVERYBODY})
     app.before_request(_check)
 
 
 def token() -> str:
-    """Return the token of the session that asks. It is empty where there is none."""
+    """Return the current session's token, or ""."""
     return request.cookies.get(COOKIE, "")
 
 
 def device() -> str:
-    """Return the token by which the browser may be known. It is empty where there is none."""
+    """Return the token of a known browser, or ""."""
     return request.cookies.get(DEVICE_COOKIE, "")
 
 
 def keep_session(response: Response, token: str) -> None:
-    """Give the browser a session, and a form cookie that ends with it."""
+    """Set the session cookie, and bind the form cookie to the session."""
     bind_forms(token)
     response.set_cookie(COOKIE, token, secure=True, httponly=True, samesite="Lax", path="/")
 
 
 def keep_device(response: Response, token: str) -> None:
-    """Let the browser be known again by whoever signed in with it."""
+    """Set the cookie of a known browser."""
     response.set_cookie(
         DEVICE_COOKIE, token, max_age=signing_in.KNOWN_MS // 1000, secure=True, httponly=True,
         samesite="Lax", path="/",
@@ -180,20 +171,18 @@ def drop_session(response: Response) -> None:
 
 
 def bind_forms(token: str) -> None:
-    """Let the form cookie, and with it every form's token, belong to the session of `token`."""
+    """Bind the form cookie, and so every form's token, to the session of `token`."""
     session[_FORMS_OF] = _mark(token)
 
 
 def check_forms() -> None:
-    """Forget a form cookie of another session. Forms end with the session in which they were
-    made.
-    """
+    """Drop a form cookie of another session. Forms end with their session."""
     if session and session.get(_FORMS_OF, _mark("")) != _mark(token()):
         session.clear()
 
 
 def keep_forms() -> None:
-    """Bind a form cookie that this answer begins."""
+    """Bind a form cookie that this response creates."""
     if session.modified and session and _FORMS_OF not in session:
         bind_forms(token())
 
@@ -228,27 +217,27 @@ def _check() -> Response | None:
 
 
 def must_set_up(who: users.User) -> bool:
-    """Say whether the user's role needs a second factor, and neither they nor their identity
-    provider have shown one.
+    """Return whether the user's role requires a second factor that neither they nor their identity
+    provider have shown.
     """
     needed = who.role in services().event.settings.second_factor_roles
     return needed and not who.has_factor and not who.showed_factor
 
 
 def _own_target() -> str:
-    """Return the page that was asked for, to come back to it. It is empty for a form."""
+    """Return the requested page to return to, or "" for a form."""
     return request.full_path.rstrip("?") if request.method == "GET" else ""
 
 
 def _instead(target: str) -> Response:
-    """Send the user to another page first. What a form held is lost, and nothing was done."""
+    """Redirect to another page first. A submitted form has no effect."""
     if request.accept_mimetypes.best == "text/event-stream":
         return abort(403)
     return redirect(target, 303)
 
 
 def _page_of_form() -> str:
-    """Return the page that the form stood on, or the page itself that was asked for."""
+    """Return the page of the submitted form, or the requested page."""
     if request.method == "GET":
         return _own_target()
     came_from = urlsplit(request.referrer or "")

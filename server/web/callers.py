@@ -1,4 +1,4 @@
-"""Names the address that asks, in a form that the entry log may keep."""
+"""Identifies the client's address in a form that the entry log may keep."""
 
 import hmac
 import ipaddress
@@ -10,8 +10,8 @@ _IPV6_NET = 64
 
 
 def caller() -> str:
-    """Return the address that asks, as a keyed hash. The entry log is kept longer than what may be
-    kept of people.
+    """Return the client's address as a keyed hash. The entry log is kept longer than personal
+    data.
     """
     text = address()
     try:
@@ -20,8 +20,7 @@ def caller() -> str:
         pass
     else:
         if isinstance(found, ipaddress.IPv6Address):
-            # A socket for both kinds shows IPv4 addresses in this form. All of them are in one such
-            # network, so that would count them as one.
+            # A dual-stack socket shows IPv4 addresses as IPv6 ones, which all share one /64.
             mapped = found.ipv4_mapped
             text = str(mapped or ipaddress.ip_network((found, _IPV6_NET), strict=False))
     key = security.derived_key(services().event.phone_secret, b"hallkeeper/addresses/v1")

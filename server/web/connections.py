@@ -1,11 +1,10 @@
-"""Ends connections that say nothing, and those of strangers who hold too many.
+"""Ends idle connections, and excess connections of unknown clients.
 
-The server behind which the app runs has a deadline for a request's headers, and none for a
-handshake, a body, or a client that reads slowly; nor does it count connections by address. So a
-thread of the app's process looks at the process' own sockets: the kernel tells of each when data
-was last sent on it (`tcp_info`, Linux). On a connection that lives something is sent now and then:
-an answer, or the comment that a held feed has every 15 s. One on which nothing was sent for longer
-is idle, or waits for headers or a body that do not come. To end an idle one does no harm.
+granian has a deadline only for request headers, not for handshakes, bodies or slow readers, and
+does not count connections by address. So a thread checks the process's own sockets: the kernel
+reports the time since data was last sent (`tcp_info`, Linux). Live connections send something
+regularly: an answer, or a feed's comment every 15 s. Otherwise the connection is idle, or waits for
+headers or a body, and can be closed without harm.
 """
 
 import contextlib
@@ -20,32 +19,32 @@ from dataclasses import dataclass
 
 log = logging.getLogger(__name__)
 
-SILENT_KNOWN_S = 45.0  # A held feed has sent three comments in that time.
+SILENT_KNOWN_S = 45.0  # a feed has sent three comments in that time
 SILENT_STRANGER_S = 20.0
 STRANGER_ADDRESS_MAX = 100
-STRANGERS_MAX = 2_000  # All of them together.
-KNOWN_ADDRESS_MAX = 3_000  # The 300 kiosks and their staff may share one address.
+STRANGERS_MAX = 2_000  # all of them together
+KNOWN_ADDRESS_MAX = 3_000  # 300 kiosks and their staff may share one address
 SWEEP_S = 2.0
-BUSY_SWEEP_S = 0.25  # While there are more files open than BUSY_FILES.
+BUSY_SWEEP_S = 0.25  # with more than BUSY_FILES open files
 BUSY_FILES = 1_000
 _LAST_DATA_SENT = struct.Struct("@I")
-# Its offset in struct tcp_info of <linux/tcp.h>. The value is in milliseconds ago.
+# Offset in struct tcp_info of <linux/tcp.h>; the value is in ms.
 _LAST_DATA_SENT_AT = 44
 
 
 @dataclass(frozen=True)
 class Connection:
-    """Represents an open connection, as the kernel tells of it."""
+    """An open connection, as the kernel reports it."""
 
     file: int
     address: str
-    # How long nothing was sent on it, or where nothing was, since it began.
+    # Time since data was last sent, or since the connection began.
     silent_s: float
 
 
 def to_end(connections: Iterable[Connection], is_known: Callable[[str], bool]) -> list[Connection]:
-    """Return the connections that have to go. They are silent for too long, or the most silent of
-    too many.
+    """Return the connections to close: those silent for too long, and the most silent excess
+    ones.
     """
     ended = []
     left: defaultdict[str, list[Connection]] = defaultdict(list)
@@ -67,7 +66,7 @@ def to_end(connections: Iterable[Connection], is_known: Callable[[str], bool]) -
 
 
 def _most_silent(found: list[Connection], most: int) -> tuple[list[Connection], list[Connection]]:
-    """Divide the connections into up to `most` that may stay, and the others."""
+    """Split the connections into at most `most` to keep, and the rest."""
     if len(found) <= most:
         return found, []
     ordered = sorted(found, key=lambda one: one.silent_s)
@@ -78,7 +77,7 @@ class Guard:
     """Watches the connections to one port of this process. Close it."""
 
     def __init__(self, port: int, is_known: Callable[[str], bool]) -> None:
-        """`is_known` tells whether somebody at an address has proven who they are."""
+        """`is_known` returns whether a client at an address has authenticated."""
         self._port = port
         self._is_known = is_known
         self._stop = threading.Event()
@@ -98,11 +97,11 @@ class Guard:
             try:
                 pause_s = BUSY_SWEEP_S if self.sweep() > BUSY_FILES else SWEEP_S
             except Exception as error:
-                # If this thread died, strangers could hold any number of connections.
+                # Without this thread, unknown clients could hold any number of connections.
                 log.error("connections could not be looked at: %s", type(error).__name__)
 
     def sweep(self) -> int:
-        """Look at all connections once, and end those that have to go. How many there were."""
+        """Check all connections once and close excess ones. Return how many there were."""
         found = list(connections_to(self._port))
         ended = to_end(found, self._is_known)
         for one in ended:
@@ -114,7 +113,7 @@ class Guard:
 
 
 def connections_to(port: int) -> Iterable[Connection]:
-    """Find the connections that this process has accepted on `port`."""
+    """Yield the connections that this process has accepted on `port`."""
     for name in os.listdir("/proc/self/fd"):
         found = _connection_to(port, int(name))
         if found is not None:
@@ -135,9 +134,7 @@ def _connection_to(port: int, file: int) -> Connection | None:
 
 
 def _end(connection: Connection) -> None:
-    """Shut the connection, if its file still is that connection. Whoever waits for it learns of its
-    end.
-    """
+    """Shut the connection down, if its descriptor is still the same connection."""
     with contextlib.suppress(OSError, ValueError), _as_socket(connection.file) as found:
         if found.getpeername()[0].removeprefix("::ffff:") == connection.address:
             found.shutdown(socket.SHUT_RDWR)
@@ -145,11 +142,11 @@ def _end(connection: Connection) -> None:
 
 @contextlib.contextmanager
 def _as_socket(file: int) -> Iterator[socket.socket]:
-    """Lend an open file of this process as the socket that it is. Raises OSError where it is none.
+    """Wrap an open descriptor as a socket. Raises OSError if it is none.
 
-    Nothing is copied and nothing is closed here, because the file may be the database. A process
-    that closes any copy of it loses all locks that SQLite has on it. Then a command beside the
-    server takes itself for the last one to close, and deletes the write-ahead log in use.
+    It neither copies nor closes the descriptor, since it may be the database: closing a copy
+    releases all of SQLite's locks on it. A command beside the server would then delete the
+    write-ahead log in use.
     """
     found = socket.socket(fileno=file)
     try:

@@ -1,5 +1,5 @@
-"""Shows values to people. Instants are in the venue's zone, names in two languages, and other
-values in words.
+"""Formats values for people: instants in the venue's zone, names in two languages, codes as
+words.
 """
 
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ DECISIONS = {"admitted": N_("Admitted"), "denied": N_("Denied")}
 ACTS = {"scan": N_("Scan"), "override": N_("Override"), "annul": N_("Annulment")}
 REASONS = {
     **{reason.value: words.label for reason, words in REFUSALS.items()},
-    # Only discrepancies have the following.
+    # only in discrepancies
     "admitted": N_("Would have been admitted"),
     "passback": N_("Entered twice"),
     "fast_move": N_("Faster than people walk"),
@@ -58,18 +58,18 @@ ROLES = {
 
 
 def both_names(names: str | Names) -> dict[str, str]:
-    """Names by language, from the database's JSON or as they are."""
+    """Return the non-empty names by language. `names` may be JSON."""
     found = names_of(names) if isinstance(names, str) else names
     return {language: text for language, text in found.items() if text}
 
 
 def main_name(names: str | Names) -> str:
-    """Return the name in the page's language, else in English, else any name that there is."""
+    """Return the name in the page's language, else in English, else any name."""
     return text_in(both_names(names), i18n.language()) or "?"
 
 
 def other_name(names: str | Names) -> tuple[str, str] | None:
-    """Return (language, text) of the name to set beside the main one, where it differs."""
+    """Return (language, text) of a second name, or None."""
     main = main_name(names)
     for language, text in both_names(names).items():
         if text != main:
@@ -78,7 +78,7 @@ def other_name(names: str | Names) -> tuple[str, str] | None:
 
 
 def country(code: str) -> str:
-    """Return what the page's language calls a country or region."""
+    """Return the name of a country or region in the page's language."""
     return country_name(code, i18n.language())
 
 
@@ -89,7 +89,7 @@ def reason_words(reason: str | None) -> str:
     return _(known) if known else reason.replace("_", " ").capitalize()
 
 
-# The units of a duration, from the largest, in seconds.
+# Units of durations in seconds, largest first.
 _UNITS = (
     (86_400, N_("%(number)s d")),
     (3_600, N_("%(number)s h")),
@@ -99,20 +99,20 @@ _UNITS = (
 
 
 def span(length_ms: int) -> str:
-    """Say a duration in the largest unit that fits, in the page's language."""
+    """Return a duration in the page's language, in the largest unit that fits."""
     seconds = abs(length_ms) // 1000
     unit_s, words = next((one for one in _UNITS if seconds >= one[0]), _UNITS[-1])
     return _(words, number=i18n.decimal(seconds // unit_s))
 
 
 def ago(then: int | None, now: int) -> str:
-    """Say how long ago it was, roughly. Staff need no more at a glance."""
+    """Return a rough text such as "5 min ago"."""
     return _("never") if then is None else _("%(span)s ago", span=span(max(0, now - then)))
 
 
 @dataclass(frozen=True)
 class PageClock(Clock):
-    """Shows instants in the venue's zone, and their days in the page's language."""
+    """Formats instants in the venue's zone, with days in the page's language."""
 
     def day(self, at: int) -> str:
         return i18n.day(self.local(at).date())
@@ -125,7 +125,7 @@ class PageClock(Clock):
 
 
 class Minutes:
-    """Words times of day, each minute once, for lists of tens of thousands of lines."""
+    """Caches times of day, for lists of tens of thousands of lines."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -140,9 +140,7 @@ class Minutes:
 
 @dataclass(frozen=True)
 class State:
-    """Describes a state in a word, with a sign, so that it is never told by colour (`kind`)
-    alone.
-    """
+    """A state as word and sign, so that colour (`kind`) is never the only cue."""
 
     kind: str
     sign: str
@@ -150,7 +148,7 @@ class State:
 
 
 def hall_state(hall: HallFigures) -> State:
-    """Say how full a hall is, by who is inside. Unspent places are shown beside it."""
+    """Return how full a hall is, by the people inside."""
     if hall.inside > hall.capacity:
         return State("bad", "▲", _("Over capacity"))
     if hall.closed:
@@ -163,7 +161,7 @@ def hall_state(hall: HallFigures) -> State:
 
 
 def remarks(entry: Entry) -> str:
-    """Say what is unusual about a scan."""
+    """Return the unusual facts of a scan."""
     found = [
         _(FLAGS[flag]) if flag in FLAGS else flag.replace("_", " ") for flag in entry.flags.split()
     ]
@@ -188,7 +186,7 @@ def remarks(entry: Entry) -> str:
 
 
 def ink_on(colour: str) -> str:
-    """Return white, or near-black where white would be hard to read on `colour` (#rrggbb, WCAG
+    """Return white, or near-black if white would be hard to read on `colour` (#rrggbb, WCAG
     2.2).
     """
     parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
@@ -200,9 +198,7 @@ def ink_on(colour: str) -> str:
 
 
 def _url_for(known: dict[tuple[str, str], str], endpoint: str, **values: Any) -> str:
-    """Return the address of a page for a template. `known` keeps those of whole pages, of which
-    the menu has dozens.
-    """
+    """Return a page's address for a template. `known` caches addresses without parameters."""
     if values or endpoint.startswith("."):
         return url_for(endpoint, **values)
     key = request.script_root, endpoint
@@ -213,7 +209,7 @@ def _url_for(known: dict[tuple[str, str], str], endpoint: str, **values: Any) ->
 
 
 def register(app: Flask, event_names: Names, zone: ZoneInfo) -> None:
-    """Make this module's functions known to templates, with the event's names and time zone."""
+    """Add this module's functions, the event's names and its time zone to the templates."""
     env = app.jinja_env
     env.trim_blocks = env.lstrip_blocks = True
     env.filters.update(
@@ -239,5 +235,5 @@ def register(app: Flask, event_names: Names, zone: ZoneInfo) -> None:
         style_nonce=security.style_nonce,
     )
     env.globals["url_for"] = partial(_url_for, {})
-    # The macros need only globals, so that one module serves every page and part.
+    # The macros need only globals, so one module serves all pages.
     env.globals["show"] = env.get_template("show.html").module

@@ -1,9 +1,9 @@
-"""Answers with files to keep."""
+"""Responses with files to download."""
 
 from flask import Response
 
 
 def receipt(text: str, number: int, headers: dict[str, str]) -> Response:
-    """Answer with a receipt, as a text file for anybody (docs/entry-log.md)."""
+    """Return a receipt as a text file (docs/entry-log.md)."""
     named = {"Content-Disposition": f'attachment; filename="entry-{number}.tlog-proof"'}
     return Response(text, mimetype="text/plain", headers={**headers, **named})

@@ -1,8 +1,8 @@
-"""Describes what a feature adds to the app. `server/app/features.py` has the list of all features.
+"""Hooks by which a feature extends the app. `server/app/features.py` lists all features.
 
-Web and core know no feature by name. Code that concerns all features (the header of each page, the
-threads of a running server) asks each of them through its hooks. A feature's commands and sources
-of alerts, which the command line has too, are in its package (`COMMANDS`, `ALERTS`).
+Web and core know no feature by name. Common code (the header of each page, the threads of a running
+server) calls the hooks of all features. Commands and alert sources, which the command line needs
+too, are in the feature's package (`COMMANDS`, `ALERTS`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,34 +20,35 @@ EXTENSION = "hallkeeper-features"
 
 
 class Menu(NamedTuple):
-    """Names a page that has an entry in the menu."""
+    """An entry of the menu."""
 
-    place: int  # From the left.
+    place: int  # from the left
     endpoint: str
     words: str
 
 
 @dataclass(frozen=True)
 class Feature:
-    """Holds a feature's pages and hooks. A feature has those that it needs."""
+    """A feature's pages and hooks. All are optional."""
 
-    pages: tuple[Blueprint, ...] = ()  # Staff's pages, under the name "admin".
-    # Other blueprints, such as attendees' pages and interfaces of other machines.
+    pages: tuple[Blueprint, ...] = ()  # staff's pages, under the name "admin"
+    # Other blueprints, such as attendees' pages and machine interfaces.
     others: tuple[Blueprint, ...] = ()
-    exempt: tuple[Blueprint, ...] = ()  # Those whose callers prove themselves without a form token.
-    # Those whose callers may store an answer, so that they get 503 while it could still be lost.
+    # blueprints without form tokens, whose callers authenticate otherwise
+    exempt: tuple[Blueprint, ...] = ()
+    # Blueprints whose callers may store an answer. They get 503 while commits hang.
     durable: tuple[Blueprint, ...] = ()
     menu: tuple[Menu, ...] = ()
-    # Blueprints without an entry, and the blueprint whose entry is marked on their pages.
+    # Blueprints without a menu entry, and the blueprint whose entry is marked instead.
     sections: Mapping[str, str] = field(default_factory=dict)
-    # Blueprints whose pages show the user's last edit, which can be undone there.
+    # Blueprints whose pages show the user's last edit, with undo.
     undoable: tuple[str, ...] = ()
-    context: Callable[[], Mapping[str, object]] | None = None  # Names for all templates.
-    start: Callable[[Services], None] | None = None  # Runs once, before the first request.
-    # Threads of the one server that does such work for all servers of the event.
+    context: Callable[[], Mapping[str, object]] | None = None  # names for all templates
+    start: Callable[[Services], None] | None = None  # runs once, before the first request
+    # Threads of the one server that does this work for all servers of the event.
     works: Callable[[Services], Sequence[Work]] | None = None
-    header: Callable[[], Markup] | None = None  # A badge in the header of each page.
-    header_parts: Callable[[], Parts] | None = None  # The same as parts of live pages.
+    header: Callable[[], Markup] | None = None  # a badge in the header of each page
+    header_parts: Callable[[], Parts] | None = None  # the same as parts of live pages
 
 
 def features() -> Sequence[Feature]:
@@ -57,7 +58,7 @@ def features() -> Sequence[Feature]:
 
 
 def header_parts() -> Parts:
-    """Return the live parts that every page's header has for the user who asks."""
+    """Return the live parts of the header for the current user."""
     parts: Parts = {}
     for feature in features():
         if feature.header_parts is not None:

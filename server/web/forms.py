@@ -1,4 +1,4 @@
-"""Reads the fields of forms and addresses, and handles a form that was sent."""
+"""Parses the fields of forms and addresses, and executes submitted forms."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,15 +16,15 @@ from server.web.services import services
 Filter = TypeVar("Filter")
 Result = TypeVar("Result")
 
-DIGITS_MAX = 15  # More digits might not fit into an integer of 64 bits.
+DIGITS_MAX = 15  # more digits might exceed 64 bits
 FIELD_CHARS_MAX = 60
-# What a filter answers to a value that it can't take.
+# Messages for invalid filter values.
 MOMENT = N_("A date and time, such as 2026-05-04 13:45.")
 CHOOSE = N_("Choose one of the list.")
 
 
 def whole(text: str) -> int:
-    """Read a whole number from 0. Raises ValueError."""
+    """Parse a whole number from 0. Raises ValueError."""
     if not (text.isascii() and text.isdigit() and len(text) <= DIGITS_MAX):
         raise ValueError(f"not a whole number of at most {DIGITS_MAX} digits")
     return int(text)
@@ -38,11 +38,11 @@ def perform(
     refused: tuple[type[Exception], ...],
     words: Callable[[Any], str] | None = None,
 ) -> Response:
-    """Do what a form asks for, say how it went, and go `back` to the page of that address.
+    """Execute a form's action, show the result, and redirect to the address `back`.
 
-    `step` gets the database, who acts, and the time (Unix ms). Then `said` is shown, or made from
-    what the step returned. An exception of `refused` is shown in `words`, or after the sentence
-    that nothing was changed.
+    `step` gets the database, the actor, and the time (Unix ms). Then the success message is shown,
+    which may depend on the step's result. An exception of `refused` is shown through `words`, or
+    after a sentence that nothing was changed.
     """
     here, by = services(), auth.actor()
     try:
@@ -56,33 +56,29 @@ def perform(
 
 
 def turn_back(why: str, back: str) -> Response:
-    """Do nothing, say why, and go back to the page of that address."""
+    """Show an error and redirect to the address `back`."""
     flash(why, "bad")
     return redirect(back, 303)
 
 
 @dataclass(frozen=True)
 class Asked(Generic[Filter]):
-    """Holds the form as it was sent, the filter that it means, and what is wrong with it, by
-    field.
-    """
+    """A submitted filter form: its fields, the filter, and problems by field."""
 
     fields: dict[str, str]
     wanted: Filter
     problems: dict[str, str] = field(default_factory=dict)
 
     def address(self, endpoint: str, **more: Any) -> str:
-        """Make a link with the same filter."""
+        """Return a link with the same filter."""
         values: dict[str, Any] = {**self.fields, **more}
         return url_for(endpoint, **values)
 
 
 @dataclass(frozen=True)
 class Field:
-    """Describes a field of a filter, with what it sets, how its text is read, and what to say where
-    it can't be read.
-
-    `read` raises ValueError.
+    """A field of a filter: the filter's attribute, the parser (raises ValueError), and the message
+    for invalid text.
     """
 
     sets: str
@@ -93,9 +89,7 @@ class Field:
 def read_filter(
     given: Mapping[str, str], fields: Mapping[str, Field], filter_of: Callable[..., Filter]
 ) -> Asked[Filter]:
-    """Return the filter that the fields mean. A field that means nothing is a problem, and is not
-    ignored.
-    """
+    """Parse the fields into a filter. An invalid field is reported as a problem, not ignored."""
     sent: dict[str, str] = {}
     found: dict[str, Any] = {}
     problems: dict[str, str] = {}
@@ -114,7 +108,7 @@ def read_filter(
 
 
 def one_of(known: Any) -> Callable[[str], str]:
-    """Make a reader of a choice among `known`."""
+    """Return a parser for a choice among `known`."""
 
     def read(text: str) -> str:
         if text not in known:

@@ -1,7 +1,7 @@
-"""Gives pages their language, with gettext by Flask-Babel.
+"""Page languages, with gettext by Flask-Babel.
 
-A page is in the language that the visitor chose (`?lang=`, kept in a cookie), else in the one that
-the page proposes, such as an attendee's own, else in the browser's, else in English.
+A page uses the language chosen by the visitor (`?lang=`, kept in a cookie), else the one proposed
+by the page (such as an attendee's), else the browser's, else English.
 """
 
 from collections.abc import Callable
@@ -26,26 +26,26 @@ from markupsafe import Markup
 from badges.i18n import ENGLISH, locale_of, say
 from server.core.translations import DOMAIN, Words, told_of
 
-PARAMETER = "lang"  # Part of a page's address, as in ?lang=fr.
+PARAMETER = "lang"  # query parameter, as in ?lang=fr
 COOKIE = "__Host-hallkeeper-language"
 COOKIE_S = 365 * 24 * 3600
 _KEY = "hallkeeper-words"
 
 
 class _PoDomain(Domain):  # type: ignore[misc]
-    """Gives Flask-Babel the words of .po files."""
+    """Makes Flask-Babel read .po files."""
 
     def __init__(self, words: Words) -> None:
         super().__init__(domain=DOMAIN)
         self.words = words
 
     def get_translations(self) -> support.Translations:
-        # Flask-Babel's own way asks for the locale and names it anew for each text of a page.
+        # Flask-Babel's own method resolves the locale anew for each text.
         return self.words.get(language())
 
 
 def register(app: Flask, words: Words) -> None:
-    """Let the app's pages speak. Templates and views may then use `_` and `ngettext`."""
+    """Set up the app's languages. Templates and views may then use `_` and `ngettext`."""
     babel = Babel(app, default_domain=DOMAIN, locale_selector=_own_locale)
     babel.domain_instance = _PoDomain(words)
     app.extensions[_KEY] = words
@@ -63,69 +63,66 @@ def register(app: Flask, words: Words) -> None:
 
 
 def words() -> Words:
-    """Return the words of the running app."""
     found: Words = current_app.extensions[_KEY]
     return found
 
 
 def gettext(text: str, **fields: object) -> str:
-    """Return a marked text in the page's language, with its fields. Views import it as `_`."""
+    """Return a text in the page's language, with its fields. Views import it as `_`."""
     found: str = words().get(language()).gettext(text)
     return found % fields if fields else found
 
 
 def said(what: object) -> str:
-    """Return what a phrase or an error says, in the page's language."""
+    """Return a phrase or an error in the page's language."""
     return say(what, words().get(language()), decimal, day)
 
 
 def sentence(what: object) -> str:
-    """Return what `said` does, beginning with a capital letter where the language has them."""
+    """Like `said`, with a capital first letter where the script has them."""
     text = said(what)
     return text[:1].upper() + text[1:]
 
 
 def ngettext(one: str, many: str, number: int, **fields: object) -> str:
-    """Return a marked text in the form that fits the number, which `%(num)s` in it stands for."""
+    """Return the form of a text for the number, which replaces `%(num)s`."""
     text: str = words().get(language()).ngettext(one, many, number)
     return text % {"num": decimal(number), **fields}
 
 
 def decimal(number: float) -> str:
-    """Write a number as the page's language groups its digits."""
+    """Format a number for the page's language."""
     return _decimal(number, language())
 
 
 @lru_cache(maxsize=4096, typed=True)
 def _decimal(number: float, spoken: str) -> str:
-    """Write it. Most numbers of a page are small ones, which the next page has again."""
+    """Cached: most numbers on pages are small and recur."""
     return format_decimal(number, locale=locale_of(spoken))
 
 
 def day(at: date) -> str:
-    """Write a day with its weekday, in the page's language."""
+    """Format a day with its weekday, in the page's language."""
     return _day(at, language())
 
 
 @lru_cache(maxsize=1024)
 def _day(at: date, spoken: str) -> str:
-    """Write it. The rows of a list share few days."""
+    """Cached: the rows of a list share few days."""
     if spoken == ENGLISH:
         return format_date(at, "EEE dd MMM", locale=ENGLISH)
     return format_skeleton("MMMEd", at, locale=locale_of(spoken))
 
 
 def propose(language: str) -> None:
-    """Let the page be in this BCP 47 language, if there are words in it and the visitor chose no
-    other.
-    """
+    """Propose the page's language (BCP 47). The visitor's choice has precedence."""
     g.proposed_language = language
     g.pop("language_of_page", None)
     refresh()
 
 
 def language() -> str:
-    """Return the language of this request's page, and English where there is no request."""
+    """Return the page's language, or English outside a request."""
     if not has_request_context():
         return ENGLISH
     if "language_of_page" not in g:
@@ -145,19 +142,19 @@ def _language() -> str:
 
 
 def page_language() -> dict[str, str]:
-    """Return the tag, the direction and the name of this page's language, for `<html>`."""
+    """Return the tag, direction and name of the page's language, for `<html>`."""
     return told_of(language())
 
 
 def page_languages() -> list[dict[str, Any]]:
-    """Return every language that pages have, for a switch, and which one this page is in."""
+    """Return all page languages, and which one is current, for a switch."""
     own = language()
     return [{**told_of(one), "here": one == own} for one in words().languages]
 
 
 def in_language(language: str) -> str:
-    """Return the address of this page in another language. What a form sent leads to the first
-    page, and so does an error, which never says what was asked for.
+    """Return this page's address in another language. For forms and errors it is the first page,
+    since errors never reveal the request.
     """
     if request.method not in ("GET", "HEAD") or "shows_error" in g:
         return url_for("admin.home", lang=language)
@@ -166,18 +163,15 @@ def in_language(language: str) -> str:
 
 
 def _in_template(text: str, **fields: object) -> Markup:
-    """Return a marked text for a template, with its fields escaped.
+    """Return a text for a template, with its fields escaped.
 
-    Rows of a table ask for the same few texts thousands of times, and Flask-Babel takes ten times
-    as long for each.
+    Tables use the same texts thousands of times, and Flask-Babel takes ten times as long for each.
     """
     return _put_in(_marked(words(), language(), text), fields)
 
 
 def _texts_of_a_page() -> dict[str, Callable[..., Markup]]:
-    """Return what a page has in place of `_in_template`. It finds out once which language that
-    is. Macros have no page.
-    """
+    """Return `_in_template` bound to the page's language. Macros have no page."""
     known, spoken = words(), language()
 
     def marked(text: str, **fields: object) -> Markup:
@@ -196,7 +190,7 @@ def _marked(known: Words, spoken: str, text: str) -> Markup:
 
 
 def _counting(env: Environment) -> Callable[..., str]:
-    """Make `ngettext` of templates write its `%(num)s` as the page's language does."""
+    """Make `ngettext` in templates format `%(num)s` for the page's language."""
     plain: Any = env.globals["ngettext"]
 
     @pass_context

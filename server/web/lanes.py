@@ -1,10 +1,10 @@
-"""Decides who may hold one of the server's threads while the body of a request is on its way.
+"""Limits how many request bodies each client may be sending.
 
-A request holds a thread from its headers to its answer. So a body that comes slowly holds one for
-as long as its sender likes. A kiosk proves itself by its headers alone (the digest of the body is
-signed) and has a lane of its own, which strangers can't fill. Addresses that have proven themselves
-before, by a kiosk's signature or by somebody who signed in, share a second lane. Everybody else
-shares a small third one. `server/web/connections.py` ends bodies that take too long.
+A request holds a thread until its answer, so a slow body holds one as long as its sender likes. A
+kiosk authenticates by its headers alone (they sign the body's digest) and has its own lane, which
+others can't fill. Addresses that have authenticated before, by a kiosk's signature or a sign-in,
+share a second lane. All others share a small third one. `server/web/connections.py` ends bodies
+that take too long.
 """
 
 import base64
@@ -22,66 +22,64 @@ from badges.credential.keys import BadSignatureError, public_key
 from badges.places.pool import KioskKey
 from badges.wire.enrolment import RequestStamp, signed_message
 
-KIOSK_MAX = 8  # Bodies of one kiosk at a time. It sends one after the other.
-KNOWN_MAX = 200  # Bodies of all known addresses together.
-# Bodies of one of them. A venue's kiosks and staff may share an address.
+KIOSK_MAX = 8  # bodies of one kiosk at a time; it sends one after the other
+KNOWN_MAX = 200  # bodies of all known addresses together
+# Bodies of one known address. A venue's kiosks and staff may share an address.
 KNOWN_ADDRESS_MAX = 100
 STRANGERS_MAX = 64
 STRANGER_ADDRESS_MAX = 8
-KNOWN_S = 12 * 3600  # An address stays known for this long.
-KNOWN_ADDRESSES_MAX = 10_000  # The oldest are forgotten first.
+KNOWN_S = 12 * 3600  # how long an address stays known
+KNOWN_ADDRESSES_MAX = 10_000  # the oldest are dropped first
 
 
 class Headers(Protocol):
-    """Describes what is needed of a request's headers."""
+    """The needed part of a request's headers."""
 
     def get(self, key: str, default: str, /) -> str: ...
 
 
 class BusyError(Exception):
-    """Is raised where the lane is full. The same request may be taken later."""
+    """Raised if the lane is full. The request may be repeated later."""
 
 
 @dataclass(frozen=True)
 class Proof:
-    """Holds a kiosk's signature over a request, with what it says of the body."""
+    """A kiosk's verified signature of a request, with the body's digest."""
 
     stamp: RequestStamp
-    message: bytes  # What was signed.
+    message: bytes  # the signed text
     signature: bytes
     digest: str  # SHA-256 of the body, in hexadecimal digits
-    key: bytes  # The public key that verified it.
+    key: bytes  # the public key that verified it
 
     def fits(self, body: bytes) -> bool:
-        """Tell whether `body` is the one that was signed."""
+        """Return whether `body` has the signed digest."""
         return hmac.compare_digest(hashlib.sha256(body).hexdigest(), self.digest)
 
 
 class Lanes:
-    """Keeps the lanes and who may use them. It is thread-safe, and `monotonic` gives seconds by a
-    clock that nobody sets.
-    """
+    """The lanes and the known clients. Thread-safe."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
-        # The lock guards everything below.
+        # guards everything below
         self._lock = threading.Lock()
-        self._held: dict[object, int] = {}  # Bodies on their way, by lane and by holder.
-        self._known: dict[str, float] = {}  # Until when each address is known.
+        self._held: dict[object, int] = {}  # bodies in transit, by lane and by holder
+        self._known: dict[str, float] = {}  # expiry of each known address
         self._keys: dict[KioskKey, bytes] = {}
 
     def remember_kiosk(self, kiosk: KioskKey, public_key: bytes, address: str) -> None:
-        """Remember a kiosk of which a request's signature was verified against the database."""
+        """Remember a kiosk whose signature was verified against the database."""
         if self._keys.get(kiosk) != public_key:
             with self._lock:
                 self._keys[kiosk] = public_key
         self.remember(address)
 
     def remember(self, address: str) -> None:
-        """Remember an address from which somebody has proven who they are."""
+        """Remember an address from which a client has authenticated."""
         now = self._monotonic()
         with self._lock:
-            self._known.pop(address, None)  # The newest address goes to the end.
+            self._known.pop(address, None)  # the newest address goes to the end
             self._known[address] = now + KNOWN_S
             if len(self._known) > KNOWN_ADDRESSES_MAX:
                 self._known.pop(next(iter(self._known)))
@@ -91,10 +89,10 @@ class Lanes:
             return self._known.get(address, 0.0) > self._monotonic()
 
     def prove(self, headers: Headers, method: str, target: str) -> Proof | None:
-        """Return a kiosk's proof by its headers alone, or None where there is no valid one.
+        """Verify a kiosk's headers. Return None if they are not valid.
 
-        A kiosk that has not been verified since the server started proves nothing yet. Its first
-        request is taken as a stranger's.
+        A kiosk not yet verified since the server's start returns None too. Its first request counts
+        as unknown.
         """
         stamp = read_stamp(headers)
         digest = headers.get(RequestStamp.DIGEST_HEADER, "")
@@ -121,7 +119,7 @@ class Lanes:
             self.give_back(held)
 
     def take(self, address: str, kiosk: KioskKey | None = None) -> Sequence[object]:
-        """Take a place in the sender's lane, and return what `give_back` needs. Raises
+        """Take a place in the sender's lane, and return the argument for `give_back`. Raises
         BusyError.
         """
         if kiosk is not None:
@@ -140,7 +138,6 @@ class Lanes:
         return holders
 
     def give_back(self, holders: Sequence[object]) -> None:
-        """Give back what `take` returned."""
         with self._lock:
             for holder in holders:
                 left = self._held.pop(holder) - 1
@@ -149,7 +146,7 @@ class Lanes:
 
 
 def read_stamp(headers: Headers) -> RequestStamp | None:
-    """Read who claims to send the request, unverified. It is None where nobody does."""
+    """Parse the claimed sender, unverified. Returns None if there is none."""
     try:
         kiosk, _, generation = headers.get(RequestStamp.KIOSK_HEADER, "").partition("/")
         counter = int(headers.get(RequestStamp.COUNTER_HEADER, "")[:20])

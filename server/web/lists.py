@@ -1,4 +1,4 @@
-"""Says which page of a list is asked for, and what the words of the forum's pages are."""
+"""Pagination of lists, and labels of the programme's pages."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from server.web.forms import whole
 
 PAGE_ROWS = 50
 PAGES_MAX = 10_000
-# Everybody on the staff may know what the whole forum is told.
+# Roles for information that concerns the whole forum.
 ROLES = ("steward", "supervisor", "badge_desk", "auditor", "protocol")
 ORGANISATION_KINDS = {
     "company": N_("Company"),
@@ -31,7 +31,7 @@ SPEAKER_ROLES = {
 
 @dataclass(frozen=True)
 class Page:
-    """Describes a page of a list. `number` counts from 1."""
+    """A page of a list. `number` counts from 1."""
 
     number: int
 
@@ -40,10 +40,10 @@ class Page:
         return (self.number - 1) * PAGE_ROWS
 
     def of(self, total: int) -> int:
-        """Return how many pages so many rows have."""
+        """Return the number of pages for that many rows."""
         return max(1, -(-total // PAGE_ROWS))
 
 
 def page_asked() -> Page:
-    """Return the page that the address names, or else the first one."""
+    """Return the page requested in the address, or the first."""
     return Page(min(max(1, request.args.get("page", 1, type=whole)), PAGES_MAX))

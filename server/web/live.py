@@ -1,6 +1,5 @@
-"""Sends a page the parts that changed, at most five times a second.
-
-It uses Server-Sent Events, WHATWG HTML §9.2.
+"""Streams changed parts of a page, at most five times a second (Server-Sent Events, WHATWG HTML
+§9.2).
 """
 
 import json
@@ -17,23 +16,23 @@ from server.web.rendered import Parts
 from server.web.services import services
 
 PACE_S = 0.2
-# Denied scans and silent kiosks change no door's facts, so the feed does not announce them.
+# Denied scans and silent kiosks are not in the feed, so poll for them.
 LOOK_S = 2.0
 KEEP_ALIVE_S = 15.0
-# For all users together, because each holds a thread of the server's, and the doors need those.
+# For all users together: each holds a server thread, and doors need those.
 FEEDS_MAX = 200
 USER_FEEDS_MAX = 20
 
 
 class Held:
-    """Knows the feeds that are open, and whose they are. It is thread-safe."""
+    """The open feeds and their users. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._users: dict[Subscription, int] = {}
 
     def take(self, subscription: Subscription, user_id: int) -> bool:
-        """Hold one feed more, unless this user or all together have too many."""
+        """Register a feed. Returns False if this user or all together have too many."""
         with self._lock:
             users = list(self._users.values())
             if len(users) >= FEEDS_MAX or users.count(user_id) >= USER_FEEDS_MAX:
@@ -47,11 +46,9 @@ class Held:
 
 
 def feed(look: Callable[[], Parts | None]) -> Response:
-    """Answer with a feed of what changes in the parts that `look` returns. It ends once that
-    returns None.
-    """
+    """Stream the changes in the parts that `look` returns, until it returns None."""
     here, who = services(), auth.user()
-    assert who is not None  # The view names roles.
+    assert who is not None  # guaranteed by the view's roles
     held, newest = here.own(Held), changes.cursor(here.database.reader)
     subscription = here.hub.subscribe(newest, hall_id=None, kiosk=None)
 
@@ -68,9 +65,7 @@ def feed(look: Callable[[], Parts | None]) -> Response:
 
 
 def _events(look: Callable[[], Parts | None], subscription: Subscription) -> Iterator[str]:
-    """Yield all parts, then those that differ from what was sent. It ends with the session or the
-    feed.
-    """
+    """Yield all parts, then the changed ones. Ends with the session or the feed."""
     yield "retry: 1000\n\n"
     sent: Parts = {}
     sent_at = time.monotonic()
@@ -90,9 +85,7 @@ def _events(look: Callable[[], Parts | None], subscription: Subscription) -> Ite
 
 
 def _await_change(subscription: Subscription, not_before: float) -> None:
-    """Wait for a change (or LOOK_S), then until `not_before`. All changes that came meanwhile count
-    as one.
-    """
+    """Wait for a change (or LOOK_S), then until `not_before`. Changes meanwhile count as one."""
     subscription.take(LOOK_S)
     time.sleep(max(0.0, not_before - time.monotonic()))
     while subscription.take(0) is not None:

@@ -1,7 +1,7 @@
-"""Writes the server's log as one JSON object a line, where the event's settings say so.
+"""Writes the server's log, as text or as one JSON object a line.
 
-A line has when, how grave, where from, and what. A request has its route, and never its address,
-its query, its body, a header or who asked: those may hold names and tokens.
+A line has time, level, source and message. A request's line has its route, and never address,
+query, body, headers or user, which may contain names and tokens.
 """
 
 import json
@@ -17,7 +17,7 @@ log = logging.getLogger("hallkeeper.requests")
 
 
 class JsonLines(logging.Formatter):
-    """Formats a record as one line of JSON. Of an exception it tells the kind alone."""
+    """Formats a record as one line of JSON. Of an exception it has only the type."""
 
     def format(self, record: logging.LogRecord) -> str:
         said: dict[str, object] = {
@@ -30,17 +30,17 @@ class JsonLines(logging.Formatter):
         if isinstance(more, dict):
             said |= more
         if record.exc_info and record.exc_info[0] is not None:
-            # The exception's text and its frames may quote what somebody sent.
+            # An exception's text and frames may quote input.
             said["exception"] = record.exc_info[0].__name__
         return json.dumps(said, ensure_ascii=False)
 
 
 class _Lines(logging.StreamHandler[TextIO]):
-    """Writes lines as `write_lines` says."""
+    """The handler of `write_lines`."""
 
 
 def write_lines() -> None:
-    """Let all logs go to standard error, each line with when it was written (UTC)."""
+    """Send all logs to standard error, each line with its time (UTC)."""
     handler = _Lines(sys.stderr)
     formatter = logging.Formatter("%(asctime)sZ %(message)s", "%Y-%m-%dT%H:%M:%S")
     formatter.converter = time.gmtime
@@ -49,16 +49,16 @@ def write_lines() -> None:
 
 
 def write_json_lines(app: Flask) -> logging.Handler:
-    """Let all logs go to standard error as JSON lines, with a line for each request.
+    """Send all logs to standard error as JSON lines, with a line for each request.
 
-    Return the handler, by which tests read what is written.
+    Return the handler, for tests.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     root = logging.getLogger()
     root.handlers = [one for one in root.handlers if not isinstance(one, _Lines)]
     root.addHandler(handler)
-    # Flask's own handler would write each line a second time.
+    # Flask's own handler would write each line twice.
     app.logger.handlers.clear()
     log.setLevel(logging.INFO)
     app.before_request(_begin)
@@ -78,7 +78,7 @@ def _end(response: Response) -> Response:
 
 
 def answered(method: str, route: str, status: int, began_at: float) -> None:
-    """Write the line of a request that was answered now, where requests are written at all."""
+    """Log an answered request, if requests are logged."""
     if log.isEnabledFor(logging.INFO):
         fields = {
             "method": method,

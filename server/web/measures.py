@@ -1,4 +1,4 @@
-"""Measures what only requests see, for /metrics: how long batches of scans took."""
+"""Metrics of requests for /metrics: durations of scan batches, and counts of scans."""
 
 import threading
 from collections import Counter
@@ -8,12 +8,12 @@ from prometheus_client import CollectorRegistry, Histogram
 from server.core.ledger import scan_counts
 from server.storage.connection import Connection
 
-# Seconds until a kiosk's batch was on disk.
+# Buckets for the seconds until a batch was on disk.
 _LEDGER_S = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 
 
 class Measures:
-    """Keeps what was measured since the server started. Thread-safe."""
+    """Metrics since the server's start. Thread-safe."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -23,18 +23,18 @@ class Measures:
             buckets=_LEDGER_S,
             registry=self.registry,
         )
-        # The lock guards the counts of scans, and up to which number they were counted.
+        # guards the counts of scans and the last counted number
         self._lock = threading.Lock()
         self._counted: int | None = None
         self._scans: Counter[tuple[str, str]] = Counter()
 
     def begin(self, db: Connection) -> None:
-        """Count scans from the newest of now on."""
+        """Start counting after the newest scan."""
         with self._lock:
             self._counted = scan_counts.newest_scan(db)
 
     def scans(self, db: Connection) -> dict[tuple[str, str], int]:
-        """Return how many scans came since `begin`, by decision and reason."""
+        """Return the number of scans since `begin`, by decision and reason."""
         with self._lock:
             if self._counted is None:
                 self._counted = scan_counts.newest_scan(db)

@@ -1,4 +1,4 @@
-"""Makes the answers to requests that can't be fulfilled, as problem details (RFC 9457)."""
+"""Error responses as problem details (RFC 9457)."""
 
 from http import HTTPStatus
 from typing import Annotated
@@ -7,7 +7,7 @@ import msgspec
 from flask import Response
 
 MEDIA_TYPE = "application/problem+json"
-# What happened and what to do, by status. Nothing of the request is repeated.
+# Problem and remedy by status. They repeat nothing of the request.
 WORDS = {
     400: "The request can't be read. See the interface's description at /openapi.json.",
     401: "Send a token as `Authorization: Bearer …`. An admin makes one on the page Machines.",
@@ -26,8 +26,6 @@ WORDS = {
 
 
 class Problem(msgspec.Struct, omit_defaults=True):
-    """Says why a request was not fulfilled."""
-
     title: Annotated[str, msgspec.Meta(description="the status in words")]
     status: Annotated[int, msgspec.Meta(ge=400, le=599)]
     detail: Annotated[str, msgspec.Meta(description="what is wrong and what to do")]
@@ -35,7 +33,7 @@ class Problem(msgspec.Struct, omit_defaults=True):
 
 
 class ProblemError(Exception):
-    """Is raised for an answer other than the one asked for."""
+    """Raised by views for an error response."""
 
     def __init__(self, status: int, detail: str = "", headers: dict[str, str] | None = None):
         super().__init__(detail)
@@ -45,11 +43,10 @@ class ProblemError(Exception):
 
 
 def answer(status: int, detail: str = "", headers: dict[str, str] | None = None) -> Response:
-    """Return the answer that tells of a problem."""
+    """Return the error response."""
     told = Problem(HTTPStatus(status).phrase, status, detail or WORDS.get(status, WORDS[500]))
     return Response(msgspec.json.encode(told), status, headers, mimetype=MEDIA_TYPE)
 
 
 def of_error(error: ProblemError) -> Response:
-    """Return the answer of a problem that a view raised."""
     return answer(error.status, error.detail, error.headers)

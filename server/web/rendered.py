@@ -1,4 +1,4 @@
-"""Renders parts of a page that many look at, once for all of them."""
+"""Caches rendered parts of pages that many users open."""
 
 import threading
 import time
@@ -6,22 +6,22 @@ from collections.abc import Callable
 
 from server.web import i18n
 
-Parts = dict[str, str]  # HTML by the id of its element.
+Parts = dict[str, str]  # HTML by the id of its element
 
 
 class Rendered:
-    """Keeps the parts as they were last rendered for each role and language. Ten open overviews
-    cost what one costs.
+    """The last rendering of parts for each role and language. Ten open overviews cost as much as
+    one.
     """
 
     def __init__(self) -> None:
-        # The lock guards the parts.
+        # guards the parts
         self._lock = threading.Lock()
         self._parts: dict[tuple[str, str], tuple[float, Parts]] = {}
 
     def parts(self, role: str, render: Callable[[], Parts], *, fresh_s: float) -> Parts:
-        """Return the parts for a role. `render` makes them anew once they are `fresh_s` seconds
-        old.
+        """Return the parts for a role. `render` is called if they are older than `fresh_s`
+        seconds.
         """
         wanted = role, i18n.language()
         with self._lock:
@@ -33,17 +33,15 @@ class Rendered:
 
 
 class Pieces:
-    """Keeps pieces of a page with what they were made from. A piece whose value has not changed is
-    not made again.
-    """
+    """Caches pieces of a page by the value that they show."""
 
     def __init__(self) -> None:
-        # The lock guards the dictionary.
+        # guards the dictionary
         self._lock = threading.Lock()
         self._kept: dict[str, tuple[object, str]] = {}
 
     def piece(self, name: str, value: object, render: Callable[[], str]) -> str:
-        """Return the piece of that name. `render` makes it anew where the value is another."""
+        """Return the piece of that name. `render` is called if the value has changed."""
         with self._lock:
             kept = self._kept.get(name)
         if kept is not None and kept[0] == value:

@@ -1,8 +1,7 @@
-"""Sets what every answer carries and every request must keep to. That is headers, sizes, CSRF and
-errors.
+"""Security of all requests and responses: headers, size limits, CSRF protection, and errors.
 
-Pages have no inline script or style. Only the phone page has the colour of its category in a style
-of its own, under a nonce.
+Pages have no inline script or style, except the phone page: a style with its category's colour,
+under a nonce.
 """
 
 import hashlib
@@ -38,9 +37,7 @@ _POLICY = (
 
 
 class _Limiter(Limiter):
-    """Looks at limits where a view has one. All of them are views' own, which look themselves, so
-    that every other request is spared a search for limits.
-    """
+    """Checks limits only in views with a limit, which spares all other requests the search."""
 
     def _check_request_limit(
         self, callable_name: str | None = None, in_middleware: bool = True
@@ -54,18 +51,14 @@ limiter = _Limiter(key_func=lambda: address(), storage_uri="memory://", enabled=
 
 
 class _RowNumber(IntegerConverter):
-    """Reads a number in an address. SQLite keeps none above 63 bits, so no row can have such a
-    number.
-    """
+    """A number in an address. SQLite stores at most 63 bits."""
 
     def __init__(self, map: Map) -> None:
         super().__init__(map, max=2**63 - 1)
 
 
 class _FormCookies(SecureCookieSessionInterface):
-    """Keeps form cookies for pages alone. A kiosk sends hundreds of requests a second and has no
-    forms.
-    """
+    """Form cookies only for pages. Kiosks send hundreds of requests a second without forms."""
 
     def __init__(self) -> None:
         self._made: tuple[object, URLSafeTimedSerializer | None] = None, None
@@ -74,7 +67,7 @@ class _FormCookies(SecureCookieSessionInterface):
         return None if of_api() else super().open_session(app, request)
 
     def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
-        """Make what signs cookies once. Flask makes one for each request."""
+        """Cache the serializer. Flask creates one for each request."""
         of, made = self._made
         if of != app.secret_key:
             made = super().get_signing_serializer(app)
@@ -83,11 +76,11 @@ class _FormCookies(SecureCookieSessionInterface):
 
 
 def protect(app: Flask) -> None:
-    """Put the whole app under the rules of this module."""
+    """Apply the rules of this module to the app."""
     app.session_interface = _FormCookies()
     app.url_map.converters["int"] = _RowNumber
     app.config.update(
-        # Flask's own cookie holds only a form token and the notice for the next page.
+        # Flask's own cookie has only a form token and the message for the next page.
         SESSION_COOKIE_NAME="__Host-hallkeeper-form",
         SESSION_COOKIE_SECURE=True,
         SESSION_COOKIE_HTTPONLY=True,
@@ -98,7 +91,7 @@ def protect(app: Flask) -> None:
         WTF_CSRF_TIME_LIMIT=FORM_LIFE_S,
         RATELIMIT_HEADERS_ENABLED=False,
     )
-    app.before_request(_limit_forms)  # This comes before CSRF, which reads the form.
+    app.before_request(_limit_forms)  # before CSRF, which reads the form
     app.before_request(_read_body)
     app.before_request(_check_forms)
     app.after_request(_keep_forms)
@@ -109,19 +102,19 @@ def protect(app: Flask) -> None:
 
 
 def derived_key(secret: bytes, purpose: bytes) -> bytes:
-    """Return a key for one purpose alone."""
+    """Return a key for one purpose."""
     return hmac.digest(secret, purpose, hashlib.sha256)
 
 
 def style_nonce() -> str:
-    """Return the nonce that lets this answer's own <style> through."""
+    """Return the nonce that permits this response's own <style>."""
     if "style_nonce" not in g:
         g.style_nonce = secrets.token_urlsafe(16)
     nonce: str = g.style_nonce
     return nonce
 
 
-# The views there have no limits of that kind.
+# Views there have no limits of that kind.
 @limiter.request_filter
 def of_api() -> bool:
     return request.path.startswith("/api/")
@@ -147,18 +140,18 @@ def _limit_forms() -> None:
         file_bytes = auth.file_bytes_max()
         request.max_content_length = FORM_BYTES_MAX + file_bytes
         if file_bytes:
-            # The parser reads a file in pieces as large as this, beside what it has not used yet.
+            # The parser reads pieces of this size, in addition to its unused data.
             request.max_form_memory_size = FILE_PIECE_BYTES_MAX
 
 
 def begin_view() -> None:
-    """Let an error speak of the view's own commits alone. What comes before it has some, too."""
+    """Reset the count of commits, so that an error mentions only the view's own."""
     services().database.has_written()
     g.is_in_view = True
 
 
 def _read_body() -> None:
-    """Read the whole body before anything is done. Views find it where it always is."""
+    """Read the whole body before any view runs."""
     if request.method in ("GET", "HEAD", "OPTIONS"):
         return
     lanes = services().lanes
@@ -172,7 +165,7 @@ def _read_body() -> None:
     except BusyError:
         abort(503)
     if len(body) < (request.content_length or 0):
-        abort(400)  # The body ended too early.
+        abort(400)  # truncated body
     if proof is not None and proof.fits(body):
         g.kiosk_proof = proof
 
@@ -183,7 +176,7 @@ def _add_headers(response: Response) -> Response:
         response.headers.setdefault(name, value)
     if request.endpoint != "static":
         response.headers.setdefault("Cache-Control", "no-store")
-    # The router names the host as the request did. No answer repeats a name that the asker chose.
+    # The router repeats the request's host. Responses must not repeat a name chosen by the client.
     location = response.headers.get("Location")
     if location is not None and location.startswith(request.url_root):
         response.headers["Location"] = "/" + location.removeprefix(request.url_root).lstrip("/")
@@ -192,19 +185,19 @@ def _add_headers(response: Response) -> Response:
 
 
 def headers_of_every_answer(style: str = "'self'") -> dict[str, str]:
-    """Return the headers that every answer has. `style` says whose styles a page may have."""
+    """Return the headers of every response. `style` is the source list for styles."""
     return {
         "Strict-Transport-Security": f"max-age={HSTS_S}; includeSubDomains",
         "Content-Security-Policy": _POLICY + style,
         "X-Content-Type-Options": "nosniff",
-        "Referrer-Policy": "same-origin",  # CSRF checks it on our own forms.
+        "Referrer-Policy": "same-origin",  # CSRF protection checks it on our forms.
         "Cross-Origin-Opener-Policy": "same-origin",
         "Cross-Origin-Resource-Policy": "same-origin",
         "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=()",
     }
 
 
-# What went wrong, and what to do now. They never say what was asked for, or by whom.
+# Errors and remedies by status. They never reveal the request or the user.
 _WORDS = {
     400: (
         N_("That request could not be read"),
@@ -259,12 +252,12 @@ _WORDS = {
         ),
     ),
 }
-# Of a view that failed after a commit.
+# For a view that failed after a commit.
 _IN_PART = N_(
     "Part of what you sent was done. Look what is there before you send it again, and tell an "
     "admin: the server's log names the cause."
 )
-# Of a server that is not the event's any more.
+# For a server that was superseded.
 _SUPERSEDED = (
     N_("Another server has taken over"),
     N_(
@@ -273,7 +266,7 @@ _SUPERSEDED = (
         "admin: this one has to be stopped."
     ),
 )
-# While the database of another machine can't be reached.
+# While a remote database can't be reached.
 _AWAY = (
     N_("The database can't be reached"),
     N_(
@@ -281,14 +274,14 @@ _AWAY = (
         "an admin: this server has lost its way to the database."
     ),
 )
-# A kiosk asks another server at once, and this one again soon.
+# Makes a kiosk try another server at once, and this one again soon.
 _AWAY_CODE = "database_away"
 _CODES = {400: "malformed", 404: "not_found", 405: "not_allowed", 413: "too_large", 429: "too_many"}
 
 
 def _error(error: Exception) -> Response:
-    """Show one error as HTML for people or as `{"error": …}` for kiosks, with nothing personal in
-    it.
+    """Return the error as HTML for people, or as `{"error": …}` for kiosks, without personal
+    data.
     """
     status = error.code if isinstance(error, HTTPException) and error.code else 500
     full = disk.trouble(error, services().database.path) if status == 500 else None
@@ -334,13 +327,13 @@ def _error(error: Exception) -> Response:
 
 
 def database_away() -> bytes:
-    """Return what a kiosk is answered, with 503, while the database can't be reached."""
+    """Return the body of a kiosk's 503 response while the database can't be reached."""
     body = wire.ErrorBody(_AWAY_CODE, f"{_AWAY[0]}. {_AWAY[1]}", retry=True)
     return wire.encode(wire.ErrorAnswer(body))
 
 
 def _log_failure(error: Exception) -> None:
-    """Log where it failed, without the exception's text. That may quote what somebody sent."""
+    """Log the place of a failure without the exception's text, which may quote input."""
     frames = []
     trace = error.__traceback__
     while trace is not None:

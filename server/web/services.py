@@ -1,5 +1,5 @@
-"""Holds the objects that requests use: the event, its database, the feed, the entry log, the time,
-and the objects that each feature keeps.
+"""The objects shared by requests: the event, its database, the feed, the entry log, the time, and
+the features' objects.
 """
 
 import ipaddress
@@ -29,7 +29,7 @@ from server.storage.database import Database
 from server.web.lanes import Lanes
 from server.web.measures import Measures
 
-EXTENSION = "hallkeeper"  # The only key under which an app keeps what is its own.
+EXTENSION = "hallkeeper"  # the app's only extension key
 
 Kept = TypeVar("Kept")
 
@@ -46,29 +46,29 @@ class Services:
     now: Callable[[], int]  # Unix ms
     clock: ServerClock
     venue_clock: Clock
-    guesses: Guesses  # For passwords.
-    pending: Pending  # For second factors.
-    several: bool  # Whether other servers serve the event too.
-    sign_on: Provider | None = None  # Set where the event has an identity provider.
-    backups: Backups | None = None  # Set where the event has a second disk.
-    alert_sources: tuple[Source, ...] = ()  # Core's and the features'.
-    duties: Duties | None = None  # Set in a running server alone.
-    reporter: Reporter | None = None  # Likewise.
+    guesses: Guesses  # for passwords
+    pending: Pending  # for second factors
+    several: bool  # whether other servers serve the event too
+    sign_on: Provider | None = None  # None without an identity provider
+    backups: Backups | None = None  # None without a second disk
+    alert_sources: tuple[Source, ...] = ()  # core's and the features'
+    duties: Duties | None = None  # only in a running server
+    reporter: Reporter | None = None  # likewise
     lanes: Lanes = field(default_factory=Lanes)
     measures: Measures = field(default_factory=Measures)
-    kept: dict[type[object], object] = field(default_factory=dict)  # By features, by its type.
+    kept: dict[type[object], object] = field(default_factory=dict)  # features' objects, by type
     making: threading.RLock = field(default_factory=threading.RLock)
 
     def keep(self, thing: object) -> None:
-        """Keep a feature's object for as long as the app lives, in place of another of its type."""
+        """Store a feature's object for the app's lifetime, replacing one of the same type."""
         self.kept[type(thing)] = thing
 
     def find(self, kind: type[Kept]) -> Kept | None:
-        """Return the object of this type that a feature keeps, if there is one."""
+        """Return the stored object of this type, or None."""
         return cast("Kept | None", self.kept.get(kind))
 
     def own(self, kind: type[Kept], make: Callable[[], Kept] | None = None) -> Kept:
-        """Return the app's one object of this type. `make`, or its class, makes it at the first
+        """Return the app's one object of this type. `make`, or its class, creates it at the first
         call.
         """
         found = self.find(kind)
@@ -92,7 +92,7 @@ class Services:
         return self.standing.superseded_by
 
     def close_kept(self) -> None:
-        """Close the features' objects that can be closed, the newest first."""
+        """Close the features' objects that can be closed, newest first."""
         for thing in reversed(list(self.kept.values())):
             close = getattr(thing, "close", None)
             if close is not None:
@@ -105,30 +105,29 @@ def services() -> Services:
 
 
 def services_of(app: Flask) -> Services:
-    """Return the services of an app."""
     found: Services = app.extensions[EXTENSION]
     return found
 
 
 def keep_services(app: Flask, kept: Services) -> None:
-    """Give an app its services, or others in their place."""
+    """Set or replace an app's services."""
     app.extensions[EXTENSION] = kept
 
 
 def address() -> str:
-    """Return where the request comes from, as an IP address, also through the event's own proxy."""
+    """Return the client's IP address, also behind the event's own proxy."""
     told = request.headers.get("X-Forwarded-For", "")
     return address_of(request.remote_addr or "unknown", told, services().event.settings.proxy)
 
 
 def address_of(peer: str, forwarded: str, proxy: str | None) -> str:
-    """Return where a request comes from. `peer` is the other end of the connection, and `forwarded`
-    the addresses that a proxy named.
+    """Return the client's IP address. `peer` is the other end of the connection, and `forwarded`
+    the proxy's header.
     """
     caller = peer.removeprefix("::ffff:")
     if caller != proxy:
         return caller
-    # The proxy adds the address that it saw last. What stands before, anybody may have written.
+    # The proxy appends the address that it saw. Earlier entries may be forged.
     told = forwarded.rpartition(",")[2].strip()
     try:
         found = ipaddress.ip_address(told)
@@ -138,12 +137,12 @@ def address_of(peer: str, forwarded: str, proxy: str | None) -> str:
 
 
 def renewed(incarnation: int) -> Services:
-    """Return the running app's services from now on. The server has become the next of its line."""
+    """Return the running app's services after a change of the server's incarnation."""
     return renew_services(current_app, incarnation)
 
 
 def renew_services(app: Flask, incarnation: int) -> Services:
-    """Return an app's services from now on. The database says which server of its line this is."""
+    """Update an app's services to the incarnation stated in the database."""
     here = services_of(app)
     if here.event.incarnation == incarnation:
         return here

@@ -1,9 +1,8 @@
-"""Keeps files that staff have sent where every server of an event finds them.
+"""Stores uploaded files in the database, for all servers of an event.
 
-They stand in the database in parts, encrypted under a key of the event that is not there. So the
-page after the upload may come from any server. What a preview has found stays in the memory of the
-server that made it, and another server makes it anew. A file goes once it is imported or given up,
-and after an hour.
+Files are encrypted in parts, under a key that is not in the database. So the page after the upload
+may come from any server. The result of a preview stays in memory of its server; another server
+computes it again. A file is deleted after import or cancellation, or after an hour.
 """
 
 import hashlib
@@ -35,13 +34,13 @@ from server.web.uploads import (
 
 log = logging.getLogger(__name__)
 
-# Each part is a write of its own, so that no scan waits for a whole file.
+# Each part is a separate write, so that scans never wait for a whole file.
 PART_BYTES = 500_000
 LIFE_MS = LIFE_S * 1000
 
 
 class SharedUploads(OneAtATime):
-    """Keeps the uploads of an event. It is thread-safe. Close it."""
+    """The uploads of an event. Thread-safe. Close it."""
 
     def __init__(self, database: Database, key: bytes, now: Callable[[], int]) -> None:
         """Take a key of 32 bytes that is not in the database."""
@@ -50,8 +49,7 @@ class SharedUploads(OneAtATime):
         self._key = key
         self._box = nacl.secret.SecretBox(key)
         self._now = now
-        # The lock guards the timer, and the one plan that is remembered, with whose it is and what
-        # had been answered.
+        # Guards the timer, and the one cached plan with its upload and answers.
         self._lock = threading.Lock()
         self._plan: tuple[str, dict[str, str], Any] = ("", {}, None)
         self._timer: threading.Timer | None = None
@@ -59,9 +57,9 @@ class SharedUploads(OneAtATime):
         self.sweep()
 
     def keep(self, data: bytes, *, kind: str, by: str, name: str) -> Upload:
-        """Keep a file, in place of an earlier one of the same kind and user.
+        """Store a file, replacing the user's earlier one of the same kind.
 
-        Raises UploadBusyError where too many are kept.
+        Raises UploadBusyError if there are too many.
         """
         token = secrets.token_urlsafe(16)
         upload = self._upload(token, kind, by, shown_name(name), {})
@@ -93,7 +91,7 @@ class SharedUploads(OneAtATime):
         return upload
 
     def find(self, token: str, *, kind: str, by: str) -> Upload:
-        """Return the upload of this user. Raises UploadGoneError."""
+        """Return the user's upload. Raises UploadGoneError."""
         if not is_token(token):
             raise UploadGoneError
         with self._database.reading() as db:
@@ -113,26 +111,26 @@ class SharedUploads(OneAtATime):
         return upload
 
     def drop(self, upload: Upload) -> None:
-        """Delete a file. It does not matter whether it is there."""
+        """Delete a file, if it exists."""
         self.forget_plan(upload)
         whose = self._whose(upload.token)
         self._database.write(lambda db: _delete(db, whose))
 
     def remember(self, upload: Upload, plan: Any) -> None:
-        """Keep what a preview has found until it is confirmed, and forget that of all others."""
+        """Cache the result of a preview until it is confirmed, replacing any other."""
         upload.plan = plan
         with self._lock:
             self._plan = (upload.token, dict(upload.answers), plan)
 
     def forget_plan(self, upload: Upload) -> None:
-        """Forget what a preview has found, because it is no longer so."""
+        """Drop an outdated result of a preview."""
         upload.plan = None
         with self._lock:
             if self._plan[0] == upload.token:
                 self._plan = ("", {}, None)
 
     def keep_answers(self, upload: Upload) -> None:
-        """Keep what was answered to a preview's questions. What it had found is forgotten."""
+        """Store the answers to a preview's questions. Drops its result."""
         self.forget_plan(upload)
         values = self._about(upload), self._whose(upload.token)
         self._database.write(
@@ -140,11 +138,11 @@ class SharedUploads(OneAtATime):
         )
 
     def sweep(self) -> None:
-        """Delete the files that are kept for an hour, whichever server took them."""
+        """Delete expired files of all servers."""
         self._database.write(self._forget_old)
 
     def close(self) -> None:
-        """Stop the timer. Other servers have the files, and this one has them when it is back."""
+        """Stop the timer. The files stay for other servers."""
         with self._lock:
             self._closed = True
             timer, self._timer = self._timer, None
@@ -154,7 +152,7 @@ class SharedUploads(OneAtATime):
 
     def _forget_old(self, db: Connection) -> None:
         now = self._now()
-        # What lies in the future is from before the clock was set back.
+        # Entries in the future are from before the clock was set back.
         rows = db.execute(
             "SELECT token FROM upload WHERE until <= ? OR until > ?", (now, now + LIFE_MS)
         ).fetchall()
@@ -181,13 +179,13 @@ class SharedUploads(OneAtATime):
         try:
             return self._box.decrypt(bytes(sealed))
         except nacl.exceptions.CryptoError:
-            raise UploadGoneError from None  # It is of before the event's secret was changed.
+            raise UploadGoneError from None  # encrypted under the event's former secret
 
     def _whose(self, token: str) -> bytes:
         return hashlib.blake2b(token.encode(), key=self._key, digest_size=16).digest()
 
     def _wake(self) -> None:
-        """See to it that files go at their time, though nobody asks for a page."""
+        """Start the timer that deletes files in time, without page requests."""
         with self._lock:
             if self._timer is not None or self._closed:
                 return
@@ -213,12 +211,14 @@ class SharedUploads(OneAtATime):
 
 
 def count(db: Connection) -> int:
-    """Return how many files are kept."""
+    """Return the number of files."""
     return int(db.execute("SELECT COUNT(*) FROM upload").fetchone()[0])
 
 
 def forget_all(db: Connection) -> None:
-    """Delete every file in the caller's transaction, because some may name whoever is erased."""
+    """Delete all files, in the caller's transaction, since some may contain an erased person's
+    data.
+    """
     db.execute("DELETE FROM upload_part")
     db.execute("DELETE FROM upload")
 

@@ -1,8 +1,7 @@
-"""Keeps files that staff have sent, for the time between a preview and its confirmation.
+"""Stores uploaded files between a preview and its confirmation.
 
-They lie in a directory of the event that nobody else on the machine can read, under names that the
-server makes. A file goes once it is imported or given up, after an hour, and whenever the server
-starts or ends.
+They are in a private directory of the event, under generated names. A file is deleted after import
+or cancellation, after an hour, and whenever the server starts or stops.
 """
 
 import os
@@ -19,32 +18,32 @@ from typing import Any
 
 LIFE_S = 60 * 60
 KEPT_MAX = 8  # files of all users together
-SWEEP_S = 1.0  # the least time between two looks for those whose hour is over
-TURN_S = 60.0  # how long somebody waits for another's plan to be made
+SWEEP_S = 1.0  # minimum interval between two sweeps
+TURN_S = 60.0  # maximum wait for another plan
 NAME_CHARS_MAX = 80
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{22}")
 
 
 class UploadGoneError(Exception):
-    """Is raised where there is no such upload of this user, or no longer."""
+    """Raised if the user has no such upload, or no longer."""
 
 
 class UploadBusyError(Exception):
-    """Is raised where others keep the server busy with their uploads. It may be tried later."""
+    """Raised if others' uploads keep the server busy. May be tried later."""
 
 
 @dataclass
 class Upload:
-    """Holds what is known of a file that was sent. `name` is only shown, and never a path."""
+    """An uploaded file. `name` is only for display, and never a path."""
 
     token: str
     kind: str
     by: str
     name: str
     content: Callable[[], bytes]  # raises UploadGoneError
-    kept_at: float = 0.0  # seconds of a clock that nobody sets
+    kept_at: float = 0.0  # seconds of the monotonic clock
     answers: dict[str, str] = field(default_factory=dict)
-    plan: Any = None  # what a preview has found; of one upload at a time
+    plan: Any = None  # the result of a preview; kept for one upload at a time
 
     def read(self) -> bytes:
         """Return the file. Raises UploadGoneError."""
@@ -52,24 +51,24 @@ class Upload:
 
 
 def is_token(text: str) -> bool:
-    """Say whether a text may be the name of an upload."""
+    """Return whether a text has the form of an upload's token."""
     return _TOKEN.fullmatch(text) is not None
 
 
 def shown_name(name: str) -> str:
-    """Return what is shown of a file's name."""
+    """Return a file's name for display."""
     return "".join(char for char in name if char.isprintable())[:NAME_CHARS_MAX] or "file"
 
 
 class OneAtATime:
-    """Lets one plan be made at a time, in one server."""
+    """Makes one plan at a time in a server."""
 
     def __init__(self) -> None:
         self._turn = threading.Lock()
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """Wait for one's turn. Raises UploadBusyError."""
+        """Wait for the turn. Raises UploadBusyError."""
         if not self._turn.acquire(timeout=TURN_S):
             raise UploadBusyError
         try:
@@ -79,22 +78,22 @@ class OneAtATime:
 
 
 class Uploads(OneAtATime):
-    """Keeps the uploads of an event. It is thread-safe. Close it, and they are gone."""
+    """The uploads of an event. Thread-safe. Closing deletes them."""
 
     def __init__(self, directory: Path, monotonic: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self._directory = directory
         self._monotonic = monotonic
-        # The lock guards everything below.
+        # guards everything below
         self._lock = threading.Lock()
         self._kept: dict[str, Upload] = {}
         self._timer: threading.Timer | None = None
         shutil.rmtree(directory, ignore_errors=True)
 
     def keep(self, data: bytes, *, kind: str, by: str, name: str) -> Upload:
-        """Keep a file, in place of an earlier one of the same kind and user.
+        """Store a file, replacing the user's earlier one of the same kind.
 
-        Raises UploadBusyError where too many are kept, and OSError.
+        Raises UploadBusyError if there are too many, and OSError.
         """
         self.sweep()
         for one in list(self._kept.values()):
@@ -120,7 +119,7 @@ class Uploads(OneAtATime):
         return upload
 
     def find(self, token: str, *, kind: str, by: str) -> Upload:
-        """Return the upload of this user. Raises UploadGoneError."""
+        """Return the user's upload. Raises UploadGoneError."""
         self.sweep()
         with self._lock:
             found = self._kept.get(token) if is_token(token) else None
@@ -129,29 +128,29 @@ class Uploads(OneAtATime):
         return found
 
     def drop(self, upload: Upload) -> None:
-        """Delete a file. It does not matter whether it is there."""
+        """Delete a file, if it exists."""
         with self._lock:
             self._kept.pop(upload.token, None)
         upload.plan = None
         self._path(upload.token).unlink(missing_ok=True)
 
     def remember(self, upload: Upload, plan: Any) -> None:
-        """Keep what a preview has found until it is confirmed, and forget that of all others."""
+        """Keep the result of a preview until it is confirmed, and drop all others."""
         with self._lock:
             for one in self._kept.values():
                 one.plan = None
         upload.plan = plan
 
     def forget_plan(self, upload: Upload) -> None:
-        """Forget what a preview has found, because it is no longer so."""
+        """Drop an outdated result of a preview."""
         upload.plan = None
 
     def keep_answers(self, upload: Upload) -> None:
-        """Keep what was answered to a preview's questions. What it had found is forgotten."""
+        """Drop the preview's result, since the answers have changed."""
         upload.plan = None
 
     def sweep(self) -> None:
-        """Delete the files that are kept for an hour."""
+        """Delete expired files."""
         limit = self._monotonic() - LIFE_S
         with self._lock:
             old = [one for one in self._kept.values() if one.kept_at <= limit]
@@ -178,7 +177,7 @@ class Uploads(OneAtATime):
             raise UploadGoneError from None
 
     def _wake(self) -> None:
-        """See to it that files go at their time, though nobody asks for a page."""
+        """Start the timer that deletes files in time, without page requests."""
         with self._lock:
             if self._timer is not None or not self._kept:
                 return

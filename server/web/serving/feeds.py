@@ -1,4 +1,4 @@
-"""Holds kiosks' feeds on the event loop. A feed that has nothing to send costs no thread."""
+"""Holds kiosks' feeds on the event loop. An idle feed uses no thread."""
 
 import asyncio
 import contextlib
@@ -10,7 +10,7 @@ from server.web.serving.waker import Waker
 
 
 async def hold(feed: Feed, exchange: Exchange, waker: Waker) -> None:
-    """Send a feed's news as they come, for as long as somebody listens and the feed goes on."""
+    """Send a feed's changes as they come, until the client leaves or the feed ends."""
     loop = asyncio.get_running_loop()
     stream = feed.stream
     news = asyncio.Event()
@@ -24,8 +24,8 @@ async def hold(feed: Feed, exchange: Exchange, waker: Waker) -> None:
             if not stream.subscription.ended:
                 await news.wait()
             if sending is not None:
-                # A piece is on its way as soon as it is handed over. Whether it went is asked
-                # before the next one, for to ask at once would wake the loop a second time.
+                # Sending starts when a piece is handed over. Awaiting it before the next one, not
+                # at once, saves a wake-up of the loop.
                 await sending
                 sending = None
             news.clear()
@@ -34,9 +34,9 @@ async def hold(feed: Feed, exchange: Exchange, waker: Waker) -> None:
                 sending = transport.send_bytes(told or stream.STILL_HERE)
                 quiet.spoke()
     except CursorGoneError:
-        pass  # The feed has ended, and so does the answer.
+        pass  # the feed has ended
     except RuntimeError:
-        pass  # Nobody listens any more.
+        pass  # the client has gone
     finally:
         quiet.close()
         with contextlib.suppress(RuntimeError):
@@ -44,7 +44,7 @@ async def hold(feed: Feed, exchange: Exchange, waker: Waker) -> None:
 
 
 class _Quiet:
-    """Wakes a feed that was quiet for a while. One timer serves, however much the feed says."""
+    """Wakes a quiet feed for its keep-alive, with a single timer."""
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, news: asyncio.Event, after_s: float

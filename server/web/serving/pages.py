@@ -1,6 +1,6 @@
-"""Runs the app, which is a WSGI app and waits as it likes, on threads of its own.
+"""Runs the blocking WSGI app on threads.
 
-The body is read as it comes, on that thread, because the app decides who may have one read
+Bodies are read on the thread as they arrive, since the app decides whose body is read
 (`server/web/lanes.py`).
 """
 
@@ -27,14 +27,14 @@ BUFFER_BYTES = 64 * 1024
 
 
 class RequestHeaders(Protocol):
-    """Describes a request's headers, as granian has them. Their names are in small letters."""
+    """granian's request headers. Names are in lower case."""
 
     def get(self, key: str, default: Any = None, /) -> Any: ...
     def items(self) -> list[tuple[str, str]]: ...
 
 
 class Scope(Protocol):
-    """Describes what granian says of a request."""
+    """granian's description of a request."""
 
     client: str
     server: str
@@ -49,13 +49,13 @@ class Scope(Protocol):
 
 
 class Transport(Protocol):
-    """Describes an answer that is sent in pieces."""
+    """A response sent in pieces."""
 
     def send_bytes(self, data: bytes, /) -> Awaitable[None]: ...
 
 
 class Exchange(Protocol):
-    """Describes how granian gives a request's body and takes the answer."""
+    """granian's access to a request's body and response."""
 
     async def __call__(self) -> bytes: ...
     def __aiter__(self) -> Any: ...
@@ -65,7 +65,7 @@ class Exchange(Protocol):
 
 @dataclass(frozen=True)
 class Feed:
-    """Holds an answer that is a kiosk's feed, which no thread waits for."""
+    """A response that is a kiosk's feed, which no thread waits for."""
 
     status: int
     headers: Headers
@@ -73,7 +73,7 @@ class Feed:
 
 
 class Pages:
-    """Answers by a WSGI app. It belongs to one loop."""
+    """Answers through a WSGI app. Belongs to one loop."""
 
     def __init__(self, app: "WSGIApplication", threads: Threads, waker: Waker) -> None:
         self._app = app
@@ -83,7 +83,7 @@ class Pages:
     async def answer(self, scope: Scope, exchange: Exchange, body: bytes | None) -> Feed | None:
         """Answer the request, or return the feed that the app has opened for it.
 
-        `body` is the request's body where it was read before.
+        `body` is the request's body if it was already read.
         """
         loop = asyncio.get_running_loop()
         done: asyncio.Future[Feed | None] = loop.create_future()
@@ -92,7 +92,7 @@ class Pages:
             if not done.done():
                 done.set_result(feed)
             elif feed is not None:
-                feed.stream.close()  # The client has gone meanwhile.
+                feed.stream.close()  # the client has gone meanwhile
 
         def job() -> None:
             feed = None
@@ -113,7 +113,7 @@ class Pages:
         try:
             pieces = self._app(environ_of(scope, stream), begun)
         except Exception as error:
-            # The app makes an answer of every error but its own.
+            # The app handles all errors except its own.
             log.error("the app failed: %s", type(error).__name__)
             exchange.response_bytes(500, [], b"")
             return None
@@ -127,7 +127,7 @@ class Pages:
 
 
 class _Begun:
-    """Keeps status and headers, as an app tells them before its answer."""
+    """The `start_response` of an app, which stores status and headers."""
 
     def __init__(self) -> None:
         self.status = 500
@@ -145,7 +145,7 @@ def _no_write(_: bytes) -> object:
 
 
 def _send(transport: Transport, pieces: Iterable[bytes], loop: asyncio.AbstractEventLoop) -> None:
-    """Send an answer as it is made, for as long as somebody reads it."""
+    """Send a response while the client reads it."""
 
     async def send(piece: bytes) -> None:
         await transport.send_bytes(piece)
@@ -154,7 +154,7 @@ def _send(transport: Transport, pieces: Iterable[bytes], loop: asyncio.AbstractE
         for piece in pieces:
             asyncio.run_coroutine_threadsafe(send(piece), loop).result()
     except (RuntimeError, asyncio.CancelledError):
-        pass  # Nobody reads it any more.
+        pass  # the client has gone
     finally:
         close = getattr(pieces, "close", None)
         if close is not None:
@@ -162,7 +162,7 @@ def _send(transport: Transport, pieces: Iterable[bytes], loop: asyncio.AbstractE
 
 
 class _Body(io.RawIOBase):
-    """Reads a body as it comes, on a thread that may wait for it."""
+    """Reads a body as it arrives, on a thread that may block."""
 
     def __init__(self, exchange: Exchange, loop: asyncio.AbstractEventLoop) -> None:
         self._exchange = exchange
@@ -182,7 +182,7 @@ class _Body(io.RawIOBase):
         return size
 
     async def _next(self) -> bytes:
-        """Return the next piece, or nothing at the end. A body that breaks off has an end too."""
+        """Return the next piece, or b"" at the end or a broken connection."""
         if self._pieces is None:
             self._pieces = aiter(self._exchange)
         try:
@@ -194,22 +194,22 @@ class _Body(io.RawIOBase):
 
 
 def peer_of(scope: Scope) -> str:
-    """Return the address from which the connection comes."""
+    """Return the peer's address."""
     return scope.client.rpartition(":")[0].strip("[]")
 
 
 def lines_of(scope: Scope, name: str) -> list[str]:
-    """Return what each line of a header has. `name` is in small letters."""
+    """Return all values of a header. `name` is in lower case."""
     return [value for key, value in scope.headers.items() if key == name]
 
 
 def environ_of(scope: Scope, body: object) -> dict[str, Any]:
-    """Return what PEP 3333 has an app know of a request."""
+    """Return the WSGI environ of a request (PEP 3333)."""
     host, _, port = scope.server.rpartition(":")
     environ: dict[str, Any] = {
         "REQUEST_METHOD": scope.method,
         "SCRIPT_NAME": "",
-        # A path's bytes, as PEP 3333 writes bytes.
+        # bytes of a path, in PEP 3333's encoding
         "PATH_INFO": scope.path.encode().decode("latin-1"),
         "QUERY_STRING": scope.query_string,
         "SERVER_NAME": host.strip("[]"),
@@ -219,7 +219,7 @@ def environ_of(scope: Scope, body: object) -> dict[str, Any]:
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": scope.scheme,
         "wsgi.input": body,
-        # It ends by itself, also where it has no length.
+        # It ends by itself, also without a length.
         "wsgi.input_terminated": True,
         "wsgi.errors": sys.stderr,
         "wsgi.multithread": True,
@@ -228,7 +228,7 @@ def environ_of(scope: Scope, body: object) -> dict[str, Any]:
     }
     for name, value in scope.headers.items():
         if "_" in name:
-            continue  # WSGI would take X_Forwarded_For for a proxy's X-Forwarded-For.
+            continue  # WSGI would mistake X_Forwarded_For for a proxy's X-Forwarded-For.
         key = name.upper().replace("-", "_")
         if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
             key = f"HTTP_{key}"

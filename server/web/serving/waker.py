@@ -1,4 +1,4 @@
-"""Lets other threads call functions on the event loop, many at once."""
+"""Schedules functions on the event loop from other threads, in groups."""
 
 import asyncio
 from collections import deque
@@ -6,26 +6,26 @@ from collections.abc import Callable
 
 
 class Waker:
-    """Calls functions on the loop's thread, in the order in which they came.
+    """Calls functions on the loop's thread, in order.
 
-    The loop is woken once for all that came since it last looked. A commit of the ledger has dozens
-    of answers and of feeds' news, and each wake would have another thread wait for the interpreter.
+    The loop is woken once for all calls since its last run. A commit of the ledger causes dozens of
+    calls, and each wake-up would contend for the interpreter.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._calls: deque[Callable[[], object]] = deque()
-        self._told = False  # The loop will look, and has not begun to.
+        self._told = False  # a run of the loop is scheduled and has not begun
 
     def call(self, function: Callable[[], object]) -> None:
-        """Have `function` called soon. It may be said by any thread."""
+        """Schedule `function`. Thread-safe."""
         self._calls.append(function)
         if not self._told:
             self._told = True
             self._loop.call_soon_threadsafe(self._run)
 
     def _run(self) -> None:
-        # Whoever adds a call after this line wakes the loop again, which may then find nothing.
+        # A call added after this line wakes the loop again, possibly for nothing.
         self._told = False
         while self._calls:
             self._calls.popleft()()
