@@ -93,10 +93,10 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except Exception as error:
-            said = _said(error)
-            if said is None:
+            message = _said(error)
+            if message is None:
                 raise
-            raise click.ClickException(said) from None
+            raise click.ClickException(message) from None
 
 
 def _said(error: Exception) -> str | None:
@@ -109,8 +109,8 @@ def _said(error: Exception) -> str | None:
     if isinstance(error, errors.UnusableError):
         return _database_trouble(error)
     if isinstance(error, OSError):
-        found = disk.trouble(error, Path(error.filename or "."))
-        return None if found is None else _sentence(str(found))
+        trouble = disk.trouble(error, Path(error.filename or "."))
+        return None if trouble is None else _sentence(str(trouble))
     return None
 
 
@@ -209,9 +209,9 @@ def interrupts_noted() -> Iterator[threading.Event]:
         signal.signal(signal.SIGINT, before)
 
 
-def count(number: int, one: str, many: str | None = None) -> str:
+def count(number: int, singular: str, many: str | None = None) -> str:
     """Return a number with its word, such as `1 badge` or `12,000 badges`."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
+    return f"{number:,} {singular if number == 1 else many or singular + 's'}"
 
 
 def refuse(sentence: str) -> InputError:

@@ -93,9 +93,9 @@ def make_app(event_names: display.Names, time_zone: str, event_path: Path) -> Fl
     app.before_request(security.begin_view)
     app.register_blueprint(doors.blueprint)
     security.csrf.exempt(doors.blueprint)
-    found = load_features()
-    pages.register(app, found)
-    for feature in found:
+    loaded = load_features()
+    pages.register(app, loaded)
+    for feature in loaded:
         for blueprint in feature.exempt:
             security.csrf.exempt(blueprint)
     app.after_request(_wait_for_disk)
@@ -163,7 +163,7 @@ def _wait_for_disk(answer: Response) -> Response:
     database = services().database
     if not database.has_read() or database.wait_for_disk(SHOWN_WITHIN_S):
         return answer
-    durable = {blueprint.name for one in features() for blueprint in one.durable}
+    durable = {blueprint.name for feature in features() for blueprint in feature.durable}
     if request.blueprint in durable and request.method == "GET":
         # A machine may store the answer; a person only looks at it.
         return problems.answer(503, NOT_ON_DISK)
@@ -173,10 +173,10 @@ def _wait_for_disk(answer: Response) -> Response:
 def _compare(app: Flask, db: Connection) -> None:
     """Compare a new database, or a new state of it, with this server's memory."""
     here = services_of(app)
-    known = here.hub.cursor
+    reached = here.hub.cursor
     if not here.log.resume(db):
         sign = "entry log"
-    elif changes.cursor(db) < known:
+    elif changes.cursor(db) < reached:
         sign = "feed"
     else:
         return

@@ -20,10 +20,10 @@ FEATURES = (
 def load_features() -> "tuple[Feature, ...]":
     """Return the features' pages and hooks. Some features have only commands."""
     names = [f"server.features.{name}.feature" for name in FEATURES]
-    found: list[Feature] = [
+    loaded: list[Feature] = [
         import_module(name).FEATURE for name in names if find_spec(name) is not None
     ]
-    return tuple(found)
+    return tuple(loaded)
 
 
 def template_folders() -> list[Path]:
@@ -37,7 +37,9 @@ def alert_sources() -> "tuple[Source, ...]":
     from server.core.alerts.sources import CORE, sources_of
 
     packages = [f"server.features.{name}" for name in FEATURES]
-    named = [sources_of(one, getattr(import_module(one), "ALERTS", ())) for one in packages]
+    named = [
+        sources_of(package, getattr(import_module(package), "ALERTS", ())) for package in packages
+    ]
     return sum(named, CORE)
 
 

@@ -60,10 +60,10 @@ def init_event(
         with suppress(DatabaseError, EngineError):
             leave_postgresql(path / DATABASE_FILE)
         left = _leave_nothing(path, existed)
-        found = disk.trouble(error, _existing(path))
-        if found is None and not left:
+        trouble = disk.trouble(error, _existing(path))
+        if trouble is None and not left:
             raise
-        reason = str(found or error)
+        reason = str(trouble or error)
         raise EventError(f"{reason} {left}" if left else reason) from None
 
 
@@ -73,29 +73,29 @@ def _empty_directory(path: Path) -> bool:
     if existed and not path.is_dir():
         raise EventError(f"{path} is a file. Name a new or an empty directory.")
     if existed and any(path.iterdir()):
-        what = "already holds an event" if (path / SETTINGS_FILE).exists() else "is not empty"
-        raise EventError(f"{path} {what}. Name a new or an empty directory; nothing was changed.")
+        state = "already holds an event" if (path / SETTINGS_FILE).exists() else "is not empty"
+        raise EventError(f"{path} {state}. Name a new or an empty directory; nothing was changed.")
     try:
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
-        found = disk.trouble(error, _existing(path))
-        raise EventError(str(found or f"{path} can't be made: {error.strerror}.")) from None
+        trouble = disk.trouble(error, _existing(path))
+        raise EventError(str(trouble or f"{path} can't be made: {error.strerror}.")) from None
     return existed
 
 
 def _existing(path: Path) -> Path:
     """Return the nearest existing directory above `path`."""
-    return next((one for one in path.absolute().parents if one.is_dir()), Path("/"))
+    return next((parent for parent in path.absolute().parents if parent.is_dir()), Path("/"))
 
 
 def _leave_nothing(path: Path, existed: bool) -> str:
     """Remove what was made. Return "" or a sentence about what remains."""
-    for made in path.iterdir():
-        if made.is_dir():
-            shutil.rmtree(made, ignore_errors=True)
+    for entry in path.iterdir():
+        if entry.is_dir():
+            shutil.rmtree(entry, ignore_errors=True)
         else:
             with suppress(OSError):
-                made.unlink()
+                entry.unlink()
     if any(path.iterdir()):
         return f"Half an event is left in {path}: delete that directory before the next try."
     if not existed:

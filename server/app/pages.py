@@ -24,24 +24,26 @@ def register(app: Flask, features: Sequence[Feature]) -> None:
     undoable = frozenset(name for feature in features for name in feature.undoable)
 
     def context() -> dict[str, object]:
-        found: dict[str, object] = {
+        values: dict[str, object] = {
             "pages": pages,
             "section": sections.get(request.blueprint or "", request.blueprint),
             "with_last_edit": undoable,
-            "header": lambda: Markup("").join(one.header() for one in features if one.header),
+            "header": lambda: Markup("").join(
+                extension.header() for extension in features if extension.header
+            ),
         }
         for feature in features:
             if feature.context is not None:
-                found |= feature.context()
-        return found
+                values |= feature.context()
+        return values
 
     @auth.allow_everybody
     def home() -> Response:
         """Redirect to the first page that the user may open, or to the sign-in."""
-        who = auth.user()
-        if who is not None and who.waits:
+        user = auth.user()
+        if user is not None and user.waits:
             return redirect(url_for("admin.factors.ask"))
-        if who is not None and auth.must_set_up(who):
+        if user is not None and auth.must_set_up(user):
             return redirect(url_for("admin.factors.show"))
         for endpoint, _ in pages:
             if auth.may_open(endpoint):

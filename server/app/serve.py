@@ -153,7 +153,7 @@ def _load(
     gateway.on_end(Leaving(partial(leave, app), beats))
     proxy = here.event.settings.proxy
     # Many clients share a proxy's connections.
-    Guard(port, lambda one: one == proxy or here.lanes.is_known(one)).start()
+    Guard(port, lambda client: client == proxy or here.lanes.is_known(client)).start()
     # Build the log's tree before kiosks connect.
     here.log.size()
     gc.collect()
@@ -172,7 +172,7 @@ def _awaiting(opened: Callable[[], T], waits: Callable[[], object]) -> T:
     began, logged = time.monotonic(), ""
     while True:
         try:
-            found = opened()
+            value = opened()
         except (EngineError, DatabaseError, EventError) as error:
             if not (may_pass(error) or isinstance(error, disk.DiskError)):
                 raise
@@ -184,7 +184,7 @@ def _awaiting(opened: Callable[[], T], waits: Callable[[], object]) -> T:
         else:
             if logged:
                 log.warning("The database is there, after %.0f s.", time.monotonic() - began)
-            return found
+            return value
 
 
 def _end_with(parent: int) -> None:
@@ -219,9 +219,9 @@ def announcement(event: Event, host: str, port: int) -> list[str]:
 def _whose(event: Event) -> str:
     if not event.has_installed_certificate:
         return "the event's own; browsers warn once."
-    found = served.served(event)
-    soon = served.until(found, time.time_ns() // 1_000_000)
-    return f"installed, good until {found.not_valid_after_utc:%Y-%m-%d}. {soon}".rstrip()
+    certificate = served.served(event)
+    soon = served.until(certificate, time.time_ns() // 1_000_000)
+    return f"installed, good until {certificate.not_valid_after_utc:%Y-%m-%d}. {soon}".rstrip()
 
 
 def _certificate_digest(path: Path) -> str:

@@ -73,7 +73,12 @@ def _reporter(event: Event, database: Database, here: Services, duties: Duties) 
 
 def _works_of_features(app: "Flask", here: Services) -> list[Work]:
     with app.app_context():
-        return [work for one in features() if one.works is not None for work in one.works(here)]
+        return [
+            work
+            for feature in features()
+            if feature.works is not None
+            for work in feature.works(here)
+        ]
 
 
 def in_one_piece(app: "WSGIApplication") -> "WSGIApplication":
@@ -89,8 +94,8 @@ def in_one_piece(app: "WSGIApplication") -> "WSGIApplication":
             status: str, headers: list[tuple[str, str]], exc_info: Any = None
         ) -> Callable[[bytes], object]:
             nonlocal length
-            told = [value for name, value in headers if name.lower() == "content-length"]
-            length = int(told[0]) if told else -1
+            lengths = [value for name, value in headers if name.lower() == "content-length"]
+            length = int(lengths[0]) if lengths else -1
             return start_response(status, headers, exc_info)
 
         pieces = app(environ, start)

@@ -130,7 +130,7 @@ def step_for(
 def _all_came(db: Connection, taken: Sequence[Taken]) -> list[Taken]:
     """Set the final position for all batches taken together."""
     came = runs.came(db)
-    return [one._replace(came=came) for one in taken]
+    return [result._replace(came=came) for result in taken]
 
 
 _NOWHERE = runs.Came("", 0, 0)  # until `_all_came`
@@ -190,8 +190,8 @@ def _become_the_next(here: Services, signed: Signed, batch: wire.ScanBatch) -> S
     incarnation = signed_write(signed, step, counted=True)
     if incarnation is None:
         return services()
-    found = renewed(incarnation)
-    if found.backups is not None:
+    services_now = renewed(incarnation)
+    if services_now.backups is not None:
         # A restore from an earlier backup must know of it.
-        found.backups.keep_acts()
-    return found
+        services_now.backups.keep_acts()
+    return services_now

@@ -200,10 +200,10 @@ def _verified(
 
 def _known(db: Connection, signed: Signed) -> Caller:
     """Return the kiosk named in the request. Raises ApiError."""
-    known = contact.sender(db, signed.stamp.kiosk, signed.stamp.generation)
-    if known is None:
+    identified = contact.sender(db, signed.stamp.kiosk, signed.stamp.generation)
+    if identified is None:
         raise ApiError(401, "unknown_kiosk", "This kiosk is not enrolled here. Enrol it again.")
-    return Caller(*known)
+    return Caller(*identified)
 
 
 def still_as(db: Connection, caller: Caller) -> bool:

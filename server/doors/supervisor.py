@@ -35,10 +35,10 @@ def people() -> Response:
     kiosk, allowed = signed_write(signed, allow, at_work=True)
     if not allowed:
         raise ApiError(429, "too_many", "This kiosk has asked too often; wait some minutes.")
-    found = lookup.look_up(here.database.reader, asked.words)
-    answers = len(found.people)
+    matches = lookup.look_up(here.database.reader, asked.words)
+    answers = len(matches.people)
     here.database.write(lambda db: lookup.note(db, kiosk, answers, by=asked.by, now=here.now()))
-    return answer_json(found)
+    return answer_json(matches)
 
 
 def doors() -> Response:
@@ -72,6 +72,6 @@ def _text(kiosk: KioskKey) -> str:
 
 def _supervised(db: Connection, caller: Caller, by: str) -> KioskKey:
     """Return the active kiosk that signed, for a supervisor with a PIN. Raises ApiError."""
-    if by not in {f"user:{one.user}" for one in pins.supervisors(db)}:
+    if by not in {f"user:{supervisor.user}" for supervisor in pins.supervisors(db)}:
         raise ApiError(403, "not_a_supervisor", "There is no such supervisor with a PIN.")
     return caller.sender.key

@@ -60,7 +60,7 @@ _AT_THE_END = " ,:，：、"
 
 def about(names: Names, act: str, subject: Subject) -> str:
     """Return the subject of an act in one line."""
-    said = " ".join(i18n.said(piece) for piece in names.pieces(act, subject, VALUES))
+    text = " ".join(i18n.said(piece) for piece in names.pieces(act, subject, VALUES))
     for sign in _AFTER_COLON:
-        said = said.replace(f"{sign} ", sign)
-    return said.rstrip(_AT_THE_END)
+        text = text.replace(f"{sign} ", sign)
+    return text.rstrip(_AT_THE_END)

@@ -56,10 +56,10 @@ def told(trouble: Trouble, places: Places) -> Told:
     """Return the alert in the page's language."""
     if trouble.what:
         link = _link(trouble.page[0], **trouble.page[1]) if trouble.page else ""
-        what, todo, where = map(i18n.said, (trouble.what, trouble.todo, trouble.where))
-        return Told(what, todo, where, link)
-    what, todo = _WORDS[Kind(trouble.kind)](trouble)
-    return Told(what, todo, *_place(trouble, places))
+        text, todo, where = map(i18n.said, (trouble.what, trouble.todo, trouble.where))
+        return Told(text, todo, where, link)
+    text, todo = _WORDS[Kind(trouble.kind)](trouble)
+    return Told(text, todo, *_place(trouble, places))
 
 
 def _place(trouble: Trouble, places: Places) -> tuple[str, str]:
@@ -106,8 +106,8 @@ def _link(endpoint: str, **values: object) -> str:
 
 
 def _silent(trouble: Trouble) -> tuple[str, str]:
-    what = _("Not heard for %(time)s", time=lasting(int(trouble.values["ms"])))
-    return what, _(
+    problem = _("Not heard for %(time)s", time=lasting(int(trouble.values["ms"])))
+    return problem, _(
         "Look whether it has power and network. As long as its screen answers, it goes on admitting"
         " with the places that it holds. If it is lost, fence it."
     )
@@ -118,103 +118,105 @@ def _never_heard(_trouble: Trouble) -> tuple[str, str]:
 
 
 def _camera(trouble: Trouble) -> tuple[str, str]:
-    what = _("Camera: %(words)s", words=trouble.values["camera"])
-    return what, _("Plug the camera in again, or scan with a hand scanner meanwhile.")
+    problem = _("Camera: %(words)s", words=trouble.values["camera"])
+    return problem, _("Plug the camera in again, or scan with a hand scanner meanwhile.")
 
 
 def _version(trouble: Trouble) -> tuple[str, str]:
     own, needed = trouble.values["own"], trouble.values["needed"]
     if trouble.values["side"] == "kiosk":
-        what = _(
+        problem = _(
             "Its Hallkeeper is too old: protocol version %(own)s, and %(needed)s is needed",
             own=own,
             needed=needed,
         )
-        return what, _("Install the server's version of Hallkeeper on it. It keeps its scans.")
-    what = _(
+        return problem, _("Install the server's version of Hallkeeper on it. It keeps its scans.")
+    problem = _(
         "The server is too old for it: protocol version %(own)s, and %(needed)s is needed",
         own=own,
         needed=needed,
     )
-    return what, _("Update the server. The kiosk keeps its scans.")
+    return problem, _("Update the server. The kiosk keeps its scans.")
 
 
 def _slow_camera(trouble: Trouble) -> tuple[str, str]:
     pictures = int(trouble.values["pictures"])
-    what = ngettext(
+    problem = ngettext(
         "Camera gives %(num)s picture a second", "Camera gives %(num)s pictures a second", pictures
     )
-    return what, _("Close other programs on it, and give it more light.")
+    return problem, _("Close other programs on it, and give it more light.")
 
 
 def _few_read(trouble: Trouble) -> tuple[str, str]:
-    what = _("%(percent)s %% of the codes in view were read", percent=trouble.values["percent"])
-    return what, _("Wipe the lens, and look for glare on badges or too little light.")
+    problem = _("%(percent)s %% of the codes in view were read", percent=trouble.values["percent"])
+    return problem, _("Wipe the lens, and look for glare on badges or too little light.")
 
 
 def _skew(trouble: Trouble) -> tuple[str, str]:
     by = int(trouble.values["ms"])
-    what = (
+    problem = (
         _("Its clock is %(time)s ahead", time=lasting(by))
         if by > 0
         else _("Its clock is %(time)s behind", time=lasting(by))
     )
-    return what, _("Set its clock. Entries are recorded with the difference, and stay right.")
+    return problem, _("Set its clock. Entries are recorded with the difference, and stay right.")
 
 
 def _old_facts(trouble: Trouble) -> tuple[str, str]:
-    what = _("Decides on what was known %(time)s ago", time=lasting(int(trouble.values["ms"])))
-    return what, _("Look at its network: it does not hear of revocations and closed halls.")
+    problem = _("Decides on what was known %(time)s ago", time=lasting(int(trouble.values["ms"])))
+    return problem, _("Look at its network: it does not hear of revocations and closed halls.")
 
 
 def _queue(trouble: Trouble) -> tuple[str, str]:
     scans = int(trouble.values["scans"])
-    what = ngettext("%(num)s scan to send", "%(num)s scans to send", scans)
-    return what, _("Look at its network. Nothing is lost; they come when it is back.")
+    problem = ngettext("%(num)s scan to send", "%(num)s scans to send", scans)
+    return problem, _("Look at its network. Nothing is lost; they come when it is back.")
 
 
 def _disk(trouble: Trouble) -> tuple[str, str]:
-    what = _("%(mb)s MB of disk left", mb=trouble.values["mb"])
-    return what, _("Make room on it: with a full disk it admits nobody.")
+    problem = _("%(mb)s MB of disk left", mb=trouble.values["mb"])
+    return problem, _("Make room on it: with a full disk it admits nobody.")
 
 
 def _battery(trouble: Trouble) -> tuple[str, str]:
-    what = _("Battery at %(percent)s %%", percent=trouble.values["percent"])
-    return what, _("Plug it in.")
+    problem = _("Battery at %(percent)s %%", percent=trouble.values["percent"])
+    return problem, _("Plug it in.")
 
 
 def _fill(trouble: Trouble) -> tuple[str, str]:
     inside, capacity = int(trouble.values["inside"]), int(trouble.values["capacity"])
     if inside > capacity:
-        what = _("Over capacity by %(people)s", people=i18n.decimal(inside - capacity))
-        return what, _("Let nobody more in, and open the exits' doors until it is below.")
+        problem = _("Over capacity by %(people)s", people=i18n.decimal(inside - capacity))
+        return problem, _("Let nobody more in, and open the exits' doors until it is below.")
     if inside == capacity:
-        what = _("Full with %(people)s", people=i18n.decimal(inside))
-        return what, _("Send people to another hall, and tell the queue. Exits free places.")
-    what = _("%(percent)s %% full", percent=inside * 100 // capacity)
-    return what, _("Tell the stewards where to send people, and see that exits are scanned.")
+        problem = _("Full with %(people)s", people=i18n.decimal(inside))
+        return problem, _("Send people to another hall, and tell the queue. Exits free places.")
+    problem = _("%(percent)s %% full", percent=inside * 100 // capacity)
+    return problem, _("Tell the stewards where to send people, and see that exits are scanned.")
 
 
 def _filling(trouble: Trouble) -> tuple[str, str]:
     at = services().venue_clock.minute(int(trouble.values["at"]))
     people = i18n.decimal(int(trouble.values["in_15_min"]))
-    what = _("Full at %(time)s at this rate, %(people)s more in 15 min", time=at, people=people)
-    return what, _("Prepare another hall or a stop at the queue before then.")
+    problem = _("Full at %(time)s at this rate, %(people)s more in 15 min", time=at, people=people)
+    return problem, _("Prepare another hall or a stop at the queue before then.")
 
 
 def _forged(trouble: Trouble) -> tuple[str, str]:
     times = int(trouble.values["times"])
-    what = ngettext("%(num)s forged badge in an hour", "%(num)s forged badges in an hour", times)
-    return what, _("Ask security to the door: somebody made these badges.")
+    problem = ngettext("%(num)s forged badge in an hour", "%(num)s forged badges in an hour", times)
+    return problem, _("Ask security to the door: somebody made these badges.")
 
 
 def _copied(trouble: Trouble) -> tuple[str, str]:
     times = int(trouble.values["times"])
-    what = ngettext(
+    problem = ngettext(
         "Likely a copied badge, seen %(num)s time", "Likely a copied badge, seen %(num)s times",
         times,
     )  # fmt: skip
-    return what, _("Look at both entries, ask for an ID, and reissue the badge if it was copied.")
+    return problem, _(
+        "Look at both entries, ask for an ID, and reissue the badge if it was copied."
+    )
 
 
 # Titles of the server's alerts. The alert's own text has the details.
@@ -231,28 +233,28 @@ _OF_SERVER = {
 
 
 def _server(trouble: Trouble) -> tuple[str, str]:
-    found = i18n.said(trouble.values["words"])
+    details = i18n.said(trouble.values["words"])
     short = _OF_SERVER.get(trouble.about.partition("-")[0])
-    return (found, "") if short is None else (_(short), found)
+    return (details, "") if short is None else (_(short), details)
 
 
 def _certificate(trouble: Trouble) -> tuple[str, str]:
     if "words" in trouble.values:
         words = i18n.said(trouble.values["words"])
-        what = _("Certificate or key damaged: %(words)s", words=words)
-        return what, _("Install it again (hallkeeper certificate, hallkeeper wallet).")
+        problem = _("Certificate or key damaged: %(words)s", words=words)
+        return problem, _("Install it again (hallkeeper certificate, hallkeeper wallet).")
     left = int(trouble.values["ms"])
     at = services().venue_clock.local(int(trouble.values["at"])).date().isoformat()
     if left > 0:
-        what = _("Certificate ends in %(time)s (%(at)s)", time=lasting(left), at=at)
+        problem = _("Certificate ends in %(time)s (%(at)s)", time=lasting(left), at=at)
     else:
-        what = _("Certificate has ended (%(at)s)", at=at)
+        problem = _("Certificate has ended (%(at)s)", at=at)
     if trouble.about == certificates.APPLE:
-        return what, _(
+        return problem, _(
             "Make a new one at Apple's developer site, and run hallkeeper wallet install apple. No"
             " pass is made without one. Passes on phones go on."
         )
-    return what, _(
+    return problem, _(
         "Run hallkeeper certificate install with a new one. Browsers and phones refuse one that has"
         " ended. Doors go on, for they know the server by its key."
     )
@@ -260,13 +262,13 @@ def _certificate(trouble: Trouble) -> tuple[str, str]:
 
 def _no_factor(trouble: Trouble) -> tuple[str, str]:
     lacking, admins = int(trouble.values["lacking"]), int(trouble.values["admins"])
-    what = ngettext(
+    problem = ngettext(
         "%(num)s of %(admins)s admins has no second factor",
         "%(num)s of %(admins)s admins have no second factor",
         lacking,
         admins=admins,
     )
-    return what, _(
+    return problem, _(
         "Whoever learns the password is admin. Set one up on Your account, or require it"
         " (second_factor_roles in event.toml)."
     )

@@ -109,8 +109,8 @@ def work_apart(work: Callable[[], T], bounds: _Bounds = _NO_BOUNDS) -> T:
     result, raised = pickle.loads(done)  # noqa: S301 - our own process wrote it
     if raised is not None:
         raise raised
-    found: T = result
-    return found
+    value: T = result
+    return value
 
 
 def _run(job: bytes) -> bytes:
@@ -155,9 +155,9 @@ class WorkedOut:
         Its exception is raised here once, and the next call starts again.
         """
         with self._lock:
-            found = self._works.get(key)
-            if found is not None and (found.ended_at is None or self._is_good(found, state)):
-                result: T | None = self._take(key, found)
+            current = self._works.get(key)
+            if current is not None and (current.ended_at is None or self._is_good(current, state)):
+                result: T | None = self._take(key, current)
                 return result
             self._forget()
             begun = self._works[key] = _Work(state)

@@ -114,26 +114,26 @@ def allowed_here() -> frozenset[str]:
 
 def may_open(endpoint: str) -> bool:
     """Return whether the current user may open that page, to hide links that would answer 403."""
-    roles, who = allowed_roles(endpoint), user()
-    if who is not None and (who.waits or must_set_up(who)):
+    roles, current = allowed_roles(endpoint), user()
+    if current is not None and (current.waits or must_set_up(current)):
         return EVERYBODY in roles
-    return EVERYBODY in roles or (who is not None and who.role in roles)
+    return EVERYBODY in roles or (current is not None and current.role in roles)
 
 
 def user() -> users.User | None:
     """Return the signed-in user, or None."""
     if "user" not in g:
         g.user = _session_user(token())
-    found: users.User | None = g.user
-    return found
+    current: users.User | None = g.user
+    return current
 
 
 def actor() -> str:
     """Return the signed-in user's id in the entry log."""
-    who = user()
-    if who is None:
+    current = user()
+    if current is None:
         abort(401)
-    return who.by
+    return current.by
 
 
 def guard(app: Flask) -> None:
@@ -197,31 +197,31 @@ def _check() -> Response | None:
     roles = allowed_roles(request.endpoint)
     if EVERYBODY in roles:
         return None
-    who = user()
-    if who is None:
+    current = user()
+    if current is None:
         return _ask_to_sign_in()
     view = current_app.view_functions[request.endpoint]
-    if who.waits and not hasattr(view, "while_waiting"):
+    if current.waits and not hasattr(view, "while_waiting"):
         return _instead(url_for("admin.factors.ask", next=_own_target()))
     services().lanes.remember(address())
-    if who.must_change and not hasattr(view, "with_first_password"):
+    if current.must_change and not hasattr(view, "with_first_password"):
         return _instead(url_for("admin.account.show"))
-    if must_set_up(who) and not hasattr(view, "before_factor"):
+    if must_set_up(current) and not hasattr(view, "before_factor"):
         return _instead(url_for("admin.factors.show"))
-    if who.role not in roles:
-        current_app.logger.warning("%s may not open %s", who.by, request.endpoint)
+    if current.role not in roles:
+        current_app.logger.warning("%s may not open %s", current.by, request.endpoint)
         abort(403)
     if hasattr(view, "confirmed") and not _is_confirmed():
         return _instead(url_for("admin.account.confirm_form", next=_page_of_form()))
     return None
 
 
-def must_set_up(who: users.User) -> bool:
+def must_set_up(user: users.User) -> bool:
     """Return whether the user's role requires a second factor that neither they nor their identity
     provider have shown.
     """
-    needed = who.role in services().event.settings.second_factor_roles
-    return needed and not who.has_factor and not who.showed_factor
+    needed = user.role in services().event.settings.second_factor_roles
+    return needed and not user.has_factor and not user.showed_factor
 
 
 def _own_target() -> str:

@@ -15,13 +15,13 @@ def caller() -> str:
     """
     text = address()
     try:
-        found = ipaddress.ip_address(text)
+        parsed = ipaddress.ip_address(text)
     except ValueError:
         pass
     else:
-        if isinstance(found, ipaddress.IPv6Address):
+        if isinstance(parsed, ipaddress.IPv6Address):
             # A dual-stack socket shows IPv4 addresses as IPv6 ones, which all share one /64.
-            mapped = found.ipv4_mapped
-            text = str(mapped or ipaddress.ip_network((found, _IPV6_NET), strict=False))
+            mapped = parsed.ipv4_mapped
+            text = str(mapped or ipaddress.ip_network((parsed, _IPV6_NET), strict=False))
     key = security.derived_key(services().event.phone_secret, b"hallkeeper/addresses/v1")
     return hmac.digest(key, text.encode(), "sha256").hex()

@@ -48,28 +48,33 @@ def to_end(connections: Iterable[Connection], is_known: Callable[[str], bool]) -
     """
     ended = []
     left: defaultdict[str, list[Connection]] = defaultdict(list)
-    known = {one: is_known(one) for one in {one.address for one in connections}}
-    for one in connections:
-        limit = SILENT_KNOWN_S if known[one.address] else SILENT_STRANGER_S
-        if one.silent_s > limit:
-            ended.append(one)
+    known_addresses = {
+        connection: is_known(connection)
+        for connection in {connection.address for connection in connections}
+    }
+    for connection in connections:
+        limit = SILENT_KNOWN_S if known_addresses[connection.address] else SILENT_STRANGER_S
+        if connection.silent_s > limit:
+            ended.append(connection)
         else:
-            left[one.address].append(one)
+            left[connection.address].append(connection)
     strangers = []
-    for address, found in left.items():
-        most = KNOWN_ADDRESS_MAX if known[address] else STRANGER_ADDRESS_MAX
-        kept, too_many = _most_silent(found, most)
+    for address, of_address in left.items():
+        most = KNOWN_ADDRESS_MAX if known_addresses[address] else STRANGER_ADDRESS_MAX
+        kept, too_many = _most_silent(of_address, most)
         ended += too_many
-        if not known[address]:
+        if not known_addresses[address]:
             strangers += kept
     return ended + _most_silent(strangers, STRANGERS_MAX)[1]
 
 
-def _most_silent(found: list[Connection], most: int) -> tuple[list[Connection], list[Connection]]:
+def _most_silent(
+    connections: list[Connection], most: int
+) -> tuple[list[Connection], list[Connection]]:
     """Split the connections into at most `most` to keep, and the rest."""
-    if len(found) <= most:
-        return found, []
-    ordered = sorted(found, key=lambda one: one.silent_s)
+    if len(connections) <= most:
+        return connections, []
+    ordered = sorted(connections, key=lambda connection: connection.silent_s)
     return ordered[:most], ordered[most:]
 
 
@@ -102,32 +107,32 @@ class Guard:
 
     def sweep(self) -> int:
         """Check all connections once and close excess ones. Return how many there were."""
-        found = list(connections_to(self._port))
-        ended = to_end(found, self._is_known)
-        for one in ended:
-            _end(one)
+        connections = list(connections_to(self._port))
+        ended = to_end(connections, self._is_known)
+        for connection in ended:
+            _end(connection)
         if ended:
-            addresses = len({one.address for one in ended})
+            addresses = len({connection.address for connection in ended})
             log.info("ended %d silent connections of %d addresses", len(ended), addresses)
-        return len(found)
+        return len(connections)
 
 
 def connections_to(port: int) -> Iterable[Connection]:
     """Yield the connections that this process has accepted on `port`."""
     for name in os.listdir("/proc/self/fd"):
-        found = _connection_to(port, int(name))
-        if found is not None:
-            yield found
+        connection = _connection_to(port, int(name))
+        if connection is not None:
+            yield connection
 
 
 def _connection_to(port: int, file: int) -> Connection | None:
-    with contextlib.suppress(OSError, ValueError), _as_socket(file) as found:
-        if found.family not in (socket.AF_INET, socket.AF_INET6):
+    with contextlib.suppress(OSError, ValueError), _as_socket(file) as peer_socket:
+        if peer_socket.family not in (socket.AF_INET, socket.AF_INET6):
             return None
-        if found.getsockname()[1] != port:
+        if peer_socket.getsockname()[1] != port:
             return None
-        peer = found.getpeername()[0]
-        info = found.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
+        peer = peer_socket.getpeername()[0]
+        info = peer_socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
         (silent_ms,) = _LAST_DATA_SENT.unpack_from(info, _LAST_DATA_SENT_AT)
         return Connection(file, peer.removeprefix("::ffff:"), silent_ms / 1000)
     return None
@@ -135,9 +140,9 @@ def _connection_to(port: int, file: int) -> Connection | None:
 
 def _end(connection: Connection) -> None:
     """Shut the connection down, if its descriptor is still the same connection."""
-    with contextlib.suppress(OSError, ValueError), _as_socket(connection.file) as found:
-        if found.getpeername()[0].removeprefix("::ffff:") == connection.address:
-            found.shutdown(socket.SHUT_RDWR)
+    with contextlib.suppress(OSError, ValueError), _as_socket(connection.file) as peer_socket:
+        if peer_socket.getpeername()[0].removeprefix("::ffff:") == connection.address:
+            peer_socket.shutdown(socket.SHUT_RDWR)
 
 
 @contextlib.contextmanager
@@ -148,8 +153,8 @@ def _as_socket(file: int) -> Iterator[socket.socket]:
     releases all of SQLite's locks on it. A command beside the server would then delete the
     write-ahead log in use.
     """
-    found = socket.socket(fileno=file)
+    opened = socket.socket(fileno=file)
     try:
-        yield found
+        yield opened
     finally:
-        found.detach()
+        opened.detach()

@@ -59,8 +59,8 @@ ROLES = {
 
 def both_names(names: str | Names) -> dict[str, str]:
     """Return the non-empty names by language. `names` may be JSON."""
-    found = names_of(names) if isinstance(names, str) else names
-    return {language: text for language, text in found.items() if text}
+    by_language = names_of(names) if isinstance(names, str) else names
+    return {language: text for language, text in by_language.items() if text}
 
 
 def main_name(names: str | Names) -> str:
@@ -85,8 +85,8 @@ def country(code: str) -> str:
 def reason_words(reason: str | None) -> str:
     if reason is None:
         return ""
-    known = REASONS.get(reason)
-    return _(known) if known else reason.replace("_", " ").capitalize()
+    words = REASONS.get(reason)
+    return _(words) if words else reason.replace("_", " ").capitalize()
 
 
 # Units of durations in seconds, largest first.
@@ -101,7 +101,7 @@ _UNITS = (
 def span(length_ms: int) -> str:
     """Return a duration in the page's language, in the largest unit that fits."""
     seconds = abs(length_ms) // 1000
-    unit_s, words = next((one for one in _UNITS if seconds >= one[0]), _UNITS[-1])
+    unit_s, words = next((unit for unit in _UNITS if seconds >= unit[0]), _UNITS[-1])
     return _(words, number=i18n.decimal(seconds // unit_s))
 
 
@@ -162,27 +162,27 @@ def hall_state(hall: HallFigures) -> State:
 
 def remarks(entry: Entry) -> str:
     """Return the unusual facts of a scan."""
-    found = [
+    parts = [
         _(FLAGS[flag]) if flag in FLAGS else flag.replace("_", " ") for flag in entry.flags.split()
     ]
     if entry.quarantined:
-        found.append(_("from a fenced kiosk"))
+        parts.append(_("from a fenced kiosk"))
     late_ms = entry.received_at - (entry.scanned_at - (entry.skew_ms or 0))
     if late_ms >= LATE_MS:
-        found.append(_("told %(span)s later", span=span(late_ms)))
+        parts.append(_("told %(span)s later", span=span(late_ms)))
     if entry.facts_age_ms is not None and entry.facts_age_ms >= LATE_MS:
         age = span(entry.facts_age_ms)
-        found.append(_("decided on what was known %(span)s before", span=age))
+        parts.append(_("decided on what was known %(span)s before", span=age))
     if entry.skew_ms is not None and abs(entry.skew_ms) >= SKEW_MS:
         skew = span(entry.skew_ms)
-        found.append(
+        parts.append(
             _("door's clock %(span)s ahead", span=skew)
             if entry.skew_ms > 0
             else _("door's clock %(span)s behind", span=skew)
         )
     if entry.session_titles:
-        found.insert(0, main_name(entry.session_titles))
-    return _("; ").join(found)
+        parts.insert(0, main_name(entry.session_titles))
+    return _("; ").join(parts)
 
 
 def ink_on(colour: str) -> str:
@@ -197,15 +197,15 @@ def ink_on(colour: str) -> str:
     return "#ffffff" if 1.05 / (luminance + 0.05) >= 4.5 else "#111111"
 
 
-def _url_for(known: dict[tuple[str, str], str], endpoint: str, **values: Any) -> str:
+def _url_for(cached: dict[tuple[str, str], str], endpoint: str, **values: Any) -> str:
     """Return a page's address for a template. `known` caches addresses without parameters."""
     if values or endpoint.startswith("."):
         return url_for(endpoint, **values)
     key = request.script_root, endpoint
-    found = known.get(key)
-    if found is None:
-        found = known[key] = url_for(endpoint)
-    return found
+    target = cached.get(key)
+    if target is None:
+        target = cached[key] = url_for(endpoint)
+    return target
 
 
 def register(app: Flask, event_names: Names, zone: ZoneInfo) -> None:

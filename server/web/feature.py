@@ -53,8 +53,8 @@ class Feature:
 
 def features() -> Sequence[Feature]:
     """Return the running app's features."""
-    found: Sequence[Feature] = current_app.extensions[EXTENSION]
-    return found
+    registered: Sequence[Feature] = current_app.extensions[EXTENSION]
+    return registered
 
 
 def header_parts() -> Parts:

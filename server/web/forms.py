@@ -32,7 +32,7 @@ def whole(text: str) -> int:
 
 def perform(
     step: Callable[[Connection, str, int], Result],
-    said: str | Callable[[Result], str],
+    message: str | Callable[[Result], str],
     *,
     back: str,
     refused: tuple[type[Exception], ...],
@@ -49,9 +49,9 @@ def perform(
         done = here.database.write(lambda db: step(db, by, here.now()))
     except refused as error:
         why = i18n.said(error)
-        told = words(error) if words else _("Nothing was changed: %(why)s", why=why)
-        return turn_back(told, back)
-    flash(said if isinstance(said, str) else said(done), "good")
+        refusal = words(error) if words else _("Nothing was changed: %(why)s", why=why)
+        return turn_back(refusal, back)
+    flash(message if isinstance(message, str) else message(done), "good")
     return redirect(back, 303)
 
 
@@ -91,27 +91,32 @@ def read_filter(
 ) -> Asked[Filter]:
     """Parse the fields into a filter. An invalid field is reported as a problem, not ignored."""
     sent: dict[str, str] = {}
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     problems: dict[str, str] = {}
-    for name, known in fields.items():
+    for name, spec in fields.items():
         text = given.get(name, "").strip()[:FIELD_CHARS_MAX]
         if not text:
             continue
         sent[name] = text
         try:
-            found[known.sets] = known.read(text)
+            values[spec.sets] = spec.read(text)
         except ValueError:
-            problems[name] = _(known.problem)
-    if not problems and "since" in found and "until" in found and found["until"] <= found["since"]:
+            problems[name] = _(spec.problem)
+    if (
+        not problems
+        and "since" in values
+        and "until" in values
+        and values["until"] <= values["since"]
+    ):
         problems["to"] = _("This is not after the beginning.")
-    return Asked(sent, filter_of(**found), problems)
+    return Asked(sent, filter_of(**values), problems)
 
 
-def one_of(known: Any) -> Callable[[str], str]:
+def one_of(choices: Any) -> Callable[[str], str]:
     """Return a parser for a choice among `known`."""
 
     def read(text: str) -> str:
-        if text not in known:
+        if text not in choices:
             raise ValueError("not on the list")
         return text
 

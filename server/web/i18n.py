@@ -63,30 +63,30 @@ def register(app: Flask, words: Words) -> None:
 
 
 def words() -> Words:
-    found: Words = current_app.extensions[_KEY]
-    return found
+    texts: Words = current_app.extensions[_KEY]
+    return texts
 
 
 def gettext(text: str, **fields: object) -> str:
     """Return a text in the page's language, with its fields. Views import it as `_`."""
-    found: str = words().get(language()).gettext(text)
-    return found % fields if fields else found
+    text_in_language: str = words().get(language()).gettext(text)
+    return text_in_language % fields if fields else text_in_language
 
 
-def said(what: object) -> str:
+def said(value: object) -> str:
     """Return a phrase or an error in the page's language."""
-    return say(what, words().get(language()), decimal, day)
+    return say(value, words().get(language()), decimal, day)
 
 
-def sentence(what: object) -> str:
+def sentence(value: object) -> str:
     """Like `said`, with a capital first letter where the script has them."""
-    text = said(what)
+    text = said(value)
     return text[:1].upper() + text[1:]
 
 
-def ngettext(one: str, many: str, number: int, **fields: object) -> str:
+def ngettext(singular: str, many: str, number: int, **fields: object) -> str:
     """Return the form of a text for the number, which replaces `%(num)s`."""
-    text: str = words().get(language()).ngettext(one, many, number)
+    text: str = words().get(language()).ngettext(singular, many, number)
     return text % {"num": decimal(number), **fields}
 
 
@@ -132,13 +132,13 @@ def language() -> str:
 
 
 def _language() -> str:
-    known = words()
+    available = words()
     chosen = request.args.get(PARAMETER, ""), request.cookies.get(COOKIE, "")
-    for one in chosen:
-        if one in known.languages:
-            return one
-    proposed = known.nearest([g.get("proposed_language", "")])
-    return proposed or known.nearest(request.accept_languages.values()) or ENGLISH
+    for candidate in chosen:
+        if candidate in available.languages:
+            return candidate
+    proposed = available.nearest([g.get("proposed_language", "")])
+    return proposed or available.nearest(request.accept_languages.values()) or ENGLISH
 
 
 def page_language() -> dict[str, str]:
@@ -149,7 +149,7 @@ def page_language() -> dict[str, str]:
 def page_languages() -> list[dict[str, Any]]:
     """Return all page languages, and which one is current, for a switch."""
     own = language()
-    return [{**told_of(one), "here": one == own} for one in words().languages]
+    return [{**told_of(code), "here": code == own} for code in words().languages]
 
 
 def in_language(language: str) -> str:
@@ -172,21 +172,21 @@ def _in_template(text: str, **fields: object) -> Markup:
 
 def _texts_of_a_page() -> dict[str, Callable[..., Markup]]:
     """Return `_in_template` bound to the page's language. Macros have no page."""
-    known, spoken = words(), language()
+    texts, spoken = words(), language()
 
     def marked(text: str, **fields: object) -> Markup:
-        return _put_in(_marked(known, spoken, text), fields)
+        return _put_in(_marked(texts, spoken, text), fields)
 
     return {"_": marked, "gettext": marked}
 
 
-def _put_in(found: Markup, fields: dict[str, object]) -> Markup:
-    return found % fields if fields or "%" in found else found
+def _put_in(markup: Markup, fields: dict[str, object]) -> Markup:
+    return markup % fields if fields or "%" in markup else markup
 
 
 @lru_cache(maxsize=16_384)
-def _marked(known: Words, spoken: str, text: str) -> Markup:
-    return Markup(known.get(spoken).gettext(text))
+def _marked(texts: Words, spoken: str, text: str) -> Markup:
+    return Markup(texts.get(spoken).gettext(text))
 
 
 def _counting(env: Environment) -> Callable[..., str]:
@@ -194,8 +194,8 @@ def _counting(env: Environment) -> Callable[..., str]:
     plain: Any = env.globals["ngettext"]
 
     @pass_context
-    def ngettext(context: Context, one: str, many: str, number: int, **fields: Any) -> str:
-        text: str = plain(context, one, many, number, **{"num": decimal(number), **fields})
+    def ngettext(context: Context, singular: str, many: str, number: int, **fields: Any) -> str:
+        text: str = plain(context, singular, many, number, **{"num": decimal(number), **fields})
         return text
 
     return ngettext

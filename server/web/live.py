@@ -47,8 +47,8 @@ class Held:
 
 def feed(look: Callable[[], Parts | None]) -> Response:
     """Stream the changes in the parts that `look` returns, until it returns None."""
-    here, who = services(), auth.user()
-    assert who is not None  # guaranteed by the view's roles
+    here, current = services(), auth.user()
+    assert current is not None  # guaranteed by the view's roles
     held, newest = here.own(Held), changes.cursor(here.database.reader)
     subscription = here.hub.subscribe(newest, hall_id=None, kiosk=None)
 
@@ -56,7 +56,7 @@ def feed(look: Callable[[], Parts | None]) -> Response:
         here.hub.unsubscribe(subscription)
         held.give_back(subscription)
 
-    if not held.take(subscription, who.user_id):
+    if not held.take(subscription, current.user_id):
         end()
         abort(503)
     response = Response(_events(look, subscription), mimetype="text/event-stream")

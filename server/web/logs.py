@@ -20,7 +20,7 @@ class JsonLines(logging.Formatter):
     """Formats a record as one line of JSON. Of an exception it has only the type."""
 
     def format(self, record: logging.LogRecord) -> str:
-        said: dict[str, object] = {
+        fields: dict[str, object] = {
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "from": record.name,
@@ -28,11 +28,11 @@ class JsonLines(logging.Formatter):
         }
         more = getattr(record, "fields", None)
         if isinstance(more, dict):
-            said |= more
+            fields |= more
         if record.exc_info and record.exc_info[0] is not None:
             # An exception's text and frames may quote input.
-            said["exception"] = record.exc_info[0].__name__
-        return json.dumps(said, ensure_ascii=False)
+            fields["exception"] = record.exc_info[0].__name__
+        return json.dumps(fields, ensure_ascii=False)
 
 
 class _Lines(logging.StreamHandler[TextIO]):
@@ -56,7 +56,7 @@ def write_json_lines(app: Flask) -> logging.Handler:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     root = logging.getLogger()
-    root.handlers = [one for one in root.handlers if not isinstance(one, _Lines)]
+    root.handlers = [other for other in root.handlers if not isinstance(other, _Lines)]
     root.addHandler(handler)
     # Flask's own handler would write each line twice.
     app.logger.handlers.clear()

@@ -44,8 +44,8 @@ class ProblemError(Exception):
 
 def answer(status: int, detail: str = "", headers: dict[str, str] | None = None) -> Response:
     """Return the error response."""
-    told = Problem(HTTPStatus(status).phrase, status, detail or WORDS.get(status, WORDS[500]))
-    return Response(msgspec.json.encode(told), status, headers, mimetype=MEDIA_TYPE)
+    problem = Problem(HTTPStatus(status).phrase, status, detail or WORDS.get(status, WORDS[500]))
+    return Response(msgspec.json.encode(problem), status, headers, mimetype=MEDIA_TYPE)
 
 
 def of_error(error: ProblemError) -> Response:

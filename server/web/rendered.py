@@ -46,7 +46,7 @@ class Pieces:
             kept = self._kept.get(name)
         if kept is not None and kept[0] == value:
             return kept[1]
-        made = render()
+        html = render()
         with self._lock:
-            self._kept[name] = (value, made)
-        return made
+            self._kept[name] = (value, html)
+        return html

@@ -68,11 +68,11 @@ class _FormCookies(SecureCookieSessionInterface):
 
     def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
         """Cache the serializer. Flask creates one for each request."""
-        of, made = self._made
+        of, serializer = self._made
         if of != app.secret_key:
-            made = super().get_signing_serializer(app)
-            self._made = app.secret_key, made
-        return made
+            serializer = super().get_signing_serializer(app)
+            self._made = app.secret_key, serializer
+        return serializer
 
 
 def protect(app: Flask) -> None:

@@ -71,13 +71,13 @@ class Services:
         """Return the app's one object of this type. `make`, or its class, creates it at the first
         call.
         """
-        found = self.find(kind)
-        if found is None:
+        kept = self.find(kind)
+        if kept is None:
             with self.making:
-                found = self.find(kind)
-                if found is None:
-                    found = self.kept[kind] = (make or kind)()
-        return found
+                kept = self.find(kind)
+                if kept is None:
+                    kept = self.kept[kind] = (make or kind)()
+        return kept
 
     @property
     def writes_fail(self) -> bool:
@@ -105,8 +105,8 @@ def services() -> Services:
 
 
 def services_of(app: Flask) -> Services:
-    found: Services = app.extensions[EXTENSION]
-    return found
+    services: Services = app.extensions[EXTENSION]
+    return services
 
 
 def keep_services(app: Flask, kept: Services) -> None:
@@ -116,8 +116,8 @@ def keep_services(app: Flask, kept: Services) -> None:
 
 def address() -> str:
     """Return the client's IP address, also behind the event's own proxy."""
-    told = request.headers.get("X-Forwarded-For", "")
-    return address_of(request.remote_addr or "unknown", told, services().event.settings.proxy)
+    forwarded = request.headers.get("X-Forwarded-For", "")
+    return address_of(request.remote_addr or "unknown", forwarded, services().event.settings.proxy)
 
 
 def address_of(peer: str, forwarded: str, proxy: str | None) -> str:
@@ -128,10 +128,10 @@ def address_of(peer: str, forwarded: str, proxy: str | None) -> str:
     if caller != proxy:
         return caller
     # The proxy appends the address that it saw. Earlier entries may be forged.
-    told = forwarded.rpartition(",")[2].strip()
+    claimed = forwarded.rpartition(",")[2].strip()
     try:
-        found = ipaddress.ip_address(told)
-        return str(getattr(found, "ipv4_mapped", None) or found)
+        parsed = ipaddress.ip_address(claimed)
+        return str(getattr(parsed, "ipv4_mapped", None) or parsed)
     except ValueError:
         return caller
 
@@ -148,6 +148,6 @@ def renew_services(app: Flask, incarnation: int) -> Services:
         return here
     event = replace(here.event, incarnation=incarnation)
     here.log.rename(event.log_name)
-    found = replace(here, event=event)
-    keep_services(app, found)
-    return found
+    renewed = replace(here, event=event)
+    keep_services(app, renewed)
+    return renewed

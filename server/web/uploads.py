@@ -96,9 +96,9 @@ class Uploads(OneAtATime):
         Raises UploadBusyError if there are too many, and OSError.
         """
         self.sweep()
-        for one in list(self._kept.values()):
-            if (one.kind, one.by) == (kind, by):
-                self.drop(one)
+        for earlier in list(self._kept.values()):
+            if (earlier.kind, earlier.by) == (kind, by):
+                self.drop(earlier)
         token = secrets.token_urlsafe(16)
         upload = Upload(
             token, kind, by, shown_name(name), lambda: self._read(token), self._monotonic()
@@ -122,10 +122,10 @@ class Uploads(OneAtATime):
         """Return the user's upload. Raises UploadGoneError."""
         self.sweep()
         with self._lock:
-            found = self._kept.get(token) if is_token(token) else None
-        if found is None or (found.kind, found.by) != (kind, by):
+            upload = self._kept.get(token) if is_token(token) else None
+        if upload is None or (upload.kind, upload.by) != (kind, by):
             raise UploadGoneError
-        return found
+        return upload
 
     def drop(self, upload: Upload) -> None:
         """Delete a file, if it exists."""
@@ -137,8 +137,8 @@ class Uploads(OneAtATime):
     def remember(self, upload: Upload, plan: Any) -> None:
         """Keep the result of a preview until it is confirmed, and drop all others."""
         with self._lock:
-            for one in self._kept.values():
-                one.plan = None
+            for other in self._kept.values():
+                other.plan = None
         upload.plan = plan
 
     def forget_plan(self, upload: Upload) -> None:
@@ -153,9 +153,9 @@ class Uploads(OneAtATime):
         """Delete expired files."""
         limit = self._monotonic() - LIFE_S
         with self._lock:
-            old = [one for one in self._kept.values() if one.kept_at <= limit]
-        for one in old:
-            self.drop(one)
+            old = [upload for upload in self._kept.values() if upload.kept_at <= limit]
+        for upload in old:
+            self.drop(upload)
 
     def close(self) -> None:
         """Delete every file."""
@@ -181,7 +181,7 @@ class Uploads(OneAtATime):
         with self._lock:
             if self._timer is not None or not self._kept:
                 return
-            oldest = min(one.kept_at for one in self._kept.values())
+            oldest = min(upload.kept_at for upload in self._kept.values())
             wait_s = max(SWEEP_S, oldest + LIFE_S - self._monotonic() + SWEEP_S)
             self._timer = threading.Timer(wait_s, self._sweep_in_time)
             self._timer.daemon = True

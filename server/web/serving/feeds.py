@@ -29,9 +29,9 @@ async def hold(feed: Feed, exchange: Exchange, waker: Waker) -> None:
                 await sending
                 sending = None
             news.clear()
-            told = b"".join([item.sent for item in stream.subscription.take_all(0)])
-            if told or quiet.is_due():
-                sending = transport.send_bytes(told or stream.STILL_HERE)
+            data = b"".join([item.sent for item in stream.subscription.take_all(0)])
+            if data or quiet.is_due():
+                sending = transport.send_bytes(data or stream.STILL_HERE)
                 quiet.spoke()
     except CursorGoneError:
         pass  # the feed has ended
