@@ -1,6 +1,4 @@
-"""Runs the loop at the door's camera, from picture to code, presentation and answer, until it is
-told to stop.
-"""
+"""The loop at the door's camera: picture, code, presentation, answer."""
 
 import logging
 import statistics
@@ -21,18 +19,18 @@ from kiosk.texts.messages import Code, Message
 log = logging.getLogger(__name__)
 
 FRAME_WAIT_S = 0.25
-NOTICE_S = 3.0  # A notice stays for this long after its cause is over.
-UNREADABLE_S = 10.0  # After that time it is no badge that somebody holds up, but a poster.
+NOTICE_S = 3.0  # a notice stays this long after its cause is over
+UNREADABLE_S = 10.0  # after this time it is a poster, not a badge
 LOOKS_KEPT = 60
 
 TWO_BADGES = Message(Code.TWO_BADGES)
 UNREADABLE = Message(Code.UNREADABLE)
 DARK = Message(Code.DARK)
-Notice = Message | None  # None where there is nothing to tell.
+Notice = Message | None  # None: nothing to show
 
 
 class Door(Protocol):
-    """Describes what answers at this door."""
+    """The part of a door that the eye uses."""
 
     def present(self, text: str, captured_at: float | None = None) -> object: ...
 
@@ -40,9 +38,7 @@ class Door(Protocol):
 
 
 class Eye:
-    """Watches one camera at one door. `preview`, `report` and the like may be asked from other
-    threads.
-    """
+    """Watches one camera at one door. `preview`, `report` and other queries are thread-safe."""
 
     def __init__(
         self,
@@ -52,9 +48,7 @@ class Eye:
         status_s: float = 0.25,
         on_notice: Callable[[Notice], None] = lambda notice: None,
     ) -> None:
-        """Take camera and door. `on_notice` gets a line on what is in view, or None when it is
-        over.
-        """
+        """`on_notice` gets a message about the camera's view, or None when it is over."""
         self._camera = camera
         self._door = door
         self._reader = Reader()
@@ -65,11 +59,11 @@ class Eye:
         self._notices = Notices(on_notice)
         self._status_s = status_s
         self._view: View | None = None
-        # When each was, in seconds, and how long it took, in ms.
+        # start in seconds, duration in ms
         self._looked: deque[tuple[float, float]] = deque(maxlen=LOOKS_KEPT)
 
     def watch(self, stop: threading.Event, *, until_end: bool = False) -> None:
-        """Watch until `stop` is set, or a file camera has ended where that is an end."""
+        """Watch until `stop` is set. With `until_end`, also until a file camera has ended."""
         after, told_at = 0, 0.0
         while not stop.is_set():
             frame = self._camera.latest(after, FRAME_WAIT_S)
@@ -84,7 +78,7 @@ class Eye:
                 self._door.show_status()
 
     def _look(self, frame: Frame) -> None:
-        """Find the nearest code in the picture. Nothing in a picture may stop the door."""
+        """Read a picture and present the nearest code. No picture may stop the door."""
         try:
             if not self._looks.is_due(frame.picture, frame.captured_at):
                 return
@@ -93,7 +87,7 @@ class Eye:
             self._looked.append((began, (time.monotonic() - began) * 1000))
             self._take(frame, sightings)
         except Exception as error:
-            # The next picture may be a good one.
+            # the next picture may be good
             log.error("a picture failed: %s", type(error).__name__)
 
     def _take(self, frame: Frame, sightings: list[Sighting]) -> None:
@@ -105,13 +99,13 @@ class Eye:
         self._view = View(frame, tuple(s.corners for s in chosen + others))
         if taken is not None and self._presentations.present(taken.text, at_s):
             self._door.present(taken.text, at_s)
-        # The answer is on disk. What follows only informs staff.
+        # The answer is on disk. The rest only informs staff.
         self._rate.count_frame(at_s, bool(codes) or self._located, {code.text for code in codes})
         self._notices.see(self._notice(codes), time.monotonic(), read=bool(codes))
 
     @property
     def _located(self) -> bool:
-        """Tell whether the last picture had a code in it that the reader could not read."""
+        """Whether the last picture had a code that could not be read."""
         return bool(getattr(self._reader, "located", 0)) or self._reader.hint == "unreadable"
 
     def _notice(self, codes: list[Seen]) -> Notice:
@@ -122,34 +116,30 @@ class Eye:
         return {"unreadable": UNREADABLE, "dark": DARK}.get(self._reader.hint)
 
     def preview(self) -> bytes | None:
-        """Return the newest picture as a JPEG, with a frame around the code."""
+        """The newest picture as a JPEG, with a frame around the code."""
         view = self._view
         return None if view is None else view.preview()
 
     def test_picture(self) -> bytes | None:
-        """Return the same for the camera's test page, as the reader saw it and with every code
-        framed.
+        """The same for the camera's test page: as the reader saw it, with a frame around every
+        code.
         """
         view = self._view
         return None if view is None else view.test_picture()
 
     @property
     def camera_status(self) -> CameraStatus:
-        """Return how the camera is now."""
         return self._camera.status
 
     def forget(self) -> None:
-        """Take whatever is in view for a new presentation."""
+        """Treat codes in view as new presentations."""
         self._presentations.forget()
 
     def read_rate(self) -> float | None:
-        """Return which part of the codes in view in the last minute was read. It is None where
-        there was none.
-        """
+        """The share of codes in view in the last minute that were read; None if there were none."""
         return self._rate.rate(time.monotonic())
 
     def report(self) -> CameraReport:
-        """Report how the camera and the reader do now."""
         now = time.monotonic()
         looked = [(at_s, ms) for at_s, ms in list(self._looked) if now - at_s <= 2.0]
         span_s = looked[-1][0] - looked[0][0] if len(looked) > 1 else 0.0
@@ -160,30 +150,30 @@ class Eye:
 
 
 class Notices:
-    """Decides which line stands on the screen, and for how long. Times are in seconds."""
+    """Chooses the notice on the screen, and for how long it is shown. Times are in seconds."""
 
     def __init__(self, on_notice: Callable[[Notice], None]) -> None:
         self._on_notice = on_notice
-        self._told: Notice = None  # What there is to tell.
-        self._shown: Notice = None  # What is shown of that.
+        self._told: Notice = None  # the current notice
+        self._shown: Notice = None  # the notice on the screen
         self._since = 0.0
         self._seen_at = 0.0
 
     def see(self, notice: Notice, now: float, *, read: bool) -> None:
-        """Take what there is to tell of a picture. `read` says that a code was read in it."""
+        """Take a picture's notice. `read`: a code was read in it."""
         if notice is not None and notice != self._told:
             self._told, self._since = notice, now
             self._show(notice)
         if notice is not None:
             self._seen_at = now
         elif read and self._told != TWO_BADGES:
-            # A code was read after all.
+            # a code was read after all
             self._told = None
             self._show(None)
         self.pass_time(now)
 
     def pass_time(self, now: float) -> None:
-        """Take down what is over, and what nobody heeds."""
+        """Remove notices that are over, or ignored for too long."""
         if now - self._seen_at > NOTICE_S:
             self._told = None
             self._show(None)

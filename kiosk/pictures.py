@@ -1,8 +1,7 @@
-"""Defines what a picture is, and loads OpenCV once. OpenCV stays silent, and where it is missing
-there is a clear error.
+"""The type of pictures, and the one import of OpenCV.
 
-Other modules take `cv2` from here. So the kiosk starts, and says what is wrong, even where OpenCV
-can't be loaded.
+Other modules import `cv2` from here. So the kiosk starts without OpenCV, and reports a clear
+error.
 """
 
 import os
@@ -12,9 +11,8 @@ import numpy as np
 
 from kiosk.texts.messages import Code, Message, as_message
 
-# A stranger's broken file must not write on the steward's terminal, and a dead webcam must be
-# noticed in 3 s instead of 10. OpenCV reads these variables while it is imported. What is set
-# already stays.
+# A stranger's broken file must not write to the steward's terminal, and a dead webcam must be
+# noticed in 3 s instead of 10. OpenCV reads these variables on import. Values set already are kept.
 os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "3")
@@ -27,14 +25,12 @@ except ImportError as error:
     _failure = error
 cv2 = _opencv
 
-# Its shape is (height, width, 3) in the order BGR, or it is gray.
+# (height, width, 3) in BGR, or gray (height, width)
 Picture: TypeAlias = np.ndarray[Any, np.dtype[np.uint8]]
 
 
 class CameraError(Exception):
-    """Is raised where no picture can be had. It says what is wrong, and what to do ("" if
-    nothing).
-    """
+    """No picture is available. The text has the problem, and the remedy if there is one."""
 
     def __init__(self, problem: str | Message, remedy: str | Message = "") -> None:
         message = as_message(problem)
@@ -46,17 +42,17 @@ class CameraError(Exception):
 
 
 class NoPictureError(CameraError):
-    """Is raised where the file can be opened, but holds no picture that can be read."""
+    """The file can be opened, but has no readable picture."""
 
 
 def require_opencv() -> None:
-    """Raise CameraError, with the package to install, where OpenCV can't be loaded."""
+    """Raises CameraError, with the package to install, if OpenCV can't be loaded."""
     if _failure is not None:
         raise missing_opencv(_failure)
 
 
 def missing_opencv(failure: ImportError) -> CameraError:
-    """Return the error that says how to mend an `import cv2` that failed."""
+    """The error with the remedy for a failed `import cv2`."""
     if isinstance(failure, ModuleNotFoundError):
         return CameraError(
             "OpenCV isn't installed", "pip install '.[kiosk]' in Hallkeeper's folder"
@@ -68,9 +64,7 @@ def missing_opencv(failure: ImportError) -> CameraError:
 
 
 def to_gray(picture: "np.ndarray[Any, Any]") -> Picture:
-    """Make a gray 8-bit picture from BGR, BGRA, gray or 16 bits. Raises ValueError for anything
-    else.
-    """
+    """Convert BGR, BGRA, gray or 16 bits to gray 8 bits. Raises ValueError for anything else."""
     if picture.dtype == np.uint16:
         picture = (picture >> 8).astype(np.uint8)
     if picture.dtype != np.uint8 or picture.ndim not in (2, 3):

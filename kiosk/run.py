@@ -1,6 +1,6 @@
-"""Builds the running kiosk, hands each presentation through its parts, and never dies of one.
+"""Builds the running kiosk, and hands each presentation through its parts. Errors never stop it.
 
-The answer comes first, on disk. Then come the screen, the relay and the server.
+The answer is first, on disk. The screen, the relay and the server follow.
 """
 
 import logging
@@ -50,20 +50,20 @@ from kiosk.texts.messages import Code, Message, as_message
 
 log = logging.getLogger(__name__)
 
-CLOSE_S = 2.0  # When the kiosk stops, it waits this long until the scans are sent.
+CLOSE_S = 2.0  # how long a stopping kiosk waits until the scans are sent
 
 
 @dataclass(frozen=True)
 class AnswerReport:
-    """Holds one answer as it is printed for machines."""
+    """One answer, as printed in JSON."""
 
     answer: Answer
-    frame_to_answer_ms: float | None  # None for a code from a hand scanner.
+    frame_to_answer_ms: float | None  # None for a code from a hand scanner
     facts_age_ms: int | None
 
 
 class Watch(Protocol):
-    """Watches this door for codes, as an `Eye` does."""
+    """A watcher for codes at this door, such as an `Eye`."""
 
     @property
     def camera_status(self) -> CameraStatus: ...
@@ -74,7 +74,7 @@ class Watch(Protocol):
 
 
 class Kiosk:
-    """Holds one door's parts, running from construction to `close`. Use it in a `with`."""
+    """One door's parts, running from construction to `close`. A context manager."""
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class Kiosk:
         """Raises ConfigError or JournalError, with nothing left open."""
         self.directory = directory
         self._version = health.own_version()
-        self._unanswered: Message | None = None  # Why the last presentation had no answer.
+        self._unanswered: Message | None = None  # why the last presentation had no answer
         self._watch: Watch | None = None
         self._parts = ExitStack()
         try:
@@ -100,7 +100,7 @@ class Kiosk:
         self.sync.start()
 
     def _build(self, directory: Path, settings: config.KioskSettings) -> None:
-        """Build what uses nothing first, and last what acts on all of it."""
+        """Build the parts in order of dependency."""
         identity = load_identity(directory)
         key = load_key(directory)
         self._parts.enter_context(locked(directory))
@@ -138,7 +138,7 @@ class Kiosk:
         self._relay = make_relay(settings, self._relay_said)
 
     def _build_sync(self, transport: Transport) -> None:
-        """Build the two threads that talk with the server."""
+        """Build the two threads that exchange with the server."""
         self.sync = Sync(
             self.journal,
             self.replica,
@@ -161,7 +161,7 @@ class Kiosk:
         self.servers.on_change(self.feed.move)
 
     def _build_door(self, supervisors: SupervisorFile, server: ServerDesk) -> None:
-        """Build what answers at the door, and those who may overrule it."""
+        """Build the parts that answer at the door, and those that overrule it."""
         self.admitter = Admitter(
             self.journal,
             self.replica,
@@ -191,8 +191,8 @@ class Kiosk:
         )
 
     def attach(self, watch: Watch) -> None:
-        """Take what watches this door. Its camera is shown, and when a code in view has to count as
-        a new one it is told to forget it.
+        """Use `watch` at this door: show its camera, and let it forget codes that must count as
+        new.
         """
         self._watch = watch
 
@@ -203,7 +203,7 @@ class Kiosk:
         self.close()
 
     def close(self, within_s: float = CLOSE_S) -> bool:
-        """Send what waits, if that works in time, and stop. Whether nothing waits."""
+        """Upload waiting scans within the time, and stop. True if nothing waits."""
         self.servers.close()
         self.feed.close()
         sent = self.sync.close(within_s)
@@ -213,15 +213,15 @@ class Kiosk:
         return sent
 
     def wait_for_facts(self, timeout_s: float) -> bool:
-        """Wait for facts to decide with, and tell whether they came within the time."""
+        """Wait for the first facts. True if they came within the time."""
         deadline = time.monotonic() + timeout_s
         while self.replica.context is None and time.monotonic() < deadline:
             time.sleep(0.02)
         return self.replica.context is not None
 
     def wait_until_sent(self, timeout_s: float, stop: threading.Event) -> bool:
-        """Wait until the server has every scan, and tell whether it has, within the time or until
-        told to `stop`.
+        """Wait until the server has every scan, the time is over, or `stop` is set. True if it has
+        them.
         """
         deadline = time.monotonic() + timeout_s
         while (waiting := self.journal.state().waiting) and time.monotonic() < deadline:
@@ -232,7 +232,7 @@ class Kiosk:
     def present(self, text: str, captured_at: float | None = None) -> Answer | None:
         """Answer one presentation, of a frame captured at this monotonic second.
 
-        None, with the reason on the board, where there can be no answer. Never raises.
+        None if there can be no answer; the board shows the reason. Never raises.
         """
         try:
             answer = self.admitter.present(text, at=now_ms(), direction=self.direction.chosen())
@@ -260,18 +260,16 @@ class Kiosk:
         self._on_answer(AnswerReport(answer, took_ms, self.replica.age_ms()))
 
     def typed(self, text: str) -> None:
-        """Take a code that a hand scanner typed into the page."""
+        """Take a code from a hand scanner."""
         self.present(text.strip())
 
     def _direction_chosen(self) -> None:
-        """Note that staff chose what a presentation means. Whoever is in view is presented anew."""
+        """Apply a new direction. Codes in view count as new presentations."""
         self._forget_codes()
         self.show_status()
 
     def _moved(self) -> None:
-        """Note that the server says that this kiosk stands at another door, so all facts are
-        others.
-        """
+        """Fetch all facts again, because the kiosk is at another door."""
         self.feed.refresh()
         self._forget_codes()
 
@@ -280,13 +278,13 @@ class Kiosk:
             self._watch.forget()
 
     def _facts_came(self, snapshot: wire.Snapshot) -> None:
-        """Learn from a snapshot where the servers are, and at which hall this kiosk stands."""
+        """Update the server list and this kiosk's hall from a snapshot."""
         self.servers.stand_at(snapshot.hall.hall)
         if isinstance(snapshot.servers, bytes):
             self.servers.take(snapshot.servers)
 
     def _places_changed(self) -> None:
-        """Places went back, or are wanted again."""
+        """Places went back or are wanted again."""
         self.sync.wake()
         self.show_status()
 
@@ -318,7 +316,7 @@ class Kiosk:
         )
 
     def show_status(self) -> None:
-        """Put on the board how this kiosk is. Never raises."""
+        """Update the kiosk's status on the board. Never raises."""
         try:
             state, context = self.journal.state(), self.replica.context
             parts: list[StatusPart] = [

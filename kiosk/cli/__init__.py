@@ -1,5 +1,4 @@
-"""Holds the commands of `hallkeeper-kiosk`, which enrol a kiosk, run it, look at it, and carry its
-journal away.
+"""The commands of `hallkeeper-kiosk`: enrol, run, inspect, and export the journal.
 
-Begin with `main.py`. It may use every room.
+Begin with `main.py`. May use every package of the kiosk.
 """

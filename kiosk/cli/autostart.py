@@ -1,8 +1,6 @@
-"""Makes a kiosk start with its machine, by systemd units of the user's own with their places in
-them.
+"""Starts a kiosk at boot by systemd user units.
 
-Nothing here needs root, and nothing is started. The files are laid down, and the commands that
-switch them on are told.
+Needs no root and starts nothing: it writes the files and prints the commands that enable them.
 """
 
 import os
@@ -25,7 +23,7 @@ SCREEN_UNIT = "hallkeeper-kiosk-screen.service"
 SCREEN_STARTER = "hallkeeper-kiosk-screen.desktop"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
-# For that browser alone, under the user's home.
+# For that browser only, under the user's home.
 PROFILE = ".local/share/hallkeeper-kiosk-screen"
 BROWSER_FLAGS = (
     "--kiosk",
@@ -42,22 +40,22 @@ WAIT_S = 1.0
 
 
 class AutostartError(Exception):
-    """Is raised where nothing was written. The text says why and what to do."""
+    """Nothing was written. The text has the reason and the remedy."""
 
 
 @dataclass(frozen=True)
 class Autostart:
-    """Holds the files by their path, and whether a browser was found for the screen."""
+    """The files by path, and whether a browser was found for the screen."""
 
     files: dict[Path, str]
     has_screen: bool
 
 
 def plan(directory: Path, home: Path, browser: str | None = None) -> Autostart:
-    """Plan what makes the kiosk in `directory` start with the session of the user at `home`.
+    """The files that start the kiosk in `directory` with the session of the user at `home`.
 
-    `browser` is a Chromium to use in place of the one that is found. Raises AutostartError, or
-    ConfigError where there is no kiosk in the directory.
+    `browser` is a Chromium to use instead of the detected one. Raises AutostartError, or
+    ConfigError without a kiosk in the directory.
     """
     load_identity(directory)
     port = settings.load_settings(directory).port
@@ -83,7 +81,7 @@ def plan(directory: Path, home: Path, browser: str | None = None) -> Autostart:
 
 
 def write(autostart: Autostart, *, again: bool) -> None:
-    """Lay the files down. Raises AutostartError where others are there already, unless `again`."""
+    """Write the files. Raises AutostartError if others exist already, unless `again`."""
     for path, text in autostart.files.items():
         if not again and path.exists() and path.read_text("utf-8", "replace") != text:
             raise AutostartError(
@@ -99,9 +97,9 @@ def write(autostart: Autostart, *, again: bool) -> None:
 
 
 def show_screen(directory: Path, home: Path, browser: str | None = None) -> None:
-    """Become a browser that shows the kiosk's screen and nothing else, once the kiosk is there.
+    """Replace this process by a browser that shows only the kiosk's screen, once the kiosk runs.
 
-    Raises AutostartError where there is no browser.
+    Raises AutostartError if there is no browser.
     """
     found = _browser(browser)
     if found is None:
@@ -116,7 +114,7 @@ def show_screen(directory: Path, home: Path, browser: str | None = None) -> None
 
 
 def _is_served(directory: Path) -> bool:
-    """Tell whether the kiosk in `directory` answers at the address of its newest link."""
+    """Whether the kiosk in `directory` listens at the address of its newest link."""
     if not (directory / LINK_FILE).exists():
         return False
     address = urlsplit(read_link(directory))
@@ -144,7 +142,7 @@ def _filled(name: str, values: dict[str, str]) -> str:
 
 
 def _word(text: str) -> str:
-    """Return one word of a unit's command line, whatever is in it. Raises AutostartError."""
+    """Quote one word for a unit's command line. Raises AutostartError."""
     if not text.isprintable():
         raise AutostartError(f"A path with control characters can't stand in a unit: {text!r}.")
     for sign, escaped in (("\\", "\\\\"), ('"', '\\"'), ("%", "%%"), ("$", "$$")):

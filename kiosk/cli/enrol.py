@@ -1,7 +1,7 @@
-"""Makes a kiosk one of an event's. It shows its code until an admin has compared six words.
+"""Enrols a kiosk: presents its code until an admin has compared six words.
 
-Nothing in the directory changes before the admin has confirmed. What was there before is moved
-aside, never deleted, because an earlier journal may hold scans that no server has.
+Nothing in the directory changes before the admin has confirmed. Earlier files are moved aside,
+never deleted, because an earlier journal may have scans that no server has.
 """
 
 import hashlib
@@ -38,8 +38,8 @@ PENDING_FILE = "enrolling.key"
 
 
 class EnrolError(Exception):
-    """Is raised where this kiosk is not enrolled. The text says why and what to do. Nothing was
-    changed.
+    """The kiosk is not enrolled, and nothing was changed. The text has the reason and the
+    remedy.
     """
 
 
@@ -53,7 +53,7 @@ def enrol(
     wait_s: float = 15 * 60,
     poll_s: float = POLL_S,
 ) -> KioskIdentity:
-    """Enrol the kiosk in `directory`. `say` gets the six words, and whatever takes a while.
+    """Enrol the kiosk in `directory`. `say` gets the six words, and progress.
 
     Raises EnrolError.
     """
@@ -103,7 +103,7 @@ def _check_free(directory: Path, *, again: bool) -> None:
 def _pending_key(
     directory: Path, code: EnrolmentCode, random: Callable[[int], bytes]
 ) -> PrivateKey:
-    """Return the key for this code. It is the same one where an earlier attempt was cut short."""
+    """The key for this code; the same one after an interrupted attempt."""
     path = directory / PENDING_FILE
     mark = hashlib.sha256(code.token).hexdigest()
     if path.exists():
@@ -170,8 +170,9 @@ def _check(code: EnrolmentCode, key: PrivateKey, answer: wire.EnrolAnswer) -> Ki
 
 
 def _know_number(code: EnrolmentCode, identity: KioskIdentity) -> KioskIdentity:
-    """Take how often the server's key was changed, so that no word of before counts. A server that
-    does not say has never changed it.
+    """Record the number of the server key's changes, so that earlier statements do not count.
+
+    A server without a statement has never changed its key.
     """
     transport = Transport(code)
     try:
@@ -188,7 +189,7 @@ def _know_number(code: EnrolmentCode, identity: KioskIdentity) -> KioskIdentity:
 def _settle(
     directory: Path, identity: KioskIdentity, key: PrivateKey, say: Callable[[str], None]
 ) -> None:
-    """Lay down the new kiosk, its identity last. Until then there is none."""
+    """Write the new kiosk's files, the identity last. Until then there is no kiosk."""
     aside = move_aside(directory)
     if aside is not None:
         say(f"What was here before is kept in {aside}.")
@@ -200,7 +201,7 @@ def _settle(
 
 
 def move_aside(directory: Path) -> Path | None:
-    """Put an earlier kiosk's files into a directory of their own, the identity first."""
+    """Move an earlier kiosk's files to a directory of their own, the identity first."""
     files = [directory / IDENTITY_FILE, directory / KEY_FILE]
     for name in (JOURNAL_FILE, REPLICA_FILE):
         files += sorted(directory.glob(f"{name}*"))

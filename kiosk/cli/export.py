@@ -1,7 +1,8 @@
-"""Writes a journal as one file, for a USB stick where the network never comes back, and checks it.
+"""Exports a journal to one file, for a USB stick when the network never comes back, and verifies
+it.
 
-It has JSON lines. They are who wrote it, then each record as it was signed, with its link in the
-chain and its signature, then a seal over all of that. The check needs neither server nor network.
+The file is JSON lines: the kiosk's identity, then each record as signed, with its chain hash and
+signature, then a seal over everything. Verification needs neither server nor network.
 """
 
 import hashlib
@@ -42,9 +43,7 @@ class Digest(Protocol):
 
 
 class ExportError(Exception):
-    """Is raised where the file is not a whole, unchanged journal. `line` is the first at fault,
-    from 1.
-    """
+    """The file is not a whole, unchanged journal. `line` is the first at fault, from 1."""
 
     def __init__(self, line: int, problem: str) -> None:
         super().__init__(f"line {line}: {problem}")
@@ -54,14 +53,14 @@ class ExportError(Exception):
 
 class Opening(Struct, frozen=True, forbid_unknown_fields=True, tag="hallkeeper-journal/1"):
     root_key: Annotated[bytes, Meta(min_length=32, max_length=32)]
-    identity: bytes  # badges.wire.enrolment.sign_identity
+    identity: bytes  # by badges.wire.enrolment.sign_identity
     scans: Count
     incarnation: Count
     places: list[PlaceTotals]
 
 
 class Line(Struct, frozen=True, forbid_unknown_fields=True, tag="scan"):
-    record: msgspec.Raw  # The canonical bytes.
+    record: msgspec.Raw  # the canonical bytes
     head: Hash
     signature: Signature
 
@@ -71,7 +70,7 @@ class Seal(Struct, frozen=True, forbid_unknown_fields=True, tag="seal"):
     gone: list[Sequence]
     # The kiosk's, of SEAL_CONTEXT, the SHA-256 of all lines before, and both lists.
     signature: Signature
-    # The same for halls around. It is left out where there are none.
+    # The same for outer halls. Absent if there are none.
     gone_outer: list[GoneOuter] | UnsetType = UNSET
 
 
@@ -80,7 +79,7 @@ _LINE: msgspec.json.Decoder[Opening | Line | Seal] = msgspec.json.Decoder(Openin
 
 @dataclass(frozen=True)
 class Exported:
-    """Says what a file holds."""
+    """The content of a verified file."""
 
     identity: Identity
     root: PublicKey
@@ -91,8 +90,8 @@ class Exported:
 def write_export(journal: Journal, identity: KioskIdentity, key: PrivateKey, out: BinaryIO) -> int:
     """Write the whole journal, and return the number of scans.
 
-    A stick is a way to the server like any other, so all that is written counts as offered (rule
-    3). The rules are in docs/design/places.md.
+    A stick is a way to the server too, so all these records count as offered
+    (docs/design/places.md, rule 3).
     """
     with journal.transaction() as transaction:
         last = transaction.state.last_seq
@@ -122,7 +121,7 @@ def write_export(journal: Journal, identity: KioskIdentity, key: PrivateKey, out
 
 
 def read_export(path: Path) -> Exported:
-    """Check a file and say what is in it. Raises ExportError at the first line that is wrong."""
+    """Verify a file. Raises ExportError at the first faulty line."""
     with path.open("rb") as file:
         lines = _lines(file)
         number, raw, opening = next(lines, (1, b"", None))

@@ -1,6 +1,4 @@
-"""Holds the commands of `hallkeeper-kiosk`, which enrol a kiosk, run it, look at it, and carry its
-journal away.
-"""
+"""The commands of `hallkeeper-kiosk`: enrol, run, inspect, and export the journal."""
 
 import functools
 import json
@@ -41,8 +39,8 @@ from kiosk.screen.camera_page import add_camera_page
 from kiosk.screen.entrance import Entrance, read_link
 from kiosk.texts import catalogue
 
-FACTS_WAIT_S = 10.0  # A film waits this long for facts, because its pictures do not come again.
-SENT_WAIT_S = 60.0  # At the end of a film the kiosk waits this long for a server that is away.
+FACTS_WAIT_S = 10.0  # how long a video waits for facts, because its pictures do not come again
+SENT_WAIT_S = 60.0  # how long an ended video waits for a server that is away
 
 F = TypeVar("F", bound=Callable[..., Any])
 directory_option = click.option(
@@ -57,7 +55,7 @@ directory_option = click.option(
 
 
 def plain_errors(command: F) -> F:
-    """Answer with one plain sentence and exit status 1, in place of a traceback."""
+    """Print errors as one plain sentence with exit status 1, not a traceback."""
 
     @functools.wraps(command)
     def wrapped(*args: Any, **options: Any) -> Any:
@@ -89,7 +87,7 @@ def plain_errors(command: F) -> F:
 )
 def main() -> None:
     """Run a door, which reads badges, answers at once and keeps every scan."""
-    # Only its own user may read what a kiosk writes (journal, replica and link).
+    # A kiosk's files (journal, replica, link) are readable only by its user.
     os.umask(0o077)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
 
@@ -225,7 +223,7 @@ def _line(told: AnswerReport, as_json: bool) -> str:
 @click.option("--browser", help="A Chromium to use in place of the one that is found.")
 @plain_errors
 def screen_command(directory: Path, browser: str | None) -> None:
-    """Show the kiosk's screen, full screen, in a browser of its own. It waits for the kiosk."""
+    """Show the kiosk's screen in a full-screen browser. Waits until the kiosk runs."""
     autostart.show_screen(directory, Path.home(), browser)
 
 
@@ -236,7 +234,7 @@ def screen_command(directory: Path, browser: str | None) -> None:
 @click.option("--print", "only_print", is_flag=True, help="Write nothing, show the files.")
 @plain_errors
 def autostart_command(directory: Path, browser: str | None, again: bool, only_print: bool) -> None:
-    """Let the kiosk and its screen start with this machine, by systemd units of your own."""
+    """Start the kiosk and its screen at boot, by systemd user units."""
     planned = autostart.plan(directory, Path.home(), browser)
     if only_print:
         click.echo("\n".join(f"# {path}\n{text}" for path, text in planned.files.items()))
@@ -266,7 +264,7 @@ def cameras_command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
 @plain_errors
 def status_command(directory: Path, as_json: bool) -> None:
-    """Tell who this kiosk is, what waits to be sent, and how old its facts are."""
+    """Show this kiosk's identity, its unsent scans, and the age of its facts."""
     status = status_of(directory)
     click.echo(json.dumps(status) if as_json else status_text(status))
 
@@ -277,7 +275,7 @@ def status_command(directory: Path, as_json: bool) -> None:
 def checkpoint_command(directory: Path) -> None:
     """Print the newest checkpoint of the server's entry log that this kiosk verified.
 
-    Whoever verifies an export of the log gives it to `hallkeeper audit verify --checkpoint`.
+    To verify an export of the log, pass it to `hallkeeper audit verify --checkpoint`.
     """
     note = checkpoint_of(directory)
     if not note:
@@ -298,7 +296,7 @@ def link_command(directory: Path) -> None:
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @plain_errors
 def export_command(directory: Path, file: Path) -> None:
-    """Write the whole journal to FILE, to carry it where the network does not go."""
+    """Write the whole journal to FILE, to carry it to the server without a network."""
     identity, key = load_identity(directory), load_key(directory)
     who = (identity.kiosk, identity.generation)
     if file.exists():
@@ -319,7 +317,7 @@ def export_command(directory: Path, file: Path) -> None:
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
 @plain_errors
 def verify_command(file: Path) -> None:
-    """Check an exported journal, which is every link of its chain, every signature, and its end."""
+    """Verify an exported journal: the chain, every signature, and the end."""
     found = read_export(file)
     who = found.identity
     click.echo(

@@ -1,4 +1,4 @@
-"""Reads codes in photos and videos for the `read` command, to check what a camera will see."""
+"""Reads codes in photos and videos for the `read` command, to test camera pictures."""
 
 import json
 import time
@@ -18,7 +18,7 @@ from kiosk.reader.reader import NO_BUDGET_MS, Reader
 
 @dataclass(frozen=True)
 class ReadText:
-    """Holds a code's text, and in a video also when it was presented, in seconds from the start."""
+    """A code's text, and in a video the time of its presentation, in seconds."""
 
     text: str
     at_s: float | None = None
@@ -26,7 +26,7 @@ class ReadText:
 
 @dataclass(frozen=True)
 class FileReading:
-    """Says what was read in one file. `frame_ms` is the reader's time for each picture in it."""
+    """The result for one file. `frame_ms` is the reader's time for each picture."""
 
     path: str
     texts: tuple[ReadText, ...] = ()
@@ -40,7 +40,7 @@ class FileReading:
 
 @dataclass(frozen=True)
 class Total:
-    """Holds the last line. The percentiles are of the reader's time for one frame."""
+    """The last line. Percentiles are of the reader's time per frame."""
 
     files: int
     read: int
@@ -53,10 +53,9 @@ class Total:
 def read_files(
     paths: Iterable[str | Path], clock: Callable[[], float] = time.perf_counter
 ) -> Iterator[FileReading]:
-    """Yield one reading for each file, in order. A file that can't be read gives one with its
-    error.
+    """One result per file, in order. Unreadable files give a result with an error.
 
-    A folder stands for the photos and videos in it, by name.
+    A folder means the photos and videos in it, by name.
     """
     for path in map(Path, paths):
         try:
@@ -90,7 +89,7 @@ def _read_file(path: Path, clock: Callable[[], float]) -> FileReading:
         return _read_photo(path, read_photo(path), clock)
     except NoPictureError as no_photo:
         try:
-            return _read_video(path, clock)  # It is a video with a picture's name.
+            return _read_video(path, clock)  # a video with a picture's name
         except CameraError:
             raise no_photo from None
 
@@ -111,14 +110,13 @@ def _read_video(path: Path, clock: Callable[[], float]) -> FileReading:
         began = clock()
         sightings = reader.read(gray, NO_BUDGET_MS)
         frame_ms.append((clock() - began) * 1000)
-        # A door takes only the nearest code. Here every code in view is told.
+        # A door takes only the nearest code. Here every code in view is reported.
         new = [s.text for s in sightings if presentations.present(s.text, at_s)]
         texts += [ReadText(text, round(at_s, 3)) for text in new]
     return FileReading(str(path), tuple(texts), tuple(frame_ms))
 
 
 def total_of(readings: Iterable[FileReading]) -> Total:
-    """Counts and percentiles over all files."""
     readings = list(readings)
     frame_ms = [ms for reading in readings for ms in reading.frame_ms] or [0.0]
     errors = sum(bool(reading.error) for reading in readings)
@@ -129,7 +127,9 @@ def total_of(readings: Iterable[FileReading]) -> Total:
 
 
 def printable(text: str) -> str:
-    """Return `text` safe for a terminal. What isn't printable (a stranger's code) is escaped."""
+    """Escape characters that are not printable, because a stranger's code may contain terminal
+    commands.
+    """
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 

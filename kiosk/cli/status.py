@@ -1,4 +1,4 @@
-"""Tells what `hallkeeper-kiosk status` says of a kiosk, whether it runs or not."""
+"""The report of `hallkeeper-kiosk status`, for a running or stopped kiosk."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -17,7 +17,7 @@ from kiosk.sync.servers import Servers
 
 
 def status_of(directory: Path) -> dict[str, Any]:
-    """Return everything in plain values. Raises ConfigError or JournalError."""
+    """The report as plain values. Raises ConfigError or JournalError."""
     identity, key = load_identity(directory), load_key(directory)
     who = (identity.kiosk, identity.generation)
     with Journal(directory / JOURNAL_FILE, *who, key, must_exist=True, check=False) as journal:
@@ -45,7 +45,7 @@ def status_of(directory: Path) -> dict[str, Any]:
 
 
 def _servers(directory: Path, identity: KioskIdentity, who: tuple[str, int]) -> list[str]:
-    """Return the addresses of the event's servers, in the order in which this kiosk tries them."""
+    """The addresses of the event's servers, in this kiosk's order of preference."""
     hall = None
     with (
         suppress(OtherVersionError),
@@ -56,8 +56,10 @@ def _servers(directory: Path, identity: KioskIdentity, who: tuple[str, int]) -> 
 
 
 def checkpoint_of(directory: Path) -> str:
-    """Return the newest checkpoint of the entry log that this kiosk verified, as the signed note
-    that it is, or "" where there is none. Raises ConfigError or JournalError.
+    """The newest checkpoint of the entry log that this kiosk verified, as a signed note; "" without
+    any.
+
+    Raises ConfigError or JournalError.
     """
     identity, key = load_identity(directory), load_key(directory)
     who = (identity.kiosk, identity.generation)
@@ -78,7 +80,7 @@ def _facts(path: Path, who: tuple[str, int], identity: KioskIdentity) -> dict[st
 
 
 def status_text(status: dict[str, Any]) -> str:
-    """Return the same in lines for a person."""
+    """The report as lines for people."""
     age_ms = status["facts_age_ms"]
     hall, door = (_first(status[name]) for name in ("hall", "door"))
     lines = [

@@ -1,4 +1,4 @@
-"""Holds the kiosk's directory, which is who it is, its key, its settings, and its disk.
+"""The kiosk's directory: its identity, key, settings and disk.
 
-Begin with `settings.py`. It may use `relay` and `texts`.
+Begin with `settings.py`. May use `relay` and `texts`.
 """

@@ -1,7 +1,6 @@
-"""Tells what is wrong with the kiosk's disk when something can't be written, which is that it is
-full or read-only.
+"""Detects a full or read-only disk after a failed write.
 
-SQLite says "disk I/O error" of a full disk too, so the disk itself is asked.
+SQLite also reports a full disk as "disk I/O error", so the disk itself is checked.
 """
 
 import errno
@@ -13,13 +12,13 @@ from pathlib import Path
 from kiosk.texts.messages import Code, Message
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
-_NO_ROOM_BYTES = 65_536  # SQLite wants a few pages of 4096 bytes at once.
-PRIMARY = 0xFF  # The part of SQLite's extended codes that says what kind of error it is.
+_NO_ROOM_BYTES = 65_536  # SQLite needs a few pages of 4096 bytes at once
+PRIMARY = 0xFF  # the kind of error in SQLite's extended codes
 
 
 def write_trouble(error: Exception, directory: Path) -> Message | None:
-    """Return what to tell staff of an error in writing to `directory`. It is None where it is not
-    the disk.
+    """The message for staff about an error in writing to `directory`; None if the disk is not the
+    cause.
     """
     if isinstance(error, OSError):
         if error.errno in _FULL:

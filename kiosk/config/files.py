@@ -1,9 +1,9 @@
-"""Names the files of a kiosk's directory, and reads, writes and locks them.
+"""Names, reads, writes and locks the files of a kiosk's directory.
 
-identity.json   who this kiosk is, signed by the event, and where its server is
-kiosk.key       its private key; only its owner may read it
+identity.json   the kiosk's identity, signed by the event, and its server's address
+kiosk.key       its private key, readable only by its owner
 journal.db      its scans (see journal)      replica.db   the server's facts (see replica)
-servers.signed  optional: the event's list of its servers, as it signed it
+servers.signed  optional: the event's signed list of servers
 settings.toml   optional
 translations/   optional: LOCALE/LC_MESSAGES/kiosk.po and badges.po, for one more language
 """
@@ -17,7 +17,7 @@ from pathlib import Path
 try:
     import fcntl
 except ImportError:
-    # This system has no fcntl, so nothing keeps two kiosks apart.
+    # Without fcntl nothing prevents two kiosks in one directory.
     fcntl = None  # type: ignore[assignment]
 
 IDENTITY_FILE = "identity.json"
@@ -27,18 +27,16 @@ REPLICA_FILE = "replica.db"
 SERVERS_FILE = "servers.signed"
 SETTINGS_FILE = "settings.toml"
 LOCK_FILE = "lock"
-TRANSLATIONS = "translations"  # A directory with more languages for the page.
+TRANSLATIONS = "translations"  # a directory with more languages for the page
 FILE_BYTES_MAX = 100_000
 
 
 class ConfigError(Exception):
-    """Is raised where the directory can't be used. The text names the file, what is wrong, and what
-    to do.
-    """
+    """The directory can't be used. The text has the file, the reason and the remedy."""
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Replace a file at once. It is on disk on return, and only its owner may read it."""
+    """Replace a file atomically. On return it is on disk, readable only by its owner."""
     new = path.with_name(path.name + ".new")
     new.unlink(missing_ok=True)
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
@@ -54,10 +52,9 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def make_private(directory: Path) -> None:
-    """Take the directory and its files from others' eyes, because earlier versions left them
-    readable.
+    """Remove others' access to the directory and its files, which earlier versions left readable.
 
-    Raises ConfigError where they belong to another user.
+    Raises ConfigError if they belong to another user.
     """
     for path in (directory, *directory.iterdir()):
         mode = stat.S_IMODE(path.lstat().st_mode)
@@ -74,7 +71,7 @@ def make_private(directory: Path) -> None:
 
 @contextmanager
 def locked(directory: Path) -> Iterator[None]:
-    """Keep a second kiosk, or an enrolment, out of the directory. Raises ConfigError."""
+    """Lock the directory against a second kiosk or an enrolment. Raises ConfigError."""
     file = os.open(directory / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         if fcntl is not None:
@@ -90,7 +87,7 @@ def locked(directory: Path) -> Iterator[None]:
 
 
 def read_small(path: Path) -> bytes:
-    """Read a file of the directory. Raises ConfigError where it can't be read, or is too large."""
+    """Raises ConfigError if the file can't be read or is too large."""
     try:
         if path.stat().st_size > FILE_BYTES_MAX:
             raise ConfigError(f"{path} is too large to be what it is called.")

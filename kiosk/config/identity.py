@@ -1,6 +1,4 @@
-"""Reads and writes who this kiosk is, signed by the event, and its private key. These are two files
-of its directory.
-"""
+"""Reads and writes the kiosk's identity, signed by the event, and its private key."""
 
 import stat
 from dataclasses import dataclass
@@ -16,7 +14,7 @@ from kiosk.config.files import IDENTITY_FILE, KEY_FILE, ConfigError, read_small,
 
 
 class NotEnrolledError(ConfigError):
-    """Is raised where there is no kiosk in this directory yet."""
+    """There is no kiosk in this directory yet."""
 
     def __init__(self, directory: Path) -> None:
         super().__init__(
@@ -36,21 +34,21 @@ class _IdentityFile(
     port: Annotated[int, Meta(ge=1, le=65535)]
     spki_sha256: Annotated[bytes, Meta(min_length=32, max_length=32)]
     root_key: Annotated[bytes, Meta(min_length=32, max_length=32)]
-    identity: bytes  # badges.wire.enrolment.sign_identity
+    identity: bytes  # by badges.wire.enrolment.sign_identity
     server_key_number: Annotated[int, Meta(ge=0)] = 0
 
 
 @dataclass(frozen=True)
 class KioskIdentity:
-    """Says who this kiosk is, and which server is its own."""
+    """The kiosk's identity, and its server."""
 
     host: str
     port: int
-    spki_sha256: bytes  # Of the server certificate's public key.
-    root: PublicKey  # The event's.
+    spki_sha256: bytes  # of the server certificate's public key
+    root: PublicKey  # the event's
     signed: bytes
     identity: Identity
-    server_key_number: int = 0  # Of the last change of that key (badges/wire/server_key.py).
+    server_key_number: int = 0  # number of that key's last change (badges/wire/server_key.py)
 
     @property
     def kiosk(self) -> str:
@@ -68,14 +66,14 @@ def make_identity(
     signed: bytes,
     server_key_number: int = 0,
 ) -> KioskIdentity:
-    """Raises ValueError where the root key has not signed the identity."""
+    """Raises ValueError if the root key has not signed the identity."""
     root = PublicKey(root_key)
     identity = open_identity(root, signed)
     return KioskIdentity(*address, spki_sha256, root, signed, identity, server_key_number)
 
 
 def load_identity(directory: Path) -> KioskIdentity:
-    """Raises NotEnrolledError, or ConfigError for a file that is spoilt."""
+    """Raises NotEnrolledError, or ConfigError for a damaged file."""
     path = directory / IDENTITY_FILE
     if not path.exists():
         raise NotEnrolledError(directory)
@@ -96,7 +94,7 @@ def load_identity(directory: Path) -> KioskIdentity:
 
 
 def save_identity(directory: Path, identity: KioskIdentity) -> None:
-    """Write the file whole or not at all, and on disk."""
+    """Write the file atomically and durably."""
     file = _IdentityFile(
         host=identity.host,
         port=identity.port,
@@ -109,7 +107,7 @@ def save_identity(directory: Path, identity: KioskIdentity) -> None:
 
 
 def load_key(directory: Path) -> PrivateKey:
-    """Read the kiosk's private key. Raises ConfigError, also where others may read it."""
+    """Raises ConfigError, also if others may read the key."""
     path = directory / KEY_FILE
     if not path.exists():
         raise ConfigError(
@@ -130,5 +128,5 @@ def load_key(directory: Path) -> PrivateKey:
 
 
 def save_key(directory: Path, key: PrivateKey) -> None:
-    """Write the key, for its owner's eyes only."""
+    """Write the key, readable only by its owner."""
     write_whole(directory / KEY_FILE, key.seed.hex().encode() + b"\n")

@@ -1,6 +1,6 @@
-"""Keeps the event's signed list of its servers, as one file of the kiosk's directory.
+"""The event's signed list of servers, as a file of the kiosk's directory.
 
-The file is what the server sent, byte by byte. Whoever reads it checks the signature.
+The file is as the server sent it. Readers verify the signature.
 """
 
 from pathlib import Path
@@ -9,11 +9,11 @@ from kiosk.config.files import SERVERS_FILE, read_small, write_whole
 
 
 def load_servers(directory: Path) -> bytes:
-    """Return the signed list, or nothing where there is none. Raises ConfigError."""
+    """The signed list, or b"" if there is none. Raises ConfigError."""
     path = directory / SERVERS_FILE
     return read_small(path) if path.exists() else b""
 
 
 def save_servers(directory: Path, signed: bytes) -> None:
-    """Write the file whole or not at all, and on disk."""
+    """Write the file atomically and durably."""
     write_whole(directory / SERVERS_FILE, signed)

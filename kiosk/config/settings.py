@@ -1,7 +1,7 @@
-"""Reads the few settings of a kiosk from `settings.toml`. Each stands here with what it is for and
-what it may be.
+"""The kiosk's settings in `settings.toml`, each with its purpose and valid values.
 
-A setting's type is its check, and `rule` says it in plain words (see badges/settings_check.py).
+msgspec checks a setting by its type, and `rule` describes the valid values (see
+badges/settings_check.py).
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from msgspec import Meta
 from badges.settings_check import SettingsError, read_settings, rule
 from kiosk.config.files import SETTINGS_FILE, ConfigError, read_small
 
-# The speeds of a serial line that a relay may have.
+# Speeds of a relay's serial line.
 Baud = Literal[1200, 2400, 4800, 9600, 19_200, 38_400, 57_600, 115_200]
 _BYTES = r"hex:(?:\s*[0-9A-Fa-f]{2})*\s*"
 _RELAY_TEXT = '1 to 100 characters, or bytes such as "hex:A00101A2"'
@@ -22,7 +22,7 @@ _RELAY_TEXT = '1 to 100 characters, or bytes such as "hex:A00101A2"'
 
 @dataclass(frozen=True)
 class KioskSettings:
-    """Holds what staff may decide at a door. The command line stands above it."""
+    """Settings of a door. Options of the command line override them."""
 
     # A webcam's number or name, a file, a folder or a stream.
     camera: Annotated[
@@ -33,12 +33,12 @@ class KioskSettings:
             'as "0"'
         ),
     ] = "0"
-    # These are asked of a webcam. It may give something else, and the page /camera shows what it
-    # gives. With None the camera keeps what it was last told, perhaps by another program.
+    # Requests to a webcam, which may choose other values; the page /camera shows them. With None
+    # the camera keeps its last setting, perhaps from another program.
     camera_width: Annotated[int, Meta(ge=160, le=7680), rule("160 to 7680 (pixels)")] = 1280
     camera_height: Annotated[int, Meta(ge=120, le=4320), rule("120 to 4320 (pixels)")] = 720
     camera_fps: Annotated[float, Meta(ge=1, le=240), rule("1 to 240 (pictures a second)")] = 30.0
-    # 5 to 10 ms read badges that move.
+    # 5 to 10 ms are needed to read badges in motion.
     camera_exposure_ms: Annotated[
         Annotated[float, Meta(ge=0.1, le=1000)] | Literal["auto"] | None,
         rule('"auto", or 0.1 to 1000 (ms)'),
@@ -51,27 +51,27 @@ class KioskSettings:
         Annotated[float, Meta(ge=0, le=10_000)] | Literal["auto"] | None,
         rule('"auto", or 0 to 10000 (the camera\'s own units)'),
     ] = None
-    # The staff's page is on loopback, at this port.
+    # Port of the staff's page, on loopback.
     port: Annotated[int, Meta(ge=0, le=65_535), rule("a port from 0 to 65535")] = 8421
-    # The page's languages, of which the first two are shown at once. With () the browser chooses.
+    # The page's languages; the first two are shown at once. With () the browser chooses.
     languages: Annotated[Sequence[str], rule('a list such as ["zh", "en"]')] = ()
-    # An answer stays on the page for this long when nobody else comes.
+    # How long an answer stays on the page, unless another follows.
     answer_s: Annotated[float, Meta(ge=1, le=60), rule("1 to 60 (s)")] = 5.0
-    # For a door that serves both. None means entry.
+    # For a door for both directions. None means entry.
     direction: Annotated[Literal["entry", "exit"] | None, rule('"entry" or "exit"')] = None
-    # Called with POST when somebody is admitted. A turnstile or a lock may be there.
+    # Called with POST for each admission, to open a turnstile or a lock.
     relay_url: Annotated[
         str,
         Meta(pattern=r"\Ahttps?://", max_length=1000),
         rule('an address such as "http://192.0.2.7/open"'),
     ] = ""
-    # A serial device, to which `relay_text` is written.
+    # A serial device, which gets `relay_text`.
     relay_file: Annotated[
         str,
         Meta(pattern=r"\A/", max_length=1000),
         rule('a device by its full path, such as "/dev/ttyUSB0"'),
     ] = ""
-    # For a board that wants bytes, for example "hex:A00101A2".
+    # For a board that needs bytes, for example "hex:A00101A2".
     relay_text: Annotated[
         Annotated[
             str, Meta(pattern=rf"\A(?:{_BYTES}|(?!hex:)[\s\S]+)\Z", min_length=1, max_length=100)
@@ -89,12 +89,12 @@ class KioskSettings:
 
 
 def relay_bytes(text: str) -> bytes:
-    """Return what a relay's text stands for. Raises ValueError for hex that is none."""
+    """The bytes of a relay's text. Raises ValueError for invalid hex."""
     return bytes.fromhex(text[4:]) if text.startswith("hex:") else text.encode()
 
 
 def load_settings(directory: Path) -> KioskSettings:
-    """Return the settings, or the defaults where there is no file. Raises ConfigError."""
+    """The settings, or the defaults without a file. Raises ConfigError."""
     path = directory / SETTINGS_FILE
     if not path.exists():
         return KioskSettings()
@@ -107,5 +107,5 @@ def load_settings(directory: Path) -> KioskSettings:
 
 
 def with_options(settings: KioskSettings, **given: Any) -> KioskSettings:
-    """Return the settings with what the command line says instead. None says nothing."""
+    """Override settings by options of the command line. None overrides nothing."""
     return replace(settings, **{key: value for key, value in given.items() if value is not None})

@@ -1,4 +1,4 @@
-"""Drives a relay for a turnstile or a lock. It is told after the commit, with a time limit.
+"""The relay of a turnstile or a lock, triggered after the commit, with a timeout.
 
-Begin with `relay.py`. It may use `config` and `texts`.
+Begin with `relay.py`. May use `config` and `texts`.
 """

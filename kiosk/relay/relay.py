@@ -1,7 +1,6 @@
-"""Drives a relay for a turnstile or a lock. It is told after the commit, in a thread, with a time
-limit.
+"""Triggers the relay of a turnstile or a lock after the commit, in a thread, with a timeout.
 
-Sounds are the page's. A relay that fails is told, and never holds the door's answer.
+A failing relay is reported and never delays the answer. Sounds are played by the page.
 """
 
 import base64
@@ -17,18 +16,16 @@ from kiosk.config.settings import KioskSettings, relay_bytes
 from kiosk.relay.serial_port import SerialError, SerialPort
 from kiosk.texts.messages import Code, Message, why_of
 
-# More pulses than this would open the door for people who have passed long ago.
+# More pulses would open the door for people who passed long ago.
 WAITING_MAX = 2
-PULSE_AGE_MAX_S = 3.0  # A pulse must not be older than this when it is sent.
+PULSE_AGE_MAX_S = 3.0  # greatest age of a pulse when it is sent
 
 RelayState = Literal["off", "works", "failed"]
 TOO_SLOW = Message(Code.RELAY_TOO_SLOW)
 
 
 class RelayError(Exception):
-    """Is raised where the relay did not take the pulse. The message names no secret of its
-    address.
-    """
+    """The relay did not accept the pulse. The text has no secret of its address."""
 
     def __init__(self, message: Message) -> None:
         super().__init__(str(message))
@@ -36,10 +33,10 @@ class RelayError(Exception):
 
 
 class Relay:
-    """Calls `pulse` in a thread of its own. `on_result` gets "" or what went wrong, in English.
+    """Calls `pulse` in its own thread. `on_result` gets "" or the error in English.
 
-    `trouble` has the same as a message, and None while all is well. `state` is "off" until the
-    first pulse, and then tells how the last one went.
+    `trouble` is the error as a message, None while all is well. `state` is "off" until the first
+    pulse, then the last result.
     """
 
     def __init__(
@@ -50,7 +47,7 @@ class Relay:
         release: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`release` lets the device go, at the end. `clock` is in seconds."""
+        """`release` closes the device at the end. `clock` is in seconds."""
         self.trouble: Message | None = None
         self.state: RelayState = "off"
         self._pulse = pulse
@@ -62,14 +59,14 @@ class Relay:
         self._thread.start()
 
     def fire(self) -> None:
-        """Open the way, because somebody was admitted and it is on disk. It never waits."""
+        """Queue a pulse for an admission that is on disk. Never blocks."""
         try:
             self._queue.put_nowait(self._clock())
         except queue.Full:
             self._tell(TOO_SLOW)
 
     def close(self, within_s: float = 2.0) -> None:
-        """Let the last pulse end and stop."""
+        """Finish the last pulse and stop."""
         try:
             self._queue.put(None, timeout=within_s)
         except queue.Full:
@@ -94,13 +91,13 @@ class Relay:
         except RelayError as error:
             return error.message
         except Exception as error:
-            # Whatever a relay does, the thread that fires it must live on.
+            # The thread must survive any error of a relay.
             return Message(Code.RELAY_FAILED, why=why_of(error))
         return None
 
 
 def make_relay(settings: KioskSettings, on_result: Callable[[str], None]) -> Relay | None:
-    """Make the relay that the settings name, or return None where they name none."""
+    """The relay in the settings, or None."""
     timeout_s = settings.relay_timeout_ms / 1000
     if settings.relay_url:
         return Relay(lambda: call(settings.relay_url, timeout_s), on_result)
@@ -124,7 +121,7 @@ def call(url: str, timeout_s: float) -> None:
     try:
         connection = kind(host, parts.port, timeout=timeout_s)
     except ValueError:
-        # `port` raises for a number that no port can have.
+        # `port` raises for an impossible number
         raise _failed(host, Message(Code.PORT)) from None
     try:
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -141,7 +138,7 @@ def call(url: str, timeout_s: float) -> None:
 
 
 def _login(parts: SplitResult) -> dict[str, str]:
-    """Return the header of HTTP Basic (RFC 7617), where the address names a user."""
+    """The header of HTTP Basic (RFC 7617), if the address has a user."""
     if not parts.username:
         return {}
     user = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
@@ -155,7 +152,7 @@ def _failed(host: str, why: Message) -> RelayError:
 def switch(
     port: SerialPort, name: str, on: bytes, off: bytes, pulse_s: float, timeout_s: float
 ) -> None:
-    """Write `on`, and `off` after the pulse where there is one. Raises RelayError."""
+    """Write `on`, and `off` after the pulse if not empty. Raises RelayError."""
     try:
         port.write(on, timeout_s)
         if off:

@@ -1,10 +1,11 @@
-"""Opens a relay at a serial device as plain 8N1, once, and again after it was away.
+"""A relay's serial device as plain 8N1, kept open, and reopened after it was away.
 
-It is not opened for each pulse, because many boards restart, and miss it, whenever their port is
+It is not opened for each pulse, because many boards restart, and miss it, when their port is
 opened.
 
-pyserial 3.5 (its last release, of 2020) refuses pipes and devices that are no terminal, loses the
-system's reason of a failed write, and leaves HUPCL on, so that boards restart when it closes.
+pyserial 3.5 (its last release, of 2020) refuses pipes and devices that are no terminal, loses
+the system's reason of a failed write, and leaves HUPCL on, so that boards restart when it
+closes.
 """
 
 import os
@@ -17,12 +18,12 @@ try:
     import termios
     import tty
 except ImportError:
-    # This system has no termios, so a device is written to as it is.
+    # Without termios the device's settings are left as they are.
     termios = None  # type: ignore[assignment]
 
 
 class SerialError(Exception):
-    """Is raised where the device did not take what was written. `why` is for staff."""
+    """The device did not accept the data. `why` is for staff."""
 
     def __init__(self, why: Message) -> None:
         super().__init__(str(why))
@@ -30,7 +31,7 @@ class SerialError(Exception):
 
 
 class SerialPort:
-    """Holds one device. It is not for several threads at once."""
+    """One device. Not thread-safe."""
 
     def __init__(self, path: str, baud: int = 9600) -> None:
         self._path = path
@@ -38,8 +39,8 @@ class SerialPort:
         self._device: int | None = None
 
     def write(self, data: bytes, timeout_s: float) -> None:
-        """Write `data`. Raises SerialError where the device is away or takes too long. The next
-        call opens it anew.
+        """Write `data`. Raises SerialError if the device is away or too slow. The next call reopens
+        it.
         """
         deadline = time.monotonic() + timeout_s
         kept = self._device is not None
@@ -49,7 +50,7 @@ class SerialPort:
             self.close()
             if not kept:
                 raise SerialError(why_of(error)) from None
-            # The device may have been unplugged and be back.
+            # The device may have been replugged.
             try:
                 self._write(data, deadline)
             except OSError as again:
@@ -79,14 +80,13 @@ class SerialPort:
         return device
 
     def close(self) -> None:
-        """Let the device go."""
         if self._device is not None:
             os.close(self._device)
             self._device = None
 
 
 def _make_plain(device: int, baud: int) -> None:
-    """Set 8 bits, no parity, one stop bit, nothing translated, and no flow control."""
+    """8 bits, no parity, one stop bit, raw, without flow control."""
     try:
         tty.setraw(device)
         settings = termios.tcgetattr(device)

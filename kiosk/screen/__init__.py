@@ -1,10 +1,10 @@
 """Serves the steward's page on loopback to one browser, full screen.
 
-Nothing here decides or waits. The board is shown as it is, and what staff type is handed on.
+Nothing here decides or waits: it shows the board and passes on input.
 
-The files of the pages lie in `static`. `steward` shows the kiosk's state, with the panel of
-`supervisor` beside it, and both paint an `answer`. What all of them use is in `shared`, and the
-camera's test page is in `camera`.
+Pages are in `static`: `steward` shows the kiosk's state, with the panel of `supervisor` beside
+it, and both draw an `answer`. Common parts are in `shared`, and the camera's test page is in
+`camera`.
 """
 
 import secrets
@@ -28,15 +28,15 @@ from kiosk.screen.pages import BODY_BYTES_MAX, Screen, blueprint
 from kiosk.supervisor.supervision import Supervision
 
 LOOPBACK = ("127.0.0.1", "::1")
-THREADS = 12  # Enough for four feeds and the short requests beside them.
+THREADS = 12  # enough for four feeds and short requests beside them
 JOIN_S = 5.0
 ANSWER_S = 5.0
-PICTURE_S = 0.1  # Ten pictures a second.
+PICTURE_S = 0.1  # ten pictures a second
 PORT_MAX = 65_535
 
 
 class ScreenError(Exception):
-    """Is raised where the page can't be served. The text says why and what to do."""
+    """The page can't be served. The text has the reason and the remedy."""
 
 
 def create_screen(
@@ -50,13 +50,12 @@ def create_screen(
     supervision: Supervision | None = None,
     entrance: Entrance | None = None,
 ) -> Flask:
-    """Make the page as a Flask app. `preview` gives the newest camera picture as JPEG, or None.
+    """The page as a Flask app. `preview` returns the newest camera picture as JPEG, or None.
 
-    `languages` are shown in that order, the first two at once. Where there are none, the browser
-    chooses. `answer_s` is how long an answer stays when nobody else comes, and `picture_s` the time
-    between two pictures of the camera. Without `supervision` nobody can unlock anything. `entrance`
-    knows the browsers that may see the page. By default it knows none yet, and what it learns is
-    forgotten with the app. Raises CatalogueError.
+    `languages` are shown in this order, the first two at once; without any, the browser chooses.
+    `answer_s` is how long an answer stays, and `picture_s` the time between camera pictures.
+    Without `supervision` there are no supervisors. `entrance` knows the browsers that may see
+    the page; the default knows none, and forgets with the app. Raises CatalogueError.
     """
     app = Flask(__name__)
     add_languages(app, languages)
@@ -79,12 +78,12 @@ def create_screen(
 
 
 class ScreenServer:
-    """Holds the page while it is served. Close it, or use it in a `with`."""
+    """The page while it is served. Close it, or use it as a context manager."""
 
     def __init__(self, app: Flask, host: str, port: int) -> None:
         self.app = app
         self._feeds = app.extensions["screen"].feeds
-        # The socket is bound here because a server that fails to bind leaves its own sockets open.
+        # Bound here because a server that fails to bind leaves its own sockets open.
         listener = _listen(host, port)
         self._server = create_server(app, sockets=[listener], threads=THREADS, ident=None)
         self.port = int(self._server.effective_port)
@@ -96,19 +95,17 @@ class ScreenServer:
 
     @property
     def link(self) -> str:
-        """Return the link that opens the page in one browser, once. After that there is another
-        link.
-        """
+        """The link that opens the page in one browser, once. Then there is a new link."""
         return self._entrance.link
 
     def close(self) -> None:
-        """End the feeds and requests, and let the port go."""
+        """End the feeds and requests, and close the port."""
         if not self._thread.is_alive():
             return
         self._feeds.close()
         self._server.task_dispatcher.shutdown(timeout=JOIN_S)
-        # Only the thread that selects on the sockets may close them, and its loop ends when it has
-        # none. If that thread is awake already, it may have closed the trigger before it is pulled.
+        # Only the selecting thread may close its sockets, and its loop ends without any. If that
+        # thread is awake already, it may have closed the trigger before it is pulled.
         with suppress(OSError):
             self._server.trigger.pull_trigger(lambda: wasyncore.close_all(self._server._map))
         self._thread.join(JOIN_S)

@@ -1,8 +1,7 @@
-"""Keeps the board between the door's threads and its face. It has what is shown now, and what staff
-typed.
+"""The board between the door's threads and the screen: the current status and answers, and staff's
+input.
 
-Whoever puts something up never waits. A slow or absent screen misses what was replaced, and nothing
-piles up.
+Writers never wait. A slow or absent screen misses replaced states, and nothing piles up.
 """
 
 import threading
@@ -16,56 +15,56 @@ from kiosk.door.programme import ShownSession
 from kiosk.supervisor.status import SupervisorStatus
 from kiosk.texts.messages import Message
 
-ANSWERS_MAX = 5  # The newest one, which is shown large, and those before it.
+ANSWERS_MAX = 5  # the newest one, shown large, and earlier ones
 VERSION_FIRST = 1
 
 
 @dataclass(frozen=True)
 class DoorStatus:
-    """Says which door this is, and its places. Instants are Unix ms, and names are by language."""
+    """The door and its places. Instants are Unix ms. Names are by language."""
 
     hall_names: Mapping[str, str] = field(default_factory=dict)
     door_names: Mapping[str, str] = field(default_factory=dict)
-    mode: Literal["entry", "exit", "both"] = "entry"  # With "both" staff choose the direction.
+    mode: Literal["entry", "exit", "both"] = "entry"  # with "both", staff choose the direction
     direction: Direction = Direction.ENTRY
-    time_zone: str = "UTC"  # The venue's.
-    # Places at this door, in that of the halls that it leads into which has the fewest.
+    time_zone: str = "UTC"  # the venue's
+    # Places at this door, in the hall of this door that has the fewest.
     free_places: int = 0
-    # The name of that hall, where it is one around the door's own.
+    # Its name, if it is an outer hall.
     free_names: Mapping[str, str] = field(default_factory=dict)
-    # Places in the whole hall as the server last said, in that hall which has the fewest.
+    # Places in the whole hall by the server's last report, in the hall that has the fewest.
     hall_left: int | None = None
-    # The name of that hall, where it is one around the door's own.
+    # Its name, if it is an outer hall.
     left_names: Mapping[str, str] = field(default_factory=dict)
-    hall_left_at: int | None = None  # When the server said so.
-    # What goes on in the hall, and what comes next.
+    hall_left_at: int | None = None  # time of the server's report
+    # The sessions in progress and next in the hall.
     programme: tuple[ShownSession, ...] = ()
 
 
 @dataclass(frozen=True)
 class LinkStatus:
-    """Says how the connection with the server is. Instants are Unix ms by the kiosk's clock."""
+    """The connection with the server. Instants are Unix ms by the kiosk's clock."""
 
     online: bool = False
-    offline_since: int | None = None  # None while online, and if it never was.
-    # How fresh the replica is. None means that it never had any facts.
+    offline_since: int | None = None  # None while online, and if it never was
+    # The time of the facts; None without any.
     facts_as_of: int | None = None
     scans_waiting: int = 0
-    skew_ms: int | None = None  # The kiosk's clock minus the server's, as last measured.
+    skew_ms: int | None = None  # kiosk's clock minus the server's, as last measured
     retired: bool = False
-    refused: tuple[Message, ...] = ()  # What staff must tell an admin, such as refused scans.
+    refused: tuple[Message, ...] = ()  # for staff to tell an admin, such as refused scans
 
 
 @dataclass(frozen=True)
 class DeviceStatus:
-    """Says how this machine is, and what is connected to it."""
+    """The kiosk's computer and its devices."""
 
-    battery_percent: int | None = None  # None where there is no battery.
+    battery_percent: int | None = None  # None without a battery
     camera: Literal["none", "starting", "live", "lost", "ended"] = "starting"
-    camera_message: Message | None = None  # What is wrong, as CameraStatus.message.
-    # "off" means that no pulse was sent yet.
+    camera_message: Message | None = None  # the fault, as CameraStatus.message
+    # "off": no pulse was sent yet
     relay: Literal["none", "off", "works", "failed"] = "none"
-    trouble: tuple[Message, ...] = ()  # What is wrong with this kiosk's disk or its relay.
+    trouble: tuple[Message, ...] = ()  # faults of this kiosk's disk or relay
 
 
 StatusPart = DoorStatus | LinkStatus | DeviceStatus | SupervisorStatus
@@ -73,19 +72,15 @@ StatusPart = DoorStatus | LinkStatus | DeviceStatus | SupervisorStatus
 
 @dataclass(frozen=True)
 class Status(DoorStatus, LinkStatus, DeviceStatus, SupervisorStatus):
-    """Says how the kiosk is. It has all parts as the page has them, and what changes between two of
-    these.
-    """
+    """The kiosk's whole status, with fields that change between updates of its parts."""
 
-    notice: Message | None = None  # What to tell about the camera's view.
-    asking: bool = False  # The next answer waits for a place from another door.
+    notice: Message | None = None  # about the camera's view
+    asking: bool = False  # the next answer waits for a place from another door
 
 
 @dataclass(frozen=True)
 class BoardState:
-    """Holds one picture of the board. `answers` has the newest first, and `shown` counts all of
-    them.
-    """
+    """One state of the board. `answers` are newest first; `shown` counts all answers."""
 
     status: Status = Status()
     answers: tuple[Answer, ...] = ()
@@ -93,11 +88,11 @@ class BoardState:
 
 
 class Board:
-    """Shows staff the kiosk's state, and is thread-safe. `on_text` gets what staff typed, and
-    `on_direction` the direction that they chose.
+    """The state shown to staff. Thread-safe. `on_text` gets typed text, and `on_direction` a chosen
+    direction.
 
-    Both are called in the screen's threads with no lock held, so they may take their time.
-    `on_direction` says whether the door has a choice.
+    Both are called in the screen's threads without a lock, so they may block. `on_direction`
+    returns whether the door has a choice.
     """
 
     def __init__(
@@ -107,17 +102,17 @@ class Board:
     ) -> None:
         self.on_text = on_text
         self.on_direction = on_direction
-        self._changed = threading.Condition()  # It guards the two fields below.
+        self._changed = threading.Condition()  # guards the two fields below
         self._state = BoardState()
         self._version = VERSION_FIRST
 
     @property
     def state(self) -> BoardState:
-        # No lock is needed, because the state is one reference that is replaced as a whole.
+        # No lock: this is one reference, replaced as a whole.
         return self._state
 
     def show(self, answer: Answer) -> None:
-        """Put up a new answer, and its places with it. Call it after the commit."""
+        """Show a new answer and its free places. Call it after the commit."""
         with self._changed:
             state = self._state
             self._put(
@@ -133,13 +128,13 @@ class Board:
             )
 
     def put(self, *parts: StatusPart) -> None:
-        """Replace whole parts of the status. Waiters wake only if something differs."""
+        """Replace parts of the status. Waiters wake only if something differs."""
         self.update(**{f.name: getattr(part, f.name) for part in parts for f in fields(part)})
 
     def update(self, **changes: object) -> None:
         """Change fields of the status. Waiters wake only if something differs.
 
-        Raises TypeError for a field that Status does not have.
+        Raises TypeError for an unknown field.
         """
         with self._changed:
             status = replace(self._state.status, **changes)  # type: ignore[arg-type]
@@ -149,28 +144,28 @@ class Board:
     def wait(
         self, after: int, timeout_s: float, goes_on: Callable[[], bool] = lambda: True
     ) -> tuple[int, BoardState]:
-        """Return the newest (version, state). It comes at once if its version is above `after`,
-        else when it changes or the time is over.
+        """The newest (version, state), as soon as its version is above `after`, or after the
+        timeout.
 
-        Start with `after=0`. An unchanged version says that the time is over, or that the wait no
-        longer `goes_on`. Whoever changes that calls `wake`.
+        Start with `after=0`. An unchanged version means that the time is over, or that `goes_on`
+        is false. Call `wake` when `goes_on` changes.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._version > after or not goes_on(), timeout_s)
             return self._version, self._state
 
     def wake(self) -> None:
-        """Let all that wait look whether their wait goes on."""
+        """Let all waiters check `goes_on` again."""
         with self._changed:
             self._changed.notify_all()
 
     def type_text(self, text: str) -> None:
-        """Hand on what a hand scanner typed."""
+        """Pass on a hand scanner's text."""
         if self.on_text is not None:
             self.on_text(text)
 
     def turn(self, direction: Direction) -> bool:
-        """Hand on that staff chose a direction, and tell whether the door serves both."""
+        """Pass on a chosen direction. True if the door serves both."""
         return self.on_direction is not None and self.on_direction(direction)
 
     def _put(self, state: BoardState) -> None:

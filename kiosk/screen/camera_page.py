@@ -1,7 +1,6 @@
-"""Makes the camera's test page at /camera. It says in words what the reader sees, and how well.
+"""The camera's test page at /camera: the reader's view and its quality, in words.
 
-It changes nothing. A few lines of script of its own fetch the picture and the facts again and
-again.
+It changes nothing. A short script fetches the picture and the facts repeatedly.
 """
 
 import threading
@@ -19,14 +18,14 @@ from kiosk.screen.languages import is_known, page_languages, told_of
 from kiosk.texts.catalogue import translated
 from kiosk.texts.messages import in_language
 
-PICTURE_S = 0.1  # At most ten pictures a second, however many tabs ask.
+PICTURE_S = 0.1  # at most ten pictures a second, for all tabs together
 EXTENSION = "camera_page"
 
 blueprint = Blueprint("camera_page", __name__)
 
 
 class CameraEye(Protocol):
-    """Describes what the page needs of the door's eye."""
+    """The part of the door's eye that the page uses."""
 
     def test_picture(self) -> bytes | None: ...
 
@@ -35,17 +34,15 @@ class CameraEye(Protocol):
 
 @dataclass
 class CameraPage:
-    """Holds the eye, which is None at a door without a camera, and the newest picture. That is made
-    once for all tabs.
-    """
+    """The eye, None at a door without a camera, and the newest picture, shared by all tabs."""
 
     eye: CameraEye | None
     _picture: bytes | None = None
-    _taken_at: float = float("-inf")  # In monotonic seconds.
+    _taken_at: float = float("-inf")  # monotonic seconds
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def picture(self) -> bytes | None:
-        """Return the newest picture as JPEG, or None where there is none."""
+        """The newest picture as JPEG, or None."""
         if self.eye is None:
             return None
         with self._lock:
@@ -57,9 +54,7 @@ class CameraPage:
 
 @dataclass(frozen=True)
 class Row:
-    """Holds one line of the facts. `level` is "good", "look" or "bad", or "" for a line that judges
-    nothing.
-    """
+    """One line of the facts. `level` is "good", "look" or "bad", or "" without a judgement."""
 
     name: str
     text: str
@@ -68,7 +63,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Asked:
-    """Holds one line of what was asked of the camera."""
+    """A setting requested from the camera."""
 
     name: str
     asked: str
@@ -97,7 +92,7 @@ def page() -> str:
 
 @blueprint.get("/camera/facts")
 def facts() -> str:
-    """Return only the page's facts, as HTML."""
+    """The page's facts, as HTML."""
     return render_template("camera_facts.html", **_facts(_language()))
 
 
@@ -124,12 +119,11 @@ def _facts(language: str) -> dict[str, Any]:
 
 
 def words_in(language: str) -> Mapping[str, str]:
-    """Return the page's words."""
     return translated(language, CAMERA)
 
 
 def rows(report: CameraReport, language: str) -> list[Row]:
-    """Say how the camera and the reader do, in the page's words."""
+    """The state of the camera and the reader, in the page's language."""
     words, status, judged = words_in(language), report.status, report.judged
     state = words[f"state_{status.state}"]
     message = in_language(language, *filter(None, [status.message]))
@@ -143,8 +137,7 @@ def rows(report: CameraReport, language: str) -> list[Row]:
         light = words["level"].format(n=round(judged.brightness))
         told.append(_judged(words, "light", judged.light, light))
         edge = "" if judged.edge_px is None else words["edge"].format(n=f"{judged.edge_px:g}")
-        # A wall out of focus is no fault. Only a code shows for certain that the picture is not
-        # sharp.
+        # A wall out of focus is no fault. Only a code proves that the picture is not sharp.
         unclear = judged.sharpness != "sharp" and edge != "" and not report.codes
         sharpness = "unclear" if unclear else judged.sharpness
         told.append(_judged(words, "sharpness", sharpness, edge))
@@ -172,7 +165,7 @@ def _rate(report: CameraReport, words: Mapping[str, str]) -> Row:
 
 
 def asked(report: CameraReport, words: Mapping[str, str]) -> list[Asked]:
-    """List each thing that a camera can be asked for, with what was asked and what came of it."""
+    """Each setting of a camera, as requested and as received."""
     status = report.status
     hints: dict[str, Hint] = {hint.name: hint for hint in status.hints}
     size = f"{status.width} × {status.height}" if status.width else ""
@@ -181,7 +174,7 @@ def asked(report: CameraReport, words: Mapping[str, str]) -> list[Asked]:
         return [Asked(words["size"], "–", size), Asked(words["fps"], "–", measured)]
     request = report.asked
     told = [
-        # These are the pictures' own values, whatever the driver says.
+        # The pictures' own values, regardless of the driver's report.
         Asked(
             words["size"],
             f"{request.width} × {request.height}",
@@ -201,7 +194,7 @@ def asked(report: CameraReport, words: Mapping[str, str]) -> list[Asked]:
 def _hint(
     hint: Hint | None, name: str, words: Mapping[str, str], wished: str, measured: str = ""
 ) -> Asked:
-    """`wished` is told of what was not asked yet, or is not to be asked."""
+    """`wished` is shown for settings that are not requested yet, or never."""
     if hint is None:
         return Asked(name, _auto(words, wished), measured or "–")
     got = ", ".join(filter(None, (hint.got, measured))) or words["untold"]
@@ -209,5 +202,5 @@ def _hint(
 
 
 def _auto(words: Mapping[str, str], asked: str) -> str:
-    """Say what was asked in the words of the page. A number is the same in every language."""
+    """The requested value for the page. Numbers are not translated."""
     return words["auto"] if asked == "auto" else asked

@@ -1,6 +1,6 @@
-"""Holds what the camera's test page says, in English. What the camera says of itself are messages.
+"""English texts of the camera's test page. The camera's own texts are messages.
 
-`N_` marks what the catalogues translate. The page replaces words in braces.
+`N_` marks them for the catalogues. The page replaces fields in braces.
 """
 
 from collections.abc import Mapping

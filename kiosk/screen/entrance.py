@@ -1,9 +1,9 @@
-"""Decides who may open the screen. It is whoever has the kiosk's one-time link, and after that the
-same browser.
+"""Access to the screen: the browser that opens the kiosk's one-time link, and later the same
+browser.
 
-Everybody who has an account on the machine can reach loopback, so that proves nothing. The link
-stands in a file that only the kiosk's own user may read. Opening it leaves a cookie in the browser,
-and a new link in the file. Cookies outlive a restart of the kiosk and of the browser.
+Any local account can reach loopback, so that proves nothing. The link is in a file that only the
+kiosk's user may read. Opening it sets a cookie in the browser, and replaces the link. Cookies
+outlive restarts of the kiosk and the browser.
 """
 
 import hashlib
@@ -15,45 +15,41 @@ from pathlib import Path
 from kiosk.config.files import ConfigError, write_whole
 
 LINK_FILE = "screen.link"
-# The SHA-256 of each cookie, one in each line, with the newest last.
+# The SHA-256 of each cookie, one per line, newest last.
 BROWSERS_FILE = "screen.browsers"
-BROWSERS_MAX = 16  # The oldest is forgotten first.
+BROWSERS_MAX = 16  # the oldest is dropped first
 COOKIE = "hallkeeper-screen"
 LINK_PATH = "/open"
 
 
 class Entrance:
-    """Keeps the link and the browsers of one kiosk's screen. It is thread-safe."""
+    """The link and the known browsers of one kiosk's screen. Thread-safe."""
 
     def __init__(self, directory: Path | None = None) -> None:
-        """Take the directory of the files. Without a `directory` nothing outlives this object.
-        Raises OSError.
-        """
+        """Without a `directory` for the files, nothing outlives this object. Raises OSError."""
         self._directory = directory
-        # A link is for one run only, so the last run's must not be found any more.
+        # A link is for one run only, so the last run's is deleted.
         if directory is not None:
             (directory / LINK_FILE).unlink(missing_ok=True)
-        # The lock guards everything below, and the files.
+        # Guards everything below, and the files.
         self._lock = threading.Lock()
-        self._address = ""  # Of the page, once it is served.
+        self._address = ""  # of the page, once it is served
         self._secret = secrets.token_urlsafe(24)
         self._browsers = [] if directory is None else _read_browsers(directory / BROWSERS_FILE)
 
     @property
     def link(self) -> str:
-        """Return the address that opens the screen, once."""
+        """The address that opens the screen, once."""
         with self._lock:
             return f"{self._address.rstrip('/')}{LINK_PATH}?link={self._secret}"
 
     def serve_at(self, address: str) -> None:
-        """Note that the page is served at `address`. The link can be opened from now on."""
+        """Publish the link to the page at `address`."""
         self._address = address
         self._write_link()
 
     def open(self, secret: str) -> str | None:
-        """Return a cookie for a browser that has the link's `secret`, else None. The secret can't
-        be used again.
-        """
+        """A cookie for a browser with the link's `secret`, else None. The secret works once."""
         with self._lock:
             if not hmac.compare_digest(secret.encode(), self._secret.encode()):
                 return None
@@ -67,7 +63,7 @@ class Entrance:
         return cookie
 
     def knows(self, cookie: str) -> bool:
-        """Tell whether a browser with this cookie has opened the screen by a link."""
+        """Whether a browser with this cookie has opened the screen by a link."""
         digest = _digest(cookie)
         return any(hmac.compare_digest(digest, one) for one in self._browsers)
 
@@ -79,9 +75,7 @@ class Entrance:
 
 
 def read_link(directory: Path) -> str:
-    """Read the link of the kiosk that runs in `directory`. Raises ConfigError where there is
-    none.
-    """
+    """The link of the running kiosk in `directory`. Raises ConfigError if there is none."""
     try:
         return (directory / LINK_FILE).read_text("utf-8").strip()
     except FileNotFoundError:
@@ -97,9 +91,7 @@ def read_link(directory: Path) -> str:
 
 
 def _read_browsers(path: Path) -> list[str]:
-    """Read the browsers that may see the screen. Browsers that a damaged file has lost need a link
-    again.
-    """
+    """The cookies' hashes. Browsers lost in a damaged file need a link again."""
     try:
         lines = path.read_text("ascii").split()
     except (OSError, UnicodeDecodeError):

@@ -1,6 +1,7 @@
-"""Sends the page the board, live, as JSON by Server-Sent Events.
+"""Sends the board's states to the page, as JSON by Server-Sent Events.
 
-Only the newest state is sent. A page that was away a moment gets what is true now, never a backlog.
+Only the newest state is sent. After an interruption the page gets the current state, never a
+backlog.
 """
 
 import threading
@@ -16,30 +17,30 @@ from kiosk.screen.board import Board, BoardState
 from kiosk.texts.catalogue import each
 from kiosk.texts.messages import Message, in_language
 
-# The page gives up on a kiosk that gave no sign of life for several of these.
+# The page reports the kiosk as lost after several beats without a sign of life.
 BEAT_S = 1.0
-FEEDS_MAX = 4  # Each of them holds one of the server's threads.
+FEEDS_MAX = 4  # each occupies one of the server's threads
 RETRY_MS = 500
-# The status has messages in these fields.
+# fields of the status that are messages
 MESSAGES = ("camera_message", "notice", "refused", "trouble")
 
 
 class Feeds:
-    """Keeps the open feeds. One feed too many ends the oldest, so that a stale tab never keeps out
-    a new one.
+    """The open feeds. One feed too many ends the oldest, so that a stale tab never keeps out a new
+    one.
     """
 
     def __init__(
         self, feeds_max: int = FEEDS_MAX, on_ended: Callable[[], None] = lambda: None
     ) -> None:
-        """`on_ended` is called when a feed that is open must go on no longer."""
+        """`on_ended` is called when an open feed must end."""
         self._on_ended = on_ended
-        self._lock = threading.Lock()  # It guards the two fields below.
+        self._lock = threading.Lock()  # guards the two fields below
         self._open: deque[object] = deque(maxlen=feeds_max)
         self._closed = False
 
     def enter(self) -> object:
-        """Return a ticket for one feed."""
+        """A ticket for one feed."""
         ticket = object()
         with self._lock:
             self._open.append(ticket)
@@ -52,12 +53,12 @@ class Feeds:
                 self._open.remove(ticket)
 
     def stands(self, ticket: object) -> bool:
-        """Tell whether the feed may go on."""
+        """Whether the feed may go on."""
         with self._lock:
             return not self._closed and ticket in self._open
 
     def close(self) -> None:
-        """Let every feed end."""
+        """End every feed."""
         with self._lock:
             self._closed = True
         self._on_ended()
@@ -66,9 +67,7 @@ class Feeds:
 def stream(
     board: Board, feeds: Feeds, page: str, now: Callable[[], int], beat_s: float = BEAT_S
 ) -> Generator[bytes, None, None]:
-    """Yield the board's states as events, each at once, and a beat where nothing changes for a
-    while.
-    """
+    """The board's states as events, each at once, and a beat when nothing changes for a while."""
     ticket = feeds.enter()
     try:
         yield f"retry: {RETRY_MS}\n\n".encode()
@@ -85,8 +84,8 @@ def stream(
 
 
 def encode_state(state: BoardState, page: str, now: int) -> bytes:
-    """Return the state for the page, as JSON on one line. `page` tells it to reload after a
-    restart.
+    """The state for the page, as JSON on one line. After a restart `page` differs, and the page
+    reloads.
     """
     status = state.status
     answers = [_answer(answer, state.shown - place) for place, answer in enumerate(state.answers)]
@@ -103,7 +102,7 @@ def encode_state(state: BoardState, page: str, now: int) -> bytes:
 
 
 def _words(messages: Message | tuple[Message, ...] | None) -> dict[str, str]:
-    """Return messages as one text in each language, or {} where there is none."""
+    """Messages as one text in each language; {} without any."""
     if not messages:
         return {}
     told = (messages,) if isinstance(messages, Message) else messages
@@ -113,7 +112,7 @@ def _words(messages: Message | tuple[Message, ...] | None) -> dict[str, str]:
 def _answer(answer: Answer, number: int) -> dict[str, Any]:
     holder, category = answer.holder, answer.category
     return {
-        # It counts the answers that this board has shown.
+        # number among all answers of this board
         "number": number,
         "tone": answer.tone,
         "direction": answer.direction,

@@ -1,9 +1,8 @@
-"""Sees that a hand scanner types for another keyboard than this computer's, and corrects the text.
+"""Corrects text from a hand scanner whose keyboard layout differs from the computer's.
 
-A scanner sends the keys of the layout that it is set to, and the computer reads them by its own.
-The browser tells both the character and the key, so the keys can be read again as US, German or
-French. A text is taken for a badge only where it decodes. As always, its signature decides what it
-opens.
+A scanner sends the keys of its own layout, and the computer reads them by another. The browser
+reports both characters and keys, so the keys can be read again as US, German or French. A text
+counts as a badge only if it decodes. As always, its signature decides.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,9 +11,9 @@ from string import ascii_uppercase
 from badges.credential.base45 import ALPHABET, Base45Error, decode
 from badges.credential.credential import CREDENTIAL_BYTES, PREFIX, TEXT_CHARS
 
-# Characters. A badge has 122, and dead keys swallow a few of them.
+# A badge has 122 characters, and dead keys swallow a few of them.
 MANGLED_MIN = 100
-SHIFT = "^"  # It stands before the key's name.
+SHIFT = "^"  # before the key's name
 
 _PAD = {
     "Space": " ",
@@ -50,13 +49,11 @@ LAYOUTS: Mapping[str, Mapping[str, str]] = {
 
 
 class WrongLayoutError(Exception):
-    """Is raised where a badge was typed on a keyboard layout that can't be corrected. Nothing of it
-    can be judged.
-    """
+    """A badge was typed in a keyboard layout that can't be corrected, so it can't be verified."""
 
 
 def read_typed(text: str, keys: Sequence[str] = ()) -> tuple[str, bool]:
-    """Return what the scanner meant, and whether it had to be corrected. Raises WrongLayoutError.
+    """The scanner's text, and whether it was corrected. Raises WrongLayoutError.
 
     `keys` are the browser's names of the keys, such as "KeyA", with "^" before them for Shift.
     """
@@ -72,9 +69,7 @@ def read_typed(text: str, keys: Sequence[str] = ()) -> tuple[str, bool]:
 
 
 def _read(keys: Sequence[str], layout: Mapping[str, str]) -> str:
-    """Read the keys by that layout, letters in upper case. Return "" where a key has no such
-    character.
-    """
+    """Read the keys by that layout, letters in upper case; "" if a key has no such character."""
     meant = []
     for key in keys:
         plain = key.removeprefix(SHIFT)
@@ -90,7 +85,7 @@ def _is_letter(key: str, layout: Mapping[str, str]) -> bool:
 
 
 def _is_badge(text: str) -> bool:
-    """Tell whether the text has the form of a badge. It may not be genuine."""
+    """Whether the text has the form of a badge. It may not be genuine."""
     if len(text) != TEXT_CHARS or not text.startswith(PREFIX):
         return False
     try:
@@ -100,9 +95,9 @@ def _is_badge(text: str) -> bool:
 
 
 def _is_mangled(text: str, keys: Sequence[str]) -> bool:
-    """Tell whether the text began as a badge does, and went on with characters that no badge has.
+    """Whether the text begins like a badge, and goes on with characters that no badge has.
 
-    H and K are on the same keys of every layout for Latin letters.
+    H and K are on the same keys in every layout for Latin letters.
     """
     began = text[:2].upper() == PREFIX or [k.removeprefix(SHIFT) for k in keys[:2]] == [
         "KeyH",

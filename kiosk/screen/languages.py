@@ -1,7 +1,6 @@
-"""Gives the page its languages, with gettext by Flask-Babel, from .po files as translators write
-them.
+"""The page's languages, with gettext by Flask-Babel, from .po files.
 
-The page shows the first two of its languages at once, and has the others at hand.
+The page shows its first two languages at once, and offers the others.
 """
 
 from collections.abc import Sequence
@@ -22,11 +21,11 @@ from kiosk.texts import catalogue
 from kiosk.texts.catalogue import translated
 from kiosk.texts.po import Catalogues
 
-PARAMETER = "languages"  # Part of the page's address, as in ?languages=fr,en.
+PARAMETER = "languages"  # in the page's address, as in ?languages=fr,en
 
 
 class PoDomain(Domain):  # type: ignore[misc]
-    """Reads Flask-Babel's words from .po files, so that no .mo file has to be made or kept."""
+    """Reads Flask-Babel's translations from .po files, without .mo files."""
 
     def __init__(self, catalogues: Catalogues) -> None:
         super().__init__(domain=catalogues.domain)
@@ -43,10 +42,10 @@ class PoDomain(Domain):  # type: ignore[misc]
 
 
 def add_languages(app: Flask, chosen: Sequence[str]) -> None:
-    """Let the app speak. `chosen` languages are shown in this order. Where there are none, the
+    """Add languages to the app. `chosen` languages are shown in this order; without any, the
     browser's preference decides.
 
-    Raises CatalogueError for a spoilt file, and for a language that has no file.
+    Raises CatalogueError for a damaged file, and for a language without a file.
     """
     catalogues = catalogue.CATALOGUES
     for language in catalogues.languages:
@@ -75,12 +74,12 @@ def is_known(language: str) -> bool:
 
 
 def _own_locale() -> str:
-    """Return the language that the page is written in, for Flask-Babel."""
+    """The language of the page's markup, for Flask-Babel."""
     return locale_of(page_languages()[0])
 
 
 def page_languages() -> tuple[str, ...]:
-    """Return the languages of this request's page. The first two are to be shown."""
+    """The languages of this request's page. The first two are shown."""
     catalogues, chosen = current_app.extensions["languages"]
     known: tuple[str, ...] = catalogues.languages
     asked = request.args.get(PARAMETER, "").split(",")
@@ -96,18 +95,18 @@ def page_languages() -> tuple[str, ...]:
 
 
 def page_words() -> list[dict[str, Any]]:
-    """Return each language with all its words, for the page's scripts."""
+    """Each language with all its texts, for the page's scripts."""
     texts = {**WORDS, **SUPERVISOR}
     return [{**told_of(one), "words": translated(one, texts)} for one in page_languages()]
 
 
 def closed_words() -> list[dict[str, Any]]:
-    """Return the words for somebody who may not see the page, in each of its languages."""
+    """The texts for browsers without access, in each of the page's languages."""
     return [{**told_of(one), **translated(one, CLOSED)} for one in page_languages()[:2]]
 
 
 def told_of(language: str) -> dict[str, str]:
-    """Return what a page has to say of a language, and what the language calls itself."""
+    """A language's attributes for a page, and its name in itself."""
     locale = _locale(language)
     return {
         "language": language,

@@ -1,11 +1,9 @@
-"""Serves the page and its camera picture, and takes what staff send back. That is typed codes and
-the direction.
+"""Serves the page and its camera picture, and accepts typed codes and the direction.
 
-Everybody with an account on the machine can reach loopback. So only a browser that has opened the
-kiosk's one-time link is shown anything (`entrance`). Any web page in that browser may also try to
-reach a server on loopback. So the Host must be a loopback name (against DNS rebinding), the browser
-must not call the request cross-site, and what changes something must carry the page's own token and
-Origin.
+Any local account can reach loopback, so only a browser that has opened the kiosk's one-time link
+has access (`entrance`). Any web page in that browser may also send requests to loopback. So the
+Host must be a loopback name (against DNS rebinding), the browser must not mark the request as
+cross-site, and changes need the page's own token and Origin.
 """
 
 import hmac
@@ -41,9 +39,9 @@ from kiosk.screen.hand_scanner import WrongLayoutError, read_typed
 from kiosk.screen.languages import closed_words, page_words
 
 BODY_BYTES_MAX = 4096
-TEXT_MAX = 512  # A badge has 122 characters.
-KEYS_MAX = 160  # And it is typed with as many keys.
-LATER_MS = 10  # So that the picture that the page asks for next is a new one.
+TEXT_MAX = 512  # a badge has 122 characters
+KEYS_MAX = 160  # and is typed with as many keys
+LATER_MS = 10  # so that the page's next picture is a new one
 HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 TOKEN_HEADER = "X-Hallkeeper-Token"
 
@@ -60,16 +58,16 @@ HEADERS = {
 }
 
 blueprint = Blueprint("screen", __name__)
-_OPEN = frozenset({"static", "screen.open_link"})  # Open to everybody on this machine.
+_OPEN = frozenset({"static", "screen.open_link"})  # accessible to all local accounts
 _PAGES = frozenset({"screen.page", "screen.open_link", "camera.page"})
-_COOKIE_S = 400 * 24 * 3600  # The longest that browsers accept.
+_COOKIE_S = 400 * 24 * 3600  # the longest that browsers accept
 
 
 class Typed(Struct, frozen=True, forbid_unknown_fields=True):
-    """Holds what a hand scanner typed into the page."""
+    """Text from a hand scanner, typed into the page."""
 
     text: Annotated[str, Meta(min_length=1, max_length=TEXT_MAX)]
-    # The keys, as `hand_scanner.read_typed` takes them. Empty where they are not known.
+    # The keys, for `hand_scanner.read_typed`. Empty if unknown.
     keys: Annotated[list[Annotated[str, Meta(max_length=24)]], Meta(max_length=KEYS_MAX)] = []
 
 
@@ -79,29 +77,27 @@ class Turned(Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass
 class Screen:
-    """Holds what the page needs of its kiosk."""
+    """The page's connections to its kiosk."""
 
     board: Board
     preview: Callable[[], bytes | None]
-    token: str  # It is new at each start.
+    token: str  # new at each start
     entrance: Entrance
     feeds: Feeds
     now: Callable[[], int]
-    answer_s: float  # An answer stays this long when nobody else comes.
-    picture_s: float  # The camera's picture is as old as this at most, however many tabs ask.
+    answer_s: float  # how long an answer stays, unless another follows
+    picture_s: float  # shortest time between two camera pictures, for all tabs together
     _picture: bytes | None = None
-    _taken_at: float = float("-inf")  # In monotonic seconds.
+    _taken_at: float = float("-inf")  # monotonic seconds
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def page(self) -> str:
-        """Return a name of this run, which is no secret. A page of an earlier run sees that it
-        differs, and reloads.
-        """
+        """A public name of this run. A page of an earlier run sees that it differs, and reloads."""
         return self.token[:8]
 
     def picture(self) -> bytes | None:
-        """Return the camera's picture. A new one is made at most every `picture_s`."""
+        """The camera's picture, new at most every `picture_s`."""
         with self._lock:
             if time.monotonic() - self._taken_at >= self.picture_s:
                 self._picture = self.preview()
@@ -117,8 +113,8 @@ def screen() -> Screen:
 
 @blueprint.before_app_request
 def refuse_strangers() -> None:
-    """Refuse what does not come by loopback and under a loopback name. Nothing is done at the word
-    of another site.
+    """Refuse requests that do not come by loopback under a loopback name, or come from another
+    site.
     """
     if not _is_loopback(request.remote_addr):
         abort(403, "This page is for the kiosk's own screen alone.")
@@ -139,9 +135,7 @@ def refuse_strangers() -> None:
 
 @blueprint.after_app_request
 def guard(response: Response) -> Response:
-    """Set the headers by which the page runs only its own files, and nothing personal stays in a
-    cache.
-    """
+    """Set headers so that the page runs only its own files, and no cache keeps personal data."""
     response.headers.update(HEADERS)
     static = request.endpoint == "static"
     response.headers["Cache-Control"] = "no-cache" if static else "no-store"
@@ -182,7 +176,7 @@ def feed() -> Response:
 
 @blueprint.get("/picture.jpg")
 def picture() -> Response:
-    """Return the camera's newest picture. The status is 204 where there is none."""
+    """The camera's newest picture; status 204 if there is none."""
     jpeg = screen().picture()
     if jpeg is None:
         return Response(status=204)
@@ -191,7 +185,7 @@ def picture() -> Response:
 
 @blueprint.post("/text")
 def text() -> Response:
-    """Take a code from a hand scanner. The answer comes by the board, as for any scan."""
+    """Take a code from a hand scanner. The answer appears on the board, as for any scan."""
     typed = _body(Typed)
     try:
         meant, repaired = read_typed(typed.text, typed.keys)
@@ -223,8 +217,8 @@ def _cookie() -> str:
 
 
 def _cookie_name() -> str:
-    """Return the name of the cookie. It has the port, because cookies count for all ports of a
-    name, and two kiosks may run on one machine.
+    """The cookie's name. It has the port, because cookies apply to all ports of a host, and two
+    kiosks may run on one computer.
     """
     return f"{COOKIE}-{urlsplit(f'//{request.host}').port or 80}"
 
@@ -247,7 +241,7 @@ def _error(status: int, code: str, message: str) -> Response:
 
 
 def _host_name(host: str) -> str:
-    """Return the Host header without its port, or "" where it is malformed."""
+    """The Host header without its port; "" if malformed."""
     try:
         return urlsplit(f"//{host}").hostname or ""
     except ValueError:

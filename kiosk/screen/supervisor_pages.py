@@ -1,7 +1,7 @@
-"""Serves what a supervisor does on the steward's page. They unlock it by a PIN, and then act.
+"""A supervisor's requests from the steward's page: unlock by PIN, then act.
 
-Errors are for the person at the screen. Each has a code, and plain words in each language. What was
-typed is in none of them, nor in any log.
+Errors are for the person at the screen: a code, and plain words in each language. Neither errors
+nor logs contain typed input.
 """
 
 import logging
@@ -42,7 +42,7 @@ _STATUS = {
     "no_server": 503,
     "not_ready": 503,
     "failed": 500,
-}  # All others are answered with 409.
+}  # all others are answered with 409
 
 
 class Unlocked(Struct, frozen=True, forbid_unknown_fields=True):
@@ -51,7 +51,7 @@ class Unlocked(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Said(Struct, frozen=True, forbid_unknown_fields=True):
-    """Holds which record an override or an annulment is for, and why."""
+    """The record of an override or an annulment, and the reason."""
 
     seq: Count
     reason: Annotated[str, Meta(max_length=32)]
@@ -75,7 +75,7 @@ class Standing(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Assembly(Struct, frozen=True, forbid_unknown_fields=True):
-    """Names the assembly point at which the kiosk stands."""
+    """The assembly point of this kiosk."""
 
     point: Annotated[str, Meta(max_length=200)]
 
@@ -91,7 +91,7 @@ T = TypeVar("T", bound=Struct)
 
 
 def told(view: View) -> View:
-    """Put every refusal into plain words."""
+    """Answer errors in plain words."""
 
     @wraps(view)
     def wrapped() -> Response:
@@ -146,9 +146,7 @@ def annul() -> Response:
 @blueprint.post("/people")
 @told
 def people() -> Response:
-    """Find who somebody is, by name or organisation. The words go to the server and are kept
-    nowhere.
-    """
+    """Find people by name or organisation. The words go to the server and are stored nowhere."""
     found = supervision().people(_body(Sought).words)
     return _json({"people": [_person(person) for person in found.people], "more": found.more})
 

@@ -1,7 +1,7 @@
-"""Holds everything that the page says of itself, in English. Answers bring their own words.
+"""The page's own texts, in English. Answers have their own texts.
 
-Other languages stand in `kiosk/screen/translations`, and `N_` marks what they translate. The page's
-scripts ask for a text by its key, and replace words in braces.
+Other languages are in `kiosk/screen/translations`; `N_` marks the texts for them. The page's
+scripts look texts up by key, and replace fields in braces.
 """
 
 from collections.abc import Mapping
@@ -108,8 +108,7 @@ WORDS: Mapping[str, str] = {
     "camera_page": N_("Test the camera"),
 }
 
-# The supervisor's panel. Why something was refused, and the reasons to choose from, come with words
-# of their own.
+# The supervisor's panel. Refusals and reasons have their own texts.
 SUPERVISOR: Mapping[str, str] = {
     "supervisor": N_("Supervisor"),
     "no_supervisors": N_("No supervisor has a PIN yet. An admin sets PINs on the server."),
@@ -165,7 +164,7 @@ SUPERVISOR: Mapping[str, str] = {
     "somebody": N_("somebody without a badge"),
 }
 
-# This is for people who open the page without its link.
+# For browsers that open the page without its link.
 CLOSED = {
     "closed": N_(
         "This screen opens by its own link, once for each browser. The user who runs the kiosk"

@@ -1,4 +1,4 @@
-"""Holds what the kiosk says, as codes of messages with their fields, and catalogues of languages.
+"""The kiosk's texts: codes of messages with fields, and catalogues of languages.
 
-Begin with `messages.py`. It may use no other room of the kiosk.
+Begin with `messages.py`. Uses no other package of the kiosk.
 """

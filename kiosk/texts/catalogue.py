@@ -1,7 +1,7 @@
-"""Holds the kiosk's own words in every language, and those of answers.
+"""The kiosk's own texts and those of answers, in every language.
 
-English stands in the code, marked by `N_`. Other languages stand in `kiosk/screen/translations` and
-`badges/translations`, and where `add` is told to look as well.
+The code has the English texts, marked by `N_`. Other languages are in
+`kiosk/screen/translations`, `badges/translations`, and directories given to `add`.
 """
 
 import gettext
@@ -19,32 +19,32 @@ ANSWERS = Catalogues("badges", Path(badges.__file__).parent / "translations")
 
 
 def languages() -> tuple[Language, ...]:
-    """List every language that the kiosk has words in, of its own or of answers."""
+    """Every language with texts of the kiosk or of answers."""
     return tuple(dict.fromkeys((*CATALOGUES.languages, *ANSWERS.languages)))
 
 
 def add(directory: Path) -> None:
-    """Look for languages here too. Raises CatalogueError."""
+    """Add a directory of languages. Raises CatalogueError."""
     CATALOGUES.add(directory)
     ANSWERS.add(directory)
 
 
 def answer_words(language: Language) -> gettext.NullTranslations:
-    """Return the words in which answers are given in that language."""
+    """The catalogue of answers in that language."""
     return ANSWERS.get(language)
 
 
 def say(language: Language, text: str, **fields: object) -> str:
-    """Return the English `text` in that language."""
+    """Translate the English `text`, and fill in its fields."""
     return CATALOGUES.get(language).gettext(text).format(**fields)
 
 
 def each(words: Callable[[Language], T]) -> dict[Language, T]:
-    """Return the same in every language, for the page to choose from."""
+    """`words` in every language, for the page to choose from."""
     return {language: words(language) for language in languages()}
 
 
 def translated(language: Language, texts: Mapping[str, str]) -> dict[str, str]:
-    """Translate a table of texts into that language. What stands in braces is left for the page."""
+    """Translate a table of texts. Fields in braces are left for the page."""
     words = CATALOGUES.get(language)
     return {key: words.gettext(text) for key, text in texts.items()}

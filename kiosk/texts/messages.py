@@ -1,9 +1,8 @@
-"""Holds what a door tells its staff beside its answers. These are codes with fields, put in words
-at the edge.
+"""A door's messages for staff, besides its answers: codes with fields, translated for display.
 
-Each code has its English text, marked by `N_` for the catalogues. In braces stand camera (webcam,
-file, folder or address), target, problem, remedy, which, name, host, why, directory and n (a
-number).
+Each code has its English text, marked by `N_` for the catalogues. Fields in braces: camera
+(webcam, file, folder or address), target, problem, remedy, which, name, host, why, directory and
+n (a number).
 """
 
 from collections.abc import Callable, Mapping
@@ -17,9 +16,9 @@ from kiosk.texts import catalogue
 
 
 class Code(StrEnum):
-    """Names what is said. Its value is its English text."""
+    """The messages. The value is the English text."""
 
-    AS_IS = "{text}"  # For a text from outside, which no catalogue has.
+    AS_IS = "{text}"  # a text from outside, which no catalogue has
 
     # The camera
     NO_PICTURE = N_("no picture from the camera")
@@ -129,7 +128,7 @@ class Code(StrEnum):
 
 
 class System(StrEnum):
-    """Names what the system, SQLite or a proof says, as far as the catalogues know it."""
+    """Texts of the operating system, SQLite or a proof that the catalogues have."""
 
     NO_FILE = N_("No such file or directory")
     NO_DEVICE = N_("No such device")
@@ -165,7 +164,7 @@ Field = Union[str, int, "Message"]
 
 @dataclass(frozen=True, init=False)
 class Message:
-    """Holds one thing to say. As a str it is English, for logs and the command line."""
+    """One message. As a str it is English, for logs and the command line."""
 
     code: Code | System
     fields: Mapping[str, Field]
@@ -175,7 +174,7 @@ class Message:
         object.__setattr__(self, "fields", fields)
 
     def put(self, say: Callable[[str], str]) -> str:
-        """Put the message in words. `say` gives an English text in the language that is wanted."""
+        """Fill in the message. `say` translates an English text."""
         values = {
             name: value.put(say) if isinstance(value, Message) else value
             for name, value in self.fields.items()
@@ -187,7 +186,7 @@ class Message:
 
 
 def as_message(said: str | Message) -> Message:
-    """Return a text that is known in other languages as one of these, and any other as it is."""
+    """Convert a text to a message, translatable if the catalogues have it."""
     if isinstance(said, Message):
         return said
     try:
@@ -197,14 +196,14 @@ def as_message(said: str | Message) -> Message:
 
 
 def why_of(error: Exception) -> Message:
-    """Return what the system says of an error. Of other errors it names the kind, because their
-    texts may hold secrets.
+    """The system's text for an error. Other errors become their type's name, because their texts
+    may contain secrets.
     """
     said = error.strerror if isinstance(error, OSError) else None
     return as_message(said or type(error).__name__)
 
 
 def in_language(language: Language, *messages: Message) -> str:
-    """Put one message after the other in words."""
+    """Translate messages and join them."""
     words = catalogue.CATALOGUES.get(language)
     return " ".join(message.put(words.gettext) for message in messages)

@@ -1,6 +1,6 @@
-"""Reads gettext catalogues from .po files as translators write them. No .mo file is made or kept.
+"""Reads gettext catalogues from .po files at run time, without .mo files.
 
-A language is added by a file, `LOCALE/LC_MESSAGES/DOMAIN.po`, such as `fr/LC_MESSAGES/badges.po`.
+To add a language, add a file `LOCALE/LC_MESSAGES/DOMAIN.po`, such as `fr/LC_MESSAGES/badges.po`.
 """
 
 import gettext
@@ -14,9 +14,7 @@ FILE_BYTES_MAX = 1_000_000
 
 
 class Catalogues:
-    """Holds the languages of one domain, in one or more directories. The later ones add and
-    replace.
-    """
+    """The languages of one domain, in one or more directories. Later ones add and replace."""
 
     def __init__(self, domain: str, *directories: Path) -> None:
         self.domain = domain
@@ -25,7 +23,7 @@ class Catalogues:
         self._languages: tuple[str, ...] = ()
 
     def add(self, directory: Path) -> None:
-        """Look for languages here too. Raises CatalogueError, with nothing changed."""
+        """Add a directory of languages. Raises CatalogueError, with nothing changed."""
         for path in _files(directory, self.domain).values():
             read_po(path)
         self._directories = (*self._directories, directory)
@@ -34,7 +32,7 @@ class Catalogues:
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """List English first, then every language that has a file."""
+        """English first, then every language that has a file."""
         if not self._languages:
             found = {
                 language
@@ -45,9 +43,7 @@ class Catalogues:
         return self._languages
 
     def get(self, language: str) -> gettext.NullTranslations:
-        """Return the words of a language, or English for one that has no file. Raises
-        CatalogueError.
-        """
+        """A language's translations; English if it has no file. Raises CatalogueError."""
         if language not in self._read:
             words = gettext.NullTranslations()
             for directory in self._directories:
@@ -66,7 +62,7 @@ def _files(directory: Path, domain: str) -> dict[str, Path]:
 
 
 def read_po(path: Path) -> gettext.GNUTranslations:
-    """Read the translations in a .po file. Raises CatalogueError."""
+    """Raises CatalogueError."""
     try:
         if path.stat().st_size > FILE_BYTES_MAX:
             raise CatalogueError(f"{path} is too large to be a catalogue.")
