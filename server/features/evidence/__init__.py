@@ -1,7 +1,7 @@
-"""Proves the entry log to strangers: exports that verify themselves, witnesses, and time stamps.
+"""Makes the entry log verifiable by outsiders: self-verifying exports, witnesses and time stamps.
 
-Begin with `export.py`. `verify.py` and `verify_receipt.py` use nothing of ours, because they go
-into each export. `witnesses/` asks others outside to confirm the log. It keeps no door waiting.
+Begin with `export.py`. `verify.py` and `verify_receipt.py` import nothing of ours, because each
+export contains them. `witnesses/` has parties outside confirm the log, without delaying any door.
 """
 
 COMMANDS = (

@@ -1,4 +1,4 @@
-"""Finds troubles with those who confirm the entry log from outside."""
+"""Alerts about the witnesses and the time-stamping authority."""
 
 from badges.i18n import Phrase
 from server.core.alerts.alerts import Trouble
@@ -7,19 +7,19 @@ from server.core.entry_log import outside as troubles
 from server.core.entry_log.outside import AUTHORITY, Code, OutsideTrouble
 from server.features.evidence.witnesses import asking
 
-# Who did not answer for so long is a trouble. A shorter time is an outage of a network.
+# A shorter silence is taken for a network outage.
 AWAY_MS = 10 * 60_000
 
 
 def of_outside(context: AlertContext) -> list[Trouble]:
-    """Return what is wrong with the witnesses and the authority that the event asks now."""
+    """Return the alerts about the witnesses and the authority in the event's settings."""
     settings, now = context.event.settings, context.now
     noted = {one.who: one for one in troubles.all_troubles(context.db)}
     found = []
     for witness in asking.witnesses(settings):
         one = noted.get(troubles.of_witness(witness.name))
         if one is not None and _tells(one, now):
-            # The name may have a slash, which no link to a trouble takes. The key's mark has none.
+            # The name may contain a slash, which an alert's URL can't; the key's mark has none.
             found.append(_alert("witness", witness.mark, _of_witness(witness.name, one), one))
     one = noted.get(AUTHORITY)
     if settings.time_authority is not None and one is not None and _tells(one, now):
@@ -28,7 +28,6 @@ def of_outside(context: AlertContext) -> list[Trouble]:
 
 
 def of_contradictions(context: AlertContext) -> list[Trouble]:
-    """List the witnesses that contradict the entry log."""
     return [
         Trouble("witness.contradicts", one.who.removeprefix(troubles.of_witness("")))
         for one in troubles.all_troubles(context.db)
@@ -56,7 +55,7 @@ def _alert(kind: str, about: str, words: tuple[Phrase, Phrase], one: OutsideTrou
 
 
 def _of_witness(name: str, one: OutsideTrouble) -> tuple[Phrase, Phrase]:
-    """Return what is wrong, and what to do."""
+    """Return the problem and the remedy."""
     values = {"name": name, "words": one.words}
     match one.code:
         case Code.FORK:

@@ -1,9 +1,8 @@
-"""Checks the database of an event against its own entry log.
+"""Checks an event's database against its own entry log.
 
-Pages and CSV files read the ledger's rows, and an export has the log's records. Whoever altered a
-row altered what people see, and this finds it. It also finds records that are not the ones that
-were logged, entries that are missing, and a log that is not the one that kiosks and witnesses
-cosigned, or that was stamped.
+Pages and CSV files read the ledger's rows; exports read the log's records. This finds rows that
+differ from their records, records that differ from their hashes, missing entries, and a log other
+than the one that kiosks and witnesses cosigned or an authority stamped.
 """
 
 import base64
@@ -36,7 +35,7 @@ _COLUMNS = (
 
 @dataclass(frozen=True)
 class _Claim:
-    """Holds a checkpoint that somebody else confirmed, as a note."""
+    """A checkpoint that an outside party confirmed, as a signed note."""
 
     size: int
     note: str
@@ -44,8 +43,8 @@ class _Claim:
 
 
 def problems(db: Connection, log: str) -> Iterator[str]:
-    """Yield what is wrong, in the order of the entries. Each is a sentence without its full
-    stop. `log` is the log's name.
+    """Yield each problem as a sentence without its full stop, in the order of the entries. `log` is
+    the log's name.
     """
     tree, number = Tree(), 0
     claims = sorted(_claims(db, log), key=lambda one: one.size)
@@ -88,7 +87,7 @@ def _differences(row: Row) -> Iterator[str]:
 
 
 def _values(record: ScanRecord) -> tuple[Any, ...]:
-    """Return a record's values in the order of the columns."""
+    """Return a record's values in the order of `_COLUMNS`."""
     return (
         record.kiosk, record.generation, record.seq, record.act, record.direction, record.door,
         record.hall, record.serial, record.issue, record.category, record.session, record.decision,
@@ -112,6 +111,6 @@ def _compare(claim: _Claim, tree: Tree) -> Iterator[str]:
         yield f"{claim.whose} {claim.size} entries, and there are {tree.size}"
         return
     root = base64.b64encode(tree.root(claim.size)).decode()
-    # A log from before a restore has another name, and its beginning alone is here.
+    # A log from before a restore has another name; only its beginning is here.
     if claim.note.split("\n")[2:3] != [root]:
         yield f"{claim.whose} another log of {claim.size} entries than this one"

@@ -1,9 +1,8 @@
-"""Compares two exports of the entry log, or an export with the log itself. It tells whether they
-are the same log, whether one is the beginning of the other, or from which entry on they differ.
+"""Compares two exports of the entry log, or an export with the log itself: the same log, one the
+beginning of the other, or different from some entry on.
 
-What is compared is each entry's hash, from the first to the last, in one pass that holds a tile of
-each side. A file may be anybody's, so that each is bounded, and refused in plain words where it is
-no export.
+All entries' hashes are compared in one pass that holds one tile of each side. Exports may come from
+anyone, so sizes are bounded and malformed files are refused in plain words.
 """
 
 import hashlib
@@ -28,12 +27,12 @@ SAME, BEGINNING, FORK, OTHER = "same", "beginning", "fork", "other_log"
 
 
 class CompareError(Spoken):
-    """Is raised where a side can't be compared. The text says which one and why."""
+    """A side can't be compared. The text names the side and the reason."""
 
 
 class Side(NamedTuple):
-    """Describes one side. `key` is the log's, `shown` which records an export has, and `made_at`
-    when it was made (Unix ms). The log itself has neither.
+    """One side of a comparison. An export also has `shown`, its selection of records, and `made_at`
+    (Unix ms); the log itself has neither.
     """
 
     log: str
@@ -45,9 +44,7 @@ class Side(NamedTuple):
 
 
 class Renamed(NamedTuple):
-    """Says what a hall, a door or a category is called on each side. It is None where it is not
-    there.
-    """
+    """The names of a hall, door or category on each side; None where it is missing."""
 
     kind: str
     number: str
@@ -57,10 +54,10 @@ class Renamed(NamedTuple):
 
 @dataclass(frozen=True)
 class Comparison:
-    """Says how two sides stand to each other. They have the first `agreed` entries in common.
+    """The result: both sides have the first `agreed` entries in common.
 
-    Names are no part of the log, and `renamed` has those that differ. Of a fork `records` are the
-    records of entry `agreed` on each side, None where it is not shown.
+    Names are not part of the log; `renamed` lists those that differ. After a fork `records` are the
+    records of entry `agreed` on each side, None where hidden.
     """
 
     verdict: str
@@ -72,7 +69,7 @@ class Comparison:
 
     @property
     def longer(self) -> int:
-        """Return which side goes on after the other's end, 0 or 1."""
+        """Return which side is longer, 0 or 1."""
         return int(self.other.size > self.one.size)
 
 
@@ -83,7 +80,7 @@ class _Opened(NamedTuple):
     names: dict[str, Any]
 
     def tiles(self) -> Iterator[bytes]:
-        """Yield the hashes of the entries, so many at a time."""
+        """Yield the entries' hashes, one tile at a time."""
         if self.export is not None:
             for first in range(0, self.side.size, TILE):
                 width = min(TILE, self.side.size - first)
@@ -98,13 +95,13 @@ class _Opened(NamedTuple):
             yield some
 
     def record(self, number: int) -> str | None:
-        """Return the record of an entry, if it is shown here."""
+        """Return an entry's record, or None where it is hidden."""
         if self.export is not None:
             try:
                 for at, (_, record, *_) in self.export.lines(hashlib.sha256()):
                     if at >= number:
                         return record.decode() if at == number and record else None
-            # Verifying names what is wrong with the records. Here they are only shown.
+            # The records are only shown here; verifying the export finds what is wrong with them.
             except Exception:
                 return None
             return None
@@ -119,13 +116,13 @@ def compare_exports(first: Path, second: Path) -> Comparison:
 
 
 def compare_beside(_: Connection, first: Path, second: Path) -> Comparison:
-    """Do what `compare_exports` does, in a process that has a database at hand for other work."""
+    """Run `compare_exports` in a worker process, which passes its database."""
     return compare_exports(first, second)
 
 
 def compare_with_log(db: Connection, path: Path, *, log: str, key: str) -> Comparison:
-    """Compare an export with the log in a database, whose name and key are given. Raises
-    CompareError.
+    """Compare an export with the log in a database. `log` is its name, `key` its verifier key.
+    Raises CompareError.
     """
     opened = _open(path, 1)
     (size,) = db.execute("SELECT COALESCE(MAX(number) + 1, 0) FROM leaf").fetchone()
@@ -133,7 +130,9 @@ def compare_with_log(db: Connection, path: Path, *, log: str, key: str) -> Compa
 
 
 def _open(path: Path, place: int) -> _Opened:
-    """Read what an export says of itself, and whether its own key signed that."""
+    """Open an export and read its manifest, which its own key must have signed. Raises
+    CompareError.
+    """
     try:
         export = verify.Export(path)
         if len(export.names) > FILES_MAX:
@@ -154,7 +153,7 @@ def _open(path: Path, place: int) -> _Opened:
     except (OSError, zipfile.BadZipFile, NotImplementedError) as error:
         raise CompareError(N_("File %(place)s can't be read as an export: %(why)s."), place=place,
                            why=type(error).__name__) from None  # fmt: skip
-    # A file may be malformed in any way. It is refused, whatever that was.
+    # A file may be malformed in any way, and is refused all the same.
     except Exception as error:
         why = str(error) if isinstance(error, Refused) else "it is malformed"
         raise CompareError(
@@ -185,7 +184,7 @@ def _renamed(one: _Opened, other: _Opened) -> Iterator[Renamed]:
 
 
 def _compare(one: _Opened, other: _Opened) -> Comparison:
-    """Go through both sides at once. Each must be what its own checkpoint says."""
+    """Compare both sides in one pass, and check each export against its own checkpoint."""
     roots = [_Root(), _Root()]
     agreed, differs = 0, False
     both = (_pieces(one, 1), _pieces(other, 2))
@@ -228,7 +227,7 @@ def _pieces(side: _Opened, place: int) -> Iterator[bytes]:
 
 
 def _same(first: bytes, second: bytes) -> int:
-    """Return how many hashes two tiles have in common from the beginning."""
+    """Return how many leading hashes two tiles have in common."""
     if first == second:
         return len(first) // 32
     count = min(len(first), len(second)) // 32
@@ -239,7 +238,7 @@ def _same(first: bytes, second: bytes) -> int:
 
 
 class _Root:
-    """Works out the root of a tree from its tiles, and holds the root of each full one."""
+    """Computes a tree's root from its tiles; holds only the root of each full tile."""
 
     def __init__(self) -> None:
         self._tops: list[bytes] = []

@@ -1,9 +1,8 @@
-"""Exports the entry log for somebody who trusts nobody here.
+"""Exports the entry log as evidence for outsiders.
 
-An export is a folder or a zip with the log as C2SP tlog-tiles, the records that the reader may see
-with their salts, keys, what kiosks cosigned, and a verifier that needs nothing of ours. It is read
-and written from the beginning to the end, and never held as a whole. docs/entry-log.md describes
-each file.
+An export is a folder or a zip: the log as C2SP tlog-tiles, the selected records with their salts,
+keys, the kiosks' cosignatures, and a verifier without dependencies on us. It is streamed, never
+held in memory as a whole. docs/entry-log.md describes each file.
 """
 
 import hashlib
@@ -37,22 +36,22 @@ from server.storage.engines.durable import make_durable
 EXPORT_CONTEXT = "hallkeeper/log-export/v1"
 VERIFIER = Path(__file__).with_name("verify.py")
 RECEIPT_VERIFIER = Path(__file__).with_name("verify_receipt.py")
-_TELL_EVERY = 5_000  # Entries.
+_TELL_EVERY = 5_000  # Entries
 _NAMED_MAX = 10
 
 
 class ExportError(Exception):
-    """Is raised where nothing was exported. The text says why."""
+    """Nothing was exported. The text gives the reason."""
 
 
 @dataclass(frozen=True)
 class Exported:
-    """Says what an export holds. `altered` names entries that are not the ones that were logged."""
+    """A summary of an export. `altered` are the numbers of entries that do not match their hash."""
 
     size: int
     shown: int
     root: bytes
-    key: str  # The log's, as C2SP signed-note writes it.
+    key: str  # As C2SP signed-note writes it
     altered: tuple[int, ...]
 
 
@@ -66,10 +65,10 @@ def export(
     progress: Callable[[int, int], None],
     court: bool = False,
 ) -> Exported:
-    """Write the log to `out`, which must not be there yet. It becomes a zip where it is so called.
-    With `court` it has a folder that says to a court what proves what, and how to check it.
+    """Write the log to `out`, a new folder, or a zip if so named. `court` adds a folder that
+    explains the evidence to a court.
 
-    Raises ExportError or DamagedLogError, and then nothing is left there.
+    Raises ExportError or DamagedLogError, and then leaves nothing behind.
     """
     if out.exists():
         raise ExportError(f"{out} is there already. Name a new folder or zip.")
@@ -82,7 +81,7 @@ def export(
         try:
             with one_state(db), _Target(partial, zipped=out.suffix.lower() == ".zip") as target:
                 done = _Export(db, event, target, selection, now).write(progress, court=court)
-            # It signs a checkpoint, so no leaf of it may be lost any more.
+            # The export has a signed checkpoint, so none of its leaves may be lost any more.
             make_durable(db)
             os.replace(partial, out)
         except OSError as error:
@@ -93,7 +92,7 @@ def export(
 def export_beside(
     _: Connection, *, event_dir: Path, out: Path, chosen: Selection, now: int, court: bool
 ) -> None:
-    """Make an export, in a process of its own that reads the event's keys by itself."""
+    """Make an export in a worker process, which loads the event's keys itself."""
     event = load_event(event_dir)
     with closing(connect_to_read(event.database_path)) as db:
         export(db, event, out, chosen, now=now, progress=lambda at, of: None, court=court)
@@ -107,7 +106,9 @@ def _remove(path: Path) -> None:
 
 
 class _Target:
-    """Writes files into a folder or a zip. One of them, the records, may be as large as the log."""
+    """Writes files into a folder or a zip. `records.txt` may be as large as the log, so it is
+    streamed.
+    """
 
     def __init__(self, path: Path, *, zipped: bool) -> None:
         self._spool = path.with_name(f"{path.name}.records") if zipped else path / "records.txt"
@@ -135,7 +136,7 @@ class _Target:
         self._hash.update(line)
 
     def end_records(self) -> str:
-        """Put the records where they belong, and return their SHA-256."""
+        """Move the records to their place, and return their SHA-256."""
         self.records.close()
         if self._zip is not None:
             self._zip.write(self._spool, "records.txt", zipfile.ZIP_DEFLATED, compresslevel=1)
@@ -206,8 +207,8 @@ class _Export:
         self._write_outside()
 
     def _write_outside(self) -> None:
-        """Write what others outside confirmed, and the authority's certificate as far as it is
-        there. Whoever verifies should have their keys and certificates by another way.
+        """Write the confirmations from outside, and the authority's certificate if there is one. A
+        verifier should get those keys and certificates separately.
         """
         marks = {one.name: one.mark for one in asking.witnesses(self._event.settings)}
         for kept in checkpoints.cosigned(self._db, self._event.log_name):
@@ -221,7 +222,7 @@ class _Export:
             if named is not None:
                 self._put("stamp/ca.pem", (self._event.path / named).read_bytes())
         except OSError:
-            pass  # The stamps are here all the same, and the board names the missing file.
+            pass  # The stamps are written all the same, and the board reports the missing file.
 
     def _write_court(self, size: int, root: bytes) -> None:
         name, key = self._event.log_name, self._event.log_key.public
@@ -281,7 +282,7 @@ class _Export:
 
 
 def sign_manifest(key: PrivateKey, name: str, lines: list[str]) -> str:
-    """Return the lines as a note that is signed by the log's key."""
+    """Return the lines as a note signed by the log's key."""
     text = "".join(f"{line}\n" for line in lines)
     mark = signed_note.key_id(name, signed_note.ED25519, key.public)
     return f"{text}\n{signed_note.signature_line(name, mark, key.sign(text.encode()))}"

@@ -1,5 +1,5 @@
-"""Says how the entry log stands at a glance: its size, its newest checkpoint, and who confirmed how
-much of it, and when. Those are kiosks, witnesses outside, and a time-stamping authority.
+"""Summarises the entry log: its size, its newest checkpoint, and how much of it each kiosk, witness
+and the time-stamping authority confirmed, and when.
 """
 
 from dataclasses import dataclass
@@ -21,8 +21,8 @@ _STATES = ("active", "retired", "fenced")
 
 @dataclass(frozen=True)
 class KioskView:
-    """Says how much of the log a kiosk cosigned. `size` and `at` (Unix ms) are None where it has
-    cosigned nothing.
+    """How many entries a kiosk cosigned, and when (`at`, Unix ms). None where it has cosigned
+    nothing.
     """
 
     kiosk: str
@@ -34,8 +34,8 @@ class KioskView:
 
 @dataclass(frozen=True)
 class WitnessView:
-    """Says how much of the log a witness cosigned. `cosigned` is None where it has not yet, or
-    nothing of a log of this name. `asked` is False where the event asks it no more.
+    """How much of the log a witness cosigned. `cosigned` is None before its first cosignature.
+    `asked` is False if the settings no longer name it.
     """
 
     name: str
@@ -48,7 +48,7 @@ class WitnessView:
 
 @dataclass(frozen=True)
 class AuthorityView:
-    """Says which authority stamps the time, and what is wrong with that."""
+    """The time-stamping authority, and the current problem with it."""
 
     url: str
     trouble: OutsideTrouble | None
@@ -56,9 +56,9 @@ class AuthorityView:
 
 @dataclass(frozen=True)
 class Glance:
-    """Holds all that the page shows. `given` is the newest checkpoint that was signed by itself,
-    once a minute while there is news, and `note` the same with witnesses' lines under it. Both are
-    None and "" before the first. `stamps` are the newest first.
+    """The values of the page. `given` is the newest checkpoint that was signed periodically, `note`
+    the same with the witnesses' signatures; None and "" before the first. `stamps` are newest
+    first.
     """
 
     size: int
@@ -73,15 +73,14 @@ class Glance:
 
     @property
     def unconfirmed(self) -> int:
-        """Return how many of the newest entries nobody outside has confirmed yet, neither a witness
-        nor the authority.
+        """Return how many of the newest entries neither a witness nor the authority has
+        confirmed.
         """
         sizes = [one.cosigned.size for one in self.witnesses if one.cosigned is not None]
         return self.size - max([*sizes, *(one.size for one in self.stamps[:1])], default=0)
 
 
 def glance(db: Connection, event: Event, log: Log) -> Glance:
-    """Return how the log of an event stands now."""
     size, root = log.state()
     found = checkpoints.given(db, log.name)
     wrong = {one.who: one for one in troubles.all_troubles(db)}
@@ -113,7 +112,7 @@ def _kiosks(db: Connection) -> list[KioskView]:
 def _witnesses(
     db: Connection, event: Event, log: Log, wrong: dict[str, OutsideTrouble]
 ) -> list[WitnessView]:
-    """Return the witnesses of the settings, and after them those that cosigned before."""
+    """Return the witnesses in the settings, then earlier ones that have cosigned."""
     kept = {one.witness: one for one in checkpoints.cosigned(db, log.name)}
     found = [
         WitnessView(

@@ -1,7 +1,7 @@
-"""Reads the entry log's leaves for an export, and writes each as a line of `records.txt`.
+"""Reads the entry log's leaves for an export, and formats the lines of `records.txt`.
 
-A line has the record with its salt, or what stands for a record that is erased or withheld.
-docs/entry-log.md has the lines byte by byte.
+A line has a record and its salt, or a stand-in for an erased or withheld record. docs/entry-log.md
+specifies the lines byte by byte.
 """
 
 from collections.abc import Iterator
@@ -21,11 +21,11 @@ KioskKey = tuple[str, int]
 
 
 class DamagedLogError(Exception):
-    """Is raised where the log in the database can't be exported, because it is not whole."""
+    """The log in the database has a gap and can't be exported."""
 
 
 class _Scan(msgspec.Struct):
-    """Holds what a stand-in says of a scan's leaf."""
+    """The parts of a scan's leaf that a stand-in needs."""
 
     record: msgspec.Raw
     signature: str | msgspec.UnsetType = msgspec.UNSET
@@ -42,15 +42,15 @@ _WHO = msgspec.json.Decoder(_Who)
 
 
 class Leaf(NamedTuple):
-    """Holds one leaf for an export. `entry` is None where it would show a record that is to stay
-    hidden, because it is from before there were salts. `line` is None where nothing is said.
+    """One leaf for an export. `entry` is None where it would reveal a hidden record, because the
+    leaf predates salts. `line` is None where `records.txt` has no line for it.
     """
 
     number: int
     digest: bytes
     entry: bytes | None
     line: bytes | None
-    is_true: bool  # The record is the one that was logged.
+    is_true: bool  # The record matches the logged hash.
     is_shown: bool = False
 
 
@@ -64,7 +64,7 @@ class Row:
 
 
 def leaves(db: Connection, selection: Selection) -> Iterator[Leaf]:
-    """Yield every leaf in its order. Raises DamagedLogError where one is missing."""
+    """Yield every leaf in order. Raises DamagedLogError where one is missing."""
     shown = iter(()) if selection.whole else selection.numbers(db)
     kiosks = None if selection.whole else _kiosks(db, selection)
     following = next(shown, None)
@@ -104,7 +104,9 @@ def _fits(entry: bytes, row: Row) -> bool:
 
 
 def _stand_in(row: Row, kiosks: set[KioskKey] | None) -> bytes | None:
-    """Return the line of a scan that is withheld. It is needed where its kiosk's chain is shown."""
+    """Return the stand-in line of a withheld scan, needed to verify its kiosk's chain; None where
+    that chain is not shown.
+    """
     try:
         scan = _SCAN.decode(row.body)
         record = bytes(scan.record)
@@ -142,7 +144,7 @@ def _erased_line(db: Connection, number: int, kiosks: set[KioskKey] | None) -> b
 
 
 def _kiosks(db: Connection, selection: Selection) -> set[KioskKey]:
-    """Return the kiosks of the scans that are shown."""
+    """Return the kiosks of the selected scans."""
     values: tuple[int | None, ...]
     if selection.hall_id is not None:
         condition, values = "hall_id = ?", (selection.hall_id,)

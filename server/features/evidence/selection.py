@@ -1,4 +1,4 @@
-"""Says which records of the entry log an export shows. All others stay commitments."""
+"""Selects the records that an export of the entry log shows. All others stay commitments."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ from server.storage.connection import Connection
 
 
 class SelectionError(Spoken):
-    """Is raised where there is nothing of that name to select. The text says so."""
+    """The selection names something that does not exist. The text names it."""
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Selects all records, or those of one hall, of a time (Unix ms, the end exclusive), or of one
-    person. `text` names it in the export.
+    """Selects all records, or those of one hall, period (Unix ms, end exclusive) or person. `text`
+    names the selection in the export.
     """
 
     text: str = "all"
@@ -30,8 +30,8 @@ class Selection:
 
     @property
     def ids(self) -> dict[str, int]:
-        """Return what the act of exporting is about. The serial has a field of its own, by which it
-        is found when that person is erased.
+        """Return the selection's ids for the log entry about the export. The serial has its own
+        field, so that erasing that person finds it.
         """
         found = {"hall": self.hall_id, "since": self.since, "serial": self.serial}
         return {name: value for name, value in found.items() if value is not None}
@@ -41,7 +41,7 @@ class Selection:
         return self.hall_id is None and self.since is None and self.serial is None
 
     def numbers(self, db: Connection) -> Iterator[int]:
-        """Yield the numbers of the leaves to show, in their order. It is for a part alone."""
+        """Yield the selected leaves' numbers in order. Not for a selection of all."""
         if self.since is not None:
             statement = (
                 "SELECT l.number FROM leaf l LEFT JOIN scan s USING (number)"
@@ -56,7 +56,7 @@ class Selection:
                 field, column, value = "hall", "hall_id", self.hall_id
             statement = (
                 f"SELECT number FROM scan WHERE {column} = ?"
-                # The index over acts leaves scans out. It is used only if the query does so too.
+                # SQLite uses this partial index only if the query repeats its condition.
                 " UNION SELECT number FROM leaf WHERE kind = 'act' AND kind <> 'scan'"
                 f" AND {dialect.in_json('body', 'subject', field)} = ? ORDER BY number"
             )
@@ -73,8 +73,8 @@ def selected(
     day: str | None = None,
     badge: str | None = None,
 ) -> Selection:
-    """Return the selection of a hall's code, a day as 2026-05-26, or a badge number. Without any
-    it is of all. Raises SelectionError.
+    """Return the selection for a hall's code, a day such as 2026-05-26, or a badge number; without
+    any, all records. Raises SelectionError.
     """
     if sum(one is not None for one in (hall, day, badge)) > 1:
         raise SelectionError(N_("choose one of hall, day and person."))

@@ -1,6 +1,6 @@
-"""Writes a Merkle tree as tiles and entry bundles (C2SP tlog-tiles), from the left to the right.
+"""Writes a Merkle tree as tiles and entry bundles (C2SP tlog-tiles), from left to right.
 
-Of the tree nothing is kept but its last tile of each level, whatever its size.
+Only the last tile of each level is held in memory.
 """
 
 from collections.abc import Callable
@@ -8,13 +8,13 @@ from collections.abc import Callable
 from badges.transparency.merkle import Tree
 
 TILE = 256
-ENTRY_BYTES_MAX = 0xFFFF  # A bundle states each entry's length in two bytes.
+ENTRY_BYTES_MAX = 0xFFFF  # A bundle gives each entry's length in two bytes.
 
 Write = Callable[[str, bytes], None]
 
 
 def tile_name(kind: str, index: int, width: int) -> str:
-    """Return the path of a tile, or of a bundle where `kind` is `entries`."""
+    """Return the path of a tile, or of an entry bundle where `kind` is `entries`."""
     digits = str(index)
     digits = digits.zfill((len(digits) + 2) // 3 * 3)
     parts = [digits[at : at + 3] for at in range(0, len(digits), 3)]
@@ -23,12 +23,12 @@ def tile_name(kind: str, index: int, width: int) -> str:
 
 
 class TileWriter:
-    """Takes the leaves one after the other. `left_out` has the bundles that are not written."""
+    """Takes the leaves in order. `left_out` lists the bundles that were not written."""
 
     def __init__(self, write: Write) -> None:
         self._write = write
         self._levels: list[bytearray] = [bytearray()]
-        self._written = [0]  # Full tiles of each level.
+        self._written = [0]  # Full tiles of each level
         self._bundle: list[bytes] | None = []
         self._tree = Tree()
         self.left_out: list[str] = []
@@ -38,7 +38,7 @@ class TileWriter:
         return self._tree.size
 
     def add(self, digest: bytes, entry: bytes | None) -> None:
-        """Add a leaf by its hash. Without an `entry` its whole bundle is left out."""
+        """Add a leaf by its hash. Without `entry`, its whole bundle is left out."""
         self._tree.append(digest)
         if entry is None or len(entry) > ENTRY_BYTES_MAX:
             self._bundle = None
@@ -50,7 +50,7 @@ class TileWriter:
             self._raise(0)
 
     def end(self) -> bytes:
-        """Write what is not full, and return the tree's root."""
+        """Write the partial tiles, and return the tree's root."""
         width = len(self._levels[0]) // 32
         if width:
             self._end_bundle(width)
@@ -69,7 +69,7 @@ class TileWriter:
         self._bundle = []
 
     def _raise(self, level: int) -> None:
-        """Write a full tile, and put its hash into the tile above."""
+        """Write a full tile, and add its hash to the tile above."""
         self._write(tile_name(str(level), self._written[level], TILE), bytes(self._levels[level]))
         self._levels[level] = bytearray()
         self._written[level] += 1

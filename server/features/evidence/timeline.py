@@ -1,8 +1,7 @@
-"""Lists the entries of the log as they stand in it, the newest first. These are scans, acts, exits
-that were worked out, and what was erased.
+"""Lists the log's entries, newest first: scans, staff actions, inferred exits and erased entries.
 
-Pages are keyed by the entries' numbers, which never change, so that the address of a page stays
-good, and turning to the thousandth costs what turning to the first does.
+Pages are keyed by entry numbers, which never change. So a page's address stays valid, and the
+thousandth page costs as little as the first.
 """
 
 import json
@@ -20,22 +19,21 @@ from server.storage import dialect
 from server.storage.connection import Connection
 
 PAGE_ROWS = 50
-# So many entries are looked at for one page where no index says which of them are meant.
+# The most entries that are read for one page where no index fits the filter.
 LOOKED_AT_MAX = 10_000
 SCAN, ACT, INFERRED = "scan", "act", "inferred_exit"
-# What an entry may be, beside the kinds of scan (server/core/ledger/remarks.py) and the single
-# acts.
+# The kinds of entries, besides the kinds of scans (server/core/ledger/remarks.py).
 KINDS = (SCAN, ACT, INFERRED, entry_log.ERASED)
 _ACT = dialect.in_json("body", "act")
 
 
 @dataclass(frozen=True)
 class Filter:
-    """Describes which entries are wanted. None stands for any.
+    """Selects entries. None means any.
 
-    `since` is inclusive and `until` exclusive (Unix ms), by the door's clock for a scan and by the
-    server's for all else. `what` is one of `KINDS` or of the kinds of scan. An act is of a hall or
-    a kiosk where it is about it. What was erased has those of its scan, if it was one.
+    `since` is inclusive and `until` exclusive (Unix ms), by the door's clock for a scan, else by
+    the server's. `what` is one of `KINDS` or a kind of scan. A staff action has the hall or kiosk
+    of its subject, an erased scan those of its ledger row.
     """
 
     since: int | None = None
@@ -50,20 +48,20 @@ class Filter:
         return self.act is None and self.what in (None, SCAN, *remarks.KINDS)
 
     def wants(self, kind: str) -> bool:
-        """Tell whether entries of this kind may be meant that are not found as scans."""
+        """Return whether entries of this kind match that are not found as scans."""
         if self.act is not None:
             return kind == ACT
         if kind == INFERRED and self.kiosk is not None:
-            return False  # The server worked it out, and no kiosk.
-        # A scan that was erased is found as a scan too, by what the ledger has of it.
+            return False  # No kiosk inferred it.
+        # An erased scan is found as a scan too, by its ledger row.
         of_all = self.hall_id is None and self.kiosk is None
         return self.what == kind or (self.what is None and (of_all or kind != entry_log.ERASED))
 
 
 @dataclass(frozen=True)
 class Item:
-    """Holds one entry. `at` is the time of the scan or the act, and `scan` also what the ledger
-    still has of a scan that was erased.
+    """One entry. `at` is the time of the scan or action. An erased scan's `scan` has what the
+    ledger still holds.
     """
 
     number: int
@@ -71,13 +69,13 @@ class Item:
     at: int
     scan: Entry | None = None
     act: LoggedAct | None = None
-    hall_id: int | None = None  # Of an exit that was worked out.
+    hall_id: int | None = None  # Of an inferred exit
 
 
 @dataclass(frozen=True)
 class Page:
-    """Holds one page, newest first. `older` and `newer` are the numbers to go on from, and None
-    where there is nothing more. `looked_until` is where looking was given up for this page.
+    """One page, newest first. `older` and `newer` are the entry numbers of the neighbouring pages,
+    None at the ends. `looked_until` is the entry where the search stopped at its limit.
     """
 
     items: list[Item]
@@ -88,7 +86,9 @@ class Page:
 
 @dataclass(frozen=True)
 class _Range:
-    """Says where to look: from `start` to before `end`, in which direction, for how many."""
+    """The entries to search: from `start` to before `end`, in which direction, for how
+    many rows.
+    """
 
     start: int
     end: int
@@ -108,7 +108,7 @@ def page(
     after: int | None = None,
     rows: int = PAGE_ROWS,
 ) -> Page:
-    """Return the page that ends just before the number `before`, or begins just after `after`."""
+    """Return the page that ends just before entry `before`, or begins just after entry `after`."""
     upwards = after is not None and before is None
     start, end = 0, entry_log.size(db)
     if upwards:
@@ -126,7 +126,9 @@ def page(
 
 
 def _numbers(db: Connection, wanted: Filter, where: _Range) -> tuple[list[int], int | None]:
-    """Return the numbers of the first entries, and where looking was given up, if it was."""
+    """Return the first matching numbers, and the entry where the search stopped at its limit, if it
+    did.
+    """
     found: set[int] = set()
     stops: list[int] = []
     if wanted.wants_scans:
@@ -143,7 +145,7 @@ def _numbers(db: Connection, wanted: Filter, where: _Range) -> tuple[list[int], 
         )
         found |= set(numbers)
         if len(numbers) == where.rows:
-            # The page ends with the last of these at the latest, and nothing is looked for beyond.
+            # The page ends with the last of these at the latest, so the other searches stop there.
             last = numbers[-1]
             where = replace(where, end=last) if where.upwards else replace(where, start=last)
     if wanted.wants(ACT):
@@ -176,7 +178,7 @@ def _acts(db: Connection, wanted: Filter, where: _Range) -> list[int]:
             values.append(value)
             index = f"leaf_act_of_{field}"
     if index == "leaf_kind":
-        # The index leaves scans out. It is used only if the query does so too.
+        # SQLite uses this partial index only if the query repeats its condition.
         conditions.append("kind <> 'scan'")
         first, last = _bounds(db, "kind = 'act'", "leaf_act_at", wanted)
         conditions += ["number >= ?", "number <= ?"]
@@ -194,7 +196,9 @@ def _acts(db: Connection, wanted: Filter, where: _Range) -> list[int]:
 
 
 def _bounds(db: Connection, kind: str, index: str, wanted: Filter) -> tuple[int, int]:
-    """Return between which numbers the entries of the wanted time are, with few others."""
+    """Return the first and last number of the entries in the filter's period; few others are
+    between.
+    """
     if wanted.since is None and wanted.until is None:
         return 0, entry_log.size(db)
     since = 0 if wanted.since is None else wanted.since
@@ -210,8 +214,8 @@ def _bounds(db: Connection, kind: str, index: str, wanted: Filter) -> tuple[int,
 def _others(
     db: Connection, kind: str, wanted: Filter, where: _Range
 ) -> tuple[list[int], int | None]:
-    """Return numbers of exits that were worked out, or of what was erased, and where looking was
-    given up, because many were looked at that were not meant.
+    """Return the numbers of inferred exits or erased entries, and the entry where the search
+    stopped at LOOKED_AT_MAX, else None.
     """
     first, last = _bounds(db, "kind <> 'scan' AND kind <> 'act'", "leaf_other_at", wanted)
     start, end = max(where.start, first), min(where.end, last + 1)
@@ -235,7 +239,7 @@ def _others(
 
 
 def _meant(db: Connection, kind: str, wanted: Filter, rows: Sequence[Sequence[int]]) -> list[int]:
-    """Return those of the numbers (with their times) that the filter means."""
+    """Return the numbers that match the filter; `rows` are (number, time)."""
     numbers = [
         number
         for number, at in rows
@@ -260,9 +264,7 @@ def _meant(db: Connection, kind: str, wanted: Filter, rows: Sequence[Sequence[in
 
 
 def _halls_of_inferred(db: Connection, numbers: Sequence[int]) -> dict[int, int]:
-    """Return which hall each exit was worked out for. That is the one of the entry which it ends,
-    where it does not name another.
-    """
+    """Return each inferred exit's hall: its own, else that of the entry scan that it closes."""
     part = [dialect.in_json("l.body", "closes", name) for name in ("kiosk", "generation", "seq")]
     rows = db.execute(
         f"SELECT l.number, COALESCE({dialect.in_json('l.body', 'hall')}, s.hall_id)"
@@ -274,7 +276,7 @@ def _halls_of_inferred(db: Connection, numbers: Sequence[int]) -> dict[int, int]
 
 
 def items_of(db: Connection, numbers: Sequence[int]) -> list[Item]:
-    """Return the entries of these numbers that there are, newest first."""
+    """Return the entries that exist of these numbers, newest first."""
     rows = db.execute(
         f"SELECT number, kind, at, body FROM leaf WHERE {dialect.one_of('number')}"
         " ORDER BY number DESC",
@@ -301,9 +303,8 @@ def items_of(db: Connection, numbers: Sequence[int]) -> list[Item]:
 
 @dataclass(frozen=True)
 class Single:
-    """Holds one entry with all that the log has of it. `record` and `salt` are None where the
-    record was erased, and `salt` also from before there were salts. `is_true` says whether the
-    record is the one that was logged.
+    """One entry with all its data in the log. `record` and `salt` are None where erased; `salt`
+    also where the entry predates salts. `is_true`: the record matches its hash.
     """
 
     item: Item
@@ -315,7 +316,6 @@ class Single:
 
 
 def single(db: Connection, number: int) -> Single | None:
-    """Return one entry, or None where there is no such number."""
     row = db.execute(
         "SELECT kind, hash, body, salt FROM leaf WHERE number = ?", (number,)
     ).fetchone()

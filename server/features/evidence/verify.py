@@ -1,13 +1,13 @@
-"""Verifies an export of the entry log with nothing but Python and the package `cryptography`.
+"""Verifies an export of the entry log with only Python and the package `cryptography`.
 
     python3 verify.py EXPORT --key KEY
 
-It says VERIFIED, or REFUSED and what was found first, and ends with status 0 or 1. All steps stand
-in `check`, in their order. `docs/entry-log.md` of Hallkeeper describes each byte.
+Prints VERIFIED, or REFUSED and the first problem; the exit status is 0 or 1. `check` lists all
+steps in order. Hallkeeper's `docs/entry-log.md` specifies each byte.
 
 - The log's key signed the root of a tree over all entries, which fixes each of them.
-- Kiosks and witnesses outside cosigned what they saw. Without them nobody can write the log anew.
-- Each kiosk signed the chain of its own scans. The log's owner can't make or drop one.
+- Kiosks and outside witnesses cosigned checkpoints. Without them no one can rewrite the log.
+- Each kiosk signed the chain of its own scans. The log's owner can't forge or drop a scan.
 """
 
 import argparse
@@ -28,16 +28,17 @@ from typing import Any, NamedTuple
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-TILE = 256  # Entries of a bundle, and hashes of a tile.
-FILE_MAX, LINE_MAX = 64_000_000, 1_000_000  # Bytes of a file but the records, and of their lines.
-COSIGNED_WITHIN_MIN = 10  # Whoever is at work has cosigned the log within this.
-SIGNATURES_MAX = 100  # Of a kiosk. So many wait, until the newest of them is verified.
-read_scan: Callable[[bytes], Any] = json.loads  # A faster reader may take its place.
+TILE = 256  # Entries of a bundle, hashes of a tile
+FILE_MAX, LINE_MAX = 64_000_000, 1_000_000  # Bytes: each file but the records; each line of those
+COSIGNED_WITHIN_MIN = 10  # A working kiosk or witness has cosigned within this time.
+# Per kiosk. Verification is deferred: the newest signature covers the ones before.
+SIGNATURES_MAX = 100
+read_scan: Callable[[bytes], Any] = json.loads  # Replaceable by a faster reader
 NUMBER = "(?:0|[1-9][0-9]{0,17})"
 
 
 class Refused(ValueError):  # noqa: N818 - it says what was found, and that is no error of ours
-    """Is raised at the first thing that does not hold. The text says what that is."""
+    """The first check that failed. The text describes it."""
 
 
 def need(holds: bool, otherwise: str) -> None:
@@ -50,21 +51,23 @@ def sha256(*parts: bytes) -> bytes:
 
 
 def leaf(salt: bytes, record: bytes) -> bytes:
-    """Return the hash of an entry. Before there were salts ("-") the entry was the record."""
+    """Return an entry's hash. Before salts were introduced ("-") the entry was the record."""
     kind = b"hallkeeper/entry/v1\x00"
     return sha256(b"\x00", record if salt == b"-" else sha256(kind, unhexlify(salt), record))
 
 
 def root_of(hashes: list[bytes]) -> bytes:
-    """Return the root of the tree over these (RFC 6962, 2.1). One without a neighbour moves up."""
+    """Return the root of the tree over these hashes (RFC 6962, 2.1). A node without a sibling moves
+    up.
+    """
     while len(hashes) > 1:
         pairs = zip(hashes[::2], hashes[1::2], strict=False)
         hashes = [sha256(b"\x01", *pair) for pair in pairs] + hashes[len(hashes) // 2 * 2 :]
     return hashes[0] if hashes else sha256()
 
 
-# ---- What is signed (C2SP signed-note, tlog-checkpoint, tlog-cosignature)
-LOG, WITNESS = b"\x01", b"\x04"  # Kinds of keys. A kiosk that cosigns is a witness, too.
+# ---- Signed notes (C2SP signed-note, tlog-checkpoint, tlog-cosignature)
+LOG, WITNESS = b"\x01", b"\x04"  # Kinds of keys; a kiosk's cosigning key is a witness key
 NOTE = re.compile(r"(.*\n)\n((?:— \S+ [A-Za-z0-9+/]+={0,2}\n)+)", re.DOTALL)
 CHECKPOINT = re.compile(rf"(.*)\n({NUMBER})\n([A-Za-z0-9+/]{{43}}=)\n")
 
@@ -76,9 +79,9 @@ def unbase64(text: str) -> bytes:
 
 
 class Key(NamedTuple):
-    text: str  # As people hand it on.
+    text: str  # As published
     name: str
-    mark: bytes  # Stands before each signature, and tells whose it is.
+    mark: bytes  # Identifies the key in a signature line
     kind: bytes
     raw: bytes
 
@@ -104,7 +107,9 @@ def read_key(text: str, kind: bytes) -> Key:
 
 
 def read_note(raw: bytes, keys: Collection[Key]) -> tuple[str, dict[Key, datetime], list[str]]:
-    """Return a text, when which of the keys signed it, and who else, whom nobody can check here."""
+    """Return a note's text, its signers among `keys` with times, and the names of unknown
+    signers.
+    """
     found = NOTE.fullmatch(raw.decode())
     if found is None:
         raise Refused("it is no signed note")
@@ -117,7 +122,7 @@ def read_note(raw: bytes, keys: Collection[Key]) -> tuple[str, dict[Key, datetim
             strangers.append(name)
             continue
         message, signature, seconds = text, signed[4:], 0
-        if key.kind == WITNESS:  # It signs the time, too.
+        if key.kind == WITNESS:  # A witness also signs the time.
             seconds, signature = int.from_bytes(signed[4:12], "big"), signed[12:]
             message = f"cosignature/v1\ntime {seconds}\n{text}"
         need(key.signed(message.encode(), signature), f"the signature of {name} is wrong")
@@ -126,7 +131,7 @@ def read_note(raw: bytes, keys: Collection[Key]) -> tuple[str, dict[Key, datetim
 
 
 def read_checkpoint(raw: bytes, log: Key, others: Collection[Key]) -> tuple[int, bytes, Any, Any]:
-    """Return size and root of the log at one time, and who signed. No size ever has two roots."""
+    """Return a checkpoint's size, root, signers and unknown signers. A size never has two roots."""
     text, signers, strangers = read_note(raw, [log, *others])
     found = CHECKPOINT.fullmatch(text)
     if found is None:
@@ -137,7 +142,7 @@ def read_checkpoint(raw: bytes, log: Key, others: Collection[Key]) -> tuple[int,
 
 
 def need_witnesses(wanted: list[Key], needed: int | None, signers: Collection[Key]) -> int:
-    """Return how many of those that are wanted must have cosigned. So many have."""
+    """Return how many of the wanted witnesses are needed, after checking that as many cosigned."""
     needed = len(wanted) if needed is None else needed
     missing = [key.name for key in wanted if key not in signers]
     count, names = len(wanted) - len(missing), ", ".join(missing) or "none is missing"
@@ -146,29 +151,35 @@ def need_witnesses(wanted: list[Key], needed: int | None, signers: Collection[Ke
 
 
 # ---- The chain of a kiosk
-SCAN_1, SCAN_2 = b"hallkeeper/scan/v1\x00", b"hallkeeper/scan/v2\x00"  # Begin what is hashed.
-HEAD = b"hallkeeper/head/v1\x00"  # Begins what is signed.
+SCAN_1, SCAN_2 = b"hallkeeper/scan/v1\x00", b"hallkeeper/scan/v2\x00"  # Prefixes of hashed records
+HEAD = b"hallkeeper/head/v1\x00"  # Prefix of signed heads
 
 
 class Chain:
-    """Follows the scans of one kiosk, in the order of its own numbers."""
+    """Follows the scans of one kiosk, in the order of its own sequence numbers."""
 
     def __init__(self, kiosk: str, generation: int, key: Key) -> None:
         self.name, self.key = f"kiosk {kiosk} (generation {generation})", key
         self.head: bytes | None = sha256(SCAN_1, generation.to_bytes(8, "big"), kiosk.encode())
-        self.seq, self.number, self.signed = 0, -1, -1  # Its own number, and entries of the log.
-        self.is_hashed = self.is_early = False  # It wrote version 2. The last one was not signed.
-        self.unproven, self.open = 0, list[int]()  # Records that no signature covers, or not yet.
-        self.waiting: list[tuple[int, bytes, bytes]] = []  # First entry, head, and signature.
-        self.times: list[tuple[int, int]] = []  # When scans came and were, first and last.
+        # The kiosk's sequence number; entry numbers of the log
+        self.seq, self.number, self.signed = 0, -1, -1
+        self.is_hashed = self.is_early = False  # It wrote version 2; its last scan was unsigned
+        # Records that no signature covers, ever or so far
+        self.unproven, self.open = 0, list[int]()
+        self.waiting: list[tuple[int, bytes, bytes]] = []  # First entry, head and signature
+        # Received and scanned times of the first and last scan
+        self.times: list[tuple[int, int]] = []
 
     def take(self, number: int, seq: int, part: Any, said: bytes | None, signature: Any) -> None:
-        """Take the next scan. `part` is what is hashed of it, and `said` the head in the log."""
+        """Take the next scan. `part` is the hashed part of its record, `said` the head in
+        the log.
+        """
         if seq != self.seq + 1 or (part is None and self.is_hashed):
             raise Refused(f"entry {number}: {self.name}: its chain breaks, {seq} after {self.seq}")
-        is_hash, head = part is not None and len(part) == 32, said  # Records are longer.
+        # Version 2 hashes a hash; records are longer.
+        is_hash, head = part is not None and len(part) == 32, said
         if part is None or self.head is None:  # An early record was erased, and the head is lost.
-            self.verify_signatures()  # Those that come later don't cover what was before.
+            self.verify_signatures()  # Later signatures don't cover the scans before.
             self.unproven, self.open = self.unproven + len(self.open), []
         else:
             head = sha256(SCAN_2 if is_hash else SCAN_1, self.head, part)
@@ -184,7 +195,9 @@ class Chain:
             self.verify_signatures()
 
     def verify_signatures(self) -> None:
-        """Verify the newest, which covers all before it. If it is wrong, name the first such."""
+        """Verify the newest signature, which covers all before it. If it is wrong, name the first
+        wrong one.
+        """
         if self.waiting and not self.key.signed(HEAD + self.waiting[-1][1], self.waiting[-1][2]):
             for first, head, signature in self.waiting:
                 right = self.key.signed(HEAD + head, signature)
@@ -192,14 +205,15 @@ class Chain:
         self.waiting = []
 
     def end(self, cosigned: int, notes: list[str], *, is_whole: bool) -> None:
-        """Look whether the kiosk signed all to the end, and cosigned what it saw of the log."""
+        """Check that the kiosk signed up to its last scan, and cosigned the log."""
         if self.signed != self.number:
             text = f"{self.name} has signed none of its records after entry {self.signed}"
             need(self.is_early and is_whole, f"{text}, up to entry {self.number}")
             notes.append(f"{text}, as early versions did")
         if self.unproven:
             notes.append(f"{self.unproven} scans of {self.name} are covered by no signature of it")
-        # When scans came is the server's word. When they were is the kiosk's, perhaps once away.
+        # The server states when scans arrived; the kiosk when they happened, perhaps while it was
+        # offline.
         came, was = [abs(b - a) // 60_000 for a, b in zip(*self.times, strict=True)] or (0, 0)
         text = f"{self.name} sent scans for {max(came, was)} minutes and cosigned none of the log"
         late = came > COSIGNED_WITHIN_MIN or (was > COSIGNED_WITHIN_MIN and not cosigned)
@@ -208,9 +222,10 @@ class Chain:
 
 
 # ---- The steps of the proof
-# A line of `records.txt` has a number, a salt and a record. Or it stands for one that is erased or
-# withheld. Of a scan it then has kiosk, generation, number there, hash of the kiosk's record (or -)
-# and, at the end of a batch, the kiosk's signature. The record of a scan has the same inside.
+#
+# A line of `records.txt` has a number, a salt and a record, or a stand-in for an erased or withheld
+# record. A scan's stand-in has kiosk, generation, sequence number, hash of the kiosk's record (or
+# -) and, at the end of a batch, the kiosk's signature. A scan's record contains the same.
 LINE = re.compile(
     rb"(%b) (?:([0-9a-f]{32}|-) (\{.*\})|erased|= ([a-z0-9-]{1,32}) ([0-9]{1,16})"
     rb" ([1-9][0-9]{0,15}) ([0-9a-f]{64}|-)(?: ([0-9a-f]{128}))?)\n" % NUMBER.encode()
@@ -222,7 +237,7 @@ SCAN = re.compile(
 
 
 def tile_name(kind: str, index: int, width: int) -> str:
-    """Return the path of a tile or bundle (C2SP tlog-tiles), as tile/0/x001/234.p/17."""
+    """Return the path of a tile or bundle (C2SP tlog-tiles), such as tile/0/x001/234.p/17."""
     *above, last = re.findall("...", str(index).zfill((len(str(index)) + 2) // 3 * 3))
     path = "".join(f"x{part}/" for part in above) + last
     return f"tile/{kind}/{path}" + ("" if width == TILE else f".p/{width}")
@@ -238,13 +253,13 @@ class Export:
         else:
             names = [one.filename for one in self.zip.infolist() if not one.is_dir()]
             odd = any(stat.S_ISLNK(one.external_attr >> 16) for one in self.zip.infolist())
-        self.names, self.known = set(names), set[str]()  # The files, and those that belong here.
+        self.names, self.known = set(names), set[str]()  # All files; those that belong to an export
         need(not odd and len(names) == len(self.names), "it has a link, or two files of one name")
         self.notes: list[str] = []
         self.chains: dict[tuple[str, int], Chain] = {}
-        self.cosigned: dict[Key, tuple[int, datetime]] = {}  # How many entries, and when.
-        self.claims: list[tuple[int, bytes, str]] = []  # A size, its root, and whose word it is.
-        self.shown, self.is_salted = 0, False  # Once an entry has a salt, so have all after it.
+        self.cosigned: dict[Key, tuple[int, datetime]] = {}  # Entries and time
+        self.claims: list[tuple[int, bytes, str]] = []  # Size, root, source
+        self.shown, self.is_salted = 0, False  # After the first salted entry all are salted.
 
     def open(self, name: str) -> Any:
         self.known.add(name)
@@ -258,7 +273,7 @@ class Export:
         return data
 
     def lines(self, digest: Any) -> Iterator[tuple[int, tuple[Any, ...]]]:
-        """Yield number and fields of each line of the records. `digest` takes the bytes."""
+        """Yield each line of the records as number and fields. `digest` takes the bytes."""
         before = -1
         with io.BufferedReader(self.open("records.txt"), 1 << 18) as file:
             while raw := file.readline(LINE_MAX):
@@ -270,7 +285,7 @@ class Export:
                 yield before, found.groups()[1:]
 
     def read_log(self, known: str | None, witnesses: Collection[str]) -> None:
-        """Read all keys, and the size and root of the log, which its key must have signed."""
+        """Read all keys, and the log's size and root, which its key must have signed."""
         keys = json.loads(self.read("keys.json"))
         self.log = make_key(keys["log"]["name"], LOG, bytes.fromhex(keys["log"]["key"]))
         need(known in (None, self.log.text), f"the log's key is {self.log.text}, not the given one")
@@ -289,7 +304,9 @@ class Export:
         need(0 < self.size <= TILE * len(self.names), "it has no entries, or too few files")
 
     def read_manifest(self) -> None:
-        """Compare each file that is not the tree's with its hash, which the log's key signed."""
+        """Compare each file outside the tree with its hash in the manifest, which the log's key
+        signed.
+        """
         text, signers, strangers = read_note(self.read("manifest"), [self.log])
         need(self.log in signers and not strangers, "the manifest is not signed by the log alone")
         *head, self.selection, made = text.split("\n")[:5]
@@ -300,13 +317,14 @@ class Export:
         self.sums = dict(line.split(" ", 1)[::-1] for line in text.split("\n")[5:-1])
         for name, digest in self.sums.items():
             if digest == "-" or name == "records.txt":
-                continue  # A bundle that is left out. Or it is read later.
+                continue  # A bundle that was left out, or the records, which are checked later
             need(sha256(self.read(name)).hex() == digest, f"{name} was altered since the export")
 
     def claim(self, raw: bytes, whose: str, key: Key | None = None) -> None:
-        """Take somebody's checkpoint, which `key` cosigned. `walk` compares its root.
+        """Take a checkpoint that `key` cosigned; `walk` compares its root.
 
-        A restored log begins as the one of another name before it, of which a key may be, too.
+        After a restore the log has a new name and the same beginning, so a checkpoint may have an
+        older name.
         """
         try:
             name = raw.decode().partition("\n")[0]
@@ -322,7 +340,7 @@ class Export:
             self.cosigned[key] = (size, signers[key])
 
     def read_what_others_say(self) -> None:
-        """Take the newest checkpoints that kiosks and witnesses cosigned, and those stamped."""
+        """Take the newest checkpoints that kiosks and witnesses cosigned, and the stamped ones."""
         those = [(f"witness/{k}-{g}", one.name, one.key) for (k, g), one in self.chains.items()]
         those += [(f"outside/{k.mark.hex()}", f"witness {k.name}", k) for k in self.witnesses]
         for file, who, key in those:
@@ -335,7 +353,7 @@ class Export:
         self.notes += ["who stamped the time last, this tells:", f"  {command}"] if stamped else []
 
     def check_witnesses(self, needed: int | None) -> None:
-        """Look whether enough witnesses cosigned, and not long before the export was made."""
+        """Check that enough witnesses cosigned, shortly before the export."""
         needed = need_witnesses(self.wanted, needed, self.cosigned)
         seen = sorted(self.cosigned[key] for key in self.wanted if key in self.cosigned)[::-1]
         for size, at in seen[:needed][-1:]:
@@ -345,12 +363,13 @@ class Export:
             self.notes.append(text)
 
     def walk(self) -> None:
-        """Go through all entries in their order, up to the root that the log's key signed."""
+        """Go through all entries in order, up to the root that the log's key signed."""
         digest = hashlib.sha256()
         lines = self.lines(digest)
         shown, line = next(lines, (-1, ()))
         claims = sorted([*self.claims, (self.size, self.root, "the log's own checkpoint")])
-        agreed, tops = [0], list[bytes]()  # Sizes, and the roots of the full tiles so far.
+        # Sizes of matching checkpoints; roots of the full tiles so far
+        agreed, tops = [0], list[bytes]()
         for first in range(0, self.size, TILE):
             name = tile_name("0", first // TILE, min(TILE, self.size - first))
             raw = self.read(name)
@@ -379,10 +398,10 @@ class Export:
         need(is_same, "records.txt was altered since the export")
 
     def check_bundle(self, first: int, hashes: list[bytes]) -> None:
-        """Compare a bundle's entries, each after its length in two bytes, with their hashes."""
+        """Compare a bundle's entries with their hashes; each follows its length in two bytes."""
         name = tile_name("entries", first // TILE, len(hashes))
         if self.sums.get(name) == "-" and name not in self.names:
-            return  # It would show records that are hidden, from before there were salts.
+            return  # It would reveal hidden records from before salts were introduced.
         raw, at = self.read(name), 0
         for number, logged in enumerate(hashes, first):
             end = at + 2 + int.from_bytes(raw[at : at + 2], "big")
@@ -392,7 +411,7 @@ class Export:
         need(at == len(raw), f"{name} has something after its last entry, or is cut off")
 
     def check_upper_tiles(self, tops: list[bytes]) -> None:
-        """Compare the tiles of each level above with the roots of those below."""
+        """Compare the tiles of each upper level with the roots of those below."""
         for level in range(1, 9):
             rows = [tops[at : at + TILE] for at in range(0, len(tops), TILE)]
             for index, row in enumerate(rows):
@@ -401,7 +420,9 @@ class Export:
             tops = [root_of(row) for row in rows if len(row) == TILE]
 
     def judge(self, number: int, logged: bytes, line: tuple[Any, ...]) -> None:
-        """Compare a record with its hash, and take what it, or its place, says of a scan."""
+        """Compare a record with its hash, and pass a scan, or its stand-in, to its
+        kiosk's chain.
+        """
         salt, record, kiosk, generation, seq, part, signature = line
         if record is None:
             if kiosk is not None:  # Else it is no scan.
@@ -433,7 +454,9 @@ class Export:
         return self.chains[kiosk, generation]
 
     def check_act(self, number: int, record: bytes) -> None:
-        """Look at a record that is no scan. Nobody else must be able to take it for one, either."""
+        """Check a record that is no scan: its JSON must be canonical, so that no reader takes it
+        for a scan.
+        """
         told = json.loads(record)
         plain = json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         is_right = plain.encode() == record and told.get("type") in ("act", "inferred_exit")
@@ -445,7 +468,7 @@ class Export:
             need(chain is None or chain.key.raw.hex() == said["key"], f"{text} than keys.json has")
 
     def check_ends(self) -> None:
-        """Look at the ends of the kiosks' chains, and whether all files belong to the export."""
+        """Check the ends of the kiosks' chains, and that all files belong to the export."""
         chains = [chain for chain in self.chains.values() if chain.number >= 0]
         for chain in chains:
             chain.end(self.cosigned.get(chain.key, (0,))[0], self.notes, is_whole=self.is_whole)
@@ -464,7 +487,7 @@ def check(
     path: Path, *, key: str | None = None, checkpoints: Iterable[bytes] = (),
     witnesses: Collection[str] = (), needed: int | None = None,
 ) -> tuple[list[str], list[str]]:  # fmt: skip
-    """Return what is wrong with an export, and what else there is to know."""
+    """Return an export's problems, and notes for the reader."""
     try:
         export = Export(path)
         export.read_log(key and key.strip(), witnesses)

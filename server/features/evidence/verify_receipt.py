@@ -1,11 +1,11 @@
-"""Verifies a receipt of the entry log with nothing but Python, the package `cryptography`, and the
-file `verify.py` beside it.
+"""Verifies a receipt of the entry log with only Python, the package `cryptography`, and the file
+`verify.py` in the same folder.
 
     python3 verify_receipt.py FILE --key KEY
 
-A receipt (C2SP tlog-proof) is the way from one entry of the log up to the root of all, which the
-log's key signed. Kiosks and witnesses outside may have cosigned that root. Whose key is given with
-`--witness` must have done so. `docs/entry-log.md` of Hallkeeper describes each byte.
+A receipt (C2SP tlog-proof) is the Merkle path from one entry up to the log's root, which the log's
+key signed. Kiosks and outside witnesses may have cosigned that root; those given with `--witness`
+must have. Hallkeeper's `docs/entry-log.md` specifies each byte.
 """
 
 import argparse
@@ -22,7 +22,7 @@ if __package__:
 else:
     import verify  # type: ignore[import-not-found, no-redef]
 
-SIZE_MAX = 1_000_000  # Bytes of a receipt.
+SIZE_MAX = 1_000_000  # Bytes of a receipt
 RECEIPT = re.compile(
     rf"c2sp\.org/tlog-proof@v1\nextra ([A-Za-z0-9+/]+={{0,2}})\nindex ({verify.NUMBER})\n"
     r"((?:[A-Za-z0-9+/]{43}=\n)*)\n(.*)", re.DOTALL
@@ -32,8 +32,8 @@ EXTRA = re.compile(r'\{"record":(".*"),"salt":(null|"[0-9a-f]{32}")\}', re.DOTAL
 
 @dataclass(frozen=True)
 class Proven:
-    """Says what a receipt proves. `strangers` signed its checkpoint as well, so its notes say, and
-    nobody can check that without their keys.
+    """The facts that a receipt proves. `strangers` are the names of further signatures, which can't
+    be checked without their keys.
     """
 
     number: int
@@ -44,7 +44,7 @@ class Proven:
     strangers: tuple[str, ...]
 
     def notes(self) -> list[str]:
-        """Return it in words, with the record at the end."""
+        """Return the facts as lines of text, the record last."""
         found = [f"witness {name} cosigned the first {self.size} entries at {at}"
                  for name, at in self.cosigned]  # fmt: skip
         found += [f"not checked, for its key was not given: {name}" for name in self.strangers]
@@ -52,13 +52,13 @@ class Proven:
 
 
 def climb(digest: bytes, index: int, size: int, path: list[bytes]) -> bytes:
-    """Return the root over leaf `index` of `size`. The other branch at each node is in `path`, that
-    of the top last (RFC 6962, 2.1.1).
+    """Return the root over leaf `index` of `size`. `path` has the sibling at each node, the top one
+    last (RFC 6962, 2.1.1).
     """
     if size == 1:
         return digest
     verify.need(bool(path), "its proof is too short")
-    half = 1 << (size - 1).bit_length() - 1  # As many leaves as the left branch has.
+    half = 1 << (size - 1).bit_length() - 1  # Leaves of the left branch
     other = path.pop()
     if index < half:
         return verify.sha256(b"\x01", climb(digest, index, half, path), other)
@@ -68,14 +68,14 @@ def climb(digest: bytes, index: int, size: int, path: list[bytes]) -> bytes:
 def verify_receipt(
     raw: bytes, key: str, witnesses: Collection[str] = (), needed: int | None = None
 ) -> Proven:
-    """Return what a receipt proves. `key` is the log's, and so many of the witnesses must have
-    cosigned, or all of them. Raises Refused.
+    """Return the facts that a receipt proves. `key` is the log's; `needed` of the witnesses, or
+    all, must have cosigned. Raises Refused.
     """
     try:
         return _verified(raw, key, list(dict.fromkeys(witnesses)), needed)
     except verify.Refused:
         raise
-    except (ValueError, RecursionError):  # What others wrote may be malformed in any way.
+    except (ValueError, RecursionError):  # A receipt may be malformed in any way.
         raise verify.Refused("it is malformed") from None
 
 

@@ -1,4 +1,4 @@
-"""Exports, verifies, proves and erases the entry log at the console, with `hallkeeper audit`.
+"""The commands `hallkeeper audit`: export, verify, prove and erase the entry log.
 
 Begin with `commands.py`.
 """

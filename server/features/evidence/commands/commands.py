@@ -1,4 +1,4 @@
-"""Exports, compares, proves and erases the entry log with `hallkeeper audit`."""
+"""The commands `hallkeeper audit`: export, check, compare, prove and erase."""
 
 import itertools
 import sys
@@ -52,11 +52,11 @@ def export(
     person: str | None,
     court: bool,
 ) -> None:
-    """Write the entry log for somebody who trusts nobody here.
+    """Write the entry log as evidence for an outsider.
 
-    The export holds the log as C2SP tlog-tiles, records with their salts, keys, what kiosks
-    cosigned, a README for a lawyer, and verify.py. Of a part, all other records stay hidden, and
-    the proofs are the same.
+    The export contains the log as C2SP tlog-tiles, the records with their salts, the keys, the
+    kiosks' cosignatures, a README for lawyers, and verify.py. In an export of a selection all other
+    records stay hidden, and the proofs are the same.
     """
     if sum(one is not None for one in (hall_code, day, person)) > 1:
         raise refuse("choose one of --hall, --day and --person.")
@@ -92,10 +92,10 @@ def export(
 @audit.command(short_help="Check the database against its own log.")
 @event_option
 def check(event_dir: Path) -> None:
-    """Check that what pages show is what was logged, and that nothing of the log is missing.
+    """Check that the ledger, which pages and CSV files show, matches the log, and that no entry is
+    missing.
 
-    Exit status 1 where something is wrong. It tells what an export can't: whether the ledger's
-    rows, which pages and CSV files read, are those of the log.
+    An export can't show this. Exit status 1 if anything is wrong.
     """
     with opened(event_dir) as (event, database), database.reading() as db:
         found = list(itertools.islice(checking.problems(db, event.log_name), _PROBLEMS_MAX))
@@ -117,10 +117,10 @@ def check(event_dir: Path) -> None:
     help="The event of the log, where one export is compared with it.",
 )
 def compare(first: Path, second: Path | None, event_dir: Path | None) -> None:
-    """Say whether two exports are of the same log, and from which entry on they differ.
+    """Compare two exports: are they of the same log, and at which entry do they begin to differ?
 
-    With one export and --event it is compared with the log itself. Exit status 0: the same log, or
-    one is the beginning of the other. 1: they differ.
+    With one export and --event, compare it with the log itself. Exit status 0: the same log, or one
+    is the beginning of the other. 1: they differ.
     """
     try:
         if second is not None:
@@ -172,9 +172,9 @@ def receipt(event_dir: Path, number: int, out: Path | None) -> None:
 def erase(event_dir: Path, badge: str, yes: bool) -> None:
     """Erase the records of badge number BADGE from the entry log and the ledger's scans.
 
-    Their commitments stay, so that every proof, receipt and export of others verifies as before.
-    The attendee, their badges and lists are not touched. Backups keep the records until they are
-    deleted, and so do the journals of kiosks.
+    Their commitments stay, so all existing proofs, receipts and exports still verify. The attendee,
+    their badges and lists are not touched. Backups, and the journals of kiosks, keep the records
+    until they are deleted.
     """
     try:
         serial = parse_badge_number(badge)
@@ -199,9 +199,9 @@ def erase(event_dir: Path, badge: str, yes: bool) -> None:
 @audit.command(short_help="Print the log's key, for whoever verifies.")
 @event_option
 def key(event_dir: Path) -> None:
-    """Print the log's public key, as verifiers want it (C2SP signed-note).
+    """Print the log's public key as verifiers need it (C2SP signed-note).
 
-    Give it to auditors by another way than the export: on paper, or in the event's announcement.
+    Give it to auditors separately from the export: on paper, or in the event's announcement.
     """
     event = load_event(event_dir)
     click.echo(verifier_key(event.log_name, event.log_key.public))

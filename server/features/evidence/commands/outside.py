@@ -1,4 +1,4 @@
-"""Has the entry log confirmed from outside, and runs a witness for others' logs."""
+"""Commands that have the entry log confirmed outside, and that run a witness for other logs."""
 
 import signal
 import threading
@@ -22,8 +22,8 @@ WITNESS_PORT = 8480
 
 
 def confirm(event: Event, database: Database, log: Log) -> None:
-    """Ask the event's witnesses and its time-stamping authority for the newest checkpoint, and say
-    who did not confirm it. It never fails for that.
+    """Ask the witnesses and the time-stamping authority to confirm the newest checkpoint, and print
+    which of them did not. Never raises because of them.
     """
     settings = event.settings
     if not settings.witnesses and settings.time_authority is None:
@@ -38,8 +38,8 @@ def confirm(event: Event, database: Database, log: Log) -> None:
 
 
 def read_stamp(answer: bytes, message: bytes, certificates: bytes) -> str:
-    """Say who stamped a message and when. Raises StampError, which is a ValueError, where that does
-    not hold.
+    """Return the stamp's signer and time as text. Raises StampError, a ValueError, where the stamp
+    is invalid.
     """
     known = authority.Authority("", authority.certificates_of(certificates, "the certificates"))
     found = authority.verify(answer, message, known)
@@ -52,8 +52,8 @@ def read_stamp(answer: bytes, message: bytes, certificates: bytes) -> str:
 def checkpoint(event_dir: Path) -> None:
     """Print the newest checkpoint of the entry log, after asking witnesses and the authority.
 
-    Keep it, or give it away: whoever has it finds out whether the log was rewritten later, with
-    `hallkeeper audit verify --checkpoint`.
+    Keep it, or give it away: with `hallkeeper audit verify --checkpoint` its holder can show later
+    whether the log was rewritten.
     """
     with opened(event_dir) as (event, database):
         log = Log(database, event.log_name, event.log_key)
@@ -75,11 +75,11 @@ def checkpoint(event_dir: Path) -> None:
 @click.option("--host", default="127.0.0.1", show_default=True, help="An address to listen on.")
 @click.option("--port", default=WITNESS_PORT, show_default=True, type=click.IntRange(0, 65_535))
 def witness(directory: Path, name: str | None, logs: tuple[str, ...], host: str, port: int) -> None:
-    """Run a witness (C2SP tlog-witness): a program for others to run, on a machine of their own.
+    """Run a witness (C2SP tlog-witness), a program for outsiders to run on their own computer.
 
-    It sees hashes alone. It cosigns a log's checkpoint where a proof shows that it goes on from
-    the one before, and refuses every other one. What it cosigned is in its directory: keep that,
-    and never put an older copy of it back. Put a web server with TLS before it.
+    It sees only hashes. It cosigns a checkpoint only if a proof shows that it extends the last one
+    that it cosigned. Its directory holds those checkpoints: keep it, and never restore an older
+    copy of it. Put a web server with TLS in front of it.
     """
     with opened_witness(directory, name, list(logs)) as one:
         try:
@@ -97,7 +97,7 @@ def witness(directory: Path, name: str | None, logs: tuple[str, ...], host: str,
 
 
 def _until_stopped(server: WitnessServer) -> None:
-    """Serve until Ctrl-C or SIGTERM. A request that has begun is answered first."""
+    """Serve until Ctrl-C or SIGTERM; a request that has begun is still answered."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

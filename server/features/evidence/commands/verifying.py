@@ -1,7 +1,6 @@
-"""Verifies exports and receipts of the entry log, for `hallkeeper audit`. It needs no event, no
-server and no network.
+"""Commands that verify exports and receipts of the entry log, without an event, server or network.
 
-It takes all steps of `verify.py`, and reads the time stamps as well.
+They take all steps of `verify.py`, and verify the time stamps as well.
 """
 
 import re
@@ -18,7 +17,7 @@ from server.features.evidence.commands import outside
 
 
 class _Scan(msgspec.Struct):
-    """Holds what verifying needs of a kiosk's record. It is asked for by name, as of a dict."""
+    """The fields of a scan record that verifying reads, by subscription like a dict."""
 
     kiosk: str
     generation: int
@@ -36,7 +35,7 @@ _Command = Callable[..., None]
 
 
 def _witnesses(command: _Command) -> _Command:
-    """Add the options that say whose cosignatures must be there."""
+    """Add the options that require cosignatures."""
     named = click.option(
         "--witness", "witnesses", multiple=True, metavar="KEY",
         help="The key of a witness outside, or of a kiosk, which must have cosigned the log.",
@@ -69,12 +68,12 @@ def verify_export(
     needed: int | None,
     authority: Path | None,
 ) -> None:
-    """Verify an export, a folder or a zip, and name what is wrong first.
+    """Verify an export, a folder or a zip, and print the first problem.
 
-    It reads nothing but the export. Exit status 0: all is well. 1: something is wrong. With
-    --authority there must be a time stamp, and each must be of this authority.
+    Only the export is read. Exit status 0: all is well. 1: something is wrong. With --authority
+    there must be a time stamp, and each must be of this authority.
     """
-    # This program's own reader of JSON takes a small part of the time of the standard library's.
+    # Decoding with msgspec takes a small part of the time of the standard library's JSON.
     verify.read_scan = _SCAN.decode
     try:
         given = [path.read_bytes() for path in checkpoints]
@@ -91,9 +90,9 @@ def verify_export(
 
 
 def check_stamps(path: Path, certificates: bytes | None) -> tuple[list[str], list[str]]:
-    """Return what is wrong with the time stamps of an export that is verified, and what they say.
+    """Return the problems of a verified export's time stamps, and notes on those that hold.
 
-    Whoever has no certificates of the authority believes those of the export.
+    Without `certificates` the export's own certificates are trusted.
     """
     export = verify.Export(path)
     files = [name for name in export.names if re.fullmatch(r"stamp/[0-9]+\.note", name)]

@@ -1,4 +1,4 @@
-"""Serves the entry log to auditors: as a timeline, at a glance, compared, and as files.
+"""Pages of the entry log for auditors: timeline, summary, comparison and export.
 
 Begin with `timeline.py`.
 """

@@ -1,7 +1,7 @@
-"""Compares exports of the entry log that somebody brings, and makes exports to take away.
+"""Compares uploaded exports of the entry log, and makes exports to download.
 
-Both are done in a process of its own, because they compute for long and may read what anybody has
-made. That process loads nothing of the web. What was sent is deleted as soon as it was read.
+Both run in a worker process without web code, because they compute for long and may read hostile
+files. An upload is deleted once it is read.
 """
 
 from collections.abc import Iterator
@@ -30,9 +30,9 @@ from server.web.services import services
 
 blueprint = Blueprint("log_files", __name__, url_prefix="/admin/log")
 
-# Of both files together. A larger export is compared with `hallkeeper audit compare`.
+# Both files together. Larger exports are compared with `hallkeeper audit compare`.
 SENT_BYTES_MAX = 64_000_000
-# Witnesses and the authority are asked before an export. Whoever takes longer is left out.
+# Witnesses and the authority are asked before an export; late answers are left out.
 CONFIRMED_WITHIN_S = 5.0
 TOO_LARGE = N_(
     "Two exports may have %(size)s MB together here. Compare larger ones with "
@@ -57,7 +57,7 @@ def compare() -> str:
 @auth.allow("auditor")
 @auth.takes_file(SENT_BYTES_MAX, TOO_LARGE)
 def compared() -> tuple[str, int]:
-    """Compare the exports that were sent, or the only one with this server's log."""
+    """Compare the uploaded exports, or a single one with this server's log."""
     found, problem, status = None, "", 400
     try:
         found = _compared()
@@ -109,7 +109,7 @@ def form() -> str:
 @auth.allow("auditor")
 @auth.confirmed
 def export() -> AnyResponse:
-    """Make an export and hand it out. That it was made is an act."""
+    """Make an export and send it. The entry log records the export as a staff action."""
     here, by, back = services(), auth.actor(), url_for("admin.log_files.form")
     given = {name: request.form.get(name, "").strip() or None for name in ("hall", "day", "badge")}
     try:
@@ -140,7 +140,7 @@ def export() -> AnyResponse:
 
 
 def _sent(out: Path, folder: "TemporaryDirectory[str]") -> Iterator[bytes]:
-    """Yield a file in pieces, and delete it at the end in any case."""
+    """Yield a file in pieces, and delete its folder afterwards in any case."""
     try:
         with out.open("rb") as file:
             while piece := file.read(1 << 18):

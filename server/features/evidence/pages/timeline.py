@@ -1,6 +1,6 @@
-"""Shows the entry log as a timeline, each of its entries by itself, and how it stands at a glance.
+"""Shows the entry log: as a timeline, each entry by itself, and in summary.
 
-The number of an entry never changes, and so neither does the address of its page.
+An entry's number never changes, so its address stays valid.
 """
 
 import json
@@ -27,7 +27,7 @@ from server.web.services import services
 
 blueprint = Blueprint("log", __name__, url_prefix="/admin/log")
 
-ACT_PREFIX = "act:"  # Stands before an act's name in an address.
+ACT_PREFIX = "act:"  # Prefixes a staff action in a query parameter.
 KINDS = {
     timeline.SCAN: N_("Any scan"),
     "entry": N_("Entry"),
@@ -85,7 +85,7 @@ def show() -> tuple[str, int]:
 @blueprint.get("/<int:number>")
 @auth.allow("auditor")
 def entry(number: int) -> str:
-    """Show one entry: what it is, its record, and what fixes it in the log."""
+    """Show one entry: its kind, its record, and its hash in the log."""
     with services().database.reading() as db:
         found = timeline.single(db, number)
         if found is None:
@@ -105,8 +105,8 @@ def entry(number: int) -> str:
 @blueprint.get("/integrity")
 @auth.allow("auditor")
 def integrity() -> str:
-    """Show the entry log at a glance. That is its size, its newest checkpoint and key, who
-    confirmed how much of it, and when.
+    """Show the log's size, newest checkpoint and key, and who confirmed how much of it,
+    and when.
     """
     here = services()
     with here.database.reading() as db:
@@ -124,7 +124,7 @@ def _words(names: act_words.Names, halls: list[store.HallRow]) -> dict[str, obje
         "act_about": partial(about, names),
         "others": act_words.WHO,
         "hall_names": {hall.hall_id: hall.names for hall in halls},
-        "said": _,  # It escapes nothing, so that the template does.
+        "said": _,  # Translates without escaping; the template escapes.
     }
 
 
@@ -149,7 +149,7 @@ def _filter(
 
 
 def _day(text: str) -> tuple[int, int]:
-    """Read a day, as when it begins and when the next one does (Unix ms). Raises ValueError."""
+    """Return when a day and the next day begin (Unix ms). Raises ValueError."""
     parse: Callable[[str], int] = services().venue_clock.parse
     day = date.fromisoformat(text)
     return parse(f"{day}T00:00"), parse(f"{day + timedelta(days=1)}T00:00")

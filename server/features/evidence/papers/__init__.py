@@ -1,3 +1,1 @@
-"""Writes what an export says to people who read it, such as lawyers and courts. It imports nothing
-of ours.
-"""
+"""Texts in an export for its readers, such as lawyers and courts. Imports nothing of ours."""

@@ -1,7 +1,7 @@
-"""Writes the folder `court` of an export, for a court and for the lawyers of both sides.
+"""Writes the export's folder `court`, for a court and both parties' lawyers.
 
-It says what each signature is worth under the law, and with which tools of others it is checked.
-What it says of the law is checked against the sources that it names, and is no advice.
+It explains what each signature is worth under the law, and how to check it with independent tools.
+Statements about the law were checked against the cited sources, and are no legal advice.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Facts:
-    """Holds what the pages say of this export. `stamps` and `witnesses` are how many it has."""
+    """Values for the texts. `kiosks`, `witnesses` and `stamps` are counts."""
 
     event: str
     size: int
@@ -23,7 +23,7 @@ class Facts:
 
 
 def files(facts: Facts, sums: Mapping[str, str]) -> dict[str, bytes]:
-    """Return the files of the folder by their names. `sums` has the SHA-256 of the others."""
+    """Return the folder's files by name. `sums` are the SHA-256 of the export's other files."""
     values = facts.__dict__
     lines = "".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items()))
     return {

@@ -1,4 +1,4 @@
-"""Has the text that goes with each export of the entry log, for a reader who is a lawyer."""
+"""The README of each export of the entry log, written for lawyers."""
 
 from collections.abc import Mapping
 
@@ -80,6 +80,6 @@ How to examine it
 
 
 def text(names: Mapping[str, str], *, size: int, selection: str, key: str) -> str:
-    """Return the text for an export of an event with these names (by language)."""
+    """Return the README for an event with these names (by language)."""
     event = " / ".join(names.values())
     return _TEXT.format(event=event, size=size, selection=selection, key=key)

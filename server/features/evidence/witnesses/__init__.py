@@ -1,6 +1,6 @@
-"""Has others outside confirm the entry log: witnesses that cosign its checkpoints, and an authority
-that stamps the time on them.
+"""Has outside parties confirm the entry log: witnesses cosign its checkpoints, an authority adds
+time stamps.
 
-Begin with `worker.py`. `witness.py` is a witness of our own, for others to run. It may use `event`,
-`entry_log`, `outgoing` and `storage`. Nothing here keeps a door waiting.
+Begin with `worker.py`. `witness.py` is our own witness, for others to run. Uses only `event`,
+`entry_log`, `outgoing` and `storage`. Never delays a door.
 """

@@ -1,7 +1,7 @@
 """Asks a witness to cosign a checkpoint of the entry log (C2SP tlog-witness).
 
-The witness has the last checkpoint that it cosigned, and gets a proof that this one goes on from
-it. It sees hashes alone. What it answers is believed as far as its signature goes.
+The witness gets a proof that the checkpoint extends the last one that it cosigned. It sees only
+hashes. Its answer is checked by its signature.
 """
 
 import base64
@@ -22,7 +22,7 @@ from server.core.event.settings import EventSettings
 from server.core.outgoing.posting import Reply, Send
 
 ANSWER_BYTES_MAX = 16 * 1024
-# A cosignature that is this much older or newer than our clock has it, is not of now.
+# A cosignature's time may differ from our clock by this much.
 CLOCK_MS = 3_600_000
 _AHEAD = "it cosigned {} entries of this log, and there are {}"
 _HEADERS = {"Content-Type": "text/plain; charset=utf-8"}
@@ -30,7 +30,7 @@ _HEADERS = {"Content-Type": "text/plain; charset=utf-8"}
 
 @dataclass(frozen=True)
 class Witness:
-    """Describes a witness of the event's settings. `key` is its verifier key."""
+    """A witness in the event's settings. `key` is its verifier key."""
 
     name: str
     url: str
@@ -39,17 +39,17 @@ class Witness:
 
     @property
     def mark(self) -> str:
-        """Return eight digits that tell its key from others."""
+        """Return the key's id, eight hex digits."""
         return self.key.split("+", 2)[1]
 
     @property
     def call(self) -> str:
-        """Return where checkpoints are sent."""
+        """Return the URL for checkpoints."""
         return f"{self.url.rstrip('/')}/add-checkpoint"
 
 
 def witnesses(settings: EventSettings) -> list[Witness]:
-    """Return the witnesses that the event asks, as its settings list them."""
+    """Return the witnesses in the event's settings."""
     found = []
     for url, key in settings.witnesses.items():
         name, public = read_witness_key(key)
@@ -58,7 +58,7 @@ def witnesses(settings: EventSettings) -> list[Witness]:
 
 
 class RefusedError(Exception):
-    """Is raised where a witness did not cosign. The text is for staff."""
+    """A witness did not cosign. The text is for staff."""
 
     def __init__(self, code: Code, words: str) -> None:
         super().__init__(words)
@@ -66,13 +66,13 @@ class RefusedError(Exception):
 
 
 def check_kept(log: Log, kept: Cosigned) -> None:
-    """Raise RefusedError where the log is another one than this witness cosigned. Nobody is asked
-    for that.
+    """Raise RefusedError where our log is not the one that this witness cosigned. Needs no
+    request.
     """
     try:
         root = base64.b64decode(kept.note.split("\n")[2])
     except (ValueError, IndexError):
-        root = b""  # Whoever altered the database may have made it anything.
+        root = b""  # The database was altered and the note is malformed.
     if kept.size <= log.size() and not log.has(kept.size, root):
         raise RefusedError(
             Code.FORK, f"it cosigned another log of {kept.size} entries than this one"
@@ -82,10 +82,10 @@ def check_kept(log: Log, kept: Cosigned) -> None:
 def ask(
     send: Send, witness: Witness, log: Log, given: Given, kept: Cosigned | None, now: int
 ) -> Cosigned:
-    """Return the witness's cosignature of the checkpoint. `kept` is its newest one.
+    """Return the witness's cosignature of the checkpoint. `kept` is its last one.
 
-    Raises RefusedError. Where the witness knows a newer checkpoint than the given one, it is asked
-    for the newest.
+    If the witness has cosigned a newer checkpoint than `given`, it is asked to cosign the newest.
+    Raises RefusedError.
     """
     known = 0 if kept is None else kept.size
     if known > log.size():
@@ -126,11 +126,13 @@ def _send(send: Send, witness: Witness, log: Log, known: int, given: Given) -> R
 
 
 def _told_size(reply: Reply, known: int, given: Given, log: Log) -> int:
-    """Return how many entries the witness knows. Raises RefusedError where it can't be asked on."""
+    """Return the number of entries that the witness states it has cosigned. Raises RefusedError
+    where asking again makes no sense.
+    """
     try:
         told = read_size(reply.body)
     except NoteError:
-        # It has nothing to say but that this is another checkpoint of the same size.
+        # The witness rejects only this checkpoint: it has another one of the same size.
         if known == given.size:
             told = known
         else:

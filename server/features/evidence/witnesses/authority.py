@@ -1,7 +1,7 @@
-"""Asks a time-stamping authority (RFC 3161) for stamps, and verifies them.
+"""Requests time stamps from an authority (RFC 3161), and verifies them.
 
-A stamp is over the SHA-512 of a checkpoint's note. It proves that this very note was there at the
-time of the stamp. It does not prove that there was no other one beside it.
+A stamp covers the SHA-512 of a checkpoint's note. It proves that this note existed at the time of
+the stamp, not that no other existed.
 """
 
 import hashlib
@@ -28,14 +28,14 @@ ANSWER_BYTES_MAX = 64 * 1024
 CA_BYTES_MAX = 1_000_000
 NAME_CHARS_MAX = 120
 _HEADERS = {"Content-Type": "application/timestamp-query"}
-_CERTIFICATES = 0xA0  # Their tag in the signed data (RFC 5652, 5.1).
-# What OpenSSL found, in the errors that the library puts together.
+_CERTIFICATES = 0xA0  # Tag of the certificates in the signed data (RFC 5652, 5.1)
+# OpenSSL's reason in the library's error messages.
 _FOUND = re.compile(r'(?:reason: "|Verify error: *)([^"]+)"')
 _SHA512 = x509.ObjectIdentifier("2.16.840.1.101.3.4.2.3")
 
 
 class StampError(ValueError):
-    """Is raised where there is no stamp, or none that holds. The text is for staff."""
+    """There is no stamp, or it is invalid. The text is for staff."""
 
     def __init__(self, code: Code, words: str) -> None:
         super().__init__(words)
@@ -44,7 +44,7 @@ class StampError(ValueError):
 
 @dataclass(frozen=True)
 class Authority:
-    """Describes an authority of the event's settings."""
+    """A time-stamping authority in the event's settings."""
 
     url: str
     certificates: tuple[x509.Certificate, ...]
@@ -53,14 +53,16 @@ class Authority:
 
 @dataclass(frozen=True)
 class Verified:
-    """Says what a stamp proves: by whose word, and at which time (Unix ms) the note was there."""
+    """The facts that a stamp proves: its signer, and the time (Unix ms) at which the note
+    existed.
+    """
 
     authority: str
     stamped_at: int
 
 
 def read_certificates(path: Path) -> tuple[x509.Certificate, ...]:
-    """Read the authority's root certificate and those between. Raises StampError."""
+    """Read the authority's root and intermediate certificates. Raises StampError."""
     try:
         with path.open("rb") as file:
             raw = file.read(CA_BYTES_MAX)
@@ -72,7 +74,7 @@ def read_certificates(path: Path) -> tuple[x509.Certificate, ...]:
 
 
 def certificates_of(pem: bytes, place: str) -> tuple[x509.Certificate, ...]:
-    """Read certificates from PEM, of which one is a root. Raises StampError with their `place`."""
+    """Read PEM certificates, among them a root. Raises StampError that names their `place`."""
     try:
         found = x509.load_pem_x509_certificates(pem)
     except ValueError:
@@ -83,8 +85,8 @@ def certificates_of(pem: bytes, place: str) -> tuple[x509.Certificate, ...]:
 
 
 def ask(send: Send, authority: Authority, note: str) -> tuple[bytes, Verified]:
-    """Return a new stamp over a checkpoint's note, as the authority's whole answer. Raises
-    StampError.
+    """Request a stamp over a checkpoint's note. Return the authority's whole answer, and its facts.
+    Raises StampError.
     """
     message = note.encode()
     request = TimestampRequestBuilder(message, HashAlgorithm.SHA512, nonce=True).build()
@@ -103,10 +105,10 @@ def ask(send: Send, authority: Authority, note: str) -> tuple[bytes, Verified]:
 def verify(
     answer: bytes, message: bytes, authority: Authority, *, nonce: int | None = None
 ) -> Verified:
-    """Return what the stamp in an answer proves of `message`. Raises StampError.
+    """Return the facts that the stamp in an answer proves about `message`. Raises StampError.
 
-    Its signer's certificate must lead to one of the authority's roots, be valid at the time of the
-    stamp, and be for time stamps alone.
+    The signer's certificate must lead to one of the authority's roots, be valid at the time of the
+    stamp, and be for time stamps only.
     """
     try:
         response = decode_timestamp_response(_in_order(answer))
@@ -125,7 +127,7 @@ def verify(
         raise
     except VerificationError as error:
         raise StampError(Code.WRONG, f"its stamp does not hold: {_reason(error)}") from None
-    # The library raises many kinds for what is malformed.
+    # The library raises many types for malformed input.
     except (ValueError, TypeError, OverflowError, x509.DuplicateExtension) as error:
         raise StampError(Code.WRONG, f"its stamp is malformed ({type(error).__name__})") from None
 
@@ -138,10 +140,10 @@ def _reason(error: VerificationError) -> str:
 
 
 def _in_order(answer: bytes) -> bytes:
-    """Return the answer with its certificates in the order of DER.
+    """Return the answer with its certificates sorted as DER requires.
 
-    They are a set that no signature covers. Authorities send their chains in the order of signing,
-    which the library refuses.
+    The library refuses other orders, but authorities send their chains in the order of signing. No
+    signature covers the order.
     """
     try:
         _, token = _elements(_content(answer))
@@ -150,17 +152,17 @@ def _in_order(answer: bytes) -> bytes:
         parts = _elements(_content(signed_data))
         (certificates,) = [_content(one) for one in parts if one[0] == _CERTIFICATES]
     except (IndexError, ValueError):
-        return answer  # It is a refusal, or malformed, which the library finds out.
+        return answer  # A refusal, or malformed: the library reports it.
     return answer.replace(certificates, b"".join(sorted(_elements(certificates))), 1)
 
 
 def _content(element: bytes) -> bytes:
-    """Return what follows the tag and the length of an element (DER)."""
+    """Return the content of an element, after its tag and length (DER)."""
     return element[2 if element[1] < 0x80 else 2 + (element[1] & 0x7F) :]
 
 
 def _elements(content: bytes) -> list[bytes]:
-    """Divide the content of a sequence or set into its elements (DER)."""
+    """Split the content of a sequence or set into its elements (DER)."""
     found = []
     while content:
         head = len(content) - len(_content(content))
@@ -183,7 +185,7 @@ def _builder(authority: Authority, nonce: int | None) -> Verifier:
 
 
 def _signer(response: TimeStampResponse) -> str:
-    """Return what the certificate of the stamp's signer is called."""
+    """Return the name in the certificate of the stamp's signer."""
     (signer,) = response.signed_data.signer_infos
     for raw in response.signed_data.certificates:
         found = x509.load_der_x509_certificate(raw)
@@ -195,9 +197,9 @@ def _signer(response: TimeStampResponse) -> str:
 
 
 def with_policy(request: bytes, policy: str) -> bytes:
-    """Return a request (DER) that asks for a stamp of a policy. The library makes none."""
+    """Add a policy to a request (DER), which the library can't."""
     body = _content(request)
-    # The version has three bytes. The hash follows, and then the policy.
+    # The version has three bytes; the hash follows, then the policy.
     at = 3 + 2 + body[4]
     number = _object_identifier(policy)
     body = body[:at] + number + body[at:]

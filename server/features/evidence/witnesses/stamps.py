@@ -1,4 +1,4 @@
-"""Keeps the stamps by which an authority says when a checkpoint of the entry log was there."""
+"""Stores the authority's time stamps of checkpoints."""
 
 from dataclasses import dataclass
 
@@ -7,15 +7,16 @@ from server.storage.connection import Connection
 
 @dataclass(frozen=True)
 class Stamp:
-    """Holds a stamp. `answer` is the authority's whole answer (RFC 3161, DER) over `note`'s bytes.
+    """A time stamp. `answer` is the authority's whole answer (RFC 3161, DER) over the bytes of
+    `note`.
 
-    Times are Unix ms. `stamped_at` is the authority's word.
+    Times are Unix ms; `stamped_at` is by the authority's clock.
     """
 
     stamp_id: int
     size: int
     note: str
-    authority: str  # As its certificate is called.
+    authority: str  # The name in its certificate
     stamped_at: int
     at: int
     answer: bytes
@@ -27,18 +28,17 @@ _SELECT = (
 
 
 def stamps(db: Connection, log: str) -> list[Stamp]:
-    """Return all stamps of the log of this name, the oldest first."""
+    """Return all stamps of a log, oldest first."""
     return [Stamp(**dict(row)) for row in db.execute(f"{_SELECT} ORDER BY stamp_id", (log,))]
 
 
 def newest(db: Connection, log: str) -> Stamp | None:
-    """Return the newest stamp."""
     row = db.execute(f"{_SELECT} ORDER BY stamp_id DESC LIMIT 1", (log,)).fetchone()
     return None if row is None else Stamp(**dict(row))
 
 
 def keep(db: Connection, log: str, one: Stamp) -> None:
-    """Keep a new stamp. Its number is made here."""
+    """Store a stamp; the database assigns its number."""
     db.execute(
         "INSERT INTO time_stamp (log, size, note, authority, answer, stamped_at, at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?)",

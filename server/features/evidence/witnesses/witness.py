@@ -1,7 +1,7 @@
-"""Is a witness for others' logs (C2SP tlog-witness), which outsiders run beside no server of ours.
+"""A witness for other logs (C2SP tlog-witness), run by outsiders without a server of ours.
 
-For each log it keeps the newest checkpoint that it cosigned, on disk before it answers, and
-cosigns a newer one only where a proof shows that it goes on from that. It sees hashes alone.
+For each log it stores the newest checkpoint that it cosigned, on disk before it answers, and
+cosigns a newer one only if a proof shows that it extends that one. It sees only hashes.
 """
 
 import hashlib
@@ -27,23 +27,23 @@ LOGS_MAX = 1000
 
 
 class WitnessError(EventError):
-    """Is raised where the witness's directory can't be used. The text says what to do."""
+    """The witness's directory can't be used. The text gives the remedy."""
 
 
 class Answer(NamedTuple):
     status: int
     body: str = ""
     content_type: str = "text/plain; charset=utf-8"
-    told: str = ""  # What its operator should know.
+    told: str = ""  # Message for the operator
 
 
 class Witness:
-    """Judges what logs send. Safe to use from many threads, and by one process at a time."""
+    """Judges the logs' submissions. Thread-safe; one process at a time."""
 
     def __init__(self, directory: Path, name: str, key: PrivateKey) -> None:
         """Raises WitnessError where the directory is damaged."""
         self.name, self._key, self._directory = name, key, directory
-        # The lock guards what was cosigned: no two checkpoints are compared with the same one.
+        # Guards `_newest`: two checkpoints must not both be compared with the same predecessor.
         self._lock = threading.Lock()
         self._logs = dict(_read_logs(directory))
         self._newest = {origin: self._read(origin) for origin in self._logs}
@@ -59,12 +59,12 @@ class Witness:
         return sorted(self._logs)
 
     def size(self, origin: str) -> int:
-        """Return how many entries of a log it cosigned, 0 for none."""
+        """Return how many entries of a log it has cosigned."""
         found = self._newest.get(origin)
         return 0 if found is None else found.size
 
     def add_checkpoint(self, raw: bytes, now_s: int) -> Answer:
-        """Answer the call `add-checkpoint`, at `now_s` (Unix seconds)."""
+        """Answer a request `add-checkpoint` at `now_s` (Unix seconds)."""
         try:
             asked = read_submission(raw)
             origin = asked.note.partition("\n")[0]
@@ -106,8 +106,8 @@ class Witness:
         return self._directory / "cosigned" / f"{name}.note"
 
     def _read(self, origin: str) -> Checkpoint | None:
-        """Return the newest checkpoint that was cosigned. What can't be read is never taken for
-        nothing, because then another history could be cosigned.
+        """Return the newest cosigned checkpoint. An unreadable file raises WitnessError: if it
+        counted as missing, the witness could cosign a second history.
         """
         path = self._path(origin)
         try:
@@ -124,7 +124,7 @@ class Witness:
         return found
 
     def _keep_evidence(self, note: str, told: str) -> None:
-        """Keep a checkpoint that contradicts the cosigned one. Both bear the log's signature."""
+        """Store a checkpoint that contradicts the cosigned one. Both bear the log's signature."""
         folder = self._directory / "evidence"
         origin = note.partition("\n")[0]
         known = self._path(origin)
@@ -142,7 +142,7 @@ def _conflict(known: int) -> Answer:
 
 
 def _check(before: Checkpoint | None, checkpoint: Checkpoint, proof: tuple[bytes, ...]) -> None:
-    """Raises ProofError where a checkpoint does not go on from the one before."""
+    """Raise ProofError where a checkpoint does not extend the previous one."""
     if checkpoint.size == 0 and checkpoint.root != hashlib.sha256().digest():
         raise ProofError("an empty log has another root")
     if before is None or before.size == 0:
@@ -165,9 +165,10 @@ def _read_logs(directory: Path) -> Iterator[tuple[str, PublicKey]]:
 
 @contextmanager
 def opened(directory: Path, name: str | None, logs: list[str]) -> Iterator[Witness]:
-    """Open a witness's directory, for this process alone. It is made where there is none.
+    """Open a witness's directory for this process alone; create it if needed, which requires
+    `name`.
 
-    `name` is needed then, and `logs` are verifier keys of logs to add. Raises WitnessError.
+    `logs` are verifier keys of logs to add. Raises WitnessError.
     """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     with held(directory / LOCK_FILE, _in_use, WitnessError):

@@ -1,4 +1,4 @@
-"""Serves a witness over HTTP, with the standard library alone."""
+"""Serves a witness over HTTP with the standard library only."""
 
 import threading
 import time
@@ -9,12 +9,12 @@ from typing import Any
 from badges.transparency.witnessing import BYTES_MAX
 from server.features.evidence.witnesses.witness import Answer, Witness
 
-TIMEOUT_S = 10.0  # For each step of a request.
+TIMEOUT_S = 10.0  # For each step of a request
 AT_ONCE_MAX = 50
 
 
 class WitnessServer(ThreadingHTTPServer):
-    """Serves `POST /add-checkpoint`. `GET /` tells the witness's key and logs."""
+    """Serves `POST /add-checkpoint`. `GET /` returns the witness's key and logs."""
 
     daemon_threads = True
 
@@ -42,7 +42,7 @@ class WitnessServer(ThreadingHTTPServer):
             self._turns.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of callers that went away."""
+        """Ignore clients that disconnect."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -63,7 +63,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             self._answer(self.server.witness.add_checkpoint(raw, self.server.now_s()))
         except OSError as error:
-            # Nothing was cosigned, because it could not be put on disk.
+            # It could not be written to disk, so nothing was cosigned.
             self.server.tell(f"nothing is cosigned: {error.strerror}")
             self._answer(Answer(503, "This witness can't write. Try again later.\n"))
 
@@ -83,7 +83,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Write nothing down of who asked."""
+        """Log no requests, so that no client is recorded."""
 
     def version_string(self) -> str:
         return "hallkeeper-witness"

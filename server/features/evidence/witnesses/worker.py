@@ -1,7 +1,7 @@
-"""Signs checkpoints of the entry log once a minute while there is news, and has them confirmed
-outside, on threads of the running server.
+"""Signs a checkpoint of the entry log each minute if there are new entries, and has it confirmed
+outside, on threads of the server.
 
-Nothing waits for it. What fails is a trouble that staff see, and is tried again.
+Nothing waits for these threads. Failures become alerts and are retried.
 """
 
 import logging
@@ -29,19 +29,19 @@ log = logging.getLogger(__name__)
 
 LOOK_S = 5.0
 STAMP_EVERY_MS = 3_600_000
-FIRST_MS = 60_000  # Before the second try. Each further wait is twice as long,
-MOST_MS = 15 * 60_000  # up to this.
+FIRST_MS = 60_000  # Before the second try; doubles with each further one,
+MOST_MS = 15 * 60_000  # up to this
 
 
 @dataclass
 class _Waits:
-    """Counts failures in a row of whoever is asked, and says when the next try is."""
+    """Backoff: consecutive failures of each party, and the time of the next try."""
 
     failures: dict[str, int] = field(default_factory=dict)
     next_at: dict[str, int] = field(default_factory=dict)
 
     def is_due(self, who: str, now: int) -> bool:
-        # Where the clock was set back by much, what it said before is forgotten.
+        # A wait beyond MOST_MS means that the clock was set back, and is ignored.
         return not 0 < self.next_at.get(who, 0) - now <= MOST_MS
 
     def note(self, who: str, *, failed: bool, now: int) -> None:
@@ -54,7 +54,7 @@ class _Waits:
 
 
 class Confirming:
-    """Does it for one event. `sign` and `ask` are called by one thread each."""
+    """Confirms the log of one event. `sign` and `ask` each run on a thread of their own."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class Confirming:
         self._waits = _Waits()
         self._day_ends = day_starts(event.settings)[1:]
         self._stop = threading.Event()
-        # The lock guards who asks everybody at once, which one thread does at a time.
+        # Guards `_at_once`: only one thread asks all parties at once.
         self._lock = threading.Lock()
         self._at_once: threading.Thread | None = None
         self._threads: list[threading.Thread] = []
@@ -90,7 +90,7 @@ class Confirming:
             thread.start()
 
     def close(self) -> None:
-        """Stop. Whoever is just asked is waited for, as long as a request may take."""
+        """Stop, and wait for requests in progress."""
         self._stop.set()
         with self._lock:
             threads = [*self._threads, *([] if self._at_once is None else [self._at_once])]
@@ -99,7 +99,9 @@ class Confirming:
                 thread.join()
 
     def sign(self, *, at_once: bool = False) -> Given | None:
-        """Sign a checkpoint if one is due, or at once if there is news. Return the newest one."""
+        """Sign a checkpoint if one is due, or at once if there are new entries. Return the newest
+        one.
+        """
         name, now = self._log.name, self._now()
         with self._database.reading() as db:
             before = checkpoints.given(db, name)
@@ -111,13 +113,13 @@ class Confirming:
         return made
 
     def ask(self) -> None:
-        """Ask whoever has not confirmed the newest checkpoint, and whose turn it is."""
+        """Ask each party that has not confirmed the newest checkpoint, when its next try is due."""
         for witness in asking.witnesses(self._event.settings):
             self.ask_witness(witness)
         self.ask_authority()
 
     def confirm(self) -> None:
-        """Sign the newest checkpoint, and ask everybody at once. It is for exports."""
+        """Sign the newest checkpoint and ask all parties at once, before an export."""
         self.sign(at_once=True)
         self._waits = _Waits()
         for witness in asking.witnesses(self._event.settings):
@@ -125,7 +127,7 @@ class Confirming:
         self.ask_authority(at_once=True)
 
     def confirm_within(self, seconds: float) -> None:
-        """Do what `confirm` does, and wait for it no longer than so. It goes on by itself."""
+        """Run `confirm` and wait at most this long for it; it continues in the background."""
         with self._lock:
             thread = self._at_once
             if thread is None or not thread.is_alive():
@@ -137,14 +139,14 @@ class Confirming:
         thread.join(seconds)
 
     def ask_witness(self, witness: Witness) -> None:
-        """Ask one witness for the newest checkpoint that was given out, if its turn has come."""
+        """Ask one witness to cosign the newest checkpoint, if its next try is due."""
         name, now, who = self._log.name, self._now(), troubles.of_witness(witness.name)
         with self._database.reading() as db:
             given = checkpoints.given(db, name)
             kept = {one.witness: one for one in checkpoints.cosigned(db, name)}.get(witness.name)
         if given is None or not self._waits.is_due(who, now):
             return
-        # The database may have been put back, and the next checkpoint is not signed yet.
+        # The database may have been restored, and the next checkpoint is not signed yet.
         if given.size > self._log.size():
             return
         try:
@@ -166,12 +168,12 @@ class Confirming:
         self._serve(given)
 
     def _serve(self, given: Given) -> None:
-        """Put the witnesses' lines under the checkpoint that is served."""
+        """Serve the checkpoint with the witnesses' signatures."""
         with self._database.reading() as db:
             self._log.keep_cosigned(checkpoints.cosigned_note(db, self._log.name, given.note))
 
     def ask_authority(self, *, at_once: bool = False) -> None:
-        """Ask the authority for a stamp, if one is due."""
+        """Request a stamp from the authority, if one is due."""
         settings, now, name = self._event.settings, self._now(), self._log.name
         if settings.time_authority is None or settings.time_authority_ca is None:
             return
@@ -204,7 +206,7 @@ class Confirming:
         return any(newest.at < end <= now for end in self._day_ends)
 
     def _note(self, who: str, code: Code | None, words: str = "") -> None:
-        """Note how it went. Nothing is written where nothing has changed."""
+        """Store the outcome, if it has changed."""
         now = self._now()
         self._waits.note(who, failed=code is not None, now=now)
         with self._database.reading() as db:
@@ -224,5 +226,5 @@ class Confirming:
         try:
             step()
         except Exception as error:
-            # The next look may succeed, and without this thread nobody would be asked.
+            # The next try may succeed; without this thread nothing would be confirmed.
             log.log(grade(error), "the entry log is not confirmed, and goes on: %s", cause(error))
