@@ -14,56 +14,58 @@ AWAY_MS = 10 * 60_000
 def of_outside(context: AlertContext) -> list[Trouble]:
     """Return the alerts about the witnesses and the authority in the event's settings."""
     settings, now = context.event.settings, context.now
-    noted = {one.who: one for one in troubles.all_troubles(context.db)}
-    found = []
+    noted = {trouble.who: trouble for trouble in troubles.all_troubles(context.db)}
+    alerts = []
     for witness in asking.witnesses(settings):
-        one = noted.get(troubles.of_witness(witness.name))
-        if one is not None and _tells(one, now):
+        trouble = noted.get(troubles.of_witness(witness.name))
+        if trouble is not None and _tells(trouble, now):
             # The name may contain a slash, which an alert's URL can't; the key's mark has none.
-            found.append(_alert("witness", witness.mark, _of_witness(witness.name, one), one))
-    one = noted.get(AUTHORITY)
-    if settings.time_authority is not None and one is not None and _tells(one, now):
-        found.append(_alert("time_stamp", AUTHORITY, _of_authority(one), one))
-    return found
+            alerts.append(
+                _alert("witness", witness.mark, _of_witness(witness.name, trouble), trouble)
+            )
+    trouble = noted.get(AUTHORITY)
+    if settings.time_authority is not None and trouble is not None and _tells(trouble, now):
+        alerts.append(_alert("time_stamp", AUTHORITY, _of_authority(trouble), trouble))
+    return alerts
 
 
 def of_contradictions(context: AlertContext) -> list[Trouble]:
     return [
-        Trouble("witness.contradicts", one.who.removeprefix(troubles.of_witness("")))
-        for one in troubles.all_troubles(context.db)
-        if one.code.grave
+        Trouble("witness.contradicts", trouble.who.removeprefix(troubles.of_witness("")))
+        for trouble in troubles.all_troubles(context.db)
+        if trouble.code.grave
     ]
 
 
-def _tells(one: OutsideTrouble, now: int) -> bool:
-    return one.code is not Code.AWAY or not 0 <= now - one.since < AWAY_MS
+def _tells(trouble: OutsideTrouble, now: int) -> bool:
+    return trouble.code is not Code.AWAY or not 0 <= now - trouble.since < AWAY_MS
 
 
-def _alert(kind: str, about: str, words: tuple[Phrase, Phrase], one: OutsideTrouble) -> Trouble:
-    what, todo = words
+def _alert(kind: str, about: str, words: tuple[Phrase, Phrase], trouble: OutsideTrouble) -> Trouble:
+    problem, todo = words
     return Trouble(
         kind,
         about,
-        grave=one.code.grave,
-        level=2 if one.code.grave else 1 if one.code is not Code.AWAY else 0,
-        since=one.since,
-        what=what,
+        grave=trouble.code.grave,
+        level=2 if trouble.code.grave else 1 if trouble.code is not Code.AWAY else 0,
+        since=trouble.since,
+        what=problem,
         todo=todo,
         where=Phrase("Entry log"),
         page=("admin.log.integrity", {}),
     )
 
 
-def _of_witness(name: str, one: OutsideTrouble) -> tuple[Phrase, Phrase]:
+def _of_witness(name: str, trouble: OutsideTrouble) -> tuple[Phrase, Phrase]:
     """Return the problem and the remedy."""
-    values = {"name": name, "words": one.words}
-    match one.code:
+    values = {"name": name, "words": trouble.words}
+    match trouble.code:
         case Code.FORK:
-            what = Phrase(
+            problem = Phrase(
                 "Witness %(name)s knows another history of the entry log: %(words)s", **values
             )
         case Code.AHEAD:
-            what = Phrase(
+            problem = Phrase(
                 "Witness %(name)s saw more of the entry log than is here: %(words)s", **values
             )
         case Code.UNKNOWN:
@@ -85,19 +87,19 @@ def _of_witness(name: str, one: OutsideTrouble) -> tuple[Phrase, Phrase]:
                 Phrase("Witness %(name)s answers wrongly: %(words)s", **values),
                 Phrase("Ask who runs it, or take it out of event.toml."),
             )
-    return what, Phrase(
+    return problem, Phrase(
         "Was the database put back by hand, or rewritten? Keep it as it is, export the log, and"
         " compare it with what the witness has (docs/entry-log.md)."
     )
 
 
-def _of_authority(one: OutsideTrouble) -> tuple[Phrase, Phrase]:
-    if one.code is Code.AWAY:
+def _of_authority(trouble: OutsideTrouble) -> tuple[Phrase, Phrase]:
+    if trouble.code is Code.AWAY:
         return (
-            Phrase("The time-stamping authority does not answer: %(words)s", words=one.words),
+            Phrase("The time-stamping authority does not answer: %(words)s", words=trouble.words),
             Phrase("It is asked again by itself. No door waits for it."),
         )
     return (
-        Phrase("There is no time stamp of the entry log: %(words)s", words=one.words),
+        Phrase("There is no time stamp of the entry log: %(words)s", words=trouble.words),
         Phrase("Look at the settings time_authority in event.toml, or ask the authority."),
     )

@@ -47,7 +47,7 @@ def problems(db: Connection, log: str) -> Iterator[str]:
     the log's name.
     """
     tree, number = Tree(), 0
-    claims = sorted(_claims(db, log), key=lambda one: one.size)
+    claims = sorted(_claims(db, log), key=lambda claim: claim.size)
     columns = ", ".join(f"s.{column}" for column in _COLUMNS)
     rows = db.execute(
         f"SELECT l.number, l.kind, l.hash, l.body, l.salt, s.received_at, {columns}"
@@ -80,8 +80,8 @@ def _differences(row: Row) -> Iterator[str]:
     if row["kiosk"] is None:
         yield f"scan {number} of the log is missing in the ledger"
         return
-    said = dict(zip(_COLUMNS, _values(record), strict=True)) | {"received_at": leaf.received_at}
-    for column, value in said.items():
+    logged = dict(zip(_COLUMNS, _values(record), strict=True)) | {"received_at": leaf.received_at}
+    for column, value in logged.items():
         if row[column] != value:
             yield f"scan {number}: the ledger has another {column} than the log"
 
@@ -97,9 +97,9 @@ def _values(record: ScanRecord) -> tuple[Any, ...]:
 
 
 def _claims(db: Connection, log: str) -> Iterator[_Claim]:
-    for one in cosignatures.all_kept(db):
-        whose = f"kiosk {one.kiosk} (generation {one.generation}) cosigned"
-        yield _Claim(one.size, one.note, whose)
+    for kept in cosignatures.all_kept(db):
+        whose = f"kiosk {kept.kiosk} (generation {kept.generation}) cosigned"
+        yield _Claim(kept.size, kept.note, whose)
     for seen in checkpoints.cosigned(db, log):
         yield _Claim(seen.size, seen.note, f"witness {seen.witness} cosigned")
     for stamp in stamps.stamps(db, log):

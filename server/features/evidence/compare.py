@@ -166,8 +166,8 @@ def _open(path: Path, place: int) -> _Opened:
 
 def _named(db: Connection) -> dict[str, Any]:
     return {
-        kind: {number: _line(names) for number, names in found.items()}
-        for kind, found in names_now(db).items()
+        kind: {number: _line(names) for number, names in entries.items()}
+        for kind, entries in names_now(db).items()
     }
 
 
@@ -175,43 +175,43 @@ def _line(names: dict[str, str]) -> str:
     return ", ".join(f"{language}: {text}" for language, text in sorted(names.items()))
 
 
-def _renamed(one: _Opened, other: _Opened) -> Iterator[Renamed]:
+def _renamed(first: _Opened, second: _Opened) -> Iterator[Renamed]:
     for kind in NAMED:
-        ours, theirs = one.names[kind], other.names[kind]
+        ours, theirs = first.names[kind], second.names[kind]
         for number in sorted(ours.keys() | theirs.keys()):
             if ours.get(number) != theirs.get(number):
                 yield Renamed(kind, number, ours.get(number), theirs.get(number))
 
 
-def _compare(one: _Opened, other: _Opened) -> Comparison:
+def _compare(first: _Opened, second: _Opened) -> Comparison:
     """Compare both sides in one pass, and check each export against its own checkpoint."""
     roots = [_Root(), _Root()]
     agreed, differs = 0, False
-    both = (_pieces(one, 1), _pieces(other, 2))
+    both = (_pieces(first, 1), _pieces(second, 2))
     while any(tiles := tuple(next(side, b"") for side in both)):
         for root, tile in zip(roots, tiles, strict=True):
             root.add(tile)
         if not differs:
             agreed += _same(*tiles)
             differs = tiles[0] != tiles[1]
-    for place, (side, root) in enumerate(zip((one, other), roots, strict=True), 1):
+    for place, (side, root) in enumerate(zip((first, second), roots, strict=True), 1):
         if side.export is not None and root.digest().hex() != side.side.root:
             raise CompareError(
                 N_("File %(place)s was altered: its entries are not those of its own checkpoint. "
                    "Verify it, which names them."), place=place,
             )  # fmt: skip
-    if other.export is None:
-        other = other._replace(side=other.side._replace(root=roots[1].digest().hex()))
-    sizes = one.side.size, other.side.size
-    if one.side.key.rpartition("+")[2] != other.side.key.rpartition("+")[2]:
+    if second.export is None:
+        second = second._replace(side=second.side._replace(root=roots[1].digest().hex()))
+    sizes = first.side.size, second.side.size
+    if first.side.key.rpartition("+")[2] != second.side.key.rpartition("+")[2]:
         verdict = OTHER
     elif agreed < min(sizes):
         verdict = FORK
     else:
         verdict = SAME if sizes[0] == sizes[1] else BEGINNING
-    records = (one.record(agreed), other.record(agreed)) if verdict == FORK else (None, None)
-    renamed = tuple(islice(_renamed(one, other), RENAMED_MAX))
-    return Comparison(verdict, one.side, other.side, agreed, records, renamed)
+    records = (first.record(agreed), second.record(agreed)) if verdict == FORK else (None, None)
+    renamed = tuple(islice(_renamed(first, second), RENAMED_MAX))
+    return Comparison(verdict, first.side, second.side, agreed, records, renamed)
 
 
 def _pieces(side: _Opened, place: int) -> Iterator[bytes]:

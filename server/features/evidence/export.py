@@ -210,7 +210,7 @@ class _Export:
         """Write the confirmations from outside, and the authority's certificate if there is one. A
         verifier should get those keys and certificates separately.
         """
-        marks = {one.name: one.mark for one in asking.witnesses(self._event.settings)}
+        marks = {witness.name: witness.mark for witness in asking.witnesses(self._event.settings)}
         for kept in checkpoints.cosigned(self._db, self._event.log_name):
             if kept.witness in marks:
                 self._put(f"outside/{marks[kept.witness]}", kept.note.encode())
@@ -265,7 +265,8 @@ class _Export:
         ]
         public = self._event.log_key.public.raw.hex()
         witnesses = [
-            {"name": one.name, "key": one.key} for one in asking.witnesses(self._event.settings)
+            {"name": witness.name, "key": witness.key}
+            for witness in asking.witnesses(self._event.settings)
         ]
         return {
             "log": {"name": self._event.log_name, "key": public},

@@ -76,21 +76,21 @@ class Glance:
         """Return how many of the newest entries neither a witness nor the authority has
         confirmed.
         """
-        sizes = [one.cosigned.size for one in self.witnesses if one.cosigned is not None]
-        return self.size - max([*sizes, *(one.size for one in self.stamps[:1])], default=0)
+        sizes = [item.cosigned.size for item in self.witnesses if item.cosigned is not None]
+        return self.size - max([*sizes, *(item.size for item in self.stamps[:1])], default=0)
 
 
 def glance(db: Connection, event: Event, log: Log) -> Glance:
     size, root = log.state()
-    found = checkpoints.given(db, log.name)
-    wrong = {one.who: one for one in troubles.all_troubles(db)}
+    given = checkpoints.given(db, log.name)
+    wrong = {trouble.who: trouble for trouble in troubles.all_troubles(db)}
     authority = event.settings.time_authority
     return Glance(
         size=size,
         root=root,
         key=verifier_key(log.name, event.log_key.public),
-        given=found,
-        note="" if found is None else checkpoints.cosigned_note(db, log.name, found.note),
+        given=given,
+        note="" if given is None else checkpoints.cosigned_note(db, log.name, given.note),
         kiosks=_kiosks(db),
         witnesses=_witnesses(db, event, log, wrong),
         authority=None if authority is None else AuthorityView(authority, wrong.get(AUTHORITY)),
@@ -99,30 +99,35 @@ def glance(db: Connection, event: Event, log: Log) -> Glance:
 
 
 def _kiosks(db: Connection) -> list[KioskView]:
-    kept = {(one.kiosk, one.generation): one for one in cosignatures.all_kept(db)}
-    found = []
+    kept = {
+        (cosignature.kiosk, cosignature.generation): cosignature
+        for cosignature in cosignatures.all_kept(db)
+    }
+    views = []
     for row in registry.kiosks(db):
         if row.state in _STATES:
             seen = kept.get((row.kiosk, row.generation))
             size, at = (None, None) if seen is None else (seen.size, seen.at)
-            found.append(KioskView(row.kiosk, row.generation, row.state, size, at))
-    return found
+            views.append(KioskView(row.kiosk, row.generation, row.state, size, at))
+    return views
 
 
 def _witnesses(
     db: Connection, event: Event, log: Log, wrong: dict[str, OutsideTrouble]
 ) -> list[WitnessView]:
     """Return the witnesses in the settings, then earlier ones that have cosigned."""
-    kept = {one.witness: one for one in checkpoints.cosigned(db, log.name)}
-    found = [
+    kept = {witness.witness: witness for witness in checkpoints.cosigned(db, log.name)}
+    views = [
         WitnessView(
-            one.name,
-            one.url,
-            one.key,
+            witness.name,
+            witness.url,
+            witness.key,
             True,
-            kept.pop(one.name, None),
-            wrong.get(troubles.of_witness(one.name)),
+            kept.pop(witness.name, None),
+            wrong.get(troubles.of_witness(witness.name)),
         )  # fmt: skip
-        for one in asking.witnesses(event.settings)
+        for witness in asking.witnesses(event.settings)
     ]
-    return found + [WitnessView(name, "", "", False, one, None) for name, one in kept.items()]
+    return views + [
+        WitnessView(name, "", "", False, witness, None) for name, witness in kept.items()
+    ]

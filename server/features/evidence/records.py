@@ -69,14 +69,14 @@ def leaves(db: Connection, selection: Selection) -> Iterator[Leaf]:
     kiosks = None if selection.whole else _kiosks(db, selection)
     following = next(shown, None)
     number = 0
-    for found in db.execute("SELECT number, kind, hash, body, salt FROM leaf ORDER BY number"):
-        if found[0] != number:
+    for fields in db.execute("SELECT number, kind, hash, body, salt FROM leaf ORDER BY number"):
+        if fields[0] != number:
             raise DamagedLogError(
-                f"entry {number} is missing in the database, and {found[0]} follows on"
+                f"entry {number} is missing in the database, and {fields[0]} follows on"
                 f" {number - 1}: the log was altered. Restore the event from a backup, and keep"
                 " this database as evidence."
             )
-        row = Row(*found)
+        row = Row(*fields)
         show = selection.whole or number == following
         if number == following:
             following = next(shown, None)
@@ -110,14 +110,16 @@ def _stand_in(row: Row, kiosks: set[KioskKey] | None) -> bytes | None:
     try:
         scan = _SCAN.decode(row.body)
         record = bytes(scan.record)
-        who = _WHO.decode(record)
+        source = _WHO.decode(record)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
-    if kiosks is not None and (who.kiosk, who.generation) not in kiosks:
+    if kiosks is not None and (source.kiosk, source.generation) not in kiosks:
         return None
     hashed = record_hash(record) if record.endswith(HASHED_END) else None
     signature = scan.signature if isinstance(scan.signature, str) else None
-    return stand_in_line(row.number, (who.kiosk, who.generation), who.seq, hashed, signature)
+    return stand_in_line(
+        row.number, (source.kiosk, source.generation), source.seq, hashed, signature
+    )
 
 
 def stand_in_line(

@@ -33,8 +33,8 @@ class Selection:
         """Return the selection's ids for the log entry about the export. The serial has its own
         field, so that erasing that person finds it.
         """
-        found = {"hall": self.hall_id, "since": self.since, "serial": self.serial}
-        return {name: value for name, value in found.items() if value is not None}
+        values = {"hall": self.hall_id, "since": self.since, "serial": self.serial}
+        return {name: value for name, value in values.items() if value is not None}
 
     @property
     def whole(self) -> bool:
@@ -76,18 +76,18 @@ def selected(
     """Return the selection for a hall's code, a day such as 2026-05-26, or a badge number; without
     any, all records. Raises SelectionError.
     """
-    if sum(one is not None for one in (hall, day, badge)) > 1:
+    if sum(value is not None for value in (hall, day, badge)) > 1:
         raise SelectionError(N_("choose one of hall, day and person."))
     if hall is not None:
-        known = {
+        halls = {
             row["code"]: row["hall_id"] for row in db.execute("SELECT code, hall_id FROM hall")
         }
-        if hall not in known:
+        if hall not in halls:
             raise SelectionError(
                 N_("there is no hall %(hall)s; there are %(halls)s."),
-                hall=repr(hall), halls=", ".join(known) or "none",
+                hall=repr(hall), halls=", ".join(halls) or "none",
             )  # fmt: skip
-        return Selection(f"hall {hall}", hall_id=known[hall])
+        return Selection(f"hall {hall}", hall_id=halls[hall])
     if day is not None:
         return _day(event, day)
     if badge is not None:

@@ -129,7 +129,7 @@ def _numbers(db: Connection, wanted: Filter, where: _Range) -> tuple[list[int], 
     """Return the first matching numbers, and the entry where the search stopped at its limit, if it
     did.
     """
-    found: set[int] = set()
+    matching: set[int] = set()
     stops: list[int] = []
     if wanted.wants_scans:
         kind = wanted.what if wanted.what in remarks.KINDS else None
@@ -143,23 +143,25 @@ def _numbers(db: Connection, wanted: Filter, where: _Range) -> tuple[list[int], 
                 where.rows,
             )
         )
-        found |= set(numbers)
+        matching |= set(numbers)
         if len(numbers) == where.rows:
             # The page ends with the last of these at the latest, so the other searches stop there.
             last = numbers[-1]
             where = replace(where, end=last) if where.upwards else replace(where, start=last)
     if wanted.wants(ACT):
-        found |= set(_acts(db, wanted, where))
+        matching |= set(_acts(db, wanted, where))
     for kind in (INFERRED, entry_log.ERASED):
         if wanted.wants(kind):
             numbers_of_kind, stop = _others(db, kind, wanted, where)
-            found |= set(numbers_of_kind)
+            matching |= set(numbers_of_kind)
             stops += [] if stop is None else [stop]
-    first = sorted(found, reverse=not where.upwards)[: where.rows]
+    first = sorted(matching, reverse=not where.upwards)[: where.rows]
     if not stops:
         return first, None
     stopped = min(stops) if where.upwards else max(stops)
-    return [one for one in first if (one <= stopped) is where.upwards or one == stopped], stopped
+    return [
+        number for number in first if (number <= stopped) is where.upwards or number == stopped
+    ], stopped
 
 
 def _acts(db: Connection, wanted: Filter, where: _Range) -> list[int]:
@@ -219,23 +221,23 @@ def _others(
     """
     first, last = _bounds(db, "kind <> 'scan' AND kind <> 'act'", "leaf_other_at", wanted)
     start, end = max(where.start, first), min(where.end, last + 1)
-    found: list[int] = []
+    matching: list[int] = []
     looked_at, chunk = 0, max(where.rows, 500)
-    while start < end and len(found) < where.rows:
+    while start < end and len(matching) < where.rows:
         rows = db.execute(
             f"SELECT number, at FROM leaf {dialect.by_index('leaf_kind')} WHERE kind = ?"
             " AND kind <> 'scan' AND number >= ? AND number < ?"
             f" ORDER BY number {where.order} LIMIT ?",
             (kind, start, end, chunk),
         ).fetchall()
-        found += _meant(db, kind, wanted, rows)
+        matching += _meant(db, kind, wanted, rows)
         if len(rows) < chunk:
-            return found[: where.rows], None
+            return matching[: where.rows], None
         start, end = (rows[-1][0] + 1, end) if where.upwards else (start, rows[-1][0])
         looked_at += chunk
-        if looked_at >= LOOKED_AT_MAX and len(found) < where.rows:
-            return found, rows[-1][0]
-    return found[: where.rows], None
+        if looked_at >= LOOKED_AT_MAX and len(matching) < where.rows:
+            return matching, rows[-1][0]
+    return matching[: where.rows], None
 
 
 def _meant(db: Connection, kind: str, wanted: Filter, rows: Sequence[Sequence[int]]) -> list[int]:
@@ -251,13 +253,13 @@ def _meant(db: Connection, kind: str, wanted: Filter, rows: Sequence[Sequence[in
     if kind == INFERRED:
         halls = _halls_of_inferred(db, numbers)
         return [number for number in numbers if halls.get(number) == wanted.hall_id]
-    found = db.execute(
+    scans = db.execute(
         f"SELECT number, hall_id, kiosk FROM scan WHERE {dialect.one_of('number')}",
         (dialect.many(numbers),),
     )
     meant = {
         number
-        for number, hall_id, kiosk in found
+        for number, hall_id, kiosk in scans
         if wanted.hall_id in (None, hall_id) and wanted.kiosk in (None, kiosk)
     }
     return [number for number in numbers if number in meant]
@@ -283,8 +285,8 @@ def items_of(db: Connection, numbers: Sequence[int]) -> list[Item]:
         (dialect.many(numbers),),
     ).fetchall()
     scans = {
-        one.number: one
-        for one in entries.entries_of(
+        row.number: row
+        for row in entries.entries_of(
             db, [number for number, kind, _, _ in rows if kind in (SCAN, entry_log.ERASED)]
         )
     }
@@ -294,8 +296,8 @@ def items_of(db: Connection, numbers: Sequence[int]) -> list[Item]:
         scan = scans.get(number)
         act = None
         if kind == ACT:
-            told = json.loads(body)
-            act = LoggedAct(number, at, told["by"], told["act"], told["subject"])
+            logged = json.loads(body)
+            act = LoggedAct(number, at, logged["by"], logged["act"], logged["subject"])
         when = at if scan is None else scan.scanned_at
         items.append(Item(number, kind, when, scan, act, halls.get(number)))
     return items

@@ -110,14 +110,21 @@ def read_note(raw: bytes, keys: Collection[Key]) -> tuple[str, dict[Key, datetim
     """Return a note's text, its signers among `keys` with times, and the names of unknown
     signers.
     """
-    found = NOTE.fullmatch(raw.decode())
-    if found is None:
+    note = NOTE.fullmatch(raw.decode())
+    if note is None:
         raise Refused("it is no signed note")
-    text, signers, strangers = found[1], dict[Key, datetime](), list[str]()
-    for line in found[2].splitlines():
+    text, signers, strangers = note[1], dict[Key, datetime](), list[str]()
+    for line in note[2].splitlines():
         _, name, encoded = line.split(" ")
         signed = unbase64(encoded)
-        key = next((one for one in keys if (one.name, one.mark) == (name, signed[:4])), None)
+        key = next(
+            (
+                candidate
+                for candidate in keys
+                if (candidate.name, candidate.mark) == (name, signed[:4])
+            ),
+            None,
+        )
         if key is None:
             strangers.append(name)
             continue
@@ -133,12 +140,12 @@ def read_note(raw: bytes, keys: Collection[Key]) -> tuple[str, dict[Key, datetim
 def read_checkpoint(raw: bytes, log: Key, others: Collection[Key]) -> tuple[int, bytes, Any, Any]:
     """Return a checkpoint's size, root, signers and unknown signers. A size never has two roots."""
     text, signers, strangers = read_note(raw, [log, *others])
-    found = CHECKPOINT.fullmatch(text)
-    if found is None:
+    checkpoint = CHECKPOINT.fullmatch(text)
+    if checkpoint is None:
         raise Refused("it is no checkpoint")
-    need(found[1] == log.name, f"it is of another log, {found[1]}")
+    need(checkpoint[1] == log.name, f"it is of another log, {checkpoint[1]}")
     need(log in signers, "it is not signed by the log's key")
-    return int(found[2]), unbase64(found[3]), signers, strangers
+    return int(checkpoint[2]), unbase64(checkpoint[3]), signers, strangers
 
 
 def need_witnesses(wanted: list[Key], needed: int | None, signers: Collection[Key]) -> int:
@@ -170,24 +177,26 @@ class Chain:
         # Received and scanned times of the first and last scan
         self.times: list[tuple[int, int]] = []
 
-    def take(self, number: int, seq: int, part: Any, said: bytes | None, signature: Any) -> None:
+    def take(
+        self, number: int, seq: int, part: Any, logged_head: bytes | None, signature: Any
+    ) -> None:
         """Take the next scan. `part` is the hashed part of its record, `said` the head in
         the log.
         """
         if seq != self.seq + 1 or (part is None and self.is_hashed):
             raise Refused(f"entry {number}: {self.name}: its chain breaks, {seq} after {self.seq}")
         # Version 2 hashes a hash; records are longer.
-        is_hash, head = part is not None and len(part) == 32, said
+        is_hash, head = part is not None and len(part) == 32, logged_head
         if part is None or self.head is None:  # An early record was erased, and the head is lost.
             self.verify_signatures()  # Later signatures don't cover the scans before.
             self.unproven, self.open = self.unproven + len(self.open), []
         else:
             head = sha256(SCAN_2 if is_hash else SCAN_1, self.head, part)
-            if said not in (None, head):
+            if logged_head not in (None, head):
                 raise Refused(f"entry {number}: {self.name}: scan {seq} does not follow its last")
         self.seq, self.number, self.head, self.is_early = seq, number, head, part is None
         self.is_hashed |= is_hash
-        self.open += [] if said is None else [number]
+        self.open += [] if logged_head is None else [number]
         if signature is not None:
             self.signed, first, self.open = number, [*self.open, number][0], []
             self.waiting += [] if head is None else [(first, head, unhexlify(signature))]
@@ -247,12 +256,12 @@ class Export:
     def __init__(self, path: Path) -> None:
         self.folder, self.zip = path, None if path.is_dir() else zipfile.ZipFile(path)
         if self.zip is None:
-            files = [one for one in path.rglob("*") if one.is_symlink() or not one.is_dir()]
-            odd = any(one.is_symlink() or not one.is_file() for one in files)
-            names = [one.relative_to(path).as_posix() for one in files]
+            files = [file for file in path.rglob("*") if file.is_symlink() or not file.is_dir()]
+            odd = any(file.is_symlink() or not file.is_file() for file in files)
+            names = [file.relative_to(path).as_posix() for file in files]
         else:
-            names = [one.filename for one in self.zip.infolist() if not one.is_dir()]
-            odd = any(stat.S_ISLNK(one.external_attr >> 16) for one in self.zip.infolist())
+            names = [file.filename for file in self.zip.infolist() if not file.is_dir()]
+            odd = any(stat.S_ISLNK(file.external_attr >> 16) for file in self.zip.infolist())
         self.names, self.known = set(names), set[str]()  # All files; those that belong to an export
         need(not odd and len(names) == len(self.names), "it has a link, or two files of one name")
         self.notes: list[str] = []
@@ -278,25 +287,31 @@ class Export:
         with io.BufferedReader(self.open("records.txt"), 1 << 18) as file:
             while raw := file.readline(LINE_MAX):
                 digest.update(raw)
-                found = LINE.fullmatch(raw)
-                if found is None or int(found[1]) <= before:
+                line = LINE.fullmatch(raw)
+                if line is None or int(line[1]) <= before:
                     raise Refused(f"records.txt: the line after entry {before} is malformed")
-                before = int(found[1])
-                yield before, found.groups()[1:]
+                before = int(line[1])
+                yield before, line.groups()[1:]
 
-    def read_log(self, known: str | None, witnesses: Collection[str]) -> None:
+    def read_log(self, log_key: str | None, witnesses: Collection[str]) -> None:
         """Read all keys, and the log's size and root, which its key must have signed."""
         keys = json.loads(self.read("keys.json"))
         self.log = make_key(keys["log"]["name"], LOG, bytes.fromhex(keys["log"]["key"]))
-        need(known in (None, self.log.text), f"the log's key is {self.log.text}, not the given one")
-        for one in keys["kiosks"]:
-            kiosk, generation, event = one["kiosk"], one["generation"], self.log.name.split("/")[:2]
+        need(
+            log_key in (None, self.log.text), f"the log's key is {self.log.text}, not the given one"
+        )
+        for listed_key in keys["kiosks"]:
+            kiosk, generation, event = (
+                listed_key["kiosk"],
+                listed_key["generation"],
+                self.log.name.split("/")[:2],
+            )
             need((kiosk, generation) not in self.chains, f"keys.json has two keys of kiosk {kiosk}")
             name = f"{'/'.join(event)}/kiosk/{kiosk}/{generation}"
-            key = make_key(name, WITNESS, bytes.fromhex(one["key"]))
+            key = make_key(name, WITNESS, bytes.fromhex(listed_key["key"]))
             self.chains[kiosk, generation] = Chain(kiosk, generation, key)
         self.wanted = [read_key(text, WITNESS) for text in dict.fromkeys(witnesses)]
-        listed = [read_key(one["key"], WITNESS) for one in keys.get("witnesses", ())]
+        listed = [read_key(listed_key["key"], WITNESS) for listed_key in keys.get("witnesses", ())]
         self.witnesses = list(dict.fromkeys([*listed, *self.wanted]))
         raw = self.read("checkpoint")
         self.size, self.root, _, strangers = read_checkpoint(raw, self.log, self.witnesses)
@@ -309,10 +324,10 @@ class Export:
         """
         text, signers, strangers = read_note(self.read("manifest"), [self.log])
         need(self.log in signers and not strangers, "the manifest is not signed by the log alone")
-        *head, self.selection, made = text.split("\n")[:5]
+        *head, self.selection, made_at = text.split("\n")[:5]
         is_ours = head == ["hallkeeper/log-export/v1", self.log.name, str(self.size)]
         need(is_ours, "the manifest is another export's")
-        self.made = datetime.fromtimestamp(int(made) / 1000, UTC)
+        self.made = datetime.fromtimestamp(int(made_at) / 1000, UTC)
         self.is_whole = self.selection == "all"
         self.sums = dict(line.split(" ", 1)[::-1] for line in text.split("\n")[5:-1])
         for name, digest in self.sums.items():
@@ -341,11 +356,13 @@ class Export:
 
     def read_what_others_say(self) -> None:
         """Take the newest checkpoints that kiosks and witnesses cosigned, and the stamped ones."""
-        those = [(f"witness/{k}-{g}", one.name, one.key) for (k, g), one in self.chains.items()]
+        those = [
+            (f"witness/{k}-{g}", chain.name, chain.key) for (k, g), chain in self.chains.items()
+        ]
         those += [(f"outside/{k.mark.hex()}", f"witness {k.name}", k) for k in self.witnesses]
-        for file, who, key in those:
+        for file, cosigner, key in those:
             if file in self.sums:
-                self.claim(self.read(file), f"the checkpoint that {who} cosigned", key)
+                self.claim(self.read(file), f"the checkpoint that {cosigner} cosigned", key)
         stamped = [file for file in self.sums if re.fullmatch(r"stamp/[0-9]+\.note", file)]
         for file in sorted(stamped, key=len):
             self.claim(self.read(file), f"{file}, which is stamped,")
@@ -385,7 +402,10 @@ class Export:
             while claims and claims[0][0] <= first + len(hashes):
                 size, root, whose = claims.pop(0)
                 text = f"a fork: {whose} is of another history than these first {size} entries"
-                same = max((one for one in agreed if one < size), default=0) - 1
+                same = (
+                    max((size_before for size_before in agreed if size_before < size), default=0)
+                    - 1
+                )
                 ours = root_of([*tops, root_of(hashes[: size - first])])
                 need(ours == root, f"{text}. They agree up to entry {same}")
                 agreed.append(size)
@@ -440,13 +460,13 @@ class Export:
             self.check_act(number, record)
             return
         head, came, record, signature = scan.groups()
-        told, is_v2 = read_scan(record), record.endswith(b'"v":2}')
-        chain = self.chain(number, told["kiosk"], told["generation"])
+        fields, is_v2 = read_scan(record), record.endswith(b'"v":2}')
+        chain = self.chain(number, fields["kiosk"], fields["generation"])
         part = sha256(record) if is_v2 else record
-        chain.take(number, told["seq"], part, unhexlify(head), signature)
+        chain.take(number, fields["seq"], part, unhexlify(head), signature)
         chain.is_early = not self.is_salted
         if is_v2 and number >= self.cosigned.get(chain.key, (0,))[0]:
-            chain.times = [*chain.times[:1], (int(came), told["scanned_at"])]
+            chain.times = [*chain.times[:1], (int(came), fields["scanned_at"])]
 
     def chain(self, number: int, kiosk: str, generation: int) -> Chain:
         if (kiosk, generation) not in self.chains:
@@ -457,15 +477,17 @@ class Export:
         """Check a record that is no scan: its JSON must be canonical, so that no reader takes it
         for a scan.
         """
-        told = json.loads(record)
-        plain = json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        is_right = plain.encode() == record and told.get("type") in ("act", "inferred_exit")
+        fields = json.loads(record)
+        plain = json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        is_right = plain.encode() == record and fields.get("type") in ("act", "inferred_exit")
         need(is_right, f"entry {number} is no record as the log has them")
-        said = told.get("subject", {})
-        if told.get("act") in ("kiosk_confirmed", "kiosk.confirm") and "key" in said:
-            chain = self.chains.get((said["kiosk"], said["generation"]))
-            text = f"entry {number}: kiosk {said['kiosk']} was confirmed with another key"
-            need(chain is None or chain.key.raw.hex() == said["key"], f"{text} than keys.json has")
+        subject = fields.get("subject", {})
+        if fields.get("act") in ("kiosk_confirmed", "kiosk.confirm") and "key" in subject:
+            chain = self.chains.get((subject["kiosk"], subject["generation"]))
+            text = f"entry {number}: kiosk {subject['kiosk']} was confirmed with another key"
+            need(
+                chain is None or chain.key.raw.hex() == subject["key"], f"{text} than keys.json has"
+            )
 
     def check_ends(self) -> None:
         """Check the ends of the kiosks' chains, and that all files belong to the export."""
@@ -507,7 +529,7 @@ def check(
 def say(wrong: list[str], notes: list[str]) -> int:
     lines = [*(f"WRONG: {text}." for text in wrong), *notes, "REFUSED" if wrong else "VERIFIED"]
     for line in lines:
-        sys.stdout.write("".join(one if one.isprintable() else "?" for one in line) + "\n")
+        sys.stdout.write("".join(char if char.isprintable() else "?" for char in line) + "\n")
     return 1 if wrong else 0
 
 

@@ -45,10 +45,10 @@ class Proven:
 
     def notes(self) -> list[str]:
         """Return the facts as lines of text, the record last."""
-        found = [f"witness {name} cosigned the first {self.size} entries at {at}"
+        lines = [f"witness {name} cosigned the first {self.size} entries at {at}"
                  for name, at in self.cosigned]  # fmt: skip
-        found += [f"not checked, for its key was not given: {name}" for name in self.strangers]
-        return [*found, f"entry {self.number} of {self.size} in {self.log}:", self.record]
+        lines += [f"not checked, for its key was not given: {name}" for name in self.strangers]
+        return [*lines, f"entry {self.number} of {self.size} in {self.log}:", self.record]
 
 
 def climb(digest: bytes, index: int, size: int, path: list[bytes]) -> bytes:
@@ -83,21 +83,21 @@ def _verified(raw: bytes, key: str, witnesses: list[str], needed: int | None) ->
     log = verify.read_key(key, verify.LOG)
     wanted = [verify.read_key(text, verify.WITNESS) for text in witnesses]
     verify.need(len(raw) <= SIZE_MAX, "it is too long")
-    found = RECEIPT.fullmatch(raw.decode())
-    told = None if found is None else EXTRA.fullmatch(verify.unbase64(found[1]).decode())
-    if found is None or told is None:
+    receipt = RECEIPT.fullmatch(raw.decode())
+    extra = None if receipt is None else EXTRA.fullmatch(verify.unbase64(receipt[1]).decode())
+    if receipt is None or extra is None:
         raise verify.Refused("it is no receipt of a record")
-    record, salt = json.loads(told[1]), told[2].strip('"').replace("null", "-")
-    verify.need(json.dumps(record, ensure_ascii=False) == told[1], "its record is malformed")
-    note = found[4].encode()
+    record, salt = json.loads(extra[1]), extra[2].strip('"').replace("null", "-")
+    verify.need(json.dumps(record, ensure_ascii=False) == extra[1], "its record is malformed")
+    note = receipt[4].encode()
     size, root, signers, strangers = verify.read_checkpoint(note, log, wanted)
     verify.need_witnesses(wanted, needed, signers)
-    index, path = int(found[2]), [verify.unbase64(line) for line in found[3].split()]
+    index, path = int(receipt[2]), [verify.unbase64(line) for line in receipt[3].split()]
     verify.need(index < size, f"there is no entry {index} in a log of {size}")
     ours = climb(verify.leaf(salt.encode(), record.encode()), index, size, path)
     verify.need(not path, "its proof is too long")
     verify.need(ours == root, "the record is not in the log that its checkpoint states")
-    cosigned = tuple((one.name, signers[one]) for one in wanted if one in signers)
+    cosigned = tuple((witness.name, signers[witness]) for witness in wanted if witness in signers)
     return Proven(index, record, log.name, size, cosigned, tuple(strangers))
 
 
@@ -111,10 +111,10 @@ def main() -> int:
     asked = parser.parse_args()
     try:
         raw = asked.receipt.read_bytes()
-        found = verify_receipt(raw, asked.key, asked.witness, asked.needed)
+        proven = verify_receipt(raw, asked.key, asked.witness, asked.needed)
     except (OSError, verify.Refused) as error:
         return verify.say([str(error)], [])
-    return verify.say([], found.notes())
+    return verify.say([], proven.notes())
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ def export(
     kiosks' cosignatures, a README for lawyers, and verify.py. In an export of a selection all other
     records stay hidden, and the proofs are the same.
     """
-    if sum(one is not None for one in (hall_code, day, person)) > 1:
+    if sum(value is not None for value in (hall_code, day, person)) > 1:
         raise refuse("choose one of --hall, --day and --person.")
     with opened(event_dir) as (event, database):
         try:
@@ -98,10 +98,10 @@ def check(event_dir: Path) -> None:
     An export can't show this. Exit status 1 if anything is wrong.
     """
     with opened(event_dir) as (event, database), database.reading() as db:
-        found = list(itertools.islice(checking.problems(db, event.log_name), _PROBLEMS_MAX))
-    for text in found:
+        problems = list(itertools.islice(checking.problems(db, event.log_name), _PROBLEMS_MAX))
+    for text in problems:
         click.echo(f"WRONG: {text}.")
-    if found:
+    if problems:
         sys.exit(1)
     click.echo("The ledger is as the entry log has it.")
 
@@ -124,26 +124,27 @@ def compare(first: Path, second: Path | None, event_dir: Path | None) -> None:
     """
     try:
         if second is not None:
-            found = comparing.compare_exports(first, second)
+            comparison = comparing.compare_exports(first, second)
         elif event_dir is None:
             raise refuse("name two exports, or one export and --event.")
         else:
             with opened(event_dir) as (event, database), database.reading() as db:
                 vkey = verifier_key(event.log_name, event.log_key.public)
-                found = comparing.compare_with_log(db, first, log=event.log_name, key=vkey)
+                comparison = comparing.compare_with_log(db, first, log=event.log_name, key=vkey)
     except comparing.CompareError as error:
         raise refuse(str(error)) from None
-    for place, side in enumerate((found.one, found.other), 1):
+    for place, side in enumerate((comparison.one, comparison.other), 1):
         click.echo(f"{place}: {side.size:,} entries of {side.log}, root {side.root}")
-    click.echo(_VERDICTS[found.verdict].format(agreed=found.agreed, last=found.agreed - 1))
-    for place, record in enumerate(found.records, 1):
+    click.echo(
+        _VERDICTS[comparison.verdict].format(agreed=comparison.agreed, last=comparison.agreed - 1)
+    )
+    for place, record in enumerate(comparison.records, 1):
         if record is not None:
-            click.echo(f"entry {found.agreed} of {place}: {record}")
-    for one in found.renamed:
-        click.echo(
-            f"{one.kind} {one.number} is called {one.one or '-'} in 1, {one.other or '-'} in 2"
-        )
-    sys.exit(0 if found.verdict in (comparing.SAME, comparing.BEGINNING) else 1)
+            click.echo(f"entry {comparison.agreed} of {place}: {record}")
+    for renamed in comparison.renamed:
+        names = f"{renamed.one or '-'} in 1, {renamed.other or '-'} in 2"
+        click.echo(f"{renamed.kind} {renamed.number} is called {names}")
+    sys.exit(0 if comparison.verdict in (comparing.SAME, comparing.BEGINNING) else 1)
 
 
 @audit.command(short_help="Write the proof of one entry.")

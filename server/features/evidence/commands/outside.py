@@ -29,22 +29,24 @@ def confirm(event: Event, database: Database, log: Log) -> None:
     if not settings.witnesses and settings.time_authority is None:
         return
     Confirming(event, database, log, wall_clock).confirm()
-    asked = {troubles.of_witness(one.name): one.name for one in asking.witnesses(settings)}
+    asked = {
+        troubles.of_witness(trouble.name): trouble.name for trouble in asking.witnesses(settings)
+    }
     asked[troubles.AUTHORITY] = "the time-stamping authority"
     with database.reading() as db:
-        for one in troubles.all_troubles(db):
-            if one.who in asked:
-                click.echo(f"Not confirmed by {asked[one.who]}: {one.words}.", err=True)
+        for trouble in troubles.all_troubles(db):
+            if trouble.who in asked:
+                click.echo(f"Not confirmed by {asked[trouble.who]}: {trouble.words}.", err=True)
 
 
 def read_stamp(answer: bytes, message: bytes, certificates: bytes) -> str:
     """Return the stamp's signer and time as text. Raises StampError, a ValueError, where the stamp
     is invalid.
     """
-    known = authority.Authority("", authority.certificates_of(certificates, "the certificates"))
-    found = authority.verify(answer, message, known)
-    at = datetime.fromtimestamp(found.stamped_at // 1000, UTC)
-    return f"by {found.authority} at {at:%Y-%m-%d %H:%M:%S} UTC"
+    trusted = authority.Authority("", authority.certificates_of(certificates, "the certificates"))
+    verified = authority.verify(answer, message, trusted)
+    at = datetime.fromtimestamp(verified.stamped_at // 1000, UTC)
+    return f"by {verified.authority} at {at:%Y-%m-%d %H:%M:%S} UTC"
 
 
 @click.command(short_help="Print the newest checkpoint, with witnesses' signatures.")
@@ -81,16 +83,16 @@ def witness(directory: Path, name: str | None, logs: tuple[str, ...], host: str,
     that it cosigned. Its directory holds those checkpoints: keep it, and never restore an older
     copy of it. Put a web server with TLS in front of it.
     """
-    with opened_witness(directory, name, list(logs)) as one:
+    with opened_witness(directory, name, list(logs)) as cosigner:
         try:
-            server = WitnessServer((host, port), one, lambda text: click.echo(text, err=True))
+            server = WitnessServer((host, port), cosigner, lambda text: click.echo(text, err=True))
         except OSError as error:
             raise refuse(f"can't listen on {host} port {port}: {error.strerror}.") from None
         with server:
             click.echo(f"Witness at http://{host}:{server.server_address[1]}/add-checkpoint")
-            click.echo(f"  its key, for the logs' event.toml and for auditors:\n  {one.key}")
-            for origin in one.origins:
-                click.echo(f"  cosigns {origin}, {one.size(origin):,} entries so far")
+            click.echo(f"  its key, for the logs' event.toml and for auditors:\n  {cosigner.key}")
+            for origin in cosigner.origins:
+                click.echo(f"  cosigns {origin}, {cosigner.size(origin):,} entries so far")
             click.echo("Stop with Ctrl-C.")
             _until_stopped(server)
     click.echo("Stopped.")

@@ -25,8 +25,8 @@ class _Scan(msgspec.Struct):
     scanned_at: int
 
     def __getitem__(self, name: str) -> str | int:
-        found: str | int = getattr(self, name)
-        return found
+        value: str | int = getattr(self, name)
+        return value
 
 
 _SCAN = msgspec.json.Decoder(_Scan)
@@ -80,13 +80,13 @@ def verify_export(
         certificates = None if authority is None else authority.read_bytes()
     except OSError as error:
         raise refuse(f"{error.filename} can't be read: {error.strerror}.") from None
-    found, notes = verify.check(
+    problems, notes = verify.check(
         export_path, key=key, checkpoints=given, witnesses=witnesses, needed=needed
     )
-    if not found:
-        found, told = check_stamps(export_path, certificates)
-        notes += told
-    sys.exit(verify.say(found, notes))
+    if not problems:
+        problems, stamp_notes = check_stamps(export_path, certificates)
+        notes += stamp_notes
+    sys.exit(verify.say(problems, notes))
 
 
 def check_stamps(path: Path, certificates: bytes | None) -> tuple[list[str], list[str]]:
@@ -100,20 +100,20 @@ def check_stamps(path: Path, certificates: bytes | None) -> tuple[list[str], lis
         return ([] if certificates is None else ["there is no time stamp of this authority"]), []
     if certificates is None and "stamp/ca.pem" not in export.names:
         return [], ["the authority's certificate is not here, and so its stamps were not verified"]
-    known = export.read("stamp/ca.pem") if certificates is None else certificates
-    found, said = [], []
+    trusted = export.read("stamp/ca.pem") if certificates is None else certificates
+    problems, verified = [], []
     for name in files:
         note = export.read(name)
         try:
-            text = outside.read_stamp(export.read(name.replace(".note", ".tsr")), note, known)
-            said.append((int(note.split(b"\n")[1]), text))
+            text = outside.read_stamp(export.read(name.replace(".note", ".tsr")), note, trusted)
+            verified.append((int(note.split(b"\n")[1]), text))
         except ValueError as error:
-            found.append(f"{name}: {error}")
-    told = [
+            problems.append(f"{name}: {error}")
+    notes = [
         f"{len(files)} time stamps, the newest over the first {size} entries {text}"
-        for size, text in sorted(said)[-1:]
+        for size, text in sorted(verified)[-1:]
     ]
-    return found[:1], told
+    return problems[:1], notes
 
 
 @click.command("verify-receipt", short_help="Verify one entry's proof; exit status 0 or 1.")

@@ -58,15 +58,15 @@ def compare() -> str:
 @auth.takes_file(SENT_BYTES_MAX, TOO_LARGE)
 def compared() -> tuple[str, int]:
     """Compare the uploaded exports, or a single one with this server's log."""
-    found, problem, status = None, "", 400
+    comparison, problem, status = None, "", 400
     try:
-        found = _compared()
+        comparison = _compared()
     except CompareError as error:
         problem = i18n.said(error)
     except ApartError as error:
         problem, status = i18n.said(error), 503
     shown = render_template(
-        "log/compare.html", found=found, problem=problem, verdicts=VERDICTS, names=comparing
+        "log/compare.html", found=comparison, problem=problem, verdicts=VERDICTS, names=comparing
     )
     return shown, status if problem else 200
 

@@ -87,14 +87,14 @@ def show() -> tuple[str, int]:
 def entry(number: int) -> str:
     """Show one entry: its kind, its record, and its hash in the log."""
     with services().database.reading() as db:
-        found = timeline.single(db, number)
-        if found is None:
+        single = timeline.single(db, number)
+        if single is None:
             abort(404)
-        record = None if found.record is None else json.loads(found.record)
+        record = None if single.record is None else json.loads(single.record)
         return render_template(
             "log/entry.html",
-            one=found.item,
-            leaf=found,
+            one=single.item,
+            leaf=single,
             record=None if record is None else json.dumps(record, ensure_ascii=False, indent=1),
             size=entry_log.size(db),
             kinds=KINDS,
@@ -110,10 +110,10 @@ def integrity() -> str:
     """
     here = services()
     with here.database.reading() as db:
-        found = glances.glance(db, here.event, here.log)
+        summary = glances.glance(db, here.event, here.log)
     note, _proof = here.log.checkpoint(0)
     return render_template(
-        "log/integrity.html", log=found, note=note, troubles=TROUBLES, now=here.now()
+        "log/integrity.html", log=summary, note=note, troubles=TROUBLES, now=here.now()
     )
 
 
@@ -130,12 +130,12 @@ def _words(names: act_words.Names, halls: list[store.HallRow]) -> dict[str, obje
 
 def _asked(given: Mapping[str, str]) -> Asked[Filter]:
     choose = _("Choose one of the list.")
-    known = partial(Field, problem=choose)
+    listed = partial(Field, problem=choose)
     fields = {
         "day": Field("day", _day, _("A date, such as 2026-05-04.")),
-        "hall": known("hall_id", whole),
-        "kiosk": known("kiosk", one_of(entries.kiosks(services().database.reader))),
-        "what": known("what", _what),
+        "hall": listed("hall_id", whole),
+        "kiosk": listed("kiosk", one_of(entries.kiosks(services().database.reader))),
+        "what": listed("what", _what),
     }
     return read_filter(given, fields, _filter)
 

@@ -50,11 +50,11 @@ class Witness:
 
 def witnesses(settings: EventSettings) -> list[Witness]:
     """Return the witnesses in the event's settings."""
-    found = []
+    asked = []
     for url, key in settings.witnesses.items():
         name, public = read_witness_key(key)
-        found.append(Witness(name, url, key.strip(), public))
-    return found
+        asked.append(Witness(name, url, key.strip(), public))
+    return asked
 
 
 class RefusedError(Exception):
@@ -87,23 +87,23 @@ def ask(
     If the witness has cosigned a newer checkpoint than `given`, it is asked to cosign the newest.
     Raises RefusedError.
     """
-    known = 0 if kept is None else kept.size
-    if known > log.size():
-        raise RefusedError(Code.AHEAD, _AHEAD.format(known, log.size()))
-    if known > given.size:
+    cosigned_size = 0 if kept is None else kept.size
+    if cosigned_size > log.size():
+        raise RefusedError(Code.AHEAD, _AHEAD.format(cosigned_size, log.size()))
+    if cosigned_size > given.size:
         given = replace(given, size=log.size(), note=log.note(log.size()))
     set_back_at = None if kept is None else kept.set_back_at
-    reply = _send(send, witness, log, known, given)
+    reply = _send(send, witness, log, cosigned_size, given)
     if reply.status == 409:
-        told = _told_size(reply, known, given, log)
-        if told < known:
+        stated_size = _told_size(reply, cosigned_size, given, log)
+        if stated_size < cosigned_size:
             set_back_at = now
-        if told > given.size:
+        if stated_size > given.size:
             given = replace(given, size=log.size(), note=log.note(log.size()))
-        known = told
-        reply = _send(send, witness, log, known, given)
+        cosigned_size = stated_size
+        reply = _send(send, witness, log, cosigned_size, given)
     if reply.status == 409:
-        _told_size(reply, known, given, log)
+        _told_size(reply, cosigned_size, given, log)
         raise RefusedError(Code.WRONG, "it names another size each time")
     _check_status(reply)
     try:
@@ -116,36 +116,36 @@ def ask(
     return Cosigned(witness.name, given.size, note, time_s * 1000, now, set_back_at)
 
 
-def _send(send: Send, witness: Witness, log: Log, known: int, given: Given) -> Reply:
-    proof = tuple(log.consistency(known, given.size)) if known < given.size else ()
-    body = Submission(known, proof, given.note).encoded()
+def _send(send: Send, witness: Witness, log: Log, cosigned_size: int, given: Given) -> Reply:
+    proof = tuple(log.consistency(cosigned_size, given.size)) if cosigned_size < given.size else ()
+    body = Submission(cosigned_size, proof, given.note).encoded()
     reply = send(witness.call, body, _HEADERS, ANSWER_BYTES_MAX)
     if reply.too_long:
         raise RefusedError(Code.WRONG, "its answer is too long")
     return reply
 
 
-def _told_size(reply: Reply, known: int, given: Given, log: Log) -> int:
+def _told_size(reply: Reply, cosigned_size: int, given: Given, log: Log) -> int:
     """Return the number of entries that the witness states it has cosigned. Raises RefusedError
     where asking again makes no sense.
     """
     try:
-        told = read_size(reply.body)
+        stated_size = read_size(reply.body)
     except NoteError:
         # The witness rejects only this checkpoint: it has another one of the same size.
-        if known == given.size:
-            told = known
+        if cosigned_size == given.size:
+            stated_size = cosigned_size
         else:
             raise RefusedError(Code.WRONG, "it names no size") from None
-    if told == known:
-        if known == given.size:
+    if stated_size == cosigned_size:
+        if cosigned_size == given.size:
             raise RefusedError(
-                Code.FORK, f"it cosigned another log of {known} entries under this name"
+                Code.FORK, f"it cosigned another log of {cosigned_size} entries under this name"
             )
-        raise RefusedError(Code.WRONG, f"it refuses {known} entries, and names the same")
-    if told > log.size():
-        raise RefusedError(Code.AHEAD, _AHEAD.format(told, log.size()))
-    return told
+        raise RefusedError(Code.WRONG, f"it refuses {cosigned_size} entries, and names the same")
+    if stated_size > log.size():
+        raise RefusedError(Code.AHEAD, _AHEAD.format(stated_size, log.size()))
+    return stated_size
 
 
 def _check_status(reply: Reply) -> None:

@@ -76,12 +76,12 @@ def read_certificates(path: Path) -> tuple[x509.Certificate, ...]:
 def certificates_of(pem: bytes, place: str) -> tuple[x509.Certificate, ...]:
     """Read PEM certificates, among them a root. Raises StampError that names their `place`."""
     try:
-        found = x509.load_pem_x509_certificates(pem)
+        certificates = x509.load_pem_x509_certificates(pem)
     except ValueError:
         raise StampError(Code.SETTINGS, f"{place} can't be read as PEM certificates") from None
-    if not any(one.issuer == one.subject for one in found):
+    if not any(certificate.issuer == certificate.subject for certificate in certificates):
         raise StampError(Code.SETTINGS, f"{place} has no root certificate")
-    return tuple(found)
+    return tuple(certificates)
 
 
 def ask(send: Send, authority: Authority, note: str) -> tuple[bytes, Verified]:
@@ -98,8 +98,8 @@ def ask(send: Send, authority: Authority, note: str) -> tuple[bytes, Verified]:
         raise StampError(Code.AWAY, reply.words)
     if reply.too_long:
         raise StampError(Code.WRONG, "its answer is too long")
-    found = verify(reply.body, message, authority, nonce=request.nonce)
-    return reply.body, found
+    verified = verify(reply.body, message, authority, nonce=request.nonce)
+    return reply.body, verified
 
 
 def verify(
@@ -133,10 +133,10 @@ def verify(
 
 
 def _reason(error: VerificationError) -> str:
-    found = _FOUND.findall(str(error))
-    if not found:
+    reasons = _FOUND.findall(str(error))
+    if not reasons:
         return str(error)
-    return f"{found[-1]}. Are the certificates those of the authority that made it?"
+    return f"{reasons[-1]}. Are the certificates those of the authority that made it?"
 
 
 def _in_order(answer: bytes) -> bytes:
@@ -150,7 +150,7 @@ def _in_order(answer: bytes) -> bytes:
         _, signed = _elements(_content(token))
         (signed_data,) = _elements(_content(signed))
         parts = _elements(_content(signed_data))
-        (certificates,) = [_content(one) for one in parts if one[0] == _CERTIFICATES]
+        (certificates,) = [_content(part) for part in parts if part[0] == _CERTIFICATES]
     except (IndexError, ValueError):
         return answer  # A refusal, or malformed: the library reports it.
     return answer.replace(certificates, b"".join(sorted(_elements(certificates))), 1)
@@ -163,18 +163,26 @@ def _content(element: bytes) -> bytes:
 
 def _elements(content: bytes) -> list[bytes]:
     """Split the content of a sequence or set into its elements (DER)."""
-    found = []
+    elements = []
     while content:
         head = len(content) - len(_content(content))
         size = content[1] if head == 2 else int.from_bytes(content[2:head], "big")
-        found.append(content[: head + size])
+        elements.append(content[: head + size])
         content = content[head + size :]
-    return found
+    return elements
 
 
 def _builder(authority: Authority, nonce: int | None) -> Verifier:
-    roots = [one for one in authority.certificates if one.issuer == one.subject]
-    between = [one for one in authority.certificates if one.issuer != one.subject]
+    roots = [
+        certificate
+        for certificate in authority.certificates
+        if certificate.issuer == certificate.subject
+    ]
+    between = [
+        certificate
+        for certificate in authority.certificates
+        if certificate.issuer != certificate.subject
+    ]
     policy = authority.policy
     return VerifierBuilder(
         policy_id=None if policy is None else x509.ObjectIdentifier(policy),
@@ -188,11 +196,11 @@ def _signer(response: TimeStampResponse) -> str:
     """Return the name in the certificate of the stamp's signer."""
     (signer,) = response.signed_data.signer_infos
     for raw in response.signed_data.certificates:
-        found = x509.load_der_x509_certificate(raw)
-        if (found.issuer, found.serial_number) == (signer.issuer, signer.serial_number):
-            names = found.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-            name = str(names[0].value) if names else found.subject.rfc4514_string()
-            return "".join(one for one in name if one.isprintable())[:NAME_CHARS_MAX]
+        certificate = x509.load_der_x509_certificate(raw)
+        if (certificate.issuer, certificate.serial_number) == (signer.issuer, signer.serial_number):
+            names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+            name = str(names[0].value) if names else certificate.subject.rfc4514_string()
+            return "".join(char for char in name if char.isprintable())[:NAME_CHARS_MAX]
     raise ValueError("no certificate of the signer")
 
 

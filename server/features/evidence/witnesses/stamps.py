@@ -37,10 +37,10 @@ def newest(db: Connection, log: str) -> Stamp | None:
     return None if row is None else Stamp(**dict(row))
 
 
-def keep(db: Connection, log: str, one: Stamp) -> None:
+def keep(db: Connection, log: str, stamp: Stamp) -> None:
     """Store a stamp; the database assigns its number."""
     db.execute(
         "INSERT INTO time_stamp (log, size, note, authority, answer, stamped_at, at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (log, one.size, one.note, one.authority, one.answer, one.stamped_at, one.at),
+        (log, stamp.size, stamp.note, stamp.authority, stamp.answer, stamp.stamped_at, stamp.at),
     )

@@ -60,8 +60,8 @@ class Witness:
 
     def size(self, origin: str) -> int:
         """Return how many entries of a log it has cosigned."""
-        found = self._newest.get(origin)
-        return 0 if found is None else found.size
+        newest = self._newest.get(origin)
+        return 0 if newest is None else newest.size
 
     def add_checkpoint(self, raw: bytes, now_s: int) -> Answer:
         """Answer a request `add-checkpoint` at `now_s` (Unix seconds)."""
@@ -85,17 +85,19 @@ class Witness:
     def _judge(self, asked: Submission, checkpoint: Checkpoint, now_s: int) -> Answer:
         origin = checkpoint.origin
         before = self._newest[origin]
-        known = 0 if before is None else before.size
-        if asked.old != known:
-            return _conflict(known)
+        cosigned_size = 0 if before is None else before.size
+        if asked.old != cosigned_size:
+            return _conflict(cosigned_size)
         try:
             _check(before, checkpoint, asked.proof)
         except ProofError as error:
-            told = f"{origin}: {checkpoint.size} entries do not go on from {known}: {error}"
-            self._keep_evidence(asked.note, told)
-            if checkpoint.size == known and not asked.proof:
-                return _conflict(known)._replace(told=told)
-            return Answer(422, "It does not go on from what was cosigned before.\n", told=told)
+            message = (
+                f"{origin}: {checkpoint.size} entries do not go on from {cosigned_size}: {error}"
+            )
+            self._keep_evidence(asked.note, message)
+            if checkpoint.size == cosigned_size and not asked.proof:
+                return _conflict(cosigned_size)._replace(told=message)
+            return Answer(422, "It does not go on from what was cosigned before.\n", told=message)
         line = cosign(self._key, self.name, asked.note, now_s)
         durable_files.write_whole(self._path(origin), asked.note.encode())
         self._newest[origin] = checkpoint
@@ -111,7 +113,7 @@ class Witness:
         """
         path = self._path(origin)
         try:
-            found = open_checkpoint(self._logs[origin], origin, path.read_bytes().decode())
+            checkpoint = open_checkpoint(self._logs[origin], origin, path.read_bytes().decode())
         except FileNotFoundError:
             return None
         except ValueError:
@@ -119,26 +121,26 @@ class Witness:
                 f"{path} is damaged: put it back from a copy. Without it this witness would forget "
                 f"what it cosigned of {origin}."
             ) from None
-        if found.origin != origin:
+        if checkpoint.origin != origin:
             raise WitnessError(f"{path} is of another log: put it back from a copy.")
-        return found
+        return checkpoint
 
-    def _keep_evidence(self, note: str, told: str) -> None:
+    def _keep_evidence(self, note: str, message: str) -> None:
         """Store a checkpoint that contradicts the cosigned one. Both bear the log's signature."""
         folder = self._directory / "evidence"
         origin = note.partition("\n")[0]
-        known = self._path(origin)
+        cosigned_path = self._path(origin)
         mark = hashlib.sha256(note.encode()).hexdigest()[:16]
         path = folder / f"{mark}.txt"
         if path.exists() or sum(1 for _ in folder.iterdir()) >= EVIDENCE_MAX:
             return
-        before = known.read_text(encoding="utf-8") if known.exists() else ""
-        text = f"{told}\n\n--- cosigned before\n{before}\n--- sent, and refused\n{note}"
+        before = cosigned_path.read_text(encoding="utf-8") if cosigned_path.exists() else ""
+        text = f"{message}\n\n--- cosigned before\n{before}\n--- sent, and refused\n{note}"
         durable_files.write_whole(path, text.encode())
 
 
-def _conflict(known: int) -> Answer:
-    return Answer(409, f"{known}\n", "text/x.tlog.size")
+def _conflict(size: int) -> Answer:
+    return Answer(409, f"{size}\n", "text/x.tlog.size")
 
 
 def _check(before: Checkpoint | None, checkpoint: Checkpoint, proof: tuple[bytes, ...]) -> None:
@@ -204,14 +206,14 @@ def _name(directory: Path, name: str | None) -> str:
     if kept and name is not None and name != kept:
         raise WitnessError(f"this witness is called {kept}, and keeps its name.")
     try:
-        found = check_name(kept or name or "")
+        checked = check_name(kept or name or "")
     except NoteError:
         raise WitnessError(
             "a witness's name is printable, without spaces and +, such as example.org/witness."
         ) from None
     if not kept:
-        durable_files.write_whole(path, f"{found}\n".encode())
-    return found
+        durable_files.write_whole(path, f"{checked}\n".encode())
+    return checked
 
 
 def _add_logs(directory: Path, logs: list[str]) -> None:

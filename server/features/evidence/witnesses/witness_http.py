@@ -69,7 +69,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         witness = self.server.witness
-        lines = [witness.key, *(f"{one} {witness.size(one)}" for one in witness.origins)]
+        lines = [witness.key, *(f"{origin} {witness.size(origin)}" for origin in witness.origins)]
         self._answer(Answer(200, "".join(f"{line}\n" for line in lines)))
 
     def _answer(self, answer: Answer) -> None:

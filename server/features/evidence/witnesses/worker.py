@@ -40,17 +40,17 @@ class _Waits:
     failures: dict[str, int] = field(default_factory=dict)
     next_at: dict[str, int] = field(default_factory=dict)
 
-    def is_due(self, who: str, now: int) -> bool:
+    def is_due(self, party: str, now: int) -> bool:
         # A wait beyond MOST_MS means that the clock was set back, and is ignored.
-        return not 0 < self.next_at.get(who, 0) - now <= MOST_MS
+        return not 0 < self.next_at.get(party, 0) - now <= MOST_MS
 
-    def note(self, who: str, *, failed: bool, now: int) -> None:
+    def note(self, party: str, *, failed: bool, now: int) -> None:
         if not failed:
-            self.failures.pop(who, None)
-            self.next_at.pop(who, None)
+            self.failures.pop(party, None)
+            self.next_at.pop(party, None)
             return
-        count = self.failures[who] = self.failures.get(who, 0) + 1
-        self.next_at[who] = now + min(MOST_MS, FIRST_MS * 2 ** min(count - 1, 10))
+        count = self.failures[party] = self.failures.get(party, 0) + 1
+        self.next_at[party] = now + min(MOST_MS, FIRST_MS * 2 ** min(count - 1, 10))
 
 
 class Confirming:
@@ -106,11 +106,11 @@ class Confirming:
         with self._database.reading() as db:
             before = checkpoints.given(db, name)
         make = checkpoints.sign_new if at_once else checkpoints.sign_due
-        made = make(self._log, before, now)
-        if made is None:
+        signed = make(self._log, before, now)
+        if signed is None:
             return before
-        self._database.write(lambda db: checkpoints.keep_given(db, name, made))
-        return made
+        self._database.write(lambda db: checkpoints.keep_given(db, name, signed))
+        return signed
 
     def ask(self) -> None:
         """Ask each party that has not confirmed the newest checkpoint, when its next try is due."""
@@ -140,11 +140,13 @@ class Confirming:
 
     def ask_witness(self, witness: Witness) -> None:
         """Ask one witness to cosign the newest checkpoint, if its next try is due."""
-        name, now, who = self._log.name, self._now(), troubles.of_witness(witness.name)
+        name, now, party = self._log.name, self._now(), troubles.of_witness(witness.name)
         with self._database.reading() as db:
             given = checkpoints.given(db, name)
-            kept = {one.witness: one for one in checkpoints.cosigned(db, name)}.get(witness.name)
-        if given is None or not self._waits.is_due(who, now):
+            kept = {
+                cosignature.witness: cosignature for cosignature in checkpoints.cosigned(db, name)
+            }.get(witness.name)
+        if given is None or not self._waits.is_due(party, now):
             return
         # The database may have been restored, and the next checkpoint is not signed yet.
         if given.size > self._log.size():
@@ -154,17 +156,17 @@ class Confirming:
                 asking.check_kept(self._log, kept)
                 if kept.size == given.size:
                     return
-            found = asking.ask(self._send, witness, self._log, given, kept, now)
+            cosigned = asking.ask(self._send, witness, self._log, given, kept, now)
         except RefusedError as error:
-            self._note(who, error.code, str(error))
+            self._note(party, error.code, str(error))
             return
-        self._database.write(lambda db: checkpoints.keep_cosigned(db, name, found))
-        if found.set_back_at == now:
+        self._database.write(lambda db: checkpoints.keep_cosigned(db, name, cosigned))
+        if cosigned.set_back_at == now:
             before = 0 if kept is None else kept.size
-            self._note(who, Code.SET_BACK, f"it had cosigned {before} entries, and knew fewer")
-        elif found.set_back_at is None or now - found.set_back_at >= 86_400_000:
-            self._note(who, None)
-        self._waits.note(who, failed=False, now=now)
+            self._note(party, Code.SET_BACK, f"it had cosigned {before} entries, and knew fewer")
+        elif cosigned.set_back_at is None or now - cosigned.set_back_at >= 86_400_000:
+            self._note(party, None)
+        self._waits.note(party, failed=False, now=now)
         self._serve(given)
 
     def _serve(self, given: Given) -> None:
@@ -187,16 +189,18 @@ class Confirming:
         if given is None or (newest is not None and newest.size == given.size):
             return
         try:
-            known = Authority(
+            stamping = Authority(
                 settings.time_authority,
                 authority.read_certificates(self._event.path / settings.time_authority_ca),
                 settings.time_authority_policy,
             )
-            answer, found = authority.ask(self._send, known, given.note)
+            answer, verified = authority.ask(self._send, stamping, given.note)
         except StampError as error:
             self._note(AUTHORITY, error.code, str(error))
             return
-        stamp = Stamp(0, given.size, given.note, found.authority, found.stamped_at, now, answer)
+        stamp = Stamp(
+            0, given.size, given.note, verified.authority, verified.stamped_at, now, answer
+        )
         self._database.write(lambda db: stamps.keep(db, name, stamp))
         self._note(AUTHORITY, None)
 
@@ -205,18 +209,18 @@ class Confirming:
             return True
         return any(newest.at < end <= now for end in self._day_ends)
 
-    def _note(self, who: str, code: Code | None, words: str = "") -> None:
+    def _note(self, party: str, code: Code | None, words: str = "") -> None:
         """Store the outcome, if it has changed."""
         now = self._now()
-        self._waits.note(who, failed=code is not None, now=now)
+        self._waits.note(party, failed=code is not None, now=now)
         with self._database.reading() as db:
-            before = {one.who: one for one in troubles.all_troubles(db)}.get(who)
-        said = (None, "") if before is None else (before.code, before.words)
-        if said == (code, words):
+            before = {trouble.who: trouble for trouble in troubles.all_troubles(db)}.get(party)
+        noted = (None, "") if before is None else (before.code, before.words)
+        if noted == (code, words):
             return
         if code is not None and (before is None or before.code is not code):
-            log.warning("%s: %s (%s)", who, code, words)
-        self._database.write(lambda db: troubles.note(db, who, code, words, now))
+            log.warning("%s: %s (%s)", party, code, words)
+        self._database.write(lambda db: troubles.note(db, party, code, words, now))
 
     def _run(self, step: Callable[[], object]) -> None:
         while not self._stop.wait(self._look_s):
