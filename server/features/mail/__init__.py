@@ -1,4 +1,4 @@
-"""Mails attendees their badges, each mail once, and keeps whether it arrived.
+"""Mails attendees their badges, each mail once, and tracks delivery.
 
 Begin with `sending.py`.
 """

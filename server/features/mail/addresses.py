@@ -1,11 +1,10 @@
-"""Reads addresses of mail as SMTP servers take them, also with letters beyond ASCII.
+"""Parses mail addresses, also with letters beyond ASCII.
 
-A domain goes out in its ASCII form (IDNA 2008, RFC 5891), which every server takes. What stands
-before the @ goes out as it is, and with letters beyond ASCII only to servers that say SMTPUTF8
-(RFC 6531).
+A domain is sent in its ASCII form (IDNA 2008, RFC 5891), which every server accepts. A local part
+beyond ASCII goes only to servers with SMTPUTF8 (RFC 6531).
 
-email-validator refuses .local and .test, which mail servers at a venue use, counts a name's letters
-where SMTP counts bytes, has reasons in English alone, and brings dnspython.
+Not email-validator: it refuses .local and .test, which mail servers at a venue use, counts
+characters where SMTP counts bytes, has English messages only, and needs dnspython.
 """
 
 import re
@@ -19,29 +18,27 @@ _LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\u0080-\U0010ffff.-]+")
 
 
 class AddressError(ValueError):
-    """Is raised where a text is no address that mail can be sent to."""
+    """The text is not an address that mail can be sent to."""
 
 
 @dataclass(frozen=True)
 class MailAddress:
-    """Represents an address as it is sent. `needs_utf8` where not every server takes it."""
+    """An address as sent. `needs_utf8`: only servers with SMTPUTF8 accept it."""
 
     text: str
     needs_utf8: bool
 
     @property
     def local(self) -> str:
-        """Return what stands before the @."""
         return self.text.rpartition("@")[0]
 
     @property
     def domain(self) -> str:
-        """Return what stands behind the @."""
         return self.text.rpartition("@")[2]
 
 
 def plain_address(text: str) -> MailAddress:
-    """Return the address, without a name beside it. Raises AddressError."""
+    """Parse an address without a display name. Raises AddressError."""
     local, at, domain = text.rpartition("@")
     good = at and _LOCAL.fullmatch(local) and local.isprintable()
     if not good or ".." in local or local.startswith(".") or local.endswith("."):

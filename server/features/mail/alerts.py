@@ -1,4 +1,4 @@
-"""Finds that mails to attendees fail or come back."""
+"""Alerts about failed and returned mails."""
 
 from badges.i18n import Phrase, counted
 from server.core.alerts.alerts import Trouble, steps
@@ -12,7 +12,7 @@ COUNTED_MAX = 2_000
 
 
 def of_mails(context: AlertContext) -> list[Trouble]:
-    """List what is wrong with the mails of the last day."""
+    """Return the alerts about mails of the last day."""
     db, settings, now = context.db, context.event.settings, context.now
     worker = None if context.server is None else context.server.find(Worker)
     progress = None if worker is None else worker.progress

@@ -1,7 +1,7 @@
-"""Reads which mails came back, from the delivery reports (RFC 3464) in a mailbox.
+"""Reads delivery reports (RFC 3464) from a mailbox to find bounced mails.
 
-A report is known by the Message-ID of the mail that it returns. Answers of people, and of machines
-that say somebody is away, have that too, and are no reports.
+A report is matched by the Message-ID of the returned mail. Replies and out-of-office notices quote
+it too, but are not reports.
 """
 
 import mailbox
@@ -27,7 +27,7 @@ _RETURNED = ("message/rfc822", "text/rfc822-headers", "message/rfc822-headers")
 
 @dataclass(frozen=True)
 class Report:
-    """Holds what a delivery report says of a mail of ours."""
+    """A delivery report about a mail of ours."""
 
     own_id: str
     answer: str
@@ -35,16 +35,16 @@ class Report:
 
 @dataclass(frozen=True)
 class Found:
-    """Counts what was in a mailbox."""
+    """Counts of a mailbox's messages."""
 
-    bounced: int  # Mails that count as come back from now on.
-    known: int  # Reports of mails that did so already, or that are not of this event.
-    others: int  # Messages that are no reports of a failure.
+    bounced: int  # Mails newly marked as bounced
+    known: int  # Reports of mails that were already marked, or of another event
+    others: int  # Messages that report no failure
 
 
 def reports_in(path: Path) -> Iterator[Report | None]:
-    """Yield what each message of an mbox file, or the one message of another file, says. None
-    stands for one that is no report of a failure. Raises MailError.
+    """Yield one item per message of an mbox file, or of a file with a single message: None if it
+    reports no failure. Raises MailError.
     """
     try:
         with path.open("rb") as file:
@@ -63,20 +63,20 @@ def reports_in(path: Path) -> Iterator[Report | None]:
 
 
 def report_of(data: bytes) -> Report | None:
-    """Return what a message says of a mail of ours that could not be delivered, or None."""
+    """Return a message's report of a failed mail of ours, or None."""
     try:
         message = BytesParser(policy=policy.compat32).parsebytes(data)
         parts = list(message.walk())
         failed = next(filter(None, map(_failure, parts)), None)
         own_id = next(filter(None, map(_returned_id, parts)), None)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        # Whatever anybody sent there must not keep the other reports from being read.
+        # A malformed message must not hide the other reports.
         return None
     return Report(own_id, failed) if failed is not None and own_id is not None else None
 
 
 def note_bounces(db: Connection, reports: list[Report | None], *, by: str, now: int) -> Found:
-    """Keep which mails came back."""
+    """Mark bounced mails."""
     ours = [one for one in reports if one is not None]
     bounced = sum(outbox.note_bounce(db, one.own_id, one.answer, now) for one in ours)
     if bounced:
@@ -85,7 +85,7 @@ def note_bounces(db: Connection, reports: list[Report | None], *, by: str, now: 
 
 
 def _failure(part: "Message[Any, Any]") -> str | None:
-    """Return why a delivery failed, where this part of a report says that it did for good."""
+    """Return why a delivery failed for good, if this part of a report states it."""
     if part.get_content_type() != "message/delivery-status":
         return None
     blocks = part.get_payload()
@@ -96,14 +96,14 @@ def _failure(part: "Message[Any, Any]") -> str | None:
             status = str(block.get("Status", "")).strip()
             said = str(block.get("Diagnostic-Code", "")).partition(";")[2] or "no reason given"
             text = " ".join(f"{status} {said}".split())
-            # The addresses that servers quote are not kept.
+            # Addresses that servers quote are not stored.
             plain = re.sub(r"\S+@\S+", "…", text)
             return "".join(char for char in plain if char.isprintable())
     return None
 
 
 def _returned_id(part: "Message[Any, Any]") -> str | None:
-    """Return the id of the mail of ours that this part of a report returns."""
+    """Return the id of our mail that this part of a report returns."""
     if part.get_content_type() not in _RETURNED:
         return None
     inner: Any = part.get_payload()

@@ -1,4 +1,4 @@
-"""Writes everybody's link as CSV, for those who send mails by a program of their own.
+"""Writes everyone's link as CSV, for sending mails with another program.
 
 The file has personal data, and each link in it opens a badge.
 """
@@ -27,7 +27,7 @@ _AT_ONCE = 1_000
 
 
 def links(db: Connection, event: Event) -> list[tuple[object, ...]]:
-    """Return a row for everybody who has a badge and a link that stand, by name."""
+    """Return a row for each attendee with a valid badge and link, by name."""
     rows = db.execute(
         "SELECT a.serial, a.external_id, a.given_name, a.family_name, a.organisation, a.email,"
         " a.language, MAX(b.issue) AS issue, COALESCE(p.number, 0) AS link"
@@ -53,10 +53,9 @@ def links(db: Connection, event: Event) -> list[tuple[object, ...]]:
 
 
 def csv_lines(found: list[tuple[object, ...]]) -> Iterator[str]:
-    """Write the rows of `links`, with every cell guarded."""
+    """Format the rows of `links`, with every cell guarded against formulas."""
     return csv_chunks(HEADER, (found[at : at + _AT_ONCE] for at in range(0, len(found), _AT_ONCE)))
 
 
 def note_exported(db: Connection, count: int, *, by: str, now: int) -> None:
-    """Write the act."""
     entry_log.act(db, by, Act.LINKS_EXPORTED, {"count": count}, now)

@@ -1,4 +1,4 @@
-"""Lets only one process or thread send an event's mails at a time."""
+"""Ensures that only one process or thread sends an event's mails."""
 
 import contextlib
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ LOCK_NAME = "mailing.lock"
 
 @contextlib.contextmanager
 def only_mailer(event_dir: Path) -> Iterator[None]:
-    """Hold the lock. Raises MailError while another holds it, or where it can't be written."""
+    """Hold the lock. Raises MailError if it is taken, or can't be written."""
     with held(event_dir / LOCK_NAME, lambda _: MailError(_BUSY), MailError):
         yield
 

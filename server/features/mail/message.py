@@ -1,4 +1,4 @@
-"""Makes the mail to one attendee, with the code of their badge and the link to its page."""
+"""Builds the mail to one attendee, with the badge's code and the link to its page."""
 
 import hmac
 from dataclasses import dataclass
@@ -21,36 +21,36 @@ from server.features.mail.templates import Filled, Words, fill, find_template
 from server.features.wallet.links import links_of
 from server.storage.localized import text_in
 
-CODE_PX = 8  # Of a module of the code.
+CODE_PX = 8  # Of one module of the code
 _CONTEXT = b"hallkeeper/mail/v1\x00"
 _NAME_CHARS_MAX = 100
 
 
 @dataclass(frozen=True)
 class Mail:
-    """Holds a mail as it goes out."""
+    """A mail ready to be sent."""
 
     to: MailAddress
     message: EmailMessage
     language: str
 
     def data(self) -> bytes:
-        """Return it as SMTP carries it, with lines that end in CR and LF."""
-        # Every server takes it, as nothing in a body needs eight bits.
+        """Return the mail's bytes for SMTP, with CRLF line ends."""
+        # Every server accepts this: no body needs eight bits.
         rules = (policy.SMTPUTF8 if self.to.needs_utf8 else policy.SMTP).clone(cte_type="7bit")
         return self.message.as_bytes(policy=rules)
 
 
 def message_id(event: Event, template: str, badge: Badge, token: str) -> str:
-    """Return what stands before the @ of the Message-ID. It is the same each time for a badge and
-    its link, so that a mail that was sent twice is known as one.
+    """Return the local part of the Message-ID. It is the same for each mail about a badge and its
+    link, so that mail programs recognise duplicates.
     """
     subject = f"{template}/{badge.serial}/{badge.issue}/{token}".encode()
     return f"hk-{hmac.digest(event.phone_secret, _CONTEXT + subject, 'sha256')[:16].hex()}"
 
 
 def address_hash(email: str, link_number: int) -> bytes:
-    """Return a hash by which a changed address and a renewed link are noticed."""
+    """Return a hash that changes with the address and with the link."""
     subject = f"{link_number}/{email.casefold()}".encode()
     return blake2b(subject, digest_size=12).digest()
 
@@ -65,7 +65,7 @@ def make_mail(
     category: CategoryPlan,
     now: int,
 ) -> Mail:
-    """Return the mail, with the link whose secret is `token`.
+    """Build the mail with the link whose secret is `token`.
 
     Raises AddressError, or MailError for a template that can't be filled.
     """
@@ -83,10 +83,10 @@ def make_mail(
     message["Date"] = format_datetime(datetime.fromtimestamp(now // 1000, UTC))
     own = message_id(event, template, badge, token)
     message["Message-ID"] = f"<{own}@{sender.domain}>"
-    # Nobody's answering machine is to answer (RFC 3834).
+    # Suppresses automatic replies (RFC 3834).
     message["Auto-Submitted"] = "auto-generated"
     _set_body(message, said, badge)
-    # A body takes such headers with it, so that this one comes after it.
+    # Setting the body drops this header, so it comes last.
     message["Content-Language"] = found.language
     return Mail(to, message, found.language)
 
@@ -131,6 +131,6 @@ def _header_address(name: str, address: MailAddress) -> Address:
 
 
 def _shown(name: str) -> str:
-    """Return a name as it may stand in a header, in one line without signs that steer anything."""
+    """Return a name as one printable line for a header."""
     printable = "".join(char if char.isprintable() else " " for char in name)
     return " ".join(printable.split())[:_NAME_CHARS_MAX]

@@ -1,8 +1,8 @@
-"""Keeps the mails to attendees, who is to get one, and what became of each.
+"""Stores the mails to attendees and their delivery states, and plans who gets one.
 
-A mail is about one issue of a badge. Its state goes from nothing to `sending`, which is on disk
-before the text goes out, and then to what the server said of it. So a mail that is found as
-`sending` when nobody sends any was perhaps delivered. It is not sent again by itself.
+A mail belongs to one issue of a badge. Its state becomes `sending`, on disk before the text goes
+out, and then the server's result. A mail still `sending` without a running sender was perhaps
+delivered, and is not sent again automatically.
 """
 
 from collections.abc import Collection
@@ -19,13 +19,13 @@ ANSWER_CHARS_MAX = 300
 
 
 class State(StrEnum):
-    """Says what became of a mail."""
+    """The delivery state of a mail."""
 
-    SENDING = "sending"  # Or perhaps sent, where nobody sends any.
+    SENDING = "sending"  # Perhaps sent, if no sender is running
     SENT = "sent"
-    DELAYED = "delayed"  # The server said to try again later.
+    DELAYED = "delayed"  # The server asked to try again later
     REFUSED = "refused"
-    BOUNCED = "bounced"  # It was taken, and came back.
+    BOUNCED = "bounced"  # Accepted, and returned later
 
 
 _OVER = (State.SENT, State.REFUSED, State.BOUNCED)
@@ -33,16 +33,16 @@ _OVER = (State.SENT, State.REFUSED, State.BOUNCED)
 
 @dataclass(frozen=True)
 class Choice:
-    """Holds whom mails are for. What is empty leaves nobody out."""
+    """The recipients. An empty field excludes no one."""
 
     template: str
     categories: Collection[int] = ()
     organisations: Collection[str] = ()
     serials: Collection[int] = ()
-    not_mailed: bool = False  # Only those who were never sent one.
-    changed: bool = False  # Only those with another badge, link or address than when they were.
-    resend_uncertain: bool = False  # Also those to whom one was perhaps sent.
-    again: bool = False  # Whatever was sent before. It needs `serials`.
+    not_mailed: bool = False  # Only people who never got one
+    changed: bool = False  # Only people whose badge, link or address changed since
+    resend_uncertain: bool = False  # Also people who perhaps got one
+    again: bool = False  # Regardless of earlier mails; needs `serials`
 
     def __post_init__(self) -> None:
         if self.again and not self.serials:
@@ -51,19 +51,19 @@ class Choice:
 
 @dataclass(frozen=True)
 class Plan:
-    """Holds who is to get a mail now, and how many are left out, and why."""
+    """The recipients of a run, and how many are left out for each reason."""
 
-    due: tuple[int, ...]  # Serials, in the order of their names.
+    due: tuple[int, ...]  # Serials, ordered by name
     no_address: int
     no_badge: int
-    no_link: int  # The link of their page is revoked.
-    done: int  # They have got it, or were refused.
-    uncertain: int  # It was perhaps sent to them.
+    no_link: int  # Their link is revoked
+    done: int  # Sent or refused before
+    uncertain: int  # Perhaps sent before
 
 
 @dataclass(frozen=True)
 class Sent:
-    """Holds one mail as it stands."""
+    """One mail and its current state."""
 
     serial: int
     issue: int
@@ -74,7 +74,7 @@ class Sent:
 
 
 def plan(db: Connection, choice: Choice) -> Plan:
-    """Return who is to get a mail now."""
+    """Return the recipients."""
     organisations = {_folded(text) for text in choice.organisations}
     mails = _mails(db, choice.template)
     due: list[int] = []
@@ -115,7 +115,7 @@ def plan(db: Connection, choice: Choice) -> Plan:
 def _why_not(
     choice: Choice, mails: "dict[int, tuple[str, bytes]]", issue: int, address: bytes
 ) -> str | None:
-    """Return why somebody gets no mail now, "" where they were not asked for, or None where they
+    """Return why a person gets no mail now: a key of the counts, "" if not selected, None if they
     get one.
     """
     if choice.again:
@@ -135,8 +135,8 @@ def _why_not(
 def claim(
     db: Connection, choice: Choice, serial: int, issue: int, own_id: str, email: str, now: int
 ) -> bool:
-    """Write that a mail goes out now. Return False where it must not, because it was sent
-    meanwhile, or the badge or the address has changed.
+    """Mark a mail as being sent. Return False if it must not be sent: it was sent meanwhile, or the
+    badge or address changed.
     """
     holder = attendees.attendee(db, serial)
     if holder.issue != issue or holder.revoked_at is not None or holder.email != email:
@@ -162,7 +162,7 @@ def settle(
     db: Connection, serial: int, issue: int, template: str, own_id: str, email: str, state: State,
     answer: str, now: int, *, tried: bool,
 ) -> None:  # fmt: skip
-    """Write what became of a mail. `tried` says that `claim` was before."""
+    """Store a mail's result. `tried`: `claim` was called before."""
     kept = answer.replace(email, "…")[:ANSWER_CHARS_MAX]
     address = address_hash(email, phone_links.link(db, serial).number)
     _put(db, serial, issue, template, own_id, address, state, kept, now, tries=0 if tried else 1)
@@ -183,7 +183,7 @@ def _put(
 
 
 def counts(db: Connection, template: str) -> dict[State, int]:
-    """Return how many mails stand in each state."""
+    """Return the number of mails in each state."""
     found = dict.fromkeys(State, 0)
     rows = db.execute(
         "SELECT state, COUNT(*) AS count FROM mail WHERE template = ? GROUP BY state", (template,)
@@ -194,12 +194,12 @@ def counts(db: Connection, template: str) -> dict[State, int]:
 
 
 def failed_since(db: Connection, since: int, most: int) -> dict[State, int]:
-    """Return how many of the newest mails since then (Unix ms) were put off, were refused or came
-    back. No more than `most` are counted.
+    """Return how many mails were delayed, refused or bounced since a time (Unix ms), counting at
+    most the newest `most`.
     """
     found = dict.fromkeys(State, 0)
     rows = db.execute(
-        # The index `mail_failed` serves the query as long as both have the same condition.
+        # SQLite uses the partial index `mail_failed` only while the conditions match.
         "SELECT state, COUNT(*) AS count FROM (SELECT state FROM mail"
         " WHERE state IN ('delayed', 'refused', 'bounced') AND at >= ? ORDER BY at DESC LIMIT ?)"
         " AS newest GROUP BY state",
@@ -232,7 +232,7 @@ def mails_in(db: Connection, template: str, states: Collection[State], limit: in
 
 
 def note_bounce(db: Connection, own_id: str, answer: str, now: int) -> bool:
-    """Write that a mail came back, and return whether it was one of ours that counted as sent."""
+    """Mark a mail as bounced, and return whether it was ours and counted as sent."""
     done = db.execute(
         "UPDATE mail SET state = ?, answer = ?, at = ? WHERE message_id = ? AND state IN (?, ?)",
         (State.BOUNCED, answer[:ANSWER_CHARS_MAX], now, own_id, State.SENT, State.SENDING),
@@ -241,14 +241,11 @@ def note_bounce(db: Connection, own_id: str, answer: str, now: int) -> bool:
 
 
 def serials_of(db: Connection, labels: Collection[str]) -> list[int]:
-    """Return the serials of people by external id or badge number. Raises
-    UnknownAttendeeError.
-    """
+    """Find people by external id or badge number. Raises UnknownAttendeeError."""
     return [attendees.find_by_label(db, label) for label in labels]
 
 
 def emails(db: Connection, serials: Collection[int]) -> dict[int, str]:
-    """Return the addresses of these people."""
     rows = db.execute(
         f"SELECT serial, email FROM attendee WHERE {dialect.one_of('serial')}",
         (dialect.many(serials),),
@@ -257,7 +254,7 @@ def emails(db: Connection, serials: Collection[int]) -> dict[int, str]:
 
 
 def _mails(db: Connection, template: str) -> dict[int, dict[int, tuple[str, bytes]]]:
-    """Return state and address of each mail, by serial and issue."""
+    """Return each mail's state and address hash, by serial and issue."""
     found: dict[int, dict[int, tuple[str, bytes]]] = {}
     rows = db.execute(
         "SELECT serial, issue, state, sent_to FROM mail WHERE template = ?", (template,)

@@ -1,7 +1,7 @@
-"""Sends the mails that are due, at a steady rate, and goes on where the last run ended.
+"""Sends due mails at a steady rate, and continues where the last run ended.
 
-Nobody gets a mail twice, because that it goes out is on disk before its text does. If this process
-ends in between, the mail counts as perhaps sent, and is sent again only if asked for.
+No one gets a mail twice: its state is on disk before its text goes out. If the process ends in
+between, the mail counts as perhaps sent, and is sent again only on request.
 """
 
 import time
@@ -28,10 +28,10 @@ from server.features.mail.smtp import Fate, Line, LostError, Outcome
 from server.storage.connection import Connection
 from server.storage.database import Database
 
-TRIES_MAX = 5  # Connections that fail one after the other.
-PAUSE_S = 2.0  # Before the second of them, and longer before each next one.
-DELAYS_MAX = 20  # One after the other. Then the server wants no more for now.
-# What pages say of addresses that AddressError refuses. The outbox has it in English.
+TRIES_MAX = 5  # Consecutive failed connections
+PAUSE_S = 2.0  # Before the second try; doubles each time
+DELAYS_MAX = 20  # Consecutive delays, after which the server takes no more for now
+# Translations of AddressError's texts. The outbox stores them in English.
 REFUSED_ADDRESSES = (
     N_("the address is no address of mail"),
     N_("the address has no domain that can exist"),
@@ -47,24 +47,24 @@ _STATES = {
 
 @dataclass(frozen=True)
 class Tally:
-    """Counts what a run has done so far."""
+    """Counts of a run so far."""
 
     due: int
     sent: int = 0
     delayed: int = 0
     refused: int = 0
     uncertain: int = 0
-    skipped: int = 0  # Sent meanwhile, or no longer as they were.
+    skipped: int = 0  # Sent meanwhile, or changed since the plan
 
     @property
     def done(self) -> int:
-        """Return how many have had their turn."""
+        """Return the number of processed mails."""
         return self.sent + self.delayed + self.refused + self.uncertain + self.skipped
 
 
 @dataclass
 class Run:
-    """Holds what one run needs. `now` gives Unix ms, `tell` hears of each mail."""
+    """The parameters of a run. `now` returns Unix ms, `tell` is called after each mail."""
 
     event: Event
     database: Database
@@ -76,16 +76,14 @@ class Run:
     limit: int | None = None
     stop: Flag = field(default_factory=Flag)
     tell: Callable[[Tally], None] = lambda tally: None
-    # Who is to get a mail, where that is not to be read here.
+    # Makes the plan, if that should happen in another process.
     plan: Callable[[], Plan] | None = None
 
 
 def first_mail(
     db: Connection, event: Event, settings: MailSettings, choice: Choice, found: Plan, now: int
 ) -> Mail | None:
-    """Return the first of the mails that a plan means, or None where there is none. Raises
-    MailError.
-    """
+    """Return the first mail of a plan, or None if it is empty. Raises MailError."""
     categories = _categories(db)
     for serial in found.due:
         holder, badge = attendees.attendee(db, serial), issuing.current_badge(db, serial)
@@ -99,14 +97,14 @@ def first_mail(
 
 
 def send(run: Run) -> Tally:
-    """Send what is due until all is sent, or `stop` is set. Raises MailError with what to do, and
-    what was sent until then stays kept as sent.
+    """Send all due mails, or until `stop` is set. Raises MailError with the remedy; mails sent
+    until then stay marked as sent.
     """
     with only_mailer(run.event.path):
         found = run.plan() if run.plan else _plan(run)
         due = found.due[: run.limit]
         with run.database.reading() as db:
-            # A template that can't be filled is found before anything is sent.
+            # Detects a broken template before anything is sent.
             first_mail(db, run.event, run.settings, run.choice, found, run.now())
         tally = Tally(len(due))
         if not due:
@@ -126,7 +124,7 @@ def send(run: Run) -> Tally:
 
 
 class _Mailer:
-    """Sends mails over one connection after the other."""
+    """Sends mails over a connection, and reconnects when it is lost."""
 
     def __init__(self, run: Run, tally: Tally) -> None:
         self._run = run

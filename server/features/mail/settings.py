@@ -1,4 +1,4 @@
-"""Reads how mails are sent, from `mail/mail.toml` in the event's directory."""
+"""Reads the settings for mails, `mail/mail.toml` in the event's directory."""
 
 import os
 import re
@@ -25,9 +25,7 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,100}")
 
 
 class MailError(EventError):
-    """Is raised where mails can't be sent as asked. The text says what to do. Nothing was sent
-    beyond what is kept as sent.
-    """
+    """Mails can't be sent. The text gives the remedy. Mails sent before stay marked as sent."""
 
 
 def _is_address(text: str) -> bool:
@@ -50,7 +48,7 @@ _Address = Annotated[str, rule(Phrase("an address such as forum@example.org"), h
 
 @dataclass(frozen=True)
 class MailSettings:
-    """Holds `mail.toml`."""
+    """The settings in `mail.toml`."""
 
     host: Annotated[
         str,
@@ -64,9 +62,9 @@ class MailSettings:
             holds=lambda text: bool(text) and _is_address(text),
         ),
     ]
-    sender_name: _Text = ""  # Without it, the event's name.
+    sender_name: _Text = ""  # Default: the event's name
     reply_to: _Address = ""
-    # Where mails go back to that can't be delivered. Without it, to the sender.
+    # The address for bounces; default: the sender.
     bounce_to: _Address = ""
     port: Annotated[int, Meta(ge=1, le=65_535), rule(Phrase("a port from 1 to 65535"))] = 587
     security: Annotated[
@@ -77,7 +75,7 @@ class MailSettings:
         ),
     ] = "starttls"
     user: _Text = ""
-    # The file or the environment's variable that holds the password.
+    # The file or environment variable with the password.
     password_file: _Text = ""
     password_env: Annotated[
         str,
@@ -86,7 +84,7 @@ class MailSettings:
             holds=lambda text: not text or _VARIABLE.fullmatch(text) is not None,
         ),
     ] = ""
-    # Certificates to trust instead of the machine's own, for a mail server of the organiser's.
+    # Certificates to trust instead of the system's, for the organiser's own mail server.
     ca_file: _Text = ""
     rate_per_min: Annotated[
         int,
@@ -96,7 +94,7 @@ class MailSettings:
 
 
 def password_of(settings: MailSettings, event_dir: Path) -> str:
-    """Return the password, or "" where there is no user. Raises MailError."""
+    """Return the password, or "" without a user. Raises MailError."""
     if not settings.user:
         return ""
     if settings.password_env:
@@ -114,17 +112,18 @@ def password_of(settings: MailSettings, event_dir: Path) -> str:
 
 
 def named_file(event_dir: Path, name: str) -> Path:
-    """Return a file that the settings name. A relative one begins in their own folder."""
+    """Return the path of a file that the settings name; relative names start in the folder
+    `mail`.
+    """
     return event_dir / MAIL_FOLDER / name
 
 
 def settings_path(event_dir: Path) -> Path:
-    """Return where an event's settings for mails are, or should be."""
     return event_dir / MAIL_FOLDER / FILE
 
 
 def read_mail_settings(event_dir: Path) -> MailSettings:
-    """Return the settings of the event in a directory. Raises MailError."""
+    """Read an event's settings. Raises MailError."""
     path = settings_path(event_dir)
     if not path.exists():
         raise MailError(
@@ -140,7 +139,7 @@ def read_mail_settings(event_dir: Path) -> MailSettings:
 
 
 def _check(found: MailSettings, path: Path) -> None:
-    """Raises MailError where the settings don't go together."""
+    """Raise MailError where the settings contradict each other."""
     if found.user and bool(found.password_file) == bool(found.password_env):
         raise MailError(
             N_("%(path)s: user needs password_file or password_env, one of them."), path=path
@@ -164,5 +163,5 @@ def _read(path: Path, most: int) -> str:
 
 
 def read_text(path: Path) -> str:
-    """Return a text of the folder `mail`. Raises MailError."""
+    """Read a file of the folder `mail`. Raises MailError."""
     return _read(path, FILE_BYTES_MAX)

@@ -1,8 +1,7 @@
-"""Hands mails to an SMTP server, one at a time, and tells what the server said of each.
+"""Delivers mails to an SMTP server, one at a time, and returns the server's answer to each.
 
-The steps of a mail are taken one by one, because it matters at which of them a connection is lost.
-Before the text goes out nothing was delivered. After that, and before the server's answer, nobody
-can know.
+The commands are sent one by one, because it matters when a connection is lost. Before the text goes
+out nothing was delivered; between the text and the answer the result is unknown.
 """
 
 import contextlib
@@ -20,42 +19,40 @@ from server.features.mail.message import Mail
 from server.features.mail.settings import MailError, MailSettings, named_file, password_of
 
 TIMEOUT_S = 60.0
-ANSWER_TIMEOUT_S = 600.0  # For the answer to a text (RFC 5321 §4.5.3.2.6).
+ANSWER_TIMEOUT_S = 600.0  # For the answer to a text (RFC 5321 §4.5.3.2.6)
 _DOTS = re.compile(rb"(?m)^\.")
 _CLOSING = 421
 _GO_ON = 354
 
 
 class Fate(Enum):
-    """Says what became of a mail that was handed over."""
+    """The result of a delivery attempt."""
 
     SENT = "sent"
     DELAYED = "delayed"
     REFUSED = "refused"
     UNCERTAIN = "uncertain"
-    NOT_WANTED = "not wanted"  # `before_text` said no.
+    NOT_WANTED = "not wanted"  # `before_text` returned False
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Holds what became of a mail, and the server's words."""
+    """The result of a delivery attempt, and the server's answer."""
 
     fate: Fate
     answer: str
-    tried: bool  # Whether `before_text` was asked, and said yes.
+    tried: bool  # `before_text` returned True
 
 
 class LostError(Exception):
-    """Is raised where the connection was lost before a text went out. It may be tried again."""
+    """The connection was lost before a text went out. Retry is safe."""
 
 
 class Line:
-    """Represents a connection to the mail server. Close it."""
+    """A connection to the mail server. Close it after use."""
 
     def __init__(self, settings: MailSettings, event_dir: Path) -> None:
-        """Connect, encrypt and sign in. Raises LostError, or MailError where it makes no sense to
-        try again.
-        """
+        """Connect, encrypt and log in. Raises LostError, or MailError if a retry makes no sense."""
         self._settings = settings
         self._envelope = plain_address(settings.bounce_to or settings.sender)
         context = _context(settings, event_dir)
@@ -113,18 +110,17 @@ class Line:
             ) from None
 
     def close(self) -> None:
-        """End the connection."""
         with contextlib.suppress(OSError, smtplib.SMTPException):
             self._smtp.quit()
         self._smtp.close()
 
     def deliver(self, mail: Mail, before_text: Callable[[], bool]) -> Outcome:
-        """Hand over one mail. `before_text` is called when only the text is left to send, and says
-        whether it may go.
+        """Deliver one mail. `before_text` is called just before the text is sent, and returns
+        whether to send it.
 
-        Raises LostError, or MailError where the server takes no mail from us at all.
+        Raises LostError, or MailError if the server accepts no mail from us at all.
         """
-        # What can't be written is found before anything is said.
+        # Fails for a mail that can't be encoded, before the server is contacted.
         data = mail.data()
         try:
             refused = self._envelope_taken(mail)
@@ -138,7 +134,7 @@ class Line:
         try:
             code, answer = self._smtp.docmd("DATA")
         except (OSError, smtplib.SMTPException):
-            # No text has gone out.
+            # The text was not sent.
             self._smtp.close()
             return Outcome(Fate.DELAYED, Phrase("the connection was lost before the text"), True)
         if code != _GO_ON:
@@ -146,7 +142,7 @@ class Line:
         return self._text_sent(data)
 
     def _envelope_taken(self, mail: Mail) -> Outcome | None:
-        """Say from whom and to whom. Return what became of the mail where it goes no further."""
+        """Send MAIL FROM and RCPT TO. Return an outcome if the delivery ends here."""
         utf8 = mail.to.needs_utf8 or self._envelope.needs_utf8
         if utf8 and not self._smtp.has_extn("smtputf8"):
             return Outcome(
@@ -156,7 +152,7 @@ class Line:
         self._smtp.command_encoding = "utf-8" if utf8 else "ascii"
         notify = []
         if self._smtp.has_extn("dsn"):
-            # What comes back has the headers, by which it is known again.
+            # Bounces then include the headers, which identify the mail.
             options.append("RET=HDRS")
             notify = ["NOTIFY=FAILURE,DELAY"]
         code, answer = self._smtp.mail(self._envelope.text, options)
@@ -190,7 +186,7 @@ class Line:
         return self._failed(code, answer, tried=True)
 
     def _failed(self, code: int, answer: bytes, *, tried: bool) -> Outcome:
-        """Return what a code beyond success means, and make ready for the next mail."""
+        """Return the outcome for an error code, and reset for the next mail."""
         if code == _CLOSING:
             self._smtp.close()
         else:
@@ -199,25 +195,25 @@ class Line:
         return Outcome(fate, f"{code} {_text(answer)}", tried)
 
     def _check_open(self, code: int, answer: bytes) -> None:
-        """Raises LostError where the server says that it ends the connection."""
+        """Raise LostError if the server is closing the connection."""
         if code == _CLOSING:
             self._smtp.close()
             raise LostError(f"{code} {_text(answer)}")
 
     def _reset(self) -> None:
-        """Make ready for the next mail. A connection that is gone is noticed then."""
+        """Reset for the next mail. A lost connection is noticed then."""
         with contextlib.suppress(OSError, smtplib.SMTPException):
             self._smtp.rset()
 
     @property
     def is_open(self) -> bool:
-        """Tell whether the next mail can go over this connection."""
+        """Return whether the connection can take another mail."""
         return self._smtp.sock is not None
 
 
 def _context(settings: MailSettings, event_dir: Path) -> ssl.SSLContext | None:
     if not settings.ca_file:
-        # The system's authorities take a hundredth of a second to read.
+        # Loading the system's authorities takes 10 ms.
         if settings.security == "none":
             return None
         return ssl.create_default_context()
@@ -231,7 +227,7 @@ def _context(settings: MailSettings, event_dir: Path) -> ssl.SSLContext | None:
 
 
 def _text(answer: bytes | str) -> str:
-    """Return a server's words in one line without signs that steer a terminal."""
+    """Return a server's answer as one printable line."""
     text = answer.decode("utf-8", "replace") if isinstance(answer, bytes) else answer
     return "".join(char if char.isprintable() else " " for char in text)[:300]
 

@@ -1,7 +1,7 @@
-"""Finds and fills the templates of mails, of which each language has its own.
+"""Finds and fills the mail templates of each language.
 
-A template is a text whose first line is the subject, and perhaps the same as HTML. The event's
-folder `mail` stands above ours. The texts in braces are those of `Words`.
+A template is a text whose first line is the subject, and optionally the same as HTML. Templates in
+the event's folder `mail` override ours. `Words` lists the placeholders.
 """
 
 from dataclasses import asdict, dataclass
@@ -25,7 +25,7 @@ SUBJECT_CHARS_MAX = 200
 
 @dataclass(frozen=True)
 class Words:
-    """Holds what a template may say. All of it is text."""
+    """The placeholders of a template."""
 
     event: str
     dates: str
@@ -43,17 +43,17 @@ class Words:
 
 @dataclass(frozen=True)
 class Template:
-    """Holds the sources of a template. `html` is empty where there is only the text."""
+    """The source of a template. `html` is empty if there is only text."""
 
     language: str
     text: str
     html: str
-    place: str  # Where it comes from, for errors.
+    place: str  # Its file, for error messages
 
 
 @dataclass(frozen=True)
 class Filled:
-    """Holds what a mail says."""
+    """A filled template."""
 
     subject: str
     text: str
@@ -61,7 +61,7 @@ class Filled:
 
 
 def find_template(event_dir: Path, name: str, language: str) -> Template:
-    """Return the template for people of a language, or else the English one. Raises MailError."""
+    """Return the template for a language, else the English one. Raises MailError."""
     for wanted in dict.fromkeys((language, language.partition("-")[0], FALLBACK)):
         own = event_dir / MAIL_FOLDER / f"{name}.{wanted}.txt"
         if wanted and own.is_file():
@@ -82,13 +82,13 @@ def find_template(event_dir: Path, name: str, language: str) -> Template:
 
 
 def fill(template: Template, words: Words) -> Filled:
-    """Return what the mail says. Raises MailError with the place in the template."""
+    """Fill a template. Raises MailError with the place in the template."""
     values = asdict(words)
     text = _filled(template.text, values, template.place, html=False)
     first, _, rest = text.partition("\n")
     if not first.startswith(_SUBJECT):
         raise MailError(N_("%(place)s: the first line must be `Subject: …`."), place=template.place)
-    # A name may hold anything, and a subject is one line.
+    # A name may contain line breaks; a subject must not.
     subject = " ".join(first.removeprefix(_SUBJECT).split())[:SUBJECT_CHARS_MAX]
     subject = "".join(char for char in subject if char.isprintable())
     if not subject or not rest.strip():
@@ -109,7 +109,7 @@ def _environment(html: bool) -> SandboxedEnvironment:
 
 @lru_cache(maxsize=50)
 def _compiled(source: str, html: bool) -> jinja2.Template:
-    """Compile a template once for all the mails that it makes, which takes longer than a mail.
+    """Compile a template once and cache it: compiling takes longer than a mail.
 
     Raises TemplateSyntaxError.
     """

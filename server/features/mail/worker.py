@@ -1,4 +1,4 @@
-"""Sends mails beside the pages, in a thread of the server, one run at a time."""
+"""Sends mails on a thread of the server, one run at a time."""
 
 import logging
 import threading
@@ -15,12 +15,12 @@ from server.storage.disk import DatabaseError
 
 log = logging.getLogger(__name__)
 
-CLOSE_S = 5.0  # The longest wait for the mail on its way, when the server ends.
+CLOSE_S = 5.0  # The longest wait for the current mail when the server stops
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Says how the run goes, or how the last one went. `tally` is None before its first mail."""
+    """Progress of the current or last run. `tally` is None before its first mail."""
 
     begun_at: int
     running: bool = True
@@ -30,7 +30,7 @@ class Progress:
 
 
 class Worker:
-    """Runs mailings. It is thread-safe. Close it before the database."""
+    """Runs mailings. Thread-safe. Close it before the database."""
 
     def __init__(self, event: Event, database: Database, now: Callable[[], int]) -> None:
         self._event, self._database, self._now = event, database, now
@@ -41,14 +41,14 @@ class Worker:
 
     @property
     def progress(self) -> Progress | None:
-        """Return how it stands, or None where nothing was sent since the server started."""
+        """Return the progress, or None if nothing was sent since the server started."""
         with self._lock:
             return self._progress
 
     def start(
         self, choice: Choice, *, by: str, limit: int | None, plan: Callable[[], Plan] | None = None
     ) -> None:
-        """Begin to send. Raises MailError where that makes no sense or where a run goes on."""
+        """Start a run. Raises MailError for bad settings, or while another run is going on."""
         settings = read_mail_settings(self._event.path)
         with self._lock:
             if self._progress is not None and self._progress.running:
@@ -68,14 +68,14 @@ class Worker:
             self._thread.start()
 
     def stop(self) -> None:
-        """End the run after the mail that is on its way."""
+        """End the run after the current mail."""
         self._stop.set()
         with self._lock:
             if self._progress is not None and self._progress.running:
                 self._progress = replace(self._progress, stopping=True)
 
     def close(self) -> None:
-        """Stop, and wait for the mail on its way a while."""
+        """Stop, and wait up to CLOSE_S for the current mail."""
         self.stop()
         if self._thread is not None:
             self._thread.join(CLOSE_S)
@@ -87,7 +87,7 @@ class Worker:
         except (MailError, DatabaseError) as error:
             problem = phrase_of(error)
         except Exception as error:
-            # Its words may quote an address.
+            # The error's text may contain an address.
             log.error("%s while mails were sent", type(error).__name__)
             problem = Phrase("Sending broke off. The server's log says where. Start it again.")
         with self._lock:

@@ -1,4 +1,4 @@
-"""Exports and erases one person's data, and ends records when their time is over."""
+"""Exports and erases one person's data, and erases records whose retention period is over."""
 
 COMMANDS = (
     (

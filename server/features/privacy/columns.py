@@ -1,45 +1,46 @@
-"""Says of every column of the database whether it tells something of an attendee.
+"""Classifies every column of the database by what it reveals about an attendee.
 
-A test fails for a column that is not here, so that nobody adds one without saying what it is, and
-without deciding what becomes of it when a person is erased.
+A test fails for a column that is missing here, so that a new column always has a class and a rule
+for erasure.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-PERSON = "serial"  # The column by which rows belong to a person.
+PERSON = "serial"  # The column that links rows to a person
 
 
 class Erasure(StrEnum):
-    """Says what becomes of a table's rows when their person is erased."""
+    """The treatment of a table's rows when their person is erased."""
 
     DELETED = "deleted"
-    NUMBERED = "numbered"  # They stay, each with a number of nobody, so that totals add up.
-    OWN = "own"  # Code of its own handles them.
+    # Kept, with a number that belongs to no person, so that totals stay right
+    NUMBERED = "numbered"
+    OWN = "own"  # Handled by code of its own
 
 
 class Kind(StrEnum):
-    """Says what a column tells of an attendee."""
+    """The information about an attendee in a column."""
 
-    PERSONAL = "personal"  # It has words of or about somebody, or may have them.
-    PSEUDONYMOUS = "pseudonymous"  # It points to somebody, who is known by looking elsewhere.
-    NONE = "none"  # It tells nothing of an attendee by itself.
+    PERSONAL = "personal"  # Text of or about a person, or possibly so
+    PSEUDONYMOUS = "pseudonymous"  # Identifies a person together with other data
+    NONE = "none"  # No information about an attendee by itself
 
 
 @dataclass(frozen=True)
 class Table:
-    """Has the names of a table's columns by what they tell, with spaces between."""
+    """A table's columns by kind, as names separated by spaces."""
 
     personal: str = ""
     pseudonymous: str = ""
     none: str = ""
-    erasure: Erasure | None = None  # None: no row of it belongs to one person.
-    # What is numbered stays one person's among rows with the same value here, also in other tables.
+    erasure: Erasure | None = None  # None: no row belongs to one person
+    # Rows with the same value in this column get the same number for one person, also across
+    # tables.
     together: str = ""
 
     def kinds(self) -> dict[str, Kind]:
-        """Return the kind of each column."""
         listed = (
             (Kind.PERSONAL, self.personal),
             (Kind.PSEUDONYMOUS, self.pseudonymous),
@@ -50,9 +51,8 @@ class Table:
 
 _DELETED, _NUMBERED, _OWN = Erasure.DELETED, Erasure.NUMBERED, Erasure.OWN
 
-# Words about halls, activities and organisations are not about attendees, and staff are not
-# attendees. Rows of people are deleted in the order of this table, those that refer to others
-# first.
+# Halls, activities and organisations are not people, and staff are not attendees. People's rows are
+# deleted in this order: referring tables first.
 TABLES: Mapping[str, Table] = {
     "arrival_notice": Table(pseudonymous="arrival_id", none="user_id seen_at", erasure=_OWN),
     "arrival": Table(pseudonymous="serial", none="arrival_id day number", erasure=_DELETED),
@@ -152,7 +152,7 @@ TABLES: Mapping[str, Table] = {
         none="category valid_days zones flags created_at revoked_at organisation_id",
         erasure=_DELETED,
     ),
-    # They stay for the muster's figures, which count whoever was seen and is on no list.
+    # Kept for the muster's figures, which also count people who were seen but not listed.
     "muster_person": Table(
         pseudonymous="serial",
         none="muster_id hall_id kiosk generation seq door_id since sureness away_since also_in"
@@ -166,7 +166,7 @@ TABLES: Mapping[str, Table] = {
         erasure=_NUMBERED,
         together="muster_id",
     ),
-    # What was said of the denials of one person goes by their number.
+    # Notes on a person's denials have their number as subject.
     "attention": Table(
         personal="note",
         pseudonymous="subject",
@@ -179,21 +179,21 @@ TABLES: Mapping[str, Table] = {
     "saved_filter": Table(
         personal="name query", none="filter_id user_id page shared made_at", erasure=_OWN
     ),
-    # Which badge numbers a stretch of entries has. A trigger forgets it once one of them changes.
+    # The badge numbers in a block of entries. A trigger deletes the row when one of them changes.
     "entry_block": Table(
         pseudonymous="serials", none="block marked oldest_at newest_at", erasure=_OWN
     ),
-    # Bodies have badge numbers until they were delivered.
+    # Bodies contain badge numbers until they are delivered.
     "webhook_message": Table(
         pseudonymous="body",
         none="message_id endpoint_id position kind made_at tries tried_at next_at delivered_at"
         " answer",
         erasure=_OWN,
     ),
-    # The number of a badge that must not open doors is kept, and nothing else.
+    # Only the number of the badge is kept, so that doors refuse it.
     "unknown_holder": Table(pseudonymous="serial", none="highest_issue revoked_at", erasure=_OWN),
     "page_edit": Table(personal="what things", none="made_by made_at cursor hall_id", erasure=_OWN),
-    # Doors hear of badge numbers there. The oldest changes go as new ones come.
+    # Contains badge numbers for the doors. The oldest rows go as new ones come.
     "change": Table(pseudonymous="body", none="cursor hall_id kiosk", erasure=_OWN),
     "absence": Table(none="absence_id kiosk generation since back_at first_seq last_seq"),
     "activity": Table(none="activity_id code kind titles official parallel theme language"),

@@ -1,4 +1,4 @@
-"""Runs the clocks of retention once a day, on a thread of the running server."""
+"""Applies the retention periods once a day, on a thread of the server."""
 
 import logging
 import threading
@@ -20,7 +20,7 @@ LOOK_S = 15 * 60.0
 
 
 class Daily:
-    """Looks every quarter of an hour whether a day has passed since the last run."""
+    """Checks every quarter of an hour whether a day has passed since the last run."""
 
     def __init__(
         self,
@@ -30,7 +30,7 @@ class Daily:
         settled: Callable[[], None],
         look_s: float = LOOK_S,
     ) -> None:
-        """`settled` is called after a run that erased something, such as to write acts anew."""
+        """`settled` is called after each run that erased something."""
         self._event, self._database = event, database
         self._now, self._settled = now, settled
         self._look_s = look_s
@@ -41,7 +41,7 @@ class Daily:
 
     @property
     def trouble(self) -> str:
-        """Return why the last run failed, or "" where it did not."""
+        """Return why the last run failed, or ""."""
         return self._trouble
 
     def start(self) -> None:
@@ -50,13 +50,13 @@ class Daily:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop. A run that has begun ends first."""
+        """Stop, and wait for a run in progress."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join()
 
     def look(self) -> list[clocks.Done]:
-        """Run, if a day has passed. What fails is tried again at the next look."""
+        """Run if a day has passed. A failure is retried at the next check."""
         now = self._now()
         if 0 <= now - self._ran_at < clocks.DAY_MS:
             return []

@@ -1,8 +1,8 @@
-"""Erases one person, and leaves what is counted as it was.
+"""Erases one person and keeps all totals.
 
-What the person was called and how they were reached goes from rows, indexes, files and the entry
-log. Their scans and stays remain as scans and stays of nobody. The number of a badge that was given
-out is kept as void, because the card may still be shown at a door.
+Names and contact details go from rows, indexes, files and the entry log. Scans and stays remain
+without a person. The numbers of printed badges are kept as void, because the cards may still be
+shown at a door.
 """
 
 import logging
@@ -30,7 +30,8 @@ from server.web import shared_uploads
 
 log = logging.getLogger(__name__)
 
-UPLOADS = "uploads"  # Of the event's directory: files that staff have sent, before they are taken.
+# Folder of the event's directory: files that staff uploaded and have not confirmed yet
+UPLOADS = "uploads"
 COUNTED = N_(
     "Nothing was erased: this person is counted in a hall. Wait until they left, or count the hall"
     " as empty."
@@ -50,31 +51,31 @@ NOT_FOLDED = N_(
 
 
 class PersonError(Spoken, ValueError):
-    """Is raised where somebody can't be erased now. The text says why and what to do."""
+    """The person can't be erased now. The text gives the reason and the remedy."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Says what erasing somebody would do."""
+    """What an erasure would remove, and whether it is possible now."""
 
     number: str
-    counts: dict[str, int]  # rows by table
-    entries: int  # of the entry log, scans among them
+    counts: dict[str, int]  # Rows by table
+    entries: int  # Of the entry log, scans included
     photos: tuple[Path, ...]
     uploads: tuple[Path, ...]
-    shared_uploads: int  # those in the database
+    shared_uploads: int  # Uploads in the database
     backups: tuple[Backup, ...]
-    refusal: str  # why it can't be done now, or ""
+    refusal: str  # Why it can't be done now, or ""
 
     @property
     def deleted(self) -> dict[str, int]:
-        """Return the rows that go, by table."""
+        """Return the rows that will be deleted, by table."""
         return {table: n for table, n in self.counts.items() if table not in ("stay", "scan")}
 
 
 @dataclass(frozen=True)
 class Erased:
-    """Says what was done. `needles` are texts of the person, to look for what is left."""
+    """A finished erasure. `needles` are texts of the person, for finding leftovers."""
 
     number: str
     counts: dict[str, int]
@@ -84,7 +85,7 @@ class Erased:
 
 
 def plan(db: Connection, event: Event, serial: int) -> Plan:
-    """Return what erasing somebody would do. Raises UnknownAttendeeError or DesignError."""
+    """Raises UnknownAttendeeError or DesignError."""
     holder = attendees.attendee(db, serial)
     held = person.rows(db, serial)
     return Plan(
@@ -100,10 +101,10 @@ def plan(db: Connection, event: Event, serial: int) -> Plan:
 
 
 def erase(db: Connection, event: Event, serial: int, *, by: str, now: int) -> Erased:
-    """Erase somebody in the caller's transaction, with their photos and uploads that may name them.
+    """Erase a person in the caller's transaction, and delete their photos and all pending uploads.
 
-    The caller calls `settle` once it is committed. Raises PersonError, UnknownAttendeeError or
-    DesignError, and OSError, with nothing erased in the database.
+    Call `settle` after the commit. Raises PersonError, UnknownAttendeeError, DesignError or
+    OSError, with nothing erased in the database.
     """
     holder = attendees.attendee(db, serial)
     why_not = refusal(db, serial)
@@ -118,7 +119,7 @@ def erase(db: Connection, event: Event, serial: int, *, by: str, now: int) -> Er
         shared_uploads.forget_all(db)
     if {"session_speaker", "accessible_guest", "session_guest", "awaited_guest"} & held.keys():
         changes.publish(db, wire.VenueChanged())
-    # Which entries and whose they were is not said, because that would keep them together.
+    # The action names neither the entries nor the person: that would link them again.
     entry_log.act(db, by, Act.PERSON_ERASED, {}, now)
     for path in (*photos, *_uploads(event)):
         path.unlink(missing_ok=True)
@@ -127,10 +128,10 @@ def erase(db: Connection, event: Event, serial: int, *, by: str, now: int) -> Er
 
 
 def settle(event: Event) -> str:
-    """Write the database's file anew, so that no byte of what was erased is left in it.
+    """Rewrite the database's file, so that no erased byte remains in it.
 
-    Return "", or why some may be left and what to do, as a marked text. It raises nothing, because
-    the erasure is committed.
+    Return "", or why some may remain and the remedy, as a marked text. Raises nothing, because the
+    erasure is already committed.
     """
     try:
         return "" if database_file.written_anew(event.database_path) else NOT_FOLDED
@@ -140,13 +141,13 @@ def settle(event: Event) -> str:
 
 
 def old_backups(event: Event) -> list[Backup]:
-    """Return the backups that there are. Each has the data of its day."""
+    """Return all backups, each with the data of its day."""
     directory = event.backup_path
     return backups(directory) if directory is not None and directory.is_dir() else []
 
 
 def delete_backups(db: Connection, found: Sequence[Backup], *, by: str, now: int) -> int:
-    """Delete backups, and return how many those were. Raises OSError."""
+    """Delete backups and return their number. Raises OSError."""
     for one in found:
         shutil.rmtree(one.path)
     if found:
@@ -155,9 +156,7 @@ def delete_backups(db: Connection, found: Sequence[Backup], *, by: str, now: int
 
 
 def refusal(db: Connection, serial: int) -> str:
-    """Return why somebody can't be erased now and what to do, as a marked text. It is "" where
-    they can.
-    """
+    """Return why a person can't be erased now and the remedy, as a marked text, or ""."""
     if erasure.is_counted(db, serial):
         return COUNTED
     printing = "SELECT 1 FROM print_job WHERE serial = ? AND state IN ('waiting', 'printing')"
@@ -165,7 +164,7 @@ def refusal(db: Connection, serial: int) -> str:
 
 
 def _erase_lists(db: Connection, serial: int) -> None:
-    """Erase rows that name the person without their number, or what refers to such rows."""
+    """Erase rows that name the person without their serial, and rows that refer to those."""
     db.execute(
         "DELETE FROM arrival_notice WHERE arrival_id IN"
         " (SELECT arrival_id FROM arrival WHERE serial = ?)",
@@ -186,10 +185,10 @@ def _erase_lists(db: Connection, serial: int) -> None:
 
 
 def erase_rows(db: Connection, serials: Sequence[int], *, now: int) -> int:
-    """Erase the rows of people who take no place, and what the log says of them. Their badges are
-    void, and the doors hear of it. Return how many entries of the log those were.
+    """Erase the rows and log records of people who are in no hall, and void their badges at the
+    doors. Return the number of erased log entries.
 
-    Lists that name people by words, text indexes and files are the caller's.
+    The caller erases lists that name people by text, text indexes and files.
     """
     wanted, of_them = dialect.many(serials), dialect.one_of(PERSON)
     with database_file.deleted_is_overwritten(db):
@@ -227,8 +226,8 @@ def erase_rows(db: Connection, serials: Sequence[int], *, now: int) -> int:
 
 
 def _number_together(db: Connection, wanted: str) -> None:
-    """Give these people one number of nobody for all that they have of one muster, so that who is
-    on its list and was seen is still the same.
+    """Replace each person's serial by one new number per muster, so that the list and the sightings
+    still match.
     """
     of_them = dialect.one_of(PERSON)
     groups: dict[str, list[str]] = {}

@@ -1,4 +1,4 @@
-"""Writes all that the event has of one person as a zip: JSON for machines, a page for people."""
+"""Writes all data about one person as a zip: JSON for programs, a page for people."""
 
 import html
 import io
@@ -21,7 +21,7 @@ from server.storage.connection import Connection
 FORMAT = "hallkeeper person 1"
 _ALL = ("Everything that this event has about one person", "本活动持有的此人全部数据")
 _NOT_HERE = ("What is not in this file", "本文件未包含的内容")
-# What is of a person and can't be in the file.
+# Data about a person that the file can't contain.
 ELSEWHERE = (
     (
         "Backups have the same data as of their day. The kiosks' own journals have badge numbers"
@@ -37,7 +37,7 @@ ELSEWHERE = (
 
 @dataclass(frozen=True)
 class Exported:
-    """Holds the zip, and how many rows, entries of the log and photos are in it."""
+    """The zip, and its numbers of rows, log entries and photos."""
 
     data: bytes
     rows: int
@@ -46,8 +46,8 @@ class Exported:
 
 
 def export(db: Connection, event: Event, serial: int, *, now: int) -> Exported:
-    """Return everything about a person. Raises UnknownAttendeeError or DesignError, and OSError
-    for a photo that can't be read.
+    """Export a person. Raises UnknownAttendeeError or DesignError, and OSError for an unreadable
+    photo.
     """
     holder = attendees.attendee(db, serial)
     held = person.rows(db, serial)
@@ -76,19 +76,19 @@ def export(db: Connection, event: Event, serial: int, *, now: int) -> Exported:
 
 
 def note(db: Connection, serial: int, *, by: str, now: int) -> None:
-    """Note that somebody took a person's data out."""
+    """Log that a person's data was exported."""
     entry_log.act(db, by, Act.PERSON_EXPORTED, {"serial": serial}, now)
 
 
 def _plain(value: object) -> str:
-    """Write bytes as hexadecimal digits, for JSON."""
+    """Convert bytes to hexadecimal digits for JSON."""
     if isinstance(value, bytes):
         return value.hex()
     raise TypeError(f"no JSON for {type(value).__name__}")
 
 
 def page(event: Event, whole: Mapping[str, Any]) -> str:
-    """Return the export as a page in English and Chinese that needs nothing beside itself."""
+    """Return the export as a self-contained page in English and Chinese."""
     clock = Clock(ZoneInfo(event.settings.time_zone))
     names = " / ".join(event.settings.name.values())
     parts = [_section(table, rows, clock) for table, rows in _in_order(whole["tables"]) if rows]

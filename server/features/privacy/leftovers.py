@@ -1,4 +1,4 @@
-"""Searches the event's files, byte by byte, for texts of a person who was erased."""
+"""Searches the event's files, byte by byte, for texts of an erased person."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -8,16 +8,16 @@ _PIECE = 1 << 20
 
 
 def leftovers(folder: Path, needles: Sequence[str]) -> list[tuple[Path, str]]:
-    """Return each file of the folder that has one of the texts, with that text.
+    """Return each file that contains one of the texts, with that text.
 
-    Call it in a process without a connection to a database of the folder: it opens the database's
-    files, which drops the locks of such a process (`server.web.apart`). Another person may have the
-    same text, such as a name, so a match is a reason to look.
+    Call it in a process without connections to the folder's databases: opening a database's file
+    drops such a process's locks (`server.web.apart`). Another person may share a text, such as a
+    name, so a match is only a reason to look.
     """
     wanted = [(text, text.encode()) for text in needles]
     found = []
     for path in _files(folder):
-        with suppress(OSError):  # It went meanwhile.
+        with suppress(OSError):  # It was deleted meanwhile.
             found += [(path, text) for text in _texts_in(path, wanted)]
     return found
 
@@ -27,7 +27,7 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _texts_in(path: Path, wanted: Sequence[tuple[str, bytes]]) -> list[str]:
-    """Return which of the texts a file has. Pieces overlap, so that none is cut in two."""
+    """Return the texts that a file contains. Pieces overlap, so that none is cut in two."""
     overlap = max((len(data) for _, data in wanted), default=1)
     found: dict[str, None] = {}
     before = b""

@@ -1,4 +1,4 @@
-"""Finds everything that the event has of one person: rows, entries of the log, and files."""
+"""Finds all data about one person: rows, log entries and files."""
 
 import json
 import re
@@ -19,22 +19,22 @@ from server.storage.tables import columns_of, tables_with
 Rows = list[dict[str, Any]]
 
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
-NEEDLE_CHARS_MIN = 4  # Shorter texts stand everywhere, and prove nothing.
+NEEDLE_CHARS_MIN = 4  # Shorter texts occur everywhere and prove nothing.
 
 
 def tables_of_people(db: Connection) -> list[str]:
-    """Return the tables whose rows belong to people, those that refer to others first.
+    """Return the tables with people's rows, referring tables first.
 
-    They are found in the database itself, so that one that nobody has thought of is not left out.
+    They are read from the database's schema, so that a new table is not missed.
     """
     there = tables_with(db, PERSON)
     order = {name: place for place, name in enumerate(TABLES)}
-    # One that is not known yet may refer to attendees.
+    # A table that is not in TABLES may refer to attendees, so it comes first.
     return sorted(there, key=lambda name: order.get(name, -1))
 
 
 def rows(db: Connection, serial: int) -> dict[str, Rows]:
-    """Return the rows of a person by table, without tables that have none."""
+    """Return a person's rows by table, without empty tables."""
     found: dict[str, Rows] = {}
     for table in tables_of_people(db):
         columns = ", ".join(f'"{name}"' for name in columns_of(db, table))
@@ -50,7 +50,7 @@ def rows(db: Connection, serial: int) -> dict[str, Rows]:
         ("saved_filter", filters_of(db, serial)),
     ):
         found[table] = [dict(zip(row.keys(), row, strict=True)) for row in held]
-    # Of a speaker who is on the roster the row has the badge number, and of others only words.
+    # Rows of speakers on the roster have the serial, others only a label.
     known = {tuple(row.values()) for row in found.get("session_speaker", [])}
     found.setdefault("session_speaker", []).extend(
         dict(zip(row.keys(), row, strict=True))
@@ -61,9 +61,7 @@ def rows(db: Connection, serial: int) -> dict[str, Rows]:
 
 
 def entries(db: Connection, serial: int) -> Iterator[dict[str, Any]]:
-    """Yield what the entry log says of a person: their scans, the exits that were inferred of
-    them, and the acts about them.
-    """
+    """Yield a person's log entries: scans, inferred exits, and staff actions about them."""
     for number in sorted(erasure.numbers_of(db, [serial])):
         row = db.execute("SELECT kind, at, body FROM leaf WHERE number = ?", (number,)).fetchone()
         said = json.loads(row["body"])
@@ -84,12 +82,12 @@ def photos(event: Event, holder: Attendee) -> list[Path]:
 
 
 def labels(holder: Attendee) -> list[str]:
-    """Return by what lists name somebody: the external id, the e-mail address, the number."""
+    """Return the texts by which lists may name a person."""
     return [one for one in (holder.external_id, holder.email, holder.number) if one]
 
 
 def needles(holder: Attendee) -> list[str]:
-    """Return texts of a person that stand nowhere once they are erased, unless somebody else has
+    """Return the texts that must occur nowhere once the person is erased, unless another person has
     the same.
     """
     texts = (
@@ -118,16 +116,14 @@ def _awaited(db: Connection, serial: int) -> list[Row]:
 
 
 def _labelled(db: Connection, table: str, serial: int) -> list[Row]:
-    """Return the rows of a list that names somebody as the roster does."""
+    """Return the rows of a list that names the person by a label."""
     named = labels(attendees.attendee(db, serial))
     marks = " OR ".join(dialect.same_letters("label") for _ in named)
     return db.execute(f"SELECT * FROM {table} WHERE {marks}", tuple(named)).fetchall()
 
 
 def edits_of(db: Connection, serial: int) -> list[Row]:
-    """Return the last changes of staff that have something of a person, to be undone or in
-    words.
-    """
+    """Return the staff edits whose texts or undo data mention a person."""
     told = _telling(db, serial)
     found = []
     for row in db.execute("SELECT * FROM page_edit").fetchall():
@@ -139,7 +135,7 @@ def edits_of(db: Connection, serial: int) -> list[Row]:
 
 
 def changes_of(db: Connection, serial: int) -> list[Row]:
-    """Return what is kept of acts that changed a person, or changed something that names them."""
+    """Return the stored changes that changed a person, or something that names them."""
     told = _telling(db, serial)
     rows = db.execute("SELECT * FROM act_change").fetchall()
     return [
@@ -152,9 +148,7 @@ def changes_of(db: Connection, serial: int) -> list[Row]:
 
 
 def filters_of(db: Connection, serial: int) -> list[Row]:
-    """Return the saved filters in which something of a person was typed, if only a part of the
-    name.
-    """
+    """Return the saved filters that contain a person's text, or even a part of the name."""
     holder = attendees.attendee(db, serial)
     parts = re.findall(r"\w{2,}", f"{holder.name} {holder.latin_name}")
     told = _telling(db, serial, parts)
@@ -169,7 +163,7 @@ def _attention(db: Connection, serial: int) -> list[Row]:
 
 
 def _telling(db: Connection, serial: int, more: Sequence[str] = ()) -> Callable[[str], bool]:
-    """Return a test of whether a text has something of a person, or one of `more`."""
+    """Return a test whether a text mentions a person, or contains a text of `more`."""
     holder = attendees.attendee(db, serial)
     names = [one for one in (holder.given_name, holder.family_name) if len(one) > 1]
     texts = [one.casefold() for one in (*needles(holder), *labels(holder), *names, *more) if one]
@@ -177,7 +171,7 @@ def _telling(db: Connection, serial: int, more: Sequence[str] = ()) -> Callable[
 
 
 def _numbers_in(value: object) -> Iterator[int]:
-    """Yield every whole number in a value from JSON. Keys of things are texts."""
+    """Yield every whole number in a JSON value. Object keys of stored edits are text."""
     if isinstance(value, dict):
         for one in value.values():
             yield from _numbers_in(one)

@@ -1,4 +1,4 @@
-"""Erases what the clocks of retention say, some people at a time, so that doors don't wait long."""
+"""Erases expired records, a few people at a time, so that doors don't wait long."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ from server.storage import database_file, dialect
 from server.storage.connection import Connection
 from server.storage.database import Database
 
-PEOPLE_TOGETHER = 500  # In one transaction.
+PEOPLE_TOGETHER = 500  # In one transaction
 
-# What is deleted of each kind, those first that refer to others: a table, and which rows. `:limit`
-# is the time before which they go.
+# The rows to delete for each kind, referring tables first: a table and a condition. `:limit` is the
+# time before which rows expire.
 _DELETED: dict[str, tuple[tuple[str, str], ...]] = {
     "undo": (("page_edit", "made_at < :limit"),),
     "kept_places": (("accessible_guest", "TRUE"),),
@@ -51,7 +51,7 @@ _HOLDERS = {
 
 @dataclass(frozen=True)
 class Due:
-    """Says how many records of a kind a run would erase now."""
+    """The number of records that a run would erase now."""
 
     clock: Clock
     days: int
@@ -59,7 +59,7 @@ class Due:
 
 
 def due(db: Connection, event: Event, *, now: int) -> list[Due]:
-    """Return what a run would erase now, by the clocks that are set. Raises DesignError."""
+    """Return the records that a run would erase now. Raises DesignError."""
     found = []
     for kind, one in clocks.settings(db).items():
         before = clocks.limit(CLOCKS[kind], one.days, event.settings, now)
@@ -70,9 +70,9 @@ def due(db: Connection, event: Event, *, now: int) -> list[Due]:
 
 
 def run(database: Database, event: Event, *, by: str, now: int) -> list[Done]:
-    """Erase what is due, and return what that was. Raises DesignError, OSError and EngineError.
+    """Erase expired records, and return a summary. Raises DesignError, OSError and EngineError.
 
-    What was erased when it fails stays erased, and the next run goes on.
+    After a failure erased records stay erased, and the next run continues.
     """
     done = []
     for one in due(database.reader, event, now=now):
@@ -88,7 +88,7 @@ def run(database: Database, event: Event, *, by: str, now: int) -> list[Done]:
         done.append(found)
     if done:
         database.write(_drop_words)
-        # While doors are busy the file is not written anew. What was deleted is overwritten anyway.
+        # The file is not rewritten while doors are busy; deleted rows are overwritten anyway.
         if now >= clocks.ends_at(event.settings):
             database_file.written_anew(event.database_path)
     return done
@@ -118,7 +118,7 @@ def _one(db: Connection, query: str) -> int:
 
 
 def _erase(database: Database, event: Event, kind: str, before: int, *, by: str, now: int) -> int:
-    """Erase the records of a kind, and return how many those were."""
+    """Erase the records of a kind, and return their number."""
     if kind == "photos":
         photos = _photos(event)
         for path in photos:
@@ -143,7 +143,7 @@ def _erase(database: Database, event: Event, kind: str, before: int, *, by: str,
 def _of_holders(
     database: Database, kind: str, step: Callable[[Connection, Sequence[int]], object]
 ) -> int:
-    """Do something with all holders of a kind who take no place, and return with how many."""
+    """Apply `step` to all holders of a kind who are in no hall, and return their number."""
     serials = [row[0] for row in database.reader.execute(_HOLDERS[kind]).fetchall()]
 
     def some(db: Connection, at: int) -> int:
@@ -163,7 +163,7 @@ _NAMING = (
 
 
 def _delete_lists(db: Connection) -> None:
-    """Delete what names people by words. All of them go, so nobody is looked for in it."""
+    """Delete the lists that name people by text. All rows go, so no search is needed."""
     with database_file.deleted_is_overwritten(db):
         for table in _NAMING:
             db.execute(f"DELETE FROM {table}")
@@ -180,9 +180,7 @@ def _delete(db: Connection, kind: str, before: int) -> int:
 
 
 def _forget_contact(db: Connection) -> int:
-    """Erase how people are reached, also where it stands to undo a change, or in what a mail server
-    said.
-    """
+    """Erase contact details, also from undo data and mail servers' answers."""
     with database_file.deleted_is_overwritten(db):
         about = dialect.contains("things")
         db.execute(f"DELETE FROM page_edit WHERE {about}", ('"attendee"',))

@@ -1,4 +1,4 @@
-"""Takes erased people's badge numbers out of messages that wait for a webhook's receiver."""
+"""Removes erased people's badge numbers from undelivered webhook messages."""
 
 import json
 from collections.abc import Sequence
@@ -8,9 +8,8 @@ from server.storage.connection import Connection
 
 
 def forget(db: Connection, serials: Sequence[int]) -> None:
-    """Let waiting messages tell what happened as before, and of no badge of these people.
-
-    A message that was delivered has no body any more.
+    """Set these people's badge numbers in undelivered messages to null. Delivered messages have no
+    body any more.
     """
     numbers = {badge_number(serial) for serial in serials}
     rows = db.execute(

@@ -1,6 +1,4 @@
-"""Has the words of an export, in English and Chinese. The file shows both, because its reader's
-language is not known.
-"""
+"""The texts of an export, in English and Chinese: the reader's language is not known."""
 
 from collections.abc import Mapping
 

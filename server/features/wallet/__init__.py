@@ -1,6 +1,7 @@
-"""Gives attendees their programme as a calendar, and their badge for Apple's and Google's wallets.
+"""Gives attendees their programme as a calendar, and their badge for Apple Wallet and Google
+Wallet.
 
-Begin with `calendar_feed.py`. `pages/passkit.py` is what a phone asks by itself.
+Begin with `calendar_feed.py`. `pages/passkit.py` answers the phones' own requests.
 """
 
 COMMANDS = (

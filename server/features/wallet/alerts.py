@@ -1,4 +1,4 @@
-"""Finds certificates of the wallets that end soon, have ended, or are damaged."""
+"""Alerts about wallet certificates that expire soon, have expired, or are damaged."""
 
 from server.core.alerts.alerts import Trouble
 from server.core.alerts.certificates import APPLE, GOOGLE, Certificates, Ends
@@ -9,7 +9,7 @@ from server.features.wallet.certificates import WalletError
 
 
 class WalletCertificates(Certificates):
-    """Watches Apple's certificate and Google's key."""
+    """Apple's certificate and Google's key."""
 
     def __init__(self) -> None:
         super().__init__(_look)
@@ -28,7 +28,7 @@ def _look(event: Event) -> Ends:
     except WalletError as error:
         ends.damaged[APPLE] = error.phrase
     try:
-        # Google's key has no end. It can only be damaged.
+        # Google's key does not expire; it can only be damaged.
         certificates.google_signer(event)
     except WalletError as error:
         ends.damaged[GOOGLE] = error.phrase

@@ -1,7 +1,7 @@
-"""Makes passes for Apple's wallet, each a signed ZIP file with the badge's code.
+"""Makes passes for Apple Wallet: signed ZIP files with the badge's code.
 
-A pass is for one issue of a badge. A pass of an earlier issue, or of somebody whose badge is
-revoked, is made void and without a code.
+A pass belongs to one issue of a badge. A pass of an earlier issue, or of a revoked badge, is void
+and has no code.
 """
 
 import hashlib
@@ -30,8 +30,8 @@ from server.storage.connection import Connection
 from server.storage.localized import text_in
 
 MIME = "application/vnd.apple.pkpass"
-SERVICE = "/pass"  # Of the server's public address, to which phones add "/v1/…".
-# Folders of a pass by the languages of an event.
+SERVICE = "/pass"  # Appended to the server's public address; phones append "/v1/…"
+# A pass's folders by language.
 _FOLDERS = {"en": "en.lproj", "zh": "zh-Hans.lproj"}
 _LABELS = {
     "label_name": {"en": "Name", "zh": "姓名"},
@@ -44,24 +44,22 @@ _NUMBER = re.compile(r"([0-9A-Z]{5})\.([1-9][0-9]{0,2})")
 
 
 class UnknownPassError(ValueError):
-    """Is raised where there is no such pass, or the token is not its own."""
+    """There is no such pass, or the token is wrong."""
 
 
 def pass_name(serial: int, issue: int) -> str:
-    """Return the serial number of a pass as phones tell it."""
+    """Return a pass's serial number."""
     return f"{badge_number(serial)}.{issue}"
 
 
 def pass_token(event: Event, serial: int, issue: int) -> str:
-    """Return the secret by which a phone asks for one pass."""
+    """Return the secret with which a phone requests a pass."""
     subject = serial.to_bytes(3, "big") + bytes([issue])
     return hmac.digest(event.phone_secret, _TOKEN_CONTEXT + subject, "sha256").hex()[:40]
 
 
 def open_pass(event: Event, name: str, token: str) -> tuple[int, int]:
-    """Return (serial, issue) of a pass that a phone names with its token. Raises
-    UnknownPassError.
-    """
+    """Check a pass's name and token, and return (serial, issue). Raises UnknownPassError."""
     found = _NUMBER.fullmatch(name)
     try:
         if found is None:
@@ -80,7 +78,7 @@ def open_pass(event: Event, name: str, token: str) -> tuple[int, int]:
 def contents(
     db: Connection, event: Event, signer: AppleSigner, serial: int, issue: int
 ) -> dict[str, bytes]:
-    """Return the texts of a pass by their file names. Raises UnknownPassError or WalletError."""
+    """Return a pass's text files by name. Raises UnknownPassError or WalletError."""
     try:
         holder = attendees.attendee(db, serial)
         badge = issuing.badges_of(db, serial)[issue - 1]
@@ -96,7 +94,7 @@ def contents(
 
 
 def content_hash(texts: Mapping[str, bytes]) -> bytes:
-    """Return a hash by which a changed pass is told from the one before."""
+    """Return a hash that changes with the pass."""
     found = hashlib.sha256()
     for name in sorted(texts):
         found.update(hashlib.sha256(name.encode()).digest() + hashlib.sha256(texts[name]).digest())
@@ -104,8 +102,8 @@ def content_hash(texts: Mapping[str, bytes]) -> bytes:
 
 
 def package(signer: AppleSigner, files: Mapping[str, bytes]) -> bytes:
-    """Return the pass as a ZIP file, with its manifest and the signature of that."""
-    # Apple's format has SHA-1 here. What is signed is the manifest, with SHA-256.
+    """Return the pass as a ZIP file, with its signed manifest."""
+    # Apple's format requires SHA-1 here; the manifest itself is signed with SHA-256.
     digests = {
         name: hashlib.sha1(data, usedforsecurity=False).hexdigest() for name, data in files.items()
     }
@@ -175,7 +173,7 @@ def _field(key: str, value: str) -> dict[str, str]:
 
 
 def _strings(db: Connection, event: Event, holder: Attendee) -> dict[str, bytes]:
-    """Return the words of a pass in each language of events."""
+    """Return a pass's strings files, one per language."""
     (category,) = (one for one in store.categories(db) if one.code == holder.category)
     words = {"event_name": event.settings.name, "category_name": category.names, **_LABELS}
     return {
@@ -193,8 +191,8 @@ def _quoted(text: str) -> str:
 
 
 def _begins_at(db: Connection, event: Event, holder: Attendee) -> int:
-    """Return when the badge is of use for the first time. That is when doors open for the holder's
-    first session, or the beginning of the first day that it is good for.
+    """Return when the badge is first useful: when doors open for the holder's first session, else
+    the start of its first valid day.
     """
     first = store.programme_for(db, holder.serial, limit=1)
     if first:

@@ -1,9 +1,8 @@
 """Writes an attendee's programme as iCalendar (RFC 5545), for a file or a subscription.
 
-A calendar that has an event already takes a change only with a higher sequence, and forgets one
-only if it is told that it is cancelled. So what was given is kept. Of each session that is its
-content, how often it changed and when. Of each attendee it is which sessions they were given, and
-how often one was taken from them or given back.
+Calendar programs accept a change only with a higher sequence number, and drop an event only if it
+is cancelled. So the database stores each session's content, number of changes and last change, and
+for each attendee which sessions were given, and how often each was withdrawn or restored.
 """
 
 import json
@@ -19,7 +18,7 @@ from server.core.venue import store
 from server.storage.connection import Connection
 from server.storage.localized import text_in
 
-# It takes a while to load, so that waits for the first calendar.
+# Loading takes long, so it waits for the first calendar.
 if TYPE_CHECKING:
     from icalendar import Event as CalendarEvent
     from icalendar import Timezone
@@ -27,14 +26,14 @@ if TYPE_CHECKING:
 SESSIONS_MAX = 1_000
 REFRESH = timedelta(minutes=15)
 PRODUCT = "-//Hallkeeper//Programme//EN"
-# What calendars show before a title that is cancelled, where they don't show the state itself.
+# Prefixes for programs that don't show an event's status.
 _CANCELLED = {"en": "Cancelled: ", "zh": "已取消："}
 _NAMES = {"en": "my programme", "zh": "我的日程"}
 
 
 @dataclass(frozen=True)
 class Content:
-    """Holds what a calendar shows of a session. The instants are Unix ms."""
+    """A session as calendars show it. Times are Unix ms."""
 
     titles: Mapping[str, str]
     halls: Mapping[str, str]
@@ -42,7 +41,7 @@ class Content:
     ends_at: int
 
     def text(self) -> str:
-        """Return it as JSON, always in the same form."""
+        """Return canonical JSON."""
         return json.dumps(
             [dict(self.titles), dict(self.halls), self.starts_at, self.ends_at],
             ensure_ascii=False,
@@ -52,7 +51,7 @@ class Content:
 
 @dataclass(frozen=True)
 class Entry:
-    """Holds one event of somebody's calendar."""
+    """One event of an attendee's calendar."""
 
     code: str
     content: Content
@@ -70,7 +69,7 @@ class _Known:
 
 
 def entries(db: Connection, serial: int) -> dict[str, Content]:
-    """Return the content of each session that the attendee may enter now, by its code."""
+    """Return the sessions that the attendee may enter now, by code."""
     halls = {hall.hall_id: hall.names for hall in store.halls(db)}
     return {
         row.code: Content(row.titles, halls[row.hall_id], row.starts_at, row.ends_at)
@@ -79,7 +78,7 @@ def entries(db: Connection, serial: int) -> dict[str, Content]:
 
 
 def is_current(db: Connection, serial: int) -> bool:
-    """Tell whether `refresh` would write nothing."""
+    """Return whether `refresh` would write nothing."""
     now_shown = entries(db, serial)
     shown = _shown(db, serial)
     known = _known(db)
@@ -92,7 +91,7 @@ def is_current(db: Connection, serial: int) -> bool:
 
 
 def refresh(db: Connection, serial: int, now: int) -> None:
-    """Keep what the attendee's calendar is given from now on, with what has changed in it."""
+    """Store the attendee's current sessions, with the changes since the last call."""
     found = entries(db, serial)
     known = _known(db)
     for code, content in found.items():
@@ -125,7 +124,7 @@ def refresh(db: Connection, serial: int, now: int) -> None:
 
 
 def given(db: Connection, serial: int) -> list[Entry]:
-    """Return what the attendee's calendar is given, the soonest first, as `refresh` kept it."""
+    """Return the attendee's stored calendar, soonest first."""
     shown = _shown(db, serial)
     found = []
     for code, known in _known(db).items():
@@ -140,7 +139,7 @@ def given(db: Connection, serial: int) -> list[Entry]:
 
 
 def calendar(event: Event, found: list[Entry], language: str) -> bytes:
-    """Return the calendar as a file, in the attendee's language where there are words in it."""
+    """Return the calendar as a file, in the attendee's language where texts exist."""
     from icalendar import Calendar
 
     zone = ZoneInfo(event.settings.time_zone)
@@ -164,8 +163,8 @@ def calendar(event: Event, found: list[Entry], language: str) -> bytes:
 
 @lru_cache(maxsize=16)
 def _time_zone(name: str) -> "Timezone":
-    """Return what a calendar says of a time zone, for several calendars. To find it takes longer
-    than all the rest of one.
+    """Return the calendar component of a time zone, cached: computing it takes longer than the rest
+    of a calendar.
     """
     from icalendar import Timezone
 
@@ -203,8 +202,8 @@ def _known(db: Connection) -> dict[str, _Known]:
 
 
 def _shown(db: Connection, serial: int) -> dict[int, tuple[int, int]]:
-    """Return for each session that the attendee was given how often it was taken or given back, and
-    when that was last.
+    """Return for each session given to the attendee how often it was withdrawn or restored, and
+    when last.
     """
     row = db.execute("SELECT shown FROM calendar_person WHERE serial = ?", (serial,)).fetchone()
     if row is None:

@@ -1,7 +1,7 @@
-"""Keeps what an organiser gets from Apple and Google to sign passes, among the event's keys.
+"""Stores the keys and certificates from Apple and Google that sign passes, among the event's keys.
 
-A pass of Apple's wallet is signed by a pass type certificate, which Apple's intermediate one has
-signed. A link of Google's wallet is signed by the key of a service account.
+Apple passes are signed with a pass type certificate, which Apple's intermediate certificate has
+signed. Google links are signed with a service account's key.
 """
 
 import json
@@ -40,17 +40,17 @@ PassKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
 
 class WalletError(EventError):
-    """Is raised where a certificate or key can't be used. The text says what to do."""
+    """A certificate or key can't be used. The text gives the remedy."""
 
 
 @dataclass(frozen=True)
 class AppleSigner:
-    """Holds what signs passes for Apple's wallet."""
+    """Signs passes for Apple Wallet."""
 
     certificate: x509.Certificate
     intermediate: x509.Certificate
     key: PassKey = field(repr=False)
-    pass_type: str  # Such as pass.org.example.forum.
+    pass_type: str  # Such as pass.org.example.forum
     team: str
 
     @property
@@ -61,10 +61,10 @@ class AppleSigner:
 
 @dataclass(frozen=True)
 class GoogleSigner:
-    """Holds what signs links for Google's wallet."""
+    """Signs links for Google Wallet."""
 
     issuer: str
-    account: str  # The service account's e-mail address.
+    account: str  # The service account's e-mail address
     key: rsa.RSAPrivateKey = field(repr=False)
 
 
@@ -76,10 +76,10 @@ def install_apple(
     password: bytes | None,
     now: int,
 ) -> AppleSigner:
-    """Check the certificates and the key, and keep them among the event's keys.
+    """Check the certificates and the key, and store them among the event's keys.
 
-    `certificate` is PEM or DER, or PKCS #12 with the key in it, where `key` may be empty. Raises
-    WalletError, and then keeps what was there before.
+    `certificate` is PEM or DER, or PKCS #12 including the key; then `key` is empty. Raises
+    WalletError, and then keeps the old ones.
     """
     own, private = _own(certificate, key, password)
     signer = _apple_signer(
@@ -99,7 +99,7 @@ def install_apple(
 
 
 def apple_signer(event: Event) -> AppleSigner | None:
-    """Return what signs passes, or None where none is installed. Raises WalletError."""
+    """Return the installed signer, or None. Raises WalletError."""
     certificate, key = _read(event, APPLE_CERTIFICATE), _read(event, APPLE_KEY)
     if certificate is None and key is None:
         return None
@@ -115,9 +115,9 @@ def apple_signer(event: Event) -> AppleSigner | None:
 
 
 def install_google(event: Event, account: bytes, issuer: str) -> GoogleSigner:
-    """Check a service account's key as Google gives it in JSON, and keep it among the event's keys.
+    """Check a service account's key, as Google's JSON, and store it among the event's keys.
 
-    Raises WalletError, and then keeps what was there before.
+    Raises WalletError, and then keeps the old one.
     """
     try:
         values = json.loads(account)
@@ -133,7 +133,7 @@ def install_google(event: Event, account: bytes, issuer: str) -> GoogleSigner:
 
 
 def google_signer(event: Event) -> GoogleSigner | None:
-    """Return what signs links, or None where none is installed. Raises WalletError."""
+    """Return the installed signer, or None. Raises WalletError."""
     kept = _read(event, GOOGLE)
     if kept is None:
         return None
@@ -148,7 +148,7 @@ def google_signer(event: Event) -> GoogleSigner | None:
 
 
 def trouble(event: Event, now: int) -> str:
-    """Return what staff must do about the wallets' certificates soon, or "" while all is well."""
+    """Return what staff must do soon about the certificates, or ""."""
     try:
         google_signer(event)
         apple = apple_signer(event)
@@ -191,7 +191,7 @@ def trouble(event: Event, now: int) -> str:
 def _own(
     certificate: bytes, key: bytes, password: bytes | None
 ) -> tuple[x509.Certificate, PassKey]:
-    """Return the certificate with its key, from one PKCS #12 file or from two others."""
+    """Return the certificate and its key, from one PKCS #12 file or from two files."""
     if not key:
         try:
             found, own, _ = pkcs12.load_key_and_certificates(certificate, password)
@@ -263,8 +263,8 @@ def _certificate(data: bytes, what: str) -> x509.Certificate:
 
 @lru_cache(maxsize=4)
 def _parsed(data: bytes) -> PrivateKeyTypes:
-    """Read a key once. To check one of RSA takes tens of milliseconds, and each pass asks for it
-    again.
+    """Load a key once and cache it: checking an RSA key takes tens of milliseconds, and each pass
+    needs it.
     """
     return load_pem_private_key(data, None)
 
@@ -332,5 +332,5 @@ def _read(event: Event, name: str) -> bytes | None:
 
 
 def read_limited(path: Path) -> bytes:
-    """Return a file of a certificate or key. Raises WalletError."""
+    """Read a certificate's or key's file. Raises WalletError."""
     return read_small(path, FILE_BYTES_MAX, WalletError)

@@ -1,4 +1,4 @@
-"""Defines `hallkeeper wallet`, for the certificates and keys that sign passes for phones."""
+"""The commands `hallkeeper wallet`."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +21,9 @@ def wallet() -> None:
 
 @wallet.group(cls=Commands)
 def install() -> None:
-    """Install what Apple or Google gave you to sign passes. It is kept in the event's keys."""
+    """Install Apple's or Google's certificates and keys for signing passes, among the
+    event's keys.
+    """
 
 
 @install.command("apple")
@@ -71,7 +73,9 @@ def install_google(event_dir: Path, key: Path, issuer: str) -> None:
 @wallet.command()
 @event_option
 def status(event_dir: Path) -> None:
-    """Say what is installed and until when it is good. Exit status 1 where something is wrong."""
+    """Show the installed certificates and keys, and their expiry. Exit status 1 if anything is
+    wrong.
+    """
     event = load_event(event_dir)
     apple, google = certificates.apple_signer(event), certificates.google_signer(event)
     said = f"{apple.pass_type}. {_validity(apple)}" if apple else "nothing is installed."

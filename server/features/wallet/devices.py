@@ -1,5 +1,5 @@
-"""Keeps which passes of Apple's wallet are out, when each changed, and which phones have asked to
-hear of it.
+"""Stores which Apple passes were given out, when each changed, and which phones registered for
+updates.
 """
 
 from dataclasses import dataclass
@@ -9,17 +9,17 @@ from server.features.wallet import apple
 from server.features.wallet.certificates import AppleSigner
 from server.storage.connection import Connection
 
-PASSES_MAX = 50  # Of one phone.
-DEVICES_MAX = 20  # Of one pass.
+PASSES_MAX = 50  # Per phone
+DEVICES_MAX = 20  # Per pass
 
 
 class TooManyError(ValueError):
-    """Is raised where a phone asks for more than any phone has."""
+    """The request exceeds the limit per phone or pass."""
 
 
 @dataclass(frozen=True)
 class Kept:
-    """Holds the texts of a pass, and when they last changed (Unix ms)."""
+    """A pass's texts, and when they last changed (Unix ms)."""
 
     texts: dict[str, bytes]
     changed_at: int
@@ -28,7 +28,7 @@ class Kept:
 def keep_pass(
     db: Connection, event: Event, signer: AppleSigner, serial: int, issue: int, now: int
 ) -> Kept:
-    """Return a pass as it is now, and note when it changed. Raises UnknownPassError or
+    """Return the current pass, and store its time of change. Raises UnknownPassError or
     WalletError.
     """
     texts = apple.contents(db, event, signer, serial, issue)
@@ -39,7 +39,7 @@ def keep_pass(
     ).fetchone()
     if row is not None and row["content"] == content:
         return Kept(texts, int(row["changed_at"]))
-    # Phones know times to a second, so a change is never told as one of the second before.
+    # Phones store whole seconds, so two changes must be a second apart.
     changed_at = max(now, 0 if row is None else row["changed_at"] + 1000)
     db.execute(
         "INSERT INTO wallet_pass (serial, issue, content, changed_at) VALUES (?, ?, ?, ?)"
@@ -53,8 +53,8 @@ def keep_pass(
 def register(
     db: Connection, device: str, serial: int, issue: int, push_token: str, now: int
 ) -> bool:
-    """Keep that a phone has a pass. Return whether it was new. Raises TooManyError, or
-    UnknownPassError where the pass was never given out.
+    """Register a phone for a pass. Return whether it is new. Raises TooManyError, or
+    UnknownPassError if the pass was never given out.
     """
     given = db.execute(
         "SELECT 1 FROM wallet_pass WHERE serial = ? AND issue = ?", (serial, issue)
@@ -84,7 +84,6 @@ def register(
 
 
 def unregister(db: Connection, device: str, serial: int, issue: int) -> None:
-    """Forget that a phone has a pass."""
     db.execute(
         "DELETE FROM wallet_device WHERE device = ? AND serial = ? AND issue = ?",
         (device, serial, issue),
@@ -92,7 +91,7 @@ def unregister(db: Connection, device: str, serial: int, issue: int) -> None:
 
 
 def passes_of(db: Connection, device: str) -> list[tuple[int, int]]:
-    """Return (serial, issue) of each pass that the phone has."""
+    """Return (serial, issue) of each pass on the phone."""
     rows = db.execute(
         "SELECT serial, issue FROM wallet_device WHERE device = ? ORDER BY serial, issue",
         (device,),

@@ -1,8 +1,8 @@
-"""Makes links that save a badge in Google's wallet. A link is a signed JSON Web Token (RFC 7519).
+"""Makes links that save a badge in Google Wallet. A link is a signed JSON Web Token (RFC 7519).
 
-All that the wallet shows is in the token, so nothing is told to Google from here. The attendee's
-own phone carries it there, if its owner follows the link. What was saved can't be changed or taken
-back from here. Doors refuse its code once the badge is replaced.
+The token contains the whole pass, so our server sends Google nothing; the attendee's phone does, if
+its owner opens the link. A saved pass can't be changed or withdrawn from here. Doors refuse its
+code once the badge is replaced.
 """
 
 import base64
@@ -22,7 +22,7 @@ from server.features.wallet.settings import read_wallet_settings
 from server.storage.localized import text_in
 
 ADDRESS = "https://pay.google.com/gp/v/save/"
-# What Google calls the safe length of a token, as some browsers cut longer addresses.
+# Google's safe length of a token: some browsers cut longer addresses.
 TOKEN_CHARS_SAFE = 1_800
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 
@@ -35,9 +35,7 @@ def save_link(
     category: CategoryPlan,
     now: int,
 ) -> str:
-    """Return the address that saves the badge. `now` (Unix ms) is when it is signed. Raises
-    WalletError.
-    """
+    """Return the address that saves the badge, signed at `now` (Unix ms). Raises WalletError."""
     class_id = f"{signer.issuer}.{event.event_id.hex()}"
     settings = read_wallet_settings(event.path)
     ticket_class: dict[str, Any] = {
@@ -74,7 +72,7 @@ def save_link(
 
 
 def _localised(names: dict[str, str]) -> dict[str, Any]:
-    """Return a text in both languages, in English where the phone speaks neither."""
+    """Return a text in both languages, with English as the default."""
     first = text_in(names, "en")
     found: dict[str, Any] = {"defaultValue": {"language": "en", "value": first}}
     if names.get("zh") and names["zh"] != first:
@@ -83,7 +81,7 @@ def _localised(names: dict[str, str]) -> dict[str, Any]:
 
 
 def _signed(signer: GoogleSigner, claims: dict[str, Any]) -> str:
-    """Return the token of these claims, signed with RS256 (RFC 7515, RFC 7518 §3.3)."""
+    """Return the claims as a token, signed with RS256 (RFC 7515, RFC 7518 §3.3)."""
     head = _encoded({"alg": "RS256", "typ": "JWT"})
     body = f"{head}.{_encoded(claims)}"
     signature = signer.key.sign(body.encode(), padding.PKCS1v15(), hashes.SHA256())

@@ -1,5 +1,3 @@
-"""Names the addresses under which an attendee finds what belongs to one badge."""
-
 from dataclasses import dataclass
 
 from server.core.event.directory import Event
@@ -7,15 +5,15 @@ from server.core.event.directory import Event
 
 @dataclass(frozen=True)
 class Links:
-    """Holds the addresses of one badge. Whoever has one of them has the badge."""
+    """The addresses of one badge. Each is a secret: it gives access to the badge."""
 
     badge: str
     calendar: str
-    subscription: str  # The calendar again, as programs subscribe to it.
+    subscription: str  # The calendar's address for subscriptions
 
 
 def links_of(event: Event, token: str) -> Links:
-    """Return the addresses behind the secret of a phone page's link."""
+    """Return the addresses for a phone link's secret."""
     badge = f"{event.settings.public_address}/b/{token}"
     calendar = f"{badge}/programme.ics"
     return Links(badge, calendar, f"webcal{calendar.removeprefix('https')}")

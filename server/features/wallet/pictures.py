@@ -1,4 +1,4 @@
-"""Draws the pictures of a pass from the event's logo, or from a sign of ours where it has none."""
+"""Draws a pass's pictures from the event's logo, or from our icon."""
 
 from functools import lru_cache
 
@@ -10,7 +10,7 @@ from server.core.people.card_design import read_design
 ICON_PX = 29
 LOGO_PX = (160, 50)
 _SCALES = (1, 2, 3)
-# A badge on its lanyard.
+# A badge on a lanyard.
 _SIGN = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32" width="32" height="32">'
     '<path d="M10 1l6 9 6-9" fill="none" stroke="#7a8796" stroke-width="2.4"/>'
@@ -27,7 +27,7 @@ _PAGE = (
 
 
 def pictures(event: Event) -> dict[str, bytes]:
-    """Return the PNGs of a pass by their file names. Raises DesignError."""
+    """Return a pass's PNG files by name. Raises DesignError."""
     logo = read_design(event).look.logo
     return dict(_drawn(logo))
 
@@ -46,7 +46,7 @@ def _drawn(logo: str) -> tuple[tuple[str, bytes], ...]:
 
 
 def png(svg: str, width: int, height: int) -> bytes:
-    """Return the picture of an SVG text in so many pixels, whole and in the middle."""
+    """Render an SVG, centred and complete, in this size."""
     compiler = typst.Compiler(ignore_system_fonts=True)
     made = compiler.compile(
         _PAGE,

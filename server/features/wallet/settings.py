@@ -1,4 +1,4 @@
-"""Reads `wallet.toml`, in which an organiser says how passes look and where the event is."""
+"""Reads `wallet.toml`: the look of passes, and the event's location."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +18,9 @@ _Colour = Annotated[
 
 @dataclass(frozen=True)
 class WalletSettings:
-    """Holds `wallet.toml`. Every key may be absent."""
+    """The settings in `wallet.toml`, all optional."""
 
-    # Who gives out the pass. Without it that is the event.
+    # The issuer on the pass; default: the event.
     organisation: Annotated[
         str,
         rule(
@@ -41,7 +41,7 @@ class WalletSettings:
 
 
 def read_wallet_settings(directory: Path) -> WalletSettings:
-    """Return the settings of the event in a directory. Raises WalletError."""
+    """Read an event's settings. Raises WalletError."""
     path = directory / WALLET_FILE
     if not path.exists():
         return WalletSettings()

@@ -1,1 +1,1 @@
-"""Has the commands that give attendees their links, mails and passes."""
+"""The commands `hallkeeper links` and `hallkeeper mail`."""

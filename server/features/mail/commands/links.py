@@ -1,4 +1,4 @@
-"""Defines `hallkeeper links`, for mails that another program merges and sends."""
+"""The command `hallkeeper links`, for mail merges by another program."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from server.features.mail import links_csv
     "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The CSV to make."
 )
 def links(event_dir: Path, out: Path) -> None:
-    """Write name, e-mail address, language and link of everybody who has a badge, as CSV.
+    """Write name, e-mail address, language and link of everyone with a badge as CSV.
 
     The file has personal data, and each link opens a badge. Only you may read it.
     """

@@ -1,4 +1,4 @@
-"""Defines `hallkeeper mail`, which sends attendees their badges by mail."""
+"""The commands `hallkeeper mail`."""
 
 import signal
 import threading
@@ -76,7 +76,7 @@ def invite(
 ) -> None:
     """Send each attendee the link and the code of their badge, once.
 
-    Run it again to go on where it ended, and whenever badges were added or replaced.
+    Run it again to continue, and after badges were added or replaced.
     """
     if not_mailed and changed:
         raise refuse("--not-mailed and --changed leave nobody: give one of them.")
@@ -116,7 +116,7 @@ def invite(
 @event_option
 @_TEMPLATE
 def status(event_dir: Path, template: str) -> None:
-    """Say how many mails were sent, and which were not, with the mail server's words."""
+    """Show how many mails were sent, and which failed, with the mail server's answer."""
     with opened(event_dir) as (_, database), database.reading() as db:
         found = outbox.counts(db, template)
         states = (State.REFUSED, State.BOUNCED, State.DELAYED, State.SENDING)
@@ -133,7 +133,7 @@ def status(event_dir: Path, template: str) -> None:
 @event_option
 @click.argument("file", type=file_path)
 def read_bounces(event_dir: Path, file: Path) -> None:
-    """Read which mails came back, from the mailbox FILE (mbox, or one message)."""
+    """Read which mails bounced, from the mailbox FILE (mbox, or one message)."""
     with opened(event_dir) as (_, database):
         reports = list(bounces.reports_in(file))
         now = wall_clock()
@@ -197,7 +197,7 @@ def _say_done(done: Tally) -> None:
 
 @contextmanager
 def _stopping() -> Iterator[threading.Event]:
-    """Let Ctrl-C and SIGTERM end the run after the mail that is on its way."""
+    """On Ctrl-C or SIGTERM, end the run after the current mail."""
     noted = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield noted

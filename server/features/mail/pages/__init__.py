@@ -1,1 +1,1 @@
-"""Serves the page on which mails to attendees are sent."""
+"""The page for sending mails to attendees."""

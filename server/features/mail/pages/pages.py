@@ -1,5 +1,5 @@
-"""Serves the mails to attendees. An admin sees who would get one, starts and stops sending, and
-reads what became of them.
+"""Mails to attendees: an admin previews the recipients, starts and stops sending, and reads the
+results.
 """
 
 from functools import partial
@@ -26,7 +26,7 @@ from server.web.services import services
 blueprint = Blueprint("mailing", __name__, url_prefix="/admin/mail")
 
 RESULTS_SHOWN = 100
-PEOPLE_HERE = 5_000  # Of more people the plan is made in a process of its own.
+PEOPLE_HERE = 5_000  # With more people the plan is made in a worker process.
 WHO = {
     "due": N_("Everybody who is due"),
     "not_mailed": N_("Only those who were never sent one"),
@@ -76,7 +76,6 @@ def show() -> str:
 
 
 def sender() -> Worker:
-    """Return the thread that sends mails."""
     here = services()
     return here.own(Worker, lambda: Worker(here.event, here.database, here.now))
 
@@ -110,7 +109,7 @@ def stop() -> AnyResponse:
 @auth.allow()
 @auth.confirmed
 def links() -> AnyResponse:
-    """Give everybody's link, for a mail merge by another program."""
+    """Send everyone's link as CSV, for a mail merge by another program."""
     if request.form.get("confirm") != "yes":
         return forms.turn_back(_("Nothing was made: tick the box."), url_for("admin.mailing.show"))
     here, by = services(), auth.actor()
@@ -132,7 +131,7 @@ def _settings() -> tuple[MailSettings | None, str]:
 
 
 def _choice(given: MultiDict[str, str]) -> Choice:
-    """Return whom the form means. What it does not know leaves nobody out."""
+    """Return the form's recipients. Unknown values exclude no one."""
     codes = {one.key: one.code for one in store.categories(services().database.reader)}
     category = codes.get(given.get("category", ""))
     return Choice(
@@ -149,13 +148,13 @@ def _limit(given: MultiDict[str, str]) -> int | None:
 
 
 def _plan(choice: Choice) -> Plan:
-    """Return who is to get a mail. Raises ApartError."""
+    """Return the recipients. Raises ApartError."""
     later = _plan_later(choice)
     return outbox.plan(services().database.reader, choice) if later is None else later()
 
 
 def _plan_later(choice: Choice) -> "partial[Plan] | None":
-    """Return how to read the plan beside the server, where that takes long."""
+    """Return a call that plans in a worker process, or None where planning is quick."""
     database = services().database
     if not attendees.more_people_than(database.reader, PEOPLE_HERE):
         return None

@@ -1,1 +1,1 @@
-"""Has the commands of `hallkeeper person` and `hallkeeper retention`."""
+"""The commands `hallkeeper person` and `hallkeeper retention`."""

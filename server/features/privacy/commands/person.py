@@ -1,4 +1,4 @@
-"""Exports and erases one person's data with `hallkeeper person`."""
+"""The commands `hallkeeper person`."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from server.storage.database import Database
 
 @click.group(cls=Commands)
 def person() -> None:
-    """Hand one person's data out, or erase it, as their rights demand."""
+    """Export or erase one person's data, as their rights demand."""
 
 
 _attendee = click.option(
@@ -34,9 +34,10 @@ _attendee = click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The zip to make."
 )
 def export(event_dir: Path, attendee: str, out: Path) -> None:
-    """Write everything that the event has of one person, as a zip.
+    """Write all data about one person as a zip: JSON, a page in English and Chinese, and the
+    photos.
 
-    It has JSON for machines, a page in English and Chinese, and the photos. Only you may read it.
+    Only you may read the file.
     """
     with opened(event_dir) as (event, database):
         db = database.reader
@@ -59,10 +60,10 @@ def export(event_dir: Path, attendee: str, out: Path) -> None:
 @click.option("--yes", is_flag=True, help="Do it. Without this it only says what it would do.")
 @click.option("--delete-backups", is_flag=True, help="Delete every backup from before, too.")
 def erase(event_dir: Path, attendee: str, yes: bool, delete_backups: bool) -> None:
-    """Erase one person from the database, the entry log, the files and what doors know.
+    """Erase one person from the database, the entry log, the files and the doors' data.
 
-    Scans and stays remain as those of nobody, so that totals add up and the log verifies. The
-    number of a badge that was given out is kept as void. This can't be undone.
+    Scans and stays remain without a person, so that totals stay right and the log verifies. The
+    numbers of printed badges are kept as void. This can't be undone.
     """
     with opened(event_dir) as (event, database):
         serial = attendees.find_by_label(database.reader, attendee)
@@ -91,7 +92,6 @@ def erase(event_dir: Path, attendee: str, yes: bool, delete_backups: bool) -> No
 
 
 def _say(plan: erasing.Plan) -> None:
-    """Say exactly what erasing does."""
     click.echo(f"Erasing {plan.number} deletes:")
     for table, number in plan.deleted.items():
         english, _ = SECTIONS.get(table, (table, table))
@@ -115,7 +115,7 @@ def _say(plan: erasing.Plan) -> None:
 
 
 def _back_up(event: Event, database: Database, plan: erasing.Plan, *, delete: bool) -> None:
-    """Write the acts on the second disk anew, and delete the backups that were named."""
+    """Rewrite the staff actions on the second disk, and delete the older backups if asked."""
     if event.backup_path is None or not event.backup_path.is_dir():
         return
     Keeper(event.event_id, database, event.backup_path, wall_clock).keep()

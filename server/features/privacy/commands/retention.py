@@ -1,4 +1,4 @@
-"""Sets the clocks of retention, and erases what is due, with `hallkeeper retention`."""
+"""The commands `hallkeeper retention`."""
 
 from datetime import datetime
 from pathlib import Path
@@ -18,16 +18,16 @@ _SINCE = {Since.END: "after the event's end", Since.MADE: "after it was made"}
 
 @click.group(cls=Commands)
 def retention() -> None:
-    """Say after how many days which records are erased, and erase them.
+    """Set how long each kind of record is kept, and erase expired records.
 
-    Nothing is erased until somebody has set a clock. The running server looks once a day.
+    Nothing is erased until a period is set. The running server checks once a day.
     """
 
 
 @retention.command("show", short_help="List the clocks, and what they would erase.")
 @event_option
 def show(event_dir: Path) -> None:
-    """List every kind of record with its clock, and when it is due."""
+    """List each kind of record with its retention period and due date."""
     with opened(event_dir) as (event, database):
         known = clocks.settings(database.reader)
         end = clocks.ends_at(event.settings)
@@ -48,7 +48,7 @@ def show(event_dir: Path) -> None:
 @click.argument("kind")
 @click.argument("days")
 def set_clock(event_dir: Path, kind: str, days: str) -> None:
-    """Have records of KIND erased after so many DAYS, or never where DAYS is `off`."""
+    """Erase records of KIND after this many DAYS; `off` keeps them."""
     if days != "off" and not (days.isascii() and days.isdigit() and len(days) < 6):
         raise refuse(f"{days!r} is no number of days; write one such as 90, or off.")
     wanted = None if days == "off" else int(days)
@@ -66,7 +66,7 @@ def set_clock(event_dir: Path, kind: str, days: str) -> None:
 @event_option
 @click.option("--dry-run", is_flag=True, help="Say what is due, and erase nothing.")
 def run(event_dir: Path, dry_run: bool) -> None:
-    """Erase what the clocks say. The running server does the same once a day."""
+    """Erase all expired records. The running server does the same once a day."""
     with opened(event_dir) as (event, database):
         now = wall_clock()
         try:

@@ -1,1 +1,1 @@
-"""Serves the pages on which people's data is exported and erased, and the clocks of retention."""
+"""Pages for exporting and erasing a person's data, and for retention periods."""

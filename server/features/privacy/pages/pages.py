@@ -1,4 +1,4 @@
-"""Serves the clocks of retention, and the page on which one person's data is exported or erased."""
+"""Pages of the retention periods and of one person's data."""
 
 import logging
 from functools import partial
@@ -31,8 +31,8 @@ RUNS_SHOWN = 50
 @blueprint.get("/")
 @auth.allow("auditor")
 def show() -> AnyResponse | str:
-    """Show the clocks, what was erased, and with `?count=1` what is due. A badge number that was
-    typed leads to that person's page.
+    """Show the retention periods and past runs, and with `?count=1` the expired records. `?badge=`
+    leads to that person's page.
     """
     asked = request.args.get("badge", "").strip()
     if asked and auth.may_open("admin.privacy.person"):
@@ -74,7 +74,7 @@ def show() -> AnyResponse | str:
 @auth.allow()
 @auth.confirmed
 def put() -> AnyResponse:
-    """Set every clock as the form says. An empty field stops one."""
+    """Set every retention period from the form. An empty field turns one off."""
     wanted: dict[str, int | None] = {}
     try:
         for kind in CLOCKS:
@@ -95,7 +95,7 @@ def put() -> AnyResponse:
 @blueprint.get("/person/<number>")
 @auth.allow()
 def person(number: str) -> AnyResponse | str:
-    """Say what there is of one person, and what erasing them does."""
+    """Show which data of one person exist, and what erasing them does."""
     here, holder = services(), _holder(number)
     try:
         plan = erase.plan(here.database.reader, here.event, holder.serial)
@@ -116,7 +116,7 @@ def person(number: str) -> AnyResponse | str:
 @auth.allow()
 @auth.confirmed
 def take(number: str) -> AnyResponse:
-    """Hand out everything that there is of one person."""
+    """Send the export of one person."""
     here, holder, by = services(), _holder(number), auth.actor()
     back = url_for("admin.privacy.person", number=number)
     try:
@@ -132,7 +132,7 @@ def take(number: str) -> AnyResponse:
 @auth.allow()
 @auth.confirmed
 def remove(number: str) -> AnyResponse:
-    """Erase one person, and say what is left to do."""
+    """Erase one person, and show what remains to be done."""
     here, holder, by = services(), _holder(number), auth.actor()
     back = url_for("admin.privacy.person", number=number)
     if request.form.get("confirm") != "yes":
@@ -169,7 +169,7 @@ def _delete(found: list[Backup]) -> None:
 
 
 def _left(done: erase.Erased) -> list[str]:
-    """Say which files still have a text of the person, without the text."""
+    """Name the files that still contain a text of the person, without the text."""
     folder = services().event.path
     try:
         found = work_apart(partial(leftovers, folder, done.needles))

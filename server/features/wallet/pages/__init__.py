@@ -1,4 +1,4 @@
-"""Serves attendees' programmes and passes, for the calendars and wallets of their phones.
+"""Serves calendars and wallet passes to attendees' phones.
 
-Begin with `pages.py`. `passkit.py` is what a phone asks by itself.
+Begin with `pages.py`. `passkit.py` answers the phones' own requests.
 """

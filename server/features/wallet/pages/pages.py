@@ -1,7 +1,7 @@
-"""Serves an attendee's programme as a calendar, and their badge for Apple's and Google's wallets.
+"""Serves an attendee's programme as a calendar, and their badge for Apple Wallet and Google Wallet.
 
-The addresses belong to the secret link of one badge. What the event has no certificate or key for
-is refused in plain words, and `wallet_offers` names no link to it.
+The addresses contain the secret of a badge's link. Without a certificate or key the page explains
+that there is no pass, and `wallet_offers` shows no link to it.
 """
 
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ from server.web.services import services
 blueprint = Blueprint("wallet", __name__)
 
 CALENDAR_CACHE = "private, max-age=300"
-# What people are told of a wallet for which this event has nothing.
+# Shown where the event has no certificate or key for a wallet.
 NO_PASS = (
     "No wallet pass here · 无法添加到钱包",
     "This event makes no passes for this wallet. Your badge's page does the same: open it at the"
@@ -46,7 +46,7 @@ NO_PASS = (
 
 @dataclass(frozen=True)
 class Offers:
-    """Holds the addresses that a badge's page may show. An empty one is not to be shown."""
+    """The addresses for a badge's page. An empty one is not shown."""
 
     calendar: str
     subscription: str
@@ -56,7 +56,7 @@ class Offers:
 
 @blueprint.app_template_global()
 def wallet_offers(token: str) -> Offers:
-    """Return what the page of a badge may offer beside it. `token` is the secret of its link."""
+    """Return the links for a badge's page. `token` is the secret of its link."""
     now = services().now()
     signer = _apple()
     links = links_of(services().event, token)
@@ -77,7 +77,7 @@ def programme(token: str) -> Response:
     if not calendar_feed.is_current(here.database.reader, serial):
         now = here.now()
         here.database.write(lambda db: calendar_feed.refresh(db, serial, now))
-        # The reader of this request may stand before what was just written.
+        # This request's reader may not see the new rows yet.
         here.database.give_back()
     found = calendar_feed.given(here.database.reader, serial)
     body = calendar_feed.calendar(here.event, found, holder.language)
@@ -102,7 +102,7 @@ def apple_pass(token: str) -> Response:
 @blueprint.get("/b/<token>/google-wallet")
 @auth.allow_everybody
 def google_link(token: str) -> AnyResponse:
-    """Send the phone to Google's wallet, with all that it saves in the address."""
+    """Redirect to Google Wallet, with the whole pass in the address."""
     here = services()
     badge = _badge(token)
     signer = _google()
@@ -123,7 +123,7 @@ def google_link(token: str) -> AnyResponse:
 
 
 def pass_answer(signer: AppleSigner, serial: int, issue: int) -> Response:
-    """Return a pass for Apple's wallet as it is now, or that it has not changed.
+    """Return the current pass for Apple Wallet, or 304 if unchanged.
 
     Raises UnknownPassError.
     """
@@ -147,7 +147,7 @@ def pass_answer(signer: AppleSigner, serial: int, issue: int) -> Response:
 
 
 def _if_changed(answer: Response) -> Response:
-    """Return the answer, or a short one where the phone has it already."""
+    """Answer with 304 if the phone has this version."""
     answer.make_conditional(request)
     return answer
 
@@ -158,7 +158,7 @@ def _no_pass() -> Response:
 
 
 def _apple() -> AppleSigner | None:
-    """Return what signs passes. What is damaged is told to staff (`certificates.trouble`)."""
+    """Return the signer, or None. Damage is reported to staff by `certificates.trouble`."""
     try:
         return certificates.apple_signer(services().event)
     except WalletError as error:
@@ -175,8 +175,8 @@ def _google() -> GoogleSigner | None:
 
 
 def _badge(token: str) -> issuing.Badge:
-    """Return the badge that the link is for. Any other text is answered with 404, and a badge that
-    was replaced or revoked, or a link that was, with 410.
+    """Return the link's badge. Aborts with 404 for a wrong token, with 410 for a replaced or
+    revoked badge or link.
     """
     here = services()
     db = here.database.reader

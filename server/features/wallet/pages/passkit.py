@@ -1,9 +1,8 @@
-"""Answers what a phone asks by itself about the passes in Apple's wallet.
+"""Implements Apple's web service for passes.
 
-The addresses and answers are those of Apple's web service for passes. A phone says that it has a
-pass, asks which of its passes have changed, and fetches them. It asks when its owner pulls the pass
-down to refresh it. Nobody is told of a change by a push message, because those go through Apple's
-servers, and nothing here reaches the internet.
+A phone registers a pass, asks which of its passes changed, and fetches them, when its owner pulls
+the pass down to refresh it. There are no push messages: they go through Apple's servers, and
+nothing here reaches the internet.
 """
 
 import re
@@ -22,7 +21,7 @@ from server.web.services import services
 blueprint = Blueprint("passkit", __name__, url_prefix=f"{apple.SERVICE}/v1")
 
 BODY_BYTES_MAX = 20_000
-ASKED_MAX = "600 per hour"  # From one address. A venue's network may have one for many phones.
+ASKED_MAX = "600 per hour"  # Per address; a venue's network may have one for many phones
 _SCHEME = "ApplePass "
 _DEVICE = re.compile(r"[A-Za-z0-9-]{8,128}")
 _DEVICE_PATH = "/devices/<device>/registrations/<pass_type>"
@@ -41,7 +40,7 @@ class _Changed(msgspec.Struct, rename="camel"):
 @auth.allow_everybody
 @limiter.limit(ASKED_MAX)
 def register(device: str, pass_type: str, name: str) -> Response:
-    """Keep that a phone has a pass."""
+    """Register a phone for a pass."""
     serial, issue = _proven(pass_type, name)
     try:
         token = msgspec.json.decode(_body(), type=_Registration).push_token
@@ -66,7 +65,7 @@ def register(device: str, pass_type: str, name: str) -> Response:
 @auth.allow_everybody
 @limiter.limit(ASKED_MAX)
 def unregister(device: str, pass_type: str, name: str) -> Response:
-    """Forget that a phone has a pass."""
+    """Unregister a phone from a pass."""
     serial, issue = _proven(pass_type, name)
     here = services()
     here.database.write(lambda db: devices.unregister(db, device, serial, issue))
@@ -77,7 +76,7 @@ def unregister(device: str, pass_type: str, name: str) -> Response:
 @auth.allow_everybody
 @limiter.limit(ASKED_MAX)
 def changed(device: str, pass_type: str) -> Response:
-    """Name the phone's passes that have changed since it last asked."""
+    """Return the phone's passes that changed since its last request."""
     here = services()
     signer = _signer(pass_type)
     found = devices.passes_of(here.database.reader, device)
@@ -112,7 +111,7 @@ def changed(device: str, pass_type: str) -> Response:
 @auth.allow_everybody
 @limiter.limit(ASKED_MAX)
 def latest(pass_type: str, name: str) -> Response:
-    """Return a pass as it is now. One that was replaced is void, and has no code."""
+    """Return the current pass. A replaced pass is void and has no code."""
     serial, issue = _proven(pass_type, name)
     try:
         return pass_answer(_signer(pass_type), serial, issue)
@@ -124,15 +123,13 @@ def latest(pass_type: str, name: str) -> Response:
 @auth.allow_everybody
 @limiter.limit("60 per hour")
 def complaints() -> Response:
-    """Take what a phone complains of. That it did is logged, and its words are not, as they may
-    name a pass.
-    """
+    """Accept error reports of phones. Their texts are not logged, because they may name a pass."""
     current_app.logger.warning("a phone could not use the web service of wallet passes")
     return Response(status=200)
 
 
 def _proven(pass_type: str, name: str) -> tuple[int, int]:
-    """Return (serial, issue) of the pass whose own token stands in the request."""
+    """Return (serial, issue) of the pass whose token the request has."""
     _signer(pass_type)
     given = request.headers.get("Authorization", "")
     if not given.startswith(_SCHEME):
