@@ -47,9 +47,9 @@ def plain_address(text: str) -> MailAddress:
         ascii_domain = idna.encode(domain, uts46=True).decode("ascii")
     except (idna.IDNAError, UnicodeError):
         raise AddressError("has no domain that can exist") from None
-    found = f"{local}@{ascii_domain}"
+    address = f"{local}@{ascii_domain}"
     if "." not in ascii_domain or len(local.encode()) > LOCAL_BYTES_MAX:
         raise AddressError("is no address of mail")
-    if len(found.encode()) > ADDRESS_BYTES_MAX:
+    if len(address.encode()) > ADDRESS_BYTES_MAX:
         raise AddressError("is too long")
-    return MailAddress(found, not local.isascii())
+    return MailAddress(address, not local.isascii())

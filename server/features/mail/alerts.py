@@ -16,16 +16,16 @@ def of_mails(context: AlertContext) -> list[Trouble]:
     db, settings, now = context.db, context.event.settings, context.now
     worker = None if context.server is None else context.server.find(Worker)
     progress = None if worker is None else worker.progress
-    found = []
+    alerts = []
     if progress and progress.problem and now - progress.begun_at < RECENT_MS:
-        what = Phrase("Sending broke off: %(words)s", words=progress.problem)
+        problem = Phrase("Sending broke off: %(words)s", words=progress.problem)
         todo = Phrase("Mend it, and start again on Mails. Nobody gets a mail twice by that.")
-        found.append(_alert("mail_stopped", what, todo, since=progress.begun_at))
+        alerts.append(_alert("mail_stopped", problem, todo, since=progress.begun_at))
     counts = outbox.failed_since(db, now - RECENT_MS, COUNTED_MAX)
     few = settings.alert_mails_failed
     failed = counts[State.DELAYED] + counts[State.REFUSED]
     if failed >= few:
-        what = counted(
+        problem = counted(
             "%(mails)s mail refused or put off within a day",
             "%(mails)s mails refused or put off within a day",
             failed,
@@ -34,10 +34,10 @@ def of_mails(context: AlertContext) -> list[Trouble]:
         todo = Phrase(
             "Read the mail server's answers on Mails. It may want a lower rate, or not know us."
         )
-        found.append(_alert("mail_failed", what, todo, level=steps(failed, 4 * few, 16 * few)))
+        alerts.append(_alert("mail_failed", problem, todo, level=steps(failed, 4 * few, 16 * few)))
     bounced = counts[State.BOUNCED]
     if bounced >= few:
-        what = counted(
+        problem = counted(
             "%(mails)s mail came back within a day",
             "%(mails)s mails came back within a day",
             bounced,
@@ -46,19 +46,21 @@ def of_mails(context: AlertContext) -> list[Trouble]:
         todo = Phrase(
             "Correct these addresses, and tell the badge desk that these people come without."
         )
-        found.append(_alert("mail_bounced", what, todo, level=steps(bounced, 4 * few, 16 * few)))
-    return found
+        alerts.append(
+            _alert("mail_bounced", problem, todo, level=steps(bounced, 4 * few, 16 * few))
+        )
+    return alerts
 
 
 def _alert(
-    kind: str, what: Phrase, todo: Phrase, *, level: int = 0, since: int | None = None
+    kind: str, problem: Phrase, todo: Phrase, *, level: int = 0, since: int | None = None
 ) -> Trouble:
     return Trouble(
         kind,
         "mail",
         level=level,
         since=since,
-        what=what,
+        what=problem,
         todo=todo,
         where=Phrase("Mails"),
         page=("admin.mailing.show", {}),

@@ -77,8 +77,8 @@ def report_of(data: bytes) -> Report | None:
 
 def note_bounces(db: Connection, reports: list[Report | None], *, by: str, now: int) -> Found:
     """Mark bounced mails."""
-    ours = [one for one in reports if one is not None]
-    bounced = sum(outbox.note_bounce(db, one.own_id, one.answer, now) for one in ours)
+    ours = [report for report in reports if report is not None]
+    bounced = sum(outbox.note_bounce(db, report.own_id, report.answer, now) for report in ours)
     if bounced:
         entry_log.act(db, by, Act.MAIL_BOUNCES_READ, {"count": bounced}, now)
     return Found(bounced, len(ours) - bounced, len(reports) - len(ours))
@@ -94,8 +94,8 @@ def _failure(part: "Message[Any, Any]") -> str | None:
             continue
         if str(block.get("Action", "")).strip().lower() == "failed":
             status = str(block.get("Status", "")).strip()
-            said = str(block.get("Diagnostic-Code", "")).partition(";")[2] or "no reason given"
-            text = " ".join(f"{status} {said}".split())
+            diagnosis = str(block.get("Diagnostic-Code", "")).partition(";")[2] or "no reason given"
+            text = " ".join(f"{status} {diagnosis}".split())
             # Addresses that servers quote are not stored.
             plain = re.sub(r"\S+@\S+", "…", text)
             return "".join(char for char in plain if char.isprintable())
@@ -114,5 +114,5 @@ def _returned_id(part: "Message[Any, Any]") -> str | None:
         returned = BytesParser().parsebytes(raw) if isinstance(raw, bytes) else None
     if returned is None:
         return None
-    found = _OWN.fullmatch(str(returned.get("Message-ID", "")).strip())
-    return found[1] if found else None
+    own_id = _OWN.fullmatch(str(returned.get("Message-ID", "")).strip())
+    return own_id[1] if own_id else None

@@ -37,24 +37,24 @@ def links(db: Connection, event: Event) -> list[tuple[object, ...]]:
         " a.given_name, a.family_name, a.organisation, a.email, a.language, p.number"
         " ORDER BY a.family_name, a.given_name, a.serial"
     )
-    found: list[tuple[object, ...]] = []
+    table: list[tuple[object, ...]] = []
     for row in rows:
         token = phone_token(event, row["serial"], row["issue"], row["link"])
         addresses = links_of(event, token)
         name = whole_name(row["given_name"], row["family_name"])
-        found.append(
+        table.append(
             (
                 badge_number(row["serial"]), row["external_id"] or "", name, row["given_name"],
                 row["family_name"], row["organisation"], row["email"], row["language"],
                 addresses.badge, addresses.calendar,
             )
         )  # fmt: skip
-    return found
+    return table
 
 
-def csv_lines(found: list[tuple[object, ...]]) -> Iterator[str]:
+def csv_lines(rows: list[tuple[object, ...]]) -> Iterator[str]:
     """Format the rows of `links`, with every cell guarded against formulas."""
-    return csv_chunks(HEADER, (found[at : at + _AT_ONCE] for at in range(0, len(found), _AT_ONCE)))
+    return csv_chunks(HEADER, (rows[at : at + _AT_ONCE] for at in range(0, len(rows), _AT_ONCE)))
 
 
 def note_exported(db: Connection, count: int, *, by: str, now: int) -> None:

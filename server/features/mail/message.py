@@ -70,34 +70,34 @@ def make_mail(
     Raises AddressError, or MailError for a template that can't be filled.
     """
     to = plain_address(holder.email)
-    found = find_template(event.path, template, holder.language)
-    said = fill(found, _words(event, holder, token, category, found.language))
+    source = find_template(event.path, template, holder.language)
+    filled = fill(source, _words(event, holder, token, category, source.language))
     message = EmailMessage(policy.SMTPUTF8)
     sender = plain_address(settings.sender)
-    name = settings.sender_name or text_in(event.settings.name, found.language)
+    name = settings.sender_name or text_in(event.settings.name, source.language)
     message["From"] = _header_address(name, sender)
     message["To"] = _header_address(holder.name, to)
     if settings.reply_to:
         message["Reply-To"] = _header_address("", plain_address(settings.reply_to))
-    message["Subject"] = said.subject
+    message["Subject"] = filled.subject
     message["Date"] = format_datetime(datetime.fromtimestamp(now // 1000, UTC))
     own = message_id(event, template, badge, token)
     message["Message-ID"] = f"<{own}@{sender.domain}>"
     # Suppresses automatic replies (RFC 3834).
     message["Auto-Submitted"] = "auto-generated"
-    _set_body(message, said, badge)
+    _set_body(message, filled, badge)
     # Setting the body drops this header, so it comes last.
-    message["Content-Language"] = found.language
-    return Mail(to, message, found.language)
+    message["Content-Language"] = source.language
+    return Mail(to, message, source.language)
 
 
-def _set_body(message: EmailMessage, said: Filled, badge: Badge) -> None:
+def _set_body(message: EmailMessage, filled: Filled, badge: Badge) -> None:
     code = symbol_png(badge.credential, module_px=CODE_PX)
-    message.set_content(said.text)
-    if not said.html:
+    message.set_content(filled.text)
+    if not filled.html:
         message.add_attachment(code, "image", "png", filename="badge.png")
         return
-    message.add_alternative(said.html, subtype="html")
+    message.add_alternative(filled.html, subtype="html")
     _, html = message.iter_parts()
     assert isinstance(html, EmailMessage)
     html.add_related(

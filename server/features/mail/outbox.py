@@ -123,7 +123,7 @@ def _why_not(
     state, sent_to = mails.get(issue, ("", b""))
     if state == State.SENDING and not choice.resend_uncertain:
         return "uncertain"
-    ever = any(one == State.SENT for one, _ in mails.values())
+    ever = any(earlier == State.SENT for earlier, _ in mails.values())
     changed = ever and (state not in _OVER or sent_to != address)
     if state in _OVER and sent_to == address:
         return "done"
@@ -184,20 +184,20 @@ def _put(
 
 def counts(db: Connection, template: str) -> dict[State, int]:
     """Return the number of mails in each state."""
-    found = dict.fromkeys(State, 0)
+    totals = dict.fromkeys(State, 0)
     rows = db.execute(
         "SELECT state, COUNT(*) AS count FROM mail WHERE template = ? GROUP BY state", (template,)
     )
     for row in rows:
-        found[State(row["state"])] = row["count"]
-    return found
+        totals[State(row["state"])] = row["count"]
+    return totals
 
 
 def failed_since(db: Connection, since: int, most: int) -> dict[State, int]:
     """Return how many mails were delayed, refused or bounced since a time (Unix ms), counting at
     most the newest `most`.
     """
-    found = dict.fromkeys(State, 0)
+    totals = dict.fromkeys(State, 0)
     rows = db.execute(
         # SQLite uses the partial index `mail_failed` only while the conditions match.
         "SELECT state, COUNT(*) AS count FROM (SELECT state FROM mail"
@@ -206,8 +206,8 @@ def failed_since(db: Connection, since: int, most: int) -> dict[State, int]:
         (since, most),
     )
     for row in rows:
-        found[State(row["state"])] = row["count"]
-    return found
+        totals[State(row["state"])] = row["count"]
+    return totals
 
 
 def mails_in(db: Connection, template: str, states: Collection[State], limit: int) -> list[Sent]:
@@ -255,13 +255,13 @@ def emails(db: Connection, serials: Collection[int]) -> dict[int, str]:
 
 def _mails(db: Connection, template: str) -> dict[int, dict[int, tuple[str, bytes]]]:
     """Return each mail's state and address hash, by serial and issue."""
-    found: dict[int, dict[int, tuple[str, bytes]]] = {}
+    by_serial: dict[int, dict[int, tuple[str, bytes]]] = {}
     rows = db.execute(
         "SELECT serial, issue, state, sent_to FROM mail WHERE template = ?", (template,)
     )
     for serial, issue, state, sent_to in rows.fetchall():
-        found.setdefault(serial, {})[issue] = (state, sent_to)
-    return found
+        by_serial.setdefault(serial, {})[issue] = (state, sent_to)
+    return by_serial
 
 
 def _folded(text: str) -> str:

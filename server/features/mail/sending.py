@@ -81,11 +81,11 @@ class Run:
 
 
 def first_mail(
-    db: Connection, event: Event, settings: MailSettings, choice: Choice, found: Plan, now: int
+    db: Connection, event: Event, settings: MailSettings, choice: Choice, planned: Plan, now: int
 ) -> Mail | None:
     """Return the first mail of a plan, or None if it is empty. Raises MailError."""
     categories = _categories(db)
-    for serial in found.due:
+    for serial in planned.due:
         holder, badge = attendees.attendee(db, serial), issuing.current_badge(db, serial)
         token = phone_links.token(db, event, badge) or ""
         category = categories[holder.category]
@@ -101,11 +101,11 @@ def send(run: Run) -> Tally:
     until then stay marked as sent.
     """
     with only_mailer(run.event.path):
-        found = run.plan() if run.plan else _plan(run)
-        due = found.due[: run.limit]
+        planned = run.plan() if run.plan else _plan(run)
+        due = planned.due[: run.limit]
         with run.database.reading() as db:
             # Detects a broken template before anything is sent.
-            first_mail(db, run.event, run.settings, run.choice, found, run.now())
+            first_mail(db, run.event, run.settings, run.choice, planned, run.now())
         tally = Tally(len(due))
         if not due:
             return tally
@@ -231,7 +231,7 @@ def _plan(run: Run) -> Plan:
 
 
 def _categories(db: Connection) -> dict[int, CategoryPlan]:
-    return {one.code: one for one in store.categories(db)}
+    return {category.code: category for category in store.categories(db)}
 
 
 def _note(run: Run, act: Act, subject: dict[str, int]) -> None:

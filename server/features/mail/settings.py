@@ -98,13 +98,13 @@ def password_of(settings: MailSettings, event_dir: Path) -> str:
     if not settings.user:
         return ""
     if settings.password_env:
-        found = os.environ.get(settings.password_env, "")
-        if not found:
+        password = os.environ.get(settings.password_env, "")
+        if not password:
             raise MailError(
                 N_("The variable %(password_env)s that password_env names is not set."),
                 password_env=settings.password_env,
             )
-        return found
+        return password
     path = named_file(event_dir, settings.password_file)
     if os.name == "posix" and path.exists() and path.stat().st_mode & 0o077:
         raise MailError(N_("%(path)s can be read by others: run `chmod 600` on it."), path=path)
@@ -131,20 +131,20 @@ def read_mail_settings(event_dir: Path) -> MailSettings:
             path=path,
         )
     try:
-        found = read_settings(MailSettings, _read(path, FILE_BYTES_MAX), str(path))
+        settings = read_settings(MailSettings, _read(path, FILE_BYTES_MAX), str(path))
     except SettingsError as error:
         raise MailError(error.phrase) from None
-    _check(found, path)
-    return found
+    _check(settings, path)
+    return settings
 
 
-def _check(found: MailSettings, path: Path) -> None:
+def _check(settings: MailSettings, path: Path) -> None:
     """Raise MailError where the settings contradict each other."""
-    if found.user and bool(found.password_file) == bool(found.password_env):
+    if settings.user and bool(settings.password_file) == bool(settings.password_env):
         raise MailError(
             N_("%(path)s: user needs password_file or password_env, one of them."), path=path
         )
-    if found.user and found.security == "none" and found.host not in _LOOPBACK:
+    if settings.user and settings.security == "none" and settings.host not in _LOOPBACK:
         raise MailError(
             N_(
                 '%(path)s: with security = "none" the password would be readable on the '

@@ -91,9 +91,9 @@ class Line:
             if settings.user:
                 self._smtp.login(settings.user, password)
         except smtplib.SMTPAuthenticationError as error:
-            said = _text(error.smtp_error)
+            answer = _text(error.smtp_error)
             raise MailError(
-                N_("%(where)s does not take user and password: %(said)s"), where=where, said=said
+                N_("%(where)s does not take user and password: %(said)s"), where=where, said=answer
             ) from None
         except smtplib.SMTPNotSupportedError as error:
             remedy = Phrase("Set security and user in mail.toml as the server wants them")

@@ -127,12 +127,12 @@ def _filled(source: str, values: dict[str, str], place: str, *, html: bool) -> s
             message=error.message,
         ) from None
     except TemplateError as error:
-        known = ", ".join(values)
+        names = ", ".join(values)
         raise MailError(
             N_("%(place)s: %(message)s. Known are %(known)s."),
             place=place,
             message=error.message,
-            known=known,
+            known=names,
         ) from None
     except (ValueError, TypeError, ArithmeticError, LookupError, AttributeError) as error:
         raise MailError(

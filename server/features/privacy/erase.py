@@ -146,13 +146,13 @@ def old_backups(event: Event) -> list[Backup]:
     return backups(directory) if directory is not None and directory.is_dir() else []
 
 
-def delete_backups(db: Connection, found: Sequence[Backup], *, by: str, now: int) -> int:
+def delete_backups(db: Connection, old: Sequence[Backup], *, by: str, now: int) -> int:
     """Delete backups and return their number. Raises OSError."""
-    for one in found:
-        shutil.rmtree(one.path)
-    if found:
-        entry_log.act(db, by, Act.BACKUPS_DELETED, {"count": len(found)}, now)
-    return len(found)
+    for backup in old:
+        shutil.rmtree(backup.path)
+    if old:
+        entry_log.act(db, by, Act.BACKUPS_DELETED, {"count": len(old)}, now)
+    return len(old)
 
 
 def refusal(db: Connection, serial: int) -> str:
@@ -208,10 +208,10 @@ def erase_rows(db: Connection, serials: Sequence[int], *, now: int) -> int:
         )
         _number_together(db, wanted)
         for table in person.tables_of_people(db):
-            known = TABLES.get(table)
-            if known is None or known.erasure is Erasure.DELETED:
+            entry = TABLES.get(table)
+            if entry is None or entry.erasure is Erasure.DELETED:
                 db.execute(f"DELETE FROM {table} WHERE {of_them}", (wanted,))
-            elif known.erasure is Erasure.NUMBERED:
+            elif entry.erasure is Erasure.NUMBERED:
                 numbered = f"UPDATE {table} SET {PERSON} = {dialect.nobody()} WHERE {of_them}"
                 db.execute(numbered, (wanted,))
     db.executemany(
@@ -231,15 +231,15 @@ def _number_together(db: Connection, wanted: str) -> None:
     """
     of_them = dialect.one_of(PERSON)
     groups: dict[str, list[str]] = {}
-    for table, known in TABLES.items():
-        if known.together:
-            groups.setdefault(known.together, []).append(table)
+    for table, entry in TABLES.items():
+        if entry.together:
+            groups.setdefault(entry.together, []).append(table)
     for column, tables in groups.items():
         query = " UNION ".join(
             f"SELECT {column}, {PERSON} FROM {table} WHERE {of_them}" for table in tables
         )
-        found = db.execute(query, (wanted,) * len(tables)).fetchall()
-        for value, serial in [(row[0], row[1]) for row in found]:
+        members = db.execute(query, (wanted,) * len(tables)).fetchall()
+        for value, serial in [(row[0], row[1]) for row in members]:
             (number,) = db.execute(f"SELECT {dialect.nobody()}").fetchone()
             for table in tables:
                 db.execute(

@@ -51,7 +51,7 @@ def export(db: Connection, event: Event, serial: int, *, now: int) -> Exported:
     """
     holder = attendees.attendee(db, serial)
     held = person.rows(db, serial)
-    said = list(person.entries(db, serial))
+    log_entries = list(person.entries(db, serial))
     photos = person.photos(event, holder)
     whole = {
         "format": FORMAT,
@@ -60,19 +60,19 @@ def export(db: Connection, event: Event, serial: int, *, now: int) -> Exported:
         "made_at": now,
         "badge_number": holder.number,
         "tables": held,
-        "log": said,
+        "log": log_entries,
         "photos": [path.name for path in photos],
         "elsewhere": [english for english, _ in ELSEWHERE],
     }
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as packed:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as packed:
         text = json.dumps(whole, ensure_ascii=False, indent=1, default=_plain)
         packed.writestr("person.json", text)
         packed.writestr("person.html", page(event, whole))
         for path in photos:
             packed.writestr(f"photos/{path.name}", path.read_bytes())
     count = sum(map(len, held.values()))
-    return Exported(made.getvalue(), count, len(said), len(photos))
+    return Exported(buffer.getvalue(), count, len(log_entries), len(photos))
 
 
 def note(db: Connection, serial: int, *, by: str, now: int) -> None:
@@ -94,16 +94,16 @@ def page(event: Event, whole: Mapping[str, Any]) -> str:
     parts = [_section(table, rows, clock) for table, rows in _in_order(whole["tables"]) if rows]
     parts += [_section("log", whole["log"], clock)] if whole["log"] else []
     parts += [_photos(whole["photos"])] if whole["photos"] else []
-    made = html.escape(clock.machine(whole["made_at"]))
+    made_at = html.escape(clock.machine(whole["made_at"]))
     zone = html.escape(event.settings.time_zone)
-    elsewhere = "".join(f"<li>{_both(one)}</li>" for one in ELSEWHERE)
+    elsewhere = "".join(f"<li>{_both(texts)}</li>" for texts in ELSEWHERE)
     title = f"{html.escape(whole['badge_number'])} · {html.escape(names)}"
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{title}</title><style>{_STYLE}</style><h1>{title}</h1>"
         f"<p>{_both(_ALL)}"
-        f"<br>{made} ({zone})</p>{''.join(parts)}"
+        f"<br>{made_at} ({zone})</p>{''.join(parts)}"
         f"<h2>{_both(_NOT_HERE)}</h2><ul>{elsewhere}</ul></html>"
     )
 
@@ -118,7 +118,7 @@ _STYLE = (
 
 def _in_order(tables: Mapping[str, person.Rows]) -> list[tuple[str, person.Rows]]:
     order = {name: place for place, name in enumerate(SECTIONS)}
-    return sorted(tables.items(), key=lambda one: order.get(one[0], len(order)))
+    return sorted(tables.items(), key=lambda item: order.get(item[0], len(order)))
 
 
 def _section(table: str, rows: person.Rows, clock: Clock) -> str:

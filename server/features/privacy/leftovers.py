@@ -15,11 +15,11 @@ def leftovers(folder: Path, needles: Sequence[str]) -> list[tuple[Path, str]]:
     name, so a match is only a reason to look.
     """
     wanted = [(text, text.encode()) for text in needles]
-    found = []
+    matches = []
     for path in _files(folder):
         with suppress(OSError):  # It was deleted meanwhile.
-            found += [(path, text) for text in _texts_in(path, wanted)]
-    return found
+            matches += [(path, text) for text in _texts_in(path, wanted)]
+    return matches
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -29,11 +29,11 @@ def _files(folder: Path) -> Iterator[Path]:
 def _texts_in(path: Path, wanted: Sequence[tuple[str, bytes]]) -> list[str]:
     """Return the texts that a file contains. Pieces overlap, so that none is cut in two."""
     overlap = max((len(data) for _, data in wanted), default=1)
-    found: dict[str, None] = {}
+    matches: dict[str, None] = {}
     before = b""
     with path.open("rb") as file:
         while piece := file.read(_PIECE):
             held = before + piece
-            found |= {text: None for text, data in wanted if data in held}
+            matches |= {text: None for text, data in wanted if data in held}
             before = held[-overlap:]
-    return list(found)
+    return list(matches)

@@ -35,11 +35,11 @@ def tables_of_people(db: Connection) -> list[str]:
 
 def rows(db: Connection, serial: int) -> dict[str, Rows]:
     """Return a person's rows by table, without empty tables."""
-    found: dict[str, Rows] = {}
+    by_table: dict[str, Rows] = {}
     for table in tables_of_people(db):
         columns = ", ".join(f'"{name}"' for name in columns_of(db, table))
         owned = db.execute(f"SELECT {columns} FROM {table} WHERE {PERSON} = ?", (serial,))
-        found[table] = [dict(zip(row.keys(), row, strict=True)) for row in owned]
+        by_table[table] = [dict(zip(row.keys(), row, strict=True)) for row in owned]
     for table, held in (
         ("arrival_notice", _notices(db, serial)),
         ("discrepancy", _discrepancies(db, serial)),
@@ -49,23 +49,23 @@ def rows(db: Connection, serial: int) -> dict[str, Rows]:
         ("attention", _attention(db, serial)),
         ("saved_filter", filters_of(db, serial)),
     ):
-        found[table] = [dict(zip(row.keys(), row, strict=True)) for row in held]
+        by_table[table] = [dict(zip(row.keys(), row, strict=True)) for row in held]
     # Rows of speakers on the roster have the serial, others only a label.
-    known = {tuple(row.values()) for row in found.get("session_speaker", [])}
-    found.setdefault("session_speaker", []).extend(
+    listed = {tuple(row.values()) for row in by_table.get("session_speaker", [])}
+    by_table.setdefault("session_speaker", []).extend(
         dict(zip(row.keys(), row, strict=True))
         for row in _labelled(db, "session_speaker", serial)
-        if tuple(row) not in known
+        if tuple(row) not in listed
     )
-    return {table: held for table, held in found.items() if held}
+    return {table: held for table, held in by_table.items() if held}
 
 
 def entries(db: Connection, serial: int) -> Iterator[dict[str, Any]]:
     """Yield a person's log entries: scans, inferred exits, and staff actions about them."""
     for number in sorted(erasure.numbers_of(db, [serial])):
         row = db.execute("SELECT kind, at, body FROM leaf WHERE number = ?", (number,)).fetchone()
-        said = json.loads(row["body"])
-        yield {"number": number, "kind": row["kind"], "at": row["at"], "record": said}
+        record = json.loads(row["body"])
+        yield {"number": number, "kind": row["kind"], "at": row["at"], "record": record}
 
 
 def photos(event: Event, holder: Attendee) -> list[Path]:
@@ -83,7 +83,7 @@ def photos(event: Event, holder: Attendee) -> list[Path]:
 
 def labels(holder: Attendee) -> list[str]:
     """Return the texts by which lists may name a person."""
-    return [one for one in (holder.external_id, holder.email, holder.number) if one]
+    return [label for label in (holder.external_id, holder.email, holder.number) if label]
 
 
 def needles(holder: Attendee) -> list[str]:
@@ -94,8 +94,8 @@ def needles(holder: Attendee) -> list[str]:
         holder.name, holder.latin_name, holder.email, holder.phone, holder.order_number,
         holder.external_id or "", f"{holder.family_name}{holder.given_name}",
     )  # fmt: skip
-    found = dict.fromkeys(text for text in texts if len(text.encode()) >= NEEDLE_CHARS_MIN)
-    return list(found)
+    distinct = dict.fromkeys(text for text in texts if len(text.encode()) >= NEEDLE_CHARS_MIN)
+    return list(distinct)
 
 
 def _notices(db: Connection, serial: int) -> list[Row]:
@@ -124,26 +124,26 @@ def _labelled(db: Connection, table: str, serial: int) -> list[Row]:
 
 def edits_of(db: Connection, serial: int) -> list[Row]:
     """Return the staff edits whose texts or undo data mention a person."""
-    told = _telling(db, serial)
-    found = []
+    mentions = _telling(db, serial)
+    mentioning = []
     for row in db.execute("SELECT * FROM page_edit").fetchall():
         stored = json.loads(row["things"]) if row["things"] else []
-        said = told(f"{row['what']} {json.dumps(stored, ensure_ascii=False)}")
-        if said or serial in _numbers_in(stored):
-            found.append(row)
-    return found
+        is_mentioned = mentions(f"{row['what']} {json.dumps(stored, ensure_ascii=False)}")
+        if is_mentioned or serial in _numbers_in(stored):
+            mentioning.append(row)
+    return mentioning
 
 
 def changes_of(db: Connection, serial: int) -> list[Row]:
     """Return the stored changes that changed a person, or something that names them."""
-    told = _telling(db, serial)
+    mentions = _telling(db, serial)
     rows = db.execute("SELECT * FROM act_change").fetchall()
     return [
         row
         for row in rows
         if (row["kind"] == "attendee" and row["key"] == str(serial))
         or (row["kind"] == "guest" and row["key"].endswith(f":{serial}"))
-        or told(f"{row['before']} {row['after']}")
+        or mentions(f"{row['before']} {row['after']}")
     ]
 
 
@@ -151,9 +151,9 @@ def filters_of(db: Connection, serial: int) -> list[Row]:
     """Return the saved filters that contain a person's text, or even a part of the name."""
     holder = attendees.attendee(db, serial)
     parts = re.findall(r"\w{2,}", f"{holder.name} {holder.latin_name}")
-    told = _telling(db, serial, parts)
+    mentions = _telling(db, serial, parts)
     rows = db.execute("SELECT * FROM saved_filter").fetchall()
-    return [row for row in rows if told(f"{row['name']} {unquote_plus(row['query'])}")]
+    return [row for row in rows if mentions(f"{row['name']} {unquote_plus(row['query'])}")]
 
 
 def _attention(db: Connection, serial: int) -> list[Row]:
@@ -165,19 +165,19 @@ def _attention(db: Connection, serial: int) -> list[Row]:
 def _telling(db: Connection, serial: int, more: Sequence[str] = ()) -> Callable[[str], bool]:
     """Return a test whether a text mentions a person, or contains a text of `more`."""
     holder = attendees.attendee(db, serial)
-    names = [one for one in (holder.given_name, holder.family_name) if len(one) > 1]
-    texts = [one.casefold() for one in (*needles(holder), *labels(holder), *names, *more) if one]
-    return lambda text: any(one in text.casefold() for one in texts)
+    names = [part for part in (holder.given_name, holder.family_name) if len(part) > 1]
+    texts = [part.casefold() for part in (*needles(holder), *labels(holder), *names, *more) if part]
+    return lambda text: any(part in text.casefold() for part in texts)
 
 
 def _numbers_in(value: object) -> Iterator[int]:
     """Yield every whole number in a JSON value. Object keys of stored edits are text."""
     if isinstance(value, dict):
-        for one in value.values():
-            yield from _numbers_in(one)
+        for item in value.values():
+            yield from _numbers_in(item)
     elif isinstance(value, list):
-        for one in value:
-            yield from _numbers_in(one)
+        for item in value:
+            yield from _numbers_in(item)
     elif isinstance(value, int):
         yield value
     elif isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10:

@@ -60,13 +60,13 @@ class Due:
 
 def due(db: Connection, event: Event, *, now: int) -> list[Due]:
     """Return the records that a run would erase now. Raises DesignError."""
-    found = []
-    for kind, one in clocks.settings(db).items():
-        before = clocks.limit(CLOCKS[kind], one.days, event.settings, now)
+    pending = []
+    for kind, setting in clocks.settings(db).items():
+        before = clocks.limit(CLOCKS[kind], setting.days, event.settings, now)
         count = 0 if before is None else _count(db, event, kind, before)
-        found.append(Due(CLOCKS[kind], one.days, count))
+        pending.append(Due(CLOCKS[kind], setting.days, count))
     order = list(CLOCKS)
-    return sorted(found, key=lambda one: order.index(one.clock.kind))
+    return sorted(pending, key=lambda setting: order.index(setting.clock.kind))
 
 
 def run(database: Database, event: Event, *, by: str, now: int) -> list[Done]:
@@ -75,17 +75,17 @@ def run(database: Database, event: Event, *, by: str, now: int) -> list[Done]:
     After a failure erased records stay erased, and the next run continues.
     """
     done = []
-    for one in due(database.reader, event, now=now):
-        before = clocks.limit(one.clock, one.days, event.settings, now)
-        if not one.count or before is None:
+    for item in due(database.reader, event, now=now):
+        before = clocks.limit(item.clock, item.days, event.settings, now)
+        if not item.count or before is None:
             continue
-        count = _erase(database, event, one.clock.kind, before, by=by, now=now)
-        left_over = _count(database.reader, event, one.clock.kind, before)
+        count = _erase(database, event, item.clock.kind, before, by=by, now=now)
+        left_over = _count(database.reader, event, item.clock.kind, before)
         if not count:
             continue
-        found = Done(now, one.clock.kind, by, count, left_over)
-        database.write(lambda db, found=found: clocks.note(db, found))  # type: ignore[misc]
-        done.append(found)
+        finished = Done(now, item.clock.kind, by, count, left_over)
+        database.write(lambda db, finished=finished: clocks.note(db, finished))  # type: ignore[misc]
+        done.append(finished)
     if done:
         database.write(_drop_words)
         # The file is not rewritten while doors are busy; deleted rows are overwritten anyway.
@@ -148,7 +148,7 @@ def _of_holders(
 
     def some(db: Connection, at: int) -> int:
         asked = serials[at : at + PEOPLE_TOGETHER]
-        ready = [one for one in asked if not erase.refusal(db, one)]
+        ready = [serial for serial in asked if not erase.refusal(db, serial)]
         step(db, ready)
         return len(ready)
 

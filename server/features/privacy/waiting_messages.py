@@ -18,10 +18,12 @@ def forget(db: Connection, serials: Sequence[int]) -> None:
     for row in rows:
         body = json.loads(row["body"])
         data = body["data"]
-        found = [one for one in (data, *data.get("entries", ())) if one.get("badge") in numbers]
-        for one in found:
-            one["badge"] = None
-        if found:
+        entries = [
+            entry for entry in (data, *data.get("entries", ())) if entry.get("badge") in numbers
+        ]
+        for entry in entries:
+            entry["badge"] = None
+        if entries:
             db.execute(
                 "UPDATE webhook_message SET body = ? WHERE message_id = ?",
                 (json.dumps(body, ensure_ascii=False).encode(), row["message_id"]),

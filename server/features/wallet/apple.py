@@ -60,11 +60,11 @@ def pass_token(event: Event, serial: int, issue: int) -> str:
 
 def open_pass(event: Event, name: str, token: str) -> tuple[int, int]:
     """Check a pass's name and token, and return (serial, issue). Raises UnknownPassError."""
-    found = _NUMBER.fullmatch(name)
+    parts = _NUMBER.fullmatch(name)
     try:
-        if found is None:
+        if parts is None:
             raise UnknownPassError
-        serial, issue = parse_badge_number(found[1]), int(found[2])
+        serial, issue = parse_badge_number(parts[1]), int(parts[2])
         expected = pass_token(event, serial, issue)
     except ValueError:
         raise UnknownPassError from None
@@ -85,20 +85,20 @@ def contents(
     except (attendees.UnknownAttendeeError, IndexError):
         raise UnknownPassError from None
     stands = holder.issue == issue and holder.revoked_at is None
-    made = _pass(db, event, holder, issue, badge.credential if stands else "")
-    made |= {"passTypeIdentifier": signer.pass_type, "teamIdentifier": signer.team}
+    content = _pass(db, event, holder, issue, badge.credential if stands else "")
+    content |= {"passTypeIdentifier": signer.pass_type, "teamIdentifier": signer.team}
     return {
-        "pass.json": json.dumps(made, ensure_ascii=False, sort_keys=True).encode(),
+        "pass.json": json.dumps(content, ensure_ascii=False, sort_keys=True).encode(),
         **_strings(db, event, holder),
     }
 
 
 def content_hash(texts: Mapping[str, bytes]) -> bytes:
     """Return a hash that changes with the pass."""
-    found = hashlib.sha256()
+    total = hashlib.sha256()
     for name in sorted(texts):
-        found.update(hashlib.sha256(name.encode()).digest() + hashlib.sha256(texts[name]).digest())
-    return found.digest()[:16]
+        total.update(hashlib.sha256(name.encode()).digest() + hashlib.sha256(texts[name]).digest())
+    return total.digest()[:16]
 
 
 def package(signer: AppleSigner, files: Mapping[str, bytes]) -> bytes:
@@ -139,7 +139,7 @@ def _pass(
     }
     if not holder.organisation:
         del fields["auxiliaryFields"]
-    made: dict[str, Any] = {
+    content: dict[str, Any] = {
         "formatVersion": 1,
         "serialNumber": name,
         "organizationName": settings.organisation or text_in(event.settings.name, "en"),
@@ -155,17 +155,17 @@ def _pass(
         "expirationDate": _iso(event, day_starts(event.settings)[-1]),
     }
     if not credential:
-        return made | {"voided": True}
+        return content | {"voided": True}
     code = {
         "format": "PKBarcodeFormatQR",
         "message": credential,
         "messageEncoding": "iso-8859-1",
         "altText": holder.number,
     }
-    made |= {"barcodes": [code], "relevantDate": _iso(event, _begins_at(db, event, holder))}
+    content |= {"barcodes": [code], "relevantDate": _iso(event, _begins_at(db, event, holder))}
     if settings.latitude is not None and settings.longitude is not None:
-        made["locations"] = [{"latitude": settings.latitude, "longitude": settings.longitude}]
-    return made
+        content["locations"] = [{"latitude": settings.latitude, "longitude": settings.longitude}]
+    return content
 
 
 def _field(key: str, value: str) -> dict[str, str]:
@@ -174,7 +174,7 @@ def _field(key: str, value: str) -> dict[str, str]:
 
 def _strings(db: Connection, event: Event, holder: Attendee) -> dict[str, bytes]:
     """Return a pass's strings files, one per language."""
-    (category,) = (one for one in store.categories(db) if one.code == holder.category)
+    (category,) = (plan for plan in store.categories(db) if plan.code == holder.category)
     words = {"event_name": event.settings.name, "category_name": category.names, **_LABELS}
     return {
         f"{folder}/pass.strings": "".join(

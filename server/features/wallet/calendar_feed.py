@@ -81,35 +81,35 @@ def is_current(db: Connection, serial: int) -> bool:
     """Return whether `refresh` would write nothing."""
     now_shown = entries(db, serial)
     shown = _shown(db, serial)
-    known = _known(db)
-    ids = {known[code].calendar_id for code in now_shown if code in known}
+    stored = _known(db)
+    ids = {stored[code].calendar_id for code in now_shown if code in stored}
     return (
         len(ids) == len(now_shown)
-        and ids == {one for one, (flips, _) in shown.items() if flips % 2 == 0}
-        and all(known[code].content == content.text() for code, content in now_shown.items())
+        and ids == {calendar_id for calendar_id, (flips, _) in shown.items() if flips % 2 == 0}
+        and all(stored[code].content == content.text() for code, content in now_shown.items())
     )
 
 
 def refresh(db: Connection, serial: int, now: int) -> None:
     """Store the attendee's current sessions, with the changes since the last call."""
-    found = entries(db, serial)
-    known = _known(db)
-    for code, content in found.items():
+    current = entries(db, serial)
+    stored = _known(db)
+    for code, content in current.items():
         text = content.text()
-        if code not in known:
+        if code not in stored:
             db.execute(
                 "INSERT INTO calendar_entry (code, content, sequence, modified_at)"
                 " VALUES (?, ?, 0, ?)",
                 (code, text, now),
             )
-        elif known[code].content != text:
+        elif stored[code].content != text:
             db.execute(
                 "UPDATE calendar_entry SET content = ?, sequence = sequence + 1, modified_at = ?"
                 " WHERE code = ?",
                 (text, now, code),
             )
-    known = _known(db)
-    wanted = {known[code].calendar_id for code in found}
+    stored = _known(db)
+    wanted = {stored[code].calendar_id for code in current}
     shown = _shown(db, serial)
     for calendar_id in wanted | shown.keys():
         flips, at = shown.get(calendar_id, (0, 0))
@@ -126,38 +126,38 @@ def refresh(db: Connection, serial: int, now: int) -> None:
 def given(db: Connection, serial: int) -> list[Entry]:
     """Return the attendee's stored calendar, soonest first."""
     shown = _shown(db, serial)
-    found = []
-    for code, known in _known(db).items():
-        if known.calendar_id not in shown:
+    events = []
+    for code, stored in _known(db).items():
+        if stored.calendar_id not in shown:
             continue
-        flips, at = shown[known.calendar_id]
-        titles, halls, starts_at, ends_at = json.loads(known.content)
+        flips, at = shown[stored.calendar_id]
+        titles, halls, starts_at, ends_at = json.loads(stored.content)
         content = Content(titles, halls, starts_at, ends_at)
-        modified_at = max(known.modified_at, at)
-        found.append(Entry(code, content, known.sequence + flips, modified_at, flips % 2 == 1))
-    return sorted(found, key=lambda one: (one.content.starts_at, one.code))
+        modified_at = max(stored.modified_at, at)
+        events.append(Entry(code, content, stored.sequence + flips, modified_at, flips % 2 == 1))
+    return sorted(events, key=lambda entry: (entry.content.starts_at, entry.code))
 
 
-def calendar(event: Event, found: list[Entry], language: str) -> bytes:
+def calendar(event: Event, events: list[Entry], language: str) -> bytes:
     """Return the calendar as a file, in the attendee's language where texts exist."""
     from icalendar import Calendar
 
     zone = ZoneInfo(event.settings.time_zone)
     name = text_in(event.settings.name, language)
-    made = Calendar()
-    made.add("prodid", PRODUCT)
-    made.add("version", "2.0")
-    made.add("calscale", "GREGORIAN")
-    made.add("method", "PUBLISH")
-    made.add("x-wr-calname", f"{name}: {text_in(_NAMES, language)}")
-    made.add("x-wr-timezone", event.settings.time_zone)
-    made.add("refresh-interval", REFRESH, parameters={"VALUE": "DURATION"})
-    made.add("x-published-ttl", "PT15M")
-    for one in found:
-        made.add_component(_event(event, one, zone, language))
-    zones = [_time_zone(one) for one in sorted(made.get_missing_tzids())]
-    made.subcomponents[:0] = zones
-    data: bytes = made.to_ical()
+    file = Calendar()
+    file.add("prodid", PRODUCT)
+    file.add("version", "2.0")
+    file.add("calscale", "GREGORIAN")
+    file.add("method", "PUBLISH")
+    file.add("x-wr-calname", f"{name}: {text_in(_NAMES, language)}")
+    file.add("x-wr-timezone", event.settings.time_zone)
+    file.add("refresh-interval", REFRESH, parameters={"VALUE": "DURATION"})
+    file.add("x-published-ttl", "PT15M")
+    for item in events:
+        file.add_component(_event(event, item, zone, language))
+    zones = [_time_zone(item) for item in sorted(file.get_missing_tzids())]
+    file.subcomponents[:0] = zones
+    data: bytes = file.to_ical()
     return data
 
 
@@ -171,27 +171,27 @@ def _time_zone(name: str) -> "Timezone":
     return Timezone.from_tzid(name)
 
 
-def _event(event: Event, one: Entry, zone: ZoneInfo, language: str) -> "CalendarEvent":
+def _event(event: Event, entry: Entry, zone: ZoneInfo, language: str) -> "CalendarEvent":
     from icalendar import Event as CalendarEvent
 
-    title = text_in(one.content.titles, language)
-    others = [text for text in one.content.titles.values() if text and text != title]
-    before = text_in(_CANCELLED, language) if one.cancelled else ""
-    modified = datetime.fromtimestamp(one.modified_at / 1000, UTC).replace(microsecond=0)
-    made = CalendarEvent()
-    made.add("uid", f"session-{one.code}@{event.uuid}")
-    made.add("dtstamp", modified)
-    made.add("last-modified", modified)
-    made.add("sequence", one.sequence)
-    made.add("dtstart", datetime.fromtimestamp(one.content.starts_at / 1000, zone))
-    made.add("dtend", datetime.fromtimestamp(one.content.ends_at / 1000, zone))
-    made.add("summary", before + title)
-    made.add("location", text_in(one.content.halls, language))
+    title = text_in(entry.content.titles, language)
+    others = [text for text in entry.content.titles.values() if text and text != title]
+    before = text_in(_CANCELLED, language) if entry.cancelled else ""
+    modified = datetime.fromtimestamp(entry.modified_at / 1000, UTC).replace(microsecond=0)
+    component = CalendarEvent()
+    component.add("uid", f"session-{entry.code}@{event.uuid}")
+    component.add("dtstamp", modified)
+    component.add("last-modified", modified)
+    component.add("sequence", entry.sequence)
+    component.add("dtstart", datetime.fromtimestamp(entry.content.starts_at / 1000, zone))
+    component.add("dtend", datetime.fromtimestamp(entry.content.ends_at / 1000, zone))
+    component.add("summary", before + title)
+    component.add("location", text_in(entry.content.halls, language))
     if others:
-        made.add("description", "\n".join(others))
-    made.add("status", "CANCELLED" if one.cancelled else "CONFIRMED")
-    made.add("transp", "TRANSPARENT")
-    return made
+        component.add("description", "\n".join(others))
+    component.add("status", "CANCELLED" if entry.cancelled else "CONFIRMED")
+    component.add("transp", "TRANSPARENT")
+    return component
 
 
 def _known(db: Connection) -> dict[str, _Known]:
@@ -209,10 +209,14 @@ def _shown(db: Connection, serial: int) -> dict[int, tuple[int, int]]:
     if row is None:
         return {}
     plain, flipped = json.loads(row[0])
-    return {one: (0, 0) for one in plain} | {one: (flips, at) for one, flips, at in flipped}
+    return {calendar_id: (0, 0) for calendar_id in plain} | {
+        calendar_id: (flips, at) for calendar_id, flips, at in flipped
+    }
 
 
 def _shown_text(shown: Mapping[int, tuple[int, int]]) -> str:
-    plain = sorted(one for one, (flips, _) in shown.items() if not flips)
-    flipped = sorted((one, flips, at) for one, (flips, at) in shown.items() if flips)
+    plain = sorted(calendar_id for calendar_id, (flips, _) in shown.items() if not flips)
+    flipped = sorted(
+        (calendar_id, flips, at) for calendar_id, (flips, at) in shown.items() if flips
+    )
     return json.dumps([plain, flipped], separators=(",", ":"))

@@ -194,7 +194,7 @@ def _own(
     """Return the certificate and its key, from one PKCS #12 file or from two files."""
     if not key:
         try:
-            found, own, _ = pkcs12.load_key_and_certificates(certificate, password)
+            private, own, _ = pkcs12.load_key_and_certificates(certificate, password)
         except (ValueError, TypeError):
             raise WalletError(
                 N_(
@@ -202,9 +202,9 @@ def _own(
                     " password with --password-file, or the key as a file of its own with --key."
                 )
             ) from None
-        if own is None or not isinstance(found, PassKey):
+        if own is None or not isinstance(private, PassKey):
             raise WalletError(N_("The .p12 file has no certificate with its private key."))
-        return own, found
+        return own, private
     return _certificate(certificate, Phrase("the certificate")), _private(key, password)
 
 
@@ -249,7 +249,7 @@ def _google_signer(values: Any, issuer: str) -> GoogleSigner:
     return GoogleSigner(issuer, account, key)
 
 
-def _certificate(data: bytes, what: str) -> x509.Certificate:
+def _certificate(data: bytes, subject: str) -> x509.Certificate:
     load = (
         x509.load_pem_x509_certificate if b"-----BEGIN" in data else x509.load_der_x509_certificate
     )
@@ -257,7 +257,7 @@ def _certificate(data: bytes, what: str) -> x509.Certificate:
         return load(data)
     except ValueError:
         raise WalletError(
-            N_("The file for %(what)s is no certificate in PEM or DER."), what=what
+            N_("The file for %(what)s is no certificate in PEM or DER."), what=subject
         ) from None
 
 
@@ -285,15 +285,15 @@ def _private(data: bytes, password: bytes | None) -> PassKey:
 
 
 def _subject(certificate: x509.Certificate, oid: x509.ObjectIdentifier) -> str:
-    found = certificate.subject.get_attributes_for_oid(oid)
-    return str(found[0].value) if len(found) == 1 else ""
+    attributes = certificate.subject.get_attributes_for_oid(oid)
+    return str(attributes[0].value) if len(attributes) == 1 else ""
 
 
 def _spki(key: Any) -> bytes:
-    found: bytes = key.public_bytes(
+    encoded: bytes = key.public_bytes(
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     )
-    return found
+    return encoded
 
 
 def _key_pem(key: PassKey) -> bytes:

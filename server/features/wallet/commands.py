@@ -78,10 +78,10 @@ def status(event_dir: Path) -> None:
     """
     event = load_event(event_dir)
     apple, google = certificates.apple_signer(event), certificates.google_signer(event)
-    said = f"{apple.pass_type}. {_validity(apple)}" if apple else "nothing is installed."
-    click.echo(f"Apple:  {said}")
-    said = f"issuer {google.issuer}, {google.account}" if google else "nothing is installed"
-    click.echo(f"Google: {said}.")
+    summary = f"{apple.pass_type}. {_validity(apple)}" if apple else "nothing is installed."
+    click.echo(f"Apple:  {summary}")
+    summary = f"issuer {google.issuer}, {google.account}" if google else "nothing is installed"
+    click.echo(f"Google: {summary}.")
     trouble = certificates.trouble(event, wall_clock())
     if trouble:
         raise WalletError(trouble)

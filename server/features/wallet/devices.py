@@ -62,10 +62,10 @@ def register(
     if given is None:
         raise apple.UnknownPassError
     key = (device, serial, issue)
-    known = db.execute(
+    registered = db.execute(
         "SELECT 1 FROM wallet_device WHERE device = ? AND serial = ? AND issue = ?", key
     ).fetchone()
-    if known is None:
+    if registered is None:
         (passes,) = db.execute(
             "SELECT COUNT(*) FROM wallet_device WHERE device = ?", (device,)
         ).fetchone()
@@ -80,7 +80,7 @@ def register(
         " DO UPDATE SET push_token = excluded.push_token",
         (*key, push_token, now),
     )
-    return known is None
+    return registered is None
 
 
 def unregister(db: Connection, device: str, serial: int, issue: int) -> None:

@@ -74,10 +74,10 @@ def save_link(
 def _localised(names: dict[str, str]) -> dict[str, Any]:
     """Return a text in both languages, with English as the default."""
     first = text_in(names, "en")
-    found: dict[str, Any] = {"defaultValue": {"language": "en", "value": first}}
+    localised: dict[str, Any] = {"defaultValue": {"language": "en", "value": first}}
     if names.get("zh") and names["zh"] != first:
-        found["translatedValues"] = [{"language": "zh", "value": names["zh"]}]
-    return found
+        localised["translatedValues"] = [{"language": "zh", "value": names["zh"]}]
+    return localised
 
 
 def _signed(signer: GoogleSigner, claims: dict[str, Any]) -> str:

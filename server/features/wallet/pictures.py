@@ -35,24 +35,24 @@ def pictures(event: Event) -> dict[str, bytes]:
 @lru_cache(maxsize=4)
 def _drawn(logo: str) -> tuple[tuple[str, bytes], ...]:
     icon = logo or _SIGN
-    found = []
+    files = []
     for scale in _SCALES:
         suffix = "" if scale == 1 else f"@{scale}x"
-        found.append((f"icon{suffix}.png", png(icon, ICON_PX * scale, ICON_PX * scale)))
+        files.append((f"icon{suffix}.png", png(icon, ICON_PX * scale, ICON_PX * scale)))
         if logo:
             width, height = (side * scale for side in LOGO_PX)
-            found.append((f"logo{suffix}.png", png(logo, width, height)))
-    return tuple(found)
+            files.append((f"logo{suffix}.png", png(logo, width, height)))
+    return tuple(files)
 
 
 def png(svg: str, width: int, height: int) -> bytes:
     """Render an SVG, centred and complete, in this size."""
     compiler = typst.Compiler(ignore_system_fonts=True)
-    made = compiler.compile(
+    data = compiler.compile(
         _PAGE,
         format="png",
         ppi=72.0,
         sys_inputs={"svg": svg, "width": f"{width}pt", "height": f"{height}pt"},
     )
-    assert isinstance(made, bytes)
-    return made
+    assert isinstance(data, bytes)
+    return data

@@ -46,11 +46,11 @@ def read_wallet_settings(directory: Path) -> WalletSettings:
     if not path.exists():
         return WalletSettings()
     try:
-        found = read_settings(WalletSettings, read_limited(path).decode("utf-8-sig"), str(path))
+        settings = read_settings(WalletSettings, read_limited(path).decode("utf-8-sig"), str(path))
     except UnicodeDecodeError:
         raise WalletError(N_("%(path)s is not text in UTF-8."), path=path) from None
     except SettingsError as error:
         raise WalletError(error.phrase) from None
-    if (found.latitude is None) != (found.longitude is None):
+    if (settings.latitude is None) != (settings.longitude is None):
         raise WalletError(N_("%(path)s: latitude and longitude go together."), path=path)
-    return found
+    return settings

@@ -20,7 +20,7 @@ def links(event_dir: Path, out: Path) -> None:
     The file has personal data, and each link opens a badge. Only you may read it.
     """
     with opened(event_dir) as (event, database):
-        found = links_csv.links(database.reader, event)
-        write_file(out, "".join(links_csv.csv_lines(found)).encode())
-        database.write(lambda db: links_csv.note_exported(db, len(found), by=BY, now=wall_clock()))
-    click.echo(f"{count(len(found), 'link')} in {out}. {links_csv.NOTE}")
+        rows = links_csv.links(database.reader, event)
+        write_file(out, "".join(links_csv.csv_lines(rows)).encode())
+        database.write(lambda db: links_csv.note_exported(db, len(rows), by=BY, now=wall_clock()))
+    click.echo(f"{count(len(rows), 'link')} in {out}. {links_csv.NOTE}")

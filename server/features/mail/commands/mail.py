@@ -118,13 +118,15 @@ def invite(
 def status(event_dir: Path, template: str) -> None:
     """Show how many mails were sent, and which failed, with the mail server's answer."""
     with opened(event_dir) as (_, database), database.reading() as db:
-        found = outbox.counts(db, template)
+        totals = outbox.counts(db, template)
         states = (State.REFUSED, State.BOUNCED, State.DELAYED, State.SENDING)
         others = outbox.mails_in(db, template, states, SHOWN)
-    click.echo(", ".join(f"{found[state]:,} {words}" for state, words in STATE_WORDS.items()))
-    for one in others:
-        click.echo(f"  {badge_number(one.serial)}  {STATE_WORDS[one.state]}: {one.answer or '-'}")
-    more = sum(found[state] for state in states) - len(others)
+    click.echo(", ".join(f"{totals[state]:,} {words}" for state, words in STATE_WORDS.items()))
+    for failure in others:
+        click.echo(
+            f"  {badge_number(failure.serial)}  {STATE_WORDS[failure.state]}: {failure.answer or '-'}"
+        )
+    more = sum(totals[state] for state in states) - len(others)
     if more > 0:
         click.echo(f"  … and {more:,} more")
 
@@ -137,28 +139,28 @@ def read_bounces(event_dir: Path, file: Path) -> None:
     with opened(event_dir) as (_, database):
         reports = list(bounces.reports_in(file))
         now = wall_clock()
-        found = database.write(lambda db: bounces.note_bounces(db, reports, by=BY, now=now))
+        result = database.write(lambda db: bounces.note_bounces(db, reports, by=BY, now=now))
     click.echo(
-        f"{count(found.bounced, 'mail')} came back. {found.known:,} were known before or are not of"
-        f" this event, {count(found.others, 'message')} told of no failure."
+        f"{count(result.bounced, 'mail')} came back. {result.known:,} were known already or belong"
+        f" to another event; {count(result.others, 'message')} reported no failure."
     )
 
 
 def _categories(db: Connection, keys: tuple[str, ...]) -> tuple[int, ...]:
-    known = {one.key: one.code for one in categories_of(db)}
+    codes = {category.key: category.code for category in categories_of(db)}
     for key in keys:
-        if key not in known:
-            raise refuse(f"there is no category {key!r}; there are {', '.join(known)}.")
-    return tuple(known[key] for key in keys)
+        if key not in codes:
+            raise refuse(f"there is no category {key!r}; there are {', '.join(codes)}.")
+    return tuple(codes[key] for key in keys)
 
 
 def _say_plan(plan: Plan, limit: int | None) -> None:
     now = len(plan.due) if limit is None else min(limit, len(plan.due))
-    said = f"{count(now, 'mail')} to send"
+    summary = f"{count(now, 'mail')} to send"
     if now < len(plan.due):
-        said += f" of {len(plan.due):,} that are due"
+        summary += f" of {len(plan.due):,} that are due"
     click.echo(
-        f"{said}. {plan.done:,} people have had theirs, {plan.no_address:,} have no address,"
+        f"{summary}. {plan.done:,} people have had theirs, {plan.no_address:,} have no address,"
         f" {plan.no_badge:,} no badge, {plan.no_link:,} a link that is revoked."
     )
     if plan.uncertain:

@@ -113,11 +113,11 @@ def links() -> AnyResponse:
     if request.form.get("confirm") != "yes":
         return forms.turn_back(_("Nothing was made: tick the box."), url_for("admin.mailing.show"))
     here, by = services(), auth.actor()
-    found = links_csv.links(here.database.reader, here.event)
+    rows = links_csv.links(here.database.reader, here.event)
     now = here.now()
-    here.database.write(lambda db: links_csv.note_exported(db, len(found), by=by, now=now))
+    here.database.write(lambda db: links_csv.note_exported(db, len(rows), by=by, now=now))
     return Response(
-        links_csv.csv_lines(found),
+        links_csv.csv_lines(rows),
         mimetype="text/csv",
         headers={"Content-Disposition": 'attachment; filename="links.csv"'},
     )
@@ -132,7 +132,7 @@ def _settings() -> tuple[MailSettings | None, str]:
 
 def _choice(given: MultiDict[str, str]) -> Choice:
     """Return the form's recipients. Unknown values exclude no one."""
-    codes = {one.key: one.code for one in store.categories(services().database.reader)}
+    codes = {row.key: row.code for row in store.categories(services().database.reader)}
     category = codes.get(given.get("category", ""))
     return Choice(
         INVITE,

@@ -29,18 +29,18 @@ def retention() -> None:
 def show(event_dir: Path) -> None:
     """List each kind of record with its retention period and due date."""
     with opened(event_dir) as (event, database):
-        known = clocks.settings(database.reader)
+        settings = clocks.settings(database.reader)
         end = clocks.ends_at(event.settings)
         clock = Clock(ZoneInfo(event.settings.time_zone))
-    for kind, one in CLOCKS.items():
-        found = known.get(kind)
-        state = f"off (proposed: {one.proposal} days)"
-        if found is not None:
-            state = f"{found.days} days {_SINCE[one.since]}"
-            if one.since is Since.END:
-                due: datetime = clock.local(end + found.days * clocks.DAY_MS)
+    for kind, clock_of_kind in CLOCKS.items():
+        setting = settings.get(kind)
+        state = f"off (proposed: {clock_of_kind.proposal} days)"
+        if setting is not None:
+            state = f"{setting.days} days {_SINCE[clock_of_kind.since]}"
+            if clock_of_kind.since is Since.END:
+                due: datetime = clock.local(end + setting.days * clocks.DAY_MS)
                 state += f", on {due:%Y-%m-%d}"
-        click.echo(f"{kind:12}  {state}\n{'':12}  {one.words}")
+        click.echo(f"{kind:12}  {state}\n{'':12}  {clock_of_kind.words}")
 
 
 @retention.command("set", short_help="Set or stop a clock.")
@@ -71,10 +71,10 @@ def run(event_dir: Path, dry_run: bool) -> None:
         now = wall_clock()
         try:
             if dry_run:
-                found = running.due(database.reader, event, now=now)
-                for one in found:
-                    click.echo(f"{one.clock.kind:12}  {one.count:9,} due")
-                click.echo("Nothing was erased." if found else _NONE_SET)
+                pending = running.due(database.reader, event, now=now)
+                for item in pending:
+                    click.echo(f"{item.clock.kind:12}  {item.count:9,} due")
+                click.echo("Nothing was erased." if pending else _NONE_SET)
                 return
             done = running.run(database, event, by=BY, now=now)
         except DesignError as error:

@@ -52,8 +52,8 @@ def show() -> AnyResponse | str:
     problem = daily.trouble if daily else ""
     if request.args.get("count") == "1":
         try:
-            found = running.due(db, here.event, now=here.now())
-            due = {one.clock.kind: one.count for one in found}
+            pending = running.due(db, here.event, now=here.now())
+            due = {item.clock.kind: item.count for item in pending}
         except DesignError as error:
             problem = i18n.said(error)
     return render_template(
@@ -159,10 +159,10 @@ def remove(number: str) -> AnyResponse:
     return redirect(url_for("admin.privacy.show"), 303)
 
 
-def _delete(found: list[Backup]) -> None:
+def _delete(old: list[Backup]) -> None:
     here, by = services(), auth.actor()
     try:
-        here.database.write(lambda db: erase.delete_backups(db, found, by=by, now=here.now()))
+        here.database.write(lambda db: erase.delete_backups(db, old, by=by, now=here.now()))
     except OSError as error:
         log.error("backups from before an erasure were not deleted: %s", error)
         flash(_("Not all backups from before could be deleted. Delete them by hand."), "bad")
@@ -172,7 +172,7 @@ def _left(done: erase.Erased) -> list[str]:
     """Name the files that still contain a text of the person, without the text."""
     folder = services().event.path
     try:
-        found = work_apart(partial(leftovers, folder, done.needles))
+        matches = work_apart(partial(leftovers, folder, done.needles))
     except ApartError as error:
         log.error("files were not searched after an erasure: %s", error)
         return [_("The event's files were not searched for texts of theirs that are left.")]
@@ -181,7 +181,7 @@ def _left(done: erase.Erased) -> list[str]:
             "%(path)s still has a text of theirs, perhaps somebody else's.",
             path=path.relative_to(folder),
         )
-        for path in dict.fromkeys(path for path, _text in found)
+        for path in dict.fromkeys(path for path, _text in matches)
     ]
 
 

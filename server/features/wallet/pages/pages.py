@@ -79,8 +79,8 @@ def programme(token: str) -> Response:
         here.database.write(lambda db: calendar_feed.refresh(db, serial, now))
         # This request's reader may not see the new rows yet.
         here.database.give_back()
-    found = calendar_feed.given(here.database.reader, serial)
-    body = calendar_feed.calendar(here.event, found, holder.language)
+    events = calendar_feed.given(here.database.reader, serial)
+    body = calendar_feed.calendar(here.event, events, holder.language)
     answer = Response(body, mimetype="text/calendar")
     answer.headers["Content-Disposition"] = 'inline; filename="programme.ics"'
     answer.headers["Cache-Control"] = CALENDAR_CACHE
@@ -110,7 +110,7 @@ def google_link(token: str) -> AnyResponse:
         return _no_pass()
     db = here.database.reader
     holder = attendees.attendee(db, badge.serial)
-    (category,) = (one for one in store.categories(db) if one.code == holder.category)
+    (category,) = (plan for plan in store.categories(db) if plan.code == holder.category)
     try:
         target = google.save_link(here.event, signer, holder, badge, category, here.now())
     except WalletError as error:

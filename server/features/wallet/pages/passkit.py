@@ -79,8 +79,8 @@ def changed(device: str, pass_type: str) -> Response:
     """Return the phone's passes that changed since its last request."""
     here = services()
     signer = _signer(pass_type)
-    found = devices.passes_of(here.database.reader, device)
-    if not found:
+    passes_held = devices.passes_of(here.database.reader, device)
+    if not passes_held:
         return Response(status=204)
     now = here.now()
 
@@ -90,7 +90,7 @@ def changed(device: str, pass_type: str) -> Response:
                 apple.pass_name(serial, issue),
                 devices.keep_pass(db, here.event, signer, serial, issue, now).changed_at,
             )
-            for serial, issue in found
+            for serial, issue in passes_held
         ]
 
     try:
