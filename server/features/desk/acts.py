@@ -1,6 +1,6 @@
-"""Keeps what the badge desk did, so that a form is done once and never on what has changed since.
+"""Stores the desk's actions, so that a form takes effect once and never overwrites a newer change.
 
-Each form has a nonce of its own, and the mark of the person as its page showed them.
+Each form has a nonce, and a mark of the person's state when its page was made.
 """
 
 import json
@@ -21,7 +21,7 @@ _NONCE = re.compile(r"[A-Za-z0-9_-]{16,64}")
 
 
 class Kind(StrEnum):
-    """Names what a clerk did."""
+    """The kinds of actions."""
 
     WALK_IN = "walk_in"
     PRINT = "print"
@@ -33,7 +33,7 @@ class Kind(StrEnum):
 
 
 class Why(StrEnum):
-    """Names why the desk can't do something."""
+    """Reasons why an action is refused."""
 
     DESK_NAME = "desk_name"
     OLD_FORM = "old_form"
@@ -56,7 +56,7 @@ class Why(StrEnum):
 
 
 class DeskError(ValueError):
-    """Is raised where the desk can't do something. `why` names the reason, and nothing was done."""
+    """The desk refused an action; `why` is the reason. Nothing was changed."""
 
     def __init__(self, why: Why) -> None:
         super().__init__(why.value)
@@ -64,24 +64,24 @@ class DeskError(ValueError):
 
 
 class StaleError(ValueError):
-    """Is raised where somebody else has acted on the person since the form's page was made."""
+    """Another clerk has changed the person since the form's page was made."""
 
 
 @dataclass(frozen=True)
 class Form:
-    """Holds what every form of the desk brings along."""
+    """The fields of every desk form."""
 
     nonce: str
-    seen: str  # What `mark` said when the page was made.
+    seen: str  # The result of `mark` when the page was made
     desk: str
-    by: str  # The user, as the entry log names them.
-    begun_at: int  # When the clerk began with this person, in Unix ms of the server's clock.
+    by: str  # The user, as in the entry log
+    begun_at: int  # When the clerk began with this person, Unix ms by the server's clock
     now: int
 
 
 @dataclass(frozen=True)
 class DeskAct:
-    """Represents one act of a desk. `issue` is the person's newest badge after it."""
+    """One action of a desk. `issue` is the person's newest badge after it."""
 
     act_id: int
     desk: str
@@ -92,7 +92,7 @@ class DeskAct:
     issue: int
     begun_at: int
     job_id: int | None
-    by_browser: bool  # Whether the clerk's own browser prints the card.
+    by_browser: bool  # The clerk's own browser prints the card
     done_at: int | None
     kept: Mapping[str, Any]
     undone_at: int | None
@@ -100,7 +100,7 @@ class DeskAct:
 
 @dataclass(frozen=True)
 class Done:
-    """Holds what a form did, and whether an earlier sending of the same form did it."""
+    """A form's action. `again`: an earlier submission of the same form did it."""
 
     act: DeskAct
     again: bool
@@ -108,7 +108,7 @@ class Done:
 
 @dataclass(frozen=True)
 class Paper:
-    """Says how a card gets onto paper. By default nothing is printed."""
+    """How a card is printed; by default not at all."""
 
     job_id: int | None = None
     by_browser: bool = False
@@ -118,7 +118,7 @@ NO_PAPER = Paper()
 
 
 def desk_name(text: str) -> str:
-    """Return the name of a desk as it is kept. Raises DeskError."""
+    """Normalise a desk's name. Raises DeskError."""
     name = " ".join(unicodedata.normalize("NFC", text).split())
     if not name or len(name) > DESK_CHARS_MAX or not name.isprintable():
         raise DeskError(Why.DESK_NAME)
@@ -126,10 +126,9 @@ def desk_name(text: str) -> str:
 
 
 def mark(db: Connection, serial: int) -> str:
-    """Return a text that tells whether anybody has acted on a person since a page was made.
+    """Return a text that changes with every change to the person. Raises UnknownAttendeeError.
 
-    A print that ends does not count, because the page's own act may have begun it. Raises
-    UnknownAttendeeError.
+    A finished print does not count, because the page's own action may have started it.
     """
     (newest,) = db.execute(
         "SELECT COALESCE(MAX(act_id), 0) FROM desk_act WHERE serial = ?", (serial,)
@@ -140,8 +139,8 @@ def mark(db: Connection, serial: int) -> str:
 
 
 def once(db: Connection, form: Form, act: Callable[[], DeskAct]) -> Done:
-    """Do what a form asks for, or find what an earlier sending of it did. Raises what `act` raises,
-    or DeskError for a form without a nonce.
+    """Perform a form's action, or return the action of its earlier submission. Raises DeskError for
+    a form without a nonce, and the errors of `act`.
     """
     if not _NONCE.fullmatch(form.nonce):
         raise DeskError(Why.OLD_FORM)
@@ -161,7 +160,7 @@ def keep(
     db: Connection, form: Form, kind: Kind, serial: int, *,
     paper: Paper = NO_PAPER, done_at: int | None = None, kept: Mapping[str, Any] | None = None,
 ) -> DeskAct:  # fmt: skip
-    """Keep an act. What was kept for undoing this user's earlier acts is dropped."""
+    """Store an action, and drop the undo data of this user's earlier actions."""
     db.execute("UPDATE desk_act SET kept = NULL WHERE made_by = ? AND kept IS NOT NULL", (form.by,))
     issue = attendees.attendee(db, serial).issue
     begun_at = min(max(form.begun_at, form.now - BEGUN_MS_MAX), form.now)
@@ -179,7 +178,7 @@ def keep(
 
 
 def last_act(db: Connection, by: str) -> DeskAct | None:
-    """Return the newest act of a user, or None where there is none."""
+    """Return a user's newest action."""
     row = db.execute(
         "SELECT * FROM desk_act WHERE made_by = ? ORDER BY act_id DESC LIMIT 1", (by,)
     ).fetchone()
@@ -187,13 +186,12 @@ def last_act(db: Connection, by: str) -> DeskAct | None:
 
 
 def act(db: Connection, act_id: int) -> DeskAct | None:
-    """Return one act, or None where there is none of this number."""
     row = db.execute("SELECT * FROM desk_act WHERE act_id = ?", (act_id,)).fetchone()
     return None if row is None else _act(row)
 
 
 def is_newest(db: Connection, one: DeskAct) -> bool:
-    """Tell whether no desk has acted on the same person since."""
+    """Return whether it is the newest action of any desk on the same person."""
     (newest,) = db.execute(
         "SELECT MAX(act_id) FROM desk_act WHERE serial = ?", (one.serial,)
     ).fetchone()
@@ -201,12 +199,12 @@ def is_newest(db: Connection, one: DeskAct) -> bool:
 
 
 def note_undone(db: Connection, one: DeskAct, now: int) -> None:
-    """Note that an act was undone. It then counts in no pace."""
+    """Mark an action as undone; it then counts in no pace."""
     db.execute("UPDATE desk_act SET undone_at = ? WHERE act_id = ?", (now, one.act_id))
 
 
 def drop_browser_prints(db: Connection, serial: int) -> None:
-    """Note that no browser prints a card for this person any more."""
+    """Cancel this person's pending prints in browsers."""
     db.execute(
         "UPDATE desk_act SET by_browser = 0 WHERE serial = ? AND by_browser = 1"
         " AND done_at IS NULL",
@@ -215,7 +213,7 @@ def drop_browser_prints(db: Connection, serial: int) -> None:
 
 
 def note_done(db: Connection, one: DeskAct, now: int) -> None:
-    """Note that what a browser printed is handed over."""
+    """Mark a browser's print as handed over."""
     db.execute("UPDATE desk_act SET done_at = ? WHERE act_id = ?", (now, one.act_id))
 
 

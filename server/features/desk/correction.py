@@ -1,6 +1,6 @@
-"""Corrects what the roster has of somebody, and replaces the badge where it says otherwise.
+"""Corrects a person's data, and replaces the badge where it no longer matches.
 
-`plan` tells beforehand what a correction does to the badge, and `correct` does exactly that.
+`plan` predicts the effect on the badge, and `correct` does exactly that.
 """
 
 from collections.abc import Mapping
@@ -17,22 +17,22 @@ from server.storage.connection import Connection
 
 FIELDS = ("given_name", "family_name", "latin_name", "organisation", "country", "email", "category")
 REASON = "changed"
-# What a card shows beside what its badge carries.
+# Printed on the card, but not in the badge's code
 _ON_PAPER = {"latin_name"}
 
 
 class Effect(StrEnum):
-    """Names what a correction does to the badge."""
+    """The effect of a correction on the badge."""
 
-    VOIDS = "voids"  # The earlier badge is void everywhere, and the next one is printed.
-    PRINTS_AGAIN = "prints_again"  # The badge stays good, and its card is printed again.
+    VOIDS = "voids"  # The earlier badge is void everywhere, and the next one is printed
+    PRINTS_AGAIN = "prints_again"  # The badge stays valid, and its card is printed again
     NONE = "none"
-    NO_BADGE = "no_badge"  # There is no badge yet that could say something wrong.
+    NO_BADGE = "no_badge"  # There is no badge so far
 
 
 @dataclass(frozen=True)
 class Change:
-    """Says what one column has, and what it will have."""
+    """A column's value before and after."""
 
     column: str
     before: Any
@@ -41,7 +41,7 @@ class Change:
 
 @dataclass(frozen=True)
 class CorrectionPlan:
-    """Holds what a correction would change, and what it would do to the badge."""
+    """The changes of a correction, and its effect on the badge."""
 
     holder: Attendee
     changes: list[Change]
@@ -49,7 +49,9 @@ class CorrectionPlan:
 
 
 def plan(db: Connection, serial: int, values: Mapping[str, Any]) -> CorrectionPlan:
-    """Say what a correction would do. Raises DeskError, AttendeeError or UnknownAttendeeError."""
+    """Return a correction's changes and effect. Raises DeskError, AttendeeError or
+    UnknownAttendeeError.
+    """
     holder = hand_over.standing(db, serial)
     checked = attendees.checked({key: values[key] for key in FIELDS if key in values})
     after = {key: getattr(holder, key) for key in FIELDS} | checked
@@ -66,10 +68,10 @@ def plan(db: Connection, serial: int, values: Mapping[str, Any]) -> CorrectionPl
 def correct(
     db: Connection, event: Event, form: Form, serial: int, values: Mapping[str, Any]
 ) -> Done | None:
-    """Correct somebody, and replace and print the badge where that is needed.
+    """Correct a person, and replace and print the badge where needed.
 
-    Returns None where nothing would change. Then nothing was done. Raises DeskError, StaleError,
-    UnknownAttendeeError, AttendeeError or IssuingError.
+    Returns None if nothing changes. Raises DeskError, StaleError, UnknownAttendeeError,
+    AttendeeError or IssuingError.
     """
 
     def do() -> DeskAct:
@@ -95,7 +97,7 @@ def correct(
 
 
 class _NothingChangedError(Exception):
-    """Leaves `once` where there is nothing to do."""
+    """Leaves `once` without an action."""
 
 
 def _effect(holder: Attendee, columns: set[str]) -> Effect:

@@ -1,7 +1,7 @@
-"""Puts cards on paper, replaces badges, and hands badges over to phones.
+"""Prints cards, replaces badges, and hands badges over to phones.
 
-Where a printer serves the desk, the job is queued in the same transaction. Where none does, the
-clerk's own browser prints, and the clerk says that the card came out.
+If a printer serves the desk, the job is queued in the same transaction. Otherwise the clerk's
+browser prints, and the clerk confirms the card.
 """
 
 from server.core.entry_log import entry_log
@@ -20,7 +20,7 @@ REASONS = ("lost", "stolen", "misprint", "changed")
 
 
 def print_badge(db: Connection, event: Event, form: Form, serial: int) -> Done:
-    """Print somebody's newest badge, and issue it first where there is none.
+    """Print a person's newest badge, and issue it first if there is none.
 
     Raises DeskError, StaleError, UnknownAttendeeError or IssuingError.
     """
@@ -35,7 +35,7 @@ def print_badge(db: Connection, event: Event, form: Form, serial: int) -> Done:
 
 
 def reissue(db: Connection, event: Event, form: Form, serial: int, reason: str) -> Done:
-    """Issue somebody's next badge, which voids the earlier ones, and print it.
+    """Issue a person's next badge, which voids the earlier ones, and print it.
 
     Raises DeskError, StaleError, UnknownAttendeeError or IssuingError.
     """
@@ -53,7 +53,7 @@ def reissue(db: Connection, event: Event, form: Form, serial: int, reason: str) 
 
 
 def show_phone_link(db: Connection, form: Form, serial: int) -> Done:
-    """Note that somebody has their badge on their phone now.
+    """Record that a person has the badge on the phone.
 
     Raises DeskError, StaleError or UnknownAttendeeError.
     """
@@ -71,9 +71,9 @@ def show_phone_link(db: Connection, form: Form, serial: int) -> Done:
 
 
 def confirm_browser_print(db: Connection, event: Event, act_id: int, *, by: str, now: int) -> None:
-    """Note that the card that a browser printed came out, once. It counts as handed over.
+    """Record a browser's printed card as handed over; a second call does nothing.
 
-    Raises DeskError where that is not the question, or DesignError.
+    Raises DeskError if no browser print is pending, or DesignError.
     """
     one = acts.act(db, act_id)
     if one is None or not one.by_browser:
@@ -87,7 +87,7 @@ def confirm_browser_print(db: Connection, event: Event, act_id: int, *, by: str,
 
 
 def drop_browser_print(db: Connection, act_id: int) -> None:
-    """Note that a card that a browser should print is not wanted. Raises DeskError."""
+    """Cancel a pending print in a browser. Raises DeskError."""
     one = acts.act(db, act_id)
     if one is None or not one.by_browser or one.done_at is not None:
         raise DeskError(Why.NOT_TO_CONFIRM)
@@ -95,10 +95,9 @@ def drop_browser_print(db: Connection, act_id: int) -> None:
 
 
 def to_paper(db: Connection, form: Form, serial: int) -> Paper:
-    """Put somebody's newest badge into this desk's queue. What waits or failed for the same person
-    is given up, so that nobody repeats it.
+    """Queue a person's newest badge at this desk, and cancel their waiting and failed jobs.
 
-    Raises DeskError where a card of the same badge perhaps came out and nobody has said so.
+    Raises DeskError while it is open whether a card of the same badge came out.
     """
     issue = attendees.attendee(db, serial).issue
     if asked_at(db, serial, issue):
@@ -119,7 +118,7 @@ def to_paper(db: Connection, form: Form, serial: int) -> Paper:
 
 
 def asked_at(db: Connection, serial: int, issue: int) -> str:
-    """Return the desk that is asked whether a card of this badge came out, or ""."""
+    """Return the desk that must confirm whether a card of this badge came out, or ""."""
     row = db.execute(
         "SELECT desk FROM print_job WHERE serial = ? AND issue = ? AND state = 'failed'"
         " AND problem = 'perhaps_printed' LIMIT 1",
@@ -129,7 +128,7 @@ def asked_at(db: Connection, serial: int, issue: int) -> str:
 
 
 def standing(db: Connection, serial: int) -> Attendee:
-    """Return somebody whose badges are not revoked. Raises DeskError or UnknownAttendeeError."""
+    """Return a person whose badges are not revoked. Raises DeskError or UnknownAttendeeError."""
     holder = attendees.attendee(db, serial)
     if holder.revoked_at is not None:
         raise DeskError(Why.REVOKED)

@@ -1,4 +1,4 @@
-"""Notes that an ID document was checked, by whom and when. Its number is kept nowhere."""
+"""Records that an ID document was checked, by whom and when. Its number is not stored."""
 
 from dataclasses import dataclass
 
@@ -11,14 +11,13 @@ from server.storage.connection import Connection
 
 @dataclass(frozen=True)
 class IdCheck:
-    """Says who saw somebody's ID document, as the entry log names them, and when."""
+    """Who checked a person's ID document, as in the entry log, and when."""
 
     checked_by: str
     checked_at: int
 
 
 def id_check(db: Connection, serial: int) -> IdCheck | None:
-    """Return who saw the document of this person, or None where nobody did."""
     row = db.execute(
         "SELECT checked_by, checked_at FROM id_check WHERE serial = ?", (serial,)
     ).fetchone()
@@ -26,7 +25,7 @@ def id_check(db: Connection, serial: int) -> IdCheck | None:
 
 
 def note(db: Connection, form: Form, serial: int) -> Done:
-    """Note that the clerk has seen the document. Raises DeskError, StaleError or
+    """Record that the clerk checked the document. Raises DeskError, StaleError or
     UnknownAttendeeError.
     """
 
@@ -42,6 +41,6 @@ def note(db: Connection, form: Form, serial: int) -> Done:
 
 
 def forget(db: Connection, serial: int, *, by: str, now: int) -> None:
-    """Take the note away, because it was a mistake."""
+    """Delete a mistaken record."""
     db.execute("DELETE FROM id_check WHERE serial = ?", (serial,))
     entry_log.act(db, by, Act.ID_CHECK_UNDONE, {"serial": serial}, now)

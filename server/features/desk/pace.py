@@ -1,9 +1,8 @@
-"""Measures how quickly the desks work.
+"""Measures how fast the desks work.
 
-A person is served when their card is out of the printer (or somebody said that the browser's print
-came out), or when the clerk said that they have their badge on the phone. They waited from when the
-clerk began with them (the first key in the box, or of a walk-in's form) until then. So it is the
-time at the desk, and not in the queue before it.
+A person is served when their card is out of the printer (or its browser print is confirmed), or
+when the badge is on their phone. The wait starts when the clerk begins (the first key typed), so it
+excludes the queue before the desk.
 """
 
 from collections import defaultdict
@@ -19,20 +18,20 @@ ALL_DESKS = ""
 
 @dataclass(frozen=True)
 class Window:
-    """Says how many people were served within a time, and how long they waited."""
+    """How many people were served in a period, and how long they waited."""
 
     people: int
     a_minute: float
-    p50_ms: int | None  # None where nobody was served.
+    p50_ms: int | None  # None if no one was served
     p95_ms: int | None
 
 
 @dataclass(frozen=True)
 class DeskPace:
-    """Holds the pace of one desk, or of all of them under the name ""."""
+    """The pace of one desk, or of all under the name ""."""
 
     desk: str
-    waiting: int  # Cards that are not out yet.
+    waiting: int  # Cards that are not out yet
     now: Window
     lately: Window
     today: Window
@@ -47,8 +46,8 @@ class _Served:
 
 
 def pace(db: Connection, *, since: int, now: int) -> list[DeskPace]:
-    """Return the pace of all desks together, and then of each desk, by name. `since` is when the
-    day began.
+    """Return the pace of all desks together, then of each desk by name. `since` is the start of the
+    day.
     """
     served = _served(db, since)
     waiting = _waiting(db, since)
@@ -63,7 +62,7 @@ def pace(db: Connection, *, since: int, now: int) -> list[DeskPace]:
 
 
 def percentile(values: Sequence[int], percent: int) -> int | None:
-    """Return the smallest value that so many percent of all do not exceed."""
+    """Return the smallest value with at least `percent` of all values at or below it."""
     ordered = sorted(values)
     return ordered[max(0, -(-len(ordered) * percent // 100) - 1)] if ordered else None
 
@@ -101,7 +100,7 @@ def _served(db: Connection, since: int) -> list[_Served]:
 
 
 def _waiting(db: Connection, since: int) -> dict[str, int]:
-    """Count the cards by desk that printers or browsers still owe."""
+    """Return the number of pending cards by desk."""
     rows = db.execute(
         "SELECT a.desk, COUNT(DISTINCT a.serial) AS people FROM desk_act a"
         " LEFT JOIN print_job j ON j.job_id = a.job_id WHERE a.made_at >= ?"

@@ -1,4 +1,4 @@
-"""Reads what the desk shows of one person, who they are and how their badge is."""
+"""Reads the data for a person's page at the desk."""
 
 from dataclasses import dataclass
 
@@ -18,21 +18,21 @@ from server.storage.connection import Connection
 
 @dataclass(frozen=True)
 class DeskPerson:
-    """Holds what the desk shows of somebody."""
+    """The data of a person's page."""
 
     holder: Attendee
     latin: str
-    latin_is_made: bool  # It was made here and should be checked.
-    printed: int  # How often the newest badge was printed.
+    latin_is_made: bool  # Transliterated by us; the clerk should check it
+    printed: int  # Prints of the newest badge
     printed_at: int | None
-    shows_old: bool  # The printed card no longer shows what is so.
+    shows_old: bool  # The printed card is outdated
     checked: IdCheck | None
     checked_by: str
     is_likely_copy: bool
     open_job: Job | None
-    asked_at: str  # The desk that is asked whether the card came out, or "".
-    photo: str  # As SVG text, or "".
-    trouble: str  # Why cards can't be drawn, as a phrase, or "".
+    asked_at: str  # The desk that must confirm whether the card came out, or ""
+    photo: str  # As SVG text, or ""
+    trouble: str  # Why cards can't be drawn, as a phrase, or ""
     mark: str
 
 
@@ -87,9 +87,7 @@ def _printed_at(db: Connection, holder: Attendee) -> int | None:
 
 
 def _photo(design: CardDesign | None, holder: Attendee) -> str:
-    """Return somebody's photo. A file that is no picture counts as none here, and printing names
-    it.
-    """
+    """Return a person's photo. A broken file counts as none here; printing reports it."""
     read = design.photo_of() if design else None
     try:
         return read(holder) if read else ""

@@ -1,4 +1,4 @@
-"""Keeps the photos that the desk takes, among those of the event's cards."""
+"""Stores photos taken at the desk in the event's folder of photos."""
 
 import io
 from pathlib import Path
@@ -21,16 +21,15 @@ _SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
 
 def folder(event: Event) -> Path | None:
-    """Return where the desk keeps photos, or None where the event wants none.
+    """Return the folder of photos, or None if the desk takes none.
 
-    The event's settings have to ask for them, and those of the cards have to name a folder. Raises
-    DesignError.
+    Both the event's settings and the cards' must ask for photos. Raises DesignError.
     """
     return card_design.read_design(event).photos if event.settings.desk_photo else None
 
 
 def prepared(data: bytes) -> bytes:
-    """Return a photo as a small upright JPEG that tells nothing of the camera or the place.
+    """Convert a photo to a small upright JPEG without metadata.
 
     Raises DeskError.
     """
@@ -54,14 +53,14 @@ def prepared(data: bytes) -> bytes:
 
 
 def keep(db: Connection, event: Event, holder: Attendee, made: bytes, *, by: str, now: int) -> None:
-    """Keep somebody's photo, as `prepared` made it, in place of an earlier one.
+    """Store a photo from `prepared`, replacing an earlier one.
 
-    Raises DeskError or DesignError, and OSError where the disk takes nothing.
+    Raises DeskError or DesignError, and OSError if it can't be written.
     """
     place = folder(event)
     if place is None:
         raise DeskError(Why.PHOTO_OFF)
-    # A photo that is called by the registration comes before one by the badge number.
+    # A file named by the external id takes precedence over one named by badge number.
     kept = _files(place, holder)
     named = next((path.stem for path in kept if path.stem == holder.external_id), holder.number)
     write_whole(place / f"{named}.jpg", made)
@@ -72,7 +71,7 @@ def keep(db: Connection, event: Event, holder: Attendee, made: bytes, *, by: str
 
 
 def remove(db: Connection, event: Event, holder: Attendee, *, by: str, now: int) -> None:
-    """Delete somebody's photos. Raises DeskError or DesignError."""
+    """Delete a person's photos. Raises DeskError or DesignError."""
     place = folder(event)
     if place is None:
         raise DeskError(Why.PHOTO_OFF)

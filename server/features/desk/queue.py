@@ -1,4 +1,4 @@
-"""Lists what a desk prints and has printed today."""
+"""Lists the desk's print jobs of the day."""
 
 from dataclasses import dataclass
 
@@ -14,20 +14,20 @@ DONE_SHOWN = 6
 
 @dataclass(frozen=True)
 class QueueRow:
-    """Holds one card of the queue. It is a job of a printer, or a card that this browser prints."""
+    """One card of the queue: a printer's job, or a card that the browser prints."""
 
     serial: int
     name: str
     issue: int
     made_at: int
     job: Job | None
-    act_id: int | None  # Of what a browser prints.
-    printer: str  # Its name, or "".
+    act_id: int | None  # Of a browser's print
+    printer: str  # Its name, or ""
 
 
 @dataclass(frozen=True)
 class Queue:
-    """Holds the cards that need somebody, those that come out by themselves, and the last done."""
+    """The cards that need a clerk, the pending ones, and the last done."""
 
     failed: list[QueueRow]
     open: list[QueueRow]
@@ -39,7 +39,7 @@ class Queue:
 
 
 def queue(db: Connection, desk: str, *, since: int) -> Queue:
-    """Return the queue of a desk. `since` is when its day began (Unix ms)."""
+    """Return a desk's queue. `since` is the start of its day (Unix ms)."""
     found = [
         one
         for one in jobs.jobs_of_desk(db, desk, JOBS_LOOKED_AT)
@@ -61,7 +61,7 @@ def queue(db: Connection, desk: str, *, since: int) -> Queue:
 
 
 def known_desks(db: Connection, since: int) -> list[str]:
-    """Return the names of desks that printers serve, and of those that were at work since then."""
+    """Return the desks with a printer, and those active since a time."""
     rows = db.execute(
         "SELECT desk FROM printer_desk UNION SELECT desk FROM desk_act WHERE made_at >= ?"
         " ORDER BY desk",
@@ -79,7 +79,7 @@ def _row(db: Connection, job: Job, printers: dict[int, str]) -> QueueRow:
 
 
 def _by_browser(db: Connection, desk: str, since: int) -> list[tuple[QueueRow, bool]]:
-    """Return what browsers print at this desk, the newest first, and whether it is done."""
+    """Return this desk's browser prints, newest first, and whether each is done."""
     rows = db.execute(
         "SELECT act_id, serial, issue, made_at, done_at FROM desk_act WHERE desk = ?"
         " AND by_browser = 1 AND made_at >= ? ORDER BY act_id DESC LIMIT ?",

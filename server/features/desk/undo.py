@@ -1,7 +1,7 @@
-"""Undoes a clerk's last act, as far as a desk can.
+"""Undoes a clerk's last action, as far as possible.
 
-A new badge is never taken back, because doors may have heard already that the earlier one is void.
-So undoing a correction puts the words back and issues the next badge.
+A new badge is never withdrawn, because doors may already treat the earlier one as void. So undoing
+a correction restores the data and issues the next badge.
 """
 
 from dataclasses import dataclass
@@ -24,9 +24,9 @@ SHOWN_MS = 12 * 60 * 60_000
 
 
 class Does(StrEnum):
-    """Names what undoing would do."""
+    """The effect of undoing."""
 
-    REVOKES = "revokes"  # The walk-in's badge is void, and the entry stays as revoked.
+    REVOKES = "revokes"  # The walk-in's badge is void; the person stays on the roster, revoked
     PUTS_BACK = "puts_back"
     PUTS_BACK_AND_PRINTS = "puts_back_and_prints"
     PUTS_BACK_AND_REISSUES = "puts_back_and_reissues"
@@ -36,7 +36,7 @@ class Does(StrEnum):
 
 @dataclass(frozen=True)
 class UndoPlan:
-    """Says what undoing a user's last act would do, or why it can't be undone."""
+    """The effect of undoing a user's last action, or why it can't be undone."""
 
     act: DeskAct
     holder: Attendee
@@ -45,7 +45,7 @@ class UndoPlan:
 
 
 def undo_plan(db: Connection, by: str, now: int) -> UndoPlan | None:
-    """Return what undoing a user's last act would do, or None where there is no act of today."""
+    """Return the effect of undoing a user's last action, or None if there is none of today."""
     act = acts.last_act(db, by)
     if act is None or act.undone_at is not None or now - act.made_at > SHOWN_MS:
         return None
@@ -57,7 +57,9 @@ def undo_plan(db: Connection, by: str, now: int) -> UndoPlan | None:
 
 
 def undo(db: Connection, event: Event, form: Form, act_id: int) -> Done:
-    """Undo the user's last act, which the page showed. Raises DeskError or IssuingError."""
+    """Undo the action that the page showed, if it is still the user's last. Raises DeskError or
+    IssuingError.
+    """
 
     def do() -> DeskAct:
         found = undo_plan(db, form.by, form.now)
@@ -109,13 +111,13 @@ def _does(act: DeskAct) -> Does:
 
 
 def _undo(db: Connection, event: Event, form: Form, act: DeskAct, does: Does) -> Paper:
-    """Undo one act, and say what is printed for it."""
+    """Undo one action, and return what is printed for it."""
     serial, by, now = act.serial, form.by, form.now
     _give_up_print(db, act, by=by, now=now)
     if does is Does.FORGETS_ID:
         id_check.forget(db, serial, by=by, now=now)
     elif does is Does.REVOKES:
-        # The address is free again, so that the right person can be registered with it.
+        # Frees the address for registering the right person.
         attendees.change_attendee(db, serial, {"email": ""}, by=by, now=now)
         issuing.revoke(db, serial, reason=REASON, now=now, by=by)
     elif does is not Does.CANCELS_PRINT:
@@ -128,7 +130,7 @@ def _undo(db: Connection, event: Event, form: Form, act: DeskAct, does: Does) ->
 
 
 def _waits(db: Connection, act: DeskAct) -> bool:
-    """Tell whether the card of an act is not on paper yet, and need not come onto it."""
+    """Return whether the action's card is not printed yet, and its print can be cancelled."""
     if act.by_browser:
         return act.done_at is None
     if act.job_id is None:

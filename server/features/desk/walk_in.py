@@ -1,6 +1,6 @@
-"""Registers somebody who comes without a registration, and issues and prints their badge at once.
+"""Registers a walk-in, and issues and prints the badge.
 
-Whoever is on the roster with the same name or e-mail is shown before a second entry is made.
+Similar people on the roster are shown before a second record is made.
 """
 
 import re
@@ -23,7 +23,7 @@ _KANA = re.compile(r"[\u3040-\u30ff]")
 
 
 class SimilarError(ValueError):
-    """Is raised where people like that are on the roster already, whom the clerk has not seen."""
+    """Similar people are on the roster whom the clerk has not seen."""
 
     def __init__(self, people: list[Attendee]) -> None:
         super().__init__("people like that are registered already")
@@ -34,11 +34,11 @@ def register(
     db: Connection, event: Event, form: Form, values: Mapping[str, Any], *,
     known: Collection[int], random: Callable[[int], bytes], picture: bytes = b"",
 ) -> Done:  # fmt: skip
-    """Register somebody, issue their badge and print it.
+    """Register a person, issue their badge and print it.
 
-    `known` has the serials of those who are alike, and whom the clerk has seen. `picture` is a
-    photo as `photo.prepared` makes it. Raises SimilarError where there are others, and DeskError,
-    AttendeeError or DesignError.
+    `seen` are the serials of similar people whom the clerk has ruled out. `picture` is a photo from
+    `photo.prepared`. Raises SimilarError if there are others, and DeskError, AttendeeError or
+    DesignError.
     """
 
     def do() -> DeskAct:
@@ -64,7 +64,7 @@ def register(
 
 
 def needed(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values as they are kept. Raises DeskError or AttendeeError."""
+    """Validate the values. Raises DeskError or AttendeeError."""
     checked = attendees.checked(values)
     if not (checked.get("given_name") or checked.get("family_name")):
         raise DeskError(Why.NO_NAME)
@@ -74,8 +74,8 @@ def needed(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def similar(db: Connection, values: Mapping[str, Any]) -> list[Attendee]:
-    """Return who has the same name (without case, accents and order, or in Latin letters) or the
-    same e-mail, at most eight people. A walk-in that was undone does not count.
+    """Return up to eight people with the same name (ignoring case, accents and order, or in Latin
+    letters) or e-mail. Undone walk-ins don't count.
     """
     wanted = folded(f"{values.get('given_name', '')} {values.get('family_name', '')}").split()
     called = _called(db, wanted) if wanted else []
@@ -91,14 +91,13 @@ def similar(db: Connection, values: Mapping[str, Any]) -> list[Attendee]:
 
 
 def has_email(one: Attendee, values: Mapping[str, Any]) -> bool:
-    """Tell whether somebody has the e-mail address that is to be registered."""
     email = values.get("email", "")
     return bool(email) and one.email.lower() == email.lower()
 
 
 def _called(db: Connection, words: list[str]) -> list[int]:
-    """Return the serials of those whose whole name these words are, beginning with any of them.
-    Somebody's name in Latin letters counts as well.
+    """Return the serials of people with exactly this name, in any rotation of its words, also in
+    Latin letters.
     """
     ways = ["".join([*words[at:], *words[:at]]) for at in range(len(words))]
     wanted = search.whole(ways)
@@ -107,7 +106,7 @@ def _called(db: Connection, words: list[str]) -> list[int]:
 
 
 def _language(values: Mapping[str, Any]) -> str:
-    """Return the language of somebody's pages, which is guessed by how their name is written."""
+    """Guess the language of a person's pages from the script of the name."""
     name = f"{values.get('given_name', '')}{values.get('family_name', '')}"
     if _KANA.search(name) or (_HAN.search(name) and values.get("country") == "JP"):
         return "ja"

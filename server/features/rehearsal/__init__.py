@@ -1,7 +1,7 @@
-"""Answers beforehand what the doors would answer, for one person or for a whole day.
+"""Predicts the doors' answers for one person, or for a whole day.
 
-Nothing is written. The answers are those of `badges.admission.decide`, on the facts that a kiosk
-would have. Begin with `would_enter.py`.
+Writes nothing. Decides by `badges.admission.decide`, on a kiosk's facts. Begin with
+`would_enter.py`.
 """
 
 COMMANDS = (

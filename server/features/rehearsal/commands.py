@@ -1,4 +1,4 @@
-"""Asks beforehand what the doors would answer, with `hallkeeper would-enter` and `rehearse`."""
+"""The commands `hallkeeper would-enter` and `hallkeeper rehearse`."""
 
 import json
 from datetime import datetime, timedelta
@@ -39,10 +39,10 @@ def would_enter(
     issue: int | None,
     as_json: bool,
 ) -> None:
-    """Say what the doors of HALL, or one DOOR, would answer PERSON. Nobody is admitted.
+    """Show what the doors of HALL, or one DOOR, would answer PERSON. No one is admitted.
 
     PERSON is a badge number, an external id, an e-mail or a name. HALL and DOOR are codes or names.
-    Doors decide by the same rules, so that the answer is theirs.
+    The answer follows the same rules as the doors.
     """
     with opened(event_dir) as (event, database), database.reading() as db:
         clock = Clock(ZoneInfo(event.settings.time_zone))
@@ -94,11 +94,11 @@ def _say(db: Connection, found: WouldEnter, clock: Clock) -> None:
 @click.option("--sessions", is_flag=True, help="List every session with how many may come.")
 @click.option("--json", "as_json", is_flag=True, help="Print all of it as JSON.")
 def rehearse(event_dir: Path, wanted: datetime | None, sessions: bool, as_json: bool) -> None:
-    """Play a day through as the doors would decide it, and say what would go wrong.
+    """Simulate a day by the doors' rules, and list what would go wrong.
 
-    Nobody is admitted and nothing is written. It finds sessions that admit nobody, overlaps, guests
-    whom no door would admit, and crowds above a hall's capacity. The exit status is 0 whatever is
-    found.
+    No one is admitted and nothing is written. It finds sessions that admit no one, overlaps, guests
+    whom no door would admit, and crowds above a hall's capacity. The exit status is 0 even with
+    findings.
     """
     with opened(event_dir) as (event, database), database.reading() as db:
         clock = Clock(ZoneInfo(event.settings.time_zone))

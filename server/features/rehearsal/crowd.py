@@ -1,7 +1,7 @@
-"""Reads who could come on a day, as groups of people whom every door answers alike.
+"""Reads the people who could come on a day, as groups that every door treats alike.
 
-Of 100,000 people there are some hundred groups. Who is named by a session, as invited or refused,
-is looked at apart.
+100,000 people make some hundred groups. People whom a session invites or refuses are read one by
+one.
 """
 
 from collections import Counter, defaultdict
@@ -18,16 +18,16 @@ from server.storage.connection import Connection, Row
 
 @dataclass(frozen=True)
 class Group:
-    """Describes people whom every door answers alike on a day, but for sessions that name them."""
+    """People whom every door treats alike on a day, except at sessions that name them."""
 
     category: int
-    valid: bool  # on that day
+    valid: bool  # On that day
     zones: int
     revoked: bool
     copied: bool
 
     def badge(self, day: int) -> Credential:
-        """Return a badge as these people have it."""
+        """Return a badge of this group."""
         return Credential(
             serial=0,
             issue=1,
@@ -38,7 +38,7 @@ class Group:
         )
 
     def holder(self, session: int | None = None, invited: bool | None = None) -> Holder:
-        """Return what is known of them, where the session may invite or refuse them."""
+        """Return a holder of this group, invited to or refused from the session."""
         named = frozenset[int]() if session is None else frozenset({session})
         nobody = frozenset[int]()
         return Holder(
@@ -52,31 +52,30 @@ class Group:
 
 @dataclass(frozen=True)
 class Guest:
-    """Describes somebody whom sessions of the day name, or who speaks at one."""
+    """A person whom sessions of the day name, or who speaks at one."""
 
     serial: int
     external_id: str | None
-    group: int  # its place among the crowd's groups
+    group: int  # Index in the crowd's groups
     has_badge: bool
-    invited: frozenset[int]  # sessions
-    refused: frozenset[int]  # sessions
-    speaks: frozenset[int]  # at sessions
+    invited: frozenset[int]  # Sessions
+    refused: frozenset[int]  # Sessions
+    speaks: frozenset[int]  # At sessions
 
     @property
     def label(self) -> str:
-        """Return how lists name them."""
         number = badge_number(self.serial)
         return f"{number} ({self.external_id})" if self.external_id else number
 
 
 @dataclass(frozen=True)
 class Crowd:
-    """Holds everybody on the roster, as groups and how many each has. Guests are in them too."""
+    """Everyone on the roster, as groups and their sizes; guests are included."""
 
     groups: tuple[Group, ...]
     counts: tuple[int, ...]
     guests: tuple[Guest, ...]
-    without_badge: int  # not revoked, and no badge yet
+    without_badge: int  # Not revoked, and without a badge so far
 
     @property
     def people(self) -> int:
@@ -84,7 +83,7 @@ class Crowd:
 
     @property
     def valid(self) -> int:
-        """Count those whose badge is valid on that day and stands."""
+        """Return the number of people with a badge that is valid on that day and not revoked."""
         found = zip(self.groups, self.counts, strict=True)
         return sum(people for group, people in found if group.valid and not group.revoked)
 
@@ -94,7 +93,7 @@ _PEOPLE = (
     " USING (serial) LEFT JOIN (SELECT serial AS copy_of, issue AS copied_issue FROM likely_copy"
     " WHERE cleared_at IS NULL) c ON copy_of = a.serial"
 )
-# What `_group` reads, with the day as a parameter.
+# The columns for `_group`; the day is a parameter.
 _GROUP = (
     "a.category, a.valid_days >> ? & 1 AS valid, a.zones,"
     " CASE WHEN a.revoked_at IS NULL THEN 0 ELSE 1 END AS revoked,"
@@ -107,10 +106,10 @@ _SPEAKING = f"FROM session_speaker g {_THAT_DAY} AND g.serial IS NOT NULL"
 
 
 def read_crowd(db: Connection, event: Event, day: int) -> Crowd:
-    """Return everybody as the doors would know them on a day of the event, counted from 0.
+    """Return all people as the doors treat them on a day, counted from 0.
 
-    Doors go by the badge. Who has none counts as if one was issued now. Guests are those whom
-    sessions name that start on that day.
+    Doors decide by the badge. A person without one counts as if one were issued now. Guests are the
+    people named by the sessions that start on that day.
     """
     groups: Counter[Group] = Counter()
     without_badge = 0
@@ -144,10 +143,11 @@ def _group(row: Row) -> Group:
 
 
 def _otherwise(db: Connection, event: Event, day: int) -> Iterator[tuple[int, tuple[Group, Group]]]:
-    """Yield those whose badge says otherwise than the roster, with both groups of each.
+    """Yield people whose badge differs from the roster, as serial and (roster's group, badge's
+    group).
 
-    The table `changed_holder` has everybody whose badge may. A badge that no key of the event
-    signed opens no door, as one that is revoked.
+    The table `changed_holder` lists the candidates. A badge that no key of the event signed counts
+    as revoked.
     """
     for row in db.execute(
         f"SELECT a.serial, {_GROUP}, n.credential {_PEOPLE}"
@@ -171,8 +171,8 @@ def _guests(
     db: Connection, day: int, starts: tuple[int, int], told: Mapping[int, Group],
     numbers: Mapping[Group, int],
 ) -> Iterator[Guest]:  # fmt: skip
-    """Yield whom sessions name, or who speaks at them, that start from the first instant on and
-    before the second.
+    """Yield the people named by, or speaking at, sessions that start within `starts`, end
+    exclusive.
     """
     invited: defaultdict[int, list[int]] = defaultdict(list)
     refused: defaultdict[int, list[int]] = defaultdict(list)

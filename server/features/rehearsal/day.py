@@ -1,9 +1,9 @@
-"""Plays a day of the event through, with the whole roster. Nobody is admitted.
+"""Simulates a day of the event with the whole roster. No one is admitted.
 
-Each session is decided for each group of people as a door would, at the moment when the session
-opens. How many come is not known. Two numbers bound it: how many may come, and how many would if
-everybody came whose badge is valid on that day, and chose evenly among the sessions that admit them
-at the same time. Who is invited comes to that session.
+Each session is decided for each group, as a door would decide when the session opens. Two numbers
+bound the attendance: how many may come, and how many would come if everyone with a valid badge came
+and chose evenly among the concurrent sessions that admit them. Invited people come to their
+session.
 """
 
 from collections import Counter, defaultdict
@@ -34,23 +34,23 @@ from server.storage.database import one_state
 
 @dataclass(frozen=True)
 class SessionCrowd:
-    """Holds how many one session admits, names and expects."""
+    """The attendance of one session."""
 
     row: SessionRow
     hall: HallRow
     may_come: int
-    invited: int  # of them, by name
+    invited: int  # Included, invited by name
     expected: float
 
 
 class Day:
-    """Holds a day with its halls and sessions, everybody, and whom each session admits.
+    """A day's halls and sessions, all people, and the groups that each session admits.
 
-    Groups of people are named by their place in the crowd's list.
+    Groups are referred to by their index in the crowd.
     """
 
     def __init__(self, db: Connection, event: Event, number: int) -> None:
-        """Read the event's day `number`, counted from 0, and play it."""
+        """Read and simulate the event's day `number`, counted from 0."""
         starts = day_starts(event.settings)
         self.number = number
         self.begins_at, self.ends_at = starts[number], starts[number + 1]
@@ -62,7 +62,7 @@ class Day:
         }
         self.crowd: Crowd = read_crowd(db, event, number)
         self._calendar = Calendar(starts)
-        # A hall that staff have closed may be open by then. That is told apart.
+        # A hall that staff have closed may be open by then; a finding reports it.
         self._hall = {
             key: replace(hall_of(kiosk_facts.facts_of_hall(db, row)), closed=False)
             for key, row in self.halls.items()
@@ -78,14 +78,14 @@ class Day:
             for key in self.rows
         }
         somewhere = frozenset[int]().union(*self.admitted.values())
-        # Who can enter nothing on that day, unless a session names them.
+        # Groups that can enter nothing on that day, unless a session names them.
         self.nowhere = frozenset(
             group for group in groups if group not in somewhere and not self._lets_in(group)
         )
         self.crowds: Mapping[int, SessionCrowd] = self._crowds()
 
     def admits(self, guest: Guest, session: int) -> bool:
-        """Tell whether the session admits somebody whom sessions name."""
+        """Return whether the session admits a guest."""
         if session not in guest.invited | guest.refused:
             return guest.group in self.admitted[session]
         key = (guest.group, session, session in guest.invited)
@@ -94,7 +94,7 @@ class Day:
         return self._named[key]
 
     def lets_in(self, guest: Guest, session: int) -> bool:
-        """Tell whether a door of the session's hall lets them in when it opens, for whatever
+        """Return whether the session's hall admits a guest when the session opens, for any
         reason.
         """
         named = session in guest.invited | guest.refused
@@ -102,19 +102,19 @@ class Day:
         return isinstance(answer, Admitted)
 
     def _admits(self, group: int, session: int, invited: bool | None) -> bool:
-        """Tell whether a door admits these people to the session, and not only to its hall."""
+        """Return whether a door admits the group to the session, and not only to its hall."""
         answer = self._answer(group, session, invited)
         return isinstance(answer, Admitted) and answer.session_id == session
 
     def _answer(self, group: int, session: int, invited: bool | None) -> Decision:
-        """Ask the decision what a door answers these people when the session opens."""
+        """Decide for the group when the session opens."""
         row, policy = self.rows[session], self._session[session]
         holder = self.crowd.groups[group].holder(session, invited)
         at = max(row.opens_at, self.begins_at)
         return self._decide(group, self._hall[row.hall_id], (policy,), holder, at)
 
     def _lets_in(self, group: int) -> bool:
-        """Ask the decision whether any hall lets these people in without a session."""
+        """Return whether any hall admits the group without a session."""
         holder = self.crowd.groups[group].holder()
         return any(
             isinstance(self._decide(group, hall, (), holder, self.begins_at), Admitted)
@@ -155,12 +155,12 @@ class Day:
         return found
 
     def _expected(self, named: Mapping[int, list[Guest]]) -> dict[int, float]:
-        """Return how many come to each session, where everybody chooses evenly when it starts."""
+        """Return each session's expected attendance, if people choose evenly when it starts."""
         expected: dict[int, float] = {}
         for at in sorted({row.starts_at for row in self.rows.values()}):
             open_now = [s for s, row in self.rows.items() if row.starts_at <= at < row.ends_at]
             begin = {s for s in open_now if self.rows[s].starts_at == at}
-            choices: defaultdict[int, list[int]] = defaultdict(list)  # sessions, by group
+            choices: defaultdict[int, list[int]] = defaultdict(list)  # Sessions, by group
             for session in open_now:
                 for group in self.admitted[session]:
                     choices[group].append(session)
@@ -179,10 +179,10 @@ class Day:
         return expected
 
     def _chosen(self, guest: Guest, open_now: Collection[int], others: list[int]) -> list[int]:
-        """Return where somebody goes whom sessions name.
+        """Return the sessions that a guest attends: those that invite them, else those that admit
+        them.
 
-        It is where they are invited, or else where they are admitted. `others` are the sessions
-        that admit whoever is like them and is not named.
+        `others` are the sessions that admit the rest of the guest's group.
         """
         here = (guest.invited | guest.refused).intersection(open_now)
         admitted = [session for session in here if self.admits(guest, session)]
@@ -193,7 +193,9 @@ class Day:
 def _alike(
     open_now: Collection[int], named: Mapping[int, list[Guest]]
 ) -> Iterable[tuple[Guest, int]]:
-    """Return whom these sessions name, and of those who are alike to them how many there are."""
+    """Return the guests named by these sessions, as one guest of each kind and how many
+    are alike.
+    """
     sessions = frozenset(open_now)
     guests = {guest.serial: guest for session in open_now for guest in named.get(session, ())}
     alike: Counter[tuple[int, frozenset[int], frozenset[int]]] = Counter()
@@ -206,6 +208,6 @@ def _alike(
 
 
 def play(db: Connection, event: Event, number: int) -> Day:
-    """Play the event's day `number`, counted from 0, as everything stands now."""
+    """Simulate the event's day `number`, counted from 0, in the current state."""
     with one_state(db):
         return Day(db, event, number)

@@ -1,4 +1,4 @@
-"""Reads the words that doors answer with, in every language that ships."""
+"""Reads the doors' texts in every shipped language."""
 
 import gettext
 import io
@@ -17,11 +17,11 @@ _CATALOGUES = Path(badges.__file__).parent / "translations"
 
 @cache
 def door_words() -> dict[Language, gettext.NullTranslations]:
-    """Return the words by language, English first."""
+    """Return the translations by language, English first."""
     found: dict[Language, gettext.NullTranslations] = {ENGLISH: gettext.NullTranslations()}
     for path in sorted(_CATALOGUES.glob("*/LC_MESSAGES/badges.po")):
         locale = path.parent.parent.name
-        # Babel keeps the plural forms only beside a language.
+        # Babel keeps plural forms only with a locale.
         with path.open("rb") as file:
             catalogue = read_po(file, locale=locale, abort_invalid=True)
         made = io.BytesIO()

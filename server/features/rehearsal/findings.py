@@ -1,7 +1,7 @@
-"""Says what would go wrong on a day that was played through, and why.
+"""Lists what would go wrong on a simulated day, and why.
 
-Each finding is a sentence about a hall, a session or a category. What is found may be meant, and
-the organiser decides.
+Each finding is a sentence about a hall, a session or a category. It may be intended; the organiser
+decides.
 """
 
 import math
@@ -19,22 +19,22 @@ from server.features.rehearsal.crowd import Guest
 from server.features.rehearsal.day import Day
 from server.storage.connection import Connection
 
-EXAMPLES_MAX = 5  # people named in a finding
+EXAMPLES_MAX = 5  # People named in a finding
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Holds one thing that is odd. `about` is the code of a hall, a session or a category."""
+    """A possible problem. `about` is the code of a hall, a session or a category."""
 
     kind: str
     about: str
     sentence: str
     people: int = 0
-    examples: tuple[str, ...] = ()  # badge numbers with external ids, the first of them
+    examples: tuple[str, ...] = ()  # Badge numbers with external ids of the first people
 
 
 def findings(db: Connection, day: Day, clock: Clock) -> list[Finding]:
-    """Return all that is odd about the day, the gravest kinds first. `day` was read from `db`."""
+    """Return all findings about the day, gravest kinds first. `day` was read from `db`."""
     found = _Findings(db, day, clock)
     checks: tuple[Callable[[], Iterable[Finding]], ...] = (
         found.admits_nobody,
@@ -91,7 +91,7 @@ class _Findings:
         )
 
     def no_way_in(self) -> Iterator[Finding]:
-        """Find halls with sessions where no door, or no kiosk, lets anybody in."""
+        """Find halls with sessions but without an entrance, or without a kiosk there."""
         doors = [door for door in store.doors(self.db) if door.mode != "exit"]
         at_work = {
             row[0] for row in self.db.execute("SELECT door_id FROM kiosk WHERE state = 'active'")
@@ -110,7 +110,7 @@ class _Findings:
                 yield Finding("no_kiosk", hall.code, said)
 
     def crowds_above_capacity(self) -> Iterator[Finding]:
-        """Find sessions to which more are invited, or more are expected, than the hall takes."""
+        """Find sessions with more invited or expected people than the hall's capacity."""
         for row in self.rows:
             crowd = self.day.crowds[row.session_id]
             capacity, expected = crowd.hall.capacity, math.ceil(crowd.expected - 1e-6)
@@ -138,7 +138,7 @@ class _Findings:
                 yield Finding("crowd_above_capacity", row.code, said, expected)
 
     def venues_above_capacity(self) -> Iterator[Finding]:
-        """Find halls around others with less capacity than there are badges for the day."""
+        """Find outer halls with less capacity than the day has valid badges."""
         around = {row.parent_id for row in self.day.halls.values()} - {None, *self.used}
         valid = self.day.crowd.valid
         for hall in (self.day.halls[one] for one in sorted(one for one in around if one)):
@@ -153,7 +153,7 @@ class _Findings:
                 yield Finding("crowd_above_capacity", hall.code, said, valid)
 
     def guests_whom_no_door_admits(self) -> Iterator[Finding]:
-        """Find people who are invited, and whom the doors do not admit for their badge."""
+        """Find invited people whom the doors deny because of their badge."""
         for row in self.rows:
             guests = self.invited[row.session_id]
             groups = self.day.crowd.groups
@@ -188,7 +188,7 @@ class _Findings:
                     yield _of_people(kind, row.code, text, people)
 
     def speakers_whom_no_door_admits(self) -> Iterator[Finding]:
-        """Find speakers who would not get into their own session. To speak is no invitation."""
+        """Find speakers whom their own session denies. Speaking is not an invitation."""
         for row in self.rows:
             here = [one for one in self.day.crowd.guests if row.session_id in one.speaks]
             shut = [one for one in here if not self.day.lets_in(one, row.session_id)]
@@ -201,7 +201,7 @@ class _Findings:
                 yield _of_people("speaker_shut_out", row.code, said, shut)
 
     def people_who_are_awaited(self) -> Iterator[Finding]:
-        """Find people who are invited, or speak, and are not on the roster yet."""
+        """Find invited people and speakers who are not on the roster."""
         guests = {
             row["session_code"]: row["people"]
             for row in self.db.execute(
@@ -231,9 +231,9 @@ class _Findings:
                 yield Finding("speakers_awaited", row.code, said, unknown)
 
     def guests_in_two_places(self) -> Iterator[Finding]:
-        """Find people who are invited to sessions at the same time in different halls.
+        """Find people invited to concurrent sessions in different halls.
 
-        A hall and one around it are not different, for one is in both.
+        A hall and its outer hall are not different: a person can be in both.
         """
         parents = nesting.parents_of(self.db)
         lines = {hall: {hall, *nesting.outer_halls(hall, parents, None)} for hall in parents}
@@ -273,7 +273,7 @@ class _Findings:
                     yield Finding("overlap", one.code, said)
 
     def categories_without_anything(self) -> Iterator[Finding]:
-        """Find categories of which nobody can enter anything that day, or some people can't."""
+        """Find categories of which all, or some, people can enter nothing on that day."""
         names = {one.code: one.key for one in store.categories(self.db)}
         crowd = self.day.crowd
         valid: Counter[int] = Counter()

@@ -1,4 +1,4 @@
-"""Finds the person and the place that somebody asks about, and what a door there would know."""
+"""Finds the person and the place of a question, and a door's facts about the place."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -14,12 +14,12 @@ from server.core.venue.store import DoorRow, HallRow, SessionRow
 from server.storage.connection import Connection
 from server.storage.localized import names_of
 
-NAMED_MAX = 5  # in a message
+NAMED_MAX = 5  # In a message
 _KINDS = ("hall", "door")
 
 
 class _Named(NamedTuple):
-    """Holds what a hall or a door is called."""
+    """A hall's or door's names."""
 
     number: int
     code: str
@@ -27,7 +27,7 @@ class _Named(NamedTuple):
 
 
 class AskedError(Spoken, ValueError):
-    """Is raised where it is not clear who or what is asked about. The text says what to do.
+    """The person or the place is ambiguous or unknown. The text gives the remedy.
 
     `about` is `person` or `place`.
     """
@@ -39,32 +39,32 @@ class AskedError(Spoken, ValueError):
 
 @dataclass(frozen=True)
 class Way:
-    """Describes a way into a hall, as doors that lead into the same halls and what they know."""
+    """Doors that lead into the same halls, and their facts."""
 
-    doors: tuple[DoorRow, ...]  # none, where the hall has no door that lets anybody in
+    doors: tuple[DoorRow, ...]  # Empty if the hall has no entrance
     hall: Hall
-    outer: tuple[Hall, ...]  # halls around that one enters too, from the inside out
+    outer: tuple[Hall, ...]  # Outer halls that a person enters too, innermost first
 
 
 @dataclass(frozen=True)
 class Place:
-    """Describes a hall with its programme, and the ways in that are asked about."""
+    """A hall with its programme, and the ways in."""
 
     hall: HallRow
     ways: tuple[Way, ...]
-    sessions: tuple[SessionRow, ...]  # soonest opening first, as doors have them
+    sessions: tuple[SessionRow, ...]  # First to open first, as on the doors
 
     @property
     def programme(self) -> tuple[Session, ...]:
-        """Return the sessions as a decision knows them."""
+        """Return the sessions for a decision."""
         facts = (kiosk_facts.facts_of_session(row, invited=[], refused=[]) for row in self.sessions)
         return tuple(session_of(one) for one in facts)
 
 
 def find_person(db: Connection, text: str) -> int:
-    """Return the serial of the person by badge number, external id, e-mail or name.
+    """Return a person's serial by badge number, external id, e-mail or name.
 
-    Raises UnknownAttendeeError, or AskedError where several people could be meant.
+    Raises UnknownAttendeeError, or AskedError if several people match.
     """
     text = text.strip()
     try:
@@ -100,9 +100,9 @@ def find_person(db: Connection, text: str) -> int:
 
 
 def find_place(db: Connection, text: str) -> Place:
-    """Return the hall, or the door, by code or by name. Raises AskedError.
+    """Return a hall or door by code or name. Raises AskedError.
 
-    Where a hall and a door are called alike, `hall:` or `door:` before it says which.
+    The prefix `hall:` or `door:` decides between a hall and a door of the same name.
     """
     kind, _, rest = text.strip().partition(":")
     kinds = (kind,) if rest and kind in _KINDS else _KINDS
@@ -158,7 +158,7 @@ def _named(db: Connection, kind: str) -> list[_Named]:
 
 
 def _called(known: Sequence[_Named], name: str) -> list[_Named]:
-    """Return the one with that code, or else those with that code or name in whatever case."""
+    """Return the exact match by code, else all matches by code or name, ignoring case."""
     exact = [one for one in known if one.code == name]
     return exact or [one for one in known if _is_called(one, name.casefold())]
 
@@ -173,7 +173,7 @@ def _place(db: Connection, row: HallRow, doors: Collection[DoorRow]) -> Place:
     for door in doors:
         around = (store.hall(db, one) for one in nesting.outer_of(db, door.door_id))
         outer = (hall_of(kiosk_facts.facts_of_hall(db, one)) for one in around)
-        if door.door_id in unsaid:  # as in server/core/kiosks/snapshot.py
+        if door.door_id in unsaid:  # As in server/core/kiosks/snapshot.py
             outer = (replace(one, anti_passback=AntiPassback.OFF) for one in outer)
         ways.setdefault(tuple(outer), []).append(door)
     sessions = sorted(

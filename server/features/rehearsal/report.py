@@ -1,4 +1,4 @@
-"""Tells what became of a day that was played through, for people and for machines."""
+"""The report of a simulated day, as texts and as JSON."""
 
 import math
 from dataclasses import asdict, dataclass
@@ -28,12 +28,12 @@ ASSUMED = (
 
 
 class NoSuchDayError(Spoken, ValueError):
-    """Is raised where the date is none of the event's. The text says which are."""
+    """The date is not a day of the event. The text lists the days."""
 
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """Holds a day that was played through, with what is odd about it."""
+    """A simulated day with its findings."""
 
     date: date
     day: Day
@@ -41,13 +41,13 @@ class Rehearsal:
 
     @property
     def sessions(self) -> tuple[SessionCrowd, ...]:
-        """Return the sessions, the soonest first."""
+        """Return the sessions, soonest first."""
         crowds = self.day.crowds.values()
         return tuple(sorted(crowds, key=lambda one: (one.row.starts_at, one.row.code)))
 
 
 def rehearse(db: Connection, event: Event, wanted: date, clock: Clock) -> Rehearsal:
-    """Play a day of the event through, as everything stands now. Raises NoSuchDayError."""
+    """Simulate a day of the event in the current state. Raises NoSuchDayError."""
     number = number_of(event.settings, wanted)
     with one_state(db):
         day = play(db, event, number)
@@ -55,12 +55,12 @@ def rehearse(db: Connection, event: Event, wanted: date, clock: Clock) -> Rehear
 
 
 def rehearse_of(db: Connection, path: Path, wanted: date, clock: Clock) -> Rehearsal:
-    """Do the same for the event in a directory, so that no key leaves this process for another."""
+    """Run `rehearse` for an event's directory, so that no key is passed to a worker process."""
     return rehearse(db, load_event(path), wanted, clock)
 
 
 def number_of(settings: EventSettings, wanted: date) -> int:
-    """Return which day of the event it is, counted from 0. Raises NoSuchDayError."""
+    """Return the day's number in the event, counted from 0. Raises NoSuchDayError."""
     number = (wanted - settings.first_day).days
     if not 0 <= number < settings.days:
         days = dates(settings)
@@ -74,12 +74,10 @@ def number_of(settings: EventSettings, wanted: date) -> int:
 
 
 def dates(settings: EventSettings) -> list[date]:
-    """Return the days of the event."""
     return [settings.first_day + timedelta(days=number) for number in range(settings.days)]
 
 
 def as_json(found: Rehearsal, clock: Clock) -> dict[str, Any]:
-    """Return all of it for machines."""
     crowd = found.day.crowd
     return {
         "day": found.date.isoformat(),
@@ -105,5 +103,5 @@ def as_json(found: Rehearsal, clock: Clock) -> dict[str, Any]:
 
 
 def expected(crowd: SessionCrowd) -> int:
-    """Return how many are expected, rounded up to whole people."""
+    """Return the expected attendance, rounded up."""
     return math.ceil(crowd.expected - 1e-6)

@@ -1,7 +1,4 @@
-"""Tells an answer, with the facts that it rests on and what it takes for granted.
-
-It is told for people and for machines.
-"""
+"""Describes an answer with its facts and assumptions, as texts and as JSON."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -20,21 +17,19 @@ from server.storage.localized import text_in
 SESSIONS_TOLD = 8
 _ALL_ZONES = 0xFFFFFFFF
 
-Fact = tuple[str, str]  # what it is about, and what is so
-Say = Callable[..., str]  # says a marked text with its fields in some language
+Fact = tuple[str, str]  # Subject and value
+Say = Callable[..., str]  # Translates a marked text with its fields
 
 
 def english(text: str, **fields: object) -> str:
-    """Say a text as it stands in the code."""
+    """Return a text untranslated."""
     return text % fields if fields else text
 
 
 def facts(
     db: Connection, found: WouldEnter, clock: Clock, say: Say = english, language: str = ENGLISH
 ) -> list[Fact]:
-    """Return the facts that the answer rests on, each with what it is about. `say` speaks the
-    language.
-    """
+    """Return the facts behind the answer. `say` translates."""
     categories = {one.code: text_in(one.names, language) for one in store.categories(db)}
     zones = store.zones(db)
     hall = found.answers[0].facts.hall
@@ -82,7 +77,7 @@ def facts(
 
 
 def assumptions(found: WouldEnter, say: Say = english) -> list[str]:
-    """Return what the answer takes for granted, each in a sentence."""
+    """Return the answer's assumptions as sentences."""
     told = [say(N_("The kiosk is at work and has just heard of the server."))]
     if found.as_now:
         told.append(
@@ -101,7 +96,7 @@ def assumptions(found: WouldEnter, say: Say = english) -> list[str]:
 
 
 def notes(found: WouldEnter, say: Say = english) -> list[str]:
-    """Return what is odd about the question, each in a sentence."""
+    """Return remarks on the question as sentences."""
     told = []
     badge, person = found.badge, found.person
     if isinstance(badge, Credential) and badge.issue >= person.issue:
@@ -129,7 +124,6 @@ def notes(found: WouldEnter, say: Say = english) -> list[str]:
 
 
 def as_json(db: Connection, found: WouldEnter, clock: Clock) -> dict[str, Any]:
-    """Return all of it for machines."""
     codes = {row.session_id: row.code for row in found.place.sessions}
     categories = {one.code: one.key for one in store.categories(db)}
     return {

@@ -1,8 +1,7 @@
-"""Says whether a person would be let in at a place and an instant, and why not.
+"""Predicts whether a person would be admitted at a place and time, and why not.
 
-It decides as a kiosk there would that is in touch with the server, on the badge that the person
-has. That places are free and that nobody is inside yet is assumed, unless it is asked for both as
-they are now.
+It decides as an online kiosk would, on the person's badge. It assumes free places and that the
+person is outside, unless both are asked as of now.
 """
 
 from collections.abc import Mapping
@@ -41,9 +40,9 @@ from server.storage.localized import names_of, text_in
 
 @dataclass(frozen=True)
 class Answer:
-    """Holds what doors that lead into the same halls would answer, in each language."""
+    """The answer of doors that lead into the same halls, in each language."""
 
-    doors: tuple[str, ...]  # their codes; none, where the hall has no door that lets anybody in
+    doors: tuple[str, ...]  # Door codes; empty if the hall has no entrance
     facts: Facts
     decision: Decision
     says: Mapping[Language, Explanation]
@@ -55,20 +54,20 @@ class Answer:
 
 @dataclass(frozen=True)
 class WouldEnter:
-    """Holds who would enter where and when, what the doors would answer, and on what facts."""
+    """A question, and the doors' answers with their facts."""
 
     person: Attendee
     place: Place
     at: int  # Unix ms
-    badge: Credential | Reason  # as the door reads it
+    badge: Credential | Reason  # As the door reads it
     has_badge: bool
-    guest_of: Mapping[int, bool]  # sessions that name the person: invited, or refused
-    as_now: bool  # presence and places are those of now
+    guest_of: Mapping[int, bool]  # Sessions that name the person: invited (True) or refused (False)
+    as_now: bool  # Uses the current presence and free places
     answers: tuple[Answer, ...]
 
     @property
     def admitted(self) -> bool:
-        """Tell whether every door in question would let the person in."""
+        """Return whether every door in question would admit the person."""
         return all(one.admitted for one in self.answers)
 
 
@@ -84,9 +83,9 @@ def would_enter(
 ) -> WouldEnter:
     """Return what the doors of `place` would answer `person` at `at` (Unix ms).
 
-    Both are texts as `find_person` and `find_place` take them. The badge is that of `issue`, or
-    else the day credential of that day, or else the newest one. Raises UnknownAttendeeError,
-    AskedError, or IssuingError where there is no such issue.
+    `find_person` and `find_place` read both texts. The badge is that of `issue`, else the day's
+    credential, else the newest badge. Raises UnknownAttendeeError, AskedError, or IssuingError if
+    there is no such issue.
     """
     with one_state(db):
         return _would_enter(db, event, person, place, at, as_now, issue)
@@ -127,8 +126,8 @@ def _would_enter(
 def _badge(
     db: Connection, event: Event, holder: Attendee, issue: int | None, at: int
 ) -> Credential | Reason:
-    """Return the badge as a door reads it. Who has none shows the one that would be issued now, and
-    who was given a day credential for that day shows it.
+    """Return the badge as a door reads it: a day credential if there is one for that day, else the
+    newest badge, else the badge that would be issued now.
     """
     badges = issuing.badges_of(db, holder.serial)
     if issue is not None:
@@ -156,13 +155,13 @@ def _guest_of(db: Connection, serial: int) -> dict[int, bool]:
 
 
 def _copied_issue(db: Connection, serial: int) -> int:
-    """Return the issue up to which badges are likely copies now, or 0 where none is."""
+    """Return the issue up to which badges are likely copies, or 0."""
     known = copies.suspicion(db, serial)
     return 0 if known is None or known.cleared_at is not None else known.issue
 
 
 def _day_credentials(db: Connection, serial: int) -> frozenset[tuple[int, int]]:
-    """Return the day credentials that doors are told of, by issue and day."""
+    """Return the day credentials that doors accept, as (issue, day)."""
     return frozenset((one.issue, one.day) for one in day_credentials.of_attendee(db, serial))
 
 
@@ -176,9 +175,9 @@ def _facts(
     holder: Holder,
     serial: int | None,
 ) -> Facts:
-    """Return what a kiosk knows that has just heard of the server.
+    """Return the facts of a kiosk that is in contact with the server.
 
-    With a `serial`, where that person is and how many places are free are as they are now.
+    With a `serial`, that person's presence and the free places are the current ones.
     """
     inside, free = _presence(db, serial), _free_places(db) if serial is not None else {}
     here = next(iter(inside.get(way.hall.hall_id, ())), None)
@@ -213,7 +212,7 @@ def _key_expired(event: Event, badge: Credential | Reason, at: int) -> bool:
 
 
 def _presence(db: Connection, serial: int | None) -> dict[int, list[Presence]]:
-    """Return the person's open stays by hall, the newest first, as kiosks look at them."""
+    """Return the person's open stays by hall, newest first, as on kiosks."""
     found: dict[int, list[Presence]] = {}
     for stay in reversed([] if serial is None else stays.open_stays(db, serial)):
         known = Presence(stay.ref, stay.opened_at, str(stay.door_id), stay.kind)
@@ -230,9 +229,7 @@ _ASSUMED = _Free(1, 1)
 
 
 def _free_places(db: Connection) -> dict[int, _Free]:
-    """Return how many more each hall takes by those who are inside now, and how many of its kept
-    places nobody uses.
-    """
+    """Return each hall's free places and free kept places, as of now."""
     free = {}
     for row in store.halls(db):
         kept = max(0, row.accessible_places - row.open_accessible)
@@ -242,7 +239,7 @@ def _free_places(db: Connection) -> dict[int, _Free]:
 
 
 class _Names(NamedTuple):
-    """Holds what categories, doors and halls are called, in each language."""
+    """The names of categories, doors and halls, by language."""
 
     categories: dict[int, dict[str, str]]
     doors: dict[int, dict[str, str]]
@@ -262,7 +259,7 @@ def _names(db: Connection) -> _Names:
 def _explanations(
     event: Event, place: Place, scan: Scan, decision: Decision, called: _Names
 ) -> dict[Language, Explanation]:
-    """Put the decision in the words that a door shows."""
+    """Explain the decision in the door's words."""
     return {
         language: explain(
             decision,
@@ -283,5 +280,5 @@ def _explanations(
 
 
 def day_of(found: WouldEnter) -> int | None:
-    """Return the event's day of the instant, from 0, or None outside the event."""
+    """Return the event's day, from 0, or None outside the event."""
     return event_day(found.answers[0].facts.calendar.day_starts, found.at)

@@ -1,1 +1,1 @@
-"""Answers what staff ask of the records: who is inside, who has not come, what needs a look."""
+"""Reports for staff: people inside, missing people, and items that need attention."""

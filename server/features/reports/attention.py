@@ -1,7 +1,7 @@
-"""Lists what needs a look, each with its state and note: discrepancies, conflicts that came up when
-a door was back, overrides, people who were denied again and again, and doors that stand out.
+"""Lists what needs attention, with state and note: discrepancies, conflicts after a reconnection,
+overrides, repeated denials of a person, and unusual doors.
 
-A state is kept with how many denials there were then. Where more come, the thing is open again.
+A state is stored with the number of denials; further denials reopen the item.
 """
 
 from collections.abc import Sequence
@@ -19,23 +19,23 @@ from server.storage.connection import Connection, Row
 from server.storage.localized import names_of
 
 PAGE_ROWS = 30
-COUNTED_MAX = 500  # Open things beyond it are not counted one by one.
-DENIALS_MIN = 3  # of one person on one day
+COUNTED_MAX = 500  # Counting stops here.
+DENIALS_MIN = 3  # Of one person on one day
 NOTE_CHARS_MAX = 200
 STATES = ("open", "seen", "settled")
 
 
-# Why a mark was refused.
+# Reasons for refusing a mark.
 NO_STATE, NOTE_TOO_LONG = "no such state", "the note is too long"
 NOTE_MISSING, NOT_THERE = "settled without a note", "no such thing"
 
 
 class MarkError(ValueError):
-    """Is raised where nothing can be said of the thing. The text is one of the reasons above."""
+    """The mark was refused. The text is one of the reasons above."""
 
 
 class Kind(StrEnum):
-    """Names the lists. `CONFLICT` and `DISCREPANCY` are marked as discrepancies."""
+    """The kinds of items. `CONFLICT` and `DISCREPANCY` are stored as discrepancies."""
 
     CONFLICT = "conflict"
     DISCREPANCY = "discrepancy"
@@ -50,7 +50,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Mark:
-    """Says what staff said of a thing, by whom and when. `since` counts denials that came after."""
+    """The mark that staff set, by whom and when. `since` is the number of denials after it."""
 
     state: str
     note: str = ""
@@ -64,7 +64,7 @@ OPEN = Mark("open")
 
 @dataclass(frozen=True)
 class Thing:
-    """Names a thing for its mark. `count` is how many denials it has now, or 1."""
+    """The key of an item's mark. `count` is its number of denials now, or 1."""
 
     kind: Kind
     subject: int
@@ -74,19 +74,19 @@ class Thing:
 
 @dataclass(frozen=True)
 class Denied:
-    """Describes how often somebody was denied on a day, where and why."""
+    """How often a person was denied on a day, where and why."""
 
     serial: int
     name: str
     count: int
     first_at: int
     last_at: int
-    why: tuple[tuple[str, dict[str, str], int], ...]  # reason, door and how often
+    why: tuple[tuple[str, dict[str, str], int], ...]  # Reason, door and count
 
 
 @dataclass(frozen=True)
 class Item:
-    """Holds one thing that needs a look. What it is about stands in one of the last four."""
+    """An item that needs attention. Exactly one of the last four fields is set."""
 
     thing: Thing
     mark: Mark
@@ -98,9 +98,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Day:
-    """Describes a day at the venue, from `since` to `until` (Unix ms). `number` tells it from
-    others.
-    """
+    """A day at the venue, from `since` to `until` (Unix ms). `number` identifies it."""
 
     number: int
     since: int
@@ -109,7 +107,7 @@ class Day:
 
 @dataclass(frozen=True)
 class Asked:
-    """Describes which things are wanted. `state` None stands for any. Denials are of one day."""
+    """The requested items. `state` None means any. Denials are of one day."""
 
     kind: Kind
     state: str | None
@@ -117,7 +115,7 @@ class Asked:
 
 
 def items(db: Connection, asked: Asked, *, limit: int, offset: int) -> list[Item]:
-    """Return a page of the things of one kind, the newest first."""
+    """Return a page of items, newest first."""
     if asked.kind is Kind.OVERRIDE:
         return _overrides(db, asked.state, limit, offset)
     if asked.kind is Kind.DENIALS:
@@ -128,7 +126,7 @@ def items(db: Connection, asked: Asked, *, limit: int, offset: int) -> list[Item
 
 
 def open_counts(db: Connection, day: Day) -> dict[Kind, int]:
-    """Return how many things of each kind are open, up to one more than `COUNTED_MAX`."""
+    """Return the number of open items of each kind, at most COUNTED_MAX + 1."""
     most = COUNTED_MAX + 1
     counts: dict[Kind, int] = {}
     for kind in (Kind.CONFLICT, Kind.DISCREPANCY):
@@ -143,10 +141,10 @@ def open_counts(db: Connection, day: Day) -> dict[Kind, int]:
 
 
 def put_mark(db: Connection, thing: Thing, state: str, note: str, *, by: str, now: int) -> None:
-    """Say of a thing how it stands, with a note that the entry log keeps.
+    """Set an item's state and note, which the entry log records.
 
-    Raises MarkError for a state that there is not, a note that is too long or missing where the
-    thing is settled, and a thing that is not there.
+    Raises MarkError for an unknown state, a note that is too long, a settled item without a note,
+    or an unknown item.
     """
     note = " ".join(note.split())
     if state not in STATES:
@@ -171,7 +169,7 @@ def put_mark(db: Connection, thing: Thing, state: str, note: str, *, by: str, no
     entry_log.act(db, by, Act.ATTENTION_MARKED, subject, now)
 
 
-# What the entry log calls the subject of a mark.
+# The entry log's field for the item.
 _FIELDS = {
     "discrepancy": "discrepancy", "override": "entry", "denials": "serial", "door": "door",
 }  # fmt: skip
@@ -196,10 +194,9 @@ def _count(db: Connection, query: str, values: Sequence[str | int]) -> int:
 def _with_marks(
     table: str, number: str, kind: str, state: str | None
 ) -> tuple[str, tuple[str | int, ...]]:
-    """Return what stands after FROM, with conditions, to read a table with the marks of its rows in
-    a state.
+    """Return a FROM clause with conditions that joins a table with its marks of a state.
 
-    What is seen or settled is found by its marks, so that the many others need not be looked at.
+    Seen and settled items are looked up from the marks, which are few.
     """
     mark = f"t.kind = '{kind}' AND t.subject = {number} AND t.period = 0"
     if state in (None, "open"):
@@ -209,8 +206,8 @@ def _with_marks(
 
 
 def _numbers(kind: Kind, state: str | None) -> tuple[str, tuple[str | int, ...]]:
-    """Return the query for the discrepancies that came up with scans made without the server, or
-    for the others, newest first.
+    """Return the query for conflicts (discrepancies from offline scans), or for the other
+    discrepancies, newest first.
     """
     source, values = _with_marks("discrepancy n", "n.discrepancy_id", "discrepancy", state)
     away = (
@@ -316,7 +313,7 @@ def _doors(db: Connection, asked: Asked) -> list[Item]:
 
 
 def _marks(db: Connection, things: Sequence[Thing]) -> dict[Thing, Mark]:
-    """Return what was said of each thing."""
+    """Return each item's mark."""
     found = {}
     for thing in things:
         row = db.execute(

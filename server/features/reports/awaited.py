@@ -1,5 +1,5 @@
-"""Lists who is expected soon and not inside yet: speakers, people who are invited by name, and
-protocol guests. It says when and where each was seen last.
+"""Lists people who are expected soon and not inside yet: speakers, invited people and protocol
+guests, with when and where each was last seen.
 """
 
 from collections.abc import Iterable
@@ -13,13 +13,13 @@ from server.storage.localized import names_of
 
 AHEAD_MS = 2 * 3600_000
 ROWS_MAX = 150
-# Nothing is known of whose badge it was where the code was no badge or forged.
+# With these reasons the badge's holder is unknown.
 _NOT_THEM = "('not_a_badge', 'forged', 'other_event')"
 
 
 @dataclass(frozen=True)
 class Seen:
-    """Says where a badge was read last, and what the door answered."""
+    """Where a badge was last read, and the door's answer."""
 
     at: int  # Unix ms, by the door's clock
     direction: str
@@ -31,34 +31,33 @@ class Seen:
 
 @dataclass(frozen=True)
 class Awaited:
-    """Represents somebody who is expected. `serial` is None for a speaker whom no roster has, of
-    whom no door can know.
-    """
+    """An expected person. `serial` is None for a speaker who is not on the roster."""
 
     serial: int | None
     name: str
     organisation: str
-    why: str  # a role of a speaker, or "invited", or "protocol"
-    at: int | None  # when they are expected (Unix ms); None of protocol guests: today
+    why: str  # A speaker's role, "invited", or "protocol"
+    at: int | None  # Expected at (Unix ms); None for protocol guests: today
     session_id: int | None
     session_titles: dict[str, str]
     hall_id: int | None
     hall_names: dict[str, str]
     seen: Seen | None = None
-    elsewhere: dict[str, str] | None = None  # the hall where they are now, if not where expected
+    # The hall where they are now, unless it is the expected one
+    elsewhere: dict[str, str] | None = None
 
 
 @dataclass(frozen=True)
 class Asked:
-    """Describes whose absence is asked about: of one hall or session, or (None) of all."""
+    """The hall or session of a report, or None for all."""
 
     hall_id: int | None = None
     session_id: int | None = None
 
 
 def not_come(db: Connection, asked: Asked, now: int) -> list[Awaited]:
-    """Return who speaks or is invited by name in sessions that run now or start within two hours,
-    and has no stay in the session's hall. The soonest comes first.
+    """Return speakers and invited people of sessions that run now or start within two hours, and
+    who are not in the session's hall, soonest first.
     """
     where = ["s.starts_at <= ?", "s.ends_at > ?"]
     values: list[int] = [now + AHEAD_MS, now]
@@ -93,10 +92,10 @@ def not_come(db: Connection, asked: Asked, now: int) -> list[Awaited]:
 
 
 def guests_not_inside(db: Connection, serials: Iterable[int] | None) -> list[Awaited]:
-    """Return the protocol guests who are in no hall, by name. `serials` are those whom the user may
-    know of, and None stands for all.
+    """Return the protocol guests who are in no hall, by name. `serials` are those that the user may
+    see; None means all.
     """
-    # The few guests are looked up among the people, and not the other way round.
+    # Starts from the few guests, for speed.
     limit = "" if serials is None else f" AND {dialect.one_of('g.serial')}"
     rows = db.execute(
         "SELECT g.serial, '' AS said, 'protocol' AS why, NULL AS at, NULL AS session_id,"
@@ -111,13 +110,13 @@ def guests_not_inside(db: Connection, serials: Iterable[int] | None) -> list[Awa
 
 
 def watched_by(db: Connection, user_id: int) -> list[int]:
-    """Return the protocol guests of whose arrival a user is told."""
+    """Return the protocol guests whose arrival a user is notified of."""
     rows = db.execute("SELECT serial FROM protocol_watcher WHERE user_id = ?", (user_id,))
     return [row["serial"] for row in rows]
 
 
 def last_seen(db: Connection, serial: int) -> Seen | None:
-    """Return the last time that a door read somebody's badge, whatever it answered."""
+    """Return the last time a door read a person's badge, with any answer."""
     row = db.execute(
         "SELECT s.scanned_at AS at, s.direction, s.decision, s.reason, d.names AS door_names,"
         " h.names AS hall_names FROM scan s LEFT JOIN door d ON d.door_id = s.door_id"
@@ -135,7 +134,7 @@ def last_seen(db: Connection, serial: int) -> Seen | None:
     return Seen(**values)
 
 
-# With this the index of a person's stays serves, which has the open ones last.
+# With this condition the query uses the index of a person's open stays.
 _OPEN = f"{dialect.stay_over_at('y.')} = 9223372036854775807"
 
 
@@ -158,7 +157,7 @@ def _awaited(db: Connection, row: Row) -> Awaited:
 
 
 def _now_in(db: Connection, serial: int) -> dict[str, str] | None:
-    """Return the hall that somebody entered last and has not left."""
+    """Return the hall that a person entered last and has not left."""
     row = db.execute(
         "SELECT h.names FROM stay y JOIN hall h ON h.hall_id = y.hall_id WHERE y.serial = ?"
         f" AND y.closed_at IS NULL AND {_OPEN} ORDER BY y.opened_at DESC, y.around LIMIT 1",
@@ -169,5 +168,5 @@ def _now_in(db: Connection, serial: int) -> dict[str, str] | None:
 
 @lru_cache(4096)
 def _names(text: str | None) -> dict[str, str]:
-    """Return names from the database's JSON. The result is shared and must never be changed."""
+    """Parse names from JSON. The cached result is shared: do not change it."""
     return names_of(text) if text else {}

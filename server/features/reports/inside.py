@@ -1,4 +1,4 @@
-"""Lists who is inside a hall, by the records. A line is an open stay."""
+"""Lists the people inside a hall. Each line is an open stay."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,8 +10,8 @@ from server.storage.localized import names_of
 
 @dataclass(frozen=True)
 class Inside:
-    """Represents one person inside. `name` and `organisation` are empty where names were not asked
-    for, or where no roster has the serial.
+    """A person inside. `name` and `organisation` are empty without `named`, or if the roster lacks
+    the serial.
     """
 
     serial: int
@@ -19,12 +19,12 @@ class Inside:
     organisation: str
     category: int | None
     opened_at: int  # Unix ms, by the server's clock
-    door_names: dict[str, str]  # of the door by which they came
-    around: bool  # They came by a door of a hall within this one.
+    door_names: dict[str, str]  # Of the door by which they came
+    around: bool  # They came through a nested hall's door
 
 
 def count(db: Connection, hall_id: int) -> int:
-    """Return how many lines the list has."""
+    """Return the number of lines."""
     (found,) = db.execute(
         "SELECT COUNT(*) FROM stay WHERE hall_id = ? AND closed_at IS NULL", (hall_id,)
     ).fetchone()
@@ -32,11 +32,9 @@ def count(db: Connection, hall_id: int) -> int:
 
 
 def page(db: Connection, hall_id: int, *, named: bool, limit: int, offset: int = 0) -> list[Inside]:
-    """Return a part of the list. It is in the order of names, or of badge numbers where names are
-    not asked for.
-    """
+    """Return a page of the list, by name, or by badge number without `named`."""
     order = "a.family_name, a.given_name, s.serial" if named else "s.serial"
-    # Only what orders the list is read of all, and the rest of the part alone.
+    # Reads only the sort columns for all lines, and the rest for this page.
     chosen = (
         "SELECT s.serial, s.opened_at, s.door_id, s.around FROM stay s"
         f"{' LEFT JOIN attendee a ON a.serial = s.serial' if named else ''}"
@@ -54,7 +52,7 @@ def page(db: Connection, hall_id: int, *, named: bool, limit: int, offset: int =
 
 
 def everybody(db: Connection, hall_id: int, *, named: bool) -> list[Inside]:
-    """Return the whole list, in the order of `page`, as it is at one moment."""
+    """Return the whole list in the order of `page`, in one state."""
     rows = db.execute(
         "SELECT s.serial, s.opened_at, s.around, d.names AS door_names, a.given_name,"
         " a.family_name, a.organisation, a.category FROM stay s"
@@ -81,7 +79,5 @@ def _inside(row: Row, named: bool) -> Inside:
 
 @lru_cache(1024)
 def _names(text: str | None) -> dict[str, str]:
-    """Return a door's names. Few doors stand in many lines, so the result is shared and must never
-    be changed.
-    """
+    """Parse a door's names. The cached result is shared: do not change it."""
     return names_of(text) if text else {}

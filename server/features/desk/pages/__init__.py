@@ -1,7 +1,7 @@
-"""Serves the badge desk's pages under `/desk`, for touch and for the keyboard alone.
+"""The badge desk's pages under `/desk`, for touch and for keyboard only.
 
-Begin with `home.py`, the box in which a clerk types. Every form comes through `forms.py`, which
-gives it a nonce and the mark of what its page showed.
+Begin with `home.py`, the search box. Every form goes through `forms.py`, which adds its nonce and
+mark.
 """
 
 from flask import Blueprint

@@ -1,4 +1,4 @@
-"""Serves the form on which a clerk corrects somebody. It says first what happens to the badge."""
+"""The form for corrections. It first shows the effect on the badge."""
 
 from typing import Any
 
@@ -33,9 +33,7 @@ def show(number: str) -> str:
 @blueprint.post("/<number>/correct")
 @auth.allow(forms.ROLE)
 def save(number: str) -> Response | tuple[str, int] | str:
-    """Correct somebody. What does something to the badge is said first, and done once the clerk has
-    seen that.
-    """
+    """Correct a person. A change that affects the badge needs a confirmation first."""
     person, here = person_of(number), services()
     values = sent_values()
     serial = person.holder.serial
@@ -63,7 +61,7 @@ def save(number: str) -> Response | tuple[str, int] | str:
 
 
 def sent_values() -> dict[str, Any]:
-    """Return the fields of a person that a form sent."""
+    """Return the person's fields that a form sent."""
     found: dict[str, Any] = {
         key: request.form[key][: TEXT_CHARS_MAX + 1].strip()
         for key in FIELDS

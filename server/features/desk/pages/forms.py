@@ -1,4 +1,4 @@
-"""Reads the desk's forms, and does what they ask for, or says in plain words why not."""
+"""Reads the desk's forms and performs their actions, or explains a refusal."""
 
 import secrets
 from collections.abc import Callable
@@ -33,7 +33,7 @@ Step = Callable[[Connection, Form], Done]
 
 
 def desk() -> str:
-    """Return the name of this desk, or "" where none was chosen with this browser."""
+    """Return this browser's desk, or ""."""
     try:
         return acts.desk_name(unquote(request.cookies.get(COOKIE, "")))
     except DeskError:
@@ -41,14 +41,14 @@ def desk() -> str:
 
 
 def keep_desk(response: Response, name: str) -> None:
-    """Let the browser stand at this desk from now on."""
+    """Store the desk in the browser's cookie."""
     response.set_cookie(
         COOKIE, quote(name), max_age=COOKIE_S, secure=True, httponly=True, samesite="Lax", path="/"
     )
 
 
 def sent() -> Form:
-    """Return what every form brings along. Raises DeskError where this browser has no desk."""
+    """Return the fields of every form. Raises DeskError if this browser has no desk."""
     now = services().now()
     busy_ms = request.form.get("busy_ms", type=whole)
     opened_at = request.form.get("opened_at", default=now, type=whole)
@@ -63,8 +63,8 @@ def sent() -> Form:
 
 
 def perform(step: Step, said: Callable[[DeskAct], str], *, back: str, after: str = "") -> Response:
-    """Do what a form asks for, say how it went, and go `after` it, or home, or to the paper that
-    this browser prints. Where it is refused, go `back`, and where its page is old, answer 409.
+    """Perform a form's action, show `message`, and go to `after`, else to the browser's print page
+    or home. Goes `back` after a refusal; answers 409 for an outdated page.
     """
     try:
         form = sent()
@@ -82,19 +82,19 @@ def perform(step: Step, said: Callable[[DeskAct], str], *, back: str, after: str
 
 
 def refusal(error: Exception) -> str:
-    """Say why nothing was done."""
+    """Explain why nothing was done."""
     text = words.why(error.why) if isinstance(error, DeskError) else i18n.said(error)
     return _("Nothing was done. %(why)s", why=text)
 
 
 def overtaken(back: str) -> Response:
-    """Say that somebody else was quicker, and that nothing was done."""
+    """Answer that another clerk was faster and nothing was done."""
     page = render_template("desk/overtaken.html", back=back)
     return Response(page, 409, mimetype="text/html")
 
 
 def serial_of(number: str) -> int:
-    """Return the serial of a badge number in an address. Raises UnknownAttendeeError."""
+    """Return a badge number's serial. Raises UnknownAttendeeError."""
     try:
         serial = parse_badge_number(number)
     except ValueError:
@@ -115,14 +115,14 @@ def categories() -> dict[int, CategoryPlan]:
 
 
 def day_began() -> int:
-    """Return when this day began by the venue's clocks (Unix ms)."""
+    """Return the start of the day at the venue (Unix ms)."""
     here = services()
     local = here.venue_clock.local(here.now())
     return int(local.replace(hour=0, minute=0, second=0, microsecond=0).timestamp() * 1000)
 
 
 def context() -> dict[str, Any]:
-    """Return what the desk's templates use beside what every page has."""
+    """Return the template variables of the desk's pages."""
     return {
         "desk_name": desk(),
         "nonce": lambda: secrets.token_urlsafe(16),
@@ -132,7 +132,7 @@ def context() -> dict[str, Any]:
 
 
 def next_page(act: DeskAct, after: str = "") -> str:
-    """Return the page to go to after an act. It is home, or the paper that this browser prints."""
+    """Return the page after an action: the browser's print page if one is pending."""
     if act.by_browser and act.done_at is None:
         return url_for("desk.paper.show", act_id=act.act_id)
     return after or url_for("desk.home.show")

@@ -1,4 +1,4 @@
-"""Serves the box in which a clerk types or scans, the desk's queue, and undoing."""
+"""The search box, the desk's queue, and undo."""
 
 from typing import Any
 
@@ -31,9 +31,9 @@ from server.web.services import services
 blueprint = Blueprint("home", __name__)
 
 FOUND_MAX = 8
-# The search box searches at each key. Of each clerk one search a minute is logged.
+# The search box queries at each key; the entry log gets one entry a minute per clerk.
 LOGGED = StoredLimit("desk searches", Window(1, 60_000))
-QUERY_CHARS_MAX = 2_000  # A scanned link is longer than what anybody types.
+QUERY_CHARS_MAX = 2_000  # Longer than any typed text, for scanned links
 
 
 @blueprint.get("/")
@@ -51,7 +51,7 @@ def show() -> str | Response:
 @blueprint.get("/find")
 @auth.allow(forms.ROLE)
 def find() -> dict[str, Any]:
-    """Answer with the people whom the text of the box means, as JSON."""
+    """Return the people matching the box's text, as JSON."""
     text = _asked()
     return _told(text, _find(text))
 
@@ -59,7 +59,7 @@ def find() -> dict[str, Any]:
 @blueprint.get("/part")
 @auth.allow(forms.ROLE)
 def part() -> str:
-    """Return the part of the page that changes by itself."""
+    """Return the self-updating part of the page."""
     return render_template("desk/live.html", **_live())
 
 
@@ -101,7 +101,7 @@ def _home() -> str:
 
 
 def _live() -> dict[str, Any]:
-    """Return what changes by itself, from the last act to the desk's queue and pace."""
+    """Return the values of the self-updating part."""
     here, since = services(), forms.day_began()
     db = here.database.reader
     own = [one for one in pace(db, since=since, now=here.now()) if one.desk == forms.desk()]
@@ -118,10 +118,9 @@ def _asked() -> str:
 
 
 def _find(text: str) -> Found:
-    """Return whom the text means. A badge's own code, or the link of a phone page, is that person.
+    """Return the people matching a text: also a badge's code, or the link of a phone page.
 
-    That somebody searched goes into the entry log once a minute for each clerk, because each key
-    asks anew.
+    Logs the search once a minute per clerk, because each key searches anew.
     """
     if not text:
         return Found([], more=False)
@@ -142,7 +141,7 @@ def _find(text: str) -> Found:
 
 
 def _scanned_link(text: str) -> str:
-    """Return the code of the badge whose phone page's link somebody scanned, or ""."""
+    """Return the credential of the badge whose phone link was scanned, or ""."""
     here = services()
     db = here.database.reader
     try:
@@ -191,7 +190,7 @@ def _state(hit: Hit) -> str:
 
 
 def _says(text: str, found: Found) -> str:
-    """Say in words how the search went, also to those who hear the page."""
+    """Return the result in words, also for screen readers."""
     if not text:
         return ""
     if not found.people:

@@ -1,6 +1,4 @@
-"""Serves the other ways in which somebody gets in today: a day credential for whoever forgot the
-badge, and the badge by mail.
-"""
+"""Other ways to enter today: a day credential for a forgotten badge, and the badge by mail."""
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
@@ -23,7 +21,7 @@ blueprint = Blueprint("other_ways", __name__, url_prefix="/person")
 @blueprint.get("/<number>/day")
 @auth.allow(forms.ROLE)
 def day(number: str) -> str:
-    """Show for which days the person may get a credential, and which ones they were given."""
+    """Show the days for which a person may get a credential, and the given ones."""
     here, person = services(), person_of(number)
     holder = person.holder
     if holder.issue == 0 or holder.revoked_at is not None:
@@ -46,7 +44,7 @@ def day(number: str) -> str:
 @blueprint.post("/<number>/day")
 @auth.allow(forms.ROLE)
 def give_day(number: str) -> Response:
-    """Give out a credential for one day. A form that comes twice gives one."""
+    """Issue a credential for one day. A repeated form issues one."""
     here, by = services(), auth.actor()
     serial = person_of(number).holder.serial
     chosen = request.form.get("day", type=whole)
@@ -70,7 +68,7 @@ def give_day(number: str) -> Response:
 @blueprint.post("/<number>/mail")
 @auth.allow(forms.ROLE)
 def mail(number: str) -> Response:
-    """Mail the badge to the address that stands on the person's page, also once more."""
+    """Mail the badge to the person's address, also once more."""
     holder, by = person_of(number).holder, auth.actor()
     back = url_for("desk.person.show", number=number)
     if holder.issue == 0 or holder.revoked_at is not None or not holder.email:

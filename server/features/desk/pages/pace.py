@@ -1,4 +1,4 @@
-"""Serves the page that shows how quickly each desk works."""
+"""The page with each desk's pace."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ def show() -> str:
 @blueprint.get("/part")
 @auth.allow(forms.ROLE)
 def part() -> str:
-    """Return the part of the page that changes by itself."""
+    """Return the self-updating part of the page."""
     return render_template("desk/pace_part.html", **_figures())
 
 

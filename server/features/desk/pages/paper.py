@@ -1,6 +1,4 @@
-"""Serves what becomes of cards on paper. These are jobs that need somebody, and cards that this
-browser prints because no printer serves the desk.
-"""
+"""The desk's print jobs: jobs that need a clerk, and cards that the browser prints."""
 
 from collections.abc import Callable
 
@@ -22,7 +20,7 @@ from server.web.services import services
 
 blueprint = Blueprint("paper", __name__)
 
-# The card's frame, and nothing else, may be shown within our own page.
+# Only the card's frame may be embedded, in our own page.
 _OWN_FRAME = "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'; "
 _WITH_FRAME = (
     "default-src 'none'; base-uri 'none'; object-src 'none'; form-action 'self'; "
@@ -34,7 +32,7 @@ _WITH_FRAME = (
 @blueprint.post("/jobs/<int:job_id>/retry")
 @auth.allow(forms.ROLE)
 def retry(job_id: int) -> AnyResponse:
-    """Print again what failed, at the printer that is chosen or at any that serves the desk."""
+    """Print a failed job again, at the chosen printer or any of the desk."""
     printer_id = request.form.get("printer", type=whole)
     return _job(
         lambda db, by, now: jobs.retry(db, job_id, by=by, now=now, printer_id=printer_id),
@@ -53,7 +51,7 @@ def give_up(job_id: int) -> AnyResponse:
 @blueprint.post("/jobs/<int:job_id>/printed")
 @auth.allow(forms.ROLE)
 def printed(job_id: int) -> AnyResponse:
-    """Note that the card came out, where the printer could not say so."""
+    """Record that the card came out, if the printer can't report it."""
     event = services().event
     return _job(
         lambda db, by, now: jobs.confirm(db, event, job_id, by=by, now=now),
@@ -64,7 +62,7 @@ def printed(job_id: int) -> AnyResponse:
 @blueprint.get("/cards/<int:act_id>")
 @auth.allow(forms.ROLE)
 def show(act_id: int) -> Response:
-    """Show the card in a frame, which this browser prints."""
+    """Show the card in a frame, for the browser to print."""
     act = _waits_for_browser(act_id)
     holder = attendees.attendee(services().database.reader, act.serial)
     page = render_template("desk/paper.html", act=act, holder=holder)

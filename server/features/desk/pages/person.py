@@ -1,4 +1,4 @@
-"""Serves one person's page at the desk, with how their badge is and what can be done."""
+"""A person's page at the desk: the badge's state and the possible actions."""
 
 from flask import Blueprint, abort, render_template, request, url_for
 from markupsafe import Markup
@@ -73,7 +73,7 @@ def id_checked(number: str) -> Response:
 @blueprint.get("/<number>/phone")
 @auth.allow(forms.ROLE)
 def phone(number: str) -> str:
-    """Show the link of the phone page, as a code for the attendee's own camera."""
+    """Show the phone page's link as a code for the attendee's camera."""
     person = person_of(number)
     if person.holder.issue == 0 or person.holder.revoked_at is not None:
         abort(404)
@@ -98,13 +98,13 @@ def phone_done(number: str) -> Response:
 
 
 def person_of(number: str) -> DeskPerson:
-    """Return the person of a number in an address, or answer with 404."""
+    """Return the person of a badge number, or abort with 404."""
     here = services()
     return desk_person(here.database.reader, here.event, _serial(number))
 
 
 def takes_photos() -> bool:
-    """Tell whether the desk takes photos for cards."""
+    """Return whether the desk takes photos for cards."""
     try:
         return photo.folder(services().event) is not None
     except EventError:

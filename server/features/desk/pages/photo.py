@@ -1,4 +1,4 @@
-"""Serves the page on which the desk takes somebody's photo, where the event wants that."""
+"""The page for taking a person's photo, if the event wants photos."""
 
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request
 from markupsafe import Markup
@@ -63,6 +63,6 @@ def take(number: str) -> AnyResponse:
 
 
 def with_camera(page: str) -> Response:
-    """Answer with a page that may use the camera, where the desk takes photos."""
+    """Return a page that may use the camera, if the desk takes photos."""
     headers = {"Permissions-Policy": _CAMERA} if takes_photos() else {}
     return Response(page, headers=headers)

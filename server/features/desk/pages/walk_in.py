@@ -1,4 +1,4 @@
-"""Serves the form that registers somebody without a registration, with a badge at once."""
+"""The form that registers a walk-in, and issues the badge."""
 
 import os
 from typing import Any
@@ -27,7 +27,7 @@ KNOWN_MAX = 50
 @blueprint.get("")
 @auth.allow(forms.ROLE)
 def show() -> Response | str:
-    """Show an empty form, or one with the name that was looked for in vain."""
+    """Show the form, with the name or e-mail of a failed search."""
     name = request.args.get("name", "").strip()[:TEXT_CHARS_MAX]
     is_email = "@" in name
     return _page({"email": name} if is_email else {"given_name": name})
@@ -63,7 +63,7 @@ def _said(act: DeskAct) -> str:
 
 
 def _known() -> set[int]:
-    """Return the serials of those whom the clerk has seen and who are somebody else."""
+    """Return the serials of similar people whom the clerk has seen and ruled out."""
     listed = request.form.getlist("known")[:KNOWN_MAX]
     found = set()
     for text in listed:

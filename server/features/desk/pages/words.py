@@ -1,4 +1,4 @@
-"""Says what the desk's errors and plans mean, in the page's language."""
+"""The desk's errors and plans in the page's language."""
 
 from badges.categories import CategoryPlan
 from server.features.desk.acts import DeskAct, Kind, Why
@@ -12,7 +12,7 @@ from server.web.i18n import gettext as _
 
 
 def why(found: Why) -> str:
-    """Say why the desk can't do something, and what to do."""
+    """Return why an action was refused, and the remedy."""
     if found in _WHY_NOT_UNDONE:
         return _WHY_NOT_UNDONE[found]()
     return {
@@ -61,7 +61,7 @@ _WHY_NOT_UNDONE = {
 
 
 def undoing(does: Does) -> str:
-    """Say beforehand what undoing does."""
+    """Return what undoing would do."""
     return {
         Does.REVOKES: _("The badge becomes void, and its print is given up if it still waits."),
         Does.PUTS_BACK: _("What was written before is put back. The badge stays as it is."),
@@ -78,7 +78,7 @@ def undoing(does: Does) -> str:
 
 
 def act_words(act: DeskAct) -> str:
-    """Say what a clerk did, in one or two words."""
+    """Return an action's name."""
     return {
         Kind.WALK_IN: _("Registered"),
         Kind.PRINT: _("Print"),
@@ -91,7 +91,6 @@ def act_words(act: DeskAct) -> str:
 
 
 def reasons() -> dict[str, str]:
-    """Return the words of each reason for a new badge."""
     said = {
         "lost": _("Lost"),
         "stolen": _("Stolen"),
@@ -102,7 +101,7 @@ def reasons() -> dict[str, str]:
 
 
 def columns() -> dict[str, str]:
-    """Return what the fields of a person are called."""
+    """Return the names of a person's fields."""
     return {
         "given_name": _("Given name"),
         "family_name": _("Family name"),
@@ -119,22 +118,19 @@ def job_state(state: JobState) -> str:
 
 
 def printer_state(state: PrinterState) -> str:
-    """Say how a printer is. It is empty where all is well."""
+    """Return a printer's problem, or ""."""
     return "" if state.can_print else _(STATES[state][1])
 
 
 def problem(found: Problem) -> str:
-    """Say why a job failed."""
+    """Return why a job failed."""
     return _(PROBLEMS[found]) if found in PROBLEMS else ""
 
 
 def said(text: str) -> str:
-    """Return what a printer or a job says of itself in the page's language, where there are words
-    for it.
-    """
+    """Translate a printer's or job's own text, if possible."""
     return i18n.said(text)
 
 
 def category_name(one: CategoryPlan | None) -> str:
-    """Return what a category is called in the page's language."""
     return "" if one is None else text_in(one.names, i18n.language()) or one.key

@@ -123,9 +123,8 @@ def status(event_dir: Path, template: str) -> None:
         others = outbox.mails_in(db, template, states, SHOWN)
     click.echo(", ".join(f"{totals[state]:,} {words}" for state, words in STATE_WORDS.items()))
     for failure in others:
-        click.echo(
-            f"  {badge_number(failure.serial)}  {STATE_WORDS[failure.state]}: {failure.answer or '-'}"
-        )
+        state = STATE_WORDS[failure.state]
+        click.echo(f"  {badge_number(failure.serial)}  {state}: {failure.answer or '-'}")
     more = sum(totals[state] for state in states) - len(others)
     if more > 0:
         click.echo(f"  … and {more:,} more")

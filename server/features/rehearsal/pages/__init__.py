@@ -1,5 +1,4 @@
-"""Serves staff's page that asks beforehand what the doors would answer.
+"""Pages that predict the doors' answers.
 
-Begin with `pages.py`. What it shows is worked out in server/features/rehearsal, and nothing is
-written.
+Begin with `pages.py`. Writes nothing.
 """

@@ -1,4 +1,4 @@
-"""Asks whether somebody would be let in, and plays a day through. Nobody is admitted by either."""
+"""Pages that predict whether a person would be admitted, and simulate a day. No one is admitted."""
 
 from dataclasses import dataclass, field
 from datetime import date
@@ -21,14 +21,14 @@ from server.web.services import services
 blueprint = Blueprint("rehearsal", __name__, url_prefix="/admin/rehearsal")
 
 FIELD_CHARS_MAX = 200
-FINDINGS_MAX = 500  # on the page
-# With more people a day is played in a process of its own. With fewer, starting one takes longer.
+FINDINGS_MAX = 500  # On the page
+# With more people a day is simulated in a worker process; with fewer, starting one takes longer.
 PEOPLE_HERE_MAX = 2_000
 
 
 @dataclass(frozen=True)
 class Asked:
-    """Holds what was typed, and what is wrong with it, by field."""
+    """The form's input, and its problems by field."""
 
     person: str = ""
     place: str = ""
@@ -40,7 +40,7 @@ class Asked:
 @blueprint.get("/")
 @auth.allow("badge_desk", "auditor")
 def show() -> tuple[str, int]:
-    """Show the form, and the answer where somebody was asked about."""
+    """Show the form, and the answer if a person was given."""
     here = services()
     db, clock = here.database.reader, display.PageClock(here.venue_clock.zone)
     asked, found = _asked()
@@ -61,7 +61,7 @@ def show() -> tuple[str, int]:
 @blueprint.get("/day")
 @auth.allow("auditor")
 def day() -> tuple[str, int]:
-    """Play a day through, and show what would go wrong."""
+    """Simulate a day and show the findings."""
     days = report.dates(services().event.settings)
     problem, status, found = "", 400, None
     try:
@@ -87,21 +87,21 @@ def day() -> tuple[str, int]:
 
 
 def _played(wanted: date) -> report.Rehearsal | None:
-    """Return the day played through, or None while a process of its own does so."""
+    """Return the simulated day, or None while a worker process is still computing it."""
     here = services()
-    # What is found there is in English, and another process does not know of pages.
+    # Findings from a worker process are in English; the page translates them.
     db, clock = here.database.reader, Clock(here.venue_clock.zone)
     if not more_people_than(db, PEOPLE_HERE_MAX):
         return report.rehearse(db, here.event, wanted, clock)
     report.number_of(here.event.settings, wanted)
-    state = entry_log.newest(db)  # Whatever staff change is an act there.
+    state = entry_log.newest(db)  # Every change by staff is an entry there.
     read = partial(report.rehearse_of, path=here.event.path, wanted=wanted, clock=clock)
     path = here.database.path
     return here.own(WorkedOut).get(f"day {wanted}", state, lambda: read_apart(path, read))
 
 
 def _asked() -> tuple[Asked, WouldEnter | None]:
-    """Read the form, and ask. What is wrong is told by its field."""
+    """Read the form and decide. Problems are returned by field."""
     given = {
         key: request.args.get(key, "").strip()[:FIELD_CHARS_MAX] for key in ("person", "place")
     }

@@ -1,3 +1,1 @@
-"""Serves what staff ask of the records: who is inside a hall, who has not come yet, and what needs
-a look.
-"""
+"""Pages of reports: people inside a hall, missing people, and items that need attention."""

@@ -1,4 +1,4 @@
-"""Serves what needs a look, and takes what staff say of it."""
+"""Shows what needs attention, and stores the marks of staff."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -25,7 +25,7 @@ PAGES_MAX = 1_000
 
 @dataclass(frozen=True)
 class Filter:
-    """Describes what was asked for. Without a day it is today."""
+    """The requested items; default: today."""
 
     kind: str = Kind.CONFLICT
     state: str = "open"
@@ -70,7 +70,7 @@ def show() -> tuple[str, int]:
 @blueprint.post("/mark")
 @auth.allow("supervisor")
 def mark() -> Response:
-    """Take a state and a note of one thing."""
+    """Store an item's state and note."""
     form = request.form
     back = _back(form)
     numbers = [form.get(name, type=whole) for name in ("subject", "period", "count")]
@@ -90,7 +90,7 @@ def mark() -> Response:
 
 
 def chance_words(chance: float) -> str:
-    """Say how small a chance is."""
+    """Return a small probability in words."""
     if chance < 1e-6:
         return str(_("less than 1 in %(number)s", number=i18n.decimal(1_000_000)))
     return str(_("1 in %(number)s", number=i18n.decimal(round(1 / chance))))

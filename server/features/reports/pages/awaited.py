@@ -1,4 +1,4 @@
-"""Serves who is expected within two hours and not inside yet, with when they were seen last."""
+"""Shows the people expected within two hours and not inside yet, and where they were last seen."""
 
 from flask import Blueprint, render_template, request
 from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
@@ -37,7 +37,7 @@ def show() -> tuple[str, int]:
 @blueprint.get("/list")
 @auth.allow(*ROLES)
 def part() -> tuple[str, int]:
-    """Return the lists alone, which the page fetches again and again."""
+    """Return only the lists, which the page reloads regularly."""
     asked = _asked(request.args)
     if asked.problems:
         return "", 400
@@ -63,9 +63,9 @@ def _lists(wanted: awaited.Asked) -> dict[str, object]:
 
 
 def _may_know() -> list[int] | None:
-    """Return the protocol guests whom the user may know of, or None for all."""
+    """Return the protocol guests that the user may see, or None for all."""
     who = auth.user()
-    assert who is not None  # The view names roles.
+    assert who is not None  # The view requires a role.
     if auth.may_open("admin.protocol.put"):
         return None
     return awaited.watched_by(services().database.reader, who.user_id)

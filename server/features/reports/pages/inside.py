@@ -1,4 +1,4 @@
-"""Serves who is inside a hall, as a list to read and to print."""
+"""Shows the people inside a hall, as a list to read and to print."""
 
 from collections.abc import Iterator, Sequence
 
@@ -54,7 +54,7 @@ def show(hall_id: int) -> str:
 @blueprint.get("/print")
 @auth.allow(*ROLES)
 def whole_list(hall_id: int) -> str:
-    """Return the whole list in one page, to be printed."""
+    """Return the whole list as one page for printing."""
     here, named = services(), _named()
     hall = _hall(hall_id)
     people = inside.everybody(here.database.reader, hall_id, named=named)
@@ -70,10 +70,12 @@ def whole_list(hall_id: int) -> str:
 
 
 def _lines(people: Sequence[Inside], named: bool) -> Iterator[str]:
-    """Write the list's rows. Tens of thousands of them take a template three times as long."""
+    """Format the list's rows. A template takes three times as long for tens of thousands
+    of them.
+    """
     minutes = Minutes(services().venue_clock)
     categories = {code: escape(main_name(one.names)) for code, one in _categories().items()}
-    doors: dict[int, Markup] = {}  # Rows share the names of their doors.
+    doors: dict[int, Markup] = {}  # Rows share their doors' names
     for number, one in enumerate(people, 1):
         door = doors.get(id(one.door_names))
         if door is None:
@@ -96,7 +98,7 @@ def _named() -> bool:
 
 
 def _note(hall_id: int, count: int) -> None:
-    """Write into the entry log that somebody saw who is inside, where they saw names."""
+    """Log that the user saw the names of people inside."""
     if not (_named() and count):
         return
     here, by = services(), auth.actor()
