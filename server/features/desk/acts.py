@@ -190,17 +190,17 @@ def act(db: Connection, act_id: int) -> DeskAct | None:
     return None if row is None else _act(row)
 
 
-def is_newest(db: Connection, one: DeskAct) -> bool:
+def is_newest(db: Connection, own_act: DeskAct) -> bool:
     """Return whether it is the newest action of any desk on the same person."""
     (newest,) = db.execute(
-        "SELECT MAX(act_id) FROM desk_act WHERE serial = ?", (one.serial,)
+        "SELECT MAX(act_id) FROM desk_act WHERE serial = ?", (own_act.serial,)
     ).fetchone()
-    return bool(newest == one.act_id)
+    return bool(newest == own_act.act_id)
 
 
-def note_undone(db: Connection, one: DeskAct, now: int) -> None:
+def note_undone(db: Connection, own_act: DeskAct, now: int) -> None:
     """Mark an action as undone; it then counts in no pace."""
-    db.execute("UPDATE desk_act SET undone_at = ? WHERE act_id = ?", (now, one.act_id))
+    db.execute("UPDATE desk_act SET undone_at = ? WHERE act_id = ?", (now, own_act.act_id))
 
 
 def drop_browser_prints(db: Connection, serial: int) -> None:
@@ -212,9 +212,9 @@ def drop_browser_prints(db: Connection, serial: int) -> None:
     )
 
 
-def note_done(db: Connection, one: DeskAct, now: int) -> None:
+def note_done(db: Connection, own_act: DeskAct, now: int) -> None:
     """Mark a browser's print as handed over."""
-    db.execute("UPDATE desk_act SET done_at = ? WHERE act_id = ?", (now, one.act_id))
+    db.execute("UPDATE desk_act SET done_at = ? WHERE act_id = ?", (now, own_act.act_id))
 
 
 def _act(row: Row) -> DeskAct:

@@ -57,12 +57,12 @@ def plan(db: Connection, serial: int, values: Mapping[str, Any]) -> CorrectionPl
     after = {key: getattr(holder, key) for key in FIELDS} | checked
     if not (after["given_name"] or after["family_name"]):
         raise DeskError(Why.NO_NAME)
-    found = [
+    changes = [
         Change(key, getattr(holder, key), value)
         for key, value in checked.items()
         if getattr(holder, key) != value
     ]
-    return CorrectionPlan(holder, found, _effect(holder, {one.column for one in found}))
+    return CorrectionPlan(holder, changes, _effect(holder, {change.column for change in changes}))
 
 
 def correct(
@@ -76,18 +76,18 @@ def correct(
 
     def do() -> DeskAct:
         acts.check_seen(db, form, serial)
-        found = plan(db, serial, values)
-        if not found.changes:
+        planned = plan(db, serial, values)
+        if not planned.changes:
             raise _NothingChangedError
-        after = {one.column: one.after for one in found.changes}
+        after = {change.column: change.after for change in planned.changes}
         attendees.change_attendee(db, serial, after, by=form.by, now=form.now)
         paper = NO_PAPER
-        if found.effect is Effect.VOIDS:
+        if planned.effect is Effect.VOIDS:
             issuing.reissue(db, event, serial, reason=REASON, now=form.now, by=form.by)
-        if found.effect in (Effect.VOIDS, Effect.PRINTS_AGAIN):
+        if planned.effect in (Effect.VOIDS, Effect.PRINTS_AGAIN):
             paper = hand_over.to_paper(db, form, serial)
-        before = {one.column: one.before for one in found.changes}
-        kept = {"before": before, "after": after, "effect": found.effect.value}
+        before = {change.column: change.before for change in planned.changes}
+        kept = {"before": before, "after": after, "effect": planned.effect.value}
         return acts.keep(db, form, Kind.CORRECTION, serial, paper=paper, kept=kept)
 
     try:

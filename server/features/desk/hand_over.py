@@ -75,23 +75,27 @@ def confirm_browser_print(db: Connection, event: Event, act_id: int, *, by: str,
 
     Raises DeskError if no browser print is pending, or DesignError.
     """
-    one = acts.act(db, act_id)
-    if one is None or not one.by_browser:
+    printed_act = acts.act(db, act_id)
+    if printed_act is None or not printed_act.by_browser:
         raise DeskError(Why.NOT_TO_CONFIRM)
-    if one.done_at is not None:
+    if printed_act.done_at is not None:
         return
-    badges = [badge for badge in issuing.badges_of(db, one.serial) if badge.issue == one.issue]
+    badges = [
+        badge
+        for badge in issuing.badges_of(db, printed_act.serial)
+        if badge.issue == printed_act.issue
+    ]
     latin = card_design.read_design(event).latin
     cards.note_printed(db, cards.read(db, event, badges, latin=latin), by=by, now=now)
-    acts.note_done(db, one, now)
+    acts.note_done(db, printed_act, now)
 
 
 def drop_browser_print(db: Connection, act_id: int) -> None:
     """Cancel a pending print in a browser. Raises DeskError."""
-    one = acts.act(db, act_id)
-    if one is None or not one.by_browser or one.done_at is not None:
+    printed_act = acts.act(db, act_id)
+    if printed_act is None or not printed_act.by_browser or printed_act.done_at is not None:
         raise DeskError(Why.NOT_TO_CONFIRM)
-    acts.drop_browser_prints(db, one.serial)
+    acts.drop_browser_prints(db, printed_act.serial)
 
 
 def to_paper(db: Connection, form: Form, serial: int) -> Paper:

@@ -52,8 +52,8 @@ def pace(db: Connection, *, since: int, now: int) -> list[DeskPace]:
     served = _served(db, since)
     waiting = _waiting(db, since)
     by_desk: defaultdict[str, list[_Served]] = defaultdict(list)
-    for one in served:
-        by_desk[one.desk].append(one)
+    for person in served:
+        by_desk[person.desk].append(person)
     names = sorted(by_desk.keys() | waiting.keys())
     return [
         _pace(ALL_DESKS, served, sum(waiting.values()), now),
@@ -68,7 +68,7 @@ def percentile(values: Sequence[int], percent: int) -> int | None:
 
 
 def _pace(desk: str, served: list[_Served], waiting: int, now: int) -> DeskPace:
-    first = min((one.begun_at for one in served), default=now)
+    first = min((person.begun_at for person in served), default=now)
     today_ms = max(now - first, 60_000)
     return DeskPace(
         desk,
@@ -80,9 +80,9 @@ def _pace(desk: str, served: list[_Served], waiting: int, now: int) -> DeskPace:
 
 
 def _window(served: list[_Served], now: int, length_ms: int) -> Window:
-    inside = [one for one in served if one.done_at > now - length_ms]
-    people = len({one.serial for one in inside})
-    waits = [one.done_at - one.begun_at for one in inside]
+    inside = [person for person in served if person.done_at > now - length_ms]
+    people = len({person.serial for person in inside})
+    waits = [person.done_at - person.begun_at for person in inside]
     return Window(
         people, people / (length_ms / 60_000), percentile(waits, 50), percentile(waits, 95)
     )

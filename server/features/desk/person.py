@@ -53,7 +53,7 @@ def desk_person(db: Connection, event: Event, serial: int) -> DeskPerson:
         checked=checked,
         checked_by=Names(db).who(checked.checked_by) if checked else "",
         is_likely_copy=copies.is_likely(db, serial, holder.issue),
-        open_job=next((one for one in jobs.open_jobs(db) if one.serial == serial), None),
+        open_job=next((job for job in jobs.open_jobs(db) if job.serial == serial), None),
         asked_at=hand_over.asked_at(db, serial, holder.issue),
         photo=_photo(design, holder),
         trouble=trouble,
@@ -74,8 +74,8 @@ def _printed(
     if not holder.issue:
         return None
     badge = issuing.current_badge(db, holder.serial)
-    (found,) = cards.read(db, event, [badge], latin=design is None or design.latin)
-    return found
+    (printed,) = cards.read(db, event, [badge], latin=design is None or design.latin)
+    return printed
 
 
 def _printed_at(db: Connection, holder: Attendee) -> int | None:

@@ -47,12 +47,14 @@ def prepared(data: bytes) -> bytes:
     upright.thumbnail((_SIDE_PX, _SIDE_PX))
     plain = Image.new("RGB", upright.size)
     plain.paste(upright)
-    made = io.BytesIO()
-    plain.save(made, "JPEG", quality=88)
-    return made.getvalue()
+    buffer = io.BytesIO()
+    plain.save(buffer, "JPEG", quality=88)
+    return buffer.getvalue()
 
 
-def keep(db: Connection, event: Event, holder: Attendee, made: bytes, *, by: str, now: int) -> None:
+def keep(
+    db: Connection, event: Event, holder: Attendee, picture: bytes, *, by: str, now: int
+) -> None:
     """Store a photo from `prepared`, replacing an earlier one.
 
     Raises DeskError or DesignError, and OSError if it can't be written.
@@ -63,7 +65,7 @@ def keep(db: Connection, event: Event, holder: Attendee, made: bytes, *, by: str
     # A file named by the external id takes precedence over one named by badge number.
     kept = _files(place, holder)
     named = next((path.stem for path in kept if path.stem == holder.external_id), holder.number)
-    write_whole(place / f"{named}.jpg", made)
+    write_whole(place / f"{named}.jpg", picture)
     for path in kept:
         if path.stem == named and path.name != f"{named}.jpg":
             path.unlink(missing_ok=True)

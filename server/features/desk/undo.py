@@ -62,15 +62,15 @@ def undo(db: Connection, event: Event, form: Form, act_id: int) -> Done:
     """
 
     def do() -> DeskAct:
-        found = undo_plan(db, form.by, form.now)
-        if found is None or found.act.act_id != act_id:
+        plan = undo_plan(db, form.by, form.now)
+        if plan is None or plan.act.act_id != act_id:
             raise DeskError(Why.NOTHING_TO_UNDO)
-        if found.does is None:
-            raise DeskError(found.why_not or Why.NOTHING_TO_UNDO)
-        paper = _undo(db, event, form, found.act, found.does)
-        acts.note_undone(db, found.act, form.now)
+        if plan.does is None:
+            raise DeskError(plan.why_not or Why.NOTHING_TO_UNDO)
+        paper = _undo(db, event, form, plan.act, plan.does)
+        acts.note_undone(db, plan.act, form.now)
         entry_log.act(db, form.by, Act.EDIT_UNDONE, {}, form.now)
-        return acts.keep(db, form, Kind.UNDO, found.act.serial, paper=paper)
+        return acts.keep(db, form, Kind.UNDO, plan.act.serial, paper=paper)
 
     return acts.once(db, form, do)
 

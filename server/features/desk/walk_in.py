@@ -32,7 +32,7 @@ class SimilarError(ValueError):
 
 def register(
     db: Connection, event: Event, form: Form, values: Mapping[str, Any], *,
-    known: Collection[int], random: Callable[[int], bytes], picture: bytes = b"",
+    seen: Collection[int], random: Callable[[int], bytes], picture: bytes = b"",
 ) -> Done:  # fmt: skip
     """Register a person, issue their badge and print it.
 
@@ -44,20 +44,20 @@ def register(
     def do() -> DeskAct:
         checked = needed(values)
         alike = similar(db, checked)
-        if any(one.serial not in known for one in alike):
+        if any(person.serial not in seen for person in alike):
             raise SimilarError(alike)
-        if any(has_email(one, checked) for one in alike):
+        if any(has_email(person, checked) for person in alike):
             raise DeskError(Why.EMAIL_KNOWN)
-        made = attendees.add_attendee(
+        holder = attendees.add_attendee(
             db, {"language": _language(checked), **checked}, by=form.by, now=form.now,
             random=random,
         )  # fmt: skip
         if picture:
-            photo.keep(db, event, made, picture, by=form.by, now=form.now)
-        issuing.reissue(db, event, made.serial, reason=hand_over.FIRST, now=form.now, by=form.by)
-        paper = hand_over.to_paper(db, form, made.serial)
+            photo.keep(db, event, holder, picture, by=form.by, now=form.now)
+        issuing.reissue(db, event, holder.serial, reason=hand_over.FIRST, now=form.now, by=form.by)
+        paper = hand_over.to_paper(db, form, holder.serial)
         return acts.keep(
-            db, form, Kind.WALK_IN, made.serial, paper=paper, kept={"email": made.email}
+            db, form, Kind.WALK_IN, holder.serial, paper=paper, kept={"email": holder.email}
         )
 
     return acts.once(db, form, do)
@@ -87,12 +87,12 @@ def similar(db: Connection, values: Mapping[str, Any]) -> list[Attendee]:
         (dialect.many(called), values.get("email", "")),
     )
     alike = [attendees.attendee_of(row) for row in rows]
-    return sorted(alike, key=lambda one: not has_email(one, values))[:SIMILAR_MAX]
+    return sorted(alike, key=lambda person: not has_email(person, values))[:SIMILAR_MAX]
 
 
-def has_email(one: Attendee, values: Mapping[str, Any]) -> bool:
+def has_email(person: Attendee, values: Mapping[str, Any]) -> bool:
     email = values.get("email", "")
-    return bool(email) and one.email.lower() == email.lower()
+    return bool(email) and person.email.lower() == email.lower()
 
 
 def _called(db: Connection, words: list[str]) -> list[int]:

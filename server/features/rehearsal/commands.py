@@ -11,7 +11,7 @@ from server.console import count, event_option, opened, refuse, wall_clock
 from server.core.event.calendar import Clock
 from server.core.venue import fields as venue_fields
 from server.core.venue.fields import ValueRefusedError
-from server.features.rehearsal import report, told
+from server.features.rehearsal import answer_text, report
 from server.features.rehearsal.places import AskedError
 from server.features.rehearsal.would_enter import WouldEnter
 from server.features.rehearsal.would_enter import would_enter as ask
@@ -48,13 +48,15 @@ def would_enter(
         clock = Clock(ZoneInfo(event.settings.time_zone))
         at = wall_clock() if when is None else _instant(when, clock.zone)
         try:
-            found = ask(db, event, person, place, at, as_now=as_now, issue=issue)
+            forecast = ask(db, event, person, place, at, as_now=as_now, issue=issue)
         except AskedError as error:
             raise refuse(str(error)) from None
         if as_json:
-            click.echo(json.dumps(told.as_json(db, found, clock), ensure_ascii=False, indent=2))
+            click.echo(
+                json.dumps(answer_text.as_json(db, forecast, clock), ensure_ascii=False, indent=2)
+            )
         else:
-            _say(db, found, clock)
+            _say(db, forecast, clock)
 
 
 def _instant(text: str, zone: ZoneInfo) -> int:
@@ -64,22 +66,22 @@ def _instant(text: str, zone: ZoneInfo) -> int:
         raise refuse(f"--at {error}.") from None
 
 
-def _say(db: Connection, found: WouldEnter, clock: Clock) -> None:
-    hall = found.place.hall
+def _say(db: Connection, forecast: WouldEnter, clock: Clock) -> None:
+    hall = forecast.place.hall
     where = " / ".join(hall.names.values()) or hall.code
-    moment = f"{clock.day(found.at)} {clock.minute(found.at)}"
-    click.echo(f"{found.person.name} ({found.person.number}) at {where}, {moment}:")
-    for answer in found.answers:
+    moment = f"{clock.day(forecast.at)} {clock.minute(forecast.at)}"
+    click.echo(f"{forecast.person.name} ({forecast.person.number}) at {where}, {moment}:")
+    for answer in forecast.answers:
         doors = f" at {', '.join(answer.doors)}" if answer.doors else ""
         click.echo(f"  {'Would be admitted' if answer.admitted else 'Would be denied'}{doors}")
-        for language, said in answer.says.items():
-            step = f" ({said.next_step})" if said.next_step else ""
-            click.echo(f"    {language}: {said.word} · {said.reason}{step}")
-    for about, text in told.facts(db, found, clock):
+        for language, explanation in answer.says.items():
+            step = f" ({explanation.next_step})" if explanation.next_step else ""
+            click.echo(f"    {language}: {explanation.word} · {explanation.reason}{step}")
+    for about, text in answer_text.facts(db, forecast, clock):
         click.echo(f"  {about}: {text}")
-    for sentence in told.assumptions(found):
+    for sentence in answer_text.assumptions(forecast):
         click.echo(f"  Assumed: {sentence}")
-    for sentence in told.notes(found):
+    for sentence in answer_text.notes(forecast):
         click.echo(f"Note: {sentence}", err=True)
 
 
@@ -104,28 +106,29 @@ def rehearse(event_dir: Path, wanted: datetime | None, sessions: bool, as_json: 
         clock = Clock(ZoneInfo(event.settings.time_zone))
         day = wanted.date() if wanted else clock.local(wall_clock()).date() + timedelta(days=1)
         try:
-            found = report.rehearse(db, event, day, clock)
+            rehearsal = report.rehearse(db, event, day, clock)
         except report.NoSuchDayError as error:
             raise refuse(str(error)) from None
     if as_json:
-        click.echo(json.dumps(report.as_json(found, clock), ensure_ascii=False, indent=2))
+        click.echo(json.dumps(report.as_json(rehearsal, clock), ensure_ascii=False, indent=2))
         return
-    crowd = found.day.crowd
+    crowd = rehearsal.day.crowd
     click.echo(
-        f"{found.date}: {count(len(found.sessions), 'session')},"
+        f"{rehearsal.date}: {count(len(rehearsal.sessions), 'session')},"
         f" {count(crowd.people, 'attendee')}, {count(crowd.valid, 'badge')} valid"
         f" ({crowd.without_badge:,} not issued yet)."
     )
-    for one in found.sessions if sessions else ():
+    for session in rehearsal.sessions if sessions else ():
+        row, hall = session.row, session.hall
         click.echo(
-            f"  {clock.minute(one.row.starts_at)} {one.row.code} in {one.hall.code}: may come"
-            f" {one.may_come:,}, invited {one.invited:,}, expected {report.expected(one):,},"
-            f" capacity {one.hall.capacity:,}"
+            f"  {clock.minute(row.starts_at)} {row.code} in {hall.code}: may come"
+            f" {session.may_come:,}, invited {session.invited:,},"
+            f" expected {report.expected(session):,}, capacity {hall.capacity:,}"
         )
-    for finding in found.findings:
+    for finding in rehearsal.findings:
         more = ", …" if finding.people > len(finding.examples) else ""
         named = f": {', '.join(finding.examples)}{more}" if finding.examples else ""
         click.echo(f"- {finding.sentence}{named}.")
-    click.echo(f"{count(len(found.findings), 'finding')}. Assumed:")
+    click.echo(f"{count(len(rehearsal.findings), 'finding')}. Assumed:")
     for sentence in report.ASSUMED:
         click.echo(f"  {sentence}")

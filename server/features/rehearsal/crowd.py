@@ -84,8 +84,8 @@ class Crowd:
     @property
     def valid(self) -> int:
         """Return the number of people with a badge that is valid on that day and not revoked."""
-        found = zip(self.groups, self.counts, strict=True)
-        return sum(people for group, people in found if group.valid and not group.revoked)
+        groups = zip(self.groups, self.counts, strict=True)
+        return sum(people for group, people in groups if group.valid and not group.revoked)
 
 
 _PEOPLE = (
@@ -124,12 +124,12 @@ def read_crowd(db: Connection, event: Event, day: int) -> Crowd:
     for roster, carried in otherwise.values():
         groups[roster] -= 1
         groups[carried] += 1
-    told = {serial: carried for serial, (_, carried) in otherwise.items()}
-    found = +groups
-    numbers = {group: number for number, group in enumerate(found)}
+    carried_groups = {serial: carried for serial, (_, carried) in otherwise.items()}
+    present = +groups
+    numbers = {group: number for number, group in enumerate(present)}
     starts = day_starts(event.settings)
-    guests = _guests(db, day, (starts[day], starts[day + 1]), told, numbers)
-    return Crowd(tuple(found), tuple(found.values()), tuple(guests), without_badge)
+    guests = _guests(db, day, (starts[day], starts[day + 1]), carried_groups, numbers)
+    return Crowd(tuple(present), tuple(present.values()), tuple(guests), without_badge)
 
 
 def _group(row: Row) -> Group:
@@ -168,7 +168,7 @@ def _otherwise(db: Connection, event: Event, day: int) -> Iterator[tuple[int, tu
 
 
 def _guests(
-    db: Connection, day: int, starts: tuple[int, int], told: Mapping[int, Group],
+    db: Connection, day: int, starts: tuple[int, int], carried_groups: Mapping[int, Group],
     numbers: Mapping[Group, int],
 ) -> Iterator[Guest]:  # fmt: skip
     """Yield the people named by, or speaking at, sessions that start within `starts`, end
@@ -190,7 +190,7 @@ def _guests(
         yield Guest(
             serial=serial,
             external_id=row["external_id"],
-            group=numbers[told.get(serial, _group(row))],
+            group=numbers[carried_groups.get(serial, _group(row))],
             has_badge=bool(row["has_badge"]),
             invited=frozenset(invited[serial]),
             refused=frozenset(refused[serial]),

@@ -141,7 +141,7 @@ class Day:
             for session in guest.invited | guest.refused:
                 named[session].append(guest)
         expected = self._expected(named)
-        found = {}
+        crowds = {}
         for session, row in self.rows.items():
             may_come = sum(self.crowd.counts[group] for group in self.admitted[session])
             invited = 0
@@ -149,10 +149,10 @@ class Day:
                 admits = self.admits(guest, session)
                 may_come += admits - (guest.group in self.admitted[session])
                 invited += admits and session in guest.invited
-            found[session] = SessionCrowd(
+            crowds[session] = SessionCrowd(
                 row, self.halls[row.hall_id], may_come, invited, expected[session]
             )
-        return found
+        return crowds
 
     def _expected(self, named: Mapping[int, list[Guest]]) -> dict[int, float]:
         """Return each session's expected attendance, if people choose evenly when it starts."""

@@ -18,13 +18,13 @@ _CATALOGUES = Path(badges.__file__).parent / "translations"
 @cache
 def door_words() -> dict[Language, gettext.NullTranslations]:
     """Return the translations by language, English first."""
-    found: dict[Language, gettext.NullTranslations] = {ENGLISH: gettext.NullTranslations()}
+    catalogues: dict[Language, gettext.NullTranslations] = {ENGLISH: gettext.NullTranslations()}
     for path in sorted(_CATALOGUES.glob("*/LC_MESSAGES/badges.po")):
         locale = path.parent.parent.name
         # Babel keeps plural forms only with a locale.
         with path.open("rb") as file:
             catalogue = read_po(file, locale=locale, abort_invalid=True)
-        made = io.BytesIO()
-        write_mo(made, catalogue)
-        found[language_of(locale)] = gettext.GNUTranslations(io.BytesIO(made.getvalue()))
-    return found
+        compiled = io.BytesIO()
+        write_mo(compiled, catalogue)
+        catalogues[language_of(locale)] = gettext.GNUTranslations(io.BytesIO(compiled.getvalue()))
+    return catalogues

@@ -35,22 +35,22 @@ class Finding:
 
 def findings(db: Connection, day: Day, clock: Clock) -> list[Finding]:
     """Return all findings about the day, gravest kinds first. `day` was read from `db`."""
-    found = _Findings(db, day, clock)
+    checker = _Findings(db, day, clock)
     checks: tuple[Callable[[], Iterable[Finding]], ...] = (
-        found.admits_nobody,
-        found.no_way_in,
-        found.crowds_above_capacity,
-        found.venues_above_capacity,
-        found.guests_whom_no_door_admits,
-        found.speakers_whom_no_door_admits,
-        found.people_who_are_awaited,
-        found.guests_in_two_places,
-        found.overlaps_in_a_hall,
-        found.categories_without_anything,
-        found.closed_halls,
-        found.capacities_above_their_reasons,
+        checker.admits_nobody,
+        checker.no_way_in,
+        checker.crowds_above_capacity,
+        checker.venues_above_capacity,
+        checker.guests_whom_no_door_admits,
+        checker.speakers_whom_no_door_admits,
+        checker.people_who_are_awaited,
+        checker.guests_in_two_places,
+        checker.overlaps_in_a_hall,
+        checker.categories_without_anything,
+        checker.closed_halls,
+        checker.capacities_above_their_reasons,
     )
-    return [one for check in checks for one in check()]
+    return [finding for check in checks for finding in check()]
 
 
 class _Findings:
@@ -69,10 +69,10 @@ class _Findings:
         for row in self.rows:
             if not self.day.crowds[row.session_id].may_come:
                 why = self._why_nobody(row)
-                said = Phrase(
+                sentence = Phrase(
                     "%(session)s admits nobody: %(why)s", session=self._named(row), why=why
                 )
-                yield Finding("admits_nobody", row.code, said)
+                yield Finding("admits_nobody", row.code, sentence)
 
     def _why_nobody(self, row: SessionRow) -> str:
         hall = self.day.halls[row.hall_id]
@@ -100,70 +100,72 @@ class _Findings:
             hall = self.day.halls[hall_id]
             here = [door for door in doors if door.hall_id == hall_id]
             if not here:
-                said = Phrase("Hall %(hall)s has no door that lets in", hall=hall.code)
-                yield Finding("no_door", hall.code, said)
+                sentence = Phrase("Hall %(hall)s has no door that lets in", hall=hall.code)
+                yield Finding("no_door", hall.code, sentence)
             elif not any(door.door_id in at_work for door in here):
-                said = Phrase(
+                sentence = Phrase(
                     "No kiosk is at work yet at a door of hall %(hall)s that lets in",
                     hall=hall.code,
                 )
-                yield Finding("no_kiosk", hall.code, said)
+                yield Finding("no_kiosk", hall.code, sentence)
 
     def crowds_above_capacity(self) -> Iterator[Finding]:
         """Find sessions with more invited or expected people than the hall's capacity."""
         for row in self.rows:
             crowd = self.day.crowds[row.session_id]
             capacity, expected = crowd.hall.capacity, math.ceil(crowd.expected - 1e-6)
-            known = {
+            values = {
                 "session": self._named(row),
                 "hall": crowd.hall.code,
                 "capacity": Count(capacity),
             }
             if crowd.invited > capacity:
-                said = Phrase(
+                sentence = Phrase(
                     "%(session)s invites %(people)s people, and the capacity of hall %(hall)s is"
                     " %(capacity)s",
                     people=Count(crowd.invited),
-                    **known,
+                    **values,
                 )
-                yield Finding("invited_above_capacity", row.code, said, crowd.invited)
+                yield Finding("invited_above_capacity", row.code, sentence, crowd.invited)
             elif expected > capacity:
-                said = Phrase(
+                sentence = Phrase(
                     "%(session)s may expect %(people)s people of the %(may_come)s whom it admits,"
                     " and the capacity of hall %(hall)s is %(capacity)s",
                     people=Count(expected),
                     may_come=Count(crowd.may_come),
-                    **known,
+                    **values,
                 )
-                yield Finding("crowd_above_capacity", row.code, said, expected)
+                yield Finding("crowd_above_capacity", row.code, sentence, expected)
 
     def venues_above_capacity(self) -> Iterator[Finding]:
         """Find outer halls with less capacity than the day has valid badges."""
         around = {row.parent_id for row in self.day.halls.values()} - {None, *self.used}
         valid = self.day.crowd.valid
-        for hall in (self.day.halls[one] for one in sorted(one for one in around if one)):
+        for hall in (
+            self.day.halls[hall_id] for hall_id in sorted(hall_id for hall_id in around if hall_id)
+        ):
             if hall.parent_id is None and valid > hall.capacity:
-                said = Phrase(
+                sentence = Phrase(
                     "%(valid)s badges are valid on that day, and the capacity of hall %(hall)s"
                     " around the others is %(capacity)s",
                     valid=Count(valid),
                     hall=hall.code,
                     capacity=Count(hall.capacity),
                 )
-                yield Finding("crowd_above_capacity", hall.code, said, valid)
+                yield Finding("crowd_above_capacity", hall.code, sentence, valid)
 
     def guests_whom_no_door_admits(self) -> Iterator[Finding]:
         """Find invited people whom the doors deny because of their badge."""
         for row in self.rows:
             guests = self.invited[row.session_id]
             groups = self.day.crowd.groups
-            revoked = [one for one in guests if groups[one.group].revoked]
-            standing = [one for one in guests if not groups[one.group].revoked]
-            absent = [one for one in standing if not groups[one.group].valid]
-            others = [one for one in standing if groups[one.group].valid]
-            shut = [one for one in others if not self.day.admits(one, row.session_id)]
-            without = [one for one in standing if not one.has_badge]
-            for kind, people, said in (
+            revoked = [guest for guest in guests if groups[guest.group].revoked]
+            standing = [guest for guest in guests if not groups[guest.group].revoked]
+            absent = [guest for guest in standing if not groups[guest.group].valid]
+            others = [guest for guest in standing if groups[guest.group].valid]
+            shut = [guest for guest in others if not self.day.admits(guest, row.session_id)]
+            without = [guest for guest in standing if not guest.has_badge]
+            for kind, people, template in (
                 (
                     "revoked_but_invited", revoked,
                     N_("%(session)s invites %(people)s whose badge is revoked"),
@@ -184,21 +186,21 @@ class _Findings:
                 ),
             ):  # fmt: skip
                 if people:
-                    text = Phrase(said, session=self._named(row), people=_people(len(people)))
+                    text = Phrase(template, session=self._named(row), people=_people(len(people)))
                     yield _of_people(kind, row.code, text, people)
 
     def speakers_whom_no_door_admits(self) -> Iterator[Finding]:
         """Find speakers whom their own session denies. Speaking is not an invitation."""
         for row in self.rows:
-            here = [one for one in self.day.crowd.guests if row.session_id in one.speaks]
-            shut = [one for one in here if not self.day.lets_in(one, row.session_id)]
+            here = [guest for guest in self.day.crowd.guests if row.session_id in guest.speaks]
+            shut = [guest for guest in here if not self.day.lets_in(guest, row.session_id)]
             if shut:
-                said = Phrase(
+                sentence = Phrase(
                     "%(session)s has %(people)s speaking whom its door does not admit",
                     session=self._named(row),
                     people=_people(len(shut)),
                 )
-                yield _of_people("speaker_shut_out", row.code, said, shut)
+                yield _of_people("speaker_shut_out", row.code, sentence, shut)
 
     def people_who_are_awaited(self) -> Iterator[Finding]:
         """Find invited people and speakers who are not on the roster."""
@@ -213,22 +215,22 @@ class _Findings:
             speakers = speakers_of(self.db, [row.session_id]).get(row.session_id, ())
             named, awaited = self._named(row), guests.get(row.code, 0)
             if awaited:
-                said = counted(
+                sentence = counted(
                     "%(session)s invites one person who is not on the roster",
                     "%(session)s invites %(num)s people who are not on the roster",
                     awaited,
                     session=named,
                 )
-                yield Finding("guests_awaited", row.code, said, awaited)
-            unknown = sum(one.serial is None for one in speakers)
+                yield Finding("guests_awaited", row.code, sentence, awaited)
+            unknown = sum(speaker.serial is None for speaker in speakers)
             if unknown:
-                said = counted(
+                sentence = counted(
                     "%(session)s names as speakers one person who is not on the roster",
                     "%(session)s names as speakers %(num)s people who are not on the roster",
                     unknown,
                     session=named,
                 )
-                yield Finding("speakers_awaited", row.code, said, unknown)
+                yield Finding("speakers_awaited", row.code, sentence, unknown)
 
     def guests_in_two_places(self) -> Iterator[Finding]:
         """Find people invited to concurrent sessions in different halls.
@@ -239,15 +241,15 @@ class _Findings:
         lines = {hall: {hall, *nesting.outer_halls(hall, parents, None)} for hall in parents}
         pairs: defaultdict[tuple[int, int], list[Guest]] = defaultdict(list)
         for guest in self.day.crowd.guests:
-            for one, other in combinations(sorted(guest.invited), 2):
-                first, second = self.day.rows[one], self.day.rows[other]
+            for first_id, second_id in combinations(sorted(guest.invited), 2):
+                first, second = self.day.rows[first_id], self.day.rows[second_id]
                 nested = first.hall_id in lines[second.hall_id]
                 nested = nested or second.hall_id in lines[first.hall_id]
                 if not nested and _overlap(first, second):
-                    pairs[one, other].append(guest)
-        for (one, other), guests in sorted(pairs.items()):
-            first, second = self.day.rows[one], self.day.rows[other]
-            said = counted(
+                    pairs[first_id, second_id].append(guest)
+        for (first_id, second_id), guests in sorted(pairs.items()):
+            first, second = self.day.rows[first_id], self.day.rows[second_id]
+            sentence = counted(
                 "One person is invited to %(first)s and to %(second)s, at the same time in"
                 " different halls",
                 "%(num)s people are invited to %(first)s and to %(second)s, at the same time in"
@@ -256,25 +258,25 @@ class _Findings:
                 first=self._named(first),
                 second=self._named(second),
             )
-            yield _of_people("invited_twice", first.code, said, guests)
+            yield _of_people("invited_twice", first.code, sentence, guests)
 
     def overlaps_in_a_hall(self) -> Iterator[Finding]:
         for hall_id in self.used:
             here = [row for row in self.rows if row.hall_id == hall_id]
-            for one, other in combinations(here, 2):
-                if _overlap(one, other):
-                    said = Phrase(
+            for first, second in combinations(here, 2):
+                if _overlap(first, second):
+                    sentence = Phrase(
                         "%(first)s and %(second)s are in hall %(hall)s at the same time: its doors"
                         " admit to both",
-                        first=self._named(one),
-                        second=self._named(other),
+                        first=self._named(first),
+                        second=self._named(second),
                         hall=self.day.halls[hall_id].code,
                     )
-                    yield Finding("overlap", one.code, said)
+                    yield Finding("overlap", first.code, sentence)
 
     def categories_without_anything(self) -> Iterator[Finding]:
         """Find categories of which all, or some, people can enter nothing on that day."""
-        names = {one.code: one.key for one in store.categories(self.db)}
+        names = {plan.code: plan.key for plan in store.categories(self.db)}
         crowd = self.day.crowd
         valid: Counter[int] = Counter()
         shut: Counter[int] = Counter()
@@ -290,40 +292,42 @@ class _Findings:
         for category, people in sorted(shut.items()):
             key = names.get(category, str(category))
             if people == valid[category] > 0:
-                said = Phrase(
+                sentence = Phrase(
                     "Nobody of category %(category)s can enter anything on that day (%(people)s)",
                     category=key,
                     people=_people(people),
                 )
-                yield Finding("category_shut_out", key, said, people)
+                yield Finding("category_shut_out", key, sentence, people)
             elif people:
-                said = Phrase(
+                sentence = Phrase(
                     "%(people)s of category %(category)s can enter nothing on that day, for the"
                     " zones of their badges",
                     people=_people(people),
                     category=key,
                 )
-                yield Finding("people_shut_out", key, said, people)
+                yield Finding("people_shut_out", key, sentence, people)
 
     def closed_halls(self) -> Iterator[Finding]:
         for hall_id in self.used:
             hall = self.day.halls[hall_id]
             if hall.closed_at is not None:
-                said = Phrase(
+                sentence = Phrase(
                     "Hall %(hall)s is closed by staff now; open it before its first session",
                     hall=hall.code,
                 )
-                yield Finding("hall_closed", hall.code, said)
+                yield Finding("hall_closed", hall.code, sentence)
 
     def capacities_above_their_reasons(self) -> Iterator[Finding]:
         for hall_id in self.used:
             hall = self.day.halls[hall_id]
-            said = capacity_reasons.warning(hall.capacity, capacity_reasons.reasons(hall.measures))
-            if said is not None:
+            warning = capacity_reasons.warning(
+                hall.capacity, capacity_reasons.reasons(hall.measures)
+            )
+            if warning is not None:
                 yield Finding(
                     "capacity_reasons",
                     hall.code,
-                    Phrase("Hall %(hall)s: %(what)s", hall=hall.code, what=said),
+                    Phrase("Hall %(hall)s: %(what)s", hall=hall.code, what=warning),
                 )
 
     def _named(self, row: SessionRow) -> str:
@@ -335,8 +339,8 @@ class _Findings:
         )
 
 
-def _overlap(one: SessionRow, other: SessionRow) -> bool:
-    return one.starts_at < other.ends_at and other.starts_at < one.ends_at
+def _overlap(first: SessionRow, second: SessionRow) -> bool:
+    return first.starts_at < second.ends_at and second.starts_at < first.ends_at
 
 
 def _people(number: int) -> str:

@@ -58,7 +58,7 @@ class Place:
     def programme(self) -> tuple[Session, ...]:
         """Return the sessions for a decision."""
         facts = (kiosk_facts.facts_of_session(row, invited=[], refused=[]) for row in self.sessions)
-        return tuple(session_of(one) for one in facts)
+        return tuple(session_of(session_facts) for session_facts in facts)
 
 
 def find_person(db: Connection, text: str) -> int:
@@ -70,7 +70,7 @@ def find_person(db: Connection, text: str) -> int:
     try:
         return attendees.find_by_label(db, text)
     except UnknownAttendeeError:
-        found, total = attendees.find_attendees(db, text, NAMED_MAX) if text else ([], 0)
+        matches, total = attendees.find_attendees(db, text, NAMED_MAX) if text else ([], 0)
         if total == 0:
             raise UnknownAttendeeError(
                 Phrase(
@@ -79,10 +79,10 @@ def find_person(db: Connection, text: str) -> int:
                 )
             ) from None
     if total > 1:
-        named = ", ".join(f"{one.number} {one.name}" for one in found)
+        named = ", ".join(f"{person.number} {person.name}" for person in matches)
         more = (
-            Phrase(" and %(total)s more", total=Count(total - len(found)))
-            if total > len(found)
+            Phrase(" and %(total)s more", total=Count(total - len(matches)))
+            if total > len(matches)
             else ""
         )
         raise AskedError(
@@ -96,7 +96,7 @@ def find_person(db: Connection, text: str) -> int:
                 more=more,
             ),
         )
-    return found[0].serial
+    return matches[0].serial
 
 
 def find_place(db: Connection, text: str) -> Place:
@@ -109,11 +109,11 @@ def find_place(db: Connection, text: str) -> Place:
     name = (rest if rest and kind in _KINDS else text).strip()
     halls = _called(_named(db, "hall"), name) if "hall" in kinds else []
     doors = _called(_named(db, "door"), name) if "door" in kinds else []
-    found = [f"hall:{one.code}" for one in halls] + [f"door:{one.code}" for one in doors]
-    if len(found) != 1:
-        if not found:
-            codes = [one.code for one in _named(db, "hall")]
-            known = ", ".join(codes[:NAMED_MAX]) or "none"
+    matches = [f"hall:{named.code}" for named in halls] + [f"door:{named.code}" for named in doors]
+    if len(matches) != 1:
+        if not matches:
+            codes = [named.code for named in _named(db, "hall")]
+            listed = ", ".join(codes[:NAMED_MAX]) or "none"
             more = (
                 Phrase(" and %(count)s more", count=Count(len(codes) - NAMED_MAX))
                 if len(codes) > NAMED_MAX
@@ -122,7 +122,7 @@ def find_place(db: Connection, text: str) -> Place:
             text = Phrase(
                 "There is no hall or door %(name)s. Halls are %(known)s%(more)s.",
                 name=repr(name[:64]),
-                known=known,
+                known=listed,
                 more=more,
             )
             raise AskedError("place", text)
@@ -131,7 +131,7 @@ def find_place(db: Connection, text: str) -> Place:
             Phrase(
                 "%(name)s may be %(found)s: write it so.",
                 name=repr(name[:64]),
-                found=joined(Phrase(" or "), found),
+                found=joined(Phrase(" or "), matches),
             ),
         )
     if halls:
@@ -157,27 +157,27 @@ def _named(db: Connection, kind: str) -> list[_Named]:
     return [_Named(number, code, names_of(names)) for number, code, names in rows]
 
 
-def _called(known: Sequence[_Named], name: str) -> list[_Named]:
+def _called(candidates: Sequence[_Named], name: str) -> list[_Named]:
     """Return the exact match by code, else all matches by code or name, ignoring case."""
-    exact = [one for one in known if one.code == name]
-    return exact or [one for one in known if _is_called(one, name.casefold())]
+    exact = [named for named in candidates if named.code == name]
+    return exact or [named for named in candidates if _is_called(named, name.casefold())]
 
 
-def _is_called(one: _Named, name: str) -> bool:
-    return name in (one.code.casefold(), *(text.casefold() for text in one.names.values()))
+def _is_called(named: _Named, name: str) -> bool:
+    return name in (named.code.casefold(), *(text.casefold() for text in named.names.values()))
 
 
 def _place(db: Connection, row: HallRow, doors: Collection[DoorRow]) -> Place:
     hall, unsaid = hall_of(kiosk_facts.facts_of_hall(db, row)), nesting.unsaid(db)
     ways: dict[tuple[Hall, ...], list[DoorRow]] = {}
     for door in doors:
-        around = (store.hall(db, one) for one in nesting.outer_of(db, door.door_id))
-        outer = (hall_of(kiosk_facts.facts_of_hall(db, one)) for one in around)
+        around = (store.hall(db, item) for item in nesting.outer_of(db, door.door_id))
+        outer = (hall_of(kiosk_facts.facts_of_hall(db, item)) for item in around)
         if door.door_id in unsaid:  # As in server/core/kiosks/snapshot.py
-            outer = (replace(one, anti_passback=AntiPassback.OFF) for one in outer)
+            outer = (replace(item, anti_passback=AntiPassback.OFF) for item in outer)
         ways.setdefault(tuple(outer), []).append(door)
     sessions = sorted(
-        store.sessions(db, row.hall_id), key=lambda one: (one.opens_at, one.session_id)
+        store.sessions(db, row.hall_id), key=lambda item: (item.opens_at, item.session_id)
     )
     return Place(
         hall=row,

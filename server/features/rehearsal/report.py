@@ -43,7 +43,7 @@ class Rehearsal:
     def sessions(self) -> tuple[SessionCrowd, ...]:
         """Return the sessions, soonest first."""
         crowds = self.day.crowds.values()
-        return tuple(sorted(crowds, key=lambda one: (one.row.starts_at, one.row.code)))
+        return tuple(sorted(crowds, key=lambda crowd: (crowd.row.starts_at, crowd.row.code)))
 
 
 def rehearse(db: Connection, event: Event, wanted: date, clock: Clock) -> Rehearsal:
@@ -77,26 +77,26 @@ def dates(settings: EventSettings) -> list[date]:
     return [settings.first_day + timedelta(days=number) for number in range(settings.days)]
 
 
-def as_json(found: Rehearsal, clock: Clock) -> dict[str, Any]:
-    crowd = found.day.crowd
+def as_json(rehearsal: Rehearsal, clock: Clock) -> dict[str, Any]:
+    crowd = rehearsal.day.crowd
     return {
-        "day": found.date.isoformat(),
+        "day": rehearsal.date.isoformat(),
         "people": crowd.people,
         "badges_valid": crowd.valid,
         "without_badge": crowd.without_badge,
-        "findings": [asdict(one) for one in found.findings],
+        "findings": [asdict(item) for item in rehearsal.findings],
         "sessions": [
             {
-                "session": one.row.code,
-                "hall": one.hall.code,
-                "starts": clock.machine(one.row.starts_at),
-                "ends": clock.machine(one.row.ends_at),
-                "may_come": one.may_come,
-                "invited": one.invited,
-                "expected": expected(one),
-                "capacity": one.hall.capacity,
+                "session": item.row.code,
+                "hall": item.hall.code,
+                "starts": clock.machine(item.row.starts_at),
+                "ends": clock.machine(item.row.ends_at),
+                "may_come": item.may_come,
+                "invited": item.invited,
+                "expected": expected(item),
+                "capacity": item.hall.capacity,
             }
-            for one in found.sessions
+            for item in rehearsal.sessions
         ],
         "assumed": list(ASSUMED),
     }

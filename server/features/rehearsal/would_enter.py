@@ -68,7 +68,7 @@ class WouldEnter:
     @property
     def admitted(self) -> bool:
         """Return whether every door in question would admit the person."""
-        return all(one.admitted for one in self.answers)
+        return all(answer.admitted for answer in self.answers)
 
 
 def would_enter(
@@ -104,22 +104,32 @@ def _would_enter(
     where = find_place(db, place)
     badge = _badge(db, event, holder, issue, at)
     guest_of = _guest_of(db, holder.serial)
-    known = Holder(
+    on_record = Holder(
         revoked=holder.revoked_at is not None,
         highest_issue=holder.issue,
         copied_issue=_copied_issue(db, holder.serial),
         day_credentials=_day_credentials(db, holder.serial),
-        invited_to=frozenset(one for one, invited in guest_of.items() if invited),
-        refused_from=frozenset(one for one, invited in guest_of.items() if not invited),
+        invited_to=frozenset(
+            door_or_session for door_or_session, invited in guest_of.items() if invited
+        ),
+        refused_from=frozenset(
+            door_or_session for door_or_session, invited in guest_of.items() if not invited
+        ),
         accessible=kept_places.kind_of(db, holder.serial) is not None,
     )
     scan, called = Scan(badge, Direction.ENTRY, at), _names(db)
     answers = []
     for way in where.ways:
-        facts = _facts(db, event, where, way, at, badge, known, holder.serial if as_now else None)
+        facts = _facts(
+            db, event, where, way, at, badge, on_record, holder.serial if as_now else None
+        )
         decision = decide(scan, facts)
         says = _explanations(event, where, scan, decision, called)
-        answers.append(Answer(tuple(one.code for one in way.doors), facts, decision, says))
+        answers.append(
+            Answer(
+                tuple(door_or_session.code for door_or_session in way.doors), facts, decision, says
+            )
+        )
     return WouldEnter(holder, where, at, badge, holder.issue > 0, guest_of, as_now, tuple(answers))
 
 
@@ -131,7 +141,7 @@ def _badge(
     """
     badges = issuing.badges_of(db, holder.serial)
     if issue is not None:
-        badges = [one for one in badges if one.issue == issue]
+        badges = [badge for badge in badges if badge.issue == issue]
         if not badges:
             raise IssuingError(
                 N_("%(number)s has no badge of issue %(issue)s."), number=holder.number, issue=issue
@@ -156,13 +166,15 @@ def _guest_of(db: Connection, serial: int) -> dict[int, bool]:
 
 def _copied_issue(db: Connection, serial: int) -> int:
     """Return the issue up to which badges are likely copies, or 0."""
-    known = copies.suspicion(db, serial)
-    return 0 if known is None or known.cleared_at is not None else known.issue
+    suspicion = copies.suspicion(db, serial)
+    return 0 if suspicion is None or suspicion.cleared_at is not None else suspicion.issue
 
 
 def _day_credentials(db: Connection, serial: int) -> frozenset[tuple[int, int]]:
     """Return the day credentials that doors accept, as (issue, day)."""
-    return frozenset((one.issue, one.day) for one in day_credentials.of_attendee(db, serial))
+    return frozenset(
+        (credential.issue, credential.day) for credential in day_credentials.of_attendee(db, serial)
+    )
 
 
 def _facts(
@@ -184,7 +196,7 @@ def _facts(
     outer = []
     for hall in way.outer:
         there = inside.get(hall.hall_id, [])
-        same = [one for one in there if here is not None and one.stay == here.stay]
+        same = [item for item in there if here is not None and item.stay == here.stay]
         presence = next(iter([*same, *there]), None)
         there_is = free.get(hall.hall_id, _ASSUMED)
         kept = there_is.kept if hall.keeps_places else 0
@@ -193,7 +205,7 @@ def _facts(
     return Facts(
         calendar=Calendar(day_starts(event.settings)),
         hall=way.hall,
-        sessions=tuple(one for one in place.programme if one.closes_at > at),
+        sessions=tuple(item for item in place.programme if item.closes_at > at),
         holder=holder,
         presence=here,
         free_places=own.places,
@@ -213,11 +225,11 @@ def _key_expired(event: Event, badge: Credential | Reason, at: int) -> bool:
 
 def _presence(db: Connection, serial: int | None) -> dict[int, list[Presence]]:
     """Return the person's open stays by hall, newest first, as on kiosks."""
-    found: dict[int, list[Presence]] = {}
+    by_hall: dict[int, list[Presence]] = {}
     for stay in reversed([] if serial is None else stays.open_stays(db, serial)):
-        known = Presence(stay.ref, stay.opened_at, str(stay.door_id), stay.kind)
-        found.setdefault(stay.hall_id, []).append(known)
-    return found
+        presence = Presence(stay.ref, stay.opened_at, str(stay.door_id), stay.kind)
+        by_hall.setdefault(stay.hall_id, []).append(presence)
+    return by_hall
 
 
 class _Free(NamedTuple):
@@ -252,7 +264,7 @@ def _names(db: Connection) -> _Names:
         "door_id, names FROM door",
         "hall_id, names FROM hall",
     )
-    rows = (db.execute(f"SELECT {one}").fetchall() for one in asked)
+    rows = (db.execute(f"SELECT {columns}").fetchall() for columns in asked)
     return _Names(*({number: names_of(names) for number, names in of} for of in rows))
 
 
@@ -268,17 +280,17 @@ def _explanations(
             words=words,
             time_zone=event.settings.time_zone,
             at=scan.scanned_at,
-            categories={one: text_in(names, language) for one, names in called.categories.items()},
+            categories={key: text_in(names, language) for key, names in called.categories.items()},
             category=scan.badge.category if isinstance(scan.badge, Credential) else None,
             hall=text_in(place.hall.names, language),
-            sessions={one.session_id: text_in(one.titles, language) for one in place.sessions},
-            doors={str(one): text_in(names, language) for one, names in called.doors.items()},
-            outer={one: text_in(names, language) for one, names in called.halls.items()},
+            sessions={key.session_id: text_in(key.titles, language) for key in place.sessions},
+            doors={str(key): text_in(names, language) for key, names in called.doors.items()},
+            outer={key: text_in(names, language) for key, names in called.halls.items()},
         )
         for language, words in door_words().items()
     }
 
 
-def day_of(found: WouldEnter) -> int | None:
+def day_of(forecast: WouldEnter) -> int | None:
     """Return the event's day, from 0, or None outside the event."""
-    return event_day(found.answers[0].facts.calendar.day_starts, found.at)
+    return event_day(forecast.answers[0].facts.calendar.day_starts, forecast.at)

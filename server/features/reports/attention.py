@@ -187,8 +187,8 @@ def _check(db: Connection, thing: Thing) -> None:
 
 
 def _count(db: Connection, query: str, values: Sequence[str | int]) -> int:
-    (found,) = db.execute(f"SELECT COUNT(*) FROM ({query}) AS found", tuple(values)).fetchone()
-    return int(found)
+    (total,) = db.execute(f"SELECT COUNT(*) FROM ({query}) AS found", tuple(values)).fetchone()
+    return int(total)
 
 
 def _with_marks(
@@ -227,11 +227,12 @@ def _discrepancies(
 ) -> list[Item]:
     query, values = _numbers(kind, state)
     rows = db.execute(f"{query} LIMIT ? OFFSET ?", (*values, limit, offset)).fetchall()
-    found = entries.discrepancies_of(db, [row["discrepancy_id"] for row in rows])
-    things = [Thing(kind, one.discrepancy_id) for one in found]
+    page_rows = entries.discrepancies_of(db, [row["discrepancy_id"] for row in rows])
+    things = [Thing(kind, discrepancy.discrepancy_id) for discrepancy in page_rows]
     marks = _marks(db, things)
     return [
-        Item(thing, marks[thing], discrepancy=one) for thing, one in zip(things, found, strict=True)
+        Item(thing, marks[thing], discrepancy=discrepancy)
+        for thing, discrepancy in zip(things, page_rows, strict=True)
     ]
 
 
@@ -247,11 +248,11 @@ def _override_numbers(state: str | None) -> tuple[str, tuple[str | int, ...]]:
 def _overrides(db: Connection, state: str | None, limit: int, offset: int) -> list[Item]:
     query, values = _override_numbers(state)
     rows = db.execute(f"{query} LIMIT ? OFFSET ?", (*values, limit, offset)).fetchall()
-    found = entries.entries_of(db, [row["number"] for row in rows])
-    things = [Thing(Kind.OVERRIDE, one.number) for one in found]
+    scans = entries.entries_of(db, [row["number"] for row in rows])
+    things = [Thing(Kind.OVERRIDE, scan.number) for scan in scans]
     marks = _marks(db, things)
     return [
-        Item(thing, marks[thing], override=one) for thing, one in zip(things, found, strict=True)
+        Item(thing, marks[thing], override=scan) for thing, scan in zip(things, scans, strict=True)
     ]
 
 
@@ -273,10 +274,15 @@ def _denied_query(day: Day, state: str | None) -> tuple[str, tuple[str | int, ..
 def _denials(db: Connection, asked: Asked, limit: int, offset: int) -> list[Item]:
     query, values = _denied_query(asked.day, asked.state)
     rows = db.execute(f"{query} LIMIT ? OFFSET ?", (*values, limit, offset)).fetchall()
-    found = [_denied(db, row, asked.day) for row in rows]
-    things = [Thing(Kind.DENIALS, one.serial, asked.day.number, one.count) for one in found]
+    denied = [_denied(db, row, asked.day) for row in rows]
+    things = [
+        Thing(Kind.DENIALS, person.serial, asked.day.number, person.count) for person in denied
+    ]
     marks = _marks(db, things)
-    return [Item(thing, marks[thing], denied=one) for thing, one in zip(things, found, strict=True)]
+    return [
+        Item(thing, marks[thing], denied=person)
+        for thing, person in zip(things, denied, strict=True)
+    ]
 
 
 def _denied(db: Connection, row: Row, day: Day) -> Denied:
@@ -297,31 +303,33 @@ def _denied(db: Connection, row: Row, day: Day) -> Denied:
         count=row["denials"],
         first_at=row["first_at"],
         last_at=row["last_at"],
-        why=tuple((one["reason"], names_of(one["names"] or "{}"), one["times"]) for one in why),
+        why=tuple(
+            (cause["reason"], names_of(cause["names"] or "{}"), cause["times"]) for cause in why
+        ),
     )
 
 
 def _doors(db: Connection, asked: Asked) -> list[Item]:
-    found = denial_rates.unusual(db, asked.day.since, asked.day.until)
-    things = [Thing(Kind.DOOR, one.door_id, one.hour, one.own.denied) for one in found]
+    rates = denial_rates.unusual(db, asked.day.since, asked.day.until)
+    things = [Thing(Kind.DOOR, rate.door_id, rate.hour, rate.own.denied) for rate in rates]
     marks = _marks(db, things)
     return [
-        Item(thing, marks[thing], door=one)
-        for thing, one in zip(things, found, strict=True)
+        Item(thing, marks[thing], door=rate)
+        for thing, rate in zip(things, rates, strict=True)
         if asked.state is None or marks[thing].state == asked.state
     ]
 
 
 def _marks(db: Connection, things: Sequence[Thing]) -> dict[Thing, Mark]:
     """Return each item's mark."""
-    found = {}
+    by_thing = {}
     for thing in things:
         row = db.execute(
             "SELECT * FROM attention WHERE kind = ? AND subject = ? AND period = ?",
             (thing.kind.stored, thing.subject, thing.period),
         ).fetchone()
-        found[thing] = OPEN if row is None else _mark(row, thing)
-    return found
+        by_thing[thing] = OPEN if row is None else _mark(row, thing)
+    return by_thing
 
 
 def _mark(row: Row, thing: Thing) -> Mark:

@@ -140,11 +140,11 @@ _OPEN = f"{dialect.stay_over_at('y.')} = 9223372036854775807"
 
 def _awaited(db: Connection, row: Row) -> Awaited:
     serial = row["serial"]
-    known = serial is not None and row["given_name"] is not None
+    on_roster = serial is not None and row["given_name"] is not None
     return Awaited(
         serial=serial,
-        name=whole_name(row["given_name"], row["family_name"]) if known else row["said"],
-        organisation=row["organisation"] if known else "",
+        name=whole_name(row["given_name"], row["family_name"]) if on_roster else row["said"],
+        organisation=row["organisation"] if on_roster else "",
         why=row["why"],
         at=row["at"],
         session_id=row["session_id"],

@@ -25,10 +25,10 @@ class Inside:
 
 def count(db: Connection, hall_id: int) -> int:
     """Return the number of lines."""
-    (found,) = db.execute(
+    (total,) = db.execute(
         "SELECT COUNT(*) FROM stay WHERE hall_id = ? AND closed_at IS NULL", (hall_id,)
     ).fetchone()
-    return int(found)
+    return int(total)
 
 
 def page(db: Connection, hall_id: int, *, named: bool, limit: int, offset: int = 0) -> list[Inside]:
@@ -65,11 +65,11 @@ def everybody(db: Connection, hall_id: int, *, named: bool) -> list[Inside]:
 
 
 def _inside(row: Row, named: bool) -> Inside:
-    known = named and row["given_name"] is not None
+    on_roster = named and row["given_name"] is not None
     return Inside(
         serial=row["serial"],
-        name=whole_name(row["given_name"], row["family_name"]) if known else "",
-        organisation=row["organisation"] if known else "",
+        name=whole_name(row["given_name"], row["family_name"]) if on_roster else "",
+        organisation=row["organisation"] if on_roster else "",
         category=row["category"],
         opened_at=row["opened_at"],
         door_names=_names(row["door_names"]),

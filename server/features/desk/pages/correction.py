@@ -62,13 +62,13 @@ def save(number: str) -> Response | tuple[str, int] | str:
 
 def sent_values() -> dict[str, Any]:
     """Return the person's fields that a form sent."""
-    found: dict[str, Any] = {
+    values: dict[str, Any] = {
         key: request.form[key][: TEXT_CHARS_MAX + 1].strip()
         for key in FIELDS
         if key in request.form and key != "category"
     }
     category = request.form.get("category", type=whole)
-    return found if category is None else {**found, "category": category}
+    return values if category is None else {**values, "category": category}
 
 
 def _said(act: DeskAct) -> str:

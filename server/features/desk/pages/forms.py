@@ -62,7 +62,9 @@ def sent() -> Form:
     )
 
 
-def perform(step: Step, said: Callable[[DeskAct], str], *, back: str, after: str = "") -> Response:
+def perform(
+    step: Step, message: Callable[[DeskAct], str], *, back: str, after: str = ""
+) -> Response:
     """Perform a form's action, show `message`, and go to `after`, else to the browser's print page
     or home. Goes `back` after a refusal; answers 409 for an outdated page.
     """
@@ -76,7 +78,7 @@ def perform(step: Step, said: Callable[[DeskAct], str], *, back: str, after: str
         return redirect(back, 303)
     if done.again:
         flash(_("This was done already, and nothing was done twice."), "good")
-    elif text := said(done.act):
+    elif text := message(done.act):
         flash(text, "good")
     return redirect(next_page(done.act, after), 303)
 
@@ -111,7 +113,7 @@ def name_of(db: Connection, serial: int) -> str:
 
 
 def categories() -> dict[int, CategoryPlan]:
-    return {one.code: one for one in store.categories(services().database.reader)}
+    return {category.code: category for category in store.categories(services().database.reader)}
 
 
 def day_began() -> int:

@@ -42,10 +42,10 @@ def show() -> str | Response:
     if not forms.desk():
         return choose()
     text = _asked()
-    found = _find(text)
-    if text and len(found.people) == 1:
-        return redirect(forms.page_of(found.people[0].serial), 303)
-    return render_template("desk/home.html", text=text, found=_told(text, found), **_live())
+    search_result = _find(text)
+    if text and len(search_result.people) == 1:
+        return redirect(forms.page_of(search_result.people[0].serial), 303)
+    return render_template("desk/home.html", text=text, found=_told(text, search_result), **_live())
 
 
 @blueprint.get("/find")
@@ -66,8 +66,8 @@ def part() -> str:
 @blueprint.get("/name")
 @auth.allow(forms.ROLE)
 def choose() -> str:
-    known = known_desks(services().database.reader, forms.day_began())
-    return render_template("desk/name.html", known=known)
+    desks = known_desks(services().database.reader, forms.day_began())
+    return render_template("desk/name.html", known=desks)
 
 
 @blueprint.post("/name")
@@ -104,7 +104,11 @@ def _live() -> dict[str, Any]:
     """Return the values of the self-updating part."""
     here, since = services(), forms.day_began()
     db = here.database.reader
-    own = [one for one in pace(db, since=since, now=here.now()) if one.desk == forms.desk()]
+    own = [
+        desk_pace
+        for desk_pace in pace(db, since=since, now=here.now())
+        if desk_pace.desk == forms.desk()
+    ]
     return {
         "queue": queue(db, forms.desk(), since=since),
         "printers": printers.printers(db),
@@ -126,18 +130,18 @@ def _find(text: str) -> Found:
         return Found([], more=False)
     here = services()
     db = here.database.reader
-    found = desk_search.find(db, _scanned_link(text) or text, limit=FOUND_MAX)
+    matches = desk_search.find(db, _scanned_link(text) or text, limit=FOUND_MAX)
     by = auth.actor()
     now = here.now()
     if LOGGED.next_at(db, by, now) <= now:
-        subject: dict[str, str | int | None] = {"answers": len(found.people)}
+        subject: dict[str, str | int | None] = {"answers": len(matches.people)}
 
         def note(db: Connection) -> None:
             if LOGGED.take(db, by, now):
                 entry_log.act(db, by, Act.PEOPLE_SEARCHED, subject, now)
 
         here.database.write(note)
-    return found
+    return matches
 
 
 def _scanned_link(text: str) -> str:
@@ -156,11 +160,11 @@ def _scanned_link(text: str) -> str:
         return ""
 
 
-def _told(text: str, found: Found) -> dict[str, Any]:
-    known = forms.categories()
+def _told(text: str, matches: Found) -> dict[str, Any]:
+    categories = forms.categories()
     people = []
-    for hit in found.people:
-        category = known.get(hit.category)
+    for hit in matches.people:
+        category = categories.get(hit.category)
         colour = category.colour if category else "#777777"
         people.append(
             {
@@ -176,7 +180,7 @@ def _told(text: str, found: Found) -> dict[str, Any]:
                 "url": forms.page_of(hit.serial),
             }
         )
-    return {"text": text, "people": people, "more": found.more, "says": _says(text, found)}
+    return {"text": text, "people": people, "more": matches.more, "says": _says(text, matches)}
 
 
 def _state(hit: Hit) -> str:
@@ -189,12 +193,12 @@ def _state(hit: Hit) -> str:
     return _("Not printed yet")
 
 
-def _says(text: str, found: Found) -> str:
+def _says(text: str, matches: Found) -> str:
     """Return the result in words, also for screen readers."""
     if not text:
         return ""
-    if not found.people:
+    if not matches.people:
         return _("Nobody found. Try another spelling, the e-mail, or register a walk-in.")
-    if found.more:
+    if matches.more:
         return _("There are more. Type more of the name or the organisation.")
-    return _("%(count)s found", count=len(found.people))
+    return _("%(count)s found", count=len(matches.people))

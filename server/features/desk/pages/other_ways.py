@@ -27,17 +27,17 @@ def day(number: str) -> str:
     if holder.issue == 0 or holder.revoked_at is not None:
         abort(404)
     given = day_credentials.of_attendee(here.database.reader, holder.serial)
-    taken = {one.day for one in given if one.issue == holder.issue}
+    taken = {item.day for item in given if item.issue == holder.issue}
     days = day_credentials.days_to_choose(here.event, holder, here.now())
     return render_template(
         "desk/day.html",
         person=person,
         number=number,
-        days=[one for one in days if one not in taken],
-        given=[one for one in given if one.issue == holder.issue],
+        days=[item for item in days if item not in taken],
+        given=[item for item in given if item.issue == holder.issue],
         none_left=len(given) >= day_credentials.EACH_MAX,
         each_max=day_credentials.EACH_MAX,
-        date=lambda one: i18n.said(day_credentials.day_words(here.event.settings, one)),
+        date=lambda item: i18n.said(day_credentials.day_words(here.event.settings, item)),
     )
 
 

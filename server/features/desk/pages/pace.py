@@ -27,10 +27,10 @@ def part() -> str:
 
 def _figures() -> dict[str, Any]:
     here = services()
-    found = pace(here.database.reader, since=forms.day_began(), now=here.now())
+    paces = pace(here.database.reader, since=forms.day_began(), now=here.now())
     return {
-        "every": found[0],
-        "desks": [one for one in found if one.desk != ALL_DESKS],
+        "every": paces[0],
+        "desks": [desk_pace for desk_pace in paces if desk_pace.desk != ALL_DESKS],
         "now_min": NOW_MS // 60_000,
         "lately_min": LATELY_MS // 60_000,
     }

@@ -74,11 +74,11 @@ def show(act_id: int) -> Response:
 def card(act_id: int) -> AnyResponse:
     act, here = _waits_for_browser(act_id), services()
     db = here.database.reader
-    badges = [one for one in issuing.badges_of(db, act.serial) if one.issue == act.issue]
+    badges = [badge for badge in issuing.badges_of(db, act.serial) if badge.issue == act.issue]
     try:
         design = card_design.read_design(here.event)
-        (one,) = cards.read(db, here.event, badges, latin=design.latin, photo=design.photo_of())
-        pdf = drawn_card.render_pdf([one.card], look=design.look)
+        (badge,) = cards.read(db, here.event, badges, latin=design.latin, photo=design.photo_of())
+        pdf = drawn_card.render_pdf([badge.card], look=design.look)
     except (drawn_card.CardError, card_design.DesignError) as error:
         flash(_("The card can't be drawn: %(why)s", why=i18n.said(error)), "bad")
         return redirect(forms.page_of(act.serial), 303)
@@ -104,7 +104,7 @@ def drop(act_id: int) -> AnyResponse:
     )
 
 
-def _job(step: Callable[[Connection, str, int], None], said: str) -> AnyResponse:
+def _job(step: Callable[[Connection, str, int], None], message: str) -> AnyResponse:
     here, by = services(), auth.actor()
     try:
         here.database.write(lambda db: step(db, by, here.now()))
@@ -113,7 +113,7 @@ def _job(step: Callable[[Connection, str, int], None], said: str) -> AnyResponse
     except forms.REFUSED as error:
         flash(forms.refusal(error), "bad")
     else:
-        flash(said, "good")
+        flash(message, "good")
     return redirect(url_for("desk.home.show"), 303)
 
 

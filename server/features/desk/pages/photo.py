@@ -47,18 +47,20 @@ def take(number: str) -> AnyResponse:
         if removes:
             photo.remove(db, event, holder, by=by, now=here.now())
         else:
-            photo.keep(db, event, holder, made, by=by, now=here.now())
+            photo.keep(db, event, holder, picture, by=by, now=here.now())
 
     try:
         if not takes_photos():
             raise DeskError(Why.PHOTO_OFF)
-        made = b"" if removes else photo.prepared(data)
+        picture = b"" if removes else photo.prepared(data)
         here.database.write(step)
     except forms.REFUSED as error:
         flash(forms.refusal(error), "bad")
         return redirect(request.path if takes_photos() else forms.page_of(serial), 303)
-    said = _("The photo is removed.") if removes else _("The photo is kept. Print the card anew.")
-    flash(said, "good")
+    message = (
+        _("The photo is removed.") if removes else _("The photo is kept. Print the card anew.")
+    )
+    flash(message, "good")
     return redirect(forms.page_of(serial), 303)
 
 

@@ -40,13 +40,13 @@ def register() -> Response | tuple[Response, int]:
     values, event = sent_values(), services().event
     sent = request.files.get("photo")
     data = sent.read() if sent else b""
-    known = _known()
+    seen = _known()
     try:
         form = forms.sent()
-        made = photo.prepared(data) if data and takes_photos() else b""
+        picture = photo.prepared(data) if data and takes_photos() else b""
         done = services().database.write(
             lambda db: walk_in.register(
-                db, event, form, values, known=known, random=os.urandom, picture=made
+                db, event, form, values, seen=seen, random=os.urandom, picture=picture
             )
         )
     except SimilarError as error:
@@ -65,13 +65,13 @@ def _said(act: DeskAct) -> str:
 def _known() -> set[int]:
     """Return the serials of similar people whom the clerk has seen and ruled out."""
     listed = request.form.getlist("known")[:KNOWN_MAX]
-    found = set()
+    serials = set()
     for text in listed:
         try:
-            found.add(whole(text))
+            serials.add(whole(text))
         except ValueError:
             continue
-    return found
+    return serials
 
 
 def _page(

@@ -11,10 +11,10 @@ from server.web import i18n
 from server.web.i18n import gettext as _
 
 
-def why(found: Why) -> str:
+def why(reason: Why) -> str:
     """Return why an action was refused, and the remedy."""
-    if found in _WHY_NOT_UNDONE:
-        return _WHY_NOT_UNDONE[found]()
+    if reason in _WHY_NOT_UNDONE:
+        return _WHY_NOT_UNDONE[reason]()
     return {
         Why.DESK_NAME: _("A desk's name has 1 to 24 letters or digits. Choose a short one."),
         Why.OLD_FORM: _("This page is too old. Open it again, and then send it."),
@@ -37,7 +37,7 @@ def why(found: Why) -> str:
             "and a folder for photos in those of the cards."
         ),
         Why.PHOTO_UNREADABLE: _("This is no photo that can be used. Take it again."),
-    }[found]
+    }[reason]
 
 
 _WHY_NOT_UNDONE = {
@@ -91,13 +91,13 @@ def act_words(act: DeskAct) -> str:
 
 
 def reasons() -> dict[str, str]:
-    said = {
+    texts = {
         "lost": _("Lost"),
         "stolen": _("Stolen"),
         "misprint": _("Misprint"),
         "changed": _("Changed"),
     }
-    return {reason: said[reason] for reason in REASONS}
+    return {reason: texts[reason] for reason in REASONS}
 
 
 def columns() -> dict[str, str]:
@@ -122,9 +122,9 @@ def printer_state(state: PrinterState) -> str:
     return "" if state.can_print else _(STATES[state][1])
 
 
-def problem(found: Problem) -> str:
+def problem(cause: Problem) -> str:
     """Return why a job failed."""
-    return _(PROBLEMS[found]) if found in PROBLEMS else ""
+    return _(PROBLEMS[cause]) if cause in PROBLEMS else ""
 
 
 def said(text: str) -> str:
@@ -132,5 +132,5 @@ def said(text: str) -> str:
     return i18n.said(text)
 
 
-def category_name(one: CategoryPlan | None) -> str:
-    return "" if one is None else text_in(one.names, i18n.language()) or one.key
+def category_name(plan: CategoryPlan | None) -> str:
+    return "" if plan is None else text_in(plan.names, i18n.language()) or plan.key

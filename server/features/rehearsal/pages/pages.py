@@ -10,7 +10,7 @@ from server.core.entry_log import entry_log
 from server.core.event.calendar import Clock
 from server.core.people.attendees import UnknownAttendeeError, more_people_than
 from server.core.venue import store
-from server.features.rehearsal import report, told
+from server.features.rehearsal import answer_text, report
 from server.features.rehearsal.places import AskedError
 from server.features.rehearsal.would_enter import WouldEnter, would_enter
 from server.web import auth, display, i18n
@@ -43,14 +43,14 @@ def show() -> tuple[str, int]:
     """Show the form, and the answer if a person was given."""
     here = services()
     db, clock = here.database.reader, display.PageClock(here.venue_clock.zone)
-    asked, found = _asked()
+    asked, forecast = _asked()
     shown = render_template(
         "rehearsal.html",
         asked=asked,
-        found=found,
-        facts=told.facts(db, found, clock, _, i18n.language()) if found else [],
-        assumed=told.assumptions(found, _) if found else [],
-        notes=told.notes(found, _) if found else [],
+        found=forecast,
+        facts=answer_text.facts(db, forecast, clock, _, i18n.language()) if forecast else [],
+        assumed=answer_text.assumptions(forecast, _) if forecast else [],
+        notes=answer_text.notes(forecast, _) if forecast else [],
         halls=store.halls(db),
         doors=[door for door in store.doors(db) if door.mode != "exit"],
         days=report.dates(here.event.settings),
@@ -63,9 +63,9 @@ def show() -> tuple[str, int]:
 def day() -> tuple[str, int]:
     """Simulate a day and show the findings."""
     days = report.dates(services().event.settings)
-    problem, status, found = "", 400, None
+    problem, status, rehearsal = "", 400, None
     try:
-        found = _played(date.fromisoformat(request.args.get("day", "")))
+        rehearsal = _played(date.fromisoformat(request.args.get("day", "")))
     except report.NoSuchDayError as error:
         problem = i18n.said(error)
     except ApartError as error:
@@ -76,7 +76,7 @@ def day() -> tuple[str, int]:
         )
     shown = render_template(
         "rehearsal_day.html",
-        found=found,
+        found=rehearsal,
         problem=problem,
         days=days,
         assumed=report.ASSUMED,
@@ -118,10 +118,10 @@ def _asked() -> tuple[Asked, WouldEnter | None]:
         instant = here.venue_clock.parse(at)
     except ValueError:
         problems["at"] = _("A date and time, such as 2026-05-04 13:45.")
-    found = None
+    forecast = None
     if not problems:
         try:
-            found = would_enter(
+            forecast = would_enter(
                 here.database.reader, here.event, given["person"], given["place"], instant,
                 as_now=as_now,
             )  # fmt: skip
@@ -129,4 +129,4 @@ def _asked() -> tuple[Asked, WouldEnter | None]:
             problems["person"] = i18n.said(error)
         except AskedError as error:
             problems[error.about] = i18n.said(error)
-    return Asked(**given, at=at, as_now=as_now, problems=problems), found
+    return Asked(**given, at=at, as_now=as_now, problems=problems), forecast

@@ -42,9 +42,9 @@ def show() -> tuple[str, int]:
     state = None if asked.wanted.state == ANY else asked.wanted.state
     wanted = attention.Asked(Kind(asked.wanted.kind), state, day)
     rows = attention.PAGE_ROWS
-    found = []
+    matching = []
     if not asked.problems:
-        found = attention.items(db, wanted, limit=rows + 1, offset=(page - 1) * rows)
+        matching = attention.items(db, wanted, limit=rows + 1, offset=(page - 1) * rows)
     shown = render_template(
         "inquiry/attention.html",
         asked=asked,
@@ -54,9 +54,9 @@ def show() -> tuple[str, int]:
         day=asked.wanted.day or _today(),
         counts=attention.open_counts(db, day),
         counted_max=attention.COUNTED_MAX,
-        items=found[:rows],
+        items=matching[:rows],
         page=page,
-        more=len(found) > rows,
+        more=len(matching) > rows,
         doors=denial_rates.door_names(db) if wanted.kind is Kind.DOOR else {},
         chance=chance_words,
         least=attention.DENIALS_MIN,
@@ -128,10 +128,10 @@ def _asked(given: MultiDict[str, str]) -> Asked[Filter]:
 
 
 def _date(text: str) -> date:
-    found = date.fromisoformat(text)
-    if not 1970 < found.year < 2200:
+    parsed = date.fromisoformat(text)
+    if not 1970 < parsed.year < 2200:
         raise ValueError("not a day of an event")
-    return found
+    return parsed
 
 
 def _today() -> date:
@@ -142,7 +142,7 @@ def _today() -> date:
 def _day(day: date) -> attention.Day:
     clock = services().venue_clock
     since, until = (
-        clock.parse(f"{one.isoformat()}T00:00") for one in (day, day + timedelta(days=1))
+        clock.parse(f"{bound.isoformat()}T00:00") for bound in (day, day + timedelta(days=1))
     )
     return attention.Day(day.toordinal(), since, until)
 

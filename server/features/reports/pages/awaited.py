@@ -23,7 +23,7 @@ def show() -> tuple[str, int]:
     db, now = here.database.reader, here.now()
     asked = _asked(request.args)
     sessions = store.sessions(db, after=now)
-    soon = [one for one in sessions if one.starts_at <= now + awaited.AHEAD_MS]
+    soon = [session for session in sessions if session.starts_at <= now + awaited.AHEAD_MS]
     shown = render_template(
         "inquiry/not_come.html",
         asked=asked,
@@ -64,11 +64,11 @@ def _lists(wanted: awaited.Asked) -> dict[str, object]:
 
 def _may_know() -> list[int] | None:
     """Return the protocol guests that the user may see, or None for all."""
-    who = auth.user()
-    assert who is not None  # The view requires a role.
+    user = auth.user()
+    assert user is not None  # The view requires a role.
     if auth.may_open("admin.protocol.put"):
         return None
-    return awaited.watched_by(services().database.reader, who.user_id)
+    return awaited.watched_by(services().database.reader, user.user_id)
 
 
 def _asked(given: MultiDict[str, str]) -> Asked[awaited.Asked]:

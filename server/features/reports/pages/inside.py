@@ -74,22 +74,23 @@ def _lines(people: Sequence[Inside], named: bool) -> Iterator[str]:
     of them.
     """
     minutes = Minutes(services().venue_clock)
-    categories = {code: escape(main_name(one.names)) for code, one in _categories().items()}
+    categories = {code: escape(main_name(person.names)) for code, person in _categories().items()}
     doors: dict[int, Markup] = {}  # Rows share their doors' names
-    for number, one in enumerate(people, 1):
-        door = doors.get(id(one.door_names))
+    for number, person in enumerate(people, 1):
+        door = doors.get(id(person.door_names))
         if door is None:
-            door = doors[id(one.door_names)] = escape(main_name(one.door_names))
-        who = ""
+            door = doors[id(person.door_names)] = escape(main_name(person.door_names))
+        name_cells = ""
         if named:
-            who = (
-                f"<td><bdi>{escape(one.name)}</bdi></td>"
-                f"<td><bdi>{escape(one.organisation)}</bdi></td>"
+            name_cells = (
+                f"<td><bdi>{escape(person.name)}</bdi></td>"
+                f"<td><bdi>{escape(person.organisation)}</bdi></td>"
             )
-        category = categories.get(one.category, "") if one.category is not None else ""
+        category = categories.get(person.category, "") if person.category is not None else ""
         yield (
-            f'<tr><td class="number">{number}</td><td class="code">{badge_number(one.serial)}</td>'
-            f"{who}<td>{category}</td><td>{minutes(one.opened_at)}</td><td>{door}</td></tr>\n"
+            f'<tr><td class="number">{number}</td>'
+            f'<td class="code">{badge_number(person.serial)}</td>{name_cells}'
+            f"<td>{category}</td><td>{minutes(person.opened_at)}</td><td>{door}</td></tr>\n"
         )
 
 
@@ -107,7 +108,7 @@ def _note(hall_id: int, count: int) -> None:
 
 
 def _categories() -> dict[int, CategoryPlan]:
-    return {one.code: one for one in store.categories(services().database.reader)}
+    return {category.code: category for category in store.categories(services().database.reader)}
 
 
 def _hall(hall_id: int) -> store.HallRow:

@@ -67,7 +67,7 @@ class Clerk:
                                     "category": DELEGATE, **values}  # fmt: skip
         return self.database.write(
             lambda db: walk_in.register(
-                db, self.event, asked, given, known=known, random=os.urandom
+                db, self.event, asked, given, seen=known, random=os.urandom
             )
         )
 

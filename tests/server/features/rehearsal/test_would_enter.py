@@ -12,8 +12,8 @@ from server.core.event.directory import Event
 from server.core.occupancy import hall_control
 from server.core.people import attendees, day_credentials, issuing
 from server.core.people.attendees import UnknownAttendeeError
+from server.features.rehearsal.answer_text import facts
 from server.features.rehearsal.places import AskedError, find_person, find_place
-from server.features.rehearsal.told import facts
 from server.features.rehearsal.would_enter import WouldEnter, would_enter
 from server.storage.database import Database
 from tests.server.conftest import HOUR, NOW, serial_of

@@ -27,15 +27,17 @@ def english(text: str, **fields: object) -> str:
 
 
 def facts(
-    db: Connection, found: WouldEnter, clock: Clock, say: Say = english, language: str = ENGLISH
+    db: Connection, forecast: WouldEnter, clock: Clock, say: Say = english, language: str = ENGLISH
 ) -> list[Fact]:
     """Return the facts behind the answer. `say` translates."""
-    categories = {one.code: text_in(one.names, language) for one in store.categories(db)}
+    categories = {
+        category.code: text_in(category.names, language) for category in store.categories(db)
+    }
     zones = store.zones(db)
-    hall = found.answers[0].facts.hall
-    told: list[Fact] = [(say(N_("Badge")), _badge(found, say))]
-    day = day_of(found)
-    told.append(
+    hall = forecast.answers[0].facts.hall
+    lines: list[Fact] = [(say(N_("Badge")), _badge(forecast, say))]
+    day = day_of(forecast)
+    lines.append(
         (
             say(N_("Day")),
             say(N_("outside the event"))
@@ -43,66 +45,69 @@ def facts(
             else say(N_("day %(number)s of the event"), number=day + 1),
         )
     )
-    if isinstance(found.badge, Credential):
-        told += [
-            (say(N_("Category")), categories.get(found.badge.category, str(found.badge.category))),
-            (say(N_("Badge's days")), _days(found.badge.valid_days, found, say)),
-            (say(N_("Badge's zones")), _zones(found.badge.zones, zones, say)),
+    if isinstance(forecast.badge, Credential):
+        lines += [
+            (
+                say(N_("Category")),
+                categories.get(forecast.badge.category, str(forecast.badge.category)),
+            ),
+            (say(N_("Badge's days")), _days(forecast.badge.valid_days, forecast, say)),
+            (say(N_("Badge's zones")), _zones(forecast.badge.zones, zones, say)),
         ]
-    told.append((say(N_("Hall's zones")), _zones(hall.zones, zones, say)))
+    lines.append((say(N_("Hall's zones")), _zones(hall.zones, zones, say)))
     always = say(N_(", ")).join(categories.get(code, str(code)) for code in sorted(hall.categories))
     if hall.sessions_only:
         always = say(N_("nobody, for it opens for sessions alone"))
-    told.append((say(N_("Hall lets in at any time")), always or say(N_("nobody"))))
+    lines.append((say(N_("Hall lets in at any time")), always or say(N_("nobody"))))
     if hall.closed:
-        told.append((say(N_("Hall")), say(N_("closed by staff now"))))
-    coming = [row for row in found.place.sessions if row.closes_at > found.at]
+        lines.append((say(N_("Hall")), say(N_("closed by staff now"))))
+    coming = [row for row in forecast.place.sessions if row.closes_at > forecast.at]
     for row in coming[:SESSIONS_TOLD]:
-        told.append(
+        lines.append(
             (
                 say(N_("Session %(code)s"), code=row.code),
-                say(N_("; ")).join(_session(row, found, categories, clock, say)),
+                say(N_("; ")).join(_session(row, forecast, categories, clock, say)),
             )
         )
     if len(coming) > SESSIONS_TOLD:
-        told.append(
+        lines.append(
             (
                 say(N_("Sessions")),
                 say(N_("and %(count)s later ones"), count=f"{len(coming) - SESSIONS_TOLD:,}"),
             )
         )
     if not coming:
-        told.append((say(N_("Sessions")), say(N_("none is to come in this hall"))))
-    return told
+        lines.append((say(N_("Sessions")), say(N_("none is to come in this hall"))))
+    return lines
 
 
-def assumptions(found: WouldEnter, say: Say = english) -> list[str]:
+def assumptions(forecast: WouldEnter, say: Say = english) -> list[str]:
     """Return the answer's assumptions as sentences."""
-    told = [say(N_("The kiosk is at work and has just heard of the server."))]
-    if found.as_now:
-        told.append(
+    sentences = [say(N_("The kiosk is at work and has just heard of the server."))]
+    if forecast.as_now:
+        sentences.append(
             say(N_("Whether the person is inside, and how many places are free, are as now."))
         )
     else:
-        told.append(
+        sentences.append(
             say(N_("A place is free. Whether the person is inside already is not looked at."))
         )
-    if not found.has_badge:
-        told.append(
+    if not forecast.has_badge:
+        sentences.append(
             say(N_("The person has no badge yet. The answer is that of one that is issued now."))
         )
-    told.append(say(N_("Rules, revocations and closed halls are as they are now.")))
-    return told
+    sentences.append(say(N_("Rules, revocations and closed halls are as they are now.")))
+    return sentences
 
 
-def notes(found: WouldEnter, say: Say = english) -> list[str]:
+def notes(forecast: WouldEnter, say: Say = english) -> list[str]:
     """Return remarks on the question as sentences."""
-    told = []
-    badge, person = found.badge, found.person
+    sentences = []
+    badge, person = forecast.badge, forecast.person
     if isinstance(badge, Credential) and badge.issue >= person.issue:
         carried = (badge.category, badge.valid_days, badge.zones)
         if carried != (person.category, person.valid_days, person.zones):
-            told.append(
+            sentences.append(
                 say(
                     N_(
                         "The badge says otherwise than the roster, and doors go by the badge: "
@@ -110,35 +115,37 @@ def notes(found: WouldEnter, say: Say = english) -> list[str]:
                     )
                 )
             )
-    if not found.answers[0].doors:
-        told.append(
+    if not forecast.answers[0].doors:
+        sentences.append(
             say(
                 N_(
                     "Hall %(code)s has no door that lets anybody in. The answer is that of a door "
                     "without halls around."
                 ),
-                code=found.place.hall.code,
+                code=forecast.place.hall.code,
             )
         )
-    return told
+    return sentences
 
 
-def as_json(db: Connection, found: WouldEnter, clock: Clock) -> dict[str, Any]:
-    codes = {row.session_id: row.code for row in found.place.sessions}
-    categories = {one.code: one.key for one in store.categories(db)}
+def as_json(db: Connection, forecast: WouldEnter, clock: Clock) -> dict[str, Any]:
+    codes = {row.session_id: row.code for row in forecast.place.sessions}
+    categories = {item.code: item.key for item in store.categories(db)}
     return {
-        "person": _person(found.person),
+        "person": _person(forecast.person),
         "category": (
-            categories.get(found.badge.category) if isinstance(found.badge, Credential) else None
+            categories.get(forecast.badge.category)
+            if isinstance(forecast.badge, Credential)
+            else None
         ),
-        "issue": found.badge.issue if isinstance(found.badge, Credential) else None,
-        "hall": found.place.hall.code,
-        "at": clock.machine(found.at),
-        "admitted": found.admitted,
-        "answers": [_answer(one, codes) for one in found.answers],
-        "facts": [{"about": about, "is": text} for about, text in facts(db, found, clock)],
-        "assumed": assumptions(found),
-        "notes": notes(found),
+        "issue": forecast.badge.issue if isinstance(forecast.badge, Credential) else None,
+        "hall": forecast.place.hall.code,
+        "at": clock.machine(forecast.at),
+        "admitted": forecast.admitted,
+        "answers": [_answer(item, codes) for item in forecast.answers],
+        "facts": [{"about": about, "is": text} for about, text in facts(db, forecast, clock)],
+        "assumed": assumptions(forecast),
+        "notes": notes(forecast),
     }
 
 
@@ -151,8 +158,12 @@ def _answer(answer: Answer, codes: dict[int, str]) -> dict[str, Any]:
     reason = decision.reason.value if isinstance(decision, Denied) else None
     flags = [] if isinstance(decision, Denied) else sorted(flag.value for flag in decision.flags)
     says = {
-        language: {"word": one.word, "reason": one.reason, "next_step": one.next_step}
-        for language, one in answer.says.items()
+        language: {
+            "word": explanation.word,
+            "reason": explanation.reason,
+            "next_step": explanation.next_step,
+        }
+        for language, explanation in answer.says.items()
     }
     return {
         "doors": list(answer.doors),
@@ -164,41 +175,41 @@ def _answer(answer: Answer, codes: dict[int, str]) -> dict[str, Any]:
     }
 
 
-def _badge(found: WouldEnter, say: Say) -> str:
-    if isinstance(found.badge, Reason):
-        return say(N_("can't be read by a door (%(reason)s)"), reason=found.badge.value)
-    if not found.has_badge:
+def _badge(forecast: WouldEnter, say: Say) -> str:
+    if isinstance(forecast.badge, Reason):
+        return say(N_("can't be read by a door (%(reason)s)"), reason=forecast.badge.value)
+    if not forecast.has_badge:
         return say(N_("none yet"))
-    words = [say(N_("issue %(number)s"), number=found.badge.issue)]
-    if found.badge.kind is Kind.DAY:
+    words = [say(N_("issue %(number)s"), number=forecast.badge.issue)]
+    if forecast.badge.kind is Kind.DAY:
         words = [
             say(
                 N_("a day credential, which stands in for issue %(number)s"),
-                number=found.badge.issue,
+                number=forecast.badge.issue,
             )
         ]
-    holder = found.answers[0].facts.holder
-    if found.badge.issue < holder.highest_issue:
+    holder = forecast.answers[0].facts.holder
+    if forecast.badge.issue < holder.highest_issue:
         words.append(say(N_("replaced by issue %(number)s"), number=holder.highest_issue))
     if holder.revoked:
         words.append(say(N_("revoked")))
-    if found.badge.issue <= holder.copied_issue:
+    if forecast.badge.issue <= holder.copied_issue:
         words.append(say(N_("likely copied")))
     return say(N_(", ")).join(words)
 
 
-def _days(valid_days: int, found: WouldEnter, say: Say) -> str:
-    days = len(found.answers[0].facts.calendar.day_starts) - 1
+def _days(valid_days: int, forecast: WouldEnter, say: Say) -> str:
+    days = len(forecast.answers[0].facts.calendar.day_starts) - 1
     valid = [day + 1 for day in range(days) if valid_days >> day & 1]
     if len(valid) == days:
         return say(N_("every day"))
     return say(N_(", ")).join(map(str, valid)) or say(N_("none of the event"))
 
 
-def _zones(bits: int, known: dict[str, int], say: Say) -> str:
+def _zones(bits: int, named_bits: dict[str, int], say: Say) -> str:
     if bits == _ALL_ZONES:
         return say(N_("all"))
-    codes = {bit: code for code, bit in known.items()}
+    codes = {bit: code for code, bit in named_bits.items()}
     named = (
         codes.get(bit) or say(N_("number %(number)s"), number=bit)
         for bit in range(32)
@@ -208,7 +219,7 @@ def _zones(bits: int, known: dict[str, int], say: Say) -> str:
 
 
 def _session(
-    row: SessionRow, found: WouldEnter, categories: dict[int, str], clock: Clock, say: Say
+    row: SessionRow, forecast: WouldEnter, categories: dict[int, str], clock: Clock, say: Say
 ) -> Iterator[str]:
     yield say(
         N_("doors admit to it %(day)s %(from)s to %(until)s"),
@@ -225,6 +236,6 @@ def _session(
         yield say(N_("for %(categories)s"), categories=named)
     else:
         yield say(N_("for the invited alone"))
-    if row.session_id in found.guest_of:
-        invited = found.guest_of[row.session_id]
+    if row.session_id in forecast.guest_of:
+        invited = forecast.guest_of[row.session_id]
         yield say(N_("this person is invited")) if invited else say(N_("this person is refused"))
