@@ -1,6 +1,6 @@
-"""Makes a server again from its backup, and moves an event to PostgreSQL or back.
+"""Restores a server from its backup, and moves an event to PostgreSQL or back.
 
-The copies themselves are made by `server/core/second_disk`.
+`server/core/second_disk` makes the backups.
 """
 
 COMMANDS = (

@@ -1,6 +1,4 @@
-"""Makes a copy of the event now with `hallkeeper backup`, and a server from one with `hallkeeper
-restore`.
-"""
+"""The commands `hallkeeper backup`, `restore` and `move`."""
 
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -18,7 +16,7 @@ from server.features.backup.restore import Restored
 from server.features.backup.restore import restore as restore_event
 from server.storage.localized import names_of, text_in
 
-_STEPS = 100  # Of the progress bar.
+_STEPS = 100  # Of the progress bar
 
 _TABLES = {
     "hall": ("hall", "halls"),
@@ -37,10 +35,10 @@ _TABLES = {
 @click.argument("to", metavar="[TO]", type=click.Path(path_type=Path), required=False)
 @event_option
 def backup(to: Path | None, event_dir: Path) -> None:
-    """Copy the event into a new directory in TO, or in its backup_dir where TO is not given.
+    """Copy the event into a new directory in TO, or in its backup_dir if TO is not given.
 
-    The copy is of one moment, whatever is written meanwhile. It holds the event's keys. Keep it as
-    private as the event itself, for whoever has it can make badges.
+    The copy is of one moment, in spite of concurrent writes. It contains the event's keys: keep it
+    as private as the event itself, because its holder can make badges.
     """
     event = load_event(event_dir)
     into = to or event.backup_path
@@ -73,10 +71,10 @@ def backup(to: Path | None, event_dir: Path) -> None:
     " a file that holds the address; or the word sqlite.",
 )
 def move(event_dir: Path, to: str) -> None:
-    """Move the database of the event in DIR, while no server runs, with nothing lost.
+    """Move the database of the event in DIR, while no server runs, without loss.
 
-    Every row and the entry log's root are compared before the event uses the new database. Where
-    anything fails, the event stays where it is.
+    Every row and the entry log's root are compared before the event uses the new database. If
+    anything fails, the event stays in place.
     """
     with progress("Moving", _STEPS) as tell:
         table, steps = "", 0
@@ -120,10 +118,11 @@ def move(event_dir: Path, to: str) -> None:
 def restore(
     source: Path, event_dir: Path, over: bool, acts_file: Path | None, without_acts: bool
 ) -> None:
-    """Make the event in DIR from BACKUP, a directory that `hallkeeper backup` or the server made.
+    """Restore the event in DIR from BACKUP, a directory that `hallkeeper backup` or the server
+    made.
 
-    The server that was lost must not run any more. Doors send again all that the backup lacks; a
-    hall gives out no place until every door that may hold some has been heard.
+    The lost server must not run any more. Doors resend all that the backup lacks; a hall gives out
+    no place until every door that may hold some has reported.
     """
     with ExitStack() as held:
         if over and event_dir.is_dir():
@@ -141,7 +140,7 @@ def restore(
 
 
 def report(done: Restored, source: Path) -> list[str]:
-    """Say what was done, what happens next, and what is lost."""
+    """Return a summary, the next steps, and the losses."""
     settings = done.event.settings
     lines = [
         f"Restored the event {' / '.join(settings.name.values())!r} in {done.event.path} from"

@@ -1,7 +1,6 @@
-"""Moves an event's database from SQLite to PostgreSQL, or back, with nothing lost.
+"""Moves an event's database from SQLite to PostgreSQL, or back, without loss.
 
-The new database has every row of the old one, which is compared, and the same root of the entry
-log. Until all that is so, the event stays where it was.
+All rows and the entry log's root are compared. Until then, the event stays in place.
 """
 
 from pathlib import Path
@@ -20,18 +19,18 @@ LEAVES_READ = 10_000
 
 
 class Moved(NamedTuple):
-    """Says what was moved."""
+    """A summary of the move."""
 
-    counts: dict[str, int]  # By table, how many rows it has.
-    entries: int  # In the entry log.
+    counts: dict[str, int]  # Rows by table
+    entries: int  # In the entry log
     root: bytes
 
 
 def move(event_dir: Path, to: str, progress: Progress) -> Moved:
-    """Move the event to PostgreSQL, whose address is `to` or in a file of that name, or to SQLite.
+    """Move the event to PostgreSQL, with the address `to` or in a file of that name, or to SQLite.
 
     Raises AlreadyServingError while a server runs, EventError, DatabaseError and EngineError, with
-    the event where it was.
+    the event unchanged.
     """
     event = load_event(event_dir)
     seen: list[tuple[int, bytes]] = []
@@ -55,7 +54,7 @@ def move(event_dir: Path, to: str, progress: Progress) -> Moved:
 
 
 def _root(db: Connection) -> tuple[int, bytes]:
-    """Return how many leaves the entry log has, and its root, from the leaves' hashes."""
+    """Return the entry log's size, and its root computed from the leaves' hashes."""
     tree = Tree()
     while True:
         rows = db.execute(

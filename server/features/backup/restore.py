@@ -1,9 +1,9 @@
-"""Makes a server from its backup. What the backup lacks comes from the kiosks' journals and the
-acts.
+"""Restores a server from its backup. Later changes come from the kiosks' journals and from the
+staff actions on the second disk.
 
-The restored server is another of its line, with a higher incarnation. It grants no place in a hall
-until each kiosk that may hold places there has told its own total (docs/design/places.md, rule 8).
-Its entry log is another log. It begins as the old one, and says where it left it.
+The restored server gets a higher incarnation. It grants no place in a hall until each kiosk that
+may hold places there has reported its own total (docs/design/places.md, rule 8). Its entry log is a
+new log that begins with the old one, and records where it branched off.
 """
 
 import shutil
@@ -25,20 +25,20 @@ _LOCK = "serving.lock"
 
 
 class RestoreError(EventError):
-    """Is raised when nothing was restored and nothing changed. The text says why and what to do."""
+    """Nothing was restored or changed. The text gives the reason and the remedy."""
 
 
 @dataclass(frozen=True)
 class Restored:
     event: Event
-    log_size: int  # The size of the entry log in the backup.
-    # When the newest act that the backup lacks was kept. None means that it lacks none.
+    log_size: int  # Size of the entry log in the backup
+    # When the newest action missing in the backup was stored; None if none is missing.
     acts_at: int | None
-    # By table, the rows from the acts that the backup lacked, or had with other values.
+    # Rows from the actions that the backup lacked, or had with other values, by table.
     gained: dict[str, int]
-    skipped: int  # Rows that do not fit anything here.
+    skipped: int  # Rows that fit nothing here
     awaited: list[line.Awaited]
-    moved_to: Path | None  # Where the earlier content of the directory went.
+    moved_to: Path | None  # The directory's earlier content
     without_acts: bool = False
 
 
@@ -51,8 +51,8 @@ def restore(
     without_acts: bool = False,
     over: bool = False,
 ) -> Restored:
-    """Make the event in `target` from a backup. With `over`, what is there is moved aside and never
-    deleted.
+    """Restore the event in `target` from a backup. With `over`, existing files are moved aside,
+    never deleted.
 
     Raises RestoreError or ActsError, with nothing changed.
     """
@@ -95,13 +95,13 @@ def _check_target(target: Path, over: bool) -> None:
 
 
 def _copy(backup: Path, stage: Path) -> None:
-    """Copy all that makes an event. Only its owner may read the copy."""
+    """Copy an event's files, readable only by their owner."""
     (stage / "keys").mkdir(mode=0o700)
     sources = [backup / SETTINGS_FILE, *sorted((backup / "keys").glob("*"))]
     for path in sources:
         durable_files.write_new(stage / path.relative_to(backup), path.read_bytes())
     own_files.copy_own_files(backup, stage)
-    # A copy that was made by hand may have the second file.
+    # A backup made by hand may have the second file.
     for name in (DATABASE_FILE, f"{DATABASE_FILE}-wal"):
         if (backup / name).exists():
             durable_files.write_new(stage / name, b"")
@@ -113,19 +113,17 @@ def _check_whole(path: Path, backup: Path) -> None:
         said = database_file.damage(path)
     except EngineError as error:
         found = disk.trouble(error, path)
-        # The disk is at fault, and not the backup.
+        # The disk failed, not the backup.
         if found is not None:
             raise found from None
         said = str(error)
     if said:
-        said = " ".join(said.split())  # SQLite says some of it in two lines.
+        said = " ".join(said.split())  # SQLite may report two lines
         raise RestoreError(f"{backup / DATABASE_FILE} is damaged ({said}). Take an earlier backup.")
 
 
 def _acts_for(event: Event, backup: Path, target: Path, named: Path | None) -> critical_state.Acts:
-    """Return the newest acts of this event that can be found. Raises RestoreError where there are
-    none.
-    """
+    """Return the newest stored actions of this event. Raises RestoreError if there are none."""
     places_to_look = [backup.absolute().parent / critical_state.ACTS_FILE]
     if event.settings.backup_dir is not None:
         places_to_look.append(target / event.settings.backup_dir / critical_state.ACTS_FILE)
@@ -146,7 +144,7 @@ def _acts_for(event: Event, backup: Path, target: Path, named: Path | None) -> c
 def _renew(
     db: Connection, event: Event, kept: critical_state.Acts | None, now: int
 ) -> tuple[int, int | None, dict[str, int], int, list[line.Awaited]]:
-    """Make the copied database the next of its line, in one transaction."""
+    """Make the copied database the next incarnation, in one transaction."""
     old = (event.incarnation, critical_state.log_size(db))
     used = max(event.incarnation, kept.moment.incarnation if kept else 0)
     incarnation = max(used + 1, now // 1000)
@@ -155,7 +153,7 @@ def _renew(
     subject["acts_at"] = newer.moment.at if newer else None
     acts_since = [newer] if newer else []
     with database.transaction(db):
-        # One of the line's later servers may have found out that this one was put back.
+        # A later server may have detected that this one was restored from an old state.
         gained, skipped = line.next_of_line(
             db, event.log_name, incarnation, acts_since, subject, by=BY, now=now,
             was_put_back=used > event.incarnation,
@@ -167,7 +165,7 @@ def _renew(
 
 
 def _settle(stage: Path, target: Path) -> Path | None:
-    """Move what is there aside, and put the restored event there. Its settings are put last."""
+    """Move existing files aside, then the restored ones into place, the settings last."""
     aside = None
     own = [name for name in own_files.NAMES if (stage / name).exists()]
     named = [target / name for name in (SETTINGS_FILE, "keys", *own)]

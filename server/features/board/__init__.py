@@ -1,4 +1,4 @@
-"""Shows the event at one glance while it runs: halls, kiosks, alerts, latest entries.
+"""The board: halls, kiosks, alerts and latest entries during the event.
 
-Alerts come from all features, by their hook.
+All features supply alerts through their hook.
 """

@@ -1,4 +1,4 @@
-"""Sends the board's parts as they change."""
+"""Streams the board's parts as they change."""
 
 from flask import Blueprint, Response, copy_current_request_context, request
 
@@ -12,7 +12,7 @@ blueprint = Blueprint("live", __name__, url_prefix="/admin")
 
 
 class Shown(Rendered):
-    """Keeps the board's parts, for all who look at it."""
+    """Caches the board's parts for all viewers."""
 
 
 @blueprint.get("/live")
@@ -21,13 +21,13 @@ def stream() -> Response:
     here = services()
     asked = request.args.get("view", "")
     view = asked if asked in overview.VIEWS else "tiles"
-    # The page has the order that it was asked in, and no other.
+    # The page uses the order it asked for, and no other.
     sort = request.args.get("sort", "")
     others = {overview.order_part(one) for one in overview.LIVE_SORTS if one != sort}
 
     @copy_current_request_context
     def look() -> Parts | None:
-        # It is asked anew each time, so that a session that ends also ends its feeds.
+        # Checked each time, so that an ended session ends its streams.
         who = auth.user()
         if who is None or who.role not in auth.allowed_here():
             return None

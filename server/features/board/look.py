@@ -1,4 +1,4 @@
-"""Gathers what the board shows now: halls with their phase and trend, and troubles."""
+"""Collects the board's data: halls with phase and trend, and alerts."""
 
 from dataclasses import dataclass, replace
 
@@ -17,36 +17,36 @@ from server.web import auth
 from server.web.alerts import Places, in_page_language
 from server.web.services import services
 
-GRAVE_WEIGHT = 100  # One grave trouble weighs more than many others.
+GRAVE_WEIGHT = 100  # A grave alert outweighs many others
 
 
 @dataclass(frozen=True)
 class HallRow:
-    """Holds all that the board shows of one hall. What is equal is shown alike."""
+    """A hall's data on the board. Equal values render the same."""
 
     hall_id: int
-    name: str  # In the page's language.
+    name: str  # In the page's language
     figures: HallFigures
     phase: HallPhase
     trend: Trend
-    full_at: str  # By the venue's clock. Empty where it does not fill within two hours.
-    when: str  # By the venue's clock or in minutes, when the phase ends.
-    trouble: int = 0  # The more and the graver the troubles here that nobody took on, the higher.
+    full_at: str  # By the venue's clock; empty if not within two hours
+    when: str  # When the phase ends, by the venue's clock or in minutes
+    trouble: int = 0  # Weight of this hall's alerts that no one has taken
 
     @property
     def inside(self) -> int:
-        """Return how many are inside, without those who entered another hall since."""
+        """Return the number of people inside, without those who have entered another hall since."""
         return self.figures.inside - self.figures.moved_on
 
     @property
     def share(self) -> float:
-        """Return which part of the capacity is in use."""
+        """Return the used share of the capacity."""
         return self.inside / self.figures.capacity if self.figures.capacity else 0.0
 
 
 @dataclass(frozen=True)
 class Look:
-    """Holds what is so at one moment."""
+    """The board's data at one moment."""
 
     halls: list[HallRow]
     new: list[Trouble]
@@ -56,7 +56,7 @@ class Look:
 
 
 def look() -> Look:
-    """Return what the board shows now, in the page's language."""
+    """Return the current data, in the page's language."""
     here = services()
     db, now = here.database.reader, here.now()
     context = AlertContext(db, here.event, now, here)
@@ -66,7 +66,7 @@ def look() -> Look:
     known = taken.all_taken(db)
     dated = most_urgent_first(here.own(Watch).dated(troubles, known, now))
     if not _is_admin():
-        # Nobody else can mend it, and nobody else needs to know whose account is the weakest.
+        # Only admins can fix it, and only they should know whose account is weak.
         dated = [one for one in dated if one.kind is not Kind.NO_FACTOR]
     split = [(one, known.get(one.key)) for one in dated]
     places = Places(
@@ -89,7 +89,7 @@ def look() -> Look:
 
 
 def _weights(troubles: list[Trouble], at_work: list[registry.KioskRow]) -> dict[int, int]:
-    """Return how much trouble each hall has, its own and that of its doors and kiosks."""
+    """Return each hall's weight of alerts, including those of its doors and kiosks."""
     of_kiosks = {row.kiosk: row.hall_id for row in at_work}
     of_doors = {row.door_id: row.hall_id for row in at_work}
     found: dict[int, int] = {}

@@ -1,7 +1,7 @@
-"""Shows the board: what is in trouble and what to do about it, then halls by the state of their
-session, then who is on site.
+"""Shows the board: alerts and remedies first, then halls by state of their session, then the people
+on site.
 
-`live` keeps it fresh.
+`live` keeps it up to date.
 """
 
 from collections.abc import Callable
@@ -41,7 +41,7 @@ COOKIE_S = 30 * 24 * 3600
 
 
 class Totals(Rendered):
-    """Keeps the forum's totals, which take a moment to count."""
+    """Caches the forum's totals, which are slow to count."""
 
 
 VIEWS = {"tiles": N_("Tiles"), "table": N_("Table")}
@@ -53,7 +53,7 @@ SORTS: dict[str, tuple[str, Callable[[HallRow], object]]] = {
     "denied": (N_("Most denials first"), lambda hall: -hall.trend.denied),
     "name": (N_("By name"), lambda hall: hall.name),
 }
-# By these the page sorts its halls anew while it is open.
+# Orders by which the open page re-sorts its halls.
 LIVE_SORTS = ("trouble", "fill", "trend", "denied")
 _ADMITS = (Phase.ADMITTING, Phase.OPEN)
 SHOWN: dict[str, tuple[str, Callable[[HallRow], bool]]] = {
@@ -75,7 +75,7 @@ PHASES = {
 
 @dataclass(frozen=True)
 class Choice:
-    """Says how somebody wants to see the halls. Words that mean nothing stand for the default."""
+    """How the user wants to see the halls. Unknown values mean the default."""
 
     view: str = "tiles"
     sort: str = "state"
@@ -84,7 +84,7 @@ class Choice:
 
     @classmethod
     def of_request(cls) -> "Choice":
-        """Return what the address asks for, else what the cookie keeps."""
+        """Return the choice in the address, else in the cookie."""
         kept = dict(
             part.split(":", 1) for part in request.cookies.get(COOKIE, "").split("/") if ":" in part
         )
@@ -106,7 +106,7 @@ class Choice:
         return f"view:{self.view}/sort:{self.sort}/show:{self.show}"
 
     def halls(self, halls: list[HallRow]) -> list[HallRow]:
-        """Return the halls that are wanted, in the wanted order."""
+        """Return the selected halls in the selected order."""
         wanted = SHOWN[self.show][1]
         text = self.q.casefold()
         found = [one for one in halls if wanted(one) and text in one.name.casefold()]
@@ -114,13 +114,13 @@ class Choice:
 
 
 def in_order(halls: list[HallRow], sort: str) -> list[HallRow]:
-    """Return the halls in an order of SORTS. Those that are equal in it are by name."""
+    """Sort the halls by an order of SORTS, then by name."""
     order = SORTS[sort][1]
     return sorted(halls, key=lambda one: (order(one), one.name))
 
 
 def order_part(sort: str) -> str:
-    """Return the id of the part that has the halls' order, as their numbers."""
+    """Return the id of the part with the halls' order."""
     return f"order-{sort}"
 
 
@@ -156,14 +156,14 @@ def show() -> Response:
 
 
 def _forum() -> ForumCounts | None:
-    """Return the forum in figures, where it has activities or an exhibition."""
+    """Return the forum's figures if it has activities or an exhibition."""
     here = services()
     counts = forum_counts(here.database.reader, here.event.settings)
     return counts if counts.activities or counts.areas else None
 
 
 def parts(view: str = "tiles", now: Look | None = None) -> dict[str, str]:
-    """Return every part of the page that changes, by its id, as HTML for the user who asks."""
+    """Return every changing part of the page by id, as HTML for the current user."""
     here, now = services(), now or look.look()
     db = here.database.reader
     shown = {f"hall-{hall.hall_id}": _hall(hall, view) for hall in now.halls}
@@ -201,8 +201,8 @@ def _troubles(now: Look) -> str:
 
 
 def _hall(hall: HallRow, view: str) -> str:
-    """Return a hall as a tile, or as the cells of its row."""
-    # Who may not open the hall's page sees its day.
+    """Return a hall as a tile, or as the cells of its table row."""
+    # Users without access to the hall's page see its day.
     page = "admin.halls.show" if auth.may_open("admin.halls.show") else "admin.plots.show"
     name = f"{hall.hall_id}/{view}/{i18n.language()}/{page}"
     value = (hall.name, _shown_figures(hall), hall.phase, hall.when, hall.trend, hall.full_at)
@@ -228,7 +228,7 @@ def _shown_figures(hall: HallRow) -> tuple[int, int, bool]:
 
 
 def _totals() -> dict[str, str]:
-    """Return how many are on site, by category and country. Counting them takes a while."""
+    """Return the people on site by category and country. Slow."""
     db, language = services().database.reader, i18n.language()
     by_category, by_country = minutes.on_site(db)
     known = {one.code: one for one in store.categories(db)}

@@ -1,5 +1,5 @@
-"""Shows a hall's day as plots: how many were inside, who came and went, and arrivals by door. The
-server draws them, and the figures stand in a table behind each.
+"""Plots a hall's day: people inside, entries and exits, and arrivals by door. The server draws the
+plots; tables have the figures.
 """
 
 from collections.abc import Sequence
@@ -18,28 +18,28 @@ from server.web.sparkline import sparkline
 
 blueprint = Blueprint("plots", __name__, url_prefix="/admin/halls")
 
-WIDTH, HEIGHT = 1000, 260  # Of a plot, in its own units.
-STEP = 5  # Minutes in one bar.
-QUARTER = 15  # Minutes in one row of the table.
+WIDTH, HEIGHT = 1000, 260  # Of a plot, in its own units
+STEP = 5  # Minutes per bar
+QUARTER = 15  # Minutes per table row
 
 
 @dataclass(frozen=True)
 class Plot:
-    """Holds the shapes of a hall's day, in the plot's own units."""
+    """The shapes of a hall's day, in the plot's units."""
 
-    inside: str  # Points of a line.
+    inside: str  # Points of a line
     capacity_y: float
-    came: list[tuple[float, float, float]]  # Of bars: x, width, height.
+    came: list[tuple[float, float, float]]  # Bars: x, width, height
     went: list[tuple[float, float, float]]
-    hours: list[tuple[float, str]]  # Where an hour stands, and its words.
-    most: int  # What the top of the plot stands for.
+    hours: list[tuple[float, str]]  # Position and text of each hour
+    most: int  # The value at the top of the plot
     most_in_bar: int
     now_x: float | None
 
 
 @dataclass(frozen=True)
 class Row:
-    """Says what happened in a quarter of an hour that begins at `at` (Unix ms)."""
+    """A quarter of an hour from `at` (Unix ms)."""
 
     at: int
     came: int
@@ -49,16 +49,16 @@ class Row:
 
 @dataclass(frozen=True)
 class DoorPlot:
-    """Holds the arrivals of a door, a minute at a time."""
+    """A door's arrivals per minute."""
 
     name: str
     points: str
     total: int
     peak: int
     peak_at: int  # Unix ms
-    queues: list[tuple[float, float]]  # Where a queue stood: x and width.
+    queues: list[tuple[float, float]]  # Queues: x and width
     queue_minutes: int
-    longest: int  # Minutes of the longest queue.
+    longest: int  # Minutes
     longest_at: int  # Unix ms
 
 
@@ -96,7 +96,7 @@ def show(hall_id: int) -> str:
 
 
 def _day(days: Sequence[date]) -> date:
-    """Return the day that was asked for, else today, else the event's first."""
+    """Return the requested day, else today, else the event's first day."""
     here = services()
     try:
         asked = date.fromisoformat(request.args.get("day", ""))
@@ -108,7 +108,7 @@ def _day(days: Sequence[date]) -> date:
 def _span(
     found: list[Minute], doors: dict[int, dict[int, int]], since: int, until: int, now: int
 ) -> tuple[int, int]:
-    """Return from which minute to which the plot goes: whole hours around what happened."""
+    """Return the plot's first and last minute: whole hours around the data."""
     known = [one.minute for one in found]
     known += [minute for came in doors.values() for minute in came]
     if since <= now < until:
@@ -156,9 +156,7 @@ def _plot(found: list[Minute], capacity: int, first: int, last: int, now: int) -
 
 
 def _sums(counts: dict[int, int], first: int, last: int, step: int = STEP) -> dict[int, int]:
-    """Return the sums of each `step` minutes by the first of them. Those of nothing are left
-    out.
-    """
+    """Return sums over `step` minutes, by first minute; zero sums are left out."""
     found: dict[int, int] = {}
     for minute, count in counts.items():
         if count and first <= minute < last:

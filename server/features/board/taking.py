@@ -1,4 +1,4 @@
-"""Lets staff take a trouble on, with a note of what they do about it."""
+"""Lets staff take an alert, with a note."""
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
@@ -55,7 +55,7 @@ def _page(key: str, *, problem: str = "", note: str = "") -> str:
 
 
 def _found(key: str) -> tuple[Trouble | None, words.Told | None, taken.Taken | None]:
-    """Return the trouble if it is there now, in words, and who looks after it."""
+    """Return the current alert, its texts, and who has taken it."""
     now = look.look()
     for one, by in [*((one, None) for one in now.new), *now.taken]:
         if one.key == key:

@@ -1,7 +1,7 @@
 """Designs and prints cards, and issues badges.
 
 Organisers choose paper, lines, colours and logos on one page, with a preview. `commands.py` issues
-badges and writes PDFs. What a card looks like is `badges/printing`.
+badges and writes PDFs. `badges/printing` draws the cards.
 """
 
 COMMANDS = (

@@ -1,8 +1,8 @@
-"""Saves how an event's cards look, and undoes the last save.
+"""Saves an event's card design, and undoes the last save.
 
-Settings are in the folder `cards`, and colours of categories in the database. A save writes new
-pictures first, under names that no settings use yet. Then the act, the colours and `cards.toml` are
-written together. So whatever fails, all is as it was.
+Settings are in the folder `cards`, category colours in the database. A save first writes pictures
+under new names. Then the log entry, the colours and `cards.toml` are written together, so a failure
+changes nothing.
 """
 
 import hashlib
@@ -39,7 +39,7 @@ LAST_SAVE_FILE = "last-save.json"
 
 @dataclass(frozen=True)
 class Saved:
-    """Says which settings changed, and which comments are no longer in the file."""
+    """The changed settings, and the comments that the file lost."""
 
     changed: tuple[str, ...]
     dropped: tuple[str, ...]
@@ -47,24 +47,24 @@ class Saved:
 
 @dataclass(frozen=True)
 class LastSave:
-    """Holds the texts of `cards.toml` before and after, and the colours by the categories' keys."""
+    """The texts of `cards.toml` and the colours by category key, before and after."""
 
     by: str
     at: int  # Unix ms
-    before: str | None  # None: there was no file.
+    before: str | None  # None: there was no file
     after: str
     colours_before: Mapping[str, str]
     colours_after: Mapping[str, str]
 
 
 def mark_of(event: Event) -> str:
-    """Return a text that tells whether the file has changed since. Raises DesignError."""
+    """Return a text that changes with the file. Raises DesignError."""
     text = read_card_text(event.path / CARDS_FOLDER)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def name_for(kind: str, data: bytes, suffix: str) -> str:
-    """Return the name of a new file. Another content has another name."""
+    """Return a new file's name; it contains a hash of its content."""
     return f"{kind}-{hashlib.sha256(data).hexdigest()[:8]}{suffix}"
 
 
@@ -72,10 +72,10 @@ def save(
     event: Event, database: Database, settings: CardSettings, new_files: Mapping[str, bytes],
     colours: Mapping[str, str], *, seen: str, by: str, now: int,
 ) -> Saved:  # fmt: skip
-    """Write the settings, the files that they name, and the colours by the categories' keys.
+    """Write the settings, the new files, and the colours by category key.
 
-    Raises EditError where the file is not as `seen`, DesignError where the cards could not be
-    printed so, and VenueError for a colour that can't be.
+    Raises EditError if the file is not as `seen`, DesignError if the cards could not be printed,
+    and VenueError for an invalid colour.
     """
     folder = event.path / CARDS_FOLDER
     if mark_of(event) != seen:
@@ -105,7 +105,7 @@ def save(
 
 
 def last_save(event: Event) -> LastSave | None:
-    """Return the last save, or None where there is none that could be undone."""
+    """Return the last save, or None if there is none to undo."""
     try:
         return LastSave(**json.loads((event.path / CARDS_FOLDER / LAST_SAVE_FILE).read_bytes()))
     except (OSError, ValueError, TypeError):
@@ -113,7 +113,7 @@ def last_save(event: Event) -> LastSave | None:
 
 
 def undo(event: Event, database: Database, *, by: str, now: int) -> LastSave:
-    """Put back what the last save changed. Raises EditError where somebody has changed it since."""
+    """Undo the last save. Raises EditError if it was changed since."""
     last = last_save(event)
     folder = event.path / CARDS_FOLDER
     if last is None:
@@ -134,7 +134,7 @@ def _write(
     event: Event, database: Database, text: str | None, colours: Mapping[str, str],
     last: LastSave | None, subject: Mapping[str, Any], *, by: str, now: int,
 ) -> None:  # fmt: skip
-    """Write the act and the colours, and then the files, before all of it is committed."""
+    """Write the log entry and the colours, then the files, all before the commit."""
     folder = event.path / CARDS_FOLDER
     path = folder / SETTINGS_FILE
     old = path.read_bytes() if path.exists() else None

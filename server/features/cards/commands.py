@@ -1,4 +1,4 @@
-"""Takes badges from the roster to paper, with `hallkeeper issue`, `reissue` and `print`."""
+"""The commands `hallkeeper issue`, `reissue` and `print`."""
 
 import itertools
 import sys
@@ -35,19 +35,19 @@ from server.features.imports.commands.changed_badges import issue_changed, say_c
 from server.storage.connection import Connection
 from server.storage.database import Database
 
-PER_FILE = 10_000  # A file of so many has about 50 MB.
+PER_FILE = 10_000  # About 50 MB per file
 PER_FILE_MAX = 20_000
 PNGS_MAX = 500
 PNGS_AT_ONCE = 20
 LATIN_SHOWN = 20
-ISSUE_AT_ONCE = 2_000  # In one transaction, for which the doors' scans have to wait.
+ISSUE_AT_ONCE = 2_000  # In one transaction, which delays the doors' scans
 REASONS = ("lost", "damaged", "changed", "stolen")
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 def _options(options: Sequence[Callable[[F], F]]) -> Callable[[F], F]:
-    """Add several options at once, in their order."""
+    """Combine several options, in order."""
 
     def add(command: F) -> F:
         for option in reversed(options):
@@ -64,10 +64,10 @@ def _options(options: Sequence[Callable[[F], F]]) -> Callable[[F], F]:
 )
 @click.option("--dry-run", is_flag=True, help="With --changed: name them all, and replace none.")
 def issue(event_dir: Path, changed: bool, dry_run: bool) -> None:
-    """Issue a badge for every attendee who has none.
+    """Issue a badge for every attendee without one.
 
     With --changed, replace the badges of those whose name, organisation, country, category, days or
-    zones were changed since: the earlier ones are void from now on.
+    zones have changed: the earlier badges are void from now on.
     """
     if dry_run and not changed:
         raise refuse("--dry-run goes with --changed.")
@@ -177,7 +177,7 @@ def print_badges(
     """Make a PDF with a page for each badge, by name.
 
     More than 10,000 badges become several files: badges-1.pdf, badges-2.pdf and so on. Only you may
-    read them: they are full of people's names. How cards look stands in DIR/cards/cards.toml.
+    read them: they are full of people's names. DIR/cards/cards.toml has the design.
     """
     with opened(event_dir) as (event, database):
         design = _design(
@@ -207,8 +207,8 @@ def _design(
     pretix_layout: Path | None,
     background: Path | None,
 ) -> CardDesign:
-    """Return how the cards look, by the event's settings and the options. It says what a layout of
-    pretix has that is printed otherwise.
+    """Return the design from the settings and the options, and report where a pretix layout is
+    printed differently.
     """
     if background and not pretix_layout:
         raise refuse("--background goes with --pretix-layout.")
@@ -234,7 +234,7 @@ def _chosen(
     choice: Choice,
     design: CardDesign,
 ) -> list[PrintedBadge]:
-    """Return the badges to print. It is an error where there are none."""
+    """Return the badges to print. Raises ClickException if there are none."""
     db = database.reader
     known = {one.key: one.code for one in categories_of(db)}
     for key in choice.categories:
@@ -253,7 +253,7 @@ def _chosen(
 
 
 def _say_latin(found: Sequence[PrintedBadge]) -> None:
-    """Say whose Latin line was made here, and who has none."""
+    """List the people whose Latin line was transliterated, or is missing."""
     made = [one for one in found if one.made_latin]
     lacking = [one for one in found if one.lacks_latin]
     for several, said in (
@@ -286,7 +286,7 @@ def _write_pdfs(out: Path, found: Sequence[Card], look: Look, per_file: int, _: 
 
 
 def _write_pngs(out: Path, found: Sequence[Card], look: Look, _: int, dpi: int) -> list[Path]:
-    """Write a picture of each page, numbered where there are several."""
+    """Write each page as a picture, numbered if there are several."""
     if len(found) > PNGS_MAX:
         raise refuse(f"{len(found):,} badges are too many for pictures: print them as a PDF.")
     pictures: list[Path] = []
@@ -305,15 +305,15 @@ def _write_pngs(out: Path, found: Sequence[Card], look: Look, _: int, dpi: int) 
 
 
 def _serials(database: Database, labels: Sequence[str]) -> list[int]:
-    """Find the serials of badge numbers and external ids. Each is its own argument, or they are
-    separated by commas.
+    """Find the serials of badge numbers and external ids, given as separate arguments or separated
+    by commas.
     """
     wanted = [one.strip() for label in labels for one in label.split(",") if one.strip()]
     return [find_by_label(database.reader, label) for label in wanted]
 
 
 def _refuse_revoked(database: Database, serials: Sequence[int]) -> None:
-    """Refuse to print for those whose badge no door admits."""
+    """Refuse to print revoked badges."""
     holders = {serial: people.attendee(database.reader, serial) for serial in serials}
     told = [_name(holder) for holder in holders.values() if holder.revoked_at is not None]
     if told:
@@ -324,7 +324,7 @@ def _refuse_revoked(database: Database, serials: Sequence[int]) -> None:
 
 
 def _paths(out: Path, parts: int) -> list[Path]:
-    """Return the path of the one file, or numbered paths for several."""
+    """Return the path of the only file, or numbered paths."""
     if parts == 1:
         return [out]
     return [out.with_name(f"{out.stem}-{n}{out.suffix}") for n in range(1, parts + 1)]
@@ -351,7 +351,7 @@ def _chunks(part: Sequence[Card]) -> list[Sequence[Card]]:
 def _counted(
     pdfs: Iterable[bytes], sizes: Iterable[int], tell: Callable[[int], None]
 ) -> Iterator[bytes]:
-    """Pass the PDFs on, and tell how many cards are drawn by then."""
+    """Pass the PDFs on, and report the number of drawn cards."""
     for pdf, done in zip(pdfs, itertools.accumulate(sizes), strict=True):
         tell(done)
         yield pdf
@@ -360,10 +360,10 @@ def _counted(
 def _printable(
     found: Sequence[PrintedBadge], look: Look, skip_unprintable: bool
 ) -> list[PrintedBadge]:
-    """Return the badges without those that no font can draw, where they may be left out.
+    """Return the badges without those that no font can draw, if these may be left out.
 
-    It says of everybody who has such a card what is in the way. Where that leaves nothing to print,
-    or nobody may be left out, it is an error.
+    Reports the problem of each such card. Raises ClickException if none is left, or none may be
+    left out.
     """
     errors = undrawable([one.card for one in found], look=look)
     if not errors:
@@ -384,6 +384,6 @@ def _printable(
 
 
 def _name(holder: people.Attendee) -> str:
-    """Write somebody's name, with their external id."""
+    """Return a name with its external id."""
     known = f" (id {shown(holder.external_id)[1:-1]})" if holder.external_id else ""
     return f"{shown(holder.name, 80)}{known}"

@@ -1,7 +1,7 @@
-"""Draws badges in several processes at once, some dozens at a time.
+"""Draws badges in several processes, some dozens at a time.
 
-A process forgets what Typst remembers of the cards that it has drawn before it takes the next ones.
-So memory does not grow with the number of badges.
+Each process empties Typst's cache between chunks, so that memory does not grow with the number of
+badges.
 """
 
 import multiprocessing
@@ -17,10 +17,10 @@ from badges.i18n import N_, phrase_of
 from badges.printing.card import Card, CardError, forget_drawn, render_pdf
 from badges.printing.look import Look
 
-# At once in one process. Typst keeps 0.2 MB for each. It is a multiple of the cards on a sheet.
+# Cards per process at a time. Typst keeps 0.2 MB for each. A multiple of the cards on a sheet.
 CHUNK_CARDS = 60
-PROCESSES_MAX = 3  # Each takes 110 MB.
-# A fork would copy locks that the parent's threads hold.
+PROCESSES_MAX = 3  # 110 MB each
+# A fork would copy locks held by other threads.
 _SPAWN = multiprocessing.get_context("spawn")
 
 
@@ -28,14 +28,14 @@ _SPAWN = multiprocessing.get_context("spawn")
 class _Worker:
     process: SpawnProcess
     pipe: Connection
-    chunk: int | None = None  # What it draws now, or None where it waits.
+    chunk: int | None = None  # The current chunk; None while it waits
 
 
 class Drawing:
-    """Represents PDFs that are being drawn, one for each chunk. Take them in order, or cancel."""
+    """The PDFs being drawn, one per chunk. Take them in order, or cancel."""
 
     def __init__(self, chunks: Sequence[Sequence[Card]], look: Look) -> None:
-        """Begin to draw in as many processes as there are processors, up to three."""
+        """Start drawing in one process per processor, at most three."""
         self._chunks = chunks
         self._begun = 0
         self._workers: list[_Worker] = []
@@ -47,7 +47,7 @@ class Drawing:
             raise
 
     def pdfs(self) -> Iterator[bytes]:
-        """Yield the PDFs in the order of their chunks. Raises CardError, also where a process was
+        """Yield the PDFs in the order of their chunks. Raises CardError, also if a process was
         killed.
         """
         drawn: dict[int, bytes] = {}
@@ -60,7 +60,7 @@ class Drawing:
             yield drawn.pop(at)
 
     def cancel(self) -> None:
-        """End the processes, whatever they do."""
+        """Kill the processes."""
         for worker in self._workers:
             if worker.process.pid is not None:
                 worker.process.kill()
@@ -81,14 +81,14 @@ class Drawing:
         self._give(worker)
 
     def _give(self, worker: _Worker) -> None:
-        """Give a process its next chunk. One that has no more to do ends, and frees its memory."""
+        """Give a process its next chunk. Without more chunks it ends and frees its memory."""
         worker.chunk = None
         if self._begun == len(self._chunks):
             worker.pipe.close()
         else:
             worker.chunk = self._begun
             self._begun += 1
-            with suppress(BrokenPipeError):  # `_take` says so, when its turn comes.
+            with suppress(BrokenPipeError):  # `_take` reports it
                 worker.pipe.send(list(self._chunks[worker.chunk]))
 
     def _answered(self) -> list[_Worker]:
@@ -115,11 +115,10 @@ class Drawing:
 
 @contextmanager
 def _ctrl_c_held() -> Iterator[None]:
-    """Let a process start without being interrupted. It never gets Ctrl-C, because the process that
-    started it ends it.
+    """Start a process that never gets Ctrl-C; its parent ends it.
 
-    The new process inherits the signal mask. The mask does not keep the signal from other threads
-    of this process. So a signal is noted, and raised when all is done.
+    The new process inherits the signal mask, but other threads of this process may still get the
+    signal. So it is recorded, and raised at the end.
     """
     came: list[int] = []
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -134,7 +133,7 @@ def _ctrl_c_held() -> Iterator[None]:
 
 
 def _work(pipe: Connection, look: Look) -> None:
-    """Draw one chunk after the other until the other end closes the pipe."""
+    """Draw chunks until the other end closes the pipe."""
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
             cards: list[Card] = pipe.recv()

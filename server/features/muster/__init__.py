@@ -1,4 +1,4 @@
-"""Shows in an evacuation who is in which hall by the records, and who was seen since.
+"""Shows in an evacuation which people are in which hall by the records, and which have been seen.
 
-Nothing here opens, closes or locks a door, nor changes a stay or a place.
+It opens, closes and locks no door, and changes no stay or place.
 """

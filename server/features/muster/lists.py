@@ -1,4 +1,4 @@
-"""Reads a muster: its figures by hall, and the lines of its list."""
+"""Reads a muster's figures by hall, and the lines of its list."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -11,23 +11,24 @@ from server.core.people.attendees import whole_name
 from server.storage.connection import Connection, Row
 from server.storage.localized import names_of
 
-LINES_MAX = 2**31  # More than there are badges.
+LINES_MAX = 2**31  # More than there are badges
 
 
 class State(StrEnum):
-    """Says what is known of somebody on the list by now."""
+    """A listed person's state."""
 
-    MISSING = "missing"  # Nobody has seen them, and no door has let them out.
-    OUT = "out"  # A door or staff have ended the stay. Nobody has seen them at an assembly point.
+    MISSING = "missing"  # Not seen, and not scanned out
+    # The stay ended, by a door or staff, but the person was not seen at an assembly point
+    OUT = "out"
     SEEN = "seen"
 
 
 @dataclass(frozen=True)
 class Line:
-    """Represents one person on the list. Times are Unix ms."""
+    """A listed person. Times are Unix ms."""
 
     serial: int
-    name: str  # "" for a badge that is on no roster.
+    name: str  # "" for a badge that is not on the roster
     organisation: str
     hall_id: int
     door_id: int
@@ -35,15 +36,15 @@ class Line:
     sureness: Sureness
     away_since: int | None
     also_in: int | None
-    help: str | None  # As what they need help to get out: wheelchair, companion.
+    help: str | None  # The need for help to get out: wheelchair, companion
     state: State
-    at: int | None  # Since when that is so. None for who is missing.
-    point: str  # Where they were seen.
-    doubtful: bool  # Their badge was seen, but it is void or seems to be copied.
+    at: int | None  # Since when; None if missing
+    point: str  # Where the person was seen
+    doubtful: bool  # The badge was seen, but is void or a likely copy
 
 
 class Group(NamedTuple):
-    """Names those on the list whom the figures count together."""
+    """The key of a count."""
 
     hall_id: int
     state: State
@@ -53,7 +54,7 @@ class Group(NamedTuple):
 
 @dataclass(frozen=True)
 class HallCount:
-    """Holds the figures of one hall."""
+    """The figures of one hall."""
 
     hall_id: int
     names: dict[str, str]
@@ -73,22 +74,22 @@ class HallCount:
 
 @dataclass(frozen=True)
 class Counts:
-    """Holds the figures of a muster. `extra` were seen, and are on no list."""
+    """The figures of a muster. `extra` people were seen, but are not listed."""
 
     halls: list[HallCount]
-    sureness: dict[Sureness, int] = field(default_factory=dict)  # Of those who are missing.
+    sureness: dict[Sureness, int] = field(default_factory=dict)  # Of missing people
     extra: int = 0
     doubtful: int = 0
     groups: Mapping[Group, int] = field(default_factory=dict)
 
     def total(self, name: str) -> int:
-        """Return the sum of one of the figures over all halls."""
+        """Return a figure's sum over all halls."""
         return sum(getattr(hall, name) for hall in self.halls)
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """Says which lines to show. Without any of these it is all of them."""
+    """The lines to show; by default all."""
 
     hall_id: int | None = None
     state: State | None = None
@@ -96,7 +97,7 @@ class Wanted:
     sureness: Sureness | None = None
 
 
-# What is so now. A stay that ended after the muster was still open in it.
+# The current state. A stay that ended after the muster counts as open.
 _STATE = (
     "CASE WHEN p.seen_at IS NOT NULL THEN 'seen' WHEN p.left_at IS NOT NULL"
     " AND (u.ended_at IS NULL OR p.left_at <= u.ended_at) THEN 'out' ELSE 'missing' END"
@@ -111,12 +112,12 @@ _ORDER = (
 
 
 def _groups(db: Connection, muster_id: int) -> dict[Group, int]:
-    """Return how many people there are of each kind. All figures of a muster are sums of these."""
+    """Return the number of people per group. All figures are sums of these."""
     query = (
         "SELECT {helped}, p.hall_id, {state}, p.sureness, COUNT(*){people}"
         " WHERE p.muster_id = ?{more} GROUP BY 2, 3, 4"
     )
-    # One statement reads both, so that nothing changes between them.
+    # One statement reads both, in one state of the database.
     both = " UNION ALL ".join(
         query.format(helped=helped, state=_STATE, people=_PEOPLE, more=more)
         for helped, more in ((0, ""), (1, _HELPED))
@@ -132,7 +133,7 @@ def _groups(db: Connection, muster_id: int) -> dict[Group, int]:
 
 
 def counts(db: Connection, muster_id: int) -> Counts:
-    """Return the figures by hall, the fullest of missing people first."""
+    """Return the figures by hall, most missing people first."""
     people = _groups(db, muster_id)
     by_hall: dict[int, dict[str, int]] = {}
     sureness: dict[Sureness, int] = dict.fromkeys(Sureness, 0)
@@ -184,11 +185,9 @@ def lines(
     limit: int | None = None,
     skip: int = 0,
 ) -> Iterator[Line]:
-    """Yield the lines: who is missing first, and of these who needs help to get out, then by
-    name.
-    """
+    """Yield the lines: missing people first, among them those who need help, then by name."""
     where, values = _where(wanted)
-    # Of all those people only what orders them is read, and the rest of the part alone.
+    # Reads only the sort columns for all lines, and the rest for this page.
     chosen = (
         f"SELECT p.*, {_STATE} AS state{_PEOPLE} LEFT JOIN attendee a ON a.serial = p.serial"
         f" WHERE p.muster_id = ?{where} ORDER BY {_ORDER} LIMIT ? OFFSET ?"
@@ -207,7 +206,7 @@ def lines(
 
 
 def how_many(counts: Counts, wanted: Wanted) -> int:
-    """Return how many lines there are of these."""
+    """Return the number of matching lines."""
     return sum(
         people
         for group, people in counts.groups.items()
@@ -253,14 +252,14 @@ def _line(row: Row) -> Line:
 
 
 def away_door_names(db: Connection, counts: Counts) -> dict[int, dict[str, str]]:
-    """Return the names of the doors that are not heard, by door."""
+    """Return the names of offline doors, by door."""
     wanted = {door for hall in counts.halls for door in hall.away_doors}
     rows = db.execute("SELECT door_id, names FROM door").fetchall()
     return {row["door_id"]: names_of(row["names"]) for row in rows if row["door_id"] in wanted}
 
 
 def hall_names(db: Connection, muster_id: int) -> dict[int, dict[str, str]]:
-    """Return the names of the muster's halls, by hall and in the order of their codes."""
+    """Return the names of the muster's halls, in the order of their codes."""
     rows = db.execute(
         "SELECT h.hall_id, h.names FROM muster_hall m JOIN hall h USING (hall_id)"
         " WHERE m.muster_id = ? ORDER BY h.code",

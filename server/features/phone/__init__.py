@@ -1,1 +1,1 @@
-"""Shows attendees their badge and programme on their phone, behind a link with a secret."""
+"""Shows attendees their badge and programme on their phone, behind a secret link."""

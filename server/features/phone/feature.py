@@ -1,5 +1,3 @@
-"""Registers the feature with the app."""
-
 from server.features.phone import pages, receipts
 from server.web.feature import Feature
 

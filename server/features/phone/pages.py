@@ -1,7 +1,7 @@
-"""Shows an attendee's badge on their phone, behind a link with a secret.
+"""Shows an attendee's badge on their phone, behind a secret link.
 
-Once open, the page is kept on the phone and needs no network. Its worker (static/phone-worker.js)
-keeps what bears our mark, and nothing else.
+Once opened, the page is cached on the phone and works offline. Its service worker
+(static/phone-worker.js) caches only answers with our header.
 """
 
 import hashlib
@@ -34,15 +34,15 @@ from server.web.services import services
 
 blueprint = Blueprint("phone", __name__)
 
-# A worker that the browser runs is newer at once, and so is a page where there is a network.
+# Online, a newer page or worker replaces the cached one at once.
 CACHE = "private, no-cache, stale-if-error=604800"
-MARK = "Hallkeeper-Page"  # The worker keeps only answers with it, as "badge" or "gone".
+MARK = "Hallkeeper-Page"  # The worker caches answers with this header, as "badge" or "gone"
 HEADERS = {"Cache-Control": CACHE, "Referrer-Policy": "no-referrer"}
-NAME_CHARS_SHORT = 12  # So many letters of a name are under the icon of a home screen.
+NAME_CHARS_SHORT = 12  # A phone's home screen shows so many letters
 
 
 class GoneError(Exception):
-    """Is raised for a link that stood once. `language` is the attendee's own."""
+    """The link was valid once. `language` is the attendee's."""
 
     def __init__(self, language: str) -> None:
         super().__init__("the link does not stand any more")
@@ -79,7 +79,7 @@ def badge(token: str) -> Response:
 @blueprint.get("/b/<token>/halls")
 @auth.allow_everybody
 def halls(token: str) -> Response:
-    """Say how full the halls of the person's next sessions are now."""
+    """Return how full the halls of the person's next sessions are."""
     here = services()
     db = here.database.reader
     current = open_badge(db, token)
@@ -91,7 +91,7 @@ def halls(token: str) -> Response:
 @blueprint.get("/b/<token>/manifest.webmanifest")
 @auth.allow_everybody
 def manifest(token: str) -> Response:
-    """Describe the page to a phone that puts it on its home screen. It names nobody."""
+    """Return the web app manifest for the home screen. It contains no name."""
     open_badge(services().database.reader, token)
     address = url_for("phone.badge", token=token)
     name = text_in(both_names(services().event.settings.name), i18n.language())
@@ -123,23 +123,23 @@ def manifest(token: str) -> Response:
 @blueprint.get("/b/worker.js")
 @auth.allow_everybody
 def worker() -> Response:
-    """Return the script that keeps a page on the phone. It is the same for everybody."""
+    """Return the service worker, the same for everyone."""
     script = Path(_folder(), "phone-worker.js").read_text("utf-8")
     return Response(script, mimetype="text/javascript", headers={"Cache-Control": "no-cache"})
 
 
 @blueprint.errorhandler(GoneError)
 def gone(error: GoneError) -> Response:
-    """Say that the link does not stand any more, and what to do. It names nobody."""
+    """Show that the link is no longer valid, and the remedy. It contains no name."""
     i18n.propose(error.language)
     page = render_template("phone/gone.html", static=static, said=said)
     return Response(page, 410, headers={**HEADERS, MARK: "gone"})
 
 
 def open_badge(db: Connection, token: str) -> issuing.Badge:
-    """Return the badge that the link is for. Any other text is answered with 404.
+    """Return the link's badge. Aborts with 404 for any other text.
 
-    Raises GoneError for a link or a badge that was replaced or revoked.
+    Raises GoneError for a replaced or revoked link or badge.
     """
     try:
         serial, issue = phone_links.open_link(db, services().event, token)
@@ -155,11 +155,11 @@ def open_badge(db: Connection, token: str) -> issuing.Badge:
 
 
 def said(names: str | dict[str, str]) -> list[tuple[str, str]]:
-    """Return (language, text) of a name in the page's language, and of another one beside it."""
+    """Return (language, text) of a name in the page's language, and in one other."""
     known = both_names(names)
     own = i18n.language()
     main = text_in(known, own) or "?"
-    # A name that is the same in both is not said twice.
+    # A name that is the same in both appears once.
     found = [(language, text) for language, text in known.items() if text == main][:1]
     order = ["en" if own != "en" else "zh", *known]
     others = [(one, known[one]) for one in order if known.get(one, main) != main]
@@ -167,7 +167,7 @@ def said(names: str | dict[str, str]) -> list[tuple[str, str]]:
 
 
 def _words() -> dict[str, Any]:
-    """Return what the page's script has to say."""
+    """Return the texts of the page's script."""
     return {
         "open": _("Places free"),
         "nearly": _("Nearly full"),
@@ -183,7 +183,7 @@ def _words() -> dict[str, Any]:
 
 
 def static(name: str) -> str:
-    """Return the address of a file of ours. It changes with what is in the file."""
+    """Return a static file's URL, with a hash of its content."""
     return url_for("static", filename=name, v=_digest(str(Path(_folder(), name))))
 
 

@@ -17,14 +17,14 @@ from server.web.display import hall_state
 from server.web.rendered import Rendered
 from server.web.services import services
 
-SESSIONS_SHOWN = 100  # of a programme that admits the person to more
-PRINTED = 6  # of those to come, so that the page stays one sheet
-HALLS_AHEAD = 20  # So many of the next sessions may have their halls told.
-FRESH_S = 5.0  # All phones share what was read of the halls within that time.
+SESSIONS_SHOWN = 100  # The longest complete programme
+PRINTED = 6  # Upcoming sessions on paper, to fit one sheet
+HALLS_AHEAD = 20  # Upcoming sessions whose halls are reported
+FRESH_S = 5.0  # All phones share the halls' data for this long
 
 
 class HallStates(Rendered):
-    """Keeps how full the halls are, for all phones."""
+    """Caches the halls' states for all phones."""
 
 
 STATES = {"Over capacity": "full", "Full": "full", "Nearly full": "nearly", "Closed": "closed"}
@@ -32,7 +32,7 @@ STATES = {"Over capacity": "full", "Full": "full", "Nearly full": "nearly", "Clo
 
 @dataclass(frozen=True)
 class Shown:
-    """Holds a session and its day in words. `printed` is whether paper has it too."""
+    """A session and its day in words. `printed`: also on paper."""
 
     row: store.SessionRow
     day: str
@@ -40,7 +40,7 @@ class Shown:
 
 
 def shown(db: Connection, serial: int, now: int, clock: Clock) -> dict[str, Any]:
-    """Return what the page's template needs of the programme."""
+    """Return the template variables of the programme."""
     found, left_out = _sessions(db, serial, now)
     past = [row for row in found if row.ends_at <= now]
     under_way = [row for row in found if row.starts_at <= now < row.ends_at]
@@ -78,14 +78,14 @@ def _by_day(those: list[Shown]) -> list[tuple[str, list[Shown]]]:
 
 
 def day_words(clock: Clock, at: int) -> str:
-    """Return the venue's day of an instant, in the page's language, such as "Tue, May 5"."""
+    """Return the venue's day of a time, in the page's language, such as "Tue, May 5"."""
     return str(format_skeleton("MMMEd", clock.local(at), locale=get_locale()))
 
 
 def halls_now(db: Connection, serial: int, now: int) -> dict[str, Any]:
     """Return how full the halls of the person's next sessions are.
 
-    `at` says when that was so (Unix ms), and `halls` has a word by hall.
+    `at` is the time of the data (Unix ms), and `halls` has a word per hall.
     """
 
     def read() -> dict[str, str]:
@@ -105,10 +105,10 @@ def halls_now(db: Connection, serial: int, now: int) -> dict[str, Any]:
 
 
 def _sessions(db: Connection, serial: int, now: int) -> tuple[list[store.SessionRow], bool]:
-    """Return the sessions to show, the soonest first, and whether some are left out.
+    """Return the sessions to show, soonest first, and whether some are left out.
 
-    Of very many, only those are shown that are not over: all that invite the person by name, and
-    the next ones of the others.
+    Of a very long programme, only sessions that are not over: all that invite the person by name,
+    and the next others.
     """
     found = store.programme_for(db, serial, limit=SESSIONS_SHOWN + 1)
     if len(found) <= SESSIONS_SHOWN:

@@ -1,5 +1,5 @@
-"""Gives attendees receipts of their own entries and exits, behind the link of their badge, and
-explains to anybody what a receipt proves.
+"""Gives attendees receipts of their entries and exits, behind the badge's link, and explains what a
+receipt proves.
 """
 
 from pathlib import Path
@@ -18,14 +18,14 @@ from server.web.services import services
 
 blueprint = Blueprint("receipts", __name__)
 blueprint.register_error_handler(pages.GoneError, pages.gone)
-# Whoever may read one reads it now. A phone keeps the badge alone.
+# Not cached: a phone keeps only the badge.
 HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 
 
 @blueprint.get("/b/<token>/receipts")
 @auth.allow_everybody
 def show(token: str) -> Response:
-    """List where the holder was, with a receipt of each."""
+    """List the holder's entries and exits, with a receipt of each."""
     here = services()
     db = here.database.reader
     current = pages.open_badge(db, token)
@@ -46,7 +46,7 @@ def show(token: str) -> Response:
 @blueprint.get("/b/<token>/receipts/<int:number>")
 @auth.allow_everybody
 def receipt(token: str, number: int) -> Response:
-    """Give the receipt of one of the holder's own entries or exits, and of nobody else's."""
+    """Return the receipt of one of the holder's own entries or exits."""
     here = services()
     with here.database.reading() as db:
         current = pages.open_badge(db, token)
@@ -60,7 +60,7 @@ def receipt(token: str, number: int) -> Response:
 @blueprint.get("/receipts")
 @auth.allow_everybody
 def about() -> str:
-    """Explain what a receipt is, what it proves and how it is checked."""
+    """Explain receipts: their purpose, proof and verification."""
     here = services()
     return render_template(
         "phone/about_receipts.html",
@@ -74,14 +74,14 @@ def about() -> str:
 @blueprint.get("/receipts/verify.py")
 @auth.allow_everybody
 def verifier() -> Response:
-    """Give the program that checks exports. It is the one that each export has."""
+    """Send the program that checks exports, as each export contains it."""
     return _program(VERIFIER)
 
 
 @blueprint.get("/receipts/verify_receipt.py")
 @auth.allow_everybody
 def receipt_verifier() -> Response:
-    """Give the program that checks receipts, with the other one beside it."""
+    """Send the program that checks receipts; it needs the other one."""
     return _program(RECEIPT_VERIFIER)
 
 

@@ -1,3 +1,1 @@
-"""Has what the page needs on which cards are designed, which is their settings as a file, and
-previews.
-"""
+"""The card design page's settings file and previews."""

@@ -1,7 +1,7 @@
-"""Remembers whose cards are shown on the page of how cards look.
+"""Caches the choice of people whose cards the design page shows.
 
-To look through a large roster takes half a second and a process of its own. Who has the longest
-names changes little, so for a minute it is known. The names themselves are read anew each time.
+Choosing them from a large roster takes half a second in a worker process, so the choice is kept for
+a minute. The names are read anew each time.
 """
 
 import threading
@@ -17,7 +17,7 @@ KNOWN_S = 60.0
 
 
 class Chosen:
-    """Keeps who was chosen last, without a name. It is thread-safe."""
+    """Caches the chosen people without their names. Thread-safe."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
@@ -26,8 +26,8 @@ class Chosen:
         self._until = 0.0
 
     def people(self, db: Connection, choose: Callable[[], list[Shown]]) -> list[Shown]:
-        """Return those whom `choose` chose a minute ago at most, with their names of now. Whoever
-        is no longer on the roster, or may no longer come in, is left out.
+        """Return the people that `choose` returned within the last minute, with their current
+        names. Revoked and removed people are left out.
         """
         with self._lock:
             known = self._known if self._monotonic() < self._until else []

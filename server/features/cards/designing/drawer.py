@@ -1,7 +1,7 @@
-"""Keeps a process that draws previews of cards.
+"""Keeps a process that draws card previews.
 
-It stays for some minutes, because it takes a second or two until Python and the fonts are there. It
-gives way to the server, which a thread that draws would keep from answering doors.
+It stays for some minutes, because Python and the fonts take a second or two to load. It has a lower
+priority than the server; drawing on a thread would delay the doors.
 """
 
 import os
@@ -16,18 +16,18 @@ from contextlib import suppress
 from badges.i18n import N_, Spoken
 from server.features.cards.designing.preview import Drawn, Job, draw
 
-DRAW_S = 20.0  # A template may take for ever.
+DRAW_S = 20.0  # A template may never finish
 TURN_S = 20.0
 IDLE_S = 180.0
 NICE = 5
 
 
 class PreviewError(Spoken):
-    """Is raised where nothing was drawn. The text says why."""
+    """Nothing was drawn. The text gives the reason."""
 
 
 class Drawer:
-    """Keeps the process, and hands it one job at a time. It is thread-safe. Close it at the end."""
+    """The process, which draws one job at a time. Thread-safe. Close it after use."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -36,7 +36,7 @@ class Drawer:
         self._used_at = 0.0
 
     def draw(self, job: Job) -> Drawn:
-        """Return what the process has drawn. Raises PreviewError."""
+        """Draw a job in the process. Raises PreviewError."""
         if not self._lock.acquire(timeout=TURN_S):
             raise PreviewError(N_("Others are looking at cards. Try again in a moment."))
         try:
@@ -56,7 +56,6 @@ class Drawer:
             self._lock.release()
 
     def close(self) -> None:
-        """End the process."""
         with self._lock:
             self._end()
 
@@ -129,7 +128,7 @@ def _exactly(descriptor: int, size: int) -> bytes:
 
 
 def main() -> None:
-    """Draw one job after the other until the server ends."""
+    """Draw jobs one after the other until the server ends."""
     os.nice(NICE)
     with suppress(EOFError):
         while True:

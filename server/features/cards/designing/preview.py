@@ -1,4 +1,4 @@
-"""Chooses whose cards are shown before any are printed, and draws them by the code that prints."""
+"""Chooses people whose cards are previewed, and draws the cards with the printing code."""
 
 import functools
 import heapq
@@ -22,22 +22,22 @@ LONGEST_SHOWN = 12
 SCRIPTS_SHOWN = 24
 WIDTH_PX = 620
 DPI_MAX = 150
-# As long as a badge's code, but no badge: nobody gets in with a picture of a preview.
+# As long as a badge's code, but invalid: a picture of a preview opens no door.
 SPECIMEN = "HK" + ALPHABET[:40] * 3
 
 
 @dataclass(frozen=True)
 class Shown:
-    """Names somebody whose card can be looked at, and why."""
+    """A person whose card can be previewed, and why."""
 
     serial: int
     name: str
-    why: str  # "" for a long name, else a script as Unicode calls it.
+    why: str  # "" for a long name, else a script's Unicode name
 
 
 @dataclass(frozen=True)
 class Job:
-    """Holds all that a preview is drawn from."""
+    """The input of a preview."""
 
     event: EventSettings
     folder: Path
@@ -49,7 +49,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Drawn:
-    """Holds the pages as PNGs, or what is in the way, and what is printed otherwise than meant."""
+    """The pages as PNGs, or the problems; `notes` are deviations from the layout."""
 
     pages: tuple[bytes, ...] = ()
     problems: tuple[str, ...] = ()
@@ -57,7 +57,7 @@ class Drawn:
 
 
 def people_to_show(db: Connection) -> list[Shown]:
-    """Return the people with the longest names, and one with a long name of each other script."""
+    """Return the people with the longest names, and one long name of each other script."""
     longest: list[tuple[int, int, str]] = []
     by_script: dict[str, tuple[int, int, str]] = {}
     rows = db.execute(
@@ -83,7 +83,7 @@ def people_to_show(db: Connection) -> list[Shown]:
 
 @functools.lru_cache(maxsize=1 << 14)
 def _script(char: str) -> str:
-    """Return the first word of the character's name, which names the script of a letter."""
+    """Return the first word of a letter's Unicode name, which is its script."""
     return unicodedata.name(char, "").partition(" ")[0] if char.isalpha() else ""
 
 
@@ -95,9 +95,9 @@ def job_for(
     db: Connection, event: Event, folder: Path, serial: int, settings: CardSettings,
     new_files: Mapping[str, bytes], colours: Mapping[int, str],
 ) -> Job:  # fmt: skip
-    """Return what somebody's card is drawn from, with these colours by the categories' codes.
+    """Return the input for a person's card, with the colours by category code.
 
-    Raises UnknownAttendeeError, and CardError for what no card can have.
+    Raises UnknownAttendeeError, and CardError for texts that no card can have.
     """
     badge = Badge(serial, 0, SPECIMEN, 0, 0)
     holder = attendees.attendee(db, serial)
@@ -109,7 +109,7 @@ def job_for(
 
 
 def draw(job: Job) -> Drawn:
-    """Draw a card's pages, or say what is in the way. This runs in the other process."""
+    """Draw a card's pages, or return the problems. Runs in the drawing process."""
     try:
         design = design_of(job.event, job.folder, job.settings, job.new_files)
         photo = design.photo_of()

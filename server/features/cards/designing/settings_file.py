@@ -1,7 +1,7 @@
-"""Writes `cards.toml`, and leaves the rest as a person wrote it by hand.
+"""Writes `cards.toml` and keeps its comments and layout.
 
-A key whose value stays keeps its lines with all comments. A changed value replaces the old one in
-its place and keeps the comment at the end of its line.
+An unchanged key keeps its lines. A new value replaces the old one in place, and keeps the comment
+at its line's end.
 """
 
 import re
@@ -19,7 +19,7 @@ _STRING_OR_COMMENT = re.compile(r"\"(?:\\.|[^\"\\])*\"|'[^']*'|(#.*)")
 
 @dataclass(frozen=True)
 class Rewritten:
-    """Holds the new text, and the comments of the old text that it lacks."""
+    """The new text, and the comments that it lost."""
 
     text: str
     dropped: tuple[str, ...]
@@ -28,7 +28,7 @@ class Rewritten:
 def rewritten(text: str, settings: CardSettings, place: str) -> Rewritten:
     """Return the file's text with these settings.
 
-    Raises DesignError where the present text can't be read.
+    Raises DesignError if the present text is invalid.
     """
     parse_card_settings(text, place)
     document = tomlkit.parse(text)
@@ -45,7 +45,7 @@ def rewritten(text: str, settings: CardSettings, place: str) -> Rewritten:
 
 
 def _values(settings: CardSettings, before: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the file's values. A default value is written only where the file has its key."""
+    """Return the file's values; defaults only for keys that the file has."""
     empty = CardSettings()
     return {
         one.name: getattr(settings, one.name)
@@ -56,7 +56,7 @@ def _values(settings: CardSettings, before: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _item(value: Any, *, in_tables: bool) -> Any:
-    """Return a list of mappings as [[tables]], or as an array with a mapping on each line."""
+    """Return a list of mappings as [[tables]], or as an array with one mapping per line."""
     if not isinstance(value, list) or not any(isinstance(one, Mapping) for one in value):
         return value
     if in_tables:

@@ -1,1 +1,1 @@
-"""Serves the page on which cards are designed."""
+"""The page for designing cards."""

@@ -1,4 +1,4 @@
-"""Reads the form on which cards are designed."""
+"""Reads the form for designing cards."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -17,7 +17,7 @@ from server.features.cards.card_settings import name_for
 from server.storage.connection import Connection
 from server.web import i18n
 
-# Each file that can be sent: the setting that names it, and its limit.
+# The files of the form: setting and size limit.
 FILES: Mapping[str, int] = {
     "logo": PICTURE_BYTES_MAX,
     "host_logo": PICTURE_BYTES_MAX,
@@ -35,20 +35,20 @@ _PLAIN = ("format", "template", "dates", "wifi_name", "wifi_password")
 
 
 class FormError(ValueError):
-    """Is raised where the form can't be meant. The text says which field and why."""
+    """The form is invalid. The text names the field and the reason."""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """Holds what a form asks for."""
+    """The content of a form."""
 
     settings: CardSettings
     new_files: Mapping[str, bytes] = field(default_factory=dict)
-    colours: Mapping[str, str] = field(default_factory=dict)  # By the categories' keys.
+    colours: Mapping[str, str] = field(default_factory=dict)  # By category key
 
 
 def read_form(db: Connection, before: CardSettings) -> Wanted:
-    """Return what was sent. What the form does not ask for stays as before. Raises FormError."""
+    """Read the form. Settings that it lacks stay as before. Raises FormError."""
     form = request.form
     shown = form.getlist("shown")
     values: dict[str, object] = {key: form.get(key, "").strip() for key in _PLAIN}
@@ -80,7 +80,7 @@ def read_form(db: Connection, before: CardSettings) -> Wanted:
 
 
 def programme_of(text: str) -> list[dict[str, str]]:
-    """Read the programme of the back, one line each: time | Chinese | English | place."""
+    """Parse the programme on the back, one line each: time | Chinese | English | place."""
     found = []
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip():
@@ -97,7 +97,7 @@ def programme_of(text: str) -> list[dict[str, str]]:
 
 
 def programme_text(items: list[dict[str, str]]) -> str:
-    """Write the programme as the form has it."""
+    """Format the programme for the form."""
     lines = []
     for item in items:
         parts = [item.get(key, "") for key in ("at", "zh", "en", "place")]
@@ -112,7 +112,7 @@ def _line(text: str) -> str:
 
 
 def _file(kind: str, before: str, new_files: dict[str, bytes]) -> str:
-    """Return the name of a file that was sent now, or of the one before, or "" for none."""
+    """Return the name of the uploaded file, else of the previous one, or "" for none."""
     sent = request.files.get(kind)
     if sent is None or not sent.filename:
         return "" if request.form.get(f"no_{kind}") == "yes" else before

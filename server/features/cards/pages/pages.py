@@ -1,4 +1,4 @@
-"""Serves how cards look, with a preview that follows each change, and saves it."""
+"""The page for designing cards, with a live preview."""
 
 import base64
 from collections.abc import Mapping, Sequence
@@ -84,7 +84,7 @@ def show() -> str:
 @auth.allow()
 @auth.takes_file(form.FILE_BYTES_MAX, TOO_LARGE)
 def preview() -> Response:
-    """Draw the card of the form as it is now. Nothing is stored."""
+    """Draw the form's card. Nothing is stored."""
     here = services()
     db = here.database.reader
     folder = here.event.path / CARDS_FOLDER
@@ -181,8 +181,8 @@ def _drawn(db: Connection, folder: Path, wanted: Wanted) -> Drawn:
 
 
 def _people(db: Connection) -> list[Shown]:
-    """Return whose cards can be chosen. A large roster is looked through beside the server, and not
-    at each look at the page.
+    """Return the people whose cards can be chosen. A large roster is read in a worker process, and
+    not at each view.
     """
     if not more_people_than(db, PEOPLE_HERE_MAX):
         return people_to_show(db)
@@ -194,7 +194,7 @@ def _people(db: Connection) -> list[Shown]:
         return []
 
 
-# The codes of scripts (ISO 15924), by what Unicode calls them.
+# The codes of scripts (ISO 15924), by Unicode name.
 _SCRIPTS = {
     "Arabic": "Arab", "Armenian": "Armn", "Bengali": "Beng", "Cyrillic": "Cyrl",
     "Devanagari": "Deva", "Ethiopic": "Ethi", "Georgian": "Geor", "Greek": "Grek",
@@ -206,18 +206,18 @@ _SCRIPTS = {
 
 
 def _script(name: str) -> str:
-    """Name a script in the page's language, where that is known."""
+    """Return a script's name in the page's language, if it has one."""
     known = Locale.parse(locale_of(i18n.language())).scripts
     return str(known.get(_SCRIPTS.get(name, ""), name))
 
 
 def _data_address(png: bytes) -> str:
-    """Return a picture as an address that holds it."""
+    """Return a picture as a data URL."""
     return f"data:image/png;base64,{base64.b64encode(png).decode()}"
 
 
 def _alike(by_key: Mapping[str, str]) -> list[str]:
-    """Say which colours look alike, and to whom."""
+    """Return warnings about similar colours, with the kind of vision."""
     known = {one.key: one for one in store.categories(services().database.reader)}
     found = {known[key].code: colour for key, colour in by_key.items()}
     names = {one.code: main_name(one.names) for one in known.values()}

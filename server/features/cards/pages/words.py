@@ -1,4 +1,4 @@
-"""Names the papers that cards are printed on."""
+"""The names of the card formats."""
 
 from badges.i18n import N_
 

@@ -1,1 +1,1 @@
-"""Serves the muster's pages: its figures, its list, live, and on paper."""
+"""The muster's pages: figures, list, live updates, and print."""

@@ -1,4 +1,4 @@
-"""Shows who is in which hall in an evacuation, takes who was seen, and gives the list for paper."""
+"""Shows in an evacuation the people in each hall, records who was seen, and prints the list."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ from server.web.services import services
 
 
 class Shown(Rendered):
-    """Keeps a muster's parts, for all who look at it."""
+    """Caches a muster's parts for all viewers."""
 
 
 blueprint = Blueprint("muster", __name__, url_prefix="/admin/muster")
@@ -44,7 +44,7 @@ ROLES = ("steward", "supervisor", "auditor")
 @blueprint.get("/")
 @auth.allow(*ROLES)
 def show() -> str:
-    """Show the muster that is on, else how to begin one, and earlier ones."""
+    """Show the current muster, else the form to begin one and earlier musters."""
     db = services().database.reader
     on = muster.current(db)
     if on is not None:
@@ -63,7 +63,7 @@ def one(muster_id: int) -> str:
 @blueprint.get("/<int:muster_id>/live")
 @auth.allow(*ROLES)
 def stream(muster_id: int) -> Response:
-    """Send the figures as people are seen."""
+    """Stream the figures as people are seen."""
     found = _muster(muster_id)
 
     @copy_current_request_context
@@ -105,7 +105,7 @@ def end(muster_id: int) -> AnyResponse:
 @blueprint.post("/<int:muster_id>/seen")
 @auth.allow("steward", "supervisor")
 def seen(muster_id: int) -> AnyResponse:
-    """Tick somebody off whom the user has seen."""
+    """Mark a person as seen by the user."""
     serial = _serial()
     point = request.form.get("point", "")[:200]
     return _change(
@@ -118,7 +118,7 @@ def seen(muster_id: int) -> AnyResponse:
 @blueprint.post("/<int:muster_id>/unseen")
 @auth.allow("steward", "supervisor")
 def unseen(muster_id: int) -> AnyResponse:
-    """Put somebody back on the list who was noted as seen by mistake."""
+    """Withdraw a mistaken mark."""
     serial = _serial()
     return _change(
         lambda db, by, now: muster.take_back(db, muster_id, serial, by=by, now=now),
@@ -130,7 +130,7 @@ def unseen(muster_id: int) -> AnyResponse:
 @blueprint.get("/<int:muster_id>/list")
 @auth.allow(*ROLES)
 def printed(muster_id: int) -> Response:
-    """Give the list for paper, with one hall on each sheet. It names who was not seen yet."""
+    """Return the printable list, one hall per sheet, of people not seen yet."""
     found, here = _muster(muster_id), services()
     wanted = Wanted(hall_id=_number("hall"), state=None if "all" in request.args else State.MISSING)
     db = here.database.reader
@@ -167,7 +167,7 @@ def _page(db: Connection, found: Muster) -> str:
 
 
 def _parts(muster_id: int, known: lists.Counts | None = None) -> Parts:
-    """Return the figures as HTML, made once a second for all who look in the same language."""
+    """Return the figures as HTML, cached for a second per language."""
 
     def render() -> Parts:
         db = services().database.reader
@@ -190,7 +190,7 @@ def _parts(muster_id: int, known: lists.Counts | None = None) -> Parts:
 
 
 def _wanted() -> Wanted:
-    """Return what the filter asks. What means nothing is not asked."""
+    """Return the filter; unknown values are ignored."""
     state, sure = request.args.get("state", ""), request.args.get("sureness", "")
     return Wanted(
         hall_id=_number("hall"),

@@ -1,7 +1,6 @@
-"""Writes a muster's list for paper, one hall on each sheet.
+"""Writes a muster's list for print, one hall per sheet.
 
-Tens of thousands of lines have to be there within a second, so they are put together here and not
-in a template.
+Formatted here instead of in a template: tens of thousands of lines must be ready within a second.
 """
 
 from collections import defaultdict
@@ -21,7 +20,7 @@ from server.web.services import services
 
 
 def pages(muster: Muster, counts: Counts, lines: Sequence[Line], now: int) -> Iterator[str]:
-    """Yield the document: a sheet of totals, and a sheet for each hall that has lines."""
+    """Yield the document: a sheet of totals, and a sheet for each hall with lines."""
     by_hall: dict[int, list[Line]] = defaultdict(list)
     for line in lines:
         by_hall[line.hall_id].append(line)

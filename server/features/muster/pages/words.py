@@ -1,4 +1,4 @@
-"""Holds the muster's words in English. `_()` puts them into the page's language."""
+"""The muster's texts in English, translated by `_()`."""
 
 from badges.i18n import N_
 from server.core.muster.snapshot import Sureness
@@ -9,7 +9,7 @@ STATES: dict[State, str] = {
     State.OUT: N_("Left the hall"),
     State.SEEN: N_("Seen"),
 }
-# A tag's kind beside its word, as elsewhere.
+# The style of a tag, as elsewhere.
 KINDS: dict[State, str] = {State.MISSING: "bad", State.OUT: "warn", State.SEEN: "good"}
 SURENESS: dict[Sureness, str] = {
     Sureness.EXITS_SCANNED: N_("Exits are scanned"),

@@ -66,9 +66,7 @@ class Clerk:
         given: Mapping[str, Any] = {"given_name": "Noa", "family_name": "Bodin",
                                     "category": DELEGATE, **values}  # fmt: skip
         return self.database.write(
-            lambda db: walk_in.register(
-                db, self.event, asked, given, seen=known, random=os.urandom
-            )
+            lambda db: walk_in.register(db, self.event, asked, given, seen=known, random=os.urandom)
         )
 
     def correct(self, serial: int, form: Form | None = None, **values: Any) -> Done | None:
