@@ -51,12 +51,12 @@ def backup(to: Path | None, event_dir: Path) -> None:
     elif not to.is_dir():
         raise refuse(f"there is no directory {to}.")
     with progress("Copying", _STEPS) as tell:
-        made = make_backup(
+        copied = make_backup(
             event, into, wall_clock(), progress=lambda done, of: tell(done * _STEPS // max(1, of))
         )
     if to is None:
         prune(into)
-    click.echo(f"Copied the event to {made.path}.")
+    click.echo(f"Copied the event to {copied.path}.")
 
 
 @click.command()
@@ -79,13 +79,13 @@ def move(event_dir: Path, to: str) -> None:
     with progress("Moving", _STEPS) as tell:
         table, steps = "", 0
 
-        def told(now: str, _: int) -> None:
+        def report_step(now: str, _: int) -> None:
             nonlocal table, steps
             steps += now != table
             table = now
             tell(min(steps, _STEPS))
 
-        done = move_event(event_dir, to, told)
+        done = move_event(event_dir, to, report_step)
     rows = sum(done.counts.values())
     tables = sum(1 for number in done.counts.values() if number)
     click.echo(
@@ -161,14 +161,14 @@ def _gains(done: Restored) -> list[str]:
     if done.acts_at is None:
         return ["The acts on the second disk held nothing that the backup lacks."]
     at = datetime.fromtimestamp(done.acts_at / 1000, UTC)
-    what = [
+    gains = [
         count(number, *_TABLES[table])
         for table, number in done.gained.items()
         if table in _TABLES
     ]  # fmt: skip
     lines = [
         f"From the acts on the second disk, as of {at:%Y-%m-%d %H:%M:%S} UTC:"
-        f" {', '.join(what) or 'nothing that the backup lacks'}."
+        f" {', '.join(gains) or 'nothing that the backup lacks'}."
     ]
     if done.skipped:
         lines.append(
@@ -185,12 +185,12 @@ def _awaited(done: Restored) -> list[str]:
     if done.without_acts:
         lines = ["No hall gives out a place before all these kiosks have been heard, for each may"]
         lines.append("have been moved (doors go on with the places that they hold):")
-    for hall_id in dict.fromkeys(one.hall_id for one in done.awaited):
-        here = [one for one in done.awaited if one.hall_id == hall_id]
+    for hall_id in dict.fromkeys(kiosk.hall_id for kiosk in done.awaited):
+        here = [kiosk for kiosk in done.awaited if kiosk.hall_id == hall_id]
         kiosks = ", ".join(
-            f"{one.kiosk} ({text_in(names_of(one.door_names), 'en')}"
-            f"{'' if one.state == 'active' else ', ' + one.state})"
-            for one in here
+            f"{kiosk.kiosk} ({text_in(names_of(kiosk.door_names), 'en')}"
+            f"{'' if kiosk.state == 'active' else ', ' + kiosk.state})"
+            for kiosk in here
         )
         lines.append(f"  {text_in(names_of(here[0].hall_names), 'en')}: {kiosks}")
     lines.append("One that is lost: fence it on the page Kiosks, and attest on the hall's page.")

@@ -60,7 +60,7 @@ def restore(
         raise RestoreError(f"{backup} is no backup: it has no {SETTINGS_FILE} or {DATABASE_FILE}.")
     _check_target(target, over)
     stage = target / _STAGE
-    made = not target.exists()
+    is_new = not target.exists()
     try:
         shutil.rmtree(stage, ignore_errors=True)
         stage.mkdir(parents=True, mode=0o700)
@@ -69,18 +69,18 @@ def restore(
         event = load_event(stage)
         kept = None if without_acts else _acts_for(event, backup, target, acts_file)
         with closing(database.connect(event.database_path)) as db:
-            found = _renew(db, event, kept, now)
+            renewed = _renew(db, event, kept, now)
         durable_files.sync(event.database_path)
         aside = _settle(stage, target)
     except (OSError, EngineError, DatabaseError, own_files.TooManyFilesError) as error:
-        told = disk.trouble(error, target)
+        problem = disk.trouble(error, target)
         why = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        raise RestoreError(str(told or f"{target} can't be written: {why}.")) from None
+        raise RestoreError(str(problem or f"{target} can't be written: {why}.")) from None
     finally:
         shutil.rmtree(stage, ignore_errors=True)
-        if made and target.is_dir() and not any(target.iterdir()):
+        if is_new and target.is_dir() and not any(target.iterdir()):
             target.rmdir()
-    return Restored(load_event(target), *found, aside, without_acts)
+    return Restored(load_event(target), *renewed, aside, without_acts)
 
 
 def _check_target(target: Path, over: bool) -> None:
@@ -110,16 +110,18 @@ def _copy(backup: Path, stage: Path) -> None:
 
 def _check_whole(path: Path, backup: Path) -> None:
     try:
-        said = database_file.damage(path)
+        damage = database_file.damage(path)
     except EngineError as error:
-        found = disk.trouble(error, path)
+        disk_problem = disk.trouble(error, path)
         # The disk failed, not the backup.
-        if found is not None:
-            raise found from None
-        said = str(error)
-    if said:
-        said = " ".join(said.split())  # SQLite may report two lines
-        raise RestoreError(f"{backup / DATABASE_FILE} is damaged ({said}). Take an earlier backup.")
+        if disk_problem is not None:
+            raise disk_problem from None
+        damage = str(error)
+    if damage:
+        damage = " ".join(damage.split())  # SQLite may report two lines
+        raise RestoreError(
+            f"{backup / DATABASE_FILE} is damaged ({damage}). Take an earlier backup."
+        )
 
 
 def _acts_for(event: Event, backup: Path, target: Path, named: Path | None) -> critical_state.Acts:
@@ -129,8 +131,10 @@ def _acts_for(event: Event, backup: Path, target: Path, named: Path | None) -> c
         places_to_look.append(target / event.settings.backup_dir / critical_state.ACTS_FILE)
     if named is not None:
         places_to_look = [named]
-    found = [critical_state.read_acts(path) for path in places_to_look if named or path.is_file()]
-    own = [one for one in found if one.moment.event_id == event.event_id]
+    candidates = [
+        critical_state.read_acts(path) for path in places_to_look if named or path.is_file()
+    ]
+    own = [candidate for candidate in candidates if candidate.moment.event_id == event.event_id]
     if not own:
         where = " or ".join(str(path) for path in dict.fromkeys(places_to_look))
         raise RestoreError(
@@ -138,7 +142,7 @@ def _acts_for(event: Event, backup: Path, target: Path, named: Path | None) -> c
             "confirmed after the backup would be unknown, and its hall could be overfilled. Name "
             "the file with --acts; or, if no kiosk was added since, say --without-acts."
         )
-    return max(own, key=lambda one: one.moment.order)
+    return max(own, key=lambda candidate: candidate.moment.order)
 
 
 def _renew(

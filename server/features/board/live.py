@@ -23,17 +23,17 @@ def stream() -> Response:
     view = asked if asked in overview.VIEWS else "tiles"
     # The page uses the order it asked for, and no other.
     sort = request.args.get("sort", "")
-    others = {overview.order_part(one) for one in overview.LIVE_SORTS if one != sort}
+    others = {overview.order_part(other) for other in overview.LIVE_SORTS if other != sort}
 
     @copy_current_request_context
     def look() -> Parts | None:
         # Checked each time, so that an ended session ends its streams.
-        who = auth.user()
-        if who is None or who.role not in auth.allowed_here():
+        user = auth.user()
+        if user is None or user.role not in auth.allowed_here():
             return None
-        known = f"{who.role}/{i18n.language()}/{view}"
+        cache_key = f"{user.role}/{i18n.language()}/{view}"
         shared = here.own(Shown).parts(
-            known, lambda: overview.parts(view), fresh_s=live.PACE_S * 0.9
+            cache_key, lambda: overview.parts(view), fresh_s=live.PACE_S * 0.9
         )
         mine = {part: html for part, html in shared.items() if part not in others}
         return {**mine, **header_parts()}

@@ -60,29 +60,29 @@ def look() -> Look:
     here = services()
     db, now = here.database.reader, here.now()
     context = AlertContext(db, here.event, now, here)
-    found, trends, phases = context.halls, context.trends, context.phases
+    figures, trends, phases = context.halls, context.trends, context.phases
     at_work = kiosks.at_work(context.kiosks)
     troubles = alerts(BOARD, context, here.alert_sources)
-    known = taken.all_taken(db)
-    dated = most_urgent_first(here.own(Watch).dated(troubles, known, now))
+    taken_by_key = taken.all_taken(db)
+    dated = most_urgent_first(here.own(Watch).dated(troubles, taken_by_key, now))
     if not _is_admin():
         # Only admins can fix it, and only they should know whose account is weak.
-        dated = [one for one in dated if one.kind is not Kind.NO_FACTOR]
-    split = [(one, known.get(one.key)) for one in dated]
+        dated = [item for item in dated if item.kind is not Kind.NO_FACTOR]
+    split = [(item, taken_by_key.get(item.key)) for item in dated]
     places = Places(
         {row.kiosk: row.door_names for row in at_work},
-        {hall.hall_id: hall.names for hall in found},
+        {hall.hall_id: hall.names for hall in figures},
         {row.door_id: row.door_names for row in at_work},
     )
-    new = [one for one, by in split if not watch.is_taken(one, by)]
+    new = [item for item, by in split if not watch.is_taken(item, by)]
     weights = _weights(new, at_work)
     return Look(
         [
-            replace(_row(one, phases, trends, now), trouble=weights.get(one.hall_id, 0))
-            for one in found
+            replace(_row(item, phases, trends, now), trouble=weights.get(item.hall_id, 0))
+            for item in figures
         ],
         new,
-        [(one, by) for one, by in split if by is not None and watch.is_taken(one, by)],
+        [(item, by) for item, by in split if by is not None and watch.is_taken(item, by)],
         places,
         at_work,
     )
@@ -92,17 +92,17 @@ def _weights(troubles: list[Trouble], at_work: list[registry.KioskRow]) -> dict[
     """Return each hall's weight of alerts, including those of its doors and kiosks."""
     of_kiosks = {row.kiosk: row.hall_id for row in at_work}
     of_doors = {row.door_id: row.hall_id for row in at_work}
-    found: dict[int, int] = {}
-    for one in troubles:
-        if one.kind in (Kind.FILL, Kind.FILLING):
-            hall: int | None = int(one.about)
-        elif one.kind is Kind.FORGED:
-            hall = of_doors.get(int(one.about))
+    weights: dict[int, int] = {}
+    for trouble in troubles:
+        if trouble.kind in (Kind.FILL, Kind.FILLING):
+            hall: int | None = int(trouble.about)
+        elif trouble.kind is Kind.FORGED:
+            hall = of_doors.get(int(trouble.about))
         else:
-            hall = of_kiosks.get(one.about) if one.kind in kiosks.KINDS else None
+            hall = of_kiosks.get(trouble.about) if trouble.kind in kiosks.KINDS else None
         if hall is not None:
-            found[hall] = found.get(hall, 0) + (GRAVE_WEIGHT if one.grave else 1)
-    return found
+            weights[hall] = weights.get(hall, 0) + (GRAVE_WEIGHT if trouble.grave else 1)
+    return weights
 
 
 def _row(
@@ -128,5 +128,5 @@ def _row(
 
 
 def _is_admin() -> bool:
-    who = auth.user()
-    return who is not None and who.role == factors.ROLE
+    user = auth.user()
+    return user is not None and user.role == factors.ROLE

@@ -89,9 +89,9 @@ class Choice:
             part.split(":", 1) for part in request.cookies.get(COOKIE, "").split("/") if ":" in part
         )
 
-        def chosen(name: str, known: object, default: str) -> str:
+        def chosen(name: str, allowed: object, default: str) -> str:
             for value in (request.args.get(name, ""), kept.get(name, "")):
-                if value in known:  # type: ignore[operator]
+                if value in allowed:  # type: ignore[operator]
                     return str(value)
             return default
 
@@ -109,14 +109,14 @@ class Choice:
         """Return the selected halls in the selected order."""
         wanted = SHOWN[self.show][1]
         text = self.q.casefold()
-        found = [one for one in halls if wanted(one) and text in one.name.casefold()]
-        return in_order(found, self.sort)
+        matching = [hall for hall in halls if wanted(hall) and text in hall.name.casefold()]
+        return in_order(matching, self.sort)
 
 
 def in_order(halls: list[HallRow], sort: str) -> list[HallRow]:
     """Sort the halls by an order of SORTS, then by name."""
     order = SORTS[sort][1]
-    return sorted(halls, key=lambda one: (order(one), one.name))
+    return sorted(halls, key=lambda hall: (order(hall), hall.name))
 
 
 def order_part(sort: str) -> str:
@@ -137,7 +137,7 @@ def show() -> Response:
             "overview.html",
             halls=choice.halls(now.halls),
             order=order_part(choice.sort) if choice.sort in LIVE_SORTS else "",
-            known=",".join(str(one.hall_id) for one in now.halls),
+            known=",".join(str(hall.hall_id) for hall in now.halls),
             choice=choice,
             views=VIEWS,
             sorts={name: words for name, (words, _order) in SORTS.items()},
@@ -182,7 +182,7 @@ def parts(view: str = "tiles", now: Look | None = None) -> dict[str, str]:
     shown["taken-count"] = str(len(now.taken))
     shown["taken"] = render_template(
         "parts/taken.html",
-        taken=[(one, words.told(one, now.places), by) for one, by in now.taken],
+        taken=[(trouble, words.told(trouble, now.places), by) for trouble, by in now.taken],
     )
     shown |= here.own(Totals).parts(i18n.language(), _totals, fresh_s=TOTALS_FRESH_S)
     shown["kiosks"] = _kiosks(now, here.now())
@@ -195,7 +195,7 @@ def parts(view: str = "tiles", now: Look | None = None) -> dict[str, str]:
 def _troubles(now: Look) -> str:
     return render_template(
         "parts/troubles.html",
-        troubles=[(one, words.told(one, now.places)) for one in now.new],
+        troubles=[(trouble, words.told(trouble, now.places)) for trouble in now.new],
         may_take=auth.may_open("admin.taking.show"),
     )
 
@@ -231,15 +231,15 @@ def _totals() -> dict[str, str]:
     """Return the people on site by category and country. Slow."""
     db, language = services().database.reader, i18n.language()
     by_category, by_country = minutes.on_site(db)
-    known = {one.code: one for one in store.categories(db)}
+    plans = {plan.code: plan for plan in store.categories(db)}
     most = sorted(by_country.items(), key=lambda item: (-item[1], item[0]))
     html = render_template(
         "parts/totals.html",
         people=sum(by_category.values()),
         categories=[
-            (known[code], people)
+            (plans[code], people)
             for code, people in sorted(by_category.items(), key=lambda item: -item[1])
-            if code in known
+            if code in plans
         ],
         countries=[
             (country_name(code, language) if code else _("no country told"), people)

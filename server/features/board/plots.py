@@ -67,16 +67,16 @@ class DoorPlot:
 def show(hall_id: int) -> str:
     here = services()
     db, now = here.database.reader, here.now()
-    hall = next((one for one in store.halls(db) if one.hall_id == hall_id), None)
+    hall = next((row for row in store.halls(db) if row.hall_id == hall_id), None)
     if hall is None:
         abort(404)
     starts = here.calendar.day_starts
     days = [here.venue_clock.local(start).date() for start in starts[:-1]]
     day = _day(days)
     since, until = starts[days.index(day)], starts[days.index(day) + 1]
-    found = minutes.hall_day(db, hall_id, since, until)
+    samples = minutes.hall_day(db, hall_id, since, until)
     doors = minutes.door_day(db, hall_id, since, until)
-    first, last = _span(found, doors, since, until, now)
+    first, last = _span(samples, doors, since, until, now)
     queues = minutes.queue_minutes(db, hall_id, since, until)
     names = {door.door_id: in_page_language(door.names) for door in store.doors(db)}
     return render_template(
@@ -85,8 +85,8 @@ def show(hall_id: int) -> str:
         name=in_page_language(hall.names),
         days=days,
         day=day,
-        plot=_plot(found, hall.capacity, first, last, now),
-        rows=_rows(found, first, last),
+        plot=_plot(samples, hall.capacity, first, last, now),
+        rows=_rows(samples, first, last),
         doors=[
             _door(names.get(door, "?"), doors.get(door, {}), queues.get(door, []), first, last)
             for door in doors | queues
@@ -106,34 +106,34 @@ def _day(days: Sequence[date]) -> date:
 
 
 def _span(
-    found: list[Minute], doors: dict[int, dict[int, int]], since: int, until: int, now: int
+    samples: list[Minute], doors: dict[int, dict[int, int]], since: int, until: int, now: int
 ) -> tuple[int, int]:
     """Return the plot's first and last minute: whole hours around the data."""
-    known = [one.minute for one in found]
-    known += [minute for came in doors.values() for minute in came]
+    recorded = [sample.minute for sample in samples]
+    recorded += [minute for came in doors.values() for minute in came]
     if since <= now < until:
-        known.append(now // MINUTE_MS)
+        recorded.append(now // MINUTE_MS)
     start = since // MINUTE_MS
-    if not known:
+    if not recorded:
         return start + 8 * 60, start + 18 * 60
-    first = start + (min(known) - start) // 60 * 60
-    last = start + ((max(known) - start) // 60 + 1) * 60
+    first = start + (min(recorded) - start) // 60 * 60
+    last = start + ((max(recorded) - start) // 60 + 1) * 60
     return first, max(last, first + 120)
 
 
-def _plot(found: list[Minute], capacity: int, first: int, last: int, now: int) -> Plot:
+def _plot(samples: list[Minute], capacity: int, first: int, last: int, now: int) -> Plot:
     def x(minute: float) -> float:
         return round((minute - first) * WIDTH / (last - first), 1)
 
-    most = max([capacity, *(one.inside for one in found), 1])
-    before = found[0].inside - found[0].came + found[0].went if found else 0
+    most = max([capacity, *(sample.inside for sample in samples), 1])
+    before = samples[0].inside - samples[0].came + samples[0].went if samples else 0
     points = [(0.0, before)]
-    for one in found:
-        points += [(x(one.minute), points[-1][1]), (x(one.minute), one.inside)]
-    end = min(last, max(now // MINUTE_MS, found[-1].minute if found else first))
+    for sample in samples:
+        points += [(x(sample.minute), points[-1][1]), (x(sample.minute), sample.inside)]
+    end = min(last, max(now // MINUTE_MS, samples[-1].minute if samples else first))
     points.append((x(end), points[-1][1]))
-    came = _sums({one.minute: one.came for one in found}, first, last)
-    went = _sums({one.minute: one.went for one in found}, first, last)
+    came = _sums({sample.minute: sample.came for sample in samples}, first, last)
+    went = _sums({sample.minute: sample.went for sample in samples}, first, last)
     top = max([*came.values(), *went.values(), 1])
 
     def bars(sums: dict[int, int]) -> list[tuple[float, float, float]]:
@@ -157,18 +157,20 @@ def _plot(found: list[Minute], capacity: int, first: int, last: int, now: int) -
 
 def _sums(counts: dict[int, int], first: int, last: int, step: int = STEP) -> dict[int, int]:
     """Return sums over `step` minutes, by first minute; zero sums are left out."""
-    found: dict[int, int] = {}
+    sums: dict[int, int] = {}
     for minute, count in counts.items():
         if count and first <= minute < last:
             begin = first + (minute - first) // step * step
-            found[begin] = found.get(begin, 0) + count
-    return found
+            sums[begin] = sums.get(begin, 0) + count
+    return sums
 
 
-def _rows(found: list[Minute], first: int, last: int) -> list[Row]:
-    came = _sums({one.minute: one.came for one in found}, first, last, QUARTER)
-    went = _sums({one.minute: one.went for one in found}, first, last, QUARTER)
-    inside = {first + (one.minute - first) // QUARTER * QUARTER: one.inside for one in found}
+def _rows(samples: list[Minute], first: int, last: int) -> list[Row]:
+    came = _sums({sample.minute: sample.came for sample in samples}, first, last, QUARTER)
+    went = _sums({sample.minute: sample.went for sample in samples}, first, last, QUARTER)
+    inside = {
+        first + (sample.minute - first) // QUARTER * QUARTER: sample.inside for sample in samples
+    }
     return [
         Row(minute * MINUTE_MS, came.get(minute, 0), went.get(minute, 0), inside[minute])
         for minute in sorted(inside)

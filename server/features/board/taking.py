@@ -39,14 +39,14 @@ def take(key: str) -> Response | str | tuple[str, int]:
 
 
 def _page(key: str, *, problem: str = "", note: str = "") -> str:
-    trouble, told, by = _found(key)
+    trouble, texts, by = _found(key)
     if ":" not in key:
         abort(404)
     return render_template(
         "board/trouble.html",
         key=key,
         trouble=trouble,
-        told=told,
+        told=texts,
         by=by,
         problem=problem,
         note=note,
@@ -57,7 +57,7 @@ def _page(key: str, *, problem: str = "", note: str = "") -> str:
 def _found(key: str) -> tuple[Trouble | None, words.Told | None, taken.Taken | None]:
     """Return the current alert, its texts, and who has taken it."""
     now = look.look()
-    for one, by in [*((one, None) for one in now.new), *now.taken]:
-        if one.key == key:
-            return one, words.told(one, now.places), by
+    for trouble, by in [*((trouble, None) for trouble in now.new), *now.taken]:
+        if trouble.key == key:
+            return trouble, words.told(trouble, now.places), by
     return None, None, None

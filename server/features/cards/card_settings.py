@@ -85,9 +85,9 @@ def save(
         )
     text = read_card_text(folder)
     design_of(event.settings, folder, settings, new_files)
-    made = rewritten(text, settings, str(folder / SETTINGS_FILE))
+    result = rewritten(text, settings, str(folder / SETTINGS_FILE))
     old_colours = _colours(database)
-    new_colours = {key: one for key, one in colours.items() if one != old_colours[key]}
+    new_colours = {key: colour for key, colour in colours.items() if colour != old_colours[key]}
     changed = _changed(text, settings) + (["colours"] if new_colours else [])
     if not changed:
         return Saved((), ())
@@ -96,12 +96,12 @@ def save(
         if not (folder / name).exists():
             durable_files.write_whole(folder / name, data)
     last = LastSave(
-        by, now, text if (folder / SETTINGS_FILE).exists() else None, made.text,
+        by, now, text if (folder / SETTINGS_FILE).exists() else None, result.text,
         {key: old_colours[key] for key in new_colours}, new_colours,
     )  # fmt: skip
     subject = {"columns": ",".join(changed)}
-    _write(event, database, made.text, new_colours, last, subject, by=by, now=now)
-    return Saved(tuple(changed), made.dropped)
+    _write(event, database, result.text, new_colours, last, subject, by=by, now=now)
+    return Saved(tuple(changed), result.dropped)
 
 
 def last_save(event: Event) -> LastSave | None:
@@ -118,9 +118,9 @@ def undo(event: Event, database: Database, *, by: str, now: int) -> LastSave:
     folder = event.path / CARDS_FOLDER
     if last is None:
         raise EditError(N_("nothing was undone: there is no save that could be."))
-    known = _colours(database)
+    current = _colours(database)
     if read_card_text(folder) != last.after or any(
-        known.get(key) != colour for key, colour in last.colours_after.items()
+        current.get(key) != colour for key, colour in last.colours_after.items()
     ):
         raise EditError(
             N_("nothing was undone: somebody has changed the same since. Change it by hand.")
@@ -173,4 +173,4 @@ def _changed(text: str, settings: CardSettings) -> list[str]:
 
 
 def _colours(database: Database) -> dict[str, str]:
-    return {one.key: one.colour for one in store.categories(database.reader)}
+    return {category.key: category.colour for category in store.categories(database.reader)}

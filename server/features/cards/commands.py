@@ -186,16 +186,16 @@ def print_badges(
                 "format_name", "back", "layer_only", "template", "pretix_layout", "background"
             )},
         )  # fmt: skip
-        found = _chosen(event, database, attendees, Choice(**options), design)
-        found = _printable(found, design.look, skip_unprintable)
-    made = _write_pngs if out.suffix.lower() == ".png" else _write_pdfs
-    paths = made(out, [one.card for one in found], design.look, per_file, dpi)
+        printed = _chosen(event, database, attendees, Choice(**options), design)
+        printed = _printable(printed, design.look, skip_unprintable)
+    write = _write_pngs if out.suffix.lower() == ".png" else _write_pdfs
+    paths = write(out, [badge.card for badge in printed], design.look, per_file, dpi)
     with opened(event_dir) as (_, database):
-        again = database.write(lambda db: cards.note_printed(db, found, by=BY, now=wall_clock()))
-    said = f", of which {again:,} were printed before" if again else ""
+        again = database.write(lambda db: cards.note_printed(db, printed, by=BY, now=wall_clock()))
+    repeated = f", of which {again:,} were printed before" if again else ""
     where = ", ".join(map(str, paths if len(paths) <= 12 else (*paths[:2], "…", paths[-1])))
-    click.echo(f"{count(len(found), 'badge')} in {where}{said}.")
-    _say_latin(found)
+    click.echo(f"{count(len(printed), 'badge')} in {where}{repeated}.")
+    _say_latin(printed)
 
 
 def _design(
@@ -236,71 +236,73 @@ def _chosen(
 ) -> list[PrintedBadge]:
     """Return the badges to print. Raises ClickException if there are none."""
     db = database.reader
-    known = {one.key: one.code for one in categories_of(db)}
+    codes = {category.key: category.code for category in categories_of(db)}
     for key in choice.categories:
-        if key not in known:
-            raise refuse(f"There is no category {key!r}: known are {', '.join(known)}.")
+        if key not in codes:
+            raise refuse(f"There is no category {key!r}: known are {', '.join(codes)}.")
     serials = _serials(database, attendees) if attendees else None
     _refuse_revoked(database, serials or ())
     badges = issuing.current_badges(db, serials)
     if not badges:
         raise click.ClickException("there are no badges to print: run `hallkeeper issue`.")
-    found = cards.read(db, event, badges, latin=design.latin, photo=design.photo_of())
-    found = cards.chosen(found, choice, known)
-    if not found:
+    badges_found = cards.read(db, event, badges, latin=design.latin, photo=design.photo_of())
+    badges_found = cards.chosen(badges_found, choice, codes)
+    if not badges_found:
         raise click.ClickException("none of the badges is as asked; nothing was printed.")
-    return found
+    return badges_found
 
 
-def _say_latin(found: Sequence[PrintedBadge]) -> None:
+def _say_latin(printed: Sequence[PrintedBadge]) -> None:
     """List the people whose Latin line was transliterated, or is missing."""
-    made = [one for one in found if one.made_latin]
-    lacking = [one for one in found if one.lacks_latin]
-    for several, said in (
-        (made, "transliterated, for correction in the roster's column latin_name"),
+    transliterated = [badge for badge in printed if badge.made_latin]
+    lacking = [badge for badge in printed if badge.lacks_latin]
+    for several, remark in (
+        (transliterated, "transliterated, for correction in the roster's column latin_name"),
         (lacking, "without a Latin line, which the roster's column latin_name can give"),
     ):
         if several:
-            click.echo(f"{count(len(several), 'name')} {said}:")
-            for one in several[:LATIN_SHOWN]:
-                latin = f": {one.made_latin}" if one.made_latin else ""
-                click.echo(f"  {_name(one.holder)}{latin}")
+            click.echo(f"{count(len(several), 'name')} {remark}:")
+            for badge in several[:LATIN_SHOWN]:
+                latin = f": {badge.made_latin}" if badge.made_latin else ""
+                click.echo(f"  {_name(badge.holder)}{latin}")
             if len(several) > LATIN_SHOWN:
                 click.echo(f"  … and {len(several) - LATIN_SHOWN:,} more")
 
 
-def _write_pdfs(out: Path, found: Sequence[Card], look: Look, per_file: int, _: int) -> list[Path]:
-    parts = [found[at : at + per_file] for at in range(0, len(found), per_file)]
+def _write_pdfs(
+    out: Path, to_draw: Sequence[Card], look: Look, per_file: int, _: int
+) -> list[Path]:
+    parts = [to_draw[at : at + per_file] for at in range(0, len(to_draw), per_file)]
     paths = _paths(out, len(parts))
     done = 0
     with (
-        progress("Drawing", len(found)) as tell,
+        progress("Drawing", len(to_draw)) as tell,
         closing(_drawn(parts, look, tell)) as files,
     ):
         for path, part, drawn in zip(paths, parts, files, strict=True):
             write_file(path, drawn)
             done += len(part)
             if len(parts) > 1 and not sys.stderr.isatty():
-                click.echo(f"{path}: {done:,} of {count(len(found), 'badge')}", err=True)
+                click.echo(f"{path}: {done:,} of {count(len(to_draw), 'badge')}", err=True)
     return paths
 
 
-def _write_pngs(out: Path, found: Sequence[Card], look: Look, _: int, dpi: int) -> list[Path]:
+def _write_pngs(out: Path, to_draw: Sequence[Card], look: Look, _: int, dpi: int) -> list[Path]:
     """Write each page as a picture, numbered if there are several."""
-    if len(found) > PNGS_MAX:
-        raise refuse(f"{len(found):,} badges are too many for pictures: print them as a PDF.")
+    if len(to_draw) > PNGS_MAX:
+        raise refuse(f"{len(to_draw):,} badges are too many for pictures: print them as a PDF.")
     pictures: list[Path] = []
     sides = len(look.layout.pages) if look.layout else 1 if look.back is None else 2
-    several = len(found) > 1 or sides > 1
-    with progress("Drawing", len(found)) as tell:
-        for at in range(0, len(found), PNGS_AT_ONCE):
-            for png in render_pngs(found[at : at + PNGS_AT_ONCE], look, dpi):
+    several = len(to_draw) > 1 or sides > 1
+    with progress("Drawing", len(to_draw)) as tell:
+        for at in range(0, len(to_draw), PNGS_AT_ONCE):
+            for png in render_pngs(to_draw[at : at + PNGS_AT_ONCE], look, dpi):
                 number = len(pictures) + 1
                 path = out.with_name(f"{out.stem}-{number:04}{out.suffix}") if several else out
                 write_file(path, png)
                 pictures.append(path)
             forget_drawn()
-            tell(min(at + PNGS_AT_ONCE, len(found)))
+            tell(min(at + PNGS_AT_ONCE, len(to_draw)))
     return pictures
 
 
@@ -308,17 +310,17 @@ def _serials(database: Database, labels: Sequence[str]) -> list[int]:
     """Find the serials of badge numbers and external ids, given as separate arguments or separated
     by commas.
     """
-    wanted = [one.strip() for label in labels for one in label.split(",") if one.strip()]
+    wanted = [part.strip() for label in labels for part in label.split(",") if part.strip()]
     return [find_by_label(database.reader, label) for label in wanted]
 
 
 def _refuse_revoked(database: Database, serials: Sequence[int]) -> None:
     """Refuse to print revoked badges."""
     holders = {serial: people.attendee(database.reader, serial) for serial in serials}
-    told = [_name(holder) for holder in holders.values() if holder.revoked_at is not None]
-    if told:
+    revoked = [_name(holder) for holder in holders.values() if holder.revoked_at is not None]
+    if revoked:
         raise click.ClickException(
-            "\n  ".join(("nothing was printed, because these badges are revoked:", *told))
+            "\n  ".join(("nothing was printed, because these badges are revoked:", *revoked))
             + "\nReinstate these attendees on their pages first, or leave them out."
         )
 
@@ -337,7 +339,11 @@ def _drawn(
     chunked = [_chunks(part) for part in parts]
     drawing = Drawing([chunk for chunks in chunked for chunk in chunks], look)
     try:
-        pdfs = _counted(drawing.pdfs(), [len(chunk) for one in chunked for chunk in one], tell)
+        pdfs = _counted(
+            drawing.pdfs(),
+            [len(chunk) for chunks_of_part in chunked for chunk in chunks_of_part],
+            tell,
+        )
         for chunks in chunked:
             yield join_pdfs(itertools.islice(pdfs, len(chunks)))
     finally:
@@ -358,32 +364,32 @@ def _counted(
 
 
 def _printable(
-    found: Sequence[PrintedBadge], look: Look, skip_unprintable: bool
+    badges: Sequence[PrintedBadge], look: Look, skip_unprintable: bool
 ) -> list[PrintedBadge]:
     """Return the badges without those that no font can draw, if these may be left out.
 
     Reports the problem of each such card. Raises ClickException if none is left, or none may be
     left out.
     """
-    errors = undrawable([one.card for one in found], look=look)
+    errors = undrawable([badge.card for badge in badges], look=look)
     if not errors:
-        return list(found)
-    one_of = {one.card.text: one for one in found}
+        return list(badges)
+    one_of = {badge.card.text: badge for badge in badges}
     bad = {error.card.text: error for error in errors if error.card}
-    told = [str(error) for error in errors if error.card is None]
-    told += [f"{_name(one_of[text].holder)}, {error}" for text, error in bad.items()]
-    good = [one for one in found if one.card.text not in bad]
+    reasons = [str(error) for error in errors if error.card is None]
+    reasons += [f"{_name(one_of[text].holder)}, {error}" for text, error in bad.items()]
+    good = [badge for badge in badges if badge.card.text not in bad]
     if skip_unprintable and good and len(bad) == len(errors):
-        click.echo("\n".join(f"Left out {one}." for one in told), err=True)
+        click.echo("\n".join(f"Left out {badge}." for badge in reasons), err=True)
         click.echo(f"Left out {count(len(bad), 'badge')} that no font can draw.", err=True)
         return good
     remedy = "Install the fonts, or mend the texts and import them again"
     if good and len(bad) == len(errors):
         remedy += f", or print the other {count(len(good), 'badge')} with --skip-unprintable"
-    raise click.ClickException("\n  ".join(("nothing was printed:", *told)) + f"\n{remedy}.")
+    raise click.ClickException("\n  ".join(("nothing was printed:", *reasons)) + f"\n{remedy}.")
 
 
 def _name(holder: people.Attendee) -> str:
     """Return a name with its external id."""
-    known = f" (id {shown(holder.external_id)[1:-1]})" if holder.external_id else ""
-    return f"{shown(holder.name, 80)}{known}"
+    suffix = f" (id {shown(holder.external_id)[1:-1]})" if holder.external_id else ""
+    return f"{shown(holder.name, 80)}{suffix}"

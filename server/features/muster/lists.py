@@ -122,14 +122,14 @@ def _groups(db: Connection, muster_id: int) -> dict[Group, int]:
         query.format(helped=helped, state=_STATE, people=_PEOPLE, more=more)
         for helped, more in ((0, ""), (1, _HELPED))
     )
-    found: dict[Group, int] = {}
+    people_by_group: dict[Group, int] = {}
     for helped, hall_id, state, sureness, people in db.execute(both, (muster_id, muster_id)):
         group = Group(hall_id, State(state), Sureness(sureness), bool(helped))
-        found[group] = people
-    for group, people in list(found.items()):
+        people_by_group[group] = people
+    for group, people in list(people_by_group.items()):
         if group.help:
-            found[group._replace(help=False)] -= people
-    return found
+            people_by_group[group._replace(help=False)] -= people
+    return people_by_group
 
 
 def counts(db: Connection, muster_id: int) -> Counts:
@@ -145,7 +145,7 @@ def counts(db: Connection, muster_id: int) -> Counts:
             if group.help:
                 figures["help_missing"] = figures.get("help_missing", 0) + many
     halls = [_hall(row, by_hall.get(row["hall_id"], {})) for row in _halls(db, muster_id)]
-    halls.sort(key=lambda one: (-one.help_missing, -one.missing, -one.listed, one.hall_id))
+    halls.sort(key=lambda hall: (-hall.help_missing, -hall.missing, -hall.listed, hall.hall_id))
     extra, doubtful = db.execute(
         "SELECT COUNT(DISTINCT CASE WHEN p.serial IS NULL THEN m.serial END),"
         " COUNT(DISTINCT CASE WHEN m.doubtful = 1 AND p.seen_at IS NULL THEN m.serial END)"
@@ -157,12 +157,12 @@ def counts(db: Connection, muster_id: int) -> Counts:
 
 
 def _halls(db: Connection, muster_id: int) -> list[Row]:
-    found: list[Row] = db.execute(
+    halls: list[Row] = db.execute(
         "SELECT m.hall_id, h.names, m.sureness, m.away_since, m.away_doors, m.unseen"
         " FROM muster_hall m JOIN hall h USING (hall_id) WHERE m.muster_id = ?",
         (muster_id,),
     ).fetchall()
-    return found
+    return halls
 
 
 def _hall(row: Row, figures: dict[str, int]) -> HallCount:
@@ -225,7 +225,7 @@ def _where(wanted: Wanted) -> tuple[str, list[Any]]:
         asked.append((f" AND {_STATE} = ?", wanted.state.value))
     if wanted.sureness is not None:
         asked.append((" AND p.sureness = ?", wanted.sureness.value))
-    text = "".join(one for one, _ in asked)
+    text = "".join(condition for condition, _ in asked)
     return text + (_HELPED if wanted.help else ""), [v for _, v in asked]
 
 

@@ -67,9 +67,9 @@ def badge(token: str) -> Response:
         now=now,
         symbol=Markup(symbol_svg((of_day or current).credential)),
         good_on=programme.day_words(here.venue_clock, now) if of_day else "",
-        category={one.code: one for one in store.categories(db)}.get(person.category),
+        category={plan.code: plan for plan in store.categories(db)}.get(person.category),
         static=static,
-        said=said,
+        in_both_languages=in_both_languages,
         words=_words(),
         **programme.shown(db, person.serial, now, here.venue_clock),
     )
@@ -132,7 +132,7 @@ def worker() -> Response:
 def gone(error: GoneError) -> Response:
     """Show that the link is no longer valid, and the remedy. It contains no name."""
     i18n.propose(error.language)
-    page = render_template("phone/gone.html", static=static, said=said)
+    page = render_template("phone/gone.html", static=static, in_both_languages=in_both_languages)
     return Response(page, 410, headers={**HEADERS, MARK: "gone"})
 
 
@@ -154,16 +154,20 @@ def open_badge(db: Connection, token: str) -> issuing.Badge:
     return current
 
 
-def said(names: str | dict[str, str]) -> list[tuple[str, str]]:
+def in_both_languages(names: str | dict[str, str]) -> list[tuple[str, str]]:
     """Return (language, text) of a name in the page's language, and in one other."""
-    known = both_names(names)
+    by_language = both_names(names)
     own = i18n.language()
-    main = text_in(known, own) or "?"
+    main = text_in(by_language, own) or "?"
     # A name that is the same in both appears once.
-    found = [(language, text) for language, text in known.items() if text == main][:1]
-    order = ["en" if own != "en" else "zh", *known]
-    others = [(one, known[one]) for one in order if known.get(one, main) != main]
-    return [*(found or [(own, main)]), *others[:1]]
+    main_text = [(language, text) for language, text in by_language.items() if text == main][:1]
+    order = ["en" if own != "en" else "zh", *by_language]
+    others = [
+        (language_code, by_language[language_code])
+        for language_code in order
+        if by_language.get(language_code, main) != main
+    ]
+    return [*(main_text or [(own, main)]), *others[:1]]
 
 
 def _words() -> dict[str, Any]:

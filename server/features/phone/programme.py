@@ -41,10 +41,10 @@ class Shown:
 
 def shown(db: Connection, serial: int, now: int, clock: Clock) -> dict[str, Any]:
     """Return the template variables of the programme."""
-    found, left_out = _sessions(db, serial, now)
-    past = [row for row in found if row.ends_at <= now]
-    under_way = [row for row in found if row.starts_at <= now < row.ends_at]
-    to_come = [row for row in found if now < row.starts_at]
+    rows_shown, left_out = _sessions(db, serial, now)
+    past = [row for row in rows_shown if row.ends_at <= now]
+    under_way = [row for row in rows_shown if row.starts_at <= now < row.ends_at]
+    to_come = [row for row in rows_shown if now < row.starts_at]
     first = [row for row in to_come if row.starts_at == to_come[0].starts_at]
     printed = {row.session_id for row in (*under_way, *to_come)[:PRINTED]}
 
@@ -63,8 +63,8 @@ def shown(db: Connection, serial: int, now: int, clock: Clock) -> dict[str, Any]
         "not_printed": len(under_way) + len(to_come) > PRINTED,
         "left_out": left_out,
         "kinds": activities.kinds(db),
-        "activities": activities.activities_of(db, (row.activity_id or 0 for row in found)),
-        "speakers": speakers.speakers_of(db, (row.session_id for row in found)),
+        "activities": activities.activities_of(db, (row.activity_id or 0 for row in rows_shown)),
+        "speakers": speakers.speakers_of(db, (row.session_id for row in rows_shown)),
         "talks": speakers.talks(db, serial),
         "roles": _roles(),
         "hall_names": {hall.hall_id: hall.names for hall in store.halls(db)},
@@ -74,7 +74,7 @@ def shown(db: Connection, serial: int, now: int, clock: Clock) -> dict[str, Any]
 
 
 def _by_day(those: list[Shown]) -> list[tuple[str, list[Shown]]]:
-    return [(day, list(rows)) for day, rows in groupby(those, key=lambda one: one.day)]
+    return [(day, list(rows)) for day, rows in groupby(those, key=lambda item: item.day)]
 
 
 def day_words(clock: Clock, at: int) -> str:
@@ -95,12 +95,12 @@ def halls_now(db: Connection, serial: int, now: int) -> dict[str, Any]:
         }
         return {"at": str(now), **figures}
 
-    known = services().own(HallStates).parts("all", read, fresh_s=FRESH_S)
+    states = services().own(HallStates).parts("all", read, fresh_s=FRESH_S)
     rows = store.programme_for(db, serial, after=now, limit=HALLS_AHEAD)
     own = {str(row.hall_id) for row in rows}
     return {
-        "at": int(known["at"]),
-        "halls": {hall: known[hall] for hall in sorted(own) if hall in known},
+        "at": int(states["at"]),
+        "halls": {hall: states[hall] for hall in sorted(own) if hall in states},
     }
 
 
@@ -110,9 +110,9 @@ def _sessions(db: Connection, serial: int, now: int) -> tuple[list[store.Session
     Of a very long programme, only sessions that are not over: all that invite the person by name,
     and the next others.
     """
-    found = store.programme_for(db, serial, limit=SESSIONS_SHOWN + 1)
-    if len(found) <= SESSIONS_SHOWN:
-        return found, False
+    rows = store.programme_for(db, serial, limit=SESSIONS_SHOWN + 1)
+    if len(rows) <= SESSIONS_SHOWN:
+        return rows, False
     soon = store.programme_for(db, serial, after=now, limit=SESSIONS_SHOWN)
     named = store.programme_for(db, serial, after=now, limit=SESSIONS_SHOWN, named=True)
     both = {row.session_id: row for row in (*soon, *named)}

@@ -38,7 +38,7 @@ def show(token: str) -> Response:
         hall_names={hall.hall_id: hall.names for hall in store.halls(db)},
         door_names={door.door_id: door.names for door in store.doors(db)},
         static=pages.static,
-        said=pages.said,
+        in_both_languages=pages.in_both_languages,
     )
     return Response(page, headers=HEADERS)
 
@@ -67,7 +67,7 @@ def about() -> str:
         key=verifier_key(here.event.log_name, here.event.log_key.public),
         witnesses=asking.witnesses(here.event.settings),
         static=pages.static,
-        said=pages.said,
+        in_both_languages=pages.in_both_languages,
     )
 
 

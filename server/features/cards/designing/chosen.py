@@ -30,16 +30,20 @@ class Chosen:
         names. Revoked and removed people are left out.
         """
         with self._lock:
-            known = self._known if self._monotonic() < self._until else []
-        if not known:
-            known = [replace(one, name="") for one in choose()]
+            chosen = self._known if self._monotonic() < self._until else []
+        if not chosen:
+            chosen = [replace(person, name="") for person in choose()]
             with self._lock:
-                self._known, self._until = known, self._monotonic() + KNOWN_S
-        marks = ",".join("?" * len(known))
+                self._known, self._until = chosen, self._monotonic() + KNOWN_S
+        marks = ",".join("?" * len(chosen))
         rows = db.execute(
             "SELECT serial, given_name, family_name FROM attendee"
             f" WHERE revoked_at IS NULL AND serial IN ({marks})",
-            [one.serial for one in known],
+            [person.serial for person in chosen],
         )
         names = {serial: whole_name(given, family) for serial, given, family in rows}
-        return [replace(one, name=names[one.serial]) for one in known if one.serial in names]
+        return [
+            replace(person, name=names[person.serial])
+            for person in chosen
+            if person.serial in names
+        ]

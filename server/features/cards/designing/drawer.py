@@ -81,8 +81,8 @@ class Drawer:
             raise PreviewError(
                 N_("The card was not drawn within %(draw_s)s seconds."), draw_s=f"{DRAW_S:.0f}"
             )
-        found: Drawn = _received(process.stdout.fileno())
-        return found
+        drawn: Drawn = _received(process.stdout.fileno())
+        return drawn
 
     def _watch(self, wait_s: float) -> None:
         self._timer = threading.Timer(wait_s, self._end_if_idle)
@@ -112,8 +112,8 @@ class Drawer:
 
 def _received(descriptor: int) -> Drawn:
     size = int.from_bytes(_exactly(descriptor, 8))
-    found: Drawn = pickle.loads(_exactly(descriptor, size))  # noqa: S301 - our own process wrote it
-    return found
+    drawn: Drawn = pickle.loads(_exactly(descriptor, size))  # noqa: S301 - our own process wrote it
+    return drawn
 
 
 def _exactly(descriptor: int, size: int) -> bytes:

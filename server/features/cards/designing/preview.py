@@ -73,12 +73,12 @@ def people_to_show(db: Connection) -> list[Shown]:
         if not name.isascii():
             for script in {_script(char) for char in name} - {"", "LATIN"}:
                 by_script[script] = max(by_script.get(script, entry), entry)
-    found = [Shown(-number, name, "") for _, number, name in sorted(longest, reverse=True)]
-    found += [
+    chosen = [Shown(-number, name, "") for _, number, name in sorted(longest, reverse=True)]
+    chosen += [
         Shown(-by_script[script][1], by_script[script][2], _script_name(script))
         for script in sorted(by_script)[:SCRIPTS_SHOWN]
     ]
-    return found
+    return chosen
 
 
 @functools.lru_cache(maxsize=1 << 14)
@@ -101,10 +101,15 @@ def job_for(
     """
     badge = Badge(serial, 0, SPECIMEN, 0, 0)
     holder = attendees.attendee(db, serial)
-    made = cards.specimen(db, event, badge, holder, latin=settings.latin)
-    colour = colours.get(holder.category, made.category_colour)
+    specimen = cards.specimen(db, event, badge, holder, latin=settings.latin)
+    colour = colours.get(holder.category, specimen.category_colour)
     return Job(
-        event.settings, folder, settings, new_files, holder, replace(made, category_colour=colour)
+        event.settings,
+        folder,
+        settings,
+        new_files,
+        holder,
+        replace(specimen, category_colour=colour),
     )
 
 

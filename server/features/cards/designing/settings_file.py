@@ -41,34 +41,34 @@ def rewritten(text: str, settings: CardSettings, place: str) -> Rewritten:
             document[key] = _item(value, in_tables=isinstance(document.get(key), AoT))
     new_text = document.as_string()
     kept = _comments(new_text)
-    return Rewritten(new_text, tuple(one for one in _comments(text) if one not in kept))
+    return Rewritten(new_text, tuple(comment for comment in _comments(text) if comment not in kept))
 
 
 def _values(settings: CardSettings, before: Mapping[str, Any]) -> dict[str, Any]:
     """Return the file's values; defaults only for keys that the file has."""
     empty = CardSettings()
     return {
-        one.name: getattr(settings, one.name)
-        for one in fields(CardSettings)
-        if getattr(settings, one.name) != getattr(empty, one.name)
-        or (one.name in before and getattr(settings, one.name) not in ("", []))
+        setting.name: getattr(settings, setting.name)
+        for setting in fields(CardSettings)
+        if getattr(settings, setting.name) != getattr(empty, setting.name)
+        or (setting.name in before and getattr(settings, setting.name) not in ("", []))
     }
 
 
 def _item(value: Any, *, in_tables: bool) -> Any:
     """Return a list of mappings as [[tables]], or as an array with one mapping per line."""
-    if not isinstance(value, list) or not any(isinstance(one, Mapping) for one in value):
+    if not isinstance(value, list) or not any(isinstance(entry, Mapping) for entry in value):
         return value
     if in_tables:
         return tomlkit.item(value)
     array = tomlkit.array().multiline(True)
-    for one in value:
+    for entry in value:
         table = tomlkit.inline_table()
-        table.update(one)
+        table.update(entry)
         array.append(table)
     return array
 
 
 def _comments(text: str) -> list[str]:
-    found = (_STRING_OR_COMMENT.finditer(line) for line in text.splitlines())
-    return [match[1].strip() for line in found for match in line if match[1]]
+    matches = (_STRING_OR_COMMENT.finditer(line) for line in text.splitlines())
+    return [match[1].strip() for line in matches for match in line if match[1]]

@@ -69,10 +69,10 @@ def read_form(db: Connection, before: CardSettings) -> Wanted:
         check_values(CardSettings, values)
     except SettingsError as error:
         raise FormError(i18n.said(error)) from None
-    known = {one.key: one.colour for one in store.categories(db)}
+    current = {category.key: category.colour for category in store.categories(db)}
     try:
         colours = {
-            key: check_colour(form[f"colour-{key}"]) for key in known if f"colour-{key}" in form
+            key: check_colour(form[f"colour-{key}"]) for key in current if f"colour-{key}" in form
         }
     except CardError as error:
         raise FormError(f"{i18n.said(error)}.") from None
@@ -81,7 +81,7 @@ def read_form(db: Connection, before: CardSettings) -> Wanted:
 
 def programme_of(text: str) -> list[dict[str, str]]:
     """Parse the programme on the back, one line each: time | Chinese | English | place."""
-    found = []
+    items = []
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip():
             continue
@@ -92,8 +92,8 @@ def programme_of(text: str) -> list[dict[str, str]]:
                   number=number)
             )  # fmt: skip
         keys = ("at", "zh", "en", "place")
-        found.append({key: part for key, part in zip(keys, parts, strict=False) if part})
-    return found
+        items.append({key: part for key, part in zip(keys, parts, strict=False) if part})
+    return items
 
 
 def programme_text(items: list[dict[str, str]]) -> str:

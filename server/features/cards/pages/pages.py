@@ -74,7 +74,7 @@ def show() -> str:
         templates=_templates(folder),
         people=_people(db),
         categories=store.categories(db),
-        alike=_alike({one.key: one.colour for one in store.categories(db)}),
+        alike=_alike({category.key: category.colour for category in store.categories(db)}),
         last=last,
     )
 
@@ -166,7 +166,7 @@ def _say_of_badges(changed: Sequence[str]) -> None:
 
 def _drawn(db: Connection, folder: Path, wanted: Wanted) -> Drawn:
     here = services()
-    codes = {one.key: one.code for one in store.categories(db)}
+    codes = {category.key: category.code for category in store.categories(db)}
     by_code = {codes[key]: colour for key, colour in wanted.colours.items()}
     serial = request.form.get("person", "")
     if not serial:
@@ -207,8 +207,8 @@ _SCRIPTS = {
 
 def _script(name: str) -> str:
     """Return a script's name in the page's language, if it has one."""
-    known = Locale.parse(locale_of(i18n.language())).scripts
-    return str(known.get(_SCRIPTS.get(name, ""), name))
+    scripts = Locale.parse(locale_of(i18n.language())).scripts
+    return str(scripts.get(_SCRIPTS.get(name, ""), name))
 
 
 def _data_address(png: bytes) -> str:
@@ -218,14 +218,16 @@ def _data_address(png: bytes) -> str:
 
 def _alike(by_key: Mapping[str, str]) -> list[str]:
     """Return warnings about similar colours, with the kind of vision."""
-    known = {one.key: one for one in store.categories(services().database.reader)}
-    found = {known[key].code: colour for key, colour in by_key.items()}
-    names = {one.code: main_name(one.names) for one in known.values()}
+    categories = {
+        category.key: category for category in store.categories(services().database.reader)
+    }
+    by_code = {categories[key].code: colour for key, colour in by_key.items()}
+    names = {category.code: main_name(category.names) for category in categories.values()}
     return [
         _("%(first)s and %(second)s look alike %(eyes)s: they differ by %(distance)s, and %(least)s"
           " is the least.", first=names[pair.first], second=names[pair.second],
           eyes=_eyes(pair.eyes), distance=f"{pair.distance:.0f}", least=colours.LEAST)
-        for pair in colours.alike(found)
+        for pair in colours.alike(by_code)
     ]  # fmt: skip
 
 

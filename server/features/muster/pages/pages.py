@@ -64,14 +64,14 @@ def one(muster_id: int) -> str:
 @auth.allow(*ROLES)
 def stream(muster_id: int) -> Response:
     """Stream the figures as people are seen."""
-    found = _muster(muster_id)
+    shown_muster = _muster(muster_id)
 
     @copy_current_request_context
     def look() -> Parts | None:
-        who = auth.user()
-        if who is None or who.role not in auth.allowed_here():
+        user = auth.user()
+        if user is None or user.role not in auth.allowed_here():
             return None
-        return _parts(found.muster_id)
+        return _parts(shown_muster.muster_id)
 
     return live.feed(look)
 
@@ -131,32 +131,34 @@ def unseen(muster_id: int) -> AnyResponse:
 @auth.allow(*ROLES)
 def printed(muster_id: int) -> Response:
     """Return the printable list, one hall per sheet, of people not seen yet."""
-    found, here = _muster(muster_id), services()
+    printed_muster, here = _muster(muster_id), services()
     wanted = Wanted(hall_id=_number("hall"), state=None if "all" in request.args else State.MISSING)
     db = here.database.reader
-    counts = lists.counts(db, found.muster_id)
-    lines = list(lists.lines(db, found.muster_id, wanted))
+    counts = lists.counts(db, printed_muster.muster_id)
+    lines = list(lists.lines(db, printed_muster.muster_id, wanted))
     by = auth.actor()
-    subject = {"muster": found.muster_id, "people": len(lines)}
+    subject = {"muster": printed_muster.muster_id, "people": len(lines)}
     here.database.write(lambda db: entry_log.act(db, by, Act.MUSTER_PRINTED, subject, here.now()))
-    return Response("".join(paper.pages(found, counts, lines, here.now())), mimetype="text/html")
+    return Response(
+        "".join(paper.pages(printed_muster, counts, lines, here.now())), mimetype="text/html"
+    )
 
 
-def _page(db: Connection, found: Muster) -> str:
+def _page(db: Connection, shown_muster: Muster) -> str:
     wanted = _wanted()
     page = max(1, _number("page") or 1)
-    counts = lists.counts(db, found.muster_id)
+    counts = lists.counts(db, shown_muster.muster_id)
     how_many = lists.how_many(counts, wanted)
     names = act_words.Names(db)
-    shown = lists.lines(db, found.muster_id, wanted, limit=ROWS, skip=(page - 1) * ROWS)
+    shown = lists.lines(db, shown_muster.muster_id, wanted, limit=ROWS, skip=(page - 1) * ROWS)
     return render_template(
         "muster/show.html",
-        muster=found,
-        on=found.ended_at is None,
-        begun_by=names.who(found.begun_by),
-        ended_by=names.who(found.ended_by or ""),
-        parts={name: Markup(html) for name, html in _parts(found.muster_id, counts).items()},
-        hall_names=lists.hall_names(db, found.muster_id),
+        muster=shown_muster,
+        on=shown_muster.ended_at is None,
+        begun_by=names.who(shown_muster.begun_by),
+        ended_by=names.who(shown_muster.ended_by or ""),
+        parts={name: Markup(html) for name, html in _parts(shown_muster.muster_id, counts).items()},
+        hall_names=lists.hall_names(db, shown_muster.muster_id),
         lines=list(shown),
         how_many=how_many,
         page=page,
@@ -166,12 +168,12 @@ def _page(db: Connection, found: Muster) -> str:
     )
 
 
-def _parts(muster_id: int, known: lists.Counts | None = None) -> Parts:
+def _parts(muster_id: int, given: lists.Counts | None = None) -> Parts:
     """Return the figures as HTML, cached for a second per language."""
 
     def render() -> Parts:
         db = services().database.reader
-        counts = known or lists.counts(db, muster_id)
+        counts = given or lists.counts(db, muster_id)
         names = ("missing", "out", "seen", "help_missing")
         figures: dict[str, Any] = {
             "counts": counts,
@@ -212,18 +214,18 @@ def _serial() -> int:
 
 
 def _muster(muster_id: int) -> Muster:
-    found = muster.muster(services().database.reader, muster_id)
-    if found is None:
+    record = muster.muster(services().database.reader, muster_id)
+    if record is None:
         abort(404)
-    return found
+    return record
 
 
-def _change(step: Any, said: str, muster_id: int) -> AnyResponse:
+def _change(step: Any, message: str, muster_id: int) -> AnyResponse:
     kept = ("hall", "state", "help")
     back: dict[str, Any] = {key: value for key, value in request.args.items() if key in kept}
     return forms.perform(
         step,
-        said,
+        message,
         back=url_for("admin.muster.one", muster_id=muster_id, **back),
         refused=(MusterError, UnknownAttendeeError),
         words=lambda error: _("Nothing was changed: %(why)s", why=i18n.said(error)),

@@ -82,7 +82,7 @@ def _hall(hall: HallCount, lines: Sequence[Line], moments: Minutes) -> str:
         {key: _(text) for key, text in words.HELP.items()},
         _(words.STATES[State.SEEN]),
     )
-    out_word, found = _(words.STATES[State.OUT]), []
+    out_word, rows = _(words.STATES[State.OUT]), []
     for line in lines:
         mark = "☑" if line.state is State.SEEN else "☐"
         remarks = [f"<b>{wheel.get(line.help, '')}</b>"] if line.help else []
@@ -95,7 +95,7 @@ def _hall(hall: HallCount, lines: Sequence[Line], moments: Minutes) -> str:
             remarks.append(_("entered another hall too"))
         if line.doubtful:
             remarks.append(_("a void badge of theirs was seen"))
-        found.append(
+        rows.append(
             f"<tr><td class=c>{mark}</td><td>{escape(line.name) or '—'}</td>"
             f"<td>{escape(line.organisation)}</td><td class=k>{badge_number(line.serial)}</td>"
             f"<td class=n>{moments(line.since)}</td><td>{'; '.join(remarks)}</td></tr>"
@@ -106,5 +106,5 @@ def _hall(hall: HallCount, lines: Sequence[Line], moments: Minutes) -> str:
         f"<p>{_(words.SURENESS[hall.sureness])}{away}{_unseen(hall)}."
         f" {_(words.EXPLAINED[hall.sureness])}</p>"
         f"<table><thead><tr>{''.join(f'<th>{head}</th>' for head in heads)}</tr></thead>"
-        f"<tbody>{''.join(found)}</tbody></table></section>"
+        f"<tbody>{''.join(rows)}</tbody></table></section>"
     )
