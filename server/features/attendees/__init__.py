@@ -1,4 +1,4 @@
-"""Finds attendees, and shows one person's badge, cards and story.
+"""Finds attendees, and shows a person's badge, cards and history.
 
-The stores are `server/core/people`. A person is changed by `server/features/editing`.
+The stores are in `server/core/people`. `server/features/editing` changes people.
 """

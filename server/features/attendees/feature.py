@@ -1,5 +1,3 @@
-"""Registers the feature with the app."""
-
 from badges.i18n import N_
 from server.features.attendees import flag as attendee_flag
 from server.features.attendees import pages as people

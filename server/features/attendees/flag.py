@@ -1,4 +1,4 @@
-"""Takes the form that flags an attendee as a protocol guest, and names who is told."""
+"""Marks attendees as protocol guests, and sets who is notified of their arrival."""
 
 from dataclasses import dataclass
 
@@ -18,14 +18,14 @@ blueprint = Blueprint("protocol", __name__, url_prefix="/admin/people")
 
 @dataclass(frozen=True)
 class Flag:
-    """Holds what the form on an attendee's page shows."""
+    """The values of the form on an attendee's page."""
 
     guest: ProtocolGuest | None
-    users: list[users.User]  # Who may be told.
+    users: list[users.User]  # Users who may be notified
 
 
 def flag(serial: int) -> Flag | None:
-    """Return the form's values, or None for users who may not flag anybody."""
+    """Return the form's values, or None for users who may not use it."""
     if not auth.may_open("admin.protocol.put"):
         return None
     db = services().database.reader
@@ -63,5 +63,5 @@ def clear(number: str) -> Response:
 def _serial(number: str) -> int:
     try:
         return attendees.attendee(services().database.reader, parse_badge_number(number)).serial
-    except ValueError:  # There is no such number, or nobody has it.
+    except ValueError:  # Malformed, or nobody's
         abort(404)

@@ -1,6 +1,4 @@
-"""Serves attendees. Staff find one, see their badge and scans, print the card, replace and revoke
-it.
-"""
+"""Pages of attendees: search, badge and scans, cards, replacement and revocation."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -57,7 +55,7 @@ REINSTATE_REASONS = {"mistake": N_("Revoked by mistake"), "settled": N_("The mat
 
 @dataclass(frozen=True)
 class Turn:
-    """Describes which page of a list is shown, and how many rows the list has."""
+    """The page shown of a list, and the list's number of rows."""
 
     page: int
     total: int
@@ -148,7 +146,7 @@ def card(number: str) -> AnyResponse:
 
 
 def _draw(badge: issuing.Badge, day: int | None) -> tuple[cards.PrintedBadge, bytes]:
-    """Draw one card, of a day credential where it has a `day`. Raises CardError or DesignError."""
+    """Draw a card, or a day credential's card if `day` is set. Raises CardError or DesignError."""
     here = services()
     design = card_design.read_design(here.event)
     (one,) = cards.read(
@@ -170,7 +168,7 @@ def _pdf(pdf: bytes, file_name: str) -> AnyResponse:
 @blueprint.post("/<number>/day-credential")
 @auth.allow("badge_desk")
 def day_credential(number: str) -> AnyResponse:
-    """Give out a credential for one day to somebody who forgot the badge."""
+    """Issue a credential for one day, for a forgotten badge."""
     serial = _attendee(number).serial
     day = request.form.get("day", type=whole)
     if day is None or request.form.get("confirm") != "yes":
@@ -202,7 +200,7 @@ def day_credential(number: str) -> AnyResponse:
 @blueprint.get("/<number>/day-<int:day>.pdf")
 @auth.allow("badge_desk")
 def day_card(number: str, day: int) -> AnyResponse:
-    """Draw the card of a day credential that stands."""
+    """Draw the card of a valid day credential."""
     attendee, here = _attendee(number), services()
     given = day_credentials.of_attendee(here.database.reader, attendee.serial)
     found = [one for one in given if (one.issue, one.day) == (attendee.issue, day)]
@@ -238,7 +236,7 @@ def reissue(number: str) -> AnyResponse:
 
     def step(db: Connection, by: str, now: int) -> int:
         if attendees.attendee(db, serial).issue != seen:
-            # Somebody else has replaced the badge since this page was made.
+            # Another user has replaced the badge since this page was made.
             abort(409)
         return issuing.reissue(db, event, serial, reason=reason, now=now, by=by).issue
 
@@ -260,7 +258,7 @@ def reissue(number: str) -> AnyResponse:
 @blueprint.post("/<number>/link/revoke")
 @auth.allow("badge_desk")
 def revoke_link(number: str) -> AnyResponse:
-    """Revoke the link of the attendee's phone page. The badge itself stands."""
+    """Revoke the link of the attendee's phone page; the badge stays valid."""
     said = _(
         "The link of %(number)s leads nowhere now. Phones that have the page lose it as soon as"
         " they reach this server.",
@@ -272,7 +270,7 @@ def revoke_link(number: str) -> AnyResponse:
 @blueprint.post("/<number>/link/renew")
 @auth.allow("badge_desk")
 def renew_link(number: str) -> AnyResponse:
-    """Give the attendee another link of their phone page, and void the present one."""
+    """Replace the link of the attendee's phone page."""
     said = _(
         "%(number)s has a new link. Send it, or let the attendee read the code with their phone.",
         number=number,
@@ -296,7 +294,7 @@ def _link(number: str, change: Callable[..., None], said: str) -> AnyResponse:
 @blueprint.post("/<number>/no-copy")
 @auth.allow("badge_desk")
 def no_copy(number: str) -> AnyResponse:
-    """Clear the suspicion of a copy. Staff have the holder and the only badge before them."""
+    """Clear the suspicion of a copy, after staff have checked the holder and the badge."""
     serial = _attendee(number).serial
     if request.form.get("confirm") != "yes":
         return forms.turn_back(_("Nothing was changed: tick the box."), _back(number))
@@ -312,7 +310,7 @@ def no_copy(number: str) -> AnyResponse:
 @blueprint.post("/<number>/kept-place")
 @auth.allow("badge_desk")
 def kept_place(number: str) -> AnyResponse:
-    """Say whether kept places are for this attendee."""
+    """Set whether kept places are for this attendee."""
     serial = _attendee(number).serial
     word = request.form.get("kind", "-")
     if word not in KEPT_KINDS:
@@ -331,7 +329,7 @@ def kept_place(number: str) -> AnyResponse:
 @blueprint.post("/<number>/answer")
 @auth.allow()
 def answer(number: str) -> AnyResponse:
-    """Invite the attendee to a session or refuse them, whatever their category."""
+    """Invite the attendee to a session, or refuse them, regardless of category."""
     serial, zone = _attendee(number).serial, _zone()
     word, session_id = request.form.get("answer", ""), request.form.get("session", type=whole)
     if word not in ANSWERS or session_id is None:
@@ -383,7 +381,7 @@ def _stand(number: str, revoked: bool, reasons: Mapping[str, str], said: str) ->
 
 
 def _story(db: Connection, serial: int) -> dict[str, object]:
-    """Return what the page's line of time needs."""
+    """Return the template variables of the history."""
     before, names = request.args.get("before", type=_edge), act_words.Names(db, i18n.language())
     return {
         "story": story.page(db, serial, before=before),
@@ -410,7 +408,7 @@ def _story(db: Connection, serial: int) -> dict[str, object]:
 
 
 def _edge(text: str) -> story.Edge:
-    """Read where a page of the story ends. Raises ValueError."""
+    """Parse the edge of a page of the history. Raises ValueError."""
     at, part, number = text.split("-")
     return story.Edge(whole(at), whole(part), whole(number))
 
@@ -420,13 +418,13 @@ def _zone() -> ZoneInfo:
 
 
 def _note(act: Act, subject: Mapping[str, str | int | None]) -> None:
-    """Write into the entry log that somebody saw people's data. What they asked for is not kept."""
+    """Log that the user saw people's data, without the search text."""
     here, by = services(), auth.actor()
     here.database.write(lambda db: entry_log.act(db, by, act, subject, here.now()))
 
 
 def _confirmed(reasons: Mapping[str, str]) -> str | None:
-    """Return the chosen reason, if the box was ticked."""
+    """Return the chosen reason, if the box is ticked."""
     reason = request.form.get("reason", "")
     return reason if reason in reasons and request.form.get("confirm") == "yes" else None
 
@@ -446,7 +444,7 @@ def _attendee(number: str) -> attendees.Attendee:
         serial = parse_badge_number(number)
         return attendees.attendee(services().database.reader, serial)
     except ValueError:
-        # There is no such number, or nobody has it.
+        # Malformed, or nobody's
         abort(404)
 
 
@@ -462,7 +460,7 @@ def _categories() -> dict[int, CategoryPlan]:
 
 
 def _phone_link(badge: issuing.Badge) -> str:
-    """Return the link of the badge's phone page. It is empty where the link is revoked."""
+    """Return the link of the badge's phone page, or "" if it is revoked."""
     here = services()
     token = phone_links.token(here.database.reader, here.event, badge)
     if token is None:

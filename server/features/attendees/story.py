@@ -1,7 +1,7 @@
-"""Tells one person's whole story in one line of time, newest first: registration, badges, acts on
-them, prints, mails, and every scan with what a supervisor said.
+"""A person's history on one timeline, newest first: registration, badges, staff actions, prints,
+mails, and scans with supervisors' notes.
 
-Several tables have a part of it. Each part is read from the same edge on, and they are merged.
+Each part comes from its own table. All parts are read from the same edge and merged.
 """
 
 import heapq
@@ -23,7 +23,7 @@ _ACT = dialect.in_json("l.body", "act")
 
 @dataclass(frozen=True)
 class Edge:
-    """Says where a page ends. It has a moment's time (Unix ms), its part and its number there."""
+    """The end of a page: the last event's time (Unix ms), part and number."""
 
     at: int
     part: int
@@ -35,7 +35,7 @@ class Edge:
 
 @dataclass(frozen=True)
 class LoggedAct:
-    """Holds what somebody did, as the entry log has it."""
+    """A staff action, as in the entry log."""
 
     by: str
     act: str
@@ -44,9 +44,7 @@ class LoggedAct:
 
 @dataclass(frozen=True)
 class Moment:
-    """Represents one thing that happened. `part` says what kind it is, and with it which of the
-    rest is set.
-    """
+    """One event. `part` is its kind, and decides which other field is set."""
 
     edge: Edge
     values: Mapping[str, str | int | None] = field(default_factory=dict)
@@ -64,17 +62,17 @@ class Moment:
 
 @dataclass(frozen=True)
 class Page:
-    """Holds one page of the story. `older` is the edge to go on from, or None at the end."""
+    """One page of the history. `older` is the edge of the next page, or None at the end."""
 
     moments: list[Moment]
     older: Edge | None
-    # What the server would have answered, by the scan's number.
+    # The server's differing reasons, by scan number.
     discrepancies: Mapping[int, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
 class _Part:
-    """Describes a table's part. `at` and `number` are its columns, and `rows` what to read."""
+    """How to read a part from its table. `at` and `number` are columns, `rows` the FROM clause."""
 
     part: int
     at: str
@@ -83,8 +81,8 @@ class _Part:
     rows: str
 
 
-# `badge` and `print` rows tell only what no act tells: badges and prints that were made by the
-# hundred stand in the entry log as one act, without whose they are.
+# Rows of `badge` and printing appear only if no logged action covers them: bulk actions are one log
+# entry without serials.
 _NO_ACT = (
     f"NOT EXISTS (SELECT 1 FROM leaf l {dialect.by_index('leaf_act_serial')}"
     f" WHERE l.kind = 'act' AND {_WHOM} = b.serial AND {_ACT} = '{{}}' AND {{}})"
@@ -116,7 +114,7 @@ _PARTS = (
 
 
 def page(db: Connection, serial: int, *, before: Edge | None = None, rows: int = PAGE_ROWS) -> Page:
-    """Return the page of the story that ends just before the edge `before`."""
+    """Return the page of the history that ends just before the edge."""
     parts = [
         *(_plain(db, one, serial, before, rows + 1) for one in _PARTS),
         _acts(db, serial, before, rows + 1),
@@ -133,7 +131,7 @@ def _order(edge: Edge) -> tuple[int, int, int]:
 
 
 def _edge(part: int, at: str, number: str, before: Edge | None) -> tuple[str, tuple[int, ...]]:
-    """Return the condition that a row of a part stands before the edge."""
+    """Return the SQL condition for a part's rows before the edge."""
     if before is None:
         return "", ()
     if part < before.part:

@@ -1,5 +1,3 @@
-"""Shows the server's certificate, and installs another."""
-
 COMMANDS = (
     (
         "certificate",

@@ -1,4 +1,4 @@
-"""Defines `hallkeeper certificate`, for the TLS certificate that the server serves."""
+"""The commands `hallkeeper certificate`."""
 
 from pathlib import Path
 
@@ -17,16 +17,16 @@ from server.core.event.directory import load_event
 
 @click.group(cls=Commands)
 def certificate() -> None:
-    """Show the server's certificate, or serve one of an authority that phones know.
+    """Show the server's certificate, or install one from a public authority.
 
-    With the event's own, browsers warn, and keep no badge for a hall without a network.
+    With the event's own certificate browsers warn, and phones don't keep badges for use offline.
     """
 
 
 @certificate.command()
 @event_option
 def show(event_dir: Path) -> None:
-    """Show which certificate is served: whose it is, for which names, and until when."""
+    """Show the server's certificate: its subject, names and expiry."""
     event = load_event(event_dir)
     found = served.served(event)
     whose = "installed" if event.has_installed_certificate else "the event's own"
@@ -49,10 +49,10 @@ def show(event_dir: Path) -> None:
 def install(
     cert: Path | None, key: Path | None, chain: Path | None, self_signed: bool, event_dir: Path
 ) -> None:
-    """Serve the certificate CERT with its private KEY, both in PEM, from the next start on.
+    """Serve the certificate CERT with its private KEY, both PEM, from the next start on.
 
-    CHAIN has the certificates between it and the authority, where CERT has not. Enrolled kiosks
-    follow the change by themselves.
+    CHAIN has the intermediate certificates that CERT lacks. Enrolled kiosks follow the change
+    automatically.
     """
     if self_signed != (cert is None) or (cert is not None and key is None):
         raise refuse("name CERT and KEY, or --self-signed alone")

@@ -1,5 +1,3 @@
-"""Registers the feature with the app."""
-
 from server.features.halls import pages as halls
 from server.web.feature import Feature
 

@@ -1,6 +1,4 @@
-"""Shows one hall and how full it is by each door's account, and takes the safety officer's acts on
-it.
-"""
+"""Shows a hall with each door's places, and the safety officer's actions."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -78,7 +76,7 @@ def show(hall_id: int) -> str:
 @blueprint.post("/<int:hall_id>/close")
 @auth.allow("supervisor")
 def close(hall_id: int) -> Response:
-    """Close the hall at once and without a question. To open it again is as quick."""
+    """Close the hall at once, without confirmation; reopening is as quick."""
     return _perform(
         hall_id,
         lambda db, by, now: hall_control.set_closed(db, hall_id, True, by=by, now=now),
@@ -120,7 +118,7 @@ def capacity(hall_id: int) -> Response:
 @auth.allow()
 @auth.confirmed
 def clear(hall_id: int) -> Response:
-    """Count the hall as empty. Somebody has looked, and there is nobody in it."""
+    """Count the hall as empty, after staff have checked it."""
     if request.form.get("confirm") != "yes":
         return _turn_back(hall_id, _("tick the box to confirm that the hall is empty."))
     before = request.form.get("before", type=whole)
@@ -135,12 +133,12 @@ def clear(hall_id: int) -> Response:
 
 
 @blueprint.post("/<int:hall_id>/attest")
-# Without a limit the second user's password could be guessed.
+# Otherwise the second user's password could be guessed.
 @limiter.limit("10 per 5 minutes", key_func=auth.actor)
 @auth.allow()
 def attest(hall_id: int) -> Response:
-    """Take two people's word on a lost kiosk's places. One is signed in, and the other is another
-    admin or supervisor with their own password.
+    """Attest a lost kiosk's places by two people: the signed-in user, and another admin or
+    supervisor with their password.
     """
     if request.form.get("stopped") != "yes":
         return _turn_back(hall_id, _("tick the box, the kiosk must let nobody in any more."))
@@ -186,7 +184,7 @@ def _perform(hall_id: int, step: Callable[[Connection, str, int], object], said:
 
 
 def _words(error: Exception) -> str:
-    """Say why nothing was changed."""
+    """Return why nothing was changed."""
     if not isinstance(error, hall_control.NotTwoError):
         return str(_("Nothing was changed: %(why)s", why=i18n.said(error)))
     return str(
@@ -209,7 +207,7 @@ def _back(hall_id: int) -> str:
 
 
 def _inner(db: Connection, hall_id: int) -> list[store.HallRow]:
-    """Return the halls inside the hall."""
+    """Return the nested halls."""
     return [store.hall(db, one) for one in nesting.inside(nesting.parents_of(db), hall_id)]
 
 

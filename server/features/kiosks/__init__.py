@@ -1,4 +1,4 @@
-"""Adds, confirms, fences and retires the kiosks at the doors, and shows how they are.
+"""Adds, confirms, fences and retires kiosks, and shows their state.
 
 The registry is `server/core/kiosks`.
 """

@@ -1,4 +1,4 @@
-"""Defines `hallkeeper kiosk`, for the devices at the doors."""
+"""The commands `hallkeeper kiosk`."""
 
 import os
 from collections.abc import Sequence
@@ -25,9 +25,10 @@ def kiosk() -> None:
 @click.argument("door", metavar="DOOR")
 @event_option
 def add(name: str, door: str, event_dir: Path) -> None:
-    """Make KIOSK at DOOR (a code of the venue), and the code that enrols a device as it.
+    """Create KIOSK at DOOR (a code of the venue), and print the code that enrols a device as this
+    kiosk.
 
-    The code is good once, for 15 minutes. On the device:
+    The code can be used once, within 15 minutes. On the device:
 
         hallkeeper-kiosk enrol --dir DIR --code CODE
     """
@@ -48,11 +49,10 @@ def add(name: str, door: str, event_dir: Path) -> None:
 @kiosk.command("list")
 @event_option
 def list_kiosks(event_dir: Path) -> None:
-    """List every kiosk with its door and its state, when it was last heard, the places that it
-    holds, and the scans that it has not sent yet.
+    """List every kiosk with its door, state, last contact, places held, and scans not sent yet.
 
-    Places that are held count as people in the hall until the kiosk says what became of them. They
-    and the scans are as it last reported, which it does every two seconds while it is in touch.
+    Held places count as people in the hall until the kiosk reports on them. Places and scans are as
+    last reported; a connected kiosk reports every two seconds.
     """
     with opened(event_dir) as (_, database):
         rows = registry.kiosks(database.reader)
@@ -76,9 +76,7 @@ def list_kiosks(event_dir: Path) -> None:
 
 
 def _places(row: registry.KioskRow, held: Sequence[registry.Holding]) -> str:
-    """Say how many places a kiosk holds. Where they are not of its door's hall, the hall is
-    named.
-    """
+    """Return the places that a kiosk holds, with the hall unless it is its door's."""
     told = []
     for one in held:
         there = "" if one.hall_id == row.hall_id else f" in {one.hall_code}"
@@ -100,7 +98,7 @@ def _waiting(row: registry.KioskRow, now: int) -> str:
 @event_option
 @click.option("--yes", is_flag=True, help="The six words have been compared already.")
 def confirm(name: str, event_dir: Path, yes: bool) -> None:
-    """Let KIOSK work, once its screen shows the same six words as this command."""
+    """Activate KIOSK, after comparing its screen's six words with this command's."""
     with opened(event_dir) as (event, database):
         words = _words(database, name)
         click.echo(f"The screen of {name} must show:  {words}")
@@ -120,7 +118,7 @@ def _words(database: Database, name: str) -> str:
 
 
 def _confirm_same(event: Event, database: Database, name: str, words: str) -> None:
-    """Confirm the device whose words were compared, not one that took its turn meanwhile."""
+    """Confirm the device whose words were compared, unless another has taken its place."""
     if _words(database, name) != words:
         raise registry.KioskError(f"another device has shown a code of {name!r}; compare again")
     database.write(lambda db: registry.confirm(db, event, name, by=BY, now=wall_clock()))
@@ -130,7 +128,7 @@ def _confirm_same(event: Event, database: Database, name: str, words: str) -> No
 @click.argument("name", metavar="KIOSK")
 @event_option
 def retire(name: str, event_dir: Path) -> None:
-    """End the work of KIOSK. It admits nobody once it hears of it, and hands in its journal."""
+    """Retire KIOSK. Once it hears of it, it admits no one and hands in its journal."""
     with opened(event_dir) as (_, database):
         database.write(lambda db: registry.retire(db, name, by=BY, now=wall_clock()))
     click.echo(f"{name} is retired. Its places come back when it has handed in its journal.")

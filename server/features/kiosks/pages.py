@@ -1,4 +1,4 @@
-"""Shows how kiosks are, adds one by a one-time code, shows the six words, and ends one."""
+"""Shows the kiosks' state; adds a kiosk by a one-time code, shows its six words, and ends it."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -29,20 +29,20 @@ from server.web.sparkline import sparkline
 
 blueprint = Blueprint("kiosks", __name__, url_prefix="/admin/kiosks")
 
-SPARK = (120, 24)  # Of a sparkline, in its own units.
+SPARK = (120, 24)  # Of a sparkline, in its own units
 
 
 @dataclass(frozen=True)
 class Working:
-    """Holds what the page shows of one kiosk that somebody counts on."""
+    """The page's values of a kiosk in use."""
 
     row: KioskRow
-    troubles: list[tuple[bool, Told]]  # Whether it is grave, and its words.
-    places: int  # That it may still give out, as it last said.
-    spark: str  # Points of a line of the scans at its door in the last hour.
-    scans: int  # So many they were.
-    silent: list[tuple[float, float]]  # Of minutes in which it was not heard: x and width.
-    unheard: int  # So many minutes they were.
+    troubles: list[tuple[bool, Told]]  # Grave or not, and its text
+    places: int  # Free places, as last reported
+    spark: str  # Points of a line: the door's scans in the last hour
+    scans: int  # Their number
+    silent: list[tuple[float, float]]  # Minutes without contact: x and width
+    unheard: int  # Their number
 
 
 @blueprint.get("/")
@@ -54,7 +54,7 @@ def show() -> str:
 @blueprint.post("/add")
 @auth.allow()
 def add() -> tuple[str, int]:
-    """Make a kiosk, and show its code this one time. Only a hash of it is kept."""
+    """Create a kiosk, and show its code once. Only its hash is stored."""
     here, by = services(), auth.actor()
     kiosk = request.form.get("kiosk", "").strip()[:64]
     door = request.form.get("door", "")
@@ -82,9 +82,7 @@ def add() -> tuple[str, int]:
 @blueprint.get("/<kiosk>/words")
 @auth.allow("auditor")
 def words(kiosk: str) -> str:
-    """Return the part of the code's page that changes. It is empty at first, and has the six words
-    later.
-    """
+    """Return the changing part of the code's page: empty, later the six words."""
     return render_template("parts/words.html", row=_newest(kiosk))
 
 
@@ -120,7 +118,7 @@ def retire(kiosk: str) -> Response:
 @auth.allow()
 @auth.confirmed
 def fence(kiosk: str) -> Response:
-    """Fence a kiosk that is lost or stolen."""
+    """Fence a lost or stolen kiosk."""
     generation = request.form.get("generation", 0, type=whole)
     return _ending(
         lambda db, by, now: registry.fence(db, kiosk, generation, by=by, now=now),
@@ -148,7 +146,7 @@ def _back() -> str:
 
 
 def _row(db: Connection, kiosk: str) -> registry.KioskRow:
-    """Return the kiosk in its newest generation."""
+    """Return the kiosk's newest generation."""
     for row in registry.kiosks(db):
         if row.kiosk == kiosk:
             return row
@@ -185,9 +183,7 @@ def _list(*, problem: str = "", kiosk: str = "", door: str = "") -> str:
 
 
 def _said() -> dict[str, Callable[[int], str]]:
-    """Return what says numbers in words. Most of some hundred kiosks have the same ones, and are
-    told in words that were looked up once.
-    """
+    """Return cached formatters: hundreds of kiosks share few texts."""
 
     @cache
     def seconds_ago(seconds: int) -> str:
@@ -202,7 +198,7 @@ def _said() -> dict[str, Callable[[int], str]]:
 
 
 def _working(db: Connection, rows: list[KioskRow], now: int) -> list[Working]:
-    """Return the kiosks, those with the gravest troubles first."""
+    """Return the kiosks, gravest problems first."""
     settings = services().event.settings
     places = Places({}, {}, {})
     held = registry.holdings(db)
@@ -228,7 +224,7 @@ def _urgency(one: Working) -> int:
 
 
 def _silent(minutes_of_hour: Sequence[KioskMinute]) -> list[tuple[float, float]]:
-    """Return the minutes without a word, after the first in which it was heard."""
+    """Return the minutes without contact, after the first contact."""
     heard = [bool(minute.heard) for minute in minutes_of_hour]
     first = heard.index(True) if True in heard else len(heard)
     width = SPARK[0] / last_hour.MINUTES

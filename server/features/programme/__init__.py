@@ -1,4 +1,4 @@
-"""Shows the forum beside its halls: activities, speakers, organisations, the exhibition.
+"""Shows the forum's activities, speakers, organisations and exhibition.
 
-Nothing is changed here. The stores are `server/core/programme`.
+Read-only. The stores are in `server/core/programme`.
 """

@@ -1,4 +1,4 @@
-"""Shows the programme, an activity at a time or as a list."""
+"""Shows the programme as a list, and each activity."""
 
 from collections.abc import Callable, Container
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ from server.web.services import services
 
 @dataclass(frozen=True)
 class _Asked:
-    """Holds what the form asks for. `day` counts from 1."""
+    """The filter. `day` counts from 1."""
 
     kind: str | None = None
     day: int | None = None
     hall: int | None = None
-    parallel: str | None = None  # "yes", or "official" for those of them that are
+    parallel: str | None = None  # "yes", or "official" for official parallel activities only
 
 
 @auth.allow(*ROLES)
@@ -76,7 +76,7 @@ def show(code: str) -> str:
 
 
 def _filter(asked: forms.Asked[_Asked], midnights: tuple[int, ...]) -> ActivityFilter:
-    """Return what the stores are asked for. A field that means nothing finds nothing."""
+    """Return the store's filter. An invalid field matches nothing."""
     wanted = asked.wanted
     since = until = None
     if asked.problems:
@@ -94,7 +94,7 @@ def _filter(asked: forms.Asked[_Asked], midnights: tuple[int, ...]) -> ActivityF
 
 
 def _number_of(known: Container[int]) -> Callable[[str], int]:
-    """Make a reader of a number among `known`."""
+    """Return a parser of numbers in `allowed`."""
 
     def read(text: str) -> int:
         number = whole(text)

@@ -1,4 +1,4 @@
-"""Shows the exhibition: its areas, and the stands in them."""
+"""Shows the exhibition's areas and stands."""
 
 from flask import render_template, request
 

@@ -1,5 +1,3 @@
-"""Registers the feature with the app."""
-
 from badges.i18n import N_
 from server.features.programme import pages
 from server.web.feature import Feature, Menu

@@ -1,4 +1,4 @@
-"""Shows the forum in figures, and the countries that its people are from."""
+"""Shows the forum's figures and the countries of its people."""
 
 from flask import render_template
 

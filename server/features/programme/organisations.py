@@ -1,4 +1,4 @@
-"""Shows organisations, and of one its people, activities and stands."""
+"""Shows organisations, each with its people, activities and stands."""
 
 from flask import abort, render_template, request
 
@@ -27,7 +27,7 @@ def search() -> str:
         OrganisationFilter,
     )
     page = page_asked()
-    # A field that means nothing finds nothing.
+    # An invalid field matches nothing.
     wanted = OrganisationFilter(kind="") if asked.problems else asked.wanted
     found, total = organisations.find_organisations(db, wanted, PAGE_ROWS, page.offset)
     return render_template(
@@ -52,7 +52,7 @@ def show(code: str) -> str:
     page = page_asked()
     hosted, hosted_count = activities.hosted_by(db, one.organisation_id, PAGE_ROWS)
     people = []
-    # Who belongs to it is for those who may look people up.
+    # People are only for users who may search attendees.
     if auth.may_open("admin.people.search"):
         people = organisations.people_of(db, one.organisation_id, PAGE_ROWS, page.offset)
     return render_template(

@@ -1,4 +1,4 @@
-"""Says at which address each page of the forum is."""
+"""The URLs of the forum's pages."""
 
 from flask import Blueprint
 

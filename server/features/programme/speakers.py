@@ -1,4 +1,4 @@
-"""Shows who speaks, when and where."""
+"""Shows speakers with times and halls."""
 
 from flask import render_template, request
 

@@ -1,4 +1,4 @@
-"""Tells protocol staff when their guests arrive.
+"""Notifies protocol staff of their guests' arrivals.
 
 The store is `server/core/people/protocol_guests.py`.
 """

@@ -1,4 +1,4 @@
-"""Shows each user the arrivals of protocol guests that they are told of, as they happen."""
+"""Shows each user, live, the arrivals of protocol guests that they watch."""
 
 from flask import (
     Blueprint,
@@ -41,7 +41,7 @@ def show() -> str:
 @blueprint.get("/live")
 @auth.allow(*ROLES)
 def stream() -> Response:
-    """Send the badge of the header as it changes, and the page's list where `list` asks for it."""
+    """Stream the header's counter, and with `list` the page's list."""
     listed = "list" in request.args
 
     @copy_current_request_context
@@ -59,7 +59,7 @@ def stream() -> Response:
 @blueprint.post("/seen")
 @auth.allow(*ROLES)
 def seen() -> AnyResponse:
-    """Mark as seen what the page showed."""
+    """Mark the shown arrivals as seen."""
     user_id = _user_id()
     newest = request.form.get("newest", 0, type=forms.whole)
     back = url_for("admin.arrivals.show")
@@ -77,5 +77,5 @@ def _arrivals() -> list[Arrival]:
 
 def _user_id() -> int:
     who = auth.user()
-    assert who is not None  # The view names roles.
+    assert who is not None  # The view requires a role.
     return who.user_id

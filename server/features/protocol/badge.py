@@ -1,4 +1,4 @@
-"""Shows in the header of each page how many arrivals its user has not seen."""
+"""The counter of unseen arrivals in each page's header."""
 
 from flask import render_template, url_for
 from markupsafe import Markup
@@ -8,11 +8,11 @@ from server.web import auth
 from server.web.rendered import Parts
 from server.web.services import services
 
-PART = "arrivals"  # The id of its element.
+PART = "arrivals"  # Element id
 
 
 def parts() -> Parts:
-    """Return the badge for the user who asks. It is empty for users who are told of nobody."""
+    """Return the counter, or nothing for users who watch no one."""
     who = auth.user()
     if who is None or who.must_change:
         return {}
@@ -24,7 +24,7 @@ def parts() -> Parts:
 
 
 def header() -> Markup:
-    """Return the badge as the header of each page has it, live."""
+    """Return the counter's live element."""
     shown = parts().get(PART, "")
     if not shown:
         return Markup()

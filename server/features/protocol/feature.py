@@ -1,5 +1,3 @@
-"""Registers the feature with the app."""
-
 from server.features.protocol import arrivals, badge
 from server.web.feature import Feature
 

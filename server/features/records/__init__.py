@@ -1,6 +1,6 @@
-"""Shows what happened: entries, staff's acts and outages, as pages and files.
+"""Shows past events: entries, staff actions and outages, as pages and files.
 
-The ledger is `server/core/ledger`, the log of acts `server/core/entry_log`.
+The ledger is `server/core/ledger`, the log of actions `server/core/entry_log`.
 """
 
 COMMANDS = (("entries", "commands:entries", "Write every scan as CSV."),)

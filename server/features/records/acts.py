@@ -1,5 +1,5 @@
-"""Shows acts from the entry log. An act says who did what, when and what about, and what was before
-and after as far as that is kept. The page is for admins and auditors.
+"""Shows staff actions from the entry log: user, time, subject, and the stored values before and
+after. For admins and auditors.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -58,7 +58,7 @@ def show() -> tuple[str, int]:
         kiosks=entries.kiosks(db),
         saved=saved.filters("acts"),
         now=services().now(),
-        said=_,  # It escapes nothing, so that the template does.
+        said=_,  # Translates without escaping; the template escapes.
     )
     return shown, 400 if asked.problems else 200
 

@@ -1,4 +1,4 @@
-"""Writes every scan as CSV."""
+"""The command `hallkeeper entries`."""
 
 import sys
 from pathlib import Path
@@ -25,9 +25,9 @@ from server.core.venue import store
 @click.option("--hall", "hall_code", metavar="CODE", help="Entries of this hall alone.")
 @click.option("--door", "door_code", metavar="CODE", help="Entries at this door alone.")
 def entries(event_dir: Path, csv_path: Path, hall_code: str | None, door_code: str | None) -> None:
-    """Write every scan as CSV, with who, where, when, and what the door answered.
+    """Write every scan as CSV: who, where, when, and the door's answer.
 
-    People appear by badge number alone.
+    People appear by badge number only.
     """
     with opened(event_dir) as (event, database):
         db = database.reader

@@ -1,6 +1,4 @@
-"""Shows entries and makes their CSV and XLSX. They say who was where, when, and by which door's
-word. Outages are here as well, with what happened at doors while they were without the server.
-"""
+"""Shows entries and outages, and exports entries as CSV and XLSX."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -27,8 +25,8 @@ from server.web.services import services
 
 blueprint = Blueprint("entries", __name__, url_prefix="/admin")
 absences = Blueprint("absences", __name__, url_prefix="/admin/absences")
-ROWS = ("50", "500")  # of a page: to look at, and to print
-SESSIONS_MAX = 100  # that one title may mean
+ROWS = ("50", "500")  # Rows per page: on the screen, in print
+SESSIONS_MAX = 100  # The most sessions that a title may match
 
 
 @blueprint.get("/entries")
@@ -60,7 +58,7 @@ def show() -> tuple[str, int]:
         more={} if rows == ROWS[0] else {"rows": rows},
         to_print=ROWS[1],
         now=services().now(),
-        said=_,  # It escapes nothing, so that the template does.
+        said=_,  # Translates without escaping; the template escapes.
     )
     return shown, 400 if asked.problems else 200
 
@@ -111,7 +109,7 @@ def save() -> AnyResponse:
 @blueprint.get("/entries/<int:number>/receipt")
 @auth.allow("auditor")
 def receipt(number: int) -> Response:
-    """Give the proof that an entry is in the log, as a file for anybody (docs/entry-log.md)."""
+    """Send the proof that an entry is in the log (docs/entry-log.md)."""
     here = services()
     try:
         with here.database.reading() as db:
@@ -148,7 +146,7 @@ def _choices(db: Connection) -> Mapping[str, object]:
 
 
 def act_words() -> dict[str, str]:
-    """Return the words of the kinds of entry that may be asked for."""
+    """Return the names of the kinds of entries in the filter."""
     return {
         "entry": _("Entry"),
         "exit": _("Exit"),
@@ -159,7 +157,7 @@ def act_words() -> dict[str, str]:
 
 
 def remark_words() -> dict[str, str]:
-    """Return the words of the remarks that may be asked for."""
+    """Return the names of the remarks in the filter."""
     made_here = {
         "fenced": _("from a fenced kiosk"),
         "late": _("told a minute later or more"),

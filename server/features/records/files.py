@@ -1,4 +1,4 @@
-"""Answers with files of records, which are written while they are sent."""
+"""Streams files of records."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -9,7 +9,7 @@ from server.storage.connection import Connection
 from server.web import auth
 from server.web.services import services
 
-SHOWN_WITHIN_S = 1.0  # So long a piece waits until what it has is on disk.
+SHOWN_WITHIN_S = 1.0  # The longest wait until a piece's entries are on disk
 
 KINDS = {
     "csv": "text/csv",
@@ -18,14 +18,14 @@ KINDS = {
 
 
 def may_see_names() -> bool:
-    """Tell whether whoever asks may see attendees' names, on pages and so in files as well."""
+    """Return whether the user may see attendees' names, on pages and in files."""
     return auth.may_open("admin.people.person")
 
 
 def sent(
     name: str, kind: str, pieces: Callable[[Connection], Iterator[str] | Iterator[bytes]]
 ) -> Response:
-    """Answer with a file of that name, whose pieces are made of one state after the other."""
+    """Stream a file; each piece is read from one state of the database."""
     here = services()
 
     def made() -> Iterator[Any]:

@@ -1,4 +1,4 @@
-"""Saves the filter of a page under a name, and removes it."""
+"""Saves and removes filters of a page."""
 
 from urllib.parse import urlencode
 
@@ -17,7 +17,7 @@ SHOWN_BY = {"entries": "admin.entries.show", "acts": "admin.acts.show"}
 
 
 def filters(page: str) -> list[SavedFilter]:
-    """Return the filters of a page that the user who asks may use."""
+    """Return the page's filters that the user may use."""
     who = auth.user()
     return (
         [] if who is None else saved_filters.visible(services().database.reader, page, who.user_id)
@@ -25,7 +25,7 @@ def filters(page: str) -> list[SavedFilter]:
 
 
 def save(page: str, asked: Asked[Filter]) -> Response:
-    """Save the filter that a form has, and go back to the page with it."""
+    """Save the form's filter, and return to the page."""
     here, who, name = services(), auth.user() or abort(401), request.form.get("filter_name", "")
     is_shared = "filter_shared" in request.form
     back = asked.address(SHOWN_BY[page])
@@ -47,7 +47,7 @@ def save(page: str, asked: Asked[Filter]) -> Response:
 @blueprint.post("/<int:filter_id>/remove")
 @auth.allow("auditor")
 def remove(filter_id: int) -> Response:
-    """Admins may remove what others share as well, because everybody sees it."""
+    """Admins may also remove shared filters of others."""
     here, who = services(), auth.user() or abort(401)
     try:
         page = here.database.write(

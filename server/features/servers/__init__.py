@@ -1,4 +1,4 @@
-"""Says where the event's servers are and how they are, also where several serve it."""
+"""Lists the event's servers and their state."""
 
 COMMANDS = (
     ("servers", "commands:servers", "Say where the event's servers are."),

@@ -1,4 +1,4 @@
-"""Defines `hallkeeper servers`, which says where the event's servers are."""
+"""The command `hallkeeper servers`."""
 
 from pathlib import Path
 
@@ -17,10 +17,10 @@ from server.storage.connection import Connection
 @click.option("--none", "nowhere", is_flag=True, help="Forget the list: there is one server.")
 @event_option
 def servers(address: tuple[str, ...], nowhere: bool, event_dir: Path) -> None:
-    """Say where the event's servers are, each as HOST:PORT, so that kiosks go on with another one
-    where theirs does not answer. Without an ADDRESS the list is shown.
+    """Set the addresses of the event's servers, each as HOST:PORT, so that kiosks can switch when
+    theirs does not answer. Without an ADDRESS, show the list.
 
-    A server that has a certificate of its own is named as HOST:PORT=KEY, with the SHA-256 of its
+    A server with a certificate of its own is written as HOST:PORT=KEY, with the SHA-256 of its
     public key in hexadecimal digits.
     """
     if address and nowhere:

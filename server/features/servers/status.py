@@ -1,4 +1,4 @@
-"""Defines `hallkeeper status`, which says how the servers and their database are."""
+"""The command `hallkeeper status`."""
 
 import json
 from collections.abc import Callable, Iterable, Sequence
@@ -28,7 +28,7 @@ HEARD_LATELY_MS = 60_000
 
 @dataclass(frozen=True)
 class Status:
-    """Holds how the event's servers are. It has no secret and nothing personal."""
+    """The state of the event's servers. Contains nothing secret or personal."""
 
     at: int  # Unix ms
     engine: EngineState
@@ -38,10 +38,10 @@ class Status:
     servers: list[Process]
     addresses: list[str]
     log_size: int
-    # The most entries that a kiosk has verified in a checkpoint of this log, and which kiosk.
+    # The largest checkpoint of this log that a kiosk has verified, and that kiosk.
     seen_by_kiosks: int
     seen_most_by: str
-    # How far behind the kiosk is that is furthest behind, of those that were heard lately.
+    # The changes that the slowest recently heard kiosk has not received yet.
     feed_lag: int
     kiosks: int
     kiosks_heard: int
@@ -60,8 +60,8 @@ class Status:
 def status(
     alert_sources: Callable[[], Sequence[Source]] | None, as_json: bool, event_dir: Path
 ) -> None:
-    """Say how the servers and their database are: which servers there are, the entry log and how
-    far kiosks have seen it, and what is not right. Ends with status 1 where something is not.
+    """Show the servers, the database, the entry log with the kiosks' progress, and all problems.
+    Exit status 1 if there are problems.
     """
     with opened(event_dir) as (event, database):
         sources = CORE if alert_sources is None else alert_sources()
@@ -75,7 +75,7 @@ def status(
 
 
 def look(db: Connection, event: Event, now: int, sources: Iterable[Source] = CORE) -> Status:
-    """Gather how it is. Only reads."""
+    """Collect the status. Read-only."""
     context = AlertContext(db, event, now)
     newest = runs.newest(db)
     listed = addresses.servers_of(db)
@@ -110,7 +110,7 @@ def look(db: Connection, event: Event, now: int, sources: Iterable[Source] = COR
 
 
 def lines(found: Status, now: int) -> list[str]:
-    """Return the same for a person."""
+    """Format the status for people."""
     written = [
         f"Database   {found.engine.about}",
         *_standbys(found.engine),

@@ -1,6 +1,7 @@
-"""Lets staff sign in, and admins add users: passwords, second factors, invitations, sign-on.
+"""Lets staff sign in, and admins manage users: passwords, second factors, invitations, single
+sign-on.
 
-The stores are `server/core/staff`.
+The stores are in `server/core/staff`.
 """
 
 COMMANDS = (

@@ -1,5 +1,5 @@
-"""Serves the user's own account. They change their password, see and end their sessions, and type
-the password or show the second factor once more before acts that change much.
+"""The user's own account: change the password, list and end sessions, and confirm the password or
+second factor before sensitive actions.
 """
 
 import os
@@ -27,7 +27,7 @@ WRONG = N_("Nothing was changed: the present password is wrong.")
 
 
 class WrongPasswordError(Exception):
-    """Is raised where it is not the password of whoever is signed in."""
+    """The password is not that of the signed-in user."""
 
 
 @blueprint.get("/")
@@ -43,7 +43,7 @@ def show() -> str:
 @auth.with_first_password
 @auth.before_factor
 def password() -> AnyResponse:
-    """Take a password of the user's own choice. Every other session of theirs ends."""
+    """Set a password chosen by the user, and end all their other sessions."""
     here, form = services(), request.form
     try:
         found = _present()
@@ -105,8 +105,8 @@ def confirm_form() -> str:
 @auth.allow(*ROLES)
 @auth.before_factor
 def confirm() -> AnyResponse:
-    """Take the second factor once more, or the password of a user who has none. For a while what
-    changes much may be done from this session.
+    """Confirm the second factor, or the password of a user without one. Sensitive actions are then
+    allowed in this session for a while.
     """
     here, who = services(), _who()
     try:
@@ -139,9 +139,9 @@ def _confirm_page(problem: str = "") -> str:
 
 
 def _present() -> users.Stored:
-    """Return the account of whoever is signed in, if the field `present` has its password.
+    """Return the signed-in user's account, if the field `present` has its password.
 
-    Guesses are counted before they are looked at, as at the sign-in. Raises WrongPasswordError.
+    An attempt is counted before the password is checked, as at sign-in. Raises WrongPasswordError.
     """
     here, who = services(), auth.user()
     assert who is not None
@@ -164,7 +164,7 @@ def _present() -> users.Stored:
 
 def _who() -> users.User:
     who = auth.user()
-    assert who is not None  # The view names roles.
+    assert who is not None  # The view requires a role.
     return who
 
 

@@ -1,4 +1,4 @@
-"""Defines `hallkeeper user`, for those who may sign in to the pages."""
+"""The commands `hallkeeper user`."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def user() -> None:
     "--role", type=click.Choice(roles.ROLES), required=True, help="What they may see and do."
 )
 def add_user(name: str, event_dir: Path, role: str) -> None:
-    """Add the user NAME. The password is made here and shown once."""
+    """Add the user NAME. The password is generated and shown once."""
     password = users.make_password()
     password_hash = users.hash_password(password)
     with opened(event_dir) as (_, database):
@@ -64,7 +64,9 @@ def new_password(name: str, event_dir: Path) -> None:
 @click.argument("name")
 @event_option
 def no_second_factor(name: str, event_dir: Path) -> None:
-    """Take the second factors of the user NAME, who has lost them. A new password is shown once."""
+    """Remove all second factors of the user NAME, who has lost them. A new password is
+    shown once.
+    """
     password = users.make_password()
     password_hash = users.hash_password(password)
     with opened(event_dir) as (_, database):
@@ -81,7 +83,9 @@ def no_second_factor(name: str, event_dir: Path) -> None:
 @click.argument("name")
 @event_option
 def unlock(name: str, event_dir: Path) -> None:
-    """Let the user NAME sign in from anywhere for 15 minutes, however often others have guessed."""
+    """Let the user NAME sign in from anywhere for 15 minutes, in spite of others' failed
+    attempts.
+    """
     with opened(event_dir) as (_, database):
         one = _user(database, name)
         database.write(lambda db: users.unlock(db, one.user_id, by=BY, now=wall_clock()))

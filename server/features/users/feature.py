@@ -1,5 +1,3 @@
-"""Registers the feature with the app."""
-
 from badges.i18n import N_
 from server.features.users import account, sign_in
 from server.features.users import pages as users

@@ -1,6 +1,4 @@
-"""Manages users. It says who may use these pages in which role, and who may act at the doors with a
-PIN.
-"""
+"""Manages users: their roles, and PINs for the doors."""
 
 from collections.abc import Callable
 
@@ -27,7 +25,7 @@ def show() -> str:
 @auth.allow()
 @auth.confirmed
 def add() -> str:
-    """Make a user, and show the first password this once."""
+    """Create a user, and show the first password once."""
     here, by = services(), auth.actor()
     name, role = request.form.get("name", "")[:200], request.form.get("role", "")
     password = users.make_password()
@@ -46,7 +44,7 @@ def add() -> str:
 @auth.allow()
 @auth.confirmed
 def password(user_id: int) -> str:
-    """Make a new password and show it this one time. The user's sessions end."""
+    """Generate a new password and show it once. The user's sessions end."""
     by, now = auth.actor(), services().now()
     return _with_fresh_password(
         user_id,
@@ -58,7 +56,7 @@ def password(user_id: int) -> str:
 @auth.allow()
 @auth.confirmed
 def no_second_factor(user_id: int) -> str:
-    """Take the second factors of a user who has lost them, and show a new password this once."""
+    """Remove a user's lost second factors, and show a new password once."""
     by, now = auth.actor(), services().now()
     return _with_fresh_password(
         user_id, lambda db, hashed: second_factors.remove_all(db, user_id, hashed, by=by, now=now)
@@ -66,7 +64,7 @@ def no_second_factor(user_id: int) -> str:
 
 
 def _with_fresh_password(user_id: int, step: Callable[[Connection, str], object]) -> str:
-    """Do something that gives the user a new password, of which `step` takes the hash. Show it."""
+    """Generate a password, pass its hash to `step`, and show it."""
     here = services()
     fresh = users.make_password()
     hashed = users.hash_password(fresh)
@@ -114,7 +112,7 @@ def enable(user_id: int) -> Response:
 @auth.allow()
 @auth.confirmed
 def unlock(user_id: int) -> Response:
-    """Let a user past the waiting that strangers' guesses have caused."""
+    """Lift the wait that others' failed attempts caused."""
     return _perform(
         lambda db, by, now: users.unlock(db, user_id, by=by, now=now),
         _(
@@ -138,7 +136,7 @@ def sign_out(user_id: int) -> Response:
 @auth.allow()
 @auth.confirmed
 def pin(user_id: int) -> Response:
-    """Set a PIN for the doors. The supervisor types it where nobody looks."""
+    """Set a PIN for the doors, typed by the supervisor unobserved."""
     try:
         hashed = pins.hash_pin(request.form.get("pin", "")[:40])
     except users.AccountError as error:

@@ -1,4 +1,4 @@
-"""Signs staff in and out. Guesses are counted before a password is looked at (`signing_in`)."""
+"""Signs staff in and out. Attempts are counted before passwords are checked (`signing_in`)."""
 
 from flask import (
     Blueprint,
@@ -24,7 +24,6 @@ from server.web.services import services
 
 blueprint = Blueprint("sign_in", __name__, url_prefix="/admin")
 REFUSED = 401
-# A device may use as many addresses of its network as it likes.
 
 
 @blueprint.get("/sign-in")
@@ -90,20 +89,20 @@ def leave() -> AnyResponse:
     session.clear()
     response = redirect(url_for("admin.sign_in.form"), 303)
     auth.drop_session(response)
-    # Going back in the browser must not show again what was shown.
+    # The browser's back button must not show the pages again.
     response.headers["Clear-Site-Data"] = '"cache", "storage"'
     return response
 
 
 def own_page(target: str) -> str:
-    """Return `target` if it is a page of ours. It is never the address of another site."""
+    """Return `target` if it is one of our pages, else the home page. Prevents open redirects."""
     if target.startswith("/admin/") and "\\" not in target and target.isprintable():
         return target
     return url_for("admin.home")
 
 
 def sign_in_page(problem: str, status: int) -> Response:
-    """Show the sign-in, with what went wrong."""
+    """Show the sign-in form with a problem."""
     provider = services().sign_on
     text = render_template(
         "sign_in.html",

@@ -1,4 +1,4 @@
-"""Serves second factors, invitations, and the sign-on by an identity provider.
+"""Second factors, invitations, and single sign-on.
 
 Begin with `factors.py`. The stores are `server/core/staff/second_factors.py` and its neighbours.
 """

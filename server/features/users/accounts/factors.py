@@ -1,4 +1,4 @@
-"""Asks for the second factor after the password, and lets users set up and remove their own."""
+"""Asks for the second factor after the password, and lets users add and remove their own."""
 
 import os
 from collections.abc import Callable
@@ -22,7 +22,7 @@ from server.web.services import services
 
 blueprint = Blueprint("factors", __name__, url_prefix="/admin")
 
-_NEW_APP, _NEW_PASSKEY = "new app", "new passkey"  # Purposes of what is pending.
+_NEW_APP, _NEW_PASSKEY = "new app", "new passkey"  # Purposes of pending challenges
 
 
 @blueprint.get("/second-factor")
@@ -43,7 +43,7 @@ def ask() -> str | AnyResponse:
 @auth.with_first_password
 @auth.before_factor
 def answer() -> AnyResponse:
-    """Take the second factor. The session goes on under a new token."""
+    """Check the second factor, and continue the session under a new token."""
     here, who = services(), _who()
     if not who.waits:
         return redirect(url_for("admin.home"), 303)
@@ -81,7 +81,7 @@ def show() -> str:
 @auth.before_factor
 @auth.confirmed
 def add_app() -> AnyResponse:
-    """Take an authenticator app into use that shows a right code."""
+    """Add an authenticator app, proven by a valid code."""
     here, who, code = services(), _who(), request.form.get("code", "")[:20]
     secret = here.pending.take(auth.token(), _NEW_APP, here.now())
     if secret is None:
@@ -105,7 +105,7 @@ def add_app() -> AnyResponse:
 @auth.before_factor
 @auth.confirmed
 def add_passkey() -> AnyResponse:
-    """Take a passkey that the browser has made."""
+    """Add a passkey that the browser created."""
     here, who, where = services(), _who(), proof.place()
     challenge = here.pending.take(auth.token(), _NEW_PASSKEY, here.now())
     made, name = request.form.get("credential", ""), request.form.get("name", "")[:200]
@@ -126,7 +126,7 @@ def add_passkey() -> AnyResponse:
 @auth.allow(*ROLES)
 @auth.confirmed
 def recovery() -> AnyResponse:
-    """Make recovery codes anew. The earlier ones are void."""
+    """Replace the recovery codes; the earlier ones are void."""
     here, who = services(), _who()
     if not who.has_factor:
         return _again(_("Set up an authenticator app or a passkey first."))
@@ -157,7 +157,7 @@ def remove_passkey() -> AnyResponse:
 
 
 def _remove(step: Callable[[Connection, User], None]) -> AnyResponse:
-    """Remove a factor, unless the role needs one and it is the last."""
+    """Remove a factor, unless it is the last one of a role that needs one."""
     here, who = services(), _who()
     needed = who.role in here.event.settings.second_factor_roles
 
@@ -174,8 +174,8 @@ def _remove(step: Callable[[Connection, User], None]) -> AnyResponse:
 
 
 def _added(said: str, codes: list[str]) -> AnyResponse:
-    """Count the new factor as shown in this session. With the first one, for which there are
-    recovery codes, other browsers and addresses are strangers until they show one too.
+    """Mark the new factor as shown in this session. After the first factor, other browsers and
+    addresses must show one too.
     """
     here, who, token = services(), _who(), auth.token()
     address, known = caller(), auth.device()
@@ -192,7 +192,7 @@ def _added(said: str, codes: list[str]) -> AnyResponse:
 
 
 def _changed(said: str, codes: list[str]) -> AnyResponse:
-    """Say what was done, and end the user's other sessions."""
+    """Show the result, and end the user's other sessions."""
     here, who, token = services(), _who(), auth.token()
     here.database.write(lambda db: users.end_other_sessions(db, who, token, now=here.now()))
     if codes:
@@ -221,7 +221,7 @@ def _page(
     here, who, where = services(), _who(), proof.place()
     db, now = here.database.reader, here.now()
     if not secret:
-        # Another look at the page must not make the code void that is already in the app.
+        # Reloading the page must not void the code already in the app.
         kept = here.pending.asked(
             auth.token(), _NEW_APP, lambda: second_factors.new_secret().encode(), now
         )
@@ -248,5 +248,5 @@ def _page(
 
 def _who() -> User:
     who = auth.user()
-    assert who is not None  # The view names roles.
+    assert who is not None  # The view requires a role.
     return who

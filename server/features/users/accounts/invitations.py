@@ -1,4 +1,4 @@
-"""Lets admins invite users, and the invited choose their own password."""
+"""Lets admins invite users, who choose their own password."""
 
 import os
 
@@ -24,7 +24,7 @@ blueprint = Blueprint("invitations", __name__, url_prefix="/admin")
 @auth.allow()
 @auth.confirmed
 def invite() -> AnyResponse:
-    """Make an invitation, and show its link this once."""
+    """Create an invitation, and show its link once."""
     here, by = services(), auth.actor()
     name, role = request.form.get("name", "")[:200], request.form.get("role", "")
     try:
@@ -71,7 +71,7 @@ def show(token: str) -> AnyResponse:
 @auth.allow_everybody
 @limiter.limit("60 per 5 minutes")
 def accept(token: str) -> AnyResponse:
-    """Make the account with the password that was chosen, and sign its user in."""
+    """Create the account with the chosen password, and sign the user in."""
     here, form = services(), request.form
     now, chosen = here.now(), form.get("chosen", "")
     try:
@@ -116,7 +116,7 @@ def _page(token: str, problem: str = "") -> Response:
             ),
             400 if problem else 200,
         )  # fmt: skip
-    # The address is a secret while the invitation is open. Forms of ours need our own origin.
+    # The address is secret while the invitation is open. Our own forms need the origin.
     answer.headers["Referrer-Policy"] = "same-origin"
     return answer
 

@@ -1,4 +1,4 @@
-"""Takes what a user shows beside the password, from whichever form it stands in."""
+"""Reads a second factor from any form."""
 
 import ipaddress
 from urllib.parse import urlsplit
@@ -16,13 +16,13 @@ from server.web import auth
 from server.web.callers import caller
 from server.web.services import services
 
-SIGN = "passkey"  # The purpose of a challenge that a passkey signs.
+SIGN = "passkey"  # Purpose of a challenge that a passkey signs
 _CODE_CHARS_MAX = 60
 
 
 def place() -> Place | None:
-    """Return the host for which passkeys are made here. It is None where the page was opened at an
-    address that is no name, because browsers make no passkey for it.
+    """Return the host for passkeys, or None if the page was opened at an IP address, where browsers
+    create none.
     """
     here = services().event.settings
     for address in (here.public_address, here.phones_at):
@@ -35,7 +35,7 @@ def place() -> Place | None:
 
 
 def sign_options(who: User) -> str:
-    """Return what a passkey shall sign, as JSON. It is empty where there is no passkey to do so."""
+    """Return the challenge for a passkey as JSON, or "" without passkeys."""
     here, where = services(), place()
     if where is None:
         return ""
@@ -46,9 +46,9 @@ def sign_options(who: User) -> str:
 
 
 def show_factor(who: User) -> str:
-    """Take the code or the passkey of the form, and say which factor it was.
+    """Check the form's code or passkey, and return the kind of factor.
 
-    Guesses are counted before they are looked at. Raises WrongFactorError.
+    An attempt is counted before it is checked. Raises WrongFactorError.
     """
     here, now = services(), services().now()
     answer = request.form.get("credential", "")
@@ -91,7 +91,7 @@ def show_factor(who: User) -> str:
 
 
 def _note_refusal(who: User, keys: list[Key], tries: list[int], now: int) -> None:
-    """Note the first refusal of a row, and each from which on guesses wait."""
+    """Log the first refusal of a series, and each that makes further attempts wait."""
     slowed = [key for key, count in zip(keys, tries, strict=True) if count == key.limit.free]
     if tries[0] != 1 and not slowed:
         return

@@ -1,6 +1,4 @@
-"""Signs users on by the event's identity provider, and has it ask them again before what weighs
-much.
-"""
+"""Signs users on with the event's identity provider, which also confirms sensitive actions."""
 
 import os
 import secrets
@@ -25,14 +23,14 @@ from server.web.services import services
 blueprint = Blueprint("sign_on", __name__, url_prefix="/admin/sign-on")
 
 COOKIE = "__Host-hallkeeper-sign-on"
-LIFE_S = 600  # So long somebody may take at the provider.
+LIFE_S = 600  # Time limit at the provider
 
 
 @blueprint.get("/")
 @auth.allow_everybody
 @limiter.limit("60 per 5 minutes")
 def go() -> AnyResponse:
-    """Send the browser to the provider."""
+    """Redirect to the provider."""
     provider = _provider()
     fresh = "fresh" in request.args and auth.user() is not None
     try:
@@ -58,7 +56,7 @@ def go() -> AnyResponse:
 @auth.allow_everybody
 @limiter.limit("60 per 5 minutes")
 def back() -> AnyResponse:
-    """Take the provider's answer. It counts once, in the browser that was sent there."""
+    """Take the provider's answer, once, in the browser that was sent there."""
     here, provider = services(), _provider()
     try:
         kept = _sealer().loads(request.cookies.get(COOKIE, ""), max_age=LIFE_S)
@@ -95,7 +93,7 @@ def _enter(found: Identity, target: str) -> AnyResponse:
 
 
 def _confirm(found: Identity, target: str) -> AnyResponse:
-    """Note that the provider has asked again, if it was about whoever is signed in."""
+    """Confirm the session, if the provider's user is the signed-in user."""
     here, who = services(), auth.user()
     known = sign_on_accounts.find(here.database.reader, found)
     if who is None or known is None or known.user_id != who.user_id or who.waits:
@@ -132,7 +130,7 @@ def _provider() -> sign_on.Provider:
 
 
 def _back() -> str:
-    """Return where the provider sends the browser, at that address of ours which it has open."""
+    """Return the provider's redirect address, on the host that the browser has open."""
     settings = services().event.settings
     host = urlsplit(f"//{request.host}").hostname
     known = (settings.public_address, settings.phones_at)
