@@ -1,4 +1,4 @@
-"""Marks attendees as protocol guests, and sets who is notified of their arrival."""
+"""Marks attendees as protocol guests, and sets the users notified of their arrival."""
 
 from dataclasses import dataclass
 
@@ -30,7 +30,9 @@ def flag(serial: int) -> Flag | None:
         return None
     db = services().database.reader
     guests = protocol_guests.protocol_guests(db, serial)
-    return Flag(guests[0] if guests else None, [one for one in users.users(db) if not one.disabled])
+    return Flag(
+        guests[0] if guests else None, [user for user in users.users(db) if not user.disabled]
+    )
 
 
 @blueprint.post("/<number>/protocol")
@@ -63,5 +65,5 @@ def clear(number: str) -> Response:
 def _serial(number: str) -> int:
     try:
         return attendees.attendee(services().database.reader, parse_badge_number(number)).serial
-    except ValueError:  # Malformed, or nobody's
+    except ValueError:  # Malformed, or not assigned
         abort(404)

@@ -71,11 +71,11 @@ def search() -> str:
     text = request.args.get("q", "").strip()[:200]
     page = min(max(1, request.args.get("page", 1, type=whole)), PAGES_MAX)
     db = services().database.reader
-    found, total = attendees.find_attendees(db, text, PAGE_ROWS, (page - 1) * PAGE_ROWS)
+    people, total = attendees.find_attendees(db, text, PAGE_ROWS, (page - 1) * PAGE_ROWS)
     if text:
         _note(Act.PEOPLE_SEARCHED, {"answers": total})
     return render_template(
-        "people.html", found=found, text=text, turn=Turn(page, total), categories=_categories()
+        "people.html", found=people, text=text, turn=Turn(page, total), categories=_categories()
     )
 
 
@@ -135,13 +135,13 @@ def card(number: str) -> AnyResponse:
         )
     here = services()
     try:
-        one, pdf = _draw(badge, None)
+        printed, pdf = _draw(badge, None)
     except (drawn_card.CardError, card_design.DesignError) as error:
         return forms.turn_back(
             _("The card can't be drawn: %(why)s", why=i18n.said(error)), _back(number)
         )
     by = auth.actor()
-    here.database.write(lambda db: cards.note_printed(db, [one], by=by, now=here.now()))
+    here.database.write(lambda db: cards.note_printed(db, [printed], by=by, now=here.now()))
     return _pdf(pdf, f"badge-{badge_number(attendee.serial)}.pdf")
 
 
@@ -149,15 +149,15 @@ def _draw(badge: issuing.Badge, day: int | None) -> tuple[cards.PrintedBadge, by
     """Draw a card, or a day credential's card if `day` is set. Raises CardError or DesignError."""
     here = services()
     design = card_design.read_design(here.event)
-    (one,) = cards.read(
+    (printed,) = cards.read(
         here.database.reader,
         here.event,
         [badge],
         latin=design.latin,
         photo=design.photo_of(),
     )
-    drawn = one.card if day is None else cards.of_one_day(one.card, here.event, day)
-    return one, drawn_card.render_pdf([drawn], look=design.look)
+    drawn = printed.card if day is None else cards.of_one_day(printed.card, here.event, day)
+    return printed, drawn_card.render_pdf([drawn], look=design.look)
 
 
 def _pdf(pdf: bytes, file_name: str) -> AnyResponse:
@@ -183,7 +183,7 @@ def day_credential(number: str) -> AnyResponse:
 
     return forms.perform(
         step,
-        lambda made: str(
+        lambda credential: str(
             _(
                 "The day credential for %(day)s is valid: print it now. On that day doors deny the"
                 " badge of %(number)s.",
@@ -203,8 +203,12 @@ def day_card(number: str, day: int) -> AnyResponse:
     """Draw the card of a valid day credential."""
     attendee, here = _attendee(number), services()
     given = day_credentials.of_attendee(here.database.reader, attendee.serial)
-    found = [one for one in given if (one.issue, one.day) == (attendee.issue, day)]
-    if not found:
+    matching = [
+        credential
+        for credential in given
+        if (credential.issue, credential.day) == (attendee.issue, day)
+    ]
+    if not matching:
         abort(404)
     if attendee.revoked_at is not None:
         return forms.turn_back(
@@ -212,14 +216,14 @@ def day_card(number: str, day: int) -> AnyResponse:
             _back(number),
         )
     try:
-        pdf = _draw(found[0].badge, day)[1]
+        pdf = _draw(matching[0].badge, day)[1]
     except (drawn_card.CardError, card_design.DesignError) as error:
         return forms.turn_back(
             _("The card can't be drawn: %(why)s", why=i18n.said(error)), _back(number)
         )
     by = auth.actor()
     here.database.write(
-        lambda db: day_credentials.note_printed(db, found[0], here.event, by=by, now=here.now())
+        lambda db: day_credentials.note_printed(db, matching[0], here.event, by=by, now=here.now())
     )
     return _pdf(pdf, f"day-{badge_number(attendee.serial)}-{day + 1}.pdf")
 
@@ -240,7 +244,7 @@ def reissue(number: str) -> AnyResponse:
             abort(409)
         return issuing.reissue(db, event, serial, reason=reason, now=now, by=by).issue
 
-    def said(issue: int) -> str:
+    def message(issue: int) -> str:
         if issue == 1:
             return str(_("Issue %(issue)s is valid now.", issue=issue))
         return str(
@@ -252,39 +256,39 @@ def reissue(number: str) -> AnyResponse:
         )
 
     refused = (issuing.IssuingError,)
-    return forms.perform(step, said, back=_back(number), refused=refused, words=i18n.said)
+    return forms.perform(step, message, back=_back(number), refused=refused, words=i18n.said)
 
 
 @blueprint.post("/<number>/link/revoke")
 @auth.allow("badge_desk")
 def revoke_link(number: str) -> AnyResponse:
     """Revoke the link of the attendee's phone page; the badge stays valid."""
-    said = _(
+    message = _(
         "The link of %(number)s leads nowhere now. Phones that have the page lose it as soon as"
         " they reach this server.",
         number=number,
     )
-    return _link(number, phone_links.revoke, said)
+    return _link(number, phone_links.revoke, message)
 
 
 @blueprint.post("/<number>/link/renew")
 @auth.allow("badge_desk")
 def renew_link(number: str) -> AnyResponse:
     """Replace the link of the attendee's phone page."""
-    said = _(
+    message = _(
         "%(number)s has a new link. Send it, or let the attendee read the code with their phone.",
         number=number,
     )
-    return _link(number, phone_links.renew, said)
+    return _link(number, phone_links.renew, message)
 
 
-def _link(number: str, change: Callable[..., None], said: str) -> AnyResponse:
+def _link(number: str, change: Callable[..., None], message: str) -> AnyResponse:
     serial = _attendee(number).serial
     if request.form.get("confirm") != "yes":
         return forms.turn_back(_("Nothing was changed: tick the box."), _back(number))
     return forms.perform(
         lambda db, by, now: change(db, serial, by=by, now=now),
-        said,
+        message,
         back=_back(number),
         refused=(phone_links.LinkError,),
         words=i18n.said,
@@ -334,7 +338,7 @@ def answer(number: str) -> AnyResponse:
     word, session_id = request.form.get("answer", ""), request.form.get("session", type=whole)
     if word not in ANSWERS or session_id is None:
         return forms.turn_back(_("Nothing was changed: choose a session."), _back(number))
-    said = {
+    messages = {
         "invite": _("%(number)s is invited, whatever the category.", number=number),
         "refuse": _("%(number)s is refused, whatever the category.", number=number),
         "neither": _("The category of %(number)s decides.", number=number),
@@ -343,7 +347,7 @@ def answer(number: str) -> AnyResponse:
         lambda db, by, now: guests.set_guest(
             db, zone, session_id, serial, ANSWERS[word], by=by, now=now
         ),
-        said[word],
+        messages[word],
         back=_back(number),
         refused=(UnknownSessionError,),
         words=lambda error: str(_("Nothing was changed: choose a session.")),
@@ -353,18 +357,18 @@ def answer(number: str) -> AnyResponse:
 @blueprint.post("/<number>/revoke")
 @auth.allow()
 def revoke(number: str) -> AnyResponse:
-    said = _("%(number)s is revoked at every door.", number=number)
-    return _stand(number, True, REVOKE_REASONS, said)
+    message = _("%(number)s is revoked at every door.", number=number)
+    return _stand(number, True, REVOKE_REASONS, message)
 
 
 @blueprint.post("/<number>/reinstate")
 @auth.allow()
 def reinstate(number: str) -> AnyResponse:
-    said = _("%(number)s stands again.", number=number)
-    return _stand(number, False, REINSTATE_REASONS, said)
+    message = _("%(number)s stands again.", number=number)
+    return _stand(number, False, REINSTATE_REASONS, message)
 
 
-def _stand(number: str, revoked: bool, reasons: Mapping[str, str], said: str) -> AnyResponse:
+def _stand(number: str, revoked: bool, reasons: Mapping[str, str], message: str) -> AnyResponse:
     serial, zone = _attendee(number).serial, _zone()
     reason = _confirmed(reasons)
     if reason is None:
@@ -373,7 +377,7 @@ def _stand(number: str, revoked: bool, reasons: Mapping[str, str], said: str) ->
         lambda db, by, now: people.set_standing(
             db, zone, serial, revoked, reason=reason, now=now, by=by
         ),
-        said,
+        message,
         back=_back(number),
         refused=(issuing.IssuingError,),
         words=i18n.said,
@@ -444,7 +448,7 @@ def _attendee(number: str) -> attendees.Attendee:
         serial = parse_badge_number(number)
         return attendees.attendee(services().database.reader, serial)
     except ValueError:
-        # Malformed, or nobody's
+        # Malformed, or not assigned
         abort(404)
 
 
@@ -456,7 +460,7 @@ def _badge(serial: int) -> issuing.Badge | None:
 
 
 def _categories() -> dict[int, CategoryPlan]:
-    return {one.code: one for one in store.categories(services().database.reader)}
+    return {plan.code: plan for plan in store.categories(services().database.reader)}
 
 
 def _phone_link(badge: issuing.Badge) -> str:

@@ -116,14 +116,14 @@ _PARTS = (
 def page(db: Connection, serial: int, *, before: Edge | None = None, rows: int = PAGE_ROWS) -> Page:
     """Return the page of the history that ends just before the edge."""
     parts = [
-        *(_plain(db, one, serial, before, rows + 1) for one in _PARTS),
+        *(_plain(db, item, serial, before, rows + 1) for item in _PARTS),
         _acts(db, serial, before, rows + 1),
         _scans(db, serial, before, rows + 1),
     ]
-    merged = heapq.merge(*parts, key=lambda one: _order(one.edge))
-    found = list(islice(merged, rows + 1))
-    more, found = len(found) > rows, found[:rows]
-    return Page(found, found[-1].edge if more else None, _discrepancies(db, found))
+    merged = heapq.merge(*parts, key=lambda item: _order(item.edge))
+    moments = list(islice(merged, rows + 1))
+    more, moments = len(moments) > rows, moments[:rows]
+    return Page(moments, moments[-1].edge if more else None, _discrepancies(db, moments))
 
 
 def _order(edge: Edge) -> tuple[int, int, int]:
@@ -143,14 +143,16 @@ def _edge(part: int, at: str, number: str, before: Edge | None) -> tuple[str, tu
     )  # fmt: skip
 
 
-def _plain(db: Connection, one: _Part, serial: int, before: Edge | None, rows: int) -> list[Moment]:
-    condition, values = _edge(one.part, one.at, one.number, before)
-    found = db.execute(
-        f"SELECT {one.at} AS moment_at, {one.number} AS moment_number, {one.columns}"
-        f" FROM {one.rows}{condition} ORDER BY 1 DESC, 2 DESC LIMIT ?",
+def _plain(
+    db: Connection, source: _Part, serial: int, before: Edge | None, rows: int
+) -> list[Moment]:
+    condition, values = _edge(source.part, source.at, source.number, before)
+    rows_found = db.execute(
+        f"SELECT {source.at} AS moment_at, {source.number} AS moment_number, {source.columns}"
+        f" FROM {source.rows}{condition} ORDER BY 1 DESC, 2 DESC LIMIT ?",
         (serial, *values, rows),
     )
-    return [_moment(one.part, row) for row in found]
+    return [_moment(source.part, row) for row in rows_found]
 
 
 def _moment(part: int, row: Row) -> Moment:
@@ -160,17 +162,19 @@ def _moment(part: int, row: Row) -> Moment:
 
 def _acts(db: Connection, serial: int, before: Edge | None, rows: int) -> list[Moment]:
     condition, values = _edge(ACT, "l.at", "l.number", before)
-    found = db.execute(
+    rows_found = db.execute(
         f"SELECT l.number, l.at, l.body FROM leaf l {dialect.by_index('leaf_act_serial')}"
         f" WHERE l.kind = 'act' AND {_WHOM} = ?{condition}"
         " ORDER BY l.at DESC, l.number DESC LIMIT ?",
         (serial, *values, rows),
     )
-    return [_act(row["number"], row["at"], json.loads(row["body"])) for row in found]
+    return [_act(row["number"], row["at"], json.loads(row["body"])) for row in rows_found]
 
 
-def _act(number: int, at: int, told: Mapping[str, str | Mapping[str, str | int | None]]) -> Moment:
-    by, act, subject = told["by"], told["act"], told["subject"]
+def _act(
+    number: int, at: int, record: Mapping[str, str | Mapping[str, str | int | None]]
+) -> Moment:
+    by, act, subject = record["by"], record["act"], record["subject"]
     assert isinstance(by, str)
     assert isinstance(act, str)
     assert isinstance(subject, Mapping)
@@ -179,21 +183,21 @@ def _act(number: int, at: int, told: Mapping[str, str | Mapping[str, str | int |
 
 def _scans(db: Connection, serial: int, before: Edge | None, rows: int) -> list[Moment]:
     condition, values = _edge(SCAN, "s.scanned_at", "s.number", before)
-    found = db.execute(
+    rows_found = db.execute(
         f"{SELECT_ENTRY} WHERE s.serial = ?{condition}"
         " ORDER BY s.scanned_at DESC, s.number DESC LIMIT ?",
         (serial, *values, rows),
     )
-    entries = (entry_of(row) for row in found)
-    return [Moment(Edge(one.scanned_at, SCAN, one.number), entry=one) for one in entries]
+    entries = (entry_of(row) for row in rows_found)
+    return [Moment(Edge(scan.scanned_at, SCAN, scan.number), entry=scan) for scan in entries]
 
 
-def _discrepancies(db: Connection, found: list[Moment]) -> dict[int, tuple[str, ...]]:
-    numbers = [one.entry.number for one in found if one.entry is not None]
-    told: dict[int, tuple[str, ...]] = {}
+def _discrepancies(db: Connection, moments: list[Moment]) -> dict[int, tuple[str, ...]]:
+    numbers = [moment.entry.number for moment in moments if moment.entry is not None]
+    reasons: dict[int, tuple[str, ...]] = {}
     for row in db.execute(
         f"SELECT number, reason FROM discrepancy WHERE {dialect.one_of('number')} ORDER BY 1",
         (dialect.many(numbers),),
     ):
-        told[row["number"]] = (*told.get(row["number"], ()), row["reason"])
-    return told
+        reasons[row["number"]] = (*reasons.get(row["number"], ()), row["reason"])
+    return reasons

@@ -28,14 +28,14 @@ def certificate() -> None:
 def show(event_dir: Path) -> None:
     """Show the server's certificate: its subject, names and expiry."""
     event = load_event(event_dir)
-    found = served.served(event)
+    current = served.served(event)
     whose = "installed" if event.has_installed_certificate else "the event's own"
-    _tell(found, whose)
-    if not served.is_for(found, event.settings.public_host):
+    _tell(current, whose)
+    if not served.is_for(current, event.settings.public_host):
         click.echo(
             f"Warning: phones open {event.settings.public_host}, which it is not for.", err=True
         )
-    words = served.until(found, wall_clock())
+    words = served.until(current, wall_clock())
     if words:
         click.echo(f"Warning: {words}", err=True)
 
@@ -64,29 +64,29 @@ def install(
             raise refuse("the event's own certificate is served already")
         served.install(event, checked)
         event = load_event(event_dir)
-        found = served.served(event)
-        digest = found.fingerprint(hashes.SHA256()).hex()
+        current = served.served(event)
+        digest = current.fingerprint(hashes.SHA256()).hex()
         database.write(
             lambda db: entry_log.act(
                 db, BY, Act.CERTIFICATE_SET, {"fingerprint": digest}, wall_clock()
             )
         )
-    _tell(found, "installed" if checked else "the event's own")
+    _tell(current, "installed" if checked else "the event's own")
     for warning in checked.warnings if checked else ():
         click.echo(f"Warning: {warning}", err=True)
     click.echo("Start the server again, or send it SIGHUP, to serve it. Kiosks follow.")
 
 
-def _tell(found: x509.Certificate, whose: str) -> None:
-    key = spki_sha256(found.public_bytes(Encoding.PEM)).hex()
+def _tell(shown: x509.Certificate, whose: str) -> None:
+    key = spki_sha256(shown.public_bytes(Encoding.PEM)).hex()
     click.echo(
         f"Certificate   {whose}\n"
-        f"  subject     {found.subject.rfc4514_string() or '(none)'}\n"
-        f"  issuer      {found.issuer.rfc4514_string()}\n"
-        f"  for         {', '.join(served.names_of(found))}\n"
-        f"  good        {found.not_valid_before_utc:%Y-%m-%d} to "
-        f"{found.not_valid_after_utc:%Y-%m-%d}\n"
-        f"  SHA-256     {_pairs(found.fingerprint(hashes.SHA256()).hex())}\n"
+        f"  subject     {shown.subject.rfc4514_string() or '(none)'}\n"
+        f"  issuer      {shown.issuer.rfc4514_string()}\n"
+        f"  for         {', '.join(served.names_of(shown))}\n"
+        f"  good        {shown.not_valid_before_utc:%Y-%m-%d} to "
+        f"{shown.not_valid_after_utc:%Y-%m-%d}\n"
+        f"  SHA-256     {_pairs(shown.fingerprint(hashes.SHA256()).hex())}\n"
         f"  public key  {_pairs(key)}"
     )
 

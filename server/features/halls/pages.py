@@ -41,17 +41,17 @@ def show(hall_id: int) -> str:
     db, now = here.database.reader, here.now()
     hall, clock = _hall(db, hall_id), here.venue_clock
     today = clock.local(now).date()
-    day = [clock.parse(f"{one.isoformat()}T00:00") for one in (today, today + timedelta(days=1))]
+    day = [clock.parse(f"{item.isoformat()}T00:00") for item in (today, today + timedelta(days=1))]
     doors = hall_control.holdings(db, hall_id)
     reasons = capacity_reasons.reasons(hall.measures)
     return render_template(
         "hall.html",
         hall=hall,
-        figures=next(one for one in figures.hall_figures(db) if one.hall_id == hall_id),
+        figures=next(item for item in figures.hall_figures(db) if item.hall_id == hall_id),
         doors=doors,
-        unconfirmed=[one for one in doors if one.state == "active" and not one.confirmed],
-        awaited=sorted({one[0] for one in pools.load(db, PoolKey(hall_id)).awaited}),
-        stopped=[one for one in doors if one.state != "active"],
+        unconfirmed=[item for item in doors if item.state == "active" and not item.confirmed],
+        awaited=sorted({item[0] for item in pools.load(db, PoolKey(hall_id)).awaited}),
+        stopped=[item for item in doors if item.state != "active"],
         inner=_inner(db, hall_id),
         reasons=reasons,
         above=capacity_reasons.warning(hall.capacity, reasons),
@@ -174,13 +174,15 @@ def attest(hall_id: int) -> Response:
     )
 
 
-def _perform(hall_id: int, step: Callable[[Connection, str, int], object], said: str) -> Response:
+def _perform(
+    hall_id: int, step: Callable[[Connection, str, int], object], message: str
+) -> Response:
     def on_hall(db: Connection, by: str, now: int) -> None:
         _hall(db, hall_id)
         step(db, by, now)
 
     refused = (hall_control.CapacityError, PlacesError, hall_control.NotTwoError)
-    return forms.perform(on_hall, said, back=_back(hall_id), refused=refused, words=_words)
+    return forms.perform(on_hall, message, back=_back(hall_id), refused=refused, words=_words)
 
 
 def _words(error: Exception) -> str:
@@ -208,7 +210,9 @@ def _back(hall_id: int) -> str:
 
 def _inner(db: Connection, hall_id: int) -> list[store.HallRow]:
     """Return the nested halls."""
-    return [store.hall(db, one) for one in nesting.inside(nesting.parents_of(db), hall_id)]
+    return [
+        store.hall(db, inner_id) for inner_id in nesting.inside(nesting.parents_of(db), hall_id)
+    ]
 
 
 def _hall(db: Connection, hall_id: int) -> store.HallRow:

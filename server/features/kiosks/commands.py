@@ -77,14 +77,16 @@ def list_kiosks(event_dir: Path) -> None:
 
 def _places(row: registry.KioskRow, held: Sequence[registry.Holding]) -> str:
     """Return the places that a kiosk holds, with the hall unless it is its door's."""
-    told = []
-    for one in held:
-        there = "" if one.hall_id == row.hall_id else f" in {one.hall_code}"
-        used = one.held - one.free
-        told.append(f"holds {count(one.held, 'place')}{f' ({used} used)' if used > 0 else ''}")
-        told[-1] += f" and {count(one.overrides, 'override place')}" if one.overrides else ""
-        told[-1] += there
-    return ", ".join(told) or "holds no places"
+    parts = []
+    for holding in held:
+        there = "" if holding.hall_id == row.hall_id else f" in {holding.hall_code}"
+        used = holding.held - holding.free
+        parts.append(f"holds {count(holding.held, 'place')}{f' ({used} used)' if used > 0 else ''}")
+        parts[-1] += (
+            f" and {count(holding.overrides, 'override place')}" if holding.overrides else ""
+        )
+        parts[-1] += there
+    return ", ".join(parts) or "holds no places"
 
 
 def _waiting(row: registry.KioskRow, now: int) -> str:

@@ -130,15 +130,15 @@ def fence(kiosk: str) -> Response:
     )
 
 
-def _ending(step: Callable[[Connection, str, int], None], said: str) -> Response:
+def _ending(step: Callable[[Connection, str, int], None], message: str) -> Response:
     if request.form.get("confirm") != "yes":
         return forms.turn_back(_("Nothing was changed: tick the box to confirm."), _back())
-    return _perform(step, said)
+    return _perform(step, message)
 
 
-def _perform(step: Callable[[Connection, str, int], None], said: str) -> Response:
+def _perform(step: Callable[[Connection, str, int], None], message: str) -> Response:
     refused = (registry.KioskError, critical_state.ActsError)
-    return forms.perform(step, said, back=_back(), refused=refused, words=i18n.said)
+    return forms.perform(step, message, back=_back(), refused=refused, words=i18n.said)
 
 
 def _back() -> str:
@@ -203,24 +203,24 @@ def _working(db: Connection, rows: list[KioskRow], now: int) -> list[Working]:
     places = Places({}, {}, {})
     held = registry.holdings(db)
     hours, scans = last_hour.last_hours(db, now), minutes.door_hours(db, now)
-    found = []
+    shown = []
     for row in rows:
         troubles = [
-            (one.grave, board_words.told(one, places))
-            for one in kiosk_troubles.of_kiosk(row, settings, now)
+            (item.grave, board_words.told(item, places))
+            for item in kiosk_troubles.of_kiosk(row, settings, now)
         ]
         counts = scans.get(row.door_id, ())
         silent = _silent(hours.get(row.kiosk, ()) if row.state == "active" else ())
-        free = sum(max(0, one.free) for one in held.get((row.kiosk, row.generation), ()))
+        free = sum(max(0, item.free) for item in held.get((row.kiosk, row.generation), ()))
         line = sparkline(counts, *SPARK) if counts else ""
-        found.append(Working(row, troubles, free, line, sum(counts), silent, len(silent)))
-    return sorted(found, key=lambda one: (_urgency(one), one.row.kiosk))
+        shown.append(Working(row, troubles, free, line, sum(counts), silent, len(silent)))
+    return sorted(shown, key=lambda item: (_urgency(item), item.row.kiosk))
 
 
-def _urgency(one: Working) -> int:
-    if any(grave for grave, _told in one.troubles):
+def _urgency(kiosk: Working) -> int:
+    if any(grave for grave, _told in kiosk.troubles):
         return 0
-    return 1 if one.troubles else 2
+    return 1 if kiosk.troubles else 2
 
 
 def _silent(minutes_of_hour: Sequence[KioskMinute]) -> list[tuple[float, float]]:

@@ -43,12 +43,14 @@ def search() -> str:
         _Asked,
     )
     page = page_asked()
-    found, total = activities.find_activities(db, _filter(asked, midnights), PAGE_ROWS, page.offset)
+    results, total = activities.find_activities(
+        db, _filter(asked, midnights), PAGE_ROWS, page.offset
+    )
     return render_template(
         "programme/activities.html",
-        found=found,
+        found=results,
         total=total,
-        times=activities.times_of(db, [one.activity_id for one in found]),
+        times=activities.times_of(db, [result.activity_id for result in results]),
         page=page,
         asked=asked,
         kinds=kinds,
@@ -61,14 +63,14 @@ def search() -> str:
 def show(code: str) -> str:
     db = services().database.reader
     try:
-        one = activities.activity(db, code)
+        activity = activities.activity(db, code)
     except activities.UnknownActivityError:
         abort(404)
-    times = activities.times_of(db, [one.activity_id]).get(one.activity_id, ())
+    times = activities.times_of(db, [activity.activity_id]).get(activity.activity_id, ())
     return render_template(
         "programme/activity.html",
-        activity=one,
-        kind=activities.kinds(db)[one.kind],
+        activity=activity,
+        kind=activities.kinds(db)[activity.kind],
         times=times,
         speakers=speakers.speakers_of(db, [time.session_id for time in times]),
         roles=SPEAKER_ROLES,
@@ -93,12 +95,12 @@ def _filter(asked: forms.Asked[_Asked], midnights: tuple[int, ...]) -> ActivityF
     )
 
 
-def _number_of(known: Container[int]) -> Callable[[str], int]:
+def _number_of(allowed: Container[int]) -> Callable[[str], int]:
     """Return a parser of numbers in `allowed`."""
 
     def read(text: str) -> int:
         number = whole(text)
-        if number not in known:
+        if number not in allowed:
             raise ValueError("not on the list")
         return number
 

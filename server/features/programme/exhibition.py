@@ -13,7 +13,7 @@ from server.web.services import services
 def show() -> str:
     db = services().database.reader
     areas = exhibition.areas(db)
-    chosen = next((one for one in areas if one.code == request.args.get("area")), None)
+    chosen = next((area for area in areas if area.code == request.args.get("area")), None)
     page = page_asked()
     stands = exhibition.stands(
         db, chosen.area_id if chosen else None, limit=PAGE_ROWS, offset=page.offset
@@ -21,10 +21,10 @@ def show() -> str:
     return render_template(
         "programme/exhibition.html",
         areas=areas,
-        area_names={one.code: one.names for one in areas},
+        area_names={area.code: area.names for area in areas},
         chosen=chosen,
         stands=stands,
-        total=chosen.stands if chosen else sum(one.stands for one in areas),
+        total=chosen.stands if chosen else sum(area.stands for area in areas),
         page=page,
         exhibitors=exhibition.exhibitor_count(db),
         hall_names={hall.hall_id: hall.names for hall in store.halls(db)},

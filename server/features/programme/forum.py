@@ -20,6 +20,6 @@ def show() -> str:
 
 @auth.allow(*ROLES)
 def countries() -> str:
-    found = counts.country_counts(services().database.reader)
-    named = [(display.country(one.country), one) for one in found]
+    by_country = counts.country_counts(services().database.reader)
+    named = [(display.country(row.country), row) for row in by_country]
     return render_template("programme/countries.html", countries=named)

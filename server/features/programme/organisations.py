@@ -29,10 +29,10 @@ def search() -> str:
     page = page_asked()
     # An invalid field matches nothing.
     wanted = OrganisationFilter(kind="") if asked.problems else asked.wanted
-    found, total = organisations.find_organisations(db, wanted, PAGE_ROWS, page.offset)
+    results, total = organisations.find_organisations(db, wanted, PAGE_ROWS, page.offset)
     return render_template(
         "programme/organisations.html",
-        found=found,
+        found=results,
         total=total,
         page=page,
         asked=asked,
@@ -46,29 +46,29 @@ def search() -> str:
 def show(code: str) -> str:
     db = services().database.reader
     try:
-        one = organisations.organisation(db, code)
+        organisation = organisations.organisation(db, code)
     except organisations.UnknownOrganisationError:
         abort(404)
     page = page_asked()
-    hosted, hosted_count = activities.hosted_by(db, one.organisation_id, PAGE_ROWS)
+    hosted, hosted_count = activities.hosted_by(db, organisation.organisation_id, PAGE_ROWS)
     people = []
     # People are only for users who may search attendees.
     if auth.may_open("admin.people.search"):
-        people = organisations.people_of(db, one.organisation_id, PAGE_ROWS, page.offset)
+        people = organisations.people_of(db, organisation.organisation_id, PAGE_ROWS, page.offset)
     return render_template(
         "programme/organisation.html",
-        organisation=one,
-        kind=ORGANISATION_KINDS[one.kind],
-        country=display.country(one.country),
+        organisation=organisation,
+        kind=ORGANISATION_KINDS[organisation.kind],
+        country=display.country(organisation.country),
         people=people,
         page=page,
         hosted=hosted,
         hosted_count=hosted_count,
-        exhibitors=exhibition.exhibitors_of(db, one.organisation_id),
-        stands=exhibition.stands_of_organisation(db, one.organisation_id),
+        exhibitors=exhibition.exhibitors_of(db, organisation.organisation_id),
+        stands=exhibition.stands_of_organisation(db, organisation.organisation_id),
         categories=_categories(db),
     )
 
 
 def _categories(db: Connection) -> dict[int, CategoryPlan]:
-    return {one.code: one for one in store.categories(db)}
+    return {plan.code: plan for plan in store.categories(db)}

@@ -13,12 +13,12 @@ def search() -> str:
     role = request.args.get("role", "")
     role = role if role in SPEAKER_ROLES else ""
     page = page_asked()
-    found, total = speakers.find_contributions(
+    results, total = speakers.find_contributions(
         services().database.reader, role or None, PAGE_ROWS, page.offset
     )
     return render_template(
         "programme/speakers.html",
-        found=found,
+        found=results,
         total=total,
         page=page,
         role=role,

@@ -34,7 +34,7 @@ def show() -> str:
         "arrivals.html",
         arrivals=_arrivals(),
         guests=protocol_guests.protocol_guests(db) if admin else None,
-        user_names={one.user_id: one.name for one in users.users(db)} if admin else {},
+        user_names={user.user_id: user.name for user in users.users(db)} if admin else {},
     )
 
 
@@ -76,6 +76,6 @@ def _arrivals() -> list[Arrival]:
 
 
 def _user_id() -> int:
-    who = auth.user()
-    assert who is not None  # The view requires a role.
-    return who.user_id
+    user = auth.user()
+    assert user is not None  # The view requires a role.
+    return user.user_id

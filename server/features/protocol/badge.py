@@ -13,13 +13,13 @@ PART = "arrivals"  # Element id
 
 def parts() -> Parts:
     """Return the counter, or nothing for users who watch no one."""
-    who = auth.user()
-    if who is None or who.must_change:
+    user = auth.user()
+    if user is None or user.must_change:
         return {}
     db = services().database.reader
-    if not protocol_guests.is_told(db, who.user_id):
+    if not protocol_guests.is_told(db, user.user_id):
         return {}
-    count = protocol_guests.unseen(db, who.user_id)
+    count = protocol_guests.unseen(db, user.user_id)
     return {PART: render_template("parts/arrivals_badge.html", count=count)}
 
 

@@ -87,8 +87,8 @@ def _export(kind: str) -> Response:
     here.database.write(lambda db: entry_log.act(db, by, Act.ACTS_EXPORTED, subject, here.now()))
 
     def more(db: Connection, acts: Sequence[act_list.LoggedAct]) -> list[tuple[object, ...]]:
-        told = acts_told.told(db, clock.zone, acts)
-        return [(told[one.number].person, str(told[one.number])) for one in acts]
+        changes = acts_told.told(db, clock.zone, acts)
+        return [(changes[action.number].person, str(changes[action.number])) for action in acts]
 
     columns = ("person", "change") if has_names else ()
     file = act_list.Asked(asked.wanted, clock.machine, columns, more if has_names else None)
@@ -106,19 +106,19 @@ def _asked(given: Mapping[str, str]) -> Asked[act_list.Filter]:
     here = services()
     clock, db = here.venue_clock, here.database.reader
     choose, moment = _("Choose one of the list."), _("A date and time, such as 2026-05-04 13:45.")
-    known = partial(Field, problem=choose)
+    listed = partial(Field, problem=choose)
     fields = {
-        "who": known("by", _who),
-        "what": known("act", Act),
+        "who": listed("by", _who),
+        "what": listed("act", Act),
         "from": Field("since", clock.parse, moment),
         "to": Field("until", clock.parse, moment),
         "badge": Field(
             "serial", parse_badge_number, _("A badge number has five characters, as on cards.")
         ),
-        "hall": known("hall", whole),
-        "door": known("door", whole),
-        "kiosk": known("kiosk", one_of(entries.kiosks(db))),
-        "account": known("user", whole),
+        "hall": listed("hall", whole),
+        "door": listed("door", whole),
+        "kiosk": listed("kiosk", one_of(entries.kiosks(db))),
+        "account": listed("user", whole),
         "session": Field("session", _session(db), _("A session's code, or its whole title.")),
     }
     return read_filter(given, fields, act_list.Filter)
@@ -126,8 +126,8 @@ def _asked(given: Mapping[str, str]) -> Asked[act_list.Filter]:
 
 def _session(db: Connection) -> Callable[[str], int]:
     def read(text: str) -> int:
-        (found,) = entries.sessions_called(db, text)
-        return found
+        (session_id,) = entries.sessions_called(db, text)
+        return session_id
 
     return read
 

@@ -50,9 +50,9 @@ def entries(event_dir: Path, csv_path: Path, hall_code: str | None, door_code: s
     click.echo(f"Wrote {csv_path}.")
 
 
-def _id_of(known: dict[str, int], code: str | None, what: str) -> int | None:
+def _id_of(ids: dict[str, int], code: str | None, noun: str) -> int | None:
     if code is None:
         return None
-    if code not in known:
-        raise refuse(f"there is no {what} {code!r}; there are {', '.join(known) or 'none'}.")
-    return known[code]
+    if code not in ids:
+        raise refuse(f"there is no {noun} {code!r}; there are {', '.join(ids) or 'none'}.")
+    return ids[code]

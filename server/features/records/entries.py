@@ -171,28 +171,28 @@ def _asked(given: Mapping[str, str]) -> Asked[Filter]:
     here = services()
     clock, db = here.venue_clock, here.database.reader
     choose, moment = _("Choose one of the list."), _("A date and time, such as 2026-05-04 13:45.")
-    known = partial(Field, problem=choose)
+    listed = partial(Field, problem=choose)
     fields = {
         "person": Field("name", _words, _("Letters or digits of a name.")),
         "organisation": Field("organisation", _words, _("Letters or digits of a name.")),
         "badge": Field(
             "serial", parse_badge_number, _("A badge number has five characters, as on cards.")
         ),
-        "category": known("category", whole),
+        "category": listed("category", whole),
         "hall": Field("hall_id", whole, _("Choose a hall of the list.")),
         "door": Field("door_id", whole, _("Choose a door of the list.")),
-        "kiosk": known("kiosk", one_of(entries.kiosks(db))),
+        "kiosk": listed("kiosk", one_of(entries.kiosks(db))),
         "session": Field(
             "sessions",
             _sessions(db),
             _("A session's code, or words of its title that at most %(most)s sessions have.",
               most=SESSIONS_MAX),
         ),
-        "act": known("act", one_of(remarks.KINDS)),
-        "decision": known("decision", one_of(DECISIONS)),
-        "reason": known("reason", one_of(entries.REASONS)),
-        "remark": known("remark", one_of({*FLAGS, *remarks.MADE_HERE})),
-        "supervisor": known("supervisor", _supervisor),
+        "act": listed("act", one_of(remarks.KINDS)),
+        "decision": listed("decision", one_of(DECISIONS)),
+        "reason": listed("reason", one_of(entries.REASONS)),
+        "remark": listed("remark", one_of({*FLAGS, *remarks.MADE_HERE})),
+        "supervisor": listed("supervisor", _supervisor),
         "note": Field("note", str, ""),
         "from": Field("since", clock.parse, moment),
         "to": Field("until", clock.parse, moment),
@@ -208,10 +208,10 @@ def _words(text: str) -> str:
 
 def _sessions(db: Connection) -> Callable[[str], tuple[int, ...]]:
     def read(text: str) -> tuple[int, ...]:
-        found = entries.sessions_called(db, text)
-        if not 0 < len(found) <= SESSIONS_MAX:
+        matching = entries.sessions_called(db, text)
+        if not 0 < len(matching) <= SESSIONS_MAX:
             raise ValueError("none or too many")
-        return found
+        return matching
 
     return read
 

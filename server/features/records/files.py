@@ -28,14 +28,14 @@ def sent(
     """Stream a file; each piece is read from one state of the database."""
     here = services()
 
-    def made() -> Iterator[Any]:
+    def stream() -> Iterator[Any]:
         with here.database.reading() as db:
             for piece in pieces(db):
                 here.database.wait_for_disk(SHOWN_WITHIN_S)
                 yield piece
 
     return Response(
-        made(),
+        stream(),
         mimetype=KINDS[kind],
         headers={"Content-Disposition": f'attachment; filename="{name}.{kind}"'},
     )

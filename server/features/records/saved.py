@@ -18,15 +18,17 @@ SHOWN_BY = {"entries": "admin.entries.show", "acts": "admin.acts.show"}
 
 def filters(page: str) -> list[SavedFilter]:
     """Return the page's filters that the user may use."""
-    who = auth.user()
+    user = auth.user()
     return (
-        [] if who is None else saved_filters.visible(services().database.reader, page, who.user_id)
+        []
+        if user is None
+        else saved_filters.visible(services().database.reader, page, user.user_id)
     )
 
 
 def save(page: str, asked: Asked[Filter]) -> Response:
     """Save the form's filter, and return to the page."""
-    here, who, name = services(), auth.user() or abort(401), request.form.get("filter_name", "")
+    here, user, name = services(), auth.user() or abort(401), request.form.get("filter_name", "")
     is_shared = "filter_shared" in request.form
     back = asked.address(SHOWN_BY[page])
     if asked.problems:
@@ -35,7 +37,7 @@ def save(page: str, asked: Asked[Filter]) -> Response:
     try:
         here.database.write(
             lambda db: saved_filters.save(
-                db, page, who.user_id, name, query, shared=is_shared, now=here.now()
+                db, page, user.user_id, name, query, shared=is_shared, now=here.now()
             )
         )
     except SavedFilterError as error:
@@ -48,11 +50,11 @@ def save(page: str, asked: Asked[Filter]) -> Response:
 @auth.allow("auditor")
 def remove(filter_id: int) -> Response:
     """Admins may also remove shared filters of others."""
-    here, who = services(), auth.user() or abort(401)
+    here, user = services(), auth.user() or abort(401)
     try:
         page = here.database.write(
             lambda db: saved_filters.remove(
-                db, filter_id, who.user_id, any_owner=who.role == "admin"
+                db, filter_id, user.user_id, any_owner=user.role == "admin"
             )
         )
     except SavedFilterError as error:
@@ -62,7 +64,7 @@ def remove(filter_id: int) -> Response:
 
 
 def _said(error: SavedFilterError) -> str:
-    said: dict[str, str] = {
+    messages: dict[str, str] = {
         "name": _(
             "Nothing was saved: give the filter a name of at most %(most)s characters.",
             most=saved_filters.NAME_CHARS_MAX,
@@ -75,4 +77,4 @@ def _said(error: SavedFilterError) -> str:
         ),
         "gone": _("Nothing was removed: you have no such filter."),
     }
-    return said[error.reason]
+    return messages[error.reason]

@@ -26,7 +26,7 @@ def servers(address: tuple[str, ...], nowhere: bool, event_dir: Path) -> None:
     if address and nowhere:
         raise refuse("name addresses, or --none")
     try:
-        named = [parse_address(one) for one in address]
+        named = [parse_address(text) for text in address]
     except AddressError as error:
         raise refuse(str(error)) from None
     with opened(event_dir) as (event, database):
@@ -41,16 +41,16 @@ def servers(address: tuple[str, ...], nowhere: bool, event_dir: Path) -> None:
 
 
 def _show(db: Connection, event: Event) -> None:
-    found = addresses.servers_of(db)
-    if found is None or not found.servers:
+    listed = addresses.servers_of(db)
+    if listed is None or not listed.servers:
         click.echo(f"One server, {event.settings.public_host}:{event.settings.port}.")
         return
     halls = store.halls(db)
-    click.echo(f"{count(len(found.servers), 'server')}, of which each is preferred by the halls:")
-    for one in found.servers:
-        mine = [hall.code for hall in halls if _first(found.servers, hall.hall_id) == one]
-        own = " (its own certificate)" if isinstance(one.spki_sha256, bytes) else ""
-        click.echo(f"  {one.text}{own}  {', '.join(mine) or '-'}")
+    click.echo(f"{count(len(listed.servers), 'server')}, of which each is preferred by the halls:")
+    for server in listed.servers:
+        mine = [hall.code for hall in halls if _first(listed.servers, hall.hall_id) == server]
+        own = " (its own certificate)" if isinstance(server.spki_sha256, bytes) else ""
+        click.echo(f"  {server.text}{own}  {', '.join(mine) or '-'}")
 
 
 def _first(listed: tuple[ServerAddress, ...], hall: int) -> ServerAddress:

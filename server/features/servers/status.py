@@ -65,12 +65,12 @@ def status(
     """
     with opened(event_dir) as (event, database):
         sources = CORE if alert_sources is None else alert_sources()
-        found = look(database.reader, event, wall_clock(), sources)
+        state = look(database.reader, event, wall_clock(), sources)
     if as_json:
-        click.echo(json.dumps(asdict(found), ensure_ascii=False))
+        click.echo(json.dumps(asdict(state), ensure_ascii=False))
     else:
-        click.echo("\n".join(lines(found, wall_clock())))
-    if found.troubles:
+        click.echo("\n".join(lines(state, wall_clock())))
+    if state.troubles:
         raise SystemExit(1)
 
 
@@ -93,7 +93,7 @@ def look(db: Connection, event: Event, now: int, sources: Iterable[Source] = COR
         run=newest.run,
         begun_by=newest.server,
         servers=processes.all_processes(db),
-        addresses=[] if listed is None else [one.text for one in listed.servers],
+        addresses=[] if listed is None else [server.text for server in listed.servers],
         log_size=entry_log.size(db),
         seen_by_kiosks=seen_by_kiosks,
         seen_most_by=seen_most_by,
@@ -109,24 +109,24 @@ def look(db: Connection, event: Event, now: int, sources: Iterable[Source] = COR
     )
 
 
-def lines(found: Status, now: int) -> list[str]:
+def lines(state: Status, now: int) -> list[str]:
     """Format the status for people."""
     written = [
-        f"Database   {found.engine.about}",
-        *_standbys(found.engine),
-        f"Servers    {count(sum(one.stopped_at is None for one in found.servers), 'server')}",
-        *(_server(one, found, now) for one in found.servers),
-        f"Addresses  {', '.join(found.addresses) or 'one, that of the enrolment'}",
-        f"Line       server number {found.incarnation}; its newest run was begun by "
-        f"{found.begun_by or 'nobody yet'}",
-        f"Entry log  {count(found.log_size, 'entry', 'entries')}; kiosks have seen "
-        f"{found.seen_by_kiosks}" + (f" ({found.seen_most_by})" if found.seen_most_by else ""),
-        f"Kiosks     {found.kiosks} at work, {found.kiosks_heard} heard in the last minute; the "
-        f"furthest behind lacks {count(found.feed_lag, 'change')}",
+        f"Database   {state.engine.about}",
+        *_standbys(state.engine),
+        f"Servers    {count(sum(item.stopped_at is None for item in state.servers), 'server')}",
+        *(_server(item, state, now) for item in state.servers),
+        f"Addresses  {', '.join(state.addresses) or 'one, that of the enrolment'}",
+        f"Line       server number {state.incarnation}; its newest run was begun by "
+        f"{state.begun_by or 'nobody yet'}",
+        f"Entry log  {count(state.log_size, 'entry', 'entries')}; kiosks have seen "
+        f"{state.seen_by_kiosks}" + (f" ({state.seen_most_by})" if state.seen_most_by else ""),
+        f"Kiosks     {state.kiosks} at work, {state.kiosks_heard} heard in the last minute; the "
+        f"furthest behind lacks {count(state.feed_lag, 'change')}",
     ]
-    if found.put_back_at is not None:
-        written.append(f"Set back   noticed {ago(found.put_back_at, now)}")
-    return written + [f"TROUBLE    {one}" for one in found.troubles]
+    if state.put_back_at is not None:
+        written.append(f"Set back   noticed {ago(state.put_back_at, now)}")
+    return written + [f"TROUBLE    {item}" for item in state.troubles]
 
 
 def _standbys(engine: EngineState) -> list[str]:
@@ -135,18 +135,18 @@ def _standbys(engine: EngineState) -> list[str]:
     sure = "waits for one" if engine.synchronous else "waits for none, so a failover may lose"
     return [
         f"Standbys   {count(len(engine.standbys), 'standby', 'standbys')}; a commit {sure}",
-        *(f"  {one.text}" for one in engine.standbys),
+        *(f"  {standby.text}" for standby in engine.standbys),
         f"Writers    {engine.waiting} waiting for their turn"
         + (f"; {engine.writer} has had it for {engine.held_s:.1f} s" if engine.writer else ""),
     ]
 
 
-def _server(one: Process, found: Status, now: int) -> str:
-    if one.stopped_at is not None:
-        state = f"stopped {ago(one.stopped_at, now)}"
-    elif one.is_silent(now):
-        state = f"SILENT, last at work {ago(one.seen_at, now)}"
+def _server(process: Process, status: Status, now: int) -> str:
+    if process.stopped_at is not None:
+        state = f"stopped {ago(process.stopped_at, now)}"
+    elif process.is_silent(now):
+        state = f"SILENT, last at work {ago(process.seen_at, now)}"
     else:
-        state = f"at work, version {one.version}, since {ago(one.started_at, now)}"
-    behind = "" if one.run == found.run else ", superseded by a later run"
-    return f"  {one.name}  {state}{behind}"
+        state = f"at work, version {process.version}, since {ago(process.started_at, now)}"
+    behind = "" if process.run == status.run else ", superseded by a later run"
+    return f"  {process.name}  {state}{behind}"

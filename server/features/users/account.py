@@ -46,19 +46,19 @@ def password() -> AnyResponse:
     """Set a password chosen by the user, and end all their other sessions."""
     here, form = services(), request.form
     try:
-        found = _present()
+        account = _present()
         chosen = form.get("chosen", "")
         if chosen != form.get("again", ""):
             raise passwords.PoorPasswordError(_("The two new passwords differ."))
         if chosen == form.get("present", ""):
             raise passwords.PoorPasswordError(_("The new password is the present one."))
-        context = (*here.event.settings.name.values(), found.user.name)
-        passwords.check(chosen, context, chars_min=_chars_min(found.user))
+        context = (*here.event.settings.name.values(), account.user.name)
+        passwords.check(chosen, context, chars_min=_chars_min(account.user))
         hashed = users.hash_password(chosen)
         token, showed = os.urandom(users.TOKEN_BYTES).hex(), _who().showed_factor
         here.database.write(
             lambda db: users.change_password(
-                db, found, hashed, token, now=here.now(), showed_factor=showed
+                db, account, hashed, token, now=here.now(), showed_factor=showed
             )
         )
     except WrongPasswordError:
@@ -75,8 +75,10 @@ def password() -> AnyResponse:
 @auth.allow(*ROLES)
 @auth.confirmed
 def sign_out_elsewhere() -> AnyResponse:
-    here, who, token = services(), _who(), auth.token()
-    ended = here.database.write(lambda db: users.end_other_sessions(db, who, token, now=here.now()))
+    here, user, token = services(), _who(), auth.token()
+    ended = here.database.write(
+        lambda db: users.end_other_sessions(db, user, token, now=here.now())
+    )
     flash(_("Sessions ended elsewhere: %(count)s.", count=ended), "good")
     return redirect(url_for("admin.account.show"), 303)
 
@@ -85,9 +87,9 @@ def sign_out_elsewhere() -> AnyResponse:
 @auth.allow(*ROLES)
 @auth.confirmed
 def end_session(mark: str) -> AnyResponse:
-    who = _who()
+    user = _who()
     return forms.perform(
-        lambda db, by, now: users.end_session(db, who, mark, now=now),
+        lambda db, by, now: users.end_session(db, user, mark, now=now),
         _("That session is ended."),
         back=url_for("admin.account.show"),
         refused=(users.AccountError,),
@@ -108,10 +110,10 @@ def confirm() -> AnyResponse:
     """Confirm the second factor, or the password of a user without one. Sensitive actions are then
     allowed in this session for a while.
     """
-    here, who = services(), _who()
+    here, user = services(), _who()
     try:
-        if who.has_factor:
-            proof.show_factor(who)
+        if user.has_factor:
+            proof.show_factor(user)
         else:
             _present()
     except WrongPasswordError:
@@ -120,7 +122,7 @@ def confirm() -> AnyResponse:
         return Response(_confirm_page(_("That was not right. A code counts once.")), 400)
     token, before = os.urandom(users.TOKEN_BYTES).hex(), auth.token()
     here.database.write(
-        lambda db: users.confirm(db, before, token, now=here.now(), showed_factor=who.has_factor)
+        lambda db: users.confirm(db, before, token, now=here.now(), showed_factor=user.has_factor)
     )
     flash(_("Thank you. Now do once more what you were about to do."), "good")
     response = redirect(own_page(request.args.get("next", "")), 303)
@@ -129,12 +131,12 @@ def confirm() -> AnyResponse:
 
 
 def _confirm_page(problem: str = "") -> str:
-    here, who = services(), _who()
+    here, user = services(), _who()
     return render_template(
         "confirm.html",
         problem=problem,
-        factors=second_factors.factors(here.database.reader, who.user_id),
-        sign_options=proof.sign_options(who),
+        factors=second_factors.factors(here.database.reader, user.user_id),
+        sign_options=proof.sign_options(user),
     )
 
 
@@ -143,33 +145,33 @@ def _present() -> users.Stored:
 
     An attempt is counted before the password is checked, as at sign-in. Raises WrongPasswordError.
     """
-    here, who = services(), auth.user()
-    assert who is not None
-    keys = [Key(f"own of {who.user_id}", HERE, own=True)]
+    here, user = services(), auth.user()
+    assert user is not None
+    keys = [Key(f"own of {user.user_id}", HERE, own=True)]
     try:
         here.guesses.check(keys, here.now())
-        found = users.stored(here.database, who.name)
+        account = users.stored(here.database, user.name)
         with here.guesses.known.turn(caller()):
             here.guesses.charge(keys, here.now())
-            right = users.fits(found, request.form.get("present", ""))
+            right = users.fits(account, request.form.get("present", ""))
     except WaitError:
         abort(429)
     except BusyError:
         abort(503)
-    if not right or found is None or found.user.user_id != who.user_id:
+    if not right or account is None or account.user.user_id != user.user_id:
         raise WrongPasswordError
     here.database.write(lambda db: here.guesses.refund(db, keys, here.now()))
-    return found
+    return account
 
 
 def _who() -> users.User:
-    who = auth.user()
-    assert who is not None  # The view requires a role.
-    return who
+    user = auth.user()
+    assert user is not None  # The view requires a role.
+    return user
 
 
-def _chars_min(who: users.User) -> int:
-    return signing_in.chars_min(who, frozenset(services().event.settings.second_factor_roles))
+def _chars_min(user: users.User) -> int:
+    return signing_in.chars_min(user, frozenset(services().event.settings.second_factor_roles))
 
 
 def _again(problem: str) -> Response:
@@ -177,14 +179,14 @@ def _again(problem: str) -> Response:
 
 
 def _page(problem: str = "") -> str:
-    here, who = services(), auth.user()
-    assert who is not None
+    here, user = services(), auth.user()
+    assert user is not None
     return render_template(
         "account.html",
         problem=problem,
-        sessions=users.sessions(here.database.reader, who.user_id, auth.token(), now=here.now()),
-        chars_min=_chars_min(who),
-        factors=second_factors.factors(here.database.reader, who.user_id),
+        sessions=users.sessions(here.database.reader, user.user_id, auth.token(), now=here.now()),
+        chars_min=_chars_min(user),
+        factors=second_factors.factors(here.database.reader, user.user_id),
         chars_max=passwords.CHARS_MAX,
         now=here.now(),
     )

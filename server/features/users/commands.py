@@ -39,8 +39,8 @@ def add_user(name: str, event_dir: Path, role: str) -> None:
 def list_users(event_dir: Path) -> None:
     """List every user with their role."""
     with opened(event_dir) as (_, database):
-        for one in users.users(database.reader):
-            click.echo(f"{one.name}  {one.role}{'  disabled' if one.disabled else ''}")
+        for listed in users.users(database.reader):
+            click.echo(f"{listed.name}  {listed.role}{'  disabled' if listed.disabled else ''}")
 
 
 @user.command("password")
@@ -51,13 +51,13 @@ def new_password(name: str, event_dir: Path) -> None:
     password = users.make_password()
     password_hash = users.hash_password(password)
     with opened(event_dir) as (_, database):
-        one = _user(database, name)
+        account = _user(database, name)
         database.write(
             lambda db: users.set_password(
-                db, one.user_id, password_hash, by=BY, now=wall_clock(), first=True
+                db, account.user_id, password_hash, by=BY, now=wall_clock(), first=True
             )
         )
-    click.echo(f"{one.name} signs in with this password, and then chooses another: {password}")
+    click.echo(f"{account.name} signs in with this password, and then chooses another: {password}")
 
 
 @user.command("no-second-factor")
@@ -70,13 +70,13 @@ def no_second_factor(name: str, event_dir: Path) -> None:
     password = users.make_password()
     password_hash = users.hash_password(password)
     with opened(event_dir) as (_, database):
-        one = _user(database, name)
+        account = _user(database, name)
         database.write(
             lambda db: second_factors.remove_all(
-                db, one.user_id, password_hash, by=BY, now=wall_clock()
+                db, account.user_id, password_hash, by=BY, now=wall_clock()
             )
         )
-    click.echo(f"{one.name} signs in with this password, and then chooses another: {password}")
+    click.echo(f"{account.name} signs in with this password, and then chooses another: {password}")
 
 
 @user.command()
@@ -87,14 +87,16 @@ def unlock(name: str, event_dir: Path) -> None:
     attempts.
     """
     with opened(event_dir) as (_, database):
-        one = _user(database, name)
-        database.write(lambda db: users.unlock(db, one.user_id, by=BY, now=wall_clock()))
-    click.echo(f"{one.name} may sign in from anywhere for 15 minutes.")
+        account = _user(database, name)
+        database.write(lambda db: users.unlock(db, account.user_id, by=BY, now=wall_clock()))
+    click.echo(f"{account.name} may sign in from anywhere for 15 minutes.")
 
 
 def _user(database: Database, name: str) -> users.User:
-    known = {one.name.casefold(): one for one in users.users(database.reader)}
-    found = known.get(name.casefold())
-    if found is None:
-        raise refuse(f"there is no user {name!r}; there are {', '.join(known)}.")
-    return found
+    by_name = {
+        account_row.name.casefold(): account_row for account_row in users.users(database.reader)
+    }
+    account = by_name.get(name.casefold())
+    if account is None:
+        raise refuse(f"there is no user {name!r}; there are {', '.join(by_name)}.")
+    return account

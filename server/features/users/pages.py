@@ -31,13 +31,13 @@ def add() -> str:
     password = users.make_password()
     hashed = users.hash_password(password)
     try:
-        made = here.database.write(
+        user = here.database.write(
             lambda db: users.add_user(db, name, role, hashed, by=by, now=here.now(), first=True)
         )
     except users.AccountError as error:
         flash(_("Nothing was changed: %(why)s", why=i18n.said(error)), "bad")
         return _list()
-    return _list(shown=(made.name, password))
+    return _list(shown=(user.name, password))
 
 
 @blueprint.post("/<int:user_id>/password")
@@ -69,12 +69,12 @@ def _with_fresh_password(user_id: int, step: Callable[[Connection, str], object]
     fresh = users.make_password()
     hashed = users.hash_password(fresh)
     try:
-        found = users.user(here.database.reader, user_id)
+        user = users.user(here.database.reader, user_id)
         here.database.write(lambda db: step(db, hashed))
     except users.AccountError as error:
         flash(_("Nothing was changed: %(why)s", why=i18n.said(error)), "bad")
         return _list()
-    return _list(shown=(found.name, fresh))
+    return _list(shown=(user.name, fresh))
 
 
 @blueprint.post("/<int:user_id>/role")
@@ -157,8 +157,8 @@ def no_pin(user_id: int) -> Response:
     )
 
 
-def _perform(step: Callable[[Connection, str, int], object], said: str) -> Response:
-    return forms.perform(step, said, back=_back(), refused=(users.AccountError,))
+def _perform(step: Callable[[Connection, str, int], object], message: str) -> Response:
+    return forms.perform(step, message, back=_back(), refused=(users.AccountError,))
 
 
 def _back() -> str:
@@ -168,11 +168,11 @@ def _back() -> str:
 def _list(shown: tuple[str, str] | None = None) -> str:
     here = services()
     db, now = here.database.reader, here.now()
-    known = users.users(db)
+    listed = users.users(db)
     return render_template(
         "users.html",
-        users=known,
-        guessed_at=signing_in.strangers_wait(db, here.guesses, known, now),
+        users=listed,
+        guessed_at=signing_in.strangers_wait(db, here.guesses, listed, now),
         with_pin=pins.has_pin(db),
         may_pin=pins.ROLES,
         pin_digits=pins.PIN_DIGITS,

@@ -82,10 +82,10 @@ def enter() -> AnyResponse:
 @blueprint.post("/sign-out")
 @auth.allow_everybody
 def leave() -> AnyResponse:
-    token, who = auth.token(), auth.user()
+    token, user = auth.token(), auth.user()
     if token:
         here = services()
-        here.database.write(lambda db: users.leave(db, token, who, now=here.now()))
+        here.database.write(lambda db: users.leave(db, token, user, now=here.now()))
     session.clear()
     response = redirect(url_for("admin.sign_in.form"), 303)
     auth.drop_session(response)
@@ -95,7 +95,7 @@ def leave() -> AnyResponse:
 
 
 def own_page(target: str) -> str:
-    """Return `target` if it is one of our pages, else the home page. Prevents open redirects."""
+    """Return `target` if it is an address of ours, else the home page. Prevents open redirects."""
     if target.startswith("/admin/") and "\\" not in target and target.isprintable():
         return target
     return url_for("admin.home")

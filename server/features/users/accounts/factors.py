@@ -31,10 +31,10 @@ _NEW_APP, _NEW_PASSKEY = "new app", "new passkey"  # Purposes of pending challen
 @auth.with_first_password
 @auth.before_factor
 def ask() -> str | AnyResponse:
-    who = _who()
-    if not who.waits:
+    user = _who()
+    if not user.waits:
         return redirect(url_for("admin.home"), 303)
-    return _ask_page(who)
+    return _ask_page(user)
 
 
 @blueprint.post("/second-factor")
@@ -44,23 +44,23 @@ def ask() -> str | AnyResponse:
 @auth.before_factor
 def answer() -> AnyResponse:
     """Check the second factor, and continue the session under a new token."""
-    here, who = services(), _who()
-    if not who.waits:
+    here, user = services(), _who()
+    if not user.waits:
         return redirect(url_for("admin.home"), 303)
     try:
-        shown = proof.show_factor(who)
+        shown = proof.show_factor(user)
     except WrongFactorError:
         problem = _("That was not right. A code counts once, and for half a minute.")
-        return Response(_ask_page(who, problem), 401)
+        return Response(_ask_page(user, problem), 401)
     token, before, now = os.urandom(users.TOKEN_BYTES).hex(), auth.token(), here.now()
-    address, known = caller(), auth.device()
+    address, device_cookie = caller(), auth.device()
     device = here.database.write(
         lambda db: signing_in.finish(
-            db, who, before, token, factor=shown, address=address, device=known, now=now
+            db, user, before, token, factor=shown, address=address, device=device_cookie, now=now
         )
     )
     if shown == "recovery code":
-        left = second_factors.factors(here.database.reader, who.user_id).recovery_codes
+        left = second_factors.factors(here.database.reader, user.user_id).recovery_codes
         flash(_("That recovery code is used up. Codes left: %(left)s.", left=left), "warn")
     response = redirect(own_page(request.args.get("next", "")), 303)
     auth.keep_session(response, token)
@@ -82,14 +82,14 @@ def show() -> str:
 @auth.confirmed
 def add_app() -> AnyResponse:
     """Add an authenticator app, proven by a valid code."""
-    here, who, code = services(), _who(), request.form.get("code", "")[:20]
+    here, user, code = services(), _who(), request.form.get("code", "")[:20]
     secret = here.pending.take(auth.token(), _NEW_APP, here.now())
     if secret is None:
         return _again(_("That took too long. Scan the new code below."))
     key, now = second_factors.sealing_key(here.event.phone_secret), here.now()
     try:
         codes = here.database.write(
-            lambda db: second_factors.add_totp(db, key, who, secret.decode(), code, now=now)
+            lambda db: second_factors.add_totp(db, key, user, secret.decode(), code, now=now)
         )
     except WrongFactorError:
         here.pending.put(auth.token(), _NEW_APP, secret, now)
@@ -106,14 +106,16 @@ def add_app() -> AnyResponse:
 @auth.confirmed
 def add_passkey() -> AnyResponse:
     """Add a passkey that the browser created."""
-    here, who, where = services(), _who(), proof.place()
+    here, user, where = services(), _who(), proof.place()
     challenge = here.pending.take(auth.token(), _NEW_PASSKEY, here.now())
-    made, name = request.form.get("credential", ""), request.form.get("name", "")[:200]
+    response, name = request.form.get("credential", ""), request.form.get("name", "")[:200]
     if challenge is None or where is None:
         return _again(_("That took too long. Try again."))
     try:
         codes = here.database.write(
-            lambda db: passkeys.add_passkey(db, where, who, made, challenge, name, now=here.now())
+            lambda db: passkeys.add_passkey(
+                db, where, user, response, challenge, name, now=here.now()
+            )
         )
     except AccountError as error:
         return _again(_("Nothing was changed: %(why)s", why=i18n.said(error)))
@@ -127,11 +129,11 @@ def add_passkey() -> AnyResponse:
 @auth.confirmed
 def recovery() -> AnyResponse:
     """Replace the recovery codes; the earlier ones are void."""
-    here, who = services(), _who()
-    if not who.has_factor:
+    here, user = services(), _who()
+    if not user.has_factor:
         return _again(_("Set up an authenticator app or a passkey first."))
     codes = here.database.write(
-        lambda db: second_factors.fresh_recovery_codes(db, who, now=here.now())
+        lambda db: second_factors.fresh_recovery_codes(db, user, now=here.now())
     )
     return Response(_page(codes=codes))
 
@@ -141,7 +143,7 @@ def recovery() -> AnyResponse:
 @auth.confirmed
 def remove_app() -> AnyResponse:
     now = services().now()
-    return _remove(lambda db, who: second_factors.remove_totp(db, who, now=now))
+    return _remove(lambda db, user: second_factors.remove_totp(db, user, now=now))
 
 
 @blueprint.post("/account/factors/passkey/remove")
@@ -153,18 +155,18 @@ def remove_passkey() -> AnyResponse:
         chosen = bytes.fromhex(request.form.get("passkey", "")[:4096])
     except ValueError:
         chosen = b""
-    return _remove(lambda db, who: second_factors.remove_passkey(db, who, chosen, now=now))
+    return _remove(lambda db, user: second_factors.remove_passkey(db, user, chosen, now=now))
 
 
 def _remove(step: Callable[[Connection, User], None]) -> AnyResponse:
     """Remove a factor, unless it is the last one of a role that needs one."""
-    here, who = services(), _who()
-    needed = who.role in here.event.settings.second_factor_roles
+    here, user = services(), _who()
+    needed = user.role in here.event.settings.second_factor_roles
 
     def remove(db: Connection) -> None:
-        if needed and second_factors.factors(db, who.user_id).count <= 1:
+        if needed and second_factors.factors(db, user.user_id).count <= 1:
             raise AccountError(N_("Your role needs a second factor. Set up another one first."))
-        step(db, who)
+        step(db, user)
 
     try:
         here.database.write(remove)
@@ -173,31 +175,31 @@ def _remove(step: Callable[[Connection, User], None]) -> AnyResponse:
     return _changed(_("The second factor is removed."), [])
 
 
-def _added(said: str, codes: list[str]) -> AnyResponse:
+def _added(message: str, codes: list[str]) -> AnyResponse:
     """Mark the new factor as shown in this session. After the first factor, other browsers and
     addresses must show one too.
     """
-    here, who, token = services(), _who(), auth.token()
-    address, known = caller(), auth.device()
+    here, user, token = services(), _who(), auth.token()
+    address, device_cookie = caller(), auth.device()
 
     def step(db: Connection) -> str:
         users.confirm(db, token, token, now=here.now(), showed_factor=True)
-        return signing_in.know_alone(db, who, address, known, here.now()) if codes else ""
+        return signing_in.know_alone(db, user, address, device_cookie, here.now()) if codes else ""
 
     device = here.database.write(step)
-    response = _changed(said, codes)
+    response = _changed(message, codes)
     if device:
         auth.keep_device(response, device)
     return response
 
 
-def _changed(said: str, codes: list[str]) -> AnyResponse:
+def _changed(message: str, codes: list[str]) -> AnyResponse:
     """Show the result, and end the user's other sessions."""
-    here, who, token = services(), _who(), auth.token()
-    here.database.write(lambda db: users.end_other_sessions(db, who, token, now=here.now()))
+    here, user, token = services(), _who(), auth.token()
+    here.database.write(lambda db: users.end_other_sessions(db, user, token, now=here.now()))
     if codes:
-        return Response(_page(said=said, codes=codes))
-    flash(f"{said} {_('Everywhere else you are signed out.')}", "good")
+        return Response(_page(message=message, codes=codes))
+    flash(f"{message} {_('Everywhere else you are signed out.')}", "good")
     return redirect(url_for("admin.factors.show"), 303)
 
 
@@ -205,20 +207,20 @@ def _again(problem: str, *, secret: str = "") -> Response:
     return Response(_page(problem=problem, secret=secret), 400)
 
 
-def _ask_page(who: User, problem: str = "") -> str:
-    found = second_factors.factors(services().database.reader, who.user_id)
+def _ask_page(user: User, problem: str = "") -> str:
+    own_factors = second_factors.factors(services().database.reader, user.user_id)
     return render_template(
         "accounts/ask.html",
         problem=problem,
-        factors=found,
-        sign_options=proof.sign_options(who),
+        factors=own_factors,
+        sign_options=proof.sign_options(user),
     )
 
 
 def _page(
-    *, problem: str = "", said: str = "", codes: list[str] | None = None, secret: str = ""
+    *, problem: str = "", message: str = "", codes: list[str] | None = None, secret: str = ""
 ) -> str:
-    here, who, where = services(), _who(), proof.place()
+    here, user, where = services(), _who(), proof.place()
     db, now = here.database.reader, here.now()
     if not secret:
         # Reloading the page must not void the code already in the app.
@@ -229,24 +231,24 @@ def _page(
     options = ""
     if where is not None:
         challenge = here.pending.asked(auth.token(), _NEW_PASSKEY, passkeys.new_challenge, now)
-        options = passkeys.registration_options(db, where, who, challenge)
+        options = passkeys.registration_options(db, where, user, challenge)
     event_name = next(iter(here.event.settings.name.values()))
     return render_template(
         "accounts/factors.html",
         problem=problem,
-        said=said,
+        said=message,
         codes=codes or [],
         secret=secret,
-        symbol=symbol_svg(second_factors.setup_uri(secret, who.name, event_name)),
-        factors=second_factors.factors(db, who.user_id),
+        symbol=symbol_svg(second_factors.setup_uri(secret, user.name, event_name)),
+        factors=second_factors.factors(db, user.user_id),
         options=options,
-        needed=who.role in here.event.settings.second_factor_roles,
+        needed=user.role in here.event.settings.second_factor_roles,
         now=now,
         name_chars_max=second_factors.NAME_CHARS_MAX,
     )
 
 
 def _who() -> User:
-    who = auth.user()
-    assert who is not None  # The view requires a role.
-    return who
+    user = auth.user()
+    assert user is not None  # The view requires a role.
+    return user

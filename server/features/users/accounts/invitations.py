@@ -75,20 +75,20 @@ def accept(token: str) -> AnyResponse:
     here, form = services(), request.form
     now, chosen = here.now(), form.get("chosen", "")
     try:
-        found = invitations.find(here.database.reader, token, now)
+        invitation = invitations.find(here.database.reader, token, now)
         if chosen != form.get("again", ""):
             raise passwords.PoorPasswordError(_("The two new passwords differ."))
-        context = (*here.event.settings.name.values(), found.name)
-        passwords.check(chosen, context, chars_min=_chars_min(found))
+        context = (*here.event.settings.name.values(), invitation.name)
+        passwords.check(chosen, context, chars_min=_chars_min(invitation))
         hashed = users.hash_password(chosen)
         session_token = os.urandom(users.TOKEN_BYTES).hex()
         tag = caller()[:8]
 
         def step(db: Connection) -> User:
-            made = invitations.accept(db, token, hashed, now=now)
-            users.open_session(db, users.Stored(made, hashed), hashed, session_token, now)
-            entry_log.act(db, made.by, Act.SIGNED_IN, {"user": made.user_id, "caller": tag}, now)
-            return made
+            user = invitations.accept(db, token, hashed, now=now)
+            users.open_session(db, users.Stored(user, hashed), hashed, session_token, now)
+            entry_log.act(db, user.by, Act.SIGNED_IN, {"user": user.user_id, "caller": tag}, now)
+            return user
 
         here.database.write(step)
     except InvitationOverError:
@@ -105,14 +105,14 @@ def accept(token: str) -> AnyResponse:
 def _page(token: str, problem: str = "") -> Response:
     here = services()
     try:
-        found = invitations.find(here.database.reader, token, here.now())
+        invitation = invitations.find(here.database.reader, token, here.now())
     except InvitationOverError:
         answer = Response(render_template("accounts/invitation_over.html"), 410)
     else:
         answer = Response(
             render_template(
-                "accounts/invitation.html", invitation=found, problem=problem,
-                chars_min=_chars_min(found), chars_max=passwords.CHARS_MAX,
+                "accounts/invitation.html", invitation=invitation, problem=problem,
+                chars_min=_chars_min(invitation), chars_max=passwords.CHARS_MAX,
             ),
             400 if problem else 200,
         )  # fmt: skip
@@ -121,6 +121,6 @@ def _page(token: str, problem: str = "") -> Response:
     return answer
 
 
-def _chars_min(found: invitations.Invitation) -> int:
-    made = User(0, found.name, found.role)
-    return signing_in.chars_min(made, frozenset(services().event.settings.second_factor_roles))
+def _chars_min(invitation: invitations.Invitation) -> int:
+    user = User(0, invitation.name, invitation.role)
+    return signing_in.chars_min(user, frozenset(services().event.settings.second_factor_roles))

@@ -26,26 +26,26 @@ def place() -> Place | None:
     """
     here = services().event.settings
     for address in (here.public_address, here.phones_at):
-        known = urlsplit(address)
-        host = known.hostname or ""
+        address_parts = urlsplit(address)
+        host = address_parts.hostname or ""
         if host == urlsplit(f"//{request.host}").hostname and not _is_number(host):
-            port = "" if known.port in (None, 443) else f":{known.port}"
+            port = "" if address_parts.port in (None, 443) else f":{address_parts.port}"
             return Place(host, f"https://{host}{port}", next(iter(here.name.values())))
     return None
 
 
-def sign_options(who: User) -> str:
+def sign_options(user: User) -> str:
     """Return the challenge for a passkey as JSON, or "" without passkeys."""
     here, where = services(), place()
     if where is None:
         return ""
     return passkeys.sign_options(
-        here.database.reader, where, who,
+        here.database.reader, where, user,
         lambda: here.pending.asked(auth.token(), SIGN, passkeys.new_challenge, here.now()),
     )  # fmt: skip
 
 
-def show_factor(who: User) -> str:
+def show_factor(user: User) -> str:
     """Check the form's code or passkey, and return the kind of factor.
 
     An attempt is counted before it is checked. Raises WrongFactorError.
@@ -55,10 +55,10 @@ def show_factor(who: User) -> str:
     code = request.form.get("code", "").strip()[:_CODE_CHARS_MAX]
     is_code = not answer and code.replace(" ", "").isdigit()
     keys = signing_in.factor_keys(
-        here.database.reader, who, caller(), auth.device(), now, code=is_code
+        here.database.reader, user, caller(), auth.device(), now, code=is_code
     )
     try:
-        tries = here.guesses.charge(keys, now, void_until=who.unlocked_at)
+        tries = here.guesses.charge(keys, now, void_until=user.unlocked_at)
     except WaitError:
         abort(429)
     where = place()
@@ -74,30 +74,30 @@ def show_factor(who: User) -> str:
         if answer:
             if where is None or challenge is None:
                 raise WrongFactorError
-            passkeys.use_passkey(db, where, who, answer, challenge, now=now)
+            passkeys.use_passkey(db, where, user, answer, challenge, now=now)
             return "passkey"
         if is_code:
-            second_factors.use_totp(db, key, who, code, now=now)
+            second_factors.use_totp(db, key, user, code, now=now)
             return "app"
-        second_factors.use_recovery_code(db, who, code)
+        second_factors.use_recovery_code(db, user, code)
         return "recovery code"
 
     try:
         shown = here.database.write(step)
     except WrongFactorError:
-        _note_refusal(who, keys, tries, now)
+        _note_refusal(user, keys, tries, now)
         raise
     return shown
 
 
-def _note_refusal(who: User, keys: list[Key], tries: list[int], now: int) -> None:
+def _note_refusal(user: User, keys: list[Key], tries: list[int], now: int) -> None:
     """Log the first refusal of a series, and each that makes further attempts wait."""
     slowed = [key for key, count in zip(keys, tries, strict=True) if count == key.limit.free]
     if tries[0] != 1 and not slowed:
         return
     here = services()
     subject: dict[str, str | int | None] = {
-        "user": who.user_id,
+        "user": user.user_id,
         "caller": caller()[: signing_in.TAG_CHARS],
         "tries": max((key.limit.free for key in slowed), default=1),
     }

@@ -64,26 +64,30 @@ def back() -> AnyResponse:
         return _over(sign_in_page(_("This sign-in took too long. Start again."), 400))
     begun = Begun("", kept["state"], kept["nonce"], kept["verifier"])
     try:
-        found = provider.finish(request.args, begun, _back(), now=here.now(), fresh=kept["fresh"])
-        response = _confirm(found, kept["next"]) if kept["fresh"] else _enter(found, kept["next"])
+        identity = provider.finish(
+            request.args, begun, _back(), now=here.now(), fresh=kept["fresh"]
+        )
+        response = (
+            _confirm(identity, kept["next"]) if kept["fresh"] else _enter(identity, kept["next"])
+        )
     except (SignOnError, AccountError) as error:
         _note_refusal(None)
         return _over(sign_in_page(i18n.said(error), 403 if isinstance(error, NoRoleError) else 400))
     except SignInError:
-        who = sign_on_accounts.find(here.database.reader, found)
-        _note_refusal(who)
+        user = sign_on_accounts.find(here.database.reader, identity)
+        _note_refusal(user)
         return _over(sign_in_page(_("This account is shut out here. Ask an admin."), 403))
     return _over(response)
 
 
-def _enter(found: Identity, target: str) -> AnyResponse:
+def _enter(identity: Identity, target: str) -> AnyResponse:
     here, token, before = services(), os.urandom(users.TOKEN_BYTES).hex(), auth.token()
     hashed = users.hash_password(secrets.token_hex(users.TOKEN_BYTES))
     tag, now = caller()[:8], here.now()
 
     def step(db: Connection) -> None:
         users.sign_out(db, before)
-        sign_on_accounts.enter(db, found, hashed, token, tag=tag, now=now)
+        sign_on_accounts.enter(db, identity, hashed, token, tag=tag, now=now)
 
     here.database.write(step)
     session.clear()  # The new session gets a new form token.
@@ -92,11 +96,11 @@ def _enter(found: Identity, target: str) -> AnyResponse:
     return response
 
 
-def _confirm(found: Identity, target: str) -> AnyResponse:
+def _confirm(identity: Identity, target: str) -> AnyResponse:
     """Confirm the session, if the provider's user is the signed-in user."""
-    here, who = services(), auth.user()
-    known = sign_on_accounts.find(here.database.reader, found)
-    if who is None or known is None or known.user_id != who.user_id or who.waits:
+    here, user = services(), auth.user()
+    account = sign_on_accounts.find(here.database.reader, identity)
+    if user is None or account is None or account.user_id != user.user_id or user.waits:
         raise SignOnError(_("Somebody else is signed in there than here. Start again."))
     token, before = os.urandom(users.TOKEN_BYTES).hex(), auth.token()
     here.database.write(lambda db: users.confirm(db, before, token, now=here.now()))
@@ -106,10 +110,10 @@ def _confirm(found: Identity, target: str) -> AnyResponse:
     return response
 
 
-def _note_refusal(who: users.User | None) -> None:
+def _note_refusal(user: users.User | None) -> None:
     here = services()
     subject: dict[str, str | int | None] = {
-        "user": who.user_id if who else None,
+        "user": user.user_id if user else None,
         "caller": caller()[:8],
     }
     here.database.write(
@@ -123,18 +127,20 @@ def _over(response: AnyResponse) -> AnyResponse:
 
 
 def _provider() -> sign_on.Provider:
-    found = services().sign_on
-    if found is None:
+    provider = services().sign_on
+    if provider is None:
         abort(404)
-    return found
+    return provider
 
 
 def _back() -> str:
     """Return the provider's redirect address, on the host that the browser has open."""
     settings = services().event.settings
     host = urlsplit(f"//{request.host}").hostname
-    known = (settings.public_address, settings.phones_at)
-    ours = next((one for one in known if urlsplit(one).hostname == host), known[0])
+    addresses = (settings.public_address, settings.phones_at)
+    ours = next(
+        (address for address in addresses if urlsplit(address).hostname == host), addresses[0]
+    )
     return ours + url_for("admin.sign_on.back")
 
 
