@@ -1,4 +1,4 @@
-"""Grabs pictures in a thread. The newest wins, and a lost camera comes back by itself.
+"""Grabs pictures in a thread, newest first, and reconnects a lost camera.
 
-Begin with `camera.py`. It may use `config`, `pictures` and `texts`.
+Begin with `camera.py`. May use `config`, `pictures` and `texts`.
 """

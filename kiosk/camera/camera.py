@@ -1,6 +1,6 @@
-"""Grabs the door's pictures in a thread. The newest wins, and a lost camera comes back by itself.
+"""Grabs the door's pictures in a thread, and reconnects a lost camera.
 
-Nobody waits for the camera. `latest` gives the newest picture, and `status` says what is wrong.
+Only the newest picture is kept (`latest`). `status` reports faults.
 """
 
 import threading
@@ -18,29 +18,28 @@ from kiosk.camera.sources import Capture, Source, Stamps, open_capture
 from kiosk.pictures import CameraError, Picture, require_opencv, to_gray
 from kiosk.texts.messages import Code, Message, as_message
 
-# A live camera that gives nothing for this long is lost. So staff read it within 2 s.
+# A live camera without pictures for this long is lost, so that staff read it within 2 s.
 STALLED_S = 1.25
-BACK_OFF_S = (0.25, 2.0)  # The first and the longest pause between attempts to open a lost camera.
+BACK_OFF_S = (0.25, 2.0)  # first and longest pause between attempts to open a lost camera
 JOIN_S = 10.0
 
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """Holds one picture. `captured_at` is in seconds of the camera's monotonic clock."""
+    """One picture. `captured_at` is monotonic seconds."""
 
-    number: int  # It rises by one with each picture, and goes on rising after a reconnection.
+    number: int  # increases with each picture, also after a reconnection
     picture: Picture
     captured_at: float
 
     @cached_property
     def gray(self) -> Picture:
-        """Return the picture as the reader wants it."""
         return to_gray(self.picture)
 
 
 @dataclass(frozen=True)
 class CameraStatus:
-    """Says how the camera is. `message` is None while all is well."""
+    """The camera's state. `message` is None while all is well."""
 
     state: Literal["starting", "live", "lost", "ended"] = "starting"
     message: Message | None = None
@@ -48,11 +47,11 @@ class CameraStatus:
     height: int = 0
     fps_measured: float = 0.0
     frames: int = 0
-    hints: tuple[Hint, ...] = ()  # What was asked of a webcam, and what it accepted.
+    hints: tuple[Hint, ...] = ()  # requests to a webcam, with the accepted values
 
 
 class Camera:
-    """Runs a camera. Use it in a `with`, or call `start` and `close`."""
+    """A running camera. Use it as a context manager, or call `start` and `close`."""
 
     def __init__(
         self,
@@ -66,7 +65,7 @@ class Camera:
         reopen_s: tuple[float, float] = REOPEN_S,
         back_off_s: tuple[float, float] = BACK_OFF_S,
     ) -> None:
-        """`loop` plays a file or folder again and again. Raises CameraError without OpenCV."""
+        """`loop` repeats a file or folder. Raises CameraError without OpenCV."""
         require_opencv()
         self.source = source
         self.request = request or CameraRequest()
@@ -75,7 +74,7 @@ class Camera:
         self._clock = clock
         self._freeze = Freeze(frozen_s, reopen_s)
         self._back_off_s = back_off_s
-        self._changed = threading.Condition()  # It guards the four fields below.
+        self._changed = threading.Condition()  # guards the four fields below
         self._frame: Frame | None = None
         self._status = CameraStatus()
         self._times: deque[float] = deque(maxlen=31)
@@ -85,12 +84,11 @@ class Camera:
         self._thread = threading.Thread(target=self._run, name="camera", daemon=True)
 
     def start(self) -> Self:
-        """Begin to grab."""
         self._thread.start()
         return self
 
     def close(self) -> None:
-        """Stop grabbing, let the device go, and wake whoever waits in `latest`."""
+        """Stop grabbing, release the device, and wake waiters in `latest`."""
         self._stop.set()
         with self._changed:
             self._closed = True
@@ -110,9 +108,7 @@ class Camera:
         self.close()
 
     def latest(self, after: int, timeout_s: float) -> Frame | None:
-        """Return the newest frame with a number above `after`, or None if none comes within
-        `timeout_s`.
-        """
+        """The newest frame with a number above `after`, or None after `timeout_s`."""
         with self._changed:
             self._changed.wait_for(lambda: self._closed or self._has(after), timeout_s)
             return self._frame if self._has(after) else None
@@ -122,7 +118,7 @@ class Camera:
 
     @property
     def status(self) -> CameraStatus:
-        """Say how the camera is now, also when its driver hangs and the thread can't tell."""
+        """The camera's state. Correct even if its driver hangs and blocks the thread."""
         with self._changed:
             status, times = self._status, tuple(self._times)
         if status.state != "live" or not self.source.live or not times:
@@ -155,20 +151,20 @@ class Camera:
             pause_s = min(pause_s * 2, self._back_off_s[1])
 
     def _attend(self) -> Message | None:
-        """Open the source and publish its pictures until they stop. It returns why, or None at a
-        clean end.
+        """Open the source and publish its pictures until they stop. Returns the reason, or None at
+        a clean end.
         """
         try:
             capture = self._open(self.source, self.request)
         except CameraError as error:
             return error.message
         except Exception as error:
-            # Whatever a driver raises, the door must not stay blind for good.
+            # Drivers may raise anything, and the door must not stay blind.
             return self._failed(Code.CANT_OPEN_WHY, error)
         try:
             return self._play(capture)
         except Exception as error:
-            # The error's text may hold a URL with a password, so only its kind is told.
+            # The error's text may contain a URL with a password, so only its type is shown.
             return self._failed(Code.CAMERA_FAILED, error)
         finally:
             capture.release()
@@ -179,7 +175,7 @@ class Camera:
     def _play(self, capture: Capture) -> Message | None:
         pace = None if self.source.live else Pace(capture, self._clock)
         self._freeze.opened(self._clock())
-        stalled = True  # The first picture may take longer.
+        stalled = True  # the first picture may take longer
         while not self._stop.is_set():
             asked_at = self._clock()
             ok, picture = capture.read()
@@ -188,7 +184,7 @@ class Camera:
             if pace is not None:
                 self._stop.wait(pace.wait_s())
             elif stalled := self._clock() - asked_at >= STALLED_S and not stalled:
-                # The picture is as old as the wait. A decoder hands out its last one when it gives
+                # The picture is as old as the wait: a decoder returns its last one when it gives
                 # up.
                 continue
             elif self._freeze.holds(picture, now := self._clock()):
@@ -196,7 +192,7 @@ class Camera:
                 if self._freeze.is_hopeless(now):
                     return message
                 self._say("lost", message)
-                # The next picture may differ, and then all is well at once.
+                # the next picture may differ, which ends the freeze
                 continue
             if isinstance(capture, WebcamCapture):
                 self._hints = capture.hints
@@ -225,7 +221,7 @@ class Camera:
 
 
 class Pace:
-    """Holds a file's pictures back until their time."""
+    """Delays a file's pictures until their time."""
 
     def __init__(self, capture: Capture, clock: Callable[[], float]) -> None:
         self._stamps = Stamps(capture)
@@ -233,7 +229,7 @@ class Pace:
         self._started_at: float | None = None
 
     def wait_s(self) -> float:
-        """Return the seconds from now until the picture just read is due, or 0 when it is late."""
+        """Seconds until the picture just read is due; 0 if late."""
         position_s = self._stamps.next_ms() / 1000
         if self._started_at is None:
             self._started_at = self._clock()

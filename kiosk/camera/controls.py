@@ -1,4 +1,6 @@
-"""Asks a webcam for size, rate, format, exposure, gain and focus, and tells what it made of it."""
+"""Requests size, rate, format, exposure, gain and focus from a webcam, and reports the accepted
+values.
+"""
 
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
@@ -12,32 +14,32 @@ V4L2 = "V4L2"
 V4L2_MANUAL = 1
 # Webcams have aperture priority (3). A few others have only full automatic (0).
 V4L2_AUTO = (3, 0)
-EXPOSURES_PER_MS = 10  # V4L2 counts exposure in 0.1 ms
-# A camera has steps of its own, so what it accepted may differ by a tenth.
+EXPOSURES_PER_MS = 10  # V4L2 exposure is in 0.1 ms
+# Cameras have coarse steps, so an accepted value may differ by a tenth.
 CLOSE = 0.1
 
 
 @dataclass(frozen=True)
 class CameraRequest:
-    """Says what to ask of a live camera. It may give something else, so sizes are read off the
+    """Settings requested from a live camera. It may choose others, so sizes are taken from the
     pictures.
 
-    None leaves a thing as the camera has it. A short exposure (5 ms) buys more reads of moving
-    badges than any decoder does, where the light allows it.
+    None leaves a setting unchanged. If there is enough light, a short exposure (5 ms) improves
+    reading of moving badges more than any decoder.
     """
 
     width: int = 1280
     height: int = 720
     fps: float = 30.0
     exposure_ms: float | Auto | None = None
-    gain: float | None = None  # In the camera's own units.
-    focus: float | Auto | None = None  # In the camera's own units. On most cameras 0 is far.
-    photo_s: float = 2.0  # Each photo of a folder is shown for this long.
+    gain: float | None = None  # in the camera's own units
+    focus: float | Auto | None = None  # in the camera's own units; on most cameras 0 is far
+    photo_s: float = 2.0  # how long each photo of a folder is shown
 
 
 @dataclass(frozen=True)
 class Hint:
-    """Holds one thing that was asked of a webcam. `got` is "" where the camera does not tell."""
+    """One requested setting. `got` is "" if the camera does not report it."""
 
     name: Literal["size", "fps", "format", "exposure", "gain", "focus"]
     asked: str
@@ -46,7 +48,7 @@ class Hint:
 
 
 class Adjustable(Protocol):
-    """Describes the part of cv2.VideoCapture that webcams are asked by."""
+    """The part of cv2.VideoCapture that controls webcams."""
 
     def read(self) -> tuple[bool, Any]: ...
     def get(self, propId: int, /) -> float: ...
@@ -56,7 +58,7 @@ class Adjustable(Protocol):
 
 
 def request_of(settings: KioskSettings) -> CameraRequest:
-    """Return what the kiosk's settings ask of its camera."""
+    """The settings requested from the kiosk's camera."""
     return CameraRequest(
         width=settings.camera_width,
         height=settings.camera_height,
@@ -68,12 +70,12 @@ def request_of(settings: KioskSettings) -> CameraRequest:
 
 
 class WebcamCapture:
-    """Holds a webcam that was asked. `hints` tells what it made of it."""
+    """A webcam with requested settings. `hints` are the results."""
 
     def __init__(self, capture: Adjustable, request: CameraRequest) -> None:
         self._capture = capture
         self._request = request
-        # The format comes first. Uncompressed 1280 x 720 gives at most 10 pictures a second over
+        # The format comes first: uncompressed 1280 x 720 gives at most 10 pictures a second over
         # USB 2.
         capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
         capture.set(cv2.CAP_PROP_FRAME_WIDTH, request.width)
@@ -84,10 +86,9 @@ class WebcamCapture:
         self.hints = _frame_hints(capture, request) + _light_hints(capture, request)
 
     def read(self) -> tuple[bool, Any]:
-        """Return the next picture."""
         ok, picture = self._capture.read()
         if ok and not self._shown:
-            # Many webcams forget their exposure when the pictures begin, so it is set only now.
+            # Many webcams forget their exposure when the pictures begin, so it is set now.
             self._shown = True
             self.hints = _frame_hints(self._capture, self._request)
             self.hints += _light_hints(self._capture, self._request)
@@ -129,7 +130,7 @@ def _light_hints(capture: Adjustable, request: CameraRequest) -> tuple[Hint, ...
 
 def _exposure(capture: Adjustable, wanted: float | Auto) -> Hint:
     asked = "auto" if wanted == "auto" else f"{wanted:g} ms"
-    # Other back ends count in units that differ from camera to camera.
+    # Other back ends have units that differ between cameras.
     if capture.getBackendName() != V4L2:
         return Hint("exposure", asked, "", False)
     if wanted == "auto":
@@ -146,7 +147,7 @@ def _value(
 ) -> Hint:
     accepted = capture.set(prop, wanted)
     got = capture.get(prop)
-    known = accepted or got > 0  # A property that the camera does not have reads 0 or -1.
+    known = accepted or got > 0  # properties that the camera lacks read 0 or -1
     taken = accepted and _close(got, wanted)
     return Hint(name, f"{wanted:g}", f"{got:g}" if known else "", taken)
 

@@ -1,4 +1,4 @@
-"""Makes the camera's picture for the staff's page, small and with a frame around the code."""
+"""The camera's picture for the staff's page: small, with a frame around the code."""
 
 from collections.abc import Iterable
 
@@ -9,15 +9,13 @@ from kiosk.pictures import Picture, cv2
 WIDTH = 640
 JPEG_QUALITY = 70
 FRAME_BGR = (255, 255, 255)
-EDGE_BGR = (0, 0, 0)  # A dark line under the frame lets it show on any ground.
+EDGE_BGR = (0, 0, 0)  # a dark line under the frame makes it visible on any background
 
 
 def preview_jpeg(
     picture: Picture, outlines: Iterable[Iterable[tuple[int, int]]] = (), *, width: int = WIDTH
 ) -> bytes | None:
-    """Return `picture` as a JPEG `width` pixels wide, each outline drawn. It is None for an empty
-    picture.
-    """
+    """`picture` as a JPEG `width` pixels wide, with outlines; None for an empty picture."""
     if not picture.size:
         return None
     scale = min(1.0, width / picture.shape[1])

@@ -1,6 +1,4 @@
-"""Judges a picture as a reader of codes would, by whether there is light enough and its edges are
-sharp.
-"""
+"""Judges whether a picture is bright and sharp enough for reading codes."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -9,16 +7,16 @@ import numpy as np
 
 from kiosk.pictures import Picture, cv2
 
-DARK = 45.0  # The mean gray level.
+DARK = 45.0  # mean gray level
 BRIGHT = 215.0
-GLARE_SHARE = 0.25  # The share of pixels at the top level. Nothing can be read there.
+GLARE_SHARE = 0.25  # share of pixels at the top level, where nothing can be read
 TOP = 250
-SOFT_PX = 4.0  # The pixels that an edge takes from dark to light.
+SOFT_PX = 4.0  # pixels of an edge from dark to light
 BLURRED_PX = 6.5
-CONTRAST_MIN = 40.0  # Gray levels. With less contrast there is no edge to judge by.
+CONTRAST_MIN = 40.0  # gray levels; with less contrast there is no edge to judge
 SEARCH_STEP = 4
-PART_PX = 192  # The side of the part that is judged where no code is in view.
-TEXTURE_MIN = 2.0  # The mean difference in gray levels between pixels of the thinned picture.
+PART_PX = 192  # side of the judged part if no code is in view
+TEXTURE_MIN = 2.0  # mean difference in gray levels between pixels of the reduced picture
 
 Light = Literal["dark", "good", "bright"]
 Sharpness = Literal["unknown", "sharp", "soft", "blurred"]
@@ -26,16 +24,18 @@ Sharpness = Literal["unknown", "sharp", "soft", "blurred"]
 
 @dataclass(frozen=True)
 class Judgement:
-    """`edge_px` is None where there is nothing to judge by."""
+    """`edge_px` is None without an edge to judge."""
 
-    brightness: float  # The mean gray level, from 0 to 255.
+    brightness: float  # mean gray level, 0 to 255
     light: Light
     edge_px: float | None
     sharpness: Sharpness
 
 
 def judge(gray: Picture, corners: tuple[tuple[int, int], ...] = ()) -> Judgement:
-    """Judge a picture, its edges in the code at `corners`, or else where it has most of them."""
+    """Judge brightness, and the sharpness of edges in the code at `corners`, or else in the part
+    with most edges.
+    """
     if not gray.size:
         return Judgement(0.0, "dark", None, "unknown")
     levels = cv2.calcHist([gray], [0], None, [256], [0, 256]).ravel() / gray.size
@@ -63,7 +63,7 @@ def _part(gray: Picture, corners: tuple[tuple[int, int], ...]) -> Picture:
 
 
 def _busiest(gray: Picture) -> Picture:
-    """Return the part with the most edges both ways. It is empty where there are none."""
+    """The part with most edges both ways; empty if there are none."""
     size = (gray.shape[1] // SEARCH_STEP, gray.shape[0] // SEARCH_STEP)
     if min(size) < 16:
         return gray[:0, :0]
@@ -80,9 +80,10 @@ def _busiest(gray: Picture) -> Picture:
 
 
 def edge_width(gray: Picture) -> float | None:
-    """Return how many pixels the steepest edges take, in the direction in which they take more.
+    """Pixels of the steepest edges, in the direction in which they are wider. None without enough
+    contrast.
 
-    Motion blurs one direction alone. It is None where there is too little contrast to tell.
+    Motion blurs only one direction.
     """
     if min(gray.shape) < 16:
         return None
@@ -93,7 +94,7 @@ def edge_width(gray: Picture) -> float | None:
         return None
     widths = []
     for dx, dy in ((1, 0), (0, 1)):
-        # In gray levels a pixel.
+        # in gray levels per pixel
         slope = np.abs(cv2.Sobel(smooth, cv2.CV_32F, dx, dy, ksize=3)) / 8
         steepest = float(np.percentile(slope, 99.5))
         widths.append(float(high - low) / max(steepest, 0.1))

@@ -1,7 +1,6 @@
-"""Tells what the camera and the reader make of the door, in words and pictures for the camera's
-test page.
+"""Reports on the camera and the reader, in words and pictures, for the camera's test page.
 
-It is made when asked for, in the page's thread. The door's own loop never waits for it.
+Made on request in the page's thread. The door's loop never waits for it.
 """
 
 from dataclasses import dataclass
@@ -20,21 +19,19 @@ TEST_WIDTH = 960
 
 @dataclass(frozen=True)
 class View:
-    """Holds one picture that the reader looked at, and the codes that it read there, the taken one
-    first.
-    """
+    """One picture and the outlines of the codes read in it, the taken one first."""
 
     frame: Frame
     outlines: tuple[Corners, ...] = ()
 
     def preview(self) -> bytes | None:
-        """Return the picture for the staff's page, in colour, small, the taken code framed. It is
-        None where it is empty.
+        """The picture for the staff's page: small, in colour, the taken code framed; None if
+        empty.
         """
         return preview_jpeg(self.frame.picture, self.outlines[:1])
 
     def test_picture(self) -> bytes | None:
-        """Return the picture as the reader saw it, with all its codes framed."""
+        """The picture as the reader saw it, with all its codes framed."""
         return preview_jpeg(self.frame.gray, self.outlines, width=TEST_WIDTH)
 
     def judged(self) -> Judgement:
@@ -43,20 +40,20 @@ class View:
 
 @dataclass(frozen=True)
 class CameraReport:
-    """Says how camera and reader do. `judged` is None before the first picture."""
+    """The state of the camera and the reader. `judged` is None before the first picture."""
 
     kind: Kind
-    # Which one of its kind it is, as a number, a path, or an address without its password.
+    # A number, a path, or an address without its password.
     target: str
-    name: str  # What Linux calls it, or "" where that is not known.
-    asked: CameraRequest | None  # None for files and streams, of which nothing is asked.
+    name: str  # Linux's name for it; "" if unknown
+    asked: CameraRequest | None  # None for files and streams
     status: CameraStatus
     judged: Judgement | None
     looks_per_s: float
-    look_ms: float  # The median duration of the last passes over a picture.
-    codes: int  # Codes that were read in the last picture.
-    shown: int  # Codes that were in view in the last minute.
-    read: int  # How many of those were read.
+    look_ms: float  # median duration of the last readings of a picture
+    codes: int  # codes read in the last picture
+    shown: int  # codes in view in the last minute
+    read: int  # how many of those were read
 
 
 def report(
@@ -65,7 +62,7 @@ def report(
     counts: tuple[int, int],
     pace: tuple[float, float],
 ) -> CameraReport:
-    """`counts` are (shown, read), `pace` is (looks a second, ms a look)."""
+    """`counts` are (shown, read). `pace` is (pictures read a second, ms per picture)."""
     source = camera.source
     webcam = source.kind is Kind.WEBCAM
     return CameraReport(

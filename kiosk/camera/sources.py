@@ -1,8 +1,6 @@
-"""Opens the sources of pictures, which are a webcam, a video file, a folder of photos, or a stream
-on the network.
+"""Opens the sources of pictures: a webcam, a video file, a folder of photos, or a network stream.
 
-Each source opens as a `Capture`, which is the three methods of cv2.VideoCapture that the camera
-needs.
+Each opens as a `Capture`, the three methods of cv2.VideoCapture that the camera uses.
 """
 
 import os
@@ -30,7 +28,7 @@ STREAM_TIMEOUT_MS = 5000
 PHOTO_BYTES_MAX = 256 << 20
 FOLDER_FPS = 10.0
 FPS_MAX = 240.0
-STAMP_STEP_MAX_MS = 10_000  # No time stamp may hold a picture back for longer than this.
+STAMP_STEP_MAX_MS = 10_000  # no timestamp may delay a picture longer
 
 _HELP = "give a webcam's number or name, a file, a folder, or a URL"
 
@@ -44,33 +42,31 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Source:
-    """Names one source. `target` is a webcam's number, device or name, a path, or a URL."""
+    """A source. `target` is a webcam's number, device or name, a path, or a URL."""
 
     kind: Kind
     target: str
 
     @property
     def live(self) -> bool:
-        """Tell whether pictures come as they happen. Otherwise the camera paces them and they
-        end.
-        """
+        """Whether pictures arrive as they happen. Others are paced, and end."""
         return self.kind in (Kind.WEBCAM, Kind.STREAM)
 
     @property
     def address(self) -> str:
-        """Return which one of its kind it is. A URL is without its user, password and query."""
+        """The target, but a URL without its user, password and query."""
         if self.kind is not Kind.STREAM:
             return self.target
         url = urlsplit(self.target)
         path, secret, _ = url.path.partition("=")
-        # Some cameras take /user=…&password=…, so this much of the path is not shown.
+        # Some cameras take /user=…&password=… in the path, so this part is hidden.
         if secret:
             path = f"{path.rpartition('/')[0]}/…"
         return f"{url.scheme}://{url.netloc.rpartition('@')[2]}{path}"
 
     @property
     def label(self) -> Message:
-        """Return what to call it on a screen or in a log."""
+        """The source's name for screens and logs."""
         if self.kind is Kind.STREAM:
             return Message(Code.AS_IS, text=self.address)
         return Message(_LABELS[self.kind], target=self.address)
@@ -80,7 +76,7 @@ _LABELS = {Kind.WEBCAM: Code.WEBCAM, Kind.FILE: Code.FILE, Kind.FOLDER: Code.FOL
 
 
 class Capture(Protocol):
-    """Describes the part of cv2.VideoCapture that a camera uses."""
+    """The part of cv2.VideoCapture that a camera uses."""
 
     def read(self) -> tuple[bool, Any]: ...
     def get(self, propId: int, /) -> float: ...
@@ -88,7 +84,7 @@ class Capture(Protocol):
 
 
 def parse_source(text: str, webcams: Path = WEBCAMS) -> Source:
-    """Return the source that `text` names. Raises CameraError for one that can't be there."""
+    """Parse a source. Raises CameraError if it can't exist."""
     text = text.strip()
     if not text:
         raise CameraError("No camera is named", _HELP)
@@ -98,7 +94,7 @@ def parse_source(text: str, webcams: Path = WEBCAMS) -> Source:
         return _parse_url(text)
     path = Path(text)
     if text.startswith("/dev/") and not (path.is_file() or path.is_dir()):
-        return Source(Kind.WEBCAM, text)  # It may be plugged in later.
+        return Source(Kind.WEBCAM, text)  # it may be plugged in later
     if path.is_dir():
         if not photos_in(path):
             raise CameraError(f"The folder {text} holds no photos", "put .jpg or .png files there")
@@ -108,7 +104,7 @@ def parse_source(text: str, webcams: Path = WEBCAMS) -> Source:
     try:
         find_webcam(text, webcams)
     except NoWebcamError:
-        # A text with an @ may be a URL without its beginning, and have a password in it.
+        # A text with an @ may be a URL without its scheme, with a password.
         called = "that" if "@" in text else text
         raise CameraError(
             f"No webcam and no file is called {called}", f"{_HELP}. {webcams_here(webcams)}"
@@ -132,14 +128,12 @@ def _parse_url(text: str) -> Source:
             "The camera's URL has an @ after a /, ? or #",
             "in a user or password write / as %2F, ? as %3F, # as %23, @ as %40",
         )
-    # FFmpeg does not know RTSP:// in upper case.
+    # FFmpeg does not accept RTSP:// in upper case.
     return Source(Kind.STREAM, url.scheme.lower() + text[len(url.scheme) :])
 
 
 def open_capture(source: Source, request: CameraRequest) -> Capture:
-    """Open `source`. Raises CameraError where it gives nothing now. A live one may give something
-    later.
-    """
+    """Raises CameraError if `source` gives no pictures now. A live source may later."""
     require_opencv()
     if source.kind is Kind.FOLDER:
         return FolderCapture(Path(source.target), request.photo_s)
@@ -148,7 +142,7 @@ def open_capture(source: Source, request: CameraRequest) -> Capture:
     elif source.kind is Kind.STREAM:
         capture = cv2.VideoCapture(source.target, cv2.CAP_FFMPEG, _stream_wishes())
     else:
-        # The other back ends take a name with digits for a series of photos, and print parts of a
+        # Other back ends interpret a name with digits as a series of photos, and print parts of a
         # broken file on the terminal.
         capture = cv2.VideoCapture(source.target, cv2.CAP_FFMPEG)
     if not capture.isOpened():
@@ -166,41 +160,38 @@ _REMEDIES = {
 
 
 def _stream_wishes() -> list[int]:
-    """Return what a stream is opened with. RTSP goes over TCP where the camera can, as OpenCV asks
-    it to.
-    """
+    """Options for opening a stream. OpenCV's default asks RTSP cameras for TCP."""
     requests = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, STREAM_TIMEOUT_MS]
     requests += [cv2.CAP_PROP_READ_TIMEOUT_MSEC, STREAM_TIMEOUT_MS]
-    # Each further thread of the decoder holds one more picture back.
+    # Each further decoder thread delays pictures by one more.
     return [*requests, cv2.CAP_PROP_N_THREADS, 1]
 
 
 def _open_webcam(target: str) -> "cv2.VideoCapture":
     if not (target.isdigit() or target.startswith("/dev/")):
         try:
-            # Its number may have changed while it was away.
+            # its number may have changed while it was away
             target = find_webcam(target).device
         except NoWebcamError:
             problem = Message(Code.NOT_PLUGGED_IN, camera=target)
             raise CameraError(problem, Message(Code.CHECK_CABLE)) from None
-    # Without a back end named, OpenCV would first try the device as a video file.
+    # Without a named back end, OpenCV first tries the device as a video file.
     backend = cv2.CAP_V4L2 if sys.platform == "linux" else cv2.CAP_ANY
     return cv2.VideoCapture(int(target) if target.isdigit() else target, backend)
 
 
 def photos_in(folder: Path) -> list[Path]:
-    """List the photos of a folder, by name."""
     return sorted(p for p in folder.iterdir() if p.suffix.lower() in PHOTO_SUFFIXES)
 
 
 def read_photo(path: Path) -> Picture:
-    """Read the picture in a file, 8 bits, BGR or gray. Raises CameraError where there is none."""
+    """The picture in a file, 8 bits, BGR or gray. Raises CameraError if there is none."""
     require_opencv()
     try:
         size = os.stat(path).st_size
         if size > PHOTO_BYTES_MAX:
             raise NoPictureError(f"no video, and over {PHOTO_BYTES_MAX >> 20} MB for a photo")
-        # On some systems cv2.imread can't take every name.
+        # On some systems cv2.imread does not accept every file name.
         data = np.fromfile(path, np.uint8)
         picture = cv2.imdecode(data, cv2.IMREAD_COLOR) if size else None
     except OSError as error:
@@ -213,9 +204,7 @@ def read_photo(path: Path) -> Picture:
 
 
 class Stamps:
-    """Tells when each picture of a file is due, by the file's time stamps or else its frame
-    rate.
-    """
+    """The time of each picture of a file, by its timestamps or else its frame rate."""
 
     def __init__(self, capture: Capture) -> None:
         fps = capture.get(cv2.CAP_PROP_FPS)
@@ -225,21 +214,17 @@ class Stamps:
         self._position_ms = 0.0
 
     def next_ms(self) -> float:
-        """Return the position of the picture just read, which is 0 for the first. Call it once for
-        each.
-        """
+        """The position of the picture just read, 0 for the first. Call it once per picture."""
         before_ms, self._stamp_ms = self._stamp_ms, self._capture.get(cv2.CAP_PROP_POS_MSEC)
         if before_ms is not None:
             step_ms = self._stamp_ms - before_ms
-            # Some containers have no time stamps, or senseless ones.
+            # Some containers have no timestamps, or nonsensical ones.
             self._position_ms += step_ms if 0 < step_ms <= STAMP_STEP_MAX_MS else self._step_ms
         return self._position_ms
 
 
 def video_frames(path: Path) -> Iterator[tuple[float, Picture]]:
-    """Yield (seconds from the start, picture) for each frame. Raises CameraError if there is
-    none.
-    """
+    """(seconds from the start, picture) for each frame. Raises CameraError if there are none."""
     capture = open_capture(Source(Kind.FILE, str(path)), CameraRequest())
     try:
         stamps = Stamps(capture)
@@ -255,9 +240,7 @@ def video_frames(path: Path) -> Iterator[tuple[float, Picture]]:
 
 
 class FolderCapture:
-    """Shows a folder of photos as a slow video. Each is shown for `photo_s` at 10 frames a
-    second.
-    """
+    """Shows a folder of photos as a video: each for `photo_s`, at 10 frames a second."""
 
     def __init__(self, folder: Path, photo_s: float) -> None:
         self._frames = _show(photos_in(folder), max(1, round(photo_s * FOLDER_FPS)))
@@ -269,9 +252,7 @@ class FolderCapture:
         return picture is not None, picture
 
     def get(self, propId: int, /) -> float:
-        """Return the position in ms, or frames a second. It is 0 for anything else, as with
-        OpenCV.
-        """
+        """The position in ms, or the frame rate; 0 for anything else, as in OpenCV."""
         if propId == cv2.CAP_PROP_POS_MSEC:
             return max(0, self._count - 1) * 1000 / FOLDER_FPS
         return FOLDER_FPS if propId == cv2.CAP_PROP_FPS else 0.0
@@ -285,6 +266,6 @@ def _show(photos: list[Path], times: int) -> "Generator[Picture, None, None]":
         try:
             picture = read_photo(photo)
         except CameraError:
-            continue  # One broken photo must not end the show.
+            continue  # one broken photo must not end the show
         for _ in range(times):
             yield picture

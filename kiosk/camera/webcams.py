@@ -1,4 +1,4 @@
-"""Finds which webcams are plugged in, by the names that Linux gives them."""
+"""Finds the connected webcams, by their names in Linux."""
 
 import sys
 from pathlib import Path
@@ -13,11 +13,11 @@ BY_NUMBER = "Webcams have names on Linux alone: choose one by its number, from 0
 
 
 class NoWebcamError(CameraError):
-    """Is raised where no webcam that is plugged in has such a name."""
+    """No connected webcam has this name."""
 
 
 class Webcam(NamedTuple):
-    """Names one webcam, e.g. ("/dev/video0", "HD Webcam C270")."""
+    """A webcam, e.g. ("/dev/video0", "HD Webcam C270")."""
 
     device: str
     name: str
@@ -27,24 +27,24 @@ class Webcam(NamedTuple):
 
 
 def list_webcams(webcams: Path = WEBCAMS) -> list[Webcam]:
-    """List each webcam that Linux knows, by number."""
+    """The webcams that Linux knows, by number."""
     found = []
     for entry in sorted(webcams.glob("video*"), key=lambda e: (len(e.name), e.name)):
         try:
             name = (entry / "name").read_text("utf-8", "replace").strip()
             first = (entry / "index").read_text("ascii", "replace").strip() == "0"
         except OSError:
-            continue  # It was unplugged between the listing and the reading.
-        # The later ones of a device carry no pictures.
+            continue  # unplugged between listing and reading
+        # A device's further entries carry no pictures.
         if first:
             found.append(Webcam(f"/dev/{entry.name}", name))
     return found
 
 
 def find_webcam(text: str, webcams: Path = WEBCAMS) -> Webcam:
-    """Find the webcam with `text` in its name, in whatever case. A whole name goes before a part.
+    """Find the webcam by part of its name, ignoring case. A full match takes precedence.
 
-    Raises CameraError, with those that there are, where there is none or more than one.
+    Raises CameraError with the available ones, if none or several match.
     """
     wanted, known = text.strip().casefold(), list_webcams(webcams)
     whole = [webcam for webcam in known if webcam.name.casefold() == wanted]
@@ -61,13 +61,13 @@ def find_webcam(text: str, webcams: Path = WEBCAMS) -> Webcam:
 
 
 def webcam_name(target: str, webcams: Path = WEBCAMS) -> str:
-    """Return the name of the webcam with this number or device, or "" where none is known."""
+    """The name of the webcam with this number or device; "" if unknown."""
     device = f"/dev/video{target}" if target.isdigit() else target
     return next((webcam.name for webcam in list_webcams(webcams) if webcam.device == device), "")
 
 
 def webcams_here(webcams: Path = WEBCAMS) -> str:
-    """Say in a sentence what there is to choose from."""
+    """A sentence with the available webcams."""
     known = ", ".join(map(str, list_webcams(webcams)))
     if known:
         return f"Webcams here: {known}"
@@ -75,7 +75,7 @@ def webcams_here(webcams: Path = WEBCAMS) -> str:
 
 
 def webcams_text(webcams: Path = WEBCAMS) -> str:
-    """Return the `cameras` command's answer, which has a line for each webcam with its number."""
+    """The output of the command `cameras`: one line per webcam."""
     known = list_webcams(webcams)
     if not known:
         return webcams_here(webcams) + "."

@@ -1,8 +1,8 @@
-"""Finds how a picture of a code was blurred, by a hand's motion or a lens, and undoes it.
+"""Estimates the blur of a picture of a code, by motion or defocus, and removes it.
 
-A steady motion of L pixels multiplies the spectrum by sinc(L u), a lens out of focus by a jinc:
-both leave dark bands whose distance and direction tell the blur. The spectrum is compared with a
-bank of such patterns, and the best one is divided out (Wiener's filter). Frequencies are in cycles
+A steady motion of L pixels multiplies the spectrum by sinc(L u), and defocus by a jinc. Both
+leave dark bands whose distance and direction identify the blur. The spectrum is compared with a
+bank of such patterns, and the best one is divided out (Wiener filter). Frequencies are in cycles
 per pixel.
 """
 
@@ -14,21 +14,21 @@ import numpy as np
 
 from kiosk.pictures import Picture, cv2
 
-TILE = 96  # The side of the pieces whose spectra are averaged.
+TILE = 96  # side of the tiles whose spectra are averaged
 STRIDE = 64
-BAND = (0.02, 0.25)  # Below it are light and shadow, and above it is noise.
+BAND = (0.02, 0.25)  # lighting below, noise above
 LENGTHS_PX = tuple(3.5 * 1.09**step for step in range(26))  # 3.5 to 30
 RADII_PX = tuple(1.4 * 1.08**step for step in range(21))  # 1.4 to 6.5
-# The least of a blur's pattern, because its dark bands are never quite dark.
+# Minimum of a blur's pattern, because its dark bands are never quite dark.
 FLOOR = 0.01
-NOISE = 40.0 * TILE  # The power that noise of about 3 gray levels has in a tile.
-NOISE_RATIO = 0.006  # The ratio of noise to signal that the inverse filter assumes.
+NOISE = 40.0 * TILE  # power of noise of about 3 gray levels in a tile
+NOISE_RATIO = 0.006  # noise-to-signal ratio assumed by the inverse filter
 FIT_MIN = 0.45
-# Under this standard deviation, in gray levels, there is nothing to see.
+# Below this standard deviation, in gray levels, there is nothing to see.
 FLAT_MIN = 4.0
-EDGE = 32  # Pixels around the picture in which its borders fade.
-JINC_STEPS = 64  # The steps of the table up to 1.
-# Sides of a transform are multiples of this, so that only few patterns have to be kept.
+EDGE = 32  # pixels around the picture in which its borders fade
+JINC_STEPS = 64  # steps of the table up to 1
+# Sides of a transform are multiples of this, which keeps the cache of patterns small.
 GRID = 64
 
 Floats = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
@@ -36,16 +36,16 @@ Floats = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 
 @dataclass(frozen=True)
 class Blur:
-    """`size_px` is the length of a motion or the radius of a lens's disc. `fit` is at most 1."""
+    """`size_px` is the length of a motion, or the radius of a defocus disc. `fit` is at most 1."""
 
     kind: Literal["motion", "lens"]
     size_px: float
-    # The direction of a motion, counter-clockwise from the right. It is 0 for a lens.
+    # Direction of a motion, counter-clockwise from the right; 0 for defocus.
     degrees: float
     fit: float
 
     def resembles(self, other: "Blur") -> bool:
-        """Tell whether undoing the one would undo the other."""
+        """Whether removing one blur would also remove the other."""
         if self.kind != other.kind or abs(np.log(self.size_px / other.size_px)) > 0.1:
             return False
         apart = abs(self.degrees - other.degrees)
@@ -54,11 +54,10 @@ class Blur:
 
 
 def deblurred(gray: Picture, exponent: float, choice: int = 0) -> Picture:
-    """Return the picture as light, without its likeliest blur (0) or the next (1). It is empty if
-    the picture has none.
+    """The picture, as light, without its likeliest blur (0) or the next (1); empty if it has none.
 
-    A blur adds light, and light is a power of a picture's levels. The power is 2.2 by the standard,
-    which few cameras keep to, and 1 where a program blurred the picture.
+    A blur adds light, and light is a power (`exponent`) of the picture's levels: 2.2 by the
+    standard, which few cameras follow, and 1 for pictures blurred by a program.
     """
     light = _light(exponent)[gray]
     blurs = blurs_of(light, choice + 1)
@@ -71,9 +70,7 @@ def _light(exponent: float) -> Floats:
 
 
 def blurs_of(gray: Picture | Floats, limit: int = 2) -> list[Blur]:
-    """List the likeliest blurs of a picture that a code fills, the best first. There are none if it
-    is sharp.
-    """
+    """The likeliest blurs of a picture that a code fills, best first; none if it is sharp."""
     spectrum = _log_spectrum(gray)
     if spectrum is None:
         return []
@@ -82,7 +79,7 @@ def blurs_of(gray: Picture | Floats, limit: int = 2) -> list[Blur]:
     norm = float(np.linalg.norm(spectrum))
     if norm == 0:
         return []
-    fits = np.einsum("ij,j->i", patterns, spectrum) / norm  # `@` would start threads.
+    fits = np.einsum("ij,j->i", patterns, spectrum) / norm  # `@` would start threads
     found: list[Blur] = []
     for index in np.argsort(-fits)[:40]:
         kind, size_px, degrees = candidates[index]
@@ -95,7 +92,7 @@ def blurs_of(gray: Picture | Floats, limit: int = 2) -> list[Blur]:
 
 
 def deconvolved(gray: Picture | Floats, blur: Blur) -> Picture:
-    """Return the picture as it was before `blur`, by Wiener's filter."""
+    """Remove `blur` with a Wiener filter."""
     height, width = gray.shape
     high, wide = (-(-(side + 2 * EDGE) // GRID) * GRID for side in (height, width))
     bottom, right = high - height - EDGE, wide - width - EDGE
@@ -109,9 +106,7 @@ def deconvolved(gray: Picture | Floats, blur: Blur) -> Picture:
 
 
 def _log_spectrum(gray: Picture | Floats) -> Floats | None:
-    """Return the log of the mean power of the picture's tiles within BAND. It is None where there
-    is nothing.
-    """
+    """The log of the mean power of the picture's tiles within BAND; None for a flat picture."""
     height, width = gray.shape
     if min(height, width) < TILE // 2:
         return None
@@ -163,9 +158,7 @@ Candidate = tuple[Literal["motion", "lens"], float, float]
 
 @cache
 def _bank() -> tuple[list[Candidate], Floats, Floats]:
-    """Return all blurs, their log patterns (unit length, without a trend), and the trends taken
-    out.
-    """
+    """All blurs, their log patterns (unit length, detrended), and the removed trends."""
     across, down = (part[_in_band()] for part in _frequencies())
     radius = np.hypot(across, down)
     trend, _ = np.linalg.qr(np.stack([np.ones_like(radius), np.log(radius), radius], axis=1))
@@ -182,7 +175,7 @@ def _bank() -> tuple[list[Candidate], Floats, Floats]:
 
 
 def _transfer(kind: str, size_px: float, degrees: float, across: Floats, down: Floats) -> Floats:
-    """Return what a blur multiplies each frequency by."""
+    """The factor by which a blur multiplies each frequency."""
     if kind == "motion":
         angle = np.radians(degrees)
         along = across * np.float32(np.cos(angle)) - down * np.float32(np.sin(angle))
@@ -193,9 +186,7 @@ def _transfer(kind: str, size_px: float, degrees: float, across: Floats, down: F
 
 @cache
 def _jinc_table() -> Floats:
-    """Return 2 J1(x) / x from 0 on, by the polynomials of Abramowitz and Stegun, 9.4.4 and
-    9.4.6.
-    """
+    """2 J1(x) / x from 0 on, by the polynomials of Abramowitz and Stegun, 9.4.4 and 9.4.6."""
     longest = 2 * np.pi * max(RADII_PX) * np.hypot(0.5, 0.5)
     x = (np.arange(int(longest * JINC_STEPS) + 2) + 0.5) / JINC_STEPS
     polyval = np.polynomial.polynomial.polyval
@@ -212,13 +203,12 @@ _PHASE = (-2.35619449, 0.12499612, 0.0000565, -0.00637879, 0.00074348, 0.0007982
 
 @lru_cache(maxsize=8)
 def _packed_frequencies(shape: tuple[int, int]) -> tuple[Floats, Floats]:
-    """Return frequencies across and down where OpenCV's packed real transform has them."""
+    """Frequencies across and down, in the layout of OpenCV's packed real transform."""
     high, wide = shape
     columns, rows = np.arange(wide), np.arange(high)
     across = np.broadcast_to((columns + 1) // 2 / wide, shape).astype(np.float32)
     down = np.broadcast_to(np.fft.fftfreq(high)[:, None], shape).astype(np.float32)
-    # The first and the last column are real transforms. They are packed a second time, from top to
-    # bottom.
+    # The first and last columns are real transforms, packed again from top to bottom.
     down[:, 0] = down[:, -1] = (rows + 1) // 2 / high
     return across, down
 

@@ -1,8 +1,7 @@
-"""Finds the finder patterns of a symbol. They are three square rings in its corners, by which
-engines find it.
+"""Finds finder patterns: the three square rings in a symbol's corners, by which engines locate it.
 
-Where one of them is torn or covered no engine finds the code. Two are enough to know where the
-third must be. It is drawn there, and the engine decides.
+If one of them is torn or covered, no engine finds the code. Two determine the position of the
+third. It is drawn there, and the engine tries again.
 """
 
 from collections.abc import Iterator
@@ -13,14 +12,14 @@ import numpy as np
 
 from kiosk.pictures import Picture, cv2
 
-# Only the largest are taken. More of them would be a pattern of something else.
+# Only the largest; more would be a pattern of something else.
 PATTERNS_MAX = 8
-CORE_PX_MIN = 6  # The area of a core.
-HOLE_TO_CORE = (1.7, 4.4)  # The ratio of their areas, which is 25 to 9 as drawn.
-APART_MAX = 1.6  # How far the modules of two finder patterns of one symbol may differ.
-# The shorter side of a finder pattern to the longer, where it is seen at an angle.
+CORE_PX_MIN = 6  # area of a core
+HOLE_TO_CORE = (1.7, 4.4)  # ratio of their areas, 25 to 9 as printed
+APART_MAX = 1.6  # greatest ratio of module sizes of two finder patterns of one symbol
+# Shorter to longer side of a finder pattern seen at an angle.
 SQUEEZED = 0.35
-# Modules between the middles of two finder patterns along a side, for versions 1 to 40.
+# Modules between the centres of two finder patterns along a side, for versions 1 to 40.
 MODULES = (10.0, 172.0)
 
 Corners = tuple[tuple[float, float], ...]
@@ -29,7 +28,7 @@ Vector = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
 @dataclass(frozen=True, eq=False)
 class FinderPattern:
-    """Holds the middle of a finder pattern, and the steps of a module along its two sides, in
+    """The centre of a finder pattern, and the vectors of a module along its two sides, in
     pixels.
     """
 
@@ -43,16 +42,14 @@ class FinderPattern:
 
 
 def find_patterns(binary: Picture) -> list[FinderPattern]:
-    """Find the largest finder patterns of a black and white picture, which are dark cores in light
-    rings.
-    """
+    """The largest finder patterns of a black and white picture: dark cores in light rings."""
     contours, tree = cv2.findContours(
         cv2.bitwise_not(binary), cv2.RETR_TREE, cv2.CHAIN_APPROX_SIMPLE
     )
     if tree is None:
         return []
     beside, inside, around = tree[0][:, 0], tree[0][:, 2], tree[0][:, 3]
-    # A finder pattern is a hole in something dark, with one thing in the hole that has no holes
+    # A finder pattern is a hole in a dark area, with one object in the hole that has no holes
     # itself.
     holes = np.flatnonzero((around >= 0) & (inside >= 0) & (beside[inside] < 0))
     holes = holes[inside[inside[holes]] < 0]
@@ -65,7 +62,7 @@ def _pattern(hole: "cv2.typing.MatLike", core: "cv2.typing.MatLike") -> FinderPa
     size = cv2.contourArea(core)
     if size < CORE_PX_MIN:
         return None
-    # Contours run through the middles of pixels. Around a hole these are the dark ones.
+    # Contours run through the centres of pixels. Around a hole these are the dark ones.
     side, hole_side = np.sqrt(size) + 1, np.sqrt(cv2.contourArea(hole)) - 1
     if not HOLE_TO_CORE[0] < (hole_side / side) ** 2 < HOLE_TO_CORE[1]:
         return None
@@ -75,8 +72,7 @@ def _pattern(hole: "cv2.typing.MatLike", core: "cv2.typing.MatLike") -> FinderPa
         return None
     if min(core_sides) < SQUEEZED * max(core_sides) or np.hypot(x - u, y - v) > side / 3:
         return None
-    # The side nearest to the horizontal is called across, so that finder patterns of one symbol
-    # agree.
+    # The side closest to horizontal is called across, so that finder patterns of one symbol agree.
     turned = np.radians(degrees)
     across = np.array([np.cos(turned), np.sin(turned)]) * (width - 1) / 5
     down = np.array([-np.sin(turned), np.cos(turned)]) * (height - 1) / 5
@@ -87,7 +83,7 @@ def _pattern(hole: "cv2.typing.MatLike", core: "cv2.typing.MatLike") -> FinderPa
 
 
 def third_patterns(patterns: list[FinderPattern]) -> Iterator[FinderPattern]:
-    """Find where a finder pattern may be missing beside two of `patterns`."""
+    """Possible positions of a finder pattern missing beside two of `patterns`."""
     for one, other in combinations(patterns, 2):
         modules = sorted([one.module_px, other.module_px])
         if modules[1] > APART_MAX * modules[0]:
@@ -98,7 +94,7 @@ def third_patterns(patterns: list[FinderPattern]) -> Iterator[FinderPattern]:
 def _beside(one: FinderPattern, other: FinderPattern) -> Iterator[FinderPattern]:
     across, down = (one.across + other.across) / 2, (one.down + other.down) / 2
     if float(one.across @ other.across) < 0.6 * one.module_px * other.module_px:
-        # They are turned against each other, so they belong to two symbols.
+        # Their directions differ, so they belong to two symbols.
         return
     way = other.middle - one.middle
     steps = np.linalg.solve(np.array([across, down]).T, way)
@@ -109,7 +105,7 @@ def _beside(one: FinderPattern, other: FinderPattern) -> Iterator[FinderPattern]
     if short > 0.6 * long:
         yield FinderPattern(one.middle + steps[0] * across, across, down)
         yield FinderPattern(one.middle + steps[1] * down, across, down)
-    elif short < 0.3 * long:  # The two are along a side.
+    elif short < 0.3 * long:  # the two are along a side
         aside = down if abs(steps[0]) > abs(steps[1]) else across
         for distance in (long, -long):
             for pattern in (one, other):
@@ -117,7 +113,7 @@ def _beside(one: FinderPattern, other: FinderPattern) -> Iterator[FinderPattern]
 
 
 def drawn(binary: Picture, pattern: FinderPattern) -> Picture:
-    """Draw a finder pattern into the picture, with the light edge around it."""
+    """Draw a finder pattern into a copy of the picture, with a light edge around it."""
     view = binary.copy()
     for modules, level in ((9, 255), (7, 0), (5, 255), (3, 0)):
         half = modules / 2
@@ -128,10 +124,11 @@ def drawn(binary: Picture, pattern: FinderPattern) -> Picture:
 
 
 def squares(patterns: list[FinderPattern]) -> list[tuple[Corners, float]]:
-    """Return the symbols that three of the finder patterns make. Each has four middles, clockwise,
-    and the last follows from the others.
+    """Symbols made by three of the finder patterns, as four centres, clockwise. The last is
+    computed.
 
-    With each goes how far its edge is from there, quiet zone and all, as a part of the side.
+    Each comes with the distance of its edge from there, quiet zone included, relative to the
+    side.
     """
     return [square for three in combinations(patterns, 3) if (square := _square(three)) is not None]
 
@@ -139,14 +136,14 @@ def squares(patterns: list[FinderPattern]) -> list[tuple[Corners, float]]:
 def _square(three: tuple[FinderPattern, ...]) -> tuple[Corners, float] | None:
     middles = [pattern.middle for pattern in three]
     far = [np.linalg.norm(middles[n - 1] - middles[n - 2]) for n in range(3)]
-    # This is the corner opposite to the longest side.
+    # The corner opposite to the longest side.
     corner = int(np.argmax(far))
     first = middles[corner]
     a, b = middles[corner - 2] - first, middles[corner - 1] - first
     if a[0] * b[1] - a[1] * b[0] < 0:
         a, b = b, a
     wide, high = float(np.linalg.norm(a)), float(np.linalg.norm(b))
-    # What is bent away from the camera looks smaller.
+    # Parts bent away from the camera look smaller.
     module = max(pattern.module_px for pattern in three)
     if min(wide, high) < MODULES[0] * module * 0.6 or not 0.3 < wide / high < 3.3:
         return None

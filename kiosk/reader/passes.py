@@ -1,8 +1,6 @@
-"""Has the decoding passes over a picture. A pass is a pure function that takes a picture and
-returns the QR codes in it.
+"""The decoding passes: pure functions from a picture to the QR codes in it.
 
-A pass prepares the picture (or a crop of it) and then runs an engine on it. The reader decides
-which one has its turn.
+A pass prepares the picture (or a crop) and runs an engine on it. The reader chooses the pass.
 """
 
 from collections.abc import Callable
@@ -18,13 +16,13 @@ from kiosk.reader.finder_patterns import drawn, find_patterns, third_patterns
 
 try:
     from pyzbar import pyzbar, pyzbar_error
-except ImportError:  # The wheel is there, but the system lacks libzbar0.
+except ImportError:  # the wheel is installed, but the system lacks libzbar0
     pyzbar = None
 
 Point = tuple[float, float]
 Corners = tuple[Point, Point, Point, Point]
 
-# QRCode would include Micro QR, which is then seen where there is none.
+# QRCode would include Micro QR, which has false positives.
 _FORMATS = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCodeModel2)
 
 UNSHARP_SIGMA = 4.0
@@ -32,16 +30,14 @@ UNSHARP_AMOUNT = 2.5
 # On both sides, which makes about 25 pixels, or 3 to 10 modules.
 AROUND_PX = 13
 GRAIN_SIGMA = 1.1
-PATTERNS_DRAWN_MAX = 6  # A missing finder pattern is tried in this many regions.
-# Between the picture's levels as they are (1) and as light by the standard (2.2).
+PATTERNS_DRAWN_MAX = 6  # regions in which a missing finder pattern is tried
+# Between raw levels (1) and light by the standard (2.2).
 LIGHT = 1.6
 
 
 @dataclass(frozen=True)
 class Found:
-    """Holds a symbol at four corners in pixels, clockwise. `text` is None where it could not be
-    read.
-    """
+    """A symbol, with its corners in pixels, clockwise. `text` is None if it was only located."""
 
     text: str | None
     corners: Corners
@@ -49,8 +45,8 @@ class Found:
 
 @dataclass(frozen=True)
 class DecodingPass:
-    """Describes one way to read a picture. `scale` is the size of the prepared picture to that of
-    the one it was made of.
+    """One way to read a picture. `scale` is the prepared picture's size relative to the
+    original.
     """
 
     name: str
@@ -58,21 +54,21 @@ class DecodingPass:
     scale: float
     find: Callable[[Picture], list[Found]]
     engine: str
-    crop_px: int = 480  # A larger crop is reduced to it.
+    crop_px: int = 480  # larger crops are reduced to it
 
 
 def find_zxing(gray: Picture) -> list[Found]:
-    """Find what zxing-cpp finds, with the symbols that it only located."""
+    """zxing-cpp's results, including symbols that were only located."""
     return _zxing(gray, zxingcpp.Binarizer.LocalAverage)
 
 
 def find_zxing_global(gray: Picture) -> list[Found]:
-    """Find the same with one threshold for the whole picture."""
+    """The same with one threshold for the whole picture."""
     return _zxing(gray, zxingcpp.Binarizer.GlobalHistogram)
 
 
 def find_zxing_fixed(gray: Picture) -> list[Found]:
-    """Find the same in a picture that is black and white already."""
+    """The same for a black and white picture."""
     return _zxing(gray, zxingcpp.Binarizer.FixedThreshold)
 
 
@@ -82,7 +78,7 @@ def _zxing(gray: Picture, binarizer: zxingcpp.Binarizer) -> list[Found]:
     barcodes = zxingcpp.read_barcodes(
         np.ascontiguousarray(gray),
         formats=_FORMATS,
-        try_rotate=False,  # It does nothing for QR codes.
+        try_rotate=False,  # no effect for QR codes
         try_downscale=True,
         try_invert=True,
         text_mode=zxingcpp.TextMode.Plain,
@@ -103,9 +99,7 @@ def _from_zxing(barcode: zxingcpp.Barcode) -> Found | None:
 
 
 def _text_of_symbol(barcode: zxingcpp.Barcode) -> str:
-    """Return the symbol's text as UTF-8, or else in the character set that it names, or that the
-    engine can tell.
-    """
+    """The symbol's text as UTF-8, or else in its stated or detected character set."""
     told: bool = barcode.content_type == zxingcpp.ContentType.Text
     try:
         return barcode.bytes.decode("utf-8")
@@ -114,9 +108,7 @@ def _text_of_symbol(barcode: zxingcpp.Barcode) -> str:
 
 
 def text_of(data: bytes) -> str:
-    """Return a code's bytes as text. It is UTF-8 (a badge is ASCII), or else each byte as one
-    character.
-    """
+    """A code's bytes as UTF-8 text (a badge is ASCII), or else as Latin-1."""
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
@@ -124,9 +116,7 @@ def text_of(data: bytes) -> str:
 
 
 def find_zbar(gray: Picture) -> list[Found]:
-    """Find what zbar finds, or nothing where it is not installed. It finds dark codes on light
-    ground only.
-    """
+    """zbar's results, which are dark codes on light ground; nothing if zbar is not installed."""
     if pyzbar is None or not gray.size:
         return []
     try:
@@ -138,7 +128,7 @@ def find_zbar(gray: Picture) -> list[Found]:
 
 
 def _from_zbar(symbol: "pyzbar.Decoded") -> Found | None:
-    # zbar guesses at encodings, so what is not ASCII may be other bytes than the code holds.
+    # zbar guesses encodings, so text that is not ASCII may differ from the code's bytes.
     if not symbol.data or not symbol.data.isascii():
         return None
     left, top, width, height = symbol.rect
@@ -151,19 +141,18 @@ def _from_zbar(symbol: "pyzbar.Decoded") -> Found | None:
 
 
 def as_it_is(gray: Picture) -> Picture:
-    """Return the picture without any preparation."""
     return gray
 
 
 def enlarge(gray: Picture, scale: float) -> Picture:
-    """Enlarge the picture by cubic interpolation, which reads modules under 2 pixels."""
+    """Enlarge by cubic interpolation, to read modules under 2 pixels."""
     if not gray.size:
         return gray
     return _picture(cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC))
 
 
 def equalize(gray: Picture) -> Picture:
-    """Even out the contrast tile by tile (CLAHE), against shadow, glare and low contrast."""
+    """Equalise the contrast tile by tile (CLAHE), against shadow, glare and low contrast."""
     if not gray.size:
         return gray
     return _picture(cv2.createCLAHE(clipLimit=3.0, tileGridSize=(8, 8)).apply(gray))
@@ -178,8 +167,8 @@ def sharpen(gray: Picture) -> Picture:
 
 
 def threshold(gray: Picture, scale: float = 2.0) -> Picture:
-    """Make the picture black and white by the mean level around each pixel, enlarged. It helps
-    against shadow, glare and defocus.
+    """Enlarged black and white picture by the mean around each pixel, against shadow, glare and
+    defocus.
     """
     if not gray.size:
         return gray
@@ -189,14 +178,12 @@ def threshold(gray: Picture, scale: float = 2.0) -> Picture:
 
 
 def smooth(gray: Picture) -> Picture:
-    """Take the grain out of a dark picture."""
+    """Remove the grain of a dark picture."""
     return _picture(cv2.GaussianBlur(gray, (0, 0), GRAIN_SIGMA)) if gray.size else gray
 
 
 def find_with_a_drawn_pattern(binary: Picture, limit: int = PATTERNS_DRAWN_MAX) -> list[Found]:
-    """Find what is read once a missing finder pattern is drawn where two others tell that it must
-    be.
-    """
+    """Symbols that are readable once a missing finder pattern is drawn beside two others."""
     for pattern in islice(third_patterns(find_patterns(binary)), limit):
         read = [
             found for found in find_zxing_fixed(drawn(binary, pattern)) if found.text is not None
@@ -207,7 +194,7 @@ def find_with_a_drawn_pattern(binary: Picture, limit: int = PATTERNS_DRAWN_MAX) 
 
 
 def shrink(gray: Picture, scale: float) -> Picture:
-    """Reduce the picture by averaging areas, which takes noise away from large symbols."""
+    """Reduce by averaging areas, which removes noise from large symbols."""
     height, width = gray.shape
     if min(height, width) * scale < 1:
         return gray[:0]
@@ -220,7 +207,7 @@ def _picture(picture: "cv2.typing.MatLike") -> Picture:
 
 
 def _half_smooth(gray: Picture) -> Picture:
-    """Make the picture half as large and black and white. Dots grow together, and scratches go."""
+    """Half size, black and white. Merges dots and removes scratches."""
     return threshold(smooth(shrink(gray, 0.5)), 1.0)
 
 
@@ -234,11 +221,10 @@ def _deblur(name: str, exponent: float, choice: int = 0) -> DecodingPass:
     return DecodingPass(name, prepare, 2.0, find_zxing, "zxing", crop_px=384)
 
 
-# Undoes the blur of this very picture. It is found anew for each one, because no two are blurred
-# alike.
+# Removes this picture's own blur, estimated anew for each picture.
 DEBLUR_PASS = _deblur("deblur", LIGHT)
 
-# These are for a crop around a region where a code should be. Those that read most come first.
+# For a crop around a likely region, most successful first.
 CROP_PASSES = (
     DecodingPass("threshold", threshold, 2.0, find_zxing_fixed, "zxing"),
     DecodingPass("drawn pattern", threshold, 2.0, find_with_a_drawn_pattern, "zxing", crop_px=200),
@@ -254,7 +240,7 @@ CROP_PASSES = (
     _deblur("deblur next", LIGHT, 1),
 )
 
-# These are for the whole picture.
+# For the whole picture.
 FRAME_PASSES = (
     DecodingPass("frame even", equalize, 1.0, find_zxing, "zxing"),
     DecodingPass("frame x1.5", lambda g: enlarge(g, 1.5), 1.5, find_zxing, "zxing"),

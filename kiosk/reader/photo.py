@@ -1,8 +1,7 @@
-"""Reads a photo that waits for nobody, in every size and preparation, and then by whatever finds
-more.
+"""Reads a photo without a time limit: in all sizes and preparations, then by further methods.
 
-What is done depends on the picture alone, never on the machine's speed. So the same photo always
-gives the same codes. One in which nothing is read takes two or three seconds.
+The steps depend only on the picture, not on the computer's speed, so the same photo always gives
+the same codes. A photo without a readable code takes two or three seconds.
 """
 
 from collections.abc import Callable
@@ -36,18 +35,18 @@ from kiosk.reader.reader import NO_BUDGET_MS, Reader, Sighting
 from kiosk.reader.regions import Crop, area_of, crop_at, reduced, region_of
 from kiosk.reader.unwarp import EDGE, flat, unwarped
 
-# A larger picture gets one pass as it is, and then the others at this size.
+# A larger picture gets one pass at full size, and the others at this size.
 SIDE_PX_MAX = 1920
 SCALES = (1.0, 0.7, 0.5, 0.35, 0.25, 1.5, 2.0, 3.0)
-PIXELS_MAX = 4_500_000  # The most pixels of a picture that is made larger.
+PIXELS_MAX = 4_500_000  # most pixels of an enlarged picture
 SIDE_PX_MIN = 40
 SHEET_PASSES = ("smooth threshold", "as it is", "threshold", "unsharp", "sharp")
-PATTERNS_DRAWN_MAX = 40  # A missing finder pattern is tried in this many regions.
-CLOSE_MAX = 12  # The most regions that were located in addition to what was read.
-TILES = (2,)  # The tiles to a side, for sheets of many codes.
+PATTERNS_DRAWN_MAX = 40  # regions in which a missing finder pattern is tried
+CLOSE_MAX = 12  # most located regions besides the read ones
+TILES = (2,)  # tiles to a side, for sheets of many codes
 TILE_OVERLAP = 0.3
-REGIONS_MAX = 3  # The most regions that are laid flat.
-ZBAR_PIXELS_MAX = 3_000_000  # It takes 30 ns for each.
+REGIONS_MAX = 3  # most regions that are flattened
+ZBAR_PIXELS_MAX = 3_000_000  # each takes 30 ns
 
 
 Find = Callable[[Picture], list[Found]]
@@ -67,7 +66,7 @@ def _median(gray: Picture) -> Picture:
 
 
 def _darker(gray: Picture, side: int = 3) -> Picture:
-    """Make dark dots grow together."""
+    """Merge dark dots."""
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
     return np.asarray(cv2.erode(gray, kernel), np.uint8)
 
@@ -79,13 +78,13 @@ def _lighter(gray: Picture) -> Picture:
 
 
 def _around(gray: Picture, px: int) -> Picture:
-    """Make the picture black and white by the mean level of a larger surrounding."""
+    """Black and white by the mean of a larger area."""
     window = (px, px)
     mean = cv2.blur(cv2.blur(gray, window), window)
     return np.asarray(cv2.compare(gray, mean, cv2.CMP_GE), np.uint8)
 
 
-# The passes that a picture gets in each of its sizes.
+# The passes in each size of a picture.
 PHOTO_PASSES: dict[str, tuple[Callable[[Picture], Picture], Find]] = {
     "smooth threshold": (lambda g: threshold(smooth(g), 1.0), find_zxing_fixed),
     "as it is": (as_it_is, find_zxing),
@@ -107,10 +106,10 @@ PHOTO_PASSES: dict[str, tuple[Callable[[Picture], Picture], Find]] = {
 
 
 class PhotoReader:
-    """Holds one photo, and what was found in it so far."""
+    """One photo, and its codes so far."""
 
     def __init__(self, picture: Picture) -> None:
-        """Raises ValueError for what is no picture."""
+        """Raises ValueError if it is no picture."""
         self.whole = to_gray(picture)
         self._colours = cv2.split(picture)[:3] if picture.ndim == 3 and picture.size else ()
         side = max(self.whole.shape, default=0)
@@ -118,10 +117,10 @@ class PhotoReader:
         self._gray = self.whole if self._scale == 1.0 else shrink(self.whole, self._scale)
         self._sized: dict[float, Picture] = {1.0: self._gray}
         self.sightings: list[Sighting] = []
-        self.located: list[Corners] = []  # Symbols that were seen but not read.
+        self.located: list[Corners] = []  # located but not read
 
     def read(self) -> list[Sighting]:
-        """Return all codes, the nearest (largest) first."""
+        """All codes, the largest first."""
         if not self.whole.size:
             return []
         self._decode(Crop(self.whole, 0, 0, 1.0), find_zxing, "first")
@@ -144,9 +143,7 @@ class PhotoReader:
         return sorted(self.sightings, key=lambda sighting: -sighting.area)
 
     def _search_for_more(self) -> None:
-        """Look for others beside what was read, closely where they were seen, or on a sheet of
-        codes.
-        """
+        """Look for more codes beside the first: at located regions, or on a sheet of codes."""
         for scale, name in ((1.0, "smooth threshold"), (0.5, "as it is"), (1.0, "even")):
             self._decode_in_size(scale, name)
         if len({s.text for s in self.sightings}) > 1:
@@ -157,7 +154,7 @@ class PhotoReader:
             self._decode_closely(corners)
 
     def _decode_closely(self, corners: Corners) -> None:
-        """Decode at one region that an engine located."""
+        """Decode at one located region."""
         crop = crop_at(self.whole, region_of(corners))
         for decoding_pass in (DEBLUR_PASS, *CROP_PASSES):
             if corners not in self._unread():
@@ -173,7 +170,7 @@ class PhotoReader:
         self._decode(Crop(flat(self.whole, corners), 0, 0, 1.0), partial(_at, corners), "flat")
 
     def _sizes(self) -> None:
-        """Try every preparation in every size, until one reads."""
+        """Try every preparation in every size until one succeeds."""
         for name, scale in product(PHOTO_PASSES, SCALES):
             self._decode_in_size(scale, name)
             if self.sightings:
@@ -181,7 +178,7 @@ class PhotoReader:
                 return
 
     def _turns(self) -> None:
-        """Do all that a door's reader does, at several places."""
+        """Run all steps of a door's reader, in several regions."""
         self._add(Reader().read(self._gray, NO_BUDGET_MS), Crop(self._gray, 0, 0, self._scale))
 
     def _patterns(self) -> None:
@@ -195,14 +192,14 @@ class PhotoReader:
                 )
 
     def _channels(self) -> None:
-        """Try each colour by itself, because two may be as light as each other in gray."""
+        """Try each colour channel, because two colours may have the same gray."""
         for channel in self._colours:
             gray = np.asarray(channel, np.uint8)
             part = shrink(gray, self._scale) if self._scale < 1 else gray
             self._decode(Crop(part, 0, 0, self._scale), find_zxing, "colour")
 
     def _flat(self) -> None:
-        """Lay flat what was located by an engine or by its three finder patterns, and read it."""
+        """Flatten regions located by an engine or by three finder patterns, and read them."""
         for corners, edge in self._flat_regions():
             for laid in unwarped(self.whole, corners, edge):
                 read = [f for f in find_zxing(laid) if f.text is not None]
@@ -223,7 +220,7 @@ class PhotoReader:
         return regions[:REGIONS_MAX] + located[: REGIONS_MAX - 1]
 
     def _others(self) -> None:
-        """Try other engines, and the picture with dark and light exchanged."""
+        """Try zbar, also on the inverted picture."""
         for scale in (1.0, 0.5, 2.0, 0.35):
             crop = self._crop(scale)
             if 0 < crop.picture.size <= ZBAR_PIXELS_MAX:
@@ -233,7 +230,7 @@ class PhotoReader:
             self._decode(crop_at(self.whole, region_of(corners)), find_zbar, "zbar", "zbar")
 
     def _tiles(self) -> None:
-        """Try part by part, twice as large."""
+        """Try tile by tile, enlarged twice."""
         height, width = self._gray.shape
         for count in TILES:
             high, wide = height / count, width / count
@@ -251,7 +248,7 @@ class PhotoReader:
                     self._decode(fixed, find_zxing_fixed, "tile threshold")
 
     def _crop(self, scale: float) -> Crop:
-        """Return the picture in a size. It is empty where that would be too large or too small."""
+        """The picture scaled; empty if that would be too large or too small."""
         height, width = self._gray.shape
         if min(height, width) * scale < SIDE_PX_MIN and scale < 1:
             return Crop(self._gray[:0, :0], 0, 0, 1.0)
@@ -272,7 +269,7 @@ class PhotoReader:
         try:
             found = find(crop.picture)
         except (cv2.error, ValueError, RuntimeError, MemoryError):
-            # No picture, however odd, may end the reading of a folder.
+            # No odd picture may end the reading of a folder.
             return
         for symbol in found:
             self._keep(Found(symbol.text, _mapped(symbol.corners, crop)), engine, decoding_pass)
@@ -283,7 +280,7 @@ class PhotoReader:
             self._keep(Found(seen.text, corners), seen.engine, seen.decoding_pass)
 
     def _keep(self, symbol: Found, engine: str, decoding_pass: str) -> None:
-        """Keep what was found, but each text only once for a region."""
+        """Add a result, each text only once per region."""
         if symbol.text is None:
             self.located.append(symbol.corners)
             return
@@ -295,7 +292,7 @@ class PhotoReader:
         self.sightings.append(Sighting(symbol.text, corners, area, engine, decoding_pass))
 
     def _unread(self) -> list[Corners]:
-        """Return the located regions in which nothing was read, each once, the largest first."""
+        """The located regions without a read code, each once, largest first."""
         regions: list[Corners] = []
         for corners in sorted(self.located, key=area_of, reverse=True):
             taken = [s.corners for s in self.sightings] + list(regions)
@@ -305,7 +302,7 @@ class PhotoReader:
 
 
 def _at(corners: Corners, laid: Picture) -> list[Found]:
-    """Return what is read in a symbol laid flat, where it is in the photo."""
+    """The codes in a flattened symbol, with its corners in the photo."""
     return [Found(found.text, corners) for found in find_zxing(laid) if found.text is not None]
 
 
@@ -315,7 +312,7 @@ def _mapped(corners: Corners, crop: Crop) -> Corners:
 
 
 def _overlap(one: tuple[tuple[float, float], ...], other: Corners) -> bool:
-    """Tell whether the middle of one is in the other's reach, either way round."""
+    """Whether the centre of one is within the other's reach, either way round."""
     a, b = region_of(_floats(one)), region_of(other)
     return max(abs(a.x - b.x), abs(a.y - b.y)) < max(a.side, b.side) / 2
 
@@ -325,5 +322,5 @@ def _floats(corners: tuple[tuple[float, float], ...]) -> Corners:
 
 
 def read_still(picture: Picture) -> list[Sighting]:
-    """Read all codes in a photo. Raises ValueError for what is no picture."""
+    """Read all codes in a photo. Raises ValueError if it is no picture."""
     return PhotoReader(picture).read()

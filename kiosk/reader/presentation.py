@@ -1,7 +1,6 @@
-"""Decides which of the codes in view is taken, and when it is a new one, so that one presentation
-is one scan.
+"""Chooses the code to take among those in view, so that one presentation is one scan.
 
-It is pure. Times are arguments, in seconds.
+Pure: times are arguments, in seconds.
 """
 
 from collections import deque
@@ -13,14 +12,14 @@ from badges.credential.credential import PREFIX
 
 @dataclass(frozen=True)
 class Code:
-    """Holds a code in view, with its text and its area in square pixels."""
+    """A code in view, with its area in square pixels."""
 
     text: str
     area: float
 
     @property
     def badge_like(self) -> bool:
-        """Tell whether it may be a badge of some event, and not a poster or a ticket."""
+        """Whether it may be a badge of some event, not a poster or a ticket."""
         return self.text.startswith(PREFIX)
 
 
@@ -31,16 +30,15 @@ class Presentations:
     MEMORY_MAX = 256
 
     def __init__(self, hold_s: float = 3.0) -> None:
-        """Take how long a code is held. One seen again within `hold_s` of when it was last seen is
-        still the same one.
-        """
+        """A code seen again within `hold_s` of its last sighting is the same presentation."""
         self._hold_s = hold_s
-        self._seen_at: dict[str, float] = {}  # The one that was seen longest ago comes first.
+        self._seen_at: dict[str, float] = {}  # ordered by last sighting, oldest first
 
     def present(self, text: str, at_s: float) -> bool:
-        """Tell whether `text`, in view at `at_s`, is newly presented, whatever was in view between.
+        """Whether `text`, in view at `at_s`, is newly presented, even if other codes were in view
+        meanwhile.
 
-        Where time runs backwards by more than `hold_s`, everything is new.
+        If time runs backwards by more than `hold_s`, everything is new.
         """
         seen_at = self._seen_at.pop(text, None)
         self._seen_at[text] = at_s
@@ -49,33 +47,30 @@ class Presentations:
         return seen_at is None or abs(at_s - seen_at) > self._hold_s
 
     def forget(self) -> None:
-        """Let the next sighting of any code count, because the door or the direction has
+        """Treat the next sighting of any code as new, because the door or the direction has
         changed.
         """
         self._seen_at.clear()
 
 
 class Nearest:
-    """Chooses which code is taken where several are in view. The nearest (largest) is, and badges
-    before others.
+    """Chooses one of several codes in view: the nearest (largest), badges before others.
 
-    Two at about the same distance must not take turns. The one that was taken is kept until another
-    is clearly nearer, or it has gone.
+    Two at about the same distance must not alternate. The chosen code is kept until another is
+    clearly nearer, or it has gone.
     """
 
-    NEARER = 1.5  # Nearer means an area this many times as large.
-    LINGER_S = 0.5  # A badge that was not read for so short a time has not gone.
+    NEARER = 1.5  # nearer: an area this many times as large
+    LINGER_S = 0.5  # a badge unread for less than this is still there
     BESIDE_MAX = 16
 
     def __init__(self) -> None:
         self._taken: Code | None = None
         self._seen_at = 0.0
-        self._beside: set[str] = set()  # What was in view together with the one that was taken.
+        self._beside: set[str] = set()  # codes in view together with the taken one
 
     def choose(self, codes: Sequence[Code], at_s: float) -> Code | None:
-        """Return the one to take of `codes`. It is None where there is none, or it is to be waited
-        for.
-        """
+        """The code to take; None if there is none, or if the taken one may reappear."""
         badges = [code for code in codes if code.badge_like] or list(codes)
         if not badges:
             return None
@@ -94,14 +89,14 @@ class Nearest:
         return first
 
     def _lingers(self, taken: Code, other: Code, at_s: float) -> bool:
-        """Tell whether `taken`, not read now, still stands in front of the `other`."""
+        """Whether `taken`, not read now, is still in front of the `other`."""
         if other.text not in self._beside or abs(at_s - self._seen_at) > self.LINGER_S:
             return False
         return other.area <= self.NEARER * taken.area
 
 
 def badges_in_view(codes: Iterable[Code]) -> int:
-    """Return how many different badges are in view. One that is seen on paper and on a phone counts
+    """The number of different badges in view. The same badge on paper and on a phone counts
     once.
     """
     return len({code.text for code in codes if code.badge_like})
@@ -109,7 +104,7 @@ def badges_in_view(codes: Iterable[Code]) -> int:
 
 @dataclass
 class _Showing:
-    """Holds something that was located, until it was gone for a moment."""
+    """A located code, until it was out of view for a moment."""
 
     last_at: float
     frames: int = 0
@@ -117,14 +112,14 @@ class _Showing:
 
 
 class ReadRate:
-    """Measures which part was read of the codes that were in view in the last minute.
+    """Measures the share of codes in view in the last minute that were read.
 
-    A code counts once for as long as it is shown, and unread only where it stayed for some looks.
+    A code counts once while it is shown, and as unread only after UNREAD_FRAMES.
     """
 
     SPAN_S = 60.0
     GONE_S = 0.5
-    # That is a sixth of a second. Less may be a pattern that only looks like a code.
+    # A sixth of a second. Shorter sightings may be patterns that only resemble a code.
     UNREAD_FRAMES = 5
     ENDED_MAX = 1000
 
@@ -133,9 +128,7 @@ class ReadRate:
         self._showing: _Showing | None = None
 
     def count_frame(self, at_s: float, located: bool, texts: Iterable[str] = ()) -> None:
-        """Note that a picture was looked at. `located` tells whether a code was in it, read or
-        not.
-        """
+        """Count one picture. `located`: a code was in it, read or not."""
         texts = set(texts)
         showing = self._showing
         if showing is not None and abs(at_s - showing.last_at) > self.GONE_S:
@@ -151,7 +144,7 @@ class ReadRate:
             showing.texts |= texts
 
     def counts(self, at_s: float) -> tuple[int, int]:
-        """Return (shown, read) in the minute before `at_s`."""
+        """(shown, read) in the minute before `at_s`."""
         recent = [(s, r) for ended_at, s, r in list(self._ended) if at_s - ended_at <= self.SPAN_S]
         showing = self._showing
         if showing is not None and at_s - showing.last_at <= self.SPAN_S:
@@ -159,7 +152,7 @@ class ReadRate:
         return sum(shown for shown, _ in recent), sum(read for _, read in recent)
 
     def rate(self, at_s: float) -> float | None:
-        """Return the part, from 0 to 1, or None where nothing was shown."""
+        """The share from 0 to 1, or None if nothing was shown."""
         shown, read = self.counts(at_s)
         return round(read / shown, 3) if shown else None
 

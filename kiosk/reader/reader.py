@@ -1,9 +1,9 @@
-"""Reads the codes in a picture, by zxing-cpp on every frame, and then by the second looks that fit
-the time.
+"""Reads the codes in a camera's pictures: zxing-cpp on every frame, then further passes as time
+permits.
 
-A frame that gives nothing is looked at again where a code should be. That is done without its own
-blur, and in one or more of the other ways, which take turns from frame to frame. So no frame takes
-long, and a code held up for a third of a second has been looked at in every way.
+A frame without a result gets more passes at the likely region of a code: one without its blur,
+and some of the other passes, which rotate from frame to frame. So no frame takes long, and a
+code shown for a third of a second gets every pass.
 """
 
 import time
@@ -42,33 +42,32 @@ from kiosk.reader.regions import (
     thumbnail,
 )
 
-BUDGET_MS = 12.0  # For a frame of up to BUDGET_PIXELS. A larger one has twice that.
+BUDGET_MS = 12.0  # for up to BUDGET_PIXELS; twice that for larger frames
 BUDGET_PIXELS = 1280 * 720
 # A region gets passes for this many frames after a code was last seen in it.
 REGION_FRAMES = 15
-LOCATED_FRAMES = 3  # It comes before what moved for this many frames.
-SHARP_FRAMES = 6  # The sharpest of this many frames gets the pass.
-# After this many passes over a picture that does not change, only one frame in four gets one.
+LOCATED_FRAMES = 3  # frames in which it has priority over motion
+SHARP_FRAMES = 6  # the sharpest of this many frames gets the pass
+# After this many passes over an unchanged picture, only one frame in four gets one.
 STILL_FRAMES = 8
 STILL_EVERY = 4
-# A file waits for nobody, and its result must not depend on the load.
+# A file has no deadline, and its result must not depend on the load.
 NO_BUDGET_MS = 1e9
-PHOTO_MS = 1000.0  # With a larger budget, every pass is taken at several regions.
+PHOTO_MS = 1000.0  # with a larger budget, every pass runs at several regions
 PHOTO_REGIONS = 3
-COST_GUESS_NS = 10.0  # The guess for one pixel, for a pass that was never timed here.
-# The cost of a pass that is left out fades so, because the load may have gone.
+COST_GUESS_NS = 10.0  # assumed cost of a pixel in a pass without a measurement
+# The measured cost of a skipped pass decays, because the load may have ended.
 COST_FADE = 0.995
 DARK = 30.0
 UNREADABLE_FRAMES = 10
 
-# The passes over a crop, with one over the whole picture after each three of them.
+# The passes over a crop, and one over the whole picture after every three of them.
 _TURNS = tuple(
     decoding_pass
     for number, frame_pass in enumerate(FRAME_PASSES)
     for decoding_pass in (*CROP_PASSES[3 * number : 3 * number + 3], frame_pass)
 )
-# Where nothing points to a code each frame gets one pass. Eight frames have the eight that read
-# most then.
+# Without a likely region each frame gets one pass. Eight frames get the eight most successful ones.
 _BLIND_FIRST = (
     "deblur",
     "drawn pattern",
@@ -89,32 +88,32 @@ BLIND_TURNS = tuple(
 
 @dataclass(frozen=True)
 class Sighting:
-    """Holds one code in a picture. Corners are in its pixels, from the symbol's own top left,
-    clockwise.
+    """One code in a picture. Corners are in its pixels, clockwise from the symbol's own top
+    left.
     """
 
     text: str
     corners: tuple[tuple[int, int], ...]
-    area: float  # In square pixels.
-    engine: str  # "zxing" or "zbar".
-    decoding_pass: str  # The pass that read it, or "first" for the plain one.
+    area: float  # in square pixels
+    engine: str  # "zxing" or "zbar"
+    decoding_pass: str  # the pass that read it; "first" for the plain one
 
 
 @dataclass(frozen=True)
 class _View:
-    """Holds one frame and what is known of it before the second looks."""
+    """One frame, prepared for further passes."""
 
     gray: Picture
     thumb: Picture
-    step: float  # Pixels of the frame for one of the thumbnail.
+    step: float  # pixels of the frame per pixel of the thumbnail
     moved: Motion
 
 
 class Reader:
-    """Reads frame after frame of one camera, and remembers where the last code was."""
+    """Reads the frames of one camera, and remembers the last code's region."""
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
-        """`clock` is in seconds. Raises CameraError where OpenCV can't be loaded."""
+        """`clock` is in seconds. Raises CameraError if OpenCV can't be loaded."""
         require_opencv()
         self._clock = clock
         self._region: Region | None = None
@@ -122,16 +121,16 @@ class Reader:
         self._turn = 0
         self._recent: deque[tuple[float, Crop]] = deque(maxlen=SHARP_FRAMES)
         self._thumb: Picture | None = None
-        self._still = 0  # Frames since the picture last changed.
+        self._still = 0  # frames since the picture last changed
         self._located = 0
-        self._unread = 0  # Frames in a row in which a code was located but not read.
-        self._cost_ns: dict[str, float] = {}  # The cost of a pixel, by pass.
+        self._unread = 0  # consecutive frames with a code located but not read
+        self._cost_ns: dict[str, float] = {}  # cost of a pixel, by pass
 
     def read(self, gray: "np.ndarray[Any, Any]", budget_ms: float | None = None) -> list[Sighting]:
-        """Read the codes in `gray`, the nearest (largest) first. It never raises for a picture.
+        """Read the codes in `gray`, largest first. Never raises for a picture.
 
-        Second looks that would not fit into `budget_ms` are left out. By default it is a share of
-        the time between two frames of a video.
+        Passes that would exceed `budget_ms` are skipped. The default is a share of the time
+        between two video frames.
         """
         began = self._clock()
         try:
@@ -146,14 +145,12 @@ class Reader:
 
     @property
     def located(self) -> int:
-        """Return how many codes the last picture held that were located, but not read."""
+        """The number of codes in the last picture that were located but not read."""
         return self._located
 
     @property
     def hint(self) -> Literal["", "dark", "unreadable"]:
-        """Say why nothing is read. It is too dark, or a code is in view that can't be read (blur,
-        glare).
-        """
+        """Why nothing is read: too dark, or a code in view that can't be read (blur, glare)."""
         if self._unread >= UNREADABLE_FRAMES:
             return "unreadable"
         dark = self._thumb is not None and brightness(self._thumb) < DARK
@@ -208,7 +205,7 @@ class Reader:
         )
 
     def _known_region(self, view: _View) -> Region | None:
-        """Return where a code was just located, or something moved, or a code lately was."""
+        """The region of a code just located, else of motion, else of the last code."""
         if self._region is not None and self._region_age <= LOCATED_FRAMES:
             return self._region
         if view.moved.mask is not None:
@@ -218,9 +215,7 @@ class Reader:
     def _passes_at(
         self, view: _View, region: Region, deadline: float
     ) -> Iterator[tuple[DecodingPass, Crop]]:
-        """Yield looks at this frame without its blur, and then at the sharpest of the last frames
-        in other ways.
-        """
+        """Passes over this frame without its blur, then over the sharpest recent frame."""
         crop = crop_at(view.gray, region)
         self._recent.append((sharpness(crop.picture), crop))
         if self._fits(DEBLUR_PASS, crop, deadline):
@@ -229,7 +224,7 @@ class Reader:
         yield from self._turns(_TURNS, sharpest, view, deadline)
 
     def _blind_pass(self, view: _View, deadline: float) -> Iterator[tuple[DecodingPass, Crop]]:
-        """Run one pass where the texture is like a code's."""
+        """One pass at the texture most similar to a code's."""
         self._recent.clear()
         for region in busiest(view.thumb, view.step):
             crop = crop_at(view.gray, region)
@@ -238,7 +233,7 @@ class Reader:
     def _turns(
         self, turns: tuple[DecodingPass, ...], crop: Crop, view: _View, deadline: float
     ) -> Iterator[tuple[DecodingPass, Crop]]:
-        """Return the passes that fit, from the one on whose turn it is."""
+        """The passes that fit the time, from the next one in the rotation."""
         first = self._turn
         for turn in range(first, first + len(turns)):
             decoding_pass = turns[turn % len(turns)]
@@ -248,7 +243,7 @@ class Reader:
                 yield decoding_pass, where
 
     def _fits(self, decoding_pass: DecodingPass, crop: Crop, deadline: float) -> bool:
-        """Tell whether a pass should end in time, by what it took before."""
+        """Whether a pass should end in time, by its measured cost."""
         expected_ns = self._cost_ns.get(decoding_pass.name, COST_GUESS_NS)
         if expected_ns * _pixels(decoding_pass, crop) <= (deadline - self._clock()) * 1e9:
             return True
@@ -256,7 +251,7 @@ class Reader:
         return False
 
     def _every_pass(self, view: _View) -> Iterator[tuple[DecodingPass, Crop]]:
-        """Yield every look of a photo, where a code may be and at the whole."""
+        """Every pass, at every likely region and the whole picture."""
         height, width = view.gray.shape
         busy = busiest(view.thumb, view.step, limit=PHOTO_REGIONS)
         regions = [self._region] if self._region is not None and not self._region_age else []
@@ -279,7 +274,7 @@ class Reader:
 
 
 def _pixels(decoding_pass: DecodingPass, crop: Crop) -> int:
-    """Return the pixels of the picture that a look will get."""
+    """The pixels of the picture that a pass gets."""
     height, width = crop.picture.shape
     shrink = (
         1.0
@@ -293,7 +288,7 @@ def _run(decoding_pass: DecodingPass, picture: Picture) -> list[Found]:
     try:
         return decoding_pass.find(decoding_pass.prepare(picture))
     except (cv2.error, ValueError, RuntimeError, MemoryError):
-        # No picture, however odd, may stop the door.
+        # No odd picture may stop the door.
         return []
 
 

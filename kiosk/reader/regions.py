@@ -1,7 +1,6 @@
-"""Finds where in a picture a code may be. It is a located symbol, something that moved, or the
-busiest texture.
+"""Finds likely regions of a code in a picture: a located symbol, motion, or the busiest texture.
 
-All of it works on a thumbnail of about 320 pixels, so that it costs well under a millisecond.
+It uses a thumbnail of about 320 pixels, which takes well under a millisecond.
 """
 
 from dataclasses import dataclass
@@ -14,20 +13,20 @@ from kiosk.reader.passes import Corners
 THUMB_WIDTH = 320
 CROP_PX_MAX = 480
 CROP_PX_MIN = 96
-MARGIN = 2.0  # The side of a crop to that of the symbol in it.
-WINDOW_PX = 25  # Pixels of the thumbnail, as a badge's code has at arm's length.
-PATCH_SHARE = 0.5  # This share of the densest texture bounds its patch.
-# The side of a code to that of its patch of texture, with some tolerance.
+MARGIN = 2.0  # side of a crop relative to the symbol in it
+WINDOW_PX = 25  # pixels of the thumbnail; a badge's code at arm's length
+PATCH_SHARE = 0.5  # this share of the densest texture bounds its patch
+# Side of a code relative to its patch of texture, with tolerance.
 PATCH_MARGIN = 0.8
-TEXTURE_MIN = 5.0  # The mean gradient both ways, in gray levels.
-MOVED_MIN = 12  # In gray levels.
-# If more of the picture moved, it was the light or the camera and not a badge.
+TEXTURE_MIN = 5.0  # mean gradient both ways, in gray levels
+MOVED_MIN = 12  # gray levels
+# If more of the picture changed, it was the light or the camera, not a badge.
 MOVED_SHARE_MAX = 0.6
 
 
 @dataclass(frozen=True)
 class Region:
-    """Holds a square in a picture, in pixels, by its middle and its side."""
+    """A square in a picture, in pixels, by its centre and side."""
 
     x: float
     y: float
@@ -36,7 +35,7 @@ class Region:
 
 @dataclass(frozen=True)
 class Crop:
-    """Holds a part of a picture from (left, top), scaled by `scale`."""
+    """A part of a picture from (left, top), scaled by `scale`."""
 
     picture: Picture
     left: int
@@ -46,8 +45,8 @@ class Crop:
 
 @dataclass(frozen=True)
 class Motion:
-    """Holds the share of a thumbnail that changed, and where (255). There is no mask if nothing or
-    nearly all did.
+    """The share of a thumbnail that changed, and a mask (255) of it. No mask if nothing or nearly
+    all changed.
     """
 
     share: float
@@ -55,7 +54,7 @@ class Motion:
 
 
 def region_of(corners: Corners) -> Region:
-    """Return the square around four corners."""
+    """The square around four corners."""
     xs = [x for x, _ in corners]
     ys = [y for _, y in corners]
     side = max(max(xs) - min(xs), max(ys) - min(ys), 1.0)
@@ -63,14 +62,14 @@ def region_of(corners: Corners) -> Region:
 
 
 def area_of(corners: Corners) -> float:
-    """Return the area of a quadrangle in square pixels."""
+    """The area of a quadrangle in square pixels."""
     following = corners[1:] + corners[:1]
     doubled = sum(x * v - u * y for (x, y), (u, v) in zip(corners, following, strict=True))
     return abs(doubled) / 2
 
 
 def crop_at(gray: Picture, region: Region) -> Crop:
-    """Return the crop around `place`, at most 480 pixels wide and high. Larger ones are reduced."""
+    """The crop around `region`, reduced to at most 480 pixels wide and high."""
     height, width = gray.shape
     reach = max(region.side * MARGIN, CROP_PX_MIN) / 2
     left, right = max(0, int(region.x - reach)), min(width, int(region.x + reach))
@@ -85,7 +84,7 @@ def crop_at(gray: Picture, region: Region) -> Crop:
 
 
 def reduced(crop: Crop, px_max: int) -> Crop:
-    """Return the same part of the picture, at most `px_max` pixels wide and high."""
+    """The same part of the picture, at most `px_max` pixels wide and high."""
     shrink = px_max / max(1, *crop.picture.shape)
     if shrink >= 1:
         return crop
@@ -98,13 +97,13 @@ def _resized(part: Picture, scale: float) -> Picture:
 
 
 def thumbnail(gray: Picture) -> tuple[Picture, float]:
-    """Return the picture at about 320 pixels wide, and how many of its pixels make one of those."""
+    """The picture about 320 pixels wide, and the scale: its pixels per thumbnail pixel."""
     step = max(1.0, gray.shape[1] / THUMB_WIDTH)
     return (_resized(gray, 1 / step) if step > 1 else gray), step
 
 
 def motion(thumb: Picture, before: Picture | None) -> Motion:
-    """Return what changed since `before`, the thumbnail of an earlier frame."""
+    """The change since `before`, an earlier frame's thumbnail."""
     if before is None or before.shape != thumb.shape:
         return Motion(1.0, None)
     smooth = cv2.blur(cv2.absdiff(thumb, before), (3, 3))
@@ -118,9 +117,7 @@ def motion(thumb: Picture, before: Picture | None) -> Motion:
 def busiest(
     thumb: Picture, step: float, mask: Picture | None = None, limit: int = 1
 ) -> list[Region]:
-    """Yield where gradients both ways are densest (as in a code), within `mask`, the densest
-    first.
-    """
+    """Regions with the densest gradients both ways (as in a code), within `mask`, densest first."""
     if min(thumb.shape) < 8:
         return []
     texture = np.asarray(_texture(thumb), np.float32)
@@ -140,14 +137,14 @@ def busiest(
 
 
 def _patch(texture: "cv2.typing.MatLike", x: int, y: int, least: float) -> tuple[int, ...]:
-    """Return left, top, width and height of the patch of texture around (x, y)."""
+    """Left, top, width and height of the patch of texture around (x, y)."""
     dense = np.asarray(texture >= least, np.uint8)
     _, labels, boxes, _ = cv2.connectedComponentsWithStats(dense, connectivity=4)
     return tuple(int(edge) for edge in boxes[labels[y, x]][:4])
 
 
 def _texture(thumb: Picture) -> "cv2.typing.MatLike":
-    """Return the weaker of the mean horizontal and vertical gradients around each pixel."""
+    """The weaker of the mean horizontal and vertical gradients around each pixel."""
     gray = thumb.astype(np.int16)
     across = np.zeros(thumb.shape, np.float32)
     down = np.zeros(thumb.shape, np.float32)
@@ -163,8 +160,8 @@ def brightness(thumb: Picture) -> float:
 
 
 def sharpness(picture: Picture) -> float:
-    """Return how much of a picture's contrast is in its finest detail. It compares like with like
-    only.
+    """The share of a picture's contrast that is in its finest detail. Only comparable between
+    similar pictures.
     """
     if min(picture.shape) < 8:
         return 0.0

@@ -1,6 +1,4 @@
-"""Lays a located symbol flat, as seen straight from the front, or as if unrolled from a
-cylinder.
-"""
+"""Flattens a located symbol, by perspective or by unrolling a cylinder."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,16 +9,16 @@ import numpy as np
 from kiosk.pictures import Picture, cv2
 from kiosk.reader.passes import Corners
 
-EDGE = 0.14  # The quiet zone around the symbol, as a part of its side.
+EDGE = 0.14  # quiet zone around the symbol, relative to its side
 EDGE_MAX = 0.45
-# From the middle of a finder pattern almost to the end of the quiet zone.
+# From the centre of a finder pattern almost to the end of the quiet zone.
 BORDER_MODULES = 6.5
-MODULE_PX = 5.0  # Pixels for a module of the flat symbol.
+MODULE_PX = 5.0  # pixels per module of the flat symbol
 SIDE_PX = (100, 480)
-# Half of the part of a cylinder that the symbol takes, in degrees.
+# Half of the cylinder's arc that the symbol covers, in degrees.
 REACHES = (20.0, 35.0, 50.0)
-TURNS = (0.0, -22.0, 22.0)  # How far its middle is turned away, in degrees.
-# How far its lines sag, as a part of its side.
+TURNS = (0.0, -22.0, 22.0)  # rotation of its centre away from the camera, in degrees
+# Sag of its lines, relative to its side.
 SAGS = (0.0, -0.03, 0.03, -0.06, 0.06, -0.1, 0.1)
 
 Floats = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
@@ -28,10 +26,10 @@ Floats = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 
 @dataclass(frozen=True)
 class Warp:
-    """Describes a bend around an upright cylinder, or a lying one."""
+    """A bend around an upright or a horizontal cylinder."""
 
     upright: bool = True
-    reach: float = 0.0  # Degrees, as in the next field.
+    reach: float = 0.0  # degrees, as in the next field
     turn: float = 0.0
     sag: float = 0.0
 
@@ -44,9 +42,7 @@ WARPS = tuple(
 
 
 def flat(gray: Picture, corners: Corners, warp: Warp = FLAT, edge: float = EDGE) -> Picture:
-    """Return what is between `corners`, and an edge around it, as a square. It is empty if there is
-    nothing.
-    """
+    """The area between `corners` and an edge around it, as a square; empty if it is too small."""
     points = np.array(corners, np.float32)
     if cv2.contourArea(points) < 100:
         return gray[:0, :0]
@@ -69,9 +65,7 @@ def flat(gray: Picture, corners: Corners, warp: Warp = FLAT, edge: float = EDGE)
 
 
 def _warped(line: Floats, warp: Warp) -> tuple[Floats, Floats]:
-    """Return where points along the paper are in the picture, and how far their lines hang
-    there.
-    """
+    """The positions in the picture of points along the paper, and the sag of their lines."""
     if not warp.reach:
         return line, np.zeros_like(line)
     reach, turn = np.radians([warp.reach, warp.turn])
@@ -84,7 +78,7 @@ def _warped(line: Floats, warp: Warp) -> tuple[Floats, Floats]:
 
 
 def unwarped(gray: Picture, corners: Corners, edge: float = EDGE) -> Iterator[Picture]:
-    """Yield the symbol laid flat in every way, the likeliest first."""
+    """The symbol flattened in every way, likeliest first."""
     yield flat(gray, corners, FLAT, edge)
     for warp in WARPS:
         yield flat(gray, corners, warp, edge)
