@@ -1,7 +1,6 @@
-"""Plays a made-up forum (`hallkeeper demo`) with a server, and doors that watch films of badges
-being held up.
+"""A made-up forum (`hallkeeper demo`): a server, and doors that watch films of badges.
 
-`forum` and `people` make the event, `script` says who is shown where and what the truth is, `film`
-draws it, `stage` runs server and kiosks as processes, and `judge` compares their answers with the
-truth and the ledger. The kiosks are only ever run, never imported.
+`forum` and `people` create the event, `script` lists the presentations and their truth, `film`
+draws them, `stage` runs server and kiosks as processes, and `judge` compares the answers with the
+truth and the ledger. Kiosks are run, never imported.
 """

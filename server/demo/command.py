@@ -1,4 +1,4 @@
-"""Runs `hallkeeper demo`, which is a whole made-up forum on this machine, judged."""
+"""The command `hallkeeper demo`."""
 
 import importlib.util
 import shutil
@@ -18,15 +18,13 @@ from server.demo import postgres
 from server.demo.forum.people import CAST_SIZE
 from server.demo.processes import StageError
 
-STOPPED = 130  # The exit status of shells after Ctrl-C.
+STOPPED = 130  # shells' exit status after Ctrl-C
 PEOPLE_MIN, PEOPLE_MAX = 2 * CAST_SIZE, 50_000
 
 
 @dataclass
 class Place:
-    """Says where everything is. A temporary one is removed at the end, unless something was
-    wrong.
-    """
+    """The demo's directory. A temporary one is removed at the end, unless something was wrong."""
 
     path: Path
     temporary: bool
@@ -77,7 +75,7 @@ def demo(
     _require_opencv()
     if database == "postgresql":
         _require_postgresql()
-    # It draws, so it can be imported only after OpenCV was found.
+    # Imports OpenCV, which was just checked.
     from server.demo.show import Show
 
     with _stopped_by_sigterm(), _place(directory) as place:
@@ -143,7 +141,7 @@ def _place(directory: Path | None) -> Iterator[Place]:
 
 @contextmanager
 def _stopped_by_sigterm() -> Iterator[None]:
-    """Let SIGTERM stop as Ctrl-C does, so that server and kiosks are stopped too."""
+    """Make SIGTERM act like Ctrl-C, so that server and kiosks are stopped too."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

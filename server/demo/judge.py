@@ -1,8 +1,7 @@
 """Compares the doors' answers with the truth and with the ledger. It shares no code with `decide`.
 
-What a presentation may be answered follows from the script, from who was admitted before it and at
-which door, and from which doors were cut off at the time. Where the network leaves it open what a
-door can know, more than one answer is right.
+The right answers to a presentation follow from the script, from earlier admissions and their doors,
+and from the network outages. If a door may or may not know a fact, several answers are right.
 """
 
 import math
@@ -15,16 +14,14 @@ from server.demo.script import REFUSED, SHARED, Presentation
 ADMITTED = "admitted"
 FULL = "hall_full"
 INSIDE = "already_inside"
-HEARD_MS = 2_000  # By then every door has heard of an entry, unless it is cut off.
-# By then a door that was cut off has connected again and has all changes.
+HEARD_MS = 2_000  # By then all connected doors know of an entry.
+# By then a reconnected door has all changes.
 CAUGHT_UP_MS = 10_000
 
 
 @dataclass(frozen=True)
 class Answer:
-    """Holds one line that a kiosk printed. `at` is Unix ms, and `reason` is None where it
-    admitted.
-    """
+    """An answer printed by a kiosk. `at` is Unix ms, and `reason` is None if it admitted."""
 
     door: str
     kiosk: str
@@ -42,7 +39,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Outage:
-    """Says that a door was cut off from `cut_at` to `healed_at` (Unix ms)."""
+    """A door's outage from `cut_at` to `healed_at` (Unix ms)."""
 
     door: str
     cut_at: int
@@ -51,7 +48,7 @@ class Outage:
 
 @dataclass(frozen=True)
 class HallRule:
-    """Holds what the judge needs to know of a hall."""
+    """The judge's facts about a hall."""
 
     capacity: int
     doors: tuple[str, ...]
@@ -60,7 +57,7 @@ class HallRule:
 
 @dataclass(frozen=True)
 class LedgerRow:
-    """Holds one scan as the server has it."""
+    """A scan in the ledger."""
 
     kiosk: str
     seq: int
@@ -70,7 +67,7 @@ class LedgerRow:
 
 @dataclass(frozen=True)
 class Match:
-    """Holds a presentation and its answer. One of the two may be missing."""
+    """A presentation and its answer. One of the two may be missing."""
 
     presentation: Presentation | None
     answer: Answer | None
@@ -78,21 +75,21 @@ class Match:
 
 @dataclass
 class Verdict:
-    """Says what came out. `faults` says in words what was wrong."""
+    """The result. `faults` describe errors."""
 
     presented: int = 0
     admitted: int = 0
     denied: Counter[str] = field(default_factory=Counter)
     wrong: int = 0
-    # People above the capacity at the worst moment, added over all halls.
+    # The largest excess over the capacity, summed over all halls.
     over_capacity: int = 0
     missing_from_ledger: int = 0
-    shared: int = 0  # People who were let in by copies of one badge.
-    caught: int = 0  # People with a copy of it who were refused later.
+    shared: int = 0  # people admitted by copies of one badge
+    caught: int = 0  # people with a copy who were refused later
     offline_answers: int = 0
     most_inside: dict[str, int] = field(default_factory=dict)
-    delays_ms: list[float] = field(default_factory=list)  # Of all answers, sorted.
-    full_delays_ms: list[float] = field(default_factory=list)  # Of those where no place was left.
+    delays_ms: list[float] = field(default_factory=list)  # of all answers, sorted
+    full_delays_ms: list[float] = field(default_factory=list)  # of refusals in full halls
     faults: list[str] = field(default_factory=list)
 
     @property
@@ -126,10 +123,10 @@ def judge(
 
 
 def match(presentations: Sequence[Presentation], answers: Sequence[Answer]) -> list[Match]:
-    """Match a door's answers with its presentations, in order, so that as many as possible agree on
-    whose badge it was.
+    """Match a door's answers with its presentations, in order, with as many equal badges as
+    possible.
 
-    It is a longest common subsequence, in which answers that are right weigh a little more.
+    It is a longest common subsequence in which right answers weigh slightly more.
     """
     rows, columns = len(presentations), len(answers)
     best = [[0.0] * (columns + 1) for _ in range(rows + 1)]
@@ -154,7 +151,7 @@ def match(presentations: Sequence[Presentation], answers: Sequence[Answer]) -> l
 
 
 def percentile(values: Sequence[float], share: float) -> float | None:
-    """Return the smallest of the sorted values that is at least as large as that share of them."""
+    """Return the percentile `share` of sorted values, or None if there are none."""
     if not values:
         return None
     return values[max(0, math.ceil(len(values) * share) - 1)]
@@ -222,18 +219,18 @@ def _is_down(door: str, at: int, outage: Outage) -> bool:
 
 @dataclass
 class _Inside:
-    """Knows who is in which hall, by the entries so far."""
+    """The people in each hall, by the entries so far."""
 
     halls: Mapping[str, HallRule]
     outages: Sequence[Outage]
-    entries: Sequence[Answer]  # All of them, with those that are still to come.
-    stays: dict[str, list[Answer]] = field(default_factory=dict)  # By hall.
-    # Stays whose holder's badge was seen at another hall, and when it was.
+    entries: Sequence[Answer]  # all of them, including later ones
+    stays: dict[str, list[Answer]] = field(default_factory=dict)  # by hall
+    # Stays whose badge was later seen at another hall, and the time.
     moved: dict[tuple[str, int], int] = field(default_factory=dict)
     most: dict[str, int] = field(default_factory=dict)
 
     def admit(self, entry: Answer, *, by_copy: bool = False) -> None:
-        """Take in an entry. Whoever enters a hall has left the others, unless it is somebody else
+        """Record an entry. The holder leaves other halls, unless another person entered
         `by_copy`.
         """
         here = next(code for code, rule in self.halls.items() if entry.door in rule.doors)
@@ -266,9 +263,9 @@ class _Inside:
         return right | self._by_places(one, rule, at)
 
     def _has_moved(self, stay: Answer, at: int, right: set[str]) -> bool:
-        """Tell whether the badge was seen elsewhere since, so that it may enter again.
+        """Return whether the badge was later seen elsewhere, so that it may enter again.
 
-        Where the door may not have heard yet, it may also refuse.
+        A door that may not know yet may also refuse.
         """
         moved_at = self.moved.get((stay.kiosk, stay.seq))
         if moved_at is not None and at < moved_at + HEARD_MS:
@@ -276,8 +273,8 @@ class _Inside:
         return moved_at is not None
 
     def _by_places(self, one: Presentation, rule: HallRule, at: int) -> set[str]:
-        """Answer admitted or full. It is in doubt while the last place is being taken, or places
-        are cut off.
+        """Return admitted or full, or both while the last place is being used or places are cut
+        off.
         """
         stays = self.stays.get(one.hall, ())
         if len(stays) >= rule.capacity:
@@ -292,8 +289,8 @@ class _Inside:
         return {ADMITTED}
 
     def _has_heard(self, here: str, there: str, since: int, at: int) -> bool | None:
-        """Tell whether the door `here` knows at `at` of an entry at `there`. None means that it may
-        or may not.
+        """Return whether the door `here` knows at `at` of an entry at `there`. None means
+        either.
         """
         cuts = [outage for outage in self.outages if outage.door in (here, there)]
         if any(outage.cut_at < since and at < outage.healed_at for outage in cuts):

@@ -1,8 +1,7 @@
-"""Relays TCP on loopback as the network between one kiosk and the server, which can be cut.
+"""A TCP relay on loopback, as the network between a kiosk and the server, which can be cut.
 
-While it is cut, nothing passes and nothing is told. Connections stay open and silent, as when a
-cable is pulled. When it is mended those are reset, as by a switch that has forgotten them, and new
-ones pass.
+While it is cut, connections stay open and silent, as with a pulled cable. On repair they are reset,
+as by a switch without memory of them, and new ones pass.
 """
 
 import asyncio
@@ -18,9 +17,7 @@ _CALL_S = 10.0
 
 
 class Link:
-    """Holds one kiosk's way to the server. The kiosk is told to call `address`. Use it in a
-    `with`.
-    """
+    """A kiosk's connection to the server, through `address`. Use it in a `with`."""
 
     def __init__(self, server: tuple[str, int]) -> None:
         self._far_end = server
@@ -28,18 +25,17 @@ class Link:
         self._thread = threading.Thread(target=self._loop.run_forever, name="link", daemon=True)
         self._thread.start()
         self._whole = asyncio.Event()
-        self._carried: set[asyncio.StreamWriter] = set()  # Both ends of each connection.
+        self._carried: set[asyncio.StreamWriter] = set()  # both ends of each connection
         self._listener = self._call(asyncio.start_server(self._carry, "127.0.0.1", 0))
         host, port = self._listener.sockets[0].getsockname()
         self.address: tuple[str, int] = (host, port)
         self.mend()
 
     def cut(self) -> None:
-        """Let nothing pass any more."""
         self._call(self._cut())
 
     def mend(self) -> None:
-        """Reset what hangs, and let new connections pass."""
+        """Reset hanging connections, and let new ones pass."""
         self._call(self._mend())
 
     def close(self) -> None:
@@ -73,12 +69,12 @@ class Link:
         for call in calls:
             call.cancel()
         await asyncio.gather(*calls, return_exceptions=True)
-        await asyncio.sleep(0.01)  # The transports need this time to close their sockets.
+        await asyncio.sleep(0.01)  # The transports need this to close their sockets.
 
     async def _carry(self, reader: asyncio.StreamReader, near: asyncio.StreamWriter) -> None:
-        """Carry one connection, from the kiosk's call to the end of either side."""
+        """Relay one connection until either side ends it."""
         try:
-            # A call to a link that is cut waits until it is mended.
+            # Calls to a cut link wait for its repair.
             await self._whole.wait()
             far_reader, far = await asyncio.open_connection(*self._far_end)
         except (OSError, asyncio.CancelledError):

@@ -1,7 +1,4 @@
-"""Performs the demo. The event is made, the films are drawn, and the doors play them.
-
-`prepare` leaves an event as any organiser's would be. `Play.perform` runs to the end of the films.
-"""
+"""Performs the demo: creates the event, draws the films, and plays them at the doors."""
 
 import os
 import queue
@@ -46,7 +43,7 @@ RULES: Mapping[str, HallRule] = {
 }
 # A kiosk may start slowly, and sends its journal at the end.
 LATE_S = 25.0
-# After a server was killed, the word of one door has reached the others by the other server.
+# After a server was killed, doors hear of each other through the other one by then.
 GOES_ON_MS = 4_000
 _BY = "command-line"
 
@@ -54,11 +51,12 @@ _BY = "command-line"
 def prepare(
     directory: Path, forum: Forum, host: str, port: int, now: int, postgresql: str | None = None
 ) -> tuple[Event, str, Script]:
-    """Make the event through the imports that organisers use, and return it with the admin's
-    password. The files that were imported are left beside it. `postgresql` is the address of an
-    empty database, and None makes one of SQLite.
+    """Create the event through organisers' imports, and return it with the admin's password.
+
+    The imported files stay beside it. `postgresql` is the address of an empty database; None
+    creates a SQLite database.
     """
-    # The password is printed at the end and tried at once, so nobody has to change it.
+    # The password is printed and used at once, so it need not be changed.
     settings = forum.settings(host, port)
     event, password = init_event(
         directory, settings, now=now, password_stays=True, postgresql=postgresql
@@ -85,7 +83,7 @@ def prepare(
 def draw(
     directory: Path, script: Script, seed: int, progress: Callable[[int, int], None]
 ) -> dict[str, Path]:
-    """Draw the film of each door, and return its path by door."""
+    """Draw the film of each door. Return the paths by door."""
     films = {door: directory / f"{door}.avi" for door in script.doors}
     plans = [(films[door], [_shown(one) for one in script.doors[door]]) for door in films]
     make_films(plans, NAME["en"], seed, progress)
@@ -100,7 +98,7 @@ def _shown(one: Presentation) -> Shown:
 def kiosks_at(
     doors: Sequence[str], directory: Path, server: tuple[str, int]
 ) -> Iterator[list[Kiosk]]:
-    """Make a kiosk for each door, not yet enrolled, with a network of its own."""
+    """Yield a kiosk for each door, not yet enrolled, with its own network link."""
     with ExitStack() as links:
         yield [
             Kiosk(door, directory / door.lower(), links.enter_context(Link(server)))
@@ -118,7 +116,7 @@ def _hear(heard: _Heard, kiosk: Kiosk, answer: Answer) -> None:
 
 @dataclass
 class Play:
-    """Holds one performance of a script by kiosks that are enrolled."""
+    """A performance of a script by enrolled kiosks."""
 
     script: Script
     stage: Stage
@@ -126,14 +124,14 @@ class Play:
     kiosks: Sequence[Kiosk]
     time_zone: str
     say: Callable[[str], None] = click.echo
-    # One of two servers is killed in place of a cut network.
+    # kill one of two servers instead of cutting a network
     kills: bool = False
-    killed: int | None = None  # The port of the server that was killed.
+    killed: int | None = None  # port of the killed server
 
     def perform(self, films: Mapping[str, Path], pages: Mapping[str, int]) -> Verdict:
         """Play the films at the doors and judge the answers. Raises StageError.
 
-        A kiosk with a port in `pages` shows its page there, and goes on when its film is over.
+        A kiosk with a port in `pages` serves its page there, and continues after its film.
         """
         heard: _Heard = queue.SimpleQueue()
         for kiosk in self.kiosks:
@@ -148,10 +146,11 @@ class Play:
         return judge(self.script.doors, answers, RULES, outages, ledger)
 
     def go_on(self, films: Mapping[str, Path], pages: Mapping[str, int]) -> None:
-        """Play the films again and again, unjudged, so that the doors' pages stay alive.
+        """Replay the films in a loop, so that the doors' pages stay alive. Answers are no longer
+        judged.
 
-        The kiosks are started anew, each with its page at the port where it was, and whoever was
-        admitted before is still inside. Returns when the pages answer. Raises StageError.
+        The kiosks are restarted with the same pages, and everyone admitted is still inside. Returns
+        when the pages answer. Raises StageError.
         """
         for kiosk in self.kiosks:
             assert kiosk.child is not None
@@ -162,7 +161,7 @@ class Play:
             self.stage.wait_for_page(kiosk, pages[kiosk.door])
 
     def _watch(self, heard: _Heard) -> list[Outage]:
-        """Print answers as they come, and cut and mend the network in their midst."""
+        """Print answers as they come, and cut and repair the network in between."""
         table = LiveTable(self.script.doors, RULES, self.time_zone)
         self.say(table.head())
         outages: list[Outage] = []
@@ -177,14 +176,14 @@ class Play:
             if kiosk.door == self.script.cut_door:
                 self._cut_or_mend(kiosk, outages)
         outages += [kiosk.mend() for kiosk in self.kiosks if kiosk.cut_at is not None]
-        self._check()  # After this every line has been heard.
+        self._check()  # After this, all lines have been read.
         while not heard.empty():
             kiosk, answer = heard.get()
             self.say(table.row(answer, cut_off=False))
         return outages
 
     def _kill(self, kiosk: Kiosk, outages: list[Outage]) -> None:
-        """Kill the server of a door's hall once, and let all doors go on with the other one."""
+        """Kill the server of a door's hall once. All doors continue with the other one."""
         if len(kiosk.answers) < self.script.cut_after or self.killed is not None:
             return
         now = clock_ms()
@@ -206,9 +205,7 @@ class Play:
             self.say(f"          {kiosk.door} is back, after {away_s:.0f} s")
 
     def _over(self) -> bool:
-        """Tell whether every kiosk has ended with its film, or goes on and has answered all there
-        is.
-        """
+        """Return whether every kiosk has ended, or continues and has answered everything."""
         return all(
             (kiosk.child is not None and not kiosk.child.running)
             or (kiosk.goes_on and self._has_answered_all(kiosk))

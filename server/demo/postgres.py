@@ -1,7 +1,4 @@
-"""Runs PostgreSQL for the demo, from what is installed on this machine.
-
-It listens on a socket in a directory of its own alone, and ends with the demo.
-"""
+"""Runs an installed PostgreSQL for the demo, on a private socket, until the demo ends."""
 
 import importlib.util
 import os
@@ -24,7 +21,7 @@ START_S = 60.0
 
 
 def binaries() -> Path | None:
-    """Return the directory with `postgres` and `initdb`, or None where there is none."""
+    """Return the directory with `postgres` and `initdb`, or None."""
     found = [*Path("/usr/lib/postgresql").glob("*/bin/initdb")]
     if found:
         return max(found, key=lambda one: int(one.parts[4])).parent
@@ -42,7 +39,7 @@ def binaries() -> Path | None:
 def running(children: Children) -> Iterator[str]:
     """Run PostgreSQL, and yield the address of an empty database. Raises StageError.
 
-    `children` must be closed before this block ends, so that the servers are stopped first.
+    Close `children` before this block ends, so that the servers are stopped first.
     """
     found = binaries()
     if found is None:
@@ -67,8 +64,8 @@ def running(children: Children) -> Iterator[str]:
 
 
 def _as_somebody(path: Path) -> list[str]:
-    """Return the words before a command that root has another user run, and give that user the
-    directory. PostgreSQL refuses to be run by root.
+    """As root, return the command prefix that changes to another user, and give that user the
+    directory. PostgreSQL refuses to run as root.
     """
     if os.geteuid():
         return []

@@ -1,6 +1,4 @@
-"""Runs the demo's child processes. Each is in a group of its own, its words are kept, and none is
-left behind.
-"""
+"""Runs the demo's child processes, each in its own group, and stops all of them."""
 
 import contextlib
 import os
@@ -17,15 +15,11 @@ _TAIL_LINES = 12
 
 
 class StageError(Exception):
-    """Is raised where the demo can't go on. The text says what failed, with the last words of the
-    process.
-    """
+    """Raised if the demo can't continue. The text has the end of the process's log."""
 
 
 class Child:
-    """Holds one process. Each line of its output goes to `on_line`, and its complaints go to
-    `log`.
-    """
+    """A process. Each line of its output goes to `on_line`, and its errors to `log`."""
 
     def __init__(
         self,
@@ -54,8 +48,8 @@ class Child:
         return self._process.poll() is None
 
     def wait(self, timeout_s: float) -> int:
-        """Return the exit status, once all its lines have been told. Raises StageError at the
-        time-out.
+        """Return the exit status, after all lines were handled. Raises StageError at the
+        timeout.
         """
         try:
             status = self._process.wait(timeout_s)
@@ -65,7 +59,7 @@ class Child:
         return status
 
     def stop(self) -> None:
-        """Ask it to end, and kill what does not."""
+        """Terminate it, and kill it if it does not end."""
         self._signal(signal.SIGTERM)
         try:
             self._process.wait(STOP_S)
@@ -74,13 +68,12 @@ class Child:
         self._reader.join()
 
     def kill(self) -> None:
-        """End it at once."""
         self._signal(signal.SIGKILL)
         self._process.wait()
         self._reader.join()
 
     def log(self) -> str:
-        """Return what it has complained of so far, or told people."""
+        """Return its error output so far."""
         return self._log.read_text("utf-8", "replace")
 
     def failed(self, what: str) -> StageError:
@@ -101,7 +94,7 @@ class Child:
 
 
 class Children:
-    """Ends processes with the demo, those started last first. Use it in a `with`."""
+    """The demo's processes. Stops those started last first. Use it in a `with`."""
 
     def __init__(self, logs: Path) -> None:
         self._logs = logs
@@ -120,12 +113,12 @@ class Children:
         self._children.remove(child)
 
     def kill(self, child: Child) -> None:
-        """End one of them as a power cut would."""
+        """Kill one of them, as a power cut would."""
         child.kill()
         self._children.remove(child)
 
     def check(self) -> None:
-        """Raises StageError where one has ended by itself with an error."""
+        """Raises StageError if a process has ended with an error."""
         for child in self._children:
             if not child.running and child.wait(STOP_S) != 0:
                 raise child.failed("has ended")
@@ -140,14 +133,14 @@ class Children:
                 left[-1].stop()
                 left.pop()
         except KeyboardInterrupt:
-            # This is a second Ctrl-C, and whoever presses it won't wait any longer.
+            # A second Ctrl-C: stop waiting.
             for child in reversed(left):
                 child.kill()
             raise
 
 
 def wait_until(done: Callable[[], bool], timeout_s: float, pause_s: float = 0.05) -> bool:
-    """Tell whether `done` came true within the time."""
+    """Return whether `done` came true within the time."""
     deadline = time.monotonic() + timeout_s
     while not done():
         if time.monotonic() >= deadline:

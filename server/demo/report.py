@@ -1,6 +1,4 @@
-"""Prints what the demo shows, which is a row for each answer as it comes, and the summary at the
-end.
-"""
+"""Formats the demo's output: a row for each answer, and the summary."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -14,9 +12,7 @@ ROW = "{:<8}  {:<10}  {:<42}  {:<16}  {:<9}  {}"
 
 
 class LiveTable:
-    """Makes rows for a terminal. It guesses which presentation an answer is to, which the judge
-    does not.
-    """
+    """Rows for a terminal. They guess the presentation of each answer; the judge does not."""
 
     def __init__(
         self,
@@ -34,7 +30,6 @@ class LiveTable:
         return ROW.format("time", "door", "shown", "answer", "inside", "after")
 
     def row(self, answer: Answer, *, cut_off: bool) -> str:
-        """Return one line about an answer."""
         shown = self._presented(answer)
         hall = next((code for code, rule in self._halls.items() if answer.door in rule.doors), "")
         if answer.decision == ADMITTED and not (shown and shown.kind in SHARED):
@@ -58,7 +53,7 @@ class LiveTable:
         return f"{datetime.fromtimestamp(at / 1000, self._zone):%H:%M:%S}"
 
     def _presented(self, answer: Answer) -> Presentation | None:
-        """Return the door's next presentation of that badge, or of something that is no badge."""
+        """Return the door's next presentation of that badge, or of a code that is no badge."""
         door = self._script.get(answer.door, ())
         for number in range(self._next.get(answer.door, 0), len(door)):
             if door[number].serial == answer.serial:
@@ -73,7 +68,6 @@ def summary(
     discrepancies: int,
     after_moves: Sequence[str] = (),
 ) -> list[str]:
-    """Return the lines at the end."""
     denied = ", ".join(f"{reason} {count}" for reason, count in sorted(verdict.denied.items()))
     inside = ", ".join(
         f"{hall} {most} of {halls[hall].capacity}" for hall, most in verdict.most_inside.items()
@@ -99,7 +93,7 @@ def summary(
 
 
 def forum_lines(counts: ForumCounts) -> list[str]:
-    """Return the lines that say what the forum is, as counted from its database."""
+    """Return the figures of the forum, counted from its database."""
     told = (
         ("days", f"{counts.days}"),
         ("activities", f"{counts.activities} of {counts.kinds} kinds"),
@@ -117,7 +111,7 @@ def forum_lines(counts: ForumCounts) -> list[str]:
 
 
 def as_json(verdict: Verdict, discrepancies: int) -> dict[str, object]:
-    """Return the summary for programs. Delays are None where nothing was answered."""
+    """Return the summary as JSON. Delays are None if nothing was answered."""
     return {
         "presented": verdict.presented,
         "admitted": verdict.admitted,

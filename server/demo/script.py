@@ -1,7 +1,7 @@
-"""Says who is shown at which door in which order, and the truth about each presentation.
+"""The presentations at each door, in order, and their right answers.
 
-The truth is written here by hand, by a presentation's kind. What depends on who is inside by then
-is `judge`'s to work out. Neither asks the code that decides at the doors.
+The truth is written by hand, by kind. `judge` works out what depends on the people inside. Neither
+uses the code that decides at the doors.
 """
 
 import random
@@ -19,10 +19,10 @@ from server.core.people.attendees import Attendee, find_attendees
 from server.demo.forum.forum import DOORS, EXPO, SMALL_HALL, Forum
 from server.storage.connection import Connection
 
-# One word stands for each presentation. It is its kind, and a label where the same badge comes
-# again. Between the bars the west door is cut off. A copy comes at least 3 s after the original, at
-# the other door. One badge is shared by three people. It opens the small hall, the exhibition and
-# the small hall again within less than a minute, and is refused from then on.
+# Each word is a presentation: its kind, and a label if the same badge comes again. Between the bars
+# the west door is offline. A copy comes at least 3 s after the original, at the other door. Three
+# people share one badge: it opens the small hall, the exhibition and the small hall again within a
+# minute, and is refused from then on.
 EAST = """
 seat shared:x url seat forged_bit seat:a visitor lost:p seat other_event copy:b new:p
 back:x seat:c wrongday seat revoked refused caught:x copy:d visitor other_event
@@ -39,7 +39,7 @@ guest talker guest other_event guest again:m guest guest revoked guest new:r gue
 early guest url guest talker guest forged_bit guest wrongday guest guest guest
 """
 
-# Why a presentation of that kind is refused, whoever is inside. The other kinds are good badges.
+# The reason for refusing that kind, whoever is inside. Other kinds are valid badges.
 REFUSED = {
     "url": "not_a_badge",
     "wifi": "not_a_badge",
@@ -56,7 +56,7 @@ REFUSED = {
     "early": "hall_closed",
     "caught": "likely_copy",
 }
-SHARED = ("twin", "back")  # People who come in with a copy of a badge whose holder is inside.
+SHARED = ("twin", "back")  # people with a copy of a badge whose holder is inside
 NOTES = {
     "seat": "a good badge",
     "guest": "a good badge",
@@ -91,15 +91,15 @@ _MADE_UP = ("forged_key", "forged_bit", "other_event")
 
 @dataclass(frozen=True)
 class Presentation:
-    """Holds one code held up at one door, and what is true of it."""
+    """A code shown at a door, with its right answer."""
 
     door: str
     hall: str
-    number: int  # At its door, from 0.
+    number: int  # at its door, from 0
     kind: str
     text: str
-    serial: int | None  # None where a door can't know whose it is.
-    refused: str | None  # The reason why it is refused, whoever is inside. None for a good badge.
+    serial: int | None  # None if a door can't know the holder
+    refused: str | None  # the reason for refusal, whoever is inside; None for a valid badge
     card: Card | None
     phone: bool
 
@@ -110,7 +110,7 @@ class Presentation:
 
 @dataclass(frozen=True)
 class Script:
-    """Holds all presentations by door. The west door is cut off after so many answers there."""
+    """All presentations by door. The west door goes offline after `cut_after` answers there."""
 
     doors: Mapping[str, tuple[Presentation, ...]]
     cut_door: str
@@ -123,13 +123,13 @@ class Script:
 
 
 def kinds(text: str) -> list[tuple[str, str]]:
-    """Return (kind, label) of each presentation. "|" is left out."""
+    """Return (kind, label) of each presentation, without the bars."""
     words = [word.partition(":") for word in text.split() if word != "|"]
     return [(kind, label) for kind, _, label in words]
 
 
 def cut_points(text: str) -> tuple[int, int]:
-    """Return how many presentations come before each of the two bars."""
+    """Return the number of presentations before each of the two bars."""
     first, second, _ = text.split("|")
     return len(first.split()), len(first.split()) + len(second.split())
 
@@ -138,15 +138,14 @@ def make_script(
     db: Connection, event: Event, forum: Forum, random_bytes: Callable[[int], bytes],
     now: int,
 ) -> Script:  # fmt: skip
-    """Cast the roster's people, revoke and reissue what the script wants so, and write it down.
+    """Cast the roster's people, and revoke and reissue badges as the script needs.
 
     `db` is in a transaction.
     """
     cast = _Cast(db, event, forum, random_bytes, now)
     halls = (SMALL_HALL, SMALL_HALL, EXPO)
     plans = {door: kinds(text) for door, text in zip(DOORS, (EAST, WEST, NORTH), strict=True)}
-    # A badge is shown first where it is new, at whichever door, and then where a label shows it
-    # again.
+    # First assign the new badges of all doors, then the repeated ones by their labels.
     for door, plan in plans.items():
         for number, (kind, label) in enumerate(plan):
             if kind not in _REUSING:
@@ -168,7 +167,7 @@ class _Code:
 
 
 class _Cast:
-    """Gives every presentation its code, and prepares the event for it."""
+    """Assigns a code to each presentation, and prepares the event for it."""
 
     def __init__(
         self, db: Connection, event: Event, forum: Forum,
@@ -189,7 +188,7 @@ class _Cast:
         self._labelled: dict[str, _Code] = {}
 
     def show(self, door: str, number: int, kind: str, label: str) -> None:
-        """Find the code of a presentation that shows somebody or something new."""
+        """Assign a new badge or code to a presentation."""
         code = self._new_code(kind)
         self._shown[door, number] = code
         if label:
@@ -208,7 +207,7 @@ class _Cast:
             code = self._labelled[f"new {label}" if kind == "new" else label]
         else:
             code = self._shown[door, number]
-        # A copy is a photo of a badge on a phone, and strangers' codes are on phones too.
+        # A copy is a photo of a badge on a phone. Other codes are on phones too.
         copied = ("copy", *SHARED, "caught")
         phone = kind in (*copied, *_WITHOUT_A_BADGE) or self._dice.random() < 0.2
         serial = None if kind in _MADE_UP else code.serial
@@ -240,10 +239,10 @@ class _Cast:
         self._labelled[f"new {label}"] = _Code(badge.credential, lost.serial, card)
 
     def _made_up(self, kind: str, genuine: str) -> str:
-        """Make a badge as a forger would from a genuine one, or one of another event."""
+        """Forge a badge from a genuine one, or make one of another event."""
         raw = bytearray(base45.decode(genuine.removeprefix(PREFIX)))
         if kind == "forged_bit":
-            raw[8] ^= 1  # The byte of the category.
+            raw[8] ^= 1  # the byte of the category
             return PREFIX + base45.encode(bytes(raw))
         event_id = self._event.event_id
         if kind == "other_event":

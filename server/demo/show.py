@@ -1,4 +1,4 @@
-"""Runs the demo once, from an empty directory to the summary and the open pages."""
+"""Runs the demo, from an empty directory to the summary and the open pages."""
 
 import json
 import socket
@@ -34,7 +34,7 @@ CHECK_S = 1.0
 
 @dataclass
 class Show:
-    """Holds what the command line asked for. `good` says how it went."""
+    """The options of the command line. `good` is the result."""
 
     place: Path
     seed: int
@@ -46,7 +46,7 @@ class Show:
     good: bool = False
 
     def run(self) -> None:
-        """Raises StageError where server or kiosks don't do their part."""
+        """Raises StageError if the server or a kiosk fails."""
         for name in ("films", "kiosks", "logs"):
             (self.place / name).mkdir()
         with ExitStack() as stack:
@@ -55,7 +55,7 @@ class Show:
             self._perform(stack, url)
 
     def _perform(self, stack: ExitStack, url: str | None) -> None:
-        """Make the event, in PostgreSQL where there is a `url`, and play it."""
+        """Create the event, in PostgreSQL if there is a `url`, and play it."""
         forum = make_forum(self.seed, self.people, clock_ms())
         event, password, script = self._prepare(forum, url)
         films = self._draw(script)
@@ -105,13 +105,13 @@ class Show:
             )
 
     def _own_badge(self, event: Event, database: Database, forum: Forum) -> list[str]:
-        """Make a badge to print, and the same on a phone, of the first delegate without a part."""
+        """Make a badge to print, and its phone page, for the first delegate without a part."""
         person = next(one for one in forum.people[CAST_SIZE:] if one.category == "delegate")
         return own_badge(event, database, person.external_id, self.place / "badge.pdf")
 
 
 def own_badge(event: Event, database: Database, external_id: str, path: Path) -> list[str]:
-    """Write a badge as PDF, and return lines that say where it is."""
+    """Write a badge as PDF, and return the lines about it."""
     db = database.reader
     found, _ = find_attendees(db, external_id, limit=1)
     badge = issuing.current_badge(db, found[0].serial)
@@ -126,7 +126,7 @@ def own_badge(event: Event, database: Database, external_id: str, path: Path) ->
 
 
 def free_port() -> int:
-    """Return a port of loopback that nobody listens on now."""
+    """Return an unused port of loopback."""
     with socket.create_server((HOST, 0)) as listener:
         port: int = listener.getsockname()[1]
         return port
@@ -141,7 +141,7 @@ def _open(stage: Stage, kiosks: list[Kiosk], more: list[int]) -> None:
 
 
 def _run_webcam(stage: Stage, kiosk: Kiosk, camera: str, port: int) -> None:
-    """Run the door that is nobody's film. Its answers are printed and not judged."""
+    """Run the webcam's door. Its answers are printed, not judged."""
 
     def say(answer: Answer) -> None:
         click.echo(f"          {kiosk.door}, before your camera: {answer.word.replace('_', ' ')}")
@@ -150,7 +150,7 @@ def _run_webcam(stage: Stage, kiosk: Kiosk, camera: str, port: int) -> None:
 
 
 def _pages(event: Event, password: str, kiosks: Sequence[Kiosk]) -> list[str]:
-    """Say where to look. A kiosk's screen opens by its link, once for one browser."""
+    """Return the addresses of all pages. A kiosk's screen opens by its link, for one browser."""
     return [
         f"Admin's pages        {event.settings.public_address}/   (browsers warn once: the"
         " certificate is the event's own)",
@@ -161,7 +161,7 @@ def _pages(event: Event, password: str, kiosks: Sequence[Kiosk]) -> list[str]:
 
 
 def _screen_link(kiosk: Kiosk) -> str:
-    """Return what `hallkeeper-kiosk link` prints, once the kiosk serves its screen."""
+    """Return the link that `hallkeeper-kiosk link` prints, once the kiosk serves its screen."""
     link = kiosk.directory / "screen.link"
     deadline = time.monotonic() + LINK_S
     while not link.exists() and time.monotonic() < deadline:
@@ -175,5 +175,5 @@ def _until_ctrl_c(children: Children) -> None:
             children.check()
             time.sleep(CHECK_S)
     except KeyboardInterrupt:
-        # The JSON line stays the last one of the output.
+        # on standard error, so that the JSON stays the last line of the output
         click.echo("Stopped.", err=True)

@@ -1,6 +1,6 @@
-"""Runs server and kiosks as processes on this machine, and cuts one kiosk's network.
+"""Runs server and kiosks as processes, and cuts a kiosk's network.
 
-The kiosks are run as an organiser would run them. What they answer comes as lines of JSON.
+The kiosks run as at a real event. Their answers arrive as lines of JSON.
 """
 
 import http.client
@@ -39,7 +39,7 @@ def clock_ms() -> int:
 
 @dataclass
 class Kiosk:
-    """Holds one kiosk at a door, with its directory, its network, and what it has answered."""
+    """A kiosk with its directory, network link and answers."""
 
     door: str
     directory: Path
@@ -48,19 +48,18 @@ class Kiosk:
     child: Child | None = None
     cut_at: int | None = None
     trouble: str = ""
-    goes_on: bool = False  # Whether it goes on when its film is over.
+    goes_on: bool = False  # whether it continues after its film
 
     @property
     def name(self) -> str:
         return self.door.lower()
 
     def cut(self) -> None:
-        """Take it off the network."""
         self.link.cut()
         self.cut_at = clock_ms()
 
     def mend(self) -> Outage:
-        """Bring it back, and return when it was away."""
+        """Reconnect the network, and return the outage."""
         assert self.cut_at is not None
         outage = Outage(self.door, self.cut_at, clock_ms())
         self.link.mend()
@@ -76,13 +75,13 @@ class Stage:
         self._database = database
         self._children = children
         self._host = event.settings.public_host
-        # The servers by their ports. Each has a copy of the event's directory, as on machines of
-        # their own, but the first.
+        # Servers by port. Each but the first has a copy of the event's directory, as on another
+        # machine.
         self._servers: dict[int, Child] = {}
 
     def serve(self, *more: int) -> None:
-        """Start the server and wait until it answers, and one at each of `more` ports on the same
-        database. Raises StageError.
+        """Start the server, and one at each of `more` ports on the same database. Return when all
+        answer. Raises StageError.
         """
         ports = [self._event.settings.port, *more]
         if more:
@@ -106,7 +105,7 @@ class Stage:
         self._servers[port] = server
 
     def kill_server_of(self, door: str) -> int:
-        """Kill the server that the kiosks of a door's hall prefer, and return its port."""
+        """Kill the server preferred by the kiosks of a door's hall, and return its port."""
         db = self._database.reader
         hall = next(one.hall_id for one in store.doors(db) if one.code == door)
         listed = addresses.servers_of(db)
@@ -120,7 +119,7 @@ class Stage:
         return path if port == self._event.settings.port else path.with_name(f"event-{port}")
 
     def enrol(self, kiosk: Kiosk) -> str:
-        """Add a kiosk, let it enrol, compare the six words, confirm. Raises StageError."""
+        """Add, enrol and confirm a kiosk, after comparing the six words. Raises StageError."""
         code = self._database.write(
             lambda db: registry.add_kiosk(
                 db,
@@ -148,7 +147,7 @@ class Stage:
     def run(
         self, kiosk: Kiosk, camera: str, on_answer: Callable[[Answer], None], *options: str
     ) -> None:
-        """Start a kiosk with a film, a webcam's number or a stream as its camera."""
+        """Start a kiosk whose camera is a film, a webcam's number or a stream."""
 
         def hear(line: str) -> None:
             try:
@@ -172,7 +171,7 @@ class Stage:
             raise child.failed("does not show its page")
 
     def ledger(self, answers: list[Answer]) -> list[LedgerRow]:
-        """Return all scans that the server has, once it has these, or when waiting is no use."""
+        """Return the ledger's scans once it has these answers, or at the timeout."""
         wanted = {(answer.kiosk, answer.seq) for answer in answers}
         rows: list[LedgerRow] = []
 
@@ -187,9 +186,7 @@ class Stage:
         return entries.discrepancy_count(self._database.reader)
 
     def after_moves(self) -> list[str]:
-        """List each hall in which somebody was seen elsewhere without a scanned exit, and what
-        became of the place.
-        """
+        """List the halls that people left without a scanned exit, and the state of their places."""
         halls = store.halls(self._database.reader)
         return [
             f"{hall.code} ({hall.leaving}) kept {hall.moved_on}, freed {hall.unconfirmed_moves}"
@@ -208,7 +205,7 @@ class Stage:
             before = page.older
 
     def _words(self, kiosk: Kiosk, child: Child) -> str:
-        """Return the six words that the server shows once the kiosk has shown its code."""
+        """Return the server's six words once the kiosk has shown its code."""
         words: list[str] = []
 
         def proven() -> bool:
@@ -224,7 +221,7 @@ class Stage:
         return [sys.executable, "-m", "kiosk", command, "--dir", str(kiosk.directory), *options]
 
     def _answers(self, port: int) -> bool:
-        """Tell whether the server at a port answers, whatever it says."""
+        """Return whether the server at a port answers anything."""
         context = ssl.create_default_context(cafile=str(self._event.certificate_path))
         connection = http.client.HTTPSConnection(self._host, port, timeout=2, context=context)
         try:
@@ -238,7 +235,7 @@ class Stage:
 
 
 def _is_open(port: int) -> bool:
-    """Tell whether somebody listens on that port of loopback."""
+    """Return whether that port of loopback is open."""
     try:
         socket.create_connection(("127.0.0.1", port), timeout=2).close()
     except OSError:
@@ -247,9 +244,7 @@ def _is_open(port: int) -> bool:
 
 
 def parse_answer(kiosk: Kiosk, line: str) -> Answer | None:
-    """Read the answer in a line that a kiosk printed, or return None for any other line. Raises
-    ValueError.
-    """
+    """Parse an answer from a kiosk's line. Returns None for any other line. Raises ValueError."""
     if not line.startswith("{"):
         return None
     said = json.loads(line)

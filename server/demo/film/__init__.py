@@ -1,4 +1,1 @@
-"""Draws films of badges held before a camera, frame by frame.
-
-Begin with `film.py`.
-"""
+"""Films of badges held before a camera. Begin with `film.py`."""

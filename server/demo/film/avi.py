@@ -13,7 +13,7 @@ _HAS_INDEX = 0x10
 
 
 class MotionJpeg:
-    """Holds one file being written, in a `with`. The sizes in its head are right once it is
+    """An AVI file being written, in a `with`. The sizes in its header are right once it is
     closed.
     """
 
@@ -30,7 +30,7 @@ class MotionJpeg:
         self.close()
 
     def add(self, jpeg: bytes) -> None:
-        """Add one more picture, shown for 1/fps of a second."""
+        """Add a picture, shown for 1/fps of a second."""
         self._sizes.append(len(jpeg))
         self._file.write(_chunk(b"00dc", jpeg))
 
@@ -51,7 +51,7 @@ class MotionJpeg:
         return _chunk(b"idx1", b"".join(entries))
 
     def _head(self, total: int, pictures: int) -> bytes:
-        """Return everything before the first picture. It has always the same length."""
+        """Return the header, which has a constant length."""
         size, count = (self._width, self._height), len(self._sizes)
         largest = max(self._sizes, default=0)
         main = struct.pack(

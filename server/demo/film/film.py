@@ -1,8 +1,7 @@
-"""Makes films of badges carried into a door camera's view, which are real video files for the
-kiosks' cameras.
+"""Renders video files of badges carried into a door camera's view.
 
-Each frame is drawn from the geometry of `motion`, blurred as the shutter and the lens would, lit,
-and given the sensor's noise. So what a kiosk answers, it has read as it would a person's badge.
+Each frame is drawn from the geometry of `motion`, with motion blur, defocus, light and sensor
+noise. So kiosks really read these badges.
 """
 
 import math
@@ -36,21 +35,21 @@ from server.demo.film.scene import HEIGHT, WIDTH, Picture, Scene, lay_over
 LEAD_S, TAIL_S = 2.0, 2.0
 JPEG_QUALITY = 88
 WORKERS = 3
-INTERRUPT_S = 0.2  # In this time Ctrl-C is noticed.
+INTERRUPT_S = 0.2  # maximum delay until Ctrl-C is noticed
 _FRAMES = round(PRESENTATION_S * FPS)
 
 
 @dataclass(frozen=True)
 class Shown:
-    """Says what one presentation shows, which is a printed badge, or a code on a phone."""
+    """The object of a presentation: a printed badge, or a code on a phone."""
 
     text: str
-    card: Card | None = None  # The card with `text` in it, or None where there is only a phone.
+    card: Card | None = None  # the card with `text`, or None for a phone
 
 
 @dataclass(frozen=True)
 class Take:
-    """Holds one presentation ready to be drawn. `hampered` is the prop while its trouble lasts."""
+    """A presentation ready to be drawn. `hampered` is the prop while its trouble lasts."""
 
     manner: Manner
     prop: Prop
@@ -58,7 +57,7 @@ class Take:
 
 
 def film_seconds(presentations: int) -> float:
-    """Return how many seconds a film of so many presentations runs."""
+    """Return the length of a film in seconds."""
     return LEAD_S + presentations * PRESENTATION_S + TAIL_S
 
 
@@ -68,9 +67,9 @@ def make_films(
     seed: int,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> None:
-    """Draw each film into its file, side by side. `progress` hears of each presentation drawn.
+    """Draw the films in parallel. `progress` is called after each presentation.
 
-    When it is interrupted, or one film fails, the others end with the frame that is being drawn.
+    If it is interrupted or a film fails, the others stop after the current frame.
     """
     stop = threading.Event()
     total, done = sum(len(shown) for _, shown in films), 0
@@ -81,7 +80,7 @@ def make_films(
         progress(done, total)
 
     threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)  # The films are drawn in parallel already.
+    cv2.setNumThreads(1)  # the films are already drawn in parallel
     try:
         with ThreadPoolExecutor(WORKERS) as pool:
             try:
@@ -91,7 +90,7 @@ def make_films(
                 ]
                 _wait_for(jobs)
             except BaseException:
-                # The pool waits for its jobs, and a whole film takes a minute.
+                # The pool waits for its jobs, and a film takes a minute.
                 stop.set()
                 raise
     finally:
@@ -99,11 +98,10 @@ def make_films(
 
 
 def _wait_for(jobs: Sequence[Future[None]]) -> None:
-    """Wait until all are done, or raise what the first one raised that failed."""
+    """Wait until all are done, or raise the first failure."""
     due: Iterable[Future[None]] = jobs
     while due:
-        # A signal that comes just before a wait does not end it, and Python handles it afterwards.
-        # So no wait is long.
+        # A signal just before a wait does not end it, so each wait is short.
         done, due = wait(due, INTERRUPT_S, FIRST_EXCEPTION)
         for job in done:
             job.result()
@@ -117,9 +115,9 @@ def make_film(
     drawn: Callable[[], None] = lambda: None,
     stop: threading.Event | None = None,
 ) -> None:
-    """Write one film, with an empty lobby, each presentation in turn, and an empty lobby.
+    """Write a film: an empty lobby, each presentation, and an empty lobby.
 
-    Once `stop` is set the film ends there.
+    It stops early once `stop` is set.
     """
     dice = random.Random(seed)
     scene = Scene(seed)
@@ -136,9 +134,7 @@ def make_film(
 def _steps(
     shown: Sequence[Shown], event_name: str, dice: random.Random, drawn: Callable[[], None]
 ) -> Iterator[tuple[Take | None, int]]:
-    """Yield what each frame shows, which is a take and the frame's number in it, or an empty
-    lobby.
-    """
+    """Yield each frame's take and its number in the take, or None for an empty lobby."""
     yield from ((None, 0) for _ in range(round(LEAD_S * FPS)))
     for one in shown:
         take = make_take(one, event_name, dice)
@@ -148,7 +144,7 @@ def _steps(
 
 
 def make_take(shown: Shown, event_name: str, dice: random.Random) -> Take:
-    """Choose by the dice how somebody shows it."""
+    """Choose at random how the object is held."""
     manner = make_manner(dice)
     hand = dice.randrange(20)
     dark = dice.random() < 0.5
@@ -179,7 +175,7 @@ def frame(scene: Scene, number: int, take: Take | None, step: int) -> Picture:
 
 
 def _compose(picture: Picture, take: Take, at_s: float) -> None:
-    """Lay the card over the picture where it is at that moment."""
+    """Draw the card over the picture at that moment."""
     manner = take.manner
     bad = trouble_at(manner, at_s)
     prop = take.hampered if bad > 0 else take.prop
@@ -210,8 +206,7 @@ def _warp(prop: Prop, corners: Corners, shape: tuple[int, ...]) -> Picture:
 
 def _blur(card: Picture, smear_px: tuple[float, float], defocus: float) -> Picture:
     card = np.asarray(cv2.GaussianBlur(card, (0, 0), defocus))
-    # The blur is even because the card is averaged with copies at a half, a quarter, an eighth and
-    # so on of the way.
+    # Averaging with copies at 1/2, 1/4, 1/8 … of the way gives an even blur.
     share = 0.5
     while max(abs(smear_px[0]), abs(smear_px[1])) * share >= 0.75:
         card = _doubled(card, round(smear_px[0] * share), round(smear_px[1] * share))
@@ -220,7 +215,7 @@ def _blur(card: Picture, smear_px: tuple[float, float], defocus: float) -> Pictu
 
 
 def _doubled(card: Picture, dx: int, dy: int) -> Picture:
-    """Return the mean of the picture and itself moved by so many pixels."""
+    """Return the mean of the picture and its shifted copy."""
     height, width = card.shape[:2]
     if abs(dx) >= width or abs(dy) >= height:
         return card
@@ -232,7 +227,7 @@ def _doubled(card: Picture, dx: int, dy: int) -> Picture:
 
 
 def _glare(card: Picture, code: Corners, bad: float) -> None:
-    """Draw a lamp's reflection, on the code at first and then off it."""
+    """Draw a lamp's reflection, which moves off the code."""
     shine = np.zeros(card.shape[:2], np.uint8)
     at = (int(code[0] + 260 * (1 - bad)), int(code[1] - 160 * (1 - bad)))
     cv2.ellipse(shine, at, (90, 46), 20, 0, 360, 235, -1)

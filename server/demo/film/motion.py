@@ -1,6 +1,4 @@
-"""Describes how badges are held up to a camera, by manners, the hand's path, and the camera's
-geometry.
-"""
+"""The motion of badges before a camera, and the camera's geometry."""
 
 import math
 import random
@@ -15,26 +13,26 @@ from server.demo.film.scene import HEIGHT, WIDTH
 FPS = 15
 ENTER_S, HOLD_S, LEAVE_S = 0.4, 0.8, 0.4
 PRESENTATION_S = ENTER_S + HOLD_S + LEAVE_S
-FOCAL_PX = 1100.0  # A webcam's 60 degrees over 1280 pixels.
-AWAY_MM = 420.0  # The distance at which a badge comes into view.
+FOCAL_PX = 1100.0  # a webcam's 60 degrees over 1280 pixels
+AWAY_MM = 420.0  # distance at which a badge comes into view
 EXPOSURE_S = 1 / 60
 
 Corners: TypeAlias = np.ndarray[Any, np.dtype[np.float32]]  # (n, 2) pixels
 
 
 class Trouble(StrEnum):
-    """Names what makes a badge hard to read for a part of the time."""
+    """A difficulty during a part of the presentation."""
 
     NONE = "none"
-    DEFOCUS = "defocus"  # The camera has not focused yet.
-    THUMB = "thumb"  # A thumb is over a corner of the code at first.
-    GLARE = "glare"  # The reflection of a lamp moves off the code.
-    DIM = "dim"  # Somebody stands in the light.
+    DEFOCUS = "defocus"  # the camera has not focused yet
+    THUMB = "thumb"  # a thumb covers a corner of the code at first
+    GLARE = "glare"  # the reflection of a lamp moves off the code
+    DIM = "dim"  # a person blocks the light
 
 
 @dataclass(frozen=True)
 class Manner:
-    """Says how one badge is shown. Angles are in degrees, at rest."""
+    """How a badge is shown. Angles in degrees, at rest."""
 
     yaw: float = 0.0
     pitch: float = 0.0
@@ -44,15 +42,15 @@ class Manner:
     distance_mm: float = 260.0
     x_mm: float = 0.0
     y_mm: float = 0.0
-    # -1 comes in from the left, 1 from the right, and 0 from below.
+    # Side of entry: -1 left, 1 right, 0 below.
     from_x: float = 0.0
-    tremor: float = 0.0  # The phase, so that no two hands shake alike.
+    tremor: float = 0.0  # phase, different for each hand
     trouble: Trouble = Trouble.NONE
 
 
 @dataclass(frozen=True)
 class Pose:
-    """Says where a card is, relative to the camera, in millimetres and radians."""
+    """A card's position relative to the camera, in millimetres and radians."""
 
     x: float
     y: float
@@ -63,7 +61,7 @@ class Pose:
 
 
 def make_manner(dice: random.Random) -> Manner:
-    """Choose one of the ways in which people show a badge. Most are fair, some are not."""
+    """Choose a manner at random. Most are easy to read."""
     return Manner(
         yaw=max(-35.0, min(35.0, dice.gauss(0, 14))),
         pitch=max(-35.0, min(35.0, dice.gauss(4, 13))),
@@ -79,7 +77,7 @@ def make_manner(dice: random.Random) -> Manner:
 
 
 def pose_at(manner: Manner, at_s: float) -> Pose:
-    """Return the card's place `at_s` into its presentation, eased in and out, never quite still."""
+    """Return the card's pose `at_s` into its presentation, with eased motion and tremor."""
     away = 1 - _ease(at_s / ENTER_S)
     left = _ease((at_s - ENTER_S - HOLD_S) / LEAVE_S)
     gone = max(away, left)
@@ -111,7 +109,7 @@ def project(pose: Pose, corners_mm: Corners) -> Corners:
 
 
 def smear(manner: Manner, at_s: float) -> tuple[float, float]:
-    """Return how far the card moves over the picture while the shutter is open, in pixels."""
+    """Return the card's motion while the shutter is open, in pixels."""
     centre = np.zeros((1, 2), np.float32)
     before = project(pose_at(manner, at_s - EXPOSURE_S), centre)[0]
     now = project(pose_at(manner, at_s), centre)[0]
@@ -119,9 +117,7 @@ def smear(manner: Manner, at_s: float) -> tuple[float, float]:
 
 
 def trouble_at(manner: Manner, at_s: float) -> float:
-    """Return how bad the manner's trouble is. It is 1 at first, and 0 from the middle of the
-    hold.
-    """
+    """Return the trouble's strength: 1 at first, 0 from the middle of the hold."""
     return max(0.0, min(1.0, 1.0 - (at_s - ENTER_S) / (HOLD_S / 2)))
 
 

@@ -1,6 +1,4 @@
-"""Draws what is held up to the camera, which are printed badges and phones, as flat pictures with a
-hand.
-"""
+"""Flat pictures of the objects held before the camera: printed badges and phones, with a hand."""
 
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -16,7 +14,7 @@ from server.demo.film.scene import Picture
 PX_PER_MM = 5
 BADGE_MM = (90, 130)
 PHONE_MM = (74, 152)
-HAND_MM = 150  # The hand and sleeve below what they hold.
+HAND_MM = 150  # hand and sleeve below the object
 MODULE_PX = 6
 MARGIN_MM = 16
 Colour: TypeAlias = tuple[int, int, int]  # BGR
@@ -28,9 +26,7 @@ _SLEEVES: tuple[Colour, ...] = (
 
 @dataclass(frozen=True)
 class Front:
-    """Holds the side that is shown, as a BGR picture, and the middle and half side of its code in
-    pixels.
-    """
+    """The visible side, as a BGR picture, with the centre and half side of its code in pixels."""
 
     picture: Picture
     code: tuple[int, int]  # x, y
@@ -39,20 +35,16 @@ class Front:
 
 @dataclass(frozen=True)
 class Prop:
-    """Holds a flat picture to be held up. Colours are premultiplied by alpha, for quick
-    compositing.
-    """
+    """A flat picture. Colours are premultiplied by alpha, for fast compositing."""
 
     picture: Picture  # BGRA
-    # The corners of the picture, with the centre of the held thing as origin.
+    # corners of the picture, relative to the centre of the object
     corners_mm: Corners
     code_mm: tuple[float, float]
 
 
 def card_front(card: Card, event_name: str) -> Front:
-    """Draw the badge as the event prints it, or a plain one where no font draws the holder's
-    name.
-    """
+    """Draw the badge as the event prints it, or a plain one if no font has the holder's name."""
     try:
         png = render_png(card, event_name=event_name, dpi=PX_PER_MM * 25.4)
     except CardError:
@@ -81,7 +73,7 @@ def plain_front(card: Card) -> Front:
 
 
 def phone_front(text: str, *, dark: bool) -> Front:
-    """Draw a phone that shows a code. In dark mode the code's colours are swapped."""
+    """Draw a phone with a code. Dark mode inverts the code."""
     width, height = (side * PX_PER_MM for side in PHONE_MM)
     picture: Picture = np.full((height, width, 3), 22, np.uint8)
     picture[34:-34, 16:-16] = 18 if dark else 240
@@ -97,15 +89,15 @@ def phone_front(text: str, *, dark: bool) -> Front:
 
 
 def draw_code(text: str) -> Picture:
-    """Draw the QR code (BGR) with a quiet zone of three modules, as cramped designs have it."""
+    """Draw the QR code (BGR) with a narrow quiet zone of three modules."""
     modules = np.pad(~np.array(symbol(text).modules), 3, constant_values=True)
     large = np.kron(modules.astype(np.uint8) * 238 + 12, np.ones((MODULE_PX, MODULE_PX), np.uint8))
     return np.asarray(cv2.cvtColor(large.astype(np.uint8), cv2.COLOR_GRAY2BGR), np.uint8)
 
 
 def held(front: Front, hand: int, *, quarter_turns: int = 0, thumb: bool = False) -> Prop:
-    """Put `front` in a hand. `thumb` puts a thumb over the code's corner, and `hand` picks
-    whose.
+    """Put `front` into a hand. `thumb` covers the code's corner, and `hand` selects skin and
+    sleeve.
     """
     for _ in range(quarter_turns % 4):
         front = _turned(front)
@@ -130,9 +122,7 @@ def held(front: Front, hand: int, *, quarter_turns: int = 0, thumb: bool = False
 
 
 def _grip(front: Front) -> int:
-    """Return where along the lower edge people hold it, in the middle or beside a code that is
-    there.
-    """
+    """Return the grip along the lower edge: the middle, or beside a code there."""
     height: int = front.picture.shape[0]
     width: int = front.picture.shape[1]
     if front.code[1] + front.code_half < height - 80:
@@ -141,7 +131,7 @@ def _grip(front: Front) -> int:
 
 
 def _turned(front: Front) -> Front:
-    """Turn it a quarter clockwise."""
+    """Rotate a quarter clockwise."""
     turned = np.ascontiguousarray(np.rot90(front.picture, -1))
     code = (front.picture.shape[0] - front.code[1], front.code[0])
     return Front(turned, code, front.code_half)

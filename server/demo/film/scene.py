@@ -1,6 +1,4 @@
-"""Draws what a door's camera sees when nobody is there, which is a lobby, its light and noise, and
-passers-by.
-"""
+"""The background of a door camera: a lobby with light, noise and passers-by."""
 
 from typing import Any, TypeAlias
 
@@ -10,14 +8,14 @@ import numpy as np
 Picture: TypeAlias = np.ndarray[Any, np.dtype[np.uint8]]
 
 WIDTH, HEIGHT = 1280, 720
-_LIGHT_SCALE = 8  # The light changes softly, so fewer pixels are enough to compute it.
-# The standard deviation of one pixel, as of a webcam indoors.
+_LIGHT_SCALE = 8  # light changes softly, so it is computed at a low resolution
+# Standard deviation of a pixel of a webcam indoors.
 _NOISE = 4.5
 _NOISE_MARGIN = 96
 
 
 class Scene:
-    """Holds one door's lobby. The same seed gives the same lobby."""
+    """One door's lobby, determined by the seed."""
 
     def __init__(self, seed: int) -> None:
         dice = np.random.default_rng(seed)
@@ -25,7 +23,7 @@ class Scene:
         self._passers = [_passer(dice) for _ in range(3)]
         size = (HEIGHT + _NOISE_MARGIN, WIDTH + _NOISE_MARGIN, 3)
         noise = dice.normal(128, _NOISE, size).astype(np.float32)
-        # Demosaicing spreads noise over neighbouring pixels. It also keeps the film small enough.
+        # Demosaicing spreads noise over neighbouring pixels. It also keeps the film small.
         self._noise = cv2.GaussianBlur(noise, (0, 0), 0.7).clip(0, 255).astype(np.uint8)
         rows, columns = np.mgrid[0 : HEIGHT // _LIGHT_SCALE, 0 : WIDTH // _LIGHT_SCALE]
         self._rows = rows.astype(np.float32) / (HEIGHT // _LIGHT_SCALE)
@@ -33,7 +31,7 @@ class Scene:
         self._phase = float(dice.uniform(0, 60))
 
     def empty(self, at_s: float) -> Picture:
-        """Draw the lobby at that time, with somebody far behind now and then."""
+        """Draw the lobby at that time, with passers-by in the distance."""
         picture = self._backdrop.copy()
         for sprite, speed, phase in self._passers:
             left = round((phase + speed * at_s) % 2600 - 600)
@@ -44,9 +42,7 @@ class Scene:
         return picture
 
     def light(self, picture: Picture, at_s: float, level: float = 1.0) -> Picture:
-        """Put the picture under the lamps, with a shadow that wanders through. `level` dims it
-        all.
-        """
+        """Apply the lamps' light and a moving shadow. `level` dims the picture."""
         at = (at_s + self._phase) * 0.21
         x, y = 0.5 + 0.6 * np.sin(at), 0.45 + 0.25 * np.sin(at * 1.7 + 1)
         distance = ((self._columns - x) / 0.38) ** 2 + ((self._rows - y) / 0.55) ** 2
@@ -57,7 +53,7 @@ class Scene:
         return cv2.multiply(picture, cv2.cvtColor(large, cv2.COLOR_GRAY2BGR), scale=1 / 255)  # type: ignore[return-value]
 
     def grain(self, picture: Picture, number: int) -> Picture:
-        """Add the sensor's noise of that frame to the picture."""
+        """Add the frame's sensor noise."""
         top, left = number * 37 % _NOISE_MARGIN, number * 61 % _NOISE_MARGIN
         noise = self._noise[top : top + HEIGHT, left : left + WIDTH]
         return cv2.addWeighted(picture, 1, noise, 1, -128)  # type: ignore[return-value]
@@ -83,18 +79,15 @@ def _backdrop(dice: np.random.Generator) -> Picture:
 
 
 def lay_over(area: Picture, card: Picture) -> None:
-    """Put a BGRA picture, premultiplied by its alpha, over a BGR one of the same size."""
-    # Slices of channels would be copied pixel by pixel. OpenCV's own functions are several times
-    # faster.
+    """Composite a premultiplied BGRA picture over a BGR one of the same size."""
+    # OpenCV's functions are several times faster than slices of channels.
     clear = cv2.cvtColor(cv2.bitwise_not(cv2.extractChannel(card, 3)), cv2.COLOR_GRAY2BGR)
     behind = cv2.multiply(area, clear, scale=1 / 255)
     area[:] = cv2.add(behind, cv2.cvtColor(card, cv2.COLOR_BGRA2BGR))
 
 
 def _passer(dice: np.random.Generator) -> tuple[Picture, float, float]:
-    """Draw somebody far behind. It returns the picture, pixels a second, and where the walk
-    begins.
-    """
+    """Draw a distant passer-by. Return the picture, pixels a second, and the start position."""
     height = int(dice.integers(260, 340))
     colour = tuple(int(c) for c in dice.integers(35, 110, 3))
     sprite = np.zeros((height + 60, 190, 4), np.uint8)

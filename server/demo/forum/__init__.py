@@ -1,4 +1,1 @@
-"""Makes up the demo's forum with its venue, its people and their names.
-
-Begin with `forum.py`.
-"""
+"""The demo's forum: its venue, people and names. Begin with `forum.py`."""

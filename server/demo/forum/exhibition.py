@@ -1,4 +1,4 @@
-"""Makes up the exhibition, which has areas in two pavilions, and a stand for every exhibitor."""
+"""The exhibition: areas in two pavilions, and a stand for each exhibitor."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -9,13 +9,13 @@ from server.demo.forum.toml import table
 
 NORTH, SOUTH = "EXPO-N", "EXPO-S"
 _STAND_M2 = (9, 9, 12, 12, 18, 18, 27, 36)
-# As much of an area as stands may take. Its aisles take the rest.
+# Share of an area for stands; the rest is for aisles.
 _STANDS_SHARE = 0.6
 
 
 @dataclass(frozen=True)
 class Area:
-    letter: str  # The stands' numbers begin with it.
+    letter: str  # first letter of its stands' numbers
     code: str
     hall: str
     m2: int
@@ -50,7 +50,7 @@ def exhibition(seed: int, exhibitors: Sequence[Organisation]) -> Iterator[str]:
     for number, organisation in enumerate(shuffled, 1):
         code = f"X{number:03d}"
         yield table("exhibitor", code=code, organisation=organisation.code)
-        # The area with the most room left takes the next one, so that all of them fill up alike.
+        # The area with the most space left gets the next stand.
         area = max(room, key=lambda one: room[one])
         size = dice.choice(_STAND_M2)
         room[area] -= size

@@ -1,7 +1,6 @@
-"""Makes up a forum of 55 halls, 158 activities over six days, an exhibition, and the people.
+"""A forum of 55 halls, 158 activities over six days, an exhibition, and the people.
 
-It has the shape of a large real one. Today is its first day, whatever the day is, because doors
-admit people by the real time.
+It has the shape of a large real one. Its first day is today, because doors admit by the real time.
 """
 
 import random
@@ -21,20 +20,20 @@ HALLS = 55
 DAYS = 6
 SMALL_HALL, SMALL_CAPACITY = "A12", 28
 EXPO, EXPO_CAPACITY = "EXPO", 6_000
-DOORS = ("A12-east", "A12-west", "EXPO-north")  # The doors that have kiosks.
+DOORS = ("A12-east", "A12-west", "EXPO-north")  # doors with kiosks
 WEBCAM_DOOR = "EXPO-south"
 NAME = {"en": "North Lake Forum (demo)", "zh": "北湖论坛（演示）"}
 
 
 @dataclass(frozen=True)
 class Forum:
-    """Holds what the event is made from."""
+    """The data from which the event is created."""
 
     seed: int
     time_zone: str
     first_day: date
     people: tuple[Person, ...]
-    venue: str  # TOML, as `hallkeeper import-venue` reads it
+    venue: str  # TOML for `hallkeeper import-venue`
 
     def settings(self, host: str, port: int) -> EventSettings:
         """Return the event's settings on this machine."""
@@ -45,7 +44,7 @@ class Forum:
 
 
 def make_forum(seed: int, people: int, now: int) -> Forum:
-    """Make the forum of that seed whose first day is the day of `now` (Unix ms)."""
+    """Create the forum of that seed, which begins on the day of `now` (Unix ms)."""
     time_zone, first_day = noon_zone(now)
     organisations = Organisations(seed)
     roster = tuple(make_people(seed, people, organisations))
@@ -54,16 +53,14 @@ def make_forum(seed: int, people: int, now: int) -> Forum:
 
 
 def noon_zone(now: int) -> tuple[str, date]:
-    """Return a time zone in which `now` is between noon and one o'clock, and the day there.
+    """Return a time zone in which `now` is between noon and one o'clock, and the date there.
 
-    So the sessions that are on, and today itself, go on for hours whenever the demo is started. In
-    the machine's own zone it would fail for an hour around midnight, and at night every session
-    would be over.
+    So current sessions, and the day itself, continue for hours whenever the demo is started.
     """
     utc = datetime.fromtimestamp(now / 1000, UTC)
     ahead = 12 - utc.hour  # -11 to 12
     local = utc.astimezone(timezone(timedelta(hours=ahead)))
-    # In POSIX the sign is that of what one adds to reach UTC.
+    # POSIX counts the offset to UTC, with the opposite sign.
     return f"Etc/GMT{-ahead:+d}", local.date()
 
 
@@ -95,7 +92,7 @@ def _organisations(organisations: Organisations) -> Iterator[str]:
 def _films_sessions(
     people: tuple[Person, ...],
 ) -> list[tuple[str, str, str, str, dict[str, list[str]]]]:
-    """Return the sessions that the films are about, with who may enter them."""
+    """Return the sessions of the films, with their admission rules."""
     by_part: dict[str, list[str]] = {}
     for person in people:
         by_part.setdefault(person.part, []).append(person.external_id)
@@ -111,7 +108,7 @@ def _films_sessions(
 
 
 def _halls(dice: random.Random, codes: list[str]) -> Iterator[str]:
-    """Yield the exhibition and the two pavilions in it, and the halls of the forum."""
+    """Yield the exhibition with its two pavilions, and the halls of the forum."""
     visiting = ["delegate", "exhibitor", "staff", "vip", "visitor"]
     policy = {
         "categories": visiting, "anti_passback": "soft", "exits": "trusting",

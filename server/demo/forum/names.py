@@ -1,25 +1,22 @@
-"""Lists words that the made-up people are put together from, by script and language, and the topics
-that they speak of.
+"""Name parts by script and language, and topics of activities.
 
-Given and family names are each by themselves usual or made up, and are joined by the dice.
+Given and family names are common or made up, and are combined at random.
 """
 
 from dataclasses import dataclass
 
-HOME = "CN"  # The country that the demo's forum is in.
+HOME = "CN"  # the country of the demo's forum
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Says where a person is from, by a language, its countries, and names in the country's
-    script.
-    """
+    """An origin of people: a language, its countries, and names in its script."""
 
     language: str
     countries: tuple[str, ...]  # ISO 3166 alpha-2
     given: tuple[str, ...]
     family: tuple[str, ...]
-    weight: int  # How many of 1,000 people have them.
+    weight: int  # of 1,000 people
 
 
 def _origin(weight: int, language: str, countries: str, given: str, family: str) -> Origin:
@@ -300,7 +297,7 @@ ORIGINS = (
 )
 COUNTRIES = tuple(sorted({country for one in ORIGINS for country in one.countries}))
 
-# Topics of activities, as (English, Chinese).
+# (English, Chinese)
 TOPICS = (
     ("Quantum Information", "量子信息"),
     ("Brain-Computer Interfaces", "脑机接口"),

@@ -1,6 +1,6 @@
-"""Makes up the organisations that send people, host activities and exhibit, by the seed.
+"""The organisations that send people, host activities and exhibit, by the seed.
 
-Their places are on no map. Almost 200 of them are international organisations, institutes and
+Their places do not exist. Almost 200 of them are international organisations, institutes and
 foreign government departments.
 """
 
@@ -16,7 +16,7 @@ NATIONAL_AUTHORITIES = 12
 COMPANIES_HOME, COMPANIES_EACH = 299, 3
 UNIVERSITIES_HOME, UNIVERSITIES_ABROAD = 24, 60
 MEDIA_HOME, MEDIA_ABROAD = 12, 20
-# The international organisation that leads forums of its own, and who prepares the whole.
+# The international organisation that leads its own forums, and the organiser of the whole.
 HOST, ORGANISER = "INT-01", "ORG-01"
 
 _PLACES_HOME = tuple(
@@ -61,8 +61,8 @@ _OFFICES = ("Directorate", "Agency", "Department", "Office")
 
 @dataclass(frozen=True)
 class Organisation:
-    """Represents one organisation. `kind` is one of those of server/core/programme, and `country`
-    is "" for one of many countries.
+    """An organisation. `kind` is one of server/core/programme's, and `country` is "" for an
+    international one.
     """
 
     code: str
@@ -72,12 +72,12 @@ class Organisation:
     name_zh: str = ""
 
     def name_for(self, language: str) -> str:
-        """Return the name that stands on the badge of somebody with that language."""
+        """Return the name on the badge of a person with that language."""
         return self.name_zh if language == "zh" and self.name_zh else self.name
 
 
 class Organisations:
-    """Holds all organisations, and who may send whom."""
+    """All organisations, by the people that they may send."""
 
     def __init__(self, seed: int) -> None:
         self.all = tuple(_made(random.Random(f"organisations {seed}")))
@@ -100,12 +100,12 @@ class Organisations:
         return [one for one in self._by_kind["government"] if one.country == HOME]
 
     def exhibitors(self) -> list[Organisation]:
-        """Return every company, and some of the institutes and universities."""
+        """Return all companies, and some institutes and universities."""
         companies = self._by_kind["company"]
         return companies + self._by_kind["institute"][:56] + self._by_kind["university"][:40]
 
     def sender(self, dice: random.Random, country: str, category: str) -> Organisation:
-        """Return the organisation that sends somebody of this country in this category."""
+        """Return the organisation of a person from this country in this category."""
         if category == "staff":
             return self._organiser
         if category == "press":
@@ -162,7 +162,7 @@ def _made(dice: random.Random) -> Iterator[Organisation]:
 
 @dataclass(frozen=True)
 class _Names:
-    """Makes names out of words. At home each word is in English and in Chinese."""
+    """Combines names from words. Words at home are in English and Chinese."""
 
     dice: random.Random
     home: Sequence[tuple[tuple[str, str], ...]]
@@ -172,7 +172,7 @@ class _Names:
         self, prefix: str, kind: str, english: str, chinese: str, at_home: int,
         countries: Sequence[str],
     ) -> Iterator[Organisation]:  # fmt: skip
-        """Yield so many organisations at home, and one in each of the countries."""
+        """Yield `at_home` organisations at home, and one in each of the countries."""
         for number, words in enumerate(self.dice.sample(self.home, at_home), 1):
             name, name_zh = (
                 pattern.format(*(word[at] for word in words))

@@ -1,9 +1,7 @@
-"""Makes up the roster, which is thousands of people by a seed, as the CSV file that the real import
-reads.
+"""The roster: thousands of people by a seed, as a CSV file for the real import.
 
-Nobody here exists, because names are drawn from short lists, given and family names apart. The
-first people of the roster have parts in the demo's films. The first from abroad have a country
-each.
+No person exists: given and family names are combined at random. The first people of the roster have
+parts in the demo's films. The first from abroad have a country each.
 """
 
 import csv
@@ -15,7 +13,7 @@ from dataclasses import dataclass
 from server.demo.forum import names
 from server.demo.forum.organisations import Organisations
 
-# How many of 100 people have each category.
+# per 100 people
 CATEGORY_WEIGHTS = {
     "delegate": 55,
     "speaker": 6,
@@ -30,8 +28,7 @@ COLUMNS = (
     "days", "language",
 )  # fmt: skip
 
-# Who is needed at the doors, as part, category, event days and number of people. `script` says what
-# they do.
+# People needed at the doors: part, category, event days and number. `script` defines the parts.
 CAST = (
     ("seat", "delegate", "all", 40),
     ("seat", "speaker", "all", 8),
@@ -53,7 +50,7 @@ CAST_SIZE = sum(part[3] for part in CAST)
 
 @dataclass(frozen=True)
 class Person:
-    """Holds one line of the roster, and the person's part in the films ("" for most)."""
+    """A line of the roster, and the person's part in the films ("" for most)."""
 
     external_id: str
     given_name: str
@@ -67,12 +64,14 @@ class Person:
 
     @property
     def email(self) -> str:
-        """Return an address in a domain that is kept free for examples (RFC 2606)."""
+        """Return an address in a domain reserved for examples (RFC 2606)."""
         return f"{self.external_id.lower()}@forum.example"
 
 
 def make_people(seed: int, count: int, organisations: Organisations | None = None) -> list[Person]:
-    """Make `count` people, the same for the same seed, and the beginning of any longer roster."""
+    """Create `count` people. The same seed gives the same people, and a shorter roster is the
+    beginning of a longer one.
+    """
     dice = random.Random(f"people {seed}")
     senders = organisations or Organisations(seed)
     parts = [part for part in CAST for _ in range(part[3])]
@@ -90,7 +89,7 @@ def make_people(seed: int, count: int, organisations: Organisations | None = Non
 
 
 def roster_csv(people: Sequence[Person]) -> bytes:
-    """Write the roster as a spreadsheet would save it."""
+    """Return the roster as CSV."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
@@ -99,9 +98,7 @@ def roster_csv(people: Sequence[Person]) -> bytes:
 
 
 def _origins(dice: random.Random) -> Iterator[tuple[names.Origin, str]]:
-    """Yield where people are from. All countries come first, so that even a short roster has
-    them.
-    """
+    """Yield origins of people. Every country comes first, so that a short roster has all."""
     home = next(one for one in names.ORIGINS if names.HOME in one.countries)
     first = [(one, country) for one in names.ORIGINS for country in one.countries if one != home]
     dice.shuffle(first)
@@ -118,11 +115,11 @@ def _person(
     dice: random.Random, number: int, home: tuple[names.Origin, str], senders: Organisations,
     role: tuple[str, str, str],
 ) -> Person:  # fmt: skip
-    """Make somebody. Category and days are by the dice, unless the part says them."""
+    """Create a person. Category and days are random unless the part sets them."""
     (origin, country), (part, category, days) = home, role
     drawn = dice.choices(list(CATEGORY_WEIGHTS), list(CATEGORY_WEIGHTS.values()))[0]
     category = category or drawn
-    # Visitors come for a day or two, and the others for the whole forum.
+    # Visitors come for a day or two, others for the whole forum.
     if not days:
         days = dice.choice(("all", "1", "1-2", "2,3", "6")) if category == "visitor" else "all"
     return Person(

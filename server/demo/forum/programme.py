@@ -1,7 +1,7 @@
-"""Makes up the programme, which is 158 activities of five kinds, with hosts, sessions and speakers.
+"""The programme: 158 activities of five kinds, with hosts, sessions and speakers.
 
-55 of them are parallel forums. 13 of these are led by one international organisation, and national
-authorities lead or co-host 25 others.
+55 are parallel forums. Of these, one international organisation leads 13, and national authorities
+lead or co-host 25 others.
 """
 
 import random
@@ -16,7 +16,7 @@ from server.demo.forum.people import Person
 from server.demo.forum.toml import table
 
 PARALLEL, OFFICIAL, LED_BY_HOST = 55, 25, 13
-KEYNOTES_OPENING, KEYNOTES_EACH = 8, 2  # Of the opening, and of each parallel forum.
+KEYNOTES_OPENING, KEYNOTES_EACH = 8, 2  # of the opening, and of each parallel forum
 KEYNOTES = KEYNOTES_OPENING + KEYNOTES_EACH * PARALLEL
 SLOTS = (("09:00", "11:30"), ("13:30", "15:30"), ("16:00", "18:00"))
 OPENING_HALL = "A01"
@@ -26,23 +26,23 @@ _RULES = (
     ("delegate", "speaker", "visitor", "exhibitor"),
     ("speaker", "vip"),
     ("delegate", "exhibitor"),
-    (),  # By invitation only.
+    (),  # by invitation only
 )
 _ASPECTS = (("Frontiers", "前沿"), ("Industry", "产业"), ("Cooperation", "国际合作"))
-# What other activities there are, with their kind, how many, and the form of their titles.
+# Other activities: code, kind, number, and titles.
 _OTHERS = (
     ("CONF", "conference", 31, "Workshop: {}", "{}研讨会"),
     ("TRADE", "transaction", 22, "Matchmaking: {}", "{}技术对接会"),
     ("NEWS", "release", 27, "Launch: {}", "{}成果发布会"),
     ("COMP", "competition", 16, "{} Challenge", "{}创新大赛"),
 )
-# Whose badges don't open everything, so that they are no speakers of the demo.
+# Parts whose badges are refused somewhere, so they do not speak.
 _NO_SPEAKERS = ("revoked", "lost", "wrongday", "refused", "early")
 
 
 @dataclass
 class Activity:
-    """Represents an activity while it is made. `lead` and `co_hosts` are organisations' codes."""
+    """An activity during construction. `lead` and `co_hosts` are organisations' codes."""
 
     code: str
     kind: str
@@ -54,11 +54,11 @@ class Activity:
     parallel: bool = False
     theme: str = ""
     language: str = "zh"
-    sessions: int = 1  # How many it is to have.
+    sessions: int = 1  # number of sessions
 
 
 class Programme:
-    """Makes the tables of a forum's activities, sessions and speakers."""
+    """Creates the tables of a forum's activities, sessions and speakers."""
 
     def __init__(
         self, seed: int, first_day: date, days: int, people: Sequence[Person],
@@ -70,11 +70,11 @@ class Programme:
         self._organisations = organisations
         rank = {"speaker": 0, "vip": 1, "delegate": 2}
         able = [one for one in people if one.part not in _NO_SPEAKERS]
-        able.sort(key=lambda one: rank.get(one.category, 3))  # It keeps the order of the roster.
+        able.sort(key=lambda one: rank.get(one.category, 3))  # keeps the roster's order
         self._keynotes = iter(able)
         self._others = able[KEYNOTES : KEYNOTES + 400] or able
         self._number = 0
-        self._opened: set[str] = set()  # Codes of activities that have a session already.
+        self._opened: set[str] = set()  # codes of activities that have a session already
         self._speakers: list[str] = []
         self.activities = [*self._plenaries(), *self._parallel(), *self._exhibitions()]
         for others in _OTHERS:
@@ -86,8 +86,8 @@ class Programme:
     ) -> Iterator[str]:  # fmt: skip
         """Yield activities, then sessions and speakers.
 
-        `fixed` are the sessions of today that the films are about, as the activity's code, hall,
-        start, end and rules. The others are in `halls`, never two at a time in one of them.
+        `fixed` are today's sessions in the films, as (activity code, hall, start, end, rules). The
+        others are in `halls`, one at a time in each.
         """
         for one in self.activities:
             yield table(
@@ -121,7 +121,7 @@ class Programme:
             yield Activity(code, "conference", title, title_zh, ORGANISER)
 
     def _parallel(self) -> Iterator[Activity]:
-        """Yield the parallel forums, first those of the one international organisation."""
+        """Yield the parallel forums, first those of the leading international organisation."""
         national = self._organisations.national_authorities()
         others = self._organisations.of_kind("institute", "university")
         drawn = [(topic, aspect) for topic in TOPICS for aspect in _ASPECTS]
@@ -197,7 +197,7 @@ class Programme:
         self, activity: Activity, hall: str, day: date, starts: str, ends: str,
         rules: Mapping[str, list[str]],
     ) -> str:  # fmt: skip
-        """Make a session, and keep who speaks there. Whoever speaks may enter."""
+        """Create a session, and store its speakers. Speakers are admitted."""
         self._number += 1
         code = f"S{self._number:03d}"
         speaking = [] if activity.kind == "exhibition" else self._panel(activity)
@@ -224,7 +224,7 @@ class Programme:
         )  # fmt: skip
 
     def _panel(self, activity: Activity) -> list[tuple[Person, str]]:
-        """Choose who speaks at a session. Keynotes are held at its first one."""
+        """Choose the speakers of a session. Keynotes are in an activity's first session."""
         keynotes = KEYNOTES_OPENING if activity.code == "CONF-OPENING" else 0
         if activity.parallel:
             keynotes = KEYNOTES_EACH

@@ -4,7 +4,7 @@ from server.core.event.settings import quoted
 
 
 def table(kind: str, /, **values: object) -> str:
-    """Return one table of the file. Values that are None are left out."""
+    """Return one table of the file, without values that are None."""
     lines = [f"{key} = {_toml(value)}" for key, value in values.items() if value is not None]
     return "\n".join([f"[[{kind}]]", *lines, ""])
 
