@@ -134,20 +134,20 @@ def match(presentations: Sequence[Presentation], answers: Sequence[Answer]) -> l
         for j in reversed(range(columns)):
             paired = _likeness(presentations[i], answers[j]) + best[i + 1][j + 1]
             best[i][j] = max(best[i + 1][j], best[i][j + 1], paired)
-    found, i, j = [], 0, 0
+    matches, i, j = [], 0, 0
     while i < rows and j < columns:
         likeness = _likeness(presentations[i], answers[j])
         if likeness and best[i][j] == likeness + best[i + 1][j + 1]:
-            found.append(Match(presentations[i], answers[j]))
+            matches.append(Match(presentations[i], answers[j]))
             i, j = i + 1, j + 1
         elif best[i][j] == best[i + 1][j]:
-            found.append(Match(presentations[i], None))
+            matches.append(Match(presentations[i], None))
             i += 1
         else:
-            found.append(Match(None, answers[j]))
+            matches.append(Match(None, answers[j]))
             j += 1
-    found += [Match(one, None) for one in presentations[i:]]
-    return found + [Match(None, one) for one in answers[j:]]
+    matches += [Match(unmatched, None) for unmatched in presentations[i:]]
+    return matches + [Match(None, unmatched) for unmatched in answers[j:]]
 
 
 def percentile(values: Sequence[float], share: float) -> float | None:
@@ -195,11 +195,11 @@ def _check_answers(
 
 
 def _check_ledger(verdict: Verdict, given: Sequence[Answer], ledger: Iterable[LedgerRow]) -> None:
-    known = {(row.kiosk, row.seq): (row.decision, row.serial) for row in ledger}
+    scans = {(row.kiosk, row.seq): (row.decision, row.serial) for row in ledger}
     for answer in given:
         if answer.decision != ADMITTED:
             continue
-        if known.get((answer.kiosk, answer.seq)) != (ADMITTED, answer.serial):
+        if scans.get((answer.kiosk, answer.seq)) != (ADMITTED, answer.serial):
             verdict.missing_from_ledger += 1
             verdict.faults.append(f"{answer.door}: entry {answer.seq} is not in the ledger")
 
@@ -209,8 +209,8 @@ def _fault(verdict: Verdict, text: str) -> None:
     verdict.faults.append(text)
 
 
-def _named(one: Presentation) -> str:
-    return f"{one.door}, {one.number + 1} ({one.note})"
+def _named(presentation: Presentation) -> str:
+    return f"{presentation.door}, {presentation.number + 1} ({presentation.note})"
 
 
 def _is_down(door: str, at: int, outage: Outage) -> bool:
@@ -245,22 +245,24 @@ class _Inside:
         inside.append(entry)
         self.most[here] = max(self.most.get(here, 0), len(inside))
 
-    def allowed(self, one: Presentation, at: int) -> set[str]:
+    def allowed(self, presentation: Presentation, at: int) -> set[str]:
         """Return the right answers to a presentation at that moment."""
-        if one.refused is not None:
-            return {one.refused}
-        rule = self.halls[one.hall]
+        if presentation.refused is not None:
+            return {presentation.refused}
+        rule = self.halls[presentation.hall]
         if not rule.hard_anti_passback:
-            return self._by_places(one, rule, at)
+            return self._by_places(presentation, rule, at)
         right: set[str] = set()
-        for stay in self.stays.get(one.hall, ()):
-            if stay.serial == one.serial and not self._has_moved(stay, at, right):
-                knows = stay.door == one.door or self._has_heard(one.door, stay.door, stay.at, at)
+        for stay in self.stays.get(presentation.hall, ()):
+            if stay.serial == presentation.serial and not self._has_moved(stay, at, right):
+                knows = stay.door == presentation.door or self._has_heard(
+                    presentation.door, stay.door, stay.at, at
+                )
                 if knows is True:
                     return {INSIDE}
                 if knows is None:
                     right.add(INSIDE)
-        return right | self._by_places(one, rule, at)
+        return right | self._by_places(presentation, rule, at)
 
     def _has_moved(self, stay: Answer, at: int, right: set[str]) -> bool:
         """Return whether the badge was later seen elsewhere, so that it may enter again.
@@ -272,11 +274,11 @@ class _Inside:
             right.add(INSIDE)
         return moved_at is not None
 
-    def _by_places(self, one: Presentation, rule: HallRule, at: int) -> set[str]:
+    def _by_places(self, presentation: Presentation, rule: HallRule, at: int) -> set[str]:
         """Return admitted or full, or both while the last place is being used or places are cut
         off.
         """
-        stays = self.stays.get(one.hall, ())
+        stays = self.stays.get(presentation.hall, ())
         if len(stays) >= rule.capacity:
             return {FULL}
         coming = sum(e.door in rule.doors and at <= e.at <= at + HEARD_MS for e in self.entries)

@@ -85,13 +85,16 @@ def draw(
 ) -> dict[str, Path]:
     """Draw the film of each door. Return the paths by door."""
     films = {door: directory / f"{door}.avi" for door in script.doors}
-    plans = [(films[door], [_shown(one) for one in script.doors[door]]) for door in films]
+    plans = [
+        (films[door], [_shown(presentation) for presentation in script.doors[door]])
+        for door in films
+    ]
     make_films(plans, NAME["en"], seed, progress)
     return films
 
 
-def _shown(one: Presentation) -> Shown:
-    return Shown(one.text, None if one.phone else one.card)
+def _shown(presentation: Presentation) -> Shown:
+    return Shown(presentation.text, None if presentation.phone else presentation.card)
 
 
 @contextmanager
@@ -142,7 +145,7 @@ class Play:
             self.stage.run(kiosk, str(films[kiosk.door]), hear, *options)
         outages = self._watch(heard)
         answers = {kiosk.door: list(kiosk.answers) for kiosk in self.kiosks}
-        ledger = self.stage.ledger([one for door in answers.values() for one in door])
+        ledger = self.stage.ledger([answer for door in answers.values() for answer in door])
         return judge(self.script.doors, answers, RULES, outages, ledger)
 
     def go_on(self, films: Mapping[str, Path], pages: Mapping[str, int]) -> None:
@@ -188,7 +191,7 @@ class Play:
             return
         now = clock_ms()
         self.killed = self.stage.kill_server_of(kiosk.door)
-        outages += [Outage(one.door, now, now + GOES_ON_MS) for one in self.kiosks]
+        outages += [Outage(other.door, now, now + GOES_ON_MS) for other in self.kiosks]
         self.say(f"          the server at port {self.killed} is killed")
 
     def _cut_or_mend(self, kiosk: Kiosk, outages: list[Outage]) -> None:

@@ -22,9 +22,9 @@ START_S = 60.0
 
 def binaries() -> Path | None:
     """Return the directory with `postgres` and `initdb`, or None."""
-    found = [*Path("/usr/lib/postgresql").glob("*/bin/initdb")]
-    if found:
-        return max(found, key=lambda one: int(one.parts[4])).parent
+    installed = [*Path("/usr/lib/postgresql").glob("*/bin/initdb")]
+    if installed:
+        return max(installed, key=lambda initdb: int(initdb.parts[4])).parent
     named = shutil.which("initdb")
     if named is not None:
         return Path(named).resolve().parent
@@ -41,23 +41,23 @@ def running(children: Children) -> Iterator[str]:
 
     Close `children` before this block ends, so that the servers are stopped first.
     """
-    found = binaries()
-    if found is None:
+    folder = binaries()
+    if folder is None:
         raise StageError(MISSING)
     path = Path(tempfile.mkdtemp(prefix="hallkeeper-demo-postgresql-"))
     try:
         before = _as_somebody(path)
-        made = [*before, str(found / "initdb"), "-D", f"{path}/data", "-U", USER, "-E", "UTF8",
+        initdb = [*before, str(folder / "initdb"), "-D", f"{path}/data", "-U", USER, "-E", "UTF8",
                 "--locale=C", "-A", "trust"]  # fmt: skip
-        _run(made, path)
-        command = [*before, str(found / "postgres"), "-D", f"{path}/data", "-k", str(path),
+        _run(initdb, path)
+        command = [*before, str(folder / "postgres"), "-D", f"{path}/data", "-k", str(path),
                    "-c", "listen_addresses="]  # fmt: skip
         child = children.start("postgresql", command)
-        ready = [str(found / "pg_isready"), "-q", "-h", str(path), "-U", USER]
+        ready = [str(folder / "pg_isready"), "-q", "-h", str(path), "-U", USER]
         wait_until(lambda: _is_well(ready) or not child.running, START_S)
         if not child.running or not _is_well(ready):
             raise child.failed("did not start")
-        _run([str(found / "createdb"), "-h", str(path), "-U", USER, "demo"], path)
+        _run([str(folder / "createdb"), "-h", str(path), "-U", USER, "demo"], path)
         yield f"postgresql://{USER}@/demo?host={path}"
     finally:
         shutil.rmtree(path, ignore_errors=True)

@@ -76,10 +76,10 @@ class Child:
         """Return its error output so far."""
         return self._log.read_text("utf-8", "replace")
 
-    def failed(self, what: str) -> StageError:
+    def failed(self, problem: str) -> StageError:
         """Return the error to raise, with the end of its log."""
         lines = self.log().splitlines()[-_TAIL_LINES:]
-        return StageError("\n  ".join([f"{self.name} {what}", *lines]))
+        return StageError("\n  ".join([f"{self.name} {problem}", *lines]))
 
     def _signal(self, number: int) -> None:
         if self.running:

@@ -94,7 +94,7 @@ def summary(
 
 def forum_lines(counts: ForumCounts) -> list[str]:
     """Return the figures of the forum, counted from its database."""
-    told = (
+    figures = (
         ("days", f"{counts.days}"),
         ("activities", f"{counts.activities} of {counts.kinds} kinds"),
         ("parallel forums", f"{counts.parallel_forums}, {counts.official_forums} of them official"),
@@ -107,7 +107,7 @@ def forum_lines(counts: ForumCounts) -> list[str]:
             f"{counts.exhibitors} in {counts.areas} areas of {counts.exhibition_m2:,} m²",
         ),
     )
-    return [f"{name:<24} {value}" for name, value in told]
+    return [f"{name:<24} {value}" for name, value in figures]
 
 
 def as_json(verdict: Verdict, discrepancies: int) -> dict[str, object]:

@@ -176,11 +176,11 @@ class _Cast:
         self._db, self._event, self._now = db, event, now
         self._random = random_bytes
         self._dice = random.Random(f"script {forum.seed}")
-        found, _ = find_attendees(db, "", limit=len(forum.people))
-        known = {person.external_id: person for person in found}
+        attendees, _ = find_attendees(db, "", limit=len(forum.people))
+        by_external_id = {person.external_id: person for person in attendees}
         parts: dict[str, list[Attendee]] = defaultdict(list)
         for person in forum.people:
-            parts[person.part].append(known[person.external_id])
+            parts[person.part].append(by_external_id[person.external_id])
         for part in parts.values():
             self._dice.shuffle(part)
         self._parts: dict[str, Iterator[Attendee]] = {k: iter(v) for k, v in parts.items()}

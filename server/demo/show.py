@@ -74,9 +74,9 @@ class Show:
         verdict = performance.perform(films, pages)
         self.good = verdict.good
         discrepancies = stage.discrepancies()
-        told = summary(verdict, play.RULES, discrepancies, stage.after_moves())
+        lines = summary(verdict, play.RULES, discrepancies, stage.after_moves())
         counts = forum_counts(database.reader, event.settings)
-        click.echo("\n" + "\n".join([*told, "", *forum_lines(counts)]))
+        click.echo("\n" + "\n".join([*lines, "", *forum_lines(counts)]))
         if performance.killed is not None:
             stage.start_server(performance.killed)
         if not self.once:
@@ -106,15 +106,17 @@ class Show:
 
     def _own_badge(self, event: Event, database: Database, forum: Forum) -> list[str]:
         """Make a badge to print, and its phone page, for the first delegate without a part."""
-        person = next(one for one in forum.people[CAST_SIZE:] if one.category == "delegate")
+        person = next(
+            candidate for candidate in forum.people[CAST_SIZE:] if candidate.category == "delegate"
+        )
         return own_badge(event, database, person.external_id, self.place / "badge.pdf")
 
 
 def own_badge(event: Event, database: Database, external_id: str, path: Path) -> list[str]:
     """Write a badge as PDF, and return the lines about it."""
     db = database.reader
-    found, _ = find_attendees(db, external_id, limit=1)
-    badge = issuing.current_badge(db, found[0].serial)
+    people, _ = find_attendees(db, external_id, limit=1)
+    badge = issuing.current_badge(db, people[0].serial)
     token = phone_links.token(db, event, badge)
     lines = [f"A badge on a phone   {event.settings.phones_at}/b/{token}"]
     try:

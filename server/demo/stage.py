@@ -107,7 +107,7 @@ class Stage:
     def kill_server_of(self, door: str) -> int:
         """Kill the server preferred by the kiosks of a door's hall, and return its port."""
         db = self._database.reader
-        hall = next(one.hall_id for one in store.doors(db) if one.code == door)
+        hall = next(item.hall_id for item in store.doors(db) if item.code == door)
         listed = addresses.servers_of(db)
         assert listed is not None
         port = preferred(listed.servers, hall)[0].port
@@ -247,17 +247,17 @@ def parse_answer(kiosk: Kiosk, line: str) -> Answer | None:
     """Parse an answer from a kiosk's line. Returns None for any other line. Raises ValueError."""
     if not line.startswith("{"):
         return None
-    said = json.loads(line)
+    values = json.loads(line)
     try:
         return Answer(
             door=kiosk.door,
             kiosk=kiosk.name,
-            at=said["at"],
-            seq=said["seq"],
-            decision=said["decision"],
-            reason=said["reason"],
-            serial=said["serial"],
-            frame_to_answer_ms=said["frame_to_answer_ms"],
+            at=values["at"],
+            seq=values["seq"],
+            decision=values["decision"],
+            reason=values["reason"],
+            serial=values["serial"],
+            frame_to_answer_ms=values["frame_to_answer_ms"],
         )
     except KeyError as error:
         raise ValueError(f"no {error}") from None

@@ -136,8 +136,8 @@ def _steps(
 ) -> Iterator[tuple[Take | None, int]]:
     """Yield each frame's take and its number in the take, or None for an empty lobby."""
     yield from ((None, 0) for _ in range(round(LEAD_S * FPS)))
-    for one in shown:
-        take = make_take(one, event_name, dice)
+    for item in shown:
+        take = make_take(item, event_name, dice)
         yield from ((take, step) for step in range(_FRAMES))
         drawn()
     yield from ((None, 0) for _ in range(round(TAIL_S * FPS)))

@@ -50,8 +50,8 @@ def card_front(card: Card, event_name: str) -> Front:
     except CardError:
         return plain_front(card)
     picture = np.asarray(cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR), np.uint8)
-    found, corners = cv2.QRCodeDetector().detect(picture)
-    if not found:
+    detected, corners = cv2.QRCodeDetector().detect(picture)
+    if not detected:
         return plain_front(card)
     low, high = corners[0].min(axis=0), corners[0].max(axis=0)
     x, y = (low + high) / 2

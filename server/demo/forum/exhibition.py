@@ -51,7 +51,7 @@ def exhibition(seed: int, exhibitors: Sequence[Organisation]) -> Iterator[str]:
         code = f"X{number:03d}"
         yield table("exhibitor", code=code, organisation=organisation.code)
         # The area with the most space left gets the next stand.
-        area = max(room, key=lambda one: room[one])
+        area = max(room, key=lambda candidate: room[candidate])
         size = dice.choice(_STAND_M2)
         room[area] -= size
         count[area] += 1

@@ -82,10 +82,10 @@ def _venue(
 
 
 def _organisations(organisations: Organisations) -> Iterator[str]:
-    for one in organisations.all:
+    for sender in organisations.all:
         yield table(
-            "organisation", code=one.code, name=one.name, name_zh=one.name_zh or None,
-            country=one.country or None, kind=one.kind,
+            "organisation", code=sender.code, name=sender.name, name_zh=sender.name_zh or None,
+            country=sender.country or None, kind=sender.kind,
         )  # fmt: skip
 
 

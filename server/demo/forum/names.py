@@ -295,7 +295,7 @@ ORIGINS = (
         "Fairhaven O’Dell Marshgate Thistlewood Pennyfield Brackwater Oakhurst Windle",
     ),
 )
-COUNTRIES = tuple(sorted({country for one in ORIGINS for country in one.countries}))
+COUNTRIES = tuple(sorted({country for origin in ORIGINS for country in origin.countries}))
 
 # (English, Chinese)
 TOPICS = (

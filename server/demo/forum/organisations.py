@@ -85,19 +85,21 @@ class Organisations:
         self._senders: dict[str, list[Organisation]] = {}
         self._exhibiting: dict[str, list[Organisation]] = {}
         self._media: dict[str, list[Organisation]] = {}
-        for one in self.all:
-            self._by_kind.setdefault(one.kind, []).append(one)
-            kept = self._media if one.kind == "media" else self._senders
-            kept.setdefault(one.country, []).append(one)
-        for one in self.exhibitors():
-            self._exhibiting.setdefault(one.country, []).append(one)
-        self._organiser = next(one for one in self.all if one.code == ORGANISER)
+        for organisation in self.all:
+            self._by_kind.setdefault(organisation.kind, []).append(organisation)
+            kept = self._media if organisation.kind == "media" else self._senders
+            kept.setdefault(organisation.country, []).append(organisation)
+        for organisation in self.exhibitors():
+            self._exhibiting.setdefault(organisation.country, []).append(organisation)
+        self._organiser = next(
+            organisation for organisation in self.all if organisation.code == ORGANISER
+        )
 
     def of_kind(self, *kinds: str) -> list[Organisation]:
-        return [one for kind in kinds for one in self._by_kind[kind]]
+        return [organisation for kind in kinds for organisation in self._by_kind[kind]]
 
     def national_authorities(self) -> list[Organisation]:
-        return [one for one in self._by_kind["government"] if one.country == HOME]
+        return [authority for authority in self._by_kind["government"] if authority.country == HOME]
 
     def exhibitors(self) -> list[Organisation]:
         """Return all companies, and some institutes and universities."""
@@ -148,7 +150,11 @@ def _made(dice: random.Random) -> Iterator[Organisation]:
     yield from working.make(
         "COM", "company", "{} {}", "{}{}公司", COMPANIES_HOME, abroad * COMPANIES_EACH
     )
-    placed = _Names(dice, [(one,) for one in _PLACES_HOME], [(one,) for one in _PLACES_ABROAD])
+    placed = _Names(
+        dice,
+        [(place_name,) for place_name in _PLACES_HOME],
+        [(place_name,) for place_name in _PLACES_ABROAD],
+    )
     yield from placed.make(
         "UNI",
         "university",

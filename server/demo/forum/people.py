@@ -99,10 +99,15 @@ def roster_csv(people: Sequence[Person]) -> bytes:
 
 def _origins(dice: random.Random) -> Iterator[tuple[names.Origin, str]]:
     """Yield origins of people. Every country comes first, so that a short roster has all."""
-    home = next(one for one in names.ORIGINS if names.HOME in one.countries)
-    first = [(one, country) for one in names.ORIGINS for country in one.countries if one != home]
+    home = next(origin_at for origin_at in names.ORIGINS if names.HOME in origin_at.countries)
+    first = [
+        (origin_at, country)
+        for origin_at in names.ORIGINS
+        for country in origin_at.countries
+        if origin_at != home
+    ]
     dice.shuffle(first)
-    weights = [one.weight for one in names.ORIGINS]
+    weights = [origin_at.weight for origin_at in names.ORIGINS]
     while True:
         origin = dice.choices(names.ORIGINS, weights)[0]
         if origin != home and first:

@@ -69,8 +69,8 @@ class Programme:
         self._people = people
         self._organisations = organisations
         rank = {"speaker": 0, "vip": 1, "delegate": 2}
-        able = [one for one in people if one.part not in _NO_SPEAKERS]
-        able.sort(key=lambda one: rank.get(one.category, 3))  # keeps the roster's order
+        able = [person for person in people if person.part not in _NO_SPEAKERS]
+        able.sort(key=lambda person: rank.get(person.category, 3))  # keeps the roster's order
         self._keynotes = iter(able)
         self._others = able[KEYNOTES : KEYNOTES + 400] or able
         self._number = 0
@@ -89,13 +89,13 @@ class Programme:
         `fixed` are today's sessions in the films, as (activity code, hall, start, end, rules). The
         others are in `halls`, one at a time in each.
         """
-        for one in self.activities:
+        for item in self.activities:
             yield table(
-                "activity", code=one.code, kind=one.kind, title=one.title, title_zh=one.title_zh,
-                official=one.official, parallel=one.parallel, theme=one.theme or None,
-                language=one.language, lead=[one.lead], co_hosts=one.co_hosts or None,
+                "activity", code=item.code, kind=item.kind, title=item.title,
+                title_zh=item.title_zh, official=item.official, parallel=item.parallel,
+                theme=item.theme or None, language=item.language, lead=[item.lead], co_hosts=item.co_hosts or None,
             )  # fmt: skip
-        by_code = {one.code: one for one in self.activities}
+        by_code = {item.code: item for item in self.activities}
         for code, hall, starts, ends, rules in fixed:
             by_code[code].sessions -= 1
             yield self._session(by_code[code], hall, self._first_day, starts, ends, rules)
@@ -103,13 +103,13 @@ class Programme:
         free = [(day, hall, slot) for day in range(self._days) for hall in halls for slot in SLOTS]
         free.remove((0, OPENING_HALL, SLOTS[0]))
         self._dice.shuffle(free)
-        for one in self.activities:
-            for _ in range(one.sessions):
+        for item in self.activities:
+            for _ in range(item.sessions):
                 day, hall, (starts, ends) = free.pop()
-                if one.code == "CONF-OPENING":
+                if item.code == "CONF-OPENING":
                     day, hall, (starts, ends) = 0, OPENING_HALL, SLOTS[0]
                 on = self._first_day + timedelta(days=day)
-                yield self._session(one, hall, on, starts, ends, self._rules())
+                yield self._session(item, hall, on, starts, ends, self._rules())
         yield from self._speakers
 
     def _plenaries(self) -> Iterator[Activity]:
@@ -126,7 +126,7 @@ class Programme:
         others = self._organisations.of_kind("institute", "university")
         drawn = [(topic, aspect) for topic in TOPICS for aspect in _ASPECTS]
         for number, (topic, aspect) in enumerate(self._dice.sample(drawn, PARALLEL)):
-            one = Activity(
+            forum = Activity(
                 code=f"FORUM-{number + 1:02d}",
                 kind="conference",
                 title=f"Forum on {topic[0]}: {aspect[0]}",
@@ -137,13 +137,13 @@ class Programme:
                 language="en" if number < LED_BY_HOST else "zh",
                 sessions=self._dice.choice((1, 2)),
             )
-            one.official = LED_BY_HOST <= number < LED_BY_HOST + OFFICIAL
-            if one.official:
+            forum.official = LED_BY_HOST <= number < LED_BY_HOST + OFFICIAL
+            if forum.official:
                 authority = self._dice.choice(national).code
                 if self._dice.random() < 0.6:
-                    one.lead, authority = authority, one.lead
-                one.co_hosts.append(authority)
-            yield one
+                    forum.lead, authority = authority, forum.lead
+                forum.co_hosts.append(authority)
+            yield forum
 
     def _exhibitions(self) -> Iterator[Activity]:
         for code, title, title_zh in (
