@@ -93,7 +93,8 @@ class Programme:
             yield table(
                 "activity", code=item.code, kind=item.kind, title=item.title,
                 title_zh=item.title_zh, official=item.official, parallel=item.parallel,
-                theme=item.theme or None, language=item.language, lead=[item.lead], co_hosts=item.co_hosts or None,
+                theme=item.theme or None, language=item.language, lead=[item.lead],
+                co_hosts=item.co_hosts or None,
             )  # fmt: skip
         by_code = {item.code: item for item in self.activities}
         for code, hall, starts, ends, rules in fixed:
