@@ -154,30 +154,30 @@ class Notices:
 
     def __init__(self, on_notice: Callable[[Notice], None]) -> None:
         self._on_notice = on_notice
-        self._told: Notice = None  # the current notice
+        self._current: Notice = None  # the current notice
         self._shown: Notice = None  # the notice on the screen
         self._since = 0.0
         self._seen_at = 0.0
 
     def see(self, notice: Notice, now: float, *, read: bool) -> None:
         """Take a picture's notice. `read`: a code was read in it."""
-        if notice is not None and notice != self._told:
-            self._told, self._since = notice, now
+        if notice is not None and notice != self._current:
+            self._current, self._since = notice, now
             self._show(notice)
         if notice is not None:
             self._seen_at = now
-        elif read and self._told != TWO_BADGES:
+        elif read and self._current != TWO_BADGES:
             # a code was read after all
-            self._told = None
+            self._current = None
             self._show(None)
         self.pass_time(now)
 
     def pass_time(self, now: float) -> None:
         """Remove notices that are over, or ignored for too long."""
         if now - self._seen_at > NOTICE_S:
-            self._told = None
+            self._current = None
             self._show(None)
-        elif self._told == UNREADABLE and now - self._since > UNREADABLE_S:
+        elif self._current == UNREADABLE and now - self._since > UNREADABLE_S:
             self._show(None)
 
     def _show(self, notice: Notice) -> None:

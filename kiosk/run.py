@@ -81,7 +81,7 @@ class Kiosk:
         directory: Path,
         settings: config.KioskSettings,
         *,
-        on_answer: Callable[[AnswerReport], None] = lambda told: None,
+        on_answer: Callable[[AnswerReport], None] = lambda report: None,
     ) -> None:
         """Raises ConfigError or JournalError, with nothing left open."""
         self.directory = directory
@@ -104,17 +104,17 @@ class Kiosk:
         identity = load_identity(directory)
         key = load_key(directory)
         self._parts.enter_context(locked(directory))
-        who = (identity.kiosk, identity.generation)
+        name = (identity.kiosk, identity.generation)
         self.journal = Journal(
             directory / JOURNAL_FILE,
-            *who,
+            *name,
             key,
             root=identity.root,
             event_id=identity.identity.event_id,
             must_exist=True,
         )
         self._parts.callback(self.journal.close)
-        self.replica = Replica(directory / REPLICA_FILE, *who, identity.root)
+        self.replica = Replica(directory / REPLICA_FILE, *name, identity.root)
         self._parts.callback(self.replica.close)
         make_private(directory)
         supervisors = SupervisorFile(directory)
@@ -122,7 +122,7 @@ class Kiosk:
         self.direction = DirectionState(self.replica, Direction(settings.direction or "entry"))
         self.direction.on_choice(self._direction_chosen)
         self.board = Board(on_text=self.typed, on_direction=self.direction.choose)
-        signer = Signer(*who, key, self.journal.next_counter)
+        signer = Signer(*name, key, self.journal.next_counter)
         context = self.replica.context
         self.servers = Servers(
             KnownServer(identity, partial(save_identity, directory)),
@@ -135,7 +135,7 @@ class Kiosk:
         self._parts.callback(desk.close)
         self._build_sync(transport)
         self._build_door(supervisors, ServerDesk(desk, lambda: self.link.state.online))
-        self._relay = make_relay(settings, self._relay_said)
+        self._relay = make_relay(settings, self._relay_result)
 
     def _build_sync(self, transport: Transport) -> None:
         """Build the two threads that exchange with the server."""
@@ -237,13 +237,13 @@ class Kiosk:
         try:
             answer = self.admitter.present(text, at=now_ms(), direction=self.direction.chosen())
         except (NotReadyError, JournalError) as error:
-            self._tell_unanswered(error.message)
+            self._show_unanswered(error.message)
             return None
         except Exception as error:
             # A stranger's text must neither stop the door nor be logged.
             log.error("a presentation failed: %s", type(error).__name__)
             why = as_message(type(error).__name__)
-            self._tell_unanswered(Message(Code.UNANSWERED, why=why))
+            self._show_unanswered(Message(Code.UNANSWERED, why=why))
             return None
         took_ms = None if captured_at is None else (time.monotonic() - captured_at) * 1000
         self._unanswered = None
@@ -291,12 +291,12 @@ class Kiosk:
     def _skew(self) -> Skew | None:
         return self.link.state.skew
 
-    def _relay_said(self, trouble: str) -> None:
+    def _relay_result(self, trouble: str) -> None:
         if trouble:
             log.warning("%s", trouble)
         self.show_status()
 
-    def _tell_unanswered(self, why: Message) -> None:
+    def _show_unanswered(self, why: Message) -> None:
         self._unanswered = why
         self.show_status()
 

@@ -147,9 +147,9 @@ def _value(
 ) -> Hint:
     accepted = capture.set(prop, wanted)
     got = capture.get(prop)
-    known = accepted or got > 0  # properties that the camera lacks read 0 or -1
+    reported = accepted or got > 0  # properties that the camera lacks read 0 or -1
     taken = accepted and _close(got, wanted)
-    return Hint(name, f"{wanted:g}", f"{got:g}" if known else "", taken)
+    return Hint(name, f"{wanted:g}", f"{got:g}" if reported else "", taken)
 
 
 def _close(got: float, wanted: float) -> bool:

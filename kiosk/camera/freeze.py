@@ -55,10 +55,10 @@ class Freeze:
         return Message(Code.BLACK if black else Code.FROZEN)
 
 
-def same_bytes(one: Picture, other: Picture) -> bool:
+def same_bytes(first: Picture, second: Picture) -> bool:
     """Whether two pictures are equal. Compares a sparse sample first, because it almost always
     decides.
     """
-    if one.shape != other.shape or not np.array_equal(one[::16, ::16], other[::16, ::16]):
+    if first.shape != second.shape or not np.array_equal(first[::16, ::16], second[::16, ::16]):
         return False
-    return bool(np.array_equal(one, other))
+    return bool(np.array_equal(first, second))

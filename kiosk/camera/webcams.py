@@ -28,7 +28,7 @@ class Webcam(NamedTuple):
 
 def list_webcams(webcams: Path = WEBCAMS) -> list[Webcam]:
     """The webcams that Linux knows, by number."""
-    found = []
+    connected = []
     for entry in sorted(webcams.glob("video*"), key=lambda e: (len(e.name), e.name)):
         try:
             name = (entry / "name").read_text("utf-8", "replace").strip()
@@ -37,8 +37,8 @@ def list_webcams(webcams: Path = WEBCAMS) -> list[Webcam]:
             continue  # unplugged between listing and reading
         # A device's further entries carry no pictures.
         if first:
-            found.append(Webcam(f"/dev/{entry.name}", name))
-    return found
+            connected.append(Webcam(f"/dev/{entry.name}", name))
+    return connected
 
 
 def find_webcam(text: str, webcams: Path = WEBCAMS) -> Webcam:
@@ -46,9 +46,9 @@ def find_webcam(text: str, webcams: Path = WEBCAMS) -> Webcam:
 
     Raises CameraError with the available ones, if none or several match.
     """
-    wanted, known = text.strip().casefold(), list_webcams(webcams)
-    whole = [webcam for webcam in known if webcam.name.casefold() == wanted]
-    matches = whole or [webcam for webcam in known if wanted in webcam.name.casefold()]
+    wanted, connected = text.strip().casefold(), list_webcams(webcams)
+    whole = [webcam for webcam in connected if webcam.name.casefold() == wanted]
+    matches = whole or [webcam for webcam in connected if wanted in webcam.name.casefold()]
     if not matches:
         raise NoWebcamError(f"No webcam is called {text}", webcams_here(webcams))
     if len(matches) > 1:
@@ -68,18 +68,18 @@ def webcam_name(target: str, webcams: Path = WEBCAMS) -> str:
 
 def webcams_here(webcams: Path = WEBCAMS) -> str:
     """A sentence with the available webcams."""
-    known = ", ".join(map(str, list_webcams(webcams)))
-    if known:
-        return f"Webcams here: {known}"
+    names = ", ".join(map(str, list_webcams(webcams)))
+    if names:
+        return f"Webcams here: {names}"
     return NONE_HERE if sys.platform == "linux" else BY_NUMBER
 
 
 def webcams_text(webcams: Path = WEBCAMS) -> str:
     """The output of the command `cameras`: one line per webcam."""
-    known = list_webcams(webcams)
-    if not known:
+    connected = list_webcams(webcams)
+    if not connected:
         return webcams_here(webcams) + "."
     return "\n".join(
         f"{webcam.device.removeprefix('/dev/video'):>3}  {webcam.device}  {webcam.name}"
-        for webcam in known
+        for webcam in connected
     )

@@ -64,20 +64,20 @@ def plan(directory: Path, home: Path, browser: str | None = None) -> Autostart:
             f"{directory / SETTINGS_FILE} lets the page's port be any (port = 0), so a "
             "browser could not find it. Name one, such as port = 8421."
         )
-    found = _browser(browser)
+    command = _browser(browser)
     values = {
         "PYTHON": _word(sys.executable),
         "DIRECTORY": _word(str(directory.resolve())),
-        "BROWSER": _word(found or ""),
+        "BROWSER": _word(command or ""),
         "PORT": str(port),
     }
     units = home / ".config" / "systemd" / "user"
     files = {units / KIOSK_UNIT: _filled(KIOSK_UNIT, values)}
-    if found is not None:
+    if command is not None:
         files[units / SCREEN_UNIT] = _filled(SCREEN_UNIT, values)
         starter = home / ".config" / "autostart" / SCREEN_STARTER
         files[starter] = _filled(SCREEN_STARTER, values)
-    return Autostart(files, has_screen=found is not None)
+    return Autostart(files, has_screen=command is not None)
 
 
 def write(autostart: Autostart, *, again: bool) -> None:
@@ -101,8 +101,8 @@ def show_screen(directory: Path, home: Path, browser: str | None = None) -> None
 
     Raises AutostartError if there is no browser.
     """
-    found = _browser(browser)
-    if found is None:
+    command = _browser(browser)
+    if command is None:
         raise AutostartError(
             f"No browser was found ({', '.join(BROWSERS)}). Install Chromium, or name one with "
             "--browser."
@@ -110,7 +110,7 @@ def show_screen(directory: Path, home: Path, browser: str | None = None) -> None
     while not _is_served(directory):
         time.sleep(WAIT_S)
     profile = f"--user-data-dir={home / PROFILE}"
-    os.execv(found, [found, *BROWSER_FLAGS, profile, read_link(directory)])
+    os.execv(command, [command, *BROWSER_FLAGS, profile, read_link(directory)])
 
 
 def _is_served(directory: Path) -> bool:
@@ -128,10 +128,10 @@ def _is_served(directory: Path) -> bool:
 def _browser(named: str | None) -> str | None:
     if named is None:
         return next(filter(None, map(shutil.which, BROWSERS)), None)
-    found = shutil.which(named)
-    if found is None:
+    command = shutil.which(named)
+    if command is None:
         raise AutostartError(f"There is no browser called {named}. Name its command or its path.")
-    return found
+    return command
 
 
 def _filled(name: str, values: dict[str, str]) -> str:

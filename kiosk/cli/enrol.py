@@ -91,11 +91,11 @@ def _check_free(directory: Path, *, again: bool) -> None:
     if again or not (directory / IDENTITY_FILE).exists():
         return
     try:
-        known = load_identity(directory)
+        identity = load_identity(directory)
     except ConfigError as error:
         raise EnrolError(str(error)) from None
     raise EnrolError(
-        f"{directory} holds kiosk {known.kiosk} already. To enrol it anew, add --again: its "
+        f"{directory} holds kiosk {identity.kiosk} already. To enrol it anew, add --again: its "
         "scans are kept beside the new ones. For a second kiosk name another --dir."
     )
 
@@ -107,8 +107,8 @@ def _pending_key(
     path = directory / PENDING_FILE
     mark = hashlib.sha256(code.token).hexdigest()
     if path.exists():
-        known, _, seed = path.read_text(errors="replace").strip().partition(" ")
-        if known == mark and re.fullmatch("[0-9a-f]{64}", seed):
+        earlier, _, seed = path.read_text(errors="replace").strip().partition(" ")
+        if earlier == mark and re.fullmatch("[0-9a-f]{64}", seed):
             return PrivateKey(bytes.fromhex(seed))
     key = PrivateKey(random(32))
     write_whole(path, f"{mark} {key.seed.hex()}\n".encode())
@@ -163,8 +163,8 @@ def _check(code: EnrolmentCode, key: PrivateKey, answer: wire.EnrolAnswer) -> Ki
         )
     except ValueError:
         raise EnrolError("The server's answer is not signed by its event. Tell an admin.") from None
-    said = identity.identity
-    if said.public_key != key.public.raw or said.event_id != answer.event_id:
+    stated = identity.identity
+    if stated.public_key != key.public.raw or stated.event_id != answer.event_id:
         raise EnrolError("The server's answer is meant for another kiosk. Ask for a new code.")
     return identity
 
@@ -177,13 +177,17 @@ def _know_number(code: EnrolmentCode, identity: KioskIdentity) -> KioskIdentity:
     transport = Transport(code)
     try:
         answer = transport.get(server_key.TARGET, server_key.ServerKeyAnswer)
-        told = server_key.open_server_key(identity.root, answer.signed)
+        statement = server_key.open_server_key(identity.root, answer.signed)
     except (TransportError, BadSignatureError):
         return identity
     finally:
         transport.close()
     own = (identity.identity.event_id, identity.spki_sha256)
-    return with_key(identity, told) if (told.event_id, told.spki_sha256) == own else identity
+    return (
+        with_key(identity, statement)
+        if (statement.event_id, statement.spki_sha256) == own
+        else identity
+    )
 
 
 def _settle(

@@ -111,7 +111,7 @@ def write_export(journal: Journal, identity: KioskIdentity, key: PrivateKey, out
     opening = Opening(identity.root.raw, identity.signed, last, incarnation, places)
     digest = hashlib.sha256()
     gone = journal.closed_before_upload(1, last)
-    outer = [GoneOuter(*one) for one in journal.outer_closed_before_upload(1, last)] or UNSET
+    outer = [GoneOuter(*pair) for pair in journal.outer_closed_before_upload(1, last)] or UNSET
     _put(out, digest, opening)
     for stored in _stored(journal, last):
         _put(out, digest, Line(msgspec.Raw(stored.record), stored.head, stored.signature))
@@ -201,5 +201,5 @@ def _put(out: BinaryIO, digest: Digest, line: Struct) -> None:
 
 
 def _sealed(digest: bytes, gone: list[int], outer: list[GoneOuter] | UnsetType) -> bytes:
-    told = b"" if isinstance(outer, UnsetType) else msgspec.json.encode(outer)
-    return SEAL_CONTEXT + digest + msgspec.json.encode(gone) + told
+    encoded = b"" if isinstance(outer, UnsetType) else msgspec.json.encode(outer)
+    return SEAL_CONTEXT + digest + msgspec.json.encode(gone) + encoded

@@ -73,10 +73,10 @@ def plain_errors(command: F) -> F:
         ) as error:
             raise click.ClickException(str(error)) from None
         except (OSError, sqlite3.Error) as error:
-            said = write_trouble(error, options.get("directory", Path()))
-            if said is None:
+            trouble = write_trouble(error, options.get("directory", Path()))
+            if trouble is None:
                 raise
-            raise click.ClickException(str(said)) from None
+            raise click.ClickException(str(trouble)) from None
 
     return wrapped  # type: ignore[return-value]
 
@@ -150,7 +150,7 @@ def run_command(
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    kiosk = Kiosk(directory, settings, on_answer=lambda told: click.echo(_line(told, as_json)))
+    kiosk = Kiosk(directory, settings, on_answer=lambda report: click.echo(_line(report, as_json)))
     try:
         _run(kiosk, camera, stop, None if headless else settings, until_end)
         if until_end and not kiosk.wait_until_sent(SENT_WAIT_S, stop) and not stop.is_set():
@@ -197,9 +197,9 @@ def _run(
         eye.watch(stop, until_end=until_end)
 
 
-def _line(told: AnswerReport, as_json: bool) -> str:
-    answer = told.answer
-    took_ms = told.frame_to_answer_ms
+def _line(report: AnswerReport, as_json: bool) -> str:
+    answer = report.answer
+    took_ms = report.frame_to_answer_ms
     if not as_json:
         words = answer.explanation["en"]
         return f"{answer.seq} {answer.direction} {words.word}: {words.reason}"
@@ -212,7 +212,7 @@ def _line(told: AnswerReport, as_json: bool) -> str:
             "direction": answer.direction,
             "serial": answer.serial,
             "frame_to_answer_ms": None if took_ms is None else round(took_ms, 2),
-            "facts_age_ms": told.facts_age_ms,
+            "facts_age_ms": report.facts_age_ms,
             "free_places": answer.free_places,
         }
     )
@@ -298,10 +298,10 @@ def link_command(directory: Path) -> None:
 def export_command(directory: Path, file: Path) -> None:
     """Write the whole journal to FILE, to carry it to the server without a network."""
     identity, key = load_identity(directory), load_key(directory)
-    who = (identity.kiosk, identity.generation)
+    name = (identity.kiosk, identity.generation)
     if file.exists():
         raise click.ClickException(f"{file} exists; name another file.")
-    with Journal(directory / JOURNAL_FILE, *who, key, must_exist=True, check=False) as journal:
+    with Journal(directory / JOURNAL_FILE, *name, key, must_exist=True, check=False) as journal:
         try:
             with file.open("xb") as out:
                 scans = write_export(journal, identity, key, out)
@@ -318,11 +318,11 @@ def export_command(directory: Path, file: Path) -> None:
 @plain_errors
 def verify_command(file: Path) -> None:
     """Verify an exported journal: the chain, every signature, and the end."""
-    found = read_export(file)
-    who = found.identity
+    exported = read_export(file)
+    kiosk = exported.identity
     click.echo(
-        f"{found.scans} scans of {who.kiosk} (generation {who.generation}) of event "
-        f"{who.event_id.hex()}: whole and unchanged. Event key: {found.root.raw.hex()}"
+        f"{exported.scans} scans of {kiosk.kiosk} (generation {kiosk.generation}) of event "
+        f"{kiosk.event_id.hex()}: whole and unchanged. Event key: {exported.root.raw.hex()}"
     )
 
 

@@ -19,8 +19,8 @@ from kiosk.sync.servers import Servers
 def status_of(directory: Path) -> dict[str, Any]:
     """The report as plain values. Raises ConfigError or JournalError."""
     identity, key = load_identity(directory), load_key(directory)
-    who = (identity.kiosk, identity.generation)
-    with Journal(directory / JOURNAL_FILE, *who, key, must_exist=True, check=False) as journal:
+    name = (identity.kiosk, identity.generation)
+    with Journal(directory / JOURNAL_FILE, *name, key, must_exist=True, check=False) as journal:
         state, accounts = journal.state(), journal.accounts()
         evidence = journal.witness.evidence()
     status = {
@@ -28,7 +28,7 @@ def status_of(directory: Path) -> dict[str, Any]:
         "generation": identity.generation,
         "event": identity.identity.event_id.hex(),
         "server": f"{identity.host}:{identity.port}",
-        "servers": _servers(directory, identity, who),
+        "servers": _servers(directory, identity, name),
         "scans": state.last_seq,
         "acknowledged": state.acked,
         "waiting": state.waiting,
@@ -38,18 +38,18 @@ def status_of(directory: Path) -> dict[str, Any]:
             for key, account in accounts.items()
             if key.kind is PlaceKind.ORDINARY
         },
-        "log_alarms": [one.problem for one in evidence],
+        "log_alarms": [item.problem for item in evidence],
         "disk_free_mb": disk_free_mb(directory),
     }
-    return status | _facts(directory / REPLICA_FILE, who, identity)
+    return status | _facts(directory / REPLICA_FILE, name, identity)
 
 
-def _servers(directory: Path, identity: KioskIdentity, who: tuple[str, int]) -> list[str]:
+def _servers(directory: Path, identity: KioskIdentity, name: tuple[str, int]) -> list[str]:
     """The addresses of the event's servers, in this kiosk's order of preference."""
     hall = None
     with (
         suppress(OtherVersionError),
-        Replica(directory / REPLICA_FILE, *who, identity.root, replace=False) as replica,
+        Replica(directory / REPLICA_FILE, *name, identity.root, replace=False) as replica,
     ):
         hall = None if replica.context is None else replica.context.hall.hall_id
     return Servers(KnownServer(identity), load_servers(directory), hall=hall).addresses
@@ -62,14 +62,14 @@ def checkpoint_of(directory: Path) -> str:
     Raises ConfigError or JournalError.
     """
     identity, key = load_identity(directory), load_key(directory)
-    who = (identity.kiosk, identity.generation)
-    with Journal(directory / JOURNAL_FILE, *who, key, must_exist=True, check=False) as journal:
+    name = (identity.kiosk, identity.generation)
+    with Journal(directory / JOURNAL_FILE, *name, key, must_exist=True, check=False) as journal:
         newest = journal.witness.newest()
     return "" if newest is None else newest.note
 
 
-def _facts(path: Path, who: tuple[str, int], identity: KioskIdentity) -> dict[str, Any]:
-    with suppress(OtherVersionError), Replica(path, *who, identity.root, replace=False) as replica:
+def _facts(path: Path, name: tuple[str, int], identity: KioskIdentity) -> dict[str, Any]:
+    with suppress(OtherVersionError), Replica(path, *name, identity.root, replace=False) as replica:
         context = replica.context
         return {
             "hall": None if context is None else dict(context.hall_names),

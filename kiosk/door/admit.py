@@ -303,21 +303,21 @@ def _lacking(facts: Facts, at: int) -> Lacking:
 
     Released places are requested as ordinary places, because they come back as such.
     """
-    found = {}
-    for one in (_own(facts), *facts.outer):
-        if not serving(one, facts.holder, at):
-            keeps = one.hall.keeps_places and facts.holder.accessible
-            found[one.hall.hall_id] = (
-                usable(one.hall, facts.holder, at) if keeps else (PlaceKind.ORDINARY,)
+    lacking = {}
+    for hall in (_own(facts), *facts.outer):
+        if not serving(hall, facts.holder, at):
+            keeps = hall.hall.keeps_places and facts.holder.accessible
+            lacking[hall.hall.hall_id] = (
+                usable(hall.hall, facts.holder, at) if keeps else (PlaceKind.ORDINARY,)
             )
-    return found
+    return lacking
 
 
 def _entering(draft: Draft, facts: Facts) -> Draft:
     """An entry's draft, with the kind of place in each hall."""
     kinds = [
-        next(iter(serving(one, facts.holder, draft.scanned_at)), PlaceKind.ORDINARY)
-        for one in (_own(facts), *facts.outer)
+        next(iter(serving(hall, facts.holder, draft.scanned_at)), PlaceKind.ORDINARY)
+        for hall in (_own(facts), *facts.outer)
     ]
     outer = tuple(
         OuterDraft(around.hall.hall_id, kind=kind)

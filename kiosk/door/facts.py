@@ -156,7 +156,7 @@ def least_free(context: DoorContext, transaction: JournalTransaction) -> tuple[i
     """
     return min(
         ((transaction.account(hall).free, hall) for hall in context.halls),
-        key=lambda found: found[0],
+        key=lambda pair: pair[0],
     )
 
 
@@ -168,10 +168,10 @@ def least_left(
 
     `left` has places and time by hall. Without a report, places and time are None.
     """
-    told = [(*left[hall], hall) for hall in context.halls if hall in left]
-    if not told:
+    reports = [(*left[hall], hall) for hall in context.halls if hall in left]
+    if not reports:
         return None, context.hall.hall_id, None
-    places, at, hall = min(told, key=lambda one: one[0])
+    places, at, hall = min(reports, key=lambda report: report[0])
     return places, hall, at
 
 

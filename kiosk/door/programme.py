@@ -52,18 +52,18 @@ def now_and_next(context: DoorContext, at: int) -> tuple[ShownSession, ...]:
     day if none is in progress.
     """
     going, coming = None, None
-    for one in context.programme:  # in order of time
-        if one.starts_at <= at < one.ends_at:
-            going = one
-        elif one.starts_at > at:
-            coming = one
+    for session in context.programme:  # in order of time
+        if session.starts_at <= at < session.ends_at:
+            going = session
+        elif session.starts_at > at:
+            coming = session
             break
-    found = [] if going is None else [_shown(going, "now")]
+    shown = [] if going is None else [_shown(going, "now")]
     if coming is not None:
         today = _day(context, coming.starts_at) == _day(context, at)
         if going is None or today:
-            found.append(_shown(coming, "next", today=today))
-    return tuple(found)
+            shown.append(_shown(coming, "next", today=today))
+    return tuple(shown)
 
 
 def speaks_here(context: DoorContext, serial: int, at: int) -> Speaks | None:
@@ -93,7 +93,9 @@ def _shown(
         ends_at=session.ends_at,
         kind={} if isinstance(facts.kind, UnsetType) else facts.kind,
         hosts=tuple(hosts[:HOSTS_SHOWN]),
-        speakers=tuple(ShownSpeaker(one.name, one.role) for one in speakers[:SPEAKERS_SHOWN]),
+        speakers=tuple(
+            ShownSpeaker(speaker.name, speaker.role) for speaker in speakers[:SPEAKERS_SHOWN]
+        ),
         today=today,
         more=max(0, len(speakers) - SPEAKERS_SHOWN),
     )

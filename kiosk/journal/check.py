@@ -152,10 +152,10 @@ class Replay:
         # For each own stay: its door's hall, its state in the table for that hall, and whether an
         # exit ended it there (1) and got its place (2).
         self._hall = array("q", bytes(8 * (last + 1)))
-        self._said = bytearray(last + 1)
+        self._state = bytearray(last + 1)
         self._closed = bytearray(last + 1)
         # The same for outer halls, by entry and hall.
-        self._said_around: dict[tuple[int, int], int] = {}
+        self._state_around: dict[tuple[int, int], int] = {}
         self._closed_around: dict[tuple[int, int], int] = {}
         self._entries: Counter[PoolKey] = Counter()
         self._back: Counter[PoolKey] = Counter()  # places that exits took back
@@ -172,9 +172,9 @@ class Replay:
                 self._enter(record, stays)
             if record.closes is not None:
                 self._close(record.seq, record.pool, record.closes, credited=record.credited)
-            for one in record.outer:
-                if one.closes is not None:
-                    self._close(record.seq, one.pool, one.closes, credited=one.credited)
+            for outer in record.outer:
+                if outer.closes is not None:
+                    self._close(record.seq, outer.pool, outer.closes, credited=outer.credited)
             serial, issue = record.serial, record.issue or 0
             if serial is not None and issue > self._issues.get(serial, 1):
                 self._issues[serial] = issue
@@ -190,7 +190,7 @@ class Replay:
         rows = self._connection.execute(
             "SELECT seq, record, head, signature FROM scan ORDER BY seq"
         )
-        for seq, raw, said, signature in rows:
+        for seq, raw, stored, signature in rows:
             try:
                 record = _LINE.decode(raw)
             except (msgspec.MsgspecError, UnicodeDecodeError):
@@ -200,7 +200,7 @@ class Replay:
                 head = sha256(HASHED_CONTEXT + head + sha256(raw).digest()).digest()
             else:
                 head = sha256(CHAIN_CONTEXT + head + raw).digest()
-            if head != said:
+            if head != stored:
                 raise Found(f"scan {seq} is not the one that was written")
             if (record.kiosk, record.generation, record.seq) != (*self._me, seq):
                 raise Found(f"scan {seq} is in another's place")
@@ -229,10 +229,10 @@ class Replay:
     def _enter(self, record: _Line, stays: Iterator[Any]) -> None:
         """Begin a stay in the door's hall, and one in each outer hall in which the entry counts."""
         self._hall[record.seq] = record.hall
-        self._said[record.seq] = self._begun(record, record.pool, stays)
-        for one in sorted(record.outer, key=lambda outer: outer.hall):
-            said = self._begun(record, one.pool, stays)
-            self._said_around[record.seq, one.hall] = said
+        self._state[record.seq] = self._begun(record, record.pool, stays)
+        for around in sorted(record.outer, key=lambda outer: outer.hall):
+            state = self._begun(record, around.pool, stays)
+            self._state_around[record.seq, around.hall] = state
 
     def _begun(self, record: _Line, pool: PoolKey, stays: Iterator[Any]) -> int:
         """The state of the stay in the table, which is the next row of `stays`."""
@@ -265,22 +265,22 @@ class Replay:
         True if it is the first exit to do so, and the table says that the stay's place came
         back.
         """
-        if (seq, hall) in self._said_around:
+        if (seq, hall) in self._state_around:
             if (seq, hall) in self._closed_around:
                 return False
             self._closed_around[seq, hall] = how
-            return self._said_around[seq, hall] == CREDITED
-        if not self._said[seq] or self._hall[seq] != hall or self._closed[seq]:
+            return self._state_around[seq, hall] == CREDITED
+        if not self._state[seq] or self._hall[seq] != hall or self._closed[seq]:
             return False
         self._closed[seq] = how
-        return self._said[seq] == CREDITED
+        return self._state[seq] == CREDITED
 
     def _compare(self) -> None:
         for seq in range(1, self._last + 1):
-            if self._said[seq]:
-                _compare_end(seq, self._said[seq], self._closed[seq])
-        for key, said in self._said_around.items():
-            _compare_end(key[0], said, self._closed_around.get(key, 0))
+            if self._state[seq]:
+                _compare_end(seq, self._state[seq], self._closed[seq])
+        for key, state in self._state_around.items():
+            _compare_end(key[0], state, self._closed_around.get(key, 0))
         self._compare_named()
         self._same("seen_issue", "serial, issue", set(self._issues.items()))
         self._same("seen_day", "serial, issue, day", self._days)
@@ -289,16 +289,16 @@ class Replay:
     def _compare_named(self) -> None:
         """Compare the stays that exits closed. Those from before nested halls have hall 0."""
         rows = self._connection.execute("SELECT kiosk, generation, seq, hall FROM named_stay")
-        found = {_Named(**row) for row in rows}
-        before = {one.stay for one in found if one.hall == 0}
-        lacking = {one for one in self._named - found if one.stay not in before}
-        unsaid = {one for one in found - self._named if one.hall != 0}
-        if lacking or unsaid or not before <= {one.stay for one in self._named}:
+        stored = {_Named(**row) for row in rows}
+        before = {named.stay for named in stored if named.hall == 0}
+        lacking = {named for named in self._named - stored if named.stay not in before}
+        unproven = {named for named in stored - self._named if named.hall != 0}
+        if lacking or unproven or not before <= {named.stay for named in self._named}:
             raise Found("its named_stay is not what its scans say")
 
     def _same(self, table: str, columns: str, wanted: set[Any]) -> None:
-        found = {tuple(row) for row in self._connection.execute(f"SELECT {columns} FROM {table}")}
-        if found != wanted:
+        stored = {tuple(row) for row in self._connection.execute(f"SELECT {columns} FROM {table}")}
+        if stored != wanted:
             raise Found(f"its {table} is not what its scans say")
 
     def _compare_accounts(self) -> None:
@@ -314,15 +314,15 @@ class Replay:
         }
         for pool in {*accounts, *self._entries, *self._back}:
             own = self._own_back[pool]
-            said = accounts.get(pool, (0, 0, 0))
-            if said != (self._entries[pool], own, self._back[pool] - own):
+            stored = accounts.get(pool, (0, 0, 0))
+            if stored != (self._entries[pool], own, self._back[pool] - own):
                 raise Found(f"its account with hall {pool.hall_id} is not what its scans say")
 
 
-def _compare_end(seq: int, said: int, closed: int) -> None:
-    if (said != OPEN) != (closed > 0):
+def _compare_end(seq: int, state: int, closed: int) -> None:
+    if (state != OPEN) != (closed > 0):
         raise Found(f"the stay that scan {seq} began is not over as its exit says")
-    if said == CREDITED and closed != 2:
+    if state == CREDITED and closed != 2:
         raise Found(f"the place of scan {seq} came back here, and no exit says so")
 
 

@@ -65,11 +65,11 @@ class Witness:
     def accuse(self, evidence: Evidence) -> None:
         """Store `evidence` for good. Duplicates are ignored, and so is more than EVIDENCE_MAX."""
         with self._file.transaction() as connection:
-            known, count = connection.execute(
+            stored, count = connection.execute(
                 "SELECT coalesce(max(old_note = ? AND new_note = ?), 0), count(*) FROM evidence",
                 (evidence.old_note, evidence.new_note),
             ).fetchone()
-            if not known and count < EVIDENCE_MAX:
+            if not stored and count < EVIDENCE_MAX:
                 values = (
                     count + 1,
                     evidence.noticed_at,

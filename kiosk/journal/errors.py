@@ -10,10 +10,10 @@ AGAIN = "`hallkeeper-kiosk enrol --again`"
 class JournalError(Exception):
     """The journal can't be read or written."""
 
-    def __init__(self, said: str | Message) -> None:
+    def __init__(self, message: str | Message) -> None:
         """A plain text is for the command line, before there is a screen."""
-        super().__init__(str(said))
-        self.message = as_message(said)
+        super().__init__(str(message))
+        self.message = as_message(message)
 
 
 class JournalMissingError(JournalError):
@@ -58,9 +58,9 @@ class ForkError(JournalError):
 class OldServerError(JournalError):
     """The message comes from a server from before a restore that this kiosk knows of."""
 
-    def __init__(self, incarnation: int, known: int) -> None:
+    def __init__(self, incarnation: int, newest: int) -> None:
         super().__init__(
-            Message(Code.OLD_SERVER, incarnation=incarnation, known=known),
+            Message(Code.OLD_SERVER, incarnation=incarnation, known=newest),
         )
         self.incarnation = incarnation
-        self.known = known
+        self.known = newest

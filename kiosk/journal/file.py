@@ -79,9 +79,11 @@ class JournalFile:
             # Python can't decode SQLite's message about damaged names.
             problem = "the names of its tables can't be read"
         except sqlite3.DatabaseError as error:
-            said = write_trouble(error, self.path.parent)
-            if said is not None or not is_damage(error):
-                raise JournalError(said or f"{self.path.name} can't be opened: {error}.") from None
+            trouble = write_trouble(error, self.path.parent)
+            if trouble is not None or not is_damage(error):
+                raise JournalError(
+                    trouble or f"{self.path.name} can't be opened: {error}."
+                ) from None
             problem = str(error)
         if problem is not None:
             self._connection.close()
@@ -117,10 +119,10 @@ class JournalFile:
         """Raises JournalError for another kiosk's intact journal, and DatabaseError if the owner is
         missing.
         """
-        found = self._connection.execute("SELECT kiosk, generation FROM state").fetchone()
-        if found is None:
+        row = self._connection.execute("SELECT kiosk, generation FROM state").fetchone()
+        if row is None:
             raise sqlite3.DatabaseError("it does not say whose it is")
-        kiosk, generation = found
+        kiosk, generation = row
         if (kiosk, generation) == (self._owner.kiosk, self._owner.generation):
             return
         problem = journal_check.foreign_problem(self._connection, self._owner)
@@ -143,9 +145,9 @@ class JournalFile:
                 self._connection.execute("COMMIT")
             except (sqlite3.Error, UnicodeDecodeError) as error:
                 self._roll_back()
-                said = write_trouble(error, self.path.parent)
+                trouble = write_trouble(error, self.path.parent)
                 why = as_message(str(error))
-                raise JournalError(said or Message(Code.JOURNAL_UNWRITABLE, why=why)) from error
+                raise JournalError(trouble or Message(Code.JOURNAL_UNWRITABLE, why=why)) from error
             except BaseException:
                 self._roll_back()
                 raise

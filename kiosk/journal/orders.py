@@ -31,7 +31,7 @@ def obey(
     if transaction.state.fenced:
         return Effect(restored=restored)
     gained = returned = False
-    known = transaction.accounts()
+    accounts = transaction.accounts()
     for key, order in orders:
         before = transaction.account(key.hall_id, key.kind)
         after = before.obey(order)
@@ -41,7 +41,7 @@ def obey(
         except BadSignatureError:
             log.error("an order of places was dropped: the server has not signed it")
             continue
-        if key not in known or after != before or grant != kept:
+        if key not in accounts or after != before or grant != kept:
             transaction.put_account(key, after, grant=grant)
             after = transaction.account(key.hall_id, key.kind)
         gained |= after.free > before.free
@@ -61,10 +61,10 @@ def _grant(
         return kept
     if not order.signature:
         return kept if kept.granted >= after.granted else SignedGrant()
-    found = SignedGrant(order.granted, order.incarnation, order.signature)
-    if found != kept and owner.root is not None:
+    grant = SignedGrant(order.granted, order.incarnation, order.signature)
+    if grant != kept and owner.root is not None:
         verify_order(
             owner.root, owner.event_id, (owner.kiosk, owner.generation), key, order.signature,
             granted=order.granted, incarnation=order.incarnation,
         )  # fmt: skip
-    return found
+    return grant

@@ -260,8 +260,8 @@ Connect = Callable[[Path], Connection]
 class SettingError(Exception):
     """SQLite did not accept a setting on which durability depends."""
 
-    def __init__(self, name: str, wished: str | int, found: object) -> None:
-        super().__init__(f"SQLite did not take {name} = {wished} (it says {found!r})")
+    def __init__(self, name: str, wished: str | int, actual: object) -> None:
+        super().__init__(f"SQLite did not take {name} = {wished} (it says {actual!r})")
         self.name = name
 
 
@@ -277,6 +277,6 @@ def configure(connection: Connection) -> None:
     for name, wished, expected in PRAGMAS:
         connection.execute(f"PRAGMA {name} = {wished}")
         row = connection.execute(f"PRAGMA {name}").fetchone()
-        (found,) = (None,) if row is None else row
-        if found != expected:
-            raise SettingError(name, wished, found)
+        (actual,) = (None,) if row is None else row
+        if actual != expected:
+            raise SettingError(name, wished, actual)

@@ -58,7 +58,7 @@ def seal_problem(connection: Connection, seal: Seal) -> str | None:
     """The first table with a row that does not match its seal."""
     for table, columns in SEALED.items():
         rows = connection.execute(f"SELECT seal, {', '.join(columns)} FROM {table}").fetchall()
-        for made, *values in rows:
-            if seal(table, *values) != made:
+        for stored, *values in rows:
+            if seal(table, *values) != stored:
                 return f"a row of its {table} is not the one that was written"
     return None

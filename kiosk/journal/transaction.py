@@ -207,8 +207,8 @@ class JournalTransaction:
                 override_place=kind is PlaceKind.OVERRIDE,
                 accessible_place=accessible_field(kind),
             )
-        if any(one.closes is not None for one in draft.outer):
-            outer = tuple(self._close_outer(one, is_owed) for one in draft.outer)
+        if any(outer_draft.closes is not None for outer_draft in draft.outer):
+            outer = tuple(self._close_outer(outer_draft, is_owed) for outer_draft in draft.outer)
             record = replace(record, outer=outer)
         raw = encode_record(record)
         head = chain_next(head_at(self._connection, self.state, seq - 1), raw)
@@ -294,7 +294,7 @@ class JournalTransaction:
         if draft.badge is None:
             raise ValueError("an entry needs a badge")
         keys = [PoolKey(draft.hall, draft.kind)]
-        keys += [PoolKey(one.hall, one.kind) for one in draft.outer]
+        keys += [PoolKey(outer.hall, outer.kind) for outer in draft.outer]
         accounts = {key: self.account(*key) for key in keys}
         for key, account in enter_all(accounts).items():
             self.put_account(key, account)
@@ -305,15 +305,15 @@ class JournalTransaction:
                  key.hall_id != draft.hall),
             )  # fmt: skip
 
-    def _close_outer(self, one: OuterDraft, is_owed: Callable[[int], bool]) -> OuterHall:
+    def _close_outer(self, draft: OuterDraft, is_owed: Callable[[int], bool]) -> OuterHall:
         """Apply the exit in an outer hall."""
-        if one.closes is None:
-            return OuterHall(hall=one.hall)
-        key = PoolKey(one.hall, one.kind)
-        credited, kind = self._close(one.closes, key, is_owed, trusting=one.trusting)
+        if draft.closes is None:
+            return OuterHall(hall=draft.hall)
+        key = PoolKey(draft.hall, draft.kind)
+        credited, kind = self._close(draft.closes, key, is_owed, trusting=draft.trusting)
         return OuterHall(
-            hall=one.hall,
-            closes=one.closes,
+            hall=draft.hall,
+            closes=draft.closes,
             credited=credited,
             override_place=kind is PlaceKind.OVERRIDE,
             accessible_place=kind is PlaceKind.ACCESSIBLE,

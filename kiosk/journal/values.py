@@ -198,10 +198,10 @@ def _outer(draft: Draft) -> tuple[OuterHall, ...]:
         return () if about is None else (OuterHall(hall=about),)
     return tuple(
         OuterHall(
-            hall=one.hall,
-            closes=one.closes,
-            override_place=one.kind is PlaceKind.OVERRIDE,
-            accessible_place=one.kind is PlaceKind.ACCESSIBLE,
+            hall=outer.hall,
+            closes=outer.closes,
+            override_place=outer.kind is PlaceKind.OVERRIDE,
+            accessible_place=outer.kind is PlaceKind.ACCESSIBLE,
         )
-        for one in draft.outer
+        for outer in draft.outer
     )

@@ -80,15 +80,15 @@ def blurs_of(gray: Picture | Floats, limit: int = 2) -> list[Blur]:
     if norm == 0:
         return []
     fits = np.einsum("ij,j->i", patterns, spectrum) / norm  # `@` would start threads
-    found: list[Blur] = []
+    blurs: list[Blur] = []
     for index in np.argsort(-fits)[:40]:
         kind, size_px, degrees = candidates[index]
         blur = Blur(kind, size_px, degrees, float(fits[index]))
-        if blur.fit < FIT_MIN or len(found) == limit:
+        if blur.fit < FIT_MIN or len(blurs) == limit:
             break
-        if not any(blur.resembles(other) for other in found):
-            found.append(blur)
-    return found
+        if not any(blur.resembles(other) for other in blurs):
+            blurs.append(blur)
+    return blurs
 
 
 def deconvolved(gray: Picture | Floats, blur: Blur) -> Picture:

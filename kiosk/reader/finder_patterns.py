@@ -54,8 +54,8 @@ def find_patterns(binary: Picture) -> list[FinderPattern]:
     holes = np.flatnonzero((around >= 0) & (inside >= 0) & (beside[inside] < 0))
     holes = holes[inside[inside[holes]] < 0]
     patterns = [_pattern(contours[hole], contours[inside[hole]]) for hole in holes]
-    found = [pattern for pattern in patterns if pattern is not None]
-    return sorted(found, key=lambda pattern: -pattern.module_px)[:PATTERNS_MAX]
+    complete = [pattern for pattern in patterns if pattern is not None]
+    return sorted(complete, key=lambda pattern: -pattern.module_px)[:PATTERNS_MAX]
 
 
 def _pattern(hole: "cv2.typing.MatLike", core: "cv2.typing.MatLike") -> FinderPattern | None:
@@ -84,31 +84,31 @@ def _pattern(hole: "cv2.typing.MatLike", core: "cv2.typing.MatLike") -> FinderPa
 
 def third_patterns(patterns: list[FinderPattern]) -> Iterator[FinderPattern]:
     """Possible positions of a finder pattern missing beside two of `patterns`."""
-    for one, other in combinations(patterns, 2):
-        modules = sorted([one.module_px, other.module_px])
+    for first, second in combinations(patterns, 2):
+        modules = sorted([first.module_px, second.module_px])
         if modules[1] > APART_MAX * modules[0]:
             continue
-        yield from _beside(one, other)
+        yield from _beside(first, second)
 
 
-def _beside(one: FinderPattern, other: FinderPattern) -> Iterator[FinderPattern]:
-    across, down = (one.across + other.across) / 2, (one.down + other.down) / 2
-    if float(one.across @ other.across) < 0.6 * one.module_px * other.module_px:
+def _beside(first: FinderPattern, second: FinderPattern) -> Iterator[FinderPattern]:
+    across, down = (first.across + second.across) / 2, (first.down + second.down) / 2
+    if float(first.across @ second.across) < 0.6 * first.module_px * second.module_px:
         # Their directions differ, so they belong to two symbols.
         return
-    way = other.middle - one.middle
+    way = second.middle - first.middle
     steps = np.linalg.solve(np.array([across, down]).T, way)
     long, short = np.max(np.abs(steps)), np.min(np.abs(steps))
     if not MODULES[0] < long < MODULES[1]:
         return
     # The two are on a diagonal.
     if short > 0.6 * long:
-        yield FinderPattern(one.middle + steps[0] * across, across, down)
-        yield FinderPattern(one.middle + steps[1] * down, across, down)
+        yield FinderPattern(first.middle + steps[0] * across, across, down)
+        yield FinderPattern(first.middle + steps[1] * down, across, down)
     elif short < 0.3 * long:  # the two are along a side
         aside = down if abs(steps[0]) > abs(steps[1]) else across
         for distance in (long, -long):
-            for pattern in (one, other):
+            for pattern in (first, second):
                 yield FinderPattern(pattern.middle + distance * aside, across, down)
 
 

@@ -85,7 +85,7 @@ def _zxing(gray: Picture, binarizer: zxingcpp.Binarizer) -> list[Found]:
         binarizer=binarizer,
         return_errors=True,
     )
-    return [found for barcode in barcodes if (found := _from_zxing(barcode)) is not None]
+    return [symbol for barcode in barcodes if (symbol := _from_zxing(barcode)) is not None]
 
 
 def _from_zxing(barcode: zxingcpp.Barcode) -> Found | None:
@@ -100,11 +100,11 @@ def _from_zxing(barcode: zxingcpp.Barcode) -> Found | None:
 
 def _text_of_symbol(barcode: zxingcpp.Barcode) -> str:
     """The symbol's text as UTF-8, or else in its stated or detected character set."""
-    told: bool = barcode.content_type == zxingcpp.ContentType.Text
+    is_text: bool = barcode.content_type == zxingcpp.ContentType.Text
     try:
         return barcode.bytes.decode("utf-8")
     except UnicodeDecodeError:
-        return barcode.text if told else text_of(barcode.bytes)
+        return barcode.text if is_text else text_of(barcode.bytes)
 
 
 def text_of(data: bytes) -> str:
@@ -124,7 +124,7 @@ def find_zbar(gray: Picture) -> list[Found]:
     except (ValueError, pyzbar_error.PyZbarError):
         # A stranger's structured-append code in view raises ValueError.
         return []
-    return [found for symbol in symbols if (found := _from_zbar(symbol)) is not None]
+    return [code for symbol in symbols if (code := _from_zbar(symbol)) is not None]
 
 
 def _from_zbar(symbol: "pyzbar.Decoded") -> Found | None:
@@ -186,7 +186,7 @@ def find_with_a_drawn_pattern(binary: Picture, limit: int = PATTERNS_DRAWN_MAX) 
     """Symbols that are readable once a missing finder pattern is drawn beside two others."""
     for pattern in islice(third_patterns(find_patterns(binary)), limit):
         read = [
-            found for found in find_zxing_fixed(drawn(binary, pattern)) if found.text is not None
+            symbol for symbol in find_zxing_fixed(drawn(binary, pattern)) if symbol.text is not None
         ]
         if read:
             return read

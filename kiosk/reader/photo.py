@@ -267,11 +267,11 @@ class PhotoReader:
 
     def _decode(self, crop: Crop, find: Find, decoding_pass: str, engine: str = "zxing") -> None:
         try:
-            found = find(crop.picture)
+            symbols = find(crop.picture)
         except (cv2.error, ValueError, RuntimeError, MemoryError):
             # No odd picture may end the reading of a folder.
             return
-        for symbol in found:
+        for symbol in symbols:
             self._keep(Found(symbol.text, _mapped(symbol.corners, crop)), engine, decoding_pass)
 
     def _add(self, sightings: list[Sighting], crop: Crop) -> None:
@@ -284,8 +284,8 @@ class PhotoReader:
         if symbol.text is None:
             self.located.append(symbol.corners)
             return
-        known = (s for s in self.sightings if s.text == symbol.text)
-        if any(_overlap(s.corners, symbol.corners) for s in known):
+        same_text = (s for s in self.sightings if s.text == symbol.text)
+        if any(_overlap(s.corners, symbol.corners) for s in same_text):
             return
         corners = tuple((round(x), round(y)) for x, y in symbol.corners)
         area = area_of(symbol.corners)
@@ -303,7 +303,7 @@ class PhotoReader:
 
 def _at(corners: Corners, laid: Picture) -> list[Found]:
     """The codes in a flattened symbol, with its corners in the photo."""
-    return [Found(found.text, corners) for found in find_zxing(laid) if found.text is not None]
+    return [Found(symbol.text, corners) for symbol in find_zxing(laid) if symbol.text is not None]
 
 
 def _mapped(corners: Corners, crop: Crop) -> Corners:
@@ -311,9 +311,9 @@ def _mapped(corners: Corners, crop: Crop) -> Corners:
     return tuple(points)  # type: ignore[return-value]
 
 
-def _overlap(one: tuple[tuple[float, float], ...], other: Corners) -> bool:
+def _overlap(first: tuple[tuple[float, float], ...], second: Corners) -> bool:
     """Whether the centre of one is within the other's reach, either way round."""
-    a, b = region_of(_floats(one)), region_of(other)
+    a, b = region_of(_floats(first)), region_of(second)
     return max(abs(a.x - b.x), abs(a.y - b.y)) < max(a.side, b.side) / 2
 
 

@@ -164,10 +164,10 @@ class Reader:
         return _View(gray, thumb, step, moved)
 
     def _decode_frame(self, view: _View, deadline: float) -> list[Sighting]:
-        found = _run(FIRST_PASS, view.gray)
-        sightings = _sightings(found, FIRST_PASS, Crop(view.gray, 0, 0, 1.0))
+        symbols = _run(FIRST_PASS, view.gray)
+        sightings = _sightings(symbols, FIRST_PASS, Crop(view.gray, 0, 0, 1.0))
         if not sightings:
-            self._locate(found)
+            self._locate(symbols)
             sightings = self._second_passes(view, deadline)
         if sightings:
             self._unread = self._located = 0
@@ -178,10 +178,10 @@ class Reader:
     def _remember(self, region: Region) -> None:
         self._region, self._region_age = region, 0
 
-    def _locate(self, found: list[Found]) -> None:
+    def _locate(self, symbols: list[Found]) -> None:
         """Note a symbol that was located but not read, or that there is none."""
-        self._located = len(found)
-        located = max(found, key=lambda f: area_of(f.corners), default=None)
+        self._located = len(symbols)
+        located = max(symbols, key=lambda f: area_of(f.corners), default=None)
         if located is not None:
             self._unread += 1
             self._remember(region_of(located.corners))
@@ -292,10 +292,10 @@ def _run(decoding_pass: DecodingPass, picture: Picture) -> list[Found]:
         return []
 
 
-def _sightings(found: list[Found], decoding_pass: DecodingPass, crop: Crop) -> list[Sighting]:
+def _sightings(symbols: list[Found], decoding_pass: DecodingPass, crop: Crop) -> list[Sighting]:
     scale = decoding_pass.scale * crop.scale
     sightings = []
-    for symbol in found:
+    for symbol in symbols:
         if symbol.text is not None:
             corners = tuple(
                 (round(crop.left + x / scale), round(crop.top + y / scale))

@@ -108,8 +108,8 @@ def read_door_context(snapshot: wire.Snapshot, root: PublicKey) -> DoorContext:
         incarnation=snapshot.incarnation,
         capacity=snapshot.hall.capacity,
         supervisors=tuple(snapshot.supervisors),
-        outer=tuple(hall_of(one.hall) for one in snapshot.outer_facts),
-        outer_names={one.hall.hall: one.hall.names for one in snapshot.outer_facts},
+        outer=tuple(hall_of(outer.hall) for outer in snapshot.outer_facts),
+        outer_names={outer.hall.hall: outer.hall.names for outer in snapshot.outer_facts},
         accessible=frozenset(() if snapshot.accessible is UNSET else snapshot.accessible),
         programme=programme,
         talks=_talks(programme),
@@ -118,35 +118,35 @@ def read_door_context(snapshot: wire.Snapshot, root: PublicKey) -> DoorContext:
 
 
 def _programme(sessions: Iterable[wire.SessionFacts]) -> tuple[ProgrammeSession, ...]:
-    found = [
-        ProgrammeSession(one.starts_at, one.ends_at, one)
-        for one in sessions
-        if not (isinstance(one.starts_at, UnsetType) or isinstance(one.ends_at, UnsetType))
+    timed = [
+        ProgrammeSession(session.starts_at, session.ends_at, session)
+        for session in sessions
+        if not (isinstance(session.starts_at, UnsetType) or isinstance(session.ends_at, UnsetType))
     ]
-    return tuple(sorted(found, key=lambda one: (one.starts_at, one.facts.session)))
+    return tuple(sorted(timed, key=lambda session: (session.starts_at, session.facts.session)))
 
 
 def _talks(programme: Iterable[ProgrammeSession]) -> dict[int, tuple[Talk, ...]]:
-    found: dict[int, list[Talk]] = {}
+    talks_of: dict[int, list[Talk]] = {}
     for session in programme:
         speakers = session.facts.speakers
-        for one in () if isinstance(speakers, UnsetType) else speakers:
-            if not isinstance(one.serial, UnsetType):
-                own = None if isinstance(one.starts_at, UnsetType) else one.starts_at
-                talk = Talk(own or session.starts_at, session.ends_at, one.role)
-                found.setdefault(one.serial, []).append(talk)
+        for speaker in () if isinstance(speakers, UnsetType) else speakers:
+            if not isinstance(speaker.serial, UnsetType):
+                own = None if isinstance(speaker.starts_at, UnsetType) else speaker.starts_at
+                talk = Talk(own or session.starts_at, session.ends_at, speaker.role)
+                talks_of.setdefault(speaker.serial, []).append(talk)
     return {
-        serial: tuple(sorted(talks, key=lambda one: one.starts_at))
-        for serial, talks in found.items()
+        serial: tuple(sorted(talks, key=lambda speaker: speaker.starts_at))
+        for serial, talks in talks_of.items()
     }
 
 
 def _by_serial(lists: Iterable[tuple[int, list[int]]]) -> dict[int, frozenset[int]]:
-    found: dict[int, set[int]] = {}
+    sessions_of: dict[int, set[int]] = {}
     for session, serials in lists:
         for serial in serials:
-            found.setdefault(serial, set()).add(session)
-    return {serial: frozenset(sessions) for serial, sessions in found.items()}
+            sessions_of.setdefault(serial, set()).add(session)
+    return {serial: frozenset(sessions) for serial, sessions in sessions_of.items()}
 
 
 def text_in(names: Mapping[str, str], language: str) -> str:

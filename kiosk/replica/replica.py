@@ -120,12 +120,14 @@ class Replica:
         nothing changed.
         """
         context = read_door_context(snapshot, self._root)
-        outer = [msgspec.structs.replace(one, stays=[]) for one in snapshot.outer_facts] or UNSET
+        outer = [
+            msgspec.structs.replace(outer_hall, stays=[]) for outer_hall in snapshot.outer_facts
+        ] or UNSET
         bare = msgspec.structs.replace(snapshot, holders=[], stays=[], outer=outer)
         body = wire.encode(bare)
-        told = {snapshot.hall.hall: snapshot.stays}
-        told |= {one.hall.hall: one.stays for one in snapshot.outer_facts}
-        known = {snapshot.hall.hall: own_open, **outer_open}
+        stays_of = {snapshot.hall.hall: snapshot.stays}
+        stays_of |= {outer_hall.hall.hall: outer_hall.stays for outer_hall in snapshot.outer_facts}
+        own_stays = {snapshot.hall.hall: own_open, **outer_open}
         with self._write() as db:
             db.execute("INSERT OR REPLACE INTO snapshot (one, body) VALUES (1, ?)", (body,))
             db.execute("DELETE FROM holder")
@@ -135,13 +137,13 @@ class Replica:
                 _put_days(db, holder)
             db.execute("DELETE FROM stay")
             db.execute("DELETE FROM moved")
-            for hall, stays in told.items():
+            for hall, stays in stays_of.items():
                 for facts in stays:
                     self._open(db, facts, hall)
                 open_now = {facts.stay for facts in stays}
                 db.executemany(
                     "INSERT OR IGNORE INTO ended (seq, hall) VALUES (?, ?)",
-                    ((stay.seq, hall) for stay in known.get(hall, ()) if stay not in open_now),
+                    ((stay.seq, hall) for stay in own_stays.get(hall, ()) if stay not in open_now),
                 )
             db.execute("UPDATE progress SET cursor = ?", (snapshot.cursor,))
         self._context = context
@@ -162,7 +164,9 @@ class Replica:
                 case wire.NamesChanged(erased) if not isinstance(erased, UnsetType):
                     # Otherwise deleted names would stay in the file until overwritten.
                     db.execute("PRAGMA secure_delete = ON")
-                    db.executemany("DELETE FROM name WHERE lookup = ?", ((one,) for one in erased))
+                    db.executemany(
+                        "DELETE FROM name WHERE lookup = ?", ((lookup,) for lookup in erased)
+                    )
                     db.execute("PRAGMA secure_delete = OFF")
                 case _:
                     # Other changes are for the journal, or trigger a fetch.

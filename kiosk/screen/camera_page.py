@@ -14,7 +14,7 @@ from flask import Blueprint, Flask, Response, current_app, render_template, requ
 from kiosk.camera.controls import Hint
 from kiosk.camera.report import CameraReport
 from kiosk.screen.camera_texts import CAMERA
-from kiosk.screen.languages import is_known, page_languages, told_of
+from kiosk.screen.languages import attributes_of, is_known, page_languages
 from kiosk.texts.catalogue import translated
 from kiosk.texts.messages import in_language
 
@@ -78,16 +78,18 @@ def add_camera_page(app: Flask, eye: CameraEye | None) -> None:
 
 
 def _own() -> CameraPage:
-    found = current_app.extensions[EXTENSION]
-    assert isinstance(found, CameraPage)
-    return found
+    own = current_app.extensions[EXTENSION]
+    assert isinstance(own, CameraPage)
+    return own
 
 
 @blueprint.get("/camera")
 def page() -> str:
     language = _language()
-    others = [told_of(other) for other in page_languages() if other != language]
-    return render_template("camera.html", own=told_of(language), others=others, **_facts(language))
+    others = [attributes_of(other) for other in page_languages() if other != language]
+    return render_template(
+        "camera.html", own=attributes_of(language), others=others, **_facts(language)
+    )
 
 
 @blueprint.get("/camera/facts")
@@ -129,20 +131,20 @@ def rows(report: CameraReport, language: str) -> list[Row]:
     message = in_language(language, *filter(None, [status.message]))
     level = {"live": "good", "lost": "bad"}.get(status.state, "look")
     label = words[report.kind].format(target=report.target)
-    told = [
+    lines = [
         Row(words["camera"], f"{label} ({report.name})" if report.name else label),
         Row(words["state"], f"{state}: {message}" if message else state, level),
     ]
     if judged is not None:
         light = words["level"].format(n=round(judged.brightness))
-        told.append(_judged(words, "light", judged.light, light))
+        lines.append(_judged(words, "light", judged.light, light))
         edge = "" if judged.edge_px is None else words["edge"].format(n=f"{judged.edge_px:g}")
         # A wall out of focus is no fault. Only a code proves that the picture is not sharp.
         unclear = judged.sharpness != "sharp" and edge != "" and not report.codes
         sharpness = "unclear" if unclear else judged.sharpness
-        told.append(_judged(words, "sharpness", sharpness, edge))
+        lines.append(_judged(words, "sharpness", sharpness, edge))
     return [
-        *told,
+        *lines,
         _rate(report, words),
         Row(words["codes"], str(report.codes)),
         Row(words["looks"], words["looked"].format(n=report.looks_per_s, ms=report.look_ms)),
@@ -173,7 +175,7 @@ def asked(report: CameraReport, words: Mapping[str, str]) -> list[Asked]:
     if report.asked is None:
         return [Asked(words["size"], "–", size), Asked(words["fps"], "–", measured)]
     request = report.asked
-    told = [
+    lines = [
         # The pictures' own values, regardless of the driver's report.
         Asked(
             words["size"],
@@ -187,8 +189,8 @@ def asked(report: CameraReport, words: Mapping[str, str]) -> list[Asked]:
     asked_for = {"exposure": request.exposure_ms, "gain": request.gain, "focus": request.focus}
     for name, value in asked_for.items():
         wished = words["left"] if value is None else str(value)
-        told.append(_hint(hints.get(name), words[name], words, wished))
-    return told
+        lines.append(_hint(hints.get(name), words[name], words, wished))
+    return lines
 
 
 def _hint(

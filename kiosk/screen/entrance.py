@@ -57,7 +57,7 @@ class Entrance:
             cookie = secrets.token_urlsafe(32)
             self._browsers = [*self._browsers, _digest(cookie)][-BROWSERS_MAX:]
             if self._directory is not None:
-                content = "".join(f"{one}\n" for one in self._browsers)
+                content = "".join(f"{digest}\n" for digest in self._browsers)
                 write_whole(self._directory / BROWSERS_FILE, content.encode())
         self._write_link()
         return cookie
@@ -65,7 +65,7 @@ class Entrance:
     def knows(self, cookie: str) -> bool:
         """Whether a browser with this cookie has opened the screen by a link."""
         digest = _digest(cookie)
-        return any(hmac.compare_digest(digest, one) for one in self._browsers)
+        return any(hmac.compare_digest(digest, known_digest) for known_digest in self._browsers)
 
     def _write_link(self) -> None:
         if self._directory is not None:

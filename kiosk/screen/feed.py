@@ -89,7 +89,7 @@ def encode_state(state: BoardState, page: str, now: int) -> bytes:
     """
     status = state.status
     answers = [_answer(answer, state.shown - place) for place, answer in enumerate(state.answers)]
-    told: dict[str, Any] = {
+    event: dict[str, Any] = {
         "page": page,
         "now": now,
         "status": {
@@ -98,15 +98,15 @@ def encode_state(state: BoardState, page: str, now: int) -> bytes:
         },
         "answers": answers,
     }
-    return msgspec.json.encode(told)
+    return msgspec.json.encode(event)
 
 
 def _words(messages: Message | tuple[Message, ...] | None) -> dict[str, str]:
     """Messages as one text in each language; {} without any."""
     if not messages:
         return {}
-    told = (messages,) if isinstance(messages, Message) else messages
-    return each(lambda language: in_language(language, *told))
+    several = (messages,) if isinstance(messages, Message) else messages
+    return each(lambda language: in_language(language, *several))
 
 
 def _answer(answer: Answer, number: int) -> dict[str, Any]:
@@ -127,7 +127,7 @@ def _answer(answer: Answer, number: int) -> dict[str, Any]:
         "free_places": answer.free_places,
         "free_names": answer.free_names,
         "words": {
-            language: {"word": told.word, "reason": told.reason, "next_step": told.next_step}
-            for language, told in answer.explanation.items()
+            language: {"word": texts.word, "reason": texts.reason, "next_step": texts.next_step}
+            for language, texts in answer.explanation.items()
         },
     }

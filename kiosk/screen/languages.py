@@ -37,8 +37,8 @@ class PoDomain(Domain):  # type: ignore[misc]
             words = support.Translations()
             words.add_fallback(self.catalogues.get(language_of(locale)))
             self.cache[locale] = words
-        found: support.Translations = self.cache[locale]
-        return found
+        translations: support.Translations = self.cache[locale]
+        return translations
 
 
 def add_languages(app: Flask, chosen: Sequence[str]) -> None:
@@ -52,8 +52,8 @@ def add_languages(app: Flask, chosen: Sequence[str]) -> None:
         _locale(language)
     for language in chosen:
         if language not in catalogues.languages:
-            known = ", ".join(catalogues.languages)
-            raise CatalogueError(f"There is no language {language!r} here. Known: {known}.")
+            choices = ", ".join(catalogues.languages)
+            raise CatalogueError(f"There is no language {language!r} here. Known: {choices}.")
     babel = Babel(app, default_domain="kiosk", locale_selector=_own_locale)
     babel.domain_instance = PoDomain(catalogues)
     app.extensions["languages"] = (catalogues, tuple(chosen))
@@ -81,10 +81,10 @@ def _own_locale() -> str:
 def page_languages() -> tuple[str, ...]:
     """The languages of this request's page. The first two are shown."""
     catalogues, chosen = current_app.extensions["languages"]
-    known: tuple[str, ...] = catalogues.languages
+    available: tuple[str, ...] = catalogues.languages
     asked = request.args.get(PARAMETER, "").split(",")
     for wish in (asked, chosen):
-        languages = tuple(dict.fromkeys(language for language in wish if language in known))
+        languages = tuple(dict.fromkeys(language for language in wish if language in available))
         if languages:
             return languages
     pair = (ENGLISH, CHINESE)
@@ -97,15 +97,21 @@ def page_languages() -> tuple[str, ...]:
 def page_words() -> list[dict[str, Any]]:
     """Each language with all its texts, for the page's scripts."""
     texts = {**WORDS, **SUPERVISOR}
-    return [{**told_of(one), "words": translated(one, texts)} for one in page_languages()]
+    return [
+        {**attributes_of(language), "words": translated(language, texts)}
+        for language in page_languages()
+    ]
 
 
 def closed_words() -> list[dict[str, Any]]:
     """The texts for browsers without access, in each of the page's languages."""
-    return [{**told_of(one), **translated(one, CLOSED)} for one in page_languages()[:2]]
+    return [
+        {**attributes_of(language), **translated(language, CLOSED)}
+        for language in page_languages()[:2]
+    ]
 
 
-def told_of(language: str) -> dict[str, str]:
+def attributes_of(language: str) -> dict[str, str]:
     """A language's attributes for a page, and its name in itself."""
     locale = _locale(language)
     return {

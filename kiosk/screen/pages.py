@@ -106,9 +106,9 @@ class Screen:
 
 
 def screen() -> Screen:
-    found = current_app.extensions["screen"]
-    assert isinstance(found, Screen)
-    return found
+    own = current_app.extensions["screen"]
+    assert isinstance(own, Screen)
+    return own
 
 
 @blueprint.before_app_request

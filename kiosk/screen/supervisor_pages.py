@@ -50,7 +50,7 @@ class Unlocked(Struct, frozen=True, forbid_unknown_fields=True):
     pin: Annotated[str, Meta(pattern="^[0-9]{1,12}$")]
 
 
-class Said(Struct, frozen=True, forbid_unknown_fields=True):
+class Overruling(Struct, frozen=True, forbid_unknown_fields=True):
     """The record of an override or an annulment, and the reason."""
 
     seq: Count
@@ -81,16 +81,16 @@ class Assembly(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def supervision() -> Supervision:
-    found = current_app.extensions["supervision"]
-    assert isinstance(found, Supervision)
-    return found
+    own = current_app.extensions["supervision"]
+    assert isinstance(own, Supervision)
+    return own
 
 
 View = Callable[[], Response]
 T = TypeVar("T", bound=Struct)
 
 
-def told(view: View) -> View:
+def in_plain_words(view: View) -> View:
     """Answer errors in plain words."""
 
     @wraps(view)
@@ -114,7 +114,7 @@ def told(view: View) -> View:
 
 
 @blueprint.post("/unlock")
-@told
+@in_plain_words
 def unlock() -> Response:
     asked = _body(Unlocked)
     session = supervision().unlock(asked.user, asked.pin)
@@ -123,67 +123,75 @@ def unlock() -> Response:
 
 
 @blueprint.post("/lock")
-@told
+@in_plain_words
 def lock() -> Response:
     supervision().lock()
     return Response(status=204)
 
 
 @blueprint.post("/override")
-@told
+@in_plain_words
 def override() -> Response:
-    said = _body(Said)
-    return _json({"seq": supervision().override(said.seq, said.reason, said.note).seq})
+    request_body = _body(Overruling)
+    return _json(
+        {
+            "seq": supervision()
+            .override(request_body.seq, request_body.reason, request_body.note)
+            .seq
+        }
+    )
 
 
 @blueprint.post("/annul")
-@told
+@in_plain_words
 def annul() -> Response:
-    said = _body(Said)
-    return _json({"seq": supervision().annul(said.seq, said.reason, said.note).seq})
+    request_body = _body(Overruling)
+    return _json(
+        {"seq": supervision().annul(request_body.seq, request_body.reason, request_body.note).seq}
+    )
 
 
 @blueprint.post("/people")
-@told
+@in_plain_words
 def people() -> Response:
     """Find people by name or organisation. The words go to the server and are stored nowhere."""
-    found = supervision().people(_body(Sought).words)
-    return _json({"people": [_person(person) for person in found.people], "more": found.more})
+    result = supervision().people(_body(Sought).words)
+    return _json({"people": [_person(person) for person in result.people], "more": result.more})
 
 
 @blueprint.post("/admit")
-@told
+@in_plain_words
 def admit() -> Response:
     answer = supervision().admit(_body(Chosen).serial)
     return _json({"seq": answer.seq, "admitted": answer.admitted})
 
 
 @blueprint.post("/direction")
-@told
+@in_plain_words
 def direction() -> Response:
     supervision().turn(_body(Facing).direction)
     return Response(status=204)
 
 
 @blueprint.get("/doors")
-@told
+@in_plain_words
 def doors() -> Response:
     own = supervision().own_door
-    found = [
+    listed = [
         {
-            "door": one.door,
-            "names": one.names,
-            "hall_names": one.hall_names,
-            "mode": one.mode,
-            "current": one.door == own,
+            "door": choice.door,
+            "names": choice.names,
+            "hall_names": choice.hall_names,
+            "mode": choice.mode,
+            "current": choice.door == own,
         }
-        for one in supervision().doors()
+        for choice in supervision().doors()
     ]
-    return _json({"doors": found})
+    return _json({"doors": listed})
 
 
 @blueprint.post("/door")
-@told
+@in_plain_words
 def door() -> Response:
     chosen = _body(Standing).door
     supervision().move(chosen)
@@ -191,27 +199,27 @@ def door() -> Response:
 
 
 @blueprint.post("/end-shift")
-@told
+@in_plain_words
 def end_shift() -> Response:
     return _json({"shift": supervision().end_shift()})
 
 
 @blueprint.post("/resume")
-@told
+@in_plain_words
 def resume() -> Response:
     supervision().resume()
     return Response(status=204)
 
 
 @blueprint.post("/roll-call")
-@told
+@in_plain_words
 def roll_call() -> Response:
     supervision().begin_roll_call(_body(Assembly).point)
     return Response(status=204)
 
 
 @blueprint.post("/end-roll-call")
-@told
+@in_plain_words
 def end_roll_call() -> Response:
     supervision().end_roll_call()
     return Response(status=204)

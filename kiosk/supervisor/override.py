@@ -215,7 +215,7 @@ class OverrideHandler:
                     skew_ms=skew.ms if skew else None,
                     epoch=skew.epoch if skew else 0,
                     facts_age_ms=self._replica.age_ms(),
-                    outer=tuple(OuterDraft(one.hall, closes=stay) for one in entry.outer_halls),
+                    outer=tuple(OuterDraft(outer.hall, closes=stay) for outer in entry.outer_halls),
                     salted=context.salted,
                 ),
                 is_owed=self._known.is_owed(transaction),
@@ -239,14 +239,14 @@ def _kinds(transaction: JournalTransaction, halls: Iterable[int]) -> dict[int, P
         raise SupervisorError("kiosk_retired")
     if transaction.state.resting:
         raise SupervisorError("resting")
-    found = {}
+    kinds = {}
     for hall in halls:
         free = (kind for kind in SERVES if transaction.account(hall, kind).free > 0)
         kind = next(free, None)
         if kind is None:
             return None
-        found[hall] = kind
-    return found
+        kinds[hall] = kind
+    return kinds
 
 
 def _badge_of(entry: ScanRecord) -> Credential:

@@ -51,10 +51,10 @@ class Recent:
 
     def denial(self) -> tuple[Answer, Denied] | None:
         """The newest denial, while it can be overridden."""
-        found = self._denied
-        if found is None or self._monotonic() - found[1] > OVERRIDE_MS:
+        newest = self._denied
+        if newest is None or self._monotonic() - newest[1] > OVERRIDE_MS:
             return None
-        answer = found[0]
+        answer = newest[0]
         assert isinstance(answer.decision, Denied)
         return answer, answer.decision
 
@@ -67,10 +67,10 @@ class Recent:
 
     def can_override(self) -> RecentDenial | None:
         """The newest denial, while a supervisor may override it."""
-        found = self.denial()
-        if found is None or found[0].badge is None or found[1].reason in NEVER:
+        newest = self.denial()
+        if newest is None or newest[0].badge is None or newest[1].reason in NEVER:
             return None
-        answer, denied = found
+        answer, denied = newest
         until = answer.scanned_at + OVERRIDE_MS
         badge, name = _about(answer.serial, answer.holder)
         return RecentDenial(answer.seq, answer.scanned_at, until, badge, name, denied.reason)

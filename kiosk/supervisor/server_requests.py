@@ -30,8 +30,8 @@ class ServerDesk:
 
     def doors(self) -> list[supervisor.DoorChoice]:
         """Every door of the event. Raises SupervisorError."""
-        found = self._ask(lambda: self._transport.get("/api/doors", supervisor.DoorChoices))
-        return found.doors
+        choices = self._ask(lambda: self._transport.get("/api/doors", supervisor.DoorChoices))
+        return choices.doors
 
     def move(self, door: int, by: str) -> None:
         """Move this kiosk to that door. Raises SupervisorError."""

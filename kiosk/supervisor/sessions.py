@@ -90,8 +90,8 @@ class Sessions:
         session, context = self._session, self._replica.context
         if session is None:
             return None
-        known = context is not None and session.supervisor in context.supervisors
-        if known and self._monotonic() < session.ends:
+        is_listed = context is not None and session.supervisor in context.supervisors
+        if is_listed and self._monotonic() < session.ends:
             return session
         self.lock()
         return None
@@ -100,8 +100,8 @@ class Sessions:
         """Everyone who can unlock this kiosk."""
         context = self._replica.context
         return tuple(
-            PinHolder(known.user, known.name, self._pins.locked_until(known.user))
-            for known in (context.supervisors if context else ())
+            PinHolder(supervisor.user, supervisor.name, self._pins.locked_until(supervisor.user))
+            for supervisor in (context.supervisors if context else ())
         )
 
     def pin_locked_until(self) -> int | None:

@@ -91,13 +91,13 @@ class Shift:
     def figures(self, state: State) -> ShiftFigures:
         """The figures of the current or last shift."""
         kept = self._file.kept
-        after, up_to, found = self._totals
+        after, up_to, sums = self._totals
         if after != kept.shift_after:
-            after, up_to, found = kept.shift_after, kept.shift_after, Totals()
+            after, up_to, sums = kept.shift_after, kept.shift_after, Totals()
         if up_to < state.last_seq:
-            up_to, found = totals(self._journal, up_to, found)
-        self._totals = (after, up_to, found)
-        return ShiftFigures(**asdict(found), since=kept.shift_since, ended_at=kept.shift_ended_at)
+            up_to, sums = totals(self._journal, up_to, sums)
+        self._totals = (after, up_to, sums)
+        return ShiftFigures(**asdict(sums), since=kept.shift_since, ended_at=kept.shift_ended_at)
 
     def _change(self, **changes: Any) -> None:
         self._file.change(lambda kept: msgspec.structs.replace(kept, **changes))

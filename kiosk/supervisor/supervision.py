@@ -88,12 +88,12 @@ class Supervision:
         """Admit the holder whom the newest denial, `seq`, refused."""
         with self._acting:
             word = self._word(OVERRIDE_REASONS, reason, note)
-            found = self._recent.denial()
-            if found is None or found[0].seq != seq:
+            newest = self._recent.denial()
+            if newest is None or newest[0].seq != seq:
                 raise SupervisorError("nothing_to_override")
-            if found[1].reason in NEVER:
+            if newest[1].reason in NEVER:
                 raise SupervisorError("not_overridable")
-            answer = self._override_handler.override(found[0], word, at=self._clock())
+            answer = self._override_handler.override(newest[0], word, at=self._clock())
             self._recent.forget_denial()
         self._on_answer(answer)
         return answer
@@ -110,11 +110,11 @@ class Supervision:
     def people(self, words: str) -> Found:
         """Look people up at the server."""
         session = self._sessions.require()
-        found = self._server.look_up(words, session.by)
+        result = self._server.look_up(words, session.by)
         # The session may have ended meanwhile; then keep no names.
         self._sessions.require()
-        self._found = {person.serial: person for person in found.people}
-        return found
+        self._found = {person.serial: person for person in result.people}
+        return result
 
     def admit(self, serial: int) -> Answer:
         """Answer for a person found by the last look-up, as if they had shown a badge."""

@@ -88,14 +88,14 @@ def why_in(reasons: Mapping[str, str], note: str, language: Language) -> str:
 
 
 def override_words(
-    language: Language, told: Explanation, tone: Tone, name: str, note: str
+    language: Language, explanation: Explanation, tone: Tone, name: str, note: str
 ) -> Explanation:
     """The texts of an override. `told` has other notices about the holder."""
     why = why_in(OVERRIDE_REASONS, note, language)
     reason = say(language, _OVERRIDE, name=name, why=why)
     if tone is Tone.LOOK:
-        reason = say(language, _BESIDE, first=told.reason, second=reason)
-    return Explanation(told.word, reason, told.next_step)
+        reason = say(language, _BESIDE, first=explanation.reason, second=reason)
+    return Explanation(explanation.word, reason, explanation.next_step)
 
 
 def annul_words(language: Language, time: str, name: str, note: str) -> Explanation:

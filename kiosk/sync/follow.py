@@ -224,11 +224,11 @@ class Feed:
             if snapshot.incarnation < before.incarnation:
                 self._transport.avoid()
                 raise OldServerError(snapshot.incarnation, before.incarnation)
-            known: dict[int, list[StayRef]] = {}
+            own_open: dict[int, list[StayRef]] = {}
             if snapshot.incarnation == before.incarnation:
-                halls = [snapshot.hall.hall, *(one.hall.hall for one in snapshot.outer_facts)]
-                known = {hall: self._own_open(before.acked, hall) for hall in halls}
-            self._replica.load(snapshot, known.pop(snapshot.hall.hall, ()), known)
+                halls = [snapshot.hall.hall, *(outer.hall.hall for outer in snapshot.outer_facts)]
+                own_open = {hall: self._own_open(before.acked, hall) for hall in halls}
+            self._replica.load(snapshot, own_open.pop(snapshot.hall.hall, ()), own_open)
             self._snapshot_at = time.monotonic()
             self._link.places(snapshot.orders)
             self._tell(self._journal.obey([pool_order(order) for order in snapshot.orders]))

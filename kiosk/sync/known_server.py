@@ -47,22 +47,22 @@ class KnownServer:
         knows.
         """
         with self._learning:
-            known = self._identity
+            identity = self._identity
             try:
-                told = open_server_key(known.root, signed)
+                statement = open_server_key(identity.root, signed)
             except BadSignatureError:
                 return False
-            if told.event_id != known.identity.event_id or not hmac.compare_digest(
-                told.spki_sha256, spki_sha256
+            if statement.event_id != identity.identity.event_id or not hmac.compare_digest(
+                statement.spki_sha256, spki_sha256
             ):
                 return False
-            if hmac.compare_digest(spki_sha256, known.spki_sha256):
+            if hmac.compare_digest(spki_sha256, identity.spki_sha256):
                 return True  # another thread has learned it meanwhile
-            if told.number <= known.server_key_number:
+            if statement.number <= identity.server_key_number:
                 return False
-            found = with_key(known, told)
-            self._keep(found)
-            self._identity = found
+            updated = with_key(identity, statement)
+            self._keep(updated)
+            self._identity = updated
             return True
 
 
@@ -71,8 +71,8 @@ class Endpoint:
     list.
     """
 
-    def __init__(self, known: KnownServer, address: ServerAddress) -> None:
-        self._known = known
+    def __init__(self, server: KnownServer, address: ServerAddress) -> None:
+        self._known = server
         self.address = address
 
     @property
@@ -95,6 +95,6 @@ class Endpoint:
         return self._known.learn(spki_sha256, signed)
 
 
-def with_key(identity: KioskIdentity, told: ServerKey) -> KioskIdentity:
+def with_key(identity: KioskIdentity, key: ServerKey) -> KioskIdentity:
     """The identity with that server key pinned."""
-    return replace(identity, spki_sha256=told.spki_sha256, server_key_number=told.number)
+    return replace(identity, spki_sha256=key.spki_sha256, server_key_number=key.number)

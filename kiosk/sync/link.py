@@ -114,11 +114,11 @@ class Link:
     def places(self, orders: Iterable[wire.PlaceOrder]) -> None:
         """Take the places left in whole halls from the server's orders."""
         now = self._clock()
-        told = {
+        reported = {
             order.hall: (order.left, now) for order in orders if order.kind is PlaceKind.ORDINARY
         }
         with self._lock:
-            self._state = replace(self._state, left={**self._state.left, **told})
+            self._state = replace(self._state, left={**self._state.left, **reported})
 
     def measure(self, sent_at: int, answer: wire.ScanAnswer, now: int) -> None:
         """Measure the clock's error from four readings of the two clocks (as in RFC 5905 §8).

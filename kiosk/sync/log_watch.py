@@ -63,7 +63,7 @@ class Watch:
         return self._newest.size if self._newest else 0
 
     @property
-    def unsaid(self) -> Witnessed | None:
+    def uncosigned(self) -> Witnessed | None:
         """The newest verified checkpoint on disk that is not cosigned yet. A witness cosigns only
         what is on disk.
         """
@@ -74,7 +74,7 @@ class Watch:
         """This kiosk's signature line for a checkpoint on its disk."""
         return self._witness.cosign(seen, now // 1000)
 
-    def said(self, seen: Witnessed) -> None:
+    def delivered(self, seen: Witnessed) -> None:
         """Note that the server has this kiosk's cosignature of the checkpoint."""
         self._cosigned = seen
 

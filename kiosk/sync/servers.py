@@ -40,7 +40,7 @@ class Servers:
 
     def __init__(
         self,
-        known: KnownServer,
+        server: KnownServer,
         signed: bytes = b"",
         *,
         hall: int | None = None,
@@ -50,7 +50,7 @@ class Servers:
         """`known` is the server of the enrolment, and `signed` the stored list. `keep` stores a new
         list; it may raise OSError.
         """
-        self._known = known
+        self._known = server
         self._keep = keep
         self._hall = hall
         self._look_s = look_s
@@ -91,7 +91,7 @@ class Servers:
     @property
     def addresses(self) -> list[str]:
         """All addresses, in order of preference."""
-        return [one.address.text for one in self._endpoints]
+        return [endpoint.address.text for endpoint in self._endpoints]
 
     def current(self) -> Endpoint:
         return self._now
@@ -105,7 +105,7 @@ class Servers:
                 self._now = self._endpoints[(at + 1) % len(self._endpoints)]
                 log.warning("%s does not answer: %s is next", _text(server), self._now.address.text)
                 self._note_move()
-            left = not any(one is self._now for one in tried)
+            left = not any(endpoint is self._now for endpoint in tried)
             if not left:
                 self._patient_until = time.monotonic() + PATIENT_S
         if moved:
@@ -117,13 +117,13 @@ class Servers:
 
         Only a list signed by the event is taken. Raises OSError if it can't be stored.
         """
-        found = self._opened(signed)
+        received = self._opened(signed)
         with self._lock:
-            known = -1 if self._list is None else self._list.number
-            if found is None or found.number <= known:
+            number = -1 if self._list is None else self._list.number
+            if received is None or received.number <= number:
                 return False
         self._keep(signed)
-        self._use(found)
+        self._use(received)
         return True
 
     def stand_at(self, hall: int) -> None:
@@ -133,30 +133,30 @@ class Servers:
             self._use(self._list)
 
     def _read_kept(self, signed: bytes) -> None:
-        found = self._opened(signed)
-        if found is None:
+        servers = self._opened(signed)
+        if servers is None:
             log.warning("the list of servers on this disk is spoilt, and is not used")
         else:
-            self._use(found)
+            self._use(servers)
 
     def _opened(self, signed: bytes) -> ServerList | None:
         identity = self._known.identity
         try:
-            found = open_servers(identity.root, signed)
+            servers = open_servers(identity.root, signed)
         except BadSignatureError:
             return None
-        return found if found.event_id == identity.identity.event_id else None
+        return servers if servers.event_id == identity.identity.event_id else None
 
-    def _use(self, found: ServerList | None) -> None:
+    def _use(self, servers: ServerList | None) -> None:
         """Switch to another list or hall. The current server is kept if possible; `_look_back`
         returns to the preferred one.
         """
         with self._lock:
             before = self._now
             first = before is self._endpoints[0]
-            self._list = found
+            self._list = servers
             self._endpoints = self._ordered()
-            same = [one for one in self._endpoints if one.address == before.address]
+            same = [endpoint for endpoint in self._endpoints if endpoint.address == before.address]
             # Report to the server that sent the new list.
             self._now = same[0] if same else self._endpoints[0]
             moved = self._now.address != before.address
@@ -169,9 +169,9 @@ class Servers:
         listed = () if self._list is None else self._list.servers
         addresses = preferred(listed, self._hall)
         own = ServerAddress(self._known.host, self._known.port)
-        if all((one.host, one.port) != (own.host, own.port) for one in addresses):
+        if all((address.host, address.port) != (own.host, own.port) for address in addresses):
             addresses.append(own)
-        return [Endpoint(self._known, one) for one in addresses]
+        return [Endpoint(self._known, address) for address in addresses]
 
     def _note_move(self) -> None:
         """Wait longer for a server left again soon after a return, and for all servers after some

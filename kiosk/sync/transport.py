@@ -78,20 +78,20 @@ class TransportError(Exception):
     def __init__(
         self,
         code: str,
-        said: str | Message,
+        message: str | Message,
         *,
         permanent: bool = False,
         counter: int = 0,
         elsewhere: bool = False,
     ) -> None:
-        super().__init__(str(said))
+        super().__init__(str(message))
         self.code = code
         self.permanent = permanent
         self.elsewhere = elsewhere or code in NOT_HEARD
         self.counter = counter
         # Staff see this while the fault lasts.
         self.ailing = Message(AILING[code]) if code in AILING else None
-        self.message = Message(REFUSED[code]) if code in REFUSED else as_message(said)
+        self.message = Message(REFUSED[code]) if code in REFUSED else as_message(message)
 
 
 class VersionError(TransportError):
@@ -171,11 +171,11 @@ class PinnedConnection(http.client.HTTPConnection):
 
     def _check_pin(self, secured: ssl.SSLSocket) -> None:
         certificate = secured.getpeercert(binary_form=True)
-        found = b"" if certificate is None else spki_sha256(certificate)
-        if hmac.compare_digest(found, self.server.spki_sha256):
+        spki = b"" if certificate is None else spki_sha256(certificate)
+        if hmac.compare_digest(spki, self.server.spki_sha256):
             return
-        if found and isinstance(self.server, KnownServer | Endpoint):
-            if self.server.learn(found, self._ask_for_word(secured)):
+        if spki and isinstance(self.server, KnownServer | Endpoint):
+            if self.server.learn(spki, self._ask_for_word(secured)):
                 return
         raise TransportError(
             "wrong_server",

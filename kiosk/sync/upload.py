@@ -241,7 +241,8 @@ class Sync:
             first_seq=offer.first_seq,
             last_seq=offer.state.last_seq,
             gone=offer.closed_before_upload,
-            gone_outer=[wire.GoneOuter(*one) for one in offer.outer_closed_before_upload] or UNSET,
+            gone_outer=[wire.GoneOuter(*pair) for pair in offer.outer_closed_before_upload]
+            or UNSET,
             head=offer.head,
             signature=offer.signature,
             incarnation=offer.state.incarnation,
@@ -254,7 +255,7 @@ class Sync:
                     wants=key in self._wants and self._wants[key].stands(account, now),
                     override=key.kind is PlaceKind.OVERRIDE,
                     accessible=accessible_field(key.kind),
-                    **_grant(offer.grants[key], told=mark is not None),
+                    **_grant(offer.grants[key], supported=mark is not None),
                 )
                 for key, account in offer.accounts.items()
             ],
@@ -270,7 +271,7 @@ class Sync:
         )
         answer = self._transport.post("/api/scans", batch, wire.ScanAnswer)
         if seen is not None:
-            self._watch.said(seen)
+            self._watch.delivered(seen)
         return batch, answer
 
     def _to_cosign(self) -> Witnessed | None:
@@ -278,7 +279,7 @@ class Sync:
         context = self._replica.context
         if context is None or not context.salted or self._watch.contradicted:
             return None
-        seen = self._watch.unsaid
+        seen = self._watch.uncosigned
         return seen if seen is not None and seen.log_name == context.log_name else None
 
     def _cosigned(self, seen: Witnessed) -> wire.Cosigned:
@@ -324,8 +325,8 @@ class Sync:
         self._link.alarm(problem)
 
 
-def _grant(grant: SignedGrant, *, told: bool) -> dict[str, Any]:
-    """The server's signature of a total, on the wire, if the server supports marks (`told`)."""
-    if not grant.signature or not told:
+def _grant(grant: SignedGrant, *, supported: bool) -> dict[str, Any]:
+    """The server's signature of a total, on the wire. `supported`: the server knows marks."""
+    if not grant.signature or not supported:
         return {}
     return {"signature": grant.signature, "signed_in": grant.incarnation}

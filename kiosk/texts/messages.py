@@ -185,22 +185,22 @@ class Message:
         return self.put(str)
 
 
-def as_message(said: str | Message) -> Message:
+def as_message(text: str | Message) -> Message:
     """Convert a text to a message, translatable if the catalogues have it."""
-    if isinstance(said, Message):
-        return said
+    if isinstance(text, Message):
+        return text
     try:
-        return Message(System(said))
+        return Message(System(text))
     except ValueError:
-        return Message(Code.AS_IS, text=said)
+        return Message(Code.AS_IS, text=text)
 
 
 def why_of(error: Exception) -> Message:
     """The system's text for an error. Other errors become their type's name, because their texts
     may contain secrets.
     """
-    said = error.strerror if isinstance(error, OSError) else None
-    return as_message(said or type(error).__name__)
+    reason = error.strerror if isinstance(error, OSError) else None
+    return as_message(reason or type(error).__name__)
 
 
 def in_language(language: Language, *messages: Message) -> str:

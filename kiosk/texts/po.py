@@ -34,12 +34,12 @@ class Catalogues:
     def languages(self) -> tuple[str, ...]:
         """English first, then every language that has a file."""
         if not self._languages:
-            found = {
+            available = {
                 language
                 for directory in self._directories
                 for language in _files(directory, self.domain)
             }
-            self._languages = (ENGLISH, *sorted(found - {ENGLISH}))
+            self._languages = (ENGLISH, *sorted(available - {ENGLISH}))
         return self._languages
 
     def get(self, language: str) -> gettext.NullTranslations:
@@ -57,8 +57,8 @@ class Catalogues:
 
 
 def _files(directory: Path, domain: str) -> dict[str, Path]:
-    found = sorted(directory.glob(f"*/LC_MESSAGES/{domain}.po"))
-    return {language_of(path.parent.parent.name): path for path in found}
+    paths = sorted(directory.glob(f"*/LC_MESSAGES/{domain}.po"))
+    return {language_of(path.parent.parent.name): path for path in paths}
 
 
 def read_po(path: Path) -> gettext.GNUTranslations:
