@@ -22,7 +22,7 @@ FUNCTION_LINES_MAX = 60
 LAYERS = {
     "badges": (
         "cli", "printing", "roster", "wire", "places", "admission", "transparency", "credential",
-        "settings_check", "po", "i18n", "categories", "colours", "record",
+        "settings_check", "limits", "po", "i18n", "categories", "colours", "record",
     ),
     "kiosk": (
         "cli", "run", "screen", "eye", "supervisor", "door", "sync", "replica", "journal", "health",
