@@ -10,8 +10,6 @@ from badges.colours import distance
 
 @dataclass(frozen=True)
 class CategoryPlan:
-    """A category of a venue file or of this list."""
-
     code: int  # 0 to 255, as in the credential
     key: str  # as in rosters and venue files
     names: dict[str, str]
@@ -82,7 +80,6 @@ def free_letter(word: str, taken: Collection[str]) -> str | None:
 
 
 def free_colour(taken: Collection[str]) -> str:
-    """The colour least like those taken, also for colour-blind eyes."""
     return max(
         _PALETTE, key=lambda colour: min((distance(colour, other) for other in taken), default=0)
     )

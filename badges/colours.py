@@ -74,7 +74,6 @@ def distance(first: str, second: str) -> float:
 
 @functools.lru_cache(maxsize=1000)
 def _seen(colour: str) -> Mapping[str, Triple]:
-    """The colour in CIELAB as each kind of eyes sees it."""
     linear = _linear(colour)
     return {eyes: _lab(_as_seen(linear, matrix)) for eyes, matrix in _EYES.items()}
 
@@ -108,8 +107,6 @@ def _times(matrix: tuple[Triple, Triple, Triple], vector: Triple) -> Triple:
 
 
 def _lab(linear: Triple) -> Triple:
-    """Convert linear sRGB to CIELAB."""
-
     def bent(part: float) -> float:
         return part ** (1 / 3) if part > (6 / 29) ** 3 else part / (3 * (6 / 29) ** 2) + 4 / 29
 
@@ -118,7 +115,6 @@ def _lab(linear: Triple) -> Triple:
 
 
 def ciede2000(lab1: Triple, lab2: Triple) -> float:
-    """The distance of two colours in CIELAB."""
     lightness1, a1, b1 = lab1
     lightness2, a2, b2 = lab2
     chroma7 = ((math.hypot(a1, b1) + math.hypot(a2, b2)) / 2) ** 7

@@ -73,12 +73,10 @@ _TWO = "%(first)s%(second)s"  # Without words, so it needs no translation.
 
 
 def counted(single: str, many: str, num: int, **fields: object) -> Phrase:
-    """A phrase with a number of things, `%(num)s`. Both texts go into the catalogues."""
     return Phrase(single, many, num=Count(num), **fields)
 
 
 def joined(between: str, parts: Iterable[str]) -> str:
-    """Join the parts, as a phrase if any of them is a phrase."""
     parts = list(parts)
     if not any(isinstance(text_part, Phrase) for text_part in (between, *parts)):
         return between.join(parts)
@@ -88,8 +86,6 @@ def joined(between: str, parts: Iterable[str]) -> str:
 
 
 class Translations(Protocol):
-    """The translations of one language, as in the standard library's gettext."""
-
     def gettext(self, message: str) -> str: ...
 
     def ngettext(self, msgid1: str, msgid2: str, n: int) -> str: ...
@@ -163,7 +159,6 @@ def _unpacked(packed: Any) -> object:
 
 
 def phrase_of(error: Exception) -> str:
-    """The text of an error, as a phrase if it is one."""
     first = error.args[0] if error.args else ""
     return first if isinstance(first, Phrase) and first == str(error) else str(error)
 

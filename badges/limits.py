@@ -14,13 +14,13 @@ NEW: State = ()
 
 class Limit(Protocol):
     def settle(self, state: State, now: int) -> State:
-        """Return the state at `now`, without uses that no longer count."""
+        pass
 
     def next_at(self, state: State) -> int:
         """Return the time of the next use that is allowed, for a settled state."""
 
     def use(self, state: State, now: int) -> State:
-        """Return a settled state after one more use."""
+        pass
 
 
 @dataclass(frozen=True)

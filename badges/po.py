@@ -73,7 +73,6 @@ def _check(where: str, catalogue: Catalog) -> None:
 
 
 def _fits(message: Message) -> bool:
-    """Whether the translations use only fields of the English text."""
     allowed = {field for text in _forms(message.id) for field in _FIELD.findall(text)}
     stray = (
         _STRAY_BESIDE_PERCENT if any(placeholder[0] == "%" for placeholder in allowed) else _STRAY
@@ -85,5 +84,4 @@ def _fits(message: Message) -> bool:
 
 
 def _forms(text: str | list[str] | tuple[str, ...] | None) -> tuple[str, ...]:
-    """The singular and the plurals, or the single text."""
     return (text or "",) if isinstance(text, str | None) else tuple(text)

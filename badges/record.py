@@ -50,8 +50,6 @@ def accessible_field(kind: PlaceKind) -> Literal[True] | UnsetType:
 
 
 class StayRef(Struct, frozen=True, forbid_unknown_fields=True):
-    """The entry record that opened a stay."""
-
     kiosk: KioskId
     generation: Count
     seq: Sequence

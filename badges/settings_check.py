@@ -89,7 +89,6 @@ def check_values(kind: type[S], values: Mapping[str, object]) -> None:
 
 
 def unknown_key(key: str, known: tuple[str, ...]) -> str:
-    """An error text for an unknown key."""
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
     hint = (
         Phrase("did you mean %(near)s?", near=repr(near[0]))

@@ -30,8 +30,6 @@ Notice = Message | None  # None: nothing to show
 
 
 class Door(Protocol):
-    """The part of a door that the eye uses."""
-
     def present(self, text: str, captured_at: float | None = None) -> object: ...
 
     def show_status(self) -> None: ...
@@ -105,7 +103,6 @@ class Eye:
 
     @property
     def _located(self) -> bool:
-        """Whether the last picture had a code that could not be read."""
         return bool(getattr(self._reader, "located", 0)) or self._reader.hint == "unreadable"
 
     def _notice(self, codes: list[Seen]) -> Notice:
@@ -116,7 +113,6 @@ class Eye:
         return {"unreadable": UNREADABLE, "dark": DARK}.get(self._reader.hint)
 
     def preview(self) -> bytes | None:
-        """The newest picture as a JPEG, with a frame around the code."""
         view = self._view
         return None if view is None else view.preview()
 
@@ -173,7 +169,6 @@ class Notices:
         self.pass_time(now)
 
     def pass_time(self, now: float) -> None:
-        """Remove notices that are over, or ignored for too long."""
         if now - self._seen_at > NOTICE_S:
             self._current = None
             self._show(None)

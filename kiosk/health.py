@@ -26,7 +26,6 @@ def disk_free_mb(directory: Path) -> int | None:
 
 
 def battery_percent(supplies: Path = POWER_SUPPLIES) -> int | None:
-    """The first battery's charge, or None if unknown."""
     for capacity in sorted(supplies.glob("*/capacity")):
         try:
             return max(0, min(100, int(capacity.read_text())))
@@ -36,7 +35,6 @@ def battery_percent(supplies: Path = POWER_SUPPLIES) -> int | None:
 
 
 def disk_trouble(directory: Path) -> Message | None:
-    """The warning about a nearly full disk, or None."""
     free_mb = disk_free_mb(directory)
     if free_mb is None or free_mb >= DISK_FREE_MB_MIN:
         return None

@@ -52,7 +52,6 @@ def require_opencv() -> None:
 
 
 def missing_opencv(failure: ImportError) -> CameraError:
-    """The error with the remedy for a failed `import cv2`."""
     if isinstance(failure, ModuleNotFoundError):
         return CameraError(
             "OpenCV isn't installed", "pip install '.[kiosk]' in Hallkeeper's folder"

@@ -55,16 +55,12 @@ CLOSE_S = 2.0  # how long a stopping kiosk waits until the scans are sent
 
 @dataclass(frozen=True)
 class AnswerReport:
-    """One answer, as printed in JSON."""
-
     answer: Answer
     frame_to_answer_ms: float | None  # None for a code from a hand scanner
     facts_age_ms: int | None
 
 
 class Watch(Protocol):
-    """A watcher for codes at this door, such as an `Eye`."""
-
     @property
     def camera_status(self) -> CameraStatus: ...
 
@@ -100,7 +96,6 @@ class Kiosk:
         self.sync.start()
 
     def _build(self, directory: Path, settings: config.KioskSettings) -> None:
-        """Build the parts in order of dependency."""
         identity = load_identity(directory)
         key = load_key(directory)
         self._parts.enter_context(locked(directory))
@@ -138,7 +133,6 @@ class Kiosk:
         self._relay = make_relay(settings, self._relay_result)
 
     def _build_sync(self, transport: Transport) -> None:
-        """Build the two threads that exchange with the server."""
         self.sync = Sync(
             self.journal,
             self.replica,
@@ -161,7 +155,6 @@ class Kiosk:
         self.servers.on_change(self.feed.move)
 
     def _build_door(self, supervisors: SupervisorFile, server: ServerDesk) -> None:
-        """Build the parts that answer at the door, and those that overrule it."""
         self.admitter = Admitter(
             self.journal,
             self.replica,
@@ -213,7 +206,6 @@ class Kiosk:
         return sent
 
     def wait_for_facts(self, timeout_s: float) -> bool:
-        """Wait for the first facts. True if they came within the time."""
         deadline = time.monotonic() + timeout_s
         while self.replica.context is None and time.monotonic() < deadline:
             time.sleep(0.02)
@@ -251,7 +243,6 @@ class Kiosk:
         return answer
 
     def notify(self, answer: Answer, took_ms: float | None = None) -> None:
-        """Hand a committed answer to the screen, the relay and the server."""
         self.supervision.record_answer(answer)
         self.board.show(answer)
         if self._relay is not None and answer.passes:
@@ -260,7 +251,6 @@ class Kiosk:
         self._on_answer(AnswerReport(answer, took_ms, self.replica.age_ms()))
 
     def typed(self, text: str) -> None:
-        """Take a code from a hand scanner."""
         self.present(text.strip())
 
     def _direction_chosen(self) -> None:
@@ -284,7 +274,6 @@ class Kiosk:
             self.servers.take(snapshot.servers)
 
     def _places_changed(self) -> None:
-        """Places went back or are wanted again."""
         self.sync.wake()
         self.show_status()
 

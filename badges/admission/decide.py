@@ -229,7 +229,6 @@ def event_day(day_starts: tuple[int, ...], at: int) -> int | None:
 
 
 def _on(at: int, facts: Facts) -> list[Session]:
-    """Sessions whose admission window is open."""
     return [session for session in facts.sessions if session.opens_at <= at < session.closes_at]
 
 

@@ -117,8 +117,6 @@ class Session:
 
 @dataclass(frozen=True)
 class Hall:
-    """A bounded area with a capacity."""
-
     hall_id: int
     name: str
     closed: bool = False  # shut by staff, against the programme
@@ -158,8 +156,6 @@ class Outer:
 
 @dataclass(frozen=True)
 class Facts:
-    """Everything that a decision may depend on."""
-
     calendar: Calendar
     hall: Hall
     sessions: tuple[Session, ...]  # this hall's sessions that are not over, in order of time
@@ -190,8 +186,6 @@ class Admitted:
 
 @dataclass(frozen=True)
 class Denied:
-    """The door stays shut. The fields give the details of the reason."""
-
     reason: Reason
     opens_at: int | None = None  # hall_closed: opening of this holder's next session
     session_id: int | None = None  # the session that the answer is about

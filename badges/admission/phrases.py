@@ -29,8 +29,6 @@ _COUNTED = ("er", "or", "ent", "ant", "ist", "ee", "gate", "guest")
 
 
 class Tone(StrEnum):
-    """How an answer looks and sounds."""
-
     ADMIT = "admit"
     LOOK = "look"  # admitted, with a notice for staff
     DENY = "deny"
@@ -151,7 +149,6 @@ class _Saying:
         return self.refusal(denied.reason, hall=self.hall_of(denied))
 
     def seconds_since(self, denied: Denied) -> int:
-        """Seconds since the badge was admitted; 0 if the clock was set back."""
         return 0 if denied.since is None else max(0, self.at - denied.since) // 1000
 
     def kept(self, denied: Denied) -> Pair:
@@ -245,7 +242,6 @@ class _Saying:
         return self.title(session_id) or self.hall or self.say(sentences.THIS_HALL)
 
     def hall_of(self, denied: Denied) -> str:
-        """The hall that the denial is about: the door's own, or an outer one."""
         if denied.hall_id is None:
             return self.place(None)
         return self.outer.get(denied.hall_id) or self.say(sentences.HALL_AROUND)
@@ -272,7 +268,6 @@ class _Saying:
         return (self.local(instant).date() - self.local(self.at).date()).days
 
     def moment(self, instant: int) -> str:
-        """The time, with the day unless it is today."""
         if self.days_away(instant) == 0:
             return self.time(instant)
         return self.say(sentences.MOMENT, day=self.day(instant), time=self.time(instant))

@@ -53,8 +53,6 @@ FLAGS: Mapping[Flag, Pair] = {
 
 
 class Refusal(NamedTuple):
-    """The texts of a reason: its label in lists, and the door's sentence and next step."""
-
     label: str
     sentence: str
     next_step: str

@@ -52,7 +52,6 @@ def zone_bits(ctx: click.Context, param: click.Parameter, texts: tuple[str, ...]
 
 
 def _span(part: str) -> tuple[int, int] | None:
-    """`3` as (3, 3) and `1-3` as (1, 3); None for anything else."""
     match = re.fullmatch(r"([0-9]{1,2})(?:-([0-9]{1,2}))?", part)
     if match is None:
         return None

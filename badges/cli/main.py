@@ -237,7 +237,6 @@ def sheet(
 
 
 def _problems(roster: "Roster") -> list[str]:
-    """The roster's problems and open questions, which prevent making its cards."""
     lines = list(map(str, roster.problems))
     more = roster.problem_count - len(roster.problems)
     lines += [f"… and {more:,} more"] if more else []
@@ -252,7 +251,6 @@ def _problems(roster: "Roster") -> list[str]:
 
 
 def _texts(target: str) -> list[str]:
-    """The text itself, or the texts of the codes in the picture file."""
     if os.path.isfile(target):
         try:
             return read_symbols(Path(target))

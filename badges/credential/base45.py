@@ -7,7 +7,7 @@ _VALUE = {char: value for value, char in enumerate(ALPHABET)}
 
 
 class Base45Error(ValueError):
-    """The text is not base45."""
+    pass
 
 
 def encode(data: bytes) -> str:

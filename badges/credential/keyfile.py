@@ -44,8 +44,6 @@ class SecretKey:
 
 @dataclass(frozen=True)
 class EventKeys:
-    """All keys needed to issue an event's badges without a server."""
-
     event_id: bytes
     root: PrivateKey
     badge_keys: Mapping[int, SecretKey]

@@ -46,7 +46,6 @@ class PublicKey:
 
 @lru_cache(maxsize=KEPT_KEYS)
 def public_key(raw: bytes) -> PublicKey:
-    """The key of these bytes, cached."""
     return PublicKey(raw)
 
 

@@ -1,5 +1,5 @@
 """The protocol of places. A place is permission for one more person in a hall, and has exactly one
 owner.
 
-Begin with `pool.py`. May use `badges.admission` and `badges.credential`.
+Begin with `pool.py`.
 """

@@ -76,7 +76,6 @@ class Pool(Struct, frozen=True, dict=True):
 
     @cached_property
     def unspent(self) -> int:
-        """The places that all kiosks hold together."""
         return sum(held.held for held in self.kiosks.values())
 
     @property

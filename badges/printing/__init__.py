@@ -1,5 +1,4 @@
 """Printed matter: cards as PDF and PNG, their fonts, and QR symbols.
 
-Begin with `card.py`. Layouts are in `templates/`. May use `badges.credential` and
-`badges.roster`.
+Begin with `card.py`. Layouts are in `templates/`.
 """

@@ -153,5 +153,4 @@ def _transliterator(rules: str) -> Any:
 
 
 def _spelt(word: str, letters: Mapping[str, str]) -> str:
-    """Replace the letters of a word. Latin letters stay."""
     return "".join(letters.get(char, char) for char in word)

@@ -78,8 +78,6 @@ class MissingGlyphError(CardError):
 
 @dataclass(frozen=True)
 class Day:
-    """One day of the event, and whether the badge is valid on it."""
-
     label: str  # day of the month
     valid: bool
 
@@ -211,7 +209,6 @@ def _look(look: Look | None, event_name: str, template: str | None) -> Look:
 def undrawable(
     cards: Sequence[Card], *, event_name: str = "", look: Look | None = None
 ) -> list[MissingGlyphError]:
-    """An error for each card that no installed font can draw. Rendering raises the first."""
     look = _look(look, event_name, None)
     errors = [_missing(None, look.texts(), "")[1]]
     errors += [_missing(card, _printed_texts(card, look), card.language)[1] for card in cards]
@@ -219,7 +216,6 @@ def undrawable(
 
 
 def on_card(card: Card, look: Look) -> Card:
-    """The card without the lines that the look hides."""
     empty: dict[str, dict[str, Any]] = {
         "latin": {"latin_name": ""},
         "organisation": {"organisation": ""},

@@ -40,7 +40,6 @@ def installed() -> typst.Fonts:
 
 @functools.cache
 def none() -> typst.Fonts:
-    """No fonts at all, for documents without text."""
     return typst.Fonts(include_system_fonts=False, include_embedded_fonts=False)
 
 
@@ -89,7 +88,6 @@ def han_region(text: str, language: str) -> str:
 
 
 def package_for(character: str) -> str:
-    """The Debian package of fonts that most likely has `character`."""
     code = ord(character)
     if 0x30000 <= code <= 0x3FFFF or 0x2CEB0 <= code <= 0x2EE5D:
         # newer than the Noto fonts
@@ -104,7 +102,6 @@ def package_for(character: str) -> str:
 
 
 def undrawn(texts: Iterable[str], language: str = "") -> tuple[str, ...]:
-    """The characters of `texts` that no installed font has, sorted."""
     return families_for(texts, language)[1]
 
 

@@ -52,8 +52,6 @@ FORMATS = {
 
 @dataclass(frozen=True)
 class ProgrammeItem:
-    """One line of the programme on the back."""
-
     at: str
     titles: tuple[str, ...]  # in one language or two
     place: str = ""
@@ -61,8 +59,6 @@ class ProgrammeItem:
 
 @dataclass(frozen=True)
 class Back:
-    """The back of each card, without its code."""
-
     programme: tuple[ProgrammeItem, ...] = ()
     wifi_name: str = ""
     wifi_password: str = ""

@@ -45,7 +45,6 @@ def penalty(modules: int, size: int) -> int:
 
 
 def _runs(alike: int, step: int) -> int:
-    """Score runs of five and more. Bit n of `alike`: module n equals the next one."""
     fives = alike & alike >> step & alike >> 2 * step & alike >> 3 * step
     starts = fives & ~(fives << step)
     return fives.bit_count() + N1_EXTRA * starts.bit_count()

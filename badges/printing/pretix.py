@@ -116,7 +116,6 @@ def read_layout(
 
 
 def filled(area: Area, values: Mapping[str, str]) -> str:
-    """The text of an area. `values` are texts by content name."""
     if area.content in ("other", "other_i18n"):
         text = area.text
         if area.content == "other_i18n":
@@ -347,7 +346,6 @@ class _Reader:
 
 
 def shows_code(area: Area) -> bool:
-    """Whether an area has the badge's code."""
     return area.kind == "code" and area.content in CODE_CONTENTS
 
 
@@ -357,7 +355,6 @@ def shows_photo(area: Area) -> bool:
 
 
 def _notes(areas: list[Area], left_out: int) -> Iterator[str]:
-    """Report the differences of the printed card from the layout."""
     if not any(map(shows_code, areas)):
         yield (
             Phrase(
@@ -405,7 +402,6 @@ def _notes(areas: list[Area], left_out: int) -> Iterator[str]:
 
 
 def _unfilled(area: Area) -> list[str]:
-    """The contents of an area that have no value here."""
     if area.kind == "picture":
         supported = area.content in LOGO_CONTENTS or shows_photo(area)
         return [] if supported else [area.content or Phrase("a picture without a name")]

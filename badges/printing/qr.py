@@ -51,7 +51,6 @@ class Symbol:
 
     @property
     def size(self) -> int:
-        """The number of modules along one side."""
         return len(self.modules)
 
 
@@ -104,7 +103,6 @@ class _Layout:
     masks: tuple[_MaskChange, ...]
 
     def trial(self, codewords: list[int]) -> int:
-        """The modules of a trial of mask 0."""
         bits = f"{int.from_bytes(bytes(codewords)):0{self.bits}b}0"
         return self.empty ^ int("".join(self.bit_of_module(bits)), 2)
 
@@ -208,7 +206,6 @@ def _codewords(data: QRData, version: int, level: str) -> list[int]:
 
 
 def _correction(part: bytes, length: int) -> bytes:
-    """The Reed-Solomon bytes of a block, by table division."""
     table = _remainders(length)
     top, mask = 8 * (length - 1), (1 << 8 * (length - 1)) - 1
     rest = 0

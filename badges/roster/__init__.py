@@ -1,4 +1,4 @@
 """Rosters: CSV or XLSX files, read into checked rows, with all problems at once.
 
-Begin with `reader.py`. Uses no other package of this part.
+Begin with `reader.py`.
 """

@@ -62,7 +62,7 @@ class CellError(Spoken, ValueError):
 
 
 class UnknownCategoryError(CellError):
-    """The word is no category here."""
+    pass
 
 
 def clean(column: str, raw: str) -> str:
@@ -265,7 +265,6 @@ def category(
 
 
 def wording(text: str) -> str:
-    """Normalise case, width and spaces, to compare words."""
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 

@@ -87,7 +87,6 @@ def find_columns(
 def _usual(
     header: Sequence[str], columns: Mapping[str, tuple[int, ...]], problems: ProblemList, line: int
 ) -> dict[str, tuple[int, ...]]:
-    """Columns with usual titles, of those that are not in `found`."""
     taken = {index for indexes in columns.values() for index in indexes}
     candidates: dict[str, list[int]] = {}
     for index, title in enumerate(header):

@@ -103,7 +103,6 @@ _TOLD_APART = frozenset({"china", "korea", "congo", "ireland north", "samoa"})
 
 @functools.cache
 def codes() -> frozenset[str]:
-    """Every code that a country may have."""
     names = map(str, Locale("en").territories)
     return frozenset(code for code in names if _CODE.fullmatch(code)) - _NO_COUNTRIES
 
@@ -235,6 +234,5 @@ def _territories(language: str) -> Iterable[tuple[str, str]]:
 
 @functools.cache
 def _shown_names() -> Mapping[str, str]:
-    """The names for suggestions, by normalised form."""
     names = [*_territories("en"), *_territories("zh")]
     return {_folded(name): f"{name} ({code})" for code, name in names}

@@ -140,7 +140,6 @@ def _recognised(data: bytes, header: bytes) -> str | None:
 
 
 def _readings(data: bytes, line: bytes) -> str:
-    """Show a line in each possible encoding of the whole file."""
     readings = []
     for encoding in _SHOWN_ENCODINGS:
         try:
@@ -207,7 +206,6 @@ def _records(text: str) -> Iterator[Line]:
 
 
 def _sniff(text: str) -> str:
-    """The most frequent delimiter in the line with the titles."""
     header = _title_line(text)
     outside_quotes = "".join(header.split('"')[::2])
     if _LAST_DELIMITER in outside_quotes and not set(_DELIMITERS) & set(outside_quotes):

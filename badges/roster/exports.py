@@ -101,7 +101,6 @@ _ORDERS_ONLY = frozenset({"order code", "order total"})
 
 
 def export_of(header: Sequence[str]) -> Export | None:
-    """The system whose export has these titles, or None."""
     titles = {plain_title(title) for title in header}
     exports = (export for export in EXPORTS if any(marks <= titles for marks in export.marks))
     return next(exports, None)

@@ -45,8 +45,6 @@ class RosterMapping:
 
 @dataclass(frozen=True)
 class WordRead:
-    """A word of the file for a category, its meaning, and its number of rows."""
-
     word: str
     category: str  # empty: no meaning given yet
     rows: int

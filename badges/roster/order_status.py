@@ -36,8 +36,6 @@ _NO = frozenset("no n false 0 nein non 否 不 ×".split())
 
 
 class Orders:
-    """Leaves out rows of invalid orders, and counts them."""
-
     def __init__(
         self, header: Sequence[str], indexes: Sequence[int], *, codes: bool = False
     ) -> None:
@@ -65,7 +63,6 @@ class Orders:
         return next((kind for kind in ("cancelled", "pending") if kind in kinds), "")
 
     def findings(self, answers: RosterAnswers) -> list[Finding]:
-        """Report the words in the status columns, unless all orders are valid."""
         reported = []
         if self._said["cancelled"]:
             reported.append(

@@ -56,8 +56,6 @@ def choice(option: str, words: str) -> Phrase:
 
 
 class ProblemList:
-    """Keeps the first `most` problems and counts the rest."""
-
     def __init__(self, most: int) -> None:
         self._most = most
         self._kept: list[Problem] = []

@@ -78,7 +78,6 @@ class Roster:
 
     @property
     def unknown_words(self) -> tuple[str, ...]:
-        """The file's words that are no category."""
         return tuple(read.word for read in self.words if read.is_unknown)
 
 
@@ -147,7 +146,6 @@ def read_roster(
 def _unread(
     header: Line, columns: Mapping[str, tuple[int, ...]], statuses: Sequence[int]
 ) -> tuple[str, ...]:
-    """The titles of columns without a meaning here."""
     used = {index for indexes in columns.values() for index in indexes} | {*statuses}
     titles = (title.strip() for at, title in enumerate(header.cells) if at not in used)
     return tuple(filter(None, titles))
@@ -156,7 +154,6 @@ def _unread(
 def _check_words(
     mapping: RosterMapping, categories: Collection[str], problems: ProblemList
 ) -> None:
-    """Report unknown categories and countries of a mapping."""
     for word, key in mapping.categories.items():
         if key not in categories:
             choices = ", ".join(sorted(categories))
@@ -177,7 +174,6 @@ def _check_words(
 def _export_findings(
     export: Export | None, wanted: Mapping[str, WantedColumn], header: Line, rows: Sequence[Line]
 ) -> list[Finding]:
-    """Report the recognised system, and rows that are several tickets."""
     if export is None:
         return []
     columns = tuple(
@@ -370,8 +366,6 @@ def _numbers(lines: Sequence[Line], index: int) -> list[int]:
 
 @dataclass
 class _Word:
-    """A word of the file for a category."""
-
     first_line: int
     rows: int = 0
     key: str = ""  # of the category, once known
@@ -418,11 +412,9 @@ class _Reader:
 
     @property
     def complete(self) -> bool:
-        """Whether the file has a name and a category for each person."""
         return self.named and ("category" in self.found or bool(self.default_category))
 
     def words(self) -> tuple[WordRead, ...]:
-        """The file's words for categories, with their meanings."""
         return tuple(
             WordRead(word, count.key, count.rows, count.is_unknown)
             for word, count in self._words.items()
@@ -525,7 +517,6 @@ class _Reader:
             self._sharing[email] = [line for line, _ in others.values()]
 
     def _text(self, line: Line, column: str, indexes: tuple[int, ...]) -> str:
-        """The text of one column, or of several joined."""
         if len(indexes) == 1:
             return self._cell(line, column, indexes[0])
         parts = [self._cell(line, column, index) for index in indexes]
@@ -564,7 +555,6 @@ class _Reader:
             )
 
     def findings(self) -> list[Finding]:
-        """Report the open questions of the rows, and the changes made to them."""
         reported = []
         if not all(word.key for word in self._words.values()):
             reported.append(self._words_finding())

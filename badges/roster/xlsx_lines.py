@@ -175,7 +175,6 @@ def _rows(
     answers: RosterAnswers,
     tell: Callable[[Finding], None],
 ) -> tuple[list[tuple[str, ...]], "_Layout"]:
-    """The rows of the chosen sheet, and its layout."""
     # Imported here because it loads slowly, and most commands need no workbook.
     import openpyxl
 
@@ -231,7 +230,6 @@ def _chosen(
 def _other_sheets(
     name: str, sheet: Any, others: list[Any], rows: dict[str, int], answers: RosterAnswers
 ) -> Finding:
-    """Report which sheet is read, and which other sheets have rows."""
     message = Phrase(
         "of the sheets of %(name)s only %(title)s is read (%(rows)s rows). Other sheets with rows:"
         " %(count)s",
@@ -260,8 +258,6 @@ def _part(sheet: Any) -> str:
 
 @dataclass(frozen=True)
 class _Layout:
-    """A sheet's hidden rows and columns, and merged cells."""
-
     hidden: list[int]
     hidden_columns: list[tuple[int, int]]  # first and last of each run, from 1
     merged: list[tuple[int, int, int, int]]  # top, left, bottom and right, from 1
@@ -298,7 +294,6 @@ def _layout(xml: bytes) -> _Layout:
 
 
 def _filled_rows(xml: bytes) -> int:
-    """The number of rows that are not empty."""
     rows, filled = 0, False
     for tag in _FILLED_TAGS.findall(xml):
         if tag == b"row":
@@ -322,7 +317,6 @@ def _all_texts(rows: Iterable[Iterable[Any]]) -> Iterator[tuple[str, ...]]:
 
 
 def _texts(cells: Iterable[Any]) -> tuple[str, ...]:
-    """The cells as text, without empty ones at the end."""
     texts = [cell_text(cell.value) if cell.value is not None else "" for cell in cells]
     while texts and not texts[-1]:
         texts.pop()

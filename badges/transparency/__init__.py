@@ -1,4 +1,4 @@
 """Proofs about the entry log: its Merkle tree, signed checkpoints, and a kiosk's hash chain.
 
-Begin with `merkle.py`. May use `badges.credential`.
+Begin with `merkle.py`.
 """

@@ -36,7 +36,6 @@ def chain_next_hashed(previous: bytes, hashed: bytes) -> bytes:
 
 
 def record_hash(record: bytes) -> bytes:
-    """The hash that represents a record (canonical bytes) in a chain."""
     return hashlib.sha256(record).digest()
 
 

@@ -30,7 +30,6 @@ class Checkpoint:
             raise NoteError("malformed")
 
     def text(self) -> str:
-        """The three lines to sign."""
         return f"{self.origin}\n{self.size}\n{base64.b64encode(self.root).decode()}\n"
 
 
@@ -106,7 +105,6 @@ def _parse_checkpoint(text: str) -> Checkpoint:
 
 
 def _cosigned(text: str, time_s: int) -> str:
-    """The text that a cosignature signs."""
     return f"cosignature/v1\ntime {time_s}\n{text}"
 
 

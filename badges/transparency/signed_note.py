@@ -50,7 +50,6 @@ class SignedNote:
         return matching
 
     def lines(self, name: str, key_id: bytes) -> list[str]:
-        """The signature lines of the key, verbatim."""
         return [
             signature_line(signer, at, raw)
             for signer, at, raw in self._signatures
@@ -59,7 +58,6 @@ class SignedNote:
 
 
 def _parse_line(line: str) -> tuple[str, bytes, bytes]:
-    """Name, key id and signature of one signature line."""
     match = _LINE.fullmatch(line)
     if match is None:
         raise NoteError("malformed")
@@ -75,7 +73,6 @@ def _parse_line(line: str) -> tuple[str, bytes, bytes]:
 
 
 def signature_line(name: str, key_id: bytes, signature: bytes) -> str:
-    """The line that appends `signature` to a note."""
     return f"— {check_name(name)} {base64.b64encode(key_id + signature).decode()}\n"
 
 

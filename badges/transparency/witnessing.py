@@ -33,7 +33,6 @@ class Submission:
     note: str
 
     def encoded(self) -> bytes:
-        """The body of the request `add-checkpoint`."""
         lines = [f"old {self.old}", *(base64.b64encode(digest).decode() for digest in self.proof)]
         return ("\n".join(lines) + f"\n\n{self.note}").encode()
 
@@ -114,5 +113,4 @@ def read_witness_key(text: str) -> tuple[str, PublicKey]:
 
 
 def witness_key(name: str, public: PublicKey) -> str:
-    """The text form of a witness's key."""
     return signed_note.verifier_key(name, public, signed_note.COSIGNATURE)

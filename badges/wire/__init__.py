@@ -1,4 +1,4 @@
 """The messages between doors and server, with their limits, and a kiosk's enrolment.
 
-Begin with `wire.py`. May use `badges.credential` and `badges.record`.
+Begin with `wire.py`.
 """

@@ -7,7 +7,6 @@ from badges.wire.wire import HallFacts, SessionFacts
 
 
 def hall_of(facts: HallFacts) -> Hall:
-    """The hall, with its English name."""
     return Hall(
         hall_id=facts.hall,
         name=_main_name(facts.names),
@@ -24,7 +23,6 @@ def hall_of(facts: HallFacts) -> Hall:
 
 
 def session_of(facts: SessionFacts) -> Session:
-    """The session, with its English title."""
     return Session(
         session_id=facts.session,
         title=_main_name(facts.titles),

@@ -30,7 +30,7 @@ _ADDRESS = re.compile(
 
 
 class EnrolmentCodeError(ValueError):
-    """The text is no enrolment code."""
+    pass
 
 
 @dataclass(frozen=True)

@@ -26,8 +26,6 @@ class ServerKey(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ServerKeyAnswer(Struct, frozen=True, forbid_unknown_fields=True):
-    """The server's public answer at `TARGET`."""
-
     signed: bytes  # by sign_server_key
 
 

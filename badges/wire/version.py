@@ -15,8 +15,6 @@ _TEXT = re.compile(r"([0-9]{1,6})/([0-9]{1,6})", re.ASCII)
 
 
 class WireVersion(NamedTuple):
-    """The versions that one side states."""
-
     newest: int
     oldest: int
 
@@ -29,7 +27,6 @@ class WireVersion(NamedTuple):
         return self.newest >= peer.oldest and peer.newest >= self.oldest
 
     def is_too_old_for(self, peer: "WireVersion") -> bool:
-        """Whether this side is the one to update."""
         return self.newest < peer.oldest
 
 

@@ -105,8 +105,6 @@ class DoorFacts(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class HolderFacts(Struct, frozen=True, forbid_unknown_fields=True):
-    """Facts about a serial that its badge does not carry."""
-
     serial: Count
     highest_issue: Count
     revoked: bool
@@ -330,7 +328,6 @@ class Snapshot(Struct, frozen=True, kw_only=True):
 
     @property
     def outer_facts(self) -> list[OuterFacts]:
-        """`outer`, or an empty list if absent."""
         return [] if isinstance(self.outer, UnsetType) else self.outer
 
 

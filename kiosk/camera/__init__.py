@@ -1,4 +1,4 @@
 """Grabs pictures in a thread, newest first, and reconnects a lost camera.
 
-Begin with `camera.py`. May use `config`, `pictures` and `texts`.
+Begin with `camera.py`.
 """

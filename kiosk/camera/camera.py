@@ -221,8 +221,6 @@ class Camera:
 
 
 class Pace:
-    """Delays a file's pictures until their time."""
-
     def __init__(self, capture: Capture, clock: Callable[[], float]) -> None:
         self._stamps = Stamps(capture)
         self._clock = clock

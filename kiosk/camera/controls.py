@@ -58,7 +58,6 @@ class Adjustable(Protocol):
 
 
 def request_of(settings: KioskSettings) -> CameraRequest:
-    """The settings requested from the kiosk's camera."""
     return CameraRequest(
         width=settings.camera_width,
         height=settings.camera_height,

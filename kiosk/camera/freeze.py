@@ -26,11 +26,9 @@ class Freeze:
         self._opened_at = 0.0
 
     def opened(self, now: float) -> None:
-        """Note that the camera was opened."""
         self._opened_at = now
 
     def holds(self, picture: Picture, now: float) -> bool:
-        """Whether the picture has been the same for too long."""
         if self._last is None or not same_bytes(self._last, picture):
             self._last, self._differed_at = picture, now
             self._patience_s = self._reopen_s[0]
@@ -50,7 +48,6 @@ class Freeze:
 
     @property
     def message(self) -> Message:
-        """The notice for staff about the frozen picture."""
         black = self._last is not None and int(self._last.max()) <= BLACK
         return Message(Code.BLACK if black else Code.FROZEN)
 

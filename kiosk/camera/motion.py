@@ -28,7 +28,6 @@ class Looks:
         self._next_at = float("-inf")
 
     def is_due(self, picture: Picture, at_s: float) -> bool:
-        """Whether to read this picture."""
         thin = thinned(picture)
         if self._before is None or moved(thin, self._before):
             self._moved_at = at_s
@@ -42,7 +41,6 @@ class Looks:
 
 
 def moved(picture: Picture, before: Picture) -> bool:
-    """Whether something moved between two reduced pictures, apart from noise."""
     if picture.shape != before.shape:
         return True
     if not picture.size:

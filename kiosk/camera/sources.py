@@ -66,7 +66,6 @@ class Source:
 
     @property
     def label(self) -> Message:
-        """The source's name for screens and logs."""
         if self.kind is Kind.STREAM:
             return Message(Code.AS_IS, text=self.address)
         return Message(_LABELS[self.kind], target=self.address)

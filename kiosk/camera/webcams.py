@@ -13,7 +13,7 @@ BY_NUMBER = "Webcams have names on Linux alone: choose one by its number, from 0
 
 
 class NoWebcamError(CameraError):
-    """No connected webcam has this name."""
+    pass
 
 
 class Webcam(NamedTuple):
@@ -27,7 +27,6 @@ class Webcam(NamedTuple):
 
 
 def list_webcams(webcams: Path = WEBCAMS) -> list[Webcam]:
-    """The webcams that Linux knows, by number."""
     connected = []
     for entry in sorted(webcams.glob("video*"), key=lambda e: (len(e.name), e.name)):
         try:
@@ -67,7 +66,6 @@ def webcam_name(target: str, webcams: Path = WEBCAMS) -> str:
 
 
 def webcams_here(webcams: Path = WEBCAMS) -> str:
-    """A sentence with the available webcams."""
     names = ", ".join(map(str, list_webcams(webcams)))
     if names:
         return f"Webcams here: {names}"

@@ -1,4 +1,4 @@
 """The commands of `hallkeeper-kiosk`: enrol, run, inspect, and export the journal.
 
-Begin with `main.py`. May use every package of the kiosk.
+Begin with `main.py`.
 """

@@ -45,8 +45,6 @@ class AutostartError(Exception):
 
 @dataclass(frozen=True)
 class Autostart:
-    """The files by path, and whether a browser was found for the screen."""
-
     files: dict[Path, str]
     has_screen: bool
 

@@ -18,8 +18,6 @@ from kiosk.reader.reader import NO_BUDGET_MS, Reader
 
 @dataclass(frozen=True)
 class ReadText:
-    """A code's text, and in a video the time of its presentation, in seconds."""
-
     text: str
     at_s: float | None = None
 

@@ -45,7 +45,6 @@ def status_of(directory: Path) -> dict[str, Any]:
 
 
 def _servers(directory: Path, identity: KioskIdentity, name: tuple[str, int]) -> list[str]:
-    """The addresses of the event's servers, in this kiosk's order of preference."""
     hall = None
     with (
         suppress(OtherVersionError),
@@ -80,7 +79,6 @@ def _facts(path: Path, name: tuple[str, int], identity: KioskIdentity) -> dict[s
 
 
 def status_text(status: dict[str, Any]) -> str:
-    """The report as lines for people."""
     age_ms = status["facts_age_ms"]
     hall, door = (_first(status[name]) for name in ("hall", "door"))
     lines = [

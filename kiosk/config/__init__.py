@@ -1,4 +1,4 @@
 """The kiosk's directory: its identity, key, settings and disk.
 
-Begin with `settings.py`. May use `relay` and `texts`.
+Begin with `settings.py`.
 """

@@ -14,8 +14,6 @@ from kiosk.config.files import IDENTITY_FILE, KEY_FILE, ConfigError, read_small,
 
 
 class NotEnrolledError(ConfigError):
-    """There is no kiosk in this directory yet."""
-
     def __init__(self, directory: Path) -> None:
         super().__init__(
             f"There is no kiosk in {directory}. Ask an admin for a code and run "
@@ -40,8 +38,6 @@ class _IdentityFile(
 
 @dataclass(frozen=True)
 class KioskIdentity:
-    """The kiosk's identity, and its server."""
-
     host: str
     port: int
     spki_sha256: bytes  # of the server certificate's public key

@@ -22,8 +22,6 @@ _RELAY_TEXT = '1 to 100 characters, or bytes such as "hex:A00101A2"'
 
 @dataclass(frozen=True)
 class KioskSettings:
-    """Settings of a door. Options of the command line override them."""
-
     # A webcam's number or name, a file, a folder or a stream.
     camera: Annotated[
         str,

@@ -1,4 +1,4 @@
 """The door's decisions: from a code's text to an answer that is on disk.
 
-Begin with `admit.py`. May use `journal`, `replica`, `sync` and `texts`.
+Begin with `admit.py`.
 """

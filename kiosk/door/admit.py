@@ -80,8 +80,6 @@ class ByName:
 
 
 class Admitter:
-    """Answers at one door. `present` is thread-safe."""
-
     def __init__(
         self,
         journal: Journal,
@@ -260,7 +258,6 @@ class Admitter:
         return record.scanned_at
 
     def _ask(self, hall: int, kinds: Iterable[PlaceKind]) -> bool:
-        """Request a place of each kind. False if that is pointless now."""
         return all(
             [
                 self._ask_for_place(hall)
@@ -271,7 +268,6 @@ class Admitter:
         )
 
     def _leaving(self, draft: Draft, context: DoorContext, facts: Facts) -> Draft:
-        """An exit's draft, with the kinds of its places and whether they come back here."""
         offline, repeats = self._is_offline(), facts.passed_at is not None
         outer = (
             OuterDraft(
@@ -294,7 +290,6 @@ class Admitter:
 
 
 def _own(facts: Facts) -> Outer:
-    """The door's own hall, with its free places at this door."""
     return Outer(facts.hall, facts.presence, facts.free_places, facts.free_kept)
 
 
@@ -314,7 +309,6 @@ def _lacking(facts: Facts, at: int) -> Lacking:
 
 
 def _entering(draft: Draft, facts: Facts) -> Draft:
-    """An entry's draft, with the kind of place in each hall."""
     kinds = [
         next(iter(serving(hall, facts.holder, draft.scanned_at)), PlaceKind.ORDINARY)
         for hall in (_own(facts), *facts.outer)
@@ -332,7 +326,6 @@ def _kind_of(presence: Presence | None) -> PlaceKind:
 
 
 def read_badge(ring: KeyRing, text: str) -> Credential | Reason:
-    """The verified credential in `text`, or the reason why there is none."""
     try:
         return open_credential(ring, text)
     except (NotABadgeError, OtherEventError, ForgedError) as error:

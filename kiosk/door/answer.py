@@ -53,7 +53,6 @@ class Answer:
 
     @property
     def passes(self) -> bool:
-        """Whether a person goes through the door now."""
         return self.admitted and self.act != "annul"
 
     @property
@@ -95,7 +94,6 @@ def make_answer(
 def _speaks(
     scan: Scan, decision: Decision, context: DoorContext, badge: Credential | None
 ) -> Speaks | None:
-    """The greeting of a speaker who enters."""
     if badge is None or scan.direction is Direction.EXIT:
         return None
     if isinstance(decision, Denied) and decision.reason in _DOUBTFUL:
@@ -106,7 +104,6 @@ def _speaks(
 def explain_in(
     language: Language, scan: Scan, decision: Decision, context: DoorContext
 ) -> Explanation:
-    """The decision's texts, with the venue's names in that language."""
     return explain(
         decision,
         scan.direction,

@@ -9,7 +9,6 @@ from kiosk.replica.replica import Replica
 
 
 def own_direction(context: DoorContext) -> Direction:
-    """The direction at the door unless staff chose another."""
     return Direction.EXIT if context.door.mode == "exit" else Direction.ENTRY
 
 
@@ -19,7 +18,6 @@ class DirectionState:
     """
 
     def __init__(self, replica: Replica, chosen: Direction = Direction.ENTRY) -> None:
-        """`chosen` applies until staff choose another direction."""
         self._replica = replica
         self._chosen = chosen
         self._guard = threading.Lock()  # guards the list of listeners

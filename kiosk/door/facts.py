@@ -121,7 +121,6 @@ class Known:
                     yield presence
 
     def is_open(self, seq: int, serial: int, hall: int, transaction: JournalTransaction) -> bool:
-        """Whether the stay of entry `seq` here still has its place."""
         open_here = {own.stay.seq for own in transaction.own_stays(serial, hall)}
         return seq in open_here and not self._replica.is_ended(seq, hall)
 
@@ -144,7 +143,6 @@ class Known:
 
 
 def free_kept(hall: Hall, transaction: JournalTransaction) -> int:
-    """The kept places that this door has free in the hall."""
     if not hall.keeps_places:
         return 0
     return transaction.account(hall.hall_id, PlaceKind.ACCESSIBLE).free

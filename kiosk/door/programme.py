@@ -32,8 +32,6 @@ class ShownSpeaker:
 
 @dataclass(frozen=True)
 class ShownSession:
-    """A session on the screen. Instants are Unix ms. Names are by language."""
-
     when: Literal["now", "next"]
     titles: Mapping[str, str]
     starts_at: int

@@ -1,5 +1,4 @@
 """The kiosk's own scans and places, on disk before any light.
 
-Begin with `journal.py`. Of the kiosk, only this package and `replica` use SQL. May use `config`
-and `texts`.
+Begin with `journal.py`. Of the kiosk, only this package and `replica` use SQL.
 """

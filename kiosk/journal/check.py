@@ -87,8 +87,6 @@ class _Line(msgspec.Struct, gc=False):
 
 
 class _Named(NamedTuple):
-    """A stay of another kiosk in one hall."""
-
     kiosk: str
     generation: int
     seq: int
@@ -103,11 +101,10 @@ _LINE = msgspec.json.Decoder(_Line)
 
 
 class Found(Exception):  # noqa: N818 - it is caught where it is made, and never leaves this file
-    """A fault. The text describes it."""
+    pass
 
 
 def problem(connection: Connection, owner: Owner, seal: Seal) -> str | None:
-    """The fault of the file or its content, or None."""
     (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if verdict != "ok":
         return str(verdict)
@@ -142,8 +139,6 @@ def foreign_problem(connection: Connection, owner: Owner) -> str | None:
 
 
 class Replay:
-    """Derives the tables from all scans, and compares."""
-
     def __init__(self, connection: Connection, owner: Owner, last: int) -> None:
         self._connection = connection
         self._owner = owner

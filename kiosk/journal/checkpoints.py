@@ -12,8 +12,6 @@ EVIDENCE_MAX = 20
 
 @dataclass(frozen=True)
 class Witnessed:
-    """A verified checkpoint of the entry log."""
-
     log_name: str
     log_key: bytes = field(repr=False)
     size: int
@@ -23,8 +21,6 @@ class Witnessed:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Two signed checkpoints that can't both be true."""
-
     noticed_at: int
     problem: str
     old_note: str
@@ -33,13 +29,11 @@ class Evidence:
 
 class Witness:
     def __init__(self, file: JournalFile, key: PrivateKey, kiosk: KioskKey) -> None:
-        """`kiosk` is the journal's owner, and `key` its private key."""
         self._file = file
         self._key = key
         self._kiosk = kiosk
 
     def newest(self) -> Witnessed | None:
-        """The checkpoint with which the next one must be consistent."""
         with self._file.transaction() as connection:
             row = connection.execute(
                 "SELECT log_name, log_key, size, root, note FROM witnessed"

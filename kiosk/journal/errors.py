@@ -8,8 +8,6 @@ AGAIN = "`hallkeeper-kiosk enrol --again`"
 
 
 class JournalError(Exception):
-    """The journal can't be read or written."""
-
     def __init__(self, message: str | Message) -> None:
         """A plain text is for the command line, before there is a screen."""
         super().__init__(str(message))
@@ -17,8 +15,6 @@ class JournalError(Exception):
 
 
 class JournalMissingError(JournalError):
-    """This kiosk is enrolled, but its journal is missing."""
-
     def __init__(self, path: Path) -> None:
         super().__init__(
             f"There is no {path.name} in {path.parent}, though this kiosk is enrolled. Its scans "

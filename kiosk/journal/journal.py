@@ -95,7 +95,6 @@ class Journal:
             return transaction.state
 
     def accounts(self) -> dict[PoolKey, Account]:
-        """This kiosk's account with each pool of which it ever had places."""
         with self.transaction() as transaction:
             return transaction.accounts()
 
@@ -141,7 +140,6 @@ class Journal:
             return _gone(connection, first, last)[0]
 
     def outer_closed_before_upload(self, first: int, last: int) -> list[tuple[int, int]]:
-        """The same for outer halls, by entry and hall."""
         with self._file.transaction() as connection:
             return _gone(connection, first, last)[1]
 
@@ -177,7 +175,6 @@ class Journal:
         return self._tell(effect)
 
     def _is_due(self, writes: bool) -> bool:
-        """Whether to store a mark: with other changes, or after `MARK_S`."""
         now = time.monotonic()
         if writes or now - self._marked_at >= MARK_S:
             self._marked_at = now
@@ -185,7 +182,6 @@ class Journal:
         return False
 
     def obey(self, orders: Sequence[tuple[PoolKey, Order]]) -> Effect:
-        """Take granted places and give back recalled ones, hall by hall."""
         with self.transaction() as transaction:
             newest = max((order.incarnation for _, order in orders), default=0)
             effect = obey(transaction, orders, newest, self._owner)
@@ -285,7 +281,6 @@ class Journal:
         return [StayRef(self.kiosk, self.generation, seq) for (seq,) in rows]
 
     def newest(self, limit: int) -> list[ScanRecord]:
-        """The newest records, newest first."""
         with self._file.transaction() as connection:
             rows = connection.execute(
                 "SELECT record FROM scan ORDER BY seq DESC LIMIT ?", (limit,)

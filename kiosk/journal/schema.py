@@ -244,8 +244,6 @@ CHANGES: dict[int, tuple[str, ...]] = {
 
 
 class Connection(Protocol):
-    """The subset of a SQLite connection that the journal uses."""
-
     @property
     def in_transaction(self) -> bool: ...
 

@@ -44,7 +44,6 @@ def sealer(key: PrivateKey) -> Seal:
 
 
 def seal_all(connection: Connection, seal: Seal) -> None:
-    """Seal every existing row of a journal from before seals."""
     for table, columns in SEALED.items():
         names = ", ".join(columns)
         rows = connection.execute(f"SELECT rowid, {names} FROM {table}").fetchall()

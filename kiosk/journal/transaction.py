@@ -45,7 +45,6 @@ class JournalTransaction:
         self.state = read_state(connection)
 
     def account(self, hall: int, kind: PlaceKind = PlaceKind.ORDINARY) -> Account:
-        """This kiosk's account with a hall; empty if it never had a place there."""
         row = self._connection.execute(
             f"SELECT {_ACCOUNT} FROM account WHERE hall = ? AND override = ?", (hall, kind)
         ).fetchone()
@@ -105,7 +104,6 @@ class JournalTransaction:
         )
 
     def accounts(self) -> dict[PoolKey, Account]:
-        """The account with each pool of which this kiosk ever had places."""
         rows = self._connection.execute(
             f"SELECT hall, override, {_ACCOUNT} FROM account ORDER BY hall, override"
         ).fetchall()
@@ -114,7 +112,6 @@ class JournalTransaction:
         }
 
     def grants(self) -> dict[PoolKey, SignedGrant]:
-        """The signed grants, for each of those accounts."""
         rows = self._connection.execute(
             "SELECT hall, override, signed, signed_in, signature FROM account"
             " ORDER BY hall, override"
@@ -127,7 +124,6 @@ class JournalTransaction:
         }
 
     def mark(self) -> Mark | None:
-        """The server's newest stored progress."""
         row = self._connection.execute(
             "SELECT incarnation, run, cursor, entries, signature FROM mark"
         ).fetchone()
@@ -142,7 +138,6 @@ class JournalTransaction:
         )
 
     def own_stays(self, serial: int, hall: int) -> list[OwnStay]:
-        """The holder's open stays in the hall that began here, newest first."""
         rows = self._connection.execute(
             "SELECT seq, since, door, override FROM own_stay"
             " WHERE serial = ? AND hall = ? AND open = 1 ORDER BY seq DESC",
@@ -306,7 +301,6 @@ class JournalTransaction:
             )  # fmt: skip
 
     def _close_outer(self, draft: OuterDraft, is_owed: Callable[[int], bool]) -> OuterHall:
-        """Apply the exit in an outer hall."""
         if draft.closes is None:
             return OuterHall(hall=draft.hall)
         key = PoolKey(draft.hall, draft.kind)

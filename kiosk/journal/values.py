@@ -41,8 +41,6 @@ class State(Struct, frozen=True):
 
 @dataclass(frozen=True)
 class OuterDraft:
-    """A scan's effect in an outer hall."""
-
     hall: int
     closes: StayRef | None = None
     kind: PlaceKind = PlaceKind.ORDINARY  # of the place that it uses or gives back
@@ -51,8 +49,6 @@ class OuterDraft:
 
 @dataclass(frozen=True)
 class Draft:
-    """A decided scan, not recorded yet."""
-
     direction: Direction
     door: int
     hall: int
@@ -111,8 +107,6 @@ class Offer:
 
 @dataclass(frozen=True)
 class Effect:
-    """The effect of the server's message: places came or went back, or the server was restored."""
-
     gained: bool = False
     returned: bool = False
     restored: bool = False
@@ -120,8 +114,6 @@ class Effect:
 
 @dataclass(frozen=True)
 class Stored:
-    """A scan as stored."""
-
     seq: int
     record: bytes
     head: bytes

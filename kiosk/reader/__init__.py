@@ -1,4 +1,4 @@
 """Reads codes: from a picture to texts, and from texts to one presentation.
 
-Begin with `reader.py`. May use `camera` and `pictures`.
+Begin with `reader.py`.
 """

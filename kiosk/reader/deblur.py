@@ -45,7 +45,6 @@ class Blur:
     fit: float
 
     def resembles(self, other: "Blur") -> bool:
-        """Whether removing one blur would also remove the other."""
         if self.kind != other.kind or abs(np.log(self.size_px / other.size_px)) > 0.1:
             return False
         apart = abs(self.degrees - other.degrees)
@@ -92,7 +91,6 @@ def blurs_of(gray: Picture | Floats, limit: int = 2) -> list[Blur]:
 
 
 def deconvolved(gray: Picture | Floats, blur: Blur) -> Picture:
-    """Remove `blur` with a Wiener filter."""
     height, width = gray.shape
     high, wide = (-(-(side + 2 * EDGE) // GRID) * GRID for side in (height, width))
     bottom, right = high - height - EDGE, wide - width - EDGE
@@ -175,7 +173,6 @@ def _bank() -> tuple[list[Candidate], Floats, Floats]:
 
 
 def _transfer(kind: str, size_px: float, degrees: float, across: Floats, down: Floats) -> Floats:
-    """The factor by which a blur multiplies each frequency."""
     if kind == "motion":
         angle = np.radians(degrees)
         along = across * np.float32(np.cos(angle)) - down * np.float32(np.sin(angle))

@@ -45,10 +45,6 @@ class Found:
 
 @dataclass(frozen=True)
 class DecodingPass:
-    """One way to read a picture. `scale` is the prepared picture's size relative to the
-    original.
-    """
-
     name: str
     prepare: Callable[[Picture], Picture]
     scale: float

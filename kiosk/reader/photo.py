@@ -66,7 +66,6 @@ def _median(gray: Picture) -> Picture:
 
 
 def _darker(gray: Picture, side: int = 3) -> Picture:
-    """Merge dark dots."""
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
     return np.asarray(cv2.erode(gray, kernel), np.uint8)
 
@@ -78,7 +77,6 @@ def _lighter(gray: Picture) -> Picture:
 
 
 def _around(gray: Picture, px: int) -> Picture:
-    """Black and white by the mean of a larger area."""
     window = (px, px)
     mean = cv2.blur(cv2.blur(gray, window), window)
     return np.asarray(cv2.compare(gray, mean, cv2.CMP_GE), np.uint8)
@@ -106,8 +104,6 @@ PHOTO_PASSES: dict[str, tuple[Callable[[Picture], Picture], Find]] = {
 
 
 class PhotoReader:
-    """One photo, and its codes so far."""
-
     def __init__(self, picture: Picture) -> None:
         """Raises ValueError if it is no picture."""
         self.whole = to_gray(picture)
@@ -120,7 +116,6 @@ class PhotoReader:
         self.located: list[Corners] = []  # located but not read
 
     def read(self) -> list[Sighting]:
-        """All codes, the largest first."""
         if not self.whole.size:
             return []
         self._decode(Crop(self.whole, 0, 0, 1.0), find_zxing, "first")
@@ -154,7 +149,6 @@ class PhotoReader:
             self._decode_closely(corners)
 
     def _decode_closely(self, corners: Corners) -> None:
-        """Decode at one located region."""
         crop = crop_at(self.whole, region_of(corners))
         for decoding_pass in (DEBLUR_PASS, *CROP_PASSES):
             if corners not in self._unread():
@@ -182,7 +176,6 @@ class PhotoReader:
         self._add(Reader().read(self._gray, NO_BUDGET_MS), Crop(self._gray, 0, 0, self._scale))
 
     def _patterns(self) -> None:
-        """Decode with a missing finder pattern drawn."""
         find = partial(find_with_a_drawn_pattern, limit=PATTERNS_DRAWN_MAX)
         for scale in (1.0, 0.5, 0.25):
             crop = self._crop(scale)
@@ -230,7 +223,6 @@ class PhotoReader:
             self._decode(crop_at(self.whole, region_of(corners)), find_zbar, "zbar", "zbar")
 
     def _tiles(self) -> None:
-        """Try tile by tile, enlarged twice."""
         height, width = self._gray.shape
         for count in TILES:
             high, wide = height / count, width / count
@@ -302,7 +294,6 @@ class PhotoReader:
 
 
 def _at(corners: Corners, laid: Picture) -> list[Found]:
-    """The codes in a flattened symbol, with its corners in the photo."""
     return [Found(symbol.text, corners) for symbol in find_zxing(laid) if symbol.text is not None]
 
 

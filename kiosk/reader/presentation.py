@@ -24,8 +24,6 @@ class Code:
 
 
 class Presentations:
-    """Decides which sightings begin a new presentation."""
-
     # A phone that shows one code after another must not fill the memory.
     MEMORY_MAX = 256
 
@@ -47,9 +45,6 @@ class Presentations:
         return seen_at is None or abs(at_s - seen_at) > self._hold_s
 
     def forget(self) -> None:
-        """Treat the next sighting of any code as new, because the door or the direction has
-        changed.
-        """
         self._seen_at.clear()
 
 
@@ -89,7 +84,6 @@ class Nearest:
         return first
 
     def _lingers(self, taken: Code, other: Code, at_s: float) -> bool:
-        """Whether `taken`, not read now, is still in front of the `other`."""
         if other.text not in self._beside or abs(at_s - self._seen_at) > self.LINGER_S:
             return False
         return other.area <= self.NEARER * taken.area
@@ -104,8 +98,6 @@ def badges_in_view(codes: Iterable[Code]) -> int:
 
 @dataclass
 class _Showing:
-    """A located code, until it was out of view for a moment."""
-
     last_at: float
     frames: int = 0
     texts: set[str] = field(default_factory=set)

@@ -101,8 +101,6 @@ class Sighting:
 
 @dataclass(frozen=True)
 class _View:
-    """One frame, prepared for further passes."""
-
     gray: Picture
     thumb: Picture
     step: float  # pixels of the frame per pixel of the thumbnail
@@ -110,8 +108,6 @@ class _View:
 
 
 class Reader:
-    """Reads the frames of one camera, and remembers the last code's region."""
-
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         """`clock` is in seconds. Raises CameraError if OpenCV can't be loaded."""
         require_opencv()
@@ -179,7 +175,6 @@ class Reader:
         self._region, self._region_age = region, 0
 
     def _locate(self, symbols: list[Found]) -> None:
-        """Note a symbol that was located but not read, or that there is none."""
         self._located = len(symbols)
         located = max(symbols, key=lambda f: area_of(f.corners), default=None)
         if located is not None:
@@ -215,7 +210,6 @@ class Reader:
     def _passes_at(
         self, view: _View, region: Region, deadline: float
     ) -> Iterator[tuple[DecodingPass, Crop]]:
-        """Passes over this frame without its blur, then over the sharpest recent frame."""
         crop = crop_at(view.gray, region)
         self._recent.append((sharpness(crop.picture), crop))
         if self._fits(DEBLUR_PASS, crop, deadline):
@@ -251,7 +245,6 @@ class Reader:
         return False
 
     def _every_pass(self, view: _View) -> Iterator[tuple[DecodingPass, Crop]]:
-        """Every pass, at every likely region and the whole picture."""
         height, width = view.gray.shape
         busy = busiest(view.thumb, view.step, limit=PHOTO_REGIONS)
         regions = [self._region] if self._region is not None and not self._region_age else []
@@ -274,7 +267,6 @@ class Reader:
 
 
 def _pixels(decoding_pass: DecodingPass, crop: Crop) -> int:
-    """The pixels of the picture that a pass gets."""
     height, width = crop.picture.shape
     shrink = (
         1.0

@@ -35,8 +35,6 @@ class Region:
 
 @dataclass(frozen=True)
 class Crop:
-    """A part of a picture from (left, top), scaled by `scale`."""
-
     picture: Picture
     left: int
     top: int
@@ -54,7 +52,6 @@ class Motion:
 
 
 def region_of(corners: Corners) -> Region:
-    """The square around four corners."""
     xs = [x for x, _ in corners]
     ys = [y for _, y in corners]
     side = max(max(xs) - min(xs), max(ys) - min(ys), 1.0)

@@ -26,8 +26,6 @@ Floats = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 
 @dataclass(frozen=True)
 class Warp:
-    """A bend around an upright or a horizontal cylinder."""
-
     upright: bool = True
     reach: float = 0.0  # degrees, as in the next field
     turn: float = 0.0

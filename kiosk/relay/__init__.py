@@ -1,4 +1,4 @@
 """The relay of a turnstile or a lock, triggered after the commit, with a timeout.
 
-Begin with `relay.py`. May use `config` and `texts`.
+Begin with `relay.py`.
 """

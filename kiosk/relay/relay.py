@@ -66,7 +66,6 @@ class Relay:
             self._tell(TOO_SLOW)
 
     def close(self, within_s: float = 2.0) -> None:
-        """Finish the last pulse and stop."""
         try:
             self._queue.put(None, timeout=within_s)
         except queue.Full:
@@ -97,7 +96,6 @@ class Relay:
 
 
 def make_relay(settings: KioskSettings, on_result: Callable[[str], None]) -> Relay | None:
-    """The relay in the settings, or None."""
     timeout_s = settings.relay_timeout_ms / 1000
     if settings.relay_url:
         return Relay(lambda: call(settings.relay_url, timeout_s), on_result)

@@ -1,5 +1,4 @@
 """The kiosk's copy of the server's facts, and its age.
 
-Begin with `replica.py`. Everything in it can be fetched again. Uses no other package of the
-kiosk.
+Begin with `replica.py`. Everything in it can be fetched again.
 """

@@ -15,8 +15,6 @@ from badges.wire.door_policy import hall_of, session_of
 
 @dataclass(frozen=True)
 class ProgrammeSession:
-    """A session of the hall with its times."""
-
     starts_at: int
     ends_at: int
     facts: wire.SessionFacts
@@ -67,11 +65,9 @@ class DoorContext:
         return (self.hall.hall_id, *(hall.hall_id for hall in self.outer))
 
     def sessions_at(self, at: int) -> tuple[Session, ...]:
-        """The sessions that are not over."""
         return tuple(session for session in self.sessions if session.closes_at > at)
 
     def local_time(self, at: int) -> str:
-        """Hours and minutes in the venue's time zone."""
         return datetime.fromtimestamp(at / 1000, self.time_zone).strftime("%H:%M")
 
     def key_expired(self, key_id: int, at: int) -> bool:
@@ -150,5 +146,4 @@ def _by_serial(lists: Iterable[tuple[int, list[int]]]) -> dict[int, frozenset[in
 
 
 def text_in(names: Mapping[str, str], language: str) -> str:
-    """The name in `language`, else in any language, or ""."""
     return names.get(language) or next(iter(names.values()), "")

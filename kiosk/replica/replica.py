@@ -93,17 +93,14 @@ class Replica:
 
     @property
     def context(self) -> DoorContext | None:
-        """The door, its hall and the programme, or None before the first snapshot."""
         return self._context
 
     @property
     def cursor(self) -> int:
-        """The cursor of the last applied change."""
         return int(self._one("SELECT cursor FROM progress")[0])
 
     @property
     def names_after(self) -> int:
-        """The row after which names are fetched."""
         return int(self._one("SELECT names_after FROM progress")[0])
 
     def load(
@@ -150,7 +147,6 @@ class Replica:
         self.mark_fresh()
 
     def apply(self, change: wire.Change, cursor: int) -> None:
-        """Apply one change of the feed, at position `cursor`."""
         with self._write() as db:
             match change:
                 case wire.HolderChanged(holder):
@@ -278,7 +274,6 @@ class Replica:
             return None
 
     def mark_fresh(self) -> None:
-        """Note that the server has just confirmed these facts."""
         now = self._fresh_at = self._monotonic()
         if now - self._fresh_saved_at >= FRESH_SAVED_MS:
             self._fresh_saved_at = now

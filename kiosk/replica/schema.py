@@ -82,7 +82,6 @@ _TABLES = (
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """A connection with its settings and explicit transactions."""
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     try:
         connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")

@@ -99,7 +99,6 @@ class ScreenServer:
         return self._entrance.link
 
     def close(self) -> None:
-        """End the feeds and requests, and close the port."""
         if not self._thread.is_alive():
             return
         self._feeds.close()

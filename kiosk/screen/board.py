@@ -57,8 +57,6 @@ class LinkStatus:
 
 @dataclass(frozen=True)
 class DeviceStatus:
-    """The kiosk's computer and its devices."""
-
     battery_percent: int | None = None  # None without a battery
     camera: Literal["none", "starting", "live", "lost", "ended"] = "starting"
     camera_message: Message | None = None  # the fault, as CameraStatus.message
@@ -72,8 +70,6 @@ StatusPart = DoorStatus | LinkStatus | DeviceStatus | SupervisorStatus
 
 @dataclass(frozen=True)
 class Status(DoorStatus, LinkStatus, DeviceStatus, SupervisorStatus):
-    """The kiosk's whole status, with fields that change between updates of its parts."""
-
     notice: Message | None = None  # about the camera's view
     asking: bool = False  # the next answer waits for a place from another door
 
@@ -128,7 +124,6 @@ class Board:
             )
 
     def put(self, *parts: StatusPart) -> None:
-        """Replace parts of the status. Waiters wake only if something differs."""
         self.update(**{f.name: getattr(part, f.name) for part in parts for f in fields(part)})
 
     def update(self, **changes: object) -> None:
@@ -155,17 +150,14 @@ class Board:
             return self._version, self._state
 
     def wake(self) -> None:
-        """Let all waiters check `goes_on` again."""
         with self._changed:
             self._changed.notify_all()
 
     def type_text(self, text: str) -> None:
-        """Pass on a hand scanner's text."""
         if self.on_text is not None:
             self.on_text(text)
 
     def turn(self, direction: Direction) -> bool:
-        """Pass on a chosen direction. True if the door serves both."""
         return self.on_direction is not None and self.on_direction(direction)
 
     def _put(self, state: BoardState) -> None:

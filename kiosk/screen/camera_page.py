@@ -25,8 +25,6 @@ blueprint = Blueprint("camera_page", __name__)
 
 
 class CameraEye(Protocol):
-    """The part of the door's eye that the page uses."""
-
     def test_picture(self) -> bytes | None: ...
 
     def report(self) -> CameraReport: ...
@@ -42,7 +40,6 @@ class CameraPage:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def picture(self) -> bytes | None:
-        """The newest picture as JPEG, or None."""
         if self.eye is None:
             return None
         with self._lock:
@@ -63,8 +60,6 @@ class Row:
 
 @dataclass(frozen=True)
 class Asked:
-    """A setting requested from the camera."""
-
     name: str
     asked: str
     got: str
@@ -94,7 +89,6 @@ def page() -> str:
 
 @blueprint.get("/camera/facts")
 def facts() -> str:
-    """The page's facts, as HTML."""
     return render_template("camera_facts.html", **_facts(_language()))
 
 
@@ -125,7 +119,6 @@ def words_in(language: str) -> Mapping[str, str]:
 
 
 def rows(report: CameraReport, language: str) -> list[Row]:
-    """The state of the camera and the reader, in the page's language."""
     words, status, judged = words_in(language), report.status, report.judged
     state = words[f"state_{status.state}"]
     message = in_language(language, *filter(None, [status.message]))
@@ -167,7 +160,6 @@ def _rate(report: CameraReport, words: Mapping[str, str]) -> Row:
 
 
 def asked(report: CameraReport, words: Mapping[str, str]) -> list[Asked]:
-    """Each setting of a camera, as requested and as received."""
     status = report.status
     hints: dict[str, Hint] = {hint.name: hint for hint in status.hints}
     size = f"{status.width} × {status.height}" if status.width else ""

@@ -39,12 +39,10 @@ class Entrance:
 
     @property
     def link(self) -> str:
-        """The address that opens the screen, once."""
         with self._lock:
             return f"{self._address.rstrip('/')}{LINK_PATH}?link={self._secret}"
 
     def serve_at(self, address: str) -> None:
-        """Publish the link to the page at `address`."""
         self._address = address
         self._write_link()
 

@@ -40,7 +40,6 @@ class Feeds:
         self._closed = False
 
     def enter(self) -> object:
-        """A ticket for one feed."""
         ticket = object()
         with self._lock:
             self._open.append(ticket)
@@ -53,12 +52,10 @@ class Feeds:
                 self._open.remove(ticket)
 
     def stands(self, ticket: object) -> bool:
-        """Whether the feed may go on."""
         with self._lock:
             return not self._closed and ticket in self._open
 
     def close(self) -> None:
-        """End every feed."""
         with self._lock:
             self._closed = True
         self._on_ended()
@@ -102,7 +99,6 @@ def encode_state(state: BoardState, page: str, now: int) -> bytes:
 
 
 def _words(messages: Message | tuple[Message, ...] | None) -> dict[str, str]:
-    """Messages as one text in each language; {} without any."""
     if not messages:
         return {}
     several = (messages,) if isinstance(messages, Message) else messages

@@ -74,7 +74,6 @@ def is_known(language: str) -> bool:
 
 
 def _own_locale() -> str:
-    """The language of the page's markup, for Flask-Babel."""
     return locale_of(page_languages()[0])
 
 
@@ -95,7 +94,6 @@ def page_languages() -> tuple[str, ...]:
 
 
 def page_words() -> list[dict[str, Any]]:
-    """Each language with all its texts, for the page's scripts."""
     texts = {**WORDS, **SUPERVISOR}
     return [
         {**attributes_of(language), "words": translated(language, texts)}
@@ -104,7 +102,6 @@ def page_words() -> list[dict[str, Any]]:
 
 
 def closed_words() -> list[dict[str, Any]]:
-    """The texts for browsers without access, in each of the page's languages."""
     return [
         {**attributes_of(language), **translated(language, CLOSED)}
         for language in page_languages()[:2]
@@ -112,7 +109,6 @@ def closed_words() -> list[dict[str, Any]]:
 
 
 def attributes_of(language: str) -> dict[str, str]:
-    """A language's attributes for a page, and its name in itself."""
     locale = _locale(language)
     return {
         "language": language,

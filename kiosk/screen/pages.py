@@ -64,8 +64,6 @@ _COOKIE_S = 400 * 24 * 3600  # the longest that browsers accept
 
 
 class Typed(Struct, frozen=True, forbid_unknown_fields=True):
-    """Text from a hand scanner, typed into the page."""
-
     text: Annotated[str, Meta(min_length=1, max_length=TEXT_MAX)]
     # The keys, for `hand_scanner.read_typed`. Empty if unknown.
     keys: Annotated[list[Annotated[str, Meta(max_length=24)]], Meta(max_length=KEYS_MAX)] = []
@@ -77,8 +75,6 @@ class Turned(Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass
 class Screen:
-    """The page's connections to its kiosk."""
-
     board: Board
     preview: Callable[[], bytes | None]
     token: str  # new at each start
@@ -241,7 +237,6 @@ def _error(status: int, code: str, message: str) -> Response:
 
 
 def _host_name(host: str) -> str:
-    """The Host header without its port; "" if malformed."""
     try:
         return urlsplit(f"//{host}").hostname or ""
     except ValueError:

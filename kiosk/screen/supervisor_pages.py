@@ -51,8 +51,6 @@ class Unlocked(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Overruling(Struct, frozen=True, forbid_unknown_fields=True):
-    """The record of an override or an annulment, and the reason."""
-
     seq: Count
     reason: Annotated[str, Meta(max_length=32)]
     note: Annotated[str, Meta(max_length=1000)] = ""
@@ -75,8 +73,6 @@ class Standing(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Assembly(Struct, frozen=True, forbid_unknown_fields=True):
-    """The assembly point of this kiosk."""
-
     point: Annotated[str, Meta(max_length=200)]
 
 
@@ -91,8 +87,6 @@ T = TypeVar("T", bound=Struct)
 
 
 def in_plain_words(view: View) -> View:
-    """Answer errors in plain words."""
-
     @wraps(view)
     def wrapped() -> Response:
         try:

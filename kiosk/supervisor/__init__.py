@@ -1,4 +1,4 @@
 """A supervisor's actions at the door: unlock, override a denial, annul, end a shift.
 
-Begin with `supervision.py`. May use `door`, `journal`, `replica`, `sync` and `texts`.
+Begin with `supervision.py`.
 """

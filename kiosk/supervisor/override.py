@@ -55,8 +55,6 @@ class Word:
 
 
 class OverrideHandler:
-    """A supervisor's overrides at one door. Thread-safe."""
-
     def __init__(
         self,
         journal: Journal,
@@ -65,7 +63,6 @@ class OverrideHandler:
         ask_for_place: Callable[[int], bool] = lambda hall: False,
         skew: Callable[[], Skew | None] = lambda: None,
     ) -> None:
-        """`ask_for_place` requests an override place from the server."""
         self._journal = journal
         self._replica = replica
         self._known = Known(replica)
@@ -165,7 +162,6 @@ class OverrideHandler:
         return frozenset(flags | asked_by(badge))
 
     def last_entry(self) -> ScanRecord | None:
-        """The last admission here, also if it is over."""
         for record in self._journal.newest(LAST_RECORDS):
             if record.direction == "entry" and record.decision == "admitted":
                 return record

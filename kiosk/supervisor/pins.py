@@ -70,7 +70,6 @@ class Pins:
             return False
 
     def _count(self, user: str) -> None:
-        """Count a try as wrong until it proves right."""
         now, mono = self._clock(), self._monotonic()
 
         def step(kept: Kept) -> Kept:

@@ -50,7 +50,6 @@ class Recent:
             self._denied = None
 
     def denial(self) -> tuple[Answer, Denied] | None:
-        """The newest denial, while it can be overridden."""
         newest = self._denied
         if newest is None or self._monotonic() - newest[1] > OVERRIDE_MS:
             return None
@@ -66,7 +65,6 @@ class Recent:
         return holder if seq == last else None
 
     def can_override(self) -> RecentDenial | None:
-        """The newest denial, while a supervisor may override it."""
         newest = self.denial()
         if newest is None or newest[0].badge is None or newest[1].reason in NEVER:
             return None
@@ -76,7 +74,6 @@ class Recent:
         return RecentDenial(answer.seq, answer.scanned_at, until, badge, name, denied.reason)
 
     def can_annul(self, state: State) -> RecentAnswer | None:
-        """The last admission, while a supervisor may annul it."""
         if self._last_entry[0] != state.last_seq:
             self._last_entry = (state.last_seq, self._override_handler.last_entry())
         entry = self._last_entry[1]
@@ -88,6 +85,5 @@ class Recent:
 
 
 def _about(serial: int | None, holder: HolderName | None) -> tuple[str | None, str | None]:
-    """The badge's number and the holder's name, as far as known."""
     badge = None if serial is None else badge_number(serial)
     return badge, holder.name if holder else None

@@ -23,7 +23,6 @@ class Session:
 
     @property
     def by(self) -> str:
-        """The supervisor, as in records and requests."""
         return f"user:{self.supervisor.user}"
 
     @property
@@ -97,7 +96,6 @@ class Sessions:
         return None
 
     def pin_holders(self) -> tuple[PinHolder, ...]:
-        """Everyone who can unlock this kiosk."""
         context = self._replica.context
         return tuple(
             PinHolder(supervisor.user, supervisor.name, self._pins.locked_until(supervisor.user))

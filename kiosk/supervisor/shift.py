@@ -64,7 +64,6 @@ class Shift:
 
     @property
     def roll_call(self) -> RollCall | None:
-        """The assembly point of this kiosk, if any."""
         return self._file.kept.roll_call
 
     def begin_roll_call(self, roll_call: RollCall, now: int) -> None:
@@ -89,7 +88,6 @@ class Shift:
             self._change(shift_after=state.last_seq, shift_since=now, shift_ended_at=None)
 
     def figures(self, state: State) -> ShiftFigures:
-        """The figures of the current or last shift."""
         kept = self._file.kept
         after, up_to, sums = self._totals
         if after != kept.shift_after:

@@ -7,8 +7,6 @@ from badges.admission.facts import Reason
 
 @dataclass(frozen=True)
 class PinHolder:
-    """A supervisor with a PIN here."""
-
     user: int
     name: str
     locked_until: int | None  # their PIN is not checked before this time
@@ -16,8 +14,6 @@ class PinHolder:
 
 @dataclass(frozen=True)
 class Unlocked:
-    """The unlocked supervisor."""
-
     user: int
     name: str
     until: int
@@ -38,16 +34,12 @@ class Totals:
 
 @dataclass(frozen=True)
 class ShiftFigures(Totals):
-    """The figures of a shift that has ended, or is about to."""
-
     since: int | None = None
     ended_at: int | None = None
 
 
 @dataclass(frozen=True)
 class RecentAnswer:
-    """An answer that a supervisor may still change."""
-
     seq: int
     at: int
     until: int
@@ -57,8 +49,6 @@ class RecentAnswer:
 
 @dataclass(frozen=True)
 class RecentDenial(RecentAnswer):
-    """A denial that may still be overridden."""
-
     reason: Reason
 
 

@@ -75,7 +75,6 @@ class Supervision:
         self._acting = threading.Lock()
 
     def record_answer(self, answer: Answer) -> None:
-        """Note an answer given here, which may be overridden or annulled."""
         self._recent.record_answer(answer)
 
     def unlock(self, user: int, pin: str) -> Session:
@@ -99,7 +98,6 @@ class Supervision:
         return answer
 
     def annul(self, seq: int, reason: str, note: str) -> Answer:
-        """Annul the last admission, `seq`."""
         with self._acting:
             word = self._word(ANNUL_REASONS, reason, note)
             holder = self._recent.name_of(seq)
@@ -108,7 +106,6 @@ class Supervision:
         return answer
 
     def people(self, words: str) -> Found:
-        """Look people up at the server."""
         session = self._sessions.require()
         result = self._server.look_up(words, session.by)
         # The session may have ended meanwhile; then keep no names.
@@ -134,7 +131,6 @@ class Supervision:
         return answer
 
     def turn(self, direction: Direction) -> None:
-        """Change the direction, at a door for both."""
         self._sessions.require()
         if not self._direction.choose(direction):
             raise SupervisorError("one_way")
@@ -149,12 +145,10 @@ class Supervision:
         return None if context is None else context.categories.get(code)
 
     def doors(self) -> list[DoorChoice]:
-        """Every door of the event, from the server."""
         self._sessions.require()
         return self._server.doors()
 
     def move(self, door: int) -> None:
-        """Move this kiosk to another door."""
         session = self._sessions.require()
         self._server.move(door, session.by)
         self._recent.forget_denial()
@@ -170,7 +164,6 @@ class Supervision:
         return self._shift.figures(self._journal.state())
 
     def resume(self) -> None:
-        """Put the door in service again, with a new shift."""
         with self._acting:
             self._sessions.require()
             self._shift.resume(self._clock())

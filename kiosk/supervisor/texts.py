@@ -99,7 +99,6 @@ def override_words(
 
 
 def annul_words(language: Language, time: str, name: str, note: str) -> Explanation:
-    """The texts of an annulment. `time` is the entry's."""
     why = why_in(ANNUL_REASONS, note, language)
     reason = say(language, _ANNUL, time=time, name=name, why=why)
     return Explanation(say(language, _ANNULLED), reason, say(language, _ANNUL_NEXT))

@@ -33,8 +33,6 @@ REPLICA = "/api/replica?" + "&".join(
 
 @dataclass(frozen=True)
 class Event:
-    """One change with its position in the feed."""
-
     cursor: int
     change: wire.Change
 
@@ -114,12 +112,10 @@ class Feed:
             self._thread.join(2.0)
 
     def refresh(self) -> None:
-        """Take a new snapshot, because the facts may have gaps."""
         self._snapshot_wanted = True
         self._break_off()
 
     def move(self) -> None:
-        """Continue at the current server, from the stream's position."""
         self._break_off()
 
     def _break_off(self) -> None:

@@ -96,5 +96,4 @@ class Endpoint:
 
 
 def with_key(identity: KioskIdentity, key: ServerKey) -> KioskIdentity:
-    """The identity with that server key pinned."""
     return replace(identity, spki_sha256=key.spki_sha256, server_key_number=key.number)

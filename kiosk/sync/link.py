@@ -112,7 +112,6 @@ class Link:
             )
 
     def places(self, orders: Iterable[wire.PlaceOrder]) -> None:
-        """Take the places left in whole halls from the server's orders."""
         now = self._clock()
         reported = {
             order.hall: (order.left, now) for order in orders if order.kind is PlaceKind.ORDINARY
@@ -142,7 +141,6 @@ def steady(before: Skew | None, after: Skew | None) -> Skew | None:
 
 
 def pool_order(order: wire.PlaceOrder) -> tuple[PoolKey, Order]:
-    """Convert a wire order to one of the protocol, with its pool."""
     return (
         PoolKey(order.hall, order.kind),
         Order(order.granted, order.recall, order.incarnation, order.signature),

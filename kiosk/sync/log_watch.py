@@ -25,8 +25,6 @@ RENAMED_MS = 60_000  # how long a log may have a name that no snapshot has
 
 
 class ShrankError(ProofError):
-    """Entries are missing at the log's end."""
-
     def __init__(self, before: int, size: int) -> None:
         self.message = Message(Code.LOG_SHRANK, before=before, n=size)
         super().__init__(str(self.message))
@@ -71,11 +69,9 @@ class Watch:
         return saved if saved is not None and saved.size and saved != self._cosigned else None
 
     def cosign(self, seen: Witnessed, now: int) -> str:
-        """This kiosk's signature line for a checkpoint on its disk."""
         return self._witness.cosign(seen, now // 1000)
 
     def delivered(self, seen: Witnessed) -> None:
-        """Note that the server has this kiosk's cosignature of the checkpoint."""
         self._cosigned = seen
 
     def check(
@@ -121,7 +117,6 @@ class Watch:
             self.save()
 
     def save(self) -> None:
-        """Store the newest checkpoint."""
         if self._newest is not None and self._newest != self._saved:
             self._witness.keep(self._newest)
             self._saved = self._newest

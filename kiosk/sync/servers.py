@@ -71,7 +71,6 @@ class Servers:
             self._now = self._endpoints[0]
 
     def on_change(self, listener: Callable[[], None]) -> None:
-        """Call `listener` when the choice changes."""
         self._changed.append(listener)
 
     def start(self) -> None:
@@ -90,7 +89,6 @@ class Servers:
 
     @property
     def addresses(self) -> list[str]:
-        """All addresses, in order of preference."""
         return [endpoint.address.text for endpoint in self._endpoints]
 
     def current(self) -> Endpoint:

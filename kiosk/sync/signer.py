@@ -11,8 +11,6 @@ COUNTER_MAX = 2**52  # half of the server's limit; the clock in ms gives about 2
 
 
 class Signer:
-    """Signs requests with increasing counters."""
-
     def __init__(
         self, kiosk: str, generation: int, key: PrivateKey, next_counter: Callable[[int], int]
     ) -> None:
@@ -24,7 +22,6 @@ class Signer:
         self._seen = 0
 
     def overtaken(self, counter: int) -> None:
-        """Note that the server has seen `counter`, so that the next one is higher."""
         if counter < COUNTER_MAX:
             self._seen = max(self._seen, counter)
 

@@ -121,11 +121,9 @@ class Server(Protocol):
 
 @runtime_checkable
 class Choice(Protocol):
-    """The choice among several servers. Thread-safe."""
-
     @property
     def hurried(self) -> bool:
-        """Whether to leave a slow server for the next one."""
+        pass
 
     def current(self) -> Server: ...
 
@@ -134,8 +132,6 @@ class Choice(Protocol):
 
 
 class _OneServer:
-    """The only choice."""
-
     hurried = False
 
     def __init__(self, server: Server) -> None:
@@ -149,8 +145,6 @@ class _OneServer:
 
 
 class PinnedConnection(http.client.HTTPConnection):
-    """Connects to a server whose certificate has the pinned key."""
-
     def __init__(self, server: Server, answer_s: float, *, hurried: bool = False) -> None:
         self._connect_s = HURRIED_CONNECT_S if hurried else CONNECT_S
         super().__init__(server.host.strip("[]"), server.port, timeout=self._connect_s)
@@ -425,7 +419,6 @@ class Lines:
             yield raw.decode("utf-8", "replace").rstrip("\r\n")
 
     def close(self) -> None:
-        """End a blocked read."""
         _shut(self._socket)
 
 

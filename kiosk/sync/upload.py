@@ -116,13 +116,11 @@ class Sync:
             return False
 
     def wake(self) -> None:
-        """Send now, because a scan was committed or places went back."""
         with self._changed:
             self._work = True
             self._changed.notify_all()
 
     def network_is_back(self) -> None:
-        """Retry now, because the feed is back."""
         with self._changed:
             self._retry = True
             self._changed.notify_all()
@@ -134,7 +132,6 @@ class Sync:
         return self._link.state.online
 
     def restored(self) -> None:
-        """Note that the server was restored."""
         self._restored = True
         self._replica.fetch_names_again()
         self.wake()

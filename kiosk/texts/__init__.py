@@ -1,4 +1,4 @@
 """The kiosk's texts: codes of messages with fields, and catalogues of languages.
 
-Begin with `messages.py`. Uses no other package of the kiosk.
+Begin with `messages.py`.
 """

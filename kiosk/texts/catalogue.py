@@ -19,7 +19,6 @@ ANSWERS = Catalogues("badges", Path(badges.__file__).parent / "translations")
 
 
 def languages() -> tuple[Language, ...]:
-    """Every language with texts of the kiosk or of answers."""
     return tuple(dict.fromkeys((*CATALOGUES.languages, *ANSWERS.languages)))
 
 
@@ -30,17 +29,14 @@ def add(directory: Path) -> None:
 
 
 def answer_words(language: Language) -> gettext.NullTranslations:
-    """The catalogue of answers in that language."""
     return ANSWERS.get(language)
 
 
 def say(language: Language, text: str, **fields: object) -> str:
-    """Translate the English `text`, and fill in its fields."""
     return CATALOGUES.get(language).gettext(text).format(**fields)
 
 
 def each(words: Callable[[Language], T]) -> dict[Language, T]:
-    """`words` in every language, for the page to choose from."""
     return {language: words(language) for language in languages()}
 
 

@@ -128,8 +128,6 @@ class Code(StrEnum):
 
 
 class System(StrEnum):
-    """Texts of the operating system, SQLite or a proof that the catalogues have."""
-
     NO_FILE = N_("No such file or directory")
     NO_DEVICE = N_("No such device")
     NO_ADDRESS = N_("No such device or address")
@@ -204,6 +202,5 @@ def why_of(error: Exception) -> Message:
 
 
 def in_language(language: Language, *messages: Message) -> str:
-    """Translate messages and join them."""
     words = catalogue.CATALOGUES.get(language)
     return " ".join(message.put(words.gettext) for message in messages)

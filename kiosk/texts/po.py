@@ -32,7 +32,6 @@ class Catalogues:
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """English first, then every language that has a file."""
         if not self._languages:
             available = {
                 language
