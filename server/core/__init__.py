@@ -1,4 +1,3 @@
-"""The record of an event: venue, programme, people, who is where, every scan, and the entry log.
-
-Nothing here knows of Flask, pages or features. `tests/test_house.py` has the order of the packages.
+"""The record of an event: venue, programme, people, occupancy, scans, and the entry log. It uses
+neither Flask, pages nor features.
 """

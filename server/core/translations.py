@@ -1,9 +1,9 @@
-"""Holds the words of pages and mails in every language.
+"""Translations of pages and mails.
 
 English is in the code, marked by `_`, `ngettext` or `N_`. Other languages are in
 `translations/LOCALE/LC_MESSAGES/server.po` here, and in the event's own directory under the same
-names. The words of refusals are in `badges.po`, which doors read too (`badges/translations`). The
-files are read as translators write them, so that no .mo file has to be made or kept.
+names. Refusals are in `badges.po`, which doors read too (`badges/translations`). Catalogues are
+read as .po files, so no .mo files are needed.
 """
 
 import io
@@ -20,50 +20,48 @@ from badges.i18n import ENGLISH, language_of, locale_of
 from badges.po import CatalogueError, compiled
 
 DOMAIN = "server"
-ANSWERS = "badges"  # The words of doors' answers.
+ANSWERS = "badges"  # texts of doors' answers
 FILE_BYTES_MAX = 1_000_000
 SHIPPED = {
     DOMAIN: Path(__file__).parent.parent / "translations",
     ANSWERS: Path(badges.__file__).parent / "translations",
 }
-OWN = "translations"  # The folder in an event's directory.
+OWN = "translations"  # folder in an event's directory
 
 
 class Words:
-    """Holds the languages of one event. What stands in its own files adds to ours and replaces
-    them.
-    """
+    """The translations of one event. Its own files add to ours and override them."""
 
     def __init__(self, event_path: Path) -> None:
-        """Read every catalogue. Raises CatalogueError for a spoilt one."""
+        """Read all catalogues. Raises CatalogueError for an invalid one."""
         self._read: dict[str, Translations] = {ENGLISH: Translations()}
         ours = [*_shipped(DOMAIN), *_catalogues(event_path / OWN, DOMAIN)]
         answers = [*_shipped(ANSWERS), *_catalogues(event_path / OWN, ANSWERS)]
-        # A language of doors alone is none of pages.
+        # A language only of doors is not offered for pages.
         languages = {language for language, _ in ours}
         answers = [(language, words) for language, words in answers if language in languages]
         for language, words in (*answers, *ours):
-            # A copy gets a fallback of its own. The texts are the same, and nobody changes them.
+            # A copy, since it gets its own fallback.
             words = copy(words)
             words.add_fallback(self._read.get(language, self._read[ENGLISH]))
             self._read[language] = words
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """List English first, then every language that has a file."""
+        """Return English, then every language with a file."""
         return (ENGLISH, *sorted(self._read.keys() - {ENGLISH}))
 
     def get(self, language: str) -> Translations:
-        """Return the words of a language, or English for one that has no file."""
+        """Return the translations of a language, else English."""
         return self._read.get(language, self._read[ENGLISH])
 
     def nearest(self, tags: Iterable[str]) -> str | None:
-        """Return the language of the first BCP 47 tag that has words here, such as "zh" for
-        "zh-Hans-CN". It is None where none has.
+        """Return the first BCP 47 tag's language with translations, such as "zh" for "zh-Hans-CN",
+        or None.
         """
         known = {one.lower(): one for one in self.languages}
         for tag in tags:
-            # Our Chinese is in simplified characters, which serves readers of the others too.
+            # Simplified Chinese also serves readers of other variants.
             parts = tag.replace("_", "-").lower().split("-")
             for length in range(len(parts), 0, -1):
                 if "-".join(parts[:length]) in known:
@@ -72,8 +70,8 @@ class Words:
 
 
 def told_of(language: str) -> dict[str, str]:
-    """Return the tag of a language, its direction, and what it calls itself. Raises
-    CatalogueError for a directory that names no language.
+    """Return a language's tag, direction and own name. Raises CatalogueError for a directory that
+    names no language.
     """
     return dict(_told_of(language))
 
@@ -100,7 +98,7 @@ def _shipped(domain: str) -> tuple[tuple[str, Translations], ...]:
 
 
 def _catalogues(directory: Path, domain: str) -> Iterator[tuple[str, Translations]]:
-    """Yield each language of a directory with its words."""
+    """Yield each language of a directory with its translations."""
     for path in sorted(directory.glob(f"*/LC_MESSAGES/{domain}.po")):
         yield language_of(path.parent.parent.name), _translations(path)
 

@@ -1,8 +1,6 @@
-"""Tells what acts changed, with the values before and after, for people and for files.
+"""Describes what acts changed, with values before and after, for pages and files.
 
-What is kept is shown as it was then. Of a person whose columns changed and of whom no values are
-kept, the values of now are shown, marked as those of now. Where nothing is known any more, that is
-said.
+If no values of a changed attendee are stored, the current ones are shown and marked as such.
 """
 
 from collections.abc import Sequence
@@ -22,7 +20,7 @@ from server.storage import dialect
 from server.storage.connection import Connection
 
 MADE, GONE = "made", "removed"
-# Acts that change something whose values are kept from this version on.
+# Acts whose changed values are stored.
 KEPT_BY = frozenset(
     {
         Act.ATTENDEE_CHANGED, Act.ATTENDEES_MERGED, Act.VENUE_EDITED, Act.GUEST_SET,
@@ -34,11 +32,7 @@ KEPT_BY = frozenset(
 
 @dataclass(frozen=True)
 class Telling:
-    """Tells of one thing that an act changed.
-
-    `state` is `made` or `removed` where the thing was not there before or is not there after, and
-    otherwise empty.
-    """
+    """A record that an act changed. `state` is `made`, `removed` or ""."""
 
     kind: str
     name: str
@@ -46,7 +40,7 @@ class Telling:
     differences: list[Difference]
 
     def __str__(self) -> str:
-        """Write it in one line, in English, as files have it."""
+        """Return one line of English for files."""
         if self.state:
             return f"{self.kind} {self.name}: {self.state}"
         return f"{self.kind} {self.name}: {'; '.join(map(str, self.differences))}"
@@ -54,17 +48,17 @@ class Telling:
 
 @dataclass(frozen=True)
 class Told:
-    """Holds what is known of an act: what it changed, or, where that is not kept, what the data say
-    `now` of it, and whether values of then are `lost`.
+    """The changes of an act. If they are not stored, `now` has the current values. `lost` means
+    that former values are missing.
     """
 
     changed: list[Telling]
     now: list[Difference]
     lost: bool
-    person: str  # Whom the act was about, where it was about an attendee who is still known.
+    person: str  # the attendee concerned, if still known
 
     def __str__(self) -> str:
-        """Write it in one line, in English, as files have it."""
+        """Return one line of English for files."""
         if self.lost:
             now = "; ".join(f"{one.label} {one.new}" for one in self.now)
             return f"before: not kept{f'; now: {now}' if now else ''}"
@@ -72,7 +66,7 @@ class Told:
 
 
 def told(db: Connection, zone: ZoneInfo, acts: Sequence[LoggedAct]) -> dict[int, Told]:
-    """Return what is known of these acts, by their numbers."""
+    """Return the descriptions of these acts, by number."""
     kept = act_changes.of_acts(db, [one.number for one in acts])
     names = _names(db, [one.serial for one in acts if one.serial is not None])
     words = PersonWords(db)
@@ -116,7 +110,7 @@ def _names(db: Connection, serials: Sequence[int]) -> dict[int, str]:
 
 
 def _now(db: Connection, zone: ZoneInfo, one: LoggedAct, words: PersonWords) -> list[Difference]:
-    """Return what the data say now of the columns that an act changed."""
+    """Return the current values of the columns that an act changed."""
     columns = str(one.subject.get("columns") or "").split(",")
     if one.serial is None or one.act != Act.ATTENDEE_CHANGED:
         return []

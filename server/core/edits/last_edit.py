@@ -1,7 +1,7 @@
-"""Keeps what each user last changed through pages, and undoes it.
+"""Stores each user's last change through pages, and undoes it.
 
-The state before is put back only where everything is still as the change left it. So nobody undoes
-by accident what a colleague has done since.
+It is undone only if everything is still as the change left it, so a colleague's later change is
+never lost.
 """
 
 import hashlib
@@ -22,19 +22,19 @@ from server.storage.connection import Connection
 
 
 class EditError(Spoken, ValueError):
-    """Is raised where a change can't be made or undone. The text says why and what to do."""
+    """Raised if a change can't be made or undone. The text states the reason and the remedy."""
 
 
 @dataclass
 class Note:
-    """Takes what is said of a change while it is made. Without words nothing is kept."""
+    """Takes the description of a change. Without one, nothing is stored."""
 
     what: str = ""
 
 
 @dataclass(frozen=True)
 class Kept:
-    """Holds a thing as it was before a change and after it. None stands for nothing there."""
+    """A record before and after a change. None means that it did not exist."""
 
     thing: Thing
     before: Values | None
@@ -43,23 +43,23 @@ class Kept:
 
 @dataclass(frozen=True)
 class LastEdit:
-    """Describes the last change of one user."""
+    """A user's last change."""
 
     by: str
     at: int
     what: str
-    cursor: int | None  # of the feed: doors that have applied it know the change; None: needless
-    hall_id: int | None  # whose doors must hear of it; None: all
-    things: tuple[Kept, ...] = field(default=())  # empty: it can't be undone
+    cursor: int | None  # The feed's cursor of the change, for doors; None if they need not know.
+    hall_id: int | None  # the hall whose doors need the change; None for all
+    things: tuple[Kept, ...] = field(default=())  # empty if it can't be undone
 
     @property
     def mark(self) -> str:
-        """Return a text that tells this change from every other of the user."""
+        """Return a short id of this change."""
         return hashlib.sha256(f"{self.at} {self.cursor} {self.what}".encode()).hexdigest()[:16]
 
 
 def mark_of(values: Mapping[str, Any] | None) -> str:
-    """Return a text that tells whether a thing has changed since a page was made of it."""
+    """Return a hash of a record, to detect changes since a page was rendered."""
     text = json.dumps(values, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -69,10 +69,10 @@ def kept(
     db: Connection, zone: ZoneInfo, things: Sequence[Thing], *, by: str, now: int,
     hall_id: int | None = None,
 ) -> Iterator[Note]:  # fmt: skip
-    """Keep the change that is made within, so that `by` may undo it.
+    """Store the change made within this block, so that `by` may undo it.
 
-    Whoever makes the change says in the note what it was. `hall_id` names the one hall whose doors
-    must hear of it.
+    The block puts a description into the note. `hall_id` is the one hall whose doors need the
+    change.
     """
     note, since, acts = Note(), changes.cursor(db), entry_log.size(db)
     before = [values_of(db, thing, zone) for thing in things]
@@ -88,7 +88,7 @@ def kept(
 def keep_words(
     db: Connection, what: str, since: int, *, by: str, now: int, hall_id: int | None = None
 ) -> None:
-    """Keep a change that can't be undone, so that it is shown how many doors have it.
+    """Store a change that can't be undone, to show how many doors have it.
 
     `since` is the feed's cursor before the change.
     """
@@ -96,7 +96,7 @@ def keep_words(
 
 
 def last_edit(db: Connection, by: str) -> LastEdit | None:
-    """Return the last change of a user, or None where there is none."""
+    """Return a user's last change, or None."""
     row = db.execute("SELECT * FROM page_edit WHERE made_by = ?", (by,)).fetchone()
     if row is None:
         return None
@@ -109,7 +109,9 @@ def last_edit(db: Connection, by: str) -> LastEdit | None:
 
 
 def undoable(db: Connection, by: str, mark: str, zone: ZoneInfo) -> LastEdit:
-    """Return the last change, if nobody has changed the same things since. Raises EditError."""
+    """Return the user's last change if nobody has changed the same records since. Raises
+    EditError.
+    """
     found = last_edit(db, by)
     if found is None or not found.things or found.mark != mark:
         raise EditError(N_("Nothing was undone: this is not your last change any more."))
@@ -144,7 +146,7 @@ def _keep(
 
 
 def _newest(db: Connection, since: int, hall_id: int | None) -> int | None:
-    """Return the newest of the changes after `since` that all doors hear of, or all of the hall."""
+    """Return the newest change after `since` for all doors, or for those of the hall."""
     heard = "kiosk IS NULL AND (hall_id IS NULL OR hall_id = ?)"
     (found,) = db.execute(
         f"SELECT MAX(cursor) FROM change WHERE cursor > ? AND {heard}", (since, hall_id)

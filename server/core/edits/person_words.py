@@ -1,4 +1,4 @@
-"""Says in plain words what the columns of an attendee hold."""
+"""Describes the columns of an attendee in plain words."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,7 +20,7 @@ EVERY = Phrase("all")
 
 
 class PersonWords:
-    """Knows what categories and zones are called."""
+    """Knows the names of categories and zones."""
 
     def __init__(self, db: Connection) -> None:
         self.categories = {
@@ -29,7 +29,7 @@ class PersonWords:
         self._zones = store.zones(db)
 
     def of(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Return columns of an attendee with their values in words."""
+        """Return an attendee's columns with their values in words."""
         return {key: self._value(key, value) for key, value in values.items()}
 
     def _value(self, key: str, value: Any) -> Any:

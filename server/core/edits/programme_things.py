@@ -1,4 +1,4 @@
-"""Reads things of the programme and the exhibition as values, with the keys of a venue file."""
+"""Reads records of the programme and the exhibition with the keys of a venue file."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -12,7 +12,7 @@ Values = dict[str, Any]
 
 
 def stored_values(db: Connection, kind: str, code: str) -> Values | None:
-    """Return what the event has of a thing of one of `KINDS`, or None where it has none."""
+    """Return a record of a kind in `KINDS`, or None."""
     row = db.execute(f"{_QUERIES[kind]} WHERE t.code = ?", (code,)).fetchone()
     if row is None:
         return None

@@ -1,4 +1,4 @@
-"""Says which doors have a change of the venue, by how far each of them has followed the feed."""
+"""Lists the doors that have received a change of the venue."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from server.storage.connection import Connection
 
 @dataclass(frozen=True)
 class DoorReach:
-    """Describes how far one kiosk at work has come."""
+    """Whether an active kiosk has received the change."""
 
     kiosk: str
     door_names: str  # JSON by language
@@ -17,9 +17,9 @@ class DoorReach:
 
 
 def reach(db: Connection, cursor: int, hall_id: int | None = None) -> list[DoorReach]:
-    """List the kiosks at work that must hear of the change at `cursor`, those without it first.
+    """List the active kiosks that need the change at `cursor`, those without it first.
 
-    With `hall_id`, these are the kiosks at doors that lead into that hall.
+    With `hall_id`, only kiosks at doors into that hall.
     """
     rows = db.execute(
         "SELECT k.kiosk, k.door_id, d.hall_id, d.names AS door_names, k.seen_at,"

@@ -1,6 +1,6 @@
-"""Describes single things of an event as values that can be compared, kept and put back.
+"""Represents single records of an event as values to compare, store and restore.
 
-Things of the venue have the keys and values of a venue file, so that `venue_file` reads them.
+Records of the venue have a venue file's keys and values, so `venue_file` can read them.
 """
 
 from collections.abc import Collection, Mapping
@@ -18,7 +18,7 @@ from server.core.venue.fields import ALL, OUTSIDE
 from server.storage.connection import Connection, Row
 
 HALL_KINDS = ("category", "hall", "door", "session")
-# What may refer to what, in an order in which all of it can be made.
+# In an order in which references exist before their users.
 VENUE_KINDS = (
     "category", "organisation", "activity_kind", "activity", "hall", "door", "session", "area",
     "exhibitor", "stand",
@@ -29,15 +29,15 @@ Values = dict[str, Any]
 
 
 class NothingThereError(ValueError):
-    """Is raised where there is no such thing in the event."""
+    pass
 
 
 @dataclass(frozen=True)
 class Thing:
-    """Names one thing of the event.
+    """The id of a record.
 
-    `key` is a code of the venue, a category's key, an attendee's serial, of speakers their
-    session's code, or for a guest the session's code and the serial with a colon between them.
+    `key` is a code of the venue, a category's key, an attendee's serial, a session's code for
+    speakers, or "session code:serial" for a guest.
     """
 
     kind: str
@@ -45,16 +45,16 @@ class Thing:
 
 
 def guest(session_code: str, serial: int) -> Thing:
-    """Name somebody's invitation to a session, or their refusal."""
+    """Return the id of an invitation to a session, or of a refusal."""
     return Thing("guest", f"{session_code}:{serial}")
 
 
 def values_of(
     db: Connection, thing: Thing, zone: ZoneInfo, categories: Collection[str] = ()
 ) -> Values | None:
-    """Return what the event has of a thing, or None where it has no such thing.
+    """Return a record's values, or None if it does not exist.
 
-    A hall or session that admits all `categories` admits all. Without them, these are the event's.
+    A hall or session that admits all `categories` (by default the event's) admits "all".
     """
     if thing.kind == "category":
         return _category(db, thing.key)
@@ -74,10 +74,7 @@ def values_of(
 
 
 def code_of(db: Connection, kind: str, number: int) -> str:
-    """Return the code of a hall, door, session or category by its number in the database.
-
-    Raises NothingThereError.
-    """
+    """Return the code of a hall, door, session or category. Raises NothingThereError."""
     column = "category" if kind == "category" else f"{kind}_id"
     row = db.execute(f"SELECT code FROM {kind} WHERE {column} = ?", (number,)).fetchone()
     if row is None:
@@ -86,7 +83,7 @@ def code_of(db: Connection, kind: str, number: int) -> str:
 
 
 def number_of(db: Connection, kind: str, code: str) -> int:
-    """Return the number of a thing of the venue by its code. Raises NothingThereError."""
+    """Return the id of a record of the venue by its code. Raises NothingThereError."""
     column = "category" if kind == "category" else f"{kind}_id"
     row = db.execute(f"SELECT {column} FROM {kind} WHERE code = ?", (code,)).fetchone()
     if row is None:
@@ -95,13 +92,13 @@ def number_of(db: Connection, kind: str, code: str) -> int:
 
 
 def local_text(at: int, zone: ZoneInfo) -> str:
-    """Write an instant (Unix ms) as a venue file has it."""
+    """Format an instant (Unix ms) as in a venue file."""
     local = datetime.fromtimestamp(at // 1000, zone).replace(tzinfo=None)
     return local.isoformat(sep=" ", timespec="seconds" if local.second else "minutes")
 
 
 def measured(measures: Measures) -> Values:
-    """Return what was measured in a hall, of which nothing is said where it is not known."""
+    """Return a hall's known measures."""
     said = {key: value for key, value in vars(measures).items() if value is not None}
     return {key: int(value) if value == int(value) else value for key, value in said.items()}
 
@@ -196,7 +193,7 @@ def _session(
 
 
 def _choice(db: Connection, kind: str, number: int, categories: Collection[str]) -> str | list[str]:
-    """Return the keys of the categories that a hall or session admits, or the word for all."""
+    """Return the keys of the admitted categories, or "all"."""
     rows = db.execute(
         f"SELECT c.code FROM {kind}_category JOIN category c USING (category)"
         f" WHERE {kind}_id = ? ORDER BY category",

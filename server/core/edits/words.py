@@ -1,4 +1,4 @@
-"""Says in plain words what differs between two states of a thing."""
+"""Describes differences between two states of a record."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Any
 
 from badges.i18n import N_, Phrase, joined
 
-# What pages call a thing, and what they call its keys. A key without words is called by itself.
+# Labels of kinds and keys. A key without a label is shown itself.
 KINDS = {
     "category": N_("Category"),
     "hall": N_("Hall"),
@@ -69,7 +69,7 @@ LABELS = {
     "revoked": N_("revoked"),
     "invited": N_("invited"),
 }
-# Fields that a preview has beside the keys of a file, and its kinds as tables have them.
+# Fields of previews beyond a file's keys, and plurals of kinds.
 _FIELDS = {
     "name (en)": LABELS["name"],
     "name (zh)": LABELS["name_zh"],
@@ -98,7 +98,7 @@ WORDS = {True: YES, False: NO, None: NONE, "": NONE}
 
 @dataclass(frozen=True)
 class Difference:
-    """Holds what a key was and what it is to be, in words."""
+    """A changed key, with the old and new value in words."""
 
     key: str
     old: str
@@ -113,19 +113,18 @@ class Difference:
 
     @property
     def phrase(self) -> Phrase:
-        """Say it as a phrase."""
         return Phrase(
             "%(label)s %(old)s → %(new)s", label=Phrase(self.label), old=self.old, new=self.new
         )
 
 
 def field_words(key: str) -> str:
-    """Return what pages call a field of a preview."""
+    """Return the label of a preview's field."""
     return _FIELDS.get(key) or LABELS.get(key, key.replace("_", " "))
 
 
 def shown(value: Any) -> str:
-    """Write a value of a thing for people."""
+    """Format a value for people."""
     if isinstance(value, list | tuple):
         return joined(", ", [one if isinstance(one, str) else str(one) for one in value]) or NONE
     if isinstance(value, bool) or value in (None, ""):
@@ -134,12 +133,12 @@ def shown(value: Any) -> str:
 
 
 def told(found: Iterable[Difference]) -> str:
-    """Say differences in one line."""
+    """Return the differences in one line."""
     return joined(", ", [one.phrase for one in found])
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Difference]:
-    """List what differs, in the order of `after`. A key that is not there is as good as empty."""
+    """List the differences, in the order of `after`. A missing key counts as empty."""
     keys = [*after, *(key for key in before if key not in after)]
     return [
         Difference(key, shown(before.get(key)), shown(after.get(key)))
@@ -149,12 +148,12 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Dif
 
 
 def named(kind: str, values: Mapping[str, Any]) -> Phrase:
-    """Name a thing with its kind."""
+    """Return a record's kind and name."""
     if kind not in PLURALS.values():
         return Phrase(KINDS[kind])
     return Phrase("%(kind)s %(code)s", kind=Phrase(KINDS[kind]), code=name_of(values))
 
 
 def name_of(values: Mapping[str, Any]) -> str:
-    """Return what people call a thing of the venue."""
+    """Return the display name of a record of the venue."""
     return str(values.get("name") or values.get("title") or values.get("code") or "?")

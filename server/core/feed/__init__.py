@@ -1,5 +1,3 @@
-"""Keeps the feed of changes that kiosks must hear of. They are written with their cause and handed
-to held connections.
-
-Begin with `hub.py`. It may use `storage`.
+"""The feed of changes for kiosks: stored with their cause, and delivered to open connections. Begin
+with `hub.py`.
 """

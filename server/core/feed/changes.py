@@ -1,7 +1,7 @@
-"""Changes that kiosks must hear of, as the database keeps them.
+"""Stores the changes that kiosks need.
 
-`publish` stores a change in the transaction that made it. A cursor is a change's number: a kiosk
-says the newest that it has, and gets those after it.
+`publish` stores a change in the transaction that made it. A cursor is a change's number. A kiosk
+states its newest cursor and gets later changes.
 """
 
 from collections.abc import Callable, Iterable
@@ -15,7 +15,7 @@ from server.storage.tables import insert_many, write_rows
 
 CURSOR = "(SELECT COALESCE(MAX(cursor), 0) FROM change)"  # `cursor`, in a larger statement
 KEEP_CHANGES = 100_000
-MISSED_MAX = 5_000  # A kiosk that missed more than this takes a snapshot, which is quicker.
+MISSED_MAX = 5_000  # a kiosk that missed more takes a snapshot, which is faster
 
 
 def publish(
@@ -30,12 +30,12 @@ def publish(
 
 
 def publish_to_halls(db: Connection, changes: Iterable[tuple[int, wire.Change]]) -> None:
-    """Store changes in their order, each for the kiosks of one hall."""
+    """Store changes in order, each for the kiosks of one hall."""
     _published(db).add([(hall_id, None, wire.encode_change(change)) for hall_id, change in changes])
 
 
 class Published(Collected):
-    """Collects changes in their order."""
+    """Collects changes in order."""
 
     tables = ("change",)
 
@@ -44,7 +44,7 @@ class Published(Collected):
         self._rows: list[tuple[int | None, str | None, str]] = []
 
     def add(self, rows: Iterable[tuple[int | None, str | None, str]]) -> None:
-        """Add changes, each with the hall or the kiosk that it is for. Both may be None."""
+        """Add changes as (hall, kiosk, body). Hall and kiosk may be None."""
         self._rows += rows
         self.write()
 
@@ -58,29 +58,29 @@ def _published(db: Connection) -> Published:
 
 
 def publish_all(db: Connection, changes: Iterable[wire.Change]) -> None:
-    """Store changes in their order, each for all kiosks."""
+    """Store changes in order, each for all kiosks."""
     insert_many(db, "change", ("body",), [(wire.encode_change(change),) for change in changes])
 
 
 def cursor(db: Connection) -> int:
-    """Return the newest change's cursor, or 0 where there is none."""
+    """Return the newest change's cursor, or 0."""
     return int(db.execute(f"SELECT {CURSOR}").fetchone()[0])
 
 
-# Takes a change for a kiosk, and returns it as that kiosk is to read it.
+# Takes a kiosk and a change, and returns the change as sent to that kiosk.
 Sign = Callable[[str | None, str], str]
 
 
 def as_it_is(kiosk: str | None, body: str) -> str:
-    """Hand on a change without a signature."""
+    """Return the change unsigned."""
     return body
 
 
 def changes_after(
     db: Connection, after: int, limit: int = MISSED_MAX, sign: Sign = as_it_is
 ) -> list[FeedItem]:
-    """Return the changes after `after`, oldest first. Raises CursorGoneError where there are too
-    many, or none to be had.
+    """Return the changes after `after`, oldest first. Raises CursorGoneError if there are too many
+    or some are gone.
     """
     (oldest, newest) = db.execute(
         "SELECT COALESCE(MIN(cursor), 1), COALESCE(MAX(cursor), 0) FROM change"
@@ -91,17 +91,17 @@ def changes_after(
 
 
 def trim(db: Connection, keep: int = KEEP_CHANGES) -> None:
-    """Forget the oldest changes. A kiosk that was away longer takes a snapshot."""
+    """Delete the oldest changes. Kiosks away for longer take a snapshot."""
     db.execute("DELETE FROM change WHERE cursor <= ?", (cursor(db) - keep,))
 
 
 def read_changes(db: Connection, after: int, limit: int, sign: Sign) -> list[FeedItem]:
-    """Read at most `limit` changes after `after`, oldest first, each as its kiosk is to read it."""
+    """Return at most `limit` changes after `after`, oldest first, each as sent to its kiosk."""
     rows = db.execute(
         "SELECT cursor, hall_id, kiosk, body FROM change WHERE cursor > ? ORDER BY cursor LIMIT ?",
         (after, limit),
     )
-    # Each scan is read here for all doors, and looking its columns up by name costs 6 % more.
+    # A hot path: access by column name costs 6 % more.
     return [
         FeedItem.of(number, hall_id, kiosk, sign(kiosk, body))
         for number, hall_id, kiosk, body in rows

@@ -1,7 +1,7 @@
-"""Hands what was published to held connections at once.
+"""Delivers published changes to open connections.
 
-After each commit (and a little later, for what another process wrote) the hub reads what is new
-once, and gives each subscriber what concerns it.
+After each commit, and periodically for other processes' writes, the hub reads the new changes once
+and gives each subscriber its part.
 """
 
 import contextlib
@@ -23,23 +23,23 @@ log = logging.getLogger(__name__)
 
 FOREIGN_WRITES_S = 0.4
 READ_MAX = 1_000
-# Old changes are removed in steps of this many. More at once would hold up the commits of others.
+# Old changes are deleted in steps. A larger step would delay others' commits.
 TRIM_EVERY = 1_000
 
 
 class Hub:
-    """Hands new changes to subscribers on the writer's thread, as soon as they are committed. Close
-    it with the database.
+    """Delivers new changes to subscribers on the writer's thread, right after the commit. Close it
+    with the database.
 
-    Where the writer's thread would have to wait, a thread of the hub's own hands them over.
+    If the writer's thread would have to wait, the hub's own thread delivers them.
     """
 
     def __init__(self, database: Database, sign: Sign = as_it_is) -> None:
-        """`sign` puts the server's signature into what is an order of places."""
+        """`sign` adds the server's signature to place orders."""
         self._database = database
         self._sign = sign
         self._subscriptions: set[Subscription] = set()
-        # The listeners by hall and by kiosk. Those who hear everything are under None.
+        # Subscriptions by hall and by kiosk. Those to everything are under None.
         self._concerned: defaultdict[int | str | None, set[Subscription]] = defaultdict(set)
         self._lock = threading.Lock()
         self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
@@ -52,7 +52,7 @@ class Hub:
         self._thread.start()
 
     def close(self) -> None:
-        """End every subscription and stop."""
+        """End all subscriptions and stop."""
         self._closing = True
         self._wake.put(None)
         self._thread.join()
@@ -66,13 +66,14 @@ class Hub:
         generation: int | None = None,
         outer: Collection[int] = (),
     ) -> Subscription:
-        """Listen from `after` on. What was missed is queued first. Raises CursorGoneError.
+        """Subscribe to changes after `after`. Missed changes are queued first. Raises
+        CursorGoneError.
 
-        A kiosk, named with its `generation`, has one feed. An earlier feed of the same kiosk ends.
+        A kiosk with `generation` has one feed: an earlier feed of the kiosk ends.
         """
         subscription = Subscription(hall_id, kiosk, generation, outer)
         with self._lock, self._database.reading() as db:
-            # A new subscription must not get as news what it knows already.
+            # Catch up first, so that the subscription gets no change twice.
             while self._read_on(db):
                 pass
             missed = changes_after(db, after, sign=self._sign)
@@ -107,9 +108,10 @@ class Hub:
             self._concerned[key].discard(subscription)
 
     def _committed(self, db: Connection) -> Callable[[], None] | None:
-        """Read what was committed, on the writer's thread, which waits for nobody. Return what
-        delivers it once it is on disk. Where somebody holds the lock to read what they missed, the
-        hub's own thread delivers it.
+        """Read the committed changes on the writer's thread without blocking. Return a function
+        that delivers them once they are on disk.
+
+        If the lock is held, the hub's own thread delivers them.
         """
         if not self._lock.acquire(blocking=False):
             self._wake.put(None)
@@ -131,8 +133,8 @@ class Hub:
             self._lock.release()
 
     def _read_on(self, db: Connection) -> bool:
-        """Deliver the next changes, if there are any. What others have committed may not be on
-        disk, and what a kiosk has heard it keeps.
+        """Deliver the next changes. Others' commits are made durable first, since kiosks keep
+        changes for good.
         """
         items = read_changes(db, self._cursor, READ_MAX, self._sign)
         if items:
@@ -146,8 +148,8 @@ class Hub:
             try:
                 self._work()
             except Exception as error:
-                # Whatever the fault is, this thread must live on, or no feed would end or hear of
-                # other processes' changes.
+                # This thread must survive every error, or feeds would not end nor get other
+                # processes' changes.
                 log.log(grade(error), "the feed failed, and goes on: %s", cause(error))
         with self._lock:
             for subscription in self._subscriptions:
@@ -161,23 +163,23 @@ class Hub:
             self._read_on(db)
 
     def _sleep(self) -> None:
-        """Sleep until there is something to do, or until another process may have made changes."""
+        """Sleep until woken, or until other processes may have written."""
         with contextlib.suppress(queue.Empty):
             self._wake.get(timeout=FOREIGN_WRITES_S)
             while True:
                 self._wake.get_nowait()
 
     def _deliver(self, items: list[FeedItem]) -> None:
-        """Give each subscription its part at once. It wakes only once, however much there is."""
+        """Give each subscription its part at once, with a single wake-up."""
         if not items:
             return
         self._cursor = items[-1].cursor
         if len(items) == READ_MAX or self._cursor - self._trimmed >= TRIM_EVERY:
-            self._wake.put(None)  # There may be more.
+            self._wake.put(None)  # there may be more
         for subscription in self._concerned_by(items):
             mine = [item for item in items if subscription.concerns(item)]
             if mine and not subscription.put(mine):
-                # It fell too far behind, so its kiosk comes back for a snapshot.
+                # It fell too far behind. Its kiosk will take a snapshot.
                 self._remove(subscription)
 
     def _concerned_by(self, items: list[FeedItem]) -> set[Subscription]:

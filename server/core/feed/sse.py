@@ -1,5 +1,3 @@
-"""Sends a subscription as Server-Sent Events, for as long as somebody reads it."""
-
 from collections.abc import Generator, Iterator
 
 from server.core.feed.hub import Hub
@@ -7,14 +5,14 @@ from server.core.feed.subscription import CursorGoneError, Subscription
 
 
 class Stream:
-    """Sends a subscription as Server-Sent Events (WHATWG HTML §9.2), for as long as it is read.
+    """A subscription as Server-Sent Events (WHATWG HTML §9.2), while the client reads.
 
-    What came together is sent together. A server may iterate over it on a thread, or hold it on an
-    event loop (`server/web/serving/feeds.py`).
+    Pending changes are sent together. A server may iterate on a thread, or hold it on an event loop
+    (`server/web/serving/feeds.py`).
     """
 
     FIRST = b": open\n\n"
-    STILL_HERE = b": \n\n"  # Is sent where there was nothing else for `keep_alive_s`.
+    STILL_HERE = b": \n\n"  # sent after `keep_alive_s` without changes
 
     def __init__(self, hub: Hub, subscription: Subscription, keep_alive_s: float) -> None:
         self.subscription = subscription

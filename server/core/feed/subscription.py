@@ -1,6 +1,4 @@
-"""Keeps what one listener to the feed is still to hear. It is handed from the writer's thread to
-the listener's own.
-"""
+"""A subscriber's queue of changes, from the writer's thread to its own."""
 
 import contextlib
 import queue
@@ -16,15 +14,13 @@ QUEUE_MAX = 10_000
 
 @dataclass(frozen=True)
 class FeedItem:
-    """Represents one change with its cursor in the feed. Without a hall and a kiosk it is for
-    everyone.
-    """
+    """A change with its cursor in the feed. Without hall and kiosk it is for all."""
 
     cursor: int
     hall_id: int | None
     kiosk: str | None
-    body: str  # A wire.Change as JSON.
-    sent: bytes  # As a Server-Sent Event, made once for everybody who hears it.
+    body: str  # a wire.Change as JSON
+    sent: bytes  # as a Server-Sent Event, encoded once for all subscribers
 
     @classmethod
     def of(cls, cursor: int, hall_id: int | None, kiosk: str | None, body: str) -> "FeedItem":
@@ -33,17 +29,16 @@ class FeedItem:
 
 
 class CursorGoneError(Exception):
-    """Is raised when the feed no longer reaches back to that cursor, or never reached it. Then the
-    kiosk takes a snapshot.
+    """Raised if the feed does not have that cursor, or no longer. The kiosk then takes a
+    snapshot.
     """
 
 
 class Subscription:
-    """Represents one listener. It is a kiosk at a hall's door, or (where both are None) one that
-    hears everything.
+    """A subscription of a kiosk at a hall's door, or (without both) to everything.
 
-    A kiosk at a door that leads into several halls hears of each of them. Its feed ends with the
-    word that it is retired, or stands at another door.
+    A kiosk's door may lead into several halls. Its feed ends after the change that retires or moves
+    it.
     """
 
     def __init__(
@@ -53,19 +48,16 @@ class Subscription:
         generation: int | None = None,
         outer: Collection[int] = (),
     ) -> None:
-        """Make a subscription. `outer` has the halls around that the kiosk's door leads into as
-        well.
-        """
+        """`outer` has the surrounding halls into which the kiosk's door also leads."""
         self.hall_id = hall_id
         self.outer = tuple(outer)
         self.kiosk = kiosk
         self.generation = generation
-        # The queue holds lists, and an empty list wakes whoever waits. This queue is written in C
-        # and costs a fraction of a condition, which matters because hundreds of feeds' threads
-        # share one interpreter.
+        # Holds lists; an empty list wakes the reader. SimpleQueue is in C and costs a fraction of a
+        # condition, which matters for hundreds of feeds in one interpreter.
         self._queue: queue.SimpleQueue[Sequence[FeedItem]] = queue.SimpleQueue()
-        self._waiting = 0  # How many items the queue holds.
-        # Items that the queue's one reader has taken out of it, and not handed on yet.
+        self._waiting = 0  # items in the queue
+        # Items that the one reader has taken from the queue and not returned yet.
         self._taken: deque[FeedItem] = deque()
         self._ended = False
         self._told: Callable[[], object] | None = None
@@ -73,14 +65,12 @@ class Subscription:
 
     @property
     def keys(self) -> tuple[int | str | None, ...]:
-        """Return the halls and the kiosk whose changes concern it. None alone means that
-        everybody's do.
-        """
+        """Return the halls and the kiosk whose changes it needs. None alone means all."""
         return (None,) if self.hears_all else (self.hall_id, *self.outer, self.kiosk)
 
     @property
     def ended(self) -> bool:
-        """Say whether nothing more is added. What waits may still be taken."""
+        """Return whether no more items will be added. Queued items may still be taken."""
         return self._ended
 
     @property
@@ -97,9 +87,9 @@ class Subscription:
         return item.hall_id in self.outer
 
     def put(self, items: Sequence[FeedItem]) -> bool:
-        """Add items to the queue, and return False where the feed ends.
+        """Queue items. Return False if the feed ends.
 
-        It ends with one of the items, or because too many wait for somebody who reads too slowly.
+        It ends after a final item, or when too many items wait for a slow reader.
         """
         with self._lock:
             if self._ended:
@@ -120,14 +110,14 @@ class Subscription:
             return not self._ended
 
     def _end(self) -> None:
-        """End the feed after what was queued, so that the last word is read."""
+        """End the feed after the queued items."""
         self._ended = True
         self._queue.put(())
         if self._told is not None:
             self._told()
 
     def _is_last(self, item: FeedItem) -> bool:
-        """Say whether a kiosk may hear nothing after this event, at least not of this hall."""
+        """Return whether this change is the last one for the kiosk, at least in this hall."""
         if self.generation is None or item.kiosk is None:
             return False
         change = wire.decode_change(item.body)
@@ -136,28 +126,28 @@ class Subscription:
         return isinstance(change, wire.VenueChanged)
 
     def tell(self, told: Callable[[], object]) -> None:
-        """Have `told` called whenever there may be something to take, beginning now. It must be
-        quick, and whoever is told takes without waiting.
+        """Set a function to call, at once and whenever items may be available. It must be fast, and
+        the reader must not block.
         """
         with self._lock:
             self._told = told
         told()
 
     def end(self) -> None:
-        """End the subscription. What waits may still be taken."""
+        """End the subscription. Queued items may still be taken."""
         with self._lock:
             self._end()
 
     def take(self, timeout_s: float) -> FeedItem | None:
-        """Take the next item, or None at the time-out. Raises CursorGoneError after the end."""
+        """Return the next item, or None at the timeout. Raises CursorGoneError after the end."""
         if not self._taken:
             self._taken.extend(self.take_all(timeout_s))
         return self._taken.popleft() if self._taken else None
 
     def take_all(self, timeout_s: float) -> list[FeedItem]:
-        """Take what waits, nothing at the time-out. Raises CursorGoneError when the feed ended.
+        """Return all queued items, or none at the timeout. Raises CursorGoneError after the end.
 
-        One thread alone may take.
+        Only one thread may take.
         """
         if self._ended and self._queue.empty() and not self._taken:
             raise CursorGoneError
@@ -165,7 +155,7 @@ class Subscription:
         if timeout_s > 0 and not self._taken:
             with contextlib.suppress(queue.Empty):
                 found += self._queue.get(timeout=timeout_s)
-        while not self._queue.empty():  # Nobody else takes, so it stays so.
+        while not self._queue.empty():  # there is no other reader, so it stays non-empty
             found += self._queue.get_nowait()
         with self._lock:
             self._waiting -= len(found)

@@ -1,4 +1,3 @@
-"""Keeps musters: who was in which hall when an evacuation began, and who was seen since.
-
-Begin with `muster.py`. The pages are `server/features/muster`.
+"""Musters: who was in which hall when an evacuation began, and who was seen since. Begin with
+`muster.py`.
 """

@@ -1,8 +1,8 @@
-"""Begins and ends a muster, and keeps who was seen.
+"""Begins and ends musters, and records who was seen.
 
-A muster begins with a list of everybody inside, taken in one transaction (`snapshot`). It goes on
-by itself from there: who is seen at an assembly point leaves the list, and doors that were away add
-whom they had let in. There is one at a time.
+A muster begins with a list of everyone inside, taken in one transaction (`snapshot`). People seen
+at an assembly point leave the list, and late entries from offline doors are added. Only one muster
+is active at a time.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from server.core.people.attendees import attendee
 from server.storage.connection import Connection, Row
 from server.storage.tables import insert_many
 
-# Assembly points may begin before anybody has begun the muster on the server.
+# Assembly points may start before the muster begins on the server.
 EARLY_MS = 30 * 60_000
 WORDS_MAX = 200
 
@@ -30,12 +30,12 @@ _PERSON = (
 
 
 class MusterError(Spoken, ValueError):
-    """Is raised where a muster can't be begun, ended or changed so. The text says why."""
+    """Raised if a muster can't be begun, ended or changed. The text states the reason."""
 
 
 @dataclass(frozen=True)
 class Muster:
-    """Represents one muster. Times are Unix ms."""
+    """A muster. Times are Unix ms."""
 
     muster_id: int
     reason: str
@@ -47,43 +47,42 @@ class Muster:
 
 
 class RollCallScan(NamedTuple):
-    """Says that a kiosk at an assembly point saw a badge."""
+    """A badge seen at an assembly point."""
 
-    number: int  # Of the scan.
+    number: int  # of the scan
     serial: int
     issue: int
-    at: int  # Unix ms, by the server's clock as far as the kiosk knew its own error.
+    at: int  # Unix ms, by the server's clock as far as the kiosk knew its error
     clock_known: bool
     point: str
     by: str | None
 
 
-# Whether a muster is on.
+# Whether a muster is active.
 IS_ON = "SELECT EXISTS (SELECT 1 FROM muster WHERE ended_at IS NULL)"
 
 
 def current(db: Connection) -> Muster | None:
-    """Return the muster that is on."""
+    """Return the active muster, or None."""
     row = db.execute("SELECT * FROM muster WHERE ended_at IS NULL").fetchone()
     return None if row is None else _muster(row)
 
 
 def musters(db: Connection, limit: int = 20) -> list[Muster]:
-    """Return the newest musters, with the newest first."""
+    """Return the latest musters, newest first."""
     rows = db.execute("SELECT * FROM muster ORDER BY muster_id DESC LIMIT ?", (limit,))
     return [_muster(row) for row in rows.fetchall()]
 
 
 def muster(db: Connection, muster_id: int) -> Muster | None:
-    """Return that muster, or None where there is none."""
     row = db.execute("SELECT * FROM muster WHERE muster_id = ?", (muster_id,)).fetchone()
     return None if row is None else _muster(row)
 
 
 def begin(db: Connection, reason: str, *, by: str, now: int) -> Muster:
-    """Take the list of everybody inside, and begin. Raises MusterError.
+    """Take the list of everyone inside, and begin a muster. Raises MusterError.
 
-    It changes nothing at the doors. Whoever was seen at an assembly point shortly before counts.
+    It changes nothing at the doors. Recent sightings at assembly points count.
     """
     if current(db) is not None:
         raise MusterError(N_("a muster is on already. End it first."))
@@ -115,7 +114,7 @@ def begin(db: Connection, reason: str, *, by: str, now: int) -> Muster:
 
 
 def end(db: Connection, muster_id: int, note: str, *, by: str, now: int) -> None:
-    """End the muster with a note of how it went. Raises MusterError."""
+    """End the muster with a note on its result. Raises MusterError."""
     _require_on(db, muster_id)
     note = _words(note, Phrase("say in a few words how it ended."))
     (missing,) = db.execute(
@@ -132,7 +131,7 @@ def end(db: Connection, muster_id: int, note: str, *, by: str, now: int) -> None
 
 
 def tick(db: Connection, muster_id: int, serial: int, point: str, *, by: str, now: int) -> None:
-    """Note on a user's word that somebody was seen. Raises MusterError or UnknownAttendeeError."""
+    """Record that a user reports a person as seen. Raises MusterError or UnknownAttendeeError."""
     _require_on(db, muster_id)
     attendee(db, serial)
     point = " ".join(point.split())[:WORDS_MAX]
@@ -146,9 +145,9 @@ def tick(db: Connection, muster_id: int, serial: int, point: str, *, by: str, no
 
 
 def take_back(db: Connection, muster_id: int, serial: int, *, by: str, now: int) -> None:
-    """Take back that somebody was seen. They are on the list again. Raises MusterError.
+    """Withdraw a person's sightings and put the person back on the list. Raises MusterError.
 
-    What was noted stays on record, also by kiosks, and no longer counts.
+    Sightings stay on record, including those of kiosks, but no longer count.
     """
     _require_on(db, muster_id)
     changed = db.execute(
@@ -163,17 +162,17 @@ def take_back(db: Connection, muster_id: int, serial: int, *, by: str, now: int)
 
 
 def note(db: Connection, scans: Sequence[RollCallScan], entered: Sequence[Stay], now: int) -> bool:
-    """Take what a batch tells: who was seen, and who had entered by a door that was away. Returns
-    whether a muster may be on.
+    """Process a batch: people seen, and entries through doors that were offline. Return whether a
+    muster may be active.
 
-    The scans have to be in their table.
+    The scans must be stored already.
     """
     for one in scans:
         muster_id = _muster_of(db, one)
         if muster_id is not None:
             _see(db, muster_id, one)
     if not entered:
-        return True  # Nobody has looked.
+        return True  # not checked
     on = current(db)
     if on is not None:
         _add_late(db, on, entered, now)
@@ -190,7 +189,7 @@ def _see(db: Connection, muster_id: int, one: RollCallScan) -> None:
 
 
 def _is_doubtful(db: Connection, one: RollCallScan) -> bool:
-    """Say whether somebody else may have had the badge: it is void, or likely copied."""
+    """Return whether another person may have had the badge: it is void or likely copied."""
     row = db.execute(
         "SELECT a.revoked_at IS NOT NULL OR ? < (SELECT COALESCE(MAX(issue), 0) FROM badge b"
         " WHERE b.serial = a.serial) OR EXISTS (SELECT 1 FROM likely_copy c WHERE c.serial ="
@@ -201,9 +200,9 @@ def _is_doubtful(db: Connection, one: RollCallScan) -> bool:
 
 
 def _mark(db: Connection, muster_id: int, serial: int) -> None:
-    """Say on the list when the person was first seen, by what counts now.
+    """Set the person's first valid sighting on the list.
 
-    Who went in again after the muster had begun has to be seen again.
+    A person who went in again after the muster began must be seen again.
     """
     first = db.execute(
         "SELECT s.at, s.point, s.by FROM muster_seen s JOIN muster m USING (muster_id)"
@@ -221,9 +220,7 @@ def _mark(db: Connection, muster_id: int, serial: int) -> None:
 
 
 def _muster_of(db: Connection, one: RollCallScan) -> int | None:
-    """Return the muster during which somebody was seen. A point that was away may tell of it after
-    the end, and one that began early before the beginning.
-    """
+    """Return the muster of a sighting. Assembly points may report late, or start early."""
     if not one.clock_known:
         on = current(db)
         return None if on is None else on.muster_id
@@ -236,7 +233,7 @@ def _muster_of(db: Connection, one: RollCallScan) -> int | None:
 
 
 def _take_earlier(db: Connection, muster_id: int, now: int) -> None:
-    """Count who was seen before the beginning, and in no muster before."""
+    """Add recent sightings that belong to no muster."""
     rows = db.execute(
         "SELECT s.number, s.serial, s.issue, s.scanned_at - COALESCE(s.skew_ms, 0) AS at,"
         " s.skew_ms, s.note, s.supervisor FROM scan s WHERE s.reason = 'roll_call'"
@@ -257,8 +254,8 @@ def _take_earlier(db: Connection, muster_id: int, now: int) -> None:
 
 
 def _add_late(db: Connection, on: Muster, entered: Sequence[Stay], now: int) -> None:
-    """Add whom a door had let in before the muster began, and told of since. Who enters while it is
-    on is added too. Who was listed elsewhere, and entered later here, is moved.
+    """Add late reports of entries before the muster, and entries during it. A person listed
+    elsewhere who later entered here is moved.
     """
     for stay in entered:
         is_open = db.execute(
@@ -266,7 +263,7 @@ def _add_late(db: Connection, on: Muster, entered: Sequence[Stay], now: int) -> 
             " AND closed_at IS NULL",
             (stay.ref.kiosk, stay.ref.generation, stay.ref.seq, stay.hall_id),
         ).fetchone()
-        # In a hall around they are listed by the entry into the inner one.
+        # In a surrounding hall they are listed by their entry into the inner one.
         if is_open is None or stay.around:
             continue
         db.execute(

@@ -1,7 +1,7 @@
-"""Takes the list of who is in which hall, with how sure each line is.
+"""Lists who is in which hall, and how certain each line is.
 
-Whoever is listed is so by an entry whose stay nothing has ended. How sure that is depends on what
-could have ended it: exits that are scanned, and doors that can be heard.
+A person is listed by an open stay. The certainty depends on whether the end of a stay could be
+missed: whether exits are scanned and doors are online.
 """
 
 import json
@@ -17,29 +17,29 @@ from server.storage.connection import Connection, Row
 
 
 class Sureness(StrEnum):
-    """Says what could have ended a stay unnoticed, the surest first. The words are stored."""
+    """How the end of a stay could be missed, most certain first. The values are stored."""
 
-    EXITS_SCANNED = "exits_scanned"  # Whoever leaves is scanned, and every door is heard.
-    EXITS_INFERRED = "exits_inferred"  # Leaving is known by entering another hall as well.
-    NO_EXITS = "no_exits"  # No kiosk of this hall scans exits.
-    DOOR_AWAY = "door_away"  # A door of the hall is not heard, and may know more.
-    TOLD_LATE = "told_late"  # A door that was away told of it after the muster had begun.
+    EXITS_SCANNED = "exits_scanned"  # exits are scanned, and all doors are online
+    EXITS_INFERRED = "exits_inferred"  # entering another hall also counts as leaving
+    NO_EXITS = "no_exits"  # no kiosk of this hall scans exits
+    DOOR_AWAY = "door_away"  # a door is offline and may know more
+    TOLD_LATE = "told_late"  # reported by an offline door after the muster began
 
 
 @dataclass(frozen=True)
 class HallSureness:
-    """Says how sure the lines of a hall are."""
+    """The certainty of a hall's lines."""
 
     hall_id: int
     sureness: Sureness
-    away_since: int | None  # Since when the first of the silent doors was not heard (Unix ms).
-    away_doors: tuple[int, ...]  # The doors whose kiosks are not heard.
-    unseen: int  # The most people whom silent kiosks may have let in, and nobody knows of.
+    away_since: int | None  # when the first silent door was last heard (Unix ms)
+    away_doors: tuple[int, ...]  # doors with silent kiosks
+    unseen: int  # maximum of unknown people admitted by silent kiosks
 
 
 @dataclass(frozen=True)
 class Listed:
-    """Represents one line: a person, and the stay by which they are in the hall."""
+    """A line: a person, and the stay in the hall."""
 
     serial: int
     hall_id: int
@@ -48,12 +48,12 @@ class Listed:
     seq: int
     door_id: int
     since: int
-    # Another hall that they have entered too, and of which nothing shows that they left it.
+    # Another hall entered without a known exit.
     also_in: int | None = None
 
 
 def halls(db: Connection, now: int) -> dict[int, HallSureness]:
-    """Return how sure the lines of each hall are, by what is heard of its doors now."""
+    """Return the certainty for each hall, by its doors' current state."""
     scanned = {
         row[0]
         for row in db.execute(
@@ -75,8 +75,8 @@ def halls(db: Connection, now: int) -> dict[int, HallSureness]:
 
 
 def _is_silent(one: hall_control.KioskHolding, now: int) -> bool:
-    """Say whether the kiosk may know of people of whom the server does not. One that was never
-    heard has had nothing to let anybody in by.
+    """Return whether the kiosk may know of people unknown to the server. A kiosk never heard has
+    had no places.
     """
     if one.seen_at is None:
         return False
@@ -86,7 +86,7 @@ def _is_silent(one: hall_control.KioskHolding, now: int) -> bool:
 
 
 def _sureness(hall: Row, scanned: Collection[int], silent: bool) -> Sureness:
-    """Return the weakest that applies."""
+    """Return the lowest certainty that applies."""
     if silent:
         return Sureness.DOOR_AWAY
     if hall["hall_id"] not in scanned:
@@ -96,11 +96,11 @@ def _sureness(hall: Row, scanned: Collection[int], silent: bool) -> Sureness:
 
 
 def people_inside(db: Connection) -> list[Listed]:
-    """Return everybody of whom a stay is open, each once, in the hall that they entered last.
+    """Return everyone with an open stay, once, in the hall last entered.
 
-    Somebody in a hall inside another one is listed in the inner one alone.
+    A person in a nested hall is listed only there.
     """
-    # Each hall's open stays have an index.
+    # Uses the index of each hall's open stays.
     rows = db.execute(
         "SELECT s.serial, s.hall_id, s.kiosk, s.generation, s.seq, s.door_id, s.opened_at"
         " FROM hall h JOIN stay s ON s.hall_id = h.hall_id AND s.closed_at IS NULL"
@@ -117,7 +117,7 @@ def _one_line(stays: list[Listed], known: Rules) -> Listed:
     if len(stays) == 1:
         return stays[0]
     lineage: Mapping[int, frozenset[int]] = known.lineage
-    # The hall of one entry that lies inside the others has the most halls around it.
+    # Of nested halls, the innermost has the most surrounding ones.
     last = max(stays, key=lambda one: (one.since, len(lineage[one.hall_id])))
     others = [one for one in stays if one.hall_id not in lineage[last.hall_id]]
     if not others:
@@ -130,10 +130,10 @@ def _one_line(stays: list[Listed], known: Rules) -> Listed:
 
 
 def door_list(text: str) -> tuple[int, ...]:
-    """Read the doors of a stored hall."""
+    """Parse the doors of a stored hall."""
     return tuple(json.loads(text))
 
 
 def door_text(doors: Iterable[int]) -> str:
-    """Write the doors of a hall to store."""
+    """Format the doors of a hall for storage."""
     return json.dumps(list(doors))

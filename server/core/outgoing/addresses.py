@@ -1,11 +1,11 @@
-"""Checks the addresses of other machines that this server may send something to."""
+"""Checks the addresses to which this server may send requests."""
 
 import ipaddress
 from urllib.parse import urlsplit
 
 URL_CHARS_MAX = 500
-# Where machines in a cloud find their own settings and secrets: those of Amazon, Google, Azure,
-# Oracle, Alibaba, Tencent, Scaleway and OpenStack. A cloud has all of 169.254/16 for such.
+# Addresses of metadata services, which hold a cloud machine's settings and secrets: Amazon, Google,
+# Azure, Oracle, Alibaba, Tencent, Scaleway and OpenStack. All of 169.254/16 is reserved for them.
 CLOUD_SERVICES = tuple(
     map(
         ipaddress.ip_network,
@@ -19,9 +19,7 @@ IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class AddressError(ValueError):
-    """Is raised for an address that nothing is sent to. `kind` is `form`, `secret`, `plain` or
-    `nearby`.
-    """
+    """Raised for a refused address. `kind` is `form`, `secret`, `plain` or `nearby`."""
 
     def __init__(self, kind: str) -> None:
         super().__init__(kind)
@@ -31,8 +29,8 @@ class AddressError(ValueError):
 def check_url(url: str, *, http_allowed: bool = False) -> None:
     """Check an address to send to. Raises AddressError.
 
-    It has no name or password. Without TLS it is this machine's alone, or with `http_allowed`
-    anybody's.
+    It must not contain a name or password. Plain http is allowed to this machine only, unless
+    `http_allowed`.
     """
     try:
         parts = urlsplit(url)
@@ -53,9 +51,10 @@ def check_url(url: str, *, http_allowed: bool = False) -> None:
 
 
 def is_nearby(host: str) -> bool:
-    """Tell whether an address is that of a machine's own surroundings, where no receiver is.
+    """Return whether an IP address belongs to the machine's own surroundings, such as a metadata
+    service.
 
-    Cloud machines find their own secrets at such addresses. A name is no address.
+    A name is no address.
     """
     try:
         found = ipaddress.ip_address(host.partition("%")[0])
@@ -69,12 +68,12 @@ def is_nearby(host: str) -> bool:
 
 
 def is_cloud_service(ip: IpAddress) -> bool:
-    """Tell whether a machine in a cloud finds its own settings or secrets at an address."""
+    """Return whether an address is a cloud's metadata service."""
     return any(plain_ip(ip) in network for network in CLOUD_SERVICES)
 
 
 def plain_ip(ip: IpAddress) -> IpAddress:
-    """Return the IPv4 address to which an IPv6 address leads, or else the address itself."""
+    """Return the IPv4 address embedded in an IPv6 address, or the address itself."""
     if isinstance(ip, ipaddress.IPv4Address):
         return ip
     if ip in _NAT64:
@@ -83,9 +82,8 @@ def plain_ip(ip: IpAddress) -> IpAddress:
 
 
 def is_url(url: str) -> bool:
-    """Tell whether something that holds no secret, and whose answer proves itself, may go there.
-
-    It may go without TLS.
+    """Return whether an address is valid for non-secret requests with verifiable answers. Plain
+    http is allowed.
     """
     try:
         check_url(url, http_allowed=True)

@@ -1,4 +1,4 @@
-"""Lets a library that asks by `requests` ask within the bounds of `posting`."""
+"""Adapts `posting` for libraries that use `requests`."""
 
 import io
 import time
@@ -12,8 +12,8 @@ from server.core.outgoing import posting
 
 
 class Bounded(BaseAdapter):
-    """Answers a session's requests, which end together `whole_s` from now. Of each answer at most
-    `answer_max` bytes are read. The certificate is checked against those that the system trusts.
+    """Sends a session's requests, which share a deadline of `whole_s` from now. Answers are read up
+    to `answer_max` bytes. The system's trusted certificates apply.
     """
 
     def __init__(self, whole_s: float, answer_max: int) -> None:
@@ -30,7 +30,7 @@ class Bounded(BaseAdapter):
         cert: Any = None,
         proxies: Mapping[str, str] | None = None,
     ) -> requests.Response:
-        """Send a request. Raises a RequestException where there is no whole answer in time."""
+        """Send a request. Raises a RequestException without a complete answer in time."""
         body = request.body or b""
         headers = {name: value for name, value in request.headers.items()
                    if name.casefold() != "accept-encoding"}  # fmt: skip
@@ -49,4 +49,4 @@ class Bounded(BaseAdapter):
         return answer
 
     def close(self) -> None:
-        """Do nothing: each request has a connection of its own."""
+        """Does nothing: each request has its own connection."""

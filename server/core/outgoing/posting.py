@@ -1,4 +1,4 @@
-"""Sends one request to another machine's address, and follows nobody elsewhere."""
+"""Sends single HTTP requests, without redirects."""
 
 import http.client
 import socket
@@ -12,30 +12,30 @@ from urllib.parse import urlsplit
 from badges.i18n import N_, Phrase
 from server.core.outgoing import addresses
 
-TIMEOUT_S = 10.0  # For each step: to connect, to send, to answer.
-WHOLE_S = 20.0  # For all of it, also where the receiver answers byte by byte.
+TIMEOUT_S = 10.0  # for each step: connect, send, receive
+WHOLE_S = 20.0  # for the whole request, even if the answer comes byte by byte
 
 
 @dataclass(frozen=True)
 class Reply:
-    """Says what came of sending. `status` is 0 where there was no answer.
+    """The result of a request. `status` is 0 without an answer.
 
-    `words` are the status, or the kind of failure, and never what the receiver wrote.
+    `words` are the status or the kind of failure, and never the receiver's text.
     """
 
     status: int
     words: str
     body: bytes = b""
     content_type: str = ""
-    too_long: bool = False  # There was more than `body`, which was not read.
+    too_long: bool = False  # the answer was longer, and was cut
 
 
-# Takes an address, a body, headers, and the most bytes of an answer that are read.
+# Takes an address, a body, headers, and the maximum size of the answer in bytes.
 Send = Callable[[str, bytes, Mapping[str, str], int], Reply]
 
 
 def post(url: str, body: bytes, headers: Mapping[str, str], answer_max: int) -> Reply:
-    """POST a body, as `ask` does."""
+    """POST a body, like `ask`."""
     return ask("POST", url, body, headers, answer_max, whole_s=WHOLE_S)
 
 
@@ -43,10 +43,10 @@ def ask(
     method: str, url: str, body: bytes, headers: Mapping[str, str], answer_max: int, *,
     whole_s: float,
 ) -> Reply:  # fmt: skip
-    """Send a request. The certificate is checked, and redirects are not followed.
+    """Send a request. The certificate is verified, and redirects are not followed.
 
-    A name that leads to an address of `addresses.is_nearby` gets nothing. `whole_s` from now it is
-    over, also where the answer comes byte by byte.
+    Names that resolve to an address in `addresses.is_nearby` are refused. The request ends after
+    `whole_s`, even if the answer comes byte by byte.
     """
     parts = urlsplit(url)
     connection = _connection(
@@ -55,7 +55,7 @@ def ask(
     target = parts.path or "/"
     if parts.query:
         target += f"?{parts.query}"
-    # A connection lets go of its socket when an answer has no length, and reads on.
+    # http.client drops its reference to the socket if an answer has no length.
     held: list[socket.socket] = []
     timer = threading.Timer(whole_s, _cut, (connection, held))
     timer.daemon = True

@@ -1,10 +1,9 @@
-"""Makes backups of the event's whole directory, as it is at one moment. They go to a second disk
-every 5 minutes.
+"""Backs up the event's directory to a second disk every 5 minutes.
 
-A backup is a directory that is an event. It has the database, the settings, what organisers put
-beside them, and the keys, without which no kiosk and no badge would know the restored server. It
-appears under its name once it is whole and on disk. Writers go on meanwhile. What must not be lost
-in between is kept by `critical_state`.
+A backup is a complete event directory as of one moment: the database, settings, organisers' files,
+and the keys, without which kiosks and badges would not accept the restored server. It gets its name
+once it is complete and on disk. Writes continue meanwhile. `critical_state` covers the time in
+between.
 """
 
 import logging
@@ -33,28 +32,28 @@ from server.storage.errors import EngineError, cause
 log = logging.getLogger(__name__)
 
 EVERY_S = 300.0
-RETRY_S = 20.0  # After one that failed, and while the second disk lacks acts.
-# This many of the newest are kept. Of the others the last of each day (UTC) is kept for ever.
+RETRY_S = 20.0  # after a failure, and while acts are missing on the second disk
+# The newest backups to keep. Of older ones, the last of each day (UTC) is kept for ever.
 KEEP = 12
 STEP_PAGES = 128
-PAUSE_S = 0.005  # The pause between steps, because the doors need the disk.
-# Steps between two flushes. One flush of a whole large copy would hold everybody up.
+PAUSE_S = 0.005  # between steps, since the doors need the disk
+# Steps between two flushes. Flushing a large copy at once would delay others.
 SYNC_EVERY = 64
 _NAME = "%Y%m%d-%H%M%SZ"
 _MAKING = "making-"
 
-# Takes how many pages of the database are done, and of how many. Before it both are 0.
+# Takes the pages copied and the total. Both are 0 before the database.
 Progress = Callable[[int, int], None]
 
 
 class BackupError(EventError):
-    """Is raised when the backup was not made. The text says why and what to do. Earlier backups are
-    as they were.
+    """Raised if the backup was not made. The text states the reason and the remedy. Earlier backups
+    are intact.
     """
 
 
 class _StoppedError(Exception):
-    """Is raised when the server stops. What was being made is left out."""
+    """Raised when the server stops. The unfinished backup is dropped."""
 
 
 @dataclass(frozen=True)
@@ -65,15 +64,13 @@ class Backup:
 
 @dataclass(frozen=True)
 class Status:
-    """Says how it stands with the second disk. The texts are for staff, and are "" while all is
-    well.
-    """
+    """The state of the second disk. The texts for staff are "" while all is well."""
 
     directory: Path
     newest: Backup | None = None
-    trouble: str = ""  # Why the last backup was not made.
-    acts_trouble: str = ""  # Why the last acts are on one disk only.
-    warning: str = ""  # Set where the second disk is the first one.
+    trouble: str = ""  # why the last backup failed
+    acts_trouble: str = ""  # why the last acts are on one disk only
+    warning: str = ""  # set if the second disk is the first one
 
     @property
     def fails(self) -> bool:
@@ -81,7 +78,7 @@ class Status:
 
 
 def backups(directory: Path) -> list[Backup]:
-    """Return the whole backups, the oldest first."""
+    """Return the complete backups, oldest first."""
     found = []
     for path in directory.iterdir():
         made_at = _made_at(path)
@@ -99,9 +96,7 @@ def _made_at(path: Path) -> int | None:
 
 
 def check_directory(event: Event) -> str:
-    """Raises BackupError where backups can't be made. Otherwise it returns a warning for staff, or
-    "" where there is none.
-    """
+    """Raise BackupError if backups can't be made. Otherwise return a warning for staff, or ""."""
     directory = event.backup_path
     if directory is None:
         return Phrase(
@@ -200,10 +195,10 @@ def _copy_files(event: Event, making: Path) -> None:
 
 
 def _copy_database(source: Path, target: Path, progress: Progress, pause_s: float) -> None:
-    """Copy one moment's state slowly, because the doors need the disk. Flush it now and then."""
+    """Copy the state of one moment slowly, since the doors need the disk, with regular flushes."""
     durable_files.write_new(target, b"")
     steps = 0
-    # It stays open longer than SQLite's connection, whose locks closing it would drop.
+    # Keep it open longer than SQLite's connection: closing it would release SQLite's locks.
     with target.open("rb+") as file:
 
         def step(done: int, of: int) -> None:
@@ -219,9 +214,7 @@ def _copy_database(source: Path, target: Path, progress: Progress, pause_s: floa
 
 
 def prune(directory: Path, keep: int = KEEP) -> None:
-    """Delete all but the newest `keep` backups and the last of each day. What was never finished is
-    deleted too.
-    """
+    """Delete backups except the newest `keep` and the last of each day, and unfinished ones."""
     old = backups(directory)[:-keep]
     last_of_day = {one.made_at // 86_400_000: one for one in old}
     for one in old:
@@ -243,7 +236,7 @@ def _alive(process: str) -> bool:
 
 
 def _check_age(directory: Path, opened: Database) -> None:
-    """Raises BackupError where the newest backup is of a later state than the database."""
+    """Raises BackupError if the newest backup is later than the database."""
     newest = next(reversed(backups(directory)), None)
     if newest is None:
         return
@@ -251,7 +244,7 @@ def _check_age(directory: Path, opened: Database) -> None:
         with database_file.opened_read_only(newest.path / DATABASE_FILE) as db:
             there = _state(db)
     except EngineError:
-        # A backup that can't be read says nothing about the database.
+        # An unreadable backup proves nothing.
         return
     if there > _state(opened.reader):
         raise BackupError(
@@ -265,19 +258,17 @@ def _check_age(directory: Path, opened: Database) -> None:
 
 
 def _state(db: Connection) -> tuple[int, int, int]:
-    """Return what tells how late a state is. Later states of one event's line of servers compare
-    higher.
-    """
+    """Return a key by which later states of the same line of servers compare higher."""
     return event_state.incarnation(db), changes.cursor(db), log_size(db)
 
 
 class Backups:
-    """Makes them while the server runs, on a thread of its own, and keeps the acts."""
+    """Makes backups on a thread while the server runs, and keeps the critical acts."""
 
     def __init__(
         self, event: Event, opened: Database, clock: Callable[[], int], every_s: float = EVERY_S
     ) -> None:
-        """`event` has a backup directory. Raises BackupError or ActsError."""
+        """`event` must have a backup directory. Raises BackupError or ActsError."""
         check_directory(event)
         directory = event.backup_path
         assert directory is not None
@@ -296,20 +287,18 @@ class Backups:
         return replace(self._status, acts_trouble=self._keeper.trouble)
 
     def kept_acts(self) -> list[Acts]:
-        """Return the acts on the second disk, also such as the database may lack."""
+        """Return the acts on the second disk, including those that the database may lack."""
         return self._keeper.kept()
 
     def keep_acts(self) -> None:
-        """Write the acts with the server's incarnation, because it has just become the next of its
-        line.
-        """
+        """Write the acts with the server's incarnation, which has just changed."""
         self._keeper.keep()
 
     def start(self) -> None:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop, also in the middle of one."""
+        """Stop, even during a backup."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join()
@@ -325,7 +314,7 @@ class Backups:
             except _StoppedError:
                 return
             except Exception as error:
-                # The next one may succeed, so it must be tried.
+                # Try again later: the next one may succeed.
                 log.error("backup failed: %s", cause(error))
                 self._status = replace(
                     self._status, trouble=Phrase("failed (%(why)s)", why=type(error).__name__)
@@ -335,7 +324,7 @@ class Backups:
             self._stop.wait(min(waits_s, RETRY_S) if self._keeper.trouble else waits_s)
 
     def _back_up(self) -> bool:
-        """Make a backup, and say whether one was made."""
+        """Make a backup. Return whether it succeeded."""
         try:
             warning = check_directory(self._event)
             self._keeper.keep()

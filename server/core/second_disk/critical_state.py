@@ -1,9 +1,9 @@
-"""Acts that a restored server must not have forgotten, on the second disk before they are answered.
+"""Stores acts that a restored server must know, on the second disk before they are answered.
 
-Backups are minutes apart. A kiosk that was confirmed since the last one holds places of which a
-restored server would know nothing; so kiosks, halls, users, revocations and reissues are written
-whole to one small file beside the backups, in the step that changes them. Scans and heartbeats
-touch none of it: triggers on the writer's own connection tell which steps do.
+Backups are minutes apart. A kiosk confirmed since the last one holds places unknown to a restored
+server. So kiosks, halls, users, revocations and reissues are written to one small file beside the
+backups, in the step that changes them. Triggers on the writer's connection detect these steps.
+Scans and heartbeats are unaffected.
 """
 
 import logging
@@ -33,16 +33,14 @@ _BYTES_MAX = 500_000_000
 
 
 class ActsError(EventError):
-    """Is raised when the file of acts can't be used, or an act can't be kept. The text says what to
-    do.
+    """Raised if the file of acts can't be used, or an act can't be stored. The text states the
+    remedy.
     """
 
 
 @dataclass(frozen=True)
 class Kept:
-    """Describes a table whose rows are kept. It keeps all columns but `without`, or only the key
-    and the columns of `only`.
-    """
+    """A table whose rows are stored: all columns except `without`, or only the key and `only`."""
 
     table: str
     key: tuple[str, ...]
@@ -83,7 +81,7 @@ KEPT = (
     Kept("attendee", ("serial",), only=("revoked_at",), where="revoked_at IS NOT NULL"),
     Kept("unknown_holder", ("serial",)),
     Kept("api_token", ("token_id",), without=("used_at",)),
-    # A webhook that was removed must not be sent to again.
+    # No messages may be sent to a removed webhook.
     Kept(
         "webhook_endpoint",
         ("endpoint_id",),
@@ -92,17 +90,15 @@ KEPT = (
     ),
 )
 _TABLES = tuple(kept.table for kept in KEPT)
-# Files of earlier versions lack these.
+# missing in files of earlier versions
 _SINCE = {"unknown_holder", "door_from", "day_credential", "api_token", "webhook_endpoint"}
-# New rows of these tables that come by the thousand are not critical.
+# Conditions for inserts. New rows that come by the thousand are not critical.
 _INSERTS = {"badge": "NEW.issue > 1", "attendee": None}
 
 
 @dataclass(frozen=True)
 class Moment:
-    """Says which state of an event something belongs to. `committed` leaves were surely on disk by
-    then.
-    """
+    """A state of an event. `committed` leaves were certainly on disk."""
 
     event_id: bytes
     incarnation: int
@@ -112,27 +108,27 @@ class Moment:
 
     @property
     def order(self) -> tuple[int, int]:
-        """Return a pair to compare moments by. Later states compare higher."""
+        """Return a key by which later states compare higher."""
         return self.incarnation, self.log_size
 
 
 @dataclass(frozen=True)
 class Acts:
-    """Holds what a file of acts contains. It has rows by table, and each row has its values by
-    column.
-    """
+    """The contents of a file of acts: rows by table, each with values by column."""
 
     moment: Moment
     rows: dict[str, list[dict[str, Any]]]
 
 
 class Keeper:
-    """Keeps the acts of one process's writes. `trouble` says why the last could not be kept."""
+    """Stores the acts of one process's writes. `trouble` is the reason if the last could not be
+    stored.
+    """
 
     def __init__(
         self, event_id: bytes, database: Database, directory: Path, clock: Callable[[], int]
     ) -> None:
-        """Raises ActsError, also where the database is older than what was kept."""
+        """Raises ActsError, also if the database is older than the stored acts."""
         self.trouble = ""
         self._event_id = event_id
         self._database = database
@@ -145,11 +141,11 @@ class Keeper:
         database.check_steps(self._check)
 
     def keep(self) -> None:
-        """Write the file where it is out of date. `trouble` says so where that failed."""
+        """Write the file if it is out of date. Sets `trouble` on failure."""
         self._database.write(self._try)
 
     def kept(self) -> list[Acts]:
-        """Return what the second disk has of this event's acts, also such as the database may
+        """Return the event's acts on the second disk, including those that the database may
         lack.
         """
         found = []
@@ -159,13 +155,13 @@ class Keeper:
         return [one for one in found if one.moment.event_id == self._event_id]
 
     def _watch(self, db: Connection) -> None:
-        # It notes what this step changed. A `grave` change must be kept on the second disk, or the
-        # step is undone. This is a table because its rows are undone with the step.
+        # Records this step's changes. A `grave` change must reach the second disk, or the step is
+        # rolled back. It is a table, so that rows are rolled back with the step.
         db.execute("CREATE TEMP TABLE act_changed (grave INTEGER NOT NULL)")
         for kept in KEPT:
             columns = [name for name in kept.columns(db) if name not in kept.key]
             differs = " OR ".join(dialect.differs(f"NEW.{name}", f"OLD.{name}") for name in columns)
-            # A kiosk at work holds places, so a restored server must know it.
+            # An active kiosk holds places, so a restored server must know it.
             working = "CASE NEW.state WHEN 'active' THEN 1 ELSE 0 END"
             grave = working if kept.table == "kiosk" else "0"
             _trigger(db, kept.table, f"UPDATE OF {', '.join(columns)}", differs, grave)
@@ -174,8 +170,8 @@ class Keeper:
                 _trigger(db, kept.table, "INSERT", when, grave)
 
     def _check(self, db: Connection) -> None:
-        """Keep the acts of a step, after it and in its transaction. Raises ActsError where the step
-        must not stand.
+        """Store a step's acts in its transaction. Raises ActsError if the step must be rolled
+        back.
         """
         (grave,) = db.execute("SELECT MAX(grave) FROM act_changed").fetchone()
         if grave is None:
@@ -207,7 +203,7 @@ class Keeper:
 
     def _write(self, db: Connection) -> None:
         moment, rows = self._moment(db), {kept.table: _rows(db, kept) for kept in KEPT}
-        with suppress(ActsError):  # A file that can't be read is written anew.
+        with suppress(ActsError):  # replace an unreadable file
             there = read_acts(self._path)
             if (there.rows, there.moment.incarnation) == (rows, moment.incarnation):
                 return
@@ -222,7 +218,7 @@ class Keeper:
 
 
 def log_size(db: Connection) -> int:
-    """Return how many leaves the entry log has."""
+    """Return the number of leaves of the entry log."""
     (size,) = db.execute("SELECT COALESCE(MAX(number) + 1, 0) FROM leaf").fetchone()
     return int(size)
 
@@ -234,8 +230,8 @@ def _trigger(db: Connection, table: str, event: str, when: str, grave: str) -> N
 
 
 def _check_age(path: Path, database: Moment) -> None:
-    """Check that the database is no old copy. It is one where it lacks what was on disk when an act
-    was kept.
+    """Raise ActsError if the database lacks data that was on disk when acts were stored: it is an
+    old copy.
     """
     if not path.exists():
         return
@@ -260,10 +256,11 @@ def _check_age(path: Path, database: Moment) -> None:
 
 
 def _keep_unsure(path: Path, database: Moment) -> None:
-    """Keep acts that this database may lack, before they are written anew.
+    """Keep acts that this database may lack before the file is rewritten.
 
     The last act was on the second disk before its own commit. If the server died in between, it was
-    never answered. If the database was put back to just before it, it was, and kiosks will tell.
+    never answered. If the database was set back to just before it, it was answered, and kiosks will
+    prove that.
     """
     unsure = path.with_name(UNSURE_FILE)
     with suppress(OSError):
@@ -281,7 +278,7 @@ def _rows(db: Connection, kept: Kept) -> list[dict[str, Any]]:
 
 
 def read_acts(path: Path) -> Acts:
-    """Read what the file holds. Raises ActsError for one that can't be read or is damaged."""
+    """Read a file of acts. Raises ActsError if it is unreadable or damaged."""
     try:
         if path.stat().st_size > _BYTES_MAX:
             raise ActsError(N_("%(path)s is too large to be what it is called."), path=path)

@@ -1,7 +1,7 @@
-"""Makes a database that of the next server in its line, after it was put back to an earlier state.
+"""Makes a database that was set back the next server of its line.
 
-A restore does so, and so does a running server that finds its database older than what it signed
-(docs/design/places.md, rule 8).
+This happens in a restore, and when a running server finds its database older than its own
+signatures (docs/design/places.md, rule 8).
 """
 
 from collections.abc import Sequence
@@ -17,15 +17,13 @@ from server.core.second_disk import critical_state, restore_critical
 from server.storage.connection import Connection
 from server.storage.tables import keep_setting
 
-# A feed never has this many. After a restore it begins above the old one.
+# Above any real rate, so that a restored feed begins after the old one.
 CURSORS_PER_S = 1_000
 
 
 @dataclass(frozen=True)
 class Awaited:
-    """Names a kiosk that must be heard before its hall gives out places. Names are JSON by
-    language.
-    """
+    """A kiosk that must report before its hall grants places. Names are JSON by language."""
 
     hall_id: int
     hall_names: str
@@ -46,18 +44,16 @@ def next_of_line(
     now: int,
     was_put_back: bool,
 ) -> tuple[dict[str, int], int]:
-    """Make this database that of the next server in its line. It may have forgotten grants (rule
-    8).
+    """Make this database the next server of its line. It may have forgotten grants (rule 8).
 
-    `newer` are acts that it may lack, the oldest first. `log_name` is the entry log's name until
-    now. `subject` goes into the act. `was_put_back` tells that the database may have gone on as an
-    old copy before anybody knew. Returns which rows the acts brought, and how many fit nothing.
+    `newer` are acts that it may lack, oldest first. `log_name` is the entry log's former name.
+    `subject` is logged. `was_put_back` means that the old copy may have been in use. Return the
+    number of rows gained from the acts by table, and the number of rows that did not fit.
     """
     left: dict[str, str | int | None] = {"log_name": log_name}
     left |= {"log_size": critical_state.log_size(db), "log_root": _root(db)}
     keep_setting(db, "incarnation", str(incarnation))
-    # This comes before the acts, because a kiosk that they know as fenced may have been granted
-    # places until then.
+    # Before the acts: a kiosk fenced in them may have received places until then.
     pools.await_all(db, incarnation, was_put_back=was_put_back)
     gained: dict[str, int] = {}
     skipped = 0
@@ -72,8 +68,8 @@ def next_of_line(
 
 
 def ask_about_print_jobs(db: Connection, now: int) -> None:
-    """Return unfinished print jobs to their desks. A job that waited in the earlier state may have
-    been printed since.
+    """Return unfinished print jobs to their desks. Since the earlier state, they may have been
+    printed.
     """
     words = N_("The server was set back to an earlier state since.")
     db.execute(
@@ -84,11 +80,9 @@ def ask_about_print_jobs(db: Connection, now: int) -> None:
 
 
 def _forget_what_is_over(db: Connection, incarnation: int) -> None:
-    """Forget the sessions of pages, for some may have been ended since. The old server's feed is
-    forgotten too.
+    """Delete page sessions, since some may have ended since, and the old server's feed.
 
-    The new feed begins where no kiosk has been. So each kiosk takes a snapshot first, and none is
-    thought to know what it does not.
+    The new feed begins beyond every kiosk's cursor, so each kiosk first takes a snapshot.
     """
     db.execute("DELETE FROM web_session")
     (newest,) = db.execute("SELECT COALESCE(MAX(cursor), 0) FROM change").fetchone()
@@ -108,7 +102,7 @@ def _root(db: Connection) -> str:
 
 
 def awaited(db: Connection) -> list[Awaited]:
-    """Return the kiosks whose word a restored server's halls wait for, hall by hall."""
+    """Return the kiosks that a restored server's halls wait for, by hall."""
     rows = db.execute(
         "SELECT a.hall_id, h.names AS hall_names, a.kiosk, a.generation, k.state,"
         " d.names AS door_names"

@@ -1,9 +1,8 @@
-"""Copies what an organiser has put into the event's directory into a backup and back.
+"""Copies the organiser's files of an event into a backup and back.
 
-That is the folder `cards`, with settings, logos, templates and photos, the folder `mail`, with
-settings and texts, and the settings of wallets' passes. A backup is made every 5 minutes, and
-photos seldom change. So a file that is as it was in the backup before is a second name of that one
-(a hard link) and takes no room, where the disk can do that.
+These are the folders `cards` and `mail` and the settings of wallet passes. Backups are frequent and
+photos seldom change, so a file unchanged since the last backup becomes a hard link to its copy, if
+the disk supports that.
 """
 
 import os
@@ -19,15 +18,15 @@ NAMES = (*FOLDERS, *FILES)
 
 FILES_MAX = 300_000
 
-GoOn = Callable[[], None]  # It raises where the copy is to be given up.
+GoOn = Callable[[], None]  # raises to cancel the copy
 
 
 class TooManyFilesError(Exception):
-    """Is raised where a folder has more files than an event can need."""
+    """Raised if a folder has more files than an event can need."""
 
 
 def copied_bytes(source: Path, before: Path | None) -> int:
-    """Return how much room a copy of these in `source` takes beside the backup `before`."""
+    """Return the size of a copy of the files in `source` beside the backup `before`."""
     return sum(
         path.stat().st_size
         for path in _all_files(source)
@@ -38,10 +37,10 @@ def copied_bytes(source: Path, before: Path | None) -> int:
 def copy_own_files(
     source: Path, target: Path, before: Path | None = None, go_on: GoOn = lambda: None
 ) -> None:
-    """Copy these from the event in `source` into the directory `target`.
+    """Copy the files from the event in `source` into `target`.
 
-    `before` is an earlier backup on the disk of `target`. Only the owner may read the copy. Raises
-    OSError, and TooManyFilesError. A file that goes while it is copied is left out.
+    `before` is an earlier backup on the same disk. Only the owner may read the copy. Files deleted
+    meanwhile are left out. Raises OSError and TooManyFilesError.
     """
     made = {target / name for name in FOLDERS if (source / name).is_dir()}
     for folder in made:
@@ -66,8 +65,8 @@ def _all_files(source: Path) -> Iterator[Path]:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """Yield the files in a folder and those below it. What is half written is left out, and links
-    to other folders are not followed.
+    """Yield the files in a folder and below, without unfinished ones and without following
+    links.
     """
     count = 0
     for directory, folders, names in os.walk(folder):
@@ -93,7 +92,7 @@ def _is_as(path: Path, earlier: Path | None) -> bool:
 
 
 def _linked(earlier: Path | None, copy: Path) -> bool:
-    """Give a file of the earlier backup a second name, and say whether the disk can do that."""
+    """Hard-link an earlier copy. Return whether the disk supports that."""
     assert earlier is not None
     try:
         os.link(earlier, copy)
@@ -110,5 +109,5 @@ def _copied(path: Path, copy: Path) -> None:
     except FileNotFoundError:
         return
     durable_files.write_new(copy, data)
-    # By its time the next backup sees whether a file was changed.
+    # The next backup detects changes by the time.
     os.utime(copy, ns=(stat.st_atime_ns, stat.st_mtime_ns))

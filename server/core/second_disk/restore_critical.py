@@ -1,6 +1,4 @@
-"""Brings the acts' rows into a restored database. They say what was done after its backup, as far
-as it was kept.
-"""
+"""Merges stored acts, made after the backup, into a restored database."""
 
 from typing import Any
 
@@ -16,11 +14,11 @@ _REVOKED = next(kept for kept in critical_state.KEPT if kept.table == "attendee"
 
 
 def merge(db: Connection, rows: dict[str, list[dict[str, Any]]]) -> tuple[dict[str, int], int]:
-    """Take the acts' rows. Returns how many the backup lacked or had differently, by table, and how
-    many fit nothing.
+    """Merge the rows. Return the number of new or changed rows by table, and of rows that did not
+    fit.
 
-    Attestations and clearings are not among them. What the ledger forgot must be attested again,
-    and meanwhile those places count as used.
+    Attestations and clearings are not included: they must be repeated, and until then those places
+    count as used.
     """
     gained: dict[str, int] = {}
     skipped = 0
@@ -29,7 +27,7 @@ def merge(db: Connection, rows: dict[str, list[dict[str, Any]]]) -> tuple[dict[s
         columns = kept.columns(db)
         waiting = [{n: v for n, v in row.items() if n in columns} for row in rows[kept.table]]
         taken, failed = _take_all(db, kept, waiting)
-        # A hall may come before the one around it, which it refers to.
+        # A hall may come before its surrounding hall, which it refers to.
         while failed and len(failed) < len(waiting):
             waiting = failed
             more, failed = _take_all(db, kept, waiting)
@@ -52,7 +50,7 @@ def merge(db: Connection, rows: dict[str, list[dict[str, Any]]]) -> tuple[dict[s
 def _take_all(
     db: Connection, kept: critical_state.Kept, rows: list[dict[str, Any]]
 ) -> tuple[int, list[dict[str, Any]]]:
-    """Take all rows. Returns how many were new or different, and those that fit nothing."""
+    """Merge all rows. Return the number of new or changed ones, and the rows that did not fit."""
     taken, failed = 0, []
     for row in rows:
         try:
@@ -64,7 +62,7 @@ def _take_all(
 
 
 def _take(db: Connection, kept: critical_state.Kept, row: dict[str, Any]) -> bool:
-    """Take one row. Returns whether it was new or different."""
+    """Merge one row. Return whether it was new or changed."""
     if kept.table in _OF_HOLDERS and not _is_known(db, row["serial"]):
         _keep_unknown(db, row)
         return False
@@ -78,7 +76,7 @@ def _take(db: Connection, kept: critical_state.Kept, row: dict[str, Any]) -> boo
     differs = " OR ".join(dialect.differs(name, f":{name}") for name in others)
     known = db.execute(f"SELECT {differs} FROM {kept.table} WHERE {where}", row).fetchone()
     if known is None:
-        # What it held has changed since in unknown ways, so the server must hear from it first.
+        # Its places have changed since, so its kiosk must report first.
         if kept.table == "place_account":
             row = {**row, "awaited": 1}
         names, marks = ", ".join(row), ", ".join(f":{name}" for name in row)
@@ -96,10 +94,10 @@ def _is_known(db: Connection, serial: int) -> bool:
 
 
 def _keep_unknown(db: Connection, row: dict[str, Any]) -> None:
-    """Keep by serial that a badge was revoked or replaced whose holder is on no roster here.
+    """Store the revocation or reissue of a badge whose holder is unknown here.
 
-    The roster is not among the acts, so whoever came after the backup is on none. Their badges are
-    out there all the same, and what was revoked or replaced stays so.
+    The roster is not among the acts, so people registered after the backup are missing. Their
+    revoked and replaced badges must stay invalid.
     """
     issue = dialect.greatest("unknown_holder.highest_issue", "excluded.highest_issue")
     db.execute(

@@ -1,14 +1,12 @@
-"""Detects a database that was put back to an older state, by hand or with a snapshot of the
-machine.
+"""Detects a database that was set back to an older state, by hand or with a machine snapshot.
 
-Such a server has forgotten places that it granted, and would grant them again. Its kiosks know
-better, because they keep what it signed. So it takes the step that a restore takes
-(docs/design/places.md, rule 8). It becomes the next server of its line, and grants nothing in a
-hall before the doors there have been heard.
+Such a server has forgotten grants and would repeat them. Its kiosks still have its signed
+statements. So it does the same as a restore (docs/design/places.md, rule 8): it becomes the next
+server of its line, and grants nothing in a hall before the doors there have reported.
 
-Only signed statements of the server are evidence: a mark beyond what this database knows, a grant
-above what it knows, or a checkpoint of the log that this log contradicts. A kiosk that claims a
-grant and shows no signature lies, or its journal was altered. It is fenced, and no hall waits.
+Only the server's signed statements are evidence: a mark or a grant beyond this database's state, or
+a checkpoint that contradicts this log. A kiosk that claims a grant without a signature is lying or
+its journal was altered. It is fenced, and no hall waits for it.
 """
 
 import logging
@@ -36,16 +34,14 @@ from server.storage.tables import keep_setting
 log = logging.getLogger(__name__)
 
 BY = "server"
-_SETTING = "set_back"  # Its value is when it was noticed, in Unix ms.
+_SETTING = "set_back"  # the value is the time of detection, in Unix ms
 
 
 class SetBackError(Exception):
-    """Is raised when the database is older than what the server has signed."""
+    """Raised if the database is older than the server's signed statements."""
 
     def __init__(self, sign: str, incarnation: int) -> None:
-        """Keep the sign by which the database was found to be older. `incarnation` is the highest
-        that is known to be in use.
-        """
+        """`sign` is the evidence. `incarnation` is the highest known to be in use."""
         super().__init__(sign)
         self.sign = sign
         self.incarnation = incarnation
@@ -53,9 +49,7 @@ class SetBackError(Exception):
 
 @dataclass(frozen=True)
 class Notice:
-    """Tells staff that the database was put back. It has when that was noticed (Unix ms), and which
-    kiosks the halls wait for.
-    """
+    """A notice to staff: when the set-back was detected (Unix ms), and the awaited kiosks."""
 
     at: int
     awaited: Sequence[line.Awaited]
@@ -68,10 +62,9 @@ def judge(
     sender: Sender,
     batch: wire.ScanBatch,
 ) -> None:
-    """Raises SetBackError where the batch shows that the database was put back.
+    """Raise SetBackError if the batch proves that the database was set back.
 
-    Raises ForkError where the batch claims what the server would have signed, and shows no
-    signature.
+    Raises ForkError if the batch claims a signed statement without its signature.
     """
     here = sender.standing.state.incarnation
     if isinstance(batch.mark, wire.Mark):
@@ -94,7 +87,7 @@ def _judge_mark(db: Connection, event: Event, sender: Sender, mark: wire.Mark) -
 
 
 def _came_so_far(db: Connection, sender: Sender, mark: wire.Mark) -> bool:
-    """Say whether this database knows the run, and has come as far in it."""
+    """Return whether this database knows the run and its position."""
     own = mark.run == sender.memo.get(RUN)
     if own and contact.has_reached(sender.memo, mark.cursor, mark.entries):
         return True
@@ -109,14 +102,14 @@ def _came_so_far(db: Connection, sender: Sender, mark: wire.Mark) -> bool:
     if row is None:
         return False
     cursor, entries = row
-    if cursor is None:  # it is the run that goes on
+    if cursor is None:  # it is the current run
         cursor, entries = standing.cursor, standing.entries
     return bool(mark.cursor <= cursor and mark.entries <= entries)
 
 
 def _judge_note(event: Event, entries: entry_log.Log, note: str, here: int) -> None:
-    """Check a checkpoint. Raises SetBackError where it names this log, or a later one of its line,
-    and does not fit this log.
+    """Check a checkpoint. Raises SetBackError if it is of this log, or a later one of the line, and
+    contradicts this log.
     """
     name = note.partition("\n")[0]
     stem = f"hallkeeper/{event.uuid}"
@@ -161,10 +154,10 @@ def _check_grant(
 
 
 def _claims(sender: Sender, batch: wire.ScanBatch, here: int) -> bool:
-    """Say whether the kiosk claims that it was granted more than is known, in the server's own
-    incarnation or a later one.
+    """Return whether the kiosk claims larger grants than known, in the server's incarnation or a
+    later one.
 
-    After a restore this is allowed in the server's own incarnation, until the kiosk has been heard.
+    After a restore this is allowed in the server's incarnation until the kiosk has reported.
     """
     if batch.incarnation > here:
         return True
@@ -177,7 +170,7 @@ def _claims(sender: Sender, batch: wire.ScanBatch, here: int) -> bool:
 
 
 def _granted(sender: Sender, key: PoolKey) -> int:
-    """Return how many places the server knows to have granted, 0 where it knows no account."""
+    """Return the granted total known to the server, or 0."""
     known = sender.accounts.get(key)
     return 0 if known is None else known.granted
 
@@ -195,12 +188,11 @@ def renew(
     kept: Sequence[critical_state.Acts],
     now: int,
 ) -> int | None:
-    """Become the next server of the line, in the writer's transaction. Returns the incarnation.
+    """Become the next server of the line, in the writer's transaction. Return the incarnation.
 
-    Returns None where another request has shown the same and the step is done. Raises ForkError, as
-    `judge` does. `kept` are the acts of the second disk, also such as this database may not have.
-    Where it is empty there are none, so a kiosk may hold places in halls where it is not known to
-    have been.
+    Returns None if another request has already done so. Raises ForkError like `judge`. `kept` are
+    the acts of the second disk, including those that this database may lack. If it is empty, kiosks
+    may hold places in halls where they are not known.
     """
     try:
         judge(db, event, entries, sender, batch)
@@ -240,9 +232,10 @@ def renew_by_memory(
     kept: Sequence[critical_state.Acts],
     now: int,
 ) -> int:
-    """Become the next server of the line, because this server itself remembers more than the
-    database has. That is so after a standby became the primary that lacked commits. Returns the
-    incarnation.
+    """Become the next server of the line, because the database lacks data in this server's memory.
+    Return the incarnation.
+
+    This happens when a lagging standby becomes the primary.
     """
     incarnation = max(event_state.incarnation(db) + 1, now // 1000)
     subject: dict[str, str | int | None] = {"incarnation": incarnation, "sign": sign}
@@ -263,8 +256,6 @@ def renew_by_memory(
 
 
 def notice(db: Connection) -> Notice | None:
-    """Return the notice that the database was put back. It is None where it never was, as far as
-    anybody showed.
-    """
+    """Return the notice of a detected set-back, or None."""
     row = db.execute("SELECT value FROM setting WHERE key = ?", (_SETTING,)).fetchone()
     return None if row is None else Notice(int(row[0]), line.awaited(db))

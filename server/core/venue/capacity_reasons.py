@@ -1,14 +1,12 @@
-"""Works out how many people a hall can take, from what was measured in it.
+"""Computes a hall's safe capacity from its measures.
 
-The method is that of the Guide to Safety at Sports Grounds, the "Green Guide" of the Sports Grounds
-Safety Authority. By its chapter on safe capacity a place has an entry, a holding, an exit and an
-emergency evacuation capacity, and is safe up to the lowest of them. The rates are that guide's
-highest: 660 people an hour through one entry lane, 82 a minute through a metre of level exit, and
-66 a minute through a metre of stairs. The guide counts entry over one hour, takes 8 minutes as the
-longest that people may take to leave, and lets an emergency take 2.5 to 8 minutes by its risk.
+The method is that of the Guide to Safety at Sports Grounds ("Green Guide", Sports Grounds Safety
+Authority): a place has an entry, a holding, an exit and an emergency capacity, and is safe up to
+the lowest. The rates are the guide's highest: 660 people an hour through an entry lane, and per
+metre of exit 82 a minute on the level and 66 on stairs. Entry counts over one hour, leaving may
+take 8 minutes, and an emergency 2.5 to 8 by its risk.
 
-These are reasons and not the law. The organiser sets the capacity, and Hallkeeper only warns. All
-of it is a pure calculation.
+These are recommendations, not law. The organiser sets the capacity, and Hallkeeper only warns.
 """
 
 import math
@@ -34,9 +32,8 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Measures:
-    """Holds what was measured in a hall. None means that nobody said it.
-
-    Widths are in metres, areas in square metres, and times in minutes.
+    """A hall's measures, or None if unknown: widths in metres, areas in square metres, times in
+    minutes.
     """
 
     floor_m2: float | None = None
@@ -52,7 +49,7 @@ class Measures:
 
 @dataclass(frozen=True)
 class Reason:
-    """Holds one of a hall's capacities. `sum` is how it comes about, for people to check."""
+    """A capacity of a hall. `sum` is its calculation, for people to check."""
 
     kind: str
     people: int
@@ -60,7 +57,7 @@ class Reason:
 
 
 def reasons(measures: Measures) -> tuple[Reason, ...]:
-    """Return the capacities that the measures yield, the lowest first."""
+    """Return the capacities from the measures, lowest first."""
     found = [*_holding(measures)]
     if measures.entry_lanes is not None:
         minutes, said = _minutes(measures.fill_min, FILL_MIN)
@@ -99,7 +96,7 @@ def reasons(measures: Measures) -> tuple[Reason, ...]:
 
 
 def _holding(measures: Measures) -> tuple[Reason, ...]:
-    """Return the lower of what the seats and what the floor hold."""
+    """Return the lower of the seats' and the floor's capacity."""
     found = []
     if measures.seats is not None:
         found.append(
@@ -117,10 +114,7 @@ def _holding(measures: Measures) -> tuple[Reason, ...]:
 
 
 def warning(capacity: int, found: tuple[Reason, ...]) -> str | None:
-    """Say what a capacity is above, or return None where no reason speaks against it.
-
-    `found` is what `reasons` returns.
-    """
+    """Return a warning if a capacity exceeds any of `found` (from `reasons`), else None."""
     above = [one for one in found if capacity > one.people]
     if not above:
         return None
@@ -144,12 +138,12 @@ def warning(capacity: int, found: tuple[Reason, ...]) -> str | None:
 
 
 def _minutes(given: float | None, default: float) -> tuple[float, str]:
-    """Return the minutes, and how to write them. Those that nobody said are assumed."""
+    """Return the minutes and their text. Unknown ones are assumed."""
     if given is None:
         return default, Phrase("%(default)s min (assumed)", default=f"{default:g}")
     return given, Phrase("%(given)s min", given=f"{given:g}")
 
 
 def _whole(people: float) -> int:
-    """Round down. What is a whole number but for the error of binary fractions stays one."""
+    """Round down, with a tolerance for binary fractions."""
     return math.floor(people + 1e-6)

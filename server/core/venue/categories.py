@@ -1,4 +1,4 @@
-"""Stores categories. Those that every event begins with stand in badges/categories.py."""
+"""Stores categories. Default ones are in badges/categories.py."""
 
 from badges.categories import CategoryPlan
 from server.storage.connection import Connection
@@ -16,9 +16,7 @@ def put_category(db: Connection, plan: CategoryPlan) -> None:
 
 
 def add_category(db: Connection, plan: CategoryPlan) -> None:
-    """Add a category that is not there yet. Halls and sessions that let every category in let this
-    one in too.
-    """
+    """Add a new category. Halls and sessions that admit all categories admit it too."""
     tables = (("hall_category", "hall_id"), ("session_category", "session_id"))
     open_to_all = {
         (table, key): db.execute(

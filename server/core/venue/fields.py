@@ -1,6 +1,6 @@
-"""Checks each value of a venue file, and turns it into what it stands for.
+"""Validates and converts the values of a venue file.
 
-A value comes from TOML with a type, or from a spreadsheet as text. Both are understood.
+Values come typed from TOML, or as text from a spreadsheet.
 """
 
 import re
@@ -29,20 +29,18 @@ Reader = Callable[[Any], Any]
 
 
 class ValueRefusedError(Spoken, ValueError):
-    """Is raised for a value that can't be used. The text says what is wrong with it, in plain
-    words.
-    """
+    """Raised for an invalid value. The text states the fault."""
 
 
 @dataclass(frozen=True)
 class Field:
-    """Describes how one key is read. `required` keys have no default."""
+    """How to read a key. `required` keys have no default."""
 
     read: Reader
     required: bool = False
 
 
-# Persian and Indic names need the two joiners, which are seen only by what they do to letters.
+# Persian and Indic names need the two invisible joiners.
 _JOINERS = {0x200C: None, 0x200D: None}
 
 
@@ -78,7 +76,7 @@ def key(value: Any) -> str:
 
 
 def whole(lowest: int, highest: int) -> Reader:
-    """Make a reader of whole numbers in a range."""
+    """Return a reader of whole numbers in a range."""
 
     def read(value: Any) -> int:
         if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,12}", value.strip()):
@@ -95,7 +93,7 @@ def whole(lowest: int, highest: int) -> Reader:
 
 
 def measure(lowest: float, highest: float) -> Reader:
-    """Make a reader of measures in a range, with decimals."""
+    """Return a reader of decimal measures in a range."""
 
     def read(value: Any) -> float:
         if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}([.,][0-9]{1,6})?", value.strip()):
@@ -119,7 +117,7 @@ def yes_or_no(value: Any) -> bool:
 
 
 def choice(*known: str) -> Reader:
-    """Make a reader that takes one of a few words."""
+    """Return a reader for a choice of words."""
 
     def read(value: Any) -> str:
         word = str(value).strip().casefold()
@@ -146,7 +144,7 @@ def colour(value: Any) -> str:
 
 
 def listed(read: Reader) -> Reader:
-    """Make a reader of lists. It also takes text with commas."""
+    """Return a reader of lists, or of text with commas."""
 
     def read_all(value: Any) -> tuple[Any, ...]:
         if isinstance(value, str):
@@ -161,8 +159,8 @@ def listed(read: Reader) -> Reader:
 
 
 def category_choice(value: Any) -> tuple[str | int, ...] | None:
-    """Read category keys or numbers. None stands for "all", and an empty list or "none" stands for
-    by invitation.
+    """Read category keys or numbers. None means all. An empty list or "none" means by
+    invitation.
     """
     word = value.strip().casefold() if isinstance(value, str) else ""
     if word == ALL:
@@ -192,7 +190,7 @@ def attendee(value: Any) -> str:
 
 
 def local_time(zone: ZoneInfo) -> Reader:
-    """Make a reader of local times, which returns Unix ms."""
+    """Return a reader of local times as Unix ms."""
     wanted = Phrase('is a local time such as "2026-05-04 13:45"')
 
     def read(value: Any) -> int:

@@ -1,7 +1,6 @@
-"""Keeps for whom a hall's kept places are, and says when they are everybody's.
+"""Who may use a hall's kept places, and when they are released to all.
 
-The code on a badge says nothing of this, and neither do logs. Doors of halls that keep places are
-told serials alone.
+Badges and logs contain nothing of this. Doors get only serials, in halls with kept places.
 """
 
 from collections.abc import Iterable
@@ -22,10 +21,10 @@ MINUTE_MS = 60_000
 def released(
     db: Connection, hall_id: int, places: int, until_min: int | None
 ) -> tuple[tuple[int, int], ...]:
-    """Return when the hall's kept places are everybody's (Unix ms), the soonest first.
+    """Return the spans in which the hall's kept places are released (Unix ms), soonest first.
 
-    That is from `until_min` minutes before a session's start until its admission closes. None means
-    that they are kept all the time.
+    A span is from `until_min` minutes before a session's start until its admission closes. None
+    means always kept.
     """
     if not places or until_min is None:
         return ()
@@ -39,8 +38,8 @@ def released(
 
 
 def now_kept(db: Connection, hall_id: int, now: int) -> tuple[bool, int | None]:
-    """Return whether the hall's kept places are everybody's now, and until when that stays so
-    (Unix ms). None means that no such time is known. Raises UnknownHallError.
+    """Return whether the hall's kept places are released now, and when that changes (Unix ms), or
+    None if unknown. Raises UnknownHallError.
     """
     row = store.hall(db, hall_id)
     spans = released(db, hall_id, row.accessible_places, row.accessible_until_min)
@@ -51,27 +50,27 @@ def now_kept(db: Connection, hall_id: int, now: int) -> tuple[bool, int | None]:
 
 
 def kind_of(db: Connection, serial: int) -> Kind | None:
-    """Return as what the attendee may use kept places. None means not at all."""
+    """Return the attendee's entitlement to kept places, or None."""
     row = db.execute("SELECT kind FROM accessible_guest WHERE serial = ?", (serial,)).fetchone()
     return None if row is None else row["kind"]
 
 
 def kind_named(word: str) -> Kind | None:
-    """Return the kind of that name, and None for any other word."""
+    """Return the kind of that name, or None."""
     return next((kind for kind in KINDS if kind == word), None)
 
 
 def serials(db: Connection) -> list[int]:
-    """Return for whom kept places are, by serial."""
+    """Return the serials of entitled attendees."""
     rows = db.execute("SELECT serial FROM accessible_guest ORDER BY serial").fetchall()
     return [row["serial"] for row in rows]
 
 
 def put(db: Connection, said: Iterable[tuple[int, Kind | None]], *, by: str, now: int) -> int:
-    """Say of attendees, by serial, as what they may use kept places. None means not at all.
+    """Set attendees' entitlements by serial. None removes one.
 
-    Doors of halls that keep places are told. The entry log, which is for ever, learns how many
-    people it was and not who. Returns of how many anything changed.
+    Doors of halls with kept places are notified. The permanent entry log records only the number of
+    people. Return how many changed.
     """
     known: dict[int, Kind] = dict(
         db.execute("SELECT serial, kind FROM accessible_guest").fetchall()

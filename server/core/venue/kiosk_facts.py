@@ -1,4 +1,4 @@
-"""Tells kiosks of the venue, with its categories, and for one door its hall and its sessions."""
+"""The venue's facts for kiosks: categories, and a door's hall and sessions."""
 
 from typing import Any
 
@@ -9,7 +9,6 @@ from server.storage.connection import Connection
 
 
 def category_facts(db: Connection) -> list[wire.CategoryFacts]:
-    """Return the categories as kiosks show them."""
     return [
         wire.CategoryFacts(one.code, one.key, one.names, one.letter, one.colour)
         for one in store.categories(db)
@@ -17,12 +16,11 @@ def category_facts(db: Connection) -> list[wire.CategoryFacts]:
 
 
 def hall_facts(db: Connection, hall_id: int) -> wire.HallFacts:
-    """Return a hall as its doors know it. Raises UnknownHallError."""
+    """Raises UnknownHallError."""
     return facts_of_hall(db, store.hall(db, hall_id))
 
 
 def facts_of_hall(db: Connection, row: HallRow) -> wire.HallFacts:
-    """Return a hall as its doors know it."""
     facts: dict[str, Any] = {
         "hall": row.hall_id,
         "names": row.names,
@@ -50,9 +48,7 @@ def door_facts(db: Connection, door_id: int) -> wire.DoorFacts:
 
 
 def session_facts(db: Connection, hall_id: int, now: int) -> list[wire.SessionFacts]:
-    """Return the hall's sessions that still admit or will, the soonest first, with their guests'
-    serials.
-    """
+    """Return the hall's current and future sessions, soonest first, with their guests' serials."""
     rows = sorted(store.sessions(db, hall_id, now), key=lambda row: (row.opens_at, row.session_id))
     guests: dict[tuple[int, int], list[int]] = {}
     for session_id, serial, invited in db.execute(
@@ -74,7 +70,6 @@ def session_facts(db: Connection, hall_id: int, now: int) -> list[wire.SessionFa
 def facts_of_session(
     row: SessionRow, *, invited: list[int], refused: list[int]
 ) -> wire.SessionFacts:
-    """Return a session as its doors know it, with its guests' serials."""
     return wire.SessionFacts(
         session=row.session_id,
         titles=row.titles,

@@ -1,7 +1,7 @@
-"""Says what halls, doors and categories are called, by the ids that the log's records have.
+"""Names of halls, doors and categories by the ids in the log's records.
 
-Names are no part of the log. An export has them as they were when it was made, signed by the log's
-key, and so two exports show a name that was changed between them.
+Names are not in the log. Each export has the current ones, signed by the log's key, so two exports
+reveal a changed name.
 """
 
 import json
@@ -13,7 +13,7 @@ NAMED = tuple(table for table, _ in _COLUMNS)
 
 
 def names_now(db: Connection) -> dict[str, dict[str, dict[str, str]]]:
-    """Return code and names (by language) of each hall, door and category, by its id."""
+    """Return code and names (by language) of each hall, door and category, by id."""
     found = {}
     for table, column in _COLUMNS:
         rows = db.execute(f"SELECT {column}, code, names FROM {table} ORDER BY {column}")

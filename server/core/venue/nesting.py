@@ -1,8 +1,8 @@
-"""Finds the halls that an entry counts in. These are the door's own, and every hall around it that
-the door leads into, up to the one that it comes from.
+"""Finds the halls in which an entry counts: the door's own, and the surrounding ones that the door
+leads into.
 
-Where a door leads from is a fact of the building, and stands in the venue file. Nothing here
-depends on what is known of a holder, for a badge may be copied.
+A door's starting place is a fact of the building, in the venue file. Nothing depends on the
+holder's known location, since a badge may be copied.
 """
 
 from collections.abc import Mapping
@@ -13,10 +13,10 @@ from server.storage.connection import Connection
 def outer_halls(
     hall: int, parents: Mapping[int, int | None], come_from: int | None
 ) -> tuple[int, ...]:
-    """Return the halls around `hall` that a door into it enters as well, from the inside out.
+    """Return the surrounding halls that a door into `hall` also enters, innermost first.
 
-    `come_from` is the hall around it inside which the door begins. None, or a hall that is not
-    around it, means that the door begins outside all of them.
+    `come_from` is the surrounding hall in which the door begins. None, or another hall, means
+    outside of all.
     """
     around: list[int] = []
     above = parents.get(hall)
@@ -27,17 +27,17 @@ def outer_halls(
 
 
 def parents_of(db: Connection) -> dict[int, int | None]:
-    """Return the hall around each hall."""
+    """Return each hall's parent."""
     return dict(db.execute("SELECT hall_id, parent_id FROM hall").fetchall())
 
 
 def inside(parents: Mapping[int, int | None], hall: int) -> list[int]:
-    """Return every hall inside `hall`, by number."""
+    """Return the nested halls of `hall`, sorted by id."""
     return sorted(one for one in parents if hall in outer_halls(one, parents, None))
 
 
 def outer_by_door(db: Connection, parents: Mapping[int, int | None]) -> dict[int, tuple[int, ...]]:
-    """Return `outer_halls` of each door that leads into any."""
+    """Return `outer_halls` of each door with any."""
     rows = db.execute(
         "SELECT d.door_id, d.hall_id, f.from_id FROM door d LEFT JOIN door_from f USING (door_id)"
     )
@@ -46,7 +46,7 @@ def outer_by_door(db: Connection, parents: Mapping[int, int | None]) -> dict[int
 
 
 def outer_of(db: Connection, door_id: int) -> tuple[int, ...]:
-    """Return `outer_halls` of one door. It is empty where there is no such door."""
+    """Return `outer_halls` of a door, or an empty tuple if it does not exist."""
     row = db.execute(
         "SELECT d.hall_id, f.from_id FROM door d LEFT JOIN door_from f USING (door_id)"
         " WHERE d.door_id = ?",
@@ -56,13 +56,13 @@ def outer_of(db: Connection, door_id: int) -> tuple[int, ...]:
 
 
 def halls_of(db: Connection, door_id: int) -> tuple[int, ...]:
-    """Return every hall in which an entry at the door counts, with the door's own first."""
+    """Return every hall in which an entry at the door counts, its own first."""
     row = db.execute("SELECT hall_id FROM door WHERE door_id = ?", (door_id,)).fetchone()
     return () if row is None else (row[0], *outer_of(db, door_id))
 
 
 def unsaid(db: Connection) -> frozenset[int]:
-    """Return the doors of which nobody has said where they lead from. They count as leading from
+    """Return the doors whose starting place is not configured. They count as leading from
     outside.
     """
     rows = db.execute(

@@ -1,9 +1,8 @@
-"""Holds the venue's rules, by which the server replays decisions. They are read once, and kept as
-long as they stand.
+"""The venue's rules for replaying decisions, cached by version.
 
-Triggers move `rules_version` with every change of what is read here, whoever makes it
-(server/storage/schema.sql). Each version is a new random value. So what was read under a
-version is valid under it in every transaction, and also after one was rolled back.
+Triggers set a random `rules_version` at every change of the data read here
+(server/storage/schema.sql). So rules of a version are valid in every transaction with that version,
+even after a rollback.
 """
 
 from bisect import bisect_right
@@ -16,40 +15,39 @@ from badges.admission.facts import AntiPassback, Decision, Exits, Hall, Session
 from server.core.venue import kept_places, nesting
 from server.storage.connection import Connection
 
-SESSIONS_MAX = 8  # A decision looks at this many, which are those that admit now and the next ones.
+SESSIONS_MAX = 8  # A decision considers this many: the current sessions and the next ones.
 
 
 @dataclass(frozen=True)
 class Rules:
-    """Holds the halls with who may enter them, how they nest, and their programmes."""
+    """The halls with their admission rules, nesting and programmes."""
 
     version: str | None
     halls: Mapping[int, Hall]
-    # For each hall, itself and every hall around it.
+    # For each hall, itself and all surrounding halls.
     lineage: Mapping[int, frozenset[int]]
-    surroundings: Mapping[int, frozenset[int]]  # The same, and every hall inside it.
-    programmes: Mapping[int, tuple[Session, ...]]  # By hall, soonest first.
-    inferred: frozenset[int] = frozenset()  # Halls in which a move counts as leaving.
-    # For each hall, the ms to any other one, where somebody has said it.
+    surroundings: Mapping[int, frozenset[int]]  # the same, and all nested halls
+    programmes: Mapping[int, tuple[Session, ...]]  # by hall, soonest first
+    inferred: frozenset[int] = frozenset()  # halls in which a move counts as leaving
+    # Minimum ms from each hall to any other, if configured.
     walks: Mapping[int, int] = field(default_factory=dict)
-    # For doors that lead into more than one hall, the halls around their own, innermost first.
-    # Anti-passback is off in them where nobody has said where the door leads from.
+    # For doors into several halls, the surrounding halls, innermost first. Anti-passback is off in
+    # them if the door's starting place is not configured.
     outer: Mapping[int, tuple[Hall, ...]] = field(default_factory=dict)
-    # Serials of those of whose arrival somebody is told (server/core/people/protocol_guests.py).
+    # Serials of protocol guests (server/core/people/protocol_guests.py).
     protocol_guests: frozenset[int] = frozenset()
-    # Answers by these rules, which `server/core/ledger/discrepancies.py` keeps for as long as they
-    # stand.
+    # Cached answers under these rules, kept by `server/core/ledger/discrepancies.py`.
     answers: dict[Hashable, Decision] = field(default_factory=dict, compare=False, repr=False)
     _phases: dict[int, tuple[int, ...]] = field(default_factory=dict, compare=False, repr=False)
 
     def outer_ids(self, door_id: int) -> tuple[int, ...]:
-        """Return the numbers of the halls around the door's own that an entry there enters too."""
+        """Return the ids of surrounding halls that an entry at the door also enters."""
         outer = self.outer.get(door_id)
         return () if outer is None else tuple(hall.hall_id for hall in outer)
 
     def phase(self, hall_id: int, at: int) -> int:
-        """Return a number for the time between two moments at which a session of the hall begins
-        or ends to admit. All of it knows the same sessions.
+        """Return the number of the interval between two changes of admission in the hall. Sessions
+        are constant within it.
         """
         moments = self._phases.get(hall_id)
         if moments is None:
@@ -59,18 +57,18 @@ class Rules:
         return bisect_right(moments, at)
 
     def sessions(self, hall_id: int, at: int) -> tuple[Session, ...]:
-        """Return the hall's sessions that are not over at `at`, the soonest first."""
+        """Return the hall's sessions that are not over at `at`, soonest first."""
         coming = (one for one in self.programmes.get(hall_id, ()) if one.closes_at > at)
         return tuple(islice(coming, SESSIONS_MAX))
 
 
-# The version as a piece of a larger statement.
+# The version, as part of a larger statement.
 VERSION = "(SELECT value FROM setting WHERE key = 'rules_version')"
 _kept: Rules | None = None
 
 
 def rules(db: Connection) -> Rules:
-    """Return the rules as this transaction sees them. `db` must be in a transaction."""
+    """Return the rules for this transaction. `db` must be in a transaction."""
     return rules_of(db, db.execute(f"SELECT {VERSION}").fetchone()[0])
 
 
@@ -132,10 +130,10 @@ def _read(db: Connection, version: str | None) -> Rules:
 
 
 def _watched(hall: Hall, said: bool) -> Hall:
-    """Return a hall around a door's own, as that door watches it.
+    """Return a surrounding hall as that door treats it.
 
-    Where nobody has said that the door leads from outside, it refuses nobody who came in by that
-    hall's own door.
+    If the door's starting place is not configured, it refuses nobody who entered through the hall's
+    own door.
     """
     return hall if said else replace(hall, anti_passback=AntiPassback.OFF)
 

@@ -1,4 +1,4 @@
-"""Says what goes on in each hall now, by its sessions."""
+"""The current phase of each hall, by its sessions."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,22 +7,20 @@ from server.storage.connection import Connection
 
 
 class Phase(StrEnum):
-    """Says how it stands with a hall's sessions. They are in the order in which staff look."""
+    """A phase, in the order of importance to staff."""
 
-    ADMITTING = "admitting"  # A session admits now.
-    OPEN = "open"  # The hall admits without a session.
-    OPENS = "opens"  # A session of today opens later.
-    RUNNING = "running"  # A session goes on and admits nobody any more.
-    OVER = "over"  # The sessions of today are over.
-    NONE = "none"  # It admits in sessions alone, and none is planned today.
-    CLOSED = "closed"  # Staff closed it.
+    ADMITTING = "admitting"  # a session admits now
+    OPEN = "open"  # the hall admits without a session
+    OPENS = "opens"  # a session of today opens later
+    RUNNING = "running"  # a session runs and no longer admits
+    OVER = "over"  # today's sessions are over
+    NONE = "none"  # admits only in sessions, and none is planned today
+    CLOSED = "closed"  # closed by staff
 
 
 @dataclass(frozen=True)
 class HallPhase:
-    """Describes a hall's phase, with the session that it is about. `at` (Unix ms) is when that
-    phase ends, where it does.
-    """
+    """A hall's phase with its session. `at` (Unix ms) is its end, if any."""
 
     phase: Phase
     titles: str = "{}"  # JSON by language
@@ -38,7 +36,7 @@ class _Session:
 
 
 def hall_phases(db: Connection, now: int, until: int) -> dict[int, HallPhase]:
-    """Return each hall's phase at `now`, where the day ends at `until` (Unix ms)."""
+    """Return each hall's phase at `now`. The day ends at `until` (Unix ms)."""
     day = until - 24 * 3_600_000
     planned: dict[int, list[_Session]] = {}
     for row in db.execute(
@@ -59,8 +57,8 @@ def hall_phases(db: Connection, now: int, until: int) -> dict[int, HallPhase]:
 
 
 def _phase(sessions: list[_Session], now: int, *, alone: bool) -> HallPhase:
-    """Return the phase by the sessions of a day, in their order. `alone` says that the hall admits
-    in sessions alone.
+    """Return the phase from a day's sessions, in order. `alone` means that the hall admits only in
+    sessions.
     """
     for one in sessions:
         if one.opens_at <= now < one.closes_at:

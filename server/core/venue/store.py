@@ -1,6 +1,5 @@
-"""Keeps the venue in the database, with categories, zones, halls, doors and sessions.
-
-It comes from a file (server/features/imports). A few things change on the day, here.
+"""Stores the venue: categories, zones, halls, doors and sessions. It comes from a file
+(server/features/imports) or pages.
 """
 
 from collections.abc import Callable
@@ -17,22 +16,20 @@ from server.storage.localized import names_of
 
 
 class UnknownHallError(ValueError):
-    """Is raised when there is no such hall in the event."""
+    pass
 
 
 class UnknownDoorError(ValueError):
-    """Is raised when there is no such door in the event."""
+    pass
 
 
 class UnknownSessionError(ValueError):
-    """Is raised where there is no such session in the event."""
+    pass
 
 
 @dataclass(frozen=True)
 class HallRow:
-    """Holds a hall with its policy. `zones` is a bit set, and `categories` are those who may enter
-    at any time.
-    """
+    """A hall with its policy. `zones` is a bit set. `categories` may enter at any time."""
 
     hall_id: int
     code: str
@@ -48,14 +45,14 @@ class HallRow:
     closed_at: int | None
     open_stays: int
     open_overrides: int  # people inside on places beyond the capacity
-    change_cursor: int  # of the feed: doors that have applied it know the present policy
-    shared_until: int  # its places need no new share before, as long as nobody asks
-    leaving: str  # how it counts who left: by scanned exits alone, or inferred from moves as well
-    walk_s: int | None  # nobody gets from here to another hall, or back, in less; None: not said
-    moved_on: int  # of `open_stays` and `open_overrides`: seen at another hall since
-    unconfirmed_moves: int  # places that moves gave back and no exit confirmed
+    change_cursor: int  # of the feed: doors that have applied it know the current policy
+    shared_until: int  # no new share of places is due before, unless requested
+    leaving: str  # how it counts people who left: by scanned exits, or also inferred from moves
+    walk_s: int | None  # minimum walk to or from another hall; None if not configured
+    moved_on: int  # of `open_stays` and `open_overrides`: later seen at another hall
+    unconfirmed_moves: int  # places returned by moves without a confirming exit
     accessible_places: int  # of the capacity, kept for wheelchair users and their companions
-    accessible_until_min: int | None  # minutes before a session's start; None: always kept
+    accessible_until_min: int | None  # minutes before a session's start; None if always kept
     open_accessible: int  # people inside on such places
     categories: tuple[int, ...]
     floor_m2: float | None = None
@@ -67,19 +64,18 @@ class HallRow:
     fill_min: float | None = None
     clear_min: float | None = None
     emergency_min: float | None = None
-    capacity_by: str | None = None  # as the entry log names who set it; None: not kept
+    capacity_by: str | None = None  # the actor in the entry log; None if not stored
     capacity_at: int | None = None
 
     @property
     def measures(self) -> Measures:
-        """Return what was measured in the hall."""
         return Measures(**{one.name: getattr(self, one.name) for one in fields(Measures)})
 
 
 @dataclass(frozen=True)
 class SessionRow:
-    """Holds a session. It admits from `opens_at` to `closes_at`, and where `categories` is empty,
-    only by invitation.
+    """A session. It admits from `opens_at` to `closes_at`. Empty `categories` mean by
+    invitation.
     """
 
     session_id: int
@@ -90,7 +86,7 @@ class SessionRow:
     ends_at: int
     opens_at: int
     closes_at: int
-    activity_id: int | None  # of which it is the time in a hall, where it is known
+    activity_id: int | None  # the activity, if known
     categories: tuple[int, ...]
 
 
@@ -101,8 +97,8 @@ class DoorRow:
     hall_id: int
     names: dict[str, str]
     mode: str
-    said: bool = False  # Whether anybody has said where it leads from.
-    # The hall around its own in which it begins. None means outside.
+    said: bool = False  # whether its starting place is configured
+    # The surrounding hall in which it begins. None means outside.
     from_id: int | None = None
 
 
@@ -153,15 +149,15 @@ def door(db: Connection, door_id: int) -> DoorRow:
 
 
 def door_hall(db: Connection, door_id: int) -> int:
-    """Return the hall that the door opens. Raises UnknownDoorError."""
+    """Return the door's hall. Raises UnknownDoorError."""
     return door(db, door_id).hall_id
 
 
 def sessions(
     db: Connection, hall_id: int | None = None, after: int | None = None
 ) -> list[SessionRow]:
-    """Return the sessions, the soonest first. They can be limited to one hall, or to those that
-    still admit after an instant.
+    """Return the sessions, soonest first: of one hall, or those that still admit after an
+    instant.
     """
     asked = {"hall_id = ?": hall_id, "closes_at > ?": after}
     used = {condition: value for condition, value in asked.items() if value is not None}
@@ -176,8 +172,8 @@ def sessions(
 def sessions_between(
     db: Connection, since: int, until: int, limit: int, offset: int = 0
 ) -> tuple[list[SessionRow], int]:
-    """Return a page of the sessions that start in a span (Unix ms), the soonest first, and how many
-    there are in all.
+    """Return a page of sessions that start within a span (Unix ms), soonest first, and the total
+    count.
     """
     span = "starts_at >= ? AND starts_at < ?"
     (total,) = db.execute(f"SELECT COUNT(*) FROM session WHERE {span}", (since, until)).fetchone()
@@ -189,7 +185,7 @@ def sessions_between(
 
 
 def sessions_of_day(db: Connection, hall_id: int, since: int, until: int) -> list[SessionRow]:
-    """Return the sessions of a hall that run in a span (Unix ms), the soonest first."""
+    """Return a hall's sessions that run within a span (Unix ms), soonest first."""
     rows = db.execute(
         "SELECT * FROM session WHERE hall_id = ? AND starts_at < ? AND ends_at > ?"
         " ORDER BY starts_at, code",
@@ -210,11 +206,9 @@ def programme_for(
     db: Connection, serial: int, *, after: int | None = None, limit: int | None = None,
     named: bool = False,
 ) -> list[SessionRow]:  # fmt: skip
-    """Return the sessions that the attendee may enter, by category or invitation, the soonest
-    first.
+    """Return the sessions that the attendee may enter, by category or invitation, soonest first.
 
-    They can be limited to those that still admit after an instant, to so many, and to those that
-    invite them by name.
+    `after` keeps those that still admit then, and `named` only invitations by name.
     """
     by_category = (
         "(g.invited IS NULL AND EXISTS (SELECT 1 FROM session_category c"
@@ -234,7 +228,7 @@ def programme_for(
 
 
 def remove_session(db: Connection, session_id: int, *, by: str, now: int) -> None:
-    """Take a session off the programme. Raises UnknownSessionError."""
+    """Remove a session. Raises UnknownSessionError."""
     row = db.execute("SELECT hall_id FROM session WHERE session_id = ?", (session_id,)).fetchone()
     if row is None:
         raise UnknownSessionError(f"session {session_id}")
