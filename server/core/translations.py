@@ -59,13 +59,13 @@ class Words:
         """Return the first BCP 47 tag's language with translations, such as "zh" for "zh-Hans-CN",
         or None.
         """
-        known = {one.lower(): one for one in self.languages}
+        available = {code.lower(): code for code in self.languages}
         for tag in tags:
             # Simplified Chinese also serves readers of other variants.
             parts = tag.replace("_", "-").lower().split("-")
             for length in range(len(parts), 0, -1):
-                if "-".join(parts[:length]) in known:
-                    return known["-".join(parts[:length])]
+                if "-".join(parts[:length]) in available:
+                    return available["-".join(parts[:length])]
         return None
 
 
@@ -115,5 +115,5 @@ def _translations(path: Path) -> Translations:
 
 
 @lru_cache(maxsize=16)
-def _understood(made: bytes) -> Translations:
-    return Translations(io.BytesIO(made), DOMAIN)
+def _understood(compiled_catalogue: bytes) -> Translations:
+    return Translations(io.BytesIO(compiled_catalogue), DOMAIN)

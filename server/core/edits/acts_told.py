@@ -60,24 +60,24 @@ class Told:
     def __str__(self) -> str:
         """Return one line of English for files."""
         if self.lost:
-            now = "; ".join(f"{one.label} {one.new}" for one in self.now)
+            now = "; ".join(f"{difference.label} {difference.new}" for difference in self.now)
             return f"before: not kept{f'; now: {now}' if now else ''}"
         return " | ".join(map(str, self.changed))
 
 
 def told(db: Connection, zone: ZoneInfo, acts: Sequence[LoggedAct]) -> dict[int, Told]:
     """Return the descriptions of these acts, by number."""
-    kept = act_changes.of_acts(db, [one.number for one in acts])
-    names = _names(db, [one.serial for one in acts if one.serial is not None])
+    kept = act_changes.of_acts(db, [act.number for act in acts])
+    names = _names(db, [act.serial for act in acts if act.serial is not None])
     words = PersonWords(db)
-    found = {}
-    for one in acts:
-        changes = [_telling(change, words) for change in kept.get(one.number, [])]
-        lost = not changes and one.act in KEPT_BY
-        now = _now(db, zone, one, words) if lost else []
-        person = "" if one.serial is None else names.get(one.serial, "")
-        found[one.number] = Told(changes, now, lost, person)
-    return found
+    described = {}
+    for act in acts:
+        changes = [_telling(change, words) for change in kept.get(act.number, [])]
+        lost = not changes and act.act in KEPT_BY
+        now = _now(db, zone, act, words) if lost else []
+        person = "" if act.serial is None else names.get(act.serial, "")
+        described[act.number] = Told(changes, now, lost, person)
+    return described
 
 
 def _telling(change: Change, words: PersonWords) -> Telling:
@@ -109,13 +109,13 @@ def _names(db: Connection, serials: Sequence[int]) -> dict[int, str]:
     return {row[0]: whole_name(row[1], row[2]) for row in rows.fetchall()}
 
 
-def _now(db: Connection, zone: ZoneInfo, one: LoggedAct, words: PersonWords) -> list[Difference]:
+def _now(db: Connection, zone: ZoneInfo, act: LoggedAct, words: PersonWords) -> list[Difference]:
     """Return the current values of the columns that an act changed."""
-    columns = str(one.subject.get("columns") or "").split(",")
-    if one.serial is None or one.act != Act.ATTENDEE_CHANGED:
+    columns = str(act.subject.get("columns") or "").split(",")
+    if act.serial is None or act.act != Act.ATTENDEE_CHANGED:
         return []
-    values = values_of(db, Thing("attendee", str(one.serial)), zone)
+    values = values_of(db, Thing("attendee", str(act.serial)), zone)
     if values is None:
         return []
-    known = words.of({key: values[key] for key in columns if key in values and key in LABELS})
-    return [Difference(key, "", shown(value)) for key, value in known.items()]
+    current = words.of({key: values[key] for key in columns if key in values and key in LABELS})
+    return [Difference(key, "", shown(value)) for key, value in current.items()]

@@ -79,20 +79,24 @@ def kept(
     yield note
     if note.what:
         after = [values_of(db, thing, zone) for thing in things]
-        found = [Kept(*one) for one in zip(things, before, after, strict=True) if one[1] != one[2]]
-        _keep(db, note.what, found, since, by=by, now=now, hall_id=hall_id)
-        told = [Change(one.thing.kind, one.thing.key, one.before, one.after) for one in found]
-        act_changes.keep(db, act_changes.acts_since(db, acts), told)
+        changed = [
+            Kept(*item) for item in zip(things, before, after, strict=True) if item[1] != item[2]
+        ]
+        _keep(db, note.what, changed, since, by=by, now=now, hall_id=hall_id)
+        values = [
+            Change(item.thing.kind, item.thing.key, item.before, item.after) for item in changed
+        ]
+        act_changes.keep(db, act_changes.acts_since(db, acts), values)
 
 
 def keep_words(
-    db: Connection, what: str, since: int, *, by: str, now: int, hall_id: int | None = None
+    db: Connection, description: str, since: int, *, by: str, now: int, hall_id: int | None = None
 ) -> None:
     """Store a change that can't be undone, to show how many doors have it.
 
     `since` is the feed's cursor before the change.
     """
-    _keep(db, what, [], since, by=by, now=now, hall_id=hall_id)
+    _keep(db, description, [], since, by=by, now=now, hall_id=hall_id)
 
 
 def last_edit(db: Connection, by: str) -> LastEdit | None:
@@ -100,40 +104,41 @@ def last_edit(db: Connection, by: str) -> LastEdit | None:
     row = db.execute("SELECT * FROM page_edit WHERE made_by = ?", (by,)).fetchone()
     if row is None:
         return None
-    found = json.loads(row["things"]) if row["things"] else []
+    stored_things = json.loads(row["things"]) if row["things"] else []
     things = tuple(
-        Kept(Thing(one["kind"], one["key"]), one["before"], one["after"]) for one in found
+        Kept(Thing(item["kind"], item["key"]), item["before"], item["after"])
+        for item in stored_things
     )
-    what = restored(row["what"])
-    return LastEdit(by, row["made_at"], what, row["cursor"], row["hall_id"], things)
+    text = restored(row["what"])
+    return LastEdit(by, row["made_at"], text, row["cursor"], row["hall_id"], things)
 
 
 def undoable(db: Connection, by: str, mark: str, zone: ZoneInfo) -> LastEdit:
     """Return the user's last change if nobody has changed the same records since. Raises
     EditError.
     """
-    found = last_edit(db, by)
-    if found is None or not found.things or found.mark != mark:
+    edit = last_edit(db, by)
+    if edit is None or not edit.things or edit.mark != mark:
         raise EditError(N_("Nothing was undone: this is not your last change any more."))
-    for one in found.things:
-        if values_of(db, one.thing, zone) != one.after:
+    for item in edit.things:
+        if values_of(db, item.thing, zone) != item.after:
             raise EditError(
                 N_(
                     "Nothing was undone: somebody has changed the same since (%(what)s). "
                     "Look at it and change it by hand."
                 ),
-                what=named(one.thing.kind, one.after or one.before or {}),
+                what=named(item.thing.kind, item.after or item.before or {}),
             )
-    return found
+    return edit
 
 
 def _keep(
-    db: Connection, what: str, things: Sequence[Kept], since: int, *, by: str, now: int,
+    db: Connection, description: str, things: Sequence[Kept], since: int, *, by: str, now: int,
     hall_id: int | None,
 ) -> None:  # fmt: skip
     kept_things = [
-        {"kind": one.thing.kind, "key": one.thing.key, "before": one.before, "after": one.after}
-        for one in things
+        {"kind": item.thing.kind, "key": item.thing.key, "before": item.before, "after": item.after}
+        for item in things
     ]
     text = json.dumps(kept_things, ensure_ascii=False) if kept_things else None
     db.execute(
@@ -141,14 +146,14 @@ def _keep(
         " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (made_by) DO UPDATE SET made_at = excluded.made_at,"
         " what = excluded.what, cursor = excluded.cursor, hall_id = excluded.hall_id,"
         " things = excluded.things",
-        (by, now, stored(what), _newest(db, since, hall_id), hall_id, text),
+        (by, now, stored(description), _newest(db, since, hall_id), hall_id, text),
     )
 
 
 def _newest(db: Connection, since: int, hall_id: int | None) -> int | None:
     """Return the newest change after `since` for all doors, or for those of the hall."""
     heard = "kiosk IS NULL AND (hall_id IS NULL OR hall_id = ?)"
-    (found,) = db.execute(
+    (newest,) = db.execute(
         f"SELECT MAX(cursor) FROM change WHERE cursor > ? AND {heard}", (since, hall_id)
     ).fetchone()
-    return None if found is None else int(found)
+    return None if newest is None else int(newest)

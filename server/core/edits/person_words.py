@@ -24,7 +24,7 @@ class PersonWords:
 
     def __init__(self, db: Connection) -> None:
         self.categories = {
-            one.code: text_in(one.names, "en") or one.key for one in store.categories(db)
+            plan.code: text_in(plan.names, "en") or plan.key for plan in store.categories(db)
         }
         self._zones = store.zones(db)
 

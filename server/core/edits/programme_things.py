@@ -16,7 +16,7 @@ def stored_values(db: Connection, kind: str, code: str) -> Values | None:
     row = db.execute(f"{_QUERIES[kind]} WHERE t.code = ?", (code,)).fetchone()
     if row is None:
         return None
-    found: Values = {"code": code, **_READERS[kind](row)}
+    values: Values = {"code": code, **_READERS[kind](row)}
     if kind == "activity":
         hosts = db.execute(
             "SELECT o.code, h.role FROM activity_host h JOIN organisation o USING (organisation_id)"
@@ -24,8 +24,8 @@ def stored_values(db: Connection, kind: str, code: str) -> Values | None:
             (row["activity_id"],),
         ).fetchall()
         for key, role in (("lead", "lead"), ("co_hosts", "co_host")):
-            found[key] = [host[0] for host in hosts if host[1] == role]
-    return found
+            values[key] = [host[0] for host in hosts if host[1] == role]
+    return values
 
 
 def _stand(code: str, area: str, exhibitor: str | None, m2: int) -> Values:

@@ -99,8 +99,10 @@ def local_text(at: int, zone: ZoneInfo) -> str:
 
 def measured(measures: Measures) -> Values:
     """Return a hall's known measures."""
-    said = {key: value for key, value in vars(measures).items() if value is not None}
-    return {key: int(value) if value == int(value) else value for key, value in said.items()}
+    known_measures = {key: value for key, value in vars(measures).items() if value is not None}
+    return {
+        key: int(value) if value == int(value) else value for key, value in known_measures.items()
+    }
 
 
 def _names(names: Mapping[str, str], key: str) -> Values:
@@ -127,7 +129,7 @@ def _hall(db: Connection, code: str, categories: Collection[str]) -> Values | No
     if row is None:
         return None
     hall = store.hall(db, row["hall_id"])
-    found: Values = {
+    values: Values = {
         "code": code,
         **_names(hall.names, "name"),
         "capacity": hall.capacity,
@@ -139,18 +141,20 @@ def _hall(db: Connection, code: str, categories: Collection[str]) -> Values | No
         "leaving": hall.leaving,
     }
     if hall.parent_id is not None:
-        found["parent"] = code_of(db, "hall", hall.parent_id)
+        values["parent"] = code_of(db, "hall", hall.parent_id)
     if hall.zones != ALL_ZONES:
-        found["zones"] = [one for one, bit in store.zones(db).items() if hall.zones >> bit & 1]
+        values["zones"] = [
+            code_of_zone for code_of_zone, bit in store.zones(db).items() if hall.zones >> bit & 1
+        ]
     if hall.accessible_places:
-        found["accessible_places"] = hall.accessible_places
+        values["accessible_places"] = hall.accessible_places
         if hall.accessible_until_min is not None:
-            found["accessible_until_min"] = hall.accessible_until_min
+            values["accessible_until_min"] = hall.accessible_until_min
     if hall.walk_s is not None:
-        found["walk_s"] = hall.walk_s
+        values["walk_s"] = hall.walk_s
     if hall.facts_age_max_ms is not None:
-        found["facts_age_max_min"] = hall.facts_age_max_ms // _MINUTE_MS
-    return found | measured(hall.measures)
+        values["facts_age_max_min"] = hall.facts_age_max_ms // _MINUTE_MS
+    return values | measured(hall.measures)
 
 
 def _door(db: Connection, code: str) -> Values | None:
@@ -158,15 +162,15 @@ def _door(db: Connection, code: str) -> Values | None:
     if row is None:
         return None
     door = store.door(db, row["door_id"])
-    found: Values = {
+    values: Values = {
         "code": code,
         "hall": code_of(db, "hall", door.hall_id),
         **_names(door.names, "name"),
         "mode": door.mode,
     }
     if door.said:
-        found["from"] = OUTSIDE if door.from_id is None else code_of(db, "hall", door.from_id)
-    return found
+        values["from"] = OUTSIDE if door.from_id is None else code_of(db, "hall", door.from_id)
+    return values
 
 
 def _session(
@@ -175,20 +179,20 @@ def _session(
     row = _row(db, "session", code)
     if row is None:
         return None
-    one = store.session(db, row["session_id"])
+    stored = store.session(db, row["session_id"])
     activity = db.execute(
-        "SELECT code FROM activity WHERE activity_id = ?", (one.activity_id,)
+        "SELECT code FROM activity WHERE activity_id = ?", (stored.activity_id,)
     ).fetchone()
-    found = {} if activity is None else {"activity": activity[0]}
-    return found | {
+    values = {} if activity is None else {"activity": activity[0]}
+    return values | {
         "code": code,
-        "hall": code_of(db, "hall", one.hall_id),
-        **_names(one.titles, "title"),
-        "starts": local_text(one.starts_at, zone),
-        "ends": local_text(one.ends_at, zone),
-        "opens_before_min": (one.starts_at - one.opens_at) // _MINUTE_MS,
-        "closes_after_min": (one.closes_at - one.ends_at) // _MINUTE_MS,
-        "categories": _choice(db, "session", one.session_id, categories),
+        "hall": code_of(db, "hall", stored.hall_id),
+        **_names(stored.titles, "title"),
+        "starts": local_text(stored.starts_at, zone),
+        "ends": local_text(stored.ends_at, zone),
+        "opens_before_min": (stored.starts_at - stored.opens_at) // _MINUTE_MS,
+        "closes_after_min": (stored.closes_at - stored.ends_at) // _MINUTE_MS,
+        "categories": _choice(db, "session", stored.session_id, categories),
     }
 
 
@@ -201,7 +205,7 @@ def _choice(db: Connection, kind: str, number: int, categories: Collection[str])
     )
     keys = [row[0] for row in rows]
     if not categories:
-        categories = [one.key for one in store.categories(db)]
+        categories = [plan.key for plan in store.categories(db)]
     return ALL if set(keys) == set(categories) else keys
 
 
@@ -210,8 +214,8 @@ def _attendee(db: Connection, serial: int) -> Values | None:
         person = attendees.attendee(db, serial)
     except UnknownAttendeeError:
         return None
-    found = {column: getattr(person, column) for column in sorted(attendees.CHANGEABLE)}
-    return {**found, "revoked": person.revoked_at is not None}
+    values = {column: getattr(person, column) for column in sorted(attendees.CHANGEABLE)}
+    return {**values, "revoked": person.revoked_at is not None}
 
 
 def _speakers(db: Connection, code: str) -> Values | None:

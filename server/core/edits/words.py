@@ -126,15 +126,17 @@ def field_words(key: str) -> str:
 def shown(value: Any) -> str:
     """Format a value for people."""
     if isinstance(value, list | tuple):
-        return joined(", ", [one if isinstance(one, str) else str(one) for one in value]) or NONE
+        return (
+            joined(", ", [item if isinstance(item, str) else str(item) for item in value]) or NONE
+        )
     if isinstance(value, bool) or value in (None, ""):
         return WORDS[value]
     return value if isinstance(value, str) else str(value)
 
 
-def told(found: Iterable[Difference]) -> str:
+def told(changes: Iterable[Difference]) -> str:
     """Return the differences in one line."""
-    return joined(", ", [one.phrase for one in found])
+    return joined(", ", [change.phrase for change in changes])
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Difference]:

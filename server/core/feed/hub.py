@@ -82,7 +82,11 @@ class Hub:
                     other.end()
                     self._remove(other)
             if subscription.put(
-                [one for one in missed if one.cursor <= self._cursor and subscription.concerns(one)]
+                [
+                    item
+                    for item in missed
+                    if item.cursor <= self._cursor and subscription.concerns(item)
+                ]
             ):
                 self._subscriptions.add(subscription)
                 for key in subscription.keys:
@@ -186,5 +190,7 @@ class Hub:
         if any(item.hall_id is None and item.kiosk is None for item in items):
             return self._subscriptions.copy()
         keys = {item.hall_id if item.kiosk is None else item.kiosk for item in items}
-        found = self._concerned[None].copy()
-        return found.union(*(self._concerned[key] for key in keys if key in self._concerned))
+        subscriptions = self._concerned[None].copy()
+        return subscriptions.union(
+            *(self._concerned[key] for key in keys if key in self._concerned)
+        )

@@ -125,13 +125,13 @@ class Subscription:
             return change.generation >= self.generation
         return isinstance(change, wire.VenueChanged)
 
-    def tell(self, told: Callable[[], object]) -> None:
+    def tell(self, callback: Callable[[], object]) -> None:
         """Set a function to call, at once and whenever items may be available. It must be fast, and
         the reader must not block.
         """
         with self._lock:
-            self._told = told
-        told()
+            self._told = callback
+        callback()
 
     def end(self) -> None:
         """End the subscription. Queued items may still be taken."""
@@ -151,16 +151,16 @@ class Subscription:
         """
         if self._ended and self._queue.empty() and not self._taken:
             raise CursorGoneError
-        found: list[FeedItem] = []
+        taken: list[FeedItem] = []
         if timeout_s > 0 and not self._taken:
             with contextlib.suppress(queue.Empty):
-                found += self._queue.get(timeout=timeout_s)
+                taken += self._queue.get(timeout=timeout_s)
         while not self._queue.empty():  # there is no other reader, so it stays non-empty
-            found += self._queue.get_nowait()
+            taken += self._queue.get_nowait()
         with self._lock:
-            self._waiting -= len(found)
-        found = [*self._taken, *found]
+            self._waiting -= len(taken)
+        taken = [*self._taken, *taken]
         self._taken.clear()
-        if self._ended and not found:
+        if self._ended and not taken:
             raise CursorGoneError
-        return found
+        return taken

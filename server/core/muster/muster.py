@@ -97,20 +97,23 @@ def begin(db: Connection, reason: str, *, by: str, now: int) -> Muster:
         "muster_hall",
         ("muster_id", "hall_id", "sureness", "away_since", "away_doors", "unseen"),
         [
-            (muster_id, one.hall_id, one.sureness.value, one.away_since,
-             snapshot.door_text(one.away_doors), one.unseen)
-            for one in halls.values()
+            (muster_id, item.hall_id, item.sureness.value, item.away_since,
+             snapshot.door_text(item.away_doors), item.unseen)
+            for item in halls.values()
         ],
     )  # fmt: skip
     insert_many(
-        db, "muster_person", _PERSON, [_row(muster_id, one, halls[one.hall_id]) for one in people]
+        db,
+        "muster_person",
+        _PERSON,
+        [_row(muster_id, item, halls[item.hall_id]) for item in people],
     )
     _take_earlier(db, muster_id, now)
     subject = {"muster": muster_id, "people": len(people), "reason": reason}
     entry_log.act(db, by, Act.MUSTER_BEGUN, subject, now)
-    found = muster(db, muster_id)
-    assert found is not None
-    return found
+    begun = muster(db, muster_id)
+    assert begun is not None
+    return begun
 
 
 def end(db: Connection, muster_id: int, note: str, *, by: str, now: int) -> None:
@@ -167,10 +170,10 @@ def note(db: Connection, scans: Sequence[RollCallScan], entered: Sequence[Stay],
 
     The scans must be stored already.
     """
-    for one in scans:
-        muster_id = _muster_of(db, one)
+    for sighting in scans:
+        muster_id = _muster_of(db, sighting)
         if muster_id is not None:
-            _see(db, muster_id, one)
+            _see(db, muster_id, sighting)
     if not entered:
         return True  # not checked
     on = current(db)
@@ -179,22 +182,30 @@ def note(db: Connection, scans: Sequence[RollCallScan], entered: Sequence[Stay],
     return on is not None
 
 
-def _see(db: Connection, muster_id: int, one: RollCallScan) -> None:
+def _see(db: Connection, muster_id: int, sighting: RollCallScan) -> None:
     db.execute(
         "INSERT INTO muster_seen (muster_id, serial, number, at, point, by, doubtful)"
         " VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (muster_id, one.serial, one.number, one.at, one.point, one.by, _is_doubtful(db, one)),
+        (
+            muster_id,
+            sighting.serial,
+            sighting.number,
+            sighting.at,
+            sighting.point,
+            sighting.by,
+            _is_doubtful(db, sighting),
+        ),
     )
-    _mark(db, muster_id, one.serial)
+    _mark(db, muster_id, sighting.serial)
 
 
-def _is_doubtful(db: Connection, one: RollCallScan) -> bool:
+def _is_doubtful(db: Connection, sighting: RollCallScan) -> bool:
     """Return whether another person may have had the badge: it is void or likely copied."""
     row = db.execute(
         "SELECT a.revoked_at IS NOT NULL OR ? < (SELECT COALESCE(MAX(issue), 0) FROM badge b"
         " WHERE b.serial = a.serial) OR EXISTS (SELECT 1 FROM likely_copy c WHERE c.serial ="
         " a.serial AND c.issue >= ? AND c.cleared_at IS NULL) FROM attendee a WHERE a.serial = ?",
-        (one.issue, one.issue, one.serial),
+        (sighting.issue, sighting.issue, sighting.serial),
     ).fetchone()
     return row is None or bool(row[0])
 
@@ -219,15 +230,15 @@ def _mark(db: Connection, muster_id: int, serial: int) -> None:
     )
 
 
-def _muster_of(db: Connection, one: RollCallScan) -> int | None:
+def _muster_of(db: Connection, sighting: RollCallScan) -> int | None:
     """Return the muster of a sighting. Assembly points may report late, or start early."""
-    if not one.clock_known:
+    if not sighting.clock_known:
         on = current(db)
         return None if on is None else on.muster_id
     row = db.execute(
         "SELECT muster_id FROM muster WHERE begun_at - ? <= ? AND (ended_at IS NULL OR ended_at"
         " >= ?) ORDER BY muster_id DESC LIMIT 1",
-        (EARLY_MS, one.at, one.at),
+        (EARLY_MS, sighting.at, sighting.at),
     ).fetchone()
     return None if row is None else int(row[0])
 
@@ -295,10 +306,10 @@ def _words(text: str, missing: str) -> str:
     return text
 
 
-def _row(muster_id: int, one: Listed, hall: snapshot.HallSureness) -> tuple[object, ...]:
+def _row(muster_id: int, person: Listed, hall: snapshot.HallSureness) -> tuple[object, ...]:
     return (
-        muster_id, one.serial, one.hall_id, one.kiosk, one.generation, one.seq, one.door_id,
-        one.since, hall.sureness.value, hall.away_since, one.also_in,
+        muster_id, person.serial, person.hall_id, person.kiosk, person.generation, person.seq,
+        person.door_id, person.since, hall.sureness.value, hall.away_since, person.also_in,
     )  # fmt: skip
 
 

@@ -61,28 +61,30 @@ def halls(db: Connection, now: int) -> dict[int, HallSureness]:
             " WHERE d.mode IN ('exit', 'both') AND k.state = 'active'"
         )
     }
-    found = {}
+    certainty = {}
     for row in db.execute("SELECT hall_id, leaving FROM hall ORDER BY hall_id").fetchall():
-        silent = [one for one in hall_control.holdings(db, row["hall_id"]) if _is_silent(one, now)]
-        found[row["hall_id"]] = HallSureness(
+        silent = [
+            kiosk for kiosk in hall_control.holdings(db, row["hall_id"]) if _is_silent(kiosk, now)
+        ]
+        certainty[row["hall_id"]] = HallSureness(
             hall_id=row["hall_id"],
             sureness=_sureness(row, scanned, bool(silent)),
-            away_since=min((one.seen_at for one in silent if one.seen_at), default=None),
-            away_doors=tuple(sorted({one.door_id for one in silent})),
-            unseen=sum(one.held + one.overrides for one in silent),
+            away_since=min((kiosk.seen_at for kiosk in silent if kiosk.seen_at), default=None),
+            away_doors=tuple(sorted({kiosk.door_id for kiosk in silent})),
+            unseen=sum(kiosk.held + kiosk.overrides for kiosk in silent),
         )
-    return found
+    return certainty
 
 
-def _is_silent(one: hall_control.KioskHolding, now: int) -> bool:
+def _is_silent(kiosk: hall_control.KioskHolding, now: int) -> bool:
     """Return whether the kiosk may know of people unknown to the server. A kiosk never heard has
     had no places.
     """
-    if one.seen_at is None:
+    if kiosk.seen_at is None:
         return False
-    if one.state == "active":
-        return one.seen_at < now - LIVE_MS
-    return one.held + one.overrides > 0
+    if kiosk.state == "active":
+        return kiosk.seen_at < now - LIVE_MS
+    return kiosk.held + kiosk.overrides > 0
 
 
 def _sureness(hall: Row, scanned: Collection[int], silent: bool) -> Sureness:
@@ -109,20 +111,20 @@ def people_inside(db: Connection) -> list[Listed]:
     for row in rows:
         line = Listed(*(row[at] for at in range(7)))
         by_serial[line.serial].append(line)
-    known = rules(db)
-    return [_one_line(stays, known) for _, stays in sorted(by_serial.items())]
+    venue_rules = rules(db)
+    return [_one_line(stays, venue_rules) for _, stays in sorted(by_serial.items())]
 
 
-def _one_line(stays: list[Listed], known: Rules) -> Listed:
+def _one_line(stays: list[Listed], venue_rules: Rules) -> Listed:
     if len(stays) == 1:
         return stays[0]
-    lineage: Mapping[int, frozenset[int]] = known.lineage
+    lineage: Mapping[int, frozenset[int]] = venue_rules.lineage
     # Of nested halls, the innermost has the most surrounding ones.
-    last = max(stays, key=lambda one: (one.since, len(lineage[one.hall_id])))
-    others = [one for one in stays if one.hall_id not in lineage[last.hall_id]]
+    last = max(stays, key=lambda line: (line.since, len(lineage[line.hall_id])))
+    others = [line for line in stays if line.hall_id not in lineage[last.hall_id]]
     if not others:
         return last
-    other = max(others, key=lambda one: one.since)
+    other = max(others, key=lambda line: line.since)
     return Listed(
         last.serial, last.hall_id, last.kiosk, last.generation, last.seq, last.door_id,
         last.since, also_in=other.hall_id,

@@ -57,10 +57,10 @@ def is_nearby(host: str) -> bool:
     A name is no address.
     """
     try:
-        found = ipaddress.ip_address(host.partition("%")[0])
+        parsed = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
         return False
-    plain = plain_ip(found)
+    plain = plain_ip(parsed)
     return (
         plain.is_link_local or plain.is_multicast or plain.is_unspecified
         or is_cloud_service(plain)

@@ -67,10 +67,10 @@ def ask(
             return Reply(0, N_("its name leads to an address where no receiver can be"))
         connection.request(method, target, body or None, {"User-Agent": "Hallkeeper", **headers})
         response = connection.getresponse()
-        found = response.read(answer_max + 1)
+        data = response.read(answer_max + 1)
         kind = response.headers.get_content_type()
-        too_long = len(found) > answer_max
-        return Reply(response.status, str(response.status), found[:answer_max], kind, too_long)
+        too_long = len(data) > answer_max
+        return Reply(response.status, str(response.status), data[:answer_max], kind, too_long)
     except (OSError, http.client.HTTPException, ValueError) as error:
         return Reply(0, _words(error))
     finally:
@@ -88,10 +88,10 @@ def _connection(
 
 
 def _cut(connection: http.client.HTTPConnection, held: list[socket.socket]) -> None:
-    for found in held or [connection.sock]:
-        if found is not None:
+    for open_socket in held or [connection.sock]:
+        if open_socket is not None:
             with suppress(OSError):
-                found.shutdown(socket.SHUT_RDWR)
+                open_socket.shutdown(socket.SHUT_RDWR)
 
 
 def _words(error: Exception) -> str:

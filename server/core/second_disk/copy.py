@@ -79,20 +79,20 @@ class Status:
 
 def backups(directory: Path) -> list[Backup]:
     """Return the complete backups, oldest first."""
-    found = []
+    complete = []
     for path in directory.iterdir():
         made_at = _made_at(path)
         if made_at is not None and (path / SETTINGS_FILE).is_file():
-            found.append(Backup(path, made_at))
-    return sorted(found, key=lambda one: (one.made_at, one.path.name))
+            complete.append(Backup(path, made_at))
+    return sorted(complete, key=lambda backup: (backup.made_at, backup.path.name))
 
 
 def _made_at(path: Path) -> int | None:
     try:
-        made = datetime.strptime(f"{path.name.partition('-copy')[0]}+0000", f"{_NAME}%z")
+        parsed = datetime.strptime(f"{path.name.partition('-copy')[0]}+0000", f"{_NAME}%z")
     except ValueError:
         return None
-    return int(made.timestamp()) * 1000
+    return int(parsed.timestamp()) * 1000
 
 
 def check_directory(event: Event) -> str:
@@ -216,10 +216,10 @@ def _copy_database(source: Path, target: Path, progress: Progress, pause_s: floa
 def prune(directory: Path, keep: int = KEEP) -> None:
     """Delete backups except the newest `keep` and the last of each day, and unfinished ones."""
     old = backups(directory)[:-keep]
-    last_of_day = {one.made_at // 86_400_000: one for one in old}
-    for one in old:
-        if last_of_day[one.made_at // 86_400_000] is not one:
-            shutil.rmtree(one.path)
+    last_of_day = {backup.made_at // 86_400_000: backup for backup in old}
+    for backup in old:
+        if last_of_day[backup.made_at // 86_400_000] is not backup:
+            shutil.rmtree(backup.path)
     for path in directory.glob(f"{_MAKING}*"):
         if not _alive(path.name.rpartition("-")[2]):
             shutil.rmtree(path, ignore_errors=True)

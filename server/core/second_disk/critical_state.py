@@ -148,11 +148,11 @@ class Keeper:
         """Return the event's acts on the second disk, including those that the database may
         lack.
         """
-        found = []
+        stored = []
         for path in (self._path, self._path.with_name(UNSURE_FILE)):
             with suppress(ActsError):
-                found.append(read_acts(path))
-        return [one for one in found if one.moment.event_id == self._event_id]
+                stored.append(read_acts(path))
+        return [acts for acts in stored if acts.moment.event_id == self._event_id]
 
     def _watch(self, db: Connection) -> None:
         # Records this step's changes. A `grave` change must reach the second disk, or the step is
@@ -273,8 +273,8 @@ def _keep_unsure(path: Path, database: Moment) -> None:
 def _rows(db: Connection, kept: Kept) -> list[dict[str, Any]]:
     columns = kept.columns(db)
     names, order = ", ".join(columns), ", ".join(kept.key)
-    found = db.execute(f"SELECT {names} FROM {kept.table} WHERE {kept.where} ORDER BY {order}")
-    return [dict(zip(columns, row, strict=True)) for row in found]
+    selected = db.execute(f"SELECT {names} FROM {kept.table} WHERE {kept.where} ORDER BY {order}")
+    return [dict(zip(columns, row, strict=True)) for row in selected]
 
 
 def read_acts(path: Path) -> Acts:
@@ -288,11 +288,11 @@ def read_acts(path: Path) -> Acts:
             N_("%(path)s can't be read: %(why)s."), path=path, why=error.strerror
         ) from None
     try:
-        found = unpack(data, FORMAT, ("moment", *_TABLES))
-        if not found.keys() >= {"moment", *_TABLES} - _SINCE:
+        tables = unpack(data, FORMAT, ("moment", *_TABLES))
+        if not tables.keys() >= {"moment", *_TABLES} - _SINCE:
             raise ValueError("a table is missing")
-        (moment,) = found["moment"]
-        return Acts(Moment(**moment), {table: found.get(table, []) for table in _TABLES})
+        (moment,) = tables["moment"]
+        return Acts(Moment(**moment), {table: tables.get(table, []) for table in _TABLES})
     except NewerFileError:
         raise ActsError(
             N_("%(path)s was written by a newer Hallkeeper. Use the newer version."), path=path

@@ -57,8 +57,8 @@ def next_of_line(
     pools.await_all(db, incarnation, was_put_back=was_put_back)
     gained: dict[str, int] = {}
     skipped = 0
-    for one in newer:
-        brought, failed = restore_critical.merge(db, one.rows)
+    for acts in newer:
+        brought, failed = restore_critical.merge(db, acts.rows)
         gained |= brought
         skipped += failed
     _forget_what_is_over(db, incarnation)

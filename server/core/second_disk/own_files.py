@@ -42,19 +42,19 @@ def copy_own_files(
     `before` is an earlier backup on the same disk. Only the owner may read the copy. Files deleted
     meanwhile are left out. Raises OSError and TooManyFilesError.
     """
-    made = {target / name for name in FOLDERS if (source / name).is_dir()}
-    for folder in made:
+    created = {target / name for name in FOLDERS if (source / name).is_dir()}
+    for folder in created:
         folder.mkdir(mode=0o700)
     for path in _all_files(source):
         go_on()
         copy = target / path.relative_to(source)
-        if copy.parent not in made and copy.parent != target:
+        if copy.parent not in created and copy.parent != target:
             copy.parent.mkdir(mode=0o700, parents=True)
-            made.add(copy.parent)
+            created.add(copy.parent)
         earlier = _earlier(source, before, path)
         if not (_is_as(path, earlier) and _linked(earlier, copy)):
             _copied(path, copy)
-    for directory in (*sorted(made, reverse=True), target):
+    for directory in (*sorted(created, reverse=True), target):
         durable_files.sync_directory(directory)
 
 

@@ -74,18 +74,18 @@ def _take(db: Connection, kept: critical_state.Kept, row: dict[str, Any]) -> boo
     where = " AND ".join(f"{name} = :{name}" for name in kept.key)
     others = [name for name in row if name not in kept.key]
     differs = " OR ".join(dialect.differs(name, f":{name}") for name in others)
-    known = db.execute(f"SELECT {differs} FROM {kept.table} WHERE {where}", row).fetchone()
-    if known is None:
+    differing = db.execute(f"SELECT {differs} FROM {kept.table} WHERE {where}", row).fetchone()
+    if differing is None:
         # Its places have changed since, so its kiosk must report first.
         if kept.table == "place_account":
             row = {**row, "awaited": 1}
         names, marks = ", ".join(row), ", ".join(f":{name}" for name in row)
         db.execute(f"INSERT INTO {kept.table} ({names}) VALUES ({marks})", row)
         return True
-    if known[0]:
+    if differing[0]:
         sets = ", ".join(f"{name} = :{name}" for name in others)
         db.execute(f"UPDATE {kept.table} SET {sets} WHERE {where}", row)
-    return bool(known[0])
+    return bool(differing[0])
 
 
 def _is_known(db: Connection, serial: int) -> bool:

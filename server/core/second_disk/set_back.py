@@ -171,12 +171,12 @@ def _claims(sender: Sender, batch: wire.ScanBatch, here: int) -> bool:
 
 def _granted(sender: Sender, key: PoolKey) -> int:
     """Return the granted total known to the server, or 0."""
-    known = sender.accounts.get(key)
-    return 0 if known is None else known.granted
+    account = sender.accounts.get(key)
+    return 0 if account is None else account.granted
 
 
 def _is_awaited(sender: Sender) -> bool:
-    return any(one.awaited for one in sender.accounts.values())
+    return any(account.awaited for account in sender.accounts.values())
 
 
 def renew(
@@ -198,16 +198,16 @@ def renew(
         judge(db, event, entries, sender, batch)
         return None
     except SetBackError as error:
-        found = error
+        evidence = error
     before = (event_state.incarnation(db), critical_state.log_size(db))
-    incarnation = max(before[0] + 1, found.incarnation + 1, now // 1000)
-    newer = [one for one in kept if one.moment.order > before]
-    newer.sort(key=lambda one: one.moment.order)
+    incarnation = max(before[0] + 1, evidence.incarnation + 1, now // 1000)
+    newer = [acts for acts in kept if acts.moment.order > before]
+    newer.sort(key=lambda acts: acts.moment.order)
     subject: dict[str, str | int | None] = {
         "incarnation": incarnation,
         "kiosk": sender.kiosk,
         "generation": sender.generation,
-        "sign": found.sign,
+        "sign": evidence.sign,
     }
     line.next_of_line(
         db, event.log_name, incarnation, newer, subject, by=BY, now=now, was_put_back=True
@@ -220,7 +220,7 @@ def renew(
         "places are given out in a hall before its doors have been heard. The page Overview names "
         "those that are awaited; fence one that is lost, and attest on the hall's page.",
         sender.kiosk,
-        found.sign,
+        evidence.sign,
     )
     return incarnation
 
@@ -240,8 +240,8 @@ def renew_by_memory(
     incarnation = max(event_state.incarnation(db) + 1, now // 1000)
     subject: dict[str, str | int | None] = {"incarnation": incarnation, "sign": sign}
     here = (event_state.incarnation(db), critical_state.log_size(db))
-    newer = [one for one in kept if one.moment.order > here]
-    newer.sort(key=lambda one: one.moment.order)
+    newer = [acts for acts in kept if acts.moment.order > here]
+    newer.sort(key=lambda acts: acts.moment.order)
     line.next_of_line(
         db, event.log_name, incarnation, newer, subject, by=BY, now=now, was_put_back=True
     )

@@ -58,17 +58,17 @@ class Reason:
 
 def reasons(measures: Measures) -> tuple[Reason, ...]:
     """Return the capacities from the measures, lowest first."""
-    found = [*_holding(measures)]
+    capacities = [*_holding(measures)]
     if measures.entry_lanes is not None:
-        minutes, said = _minutes(measures.fill_min, FILL_MIN)
+        minutes, minutes_text = _minutes(measures.fill_min, FILL_MIN)
         text = Phrase(
             "%(entry_lanes)s × %(entry_an_hour)s an hour × %(said)s",
             entry_lanes=measures.entry_lanes,
             entry_an_hour=ENTRY_AN_HOUR,
-            said=said,
+            said=minutes_text,
         )
         people = measures.entry_lanes * ENTRY_AN_HOUR * minutes / 60
-        found.append(Reason(ENTRY, _whole(people), text))
+        capacities.append(Reason(ENTRY, _whole(people), text))
     level, steps = measures.exit_width_m, measures.exit_steps_width_m
     if level is not None or steps is not None:
         widths = (
@@ -83,23 +83,23 @@ def reasons(measures: Measures) -> tuple[Reason, ...]:
             (EXIT, measures.clear_min, CLEAR_MIN),
             (EMERGENCY, measures.emergency_min, EMERGENCY_MIN),
         ):
-            minutes, said = _minutes(given, default)
+            minutes, minutes_text = _minutes(given, default)
             whole = joined("", ["(", terms_said, ")"]) if len(stated) > 1 else terms_said
-            found.append(
+            capacities.append(
                 Reason(
                     kind,
                     _whole(flow * minutes),
-                    Phrase("%(whole)s a minute × %(said)s", whole=whole, said=said),
+                    Phrase("%(whole)s a minute × %(said)s", whole=whole, said=minutes_text),
                 )
             )
-    return tuple(sorted(found, key=lambda one: one.people))
+    return tuple(sorted(capacities, key=lambda reason: reason.people))
 
 
 def _holding(measures: Measures) -> tuple[Reason, ...]:
     """Return the lower of the seats' and the floor's capacity."""
-    found = []
+    capacities = []
     if measures.seats is not None:
-        found.append(
+        capacities.append(
             Reason(HOLDING, measures.seats, Phrase("%(seats)s seats", seats=measures.seats))
         )
     if measures.floor_m2 is not None and measures.m2_per_person is not None:
@@ -109,31 +109,31 @@ def _holding(measures: Measures) -> tuple[Reason, ...]:
             floor_m2=f"{measures.floor_m2:g}",
             m2_per_person=f"{measures.m2_per_person:g}",
         )
-        found.append(Reason(HOLDING, people, text))
-    return tuple(sorted(found, key=lambda one: one.people)[:1])
+        capacities.append(Reason(HOLDING, people, text))
+    return tuple(sorted(capacities, key=lambda reason: reason.people)[:1])
 
 
-def warning(capacity: int, found: tuple[Reason, ...]) -> str | None:
+def warning(capacity: int, limits: tuple[Reason, ...]) -> str | None:
     """Return a warning if a capacity exceeds any of `found` (from `reasons`), else None."""
-    above = [one for one in found if capacity > one.people]
+    above = [reason for reason in limits if capacity > reason.people]
     if not above:
         return None
-    told = joined(
+    exceeded = joined(
         ", ",
         [
             Phrase(
                 "%(kind)s %(people)s (%(sum)s)",
-                kind=KINDS[one.kind],
-                people=Count(one.people),
-                sum=one.sum,
+                kind=KINDS[reason.kind],
+                people=Count(reason.people),
+                sum=reason.sum,
             )
-            for one in above
+            for reason in above
         ],
     )
     return Phrase(
         "capacity %(capacity)s is above what its measures allow: %(told)s",
         capacity=Count(capacity),
-        told=told,
+        told=exceeded,
     )
 
 

@@ -116,13 +116,13 @@ def yes_or_no(value: Any) -> bool:
     return word in _YES
 
 
-def choice(*known: str) -> Reader:
+def choice(*words: str) -> Reader:
     """Return a reader for a choice of words."""
 
     def read(value: Any) -> str:
         word = str(value).strip().casefold()
-        if word not in known:
-            raise ValueRefusedError(N_("is one of %(known)s"), known=", ".join(known))
+        if word not in words:
+            raise ValueRefusedError(N_("is one of %(known)s"), known=", ".join(words))
         return word
 
     return read
@@ -153,7 +153,7 @@ def listed(read: Reader) -> Reader:
             value = [value]
         if not isinstance(value, list) or len(value) > LIST_MAX:
             raise ValueRefusedError(N_("is a list of at most %(most)s"), most=Count(LIST_MAX))
-        return tuple(dict.fromkeys(read(one) for one in value))
+        return tuple(dict.fromkeys(read(item) for item in value))
 
     return read_all
 
@@ -167,8 +167,8 @@ def category_choice(value: Any) -> tuple[str | int, ...] | None:
         return None
     if word == NONE:
         return ()
-    found: tuple[str | int, ...] = listed(_category)(value)
-    return found
+    keys: tuple[str | int, ...] = listed(_category)(value)
+    return keys
 
 
 def _category(value: Any) -> str | int:
@@ -209,7 +209,7 @@ def local_time(zone: ZoneInfo) -> Reader:
     return read
 
 
-def names(found: Mapping[str, Any], key: str) -> dict[str, str]:
+def names(columns: Mapping[str, Any], key: str) -> dict[str, str]:
     """Return a name or title by language, from the columns `key` and `key`_zh."""
-    both = {"en": found.get(key, ""), "zh": found.get(f"{key}_zh", "")}
+    both = {"en": columns.get(key, ""), "zh": columns.get(f"{key}_zh", "")}
     return {language: text for language, text in both.items() if text}

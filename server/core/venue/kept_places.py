@@ -66,16 +66,18 @@ def serials(db: Connection) -> list[int]:
     return [row["serial"] for row in rows]
 
 
-def put(db: Connection, said: Iterable[tuple[int, Kind | None]], *, by: str, now: int) -> int:
+def put(
+    db: Connection, entitlements: Iterable[tuple[int, Kind | None]], *, by: str, now: int
+) -> int:
     """Set attendees' entitlements by serial. None removes one.
 
     Doors of halls with kept places are notified. The permanent entry log records only the number of
     people. Return how many changed.
     """
-    known: dict[int, Kind] = dict(
+    before: dict[int, Kind] = dict(
         db.execute("SELECT serial, kind FROM accessible_guest").fetchall()
     )
-    changed = [(serial, kind) for serial, kind in said if known.get(serial) != kind]
+    changed = [(serial, kind) for serial, kind in entitlements if before.get(serial) != kind]
     for serial, kind in changed:
         if kind is None:
             db.execute("DELETE FROM accessible_guest WHERE serial = ?", (serial,))

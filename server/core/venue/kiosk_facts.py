@@ -10,8 +10,8 @@ from server.storage.connection import Connection
 
 def category_facts(db: Connection) -> list[wire.CategoryFacts]:
     return [
-        wire.CategoryFacts(one.code, one.key, one.names, one.letter, one.colour)
-        for one in store.categories(db)
+        wire.CategoryFacts(plan.code, plan.key, plan.names, plan.letter, plan.colour)
+        for plan in store.categories(db)
     ]
 
 

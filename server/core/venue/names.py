@@ -14,10 +14,10 @@ NAMED = tuple(table for table, _ in _COLUMNS)
 
 def names_now(db: Connection) -> dict[str, dict[str, dict[str, str]]]:
     """Return code and names (by language) of each hall, door and category, by id."""
-    found = {}
+    named = {}
     for table, column in _COLUMNS:
         rows = db.execute(f"SELECT {column}, code, names FROM {table} ORDER BY {column}")
-        found[table] = {
+        named[table] = {
             str(number): {"code": code, **json.loads(names)} for number, code, names in rows
         }
-    return found
+    return named

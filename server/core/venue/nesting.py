@@ -33,7 +33,7 @@ def parents_of(db: Connection) -> dict[int, int | None]:
 
 def inside(parents: Mapping[int, int | None], hall: int) -> list[int]:
     """Return the nested halls of `hall`, sorted by id."""
-    return sorted(one for one in parents if hall in outer_halls(one, parents, None))
+    return sorted(other for other in parents if hall in outer_halls(other, parents, None))
 
 
 def outer_by_door(db: Connection, parents: Mapping[int, int | None]) -> dict[int, tuple[int, ...]]:
@@ -41,8 +41,8 @@ def outer_by_door(db: Connection, parents: Mapping[int, int | None]) -> dict[int
     rows = db.execute(
         "SELECT d.door_id, d.hall_id, f.from_id FROM door d LEFT JOIN door_from f USING (door_id)"
     )
-    found = {door: outer_halls(hall, parents, come_from) for door, hall, come_from in rows}
-    return {door: outer for door, outer in found.items() if outer}
+    surrounding = {door: outer_halls(hall, parents, come_from) for door, hall, come_from in rows}
+    return {door: outer for door, outer in surrounding.items() if outer}
 
 
 def outer_of(db: Connection, door_id: int) -> tuple[int, ...]:

@@ -52,13 +52,15 @@ class Rules:
         moments = self._phases.get(hall_id)
         if moments is None:
             sessions = self.programmes.get(hall_id, ())
-            found = {moment for one in sessions for moment in (one.opens_at, one.closes_at)}
-            moments = self._phases[hall_id] = tuple(sorted(found))
+            changes = {
+                moment for session in sessions for moment in (session.opens_at, session.closes_at)
+            }
+            moments = self._phases[hall_id] = tuple(sorted(changes))
         return bisect_right(moments, at)
 
     def sessions(self, hall_id: int, at: int) -> tuple[Session, ...]:
         """Return the hall's sessions that are not over at `at`, soonest first."""
-        coming = (one for one in self.programmes.get(hall_id, ()) if one.closes_at > at)
+        coming = (session for session in self.programmes.get(hall_id, ()) if session.closes_at > at)
         return tuple(islice(coming, SESSIONS_MAX))
 
 
@@ -106,7 +108,7 @@ def _read(db: Connection, version: str | None) -> Rules:
     parents = {row["hall_id"]: row["parent_id"] for row in rows}
     lineage = _lineage(parents)
     surroundings = {
-        hall: around.union(one for one, above in lineage.items() if hall in above)
+        hall: around.union(inner for inner, above in lineage.items() if hall in above)
         for hall, around in lineage.items()
     }
     unsaid = nesting.unsaid(db)
@@ -129,41 +131,41 @@ def _read(db: Connection, version: str | None) -> Rules:
     )
 
 
-def _watched(hall: Hall, said: bool) -> Hall:
+def _watched(hall: Hall, configured: bool) -> Hall:
     """Return a surrounding hall as that door treats it.
 
     If the door's starting place is not configured, it refuses nobody who entered through the hall's
     own door.
     """
-    return hall if said else replace(hall, anti_passback=AntiPassback.OFF)
+    return hall if configured else replace(hall, anti_passback=AntiPassback.OFF)
 
 
 def _lineage(parents: Mapping[int, int | None]) -> dict[int, frozenset[int]]:
-    found: dict[int, frozenset[int]] = {}
+    surroundings: dict[int, frozenset[int]] = {}
     for hall in parents:
         around: set[int] = set()
         above: int | None = hall
         while above is not None and above not in around:
             around.add(above)
             above = parents.get(above)
-        found[hall] = frozenset(around)
-    return found
+        surroundings[hall] = frozenset(around)
+    return surroundings
 
 
 def _programmes(db: Connection) -> dict[int, tuple[Session, ...]]:
     admitted = _categories(db, "SELECT session_id, category FROM session_category")
-    found: dict[int, list[Session]] = defaultdict(list)
+    by_hall: dict[int, list[Session]] = defaultdict(list)
     for session_id, hall_id, code, opens_at, closes_at in db.execute(
         "SELECT session_id, hall_id, code, opens_at, closes_at FROM session"
         " ORDER BY opens_at, session_id"
     ):
         session = Session(session_id, code, opens_at, closes_at, admitted[session_id])
-        found[hall_id].append(session)
-    return {hall_id: tuple(sessions) for hall_id, sessions in found.items()}
+        by_hall[hall_id].append(session)
+    return {hall_id: tuple(sessions) for hall_id, sessions in by_hall.items()}
 
 
 def _categories(db: Connection, query: str) -> defaultdict[int, frozenset[int]]:
-    found: defaultdict[int, frozenset[int]] = defaultdict(frozenset)
+    admitted: defaultdict[int, frozenset[int]] = defaultdict(frozenset)
     for owner, category in db.execute(query):
-        found[owner] |= {category}
-    return found
+        admitted[owner] |= {category}
+    return admitted

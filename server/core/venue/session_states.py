@@ -46,29 +46,29 @@ def hall_phases(db: Connection, now: int, until: int) -> dict[int, HallPhase]:
     ):
         values = dict(row)
         planned.setdefault(values.pop("hall_id"), []).append(_Session(**values))
-    found = {}
+    phases = {}
     for row in db.execute("SELECT hall_id, sessions_only, closed_at FROM hall"):
         sessions = planned.get(row["hall_id"], [])
         if row["closed_at"] is not None:
-            found[row["hall_id"]] = HallPhase(Phase.CLOSED)
+            phases[row["hall_id"]] = HallPhase(Phase.CLOSED)
         else:
-            found[row["hall_id"]] = _phase(sessions, now, alone=bool(row["sessions_only"]))
-    return found
+            phases[row["hall_id"]] = _phase(sessions, now, alone=bool(row["sessions_only"]))
+    return phases
 
 
 def _phase(sessions: list[_Session], now: int, *, alone: bool) -> HallPhase:
     """Return the phase from a day's sessions, in order. `alone` means that the hall admits only in
     sessions.
     """
-    for one in sessions:
-        if one.opens_at <= now < one.closes_at:
-            return HallPhase(Phase.ADMITTING, one.titles, one.closes_at)
+    for session in sessions:
+        if session.opens_at <= now < session.closes_at:
+            return HallPhase(Phase.ADMITTING, session.titles, session.closes_at)
     if not alone:
         return HallPhase(Phase.OPEN)
-    for one in sessions:
-        if one.closes_at <= now < one.ends_at:
-            return HallPhase(Phase.RUNNING, one.titles, one.ends_at)
-    for one in sessions:
-        if one.opens_at > now:
-            return HallPhase(Phase.OPENS, one.titles, one.opens_at)
+    for session in sessions:
+        if session.closes_at <= now < session.ends_at:
+            return HallPhase(Phase.RUNNING, session.titles, session.ends_at)
+    for session in sessions:
+        if session.opens_at > now:
+            return HallPhase(Phase.OPENS, session.titles, session.opens_at)
     return HallPhase(Phase.OVER if sessions else Phase.NONE)

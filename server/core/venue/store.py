@@ -69,7 +69,9 @@ class HallRow:
 
     @property
     def measures(self) -> Measures:
-        return Measures(**{one.name: getattr(self, one.name) for one in fields(Measures)})
+        return Measures(
+            **{measure.name: getattr(self, measure.name) for measure in fields(Measures)}
+        )
 
 
 @dataclass(frozen=True)
@@ -181,7 +183,7 @@ def sessions_between(
         f"SELECT * FROM session WHERE {span} ORDER BY starts_at, code LIMIT ? OFFSET ?",
         (since, until, limit, offset),
     ).fetchall()
-    return [_session(row, lambda one: _categories_of(db, one)) for row in rows], total
+    return [_session(row, lambda session_id: _categories_of(db, session_id)) for row in rows], total
 
 
 def sessions_of_day(db: Connection, hall_id: int, since: int, until: int) -> list[SessionRow]:
@@ -191,7 +193,7 @@ def sessions_of_day(db: Connection, hall_id: int, since: int, until: int) -> lis
         " ORDER BY starts_at, code",
         (hall_id, until, since),
     ).fetchall()
-    return [_session(row, lambda one: _categories_of(db, one)) for row in rows]
+    return [_session(row, lambda session_id: _categories_of(db, session_id)) for row in rows]
 
 
 def session(db: Connection, session_id: int) -> SessionRow:
@@ -199,7 +201,7 @@ def session(db: Connection, session_id: int) -> SessionRow:
     row = db.execute("SELECT * FROM session WHERE session_id = ?", (session_id,)).fetchone()
     if row is None:
         raise UnknownSessionError(f"session {session_id}")
-    return _session(row, lambda one: _categories_of(db, one))
+    return _session(row, lambda number: _categories_of(db, number))
 
 
 def programme_for(
@@ -222,7 +224,7 @@ def programme_for(
         (serial, -1 if after is None else after, -1 if limit is None else limit),
     ).fetchall()
     if limit is not None:
-        return [_session(row, lambda one: _categories_of(db, one)) for row in rows]
+        return [_session(row, lambda session_id: _categories_of(db, session_id)) for row in rows]
     admitted = _session_categories(db)
     return [_session(row, admitted) for row in rows]
 
@@ -245,7 +247,9 @@ def _hall(db: Connection, row: Row) -> HallRow:
     values = {key: row[key] for key in row.keys() if key != "names"}
     values["sessions_only"] = bool(row["sessions_only"])
     return HallRow(
-        **values, names=names_of(row["names"]), categories=tuple(found[0] for found in admitted)
+        **values,
+        names=names_of(row["names"]),
+        categories=tuple(selected[0] for selected in admitted),
     )
 
 
@@ -269,10 +273,10 @@ def _categories_of(db: Connection, session_id: int) -> tuple[int, ...]:
 
 
 def _session_categories(db: Connection) -> Callable[[int], tuple[int, ...]]:
-    found: dict[int, list[int]] = {}
+    by_session: dict[int, list[int]] = {}
     for session_id, category in db.execute("SELECT * FROM session_category ORDER BY 1, 2"):
-        found.setdefault(session_id, []).append(category)
-    return lambda session_id: tuple(found.get(session_id, ()))
+        by_session.setdefault(session_id, []).append(category)
+    return lambda session_id: tuple(by_session.get(session_id, ()))
 
 
 def _session(row: Row, admitted: Callable[[int], tuple[int, ...]]) -> SessionRow:
