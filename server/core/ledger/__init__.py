@@ -1,5 +1,3 @@
-"""Keeps the ledger. Every scan of every kiosk stands in it once, with all that follows from it in
-the same commit.
-
-Begin with `ingest.py`. It may use `kiosks`, `occupancy`, `people`, `venue` and what lies below.
+"""The ledger: every scan of every kiosk, once, with all its consequences in the same commit. Begin
+with `ingest.py`.
 """

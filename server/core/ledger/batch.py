@@ -1,5 +1,5 @@
-"""Puts one record after another into the ledger. Each has its leaf, its row, its stay, its place,
-its discrepancy, and what the doors concerned hear of it.
+"""Records a batch in the ledger, scan by scan, with leaf, row, stay, place, discrepancies, and
+changes for the doors.
 """
 
 from collections import Counter
@@ -26,16 +26,14 @@ from server.storage.engines import joint
 from server.storage.engines.joint import Reading
 from server.storage.engines.memory import Memo
 
-# A kiosk that has measured its clock's error is never wrong by more than this.
+# A kiosk that has measured its clock's error is never wrong by more.
 AHEAD_MS = 300_000
 # Keys of the memo.
 _MUSTER_IS_ON, _HAS_EARLY_EXITS = "muster is on", "has early exits"
 
 
 class BatchRecorder:
-    """Takes one batch into the ledger. `judge_again` writes what it adds, and the places that it
-    moves are those of `accounts`.
-    """
+    """Records one batch. It moves places of `accounts`. `judge_again` writes the results."""
 
     def __init__(
         self,
@@ -49,17 +47,17 @@ class BatchRecorder:
         quarantined: bool,
         memo: Memo,
     ) -> None:
-        """Begin a step with the kiosk's `accounts`, which is to take these records. The entry log
-        has `entries` leaves. The scans are marked as `quarantined` where the kiosk was fenced as
-        lost. `memo` is the transaction's.
+        """Begin a step for these records, with the kiosk's `accounts`. `entries` is the entry log's
+        number of leaves. `quarantined` marks scans of a kiosk fenced as lost. `memo` is the
+        transaction's.
         """
         self.db = db
         self.sender = accounts.kiosk
         self.now = now
-        self.came: dict[int, int] = {}  # People who came to the door, by hall.
+        self.came: dict[int, int] = {}  # people who came to the door, by hall
         self._quarantined = quarantined
         self._memo = memo
-        # The leaf of the act that fenced the kiosk, once it was looked for.
+        # The leaf of the act that fenced the kiosk, once looked up.
         self._fenced: int | None = None
         self._accounts = accounts
         self._pools = accounts.pools
@@ -70,25 +68,25 @@ class BatchRecorder:
         self._holders = joint.shared(db, Holders, lambda: Holders(db, opened.write))
         joint.read(db, self._holders.read_ahead(asked))
         self._judge = discrepancies.Judge(db, self._holders, self._rules, calendar, self._rows)
-        # Only on a restored server can an exit have come before its entry.
+        # An exit can precede its entry only on a restored server.
         restored = accounts.pools.incarnation > 1
         self._early = restored and _has_early_exits(db, memo)
         self._entered: list[stays.Stay] = []
-        # Entries of those of whose arrival somebody is told, and annulled ones, in order.
+        # Entries of protocol guests, and annulled ones, in order.
         self._guests: list[protocol_guests.Entered | StayRef] = []
         self._calendar = calendar
-        self._seen: list[muster.RollCallScan] = []  # At assembly points.
-        # Stays after which the holder is known to have entered somewhere else.
+        self._seen: list[muster.RollCallScan] = []  # at assembly points
+        # Stays whose holder later entered elsewhere.
         self._followed: set[StayRef] = set()
 
     @property
     def entries(self) -> int:
-        """Return how many leaves the entry log has with those of this step."""
+        """Return the entry log's number of leaves, including this step's."""
         return self._rows.entries
 
     def judge_again(self) -> None:
-        """Judge again the stays that the batch opened. All its records are known now, so it is
-        known how long each stay lasted, or that it is open.
+        """Judge the batch's stays again, now that all records, and so the ends of stays, are
+        known.
         """
         self._rows.write()
         self._opened.write()
@@ -99,17 +97,17 @@ class BatchRecorder:
                 on = muster.note(self.db, self._seen, self._entered, self.now)
                 self._memo[_MUSTER_IS_ON] = on
         if len(self._entered) == 1 and not self._followed:
-            return  # As in most batches.
+            return  # the usual case
         serials = Counter(stay.serial for stay in self._entered if not stay.around)
         for stay in self._entered:
             if serials[stay.serial] > 1 or stay.ref in self._followed:
                 self._judge.judge_again(stay)
 
     def take(self, line: Line, *, gone: bool, gone_outer: Container[int] = ()) -> None:
-        """Take one record. `gone` says that its stay was over before the kiosk offered it
+        """Record one scan. `gone` means that its stay was over before the kiosk offered it
         (docs/design/places.md, rule 4).
 
-        `gone_outer` names the halls around in which it was over as well.
+        `gone_outer` are the surrounding halls in which it was over too.
         """
         record = line.record
         number = self._rows.scan(line, skew_ms=None if self._is_ahead(record) else record.skew_ms)
@@ -136,7 +134,7 @@ class BatchRecorder:
                 self.came[hall] = self.came.get(hall, 0) + 1
 
     def _since(self, record: ScanRecord) -> int:
-        """Return since when the holder's other stays matter to an entry."""
+        """Return the time from which the holder's other stays matter to an entry."""
         return server_time(record, self.now) - copies.WINDOW_MS
 
     def _roll_call_scan(
@@ -148,14 +146,14 @@ class BatchRecorder:
         )
 
     def _annulled(self, serial: int | None, entry: StayRef) -> None:
-        """Note that a guest did not pass after all. A kiosk can say so of its own entries."""
+        """Record that a guest did not enter after all. A kiosk can annul only its own entries."""
         own = (entry.kiosk, entry.generation) == self.sender
         if own and serial in self._rules.protocol_guests and not self._quarantined:
             self._guests.append(entry)
 
     def _clock_known(self, record: ScanRecord) -> bool:
-        """Say whether others' stays may end by the time of this record. They may not where the
-        kiosk is fenced, or where the record arrives before the time that it names.
+        """Return whether this record's time may end other stays. A fenced kiosk's time may not, nor
+        a time in the future.
         """
         known = record.skew_ms is not None and not self._is_ahead(record)
         return known and not self._quarantined
@@ -172,7 +170,7 @@ class BatchRecorder:
         gone: bool,
         gone_outer: Container[int],
     ) -> None:
-        """`others` are the holder's other stays, as far as they matter to this one."""
+        """`others` are the holder's other stays that matter to this one."""
         key = PoolKey(record.hall, record.kind)
         own, over = self._open(record, key, others, gone=gone)
         self._suspect(number, own, others)
@@ -187,10 +185,8 @@ class BatchRecorder:
         self._move(own, others, over=over)
 
     def _uncounted(self, record: ScanRecord) -> Sequence[PoolKey]:
-        """Return the halls around that the server knows the door to lead into, but of which the
-        record says nothing.
-
-        The kiosk had not heard of them. Whoever came in is in them all the same.
+        """Return the surrounding halls that the door leads into but the record omits, because the
+        kiosk did not know of them.
         """
         outer = self._rules.outer_ids(record.door)
         if not outer:
@@ -208,8 +204,8 @@ class BatchRecorder:
         gone: bool,
         counted: bool = True,
     ) -> tuple[stays.Stay, bool]:
-        """Open the stay in one of the halls, on a place of the kiosk's or, not `counted` by it, on
-        none. The stay, and whether it is over by now.
+        """Open the stay in a hall, on a place of the kiosk, or without one if not `counted`. Return
+        the stay, and whether it is over already.
         """
         assert record.serial is not None
         if counted:
@@ -244,7 +240,7 @@ class BatchRecorder:
         return stay, over
 
     def _suspect(self, number: int, stay: stays.Stay, others: Sequence[Span]) -> None:
-        """Look for what shows that several people use the badge."""
+        """Look for evidence that several people use the badge."""
         found = copies.find(stay, others, self._rules)
         if found is None:
             return
@@ -257,18 +253,18 @@ class BatchRecorder:
     def _exit(
         self, number: int, record: ScanRecord, hall: int, said: ScanRecord | OuterHall
     ) -> None:
-        """Apply what the record says of one of the halls."""
+        """Apply an exit to one of the halls."""
         if said.closes is not None:
             key = PoolKey(hall, said.kind)
             self._leave(record, key, said.closes, credited=said.credited)
         elif Flag.REPEATED in record.flags:
-            return  # The one who left before the door's restart, perhaps: it ends no other stay.
+            return  # It may repeat an exit from before the restart, so it ends no other stay.
         elif record.serial is not None and self._clock_known(record):
             self._leave_unnamed(number, record, record.serial, hall)
 
     def _leave(self, record: ScanRecord, key: PoolKey, ref: StayRef, *, credited: bool) -> None:
-        """Take an exit or an annulment. It closes the stay that it names in one of the halls, one
-        time only, whatever the order in which they arrive.
+        """Apply an exit or annulment. It closes the named stay in a hall at most once, in any order
+        of arrival.
         """
         by, at = "annul" if record.act == "annul" else "exit", server_time(record, self.now)
         own = (ref.kiosk, ref.generation) == self.sender
@@ -282,7 +278,7 @@ class BatchRecorder:
             self._opened.write()
             stays.ended(self.db, ref, hall, at)
             self._holders.somebody_moved()
-            # A server that was never restored has every real stay, so there this one is made up.
+            # A server that was never restored knows every real stay, so this one is made up.
             if self._pools.incarnation > 1:
                 if stays.remember_early(self.db, ref, hall, by, at):
                     self._early = self._memo[_HAS_EARLY_EXITS] = True
@@ -293,8 +289,8 @@ class BatchRecorder:
         return stays.is_gone(self.db, ref, hall)
 
     def _cannot_know(self, ref: StayRef) -> bool:
-        """Say whether a fenced kiosk names another door's stay that began after it was fenced. It
-        can't know that stay, for it has heard of none since.
+        """Return whether a fenced kiosk names another door's stay from after the fencing, which it
+        cannot know.
         """
         if not self._quarantined or (ref.kiosk, ref.generation) == self.sender:
             return False
@@ -312,7 +308,7 @@ class BatchRecorder:
         self._opened.write()
         stay = unmatched_exits.meant(self.db, serial, hall, at, epoch)
         if stay is None:
-            # The scan has to be in its table, because the row below refers to it.
+            # The row below refers to the scan.
             self._rows.write()
             unmatched_exits.remember(self.db, number, serial, hall, at, epoch)
             self._holders.left_unnamed(serial)
@@ -320,13 +316,12 @@ class BatchRecorder:
             self._close_inferred(stay, "exit", {"exit": number}, at)
 
     def _move(self, stay: stays.Stay, others: Sequence[Span], *, over: bool) -> None:
-        """End a holder's presence where an entry elsewhere shows that they left, for people do not
-        scan out. The order in which the two records arrive does not matter.
+        """End presences where an entry elsewhere shows that the holder left, in any order of
+        arrival.
 
-        An entry whose own stay is `over` by now counts too. A presence ends only where it is sure
-        which entry came first. Both kiosks must have measured their clocks, by a server's clock
-        that was not set in between, and the times must lie apart. Otherwise the stay stays open,
-        which errs on the safe side.
+        An entry whose own stay is `over` counts too. A presence ends only if the order of the
+        entries is certain: both clocks measured, in the same epoch, and times apart by the margin.
+        Otherwise the stay remains open, which is the safe side.
         """
         if not stay.clock_known:
             return
@@ -353,8 +348,8 @@ class BatchRecorder:
     def _move_on(self, stay: stays.Stay, cause: dict[str, object] | None, to: stays.Stay) -> None:
         """End the presence of a holder who was seen elsewhere.
 
-        That frees the place only where the hall counts so and nothing hints at a copied badge. With
-        a copied badge, somebody may be inside still.
+        The place is freed only if the hall counts moves as leaving and nothing suggests a copied
+        badge, with which another person may still be inside.
         """
         counted = (
             stay.hall_id not in self._rules.inferred
@@ -387,10 +382,10 @@ class BatchRecorder:
         *,
         counted: bool = False,
     ) -> None:
-        """Add the leaf of an inferred exit. `cause` is the entry elsewhere or the exit's leaf, and
-        `counted` says that the place stays taken.
+        """Add the leaf of an inferred exit. `cause` is the entry elsewhere or the exit's leaf.
+        `counted` means that the place stays used.
 
-        The leaf names the hall where it is one around the door's own.
+        It names the hall if it is a surrounding one.
         """
         body: dict[str, object] = {
             "at": at,
@@ -406,7 +401,7 @@ class BatchRecorder:
         self._rows.leaf("inferred_exit", entry_log.canonical(body))
 
     def _settle(self, closed: stays.Stay | None) -> None:
-        """Give the place of a closed stay back to the pool. The stay was open here."""
+        """Return the place of a closed stay to the pool. The stay was open here."""
         if closed is None:
             return
         self._holders.moved(closed.serial)
@@ -417,7 +412,7 @@ class BatchRecorder:
 
 
 def read_ahead(db: Connection, memo: Memo) -> Reading:
-    """Read what batches need to know of the event, if it is not known."""
+    """Read the event's state that batches need into the memo."""
     if _MUSTER_IS_ON in memo:
         return
     asked = db.execute(muster.IS_ON)
@@ -426,7 +421,7 @@ def read_ahead(db: Connection, memo: Memo) -> Reading:
 
 
 def _has_early_exits(db: Connection, memo: Memo) -> bool:
-    """Say whether an exit may wait for its entry."""
+    """Return whether an exit may be waiting for its entry."""
     found: bool | None = memo.get(_HAS_EARLY_EXITS)
     if found is None:
         found = memo[_HAS_EARLY_EXITS] = stays.has_early_exits(db)
@@ -434,19 +429,17 @@ def _has_early_exits(db: Connection, memo: Memo) -> bool:
 
 
 def is_presented(record: ScanRecord) -> bool:
-    """Say whether the record is of a badge that somebody presented to enter or to be seen."""
+    """Return whether the record is of a badge presented for entry or at an assembly point."""
     return record.serial is not None and record.act != "annul" and record.direction != "exit"
 
 
 def _epoch(record: ScanRecord) -> int:
-    """Return the epoch of the server's time by which the kiosk knew its own error. It is 0 where
-    the kiosk did not say.
-    """
+    """Return the epoch of the kiosk's measured clock error, or 0."""
     return 0 if record.epoch is msgspec.UNSET else record.epoch
 
 
 def server_time(record: ScanRecord, now: int) -> int:
-    """Return when the scan happened by the server's clock (Unix ms), as far as the kiosk knew its
-    own error. A time that can't be told to the other doors is moved to the nearest one that can.
+    """Return the scan's time by the server's clock (Unix ms), as far as the kiosk knew its error,
+    limited to the valid range.
     """
     return max(0, min(record.scanned_at - (record.skew_ms or 0), now + AHEAD_MS))

@@ -1,11 +1,9 @@
-"""Finds doors whose rate of denials is out of the ordinary, against the other doors of the same
-hour.
+"""Finds doors with an unusual rate of denials, compared with the other doors in the same hour.
 
-A door is compared with all others by Fisher's exact test, which is right for few scans as for many.
-The chance that is told is for a difference at least as large in either direction, and is multiplied
-by the number of doors of that hour, because among many doors one differs by accident (Bonferroni).
-A door that stands out is left out when the rest are compared.
-A sure difference may still be too small to matter, so the rate must be twice or half the others'.
+A door is compared with all others by Fisher's exact test, which is valid for few scans as for many.
+The p-value is two-sided, and multiplied by the number of doors of that hour (Bonferroni
+correction). An unusual door is excluded when the rest are compared. A significant difference may
+still be too small to matter, so the rate must also be twice or half the others'.
 """
 
 from collections import defaultdict
@@ -18,13 +16,13 @@ from server.storage.localized import names_of
 QUARTER_MS = 900_000
 HOUR_MS = 4 * QUARTER_MS
 CHANCE_MAX = 0.01
-TIMES_MIN = 2.0  # as often as at the other doors, or as seldom
-DENIALS_MIN = 5  # at the door, or where there are fewer, as many as the others' rate would give
+TIMES_MIN = 2.0  # minimum ratio to the other doors, either way
+DENIALS_MIN = 5  # at the door, or expected there by the others' rate
 
 
 @dataclass(frozen=True)
 class Tally:
-    """Counts what a door, or several, answered to entries."""
+    """Counts of answers to entries."""
 
     asked: int
     denied: int
@@ -40,13 +38,13 @@ class Tally:
 
 @dataclass(frozen=True)
 class DoorRate:
-    """Describes a door in an hour, with the other doors that it is compared to."""
+    """A door in an hour, with the doors it is compared to."""
 
     door_id: int
     hour: int  # whole hours of Unix time
     own: Tally
     others: Tally
-    doors: int  # that were compared in this step, this one among them
+    doors: int  # compared in this step, including this one
     chance: float  # of such a difference at any of them, if all denied alike
 
     @property
@@ -63,8 +61,8 @@ class DoorRate:
 
 
 def unusual(db: Connection, since: int, until: int) -> list[DoorRate]:
-    """Return the doors that stand out in each hour of a span (Unix ms), the newest hour first and
-    in it the least likely.
+    """Return the unusual doors in each hour of a span (Unix ms), newest hour first, then least
+    likely.
     """
     rows = db.execute(
         "SELECT quarter / 4 AS hour, door_id, SUM(admitted) AS admitted, SUM(denied) AS denied"
@@ -80,10 +78,10 @@ def unusual(db: Connection, since: int, until: int) -> list[DoorRate]:
 
 
 def compare(hour: int, tallies: dict[int, Tally]) -> list[DoorRate]:
-    """Return the doors of one hour that stand out.
+    """Return the unusual doors of one hour.
 
-    The least likely one comes first, and is then left out, because otherwise a door that denies
-    nearly everybody would make the others look as if they denied too seldom.
+    The least likely is excluded before the next comparison. Otherwise a door that denies nearly
+    everyone would make the others look unusual.
     """
     found: list[DoorRate] = []
     left = dict(tallies)
@@ -103,14 +101,14 @@ def _least_likely(hour: int, tallies: dict[int, Tally], doors: int) -> DoorRate 
             chance = min(1.0, two_sided(own, others) * doors)
             if chance <= CHANCE_MAX:
                 found.append(DoorRate(door_id, hour, own, others, len(tallies), chance))
-    # Of two doors that differ as surely, the one that denies more is the one to look at. The
-    # chances of both may differ in their last digits.
+    # Of two equally significant doors, prefer the one with more denials. Their chances may differ
+    # in the last digits.
     return min(found, key=lambda one: (float(f"{one.chance:.6g}"), -one.own.rate), default=None)
 
 
 def two_sided(own: Tally, others: Tally) -> float:
-    """Return twice the chance of denials as many, or as few, as the door's, whichever is less
-    likely, if every scan of the hour were as likely to be denied.
+    """Return the two-sided chance of so many, or so few, denials if every scan of the hour were
+    equally likely to be denied.
     """
     asked, denied = own.asked + others.asked, own.denied + others.denied
     more = _tail(asked, denied, own.asked, own.denied)
@@ -129,8 +127,8 @@ def _matters(own: Tally, others: Tally) -> bool:
 
 
 def _tail(whole: int, marked: int, drawn: int, least: int) -> float:
-    """Return the chance that of `drawn` out of `whole`, of which some are `marked`, at least so
-    many are marked (the hypergeometric distribution's upper tail).
+    """Return the upper tail of the hypergeometric distribution: the chance that of `drawn` out of
+    `whole`, of which some are `marked`, at least `least` are marked.
     """
     most = min(marked, drawn)
     if least <= max(0, drawn + marked - whole):
@@ -166,7 +164,7 @@ def door_names(db: Connection) -> dict[int, tuple[dict[str, str], int, dict[str,
 
 
 def latest_of_hall(db: Connection, hall_id: int, now: int) -> dict[int, tuple[Tally, Tally]]:
-    """Return what each door of a hall answered in this quarter of an hour and the one before."""
+    """Return each door's counts in this quarter of an hour and the one before."""
     quarter = now // QUARTER_MS
     tallies: dict[tuple[int, int], Tally] = {}
     for row in db.execute(

@@ -1,8 +1,8 @@
-"""Notes discrepancies. The server replays each decision with what it knows, and notes where it
-would have differed.
+"""Records discrepancies: the server replays each decision with its own facts, and records where its
+answer differs.
 
-It also notes each badge that a door left to staff, because its kiosk had restarted: one person or
-two.
+It also records each badge left to staff after a kiosk's restart, where one or two people may be
+inside.
 """
 
 import json
@@ -32,9 +32,9 @@ from server.core.occupancy import stays
 from server.core.venue.rules import Rules
 from server.storage.connection import Connection, Row
 
-# The badge is validly signed, but no roster here has its serial. Somebody may hold a key.
+# The signature is valid, but the serial is on no roster: a key may be stolen.
 UNKNOWN_SERIAL = "unknown_serial"
-ANSWERS_MAX = 5_000  # are kept.
+ANSWERS_MAX = 5_000  # cached answers
 
 
 class Judge:
@@ -43,7 +43,7 @@ class Judge:
     def __init__(
         self, db: Connection, holders: Holders, rules: Rules, calendar: Calendar, rows: Rows
     ) -> None:
-        """`rows` are those of the step, which what was found is added to."""
+        """`rows` are the step's, to which discrepancies are added."""
         self._db = db
         self._rows = rows
         self._holders = holders
@@ -52,11 +52,11 @@ class Judge:
         self._found: list[tuple[int, str, stays.Stay | None]] = []
 
     def judge(self, number: int, record: ScanRecord, others: Iterable[stays.Span], at: int) -> None:
-        """Note a discrepancy of the scan `number` if the server's answer differs. `write` stores it
-        later.
+        """Record a discrepancy of the scan `number` if the server's answer differs. `write` stores
+        it later.
 
-        `others` are the holder's other stays, as far as they may have lasted until then. Their
-        times are the server's, and so is `at`, when it happened.
+        `others` are the holder's other stays that may overlap. Their times and `at`, the scan's,
+        are the server's.
         """
         if record.serial is None or record.direction != "entry" or record.act != "scan":
             return
@@ -79,12 +79,12 @@ class Judge:
             self.note(number, difference, other if involved else None)
 
     def note(self, number: int, reason: str, other: stays.Stay | None) -> None:
-        """Keep what was found, once for each scan and reason. `write` stores it later."""
+        """Add a discrepancy, once for each scan and reason. `write` stores it later."""
         if (number, reason) not in [found[:2] for found in self._found]:
             self._found.append((number, reason, other))
 
     def write(self) -> None:
-        """Write what was found. The scans that it names must have been written before."""
+        """Store the discrepancies. Their scans must be stored already."""
         for number, reason, other in self._found:
             self._add(number, reason, other)
         if self._found:
@@ -92,8 +92,8 @@ class Judge:
             self._rows.write()
 
     def judge_again(self, stay: stays.Stay) -> None:
-        """Judge again who entered by the same badge during a stay that came late. Only what is not
-        listed yet is added.
+        """Judge entries by the same badge during a stay that arrived late. Only new discrepancies
+        are added.
         """
         for number in stays.entered_during(self._db, stay.ref, stay.hall_id):
             known = self._db.execute(
@@ -104,7 +104,7 @@ class Judge:
                 "SELECT body FROM leaf WHERE number = ? AND kind = 'scan'", (number,)
             ).fetchone()
             if row is None:
-                # Its record was erased.
+                # its record was erased
                 continue
             (body,) = row
             record = msgspec.convert(json.loads(body)["record"], ScanRecord)
@@ -123,10 +123,9 @@ class Judge:
     def _answer(
         self, record: ScanRecord, person: Row, inside: Mapping[int, stays.Stay]
     ) -> Decision:
-        """Return what the server would have answered. `inside` are the holder's stays then, by
-        hall.
+        """Return the server's answer. `inside` are the holder's stays at that time, by hall.
 
-        Most people differ in nothing that an answer rests on, so it is kept for the next one.
+        Usual cases share cached answers.
         """
         usual = None if inside else self._usual(record, person)
         known = None if usual is None else self._rules.answers.get(usual)
@@ -141,8 +140,8 @@ class Judge:
         return answer
 
     def _usual(self, record: ScanRecord, person: Row) -> Hashable:
-        """Return all that the answer rests on for a holder of whom nothing is known beyond the
-        badge and the roster, and who is in none of these halls. Otherwise return None.
+        """Return the complete cache key of the answer for a usual holder: nothing known beyond
+        badge and roster, and in none of these halls. Otherwise return None.
         """
         at, hall, issued_at = record.scanned_at, record.hall, person["issued_at"]
         outer = self._rules.outer.get(record.door, ())
@@ -188,20 +187,20 @@ class Judge:
             ),
             presence=_presence(inside.get(record.hall)),
             outer=self._outer(record.door, inside),
-            # Whether the door had a place is its own affair (badges/places/pool.py).
+            # Only the door knows whether it had a place (badges/places/pool.py).
             free_places=1,
             facts_age_ms=0,
         )
 
     def _outer(self, door: int, inside: Mapping[int, stays.Stay]) -> tuple[Outer, ...]:
-        """Return the halls around the door's own that it leads into."""
+        """Return the surrounding halls that the door leads into."""
         outer = self._rules.outer.get(door)
         if outer is None:
             return ()
         return tuple(Outer(one, _presence(inside.get(one.hall_id)), 1) for one in outer)
 
     def _days(self, serial: int, at: int) -> frozenset[tuple[int, int]]:
-        """Return the day credentials that were given out by then, by issue and day."""
+        """Return the day credentials issued by then, as (issue, day)."""
         rows = self._db.execute(
             "SELECT issue, day FROM day_credential WHERE serial = ? AND issued_at <= ?",
             (serial, at),
@@ -209,7 +208,7 @@ class Judge:
         return frozenset((row["issue"], row["day"]) for row in rows)
 
     def _guest(self, serial: int) -> dict[int, bool]:
-        """Return the sessions that name the holder, and whether they invite or refuse."""
+        """Return the sessions with the holder as a guest, and whether invited or refused."""
         rows = self._db.execute(
             "SELECT session_id, invited FROM session_guest WHERE serial = ?", (serial,)
         )
@@ -221,7 +220,7 @@ def _presence(stay: stays.Stay | None) -> Presence | None:
 
 
 def _number_of(db: Connection, stay: stays.Stay) -> int | None:
-    """Return the number of the scan that opened the stay, or None where it is not here."""
+    """Return the number of the scan that opened the stay, or None."""
     row = db.execute(
         "SELECT number FROM scan WHERE kiosk = ? AND generation = ? AND seq = ?", stay.ref_values
     ).fetchone()
@@ -229,7 +228,7 @@ def _number_of(db: Connection, stay: stays.Stay) -> int | None:
 
 
 def _copied_issue(person: Row, at: int) -> int:
-    """Return up to which issue the badges were likely copies at `at`. It is 0 where none was."""
+    """Return up to which issue badges were likely copies at `at`, or 0."""
     copied_at, cleared_at = person["copied_at"], person["cleared_at"]
     if copied_at is None or copied_at > at or (cleared_at is not None and cleared_at <= at):
         return 0

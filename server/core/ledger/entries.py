@@ -1,8 +1,7 @@
-"""Lists entries to look at. They are scans by hall, door, person, answer and time, and
-discrepancies.
+"""Lists scans and discrepancies for pages.
 
-Pages are keyed by the ledger's number, so that turning to the thousandth costs what turning to the
-first does. `entries_files` writes them out.
+Pages are keyed by the ledger's number, so a late page costs as much as the first. `entries_files`
+exports them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,10 +23,10 @@ REASONS = tuple(str(reason) for reason in Reason)
 
 @dataclass(frozen=True)
 class Entry:
-    """Holds one scan, with the names that its ids have now. `name` is empty for an unknown serial.
+    """A scan with current names for its ids. `name` is "" for an unknown serial.
 
-    `by` is the supervisor's account by name, and `note` is the reason that they typed. Both are
-    empty where no supervisor acted.
+    `by` is the supervisor's account name, and `note` the typed reason. Both are "" without a
+    supervisor.
     """
 
     number: int
@@ -62,8 +61,8 @@ class Entry:
 
 @dataclass(frozen=True)
 class Page:
-    """Holds one page, newest first. `older` and `newer` are the numbers to go on from, and None
-    where there is nothing more.
+    """A page of entries, newest first. `older` and `newer` are the edges of further pages, or
+    None.
     """
 
     entries: list[Entry]
@@ -73,9 +72,7 @@ class Page:
 
 @dataclass(frozen=True)
 class ScanSite:
-    """Describes a scan as a discrepancy tells of it. It says at which door, when and by which
-    kiosk.
-    """
+    """The place, time and kiosk of a scan in a discrepancy."""
 
     number: int
     door_names: dict[str, str]
@@ -86,10 +83,9 @@ class ScanSite:
 
 @dataclass(frozen=True)
 class Discrepancy:
-    """Records that the server would have answered the scan `at` otherwise. Its answer would have
-    been `reason`, or `admitted`.
+    """A scan `at` which the server's answer would have differed: `reason`, or `admitted`.
 
-    `decision` and `door_reason` are the door's answer. `other` is the scan that the server knows.
+    `decision` and `door_reason` are the door's answer. `other` is the conflicting scan.
     """
 
     discrepancy_id: int
@@ -107,7 +103,7 @@ SELECT_ENTRY = (
     " d.names AS door_names, s.hall_id, h.names AS hall_names, s.serial, s.issue, s.category,"
     " c.names AS category_names, s.session_id, x.titles AS session_titles, s.decision, s.reason,"
     " s.flags, s.scanned_at, s.received_at, s.skew_ms, s.facts_age_ms, s.quarantined,"
-    # An id that belongs to no user is shown as the kiosk sent it.
+    # An id of no user is shown as sent by the kiosk.
     " COALESCE(u.name, s.supervisor, '') AS \"by\", COALESCE(s.note, '') AS note,"
     " COALESCE(a.given_name, '') AS given_name, COALESCE(a.family_name, '') AS family_name,"
     " COALESCE(a.organisation, '') AS organisation"
@@ -128,7 +124,7 @@ def page(
     after: int | None = None,
     rows: int = PAGE_ROWS,
 ) -> Page:
-    """Return the page that ends just before the number `before`, or begins just after `after`."""
+    """Return the page that ends before the number `before`, or begins after `after`."""
     upwards = after is not None and before is None
     start = 0 if after is None or not upwards else after + 1
     end = newest_number(db) + 1
@@ -147,14 +143,14 @@ def page(
 
 
 def found(db: Connection, wanted: Filter, end: int, chunk_rows: int) -> Iterator[list[Entry]]:
-    """Yield the entries with a number below `end`, oldest first, in chunks of so many at most."""
+    """Yield the entries with numbers below `end`, oldest first, in chunks."""
     numbers = finding.numbers(db, wanted, 0, end, upwards=True)
     while chunk := list(islice(numbers, chunk_rows)):
         yield entries_of(db, chunk)[::-1]
 
 
 def entries_of(db: Connection, numbers: Sequence[int]) -> list[Entry]:
-    """Return the scans of these numbers that there are, newest first."""
+    """Return the existing scans with these numbers, newest first."""
     rows = db.execute(
         f"{SELECT_ENTRY} WHERE {dialect.one_of('s.number')} ORDER BY s.number DESC",
         (dialect.many(numbers),),
@@ -163,24 +159,24 @@ def entries_of(db: Connection, numbers: Sequence[int]) -> list[Entry]:
 
 
 def latest(db: Connection, rows: int) -> list[Entry]:
-    """Return the newest scans of all, newest first."""
+    """Return the newest scans, newest first."""
     return page(db, Filter(), rows=rows).entries
 
 
 def newest_number(db: Connection) -> int:
-    """Return the newest scan's number, or -1 where there is none."""
+    """Return the newest scan's number, or -1."""
     (number,) = db.execute("SELECT COALESCE(MAX(number), -1) FROM scan").fetchone()
     return int(number)
 
 
 def kiosks(db: Connection) -> list[str]:
-    """Return the names of all kiosks that there are or were."""
+    """Return the names of all current and former kiosks."""
     rows = db.execute("SELECT DISTINCT kiosk FROM kiosk ORDER BY kiosk")
     return [row[0] for row in rows.fetchall()]
 
 
 def sessions_called(db: Connection, text: str) -> tuple[int, ...]:
-    """Return the sessions that have this code, or else those in whose titles the text stands."""
+    """Return the session with this code, else those with the text in a title."""
     rows = db.execute("SELECT session_id, code, titles FROM session ORDER BY session_id").fetchall()
     exact = tuple(row[0] for row in rows if row[1] == text)
     wanted = text.casefold()
@@ -197,7 +193,7 @@ def discrepancies(db: Connection, limit: int = 100) -> list[Discrepancy]:
 
 
 def discrepancies_of(db: Connection, numbers: Sequence[int]) -> list[Discrepancy]:
-    """Return the discrepancies of these numbers that there are, newest first."""
+    """Return the existing discrepancies with these ids, newest first."""
     rows = db.execute(
         f"{_SELECT_DISCREPANCY} WHERE {dialect.one_of('n.discrepancy_id')}"
         " ORDER BY n.discrepancy_id DESC",
@@ -213,9 +209,7 @@ def discrepancy_count(db: Connection) -> int:
 
 @lru_cache(4096)
 def _names(text: str | None) -> dict[str, str]:
-    """Return names from the database's JSON. Few names stand in many scans, so the result is shared
-    and must never be changed.
-    """
+    """Parse names. The results are shared between many entries, so never modify them."""
     return names_of(text) if text else {}
 
 
@@ -228,7 +222,7 @@ def entry_of(row: Row) -> Entry:
     return Entry(**values)
 
 
-# These columns are of the scan and of the other one, whose columns begin with `other_`.
+# Columns of the scan, and of the other scan with the prefix `other_`.
 _SITES = (
     "s.number, sd.names AS door_names, sh.names AS hall_names, s.kiosk, s.scanned_at,"
     " o.number AS other_number, od.names AS other_door_names, oh.names AS other_hall_names,"

@@ -1,6 +1,6 @@
-"""Writes entries as CSV and XLSX. Times have their offset.
+"""Exports entries as CSV and XLSX, with time zone offsets.
 
-Attendees appear by badge number, and by name and organisation where whoever asks may see those.
+Attendees appear by badge number, and by name and organisation if the user may see those.
 """
 
 from collections.abc import Iterator
@@ -47,7 +47,7 @@ NAMED = ("name", "organisation")
 
 @dataclass(frozen=True)
 class Asked:
-    """Describes a file of entries. `has_names` says whether it may have whom a badge belongs to."""
+    """A file of entries. `has_names` includes holders' names."""
 
     wanted: Filter
     time_zone: str
@@ -62,14 +62,14 @@ class Asked:
 def csv_lines(db: Connection, asked: Asked) -> Iterator[str]:
     """Yield the filtered scans as CSV, oldest first.
 
-    A supervisor appears by the name of their account, and `note` is the reason that they typed.
-    Scans that arrive meanwhile are left out.
+    A supervisor appears by account name, with the typed reason as `note`. Scans that arrive
+    meanwhile are left out.
     """
     return csv_chunks(asked.columns, _chunks(db, asked))
 
 
 def xlsx_pieces(db: Connection, asked: Asked) -> Iterator[bytes]:
-    """Yield what `csv_lines` does as a workbook. What a sheet has no room for is on the next."""
+    """Yield the same rows as a workbook, continued on further sheets if one is full."""
     return xlsx_chunks("entries", asked.columns, _chunks(db, asked))
 
 

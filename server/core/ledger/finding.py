@@ -1,8 +1,8 @@
-"""Finds the numbers of the entries that are asked for, newest or oldest first.
+"""Finds the numbers of entries that match a filter, in either order.
 
-Numbers are those of the entry log, so that what arrives meanwhile stands before all that was found
-and moves no page. Marked blocks (see `marks`) tell which of their entries may be meant. Others are
-looked through one by one. Either way each entry is compared with the filter before it is found.
+Numbers are those of the entry log, so new entries do not move pages. In blocks with marks (see
+`marks`) the marks select candidates; other blocks are scanned. Each candidate is checked against
+the filter.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -15,22 +15,22 @@ from server.core.people.folding import readings
 from server.storage import dialect
 from server.storage.connection import Connection
 
-FEW = 100  # Of so many people all entries are looked at, by the index over people.
+FEW = 100  # For so few people, all their entries are read by the index.
 PEOPLE_MAX = 10_000
 _CHUNK, _CHUNK_MAX = 64, 2048
 
 
 class TooManyPeopleError(ValueError):
-    """Is raised where a name or organisation is that of more people than a filter takes."""
+    """Raised if a name or organisation matches too many people for a filter."""
 
 
 @dataclass(frozen=True)
 class Filter:
-    """Describes which scans are wanted. None stands for any, and `since` is inclusive and `until`
-    exclusive, by the door's clock (ms).
+    """A filter for scans. None matches any. `since` is inclusive, `until` exclusive (door's clock,
+    ms).
 
-    `act` is one of `remarks.KINDS`, `remark` a flag or one of `remarks.MADE_HERE`, and `supervisor`
-    an account as entries have it. `name`, `organisation` and `note` are words.
+    `act` is a key of `remarks.KINDS`, `remark` a flag or a key of `remarks.MADE_HERE`, and
+    `supervisor` an account id. `name`, `organisation` and `note` are words.
     """
 
     hall_id: int | None = None
@@ -66,15 +66,15 @@ _TIMES = {"since": "s.scanned_at >= ?", "until": "s.scanned_at < ?"}
 def numbers(
     db: Connection, wanted: Filter, start: int, end: int, *, upwards: bool
 ) -> Iterator[int]:
-    """Yield the numbers from `start` to before `end` of the scans that are wanted, in order.
+    """Yield the matching numbers from `start` to before `end`, in order.
 
-    Raises TooManyPeopleError, before the first.
+    Raises TooManyPeopleError before the first.
     """
     return _Search(db, wanted, start, end, upwards=upwards).run()
 
 
 class _Search:
-    """Looks through the blocks of one search."""
+    """Goes through the blocks of a search."""
 
     def __init__(
         self, db: Connection, wanted: Filter, start: int, end: int, *, upwards: bool
@@ -137,7 +137,7 @@ class _Search:
             places, rows = places[rows:], min(rows * 4, _CHUNK_MAX)
 
     def _compared(self, numbers: Sequence[int]) -> list[int]:
-        """Return those of the numbers that the filter means."""
+        """Return the numbers that match the filter."""
         rows = self._db.execute(
             "SELECT s.number, s.note FROM scan s"
             f" WHERE {dialect.one_of('s.number')}{self._conditions}",
@@ -147,7 +147,7 @@ class _Search:
         return sorted(found, reverse=not self._upwards)
 
     def _looked_through(self, low: int, high: int) -> Iterator[int]:
-        """Yield what is wanted from `low` to before `high`, some at a time."""
+        """Yield the matches from `low` to before `high`, read in chunks."""
         rows = _CHUNK
         order = "ASC" if self._upwards else "DESC"
         while low < high:
@@ -172,7 +172,7 @@ class _Search:
 
 
 def _facets(wanted: Filter) -> list[tuple[str, tuple[str, ...]]]:
-    """Return which marks an entry must have, one of the values of each facet."""
+    """Return the required marks, as facets with alternative values."""
     found = [(facet, getattr(wanted, name)) for name, (facet, _) in _COLUMNS.items()]
     found += [("kind", wanted.act), ("remark", wanted.remark)]
     found.append(("noted", None if wanted.note is None else "yes"))
@@ -185,7 +185,7 @@ def _facets(wanted: Filter) -> list[tuple[str, tuple[str, ...]]]:
 
 
 def _conditions(wanted: Filter) -> tuple[str, list[int | str]]:
-    """Return the conditions on a scan but for those on people and notes, and their values."""
+    """Return the SQL conditions, except those on people and notes, and their values."""
     texts, values = [], []
     for name, text in {**{key: one for key, (_, one) in _COLUMNS.items()}, **_TIMES}.items():
         value = getattr(wanted, name)
@@ -207,7 +207,7 @@ def _conditions(wanted: Filter) -> tuple[str, list[int | str]]:
 
 
 def _people(db: Connection, wanted: Filter) -> Collection[int] | None:
-    """Return whose entries are wanted, or None for everybody's."""
+    """Return the serials to match, or None for all."""
     found = None if wanted.serial is None else {wanted.serial}
     for text, part in ((wanted.name, "name"), (wanted.organisation, "organisation")):
         if text is None:

@@ -1,8 +1,7 @@
-"""Reads together what entries need to know of their holders, and keeps it for a batch, or for all
-batches that are taken together.
+"""Caches holders' data for a batch, or for all batches taken together, read by one statement.
 
-One statement reads it for all of them. The transaction has one writer, which is the batch itself.
-So what was read stands until a batch changes it, and whoever changes it says so here.
+The transaction has only this writer, so cached data stays valid until a batch changes it and
+reports the change here.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -15,33 +14,31 @@ from server.storage.connection import Connection, Row, Rows
 from server.storage.engines.joint import Collected, Reading
 from server.storage.tables import padded
 
-# A value of a list, whose type the database can't tell from where it stands.
+# A typed value of a list, whose type the database can't infer.
 _VALUE = "(CAST(? AS BIGINT), CAST(? AS BIGINT))"
 
 
 class _Stays(NamedTuple):
-    since: int  # None are left out that were over at this time or later.
+    since: int  # complete for stays that ended at this time or later
     spans: Sequence[Span]
-    unnamed: bool  # Whether an exit of the holder waits for its entry.
+    unnamed: bool  # whether an exit of the holder waits for its entry
 
 
 class Holders(Collected):
-    """Holds what is known of holders."""
+    """Cached data of holders."""
 
     def __init__(self, db: Connection, before: Callable[[], object] = lambda: None) -> None:
-        """`before` is called each time before stays are read."""
+        """`before` is called before each read of stays."""
         super().__init__(db)
         self._before = before
         self._stays: dict[int, _Stays] = {}
         self._people: dict[int, Row | None] = {}
 
     def put(self) -> None:
-        """Do nothing, for nothing is written here."""
+        """Does nothing: nothing is written here."""
 
     def read_ahead(self, asked: Iterable[tuple[int, int]]) -> Reading:
-        """Read what will be needed of holders (serials), each with the time since when their stays
-        are.
-        """
+        """Read the data of holders, given as (serial, start of relevant stays)."""
         earliest: dict[int, int] = {}
         for serial, since in asked:
             if serial not in self._stays:
@@ -52,7 +49,7 @@ class Holders(Collected):
             self._take(wanted, rows)
 
     def stays(self, serial: int, since: int) -> list[Span]:
-        """Return the holder's stays that were not over at `since`, also those that began later."""
+        """Return the holder's stays that were not over at `since`, including later ones."""
         known = self._stays.get(serial)
         if known is None or since < known.since:
             self._read([(serial, since)])
@@ -60,33 +57,33 @@ class Holders(Collected):
         return [span for span in known.spans if stays.was_on(span, since)]
 
     def person(self, serial: int) -> Row | None:
-        """Return the holder's row, or None where no roster here has them."""
+        """Return the holder's row, or None if the roster lacks the serial."""
         if serial not in self._people:
             self._read([(serial, stays.NEVER_OVER)])
         return self._people[serial]
 
     def may_have_unnamed_exit(self, serial: int) -> bool:
-        """Say whether an exit of the holder may wait for its entry."""
+        """Return whether an exit of the holder may be waiting for its entry."""
         known = self._stays.get(serial)
         return known is None or known.unnamed
 
     def moved(self, serial: int) -> None:
-        """Note that a stay of the holder was opened or ended."""
+        """Invalidate after a stay of the holder was opened or ended."""
         known = self._stays.get(serial)
         if known is not None:
-            # What there is of unnamed exits stands.
+            # Unnamed exits are unaffected.
             self._stays[serial] = known._replace(since=stays.NEVER_OVER, spans=())
 
     def left_unnamed(self, serial: int) -> None:
-        """Note that an exit of the holder waits for its entry."""
+        """Invalidate after an exit of the holder began to wait for its entry."""
         self._stays.pop(serial, None)
 
     def somebody_moved(self) -> None:
-        """Note that a stay was changed of which nobody knows whose it is."""
+        """Invalidate all after a stay of an unknown holder changed."""
         self._stays.clear()
 
     def suspected(self, serial: int) -> None:
-        """Note that the holder's badge became a likely copy."""
+        """Invalidate after the holder's badge became a likely copy."""
         self._people.pop(serial, None)
 
     def _read(self, asked: Sequence[tuple[int, int]]) -> None:
@@ -108,7 +105,7 @@ class Holders(Collected):
 
 @lru_cache(maxsize=256)
 def _reading(count: int) -> str:
-    """Write the statement for so many holders."""
+    """Return the statement for `count` holders."""
     return _READ.format(", ".join([_VALUE] * count))
 
 

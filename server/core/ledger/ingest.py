@@ -1,10 +1,8 @@
-"""Takes every scan of every kiosk into the ledger, once, in the order of arrival, with all that
-follows from it.
+"""Takes kiosks' scans into the ledger, once each, in order of arrival, with all consequences.
 
-One batch is one step of a transaction. The journal's chain is checked, and each record becomes a
-leaf of the entry log. Stays open and close, and places move. What the server would have answered
-otherwise becomes a discrepancy, and the doors concerned hear of it. A repeated batch changes
-nothing.
+A batch is one step of a transaction. The journal's chain is verified, each record becomes a leaf of
+the entry log, stays open and close, and places move. Differing answers become discrepancies, and
+the doors concerned are notified. A repeated batch changes nothing.
 """
 
 from collections.abc import Container, Iterable, Mapping
@@ -28,12 +26,12 @@ from server.core.occupancy.kiosk_accounts import Accounts
 from server.core.venue.rules import rules_of
 from server.storage.connection import Connection
 
-# A batch of more scans waits for its turn, and may be overtaken by what the kiosk sends next.
+# A longer batch takes turns with others, so the kiosk's next request may overtake it.
 IN_ORDER = 20
 
 
 class GapError(Exception):
-    """Is raised when the batch begins after `acked_seq` + 1. The kiosk has to send from there."""
+    """Raised if the batch begins after `acked_seq` + 1. The kiosk must send from there."""
 
     def __init__(self, acked_seq: int) -> None:
         super().__init__(f"records are missing: send from sequence {acked_seq + 1}")
@@ -43,9 +41,9 @@ class GapError(Exception):
 @dataclass(frozen=True)
 class Ingested:
     acked_seq: int
-    full: tuple[int, ...]  # Halls in which the kiosk wants a place and none can come now.
-    orders: list[wire.PlaceOrder]  # One for each of its pools.
-    incarnation: int  # Of the server.
+    full: tuple[int, ...]  # halls in which the kiosk wants a place and none can come now
+    orders: list[wire.PlaceOrder]  # one for each of its pools
+    incarnation: int  # of the server
 
 
 def ingest(
@@ -57,10 +55,9 @@ def ingest(
     now: int,
     prepared: Prepared | None = None,
 ) -> Ingested:
-    """Take a batch. Raises ForkError, GapError or WireError, and then the caller's step undoes
-    all.
+    """Take a batch. Raises ForkError, GapError or WireError; the caller must then roll back.
 
-    `prepared` is the same batch, where that was done beforehand.
+    `prepared` is the prepared batch, if available.
     """
     fresh = _verified(sender, batch, prepared)
     standing = sender.standing
@@ -86,7 +83,7 @@ def ingest(
         recorder.judge_again()
         came, entries = recorder.came, recorder.entries
     acked = fresh[-1].record.seq if fresh else sender.acked_seq
-    # Before that, the places that it returned may have come back by records that are still to come.
+    # Before that, returned places may still come back by later records.
     if acked >= batch.last_seq:
         for key, totals in said:
             accounts.hear_returned(key, totals, batch.incarnation)
@@ -109,8 +106,8 @@ def _share(
     beyond: Container[int],
     now: int,
 ) -> tuple[tuple[int, ...], list[wire.PlaceOrder]]:
-    """Share the places of the halls concerned, at once those in which somebody came in `beyond` the
-    capacity. Returns those that are full for the kiosk, and its orders.
+    """Share the places of the halls concerned, at once in halls with entries `beyond` the capacity.
+    Return the halls that are full for the kiosk, and its orders.
     """
     halls, usual = accounts.pools.halls, PlaceKind.ORDINARY
     wanting = {one.hall for one in batch.places if one.wants and one.kind is usual}
@@ -128,7 +125,7 @@ def _share(
 
 
 def _halls_beyond(lines: Iterable[Line]) -> set[int]:
-    """Return the halls in which one of the scans is an entry on an override place."""
+    """Return the halls with an entry on an override place."""
     found = set()
     for record in (line.record for line in lines if line.record.direction == "entry"):
         if record.kind is PlaceKind.OVERRIDE:
@@ -147,7 +144,7 @@ def _gone_outer(batch: wire.ScanBatch) -> dict[int, list[int]]:
 
 
 def _verified(sender: Sender, batch: wire.ScanBatch, prepared: Prepared | None) -> list[Line]:
-    """Return the records that are new."""
+    """Verify the batch. Return its new records."""
     if batch.last_seq < sender.acked_seq:
         raise ForkError
     known = sender.acked_seq - batch.first_seq + 1
@@ -162,7 +159,7 @@ def _verified(sender: Sender, batch: wire.ScanBatch, prepared: Prepared | None) 
         head = chain_next(head, raw)
         fresh.append(Line(record, raw, head))
     if known > len(batch.records):
-        # This is an old batch that was sent again, and its head is behind ours.
+        # An old batch sent again; its head is behind ours.
         return []
     if head != batch.head:
         raise ForkError

@@ -1,12 +1,9 @@
-"""Marks which entries have which values, a block of numbers at a time.
+"""Bitmap index of entries by value, in blocks of numbers.
 
-A filter asks for a hall and a category and a remark and more, in any combination, and most
-combinations are rare. No index finds them all within a glance, and each would make every scan
-dearer. So the entries of a full block get one string of bits for each value that occurs in it. To
-find those that have several values is then to combine a few numbers, 8,192 entries at a time.
-
-Marks are derived, and may be made again at any time. Blocks without marks are looked through one
-entry after the other.
+Filters combine hall, category, remark and more, and most combinations are rare. No set of indexes
+serves them all quickly, and each would slow every scan. So each full block gets a bitmap for each
+value in it, and a filter combines a few bitmaps, 8,192 entries at a time. Bitmaps are derived data
+and can be rebuilt. Blocks without them are scanned.
 """
 
 import threading
@@ -23,9 +20,9 @@ from server.storage.disk import DatabaseError
 from server.storage.errors import EngineError
 from server.storage.tables import insert_many
 
-BLOCK = 8192  # Triggers of the scan table have this number as well.
+BLOCK = 8192  # also in triggers of the scan table
 EVERY_S = 5.0
-NOBODY = 0xFFFFFFFF  # stands for an entry without a serial
+NOBODY = 0xFFFFFFFF  # marks an entry without a serial
 MINUTE_MS = 60_000
 _MINUTES_MAX = 10**12 - 1
 _BYTES = BLOCK // 8
@@ -39,7 +36,7 @@ _OF_COLUMNS = (
 
 
 class Block(NamedTuple):
-    """Holds what is known of all entries of a marked block."""
+    """The summary of a marked block."""
 
     number: int
     oldest_at: int  # by the doors' clocks, Unix ms
@@ -47,7 +44,7 @@ class Block(NamedTuple):
 
 
 def marked_blocks(db: Connection, first: int, last: int) -> dict[int, Block]:
-    """Return the marked ones of these blocks, by their numbers."""
+    """Return the marked blocks in this range, by number."""
     rows = db.execute(
         "SELECT block, oldest_at, newest_at FROM entry_block"
         " WHERE marked = 1 AND block >= ? AND block <= ?",
@@ -57,8 +54,8 @@ def marked_blocks(db: Connection, first: int, last: int) -> dict[int, Block]:
 
 
 def with_values(db: Connection, block: int, facet: str, values: tuple[str, ...]) -> int:
-    """Return the bits of a block's entries that have one of the values. The lowest bit is the
-    first entry's.
+    """Return the bits of a block's entries with any of the values. The lowest bit is the first
+    entry's.
     """
     several = ", ".join("?" * len(values))
     rows = db.execute(
@@ -69,8 +66,8 @@ def with_values(db: Connection, block: int, facet: str, values: tuple[str, ...])
 
 
 def at_times(db: Connection, block: Block, since: int | None, until: int | None) -> int:
-    """Return the bits of the entries of the minutes from `since` to before `until` (Unix ms). They
-    are whole minutes, so that some of the first and the last may be outside.
+    """Return the bits of entries from `since` to before `until` (Unix ms), rounded to whole
+    minutes, so the edges may include others.
     """
     since = block.oldest_at if since is None else since
     until = block.newest_at + 1 if until is None else until
@@ -92,13 +89,13 @@ def between(first: int, end: int) -> int:
 
 
 def places(bits: int) -> list[int]:
-    """Return which places of a block are set, in order."""
+    """Return the places of the set bits, in order."""
     told = format(bits, f"0{BLOCK}b").encode()[::-1].translate(_DIGITS)
     return list(compress(range(BLOCK), told))
 
 
 def serials_of(db: Connection, block: int) -> "array[int]":
-    """Return whom each place of a marked block is about, or NOBODY."""
+    """Return the serial for each place of a marked block, or NOBODY."""
     found: array[int] = array("I")
     (packed,) = db.execute("SELECT serials FROM entry_block WHERE block = ?", (block,)).fetchone()
     found.frombytes(packed)
@@ -106,7 +103,7 @@ def serials_of(db: Connection, block: int) -> "array[int]":
 
 
 def mark_next(database: Database) -> bool:
-    """Mark the newest full block that is not marked. Returns False where there is none.
+    """Mark the newest full unmarked block. Returns False if there is none.
 
     If an entry of it changes meanwhile, it stays unmarked for the next time.
     """
@@ -123,7 +120,7 @@ def mark_next(database: Database) -> bool:
 
 
 class Marking:
-    """Marks blocks as they fill, on a thread of its own."""
+    """Marks blocks as they fill, on a thread."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -145,8 +142,7 @@ class Marking:
             try:
                 pause = 0.05 if mark_next(self._database) else EVERY_S
             except (DatabaseError, EngineError):
-                # The page of entries is right without marks, and trouble of the disk is told
-                # where it can be mended.
+                # The page of entries works without marks. Disk problems are reported elsewhere.
                 pause = EVERY_S
             self._stop.wait(pause)
 
@@ -161,7 +157,7 @@ def _next(db: Connection) -> int | None:
 
 
 class _Made:
-    """Works out the marks of a block, and keeps them."""
+    """The computed marks of a block."""
 
     def __init__(self, db: Connection, block: int) -> None:
         self.block = block
@@ -208,12 +204,12 @@ def _marks_of(row: Row) -> Iterator[tuple[str, str]]:
 
 
 def _minute(at: int) -> str:
-    """Write a minute so that texts stand in the order of time."""
+    """Format a minute so that texts sort by time."""
     return f"{min(max(at // MINUTE_MS, 0), _MINUTES_MAX):012}"
 
 
 def _packed(found: list[int]) -> bytes:
-    """Write places in the shorter of two ways: each by itself, or a bit for each of the block."""
+    """Pack places in the shorter of two forms: a list, or a bitmap of the block."""
     if len(found) * 2 < _BYTES:
         return array("H", found).tobytes()
     bits = bytearray(_BYTES)

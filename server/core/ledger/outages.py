@@ -1,7 +1,6 @@
-"""Notes outages, which are times when a kiosk worked without the server, with the scans that it
-made meanwhile.
+"""Records a kiosk's outages, when it worked without the server, with the scans made meanwhile.
 
-They are noted as the scans arrive, by the age of these. The reports are for staff.
+They are detected by the age of arriving scans. The reports are for staff.
 """
 
 from collections.abc import Sequence
@@ -12,15 +11,13 @@ from badges.record import ScanRecord
 from server.storage import dialect
 from server.storage.connection import Connection
 
-AWAY_MS = 10_000  # A scan that arrives later than this was made without the server.
-SAME_MS = 60_000  # What arrives within this time of the last batch belongs to the same outage.
+AWAY_MS = 10_000  # A scan that arrives later was made without the server.
+SAME_MS = 60_000  # Batches within this time belong to the same outage.
 
 
 @dataclass(frozen=True)
 class Outage:
-    """Describes one time without the server, and what came of it. Times are the server's, in Unix
-    ms.
-    """
+    """An outage with its results. Times are the server's, in Unix ms."""
 
     outage_id: int
     kiosk: str
@@ -33,14 +30,14 @@ class Outage:
     admitted: int
     denied: int
     exits: int
-    overrides: int  # Entries that a supervisor admitted.
-    over_capacity: int  # Those of them that used a place beyond the capacity.
-    facts_age_ms: int | None  # The age of the oldest facts that a decision rested on.
-    discrepancies: dict[str, int]  # By reason.
+    overrides: int  # entries admitted by a supervisor
+    over_capacity: int  # of these, on places beyond the capacity
+    facts_age_ms: int | None  # age of the oldest facts behind a decision
+    discrepancies: dict[str, int]  # by reason
 
 
 def note(db: Connection, kiosk: KioskKey, fresh: Sequence[ScanRecord], now: int) -> None:
-    """Begin or extend the kiosk's outage, where the batch holds scans that waited."""
+    """Begin or extend the kiosk's outage if the batch has delayed scans."""
     late = [record for record in fresh if now - _made_at(record) > AWAY_MS]
     if not late:
         return
@@ -60,12 +57,12 @@ def note(db: Connection, kiosk: KioskKey, fresh: Sequence[ScanRecord], now: int)
 
 
 def newest(db: Connection, limit: int = 100) -> list[Outage]:
-    """Return the newest outages, each with its report."""
+    """Return the newest outages with their reports."""
     rows = db.execute(
         "SELECT a.absence_id AS outage_id, a.kiosk, a.generation, MAX(d.names) AS door_names,"
         " MAX(h.names) AS hall_names, a.since, a.back_at, COUNT(s.number) AS scans,"
         " COALESCE(SUM(s.decision = 'admitted' AND s.direction = 'entry'), 0) AS admitted,"
-        # At an assembly point nobody is turned away.
+        # At assembly points nobody is turned away.
         " COALESCE(SUM(s.decision = 'denied' AND s.reason <> 'roll_call'), 0) AS denied,"
         " COALESCE(SUM(s.direction = 'exit' AND s.act = 'scan'), 0) AS exits,"
         " COALESCE(SUM(s.act = 'override'), 0) AS overrides,"

@@ -1,5 +1,5 @@
-"""Does beforehand what a batch needs that has nothing to do with the database: its records are
-decoded, and its signature is verified. So the one writer, for whom all others wait, need not.
+"""Decodes a batch and verifies its signature in advance, so that the database's one writer need
+not.
 """
 
 from typing import NamedTuple
@@ -10,15 +10,15 @@ from badges.wire import wire
 
 
 class Prepared(NamedTuple):
-    """Holds a batch with its records, each with its canonical bytes."""
+    """A batch with its records and their canonical bytes."""
 
     batch: wire.ScanBatch
     records: tuple[tuple[ScanRecord, bytes], ...]
-    signed_by: bytes | None  # The public key of whom it is known that they signed the batch's head.
+    signed_by: bytes | None  # a public key known to have signed the batch's head
 
 
 def prepare(batch: wire.ScanBatch, key: bytes | None = None) -> Prepared:
-    """Decode the records, and find out whether `key` signed the batch's head. Raises WireError."""
+    """Decode the records, and check whether `key` signed the batch's head. Raises WireError."""
     raws = [bytes(sent) for sent in batch.records]
     records = tuple((decode_record(raw), raw) for raw in raws)
     signed = key is not None and bool(records) and is_signed(batch, key)
@@ -26,7 +26,6 @@ def prepare(batch: wire.ScanBatch, key: bytes | None = None) -> Prepared:
 
 
 def is_signed(batch: wire.ScanBatch, key: bytes) -> bool:
-    """Say whether `key` signed the batch's head."""
     try:
         public_key(key).verify(wire.HEAD_CONTEXT + batch.head, batch.signature)
     except BadSignatureError:

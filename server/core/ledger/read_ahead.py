@@ -1,8 +1,6 @@
-"""Reads together what the batches of several kiosks need, before they are taken one after the
-other (`server/storage/engines/joint.py`).
+"""Reads the data for batches of several kiosks together (`server/storage/engines/joint.py`).
 
-What is missing here is read by the batch that needs it. So this decides what the batches cost, and
-nothing of what becomes of them.
+A batch reads missing data itself, so this affects only the cost, never the result.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -22,14 +20,14 @@ from server.storage.event_state import EventState
 
 
 class About(NamedTuple):
-    """Says which kiosk a batch is of."""
+    """A batch and its kiosk."""
 
     kiosk: KioskKey
     prepared: Prepared
 
 
 def read_ahead(db: Connection, asked: Sequence[About]) -> None:
-    """Read what these batches need, by a few statements."""
+    """Read the data for these batches in a few statements."""
     memo = memory.memo_of(db)
     records = [record for one in asked for record, _ in one.prepared.records]
     opened = stays.opened(db)
@@ -55,7 +53,7 @@ def read_ahead(db: Connection, asked: Sequence[About]) -> None:
 
 
 def _halls(asked: Sequence[About]) -> Iterator[int]:
-    """Yield the halls in which places may move. Those that are not there do no harm."""
+    """Yield the halls whose places may move. Unknown ones do no harm."""
     for one in asked:
         for totals in one.prepared.batch.places:
             yield totals.hall
@@ -66,7 +64,7 @@ def _halls(asked: Sequence[About]) -> Iterator[int]:
 
 
 def _named(records: Sequence[ScanRecord]) -> Iterator[tuple[StayRef, int]]:
-    """Yield the stays that exits name, each with its hall."""
+    """Yield the stays named by exits, each with its hall."""
     for record in records:
         if record.closes is not None:
             yield record.closes, record.hall
@@ -76,12 +74,11 @@ def _named(records: Sequence[ScanRecord]) -> Iterator[tuple[StayRef, int]]:
 
 
 def as_they_are(db: Connection, results: Sequence[Any]) -> Sequence[Any]:
-    """Return what the steps returned."""
     return results
 
 
 def kind(finish: Callable[[Connection, Sequence[Any]], Sequence[Any]] = as_they_are) -> Kind:
-    """Return what makes steps that each take a batch a kind (`Joinable`)."""
+    """Return the kind of steps that each take a batch (`Joinable`)."""
     return Kind(read_ahead, finish)
 
 
@@ -89,5 +86,5 @@ _BATCHES = kind()
 
 
 def joinable(kiosk: KioskKey, prepared: Prepared, of: Kind = _BATCHES) -> Joinable:
-    """Return what `Database.write_then` is told of a step that takes this batch."""
+    """Return the description of this batch's step for `Database.write_then`."""
     return Joinable(of, About(kiosk, prepared))

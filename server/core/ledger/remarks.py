@@ -1,15 +1,14 @@
-"""Says which remarks an entry has, in Python for one that is marked and in SQL for one that is not
-yet.
+"""The remarks of entries, in Python for marking and in SQL for unmarked entries.
 
-A remark is a flag of the door's own decision, or one of `MADE_HERE`, which the server makes of the
-times that an entry has.
+A remark is a flag of the door's decision, or a key of `MADE_HERE`, derived by the server from the
+entry's times.
 """
 
 from server.storage.connection import Row
 
 LATE_MS = 60_000
 SKEW_MS = 2_000
-# The kinds of entry that a person may ask for.
+# Kinds of entries in filters.
 KINDS = {
     "entry": "s.direction = 'entry' AND s.decision = 'admitted' AND s.act <> 'annul'",
     "exit": "s.direction = 'exit' AND s.act <> 'annul'",
@@ -26,7 +25,7 @@ MADE_HERE = {
 
 
 def kinds_of(row: Row) -> list[str]:
-    """Return which of `KINDS` a scan is."""
+    """Return the keys of `KINDS` that apply to a scan."""
     is_annulment, is_exit = row["act"] == "annul", row["direction"] == "exit"
     admitted = row["decision"] == "admitted"
     told = {
@@ -40,7 +39,7 @@ def kinds_of(row: Row) -> list[str]:
 
 
 def remarks_of(row: Row) -> list[str]:
-    """Return the flags of a scan, and which of `MADE_HERE` it has."""
+    """Return a scan's flags, and the keys of `MADE_HERE` that apply."""
     late_ms = row["received_at"] - (row["scanned_at"] - (row["skew_ms"] or 0))
     told = {
         "fenced": row["quarantined"] == 1,

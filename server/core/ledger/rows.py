@@ -1,5 +1,5 @@
-"""Collects what batches add to the ledger's tables. It is numbered as it comes and written
-together, for one statement for many rows costs a fraction of many statements.
+"""Collects batches' rows for the ledger's tables, numbered on arrival and written together. One
+statement for many rows costs a fraction of many.
 """
 
 from typing import NamedTuple
@@ -24,19 +24,19 @@ _DISCREPANCY = ("number", "other_number", "reason", "noticed_at")
 
 
 class Line(NamedTuple):
-    """Holds one verified line of a kiosk's journal."""
+    """A verified line of a kiosk's journal."""
 
     record: ScanRecord
-    raw: bytes  # The record's canonical bytes.
-    chain: bytes  # The chain's head after it.
-    signature: bytes | None = None  # The kiosk's, of that head. The last line of a batch has it.
+    raw: bytes  # the record's canonical bytes
+    chain: bytes  # chain head after it
+    # the kiosk's signature of that head, in the last line of a batch
+    signature: bytes | None = None
 
 
 class ScanLeaf(msgspec.Struct):
-    """Represents a scan as the entry log has it. Its fields are in canonical order, and the record
-    is kept as it came.
+    """A scan in the entry log. Fields are in canonical order, and the record is kept as received.
 
-    `signature` is the kiosk's, of `chain`. The last scan of a batch has it.
+    `signature` is the kiosk's, of `chain`, in the last scan of a batch.
     """
 
     chain: str
@@ -47,9 +47,7 @@ class ScanLeaf(msgspec.Struct):
 
 
 class Added(Collected):
-    """Holds leaves and scans that are still to be written, and then discrepancies, which name
-    scans.
-    """
+    """Pending leaves and scans, and discrepancies, which refer to scans."""
 
     tables = ("leaf", "scan", "discrepancy")
 
@@ -68,10 +66,10 @@ class Added(Collected):
 
 
 class Rows:
-    """Leaves, scans and changes of one step. Only this one numbers leaves meanwhile."""
+    """The leaves, scans and changes of a step, which alone numbers leaves meanwhile."""
 
     def __init__(self, db: Connection, now: int, *, entries: int, quarantined: bool) -> None:
-        """`entries` is how many leaves the entry log has."""
+        """`entries` is the entry log's number of leaves."""
         self._db = db
         self._now = now
         self._quarantined = quarantined
@@ -81,7 +79,7 @@ class Rows:
 
     @property
     def entries(self) -> int:
-        """Return how many leaves there are with these."""
+        """Return the number of leaves, including these."""
         return self._number
 
     def leaf(self, kind: str, body: bytes) -> int:
@@ -92,8 +90,8 @@ class Rows:
         return number
 
     def scan(self, line: Line, *, skew_ms: int | None) -> int:
-        """Add a scan with its leaf, and return their number. `skew_ms` is None where the kiosk's
-        clock error is unknown or can't be right.
+        """Add a scan with its leaf, and return their number. `skew_ms` is None if unknown or
+        impossible.
         """
         signature = msgspec.UNSET if line.signature is None else line.signature.hex()
         leaf = ScanLeaf(line.chain.hex(), self._now, msgspec.Raw(line.raw), signature)
@@ -122,7 +120,7 @@ class Rows:
                 record.facts_age_ms,
                 record.override_place,
                 record.by,
-                # Not every engine keeps the character NUL in a text. The leaf has it.
+                # Not every engine stores NUL in texts. The leaf has it.
                 record.note and record.note.replace("\0", "\N{SYMBOL FOR NULL}"),
                 self._quarantined,
             )
@@ -130,15 +128,15 @@ class Rows:
         return number
 
     def change(self, hall_id: int, change: wire.Change) -> None:
-        """Add a change that the hall's doors are to hear."""
+        """Add a change for the hall's doors."""
         self._changes.append((hall_id, change))
 
     def discrepancy(self, number: int, other_number: int | None, reason: str) -> None:
-        """Add that the server would have answered the scan `number` otherwise."""
+        """Add a discrepancy of the scan `number`."""
         self._added.discrepancies.append((number, other_number, reason, self._now))
 
     def write(self) -> None:
-        """Write what was added since. A row that names a scan may be written after this alone."""
+        """Write the pending rows. Rows that refer to a scan must be written afterwards."""
         self._added.write()
         if self._changes:
             changes.publish_to_halls(self._db, self._changes)

@@ -1,4 +1,3 @@
-"""Knows who is in which hall, who holds which places, and which badges are likely copies.
-
-Begin with `pools.py`. It may use `venue`, `staff`, `feed` and `entry_log`.
+"""Who is in which hall, who holds which places, and likely copies of badges. Begin with
+`pools.py`.
 """

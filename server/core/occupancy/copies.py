@@ -1,13 +1,13 @@
-"""Finds likely copies, which are badges that were at two doors faster than anybody walks.
+"""Finds likely copies: badges seen at two doors faster than people walk.
 
-A badge that is photographed opens doors for several people. Time gives them away. One badge is at
-two doors at once, or goes from hall to hall faster than people walk, or goes to and fro between two
-halls. Each kiosk then refuses it (or flags it, where the hall is not that strict). Its moves free
-no place, until a new issue replaces it or staff say that it is no copy.
+A photographed badge could admit several people. Its times give it away: the badge is at two doors
+at once, moves between halls faster than people walk, or alternates between two halls. Every kiosk
+then refuses it (or flags it in a less strict hall), and its moves free no place, until a new issue
+replaces it or staff clear it.
 
-One hasty walk is no proof, unless the venue file says how long the way takes. People take the wrong
-door and turn round. Such a walk frees nothing and is listed. The second one within ten minutes is a
-likely copy.
+One hasty move is no proof unless the venue file has the walking time, since people take the wrong
+door and turn round. It frees nothing and is listed. A second one within ten minutes makes the badge
+a likely copy.
 """
 
 from collections.abc import Iterable
@@ -26,67 +26,61 @@ from server.core.venue.rules import Rules
 from server.storage import dialect
 from server.storage.connection import Connection
 
-# The time from one hall's door to another's, where the venue file does not say it.
+# Walking time between doors of two halls, if not configured.
 WALK_MS = 60_000
-# Within this time nobody shows a badge, is answered, and shows it at another door.
+# Too short to show a badge, get the answer, and show it at another door.
 AT_ONCE_MS = 3_000
-# Hasty moves, and moves to and fro, are counted in a window of this length.
+# Hasty and alternating moves are counted in this window.
 WINDOW_MS = 10 * 60_000
-HASTY_MAX = 1  # This many hasty moves in it may be honest.
-TURNS_MAX = 2  # This many moves in a row between the same two halls may be honest, there and back.
+HASTY_MAX = 1  # allowed hasty moves
+TURNS_MAX = 2  # allowed moves in a row between the same two halls: there and back
 
-FAST_MOVE, LIKELY_COPY = "fast_move", "likely_copy"  # The names that discrepancies have for them.
+FAST_MOVE, LIKELY_COPY = "fast_move", "likely_copy"  # reasons of discrepancies
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Says what is odd about an entry. `other` is the entry that it can hardly follow or
-    precede.
-    """
+    """Suspicious evidence about an entry. `other` is the entry that conflicts with it."""
 
     other: Stay
-    sure: bool  # The evidence is enough to refuse the badge.
+    sure: bool  # enough to refuse the badge
 
 
 @dataclass(frozen=True)
 class Suspicion:
-    """Records that a badge is a likely copy, or was one until `cleared_at`."""
+    """A likely copy, current or cleared at `cleared_at`."""
 
     serial: int
-    issue: int  # This issue and all earlier ones are suspect.
-    number: int  # The number of the scan that showed it.
+    issue: int  # this issue and all earlier ones
+    number: int  # of the scan that showed it
     noticed_at: int
     cleared_at: int | None
 
 
 class NoSuspicionError(Spoken, ValueError):
-    """Is raised when the badge is no likely copy, or is none any more."""
+    """Raised if the badge is not, or no longer, a likely copy."""
 
 
 def walk_ms(rules: Rules, one: int, other: int) -> int:
-    """Return the least time in ms from a door of one hall to a door of another, as far as it is
-    known.
-    """
+    """Return the minimum walking time between doors of two halls, in ms."""
     said = [rules.walks[hall] for hall in (one, other) if hall in rules.walks]
     return max(said, default=WALK_MS)
 
 
 def is_hasty(rules: Rules, one: Stay, other: Stay) -> bool:
-    """Say whether the two entries, into different halls, lie nearer in time than people walk."""
+    """Return whether two entries into different halls are closer in time than people walk."""
     apart = abs(one.opened_at - other.opened_at)
     return apart < walk_ms(rules, one.hall_id, other.hall_id)
 
 
 def find(entered: Stay, others: Iterable[Span], rules: Rules) -> Finding | None:
-    """Return what is odd about `entered`, given the holder's other stays, or None. Of several
-    findings it is the surest.
+    """Return the strongest evidence against `entered`, given the holder's other stays, or None.
 
-    Only stays by the same issue count, and only where both kiosks knew the time, in one epoch.
+    Only stays by the same issue count, and only with measured clocks in the same epoch.
     """
     if not entered.clock_known:
         return None
-    # One entry may open stays in several halls. The one in the door's own hall stands for all of
-    # them.
+    # An entry may open stays in several halls. Use the one in the door's own hall.
     trail: list[Span] = [(entered, None)]
     trail += [
         (stay, ended)
@@ -115,8 +109,8 @@ def find(entered: Stay, others: Iterable[Span], rules: Rules) -> Finding | None:
 
 
 def _at_once(entered: Stay, trail: list[Span], rules: Rules) -> Stay | None:
-    """Return the stay that began at another door at the same time. Doors of a hall and of one
-    around it do not count, for one may be a step behind the other.
+    """Return a stay that began at another door at the same time. Nested and surrounding halls do
+    not count, since their doors may be a step apart.
     """
     for stay, _ in trail:
         same_hall = stay.hall_id == entered.hall_id
@@ -129,7 +123,7 @@ def _at_once(entered: Stay, trail: list[Span], rules: Rules) -> Stay | None:
 
 
 def _is_move(one: Span, then: Stay, rules: Rules) -> bool:
-    """Say whether the holder went from one hall to another one without a scanned exit."""
+    """Return whether the holder moved to another hall without a scanned exit."""
     stay, ended = one
     if then.hall_id in rules.surroundings[stay.hall_id]:
         return False
@@ -150,7 +144,7 @@ def _to_and_fro(moves: list[tuple[Stay, Stay]]) -> bool:
 
 
 def suspicion(db: Connection, serial: int) -> Suspicion | None:
-    """Return the newest suspicion of a badge of this holder, also one that was cleared."""
+    """Return the holder's newest suspicion, even if cleared."""
     row = db.execute(
         "SELECT serial, issue, number, noticed_at, cleared_at FROM likely_copy WHERE serial = ?",
         (serial,),
@@ -159,16 +153,16 @@ def suspicion(db: Connection, serial: int) -> Suspicion | None:
 
 
 def is_likely(db: Connection, serial: int, issue: int) -> bool:
-    """Say whether the badge is a likely copy now."""
+    """Return whether the badge is a likely copy now."""
     known = suspicion(db, serial)
     return known is not None and known.cleared_at is None and issue <= known.issue
 
 
 def suspect(db: Connection, entered: Stay, finding: Finding, number: int, now: int) -> bool:
-    """Take a sure finding, and tell every door of it. Returns False where it changes nothing.
+    """Apply certain evidence, and notify all doors. Return False if it changes nothing.
 
-    That is so where the badge is a likely copy already, or where staff have said that its holder
-    walks so fast.
+    That is the case if the badge is a likely copy already, or staff have cleared such moves of this
+    badge.
     """
     known = suspicion(db, entered.serial)
     if known is not None and entered.issue <= known.issue:
@@ -186,9 +180,7 @@ def suspect(db: Connection, entered: Stay, finding: Finding, number: int, now: i
 
 
 def clear(db: Connection, serial: int, *, by: str, now: int) -> None:
-    """Record staff's word that they have seen the holder and that there is one badge. Raises
-    NoSuspicionError.
-    """
+    """Record that staff saw the holder and there is only one badge. Raises NoSuspicionError."""
     known = suspicion(db, serial)
     if known is None or known.cleared_at is not None:
         raise NoSuspicionError(N_("This badge is no likely copy, or is none any more."))
@@ -198,9 +190,7 @@ def clear(db: Connection, serial: int, *, by: str, now: int) -> None:
 
 
 def holder_facts(db: Connection, serial: int) -> wire.HolderFacts:
-    """Return what doors must know of a holder beyond the badge. The holder may be on no roster
-    here.
-    """
+    """Return the doors' facts about a holder beyond the badge. The holder may be unknown here."""
     issue = dialect.greatest(
         "(SELECT COALESCE(MAX(issue), 0) FROM badge WHERE serial = ?)",
         "COALESCE((SELECT highest_issue FROM unknown_holder WHERE serial = ?), 0)",

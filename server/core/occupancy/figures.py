@@ -1,6 +1,4 @@
-"""Computes what a page shows of each hall. That is how many are inside, and how many more the doors
-may let in.
-"""
+"""The figures of each hall for pages: people inside, and how many more the doors may admit."""
 
 from dataclasses import dataclass
 
@@ -10,11 +8,11 @@ from server.storage.connection import Connection
 
 @dataclass(frozen=True)
 class HallFigures:
-    """Describes a hall as its page shows it. `worst_case` counts unspent places as if people used
-    them, and those who moved on as if they had not left.
+    """A hall's figures. `worst_case` counts unspent places as used, and people who moved on as
+    inside.
 
-    `worst_case` does not count `unconfirmed_moves`. `overrides` are places beyond the capacity that
-    supervisors at the doors may still use.
+    It does not include `unconfirmed_moves`. `overrides` are places beyond the capacity that
+    supervisors may still use.
     """
 
     hall_id: int
@@ -26,8 +24,8 @@ class HallFigures:
     worst_case: int
     overrides: int
     closed: bool
-    moved_on: int  # of those inside, as counted: seen at another hall since
-    unconfirmed_moves: int  # m: so many more may be inside than `worst_case`
+    moved_on: int  # of those inside: later seen at another hall
+    unconfirmed_moves: int  # this many more than `worst_case` may be inside
     accessible_places: int = 0  # of the capacity, kept for wheelchair users and their companions
     accessible_inside: int = 0  # people inside on such places
 
@@ -37,14 +35,14 @@ class HallFigures:
 
     @property
     def beyond(self) -> int:
-        """Return how many the doors may still let in beyond the capacity. They hold places that
-        they were given before somebody came in beyond it, or before it was lowered.
+        """Return how many more the doors may admit beyond the capacity, on places granted before an
+        override or a lower capacity.
         """
         return max(0, self.worst_case - max(self.capacity, self.inside))
 
 
 def hall_figures(db: Connection) -> list[HallFigures]:
-    """Return all halls, by number."""
+    """Return all halls, sorted by id."""
     rows = db.execute(
         "SELECT h.hall_id, h.names, h.parent_id, h.capacity, h.fire_limit,"
         " h.open_stays + h.open_overrides + h.open_accessible AS inside,"

@@ -1,8 +1,7 @@
-"""Decides who is granted places. It applies the sharing policy to what the database knows of a
-hall's doors.
+"""Grants places by applying the sharing policy to a hall's doors.
 
-Sharing may be poor without harm, for only the protocol keeps the promise (badges/places/pool.py).
-Every order is published in the transaction that grants it.
+Poor sharing does no harm, since the protocol alone keeps the capacity (badges/places/pool.py). Each
+order is published in the transaction that grants it.
 """
 
 from collections.abc import Container, Iterable, Mapping, Sequence
@@ -18,11 +17,10 @@ from server.core.occupancy.pools import Said
 from server.storage.connection import Connection, Row
 from server.storage.engines import joint
 
-WANT_MS = 3_000  # A kiosk's request for a place is remembered for this long.
-LIVE_MS = 30_000  # A kiosk that was not heard for longer gets nothing new.
-SHARED_MS = 1_000  # A share stands for this long in a hall where nobody waits for a place.
-# A rate is kept at least this often, because all arrivals since the last time are taken as evenly
-# spread.
+WANT_MS = 3_000  # lifetime of a kiosk's request for a place
+LIVE_MS = 30_000  # A kiosk silent for longer gets no new places.
+SHARED_MS = 1_000  # lifetime of a share in a hall where nobody waits for a place
+# Rates are updated at least this often, since arrivals count as evenly spread.
 RATE_MS = 10_000
 
 _ACCOUNTS = (
@@ -41,8 +39,8 @@ def heard(
     came: Mapping[int, int],
     now: int,
 ) -> None:
-    """Keep what a kiosk says of its need, and how many people `came` to it, by hall. Only sharing
-    uses this. `known` are its accounts as they were, and `loaded` writes what changes.
+    """Store a kiosk's reported need, and the people who `came` to it, by hall, for sharing. `known`
+    are its former accounts, and `loaded` writes the changes.
     """
     for key, totals in said:
         before = known.get(key) or KnownAccount(*key)
@@ -51,7 +49,7 @@ def heard(
         stale = not 0 <= now - rate_at < RATE_MS
         asked = before.wanted_at is not None
         if people or totals.wants or totals.free != before.free or asked or stale:
-            # The rate of a new account was never kept: who came has come lately.
+            # The rate of a new account was never stored: its arrivals are recent.
             since = rate_at or now - RATE_MS
             rate = sharing_policy.smoothed(rate, (now - since) / 60_000, people)
             wanted_at = now if totals.wants else None
@@ -69,11 +67,10 @@ def share(
 ) -> frozenset[KioskKey]:
     """Grant and recall by the policy, in all pools, and publish each order.
 
-    Returns the kiosks that asked for an ordinary place and for which none can come now, nor a kept
-    one where they asked for such as well. `loaded` are the pools that this transaction has already.
-    Unless it was `asked` for, a hall in which nobody waits is shared once in a while: hundreds of
-    scans and heartbeats move little in that time. A kiosk that was `heard` now, and may rest, need
-    not have been written yet.
+    Return the kiosks whose request for an ordinary place (and a kept one, if requested) can't be
+    met now. `loaded` are the transaction's pools. Unless `asked`, a hall where nobody waits is
+    shared only periodically, since scans and heartbeats change little. `heard` is a kiosk whose
+    contact and state may not be stored yet.
     """
     loaded = pools.Pools(db) if loaded is None else loaded
     hall = loaded.hall(hall_id)
@@ -83,7 +80,7 @@ def share(
     if PlaceKind.ACCESSIBLE in kinds:
         _open_accounts(db, loaded, hall_id)
     limited = loaded.limited(hall_id, now)
-    # A closed hall's override places come back too: nobody gets in, by no one's word.
+    # A closed hall's override places are recalled too.
     closed = hall.closed_at is not None
     with joint.beside(db, "kiosk", "place_account"):
         rows = db.execute(_ACCOUNTS, (hall_id,)).fetchall()
@@ -113,7 +110,7 @@ def share(
 
 
 def _as_heard(row: Row, heard: tuple[KioskKey, bool] | None, now: int) -> Mapping[str, Any]:
-    """Return an account with what is known of its kiosk now."""
+    """Return an account with its kiosk's current state."""
     account = {name: row[name] for name in row.keys()}  # noqa: SIM118 - a row is no mapping
     if heard is not None and heard[0] == (account["kiosk"], account["generation"]):
         account.update(seen_at=now, resting=heard[1])
@@ -125,9 +122,9 @@ def _wants(row: Mapping[str, Any], now: int) -> bool:
 
 
 def _open_accounts(db: Connection, loaded: pools.Pools, hall_id: int) -> None:
-    """Open an account with the hall's kept places for each kiosk that has one with the others.
+    """Open an account with the hall's kept places for each kiosk with an ordinary account.
 
-    The kiosk must have it before it hears of anybody on such a place, because an exit may give that
+    The kiosk needs it before it hears of a person on a kept place, since an exit may return that
     place to it.
     """
     key = PoolKey(hall_id, PlaceKind.ACCESSIBLE)
@@ -137,7 +134,7 @@ def _open_accounts(db: Connection, loaded: pools.Pools, hall_id: int) -> None:
             kept = kept.enrol(kiosk)
     if kept is not loaded[key]:
         for kiosk in kept.kiosks:
-            loaded.forget(kiosk)  # It may lack this account.
+            loaded.forget(kiosk)  # its cached accounts may lack this one
         loaded[key] = kept
         loaded.save()
 
@@ -154,10 +151,9 @@ def _share(
     beyond: int,
     now: int,
 ) -> sharing_policy.Plan:
-    """Share the places of one pool, and return the plan. `before` is the pool of `pools`, limited
-    to what the others leave of its capacity, and `beyond` people are inside on override places.
-
-    `accounts` are those of the hall, and `leads_here` has doors of other halls that lead into it.
+    """Share one pool, and return the plan. `before` is the pool limited by the hall's other pools.
+    `beyond` people are inside on override places. `accounts` are the hall's, and `leads_here` are
+    doors of other halls that lead into it.
     """
     mine = [row for row in accounts if row["override"] == key.kind]
     doors, elsewhere = _doors(mine, before, now, leads_here)
@@ -185,8 +181,8 @@ def _share(
 
 
 def _remember(db: Connection, key: PoolKey, loaded: pools.Pools, before: Pool, after: Pool) -> None:
-    """Remember that a kiosk that was granted places has them, until it says otherwise. So they may
-    be called back at once.
+    """Assume that granted places have arrived until the kiosk reports otherwise, so that they can
+    be recalled at once.
     """
     for kiosk, held in after.kiosks.items():
         given = held.granted - before.kiosks[kiosk].granted
@@ -203,9 +199,7 @@ def _remember(db: Connection, key: PoolKey, loaded: pools.Pools, before: Pool, a
 def _leads_here(
     loaded: pools.Pools, hall_id: int, accounts: Iterable[Mapping[str, Any]]
 ) -> frozenset[int]:
-    """Find which of those kiosks' doors belong to halls inside this one and lead into this one as
-    well.
-    """
+    """Return the doors of nested halls that also lead into this hall."""
     doors = {row["door_id"] for row in accounts if not row["at_home"]}
     if not doors:
         return frozenset()
@@ -215,11 +209,10 @@ def _leads_here(
 def _doors(
     accounts: Iterable[Mapping[str, Any]], pool: Pool, now: int, leads_here: Container[int]
 ) -> tuple[list[sharing_policy.Door], list[KioskKey]]:
-    """Return the kiosks that may be granted places, and those that hold places here and can't use
-    them.
+    """Return the kiosks that may get places, and those that hold unusable places here.
 
-    The first are at work at a door into this hall that admits. The others are at work too, but they
-    have moved or stand at an exit.
+    The former are active at an admitting door into this hall. The latter have moved or are at an
+    exit.
     """
     doors, elsewhere = [], []
     for row in accounts:

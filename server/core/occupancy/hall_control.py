@@ -1,7 +1,8 @@
-"""Carries out the safety officer's acts. They close a hall, change its capacity, clear it, and say
-what became of a lost kiosk's places.
+"""The safety officer's acts: close a hall, change its capacity, clear it, and attest a lost kiosk's
+places.
 
-Each takes effect at every door that hears of it. `unconfirmed` names the doors that have not.
+Each takes effect at every door that receives it. The hall's page lists doors that have not
+confirmed it.
 """
 
 from dataclasses import dataclass
@@ -22,11 +23,11 @@ from server.storage.connection import Connection
 
 
 class CapacityError(Spoken, ValueError):
-    """Is raised for a capacity that the hall may not have. The text names hall and limit."""
+    """Raised for an invalid capacity. The text names hall and limit."""
 
 
 class NotTwoError(Exception):
-    """Is raised where the two users may be one person, until `until` (Unix ms)."""
+    """Raised if the two users may be one person, until `until` (Unix ms)."""
 
     def __init__(self, until: int) -> None:
         super().__init__("the two users may be one person")
@@ -35,7 +36,7 @@ class NotTwoError(Exception):
 
 @dataclass(frozen=True)
 class KioskHolding:
-    """Describes what a kiosk holds of a hall. `held` places may be in use unseen."""
+    """A kiosk's places in a hall. `held` places may already be in use."""
 
     kiosk: str
     generation: int
@@ -43,17 +44,17 @@ class KioskHolding:
     door_names: str  # JSON by language
     state: str
     seen_at: int | None
-    confirmed: bool  # It has applied the hall's last closing, opening or change of capacity.
-    free: int  # As the kiosk last said.
+    confirmed: bool  # has applied the hall's last closing, opening or change of capacity
+    free: int  # by the kiosk's last report
     held: int
-    overrides: int  # Places beyond the capacity that it holds.
-    awaited: bool  # A restored server is still waiting to hear from it.
+    overrides: int  # places beyond the capacity
+    awaited: bool  # awaited by a restored server
 
 
 def set_closed(db: Connection, hall_id: int, closed: bool, *, by: str, now: int) -> None:
-    """Shut a hall whatever its programme says, or open it again. Raises UnknownHallError.
+    """Close a hall regardless of its programme, or open it again. Raises UnknownHallError.
 
-    Closing calls every place back; nobody inside is put out.
+    Closing recalls all places. People inside may stay.
     """
     store.hall(db, hall_id)
     db.execute(
@@ -64,10 +65,10 @@ def set_closed(db: Connection, hall_id: int, closed: bool, *, by: str, now: int)
 
 
 def set_capacity(db: Connection, hall_id: int, capacity: int, *, by: str, now: int) -> None:
-    """Set the organiser's capacity, up to the fire limit. Raises VenueError, UnknownHallError.
+    """Set the organiser's capacity, up to the fire limit. Raises CapacityError or UnknownHallError.
 
-    A capacity below the number of people inside puts nobody out. Nobody more gets in, and what the
-    doors hold above it is called back.
+    If more people are inside, they may stay, nobody more is admitted, and excess places are
+    recalled.
     """
     row = store.hall(db, hall_id)
     if not 0 <= capacity <= row.fire_limit:
@@ -86,15 +87,12 @@ def set_capacity(db: Connection, hall_id: int, capacity: int, *, by: str, now: i
 
 
 def clear(db: Connection, hall_id: int, *, by: str, now: int, before: int | None = None) -> int:
-    """Record staff's word that the hall is empty, and so every hall inside it. Raises
-    UnknownHallError.
+    """Record that staff confirm a hall, and its nested halls, as empty. Raises UnknownHallError.
 
-    Every stay known here ends, no move is unconfirmed any more, and fenced kiosks hold no place of
-    it. Returns how many places came back by stays in the hall itself.
-
-    Somebody whom a door admitted meanwhile stays counted where that door has not been heard. With
-    `before`, whoever came by a scan of that number or a later one stays counted too, for they may
-    have come after somebody had looked.
+    Ends all known stays and unconfirmed moves, and clears the places of fenced kiosks. Return the
+    number of places freed by stays in the hall itself. Entries that have not reached the server
+    stay counted. With `before`, so do entries from that scan number on, since they may follow the
+    check.
     """
     store.hall(db, hall_id)
     ended = _clear(db, hall_id, by=by, now=now, before=before)
@@ -110,7 +108,7 @@ def _clear(db: Connection, hall_id: int, *, by: str, now: int, before: int | Non
         found = pool = pools.load(db, key)
         for stay in stays.open_in(db, hall_id, kind, before=before):
             if stays.close(db, stay.ref, hall_id, "cleared", now) is None:
-                # A move gave this stay's place back already. The stay's end only confirms that.
+                # A move already freed this place. The stay's end only confirms that.
                 continue
             pool = pool.close_stay(stay.ref)
             change = wire.StayClosed(stay.ref, hall_id, stay.serial)
@@ -129,15 +127,13 @@ def attest(
     db: Connection, hall_id: int, kiosk: KioskKey, inside: int, *, by: str, with_: str,
     now: int,
 ) -> None:  # fmt: skip
-    """Record two people's word about people whom a fenced kiosk let in and of whom the ledger does
-    not know. At most `inside` of them are in the hall.
+    """Record two people's attestation about a fenced kiosk: at most `inside` of the people it
+    admitted without the ledger's knowledge are in the hall.
 
-    The rest of the kiosk's places come back. Raises PlacesError, or NotTwoError where the accounts
-    may be one person's.
-
-    Nobody can say who of them used which pool, so the word bounds each. After a restore the kiosk
-    may have held more than is known here. Then the word stands as it was said. Otherwise a word
-    about more people than the kiosk had places brings back none (docs/design/places.md, rule 8).
+    The kiosk's other places come back. Raises PlacesError, or NotTwoError if the accounts may be
+    one person's. The pools used are unknown, so the number bounds each pool. After a restore the
+    kiosk may have held more places than known here, and the number is taken as stated. Otherwise a
+    number above the kiosk's places frees none (docs/design/places.md, rule 8).
     """
     if inside < 0:
         raise PlacesError(N_("The number of people is 0 or more."))
@@ -161,10 +157,10 @@ def attest(
 
 
 def holdings(db: Connection, hall_id: int) -> list[KioskHolding]:
-    """Return the accounts of the hall's kiosks. Those at work come first, and then those that still
-    hold places.
+    """Return the accounts of the hall's kiosks: active ones first, then others that still hold
+    places.
 
-    The kiosks at work stand at the hall's doors, or at doors of halls inside it that lead into it.
+    Active kiosks are at the hall's doors, or at nested halls' doors that lead into it.
     """
     outer = nesting.outer_by_door(db, nesting.parents_of(db))
     leading = [door for door, around in outer.items() if hall_id in around]
@@ -194,7 +190,7 @@ def holdings(db: Connection, hall_id: int) -> list[KioskHolding]:
 
 
 def _changed(db: Connection, hall_id: int, now: int) -> None:
-    """Tell the hall's doors, keep from where on in the feed they know it, and move the places."""
+    """Notify the hall's doors, store the feed's cursor of the change, and share places."""
     changes.publish(db, wire.VenueChanged(), hall_id=hall_id)
     db.execute("UPDATE hall SET change_cursor = ? WHERE hall_id = ?", (changes.cursor(db), hall_id))
     grants.share(db, hall_id, now)

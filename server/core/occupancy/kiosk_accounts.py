@@ -1,6 +1,4 @@
-"""Keeps one kiosk's accounts with the pools that its batch moves, and takes in what it says of
-them.
-"""
+"""One kiosk's accounts with the pools that its batch moves."""
 
 from collections.abc import Mapping
 
@@ -19,8 +17,8 @@ from server.storage.event_state import EventState
 
 
 class KnownAccount(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """Holds what the server knows of one of the kiosk's accounts before a step. The fields are
-    columns of `place_account`.
+    """The server's state of a kiosk's account before a step. The fields are columns of
+    `place_account`.
     """
 
     hall_id: int
@@ -37,7 +35,7 @@ class KnownAccount(msgspec.Struct, array_like=True, frozen=True, gc=False):
         return PoolKey(self.hall_id, self.override)
 
 
-# All accounts of the kiosk of a statement on the table `kiosk`, as one text in it.
+# All accounts of a kiosk as one text, in a statement on the table `kiosk`.
 KNOWN = dialect.rows_as_json(
     ", ".join(KnownAccount.__struct_fields__),
     "place_account a WHERE a.kiosk = kiosk.kiosk AND a.generation = kiosk.generation",
@@ -46,13 +44,13 @@ _KNOWN = msgspec.json.Decoder(tuple[KnownAccount, ...])
 
 
 def known_accounts(text: str) -> dict[PoolKey, KnownAccount]:
-    """Read what `KNOWN` wrote."""
+    """Parse the text of `KNOWN`."""
     return {one.pool: one for one in _KNOWN.decode(text)}
 
 
 class Accounts:
-    """Holds the kiosk's accounts for one transaction. Every step raises WireError for a hall that
-    is not there, or for one in which the kiosk has no account.
+    """A kiosk's accounts in one transaction. Steps raise WireError for an unknown hall, or one
+    without an account of the kiosk.
     """
 
     def __init__(
@@ -63,36 +61,36 @@ class Accounts:
         rules: Rules | None = None,
         memo: Memo | None = None,
     ) -> None:
-        """`state`, `rules` and `memo` are what this transaction knows of them (`pools.Pools`)."""
+        """`state`, `rules` and `memo` are the transaction's, if already read (`pools.Pools`)."""
         self.kiosk = kiosk
         self.pools = pools.Pools(db, state, rules, memo)
         self._db = db
 
     def hear(self, key: PoolKey, totals: wire.PlaceTotals, incarnation: int) -> None:
-        """Take in the kiosk's total of grants, before its records."""
+        """Apply the kiosk's reported total of grants, before its records."""
         pool = self.own(key)
         self.pools[key] = pool.hear(self.kiosk, granted=totals.granted, incarnation=incarnation)
 
     def has_forgotten(self, key: PoolKey, totals: wire.PlaceTotals) -> bool:
-        """Say whether the kiosk says that it returned fewer places than before."""
+        """Return whether the kiosk reports fewer returned places than before."""
         pool = self.own(key)
         return totals.returned < pool.kiosks[self.kiosk].returned
 
     def hear_returned(self, key: PoolKey, totals: wire.PlaceTotals, incarnation: int) -> None:
-        """Take in the kiosk's total of returned places, after its records."""
+        """Apply the kiosk's total of returned places, after its records."""
         self.pools[key] = self.own(key).hear_returned(
             self.kiosk, totals.returned, incarnation=incarnation
         )
 
     def pool(self, key: PoolKey) -> Pool:
-        """Return the pool as it stands in this step."""
+        """Return the current pool."""
         try:
             return self.pools[key]
         except store.UnknownHallError:
             raise WireError("scan record: no such hall") from None
 
     def own(self, key: PoolKey) -> Pool:
-        """Return the pool, in which the kiosk has an account."""
+        """Return the current pool, in which the kiosk has an account."""
         pool = self.pool(key)
         if self.kiosk not in pool.kiosks:
             if not event_state.was_restored_without_acts(self._db):
@@ -104,21 +102,19 @@ class Accounts:
         return pool
 
     def _is_at_work(self) -> bool:
-        """Tell whether the kiosk is neither retired nor fenced, as its other accounts say."""
+        """Return whether the kiosk is neither retired nor fenced."""
         sql = "SELECT state FROM kiosk WHERE kiosk = ? AND generation = ?"
         row = self._db.execute(sql, self.kiosk).fetchone()
         return row is not None and row["state"] == "active"
 
     def save(self) -> None:
-        """Write what was moved."""
+        """Write the changes."""
         self.pools.save()
 
     def known(
         self, before: Mapping[PoolKey, KnownAccount]
     ) -> Mapping[PoolKey, KnownAccount] | None:
-        """Return what is known of the kiosk's accounts after this step, if `before` was known
-        before it. It is None where another account was opened.
-        """
+        """Return the kiosk's accounts after this step, or None if another account was opened."""
         after = dict(before)
         for key, pool, said in self.pools.of(self.kiosk):
             known = before.get(key)

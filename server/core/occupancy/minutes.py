@@ -1,5 +1,5 @@
-"""Reads what came and went by the minute. The database keeps these counts itself
-(`door_minute` and `hall_minute` in server/storage/schema.sql), so that no page counts scans.
+"""Reads movements by the minute. Database triggers keep these counts (`door_minute` and
+`hall_minute` in server/storage/schema.sql), so pages need not count scans.
 """
 
 from collections.abc import Sequence
@@ -9,19 +9,19 @@ from server.storage.connection import Connection
 
 MINUTE_MS = 60_000
 TREND_MINUTES = 15
-# A lane admits 660 people an hour (Guide to Safety at Sports Grounds), one in 5.5 s. The database
-# counts scans that came within 8 s of the one before at the same kiosk. Where nearly all of a
-# minute did, nobody had to come first: they stood there.
+# A lane admits 660 people an hour (Guide to Safety at Sports Grounds), one in 5.5 s. Triggers count
+# scans within 8 s of the previous one at the same kiosk. If nearly all scans of a minute are such,
+# people were queueing.
 QUEUE_SCANS_MIN = 6
 QUEUE_SOON_PERCENT = 90
 
 
 @dataclass(frozen=True)
 class Trend:
-    """Says what came and went in a hall in the last TREND_MINUTES.
+    """Movements of a hall in the last TREND_MINUTES.
 
-    `came` and `went` count people, also those who moved to another hall. `entered` and `denied`
-    count scans at doors of the hall itself.
+    `came` and `went` count people, including moves between halls. `entered` and `denied` count
+    scans at the hall's own doors.
     """
 
     came: int = 0
@@ -31,11 +31,11 @@ class Trend:
 
     @property
     def change(self) -> int:
-        """Return by how many people the hall grew."""
+        """Return the growth in people."""
         return self.came - self.went
 
     def full_in_ms(self, room: int) -> int | None:
-        """Return in how many ms `room` more people are inside at this rate. None means never."""
+        """Return in how many ms `room` more people are inside at this rate, or None for never."""
         if self.change <= 0 or room <= 0:
             return None
         return room * TREND_MINUTES * MINUTE_MS // self.change
@@ -43,9 +43,7 @@ class Trend:
 
 @dataclass(frozen=True)
 class Minute:
-    """Says what came and went in one minute (Unix ms / 60,000), and how many were inside after
-    it.
-    """
+    """Movements in a minute (Unix ms / 60,000), and the people inside after it."""
 
     minute: int
     came: int
@@ -54,7 +52,7 @@ class Minute:
 
 
 def trends(db: Connection, now: int) -> dict[int, Trend]:
-    """Return each hall's trend up to `now` (Unix ms). A hall without movement is left out."""
+    """Return each hall's trend up to `now` (Unix ms), without halls that had no movement."""
     first = now // MINUTE_MS - TREND_MINUTES + 1
     people = {
         row["hall_id"]: (row["came"], row["went"])
@@ -79,7 +77,7 @@ def trends(db: Connection, now: int) -> dict[int, Trend]:
 
 
 def hall_day(db: Connection, hall_id: int, since: int, until: int) -> list[Minute]:
-    """Return the minutes of a day (Unix ms) in which somebody came or went, in order."""
+    """Return a day's minutes (Unix ms) with movement, in order."""
     first, last = since // MINUTE_MS, until // MINUTE_MS
     (inside,) = db.execute(
         "SELECT COALESCE(SUM(came - went), 0) FROM hall_minute WHERE hall_id = ? AND minute < ?",
@@ -97,7 +95,7 @@ def hall_day(db: Connection, hall_id: int, since: int, until: int) -> list[Minut
 
 
 def door_day(db: Connection, hall_id: int, since: int, until: int) -> dict[int, dict[int, int]]:
-    """Return how many entered by each door of a hall, by the minute."""
+    """Return the entries through each door of a hall, by minute."""
     found: dict[int, dict[int, int]] = {}
     for row in db.execute(
         "SELECT door_id, minute, entered FROM door_minute"
@@ -109,8 +107,8 @@ def door_day(db: Connection, hall_id: int, since: int, until: int) -> dict[int, 
 
 
 def queue_minutes(db: Connection, hall_id: int, since: int, until: int) -> dict[int, list[int]]:
-    """Return in which minutes of a day (Unix ms) people stood in a queue at each door of a hall, as
-    far as its scans tell. No kiosk counts who waits.
+    """Return the minutes of a day (Unix ms) with a queue at each door of a hall, estimated from
+    scans.
     """
     found: dict[int, list[int]] = {}
     for row in db.execute(
@@ -124,9 +122,7 @@ def queue_minutes(db: Connection, hall_id: int, since: int, until: int) -> dict[
 
 
 def runs(minutes: Sequence[int]) -> list[tuple[int, int]]:
-    """Return the first minute of each unbroken run, and how many minutes it has. A single minute
-    between two does not break it.
-    """
+    """Return each unbroken run as (first minute, length). A gap of one minute does not break it."""
     found: list[tuple[int, int]] = []
     for minute in minutes:
         if found and minute - sum(found[-1]) <= 1:
@@ -137,7 +133,7 @@ def runs(minutes: Sequence[int]) -> list[tuple[int, int]]:
 
 
 def door_hours(db: Connection, now: int, minutes: int = 60) -> dict[int, Sequence[int]]:
-    """Return how many were scanned at each door in each of the last minutes, the oldest first."""
+    """Return the scans at each door in each of the last minutes, oldest first."""
     first = now // MINUTE_MS - minutes + 1
     found: dict[int, list[int]] = {}
     for row in db.execute(
@@ -152,8 +148,8 @@ def door_hours(db: Connection, now: int, minutes: int = 60) -> dict[int, Sequenc
 
 
 def on_site(db: Connection) -> tuple[dict[int, int], dict[str, int]]:
-    """Return how many people are in any hall, by category and by country. Each counts once, and
-    whoever is on no roster here counts under no category.
+    """Return the number of people in any hall, by category and by country. Unknown holders are not
+    counted.
     """
     categories: dict[int, int] = {}
     countries: dict[str, int] = {}

@@ -1,7 +1,7 @@
-"""Brings accounts and counts up to date after a change of halls or doors.
+"""Updates accounts and counts after a change of halls or doors.
 
-Kiosks have accounts in every hall that their doors lead into, and whoever is inside counts in every
-hall that they are in.
+Kiosks have accounts in every hall that their doors lead into, and people count in every hall that
+they are in.
 """
 
 from collections.abc import Mapping
@@ -13,19 +13,21 @@ from server.core.occupancy import pools, stays
 from server.core.venue import nesting
 from server.storage.connection import Connection
 
-Paths = Mapping[int, tuple[int, ...]]  # By door, the halls around its own that it leads into.
+Paths = Mapping[int, tuple[int, ...]]  # by door, the surrounding halls that it leads into
 
 
 def paths(db: Connection) -> Paths:
-    """Return which halls each door leads into now. `settle` needs this after the change."""
+    """Return the halls that each door leads into. `settle` needs the result from before the
+    change.
+    """
     return nesting.outer_by_door(db, nesting.parents_of(db))
 
 
 def settle(db: Connection, before: Paths) -> None:
-    """Open accounts, count people in, and keep from where in the feed on doors know it.
+    """Open accounts, count people in, and store the feed's cursor for the doors.
 
-    Nobody is counted out: whoever is counted twice by a door that leads elsewhere than was said
-    stays so until they leave or the hall is cleared, for the other mistake could overfill it.
+    Nobody is counted out: a person counted twice because of a wrong entry stays so until they leave
+    or the hall is cleared. The opposite error could overfill the hall.
     """
     after = paths(db)
     changed = [door for door in {*before, *after} if before.get(door) != after.get(door)]
@@ -50,7 +52,7 @@ def _enrol(db: Connection, door: int, hall: int) -> None:
 
 
 def _count_in(db: Connection, door: int, hall: int) -> None:
-    """Count in that hall, too, whoever came in by that door (Pool.count_in)."""
+    """Count people who entered through that door in that hall too (Pool.count_in)."""
     key = PoolKey(hall)
     before = pool = pools.load(db, key)
     for stay in stays.uncounted(db, door, hall):

@@ -1,10 +1,10 @@
-"""Keeps places on the server. Each hall's pools are loaded for a step of the protocol and saved
-with what caused it.
+"""Stores the halls' pools of places. Pools are loaded for a step of the protocol, and saved with
+its cause.
 
-Ordinary places go up to the hall's capacity, and override places lie between that and the fire
-limit. A hall may keep some of its capacity for wheelchair users and their companions, as a third
-pool, until they are released. The protocol is badges/places/pool.py, and this file keeps its state.
-`grants` decides who gets how many.
+Ordinary places go up to the hall's capacity, and override places from there to the fire limit. Kept
+places for wheelchair users and companions are a third pool within the capacity, until they are
+released. The protocol is in badges/places/pool.py; this file stores its state. `grants` decides on
+shares.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -27,13 +27,12 @@ from server.storage.engines.memory import Memo
 from server.storage.event_state import EventState, event_state
 from server.storage.tables import change_rows, write_rows
 
-# The same as `Held.held`, for a row of `place_account`. Statements that add up many rows use it.
+# `Held.held` in SQL, for sums over `place_account`.
 HELD = dialect.greatest("granted - returned - handed_over - reclaimed + trusted", "0")
 
 
 def load(db: Connection, key: PoolKey) -> Pool:
-    """Return the pool. Its capacity is the hall's capacity, or for override places what lies above
-    that, or for kept places how many the hall keeps.
+    """Return the pool, with the capacity for this kind of place.
 
     Raises UnknownHallError.
     """
@@ -41,7 +40,7 @@ def load(db: Connection, key: PoolKey) -> Pool:
 
 
 class Said(NamedTuple):
-    """Holds what a kiosk says of its need for places in one pool. Only sharing uses it."""
+    """A kiosk's reported need for places in a pool, used only for sharing."""
 
     free: int
     wanted_at: int | None
@@ -50,21 +49,21 @@ class Said(NamedTuple):
 
 
 def save(db: Connection, key: PoolKey, before: Pool, after: Pool) -> None:
-    """Write what differs between the two."""
+    """Write the difference between the two."""
     saved = Saved(db)
     saved.add(key, before, after)
     saved.put()
 
 
 class Saved(Collected):
-    """Collects what becomes of halls and of kiosks' accounts with their pools."""
+    """Collects changes of halls and of kiosks' accounts."""
 
     tables = ("hall", "place_account")
 
     def __init__(self, db: Connection) -> None:
         super().__init__(db)
-        self._halls: dict[str, dict[int, int]] = {}  # Values of each column, by hall.
-        # What is kept of an account, and what its kiosk said, each where it is to be written.
+        self._halls: dict[str, dict[int, int]] = {}  # values of each column, by hall
+        # An account's state and its kiosk's reported need, each if it is to be written.
         self._accounts: dict[_AccountKey, tuple[tuple[object, ...], Said | None]] = {}
 
     def hall(self, hall_id: int, column: str, value: int) -> None:
@@ -74,7 +73,7 @@ class Saved(Collected):
     def add(
         self, key: PoolKey, before: Pool, after: Pool, said: tuple[KioskKey, Said] | None = None
     ) -> None:
-        """Add what differs between the two, and what one kiosk `said`."""
+        """Add the difference between the two, and a kiosk's reported need."""
         if after.open_stays != before.open_stays:
             self.hall(key.hall_id, _OPEN[key.kind], after.open_stays)
         if after.kiosks is before.kiosks and after.awaited is before.awaited:
@@ -141,7 +140,7 @@ _ACCOUNT = ("hall_id", "override", "kiosk", "generation")
 
 
 def _or_set(columns: Sequence[str]) -> str:
-    """Write that these columns of an account are set where it is there already."""
+    """Return the SQL for updating these columns of an existing account."""
     sets = ", ".join(f"{name} = excluded.{name}" for name in columns)
     return f" ON CONFLICT ({', '.join(_ACCOUNT)}) DO UPDATE SET {sets}"
 
@@ -152,7 +151,7 @@ _ALL_OF_IT, _TOLD = (*_ACCOUNT, *_HELD, *Said._fields), (*_ACCOUNT, *Said._field
 _SAY = ", ".join(f"{name} = v.{name}" for name in Said._fields)
 _SAME = " AND ".join(f"place_account.{name} = v.{name}" for name in _ACCOUNT)
 
-# The hall's column of stays that use each kind of place.
+# The hall's counter of stays for each kind of place.
 _OPEN = {
     PlaceKind.ORDINARY: "open_stays",
     PlaceKind.OVERRIDE: "open_overrides",
@@ -162,7 +161,7 @@ _AWAITED = "SELECT kiosk, generation FROM place_account WHERE awaited"
 
 
 class _Account(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """Holds a row of `place_account` as it is packed into a hall's. The fields are its columns."""
+    """A row of `place_account`, as packed into a hall's row."""
 
     override: PlaceKind
     kiosk: str
@@ -181,11 +180,11 @@ _ACCOUNTS = msgspec.json.Decoder(list[_Account])
 
 
 class HallRow(NamedTuple):
-    """Holds what a step needs of a hall. The fields are columns of `hall`."""
+    """A hall's columns that steps need."""
 
     capacity: int
     fire_limit: int
-    open_stays: int  # As they were read, and so are the next two.
+    open_stays: int  # as read, like the next two
     open_overrides: int
     open_accessible: int
     accessible_places: int
@@ -205,9 +204,7 @@ _HALLS = (
 
 
 class Pools:
-    """Holds the pools that one transaction moves. Each is read once, and written with what became
-    of it.
-    """
+    """The pools moved by a transaction. Each is read once, and written with its changes."""
 
     def __init__(
         self,
@@ -216,8 +213,8 @@ class Pools:
         rules: Rules | None = None,
         memo: Memo | None = None,
     ) -> None:
-        """`state` and `rules` are what this transaction has read of them, if it has. Pools are
-        in the `memo` from one step to the next, where `keep` put them there.
+        """`state` and `rules` are the transaction's, if already read. `keep` puts pools into the
+        `memo` for the next step.
         """
         self._db = db
         self._memo: Memo = {} if memo is None else memo
@@ -225,7 +222,7 @@ class Pools:
         self._saved: dict[PoolKey, Pool] = {}
         self._pools: dict[PoolKey, Pool] = {}
         self._said: dict[PoolKey, tuple[KioskKey, Said]] = {}
-        self._told: dict[PoolKey, tuple[KioskKey, Said]] = {}  # What was said and is written.
+        self._told: dict[PoolKey, tuple[KioskKey, Said]] = {}  # reported and written
         self._rows: dict[int, HallRow] = {}
         self._accounts: dict[PoolKey, _Accounts] = {}
         self._state = state
@@ -241,7 +238,7 @@ class Pools:
         return pool
 
     def __setitem__(self, key: PoolKey, pool: Pool) -> None:
-        """`pool` is the one that stands here, some steps on."""
+        """`pool` must derive from the current one."""
         self._pools[key] = pool
 
     @property
@@ -250,7 +247,7 @@ class Pools:
         return frozenset(key.hall_id for key in self._pools)
 
     def of(self, kiosk: KioskKey) -> Iterator[tuple[PoolKey, Pool, Said | None]]:
-        """Yield the pools here in which the kiosk has an account, with what it said now."""
+        """Yield the pools in which the kiosk has an account, with its newly reported need."""
         for key, pool in self._pools.items():
             if kiosk in pool.kiosks:
                 by, said = self._told.get(key, (kiosk, None))
@@ -258,19 +255,18 @@ class Pools:
 
     @property
     def incarnation(self) -> int:
-        """Return the server's incarnation."""
         return self._known_state().incarnation
 
     def may_grant(self, now: int) -> bool:
-        """Tell whether places may be given out at all at `now` (Unix ms)."""
+        """Return whether any places may be granted at `now` (Unix ms)."""
         return now >= self._known_state().grants_from
 
     def say(self, key: PoolKey, kiosk: KioskKey, said: Said) -> None:
-        """Keep what one kiosk says of its need. `save` writes it."""
+        """Store a kiosk's reported need. `save` writes it."""
         self._said[key] = kiosk, said
 
     def save(self) -> None:
-        """Write what was moved and said since."""
+        """Write pending changes and needs."""
         saved: Saved | None = None
         for key, pool in self._pools.items():
             said = self._said.pop(key, None)
@@ -289,11 +285,11 @@ class Pools:
         return self._state
 
     def forget(self, kiosk: KioskKey) -> None:
-        """Take out of the memo what it has of the kiosk's accounts."""
+        """Remove the kiosk's accounts from the memo."""
         self._memo.pop(kiosk, None)
 
     def keep(self) -> None:
-        """Put all pools into the memo, once they are saved."""
+        """Put all pools into the memo after saving."""
         self._memo.update(self._pools)
         for hall_id, row in self._rows.items():
             self._memo[HallRow, hall_id] = row
@@ -309,14 +305,14 @@ class Pools:
         return row
 
     def share_until(self, hall_id: int, until: int) -> None:
-        """Keep until when the hall's share stands."""
+        """Store until when the hall's share is valid."""
         saved = _saved(self._db)
         saved.hall(hall_id, "shared_until", until)
         saved.write()
         self._rows[hall_id] = self.hall(hall_id)._replace(shared_until=until)
 
     def limited(self, hall_id: int, now: int) -> Limited:
-        """Return the hall's pools, each with what the others leave it at `now` (Unix ms). Raises
+        """Return the hall's pools, each limited by the others at `now` (Unix ms). Raises
         UnknownHallError.
         """
         return within_limit(
@@ -328,9 +324,7 @@ class Pools:
         )
 
     def kept(self, hall_id: int, now: int) -> int:
-        """Return how many places the hall keeps at `now` (Unix ms), which is 0 once they are
-        released.
-        """
+        """Return the hall's kept places at `now` (Unix ms), or 0 once they are released."""
         places = self.hall(hall_id).accessible_places
         if places and is_released(self.rules.halls[hall_id], now):
             return 0
@@ -338,14 +332,14 @@ class Pools:
 
     @property
     def rules(self) -> Rules:
-        """Return the venue's rules as this transaction sees them."""
+        """Return the venue's rules of this transaction."""
         if self._rules is None:
             self._rules = rules.rules(self._db)
         return self._rules
 
     def keys_of(self, kiosk: KioskKey, known: Iterable[PoolKey]) -> list[PoolKey]:
-        """Return the pools that the kiosk has an account with, in order. `known` are those that it
-        had before this transaction.
+        """Return the pools with an account of the kiosk, in order. `known` are those from before
+        the transaction.
         """
         opened = (key for key, pool in self._pools.items() if kiosk in pool.kiosks)
         return sorted({*known, *opened})
@@ -372,16 +366,14 @@ class Pools:
         )
 
     def _read(self, hall_id: int) -> HallRow:
-        """Read the hall with its accounts of all pools, because what moves one of them mostly
-        reads the others too.
-        """
+        """Read the hall with the accounts of all pools, since steps mostly need several."""
         found = self._db.execute(_HALL, (hall_id,)).fetchone()
         if found is None:
             raise UnknownHallError(f"hall {hall_id}")
         return self._take(hall_id, found)
 
     def remember(self, hall_id: int, found: Iterable[Any]) -> None:
-        """Put a hall into the memo that was read as `_HALLS`."""
+        """Put a hall read by `_HALLS` into the memo."""
         self._memo[HallRow, hall_id] = self._take(hall_id, found)
         for key in _keys(hall_id):
             if key not in self._memo:
@@ -398,7 +390,7 @@ class Pools:
 def read_ahead(
     db: Connection, memo: Memo, halls: Iterable[int], state: Callable[[], EventState | None]
 ) -> Reading:
-    """Put the pools of these halls into the memo. `state` is asked once others have read it."""
+    """Put the pools of these halls into the memo. `state` is called after others have read it."""
     missing = [hall for hall in dict.fromkeys(halls) if not _is_known(memo, hall)]
     asked = db.execute(_HALLS, (dialect.many(missing),)) if missing else None
     yield
@@ -419,7 +411,7 @@ def _keys(hall_id: int) -> list[PoolKey]:
 
 
 class _Accounts(NamedTuple):
-    """Holds the accounts of a hall with one kind of place."""
+    """A hall's accounts with one kind of place."""
 
     kiosks: dict[KioskKey, Held]
     awaited: set[KioskKey]
@@ -439,9 +431,7 @@ def _by_kind(accounts: Iterable[_Account]) -> dict[PlaceKind, _Accounts]:
 
 
 def order(key: PoolKey, pool: Pool, kiosk: KioskKey, recall: int = 0) -> wire.PlaceOrder:
-    """Return what the kiosk has been granted, and what it is to give back, in the form for the
-    wire.
-    """
+    """Return the kiosk's total of grants and the recall, as a message."""
     told = pool.order(kiosk, recall)
     left = max(0, pool.free + pool.unspent)
     return wire.PlaceOrder(
@@ -458,24 +448,24 @@ def order(key: PoolKey, pool: Pool, kiosk: KioskKey, recall: int = 0) -> wire.Pl
 def orders_for(
     db: Connection, kiosk: KioskKey, now: int, pools: Pools | None = None
 ) -> list[wire.PlaceOrder]:
-    """Return what the kiosk has been granted of each pool, with no recall."""
+    """Return the kiosk's totals of grants in all its pools, without recalls."""
     return orders_in(Pools(db) if pools is None else pools, accounts_of(db, kiosk), kiosk, now)
 
 
 def orders_in(
     pools: Pools, keys: Iterable[PoolKey], kiosk: KioskKey, now: int
 ) -> list[wire.PlaceOrder]:
-    """Return what the kiosk has been granted of these pools, with no recall."""
+    """Return the kiosk's totals of grants in these pools, without recalls."""
     keys = list(keys)
     limited = {hall: pools.limited(hall, now) for hall in dict.fromkeys(key[0] for key in keys)}
     return [order(key, limited[key.hall_id].of(key.kind), kiosk) for key in keys]
 
 
 def await_all(db: Connection, incarnation: int, *, was_put_back: bool) -> None:
-    """Take the step that follows a restore (`Pool.restored`, rule 8) in all pools of every hall.
+    """Apply the step after a restore (`Pool.restored`, rule 8) to all pools.
 
-    `incarnation` is the restored server's, above every one that was ever in use. `was_put_back`
-    tells that the database may have gone on as an old copy before anybody knew.
+    `incarnation` is the restored server's, above all earlier ones. `was_put_back` means that the
+    old copy may have been in use.
     """
     pools = Pools(db)
     for (hall_id,) in db.execute("SELECT hall_id FROM hall ORDER BY hall_id").fetchall():
@@ -486,7 +476,7 @@ def await_all(db: Connection, incarnation: int, *, was_put_back: bool) -> None:
 
 
 def accounts_of(db: Connection, kiosk: KioskKey) -> list[PoolKey]:
-    """Return the pools that the kiosk has an account with."""
+    """Return the pools with an account of the kiosk."""
     rows = db.execute(
         "SELECT hall_id, override FROM place_account WHERE kiosk = ? AND generation = ?"
         " ORDER BY hall_id, override",
@@ -504,8 +494,8 @@ def enrol(db: Connection, hall_id: int, kiosk: KioskKey) -> None:
 
 
 def kinds(pools: Pools, hall_id: int) -> list[PlaceKind]:
-    """Return which kinds of place the hall has. Kept ones are among them where it keeps some, or
-    ever did, so that no other hall's kiosks are told of them. Raises UnknownHallError.
+    """Return the hall's kinds of places. Kept ones are included if it has, or ever had, any, so
+    that other halls' kiosks need not know of them. Raises UnknownHallError.
     """
     keeps = pools.hall(hall_id).accessible_places
     if keeps or pools[PoolKey(hall_id, PlaceKind.ACCESSIBLE)].kiosks:
@@ -514,9 +504,7 @@ def kinds(pools: Pools, hall_id: int) -> list[PlaceKind]:
 
 
 def fence(db: Connection, kiosk: KioskKey) -> None:
-    """Grant the kiosk nothing more, anywhere. What it holds stays counted (docs/design/places.md,
-    rule 7).
-    """
+    """Grant the kiosk nothing more. Its places stay counted (docs/design/places.md, rule 7)."""
     for key in accounts_of(db, kiosk):
         before = load(db, key)
         save(db, key, before, before.fence(kiosk))

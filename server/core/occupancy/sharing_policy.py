@@ -1,12 +1,8 @@
-"""Decides how a hall's places are shared among its doors. It is a policy, and stands apart from the
-protocol.
+"""The policy for sharing a hall's places among its doors, separate from the protocol.
 
-A poor answer here costs attendees a walk or a wait, and never overfills a hall
-(badges/places/pool.py).
-
-Places are worth most at doors. A door that loses the network has those that it holds, and while it
-is heard it can be asked for them. So nearly all places are out at the doors, by expected demand
-(docs/sharing.md).
+A poor answer costs attendees a walk or a wait, and never overfills a hall (badges/places/pool.py).
+Places are most useful at doors: an offline door keeps its places, and an online one can return
+them. So nearly all places are at the doors, by expected demand (docs/sharing.md).
 """
 
 import math
@@ -15,43 +11,41 @@ from dataclasses import dataclass, replace
 
 from badges.places.pool import KioskKey
 
-# This part of the places is split equally, so that a door that was idle has some too.
+# Share of places split equally, so that idle doors have some.
 FLOOR = 0.1
-RESERVE = 0.02  # This part of the places is kept in the pool, for whoever asks first.
-# With no more places than this for each door, a hall gives each place to a door that asks.
+RESERVE = 0.02  # share of places kept in the pool for requests
+# A hall with at most this many places per door gives each only on request.
 FEW = 2
-# A door with less than this part of its fair share is brought up to it from others' surplus.
+# A door below this part of its fair share gets others' surplus.
 LOW_WATER = 0.8
-MEMORY_MIN = 8.0  # Arrivals this many minutes ago count a third as much as those of now.
-# People a minute that every door is taken to have in addition, because one arrival is no stream.
+MEMORY_MIN = 8.0  # arrivals this many minutes ago count a third of current ones
+# Rate added to every door, in people a minute, since one arrival is no trend.
 UNKNOWN_RATE = 0.5
-# People a minute. A backlog of scans that is sent at once does not make a door faster.
+# In people a minute. A backlog sent at once does not make a door faster.
 RATE_MAX = 60.0
-# A door that was not heard for longer may be gone. It is given nothing, and nothing is expected of
-# it.
+# A door silent for longer may be offline. It gets no places, and no demand is expected.
 SILENT_MS = 5_000
 
 
 @dataclass(frozen=True)
 class Door:
-    """Describes what the policy knows of one kiosk in a hall that can admit there."""
+    """A kiosk that can admit to the hall, as known to the policy."""
 
     kiosk: KioskKey
-    held: int  # The most unspent places that it can have, as far as the server knows.
-    free: int  # As it last said, and what it was granted since.
-    rate: float  # People a minute (see `smoothed`).
-    wants: bool  # Somebody stood at it, and it had no place.
-    live: bool  # It was heard not long ago.
-    silent_ms: int = 0  # How long it has not been heard.
+    held: int  # most unspent places that it can have, as far as the server knows
+    free: int  # by its last report, plus later grants
+    rate: float  # people a minute (see `smoothed`)
+    wants: bool  # a person waited at it without a free place
+    live: bool  # heard recently
+    silent_ms: int = 0  # time since it was heard
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Says what to do now. It has the places to give and to call back, and who is to be told that
-    none can come.
+    """The places to grant and to recall, and the doors whose request can't be met.
 
-    `settled` means that nobody waits for a place, no door is without its share, and the hall owes
-    none. Then the next plan can wait a while.
+    `settled` means that nobody waits, every door has its share, and the hall has no debt. Then the
+    next plan can wait.
     """
 
     grants: Mapping[KioskKey, int]
@@ -61,11 +55,11 @@ class Plan:
 
 
 def smoothed(rate: float, minutes: float, people: int) -> float:
-    """Return the rate of arrivals in people a minute. It is the rate `minutes` after `rate`, when
-    `people` more came.
+    """Return the rate of arrivals in people a minute, `minutes` after `rate`, with `people` more
+    arrivals.
 
-    Whoever came counts, admitted or refused for want of a place. A steady stream keeps its rate,
-    however it is cut into reports.
+    Arrivals count whether admitted or refused for lack of a place. A steady stream keeps its rate,
+    however it is divided into reports.
     """
     minutes = max(minutes, 1e-6)
     kept = math.exp(-minutes / MEMORY_MIN)
@@ -74,10 +68,9 @@ def smoothed(rate: float, minutes: float, people: int) -> float:
 
 
 def fair_shares(doors: Sequence[Door], places: int) -> dict[KioskKey, int]:
-    """Share `places` by rate of arrival, and the part FLOOR of them equally. Only whole places are
-    given.
+    """Divide `places` by rate of arrival, with the part FLOOR split equally, into whole places.
 
-    They are given by D'Hondt's rule, so that a door at which more people arrive never gets less.
+    By D'Hondt's rule, a door with more arrivals never gets fewer.
     """
     total = sum(door.rate + UNKNOWN_RATE for door in doors)
     even = 1 / len(doors) if doors else 0.0
@@ -85,7 +78,7 @@ def fair_shares(doors: Sequence[Door], places: int) -> dict[KioskKey, int]:
         door.kiosk: FLOOR * even + (1 - FLOOR) * (door.rate + UNKNOWN_RATE) / total
         for door in doors
     }
-    # Every door gets one if that is possible, because a quiet door may lose the network as well.
+    # Each door gets one if possible, since a quiet door may lose the network too.
     least = 1 if places >= len(doors) else 0
     rest = places - least * len(doors)
     shares = {kiosk: least + int(rest * weight) for kiosk, weight in weights.items()}
@@ -98,12 +91,12 @@ def fair_shares(doors: Sequence[Door], places: int) -> dict[KioskKey, int]:
 def plan(
     doors: Sequence[Door], free: int, *, closed: bool, spread: bool = False, beyond: int = 0
 ) -> Plan:
-    """Share a hall whose pool has `free` places. Below zero, the hall owes them.
+    """Share a hall whose pool has `free` places, or a debt if negative.
 
-    `spread` gives out all of them, also the last few, because a supervisor needs one when nobody
-    answers. `beyond` people are inside on override places, for whom others' places are called back
-    at once. Once the orders of a plan are obeyed and heard, the next plan has none, but for places
-    that so came back beyond what the hall owed.
+    `spread` gives out even the last places, since a supervisor may need one while offline. `beyond`
+    people are inside on override places, for whom others' places are recalled at once. After a
+    plan's orders are carried out, the next plan has none, except for places that came back beyond
+    the debt.
     """
     live = [door for door in doors if door.live]
     if closed:
@@ -122,15 +115,13 @@ def plan(
 
 
 def _as_busy(missing: Sequence[Door], heard: Sequence[Door]) -> list[Door]:
-    """Return the doors of which nothing is known yet. They are taken to be as busy as the others
-    are on average.
-    """
+    """Return doors not heard yet, with the average rate of the others."""
     mean = sum(door.rate for door in heard) / len(heard) if heard else 0.0
     return [replace(door, rate=mean) for door in missing]
 
 
 class _Sharing:
-    """Holds one plan while it is made."""
+    """A plan during its computation."""
 
     def __init__(
         self,
@@ -141,8 +132,8 @@ class _Sharing:
         spread: bool,
         beyond: int,
     ) -> None:
-        """Begin a plan. `missing` doors are still to come and hold nothing, so their shares wait in
-        the pool and go to whoever asks.
+        """`missing` doors hold nothing yet. Their shares wait in the pool, available to
+        requests.
         """
         self.live = live
         self.heard = [door for door in live if door.silent_ms <= SILENT_MS]
@@ -159,23 +150,19 @@ class _Sharing:
         self.reserve += sum(self.fair[door.kiosk] for door in missing)
 
     def give_one_each(self) -> None:
-        """Give a place to each door where somebody waits, the busiest first. The reserve is for
-        them.
-        """
+        """Give a place to each door where people wait, busiest first. The reserve is for them."""
         for door in sorted(self.asking, key=lambda door: -door.rate):
             self._give(door, 1, self.left)
 
     def fill(self) -> None:
-        """Bring doors up to their shares from what the pool has beyond its reserve, the emptiest
-        first.
-        """
+        """Fill doors up to their shares from the pool beyond its reserve, emptiest first."""
         for door in sorted(self.heard, key=lambda door: door.held / (self.fair[door.kiosk] + 1)):
             self._give(door, self._lacks(door), self.left - self.reserve)
 
     def call_back_debt(self) -> None:
-        """Call places back where the hall owes some. Every door gives what is above its share of
-        the rest. Of those that are owed to people beyond the capacity, every door gives as many as
-        it has: another may be away, or use its places first.
+        """Recall places for a debt: from every door the excess over its share, and for people
+        beyond the capacity up to the whole debt from each, since other doors may be offline or use
+        theirs first.
         """
         if self.left < 0:
             owed = min(self.beyond, -self.left)
@@ -184,8 +171,8 @@ class _Sharing:
                 self._recall(door, max(above, min(door.held, owed)))
 
     def call_back_for_low(self) -> None:
-        """Call places back once a door is below its low water mark. All doors are then brought to
-        their shares.
+        """If a door is below its low water mark, recall surplus to fill all doors to their
+        shares.
         """
         if not any(self._is_low(door) for door in self.heard):
             return
@@ -194,15 +181,14 @@ class _Sharing:
             self._recall(door, min(self._surplus(door), need - sum(self.recalls.values())))
 
     def call_back_for_asking(self) -> None:
-        """Call back a place for each door that got none and has somebody waiting, from the richest
-        door first.
+        """For each waiting door that got no place, recall one, from the richest door first.
 
-        Where only the server's bound says that doors have any, each of them is asked for one.
+        If only the server's upper bound suggests that doors have any, ask each for one.
         """
         unfed = self._unfed()
         if not unfed:
             return
-        # The hall's debt takes the first places that come back.
+        # the debt takes the first returned places
         need = len(unfed) + max(0, -self.left)
         others = [door for door in self.live if door.held > 0 and door not in unfed]
         while others and sum(self.recalls.values()) < need:
@@ -216,12 +202,12 @@ class _Sharing:
                     self._recall(door, 1)
 
     def hopeless(self) -> frozenset[KioskKey]:
-        """Return the doors that asked and got none, if no other door has any to give."""
+        """Return the waiting doors without a place, if no other door has any."""
         out = self.left + sum(max(0, door.held) for door in self.live)
         return frozenset(door.kiosk for door in self._unfed() if out <= max(0, door.held))
 
     def empty(self) -> list[Door]:
-        """Find doors that have no place although some are due to them. There were none to give."""
+        """Return the doors without a place although some are due, for lack of places."""
         return [
             door
             for door in self.heard
@@ -242,8 +228,8 @@ class _Sharing:
         return max(0, min(door.held, door.free) - self.fair[door.kiosk])
 
     def _rest(self, door: Door) -> int:
-        """Return how many places the door surely has to spare. It does not count what is recalled
-        already, nor what whoever waits there is about to use.
+        """Return the places that the door can certainly spare, without recalled ones and one for a
+        waiting person.
         """
         sure = min(door.held, door.free) if door in self.heard else 0
         return sure - door.wants - self.recalls.get(door.kiosk, 0)

@@ -1,6 +1,4 @@
-"""Keeps where people are, as stays. A stay is opened by an entry record, and closed once by what
-names it.
-"""
+"""Stores stays: an entry record opens one, and the exit that names it closes it, once."""
 
 from collections.abc import Collection, Iterable
 
@@ -14,34 +12,33 @@ from server.storage.engines import joint
 from server.storage.engines.joint import Collected, Reading
 from server.storage.tables import change_rows, padded, write_rows
 
-# Two measured clocks may differ by this much. For each of the two that is half of a kiosk's longest
-# round trip and a jump that the kiosk does not notice. A jump that the server does not notice is
-# added once.
+# Allowed error between two measured clocks: for each, half of a kiosk's longest round trip and an
+# undetected step, plus one undetected step of the server's.
 CLOCK_MARGIN_MS = 900
-COUNTED, FREED = "counted", "freed"  # What became of the place of a stay that a move ended.
+COUNTED, FREED = "counted", "freed"  # the place of a stay that a move ended
 
 
 class Stay(msgspec.Struct, frozen=True):
-    """Represents one entry of a holder into a hall. It is open until something names it."""
+    """A holder's entry into a hall. It is open until closed by name."""
 
     ref: StayRef
     hall_id: int
     door_id: int
     serial: int
-    opened_at: int  # by the server's clock, as far as the kiosk knew its own error
+    opened_at: int  # by the server's clock, as far as the kiosk knew its error
     clock_known: bool  # whether the kiosk had measured that error
     kind: PlaceKind  # of the place that it uses
-    issue: int  # of the badge; 0: not known
-    epoch: int  # of the server's time: only times of one epoch tell what came first
-    around: bool  # in a hall around that of the door by which it began
-    after_move: str | None = None  # a move ended it, and no exit has confirmed that yet
+    issue: int  # of the badge; 0 if unknown
+    epoch: int  # of the server's time; only times of one epoch can be ordered
+    around: bool  # in a hall that surrounds the door's own
+    after_move: str | None = None  # ended by a move that no exit has confirmed
 
     @property
     def ref_values(self) -> tuple[str, int, int]:
         return ref_values(self.ref)
 
 
-Span = tuple[Stay, int | None]  # A stay, and when it ended.
+Span = tuple[Stay, int | None]  # a stay and its end
 
 _WRITTEN = (
     "kiosk", "generation", "seq", "hall_id", "door_id", "serial", "opened_at", "clock_known",
@@ -49,11 +46,11 @@ _WRITTEN = (
 )  # fmt: skip
 _STORED = ", ".join(_WRITTEN[:-3])
 _COLUMNS = f"{_STORED}, after_move"
-NEVER_OVER = 2**63 - 1  # When an open stay is over, by the database.
+NEVER_OVER = 2**63 - 1  # the end of an open stay, in the database
 
 
 class _Packed(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """Holds a row of `stay` as it is packed. The fields are its columns."""
+    """A packed row of `stay`."""
 
     kiosk: str
     generation: int
@@ -75,7 +72,7 @@ _PACKED = msgspec.json.Decoder(list[_Packed])
 
 
 def add(db: Connection, stay: Stay, *, gone_at: int | None = None) -> None:
-    """Record a stay. `gone_at` is given where it was over before the server heard of it."""
+    """Store a stay. `gone_at` is set if it was over before the server heard of it."""
     made = opened(db)
     made.add(stay, gone_at=gone_at)
     made.write()
@@ -84,18 +81,18 @@ def add(db: Connection, stay: Stay, *, gone_at: int | None = None) -> None:
 class Opened(Collected):
     """Collects stays that steps open and close, and writes them together.
 
-    Whoever reads or changes stays in between has them written before. To close one of them is left
-    to `close`, which changes it before it is written. So does one that was read ahead.
+    Code that reads or changes stays must write them first, except for `close`, which handles
+    pending and read-ahead stays.
     """
 
     tables = ("stay",)
 
     def __init__(self, db: Connection) -> None:
         super().__init__(db)
-        # Each with when it was over, and by what.
+        # each with its end and the cause
         self._stays: dict[_Key, tuple[Stay, int | None, str | None, bool]] = {}
-        self._known: dict[_Key, Stay] = {}  # Open ones that are in their table.
-        self._closed: dict[_Key, tuple[int, str]] = {}  # Of these, with when and by what.
+        self._known: dict[_Key, Stay] = {}  # open stays in their table
+        self._closed: dict[_Key, tuple[int, str]] = {}  # of these: end and cause
 
     def read_ahead(self, named: Iterable[tuple[StayRef, int]]) -> Reading:
         """Read together which of these stays, each in a hall, are open."""
@@ -116,13 +113,13 @@ class Opened(Collected):
                 self._known[stay.ref, stay.hall_id] = stay
 
     def add(self, stay: Stay, *, gone_at: int | None = None) -> None:
-        """Add a stay. `gone_at` is given where it was over before the server heard of it."""
+        """Add a stay. `gone_at` is set if it was over before the server heard of it."""
         gone = gone_at is not None
         key = stay.ref, stay.hall_id
         self._stays[key] = stay, gone_at, "exit" if gone else None, gone
 
     def close(self, ref: StayRef, hall_id: int, by: str, at: int) -> Stay | None:
-        """Close a stay, as the function `close` does."""
+        """Close a stay, like the function `close`."""
         key = ref, hall_id
         found = self._stays.get(key)
         if found is not None and found[1] is None:
@@ -137,7 +134,7 @@ class Opened(Collected):
         return close(self._db, ref, hall_id, by, at)
 
     def move_on(self, ref: StayRef, hall_id: int, at: int, *, counted: bool) -> Stay | None:
-        """End the presence in a hall of a holder, as the function `move_on` does."""
+        """End a holder's presence in a hall, like the function `move_on`."""
         self._known.pop((ref, hall_id), None)
         self.write()
         return move_on(self._db, ref, hall_id, at, counted=counted)
@@ -165,24 +162,24 @@ _SAME = " AND ".join(f"stay.{name} = v.{name}" for name in _CLOSED[:4])
 
 
 def opened(db: Connection) -> Opened:
-    """Return what collects the stays of this step, or of its group."""
+    """Return the collector of stays of this step or its group."""
     return joint.shared(db, Opened, lambda: Opened(db))
 
 
-_Key = tuple[StayRef, int]  # A stay, and its hall.
+_Key = tuple[StayRef, int]  # a stay and its hall
 _NAMED = "(?, CAST(? AS BIGINT), CAST(? AS BIGINT), CAST(? AS BIGINT))"
 
 
 def ref_values(ref: StayRef) -> tuple[str, int, int]:
-    """Return what names an entry, as the columns of a stay."""
+    """Return an entry's key as columns of a stay."""
     return ref.kiosk, ref.generation, ref.seq
 
 
 def close(db: Connection, ref: StayRef, hall_id: int, by: str, at: int) -> Stay | None:
-    """Close a stay in a hall, and return it where its place comes back.
+    """Close a stay in a hall. Return it if its place comes back.
 
-    Returns None where the stay is unknown, was closed before, or gave its place back by a move. In
-    the last case the move is now confirmed.
+    Returns None if the stay is unknown, closed already, or a move freed its place. In the last case
+    the move is confirmed.
     """
     row = db.execute(
         "UPDATE stay SET closed_at = ?, closed_by = ? WHERE kiosk = ? AND generation = ?"
@@ -210,10 +207,10 @@ def _confirm_move(db: Connection, ref: StayRef, hall_id: int, by: str) -> Stay |
 
 
 def move_on(db: Connection, ref: StayRef, hall_id: int, at: int, *, counted: bool) -> Stay | None:
-    """End the presence in a hall of a holder who was seen elsewhere, and return the stay. Returns
-    None where it was over.
+    """End the presence in a hall of a holder seen elsewhere, and return the stay, or None if it was
+    over.
 
-    If it is `counted`, its place stays taken, and an exit or staff's word closes it later.
+    If `counted`, its place stays used until an exit or staff close it.
     """
     row = db.execute(
         "UPDATE stay SET closed_at = ?, closed_by = 'move', after_move = ? WHERE kiosk = ?"
@@ -225,11 +222,9 @@ def move_on(db: Connection, ref: StayRef, hall_id: int, at: int, *, counted: boo
 
 
 def remember_early(db: Connection, ref: StayRef, hall_id: int, by: str, at: int) -> bool:
-    """Keep an exit that names a stay whose entry is not here yet. Returns False where the stay is
-    known.
+    """Store an exit whose entry is not here yet. Return False if the stay is known.
 
-    This is needed only after a restore from a backup, when one door has the exit and another one
-    has the entry.
+    Only needed after a restore, when one door has the exit and another the entry.
     """
     known = db.execute(
         "SELECT 1 FROM stay WHERE kiosk = ? AND generation = ? AND seq = ? AND hall_id = ?",
@@ -246,9 +241,7 @@ def remember_early(db: Connection, ref: StayRef, hall_id: int, by: str, at: int)
 
 
 def ended(db: Connection, ref: StayRef, hall_id: int, at: int) -> None:
-    """Record the end of a stay that was over before its entry was offered. Its exit has come, and
-    tells when that was.
-    """
+    """Set the end of a stay that was over when its entry was offered, by its exit."""
     db.execute(
         "UPDATE stay SET closed_at = ?"
         " WHERE kiosk = ? AND generation = ? AND seq = ? AND hall_id = ? AND gone = 1",
@@ -257,9 +250,9 @@ def ended(db: Connection, ref: StayRef, hall_id: int, at: int) -> None:
 
 
 def entered_during(db: Connection, ref: StayRef, hall_id: int) -> list[int]:
-    """Scans by which the holder entered the hall again while that stay in it lasted.
+    """Return the scans by which the holder entered the hall again during that stay.
 
-    They may have come here before it did, from a door that was not cut off.
+    They may have arrived earlier, from a door that was online.
     """
     rows = db.execute(
         "SELECT x.number FROM stay s JOIN stay o ON o.serial = s.serial AND o.hall_id = s.hall_id"
@@ -273,14 +266,12 @@ def entered_during(db: Connection, ref: StayRef, hall_id: int) -> list[int]:
 
 
 def has_early_exits(db: Connection) -> bool:
-    """Say whether any exit waits for its entry. None does unless the server was restored."""
+    """Return whether any exit waits for its entry. That happens only after a restore."""
     return bool(db.execute("SELECT EXISTS (SELECT 1 FROM early_exit)").fetchone()[0])
 
 
 def early_exit(db: Connection, ref: StayRef, hall_id: int) -> tuple[str, int] | None:
-    """Return by what and when the stay ended before its entry came here, or None. The answer is
-    given one time only.
-    """
+    """Return the cause and time of a stay's early exit, once, or None."""
     row = db.execute(
         "DELETE FROM early_exit WHERE kiosk = ? AND generation = ? AND seq = ? AND hall_id = ?"
         " RETURNING closed_by, closed_at",
@@ -290,7 +281,7 @@ def early_exit(db: Connection, ref: StayRef, hall_id: int) -> tuple[str, int] | 
 
 
 def is_gone(db: Connection, ref: StayRef, hall_id: int) -> bool:
-    """Say whether the kiosk itself had taken the stay's place back before it offered the entry."""
+    """Return whether the kiosk had taken the stay's place back before it offered the entry."""
     row = db.execute(
         "SELECT gone FROM stay WHERE kiosk = ? AND generation = ? AND seq = ? AND hall_id = ?",
         (ref.kiosk, ref.generation, ref.seq, hall_id),
@@ -308,7 +299,7 @@ def open_stays(db: Connection, serial: int) -> list[Stay]:
 
 
 def stays_of(db: Connection, serial: int, hall_id: int) -> list[Span]:
-    """Return every stay of the holder in the hall, each with when it ended."""
+    """Return all stays of the holder in the hall, with their ends."""
     rows = db.execute(
         f"SELECT {_COLUMNS}, closed_at FROM stay WHERE serial = ? AND hall_id = ?",
         (serial, hall_id),
@@ -317,16 +308,16 @@ def stays_of(db: Connection, serial: int, hall_id: int) -> list[Span]:
 
 
 def packed(serial: str, since: str) -> str:
-    """Write one text with a holder's stays that were not over at a time, for a statement in which
-    `serial` and `since` say whose and when. `unpacked` reads it.
+    """Return SQL that packs a holder's stays not over at a time into a text. `serial` and `since`
+    are SQL expressions. `unpacked` parses it.
     """
-    # A sum has no type of its own, for which SQLite would not use the index over these times.
+    # A sum has no type affinity, which would keep SQLite from using the index.
     source = f"stay s WHERE s.serial = {serial} AND {dialect.stay_over_at('s.')} > {since} + 0"
     return dialect.rows_as_json(f"{_COLUMNS}, closed_at", source)
 
 
 def unpacked(text: str) -> list[Span]:
-    """Read what `packed` wrote."""
+    """Parse the text of `packed`."""
     return [
         (
             Stay(
@@ -341,13 +332,13 @@ def unpacked(text: str) -> list[Span]:
 
 
 def was_on(span: Span, at: int) -> bool:
-    """Say whether a stay was not over at a time. It may have begun later."""
+    """Return whether a stay was not over at a time. It may have begun later."""
     stay, closed_at = span
     return max(stay.opened_at, NEVER_OVER if closed_at is None else closed_at) > at
 
 
 def overlapping(stays: Iterable[Span], hall_id: int, at: int) -> Stay | None:
-    """Return the first of the stays by which the holder was in this hall at `at`."""
+    """Return the first stay in this hall at `at`."""
     found = [
         stay
         for stay, closed_at in stays
@@ -361,7 +352,7 @@ def overlapping(stays: Iterable[Span], hall_id: int, at: int) -> Stay | None:
 def moved_on(stays: Iterable[Span], at: int, staying_in: Collection[int]) -> Stay | None:
     """Return the holder's first entry after `at` into a hall outside `staying_in`, or None.
 
-    Entries by a kiosk that had not measured its clock do not count, for their time is a guess.
+    Entries with unmeasured clocks do not count.
     """
     entries = (
         stay
@@ -372,7 +363,7 @@ def moved_on(stays: Iterable[Span], at: int, staying_in: Collection[int]) -> Sta
 
 
 def in_hall(db: Connection, hall_id: int) -> list[wire.StayFacts]:
-    """Stays of a hall that take a place, as its doors hear of them."""
+    """Return the stays that use a place of a hall, as doors receive them."""
     rows = db.execute(
         f"SELECT {_COLUMNS} FROM stay WHERE hall_id = ? AND closed_at IS NULL"
         f" UNION ALL SELECT {_COLUMNS} FROM stay WHERE hall_id = ? AND after_move = 'counted'",
@@ -384,10 +375,10 @@ def in_hall(db: Connection, hall_id: int) -> list[wire.StayFacts]:
 def open_in(
     db: Connection, hall_id: int, kind: PlaceKind, *, before: int | None = None
 ) -> list[Stay]:
-    """Return the stays of one of the hall's pools that nothing has confirmed to be over. They are
-    open, or a move ended them.
+    """Return the stays of one of the hall's pools without a confirmed end: open, or ended by a
+    move.
 
-    With `before`, only stays of scans below that number are returned.
+    With `before`, only stays of scans below that number.
     """
     rows = db.execute(
         f"SELECT {_COLUMNS} FROM stay WHERE hall_id = ? AND override = ?"
@@ -400,10 +391,10 @@ def open_in(
 
 
 def uncounted(db: Connection, door_id: int, hall_id: int) -> list[Stay]:
-    """Return the stays that began at the door and do not count in that hall around it. They are
-    returned as stays of that hall, on ordinary places.
+    """Return the stays from that door that do not count in that surrounding hall, as stays of that
+    hall on ordinary places.
 
-    They are open, or a move ended them and their place is still counted.
+    They are open, or ended by a move with the place still used.
     """
     rows = db.execute(
         f"SELECT {_COLUMNS} FROM stay s WHERE door_id = ? AND NOT around"

@@ -1,10 +1,8 @@
-"""Finds what an exit means at a door that did not know the stay. Such an exit ends the one stay
-that it can mean, if there is one.
+"""Matches exits at doors that did not know the stay.
 
-A door without the server knows of no entry elsewhere, so people's exits there name nothing. Such an
-exit means a stay of the same holder in the same hall that began before it. It does so only where
-there is no other that it could mean. Both clocks must have been measured, in one epoch of the
-server's time. It does not matter which record comes first.
+An offline door knows no entries elsewhere, so exits there name no stay. Such an exit ends a stay of
+the same holder in the same hall that began earlier, but only if no other stay is possible and both
+clocks were measured in the same epoch. The records may arrive in any order.
 """
 
 from server.core.occupancy import stays
@@ -13,10 +11,10 @@ from server.storage.connection import Connection
 
 
 def meant(db: Connection, serial: int, hall_id: int, at: int, epoch: int) -> Stay | None:
-    """Return the stay that an exit at `at` ends, or None. That stay is open, began before the exit,
-    and is the only one of that time.
+    """Return the stay that an exit at `at` ends, or None: open, begun before the exit, and the only
+    one at that time.
 
-    Where none is open, it is the newest such stay that a move ended and that no exit has confirmed.
+    If none is open, it is the newest such stay that was ended by a move and not confirmed.
     """
     known = stays.stays_of(db, serial, hall_id)
     if not all(stay.clock_known and stay.epoch == epoch for stay, _ in known):
@@ -38,14 +36,14 @@ def meant(db: Connection, serial: int, hall_id: int, at: int, epoch: int) -> Sta
 
 
 def waits(serial: str) -> str:
-    """Write the condition that an exit of a holder waits for its entry, for a statement in which
-    `serial` is the holder.
+    """Return the SQL condition that an exit of a holder waits for its entry. `serial` is an SQL
+    expression.
     """
     return f"EXISTS (SELECT 1 FROM unnamed_exit u WHERE u.serial = {serial})"
 
 
 def remember(db: Connection, number: int, serial: int, hall_id: int, at: int, epoch: int) -> None:
-    """Keep the exit, because its entry may still come from a door that is away."""
+    """Store the exit: its entry may still come from an offline door."""
     db.execute(
         "INSERT INTO unnamed_exit (number, serial, hall_id, at, epoch) VALUES (?, ?, ?, ?, ?)",
         (number, serial, hall_id, at, epoch),
@@ -53,9 +51,7 @@ def remember(db: Connection, number: int, serial: int, hall_id: int, at: int, ep
 
 
 def exit_of(db: Connection, stay: Stay) -> tuple[int, int] | None:
-    """Return the number and the time of the remembered exit that ends the stay just opened, or
-    None. The answer is given one time only.
-    """
+    """Return (number, time) of the stored exit that ends the new stay, once, or None."""
     for number, at in db.execute(
         "SELECT number, at FROM unnamed_exit WHERE serial = ? AND hall_id = ? AND at > ?"
         " AND epoch = ? ORDER BY at",
