@@ -63,7 +63,9 @@ class BatchRecorder:
         self._pools = accounts.pools
         self._rows = Rows(db, now, entries=entries, quarantined=quarantined)
         self._rules = accounts.pools.rules
-        asked = ((one.serial or 0, self._since(one)) for one in records if is_presented(one))
+        asked = (
+            (record.serial or 0, self._since(record)) for record in records if is_presented(record)
+        )
         self._opened = opened = stays.opened(db)
         self._holders = joint.shared(db, Holders, lambda: Holders(db, opened.write))
         joint.read(db, self._holders.read_ahead(asked))
@@ -114,8 +116,8 @@ class BatchRecorder:
         admitted = record.decision == "admitted"
         if record.act == "annul" or record.direction == "exit":
             self._exit(number, record, record.hall, record)
-            for one in record.outer_halls:
-                self._exit(number, record, one.hall, one)
+            for outer in record.outer_halls:
+                self._exit(number, record, outer.hall, outer)
             if record.act == "annul" and record.closes is not None:
                 self._annulled(record.serial, record.closes)
         elif is_presented(record):
@@ -140,9 +142,9 @@ class BatchRecorder:
     def _roll_call_scan(
         self, number: int, serial: int, record: ScanRecord, at: int
     ) -> muster.RollCallScan:
-        known = self._clock_known(record)
+        clock_known = self._clock_known(record)
         return muster.RollCallScan(
-            number, serial, record.issue or 0, at, known, record.note or "", record.by
+            number, serial, record.issue or 0, at, clock_known, record.note or "", record.by
         )
 
     def _annulled(self, serial: int | None, entry: StayRef) -> None:
@@ -155,8 +157,8 @@ class BatchRecorder:
         """Return whether this record's time may end other stays. A fenced kiosk's time may not, nor
         a time in the future.
         """
-        known = record.skew_ms is not None and not self._is_ahead(record)
-        return known and not self._quarantined
+        measured = record.skew_ms is not None and not self._is_ahead(record)
+        return measured and not self._quarantined
 
     def _is_ahead(self, record: ScanRecord) -> bool:
         return record.scanned_at - (record.skew_ms or 0) > self.now + AHEAD_MS
@@ -174,9 +176,9 @@ class BatchRecorder:
         key = PoolKey(record.hall, record.kind)
         own, over = self._open(record, key, others, gone=gone)
         self._suspect(number, own, others)
-        for one in record.outer_halls:
-            key = PoolKey(one.hall, one.kind)
-            stay, ended = self._open(record, key, others, gone=one.hall in gone_outer)
+        for outer in record.outer_halls:
+            key = PoolKey(outer.hall, outer.kind)
+            stay, ended = self._open(record, key, others, gone=outer.hall in gone_outer)
             self._left_later(stay, others, over=ended)
         if not gone:
             for key in self._uncounted(record):
@@ -191,9 +193,9 @@ class BatchRecorder:
         outer = self._rules.outer_ids(record.door)
         if not outer:
             return ()
-        said = {record.hall, *(one.hall for one in record.outer_halls)}
+        reported = {record.hall, *(outer_hall.hall for outer_hall in record.outer_halls)}
         around = self._rules.lineage.get(record.hall, frozenset())
-        return [PoolKey(hall) for hall in outer if hall in around and hall not in said]
+        return [PoolKey(hall) for hall in outer if hall in around and hall not in reported]
 
     def _open(
         self,
@@ -241,22 +243,22 @@ class BatchRecorder:
 
     def _suspect(self, number: int, stay: stays.Stay, others: Sequence[Span]) -> None:
         """Look for evidence that several people use the badge."""
-        found = copies.find(stay, others, self._rules)
-        if found is None:
+        finding = copies.find(stay, others, self._rules)
+        if finding is None:
             return
-        if found.sure and copies.suspect(self.db, stay, found, number, self.now):
+        if finding.sure and copies.suspect(self.db, stay, finding, number, self.now):
             self._holders.suspected(stay.serial)
-            self._judge.note(number, copies.LIKELY_COPY, found.other)
-        elif copies.is_hasty(self._rules, stay, found.other):
-            self._judge.note(number, copies.FAST_MOVE, found.other)
+            self._judge.note(number, copies.LIKELY_COPY, finding.other)
+        elif copies.is_hasty(self._rules, stay, finding.other):
+            self._judge.note(number, copies.FAST_MOVE, finding.other)
 
     def _exit(
-        self, number: int, record: ScanRecord, hall: int, said: ScanRecord | OuterHall
+        self, number: int, record: ScanRecord, hall: int, reported: ScanRecord | OuterHall
     ) -> None:
         """Apply an exit to one of the halls."""
-        if said.closes is not None:
-            key = PoolKey(hall, said.kind)
-            self._leave(record, key, said.closes, credited=said.credited)
+        if reported.closes is not None:
+            key = PoolKey(hall, reported.kind)
+            self._leave(record, key, reported.closes, credited=reported.credited)
         elif Flag.REPEATED in record.flags:
             return  # It may repeat an exit from before the restart, so it ends no other stay.
         elif record.serial is not None and self._clock_known(record):
@@ -328,7 +330,7 @@ class BatchRecorder:
         others = [span for span in others if span[0].epoch == stay.epoch]
         around = self._rules.lineage[stay.hall_id]
         still_open = [other for other, closed_at in others if closed_at is None]
-        for other in sorted(still_open, key=lambda one: one.opened_at):
+        for other in sorted(still_open, key=lambda span_stay: span_stay.opened_at):
             earlier = other.opened_at < stay.opened_at - CLOCK_MARGIN_MS
             if other.hall_id not in around and other.clock_known and earlier:
                 cause = msgspec.to_builtins(stay.ref)
@@ -422,10 +424,10 @@ def read_ahead(db: Connection, memo: Memo) -> Reading:
 
 def _has_early_exits(db: Connection, memo: Memo) -> bool:
     """Return whether an exit may be waiting for its entry."""
-    found: bool | None = memo.get(_HAS_EARLY_EXITS)
-    if found is None:
-        found = memo[_HAS_EARLY_EXITS] = stays.has_early_exits(db)
-    return found
+    early: bool | None = memo.get(_HAS_EARLY_EXITS)
+    if early is None:
+        early = memo[_HAS_EARLY_EXITS] = stays.has_early_exits(db)
+    return early
 
 
 def is_presented(record: ScanRecord) -> bool:

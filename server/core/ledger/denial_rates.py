@@ -73,8 +73,8 @@ def unusual(db: Connection, since: int, until: int) -> list[DoorRate]:
     for row in rows:
         asked = row["admitted"] + row["denied"]
         by_hour[row["hour"]][row["door_id"]] = Tally(asked, row["denied"])
-    found = [one for hour, tallies in by_hour.items() for one in compare(hour, tallies)]
-    return sorted(found, key=lambda one: (-one.hour, one.chance, one.door_id))
+    doors = [door for hour, tallies in by_hour.items() for door in compare(hour, tallies)]
+    return sorted(doors, key=lambda door: (-door.hour, door.chance, door.door_id))
 
 
 def compare(hour: int, tallies: dict[int, Tally]) -> list[DoorRate]:
@@ -83,27 +83,29 @@ def compare(hour: int, tallies: dict[int, Tally]) -> list[DoorRate]:
     The least likely is excluded before the next comparison. Otherwise a door that denies nearly
     everyone would make the others look unusual.
     """
-    found: list[DoorRate] = []
+    doors: list[DoorRate] = []
     left = dict(tallies)
-    while (one := _least_likely(hour, left, len(tallies))) is not None:
-        found.append(one)
-        del left[one.door_id]
-    return found
+    while (door := _least_likely(hour, left, len(tallies))) is not None:
+        doors.append(door)
+        del left[door.door_id]
+    return doors
 
 
 def _least_likely(hour: int, tallies: dict[int, Tally], doors: int) -> DoorRate | None:
-    asked = sum(one.asked for one in tallies.values())
-    denied = sum(one.denied for one in tallies.values())
-    found = []
+    asked = sum(tally.asked for tally in tallies.values())
+    denied = sum(tally.denied for tally in tallies.values())
+    candidates = []
     for door_id, own in tallies.items():
         others = Tally(asked - own.asked, denied - own.denied)
         if _matters(own, others):
             chance = min(1.0, two_sided(own, others) * doors)
             if chance <= CHANCE_MAX:
-                found.append(DoorRate(door_id, hour, own, others, len(tallies), chance))
+                candidates.append(DoorRate(door_id, hour, own, others, len(tallies), chance))
     # Of two equally significant doors, prefer the one with more denials. Their chances may differ
     # in the last digits.
-    return min(found, key=lambda one: (float(f"{one.chance:.6g}"), -one.own.rate), default=None)
+    return min(
+        candidates, key=lambda tally: (float(f"{tally.chance:.6g}"), -tally.own.rate), default=None
+    )
 
 
 def two_sided(own: Tally, others: Tally) -> float:

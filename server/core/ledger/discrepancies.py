@@ -80,7 +80,7 @@ class Judge:
 
     def note(self, number: int, reason: str, other: stays.Stay | None) -> None:
         """Add a discrepancy, once for each scan and reason. `write` stores it later."""
-        if (number, reason) not in [found[:2] for found in self._found]:
+        if (number, reason) not in [pending[:2] for pending in self._found]:
             self._found.append((number, reason, other))
 
     def write(self) -> None:
@@ -96,7 +96,7 @@ class Judge:
         are added.
         """
         for number in stays.entered_during(self._db, stay.ref, stay.hall_id):
-            known = self._db.execute(
+            listed = self._db.execute(
                 "SELECT 1 FROM discrepancy WHERE number = ? AND reason IN (?, 'passback')",
                 (number, Reason.ALREADY_INSIDE),
             ).fetchone()
@@ -109,7 +109,7 @@ class Judge:
             (body,) = row
             record = msgspec.convert(json.loads(body)["record"], ScanRecord)
             person = self._holders.person(stay.serial)
-            if known or person is None or record.act != "scan":
+            if listed or person is None or record.act != "scan":
                 continue
             difference = discrepancy(record, self._answer(record, person, {stay.hall_id: stay}))
             if difference in (Reason.ALREADY_INSIDE, "passback"):
@@ -128,9 +128,9 @@ class Judge:
         Usual cases share cached answers.
         """
         usual = None if inside else self._usual(record, person)
-        known = None if usual is None else self._rules.answers.get(usual)
-        if known is not None:
-            return known
+        cached = None if usual is None else self._rules.answers.get(usual)
+        if cached is not None:
+            return cached
         scan = Scan(_badge(record, person), Direction.ENTRY, record.scanned_at)
         answer = decide(scan, self._facts(record, person, inside))
         if usual is not None:
@@ -151,7 +151,7 @@ class Judge:
             or person["copied_at"] is not None
             or person["has_days"]
             or hall not in self._rules.halls
-            or any(one.keeps_places for one in (self._rules.halls[hall], *outer))
+            or any(around.keeps_places for around in (self._rules.halls[hall], *outer))
             or (self._rules.sessions(hall, at) and self._guest(record.serial or 0))
         ):
             return None
@@ -182,8 +182,10 @@ class Judge:
                 day_credentials=self._days(record.serial or 0, at)
                 if person["has_days"]
                 else frozenset(),
-                invited_to=frozenset(one for one, invited in guests.items() if invited),
-                refused_from=frozenset(one for one, invited in guests.items() if not invited),
+                invited_to=frozenset(session for session, invited in guests.items() if invited),
+                refused_from=frozenset(
+                    session for session, invited in guests.items() if not invited
+                ),
             ),
             presence=_presence(inside.get(record.hall)),
             outer=self._outer(record.door, inside),
@@ -197,7 +199,7 @@ class Judge:
         outer = self._rules.outer.get(door)
         if outer is None:
             return ()
-        return tuple(Outer(one, _presence(inside.get(one.hall_id)), 1) for one in outer)
+        return tuple(Outer(hall, _presence(inside.get(hall.hall_id)), 1) for hall in outer)
 
     def _days(self, serial: int, at: int) -> frozenset[tuple[int, int]]:
         """Return the day credentials issued by then, as (issue, day)."""

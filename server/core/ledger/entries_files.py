@@ -78,10 +78,11 @@ def _chunks(db: Connection, asked: Asked) -> Iterator[list[tuple[object, ...]]]:
     for chunk in found(db, asked.wanted, end, CHUNK_ROWS):
         if asked.has_names:
             yield [
-                (*_cells(one, zone, asked.language), one.name, one.organisation) for one in chunk
+                (*_cells(entry, zone, asked.language), entry.name, entry.organisation)
+                for entry in chunk
             ]
         else:
-            yield [_cells(one, zone, asked.language) for one in chunk]
+            yield [_cells(entry, zone, asked.language) for entry in chunk]
 
 
 def _cells(entry: Entry, zone: ZoneInfo, language: str) -> tuple[object, ...]:

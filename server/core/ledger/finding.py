@@ -85,7 +85,7 @@ class _Search:
         self._facets = _facets(wanted)
         self._conditions, self._values = _conditions(wanted)
         self._note = None if wanted.note is None else wanted.note.casefold()
-        asked = [getattr(wanted, one.name) for one in fields(wanted)]
+        asked = [getattr(wanted, column.name) for column in fields(wanted)]
         self._is_plain = all(value is None for value in asked)
 
     def run(self) -> Iterator[int]:
@@ -101,8 +101,8 @@ class _Search:
             f" AND s.number >= ? AND s.number < ?{self._conditions}",
             (dialect.many(people), self._start, self._end, *self._values),
         ).fetchall()
-        found = [number for number, note in rows if self._has_note(note)]
-        return iter(sorted(found, reverse=not self._upwards))
+        matching = [number for number, note in rows if self._has_note(note)]
+        return iter(sorted(matching, reverse=not self._upwards))
 
     def _of_blocks(self) -> Iterator[int]:
         first, last = self._start // BLOCK, (self._end - 1) // BLOCK
@@ -143,28 +143,28 @@ class _Search:
             f" WHERE {dialect.one_of('s.number')}{self._conditions}",
             (dialect.many(numbers), *self._values),
         ).fetchall()
-        found = [number for number, note in rows if self._has_note(note)]
-        return sorted(found, reverse=not self._upwards)
+        matching = [number for number, note in rows if self._has_note(note)]
+        return sorted(matching, reverse=not self._upwards)
 
     def _looked_through(self, low: int, high: int) -> Iterator[int]:
         """Yield the matches from `low` to before `high`, read in chunks."""
         rows = _CHUNK
         order = "ASC" if self._upwards else "DESC"
         while low < high:
-            found = self._db.execute(
+            candidates = self._db.execute(
                 "SELECT s.number, s.serial, s.note FROM scan s WHERE s.number >= ?"
                 f" AND s.number < ?{self._conditions} ORDER BY s.number {order} LIMIT ?",
                 (low, high, *self._values, rows),
             ).fetchall()
-            for number, serial, note in found:
+            for number, serial, note in candidates:
                 if (self._people is None or serial in self._people) and self._has_note(note):
                     yield number
-            if len(found) < rows:
+            if len(candidates) < rows:
                 return
             if self._upwards:
-                low = found[-1][0] + 1
+                low = candidates[-1][0] + 1
             else:
-                high = found[-1][0]
+                high = candidates[-1][0]
             rows = min(rows * 4, _CHUNK_MAX)
 
     def _has_note(self, note: str | None) -> bool:
@@ -173,21 +173,24 @@ class _Search:
 
 def _facets(wanted: Filter) -> list[tuple[str, tuple[str, ...]]]:
     """Return the required marks, as facets with alternative values."""
-    found = [(facet, getattr(wanted, name)) for name, (facet, _) in _COLUMNS.items()]
-    found += [("kind", wanted.act), ("remark", wanted.remark)]
-    found.append(("noted", None if wanted.note is None else "yes"))
-    told: list[tuple[str, tuple[str, ...]]] = [
-        (facet, (str(value),)) for facet, value in found if value is not None
+    filters = [(facet, getattr(wanted, name)) for name, (facet, _) in _COLUMNS.items()]
+    filters += [("kind", wanted.act), ("remark", wanted.remark)]
+    filters.append(("noted", None if wanted.note is None else "yes"))
+    required: list[tuple[str, tuple[str, ...]]] = [
+        (facet, (str(value),)) for facet, value in filters if value is not None
     ]
     if wanted.sessions is not None:
-        told.append(("session", tuple(map(str, wanted.sessions))))
-    return told
+        required.append(("session", tuple(map(str, wanted.sessions))))
+    return required
 
 
 def _conditions(wanted: Filter) -> tuple[str, list[int | str]]:
     """Return the SQL conditions, except those on people and notes, and their values."""
     texts, values = [], []
-    for name, text in {**{key: one for key, (_, one) in _COLUMNS.items()}, **_TIMES}.items():
+    for name, text in {
+        **{key: condition for key, (_, condition) in _COLUMNS.items()},
+        **_TIMES,
+    }.items():
         value = getattr(wanted, name)
         if value is not None:
             texts.append(text)
@@ -208,7 +211,7 @@ def _conditions(wanted: Filter) -> tuple[str, list[int | str]]:
 
 def _people(db: Connection, wanted: Filter) -> Collection[int] | None:
     """Return the serials to match, or None for all."""
-    found = None if wanted.serial is None else {wanted.serial}
+    people_matching = None if wanted.serial is None else {wanted.serial}
     for text, part in ((wanted.name, "name"), (wanted.organisation, "organisation")):
         if text is None:
             continue
@@ -219,5 +222,5 @@ def _people(db: Connection, wanted: Filter) -> Collection[int] | None:
             if len(rows) > PEOPLE_MAX:
                 raise TooManyPeopleError(part)
             those |= {row[0] for row in rows}
-        found = those if found is None else found & those
-    return found
+        people_matching = those if people_matching is None else people_matching & those
+    return people_matching

@@ -43,18 +43,18 @@ class Holders(Collected):
         for serial, since in asked:
             if serial not in self._stays:
                 earliest[serial] = min(since, earliest.get(serial, since))
-        found = [(wanted, self._ask(wanted)) for wanted in padded(list(earliest.items()))]
+        readings = [(wanted, self._ask(wanted)) for wanted in padded(list(earliest.items()))]
         yield
-        for wanted, rows in found:
+        for wanted, rows in readings:
             self._take(wanted, rows)
 
     def stays(self, serial: int, since: int) -> list[Span]:
         """Return the holder's stays that were not over at `since`, including later ones."""
-        known = self._stays.get(serial)
-        if known is None or since < known.since:
+        cached = self._stays.get(serial)
+        if cached is None or since < cached.since:
             self._read([(serial, since)])
-            known = self._stays[serial]
-        return [span for span in known.spans if stays.was_on(span, since)]
+            cached = self._stays[serial]
+        return [span for span in cached.spans if stays.was_on(span, since)]
 
     def person(self, serial: int) -> Row | None:
         """Return the holder's row, or None if the roster lacks the serial."""
@@ -64,15 +64,15 @@ class Holders(Collected):
 
     def may_have_unnamed_exit(self, serial: int) -> bool:
         """Return whether an exit of the holder may be waiting for its entry."""
-        known = self._stays.get(serial)
-        return known is None or known.unnamed
+        cached = self._stays.get(serial)
+        return cached is None or cached.unnamed
 
     def moved(self, serial: int) -> None:
         """Invalidate after a stay of the holder was opened or ended."""
-        known = self._stays.get(serial)
-        if known is not None:
+        cached = self._stays.get(serial)
+        if cached is not None:
             # Unnamed exits are unaffected.
-            self._stays[serial] = known._replace(since=stays.NEVER_OVER, spans=())
+            self._stays[serial] = cached._replace(since=stays.NEVER_OVER, spans=())
 
     def left_unnamed(self, serial: int) -> None:
         """Invalidate after an exit of the holder began to wait for its entry."""

@@ -63,8 +63,8 @@ def ingest(
     standing = sender.standing
     venue = rules_of(db, standing.rules_version)
     accounts = Accounts(db, sender.key, standing.state, venue, sender.memo)
-    said = [(PoolKey(totals.hall, totals.kind), totals) for totals in batch.places]
-    for key, totals in said:
+    reported = [(PoolKey(totals.hall, totals.kind), totals) for totals in batch.places]
+    for key, totals in reported:
         if len(batch.records) <= IN_ORDER and accounts.has_forgotten(key, totals):
             raise ForkError
         accounts.hear(key, totals, batch.incarnation)
@@ -85,9 +85,9 @@ def ingest(
     acked = fresh[-1].record.seq if fresh else sender.acked_seq
     # Before that, returned places may still come back by later records.
     if acked >= batch.last_seq:
-        for key, totals in said:
+        for key, totals in reported:
             accounts.hear_returned(key, totals, batch.incarnation)
-    grants.heard(accounts.pools, sender.key, sender.accounts, said, came, now)
+    grants.heard(accounts.pools, sender.key, sender.accounts, reported, came, now)
     accounts.save()
     if fresh:
         outages.note(db, sender.key, [line.record for line in fresh], now)
@@ -110,8 +110,12 @@ def _share(
     Return the halls that are full for the kiosk, and its orders.
     """
     halls, usual = accounts.pools.halls, PlaceKind.ORDINARY
-    wanting = {one.hall for one in batch.places if one.wants and one.kind is usual}
-    empty = {one.hall for one in batch.places if one.wants or (not one.free and one.kind is usual)}
+    wanting = {totals.hall for totals in batch.places if totals.wants and totals.kind is usual}
+    empty = {
+        totals.hall
+        for totals in batch.places
+        if totals.wants or (not totals.free and totals.kind is usual)
+    }
     heard = (sender.key, batch.resting) if sender.visit is not None else None
     full = set()
     for hall in halls:
@@ -126,39 +130,39 @@ def _share(
 
 def _halls_beyond(lines: Iterable[Line]) -> set[int]:
     """Return the halls with an entry on an override place."""
-    found = set()
+    halls = set()
     for record in (line.record for line in lines if line.record.direction == "entry"):
         if record.kind is PlaceKind.OVERRIDE:
-            found.add(record.hall)
-        found |= {one.hall for one in record.outer_halls if one.kind is PlaceKind.OVERRIDE}
-    return found
+            halls.add(record.hall)
+        halls |= {outer.hall for outer in record.outer_halls if outer.kind is PlaceKind.OVERRIDE}
+    return halls
 
 
 def _gone_outer(batch: wire.ScanBatch) -> dict[int, list[int]]:
     """Return the halls of `gone_outer` by the sequence of their entry."""
-    found: dict[int, list[int]] = {}
+    halls_by_seq: dict[int, list[int]] = {}
     if not isinstance(batch.gone_outer, UnsetType):
-        for one in batch.gone_outer:
-            found.setdefault(one.seq, []).append(one.hall)
-    return found
+        for gone in batch.gone_outer:
+            halls_by_seq.setdefault(gone.seq, []).append(gone.hall)
+    return halls_by_seq
 
 
 def _verified(sender: Sender, batch: wire.ScanBatch, prepared: Prepared | None) -> list[Line]:
     """Verify the batch. Return its new records."""
     if batch.last_seq < sender.acked_seq:
         raise ForkError
-    known = sender.acked_seq - batch.first_seq + 1
-    if known < 0:
+    acked = sender.acked_seq - batch.first_seq + 1
+    if acked < 0:
         raise GapError(sender.acked_seq)
     prepared = prepare(batch) if prepared is None else prepared
     head = sender.head
     fresh = []
-    for seq, (record, raw) in enumerate(prepared.records[known:], sender.acked_seq + 1):
+    for seq, (record, raw) in enumerate(prepared.records[acked:], sender.acked_seq + 1):
         if (record.kiosk, record.generation) != sender.key or record.seq != seq:
             raise WireError(f"scan record {seq}: of another kiosk or out of order")
         head = chain_next(head, raw)
         fresh.append(Line(record, raw, head))
-    if known > len(batch.records):
+    if acked > len(batch.records):
         # An old batch sent again; its head is behind ours.
         return []
     if head != batch.head:

@@ -90,16 +90,16 @@ def between(first: int, end: int) -> int:
 
 def places(bits: int) -> list[int]:
     """Return the places of the set bits, in order."""
-    told = format(bits, f"0{BLOCK}b").encode()[::-1].translate(_DIGITS)
-    return list(compress(range(BLOCK), told))
+    digits = format(bits, f"0{BLOCK}b").encode()[::-1].translate(_DIGITS)
+    return list(compress(range(BLOCK), digits))
 
 
 def serials_of(db: Connection, block: int) -> "array[int]":
     """Return the serial for each place of a marked block, or NOBODY."""
-    found: array[int] = array("I")
+    serials: array[int] = array("I")
     (packed,) = db.execute("SELECT serials FROM entry_block WHERE block = ?", (block,)).fetchone()
-    found.frombytes(packed)
-    return found
+    serials.frombytes(packed)
+    return serials
 
 
 def mark_next(database: Database) -> bool:
@@ -114,8 +114,8 @@ def mark_next(database: Database) -> bool:
     insert = "INSERT INTO entry_block (block) VALUES (?) ON CONFLICT DO NOTHING"
     database.write(lambda db: db.execute(insert, (block,)) and None)
     with database.reading() as db:
-        made = _Made(db, block)
-    database.write(made.keep)
+        computed = _Made(db, block)
+    database.write(computed.keep)
     return True
 
 
@@ -186,7 +186,9 @@ class _Made:
             (*self.times, self.serials.tobytes(), self.block),
         )
         if done.rowcount == 1:
-            marks = [(self.block, *mark, _packed(found)) for mark, found in self.places.items()]
+            marks = [
+                (self.block, *mark, _packed(set_places)) for mark, set_places in self.places.items()
+            ]
             insert_many(db, "entry_mark", ("block", "facet", "value", "bits"), marks)
 
 
@@ -208,12 +210,12 @@ def _minute(at: int) -> str:
     return f"{min(max(at // MINUTE_MS, 0), _MINUTES_MAX):012}"
 
 
-def _packed(found: list[int]) -> bytes:
+def _packed(positions: list[int]) -> bytes:
     """Pack places in the shorter of two forms: a list, or a bitmap of the block."""
-    if len(found) * 2 < _BYTES:
-        return array("H", found).tobytes()
+    if len(positions) * 2 < _BYTES:
+        return array("H", positions).tobytes()
     bits = bytearray(_BYTES)
-    for place in found:
+    for place in positions:
         bits[place >> 3] |= 1 << (place & 7)
     return bytes(bits)
 

@@ -29,7 +29,7 @@ class About(NamedTuple):
 def read_ahead(db: Connection, asked: Sequence[About]) -> None:
     """Read the data for these batches in a few statements."""
     memo = memory.memo_of(db)
-    records = [record for one in asked for record, _ in one.prepared.records]
+    records = [record for batch in asked for record, _ in batch.prepared.records]
     opened = stays.opened(db)
     holders = joint.shared(db, Holders, lambda: Holders(db, opened.write))
 
@@ -40,7 +40,7 @@ def read_ahead(db: Connection, asked: Sequence[About]) -> None:
     joint.read(
         db,
         runs.read_ahead(db),
-        contact.read_ahead(db, [one.kiosk for one in asked]),
+        contact.read_ahead(db, [batch.kiosk for batch in asked]),
         batches.read_ahead(db, memo),
         pools.read_ahead(db, memo, _halls(asked), state),
         opened.read_ahead(_named(records)),
@@ -54,10 +54,10 @@ def read_ahead(db: Connection, asked: Sequence[About]) -> None:
 
 def _halls(asked: Sequence[About]) -> Iterator[int]:
     """Yield the halls whose places may move. Unknown ones do no harm."""
-    for one in asked:
-        for totals in one.prepared.batch.places:
+    for batch in asked:
+        for totals in batch.prepared.batch.places:
             yield totals.hall
-        for record, _ in one.prepared.records:
+        for record, _ in batch.prepared.records:
             yield record.hall
             for around in record.outer_halls:
                 yield around.hall

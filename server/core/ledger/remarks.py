@@ -28,23 +28,23 @@ def kinds_of(row: Row) -> list[str]:
     """Return the keys of `KINDS` that apply to a scan."""
     is_annulment, is_exit = row["act"] == "annul", row["direction"] == "exit"
     admitted = row["decision"] == "admitted"
-    told = {
+    applies = {
         "entry": admitted and row["direction"] == "entry" and not is_annulment,
         "exit": is_exit and not is_annulment,
         "override": row["act"] == "override",
         "annul": is_annulment,
         "denial": row["decision"] == "denied",
     }
-    return [kind for kind, is_one in told.items() if is_one]
+    return [kind for kind, is_one in applies.items() if is_one]
 
 
 def remarks_of(row: Row) -> list[str]:
     """Return a scan's flags, and the keys of `MADE_HERE` that apply."""
     late_ms = row["received_at"] - (row["scanned_at"] - (row["skew_ms"] or 0))
-    told = {
+    applies = {
         "fenced": row["quarantined"] == 1,
         "late": late_ms >= LATE_MS,
         "old_facts": (row["facts_age_ms"] or 0) >= LATE_MS,
         "skewed": abs(row["skew_ms"] or 0) >= SKEW_MS,
     }
-    return [*row["flags"].split(), *(remark for remark, is_one in told.items() if is_one)]
+    return [*row["flags"].split(), *(remark for remark, is_one in applies.items() if is_one)]

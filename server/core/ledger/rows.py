@@ -58,11 +58,11 @@ class Added(Collected):
         self.discrepancies: list[tuple[object, ...]] = []
 
     def put(self) -> None:
-        leaves, scans, found = self.leaves, self.scans, self.discrepancies
+        leaves, scans, differing = self.leaves, self.scans, self.discrepancies
         self.leaves, self.scans, self.discrepancies = [], [], []
         entry_log.extend(self._db, leaves)
         write_rows(self._db, "scan", _SCAN, scans)
-        write_rows(self._db, "discrepancy", _DISCREPANCY, found)
+        write_rows(self._db, "discrepancy", _DISCREPANCY, differing)
 
 
 class Rows:

@@ -61,16 +61,16 @@ class NoSuspicionError(Spoken, ValueError):
     """Raised if the badge is not, or no longer, a likely copy."""
 
 
-def walk_ms(rules: Rules, one: int, other: int) -> int:
+def walk_ms(rules: Rules, first: int, other: int) -> int:
     """Return the minimum walking time between doors of two halls, in ms."""
-    said = [rules.walks[hall] for hall in (one, other) if hall in rules.walks]
-    return max(said, default=WALK_MS)
+    configured = [rules.walks[hall] for hall in (first, other) if hall in rules.walks]
+    return max(configured, default=WALK_MS)
 
 
-def is_hasty(rules: Rules, one: Stay, other: Stay) -> bool:
+def is_hasty(rules: Rules, first: Stay, other: Stay) -> bool:
     """Return whether two entries into different halls are closer in time than people walk."""
-    apart = abs(one.opened_at - other.opened_at)
-    return apart < walk_ms(rules, one.hall_id, other.hall_id)
+    apart = abs(first.opened_at - other.opened_at)
+    return apart < walk_ms(rules, first.hall_id, other.hall_id)
 
 
 def find(entered: Stay, others: Iterable[Span], rules: Rules) -> Finding | None:
@@ -96,11 +96,15 @@ def find(entered: Stay, others: Iterable[Span], rules: Rules) -> Finding | None:
     other = _at_once(entered, trail, rules)
     if other is not None:
         return Finding(other, sure=True)
-    moves = [(one[0], two[0]) for one, two in pairwise(trail) if _is_move(one, two[0], rules)]
+    moves = [
+        (before_move[0], two[0])
+        for before_move, two in pairwise(trail)
+        if _is_move(before_move, two[0], rules)
+    ]
     hasty = [move for move in moves if is_hasty(rules, *move)]
-    told = [move for move in hasty if {stay.hall_id for stay in move} & rules.walks.keys()]
-    sure = bool(told) or len(hasty) > HASTY_MAX or _to_and_fro(moves)
-    suspect = told or hasty or (moves if sure else [])
+    timed = [move for move in hasty if {stay.hall_id for stay in move} & rules.walks.keys()]
+    sure = bool(timed) or len(hasty) > HASTY_MAX or _to_and_fro(moves)
+    suspect = timed or hasty or (moves if sure else [])
     mine = [move for move in suspect if entered in move]
     if not mine:
         return None
@@ -122,9 +126,9 @@ def _at_once(entered: Stay, trail: list[Span], rules: Rules) -> Stay | None:
     return None
 
 
-def _is_move(one: Span, then: Stay, rules: Rules) -> bool:
+def _is_move(span: Span, then: Stay, rules: Rules) -> bool:
     """Return whether the holder moved to another hall without a scanned exit."""
-    stay, ended = one
+    stay, ended = span
     if then.hall_id in rules.surroundings[stay.hall_id]:
         return False
     left = ended is not None and stay.after_move is None and ended <= then.opened_at
@@ -154,8 +158,8 @@ def suspicion(db: Connection, serial: int) -> Suspicion | None:
 
 def is_likely(db: Connection, serial: int, issue: int) -> bool:
     """Return whether the badge is a likely copy now."""
-    known = suspicion(db, serial)
-    return known is not None and known.cleared_at is None and issue <= known.issue
+    current = suspicion(db, serial)
+    return current is not None and current.cleared_at is None and issue <= current.issue
 
 
 def suspect(db: Connection, entered: Stay, finding: Finding, number: int, now: int) -> bool:
@@ -164,10 +168,10 @@ def suspect(db: Connection, entered: Stay, finding: Finding, number: int, now: i
     That is the case if the badge is a likely copy already, or staff have cleared such moves of this
     badge.
     """
-    known = suspicion(db, entered.serial)
-    if known is not None and entered.issue <= known.issue:
+    current = suspicion(db, entered.serial)
+    if current is not None and entered.issue <= current.issue:
         at_once = abs(entered.opened_at - finding.other.opened_at) < AT_ONCE_MS
-        if known.cleared_at is None or (known.issue == entered.issue and not at_once):
+        if current.cleared_at is None or (current.issue == entered.issue and not at_once):
             return False
     db.execute(
         "INSERT INTO likely_copy (serial, issue, number, noticed_at) VALUES (?, ?, ?, ?)"
@@ -181,11 +185,11 @@ def suspect(db: Connection, entered: Stay, finding: Finding, number: int, now: i
 
 def clear(db: Connection, serial: int, *, by: str, now: int) -> None:
     """Record that staff saw the holder and there is only one badge. Raises NoSuspicionError."""
-    known = suspicion(db, serial)
-    if known is None or known.cleared_at is not None:
+    current = suspicion(db, serial)
+    if current is None or current.cleared_at is not None:
         raise NoSuspicionError(N_("This badge is no likely copy, or is none any more."))
     db.execute("UPDATE likely_copy SET cleared_at = ? WHERE serial = ?", (now, serial))
-    entry_log.act(db, by, Act.COPY_DENIED, {"serial": serial, "issue": known.issue}, now)
+    entry_log.act(db, by, Act.COPY_DENIED, {"serial": serial, "issue": current.issue}, now)
     changes.publish(db, wire.HolderChanged(holder_facts(db, serial)))
 
 

@@ -13,7 +13,7 @@ from badges.wire import wire
 from server.core.feed import changes
 from server.core.occupancy import pools, sharing_policy
 from server.core.occupancy.kiosk_accounts import KnownAccount
-from server.core.occupancy.pools import Said
+from server.core.occupancy.pools import Need
 from server.storage.connection import Connection, Row
 from server.storage.engines import joint
 
@@ -34,16 +34,16 @@ _ACCOUNTS = (
 def heard(
     loaded: pools.Pools,
     kiosk: KioskKey,
-    known: Mapping[PoolKey, KnownAccount],
-    said: Iterable[tuple[PoolKey, wire.PlaceTotals]],
+    accounts_before: Mapping[PoolKey, KnownAccount],
+    reported: Iterable[tuple[PoolKey, wire.PlaceTotals]],
     came: Mapping[int, int],
     now: int,
 ) -> None:
     """Store a kiosk's reported need, and the people who `came` to it, by hall, for sharing. `known`
     are its former accounts, and `loaded` writes the changes.
     """
-    for key, totals in said:
-        before = known.get(key) or KnownAccount(*key)
+    for key, totals in reported:
+        before = accounts_before.get(key) or KnownAccount(*key)
         rate, rate_at = before.rate, before.rate_at
         people = came.get(key.hall_id, 0) if key.kind is PlaceKind.ORDINARY else 0
         stale = not 0 <= now - rate_at < RATE_MS
@@ -53,7 +53,7 @@ def heard(
             since = rate_at or now - RATE_MS
             rate = sharing_policy.smoothed(rate, (now - since) / 60_000, people)
             wanted_at = now if totals.wants else None
-            loaded.say(key, kiosk, Said(totals.free, wanted_at, rate, now))
+            loaded.say(key, kiosk, Need(totals.free, wanted_at, rate, now))
 
 
 def share(

@@ -105,7 +105,7 @@ def _clear(db: Connection, hall_id: int, *, by: str, now: int, before: int | Non
     ended = 0
     for kind in PlaceKind:
         key = PoolKey(hall_id, kind)
-        found = pool = pools.load(db, key)
+        loaded = pool = pools.load(db, key)
         for stay in stays.open_in(db, hall_id, kind, before=before):
             if stays.close(db, stay.ref, hall_id, "cleared", now) is None:
                 # A move already freed this place. The stay's end only confirms that.
@@ -117,7 +117,7 @@ def _clear(db: Connection, hall_id: int, *, by: str, now: int, before: int | Non
         for kiosk, held in pool.kiosks.items():
             if held.fenced:
                 pool = pool.attest(kiosk, 0, seq=_last_seq(db, kiosk))
-        pools.save(db, key, found, pool)
+        pools.save(db, key, loaded, pool)
     entry_log.act(db, by, Act.HALL_CLEARED, {"hall": hall_id, "stays": ended}, now)
     grants.share(db, hall_id, now)
     return ended
@@ -141,13 +141,13 @@ def attest(
     if two_from is not None:
         raise NotTwoError(two_from)
     loaded = {kind: pools.load(db, PoolKey(hall_id, kind)) for kind in PlaceKind}
-    found = {kind: pool for kind, pool in loaded.items() if kiosk in pool.kiosks}
-    if PlaceKind.ORDINARY not in found or PlaceKind.OVERRIDE not in found:
+    enrolled = {kind: pool for kind, pool in loaded.items() if kiosk in pool.kiosks}
+    if PlaceKind.ORDINARY not in enrolled or PlaceKind.OVERRIDE not in enrolled:
         raise PlacesError(N_("This kiosk never had places in that hall."))
-    known = {kind: pool.kiosks[kiosk].held for kind, pool in found.items()}
-    for kind, before in found.items():
-        stands = kiosk in before.awaited or inside > sum(known.values())
-        word = inside if stands else min(inside, known[kind])
+    held = {kind: pool.kiosks[kiosk].held for kind, pool in enrolled.items()}
+    for kind, before in enrolled.items():
+        stands = kiosk in before.awaited or inside > sum(held.values())
+        word = inside if stands else min(inside, held[kind])
         after = before.attest(kiosk, word, seq=_last_seq(db, kiosk))
         pools.save(db, PoolKey(hall_id, kind), before, after)
     subject: dict[str, str | int | None] = {"hall": hall_id, "with": with_}

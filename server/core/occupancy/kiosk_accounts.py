@@ -45,7 +45,7 @@ _KNOWN = msgspec.json.Decoder(tuple[KnownAccount, ...])
 
 def known_accounts(text: str) -> dict[PoolKey, KnownAccount]:
     """Parse the text of `KNOWN`."""
-    return {one.pool: one for one in _KNOWN.decode(text)}
+    return {account.pool: account for account in _KNOWN.decode(text)}
 
 
 class Accounts:
@@ -116,15 +116,15 @@ class Accounts:
     ) -> Mapping[PoolKey, KnownAccount] | None:
         """Return the kiosk's accounts after this step, or None if another account was opened."""
         after = dict(before)
-        for key, pool, said in self.pools.of(self.kiosk):
-            known = before.get(key)
-            if known is None:
+        for key, pool, need in self.pools.of(self.kiosk):
+            former = before.get(key)
+            if former is None:
                 return None
             granted, awaited = pool.kiosks[self.kiosk].granted, int(self.kiosk in pool.awaited)
-            if said is not None:
+            if need is not None:
                 after[key] = KnownAccount(
-                    *key, granted, awaited, said.free, said.wanted_at, said.rate, said.rate_at
+                    *key, granted, awaited, need.free, need.wanted_at, need.rate, need.rate_at
                 )
-            elif granted != known.granted or awaited != known.awaited:
-                after[key] = msgspec.structs.replace(known, granted=granted, awaited=awaited)
+            elif granted != former.granted or awaited != former.awaited:
+                after[key] = msgspec.structs.replace(former, granted=granted, awaited=awaited)
         return after

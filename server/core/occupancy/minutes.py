@@ -83,68 +83,68 @@ def hall_day(db: Connection, hall_id: int, since: int, until: int) -> list[Minut
         "SELECT COALESCE(SUM(came - went), 0) FROM hall_minute WHERE hall_id = ? AND minute < ?",
         (hall_id, first),
     ).fetchone()
-    found = []
+    movements = []
     for row in db.execute(
         "SELECT minute, came, went FROM hall_minute"
         " WHERE hall_id = ? AND minute >= ? AND minute < ? ORDER BY minute",
         (hall_id, first, last),
     ):
         inside += row["came"] - row["went"]
-        found.append(Minute(row["minute"], row["came"], row["went"], inside))
-    return found
+        movements.append(Minute(row["minute"], row["came"], row["went"], inside))
+    return movements
 
 
 def door_day(db: Connection, hall_id: int, since: int, until: int) -> dict[int, dict[int, int]]:
     """Return the entries through each door of a hall, by minute."""
-    found: dict[int, dict[int, int]] = {}
+    entries: dict[int, dict[int, int]] = {}
     for row in db.execute(
         "SELECT door_id, minute, entered FROM door_minute"
         " WHERE hall_id = ? AND minute >= ? AND minute < ? AND entered > 0",
         (hall_id, since // MINUTE_MS, until // MINUTE_MS),
     ):
-        found.setdefault(row["door_id"], {})[row["minute"]] = row["entered"]
-    return found
+        entries.setdefault(row["door_id"], {})[row["minute"]] = row["entered"]
+    return entries
 
 
 def queue_minutes(db: Connection, hall_id: int, since: int, until: int) -> dict[int, list[int]]:
     """Return the minutes of a day (Unix ms) with a queue at each door of a hall, estimated from
     scans.
     """
-    found: dict[int, list[int]] = {}
+    queues: dict[int, list[int]] = {}
     for row in db.execute(
         "SELECT door_id, minute FROM door_minute"
         " WHERE hall_id = ? AND minute >= ? AND minute < ? AND entered + denied >= ?"
         " AND soon * 100 >= (entered + denied) * ? ORDER BY minute",
         (hall_id, since // MINUTE_MS, until // MINUTE_MS, QUEUE_SCANS_MIN, QUEUE_SOON_PERCENT),
     ):
-        found.setdefault(row["door_id"], []).append(row["minute"])
-    return found
+        queues.setdefault(row["door_id"], []).append(row["minute"])
+    return queues
 
 
 def runs(minutes: Sequence[int]) -> list[tuple[int, int]]:
     """Return each unbroken run as (first minute, length). A gap of one minute does not break it."""
-    found: list[tuple[int, int]] = []
+    unbroken: list[tuple[int, int]] = []
     for minute in minutes:
-        if found and minute - sum(found[-1]) <= 1:
-            found[-1] = (found[-1][0], minute - found[-1][0] + 1)
+        if unbroken and minute - sum(unbroken[-1]) <= 1:
+            unbroken[-1] = (unbroken[-1][0], minute - unbroken[-1][0] + 1)
         else:
-            found.append((minute, 1))
-    return found
+            unbroken.append((minute, 1))
+    return unbroken
 
 
 def door_hours(db: Connection, now: int, minutes: int = 60) -> dict[int, Sequence[int]]:
     """Return the scans at each door in each of the last minutes, oldest first."""
     first = now // MINUTE_MS - minutes + 1
-    found: dict[int, list[int]] = {}
+    scans: dict[int, list[int]] = {}
     for row in db.execute(
         "SELECT door_id, minute, SUM(entered + gone + denied) AS scans FROM door_minute"
         " WHERE minute >= ? GROUP BY door_id, minute",
         (first,),
     ):
         if row["minute"] - first < minutes:
-            counts = found.setdefault(row["door_id"], [0] * minutes)
+            counts = scans.setdefault(row["door_id"], [0] * minutes)
             counts[row["minute"] - first] = row["scans"]
-    return dict(found)
+    return dict(scans)
 
 
 def on_site(db: Connection) -> tuple[dict[int, int], dict[str, int]]:

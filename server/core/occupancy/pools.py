@@ -39,7 +39,7 @@ def load(db: Connection, key: PoolKey) -> Pool:
     return Pools(db)[key]
 
 
-class Said(NamedTuple):
+class Need(NamedTuple):
     """A kiosk's reported need for places in a pool, used only for sharing."""
 
     free: int
@@ -64,20 +64,20 @@ class Saved(Collected):
         super().__init__(db)
         self._halls: dict[str, dict[int, int]] = {}  # values of each column, by hall
         # An account's state and its kiosk's reported need, each if it is to be written.
-        self._accounts: dict[_AccountKey, tuple[tuple[object, ...], Said | None]] = {}
+        self._accounts: dict[_AccountKey, tuple[tuple[object, ...], Need | None]] = {}
 
     def hall(self, hall_id: int, column: str, value: int) -> None:
         """Set a column of the hall."""
         self._halls.setdefault(column, {})[hall_id] = value
 
     def add(
-        self, key: PoolKey, before: Pool, after: Pool, said: tuple[KioskKey, Said] | None = None
+        self, key: PoolKey, before: Pool, after: Pool, reported: tuple[KioskKey, Need] | None = None
     ) -> None:
         """Add the difference between the two, and a kiosk's reported need."""
         if after.open_stays != before.open_stays:
             self.hall(key.hall_id, _OPEN[key.kind], after.open_stays)
         if after.kiosks is before.kiosks and after.awaited is before.awaited:
-            changed: Iterable[KioskKey] = () if said is None else (said[0],)
+            changed: Iterable[KioskKey] = () if reported is None else (reported[0],)
         else:
             changed = after.kiosks
         for kiosk in changed:
@@ -85,30 +85,30 @@ class Saved(Collected):
             if held is None:
                 continue
             awaited = kiosk in after.awaited
-            more = None if said is None or said[0] != kiosk else said[1]
+            more = None if reported is None or reported[0] != kiosk else reported[1]
             moved = before.kiosks.get(kiosk) != held or awaited != (kiosk in before.awaited)
             if moved or more is not None:
                 account = (*key, *kiosk)
-                kept, known = self._accounts.get(account, ((), None))
+                kept, needs = self._accounts.get(account, ((), None))
                 kept = (*_stored(held), awaited) if moved else kept
-                self._accounts[account] = kept, known if more is None else more
+                self._accounts[account] = kept, needs if more is None else more
 
     def put(self) -> None:
         halls, accounts = self._halls, self._accounts
         self._halls, self._accounts = {}, {}
         for column, values in halls.items():
             _set_halls(self._db, column, values)
-        saved, told, both = [], [], []
-        for account, (kept, said) in accounts.items():
-            if said is None:
+        saved, needed, both = [], [], []
+        for account, (kept, needs) in accounts.items():
+            if needs is None:
                 saved.append((*account, *kept))
             elif kept:
-                both.append((*account, *kept, *said))
+                both.append((*account, *kept, *needs))
             else:
-                told.append((*account, *said))
+                needed.append((*account, *needs))
         write_rows(self._db, "place_account", (*_ACCOUNT, *_HELD), saved, _SAVE)
-        write_rows(self._db, "place_account", _ALL_OF_IT, both, _SAVE_AND_SAY)
-        change_rows(self._db, "place_account", _TOLD, told, sets=_SAY, where=_SAME)
+        write_rows(self._db, "place_account", _ALL_OF_IT, both, _SAVE_WITH_NEED)
+        change_rows(self._db, "place_account", _NEED, needed, sets=_SET_NEED, where=_SAME)
 
 
 def _saved(db: Connection) -> Saved:
@@ -146,9 +146,9 @@ def _or_set(columns: Sequence[str]) -> str:
 
 
 _SAVE = _or_set(_HELD)
-_SAVE_AND_SAY = _or_set((*_HELD, *Said._fields))
-_ALL_OF_IT, _TOLD = (*_ACCOUNT, *_HELD, *Said._fields), (*_ACCOUNT, *Said._fields)
-_SAY = ", ".join(f"{name} = v.{name}" for name in Said._fields)
+_SAVE_WITH_NEED = _or_set((*_HELD, *Need._fields))
+_ALL_OF_IT, _NEED = (*_ACCOUNT, *_HELD, *Need._fields), (*_ACCOUNT, *Need._fields)
+_SET_NEED = ", ".join(f"{name} = v.{name}" for name in Need._fields)
 _SAME = " AND ".join(f"place_account.{name} = v.{name}" for name in _ACCOUNT)
 
 # The hall's counter of stays for each kind of place.
@@ -221,8 +221,8 @@ class Pools:
         self._rules = rules
         self._saved: dict[PoolKey, Pool] = {}
         self._pools: dict[PoolKey, Pool] = {}
-        self._said: dict[PoolKey, tuple[KioskKey, Said]] = {}
-        self._told: dict[PoolKey, tuple[KioskKey, Said]] = {}  # reported and written
+        self._needs: dict[PoolKey, tuple[KioskKey, Need]] = {}
+        self._written: dict[PoolKey, tuple[KioskKey, Need]] = {}  # reported and written
         self._rows: dict[int, HallRow] = {}
         self._accounts: dict[PoolKey, _Accounts] = {}
         self._state = state
@@ -246,12 +246,12 @@ class Pools:
         """Return the halls whose places may have moved."""
         return frozenset(key.hall_id for key in self._pools)
 
-    def of(self, kiosk: KioskKey) -> Iterator[tuple[PoolKey, Pool, Said | None]]:
+    def of(self, kiosk: KioskKey) -> Iterator[tuple[PoolKey, Pool, Need | None]]:
         """Yield the pools in which the kiosk has an account, with its newly reported need."""
         for key, pool in self._pools.items():
             if kiosk in pool.kiosks:
-                by, said = self._told.get(key, (kiosk, None))
-                yield key, pool, said if by == kiosk else None
+                by, need = self._written.get(key, (kiosk, None))
+                yield key, pool, need if by == kiosk else None
 
     @property
     def incarnation(self) -> int:
@@ -261,21 +261,21 @@ class Pools:
         """Return whether any places may be granted at `now` (Unix ms)."""
         return now >= self._known_state().grants_from
 
-    def say(self, key: PoolKey, kiosk: KioskKey, said: Said) -> None:
+    def say(self, key: PoolKey, kiosk: KioskKey, need: Need) -> None:
         """Store a kiosk's reported need. `save` writes it."""
-        self._said[key] = kiosk, said
+        self._needs[key] = kiosk, need
 
     def save(self) -> None:
         """Write pending changes and needs."""
         saved: Saved | None = None
         for key, pool in self._pools.items():
-            said = self._said.pop(key, None)
-            if pool is not self._saved[key] or said is not None:
+            need = self._needs.pop(key, None)
+            if pool is not self._saved[key] or need is not None:
                 saved = saved or _saved(self._db)
-                saved.add(key, self._saved[key], pool, said)
+                saved.add(key, self._saved[key], pool, need)
                 self._saved[key] = pool
-                if said is not None:
-                    self._told[key] = said
+                if need is not None:
+                    self._written[key] = need
         if saved is not None:
             saved.write()
 
@@ -337,12 +337,12 @@ class Pools:
             self._rules = rules.rules(self._db)
         return self._rules
 
-    def keys_of(self, kiosk: KioskKey, known: Iterable[PoolKey]) -> list[PoolKey]:
+    def keys_of(self, kiosk: KioskKey, before: Iterable[PoolKey]) -> list[PoolKey]:
         """Return the pools with an account of the kiosk, in order. `known` are those from before
         the transaction.
         """
         opened = (key for key, pool in self._pools.items() if kiosk in pool.kiosks)
-        return sorted({*known, *opened})
+        return sorted({*before, *opened})
 
     def _load(self, key: PoolKey) -> Pool:
         if key not in self._accounts:
@@ -367,24 +367,24 @@ class Pools:
 
     def _read(self, hall_id: int) -> HallRow:
         """Read the hall with the accounts of all pools, since steps mostly need several."""
-        found = self._db.execute(_HALL, (hall_id,)).fetchone()
-        if found is None:
+        row = self._db.execute(_HALL, (hall_id,)).fetchone()
+        if row is None:
             raise UnknownHallError(f"hall {hall_id}")
-        return self._take(hall_id, found)
+        return self._take(hall_id, row)
 
-    def remember(self, hall_id: int, found: Iterable[Any]) -> None:
+    def remember(self, hall_id: int, row: Iterable[Any]) -> None:
         """Put a hall read by `_HALLS` into the memo."""
-        self._memo[HallRow, hall_id] = self._take(hall_id, found)
+        self._memo[HallRow, hall_id] = self._take(hall_id, row)
         for key in _keys(hall_id):
             if key not in self._memo:
                 self._memo[key] = self._load(key)
 
-    def _take(self, hall_id: int, found: Iterable[Any]) -> HallRow:
-        *row, accounts = found
+    def _take(self, hall_id: int, packed: Iterable[Any]) -> HallRow:
+        *row, accounts = packed
         for kind, mine in _by_kind(_ACCOUNTS.decode(accounts)).items():
             self._accounts[PoolKey(hall_id, kind)] = mine
-        made = self._rows[hall_id] = HallRow(*row)
-        return made
+        hall = self._rows[hall_id] = HallRow(*row)
+        return hall
 
 
 def read_ahead(
@@ -394,10 +394,10 @@ def read_ahead(
     missing = [hall for hall in dict.fromkeys(halls) if not _is_known(memo, hall)]
     asked = db.execute(_HALLS, (dialect.many(missing),)) if missing else None
     yield
-    known = state()
-    if asked is None or known is None or known.restored_without_acts:
+    event = state()
+    if asked is None or event is None or event.restored_without_acts:
         return
-    loaded = Pools(db, known, memo=memo)
+    loaded = Pools(db, event, memo=memo)
     for hall_id, *row in asked.fetchall():
         loaded.remember(hall_id, row)
 
@@ -418,27 +418,27 @@ class _Accounts(NamedTuple):
 
 
 def _by_kind(accounts: Iterable[_Account]) -> dict[PlaceKind, _Accounts]:
-    found = {kind: _Accounts({}, set()) for kind in PlaceKind}
-    for one in accounts:
-        kiosk, mine = (one.kiosk, one.generation), found[one.override]
+    by_kind = {kind: _Accounts({}, set()) for kind in PlaceKind}
+    for account in accounts:
+        kiosk, mine = (account.kiosk, account.generation), by_kind[account.override]
         mine.kiosks[kiosk] = Held(
-            one.granted, one.returned, one.handed_over, one.reclaimed, bool(one.fenced),
-            one.trusted, one.attested,
+            account.granted, account.returned, account.handed_over, account.reclaimed,
+            bool(account.fenced), account.trusted, account.attested,
         )  # fmt: skip
-        if one.awaited:
+        if account.awaited:
             mine.awaited.add(kiosk)
-    return found
+    return by_kind
 
 
 def order(key: PoolKey, pool: Pool, kiosk: KioskKey, recall: int = 0) -> wire.PlaceOrder:
     """Return the kiosk's total of grants and the recall, as a message."""
-    told = pool.order(kiosk, recall)
+    total = pool.order(kiosk, recall)
     left = max(0, pool.free + pool.unspent)
     return wire.PlaceOrder(
         hall=key.hall_id,
-        granted=told.granted,
-        recall=told.recall,
-        incarnation=told.incarnation,
+        granted=total.granted,
+        recall=total.recall,
+        incarnation=total.incarnation,
         override=key.kind is PlaceKind.OVERRIDE,
         left=left,
         accessible=accessible_field(key.kind),

@@ -73,9 +73,9 @@ _PACKED = msgspec.json.Decoder(list[_Packed])
 
 def add(db: Connection, stay: Stay, *, gone_at: int | None = None) -> None:
     """Store a stay. `gone_at` is set if it was over before the server heard of it."""
-    made = opened(db)
-    made.add(stay, gone_at=gone_at)
-    made.write()
+    collector = opened(db)
+    collector.add(stay, gone_at=gone_at)
+    collector.write()
 
 
 class Opened(Collected):
@@ -121,15 +121,15 @@ class Opened(Collected):
     def close(self, ref: StayRef, hall_id: int, by: str, at: int) -> Stay | None:
         """Close a stay, like the function `close`."""
         key = ref, hall_id
-        found = self._stays.get(key)
-        if found is not None and found[1] is None:
-            self._stays[key] = found[0], at, by, False
-            return found[0]
-        known = self._known.pop(key, None)
-        if known is not None:
+        pending = self._stays.get(key)
+        if pending is not None and pending[1] is None:
+            self._stays[key] = pending[0], at, by, False
+            return pending[0]
+        stored = self._known.pop(key, None)
+        if stored is not None:
             self._closed[key] = at, by
-            return known
-        if found is not None or key in self._closed:
+            return stored
+        if pending is not None or key in self._closed:
             self.write()
         return close(self._db, ref, hall_id, by, at)
 
@@ -226,18 +226,18 @@ def remember_early(db: Connection, ref: StayRef, hall_id: int, by: str, at: int)
 
     Only needed after a restore, when one door has the exit and another the entry.
     """
-    known = db.execute(
+    stored = db.execute(
         "SELECT 1 FROM stay WHERE kiosk = ? AND generation = ? AND seq = ? AND hall_id = ?",
         (ref.kiosk, ref.generation, ref.seq, hall_id),
     ).fetchone()
-    if known is None:
+    if stored is None:
         db.execute(
             "INSERT INTO early_exit"
             " (kiosk, generation, seq, hall_id, closed_at, closed_by) VALUES (?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (kiosk, generation, seq, hall_id) DO NOTHING",
             (ref.kiosk, ref.generation, ref.seq, hall_id, at, by),
         )
-    return known is None
+    return stored is None
 
 
 def ended(db: Connection, ref: StayRef, hall_id: int, at: int) -> None:
@@ -321,13 +321,13 @@ def unpacked(text: str) -> list[Span]:
     return [
         (
             Stay(
-                StayRef(one.kiosk, one.generation, one.seq), one.hall_id, one.door_id, one.serial,
-                one.opened_at, bool(one.clock_known), PlaceKind(one.override), one.issue,
-                one.epoch, bool(one.around), one.after_move,
+                StayRef(row.kiosk, row.generation, row.seq), row.hall_id, row.door_id, row.serial,
+                row.opened_at, bool(row.clock_known), PlaceKind(row.override), row.issue,
+                row.epoch, bool(row.around), row.after_move,
             ),
-            one.closed_at,
+            row.closed_at,
         )
-        for one in _PACKED.decode(text)
+        for row in _PACKED.decode(text)
     ]  # fmt: skip
 
 
@@ -339,14 +339,14 @@ def was_on(span: Span, at: int) -> bool:
 
 def overlapping(stays: Iterable[Span], hall_id: int, at: int) -> Stay | None:
     """Return the first stay in this hall at `at`."""
-    found = [
+    present = [
         stay
         for stay, closed_at in stays
         if stay.hall_id == hall_id
         and stay.opened_at <= at
         and (closed_at is None or closed_at > at)
     ]
-    return min(found, key=lambda stay: stay.opened_at, default=None)
+    return min(present, key=lambda stay: stay.opened_at, default=None)
 
 
 def moved_on(stays: Iterable[Span], at: int, staying_in: Collection[int]) -> Stay | None:

@@ -16,23 +16,23 @@ def meant(db: Connection, serial: int, hall_id: int, at: int, epoch: int) -> Sta
 
     If none is open, it is the newest such stay that was ended by a move and not confirmed.
     """
-    known = stays.stays_of(db, serial, hall_id)
-    if not all(stay.clock_known and stay.epoch == epoch for stay, _ in known):
+    history = stays.stays_of(db, serial, hall_id)
+    if not all(stay.clock_known and stay.epoch == epoch for stay, _ in history):
         return None
     before = at - CLOCK_MARGIN_MS
-    still_open = [stay for stay, closed_at in known if closed_at is None]
-    moved = [stay for stay, _ in known if stay.after_move and stay.opened_at < before]
+    still_open = [stay for stay, closed_at in history if closed_at is None]
+    moved = [stay for stay, _ in history if stay.after_move and stay.opened_at < before]
     if len(still_open) > 1 or not (still_open or moved):
         return None
-    found = still_open[0] if still_open else max(moved, key=lambda stay: stay.opened_at)
-    if found.opened_at >= before:
+    candidate = still_open[0] if still_open else max(moved, key=lambda stay: stay.opened_at)
+    if candidate.opened_at >= before:
         return None
     overlapping = any(
-        stay.opened_at < at and closed_at is not None and closed_at > found.opened_at
-        for stay, closed_at in known
-        if stay.ref != found.ref
+        stay.opened_at < at and closed_at is not None and closed_at > candidate.opened_at
+        for stay, closed_at in history
+        if stay.ref != candidate.ref
     )
-    return None if overlapping else found
+    return None if overlapping else candidate
 
 
 def waits(serial: str) -> str:
@@ -57,8 +57,8 @@ def exit_of(db: Connection, stay: Stay) -> tuple[int, int] | None:
         " AND epoch = ? ORDER BY at",
         (stay.serial, stay.hall_id, stay.opened_at + CLOCK_MARGIN_MS, stay.epoch),
     ).fetchall():
-        found = meant(db, stay.serial, stay.hall_id, at, stay.epoch)
-        if found is not None and found.ref == stay.ref:
+        matched = meant(db, stay.serial, stay.hall_id, at, stay.epoch)
+        if matched is not None and matched.ref == stay.ref:
             db.execute(
                 "DELETE FROM unnamed_exit WHERE number = ? AND hall_id = ?", (number, stay.hall_id)
             )
