@@ -1289,9 +1289,9 @@ CREATE INDEX mail_state ON mail (template, state);
 -- The board looks for mails that failed lately, and most mails have not.
 CREATE INDEX mail_failed ON mail (at, state) WHERE state IN ('delayed', 'refused', 'bounced');
 
--- === Machines and webhooks
+-- === Integrations: tokens and webhooks
 
--- Machines that ask by a token.
+-- Tokens of integrations.
 CREATE TABLE api_token (
     token_id INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE COLLATE NOCASE,
@@ -1304,8 +1304,8 @@ CREATE TABLE api_token (
     used_at INTEGER
 ) STRICT;
 
--- Machines that are told by webhooks. A message is made from the entry log, or from a notice of
--- what no leaf tells (a hall that is full, a trouble).
+-- Receivers of webhooks. A message is made from the entry log, or from a notice of an event that has
+-- no leaf (a hall that is full, an alert).
 CREATE TABLE webhook_endpoint (
     endpoint_id INTEGER PRIMARY KEY,
     url TEXT NOT NULL,

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from badges.i18n import N_
 from server.core.edits.words import LABELS
 from server.core.entry_log.act_words import Names, Subject
-from server.core.entry_log.scope_words import SCOPE_WORDS, TOPIC_WORDS
 from server.core.event.retention import CLOCKS
 from server.web import display, i18n
+from server.web.feature import features
 
 VALUES: Mapping[str, Mapping[str, str]] = {
     "answer": {"invited": N_("invited"), "refused": N_("refused"), "neither": N_("neither")},
@@ -50,9 +50,7 @@ VALUES: Mapping[str, Mapping[str, str]] = {
         "withdrawn": N_("Registration withdrawn"),
     },
     "role": display.ROLES,
-    "scopes": SCOPE_WORDS,
     "state": {"open": N_("open"), "seen": N_("seen"), "settled": N_("settled")},
-    "topics": TOPIC_WORDS,
 }
 _AFTER_COLON = "：，、（"  # no space follows these
 _AT_THE_END = " ,:，：、"
@@ -60,7 +58,10 @@ _AT_THE_END = " ,:，：、"
 
 def about(names: Names, act: str, subject: Subject) -> str:
     """Return the subject of an act in one line."""
-    text = " ".join(i18n.said(piece) for piece in names.pieces(act, subject, VALUES))
+    values = {**VALUES}
+    for feature in features():
+        values |= feature.act_values
+    text = " ".join(i18n.said(piece) for piece in names.pieces(act, subject, values))
     for sign in _AFTER_COLON:
         text = text.replace(f"{sign} ", sign)
     return text.rstrip(_AT_THE_END)

@@ -22,8 +22,8 @@ from server.web.services import address, services
 COOKIE = "__Host-hallkeeper"
 DEVICE_COOKIE = "__Host-hallkeeper-device"
 EVERYBODY = "everybody"
-# Kiosks sign each request, and other machines send a token.
-_OWN_PROOF = frozenset({"api", "machine"})
+# Kiosks sign each request, and integrations send a token.
+_OWN_PROOF = frozenset({"api", "interface"})
 _FORMS_OF = "of"  # the key in the form cookie for the session that it belongs to
 
 View = TypeVar("View", bound=Callable[..., object])

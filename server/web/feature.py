@@ -32,7 +32,7 @@ class Feature:
     """A feature's pages and hooks. All are optional."""
 
     pages: tuple[Blueprint, ...] = ()  # staff's pages, under the name "admin"
-    # Other blueprints, such as attendees' pages and machine interfaces.
+    # Other blueprints, such as attendees' pages and the interface for integrations.
     others: tuple[Blueprint, ...] = ()
     # blueprints without form tokens, whose callers authenticate otherwise
     exempt: tuple[Blueprint, ...] = ()
@@ -45,6 +45,8 @@ class Feature:
     undoable: tuple[str, ...] = ()
     context: Callable[[], Mapping[str, object]] | None = None  # names for all templates
     start: Callable[[Services], None] | None = None  # runs once, before the first request
+    # Words for values in acts of the entry log, by the field of the act's subject.
+    act_values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     # Threads of the one server that does this work for all servers of the event.
     works: Callable[[Services], Sequence[Work]] | None = None
     header: Callable[[], Markup] | None = None  # a badge in the header of each page

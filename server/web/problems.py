@@ -10,7 +10,7 @@ MEDIA_TYPE = "application/problem+json"
 # Problem and remedy by status. They repeat nothing of the request.
 WORDS = {
     400: "The request can't be read. See the interface's description at /openapi.json.",
-    401: "Send a token as `Authorization: Bearer …`. An admin makes one on the page Machines.",
+    401: "Send a token as `Authorization: Bearer …`. An admin makes one on the page Integrations.",
     403: "The token stands, but it has not the scope that this needs.",
     404: "There is nothing at this address.",
     405: "This address does not take that method.",

@@ -233,8 +233,10 @@ WORDS: Mapping[Act, Words] = {
         N_("Set the server's certificate"), (N_("SHA-256 %(fingerprint)s"),)
     ),
     Act.SERVERS_SET: Words(N_("Set where the servers are"), ("%(servers)s",)),
-    Act.API_TOKEN_MADE: Words(N_("Made a token for a machine"), ("%(api_token)s", "(%(scopes)s)")),
-    Act.API_TOKEN_REVOKED: Words(N_("Revoked a machine's token"), ("%(api_token)s",)),
+    Act.API_TOKEN_MADE: Words(
+        N_("Made a token for an integration"), ("%(api_token)s", "(%(scopes)s)")
+    ),
+    Act.API_TOKEN_REVOKED: Words(N_("Revoked an integration's token"), ("%(api_token)s",)),
     Act.WEBHOOK_ADDED: Words(N_("Added a webhook"), (N_("Webhook %(webhook)s"), "(%(topics)s)")),
     Act.WEBHOOK_REMOVED: Words(N_("Removed a webhook"), (N_("Webhook %(webhook)s"),)),
     Act.WEBHOOK_DISABLED: Words(N_("Paused a webhook"), (N_("Webhook %(webhook)s"),)),
@@ -341,7 +343,7 @@ class Names:
             return None
         if kind == "token":
             token = self._tokens.get(int(number))
-            return token and Phrase("%(name)s (a machine)", name=token)
+            return token and Phrase("%(name)s (an integration)", name=token)
         return self._users.get(int(number)) if kind == "user" else None
 
     def _value(self, field: str, value: str | int, words: Mapping[str, str]) -> object:

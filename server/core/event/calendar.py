@@ -41,7 +41,7 @@ class Clock:
     def moment(self, at: int) -> str:
         return self.local(at).strftime("%a %d %b %H:%M:%S")
 
-    def machine(self, at: int) -> str:
+    def iso(self, at: int) -> str:
         """Return the instant in ISO 8601 with the zone's offset, to the millisecond."""
         return self.local(at).isoformat(timespec="milliseconds")
 

@@ -93,8 +93,8 @@ def _cells(entry: Entry, zone: ZoneInfo, language: str) -> tuple[object, ...]:
 
     return (
         entry.number,
-        clock.machine(entry.scanned_at),
-        clock.machine(entry.received_at),
+        clock.iso(entry.scanned_at),
+        clock.iso(entry.received_at),
         name(entry.hall_names),
         name(entry.door_names),
         entry.direction,

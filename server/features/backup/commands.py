@@ -25,7 +25,7 @@ _TABLES = {
     "user": ("user", "users"),
     "badge": ("reissued badge", "reissued badges"),
     "attendee": ("revocation", "revocations"),
-    "api_token": ("token of a machine", "tokens of machines"),
+    "api_token": ("token of an integration", "tokens of integrations"),
     "webhook_endpoint": ("removed webhook", "removed webhooks"),
     "unknown_holder": ("void badge of somebody unknown", "void badges of people unknown"),
 }

@@ -1,13 +1,14 @@
 """Serves other systems: tokens, the HTTP interface under /api/v1, webhooks, metrics and probes.
 
-Begin with `interface/routes.py`, where each route is declared once, and `outbox.py`.
+Begin with `interface/routes.py`, where each route is declared once, and `outbox.py`. The topics of
+webhooks are in `topics/`.
 """
 
 COMMANDS = (
     (
         "token",
         "commands:token",
-        "Make, list and revoke other machines' tokens.",
+        "Make, list and revoke tokens of integrations.",
     ),
 )
 

@@ -32,7 +32,7 @@ def of_webhooks(context: AlertContext) -> list[Trouble]:
                 what=what,
                 todo=todo,
                 where=Phrase("Webhook %(number)s", number=one.endpoint_id),
-                page=("admin.machines.webhook", {"endpoint_id": one.endpoint_id}),
+                page=("admin.integrations.webhook", {"endpoint_id": one.endpoint_id}),
             )
         )
     return found

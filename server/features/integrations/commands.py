@@ -1,4 +1,4 @@
-"""Defines `hallkeeper token`, for machines that ask the server."""
+"""Defines `hallkeeper token`, for integrations."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +11,7 @@ from server.features.integrations import tokens
 
 @click.group(cls=Commands)
 def token() -> None:
-    """Make, list and revoke tokens, by which other machines ask this server."""
+    """Make, list and revoke tokens, by which other systems query this server."""
 
 
 @token.command("make")
@@ -30,10 +30,10 @@ def token() -> None:
     type=click.IntRange(1, tokens.DAYS_MAX),
     default=tokens.DAYS_USUAL,
     show_default=True,
-    help="For how long it stands.",
+    help="Days until it ends.",
 )
 def make_token(name: str, event_dir: Path, scopes: tuple[str, ...], days: int) -> None:
-    """Make a token called NAME. It is shown once and kept nowhere."""
+    """Make a token called NAME. It is shown once; only its hash is stored."""
     with opened(event_dir) as (_, database):
         try:
             made, secret = database.write(
@@ -41,7 +41,9 @@ def make_token(name: str, event_dir: Path, scopes: tuple[str, ...], days: int) -
             )
         except tokens.TokenError as error:
             raise refuse(str(error)) from None
-    click.echo(f"{made.name} stands until {_day(made.ends_at)}. The token is shown once:\n{secret}")
+    click.echo(
+        f"{made.name} is valid until {_day(made.ends_at)}. The token is shown once:\n{secret}"
+    )
 
 
 @token.command("list")

@@ -1,4 +1,4 @@
-"""Keeps the endpoints of webhooks: where other machines want to be told, and of what."""
+"""Stores the endpoints of webhooks: their addresses, topics and states."""
 
 import secrets
 from collections.abc import Iterable
@@ -10,36 +10,30 @@ from server.core.entry_log.act_names import Act
 from server.core.outgoing import addresses
 from server.core.outgoing.addresses import AddressError
 from server.features.integrations import signing
+from server.features.integrations.topics.table import TOPICS
 from server.storage.connection import Connection, Row
 
-# What can be told, in the words of pages.
-TOPICS = {
-    "entries": "entries and denials",
-    "badges": "badges issued, replaced, revoked and reinstated",
-    "halls": "halls that become full, open or closed",
-    "troubles": "troubles that begin and end",
-}
 ENDPOINTS_MAX = 10
 _REFUSED = {
     "form": N_("The address is one such as https://example.org/hooks."),
-    "secret": N_("The address has no name, no password and no #. The signature proves."),
+    "secret": N_("The address has no name, no password and no #. Messages are signed."),
     "plain": N_(
-        "The address begins with https://. Without TLS messages go to this machine alone, unless"
-        " `webhooks_without_tls = true` stands in event.toml."
+        "The address begins with https://. Without TLS messages go only to this server's own"
+        " computer, unless event.toml has `webhooks_without_tls = true`."
     ),
     "nearby": N_("No receiver can be at this address. Give its name or its own address."),
 }
 
 
 class EndpointError(Spoken, ValueError):
-    """Is raised where an endpoint can't be added or changed. The text says why and what to do."""
+    """Is raised if an endpoint can't be added or changed. The text has reason and remedy."""
 
 
 @dataclass(frozen=True)
 class Endpoint:
     """Describes an endpoint. Times are Unix ms.
 
-    Its next message is made of leaves from `next_leaf` on and of notices after `last_notice`.
+    Its next message is made of leaves from `next_leaf` on, and of notices after `last_notice`.
     """
 
     endpoint_id: int
@@ -54,9 +48,9 @@ class Endpoint:
 
 
 def check_url(url: str, *, http_allowed: bool = False) -> None:
-    """Check where messages would go. Raises EndpointError.
+    """Check the address of a receiver. Raises EndpointError.
 
-    Without TLS they go to this machine alone, or with `http_allowed` anywhere.
+    Without TLS it is on this computer, or with `http_allowed` anywhere.
     """
     try:
         addresses.check_url(url, http_allowed=http_allowed)
@@ -67,11 +61,11 @@ def check_url(url: str, *, http_allowed: bool = False) -> None:
 def add(
     db: Connection, url: str, topics: Iterable[str], *, by: str, now: int, http_allowed: bool
 ) -> Endpoint:
-    """Add an endpoint. It is told of what happens from now on. Raises EndpointError."""
+    """Add an endpoint for events from now on. Raises EndpointError."""
     wanted = sorted(set(topics))
     check_url(url, http_allowed=http_allowed)
     if not wanted or set(wanted) - TOPICS.keys():
-        raise EndpointError(N_("Choose what it is told of."))
+        raise EndpointError(N_("Choose what it reports."))
     if len(endpoints(db)) >= ENDPOINTS_MAX:
         raise EndpointError(
             N_("There are %(most)s webhooks, the most. Remove one first."), most=ENDPOINTS_MAX
@@ -94,7 +88,7 @@ def add(
 
 
 def endpoint(db: Connection, endpoint_id: int) -> Endpoint:
-    """Raises EndpointError where there is none, or none any more."""
+    """Return an endpoint. Raises EndpointError if there is none, or it was removed."""
     row = db.execute(f"{_SELECT} AND endpoint_id = ?", (endpoint_id,)).fetchone()
     if row is None:
         raise EndpointError(N_("There is no such webhook any more."))
@@ -107,7 +101,7 @@ def endpoints(db: Connection) -> list[Endpoint]:
 
 
 def remove(db: Connection, endpoint_id: int, *, by: str, now: int) -> None:
-    """Remove an endpoint, with what waits for it. Raises EndpointError."""
+    """Remove an endpoint, with its undelivered messages. Raises EndpointError."""
     endpoint(db, endpoint_id)
     db.execute("DELETE FROM webhook_message WHERE endpoint_id = ?", (endpoint_id,))
     db.execute("UPDATE webhook_endpoint SET removed_at = ? WHERE endpoint_id = ?",
@@ -116,9 +110,7 @@ def remove(db: Connection, endpoint_id: int, *, by: str, now: int) -> None:
 
 
 def disable(db: Connection, endpoint_id: int, *, by: str, now: int) -> None:
-    """Send nothing for the time being. What happens meanwhile is told later. Raises
-    EndpointError.
-    """
+    """Stop sending. `enable` sends the events of the pause. Raises EndpointError."""
     if endpoint(db, endpoint_id).disabled_at is not None:
         return
     db.execute("UPDATE webhook_endpoint SET disabled_at = ? WHERE endpoint_id = ?",
@@ -127,7 +119,7 @@ def disable(db: Connection, endpoint_id: int, *, by: str, now: int) -> None:
 
 
 def enable(db: Connection, endpoint_id: int, *, by: str, now: int) -> None:
-    """Try again at once, whether it was disabled or waits after a failure. Raises EndpointError."""
+    """Send again at once, after a pause or a failure. Raises EndpointError."""
     before = endpoint(db, endpoint_id)
     db.execute(
         "UPDATE webhook_endpoint SET disabled_at = NULL, failing_since = NULL"

@@ -1,4 +1,4 @@
-"""Reads entries as other machines get them: by codes and badge numbers, and without names."""
+"""Reads entries for integrations: by codes and badge numbers, and without names."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Literal
@@ -14,7 +14,7 @@ Time = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class Entry(msgspec.Struct):
-    """Tells of one scan at a door, as it stands in the ledger."""
+    """Describes one scan at a door, from the ledger."""
 
     number: Annotated[int, msgspec.Meta(description="of the leaf in the entry log; it rises")]
     act: Literal["scan", "override", "annul"]
@@ -71,7 +71,7 @@ def _entry(row: Row) -> Entry:
         direction=row["direction"],
         decision=row["decision"],
         reason=row["reason"],
-        # A door or a hall that is gone has no code any more.
+        # A removed door or hall has no code any more.
         hall=row["hall"] or f"#{row['hall_id']}",
         door=row["door"] or f"#{row['door_id']}",
         kiosk=row["kiosk"],
@@ -87,7 +87,7 @@ def _entry(row: Row) -> Entry:
 def time_of(at: int) -> datetime:
     """Return an instant (Unix ms) as a date and time in UTC.
 
-    One beyond the calendar, which only a broken clock can give, becomes its nearest end.
+    An instant outside the calendar, which only a broken clock gives, becomes its nearest end.
     """
     return datetime.fromtimestamp(min(max(at, 0), _LAST_MS) / 1000, UTC)
 

@@ -6,9 +6,11 @@ from badges.i18n import N_
 from server.core.alerts.alerts import Trouble
 from server.core.alerts.sources import WEBHOOKS, AlertContext, alerts
 from server.core.event.duties import Work
+from server.features.integrations import tokens
 from server.features.integrations.interface import interface, probes
 from server.features.integrations.pages import pages
 from server.features.integrations.sender import Webhooks
+from server.features.integrations.topics.table import TOPICS
 from server.storage.connection import Connection
 from server.web.feature import Feature, Menu
 from server.web.services import Services
@@ -26,6 +28,10 @@ FEATURE = Feature(
     others=(interface.blueprint, interface.openapi, probes.blueprint),
     exempt=(interface.blueprint,),
     durable=(interface.blueprint,),
-    menu=(Menu(200, "admin.machines.show", N_("Machines")),),
+    act_values={
+        "scopes": tokens.SCOPES,
+        "topics": {topic.name: topic.words for topic in TOPICS.values()},
+    },
+    menu=(Menu(200, "admin.integrations.show", N_("Integrations")),),
     works=_works,
 )

@@ -1,4 +1,4 @@
-"""Reads halls as other machines get them, with how many are inside and whether more may come."""
+"""Reads halls for integrations, with the number of people inside and the state."""
 
 from typing import Annotated, Literal
 
@@ -13,7 +13,7 @@ Count = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class Hall(msgspec.Struct):
-    """Tells of one hall."""
+    """Describes one hall."""
 
     code: str
     names: Annotated[dict[str, str], msgspec.Meta(description="by language")]
@@ -44,7 +44,7 @@ def halls(db: Connection) -> list[Hall]:
 
 
 def state_of(hall: figures.HallFigures) -> State:
-    """Return whether more people may come in, as far as the hall itself says."""
+    """Return the hall's state by its own figures."""
     if hall.closed:
         return "closed"
     return "full" if hall.inside >= hall.capacity else "open"

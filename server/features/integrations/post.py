@@ -1,4 +1,4 @@
-"""Sends one message to a webhook's address, and says what came of it."""
+"""Sends one message to a webhook's address."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ ANSWER_BYTES_MAX = 64 * 1024
 
 @dataclass(frozen=True)
 class Answer:
-    """Says what came of sending. `status` is 0 where there was no answer."""
+    """Holds the receiver's answer. `status` is 0 if there was none."""
 
     status: int
-    words: str  # The status, or the kind of failure. Never what the receiver wrote.
+    words: str  # The status, or the kind of failure. Never the receiver's own text.
 
     @property
     def taken(self) -> bool:
-        """Tell whether the receiver has taken the message. A redirect is no such answer."""
+        """Return whether the receiver accepted the message. A redirect is no acceptance."""
         return 200 <= self.status < 300
 
 

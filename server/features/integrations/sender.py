@@ -1,8 +1,8 @@
-"""Sends webhooks, each endpoint's messages in their order, until they are taken.
+"""Sends webhooks: each endpoint's messages in order, until they are accepted.
 
-A message that is not taken is sent again, later and later, for days, and nothing overtakes it. An
-endpoint that fails for too long is disabled, and what happens meanwhile waits in the entry log. A
-message may come twice, under the same id, where the server ends between sending and noting it.
+A message that is not accepted is retried for days, with growing pauses, and later messages wait. An
+endpoint that fails for too long is disabled, and later events stay in the entry log. A message may
+arrive twice, with the same id, if the server ends between sending and recording it.
 """
 
 import logging
@@ -11,11 +11,12 @@ import threading
 from collections.abc import Callable
 from enum import Enum
 
-from server.core.alerts.alerts import Trouble
-from server.features.integrations import endpoints, outbox, signing, troubles
+from server.features.integrations import endpoints, outbox, signing
 from server.features.integrations.endpoints import Endpoint, EndpointError
 from server.features.integrations.outbox import Message
 from server.features.integrations.post import Answer, Post, post
+from server.features.integrations.topics.table import TOPICS
+from server.features.integrations.topics.topic import Alerts, Topic
 from server.storage.connection import Connection
 from server.storage.database import Database
 from server.storage.disk import DatabaseError
@@ -23,28 +24,28 @@ from server.storage.errors import EngineError, cause, grade
 
 log = logging.getLogger(__name__)
 
-BY = "nobody"  # The name that the entry log has for what the server does by itself.
-FIRST_MS = 5_000  # Before the second try. Each further wait is twice as long,
+BY = "nobody"  # The server's own acts have this name in the entry log.
+FIRST_MS = 5_000  # Before the second attempt. The pause doubles each time,
 MOST_MS = 3_600_000  # up to this.
-JITTER = 0.2  # Waits differ by up to this part, so that many senders don't come at once.
+JITTER = 0.2  # Pauses vary by this part, so that many senders don't come at once.
 FAILING_MS = 5 * 86_400_000  # An endpoint that fails for so long is disabled.
-GONE = 410  # The receiver says so of itself.
+GONE = 410  # The receiver's status for an address that no longer exists.
 POLL_S = 0.25
 MANAGE_S = 1.0
-TROUBLES_EVERY = 5  # times MANAGE_S
+CHECK_EVERY = 5  # times MANAGE_S
 
 
 class Outcome(Enum):
-    """Says what came of a look at an endpoint."""
+    """Is the result of one look at an endpoint."""
 
     SENT = "sent"
     FAILED = "failed"
-    NOTHING = "nothing"  # Nothing is to be sent now.
+    NOTHING = "nothing"  # No message is due.
     ENDED = "ended"  # The endpoint is removed or disabled.
 
 
 class Courier:
-    """Sends one endpoint's messages. It is used by one thread at a time."""
+    """Sends one endpoint's messages. One thread at a time may use it."""
 
     def __init__(
         self,
@@ -111,7 +112,7 @@ class Courier:
 
 
 class Webhooks:
-    """Keeps a courier at work for each endpoint, and notes what no leaf tells.
+    """Runs a courier for each endpoint, and the topics that store notices.
 
     Close it before the database. It owns its threads and couriers.
     """
@@ -122,7 +123,7 @@ class Webhooks:
         event_secret: bytes,
         now: Callable[[], int],
         *,
-        alerts: Callable[[Connection, int], list[Trouble]] = lambda db, now: [],
+        alerts: Alerts = lambda db, now: [],
         send: Post = post,
     ) -> None:
         self._database = database
@@ -132,8 +133,8 @@ class Webhooks:
         self._send = send
         self._stop = threading.Event()
         self._couriers: dict[int, threading.Thread] = {}
-        # Read by the writer's thread at each step, and set by the manager's.
-        self._tells_of_halls = False
+        # Topics of the endpoints. The writer's thread reads it, and the manager's sets it.
+        self._topics: tuple[Topic, ...] = ()
         self._look_at_endpoints()
         database.check_steps(self._check)
         self._thread = threading.Thread(target=self._run, name="webhooks", daemon=True)
@@ -145,36 +146,39 @@ class Webhooks:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop. What is on its way is waited for, as long as a try may take."""
+        """Stop, after the attempts that are under way."""
         self._stop.set()
         for thread in (self._thread, *self._couriers.values()):
             if thread.is_alive():
                 thread.join()
 
     def _check(self, db: Connection) -> None:
-        """Note what became of halls, in the transaction of the step that did it."""
-        if self._tells_of_halls:
-            outbox.note_halls(db, self._now())
+        """Let topics store notices in the transaction of the step that caused them."""
+        for topic in self._topics:
+            if topic.after_step is not None:
+                topic.after_step(db, self._now())
 
     def _look_at_endpoints(self) -> list[Endpoint]:
         with self._database.reading() as db:
-            found = endpoints.endpoints(db)
-        self._tells_of_halls = any("halls" in one.topics for one in found)
-        return found
+            current = endpoints.endpoints(db)
+        names = {name for endpoint in current for name in endpoint.topics}
+        self._topics = tuple(topic for topic in TOPICS.values() if topic.name in names)
+        return current
 
     def _run(self) -> None:
         rounds = 0
         while not self._stop.wait(MANAGE_S if rounds else 0):
             try:
-                self._manage(look_for_troubles=rounds % TROUBLES_EVERY == 0)
+                self._manage()
+                if rounds % CHECK_EVERY == 0:
+                    self.check_topics()
             except Exception as error:
                 # The next round may succeed, and without this thread nothing would be sent.
                 log.log(grade(error), "webhooks failed, and go on: %s", cause(error))
             rounds += 1
 
-    def _manage(self, *, look_for_troubles: bool) -> None:
-        found = self._look_at_endpoints()
-        for endpoint in found:
+    def _manage(self) -> None:
+        for endpoint in self._look_at_endpoints():
             before = self._couriers.get(endpoint.endpoint_id)
             if endpoint.disabled_at is None and (before is None or not before.is_alive()):
                 thread = threading.Thread(
@@ -185,16 +189,12 @@ class Webhooks:
                 )
                 self._couriers[endpoint.endpoint_id] = thread
                 thread.start()
-        if look_for_troubles and any("troubles" in one.topics for one in found):
-            self._note_troubles()
 
-    def _note_troubles(self) -> None:
-        now = self._now()
-        with self._database.reading() as db:
-            current = frozenset((alert.kind, alert.about) for alert in self._alerts(db, now))
-            changed = current != troubles.noted(db)
-        if changed:
-            self._database.write(lambda db: troubles.note(db, current, now))
+    def check_topics(self) -> None:
+        """Let topics compare the state of now with their last, and store notices."""
+        for topic in self._topics:
+            if topic.every_5_s is not None:
+                topic.every_5_s(self._database, self._alerts, self._now())
 
     def _deliver(self, endpoint_id: int) -> None:
         courier = Courier(self._database, self._event_secret, endpoint_id, self._now, self._send)

@@ -1,7 +1,6 @@
-"""Keeps the tokens by which other machines ask. Each has scopes and an end, and is shown once.
+"""Stores the tokens of integrations. Each has scopes and an end, and is shown once.
 
-Only a token's hash is stored. It is random and of 256 bits, so that nobody guesses it and a plain
-hash is enough.
+Only a token's hash is stored. A token has 256 random bits, so a plain hash is enough.
 """
 
 import hashlib
@@ -15,15 +14,15 @@ from server.core.entry_log.act_names import Act
 from server.storage import errors
 from server.storage.connection import Connection, Row
 
-# What each scope opens, in the words of pages.
+# Each scope, with its words on pages.
 SCOPES = {
-    "read:halls": "halls, with how many are inside",
-    "read:entries": "entries and denials, by badge number",
-    "read:receipts": "receipts, each with one whole record and what a supervisor wrote in it",
-    "read:people": "people, with names and addresses",
-    "write:people": "registering and changing people, replacing and revoking badges",
-    "read:programme": "the programme",
-    "read:metrics": "the server's figures at /metrics",
+    "read:halls": N_("Read halls: how many are inside"),
+    "read:entries": N_("Read entries and denials, by badge number"),
+    "read:receipts": N_("Read receipts, each with one whole record"),
+    "read:people": N_("Read people, with names and addresses"),
+    "write:people": N_("Register and change people, replace and revoke badges"),
+    "read:programme": N_("Read the programme"),
+    "read:metrics": N_("Read the server's figures"),
 }
 PREFIX = "hkt_"
 DAY_MS = 86_400_000

@@ -94,7 +94,7 @@ def page(event: Event, whole: Mapping[str, Any]) -> str:
     parts = [_section(table, rows, clock) for table, rows in _in_order(whole["tables"]) if rows]
     parts += [_section("log", whole["log"], clock)] if whole["log"] else []
     parts += [_photos(whole["photos"])] if whole["photos"] else []
-    made_at = html.escape(clock.machine(whole["made_at"]))
+    made_at = html.escape(clock.iso(whole["made_at"]))
     zone = html.escape(event.settings.time_zone)
     elsewhere = "".join(f"<li>{_both(texts)}</li>" for texts in ELSEWHERE)
     title = f"{html.escape(whole['badge_number'])} · {html.escape(names)}"
@@ -152,7 +152,7 @@ def _cell(name: str, value: object, clock: Clock) -> str:
     if value is None:
         return "–"
     if isinstance(value, int) and (name == "at" or name.endswith("_at")):
-        return html.escape(clock.machine(value))
+        return html.escape(clock.iso(value))
     if isinstance(value, bytes):
         return html.escape(value.hex())
     if isinstance(value, dict | list):

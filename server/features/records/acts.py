@@ -91,7 +91,7 @@ def _export(kind: str) -> Response:
         return [(changes[action.number].person, str(changes[action.number])) for action in acts]
 
     columns = ("person", "change") if has_names else ()
-    file = act_list.Asked(asked.wanted, clock.machine, columns, more if has_names else None)
+    file = act_list.Asked(asked.wanted, clock.iso, columns, more if has_names else None)
     write = act_list.csv_lines if kind == "csv" else act_list.xlsx_pieces
     return files.sent("acts", kind, lambda db: write(db, file))
 

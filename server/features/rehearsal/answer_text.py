@@ -140,7 +140,7 @@ def as_json(db: Connection, forecast: WouldEnter, clock: Clock) -> dict[str, Any
         ),
         "issue": forecast.badge.issue if isinstance(forecast.badge, Credential) else None,
         "hall": forecast.place.hall.code,
-        "at": clock.machine(forecast.at),
+        "at": clock.iso(forecast.at),
         "admitted": forecast.admitted,
         "answers": [_answer(item, codes) for item in forecast.answers],
         "facts": [{"about": about, "is": text} for about, text in facts(db, forecast, clock)],

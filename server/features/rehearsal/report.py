@@ -89,8 +89,8 @@ def as_json(rehearsal: Rehearsal, clock: Clock) -> dict[str, Any]:
             {
                 "session": item.row.code,
                 "hall": item.hall.code,
-                "starts": clock.machine(item.row.starts_at),
-                "ends": clock.machine(item.row.ends_at),
+                "starts": clock.iso(item.row.starts_at),
+                "ends": clock.iso(item.row.ends_at),
                 "may_come": item.may_come,
                 "invited": item.invited,
                 "expected": expected(item),

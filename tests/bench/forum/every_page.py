@@ -31,7 +31,7 @@ LEFT_OUT = {
     "admin.kiosks.words": "of kiosks that are being set up",
     "admin.taking.show": "of a trouble that is there",
     "admin.people.card": "a picture, no page: Typst draws it",
-    "admin.machines.webhook": "of webhooks, and a large event has none",
+    "admin.integrations.webhook": "of webhooks, and a large event has none",
     "admin.entries.export": "a file: measured by BENCH=entries",
     "admin.entries.export_xlsx": "a file: measured by BENCH=entries",
     "admin.acts.export": "a file: measured by BENCH=acts",

@@ -14,7 +14,7 @@ from server.features.integrations import signing
 from server.storage.database import Database
 from server.web import auth
 from server.web.logs import write_json_lines, write_lines
-from tests.server.support.machines import machine
+from tests.server.support.integrations import integration
 from tests.server.support.pages import PASSWORD, Pages
 
 NAMES = (
@@ -50,7 +50,7 @@ def lines(written: io.StringIO) -> list[dict]:
 
 def test_no_name_and_no_token_is_written(pages: Pages, written: io.StringIO) -> None:
     pages.issue()
-    asker = machine(pages)
+    asker = integration(pages)
     number = badge_number(pages.serial("A1"))
     admin = pages.staff("admin")
     asker.ask("GET", "/api/v1/people?q=Anna Keller")
@@ -93,7 +93,7 @@ def test_no_name_and_no_token_is_written(pages: Pages, written: io.StringIO) -> 
 
 
 def test_a_line_says_what_happened(pages: Pages, written: io.StringIO) -> None:
-    asker = machine(pages)
+    asker = integration(pages)
     asker.ask("GET", "/api/v1/halls")
     line = lines(written)[-1]
     assert line["at"].endswith("+00:00")

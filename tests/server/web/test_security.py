@@ -88,7 +88,7 @@ def test_every_page_is_for_named_roles(pages: Pages) -> None:
     with pages.app.test_request_context():
         for rule in pages.app.url_map.iter_rules():
             roles = auth.allowed_roles(rule.endpoint)
-            if rule.endpoint.startswith(("api.", "machine.")):
+            if rule.endpoint.startswith(("api.", "interface.")):
                 assert not roles
             elif rule.endpoint in OPEN:
                 assert roles == {auth.EVERYBODY}

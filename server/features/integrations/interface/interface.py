@@ -1,4 +1,4 @@
-"""Lists the routes of the interface for machines, and serves them with their description."""
+"""Lists the routes of the interface for integrations, and serves them with their description."""
 
 from collections.abc import Callable
 from typing import Any
@@ -56,7 +56,7 @@ ROUTES = (
     ),
 )  # fmt: skip
 
-blueprint = Blueprint("machine", __name__, url_prefix="/api/v1")
+blueprint = Blueprint("interface", __name__, url_prefix="/api/v1")
 blueprint.register_error_handler(problems.ProblemError, problems.of_error)
 
 

@@ -1,4 +1,4 @@
-"""Describes the interface for machines in OpenAPI 3.1, from its routes and their structs."""
+"""Describes the interface for integrations in OpenAPI 3.1, from its routes and their structs."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -43,7 +43,7 @@ def description(routes: Iterable[Route]) -> bytes:
         "info": {
             "title": "Hallkeeper",
             "version": "1",
-            "description": "Halls, entries, people and programme of an event, for machines.",
+            "description": "Halls, entries, people and programme of an event, for integrations.",
         },
         "paths": paths,
         "components": {

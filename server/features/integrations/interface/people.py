@@ -1,4 +1,4 @@
-"""Lets other machines find, register and change people, and replace and revoke badges.
+"""Lets integrations find, register and change people, and replace and revoke badges.
 
 Everything goes through the functions that pages use, with their checks and their acts in the log.
 """

@@ -45,8 +45,8 @@ def readyz() -> Response:
 @blueprint.get("/metrics")
 @auth.allow_everybody
 def metrics() -> Response:
-    """Show the figures to this machine itself, and to whoever has a token for them."""
-    if not _is_this_machine():
+    """Show the figures to this computer itself, and to whoever has a token for them."""
+    if not _is_this_computer():
         token = bearer()
         if token is None:
             return problems.answer(401, headers={"WWW-Authenticate": "Bearer"})
@@ -55,8 +55,8 @@ def metrics() -> Response:
     return Response(figures.exposition(services()), content_type=CONTENT_TYPE_LATEST)
 
 
-def _is_this_machine() -> bool:
-    """Tell whether the request was made on this machine. One that a proxy passes on was not."""
+def _is_this_computer() -> bool:
+    """Tell whether the request was made on this computer. One that a proxy passes on was not."""
     if any(name in request.headers for name in ("X-Forwarded-For", "Forwarded", "Via")):
         return False
     try:

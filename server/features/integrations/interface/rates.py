@@ -1,4 +1,4 @@
-"""Limits the requests of each API client."""
+"""Limits the requests of each integration."""
 
 import threading
 import time

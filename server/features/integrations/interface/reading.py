@@ -1,4 +1,4 @@
-"""Answers questions of other machines about halls, entries and the programme."""
+"""Answers integrations' queries for halls, entries and the programme."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Declares the routes of the interface for machines, and asks of each request what its route says.
+"""Declares the routes of the interface for integrations, and checks each request against its route.
 
 A route names its scope, its query, its body and its answer, as msgspec structs. What is checked
 here and what /openapi.json says are therefore one and the same.
@@ -76,12 +76,12 @@ def bearer() -> Token | None:
 
 def actor() -> str:
     """Return whoever asks, as the entry log names them."""
-    asker: Token = g.machine
+    asker: Token = g.token
     return asker.by
 
 
 def limits() -> Rates | SharedRates:
-    """Return the limits of API clients' requests."""
+    """Return the limits of integrations' requests."""
     here = services()
     if here.several:
         return here.own(SharedRates, lambda: SharedRates(here.database, here.now))
@@ -100,7 +100,7 @@ def _authorize(route: Route) -> None:
             403, f"The token has not the scope {route.scope}.",
             {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{route.scope}"'},
         )  # fmt: skip
-    g.machine = found
+    g.token = found
 
 
 def _query(wanted: type) -> Any:

@@ -1,1 +1,1 @@
-"""Shows the page on which admins give other machines tokens, and say where webhooks go."""
+"""Serves the page on which admins manage tokens and webhooks."""

@@ -1,17 +1,17 @@
-"""Makes and revokes tokens of other machines, adds and removes webhooks, and shows deliveries."""
+"""Serves the page of tokens and webhooks, and the deliveries of each webhook."""
 
 from flask import Blueprint, abort, flash, render_template, request, url_for
 from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
 from werkzeug.wrappers import Response
 
 from server.core.entry_log import act_words
-from server.core.entry_log.scope_words import SCOPE_WORDS, TOPIC_WORDS
 from server.core.outgoing.addresses import URL_CHARS_MAX
 from server.features.integrations import endpoints, outbox, signing, tokens
+from server.features.integrations.topics.table import TOPICS
 from server.web import auth, forms, i18n
 from server.web.services import services
 
-blueprint = Blueprint("machines", __name__, url_prefix="/admin/machines")
+blueprint = Blueprint("integrations", __name__, url_prefix="/admin/integrations")
 
 DELIVERIES = 100
 
@@ -31,12 +31,12 @@ def make_token() -> str:
     name, days = request.form.get("name", "")[:200], request.form.get("days", "")
     scopes = request.form.getlist("scope")
     try:
-        many = forms.whole(days)
+        day_count = forms.whole(days)
     except ValueError:
-        many = 0  # Which the store refuses with what it takes.
+        day_count = 0  # The store refuses it.
     try:
         made, secret = here.database.write(
-            lambda db: tokens.make(db, name, scopes, many, by=by, now=here.now())
+            lambda db: tokens.make(db, name, scopes, day_count, by=by, now=here.now())
         )
     except tokens.TokenError as error:
         flash(_("Nothing was changed. %(why)s", why=i18n.said(error)), "bad")
@@ -51,7 +51,7 @@ def revoke_token(token_id: int) -> Response:
     return forms.perform(
         lambda db, by, now: tokens.revoke(db, token_id, by=by, now=now),
         _("The token opens nothing any more."),
-        back=url_for("admin.machines.show"),
+        back=url_for("admin.integrations.show"),
         refused=(tokens.TokenError,),
     )
 
@@ -80,16 +80,16 @@ def add_webhook() -> str:
 @blueprint.get("/webhooks/<int:endpoint_id>")
 @auth.allow()
 def webhook(endpoint_id: int) -> str:
-    """Show what was sent to a webhook, and what came of it."""
+    """Show the last messages to a webhook, with attempts and answers."""
     db = services().database.reader
     try:
         found = endpoints.endpoint(db, endpoint_id)
     except endpoints.EndpointError:
         abort(404)
     return render_template(
-        "machines/webhook.html",
+        "integrations/webhook.html",
         endpoint=found,
-        topic_words=TOPIC_WORDS,
+        topics=TOPICS,
         deliveries=outbox.deliveries(db, endpoint_id, DELIVERIES),
     )
 
@@ -101,7 +101,7 @@ def remove_webhook(endpoint_id: int) -> Response:
     return forms.perform(
         lambda db, by, now: endpoints.remove(db, endpoint_id, by=by, now=now),
         _("The webhook is removed, with what waited for it."),
-        back=url_for("admin.machines.show"),
+        back=url_for("admin.integrations.show"),
         refused=(endpoints.EndpointError,),
     )
 
@@ -112,8 +112,8 @@ def remove_webhook(endpoint_id: int) -> Response:
 def pause_webhook(endpoint_id: int) -> Response:
     return forms.perform(
         lambda db, by, now: endpoints.disable(db, endpoint_id, by=by, now=now),
-        _("Nothing is sent until you let it go on. What happens meanwhile is told then."),
-        back=url_for("admin.machines.show"),
+        _("Nothing is sent until you let it go on. Later events are sent then."),
+        back=url_for("admin.integrations.show"),
         refused=(endpoints.EndpointError,),
     )
 
@@ -126,7 +126,7 @@ def try_webhook(endpoint_id: int) -> Response:
     return forms.perform(
         lambda db, by, now: endpoints.enable(db, endpoint_id, by=by, now=now),
         _("It is tried again now."),
-        back=url_for("admin.machines.show"),
+        back=url_for("admin.integrations.show"),
         refused=(endpoints.EndpointError,),
     )
 
@@ -136,11 +136,11 @@ def _page(shown: tuple[str, str] | None = None) -> str:
     db = here.database.reader
     found = endpoints.endpoints(db)
     return render_template(
-        "machines/machines.html",
+        "integrations/integrations.html",
         tokens=tokens.tokens(db),
         now=here.now(),
-        scope_words=SCOPE_WORDS,
-        topic_words=TOPIC_WORDS,
+        scopes=tokens.SCOPES,
+        topics=TOPICS,
         webhooks=[(one, outbox.waiting(db, one.endpoint_id)) for one in found],
         names=act_words.Names(db),
         shown=shown,

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 import standardwebhooks
@@ -21,10 +22,13 @@ from server.core.event.directory import Event
 from server.core.occupancy import hall_control
 from server.core.outgoing.posting import TIMEOUT_S
 from server.core.people import issuing
-from server.features.integrations import endpoints, outbox, sender, signing
+from server.features.integrations import endpoints, notices, outbox, sender, signing
 from server.features.integrations.endpoints import Endpoint, EndpointError
 from server.features.integrations.post import post
 from server.features.integrations.sender import Courier, Outcome, Webhooks
+from server.features.integrations.topics import halls
+from server.features.integrations.topics.table import TOPICS
+from server.features.integrations.topics.topic import Topic
 from server.storage.connection import Connection
 from server.storage.database import Database
 from tests.server.conftest import HOUR, MINUTE, NOW
@@ -364,7 +368,7 @@ def test_a_hall_that_is_nearly_full_is_not_told_again_and_again(pages: Pages) ->
 
         def step(db, inside=inside, sql=sql) -> None:
             db.execute(sql, (inside,))
-            outbox.note_halls(db, pages.now)
+            halls.note_halls(db, pages.now)
 
         pages.database.write(step)
         pages.database.give_back()
@@ -428,17 +432,43 @@ def watching(pages: Pages) -> Webhooks:
     return Webhooks(pages.database, secret, lambda: pages.now, alerts=current)
 
 
+def test_a_new_line_of_the_table_is_a_topic(
+    pages: Pages, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def note(db: Connection, now: int) -> None:
+        if not db.execute("SELECT 1 FROM webhook_notice").fetchone():
+            notices.add(db, "shifts", "shift.ended", {"door": "main"}, now)
+
+    monkeypatch.setitem(TOPICS, "shifts", Topic("shifts", "Shifts that end", after_step=note))
+    assert "Shifts that end" in pages.staff("admin").get("/admin/integrations/").text
+    endpoint = subscribe(pages, receiver, "shifts")
+    webhooks = watching(pages)
+    scans(pages, pages.kiosk("k1", "main"), 1)
+    webhooks.close()
+    drain(courier(pages, endpoint))
+    (message,) = receiver.taken
+    assert (message["type"], message["data"]) == ("shift.ended", {"door": "main"})
+
+
+def test_the_docs_have_each_topic() -> None:
+    docs = (Path(__file__).parents[4] / "docs/api.md").read_text("utf-8")
+    table = docs.split("| topic |")[1].split("\n\n")[0]
+    assert [row.split("`")[1] for row in table.splitlines() if row.startswith("| `")] == list(
+        TOPICS
+    )
+
+
 def test_troubles_begin_and_end(pages: Pages, receiver: Receiver) -> None:
     door = pages.kiosk("k1", "main")
     scans(pages, door, 1)
     endpoint = subscribe(pages, receiver, "troubles")
     webhooks = watching(pages)
-    webhooks._note_troubles()
+    webhooks.check_topics()
     pages.now += 2 * MINUTE
-    webhooks._note_troubles()
-    webhooks._note_troubles()
+    webhooks.check_topics()
+    webhooks.check_topics()
     scans(pages, door, 1)
-    webhooks._note_troubles()
+    webhooks.check_topics()
     webhooks.close()
     drain(courier(pages, endpoint))
     told = [
@@ -458,7 +488,7 @@ def test_a_witness_that_contradicts_the_log_is_told(pages: Pages, receiver: Rece
         pages.database.write(
             lambda db, code=code: outside.note(db, who, code, "so it is", pages.now)
         )
-        webhooks._note_troubles()
+        webhooks.check_topics()
     webhooks.close()
     drain(courier(pages, endpoint))
     told = [

@@ -12,6 +12,7 @@ from server.core.muster import muster
 from server.core.people import attendees, day_credentials, issuing
 from server.core.staff import invitations
 from server.features.integrations import endpoints, tokens
+from server.features.integrations.topics.table import TOPICS
 from server.features.printers import jobs, store
 from server.features.printers.states import PrinterState, Problem, Status
 from server.features.printers.store import PrinterPlan
@@ -33,7 +34,7 @@ def happen(pages: Pages) -> dict[str, object]:
     pages.issue()
     _acts(pages)
     _scans(pages)
-    known = pages.database.write(lambda db: _machines(db, pages))
+    known = pages.database.write(lambda db: _integrations(db, pages))
     pages.database.write(lambda db: _printing(db, pages))
     pages.database.write(lambda db: _people(db, pages))
     return known
@@ -89,10 +90,10 @@ def _scans(pages: Pages) -> None:
         pages.shown(pages.kiosk("k3", "main"), "main")
 
 
-def _machines(db: Connection, pages: Pages) -> dict[str, object]:
+def _integrations(db: Connection, pages: Pages) -> dict[str, object]:
     made, _ = tokens.make(db, "Lights", ["read:halls"], 30, by=BY, now=NOW)
     hook = endpoints.add(
-        db, "https://example.org/hooks", endpoints.TOPICS, by=BY, now=NOW, http_allowed=False
+        db, "https://example.org/hooks", TOPICS, by=BY, now=NOW, http_allowed=False
     )
     muster_id = muster.begin(db, "Übung", by=BY, now=pages.now).muster_id
     token = invitations.invite(db, "Erika", "steward", by=BY, now=pages.now)

@@ -1,4 +1,4 @@
-"""The interface for machines: tokens, scopes, limits, and what each route answers."""
+"""The interface for integrations: tokens, scopes, limits, and what each route answers."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ from server.features.integrations.interface.interface import ROUTES
 from server.storage.database import Database
 from server.web.services import services_of
 from tests.server.conftest import HOUR
-from tests.server.support.machines import Machine, machine
+from tests.server.support.integrations import Integration, integration
 from tests.server.support.pages import Pages, acts
 
 
@@ -26,8 +26,8 @@ def pages(event: Event, site: Database) -> Iterator[Pages]:
 
 
 @pytest.fixture
-def asker(pages: Pages) -> Machine:
-    return machine(pages)
+def asker(pages: Pages) -> Integration:
+    return integration(pages)
 
 
 def path_of(pages: Pages, path: str) -> str:
@@ -43,18 +43,18 @@ def test_no_route_answers_without_a_token_that_stands(pages: Pages, route) -> No
         answer = stranger.open(path, method=route.method, headers=headers)
         assert (answer.status_code, answer.mimetype) == (401, "application/problem+json")
         assert answer.headers["WWW-Authenticate"] == "Bearer"
-    old = machine(pages, [route.scope], days=1)
+    old = integration(pages, [route.scope], days=1)
     pages.now += 25 * HOUR
     assert old.ask(route.method, path).status_code == 401
-    revoked = machine(pages, [route.scope])
+    revoked = integration(pages, [route.scope])
     pages.database.write(
         lambda db: tokens.revoke(db, revoked.token.token_id, by="test", now=pages.now)
     )
     assert revoked.ask(route.method, path).status_code == 401
 
 
-def test_a_machine_is_told_nothing_that_may_be_lost(
-    pages: Pages, asker: Machine, monkeypatch: pytest.MonkeyPatch
+def test_an_integration_gets_nothing_that_may_be_lost(
+    pages: Pages, asker: Integration, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While commits hang, pages are shown all the same."""
     monkeypatch.setattr(pages.database, "wait_for_disk", lambda within_s: False)
@@ -68,15 +68,15 @@ def test_a_machine_is_told_nothing_that_may_be_lost(
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda one: one.name)
 def test_each_route_needs_its_own_scope(pages: Pages, route) -> None:
-    others = machine(pages, set(tokens.SCOPES) - {route.scope})
+    others = integration(pages, set(tokens.SCOPES) - {route.scope})
     answer = others.ask(route.method, path_of(pages, route.path))
     assert answer.status_code == 403
     assert route.scope in answer.json["detail"]
-    mine = machine(pages, [route.scope])
+    mine = integration(pages, [route.scope])
     assert mine.ask(route.method, path_of(pages, route.path), json={}).status_code not in (401, 403)
 
 
-def test_a_receipt(pages: Pages, asker: Machine) -> None:
+def test_a_receipt(pages: Pages, asker: Integration) -> None:
     door = pages.kiosk("k1", "main")
     door.scan(pages.now, pages.serial("A1"))
     pages.send(door)
@@ -90,7 +90,7 @@ def test_a_receipt(pages: Pages, asker: Machine) -> None:
         refused = asker.ask("GET", f"/api/v1/entries/{number}/receipt")
         assert (refused.status_code, refused.mimetype) == (404, "application/problem+json")
     for scope in ("read:entries", "read:people"):
-        other = machine(pages, [scope])
+        other = integration(pages, [scope])
         assert other.ask("GET", f"/api/v1/entries/{entry['number']}/receipt").status_code == 403
 
 
@@ -98,7 +98,7 @@ def test_a_session_of_staff_opens_nothing_here(pages: Pages) -> None:
     assert pages.staff("admin").get("/api/v1/people").status_code == 401
 
 
-def test_halls(pages: Pages, asker: Machine) -> None:
+def test_halls(pages: Pages, asker: Integration) -> None:
     door = pages.kiosk("k1", "main")
     pages.send(door)
     answer = asker.ask("GET", "/api/v1/halls")
@@ -113,7 +113,7 @@ def test_halls(pages: Pages, asker: Machine) -> None:
     assert halls["h1"]["state"] == "full"
 
 
-def test_entries_are_paged_by_their_numbers(pages: Pages, asker: Machine) -> None:
+def test_entries_are_paged_by_their_numbers(pages: Pages, asker: Integration) -> None:
     door = pages.kiosk("k1", "main")
     for external_id in ("A1", "A2", "A3"):
         door.scan(pages.now, pages.serial(external_id))
@@ -135,12 +135,12 @@ def test_entries_are_paged_by_their_numbers(pages: Pages, asker: Machine) -> Non
 @pytest.mark.parametrize(
     "query", ["limit=0", "limit=501", "after=x", "nothing=1", "after=1&after=2", "limit="]
 )
-def test_a_query_that_means_nothing_is_refused(asker: Machine, query: str) -> None:
+def test_a_query_that_means_nothing_is_refused(asker: Integration, query: str) -> None:
     answer = asker.ask("GET", f"/api/v1/entries?{query}")
     assert (answer.status_code, answer.mimetype) == (400, "application/problem+json")
 
 
-def test_programme(asker: Machine) -> None:
+def test_programme(asker: Integration) -> None:
     found = asker.ask("GET", "/api/v1/programme").json
     assert [one["code"] for one in found["sessions"]] == ["opening", "press"]
     assert found["sessions"][1]["opens_at"] == "2026-05-04T04:50:00Z"
@@ -148,7 +148,9 @@ def test_programme(asker: Machine) -> None:
     assert asker.ask("GET", "/api/v1/programme?hall=green").json == {"sessions": [], "total": 0}
 
 
-def test_a_person_is_registered_changed_replaced_and_revoked(pages: Pages, asker: Machine) -> None:
+def test_a_person_is_registered_changed_replaced_and_revoked(
+    pages: Pages, asker: Integration
+) -> None:
     given = {"given_name": "Ida", "family_name": "Berg", "category": "press", "days": [1, 3],
              "email": "ida@example.org", "external_id": "X9"}  # fmt: skip
     answer = asker.ask("POST", "/api/v1/people", json=given)
@@ -196,7 +198,7 @@ def test_a_person_is_registered_changed_replaced_and_revoked(pages: Pages, asker
     ],
 )
 def test_what_can_not_be_registered_changes_nothing(
-    pages: Pages, asker: Machine, given: object, status: int, words: str
+    pages: Pages, asker: Integration, given: object, status: int, words: str
 ) -> None:
     before = pages.database.reader.execute("SELECT COUNT(*) FROM attendee").fetchone()[0]
     answer = asker.ask("POST", "/api/v1/people", json=given)
@@ -207,7 +209,7 @@ def test_what_can_not_be_registered_changes_nothing(
     assert after == before
 
 
-def test_bodies_that_are_no_json(asker: Machine) -> None:
+def test_bodies_that_are_no_json(asker: Integration) -> None:
     for body, kind, status in (
         (b"{", "application/json", 400),
         (b"\xff", "application/json", 400),
@@ -218,7 +220,7 @@ def test_bodies_that_are_no_json(asker: Machine) -> None:
         assert (answer.status_code, answer.mimetype) == (status, "application/problem+json")
 
 
-def test_other_addresses_and_methods_are_problems(asker: Machine) -> None:
+def test_other_addresses_and_methods_are_problems(asker: Integration) -> None:
     for method, path, status in (
         ("GET", "/api/v1/nothing", 404),
         ("DELETE", "/api/v1/halls", 405),
@@ -229,17 +231,17 @@ def test_other_addresses_and_methods_are_problems(asker: Machine) -> None:
         assert (answer.status_code, answer.mimetype) == (status, "application/problem+json")
 
 
-def test_who_asks_too_often_is_told_to_wait(pages: Pages, asker: Machine) -> None:
+def test_who_asks_too_often_is_told_to_wait(pages: Pages, asker: Integration) -> None:
     # A clock that stands still: on a busy machine requests would come back while others run.
     services_of(pages.app).keep(rates.Rates(clock=lambda: 0))
     for _ in range(rates.AT_ONCE):
         assert asker.ask("GET", "/api/v1/halls").status_code == 200
     answer = asker.ask("GET", "/api/v1/halls")
     assert (answer.status_code, answer.headers["Retry-After"]) == (429, "1")
-    assert machine(pages).ask("GET", "/api/v1/halls").status_code == 200
+    assert integration(pages).ask("GET", "/api/v1/halls").status_code == 200
 
 
-def test_the_use_of_a_token_is_kept_now_and_then(pages: Pages, asker: Machine) -> None:
+def test_the_use_of_a_token_is_kept_now_and_then(pages: Pages, asker: Integration) -> None:
     asker.ask("GET", "/api/v1/halls")
     first = pages.now
     pages.now += 60_000
@@ -253,7 +255,7 @@ def test_the_use_of_a_token_is_kept_now_and_then(pages: Pages, asker: Machine) -
 
 
 @pytest.mark.usefixtures("own_database")
-def test_a_token_is_nowhere_in_the_database(pages: Pages, asker: Machine) -> None:
+def test_a_token_is_nowhere_in_the_database(pages: Pages, asker: Integration) -> None:
     pages.database.give_back()
     pages.database.reader.execute("SELECT 1").fetchone()
     for path in pages.event.path.glob("*.db*"):
@@ -269,6 +271,6 @@ def test_the_description_is_json_and_names_every_route(pages: Pages) -> None:
     served = {
         (rule.endpoint.partition(".")[2])
         for rule in pages.app.url_map.iter_rules()
-        if rule.endpoint.startswith("machine.")
+        if rule.endpoint.startswith("interface.")
     }
     assert served == told

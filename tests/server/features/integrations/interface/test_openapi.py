@@ -22,7 +22,7 @@ from server.features.integrations.interface.interface import ROUTES
 from server.features.integrations.interface.rates import Rates
 from server.storage.database import Database
 from server.web.services import services_of
-from tests.server.support.machines import Machine, machine
+from tests.server.support.integrations import Integration, integration
 from tests.server.support.pages import Pages
 
 EXAMPLES = 40  # of each route, those that fit and those that don't
@@ -37,7 +37,7 @@ CHECKS = (
 
 
 @pytest.fixture
-def asker(event: Event, site: Database) -> Iterator[Machine]:
+def asker(event: Event, site: Database) -> Iterator[Integration]:
     with Pages(event, site) as pages:
         pages.issue()
         services_of(pages.app).keep(Rates(Steady(1, every_ms=0)))
@@ -45,7 +45,7 @@ def asker(event: Event, site: Database) -> Iterator[Machine]:
         for external_id in ("A1", "A2", "A3"):
             door.scan(pages.now, pages.serial(external_id))
         pages.send(door)
-        yield machine(pages)
+        yield integration(pages)
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def constants() -> Callable[[BaseSchema], ConstantsPool | None]:
 @pytest.mark.long
 @pytest.mark.parametrize("name", [route.name for route in ROUTES])
 def test_every_answer_is_described(
-    asker: Machine,
+    asker: Integration,
     examples: int,
     constants: Callable[[BaseSchema], ConstantsPool | None],
     name: str,
@@ -127,7 +127,7 @@ def _says_nothing(case: schemathesis.Case) -> bool:
     return any(value in (None, [], {}) for value in (case.query or {}).values())
 
 
-def test_the_limit_is_documented(asker: Machine) -> None:
+def test_the_limit_is_documented(asker: Integration) -> None:
     services_of(asker.pages.app).keep(Rates(Steady(1, every_ms=1_000)))
     asker.ask("GET", "/api/v1/halls")
     answer = asker.ask("GET", "/api/v1/halls")

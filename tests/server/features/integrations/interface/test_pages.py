@@ -8,10 +8,10 @@ import pytest
 from server.core.event.directory import Event
 from server.features.integrations import endpoints, outbox, tokens
 from server.storage.database import Database
-from tests.server.support.machines import Machine
+from tests.server.support.integrations import Integration
 from tests.server.support.pages import PASSWORD, Pages, Staff, acts, assert_only
 
-TARGET = "/admin/machines/"
+TARGET = "/admin/integrations/"
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_a_token_is_made_shown_once_used_and_revoked(pages: Pages, admin: Staff)
     assert secret not in page
     assert "Signage" in page
     (made,) = tokens.tokens(pages.database.reader)
-    asker = Machine(pages, made, secret)
+    asker = Integration(pages, made, secret)
     assert asker.ask("GET", "/api/v1/halls").status_code == 200
     assert asker.ask("GET", "/api/v1/people").status_code == 403
     admin.post(f"{TARGET}tokens/{made.token_id}/revoke")
@@ -63,7 +63,7 @@ def test_a_token_is_made_shown_once_used_and_revoked(pages: Pages, admin: Staff)
         "api_token_made", "api_token_revoked"
     ]  # fmt: skip
     log = pages.staff("auditor").get("/admin/acts").text
-    assert "Made a token for a machine" in log
+    assert "Made a token for an integration" in log
     assert "Signage" in log
 
 
@@ -131,4 +131,4 @@ def test_a_webhook_that_can_not_be_added(
 
 
 def test_the_page_speaks_chinese(admin: Staff) -> None:
-    assert "机器接口" in admin.get(f"{TARGET}?lang=zh").text
+    assert "外部系统" in admin.get(f"{TARGET}?lang=zh").text

@@ -14,7 +14,7 @@ from server.storage.database import Database
 from server.storage.disk import DiskError, Room
 from server.storage.errors import LostError
 from server.web.services import services_of
-from tests.server.support.machines import machine
+from tests.server.support.integrations import integration
 from tests.server.support.pages import Pages
 
 DAY = 86_400_000
@@ -164,7 +164,7 @@ def test_figures(pages: Pages) -> None:
         ("127.0.0.1", {"Forwarded": "for=127.0.0.1"}, 401),
     ],
 )
-def test_figures_are_for_this_machine(
+def test_figures_are_for_this_computer(
     pages: Pages, address: str, headers: dict[str, str], status: int
 ) -> None:
     base = {"REMOTE_ADDR": address}
@@ -174,6 +174,6 @@ def test_figures_are_for_this_machine(
 
 def test_or_for_whoever_has_a_token(pages: Pages) -> None:
     base = {"REMOTE_ADDR": "192.0.2.7"}
-    good, bad = machine(pages, ["read:metrics"]), machine(pages, ["read:halls"])
+    good, bad = integration(pages, ["read:metrics"]), integration(pages, ["read:halls"])
     assert good.ask("GET", "/metrics", environ_base=base).status_code == 200
     assert bad.ask("GET", "/metrics", environ_base=base).status_code == 403

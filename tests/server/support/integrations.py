@@ -1,4 +1,4 @@
-"""What tests of the interface for machines share: a machine with a token."""
+"""An integration with a token, for tests of the interface."""
 
 import os
 from collections.abc import Iterable
@@ -11,8 +11,8 @@ from tests.server.support.pages import Pages
 
 
 @dataclass
-class Machine:
-    """Asks with a token."""
+class Integration:
+    """Sends requests with a token."""
 
     pages: Pages
     token: tokens.Token
@@ -25,10 +25,10 @@ class Machine:
         )
 
 
-def machine(pages: Pages, scopes: Iterable[str] = tokens.SCOPES, days: int = 10) -> Machine:
-    """A machine with a new token."""
-    name = f"machine {os.urandom(3).hex()}"
+def integration(pages: Pages, scopes: Iterable[str] = tokens.SCOPES, days: int = 10) -> Integration:
+    """Return an integration with a new token."""
+    name = f"integration {os.urandom(3).hex()}"
     made, secret = pages.database.write(
         lambda db: tokens.make(db, name, scopes, days, by="test", now=pages.now)
     )
-    return Machine(pages, made, secret)
+    return Integration(pages, made, secret)

@@ -1,0 +1,1 @@
+"""Holds the topics of webhooks, each in a file. `table.py` lists them."""

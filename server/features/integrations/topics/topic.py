@@ -1,0 +1,46 @@
+"""Describes a topic: a kind of event that a webhook may report."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from server.core.alerts.alerts import Trouble
+from server.storage.connection import Connection
+from server.storage.database import Database
+
+Alerts = Callable[[Connection, int], list[Trouble]]  # Takes the time in Unix ms.
+
+
+@dataclass(frozen=True)
+class Content:
+    """Holds the content of a message that reports leaves of the entry log."""
+
+    kind: str  # The message's `type`.
+    at: int  # Unix ms
+    data: Any
+    last: int  # The last leaf that it reports.
+
+
+@dataclass(frozen=True)
+class Leaves:
+    """Reads a topic's messages from the entry log, which is their outbox. A leaf belongs to at most
+    one topic.
+    """
+
+    # Returns the topic's first leaf from a number on, before another number.
+    first: Callable[[Connection, int, int], int | None]
+    # Returns the message of that leaf, and perhaps of leaves after it, before another number.
+    content: Callable[[Connection, int, int], Content]
+
+
+@dataclass(frozen=True)
+class Topic:
+    """Describes a topic. It has leaves of the entry log, or adds notices (`notices.add`) in one of
+    two ways. These two are called only while a webhook has the topic.
+    """
+
+    name: str  # In the database. Once released it never changes.
+    words: str  # On pages.
+    leaves: Leaves | None = None
+    after_step: Callable[[Connection, int], None] | None = None  # In each writing transaction.
+    every_5_s: Callable[[Database, Alerts, int], None] | None = None
