@@ -48,7 +48,7 @@ _READERS: Mapping[str, Callable[[str], str]] = {
 Random = Callable[[int], bytes]
 
 
-# The columns have the names of `Attendee`'s fields (see `attendee_of`).
+# Column names equal `Attendee`'s fields.
 SELECT = (
     "SELECT a.serial, a.external_id, a.given_name, a.family_name, a.organisation, a.country,"
     " a.email, a.category, a.valid_days, a.zones, a.flags, a.language, a.created_at, a.revoked_at,"
@@ -63,7 +63,7 @@ class UnknownAttendeeError(Spoken, ValueError):
 
 
 class AttendeeError(Spoken, ValueError):
-    """Raised if the attendee can't be added or changed. The text states the remedy."""
+    """Raised if the attendee can't be added or changed."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,6 @@ def whole_name(given_name: str, family_name: str) -> str:
 
 
 def attendee_of(row: Row) -> Attendee:
-    """Convert a row of `SELECT`."""
     return Attendee(**dict(row))
 
 
@@ -139,8 +138,8 @@ def find_by_label(db: Connection, label: str) -> int:
 
 
 def people_of_label(db: Connection, label: str) -> list[Row]:
-    """Return serial, given_name and family_name of each attendee with this external id or e-mail
-    address. Several people may share an address.
+    """Return serial, given_name and family_name of attendees with this external id or shared e-mail
+    address.
     """
     return db.execute(
         "SELECT serial, given_name, family_name FROM attendee WHERE external_id = ?"
@@ -152,11 +151,10 @@ def people_of_label(db: Connection, label: str) -> list[Row]:
 def find_attendees(
     db: Connection, text: str, limit: int = 50, offset: int = 0
 ) -> tuple[list[Attendee], int]:
-    """Return a page of attendees that match every word of `text`, sorted by name, and the total
-    count.
+    """Return a page of attendees that match all words of `text` (see `search`), sorted by name, and
+    the total count.
 
-    Words match as in `search`, ignoring case and accents. A badge number matches its attendee, and
-    an empty text matches everyone.
+    A badge number matches its attendee, and an empty text everyone.
     """
     order = "ORDER BY a.family_name, a.given_name, a.serial LIMIT ? OFFSET ?"
     if not text.strip():
@@ -181,7 +179,6 @@ def find_attendees(
 
 
 def _of_number(db: Connection, text: str) -> list[int]:
-    """Return the serial of the attendee with this badge number, or an empty list."""
     try:
         return [attendee(db, parse_badge_number(text)).serial]
     except ValueError:
@@ -189,7 +186,7 @@ def _of_number(db: Connection, text: str) -> list[int]:
 
 
 def more_people_than(db: Connection, count: int) -> bool:
-    """Return whether the roster has more than `count` people, without counting all."""
+    """Return the answer without counting all."""
     row = db.execute("SELECT 1 FROM attendee LIMIT 1 OFFSET ?", (count,)).fetchone()
     return row is not None
 
@@ -263,7 +260,6 @@ def change_attendee(
 
 
 def _speaks(db: Connection, serial: int) -> bool:
-    """Return whether doors show the attendee as a speaker."""
     query = "SELECT EXISTS (SELECT 1 FROM session_speaker WHERE serial = ?)"
     return bool(db.execute(query, (serial,)).fetchone()[0])
 
@@ -307,7 +303,6 @@ def _refuse_known_email(db: Connection, email: str, own: int) -> None:
 
 
 def _refusal(error: errors.ConstraintError) -> AttendeeError:
-    """Translate a violated database constraint into a message for staff."""
     if errors.is_about(error, "external_id"):
         return AttendeeError(Phrase("Another attendee has this external id."))
     return AttendeeError(Phrase("There is no such category."))

@@ -1,6 +1,5 @@
-"""Reads the design of an event's cards from the folder `cards` in the event's directory.
-
-The folder holds `cards.toml`, logos, photos and the organiser's own templates. All are optional.
+"""Reads the design of an event's cards from the folder `cards` in the event's directory:
+`cards.toml`, logos, photos and the organiser's own templates, all optional.
 """
 
 from collections.abc import Callable, Mapping
@@ -44,7 +43,7 @@ _MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 
 
 class DesignError(EventError):
-    """Raised if a file of the design can't be used. The text states the file and the fault."""
+    """Raised if a file of the design can't be used."""
 
 
 def _is_file_name(name: str) -> bool:
@@ -149,9 +148,8 @@ class CardDesign:
 def read_design(
     event: Event, *, format_name: str = "", back: bool | None = None, layer_only: bool = False
 ) -> CardDesign:
-    """Return the event's card design. Raises DesignError.
-
-    `format_name` and `back` override the settings.
+    """Return the event's card design, with `format_name` and `back` overriding the settings. Raises
+    DesignError.
     """
     folder = event.path / CARDS_FOLDER
     settings = read_card_settings(folder)
@@ -170,9 +168,8 @@ def design_of(
     settings: CardSettings,
     new_files: Mapping[str, bytes] | None = None,
 ) -> CardDesign:
-    """Return the card design for these settings. Raises DesignError.
-
-    `new_files` maps names to files that are not in the folder yet.
+    """Return the card design for these settings. `new_files` maps names to files not saved yet.
+    Raises DesignError.
     """
     files = _Files(folder, new_files or {})
     first, second = both_languages(event.name)
@@ -206,9 +203,7 @@ def design_of(
 
 
 def read_card_settings(folder: Path) -> CardSettings:
-    """Return the settings in the folder `cards`, or the defaults if it is absent. Raises
-    DesignError.
-    """
+    """Return the settings, or the defaults if there is no file. Raises DesignError."""
     return parse_card_settings(read_card_text(folder), str(folder / SETTINGS_FILE))
 
 
@@ -267,7 +262,6 @@ def read_template(path: Path) -> str:
 
 
 def dates_texts(settings: EventSettings) -> tuple[str, str]:
-    """Return the event's dates in Chinese and in English, as short as possible."""
     first = settings.first_day
     last = first + timedelta(days=settings.days - 1)
     month, last_month = _MONTHS[first.month - 1], _MONTHS[last.month - 1]
@@ -295,7 +289,7 @@ def _back(settings: CardSettings) -> Back:
 
 
 class _Files:
-    """Reads files of the folder. Files that are not saved yet take precedence."""
+    """Reads files of the folder, unsaved ones first."""
 
     def __init__(self, folder: Path, new_files: Mapping[str, bytes]) -> None:
         self.folder = folder

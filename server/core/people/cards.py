@@ -60,7 +60,7 @@ class PrintedBadge:
 
 @dataclass(frozen=True)
 class Choice:
-    """A filter for badges to print. An empty field does not filter."""
+    """A filter for badges. An empty field does not filter."""
 
     categories: Collection[str] = ()  # keys
     organisations: Collection[str] = ()
@@ -96,7 +96,7 @@ ORDERS: Mapping[str, Callable[[PrintedBadge], tuple[Any, ...]]] = {
 def card(
     db: Connection, event: Event, badge: Badge, *, latin: bool = True, photo: Photo | None = None
 ) -> Card:
-    """Return the card of a badge. Raises UnknownAttendeeError."""
+    """Raises UnknownAttendeeError."""
     return next(_cards(db, event, [badge], latin, photo)).card
 
 
@@ -116,10 +116,10 @@ def read(
     latin: bool = True,
     photo: Photo | None = None,
 ) -> list[PrintedBadge]:
-    """Return the badges in the given order, each with its card and its last print.
+    """Return the badges in the given order, with card and last print.
 
-    With `latin`, names in other scripts get a transliterated line where possible. `photo` returns
-    the photo of an attendee, as `badges.printing.look.photo` makes it.
+    With `latin`, names in other scripts are transliterated where possible. `photo` is as from
+    `badges.printing.look.photo`.
     """
     return list(_cards(db, event, badges, latin, photo))
 
@@ -149,7 +149,7 @@ def _is_due(printed: PrintedBadge, choice: Choice) -> bool:
 
 
 def note_printed(db: Connection, printed: Sequence[PrintedBadge], *, by: str, now: int) -> int:
-    """Count each badge as printed once more and log it. Return the number of reprints."""
+    """Count and log the prints. Return the number of reprints."""
     before = _printed_before(db, [item.badge.serial for item in printed])
     again = sum(before[item.badge.serial, item.badge.issue][0] > 0 for item in printed)
     db.executemany(
@@ -173,7 +173,7 @@ def content_of(card: Card) -> str:
 
 
 def event_days(settings: EventSettings, valid_days: int) -> tuple[Day, ...]:
-    """Return the event's days, each with whether the badge is valid on it."""
+    """Return the event's days, each with whether the badge is valid."""
     if not 2 <= settings.days <= DAYS_SHOWN_MAX:
         return ()
     return tuple(

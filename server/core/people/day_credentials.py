@@ -43,16 +43,15 @@ class DayCredential:
 
     @property
     def badge(self) -> Badge:
-        """Return it as a badge, to draw its card."""
         return Badge(self.serial, self.issue, self.credential, self.issued_at, self.names_row)
 
 
 def issue_day_credential(
     db: Connection, event: Event, serial: int, *, day: int, by: str, now: int
 ) -> DayCredential:
-    """Issue a credential for one day of the event, counted from 0.
+    """Issue a credential for the event's day `day`, from 0.
 
-    Raises UnknownAttendeeError, NoBadgeError if the attendee has no badge yet, or IssuingError.
+    Raises UnknownAttendeeError, NoBadgeError without a badge, or IssuingError.
     """
     holder = attendees.attendee(db, serial)
     _check_holder(db, holder)
@@ -78,7 +77,6 @@ def issue_day_credential(
 
 
 def of_attendee(db: Connection, serial: int) -> list[DayCredential]:
-    """Return all of the attendee's day credentials, by day."""
     rows = db.execute(
         "SELECT serial, issue, day, credential, issued_at, names_row, printed FROM day_credential"
         " WHERE serial = ? ORDER BY day, issue",
@@ -115,7 +113,6 @@ def day_words(settings: EventSettings, day: int) -> str:
 def note_printed(
     db: Connection, credential: DayCredential, event: Event, *, by: str, now: int
 ) -> None:
-    """Count the card as printed once more and log it."""
     db.execute(
         "UPDATE day_credential SET printed = printed + 1, printed_at = ?"
         " WHERE serial = ? AND issue = ? AND day = ?",

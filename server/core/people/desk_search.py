@@ -1,8 +1,7 @@
 """Finds people for the badge desk, from one box for typed or scanned text.
 
-Exact names come first, then names that begin with the text, then other matches. Among equals,
-badges that are not printed yet come first. Of very many matches only the first few are ranked;
-another word narrows the search.
+Exact names come first, then names that begin with the text, then other matches; among equals,
+unprinted badges first. Only the first few of very many matches are ranked.
 """
 
 import re
@@ -28,8 +27,6 @@ _WHOLE, _CALLED, _BEGINS, _ELSEWHERE, _INSIDE = range(5)
 
 @dataclass(frozen=True)
 class Hit:
-    """An entry of the list of results."""
-
     serial: int
     name: str
     latin: str  # from the roster or transliterated, or ""
@@ -42,7 +39,7 @@ class Hit:
 
 @dataclass(frozen=True)
 class Found:
-    """The matches, best first, and whether there are more."""
+    """The matches, best first."""
 
     people: list[Hit]
     more: bool
@@ -68,7 +65,6 @@ def find(db: Connection, text: str, *, limit: int, event: Event | None = None) -
 
 
 def _scanned(db: Connection, text: str, event: Event | None) -> int | None:
-    """Return the serial of the holder of a scanned badge or phone page, or None."""
     if text.startswith(_CREDENTIAL) and text.isascii():
         row = db.execute(
             "SELECT serial FROM badge WHERE credential = ? UNION ALL"
@@ -166,7 +162,6 @@ def _in_order(db: Connection, ranks: Mapping[int, int]) -> list[int]:
 
 
 def _hits(db: Connection, serials: Sequence[int]) -> list[Hit]:
-    """Return the entries of these people, in this order."""
     rows = db.execute(
         f"{attendees.SELECT} WHERE {dialect.one_of('a.serial')}", (dialect.many(serials),)
     ).fetchall()
@@ -176,7 +171,6 @@ def _hits(db: Connection, serials: Sequence[int]) -> list[Hit]:
 
 
 def _printed(db: Connection, serials: Sequence[int]) -> set[int]:
-    """Return the serials whose newest badge was printed."""
     rows = db.execute(
         f"SELECT serial, issue, printed FROM badge WHERE {dialect.one_of('serial')}"
         " ORDER BY serial, issue",

@@ -52,8 +52,8 @@ _FOLDS = _Folds()
 
 
 def folded(text: str) -> str:
-    """Return `text` without case, accents and width. Single spaces separate words and East Asian
-    stretches. Characters other than letters and digits also separate words.
+    """Return `text` in words without case, accents and width. Punctuation and script changes
+    separate words.
     """
     if text.isascii():
         return _ASCII_SIGNS.sub(" ", text.lower()).strip()
@@ -68,8 +68,8 @@ def glued(text: str) -> list[str]:
 
 
 def digits(text: str) -> str:
-    """Return the digits of a telephone number, without the prefixes for international and national
-    calls and for China.
+    """Return the digits of a telephone number, without international, national and Chinese
+    prefixes.
     """
     plain = unicodedata.normalize("NFKC", text)
     number = "".join(char for char in plain if char.isascii() and char.isdigit())
@@ -159,6 +159,6 @@ def _turned(line: Sequence[str]) -> Iterator[str]:
 
 
 def _as_typed(parts: Sequence[Sequence[str]]) -> list[list[list[str]]]:
-    """Return the syllables of parts of a name for each way to type the vowel ü."""
+    """Return the syllables for each way to type the vowel ü."""
     vowels = ("v", "u", "yu") if any("v" in sound for part in parts for sound in part) else ("v",)
     return [[[sound.replace("v", vowel) for sound in part] for part in parts] for vowel in vowels]

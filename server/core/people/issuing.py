@@ -42,11 +42,11 @@ Progress = Callable[[int, int], None]  # takes how many are done, and the total
 
 
 class IssuingError(Spoken, ValueError):
-    """Raised if the badge can't be issued, replaced or revoked. The text states the remedy."""
+    """Raised if the badge can't be issued, replaced or revoked."""
 
 
 class NoBadgeError(IssuingError):
-    """Raised if the attendee has no badge yet."""
+    pass
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,8 @@ def issue_missing(
     progress: Progress | None = None,
     limit: int | None = None,
 ) -> int:
-    """Issue badges to at most `limit` attendees who have none and are not revoked. Return how many
-    were issued.
+    """Issue badges to at most `limit` attendees without one who are not revoked. Return the
+    number.
     """
     missing = _without_badge(db, limit)
     if not missing:
@@ -100,9 +100,8 @@ def missing_badges(db: Connection) -> int:
 
 
 def reissue(db: Connection, event: Event, serial: int, *, reason: str, now: int, by: str) -> Badge:
-    """Issue the attendee's first or next badge, which voids earlier ones.
-
-    Raises UnknownAttendeeError or IssuingError.
+    """Issue the attendee's next badge, which voids earlier ones. Raises UnknownAttendeeError or
+    IssuingError.
     """
     _check_reason(reason)
     holder = attendees.attendee(db, serial)
@@ -127,9 +126,8 @@ def reissue(db: Connection, event: Event, serial: int, *, reason: str, now: int,
 
 
 def revoke(db: Connection, serial: int, *, reason: str, now: int, by: str) -> None:
-    """Revoke every badge of the attendee. Doors refuse them once they have received the change.
-
-    Raises UnknownAttendeeError, or IssuingError if it is revoked already.
+    """Revoke all badges of the attendee. Raises UnknownAttendeeError, or IssuingError if already
+    revoked.
     """
     _check_reason(reason)
     _set_revoked(db, serial, now)
@@ -137,7 +135,7 @@ def revoke(db: Connection, serial: int, *, reason: str, now: int, by: str) -> No
 
 
 def revoke_many(db: Connection, serials: Sequence[int], *, reason: str, now: int, by: str) -> None:
-    """Revoke several attendees, each with its own log entry. Skips those already revoked."""
+    """Revoke several attendees, except those already revoked."""
     _check_reason(reason)
     standing = [
         (serial, issue)
@@ -163,17 +161,15 @@ def revoke_many(db: Connection, serials: Sequence[int], *, reason: str, now: int
 
 
 def reinstate(db: Connection, serial: int, *, reason: str, now: int, by: str) -> None:
-    """Undo a revocation. The newest badge is valid again."""
     _check_reason(reason)
     _set_revoked(db, serial, None)
     entry_log.act(db, by, Act.BADGE_REINSTATED, {"serial": serial, "reason": reason}, now)
 
 
 def changed_badges(db: Connection, event: Event, looks: int | None = None) -> list[Attendee]:
-    """List the holders whose newest badge, or its name shown by doors, is out of date.
+    """List the holders with outdated badges, except revoked ones.
 
-    Revoked attendees are left out. It checks only badges whose holders have changed since the
-    issue, and at most `looks` of them.
+    It checks only badges whose holders have changed since the issue, and at most `looks` of them.
     """
     order = "a.family_name, a.given_name, a.serial" if looks is None else "a.serial"
     rows = db.execute(
@@ -188,7 +184,6 @@ def changed_badges(db: Connection, event: Event, looks: int | None = None) -> li
 
 
 def perhaps_changed(db: Connection) -> int:
-    """Count the badges that `changed_badges` would check."""
     (count,) = db.execute(
         "SELECT COUNT(*) FROM changed_holder JOIN attendee USING (serial) WHERE revoked_at IS NULL"
     ).fetchone()
@@ -209,7 +204,7 @@ def _says_what_is_so(db: Connection, event: Event, holder: Attendee) -> bool:
 
 
 def unchanged_badges(db: Connection, changed: Collection[int]) -> list[int]:
-    """Return the serials that `changed_badges` checked and found up to date."""
+    """Return the up-to-date ones of those checked by `changed_badges`."""
     rows = db.execute(
         "SELECT serial FROM changed_holder JOIN attendee USING (serial) WHERE revoked_at IS NULL"
     )
@@ -217,7 +212,7 @@ def unchanged_badges(db: Connection, changed: Collection[int]) -> list[int]:
 
 
 def forget_unchanged(db: Connection, event: Event, serials: Sequence[int]) -> None:
-    """Remove these holders from the list of `changed_badges` if their badges are up to date."""
+    """Stop checking these holders if their badges are up to date."""
     for serial in serials:
         holder = attendees.attendee(db, serial)
         if not holder.issue or _says_what_is_so(db, event, holder):
@@ -236,15 +231,15 @@ def current_badge(db: Connection, serial: int) -> Badge:
 
 
 def badges_of(db: Connection, serial: int) -> list[Badge]:
-    """Return all issues of an attendee's badge, oldest first."""
+    """Return all issues, oldest first."""
     rows = db.execute(f"{_SELECT} WHERE serial = ? ORDER BY issue", (serial,))
     return [Badge(**dict(row)) for row in rows]
 
 
 def current_badges(db: Connection, serials: Sequence[int] | None = None) -> list[Badge]:
-    """Return the newest badge of each attendee who is not revoked, sorted by name.
+    """Return the newest badges of attendees who are not revoked, sorted by name.
 
-    With `serials`, it returns their badges in that order, and raises like `current_badge`.
+    With `serials`, return theirs in that order, and raise like `current_badge`.
     """
     if serials is not None:
         return [current_badge(db, serial) for serial in serials]
@@ -257,7 +252,7 @@ def current_badges(db: Connection, serials: Sequence[int] | None = None) -> list
 
 
 def names_after(db: Connection, after: int, limit: int) -> wire.NamesPage:
-    """Return at most `limit` sealed names of badges and day credentials after row `after`."""
+    """Return at most `limit` sealed names after row `after`."""
     rows = [
         row
         for table in ("badge", "day_credential")
@@ -328,7 +323,6 @@ def _holder_name(holder: Attendee) -> wire.HolderName:
 
 
 def newest_names_row(db: Connection) -> int:
-    """Return the row of the last sealed name, of badges and day credentials."""
     newest = [
         db.execute(f"SELECT COALESCE(MAX(names_row), 0) FROM {table}").fetchone()[0]
         for table in ("badge", "day_credential")

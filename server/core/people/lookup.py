@@ -1,7 +1,6 @@
-"""Finds attendees without their badge, for a supervisor at a door who searches by name or
-organisation.
+"""Finds attendees without their badge, for a supervisor at a door.
 
-The entry log records that a search was made and the number of results, but not the text.
+The entry log records the search and its number of results, but not the text.
 """
 
 from badges.places.pool import KioskKey
@@ -19,9 +18,8 @@ WINDOW_MS = 10 * 60_000
 
 
 def look_up(db: Connection, text: str) -> Found:
-    """Find people with a badge whose name and organisation contain every word of `text`.
-
-    Case, accents and word order are ignored, and pinyin finds Chinese names.
+    """Find people with a badge whose name and organisation contain all words of `text`, or by
+    pinyin.
     """
     words = readings(text)
     if not words:
@@ -41,7 +39,6 @@ def look_up(db: Connection, text: str) -> Found:
 
 
 def note(db: Connection, kiosk: KioskKey, answers: int, *, by: str, now: int) -> None:
-    """Log a supervisor's search and its number of results."""
     name, generation = kiosk
     subject: dict[str, str | int | None] = {
         "kiosk": name,

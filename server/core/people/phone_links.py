@@ -1,8 +1,8 @@
 """Stores which link of an attendee's phone page is valid. A link can be revoked or renewed without
 a new badge.
 
-Most attendees have no row: their first link is valid. Doors know nothing of links, so a code that
-was seen by others is voided only by a new issue of the badge.
+Attendees without a row have their first link. Doors know nothing of links, so a code seen by others
+is voided only by a new badge.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ NUMBER_MAX = 255
 
 
 class LinkError(Spoken, ValueError):
-    """Raised if a link can't be revoked or renewed. The text states the remedy."""
+    pass
 
 
 class GoneLinkError(Exception):
@@ -51,7 +51,7 @@ def link(db: Connection, serial: int) -> Link:
 
 
 def token(db: Connection, event: Event, badge: Badge) -> str | None:
-    """Return the secret in the link of this badge's phone page, or None if the link is revoked."""
+    """Return the secret of the badge's phone page, or None if the link is revoked."""
     newest = link(db, badge.serial)
     if newest.revoked_at is not None:
         return None

@@ -12,13 +12,12 @@ _CONTEXT = b"hallkeeper/phone/v1\x00"
 
 
 class PhoneTokenError(ValueError):
-    """Raised if the text is no secret of a phone page of this event."""
+    pass
 
 
 def phone_token(event: Event, serial: int, issue: int, number: int = 0) -> str:
-    """Return the secret in the link of a badge's phone page, of 27 characters.
-
-    `number` counts the link's renewals, from 0 to 255 (server/core/people/phone_links.py).
+    """Return the secret of 27 characters. `number` counts the link's renewals, from 0 to 255
+    (server/core/people/phone_links.py).
     """
     subject = serial.to_bytes(3, "big") + bytes([issue])
     # Links made before renewals existed stay valid.

@@ -1,7 +1,8 @@
-"""Keeps the protocol guests, and notifies selected staff silently when one arrives.
+"""Keeps the protocol guests, and notifies selected staff silently when one arrives. Doors know
+nothing of it.
 
-Doors know nothing of it. A guest's first entry on a day is the arrival. Each selected user keeps a
-notice of it until they mark it as seen.
+A guest's first entry on a day is the arrival. Each selected user keeps a notice until they mark it
+as seen.
 """
 
 from bisect import bisect_right
@@ -23,13 +24,11 @@ WATCHERS_MAX = 50  # of one guest
 
 
 class ProtocolGuestError(Spoken, ValueError):
-    """Raised if a person can't be made a protocol guest. The text states the remedy."""
+    """Raised if a person can't be made a protocol guest."""
 
 
 @dataclass(frozen=True)
 class ProtocolGuest:
-    """A guest with the ids of the users to notify."""
-
     serial: int
     name: str
     organisation: str
@@ -95,7 +94,7 @@ def set_protocol_guest(
 
 
 def clear_protocol_guest(db: Connection, serial: int, *, by: str, now: int) -> None:
-    """Stop notices of the attendee's arrival. Existing notices stay.
+    """Stop notices of the attendee's arrival; existing ones stay.
 
     Raises ProtocolGuestError if the attendee is no protocol guest.
     """
@@ -106,7 +105,7 @@ def clear_protocol_guest(db: Connection, serial: int, *, by: str, now: int) -> N
 
 
 def protocol_guests(db: Connection, serial: int | None = None) -> list[ProtocolGuest]:
-    """Return all guests sorted by name, or only the guest with this serial."""
+    """Return all guests by name, or only that one."""
     watchers: dict[int, list[int]] = {}
     for row in db.execute("SELECT serial, user_id FROM protocol_watcher ORDER BY 1, 2"):
         watchers.setdefault(row["serial"], []).append(row["user_id"])
@@ -177,7 +176,7 @@ def day_of(calendar: Calendar, at: int) -> int:
 
 
 def arrivals(db: Connection, user_id: int, *, limit: int, offset: int = 0) -> list[Arrival]:
-    """Return a page of the user's notices, newest first."""
+    """Return a page of notices, newest first."""
     rows = db.execute(
         "SELECT v.arrival_id, v.serial, n.seen_at, s.scanned_at - COALESCE(s.skew_ms, 0) AS at,"
         " a.given_name, a.family_name, a.organisation, h.names AS hall, d.names AS door"
@@ -203,7 +202,6 @@ def arrivals(db: Connection, user_id: int, *, limit: int, offset: int = 0) -> li
 
 
 def unseen(db: Connection, user_id: int) -> int:
-    """Return how many notices the user has not marked as seen."""
     (count,) = db.execute(
         "SELECT COUNT(*) FROM arrival_notice WHERE user_id = ? AND seen_at IS NULL", (user_id,)
     ).fetchone()
@@ -211,7 +209,7 @@ def unseen(db: Connection, user_id: int) -> int:
 
 
 def is_told(db: Connection, user_id: int) -> bool:
-    """Return whether a user is or was notified of any arrival."""
+    """Return whether the user is or was notified of any arrival."""
     (notified,) = db.execute(
         "SELECT EXISTS (SELECT 1 FROM protocol_watcher WHERE user_id = ?)"
         " OR EXISTS (SELECT 1 FROM arrival_notice WHERE user_id = ?)",
@@ -221,10 +219,7 @@ def is_told(db: Connection, user_id: int) -> bool:
 
 
 def mark_seen(db: Connection, user_id: int, newest: int, now: int) -> int:
-    """Mark the user's notices up to the arrival `newest` as seen. Return how many were unseen.
-
-    Notices newer than the displayed page stay unseen.
-    """
+    """Mark notices up to the arrival `newest` as seen. Return how many were unseen."""
     return db.execute(
         "UPDATE arrival_notice SET seen_at = ? WHERE user_id = ? AND arrival_id <= ?"
         " AND seen_at IS NULL",

@@ -40,9 +40,8 @@ class Wanted(NamedTuple):
 
 
 def fold(db: Connection, limit: int = -1) -> int:
-    """Update the words of new and changed attendees, in the caller's transaction.
-
-    `limit` is the maximum; -1 means all. Returns how many were updated.
+    """Update the words of at most `limit` new and changed attendees (-1: all), in the caller's
+    transaction. Return the number.
     """
     due = db.execute(
         "SELECT a.serial, a.given_name, a.family_name, a.latin_name, a.organisation, a.email,"
@@ -61,8 +60,8 @@ def fold(db: Connection, limit: int = -1) -> int:
 
 
 def drop_deleted(db: Connection) -> None:
-    """Remove the words of deleted people from the indexes, which otherwise keep them until a merge.
-    Takes about as long as indexing everyone.
+    """Remove deleted people's words from the indexes, which otherwise keep them until a merge. As
+    slow as indexing everyone.
     """
     for index in ("search_word", "search_inside"):
         db.execute(dialect.without_the_deleted(index))
@@ -100,9 +99,8 @@ def _words_of(row: Row) -> tuple[int, str, str, str, str, str]:
 
 
 def beginning(words: Sequence[str]) -> Wanted:
-    """Return a query for people who match all words, each at the beginning of a word.
-
-    East Asian characters match anywhere in a name or an organisation.
+    """Return people who match all words, each at the beginning of a word; East Asian characters
+    match anywhere.
     """
     long = [word for word in words if not _is_short(word)]
     in_words = long or words
@@ -113,13 +111,13 @@ def beginning(words: Sequence[str]) -> Wanted:
 
 
 def whole(joined: Sequence[str]) -> Wanted:
-    """Return a query for people whose whole name, without spaces, is in `joined`."""
+    """Return people whose whole name, without spaces, is in `joined`."""
     asked = [dialect.word(form, columns=("whole",)) for form in joined]
     return Wanted(_OF_WORDS, (dialect.either(asked),))
 
 
 def called(words: Sequence[str]) -> Wanted:
-    """Return a query for people with all these exact words in the name or the contact details."""
+    """Return people with all these exact words in the name or the contact details."""
     pieces = [piece for word in words for piece in word.split()]
     asked = [dialect.word(piece, columns=("whole", "name", "contact")) for piece in pieces]
     checks = [word for word in words if _is_checked(word)]
@@ -127,10 +125,10 @@ def called(words: Sequence[str]) -> Wanted:
 
 
 def anywhere(words: Sequence[str], *, named: bool = False) -> Wanted:
-    """Return a query for people who match all words, each at the beginning or inside of a word.
+    """Return people who match all words, each at the beginning or inside of a word (from three
+    letters).
 
-    With `named`, only names and organisations are searched. Fewer than three letters match only at
-    the beginning.
+    With `named`, only names and organisations are searched.
     """
     columns = _NAMED if named else _ANYTHING
     east_asian = [word for word in words if is_east_asian(word)]
@@ -150,9 +148,8 @@ def anywhere(words: Sequence[str], *, named: bool = False) -> Wanted:
 
 
 def within(words: Sequence[str], part: str) -> Wanted:
-    """Return a query for people with all these words in the `part`: name or organisation.
-
-    Each matches at the beginning of a word, or with three letters or more also inside it.
+    """Return people with all words in the `part` (name or organisation), each at the beginning or
+    inside of a word (from three letters).
     """
     columns = _PARTS[part]
     letters = [word for word in words if not is_east_asian(word) and not _is_short(word)]

@@ -33,7 +33,7 @@ def replace_badges(
     by: str,
     clock: Callable[[], int],
 ) -> tuple[int, list[str]]:
-    """Replace these badges. Return how many were replaced, and the reasons for failures."""
+    """Return how many were replaced, and the reasons for failures."""
     failed: list[str] = []
 
     def step(db: Connection, part: Sequence[int]) -> int:
@@ -54,9 +54,7 @@ def replace_badges(
 
 
 def issue_all(event: Event, database: Database, *, by: str, clock: Callable[[], int]) -> int:
-    """Issue a badge to each attendee who has none and is not revoked. Return how many were
-    issued.
-    """
+    """Return how many were issued."""
 
     def step(db: Connection) -> int:
         return issuing.issue_missing(db, event, now=clock(), by=by, limit=AT_ONCE)

@@ -1,8 +1,8 @@
-"""Decides whether two accounts may belong to the same person, for acts that need two people.
+"""Decides whether two accounts may belong to one person, for acts that need two people.
 
-An admin who creates an account or sets its password can sign in with it. So for a day after such an
-act, both accounts count as one person's. The relation is transitive: two accounts made by a third
-count as one. Acts on the command line do not tie accounts, since they need the server itself.
+An admin who creates an account or sets its password can sign in with it. So for a day both accounts
+count as one person's, transitively. Acts on the command line do not count, since they need the
+server itself.
 """
 
 import json
@@ -38,7 +38,7 @@ def apart_from(db: Connection, first: str, second: str, now: int) -> int | None:
 
 def _ties(db: Connection, now: int) -> list[tuple[int, str, str]]:
     """Return the last day's ties between accounts as (at, by, account), newest first."""
-    # The index over acts excludes scans, and is used only if the query does too.
+    # Matches the partial index of acts.
     rows = db.execute(
         "SELECT at, body FROM leaf WHERE kind = 'act' AND kind <> 'scan' AND at > ?",
         (now - TIE_MS,),

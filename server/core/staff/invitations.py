@@ -29,8 +29,6 @@ class InvitationOverError(Exception):
 
 @dataclass(frozen=True)
 class Invitation:
-    """An open invitation."""
-
     mark: str  # identifies the invitation, and is no secret
     name: str
     role: str
@@ -67,7 +65,7 @@ def open_invitations(db: Connection, now: int) -> list[Invitation]:
 
 
 def find(db: Connection, token: str, now: int) -> Invitation:
-    """Return the invitation of a link. Raises InvitationOverError."""
+    """Raises InvitationOverError."""
     row = db.execute(
         "SELECT token_hash, name, role, expires_at FROM invitation"
         " WHERE token_hash = ? AND expires_at > ?",

@@ -24,7 +24,7 @@ CHALLENGE_BYTES = 32
 
 @dataclass(frozen=True)
 class Place:
-    """The host and origin of our pages, as browsers sign them."""
+    """Our host and origin, as browsers sign them."""
 
     rp_id: str
     origin: str
@@ -60,9 +60,8 @@ def new_challenge() -> bytes:
 
 
 def sign_options(db: Connection, place: Place, user: User, challenge: Callable[[], bytes]) -> str:
-    """Return the options for signing with a passkey, as JSON for the browser.
-
-    Returns "" without calling `challenge` if the user has no passkey for this host.
+    """Return the options for signing with a passkey, as JSON for the browser, or "" without calling
+    `challenge` if the user has no passkey for this host.
     """
     passkeys = [
         passkey
@@ -169,7 +168,7 @@ def use_passkey(
 
 
 def _refused() -> tuple[type[Exception], ...]:
-    """Return the exceptions that the library raises for an invalid answer."""
+    """Return the library's exceptions for invalid answers."""
     from webauthn.helpers import exceptions
 
     return exceptions.WebAuthnException, ValueError, TypeError, KeyError, RecursionError

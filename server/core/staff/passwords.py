@@ -70,7 +70,7 @@ _LOOKALIKES = [
 
 
 class PoorPasswordError(Spoken, ValueError):
-    """Raised for an unacceptable password. The text states the reason and the remedy."""
+    """Raised for an unacceptable password."""
 
 
 def check(password: str, context: Iterable[str] = (), *, chars_min: int = CHARS_ALONE_MIN) -> None:
@@ -131,8 +131,8 @@ def _is_piece(part: str, words: frozenset[str]) -> bool:
 
 @cache
 def _known() -> frozenset[str]:
-    """Return the 30,000 most common passwords of published breaches, from the package zxcvbn."""
-    # Loaded with the first new password.
+    """Return the 30,000 most common passwords of published breaches (from zxcvbn)."""
+    # slow to load
     from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
     return frozenset(FREQUENCY_LISTS["passwords"])

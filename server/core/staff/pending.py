@@ -1,7 +1,8 @@
-"""Stores for a few minutes the challenges sent to browsers, so that each answer counts once.
+"""Stores for a few minutes the challenges sent to browsers (for passkeys and for setting up
+authenticator apps), so that each answer counts once.
 
-These are secrets of authenticator apps during setup, and challenges to passkeys. They are in the
-database, encrypted under a key that is not, so any server of the event accepts the answer.
+They are in the database, encrypted under a key that is not, so any server of the event accepts the
+answer.
 """
 
 import hashlib
@@ -43,7 +44,7 @@ class Pending:
         self._database.write(step)
 
     def asked(self, token: str, purpose: str, make: Callable[[], bytes], now: int) -> bytes:
-        """Return the session's pending value, or store what `make` returns. Only the latter
+        """Return the session's pending value, or store a new one from `make`. Only the latter
         writes.
         """
         with self._database.reading() as db:
@@ -56,7 +57,7 @@ class Pending:
         return value
 
     def take(self, token: str, purpose: str, now: int) -> bytes | None:
-        """Return the value and delete it. Returns None if it is missing or expired."""
+        """Return and delete the value, or None if it is missing or expired."""
 
         def step(db: Connection) -> tuple[bytes | None, int]:
             entry = self._find(db, token, purpose)

@@ -29,7 +29,7 @@ def hash_pin(pin: str) -> str:
 
 
 def set_pin(db: Connection, user_id: int, pin_hash: str, *, by: str, now: int) -> None:
-    """Let a user act at the doors, and notify the kiosks. Raises AccountError."""
+    """Let a user act at the doors. Raises AccountError."""
     account = user(db, user_id)
     if account.role not in ROLES or account.disabled:
         raise AccountError(N_("Only supervisors and admins have a PIN; change the role first."))
@@ -39,7 +39,7 @@ def set_pin(db: Connection, user_id: int, pin_hash: str, *, by: str, now: int) -
 
 
 def remove_pin(db: Connection, user_id: int, *, by: str, now: int) -> None:
-    """Revoke a user's authority at the doors. Raises AccountError if there is no such user."""
+    """Raises AccountError if there is no such user."""
     user(db, user_id)
     db.execute("UPDATE user SET pin_hash = NULL WHERE user_id = ?", (user_id,))
     changes.publish(db, wire.VenueChanged())
@@ -47,7 +47,6 @@ def remove_pin(db: Connection, user_id: int, *, by: str, now: int) -> None:
 
 
 def supervisors(db: Connection) -> list[wire.SupervisorFacts]:
-    """Return the users who may act at a door, sorted by name."""
     rows = db.execute(
         "SELECT user_id, name, pin_hash FROM user WHERE pin_hash IS NOT NULL"
         " AND disabled_at IS NULL AND role IN (?, ?) ORDER BY name",
@@ -57,6 +56,5 @@ def supervisors(db: Connection) -> list[wire.SupervisorFacts]:
 
 
 def has_pin(db: Connection) -> frozenset[int]:
-    """Return the ids of users with a PIN."""
     rows = db.execute("SELECT user_id FROM user WHERE pin_hash IS NOT NULL")
     return frozenset(row[0] for row in rows)

@@ -26,8 +26,6 @@ class SavedFilterError(ValueError):
 
 @dataclass(frozen=True)
 class SavedFilter:
-    """A saved filter. `owner` is the owner's name."""
-
     filter_id: int
     user_id: int
     owner: str
@@ -37,7 +35,7 @@ class SavedFilter:
 
 
 def visible(db: Connection, page: str, user_id: int) -> list[SavedFilter]:
-    """Return a user's own filters of a page, sorted by name, then those shared by others."""
+    """Return a user's own filters by name, then shared ones."""
     rows = db.execute(
         "SELECT f.filter_id, f.user_id, u.name AS owner, f.name, f.query, f.shared"
         " FROM saved_filter f JOIN user u USING (user_id)"
@@ -51,7 +49,7 @@ def visible(db: Connection, page: str, user_id: int) -> list[SavedFilter]:
 def save(
     db: Connection, page: str, user_id: int, name: str, query: str, *, shared: bool, now: int
 ) -> int:
-    """Save a filter, replacing the user's filter of that name, and return its id. Raises
+    """Save or replace the user's filter of that name, and return its id. Raises
     SavedFilterError.
     """
     name = " ".join(name.split())
@@ -81,10 +79,8 @@ def save(
 
 
 def remove(db: Connection, filter_id: int, user_id: int, *, any_owner: bool) -> str:
-    """Remove a filter and return its page. `any_owner` allows removing another user's shared
-    filter.
-
-    Raises SavedFilterError if the user may remove no filter with that id.
+    """Remove a filter and return its page. `any_owner` includes others' shared filters. Raises
+    SavedFilterError.
     """
     row = db.execute(
         "SELECT page FROM saved_filter WHERE filter_id = ? AND (user_id = ? OR (shared = 1 AND ?))",

@@ -33,7 +33,7 @@ Random = Callable[[int], bytes]
 
 
 class WrongFactorError(Exception):
-    """Raised for a wrong, old or used code, and for another user's passkey."""
+    """Raised for a wrong, old or used code, or another user's passkey."""
 
 
 @dataclass(frozen=True)
@@ -47,15 +47,13 @@ class Passkey:
 
 @dataclass(frozen=True)
 class Factors:
-    """A user's second factors."""
-
     totp: bool
     passkeys: tuple[Passkey, ...]
     recovery_codes: int  # unused ones
 
     @property
     def count(self) -> int:
-        """Return the number of factors. Recovery codes do not count."""
+        """Return the number, without recovery codes."""
         return self.totp + len(self.passkeys)
 
 
@@ -75,7 +73,7 @@ def factors(db: Connection, user_id: int) -> Factors:
 
 
 def new_secret() -> str:
-    """Return a random secret for an authenticator app, of 160 bits in base32."""
+    """Return 160 random bits in base32."""
     return pyotp.random_base32()
 
 
@@ -147,7 +145,7 @@ def use_recovery_code(db: Connection, user: User, code: str) -> None:
 
 
 def remove_totp(db: Connection, user: User, *, now: int) -> None:
-    """Remove the user's app. Raises AccountError if there is none."""
+    """Raises AccountError if there is none."""
     gone = db.execute(
         "UPDATE user SET totp_sealed = NULL WHERE user_id = ? AND totp_sealed IS NOT NULL",
         (user.user_id,),
@@ -158,7 +156,7 @@ def remove_totp(db: Connection, user: User, *, now: int) -> None:
 
 
 def remove_passkey(db: Connection, user: User, credential_id: bytes, *, now: int) -> None:
-    """Remove a passkey. Raises AccountError if the user has no such passkey."""
+    """Raises AccountError if the user has no such passkey."""
     gone = db.execute(
         "DELETE FROM passkey WHERE user_id = ? AND credential_id = ?", (user.user_id, credential_id)
     ).rowcount
@@ -184,7 +182,6 @@ def remove_all(db: Connection, user_id: int, password_hash: str, *, by: str, now
 
 
 def sealing_key(event_secret: bytes) -> bytes:
-    """Return the key that encrypts the secrets of apps."""
     return hmac.digest(event_secret, b"hallkeeper/totp/v1", "sha256")
 
 

@@ -39,7 +39,7 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class SignOnError(Spoken):
-    """Raised if the provider's answer is missing or invalid. The text states the remedy."""
+    """Raised if the provider's answer is missing or invalid."""
 
 
 class NoRoleError(SignOnError):
@@ -58,8 +58,6 @@ class Begun:
 
 @dataclass(frozen=True)
 class Identity:
-    """The user whom the provider signed on."""
-
     issuer: str
     subject: str
     name: str

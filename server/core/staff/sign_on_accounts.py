@@ -49,7 +49,6 @@ def enter(
 
 
 def find(db: Connection, identity: Identity) -> User | None:
-    """Return the account of an identity, or None."""
     row = db.execute(
         "SELECT user_id FROM sign_on_account WHERE issuer = ? AND subject = ?",
         (identity.issuer, identity.subject),

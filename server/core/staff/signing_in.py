@@ -71,8 +71,8 @@ def sign_in(
     random: Random = os.urandom,
     with_factor: frozenset[str] = frozenset(),
 ) -> SignedIn:
-    """Open a session and end the browser's former one. If the user has a second factor, the session
-    waits for it.
+    """Open a session, which waits for the second factor if the user has one, and end the browser's
+    former session.
 
     Roles in `with_factor` require a factor, so shorter passwords are allowed. A password that is
     too short today must be changed. The browser becomes known, at once or after the second factor.
@@ -134,7 +134,6 @@ def factor_keys(
 
 
 def chars_min(user: User, with_factor: frozenset[str]) -> int:
-    """Return the minimum length of the user's password."""
     beside = user.has_factor or user.role in with_factor
     return passwords.CHARS_MIN if beside else passwords.CHARS_ALONE_MIN
 
@@ -215,7 +214,7 @@ def note(
 def _known_key(
     db: Connection, user_id: int, subject: str, address: str, device: str, now: int
 ) -> Key | None:
-    """Return the key for a browser or an address known to the account, or None."""
+    """Return the key for a known browser or address, or None."""
     marks = _known(db, user_id, now)
     for mark in (_device_mark(device), _address_mark(address)):
         if mark in marks:
@@ -302,7 +301,7 @@ def finish(
 
 
 def know_alone(db: Connection, user: User, address: str, device: str, now: int) -> str:
-    """Forget all known browsers and addresses except the current ones. Returns the browser's
+    """Forget all known browsers and addresses except the current ones, and return the browser's
     token.
     """
     kept = _known(db, user.user_id, now) & {_device_mark(device)}

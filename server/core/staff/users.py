@@ -49,7 +49,7 @@ Random = Callable[[int], bytes]
 
 
 class AccountError(Spoken, ValueError):
-    """Raised if the account can't be created or changed. The text states the remedy."""
+    """Raised if the account can't be created or changed."""
 
 
 class SignInError(Exception):
@@ -57,7 +57,7 @@ class SignInError(Exception):
 
 
 class SessionEndedError(Exception):
-    """Raised if the session does not exist or has ended."""
+    pass
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class User:
 
     @property
     def by(self) -> str:
-        """Return the user's id in the entry log."""
+        """Return the id in the entry log."""
         return f"user:{self.user_id}"
 
 
@@ -88,8 +88,6 @@ def make_password(random: Random = os.urandom) -> str:
 
 @dataclass(frozen=True)
 class Stored:
-    """An account with its password's hash."""
-
     user: User
     password_hash: str
 
@@ -147,7 +145,7 @@ def add_user(
 
 
 def checked_name(name: str) -> str:
-    """Return a user's name without surrounding space. Raises AccountError."""
+    """Return the name without surrounding space. Raises AccountError."""
     name = name.strip()
     if not name or len(name) > NAME_CHARS_MAX or not name.isprintable():
         raise AccountError(
@@ -157,7 +155,6 @@ def checked_name(name: str) -> str:
 
 
 def users(db: Connection) -> list[User]:
-    """Return all users, sorted by name."""
     rows = db.execute(f"SELECT {_COLUMNS} FROM user ORDER BY {dialect.by_letters('name')}")
     return [_user(row) for row in rows]
 
@@ -261,9 +258,8 @@ def enable_user(db: Connection, user_id: int, *, by: str, now: int) -> None:
 def sign_in(
     database: Database, name: str, password: str, *, now: int, random: Random = os.urandom
 ) -> tuple[User, str]:
-    """Open a session without rate limits. Returns the user and the session's token.
-
-    Pages use `signing_in`, which has limits. Raises SignInError.
+    """Open a session without rate limits, unlike `signing_in`. Return the user and the token.
+    Raises SignInError.
     """
     account = _verified(database, name, password)
     token = random(TOKEN_BYTES).hex()
@@ -287,10 +283,10 @@ def open_session(
     waits: bool = False,
     showed_factor: bool = False,
 ) -> None:
-    """Begin a session after a right password, and delete expired ones.
+    """Begin a session and delete expired ones.
 
-    `password_hash` replaces the stored hash if that has old parameters. A session that `waits`
-    opens no page before the second factor.
+    `password_hash` replaces a stored hash with old parameters. A session that `waits` opens no page
+    before the second factor.
     """
     if password_hash != account.password_hash:
         db.execute(
@@ -313,12 +309,12 @@ def open_session(
 
 
 def verify(database: Database, name: str, password: str) -> User:
-    """Return the user with this name and password, without a session. Raises SignInError."""
+    """Return the user without opening a session. Raises SignInError."""
     return _verified(database, name, password).user
 
 
 def stored(database: Database, name: str) -> Stored | None:
-    """Return the account of that name, ignoring case."""
+    """Return the account, ignoring case."""
     row = database.reader.execute(
         f"SELECT {_COLUMNS}, password_hash FROM user WHERE {dialect.same_letters('name')}",
         (name_key(name),),
@@ -384,12 +380,12 @@ def leave(db: Connection, token: str, user: User | None, *, now: int) -> None:
 
 
 def end_sessions(db: Connection, user_id: int) -> int:
-    """End all sessions of a user. Returns how many."""
+    """Return how many."""
     return db.execute("DELETE FROM web_session WHERE user_id = ?", (user_id,)).rowcount
 
 
 def sessions(db: Connection, user_id: int, token: str, *, now: int) -> list[WebSession]:
-    """Return the live sessions of a user, newest first. `token` is the current session's."""
+    """Return the live sessions, newest first. `token` is the current session's."""
     rows = db.execute(
         "SELECT created_at, seen_at, token_hash FROM web_session WHERE user_id = ?"
         " AND seen_at >= ? AND created_at >= ? ORDER BY seen_at DESC",
@@ -408,7 +404,7 @@ def sessions(db: Connection, user_id: int, token: str, *, now: int) -> list[WebS
 
 
 def end_session(db: Connection, user: User, mark: str, *, now: int) -> None:
-    """End the session with this `WebSession.mark`. Raises AccountError if it has ended already."""
+    """Raises AccountError if it has ended already."""
     rows = db.execute("SELECT token_hash FROM web_session WHERE user_id = ?", (user.user_id,))
     for (token_hash,) in rows.fetchall():
         if hashlib.sha256(token_hash).hexdigest()[:16] == mark:
@@ -419,7 +415,7 @@ def end_session(db: Connection, user: User, mark: str, *, now: int) -> None:
 
 
 def end_other_sessions(db: Connection, user: User, token: str, *, now: int) -> int:
-    """End all sessions of a user except that of `token`. Returns how many."""
+    """Return how many."""
     ended = db.execute(
         "DELETE FROM web_session WHERE user_id = ? AND token_hash <> ?",
         (user.user_id, _token_hash(token)),
@@ -429,14 +425,14 @@ def end_other_sessions(db: Connection, user: User, token: str, *, now: int) -> i
 
 
 def sign_everywhere_out(db: Connection, user_id: int, *, by: str, now: int) -> None:
-    """End all sessions of a user on an admin's order. Raises AccountError."""
+    """Raises AccountError."""
     user(db, user_id)
     ended = end_sessions(db, user_id)
     entry_log.act(db, by, Act.SESSIONS_ENDED, {"user": user_id, "count": ended}, now)
 
 
 def is_confirmed(db: Connection, token: str, *, now: int) -> bool:
-    """Return whether the session's user recently typed the password or showed a second factor."""
+    """Return whether the user recently typed the password or showed a second factor."""
     row = db.execute(
         "SELECT confirmed_at FROM web_session WHERE token_hash = ?", (_token_hash(token),)
     ).fetchone()
@@ -446,9 +442,8 @@ def is_confirmed(db: Connection, token: str, *, now: int) -> bool:
 def confirm(
     db: Connection, token: str, new_token: str, *, now: int, showed_factor: bool = False
 ) -> None:
-    """Record that the session's user typed the password again or showed a second factor.
-
-    The session continues under a new token.
+    """Record that the user typed the password again or showed a second factor. The session
+    continues under a new token.
     """
     db.execute(
         "UPDATE web_session SET token_hash = ?, confirmed_at = ? WHERE token_hash = ?",
