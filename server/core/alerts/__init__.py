@@ -1,3 +1,1 @@
-"""Current problems that need attention, and who has taken them on. Begin with `sources.py`, which
-lists all alerts.
-"""
+"""Current problems that need attention, and who has taken them on. Begin with `sources.py`."""

@@ -68,12 +68,12 @@ class Trouble:
 
 
 def steps(value: float, *edges: float) -> int:
-    """Return how many edges the value has reached, as the level."""
+    """Return how many edges the value has reached."""
     return sum(value >= edge for edge in edges)
 
 
 def lasting(length_ms: int) -> Phrase:
-    """Return a duration in the largest unit that fits."""
+    """Format in the largest unit that fits."""
     seconds = abs(length_ms) // 1000
     if seconds >= 86_400:
         return counted("%(num)s day", "%(num)s days", seconds // 86_400)
@@ -85,7 +85,6 @@ def lasting(length_ms: int) -> Phrase:
 
 
 def most_urgent_first(troubles: list[Trouble]) -> list[Trouble]:
-    """Sort by severity, then by level."""
     return sorted(
         troubles,
         key=lambda trouble: (not trouble.grave, -trouble.level, trouble.kind, trouble.about),

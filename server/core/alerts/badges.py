@@ -8,7 +8,6 @@ ROWS_MAX = 500
 
 
 def of_badges(context: AlertContext) -> list[Trouble]:
-    """List the doors with forged badges, and the badges that are likely copied."""
     db, now = context.db, context.now
     forged: dict[int, list[int]] = {}
     copied: dict[int, list[int]] = {}

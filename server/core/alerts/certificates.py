@@ -25,9 +25,7 @@ class Ends:
 
 
 class Certificates:
-    """Lists certificates that end soon. Files are read once a minute, since the board refreshes
-    five times a second. Thread-safe.
-    """
+    """Reads the files once a minute, since the board refreshes five times a second. Thread-safe."""
 
     def __init__(self, look: Callable[[Event], Ends]) -> None:
         self._look = look
@@ -37,7 +35,6 @@ class Certificates:
         self._ends = Ends()
 
     def troubles(self, event: Event, now: int) -> list[Trouble]:
-        """List the certificates that end within the event's `alert_certificate_days`."""
         with self._lock:
             if self._looked_at is None or abs(now - self._looked_at) >= FRESH_MS:
                 self._ends = self._look(event)
@@ -60,8 +57,6 @@ class Certificates:
 
 
 class ServerCertificate(Certificates):
-    """Watches the server's own certificate."""
-
     def __init__(self) -> None:
         super().__init__(_served)
 

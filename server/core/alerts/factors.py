@@ -8,10 +8,8 @@ ROLE = "admin"
 
 
 def of_admins(context: AlertContext) -> list[Trouble]:
-    """Report the number of admins without a second factor, if the setting asks for it and does not
-    enforce one.
-
-    Admins who sign on through an identity provider are excluded.
+    """Report the number, if the setting asks for it and does not enforce a factor. An identity
+    provider's users are excluded.
     """
     settings = context.event.settings
     if not settings.alert_second_factor or ROLE in settings.second_factor_roles:

@@ -11,8 +11,8 @@ FEW = 10  # a smaller increase in 15 minutes is no trend
 
 
 def of_halls(context: AlertContext) -> list[Trouble]:
-    """List the halls with `alert_hall_percent` of their capacity inside, or that fill within half
-    an hour and before admission ends. Closed halls and halls without capacity are left out.
+    """List the halls filled to `alert_hall_percent`, or that fill within half an hour and before
+    admission ends. Closed halls and halls without capacity are left out.
     """
     troubles = []
     percent, now = context.event.settings.alert_hall_percent, context.now

@@ -52,7 +52,6 @@ def _silent(servers: list[Process], now: int) -> list[Process]:
 
 
 def of_engine(context: AlertContext) -> list[Trouble]:
-    """Report waits for a standby or a long-held write turn."""
     engine = engine_state(context.db, str(context.event.database_path))
     troubles = []
     if engine.lacks_standby:
@@ -77,7 +76,7 @@ def of_engine(context: AlertContext) -> list[Trouble]:
 
 
 def long_queues(context: AlertContext) -> dict[str, int]:
-    """Return kiosks with more waiting scans than the event's `alert_queue`, with their number."""
+    """Return kiosks with more waiting scans than `alert_queue`."""
     most = context.event.settings.alert_queue
     return {
         row.kiosk: row.waiting
@@ -87,7 +86,7 @@ def long_queues(context: AlertContext) -> dict[str, int]:
 
 
 def unheard(context: AlertContext) -> list[str]:
-    """Return kiosks that were in use within the last hour and are now silent."""
+    """Return kiosks heard within the last hour but silent now."""
     silent_ms = context.event.settings.alert_silent_s * 1000
     return [
         row.kiosk
@@ -129,7 +128,6 @@ def of_awaited_kiosks(context: AlertContext) -> list[Trouble]:
 
 
 def of_log_size(context: AlertContext) -> list[Trouble]:
-    """Report a kiosk that claims more log entries than there are."""
     kiosk, seen = seen_by_kiosks(context.db)
     size = entry_log.size(context.db)
     if seen <= size:
@@ -142,7 +140,7 @@ def of_log_size(context: AlertContext) -> list[Trouble]:
 
 
 def seen_by_kiosks(db: Connection) -> tuple[str, int]:
-    """Return the kiosk that verified the most log entries, and their number."""
+    """Return the kiosk that verified the most log entries."""
     row = db.execute(
         "SELECT kiosk, log_size FROM kiosk WHERE state = 'active' ORDER BY log_size DESC LIMIT 1"
     ).fetchone()
@@ -150,7 +148,7 @@ def seen_by_kiosks(db: Connection) -> tuple[str, int]:
 
 
 def wrong_versions(context: AlertContext) -> dict[str, str]:
-    """Return the kiosks with an incompatible protocol version, each with the remedy."""
+    """Return incompatible kiosks with the remedy."""
     return {
         row.kiosk: wrong_version(row)
         for row in context.kiosks
@@ -166,7 +164,6 @@ def of_versions(context: AlertContext) -> list[Trouble]:
 
 
 def wrong_version(row: KioskRow) -> str:
-    """Return the kiosk's version, the needed version, and the remedy."""
     version = row.version or OWN
     spoken = f"It speaks version {version.newest} of the protocol, and this server version"
     if OWN.is_too_old_for(version):

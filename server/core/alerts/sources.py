@@ -1,8 +1,7 @@
 """Lists the alerts of an event: core's, and those of each feature.
 
 A source is a function from AlertContext to alerts. CORE lists core's sources. A feature lists its
-own in `ALERTS` of its `__init__`, with their audiences: the board, the webhooks and `hallkeeper
-status`.
+own in `ALERTS` of its `__init__`, with their audiences.
 """
 
 from collections.abc import Iterable, Sequence
@@ -76,7 +75,7 @@ class AlertContext:
         return session_states.hall_phases(self.db, self.now, day_end)
 
     def own(self, kind: type[Kept]) -> Kept:
-        """Return the server's one object of this type, which may have a cache."""
+        """Return the server's one object of this type, such as a cache."""
         return kind() if self.server is None else self.server.own(kind)
 
 
@@ -92,7 +91,7 @@ class Source(NamedTuple):
 
 
 def sources_of(package: str, named: Iterable[Sequence[str]]) -> tuple[Source, ...]:
-    """Return a package's sources, each given as `module:function` and its audiences."""
+    """Each source is given as `module:function` and its audiences."""
     return tuple(Source(f"{package}.{where}", frozenset(audiences)) for where, *audiences in named)
 
 
@@ -119,7 +118,6 @@ CORE = sources_of(
 
 
 def alerts(audience: str, context: AlertContext, sources: Iterable[Source]) -> list[Trouble]:
-    """List the audience's current alerts, in the order of their sources."""
     return [
         alert
         for source in sources

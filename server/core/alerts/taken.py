@@ -1,4 +1,4 @@
-"""Stores who has taken on which alert, with a note. The entry log has both too."""
+"""Stores who has taken on which alert, with a note."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ NOTE_CHARS_MAX = 300
 
 
 class TakenError(Spoken, ValueError):
-    """Raised if an alert can't be taken on. The text states the remedy."""
+    pass
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Taken:
 
 
 def take(db: Connection, trouble: Trouble, note: str, *, by: str, now: int) -> None:
-    """Record that `by` has taken on the alert. Raises TakenError for an empty or too long note."""
+    """Raises TakenError for an empty or too long note."""
     note = " ".join(note.split())
     if not note:
         raise TakenError(N_("Say in a few words what is being done."))
@@ -50,7 +50,7 @@ def take(db: Connection, trouble: Trouble, note: str, *, by: str, now: int) -> N
 
 
 def all_taken(db: Connection) -> dict[str, Taken]:
-    """Return the alerts taken on, by key. `taken_by` is the user's name."""
+    """Return by the alert's key. `taken_by` is the user's name."""
     names = {user.by: user.name for user in users.users(db)}
     taken = {}
     for row in db.execute(

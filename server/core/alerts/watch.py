@@ -1,6 +1,4 @@
-"""Tracks since when each alert is present, to distinguish a new occurrence from a continuing
-one.
-"""
+"""Tracks since when each alert is present, to recognise new occurrences."""
 
 import threading
 from collections.abc import Mapping
@@ -14,9 +12,7 @@ AWAY_MS = 120_000
 
 
 class Watch:
-    """First and last sightings of alerts on one server. It starts empty, and alerts taken on before
-    continue.
-    """
+    """Starts empty, and alerts taken on before continue."""
 
     def __init__(self) -> None:
         # guards the dictionary
@@ -26,7 +22,7 @@ class Watch:
         self._looked_at = 0  # Unix ms
 
     def dated(self, troubles: list[Trouble], taken: Mapping[str, Taken], now: int) -> list[Trouble]:
-        """Return the current alerts, each with its start."""
+        """Return the alerts, each with its start."""
         with self._lock:
             if not self._begun:
                 self._begun = True

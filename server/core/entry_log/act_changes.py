@@ -1,7 +1,7 @@
 """Stores the values that acts changed, before and after.
 
-The entry log outlives erasure, so its leaves have only ids. The values may be personal. They are in
-their own table, with the person's serial, so that they can be erased.
+The entry log outlives erasure, so its leaves have only ids. These values may be personal, and can
+be erased by the person's serial.
 """
 
 import json
@@ -30,7 +30,6 @@ class Change:
 
 
 def acts_since(db: Connection, number: int) -> list[int]:
-    """Return the numbers of the acts from `number` on, oldest first."""
     # Matches the partial index of acts.
     rows = db.execute(
         "SELECT number FROM leaf WHERE kind = 'act' AND kind <> 'scan' AND number >= ?"
@@ -43,7 +42,7 @@ def acts_since(db: Connection, number: int) -> list[int]:
 def keep(db: Connection, acts: Sequence[int], changes: Sequence[Change]) -> None:
     """Store the changes of these acts, in the caller's transaction.
 
-    If there are as many acts as changes, each act has one change. Otherwise the last act has all.
+    With as many acts as changes each act has one, otherwise the last act has all.
     """
     if not acts:
         return
@@ -57,7 +56,6 @@ def keep(db: Connection, acts: Sequence[int], changes: Sequence[Change]) -> None
 
 
 def of_acts(db: Connection, numbers: Iterable[int]) -> dict[int, list[Change]]:
-    """Return the stored changes by act number."""
     rows = db.execute(
         "SELECT number, kind, key, before, after FROM act_change"
         f" WHERE {dialect.one_of('number')} ORDER BY number, place",

@@ -1,7 +1,6 @@
-"""Lists acts of the entry log for pages, CSV and workbooks.
+"""Lists acts of the entry log for pages, CSV and workbooks, by the server's clock, then by number.
 
-They are sorted by the server's clock, then by number. Pages are keyed by both, so a late page costs
-as much as the first.
+Pages are keyed by both, so a late page costs as much as the first.
 """
 
 import json
@@ -45,13 +44,12 @@ class Filter:
 
     @property
     def things(self) -> dict[str, int | str]:
-        """Return the subjects to match, by field."""
         asked = {field: getattr(self, field) for field in THINGS}
         return {field: value for field, value in asked.items() if value is not None}
 
     @property
     def index(self) -> str:
-        """Return the index that serves this filter, however many acts there are."""
+        """Return the index for this filter, which is fast however many acts there are."""
         for field in self.things:
             return f"leaf_act_of_{field}"
         if self.by is None:
@@ -86,7 +84,6 @@ class LoggedAct:
 
     @property
     def serial(self) -> int | None:
-        """Return the serial of the attendee whom the act concerns, or None."""
         value = self.subject.get("serial")
         return value if isinstance(value, int) else None
 

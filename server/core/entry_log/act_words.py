@@ -29,8 +29,8 @@ Subject = Mapping[str, str | int | None]
 
 @dataclass(frozen=True)
 class Words:
-    """A label for an act, and pieces that describe its subject. A piece is shown only if the act
-    has all its fields.
+    """`about` are pieces that describe the subject, each shown only if the act has all its
+    fields.
     """
 
     label: str
@@ -287,7 +287,6 @@ def _words(act: str) -> Words | None:
 
 
 def label(act: str) -> str:
-    """Return the description of an act, or its name if there is none."""
     words = _words(act)
     return words.label if words else act.replace("_", " ").replace(".", " ").capitalize()
 
@@ -308,19 +307,18 @@ class Names:
         self._by_field["from"] = self._by_field["door"]
 
     def who(self, by: str) -> str:
-        """Return the actor's name. `by` is the actor's id in the entry log."""
+        """`by` is the actor's id in the entry log."""
         return Phrase(WHO[by]) if by in WHO else self._account(by) or by
 
     def about(self, act: str, subject: Subject) -> str:
-        """Return the subject of an act in one line of English."""
+        """Return the subject in one line of English."""
         return " ".join(self.pieces(act, subject)).rstrip(" ,:")
 
     def pieces(
         self, act: str, subject: Subject, values: Mapping[str, Mapping[str, str]] | None = None
     ) -> list[str]:
-        """Return the subject of an act as pieces of one line.
-
-        `values` maps a field's values to their translatable words.
+        """Return the subject as pieces of one line. `values` maps a field's values to translatable
+        words.
         """
         words = _words(act)
         given = {key: value for key, value in subject.items() if value is not None}
@@ -379,5 +377,4 @@ def _fields(piece: str) -> set[str]:
 
 
 def subject_text(subject: Subject) -> str:
-    """Return the ids as JSON, for machines."""
     return json.dumps(dict(subject), sort_keys=True, ensure_ascii=False)

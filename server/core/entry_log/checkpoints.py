@@ -37,18 +37,15 @@ class Cosigned:
 
     @property
     def line(self) -> str:
-        """Return the witness's signature line."""
         return self.note[self.note.rindex("\n— ") + 1 :]
 
 
 def given(db: Connection, log: str) -> Given | None:
-    """Return the newest published checkpoint of this log."""
     row = db.execute("SELECT size, note, at FROM given_checkpoint WHERE log = ?", (log,)).fetchone()
     return None if row is None else Given(**dict(row))
 
 
 def keep_given(db: Connection, log: str, checkpoint: Given) -> None:
-    """Store a checkpoint, replacing the last."""
     db.execute(
         "INSERT INTO given_checkpoint (log, size, note, at) VALUES (?, ?, ?, ?)"
         " ON CONFLICT (log) DO UPDATE SET size = excluded.size, note = excluded.note,"
@@ -58,7 +55,7 @@ def keep_given(db: Connection, log: str, checkpoint: Given) -> None:
 
 
 def sign_due(log: Log, before: Given | None, now: int) -> Given | None:
-    """Return a new checkpoint if there are new entries and a minute has passed since the last."""
+    """Return a new checkpoint if there are new entries, at most once a minute."""
     if before is not None and 0 <= now - before.at < EVERY_MS:
         return None
     return sign_new(log, before, now)
@@ -73,7 +70,7 @@ def sign_new(log: Log, before: Given | None, now: int) -> Given | None:
 
 
 def cosigned(db: Connection, log: str) -> list[Cosigned]:
-    """Return the newest cosignature of each witness, sorted by name."""
+    """Return the newest cosignatures, sorted by witness."""
     rows = db.execute(
         "SELECT witness, size, note, cosigned_at, at, set_back_at FROM witness_cosignature"
         " WHERE log = ? ORDER BY witness",
@@ -83,7 +80,6 @@ def cosigned(db: Connection, log: str) -> list[Cosigned]:
 
 
 def keep_cosigned(db: Connection, log: str, cosignature: Cosigned) -> None:
-    """Store a witness's cosignature, replacing its last."""
     db.execute(
         "INSERT INTO witness_cosignature"
         " (log, witness, size, note, cosigned_at, at, set_back_at) VALUES (?, ?, ?, ?, ?, ?, ?)"
@@ -102,7 +98,7 @@ def keep_cosigned(db: Connection, log: str, cosignature: Cosigned) -> None:
 
 
 def lines_for(db: Connection, log: str, note: str) -> list[str]:
-    """Return the witnesses' signature lines for this checkpoint, sorted by name."""
+    """Return the witnesses' signature lines for this checkpoint."""
     text = signed_note.SignedNote(note).text
     lines = []
     for cosignature in cosigned(db, log):
@@ -117,5 +113,5 @@ def lines_for(db: Connection, log: str, note: str) -> list[str]:
 
 
 def cosigned_note(db: Connection, log: str, note: str) -> str:
-    """Return a checkpoint with the lines of all witnesses that cosigned it."""
+    """Return the checkpoint with the witnesses' lines."""
     return note + "".join(lines_for(db, log, note))

@@ -1,7 +1,5 @@
-"""Stores each kiosk's newest cosignature of a checkpoint.
-
-A kiosk cosigns checkpoints that it has verified. The cosignatures prove, without trust in the
-server, that its log was never rewritten.
+"""Stores each kiosk's newest cosignature of a checkpoint that it has verified. They prove, without
+trust in the server, that its log was never rewritten.
 """
 
 from collections.abc import Iterator
@@ -27,7 +25,6 @@ class Kept:
 
     @property
     def line(self) -> str:
-        """Return the kiosk's signature line."""
         return self.note[self.note.rindex("\n— ") + 1 :]
 
 
@@ -39,7 +36,7 @@ def keep(
     cosigned: wire.Cosigned,
     now: int,
 ) -> None:
-    """Store a kiosk's cosignature. Raises NoteError if it is not of a checkpoint of this log."""
+    """Raises NoteError if it is not of a checkpoint of this log."""
     if not log.reaches(cosigned.size):
         raise NoteError("of more entries than there are")
     note = f"{log.note(cosigned.size)}{cosigned.line}"
@@ -53,7 +50,6 @@ def keep(
 
 
 def all_kept(db: Connection) -> Iterator[Kept]:
-    """Yield the newest cosignature of each kiosk."""
     for row in db.execute(
         "SELECT kiosk, generation, size, note, at FROM cosignature ORDER BY kiosk, generation"
     ):

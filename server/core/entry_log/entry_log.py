@@ -31,12 +31,11 @@ SIZE = "(SELECT COALESCE(MAX(number) + 1, 0) FROM leaf)"  # `size`, as part of a
 
 
 def size(db: Connection) -> int:
-    """Return the number of leaves, which is also the next leaf's number."""
     return int(db.execute(f"SELECT {SIZE}").fetchone()[0])
 
 
 def newest(db: Connection) -> int | None:
-    """Return the number of the newest act, or None."""
+    """Return the newest act's number."""
     # Matches the partial index of acts.
     (number,) = db.execute(
         "SELECT MAX(number) FROM leaf WHERE kind = 'act' AND kind <> 'scan'"
@@ -86,7 +85,6 @@ def acts(
     subjects: Iterable[Mapping[str, str | int | None]],
     now: int,
 ) -> None:
-    """Add the same act for each of many subjects."""
     bodies = (
         canonical({"act": act, "at": now, "by": by, "subject": dict(subject), "type": "act"})
         for subject in subjects
@@ -105,7 +103,7 @@ def entry_of(body: bytes, salt: bytes | None) -> bytes:
 
 
 def newest_act(db: Connection, act: Act, kiosk: tuple[str, int]) -> int | None:
-    """Return the number of the newest such act on a kiosk (name, generation), or None."""
+    """`kiosk` is (name, generation)."""
     names = act.written_as
     # Matches the partial index of acts.
     (number,) = db.execute(
@@ -137,12 +135,11 @@ class Log:
         self._lock = threading.Lock()
 
     def checkpoint(self, old: int, *, least: int | None = None) -> tuple[str, list[bytes]]:
-        """Return the signed checkpoint of the current log, and the proof that the log of `known`
-        leaves is its prefix.
+        """Return the signed checkpoint, and the proof that the log of `old` leaves is a prefix.
 
-        The proof is empty if `known` is 0, the current size, or larger. With `least`, a tree of at
-        least that size is current enough, so one read serves all requests of a commit. That many
-        leaves must be on disk.
+        The proof is empty if `old` is 0, the current size, or larger. A tree of at least `least`
+        leaves, which must be on disk, is current enough, so one read serves all requests of a
+        commit.
         """
         with self._lock:
             if least is None or self._tree.size < least:
@@ -163,13 +160,12 @@ class Log:
             self._cosigned = note
 
     def size(self) -> int:
-        """Return the number of committed leaves."""
         with self._lock:
             self._catch_up()
             return self._tree.size
 
     def state(self) -> tuple[int, bytes]:
-        """Return the number of committed leaves, and their root."""
+        """Return size and root."""
         with self._lock:
             self._catch_up()
             return self._tree.size, self._tree.root()
@@ -180,34 +176,27 @@ class Log:
             return self._reaches(size) and self._tree.root(size) == root
 
     def reaches(self, size: int) -> bool:
-        """Return whether that many leaves are committed."""
         with self._lock:
             return self._reaches(size)
 
     def note(self, size: int) -> str:
-        """Return the signed checkpoint of the first `size` leaves. Raises ValueError if there are
-        fewer.
-        """
+        """Raises ValueError if there are fewer leaves."""
         with self._lock:
             self._reaches(size)
             checkpoint = Checkpoint(self._name, size, self._tree.root(size))
             return sign_checkpoint(self._key, self._name, checkpoint)
 
     def consistency(self, old: int, new: int) -> list[bytes]:
-        """Prove that the log of `old` leaves is a prefix of that of `new`. The proof is empty if
-        `old` is 0.
-
-        Raises ValueError if there are fewer leaves.
+        """Prove that the log of `old` leaves is a prefix, with an empty proof for 0. Raises
+        ValueError if there are fewer leaves.
         """
         with self._lock:
             self._catch_up()
             return self._tree.consistency(old, new) if old else []
 
     def inclusion(self, number: int, size: int | None = None) -> tuple[str, list[bytes]]:
-        """Return the signed checkpoint of the current log, or of its first `size` leaves, and the
-        proof that leaf `number` is in it.
-
-        Raises ValueError if there is no such leaf.
+        """Return the signed checkpoint of the log, or of its first `size` leaves, and the proof of
+        leaf `number`. Raises ValueError if there is no such leaf.
         """
         with self._lock:
             self._catch_up()

@@ -20,7 +20,7 @@ _NOBODIES = 2**31 - 1  # number range of stays without a holder
 
 
 class ErasureError(Exception):
-    """Raised if nothing was erased. The text states the reason."""
+    """Raised if nothing was erased."""
 
 
 class _Scan(msgspec.Struct):
@@ -84,7 +84,7 @@ def forget(db: Connection, serials: Sequence[int], *, acts: bool = True) -> int:
 
 
 def numbers_of(db: Connection, serials: Sequence[int], *, acts: bool = True) -> list[int]:
-    """Return the entries about holders: scans, inferred exits and, with `acts`, acts."""
+    """Include scans, inferred exits and, with `acts`, acts."""
     wanted = dialect.many(serials)
     scans = f"SELECT number FROM scan WHERE {dialect.one_of('serial')}"
     numbers = {row[0] for row in db.execute(scans, (wanted,))}

@@ -9,8 +9,6 @@ AUTHORITY = "authority"  # in place of `witness NAME`
 
 
 class Code(StrEnum):
-    """The problem."""
-
     AWAY = "away"  # no valid answer in time; it is asked again
     UNKNOWN = "unknown"  # the witness does not know this log, or its key
     FORK = "fork"  # it knows another history of this log
@@ -38,12 +36,10 @@ class OutsideTrouble:
 
 
 def of_witness(name: str) -> str:
-    """Return the value of `who` for a witness."""
     return f"witness {name}"
 
 
 def all_troubles(db: Connection) -> list[OutsideTrouble]:
-    """Return all problems, sorted by `who`."""
     rows = db.execute("SELECT who, code, words, since FROM outside_trouble ORDER BY who")
     return [
         OutsideTrouble(row["who"], Code(row["code"]), row["words"], row["since"]) for row in rows

@@ -1,8 +1,8 @@
 """Creates receipts. A receipt proves that one entry is in the entry log, and reveals nothing else
 (C2SP tlog-proof).
 
-Its `extra` has the record and the salt, from which the entry is recomputed. So the text file and
-the log's key suffice. Its checkpoint carries the lines of witnesses and kiosks that cosigned it.
+Its `extra` has record and salt, from which the entry is recomputed, so the file and the log's key
+suffice. Its checkpoint carries the cosignatures of witnesses and kiosks.
 """
 
 import base64
@@ -33,7 +33,7 @@ COSIGNERS_MAX = 15
 
 
 class ReceiptError(Exception):
-    """Raised if no receipt can be given. The text states the reason."""
+    pass
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,6 @@ class Offered:
 
 
 def offered(db: Connection, serial: int) -> list[Offered]:
-    """Return the holder's newest entries and exits with a receipt."""
     rows = db.execute(
         f"SELECT s.number, s.direction, s.scanned_at, s.hall_id, s.door_id {_OFFERED}"
         " ORDER BY s.number DESC LIMIT ?",
@@ -58,7 +57,7 @@ def offered(db: Connection, serial: int) -> list[Offered]:
 
 
 def own_receipt(db: Connection, log: Log, serial: int, number: int) -> str:
-    """Return the receipt of the holder's own entry or exit. Raises ReceiptError."""
+    """Raises ReceiptError if it is not the holder's own."""
     row = db.execute(f"SELECT 1 {_OFFERED} AND s.number = ?", (serial, number)).fetchone()
     if row is None:
         raise ReceiptError(f"there is no receipt of entry {number} for this badge")
@@ -66,14 +65,14 @@ def own_receipt(db: Connection, log: Log, serial: int, number: int) -> str:
 
 
 def scan_receipt(db: Connection, log: Log, number: int) -> str:
-    """Return the receipt of any scan. Raises ReceiptError if the entry is no scan."""
+    """Raises ReceiptError if the entry is no scan."""
     if db.execute("SELECT 1 FROM scan WHERE number = ?", (number,)).fetchone() is None:
         raise ReceiptError(f"there is no scan with the number {number}")
     return receipt(db, log, number)
 
 
 def receipt(db: Connection, log: Log, number: int) -> str:
-    """Return the receipt of entry `number`. Raises ReceiptError."""
+    """Raises ReceiptError."""
     row = db.execute(
         "SELECT kind, hash, body, salt FROM leaf WHERE number = ?", (number,)
     ).fetchone()
@@ -96,11 +95,11 @@ def receipt(db: Connection, log: Log, number: int) -> str:
 
 
 def _cosigned(db: Connection, log: Log, number: int) -> tuple[int | None, list[str]]:
-    """Return the size of the checkpoint for the proof of entry `number`, and its cosignature lines.
+    """Return the size of the checkpoint for the proof, and its cosignature lines.
 
     It prefers the most witnesses, then the most kiosks, then the newest, since the log's owner
-    could withdraw a checkpoint that nobody else saw. Returns None for the current size if no
-    cosigned checkpoint has the entry.
+    could withdraw a checkpoint that nobody else saw. None means the current size, without
+    cosignatures.
     """
     outside = _lines(log, number, checkpoints.cosigned(db, log.name))
     kiosks = _lines(log, number, cosignatures.all_kept(db))
@@ -112,7 +111,7 @@ def _cosigned(db: Connection, log: Log, number: int) -> tuple[int | None, list[s
 
 
 def _lines(log: Log, number: int, kept: Iterable[Kept | Cosigned]) -> dict[int, list[str]]:
-    """Return the cosignature lines of this log's checkpoints that have entry `number`, by size."""
+    """Return the cosignature lines of checkpoints with entry `number`, by size."""
     present = log.size()
     notes: dict[int, str] = {}
     lines = defaultdict(list)

@@ -10,7 +10,7 @@ LAST_MS = 253_370_764_800_000  # The beginning of 9999, the last year of Python'
 
 
 def day_starts(settings: EventSettings) -> tuple[int, ...]:
-    """Return the local midnights of the event's days and the one after the last, in Unix ms."""
+    """Return the local midnights of the event's days, and the one after the last (Unix ms)."""
     zone = ZoneInfo(settings.time_zone)
     days = (settings.first_day + timedelta(days=n) for n in range(settings.days + 1))
     midnights = (datetime(day.year, day.month, day.day, tzinfo=zone) for day in days)
@@ -46,7 +46,7 @@ class Clock:
         return self.local(at).isoformat(timespec="milliseconds")
 
     def parse(self, text: str) -> int:
-        """Return the instant of a local date and time from a form. Raises ValueError."""
+        """Parse a local date and time from a form. Raises ValueError."""
         local = datetime.fromisoformat(text)
         if local.tzinfo is not None or not 1970 < local.year < 2200:
             raise ValueError("not a local time of an event")
@@ -54,14 +54,14 @@ class Clock:
 
 
 def ago(then: int | None, now: int) -> str:
-    """Return a rough text such as "5 min ago"."""
+    """Format roughly, such as "5 min ago"."""
     if then is None:
         return "never"
     return span(max(0, now - then)) + " ago"
 
 
 def span(length_ms: int) -> str:
-    """Return a duration in the largest unit that fits."""
+    """Format in the largest unit that fits."""
     seconds = abs(length_ms) // 1000
     for unit_s, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
         if seconds >= unit_s:

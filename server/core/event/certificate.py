@@ -16,8 +16,8 @@ _CLOCK_SLACK = timedelta(days=1)  # for kiosks and phones whose clocks are slow
 
 
 def make_certificate(host: str, now: int) -> tuple[bytes, bytes]:
-    """Create a self-signed ECDSA P-256 certificate for `host` and this machine. Return it and its
-    key as PEM.
+    """Create a self-signed ECDSA P-256 certificate for `host` and this machine, and its key, as
+    PEM.
     """
     key = ec.generate_private_key(ec.SECP256R1())
     created = datetime.fromtimestamp(now / 1000, UTC)

@@ -1,9 +1,9 @@
 """Detects steps of the server's wall clock, and divides its time into epochs.
 
-Kiosks measure their clocks against this one, and the ledger orders entries by these measurements.
-After a step, measurements from before and after can't be compared. So each step begins an epoch
-with a new number. An epoch lasts while the wall clock and the monotonic boot clock advance
-together, also across restarts of the server.
+Kiosks measure their clocks against it, and the ledger orders entries by these measurements, which
+can't be compared across a step. So each step begins an epoch with a new number. An epoch lasts
+while the wall clock and the monotonic boot clock advance together, also across restarts of the
+server.
 """
 
 import secrets
@@ -108,9 +108,7 @@ def _wall_ms() -> int:
 
 
 def _steady_ms() -> int:
-    """Return the monotonic clock in ms. It continues during suspend where the system supports
-    that.
-    """
+    """Continues during suspend, if the system supports that."""
     clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
     return time.clock_gettime_ns(clock) // 1_000_000
 

@@ -1,8 +1,5 @@
 """Opens an event's directory: `event.toml` with the settings, `keys/` with the secrets, and the
-database.
-
-All data of an event is in its directory, so copying, handing over or destroying the directory does
-so to the event.
+database. It has all data of the event.
 """
 
 import os
@@ -46,21 +43,19 @@ class Event:
 
     @property
     def uuid(self) -> str:
-        """Return the event's UUID as text."""
         return uuid_text(self.event_id)
 
     @property
     def log_name(self) -> str:
-        """Return the name of the entry log in its checkpoints.
-
-        After a restore the log lacks the latest entries. It is another log, with another name.
+        """After a restore the log lacks the latest entries. It is another log, with another
+        name.
         """
         name = f"hallkeeper/{self.uuid}"
         return name if self.incarnation == 1 else f"{name}/{self.incarnation}"
 
     @property
     def backup_path(self) -> Path | None:
-        """Return the backup directory, resolved against the event's directory."""
+        """Return the backup directory; a relative one is in the event's directory."""
         named = self.settings.backup_dir
         return None if named is None else self.path / named
 
@@ -70,7 +65,6 @@ class Event:
 
     @property
     def has_installed_certificate(self) -> bool:
-        """Return whether another certificate than the event's own is served."""
         return (self.path / "keys" / SERVED_FILE).exists()
 
     @property
@@ -85,7 +79,7 @@ class Event:
 
     @property
     def issuing_key_id(self) -> int:
-        """Return the id of the key that signs new badges, the newest of the ring."""
+        """Return the newest key's id."""
         return max(self.badge_keys)
 
 
@@ -131,7 +125,7 @@ def load_event(path: Path) -> Event:
 
 
 def _migrate(path: Path) -> int:
-    """Migrate the database. Return the server's incarnation."""
+    """Return the server's incarnation."""
     try:
         if not is_there(path):
             raise EventError(f"{path} is missing: bring the event back with `hallkeeper restore`.")

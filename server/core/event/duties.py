@@ -1,7 +1,7 @@
-"""Starts and stops the works that only one server of an event does: printing, webhooks, marking of
-entries, and retention.
+"""Runs the works that only one server of an event does: printing, webhooks, marking of entries, and
+retention.
 
-The database decides which server does them (server/core/event/processes.py).
+The database decides which server (server/core/event/processes.py).
 """
 
 import threading
@@ -10,8 +10,6 @@ from typing import Protocol
 
 
 class Work(Protocol):
-    """A work that can be started, stopped, and started again."""
-
     def start(self) -> None: ...
 
     def close(self) -> None: ...
@@ -28,7 +26,7 @@ class Duties:
         self._closed = False
 
     def turn(self, *, on: bool) -> None:
-        """Start or stop the works. Does nothing if they already are in that state."""
+        """Start or stop the works, if necessary."""
         with self._lock:
             if on == self._running or self._closed:
                 return

@@ -1,7 +1,7 @@
 """Records which servers serve the event, and elects the one that performs the common duties.
 
-Each server updates its row regularly, for `hallkeeper status`. With the same write, one of them
-takes the duties for a limited time.
+Each server updates its row regularly, and with the same write one of them takes the duties for a
+limited time.
 """
 
 import json
@@ -64,12 +64,11 @@ def all_processes(db: Connection) -> list[Process]:
 
 
 def server_name(port: int) -> str:
-    """Return this server's name among the event's servers."""
     return f"{socket.gethostname()}:{port}, process {os.getpid()}"
 
 
 class Reporter:
-    """Updates this server's row until it is closed. Close it before the database."""
+    """Updates this server's row. Close it before the database."""
 
     def __init__(
         self,
@@ -144,9 +143,8 @@ class Reporter:
 
 
 def take_duties(db: Connection, name: str, now: int, *, leave: bool = False) -> bool:
-    """Take or extend the common duties. Return whether this server has them now.
-
-    With SQLite there is one server, which always has them.
+    """Take or extend the common duties. Return whether this server has them now; with SQLite
+    always.
     """
     if not history(db):
         return not leave

@@ -106,13 +106,11 @@ CLOCKS: Mapping[str, Clock] = {
 
 
 class ClockError(Spoken, ValueError):
-    """Raised for an invalid period. The text states the reason."""
+    pass
 
 
 @dataclass(frozen=True)
 class Set:
-    """A period that is set."""
-
     days: int
     by: str
     at: int
@@ -130,7 +128,6 @@ class Done:
 
 
 def settings(db: Connection) -> dict[str, Set]:
-    """Return the periods that are set, by kind."""
     rows = db.execute("SELECT kind, days, set_by, set_at FROM retention_clock")
     return {
         row["kind"]: Set(row["days"], row["set_by"], row["set_at"])
@@ -168,7 +165,6 @@ def put(db: Connection, wanted: Mapping[str, int | None], *, by: str, now: int) 
 
 
 def ends_at(event: EventSettings) -> int:
-    """Return the end of the event's last day, in Unix ms."""
     return day_starts(event)[-1]
 
 

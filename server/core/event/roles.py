@@ -1,3 +1,3 @@
-"""Roles of users of the pages, which event settings also name."""
+"""Roles of users, which event settings also name."""
 
 ROLES = ("steward", "supervisor", "badge_desk", "admin", "auditor", "protocol")

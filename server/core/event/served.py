@@ -34,12 +34,12 @@ SOON = timedelta(days=14)
 
 
 class CertificateError(Exception):
-    """Raised if a certificate can't be installed. The text states the reason and the remedy."""
+    """Raised if a certificate can't be installed."""
 
 
 @dataclass(frozen=True)
 class Checked:
-    """A valid certificate with key and chain. `warnings` list likely problems with phones."""
+    """`warnings` list likely problems with phones."""
 
     chain: tuple[x509.Certificate, ...]  # the server's own first
     pem: bytes  # the key, then the chain
@@ -82,18 +82,17 @@ def install(event: Event, checked: Checked | None) -> None:
 
 
 def signed_word(event: Event) -> bytes:
-    """Return the signed statement of the server's key, for kiosks that pinned another."""
+    """Return the signed statement of the server's key."""
     key = ServerKey(event.event_id, event.spki_sha256, event.server_key_number)
     return sign_server_key(event.root_key, key)
 
 
 def served(event: Event) -> x509.Certificate:
-    """Return the certificate that is served."""
     return x509.load_pem_x509_certificate(event.certificate_path.read_bytes())
 
 
 def names_of(certificate: x509.Certificate) -> list[str]:
-    """Return the certificate's host names and addresses."""
+    """Return the host names and addresses."""
     try:
         alternative = certificate.extensions.get_extension_for_class(
             x509.SubjectAlternativeName
@@ -105,7 +104,7 @@ def names_of(certificate: x509.Certificate) -> list[str]:
 
 
 def is_for(certificate: x509.Certificate, host: str) -> bool:
-    """Return whether the certificate is valid for a host, by name or wildcard (RFC 9525 §6.3)."""
+    """Return whether name or wildcard match (RFC 9525 §6.3)."""
     wanted = host.strip("[]").lower().rstrip(".")
     try:
         wanted = str(ipaddress.ip_address(wanted))

@@ -30,7 +30,7 @@ _CATEGORY_KEY = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 
 
 class EventError(Spoken):
-    """Raised if the event can't be created or opened. The text states the fault and the remedy."""
+    """Raised if the event can't be created or opened."""
 
 
 class AwaitedError(EventError, AwayError):
@@ -69,7 +69,7 @@ _Directory = Annotated[str, Meta(pattern=r"\S", max_length=1000)]
 
 @dataclass(frozen=True)
 class EventSettings:
-    """The settings of an event. Raises EventError for an invalid value."""
+    """Raises EventError for an invalid value."""
 
     name: Annotated[
         dict[_Language, _Name],
@@ -271,7 +271,6 @@ class EventSettings:
 
     @property
     def phones_at(self) -> str:
-        """Return the base address of phone links."""
         return self.phone_address or self.public_address
 
 
@@ -286,7 +285,7 @@ def parse_settings(text: str, place: str) -> EventSettings:
 
 
 def settings_text(settings: EventSettings) -> str:
-    """Return the text of `event.toml`, with comments."""
+    """Return `event.toml`, with comments."""
     name = "\n".join(f"{key} = {quoted(text)}" for key, text in settings.name.items())
     backup = _or_example("backup_dir", settings.backup_dir, "/mnt/second/forum")
     country = _or_example("country", settings.country, "CN")

@@ -25,13 +25,11 @@ class AddressesError(EventError):
 
 
 def servers_of(db: Connection) -> ServerList | None:
-    """Return the list, or None if none was ever set."""
     row = db.execute("SELECT value FROM setting WHERE key = ?", (_SETTING,)).fetchone()
     return None if row is None else msgspec.json.decode(row[0], type=ServerList)
 
 
 def signed_servers(db: Connection, event: Event) -> bytes | None:
-    """Return the signed list for kiosks, or None if none was ever set."""
     servers = servers_of(db)
     return None if servers is None else sign_servers(event.root_key, servers)
 

@@ -1,5 +1,5 @@
-"""Handles the common part of each kiosk request: the sender, the request counter and the kiosk's
-reported state.
+"""The common part of kiosk requests: the sender, the request counter and the kiosk's reported
+state.
 """
 
 from collections.abc import Iterable, Mapping
@@ -102,7 +102,7 @@ _WHO = f"kiosk = ? AND generation = ? AND {_SENDS}"
 
 
 def sender(db: Connection, kiosk: str, generation: int) -> tuple[Sender, int] | None:
-    """Return the kiosk as a sender, and its door, or None if it is not enrolled."""
+    """Return the kiosk and its door, or None if it is not enrolled."""
     key, memo = (kiosk, generation), memory.memo_of(db)
     kept = memo.get(key)
     if kept is not None:
@@ -113,7 +113,7 @@ def sender(db: Connection, kiosk: str, generation: int) -> tuple[Sender, int] | 
 
 
 def read_ahead(db: Connection, kiosks: Iterable[KioskKey]) -> Reading:
-    """Read several kiosks and the event's state together, into the memo."""
+    """Read several kiosks and the event's state into the memo."""
     memo = memory.memo_of(db)
     missing = [key for key in dict.fromkeys(kiosks) if key not in memo]
     asked = []
@@ -134,7 +134,7 @@ def read_ahead(db: Connection, kiosks: Iterable[KioskKey]) -> Reading:
 
 
 def known_standing(memo: Memo) -> Standing | None:
-    """Return the event's state from the memo, possibly without the cursor, or None."""
+    """Return the event's state from the memo, possibly without the cursor."""
     cached: Standing | None = memo.get(_STANDING)
     return cached
 
@@ -152,7 +152,7 @@ def _sender(key: KioskKey, row: Row | list[Any], memo: Memo) -> tuple[Sender, in
 
 
 def standing(db: Connection, memo: Memo) -> Standing | None:
-    """Return the event's state from the memo, with the cursor, or None."""
+    """Return the event's state from the memo, with the cursor."""
     cached: Standing | None = memo.get(_STANDING)
     if cached is not None and cached.cursor == _UNKNOWN:
         memo[_STANDING] = cached = cached._replace(cursor=changes.cursor(db))
@@ -161,9 +161,7 @@ def standing(db: Connection, memo: Memo) -> Standing | None:
 
 
 def has_reached(memo: Memo, cursor: int, entries: int) -> bool:
-    """Return whether the memo shows that feed and entry log have come this far. False may also mean
-    unknown.
-    """
+    """Return whether the memo shows this position. False may mean unknown."""
     cached: Standing | None = memo.get(_STANDING)
     return cached is not None and cursor <= memo[_REACHED] and entries <= cached.entries
 
@@ -199,7 +197,7 @@ def counted_sender(
     None if it is not enrolled or the counter has not risen.
 
     It takes one statement, since most requests do little else. For a batch of a cached kiosk,
-    `acknowledge` writes instead.
+    `acknowledge` writes.
     """
     memo = memory.memo_of(db)
     kept: _Kept | None = memo.get(key)
@@ -220,8 +218,6 @@ def counted_sender(
 
 
 class Visits(Collected):
-    """Collects requests' changes of their kiosks' rows."""
-
     tables = ("kiosk", "kiosk_minute")
 
     def __init__(self, db: Connection) -> None:
@@ -231,7 +227,6 @@ class Visits(Collected):
         self._acknowledged: dict[KioskKey, tuple[object, ...]] = {}
 
     def minute(self, key: KioskKey, batch: wire.ScanBatch, now: int) -> None:
-        """Count a request in its minute."""
         minute = now // 60_000
         slot = key[0], minute % 60
         if slot in self._minutes:
@@ -239,7 +234,6 @@ class Visits(Collected):
         self._minutes[slot] = (*slot, minute, 1, batch.health.queue)
 
     def acknowledge(self, key: KioskKey, visit: _Visit | None, acked_seq: int, head: bytes) -> None:
-        """Record the acknowledged position of the kiosk's journal, and its visit."""
         if key in self._visited or key in self._acknowledged:
             self.put()
         row = (*key, acked_seq, head)
@@ -265,10 +259,10 @@ def acknowledge(
     accounts: Mapping[PoolKey, KnownAccount] | None,
     entries: int,
 ) -> None:
-    """Store the acknowledged position of the kiosk's journal, as the last write of a step.
+    """Store the journal's acknowledged position, as the last write of a step.
 
-    `accounts` are the kiosk's current place accounts, or None if unknown. `entries` is the current
-    number of leaves of the entry log.
+    `accounts` are the kiosk's current place accounts, or None if unknown. `entries` is the log's
+    number of leaves.
     """
     if sender.visit is not None or acked_seq != sender.acked_seq:
         visits = joint.shared(db, Visits, lambda: Visits(db))
@@ -306,20 +300,18 @@ def is_of_an_earlier_run(sender: Sender, batch: wire.ScanBatch) -> bool:
 def note_version(
     db: Connection, key: KioskKey, counter: int, now: int, version: WireVersion
 ) -> None:
-    """Store the counter and version of a kiosk that was refused for its version."""
+    """Store the counter and version of a kiosk refused for its version."""
     if count_request(db, key, counter, now):
         db.execute(_KEEP_VERSION, (version.text, *key))
 
 
 def keep_version(db: Connection, sender: Sender, version: WireVersion | None) -> None:
-    """Store the version stated in a request other than a batch."""
     if version is not None and version != sender.version:
         memory.forget(db)
         db.execute(_KEEP_VERSION, (version.text, *sender.key))
 
 
 def last_request(db: Connection, key: KioskKey) -> int:
-    """Return the highest counter of the kiosk's requests."""
     sql = "SELECT counter FROM kiosk WHERE kiosk = ? AND generation = ?"
     (counter,) = db.execute(sql, key).fetchone()
     return int(counter)
@@ -367,7 +359,6 @@ def keep_health(
     now: int,
     version: WireVersion | None = None,
 ) -> None:
-    """Store the kiosk's reported health, journal length, and positions in log and feed."""
     memory.forget(db)
     _keep_minute(db, key, batch, now)
     db.execute(_KEEP_HEALTH, (*_health(batch, now, version), *key))

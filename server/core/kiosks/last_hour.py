@@ -9,14 +9,12 @@ MINUTES = 60
 
 @dataclass(frozen=True)
 class KioskMinute:
-    """Requests of a kiosk in a minute, and its longest queue of scans."""
-
     heard: int = 0
     queue: int = 0
 
 
 def last_hours(db: Connection, now: int) -> dict[str, list[KioskMinute]]:
-    """Return the last 60 minutes of each kiosk, oldest first, up to `now` (Unix ms)."""
+    """Return each kiosk's last 60 minutes, oldest first."""
     first = now // 60_000 - MINUTES + 1
     hours: dict[str, list[KioskMinute]] = {}
     for row in db.execute(

@@ -1,8 +1,8 @@
 """The register of kiosks. An admin adds a kiosk, it enrols by a one-time code, the admin confirms
 six words, and it can be retired or fenced for good.
 
-Each enrolment is a new generation with its own key. Late records of an earlier generation still
-belong to that generation's journal.
+Each enrolment is a new generation with its own key. Late records belong to the journal of their
+generation.
 """
 
 import hashlib
@@ -42,9 +42,7 @@ KIOSK_NAME = msgspec.json.Decoder(KioskId)
 
 
 class KioskError(Spoken, ValueError):
-    """Raised if an admin's request on a kiosk can't be carried out. The text states the reason and
-    the remedy.
-    """
+    """Raised if an admin's request can't be carried out."""
 
 
 class EnrolError(ValueError):
@@ -57,8 +55,6 @@ class EnrolError(ValueError):
 
 @dataclass(frozen=True)
 class KioskRow:
-    """A kiosk in one generation."""
-
     kiosk: str
     generation: int
     door_id: int
@@ -78,7 +74,7 @@ class KioskRow:
 
     @property
     def is_understood(self) -> bool:
-        """Return whether kiosk and server have compatible versions, or the version is unknown."""
+        """Unknown versions count as compatible."""
         return self.version is None or OWN.understands(self.version)
 
 
@@ -104,11 +100,9 @@ def add_kiosk(
     now: int,
     random: Callable[[int], bytes],
 ) -> EnrolmentCode:
-    """Create a kiosk at a door with a one-time code, or a new code for it. The code is valid for 15
-    minutes.
+    """Create a kiosk, or a new generation of one, with a one-time code valid for 15 minutes.
 
-    An enrolled kiosk gets a new generation. The current one continues until the new one is
-    confirmed.
+    A current generation continues until the new one is confirmed.
     """
     try:
         KIOSK_NAME.decode(msgspec.json.encode(kiosk))
@@ -147,9 +141,9 @@ def add_kiosk(
 
 
 def enrol(db: Connection, event: Event, request: wire.EnrolRequest, now: int) -> wire.EnrolAnswer:
-    """Check the code and the key of a kiosk. It repeats the request until the admin has confirmed.
+    """Check a kiosk's code and key. The kiosk repeats the request until the admin has confirmed.
 
-    Raises EnrolError. A code is bound to the first key that was used with it.
+    Raises EnrolError. A code is bound to the first key used with it.
     """
     row = db.execute(
         "SELECT * FROM kiosk WHERE token_hash = ?", (_token_hash(request.token),)
@@ -182,7 +176,7 @@ def enrol(db: Connection, event: Event, request: wire.EnrolRequest, now: int) ->
 def confirm(db: Connection, event: Event, kiosk: str, *, by: str, now: int) -> None:
     """Activate the kiosk after the admin has compared the six words.
 
-    An active earlier generation is retired. Its places stay counted until it returns them.
+    An active earlier generation is retired; its places stay counted until returned.
     """
     row = db.execute(
         "SELECT * FROM kiosk WHERE kiosk = ? AND state = 'proven'", (kiosk,)
@@ -261,7 +255,6 @@ def kiosks(db: Connection) -> list[KioskRow]:
 
 
 def holdings(db: Connection) -> dict[KioskKey, list[Holding]]:
-    """Return each kiosk's places by hall, sorted by the halls' codes."""
     holdings_of: dict[KioskKey, list[Holding]] = {}
     for row in db.execute(
         "SELECT a.kiosk, a.generation, h.hall_id, h.code AS hall_code,"

@@ -25,7 +25,6 @@ class NoSuchDoorError(ValueError):
 
 
 def choices(db: Connection) -> list[DoorChoice]:
-    """Return all doors, by hall."""
     rows = db.execute(
         "SELECT d.door_id, d.names, h.names AS hall_names, d.mode"
         " FROM door d JOIN hall h USING (hall_id) ORDER BY h.code, d.code"
@@ -37,10 +36,10 @@ def choices(db: Connection) -> list[DoorChoice]:
 
 
 def move(db: Connection, kiosk: KioskKey, door_id: int, *, by: str, now: int) -> None:
-    """Move the kiosk to that door. Does nothing if it is there already.
+    """Move the kiosk to that door, unless it is there. It is notified, takes a new snapshot, and
+    follows the new hall's feed.
 
-    The kiosk is notified, takes a new snapshot, and follows the new hall's feed. Raises
-    NoSuchDoorError.
+    Raises NoSuchDoorError.
     """
     name, generation = kiosk
     (old_door,) = db.execute(

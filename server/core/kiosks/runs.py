@@ -1,13 +1,11 @@
-"""Names each run of the server in the database, and checks at each write that the run is still the
-current one.
+"""Names each run of the server in the database, and checks at each write that the run is current.
 
 A server that finds a later run has been superseded. It stops writing, so it grants no places and
-takes no scans, and reports the reason. Kiosks continue with the other server.
+takes no scans, and kiosks continue with the other server.
 
-Kiosks store the signed run name with the server's position in it (badges/wire), so they can show a
-restored database what it lacks. A server that does not find its own run in the database was
-switched to such a copy while running. It begins a new run there, so that positions of the earlier
-run are recognised as missing.
+Kiosks store the signed run name with the server's position in it (badges/wire), to show a restored
+database what it lacks. A server that does not find its own run was switched to such a copy while
+running. It begins a new run there, so that positions of the earlier run are recognised as missing.
 """
 
 import logging
@@ -85,7 +83,7 @@ def begin_run(
 
 
 def newest(db: Connection) -> Run:
-    """Return the newest run. Its name is "" before the first."""
+    """The name is "" before the first run."""
     return _run(db.execute(_NEWEST).fetchone())
 
 
@@ -140,7 +138,7 @@ class Standing:
 
     @property
     def superseded_by(self) -> str | None:
-        """Return the server that superseded this one (possibly ""), or None."""
+        """Return the superseding server (possibly ""), or None."""
         with self._lock:
             return self._by
 

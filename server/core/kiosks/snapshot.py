@@ -93,7 +93,7 @@ def _outer(db: Connection, hall_id: int, door_id: int) -> wire.OuterFacts:
 
 
 def _doors(db: Connection, halls: Collection[int]) -> dict[str, dict[str, str]]:
-    """Return the names of the doors of the halls and of their nested halls."""
+    """Return the names of the doors of the halls and their nested halls."""
     parents = nesting.parents_of(db) if len(halls) > 1 else {}
     wanted = {*halls, *(inner for hall in halls for inner in nesting.inside(parents, hall))}
     rows = db.execute("SELECT door_id, names, hall_id FROM door ORDER BY door_id")

@@ -1,7 +1,7 @@
-"""Signs the server's statements for kiosks: totals of places, and the server's position in its run.
+"""Signs the server's statements for kiosks: totals of places, and its position in its run. They
+reveal a journal altered on disk, and a server on an old database.
 
-Kiosks keep them. They reveal a journal altered on disk, and a server on an old copy of its
-database. A signature takes 30 µs, so signatures are cached.
+A signature takes 30 µs, so signatures are cached.
 """
 
 import threading
@@ -29,7 +29,6 @@ class Voucher:
         self._mark: wire.Mark | None = None
 
     def order(self, kiosk: KioskKey, order: wire.PlaceOrder) -> wire.PlaceOrder:
-        """Return the order with the server's signature of its total."""
         pool = PoolKey(order.hall, order.kind)
         key = (kiosk, pool, order.granted, order.incarnation)
         signature = self._orders.get(key)
@@ -48,7 +47,7 @@ class Voucher:
         return [self.order(kiosk, order) for order in orders]
 
     def change(self, kiosk: str | None, body: str) -> str:
-        """Return a change of the feed. A place order is signed."""
+        """Sign a change of the feed if it is a place order."""
         if kiosk is None or not body.startswith(_ORDER):
             return body
         change = wire.decode_change(body)

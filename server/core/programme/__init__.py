@@ -1,5 +1,3 @@
-"""The forum's programme: organisations, activities, speakers and the exhibition. Begin with
-`activities.py`.
-
-It comes from imported files (server/features/imports) and pages. It does not affect admission.
+"""The forum's programme: organisations, activities, speakers and the exhibition. It does not affect
+admission. Begin with `activities.py`.
 """

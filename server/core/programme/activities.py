@@ -20,7 +20,7 @@ class ActivityKind:
 
 @dataclass(frozen=True)
 class Host:
-    """An organisation that hosts an activity. `role` is "lead" or "co_host"."""
+    """`role` is "lead" or "co_host"."""
 
     code: str
     names: dict[str, str]
@@ -30,9 +30,7 @@ class Host:
 
 @dataclass(frozen=True)
 class Activity:
-    """An activity. `official` means that national authorities lead or co-host it, and `parallel`
-    that it is a parallel forum.
-    """
+    """`official` means led or co-hosted by national authorities, `parallel` a parallel forum."""
 
     activity_id: int
     code: str
@@ -47,7 +45,6 @@ class Activity:
 
 
 def kinds(db: Connection) -> dict[str, ActivityKind]:
-    """Return the kinds of activities, by code."""
     rows = db.execute("SELECT code, names FROM activity_kind ORDER BY code")
     return {row["code"]: ActivityKind(row["code"], names_of(row["names"])) for row in rows}
 
@@ -57,8 +54,8 @@ class ActivityFilter:
     """A filter for activities. None matches any."""
 
     kind: str | None = None
-    hall_id: int | None = None  # with a session in this hall
-    since: int | None = None  # with a session that begins at or after this time (Unix ms)
+    hall_id: int | None = None  # a session in this hall
+    since: int | None = None  # beginning at or after this time (Unix ms)
     until: int | None = None  # and before this time
     parallel: bool = False  # only parallel forums
     official: bool = False  # only official ones
@@ -94,9 +91,7 @@ def find_activities(
 
 
 def hosted_by(db: Connection, organisation_id: int, limit: int) -> tuple[list[Activity], int]:
-    """Return the first activities hosted by an organisation, sorted by code, and the total
-    count.
-    """
+    """Return the first activities by code, and the total count."""
     (total,) = db.execute(
         "SELECT COUNT(*) FROM activity_host WHERE organisation_id = ?", (organisation_id,)
     ).fetchone()
@@ -131,7 +126,6 @@ def times_of(db: Connection, numbers: Iterable[int]) -> dict[int, tuple[Activity
 
 
 def activities(db: Connection, *, limit: int | None = None, offset: int = 0) -> list[Activity]:
-    """Return activities sorted by code."""
     page = "" if limit is None else " LIMIT ? OFFSET ?"
     values = () if limit is None else (limit, offset)
     rows = db.execute(f"{_COUNTED} ORDER BY a.code{page}", values).fetchall()
@@ -139,7 +133,7 @@ def activities(db: Connection, *, limit: int | None = None, offset: int = 0) -> 
 
 
 def activities_of(db: Connection, numbers: Iterable[int]) -> dict[int, Activity]:
-    """Return the activities with these ids, by id. Unknown ids are left out."""
+    """Unknown ids are left out."""
     wanted = dialect.many(sorted(set(numbers)))
     selected = db.execute(f"{_COUNTED} WHERE {dialect.one_of('a.activity_id')}", (wanted,))
     rows = selected.fetchall()

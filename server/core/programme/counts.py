@@ -29,7 +29,7 @@ class ForumCounts:
 
 @dataclass(frozen=True)
 class CountryCounts:
-    """Counts for a country. `country` is "" for those without one."""
+    """`country` is "" for those without one."""
 
     country: str
     people: int
@@ -37,10 +37,7 @@ class CountryCounts:
 
 
 def forum_counts(db: Connection, settings: EventSettings) -> ForumCounts:
-    """Count the forum.
-
-    If the settings name no country, every government department counts as foreign.
-    """
+    """If the settings name no country, every government department counts as foreign."""
     return ForumCounts(
         days=_days(db, day_starts(settings)),
         activities=_one(db, "SELECT COUNT(*) FROM activity"),
@@ -72,7 +69,7 @@ def forum_counts(db: Connection, settings: EventSettings) -> ForumCounts:
 
 
 def country_counts(db: Connection) -> list[CountryCounts]:
-    """Return the countries of attendees and organisations, most people first."""
+    """Return the countries, most people first."""
     people = dict(_pairs(db, "SELECT country, COUNT(*) FROM attendee GROUP BY country"))
     organisations = dict(_pairs(db, "SELECT country, COUNT(*) FROM organisation GROUP BY country"))
     counts = [
@@ -83,7 +80,6 @@ def country_counts(db: Connection) -> list[CountryCounts]:
 
 
 def _days(db: Connection, midnights: tuple[int, ...]) -> int:
-    """Count the event's days on which a session begins."""
     return sum(
         _one(
             db,

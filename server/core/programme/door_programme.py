@@ -18,10 +18,7 @@ _COMING = "s.hall_id = ? AND (s.closes_at > ? OR s.ends_at > ?)"
 def with_programme(
     db: Connection, hall_id: int, now: int, sessions: Iterable[wire.SessionFacts]
 ) -> list[wire.SessionFacts]:
-    """Return the hall's sessions with their programme, soonest first.
-
-    Includes sessions that still run but admit nobody any more.
-    """
+    """Return the current and future sessions with their programme, soonest first."""
     facts = {session_facts.session: session_facts for session_facts in sessions}
     asked = (hall_id, now, now)
     hosts, speakers = _hosts(db, asked), _speakers(db, asked)
@@ -57,7 +54,6 @@ def with_programme(
 
 
 def _hosts(db: Connection, asked: tuple[int, int, int]) -> dict[int, list[dict[str, str]]]:
-    """Return the names of the leading hosts of each session's activity."""
     hosts: dict[int, list[dict[str, str]]] = defaultdict(list)
     for row in db.execute(
         "SELECT s.session_id, o.names FROM session s"
@@ -71,7 +67,6 @@ def _hosts(db: Connection, asked: tuple[int, int, int]) -> dict[int, list[dict[s
 
 
 def _speakers(db: Connection, asked: tuple[int, int, int]) -> dict[int, list[wire.SpeakerFacts]]:
-    """Return the speakers of each session, in order."""
     speakers: dict[int, list[wire.SpeakerFacts]] = defaultdict(list)
     for row in db.execute(
         "SELECT p.session_id, p.serial, p.name, p.role, p.starts_at, a.given_name, a.family_name"

@@ -8,8 +8,6 @@ from server.storage.localized import names_of
 
 @dataclass(frozen=True)
 class Area:
-    """A part of a hall, with the number of its stands and exhibitors."""
-
     area_id: int
     code: str
     hall_id: int
@@ -21,7 +19,7 @@ class Area:
 
 @dataclass(frozen=True)
 class Stand:
-    """A stand. `code` is its public number. It may have no exhibitor."""
+    """`code` is the public number. A stand may have no exhibitor."""
 
     stand_id: int
     code: str
@@ -34,7 +32,6 @@ class Stand:
 
 
 def areas(db: Connection) -> list[Area]:
-    """Return the areas, by code."""
     rows = db.execute(
         "SELECT a.*, (SELECT COUNT(*) FROM stand s WHERE s.area_id = a.area_id) AS stands,"
         " (SELECT COUNT(DISTINCT s.exhibitor_id) FROM stand s WHERE s.area_id = a.area_id)"
@@ -44,19 +41,17 @@ def areas(db: Connection) -> list[Area]:
 
 
 def exhibitor_count(db: Connection) -> int:
-    """Count the exhibitors that have a stand."""
+    """Count the exhibitors with a stand."""
     (count,) = db.execute("SELECT COUNT(DISTINCT exhibitor_id) FROM stand").fetchone()
     return int(count)
 
 
 def exhibitors_of(db: Connection, organisation_id: int) -> list[str]:
-    """Return the exhibitor codes of an organisation, with a stand or without."""
     query = "SELECT code FROM exhibitor WHERE organisation_id = ? ORDER BY code"
     return [row["code"] for row in db.execute(query, (organisation_id,))]
 
 
 def stands_of_organisation(db: Connection, organisation_id: int) -> list[Stand]:
-    """Return the stands of an organisation, sorted by code."""
     rows = db.execute(f"{_STANDS} WHERE x.organisation_id = ? ORDER BY s.code", (organisation_id,))
     return [_stand(row) for row in rows]
 
@@ -64,7 +59,6 @@ def stands_of_organisation(db: Connection, organisation_id: int) -> list[Stand]:
 def stands(
     db: Connection, area_id: int | None = None, *, limit: int | None = None, offset: int = 0
 ) -> list[Stand]:
-    """Return stands of one area or of all, sorted by code."""
     where, values = ("", ()) if area_id is None else (" WHERE s.area_id = ?", (area_id,))
     page = "" if limit is None else " LIMIT ? OFFSET ?"
     rows = db.execute(

@@ -1,8 +1,4 @@
-"""Invitations that wait for a session or for a person.
-
-A venue file invites people, and a roster names sessions. References to records that are not
-imported yet are kept here.
-"""
+"""Invitations that wait until their session and person are both imported."""
 
 from collections.abc import Iterable
 
@@ -13,9 +9,7 @@ from server.storage.connection import Connection
 def await_guests(
     db: Connection, session_code: str, labels: Iterable[str], *, invited: bool
 ) -> None:
-    """Store invitations to a session, or refusals. A label is an external id or an e-mail
-    address.
-    """
+    """Store invitations or refusals. A label is an external id or an e-mail address."""
     db.executemany(
         "INSERT INTO awaited_guest (session_code, label, invited) VALUES (?, ?, ?)"
         " ON CONFLICT (session_code, label) DO UPDATE SET invited = excluded.invited",
@@ -26,7 +20,7 @@ def await_guests(
 def settle_guests(db: Connection) -> int:
     """Apply the invitations whose session and person both exist now, and return how many.
 
-    A label that matches several people keeps waiting. Session codes match in any case.
+    A label that matches several people waits. Session codes match in any case.
     """
     rows = db.execute("SELECT session_code, label, invited FROM awaited_guest").fetchall()
     if not rows:

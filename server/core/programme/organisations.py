@@ -1,7 +1,6 @@
 """Organisations of attendees and exhibitors, which also host activities.
 
-An attendee keeps the organisation text that the card prints. If that text is a name of an
-organisation, the attendee belongs to it.
+An attendee belongs to the organisation whose name is on the card.
 """
 
 import json
@@ -31,14 +30,14 @@ class UnknownOrganisationError(ValueError):
 
 @dataclass(frozen=True)
 class Organisation:
-    """An organisation. `people` counts its attendees."""
+    """`people` counts the attendees."""
 
     organisation_id: int
     code: str
     names: dict[str, str]
     country: str  # ISO 3166, or ""
     kind: str  # a value of KINDS
-    other_names: tuple[str, ...]  # used in rosters and lists, and not shown on pages
+    other_names: tuple[str, ...]  # from rosters and lists; not shown on pages
     people: int
 
     @property
@@ -49,7 +48,6 @@ class Organisation:
 def organisations(
     db: Connection, *, limit: int | None = None, offset: int = 0
 ) -> list[Organisation]:
-    """Return organisations sorted by code."""
     page = "" if limit is None else " LIMIT ? OFFSET ?"
     values = () if limit is None else (limit, offset)
     return [_organisation(row) for row in db.execute(f"{_COUNTED} ORDER BY o.code{page}", values)]
@@ -67,7 +65,7 @@ class OrganisationFilter:
 def find_organisations(
     db: Connection, wanted: OrganisationFilter, limit: int, offset: int
 ) -> tuple[list[Organisation], int]:
-    """Return a page of organisations sorted by code, and the total count."""
+    """Return a page by code, and the total count."""
     filters = [
         (condition, value)
         for condition, value in (
@@ -89,9 +87,7 @@ def find_organisations(
 
 
 def _called(db: Connection, text: str) -> list[int]:
-    """Return the ids of organisations with all these words in the code or names, ignoring case,
-    accents and width.
-    """
+    """Return the organisations with all these words in the code or names, in any case and width."""
     asked = readings(text)[:1]
     rows = db.execute("SELECT organisation_id, code, names, other_names FROM organisation")
     return [
@@ -107,13 +103,12 @@ def _words(row: Row) -> str:
 
 
 def countries_of_organisations(db: Connection) -> list[str]:
-    """Return the countries (ISO 3166) of organisations."""
     rows = db.execute("SELECT DISTINCT country FROM organisation WHERE country <> ''")
     return sorted(row["country"] for row in rows)
 
 
 def people_of(db: Connection, organisation_id: int, limit: int, offset: int) -> list[Attendee]:
-    """Return a page of an organisation's attendees, sorted by name."""
+    """Return a page of attendees, sorted by name."""
     rows = db.execute(
         f"{SELECT} WHERE a.organisation_id = ?"
         " ORDER BY a.family_name, a.given_name, a.serial LIMIT ? OFFSET ?",
@@ -138,9 +133,8 @@ def _organisation(row: Row) -> Organisation:
 def link_people(db: Connection) -> int:
     """Link attendees to the organisation named on their card, and return how many changed.
 
-    Case, width, spaces and punctuation are ignored. A name shared by two organisations links
-    nobody. An organisation's own name has precedence over another's other name. `db` must be in a
-    transaction.
+    A name shared by two organisations links nobody. An organisation's own name has precedence over
+    another's other name. `db` must be in a transaction.
     """
     ids = organisations_by_name(db)
     printed = db.execute(
@@ -155,10 +149,10 @@ def link_people(db: Connection) -> int:
 
 
 def organisations_by_name(db: Connection) -> dict[str, int | None]:
-    """Return organisation ids by the keys of their names (see `badges.roster.same_name`). None
-    marks a name shared by two organisations.
+    """Return ids by the keys of names (see `badges.roster.same_name`), or None for a name shared by
+    two organisations.
 
-    An organisation's own name has precedence over another's other name.
+    Own names have precedence over other names.
     """
     rows = db.execute("SELECT organisation_id, names, other_names FROM organisation").fetchall()
     others = _known((row["organisation_id"], json.loads(row["other_names"])) for row in rows)

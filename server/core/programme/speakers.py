@@ -1,6 +1,4 @@
-"""Speakers of sessions.
-
-A speaker is an attendee. Until the roster has the person, the programme shows the name from the
+"""Speakers of sessions. Until the roster has a speaker, the programme shows the name from the
 file.
 """
 
@@ -18,7 +16,7 @@ ROLES = ("keynote", "speaker", "moderator", "panellist")
 
 @dataclass(frozen=True)
 class Speaker:
-    """A speaker at a session. `serial` is None for a person who is not on the roster."""
+    """`serial` is None for a person who is not on the roster."""
 
     serial: int | None
     label: str  # external id or e-mail address from the file
@@ -90,7 +88,7 @@ def _serial(db: Connection, label: str, name: str) -> int | None:
 
 
 def speakers_of(db: Connection, sessions: Iterable[int]) -> dict[int, tuple[Speaker, ...]]:
-    """Return the speakers of each session, in order. Attendees have the roster's name."""
+    """Return the speakers in order, attendees with the roster's name."""
     speakers_by_session: dict[int, list[Speaker]] = {}
     for row in db.execute(
         "SELECT p.*, a.given_name, a.family_name FROM session_speaker p LEFT JOIN attendee a"
@@ -103,7 +101,6 @@ def speakers_of(db: Connection, sessions: Iterable[int]) -> dict[int, tuple[Spea
 
 
 def speaking(db: Connection, serials: Sequence[int]) -> int:
-    """Return how many of these attendees speak anywhere."""
     (count,) = db.execute(
         "SELECT COUNT(DISTINCT serial) FROM session_speaker WHERE serial IS NOT NULL"
         f" AND {dialect.one_of('serial')}",
@@ -113,7 +110,7 @@ def speaking(db: Connection, serials: Sequence[int]) -> int:
 
 
 def talks(db: Connection, serial: int) -> list[Talk]:
-    """Return an attendee's talks, soonest first."""
+    """Return the talks, soonest first."""
     rows = db.execute(
         "SELECT s.session_id, s.titles, s.hall_id, p.role, s.ends_at,"
         " COALESCE(p.starts_at, s.starts_at) AS starts_at"
@@ -125,12 +122,11 @@ def talks(db: Connection, serial: int) -> list[Talk]:
 
 
 def speaks_as(db: Connection, serial: int, other: int) -> None:
-    """Replace the attendee `serial` by `other` in all sessions."""
     db.execute("UPDATE session_speaker SET serial = ? WHERE serial = ?", (other, serial))
 
 
 def sessions_where_speaks(db: Connection, serial: int) -> list[tuple[int, str, int | None]]:
-    """Return an attendee's sessions as (session id, role, start of the talk)."""
+    """Return (session id, role, start of the talk)."""
     rows = db.execute(
         "SELECT session_id, role, starts_at FROM session_speaker WHERE serial = ?"
         " ORDER BY session_id, position",
@@ -154,7 +150,7 @@ class Contribution:
 def find_contributions(
     db: Connection, role: str | None, limit: int, offset: int
 ) -> tuple[list[Contribution], int]:
-    """Return a page of contributions sorted by time, and the total count."""
+    """Return a page by time, and the total count."""
     where, values = ("", ()) if role is None else (" WHERE p.role = ?", (role,))
     (total,) = db.execute(f"SELECT COUNT(*) FROM session_speaker p{where}", values).fetchone()
     # Join the names only for the page, not for the sort.
@@ -187,7 +183,7 @@ def _contribution(row: Row) -> Contribution:
 
 
 def _speaker(row: Row) -> Speaker:
-    """Convert a row. The roster's name has precedence over the file's."""
+    """The roster's name has precedence."""
     on_roster = row["serial"] is not None
     return Speaker(
         serial=row["serial"],
