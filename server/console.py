@@ -45,7 +45,6 @@ file_path = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 def event_option(command: F) -> F:
-    """Add `--event DIR`, as the argument `event_dir`."""
     return click.option(
         "--event",
         "event_dir",
@@ -80,7 +79,7 @@ class Commands(click.Group):
         return list(self.commands)
 
     def add_later(self, name: str, where: str, short_help: str) -> None:
-        """Add a command that is imported when called. `where` is its `module:name`."""
+        """`where` is the `module:name`, imported when called."""
         self.add_command(Later(name, where, short_help))
 
     def resolve_command(
@@ -100,7 +99,7 @@ class Commands(click.Group):
 
 
 def _said(error: Exception) -> str | None:
-    """Return an error's sentence, or None for an unexpected error."""
+    """Return the sentence, or None for an unexpected error."""
     kinds = {f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__}
     if "server.features.imports.venue_plan.VenueError" in kinds:
         return listed(error.problems)  # type: ignore[attr-defined]
@@ -119,7 +118,7 @@ def listed(
     title: str = "nothing was imported:",
     total: int | None = None,
 ) -> str:
-    """Return a title and the reasons, which may be the first of `total`."""
+    """The problems may be the first of `total`."""
     shown = [str(problem) for problem in problems[:PROBLEMS_SHOWN]]
     more = (len(problems) if total is None else total) - len(shown)
     if more > 0:
@@ -162,7 +161,7 @@ def opened(event_dir: Path) -> "Iterator[tuple[Event, Database]]":
 
 @contextmanager
 def _disk_told(path: Path) -> Iterator[None]:
-    """Convert SQLite's disk errors to plain words. Raises DiskError."""
+    """Convert SQLite's disk errors to DiskError."""
     try:
         yield
     except errors.EngineError as error:
@@ -170,7 +169,7 @@ def _disk_told(path: Path) -> Iterator[None]:
 
 
 def wall_clock() -> int:
-    """Return the time in Unix ms."""
+    """Return Unix ms."""
     return time.time_ns() // 1_000_000
 
 

@@ -59,7 +59,7 @@ def create_app(
     """Create the event's app with all interfaces and pages. Access is denied by default.
 
     Close it with `close_app`, before the database. Raises CatalogueError for an invalid file in the
-    event's own `translations`, and EventError for a missing secret of its identity provider.
+    event's `translations`, and EventError for a missing secret of its identity provider.
     """
     app = make_app(event.settings.name, event.settings.time_zone, event.path)
     app.secret_key = security.derived_key(event.phone_secret, b"hallkeeper/forms/v1")
@@ -79,10 +79,9 @@ def create_app(
 
 
 def make_app(event_names: display.Names, time_zone: str, event_path: Path) -> Flask:
-    """Create the app with routes, rules and translations. It needs its secret and services before
-    it can answer.
+    """Create the app with routes, rules and translations, but without its secret and services.
 
-    Raises CatalogueError for an invalid file in the event's own `translations`.
+    Raises CatalogueError for an invalid file in the event's `translations`.
     """
     app = _App("server.web")  # the package of base templates and static files
     app.jinja_loader = ChoiceLoader([FileSystemLoader(path) for path in template_folders()])
@@ -136,7 +135,6 @@ def _services(
 
 
 def close_app(app: Flask) -> None:
-    """End all feeds and stop the app's threads."""
     leave(app)
     services_of(app).hub.close()
 

@@ -18,7 +18,6 @@ FEATURES = (
 
 
 def load_features() -> "tuple[Feature, ...]":
-    """Return the features' pages and hooks. Some features have only commands."""
     names = [f"server.features.{name}.feature" for name in FEATURES]
     loaded: list[Feature] = [
         import_module(name).FEATURE for name in names if find_spec(name) is not None
@@ -33,7 +32,6 @@ def template_folders() -> list[Path]:
 
 
 def alert_sources() -> "tuple[Source, ...]":
-    """Return core's and all features' alert sources."""
     from server.core.alerts.sources import CORE, sources_of
 
     packages = [f"server.features.{name}" for name in FEATURES]

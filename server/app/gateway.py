@@ -35,13 +35,11 @@ class Gateway:
         turned.wait()
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Start on a loop, before the first request."""
         self._waker = Waker(loop)
         self._pages = Pages(in_one_piece(self._app.wsgi_app), self._threads, self._waker)
         self._scans = ScansLane(self._app, self._waker)
 
     def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Clean up after the last request."""
         self._at_end()
 
     async def __rsgi__(self, scope: Scope, exchange: Exchange) -> None:

@@ -41,10 +41,10 @@ def init_event(
     """Create an event in a new or empty directory. Return it with the first admin's password, which
     is not stored.
 
-    The admin must change the password at the first sign-in, unless `password_stays`, as in a demo.
-    `now` (Unix ms) is the time of creation; None means now. `postgresql` is the address of an empty
-    database, or a file with it; None creates a SQLite database in the directory. Raises EventError
-    or DatabaseError, after removing what it made as far as possible.
+    The admin must change the password at the first sign-in, unless `password_stays`. `now` (Unix
+    ms) is the time of creation. `postgresql` is the address of an empty database, or a file with
+    it; None creates a SQLite database in the directory. Raises EventError or DatabaseError, after
+    removing what it made as far as possible.
     """
     path = Path(path)
     existed = _empty_directory(path)
@@ -84,7 +84,6 @@ def _empty_directory(path: Path) -> bool:
 
 
 def _existing(path: Path) -> Path:
-    """Return the nearest existing directory above `path`."""
     return next((parent for parent in path.absolute().parents if parent.is_dir()), Path("/"))
 
 
@@ -125,7 +124,7 @@ def _write_private(path: Path, data: bytes) -> None:
 
 
 def _make_database(path: Path, now: int, random: Random, first: bool) -> str:
-    """Create the tables, default categories and the first admin. Return the admin's password."""
+    """Return the first admin's password."""
     password = users.make_password(random)
     connection = connect(path)
     try:

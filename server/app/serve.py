@@ -201,9 +201,7 @@ def _announce(event: Event, host: str, port: int) -> None:
 
 
 def announcement(event: Event, host: str, port: int) -> list[str]:
-    """Return the lines that `serve` prints: addresses, certificate fingerprints, and how to stop
-    it.
-    """
+    """Return addresses, certificate fingerprints, and how to stop the server."""
     here = f"[{host}]" if ":" in host else host
     names = dict.fromkeys((event.settings.public_host, here))
     return [

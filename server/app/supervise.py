@@ -85,7 +85,6 @@ class Supervisor(MPServer):
         return worker
 
     def _read_certificate(self) -> None:
-        """Load the current certificate for the next worker."""
         if self.certificate is None:
             return
         try:
@@ -121,7 +120,7 @@ class Supervisor(MPServer):
                 worker.inner.join()
 
     def _wait(self, seconds: float) -> bool:
-        """Wait, and return whether the server shall stop."""
+        """Return whether the server shall stop."""
         self.main_loop_interrupt.wait(seconds)
         if not self.interrupt_signal:
             self.main_loop_interrupt.clear()
@@ -153,7 +152,7 @@ class Supervisor(MPServer):
         return time.monotonic() - since > self._limit_s
 
     def _after_failure(self, why: str) -> bool:
-        """Log the failure and pause. Return whether to continue."""
+        """Return whether to continue."""
         lived_s = time.monotonic() - self._started_at
         self._quick_failures = self._quick_failures + 1 if lived_s < QUICK_S else 1
         # A worker that never served would fail the same way again.
@@ -202,7 +201,7 @@ class Supervisor(MPServer):
 
 
 class Leaving:
-    """Cleans up in the worker, once, for the first caller."""
+    """Cleans up in the worker, once."""
 
     def __init__(self, leave: Callable[[], object], asked: Connection) -> None:
         self._leave = leave
@@ -212,7 +211,6 @@ class Leaving:
         threading.Thread(target=self._listen, name="leaving", daemon=True).start()
 
     def __call__(self) -> None:
-        """Clean up, or wait until it is done."""
         with self._lock:
             if not self._done:
                 self._done = True
@@ -226,7 +224,6 @@ class Leaving:
 
 
 def said(exitcode: int | None) -> str:
-    """Describe a process's exit status."""
     if exitcode is None:
         return "was lost"
     if exitcode >= 0:
@@ -290,7 +287,6 @@ def _ask(database: Database) -> threading.Event:
 
 
 def accepts(address: tuple[str, int]) -> bool:
-    """Return whether a connection to `address` is accepted."""
     with contextlib.suppress(OSError), socket.create_connection(address, timeout=ACCEPTS_S):
         return True
     return False

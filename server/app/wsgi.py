@@ -27,7 +27,7 @@ VARIABLE = "HALLKEEPER_EVENT"
 
 
 def open_app(event_dir: Path, port: int | None = None) -> "Flask":
-    """Open the app of the event in `event_dir`, with its database. Raises EventError.
+    """Open the app of an event with its database. Raises EventError.
 
     `port` is the port listened on, if not the event's own; enrolment codes and phone links contain
     it.
@@ -112,7 +112,7 @@ def in_one_piece(app: "WSGIApplication") -> "WSGIApplication":
 
 
 def load() -> "Flask":
-    """Open the app of the event in HALLKEEPER_EVENT. Raises EventError."""
+    """Raises EventError."""
     named = os.environ.get(VARIABLE)
     if not named:
         raise EventError(f"{VARIABLE} is not set: name the event's directory in it")

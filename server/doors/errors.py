@@ -11,7 +11,7 @@ HEADERS = {version.HEADER: version.OWN.text}
 
 
 class ApiError(Exception):
-    """Raised for an error response. With `retry`, the same request may succeed later."""
+    """With `retry`, the same request may succeed later."""
 
     def __init__(
         self,

@@ -21,9 +21,7 @@ NAMES_MAX = 5_000
 
 
 def replica() -> Response:
-    """Return all facts for the kiosk's door. The query lists the optional parts that it
-    supports.
-    """
+    """Return all facts for the kiosk's door, with the parts that its query requests."""
     here, signed = services(), read_signature()
     asked = request.query_string.decode("latin-1").split("&")
     if signed.version is None:
@@ -48,7 +46,6 @@ def replica() -> Response:
 
 
 def names() -> Response:
-    """Return the sealed names of badges issued after row `after`."""
     signed_caller(read_signature(), at_work=True)
     after = _number("after")
     return answer_json(issuing.names_after(services().database.reader, after, NAMES_MAX))

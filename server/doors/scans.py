@@ -37,9 +37,7 @@ FORKED = (
 
 
 class Taken(NamedTuple):
-    """The result of a batch, with the position of feed and entry log after it, or after all batches
-    taken together with it.
-    """
+    """The result of a batch, with the position of feed and log after all batches taken together."""
 
     sender: contact.Sender
     ingested: ingest.Ingested
@@ -47,15 +45,11 @@ class Taken(NamedTuple):
 
 
 class Last(NamedTuple):
-    """The server's position and incarnation."""
-
     incarnation: int
     came: runs.Came
 
 
 class Arrival(NamedTuple):
-    """Arrival of a batch, by the server's clock and in its epoch."""
-
     at: int
     epoch: int
 
@@ -67,8 +61,7 @@ class Arrival(NamedTuple):
 
 
 def scans() -> Response:
-    """Take a batch of scans, or an empty one as a heartbeat. Kiosks no longer in use may send it
-    too.
+    """Take a batch of scans, or an empty one as a heartbeat, even from retired kiosks.
 
     `server/doors/scans_lane.py` answers most batches in the same way.
     """
@@ -106,10 +99,9 @@ def scans() -> Response:
 def step_for(
     here: Services, batch: wire.ScanBatch, prepared: Prepared | None = None
 ) -> Callable[[Connection, Caller, int], Taken]:
-    """Return the step that takes a batch, for `signed_write`. `prepared` is the prepared batch, if
-    available.
+    """Return the step that takes a batch, for `signed_write`.
 
-    The step raises SetBackError, GapError, ForkError or WireError, and then has no effect.
+    It raises SetBackError, GapError, ForkError or WireError, and then has no effect.
     """
 
     def step(db: Connection, caller: Caller, now: int) -> Taken:
@@ -145,10 +137,7 @@ def joinable(prepared: Prepared, kiosk: KioskKey) -> Joinable:
 def answer_to(
     here: Services, batch: wire.ScanBatch, arrived: Arrival, taken: Taken, last: Last
 ) -> wire.ScanAnswer:
-    """Return the answer to a batch that is on disk.
-
-    `last` may be later than this batch, and is on disk too.
-    """
+    """Return the answer to a batch on disk. `last` may be later, and is on disk too."""
     ingested = taken.ingested
     checkpoint, consistency = here.log.checkpoint(batch.log_size, least=last.came.entries)
     return wire.ScanAnswer(

@@ -1,8 +1,8 @@
 """Answers kiosks' batches of scans on the event loop, without the app.
 
 There are hundreds a second, nearly all small, valid and from kiosks verified before. They are
-handled by the same functions as in `server/doors/scans.py`. Every exception is left to the app: a
-failed database step has no effect, so the app handles the request anew and reports the error.
+handled by the functions of `server/doors/scans.py`. All others are left to the app: a failed
+database step has no effect, so the app handles the request anew and reports the error.
 """
 
 import asyncio
@@ -41,8 +41,6 @@ class Left(Exception):
 
 
 class Sending(NamedTuple):
-    """The address of a request, and its kiosk's proof."""
-
     address: str
     proof: Proof
 
@@ -83,13 +81,12 @@ class ScansLane:
             yield None if proof is None else Sending(address, proof)
 
     def send_busy(self, exchange: Exchange) -> None:
-        """Refuse a request of a kiosk whose lane is full."""
         error = wire.ErrorBody("failed", "This kiosk sends too much at once.", retry=True)
         exchange.response_bytes(503, self._headers, wire.encode(wire.ErrorAnswer(error)))
         logs.answered(METHOD, TARGET, 503, time.perf_counter())
 
     async def answer(self, scope: Scope, exchange: Exchange, sending: Sending | None) -> None:
-        """Answer the request, or raise Left."""
+        """Raises Left."""
         begun = time.perf_counter()
         here = services_of(self._app)
         if sending is None:
@@ -132,7 +129,7 @@ class ScansLane:
         logs.answered(METHOD, TARGET, 503, begun)
 
     async def _write(self, here: Services, signed: Signed, prepared: Prepared) -> Taken:
-        """Take the batch and wait until it is on disk. Raises the step's exceptions."""
+        """Wait until the batch is on disk. Raises the step's exceptions."""
         took: asyncio.Future[Taken] = asyncio.get_running_loop().create_future()
 
         def done(taken: Taken | None, error: BaseException | None) -> None:

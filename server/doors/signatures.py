@@ -64,8 +64,6 @@ class Signed:
 
 
 class VersionError(Exception):
-    """Raised if kiosk and server have incompatible versions."""
-
     def __init__(self, version: WireVersion) -> None:
         super().__init__()
         self.version = version
@@ -73,8 +71,6 @@ class VersionError(Exception):
 
 @dataclass(frozen=True)
 class Caller:
-    """The authenticated kiosk."""
-
     sender: contact.Sender
     door_id: int
 
@@ -88,11 +84,11 @@ def signed_write(
     long: bool = False,
     batch: wire.ScanBatch | None = None,
 ) -> Result:
-    """Verify the request and run `step`, in one transaction.
+    """Verify the request and run `step`, in one transaction. Raises ApiError.
 
     `step` gets the database, the kiosk, and the time (Unix ms). `at_work` refuses retired kiosks.
-    `counted` means already verified, and `long` makes it take turns with other writes. The state
-    reported in `batch` is stored too. Raises ApiError.
+    `counted` means already verified, and `long` takes turns with other writes. The state reported
+    in `batch` is stored too.
     """
     here = services()
     whole = verified_step(signed, step, here.now, at_work=at_work, counted=counted, batch=batch)
@@ -199,7 +195,7 @@ def _verified(
 
 
 def _known(db: Connection, signed: Signed) -> Caller:
-    """Return the kiosk named in the request. Raises ApiError."""
+    """Raises ApiError."""
     identified = contact.sender(db, signed.stamp.kiosk, signed.stamp.generation)
     if identified is None:
         raise ApiError(401, "unknown_kiosk", "This kiosk is not enrolled here. Enrol it again.")

@@ -1,7 +1,7 @@
 """Answers a supervisor's requests at a kiosk: to find a person, and to move the kiosk.
 
 The kiosk signs the request, with the supervisor whose PIN it has checked. The server checks that
-this supervisor has a PIN, limits the requests of each kiosk, and writes each into the entry log.
+this supervisor has a PIN, limits the kiosk's requests, and logs each.
 """
 
 from flask import Response, request
@@ -47,7 +47,6 @@ def doors() -> Response:
 
 
 def door() -> Response:
-    """Move the kiosk to another door."""
     body = request.get_data()
     asked, signed = wire.decode(body, supervisor.MoveDoor), read_signature(body)
 
@@ -71,7 +70,7 @@ def _text(kiosk: KioskKey) -> str:
 
 
 def _supervised(db: Connection, caller: Caller, by: str) -> KioskKey:
-    """Return the active kiosk that signed, for a supervisor with a PIN. Raises ApiError."""
+    """Raises ApiError without such a supervisor."""
     if by not in {f"user:{supervisor.user}" for supervisor in pins.supervisors(db)}:
         raise ApiError(403, "not_a_supervisor", "There is no such supervisor with a PIN.")
     return caller.sender.key

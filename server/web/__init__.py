@@ -1,3 +1,3 @@
-"""Code shared by all pages: authentication, forms, languages, limits, security headers. Only web,
-doors, app and features use Flask, and they contain no SQL.
+"""Code shared by all pages: authentication, forms, languages, limits, security headers. It contains
+no SQL.
 """

@@ -1,8 +1,4 @@
-"""Describes the subjects of acts in the page's language.
-
-The log has short codes for reasons, roles and columns. Pages show words for them, and files the
-codes.
-"""
+"""Describes the subjects of acts in the page's language, with words for the log's short codes."""
 
 from collections.abc import Mapping
 
@@ -57,7 +53,6 @@ _AT_THE_END = " ,:，：、"
 
 
 def about(names: Names, act: str, subject: Subject) -> str:
-    """Return the subject of an act in one line."""
     values = {**VALUES}
     for feature in features():
         values |= feature.act_values

@@ -18,9 +18,7 @@ from server.web.services import services
 
 @dataclass(frozen=True)
 class Told:
-    """An alert in the page's language. `where` names the place. `link` is "" if the user may not
-    open it.
-    """
+    """An alert in the page's language. `link` is "" if the user may not open it."""
 
     what: str
     todo: str
@@ -48,12 +46,10 @@ def in_page_language(names: str | Mapping[str, str] | None) -> str:
 
 
 def lasting(length_ms: int) -> str:
-    """Return a duration in the page's language, in the largest unit that fits."""
     return i18n.said(alerts.lasting(length_ms))
 
 
 def told(trouble: Trouble, places: Places) -> Told:
-    """Return the alert in the page's language."""
     if trouble.what:
         link = _link(trouble.page[0], **trouble.page[1]) if trouble.page else ""
         text, todo, where = map(i18n.said, (trouble.what, trouble.todo, trouble.where))

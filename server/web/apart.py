@@ -1,10 +1,8 @@
 """Runs long computations in a separate process, and reads database files there.
 
-A thread that computes for seconds blocks all others through the interpreter lock, and so every page
-and door. A process runs beside them at lower priority and returns its memory.
-
-Pages do not wait for it: `WorkedOut` starts the work and keeps the result, and the page reloads
-until it is there.
+A thread that computes for seconds blocks all pages and doors through the interpreter lock. A
+process runs beside them at lower priority. Pages do not wait for it: `WorkedOut` starts the work
+and keeps the result, and the page reloads until it is there.
 
 Files of an open database must be read there: closing any descriptor of a file releases all of the
 process's POSIX locks on it, including SQLite's (sqlite.org/howtocorrupt.html, 2.2). A file from
@@ -47,18 +45,17 @@ _turns = threading.BoundedSemaphore(AT_ONCE)
 
 
 class ApartError(Spoken):
-    """Raised if the work could not be done. The text states the reason and the remedy."""
+    """Raised if the work could not be done."""
 
 
 @dataclass(frozen=True)
 class _Bounds:
-    """Resource limits of a process. None means unlimited."""
+    """None means unlimited."""
 
     memory_bytes: int | None = None
     cpu_s: int | None = None
 
     def keep(self) -> None:
-        """Apply the limits to this process."""
         if self.memory_bytes is not None:
             resource.setrlimit(resource.RLIMIT_DATA, (self.memory_bytes, self.memory_bytes))
         if self.cpu_s is not None:
@@ -132,7 +129,7 @@ def _too_long(seconds: float) -> ApartError:
 
 @dataclass
 class _Work:
-    """A piece of work, with its result once `ended_at` (monotonic, in s) is set."""
+    """A piece of work. It has ended if `ended_at` (monotonic, in s) is set."""
 
     state: object
     ended_at: float | None = None
@@ -178,7 +175,6 @@ class WorkedOut:
         return work.result
 
     def _forget(self) -> None:
-        """Drop the oldest results."""
         ended = [(work.ended_at, key) for key, work in self._works.items() if work.ended_at]
         for _, key in sorted(ended)[: max(0, len(ended) - KEPT_MAX + 1)]:
             del self._works[key]
@@ -200,7 +196,6 @@ def _read(path: Path, read: Callable[[Connection], T]) -> T:
 
 
 def _answer(work: Callable[[], Any]) -> bytes:
-    """Return the pickled result or exception."""
     raised: Exception
     try:
         return pickle.dumps((work(), None), pickle.HIGHEST_PROTOCOL)

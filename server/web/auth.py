@@ -1,7 +1,6 @@
 """Access control of pages. A view that names no roles is refused to everyone.
 
 Sessions are in the database, so sign-out, disabling a user and role changes take effect at once.
-The cookie has only a random id.
 """
 
 import hashlib
@@ -61,21 +60,19 @@ def while_waiting(view: View) -> View:
 
 
 def before_factor(view: View) -> View:
-    """Permit a view before the user has set up a required second factor."""
+    """Permit a view before a required second factor is set up."""
     view.__dict__["before_factor"] = True
     return view
 
 
 def confirmed(view: View) -> View:
-    """Require that the password was typed or a second factor shown within the last 15 minutes."""
+    """Require a password or second factor within the last 15 minutes."""
     view.__dict__["confirmed"] = True
     return view
 
 
 def takes_file(bytes_max: int, too_large: str) -> Callable[[View], View]:
-    """Accept a file of at most that many bytes, from permitted users. `too_large` is the message
-    for larger files.
-    """
+    """Accept a file of that size. `too_large` is the message for larger files."""
 
     def mark(view: View) -> View:
         view.__dict__["file_bytes_max"] = bytes_max
@@ -86,14 +83,14 @@ def takes_file(bytes_max: int, too_large: str) -> Callable[[View], View]:
 
 
 def file_bytes_max() -> int:
-    """Return the current user's limit for a file here, or 0 if none is accepted."""
+    """Return the user's limit for a file here, or 0."""
     view = current_app.view_functions.get(request.endpoint or "")
     most: int = getattr(view, "file_bytes_max", 0)
     return most if most and may_open(request.endpoint or "") else 0
 
 
 def file_too_large() -> str:
-    """Return the message for a file that is too large here, or "" if none is accepted."""
+    """Return the message for a file too large here, or ""."""
     view = current_app.view_functions.get(request.endpoint or "")
     words: str = getattr(view, "file_too_large", "")
     # Also works for texts without the field.
@@ -101,19 +98,18 @@ def file_too_large() -> str:
 
 
 def allowed_roles(endpoint: str) -> frozenset[str]:
-    """Return the roles permitted for a page. An empty set permits nobody."""
+    """Return the permitted roles. An empty set permits nobody."""
     view = current_app.view_functions.get(endpoint)
     roles: frozenset[str] = getattr(view, "allowed", frozenset())
     return roles
 
 
 def allowed_here() -> frozenset[str]:
-    """Return the roles permitted for the current view."""
     return allowed_roles(request.endpoint or "")
 
 
 def may_open(endpoint: str) -> bool:
-    """Return whether the current user may open that page, to hide links that would answer 403."""
+    """Return whether the user may open that page, to hide other links."""
     roles, current = allowed_roles(endpoint), user()
     if current is not None and (current.waits or must_set_up(current)):
         return EVERYBODY in roles
@@ -121,7 +117,6 @@ def may_open(endpoint: str) -> bool:
 
 
 def user() -> users.User | None:
-    """Return the signed-in user, or None."""
     if "user" not in g:
         g.user = _session_user(token())
     current: users.User | None = g.user
@@ -129,7 +124,6 @@ def user() -> users.User | None:
 
 
 def actor() -> str:
-    """Return the signed-in user's id in the entry log."""
     current = user()
     if current is None:
         abort(401)
@@ -137,13 +131,12 @@ def actor() -> str:
 
 
 def guard(app: Flask) -> None:
-    """Check access before every view."""
     app.view_functions["static"].__dict__["allowed"] = frozenset({EVERYBODY})
     app.before_request(_check)
 
 
 def token() -> str:
-    """Return the current session's token, or ""."""
+    """Return the token, or ""."""
     return request.cookies.get(COOKIE, "")
 
 
@@ -159,7 +152,6 @@ def keep_session(response: Response, token: str) -> None:
 
 
 def keep_device(response: Response, token: str) -> None:
-    """Set the cookie of a known browser."""
     response.set_cookie(
         DEVICE_COOKIE, token, max_age=signing_in.KNOWN_MS // 1000, secure=True, httponly=True,
         samesite="Lax", path="/",
@@ -225,7 +217,7 @@ def must_set_up(user: users.User) -> bool:
 
 
 def _own_target() -> str:
-    """Return the requested page to return to, or "" for a form."""
+    """Return the requested page, or "" for a form."""
     return request.full_path.rstrip("?") if request.method == "GET" else ""
 
 

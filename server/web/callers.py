@@ -1,4 +1,4 @@
-"""Identifies the client's address in a form that the entry log may keep."""
+"""Identifies a client's address."""
 
 import hmac
 import ipaddress
@@ -10,9 +10,7 @@ _IPV6_NET = 64
 
 
 def caller() -> str:
-    """Return the client's address as a keyed hash. The entry log is kept longer than personal
-    data.
-    """
+    """Return the address as a keyed hash, since the entry log is kept longer than personal data."""
     text = address()
     try:
         parsed = ipaddress.ip_address(text)

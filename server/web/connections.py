@@ -2,9 +2,9 @@
 
 granian has a deadline only for request headers, not for handshakes, bodies or slow readers, and
 does not count connections by address. So a thread checks the process's own sockets: the kernel
-reports the time since data was last sent (`tcp_info`, Linux). Live connections send something
-regularly: an answer, or a feed's comment every 15 s. Otherwise the connection is idle, or waits for
-headers or a body, and can be closed without harm.
+reports the time since data was last sent (`tcp_info`, Linux). Live connections send an answer, or a
+feed's comment every 15 s. Silent ones are idle or wait for the client, and can be closed without
+harm.
 """
 
 import contextlib
@@ -34,8 +34,6 @@ _LAST_DATA_SENT_AT = 44
 
 @dataclass(frozen=True)
 class Connection:
-    """An open connection, as the kernel reports it."""
-
     file: int
     address: str
     # Time since data was last sent, or since the connection began.
@@ -43,9 +41,7 @@ class Connection:
 
 
 def to_end(connections: Iterable[Connection], is_known: Callable[[str], bool]) -> list[Connection]:
-    """Return the connections to close: those silent for too long, and the most silent excess
-    ones.
-    """
+    """Return the connections silent for too long, and the most silent excess ones."""
     ended = []
     left: defaultdict[str, list[Connection]] = defaultdict(list)
     known_addresses = {
@@ -106,7 +102,7 @@ class Guard:
                 log.error("connections could not be looked at: %s", type(error).__name__)
 
     def sweep(self) -> int:
-        """Check all connections once and close excess ones. Return how many there were."""
+        """Check all connections once. Return how many there were."""
         connections = list(connections_to(self._port))
         ended = to_end(connections, self._is_known)
         for connection in ended:
@@ -118,7 +114,7 @@ class Guard:
 
 
 def connections_to(port: int) -> Iterable[Connection]:
-    """Yield the connections that this process has accepted on `port`."""
+    """Yield the connections accepted on `port`."""
     for name in os.listdir("/proc/self/fd"):
         connection = _connection_to(port, int(name))
         if connection is not None:
@@ -150,8 +146,8 @@ def _as_socket(file: int) -> Iterator[socket.socket]:
     """Wrap an open descriptor as a socket. Raises OSError if it is none.
 
     It neither copies nor closes the descriptor, since it may be the database: closing a copy
-    releases all of SQLite's locks on it. A command beside the server would then delete the
-    write-ahead log in use.
+    releases SQLite's locks, and a command beside the server would delete the write-ahead log in
+    use.
     """
     opened = socket.socket(fileno=file)
     try:

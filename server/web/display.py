@@ -78,7 +78,6 @@ def other_name(names: str | Names) -> tuple[str, str] | None:
 
 
 def country(code: str) -> str:
-    """Return the name of a country or region in the page's language."""
     return country_name(code, i18n.language())
 
 
@@ -99,21 +98,19 @@ _UNITS = (
 
 
 def span(length_ms: int) -> str:
-    """Return a duration in the page's language, in the largest unit that fits."""
+    """Format in the largest unit that fits."""
     seconds = abs(length_ms) // 1000
     unit_s, words = next((unit for unit in _UNITS if seconds >= unit[0]), _UNITS[-1])
     return _(words, number=i18n.decimal(seconds // unit_s))
 
 
 def ago(then: int | None, now: int) -> str:
-    """Return a rough text such as "5 min ago"."""
+    """Format roughly, such as "5 min ago"."""
     return _("never") if then is None else _("%(span)s ago", span=span(max(0, now - then)))
 
 
 @dataclass(frozen=True)
 class PageClock(Clock):
-    """Formats instants in the venue's zone, with days in the page's language."""
-
     def day(self, at: int) -> str:
         return i18n.day(self.local(at).date())
 
@@ -161,7 +158,6 @@ def hall_state(hall: HallFigures) -> State:
 
 
 def remarks(entry: Entry) -> str:
-    """Return the unusual facts of a scan."""
     parts = [
         _(FLAGS[flag]) if flag in FLAGS else flag.replace("_", " ") for flag in entry.flags.split()
     ]
@@ -198,7 +194,7 @@ def ink_on(colour: str) -> str:
 
 
 def _url_for(cached: dict[tuple[str, str], str], endpoint: str, **values: Any) -> str:
-    """Return a page's address for a template. `known` caches addresses without parameters."""
+    """`cached` has addresses without parameters."""
     if values or endpoint.startswith("."):
         return url_for(endpoint, **values)
     key = request.script_root, endpoint
@@ -209,7 +205,6 @@ def _url_for(cached: dict[tuple[str, str], str], endpoint: str, **values: Any) -
 
 
 def register(app: Flask, event_names: Names, zone: ZoneInfo) -> None:
-    """Add this module's functions, the event's names and its time zone to the templates."""
     env = app.jinja_env
     env.trim_blocks = env.lstrip_blocks = True
     env.filters.update(

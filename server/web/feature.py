@@ -1,8 +1,8 @@
-"""Hooks by which a feature extends the app. `server/app/features.py` lists all features.
+"""Hooks by which a feature extends the app. Web and core know no feature by name.
 
-Web and core know no feature by name. Common code (the header of each page, the threads of a running
-server) calls the hooks of all features. Commands and alert sources, which the command line needs
-too, are in the feature's package (`COMMANDS`, `ALERTS`).
+Common code (the header of each page, the threads of a running server) calls the hooks of all
+features (`server/app/features.py`). Commands and alert sources, which the command line needs too,
+are in the feature's package (`COMMANDS`, `ALERTS`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,8 +20,6 @@ EXTENSION = "hallkeeper-features"
 
 
 class Menu(NamedTuple):
-    """An entry of the menu."""
-
     place: int  # from the left
     endpoint: str
     words: str
@@ -29,7 +27,7 @@ class Menu(NamedTuple):
 
 @dataclass(frozen=True)
 class Feature:
-    """A feature's pages and hooks. All are optional."""
+    """All are optional."""
 
     pages: tuple[Blueprint, ...] = ()  # staff's pages, under the name "admin"
     # Other blueprints, such as attendees' pages and the interface for integrations.
@@ -54,7 +52,6 @@ class Feature:
 
 
 def features() -> Sequence[Feature]:
-    """Return the running app's features."""
     registered: Sequence[Feature] = current_app.extensions[EXTENSION]
     return registered
 

@@ -40,9 +40,9 @@ def perform(
 ) -> Response:
     """Execute a form's action, show the result, and redirect to the address `back`.
 
-    `step` gets the database, the actor, and the time (Unix ms). Then the success message is shown,
-    which may depend on the step's result. An exception of `refused` is shown through `words`, or
-    after a sentence that nothing was changed.
+    `step` gets the database, the actor, and the time (Unix ms). `message` may be a function of its
+    result. Exceptions in `refused` are shown through `words`, or after a sentence that nothing was
+    changed.
     """
     here, by = services(), auth.actor()
     try:
@@ -70,7 +70,6 @@ class Asked(Generic[Filter]):
     problems: dict[str, str] = field(default_factory=dict)
 
     def address(self, endpoint: str, **more: Any) -> str:
-        """Return a link with the same filter."""
         values: dict[str, Any] = {**self.fields, **more}
         return url_for(endpoint, **values)
 
@@ -113,7 +112,7 @@ def read_filter(
 
 
 def one_of(choices: Any) -> Callable[[str], str]:
-    """Return a parser for a choice among `known`."""
+    """Return a parser for these choices."""
 
     def read(text: str) -> str:
         if text not in choices:

@@ -45,7 +45,6 @@ class _PoDomain(Domain):  # type: ignore[misc]
 
 
 def register(app: Flask, words: Words) -> None:
-    """Set up the app's languages. Templates and views may then use `_` and `ngettext`."""
     babel = Babel(app, default_domain=DOMAIN, locale_selector=_own_locale)
     babel.domain_instance = _PoDomain(words)
     app.extensions[_KEY] = words
@@ -68,30 +67,29 @@ def words() -> Words:
 
 
 def gettext(text: str, **fields: object) -> str:
-    """Return a text in the page's language, with its fields. Views import it as `_`."""
+    """Views import it as `_`."""
     text_in_language: str = words().get(language()).gettext(text)
     return text_in_language % fields if fields else text_in_language
 
 
 def said(value: object) -> str:
-    """Return a phrase or an error in the page's language."""
+    """Translate a phrase or an error."""
     return say(value, words().get(language()), decimal, day)
 
 
 def sentence(value: object) -> str:
-    """Like `said`, with a capital first letter where the script has them."""
+    """Like `said`, with a capital first letter."""
     text = said(value)
     return text[:1].upper() + text[1:]
 
 
 def ngettext(singular: str, many: str, number: int, **fields: object) -> str:
-    """Return the form of a text for the number, which replaces `%(num)s`."""
+    """The number replaces `%(num)s`."""
     text: str = words().get(language()).ngettext(singular, many, number)
     return text % {"num": decimal(number), **fields}
 
 
 def decimal(number: float) -> str:
-    """Format a number for the page's language."""
     return _decimal(number, language())
 
 
@@ -102,7 +100,6 @@ def _decimal(number: float, spoken: str) -> str:
 
 
 def day(at: date) -> str:
-    """Format a day with its weekday, in the page's language."""
     return _day(at, language())
 
 
@@ -115,7 +112,7 @@ def _day(at: date, spoken: str) -> str:
 
 
 def propose(language: str) -> None:
-    """Propose the page's language (BCP 47). The visitor's choice has precedence."""
+    """Propose a language (BCP 47). The visitor's choice has precedence."""
     g.proposed_language = language
     g.pop("language_of_page", None)
     refresh()
@@ -142,12 +139,12 @@ def _language() -> str:
 
 
 def page_language() -> dict[str, str]:
-    """Return the tag, direction and name of the page's language, for `<html>`."""
+    """Return tag, direction and name, for `<html>`."""
     return told_of(language())
 
 
 def page_languages() -> list[dict[str, Any]]:
-    """Return all page languages, and which one is current, for a switch."""
+    """Return all languages and which one is current."""
     own = language()
     return [{**told_of(code), "here": code == own} for code in words().languages]
 
@@ -190,7 +187,7 @@ def _marked(texts: Words, spoken: str, text: str) -> Markup:
 
 
 def _counting(env: Environment) -> Callable[..., str]:
-    """Make `ngettext` in templates format `%(num)s` for the page's language."""
+    """Make `ngettext` in templates format the number for the page's language."""
     plain: Any = env.globals["ngettext"]
 
     @pass_context

@@ -1,10 +1,9 @@
 """Limits how many request bodies each client may be sending.
 
 A request holds a thread until its answer, so a slow body holds one as long as its sender likes. A
-kiosk authenticates by its headers alone (they sign the body's digest) and has its own lane, which
-others can't fill. Addresses that have authenticated before, by a kiosk's signature or a sign-in,
-share a second lane. All others share a small third one. `server/web/connections.py` ends bodies
-that take too long.
+kiosk authenticates by its headers alone (they sign the body's digest) and has its own lane.
+Addresses that have authenticated before, by a kiosk's signature or a sign-in, share a second lane.
+All others share a small third one. `server/web/connections.py` ends bodies that take too long.
 """
 
 import base64
@@ -33,8 +32,6 @@ KNOWN_ADDRESSES_MAX = 10_000  # the oldest are dropped first
 
 
 class Headers(Protocol):
-    """The needed part of a request's headers."""
-
     def get(self, key: str, default: str, /) -> str: ...
 
 
@@ -53,12 +50,11 @@ class Proof:
     key: bytes  # the public key that verified it
 
     def fits(self, body: bytes) -> bool:
-        """Return whether `body` has the signed digest."""
         return hmac.compare_digest(hashlib.sha256(body).hexdigest(), self.digest)
 
 
 class Lanes:
-    """The lanes and the known clients. Thread-safe."""
+    """Thread-safe."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
@@ -76,7 +72,7 @@ class Lanes:
         self.remember(address)
 
     def remember(self, address: str) -> None:
-        """Remember an address from which a client has authenticated."""
+        """Remember an address that has authenticated."""
         now = self._monotonic()
         with self._lock:
             self._known.pop(address, None)  # the newest address goes to the end

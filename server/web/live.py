@@ -25,14 +25,14 @@ USER_FEEDS_MAX = 20
 
 
 class Held:
-    """The open feeds and their users. Thread-safe."""
+    """Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._users: dict[Subscription, int] = {}
 
     def take(self, subscription: Subscription, user_id: int) -> bool:
-        """Register a feed. Returns False if this user or all together have too many."""
+        """Returns False if this user or all together have too many."""
         with self._lock:
             users = list(self._users.values())
             if len(users) >= FEEDS_MAX or users.count(user_id) >= USER_FEEDS_MAX:
@@ -46,7 +46,7 @@ class Held:
 
 
 def feed(look: Callable[[], Parts | None]) -> Response:
-    """Stream the changes in the parts that `look` returns, until it returns None."""
+    """Stream changes of the parts until `look` returns None."""
     here, current = services(), auth.user()
     assert current is not None  # guaranteed by the view's roles
     held, newest = here.own(Held), changes.cursor(here.database.reader)

@@ -1,7 +1,7 @@
 """Writes the server's log, as text or as one JSON object a line.
 
-A line has time, level, source and message. A request's line has its route, and never address,
-query, body, headers or user, which may contain names and tokens.
+A request's line has its route, and never address, query, body, headers or user, which may contain
+names and tokens.
 """
 
 import json
@@ -17,7 +17,7 @@ log = logging.getLogger("hallkeeper.requests")
 
 
 class JsonLines(logging.Formatter):
-    """Formats a record as one line of JSON. Of an exception it has only the type."""
+    """Of an exception it writes only the type."""
 
     def format(self, record: logging.LogRecord) -> str:
         fields: dict[str, object] = {
@@ -36,11 +36,11 @@ class JsonLines(logging.Formatter):
 
 
 class _Lines(logging.StreamHandler[TextIO]):
-    """The handler of `write_lines`."""
+    pass
 
 
 def write_lines() -> None:
-    """Send all logs to standard error, each line with its time (UTC)."""
+    """Log to standard error with times in UTC."""
     handler = _Lines(sys.stderr)
     formatter = logging.Formatter("%(asctime)sZ %(message)s", "%Y-%m-%dT%H:%M:%S")
     formatter.converter = time.gmtime
@@ -49,9 +49,8 @@ def write_lines() -> None:
 
 
 def write_json_lines(app: Flask) -> logging.Handler:
-    """Send all logs to standard error as JSON lines, with a line for each request.
-
-    Return the handler, for tests.
+    """Log to standard error as JSON lines, with a line for each request. Return the handler, for
+    tests.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
@@ -78,7 +77,6 @@ def _end(response: Response) -> Response:
 
 
 def answered(method: str, route: str, status: int, began_at: float) -> None:
-    """Log an answered request, if requests are logged."""
     if log.isEnabledFor(logging.INFO):
         fields = {
             "method": method,

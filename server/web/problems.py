@@ -33,8 +33,6 @@ class Problem(msgspec.Struct, omit_defaults=True):
 
 
 class ProblemError(Exception):
-    """Raised by views for an error response."""
-
     def __init__(self, status: int, detail: str = "", headers: dict[str, str] | None = None):
         super().__init__(detail)
         self.status = status
@@ -43,7 +41,6 @@ class ProblemError(Exception):
 
 
 def answer(status: int, detail: str = "", headers: dict[str, str] | None = None) -> Response:
-    """Return the error response."""
     problem = Problem(HTTPStatus(status).phrase, status, detail or WORDS.get(status, WORDS[500]))
     return Response(msgspec.json.encode(problem), status, headers, mimetype=MEDIA_TYPE)
 

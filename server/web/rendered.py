@@ -10,7 +10,7 @@ Parts = dict[str, str]  # HTML by the id of its element
 
 
 class Rendered:
-    """The last rendering of parts for each role and language. Ten open overviews cost as much as
+    """Keeps the last rendering for each role and language, so ten open overviews cost as much as
     one.
     """
 
@@ -20,9 +20,7 @@ class Rendered:
         self._parts: dict[tuple[str, str], tuple[float, Parts]] = {}
 
     def parts(self, role: str, render: Callable[[], Parts], *, fresh_s: float) -> Parts:
-        """Return the parts for a role. `render` is called if they are older than `fresh_s`
-        seconds.
-        """
+        """Return the parts, rendered again if older than `fresh_s` seconds."""
         wanted = role, i18n.language()
         with self._lock:
             made_at, parts = self._parts.get(wanted, (float("-inf"), {}))
@@ -33,15 +31,13 @@ class Rendered:
 
 
 class Pieces:
-    """Caches pieces of a page by the value that they show."""
-
     def __init__(self) -> None:
         # guards the dictionary
         self._lock = threading.Lock()
         self._kept: dict[str, tuple[object, str]] = {}
 
     def piece(self, name: str, value: object, render: Callable[[], str]) -> str:
-        """Return the piece of that name. `render` is called if the value has changed."""
+        """Return the piece, rendered again if the value has changed."""
         with self._lock:
             kept = self._kept.get(name)
         if kept is not None and kept[0] == value:

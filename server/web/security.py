@@ -1,7 +1,6 @@
 """Security of all requests and responses: headers, size limits, CSRF protection, and errors.
 
-Pages have no inline script or style, except the phone page: a style with its category's colour,
-under a nonce.
+Pages have no inline script or style, except the phone page's category colour, under a nonce.
 """
 
 import hashlib
@@ -37,7 +36,7 @@ _POLICY = (
 
 
 class _Limiter(Limiter):
-    """Checks limits only in views with a limit, which spares all other requests the search."""
+    """Checks only views with a limit."""
 
     def _check_request_limit(
         self, callable_name: str | None = None, in_middleware: bool = True
@@ -51,7 +50,7 @@ limiter = _Limiter(key_func=lambda: address(), storage_uri="memory://", enabled=
 
 
 class _RowNumber(IntegerConverter):
-    """A number in an address. SQLite stores at most 63 bits."""
+    """SQLite stores at most 63 bits."""
 
     def __init__(self, map: Map) -> None:
         super().__init__(map, max=2**63 - 1)
@@ -76,7 +75,6 @@ class _FormCookies(SecureCookieSessionInterface):
 
 
 def protect(app: Flask) -> None:
-    """Apply the rules of this module to the app."""
     app.session_interface = _FormCookies()
     app.url_map.converters["int"] = _RowNumber
     app.config.update(
@@ -102,12 +100,11 @@ def protect(app: Flask) -> None:
 
 
 def derived_key(secret: bytes, purpose: bytes) -> bytes:
-    """Return a key for one purpose."""
     return hmac.digest(secret, purpose, hashlib.sha256)
 
 
 def style_nonce() -> str:
-    """Return the nonce that permits this response's own <style>."""
+    """Return the nonce of this response's own <style>."""
     if "style_nonce" not in g:
         g.style_nonce = secrets.token_urlsafe(16)
     nonce: str = g.style_nonce
@@ -185,7 +182,7 @@ def _add_headers(response: Response) -> Response:
 
 
 def headers_of_every_answer(style: str = "'self'") -> dict[str, str]:
-    """Return the headers of every response. `style` is the source list for styles."""
+    """`style` is the source list for styles."""
     return {
         "Strict-Transport-Security": f"max-age={HSTS_S}; includeSubDomains",
         "Content-Security-Policy": _POLICY + style,
@@ -327,7 +324,7 @@ def _error(error: Exception) -> Response:
 
 
 def database_away() -> bytes:
-    """Return the body of a kiosk's 503 response while the database can't be reached."""
+    """Return the body of a kiosk's 503 response."""
     body = wire.ErrorBody(_AWAY_CODE, f"{_AWAY[0]}. {_AWAY[1]}", retry=True)
     return wire.encode(wire.ErrorAnswer(body))
 

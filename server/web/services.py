@@ -60,17 +60,14 @@ class Services:
     making: threading.RLock = field(default_factory=threading.RLock)
 
     def keep(self, thing: object) -> None:
-        """Store a feature's object for the app's lifetime, replacing one of the same type."""
+        """Store a feature's object, replacing one of the same type."""
         self.kept[type(thing)] = thing
 
     def find(self, kind: type[Kept]) -> Kept | None:
-        """Return the stored object of this type, or None."""
         return cast("Kept | None", self.kept.get(kind))
 
     def own(self, kind: type[Kept], make: Callable[[], Kept] | None = None) -> Kept:
-        """Return the app's one object of this type. `make`, or its class, creates it at the first
-        call.
-        """
+        """Return the app's one object of this type, created by `make` or its class."""
         kept = self.find(kind)
         if kept is None:
             with self.making:
@@ -100,7 +97,6 @@ class Services:
 
 
 def services() -> Services:
-    """Return the running app's services."""
     return services_of(current_app)
 
 
@@ -110,7 +106,6 @@ def services_of(app: Flask) -> Services:
 
 
 def keep_services(app: Flask, kept: Services) -> None:
-    """Set or replace an app's services."""
     app.extensions[EXTENSION] = kept
 
 
@@ -121,9 +116,7 @@ def address() -> str:
 
 
 def address_of(peer: str, forwarded: str, proxy: str | None) -> str:
-    """Return the client's IP address. `peer` is the other end of the connection, and `forwarded`
-    the proxy's header.
-    """
+    """`peer` is the other end of the connection, and `forwarded` the proxy's header."""
     caller = peer.removeprefix("::ffff:")
     if caller != proxy:
         return caller
@@ -137,7 +130,7 @@ def address_of(peer: str, forwarded: str, proxy: str | None) -> str:
 
 
 def renewed(incarnation: int) -> Services:
-    """Return the running app's services after a change of the server's incarnation."""
+    """Return the services after a change of the server's incarnation."""
     return renew_services(current_app, incarnation)
 
 

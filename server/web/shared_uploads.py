@@ -1,8 +1,9 @@
-"""Stores uploaded files in the database, for all servers of an event.
+"""Stores uploaded files in the database, for all servers of an event, encrypted under a key that is
+not in the database.
 
-Files are encrypted in parts, under a key that is not in the database. So the page after the upload
-may come from any server. The result of a preview stays in memory of its server; another server
-computes it again. A file is deleted after import or cancellation, or after an hour.
+The page after the upload may come from any server. The result of a preview stays in memory of its
+server; another server computes it again. A file is deleted after import or cancellation, or after
+an hour.
 """
 
 import hashlib
@@ -40,7 +41,7 @@ LIFE_MS = LIFE_S * 1000
 
 
 class SharedUploads(OneAtATime):
-    """The uploads of an event. Thread-safe. Close it."""
+    """Thread-safe. Close it."""
 
     def __init__(self, database: Database, key: bytes, now: Callable[[], int]) -> None:
         """Take a key of 32 bytes that is not in the database."""
@@ -57,9 +58,8 @@ class SharedUploads(OneAtATime):
         self.sweep()
 
     def keep(self, data: bytes, *, kind: str, by: str, name: str) -> Upload:
-        """Store a file, replacing the user's earlier one of the same kind.
-
-        Raises UploadBusyError if there are too many.
+        """Store a file, replacing the user's earlier one of that kind. Raises UploadBusyError if
+        there are too many.
         """
         token = secrets.token_urlsafe(16)
         upload = self._upload(token, kind, by, shown_name(name), {})
@@ -91,7 +91,7 @@ class SharedUploads(OneAtATime):
         return upload
 
     def find(self, token: str, *, kind: str, by: str) -> Upload:
-        """Return the user's upload. Raises UploadGoneError."""
+        """Raises UploadGoneError."""
         if not is_token(token):
             raise UploadGoneError
         with self._database.reading() as db:
@@ -111,26 +111,24 @@ class SharedUploads(OneAtATime):
         return upload
 
     def drop(self, upload: Upload) -> None:
-        """Delete a file, if it exists."""
         self.forget_plan(upload)
         whose = self._whose(upload.token)
         self._database.write(lambda db: _delete(db, whose))
 
     def remember(self, upload: Upload, plan: Any) -> None:
-        """Cache the result of a preview until it is confirmed, replacing any other."""
+        """Cache the result of a preview, replacing any other."""
         upload.plan = plan
         with self._lock:
             self._plan = (upload.token, dict(upload.answers), plan)
 
     def forget_plan(self, upload: Upload) -> None:
-        """Drop an outdated result of a preview."""
         upload.plan = None
         with self._lock:
             if self._plan[0] == upload.token:
                 self._plan = ("", {}, None)
 
     def keep_answers(self, upload: Upload) -> None:
-        """Store the answers to a preview's questions. Drops its result."""
+        """Store the answers to a preview's questions, and drop its result."""
         self.forget_plan(upload)
         values = self._about(upload), self._whose(upload.token)
         self._database.write(
@@ -185,7 +183,7 @@ class SharedUploads(OneAtATime):
         return hashlib.blake2b(token.encode(), key=self._key, digest_size=16).digest()
 
     def _wake(self) -> None:
-        """Start the timer that deletes files in time, without page requests."""
+        """Start the timer that deletes files in time."""
         with self._lock:
             if self._timer is not None or self._closed:
                 return
@@ -211,12 +209,11 @@ class SharedUploads(OneAtATime):
 
 
 def count(db: Connection) -> int:
-    """Return the number of files."""
     return int(db.execute("SELECT COUNT(*) FROM upload").fetchone()[0])
 
 
 def forget_all(db: Connection) -> None:
-    """Delete all files, in the caller's transaction, since some may contain an erased person's
+    """Delete all files in the caller's transaction, since some may contain an erased person's
     data.
     """
     db.execute("DELETE FROM upload_part")

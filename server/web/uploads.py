@@ -1,7 +1,8 @@
-"""Stores uploaded files between a preview and its confirmation.
+"""Stores uploaded files between a preview and its confirmation, in a private directory under
+generated names.
 
-They are in a private directory of the event, under generated names. A file is deleted after import
-or cancellation, after an hour, and whenever the server starts or stops.
+A file is deleted after import or cancellation, after an hour, and whenever the server starts or
+stops.
 """
 
 import os
@@ -46,17 +47,15 @@ class Upload:
     plan: Any = None  # the result of a preview; kept for one upload at a time
 
     def read(self) -> bytes:
-        """Return the file. Raises UploadGoneError."""
+        """Raises UploadGoneError."""
         return self.content()
 
 
 def is_token(text: str) -> bool:
-    """Return whether a text has the form of an upload's token."""
     return _TOKEN.fullmatch(text) is not None
 
 
 def shown_name(name: str) -> str:
-    """Return a file's name for display."""
     return "".join(char for char in name if char.isprintable())[:NAME_CHARS_MAX] or "file"
 
 
@@ -68,7 +67,7 @@ class OneAtATime:
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """Wait for the turn. Raises UploadBusyError."""
+        """Raises UploadBusyError."""
         if not self._turn.acquire(timeout=TURN_S):
             raise UploadBusyError
         try:
@@ -78,7 +77,7 @@ class OneAtATime:
 
 
 class Uploads(OneAtATime):
-    """The uploads of an event. Thread-safe. Closing deletes them."""
+    """Thread-safe. Closing deletes all files."""
 
     def __init__(self, directory: Path, monotonic: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
@@ -91,9 +90,8 @@ class Uploads(OneAtATime):
         shutil.rmtree(directory, ignore_errors=True)
 
     def keep(self, data: bytes, *, kind: str, by: str, name: str) -> Upload:
-        """Store a file, replacing the user's earlier one of the same kind.
-
-        Raises UploadBusyError if there are too many, and OSError.
+        """Store a file, replacing the user's earlier one of that kind. Raises OSError, and
+        UploadBusyError if there are too many.
         """
         self.sweep()
         for earlier in list(self._kept.values()):
@@ -119,7 +117,7 @@ class Uploads(OneAtATime):
         return upload
 
     def find(self, token: str, *, kind: str, by: str) -> Upload:
-        """Return the user's upload. Raises UploadGoneError."""
+        """Raises UploadGoneError."""
         self.sweep()
         with self._lock:
             upload = self._kept.get(token) if is_token(token) else None
@@ -128,21 +126,19 @@ class Uploads(OneAtATime):
         return upload
 
     def drop(self, upload: Upload) -> None:
-        """Delete a file, if it exists."""
         with self._lock:
             self._kept.pop(upload.token, None)
         upload.plan = None
         self._path(upload.token).unlink(missing_ok=True)
 
     def remember(self, upload: Upload, plan: Any) -> None:
-        """Keep the result of a preview until it is confirmed, and drop all others."""
+        """Keep the result of a preview, and drop all others."""
         with self._lock:
             for other in self._kept.values():
                 other.plan = None
         upload.plan = plan
 
     def forget_plan(self, upload: Upload) -> None:
-        """Drop an outdated result of a preview."""
         upload.plan = None
 
     def keep_answers(self, upload: Upload) -> None:
@@ -150,7 +146,6 @@ class Uploads(OneAtATime):
         upload.plan = None
 
     def sweep(self) -> None:
-        """Delete expired files."""
         limit = self._monotonic() - LIFE_S
         with self._lock:
             old = [upload for upload in self._kept.values() if upload.kept_at <= limit]
@@ -158,7 +153,6 @@ class Uploads(OneAtATime):
             self.drop(upload)
 
     def close(self) -> None:
-        """Delete every file."""
         with self._lock:
             timer, self._timer = self._timer, None
             self._kept.clear()
@@ -177,7 +171,7 @@ class Uploads(OneAtATime):
             raise UploadGoneError from None
 
     def _wake(self) -> None:
-        """Start the timer that deletes files in time, without page requests."""
+        """Start the timer that deletes files in time."""
         with self._lock:
             if self._timer is not None or not self._kept:
                 return

@@ -39,7 +39,7 @@ def heard(
     came: Mapping[int, int],
     now: int,
 ) -> None:
-    """Store a kiosk's reported need, and the people who `came` to it, by hall, for sharing. `known`
+    """Store a kiosk's reported need, and the people who `came` to it, by hall. `accounts_before`
     are its former accounts, and `loaded` writes the changes.
     """
     for key, totals in reported:

@@ -338,7 +338,7 @@ class Pools:
         return self._rules
 
     def keys_of(self, kiosk: KioskKey, before: Iterable[PoolKey]) -> list[PoolKey]:
-        """Return the pools with an account of the kiosk, in order. `known` are those from before
+        """Return the pools with an account of the kiosk, in order. `before` are those from before
         the transaction.
         """
         opened = (key for key, pool in self._pools.items() if kiosk in pool.kiosks)
@@ -366,7 +366,9 @@ class Pools:
         )
 
     def _read(self, hall_id: int) -> HallRow:
-        """Read the hall with the accounts of all pools, since steps mostly need several."""
+        """Return the pools with an account of the kiosk, in order. `before` are those from before
+        the transaction.
+        """
         row = self._db.execute(_HALL, (hall_id,)).fetchone()
         if row is None:
             raise UnknownHallError(f"hall {hall_id}")

@@ -114,7 +114,7 @@ def _holding(measures: Measures) -> tuple[Reason, ...]:
 
 
 def warning(capacity: int, limits: tuple[Reason, ...]) -> str | None:
-    """Return a warning if a capacity exceeds any of `found` (from `reasons`), else None."""
+    """Return a warning if a capacity exceeds any of `limits` (from `reasons`), else None."""
     above = [reason for reason in limits if capacity > reason.people]
     if not above:
         return None

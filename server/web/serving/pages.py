@@ -1,7 +1,5 @@
-"""Runs the blocking WSGI app on threads.
-
-Bodies are read on the thread as they arrive, since the app decides whose body is read
-(`server/web/lanes.py`).
+"""Runs the blocking WSGI app on threads. Bodies are read there as they arrive, since the app
+decides whose body is read (`server/web/lanes.py`).
 """
 
 import asyncio
@@ -34,8 +32,6 @@ class RequestHeaders(Protocol):
 
 
 class Scope(Protocol):
-    """granian's description of a request."""
-
     client: str
     server: str
     scheme: str
@@ -49,14 +45,10 @@ class Scope(Protocol):
 
 
 class Transport(Protocol):
-    """A response sent in pieces."""
-
     def send_bytes(self, data: bytes, /) -> Awaitable[None]: ...
 
 
 class Exchange(Protocol):
-    """granian's access to a request's body and response."""
-
     async def __call__(self) -> bytes: ...
     def __aiter__(self) -> Any: ...
     def response_bytes(self, status: int, headers: Headers, body: bytes, /) -> None: ...
@@ -65,7 +57,7 @@ class Exchange(Protocol):
 
 @dataclass(frozen=True)
 class Feed:
-    """A response that is a kiosk's feed, which no thread waits for."""
+    """A kiosk's feed, which no thread waits for."""
 
     status: int
     headers: Headers
@@ -73,7 +65,7 @@ class Feed:
 
 
 class Pages:
-    """Answers through a WSGI app. Belongs to one loop."""
+    """Belongs to one loop."""
 
     def __init__(self, app: "WSGIApplication", threads: Threads, waker: Waker) -> None:
         self._app = app
@@ -81,9 +73,8 @@ class Pages:
         self._waker = waker
 
     async def answer(self, scope: Scope, exchange: Exchange, body: bytes | None) -> Feed | None:
-        """Answer the request, or return the feed that the app has opened for it.
-
-        `body` is the request's body if it was already read.
+        """Answer the request, or return the feed opened for it. `body` is set if it was already
+        read.
         """
         loop = asyncio.get_running_loop()
         done: asyncio.Future[Feed | None] = loop.create_future()
@@ -194,17 +185,16 @@ class _Body(io.RawIOBase):
 
 
 def peer_of(scope: Scope) -> str:
-    """Return the peer's address."""
     return scope.client.rpartition(":")[0].strip("[]")
 
 
 def lines_of(scope: Scope, name: str) -> list[str]:
-    """Return all values of a header. `name` is in lower case."""
+    """`name` is in lower case."""
     return [value for key, value in scope.headers.items() if key == name]
 
 
 def environ_of(scope: Scope, body: object) -> dict[str, Any]:
-    """Return the WSGI environ of a request (PEP 3333)."""
+    """Return the WSGI environ (PEP 3333)."""
     host, _, port = scope.server.rpartition(":")
     environ: dict[str, Any] = {
         "REQUEST_METHOD": scope.method,

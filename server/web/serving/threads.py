@@ -1,4 +1,4 @@
-"""Keeps threads for what may wait. They begin as they are needed, and end after a while."""
+"""Runs blocking jobs on threads, which start as needed and end when idle."""
 
 import contextlib
 import logging
@@ -10,20 +10,19 @@ log = logging.getLogger(__name__)
 
 
 class Threads:
-    """Runs jobs, each on a thread of its own, up to `most` at a time. Further ones wait."""
+    """Runs up to `most` jobs at a time, each on a thread. Further jobs wait."""
 
     def __init__(self, most: int, idle_s: float) -> None:
-        """A thread without a job for `idle_s` ends."""
+        """A thread ends after `idle_s` without a job."""
         self._most = most
         self._idle_s = idle_s
         self._jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        # The lock guards both counts.
+        # guards both counts
         self._lock = threading.Lock()
         self._count = 0
-        self._free = 0  # Threads that wait, less the jobs that are on their way to them.
+        self._free = 0  # idle threads, minus jobs assigned to them
 
     def run(self, job: Callable[[], None]) -> None:
-        """Run a job soon."""
         with self._lock:
             begin = self._free <= 0 and self._count < self._most
             if begin:
@@ -39,14 +38,14 @@ class Threads:
             try:
                 job()
             except BaseException as error:
-                # Whoever waits for this job was to be told by the job itself.
+                # The job itself must report its errors.
                 log.error("a request's thread failed: %s", type(error).__name__)
-            del job  # It may hold a whole request, and the next one may be hours away.
+            del job  # It may hold a whole request for hours.
             with self._lock:
                 self._free += 1
 
     def _next(self) -> Callable[[], None] | None:
-        """Return the next job, or None where this thread is to end."""
+        """Return the next job, or None to end this thread."""
         try:
             return self._jobs.get(timeout=self._idle_s)
         except queue.Empty:

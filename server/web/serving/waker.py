@@ -8,8 +8,8 @@ from collections.abc import Callable
 class Waker:
     """Calls functions on the loop's thread, in order.
 
-    The loop is woken once for all calls since its last run. A commit of the ledger causes dozens of
-    calls, and each wake-up would contend for the interpreter.
+    One wake-up serves all calls since the last run: a commit causes dozens, and each wake-up
+    contends for the interpreter.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
