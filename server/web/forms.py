@@ -20,7 +20,7 @@ DIGITS_MAX = 15  # more digits might exceed 64 bits
 FIELD_CHARS_MAX = 60
 # Messages for invalid filter values.
 MOMENT = N_("A date and time, such as 2026-05-04 13:45.")
-CHOOSE = N_("Choose one of the list.")
+CHOOSE = N_("Choose from the list.")
 
 
 def whole(text: str) -> int:

@@ -146,7 +146,7 @@ def sign_in(organiser: Organiser, forum: Forum) -> None:
     organiser.go("/")
     organiser.fill(name="admin", password=forum.first_password)
     organiser.press("Sign in")
-    organiser.says("Choose one of your own")
+    organiser.says("Choose your own password")
     organiser.fill(present=forum.first_password, chosen=PASSWORD, again=PASSWORD)
     organiser.press("Change the password")
     organiser.go("/")

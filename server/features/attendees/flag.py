@@ -44,7 +44,7 @@ def put(number: str) -> Response:
         lambda db, by, now: protocol_guests.set_protocol_guest(
             db, serial, watchers, by=by, now=now
         ),
-        _("They are told when this guest arrives."),
+        _("They are notified when this guest arrives."),
         back=url_for("admin.people.person", number=number),
         refused=(protocol_guests.ProtocolGuestError,),
     )
@@ -56,7 +56,7 @@ def clear(number: str) -> Response:
     serial = _serial(number)
     return forms.perform(
         lambda db, by, now: protocol_guests.clear_protocol_guest(db, serial, by=by, now=now),
-        _("Nobody is told of this attendee's arrival any more."),
+        _("No one is notified of this attendee's arrival any more."),
         back=url_for("admin.people.person", number=number),
         refused=(protocol_guests.ProtocolGuestError,),
     )

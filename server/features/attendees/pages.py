@@ -318,7 +318,7 @@ def kept_place(number: str) -> AnyResponse:
     serial = _attendee(number).serial
     word = request.form.get("kind", "-")
     if word not in KEPT_KINDS:
-        return forms.turn_back(_("Nothing was changed: choose one of the list."), _back(number))
+        return forms.turn_back(_("Nothing was changed: choose from the list."), _back(number))
     kind = kept_places.kind_named(word)
     return forms.perform(
         lambda db, by, now: kept_places.put(db, [(serial, kind)], by=by, now=now),
@@ -339,8 +339,8 @@ def answer(number: str) -> AnyResponse:
     if word not in ANSWERS or session_id is None:
         return forms.turn_back(_("Nothing was changed: choose a session."), _back(number))
     messages = {
-        "invite": _("%(number)s is invited, whatever the category.", number=number),
-        "refuse": _("%(number)s is refused, whatever the category.", number=number),
+        "invite": _("%(number)s is invited, regardless of category.", number=number),
+        "refuse": _("%(number)s is refused, regardless of category.", number=number),
         "neither": _("The category of %(number)s decides.", number=number),
     }
     return forms.perform(
@@ -364,7 +364,7 @@ def revoke(number: str) -> AnyResponse:
 @blueprint.post("/<number>/reinstate")
 @auth.allow()
 def reinstate(number: str) -> AnyResponse:
-    message = _("%(number)s stands again.", number=number)
+    message = _("%(number)s is reinstated.", number=number)
     return _stand(number, False, REINSTATE_REASONS, message)
 
 

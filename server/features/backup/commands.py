@@ -27,7 +27,7 @@ _TABLES = {
     "attendee": ("revocation", "revocations"),
     "api_token": ("token of an integration", "tokens of integrations"),
     "webhook_endpoint": ("removed webhook", "removed webhooks"),
-    "unknown_holder": ("void badge of somebody unknown", "void badges of people unknown"),
+    "unknown_holder": ("void badge of an unknown person", "void badges of people unknown"),
 }
 
 
@@ -193,14 +193,14 @@ def _awaited(done: Restored) -> list[str]:
             for kiosk in here
         )
         lines.append(f"  {text_in(names_of(here[0].hall_names), 'en')}: {kiosks}")
-    lines.append("One that is lost: fence it on the page Kiosks, and attest on the hall's page.")
+    lines.append("If a kiosk is lost: fence it on the page Kiosks, and attest on the hall's page.")
     if done.without_acts:
-        lines.append("One that was moved since the backup stands where it stood: move it again.")
+        lines.append("If a kiosk was moved since the backup, it is at its old door: move it again.")
     return lines
 
 
 _LOST = [
     "Scans come back from the doors by themselves. Not so what was done here after the backup:",
     "rows of the roster, badges of new attendees, sessions, attestations and clearings of halls.",
-    "Everybody must sign in again.",
+    "Everyone must sign in again.",
 ]

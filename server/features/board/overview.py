@@ -242,7 +242,7 @@ def _totals() -> dict[str, str]:
             if code in plans
         ],
         countries=[
-            (country_name(code, language) if code else _("no country told"), people)
+            (country_name(code, language) if code else _("no country given"), people)
             for code, people in most[:COUNTRIES_SHOWN]
         ],
         more=len(most[COUNTRIES_SHOWN:]),

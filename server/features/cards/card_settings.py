@@ -80,7 +80,7 @@ def save(
     folder = event.path / CARDS_FOLDER
     if mark_of(event) != seen:
         raise EditError(
-            N_("somebody has changed %(file)s since this page was made. Look at it again."),
+            N_("%(file)s has changed since this page was made. Load the page again."),
             file=SETTINGS_FILE,
         )
     text = read_card_text(folder)
@@ -117,14 +117,12 @@ def undo(event: Event, database: Database, *, by: str, now: int) -> LastSave:
     last = last_save(event)
     folder = event.path / CARDS_FOLDER
     if last is None:
-        raise EditError(N_("nothing was undone: there is no save that could be."))
+        raise EditError(N_("nothing was undone: there is no save to undo."))
     current = _colours(database)
     if read_card_text(folder) != last.after or any(
         current.get(key) != colour for key, colour in last.colours_after.items()
     ):
-        raise EditError(
-            N_("nothing was undone: somebody has changed the same since. Change it by hand.")
-        )
+        raise EditError(N_("nothing was undone: it has been changed since. Change it by hand."))
     subject = {"undone": last.at}
     _write(event, database, last.before, last.colours_before, None, subject, by=by, now=now)
     return last

@@ -59,9 +59,7 @@ def _options(options: Sequence[Callable[[F], F]]) -> Callable[[F], F]:
 
 @click.command()
 @event_option
-@click.option(
-    "--changed", is_flag=True, help="Replace the badges that no longer say what is so, instead."
-)
+@click.option("--changed", is_flag=True, help="Instead, replace outdated badges.")
 @click.option("--dry-run", is_flag=True, help="With --changed: name them all, and replace none.")
 def issue(event_dir: Path, changed: bool, dry_run: bool) -> None:
     """Issue a badge for every attendee without one.
@@ -89,7 +87,7 @@ def issue(event_dir: Path, changed: bool, dry_run: bool) -> None:
     if done:
         click.echo(f"Issued {count(done, 'badge')}. Next: hallkeeper print --out badges.pdf")
     else:
-        click.echo("Nobody is without a badge; nothing was issued.")
+        click.echo("Everyone has a badge; nothing was issued.")
     if holders:
         say_changed(holders)
 
@@ -101,7 +99,7 @@ def issue(event_dir: Path, changed: bool, dry_run: bool) -> None:
     "--reason",
     type=click.Choice(REASONS),
     required=True,
-    help="Stands in the entry log.",
+    help="Recorded in the entry log.",
 )
 def reissue(attendees: tuple[str, ...], event_dir: Path, reason: str) -> None:
     """Replace badges, by badge number or external id. Every earlier badge is void from now on."""
@@ -121,7 +119,7 @@ _ATTENDEES = click.option(
     "attendees",
     multiple=True,
     metavar="NUMBER",
-    help="A badge number or an external id, once or more; everybody if absent.",
+    help="A badge number or an external id, once or more; everyone if absent.",
 )
 _CHOICE = (
     click.option("--category", "categories", multiple=True, help="Only these; once or more."),
@@ -155,7 +153,7 @@ _DESIGN = (
 @click.option(
     "--skip-unprintable",
     is_flag=True,
-    help="Print the others where no font draws somebody's name, and say who was left out.",
+    help="Leave out people whose name no font can draw, and list them.",
 )
 @click.option(
     "--per-file",
@@ -383,7 +381,7 @@ def _printable(
         click.echo("\n".join(f"Left out {badge}." for badge in reasons), err=True)
         click.echo(f"Left out {count(len(bad), 'badge')} that no font can draw.", err=True)
         return good
-    remedy = "Install the fonts, or mend the texts and import them again"
+    remedy = "Install the fonts, or correct the texts and import them again"
     if good and len(bad) == len(errors):
         remedy += f", or print the other {count(len(good), 'badge')} with --skip-unprintable"
     raise click.ClickException("\n  ".join(("nothing was printed:", *reasons)) + f"\n{remedy}.")

@@ -70,26 +70,26 @@ def _of_witness(name: str, trouble: OutsideTrouble) -> tuple[Phrase, Phrase]:
             )
         case Code.UNKNOWN:
             return Phrase("Witness %(name)s does not know this entry log", **values), Phrase(
-                "Ask who runs it to add the log's key, as `hallkeeper audit key` prints it."
+                "Ask its operator to add the log's key, as `hallkeeper audit key` prints it."
             )
         case Code.SET_BACK:
             return (
-                Phrase("Witness %(name)s has forgotten what it cosigned: %(words)s", **values),
-                Phrase("Ask who runs it whether it was put back from a copy."),
+                Phrase("Witness %(name)s has lost its cosignatures: %(words)s", **values),
+                Phrase("Ask its operator whether it was restored from a copy."),
             )
         case Code.AWAY:
             return (
                 Phrase("Witness %(name)s does not answer: %(words)s", **values),
-                Phrase("It is asked again by itself. No door waits for it."),
+                Phrase("The request is repeated automatically. No door waits for it."),
             )
         case _:
             return (
                 Phrase("Witness %(name)s answers wrongly: %(words)s", **values),
-                Phrase("Ask who runs it, or take it out of event.toml."),
+                Phrase("Ask its operator, or take it out of event.toml."),
             )
     return problem, Phrase(
-        "Was the database put back by hand, or rewritten? Keep it as it is, export the log, and"
-        " compare it with what the witness has (docs/entry-log.md)."
+        "Was the database restored by hand, or rewritten? Leave it unchanged, export the log, "
+        "and compare it with the witness's (docs/entry-log.md)."
     )
 
 
@@ -97,9 +97,9 @@ def _of_authority(trouble: OutsideTrouble) -> tuple[Phrase, Phrase]:
     if trouble.code is Code.AWAY:
         return (
             Phrase("The time-stamping authority does not answer: %(words)s", words=trouble.words),
-            Phrase("It is asked again by itself. No door waits for it."),
+            Phrase("The request is repeated automatically. No door waits for it."),
         )
     return (
-        Phrase("There is no time stamp of the entry log: %(words)s", words=trouble.words),
+        Phrase("The entry log has no time stamp: %(words)s", words=trouble.words),
         Phrase("Look at the settings time_authority in event.toml, or ask the authority."),
     )

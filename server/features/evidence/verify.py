@@ -537,7 +537,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Verify an export of the entry log.")
     add = parser.add_argument
     add("path", type=Path, metavar="EXPORT", help="a folder or a zip")
-    add("--key", help="the log's key, from somebody whom you trust")
+    add("--key", help="the log's key, from a source that you trust")
     add("--checkpoint", type=Path, dest="checkpoints", action="append", default=[], help="another")
     add("--witness", dest="witnesses", action="append", default=[], help="whose cosignature counts")
     add("--needed", type=int, help="how many of these witnesses are enough; else all")

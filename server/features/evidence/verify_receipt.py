@@ -105,7 +105,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Verify a receipt of the entry log.")
     add = parser.add_argument
     add("receipt", type=Path, help="one entry's proof")
-    add("--key", required=True, help="the log's key, from somebody whom you trust")
+    add("--key", required=True, help="the log's key, from a source that you trust")
     add("--witness", action="append", default=[], help="the key of one that must have cosigned")
     add("--needed", type=int, help="how many of these witnesses are enough; else all")
     asked = parser.parse_args()

@@ -81,8 +81,8 @@ def close(hall_id: int) -> Response:
         hall_id,
         lambda db, by, now: hall_control.set_closed(db, hall_id, True, by=by, now=now),
         _(
-            "The hall is closed: nobody more gets in. Below are the doors that have not confirmed"
-            " yet."
+            "The hall is closed: no one else gets in. Below are the doors that have not "
+            "confirmed yet."
         ),
     )
 
@@ -93,7 +93,7 @@ def reopen(hall_id: int) -> Response:
     return _perform(
         hall_id,
         lambda db, by, now: hall_control.set_closed(db, hall_id, False, by=by, now=now),
-        _("The hall is open again, as its programme says."),
+        _("The hall is open again, according to its programme."),
     )
 
 
@@ -126,8 +126,8 @@ def clear(hall_id: int) -> Response:
         hall_id,
         lambda db, by, now: hall_control.clear(db, hall_id, by=by, now=now, before=before),
         _(
-            "The hall counts as empty. Who came in since the page was opened stays counted, and"
-            " whom doors without a network have let in."
+            "The hall counts as empty. People who came in since the page was opened, or through"
+            " offline doors, stay counted."
         ),
     )
 
@@ -141,12 +141,12 @@ def attest(hall_id: int) -> Response:
     supervisor with their password.
     """
     if request.form.get("stopped") != "yes":
-        return _turn_back(hall_id, _("tick the box, the kiosk must let nobody in any more."))
+        return _turn_back(hall_id, _("tick the box: the kiosk must not admit anyone any more."))
     here, by = services(), auth.actor()
     form = request.form
     inside, generation = form.get("inside", type=whole), form.get("generation", type=whole)
     if inside is None or generation is None:
-        return _turn_back(hall_id, _("say how many people may be inside, as a number."))
+        return _turn_back(hall_id, _("enter how many people may be inside, as a number."))
     kiosk = (form.get("kiosk", "")[:64], generation)
     try:
         with here.guesses.known.turn(caller()):
@@ -191,10 +191,10 @@ def _words(error: Exception) -> str:
         return str(_("Nothing was changed: %(why)s", why=i18n.said(error)))
     return str(
         _(
-            "Nothing was changed: one of the two accounts was made, let in again, or given its role"
-            " or password by the other, or both by the same admin, within a day. They count as two"
-            " people from %(time)s. Ask somebody else, or make an account on the server: hallkeeper"
-            " user add.",
+            "Nothing was changed: within a day, one of the two accounts was created, unlocked, "
+            "or given its role or password by the other, or both by the same admin. They count "
+            "as two people from %(time)s. Ask another person, or create an account on the "
+            "server: hallkeeper user add.",
             time=services().venue_clock.moment(error.until),
         )
     )

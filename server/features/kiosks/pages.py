@@ -110,7 +110,7 @@ def confirm(kiosk: str) -> Response:
 def retire(kiosk: str) -> Response:
     return _ending(
         lambda db, by, now: registry.retire(db, kiosk, by=by, now=now),
-        _("%(kiosk)s is retired: it admits nobody from when it hears of it.", kiosk=kiosk),
+        _("%(kiosk)s is retired: it admits no one as soon as it hears of it.", kiosk=kiosk),
     )
 
 

@@ -4,7 +4,7 @@ Begin with `sending.py`.
 """
 
 COMMANDS = (
-    ("links", "commands.links:links", "Write everybody's link as CSV."),
+    ("links", "commands.links:links", "Write everyone's link as CSV."),
     (
         "mail",
         "commands.mail:mail",

@@ -42,14 +42,14 @@ def plain_address(text: str) -> MailAddress:
     local, at, domain = text.rpartition("@")
     good = at and _LOCAL.fullmatch(local) and local.isprintable()
     if not good or ".." in local or local.startswith(".") or local.endswith("."):
-        raise AddressError("is no address of mail")
+        raise AddressError("is not a mail address")
     try:
         ascii_domain = idna.encode(domain, uts46=True).decode("ascii")
     except (idna.IDNAError, UnicodeError):
         raise AddressError("has no domain that can exist") from None
     address = f"{local}@{ascii_domain}"
     if "." not in ascii_domain or len(local.encode()) > LOCAL_BYTES_MAX:
-        raise AddressError("is no address of mail")
+        raise AddressError("is not a mail address")
     if len(address.encode()) > ADDRESS_BYTES_MAX:
         raise AddressError("is too long")
     return MailAddress(address, not local.isascii())

@@ -19,15 +19,15 @@ def of_mails(context: AlertContext) -> list[Trouble]:
     alerts = []
     if progress and progress.problem and now - progress.begun_at < RECENT_MS:
         problem = Phrase("Sending broke off: %(words)s", words=progress.problem)
-        todo = Phrase("Mend it, and start again on Mails. Nobody gets a mail twice by that.")
+        todo = Phrase("Correct it, and start again on Mails. No one gets a mail twice.")
         alerts.append(_alert("mail_stopped", problem, todo, since=progress.begun_at))
     counts = outbox.failed_since(db, now - RECENT_MS, COUNTED_MAX)
     few = settings.alert_mails_failed
     failed = counts[State.DELAYED] + counts[State.REFUSED]
     if failed >= few:
         problem = counted(
-            "%(mails)s mail refused or put off within a day",
-            "%(mails)s mails refused or put off within a day",
+            "%(mails)s mail refused or delayed within a day",
+            "%(mails)s mails refused or delayed within a day",
             failed,
             mails=_at_least(failed),
         )
@@ -44,7 +44,8 @@ def of_mails(context: AlertContext) -> list[Trouble]:
             mails=_at_least(bounced),
         )
         todo = Phrase(
-            "Correct these addresses, and tell the badge desk that these people come without."
+            "Correct these addresses, and inform the badge desk that these people come without "
+            "a mail."
         )
         alerts.append(
             _alert("mail_bounced", problem, todo, level=steps(bounced, 4 * few, 16 * few))

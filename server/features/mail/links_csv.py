@@ -16,9 +16,7 @@ from server.features.wallet.links import links_of
 from server.storage.connection import Connection
 from server.storage.sheets.csv_cells import csv_chunks
 
-NOTE = N_(
-    "This file has personal data, and whoever has a link has that badge: keep it to yourself."
-)
+NOTE = N_("This file has personal data, and each link gives access to a badge: keep it private.")
 HEADER = (
     "badge", "id", "name", "given name", "family name", "organisation", "e-mail", "language",
     "link", "calendar",

@@ -33,7 +33,7 @@ PAUSE_S = 2.0  # Before the second try; doubles each time
 DELAYS_MAX = 20  # Consecutive delays, after which the server takes no more for now
 # Translations of AddressError's texts. The outbox stores them in English.
 REFUSED_ADDRESSES = (
-    N_("the address is no address of mail"),
+    N_("the address is not a mail address"),
     N_("the address has no domain that can exist"),
     N_("the address is too long"),
 )
@@ -151,8 +151,8 @@ class _Mailer:
             if self._delays >= DELAYS_MAX:
                 raise MailError(
                     N_(
-                        "The mail server has put off %(most)s mails one after the other. Go on "
-                        "later, or at a lower rate: `hallkeeper mail status` has its words."
+                        "The mail server has delayed %(most)s mails in a row. Continue later, "
+                        "or at a lower rate: `hallkeeper mail status` shows its answers."
                     ),
                     most=DELAYS_MAX,
                 )

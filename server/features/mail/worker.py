@@ -89,7 +89,7 @@ class Worker:
         except Exception as error:
             # The error's text may contain an address.
             log.error("%s while mails were sent", type(error).__name__)
-            problem = Phrase("Sending broke off. The server's log says where. Start it again.")
+            problem = Phrase("Sending broke off. See the server's log, and start it again.")
         with self._lock:
             assert self._progress is not None
             self._progress = replace(self._progress, running=False, stopping=False, problem=problem)

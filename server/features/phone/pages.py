@@ -45,7 +45,7 @@ class GoneError(Exception):
     """The link was valid once. `language` is the attendee's."""
 
     def __init__(self, language: str) -> None:
-        super().__init__("the link does not stand any more")
+        super().__init__("the link is no longer valid")
         self.language = language
 
 

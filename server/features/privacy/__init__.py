@@ -9,6 +9,6 @@ COMMANDS = (
     (
         "retention",
         "commands.retention:retention",
-        "Say how long which records are kept.",
+        "Set how long each kind of record is kept.",
     ),
 )

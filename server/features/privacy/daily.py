@@ -64,7 +64,7 @@ class Daily:
             done = running.run(self._database, self._event, by=BY, now=now)
         except (DesignError, DatabaseError, EngineError, OSError) as error:
             if not self._trouble:
-                log.log(grade(error), "what was kept long enough is not erased: %s", cause(error))
+                log.log(grade(error), "expired records are not erased: %s", cause(error))
             self._trouble = phrase_of(error)
             return []
         finally:

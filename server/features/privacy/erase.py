@@ -41,11 +41,11 @@ PRINTING = N_(
     " job up."
 )
 NOT_WRITTEN_ANEW = N_(
-    "The database's file was not written anew. What was erased may stand in it until the next"
-    " erasure. Is there room on the disk for a second copy of the database?"
+    "The database's file was not rewritten. Erased data may remain in it until the next "
+    "erasure. Does the disk have space for a second copy of the database?"
 )
 NOT_FOLDED = N_(
-    "Somebody reads the database for long, so its log was not folded. What was erased stands in it"
+    "A long-running reader kept the database's log from being folded. Erased data remains in it"
     " for some minutes more, or until the server is stopped."
 )
 
@@ -136,7 +136,7 @@ def settle(event: Event) -> str:
     try:
         return "" if database_file.written_anew(event.database_path) else NOT_FOLDED
     except (EngineError, DatabaseError) as error:
-        log.error("the database's file was not written anew after an erasure: %s", error)
+        log.error("the database's file was not rewritten after an erasure: %s", error)
         return NOT_WRITTEN_ANEW
 
 

@@ -20,7 +20,7 @@ from server.storage.connection import Connection
 
 FORMAT = "hallkeeper person 1"
 _ALL = ("Everything that this event has about one person", "本活动持有的此人全部数据")
-_NOT_HERE = ("What is not in this file", "本文件未包含的内容")
+_NOT_HERE = ("Not in this file", "本文件未包含的内容")
 # Data about a person that the file can't contain.
 ELSEWHERE = (
     (

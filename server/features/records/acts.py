@@ -105,7 +105,7 @@ def save() -> AnyResponse:
 def _asked(given: Mapping[str, str]) -> Asked[act_list.Filter]:
     here = services()
     clock, db = here.venue_clock, here.database.reader
-    choose, moment = _("Choose one of the list."), _("A date and time, such as 2026-05-04 13:45.")
+    choose, moment = _("Choose from the list."), _("A date and time, such as 2026-05-04 13:45.")
     listed = partial(Field, problem=choose)
     fields = {
         "who": listed("by", _who),

@@ -160,8 +160,8 @@ def remark_words() -> dict[str, str]:
     """Return the names of the remarks in the filter."""
     made_here = {
         "fenced": _("from a fenced kiosk"),
-        "late": _("told a minute later or more"),
-        "old_facts": _("decided on what was known a minute before or earlier"),
+        "late": _("reported a minute later or more"),
+        "old_facts": _("decided on facts a minute old or older"),
         "skewed": _("door's clock wrong by two seconds or more"),
     }
     return {**{flag: _(words) for flag, words in FLAGS.items()}, **made_here}
@@ -170,7 +170,7 @@ def remark_words() -> dict[str, str]:
 def _asked(given: Mapping[str, str]) -> Asked[Filter]:
     here = services()
     clock, db = here.venue_clock, here.database.reader
-    choose, moment = _("Choose one of the list."), _("A date and time, such as 2026-05-04 13:45.")
+    choose, moment = _("Choose from the list."), _("A date and time, such as 2026-05-04 13:45.")
     listed = partial(Field, problem=choose)
     fields = {
         "person": Field("name", _words, _("Letters or digits of a name.")),

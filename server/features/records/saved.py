@@ -32,7 +32,7 @@ def save(page: str, asked: Asked[Filter]) -> Response:
     is_shared = "filter_shared" in request.form
     back = asked.address(SHOWN_BY[page])
     if asked.problems:
-        return turn_back(_("Nothing was saved: mend the fields in red first."), back)
+        return turn_back(_("Nothing was saved: correct the fields in red first."), back)
     query = urlencode(asked.fields)
     try:
         here.database.write(

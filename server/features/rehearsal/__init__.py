@@ -8,7 +8,7 @@ COMMANDS = (
     (
         "would-enter",
         "commands:would_enter",
-        "Say whether somebody would be let in, and why not.",
+        "Show whether a person would be admitted, and why not.",
     ),
     (
         "rehearse",

@@ -57,7 +57,7 @@ def facts(
     lines.append((say(N_("Hall's zones")), _zones(hall.zones, zones, say)))
     always = say(N_(", ")).join(categories.get(code, str(code)) for code in sorted(hall.categories))
     if hall.sessions_only:
-        always = say(N_("nobody, for it opens for sessions alone"))
+        always = say(N_("no one: it opens only for sessions"))
     lines.append((say(N_("Hall lets in at any time")), always or say(N_("nobody"))))
     if hall.closed:
         lines.append((say(N_("Hall")), say(N_("closed by staff now"))))
@@ -94,7 +94,7 @@ def assumptions(forecast: WouldEnter, say: Say = english) -> list[str]:
         )
     if not forecast.has_badge:
         sentences.append(
-            say(N_("The person has no badge yet. The answer is that of one that is issued now."))
+            say(N_("The person has no badge yet. The answer is for a badge issued now."))
         )
     sentences.append(say(N_("Rules, revocations and closed halls are as they are now.")))
     return sentences
@@ -110,7 +110,7 @@ def notes(forecast: WouldEnter, say: Say = english) -> list[str]:
             sentences.append(
                 say(
                     N_(
-                        "The badge says otherwise than the roster, and doors go by the badge: "
+                        "The badge differs from the roster, and doors decide by the badge: "
                         "replace it (hallkeeper issue --changed)."
                     )
                 )
@@ -184,7 +184,7 @@ def _badge(forecast: WouldEnter, say: Say) -> str:
     if forecast.badge.kind is Kind.DAY:
         words = [
             say(
-                N_("a day credential, which stands in for issue %(number)s"),
+                N_("a day credential in place of issue %(number)s"),
                 number=forecast.badge.issue,
             )
         ]
@@ -231,7 +231,7 @@ def _session(
     )
     named = say(N_(", ")).join(categories.get(code, str(code)) for code in row.categories)
     if len(row.categories) == len(categories):
-        yield say(N_("for everybody"))
+        yield say(N_("for everyone"))
     elif named:
         yield say(N_("for %(categories)s"), categories=named)
     else:

@@ -23,9 +23,7 @@ from server.storage.connection import Connection
 @click.argument("place", metavar="HALL|DOOR")
 @event_option
 @click.option("--at", "when", help='Local time such as "2026-05-25 14:00"; now if absent.')
-@click.option(
-    "--as-now", is_flag=True, help="Take who is inside, and how many places are free, as now."
-)
+@click.option("--as-now", is_flag=True, help="Use the people inside and the free places as of now.")
 @click.option(
     "--issue", type=click.IntRange(1, 255), help="The badge's issue; the newest if absent."
 )

@@ -70,18 +70,18 @@ class _Findings:
             if not self.day.crowds[row.session_id].may_come:
                 why = self._why_nobody(row)
                 sentence = Phrase(
-                    "%(session)s admits nobody: %(why)s", session=self._named(row), why=why
+                    "%(session)s admits no one: %(why)s", session=self._named(row), why=why
                 )
                 yield Finding("admits_nobody", row.code, sentence)
 
     def _why_nobody(self, row: SessionRow) -> str:
         hall = self.day.halls[row.hall_id]
         if not row.categories and not self.invited[row.session_id]:
-            return Phrase("it is by invitation, and nobody is invited")
+            return Phrase("it is by invitation, and no one is invited")
         groups = zip(self.day.crowd.groups, self.day.crowd.counts, strict=True)
         named = [group for group, people in groups if people and group.category in row.categories]
         if row.categories and not named:
-            return Phrase("nobody has a category that it admits")
+            return Phrase("no one has a category that it admits")
         if named and not any(group.valid for group in named):
             return Phrase("no badge of its categories is valid on that day")
         if named and not any(group.zones & hall.zones for group in named):
@@ -293,7 +293,7 @@ class _Findings:
             key = names.get(category, str(category))
             if people == valid[category] > 0:
                 sentence = Phrase(
-                    "Nobody of category %(category)s can enter anything on that day (%(people)s)",
+                    "No one of category %(category)s can enter anything on that day (%(people)s)",
                     category=key,
                     people=_people(people),
                 )

@@ -74,7 +74,7 @@ def find_person(db: Connection, text: str) -> int:
         if total == 0:
             raise UnknownAttendeeError(
                 Phrase(
-                    "There is nobody with the badge number, external id, e-mail or name %(text)s.",
+                    "No attendee has the badge number, external id, e-mail or name %(text)s.",
                     text=repr(text[:64]),
                 )
             ) from None
@@ -142,7 +142,7 @@ def find_place(db: Connection, text: str) -> Place:
     if not _lets_in(door):
         raise AskedError(
             "place",
-            Phrase("Door %(code)s is for exit alone: nobody enters there.", code=door.code),
+            Phrase("Door %(code)s is for exit only.", code=door.code),
         )
     return _place(db, store.hall(db, door.hall_id), [door])
 

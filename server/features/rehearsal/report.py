@@ -16,14 +16,13 @@ from server.storage.connection import Connection
 from server.storage.database import one_state
 
 ASSUMED = (
-    N_("Everybody without a badge gets one as the roster stands now; who is revoked stays so."),
+    N_("Everyone without a badge gets one by the current roster; revoked people stay revoked."),
     N_("Halls that are closed now are open by then."),
     N_(
-        "Expected are as many as if everybody came whose badge is valid on that day, chose evenly "
-        "among the sessions that start or go on at that time and admit them, and went where "
-        "invited."
+        "Expected attendance: as if everyone with a badge valid on that day came, chose evenly "
+        "among the sessions under way at that time that admit them, and went where invited."
     ),
-    N_("Places are free, and nobody is inside already."),
+    N_("Places are free, and no one is inside already."),
 )
 
 

@@ -1,10 +1,10 @@
 """Lists the event's servers and their state."""
 
 COMMANDS = (
-    ("servers", "commands:servers", "Say where the event's servers are."),
+    ("servers", "commands:servers", "Show or set the addresses of the event's servers."),
     (
         "status",
         "status:status",
-        "Say how the servers and their database are.",
+        "Show the state of the servers and their database.",
     ),
 )

@@ -37,7 +37,7 @@ def servers(address: tuple[str, ...], nowhere: bool, event_dir: Path) -> None:
             )
         _show(database.reader, event)
     if named or nowhere:
-        click.echo("Kiosks hear of it at once." if changed else "The list was so before.")
+        click.echo("Kiosks hear of it at once." if changed else "The list is unchanged.")
 
 
 def _show(db: Connection, event: Event) -> None:

@@ -124,7 +124,7 @@ def confirm() -> AnyResponse:
     here.database.write(
         lambda db: users.confirm(db, before, token, now=here.now(), showed_factor=user.has_factor)
     )
-    flash(_("Thank you. Now do once more what you were about to do."), "good")
+    flash(_("Thank you. Please repeat your last step."), "good")
     response = redirect(own_page(request.args.get("next", "")), 303)
     auth.keep_session(response, token)
     return response

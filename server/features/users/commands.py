@@ -19,7 +19,10 @@ def user() -> None:
 @click.argument("name")
 @event_option
 @click.option(
-    "--role", type=click.Choice(roles.ROLES), required=True, help="What they may see and do."
+    "--role",
+    type=click.Choice(roles.ROLES),
+    required=True,
+    help=("Their role, which decides what they may see and do."),
 )
 def add_user(name: str, event_dir: Path, role: str) -> None:
     """Add the user NAME. The password is generated and shown once."""

@@ -116,8 +116,8 @@ def unlock(user_id: int) -> Response:
     return _perform(
         lambda db, by, now: users.unlock(db, user_id, by=by, now=now),
         _(
-            "The user may sign in from anywhere for a quarter of an hour, whoever guesses"
-            " meanwhile."
+            "The user may sign in from anywhere for a quarter of an hour, in spite of others' "
+            "attempts."
         ),
     )
 

@@ -61,8 +61,9 @@ def enter() -> AnyResponse:
         wait_ms = max(1000, error.until - now)
         answer = sign_in_page(
             _(
-                "Too many attempts. Try again in %(span)s. If somebody else guesses, use the"
-                " browser that you signed in with before, or ask another admin to unlock you.",
+                "Too many attempts. Try again in %(span)s. If the attempts were not yours, use "
+                "the browser that you signed in with before, or ask another admin to unlock "
+                "you.",
                 span=span(wait_ms),
             ),
             429,

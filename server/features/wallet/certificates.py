@@ -123,7 +123,7 @@ def install_google(event: Event, account: bytes, issuer: str) -> GoogleSigner:
         values = json.loads(account)
     except (ValueError, RecursionError):
         raise WalletError(
-            N_("The key of the service account is no JSON file of Google's.")
+            N_("The service account's key is not one of Google's JSON files.")
         ) from None
     signer = _google_signer(values, issuer)
     kept = {"issuer": issuer, "client_email": signer.account}
@@ -198,8 +198,8 @@ def _own(
         except (ValueError, TypeError):
             raise WalletError(
                 N_(
-                    "The file is no PKCS #12 file (.p12), or has another password. Give the"
-                    " password with --password-file, or the key as a file of its own with --key."
+                    "The file is not a PKCS #12 file (.p12), or has another password. Give the "
+                    "password with --password-file, or the key as a separate file with --key."
                 )
             ) from None
         if own is None or not isinstance(private, PassKey):
@@ -227,8 +227,8 @@ def _apple_signer(
     if not _TYPE_ID.fullmatch(pass_type) or not _TEAM_ID.fullmatch(team):
         raise WalletError(
             N_(
-                "This is no pass type certificate: its subject lacks a pass type (UID) or a team"
-                " (OU)."
+                "This is not a pass type certificate: its subject lacks a pass type (UID) or a "
+                "team (OU)."
             )
         )
     return AppleSigner(own, intermediate, key, pass_type, team)
@@ -241,11 +241,11 @@ def _google_signer(values: Any, issuer: str) -> GoogleSigner:
     text = values.get("private_key") if isinstance(values, dict) else None
     if not isinstance(account, str) or "@" not in account or not isinstance(text, str):
         raise WalletError(
-            N_("The file is no key of a service account: it lacks client_email or private_key.")
+            N_("The file is not a key of a service account: it lacks client_email or private_key.")
         )
     key = _private(text.encode(), None)
     if not isinstance(key, rsa.RSAPrivateKey):
-        raise WalletError(N_("The service account's key is no RSA key."))
+        raise WalletError(N_("The service account's key is not an RSA key."))
     return GoogleSigner(issuer, account, key)
 
 
@@ -257,7 +257,7 @@ def _certificate(data: bytes, subject: str) -> x509.Certificate:
         return load(data)
     except ValueError:
         raise WalletError(
-            N_("The file for %(what)s is no certificate in PEM or DER."), what=subject
+            N_("The file for %(what)s is not a certificate in PEM or DER."), what=subject
         ) from None
 
 
@@ -275,8 +275,8 @@ def _private(data: bytes, password: bytes | None) -> PassKey:
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise WalletError(
             N_(
-                "The file for the key is no private key in PEM, or has another password. Give the"
-                " password with --password-file."
+                "The file for the key is not a private key in PEM, or has another password. "
+                "Give the password with --password-file."
             )
         ) from None
     if not isinstance(key, PassKey):

@@ -42,7 +42,7 @@ def clerk(browser: object, place: Place) -> Iterator[Keyboard]:
 def test_a_walk_in_by_keyboard_alone(clerk: Keyboard, place: Place) -> None:
     before = len(place.zpl.printed)
     clerk.type("Ingrid Sol")
-    clerk.wait("nobody", lambda: "Nobody found" in clerk.text)
+    clerk.wait("nobody", lambda: "No one found" in clerk.text)
     clerk.enter()
     clerk.wait("the button", lambda: clerk.focused == "walk-in")
     clerk.enter()

@@ -35,7 +35,7 @@ def test_a_photo_by_webcam(with_camera: object, tmp_path: Path) -> None:
         clerk.shot("photo")
         press(clerk, "form[data-act] .big")
         clerk.at("person")
-        assert "The photo is kept" in clerk.text
+        assert "The photo is saved" in clerk.text
         (kept,) = (place.site.event.path / "cards/photos").iterdir()
         with Image.open(kept) as image:
             assert (kept.name, image.format) == (f"{number}.jpg", "JPEG")

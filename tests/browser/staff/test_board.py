@@ -67,7 +67,7 @@ def test_halls_follow_the_chosen_order(board: Page) -> None:
         ".trim()",
         others[0],
     )
-    assert board.text("sorted") == f"Sorted anew. {name} comes first."
+    assert board.text("sorted") == f"Sorted again. {name} comes first."
     assert board.script("return document.getElementById('sorted').getAttribute('role')") == "status"
 
 

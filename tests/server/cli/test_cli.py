@@ -55,7 +55,7 @@ def test_from_nothing_to_paper(tmp_path: Path) -> None:
     roster = console.file("r.csv", "name,category\nAnna Keller,vip\n王小明,speaker\n")
     assert "Added 2, updated 0, unchanged 0, skipped 0." in console("import", roster).output
     assert "Issued 2 badges." in console("issue").output
-    assert "Nobody is without a badge" in console("issue").output
+    assert "Everyone has a badge" in console("issue").output
     out = tmp_path / "badges.pdf"
     assert "2 badges in" in console("print", "--out", str(out)).output
     with pypdfium2.PdfDocument(out) as document:

@@ -52,7 +52,7 @@ def test_nobody(filled: Console) -> None:
 def test_clocks(filled: Console) -> None:
     said = filled("retention", "show").output
     assert said.count("off (proposed:") == len(CLOCKS)
-    assert "No clock is set" in filled("retention", "run", "--dry-run").output
+    assert "No retention period is set" in filled("retention", "run", "--dry-run").output
     filled("retention", "set", "contact", "0")
     assert "0 days after the event's end, on 2026-05-07" in filled("retention", "show").output
     assert "contact was so already" in filled("retention", "set", "contact", "0").output

@@ -32,7 +32,7 @@ class TestServers:
         assert "Kiosks hear of it at once" in said
         assert "a.example.org:8443" in console("servers").output
         again = console("servers", "a.example.org:8443", "b.example.org:8443").output
-        assert "was so before" in again
+        assert "is unchanged" in again
         assert "One server" in console("servers", "--none").output
         acts = console.rows("SELECT body FROM leaf WHERE CAST(body AS TEXT) LIKE '%servers_set%'")
         assert len(acts) == 2

@@ -99,7 +99,7 @@ def preview() -> Response:
     except (FormError, EventError, CardError, PreviewError) as error:
         drawn = Drawn(problems=(i18n.said(error),))
     except UnknownAttendeeError:
-        drawn = Drawn(problems=(_("Nobody is on the roster whose card could be shown."),))
+        drawn = Drawn(problems=(_("The roster has no attendee whose card could be shown."),))
     return jsonify(
         pages=[_data_address(png) for png in drawn.pages],
         problems=list(map(i18n.said, drawn.problems)),
@@ -130,7 +130,7 @@ def save() -> AnyResponse:
     except OSError as error:
         return _refused(f"{error.filename or CARDS_FOLDER}: {error.strerror}", back)
     if not saved.changed:
-        flash(_("Nothing was changed: it was so before."), "good")
+        flash(_("Nothing was changed: there was no difference."), "good")
     else:
         flash(_("Saved. Cards are printed so from now on."), "good")
         _say_of_badges(saved.changed)

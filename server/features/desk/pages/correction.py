@@ -53,7 +53,7 @@ def save(number: str) -> Response | tuple[str, int] | str:
     except forms.REFUSED as error:
         return _page(person, number, values, problem=forms.refusal(error)), 400
     if done is None:
-        flash(_("Nothing is changed, so nothing was done. The badge stays as it is."), "good")
+        flash(_("Nothing was changed. The badge stays valid."), "good")
         return redirect(forms.page_of(serial), 303)
     flash(_("This was done already, once.") if done.again else _said(done.act), "good")
     after = "" if done.act.job_id or done.act.by_browser else forms.page_of(serial)
@@ -82,7 +82,7 @@ def _said(act: DeskAct) -> str:
         )
     if effect == Effect.PRINTS_AGAIN.value:
         return _("%(name)s is corrected. The card is printed again.", name=name)
-    return _("%(name)s is corrected. The badge stays as it is.", name=name)
+    return _("%(name)s is corrected. The badge stays valid.", name=name)
 
 
 def _page(

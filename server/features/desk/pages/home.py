@@ -198,7 +198,7 @@ def _says(text: str, matches: Found) -> str:
     if not text:
         return ""
     if not matches.people:
-        return _("Nobody found. Try another spelling, the e-mail, or register a walk-in.")
+        return _("No one found. Try another spelling, the e-mail, or register a walk-in.")
     if matches.more:
         return _("There are more. Type more of the name or the organisation.")
     return _("%(count)s found", count=len(matches.people))

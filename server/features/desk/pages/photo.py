@@ -58,7 +58,7 @@ def take(number: str) -> AnyResponse:
         flash(forms.refusal(error), "bad")
         return redirect(request.path if takes_photos() else forms.page_of(serial), 303)
     message = (
-        _("The photo is removed.") if removes else _("The photo is kept. Print the card anew.")
+        _("The photo is removed.") if removes else _("The photo is saved. Print the card again.")
     )
     flash(message, "good")
     return redirect(forms.page_of(serial), 303)

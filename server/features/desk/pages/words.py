@@ -21,41 +21,41 @@ def why(reason: Why) -> str:
         Why.REVOKED: _("This badge is revoked. Only an admin can reinstate it: send for one."),
         Why.NO_BADGE: _("There is no badge yet. Print it first: that issues it."),
         Why.NO_REASON: _("Choose why there is a new badge: lost, stolen, misprint or changed."),
-        Why.NO_NAME: _("A name is needed. Write it into one of the two name boxes."),
+        Why.NO_NAME: _("A name is needed. Fill in one of the two name fields."),
         Why.NO_CATEGORY: _("A category is needed. Choose one."),
         Why.EMAIL_KNOWN: _(
-            "Somebody else has this e-mail address. Open that person, or leave the address out."
+            "Another person has this e-mail address. Open that person, or leave the address out."
         ),
         Why.CHECKED_ALREADY: _("It is noted already that an ID document was checked."),
         Why.NOT_TO_CONFIRM: _("This card is not waiting for your browser any more."),
         Why.ANSWER_FIRST: _(
-            "A card of this badge perhaps came out already. Say among the cards of the desk "
-            "whether it did, and then print."
+            "A card of this badge may have been printed already. Confirm or deny it in the "
+            "desk's list of cards, then print."
         ),
         Why.PHOTO_OFF: _(
             "This event takes no photos here. An admin sets desk_photo in the event's settings, "
             "and a folder for photos in those of the cards."
         ),
-        Why.PHOTO_UNREADABLE: _("This is no photo that can be used. Take it again."),
+        Why.PHOTO_UNREADABLE: _("This photo can't be used. Take it again."),
     }[reason]
 
 
 _WHY_NOT_UNDONE = {
     Why.NOTHING_TO_UNDO: lambda: _("There is nothing of yours to undo any more."),
     Why.CHANGED_SINCE: lambda: _(
-        "Somebody has changed this person since. Open the person, look, and correct by hand."
+        "This person has been changed since. Open the person, check, and correct by hand."
     ),
     Why.NEW_BADGE_STANDS: lambda: _(
         "A new badge can't be taken back: doors may know already that the earlier one is void. "
         "If this one is wrong as well, issue the next."
     ),
     Why.PRINTED_STANDS: lambda: _(
-        "The card is printed, or is being printed. If nobody may use it, issue a new badge: that "
-        "voids this one."
+        "The card is printed, or is being printed. If it must not be used, issue a new badge: "
+        "that voids this one."
     ),
     Why.PHONE_STANDS: lambda: _(
-        "Whoever read the code has the badge. If that was the wrong person, issue a new badge: "
-        "that voids the link."
+        "The person who scanned the code has the badge. If that was the wrong person, issue a "
+        "new badge: that voids the link."
     ),
 }
 
@@ -64,15 +64,15 @@ def undoing(does: Does) -> str:
     """Return what undoing would do."""
     return {
         Does.REVOKES: _("The badge becomes void, and its print is given up if it still waits."),
-        Does.PUTS_BACK: _("What was written before is put back. The badge stays as it is."),
+        Does.PUTS_BACK: _("The earlier data is restored. The badge stays valid."),
         Does.PUTS_BACK_AND_PRINTS: _(
-            "What was written before is put back, and the card is printed again."
+            "The earlier data is restored, and the card is printed again."
         ),
         Does.PUTS_BACK_AND_REISSUES: _(
-            "What was written before is put back, and the next badge is issued and printed. "
-            "The present one becomes void."
+            "The earlier data is restored, and the next badge is issued and printed. The "
+            "present badge becomes void."
         ),
-        Does.CANCELS_PRINT: _("The card is not printed, and the badge stays as it is."),
+        Does.CANCELS_PRINT: _("The card is not printed, and the badge stays valid."),
         Does.FORGETS_ID: _("The note that an ID document was checked is taken away."),
     }[does]
 

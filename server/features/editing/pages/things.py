@@ -153,7 +153,7 @@ def _save(form: Form) -> Response | tuple[str, int]:
         return _again(form, error.problems)
     search.fold_all(here.database.write)
     if not said:
-        flash(_("Nothing was changed: it was so before."), "good")
+        flash(_("Nothing was changed: there was no difference."), "good")
     if form.kind == "category":
         _warn_of_colours(int(form.values["code"]))
     return redirect(_back(form.kind, form.values).address, 303)

@@ -43,7 +43,7 @@ def audit() -> None:
 @click.option("--hall", "hall_code", metavar="CODE", help="Show records of this hall alone.")
 @click.option("--day", metavar="DATE", help="Show records of this day alone, as 2026-05-26.")
 @click.option("--person", metavar="BADGE", help="Show records of this badge number alone.")
-@click.option("--court", is_flag=True, help="Add a folder for a court: what proves what, and how.")
+@click.option("--court", is_flag=True, help="Add a folder for a court that explains the evidence.")
 def export(
     event_dir: Path,
     out: Path,
@@ -166,10 +166,10 @@ def receipt(event_dir: Path, number: int, out: Path | None) -> None:
     click.echo(f"Wrote {out}.")
 
 
-@audit.command(short_help="Erase what the log says of one person.")
+@audit.command(short_help="Erase one person's records from the log.")
 @event_option
 @click.argument("badge")
-@click.option("--yes", is_flag=True, help="Do it. Without this it only says what it would do.")
+@click.option("--yes", is_flag=True, help="Do it. Without this it only shows what would be done.")
 def erase(event_dir: Path, badge: str, yes: bool) -> None:
     """Erase the records of badge number BADGE from the entry log and the ledger's scans.
 
@@ -197,7 +197,7 @@ def erase(event_dir: Path, badge: str, yes: bool) -> None:
     click.echo(f"Erased {done:,} entries. Delete backups from before, which still have them.")
 
 
-@audit.command(short_help="Print the log's key, for whoever verifies.")
+@audit.command(short_help="Print the log's key, for verifiers.")
 @event_option
 def key(event_dir: Path) -> None:
     """Print the log's public key as verifiers need it (C2SP signed-note).

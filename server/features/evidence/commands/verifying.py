@@ -30,7 +30,7 @@ class _Scan(msgspec.Struct):
 
 
 _SCAN = msgspec.json.Decoder(_Scan)
-_KEY_HELP = "The log's key, from somebody whom you trust."
+_KEY_HELP = "The log's key, from a source that you trust."
 _Command = Callable[..., None]
 
 
@@ -58,7 +58,7 @@ def _witnesses(command: _Command) -> _Command:
 @_witnesses
 @click.option(
     "--authority", type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The time authority's root certificate, as PEM, from somebody whom you trust.",
+    help="The time authority's root certificate, as PEM, from a source that you trust.",
 )  # fmt: skip
 def verify_export(
     export_path: Path,

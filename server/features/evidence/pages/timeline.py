@@ -44,8 +44,8 @@ TROUBLES = {
     Code.UNKNOWN: N_("Does not know this log"),
     Code.FORK: N_("Knows another history of this log"),
     Code.AHEAD: N_("Knows more of this log than is here"),
-    Code.SET_BACK: N_("Has forgotten what it cosigned"),
-    Code.WRONG: N_("Answered with what it must not"),
+    Code.SET_BACK: N_("Has lost its cosignatures"),
+    Code.WRONG: N_("Gave an invalid answer"),
     Code.SETTINGS: N_("The event's settings can't be right"),
 }
 
@@ -129,7 +129,7 @@ def _words(names: act_words.Names, halls: list[store.HallRow]) -> dict[str, obje
 
 
 def _asked(given: Mapping[str, str]) -> Asked[Filter]:
-    choose = _("Choose one of the list.")
+    choose = _("Choose from the list.")
     listed = partial(Field, problem=choose)
     fields = {
         "day": Field("day", _day, _("A date, such as 2026-05-04.")),

@@ -52,11 +52,13 @@ def mail() -> None:
 @click.option("--category", "categories", multiple=True, help="Only these; once or more.")
 @click.option("--organisation", "organisations", multiple=True, help="Only these.")
 @click.option("--attendee", "attendees", multiple=True, metavar="NUMBER", help="Only these people.")
-@click.option("--not-mailed", is_flag=True, help="Only those who were never sent one.")
+@click.option("--not-mailed", is_flag=True, help="Only people who never got one.")
 @click.option("--changed", is_flag=True, help="Only those whose badge or address is another now.")
-@click.option("--resend-uncertain", is_flag=True, help="Also those to whom one was perhaps sent.")
-@click.option("--again", is_flag=True, help="With --attendee: once more, whatever was sent before.")
-@click.option("--dry-run", is_flag=True, help="Say what would be sent, and send nothing.")
+@click.option("--resend-uncertain", is_flag=True, help="Also people who perhaps got one.")
+@click.option(
+    "--again", is_flag=True, help=("With --attendee: once more, regardless of earlier mails.")
+)
+@click.option("--dry-run", is_flag=True, help="Show what would be sent, and send nothing.")
 @click.option("--limit", type=click.IntRange(1), help="At most so many now.")
 @click.option("--rate", type=click.IntRange(1, RATE_MAX), help="Mails a minute.")
 @_TEMPLATE
@@ -79,7 +81,7 @@ def invite(
     Run it again to continue, and after badges were added or replaced.
     """
     if not_mailed and changed:
-        raise refuse("--not-mailed and --changed leave nobody: give one of them.")
+        raise refuse("--not-mailed and --changed exclude each other: give one of them.")
     if again and not attendees:
         raise refuse("--again goes with --attendee.")
     with opened(event_dir) as (event, database):

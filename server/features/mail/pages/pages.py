@@ -28,9 +28,9 @@ blueprint = Blueprint("mailing", __name__, url_prefix="/admin/mail")
 RESULTS_SHOWN = 100
 PEOPLE_HERE = 5_000  # With more people the plan is made in a worker process.
 WHO = {
-    "due": N_("Everybody who is due"),
-    "not_mailed": N_("Only those who were never sent one"),
-    "changed": N_("Only those whose badge or address is another one now"),
+    "due": N_("Everyone due"),
+    "not_mailed": N_("Only people who never got one"),
+    "changed": N_("Only people whose badge or address has changed"),
 }
 STATES = {
     State.SENT: N_("Sent"),

@@ -56,6 +56,7 @@ def _totals(muster: Muster, counts: Counts, now: int) -> str:
         _("Seen"),
         _("How sure"),
     )
+    note = _("By the records. People who came in or went out without a scan are not in them.")
     return (
         f'<section><button type="button" class="print" id="print">{_("Print")}</button>'
         f"<h1>{_('Muster')} · {escape(muster.reason)}</h1>"
@@ -63,7 +64,7 @@ def _totals(muster: Muster, counts: Counts, now: int) -> str:
         f"<p class=big>{_('Not seen yet')}: {counts.total('missing')}</p>"
         f"<table><thead><tr>{''.join(f'<th>{head}</th>' for head in heads)}</tr></thead>"
         f"<tbody>{cells}</tbody></table>"
-        f"<p>{_('By the records. Who came in or went out without a scan is not in them.')}</p>"
+        f"<p>{note}</p>"
         "</section>"
     )
 
@@ -71,7 +72,7 @@ def _totals(muster: Muster, counts: Counts, now: int) -> str:
 def _unseen(hall: HallCount) -> str:
     if not hall.unseen:
         return ""
-    more = _("up to %(n)s more may be inside, of whom nobody knows", n=hall.unseen)
+    more = _("up to %(n)s more may be inside, not recorded", n=hall.unseen)
     return f"; {more}"
 
 

@@ -16,19 +16,21 @@ SURENESS: dict[Sureness, str] = {
     Sureness.EXITS_INFERRED: N_("Exits partly inferred"),
     Sureness.NO_EXITS: N_("No exit scanning here"),
     Sureness.DOOR_AWAY: N_("A door is offline"),
-    Sureness.TOLD_LATE: N_("Told after the beginning"),
+    Sureness.TOLD_LATE: N_("Reported after the beginning"),
 }
 EXPLAINED: dict[Sureness, str] = {
     Sureness.EXITS_SCANNED: N_(
-        "An exit would have been seen. Only who left without a scan is here wrongly."
+        "Exits are recorded. Only people who left without a scan are listed wrongly."
     ),
     Sureness.EXITS_INFERRED: N_(
-        "People count as gone when they enter another hall. Who went home is here still."
+        "People count as gone when they enter another hall. People who went home are still listed."
     ),
     Sureness.NO_EXITS: N_(
         "No kiosk at this hall scans exits. Many on the list may have left before."
     ),
-    Sureness.DOOR_AWAY: N_("People may have left or come in by that door, and nobody knows here."),
-    Sureness.TOLD_LATE: N_("A door told of the entry only after the muster had begun."),
+    Sureness.DOOR_AWAY: N_(
+        "People may have left or come in by that door without being recorded here."
+    ),
+    Sureness.TOLD_LATE: N_("A door reported the entry only after the muster had begun."),
 }
 HELP = {"wheelchair": N_("Wheelchair"), "companion": N_("Companion")}

@@ -50,14 +50,14 @@ def export(event_dir: Path, attendee: str, out: Path) -> None:
         database.write(lambda db: exporting.note(db, serial, by=BY, now=wall_clock()))
     click.echo(
         f"Wrote {out}: {count(done.rows, 'row')}, {count(done.entries, 'entry', 'entries')} of the"
-        f" log, {count(done.photos, 'photo')}. What it leaves out stands at its end."
+        f" log, {count(done.photos, 'photo')}. Its end lists the data that it leaves out."
     )
 
 
 @person.command(short_help="Erase one person.")
 @event_option
 @_attendee
-@click.option("--yes", is_flag=True, help="Do it. Without this it only says what it would do.")
+@click.option("--yes", is_flag=True, help="Do it. Without this it only shows what would be done.")
 @click.option("--delete-backups", is_flag=True, help="Delete every backup from before, too.")
 def erase(event_dir: Path, attendee: str, yes: bool, delete_backups: bool) -> None:
     """Erase one person from the database, the entry log, the files and the doors' data.
@@ -88,7 +88,9 @@ def erase(event_dir: Path, attendee: str, yes: bool, delete_backups: bool) -> No
     if rest:
         click.echo(f"Warning: {rest}", err=True)
     for path, text in leftovers(event.path, done.needles):
-        click.echo(f"Warning: {path} still has {text!r}. Is that somebody else's?", err=True)
+        click.echo(
+            f"Warning: {path} still has {text!r}. Does it belong to another person?", err=True
+        )
 
 
 def _say(plan: erasing.Plan) -> None:
@@ -102,7 +104,7 @@ def _say(plan: erasing.Plan) -> None:
     if plan.shared_uploads:
         click.echo(f"  {plan.shared_uploads:7,}  uploaded files that wait for a confirmation")
     click.echo(
-        f"It keeps, as those of nobody: {count(plan.counts.get('scan', 0), 'scan')} and"
+        f"It keeps, without a person: {count(plan.counts.get('scan', 0), 'scan')} and"
         f" {count(plan.counts.get('stay', 0), 'stay')}. Their badges are void. The database's file"
         " is written anew, and whoever writes to it waits meanwhile."
     )

@@ -24,7 +24,7 @@ def retention() -> None:
     """
 
 
-@retention.command("show", short_help="List the clocks, and what they would erase.")
+@retention.command("show", short_help="List the retention periods, and when records expire.")
 @event_option
 def show(event_dir: Path) -> None:
     """List each kind of record with its retention period and due date."""
@@ -43,7 +43,7 @@ def show(event_dir: Path) -> None:
         click.echo(f"{kind:12}  {state}\n{'':12}  {clock_of_kind.words}")
 
 
-@retention.command("set", short_help="Set or stop a clock.")
+@retention.command("set", short_help="Set or stop a retention period.")
 @event_option
 @click.argument("kind")
 @click.argument("days")
@@ -62,9 +62,9 @@ def set_clock(event_dir: Path, kind: str, days: str) -> None:
     click.echo(f"{kind}: {days}." if changed else f"{kind} was so already.")
 
 
-@retention.command("run", short_help="Erase what is due.")
+@retention.command("run", short_help="Erase expired records.")
 @event_option
-@click.option("--dry-run", is_flag=True, help="Say what is due, and erase nothing.")
+@click.option("--dry-run", is_flag=True, help="Show expired records, and erase nothing.")
 def run(event_dir: Path, dry_run: bool) -> None:
     """Erase all expired records. The running server does the same once a day."""
     with opened(event_dir) as (event, database):
@@ -86,4 +86,4 @@ def run(event_dir: Path, dry_run: bool) -> None:
     click.echo(f"Erased {count(total, 'record')}." if done else "Nothing is due.")
 
 
-_NONE_SET = "No clock is set: see `hallkeeper retention show`."
+_NONE_SET = "No retention period is set: see `hallkeeper retention show`."

@@ -86,7 +86,7 @@ def put() -> AnyResponse:
         )
     return forms.perform(
         lambda db, by, now: clocks.put(db, wanted, by=by, now=now),
-        lambda changed: _("Clocks changed: %(count)s.", count=len(changed)),
+        lambda changed: _("Retention periods changed: %(count)s.", count=len(changed)),
         back=url_for("admin.privacy.show"),
         refused=(ClockError,),
     )
@@ -175,10 +175,10 @@ def _left(done: erase.Erased) -> list[str]:
         matches = work_apart(partial(leftovers, folder, done.needles))
     except ApartError as error:
         log.error("files were not searched after an erasure: %s", error)
-        return [_("The event's files were not searched for texts of theirs that are left.")]
+        return [_("The event's files were not searched for remaining texts of this person.")]
     return [
         _(
-            "%(path)s still has a text of theirs, perhaps somebody else's.",
+            "%(path)s still contains a text of this person, or the same text of another person.",
             path=path.relative_to(folder),
         )
         for path in dict.fromkeys(path for path, _text in matches)

@@ -111,7 +111,7 @@ def _asked() -> tuple[Asked, WouldEnter | None]:
         begins = here.venue_clock.local(here.now()).strftime("%Y-%m-%dT%H:%M")
         return Asked(person=given["person"], at=begins), None
     problems = {}
-    for key, wanted in (("person", _("Say who it is.")), ("place", _("Say which hall or door."))):
+    for key, wanted in (("person", _("Enter a person.")), ("place", _("Enter a hall or door."))):
         if not given[key]:
             problems[key] = wanted
     try:

@@ -98,12 +98,12 @@ def chance_words(chance: float) -> str:
 
 def _words(error: MarkError) -> str:
     why = {
-        attention.NO_STATE: _("choose one of the states."),
+        attention.NO_STATE: _("choose a state."),
         attention.NOTE_TOO_LONG: _(
             "the note is longer than %(most)s characters.", most=attention.NOTE_CHARS_MAX
         ),
-        attention.NOTE_MISSING: _("say in the note how it was settled."),
-        attention.NOT_THERE: _("there is no such thing any more. Load the page again."),
+        attention.NOTE_MISSING: _("describe in the note how it was settled."),
+        attention.NOT_THERE: _("it no longer exists. Load the page again."),
     }
     return str(_("Nothing was changed: %(why)s", why=why[str(error)]))
 

@@ -94,7 +94,7 @@ def add_app() -> AnyResponse:
     except WrongFactorError:
         here.pending.put(auth.token(), _NEW_APP, secret, now)
         return _again(
-            _("The code does not fit. Is the phone's clock right? Type what it shows now."),
+            _("The code is wrong. Is the phone's clock right? Type the code that it shows now."),
             secret=secret.decode(),
         )
     return _added(_("The authenticator app is set up."), codes)
@@ -120,7 +120,7 @@ def add_passkey() -> AnyResponse:
     except AccountError as error:
         return _again(_("Nothing was changed: %(why)s", why=i18n.said(error)))
     except WrongFactorError:
-        return _again(_("The browser's answer is no passkey for this server. Try again."))
+        return _again(_("The browser's answer is not a passkey for this server. Try again."))
     return _added(_("The passkey is set up."), codes)
 
 

@@ -101,10 +101,10 @@ def _confirm(identity: Identity, target: str) -> AnyResponse:
     here, user = services(), auth.user()
     account = sign_on_accounts.find(here.database.reader, identity)
     if user is None or account is None or account.user_id != user.user_id or user.waits:
-        raise SignOnError(_("Somebody else is signed in there than here. Start again."))
+        raise SignOnError(_("A different user is signed in there. Start again."))
     token, before = os.urandom(users.TOKEN_BYTES).hex(), auth.token()
     here.database.write(lambda db: users.confirm(db, before, token, now=here.now()))
-    flash(_("Thank you. Now do once more what you were about to do."), "good")
+    flash(_("Thank you. Please repeat your last step."), "good")
     response = redirect(target, 303)
     auth.keep_session(response, token)
     return response

@@ -65,7 +65,7 @@ class TestBadges:
         done = restore(copy, tmp_path / "new", now=LATER)
         assert done.gained["unknown_holder"] == 1
         assert done.skipped == 0
-        assert "1 void badge of somebody unknown" in "\n".join(report(done, copy))
+        assert "1 void badge of an unknown person" in "\n".join(report(done, copy))
         with opened(done, safe.site) as again:
             assert void(again, done.event)[serial] == (1, True)
 

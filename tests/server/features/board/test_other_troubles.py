@@ -97,7 +97,7 @@ def test_mails_that_fail_or_come_back_are_named_from_some_on(event: Event, site:
         note_mails(pages, "delayed", "A3")
         text = seen_by(pages)
         assert "2 mails came back within a day" in text
-        assert "2 mails refused or put off within a day" in text
+        assert "2 mails refused or delayed within a day" in text
         pages.now += DAY + 1
         assert "within a day" not in seen_by(pages)
 

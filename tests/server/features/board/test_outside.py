@@ -43,7 +43,7 @@ WITNESS = troubles.of_witness(NAME)
         (Code.FORK, "knows another history of the entry log: so it is", "所知的入场日志与此不同"),
         (Code.AHEAD, "saw more of the entry log than is here", "见过的入场日志比此处更多"),
         (Code.UNKNOWN, "does not know this entry log", "不认识此入场日志"),
-        (Code.SET_BACK, "has forgotten what it cosigned", "忘记了其联署过的内容"),
+        (Code.SET_BACK, "has lost its cosignatures", "忘记了其联署过的内容"),
         (Code.WRONG, "answers wrongly: so it is", "的应答有误"),
     ],
 )
@@ -63,7 +63,7 @@ def test_a_witness(pages: Pages, code: Code, english: str, chinese: str) -> None
 def test_the_authority(pages: Pages) -> None:
     steward = pages.staff("steward")
     note(pages, AUTHORITY, Code.SETTINGS)
-    assert "There is no time stamp of the entry log: so it is" in shown(steward)[0]
+    assert "The entry log has no time stamp: so it is" in shown(steward)[0]
     note(pages, AUTHORITY, Code.AWAY)
     assert "time-stamping authority" not in shown(steward)[0]
     pages.now += 10 * MINUTE

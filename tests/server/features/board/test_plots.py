@@ -52,7 +52,7 @@ def test_a_day_without_anybody_and_days_that_are_none(pages: Pages) -> None:
     someone = pages.staff("steward")
     for day in ("2026-05-05", "2026-05-06", "1999-01-01", "x"):
         text = someone.get(f"/admin/halls/{hall(pages)}/day?day={day}").text
-        assert "Nobody came or went." in text
+        assert "No one came or went." in text
     assert someone.get("/admin/halls/99/day").status_code == 404
 
 
@@ -81,7 +81,7 @@ def test_a_queue_is_told_from_scans_without_a_pause(pages: Pages) -> None:
     assert queue_at(pages) == "3 min longest 3 min from 10:00"
     text = pages.staff("steward").get(f"/admin/halls/{hall(pages)}/day").text
     assert text.count('<rect class="queue"') == 1
-    assert "No kiosk counts who waits." in text
+    assert "Kiosks don't count waiting people." in text
 
 
 def test_scans_of_two_kiosks_and_of_a_roll_call_are_no_queue(pages: Pages) -> None:

@@ -232,7 +232,7 @@ def test_a_logo_is_checked_shown_and_stored(pages: Pages, admin: Staff, folder: 
         ({"dates": "x" * 201}, "dates must be a text of up to 200"),
         ({"colour-delegate": "#ff0000"}, "is red"),
         ({"colour-delegate": "blue"}, "is no colour"),
-        ({"seen": "other"}, "somebody has changed cards.toml"),
+        ({"seen": "other"}, "cards.toml has changed"),
     ],
 )
 def test_bad_input_leaves_all_as_it_was(
@@ -277,7 +277,7 @@ def test_what_somebody_changed_since_is_not_undone(admin: Staff, folder: Path) -
     save(admin, back="yes")
     (folder / "cards.toml").write_text("back = true\n# and by hand\n")
     said = admin.post(f"{PAGE}undo", follow_redirects=True).text
-    assert "somebody has changed the same since" in said
+    assert "it has been changed since" in said
     assert "by hand" in (folder / "cards.toml").read_text()
 
 
@@ -356,7 +356,9 @@ def test_the_process_is_kept_and_ends(pages: Pages, admin: Staff) -> None:
 def test_nobody_on_the_roster(event: Event, database: Database) -> None:
     with Pages(event, database) as pages:
         admin = pages.staff("admin")
-        assert preview(admin)["problems"] == ["Nobody is on the roster whose card could be shown."]
+        assert preview(admin)["problems"] == [
+            ("The roster has no attendee whose card could be shown.")
+        ]
 
 
 def test_the_page_is_in_chinese_too(admin: Staff) -> None:

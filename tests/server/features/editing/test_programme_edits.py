@@ -78,7 +78,7 @@ def test_a_form_that_is_sent_as_it_is_changes_nothing(
     pages: Pages, admin: Staff, kind: str
 ) -> None:
     before = everything(pages)
-    assert "it was so before" in edit(admin, place(kind, KINDS[kind])).text
+    assert "there was no difference" in edit(admin, place(kind, KINDS[kind])).text
     assert everything(pages) == before
 
 

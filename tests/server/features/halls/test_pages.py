@@ -70,8 +70,8 @@ def test_kept_places_and_until_when(pages: Pages) -> None:
     page = shown(None)
     assert "Kept places 6 of the capacity, for wheelchair users and companions; 0 in use" in page
     assert "Kept all the time" in page
-    assert re.search(r"Kept until .*\d\d:\d\d , then everybody", shown(0))
-    assert re.search(r"Everybody&#39;s until|Everybody's until", shown(24 * 60))
+    assert re.search(r"Kept until .*\d\d:\d\d , then open to all", shown(0))
+    assert re.search(r"Everybody&#39;s until|Open to all until", shown(24 * 60))
 
 
 def test_the_capacity_up_to_the_limit(pages: Pages) -> None:
@@ -126,7 +126,7 @@ def test_a_lost_kiosk_is_attested_by_two_people(pages: Pages) -> None:
     admin, target = pages.staff("admin"), f"/admin/halls/{west.hall}/attest"
     fields = {"kiosk": "west-1", "generation": 1, "inside": 3, "name": "Second"}
     at_work = admin.post(target, {**fields, "password": PASSWORD}, follow_redirects=True).text
-    assert "nobody in any more" in at_work
+    assert "anyone any more" in at_work
     fields["stopped"] = "yes"
     wrong = admin.post(target, {**fields, "password": "no"}, follow_redirects=True).text
     assert "second person" in wrong
@@ -222,8 +222,8 @@ def test_moves_that_nobody_confirmed_are_shown(pages: Pages) -> None:
     )
     admin = pages.staff("admin")
     page = words(admin.get(f"/admin/halls/{hall}").text)
-    assert "and 3 more if nobody left who entered another hall" in page
-    assert "and by entering another hall" in page
+    assert "and 3 more if those who entered another hall are still here" in page
+    assert "and entries to other halls" in page
 
 
 def test_a_hall_is_cleared_with_the_halls_inside_it(pages: Pages) -> None:

@@ -127,7 +127,7 @@ def test_what_is_in_the_way_is_said(pages: Pages) -> None:
     (pages.event.path / "mail" / "mail.toml").unlink()
     page = admin.get("/admin/mail/").text
     assert "Mails can&#39;t be sent yet: write" in page
-    assert "See what would be sent" not in page
+    assert "Preview" not in page
     admin.post("/admin/mail/start", {"confirm": "yes"})
     assert "Nothing was sent: Mails can&#39;t be sent yet" in admin.get("/admin/mail/").text
 

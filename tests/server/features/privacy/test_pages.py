@@ -82,7 +82,7 @@ def test_it_says_first_what_it_does_and_then_does_it(pages: Pages) -> None:
     assert pages.serial("A1")
     answer = admin.post(f"{one}/erase", {"confirm": "yes", "backups": "yes"}, follow_redirects=True)
     assert "is erased." in answer.text
-    assert "still has" not in answer.text
+    assert "still contains" not in answer.text
     assert admin.get(one).status_code == 404
     held = b"".join(
         path.read_bytes()
@@ -114,7 +114,7 @@ def test_an_erasure_says_that_it_was_done_whatever_fails_after_it(
     assert answer.status_code == 200
     for said in (
         "is erased.",
-        "The database&#39;s file was not written anew.",
+        "The database&#39;s file was not rewritten.",
         "Not all backups from before could be deleted.",
         "files were not searched",
     ):

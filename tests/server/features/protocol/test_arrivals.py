@@ -75,7 +75,7 @@ def test_it_works(pages: Pages, main: FakeDoor) -> None:
     admin = pages.staff("admin")
     answer = admin.post(f"{person(pages, 'A2')}/protocol", {"users": user_id})
     assert answer.location == person(pages, "A2")
-    assert "told when this guest arrives" in admin.get(answer.location).text
+    assert "notified when this guest arrives" in admin.get(answer.location).text
     assert header(steward.get("/admin/").text) == "Arrivals"
 
     main.scan(pages.now - MINUTE, pages.serial("A2"), skew_ms=1000)
@@ -210,7 +210,7 @@ def test_nobody_is_told_any_more(pages: Pages, main: FakeDoor) -> None:
     pages.send(main)
     admin = pages.staff("admin")
     admin.post(f"{person(pages, 'A2')}/no-protocol")
-    assert "Nobody is told" in admin.get(person(pages, "A2")).text
+    assert "No one is notified" in admin.get(person(pages, "A2")).text
     admin.post(f"{person(pages, 'A2')}/no-protocol")
     assert "is no protocol guest" in html.unescape(admin.get(person(pages, "A2")).text)
     pages.now += DAY
@@ -249,9 +249,9 @@ def test_a_user_sees_their_own_notices_and_no_list_of_guests(pages: Pages, main:
     assert "王小明" not in other.get("/admin/arrivals/").text
     assert header(other.get("/admin/").text) == ""
     assert "Protocol guest" not in other.get(person(pages, "A2")).text
-    assert "Who is told" not in told_of.get("/admin/arrivals/").text
+    assert "Notified users" not in told_of.get("/admin/arrivals/").text
     page = pages.staff("admin").get("/admin/arrivals/").text
-    assert "Who is told" in page
+    assert "Notified users" in page
     assert "王小明" in page
 
 

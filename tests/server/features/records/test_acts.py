@@ -186,7 +186,7 @@ def test_a_field_that_means_nothing_is_said(shown: Pages, query: str) -> None:
     auditor = shown.staff("auditor")
     answer = auditor.get(f"/admin/acts?{query}")
     assert answer.status_code == 400
-    assert "Mend the fields in red" in answer.text
+    assert "Correct the fields in red" in answer.text
     assert auditor.get(f"/admin/acts.csv?{query}").status_code == 400
 
 

@@ -104,8 +104,8 @@ def test_one_badge(shown: Pages) -> None:
     [
         ("badge=nobody", "five characters"),
         ("hall=one", "Choose a hall"),
-        ("decision=maybe", "Choose one"),
-        ("reason=mood", "Choose one"),
+        ("decision=maybe", "Choose from"),
+        ("reason=mood", "Choose from"),
         ("from=yesterday", "A date and time"),
         ("from=2026-05-04T12:00&to=2026-05-04T12:00", "not after the beginning"),
         ("from=2026-05-04T12:00%2B08:00", "A date and time"),

@@ -283,7 +283,7 @@ def test_a_filter_is_its_owners_until_it_is_shared(pages: Pages) -> None:
         ({"filter_name": "x" * 61, "hall": "1"}, "give the filter a name"),
         ({"filter_name": "a\x00b", "hall": "1"}, "give the filter a name"),
         ({"filter_name": "x"}, "choose something to filter by"),
-        ({"filter_name": "x", "hall": "one"}, "mend the fields in red"),
+        ({"filter_name": "x", "hall": "one"}, "correct the fields in red"),
         ({"filter_name": "x", "note": "王" * 60, "person": "王" * 60, "session": "",
           "organisation": "王" * 60, "from": ""}, None),
     ],
@@ -375,7 +375,7 @@ def test_what_is_not_known_any_more_is_said(pages: Pages) -> None:
     )
     auditor = pages.staff("auditor")
     (row,) = cells(auditor, "what=attendee_changed")
-    assert "not known any more" in row[4]
+    assert "no longer stored" in row[4]
     assert "Now: organisation Pilots & Co" in row[4]
     (line,) = table(auditor.get("/admin/acts.csv?what=attendee_changed"))
     assert line["change"] == "before: not kept; now: organisation Pilots & Co"
@@ -385,7 +385,7 @@ def test_what_is_not_known_any_more_is_said(pages: Pages) -> None:
         ) and None
     )  # fmt: skip
     erased = cells(auditor, f"badge={badge_number(99)}")[0]
-    assert "not known any more" in erased[4]
+    assert "no longer stored" in erased[4]
     assert "Now" not in erased[4]
 
 

@@ -144,9 +144,9 @@ def test_sessions_that_admit_nobody_and_why(event: Event, database: Database) ->
     )
     build(event, database, sessions, "D1 delegate - public", "P1 press 2")
     nobody = {one.about: one.sentence for one in found(played(event, database), "admits_nobody")}
-    assert {code: text.partition("admits nobody: ")[2] for code, text in nobody.items()} == {
-        "empty": "it is by invitation, and nobody is invited",
-        "vips": "nobody has a category that it admits",
+    assert {code: text.partition("admits no one: ")[2] for code, text in nobody.items()} == {
+        "empty": "it is by invitation, and no one is invited",
+        "vips": "no one has a category that it admits",
         "late": "no badge of its categories is valid on that day",
         "zone": "no badge of its categories has a zone of hall b",
     }

@@ -62,11 +62,11 @@ def test_presence_as_it_is_now(pages: Pages) -> None:
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"person": "", "place": "h1", "at": "2026-05-04T13:00"}, "Say who it is."),
-        ({"person": "A1", "place": "", "at": "2026-05-04T13:00"}, "Say which hall or door."),
+        ({"person": "", "place": "h1", "at": "2026-05-04T13:00"}, "Enter a person."),
+        ({"person": "A1", "place": "", "at": "2026-05-04T13:00"}, "Enter a hall or door."),
         ({"person": "A1", "place": "h1", "at": "soon"}, "A date and time, such as"),
         ({"person": "A1", "place": "h1", "at": "9999999-01-01"}, "A date and time, such as"),
-        ({"person": "A7", "place": "h1", "at": "2026-05-04T13:00"}, "There is nobody with"),
+        ({"person": "A7", "place": "h1", "at": "2026-05-04T13:00"}, "No attendee has"),
         ({"person": "A1", "place": "h7", "at": "2026-05-04T13:00"}, "There is no hall or door"),
         ({"person": "example.org", "place": "h1", "at": "2026-05-04T13:00"}, "may be any of 4"),
     ],
@@ -142,7 +142,7 @@ def test_a_day_of_many_people_is_played_in_another_process(
     monkeypatch.setattr(rehearsal_pages, "PEOPLE_HERE_MAX", 1)
     monkeypatch.setattr(report, "rehearse", lambda *_: pytest.fail("played in this process"))
     first = auditor.get("/admin/rehearsal/day?day=2026-05-04").text
-    assert "The result is shown here by itself." in words(first)
+    assert "The result appears here automatically." in words(first)
     assert "again.js" in first
     then = awaited(auditor, "2026-05-04").text
     assert words(then) == words(here)

@@ -143,7 +143,7 @@ def test_a_hall_and_a_door_of_one_name(site: Database) -> None:
 
 def test_a_door_for_exit_and_a_hall_without_a_way_in(ask: Ask, site: Database) -> None:
     site.write(lambda db: db.execute("UPDATE door SET mode = 'exit' WHERE code = 'h1-west'"))
-    with pytest.raises(AskedError, match="Door h1-west is for exit alone"):
+    with pytest.raises(AskedError, match="Door h1-west is for exit only"):
         find_place(site.reader, "h1-west")
     (answer,) = ask("A1", "h1", NOW + HOUR).answers
     assert answer.doors == ()
@@ -211,7 +211,7 @@ def test_on_the_day_of_a_day_credential_it_is_that_which_opens(
     of_day = ask("A1", "site")
     assert of_day.admitted
     told = dict(facts(site.reader, of_day, Clock(ZoneInfo(event.settings.time_zone))))
-    assert told["Badge"] == "a day credential, which stands in for issue 1"
+    assert told["Badge"] == "a day credential in place of issue 1"
     assert reason(ask("A1", "site", issue=1)) == "day_credential"
     tomorrow = ask("A1", "site", NOW + 24 * HOUR)
     assert tomorrow.admitted

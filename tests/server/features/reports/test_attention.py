@@ -166,10 +166,10 @@ def test_a_door_out_of_the_ordinary_with_its_figures(pages: Pages, west: FakeDoo
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ({"state": "done"}, "choose one of the states"),
-        ({"state": "settled", "note": "  "}, "say in the note how it was settled"),
+        ({"state": "done"}, "choose a state"),
+        ({"state": "settled", "note": "  "}, "describe in the note how it was settled"),
         ({"state": "seen", "note": "x" * (NOTE_CHARS_MAX + 1)}, "longer than 200"),
-        ({"state": "seen", "subject": "99999"}, "no such thing any more"),
+        ({"state": "seen", "subject": "99999"}, "it no longer exists"),
         ({"state": "seen", "subject": "x"}, "load the page again"),
         ({"state": "seen", "subject": "-1"}, "load the page again"),
         ({"state": "seen", "kind": "weather"}, "load the page again"),
@@ -192,7 +192,7 @@ def test_a_wrong_filter_is_told(shown: Pages, query: str) -> None:
     answer = shown.staff("auditor").get(f"{LIST}?{query}")
     assert answer.status_code == 400
     assert 'aria-invalid="true"' in answer.text or "kind=weather" in query
-    assert "Mend the fields in red first" in answer.text
+    assert "Correct the fields in red first" in answer.text
 
 
 def test_pages_of_a_long_list(

@@ -104,7 +104,7 @@ def test_nobody_and_no_such_hall(pages: Pages) -> None:
     (green,) = pages.database.reader.execute(
         "SELECT hall_id FROM hall WHERE code = 'green'"
     ).fetchone()
-    assert "Nobody, by the records." in auditor.get(list_of(green)).text
+    assert "No one, by the records." in auditor.get(list_of(green)).text
     assert auditor.get(list_of(9999)).status_code == 404
     assert auditor.get(list_of(9999, "print")).status_code == 404
 

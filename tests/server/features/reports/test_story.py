@@ -92,7 +92,7 @@ def test_a_discrepancy_stands_beside_its_scan(pages: Pages) -> None:
         for one in rows(pages.staff("auditor").get(address(pages, "A3")).text)
         if "Admitted" in one
     ]
-    assert "The server would have said:" in row
+    assert "The server would have answered:" in row
 
 
 def test_each_moment_is_on_one_page_alone(pages: Pages) -> None:
@@ -152,9 +152,9 @@ def test_an_invitation_and_a_refusal_are_undone(pages: Pages) -> None:
         fields = {"answer": answer, "session": opening}
         return admin.post(f"{target}/answer", fields, follow_redirects=True).text
 
-    assert "is invited, whatever the category" in say("invite")
+    assert "is invited, regardless of category" in say("invite")
     assert guests.answer(pages.database.reader, opening, serial) is True
-    assert "is refused, whatever the category" in say("refuse")
+    assert "is refused, regardless of category" in say("refuse")
     assert guests.answer(pages.database.reader, opening, serial) is False
     undo(admin, target)
     assert guests.answer(pages.database.reader, opening, serial) is True

@@ -57,7 +57,7 @@ class TestFirstPassword:
         assert lin.post("/admin/users/add", {"name": "X", "role": "admin"}).status_code == 303
         assert "X" not in {one.name for one in users.users(pages.database.reader)}
         assert lin.get("/", follow_redirects=True).request.path == "/admin/account/"
-        assert "Choose one of your own to go on" in lin.get("/admin/account/").text
+        assert "Choose your own password to continue" in lin.get("/admin/account/").text
 
     def test_is_changed_and_then_all_opens(self, pages: Pages) -> None:
         shown, lin = new_user(pages)

@@ -329,7 +329,7 @@ class TestStepUp:
         pages.now += 20 * MINUTE
         address = go(someone, "/admin/sign-on/?fresh=1&next=/admin/account/factors")
         answer = someone.get(path_of(provider.sign_in(address, "boss-2")))
-        assert "Somebody else is signed in there" in answer.text
+        assert "A different user is signed in there" in answer.text
         assert someone.get("/admin/account/factors").status_code == 303
 
 

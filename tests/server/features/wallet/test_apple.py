@@ -385,16 +385,16 @@ def test_install_refuses_what_does_not_belong_together(
     cases = [
         ((own, other.key.read_bytes(), middle), "The key is not the certificate's"),
         ((own, key, other.intermediate.read_bytes()), "has not signed"),
-        ((b"nothing", key, middle), "no certificate in PEM or DER"),
-        ((own, b"nothing", middle), "no private key"),
-        ((own, b"", middle), "no PKCS #12 file"),
+        ((b"nothing", key, middle), "not a certificate in PEM or DER"),
+        ((own, b"nothing", middle), "not a private key"),
+        ((own, b"", middle), "not a PKCS #12 file"),
         ((middle, key, own), "The key is not the certificate's"),
     ]
     for (certificate, private, intermediate), words in cases:
         with pytest.raises(certificates.WalletError, match=words):
             certificates.install_apple(event, certificate, private, intermediate, None, NOW)
     bad = make_chain(tmp_path / "bad", NOW, pass_type="no/pass type")
-    with pytest.raises(certificates.WalletError, match="no pass type certificate"):
+    with pytest.raises(certificates.WalletError, match="not a pass type certificate"):
         install(event, bad)
     with pytest.raises(certificates.WalletError, match="has expired"):
         install(event, chain, NOW + 400 * DAY)

@@ -118,7 +118,7 @@ def test_install_by_the_command(console: Console, key: rsa.RSAPrivateKey) -> Non
     [
         ({}, "me", "The issuer is a number"),
         ({"client_email": ""}, ISSUER, "lacks client_email"),
-        ({"private_key": "x"}, ISSUER, "no private key in PEM"),
+        ({"private_key": "x"}, ISSUER, "not a private key in PEM"),
         ({"private_key": 5}, ISSUER, "lacks client_email or private_key"),
     ],
 )
@@ -136,7 +136,7 @@ def test_other_files_are_refused(event: Event, tmp_path: Path) -> None:
         with pytest.raises(certificates.WalletError):
             certificates.install_google(event, text, ISSUER)
     curve = service_account(ec.generate_private_key(ec.SECP256R1()))  # type: ignore[arg-type]
-    with pytest.raises(certificates.WalletError, match="no RSA key"):
+    with pytest.raises(certificates.WalletError, match="not an RSA key"):
         certificates.install_google(event, curve, ISSUER)
 
 

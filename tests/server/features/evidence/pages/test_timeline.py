@@ -118,7 +118,7 @@ def test_a_field_that_means_nothing_is_said(shown: Pages, query: str) -> None:
     auditor = shown.staff("auditor")
     answer = auditor.get(f"/admin/log/?{query}")
     assert answer.status_code == 400
-    assert "Mend the fields in red first" in answer.text
+    assert "Correct the fields in red first" in answer.text
     assert numbers(answer.text) == []
 
 
@@ -250,7 +250,7 @@ def test_the_log_at_a_glance(pages: Pages, auditor: Staff, event: Event) -> None
     assert re.findall(r'data-label="Entries cosigned" class="number">(\w+)<', text) == [
         str(kept.size), "none",
     ]  # fmt: skip
-    for said in ("asks no witness outside", "No authority has stamped a checkpoint yet"):
+    for said in ("uses no outside witness", "No authority has stamped a checkpoint yet"):
         assert said in text
     assert_only(pages, "/admin/log/integrity", "auditor")
 
