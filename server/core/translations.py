@@ -1,9 +1,7 @@
-"""Translations of pages and mails.
+"""Translations of pages and mails, from .po files: `translations/LOCALE/LC_MESSAGES/server.po`
+here, and the same in the event's directory.
 
-English is in the code, marked by `_`, `ngettext` or `N_`. Other languages are in
-`translations/LOCALE/LC_MESSAGES/server.po` here, and in the event's own directory under the same
-names. Refusals are in `badges.po`, which doors read too (`badges/translations`). Catalogues are
-read as .po files, so no .mo files are needed.
+Refusals are in `badges.po`, which doors read too (`badges/translations`).
 """
 
 import io
@@ -48,16 +46,16 @@ class Words:
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """Return English, then every language with a file."""
+        """English first."""
         return (ENGLISH, *sorted(self._read.keys() - {ENGLISH}))
 
     def get(self, language: str) -> Translations:
-        """Return the translations of a language, else English."""
+        """Falls back to English."""
         return self._read.get(language, self._read[ENGLISH])
 
     def nearest(self, tags: Iterable[str]) -> str | None:
-        """Return the first BCP 47 tag's language with translations, such as "zh" for "zh-Hans-CN",
-        or None.
+        """Return the first BCP 47 tag's language with translations ("zh" for "zh-Hans-CN"), or
+        None.
         """
         available = {code.lower(): code for code in self.languages}
         for tag in tags:
@@ -70,8 +68,8 @@ class Words:
 
 
 def told_of(language: str) -> dict[str, str]:
-    """Return a language's tag, direction and own name. Raises CatalogueError for a directory that
-    names no language.
+    """Return tag, direction and own name. Raises CatalogueError for a directory that names no
+    language.
     """
     return dict(_told_of(language))
 
@@ -98,7 +96,6 @@ def _shipped(domain: str) -> tuple[tuple[str, Translations], ...]:
 
 
 def _catalogues(directory: Path, domain: str) -> Iterator[tuple[str, Translations]]:
-    """Yield each language of a directory with its translations."""
     for path in sorted(directory.glob(f"*/LC_MESSAGES/{domain}.po")):
         yield language_of(path.parent.parent.name), _translations(path)
 

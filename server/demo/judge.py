@@ -48,8 +48,6 @@ class Outage:
 
 @dataclass(frozen=True)
 class HallRule:
-    """The judge's facts about a hall."""
-
     capacity: int
     doors: tuple[str, ...]
     hard_anti_passback: bool
@@ -57,8 +55,6 @@ class HallRule:
 
 @dataclass(frozen=True)
 class LedgerRow:
-    """A scan in the ledger."""
-
     kiosk: str
     seq: int
     decision: str
@@ -104,7 +100,6 @@ def judge(
     outages: Sequence[Outage],
     ledger: Iterable[LedgerRow],
 ) -> Verdict:
-    """Return the verdict over all doors of the script."""
     verdict = Verdict(presented=sum(map(len, script.values())))
     matches = [m for door in script for m in match(script[door], answers.get(door, ()))]
     given = sorted((m.answer for m in matches if m.answer), key=lambda answer: answer.at)

@@ -72,7 +72,6 @@ class Link:
         await asyncio.sleep(0.01)  # The transports need this to close their sockets.
 
     async def _carry(self, reader: asyncio.StreamReader, near: asyncio.StreamWriter) -> None:
-        """Relay one connection until either side ends it."""
         try:
             # Calls to a cut link wait for its repair.
             await self._whole.wait()

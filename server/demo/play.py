@@ -83,7 +83,7 @@ def prepare(
 def draw(
     directory: Path, script: Script, seed: int, progress: Callable[[int, int], None]
 ) -> dict[str, Path]:
-    """Draw the film of each door. Return the paths by door."""
+    """Return the films by door."""
     films = {door: directory / f"{door}.avi" for door in script.doors}
     plans = [
         (films[door], [_shown(presentation) for presentation in script.doors[door]])
@@ -132,7 +132,7 @@ class Play:
     killed: int | None = None  # port of the killed server
 
     def perform(self, films: Mapping[str, Path], pages: Mapping[str, int]) -> Verdict:
-        """Play the films at the doors and judge the answers. Raises StageError.
+        """Play the films and judge the answers. Raises StageError.
 
         A kiosk with a port in `pages` serves its page there, and continues after its film.
         """
@@ -150,10 +150,9 @@ class Play:
 
     def go_on(self, films: Mapping[str, Path], pages: Mapping[str, int]) -> None:
         """Replay the films in a loop, so that the doors' pages stay alive. Answers are no longer
-        judged.
+        judged, and everyone admitted is still inside.
 
-        The kiosks are restarted with the same pages, and everyone admitted is still inside. Returns
-        when the pages answer. Raises StageError.
+        Returns when the pages answer. Raises StageError.
         """
         for kiosk in self.kiosks:
             assert kiosk.child is not None

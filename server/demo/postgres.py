@@ -64,8 +64,8 @@ def running(children: Children) -> Iterator[str]:
 
 
 def _as_somebody(path: Path) -> list[str]:
-    """As root, return the command prefix that changes to another user, and give that user the
-    directory. PostgreSQL refuses to run as root.
+    """As root, return the command prefix for another user, who gets the directory. PostgreSQL
+    refuses to run as root.
     """
     if os.geteuid():
         return []

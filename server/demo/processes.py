@@ -73,11 +73,10 @@ class Child:
         self._reader.join()
 
     def log(self) -> str:
-        """Return its error output so far."""
         return self._log.read_text("utf-8", "replace")
 
     def failed(self, problem: str) -> StageError:
-        """Return the error to raise, with the end of its log."""
+        """Return the error with the end of the log."""
         lines = self.log().splitlines()[-_TAIL_LINES:]
         return StageError("\n  ".join([f"{self.name} {problem}", *lines]))
 
@@ -94,7 +93,7 @@ class Child:
 
 
 class Children:
-    """The demo's processes. Stops those started last first. Use it in a `with`."""
+    """Stops those started last first. Use it in a `with`."""
 
     def __init__(self, logs: Path) -> None:
         self._logs = logs
@@ -108,12 +107,10 @@ class Children:
         return child
 
     def stop(self, child: Child) -> None:
-        """Stop one of them before the others."""
         child.stop()
         self._children.remove(child)
 
     def kill(self, child: Child) -> None:
-        """Kill one of them, as a power cut would."""
         child.kill()
         self._children.remove(child)
 

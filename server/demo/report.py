@@ -93,7 +93,6 @@ def summary(
 
 
 def forum_lines(counts: ForumCounts) -> list[str]:
-    """Return the figures of the forum, counted from its database."""
     figures = (
         ("days", f"{counts.days}"),
         ("activities", f"{counts.activities} of {counts.kinds} kinds"),

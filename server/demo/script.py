@@ -91,8 +91,6 @@ _MADE_UP = ("forged_key", "forged_bit", "other_event")
 
 @dataclass(frozen=True)
 class Presentation:
-    """A code shown at a door, with its right answer."""
-
     door: str
     hall: str
     number: int  # at its door, from 0
@@ -129,7 +127,7 @@ def kinds(text: str) -> list[tuple[str, str]]:
 
 
 def cut_points(text: str) -> tuple[int, int]:
-    """Return the number of presentations before each of the two bars."""
+    """Return the number of presentations before each bar."""
     first, second, _ = text.split("|")
     return len(first.split()), len(first.split()) + len(second.split())
 
@@ -188,7 +186,6 @@ class _Cast:
         self._labelled: dict[str, _Code] = {}
 
     def show(self, door: str, number: int, kind: str, label: str) -> None:
-        """Assign a new badge or code to a presentation."""
         code = self._new_code(kind)
         self._shown[door, number] = code
         if label:

@@ -34,7 +34,7 @@ CHECK_S = 1.0
 
 @dataclass
 class Show:
-    """The options of the command line. `good` is the result."""
+    """`good` is the result."""
 
     place: Path
     seed: int
@@ -105,7 +105,6 @@ class Show:
             )
 
     def _own_badge(self, event: Event, database: Database, forum: Forum) -> list[str]:
-        """Make a badge to print, and its phone page, for the first delegate without a part."""
         person = next(
             candidate for candidate in forum.people[CAST_SIZE:] if candidate.category == "delegate"
         )
@@ -128,7 +127,6 @@ def own_badge(event: Event, database: Database, external_id: str, path: Path) ->
 
 
 def free_port() -> int:
-    """Return an unused port of loopback."""
     with socket.create_server((HOST, 0)) as listener:
         port: int = listener.getsockname()[1]
         return port
@@ -152,7 +150,7 @@ def _run_webcam(stage: Stage, kiosk: Kiosk, camera: str, port: int) -> None:
 
 
 def _pages(event: Event, password: str, kiosks: Sequence[Kiosk]) -> list[str]:
-    """Return the addresses of all pages. A kiosk's screen opens by its link, for one browser."""
+    """Return the addresses. A kiosk's link opens its screen for one browser."""
     return [
         f"Admin's pages        {event.settings.public_address}/   (browsers warn once: the"
         " certificate is the event's own)",

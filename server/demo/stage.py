@@ -1,6 +1,5 @@
-"""Runs server and kiosks as processes, and cuts a kiosk's network.
-
-The kiosks run as at a real event. Their answers arrive as lines of JSON.
+"""Runs server and kiosks as processes, and cuts a kiosk's network. The kiosks run as at a real
+event.
 """
 
 import http.client
@@ -33,14 +32,11 @@ _BY = "command-line"
 
 
 def clock_ms() -> int:
-    """Return the time in Unix ms."""
     return time.time_ns() // 1_000_000
 
 
 @dataclass
 class Kiosk:
-    """A kiosk with its directory, network link and answers."""
-
     door: str
     directory: Path
     link: Link
@@ -59,7 +55,6 @@ class Kiosk:
         self.cut_at = clock_ms()
 
     def mend(self) -> Outage:
-        """Reconnect the network, and return the outage."""
         assert self.cut_at is not None
         outage = Outage(self.door, self.cut_at, clock_ms())
         self.link.mend()
@@ -80,8 +75,8 @@ class Stage:
         self._servers: dict[int, Child] = {}
 
     def serve(self, *more: int) -> None:
-        """Start the server, and one at each of `more` ports on the same database. Return when all
-        answer. Raises StageError.
+        """Start the server, and one at each of `more` ports on the same database. Raises
+        StageError.
         """
         ports = [self._event.settings.port, *more]
         if more:
@@ -95,7 +90,7 @@ class Stage:
             self.start_server(port)
 
     def start_server(self, port: int) -> None:
-        """Start the server at a port, and wait until it answers. Raises StageError."""
+        """Raises StageError if the server does not answer."""
         words = ["serve", "--event", str(self._directory(port)), "--port", str(port)]
         name = "server" if port == self._event.settings.port else f"server-{port}"
         server = self._children.start(name, [sys.executable, "-m", "server.cli.main", *words])
@@ -105,7 +100,7 @@ class Stage:
         self._servers[port] = server
 
     def kill_server_of(self, door: str) -> int:
-        """Kill the server preferred by the kiosks of a door's hall, and return its port."""
+        """Kill the server that the door's kiosks prefer, and return its port."""
         db = self._database.reader
         hall = next(item.hall_id for item in store.doors(db) if item.code == door)
         listed = addresses.servers_of(db)
@@ -119,7 +114,7 @@ class Stage:
         return path if port == self._event.settings.port else path.with_name(f"event-{port}")
 
     def enrol(self, kiosk: Kiosk) -> str:
-        """Add, enrol and confirm a kiosk, after comparing the six words. Raises StageError."""
+        """Add, enrol and confirm a kiosk, comparing the six words. Raises StageError."""
         code = self._database.write(
             lambda db: registry.add_kiosk(
                 db,
@@ -163,7 +158,7 @@ class Stage:
         kiosk.child = self._children.start(kiosk.name, command, hear)
 
     def wait_for_page(self, kiosk: Kiosk, port: int) -> None:
-        """Return when the kiosk's page answers. Raises StageError."""
+        """Raises StageError if the page does not answer."""
         child = kiosk.child
         assert child is not None
         wait_until(lambda: _is_open(port) or not child.running, START_S)
@@ -171,7 +166,7 @@ class Stage:
             raise child.failed("does not show its page")
 
     def ledger(self, answers: list[Answer]) -> list[LedgerRow]:
-        """Return the ledger's scans once it has these answers, or at the timeout."""
+        """Return the scans once they include these answers, or at the timeout."""
         wanted = {(answer.kiosk, answer.seq) for answer in answers}
         rows: list[LedgerRow] = []
 
@@ -186,7 +181,7 @@ class Stage:
         return entries.discrepancy_count(self._database.reader)
 
     def after_moves(self) -> list[str]:
-        """List the halls that people left without a scanned exit, and the state of their places."""
+        """List the halls that people left without a scanned exit, with their places."""
         halls = store.halls(self._database.reader)
         return [
             f"{hall.code} ({hall.leaving}) kept {hall.moved_on}, freed {hall.unconfirmed_moves}"
@@ -235,7 +230,6 @@ class Stage:
 
 
 def _is_open(port: int) -> bool:
-    """Return whether that port of loopback is open."""
     try:
         socket.create_connection(("127.0.0.1", port), timeout=2).close()
     except OSError:

@@ -32,7 +32,7 @@ KEPT_BY = frozenset(
 
 @dataclass(frozen=True)
 class Telling:
-    """A record that an act changed. `state` is `made`, `removed` or ""."""
+    """`state` is `made`, `removed` or ""."""
 
     kind: str
     name: str
@@ -40,7 +40,6 @@ class Telling:
     differences: list[Difference]
 
     def __str__(self) -> str:
-        """Return one line of English for files."""
         if self.state:
             return f"{self.kind} {self.name}: {self.state}"
         return f"{self.kind} {self.name}: {'; '.join(map(str, self.differences))}"
@@ -48,8 +47,8 @@ class Telling:
 
 @dataclass(frozen=True)
 class Told:
-    """The changes of an act. If they are not stored, `now` has the current values. `lost` means
-    that former values are missing.
+    """If the changes are not stored, `now` has the current values. `lost` means that former values
+    are missing.
     """
 
     changed: list[Telling]
@@ -58,7 +57,6 @@ class Told:
     person: str  # the attendee concerned, if still known
 
     def __str__(self) -> str:
-        """Return one line of English for files."""
         if self.lost:
             now = "; ".join(f"{difference.label} {difference.new}" for difference in self.now)
             return f"before: not kept{f'; now: {now}' if now else ''}"
@@ -66,7 +64,6 @@ class Told:
 
 
 def told(db: Connection, zone: ZoneInfo, acts: Sequence[LoggedAct]) -> dict[int, Told]:
-    """Return the descriptions of these acts, by number."""
     kept = act_changes.of_acts(db, [act.number for act in acts])
     names = _names(db, [act.serial for act in acts if act.serial is not None])
     words = PersonWords(db)

@@ -1,7 +1,5 @@
-"""Stores each user's last change through pages, and undoes it.
-
-It is undone only if everything is still as the change left it, so a colleague's later change is
-never lost.
+"""Stores each user's last change through pages, for undo. It is undone only if everything is still
+as the change left it, so a colleague's later change is never lost.
 """
 
 import hashlib
@@ -22,7 +20,7 @@ from server.storage.connection import Connection
 
 
 class EditError(Spoken, ValueError):
-    """Raised if a change can't be made or undone. The text states the reason and the remedy."""
+    """Raised if a change can't be made or undone."""
 
 
 @dataclass
@@ -43,8 +41,6 @@ class Kept:
 
 @dataclass(frozen=True)
 class LastEdit:
-    """A user's last change."""
-
     by: str
     at: int
     what: str
@@ -54,12 +50,11 @@ class LastEdit:
 
     @property
     def mark(self) -> str:
-        """Return a short id of this change."""
         return hashlib.sha256(f"{self.at} {self.cursor} {self.what}".encode()).hexdigest()[:16]
 
 
 def mark_of(values: Mapping[str, Any] | None) -> str:
-    """Return a hash of a record, to detect changes since a page was rendered."""
+    """Return a hash, to detect changes since a page was rendered."""
     text = json.dumps(values, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -100,7 +95,6 @@ def keep_words(
 
 
 def last_edit(db: Connection, by: str) -> LastEdit | None:
-    """Return a user's last change, or None."""
     row = db.execute("SELECT * FROM page_edit WHERE made_by = ?", (by,)).fetchone()
     if row is None:
         return None

@@ -20,8 +20,6 @@ EVERY = Phrase("all")
 
 
 class PersonWords:
-    """Knows the names of categories and zones."""
-
     def __init__(self, db: Connection) -> None:
         self.categories = {
             plan.code: text_in(plan.names, "en") or plan.key for plan in store.categories(db)
@@ -29,7 +27,6 @@ class PersonWords:
         self._zones = store.zones(db)
 
     def of(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Return an attendee's columns with their values in words."""
         return {key: self._value(key, value) for key, value in values.items()}
 
     def _value(self, key: str, value: Any) -> Any:

@@ -12,7 +12,6 @@ Values = dict[str, Any]
 
 
 def stored_values(db: Connection, kind: str, code: str) -> Values | None:
-    """Return a record of a kind in `KINDS`, or None."""
     row = db.execute(f"{_QUERIES[kind]} WHERE t.code = ?", (code,)).fetchone()
     if row is None:
         return None

@@ -1,6 +1,5 @@
-"""Represents single records of an event as values to compare, store and restore.
-
-Records of the venue have a venue file's keys and values, so `venue_file` can read them.
+"""Represents single records of an event as values to compare, store and restore, in the form of a
+venue file.
 """
 
 from collections.abc import Collection, Mapping
@@ -45,7 +44,6 @@ class Thing:
 
 
 def guest(session_code: str, serial: int) -> Thing:
-    """Return the id of an invitation to a session, or of a refusal."""
     return Thing("guest", f"{session_code}:{serial}")
 
 
@@ -74,7 +72,7 @@ def values_of(
 
 
 def code_of(db: Connection, kind: str, number: int) -> str:
-    """Return the code of a hall, door, session or category. Raises NothingThereError."""
+    """Raises NothingThereError."""
     column = "category" if kind == "category" else f"{kind}_id"
     row = db.execute(f"SELECT code FROM {kind} WHERE {column} = ?", (number,)).fetchone()
     if row is None:
@@ -83,7 +81,7 @@ def code_of(db: Connection, kind: str, number: int) -> str:
 
 
 def number_of(db: Connection, kind: str, code: str) -> int:
-    """Return the id of a record of the venue by its code. Raises NothingThereError."""
+    """Raises NothingThereError."""
     column = "category" if kind == "category" else f"{kind}_id"
     row = db.execute(f"SELECT {column} FROM {kind} WHERE code = ?", (code,)).fetchone()
     if row is None:
@@ -92,13 +90,11 @@ def number_of(db: Connection, kind: str, code: str) -> int:
 
 
 def local_text(at: int, zone: ZoneInfo) -> str:
-    """Format an instant (Unix ms) as in a venue file."""
     local = datetime.fromtimestamp(at // 1000, zone).replace(tzinfo=None)
     return local.isoformat(sep=" ", timespec="seconds" if local.second else "minutes")
 
 
 def measured(measures: Measures) -> Values:
-    """Return a hall's known measures."""
     known_measures = {key: value for key, value in vars(measures).items() if value is not None}
     return {
         key: int(value) if value == int(value) else value for key, value in known_measures.items()

@@ -98,8 +98,6 @@ WORDS = {True: YES, False: NO, None: NONE, "": NONE}
 
 @dataclass(frozen=True)
 class Difference:
-    """A changed key, with the old and new value in words."""
-
     key: str
     old: str
     new: str
@@ -119,12 +117,10 @@ class Difference:
 
 
 def field_words(key: str) -> str:
-    """Return the label of a preview's field."""
     return _FIELDS.get(key) or LABELS.get(key, key.replace("_", " "))
 
 
 def shown(value: Any) -> str:
-    """Format a value for people."""
     if isinstance(value, list | tuple):
         return (
             joined(", ", [item if isinstance(item, str) else str(item) for item in value]) or NONE
@@ -135,12 +131,11 @@ def shown(value: Any) -> str:
 
 
 def told(changes: Iterable[Difference]) -> str:
-    """Return the differences in one line."""
     return joined(", ", [change.phrase for change in changes])
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Difference]:
-    """List the differences, in the order of `after`. A missing key counts as empty."""
+    """A missing key counts as empty."""
     keys = [*after, *(key for key in before if key not in after)]
     return [
         Difference(key, shown(before.get(key)), shown(after.get(key)))
@@ -150,12 +145,10 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Dif
 
 
 def named(kind: str, values: Mapping[str, Any]) -> Phrase:
-    """Return a record's kind and name."""
     if kind not in PLURALS.values():
         return Phrase(KINDS[kind])
     return Phrase("%(kind)s %(code)s", kind=Phrase(KINDS[kind]), code=name_of(values))
 
 
 def name_of(values: Mapping[str, Any]) -> str:
-    """Return the display name of a record of the venue."""
     return str(values.get("name") or values.get("title") or values.get("code") or "?")

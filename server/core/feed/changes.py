@@ -1,7 +1,5 @@
-"""Stores the changes that kiosks need.
-
-`publish` stores a change in the transaction that made it. A cursor is a change's number. A kiosk
-states its newest cursor and gets later changes.
+"""Stores the changes that kiosks need. A cursor is a change's number; a kiosk states its newest one
+and gets later changes.
 """
 
 from collections.abc import Callable, Iterable
@@ -25,18 +23,16 @@ def publish(
     hall_id: int | None = None,
     kiosk: str | None = None,
 ) -> None:
-    """Store a change for one kiosk, for the kiosks of one hall, or for all."""
+    """Store a change in its transaction, for one kiosk, the kiosks of one hall, or all."""
     _published(db).add([(hall_id, kiosk, wire.encode_change(change))])
 
 
 def publish_to_halls(db: Connection, changes: Iterable[tuple[int, wire.Change]]) -> None:
-    """Store changes in order, each for the kiosks of one hall."""
+    """Store changes in order."""
     _published(db).add([(hall_id, None, wire.encode_change(change)) for hall_id, change in changes])
 
 
 class Published(Collected):
-    """Collects changes in order."""
-
     tables = ("change",)
 
     def __init__(self, db: Connection) -> None:
@@ -44,7 +40,7 @@ class Published(Collected):
         self._rows: list[tuple[int | None, str | None, str]] = []
 
     def add(self, rows: Iterable[tuple[int | None, str | None, str]]) -> None:
-        """Add changes as (hall, kiosk, body). Hall and kiosk may be None."""
+        """Add (hall, kiosk, body). Hall and kiosk may be None."""
         self._rows += rows
         self.write()
 
@@ -58,7 +54,7 @@ def _published(db: Connection) -> Published:
 
 
 def publish_all(db: Connection, changes: Iterable[wire.Change]) -> None:
-    """Store changes in order, each for all kiosks."""
+    """Store changes in order."""
     insert_many(db, "change", ("body",), [(wire.encode_change(change),) for change in changes])
 
 
@@ -67,12 +63,11 @@ def cursor(db: Connection) -> int:
     return int(db.execute(f"SELECT {CURSOR}").fetchone()[0])
 
 
-# Takes a kiosk and a change, and returns the change as sent to that kiosk.
+# Returns a change as sent to that kiosk.
 Sign = Callable[[str | None, str], str]
 
 
 def as_it_is(kiosk: str | None, body: str) -> str:
-    """Return the change unsigned."""
     return body
 
 
@@ -91,12 +86,12 @@ def changes_after(
 
 
 def trim(db: Connection, keep: int = KEEP_CHANGES) -> None:
-    """Delete the oldest changes. Kiosks away for longer take a snapshot."""
+    """Kiosks that miss these take a snapshot."""
     db.execute("DELETE FROM change WHERE cursor <= ?", (cursor(db) - keep,))
 
 
 def read_changes(db: Connection, after: int, limit: int, sign: Sign) -> list[FeedItem]:
-    """Return at most `limit` changes after `after`, oldest first, each as sent to its kiosk."""
+    """Return at most `limit` changes, oldest first, as sent to their kiosks."""
     rows = db.execute(
         "SELECT cursor, hall_id, kiosk, body FROM change WHERE cursor > ? ORDER BY cursor LIMIT ?",
         (after, limit),

@@ -1,7 +1,5 @@
-"""Delivers published changes to open connections.
-
-After each commit, and periodically for other processes' writes, the hub reads the new changes once
-and gives each subscriber its part.
+"""Delivers published changes to open connections: after each commit, and periodically those of
+other processes.
 """
 
 import contextlib
@@ -28,10 +26,8 @@ TRIM_EVERY = 1_000
 
 
 class Hub:
-    """Delivers new changes to subscribers on the writer's thread, right after the commit. Close it
-    with the database.
-
-    If the writer's thread would have to wait, the hub's own thread delivers them.
+    """Delivers on the writer's thread, right after the commit, or on its own thread if the writer
+    would have to wait. Close it with the database.
     """
 
     def __init__(self, database: Database, sign: Sign = as_it_is) -> None:
@@ -52,7 +48,6 @@ class Hub:
         self._thread.start()
 
     def close(self) -> None:
-        """End all subscriptions and stop."""
         self._closing = True
         self._wake.put(None)
         self._thread.join()
@@ -112,10 +107,8 @@ class Hub:
             self._concerned[key].discard(subscription)
 
     def _committed(self, db: Connection) -> Callable[[], None] | None:
-        """Read the committed changes on the writer's thread without blocking. Return a function
-        that delivers them once they are on disk.
-
-        If the lock is held, the hub's own thread delivers them.
+        """Read the committed changes without blocking the writer. Return a function that delivers
+        them once they are on disk.
         """
         if not self._lock.acquire(blocking=False):
             self._wake.put(None)
@@ -167,7 +160,6 @@ class Hub:
             self._read_on(db)
 
     def _sleep(self) -> None:
-        """Sleep until woken, or until other processes may have written."""
         with contextlib.suppress(queue.Empty):
             self._wake.get(timeout=FOREIGN_WRITES_S)
             while True:

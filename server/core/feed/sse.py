@@ -5,10 +5,9 @@ from server.core.feed.subscription import CursorGoneError, Subscription
 
 
 class Stream:
-    """A subscription as Server-Sent Events (WHATWG HTML §9.2), while the client reads.
+    """A subscription as Server-Sent Events (WHATWG HTML §9.2).
 
-    Pending changes are sent together. A server may iterate on a thread, or hold it on an event loop
-    (`server/web/serving/feeds.py`).
+    A server may iterate on a thread, or hold it on an event loop (`server/web/serving/feeds.py`).
     """
 
     FIRST = b": open\n\n"

@@ -14,7 +14,7 @@ QUEUE_MAX = 10_000
 
 @dataclass(frozen=True)
 class FeedItem:
-    """A change with its cursor in the feed. Without hall and kiosk it is for all."""
+    """A change. Without hall and kiosk it is for all."""
 
     cursor: int
     hall_id: int | None
@@ -29,7 +29,7 @@ class FeedItem:
 
 
 class CursorGoneError(Exception):
-    """Raised if the feed does not have that cursor, or no longer. The kiosk then takes a
+    """Raised if the feed does not, or no longer, have that cursor. The kiosk then takes a
     snapshot.
     """
 
@@ -110,7 +110,6 @@ class Subscription:
             return not self._ended
 
     def _end(self) -> None:
-        """End the feed after the queued items."""
         self._ended = True
         self._queue.put(())
         if self._told is not None:
@@ -134,7 +133,7 @@ class Subscription:
         callback()
 
     def end(self) -> None:
-        """End the subscription. Queued items may still be taken."""
+        """Queued items may still be taken."""
         with self._lock:
             self._end()
 

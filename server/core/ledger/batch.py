@@ -47,9 +47,8 @@ class BatchRecorder:
         quarantined: bool,
         memo: Memo,
     ) -> None:
-        """Begin a step for these records, with the kiosk's `accounts`. `entries` is the entry log's
-        number of leaves. `quarantined` marks scans of a kiosk fenced as lost. `memo` is the
-        transaction's.
+        """Begin a step for these records. `entries` is the log's number of leaves. `quarantined`
+        marks scans of a kiosk fenced as lost.
         """
         self.db = db
         self.sender = accounts.kiosk
@@ -83,7 +82,7 @@ class BatchRecorder:
 
     @property
     def entries(self) -> int:
-        """Return the entry log's number of leaves, including this step's."""
+        """Return the log's number of leaves, including this step's."""
         return self._rows.entries
 
     def judge_again(self) -> None:
@@ -136,7 +135,7 @@ class BatchRecorder:
                 self.came[hall] = self.came.get(hall, 0) + 1
 
     def _since(self, record: ScanRecord) -> int:
-        """Return the time from which the holder's other stays matter to an entry."""
+        """Return from when on the holder's other stays matter to an entry."""
         return server_time(record, self.now) - copies.WINDOW_MS
 
     def _roll_call_scan(
@@ -242,7 +241,6 @@ class BatchRecorder:
         return stay, over
 
     def _suspect(self, number: int, stay: stays.Stay, others: Sequence[Span]) -> None:
-        """Look for evidence that several people use the badge."""
         finding = copies.find(stay, others, self._rules)
         if finding is None:
             return
@@ -403,7 +401,7 @@ class BatchRecorder:
         self._rows.leaf("inferred_exit", entry_log.canonical(body))
 
     def _settle(self, closed: stays.Stay | None) -> None:
-        """Return the place of a closed stay to the pool. The stay was open here."""
+        """Return the closed stay's place to the pool."""
         if closed is None:
             return
         self._holders.moved(closed.serial)
@@ -414,7 +412,6 @@ class BatchRecorder:
 
 
 def read_ahead(db: Connection, memo: Memo) -> Reading:
-    """Read the event's state that batches need into the memo."""
     if _MUSTER_IS_ON in memo:
         return
     asked = db.execute(muster.IS_ON)
@@ -423,7 +420,6 @@ def read_ahead(db: Connection, memo: Memo) -> Reading:
 
 
 def _has_early_exits(db: Connection, memo: Memo) -> bool:
-    """Return whether an exit may be waiting for its entry."""
     early: bool | None = memo.get(_HAS_EARLY_EXITS)
     if early is None:
         early = memo[_HAS_EARLY_EXITS] = stays.has_early_exits(db)

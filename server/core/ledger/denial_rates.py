@@ -1,9 +1,8 @@
 """Finds doors with an unusual rate of denials, compared with the other doors in the same hour.
 
-A door is compared with all others by Fisher's exact test, which is valid for few scans as for many.
-The p-value is two-sided, and multiplied by the number of doors of that hour (Bonferroni
-correction). An unusual door is excluded when the rest are compared. A significant difference may
-still be too small to matter, so the rate must also be twice or half the others'.
+Fisher's exact test is valid for few scans as for many. The p-value is two-sided, and multiplied by
+the number of doors of that hour (Bonferroni correction). A significant difference may still be too
+small to matter, so the rate must also be twice or half the others'.
 """
 
 from collections import defaultdict
@@ -22,8 +21,6 @@ DENIALS_MIN = 5  # at the door, or expected there by the others' rate
 
 @dataclass(frozen=True)
 class Tally:
-    """Counts of answers to entries."""
-
     asked: int
     denied: int
 
@@ -61,9 +58,7 @@ class DoorRate:
 
 
 def unusual(db: Connection, since: int, until: int) -> list[DoorRate]:
-    """Return the unusual doors in each hour of a span (Unix ms), newest hour first, then least
-    likely.
-    """
+    """Return unusual doors in a span (Unix ms), newest hour first, then least likely."""
     rows = db.execute(
         "SELECT quarter / 4 AS hour, door_id, SUM(admitted) AS admitted, SUM(denied) AS denied"
         " FROM door_quarter WHERE quarter >= ? AND quarter < ? GROUP BY 1, 2",
@@ -154,7 +149,6 @@ def _log_choose(of: int, chosen: int) -> float:
 
 
 def door_names(db: Connection) -> dict[int, tuple[dict[str, str], int, dict[str, str]]]:
-    """Return each door's names, its hall, and the hall's names."""
     rows = db.execute(
         "SELECT d.door_id, d.names, h.hall_id, h.names AS hall_names"
         " FROM door d JOIN hall h ON h.hall_id = d.hall_id"
@@ -166,7 +160,7 @@ def door_names(db: Connection) -> dict[int, tuple[dict[str, str], int, dict[str,
 
 
 def latest_of_hall(db: Connection, hall_id: int, now: int) -> dict[int, tuple[Tally, Tally]]:
-    """Return each door's counts in this quarter of an hour and the one before."""
+    """Return each door's counts in this quarter of an hour and the last."""
     quarter = now // QUARTER_MS
     tallies: dict[tuple[int, int], Tally] = {}
     for row in db.execute(

@@ -38,8 +38,6 @@ ANSWERS_MAX = 5_000  # cached answers
 
 
 class Judge:
-    """Replays records of one transaction."""
-
     def __init__(
         self, db: Connection, holders: Holders, rules: Rules, calendar: Calendar, rows: Rows
     ) -> None:
@@ -195,7 +193,6 @@ class Judge:
         )
 
     def _outer(self, door: int, inside: Mapping[int, stays.Stay]) -> tuple[Outer, ...]:
-        """Return the surrounding halls that the door leads into."""
         outer = self._rules.outer.get(door)
         if outer is None:
             return ()
@@ -210,7 +207,7 @@ class Judge:
         return frozenset((row["issue"], row["day"]) for row in rows)
 
     def _guest(self, serial: int) -> dict[int, bool]:
-        """Return the sessions with the holder as a guest, and whether invited or refused."""
+        """Return whether sessions invite or refuse the holder."""
         rows = self._db.execute(
             "SELECT session_id, invited FROM session_guest WHERE serial = ?", (serial,)
         )
@@ -222,7 +219,6 @@ def _presence(stay: stays.Stay | None) -> Presence | None:
 
 
 def _number_of(db: Connection, stay: stays.Stay) -> int | None:
-    """Return the number of the scan that opened the stay, or None."""
     row = db.execute(
         "SELECT number FROM scan WHERE kiosk = ? AND generation = ? AND seq = ?", stay.ref_values
     ).fetchone()

@@ -72,8 +72,6 @@ class Page:
 
 @dataclass(frozen=True)
 class ScanSite:
-    """The place, time and kiosk of a scan in a discrepancy."""
-
     number: int
     door_names: dict[str, str]
     hall_names: dict[str, str]
@@ -143,14 +141,14 @@ def page(
 
 
 def found(db: Connection, wanted: Filter, end: int, chunk_rows: int) -> Iterator[list[Entry]]:
-    """Yield the entries with numbers below `end`, oldest first, in chunks."""
+    """Yield entries below `end`, oldest first, in chunks."""
     numbers = finding.numbers(db, wanted, 0, end, upwards=True)
     while chunk := list(islice(numbers, chunk_rows)):
         yield entries_of(db, chunk)[::-1]
 
 
 def entries_of(db: Connection, numbers: Sequence[int]) -> list[Entry]:
-    """Return the existing scans with these numbers, newest first."""
+    """Return existing scans, newest first."""
     rows = db.execute(
         f"{SELECT_ENTRY} WHERE {dialect.one_of('s.number')} ORDER BY s.number DESC",
         (dialect.many(numbers),),
@@ -159,7 +157,6 @@ def entries_of(db: Connection, numbers: Sequence[int]) -> list[Entry]:
 
 
 def latest(db: Connection, rows: int) -> list[Entry]:
-    """Return the newest scans, newest first."""
     return page(db, Filter(), rows=rows).entries
 
 
@@ -170,7 +167,7 @@ def newest_number(db: Connection) -> int:
 
 
 def kiosks(db: Connection) -> list[str]:
-    """Return the names of all current and former kiosks."""
+    """Return all current and former kiosks."""
     rows = db.execute("SELECT DISTINCT kiosk FROM kiosk ORDER BY kiosk")
     return [row[0] for row in rows.fetchall()]
 
@@ -187,13 +184,13 @@ def sessions_called(db: Connection, text: str) -> tuple[int, ...]:
 
 
 def discrepancies(db: Connection, limit: int = 100) -> list[Discrepancy]:
-    """Return the newest discrepancies, newest first."""
+    """Return discrepancies, newest first."""
     rows = db.execute(f"{_SELECT_DISCREPANCY} ORDER BY n.discrepancy_id DESC LIMIT ?", (limit,))
     return [_discrepancy(row) for row in rows]
 
 
 def discrepancies_of(db: Connection, numbers: Sequence[int]) -> list[Discrepancy]:
-    """Return the existing discrepancies with these ids, newest first."""
+    """Return existing discrepancies, newest first."""
     rows = db.execute(
         f"{_SELECT_DISCREPANCY} WHERE {dialect.one_of('n.discrepancy_id')}"
         " ORDER BY n.discrepancy_id DESC",

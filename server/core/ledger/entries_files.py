@@ -47,8 +47,6 @@ NAMED = ("name", "organisation")
 
 @dataclass(frozen=True)
 class Asked:
-    """A file of entries. `has_names` includes holders' names."""
-
     wanted: Filter
     time_zone: str
     language: str = "en"

@@ -74,8 +74,6 @@ def numbers(
 
 
 class _Search:
-    """Goes through the blocks of a search."""
-
     def __init__(
         self, db: Connection, wanted: Filter, start: int, end: int, *, upwards: bool
     ) -> None:
@@ -137,7 +135,6 @@ class _Search:
             places, rows = places[rows:], min(rows * 4, _CHUNK_MAX)
 
     def _compared(self, numbers: Sequence[int]) -> list[int]:
-        """Return the numbers that match the filter."""
         rows = self._db.execute(
             "SELECT s.number, s.note FROM scan s"
             f" WHERE {dialect.one_of('s.number')}{self._conditions}",
@@ -147,7 +144,7 @@ class _Search:
         return sorted(matching, reverse=not self._upwards)
 
     def _looked_through(self, low: int, high: int) -> Iterator[int]:
-        """Yield the matches from `low` to before `high`, read in chunks."""
+        """Yield the matches, read in chunks."""
         rows = _CHUNK
         order = "ASC" if self._upwards else "DESC"
         while low < high:
@@ -210,7 +207,7 @@ def _conditions(wanted: Filter) -> tuple[str, list[int | str]]:
 
 
 def _people(db: Connection, wanted: Filter) -> Collection[int] | None:
-    """Return the serials to match, or None for all."""
+    """Return serials, or None for all."""
     people_matching = None if wanted.serial is None else {wanted.serial}
     for text, part in ((wanted.name, "name"), (wanted.organisation, "organisation")):
         if text is None:

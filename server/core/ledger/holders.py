@@ -1,7 +1,6 @@
 """Caches holders' data for a batch, or for all batches taken together, read by one statement.
 
-The transaction has only this writer, so cached data stays valid until a batch changes it and
-reports the change here.
+The transaction has only this writer, so data stays valid until a batch reports a change.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -25,8 +24,6 @@ class _Stays(NamedTuple):
 
 
 class Holders(Collected):
-    """Cached data of holders."""
-
     def __init__(self, db: Connection, before: Callable[[], object] = lambda: None) -> None:
         """`before` is called before each read of stays."""
         super().__init__(db)
@@ -49,7 +46,7 @@ class Holders(Collected):
             self._take(wanted, rows)
 
     def stays(self, serial: int, since: int) -> list[Span]:
-        """Return the holder's stays that were not over at `since`, including later ones."""
+        """Return stays that were not over at `since`, including later ones."""
         cached = self._stays.get(serial)
         if cached is None or since < cached.since:
             self._read([(serial, since)])
@@ -57,13 +54,12 @@ class Holders(Collected):
         return [span for span in cached.spans if stays.was_on(span, since)]
 
     def person(self, serial: int) -> Row | None:
-        """Return the holder's row, or None if the roster lacks the serial."""
+        """Return None if the roster lacks the serial."""
         if serial not in self._people:
             self._read([(serial, stays.NEVER_OVER)])
         return self._people[serial]
 
     def may_have_unnamed_exit(self, serial: int) -> bool:
-        """Return whether an exit of the holder may be waiting for its entry."""
         cached = self._stays.get(serial)
         return cached is None or cached.unnamed
 
@@ -75,7 +71,7 @@ class Holders(Collected):
             self._stays[serial] = cached._replace(since=stays.NEVER_OVER, spans=())
 
     def left_unnamed(self, serial: int) -> None:
-        """Invalidate after an exit of the holder began to wait for its entry."""
+        """Invalidate when an exit of the holder begins to wait for its entry."""
         self._stays.pop(serial, None)
 
     def somebody_moved(self) -> None:
@@ -105,7 +101,6 @@ class Holders(Collected):
 
 @lru_cache(maxsize=256)
 def _reading(count: int) -> str:
-    """Return the statement for `count` holders."""
     return _READ.format(", ".join([_VALUE] * count))
 
 

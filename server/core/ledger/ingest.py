@@ -1,8 +1,8 @@
 """Takes kiosks' scans into the ledger, once each, in order of arrival, with all consequences.
 
-A batch is one step of a transaction. The journal's chain is verified, each record becomes a leaf of
-the entry log, stays open and close, and places move. Differing answers become discrepancies, and
-the doors concerned are notified. A repeated batch changes nothing.
+A batch is one step of a transaction: verify the journal's chain, add leaves to the entry log, open
+and close stays, move places, record discrepancies, and notify doors. A repeated batch changes
+nothing.
 """
 
 from collections.abc import Container, Iterable, Mapping
@@ -55,10 +55,7 @@ def ingest(
     now: int,
     prepared: Prepared | None = None,
 ) -> Ingested:
-    """Take a batch. Raises ForkError, GapError or WireError; the caller must then roll back.
-
-    `prepared` is the prepared batch, if available.
-    """
+    """Raises ForkError, GapError or WireError; the caller must then roll back."""
     fresh = _verified(sender, batch, prepared)
     standing = sender.standing
     venue = rules_of(db, standing.rules_version)
@@ -129,7 +126,6 @@ def _share(
 
 
 def _halls_beyond(lines: Iterable[Line]) -> set[int]:
-    """Return the halls with an entry on an override place."""
     halls = set()
     for record in (line.record for line in lines if line.record.direction == "entry"):
         if record.kind is PlaceKind.OVERRIDE:
@@ -139,7 +135,6 @@ def _halls_beyond(lines: Iterable[Line]) -> set[int]:
 
 
 def _gone_outer(batch: wire.ScanBatch) -> dict[int, list[int]]:
-    """Return the halls of `gone_outer` by the sequence of their entry."""
     halls_by_seq: dict[int, list[int]] = {}
     if not isinstance(batch.gone_outer, UnsetType):
         for gone in batch.gone_outer:
@@ -148,7 +143,7 @@ def _gone_outer(batch: wire.ScanBatch) -> dict[int, list[int]]:
 
 
 def _verified(sender: Sender, batch: wire.ScanBatch, prepared: Prepared | None) -> list[Line]:
-    """Verify the batch. Return its new records."""
+    """Return the new records."""
     if batch.last_seq < sender.acked_seq:
         raise ForkError
     acked = sender.acked_seq - batch.first_seq + 1

@@ -36,15 +36,12 @@ _OF_COLUMNS = (
 
 
 class Block(NamedTuple):
-    """The summary of a marked block."""
-
     number: int
     oldest_at: int  # by the doors' clocks, Unix ms
     newest_at: int
 
 
 def marked_blocks(db: Connection, first: int, last: int) -> dict[int, Block]:
-    """Return the marked blocks in this range, by number."""
     rows = db.execute(
         "SELECT block, oldest_at, newest_at FROM entry_block"
         " WHERE marked = 1 AND block >= ? AND block <= ?",
@@ -89,13 +86,12 @@ def between(first: int, end: int) -> int:
 
 
 def places(bits: int) -> list[int]:
-    """Return the places of the set bits, in order."""
     digits = format(bits, f"0{BLOCK}b").encode()[::-1].translate(_DIGITS)
     return list(compress(range(BLOCK), digits))
 
 
 def serials_of(db: Connection, block: int) -> "array[int]":
-    """Return the serial for each place of a marked block, or NOBODY."""
+    """Return NOBODY for places without a holder."""
     serials: array[int] = array("I")
     (packed,) = db.execute("SELECT serials FROM entry_block WHERE block = ?", (block,)).fetchone()
     serials.frombytes(packed)
@@ -157,8 +153,6 @@ def _next(db: Connection) -> int | None:
 
 
 class _Made:
-    """The computed marks of a block."""
-
     def __init__(self, db: Connection, block: int) -> None:
         self.block = block
         first = block * BLOCK

@@ -1,6 +1,5 @@
-"""Records a kiosk's outages, when it worked without the server, with the scans made meanwhile.
-
-They are detected by the age of arriving scans. The reports are for staff.
+"""Records when a kiosk worked without the server, detected by the age of arriving scans, for
+staff.
 """
 
 from collections.abc import Sequence
@@ -57,7 +56,6 @@ def note(db: Connection, kiosk: KioskKey, fresh: Sequence[ScanRecord], now: int)
 
 
 def newest(db: Connection, limit: int = 100) -> list[Outage]:
-    """Return the newest outages with their reports."""
     rows = db.execute(
         "SELECT a.absence_id AS outage_id, a.kiosk, a.generation, MAX(d.names) AS door_names,"
         " MAX(h.names) AS hall_names, a.since, a.back_at, COUNT(s.number) AS scans,"

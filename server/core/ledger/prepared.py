@@ -10,7 +10,7 @@ from badges.wire import wire
 
 
 class Prepared(NamedTuple):
-    """A batch with its records and their canonical bytes."""
+    """Records have their canonical bytes."""
 
     batch: wire.ScanBatch
     records: tuple[tuple[ScanRecord, bytes], ...]

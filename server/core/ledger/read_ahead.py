@@ -20,14 +20,11 @@ from server.storage.event_state import EventState
 
 
 class About(NamedTuple):
-    """A batch and its kiosk."""
-
     kiosk: KioskKey
     prepared: Prepared
 
 
 def read_ahead(db: Connection, asked: Sequence[About]) -> None:
-    """Read the data for these batches in a few statements."""
     memo = memory.memo_of(db)
     records = [record for batch in asked for record, _ in batch.prepared.records]
     opened = stays.opened(db)
@@ -78,7 +75,6 @@ def as_they_are(db: Connection, results: Sequence[Any]) -> Sequence[Any]:
 
 
 def kind(finish: Callable[[Connection, Sequence[Any]], Sequence[Any]] = as_they_are) -> Kind:
-    """Return the kind of steps that each take a batch (`Joinable`)."""
     return Kind(read_ahead, finish)
 
 
@@ -86,5 +82,5 @@ _BATCHES = kind()
 
 
 def joinable(kiosk: KioskKey, prepared: Prepared, of: Kind = _BATCHES) -> Joinable:
-    """Return the description of this batch's step for `Database.write_then`."""
+    """Return the description of a batch's step for `Database.write_then`."""
     return Joinable(of, About(kiosk, prepared))

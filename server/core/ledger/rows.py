@@ -69,7 +69,7 @@ class Rows:
     """The leaves, scans and changes of a step, which alone numbers leaves meanwhile."""
 
     def __init__(self, db: Connection, now: int, *, entries: int, quarantined: bool) -> None:
-        """`entries` is the entry log's number of leaves."""
+        """`entries` is the log's number of leaves."""
         self._db = db
         self._now = now
         self._quarantined = quarantined
@@ -79,11 +79,11 @@ class Rows:
 
     @property
     def entries(self) -> int:
-        """Return the number of leaves, including these."""
+        """Return the log's number of leaves, including these."""
         return self._number
 
     def leaf(self, kind: str, body: bytes) -> int:
-        """Add a leaf and return its number."""
+        """Return the leaf's number."""
         number = self._number
         self._added.leaves.append((number, kind, self._now, body))
         self._number += 1
@@ -128,11 +128,9 @@ class Rows:
         return number
 
     def change(self, hall_id: int, change: wire.Change) -> None:
-        """Add a change for the hall's doors."""
         self._changes.append((hall_id, change))
 
     def discrepancy(self, number: int, other_number: int | None, reason: str) -> None:
-        """Add a discrepancy of the scan `number`."""
         self._added.discrepancies.append((number, other_number, reason, self._now))
 
     def write(self) -> None:

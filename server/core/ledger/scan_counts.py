@@ -10,7 +10,7 @@ def newest_scan(db: Connection) -> int:
 
 
 def scans_since(db: Connection, number: int) -> tuple[dict[tuple[str, str], int], int]:
-    """Count the scans after a number, by decision and reason. Also return the newest number."""
+    """Count scans after `number`, by decision and reason, and return the newest number."""
     rows = db.execute(
         "SELECT decision, COALESCE(reason, '') AS reason, COUNT(*) AS count,"
         " MAX(number) AS newest FROM scan WHERE number > ? GROUP BY 1, 2",

@@ -30,12 +30,12 @@ _PERSON = (
 
 
 class MusterError(Spoken, ValueError):
-    """Raised if a muster can't be begun, ended or changed. The text states the reason."""
+    """Raised if a muster can't be begun, ended or changed."""
 
 
 @dataclass(frozen=True)
 class Muster:
-    """A muster. Times are Unix ms."""
+    """Times are Unix ms."""
 
     muster_id: int
     reason: str
@@ -63,7 +63,6 @@ IS_ON = "SELECT EXISTS (SELECT 1 FROM muster WHERE ended_at IS NULL)"
 
 
 def current(db: Connection) -> Muster | None:
-    """Return the active muster, or None."""
     row = db.execute("SELECT * FROM muster WHERE ended_at IS NULL").fetchone()
     return None if row is None else _muster(row)
 
@@ -80,9 +79,8 @@ def muster(db: Connection, muster_id: int) -> Muster | None:
 
 
 def begin(db: Connection, reason: str, *, by: str, now: int) -> Muster:
-    """Take the list of everyone inside, and begin a muster. Raises MusterError.
-
-    It changes nothing at the doors. Recent sightings at assembly points count.
+    """Begin a muster with everyone inside and recent sightings. It changes nothing at the doors.
+    Raises MusterError.
     """
     if current(db) is not None:
         raise MusterError(N_("a muster is on already. End it first."))
@@ -117,7 +115,7 @@ def begin(db: Connection, reason: str, *, by: str, now: int) -> Muster:
 
 
 def end(db: Connection, muster_id: int, note: str, *, by: str, now: int) -> None:
-    """End the muster with a note on its result. Raises MusterError."""
+    """Raises MusterError."""
     _require_on(db, muster_id)
     note = _words(note, Phrase("say in a few words how it ended."))
     (missing,) = db.execute(
@@ -134,7 +132,7 @@ def end(db: Connection, muster_id: int, note: str, *, by: str, now: int) -> None
 
 
 def tick(db: Connection, muster_id: int, serial: int, point: str, *, by: str, now: int) -> None:
-    """Record that a user reports a person as seen. Raises MusterError or UnknownAttendeeError."""
+    """Record a user's report. Raises MusterError or UnknownAttendeeError."""
     _require_on(db, muster_id)
     attendee(db, serial)
     point = " ".join(point.split())[:WORDS_MAX]
@@ -148,9 +146,8 @@ def tick(db: Connection, muster_id: int, serial: int, point: str, *, by: str, no
 
 
 def take_back(db: Connection, muster_id: int, serial: int, *, by: str, now: int) -> None:
-    """Withdraw a person's sightings and put the person back on the list. Raises MusterError.
-
-    Sightings stay on record, including those of kiosks, but no longer count.
+    """Put a person back on the list. Sightings stay on record but no longer count. Raises
+    MusterError.
     """
     _require_on(db, muster_id)
     changed = db.execute(
@@ -165,10 +162,8 @@ def take_back(db: Connection, muster_id: int, serial: int, *, by: str, now: int)
 
 
 def note(db: Connection, scans: Sequence[RollCallScan], entered: Sequence[Stay], now: int) -> bool:
-    """Process a batch: people seen, and entries through doors that were offline. Return whether a
-    muster may be active.
-
-    The scans must be stored already.
+    """Process sightings and entries of a batch whose scans are stored. Return whether a muster may
+    be active.
     """
     for sighting in scans:
         muster_id = _muster_of(db, sighting)
@@ -211,9 +206,8 @@ def _is_doubtful(db: Connection, sighting: RollCallScan) -> bool:
 
 
 def _mark(db: Connection, muster_id: int, serial: int) -> None:
-    """Set the person's first valid sighting on the list.
-
-    A person who went in again after the muster began must be seen again.
+    """Set the first valid sighting. A person who went in again after the muster began must be seen
+    again.
     """
     first = db.execute(
         "SELECT s.at, s.point, s.by FROM muster_seen s JOIN muster m USING (muster_id)"

@@ -1,7 +1,5 @@
-"""Lists who is in which hall, and how certain each line is.
-
-A person is listed by an open stay. The certainty depends on whether the end of a stay could be
-missed: whether exits are scanned and doors are online.
+"""Lists who is in which hall, and how certain that is: whether exits are scanned and doors are
+online.
 """
 
 import json
@@ -28,8 +26,6 @@ class Sureness(StrEnum):
 
 @dataclass(frozen=True)
 class HallSureness:
-    """The certainty of a hall's lines."""
-
     hall_id: int
     sureness: Sureness
     away_since: int | None  # when the first silent door was last heard (Unix ms)
@@ -39,8 +35,6 @@ class HallSureness:
 
 @dataclass(frozen=True)
 class Listed:
-    """A line: a person, and the stay in the hall."""
-
     serial: int
     hall_id: int
     kiosk: str
@@ -53,7 +47,6 @@ class Listed:
 
 
 def halls(db: Connection, now: int) -> dict[int, HallSureness]:
-    """Return the certainty for each hall, by its doors' current state."""
     scanned = {
         row[0]
         for row in db.execute(
@@ -88,7 +81,6 @@ def _is_silent(kiosk: hall_control.KioskHolding, now: int) -> bool:
 
 
 def _sureness(hall: Row, scanned: Collection[int], silent: bool) -> Sureness:
-    """Return the lowest certainty that applies."""
     if silent:
         return Sureness.DOOR_AWAY
     if hall["hall_id"] not in scanned:
@@ -132,10 +124,8 @@ def _one_line(stays: list[Listed], venue_rules: Rules) -> Listed:
 
 
 def door_list(text: str) -> tuple[int, ...]:
-    """Parse the doors of a stored hall."""
     return tuple(json.loads(text))
 
 
 def door_text(doors: Iterable[int]) -> str:
-    """Format the doors of a hall for storage."""
     return json.dumps(list(doors))

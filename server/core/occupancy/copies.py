@@ -62,7 +62,7 @@ class NoSuspicionError(Spoken, ValueError):
 
 
 def walk_ms(rules: Rules, first: int, other: int) -> int:
-    """Return the minimum walking time between doors of two halls, in ms."""
+    """Return the minimum between two halls' doors."""
     configured = [rules.walks[hall] for hall in (first, other) if hall in rules.walks]
     return max(configured, default=WALK_MS)
 
@@ -148,7 +148,7 @@ def _to_and_fro(moves: list[tuple[Stay, Stay]]) -> bool:
 
 
 def suspicion(db: Connection, serial: int) -> Suspicion | None:
-    """Return the holder's newest suspicion, even if cleared."""
+    """Return the newest suspicion, even if cleared."""
     row = db.execute(
         "SELECT serial, issue, number, noticed_at, cleared_at FROM likely_copy WHERE serial = ?",
         (serial,),
@@ -157,7 +157,6 @@ def suspicion(db: Connection, serial: int) -> Suspicion | None:
 
 
 def is_likely(db: Connection, serial: int, issue: int) -> bool:
-    """Return whether the badge is a likely copy now."""
     current = suspicion(db, serial)
     return current is not None and current.cleared_at is None and issue <= current.issue
 
@@ -184,7 +183,7 @@ def suspect(db: Connection, entered: Stay, finding: Finding, number: int, now: i
 
 
 def clear(db: Connection, serial: int, *, by: str, now: int) -> None:
-    """Record that staff saw the holder and there is only one badge. Raises NoSuspicionError."""
+    """Record that staff saw the holder with the only badge. Raises NoSuspicionError."""
     current = suspicion(db, serial)
     if current is None or current.cleared_at is not None:
         raise NoSuspicionError(N_("This badge is no likely copy, or is none any more."))
@@ -194,7 +193,7 @@ def clear(db: Connection, serial: int, *, by: str, now: int) -> None:
 
 
 def holder_facts(db: Connection, serial: int) -> wire.HolderFacts:
-    """Return the doors' facts about a holder beyond the badge. The holder may be unknown here."""
+    """The holder may be unknown here."""
     issue = dialect.greatest(
         "(SELECT COALESCE(MAX(issue), 0) FROM badge WHERE serial = ?)",
         "COALESCE((SELECT highest_issue FROM unknown_holder WHERE serial = ?), 0)",

@@ -8,11 +8,8 @@ from server.storage.connection import Connection
 
 @dataclass(frozen=True)
 class HallFigures:
-    """A hall's figures. `worst_case` counts unspent places as used, and people who moved on as
-    inside.
-
-    It does not include `unconfirmed_moves`. `overrides` are places beyond the capacity that
-    supervisors may still use.
+    """`worst_case` counts unspent places as used, and people who moved on as inside, but not
+    `unconfirmed_moves`. `overrides` are places beyond the capacity that supervisors may still use.
     """
 
     hall_id: int
@@ -42,7 +39,6 @@ class HallFigures:
 
 
 def hall_figures(db: Connection) -> list[HallFigures]:
-    """Return all halls, sorted by id."""
     rows = db.execute(
         "SELECT h.hall_id, h.names, h.parent_id, h.capacity, h.fire_limit,"
         " h.open_stays + h.open_overrides + h.open_accessible AS inside,"

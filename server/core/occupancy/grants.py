@@ -110,7 +110,6 @@ def share(
 
 
 def _as_heard(row: Row, heard: tuple[KioskKey, bool] | None, now: int) -> Mapping[str, Any]:
-    """Return an account with its kiosk's current state."""
     account = {name: row[name] for name in row.keys()}  # noqa: SIM118 - a row is no mapping
     if heard is not None and heard[0] == (account["kiosk"], account["generation"]):
         account.update(seen_at=now, resting=heard[1])

@@ -23,7 +23,7 @@ from server.storage.connection import Connection
 
 
 class CapacityError(Spoken, ValueError):
-    """Raised for an invalid capacity. The text names hall and limit."""
+    pass
 
 
 class NotTwoError(Exception):
@@ -36,7 +36,7 @@ class NotTwoError(Exception):
 
 @dataclass(frozen=True)
 class KioskHolding:
-    """A kiosk's places in a hall. `held` places may already be in use."""
+    """`held` places may already be in use."""
 
     kiosk: str
     generation: int

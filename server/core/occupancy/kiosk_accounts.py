@@ -44,7 +44,6 @@ _KNOWN = msgspec.json.Decoder(tuple[KnownAccount, ...])
 
 
 def known_accounts(text: str) -> dict[PoolKey, KnownAccount]:
-    """Parse the text of `KNOWN`."""
     return {account.pool: account for account in _KNOWN.decode(text)}
 
 
@@ -67,7 +66,7 @@ class Accounts:
         self._db = db
 
     def hear(self, key: PoolKey, totals: wire.PlaceTotals, incarnation: int) -> None:
-        """Apply the kiosk's reported total of grants, before its records."""
+        """Apply the reported total of grants, before the kiosk's records."""
         pool = self.own(key)
         self.pools[key] = pool.hear(self.kiosk, granted=totals.granted, incarnation=incarnation)
 
@@ -77,20 +76,19 @@ class Accounts:
         return totals.returned < pool.kiosks[self.kiosk].returned
 
     def hear_returned(self, key: PoolKey, totals: wire.PlaceTotals, incarnation: int) -> None:
-        """Apply the kiosk's total of returned places, after its records."""
+        """Apply the reported total of returned places, after the kiosk's records."""
         self.pools[key] = self.own(key).hear_returned(
             self.kiosk, totals.returned, incarnation=incarnation
         )
 
     def pool(self, key: PoolKey) -> Pool:
-        """Return the current pool."""
         try:
             return self.pools[key]
         except store.UnknownHallError:
             raise WireError("scan record: no such hall") from None
 
     def own(self, key: PoolKey) -> Pool:
-        """Return the current pool, in which the kiosk has an account."""
+        """Return the pool, in which the kiosk has an account."""
         pool = self.pool(key)
         if self.kiosk not in pool.kiosks:
             if not event_state.was_restored_without_acts(self._db):
@@ -102,19 +100,17 @@ class Accounts:
         return pool
 
     def _is_at_work(self) -> bool:
-        """Return whether the kiosk is neither retired nor fenced."""
         sql = "SELECT state FROM kiosk WHERE kiosk = ? AND generation = ?"
         row = self._db.execute(sql, self.kiosk).fetchone()
         return row is not None and row["state"] == "active"
 
     def save(self) -> None:
-        """Write the changes."""
         self.pools.save()
 
     def known(
         self, before: Mapping[PoolKey, KnownAccount]
     ) -> Mapping[PoolKey, KnownAccount] | None:
-        """Return the kiosk's accounts after this step, or None if another account was opened."""
+        """Return the accounts after this step, or None if one was opened."""
         after = dict(before)
         for key, pool, need in self.pools.of(self.kiosk):
             former = before.get(key)

@@ -31,7 +31,6 @@ class Trend:
 
     @property
     def change(self) -> int:
-        """Return the growth in people."""
         return self.came - self.went
 
     def full_in_ms(self, room: int) -> int | None:
@@ -43,7 +42,7 @@ class Trend:
 
 @dataclass(frozen=True)
 class Minute:
-    """Movements in a minute (Unix ms / 60,000), and the people inside after it."""
+    """`minute` is Unix ms / 60,000. `inside` is after it."""
 
     minute: int
     came: int
@@ -52,7 +51,7 @@ class Minute:
 
 
 def trends(db: Connection, now: int) -> dict[int, Trend]:
-    """Return each hall's trend up to `now` (Unix ms), without halls that had no movement."""
+    """Omits halls without movement."""
     first = now // MINUTE_MS - TREND_MINUTES + 1
     people = {
         row["hall_id"]: (row["came"], row["went"])
@@ -77,7 +76,7 @@ def trends(db: Connection, now: int) -> dict[int, Trend]:
 
 
 def hall_day(db: Connection, hall_id: int, since: int, until: int) -> list[Minute]:
-    """Return a day's minutes (Unix ms) with movement, in order."""
+    """Return minutes with movement (Unix ms), in order."""
     first, last = since // MINUTE_MS, until // MINUTE_MS
     (inside,) = db.execute(
         "SELECT COALESCE(SUM(came - went), 0) FROM hall_minute WHERE hall_id = ? AND minute < ?",
@@ -95,7 +94,7 @@ def hall_day(db: Connection, hall_id: int, since: int, until: int) -> list[Minut
 
 
 def door_day(db: Connection, hall_id: int, since: int, until: int) -> dict[int, dict[int, int]]:
-    """Return the entries through each door of a hall, by minute."""
+    """Return entries by door and minute."""
     entries: dict[int, dict[int, int]] = {}
     for row in db.execute(
         "SELECT door_id, minute, entered FROM door_minute"
@@ -107,9 +106,7 @@ def door_day(db: Connection, hall_id: int, since: int, until: int) -> dict[int, 
 
 
 def queue_minutes(db: Connection, hall_id: int, since: int, until: int) -> dict[int, list[int]]:
-    """Return the minutes of a day (Unix ms) with a queue at each door of a hall, estimated from
-    scans.
-    """
+    """Return minutes with a queue at each door (Unix ms), estimated from scans."""
     queues: dict[int, list[int]] = {}
     for row in db.execute(
         "SELECT door_id, minute FROM door_minute"
@@ -122,7 +119,7 @@ def queue_minutes(db: Connection, hall_id: int, since: int, until: int) -> dict[
 
 
 def runs(minutes: Sequence[int]) -> list[tuple[int, int]]:
-    """Return each unbroken run as (first minute, length). A gap of one minute does not break it."""
+    """Return unbroken runs as (first minute, length). A gap of one minute does not break them."""
     unbroken: list[tuple[int, int]] = []
     for minute in minutes:
         if unbroken and minute - sum(unbroken[-1]) <= 1:
@@ -133,7 +130,7 @@ def runs(minutes: Sequence[int]) -> list[tuple[int, int]]:
 
 
 def door_hours(db: Connection, now: int, minutes: int = 60) -> dict[int, Sequence[int]]:
-    """Return the scans at each door in each of the last minutes, oldest first."""
+    """Return scans at each door by minute, oldest first."""
     first = now // MINUTE_MS - minutes + 1
     scans: dict[int, list[int]] = {}
     for row in db.execute(
@@ -148,9 +145,7 @@ def door_hours(db: Connection, now: int, minutes: int = 60) -> dict[int, Sequenc
 
 
 def on_site(db: Connection) -> tuple[dict[int, int], dict[str, int]]:
-    """Return the number of people in any hall, by category and by country. Unknown holders are not
-    counted.
-    """
+    """Return people in any hall, by category and by country, without unknown holders."""
     categories: dict[int, int] = {}
     countries: dict[str, int] = {}
     for row in db.execute(

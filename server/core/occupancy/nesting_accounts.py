@@ -17,9 +17,7 @@ Paths = Mapping[int, tuple[int, ...]]  # by door, the surrounding halls that it 
 
 
 def paths(db: Connection) -> Paths:
-    """Return the halls that each door leads into. `settle` needs the result from before the
-    change.
-    """
+    """`settle` needs the paths from before the change."""
     return nesting.outer_by_door(db, nesting.parents_of(db))
 
 
@@ -52,7 +50,7 @@ def _enrol(db: Connection, door: int, hall: int) -> None:
 
 
 def _count_in(db: Connection, door: int, hall: int) -> None:
-    """Count people who entered through that door in that hall too (Pool.count_in)."""
+    """Count entries through that door in that hall too."""
     key = PoolKey(hall)
     before = pool = pools.load(db, key)
     for stay in stays.uncounted(db, door, hall):

@@ -32,10 +32,7 @@ HELD = dialect.greatest("granted - returned - handed_over - reclaimed + trusted"
 
 
 def load(db: Connection, key: PoolKey) -> Pool:
-    """Return the pool, with the capacity for this kind of place.
-
-    Raises UnknownHallError.
-    """
+    """Raises UnknownHallError."""
     return Pools(db)[key]
 
 
@@ -49,15 +46,12 @@ class Need(NamedTuple):
 
 
 def save(db: Connection, key: PoolKey, before: Pool, after: Pool) -> None:
-    """Write the difference between the two."""
     saved = Saved(db)
     saved.add(key, before, after)
     saved.put()
 
 
 class Saved(Collected):
-    """Collects changes of halls and of kiosks' accounts."""
-
     tables = ("hall", "place_account")
 
     def __init__(self, db: Connection) -> None:
@@ -67,13 +61,12 @@ class Saved(Collected):
         self._accounts: dict[_AccountKey, tuple[tuple[object, ...], Need | None]] = {}
 
     def hall(self, hall_id: int, column: str, value: int) -> None:
-        """Set a column of the hall."""
         self._halls.setdefault(column, {})[hall_id] = value
 
     def add(
         self, key: PoolKey, before: Pool, after: Pool, reported: tuple[KioskKey, Need] | None = None
     ) -> None:
-        """Add the difference between the two, and a kiosk's reported need."""
+        """Add the difference, and a kiosk's reported need."""
         if after.open_stays != before.open_stays:
             self.hall(key.hall_id, _OPEN[key.kind], after.open_stays)
         if after.kiosks is before.kiosks and after.awaited is before.awaited:
@@ -126,7 +119,7 @@ def _set_halls(db: Connection, column: str, values: Mapping[int, int]) -> None:
 
 
 def _stored(held: Held) -> tuple[object, ...]:
-    """Return an account's values in the order of `_HELD`."""
+    """Return the values in the order of `_HELD`."""
     return (
         held.granted, held.returned, held.handed_over, held.reclaimed, held.fenced, held.trusted,
         held.attested,
@@ -140,7 +133,6 @@ _ACCOUNT = ("hall_id", "override", "kiosk", "generation")
 
 
 def _or_set(columns: Sequence[str]) -> str:
-    """Return the SQL for updating these columns of an existing account."""
     sets = ", ".join(f"{name} = excluded.{name}" for name in columns)
     return f" ON CONFLICT ({', '.join(_ACCOUNT)}) DO UPDATE SET {sets}"
 
@@ -161,7 +153,7 @@ _AWAITED = "SELECT kiosk, generation FROM place_account WHERE awaited"
 
 
 class _Account(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """A row of `place_account`, as packed into a hall's row."""
+    """A packed row of `place_account`."""
 
     override: PlaceKind
     kiosk: str
@@ -243,11 +235,11 @@ class Pools:
 
     @property
     def halls(self) -> frozenset[int]:
-        """Return the halls whose places may have moved."""
+        """Return halls whose places may have moved."""
         return frozenset(key.hall_id for key in self._pools)
 
     def of(self, kiosk: KioskKey) -> Iterator[tuple[PoolKey, Pool, Need | None]]:
-        """Yield the pools in which the kiosk has an account, with its newly reported need."""
+        """Yield the pools with an account of the kiosk, with its newly reported need."""
         for key, pool in self._pools.items():
             if kiosk in pool.kiosks:
                 by, need = self._written.get(key, (kiosk, None))
@@ -262,11 +254,9 @@ class Pools:
         return now >= self._known_state().grants_from
 
     def say(self, key: PoolKey, kiosk: KioskKey, need: Need) -> None:
-        """Store a kiosk's reported need. `save` writes it."""
         self._needs[key] = kiosk, need
 
     def save(self) -> None:
-        """Write pending changes and needs."""
         saved: Saved | None = None
         for key, pool in self._pools.items():
             need = self._needs.pop(key, None)
@@ -285,11 +275,9 @@ class Pools:
         return self._state
 
     def forget(self, kiosk: KioskKey) -> None:
-        """Remove the kiosk's accounts from the memo."""
         self._memo.pop(kiosk, None)
 
     def keep(self) -> None:
-        """Put all pools into the memo after saving."""
         self._memo.update(self._pools)
         for hall_id, row in self._rows.items():
             self._memo[HallRow, hall_id] = row
@@ -305,7 +293,6 @@ class Pools:
         return row
 
     def share_until(self, hall_id: int, until: int) -> None:
-        """Store until when the hall's share is valid."""
         saved = _saved(self._db)
         saved.hall(hall_id, "shared_until", until)
         saved.write()
@@ -332,7 +319,6 @@ class Pools:
 
     @property
     def rules(self) -> Rules:
-        """Return the venue's rules of this transaction."""
         if self._rules is None:
             self._rules = rules.rules(self._db)
         return self._rules
@@ -366,9 +352,7 @@ class Pools:
         )
 
     def _read(self, hall_id: int) -> HallRow:
-        """Return the pools with an account of the kiosk, in order. `before` are those from before
-        the transaction.
-        """
+        """Read the accounts of all pools, since steps mostly need several."""
         row = self._db.execute(_HALL, (hall_id,)).fetchone()
         if row is None:
             raise UnknownHallError(f"hall {hall_id}")
@@ -413,8 +397,6 @@ def _keys(hall_id: int) -> list[PoolKey]:
 
 
 class _Accounts(NamedTuple):
-    """A hall's accounts with one kind of place."""
-
     kiosks: dict[KioskKey, Held]
     awaited: set[KioskKey]
 
@@ -433,7 +415,6 @@ def _by_kind(accounts: Iterable[_Account]) -> dict[PlaceKind, _Accounts]:
 
 
 def order(key: PoolKey, pool: Pool, kiosk: KioskKey, recall: int = 0) -> wire.PlaceOrder:
-    """Return the kiosk's total of grants and the recall, as a message."""
     total = pool.order(kiosk, recall)
     left = max(0, pool.free + pool.unspent)
     return wire.PlaceOrder(
@@ -450,14 +431,14 @@ def order(key: PoolKey, pool: Pool, kiosk: KioskKey, recall: int = 0) -> wire.Pl
 def orders_for(
     db: Connection, kiosk: KioskKey, now: int, pools: Pools | None = None
 ) -> list[wire.PlaceOrder]:
-    """Return the kiosk's totals of grants in all its pools, without recalls."""
+    """Return totals of grants in all pools, without recalls."""
     return orders_in(Pools(db) if pools is None else pools, accounts_of(db, kiosk), kiosk, now)
 
 
 def orders_in(
     pools: Pools, keys: Iterable[PoolKey], kiosk: KioskKey, now: int
 ) -> list[wire.PlaceOrder]:
-    """Return the kiosk's totals of grants in these pools, without recalls."""
+    """Return totals of grants, without recalls."""
     keys = list(keys)
     limited = {hall: pools.limited(hall, now) for hall in dict.fromkeys(key[0] for key in keys)}
     return [order(key, limited[key.hall_id].of(key.kind), kiosk) for key in keys]
@@ -478,7 +459,6 @@ def await_all(db: Connection, incarnation: int, *, was_put_back: bool) -> None:
 
 
 def accounts_of(db: Connection, kiosk: KioskKey) -> list[PoolKey]:
-    """Return the pools with an account of the kiosk."""
     rows = db.execute(
         "SELECT hall_id, override FROM place_account WHERE kiosk = ? AND generation = ?"
         " ORDER BY hall_id, override",
@@ -488,7 +468,6 @@ def accounts_of(db: Connection, kiosk: KioskKey) -> list[PoolKey]:
 
 
 def enrol(db: Connection, hall_id: int, kiosk: KioskKey) -> None:
-    """Open the kiosk's accounts with the pools of a hall."""
     for kind in kinds(Pools(db), hall_id):
         key = PoolKey(hall_id, kind)
         before = load(db, key)

@@ -121,8 +121,6 @@ def _as_busy(missing: Sequence[Door], heard: Sequence[Door]) -> list[Door]:
 
 
 class _Sharing:
-    """A plan during its computation."""
-
     def __init__(
         self,
         live: Sequence[Door],

@@ -72,7 +72,6 @@ _PACKED = msgspec.json.Decoder(list[_Packed])
 
 
 def add(db: Connection, stay: Stay, *, gone_at: int | None = None) -> None:
-    """Store a stay. `gone_at` is set if it was over before the server heard of it."""
     collector = opened(db)
     collector.add(stay, gone_at=gone_at)
     collector.write()
@@ -95,7 +94,6 @@ class Opened(Collected):
         self._closed: dict[_Key, tuple[int, str]] = {}  # of these: end and cause
 
     def read_ahead(self, named: Iterable[tuple[StayRef, int]]) -> Reading:
-        """Read together which of these stays, each in a hall, are open."""
         asked = []
         for some in padded(list(dict.fromkeys(named))):
             values = ", ".join([_NAMED] * len(some))
@@ -119,7 +117,6 @@ class Opened(Collected):
         self._stays[key] = stay, gone_at, "exit" if gone else None, gone
 
     def close(self, ref: StayRef, hall_id: int, by: str, at: int) -> Stay | None:
-        """Close a stay, like the function `close`."""
         key = ref, hall_id
         pending = self._stays.get(key)
         if pending is not None and pending[1] is None:
@@ -134,7 +131,6 @@ class Opened(Collected):
         return close(self._db, ref, hall_id, by, at)
 
     def move_on(self, ref: StayRef, hall_id: int, at: int, *, counted: bool) -> Stay | None:
-        """End a holder's presence in a hall, like the function `move_on`."""
         self._known.pop((ref, hall_id), None)
         self.write()
         return move_on(self._db, ref, hall_id, at, counted=counted)
@@ -171,7 +167,6 @@ _NAMED = "(?, CAST(? AS BIGINT), CAST(? AS BIGINT), CAST(? AS BIGINT))"
 
 
 def ref_values(ref: StayRef) -> tuple[str, int, int]:
-    """Return an entry's key as columns of a stay."""
     return ref.kiosk, ref.generation, ref.seq
 
 
@@ -266,12 +261,12 @@ def entered_during(db: Connection, ref: StayRef, hall_id: int) -> list[int]:
 
 
 def has_early_exits(db: Connection) -> bool:
-    """Return whether any exit waits for its entry. That happens only after a restore."""
+    """Return whether any exit waits for its entry, which happens only after a restore."""
     return bool(db.execute("SELECT EXISTS (SELECT 1 FROM early_exit)").fetchone()[0])
 
 
 def early_exit(db: Connection, ref: StayRef, hall_id: int) -> tuple[str, int] | None:
-    """Return the cause and time of a stay's early exit, once, or None."""
+    """Return cause and time of an early exit, once."""
     row = db.execute(
         "DELETE FROM early_exit WHERE kiosk = ? AND generation = ? AND seq = ? AND hall_id = ?"
         " RETURNING closed_by, closed_at",
@@ -281,7 +276,7 @@ def early_exit(db: Connection, ref: StayRef, hall_id: int) -> tuple[str, int] | 
 
 
 def is_gone(db: Connection, ref: StayRef, hall_id: int) -> bool:
-    """Return whether the kiosk had taken the stay's place back before it offered the entry."""
+    """Return whether the kiosk had already taken the place back when it offered the entry."""
     row = db.execute(
         "SELECT gone FROM stay WHERE kiosk = ? AND generation = ? AND seq = ? AND hall_id = ?",
         (ref.kiosk, ref.generation, ref.seq, hall_id),
@@ -290,7 +285,7 @@ def is_gone(db: Connection, ref: StayRef, hall_id: int) -> bool:
 
 
 def open_stays(db: Connection, serial: int) -> list[Stay]:
-    """Return the holder's open stays, oldest first."""
+    """Return oldest first."""
     rows = db.execute(
         f"SELECT {_COLUMNS} FROM stay WHERE serial = ? AND closed_at IS NULL ORDER BY opened_at",
         (serial,),
@@ -299,7 +294,6 @@ def open_stays(db: Connection, serial: int) -> list[Stay]:
 
 
 def stays_of(db: Connection, serial: int, hall_id: int) -> list[Span]:
-    """Return all stays of the holder in the hall, with their ends."""
     rows = db.execute(
         f"SELECT {_COLUMNS}, closed_at FROM stay WHERE serial = ? AND hall_id = ?",
         (serial, hall_id),
@@ -317,7 +311,6 @@ def packed(serial: str, since: str) -> str:
 
 
 def unpacked(text: str) -> list[Span]:
-    """Parse the text of `packed`."""
     return [
         (
             Stay(
@@ -338,7 +331,6 @@ def was_on(span: Span, at: int) -> bool:
 
 
 def overlapping(stays: Iterable[Span], hall_id: int, at: int) -> Stay | None:
-    """Return the first stay in this hall at `at`."""
     present = [
         stay
         for stay, closed_at in stays
@@ -363,7 +355,7 @@ def moved_on(stays: Iterable[Span], at: int, staying_in: Collection[int]) -> Sta
 
 
 def in_hall(db: Connection, hall_id: int) -> list[wire.StayFacts]:
-    """Return the stays that use a place of a hall, as doors receive them."""
+    """Return the stays that use a place, as doors receive them."""
     rows = db.execute(
         f"SELECT {_COLUMNS} FROM stay WHERE hall_id = ? AND closed_at IS NULL"
         f" UNION ALL SELECT {_COLUMNS} FROM stay WHERE hall_id = ? AND after_move = 'counted'",

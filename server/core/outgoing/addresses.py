@@ -68,7 +68,6 @@ def is_nearby(host: str) -> bool:
 
 
 def is_cloud_service(ip: IpAddress) -> bool:
-    """Return whether an address is a cloud's metadata service."""
     return any(plain_ip(ip) in network for network in CLOUD_SERVICES)
 
 
@@ -82,8 +81,8 @@ def plain_ip(ip: IpAddress) -> IpAddress:
 
 
 def is_url(url: str) -> bool:
-    """Return whether an address is valid for non-secret requests with verifiable answers. Plain
-    http is allowed.
+    """Return whether an address is valid for non-secret requests with verifiable answers, even
+    without TLS.
     """
     try:
         check_url(url, http_allowed=True)

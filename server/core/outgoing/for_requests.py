@@ -30,7 +30,7 @@ class Bounded(BaseAdapter):
         cert: Any = None,
         proxies: Mapping[str, str] | None = None,
     ) -> requests.Response:
-        """Send a request. Raises a RequestException without a complete answer in time."""
+        """Raises a RequestException without a complete answer in time."""
         body = request.body or b""
         headers = {name: value for name, value in request.headers.items()
                    if name.casefold() != "accept-encoding"}  # fmt: skip

@@ -35,7 +35,6 @@ Send = Callable[[str, bytes, Mapping[str, str], int], Reply]
 
 
 def post(url: str, body: bytes, headers: Mapping[str, str], answer_max: int) -> Reply:
-    """POST a body, like `ask`."""
     return ask("POST", url, body, headers, answer_max, whole_s=WHOLE_S)
 
 

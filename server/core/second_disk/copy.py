@@ -1,9 +1,8 @@
 """Backs up the event's directory to a second disk every 5 minutes.
 
-A backup is a complete event directory as of one moment: the database, settings, organisers' files,
-and the keys, without which kiosks and badges would not accept the restored server. It gets its name
-once it is complete and on disk. Writes continue meanwhile. `critical_state` covers the time in
-between.
+A backup is a complete event directory as of one moment, with the keys, without which kiosks and
+badges would not accept the restored server. It gets its name once it is complete and on disk.
+`critical_state` covers the time in between.
 """
 
 import logging
@@ -47,13 +46,11 @@ Progress = Callable[[int, int], None]
 
 
 class BackupError(EventError):
-    """Raised if the backup was not made. The text states the reason and the remedy. Earlier backups
-    are intact.
-    """
+    """Raised if the backup was not made. Earlier backups are intact."""
 
 
 class _StoppedError(Exception):
-    """Raised when the server stops. The unfinished backup is dropped."""
+    """Raised when the server stops."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +136,7 @@ def make_backup(
     progress: Progress = lambda done, of: None,
     pause_s: float = PAUSE_S,
 ) -> Backup:
-    """Copy the event into a new directory in `directory`. Raises BackupError."""
+    """Raises BackupError."""
     name = datetime.fromtimestamp(now // 1000, UTC).strftime(_NAME)
     making = directory / f"{_MAKING}{name}-{os.getpid()}"
     try:
@@ -195,7 +192,7 @@ def _copy_files(event: Event, making: Path) -> None:
 
 
 def _copy_database(source: Path, target: Path, progress: Progress, pause_s: float) -> None:
-    """Copy the state of one moment slowly, since the doors need the disk, with regular flushes."""
+    """Copy the state of one moment slowly, with regular flushes, since the doors need the disk."""
     durable_files.write_new(target, b"")
     steps = 0
     # Keep it open longer than SQLite's connection: closing it would release SQLite's locks.
@@ -214,7 +211,7 @@ def _copy_database(source: Path, target: Path, progress: Progress, pause_s: floa
 
 
 def prune(directory: Path, keep: int = KEEP) -> None:
-    """Delete backups except the newest `keep` and the last of each day, and unfinished ones."""
+    """Keep the newest `keep` backups and the last of each day."""
     old = backups(directory)[:-keep]
     last_of_day = {backup.made_at // 86_400_000: backup for backup in old}
     for backup in old:
@@ -287,7 +284,7 @@ class Backups:
         return replace(self._status, acts_trouble=self._keeper.trouble)
 
     def kept_acts(self) -> list[Acts]:
-        """Return the acts on the second disk, including those that the database may lack."""
+        """Return the acts on the second disk, including those missing in the database."""
         return self._keeper.kept()
 
     def keep_acts(self) -> None:
@@ -324,7 +321,7 @@ class Backups:
             self._stop.wait(min(waits_s, RETRY_S) if self._keeper.trouble else waits_s)
 
     def _back_up(self) -> bool:
-        """Make a backup. Return whether it succeeded."""
+        """Return whether a backup was made."""
         try:
             warning = check_directory(self._event)
             self._keeper.keep()

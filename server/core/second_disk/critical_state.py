@@ -1,9 +1,9 @@
 """Stores acts that a restored server must know, on the second disk before they are answered.
 
-Backups are minutes apart. A kiosk confirmed since the last one holds places unknown to a restored
-server. So kiosks, halls, users, revocations and reissues are written to one small file beside the
-backups, in the step that changes them. Triggers on the writer's connection detect these steps.
-Scans and heartbeats are unaffected.
+A kiosk confirmed since the last backup holds places unknown to a restored server. So kiosks, halls,
+users, revocations and reissues are written to one small file beside the backups, in the step that
+changes them. Triggers on the writer's connection detect these steps. Scans and heartbeats are
+unaffected.
 """
 
 import logging
@@ -33,9 +33,7 @@ _BYTES_MAX = 500_000_000
 
 
 class ActsError(EventError):
-    """Raised if the file of acts can't be used, or an act can't be stored. The text states the
-    remedy.
-    """
+    """Raised if the file of acts can't be used, or an act can't be stored."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +112,7 @@ class Moment:
 
 @dataclass(frozen=True)
 class Acts:
-    """The contents of a file of acts: rows by table, each with values by column."""
+    """Rows by table, each with values by column."""
 
     moment: Moment
     rows: dict[str, list[dict[str, Any]]]
@@ -145,9 +143,7 @@ class Keeper:
         self._database.write(self._try)
 
     def kept(self) -> list[Acts]:
-        """Return the event's acts on the second disk, including those that the database may
-        lack.
-        """
+        """Return the event's acts on the second disk, including those missing in the database."""
         stored = []
         for path in (self._path, self._path.with_name(UNSURE_FILE)):
             with suppress(ActsError):
@@ -218,7 +214,6 @@ class Keeper:
 
 
 def log_size(db: Connection) -> int:
-    """Return the number of leaves of the entry log."""
     (size,) = db.execute("SELECT COALESCE(MAX(number) + 1, 0) FROM leaf").fetchone()
     return int(size)
 
@@ -230,9 +225,7 @@ def _trigger(db: Connection, table: str, event: str, when: str, grave: str) -> N
 
 
 def _check_age(path: Path, database: Moment) -> None:
-    """Raise ActsError if the database lacks data that was on disk when acts were stored: it is an
-    old copy.
-    """
+    """Raise ActsError if the database lacks data that was on disk when acts were stored."""
     if not path.exists():
         return
     kept = read_acts(path).moment
@@ -278,7 +271,7 @@ def _rows(db: Connection, kept: Kept) -> list[dict[str, Any]]:
 
 
 def read_acts(path: Path) -> Acts:
-    """Read a file of acts. Raises ActsError if it is unreadable or damaged."""
+    """Raises ActsError if the file is unreadable or damaged."""
     try:
         if path.stat().st_size > _BYTES_MAX:
             raise ActsError(N_("%(path)s is too large to be what it is called."), path=path)

@@ -102,7 +102,7 @@ def _root(db: Connection) -> str:
 
 
 def awaited(db: Connection) -> list[Awaited]:
-    """Return the kiosks that a restored server's halls wait for, by hall."""
+    """Return the kiosks that halls wait for, by hall."""
     rows = db.execute(
         "SELECT a.hall_id, h.names AS hall_names, a.kiosk, a.generation, k.state,"
         " d.names AS door_names"

@@ -1,8 +1,6 @@
-"""Copies the organiser's files of an event into a backup and back.
+"""Copies the organiser's files (cards, mail and wallet settings) into a backup and back.
 
-These are the folders `cards` and `mail` and the settings of wallet passes. Backups are frequent and
-photos seldom change, so a file unchanged since the last backup becomes a hard link to its copy, if
-the disk supports that.
+A file unchanged since the last backup becomes a hard link to its copy, if the disk supports that.
 """
 
 import os
@@ -22,11 +20,11 @@ GoOn = Callable[[], None]  # raises to cancel the copy
 
 
 class TooManyFilesError(Exception):
-    """Raised if a folder has more files than an event can need."""
+    pass
 
 
 def copied_bytes(source: Path, before: Path | None) -> int:
-    """Return the size of a copy of the files in `source` beside the backup `before`."""
+    """Return the size of a copy beside the backup `before`."""
     return sum(
         path.stat().st_size
         for path in _all_files(source)
@@ -65,9 +63,7 @@ def _all_files(source: Path) -> Iterator[Path]:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """Yield the files in a folder and below, without unfinished ones and without following
-    links.
-    """
+    """Skips unfinished files, and does not follow links."""
     count = 0
     for directory, folders, names in os.walk(folder):
         folders.sort()
@@ -92,7 +88,7 @@ def _is_as(path: Path, earlier: Path | None) -> bool:
 
 
 def _linked(earlier: Path | None, copy: Path) -> bool:
-    """Hard-link an earlier copy. Return whether the disk supports that."""
+    """Return whether the disk supports hard links."""
     assert earlier is not None
     try:
         os.link(earlier, copy)

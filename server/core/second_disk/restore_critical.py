@@ -14,8 +14,7 @@ _REVOKED = next(kept for kept in critical_state.KEPT if kept.table == "attendee"
 
 
 def merge(db: Connection, rows: dict[str, list[dict[str, Any]]]) -> tuple[dict[str, int], int]:
-    """Merge the rows. Return the number of new or changed rows by table, and of rows that did not
-    fit.
+    """Return the number of new or changed rows by table, and of rows that did not fit.
 
     Attestations and clearings are not included: they must be repeated, and until then those places
     count as used.
@@ -50,7 +49,7 @@ def merge(db: Connection, rows: dict[str, list[dict[str, Any]]]) -> tuple[dict[s
 def _take_all(
     db: Connection, kept: critical_state.Kept, rows: list[dict[str, Any]]
 ) -> tuple[int, list[dict[str, Any]]]:
-    """Merge all rows. Return the number of new or changed ones, and the rows that did not fit."""
+    """Return the number of new or changed rows, and those that did not fit."""
     taken, failed = 0, []
     for row in rows:
         try:
@@ -62,7 +61,7 @@ def _take_all(
 
 
 def _take(db: Connection, kept: critical_state.Kept, row: dict[str, Any]) -> bool:
-    """Merge one row. Return whether it was new or changed."""
+    """Return whether the row was new or changed."""
     if kept.table in _OF_HOLDERS and not _is_known(db, row["serial"]):
         _keep_unknown(db, row)
         return False

@@ -38,8 +38,6 @@ _SETTING = "set_back"  # the value is the time of detection, in Unix ms
 
 
 class SetBackError(Exception):
-    """Raised if the database is older than the server's signed statements."""
-
     def __init__(self, sign: str, incarnation: int) -> None:
         """`sign` is the evidence. `incarnation` is the highest known to be in use."""
         super().__init__(sign)
@@ -49,7 +47,7 @@ class SetBackError(Exception):
 
 @dataclass(frozen=True)
 class Notice:
-    """A notice to staff: when the set-back was detected (Unix ms), and the awaited kiosks."""
+    """The time of detection (Unix ms), and the awaited kiosks."""
 
     at: int
     awaited: Sequence[line.Awaited]
@@ -256,6 +254,5 @@ def renew_by_memory(
 
 
 def notice(db: Connection) -> Notice | None:
-    """Return the notice of a detected set-back, or None."""
     row = db.execute("SELECT value FROM setting WHERE key = ?", (_SETTING,)).fetchone()
     return None if row is None else Notice(int(row[0]), line.awaited(db))

@@ -49,7 +49,7 @@ class Measures:
 
 @dataclass(frozen=True)
 class Reason:
-    """A capacity of a hall. `sum` is its calculation, for people to check."""
+    """`sum` is the calculation, for people to check."""
 
     kind: str
     people: int
@@ -57,7 +57,7 @@ class Reason:
 
 
 def reasons(measures: Measures) -> tuple[Reason, ...]:
-    """Return the capacities from the measures, lowest first."""
+    """Return the capacities, lowest first."""
     capacities = [*_holding(measures)]
     if measures.entry_lanes is not None:
         minutes, minutes_text = _minutes(measures.fill_min, FILL_MIN)
@@ -96,7 +96,7 @@ def reasons(measures: Measures) -> tuple[Reason, ...]:
 
 
 def _holding(measures: Measures) -> tuple[Reason, ...]:
-    """Return the lower of the seats' and the floor's capacity."""
+    """Return the lower of seats and floor."""
     capacities = []
     if measures.seats is not None:
         capacities.append(
@@ -114,7 +114,7 @@ def _holding(measures: Measures) -> tuple[Reason, ...]:
 
 
 def warning(capacity: int, limits: tuple[Reason, ...]) -> str | None:
-    """Return a warning if a capacity exceeds any of `limits` (from `reasons`), else None."""
+    """Return a warning if a capacity exceeds any of `limits` (from `reasons`)."""
     above = [reason for reason in limits if capacity > reason.people]
     if not above:
         return None

@@ -6,7 +6,7 @@ from server.storage.localized import names_text
 
 
 def put_category(db: Connection, plan: CategoryPlan) -> None:
-    """Add a category, or change the one with this code number."""
+    """Add or change a category."""
     db.execute(
         "INSERT INTO category (category, code, names, letter, colour) VALUES (?, ?, ?, ?, ?)"
         " ON CONFLICT (category) DO UPDATE SET code = excluded.code, names = excluded.names,"
@@ -16,7 +16,7 @@ def put_category(db: Connection, plan: CategoryPlan) -> None:
 
 
 def add_category(db: Connection, plan: CategoryPlan) -> None:
-    """Add a new category. Halls and sessions that admit all categories admit it too."""
+    """Add a category, also to halls and sessions that admit all categories."""
     tables = (("hall_category", "hall_id"), ("session_category", "session_id"))
     open_to_all = {
         (table, key): db.execute(

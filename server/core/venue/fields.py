@@ -29,12 +29,12 @@ Reader = Callable[[Any], Any]
 
 
 class ValueRefusedError(Spoken, ValueError):
-    """Raised for an invalid value. The text states the fault."""
+    pass
 
 
 @dataclass(frozen=True)
 class Field:
-    """How to read a key. `required` keys have no default."""
+    """`required` keys have no default."""
 
     read: Reader
     required: bool = False
@@ -76,8 +76,6 @@ def key(value: Any) -> str:
 
 
 def whole(lowest: int, highest: int) -> Reader:
-    """Return a reader of whole numbers in a range."""
-
     def read(value: Any) -> int:
         if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,12}", value.strip()):
             value = int(value)
@@ -93,8 +91,6 @@ def whole(lowest: int, highest: int) -> Reader:
 
 
 def measure(lowest: float, highest: float) -> Reader:
-    """Return a reader of decimal measures in a range."""
-
     def read(value: Any) -> float:
         if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}([.,][0-9]{1,6})?", value.strip()):
             value = float(value.strip().replace(",", "."))
@@ -117,8 +113,6 @@ def yes_or_no(value: Any) -> bool:
 
 
 def choice(*words: str) -> Reader:
-    """Return a reader for a choice of words."""
-
     def read(value: Any) -> str:
         word = str(value).strip().casefold()
         if word not in words:
@@ -144,7 +138,7 @@ def colour(value: Any) -> str:
 
 
 def listed(read: Reader) -> Reader:
-    """Return a reader of lists, or of text with commas."""
+    """Also reads text with commas."""
 
     def read_all(value: Any) -> tuple[Any, ...]:
         if isinstance(value, str):
@@ -190,7 +184,7 @@ def attendee(value: Any) -> str:
 
 
 def local_time(zone: ZoneInfo) -> Reader:
-    """Return a reader of local times as Unix ms."""
+    """Returns Unix ms."""
     wanted = Phrase('is a local time such as "2026-05-04 13:45"')
 
     def read(value: Any) -> int:
@@ -210,6 +204,6 @@ def local_time(zone: ZoneInfo) -> Reader:
 
 
 def names(columns: Mapping[str, Any], key: str) -> dict[str, str]:
-    """Return a name or title by language, from the columns `key` and `key`_zh."""
+    """Return names by language, from the columns `key` and `key`_zh."""
     both = {"en": columns.get(key, ""), "zh": columns.get(f"{key}_zh", "")}
     return {language: text for language, text in both.items() if text}

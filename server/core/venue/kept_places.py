@@ -21,10 +21,8 @@ MINUTE_MS = 60_000
 def released(
     db: Connection, hall_id: int, places: int, until_min: int | None
 ) -> tuple[tuple[int, int], ...]:
-    """Return the spans in which the hall's kept places are released (Unix ms), soonest first.
-
-    A span is from `until_min` minutes before a session's start until its admission closes. None
-    means always kept.
+    """Return the spans of release (Unix ms), soonest first, from `until_min` minutes before a
+    session's start until its admission closes. None means always kept.
     """
     if not places or until_min is None:
         return ()
@@ -38,8 +36,8 @@ def released(
 
 
 def now_kept(db: Connection, hall_id: int, now: int) -> tuple[bool, int | None]:
-    """Return whether the hall's kept places are released now, and when that changes (Unix ms), or
-    None if unknown. Raises UnknownHallError.
+    """Return whether kept places are released now, and when that changes (Unix ms), if known.
+    Raises UnknownHallError.
     """
     row = store.hall(db, hall_id)
     spans = released(db, hall_id, row.accessible_places, row.accessible_until_min)
@@ -50,18 +48,15 @@ def now_kept(db: Connection, hall_id: int, now: int) -> tuple[bool, int | None]:
 
 
 def kind_of(db: Connection, serial: int) -> Kind | None:
-    """Return the attendee's entitlement to kept places, or None."""
     row = db.execute("SELECT kind FROM accessible_guest WHERE serial = ?", (serial,)).fetchone()
     return None if row is None else row["kind"]
 
 
 def kind_named(word: str) -> Kind | None:
-    """Return the kind of that name, or None."""
     return next((kind for kind in KINDS if kind == word), None)
 
 
 def serials(db: Connection) -> list[int]:
-    """Return the serials of entitled attendees."""
     rows = db.execute("SELECT serial FROM accessible_guest ORDER BY serial").fetchall()
     return [row["serial"] for row in rows]
 
@@ -69,10 +64,9 @@ def serials(db: Connection) -> list[int]:
 def put(
     db: Connection, entitlements: Iterable[tuple[int, Kind | None]], *, by: str, now: int
 ) -> int:
-    """Set attendees' entitlements by serial. None removes one.
+    """Set entitlements by serial; None removes one. Return how many changed.
 
-    Doors of halls with kept places are notified. The permanent entry log records only the number of
-    people. Return how many changed.
+    The permanent entry log records only the number of people.
     """
     before: dict[int, Kind] = dict(
         db.execute("SELECT serial, kind FROM accessible_guest").fetchall()

@@ -48,7 +48,7 @@ def door_facts(db: Connection, door_id: int) -> wire.DoorFacts:
 
 
 def session_facts(db: Connection, hall_id: int, now: int) -> list[wire.SessionFacts]:
-    """Return the hall's current and future sessions, soonest first, with their guests' serials."""
+    """Return current and future sessions, soonest first, with their guests' serials."""
     rows = sorted(store.sessions(db, hall_id, now), key=lambda row: (row.opens_at, row.session_id))
     guests: dict[tuple[int, int], list[int]] = {}
     for session_id, serial, invited in db.execute(

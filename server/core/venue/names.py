@@ -13,7 +13,7 @@ NAMED = tuple(table for table, _ in _COLUMNS)
 
 
 def names_now(db: Connection) -> dict[str, dict[str, dict[str, str]]]:
-    """Return code and names (by language) of each hall, door and category, by id."""
+    """Return code and names (by language) by id."""
     named = {}
     for table, column in _COLUMNS:
         rows = db.execute(f"SELECT {column}, code, names FROM {table} ORDER BY {column}")

@@ -27,17 +27,16 @@ def outer_halls(
 
 
 def parents_of(db: Connection) -> dict[int, int | None]:
-    """Return each hall's parent."""
     return dict(db.execute("SELECT hall_id, parent_id FROM hall").fetchall())
 
 
 def inside(parents: Mapping[int, int | None], hall: int) -> list[int]:
-    """Return the nested halls of `hall`, sorted by id."""
+    """Return all nested halls, sorted."""
     return sorted(other for other in parents if hall in outer_halls(other, parents, None))
 
 
 def outer_by_door(db: Connection, parents: Mapping[int, int | None]) -> dict[int, tuple[int, ...]]:
-    """Return `outer_halls` of each door with any."""
+    """Omits doors without outer halls."""
     rows = db.execute(
         "SELECT d.door_id, d.hall_id, f.from_id FROM door d LEFT JOIN door_from f USING (door_id)"
     )
@@ -46,7 +45,7 @@ def outer_by_door(db: Connection, parents: Mapping[int, int | None]) -> dict[int
 
 
 def outer_of(db: Connection, door_id: int) -> tuple[int, ...]:
-    """Return `outer_halls` of a door, or an empty tuple if it does not exist."""
+    """Return an empty tuple for an unknown door."""
     row = db.execute(
         "SELECT d.hall_id, f.from_id FROM door d LEFT JOIN door_from f USING (door_id)"
         " WHERE d.door_id = ?",

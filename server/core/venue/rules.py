@@ -20,8 +20,6 @@ SESSIONS_MAX = 8  # A decision considers this many: the current sessions and the
 
 @dataclass(frozen=True)
 class Rules:
-    """The halls with their admission rules, nesting and programmes."""
-
     version: str | None
     halls: Mapping[int, Hall]
     # For each hall, itself and all surrounding halls.
@@ -41,7 +39,7 @@ class Rules:
     _phases: dict[int, tuple[int, ...]] = field(default_factory=dict, compare=False, repr=False)
 
     def outer_ids(self, door_id: int) -> tuple[int, ...]:
-        """Return the ids of surrounding halls that an entry at the door also enters."""
+        """Return the surrounding halls that an entry at the door also enters."""
         outer = self.outer.get(door_id)
         return () if outer is None else tuple(hall.hall_id for hall in outer)
 
@@ -59,7 +57,7 @@ class Rules:
         return bisect_right(moments, at)
 
     def sessions(self, hall_id: int, at: int) -> tuple[Session, ...]:
-        """Return the hall's sessions that are not over at `at`, soonest first."""
+        """Return the sessions not over at `at`, soonest first."""
         coming = (session for session in self.programmes.get(hall_id, ()) if session.closes_at > at)
         return tuple(islice(coming, SESSIONS_MAX))
 
@@ -70,7 +68,7 @@ _kept: Rules | None = None
 
 
 def rules(db: Connection) -> Rules:
-    """Return the rules for this transaction. `db` must be in a transaction."""
+    """`db` must be in a transaction."""
     return rules_of(db, db.execute(f"SELECT {VERSION}").fetchone()[0])
 
 

@@ -20,7 +20,7 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True)
 class HallPhase:
-    """A hall's phase with its session. `at` (Unix ms) is its end, if any."""
+    """`at` (Unix ms) is the end, if any."""
 
     phase: Phase
     titles: str = "{}"  # JSON by language
@@ -36,7 +36,7 @@ class _Session:
 
 
 def hall_phases(db: Connection, now: int, until: int) -> dict[int, HallPhase]:
-    """Return each hall's phase at `now`. The day ends at `until` (Unix ms)."""
+    """The day ends at `until` (Unix ms)."""
     day = until - 24 * 3_600_000
     planned: dict[int, list[_Session]] = {}
     for row in db.execute(
@@ -57,9 +57,7 @@ def hall_phases(db: Connection, now: int, until: int) -> dict[int, HallPhase]:
 
 
 def _phase(sessions: list[_Session], now: int, *, alone: bool) -> HallPhase:
-    """Return the phase from a day's sessions, in order. `alone` means that the hall admits only in
-    sessions.
-    """
+    """`sessions` are the day's, in order. `alone` means that the hall admits only in sessions."""
     for session in sessions:
         if session.opens_at <= now < session.closes_at:
             return HallPhase(Phase.ADMITTING, session.titles, session.closes_at)

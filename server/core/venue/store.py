@@ -1,6 +1,4 @@
-"""Stores the venue: categories, zones, halls, doors and sessions. It comes from a file
-(server/features/imports) or pages.
-"""
+"""Stores the venue: categories, zones, halls, doors and sessions."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -29,7 +27,7 @@ class UnknownSessionError(ValueError):
 
 @dataclass(frozen=True)
 class HallRow:
-    """A hall with its policy. `zones` is a bit set. `categories` may enter at any time."""
+    """`zones` is a bit set. `categories` may enter at any time."""
 
     hall_id: int
     code: str
@@ -76,9 +74,7 @@ class HallRow:
 
 @dataclass(frozen=True)
 class SessionRow:
-    """A session. It admits from `opens_at` to `closes_at`. Empty `categories` mean by
-    invitation.
-    """
+    """Empty `categories` mean by invitation."""
 
     session_id: int
     code: str
@@ -105,7 +101,6 @@ class DoorRow:
 
 
 def categories(db: Connection) -> list[CategoryPlan]:
-    """Return all categories, by number."""
     rows = db.execute("SELECT category, code, names, letter, colour FROM category ORDER BY 1")
     return [
         CategoryPlan(
@@ -120,12 +115,11 @@ def categories(db: Connection) -> list[CategoryPlan]:
 
 
 def zones(db: Connection) -> dict[str, int]:
-    """Return the bit of each zone group, by code."""
+    """Return bits by code."""
     return dict(db.execute("SELECT code, bit FROM zone ORDER BY bit").fetchall())
 
 
 def halls(db: Connection) -> list[HallRow]:
-    """Return all halls, by code."""
     return [_hall(db, row) for row in db.execute("SELECT * FROM hall ORDER BY code").fetchall()]
 
 
@@ -138,7 +132,6 @@ def hall(db: Connection, hall_id: int) -> HallRow:
 
 
 def doors(db: Connection) -> list[DoorRow]:
-    """Return all doors, by code."""
     return [_door(row) for row in db.execute(f"{_DOORS} ORDER BY code")]
 
 
@@ -151,16 +144,14 @@ def door(db: Connection, door_id: int) -> DoorRow:
 
 
 def door_hall(db: Connection, door_id: int) -> int:
-    """Return the door's hall. Raises UnknownDoorError."""
+    """Raises UnknownDoorError."""
     return door(db, door_id).hall_id
 
 
 def sessions(
     db: Connection, hall_id: int | None = None, after: int | None = None
 ) -> list[SessionRow]:
-    """Return the sessions, soonest first: of one hall, or those that still admit after an
-    instant.
-    """
+    """Return sessions, soonest first, that still admit after `after`."""
     asked = {"hall_id = ?": hall_id, "closes_at > ?": after}
     used = {condition: value for condition, value in asked.items() if value is not None}
     rows = db.execute(
@@ -174,7 +165,7 @@ def sessions(
 def sessions_between(
     db: Connection, since: int, until: int, limit: int, offset: int = 0
 ) -> tuple[list[SessionRow], int]:
-    """Return a page of sessions that start within a span (Unix ms), soonest first, and the total
+    """Return a page of sessions that start in a span (Unix ms), soonest first, and the total
     count.
     """
     span = "starts_at >= ? AND starts_at < ?"
@@ -187,7 +178,7 @@ def sessions_between(
 
 
 def sessions_of_day(db: Connection, hall_id: int, since: int, until: int) -> list[SessionRow]:
-    """Return a hall's sessions that run within a span (Unix ms), soonest first."""
+    """Return sessions that run in a span (Unix ms), soonest first."""
     rows = db.execute(
         "SELECT * FROM session WHERE hall_id = ? AND starts_at < ? AND ends_at > ?"
         " ORDER BY starts_at, code",
@@ -230,7 +221,7 @@ def programme_for(
 
 
 def remove_session(db: Connection, session_id: int, *, by: str, now: int) -> None:
-    """Remove a session. Raises UnknownSessionError."""
+    """Raises UnknownSessionError."""
     row = db.execute("SELECT hall_id FROM session WHERE session_id = ?", (session_id,)).fetchone()
     if row is None:
         raise UnknownSessionError(f"session {session_id}")

@@ -1,7 +1,5 @@
-"""Renders video files of badges carried into a door camera's view.
-
-Each frame is drawn from the geometry of `motion`, with motion blur, defocus, light and sensor
-noise. So kiosks really read these badges.
+"""Renders video files of badges carried into a door camera's view, with motion blur, defocus, light
+and sensor noise, so that kiosks really read them.
 """
 
 import math
@@ -57,7 +55,6 @@ class Take:
 
 
 def film_seconds(presentations: int) -> float:
-    """Return the length of a film in seconds."""
     return LEAD_S + presentations * PRESENTATION_S + TAIL_S
 
 
@@ -98,7 +95,7 @@ def make_films(
 
 
 def _wait_for(jobs: Sequence[Future[None]]) -> None:
-    """Wait until all are done, or raise the first failure."""
+    """Raises the first failure."""
     due: Iterable[Future[None]] = jobs
     while due:
         # A signal just before a wait does not end it, so each wait is short.
@@ -134,7 +131,7 @@ def make_film(
 def _steps(
     shown: Sequence[Shown], event_name: str, dice: random.Random, drawn: Callable[[], None]
 ) -> Iterator[tuple[Take | None, int]]:
-    """Yield each frame's take and its number in the take, or None for an empty lobby."""
+    """Yield each frame's take and its number in the take; None is an empty lobby."""
     yield from ((None, 0) for _ in range(round(LEAD_S * FPS)))
     for item in shown:
         take = make_take(item, event_name, dice)
@@ -175,7 +172,6 @@ def frame(scene: Scene, number: int, take: Take | None, step: int) -> Picture:
 
 
 def _compose(picture: Picture, take: Take, at_s: float) -> None:
-    """Draw the card over the picture at that moment."""
     manner = take.manner
     bad = trouble_at(manner, at_s)
     prop = take.hampered if bad > 0 else take.prop

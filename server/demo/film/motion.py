@@ -21,8 +21,6 @@ Corners: TypeAlias = np.ndarray[Any, np.dtype[np.float32]]  # (n, 2) pixels
 
 
 class Trouble(StrEnum):
-    """A difficulty during a part of the presentation."""
-
     NONE = "none"
     DEFOCUS = "defocus"  # the camera has not focused yet
     THUMB = "thumb"  # a thumb covers a corner of the code at first
@@ -61,7 +59,7 @@ class Pose:
 
 
 def make_manner(dice: random.Random) -> Manner:
-    """Choose a manner at random. Most are easy to read."""
+    """Choose at random. Most manners are easy to read."""
     return Manner(
         yaw=max(-35.0, min(35.0, dice.gauss(0, 14))),
         pitch=max(-35.0, min(35.0, dice.gauss(4, 13))),
@@ -77,7 +75,7 @@ def make_manner(dice: random.Random) -> Manner:
 
 
 def pose_at(manner: Manner, at_s: float) -> Pose:
-    """Return the card's pose `at_s` into its presentation, with eased motion and tremor."""
+    """Return the pose `at_s` into the presentation, with eased motion and tremor."""
     away = 1 - _ease(at_s / ENTER_S)
     left = _ease((at_s - ENTER_S - HOLD_S) / LEAVE_S)
     gone = max(away, left)

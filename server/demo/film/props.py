@@ -26,7 +26,7 @@ _SLEEVES: tuple[Colour, ...] = (
 
 @dataclass(frozen=True)
 class Front:
-    """The visible side, as a BGR picture, with the centre and half side of its code in pixels."""
+    """The visible side as a BGR picture, with its code's centre and half side in pixels."""
 
     picture: Picture
     code: tuple[int, int]  # x, y
@@ -44,7 +44,7 @@ class Prop:
 
 
 def card_front(card: Card, event_name: str) -> Front:
-    """Draw the badge as the event prints it, or a plain one if no font has the holder's name."""
+    """Draw the badge as printed, or a plain one if no font has the holder's name."""
     try:
         png = render_png(card, event_name=event_name, dpi=PX_PER_MM * 25.4)
     except CardError:
@@ -59,7 +59,6 @@ def card_front(card: Card, event_name: str) -> Front:
 
 
 def plain_front(card: Card) -> Front:
-    """Draw a badge with bands in the category's colour, the code, and the badge number."""
     width, height = (side * PX_PER_MM for side in BADGE_MM)
     picture: Picture = np.full((height, width, 3), 248, np.uint8)
     blue, green, red = bytes.fromhex(card.category_colour[1:])[::-1]

@@ -31,7 +31,6 @@ class Scene:
         self._phase = float(dice.uniform(0, 60))
 
     def empty(self, at_s: float) -> Picture:
-        """Draw the lobby at that time, with passers-by in the distance."""
         picture = self._backdrop.copy()
         for sprite, speed, phase in self._passers:
             left = round((phase + speed * at_s) % 2600 - 600)
@@ -53,14 +52,12 @@ class Scene:
         return cv2.multiply(picture, cv2.cvtColor(large, cv2.COLOR_GRAY2BGR), scale=1 / 255)  # type: ignore[return-value]
 
     def grain(self, picture: Picture, number: int) -> Picture:
-        """Add the frame's sensor noise."""
         top, left = number * 37 % _NOISE_MARGIN, number * 61 % _NOISE_MARGIN
         noise = self._noise[top : top + HEIGHT, left : left + WIDTH]
         return cv2.addWeighted(picture, 1, noise, 1, -128)  # type: ignore[return-value]
 
 
 def _backdrop(dice: np.random.Generator) -> Picture:
-    """Draw a wall, a floor, lamps, a doorway and a poster, out of focus."""
     shade = np.linspace(0.82, 1.05, HEIGHT, dtype=np.float32)[:, None, None]
     wall = np.array(dice.uniform((135, 150, 158), (165, 175, 182)), np.float32)
     picture: Picture = np.broadcast_to(wall * shade, (HEIGHT, WIDTH, 3)).astype(np.uint8).copy()
@@ -87,7 +84,7 @@ def lay_over(area: Picture, card: Picture) -> None:
 
 
 def _passer(dice: np.random.Generator) -> tuple[Picture, float, float]:
-    """Draw a distant passer-by. Return the picture, pixels a second, and the start position."""
+    """Draw a distant passer-by. Return picture, pixels a second, and start position."""
     height = int(dice.integers(260, 340))
     colour = tuple(int(c) for c in dice.integers(35, 110, 3))
     sprite = np.zeros((height + 60, 190, 4), np.uint8)

@@ -37,7 +37,6 @@ AREAS = (
 
 
 def exhibition(seed: int, exhibitors: Sequence[Organisation]) -> Iterator[str]:
-    """Yield the areas, then each organisation as an exhibitor, with its stand."""
     dice = random.Random(f"exhibition {seed}")
     for area in AREAS:
         yield table(

@@ -1,6 +1,5 @@
-"""A forum of 55 halls, 158 activities over six days, an exhibition, and the people.
-
-It has the shape of a large real one. Its first day is today, because doors admit by the real time.
+"""A forum of 55 halls, 158 activities over six days, an exhibition, and the people, in the shape of
+a large real one. It begins today, because doors admit by the real time.
 """
 
 import random
@@ -27,8 +26,6 @@ NAME = {"en": "North Lake Forum (demo)", "zh": "北湖论坛（演示）"}
 
 @dataclass(frozen=True)
 class Forum:
-    """The data from which the event is created."""
-
     seed: int
     time_zone: str
     first_day: date
@@ -36,7 +33,6 @@ class Forum:
     venue: str  # TOML for `hallkeeper import-venue`
 
     def settings(self, host: str, port: int) -> EventSettings:
-        """Return the event's settings on this machine."""
         return EventSettings(
             name=NAME, time_zone=self.time_zone, first_day=self.first_day, days=DAYS,
             public_host=host, host=host, port=port, country=HOME,
@@ -44,7 +40,7 @@ class Forum:
 
 
 def make_forum(seed: int, people: int, now: int) -> Forum:
-    """Create the forum of that seed, which begins on the day of `now` (Unix ms)."""
+    """Create the forum, which begins on the day of `now` (Unix ms)."""
     time_zone, first_day = noon_zone(now)
     organisations = Organisations(seed)
     roster = tuple(make_people(seed, people, organisations))
@@ -108,7 +104,7 @@ def _films_sessions(
 
 
 def _halls(dice: random.Random, codes: list[str]) -> Iterator[str]:
-    """Yield the exhibition with its two pavilions, and the halls of the forum."""
+    """Yield the exhibition with its two pavilions, and the other halls."""
     visiting = ["delegate", "exhibitor", "staff", "vip", "visitor"]
     policy = {
         "categories": visiting, "anti_passback": "soft", "exits": "trusting",

@@ -10,7 +10,7 @@ HOME = "CN"  # the country of the demo's forum
 
 @dataclass(frozen=True)
 class Origin:
-    """An origin of people: a language, its countries, and names in its script."""
+    """A language, its countries, and names in its script."""
 
     language: str
     countries: tuple[str, ...]  # ISO 3166 alpha-2

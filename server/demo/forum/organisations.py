@@ -72,13 +72,11 @@ class Organisation:
     name_zh: str = ""
 
     def name_for(self, language: str) -> str:
-        """Return the name on the badge of a person with that language."""
+        """Return the name for the badge of a person with that language."""
         return self.name_zh if language == "zh" and self.name_zh else self.name
 
 
 class Organisations:
-    """All organisations, by the people that they may send."""
-
     def __init__(self, seed: int) -> None:
         self.all = tuple(_made(random.Random(f"organisations {seed}")))
         self._by_kind: dict[str, list[Organisation]] = {}
@@ -107,7 +105,6 @@ class Organisations:
         return companies + self._by_kind["institute"][:56] + self._by_kind["university"][:40]
 
     def sender(self, dice: random.Random, country: str, category: str) -> Organisation:
-        """Return the organisation of a person from this country in this category."""
         if category == "staff":
             return self._organiser
         if category == "press":

@@ -1,7 +1,7 @@
 """The roster: thousands of people by a seed, as a CSV file for the real import.
 
-No person exists: given and family names are combined at random. The first people of the roster have
-parts in the demo's films. The first from abroad have a country each.
+No person exists. The first people have parts in the demo's films, and the first from abroad have a
+country each.
 """
 
 import csv
@@ -69,9 +69,7 @@ class Person:
 
 
 def make_people(seed: int, count: int, organisations: Organisations | None = None) -> list[Person]:
-    """Create `count` people. The same seed gives the same people, and a shorter roster is the
-    beginning of a longer one.
-    """
+    """Create people by the seed. A shorter roster is the beginning of a longer one."""
     dice = random.Random(f"people {seed}")
     senders = organisations or Organisations(seed)
     parts = [part for part in CAST for _ in range(part[3])]
@@ -89,7 +87,6 @@ def make_people(seed: int, count: int, organisations: Organisations | None = Non
 
 
 def roster_csv(people: Sequence[Person]) -> bytes:
-    """Return the roster as CSV."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
@@ -98,7 +95,7 @@ def roster_csv(people: Sequence[Person]) -> bytes:
 
 
 def _origins(dice: random.Random) -> Iterator[tuple[names.Origin, str]]:
-    """Yield origins of people. Every country comes first, so that a short roster has all."""
+    """Yield origins, every country first, so that a short roster has all."""
     home = next(origin_at for origin_at in names.ORIGINS if names.HOME in origin_at.countries)
     first = [
         (origin_at, country)
@@ -120,7 +117,7 @@ def _person(
     dice: random.Random, number: int, home: tuple[names.Origin, str], senders: Organisations,
     role: tuple[str, str, str],
 ) -> Person:  # fmt: skip
-    """Create a person. Category and days are random unless the part sets them."""
+    """Category and days are random unless the part sets them."""
     (origin, country), (part, category, days) = home, role
     drawn = dice.choices(list(CATEGORY_WEIGHTS), list(CATEGORY_WEIGHTS.values()))[0]
     category = category or drawn

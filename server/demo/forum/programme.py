@@ -58,8 +58,6 @@ class Activity:
 
 
 class Programme:
-    """Creates the tables of a forum's activities, sessions and speakers."""
-
     def __init__(
         self, seed: int, first_day: date, days: int, people: Sequence[Person],
         organisations: Organisations,
@@ -180,7 +178,6 @@ class Programme:
             )
 
     def _show_days(self, by_code: Mapping[str, Activity]) -> Iterator[str]:
-        """Yield the days of the exhibition, which is open from morning to evening."""
         visiting = {"categories": ["delegate", "exhibitor", "staff", "vip", "visitor"]}
         for code, hall in (("EXPO-NORTH", NORTH), ("EXPO-SOUTH", SOUTH)):
             by_code[code].sessions = 0
