@@ -244,7 +244,7 @@ def _problems(roster: "Roster") -> list[str]:
     for finding in asked:
         lines += [f"{finding.message}.", *(f"  {example}" for example in finding.examples)]
         if finding.kind == "row_numbers":
-            lines += [f"  {answer}" for answer in finding.answers]
+            lines += [f"  {choice.as_option()}" for choice in finding.choices]
     if any(finding.kind != "row_numbers" for finding in asked):
         lines.append("Mend these in a copy of the file: it has only the people who come.")
     return lines

@@ -4,7 +4,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from badges.i18n import Count, Phrase, counted
-from badges.roster.problems import Finding, choice, shown
+from badges.roster.problems import Choice, Finding, shown
 from badges.roster.table import Line, RosterAnswers
 
 _CANCELLED = frozenset(
@@ -99,8 +99,8 @@ class Orders:
             ()
             if given
             else (
-                choice(f"--{kind} leave", Phrase("leave these rows out")),
-                choice(f"--{kind} take", Phrase("these people come too")),
+                Choice(kind, "leave", Phrase("leave these rows out")),
+                Choice(kind, "take", Phrase("these people come too")),
             ),
         )
 

@@ -1,8 +1,11 @@
 """A roster's problems and open questions, all at once, each with its remedy."""
 
+import shlex
 from dataclasses import dataclass
 
 from badges.i18n import Phrase, Spoken
+
+YES = "yes"
 
 
 class RosterError(Spoken, ValueError):
@@ -33,26 +36,35 @@ class Problem:
 
 
 @dataclass(frozen=True)
+class Choice:
+    """One answer to an open finding. A page shows it as a choice, the command line as an option."""
+
+    field: str  # of RosterAnswers, or of the server's ImportAnswers
+    value: str  # `YES` for a field that is a bool
+    words: str  # its effect
+
+    def as_option(self) -> str:
+        """The command line's option, with its effect."""
+        value = "" if self.value == YES else f" {shlex.quote(self.value)}"
+        return f"--{self.field.replace('_', '-')}{value}: {self.words}"
+
+
+@dataclass(frozen=True)
 class Finding:
     """Information for the organiser before an import.
 
-    A finding with `answers` is open: the import stops until one is given.
+    A finding with `choices` is open: the import stops until one is chosen.
     """
 
     kind: str  # stable across versions
     count: int
     message: str
     examples: tuple[str, ...] = ()  # all of them; pages shorten the list
-    answers: tuple[str, ...] = ()  # made by `choice`
+    choices: tuple[Choice, ...] = ()
 
     @property
     def open(self) -> bool:
-        return bool(self.answers)
-
-
-def choice(option: str, words: str) -> Phrase:
-    """An answer to a finding: an option of the command, and its effect."""
-    return Phrase("%(option)s: %(words)s", option=option, words=words)
+        return bool(self.choices)
 
 
 class ProblemList:

@@ -21,7 +21,7 @@ from badges.roster.csv_lines import csv_lines
 from badges.roster.exports import Export, export_of, has_orders_only, places
 from badges.roster.mapping import RosterMapping, WantedColumn, WordRead
 from badges.roster.order_status import Orders
-from badges.roster.problems import Finding, Problem, ProblemList, RosterError, choice, shown
+from badges.roster.problems import YES, Choice, Finding, Problem, ProblemList, RosterError, shown
 from badges.roster.same_name import name_key
 from badges.roster.table import Line, RosterAnswers, RosterLimits
 from badges.roster.xlsx_lines import HEADER_LINES, xlsx_lines
@@ -333,12 +333,13 @@ def _row_numbers(
             ()
             if answers.row_numbers
             else (
-                choice(
-                    "--row-numbers ignore",
+                Choice(
+                    "row_numbers",
+                    "ignore",
                     Phrase("know people by e-mail, else by name and organisation"),
                 ),
-                choice(
-                    "--row-numbers ids", Phrase("these numbers stay with their people for ever")
+                Choice(
+                    "row_numbers", "ids", Phrase("these numbers stay with their people for ever")
                 ),
             ),
         )
@@ -583,12 +584,7 @@ class _Reader:
         return Finding(
             "unknown_categories",
             len(unknown),
-            Phrase(
-                "words that are no category of this event. For each, which category is "
-                'it? Write it under [categories] in a mapping, as "General Admission" = '
-                '"delegate". --save-mapping FILE begins one, --mapping FILE reads it, '
-                "and --new-categories makes each a category of its own"
-            ),
+            Phrase("words that are no category of this event"),
             tuple(
                 counted(
                     "%(word)s in %(num)s row, first in line %(first_line)s",
@@ -627,8 +623,8 @@ class _Reader:
             ()
             if self.answers.merged
             else (
-                choice("--merged fill", Phrase("each row has what stands in the merged cell")),
-                choice("--merged blank", Phrase("these cells are empty")),
+                Choice("merged", "fill", Phrase("each row has the text of the merged cell")),
+                Choice("merged", "blank", Phrase("these cells are empty")),
             ),
         )
 
@@ -659,7 +655,9 @@ class _Reader:
             ()
             if self.answers.shared_emails
             else (
-                choice("--shared-emails", Phrase("people are known by e-mail and name together")),
+                Choice(
+                    "shared_emails", YES, Phrase("people are known by e-mail and name together")
+                ),
             ),
         )
 

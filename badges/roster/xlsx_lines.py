@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from badges.i18n import N_, Count, Phrase
-from badges.roster.problems import Finding, RosterError, choice, shown
+from badges.roster.problems import Choice, Finding, RosterError, shown
 from badges.roster.table import SAVE_AS, Line, RosterAnswers, RosterLimits
 
 # The most rows of a sheet. Many files end in empty rows with formatting.
@@ -112,8 +112,8 @@ def _hidden_rows(hidden: list[int], answers: RosterAnswers) -> Finding:
         ()
         if answers.hidden_rows
         else (
-            choice("--hidden-rows leave", Phrase("leave these rows out")),
-            choice("--hidden-rows take", Phrase("these people come too")),
+            Choice("hidden_rows", "leave", Phrase("leave these rows out")),
+            Choice("hidden_rows", "take", Phrase("these people come too")),
         ),
     )
 
@@ -243,12 +243,16 @@ def _other_sheets(
         + ("" if other.sheet_state == "visible" else Phrase(", hidden"))
         for other in others
     ]
-    read_it = choice(
-        f"--sheet {shown(sheet.title)}",
-        Phrase("read this sheet. For people on several sheets, import each, with --missing keep"),
+    read_it = Choice(
+        "sheet",
+        sheet.title,
+        Phrase(
+            "read this sheet. For people on several sheets, import each, and then let the people"
+            " who are not in it stay"
+        ),
     )
-    answers_left = () if answers.sheet is not None else (read_it,)
-    return Finding("other_sheets", len(others), message, tuple(examples), answers_left)
+    choices = () if answers.sheet is not None else (read_it,)
+    return Finding("other_sheets", len(others), message, tuple(examples), choices)
 
 
 def _part(sheet: Any) -> str:

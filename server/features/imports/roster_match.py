@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 from badges.credential.badge_number import badge_number
 from badges.i18n import Count, Phrase, joined
 from badges.roster import cells
-from badges.roster.problems import Finding, Problem, choice, shown
+from badges.roster.problems import YES, Choice, Finding, Problem, shown
 from badges.roster.reader import RosterRow
 from badges.roster.same_name import name_key
 from server.core.people.attendees import whole_name
@@ -352,8 +352,8 @@ class Match:
             ()
             if self._answers.renames
             else (
-                choice("--renames accept", Phrase("these are the same people under a new name")),
-                choice("--renames skip", Phrase("leave these rows out")),
+                Choice("renames", "accept", Phrase("these are the same people under a new name")),
+                Choice("renames", "skip", Phrase("leave these rows out")),
             ),
         )
 
@@ -377,9 +377,11 @@ class Match:
                 for row, people in self._other_names
             ),
             (
-                choice("--shared-emails", Phrase("they are other people, who share the address")),
-                choice("--renames accept", Phrase("they are the same people under a new name")),
-                choice("--renames skip", Phrase("leave these rows out")),
+                Choice(
+                    "shared_emails", YES, Phrase("they are other people, who share the address")
+                ),
+                Choice("renames", "accept", Phrase("they are the same people under a new name")),
+                Choice("renames", "skip", Phrase("leave these rows out")),
             ),
         )
 
@@ -402,11 +404,14 @@ class Match:
             ()
             if self._answers.doubles
             else (
-                choice(
-                    "--doubles same", Phrase("they are the same people, with another address or id")
+                Choice(
+                    "doubles",
+                    "same",
+                    Phrase("they are the same people, with another address or id"),
                 ),
-                choice(
-                    "--doubles new",
+                Choice(
+                    "doubles",
+                    "new",
                     Phrase("they are other people of the same name, with badges of their own"),
                 ),
             ),
@@ -420,13 +425,14 @@ class Match:
         message = Phrase(
             "people who are in the event and not in this file: %(count)s", count=Count(len(missing))
         )
-        answers: tuple[str, ...] = (
-            choice(
-                "--missing keep",
+        choices: tuple[Choice, ...] = (
+            Choice(
+                "missing",
+                "keep",
                 Phrase("they stay as they are, as with a file of late registrations"),
             ),
-            choice(
-                "--missing revoke", Phrase("they come no longer, and their badges open no door")
+            Choice(
+                "missing", "revoke", Phrase("they come no longer, and their badges open no door")
             ),
         )
         if answer == "revoke" and bad:
@@ -434,11 +440,11 @@ class Match:
                 ". With %(bad)s bad rows it can't be told who is gone: mend these first",
                 bad=Count(bad),
             )
-            answers = answers[:1]
+            choices = choices[:1]
         elif answer:
             message += {"keep": Phrase(", kept"), "revoke": Phrase(", revoked")}[answer]
-            answers = ()
-        return Finding("missing", len(missing), message, tuple(map(described, missing)), answers)
+            choices = ()
+        return Finding("missing", len(missing), message, tuple(map(described, missing)), choices)
 
     def _notes(self) -> Iterable[Finding]:
         """Give the findings that need no answer."""

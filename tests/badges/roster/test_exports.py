@@ -212,7 +212,7 @@ class TestWords:
     def test_each_unknown_word_is_named_once_with_its_rows(self) -> None:
         found = finding(read(self.TEXT), "unknown_categories")
         assert not found.open
-        assert "For each, which category is it?" in found.message
+        assert found.message == "words that are no category of this event"
         assert found.examples == (
             "'General Admission' in 2 rows, first in line 2",
             "'Early Bird' in 1 row, first in line 5",

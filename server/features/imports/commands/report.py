@@ -1,6 +1,4 @@
-"""Says what came of an import. There is one summary, as text for people and as JSON for
-programs.
-"""
+"""Reports an import in one summary: as text for people, or as JSON for programs."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,12 +11,20 @@ from server.console import PROBLEMS_SHOWN, count, listed
 from server.features.imports.roster_import import ImportResult
 
 EXAMPLES_SHOWN = 20
-NOTES_SHOWN = 5  # Examples of what needs no answer.
+NOTES_SHOWN = 5  # Examples of findings that need no answer.
+# How the command line answers a finding, beside its options.
+_HINTS = {
+    "unknown_categories": (
+        '. For each, which category is it? Write it under [categories] in a mapping, as "General'
+        ' Admission" = "delegate". --save-mapping FILE begins one, --mapping FILE reads it, and'
+        " --new-categories makes each a category of its own"
+    ),
+}
 
 
 @dataclass(frozen=True)
 class Summary:
-    """Holds all that is to be said of one import, whether it was done or not."""
+    """Holds the report of one import, done or refused."""
 
     result: ImportResult
     roster: Roster
@@ -49,7 +55,7 @@ class Summary:
                     "count": one.count,
                     "message": one.message,
                     "examples": list(one.examples),
-                    "answers": list(one.answers),
+                    "answers": [choice.as_option() for choice in one.choices],
                 }
                 for one in result.findings
             ],
@@ -129,13 +135,14 @@ class Summary:
 
 
 def _lines(finding: Finding) -> Iterable[str]:
-    """Give a finding with its first examples, and with the answers that it can have."""
+    """Return the lines of a finding: its message, first examples and choices."""
     shown = finding.examples[: EXAMPLES_SHOWN if finding.open else NOTES_SHOWN]
-    yield finding.message + (":" if shown else "")
+    message = "".join((finding.message, _HINTS.get(finding.kind, "")))
+    yield message + (":" if shown else "")
     for example in shown:
         yield f"    {example}"
     more = len(finding.examples) - len(shown)
     if more:
         yield f"    … and {more:,} more (--json has all)"
-    for answer in finding.answers:
-        yield f"    {answer}"
+    for choice in finding.choices:
+        yield f"    {choice.as_option()}"

@@ -1,13 +1,12 @@
-"""Says what a roster that was sent would change, before anything is written.
+"""Previews an uploaded roster: its open questions and its changes. Nothing is written.
 
-The questions that a roster leaves open are those of `hallkeeper import`. There an answer is an
-option of the command, and here one of a few choices under the question.
+The questions are the findings of `hallkeeper import`, with the same choices (`Choice`). The command
+line shows a choice as an option, the page as a radio button.
 """
 
 import heapq
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from badges.categories import CategoryPlan
@@ -15,7 +14,7 @@ from badges.credential.badge_number import badge_number
 from badges.i18n import Count, Phrase
 from badges.printing.glyphs import undrawable
 from badges.roster.mapping import RosterMapping, WantedColumn
-from badges.roster.problems import Finding, Problem
+from badges.roster.problems import YES, Choice, Finding, Problem
 from badges.roster.table import RosterAnswers
 from server.core.edits import last_edit
 from server.core.edits.person_words import PersonWords
@@ -29,9 +28,9 @@ from server.features.imports.roster_read import RosterFile, read_for_event
 from server.storage import dialect
 from server.storage.connection import Connection
 
-OF_FILE = {"sheet", "hidden_rows", "merged", "row_numbers", "cancelled", "pending"}
-OF_PEOPLE = {"renames", "doubles", "missing"}
 SHARED = "shared_emails"
+OF_FILE = {one.name for one in fields(RosterAnswers)} - {SHARED}
+OF_PEOPLE = {one.name for one in fields(ImportAnswers)} - {SHARED}
 ENCODING = "encoding"
 SKIP_BAD = "skip_bad"
 NEW_CATEGORIES = "new_categories"
@@ -41,33 +40,13 @@ ADDED_SHOWN = 50
 CHANGED_SHOWN = 200
 PROBLEMS_SHOWN = 200
 EXAMPLES_SHOWN = 20
-YES = "yes"
-
-_OPTION = re.compile(r"--(?P<option>[a-z-]+)(?: (?P<value>.+))?", re.S)
-# What is said otherwise than on the command line, by its English.
-_ON_PAGE = {
-    "read this sheet. For people on several sheets, import each, with --missing keep": Phrase(
-        "read this sheet. For people on several sheets, import each, and then let the people who"
-        " are not in it stay"
-    )
-}
-_UNKNOWN = Phrase("words that are no category of this event")  # The page asks for each of them.
 
 Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Choice:
-    """Describes one answer to a question. `option` and `value` are those of the command."""
-
-    option: str
-    value: str
-    words: str
-
-
-@dataclass(frozen=True)
 class Question:
-    """Holds what a roster leaves open, with examples and the answers that there are."""
+    """Holds an open question, with examples and choices; without choices, a note."""
 
     kind: str
     words: str
@@ -85,19 +64,17 @@ class NewPerson:
 
 @dataclass(frozen=True)
 class ChangedPerson:
-    """Holds what becomes of somebody who is in the event. `wrong` says whether their badge will no
-    longer say what is so.
-    """
+    """Holds the changes of a person who is in the event."""
 
     number: str
     name: str
     changes: list[Difference]
-    wrong: bool
+    wrong: bool  # Whether their badge must be replaced.
 
 
 @dataclass(frozen=True)
 class RosterPreview:
-    """Holds what a roster would change. Look at `refused` first."""
+    """Holds the changes that a roster would make. Check `refused` first."""
 
     plan: ImportPlan
     unread: tuple[str, ...]  # columns
@@ -128,15 +105,14 @@ def preview(
     db: Connection, settings: EventSettings, data: bytes, name: str, answers: Mapping[str, str], *,
     now: int, random: Callable[[int], bytes],
 ) -> RosterPreview:  # fmt: skip
-    """Read a roster and say what it would change. Raises RosterError.
+    """Read a roster and return its preview. Raises RosterError.
 
-    `answers` has the options of the command, without their hyphens. This writes nothing, and holds
-    nobody up who writes.
+    `answers` has values of choices by their fields. This writes nothing and blocks no writer.
     """
     shared = answers.get(SHARED) == YES
     of_file: dict[str, Any] = {key: answers[key] for key in OF_FILE & answers.keys()}
     of_people: dict[str, Any] = {key: answers[key] for key in OF_PEOPLE & answers.keys()}
-    said = RosterAnswers(**of_file, shared_emails=shared)
+    file_answers = RosterAnswers(**of_file, shared_emails=shared)
     columns = {
         key.removeprefix(MAPPED): WantedColumn((title,))
         for key, title in answers.items()
@@ -149,7 +125,7 @@ def preview(
     }
     mapping = RosterMapping(columns, words) if columns or words else None
     file = RosterFile(
-        data, name, mapping, answers.get(ENCODING), said, answers.get(NEW_CATEGORIES) == YES
+        data, name, mapping, answers.get(ENCODING), file_answers, answers.get(NEW_CATEGORIES) == YES
     )
     read = read_for_event(db, settings, file)
     roster = read.roster
@@ -161,7 +137,7 @@ def preview(
         db, roster, ImportAnswers(**of_people, shared_emails=shared), skip_bad, now, random,
         new_categories=read.new_categories,
     )  # fmt: skip
-    found = _Found(db, read.new_categories)
+    rows = _Rows(db, read.new_categories)
     result = plan.result
     made = RosterPreview(
         plan=plan,
@@ -169,8 +145,8 @@ def preview(
         rows=len(roster.rows),
         questions=[_question(one) for one in result.open],
         notes=[_question(one) for one in result.findings if not one.open],
-        added=[found.added(row) for row in heapq.nsmallest(ADDED_SHOWN, plan.added, key=_name)],
-        changed=list(found.changed(plan)),
+        added=[rows.added(row) for row in heapq.nsmallest(ADDED_SHOWN, plan.added, key=_name)],
+        changed=list(rows.changed(plan)),
         problems=result.problems[:PROBLEMS_SHOWN],
         skip_bad=skip_bad,
         unknown_words=() if read.new_categories else roster.unknown_words,
@@ -196,21 +172,6 @@ def take(db: Connection, found: RosterPreview, name: str, *, by: str, now: int) 
     last_edit.keep_words(db, what, since, by=by, now=now)
 
 
-def choices(answers: Sequence[str]) -> tuple[Choice, ...]:
-    """Turn the answers of a finding, which are options of the command, into choices."""
-    found = []
-    for answer in answers:
-        assert isinstance(answer, Phrase), answer
-        match = _OPTION.fullmatch(str(answer.fields["option"]))
-        assert match is not None, answer
-        option = match["option"].replace("-", "_")
-        value = (match["value"] or YES).strip("'")
-        words = answer.fields["words"]
-        assert isinstance(words, str)
-        found.append(Choice(option, value, _ON_PAGE.get(words, words)))
-    return tuple(found)
-
-
 def _name(row: tuple[Any, ...]) -> tuple[str, str]:
     values = RosterValues(*row[1 : 1 + len(RosterValues._fields)])
     return values.family_name, values.given_name
@@ -219,12 +180,11 @@ def _name(row: tuple[Any, ...]) -> tuple[str, str]:
 def _question(finding: Finding) -> Question:
     examples = finding.examples[:EXAMPLES_SHOWN]
     more = len(finding.examples) - len(examples)
-    words = _UNKNOWN if finding.kind == "unknown_categories" else finding.message
-    return Question(finding.kind, words, examples, more, choices(finding.answers))
+    return Question(finding.kind, finding.message, examples, more, finding.choices)
 
 
-class _Found:
-    """Says in words what an import would write."""
+class _Rows:
+    """Words the rows that an import would write."""
 
     def __init__(self, db: Connection, new_categories: Sequence[CategoryPlan]) -> None:
         self._db = db
@@ -238,8 +198,8 @@ class _Found:
         return NewPerson(name, values.organisation, self._words.categories[values.category])
 
     def changed(self, plan: ImportPlan) -> Iterator[ChangedPerson]:
-        """Yield the first of those whom the import changes or revokes, those with a badge that will
-        be wrong before the others.
+        """Yield the first people whom the import changes or revokes. Those whose badge must be
+        replaced come first.
         """
         wrong = set(plan.result.needs_reissue)
         after = {

@@ -23,6 +23,7 @@ def test_a_mapping_is_begun_filled_in_and_used(console: Console, tmp_path: Path)
     result = console("import", roster, "--save-mapping", saved, status=1)
     assert "'General Admission' in 2 rows, first in line 2" in result.output
     assert "line 2, category: 'General Admission' is no category" in result.output
+    assert "--new-categories makes each a category of its own" in result.output
     assert "Write there what each empty word means" in result.output
     assert console.people == 0
     text = saved.read_text(encoding="utf-8")

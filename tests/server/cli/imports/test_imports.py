@@ -174,7 +174,7 @@ class TestQuestions:
         book.save(out)
         path = filled.file("r.xlsx", out.getvalue())
         result = filled("import", path, status=1)
-        for option in ("--sheet 'Sheet'", "--hidden-rows leave", "--merged fill", "--missing keep"):
+        for option in ("--sheet Sheet:", "--hidden-rows leave", "--merged fill", "--missing keep"):
             assert option in result.output
         assert "--cancelled leave" in result.output
         assert "--pending leave" in result.output
